@@ -1,0 +1,244 @@
+// States: idle -> a test runs (running is set, limit armed) -> idle. Single-threaded, apart from the tests' own
+// threads, which must not call in here.
+#include "unit.h"
+
+#include <CUnit/TestRun.h>
+#include <ctype.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    DEFAULT_LIMIT_S = 120,
+    MAX_LIMIT_S = 3600,
+    MESSAGE_SIZE = 2048,
+    SHOWN_BYTES = 240,
+    SOURCE_PATHS = 8,
+};
+
+static unsigned limit_s = DEFAULT_LIMIT_S;
+static unsigned passed;
+static unsigned failed;
+static char folder[PATH_MAX];
+
+static void on_limit(int number)
+{
+    (void)number;
+    static const char text[] = " FAIL\n      the test ran longer than UNIT_LIMIT seconds\n";
+    ssize_t written = write(STDOUT_FILENO, text, sizeof(text) - 1);
+    (void)written;
+    _exit(1);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+static void remove_folder(void)
+{
+    if (folder[0] != '\0' && nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0) {
+        printf("      could not remove %s\n", folder);
+    }
+    folder[0] = '\0';
+}
+
+const char *unit_folder(void)
+{
+    if (folder[0] == '\0') {
+        const char *parent = getenv("TMPDIR");
+        snprintf(folder, sizeof(folder), "%s/lf-unit-XXXXXX", parent != NULL ? parent : "/tmp");
+        if (mkdtemp(folder) == NULL) {
+            perror(folder);
+            exit(1);
+        }
+    }
+    return folder;
+}
+
+const char *unit_source(const char *relative)
+{
+    static char paths[SOURCE_PATHS][PATH_MAX];
+    static size_t next;
+    char *path = paths[next++ % SOURCE_PATHS];
+    const char *root = getenv("LF_SOURCE");
+    snprintf(path, PATH_MAX, "%s/%s", root != NULL ? root : UNIT_SOURCE_ROOT, relative);
+    return path;
+}
+
+static void before_test(const CU_pTest test, const CU_pSuite suite)
+{
+    (void)suite;
+    printf("  %s ...", test->pName);
+    fflush(stdout);
+    alarm(limit_s);
+}
+
+static void after_test(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failures)
+{
+    (void)test;
+    (void)suite;
+    alarm(0);
+    if (failures == NULL) {
+        passed++;
+        puts(" ok");
+    } else {
+        failed++;
+        puts(" FAIL");
+    }
+    for (CU_pFailureRecord f = failures; f != NULL; f = f->pNext) {
+        printf("      %s:%u: %s\n", f->strFileName != NULL ? f->strFileName : "?", f->uiLineNumber,
+               f->strCondition != NULL ? f->strCondition : "?");
+    }
+    remove_folder();
+    fflush(stdout);
+}
+
+static void set_limit(void)
+{
+    const char *text = getenv("UNIT_LIMIT");
+    if (text == NULL) {
+        return;
+    }
+    char *end = NULL;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end != '\0' || value < 1 || value > MAX_LIMIT_S) {
+        fprintf(stderr, "UNIT_LIMIT=%s: give whole seconds from 1 to %d\n", text, MAX_LIMIT_S);
+        exit(2);
+    }
+    limit_s = (unsigned)value;
+}
+
+static void must(bool done, const char *what)
+{
+    if (!done) {
+        fprintf(stderr, "CUnit: cannot %s: %s\n", what, CU_get_error_msg());
+        exit(2);
+    }
+}
+
+// Borrows all; returns how many tests were chosen.
+static size_t add_tests(const char *suite_name, const struct unit_test *tests, size_t count, const char *words)
+{
+    CU_pSuite suite = CU_add_suite(suite_name, NULL, NULL);
+    must(suite != NULL, "add the suite");
+    size_t chosen = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (words == NULL || strstr(tests[i].promise, words) != NULL) {
+            must(CU_add_test(suite, tests[i].promise, tests[i].run) != NULL, tests[i].promise);
+            chosen++;
+        }
+    }
+    return chosen;
+}
+
+int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count)
+{
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (size_t i = 0; i < count; i++) {
+            puts(tests[i].promise);
+        }
+        return 0;
+    }
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        fprintf(stderr, "usage: %s [--list | WORDS OF A PROMISE]\n", argv[0]);
+        return 2;
+    }
+    set_limit();
+    signal(SIGALRM, on_limit);
+    must(CU_initialize_registry() == CUE_SUCCESS, "start");
+    if (add_tests(suite, tests, count, argc == 2 ? argv[1] : NULL) == 0) {
+        fprintf(stderr, "%s: no test promises \"%s\"; --list names them\n", argv[0], argc == 2 ? argv[1] : "");
+        CU_cleanup_registry();
+        return 2;
+    }
+    CU_set_test_start_handler(before_test);
+    CU_set_test_complete_handler(after_test);
+    printf("%s\n", suite);
+    must(CU_run_all_tests() == CUE_SUCCESS, "run");
+    CU_cleanup_registry();
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
+
+static bool report(bool holds, const char *message, const char *file, unsigned line)
+{
+    CU_assertImplementation(holds, line, message, file, "", CU_FALSE);
+    return holds;
+}
+
+bool unit_check_int(int64_t actual, int64_t expected, const char *what, const char *file, unsigned line)
+{
+    char message[MESSAGE_SIZE];
+    snprintf(message, sizeof(message), "%s is %" PRId64 ", expected %" PRId64, what, actual, expected);
+    return report(actual == expected, message, file, line);
+}
+
+// Writes bytes readably into out (at least 4 * SHOWN_BYTES + 8 long), cut with "..." when there are too many.
+static const char *show(char *out, const void *bytes, size_t size)
+{
+    const unsigned char *from = bytes;
+    char *to = out;
+    if (bytes == NULL) {
+        return "NULL";
+    }
+    *to++ = '"';
+    for (size_t i = 0; i < size && i < SHOWN_BYTES; i++) {
+        if (isprint(from[i]) && from[i] != '"' && from[i] != '\\') {
+            *to++ = (char)from[i];
+        } else {
+            to += sprintf(to, "\\x%02x", from[i]);
+        }
+    }
+    strcpy(to, size > SHOWN_BYTES ? "\"..." : "\"");
+    return out;
+}
+
+static bool check_shown(bool holds, const char *what, const char *relation, const void *actual,
+                        size_t actual_size, const void *expected, size_t expected_size, const char *file,
+                        unsigned line)
+{
+    char left[4 * SHOWN_BYTES + 8];
+    char right[4 * SHOWN_BYTES + 8];
+    char message[sizeof(left) + sizeof(right) + 512];
+    if (!holds) {
+        snprintf(message, sizeof(message), "%s is %s (%zu bytes), expected %s%s (%zu bytes)", what,
+                 show(left, actual, actual_size), actual_size, relation, show(right, expected, expected_size),
+                 expected_size);
+    }
+    return report(holds, holds ? what : message, file, line);
+}
+
+static size_t length(const char *text)
+{
+    return text != NULL ? strlen(text) : 0;
+}
+
+bool unit_check_str(const char *actual, const char *expected, const char *what, const char *file, unsigned line)
+{
+    bool holds = actual == expected || (actual != NULL && expected != NULL && strcmp(actual, expected) == 0);
+    return check_shown(holds, what, "", actual, length(actual), expected, length(expected), file, line);
+}
+
+bool unit_check_has(const char *actual, const char *part, const char *what, const char *file, unsigned line)
+{
+    bool holds = actual != NULL && part != NULL && strstr(actual, part) != NULL;
+    return check_shown(holds, what, "something with ", actual, length(actual), part, length(part), file, line);
+}
+
+bool unit_check_bytes(const void *actual, size_t actual_size, const void *expected, size_t expected_size,
+                      const char *what, const char *file, unsigned line)
+{
+    bool same_content = actual_size == 0 || (actual != NULL && expected != NULL
+                        && actual_size == expected_size && memcmp(actual, expected, actual_size) == 0);
+    bool holds = actual_size == expected_size && same_content;
+    return check_shown(holds, what, "", actual, actual_size, expected, expected_size, file, line);
+}

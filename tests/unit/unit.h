@@ -1,0 +1,67 @@
+// A thin layer over CUnit: one main() per test program, readable output, one line of summary.
+//
+//     static void digest_of_nothing(void)
+//     {
+//         CHECK_STR(hex, "e3b0c442...");
+//     }
+//
+//     UNIT_TESTS("digest",
+//         {"an empty file has the digest FIPS 180-4 gives for no input", digest_of_nothing},
+//     )
+//
+// The program prints every promise with ok or FAIL, the failing conditions with file and line, and ends in
+// `N passed, N failed`, counting test functions; it exits 0 only if none failed. `PROGRAM --list` names the
+// tests, `PROGRAM WORDS` runs those whose promise contains WORDS.
+//
+// A test that runs longer than UNIT_LIMIT seconds (environment, default 120) ends the program as a failure.
+// CUnit's own CU_ASSERT... macros may be used beside the CHECK... ones. Checks belong in the test's own thread:
+// CUnit keeps its failures without a lock.
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct unit_test {
+    const char *promise; // what the user may rely on, as a sentence
+    void (*run)(void);
+};
+
+// Defines main(). Each further argument is {"promise", function}.
+#define UNIT_TESTS(suite, ...)                                                         \
+    int main(int argc, char **argv)                                                    \
+    {                                                                                  \
+        static const struct unit_test tests[] = {__VA_ARGS__};                         \
+        return unit_main(argc, argv, (suite), tests, sizeof(tests) / sizeof(tests[0])); \
+    }
+
+// The checks go on after a failure; the NEED ones end the test there (what follows would make no sense).
+#define CHECK(condition) CU_assertImplementation(!!(condition), __LINE__, #condition, __FILE__, "", CU_FALSE)
+#define NEED(condition) CU_assertImplementation(!!(condition), __LINE__, #condition, __FILE__, "", CU_TRUE)
+#define CHECK_INT(actual, expected) \
+    unit_check_int((int64_t)(actual), (int64_t)(expected), #actual, __FILE__, __LINE__)
+#define CHECK_STR(actual, expected) unit_check_str((actual), (expected), #actual, __FILE__, __LINE__)
+#define CHECK_HAS(actual, part) unit_check_has((actual), (part), #actual, __FILE__, __LINE__)
+#define CHECK_BYTES(actual, actual_size, expected, expected_size) \
+    unit_check_bytes((actual), (actual_size), (expected), (expected_size), #actual, __FILE__, __LINE__)
+
+// A private, empty folder for the running test; it and all in it is removed when the test ends. The same
+// folder for every call within one test. Borrowed.
+const char *unit_folder(void);
+
+// Path of a file of the source tree, such as unit_source("tests/fixtures/event.json"). The path stays valid
+// until the 8th call after this one.
+const char *unit_source(const char *relative);
+
+// Behind the macros. Strings may be NULL, which equals only NULL.
+int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count);
+bool unit_check_int(int64_t actual, int64_t expected, const char *what, const char *file, unsigned line);
+bool unit_check_str(const char *actual, const char *expected, const char *what, const char *file,
+                    unsigned line);
+bool unit_check_has(const char *actual, const char *part, const char *what, const char *file, unsigned line);
+bool unit_check_bytes(const void *actual, size_t actual_size, const void *expected, size_t expected_size,
+                      const char *what, const char *file, unsigned line);
+
+#endif
