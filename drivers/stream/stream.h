@@ -1,0 +1,55 @@
+/* Streams: byte connections under a driver. Named by a URL-like text:
+ *
+ *   serial:/dev/serial/by-id/usb-...?baud=9600&bits=8&parity=none&stop=1&flow=xonxoff
+ *   tcp:192.0.2.7:8001          tcp:[::1]:8001
+ *   unix:/run/balance.sock
+ *
+ * A stream belongs to one thread. Every wait has a deadline and a cancel.
+ */
+#ifndef LABFERRY_STREAM_H
+#define LABFERRY_STREAM_H
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/os_wake.h"
+
+struct lf_stream;
+
+/* Checks the text without touching a device. `resource` (room bytes, may be NULL) gets a canonical name of what only one
+ * instrument may use: the resolved device path for serial. Class of errors: permanent. */
+enum lf_status lf_stream_check(const char *spec, char *resource, size_t room, struct lf_error *err);
+
+/* Opens. cancel is borrowed until close and may be NULL. Returns owned. Errors: LF_NOT_FOUND / LF_DISCONNECTED
+ * (transient: not plugged in, refused), LF_BUSY (someone else has the port), LF_DENIED, LF_INVALID, LF_TIMEOUT. */
+enum lf_status lf_stream_open(const char *spec, int64_t deadline, const struct lf_cancel *cancel,
+                              struct lf_stream **stream, struct lf_error *err);
+void lf_stream_close(struct lf_stream *stream); /* NULL is fine; never waits long */
+
+/* Writes all bytes or fails. *written (may be NULL) says how many left us; on LF_TIMEOUT what was queued is flushed. */
+enum lf_status lf_stream_write(struct lf_stream *stream, const void *data, size_t len, int64_t deadline,
+                               size_t *written, struct lf_error *err);
+/* Reads at least one byte, at most room. LF_TIMEOUT when the deadline passes; LF_DISCONNECTED at hang-up or end. */
+enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline, size_t *got,
+                              struct lf_error *err);
+/* Throws away what has arrived, without waiting; *dropped (may be NULL) says how much. */
+enum lf_status lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err);
+/* Waits until something can be read, the deadline, or `wake` (may be NULL). LF_OK readable or woken; *readable says. */
+enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline, bool *readable,
+                              struct lf_error *err);
+/* For people: "/dev/ttyUSB0 at 9600 8N1", "192.0.2.7:8001". Borrowed. */
+const char *lf_stream_name(const struct lf_stream *stream);
+
+/* Serial ports of this machine, for `labferry ports`. */
+struct lf_port {
+    char *path;        /* /dev/ttyUSB0 */
+    char *by_id;       /* stable link under /dev/serial/by-id, or by-path, or NULL */
+    char *description; /* "USB FT232R ..." */
+    char *usb;         /* "0403:6001 serial A50285BI", or NULL */
+    char *hint;        /* a warning: no serial number, ModemManager, brltty ...; or NULL */
+};
+/* Returns an owned array of *count ports (lf_ports_free). */
+enum lf_status lf_ports_list(struct lf_port **ports, size_t *count, struct lf_error *err);
+void lf_ports_free(struct lf_port *ports, size_t count);
+
+#endif

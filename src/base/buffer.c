@@ -1,0 +1,144 @@
+#include "base/buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lf_slice lf_slice(const char *data, size_t len)
+{
+    return (struct lf_slice){data, len};
+}
+
+struct lf_slice lf_slice_text(const char *text)
+{
+    return (struct lf_slice){text ? text : "", text ? strlen(text) : 0};
+}
+
+bool lf_slice_equal(struct lf_slice a, struct lf_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool lf_slice_is(struct lf_slice slice, const char *text)
+{
+    return lf_slice_equal(slice, lf_slice_text(text));
+}
+
+static enum lf_status grow(struct lf_buffer *buffer, size_t extra)
+{
+    size_t max = buffer->max ? buffer->max : LF_BUFFER_DEFAULT_MAX;
+    if (extra > max || buffer->len > max - extra)
+        return LF_TOO_LARGE;
+    size_t need = buffer->len + extra + 1;
+    if (need <= buffer->cap)
+        return LF_OK;
+    size_t cap = buffer->cap ? buffer->cap : 64;
+    while (cap < need)
+        cap *= 2;
+    char *data = realloc(buffer->data, cap);
+    if (!data)
+        return LF_NO_MEMORY;
+    if (!buffer->data)
+        data[0] = '\0';
+    buffer->data = data;
+    buffer->cap = cap;
+    return LF_OK;
+}
+
+enum lf_status lf_buffer_append(struct lf_buffer *buffer, const void *data, size_t len)
+{
+    enum lf_status status = grow(buffer, len);
+    if (status != LF_OK)
+        return status;
+    if (len)
+        memcpy(buffer->data + buffer->len, data, len);
+    buffer->len += len;
+    buffer->data[buffer->len] = '\0';
+    return LF_OK;
+}
+
+enum lf_status lf_buffer_text(struct lf_buffer *buffer, const char *text)
+{
+    return lf_buffer_append(buffer, text, strlen(text));
+}
+
+enum lf_status lf_buffer_format(struct lf_buffer *buffer, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0)
+        return LF_INVALID;
+    enum lf_status status = grow(buffer, (size_t)len);
+    if (status != LF_OK)
+        return status;
+    va_start(args, format);
+    vsnprintf(buffer->data + buffer->len, (size_t)len + 1, format, args);
+    va_end(args);
+    buffer->len += (size_t)len;
+    return LF_OK;
+}
+
+char *lf_buffer_reserve(struct lf_buffer *buffer, size_t len)
+{
+    return grow(buffer, len) == LF_OK ? buffer->data + buffer->len : NULL;
+}
+
+void lf_buffer_consume(struct lf_buffer *buffer, size_t len)
+{
+    if (len > buffer->len)
+        len = buffer->len;
+    if (!len)
+        return;
+    memmove(buffer->data, buffer->data + len, buffer->len - len);
+    buffer->len -= len;
+    buffer->data[buffer->len] = '\0';
+}
+
+void lf_buffer_clear(struct lf_buffer *buffer)
+{
+    buffer->len = 0;
+    if (buffer->data)
+        buffer->data[0] = '\0';
+}
+
+void lf_buffer_free(struct lf_buffer *buffer)
+{
+    free(buffer->data);
+    buffer->data = NULL;
+    buffer->len = buffer->cap = 0;
+}
+
+void lf_buffer_wipe(struct lf_buffer *buffer)
+{
+    if (buffer->data)
+        explicit_bzero(buffer->data, buffer->cap);
+    lf_buffer_free(buffer);
+}
+
+char *lf_buffer_take(struct lf_buffer *buffer)
+{
+    if (grow(buffer, 0) != LF_OK)
+        return NULL;
+    char *data = buffer->data;
+    buffer->data = NULL;
+    buffer->len = buffer->cap = 0;
+    return data;
+}
+
+struct lf_slice lf_buffer_slice(const struct lf_buffer *buffer)
+{
+    return (struct lf_slice){buffer->data ? buffer->data : "", buffer->len};
+}
+
+char *lf_format(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    return len < 0 ? NULL : text;
+}

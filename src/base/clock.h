@@ -1,0 +1,38 @@
+/* Time. Timers and deadlines use the monotonic clock; wall time is for stamps that people and other systems read. */
+#ifndef LF_BASE_CLOCK_H
+#define LF_BASE_CLOCK_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Milliseconds of the monotonic clock (CLOCK_BOOTTIME: goes on while the machine sleeps). */
+int64_t lf_clock_mono_ms(void);
+/* Milliseconds since 1970-01-01 UTC. */
+int64_t lf_clock_wall_ms(void);
+
+/* A deadline is a monotonic instant in ms; LF_NEVER waits for ever. */
+#define LF_NEVER INT64_MAX
+int64_t lf_deadline_in(int64_t ms);          /* now + ms; negative ms gives "now" */
+int64_t lf_deadline_left(int64_t deadline);  /* ms left, never below 0; LF_NEVER for LF_NEVER */
+bool lf_deadline_passed(int64_t deadline);
+int64_t lf_deadline_sooner(int64_t a, int64_t b);
+/* For poll(): -1 for LF_NEVER, else the ms left, capped at INT_MAX. */
+int lf_deadline_poll_ms(int64_t deadline);
+
+enum { LF_TIME_TEXT = 40 };
+/* RFC 3339 in UTC with milliseconds: "2026-11-22T06:09:34.120Z". */
+void lf_time_format(int64_t wall_ms, char text[LF_TIME_TEXT]);
+/* Local "HH:MM:SS" for people. */
+void lf_time_format_short(int64_t wall_ms, char text[LF_TIME_TEXT]);
+/* Parses RFC 3339 with any offset and up to 9 digits of fraction. LF_INVALID when it is none. */
+enum lf_status lf_time_parse(const char *text, int64_t *wall_ms);
+
+/* Full jitter: a random wait in [0, min(cap, base * 2^attempt)] ms; attempt counts from 0. */
+int64_t lf_backoff_ms(int attempt, int64_t base_ms, int64_t cap_ms);
+/* Uniform in [0, bound). bound > 0. */
+uint64_t lf_random_below(uint64_t bound);
+
+#endif

@@ -1,0 +1,72 @@
+/* Status, class and sentence of an error. Every fallible call returns enum lf_status and fills a struct lf_error.
+ *
+ * The *status* says what kind of thing went wrong, for code that must tell cases apart. The *class* alone decides what
+ * happens to a job. The *text* is for people: what, where, and what to do next. Never put a secret in it.
+ */
+#ifndef LF_BASE_ERROR_H
+#define LF_BASE_ERROR_H
+
+#include <stdint.h>
+
+enum lf_status {
+    LF_OK = 0,
+    LF_INVALID,      /* the input breaks a rule */
+    LF_NOT_FOUND,
+    LF_EXISTS,       /* already there; nothing was changed */
+    LF_DENIED,       /* permission, authentication */
+    LF_IO,           /* a read, write or system call failed */
+    LF_FULL,         /* no room: disk, queue, limit reached */
+    LF_NO_MEMORY,
+    LF_TIMEOUT,
+    LF_CANCELLED,    /* asked to stop */
+    LF_DISCONNECTED, /* device, broker or server is gone */
+    LF_PROTOCOL,     /* the peer said something that cannot be right */
+    LF_REFUSED,      /* the peer understood and said no */
+    LF_BUSY,
+    LF_CORRUPT,      /* stored data is damaged */
+    LF_TOO_LARGE,
+    LF_UNSUPPORTED,
+    LF_MISMATCH,     /* digest, length or identity differs from what was expected */
+};
+
+enum lf_class {
+    LF_CLASS_NONE = 0,
+    LF_TRANSIENT,       /* the same attempt may work later: wait and retry */
+    LF_PERMANENT,       /* will never work as asked: fail */
+    LF_UNKNOWN_OUTCOME, /* it may or may not have happened: hold, never retry on our own */
+    LF_NEEDS_PERSON,    /* cannot go on without a person: hold */
+};
+
+enum { LF_ERROR_TEXT = 512 };
+
+struct lf_error {
+    enum lf_status status;
+    enum lf_class class;
+    int64_t retry_after_ms; /* the peer asked us to wait this long; 0 if it did not */
+    char text[LF_ERROR_TEXT];
+};
+
+/* Fills *err (which may be NULL) and returns status. Long texts are cut at LF_ERROR_TEXT - 1 bytes. */
+enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The same for a failed system call: appends ": <reason>" and derives status and class from errno (ENOSPC: full and
+ * transient; ENOENT: not found; EACCES: denied; ENOMEM: no memory and transient; EIO, ENXIO: I/O and transient ...). */
+enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Out of memory while doing `what`: transient. */
+enum lf_status lf_fail_memory(struct lf_error *err, const char *what);
+
+/* Puts context in front of an error that is being passed up: "<context>: <text>". Returns err->status. */
+enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void lf_error_clear(struct lf_error *err);
+
+/* Stable lower-case names ("not found", "transient"), for reports and logs. Never NULL. */
+const char *lf_status_name(enum lf_status status);
+const char *lf_class_name(enum lf_class class);
+
+/* The class with that name, LF_CLASS_NONE if there is none. */
+enum lf_class lf_class_from_name(const char *name);
+
+#endif

@@ -1,0 +1,39 @@
+/* Reading and printing JSON with cJSON, with bounds and errors that say where. */
+#ifndef LF_BASE_JSON_H
+#define LF_BASE_JSON_H
+
+#include "base/buffer.h"
+
+#include <cjson/cJSON.h>
+
+enum { LF_JSON_MAX_DEPTH = 100 };
+
+/* Parses exactly one JSON value (white space may follow) nested at most LF_JSON_MAX_DEPTH deep and of valid UTF-8.
+ * Returns owned in *out (cJSON_Delete). On failure the text says at which byte. Class: permanent. */
+enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error *err);
+
+/* Compact text; returns owned, NULL when out of memory. */
+char *lf_json_print(const cJSON *value);
+
+/* Looks along a path of object keys separated by '.', e.g. "file.id". Borrowed; NULL if missing. Not for keys from
+ * outside: a '.' inside a key cannot be said. */
+const cJSON *lf_json_at(const cJSON *value, const char *path);
+/* Text at the path; NULL if it is missing or not a string. Borrowed. */
+const char *lf_json_text(const cJSON *value, const char *path);
+/* Same, with a fallback. */
+const char *lf_json_text_or(const cJSON *value, const char *path, const char *fallback);
+/* Whole number at the path (exact up to 2^53), else fallback. */
+int64_t lf_json_int(const cJSON *value, const char *path, int64_t fallback);
+bool lf_json_bool(const cJSON *value, const char *path, bool fallback);
+
+/* Sets a member, replacing one of that name. False when out of memory. text NULL sets null. */
+bool lf_json_set_text(cJSON *object, const char *key, const char *text);
+bool lf_json_set_int(cJSON *object, const char *key, int64_t number);
+bool lf_json_set_bool(cJSON *object, const char *key, bool truth);
+/* Takes item. */
+bool lf_json_set(cJSON *object, const char *key, cJSON *item);
+
+/* Is it valid UTF-8? */
+bool lf_utf8_valid(struct lf_slice text);
+
+#endif

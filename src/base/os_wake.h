@@ -1,0 +1,50 @@
+/* Waking and cancelling threads that wait in poll(). */
+#ifndef LF_BASE_OS_WAKE_H
+#define LF_BASE_OS_WAKE_H
+
+#include "base/error.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* A wake-up that one thread waits for and any thread gives. Wakes add up to one. */
+struct lf_wake {
+    int fd; /* readable while a wake is pending */
+};
+
+enum lf_status lf_wake_open(struct lf_wake *wake, struct lf_error *err);
+void lf_wake_close(struct lf_wake *wake);
+void lf_wake_up(struct lf_wake *wake);    /* any thread, and signal handlers */
+void lf_wake_clear(struct lf_wake *wake); /* forget pending wakes */
+
+/* Once set stays set: "stop what you wait for". */
+struct lf_cancel {
+    struct lf_wake wake;
+    atomic_bool set;
+};
+
+enum lf_status lf_cancel_open(struct lf_cancel *cancel, struct lf_error *err);
+void lf_cancel_close(struct lf_cancel *cancel);
+void lf_cancel_set(struct lf_cancel *cancel); /* any thread, and signal handlers */
+void lf_cancel_reset(struct lf_cancel *cancel);
+bool lf_cancel_is_set(const struct lf_cancel *cancel);
+
+/* Waits until fd has one of `events` (POLLIN, POLLOUT; POLLERR and POLLHUP always count), or the deadline, or cancel
+ * (may be NULL). fd -1 waits for the deadline and cancel only. LF_OK with *revents set, LF_TIMEOUT, LF_CANCELLED or
+ * LF_IO. Does not fill an error: the caller knows what it waited for. */
+enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct lf_cancel *cancel, short *revents);
+
+/* Sleeps till the deadline; LF_CANCELLED if cancelled first. */
+enum lf_status lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel);
+
+/* A condition variable on the monotonic clock, and a wait with a deadline. True: signalled (or spurious); false: the
+ * deadline has passed. */
+void lf_cond_init(pthread_cond_t *cond);
+bool lf_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline);
+
+/* Starts a thread with a name of at most 15 characters (seen in ps and gdb) and all signals blocked. */
+enum lf_status lf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg,
+                               struct lf_error *err);
+
+#endif
