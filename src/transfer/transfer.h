@@ -1,0 +1,74 @@
+/* Transfer: the HTTP engine under the cloud client. One libcurl multi handle on one thread shares connections, TLS sessions
+ * and HTTP/2 streams between all requests; callers (couriers) block on their own request.
+ */
+#ifndef LF_TRANSFER_TRANSFER_H
+#define LF_TRANSFER_TRANSFER_H
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/os_wake.h"
+
+struct lf_transfer;
+
+struct lf_transfer_options {
+    const char *ca_file;       /* NULL: the system's CAs. All options are copied */
+    const char *proxy;         /* NULL: from the environment as curl does; "" : none */
+    int64_t connect_timeout_ms;
+    int64_t stall_timeout_ms;  /* no byte either way for this long: LF_TIMEOUT */
+    int max_connections;       /* over all hosts; 0: 8 */
+};
+
+enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struct lf_transfer **transfer,
+                                struct lf_error *err);
+/* Cancels what runs (LF_CANCELLED) and waits for the thread. */
+void lf_transfer_close(struct lf_transfer *transfer);
+
+/* Where a request body comes from: `read` gives the next bytes (0 at the end) and is called on the transfer thread;
+ * `rewind` starts again (redirects, retries on a dead connection). size in bytes, exact. */
+struct lf_body {
+    size_t (*read)(void *context, char *into, size_t room); /* (size_t)-1: error, the request is aborted */
+    bool (*rewind)(void *context);
+    void *context;
+    int64_t size;
+};
+
+struct lf_request {
+    const char *method; /* "GET", "POST", "PATCH" ... */
+    const char *url;
+    const char *authorization; /* value of the header; sent to the URL's own host only, never on a redirect. NULL: none */
+    const char *content_type;  /* NULL when there is no body */
+    struct lf_slice text;      /* a body in memory; used when body is NULL */
+    const struct lf_body *body;
+    int to_fd;                 /* >= 0: the answer's body is written there when the status is 2xx; -1: kept in memory */
+    int64_t max_answer;        /* bound of the answer's body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory */
+    bool follow;               /* follow redirects (https to https only; http only to loopback) */
+    int64_t deadline;          /* monotonic; for the whole request */
+    const struct lf_cancel *cancel; /* may be NULL */
+    void (*progress)(void *context, int64_t done, int64_t total); /* may be NULL; on the transfer thread; total -1: unknown */
+    void *progress_context;
+};
+
+struct lf_answer {
+    int status;               /* HTTP status */
+    struct lf_buffer text;    /* body in memory */
+    int64_t size;             /* bytes of the body, in memory or in to_fd */
+    char sha256[65], md5[33]; /* of the body when it went to to_fd */
+    char content_type[128];
+    char *location;           /* header, may be NULL */
+    int64_t retry_after_ms;   /* Retry-After (seconds or date), -1 if none */
+    int64_t rate_limit, rate_remaining, rate_reset_s; /* x-rate-limit-*; -1 if none */
+};
+
+/* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges it. Otherwise:
+ * LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS refused: needs a person; says so when the clock looks wrong),
+ * LF_TOO_LARGE, LF_MISMATCH (cut off: length differs; transient), LF_CANCELLED, LF_INVALID (bad URL).
+ * *sent (may be NULL) is true when the request may have reached the server: then a failure of a request that creates something
+ * has an unknown outcome. */
+enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf_request *request,
+                                   struct lf_answer *answer, bool *sent, struct lf_error *err);
+void lf_answer_free(struct lf_answer *answer);
+
+/* Percent-encodes one path segment or query value. Returns owned. */
+char *lf_url_encode(const char *text);
+
+#endif
