@@ -14,7 +14,7 @@ enum lf_setting_type {
     LF_SECRET_FILE, /* path of a file that holds a secret and must not be readable by others */
     LF_INT,         /* whole number within [min, max] */
     LF_BOOL,        /* true | false */
-    LF_DURATION,    /* "250ms", "30s", "5m", "2h", "7d"; stored in ms */
+    LF_DURATION,    /* "250ms", "30s", "5m", "2h", "7d", or plain "0"; stored in ms */
     LF_SIZE,        /* "512", "64KB", "10MB", "2GB" (powers of 1000), "64KiB" (powers of 1024); stored in bytes */
     LF_CHOICE,      /* one of `choices` */
     LF_LIST,        /* list of texts */
@@ -23,7 +23,8 @@ enum lf_setting_type {
 struct lf_setting {
     const char *name;
     enum lf_setting_type type;
-    const char *fallback;       /* default as text; NULL: unset when left out; LF_REQUIRED: must be given */
+    const char *fallback;       /* default as text (a list's entries between commas); NULL: unset when left out;
+                                   LF_REQUIRED: must be given */
     const char *help;           /* one sentence */
     int64_t min, max;           /* for LF_INT, LF_DURATION (ms), LF_SIZE (bytes); both 0: no bounds */
     const char *const *choices; /* for LF_CHOICE; NULL-terminated */
@@ -33,7 +34,7 @@ extern const char LF_REQUIRED[]; /* compared by address */
 
 /* A table of rows ends with a row whose name is NULL. */
 
-/* The values of one table's settings. Filled once (config module, or lf_values_parse), then read-only: any thread. */
+/* The values of one table's settings. Filled once by one thread, then read-only: any thread. */
 struct lf_values;
 
 /* Creates the values of a table with nothing set. Borrows `table` (static). `where` ("instrument \"balance-1\"") is used in
@@ -42,10 +43,11 @@ struct lf_values *lf_values_new(const struct lf_setting *table, const char *wher
 void lf_values_free(struct lf_values *values);
 
 /* Sets one setting from its text and checks it. `at` says where it stands ("labferry.conf:12"), may be NULL. An unknown
- * name is refused with the nearest known one. A LF_LIST setting is appended to by each call. Class: permanent. */
+ * name is refused with the nearest known one, and so is a second value. A LF_LIST setting is appended to by each call.
+ * Does not look at files. Class: permanent. */
 enum lf_status lf_values_set(struct lf_values *values, const char *name, const char *text, const char *at,
                              struct lf_error *err);
-/* After all were set: fills defaults, refuses missing required ones. */
+/* After all were set: fills defaults, refuses missing required ones (naming them all). */
 enum lf_status lf_values_finish(struct lf_values *values, struct lf_error *err);
 
 /* Readers; the name must be in the table (a programming error otherwise: aborts). */
@@ -67,7 +69,7 @@ enum lf_status lf_size_parse(const char *text, int64_t *bytes);
 /* "1.5 s", "3 min", "2 h"; "12.3 MB": for people. */
 void lf_duration_format(int64_t ms, char *text, size_t room);
 void lf_size_format(int64_t bytes, char *text, size_t room);
-/* Edit distance, bounded; used for "did you mean". */
+/* Edit distance (a swap of neighbours counts one, case does not count), bounded; used for "did you mean". */
 size_t lf_edit_distance(const char *a, const char *b);
 
 #endif

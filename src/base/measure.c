@@ -1,0 +1,178 @@
+/* Times and sizes as people write them, and how near two names are (declared in base/setting.h). */
+#include "base/setting.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+struct unit {
+    const char *name;
+    int64_t worth;
+};
+
+static const struct unit time_units[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}, {NULL, 0},
+};
+
+static const struct unit size_units[] = {
+    {"", 1},
+    {"B", 1},
+    {"KB", 1000},
+    {"MB", 1000 * 1000},
+    {"GB", 1000 * 1000 * 1000},
+    {"TB", INT64_C(1000) * 1000 * 1000 * 1000},
+    {"KiB", 1024},
+    {"MiB", 1024 * 1024},
+    {"GiB", 1024 * 1024 * 1024},
+    {"TiB", INT64_C(1024) * 1024 * 1024 * 1024},
+    {NULL, 0},
+};
+
+/* A whole number, optional spaces, a unit. */
+static enum lf_status parse_measure(const char *text, const struct unit *units, bool any_case, int64_t *out)
+{
+    if (!isdigit((unsigned char)*text)) {
+        return LF_INVALID;
+    }
+    int64_t number = 0;
+    for (; isdigit((unsigned char)*text); text++) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, *text - '0', &number)) {
+            return LF_INVALID;
+        }
+    }
+    text += strspn(text, " ");
+    for (; units->name; units++) {
+        if ((any_case ? strcasecmp(text, units->name) : strcmp(text, units->name)) == 0) {
+            return __builtin_mul_overflow(number, units->worth, out) ? LF_INVALID : LF_OK;
+        }
+    }
+    return LF_INVALID;
+}
+
+enum lf_status lf_duration_parse(const char *text, int64_t *ms)
+{
+    if (strcmp(text, "0") == 0) {
+        *ms = 0; /* nothing is nothing in every unit */
+        return LF_OK;
+    }
+    int64_t parsed;
+    if (parse_measure(text, time_units, false, &parsed) != LF_OK) {
+        return LF_INVALID;
+    }
+    *ms = parsed;
+    return LF_OK;
+}
+
+enum lf_status lf_size_parse(const char *text, int64_t *bytes)
+{
+    int64_t parsed;
+    if (parse_measure(text, size_units, true, &parsed) != LF_OK) {
+        return LF_INVALID;
+    }
+    *bytes = parsed;
+    return LF_OK;
+}
+
+/* "12.3 MB", "2 h": at most one decimal, cut and not rounded, so that nothing ever reads as more than it is. */
+static void format_measure(int64_t number, int64_t worth, const char *unit, char *text, size_t room)
+{
+    int64_t whole = number / worth;
+    int64_t tenth = worth >= 10 ? number % worth / (worth / 10) : 0;
+    if (tenth == 0 || tenth > 9) {
+        snprintf(text, room, "%" PRId64 " %s", whole, unit);
+    } else {
+        snprintf(text, room, "%" PRId64 ".%" PRId64 " %s", whole, tenth, unit);
+    }
+}
+
+void lf_duration_format(int64_t ms, char *text, size_t room)
+{
+    static const struct unit units[] = {
+        {"d", 24 * 3600 * 1000}, {"h", 3600 * 1000}, {"min", 60 * 1000}, {"s", 1000}, {"ms", 1},
+    };
+    size_t i = 0;
+    while (i < 4 && ms < units[i].worth) {
+        i++;
+    }
+    format_measure(ms, units[i].worth, units[i].name, text, room);
+}
+
+void lf_size_format(int64_t bytes, char *text, size_t room)
+{
+    static const struct unit units[] = {
+        {"TB", INT64_C(1000) * 1000 * 1000 * 1000}, {"GB", 1000 * 1000 * 1000}, {"MB", 1000 * 1000},
+        {"KB", 1000},
+        {"bytes", 1},
+    };
+    size_t i = 0;
+    while (i < 4 && bytes < units[i].worth) {
+        i++;
+    }
+    format_measure(bytes, units[i].worth, units[i].name, text, room);
+}
+
+/* ---- nearness of names ---- */
+
+enum { NAME_MAX_COMPARED = 64 };
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+    size_t low = a < b ? a : b;
+    return low < c ? low : c;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours, each costing one; upper and lower case are alike.
+ * Names longer than the bound are as far as the longer of them is long. */
+size_t lf_edit_distance(const char *a, const char *b)
+{
+    size_t a_len = strlen(a), b_len = strlen(b);
+    if (a_len > NAME_MAX_COMPARED || b_len > NAME_MAX_COMPARED) {
+        return a_len > b_len ? a_len : b_len;
+    }
+    size_t rows[3][NAME_MAX_COMPARED + 1];
+    size_t *older = rows[0], *old = rows[1], *now = rows[2];
+    for (size_t j = 0; j <= b_len; j++) {
+        old[j] = j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        now[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+            now[j] = least(old[j] + 1, now[j - 1] + 1, old[j - 1] + !same);
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped && older[j - 2] + 1 < now[j]) {
+                now[j] = older[j - 2] + 1;
+            }
+        }
+        size_t *spare = older;
+        older = old;
+        old = now;
+        now = spare;
+    }
+    return old[b_len];
+}
+
+/* Near: a third of the longer name may differ, or one begins with the other ("broker_url", "broker"). */
+static bool is_near(const char *a, const char *b, size_t distance)
+{
+    size_t a_len = strlen(a), b_len = strlen(b);
+    size_t longer = a_len > b_len ? a_len : b_len, shorter = a_len > b_len ? b_len : a_len;
+    return distance * 3 <= longer || (shorter >= 4 && strncasecmp(a, b, shorter) == 0);
+}
+
+const char *lf_setting_nearest(const struct lf_setting *table, const char *name)
+{
+    const char *nearest = NULL;
+    size_t best = SIZE_MAX;
+    for (; table->name; table++) {
+        size_t distance = lf_edit_distance(table->name, name);
+        if (distance < best && is_near(table->name, name, distance)) {
+            best = distance;
+            nearest = table->name;
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,398 @@
+/* The values of a table's settings.
+ *
+ * States: filling (lf_values_set) -> finished (lf_values_finish, once) -> read-only. One thread fills; after
+ * finishing any thread may read. A value that could not be set stays unset, so that a caller may go on and find
+ * further mistakes.
+ */
+#include "base/setting.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char LF_REQUIRED[] = "(required)";
+
+enum { LIST_MAX = 1000, TEXT_MAX = 64 * 1024 };
+
+struct value {
+    char *text; /* as written; NULL for lists and when unset */
+    int64_t number;
+    char **items;
+    size_t count;
+    char *at;
+    bool given;
+};
+
+struct lf_values {
+    const struct lf_setting *table;
+    char *where;
+    size_t rows;
+    struct value value[]; /* one for each row */
+};
+
+/* ---- tables ---- */
+
+static size_t table_rows(const struct lf_setting *table)
+{
+    size_t rows = 0;
+    while (table[rows].name) {
+        rows++;
+    }
+    return rows;
+}
+
+const struct lf_setting *lf_setting_find(const struct lf_setting *table, const char *name)
+{
+    for (; table->name; table++) {
+        if (strcmp(table->name, name) == 0) {
+            return table;
+        }
+    }
+    return NULL;
+}
+
+/* ---- making and freeing ---- */
+
+struct lf_values *lf_values_new(const struct lf_setting *table, const char *where)
+{
+    size_t rows = table_rows(table);
+    struct lf_values *values = calloc(1, sizeof *values + rows * sizeof values->value[0]);
+    if (!values) {
+        return NULL;
+    }
+    values->table = table;
+    values->rows = rows;
+    values->where = strdup(where);
+    if (!values->where) {
+        free(values);
+        return NULL;
+    }
+    return values;
+}
+
+void lf_values_free(struct lf_values *values)
+{
+    if (!values) {
+        return;
+    }
+    for (size_t row = 0; row < values->rows; row++) {
+        struct value *value = &values->value[row];
+        for (size_t i = 0; i < value->count; i++) {
+            free(value->items[i]);
+        }
+        free(value->items);
+        free(value->text);
+        free(value->at);
+    }
+    free(values->where);
+    free(values);
+}
+
+/* ---- checking ---- */
+
+static enum lf_status parse_int(const char *text, int64_t *number)
+{
+    const char *digits = *text == '-' ? text + 1 : text;
+    if (!isdigit((unsigned char)*digits)) {
+        return LF_INVALID;
+    }
+    char *end;
+    errno = 0;
+    intmax_t parsed = strtoimax(text, &end, 10);
+    if (*end != '\0' || errno != 0) {
+        return LF_INVALID;
+    }
+    *number = parsed;
+    return LF_OK;
+}
+
+static void list_choices(const char *const *choices, char *text, size_t room)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; choices[i] && used < room; i++) {
+        int wrote = snprintf(text + used, room - used, "%s\"%s\"", i == 0 ? "" : ", ", choices[i]);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
+static bool is_choice(const char *const *choices, const char *text)
+{
+    for (size_t i = 0; choices[i]; i++) {
+        if (strcmp(choices[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A bound in the words of the setting's type. */
+static void format_bound(enum lf_setting_type type, int64_t bound, char *text, size_t room)
+{
+    if (type == LF_DURATION) {
+        lf_duration_format(bound, text, room);
+    } else if (type == LF_SIZE) {
+        lf_size_format(bound, text, room);
+    } else {
+        snprintf(text, room, "%" PRId64, bound);
+    }
+}
+
+static enum lf_status check_bounds(const struct lf_setting *row, int64_t number, char *why, size_t room)
+{
+    if ((row->min == 0 && row->max == 0) || (number >= row->min && number <= row->max)) {
+        return LF_OK;
+    }
+    char min[32], max[32];
+    format_bound(row->type, row->min, min, sizeof min);
+    format_bound(row->type, row->max, max, sizeof max);
+    snprintf(why, room, "must be between %s and %s", min, max);
+    return LF_INVALID;
+}
+
+/* Checks text against its row; says in `why` what it must be. */
+static enum lf_status check_text(const struct lf_setting *row, const char *text, int64_t *number, char *why,
+                                 size_t room)
+{
+    *number = 0;
+    switch (row->type) {
+    case LF_TEXT:
+    case LF_LIST:
+        return LF_OK;
+    case LF_PATH:
+    case LF_SECRET_FILE:
+        snprintf(why, room, "must be the path of a file or folder");
+        return *text ? LF_OK : LF_INVALID;
+    case LF_INT:
+        snprintf(why, room, "must be a whole number");
+        return parse_int(text, number) == LF_OK ? check_bounds(row, *number, why, room) : LF_INVALID;
+    case LF_BOOL:
+        *number = strcmp(text, "true") == 0;
+        snprintf(why, room, "must be true or false");
+        return *number || strcmp(text, "false") == 0 ? LF_OK : LF_INVALID;
+    case LF_DURATION:
+        snprintf(why, room, "must be a time with its unit, such as \"250ms\", \"30s\", \"5m\", \"2h\" or \"7d\"");
+        return lf_duration_parse(text, number) == LF_OK ? check_bounds(row, *number, why, room) : LF_INVALID;
+    case LF_SIZE:
+        snprintf(why, room, "must be a size, such as \"512\", \"64KB\", \"10MB\" or \"64KiB\"");
+        return lf_size_parse(text, number) == LF_OK ? check_bounds(row, *number, why, room) : LF_INVALID;
+    case LF_CHOICE: {
+        char choices[256];
+        list_choices(row->choices, choices, sizeof choices);
+        snprintf(why, room, "must be one of %s", choices);
+        return is_choice(row->choices, text) ? LF_OK : LF_INVALID;
+    }
+    }
+    return LF_INVALID;
+}
+
+/* ---- setting ---- */
+
+static enum lf_status refuse(const struct lf_values *values, const char *at, struct lf_error *err,
+                             const char *what, const char *name, const char *rest)
+{
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s%s%s: %s\"%.80s\"%s", at ? at : "", at ? ": " : "",
+                   values->where, what, name, rest);
+}
+
+static enum lf_status refuse_unknown(const struct lf_values *values, const char *name, const char *at,
+                                     struct lf_error *err)
+{
+    const char *near = lf_setting_nearest(values->table, name);
+    char rest[128];
+    if (near) {
+        snprintf(rest, sizeof rest, "; did you mean \"%s\"?", near);
+    } else {
+        snprintf(rest, sizeof rest, "; remove it or see the documented settings");
+    }
+    return refuse(values, at, err, "unknown setting ", name, rest);
+}
+
+static enum lf_status refuse_text(const struct lf_values *values, const struct lf_setting *row,
+                                  const char *text, const char *at, const char *why, struct lf_error *err)
+{
+    char rest[LF_ERROR_TEXT];
+    snprintf(rest, sizeof rest, " %s, not \"%.60s\"%s", why, text, strlen(text) > 60 ? "..." : "");
+    return refuse(values, at, err, "", row->name, rest);
+}
+
+static enum lf_status append_item(struct value *value, const char *text, size_t len)
+{
+    char **items = realloc(value->items, (value->count + 1) * sizeof *items);
+    if (!items) {
+        return LF_NO_MEMORY;
+    }
+    value->items = items;
+    items[value->count] = strndup(text, len);
+    if (!items[value->count]) {
+        return LF_NO_MEMORY;
+    }
+    value->count++;
+    return LF_OK;
+}
+
+/* The default of a list is one text with the items between commas. */
+static enum lf_status append_fallback(struct value *value, const char *text)
+{
+    for (;;) {
+        size_t len = strcspn(text, ",");
+        if (append_item(value, text, len) != LF_OK) {
+            return LF_NO_MEMORY;
+        }
+        if (text[len] == '\0') {
+            return LF_OK;
+        }
+        text += len + 1;
+    }
+}
+
+static enum lf_status store(struct value *value, bool list, const char *text, int64_t number, const char *at,
+                            struct lf_error *err)
+{
+    if (at && !value->at) {
+        value->at = strdup(at);
+        if (!value->at) {
+            return lf_fail_memory(err, "reading a setting");
+        }
+    }
+    if (list) {
+        if (append_item(value, text, strlen(text)) != LF_OK) {
+            return lf_fail_memory(err, "reading a setting");
+        }
+    } else {
+        value->text = strdup(text);
+        if (!value->text) {
+            return lf_fail_memory(err, "reading a setting");
+        }
+        value->number = number;
+    }
+    value->given = true;
+    return LF_OK;
+}
+
+enum lf_status lf_values_set(struct lf_values *values, const char *name, const char *text, const char *at,
+                             struct lf_error *err)
+{
+    const struct lf_setting *row = lf_setting_find(values->table, name);
+    if (!row) {
+        return refuse_unknown(values, name, at, err);
+    }
+    struct value *value = &values->value[row - values->table];
+    bool list = row->type == LF_LIST;
+    if (!list && value->given) {
+        return refuse(values, at, err, "", name, " is given twice; keep one");
+    }
+    if (value->count >= LIST_MAX) {
+        return refuse(values, at, err, "", name, " has more than 1000 entries");
+    }
+    if (strlen(text) > TEXT_MAX) {
+        return refuse(values, at, err, "", name, " is longer than 65536 bytes");
+    }
+    char why[LF_ERROR_TEXT / 2];
+    int64_t number;
+    if (check_text(row, text, &number, why, sizeof why) != LF_OK) {
+        return refuse_text(values, row, text, at, why, err);
+    }
+    return store(value, list, text, number, at, err);
+}
+
+static enum lf_status fill_fallback(const struct lf_values *values, const struct lf_setting *row,
+                                    struct value *value, struct lf_error *err)
+{
+    if (row->type == LF_LIST) {
+        enum lf_status status = append_fallback(value, row->fallback);
+        return status == LF_OK ? LF_OK : lf_fail_memory(err, "filling in defaults");
+    }
+    char why[LF_ERROR_TEXT / 2];
+    if (check_text(row, row->fallback, &value->number, why, sizeof why) != LF_OK) {
+        return refuse_text(values, row, row->fallback, "its default", why, err);
+    }
+    value->text = strdup(row->fallback);
+    return value->text ? LF_OK : lf_fail_memory(err, "filling in defaults");
+}
+
+static size_t list_missing(const struct lf_setting *row, char *text, size_t room, size_t used)
+{
+    if (used >= room) {
+        return used;
+    }
+    int wrote = snprintf(text + used, room - used, "%s\"%s\" (%s)", used ? ", " : "", row->name, row->help);
+    return wrote > 0 ? used + (size_t)wrote : used;
+}
+
+enum lf_status lf_values_finish(struct lf_values *values, struct lf_error *err)
+{
+    char missing[LF_ERROR_TEXT / 2] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < values->rows; i++) {
+        const struct lf_setting *row = &values->table[i];
+        struct value *value = &values->value[i];
+        if (value->given || !row->fallback) {
+            continue;
+        }
+        if (row->fallback == LF_REQUIRED) {
+            used = list_missing(row, missing, sizeof missing, used);
+            continue;
+        }
+        enum lf_status status = fill_fallback(values, row, value, err);
+        if (status != LF_OK) {
+            return status;
+        }
+    }
+    if (used) {
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: missing %s; add it", values->where, missing);
+    }
+    return LF_OK;
+}
+
+/* ---- reading ---- */
+
+static const struct value *value_of(const struct lf_values *values, const char *name)
+{
+    const struct lf_setting *row = lf_setting_find(values->table, name);
+    if (!row) {
+        fprintf(stderr, "labferry: program error: %s has no setting \"%s\"\n", values->where, name);
+        abort();
+    }
+    return &values->value[row - values->table];
+}
+
+const char *lf_values_text(const struct lf_values *values, const char *name)
+{
+    return value_of(values, name)->text;
+}
+
+int64_t lf_values_int(const struct lf_values *values, const char *name)
+{
+    return value_of(values, name)->number;
+}
+
+bool lf_values_bool(const struct lf_values *values, const char *name)
+{
+    return value_of(values, name)->number != 0;
+}
+
+bool lf_values_given(const struct lf_values *values, const char *name)
+{
+    return value_of(values, name)->given;
+}
+
+size_t lf_values_count(const struct lf_values *values, const char *name)
+{
+    return value_of(values, name)->count;
+}
+
+const char *lf_values_item(const struct lf_values *values, const char *name, size_t index)
+{
+    const struct value *value = value_of(values, name);
+    return index < value->count ? value->items[index] : NULL;
+}
+
+const char *lf_values_at(const struct lf_values *values, const char *name)
+{
+    return value_of(values, name)->at;
+}
