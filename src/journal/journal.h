@@ -1,0 +1,207 @@
+/* The journal: the SQLite database that knows everything the agent has promised. WAL, synchronous=FULL: what a call has
+ * committed survives a power cut.
+ *
+ * Any thread may call; calls are serialised. Between lf_journal_begin and lf_journal_commit the calling thread owns the journal
+ * and everything it writes becomes true at once or not at all. Texts in filled structs are owned by the struct and freed
+ * by its _free function. Errors: LF_FULL, LF_IO (transient: disk), LF_CORRUPT (needs a person), LF_NO_MEMORY.
+ */
+#ifndef LF_JOURNAL_JOURNAL_H
+#define LF_JOURNAL_JOURNAL_H
+
+#include "base/buffer.h"
+#include "base/json.h"
+
+struct lf_journal;
+
+/* Opens or creates. Refuses a damaged file (LF_CORRUPT), one of a newer program (LF_UNSUPPORTED), and one that another process
+ * has open (LF_BUSY). After a crash: running jobs become ready again. */
+enum lf_status lf_journal_open(const char *path, struct lf_journal **journal, struct lf_error *err);
+void lf_journal_close(struct lf_journal *journal);
+
+enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err);
+enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err); /* on failure everything is rolled back */
+void lf_journal_rollback(struct lf_journal *journal);
+
+/* Small named values. get returns owned, NULL when not set. */
+enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value, struct lf_error *err);
+char *lf_journal_get(struct lf_journal *journal, const char *name);
+
+/* ---- events -------------------------------------------------------------------------------------------------- */
+
+enum lf_fate {
+    LF_FATE_JOB,      /* made job `job` */
+    LF_FATE_TWIN,     /* tells of the same thing as an earlier one, whose job is `job` */
+    LF_FATE_WOKE,     /* woke a waiting job */
+    LF_FATE_UNROUTED, /* no route wants it */
+    LF_FATE_UNKNOWN,  /* type that this version does not know, and no route wants it */
+    LF_FATE_BAD,      /* could not be decoded; body kept for inspection */
+    LF_FATE_REREAD,   /* waits until the properties it lacks have been read from the API */
+    LF_FATE_LOST,     /* its resource could not be read; note says why */
+};
+const char *lf_fate_name(enum lf_fate fate);
+
+struct lf_event_row {
+    int64_t seq;
+    char *id, *key, *type, *resource_id, *source, *note;
+    int64_t created_ms, received_ms; /* wall */
+    enum lf_fate fate;
+    int64_t job;   /* 0: none */
+    int64_t times; /* how often it was received */
+    int attempt;   /* of rereading */
+    char *body;    /* as received; may be NULL in lists */
+    size_t body_len;
+};
+void lf_event_row_free(struct lf_event_row *row);
+
+/* Stores a new event (seq is filled). LF_EXISTS: this id is known; its count goes up and nothing else changes. */
+enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err);
+enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t job,
+                                     const char *note, struct lf_error *err);
+enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, struct lf_event_row *row,
+                                    struct lf_error *err);
+/* Newest first; fate_filter NULL: all. Calls each with a borrowed row without body. */
+enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
+                                     void (*each)(void *context, const struct lf_event_row *row), void *context,
+                                     struct lf_error *err);
+/* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
+cJSON *lf_journal_event_counts(struct lf_journal *journal);
+/* Next event of fate reread that is due; puts it off to `again_mono` so that nobody else takes it, and counts the attempt.
+ * LF_NOT_FOUND with *next_mono (when the next is due; LF_NEVER). */
+enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono, struct lf_event_row *row,
+                                             int64_t *next_mono, struct lf_error *err);
+
+/* ---- jobs ------------------------------------------------------------------------------------------------------ */
+
+enum lf_job_state {
+    LF_JOB_READY, LF_JOB_RUNNING, LF_JOB_WAITING, LF_JOB_HELD, LF_JOB_DONE, LF_JOB_FAILED, LF_JOB_CANCELLED, LF_JOB_EXPIRED,
+};
+const char *lf_job_state_name(enum lf_job_state state);
+bool lf_job_state_parse(const char *name, enum lf_job_state *state);
+bool lf_job_state_final(enum lf_job_state state);
+
+struct lf_job {
+    int64_t id;
+    char *kind;       /* "deliver", "collect", "task" */
+    char *route;      /* name of the route; NULL for an operator's own job and for results */
+    char *instrument;
+    char *key;        /* the same work has the same key */
+    char *event_id;   /* NULL: no event */
+    enum lf_job_state state;
+    char *step;       /* name of the step it is at */
+    bool bench;       /* the step runs on the bench (else on a courier) */
+    bool acting;      /* "about to act" was committed and "acted" was not */
+    int attempt;      /* of this step */
+    int64_t created_ms, updated_ms; /* wall */
+    int64_t due_mono;    /* waiting: not before */
+    int64_t expires_ms;  /* wall; 0: never. Not after this time may it start to act */
+    int64_t expires_mono;
+    enum lf_class class; /* of the last error */
+    char *note;       /* why it waits, is held, failed; what came of it */
+    char *wake;       /* waiting: what would wake it ("processor:aop_1") */
+    cJSON *facts;     /* what the steps found out; an object */
+};
+void lf_job_free(struct lf_job *job); /* the struct's contents */
+
+/* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is its id. */
+enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
+                                  struct lf_error *err);
+/* Writes state, step, bench, acting, attempt, due, class, note, wake, facts, instrument; sets updated_ms. */
+enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
+enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err);
+
+struct lf_job_filter {
+    const char *state, *kind, *instrument; /* NULL: any. state may be "open": not final */
+    int64_t before;                        /* ids below this; 0: newest */
+    int limit;
+};
+/* Newest first; each gets a borrowed job. */
+enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,
+                                   void (*each)(void *context, const struct lf_job *job), void *context,
+                                   struct lf_error *err);
+/* {"ready": 1, "held": 2, ...}. Returns owned. instrument NULL: all. */
+cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
+
+/* Takes the oldest job that can run now: courier steps (instrument NULL) or bench steps of the instrument; marks it running.
+ * LF_NOT_FOUND with *next_mono: when the next waiting one is due (LF_NEVER: none). */
+enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
+                                    int64_t *next_mono, struct lf_error *err);
+/* Makes jobs that wait for `wake` ready; *count says how many and *job (may be NULL) is one of them. */
+enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int *count, int64_t *job,
+                                   struct lf_error *err);
+/* The job of that kind which the instrument finished last (facts as of then); LF_NOT_FOUND. For matching by last job. */
+enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
+                                        struct lf_job *job, struct lf_error *err);
+
+/* What happened to a job, when and by whom ("agent", "cli:uid 1000", "mqtt:..."). */
+enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who, const char *text,
+                                      struct lf_error *err);
+enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
+                                       void (*each)(void *context, int64_t at_ms, const char *who, const char *text),
+                                       void *context, struct lf_error *err);
+
+/* ---- parcels --------------------------------------------------------------------------------------------------- */
+
+struct lf_parcel_row {
+    int64_t id, job;
+    char *name, *file; /* file: name below the spool folder */
+    char *mime;        /* NULL: unknown */
+    char sha256[65];
+    int64_t size;
+};
+void lf_parcel_row_free(struct lf_parcel_row *row);
+enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row, struct lf_error *err);
+enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,
+                                     struct lf_error *err);
+enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, struct lf_error *err);
+/* Is this spool file known? For sweeping the spool. */
+bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file);
+
+/* Parts of a multipart upload that the cloud has acknowledged. */
+enum lf_status lf_journal_part_add(struct lf_journal *journal, int64_t job, int number, const char *etag,
+                                   struct lf_error *err);
+/* etags[number - 1] is set for each known part (owned texts); count entries. */
+enum lf_status lf_journal_part_list(struct lf_journal *journal, int64_t job, char **etags, int count,
+                                    struct lf_error *err);
+enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, struct lf_error *err);
+
+/* ---- findings: results seen on instruments ------------------------------------------------------------------- */
+
+/* Remembers a result. LF_EXISTS: known, *job is its job. */
+enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
+                                      const char *version, int64_t job, int64_t *known_job, struct lf_error *err);
+/* Notes the digest of a finding's content; *earlier is the job of an earlier finding of this instrument with the same content
+ * whose job was neither cancelled nor failed, 0 if there is none. */
+enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *instrument,
+                                         const char *sha256, int64_t *earlier, struct lf_error *err);
+
+/* ---- outbox: reports on their way to the broker --------------------------------------------------------------- */
+
+/* Queues a report. A retained report replaces waiting ones of the same topic. */
+enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
+                                     struct lf_error *err);
+struct lf_outbox_row {
+    int64_t seq;
+    char *topic, *payload;
+    bool retain;
+};
+/* The next one after seq `after`, in order; LF_NOT_FOUND. */
+enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after, struct lf_outbox_row *row,
+                                      struct lf_error *err);
+void lf_outbox_row_free(struct lf_outbox_row *row);
+enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq, struct lf_error *err);
+int64_t lf_journal_outbox_count(struct lf_journal *journal);
+
+/* ---- commands --------------------------------------------------------------------------------------------------- */
+
+/* Begins a command. LF_EXISTS: this id was begun before; *answer is its stored answer (owned), NULL when it never finished:
+ * its outcome is unknown. */
+enum lf_status lf_journal_command_begin(struct lf_journal *journal, const char *id, const char *who, const char *verb,
+                                        const char *args, char **answer, struct lf_error *err);
+enum lf_status lf_journal_command_finish(struct lf_journal *journal, const char *id, const char *answer,
+                                         struct lf_error *err);
+
+/* Drops what is past its keeping time (ms): final jobs with their history, events without open jobs, finished commands.
+ * Findings are kept as long as the instrument may still show the file. *dropped counts rows. */
+enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped, struct lf_error *err);
+
+#endif

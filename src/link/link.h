@@ -1,0 +1,81 @@
+/* Link: the MQTT 5 session. One thread owns libmosquitto; everything else is told by callbacks on that thread.
+ *
+ * Acknowledge after commit: the link reads a batch of messages, hands it to `batch`, and only when that returns LF_OK do the
+ * acknowledgements leave. If `batch` fails, the connection is dropped without acknowledging and made anew (with back-off), so
+ * that the broker sends the same messages again. The session is persistent: fixed client id, clean start false.
+ */
+#ifndef LF_LINK_LINK_H
+#define LF_LINK_LINK_H
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/os_wake.h"
+
+struct lf_link;
+
+struct lf_link_options { /* all copied */
+    const char *host;
+    int port;
+    bool tls;
+    const char *ca_file, *cert_file, *key_file; /* NULL: system CAs; no client certificate */
+    const char *username, *password_file;       /* NULL: none; the file is read at each connect */
+    const char *client_id;
+    int keepalive_s;             /* 0: 30 */
+    int64_t session_expiry_s;    /* 0: 7 days */
+    int receive_maximum;         /* bounds a batch; 0: 200 */
+    int64_t max_message;         /* bytes; larger ones are handed on cut to 0 bytes with too_large set. 0: 272 KiB */
+    const char *const *filters;  /* subscriptions, QoS 1 */
+    size_t filter_count;
+    const char *will_topic;      /* retained last will, QoS 1; NULL: none */
+    const char *will_payload;
+};
+
+struct lf_message { /* borrowed for the callback */
+    const char *topic;
+    struct lf_slice payload;
+    bool retained, redelivered, too_large;
+    int64_t too_large_size;
+    const char *response_topic;         /* MQTT 5; NULL: none */
+    struct lf_slice correlation;        /* MQTT 5 correlation data; len 0: none */
+    int64_t expiry_s;                   /* message expiry left; -1: none */
+};
+
+enum lf_link_state { LF_LINK_CONNECTING, LF_LINK_ONLINE, LF_LINK_WAITING };
+
+struct lf_link_hooks {
+    void *context;
+    /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
+    enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count, struct lf_error *err);
+    /* The session came up. session_present false: the broker kept nothing for us (ask GET /events what was missed). */
+    void (*online)(void *context, bool session_present);
+    void (*offline)(void *context, const struct lf_error *why);
+    /* A publication given with a ticket above 0 was acknowledged by the broker (reason text NULL) or refused for good (reason). */
+    void (*published)(void *context, int64_t ticket, const char *refused);
+};
+
+enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
+                            struct lf_link **link, struct lf_error *err);
+/* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (at most 3 s). */
+void lf_link_close(struct lf_link *link);
+
+struct lf_publication { /* everything is copied */
+    const char *topic;
+    struct lf_slice payload;
+    int qos;
+    bool retain;
+    struct lf_slice correlation; /* len 0: none */
+    int64_t ticket;              /* > 0: told by `published`. 0: nobody asks */
+};
+
+/* Queues a publication; any thread; in order. Only while online: LF_DISCONNECTED otherwise, and everything queued or
+ * unacknowledged is forgotten when the connection drops (the journal's outbox is the durable queue). LF_FULL: too many wait. */
+enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication, struct lf_error *err);
+/* What to publish (retained, QoS 1) on the will topic at a regular end. */
+enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct lf_error *err);
+
+enum lf_link_state lf_link_state(struct lf_link *link);
+/* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects, takeovers. Returns owned. */
+cJSON *lf_link_health(struct lf_link *link);
+
+#endif
