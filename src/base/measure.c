@@ -76,7 +76,8 @@ enum lf_status lf_size_parse(const char *text, int64_t *bytes)
     return LF_OK;
 }
 
-/* "12.3 MB", "2 h": at most one decimal, cut and not rounded, so that nothing ever reads as more than it is. */
+/* "12.3 MB", "2 h": at most one decimal, cut and not rounded, so that nothing ever reads as more than it is.
+ */
 static void format_measure(int64_t number, int64_t worth, const char *unit, char *text, size_t room)
 {
     int64_t whole = number / worth;
@@ -103,7 +104,9 @@ void lf_duration_format(int64_t ms, char *text, size_t room)
 void lf_size_format(int64_t bytes, char *text, size_t room)
 {
     static const struct unit units[] = {
-        {"TB", INT64_C(1000) * 1000 * 1000 * 1000}, {"GB", 1000 * 1000 * 1000}, {"MB", 1000 * 1000},
+        {"TB", INT64_C(1000) * 1000 * 1000 * 1000},
+        {"GB", 1000 * 1000 * 1000},
+        {"MB", 1000 * 1000},
         {"KB", 1000},
         {"bytes", 1},
     };
@@ -124,8 +127,8 @@ static size_t least(size_t a, size_t b, size_t c)
     return low < c ? low : c;
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours, each costing one; upper and lower case are alike.
- * Names longer than the bound are as far as the longer of them is long. */
+/* Insertions, deletions, replacements and swaps of neighbours, each costing one; upper and lower case are
+ * alike. Names longer than the bound are as far as the longer of them is long. */
 size_t lf_edit_distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);

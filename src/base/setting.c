@@ -1,8 +1,8 @@
 /* The values of a table's settings.
  *
  * States: filling (lf_values_set) -> finished (lf_values_finish, once) -> read-only. One thread fills; after
- * finishing any thread may read. A value that could not be set stays unset, so that a caller may go on and find
- * further mistakes.
+ * finishing any thread may read. A value that could not be set stays unset, so that a caller may go on and
+ * find further mistakes.
  */
 #include "base/setting.h"
 
@@ -175,7 +175,8 @@ static enum lf_status check_text(const struct lf_setting *row, const char *text,
         snprintf(why, room, "must be true or false");
         return *number || strcmp(text, "false") == 0 ? LF_OK : LF_INVALID;
     case LF_DURATION:
-        snprintf(why, room, "must be a time with its unit, such as \"250ms\", \"30s\", \"5m\", \"2h\" or \"7d\"");
+        snprintf(why, room,
+                 "must be a time with its unit, such as \"250ms\", \"30s\", \"5m\", \"2h\" or \"7d\"");
         return lf_duration_parse(text, number) == LF_OK ? check_bounds(row, *number, why, room) : LF_INVALID;
     case LF_SIZE:
         snprintf(why, room, "must be a size, such as \"512\", \"64KB\", \"10MB\" or \"64KiB\"");
@@ -186,6 +187,9 @@ static enum lf_status check_text(const struct lf_setting *row, const char *text,
         snprintf(why, room, "must be one of %s", choices);
         return is_choice(row->choices, text) ? LF_OK : LF_INVALID;
     }
+    case LF_NESTED:
+        snprintf(why, room, "must be a group or list in brackets");
+        return LF_INVALID;
     }
     return LF_INVALID;
 }

@@ -18,6 +18,7 @@ enum lf_setting_type {
     LF_SIZE,        /* "512", "64KB", "10MB", "2GB" (powers of 1000), "64KiB" (powers of 1024); stored in bytes */
     LF_CHOICE,      /* one of `choices` */
     LF_LIST,        /* list of texts */
+    LF_NESTED,      /* a group or list with settings of its own, which its owner reads; not kept in lf_values */
 };
 
 struct lf_setting {

@@ -1,0 +1,196 @@
+/* Configuration: one libconfig file (with its @includes) becomes one immutable struct.
+ *
+ * Every setting is a row in config/settings.h or in its driver's table. Loading checks everything that can be
+ * checked without touching an instrument or the network, and reports all problems at once, each with file,
+ * line and remedy. What lives above this floor (drivers, events, matching) is asked through hooks.
+ */
+#ifndef LF_CONFIG_CONFIG_H
+#define LF_CONFIG_CONFIG_H
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/setting.h"
+
+#include <stdio.h>
+
+enum { LF_CONFIG_FILE_MAX = 1024 * 1024 }; /* bytes of the file, and of each file that it includes or names */
+
+#define LF_CONFIG_PATH "/etc/labferry/labferry.conf"
+
+/* Texts borrowed from the configuration. */
+struct lf_config_list {
+    const char *const *items;
+    size_t count;
+};
+
+struct lf_config_agent {
+    const char *name, *site; /* fit for an MQTT topic: A-Z a-z 0-9 _ . - */
+    const char *state_dir;   /* journal */
+    const char *spool_dir;   /* never NULL */
+    const char *socket;      /* path of the control socket */
+    const char *operators;   /* Unix group whose members may give commands; NULL: root and the agent's own
+                                user only */
+    enum lf_log_level log_level;
+    enum lf_log_format log_format;
+    int couriers;         /* threads for the cloud steps of jobs */
+    int64_t not_after_ms; /* a job may not start to act later than this after its event; routes may say
+                             otherwise */
+    int64_t keep_ms;      /* how long finished jobs and events stay in the journal */
+    int64_t file_max;     /* bytes of the largest file carried, either way */
+    int64_t disk_reserve; /* bytes that stay free on the disks of journal and spool */
+};
+
+enum lf_config_source { LF_SOURCE_MQTT, LF_SOURCE_POLL, LF_SOURCE_BOTH };
+
+struct lf_config_cloud {
+    const char *tenant;                         /* "https://acme.benchling.com": no path, no '/' at the end */
+    const char *client_id, *client_secret_file; /* both, or neither and api_key_file */
+    const char *api_key_file;
+    const char *ca_file; /* NULL: the system's */
+    const char *proxy;   /* NULL: from the environment; "": none */
+    int64_t connect_timeout_ms, request_timeout_ms, stall_timeout_ms;
+    int connections;              /* at most, at the same time */
+    enum lf_config_source events; /* where events come from. MQTT still asks GET /events after a gap */
+    int64_t poll_interval_ms;
+};
+
+struct lf_config_link {
+    bool used; /* false: events = "poll" and no link group; nothing below is set then */
+    const char *host;
+    int port;
+    bool tls;
+    const char *client_id; /* never NULL when used */
+    const char *username, *password_file;
+    const char *ca_file, *cert_file, *key_file;
+    int keepalive_s;
+    int64_t session_expiry_s;
+    int receive_maximum;
+    bool commands;                /* take commands over MQTT */
+    struct lf_config_list topics; /* event filters to subscribe; derived from the routes unless given */
+    const char *base;             /* "labferry/boston/agents/bench-3" */
+};
+
+/* What is to be done with results of an instrument whose file name fits. The first fitting rule counts; a
+ * result that fits none is held. */
+struct lf_config_collect {
+    const char *files;           /* shell-style: "*.csv" */
+    struct lf_config_list match; /* ways to find the run, tried in order; see settings.c for their forms */
+    const char *config;          /* output file configuration; NULL: the match tells */
+    bool process;                /* start processing after the upload and wait for it */
+    bool complete_with_errors;   /* good rows are taken even if others fail */
+    const char *type;            /* "RAW_FILE" or "VISUALIZATION" */
+    const char *folder_id, *location_id, *timezone; /* NULL: left out of the request */
+};
+
+struct lf_config_instrument {
+    const char *name; /* fit for an MQTT topic */
+    const char *driver;
+    const char *expect_identity;      /* NULL: any */
+    bool paused;                      /* starts paused */
+    const struct lf_values *settings; /* the driver's own */
+    const struct lf_config_collect *collect;
+    size_t collect_count;
+    const char *at; /* "file:line" */
+};
+
+enum lf_config_job { LF_CONFIG_DELIVER, LF_CONFIG_COLLECT, LF_CONFIG_TASK };
+const char *lf_config_job_name(enum lf_config_job job); /* "deliver", "collect", "task": lf_job.kind */
+
+/* One entry of `inputs` (procedure input from task field) or `outputs` (captured value to output field). */
+struct lf_config_map {
+    const char *name;  /* in the procedure */
+    const char *field; /* in Benchling: the field's system name */
+};
+
+struct lf_config_route {
+    const char *name;
+    struct lf_config_list on; /* event names; any of them */
+    const cJSON *pattern; /* EventBridge pattern over the whole envelope; NULL: every event that `on` names */
+    enum lf_config_job job;
+    const char *instrument; /* NULL only for collect */
+    int64_t not_after_ms;   /* the route's own or the agent's */
+    /* job = "task" only: */
+    const char *procedure;
+    const struct lf_config_map *inputs; /* empty: the procedure gets no inputs */
+    size_t input_count;
+    const struct lf_config_map
+        *outputs; /* empty: every captured value goes to the output field of its own name */
+    size_t output_count;
+    const char *claim_status, *done_status, *failed_status; /* display name or type of the status */
+    const char *at;
+};
+
+struct lf_config {
+    struct lf_config_agent agent;
+    struct lf_config_cloud cloud;
+    struct lf_config_link link;
+    const struct lf_config_instrument *instruments;
+    size_t instrument_count;
+    const struct lf_config_route *routes;
+    size_t route_count;
+    struct lf_config_list
+        event_types; /* detail-types that the routes, and collecting, want: "v2.workflowTask.created" */
+    char digest[65]; /* SHA-256 over the file, its includes and the pattern files */
+    struct lf_config_memory *memory; /* private: everything above lives there */
+};
+
+/* What the floors above know. Names are borrowed for the call. Only driver_settings must be there; a check
+ * whose hook is NULL is not made. */
+struct lf_config_hooks {
+    const struct lf_setting *(*driver_settings)(
+        const char *driver);    /* static rows; NULL: there is no such driver */
+    const char *const *drivers; /* known names, NULL-terminated, for messages */
+    bool (*driver_can)(const char *driver, enum lf_config_job job);
+    /* As lf_driver.check. */
+    enum lf_status (*driver_check)(const char *driver, const struct lf_values *values,
+                                   void (*resource)(void *context, const char *resource), void *context,
+                                   struct lf_error *err);
+    /* Does the instrument know this procedure? */
+    enum lf_status (*procedure_check)(const char *driver, const struct lf_values *values,
+                                      const char *procedure, struct lf_error *err);
+    enum lf_status (*on_check)(const char *on, struct lf_error *err); /* lf_event_on_check */
+    void (*on_types)(const char *on, void (*each)(void *context, const char *type), void *context);
+    enum lf_status (*pattern_check)(const cJSON *pattern, struct lf_error *err);
+    enum lf_status (*match_check)(const char *rule, struct lf_error *err); /* an entry of collect.match */
+};
+
+enum lf_config_severity { LF_CONFIG_ERROR, LF_CONFIG_WARNING };
+
+struct lf_config_problem {
+    enum lf_config_severity severity;
+    char *file; /* as the user wrote it */
+    int line;   /* 0: the file as a whole */
+    char *text; /* what is wrong and what to do */
+};
+
+enum { LF_CONFIG_PROBLEMS_MAX = 100 };
+
+/* Start with a zeroed one. */
+struct lf_config_report {
+    struct lf_config_problem *problems;
+    size_t count;
+    size_t errors; /* how many of them are errors */
+};
+
+/* Reads and checks a file. LF_OK: *config is returned owned (the report may hold warnings). Otherwise *config
+ * is NULL and err tells the first error and how many more there are. report may be NULL; it is filled in both
+ * cases, in the order of the file, and freed with lf_config_report_free. Class: needs a person (except out of
+ * memory). */
+enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *hooks,
+                              struct lf_config **config, struct lf_config_report *report,
+                              struct lf_error *err);
+void lf_config_free(struct lf_config *config);
+
+void lf_config_report_free(struct lf_config_report *report);
+/* One line each: "labferry.conf:12: error: ...". */
+void lf_config_report_print(const struct lf_config_report *report, FILE *out);
+
+const struct lf_config_instrument *lf_config_instrument(const struct lf_config *config, const char *name);
+const struct lf_config_route *lf_config_route(const struct lf_config *config, const char *name);
+
+/* The commented example, made from the rows. */
+void lf_config_print_example(FILE *out);
+/* The rows of a table as comments: for a driver's settings. `indent` spaces in front of each line. */
+void lf_config_print_rows(const struct lf_setting *rows, int indent, FILE *out);
+
+#endif
