@@ -1,0 +1,372 @@
+/* Streams: parsing their names, and reading and writing with deadlines.
+ *
+ * A stream is open from lf_stream_open to lf_stream_close and belongs to one thread. After LF_DISCONNECTED the only
+ * sensible call is lf_stream_close: a dead serial descriptor that stays open keeps the kernel from giving the device
+ * its old name when it comes back. Every wait is one poll() on the descriptor, the cancel and the deadline; a hang-up
+ * (poll says so, read gives 0 or EIO) is an error at once, never "nothing yet", so that nothing here can spin.
+ */
+#include "drivers/stream/stream.h"
+
+#include "drivers/stream/kind.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum {
+    SPEC_MAX = 1024,
+    DRAIN_MAX = 1024 * 1024, /* a device that chatters faster than we discard must not keep us for ever */
+    SENT_NAP_FIRST_MS = 1,   /* one byte takes 1 ms at 9600 baud */
+    SENT_NAP_MAX_MS = 20,
+};
+
+static const struct lf_stream_kind *const kinds[] = {&lf_stream_serial, &lf_stream_tcp, &lf_stream_unix};
+
+/* ---- the name of a stream ---- */
+
+struct spec {
+    char text[SPEC_MAX]; /* cut into pieces */
+    const struct lf_stream_kind *kind;
+    char *place, *options;
+};
+
+static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_error *err)
+{
+    size_t best = 3; /* more than two letters off is another word */
+    const char *near = NULL;
+    char *colon = strchr(spec->text, ':');
+    if (colon) {
+        *colon = '\0';
+        spec->place = colon + 1;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (colon && strcmp(spec->text, kinds[i]->name) == 0) {
+            spec->kind = kinds[i];
+            return LF_OK;
+        }
+        size_t distance = lf_edit_distance(spec->text, kinds[i]->name);
+        if (distance < best) {
+            best = distance;
+            near = kinds[i]->example;
+        }
+    }
+    return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                   "'%.200s' does not name a stream; write serial:PATH, tcp:HOST:PORT or unix:PATH, for example %s",
+                   whole, near ? near : kinds[0]->example);
+}
+
+/* Sets each name=value of the options; the table knows what is allowed. */
+static enum lf_status parse_options(char *options, const struct lf_setting *table, struct lf_values *values,
+                                    struct lf_error *err)
+{
+    char *rest = options;
+    for (char *pair = strsep(&rest, "&"); pair; pair = strsep(&rest, "&")) {
+        char *equals = strchr(pair, '=');
+        if (!equals || equals == pair)
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%.80s' is not an option; write name=value, with '&' between",
+                           pair);
+        *equals = '\0';
+        if (lf_setting_find(table, pair) && lf_values_given(values, pair))
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the option '%.80s' stands there twice", pair);
+        enum lf_status status = lf_values_set(values, pair, equals + 1, NULL, err);
+        if (status)
+            return status;
+    }
+    return LF_OK;
+}
+
+/* Cuts the text and fills *values (owned by the caller). */
+static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf_values **values, struct lf_error *err)
+{
+    size_t len = strlen(whole);
+    memset(spec, 0, sizeof *spec);
+    *values = NULL;
+    if (len >= sizeof spec->text)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the stream's name is longer than %d bytes", SPEC_MAX - 1);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)whole[i] < ' ' || whole[i] == 0x7f)
+            return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                           "the stream's name has a control character at byte %zu; take it out", i + 1);
+    memcpy(spec->text, whole, len + 1);
+    enum lf_status status = find_kind(spec, whole, err);
+    if (status)
+        return status;
+    spec->options = strchr(spec->place, '?');
+    if (spec->options)
+        *spec->options++ = '\0';
+    if (!*spec->place)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%.200s' does not say where; for example %s", whole,
+                       spec->kind->example);
+
+    char where[LF_STREAM_NAME_MAX];
+    snprintf(where, sizeof where, "stream %.280s", whole);
+    *values = lf_values_new(spec->kind->settings, where);
+    if (!*values)
+        return lf_fail_memory(err, "the options of a stream");
+    if (spec->options && *spec->options)
+        status = parse_options(spec->options, spec->kind->settings, *values, err);
+    return status ? status : lf_values_finish(*values, err);
+}
+
+enum lf_status lf_stream_check(const char *spec_text, char *resource, size_t room, struct lf_error *err)
+{
+    struct spec spec;
+    struct lf_values *values;
+    char name[SPEC_MAX];
+    enum lf_status status = parse_spec(spec_text, &spec, &values, err);
+    if (status == LF_OK)
+        status = spec.kind->check(spec.place, values, name, sizeof name, err);
+    if (status == LF_OK && resource && room)
+        snprintf(resource, room, "%s", name);
+    lf_values_free(values);
+    return status;
+}
+
+enum lf_status lf_stream_open(const char *spec_text, int64_t deadline, const struct lf_cancel *cancel,
+                              struct lf_stream **out, struct lf_error *err)
+{
+    struct spec spec;
+    struct lf_values *values;
+    struct lf_stream *stream = NULL;
+    char resource[SPEC_MAX];
+    *out = NULL;
+    enum lf_status status = parse_spec(spec_text, &spec, &values, err);
+    if (status == LF_OK)
+        status = spec.kind->check(spec.place, values, resource, sizeof resource, err);
+    if (status)
+        goto done;
+    if (lf_cancel_is_set(cancel)) {
+        status = lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "%.200s: stopped before it was opened", spec_text);
+        goto done;
+    }
+    stream = calloc(1, sizeof *stream);
+    if (!stream) {
+        status = lf_fail_memory(err, "a stream");
+        goto done;
+    }
+    stream->kind = spec.kind;
+    stream->fd = -1;
+    stream->cancel = cancel;
+    status = spec.kind->open(spec.place, values, deadline, stream, err);
+    if (status == LF_OK) {
+        *out = stream;
+        stream = NULL;
+    }
+done:
+    free(stream);
+    lf_values_free(values);
+    return status;
+}
+
+void lf_stream_close(struct lf_stream *stream)
+{
+    if (!stream)
+        return;
+    stream->kind->close(stream);
+    free(stream);
+}
+
+const char *lf_stream_name(const struct lf_stream *stream)
+{
+    return stream->name;
+}
+
+/* ---- reading and writing ---- */
+
+static enum lf_status gone(const struct lf_stream *stream, const char *reason, struct lf_error *err)
+{
+    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: the connection is gone (%s)%s", stream->name, reason,
+                   stream->kind->terminal ? "; unplugged, or the device lost power?" : "");
+}
+
+static enum lf_status gone_errno(const struct lf_stream *stream, struct lf_error *err)
+{
+    char reason[80];
+    return gone(stream, strerror_r(errno, reason, sizeof reason), err);
+}
+
+static bool hung_up(short revents, short wanted)
+{
+    return (revents & (POLLHUP | POLLERR | POLLNVAL)) && !(revents & wanted);
+}
+
+static enum lf_status stopped(const struct lf_stream *stream, struct lf_error *err)
+{
+    return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "%s: stopped on request", stream->name);
+}
+
+enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline, size_t *got,
+                              struct lf_error *err)
+{
+    short revents = 0;
+    *got = 0;
+    for (;;) {
+        if (lf_cancel_is_set(stream->cancel))
+            return stopped(stream, err);
+        ssize_t count = read(stream->fd, data, room);
+        if (count > 0) {
+            *got = (size_t)count;
+            return LF_OK;
+        }
+        if (count == 0)
+            return gone(stream, "it ended", err);
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return gone_errno(stream, err);
+        if (hung_up(revents, POLLIN))
+            return gone(stream, "it hung up", err);
+        enum lf_status status = lf_wait_fd(stream->fd, POLLIN, deadline, stream->cancel, &revents);
+        if (status == LF_CANCELLED)
+            return stopped(stream, err);
+        if (status == LF_TIMEOUT)
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
+        if (status)
+            return gone_errno(stream, err);
+    }
+}
+
+/* Bytes that the kernel took but the line has not; 0 where that cannot be asked. */
+static size_t still_queued(const struct lf_stream *stream)
+{
+    int queued = 0;
+    if (!stream->kind->terminal || ioctl(stream->fd, TIOCOUTQ, &queued) || queued < 0)
+        return 0;
+    return (size_t)queued;
+}
+
+/* A command must not lie in the kernel's queue when we report failure: the device would get it later, when nobody
+ * waits for its reply. Returns how many of `taken` bytes have really left. */
+static size_t give_up(const struct lf_stream *stream, size_t taken)
+{
+    size_t queued = still_queued(stream);
+    if (stream->kind->terminal)
+        tcflush(stream->fd, TCOFLUSH);
+    return queued < taken ? taken - queued : 0;
+}
+
+static enum lf_status write_timeout(const struct lf_stream *stream, size_t left, size_t len, struct lf_error *err)
+{
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: only %zu of %zu bytes could be sent in the time allowed; %s",
+                   stream->name, left, len,
+                   stream->kind->terminal ? "is flow control holding the line (XOFF, or CTS low)?"
+                                          : "the other side does not read");
+}
+
+/* Waits until the queued bytes have left, so that "written" means on the wire. The kernel has no event for that: naps,
+ * as long as a few bytes take. */
+static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline)
+{
+    for (int64_t nap = SENT_NAP_FIRST_MS; still_queued(stream) > 0; nap = nap < SENT_NAP_MAX_MS ? nap * 2 : nap) {
+        short revents;
+        enum lf_status status =
+            lf_wait_fd(stream->fd, 0, lf_deadline_sooner(deadline, lf_deadline_in(nap)), stream->cancel, &revents);
+        if (status == LF_OK) { /* no event was asked for: this is a hang-up */
+            errno = EIO;
+            return LF_DISCONNECTED;
+        }
+        if (status != LF_TIMEOUT)
+            return status;
+        if (lf_deadline_passed(deadline))
+            return still_queued(stream) > 0 ? LF_TIMEOUT : LF_OK;
+    }
+    return LF_OK;
+}
+
+/* Sends what it can now. LF_OK: *count bytes went; LF_BUSY: nothing fits at the moment. */
+static enum lf_status write_some(struct lf_stream *stream, const char *data, size_t len, size_t *count)
+{
+    ssize_t done = stream->kind->terminal ? write(stream->fd, data, len) : send(stream->fd, data, len, MSG_NOSIGNAL);
+    *count = done > 0 ? (size_t)done : 0;
+    if (done >= 0)
+        return done > 0 ? LF_OK : LF_BUSY;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? LF_BUSY : LF_DISCONNECTED;
+}
+
+enum lf_status lf_stream_write(struct lf_stream *stream, const void *data, size_t len, int64_t deadline,
+                               size_t *written, struct lf_error *err)
+{
+    enum lf_status status = lf_cancel_is_set(stream->cancel) ? LF_CANCELLED : LF_OK;
+    size_t taken = 0, left = 0;
+    while (status == LF_OK && taken < len) {
+        size_t count;
+        short revents = 0;
+        status = write_some(stream, (const char *)data + taken, len - taken, &count);
+        taken += count;
+        if (status == LF_BUSY) {
+            status = lf_wait_fd(stream->fd, POLLOUT, deadline, stream->cancel, &revents);
+            if (status == LF_OK && hung_up(revents, POLLOUT)) {
+                status = LF_DISCONNECTED;
+                errno = EIO;
+            }
+        }
+    }
+    if (status == LF_OK)
+        status = wait_sent(stream, deadline);
+    int reason = errno;
+    left = status == LF_OK ? len : give_up(stream, taken);
+    errno = reason;
+    if (written)
+        *written = left;
+    if (status == LF_TIMEOUT)
+        return write_timeout(stream, left, len, err);
+    if (status == LF_CANCELLED)
+        return stopped(stream, err);
+    return status ? gone_errno(stream, err) : LF_OK;
+}
+
+enum lf_status lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err)
+{
+    char waste[4096];
+    size_t total = 0;
+    enum lf_status status = LF_OK;
+    while (total < DRAIN_MAX) {
+        ssize_t count = read(stream->fd, waste, sizeof waste);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (count <= 0) {
+            status = count == 0 ? gone(stream, "it ended", err) : gone_errno(stream, err);
+            break;
+        }
+        total += (size_t)count;
+    }
+    if (dropped)
+        *dropped = total;
+    return status;
+}
+
+enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline, bool *readable,
+                              struct lf_error *err)
+{
+    struct pollfd fds[3] = {
+        {.fd = stream->fd, .events = POLLIN},
+        {.fd = wake ? wake->fd : -1, .events = POLLIN},
+        {.fd = stream->cancel ? stream->cancel->wake.fd : -1, .events = POLLIN},
+    };
+    *readable = false;
+    for (;;) {
+        if (lf_cancel_is_set(stream->cancel))
+            return stopped(stream, err);
+        int ready = poll(fds, sizeof fds / sizeof *fds, lf_deadline_poll_ms(deadline));
+        if (ready < 0 && errno != EINTR)
+            return gone_errno(stream, err);
+        if (ready <= 0) {
+            if (ready == 0 && lf_deadline_passed(deadline))
+                return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
+            continue;
+        }
+        if (hung_up(fds[0].revents, POLLIN))
+            return gone(stream, "it hung up", err);
+        *readable = fds[0].revents & POLLIN;
+        if (*readable || fds[1].revents)
+            return LF_OK;
+    }
+}
