@@ -1,0 +1,274 @@
+/* The bench thread.
+ *
+ * States: not connected (connect with back-off, full jitter, up to 30 s) -> connected (questions first, then work, then
+ * listening). Only this thread calls the driver. A driver call that ends in LF_DISCONNECTED leads to disconnect at once, so
+ * that a replugged device can come back under its name. A connection that lasts less than STEADY_MS does not reset the
+ * back-off: a device that vanishes after every open is tried ever more slowly.
+ */
+#include "instrument/host.h"
+
+#include "base/log.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BACKOFF_BASE_MS = 250, BACKOFF_CAP_MS = 30000, STEADY_MS = 2000 };
+
+struct connection {
+    int attempt;
+    int64_t due;       /* of the next try */
+    int64_t connected; /* monotonic, when it came up */
+};
+
+static bool stopping(struct lf_instrument *instrument)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    bool stop = instrument->stopping;
+    pthread_mutex_unlock(&instrument->mutex);
+    return stop;
+}
+
+static void set_connected(struct lf_instrument *instrument, bool connected, const char *note)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    bool news = instrument->connected != connected || strcmp(instrument->note, note) != 0;
+    if (instrument->connected != connected)
+        instrument->since_ms = lf_clock_wall_ms();
+    instrument->connected = connected;
+    snprintf(instrument->note, sizeof instrument->note, "%s", note);
+    pthread_mutex_unlock(&instrument->mutex);
+    if (!news)
+        return;
+    if (connected)
+        lf_log_info(instrument->name, "connected%s%s", instrument->identity[0] ? ": " : "", instrument->identity);
+    else
+        lf_log_warning(instrument->name, "offline: %s", note);
+    instrument_changed(instrument);
+}
+
+static void lose(struct lf_instrument *instrument, const struct lf_error *err)
+{
+    if (!instrument->connected)
+        return;
+    instrument->driver->disconnect(instrument->device);
+    set_connected(instrument, false, err->text);
+}
+
+/* After every driver call. */
+static void judge(struct lf_instrument *instrument, enum lf_status status, const struct lf_error *err)
+{
+    if (status == LF_DISCONNECTED)
+        lose(instrument, err);
+}
+
+static void connect_device(struct lf_instrument *instrument, struct connection *connection)
+{
+    struct lf_error err = {0};
+    enum lf_status status = instrument->driver->connect(instrument->device, &err);
+    if (status == LF_OK) {
+        connection->connected = lf_clock_mono_ms();
+        set_connected(instrument, true, "");
+        return;
+    }
+    instrument->driver->disconnect(instrument->device);
+    if (status == LF_CANCELLED)
+        return;
+    set_connected(instrument, false, err.text);
+    connection->due = lf_deadline_in(lf_backoff_ms(connection->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS));
+}
+
+/* Full jitter may give nearly nothing: a device that connects and vanishes must not be tried in a tight loop. */
+static void plan_reconnect(struct connection *connection)
+{
+    if (lf_clock_mono_ms() - connection->connected >= STEADY_MS)
+        connection->attempt = 0;
+    connection->due = lf_deadline_in(BACKOFF_BASE_MS
+                                     + lf_backoff_ms(connection->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS));
+}
+
+/* ---- busy and idle --------------------------------------------------------------------------------------------- */
+
+static void begin(struct lf_instrument *instrument, int64_t job)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    instrument->busy = true;
+    instrument->job = job;
+    instrument->progress[0] = '\0';
+    instrument->since_ms = lf_clock_wall_ms();
+    pthread_mutex_unlock(&instrument->mutex);
+    instrument_changed(instrument);
+}
+
+static void end(struct lf_instrument *instrument)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    instrument->busy = false;
+    instrument->job = 0;
+    instrument->progress[0] = '\0';
+    instrument->since_ms = lf_clock_wall_ms();
+    if (!instrument->stopping)
+        lf_cancel_reset(&instrument->cancel); /* a cancel meant what has just ended */
+    pthread_mutex_unlock(&instrument->mutex);
+    instrument_changed(instrument);
+}
+
+/* ---- the driver's calls ------------------------------------------------------------------------------------------ */
+
+static enum lf_status must_be_connected(struct lf_instrument *instrument, struct lf_error *err)
+{
+    if (instrument->connected)
+        return LF_OK;
+    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is offline: %s", instrument->name, instrument->note);
+}
+
+enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const struct lf_action *action,
+                                    enum lf_repeat *repeat, struct lf_error *err)
+{
+    return instrument->driver->repeat(instrument->device, action, repeat, err);
+}
+
+enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct lf_action *action,
+                                 struct lf_outcome *outcome, struct lf_error *err)
+{
+    enum lf_status status = must_be_connected(instrument, err);
+    if (status != LF_OK)
+        return status;
+    begin(instrument, action->job);
+    status = instrument->driver->act(instrument->device, action, outcome, err);
+    judge(instrument, status, err);
+    end(instrument);
+    return status;
+}
+
+enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const struct lf_action *action,
+                                     struct lf_outcome *outcome, struct lf_error *err)
+{
+    if (!instrument->driver->verify) {
+        lf_fail(err, LF_UNSUPPORTED, LF_UNKNOWN_OUTCOME, "%s cannot tell whether it was done", instrument->name);
+        return LF_VERDICT_UNKNOWN;
+    }
+    if (must_be_connected(instrument, err) != LF_OK)
+        return LF_VERDICT_UNKNOWN;
+    begin(instrument, action->job);
+    enum lf_verdict verdict = instrument->driver->verify(instrument->device, action, outcome, err);
+    if (verdict == LF_VERDICT_UNKNOWN)
+        judge(instrument, err->status, err);
+    end(instrument);
+    return verdict;
+}
+
+enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version, int to,
+                                  int64_t max, struct lf_error *err)
+{
+    enum lf_status status = must_be_connected(instrument, err);
+    if (status == LF_OK && !instrument->driver->take)
+        status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s cannot hand out files", instrument->name);
+    if (status == LF_OK)
+        status = instrument->driver->take(instrument->device, id, version, to, max, err);
+    judge(instrument, status, err);
+    return status;
+}
+
+enum lf_status lf_instrument_file(struct lf_instrument *instrument, const char *id, const char *version,
+                                  struct lf_error *err)
+{
+    enum lf_status status = must_be_connected(instrument, err);
+    if (status == LF_OK && instrument->driver->file)
+        status = instrument->driver->file(instrument->device, id, version, err);
+    judge(instrument, status, err);
+    return status;
+}
+
+/* ---- questions ---------------------------------------------------------------------------------------------------- */
+
+static enum lf_status answer(struct lf_instrument *instrument, struct question *question)
+{
+    struct lf_action action = {.kind = LF_ACTION_ASK, .name = question->command, .inputs = question->inputs,
+                               .input_count = question->input_count};
+    enum lf_repeat repeat;
+    enum lf_status status = must_be_connected(instrument, question->err);
+    if (status == LF_OK)
+        status = lf_instrument_repeat(instrument, &action, &repeat, question->err);
+    if (status == LF_OK && repeat == LF_ONCE && !question->allow_once)
+        status = lf_fail(question->err, LF_REFUSED, LF_NEEDS_PERSON,
+                         "%s: '%s' moves or changes something and is done once only. Say --once to mean it",
+                         instrument->name, question->command);
+    return status == LF_OK ? lf_instrument_act(instrument, &action, question->outcome, question->err) : status;
+}
+
+static bool serve_question(struct lf_instrument *instrument)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    struct question *question = instrument->question;
+    if (question)
+        question->begun = true;
+    pthread_mutex_unlock(&instrument->mutex);
+    if (!question)
+        return false;
+    enum lf_status status = answer(instrument, question);
+    pthread_mutex_lock(&instrument->mutex);
+    question->status = status;
+    question->answered = true;
+    instrument->question = NULL;
+    pthread_cond_broadcast(&instrument->answered);
+    pthread_mutex_unlock(&instrument->mutex);
+    return true;
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------------------------- */
+
+static bool do_work(struct lf_instrument *instrument, int64_t *next)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    bool paused = instrument->paused;
+    pthread_mutex_unlock(&instrument->mutex);
+    *next = LF_NEVER;
+    return !paused && instrument->hooks.work(instrument->hooks.context, instrument, next);
+}
+
+static void listen_for_results(struct lf_instrument *instrument, int64_t until)
+{
+    struct lf_error err = {0};
+    enum lf_status status = instrument->driver->listen(instrument->device, until, &err);
+    if (status == LF_OK || status == LF_TIMEOUT || status == LF_CANCELLED)
+        return;
+    /* Whatever else went wrong: start from a clean connection rather than listen on a doubtful one. */
+    lose(instrument, &err);
+}
+
+void *bench_run(void *arg)
+{
+    struct lf_instrument *instrument = arg;
+    struct connection connection = {.due = lf_clock_mono_ms()};
+    while (!stopping(instrument)) {
+        lf_wake_clear(&instrument->wake);
+        if (serve_question(instrument))
+            continue;
+        if (!instrument->connected) {
+            if (lf_deadline_passed(connection.due))
+                connect_device(instrument, &connection);
+            else
+                lf_wait_fd(instrument->wake.fd, POLLIN, connection.due, &instrument->cancel, NULL);
+            continue;
+        }
+        int64_t next;
+        if (!do_work(instrument, &next) && instrument->connected)
+            listen_for_results(instrument, next);
+        if (!instrument->connected)
+            plan_reconnect(&connection);
+    }
+    if (instrument->connected)
+        instrument->driver->disconnect(instrument->device);
+    pthread_mutex_lock(&instrument->mutex);
+    instrument->connected = false;
+    if (instrument->question) {
+        instrument->question->status =
+            lf_fail(instrument->question->err, LF_CANCELLED, LF_TRANSIENT, "the agent is stopping");
+        instrument->question->answered = true;
+        instrument->question = NULL;
+        pthread_cond_broadcast(&instrument->answered);
+    }
+    pthread_mutex_unlock(&instrument->mutex);
+    return NULL;
+}

@@ -1,0 +1,51 @@
+/* Inside the instrument host. Not for other folders. */
+#ifndef LF_INSTRUMENT_HOST_H
+#define LF_INSTRUMENT_HOST_H
+
+#include "instrument/instrument.h"
+
+#include <pthread.h>
+
+enum { PROGRESS_TEXT = 160, IDENTITY_TEXT = 160 };
+
+/* A question that an operator waits for. Lives on the asking thread's stack. */
+struct question {
+    const char *command;
+    const struct lf_input *inputs;
+    size_t input_count;
+    bool allow_once;
+    struct lf_outcome *outcome;
+    struct lf_error *err;
+    enum lf_status status;
+    bool begun, answered;
+};
+
+struct lf_instrument {
+    char *name, *expect_identity;
+    const struct lf_driver *driver;
+    struct lf_instrument_hooks hooks;
+    struct lf_host host;      /* what the device sees of us */
+    void *device;
+    struct lf_wake wake;      /* something changed: listen shall return */
+    struct lf_cancel cancel;  /* what runs shall end */
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t mutex;    /* guards everything below */
+    pthread_cond_t answered;
+    bool stopping, paused, connected;
+    char *paused_why;
+    char identity[IDENTITY_TEXT];
+    char note[LF_ERROR_TEXT]; /* why it is offline */
+    char progress[PROGRESS_TEXT];
+    int64_t since_ms;         /* wall: when the shown state began */
+    int64_t job;              /* that is on the bench; 0: none */
+    bool busy;
+    struct question *question;
+};
+
+void *bench_run(void *instrument);
+/* Sets fields under the mutex, then reports the change. */
+void instrument_changed(struct lf_instrument *instrument);
+
+#endif

@@ -1,0 +1,250 @@
+/* What other threads ask and say. All shared fields are behind the mutex; hooks are called without it. */
+#include "instrument/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[] = {
+    [LF_INSTRUMENT_OFFLINE] = "offline", [LF_INSTRUMENT_IDLE] = "idle", [LF_INSTRUMENT_BUSY] = "busy",
+    [LF_INSTRUMENT_PAUSED] = "paused",
+};
+
+const char *lf_instrument_state_name(enum lf_instrument_state state)
+{
+    return state_names[state];
+}
+
+/* ---- what the device is offered -------------------------------------------------------------------------------- */
+
+static enum lf_status host_found(void *self, const struct lf_finding *finding, struct lf_error *err)
+{
+    struct lf_instrument *instrument = self;
+    return instrument->hooks.found(instrument->hooks.context, instrument, finding, err);
+}
+
+static enum lf_status host_identity(void *self, const char *identity, struct lf_error *err)
+{
+    struct lf_instrument *instrument = self;
+    pthread_mutex_lock(&instrument->mutex);
+    snprintf(instrument->identity, sizeof instrument->identity, "%s", identity);
+    pthread_mutex_unlock(&instrument->mutex);
+    if (instrument->expect_identity && !strstr(identity, instrument->expect_identity))
+        return lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
+                       "%s is connected to \"%s\" but its configuration expects \"%s\". Check the cables, or "
+                       "expect_identity", instrument->name, identity, instrument->expect_identity);
+    return LF_OK;
+}
+
+static void host_progress(void *self, const char *text)
+{
+    struct lf_instrument *instrument = self;
+    pthread_mutex_lock(&instrument->mutex);
+    snprintf(instrument->progress, sizeof instrument->progress, "%s", text);
+    pthread_mutex_unlock(&instrument->mutex);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+
+enum lf_status lf_instrument_open(const struct lf_instrument_options *options, const struct lf_instrument_hooks *hooks,
+                                  struct lf_instrument **out, struct lf_error *err)
+{
+    struct lf_instrument *instrument = calloc(1, sizeof *instrument);
+    if (!instrument)
+        return lf_fail_memory(err, "opening an instrument");
+    instrument->wake.fd = instrument->cancel.wake.fd = -1;
+    pthread_mutex_init(&instrument->mutex, NULL);
+    lf_cond_init(&instrument->answered);
+    instrument->driver = options->driver;
+    instrument->hooks = *hooks;
+    instrument->paused = options->paused;
+    instrument->since_ms = lf_clock_wall_ms();
+    snprintf(instrument->note, sizeof instrument->note, "not connected yet");
+    instrument->name = strdup(options->name);
+    if (options->expect_identity)
+        instrument->expect_identity = strdup(options->expect_identity);
+    if (options->paused)
+        instrument->paused_why = strdup("configured so");
+    enum lf_status status = LF_OK;
+    if (!instrument->name || (options->expect_identity && !instrument->expect_identity))
+        status = lf_fail_memory(err, "opening an instrument");
+    if (status == LF_OK)
+        status = lf_wake_open(&instrument->wake, err);
+    if (status == LF_OK)
+        status = lf_cancel_open(&instrument->cancel, err);
+    instrument->host = (struct lf_host){
+        .self = instrument, .instrument = instrument->name, .cancel = &instrument->cancel, .wake = &instrument->wake,
+        .found = host_found, .identity = host_identity, .progress = host_progress,
+    };
+    if (status == LF_OK)
+        status = instrument->driver->open(options->values, &instrument->host, &instrument->device, err);
+    if (status != LF_OK) {
+        lf_instrument_close(instrument);
+        return status;
+    }
+    *out = instrument;
+    return LF_OK;
+}
+
+enum lf_status lf_instrument_start(struct lf_instrument *instrument, struct lf_error *err)
+{
+    char name[16];
+    snprintf(name, sizeof name, "b:%.13s", instrument->name);
+    enum lf_status status = lf_thread_start(&instrument->thread, name, bench_run, instrument, err);
+    instrument->started = status == LF_OK;
+    return status;
+}
+
+void lf_instrument_stop(struct lf_instrument *instrument)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    instrument->stopping = true;
+    lf_cancel_set(&instrument->cancel);
+    pthread_mutex_unlock(&instrument->mutex);
+    lf_wake_up(&instrument->wake);
+}
+
+void lf_instrument_close(struct lf_instrument *instrument)
+{
+    if (!instrument)
+        return;
+    if (instrument->started) {
+        lf_instrument_stop(instrument);
+        pthread_join(instrument->thread, NULL);
+    }
+    if (instrument->device)
+        instrument->driver->close(instrument->device);
+    lf_wake_close(&instrument->wake);
+    lf_cancel_close(&instrument->cancel);
+    pthread_cond_destroy(&instrument->answered);
+    pthread_mutex_destroy(&instrument->mutex);
+    free(instrument->paused_why);
+    free(instrument->expect_identity);
+    free(instrument->name);
+    free(instrument);
+}
+
+const char *lf_instrument_name(const struct lf_instrument *instrument)
+{
+    return instrument->name;
+}
+
+const struct lf_driver *lf_instrument_driver(const struct lf_instrument *instrument)
+{
+    return instrument->driver;
+}
+
+/* ---- steering ----------------------------------------------------------------------------------------------------- */
+
+void instrument_changed(struct lf_instrument *instrument)
+{
+    if (instrument->hooks.changed)
+        instrument->hooks.changed(instrument->hooks.context, instrument);
+}
+
+void lf_instrument_kick(struct lf_instrument *instrument)
+{
+    lf_wake_up(&instrument->wake);
+}
+
+static void set_paused(struct lf_instrument *instrument, bool paused, const char *why)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    if (instrument->paused != paused)
+        instrument->since_ms = lf_clock_wall_ms();
+    instrument->paused = paused;
+    free(instrument->paused_why);
+    instrument->paused_why = why ? strdup(why) : NULL;
+    pthread_mutex_unlock(&instrument->mutex);
+    lf_instrument_kick(instrument);
+    instrument_changed(instrument);
+}
+
+void lf_instrument_pause(struct lf_instrument *instrument, const char *why)
+{
+    set_paused(instrument, true, why);
+}
+
+void lf_instrument_resume(struct lf_instrument *instrument)
+{
+    set_paused(instrument, false, NULL);
+}
+
+void lf_instrument_cancel(struct lf_instrument *instrument, int64_t job)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    if (instrument->busy && instrument->job == job)
+        lf_cancel_set(&instrument->cancel);
+    pthread_mutex_unlock(&instrument->mutex);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------- */
+
+static enum lf_instrument_state state_now(const struct lf_instrument *instrument)
+{
+    if (!instrument->connected)
+        return LF_INSTRUMENT_OFFLINE;
+    if (instrument->busy)
+        return LF_INSTRUMENT_BUSY;
+    return instrument->paused ? LF_INSTRUMENT_PAUSED : LF_INSTRUMENT_IDLE;
+}
+
+enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
+{
+    pthread_mutex_lock(&instrument->mutex);
+    enum lf_instrument_state state = state_now(instrument);
+    pthread_mutex_unlock(&instrument->mutex);
+    return state;
+}
+
+cJSON *lf_instrument_info(struct lf_instrument *instrument)
+{
+    cJSON *info = cJSON_CreateObject();
+    if (!info)
+        return NULL;
+    char since[LF_TIME_TEXT];
+    pthread_mutex_lock(&instrument->mutex);
+    lf_time_format(instrument->since_ms, since);
+    lf_json_set_text(info, "name", instrument->name);
+    lf_json_set_text(info, "driver", instrument->driver->name);
+    lf_json_set_text(info, "state", state_names[state_now(instrument)]);
+    lf_json_set_text(info, "since", since);
+    lf_json_set_text(info, "identity", instrument->identity[0] ? instrument->identity : NULL);
+    lf_json_set_bool(info, "paused", instrument->paused);
+    const char *note = instrument->connected ? instrument->paused_why : instrument->note;
+    lf_json_set_text(info, "note", note && *note ? note : NULL);
+    if (instrument->job)
+        lf_json_set_int(info, "job", instrument->job);
+    if (instrument->progress[0])
+        lf_json_set_text(info, "progress", instrument->progress);
+    pthread_mutex_unlock(&instrument->mutex);
+    return info;
+}
+
+enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command, const struct lf_input *inputs,
+                                 size_t input_count, bool allow_once, int64_t deadline, struct lf_outcome *outcome,
+                                 struct lf_error *err)
+{
+    struct question question = {.command = command, .inputs = inputs, .input_count = input_count,
+                                .allow_once = allow_once, .outcome = outcome, .err = err};
+    pthread_mutex_lock(&instrument->mutex);
+    while (instrument->question && !instrument->stopping && lf_cond_wait(&instrument->answered, &instrument->mutex, deadline))
+        ;
+    if (instrument->question || instrument->stopping) {
+        pthread_mutex_unlock(&instrument->mutex);
+        return lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy with another question", instrument->name);
+    }
+    instrument->question = &question;
+    lf_wake_up(&instrument->wake);
+    /* Once begun it is waited for to its end: the driver's own deadlines bound it. */
+    while (!question.answered)
+        if (!lf_cond_wait(&instrument->answered, &instrument->mutex, question.begun ? LF_NEVER : deadline)
+            && !question.begun && !question.answered) {
+            instrument->question = NULL;
+            question.status = lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy; the question was not sent",
+                                      instrument->name);
+            question.answered = true;
+        }
+    pthread_mutex_unlock(&instrument->mutex);
+    return question.status;
+}

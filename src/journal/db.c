@@ -1,0 +1,316 @@
+/* Opening, transactions and statements.
+ *
+ * State: one connection, used by one thread at a time (the recursive mutex). depth > 0 means that the thread which holds the
+ * mutex has a transaction open; every statement outside of one commits by itself. A rolled back inner part poisons the outer.
+ */
+#include "journal/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err)
+{
+    const char *why = journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code);
+    switch (code & 0xFF) {
+    case SQLITE_CONSTRAINT:
+        return lf_fail(err, LF_EXISTS, LF_PERMANENT, "journal: %s: %s", doing, why);
+    case SQLITE_FULL:
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "journal: %s: no room on the disk. Free some space", doing);
+    case SQLITE_NOMEM:
+        return lf_fail_memory(err, "journal");
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
+                       "journal: %s: the database is damaged (%s). Stop the agent, keep the file, and recover it with "
+                       "sqlite3's .recover before starting again", doing, why);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "journal: %s: %s. Check the folder's owner and mode", doing,
+                       why);
+    default:
+        return lf_fail(err, LF_IO, LF_TRANSIENT, "journal: %s: %s", doing, why);
+    }
+}
+
+/* ---- statements ------------------------------------------------------------------------------------------------ */
+
+static sqlite3_stmt *prepare(struct lf_journal *journal, struct query *query, const char *sql)
+{
+    struct statement *slot = NULL;
+    for (size_t i = 0; i < STATEMENT_CACHE; i++) {
+        struct statement *at = &journal->cache[i];
+        if (at->sql == sql) {
+            slot = at;
+            break;
+        }
+        if (!at->sql && !slot)
+            slot = at;
+    }
+    if (slot && slot->busy)
+        slot = NULL;
+    if (slot && slot->sql) {
+        slot->busy = true;
+        query->cached = slot;
+        return slot->stmt;
+    }
+    sqlite3_stmt *stmt = NULL;
+    query->code = sqlite3_prepare_v3(journal->db, sql, -1, slot ? SQLITE_PREPARE_PERSISTENT : 0, &stmt, NULL);
+    if (query->code == SQLITE_OK && slot) {
+        *slot = (struct statement){sql, stmt, true};
+        query->cached = slot;
+    }
+    return stmt;
+}
+
+static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
+{
+    int code = SQLITE_OK;
+    for (int i = 1; code == SQLITE_OK && types[i - 1]; i++) {
+        switch (types[i - 1]) {
+        case 'i':
+            code = sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
+            break;
+        case 't':
+            code = sqlite3_bind_text(stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+            break;
+        case 'b': {
+            const void *data = va_arg(args, const void *);
+            size_t len = va_arg(args, size_t);
+            code = sqlite3_bind_blob64(stmt, i, data, len, SQLITE_STATIC);
+            break;
+        }
+        default:
+            code = SQLITE_MISUSE;
+        }
+    }
+    return code;
+}
+
+static enum lf_status query_startv(struct lf_journal *journal, struct query *query, struct lf_error *err,
+                                   const char *sql, const char *types, va_list args)
+{
+    pthread_mutex_lock(&journal->mutex);
+    *query = (struct query){.journal = journal, .code = SQLITE_OK};
+    query->stmt = prepare(journal, query, sql);
+    if (query->stmt)
+        query->code = bind(query->stmt, types, args);
+    if (query->code == SQLITE_OK)
+        return LF_OK;
+    return query_end(query, err);
+}
+
+enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err, const char *sql,
+                           const char *types, ...)
+{
+    va_list args;
+    va_start(args, types);
+    enum lf_status status = query_startv(journal, query, err, sql, types, args);
+    va_end(args);
+    return status;
+}
+
+bool query_row(struct query *query)
+{
+    query->code = sqlite3_step(query->stmt);
+    return query->code == SQLITE_ROW;
+}
+
+enum lf_status query_end(struct query *query, struct lf_error *err)
+{
+    struct lf_journal *journal = query->journal;
+    bool failed = query->code != SQLITE_OK && query->code != SQLITE_ROW && query->code != SQLITE_DONE;
+    enum lf_status status = failed ? sqlite_fail(journal, query->code, "a statement failed", err) : LF_OK;
+    if (query->cached) {
+        sqlite3_reset(query->stmt);
+        sqlite3_clear_bindings(query->stmt);
+        query->cached->busy = false;
+    } else {
+        sqlite3_finalize(query->stmt);
+    }
+    pthread_mutex_unlock(&journal->mutex);
+    return status;
+}
+
+enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types, ...)
+{
+    struct query query;
+    va_list args;
+    va_start(args, types);
+    enum lf_status status = query_startv(journal, &query, err, sql, types, args);
+    va_end(args);
+    if (status != LF_OK)
+        return status;
+    while (query_row(&query))
+        ;
+    return query_end(&query, err);
+}
+
+int64_t column_int(struct query *query, int column)
+{
+    return sqlite3_column_int64(query->stmt, column);
+}
+
+const char *column_peek(struct query *query, int column)
+{
+    return (const char *)sqlite3_column_text(query->stmt, column);
+}
+
+char *column_text(struct query *query, int column)
+{
+    const char *text = column_peek(query, column);
+    return text ? strdup(text) : NULL;
+}
+
+/* ---- transactions ---------------------------------------------------------------------------------------------- */
+
+enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err)
+{
+    pthread_mutex_lock(&journal->mutex);
+    if (journal->depth++ > 0)
+        return LF_OK;
+    journal->broken = false;
+    enum lf_status status = query_do(journal, err, "BEGIN IMMEDIATE", "");
+    if (status != LF_OK) {
+        journal->depth--;
+        pthread_mutex_unlock(&journal->mutex);
+    }
+    return status;
+}
+
+static void roll_back(struct lf_journal *journal)
+{
+    if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
+        query_do(journal, NULL, "ROLLBACK", "");
+}
+
+enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    if (journal->depth == 1) {
+        if (journal->broken || sqlite3_get_autocommit(journal->db))
+            status = lf_fail(err, LF_IO, LF_TRANSIENT, "journal: a part of the transaction had failed; nothing was kept");
+        else
+            status = query_do(journal, err, "COMMIT", "");
+        if (status != LF_OK)
+            roll_back(journal);
+    }
+    journal->depth--;
+    pthread_mutex_unlock(&journal->mutex);
+    return status;
+}
+
+void lf_journal_rollback(struct lf_journal *journal)
+{
+    if (journal->depth == 1)
+        roll_back(journal);
+    else
+        journal->broken = true;
+    journal->depth--;
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static enum lf_status take_lock(struct lf_journal *journal, const char *path, struct lf_error *err)
+{
+    char *lock = lf_format("%s.lock", path);
+    if (!lock)
+        return lf_fail_memory(err, "opening the journal");
+    enum lf_status status = LF_OK;
+    journal->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (journal->lock_fd < 0)
+        status = lf_fail_errno(err, "cannot create %s", lock);
+    else if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        status = lf_fail(err, LF_BUSY, LF_NEEDS_PERSON,
+                         "the journal %s is in use: another labferryd runs on it. Stop that one first", path);
+    free(lock);
+    return status;
+}
+
+static enum lf_status check_integrity(struct lf_journal *journal, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err, "PRAGMA quick_check(1)", "");
+    if (status != LF_OK)
+        return status;
+    char found[200] = "no answer";
+    if (query_row(&query))
+        snprintf(found, sizeof found, "%s", column_peek(&query, 0));
+    status = query_end(&query, err);
+    if (status == LF_OK && strcmp(found, "ok") != 0)
+        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
+                         "the journal is damaged (%s). Keep the file; recover it with sqlite3's .recover before "
+                         "starting again. The agent never starts on an empty journal by itself", found);
+    return status;
+}
+
+static enum lf_status open_database(struct lf_journal *journal, const char *path, struct lf_error *err)
+{
+    mode_t before = umask(0077);
+    int code = sqlite3_open_v2(path, &journal->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    umask(before);
+    if (code != SQLITE_OK)
+        return sqlite_fail(journal, code, "cannot open the database", err);
+    sqlite3_extended_result_codes(journal->db, 1);
+    sqlite3_busy_timeout(journal->db, 5000);
+    static const char *const pragmas[] = {
+        "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF",
+        "PRAGMA journal_size_limit=16777216", "PRAGMA cell_size_check=ON",
+    };
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < sizeof pragmas / sizeof *pragmas; i++)
+        status = query_do(journal, err, pragmas[i], "");
+    return status;
+}
+
+enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct lf_error *err)
+{
+    struct lf_journal *journal = calloc(1, sizeof *journal);
+    if (!journal)
+        return lf_fail_memory(err, "opening the journal");
+    journal->lock_fd = -1;
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&journal->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+
+    enum lf_status status = take_lock(journal, path, err);
+    if (status == LF_OK)
+        status = open_database(journal, path, err);
+    if (status == LF_OK)
+        status = check_integrity(journal, err);
+    if (status == LF_OK)
+        status = schema_apply(journal, err);
+    if (status == LF_OK)
+        status = jobs_recover(journal, err);
+    if (status != LF_OK) {
+        lf_error_prefix(err, "%s", path);
+        lf_journal_close(journal);
+        return status;
+    }
+    *out = journal;
+    return LF_OK;
+}
+
+void lf_journal_close(struct lf_journal *journal)
+{
+    if (!journal)
+        return;
+    for (size_t i = 0; i < STATEMENT_CACHE; i++)
+        sqlite3_finalize(journal->cache[i].stmt);
+    sqlite3_close(journal->db);
+    if (journal->lock_fd >= 0)
+        close(journal->lock_fd);
+    pthread_mutex_destroy(&journal->mutex);
+    free(journal);
+}

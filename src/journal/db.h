@@ -1,0 +1,57 @@
+/* Inside the journal: statements and transactions. Not for other folders. */
+#ifndef LF_JOURNAL_DB_H
+#define LF_JOURNAL_DB_H
+
+#include "journal/journal.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+enum { STATEMENT_CACHE = 64 };
+
+struct statement {
+    const char *sql; /* a literal: compared by address */
+    sqlite3_stmt *stmt;
+    bool busy;
+};
+
+struct lf_journal {
+    sqlite3 *db;
+    int lock_fd;            /* held exclusively while open */
+    pthread_mutex_t mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
+    int depth;              /* nested transactions count as one */
+    bool broken;            /* an inner part rolled back: the outer commit must fail */
+    struct statement cache[STATEMENT_CACHE];
+};
+
+/* A statement being run. Holds the journal's mutex from query_start to query_end. */
+struct query {
+    struct lf_journal *journal;
+    struct statement *cached; /* NULL: prepared for this run only */
+    sqlite3_stmt *stmt;
+    int code;                 /* last SQLite code */
+};
+
+/* Prepares and binds. types: one letter an argument: 't' const char * (NULL binds null), 'i' int64_t, 'b' const void *,
+ * size_t. Texts and blobs are borrowed until query_end. */
+enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err, const char *sql,
+                           const char *types, ...);
+/* True: a row. False: the end or an error. */
+bool query_row(struct query *query);
+/* Ends it; LF_OK or the error of the run. LF_EXISTS for a broken uniqueness rule. */
+enum lf_status query_end(struct query *query, struct lf_error *err);
+/* All three for a statement without rows. */
+enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types, ...);
+
+int64_t column_int(struct query *query, int column);
+char *column_text(struct query *query, int column);          /* owned; NULL for null */
+const char *column_peek(struct query *query, int column);    /* borrowed until the next row; NULL for null */
+
+enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err);
+
+/* Creates or migrates the tables. */
+enum lf_status schema_apply(struct lf_journal *journal, struct lf_error *err);
+/* After opening: what a crash or reboot left behind. */
+enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err);
+
+#endif

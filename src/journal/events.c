@@ -1,0 +1,197 @@
+/* Events as they were received, and what became of them. */
+#include "journal/db.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const fate_names[] = {
+    [LF_FATE_JOB] = "job", [LF_FATE_TWIN] = "twin", [LF_FATE_WOKE] = "woke", [LF_FATE_UNROUTED] = "unrouted",
+    [LF_FATE_UNKNOWN] = "unknown", [LF_FATE_BAD] = "bad", [LF_FATE_REREAD] = "reread", [LF_FATE_LOST] = "lost",
+};
+
+const char *lf_fate_name(enum lf_fate fate)
+{
+    return fate_names[fate];
+}
+
+static enum lf_fate fate_of(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof fate_names / sizeof *fate_names; i++)
+        if (!strcmp(name, fate_names[i]))
+            return (enum lf_fate)i;
+    return LF_FATE_BAD;
+}
+
+void lf_event_row_free(struct lf_event_row *row)
+{
+    free(row->id);
+    free(row->key);
+    free(row->type);
+    free(row->resource_id);
+    free(row->source);
+    free(row->note);
+    free(row->body);
+    memset(row, 0, sizeof *row);
+}
+
+enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(
+        journal, &query, err,
+        "INSERT INTO event (id, key, type, resource_id, source, note, created_ms, received_ms, fate, job, body) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET times = times + 1 "
+        "RETURNING seq, times",
+        "ttttttiitib", row->id, row->key, row->type, row->resource_id, row->source, row->note, row->created_ms,
+        row->received_ms, fate_names[row->fate], row->job, row->body, row->body_len);
+    if (status != LF_OK)
+        return status;
+    if (query_row(&query)) {
+        row->seq = column_int(&query, 0);
+        row->times = column_int(&query, 1);
+        query_row(&query); /* to its end: only then is it done */
+    }
+    status = query_end(&query, err);
+    if (status == LF_OK && row->times > 1)
+        return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "event %s is known", row->id);
+    return status;
+}
+
+enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t job,
+                                     const char *note, struct lf_error *err)
+{
+    return query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit", id,
+                    fate_names[fate], job, note);
+}
+
+#define EVENT_COLUMNS                                                                                                \
+    "seq, id, key, type, resource_id, source, note, created_ms, received_ms, fate, job, times, attempt"
+
+/* Fills everything but the body. False when out of memory. */
+static bool read_event(struct query *query, struct lf_event_row *row)
+{
+    memset(row, 0, sizeof *row);
+    row->seq = column_int(query, 0);
+    row->id = column_text(query, 1);
+    row->key = column_text(query, 2);
+    row->type = column_text(query, 3);
+    row->resource_id = column_text(query, 4);
+    row->source = column_text(query, 5);
+    row->note = column_text(query, 6);
+    row->created_ms = column_int(query, 7);
+    row->received_ms = column_int(query, 8);
+    row->fate = fate_of(column_peek(query, 9));
+    row->job = column_int(query, 10);
+    row->times = column_int(query, 11);
+    row->attempt = (int)column_int(query, 12);
+    return row->id != NULL;
+}
+
+static bool read_body(struct query *query, int column, struct lf_event_row *row)
+{
+    const void *body = sqlite3_column_blob(query->stmt, column);
+    row->body_len = (size_t)sqlite3_column_bytes(query->stmt, column);
+    row->body = malloc(row->body_len + 1);
+    if (!row->body)
+        return false;
+    if (row->body_len)
+        memcpy(row->body, body, row->body_len);
+    row->body[row->body_len] = '\0';
+    return true;
+}
+
+enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, struct lf_event_row *row,
+                                    struct lf_error *err)
+{
+    memset(row, 0, sizeof *row);
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err, "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1",
+                                        "t", id);
+    if (status != LF_OK)
+        return status;
+    bool found = query_row(&query);
+    bool good = !found || (read_event(&query, row) && read_body(&query, 13, row));
+    status = query_end(&query, err);
+    if (status == LF_OK && !good)
+        status = lf_fail_memory(err, "reading an event");
+    if (status == LF_OK && !found)
+        status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no event with the id %s is in the journal", id);
+    if (status != LF_OK)
+        lf_event_row_free(row);
+    return status;
+}
+
+enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
+                                     void (*each)(void *context, const struct lf_event_row *row), void *context,
+                                     struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT " EVENT_COLUMNS " FROM event WHERE ?1 IS NULL OR fate = ?1 "
+                                        "ORDER BY seq DESC LIMIT ?2",
+                                        "ti", fate_filter, (int64_t)limit);
+    if (status != LF_OK)
+        return status;
+    while (query_row(&query)) {
+        struct lf_event_row row;
+        if (read_event(&query, &row))
+            each(context, &row);
+        lf_event_row_free(&row);
+    }
+    return query_end(&query, err);
+}
+
+cJSON *lf_journal_event_counts(struct lf_journal *journal)
+{
+    cJSON *counts = cJSON_CreateObject();
+    struct query query;
+    if (!counts || query_start(journal, &query, NULL, "SELECT fate, count(*) FROM event GROUP BY fate", "") != LF_OK)
+        return counts;
+    while (query_row(&query))
+        lf_json_set_int(counts, column_peek(&query, 0), column_int(&query, 1));
+    query_end(&query, NULL);
+    return counts;
+}
+
+static int64_t next_reread(struct lf_journal *journal)
+{
+    struct query query;
+    int64_t next = LF_NEVER;
+    if (query_start(journal, &query, NULL, "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "") != LF_OK)
+        return next;
+    if (query_row(&query) && column_peek(&query, 0))
+        next = column_int(&query, 0);
+    query_end(&query, NULL);
+    return next;
+}
+
+enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono, struct lf_event_row *row,
+                                             int64_t *next_mono, struct lf_error *err)
+{
+    memset(row, 0, sizeof *row);
+    *next_mono = LF_NEVER;
+    struct query query;
+    enum lf_status status = query_start(
+        journal, &query, err,
+        "UPDATE event SET attempt = attempt + 1, due_mono = ?1 WHERE seq = (SELECT seq FROM event WHERE fate = 'reread' "
+        "AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) RETURNING " EVENT_COLUMNS ", body",
+        "ii", again_mono, lf_clock_mono_ms());
+    if (status != LF_OK)
+        return status;
+    bool found = query_row(&query);
+    bool good = !found || (read_event(&query, row) && read_body(&query, 13, row));
+    if (found)
+        query_row(&query);
+    status = query_end(&query, err);
+    if (status == LF_OK && !good)
+        status = lf_fail_memory(err, "reading an event");
+    if (status == LF_OK && !found) {
+        *next_mono = next_reread(journal);
+        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be read again");
+    }
+    if (status != LF_OK)
+        lf_event_row_free(row);
+    return status;
+}

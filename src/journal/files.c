@@ -1,0 +1,139 @@
+/* Parcels in the spool, parts of uploads, and findings. */
+#include "journal/db.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void lf_parcel_row_free(struct lf_parcel_row *row)
+{
+    free(row->name);
+    free(row->file);
+    free(row->mime);
+    memset(row, 0, sizeof *row);
+}
+
+enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row, struct lf_error *err)
+{
+    /* A step that is repeated after a crash brings its parcel again. */
+    return query_do(journal, err,
+                    "INSERT INTO parcel (job, name, file, mime, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+                    "ON CONFLICT (job) DO UPDATE SET name = excluded.name, file = excluded.file, mime = excluded.mime, "
+                    "sha256 = excluded.sha256, size = excluded.size",
+                    "itttti", row->job, row->name, row->file, row->mime, row->sha256, row->size);
+}
+
+enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,
+                                     struct lf_error *err)
+{
+    memset(row, 0, sizeof *row);
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT id, job, name, file, mime, sha256, size FROM parcel WHERE job = ?1", "i",
+                                        job);
+    if (status != LF_OK)
+        return status;
+    bool found = query_row(&query);
+    if (found) {
+        row->id = column_int(&query, 0);
+        row->job = column_int(&query, 1);
+        row->name = column_text(&query, 2);
+        row->file = column_text(&query, 3);
+        row->mime = column_text(&query, 4);
+        const char *sha256 = column_peek(&query, 5);
+        if (sha256)
+            strncpy(row->sha256, sha256, sizeof row->sha256 - 1);
+        row->size = column_int(&query, 6);
+    }
+    status = query_end(&query, err);
+    if (status == LF_OK && !found)
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "job %lld has no file in the spool", (long long)job);
+    if (status == LF_OK && (!row->name || !row->file)) {
+        lf_parcel_row_free(row);
+        status = lf_fail_memory(err, "reading a parcel");
+    }
+    return status;
+}
+
+enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, struct lf_error *err)
+{
+    return query_do(journal, err, "DELETE FROM parcel WHERE job = ?1", "i", job);
+}
+
+bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file)
+{
+    struct query query;
+    if (query_start(journal, &query, NULL, "SELECT 1 FROM parcel WHERE file = ?1", "t", file) != LF_OK)
+        return true; /* when in doubt the file is kept */
+    bool known = query_row(&query);
+    return query_end(&query, NULL) != LF_OK || known;
+}
+
+enum lf_status lf_journal_part_add(struct lf_journal *journal, int64_t job, int number, const char *etag,
+                                   struct lf_error *err)
+{
+    return query_do(journal, err, "INSERT OR REPLACE INTO part (job, number, etag) VALUES (?1, ?2, ?3)", "iit", job,
+                    (int64_t)number, etag);
+}
+
+enum lf_status lf_journal_part_list(struct lf_journal *journal, int64_t job, char **etags, int count,
+                                    struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status =
+        query_start(journal, &query, err, "SELECT number, etag FROM part WHERE job = ?1 AND number BETWEEN 1 AND ?2",
+                    "ii", job, (int64_t)count);
+    if (status != LF_OK)
+        return status;
+    while (query_row(&query))
+        etags[column_int(&query, 0) - 1] = column_text(&query, 1);
+    return query_end(&query, err);
+}
+
+enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, struct lf_error *err)
+{
+    return query_do(journal, err, "DELETE FROM part WHERE job = ?1", "i", job);
+}
+
+enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
+                                      const char *version, int64_t job, int64_t *known_job, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status =
+        query_start(journal, &query, err, "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
+                    "ttt", instrument, id, version);
+    if (status != LF_OK)
+        return status;
+    bool known = query_row(&query);
+    if (known && known_job)
+        *known_job = column_int(&query, 0);
+    status = query_end(&query, err);
+    if (status != LF_OK)
+        return status;
+    if (known)
+        return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "the result %s is known", id);
+    return query_do(journal, err, "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "tttii", instrument, id, version, job, lf_clock_wall_ms());
+}
+
+enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *instrument,
+                                         const char *sha256, int64_t *earlier, struct lf_error *err)
+{
+    *earlier = 0;
+    enum lf_status status =
+        query_do(journal, err, "UPDATE finding SET sha256 = ?2 WHERE job = ?1", "it", job, sha256);
+    if (status != LF_OK)
+        return status;
+    struct query query;
+    status = query_start(journal, &query, err,
+                         "SELECT finding.job FROM finding JOIN job ON job.id = finding.job WHERE finding.instrument = ?1 "
+                         "AND finding.sha256 = ?2 AND finding.job < ?3 AND job.state NOT IN ('cancelled', 'failed') "
+                         "ORDER BY finding.job LIMIT 1",
+                         "tti", instrument, sha256, job);
+    if (status != LF_OK)
+        return status;
+    if (query_row(&query))
+        *earlier = column_int(&query, 0);
+    return query_end(&query, err);
+}

@@ -1,0 +1,76 @@
+/* Jobs as structs: names of states, reading a row, freeing. */
+#include "journal/job_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[] = {
+    [LF_JOB_READY] = "ready", [LF_JOB_RUNNING] = "running", [LF_JOB_WAITING] = "waiting", [LF_JOB_HELD] = "held",
+    [LF_JOB_DONE] = "done", [LF_JOB_FAILED] = "failed", [LF_JOB_CANCELLED] = "cancelled", [LF_JOB_EXPIRED] = "expired",
+};
+
+const char *lf_job_state_name(enum lf_job_state state)
+{
+    return state_names[state];
+}
+
+bool lf_job_state_parse(const char *name, enum lf_job_state *state)
+{
+    for (size_t i = 0; name && i < sizeof state_names / sizeof *state_names; i++)
+        if (!strcmp(name, state_names[i])) {
+            *state = (enum lf_job_state)i;
+            return true;
+        }
+    return false;
+}
+
+bool lf_job_state_final(enum lf_job_state state)
+{
+    return state >= LF_JOB_DONE;
+}
+
+void lf_job_free(struct lf_job *job)
+{
+    free(job->kind);
+    free(job->route);
+    free(job->instrument);
+    free(job->key);
+    free(job->event_id);
+    free(job->step);
+    free(job->note);
+    free(job->wake);
+    cJSON_Delete(job->facts);
+    memset(job, 0, sizeof *job);
+}
+
+enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error *err)
+{
+    memset(job, 0, sizeof *job);
+    job->id = column_int(query, 0);
+    job->kind = column_text(query, 1);
+    job->route = column_text(query, 2);
+    job->instrument = column_text(query, 3);
+    job->key = column_text(query, 4);
+    job->event_id = column_text(query, 5);
+    job->state = LF_JOB_HELD;
+    lf_job_state_parse(column_peek(query, 6), &job->state);
+    job->step = column_text(query, 7);
+    job->bench = column_int(query, 8) != 0;
+    job->acting = column_int(query, 9) != 0;
+    job->attempt = (int)column_int(query, 10);
+    job->created_ms = column_int(query, 11);
+    job->updated_ms = column_int(query, 12);
+    job->due_mono = column_int(query, 13);
+    job->expires_ms = column_int(query, 14);
+    job->expires_mono = column_int(query, 15);
+    job->class = lf_class_from_name(column_peek(query, 16));
+    job->note = column_text(query, 17);
+    job->wake = column_text(query, 18);
+    const char *facts = column_peek(query, 19);
+    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, err) : LF_CORRUPT;
+    if (status == LF_OK && (!job->kind || !job->instrument || !job->key || !job->step))
+        status = lf_fail_memory(err, "reading a job");
+    if (status != LF_OK)
+        lf_job_free(job);
+    return status;
+}

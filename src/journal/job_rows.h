@@ -1,0 +1,14 @@
+/* Inside the journal: reading jobs. */
+#ifndef LF_JOURNAL_JOB_ROWS_H
+#define LF_JOURNAL_JOB_ROWS_H
+
+#include "journal/db.h"
+
+#define JOB_COLUMNS                                                                                                  \
+    "id, kind, route, instrument, key, event_id, state, step, bench, acting, attempt, created_ms, updated_ms, "       \
+    "due_mono, expires_ms, expires_mono, class, note, wake, facts"
+
+/* Reads a row of JOB_COLUMNS; on failure the job is freed. */
+enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error *err);
+
+#endif

@@ -1,0 +1,300 @@
+/* Jobs: from birth to end.
+ *
+ * Times to wait are instants of the boot-time clock, so steps of the wall clock move nothing; they mean something only within
+ * one boot. jobs_recover compares the boot id and, after a reboot, makes waiting jobs due and works expiry out anew.
+ */
+#include "journal/job_rows.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- after opening ------------------------------------------------------------------------------------------------ */
+
+static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
+{
+    enum lf_status status = query_do(journal, err, "UPDATE job SET due_mono = 0 WHERE due_mono <> 0", "");
+    if (status == LF_OK)
+        status = query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE due_mono <> 0", "");
+    if (status == LF_OK)
+        status = query_do(journal, err,
+                          "UPDATE job SET expires_mono = ?1 + (expires_ms - ?2) WHERE expires_ms <> 0 "
+                          "AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
+                          "ii", lf_clock_mono_ms(), lf_clock_wall_ms());
+    return status;
+}
+
+enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
+{
+    struct lf_buffer boot = {0};
+    enum lf_status status = lf_file_read("/proc/sys/kernel/random/boot_id", 128, &boot, NULL);
+    char *known = lf_journal_get(journal, "boot");
+    bool same = status == LF_OK && known && lf_slice_is(lf_buffer_slice(&boot), known);
+    status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        goto done;
+    if (!same) {
+        status = new_boot(journal, err);
+        if (status == LF_OK)
+            status = lf_journal_set(journal, "boot", boot.data ? boot.data : "unknown", err);
+    }
+    if (status == LF_OK)
+        status = query_do(journal, err, "UPDATE job SET state = 'ready' WHERE state = 'running'", "");
+    if (status == LF_OK)
+        status = lf_journal_commit(journal, err);
+    else
+        lf_journal_rollback(journal);
+done:
+    free(known);
+    lf_buffer_free(&boot);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
+
+static enum lf_status find_key(struct lf_journal *journal, const char *key, int64_t *id, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err, "SELECT id FROM job WHERE key = ?1", "t", key);
+    if (status != LF_OK)
+        return status;
+    if (query_row(&query) && id)
+        *id = column_int(&query, 0);
+    status = query_end(&query, err);
+    return status == LF_OK ? LF_EXISTS : status;
+}
+
+enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
+                                  struct lf_error *err)
+{
+    char *facts = job->facts ? lf_json_print(job->facts) : strdup("{}");
+    if (!facts)
+        return lf_fail_memory(err, "adding a job");
+    job->created_ms = job->updated_ms = lf_clock_wall_ms();
+    struct query query;
+    enum lf_status status = query_start(
+        journal, &query, err,
+        "INSERT INTO job (kind, route, instrument, key, event_id, state, step, bench, created_ms, updated_ms, due_mono, "
+        "expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
+        "ON CONFLICT (key) DO NOTHING RETURNING id",
+        "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key, job->event_id,
+        lf_job_state_name(job->state), job->step, (int64_t)job->bench, job->created_ms, job->due_mono, job->expires_ms,
+        job->expires_mono, job->note, facts);
+    bool added = false;
+    if (status == LF_OK) {
+        added = query_row(&query);
+        if (added) {
+            job->id = column_int(&query, 0);
+            query_row(&query);
+        }
+        status = query_end(&query, err);
+    }
+    free(facts);
+    if (status == LF_OK && !added)
+        return find_key(journal, job->key, existing, err);
+    return status;
+}
+
+enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
+{
+    char *facts = lf_json_print(job->facts);
+    if (!facts)
+        return lf_fail_memory(err, "saving a job");
+    job->updated_ms = lf_clock_wall_ms();
+    enum lf_status status = query_do(
+        journal, err,
+        "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms = ?7, due_mono = ?8, "
+        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13 WHERE id = ?1",
+        "ittiiiiittttt", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench, (int64_t)job->acting,
+        (int64_t)job->attempt, job->updated_ms, job->due_mono,
+        job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts, job->instrument);
+    free(facts);
+    return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+/* Reads the one row of a started query. LF_NOT_FOUND without filling err. */
+static enum lf_status read_one(struct query *query, struct lf_job *job, struct lf_error *err)
+{
+    memset(job, 0, sizeof *job);
+    enum lf_status read = LF_NOT_FOUND;
+    if (query_row(query)) {
+        read = job_read(query, job, err);
+        query_row(query);
+    }
+    enum lf_status status = query_end(query, err);
+    if (status != LF_OK && read == LF_OK)
+        lf_job_free(job);
+    return status != LF_OK ? status : read;
+}
+
+enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err)
+{
+    struct query query;
+    memset(job, 0, sizeof *job);
+    enum lf_status status = query_start(journal, &query, err, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1", "i", id);
+    if (status == LF_OK)
+        status = read_one(&query, job, err);
+    if (status == LF_NOT_FOUND)
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no job %lld. `labferry jobs` lists them",
+                       (long long)id);
+    return status;
+}
+
+enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
+                                        struct lf_job *job, struct lf_error *err)
+{
+    struct query query;
+    memset(job, 0, sizeof *job);
+    enum lf_status status =
+        query_start(journal, &query, err,
+                    "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND state = 'done' "
+                    "ORDER BY updated_ms DESC, id DESC LIMIT 1",
+                    "tt", instrument, kind);
+    if (status == LF_OK)
+        status = read_one(&query, job, err);
+    if (status == LF_NOT_FOUND)
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "%s has not finished a %s job yet", instrument, kind);
+    return status;
+}
+
+enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,
+                                   void (*each)(void *context, const struct lf_job *job), void *context,
+                                   struct lf_error *err)
+{
+    struct query query;
+    bool open = filter->state && !strcmp(filter->state, "open");
+    enum lf_status status = query_start(
+        journal, &query, err,
+        "SELECT " JOB_COLUMNS " FROM job WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) "
+        "AND (?3 IS NULL OR instrument = ?3) AND (?4 = 0 OR id < ?4) "
+        "AND (?6 = 0 OR state IN ('ready', 'running', 'waiting', 'held')) ORDER BY id DESC LIMIT ?5",
+        "tttiii", open ? NULL : filter->state, filter->kind, filter->instrument, filter->before,
+        (int64_t)(filter->limit > 0 ? filter->limit : 50), (int64_t)open);
+    if (status != LF_OK)
+        return status;
+    enum lf_status read = LF_OK;
+    while (read == LF_OK && query_row(&query)) {
+        struct lf_job job;
+        read = job_read(&query, &job, err);
+        if (read == LF_OK) {
+            each(context, &job);
+            lf_job_free(&job);
+        }
+    }
+    status = query_end(&query, err);
+    return read != LF_OK ? read : status;
+}
+
+cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
+{
+    cJSON *counts = cJSON_CreateObject();
+    struct query query;
+    if (!counts || query_start(journal, &query, NULL,
+                               "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state", "t",
+                               instrument) != LF_OK)
+        return counts;
+    while (query_row(&query))
+        lf_json_set_int(counts, column_peek(&query, 0), column_int(&query, 1));
+    query_end(&query, NULL);
+    return counts;
+}
+
+/* ---- scheduling --------------------------------------------------------------------------------------------------- */
+
+static int64_t next_due(struct lf_journal *journal, const char *instrument)
+{
+    struct query query;
+    int64_t next = LF_NEVER;
+    if (query_start(journal, &query, NULL,
+                    "SELECT min(due_mono) FROM job WHERE state = 'waiting' AND bench = ?2 "
+                    "AND (?1 IS NULL OR instrument = ?1)",
+                    "ti", instrument, (int64_t)(instrument != NULL)) != LF_OK)
+        return next;
+    if (query_row(&query) && column_peek(&query, 0))
+        next = column_int(&query, 0);
+    query_end(&query, NULL);
+    return next;
+}
+
+enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
+                                    int64_t *next_mono, struct lf_error *err)
+{
+    *next_mono = LF_NEVER;
+    memset(job, 0, sizeof *job);
+    struct query query;
+    int64_t id = 0;
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = query_start(journal, &query, err,
+                         "SELECT id FROM job WHERE (state = 'ready' OR (state = 'waiting' AND due_mono <= ?3)) "
+                         "AND bench = ?2 AND (?1 IS NULL OR instrument = ?1) ORDER BY id LIMIT 1",
+                         "tii", instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
+    if (status == LF_OK) {
+        if (query_row(&query))
+            id = column_int(&query, 0);
+        status = query_end(&query, err);
+    }
+    if (status == LF_OK && id == 0) {
+        *next_mono = next_due(journal, instrument);
+        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
+    }
+    if (status == LF_OK)
+        status = query_do(journal, err, "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i", id);
+    if (status == LF_OK)
+        status = lf_journal_job_get(journal, id, job, err);
+    if (status == LF_OK)
+        status = lf_journal_commit(journal, err);
+    else
+        lf_journal_rollback(journal);
+    if (status != LF_OK)
+        lf_job_free(job);
+    return status;
+}
+
+enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int *count, int64_t *job,
+                                   struct lf_error *err)
+{
+    *count = 0;
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err,
+                                        "UPDATE job SET state = 'ready', due_mono = 0, wake = NULL "
+                                        "WHERE wake = ?1 AND state = 'waiting' RETURNING id",
+                                        "t", wake);
+    if (status != LF_OK)
+        return status;
+    while (query_row(&query)) {
+        (*count)++;
+        if (job)
+            *job = column_int(&query, 0);
+    }
+    return query_end(&query, err);
+}
+
+/* ---- history -------------------------------------------------------------------------------------------------------- */
+
+enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who, const char *text,
+                                      struct lf_error *err)
+{
+    return query_do(journal, err, "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)", "iitt", job,
+                    lf_clock_wall_ms(), who, text);
+}
+
+enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
+                                       void (*each)(void *context, int64_t at_ms, const char *who, const char *text),
+                                       void *context, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status =
+        query_start(journal, &query, err, "SELECT at_ms, who, text FROM history WHERE job = ?1 ORDER BY seq", "i", job);
+    if (status != LF_OK)
+        return status;
+    while (query_row(&query))
+        each(context, column_int(&query, 0), column_peek(&query, 1), column_peek(&query, 2));
+    return query_end(&query, err);
+}

@@ -1,0 +1,114 @@
+/* The outbox (reports to the broker), commands with their answers, and small named values. */
+#include "journal/db.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value, struct lf_error *err)
+{
+    return query_do(journal, err, "INSERT INTO small (name, value) VALUES (?1, ?2) "
+                                  "ON CONFLICT (name) DO UPDATE SET value = excluded.value", "tt", name, value);
+}
+
+char *lf_journal_get(struct lf_journal *journal, const char *name)
+{
+    struct query query;
+    if (query_start(journal, &query, NULL, "SELECT value FROM small WHERE name = ?1", "t", name) != LF_OK)
+        return NULL;
+    char *value = query_row(&query) ? column_text(&query, 0) : NULL;
+    query_end(&query, NULL);
+    return value;
+}
+
+enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
+                                     struct lf_error *err)
+{
+    if (retain) {
+        enum lf_status status = query_do(journal, err, "DELETE FROM outbox WHERE topic = ?1 AND retain", "t", topic);
+        if (status != LF_OK)
+            return status;
+    }
+    return query_do(journal, err, "INSERT INTO outbox (topic, payload, retain) VALUES (?1, ?2, ?3)", "tti", topic,
+                    payload, (int64_t)retain);
+}
+
+enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after, struct lf_outbox_row *row,
+                                      struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT seq, topic, payload, retain FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT 1",
+                                        "i", after);
+    if (status != LF_OK)
+        return status;
+    bool found = query_row(&query);
+    if (found)
+        *row = (struct lf_outbox_row){column_int(&query, 0), column_text(&query, 1), column_text(&query, 2),
+                                      column_int(&query, 3) != 0};
+    status = query_end(&query, err);
+    if (status == LF_OK && !found)
+        return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "the outbox is empty");
+    if (status == LF_OK && (!row->topic || !row->payload)) {
+        lf_outbox_row_free(row);
+        status = lf_fail_memory(err, "reading the outbox");
+    }
+    return status;
+}
+
+void lf_outbox_row_free(struct lf_outbox_row *row)
+{
+    free(row->topic);
+    free(row->payload);
+    memset(row, 0, sizeof *row);
+}
+
+enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq, struct lf_error *err)
+{
+    return query_do(journal, err, "DELETE FROM outbox WHERE seq = ?1", "i", seq);
+}
+
+int64_t lf_journal_outbox_count(struct lf_journal *journal)
+{
+    struct query query;
+    if (query_start(journal, &query, NULL, "SELECT count(*) FROM outbox", "") != LF_OK)
+        return -1;
+    int64_t count = query_row(&query) ? column_int(&query, 0) : -1;
+    query_end(&query, NULL);
+    return count;
+}
+
+static enum lf_status stored_answer(struct lf_journal *journal, const char *id, char **answer, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err, "SELECT answer FROM command WHERE id = ?1", "t", id);
+    if (status != LF_OK)
+        return status;
+    if (query_row(&query))
+        *answer = column_text(&query, 0);
+    status = query_end(&query, err);
+    return status == LF_OK ? LF_EXISTS : status;
+}
+
+enum lf_status lf_journal_command_begin(struct lf_journal *journal, const char *id, const char *who, const char *verb,
+                                        const char *args, char **answer, struct lf_error *err)
+{
+    *answer = NULL;
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err,
+                                        "INSERT INTO command (id, who, verb, args, begun_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+                                        "tttti", id, who, verb, args, lf_clock_wall_ms());
+    if (status != LF_OK)
+        return status;
+    query_row(&query);
+    status = query_end(&query, err);
+    return status == LF_EXISTS ? stored_answer(journal, id, answer, err) : status;
+}
+
+enum lf_status lf_journal_command_finish(struct lf_journal *journal, const char *id, const char *answer,
+                                         struct lf_error *err)
+{
+    return query_do(journal, err, "UPDATE command SET finished_ms = ?2, answer = ?3 WHERE id = ?1", "tit", id,
+                    lf_clock_wall_ms(), answer);
+}

@@ -1,0 +1,98 @@
+/* The tables. Each entry of `migrations` brings the database from its index to the next version (PRAGMA user_version). */
+#include "journal/db.h"
+
+#include <stdio.h>
+
+static const char *const version_1[] = {
+    "CREATE TABLE small (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
+
+    "CREATE TABLE event ("
+    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, type TEXT, resource_id TEXT, source TEXT, note TEXT,"
+    " created_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, fate TEXT NOT NULL, job INTEGER NOT NULL DEFAULT 0,"
+    " times INTEGER NOT NULL DEFAULT 1, attempt INTEGER NOT NULL DEFAULT 0, due_mono INTEGER NOT NULL DEFAULT 0,"
+    " body BLOB)",
+    "CREATE INDEX event_by_fate ON event (fate, due_mono)",
+
+    "CREATE TABLE job ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, route TEXT, instrument TEXT NOT NULL,"
+    " key TEXT NOT NULL UNIQUE, event_id TEXT, state TEXT NOT NULL, step TEXT NOT NULL, bench INTEGER NOT NULL,"
+    " acting INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,"
+    " updated_ms INTEGER NOT NULL, due_mono INTEGER NOT NULL DEFAULT 0, expires_ms INTEGER NOT NULL DEFAULT 0,"
+    " expires_mono INTEGER NOT NULL DEFAULT 0, class TEXT, note TEXT, wake TEXT, facts TEXT NOT NULL)",
+    "CREATE INDEX job_by_state ON job (state, bench, instrument, id)",
+    "CREATE INDEX job_by_wake ON job (wake) WHERE wake IS NOT NULL",
+
+    "CREATE TABLE history ("
+    " seq INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, at_ms INTEGER NOT NULL,"
+    " who TEXT NOT NULL, text TEXT NOT NULL)",
+    "CREATE INDEX history_by_job ON history (job, seq)",
+
+    "CREATE TABLE parcel ("
+    " id INTEGER PRIMARY KEY, job INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " file TEXT NOT NULL UNIQUE, mime TEXT, sha256 TEXT NOT NULL, size INTEGER NOT NULL)",
+
+    "CREATE TABLE part ("
+    " job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, number INTEGER NOT NULL, etag TEXT NOT NULL,"
+    " PRIMARY KEY (job, number)) WITHOUT ROWID",
+
+    "CREATE TABLE finding ("
+    " instrument TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, job INTEGER NOT NULL, sha256 TEXT,"
+    " seen_ms INTEGER NOT NULL, PRIMARY KEY (instrument, id, version)) WITHOUT ROWID",
+    "CREATE INDEX finding_by_content ON finding (instrument, sha256) WHERE sha256 IS NOT NULL",
+    "CREATE INDEX finding_by_job ON finding (job)",
+
+    "CREATE TABLE outbox ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT NULL, retain INTEGER NOT NULL)",
+    "CREATE INDEX outbox_by_topic ON outbox (topic) WHERE retain",
+
+    "CREATE TABLE command ("
+    " id TEXT PRIMARY KEY, who TEXT NOT NULL, verb TEXT NOT NULL, args TEXT, begun_ms INTEGER NOT NULL,"
+    " finished_ms INTEGER, answer TEXT) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1};
+enum { VERSION = sizeof migrations / sizeof *migrations };
+
+static enum lf_status read_version(struct lf_journal *journal, int *version, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err, "PRAGMA user_version", "");
+    if (status != LF_OK)
+        return status;
+    *version = query_row(&query) ? (int)column_int(&query, 0) : 0;
+    return query_end(&query, err);
+}
+
+static enum lf_status migrate(struct lf_journal *journal, int from, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && migrations[from][i]; i++)
+        status = query_do(journal, err, migrations[from][i], "");
+    char pragma[48];
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", from + 1);
+    if (status == LF_OK && sqlite3_exec(journal->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
+        status = sqlite_fail(journal, sqlite3_errcode(journal->db), "cannot set the version", err);
+    return status;
+}
+
+enum lf_status schema_apply(struct lf_journal *journal, struct lf_error *err)
+{
+    int version = 0;
+    enum lf_status status = read_version(journal, &version, err);
+    if (status == LF_OK && version > VERSION)
+        return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
+                       "the journal has version %d and this program knows up to %d: it was written by a newer labferryd. "
+                       "Install that or a later one", version, VERSION);
+    if (status != LF_OK || version == VERSION)
+        return status;
+    status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    for (; status == LF_OK && version < VERSION; version++)
+        status = migrate(journal, version, err);
+    if (status == LF_OK)
+        return lf_journal_commit(journal, err);
+    lf_journal_rollback(journal);
+    return status;
+}
