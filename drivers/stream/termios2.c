@@ -2,7 +2,6 @@
  * define the same structs, so that this has to be a file of its own. */
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 
@@ -10,13 +9,34 @@
 int lf_termios2_set_baud(int fd, unsigned baud);
 int lf_termios2_get_baud(int fd, unsigned *baud);
 
+/* Rates with a code of their own keep it, so that every other program reads the port's rate right. */
+static tcflag_t code_of(unsigned baud)
+{
+    static const struct {
+        unsigned baud;
+        tcflag_t code;
+    } codes[] = {
+        {50, B50},           {75, B75},           {110, B110},         {134, B134},         {150, B150},
+        {200, B200},         {300, B300},         {600, B600},         {1200, B1200},       {1800, B1800},
+        {2400, B2400},       {4800, B4800},       {9600, B9600},       {19200, B19200},     {38400, B38400},
+        {57600, B57600},     {115200, B115200},   {230400, B230400},   {460800, B460800},   {500000, B500000},
+        {576000, B576000},   {921600, B921600},   {1000000, B1000000}, {1152000, B1152000}, {1500000, B1500000},
+        {2000000, B2000000}, {2500000, B2500000}, {3000000, B3000000}, {3500000, B3500000}, {4000000, B4000000},
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i].baud == baud)
+            return codes[i].code;
+    return BOTHER;
+}
+
 int lf_termios2_set_baud(int fd, unsigned baud)
 {
     struct termios2 now;
+    tcflag_t code = code_of(baud);
     if (ioctl(fd, TCGETS2, &now))
         return -1;
     now.c_cflag &= ~(tcflag_t)(CBAUD | CBAUD << IBSHIFT);
-    now.c_cflag |= BOTHER | BOTHER << IBSHIFT;
+    now.c_cflag |= code | code << IBSHIFT;
     now.c_ospeed = now.c_ispeed = baud;
     return ioctl(fd, TCSETS2, &now);
 }
