@@ -39,9 +39,13 @@ struct lf_request {
     const char *content_type;  /* NULL when there is no body */
     struct lf_slice text;      /* a body in memory; used when body is NULL */
     const struct lf_body *body;
-    int to_fd;                 /* >= 0: the answer's body is written there when the status is 2xx; -1: kept in memory */
-    int64_t max_answer;        /* bound of the answer's body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory */
-    bool follow;               /* follow redirects (https to https only; http only to loopback) */
+    bool once;                 /* never sent a second time behind the caller's back: libcurl repeats a request when a reused
+                                * connection turns out dead, so this one gets a connection of its own */
+    int to_fd;                 /* >= 0: the answer's body is written there, from offset 0 on, when the status is 2xx;
+                                * -1: kept in memory. (A zeroed struct means descriptor 0: always set it.) */
+    int64_t max_answer;        /* bound of a 2xx body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory, none in a file.
+                                * The body of any other status is cut at 64 KiB */
+    bool follow;               /* follow the redirects of a GET (https to https; http only from and to loopback) */
     int64_t deadline;          /* monotonic; for the whole request */
     const struct lf_cancel *cancel; /* may be NULL */
     void (*progress)(void *context, int64_t done, int64_t total); /* may be NULL; on the transfer thread; total -1: unknown */
@@ -55,20 +59,26 @@ struct lf_answer {
     char sha256[65], md5[33]; /* of the body when it went to to_fd */
     char content_type[128];
     char *location;           /* header, may be NULL */
+    bool redirected;          /* the answer comes from where a redirect led, not from the URL asked */
     int64_t retry_after_ms;   /* Retry-After (seconds or date), -1 if none */
     int64_t rate_limit, rate_remaining, rate_reset_s; /* x-rate-limit-*; -1 if none */
 };
 
 /* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges it. Otherwise:
- * LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS refused: needs a person; says so when the clock looks wrong),
- * LF_TOO_LARGE, LF_MISMATCH (cut off: length differs; transient), LF_CANCELLED, LF_INVALID (bad URL).
+ * LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: needs a person; a certificate that is not
+ * yet valid is transient and explained as clock trouble), LF_TOO_LARGE, LF_MISMATCH (cut off: length differs; transient),
+ * LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a redirect that must not be followed). Texts never hold a query string.
  * *sent (may be NULL) is true when the request may have reached the server: then a failure of a request that creates something
  * has an unknown outcome. */
 enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf_request *request,
                                    struct lf_answer *answer, bool *sent, struct lf_error *err);
 void lf_answer_free(struct lf_answer *answer);
 
-/* Percent-encodes one path segment or query value. Returns owned. */
+/* Percent-encodes one path segment or query value. Returns owned, NULL when out of memory. */
 char *lf_url_encode(const char *text);
+
+/* Is it a URL that may be asked: https, or http to loopback (for rehearsal), and no user name or password in it? Otherwise
+ * LF_INVALID (permanent) with the reason. */
+enum lf_status lf_url_check(const char *url, struct lf_error *err);
 
 #endif

@@ -1,0 +1,102 @@
+#include "transfer/failure.h"
+
+#include "base/clock.h"
+
+#include <openssl/x509_vfy.h>
+#include <string.h>
+
+/* The certificate's dates do not fit this machine's clock. "Not yet valid" heals itself when the clock is set (a board
+ * without a battery starts in the past); an expired certificate does not. */
+static void date_failure(struct lf_exchange *exchange, bool early)
+{
+    char now[LF_TIME_TEXT];
+    lf_time_format(lf_clock_wall_ms(), now);
+    if (early)
+        lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
+                "the server's certificate is not yet valid by this machine's clock, which says %s: the clock is probably "
+                "wrong; set it, or start time synchronisation", now);
+    else
+        lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
+                "the server's certificate has expired by this machine's clock, which says %s: if the clock is right, "
+                "the server needs a new certificate; if not, set the clock", now);
+}
+
+static void tls_failure(struct lf_exchange *exchange, const char *text)
+{
+    long verdict = X509_V_OK;
+    curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    if (verdict == X509_V_ERR_CERT_NOT_YET_VALID || verdict == X509_V_ERR_CRL_NOT_YET_VALID)
+        date_failure(exchange, true);
+    else if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CRL_HAS_EXPIRED)
+        date_failure(exchange, false);
+    else
+        lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
+                "the connection is not trusted: %s; check the host name, and the CA file if the server is signed by a "
+                "private authority or a proxy inspects TLS", text);
+}
+
+/* A connection that breaks in the handshake is a broken connection; one where the two sides do not agree is not. */
+static bool broke_in_handshake(const char *text)
+{
+    return strstr(text, "SYSCALL") || strstr(text, "reset by peer") || strstr(text, "unexpected eof");
+}
+
+static void receive_failure(struct lf_exchange *exchange, const char *text)
+{
+    long proxy_answer = 0;
+    curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_answer);
+    if (!exchange->sent && (proxy_answer == 407 || proxy_answer == 403))
+        lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
+                "the proxy refused to connect (%ld): check the proxy's settings and its list of allowed hosts",
+                proxy_answer);
+    else
+        lf_fail(&exchange->error, LF_DISCONNECTED, LF_TRANSIENT, "the connection broke: %s", text);
+}
+
+void lf_transfer_failure(struct lf_exchange *exchange, CURLcode code)
+{
+    const char *text = *exchange->curl_text ? exchange->curl_text : curl_easy_strerror(code);
+    struct lf_error *err = &exchange->error;
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: check the name and this machine's DNS", text);
+        break;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_PROXY:
+        lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot connect: %s", text);
+        break;
+    case CURLE_OPERATION_TIMEDOUT:
+        lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no answer in time: %s", text);
+        break;
+    case CURLE_PARTIAL_FILE:
+        lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the answer was cut off: %s", text);
+        break;
+    case CURLE_SSL_CONNECT_ERROR:
+        if (broke_in_handshake(text))
+            receive_failure(exchange, text);
+        else
+            tls_failure(exchange, text);
+        break;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
+        tls_failure(exchange, text);
+        break;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        lf_fail(err, LF_INVALID, LF_PERMANENT, "bad URL: %s", text);
+        break;
+    case CURLE_OUT_OF_MEMORY:
+        lf_fail_memory(err, "talking to a server");
+        break;
+    default: /* reset, empty answer, broken HTTP, HTTP/2 stream errors */
+        receive_failure(exchange, text);
+        break;
+    }
+}
