@@ -1,0 +1,359 @@
+/* Procedures: reading their rows, and tying them to the commands they name. */
+#include "drivers/line/profile_parts.h"
+
+#include "drivers/line/inputs.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { STEADY_MAX = 100, EVERY_MAX_MS = 60 * 60 * 1000 };
+
+/* A value for a command's input: '...' with {inputs} in it, {input}, or a bare word. */
+static bool read_argument_value(struct lf_scan *scan, struct lf_template *value)
+{
+    lf_scan_skip(scan);
+    if (scan->at < scan->end && (*scan->at == '\'' || *scan->at == '"'))
+        return lf_parse_template(scan, "a value", value);
+    const char *start = scan->at;
+    char *word = NULL;
+    struct lf_template_part *part = lf_scan_add(scan, &value->parts, &value->count, sizeof *part);
+    if (!part || !lf_scan_value(scan, "a value", &word))
+        return false;
+    size_t len = strlen(word);
+    value->source = word;
+    if (len > 2 && word[0] == '{' && word[len - 1] == '}')
+        part->input = lf_scan_copy(scan, lf_slice(word + 1, len - 2));
+    part->bytes = part->input ? (struct lf_slice){0} : lf_slice(word, len);
+    if (part->input ? strpbrk(part->input, "{}") : strpbrk(word, "{}"))
+        return lf_scan_problem(scan, start, "put quotes around it: '%s'", word);
+    return true;
+}
+
+/* NAME=VALUE; *found false (and nothing read) when something else comes next. */
+static bool read_argument(struct lf_scan *scan, struct lf_step *step, bool *found)
+{
+    const char *start = scan->at;
+    while (scan->at < scan->end && (isalnum((unsigned char)*scan->at) || *scan->at == '_'))
+        scan->at++;
+    struct lf_slice name = lf_slice(start, (size_t)(scan->at - start));
+    *found = name.len && lf_scan_accept_char(scan, '=');
+    if (!*found) {
+        scan->at = start;
+        return true;
+    }
+    struct lf_argument *argument = lf_scan_add(scan, &step->arguments, &step->argument_count, sizeof *argument);
+    if (!argument || !(argument->input = lf_scan_copy(scan, name)))
+        return false;
+    for (size_t i = 0; i + 1 < step->argument_count; i++)
+        if (!strcmp(step->arguments[i].input, argument->input))
+            return lf_scan_problem(scan, start, "'%s' is given twice", argument->input);
+    return read_argument_value(scan, &argument->value);
+}
+
+static bool expect_word(struct lf_scan *scan, const char *word, const char *example)
+{
+    return lf_scan_accept(scan, word) || lf_scan_problem(scan, scan->at, "'%s' is expected here, as in: %s", word, example);
+}
+
+static bool read_times(struct lf_scan *scan, struct lf_step *step)
+{
+    int64_t times;
+    if (!lf_scan_int(scan, "a number of times", 1, LF_REPEAT_MAX, &times)
+        || !expect_word(scan, "times", "3 times"))
+        return false;
+    step->times = (size_t)times;
+    return true;
+}
+
+/* within X [over N] */
+static bool read_steady(struct lf_scan *scan, struct lf_condition *until)
+{
+    int64_t over = 2;
+    until->kind = LF_UNTIL_STEADY;
+    lf_scan_skip(scan);
+    if (!expect_word(scan, "within", "until value steady within 0.001 over 3"))
+        return false;
+    const char *start = scan->at;
+    if (!lf_scan_real(scan, "a difference", &until->number))
+        return false;
+    if (until->number < 0)
+        return lf_scan_problem(scan, start, "a difference is not negative");
+    if (lf_scan_accept(scan, "over") && !lf_scan_int(scan, "a number of readings", 2, STEADY_MAX, &over))
+        return false;
+    until->over = (size_t)over;
+    return true;
+}
+
+static bool read_condition(struct lf_scan *scan, struct lf_condition *until)
+{
+    static const char *const words[] = {"is", "above", "below", "steady", NULL};
+    size_t word;
+    if (!lf_scan_name(scan, "the name of a captured value", &until->capture)
+        || !lf_scan_choice(scan, "a comparison", words, &word))
+        return false;
+    if (word == 3)
+        return read_steady(scan, until);
+    if (word > 0) {
+        until->kind = word == 1 ? LF_UNTIL_ABOVE : LF_UNTIL_BELOW;
+        return lf_scan_real(scan, "a number", &until->number);
+    }
+    until->kind = lf_scan_accept(scan, "not") ? LF_UNTIL_IS_NOT : LF_UNTIL_IS;
+    return lf_scan_value(scan, "a value", &until->text);
+}
+
+static bool read_until(struct lf_scan *scan, struct lf_step *step)
+{
+    static const char example[] = "at most 20 times until stability is stable";
+    lf_scan_skip(scan);
+    if (!expect_word(scan, "most", example) || !read_times(scan, step))
+        return false;
+    lf_scan_skip(scan);
+    return expect_word(scan, "until", example) && read_condition(scan, &step->until);
+}
+
+/* COMMAND [NAME=VALUE]... [as LABEL] [N times | at most N times until CONDITION] [every TIME] */
+bool lf_parse_step(struct lf_scan *scan, struct lf_step *step)
+{
+    struct lf_place place = lf_scan_place(scan);
+    step->line = place.line;
+    step->column = place.column;
+    step->times = 1;
+    if (!lf_scan_name(scan, "the name of a command", &step->command_name))
+        return false;
+    while (!lf_scan_at_end(scan)) {
+        bool good, found;
+        if (!read_argument(scan, step, &found))
+            return false;
+        if (found)
+            continue;
+        if (isdigit((unsigned char)*scan->at))
+            good = read_times(scan, step);
+        else if (lf_scan_accept(scan, "at"))
+            good = read_until(scan, step);
+        else if (lf_scan_accept(scan, "every"))
+            good = lf_scan_duration(scan, 1, EVERY_MAX_MS, &step->wait_ms);
+        else if (lf_scan_accept(scan, "as"))
+            good = lf_scan_name(scan, "a label", &step->label);
+        else
+            return lf_scan_problem(scan, scan->at, "expected: input=VALUE, 'as LABEL', 'N times', 'at most N times until "
+                                   "...' or 'every TIME'");
+        if (!good)
+            return false;
+    }
+    if (!step->label)
+        step->label = step->command_name;
+    return true;
+}
+
+/* [LABEL.]CAPTURE [as NAME] [optional] */
+bool lf_parse_result(struct lf_scan *scan, struct lf_result *result)
+{
+    struct lf_place place = lf_scan_place(scan);
+    result->line = place.line;
+    result->column = place.column;
+    if (!lf_scan_name(scan, "the name of a captured value", &result->capture))
+        return false;
+    if (scan->at < scan->end && *scan->at == '.') {
+        scan->at++;
+        result->label = result->capture;
+        if (!lf_scan_name(scan, "the name of a captured value", &result->capture))
+            return false;
+    }
+    result->as = result->capture;
+    if (lf_scan_accept(scan, "as") && !lf_scan_name(scan, "a name", &result->as))
+        return false;
+    result->optional = lf_scan_accept(scan, "optional");
+    return true;
+}
+
+/* ---- tying together ---- */
+
+static bool pattern_captures(const struct lf_pattern *pattern, const char *name)
+{
+    for (size_t i = 0; i < pattern->count; i++)
+        if (pattern->parts[i].name && !strcmp(pattern->parts[i].name, name))
+            return true;
+    return false;
+}
+
+/* Is there a pattern that captures it (any), or do all success patterns (all)? */
+static bool command_captures(const struct lf_command *command, const char *name, bool all)
+{
+    size_t having = 0;
+    for (size_t i = 0; i < command->expect_count; i++)
+        having += pattern_captures(&command->expects[i], name);
+    for (size_t i = 0; !all && i < command->more_count; i++)
+        having += pattern_captures(&command->mores[i], name);
+    return all ? having == command->expect_count && having : having > 0;
+}
+
+bool lf_command_always_captures(const struct lf_command *command, const char *name)
+{
+    return command_captures(command, name, true);
+}
+
+static bool mentions(const struct lf_template *template, const char *input)
+{
+    for (size_t i = 0; i < template->count; i++)
+        if (template->parts[i].input && !strcmp(template->parts[i].input, input))
+            return true;
+    return false;
+}
+
+static struct lf_place place_of(const struct lf_step *step)
+{
+    return (struct lf_place){step->line, step->column};
+}
+
+static bool link_command(struct lf_scan *scan, struct lf_step *step)
+{
+    const struct lf_profile *profile = scan->profile;
+    const char *names[LF_PROFILE_ITEMS_MAX + 1];
+    char hint[LF_HINT_ROOM];
+    step->command = lf_profile_command(profile, step->command_name);
+    if (step->command)
+        return true;
+    for (size_t i = 0; i < profile->command_count; i++)
+        names[i] = profile->commands[i].name;
+    names[profile->command_count] = NULL;
+    return lf_scan_problem_at(scan, place_of(step), "there is no command '%s'%s", step->command_name,
+                              lf_did_you_mean(step->command_name, names, hint));
+}
+
+/* A value without {inputs} can be checked now. */
+static bool check_literal(struct lf_scan *scan, const struct lf_step *step, const struct lf_argument *argument,
+                          const struct lf_input_rule *rule)
+{
+    struct lf_buffer sink = {0}, value = {0};
+    struct lf_error err;
+    enum lf_status status = lf_buffer_append(&value, "", 0);
+    for (size_t i = 0; i < argument->value.count; i++) {
+        if (argument->value.parts[i].input)
+            goto done;
+        status = lf_buffer_append(&value, argument->value.parts[i].bytes.data, argument->value.parts[i].bytes.len);
+    }
+    if (status == LF_OK)
+        status = lf_input_append(scan->profile, rule, value.data, 0, &sink, &err);
+    if (status == LF_INVALID)
+        lf_scan_problem_at(scan, place_of(step), "%s", err.text);
+    scan->no_memory = scan->no_memory || status == LF_NO_MEMORY;
+done:
+    lf_buffer_free(&sink);
+    lf_buffer_free(&value);
+    return true;
+}
+
+static bool link_argument(struct lf_scan *scan, const struct lf_procedure *procedure, const struct lf_step *step,
+                          const struct lf_argument *argument)
+{
+    const struct lf_command *command = step->command;
+    const struct lf_profile *profile = scan->profile;
+    const struct lf_input_rule *rule = lf_input_rule_find(command->inputs, command->input_count, argument->input);
+    if (!rule)
+        rule = lf_input_rule_find(profile->inputs, profile->input_count, argument->input);
+    if (!rule)
+        return lf_scan_problem_at(scan, place_of(step), "'%s' has no input '%s'", command->name, argument->input);
+    for (size_t i = 0; i < argument->value.count; i++) {
+        const char *input = argument->value.parts[i].input;
+        if (input && !lf_input_rule_find(procedure->inputs, procedure->input_count, input))
+            return lf_scan_problem_at(scan, place_of(step), "the procedure has no input '%s'; declare it: input = %s ...",
+                                      input, input);
+    }
+    return check_literal(scan, step, argument, rule);
+}
+
+static bool link_arguments(struct lf_scan *scan, const struct lf_procedure *procedure, const struct lf_step *step)
+{
+    for (size_t i = 0; i < step->argument_count; i++)
+        if (!link_argument(scan, procedure, step, &step->arguments[i]))
+            return false;
+    for (size_t i = 0; i < step->command->input_count; i++) {
+        const struct lf_input_rule *rule = &step->command->inputs[i];
+        bool given = rule->fallback != NULL;
+        for (size_t k = 0; k < step->argument_count; k++)
+            given = given || !strcmp(step->arguments[k].input, rule->name);
+        if (!given)
+            return lf_scan_problem_at(scan, place_of(step), "'%s' needs the input '%s': write %s=...", step->command->name,
+                                      rule->name, rule->name);
+    }
+    return true;
+}
+
+static bool link_step(struct lf_scan *scan, struct lf_procedure *procedure, struct lf_step *step)
+{
+    if (!step->command_name)
+        return true;
+    if (!link_command(scan, step) || !link_arguments(scan, procedure, step))
+        return false;
+    if (step->command->repeat > procedure->repeat)
+        procedure->repeat = step->command->repeat;
+    if (step->until.kind == LF_UNTIL_NOTHING)
+        return true;
+    if (step->command->repeat == LF_ONCE)
+        return lf_scan_problem_at(scan, place_of(step), "'%s' is of class once: it cannot be repeated until something is so",
+                                  step->command->name);
+    return command_captures(step->command, step->until.capture, true)
+        || lf_scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect", step->command->name,
+                              step->until.capture);
+}
+
+static bool link_result(struct lf_scan *scan, const struct lf_procedure *procedure, const struct lf_result *result)
+{
+    struct lf_place place = {result->line, result->column};
+    for (size_t i = procedure->step_count; i-- > 0;) {
+        const struct lf_step *step = &procedure->steps[i];
+        if (!step->command || (result->label && strcmp(result->label, step->label) != 0)
+            || !command_captures(step->command, result->capture, false))
+            continue;
+        if (step->command->provisional && step->until.kind == LF_UNTIL_NOTHING)
+            return lf_scan_problem_at(scan, place, "'%s' gives provisional readings: repeat it until it is stable "
+                                      "(at most N times until ...)", step->command->name);
+        return result->optional || command_captures(step->command, result->capture, true)
+            || lf_scan_problem_at(scan, place, "not every expect of '%s' captures '%s': write 'optional' behind it",
+                                  step->command->name, result->capture);
+    }
+    return lf_scan_problem_at(scan, place, "no step%s%s captures '%s'", result->label ? " labelled " : "",
+                              result->label ? result->label : "", result->capture);
+}
+
+static bool check_inputs_used(struct lf_scan *scan, const struct lf_procedure *procedure)
+{
+    for (size_t i = 0; i < procedure->input_count; i++) {
+        bool used = false;
+        for (size_t s = 0; s < procedure->step_count; s++)
+            for (size_t a = 0; a < procedure->steps[s].argument_count; a++)
+                used = used || mentions(&procedure->steps[s].arguments[a].value, procedure->inputs[i].name);
+        if (!used)
+            return lf_scan_problem_at(scan, (struct lf_place){procedure->line, 1}, "no step uses the input '%s'",
+                                      procedure->inputs[i].name);
+    }
+    return true;
+}
+
+static bool link_procedure(struct lf_scan *scan, struct lf_procedure *procedure)
+{
+    bool good = true, acts = false, provisional = false;
+    for (size_t i = 0; i < procedure->step_count; i++) {
+        struct lf_step *step = &procedure->steps[i];
+        good = link_step(scan, procedure, step) && good;
+        acts = acts || step->command_name;
+        provisional = provisional || (step->command && step->command->provisional && step->until.kind == LF_UNTIL_NOTHING);
+    }
+    struct lf_place place = {procedure->line, 1};
+    if (!acts)
+        return lf_scan_problem_at(scan, place, "the procedure '%s' does nothing: add do = COMMAND", procedure->name);
+    if (provisional && !procedure->result_count)
+        return lf_scan_problem_at(scan, place, "the procedure '%s' has provisional readings: say with result = ... what "
+                                  "counts", procedure->name);
+    for (size_t i = 0; good && i < procedure->result_count; i++)
+        good = link_result(scan, procedure, &procedure->results[i]);
+    return good && check_inputs_used(scan, procedure);
+}
+
+bool lf_link_procedures(struct lf_scan *scan)
+{
+    bool good = true;
+    for (size_t i = 0; i < scan->profile->procedure_count; i++)
+        good = link_procedure(scan, &scan->profile->procedures[i]) && good;
+    return good;
+}

@@ -1,0 +1,11 @@
+/* Private to the profile parser. */
+#ifndef LABFERRY_LINE_PARSE_PROFILE_H
+#define LABFERRY_LINE_PARSE_PROFILE_H
+
+#include "drivers/line/profile_parts.h"
+
+/* Looks at the whole profile when all lines are read: fills in what [line] gives to commands, and reports what is missing
+ * or contradicts itself. */
+void lf_check_profile(struct lf_scan *scan);
+
+#endif

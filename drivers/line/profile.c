@@ -1,0 +1,200 @@
+/* Finding, loading and describing profiles. */
+#include "drivers/line/profile.h"
+
+#include "base/file.h"
+#include "drivers/line/scan.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char suffix[] = ".profile";
+
+enum { NAMES_ROOM = 300, PATH_ROOM = 4096 };
+
+const struct lf_command *lf_profile_command(const struct lf_profile *profile, const char *name)
+{
+    for (size_t i = 0; i < profile->command_count; i++)
+        if (!strcmp(profile->commands[i].name, name))
+            return &profile->commands[i];
+    return NULL;
+}
+
+const struct lf_procedure *lf_profile_procedure(const struct lf_profile *profile, const char *name)
+{
+    for (size_t i = 0; i < profile->procedure_count; i++)
+        if (!strcmp(profile->procedures[i].name, name))
+            return &profile->procedures[i];
+    return NULL;
+}
+
+const char *lf_repeat_name(enum lf_repeat repeat)
+{
+    return repeat == LF_SAFE ? "safe" : repeat == LF_IDEMPOTENT ? "idempotent" : "once";
+}
+
+static const char *folders(void)
+{
+    const char *given = getenv("LABFERRY_PROFILE_PATH");
+    return given && *given ? given : LF_PROFILE_PATH;
+}
+
+/* Copies the next folder of a ':' list; false at its end. */
+static bool next_folder(const char **at, char *room)
+{
+    while (**at == ':')
+        (*at)++;
+    size_t len = strcspn(*at, ":");
+    if (!len || len >= PATH_ROOM)
+        return false;
+    memcpy(room, *at, len);
+    room[len] = '\0';
+    *at += len;
+    return true;
+}
+
+static void list_folder(const char *folder, char *room, size_t *used)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir)) && *used < NAMES_ROOM - 1;) {
+        size_t len = strlen(entry->d_name), tail = sizeof suffix - 1;
+        if (len > tail && !strcmp(entry->d_name + len - tail, suffix)) {
+            int put = snprintf(room + *used, NAMES_ROOM - *used, "%s%.*s", *used ? ", " : "", (int)(len - tail),
+                               entry->d_name);
+            *used += put > 0 ? (size_t)put : 0;
+        }
+    }
+    closedir(dir);
+}
+
+static enum lf_status refuse_missing(const char *name, struct lf_error *err)
+{
+    char folder[PATH_ROOM], names[NAMES_ROOM] = "";
+    size_t used = 0;
+    for (const char *at = folders(); next_folder(&at, folder);)
+        list_folder(folder, names, &used);
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no profile '%.60s' in %.150s; there are: %s. A file of your "
+                   "own is given as a path with a '/'", name, folders(), *names ? names : "none");
+}
+
+static enum lf_status find(const char *which, char *path, struct lf_error *err)
+{
+    char folder[PATH_ROOM];
+    if (strchr(which, '/')) {
+        snprintf(path, PATH_ROOM, "%s", which);
+        return LF_OK;
+    }
+    for (const char *at = folders(); next_folder(&at, folder);) {
+        int len = snprintf(path, PATH_ROOM, "%s/%s%s", folder, which, suffix);
+        if (len > 0 && len < PATH_ROOM && access(path, F_OK) == 0)
+            return LF_OK;
+    }
+    return refuse_missing(which, err);
+}
+
+static enum lf_status load(const char *which, const struct lf_profile_report *report, struct lf_profile **profile,
+                           struct lf_error *err)
+{
+    char path[PATH_ROOM];
+    struct lf_buffer text = {0};
+    *profile = NULL;
+    enum lf_status status = find(which, path, err);
+    if (status == LF_OK)
+        status = lf_file_read(path, LF_PROFILE_BYTES_MAX, &text, err);
+    if (status == LF_OK)
+        status = lf_profile_parse(lf_buffer_slice(&text), path, report, profile, err);
+    lf_buffer_free(&text);
+    return status;
+}
+
+enum lf_status lf_profile_load(const char *which, struct lf_profile **profile, struct lf_error *err)
+{
+    return load(which, NULL, profile, err);
+}
+
+struct checking {
+    FILE *out;
+    const char *which;
+    int count;
+};
+
+static void print_problem(void *self, int line, int column, const char *text)
+{
+    struct checking *checking = self;
+    checking->count++;
+    fprintf(checking->out, "%s:%d:%d: %s\n", checking->which, line, column, text);
+}
+
+enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *err)
+{
+    struct lf_profile *profile;
+    struct checking checking = {out, which, 0};
+    struct lf_profile_report report = {&checking, print_problem};
+    enum lf_status status = load(which, &report, &profile, err);
+    if (status != LF_OK)
+        return status;
+    fprintf(out, "%s: good. %s: %zu commands, %zu procedures, %zu unasked lines%s\n", which,
+            profile->title ? profile->title : "no title", profile->command_count, profile->procedure_count,
+            profile->listen_count, profile->identify ? "" : "; it cannot identify its instrument");
+    lf_profile_free(profile);
+    return LF_OK;
+}
+
+static void describe_inputs(const struct lf_input_rule *rules, size_t count, FILE *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct lf_input_rule *rule = &rules[i];
+        fprintf(out, "      %s: ", rule->name);
+        switch (rule->type) {
+        case LF_INPUT_TEXT: fprintf(out, "text of %g to %g characters", rule->min, rule->max); break;
+        case LF_INPUT_INT: fprintf(out, "whole number, %.15g to %.15g", rule->min, rule->max); break;
+        case LF_INPUT_REAL: fprintf(out, "number, %g to %g", rule->min, rule->max); break;
+        case LF_INPUT_ONE:
+            for (size_t k = 0; k < rule->choice_count; k++)
+                fprintf(out, "%s%s", k ? " | " : "", rule->choices[k]);
+            break;
+        }
+        if (rule->fallback)
+            fprintf(out, ", else '%s'", rule->fallback);
+        fputc('\n', out);
+    }
+}
+
+static void describe_item(const char *name, enum lf_repeat repeat, const char *help, FILE *out)
+{
+    fprintf(out, "  %-20s %-10s  %s\n", name, lf_repeat_name(repeat), help ? help : "");
+}
+
+void lf_profile_describe(const struct lf_profile *profile, FILE *out)
+{
+    fprintf(out, "%s (%s)\n", profile->title ? profile->title : "no title", profile->name);
+    if (profile->serial)
+        fprintf(out, "  serial port: %s unless the stream says otherwise\n", profile->serial);
+    if (profile->input_count) {
+        fprintf(out, "inputs of the instrument (inputs = [\"name=value\"] in its configuration)\n");
+        describe_inputs(profile->inputs, profile->input_count, out);
+    }
+    if (profile->command_count)
+        fprintf(out, "commands\n");
+    for (size_t i = 0; i < profile->command_count; i++) {
+        const struct lf_command *command = &profile->commands[i];
+        describe_item(command->name, command->repeat, command->help, out);
+        describe_inputs(command->inputs, command->input_count, out);
+    }
+    if (profile->procedure_count)
+        fprintf(out, "procedures\n");
+    for (size_t i = 0; i < profile->procedure_count; i++) {
+        const struct lf_procedure *procedure = &profile->procedures[i];
+        describe_item(procedure->name, procedure->repeat, procedure->help, out);
+        describe_inputs(procedure->inputs, procedure->input_count, out);
+    }
+    if (profile->listen_count)
+        fprintf(out, "unasked lines\n");
+    static const char *const forms[] = {"json", "csv", "text", "ignored"};
+    for (size_t i = 0; i < profile->listen_count; i++)
+        fprintf(out, "  %-20s %-10s  %s\n", profile->listens[i].name, forms[profile->listens[i].form],
+                profile->listens[i].help ? profile->listens[i].help : "");
+}

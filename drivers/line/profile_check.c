@@ -1,0 +1,189 @@
+/* What only the whole profile can tell: is something missing, does something contradict itself? */
+#include "drivers/line/parse_profile.h"
+
+#include "drivers/line/inputs.h"
+
+#include <string.h>
+
+enum {
+    FIRST_BYTE_MS = 3000, GAP_MS = 500, TOTAL_MS = 30000, QUIET_MS = 300, TOTAL_OVER_FIRST_MS = 10000,
+    PROCEDURE_LIMIT_MS = 10 * 60 * 1000,
+};
+
+static bool wrong(struct lf_scan *scan, int line, const char *name, const char *what)
+{
+    return lf_scan_problem_at(scan, (struct lf_place){line ? line : 1, 1}, "%s%s%s", name, *name ? ": " : "", what);
+}
+
+static void fill_times(const struct lf_profile *profile, struct lf_times *times)
+{
+    times->first_byte = times->first_byte ? times->first_byte : profile->times.first_byte;
+    times->gap = times->gap ? times->gap : profile->times.gap;
+    if (!times->total)
+        times->total = profile->times.total > times->first_byte + TOTAL_OVER_FIRST_MS
+                         ? profile->times.total
+                         : times->first_byte + TOTAL_OVER_FIRST_MS;
+}
+
+static void fill_defaults(struct lf_profile *profile)
+{
+    profile->times.first_byte = profile->times.first_byte ? profile->times.first_byte : FIRST_BYTE_MS;
+    profile->times.gap = profile->times.gap ? profile->times.gap : GAP_MS;
+    profile->times.total = profile->times.total ? profile->times.total : TOTAL_MS;
+    profile->quiet_ms = profile->quiet_ms ? profile->quiet_ms : QUIET_MS;
+    profile->max_reply = profile->max_reply ? profile->max_reply : LF_REPLY_BYTES_DEFAULT;
+    profile->max_lines = profile->max_lines ? profile->max_lines : LF_REPLY_LINES_DEFAULT;
+    for (size_t i = 0; i < profile->procedure_count; i++)
+        if (!profile->procedures[i].limit_ms)
+            profile->procedures[i].limit_ms = PROCEDURE_LIMIT_MS;
+}
+
+static bool check_ending(struct lf_scan *scan, const struct lf_ending *ending, int line, const char *name)
+{
+    const struct lf_check *check = &ending->check;
+    bool frame = ending->unit == LF_UNIT_FRAME;
+    if (check->kind != LF_CHECKSUM_NONE && !frame && ending->unit != LF_UNIT_LINE && ending->unit != LF_UNIT_FIXED
+        && ending->unit != LF_UNIT_IDLE)
+        return wrong(scan, line, name, "a checksum goes with line, fixed, frame and idle only");
+    if ((check->after_end || check->with_start) && !frame)
+        return wrong(scan, line, name, "'after end' and 'with start' go with frame only");
+    if (check->after_end && ending->length_byte)
+        return wrong(scan, line, name, "a frame with a length byte has its checksum before the end");
+    if (ending->size > scan->profile->max_reply)
+        return wrong(scan, line, name, "the fixed length is above max_reply");
+    return true;
+}
+
+static bool check_line_section(struct lf_scan *scan)
+{
+    const struct lf_profile *profile = scan->profile;
+    if (!profile->has_ending)
+        return wrong(scan, 1, "[line]", "say where a reply ends: reply = line \"\\r\\n\"");
+    if (profile->send_framed && profile->ending.unit != LF_UNIT_FRAME)
+        return wrong(scan, 1, "[line]", "send_framed needs reply = frame ...");
+    if (profile->send_framed && profile->send_end.len)
+        return wrong(scan, 1, "[line]", "send_framed and send_end exclude each other");
+    if (profile->listen_count && (profile->ending.unit == LF_UNIT_NONE || profile->ending.until_blank))
+        return wrong(scan, 1, "[line]", "unasked lines cannot be read with this kind of reply");
+    return check_ending(scan, &profile->ending, 1, "[line]");
+}
+
+static bool check_fallbacks(struct lf_scan *scan, const struct lf_input_rule *rules, size_t count, int line,
+                            const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct lf_buffer sink = {0};
+        struct lf_error err;
+        enum lf_status status = LF_OK;
+        if (rules[i].fallback)
+            status = lf_input_append(scan->profile, &rules[i], rules[i].fallback, 0, &sink, &err);
+        lf_buffer_free(&sink);
+        if (status != LF_OK)
+            return wrong(scan, line, name, err.text);
+    }
+    return true;
+}
+
+static bool uses(const struct lf_template *template, const char *input)
+{
+    for (size_t i = 0; i < template->count; i++)
+        if (template->parts[i].input && !strcmp(template->parts[i].input, input))
+            return true;
+    return false;
+}
+
+static bool check_command_inputs(struct lf_scan *scan, const struct lf_command *command)
+{
+    const struct lf_profile *profile = scan->profile;
+    struct lf_place place = {command->line, 1};
+    for (size_t i = 0; i < command->send.count; i++) {
+        const char *input = command->send.parts[i].input;
+        if (input && !lf_input_rule_find(command->inputs, command->input_count, input)
+            && !lf_input_rule_find(profile->inputs, profile->input_count, input))
+            return lf_scan_problem_at(scan, place, "%s: no input '%s' is declared: input = %s real 0 to 100",
+                                      command->name, input, input);
+    }
+    for (size_t i = 0; i < command->input_count; i++)
+        if (!uses(&command->send, command->inputs[i].name))
+            return lf_scan_problem_at(scan, place, "%s: 'send' does not use the input '%s'", command->name,
+                                      command->inputs[i].name);
+    return check_fallbacks(scan, command->inputs, command->input_count, command->line, command->name);
+}
+
+static bool check_replies(struct lf_scan *scan, const struct lf_command *command)
+{
+    const struct lf_ending *ending = &command->ending;
+    if (ending->unit == LF_UNIT_NONE && (command->expect_count || command->more_count || command->error_count))
+        return wrong(scan, command->line, command->name, "'reply = none' leaves nothing to expect");
+    if (ending->unit != LF_UNIT_NONE && !command->expect_count)
+        return wrong(scan, command->line, command->name, "say what a good reply looks like: expect = '...'");
+    if (command->more_count && (ending->unit != LF_UNIT_LINE || ending->until_blank || ending->times > 1))
+        return wrong(scan, command->line, command->name, "'more' goes with reply = line \"...\" only");
+    return check_ending(scan, ending, command->line, command->name);
+}
+
+static bool check_command(struct lf_scan *scan, struct lf_command *command)
+{
+    struct lf_profile *profile = scan->profile;
+    if (!command->has_class)
+        return wrong(scan, command->line, command->name,
+                     "say how often it may be done: class = safe, idempotent or once");
+    if (!command->has_send)
+        return wrong(scan, command->line, command->name, "say what to send: send = '...'");
+    if (!command->send.count && !profile->send_end.len)
+        return wrong(scan, command->line, command->name, "nothing would be sent: 'send' and 'send_end' are empty");
+    if (!command->has_ending)
+        command->ending = profile->ending;
+    fill_times(profile, &command->times);
+    if (command->times.total < command->times.first_byte)
+        return wrong(scan, command->line, command->name, "'total' is shorter than 'first_byte'");
+    return check_replies(scan, command) && check_command_inputs(scan, command);
+}
+
+/* [identify] and [resync] prove that the instrument listens: they need an answer, and no input from a job. */
+static bool check_handshake(struct lf_scan *scan, struct lf_command *command)
+{
+    if (!command)
+        return true;
+    if (!check_command(scan, command))
+        return false;
+    if (command->ending.unit == LF_UNIT_NONE)
+        return wrong(scan, command->line, command->name, "it needs a reply");
+    return true;
+}
+
+static bool check_identity(struct lf_scan *scan, const struct lf_command *identify)
+{
+    if (!identify)
+        return true;
+    if (!identify->has_identity)
+        return lf_command_always_captures(identify, "identity")
+            || wrong(scan, identify->line, "identify", "capture {identity} in every expect, or say identity = '{serial}'");
+    for (size_t i = 0; i < identify->identity.count; i++) {
+        const char *name = identify->identity.parts[i].input;
+        if (name && !lf_command_always_captures(identify, name))
+            return lf_scan_problem_at(scan, (struct lf_place){identify->line, 1},
+                                      "identify: not every expect captures '%s'", name);
+    }
+    return true;
+}
+
+void lf_check_profile(struct lf_scan *scan)
+{
+    struct lf_profile *profile = scan->profile;
+    fill_defaults(profile);
+    if (!check_line_section(scan))
+        return;
+    check_fallbacks(scan, profile->inputs, profile->input_count, 1, "[profile]");
+    bool good = check_handshake(scan, profile->identify) && check_identity(scan, profile->identify);
+    good = check_handshake(scan, profile->resync) && good;
+    for (size_t i = 0; i < profile->command_count; i++)
+        good = check_command(scan, &profile->commands[i]) && good;
+    for (size_t i = 0; i < profile->listen_count; i++)
+        if (!profile->listens[i].match_count)
+            wrong(scan, profile->listens[i].line, profile->listens[i].name, "say what to listen for: match = '...'");
+    if (!profile->command_count && !profile->listen_count)
+        wrong(scan, 1, "", "the profile has neither a [command] nor a [listen]");
+    if (good)
+        lf_link_procedures(scan);
+}

@@ -1,0 +1,425 @@
+#include "drivers/line/scan.h"
+
+#include "base/json.h"
+#include "base/setting.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD_MAX = 64 };
+
+/* The profile's memory: a list of blocks, freed together. */
+struct block {
+    struct block *next;
+    max_align_t bytes[];
+};
+
+void *lf_scan_memory(struct lf_scan *scan, size_t size)
+{
+    struct block *block = calloc(1, sizeof *block + size);
+    if (!block) {
+        scan->no_memory = true;
+        return NULL;
+    }
+    block->next = scan->profile->memory;
+    scan->profile->memory = block;
+    return block->bytes;
+}
+
+void lf_profile_free(struct lf_profile *profile)
+{
+    if (!profile)
+        return;
+    for (struct block *block = profile->memory, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    free(profile);
+}
+
+void *lf_scan_add(struct lf_scan *scan, void *array_pointer, size_t *count, size_t item_size)
+{
+    void *array;
+    memcpy(&array, array_pointer, sizeof array);
+    if (*count >= LF_PROFILE_ITEMS_MAX) {
+        lf_scan_problem(scan, scan->line_start, "too many of these: at most %d", LF_PROFILE_ITEMS_MAX);
+        return NULL;
+    }
+    if ((*count & (*count - 1)) == 0) { /* full whenever the count is 0 or a power of two */
+        void *grown = lf_scan_memory(scan, item_size * (*count ? *count * 2 : 1));
+        if (!grown)
+            return NULL;
+        if (*count)
+            memcpy(grown, array, *count * item_size);
+        array = grown;
+        memcpy(array_pointer, &array, sizeof array);
+    }
+    return (char *)array + (*count)++ * item_size;
+}
+
+char *lf_scan_copy(struct lf_scan *scan, struct lf_slice text)
+{
+    char *copy = lf_scan_memory(scan, text.len + 1);
+    if (copy && text.len)
+        memcpy(copy, text.data, text.len);
+    return copy;
+}
+
+struct lf_place lf_scan_place(const struct lf_scan *scan)
+{
+    return (struct lf_place){scan->line, (int)(scan->at - scan->line_start) + 1};
+}
+
+static bool problem(struct lf_scan *scan, struct lf_place place, const char *format, va_list args)
+{
+    char text[LF_ERROR_TEXT - 128];
+    vsnprintf(text, sizeof text, format, args);
+    if (!scan->problems)
+        lf_fail(scan->err, LF_INVALID, LF_PERMANENT, "%s:%d:%d: %s", scan->profile->name, place.line, place.column, text);
+    if (scan->report && scan->problems < LF_PROFILE_PROBLEMS_MAX)
+        scan->report->problem(scan->report->self, place.line, place.column, text);
+    scan->problems++;
+    return false;
+}
+
+bool lf_scan_problem_at(struct lf_scan *scan, struct lf_place place, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    problem(scan, place, format, args);
+    va_end(args);
+    return false;
+}
+
+bool lf_scan_problem(struct lf_scan *scan, const char *at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    problem(scan, (struct lf_place){scan->line, (int)(at - scan->line_start) + 1}, format, args);
+    va_end(args);
+    return false;
+}
+
+void lf_scan_skip(struct lf_scan *scan)
+{
+    while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t'))
+        scan->at++;
+}
+
+bool lf_scan_at_end(struct lf_scan *scan)
+{
+    lf_scan_skip(scan);
+    return scan->at == scan->end || *scan->at == '#';
+}
+
+bool lf_scan_finish(struct lf_scan *scan)
+{
+    if (lf_scan_at_end(scan))
+        return true;
+    int shown = (int)(scan->end - scan->at);
+    return lf_scan_problem(scan, scan->at, "'%.*s' is too much here", shown > 40 ? 40 : shown, scan->at);
+}
+
+static bool is_name_char(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
+
+/* The bare word that comes next; empty when none does. */
+static struct lf_slice peek_word(struct lf_scan *scan)
+{
+    lf_scan_skip(scan);
+    const char *stop = scan->at;
+    while (stop < scan->end && is_name_char(*stop))
+        stop++;
+    return lf_slice(scan->at, (size_t)(stop - scan->at));
+}
+
+bool lf_scan_accept(struct lf_scan *scan, const char *word)
+{
+    struct lf_slice next = peek_word(scan);
+    if (!lf_slice_is(next, word))
+        return false;
+    scan->at += next.len;
+    return true;
+}
+
+bool lf_scan_accept_char(struct lf_scan *scan, char c)
+{
+    lf_scan_skip(scan);
+    if (scan->at == scan->end || *scan->at != c)
+        return false;
+    scan->at++;
+    return true;
+}
+
+bool lf_scan_name(struct lf_scan *scan, const char *what, char **name)
+{
+    struct lf_slice word = peek_word(scan);
+    if (!word.len || !isalpha((unsigned char)*word.data))
+        return lf_scan_problem(scan, scan->at, "%s is expected here: letters, digits, '-' and '_', a letter first", what);
+    if (word.len > WORD_MAX)
+        return lf_scan_problem(scan, scan->at, "%s is too long: at most %d characters", what, WORD_MAX);
+    scan->at += word.len;
+    *name = lf_scan_copy(scan, word);
+    return *name != NULL;
+}
+
+const char *lf_nearest(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    size_t best_distance = strlen(word) < 5 ? 2 : 3;
+    for (; words && *words; words++) {
+        size_t distance = lf_edit_distance(word, *words);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = *words;
+        }
+    }
+    return best;
+}
+
+const char *lf_did_you_mean(const char *word, const char *const *words, char *room)
+{
+    const char *nearest = lf_nearest(word, words);
+    room[0] = '\0';
+    if (nearest)
+        snprintf(room, LF_HINT_ROOM, " (did you mean '%.50s'?)", nearest);
+    return room;
+}
+
+static void list_words(const char *const *words, char *room, size_t size)
+{
+    size_t used = 0;
+    room[0] = '\0';
+    for (; *words && used < size - 1; words++)
+        used += (size_t)snprintf(room + used, size - used, "%s%s", used ? ", " : "", *words);
+}
+
+bool lf_scan_choice(struct lf_scan *scan, const char *what, const char *const *words, size_t *index)
+{
+    struct lf_slice word = peek_word(scan);
+    for (*index = 0; words[*index]; (*index)++)
+        if (lf_slice_is(word, words[*index])) {
+            scan->at += word.len;
+            return true;
+        }
+    char list[200], copy[WORD_MAX + 1], hint[LF_HINT_ROOM];
+    list_words(words, list, sizeof list);
+    snprintf(copy, sizeof copy, "%.*s", (int)(word.len > WORD_MAX ? WORD_MAX : word.len), word.data);
+    if (!word.len)
+        return lf_scan_problem(scan, scan->at, "%s is expected here: one of %s", what, list);
+    return lf_scan_problem(scan, scan->at, "'%s' is not %s%s; one of %s", copy, what,
+                           lf_did_you_mean(copy, words, hint), list);
+}
+
+bool lf_scan_quoted(struct lf_scan *scan, const char *what, struct lf_slice *raw)
+{
+    lf_scan_skip(scan);
+    if (scan->at == scan->end || (*scan->at != '\'' && *scan->at != '"'))
+        return lf_scan_problem(scan, scan->at, "%s is expected here, in quotes: '...' or \"...\"", what);
+    const char *open = scan->at, *at = open + 1;
+    while (at < scan->end && *at != *open)
+        at += *at == '\\' && at + 1 < scan->end ? 2 : 1;
+    if (at >= scan->end)
+        return lf_scan_problem(scan, open, "the closing %c is missing", *open);
+    *raw = lf_slice(open + 1, (size_t)(at - open - 1));
+    scan->at = at + 1;
+    return true;
+}
+
+/* The control characters by the names manuals use; the index is the code. */
+static const char *const control_names[] = {"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS",  "TAB", "LF",
+                                            "VT",  "FF",  "CR",  "SO",  "SI",  "DLE", "DC1", "DC2", "DC3", "DC4", "NAK",
+                                            "SYN", "ETB", "CAN", "EM",  "SUB", "ESC", "FS",  "GS",  "RS",  "US"};
+
+static bool scan_control_name(const char **at, const char *end, char *byte)
+{
+    const char *close = memchr(*at, '>', (size_t)(end - *at));
+    if (!close)
+        return false;
+    struct lf_slice name = lf_slice(*at + 1, (size_t)(close - *at - 1));
+    for (size_t code = 0; code < sizeof control_names / sizeof *control_names; code++)
+        if (lf_slice_is(name, control_names[code])) {
+            *byte = (char)code;
+            *at = close + 1;
+            return true;
+        }
+    return false;
+}
+
+static int hex_digit(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+static bool scan_escape(struct lf_scan *scan, const char **at, const char *end, char *byte)
+{
+    static const char letters[] = "rnte0\\'\"{}< ", means[] = "\r\n\t\x1b\0\\'\"{}< ";
+    if (*at + 1 >= end)
+        return lf_scan_problem(scan, *at, "a character is missing after '\\'");
+    char letter = (*at)[1];
+    const char *found = strchr(letters, letter);
+    if (found && letter) {
+        *byte = means[found - letters];
+        *at += 2;
+        return true;
+    }
+    if (letter != 'x')
+        return lf_scan_problem(scan, *at, "unknown escape '\\%c': use \\r \\n \\t \\e \\0 \\xHH \\\\ \\' \\\" \\{ \\} \\<",
+                               isprint((unsigned char)letter) ? letter : '?');
+    if (*at + 3 >= end || hex_digit((*at)[2]) < 0 || hex_digit((*at)[3]) < 0)
+        return lf_scan_problem(scan, *at, "'\\x' needs two hexadecimal digits, such as \\x0d");
+    *byte = (char)(hex_digit((*at)[2]) << 4 | hex_digit((*at)[3]));
+    *at += 4;
+    return true;
+}
+
+bool lf_scan_char(struct lf_scan *scan, const char **at, const char *end, char *byte, bool *plain)
+{
+    *plain = false;
+    if (**at == '\\')
+        return scan_escape(scan, at, end, byte);
+    if (**at == '<' && scan_control_name(at, end, byte))
+        return true;
+    *plain = true;
+    *byte = *(*at)++;
+    return true;
+}
+
+bool lf_scan_bytes(struct lf_scan *scan, const char *what, struct lf_slice *bytes)
+{
+    struct lf_slice raw;
+    if (!lf_scan_quoted(scan, what, &raw))
+        return false;
+    char *copy = lf_scan_memory(scan, raw.len + 1);
+    if (!copy)
+        return false;
+    size_t len = 0;
+    bool plain;
+    for (const char *at = raw.data; at < raw.data + raw.len; len++)
+        if (!lf_scan_char(scan, &at, raw.data + raw.len, &copy[len], &plain))
+            return false;
+    *bytes = lf_slice(copy, len);
+    return true;
+}
+
+bool lf_scan_text(struct lf_scan *scan, const char *what, char **text)
+{
+    struct lf_slice bytes;
+    lf_scan_skip(scan);
+    const char *start = scan->at;
+    if (!lf_scan_bytes(scan, what, &bytes))
+        return false;
+    bool good = lf_utf8_valid(bytes);
+    for (size_t i = 0; i < bytes.len; i++)
+        good = good && (unsigned char)bytes.data[i] >= 0x20 && bytes.data[i] != 0x7f;
+    if (!good)
+        return lf_scan_problem(scan, start, "%s must be printable text (UTF-8)", what);
+    *text = (char *)bytes.data; /* made by lf_scan_bytes: ours, with a NUL behind it */
+    return true;
+}
+
+bool lf_scan_value(struct lf_scan *scan, const char *what, char **text)
+{
+    lf_scan_skip(scan);
+    if (scan->at < scan->end && (*scan->at == '\'' || *scan->at == '"'))
+        return lf_scan_text(scan, what, text);
+    const char *start = scan->at;
+    while (scan->at < scan->end && !strchr(" \t,#=", *scan->at) && (unsigned char)*scan->at > 0x20)
+        scan->at++;
+    if (scan->at == start)
+        return lf_scan_problem(scan, start, "%s is expected here", what);
+    struct lf_slice word = lf_slice(start, (size_t)(scan->at - start));
+    if (!lf_utf8_valid(word))
+        return lf_scan_problem(scan, start, "%s is not valid UTF-8", what);
+    *text = lf_scan_copy(scan, word);
+    return *text != NULL;
+}
+
+/* The run of characters up to the next blank, copied: for numbers with units. */
+static bool peek_number(struct lf_scan *scan, const char *what, char room[WORD_MAX])
+{
+    lf_scan_skip(scan);
+    size_t len = 0;
+    while (scan->at + len < scan->end && len < WORD_MAX - 1 && !strchr(" \t,#", scan->at[len]) && scan->at[len])
+        len++;
+    if (!len)
+        return lf_scan_problem(scan, scan->at, "%s is expected here", what);
+    memcpy(room, scan->at, len);
+    room[len] = '\0';
+    return true;
+}
+
+bool lf_scan_int(struct lf_scan *scan, const char *what, int64_t min, int64_t max, int64_t *value)
+{
+    char text[WORD_MAX], *stop;
+    if (!peek_number(scan, what, text))
+        return false;
+    errno = 0;
+    long long number = strtoll(text, &stop, 10);
+    if (*stop || errno || number < min || number > max)
+        return lf_scan_problem(scan, scan->at, "'%s' is not %s: a whole number from %lld to %lld", text, what,
+                               (long long)min, (long long)max);
+    scan->at += strlen(text);
+    *value = number;
+    return true;
+}
+
+bool lf_scan_real(struct lf_scan *scan, const char *what, double *value)
+{
+    char text[WORD_MAX], *stop;
+    if (!peek_number(scan, what, text))
+        return false;
+    *value = strtod(text, &stop);
+    if (*stop || !isfinite(*value) || strpbrk(text, "xXnN"))
+        return lf_scan_problem(scan, scan->at, "'%s' is not %s: a number", text, what);
+    scan->at += strlen(text);
+    return true;
+}
+
+bool lf_scan_duration(struct lf_scan *scan, int64_t min, int64_t max, int64_t *ms)
+{
+    char text[WORD_MAX], low[32], high[32];
+    if (!peek_number(scan, "a time such as 500ms or 3s", text))
+        return false;
+    if (lf_duration_parse(text, ms) != LF_OK)
+        return lf_scan_problem(scan, scan->at, "'%s' is not a time such as 500ms, 3s or 2m", text);
+    if (*ms < min || *ms > max) {
+        lf_duration_format(min, low, sizeof low);
+        lf_duration_format(max, high, sizeof high);
+        return lf_scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
+    }
+    scan->at += strlen(text);
+    return true;
+}
+
+bool lf_scan_size(struct lf_scan *scan, int64_t min, int64_t max, int64_t *bytes)
+{
+    char text[WORD_MAX], low[32], high[32];
+    if (!peek_number(scan, "a size such as 512 or 64KB", text))
+        return false;
+    if (lf_size_parse(text, bytes) != LF_OK)
+        return lf_scan_problem(scan, scan->at, "'%s' is not a size such as 512, 64KB or 1MB", text);
+    if (*bytes < min || *bytes > max) {
+        lf_size_format(min, low, sizeof low);
+        lf_size_format(max, high, sizeof high);
+        return lf_scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
+    }
+    scan->at += strlen(text);
+    return true;
+}
+
+bool lf_scan_yes_no(struct lf_scan *scan, bool *yes)
+{
+    static const char *const words[] = {"yes", "no", NULL};
+    size_t index;
+    if (!lf_scan_choice(scan, "yes or no", words, &index))
+        return false;
+    *yes = index == 0;
+    return true;
+}
