@@ -40,10 +40,10 @@ quietly() {
 with_retries() {
     local what=$1 wait
     shift
-    for wait in 5 20 60 120 0; do
-        "$@" && return 0
-        [ "$wait" -eq 0 ] && break
-        warn "$what failed; a mirror in mid-sync or a busy lock heals by itself: again in $wait s"
+    for wait in 5 20 60 0; do
+        "$@" && return
+        [ "$wait" -gt 0 ] || break
+        warn "$what: a mirror in mid-sync or a busy lock heals by itself: again in $wait s"
         sleep "$wait"
     done
     return 1
