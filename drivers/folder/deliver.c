@@ -1,0 +1,463 @@
+/* Delivering: a parcel becomes a file in the inbox, whole or not at all, and at most once.
+ *
+ * An instrument takes a worklist as soon as it sees it, and may remove it at once. So a file that is not there any more
+ * may have been *used*; delivering it again would run it twice. What is on disk must therefore tell, after a kill or a
+ * power cut at any moment, whether the file was ever visible. One delivery goes through these states, each durable before
+ * the next begins:
+ *
+ *   1 part     the bytes, whole and checked, under a hidden name (".plate.csv.part-12")
+ *   2 about    the mark (mark.c) says that the part is about to be published
+ *   3 visible  the part was renamed to its final name, never replacing anything
+ *   4 done     the mark says so, after the rename was made durable
+ *
+ * From the mark, the part and the final name `verify` concludes:
+ *
+ *   mark       part    final name        verdict
+ *   none       any     any               not done: state 2 comes before 3 (a mark without "about" counts as none)
+ *   done       any     any               done
+ *   about      any     has our digest    done
+ *   about      gone    else, same boot   done: only the rename takes the part away; the instrument took the file
+ *   about      gone    else, other boot  unknown: a power cut may have lost the file, or the instrument took it
+ *   about      there   else, same boot   not done: the rename takes the part away
+ *   about      there   else, other boot  unknown: the rename may have been seen by the instrument, then lost by a power cut
+ *   linking    there   else              done if the part still has its second name, else unknown: the instrument may have
+ *                                        taken the file before we could remove the part
+ *
+ * "Same boot": the machine has not restarted since, so that the kernel's view never lost anything.
+ *
+ * Publishing tries, in this order: rename without replacing; where the file system cannot (FUSE, NFS), a link under the
+ * final name and removal of the part ("linking"); where there are no links either, a plain rename after looking that the
+ * name is free. That last way keeps every promise except towards a third party that creates the same name in between:
+ * creating the name first to reserve it would show the instrument an empty worklist, which is worse.
+ *
+ * The same content already lying under the name is a delivery done, without a mark: nothing became visible. */
+#include "below.h"
+#include "convert.h"
+#include "mark.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { SPACE_RESERVE = 1024 * 1024 };
+
+/* ---- before anything is written ---- */
+
+static enum lf_status check_ascii(const char *name, struct lf_error *err)
+{
+    for (const char *at = name; *at; at++)
+        if ((unsigned char)*at >= 0x80)
+            return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                           "the file name \"%s\" has a letter outside ASCII, which not every instrument reads: rename it "
+                           "where it is made, or set names = \"utf-8\"", name);
+    return LF_OK;
+}
+
+/* Windows takes plate.csv and Plate.CSV for the same file. */
+static enum lf_status check_twin(struct lf_folder *folder, const char *name, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    int fd = openat(folder->inbox, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        status = lf_fail_errno(err, "cannot read the inbox %s", folder->options.inbox);
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
+    for (const struct dirent *entry; status == LF_OK && (entry = readdir(dir));)
+        if (!strcasecmp(entry->d_name, name) && strcmp(entry->d_name, name) != 0)
+            status = lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
+                             "%s already has \"%s\", which Windows takes for the same name as \"%s\": remove it or rename "
+                             "one of them", folder->options.inbox, entry->d_name, name);
+    closedir(dir);
+    return status;
+}
+
+static enum lf_status check_space(struct lf_folder *folder, const struct lf_parcel *parcel, struct lf_error *err)
+{
+    struct statvfs fs;
+    if (fstatvfs(folder->work, &fs) != 0 || !fs.f_blocks)
+        return LF_OK; /* some network file systems cannot tell */
+    uint64_t have = (uint64_t)fs.f_bavail * fs.f_frsize;
+    uint64_t need = (uint64_t)parcel->size * (folder->options.eol == LF_EOL_CRLF ? 2 : 1) + SPACE_RESERVE;
+    if (have >= need)
+        return LF_OK;
+    char have_text[32], need_text[32];
+    lf_size_format((int64_t)have, have_text, sizeof have_text);
+    lf_size_format((int64_t)need, need_text, sizeof need_text);
+    return lf_fail(err, LF_FULL, LF_TRANSIENT, "%s has %s free, but %s are needed for \"%s\": make room",
+                   folder->options.inbox, have_text, need_text, parcel->name);
+}
+
+static enum lf_status check_before(struct lf_folder *folder, const struct lf_action *action, struct lf_error *err)
+{
+    const char *name = action->parcel->name;
+    enum lf_status status = lf_name_check(name, err);
+    if (status == LF_OK && folder->options.ascii_names)
+        status = check_ascii(name, err);
+    if (status == LF_OK)
+        status = check_twin(folder, name, err);
+    if (status == LF_OK)
+        status = check_space(folder, action->parcel, err);
+    return status;
+}
+
+/* ---- state 1: the part ---- */
+
+static bool converts(const struct lf_folder *folder)
+{
+    return folder->options.eol != LF_EOL_KEEP || folder->options.encoding != LF_ENCODING_KEEP;
+}
+
+/* Copies from the spool; what was read must be the parcel that was promised. */
+static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *delivery, int from, int to,
+                                struct lf_error *err)
+{
+    const struct lf_folder_options *o = &folder->options;
+    const struct lf_parcel *parcel = delivery->parcel;
+    char sha256[LF_SHA256_HEX];
+    int64_t size = 0;
+    enum lf_status status = lf_below_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel, sha256, &size,
+                                          err);
+    if (status != LF_OK)
+        return status;
+    if (size != parcel->size || strcmp(sha256, parcel->sha256) != 0)
+        return lf_fail(err, LF_CORRUPT, LF_PERMANENT,
+                       "the spooled file %s is damaged: it has %lld bytes and digest %.12s..., expected %lld and %.12s...",
+                       parcel->path, (long long)size, sha256, (long long)parcel->size, parcel->sha256);
+    memcpy(delivery->sha256, sha256, sizeof sha256);
+    delivery->size = size;
+    if (!converts(folder))
+        return LF_OK;
+    return lf_convert_copy(from, to, o->eol, o->encoding, folder->host->cancel, delivery->sha256, &delivery->size, err);
+}
+
+static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *delivery, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    int to = -1;
+    int from = open(delivery->parcel->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (from < 0) {
+        status = lf_fail_errno(err, "cannot open the spooled file %s", delivery->parcel->path);
+        goto done;
+    }
+    to = openat(folder->work, delivery->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                (mode_t)folder->options.mode);
+    if (to < 0) {
+        status = lf_fail_errno(err, "cannot create a file in %s", folder->options.inbox);
+        goto done;
+    }
+    /* The umask may have taken too much; shares that keep no modes refuse, and need none. */
+    int ignored = fchmod(to, (mode_t)folder->options.mode);
+    (void)ignored;
+    status = fill_part(folder, delivery, from, to, err);
+    if (status == LF_OK)
+        status = lf_below_sync(to, err);
+    if (close(to) != 0 && status == LF_OK)
+        status = lf_fail_errno(err, "cannot finish a file in %s", folder->options.inbox);
+    if (status == LF_OK)
+        status = lf_dir_sync(folder->work, err);
+done:
+    if (from >= 0)
+        close(from);
+    return status;
+}
+
+/* ---- is the name free? ---- */
+
+enum taken { NAME_FREE, NAME_SAME, NAME_OTHER };
+
+static enum lf_status look_at_name(struct lf_folder *folder, const struct lf_delivery *delivery, enum taken *taken,
+                                   struct lf_error *err)
+{
+    struct stat st;
+    const char *name = delivery->parcel->name;
+    *taken = NAME_FREE;
+    if (fstatat(folder->inbox, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT)
+            return LF_OK;
+        return lf_fail_errno(err, "cannot look at %s/%s", folder->options.inbox, name);
+    }
+    if (!S_ISREG(st.st_mode))
+        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s/%s is there and is no plain file: remove it",
+                       folder->options.inbox, name);
+    *taken = NAME_OTHER;
+    if ((int64_t)st.st_size != delivery->size)
+        return LF_OK;
+    char sha256[LF_SHA256_HEX];
+    enum lf_status status = lf_below_digest(folder->inbox, name, folder->host->cancel, sha256, err);
+    if (status == LF_NOT_FOUND) {
+        *taken = NAME_FREE;
+        return LF_OK;
+    }
+    if (status == LF_OK && !strcmp(sha256, delivery->sha256))
+        *taken = NAME_SAME;
+    return status;
+}
+
+static enum lf_status refuse_taken(struct lf_folder *folder, const char *name, struct lf_error *err)
+{
+    return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
+                   "%s already has a file \"%s\" with other content, and it is not overwritten: remove or rename it and "
+                   "retry, or set overwrite = true", folder->options.inbox, name);
+}
+
+/* ---- state 3: visible ---- */
+
+static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                      struct lf_error *err)
+{
+    const char *name = delivery->parcel->name;
+    enum lf_status status = lf_mark_add(folder, delivery, "linking", err);
+    if (status != LF_OK)
+        return status;
+    if (linkat(folder->work, delivery->part, folder->inbox, name, 0) == 0) {
+        if (unlinkat(folder->work, delivery->part, 0) != 0)
+            lf_log_warning(folder->host->instrument, "cannot remove %s after publishing it", delivery->part);
+        return LF_OK;
+    }
+    if (errno == EEXIST)
+        return LF_EXISTS;
+    if (errno == EPERM || errno == ENOTSUP || errno == ENOSYS || errno == EINVAL || errno == EMLINK)
+        return LF_UNSUPPORTED;
+    return LF_IO;
+}
+
+/* LF_OK, LF_EXISTS, or LF_IO with errno: then the state on disk must tell. */
+static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_error *err)
+{
+    const char *name = delivery->parcel->name;
+    enum lf_status status = LF_UNSUPPORTED;
+    if (!folder->options.overwrite && !folder->no_rename_new) {
+        status = lf_rename_new(folder->work, delivery->part, folder->inbox, name);
+        folder->no_rename_new = status == LF_UNSUPPORTED;
+    }
+    if (status == LF_UNSUPPORTED && !folder->options.overwrite)
+        status = publish_by_link(folder, delivery, err);
+    if (status != LF_UNSUPPORTED)
+        return status;
+    struct stat st;
+    if (!folder->options.overwrite && fstatat(folder->inbox, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return LF_EXISTS;
+    return renameat(folder->work, delivery->part, folder->inbox, name) == 0 ? LF_OK : LF_IO;
+}
+
+static enum lf_status sync_folders(struct lf_folder *folder, struct lf_error *err)
+{
+    enum lf_status status = lf_dir_sync(folder->inbox, err);
+    return status == LF_OK ? lf_dir_sync(folder->work, err) : status;
+}
+
+/* ---- what the host is told ---- */
+
+/* `unread` says why the file was not read back; NULL when it was. */
+static enum lf_status tell(struct lf_folder *folder, const struct lf_delivery *delivery, const char *unread,
+                           struct lf_outcome *outcome, struct lf_error *err)
+{
+    static const char *const eols[] = {"keep", "crlf", "lf"};
+    static const char *const encodings[] = {"keep", "utf-8-bom", "windows-1252"};
+    char conversion[64];
+    enum lf_status status = LF_OK;
+    free(outcome->place);
+    if (unread)
+        outcome->place = lf_format("%s/%s (confirmed by the rename; %s)", folder->options.inbox, delivery->parcel->name,
+                                   unread);
+    else
+        outcome->place = lf_format("%s/%s", folder->options.inbox, delivery->parcel->name);
+    if (!outcome->place)
+        return lf_fail_memory(err, "reporting a delivery");
+    snprintf(outcome->sha256, sizeof outcome->sha256, "%s", unread ? "" : delivery->sha256);
+    if (!converts(folder))
+        return LF_OK;
+    snprintf(conversion, sizeof conversion, "eol %s, encoding %s", eols[folder->options.eol],
+             encodings[folder->options.encoding]);
+    status = lf_outcome_add(outcome, "conversion", LF_CAPTURE_TEXT, conversion, err);
+    if (status == LF_OK)
+        status = lf_outcome_add(outcome, "parcel_sha256", LF_CAPTURE_TEXT, delivery->parcel->sha256, err);
+    if (status == LF_OK)
+        status = lf_outcome_add(outcome, "delivered_sha256", LF_CAPTURE_TEXT, delivery->sha256, err);
+    return status;
+}
+
+static const char *why_unread(enum lf_status status)
+{
+    switch (status) {
+    case LF_OK: return NULL;
+    case LF_NOT_FOUND: return "the instrument has taken the file away already";
+    default: return "the file could not be read back";
+    }
+}
+
+/* The file was visible: from here on nothing may be called undone. */
+static enum lf_status read_back(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                struct lf_outcome *outcome, struct lf_error *err)
+{
+    char sha256[LF_SHA256_HEX];
+    enum lf_status status = lf_below_digest(folder->inbox, delivery->parcel->name, folder->host->cancel, sha256, err);
+    if (status == LF_OK && strcmp(sha256, delivery->sha256) != 0)
+        return lf_fail(err, LF_MISMATCH, LF_UNKNOWN_OUTCOME,
+                       "\"%s\" was delivered, but reads back with digest %.12s... instead of %.12s...: look at the file and "
+                       "at what the instrument did with it", delivery->parcel->name, sha256, delivery->sha256);
+    /* Taken, or held open by the instrument: the rename has confirmed the delivery. */
+    return tell(folder, delivery, why_unread(status), outcome, err);
+}
+
+static enum lf_status unknown(struct lf_error *err, const char *name)
+{
+    err->class = LF_UNKNOWN_OUTCOME;
+    return lf_error_prefix(err, "\"%s\" may or may not have reached the instrument (look into its inbox)", name);
+}
+
+/* Publishing failed in a way that says nothing: ask the disk, as after a crash. */
+static enum lf_status after_failed_publish(struct lf_folder *folder, const struct lf_action *action,
+                                           const struct lf_delivery *delivery, struct lf_outcome *outcome,
+                                           struct lf_error *err)
+{
+    struct lf_error ignored = {0};
+    if (err->status == LF_DENIED || err->status == LF_FULL) { /* a clear no */
+        lf_mark_clear(folder, delivery, &ignored);
+        return err->status;
+    }
+    switch (lf_folder_verify(folder, action, outcome, &ignored)) {
+    case LF_VERDICT_DONE:
+        return LF_OK;
+    case LF_VERDICT_NOT_DONE:
+        lf_mark_clear(folder, delivery, &ignored);
+        return err->status;
+    default:
+        return unknown(err, delivery->parcel->name);
+    }
+}
+
+static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action *action,
+                                struct lf_delivery *delivery, struct lf_outcome *outcome, struct lf_error *err)
+{
+    struct lf_error ignored;
+    const char *name = delivery->parcel->name;
+    enum lf_status status = lf_mark_write(folder, delivery, err);
+    if (status != LF_OK) {
+        lf_mark_clear(folder, delivery, &ignored);
+        return status;
+    }
+    *err = (struct lf_error){0};
+    status = publish(folder, delivery, err);
+    if (status == LF_EXISTS) {
+        lf_mark_clear(folder, delivery, &ignored);
+        return refuse_taken(folder, name, err);
+    }
+    if (status != LF_OK) {
+        if (!err->status)
+            lf_fail_errno(err, "cannot rename \"%s\" in %s", delivery->part, folder->options.inbox);
+        return after_failed_publish(folder, action, delivery, outcome, err);
+    }
+    status = sync_folders(folder, err);
+    if (status == LF_OK)
+        status = lf_mark_add(folder, delivery, "done", err);
+    if (status != LF_OK)
+        return unknown(err, name);
+    status = read_back(folder, delivery, outcome, err);
+    if (status == LF_NO_MEMORY) /* delivered and durable: verify will tell the same once there is memory */
+        return unknown(err, name);
+    if (status == LF_OK)
+        lf_mark_settle(folder, delivery);
+    return status;
+}
+
+enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action, struct lf_outcome *outcome,
+                                 struct lf_error *err)
+{
+    struct lf_delivery delivery = {0};
+    struct lf_error ignored;
+    enum taken taken = NAME_FREE;
+    enum lf_status status = lf_folder_alive(folder, err);
+    if (status == LF_OK && folder->inbox < 0)
+        status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s has no inbox to deliver to: set inbox",
+                         folder->host->instrument);
+    if (status == LF_OK)
+        status = lf_delivery_name(&delivery, action, err);
+    if (status == LF_OK) /* first of all: traces of an attempt that a person overruled must not speak for this one */
+        status = lf_mark_clear(folder, &delivery, err);
+    if (status == LF_OK)
+        status = check_before(folder, action, err);
+    if (status != LF_OK)
+        return status;
+    status = write_part(folder, &delivery, err);
+    if (status == LF_OK)
+        status = look_at_name(folder, &delivery, &taken, err);
+    if (status == LF_OK && taken == NAME_OTHER && !folder->options.overwrite)
+        status = refuse_taken(folder, delivery.parcel->name, err);
+    if (status == LF_OK && taken != NAME_SAME)
+        return bring_out(folder, action, &delivery, outcome, err);
+    lf_mark_clear(folder, &delivery, &ignored);
+    return status == LF_OK ? tell(folder, &delivery, NULL, outcome, err) : status;
+}
+
+/* ---- after a crash ---- */
+
+/* How things lie, by the table above. */
+static enum lf_verdict conclude(const struct lf_mark *mark, const struct stat *part, bool same)
+{
+    if (mark->done || same)
+        return LF_VERDICT_DONE;
+    if (mark->linking && part)
+        return part->st_nlink > 1 ? LF_VERDICT_DONE : LF_VERDICT_UNKNOWN;
+    if (!mark->same_boot)
+        return LF_VERDICT_UNKNOWN;
+    return part ? LF_VERDICT_NOT_DONE : LF_VERDICT_DONE;
+}
+
+static enum lf_verdict cannot_tell(struct lf_folder *folder, const struct lf_error *err)
+{
+    lf_log_warning(folder->host->instrument, "cannot tell whether a delivery was done: %s", err->text);
+    return LF_VERDICT_UNKNOWN;
+}
+
+enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_action *action, struct lf_outcome *outcome,
+                                 struct lf_error *err)
+{
+    struct lf_delivery delivery = {0};
+    struct lf_mark mark;
+    struct stat st, *part = &st;
+    if (folder->inbox < 0) {
+        lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the inbox is not open");
+        return cannot_tell(folder, err);
+    }
+    if (lf_folder_alive(folder, err) != LF_OK || lf_delivery_name(&delivery, action, err) != LF_OK)
+        return cannot_tell(folder, err);
+    enum lf_status status = lf_mark_read(folder, &delivery, &mark, err);
+    if (status == LF_NOT_FOUND || (status == LF_OK && !mark.about))
+        return LF_VERDICT_NOT_DONE;
+    if (status != LF_OK)
+        return cannot_tell(folder, err);
+    if (fstatat(folder->work, delivery.part, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT) {
+            lf_fail_errno(err, "cannot look at %s", delivery.part);
+            return cannot_tell(folder, err);
+        }
+        part = NULL;
+    }
+    char sha256[LF_SHA256_HEX] = "";
+    memcpy(delivery.sha256, mark.sha256, sizeof mark.sha256);
+    status = lf_below_digest(folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
+    bool same = status == LF_OK && !strcmp(sha256, mark.sha256);
+    if (status != LF_OK && status != LF_NOT_FOUND && !mark.done)
+        return cannot_tell(folder, err);
+    const char *unread = status == LF_OK && !same ? "another file has that name now" : why_unread(status);
+    enum lf_verdict verdict = conclude(&mark, part, same);
+    if (verdict == LF_VERDICT_DONE) {
+        if (part)
+            unlinkat(folder->work, delivery.part, 0);
+        if (tell(folder, &delivery, unread, outcome, err) == LF_OK)
+            lf_mark_settle(folder, &delivery);
+    }
+    return verdict;
+}

@@ -1,0 +1,111 @@
+/* Inside the folder driver: the device and what its parts ask of each other. One bench thread calls all of it. */
+#ifndef LF_FOLDER_FOLDER_H
+#define LF_FOLDER_FOLDER_H
+
+#include "base/os_folder.h"
+#include "drivers/driver.h"
+
+#include <sys/stat.h>
+
+enum lf_finish { LF_FINISH_STABLE, LF_FINISH_MARKER, LF_FINISH_RENAME };
+enum lf_eol { LF_EOL_KEEP, LF_EOL_CRLF, LF_EOL_LF };
+enum lf_encoding { LF_ENCODING_KEEP, LF_ENCODING_UTF8_BOM, LF_ENCODING_WINDOWS_1252 };
+
+/* The settings in a form that is quick to use. Texts are borrowed from the values. */
+struct lf_folder_options {
+    const char *inbox, *outbox, *work_dir, *mount_marker;
+    bool lock;
+    bool overwrite, ascii_names;
+    unsigned mode;
+    enum lf_eol eol;
+    enum lf_encoding encoding;
+    enum lf_finish finish;
+    int depth, stable_polls;
+    int64_t stable_for, scan_interval, safety_interval;
+    const char *done_marker, *end_marker, *sidecar;
+    bool sidecar_required, watch;
+    const char *archive; /* NULL: leave results where they are */
+};
+
+extern const struct lf_setting lf_folder_settings[];
+void lf_folder_read_options(const struct lf_values *values, struct lf_folder_options *options);
+enum lf_status lf_folder_check(const struct lf_values *values, void (*resource)(void *context, const char *resource),
+                               void *context, struct lf_error *err);
+
+/* What is known of one file in the outbox. */
+enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_TOLD, LF_ENTRY_REFUSED };
+
+struct lf_entry {
+    char *path; /* below the outbox; owned */
+    int64_t size, mtime_ns;
+    uint64_t inode;
+    bool plain;      /* a regular file */
+    bool complained; /* a reason for waiting was logged */
+    enum lf_entry_state state;
+    int64_t since;   /* mono ms: unchanged since */
+    int polls;       /* how often it was seen unchanged */
+};
+
+struct lf_entries {
+    struct lf_entry *items; /* sorted by path */
+    size_t count, room;
+};
+
+/* A delivery whose mark may go once the host has surely committed it. */
+struct lf_settled {
+    char *mark; /* owned */
+    int64_t since;
+};
+
+enum { LF_SETTLED_MAX = 256 };
+
+struct lf_folder {
+    const struct lf_values *values;
+    const struct lf_host *host;
+    struct lf_folder_options options;
+    int inbox, work, outbox;       /* open folders; -1 when not used or not connected. work may be a copy of inbox */
+    int inbox_lock, outbox_lock;   /* open lock files or -1 */
+    bool no_rename_new;            /* learnt: this inbox cannot rename without replacing */
+    int64_t connected;             /* mono ms */
+    struct lf_settled settled[LF_SETTLED_MAX];
+    size_t settled_count;
+    int64_t next_sweep;
+    struct lf_watch watch;
+    bool outbox_remote, watching;
+    struct lf_entries entries;
+    int64_t next_scan;
+    int64_t refused; /* results refused since the start */
+    bool full_logged;
+};
+
+/* folder.c: do the configured folders still lie where they were opened? LF_DISCONNECTED when not. */
+enum lf_status lf_folder_alive(struct lf_folder *folder, struct lf_error *err);
+
+/* deliver.c, mark.c */
+enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action, struct lf_outcome *outcome,
+                                 struct lf_error *err);
+enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_action *action,
+                                 struct lf_outcome *outcome, struct lf_error *err);
+
+/* scan.c: reads the outbox, tells what is finished, and sets next_scan. */
+enum lf_status lf_folder_scan(struct lf_folder *folder, struct lf_error *err);
+void lf_folder_forget(struct lf_folder *folder); /* all entries */
+
+/* finished.c: is the entry, unchanged at this look, finished? Also reads its sidecar (*sidecar owned, may stay NULL). When
+ * it is not, *wait_ms says when to look again (0: at the next scan is soon enough). */
+bool lf_folder_finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms);
+/* Is this a done marker or a sidecar, and so no result? */
+bool lf_folder_is_companion(const struct lf_folder *folder, const char *name);
+/* The companion of `path` by a pattern with {name} or {stem}, in the same folder. Returns owned; NULL: out of memory. */
+char *lf_folder_companion(const char *path, const char *pattern);
+
+/* collect.c, archive.c */
+enum { LF_VERSION_TEXT = 80 };
+void lf_folder_version(const struct lf_folder *folder, const struct stat *st, char text[LF_VERSION_TEXT]);
+void lf_folder_entry_version(const struct lf_folder *folder, const struct lf_entry *entry,
+                             char text[LF_VERSION_TEXT]);
+enum lf_status lf_folder_take(struct lf_folder *folder, const char *id, const char *version, int to, int64_t max,
+                              struct lf_error *err);
+enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const char *version, struct lf_error *err);
+
+#endif

@@ -1,0 +1,301 @@
+/* Reading the outbox: what is there, what is new, what is finished; telling the host.
+ *
+ * Every scan reads the names and sizes anew and merges them with what was known (both sorted by path). An entry is
+ *   watched  until it is finished and the host has it; told with the version it had then;
+ *   told     nothing more is done until its size, time or inode changes: then it is watched again, as a new version;
+ *   refused  its name or kind is not acceptable: logged once, left where it is, looked at again when it changes.
+ * Entries that are gone are forgotten. */
+#include "below.h"
+#include "folder.h"
+
+#include "base/file.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ENTRIES_MAX = 100 * 1000 };
+
+/* ---- the list ---- */
+
+static void free_entries(struct lf_entries *entries)
+{
+    for (size_t i = 0; i < entries->count; i++)
+        free(entries->items[i].path);
+    free(entries->items);
+    *entries = (struct lf_entries){0};
+}
+
+void lf_folder_forget(struct lf_folder *folder)
+{
+    free_entries(&folder->entries);
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct lf_entry *left = a, *right = b;
+    return strcmp(left->path, right->path);
+}
+
+static enum lf_status add_entry(struct lf_entries *entries, const char *path, const struct stat *st,
+                                struct lf_error *err)
+{
+    if (entries->count == entries->room) {
+        size_t room = entries->room ? entries->room * 2 : 64;
+        struct lf_entry *grown = realloc(entries->items, room * sizeof *grown);
+        if (!grown)
+            return lf_fail_memory(err, "reading an outbox");
+        entries->items = grown;
+        entries->room = room;
+    }
+    struct lf_entry *entry = &entries->items[entries->count];
+    *entry = (struct lf_entry){
+        .path = strdup(path),
+        .size = (int64_t)st->st_size,
+        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .inode = (uint64_t)st->st_ino,
+        .plain = S_ISREG(st->st_mode),
+    };
+    if (!entry->path)
+        return lf_fail_memory(err, "reading an outbox");
+    entries->count++;
+    return LF_OK;
+}
+
+/* ---- reading folders ---- */
+
+static bool wanted(const struct lf_folder *folder, const char *name)
+{
+    static const char *const never[] = {"~$*", "*.tmp", "*.part", "*.crdownload", "*.filepart", "Thumbs.db", "desktop.ini"};
+    bool any = false;
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        if (lf_glob_match(never[i], name, true))
+            return false;
+    for (size_t i = 0; !any && i < lf_values_count(folder->values, "results"); i++)
+        any = lf_glob_match(lf_values_item(folder->values, "results", i), name, true);
+    for (size_t i = 0; any && i < lf_values_count(folder->values, "ignore"); i++)
+        if (lf_glob_match(lf_values_item(folder->values, "ignore", i), name, true))
+            return false;
+    if (folder->options.mount_marker && !strcmp(lf_below_base(folder->options.mount_marker), name))
+        return false;
+    return any && !lf_folder_is_companion(folder, name);
+}
+
+/* The archive, the inbox and the work folder may lie below the outbox; nothing in them is a result. */
+static bool is_own_folder(const struct lf_folder *folder, const struct stat *st)
+{
+    struct stat own;
+    const int fds[] = {folder->inbox, folder->work};
+    for (size_t i = 0; i < 2; i++)
+        if (fds[i] >= 0 && fstat(fds[i], &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
+            return true;
+    const char *archive = folder->options.archive;
+    return archive && fstatat(folder->outbox, archive, &own, 0) == 0 && own.st_dev == st->st_dev
+        && own.st_ino == st->st_ino;
+}
+
+static enum lf_status read_failed(const char *path, struct lf_error *err)
+{
+    int number = errno;
+    lf_fail_errno(err, "cannot read the folder %s", path);
+    if (number != ENOMEM && number != EMFILE && number != ENFILE) {
+        err->status = LF_DISCONNECTED;
+        err->class = LF_TRANSIENT;
+    }
+    return err->status;
+}
+
+static void watch_too(struct lf_folder *folder, const char *path)
+{
+    struct lf_error err;
+    if (!folder->watching || lf_watch_add(&folder->watch, path, &err) == LF_OK || err.status == LF_NOT_FOUND)
+        return;
+    lf_log_warning(folder->host->instrument, "%s; looking every scan_interval instead", err.text);
+    lf_watch_close(&folder->watch);
+    folder->watching = false;
+}
+
+static enum lf_status read_folder(struct lf_folder *folder, int at, const char *path, int depth,
+                                  struct lf_entries *entries, struct lf_error *err);
+
+static enum lf_status read_below(struct lf_folder *folder, int at, const char *name, const char *path, int depth,
+                                 struct lf_entries *entries, struct lf_error *err)
+{
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return LF_OK; /* gone meanwhile, or not ours to read: like an empty one */
+    char *whole = lf_format("%s/%s", folder->options.outbox, path);
+    if (whole)
+        watch_too(folder, whole);
+    free(whole);
+    enum lf_status status = read_folder(folder, fd, path, depth, entries, err);
+    close(fd);
+    return status;
+}
+
+static enum lf_status read_entry(struct lf_folder *folder, int at, const char *name, const char *path, int depth,
+                                 struct lf_entries *entries, struct lf_error *err)
+{
+    struct stat st;
+    if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return LF_OK; /* gone meanwhile */
+    if (S_ISDIR(st.st_mode))
+        return depth > 0 && !is_own_folder(folder, &st) ? read_below(folder, at, name, path, depth - 1, entries, err)
+                                                        : LF_OK;
+    if (!wanted(folder, name))
+        return LF_OK;
+    if (entries->count < ENTRIES_MAX)
+        return add_entry(entries, path, &st, err);
+    if (!folder->full_logged)
+        lf_log_warning(folder->host->instrument, "more than %d files in %s: the rest waits until some are archived",
+                       (int)ENTRIES_MAX, folder->options.outbox);
+    folder->full_logged = true;
+    return LF_OK;
+}
+
+/* `path` is relative to the outbox; "" for the outbox itself. */
+static enum lf_status read_folder(struct lf_folder *folder, int at, const char *path, int depth,
+                                  struct lf_entries *entries, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        status = read_failed(path[0] ? path : folder->options.outbox, err);
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
+    const struct dirent *found;
+    errno = 0;
+    while (status == LF_OK && (found = readdir(dir))) {
+        if (found->d_name[0] != '.') {
+            char *below = lf_format("%s%s%s", path, path[0] ? "/" : "", found->d_name);
+            status = below ? read_entry(folder, at, found->d_name, below, depth, entries, err)
+                           : lf_fail_memory(err, "reading an outbox");
+            free(below);
+        }
+        errno = 0;
+    }
+    if (status == LF_OK && errno)
+        status = read_failed(path[0] ? path : folder->options.outbox, err);
+    closedir(dir);
+    return status;
+}
+
+/* ---- merging ---- */
+
+static bool same_file(const struct lf_folder *folder, const struct lf_entry *a, const struct lf_entry *b)
+{
+    return a->size == b->size && a->mtime_ns == b->mtime_ns && a->plain == b->plain
+        && (folder->outbox_remote || a->inode == b->inode);
+}
+
+static void merge(struct lf_folder *folder, struct lf_entries *now)
+{
+    const struct lf_entries *before = &folder->entries;
+    size_t b = 0;
+    int64_t time = lf_clock_mono_ms();
+    for (size_t n = 0; n < now->count; n++) {
+        struct lf_entry *entry = &now->items[n];
+        entry->since = time;
+        entry->polls = 1;
+        while (b < before->count && strcmp(before->items[b].path, entry->path) < 0)
+            b++;
+        if (b == before->count || strcmp(before->items[b].path, entry->path) != 0)
+            continue;
+        const struct lf_entry *known = &before->items[b];
+        if (!same_file(folder, known, entry))
+            continue;
+        entry->since = known->since;
+        entry->polls = known->polls < 1000000 ? known->polls + 1 : known->polls;
+        entry->state = known->state;
+        entry->complained = known->complained;
+    }
+    free_entries(&folder->entries);
+    folder->entries = *now;
+    *now = (struct lf_entries){0};
+}
+
+/* ---- telling ---- */
+
+static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
+{
+    struct lf_error err = {0};
+    const char *name = lf_below_base(entry->path);
+    if (!lf_below_path_ok(entry->path))
+        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "the name of its folder begins with a dot or has a control character");
+    else if (!entry->plain)
+        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "it is a link or a device, not a plain file");
+    else
+        lf_name_check(name, &err);
+    if (err.status == LF_OK)
+        return true;
+    entry->state = LF_ENTRY_REFUSED;
+    folder->refused++;
+    lf_log_warning(folder->host->instrument, "the result %s is refused and stays where it is: %s (%lld refused since the "
+                   "start)", entry->path, err.text, (long long)folder->refused);
+    return false;
+}
+
+static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, const char *sidecar, struct lf_error *err)
+{
+    char version[LF_VERSION_TEXT];
+    lf_folder_entry_version(folder, entry, version);
+    struct lf_finding finding = {
+        .id = entry->path, .version = version, .name = lf_below_base(entry->path), .sidecar = sidecar};
+    enum lf_status status = folder->host->found(folder->host->self, &finding, err);
+    if (status == LF_OK)
+        entry->state = LF_ENTRY_TOLD;
+    return status;
+}
+
+/* Looks at every watched entry; *wait_ms becomes the soonest that one of them asks for. */
+static void look(struct lf_folder *folder, int64_t *wait_ms)
+{
+    struct lf_error err;
+    bool failed = false;
+    for (size_t i = 0; i < folder->entries.count && !failed; i++) {
+        struct lf_entry *entry = &folder->entries.items[i];
+        int64_t ask = 0;
+        char *sidecar = NULL;
+        if (lf_cancel_is_set(folder->host->cancel))
+            return;
+        if (entry->state != LF_ENTRY_WATCHED || !acceptable(folder, entry))
+            continue;
+        if (lf_folder_finished(folder, entry, &sidecar, &ask) && tell(folder, entry, sidecar, &err) != LF_OK) {
+            lf_log_warning(folder->host->instrument, "the result %s could not be taken over, it will be told again: %s",
+                           entry->path, err.text);
+            ask = folder->options.scan_interval;
+            failed = true; /* the journal is in trouble: the rest can wait as well */
+        }
+        free(sidecar);
+        if (ask && ask < *wait_ms)
+            *wait_ms = ask;
+    }
+}
+
+enum lf_status lf_folder_scan(struct lf_folder *folder, struct lf_error *err)
+{
+    struct lf_entries now = {0};
+    int64_t wait_ms = folder->options.scan_interval;
+    enum lf_status status = lf_folder_alive(folder, err);
+    if (status == LF_OK)
+        status = read_folder(folder, folder->outbox, "", folder->options.depth, &now, err);
+    if (status == LF_OK) {
+        if (now.count)
+            qsort(now.items, now.count, sizeof *now.items, by_path);
+        merge(folder, &now);
+        if (folder->watching)
+            wait_ms = folder->options.safety_interval;
+        look(folder, &wait_ms);
+    }
+    free_entries(&now);
+    folder->next_scan = lf_deadline_in(wait_ms);
+    return status;
+}
