@@ -44,6 +44,7 @@ endfunction()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
                     -Wformat=2)
+lf_flag(-Wno-format-truncation) # gcc: bounded sentences are cut on purpose
 if(LF_WERROR)
     add_compile_options(-Werror)
 endif()

@@ -1,0 +1,220 @@
+"""Runs what toolchain/test promises: builds, unit programs, black-box files; sums up in one last line.
+
+Sections follow each other; within a section two programs run at a time. Every program has a time limit, a session
+of its own, and is gone with all its children when its section ends.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = pathlib.Path(os.environ["LF_SOURCE"])
+BUILDS = pathlib.Path(os.environ["LF_BUILD_ROOT"])
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "labferry"
+AT_A_TIME = 2
+BUILD_LIMIT_S = 1800
+UNIT_LIMIT_S = 600
+FILE_LIMIT_S = 900
+SHOWN_LINES = 200
+EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+
+    def fail(self, what):
+        self.failed += 1
+        self.failures.append(what)
+
+
+def section(title):
+    print(f"\n== {title}", flush=True)
+    return time.monotonic()
+
+
+def end_section(started):
+    print(f"   {time.monotonic() - started:.0f} s", flush=True)
+
+
+def show(text):
+    lines = text.rstrip().splitlines()
+    if len(lines) > SHOWN_LINES:
+        lines = lines[:50] + [f"... {len(lines) - SHOWN_LINES} lines left out ..."] + lines[50 - SHOWN_LINES:]
+    print("".join(f"      | {line}\n" for line in lines), end="", flush=True)
+
+
+def run(command, limit, env=None, pass_fds=()):
+    """Runs a command in its own session: (exit status or None after the limit, its output, seconds)."""
+    started = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                   env={**os.environ, **(env or {})}, start_new_session=True, pass_fds=pass_fds)
+        try:
+            status = process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            status = None
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        output.seek(0)
+        return status, output.read().decode(errors="replace"), time.monotonic() - started
+
+
+def ending(status, limit):
+    if status is None:
+        return f"did not end within {limit} s"
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+def in_parallel(work, items):
+    """Yields (item, result) in the order of items, as they become ready."""
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        waiting = [(item, pool.submit(work, item)) for item in items]
+        for item, result in waiting:
+            yield item, result.result()
+
+
+def build(kind, tally):
+    started = section(f"build {kind}")
+    status, output, _ = run([SOURCE / "toolchain/build", kind], BUILD_LIMIT_S)
+    if status == 0:
+        print(output.rstrip())
+    else:
+        show(output)
+        print(f"  FAIL  the {kind} build: {ending(status, BUILD_LIMIT_S)}")
+        tally.fail(f"build {kind}")
+    end_section(started)
+
+
+def emulator(kind):
+    if kind not in EMULATORS:
+        return []
+    for line in (BUILDS / kind / "CMakeCache.txt").read_text().splitlines():
+        if line.startswith("LF_SYSROOT:"):
+            return [EMULATORS[kind], "-L", line.split("=", 1)[1]]
+    raise SystemExit(f"{BUILDS / kind}: no LF_SYSROOT in CMakeCache.txt; remove this folder and start again")
+
+
+def chosen_units(programs, front, words):
+    """[(program, arguments)]: a whole program by its name, or those of its tests that promise the words."""
+    chosen = []
+    for program in programs:
+        if not words or words in program.name:
+            chosen.append((program, []))
+        elif words in run([*front, program, "--list"], UNIT_LIMIT_S)[1]:
+            chosen.append((program, [words]))
+    return chosen
+
+
+def unit_tests(kind, tally, options):
+    folder = BUILDS / kind / "unit"
+    started = section(f"unit tests, {kind}" + (f" under {EMULATORS[kind]}" if kind in EMULATORS else ""))
+    programs = sorted(p for p in folder.glob("test_*") if p.is_file() and os.access(p, os.X_OK))
+    if not programs:
+        print(f"  FAIL  no test programs in {folder}")
+        tally.fail(f"unit tests, {kind}")
+        return
+    front = emulator(kind)
+    env = {"LF_EMULATED": kind} if front else {}
+    chosen = chosen_units(programs, front, options.only)
+    work = lambda item: run([*front, item[0], *item[1]], UNIT_LIMIT_S, env)
+    for (program, _), (status, output, seconds) in in_parallel(work, chosen):
+        summary = next((m for m in map(SUMMARY.match, reversed(output.splitlines())) if m), None)
+        passed, failed = map(int, summary.groups()) if summary else (output.count(" ... ok\n"), 0)
+        tally.passed += passed
+        if status == 0 and summary and failed == 0:
+            print(f"  ok    {program.name}: {passed} tests ({seconds:.1f} s)", flush=True)
+            if options.verbose:
+                show(output)
+            continue
+        print(f"  FAIL  {program.name} ({ending(status, UNIT_LIMIT_S)}, {seconds:.1f} s)")
+        show(output)
+        names = re.findall(r"^  (.*) \.\.\..* FAIL$", output, re.MULTILINE)
+        for i in range(max(failed, 1)):
+            tally.fail(f"{kind} {program.name}: {names[i] if i < len(names) else ending(status, UNIT_LIMIT_S)}")
+    end_section(started)
+
+
+def run_file(path, words):
+    """Runs one black-box file: (verdicts as blackbox/runner.py reports them, status, output, seconds)."""
+    with tempfile.TemporaryDirectory(prefix="lf-test-") as private:
+        report = pathlib.Path(private, "report")
+        report.touch()
+        env = {"LF_BUILD": str(BUILDS / "debug"), "LF_REPORT": str(report), "TMPDIR": private,
+               "LF_ONLY": words or "", "PYTHONDONTWRITEBYTECODE": "1"}
+        command = ["/usr/bin/python3", SOURCE / "tests/blackbox/runner.py", path]
+        status, output, seconds = run(command, FILE_LIMIT_S, env)
+        verdicts = [json.loads(line) for line in report.read_text().splitlines()]
+        subprocess.run(["chmod", "-R", "u+rwX", private], check=False)
+        return verdicts, status, output, seconds
+
+
+def black_box(tally, options):
+    started = section("black-box tests")
+    files = sorted((SOURCE / "tests/blackbox").glob("test_*.py"))
+    work = lambda path: run_file(path, options.only)
+    for path, (verdicts, status, output, seconds) in in_parallel(work, files):
+        if options.only and status == 0 and not verdicts:
+            continue
+        print(f"  {path.name} ({seconds:.1f} s)")
+        for verdict in verdicts:
+            print(f"    {verdict['result']:<5} {verdict['promise']} ({verdict['seconds']:.1f} s)")
+            if verdict["result"] == "ok":
+                tally.passed += 1
+            elif verdict["result"] == "skip":
+                tally.skipped += 1
+                show(verdict["text"])
+            else:
+                tally.fail(f"{path.name}: {verdict['promise']}")
+                show(verdict["text"])
+        if status != 0 and not any(v["result"] == "FAIL" for v in verdicts):
+            print(f"    FAIL  the file itself: {ending(status, FILE_LIMIT_S)}")
+            show(output)
+            tally.fail(f"{path.name}: {ending(status, FILE_LIMIT_S)}")
+        sys.stdout.flush()
+    end_section(started)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="toolchain/test")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--only", metavar="WORDS")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    tally = Tally()
+    started = time.monotonic()
+
+    build("debug", tally)
+    unit_tests("debug", tally, options)
+    black_box(tally, options)
+    if not options.only:
+        for kind in ["arm64", "armhf"] if options.all else ["arm64"]:
+            build(kind, tally)
+            unit_tests(kind, tally, options)
+        if options.all and shutil.which("clang"):
+            build("clang", tally)
+
+    print(f"\n== all in all, {time.monotonic() - started:.0f} s")
+    for failure in tally.failures:
+        print(f"  FAIL  {failure}")
+    if options.only and tally.passed + tally.failed + tally.skipped == 0:
+        print(f"  FAIL  no test has \"{options.only}\" in its program, file or promise")
+        tally.fail("nothing chosen")
+    print(f"{tally.passed} passed, {tally.failed} failed" + (f", {tally.skipped} skipped" if tally.skipped else ""))
+    return 1 if tally.failed else 0
+
+
+sys.exit(main())
