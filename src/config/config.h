@@ -102,22 +102,29 @@ struct lf_config_map {
     const char *field; /* in Benchling: the field's system name */
 };
 
+/* What becomes of the values that a task has measured. */
+enum lf_config_report_as {
+    LF_REPORT_OUTPUT, /* a workflow output of the task */
+    LF_REPORT_FILE,   /* a CSV file for a run, through the instrument's `collect` */
+};
+
 struct lf_config_route {
     const char *name;
     struct lf_config_list on; /* event names; any of them */
-    const cJSON *pattern; /* EventBridge pattern over the whole envelope; NULL: every event that `on` names */
+    const cJSON *pattern;     /* EventBridge pattern over the whole envelope; NULL: all that `on` names */
     enum lf_config_job job;
-    const char *instrument; /* NULL only for collect */
-    int64_t not_after_ms;   /* the route's own or the agent's */
+    const char *instrument;   /* NULL only for collect */
+    int64_t not_after_ms;     /* the route's own or the agent's */
     /* job = "task" only: */
     const char *procedure;
     const struct lf_config_map *inputs; /* empty: the procedure gets no inputs */
     size_t input_count;
-    const struct lf_config_map
-        *outputs; /* empty: every captured value goes to the output field of its own name */
+    const struct lf_config_map *outputs; /* empty: every value goes to the output field of its own name */
     size_t output_count;
     const char *claim_status, *done_status, *failed_status; /* display name or type of the status */
-    const char *at;
+    enum lf_config_report_as report;
+    const char *run_field; /* LF_REPORT_FILE: field of the task that holds the id of the run */
+    const char *at;        /* "file:line" */
 };
 
 struct lf_config {
@@ -128,18 +135,17 @@ struct lf_config {
     size_t instrument_count;
     const struct lf_config_route *routes;
     size_t route_count;
-    struct lf_config_list
-        event_types; /* detail-types that the routes, and collecting, want: "v2.workflowTask.created" */
-    char digest[65]; /* SHA-256 over the file, its includes and the pattern files */
-    struct lf_config_memory *memory; /* private: everything above lives there */
+    struct lf_config_list event_types; /* what routes, and collecting, want: "v2.workflowTask.created" */
+    char digest[65];                   /* SHA-256 over the file, its includes and the pattern files */
+    struct lf_config_memory *memory;   /* private: everything above lives there */
 };
 
 /* What the floors above know. Names are borrowed for the call. Only driver_settings must be there; a check
  * whose hook is NULL is not made. */
 struct lf_config_hooks {
-    const struct lf_setting *(*driver_settings)(
-        const char *driver);    /* static rows; NULL: there is no such driver */
-    const char *const *drivers; /* known names, NULL-terminated, for messages */
+    /* Static rows; NULL: there is no such driver. */
+    const struct lf_setting *(*driver_settings)(const char *driver);
+    const char *const *drivers; /* known names, NULL-terminated, for messages; may be NULL */
     bool (*driver_can)(const char *driver, enum lf_config_job job);
     /* As lf_driver.check. */
     enum lf_status (*driver_check)(const char *driver, const struct lf_values *values,
@@ -148,10 +154,12 @@ struct lf_config_hooks {
     /* Does the instrument know this procedure? */
     enum lf_status (*procedure_check)(const char *driver, const struct lf_values *values,
                                       const char *procedure, struct lf_error *err);
-    enum lf_status (*on_check)(const char *on, struct lf_error *err); /* lf_event_on_check */
+    /* lf_event_on_check, lf_event_on_types; a pattern compiles. */
+    enum lf_status (*on_check)(const char *on, struct lf_error *err);
     void (*on_types)(const char *on, void (*each)(void *context, const char *type), void *context);
     enum lf_status (*pattern_check)(const cJSON *pattern, struct lf_error *err);
-    enum lf_status (*match_check)(const char *rule, struct lf_error *err); /* an entry of collect.match */
+    /* An entry of collect.match: its regular expression compiles and has the groups it needs. */
+    enum lf_status (*match_check)(const char *rule, struct lf_error *err);
 };
 
 enum lf_config_severity { LF_CONFIG_ERROR, LF_CONFIG_WARNING };

@@ -12,6 +12,7 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 static const char *const log_formats[] = {"auto", "text", "journald", "json", NULL};
 static const char *const sources[] = {"mqtt", "poll", "both", NULL};
 static const char *const jobs[] = {"deliver", "collect", "task", NULL};
+static const char *const reports[] = {"output", "file", NULL};
 static const char *const blob_types[] = {"RAW_FILE", "VISUALIZATION", NULL};
 
 const struct lf_setting lf_settings_file[] = {
@@ -93,7 +94,7 @@ const struct lf_setting lf_settings_link[] = {
     {.name = "cert_file", .type = LF_PATH,
      .help = "This agent's certificate (PEM), if the broker asks for one."},
     {.name = "key_file", .type = LF_SECRET_FILE, .help = "Private key of cert_file (PEM, mode 600)."},
-    {.name = "keepalive", .type = LF_DURATION, .fallback = "30s", .min = 5 * SECOND, .max = 65535 * (int64_t)SECOND,
+    {.name = "keepalive", .type = LF_DURATION, .fallback = "30s", .min = 5 * SECOND, .max = 18 * HOUR,
      .help = "A broker that has been silent for this long is taken for gone."},
     {.name = "session_expiry", .type = LF_DURATION, .fallback = "7d", .min = MINUTE, .max = 365 * DAY,
      .help = "How long the broker keeps events for this agent while it is away."},
@@ -173,5 +174,10 @@ const struct lf_setting lf_settings_route[] = {
      .help = "task: status set after success."},
     {.name = "failed_status", .type = LF_TEXT, .fallback = "FAILED",
      .help = "task: status set after failure."},
+    {.name = "report", .type = LF_CHOICE, .fallback = "output", .choices = reports,
+     .help = "task: what becomes of the values: output: a workflow output; file: a CSV file for a run, by "
+             "collect."},
+    {.name = "run_field", .type = LF_TEXT,
+     .help = "task: with report = \"file\", the field of the task that holds the id of the run."},
     {0},
 };

@@ -1,0 +1,173 @@
+/* Loading, from the file to the finished struct: parse -> agent, cloud, link -> instruments -> routes ->
+ * topics. */
+#include "config/config.h"
+
+#include "config/load.h"
+#include "config/settings.h"
+
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_top(struct lf_load *load, const config_setting_t *root)
+{
+    int count = config_setting_length(root);
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *setting = config_setting_get_elem(root, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        if (lf_setting_find(lf_settings_file, name)) {
+            continue;
+        }
+        const char *near = lf_setting_nearest(lf_settings_file, name);
+        lf_load_error(load, setting,
+                      "unknown group \"%.80s\"%s%s%s; there are agent, cloud, link, instruments, routes",
+                      name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+}
+
+/* NULL if it is missing, or wrong (told). */
+static config_setting_t *top_group(struct lf_load *load, const char *name)
+{
+    config_setting_t *setting = config_lookup(&load->file, name);
+    if (setting && !config_setting_is_group(setting)) {
+        lf_load_error(load, setting, "\"%s\" must be a group: %s = { ... };", name, name);
+        return NULL;
+    }
+    return setting;
+}
+
+static config_setting_t *top_list(struct lf_load *load, const char *name)
+{
+    config_setting_t *setting = config_lookup(&load->file, name);
+    if (setting && !config_setting_is_list(setting)) {
+        lf_load_error(load, setting, "\"%s\" must be a list of groups: %s = ( { ... }, { ... } );", name,
+                      name);
+        return NULL;
+    }
+    return setting;
+}
+
+static void need_group(struct lf_load *load, const char *name, const char *why)
+{
+    if (!config_lookup(&load->file, name)) {
+        lf_load_error(load, NULL, "the group \"%s\" is missing: add %s = { ... };%s", name, name, why);
+    }
+}
+
+static void load_groups(struct lf_load *load)
+{
+    check_top(load, config_root_setting(&load->file));
+    need_group(load, "agent", "");
+    need_group(load, "cloud", "");
+    config_setting_t *agent = top_group(load, "agent"), *cloud = top_group(load, "cloud");
+    config_setting_t *link = top_group(load, "link");
+    config_setting_t *instruments = top_list(load, "instruments"), *routes = top_list(load, "routes");
+    if (agent) {
+        lf_load_agent(load, agent);
+    }
+    if (cloud) {
+        lf_load_cloud(load, cloud);
+    }
+    if (link) {
+        lf_load_link(load, link);
+    } else if (load->config->cloud.tenant && load->config->cloud.events != LF_SOURCE_POLL) {
+        need_group(load, "link", " or set events = \"poll\" in \"cloud\" to do without a broker");
+    }
+    if (instruments) {
+        lf_load_instruments(load, instruments);
+    }
+    lf_load_routes(load, routes);
+    lf_load_topics(load);
+    if (load->config->instrument_count == 0) {
+        lf_load_warning(load, NULL,
+                        "there are no instruments: the agent will do nothing; add some to \"instruments\"");
+    }
+}
+
+/* ---- start and end ---- */
+
+static bool start(struct lf_load *load)
+{
+    config_init(&load->file);
+    load->digest = lf_digest_new(LF_SHA256);
+    load->config = calloc(1, sizeof *load->config);
+    char *copy = strdup(load->path);
+    load->folder = copy ? strdup(dirname(copy)) : NULL;
+    free(copy);
+    return load->digest && load->config && load->folder;
+}
+
+static enum lf_status tell_result(const struct lf_load *load, struct lf_error *err)
+{
+    const struct lf_config_report *report = load->report;
+    const struct lf_config_problem *first = NULL;
+    for (size_t i = 0; i < report->count && !first; i++) {
+        first = report->problems[i].severity == LF_CONFIG_ERROR ? &report->problems[i] : NULL;
+    }
+    if (load->no_memory || (report->errors && !first)) {
+        return lf_fail_memory(err, "reading the configuration");
+    }
+    if (!first) {
+        return LF_OK;
+    }
+    char line[16] = "", more[64] = "";
+    if (first->line > 0) {
+        snprintf(line, sizeof line, ":%d", first->line);
+    }
+    if (report->errors > 1) {
+        snprintf(more, sizeof more, " (and %zu more; see them with: labferry check)", report->errors - 1);
+    }
+    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%.100s%s: %.300s%s", first->file, line, first->text,
+                   more);
+}
+
+enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *hooks,
+                              struct lf_config **config, struct lf_config_report *report,
+                              struct lf_error *err)
+{
+    struct lf_config_report own = {0};
+    struct lf_load load = {
+        .path = path, .hooks = hooks, .report = report ? report : &own, .topic_prefix = "labferry"};
+    *config = NULL;
+    if (!start(&load)) {
+        load.no_memory = true;
+    } else if (lf_load_source(&load)) {
+        load_groups(&load);
+    }
+    lf_report_sort(load.report, path);
+    enum lf_status status = tell_result(&load, err);
+    if (status == LF_OK) {
+        lf_digest_finish(load.digest, load.config->digest);
+        load.digest = NULL;
+        *config = load.config;
+        load.config = NULL;
+    }
+    lf_config_free(load.config);
+    lf_digest_free(load.digest);
+    config_destroy(&load.file);
+    free(load.folder);
+    lf_config_report_free(&own);
+    return status;
+}
+
+/* ---- lookups ---- */
+
+const struct lf_config_instrument *lf_config_instrument(const struct lf_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->instrument_count; i++) {
+        if (strcmp(config->instruments[i].name, name) == 0) {
+            return &config->instruments[i];
+        }
+    }
+    return NULL;
+}
+
+const struct lf_config_route *lf_config_route(const struct lf_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->route_count; i++) {
+        if (strcmp(config->routes[i].name, name) == 0) {
+            return &config->routes[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,106 @@
+/* Private to src/config: what the files of the loader share. The loader walks the parsed file once, group by
+ * group, and goes on after every problem, so that a person sees all of them at once. Single-threaded.
+ */
+#ifndef LF_CONFIG_LOAD_H
+#define LF_CONFIG_LOAD_H
+
+#include "config/config.h"
+
+#include "base/digest.h"
+
+#include <libconfig.h>
+
+struct lf_load {
+    const char *path; /* of the file, as the user gave it */
+    char *folder;     /* its folder: relative paths and includes start there */
+    const struct lf_config_hooks *hooks;
+    struct lf_config *config;
+    struct lf_config_report *report;
+    struct lf_digest *digest;
+    config_t file;
+    /* The same as config->instruments and routes, still open for writing. Entry i belongs to entry i of the
+     * file's list, also when something is wrong with it: texts are NULL then. */
+    struct lf_values *link;   /* NULL without a link group */
+    const char *topic_prefix; /* "labferry" */
+    struct lf_config_instrument *instruments;
+    struct lf_config_route *routes;
+    bool no_memory; /* ends in LF_NO_MEMORY whatever else was found */
+};
+
+/* ---- memory.c: everything lives as long as the configuration ---- */
+
+/* Gives ptr to the configuration, which will release it. NULL, and no_memory set, if ptr is NULL or there is
+ * no room (ptr is released then). */
+void *lf_load_keep(struct lf_load *load, void *ptr, void (*release)(void *));
+void *lf_load_alloc(struct lf_load *load, size_t count, size_t size); /* zeroed */
+const char *lf_load_format(struct lf_load *load, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct lf_values *lf_load_new_values(struct lf_load *load, const struct lf_setting *table, const char *where);
+/* Appends to a list that came from here and is still growing. */
+void lf_load_append(struct lf_load *load, struct lf_config_list *list, const char *text);
+
+/* ---- report.c ---- */
+
+/* Adds a problem at a setting of the file (NULL: the file as a whole). */
+void lf_load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void lf_load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same with a place in plain words. */
+void lf_load_error_in(struct lf_load *load, const char *file, int line, const char *text);
+void lf_report_sort(struct lf_config_report *report, const char *path);
+
+/* ---- source.c ---- */
+
+/* Reads and parses the file. False: it could not, and the report says why. */
+bool lf_load_source(struct lf_load *load);
+/* The file that a setting stands in, and "file:line" of it. */
+const char *lf_load_file_of(const struct lf_load *load, const config_setting_t *setting);
+const char *lf_load_at(struct lf_load *load, const config_setting_t *setting);
+
+/* ---- value.c ---- */
+
+/* Reads the members of a group that are rows of `table` into values, checking types and files; members that
+ * are rows of `other` (may be NULL) are left alone. With tell_unknown, members of neither are errors. Then
+ * fills in defaults. True: the group is whole. */
+bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *where,
+                    struct lf_values *values, const struct lf_setting *table, const struct lf_setting *other,
+                    bool tell_unknown);
+/* Any nested value as JSON, owned; NULL with an error reported. */
+cJSON *lf_load_json(struct lf_load *load, const config_setting_t *setting, const char *where);
+/* Reads and parses a JSON file named by a setting. Returns owned; NULL with an error reported. */
+cJSON *lf_load_json_file(struct lf_load *load, const config_setting_t *at, const char *path);
+/* { name = "text"; ... } */
+const struct lf_config_map *lf_load_map(struct lf_load *load, config_setting_t *setting, const char *where,
+                                        size_t *count);
+/* The list in a values object, as the configuration has it. */
+struct lf_config_list lf_load_list(struct lf_load *load, const struct lf_values *values, const char *name);
+
+/* ---- the groups: agent.c, instrument.c, route.c ---- */
+
+void lf_load_agent(struct lf_load *load, config_setting_t *group);
+void lf_load_cloud(struct lf_load *load, config_setting_t *group);
+void lf_load_link(struct lf_load *load, config_setting_t *group);
+void lf_load_topics(struct lf_load *load); /* after the routes */
+void lf_load_instruments(struct lf_load *load, config_setting_t *list);
+void lf_load_routes(struct lf_load *load, config_setting_t *list);
+
+/* A group's member, or the group itself: where a problem with it is shown. */
+const config_setting_t *lf_load_member(const config_setting_t *group, const char *name);
+/* Reports a name that does not fit into an MQTT topic. */
+void lf_load_check_name(struct lf_load *load, const config_setting_t *at, const char *where,
+                        const char *name);
+
+/* ---- url.c ---- */
+
+struct lf_url {
+    char scheme[16];
+    char host[256]; /* without brackets */
+    int port;       /* 0: not given */
+    bool loopback;  /* localhost, 127.x.x.x, ::1 */
+};
+/* Splits SCHEME://HOST[:PORT][/]; refuses a path, a query and a user (secrets belong in files). why says what
+ * is wrong. */
+bool lf_url_split(const char *text, struct lf_url *url, const char **why);
+
+#endif

@@ -1,0 +1,113 @@
+/* The list of problems that loading finds. */
+#include "config/load.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_problem(struct lf_load *load, enum lf_config_severity severity, const char *file, int line,
+                        const char *text)
+{
+    struct lf_config_report *report = load->report;
+    report->errors += severity == LF_CONFIG_ERROR;
+    if (report->count >= LF_CONFIG_PROBLEMS_MAX) {
+        return; /* counted, not kept: nobody reads the hundred and first */
+    }
+    struct lf_config_problem *grown = realloc(report->problems, (report->count + 1) * sizeof *grown);
+    if (!grown) {
+        load->no_memory = true;
+        return;
+    }
+    report->problems = grown;
+    struct lf_config_problem *problem = &grown[report->count];
+    *problem = (struct lf_config_problem){severity, strdup(file), line, strdup(text)};
+    if (!problem->file || !problem->text) {
+        free(problem->file);
+        free(problem->text);
+        load->no_memory = true;
+        return;
+    }
+    report->count++;
+}
+
+static void add_formatted(struct lf_load *load, enum lf_config_severity severity, const config_setting_t *at,
+                          const char *format, va_list args)
+{
+    char text[2 * LF_ERROR_TEXT];
+    vsnprintf(text, sizeof text, format, args);
+    const char *file = at ? lf_load_file_of(load, at) : load->path;
+    add_problem(load, severity, file, at ? (int)config_setting_source_line(at) : 0, text);
+}
+
+void lf_load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_formatted(load, LF_CONFIG_ERROR, at, format, args);
+    va_end(args);
+}
+
+void lf_load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_formatted(load, LF_CONFIG_WARNING, at, format, args);
+    va_end(args);
+}
+
+void lf_load_error_in(struct lf_load *load, const char *file, int line, const char *text)
+{
+    add_problem(load, LF_CONFIG_ERROR, file, line, text);
+}
+
+/* The main file first, then the included ones by name; in a file by line. Stable, as insertion sort is. */
+static bool comes_after(const struct lf_config_problem *a, const struct lf_config_problem *b,
+                        const char *path)
+{
+    int order = strcmp(a->file, b->file);
+    if (order != 0) {
+        return strcmp(b->file, path) == 0 || (strcmp(a->file, path) != 0 && order > 0);
+    }
+    return a->line > b->line;
+}
+
+void lf_report_sort(struct lf_config_report *report, const char *path)
+{
+    for (size_t i = 1; i < report->count; i++) {
+        struct lf_config_problem moving = report->problems[i];
+        size_t j = i;
+        for (; j > 0 && comes_after(&report->problems[j - 1], &moving, path); j--) {
+            report->problems[j] = report->problems[j - 1];
+        }
+        report->problems[j] = moving;
+    }
+}
+
+void lf_config_report_free(struct lf_config_report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        free(report->problems[i].file);
+        free(report->problems[i].text);
+    }
+    free(report->problems);
+    *report = (struct lf_config_report){0};
+}
+
+void lf_config_report_print(const struct lf_config_report *report, FILE *out)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < report->count; i++) {
+        const struct lf_config_problem *problem = &report->problems[i];
+        const char *word = problem->severity == LF_CONFIG_ERROR ? "error" : "warning";
+        shown += problem->severity == LF_CONFIG_ERROR;
+        if (problem->line > 0) {
+            fprintf(out, "%s:%d: %s: %s\n", problem->file, problem->line, word, problem->text);
+        } else {
+            fprintf(out, "%s: %s: %s\n", problem->file, word, problem->text);
+        }
+    }
+    if (report->errors > shown) {
+        fprintf(out, "... and %zu more errors\n", report->errors - shown);
+    }
+}

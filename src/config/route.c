@@ -1,0 +1,306 @@
+/* The list of routes, and whether each fits its instrument. */
+#include "config/load.h"
+#include "config/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const job_names[] = {"deliver", "collect", "task"};
+/* What the events of a job must be about. */
+static const char *const job_events[] = {"automationInputGenerator.", "automationOutputProcessor.",
+                                         "workflowTask."};
+
+const char *lf_config_job_name(enum lf_config_job job)
+{
+    return job_names[job];
+}
+
+static enum lf_config_job job_of(const char *name)
+{
+    enum lf_config_job job = LF_CONFIG_DELIVER;
+    while (job < LF_CONFIG_TASK && strcmp(job_names[job], name) != 0) {
+        job++;
+    }
+    return job;
+}
+
+static const struct lf_config_instrument *find_instrument(const struct lf_load *load, const char *name)
+{
+    for (size_t i = 0; i < load->config->instrument_count; i++) {
+        if (load->instruments[i].name && strcmp(load->instruments[i].name, name) == 0) {
+            return &load->instruments[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *nearest_instrument(const struct lf_load *load, const char *name)
+{
+    const char *nearest = NULL;
+    size_t best = strlen(name) / 3 + 1;
+    for (size_t i = 0; i < load->config->instrument_count; i++) {
+        const char *other = load->instruments[i].name;
+        size_t distance = other ? lf_edit_distance(other, name) : SIZE_MAX;
+        if (distance <= best) {
+            best = distance;
+            nearest = other;
+        }
+    }
+    return nearest;
+}
+
+/* ---- events and patterns ---- */
+
+static void check_on(struct lf_load *load, const config_setting_t *at, const char *where,
+                     const struct lf_config_route *route)
+{
+    for (size_t i = 0; i < route->on.count; i++) {
+        const char *on = route->on.items[i];
+        struct lf_error err;
+        if (load->hooks->on_check && load->hooks->on_check(on, &err) != LF_OK) {
+            lf_load_error(load, at, "%s: \"on\": %s", where, err.text);
+        } else if (!strstr(on, job_events[route->job])) {
+            lf_load_error(load, at, "%s: a %s job is made by events %s...; \"%.80s\" cannot make one", where,
+                          job_names[route->job], job_events[route->job], on);
+        }
+    }
+}
+
+static void release_json(void *json)
+{
+    cJSON_Delete(json);
+}
+
+/* `where` looks at the detail only: the pattern over the whole envelope is made from it. */
+static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *setting, const char *where)
+{
+    if (!config_setting_is_group(setting)) {
+        lf_load_error(load, setting, "%s: \"where\" must be a group { }, as the event's detail is", where);
+        return NULL;
+    }
+    cJSON *detail = lf_load_json(load, setting, where);
+    cJSON *pattern = detail ? cJSON_CreateObject() : NULL;
+    if (!detail) {
+        return NULL;
+    }
+    if (!pattern || !cJSON_AddItemToObject(pattern, "detail", detail)) {
+        cJSON_Delete(detail);
+        cJSON_Delete(pattern);
+        load->no_memory = true;
+        return NULL;
+    }
+    return pattern;
+}
+
+static void read_pattern(struct lf_load *load, config_setting_t *group, const char *where,
+                         const struct lf_values *v, struct lf_config_route *route)
+{
+    const config_setting_t *inline_pattern = config_setting_get_member(group, "where");
+    const config_setting_t *file = config_setting_get_member(group, "pattern_file");
+    if (inline_pattern && file) {
+        lf_load_error(load, file, "%s: there is a \"where\" and a \"pattern_file\"; keep one", where);
+        return;
+    }
+    const config_setting_t *at = inline_pattern ? inline_pattern : file;
+    const char *path = lf_values_text(v, "pattern_file");
+    cJSON *pattern = NULL;
+    if (inline_pattern) {
+        pattern = pattern_from_where(load, inline_pattern, where);
+    } else if (path) {
+        pattern = lf_load_json_file(load, file, path);
+    }
+    route->pattern = pattern ? lf_load_keep(load, pattern, release_json) : NULL;
+    struct lf_error err;
+    if (route->pattern && load->hooks->pattern_check &&
+        load->hooks->pattern_check(route->pattern, &err) != LF_OK) {
+        lf_load_error(load, at, "%s: \"%s\": %s", where, config_setting_name(at), err.text);
+    }
+}
+
+/* ---- the instrument's side ---- */
+
+static void check_instrument(struct lf_load *load, config_setting_t *group, const char *where,
+                             const struct lf_config_route *route)
+{
+    if (!route->instrument) {
+        if (route->job != LF_CONFIG_COLLECT) {
+            lf_load_error(load, group, "%s: \"instrument\" is missing: a %s job needs one", where,
+                          job_names[route->job]);
+        }
+        return;
+    }
+    const config_setting_t *at = lf_load_member(group, "instrument");
+    const struct lf_config_instrument *instrument = find_instrument(load, route->instrument);
+    if (!instrument) {
+        const char *near = nearest_instrument(load, route->instrument);
+        lf_load_error(load, at, "%s: there is no instrument \"%.70s\"%s%s%s; add it to \"instruments\"",
+                      where, route->instrument, near ? "; did you mean \"" : "", near ? near : "",
+                      near ? "\"?" : "");
+        return;
+    }
+    if (!instrument->driver) {
+        return; /* already told */
+    }
+    if (load->hooks->driver_can && !load->hooks->driver_can(instrument->driver, route->job)) {
+        lf_load_error(load, at,
+                      "%s: instrument \"%s\" cannot do a %s job: its driver \"%s\" has no such ability",
+                      where, route->instrument, job_names[route->job], instrument->driver);
+        return;
+    }
+    struct lf_error err;
+    if (route->procedure && instrument->settings && load->hooks->procedure_check &&
+        load->hooks->procedure_check(instrument->driver, instrument->settings, route->procedure, &err) !=
+            LF_OK) {
+        lf_load_error(load, lf_load_member(group, "procedure"), "%s: \"procedure\": %s", where, err.text);
+    }
+    if (route->report == LF_REPORT_FILE && instrument->collect_count == 0) {
+        lf_load_error(
+            load, lf_load_member(group, "report"),
+            "%s: the file goes the way of the instrument's results: add \"collect\" to instrument \"%s\"",
+            where, route->instrument);
+    }
+}
+
+static void refuse_task_settings(struct lf_load *load, config_setting_t *group, const char *where)
+{
+    static const char *const task_only[] = {"procedure",   "inputs",        "outputs", "claim_status",
+                                            "done_status", "failed_status", "report",  "run_field"};
+    for (size_t i = 0; i < sizeof task_only / sizeof task_only[0]; i++) {
+        const config_setting_t *member = config_setting_get_member(group, task_only[i]);
+        if (member) {
+            lf_load_error(load, member, "%s: \"%s\" is for job = \"task\" only; remove it", where,
+                          task_only[i]);
+        }
+    }
+}
+
+static void read_task(struct lf_load *load, config_setting_t *group, const char *where,
+                      const struct lf_values *v, struct lf_config_route *route)
+{
+    config_setting_t *inputs = config_setting_get_member(group, "inputs");
+    config_setting_t *outputs = config_setting_get_member(group, "outputs");
+    route->procedure = lf_values_text(v, "procedure");
+    route->claim_status = lf_values_text(v, "claim_status");
+    route->done_status = lf_values_text(v, "done_status");
+    route->failed_status = lf_values_text(v, "failed_status");
+    route->report = strcmp(lf_values_text(v, "report"), "file") == 0 ? LF_REPORT_FILE : LF_REPORT_OUTPUT;
+    route->run_field = lf_values_text(v, "run_field");
+    if (inputs) {
+        route->inputs = lf_load_map(load, inputs, where, &route->input_count);
+    }
+    if (outputs) {
+        route->outputs = lf_load_map(load, outputs, where, &route->output_count);
+    }
+    if (!route->procedure) {
+        lf_load_error(load, group,
+                      "%s: \"procedure\" is missing: a task job must know what the instrument shall do",
+                      where);
+    }
+    if (route->report == LF_REPORT_FILE && !route->run_field) {
+        lf_load_error(load, lf_load_member(group, "report"),
+                      "%s: \"run_field\" is missing: report = \"file\" must know for which run the file is",
+                      where);
+    }
+    if (route->report == LF_REPORT_OUTPUT && route->run_field) {
+        lf_load_error(load, lf_load_member(group, "run_field"),
+                      "%s: \"run_field\" goes with report = \"file\"; add that or remove this", where);
+    }
+}
+
+/* ---- one route ---- */
+
+static void check_duplicate(struct lf_load *load, const config_setting_t *group, size_t index,
+                            const char *name)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (load->routes[i].name && strcmp(load->routes[i].name, name) == 0) {
+            lf_load_error(load, lf_load_member(group, "name"),
+                          "route \"%.70s\" is there already (%s); give each its own name", name,
+                          load->routes[i].at);
+            return;
+        }
+    }
+}
+
+static void read_route(struct lf_load *load, config_setting_t *group, int index)
+{
+    struct lf_config_route *route = &load->routes[index];
+    const char *name = NULL;
+    config_setting_lookup_string(group, "name", &name);
+    const char *where = name ? lf_load_format(load, "route \"%.70s\"", name)
+                             : lf_load_format(load, "route %d", index + 1);
+    struct lf_values *v = where ? lf_load_new_values(load, lf_settings_route, where) : NULL;
+    route->at = lf_load_at(load, group);
+    if (!v || !route->at) {
+        return;
+    }
+    bool whole = lf_load_values(load, group, where, v, lf_settings_route, NULL, true);
+    route->name = lf_values_text(v, "name");
+    if (route->name) {
+        lf_load_check_name(load, lf_load_member(group, "name"), "route", route->name);
+        check_duplicate(load, group, (size_t)index, route->name);
+    }
+    if (!whole) {
+        return;
+    }
+    route->on = lf_load_list(load, v, "on");
+    route->job = job_of(lf_values_text(v, "job"));
+    route->instrument = lf_values_text(v, "instrument");
+    route->not_after_ms = lf_values_given(v, "not_after") ? lf_values_int(v, "not_after")
+                                                          : load->config->agent.not_after_ms;
+    if (route->job == LF_CONFIG_TASK) {
+        read_task(load, group, where, v, route);
+    } else {
+        refuse_task_settings(load, group, where);
+    }
+    check_on(load, lf_load_member(group, "on"), where, route);
+    read_pattern(load, group, where, v, route);
+    check_instrument(load, group, where, route);
+}
+
+/* Collecting needs a driver that finds results, or a task that makes files. */
+static void check_collects(struct lf_load *load, const config_setting_t *instruments)
+{
+    for (size_t i = 0; load->hooks->driver_can && i < load->config->instrument_count; i++) {
+        const struct lf_config_instrument *instrument = &load->instruments[i];
+        if (!instrument->driver || !instrument->name || instrument->collect_count == 0 ||
+            load->hooks->driver_can(instrument->driver, LF_CONFIG_COLLECT)) {
+            continue;
+        }
+        bool filled = false;
+        for (size_t j = 0; j < load->config->route_count; j++) {
+            const struct lf_config_route *route = &load->routes[j];
+            filled = filled || (route->report == LF_REPORT_FILE && route->instrument &&
+                                strcmp(route->instrument, instrument->name) == 0);
+        }
+        if (!filled) {
+            config_setting_t *group = config_setting_get_elem(instruments, (unsigned)i);
+            lf_load_error(load, lf_load_member(group, "collect"),
+                          "instrument \"%s\": its driver \"%s\" finds no results; remove \"collect\"",
+                          instrument->name, instrument->driver);
+        }
+    }
+}
+
+void lf_load_routes(struct lf_load *load, config_setting_t *list)
+{
+    int count = list ? config_setting_length(list) : 0;
+    load->routes = lf_load_alloc(load, (size_t)count, sizeof *load->routes);
+    if (!load->routes) {
+        return;
+    }
+    load->config->routes = load->routes;
+    load->config->route_count = (size_t)count;
+    for (int i = 0; i < count; i++) {
+        config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
+        if (config_setting_is_group(group)) {
+            read_route(load, group, i);
+        } else {
+            lf_load_error(load, group, "route %d must be a group { } of settings", i + 1);
+        }
+    }
+    const config_setting_t *instruments = config_lookup(&load->file, "instruments");
+    if (instruments) {
+        check_collects(load, instruments);
+    }
+}

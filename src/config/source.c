@@ -1,0 +1,208 @@
+/* From files to libconfig's tree.
+ *
+ * libconfig ends the program when it is given a folder, and reads without bound: so the file and everything
+ * it includes is looked at here first. The same pass makes the digest. Paths in @include are relative to the
+ * folder of the main file.
+ */
+#include "config/load.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { INCLUDE_DEPTH = 10 /* libconfig's own */, INCLUDES_MAX = 100, NAME_ROOM = 1024 };
+
+struct scan {
+    struct lf_load *load;
+    int depth, files;
+};
+
+static bool scan_includes(struct scan *scan, const char *file, const char *text);
+
+/* Reads a plain file of bounded size. */
+static enum lf_status read_plain(const char *path, struct lf_buffer *text, struct lf_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return lf_fail_errno(err, "cannot open %s", path);
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a plain file", path);
+    }
+    enum lf_status status = lf_file_read(path, LF_CONFIG_FILE_MAX, text, err);
+    if (status == LF_OK && strlen(text->data) != text->len) {
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a text file (it holds NUL bytes)", path);
+    }
+    return status;
+}
+
+static void add_to_digest(struct lf_load *load, const struct lf_buffer *text)
+{
+    char length[32];
+    int len = snprintf(length, sizeof length, "%zu:", text->len);
+    lf_digest_add(load->digest, length,
+                  (size_t)len); /* so that moving text between files changes the digest */
+    lf_digest_add(load->digest, text->data, text->len);
+}
+
+/* One included file. A missing one is left to libconfig, which knows whether the line counts or is in a
+ * comment. */
+static bool scan_include(struct scan *scan, const char *from, int line, const char *name)
+{
+    bool good = false;
+    struct lf_buffer text = {0};
+    struct lf_error err;
+    char *path = lf_format("%s/%s", scan->load->folder, name);
+    if (!path) {
+        scan->load->no_memory = true;
+        return false;
+    }
+    enum lf_status status = read_plain(path, &text, &err);
+    if (status == LF_NOT_FOUND) {
+        good = true;
+    } else if (status != LF_OK) {
+        char message[LF_ERROR_TEXT + 64];
+        snprintf(message, sizeof message, "@include: %s", err.text);
+        lf_load_error_in(scan->load, from, line, message);
+    } else {
+        add_to_digest(scan->load, &text);
+        good = scan_includes(scan, path, text.data);
+    }
+    lf_buffer_free(&text);
+    free(path);
+    return good;
+}
+
+/* The name in a line `@include "name"`; false if the line is none. */
+static bool include_name(const char *line, char *name)
+{
+    static const char word[] = "@include";
+    line += strspn(line, " \t");
+    if (strncmp(line, word, sizeof word - 1) != 0) {
+        return false;
+    }
+    line += sizeof word - 1;
+    line += strspn(line, " \t");
+    size_t len = *line == '"' ? strcspn(line + 1, "\"\n") : 0;
+    if (len == 0 || len >= NAME_ROOM || line[1 + len] != '"') {
+        return false;
+    }
+    memcpy(name, line + 1, len);
+    name[len] = '\0';
+    return true;
+}
+
+static bool scan_includes(struct scan *scan, const char *file, const char *text)
+{
+    if (scan->depth >= INCLUDE_DEPTH) {
+        return true; /* libconfig refuses it with the line */
+    }
+    scan->depth++;
+    bool good = true;
+    char name[NAME_ROOM];
+    for (int line = 1; good && text; line++) {
+        if (include_name(text, name)) {
+            if (++scan->files > INCLUDES_MAX) {
+                lf_load_error_in(scan->load, file, line,
+                                 "more than 100 files are included; put them together");
+                good = false;
+            } else {
+                good = scan_include(scan, file, line, name);
+            }
+        }
+        text = strchr(text, '\n');
+        text = text ? text + 1 : NULL;
+    }
+    scan->depth--;
+    return good;
+}
+
+/* ---- libconfig's errors ---- */
+
+static const char *remedy_for(const char *text)
+{
+    if (strstr(text, "duplicate")) {
+        return "it is set twice in this group; keep one";
+    }
+    if (strstr(text, "include")) {
+        return "an @include names an existing file, by its path from the folder of the main file";
+    }
+    if (strstr(text, "mismatched element type")) {
+        return "all values in [ ] must be of one type; write ( ) for a mixed list";
+    }
+    return "look for a missing ';', quote or bracket here or just before; numbers have no unit and texts are "
+           "in quotes";
+}
+
+static void tell_parse_error(struct lf_load *load)
+{
+    if (config_error_type(&load->file) != CONFIG_ERR_PARSE) {
+        lf_load_error(load, NULL, "cannot be read");
+        return;
+    }
+    const char *text = config_error_text(&load->file);
+    const char *file = config_error_file(&load->file);
+    char message[LF_ERROR_TEXT];
+    snprintf(message, sizeof message, "%s: %s", text ? text : "syntax error", remedy_for(text ? text : ""));
+    lf_load_error_in(load, file ? file : load->path, config_error_line(&load->file), message);
+}
+
+bool lf_load_source(struct lf_load *load)
+{
+    bool good = false;
+    struct lf_buffer text = {0};
+    struct lf_error err;
+    struct scan scan = {.load = load};
+    enum lf_status status = read_plain(load->path, &text, &err);
+    if (status == LF_NOT_FOUND) {
+        lf_load_error(load, NULL, "%s; name another with --config, or write one with: labferry init",
+                      err.text);
+    } else if (status != LF_OK) {
+        lf_load_error(load, NULL, "%s", err.text);
+    }
+    if (status != LF_OK) {
+        goto done;
+    }
+    add_to_digest(load, &text);
+    if (!scan_includes(&scan, load->path, text.data)) {
+        goto done;
+    }
+    config_set_include_dir(&load->file, load->folder);
+    good = config_read_string(&load->file, text.data) == CONFIG_TRUE;
+    if (!good) {
+        tell_parse_error(load);
+    }
+done:
+    lf_buffer_free(&text);
+    return good;
+}
+
+cJSON *lf_load_json_file(struct lf_load *load, const config_setting_t *at, const char *path)
+{
+    struct lf_buffer text = {0};
+    struct lf_error err;
+    cJSON *json = NULL;
+    if (read_plain(path, &text, &err) != LF_OK) {
+        lf_load_error(load, at, "\"%s\": %s", config_setting_name(at), err.text);
+    } else if (lf_json_parse(lf_buffer_slice(&text), &json, &err) != LF_OK) {
+        lf_load_error(load, at, "\"%s\": %s: %s", config_setting_name(at), path, err.text);
+    } else {
+        add_to_digest(load, &text);
+    }
+    lf_buffer_free(&text);
+    return json;
+}
+
+const char *lf_load_file_of(const struct lf_load *load, const config_setting_t *setting)
+{
+    const char *file = config_setting_source_file(setting);
+    return file ? file : load->path;
+}
+
+const char *lf_load_at(struct lf_load *load, const config_setting_t *setting)
+{
+    return lf_load_format(load, "%s:%u", lf_load_file_of(load, setting), config_setting_source_line(setting));
+}

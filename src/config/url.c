@@ -1,0 +1,79 @@
+/* Addresses of the tenant and the broker. */
+#include "config/load.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_loopback(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+}
+
+static bool split_port(const char *text, int *port)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 5 || text[digits] != '\0') {
+        return false;
+    }
+    *port = atoi(text);
+    return *port >= 1 && *port <= 65535;
+}
+
+/* The end of the host in "host:port" or "[v6]:port"; *host and *len without brackets. NULL if it is none. */
+static const char *split_host(const char *rest, const char **host, size_t *len)
+{
+    if (*rest == '[') {
+        *host = rest + 1;
+        *len = strspn(*host, "0123456789abcdefABCDEF:.");
+        return (*host)[*len] == ']' ? *host + *len + 1 : NULL;
+    }
+    *host = rest;
+    for (*len = 0; isalnum((unsigned char)rest[*len]) || (rest[*len] && strchr("-._", rest[*len]));) {
+        ++*len;
+    }
+    return rest + *len;
+}
+
+bool lf_url_split(const char *text, struct lf_url *url, const char **why)
+{
+    *url = (struct lf_url){0};
+    const char *sep = strstr(text, "://");
+    size_t scheme = sep ? (size_t)(sep - text) : 0;
+    if (scheme == 0 || scheme >= sizeof url->scheme) {
+        *why = "has no scheme in front, such as https://";
+        return false;
+    }
+    memcpy(url->scheme, text, scheme);
+    const char *rest = sep + 3;
+    if (strchr(rest, '@')) {
+        *why = "must not hold a user or password: those have settings of their own";
+        return false;
+    }
+    const char *host;
+    size_t len;
+    const char *end = split_host(rest, &host, &len);
+    if (!end || len == 0 || len >= sizeof url->host) {
+        *why = "has no valid host name";
+        return false;
+    }
+    memcpy(url->host, host, len);
+    url->loopback = is_loopback(url->host);
+    char port[8] = "";
+    if (*end == ':') {
+        size_t span = strcspn(++end, "/");
+        memcpy(port, end, span < sizeof port - 1 ? span : sizeof port - 1);
+        end += span;
+        if (!split_port(port, &url->port)) {
+            *why = "has no valid port number (1 to 65535) after the ':'";
+            return false;
+        }
+    }
+    if (strcmp(end, "") != 0 && strcmp(end, "/") != 0) {
+        *why = "must end after the host and port";
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,345 @@
+/* From libconfig's values to texts, settings and JSON. */
+#include "config/load.h"
+
+#include "base/file.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { JSON_DEPTH = 50 };
+#define EXACT_INTEGER (INT64_C(1) << 53) /* the largest whole number that JSON readers agree on */
+
+static const char *type_name(int type)
+{
+    switch (type) {
+    case CONFIG_TYPE_GROUP:
+        return "a group { }";
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return "a whole number";
+    case CONFIG_TYPE_FLOAT:
+        return "a number with a fraction";
+    case CONFIG_TYPE_STRING:
+        return "a text";
+    case CONFIG_TYPE_BOOL:
+        return "true or false";
+    case CONFIG_TYPE_ARRAY:
+        return "an array [ ]";
+    case CONFIG_TYPE_LIST:
+        return "a list ( )";
+    default:
+        return "nothing";
+    }
+}
+
+static bool is_whole(const config_setting_t *setting)
+{
+    int type = config_setting_type(setting);
+    return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+}
+
+/* What a row of this type is written like; NULL if the setting is written so. */
+static const char *wanted_form(const config_setting_t *setting, enum lf_setting_type type)
+{
+    bool text = config_setting_type(setting) == CONFIG_TYPE_STRING;
+    switch (type) {
+    case LF_INT:
+        return is_whole(setting) ? NULL : "a whole number without quotes";
+    case LF_BOOL:
+        return config_setting_type(setting) == CONFIG_TYPE_BOOL ? NULL : "true or false without quotes";
+    case LF_DURATION:
+        return text ? NULL : "a time with its unit in quotes, such as \"30s\" or \"5m\"";
+    case LF_SIZE:
+        return text || is_whole(setting) ? NULL : "a size in quotes, such as \"10MB\"";
+    case LF_NESTED:
+        return config_setting_is_aggregate(setting) ? NULL : "a group { } or list ( )";
+    case LF_LIST:
+        return text ? NULL : "a text in quotes, or several in brackets: [ \"a\", \"b\" ]";
+    default:
+        return text ? NULL : "a text in quotes";
+    }
+}
+
+/* A relative path starts at the folder of the configuration file. credential:NAME is a file that systemd puts
+ * into a folder of its choice. Returns owned; NULL when out of memory. */
+static char *resolve_path(const struct lf_load *load, enum lf_setting_type type, const char *path)
+{
+    static const char credential[] = "credential:";
+    if (type == LF_SECRET_FILE && strncmp(path, credential, sizeof credential - 1) == 0) {
+        const char *folder = getenv("CREDENTIALS_DIRECTORY");
+        return folder ? lf_format("%s/%s", folder, path + sizeof credential - 1) : strdup(path);
+    }
+    return *path == '/' || *path == '\0' ? strdup(path) : lf_format("%s/%s", load->folder, path);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t text_len = strlen(text), end_len = strlen(end);
+    return text_len >= end_len && strcmp(text + text_len - end_len, end) == 0;
+}
+
+/* Files that must be there: secrets, and whatever is called something_file. */
+static void check_file(struct lf_load *load, const config_setting_t *setting, const char *where,
+                       const struct lf_setting *row, const char *path)
+{
+    struct lf_error err;
+    if (row->type == LF_SECRET_FILE && strncmp(path, "credential:", 11) == 0) {
+        lf_load_warning(load, setting,
+                        "%s: \"%s\" cannot be looked at here: systemd gives credentials to the service only",
+                        where, row->name);
+    } else if (row->type == LF_SECRET_FILE) {
+        if (lf_file_check_secret(path, &err) != LF_OK) {
+            const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or mend the path" : "";
+            lf_load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
+        }
+    } else if (ends_with(row->name, "_file") && access(path, R_OK) != 0) {
+        lf_fail_errno(&err, "cannot read %s", path);
+        lf_load_error(load, setting, "%s: \"%s\": %s; mend the path or who may read it", where, row->name,
+                      err.text);
+    }
+}
+
+/* Texts of scalars, as lf_values_set wants them. */
+static const char *scalar_text(const config_setting_t *setting, char room[32])
+{
+    if (is_whole(setting)) {
+        snprintf(room, 32, "%lld", config_setting_get_int64(setting));
+        return room;
+    }
+    if (config_setting_type(setting) == CONFIG_TYPE_BOOL) {
+        return config_setting_get_bool(setting) ? "true" : "false";
+    }
+    return config_setting_get_string(setting);
+}
+
+/* lf_values puts the place in front; the report has it apart. */
+static void tell_refusal(struct lf_load *load, const config_setting_t *setting, const char *at,
+                         const struct lf_error *err)
+{
+    if (err->status == LF_NO_MEMORY) {
+        load->no_memory = true;
+        return;
+    }
+    size_t len = strlen(at);
+    bool prefixed = strncmp(err->text, at, len) == 0 && strncmp(err->text + len, ": ", 2) == 0;
+    lf_load_error(load, setting, "%s", prefixed ? err->text + len + 2 : err->text);
+}
+
+static void set_one(struct lf_load *load, const config_setting_t *setting, const char *where,
+                    const struct lf_setting *row, struct lf_values *values)
+{
+    const char *form = wanted_form(setting, row->type);
+    if (form) {
+        lf_load_error(load, setting, "%s: \"%s\" must be %s, not %s", where, row->name, form,
+                      type_name(config_setting_type(setting)));
+        return;
+    }
+    char room[32];
+    struct lf_error err;
+    const char *text = scalar_text(setting, room);
+    const char *at = lf_load_at(load, setting);
+    bool is_path = row->type == LF_PATH || row->type == LF_SECRET_FILE;
+    if (!at ||
+        (is_path && *text && !(text = lf_load_keep(load, resolve_path(load, row->type, text), free)))) {
+        return;
+    }
+    if (lf_values_set(values, row->name, text, at, &err) != LF_OK) {
+        tell_refusal(load, setting, at, &err);
+    } else if (is_path) {
+        check_file(load, setting, where, row, text);
+    }
+}
+
+static void set_member(struct lf_load *load, const config_setting_t *setting, const char *where,
+                       const struct lf_setting *row, struct lf_values *values)
+{
+    int type = config_setting_type(setting);
+    if (row->type == LF_NESTED) {
+        if (wanted_form(setting, LF_NESTED)) {
+            lf_load_error(load, setting, "%s: \"%s\" must be %s, not %s", where, row->name,
+                          wanted_form(setting, LF_NESTED), type_name(type));
+        }
+        return;
+    }
+    if (row->type != LF_LIST || (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST)) {
+        set_one(load, setting, where, row, values);
+        return;
+    }
+    int count = config_setting_length(setting);
+    if (count == 0) {
+        lf_load_error(load, setting, "%s: \"%s\" is empty; name at least one or leave it out", where,
+                      row->name);
+    }
+    for (int i = 0; i < count; i++) {
+        set_one(load, config_setting_get_elem(setting, (unsigned)i), where, row, values);
+    }
+}
+
+/* ---- groups ---- */
+
+static void tell_unknown_member(struct lf_load *load, const config_setting_t *setting, const char *where,
+                                const struct lf_setting *table, const struct lf_setting *other)
+{
+    const char *name = config_setting_name(setting);
+    const char *near = lf_setting_nearest(table, name);
+    const char *near_other = other ? lf_setting_nearest(other, name) : NULL;
+    if (!near || (near_other && lf_edit_distance(near_other, name) < lf_edit_distance(near, name))) {
+        near = near_other;
+    }
+    if (near) {
+        lf_load_error(load, setting, "%s: unknown setting \"%.80s\"; did you mean \"%s\"?", where, name,
+                      near);
+    } else {
+        lf_load_error(load, setting,
+                      "%s: unknown setting \"%.80s\"; remove it (known settings: labferry.conf.example)",
+                      where, name);
+    }
+}
+
+static void check_required(struct lf_load *load, config_setting_t *group, const char *where,
+                           const struct lf_setting *table)
+{
+    for (const struct lf_setting *row = table; row->name; row++) {
+        if (row->fallback == LF_REQUIRED && !config_setting_get_member(group, row->name)) {
+            lf_load_error(load, group, "%s: \"%s\" is missing: add it. %s", where, row->name, row->help);
+        }
+    }
+}
+
+bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *where,
+                    struct lf_values *values, const struct lf_setting *table, const struct lf_setting *other,
+                    bool tell_unknown)
+{
+    size_t errors = load->report->errors;
+    int count = config_setting_length(group);
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(setting);
+        const struct lf_setting *row = lf_setting_find(table, name);
+        if (row) {
+            set_member(load, setting, where, row, values);
+        } else if (tell_unknown && !(other && lf_setting_find(other, name))) {
+            tell_unknown_member(load, setting, where, table, other);
+        }
+    }
+    check_required(load, group, where, table);
+    if (load->no_memory || load->report->errors > errors) {
+        return false;
+    }
+    struct lf_error err;
+    if (lf_values_finish(values, &err) != LF_OK) {
+        tell_refusal(load, group, "", &err);
+        return false;
+    }
+    return true;
+}
+
+struct lf_config_list lf_load_list(struct lf_load *load, const struct lf_values *values, const char *name)
+{
+    struct lf_config_list list = {0};
+    for (size_t i = 0; i < lf_values_count(values, name); i++) {
+        lf_load_append(load, &list, lf_values_item(values, name, i));
+    }
+    return list;
+}
+
+const struct lf_config_map *lf_load_map(struct lf_load *load, config_setting_t *setting, const char *where,
+                                        size_t *count)
+{
+    *count = 0;
+    if (!config_setting_is_group(setting)) {
+        lf_load_error(load, setting, "%s: \"%s\" must be a group: { name = \"field\"; }", where,
+                      config_setting_name(setting));
+        return NULL;
+    }
+    size_t length = (size_t)config_setting_length(setting);
+    struct lf_config_map *map = lf_load_alloc(load, length, sizeof *map);
+    for (size_t i = 0; map && i < length; i++) {
+        const config_setting_t *entry = config_setting_get_elem(setting, (unsigned)i);
+        const char *field = config_setting_get_string(entry);
+        if (!field || !*field) {
+            lf_load_error(load, entry, "%s: \"%s\" must name a field, as a text in quotes", where,
+                          config_setting_name(entry));
+            continue;
+        }
+        const char *name = lf_load_format(load, "%s", config_setting_name(entry));
+        field = lf_load_format(load, "%s", field);
+        if (name && field) {
+            map[(*count)++] = (struct lf_config_map){name, field};
+        }
+    }
+    return map;
+}
+
+/* ---- JSON ---- */
+
+static cJSON *json_of(struct lf_load *load, const config_setting_t *setting, const char *where, int depth);
+
+static cJSON *json_members(struct lf_load *load, const config_setting_t *setting, const char *where,
+                           int depth)
+{
+    bool group = config_setting_is_group(setting);
+    cJSON *json = group ? cJSON_CreateObject() : cJSON_CreateArray();
+    int count = config_setting_length(setting);
+    for (int i = 0; json && i < count; i++) {
+        const config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
+        cJSON *item = json_of(load, member, where, depth + 1);
+        bool added = item && (group ? cJSON_AddItemToObject(json, config_setting_name(member), item)
+                                    : cJSON_AddItemToArray(json, item));
+        if (!added) {
+            cJSON_Delete(item);
+            cJSON_Delete(json);
+            return NULL;
+        }
+    }
+    return json;
+}
+
+static cJSON *json_number(struct lf_load *load, const config_setting_t *setting, const char *where)
+{
+    int64_t number = config_setting_get_int64(setting);
+    if (number > EXACT_INTEGER || number < -EXACT_INTEGER) {
+        lf_load_error(load, setting, "%s: %" PRId64 " is too large to be exact; write it as a text", where,
+                      number);
+        return NULL;
+    }
+    return cJSON_CreateNumber((double)number);
+}
+
+static cJSON *json_of(struct lf_load *load, const config_setting_t *setting, const char *where, int depth)
+{
+    if (depth > JSON_DEPTH) {
+        lf_load_error(load, setting, "%s: nested more than %d deep", where, JSON_DEPTH);
+        return NULL;
+    }
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return json_number(load, setting, where);
+    case CONFIG_TYPE_FLOAT:
+        if (!isfinite(config_setting_get_float(setting))) {
+            lf_load_error(load, setting, "%s: the number is too large", where);
+            return NULL;
+        }
+        return cJSON_CreateNumber(config_setting_get_float(setting));
+    case CONFIG_TYPE_BOOL:
+        return cJSON_CreateBool(config_setting_get_bool(setting));
+    case CONFIG_TYPE_STRING:
+        return cJSON_CreateString(config_setting_get_string(setting));
+    default:
+        return json_members(load, setting, where, depth);
+    }
+}
+
+cJSON *lf_load_json(struct lf_load *load, const config_setting_t *setting, const char *where)
+{
+    size_t errors = load->report->errors;
+    cJSON *json = json_of(load, setting, where, 0);
+    if (!json && load->report->errors == errors) {
+        load->no_memory = true;
+    }
+    return json;
+}
