@@ -1,0 +1,240 @@
+#include "cloud/api.h"
+
+#include "cloud/words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path, struct lf_error *err)
+{
+    char shown[80];
+    *path = NULL;
+    lf_words_plain(id ? id : "", shown, sizeof shown);
+    /* An empty id would ask for a list, and "." or ".." for something else altogether. */
+    if (!id || !*id || strlen(id) > LF_API_ID_MAX || !strcmp(id, ".") || !strcmp(id, ".."))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' cannot be an id in the cloud", shown);
+    char *encoded = lf_url_encode(id);
+    if (encoded)
+        *path = lf_format("%s%s%s", before, encoded, after);
+    free(encoded);
+    return *path ? LF_OK : lf_fail_memory(err, "building a request");
+}
+
+bool lf_api_query(struct lf_buffer *path, const char *key, const char *value)
+{
+    if (!value)
+        return true;
+    char *encoded = lf_url_encode(value);
+    bool added = encoded && lf_buffer_format(path, "%c%s=%s", path->data && strchr(path->data, '?') ? '&' : '?', key,
+                                             encoded) == LF_OK;
+    free(encoded);
+    return added;
+}
+
+/* Health is about the cloud, not about one request: an answer that refuses this request shows a cloud that works. */
+void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err)
+{
+    struct lf_api_health *health = &cloud->health;
+    bool own_end = err && err->status == LF_CANCELLED;
+    bool failing = err && !own_end && err->class != LF_PERMANENT;
+    pthread_mutex_lock(&health->lock);
+    health->calls++;
+    if (err && !own_end) {
+        health->failures++;
+        health->last = *err;
+        health->last_at = lf_clock_wall_ms();
+    }
+    if (!own_end && (failing != health->failing || !health->since)) {
+        health->failing = failing;
+        health->since = lf_clock_wall_ms();
+    }
+    pthread_mutex_unlock(&health->lock);
+}
+
+enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
+                              const struct lf_call *call, struct lf_answer *answer, bool *sent, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    *sent = false;
+    for (int attempt = 0; status == LF_OK; attempt++) {
+        char *authorization = NULL;
+        bool was_sent = false;
+        status = lf_credential_get(&cloud->credential, call, &authorization, err);
+        if (status == LF_OK && counted)
+            status = lf_rate_take(&cloud->rate, request->deadline, call->cancel, err);
+        if (status == LF_OK) {
+            request->authorization = authorization;
+            status = lf_transfer_perform(cloud->transfer, request, answer, &was_sent, err);
+            request->authorization = NULL;
+        }
+        *sent = was_sent; /* a 401 before this attempt says that nothing was done */
+        if (status == LF_OK && counted)
+            lf_rate_learn(&cloud->rate, answer->rate_limit, answer->rate_remaining, answer->rate_reset_s);
+        bool again = status == LF_OK && answer->status == 401 && !answer->redirected && attempt == 0;
+        if (status == LF_OK && answer->status == 401 && !answer->redirected)
+            lf_credential_drop(&cloud->credential, authorization); /* expired early, or revoked */
+        lf_credential_forget(authorization);
+        if (!again)
+            break;
+        lf_answer_free(answer);
+        if (request->body && !request->body->rewind(request->body->context))
+            status = lf_fail(err, LF_IO, LF_TRANSIENT, "cannot send the body again");
+    }
+    return status;
+}
+
+/* The JSON of a 2xx answer, checked. What is not JSON may be a page of something in between: transient. */
+static enum lf_status read_answer(const struct lf_answer *answer, const struct lf_field *shape, cJSON **out,
+                                  struct lf_error *err)
+{
+    enum lf_status status = lf_words_judge(answer, err);
+    if (status != LF_OK)
+        return status;
+    if (lf_json_parse(lf_buffer_slice(&answer->text), out, err) != LF_OK) {
+        err->status = LF_PROTOCOL;
+        err->class = LF_TRANSIENT;
+        return lf_error_prefix(err, "the answer (%d) cannot be read", answer->status);
+    }
+    status = lf_shape_check(*out, shape, err);
+    if (status != LF_OK) {
+        cJSON_Delete(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* For what must not be done twice: only an answer that says so means that it was not done. */
+static bool in_doubt(bool sent, int http_status)
+{
+    bool refused = http_status >= 300 && http_status < 500;
+    return sent && !refused;
+}
+
+static enum lf_status finish(struct lf_cloud *cloud, const struct lf_api_request *request, bool sent,
+                             int http_status, struct lf_error *err)
+{
+    lf_api_note(cloud, err->status == LF_OK ? NULL : err);
+    if (err->status == LF_OK)
+        return LF_OK;
+    lf_error_prefix(err, "%s", request->doing);
+    if (request->once && in_doubt(sent, http_status))
+        lf_fail(err, err->status, LF_UNKNOWN_OUTCOME, "it may or may not have been done: %s", err->text);
+    return err->status;
+}
+
+enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request, const struct lf_call *call,
+                           cJSON **out, struct lf_error *err)
+{
+    struct lf_error own = {0};
+    struct lf_answer answer = {0};
+    bool sent = false;
+    char *url = lf_format("%s%s", cloud->base, request->path);
+    char *text = request->json ? lf_json_print(request->json) : NULL;
+    *out = NULL;
+    if (!url || (request->json && !text)) {
+        lf_fail_memory(&own, "building a request");
+        goto done;
+    }
+    int64_t deadline = request->body ? call->deadline
+                                     : lf_deadline_sooner(call->deadline, lf_deadline_in(cloud->request_timeout_ms));
+    struct lf_request wire = {
+        .method = request->method, .url = url, .content_type = text || request->body ? "application/json" : NULL,
+        .text = lf_slice_text(text), .body = request->body, .once = request->once, .to_fd = -1,
+        .max_answer = request->max_answer ? request->max_answer : LF_API_ANSWER_MAX,
+        .deadline = deadline, .cancel = call->cancel,
+    };
+    if (lf_api_perform(cloud, &wire, true, call, &answer, &sent, &own) == LF_OK)
+        read_answer(&answer, request->shape, out, &own);
+done:
+    free(url);
+    free(text);
+    enum lf_status status = finish(cloud, request, sent, answer.status, &own);
+    lf_answer_free(&answer);
+    if (status != LF_OK && err)
+        *err = own;
+    return status;
+}
+
+enum lf_status lf_api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
+                          const struct lf_field *shape, const struct lf_call *call, cJSON **out, struct lf_error *err)
+{
+    char *path;
+    *out = NULL;
+    enum lf_status status = lf_api_path(before, id, "", &path, err);
+    if (status == LF_OK) {
+        struct lf_api_request request = {.doing = doing, .method = "GET", .path = path, .shape = shape};
+        status = lf_api_call(cloud, &request, call, out, err);
+    }
+    free(path);
+    return status;
+}
+
+/* Moves the items of one page to the array. */
+static enum lf_status take_items(cJSON *page, const char *key, const struct lf_field *shape, cJSON *array,
+                                 struct lf_error *err)
+{
+    cJSON *items = cJSON_GetObjectItemCaseSensitive(page, key);
+    if (!cJSON_IsArray(items))
+        return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is not a list", key);
+    while (items->child) {
+        cJSON *item = cJSON_DetachItemFromArray(items, 0);
+        if (lf_shape_check(item, shape, err) != LF_OK) {
+            cJSON_Delete(item);
+            return lf_error_prefix(err, "in '%s'", key);
+        }
+        cJSON_AddItemToArray(array, item);
+    }
+    return LF_OK;
+}
+
+static enum lf_status get_page(struct lf_cloud *cloud, const char *doing, const char *path, const char *token,
+                               const struct lf_call *call, cJSON **page, struct lf_error *err)
+{
+    struct lf_buffer full = {0};
+    enum lf_status status = LF_OK;
+    if (lf_buffer_text(&full, path) != LF_OK || !lf_api_query(&full, "nextToken", token))
+        status = lf_fail_memory(err, "building a request");
+    if (status == LF_OK) {
+        struct lf_api_request request = {.doing = doing, .method = "GET", .path = full.data};
+        status = lf_api_call(cloud, &request, call, page, err);
+    }
+    lf_buffer_free(&full);
+    return status;
+}
+
+enum lf_status lf_api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
+                           const struct lf_field *shape, const struct lf_call *call, cJSON **array,
+                           struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    struct lf_error own = {0};
+    char *token = NULL;
+    *array = cJSON_CreateArray();
+    if (!*array)
+        return lf_fail_memory(err, doing);
+    for (int pages = 1; status == LF_OK; pages++) {
+        cJSON *page = NULL;
+        status = get_page(cloud, doing, path, token, call, &page, &own);
+        if (status == LF_OK && (status = take_items(page, key, shape, *array, &own)) != LF_OK)
+            lf_error_prefix(&own, "%s", doing);
+        const char *next = lf_json_text_or(page, "nextToken", "");
+        bool last = status != LF_OK || !*next;
+        if (!last && (pages == LF_API_PAGES_MAX || (token && !strcmp(token, next))))
+            status = lf_fail(&own, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing, pages);
+        free(token);
+        token = last ? NULL : strdup(next);
+        cJSON_Delete(page);
+        if (last)
+            break;
+        if (!token)
+            status = lf_fail_memory(&own, doing);
+    }
+    free(token);
+    if (status != LF_OK) {
+        cJSON_Delete(*array);
+        *array = NULL;
+        if (err)
+            *err = own;
+    }
+    return status;
+}

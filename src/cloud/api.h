@@ -1,0 +1,76 @@
+/* Inside cloud: one call of the API. Everything that all operations share: credentials, the rate limit, the judgement of
+ * answers, the check of shapes. The other files here say which path, which body, which fields.
+ */
+#ifndef LF_CLOUD_API_H
+#define LF_CLOUD_API_H
+
+#include "cloud/cloud.h"
+#include "cloud/credential.h"
+#include "cloud/rate.h"
+#include "cloud/shape.h"
+#include "transfer/transfer.h"
+
+enum {
+    LF_API_ANSWER_MAX = 8 * 1024 * 1024,
+    LF_API_EVENTS_MAX = 40 * 1024 * 1024, /* a page of 100 events of up to 256 KB, and then some */
+    LF_API_PAGES_MAX = 200,
+    LF_API_ID_MAX = 200,
+};
+
+struct lf_api_health {
+    pthread_mutex_t lock;
+    bool failing;
+    int64_t since, calls, failures; /* wall ms; counts */
+    struct lf_error last;           /* the last failure */
+    int64_t last_at;                /* wall ms, 0: there was none */
+};
+
+struct lf_cloud {
+    struct lf_transfer *transfer; /* borrowed */
+    char *base;                   /* "https://acme.benchling.com/api/v2" */
+    int64_t request_timeout_ms, part_size, single_max;
+    struct lf_credential credential;
+    struct lf_rate rate;
+    struct lf_api_health health;
+    pthread_mutex_t schemas_lock;
+    cJSON *schemas;               /* task schemas by id, as the API gave them; under schemas_lock. See status.c */
+};
+
+struct lf_api_request {
+    const char *doing;       /* for messages: "reading the input generator" */
+    const char *method;
+    const char *path;        /* after /api/v2, ids already encoded; see lf_api_path */
+    const cJSON *json;       /* body, borrowed; NULL: none */
+    const struct lf_body *body; /* or a streamed JSON body: bounded by the call's deadline alone */
+    bool once;               /* repeating it would create twice: doubt is an unknown outcome */
+    const struct lf_field *shape; /* what a 2xx answer must have; NULL: any JSON object */
+    int64_t max_answer;      /* 0: LF_API_ANSWER_MAX */
+};
+
+/* Performs it; *out (owned) is the JSON of a 2xx answer. */
+enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request, const struct lf_call *call,
+                           cJSON **out, struct lf_error *err);
+
+/* GET of one object: before + encoded id + after. */
+enum lf_status lf_api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
+                          const struct lf_field *shape, const struct lf_call *call, cJSON **out, struct lf_error *err);
+
+/* GET of all pages of a list: `path` already holds a '?' and a query. Collects the items of member `key`, each checked
+ * against `shape`, into *array (owned). */
+enum lf_status lf_api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
+                           const struct lf_field *shape, const struct lf_call *call, cJSON **array,
+                           struct lf_error *err);
+
+/* before + encoded id + after; refuses ids that cannot be one path segment. *path is owned. */
+enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path, struct lf_error *err);
+/* Appends "key=<encoded value>" with '?' or '&' in front; nothing when value is NULL. False when out of memory. */
+bool lf_api_query(struct lf_buffer *path, const char *key, const char *value);
+
+/* Authorisation for one request, and what an answer tells of the rate limit; used by lf_api_call and the download. */
+enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
+                              const struct lf_call *call, struct lf_answer *answer, bool *sent, struct lf_error *err);
+
+/* Remembers for the operator how a call went; err NULL: well. */
+void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err);
+
+#endif

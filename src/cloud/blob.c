@@ -1,0 +1,282 @@
+/* Blobs: files going up (whole, or in parts) and coming down. Source: tag "Blobs" of the OpenAPI document. */
+#include "cloud/api.h"
+#include "cloud/upload.h"
+#include "cloud/words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { NAME_MAX_BYTES = 1000, MIME_MAX_BYTES = 100, PARTS_MAX = 10000 };
+
+static const int64_t PART_SIZE_MAX = 70000000; /* a request may have 100 MB, and base64 makes 4 bytes of 3 */
+
+enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call, cJSON **out,
+                                 struct lf_error *err)
+{
+    return lf_api_get(cloud, "reading a blob", "/blobs/", blob_id, lf_shape_blob, call, out, err);
+}
+
+/* A link that the file store does not accept has run out: the next attempt gets a fresh one. */
+static enum lf_status judge_download(const struct lf_answer *answer, struct lf_error *err)
+{
+    bool success = answer->status >= 200 && answer->status < 300;
+    if (success && answer->status != 200)
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer to a download has status %d", answer->status);
+    if (success)
+        return LF_OK;
+    if (answer->redirected && (answer->status == 400 || answer->status == 401 || answer->status == 403))
+        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store did not accept the link (%d)", answer->status);
+    enum lf_status status = lf_words_judge(answer, err);
+    if (answer->redirected && status == LF_NOT_FOUND)
+        err->class = LF_TRANSIENT; /* written a moment ago, not yet to be read everywhere */
+    return status;
+}
+
+static enum lf_status download(struct lf_cloud *cloud, const char *url, int fd, int64_t max,
+                               const struct lf_call *call, struct lf_answer *answer, struct lf_error *err)
+{
+    bool sent;
+    struct lf_request request = {
+        .method = "GET", .url = url, .to_fd = fd, .max_answer = max, .follow = true, .deadline = call->deadline,
+        .cancel = call->cancel, .progress = call->progress, .progress_context = call->progress_context,
+    };
+    if (ftruncate(fd, 0))
+        return lf_fail_errno(err, "cannot empty the file to download into");
+    /* The vendor does not count downloads in the rate limit. */
+    enum lf_status status = lf_api_perform(cloud, &request, false, call, answer, &sent, err);
+    return status == LF_OK ? judge_download(answer, err) : status;
+}
+
+enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, int fd, int64_t max,
+                                 const struct lf_call *call, char sha256[65], int64_t *size, struct lf_error *err)
+{
+    struct lf_error own = {0};
+    struct lf_answer answer = {0};
+    char *path = NULL, *url = NULL;
+    enum lf_status status = lf_api_path("/blobs/", blob_id, "/download", &path, &own);
+    if (status == LF_OK && !(url = lf_format("%s%s", cloud->base, path)))
+        status = lf_fail_memory(&own, "building a request");
+    if (status == LF_OK)
+        status = download(cloud, url, fd, max, call, &answer, &own);
+    lf_api_note(cloud, status == LF_OK ? NULL : &own);
+    if (status == LF_OK) {
+        memcpy(sha256, answer.sha256, sizeof answer.sha256);
+        *size = answer.size;
+    } else if (err) {
+        *err = own;
+        lf_error_prefix(err, "downloading a blob");
+    }
+    lf_answer_free(&answer);
+    free(path);
+    free(url);
+    return status;
+}
+
+static enum lf_status check_file(const struct lf_upload_file *file, struct lf_error *err)
+{
+    if (!file->name || !*file->name || strlen(file->name) > NAME_MAX_BYTES || !lf_utf8_valid(lf_slice_text(file->name)))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of a file to upload must be UTF-8 of 1 to %d bytes",
+                       NAME_MAX_BYTES);
+    if (strcmp(file->type, "RAW_FILE") && strcmp(file->type, "VISUALIZATION"))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the type of a blob is RAW_FILE or VISUALIZATION, not '%s'",
+                       file->type);
+    if (file->mime && strlen(file->mime) > MIME_MAX_BYTES)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the media type of a blob may have %d bytes at most",
+                       MIME_MAX_BYTES);
+    return LF_OK;
+}
+
+/* {"name","type","mimeType"}: what both ways of uploading begin with. Returns owned; NULL when out of memory. */
+static cJSON *blob_fields(const struct lf_upload_file *file)
+{
+    cJSON *fields = cJSON_CreateObject();
+    const char *mime = file->mime ? file->mime : "application/octet-stream";
+    if (fields && lf_json_set_text(fields, "name", file->name) && lf_json_set_text(fields, "type", file->type)
+        && lf_json_set_text(fields, "mimeType", mime))
+        return fields;
+    cJSON_Delete(fields);
+    return NULL;
+}
+
+/* Takes one text out of an answer as owned. */
+static enum lf_status take_text(cJSON *answer, const char *field, char **text, struct lf_error *err)
+{
+    *text = strdup(lf_json_text_or(answer, field, ""));
+    cJSON_Delete(answer);
+    return *text ? LF_OK : lf_fail_memory(err, "keeping an answer");
+}
+
+/* POSTs `fields` with a piece of the file. */
+static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *request, int fd, int64_t offset,
+                                 int64_t len, const cJSON *fields, const struct lf_call *call, cJSON **answer,
+                                 struct lf_error *err)
+{
+    struct lf_upload *upload = NULL;
+    enum lf_status status = lf_upload_open(fd, offset, len, fields, call, &upload, err);
+    if (status != LF_OK)
+        return status;
+    request->method = "POST";
+    request->body = lf_upload_body(upload);
+    status = lf_api_call(cloud, request, call, answer, err);
+    if (status != LF_OK && lf_upload_error(upload)->status != LF_OK && err) {
+        *err = *lf_upload_error(upload); /* the cause, rather than the broken request it led to */
+        status = lf_error_prefix(err, "%s", request->doing);
+    }
+    lf_upload_free(upload);
+    return status;
+}
+
+enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_upload_file *file,
+                                    const struct lf_call *call, char **blob_id, struct lf_error *err)
+{
+    cJSON *answer = NULL;
+    *blob_id = NULL;
+    enum lf_status status = check_file(file, err);
+    if (status != LF_OK)
+        return status;
+    cJSON *fields = blob_fields(file);
+    if (!fields)
+        return lf_fail_memory(err, "preparing an upload");
+    struct lf_api_request request = {.doing = "uploading a file", .path = "/blobs", .shape = lf_shape_blob};
+    status = send_piece(cloud, &request, file->fd, 0, file->size, fields, call, &answer, err);
+    cJSON_Delete(fields);
+    return status == LF_OK ? take_text(answer, "id", blob_id, err) : status;
+}
+
+bool lf_cloud_wants_parts(const struct lf_cloud *cloud, int64_t size)
+{
+    return size > cloud->single_max;
+}
+
+/* Files too large for 10,000 parts of the configured size get larger parts. Depends on nothing but the size, so that an
+ * upload goes on with the same parts after a restart. */
+static int64_t part_size_of(const struct lf_cloud *cloud, int64_t size)
+{
+    int64_t least = size / PARTS_MAX + (size % PARTS_MAX != 0);
+    return least > cloud->part_size ? least : cloud->part_size;
+}
+
+int lf_cloud_part_count(const struct lf_cloud *cloud, int64_t size)
+{
+    int64_t part = part_size_of(cloud, size);
+    return size <= 0 ? 1 : (int)(size / part + (size % part != 0));
+}
+
+enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_upload_file *file,
+                                    const struct lf_call *call, char **blob_id, struct lf_error *err)
+{
+    cJSON *answer = NULL;
+    *blob_id = NULL;
+    enum lf_status status = check_file(file, err);
+    if (status != LF_OK)
+        return status;
+    if (part_size_of(cloud, file->size) > PART_SIZE_MAX)
+        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the file is too large for the cloud: more than %d parts of %lld MB",
+                       PARTS_MAX, (long long)(PART_SIZE_MAX / 1000000));
+    cJSON *fields = blob_fields(file);
+    if (!fields)
+        return lf_fail_memory(err, "preparing an upload");
+    struct lf_api_request request = {.doing = "starting a multipart upload", .method = "POST",
+                                     .path = "/blobs:start-multipart-upload", .json = fields, .shape = lf_shape_blob};
+    status = lf_api_call(cloud, &request, call, &answer, err);
+    cJSON_Delete(fields);
+    return status == LF_OK ? take_text(answer, "id", blob_id, err) : status;
+}
+
+enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id, const struct lf_upload_file *file,
+                                    int number, const struct lf_call *call, char **etag, struct lf_error *err)
+{
+    char *path = NULL;
+    cJSON *answer = NULL, *fields = NULL;
+    int64_t part = part_size_of(cloud, file->size), offset = (number - 1) * part;
+    *etag = NULL;
+    if (number < 1 || number > lf_cloud_part_count(cloud, file->size))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no part %d in a file of %lld bytes", number,
+                       (long long)file->size);
+    enum lf_status status = lf_api_path("/blobs/", blob_id, "/parts", &path, err);
+    if (status != LF_OK)
+        return status;
+    fields = cJSON_CreateObject();
+    if (!fields || !lf_json_set_int(fields, "partNumber", number)) {
+        status = lf_fail_memory(err, "preparing an upload");
+    } else {
+        struct lf_api_request request = {.doing = "uploading a part", .path = path, .shape = lf_shape_part};
+        int64_t len = file->size - offset < part ? file->size - offset : part;
+        status = send_piece(cloud, &request, file->fd, offset, len, fields, call, &answer, err);
+    }
+    cJSON_Delete(fields);
+    free(path);
+    if (status == LF_OK && lf_json_int(answer, "partNumber", -1) != number) {
+        cJSON_Delete(answer);
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "uploading a part: the answer is about another part");
+    }
+    return status == LF_OK ? take_text(answer, "eTag", etag, err) : status;
+}
+
+/* {"parts":[{"partNumber":1,"eTag":"\"...\""}]}. Returns owned; NULL when out of memory. */
+static cJSON *parts_object(const char *const *etags, int count)
+{
+    cJSON *object = cJSON_CreateObject(), *parts = object ? cJSON_AddArrayToObject(object, "parts") : NULL;
+    bool good = parts;
+    for (int i = 0; good && i < count; i++) {
+        cJSON *part = cJSON_CreateObject();
+        good = part && cJSON_AddItemToArray(parts, part) && lf_json_set_int(part, "partNumber", i + 1)
+            && lf_json_set_text(part, "eTag", etags[i]);
+    }
+    if (good)
+        return object;
+    cJSON_Delete(object);
+    return NULL;
+}
+
+/* After a completion that was refused: has an earlier one, whose answer was lost, done it? */
+static bool is_complete(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call)
+{
+    cJSON *blob = NULL;
+    bool complete = lf_cloud_get_blob(cloud, blob_id, call, &blob, NULL) == LF_OK
+                 && !strcmp(lf_json_text_or(blob, "uploadStatus", ""), "COMPLETE");
+    cJSON_Delete(blob);
+    return complete;
+}
+
+enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_id, const char *const *etags,
+                                       int count, const struct lf_call *call, struct lf_error *err)
+{
+    char *path;
+    cJSON *answer = NULL;
+    struct lf_error own = {0};
+    enum lf_status status = lf_api_path("/blobs/", blob_id, ":complete-upload", &path, &own);
+    cJSON *parts = status == LF_OK ? parts_object(etags, count) : NULL;
+    if (status == LF_OK && !parts)
+        status = lf_fail_memory(&own, "completing an upload");
+    if (status == LF_OK) {
+        struct lf_api_request request = {.doing = "completing a multipart upload", .method = "POST", .path = path,
+                                         .json = parts, .shape = lf_shape_blob};
+        status = lf_api_call(cloud, &request, call, &answer, &own);
+    }
+    if (status != LF_OK && own.class == LF_PERMANENT && parts && is_complete(cloud, blob_id, call))
+        status = LF_OK;
+    if (status != LF_OK && err)
+        *err = own;
+    cJSON_Delete(parts);
+    cJSON_Delete(answer);
+    free(path);
+    return status;
+}
+
+enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
+                                    struct lf_error *err)
+{
+    char *path;
+    cJSON *answer = NULL;
+    enum lf_status status = lf_api_path("/blobs/", blob_id, ":abort-upload", &path, err);
+    if (status == LF_OK) {
+        struct lf_api_request request = {.doing = "giving up a multipart upload", .method = "POST", .path = path};
+        status = lf_api_call(cloud, &request, call, &answer, err);
+    }
+    cJSON_Delete(answer);
+    free(path);
+    return status;
+}

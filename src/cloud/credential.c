@@ -1,0 +1,304 @@
+/* States: none -> fetching -> valid -> (about to expire, or dropped after a 401) -> fetching ...
+ *
+ * One thread fetches, without the lock; the others wait, each on its own descriptor so that its deadline and cancel hold. A
+ * fetch that fails gives all who waited for it the same error, unless it was the fetching thread's own end (cancel,
+ * deadline): then one of the others fetches. The secret is read from its file for each fetch, so that it can be rotated.
+ */
+#include "cloud/credential.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "cloud/cloud.h"
+#include "cloud/words.h"
+#include "transfer/transfer.h"
+
+#include <ctype.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TOKEN_MAX = 16 * 1024,
+    TOKEN_LIFE_MAX_S = 7 * 24 * 3600,
+    EARLY_MAX_S = 60,     /* refresh before the end by max(1, min(60, a tenth of the life)) s, as the vendor's own SDK does */
+    RETRY_REFRESH_MS = 5000, /* when an early refresh fails and the old token still holds */
+};
+
+struct lf_waiter {
+    struct lf_wake wake;
+    bool shared;            /* `error` holds what became of the fetch */
+    struct lf_error error;  /* status LF_OK: look again */
+    struct lf_waiter *next;
+};
+
+static bool copy(char **to, const char *text)
+{
+    *to = text ? strdup(text) : NULL;
+    return !text || *to;
+}
+
+enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer, const char *base,
+                                  const char *client_id, const char *secret_file, const char *key_file,
+                                  struct lf_error *err)
+{
+    credential->transfer = transfer;
+    credential->timeout_ms = 60000;
+    if (!key_file && (!client_id || !secret_file))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "the cloud needs client_id with client_secret_file, or api_key_file");
+    if (key_file && (client_id || secret_file))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "give the cloud either client_id with client_secret_file, or api_key_file, not both");
+    credential->token_url = lf_format("%s/token", base);
+    if (!credential->token_url || !copy(&credential->client_id, client_id)
+        || !copy(&credential->secret_file, secret_file) || !copy(&credential->key_file, key_file))
+        return lf_fail_memory(err, "setting up the cloud's credentials");
+    return LF_OK;
+}
+
+void lf_credential_forget(char *value)
+{
+    if (value)
+        explicit_bzero(value, strlen(value));
+    free(value);
+}
+
+void lf_credential_close(struct lf_credential *credential)
+{
+    lf_credential_forget(credential->value);
+    free(credential->token_url);
+    free(credential->client_id);
+    free(credential->secret_file);
+    free(credential->key_file);
+}
+
+static enum lf_status read_secret(const char *path, const char *what, struct lf_buffer *secret, struct lf_error *err)
+{
+    if (lf_file_read_secret(path, secret, err) != LF_OK)
+        return lf_error_prefix(err, "%s", what);
+    bool usable = secret->len > 0;
+    for (size_t i = 0; i < secret->len; i++)
+        usable = usable && isgraph((unsigned char)secret->data[i]);
+    if (!usable)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                       "%s: the file %s is empty or holds more than the secret (spaces, several lines, other characters)",
+                       what, path);
+    return LF_OK;
+}
+
+/* "Basic base64(user:password)". Returns owned, NULL when out of memory. */
+static char *basic(const char *user, const char *password)
+{
+    struct lf_buffer plain = {0}, encoded = {0};
+    char *value = NULL;
+    if (lf_buffer_text(&plain, user) == LF_OK && lf_buffer_text(&plain, ":") == LF_OK
+        && lf_buffer_text(&plain, password) == LF_OK && lf_buffer_text(&encoded, "Basic ") == LF_OK
+        && lf_base64_append(&encoded, plain.data, plain.len) == LF_OK)
+        value = lf_buffer_take(&encoded);
+    lf_buffer_wipe(&plain);
+    lf_buffer_wipe(&encoded);
+    return value;
+}
+
+static enum lf_status take_key(const struct lf_credential *credential, char **value, int64_t *life_ms,
+                               struct lf_error *err)
+{
+    struct lf_buffer key = {0};
+    enum lf_status status = read_secret(credential->key_file, "the cloud's API key", &key, err);
+    if (status == LF_OK) {
+        *value = basic(key.data, "");
+        *life_ms = LF_NEVER;
+        if (!*value)
+            status = lf_fail_memory(err, "using the API key");
+    }
+    lf_buffer_wipe(&key);
+    return status;
+}
+
+/* Takes token and life out of the answer of POST /token. */
+static enum lf_status read_token(const struct lf_answer *answer, char **value, int64_t *life_ms, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    cJSON *body = NULL;
+    lf_json_parse(lf_buffer_slice(&answer->text), &body, NULL);
+    const char *token = lf_json_text(body, "access_token"), *type = lf_json_text_or(body, "token_type", "Bearer");
+    int64_t seconds = lf_json_int(body, "expires_in", -1);
+    bool usable = token && *token && strlen(token) <= TOKEN_MAX && !strcasecmp(type, "Bearer");
+    for (const char *c = token; usable && *c; c++)
+        usable = isgraph((unsigned char)*c);
+    if (!usable || seconds <= 0)
+        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                         "the answer holds no usable bearer token with its life in seconds: is the tenant URL right?");
+    else if (!(*value = lf_format("Bearer %s", token)))
+        status = lf_fail_memory(err, "keeping a token");
+    *life_ms = (seconds > TOKEN_LIFE_MAX_S ? TOKEN_LIFE_MAX_S : seconds) * 1000;
+    cJSON_Delete(body);
+    return status;
+}
+
+/* 400 and 401 of the token endpoint mean that the id or secret is wrong; 404 that this is not the API. */
+static enum lf_status judge_token(const struct lf_credential *credential, const struct lf_answer *answer,
+                                  struct lf_error *err)
+{
+    if (lf_words_judge(answer, err) == LF_OK)
+        return LF_OK;
+    if (answer->status == 400 || answer->status == 401) {
+        err->class = LF_NEEDS_PERSON;
+        err->status = LF_DENIED;
+        return lf_error_prefix(err, "client id '%s' or the secret in %s was not accepted", credential->client_id,
+                               credential->secret_file);
+    }
+    if (answer->status == 404) {
+        err->class = LF_NEEDS_PERSON;
+        return lf_error_prefix(err, "there is no API at this address: is the tenant URL right?");
+    }
+    return err->status;
+}
+
+static enum lf_status ask_token(const struct lf_credential *credential, const struct lf_call *call, char **value,
+                                int64_t *life_ms, struct lf_error *err)
+{
+    struct lf_buffer secret = {0};
+    struct lf_answer answer = {0};
+    char *authorization = NULL;
+    enum lf_status status = read_secret(credential->secret_file, "the cloud's client secret", &secret, err);
+    if (status == LF_OK && !(authorization = basic(credential->client_id, secret.data)))
+        status = lf_fail_memory(err, "asking for a token");
+    if (status == LF_OK) {
+        struct lf_request request = {
+            .method = "POST", .url = credential->token_url, .authorization = authorization,
+            .content_type = "application/x-www-form-urlencoded",
+            .text = lf_slice_text("grant_type=client_credentials"), .to_fd = -1, .max_answer = 4 * TOKEN_MAX,
+            .deadline = lf_deadline_sooner(call->deadline, lf_deadline_in(credential->timeout_ms)),
+            .cancel = call->cancel,
+        };
+        status = lf_transfer_perform(credential->transfer, &request, &answer, NULL, err);
+    }
+    if (status == LF_OK)
+        status = judge_token(credential, &answer, err);
+    if (status == LF_OK)
+        status = read_token(&answer, value, life_ms, err);
+    if (answer.text.data)
+        lf_buffer_wipe(&answer.text);
+    lf_answer_free(&answer);
+    lf_credential_forget(authorization);
+    lf_buffer_wipe(&secret);
+    return status;
+}
+
+/* With the lock held: the fetch is over. */
+static void keep(struct lf_credential *credential, char *value, int64_t asked_at, int64_t life_ms)
+{
+    int64_t early = life_ms / 10 < EARLY_MAX_S * 1000 ? life_ms / 10 : EARLY_MAX_S * 1000;
+    if (early < 1000)
+        early = 1000;
+    lf_credential_forget(credential->value);
+    credential->value = value;
+    credential->expires_at = life_ms == LF_NEVER ? LF_NEVER : asked_at + life_ms;
+    credential->refresh_at = life_ms == LF_NEVER ? LF_NEVER : asked_at + life_ms - early;
+}
+
+static void wake_waiters(struct lf_credential *credential, const struct lf_error *err)
+{
+    for (struct lf_waiter *waiter = credential->waiters, *next; waiter; waiter = next) {
+        next = waiter->next;
+        waiter->shared = true;
+        if (err)
+            waiter->error = *err;
+        lf_wake_up(&waiter->wake); /* the last touch: the waiter lives on its thread's stack */
+    }
+    credential->waiters = NULL;
+}
+
+/* Called with the lock held, returns with it held. */
+static enum lf_status fetch(struct lf_credential *credential, const struct lf_call *call, struct lf_error *err)
+{
+    char *value = NULL;
+    int64_t life_ms = 0, asked_at = lf_clock_mono_ms();
+    credential->fetching = true;
+    pthread_mutex_unlock(&credential->lock);
+    enum lf_status status = credential->key_file ? take_key(credential, &value, &life_ms, err)
+                                                 : ask_token(credential, call, &value, &life_ms, err);
+    pthread_mutex_lock(&credential->lock);
+    credential->fetching = false;
+    bool own_end = status == LF_CANCELLED || (status == LF_TIMEOUT && lf_deadline_passed(call->deadline));
+    if (status == LF_OK) {
+        keep(credential, value, asked_at, life_ms);
+    } else if (credential->value && !own_end && err->class == LF_TRANSIENT
+               && !lf_deadline_passed(credential->expires_at)) {
+        credential->refresh_at = lf_deadline_in(RETRY_REFRESH_MS); /* the old one still holds */
+        status = LF_OK;
+    }
+    wake_waiters(credential, status == LF_OK || own_end ? NULL : err);
+    return status;
+}
+
+static void leave_waiters(struct lf_credential *credential, const struct lf_waiter *waiter)
+{
+    for (struct lf_waiter **at = &credential->waiters; *at; at = &(*at)->next)
+        if (*at == waiter) {
+            *at = waiter->next;
+            return;
+        }
+}
+
+/* Called with the lock held, returns with it held. LF_OK: look again. */
+static enum lf_status wait_for_fetch(struct lf_credential *credential, const struct lf_call *call,
+                                     struct lf_error *err)
+{
+    struct lf_waiter waiter = {0};
+    if (lf_wake_open(&waiter.wake, err) != LF_OK)
+        return err->status;
+    waiter.next = credential->waiters;
+    credential->waiters = &waiter;
+    pthread_mutex_unlock(&credential->lock);
+    enum lf_status waited = lf_wait_fd(waiter.wake.fd, POLLIN, call->deadline, call->cancel, NULL);
+    pthread_mutex_lock(&credential->lock);
+    leave_waiters(credential, &waiter);
+    lf_wake_close(&waiter.wake);
+    if (waiter.shared && waiter.error.status != LF_OK)
+        *err = waiter.error;
+    else if (!waiter.shared && waited != LF_OK)
+        return lf_fail(err, waited, LF_TRANSIENT, "%s while another request fetches a token",
+                       waited == LF_TIMEOUT ? "the deadline passed" : "asked to stop");
+    return waiter.error.status;
+}
+
+enum lf_status lf_credential_get(struct lf_credential *credential, const struct lf_call *call, char **value,
+                                 struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    struct lf_error own = {0};
+    *value = NULL;
+    pthread_mutex_lock(&credential->lock);
+    while (status == LF_OK && (!credential->value || lf_deadline_passed(credential->refresh_at))) {
+        if (credential->fetching && credential->value && !lf_deadline_passed(credential->expires_at))
+            break; /* somebody renews it early: the old one will do */
+        status = credential->fetching ? wait_for_fetch(credential, call, &own) : fetch(credential, call, &own);
+    }
+    if (status == LF_OK && !(*value = strdup(credential->value)))
+        status = lf_fail_memory(&own, "using a token");
+    pthread_mutex_unlock(&credential->lock);
+    if (status != LF_OK && err)
+        *err = own;
+    return status;
+}
+
+void lf_credential_drop(struct lf_credential *credential, const char *value)
+{
+    pthread_mutex_lock(&credential->lock);
+    if (credential->value && !strcmp(credential->value, value)) {
+        lf_credential_forget(credential->value);
+        credential->value = NULL;
+    }
+    pthread_mutex_unlock(&credential->lock);
+}
+
+int64_t lf_credential_left(struct lf_credential *credential)
+{
+    pthread_mutex_lock(&credential->lock);
+    int64_t left = credential->value ? lf_deadline_left(credential->expires_at) : -1;
+    pthread_mutex_unlock(&credential->lock);
+    return left;
+}

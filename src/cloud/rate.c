@@ -1,0 +1,98 @@
+/* The window is a guess that answers correct. Within one window `remaining` only falls: answers may overtake each other. A
+ * window whose end lies well past the known one is a new one. When the known window has ended and nobody has told of the
+ * next, its budget is taken to be whole until the first answer says otherwise.
+ */
+#include "cloud/rate.h"
+
+#include <inttypes.h>
+
+enum {
+    SAME_WINDOW_MS = 2000,    /* the reset header counts whole seconds */
+    WINDOW_MAX_S = 3600,
+    RESERVE_MAX = 2,          /* left for whatever else uses this budget: people's own scripts */
+};
+
+void lf_rate_open(struct lf_rate *rate)
+{
+    pthread_mutex_init(&rate->lock, NULL);
+    rate->limit = rate->remaining = -1;
+    rate->window_end = 0;
+}
+
+void lf_rate_close(struct lf_rate *rate)
+{
+    pthread_mutex_destroy(&rate->lock);
+}
+
+static int64_t reserve_of(int64_t limit)
+{
+    return limit / 10 < RESERVE_MAX ? limit / 10 : RESERVE_MAX;
+}
+
+/* With the lock held: takes one, or says until when to wait. */
+static bool take_now(struct lf_rate *rate, int64_t *until)
+{
+    if (rate->limit < 0 || rate->remaining < 0)
+        return true;
+    if (rate->window_end <= lf_clock_mono_ms()) {
+        rate->remaining = rate->limit;
+        rate->window_end = 0;
+    }
+    /* A window that is over but whose successor is unknown must not stop us for ever: the budget is then only a count. */
+    if (rate->remaining > reserve_of(rate->limit) || rate->window_end == 0) {
+        rate->remaining -= rate->remaining > 0;
+        return true;
+    }
+    *until = rate->window_end;
+    return false;
+}
+
+enum lf_status lf_rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
+                            struct lf_error *err)
+{
+    for (;;) {
+        int64_t until = 0;
+        pthread_mutex_lock(&rate->lock);
+        bool taken = take_now(rate, &until);
+        pthread_mutex_unlock(&rate->lock);
+        if (taken)
+            return LF_OK;
+        if (until >= deadline) {
+            int64_t left = lf_deadline_left(until);
+            lf_fail(err, LF_BUSY, LF_TRANSIENT, "the rate limit is used up for another %" PRId64 " s", (left + 999) / 1000);
+            if (err)
+                err->retry_after_ms = left;
+            return LF_BUSY;
+        }
+        if (lf_sleep_until(until + (int64_t)lf_random_below(200), cancel) != LF_OK)
+            return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "asked to stop while waiting for the rate limit");
+    }
+}
+
+void lf_rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s)
+{
+    if (limit <= 0 || remaining < 0 || reset_s < 0)
+        return;
+    if (reset_s > WINDOW_MAX_S)
+        reset_s = WINDOW_MAX_S;
+    int64_t end = lf_clock_mono_ms() + reset_s * 1000;
+    pthread_mutex_lock(&rate->lock);
+    bool new_window = rate->remaining < 0 || rate->window_end == 0 || end > rate->window_end + SAME_WINDOW_MS;
+    if (new_window) {
+        rate->window_end = end;
+        rate->remaining = remaining;
+    } else if (remaining < rate->remaining) {
+        rate->remaining = remaining;
+    }
+    rate->limit = limit;
+    pthread_mutex_unlock(&rate->lock);
+}
+
+void lf_rate_read(struct lf_rate *rate, int64_t *limit, int64_t *remaining, int64_t *reset_ms)
+{
+    pthread_mutex_lock(&rate->lock);
+    *limit = rate->limit;
+    *remaining = rate->remaining;
+    *reset_ms = rate->window_end ? lf_deadline_left(rate->window_end) : 0;
+    pthread_mutex_unlock(&rate->lock);
+}

@@ -1,0 +1,30 @@
+/* The rate limit: what the last answers told of the window, shared by all threads. Waits before the limit is hit.
+ * Source: x-rate-limit-limit, -remaining and -reset (seconds left in the window) on every answer.
+ */
+#ifndef LF_CLOUD_RATE_H
+#define LF_CLOUD_RATE_H
+
+#include "base/clock.h"
+#include "base/os_wake.h"
+
+struct lf_rate {
+    pthread_mutex_t lock;
+    int64_t limit, remaining; /* -1: not known yet. remaining counts down with what we send, too */
+    int64_t window_end;       /* monotonic; 0: not known */
+};
+
+void lf_rate_open(struct lf_rate *rate);
+void lf_rate_close(struct lf_rate *rate);
+
+/* Takes one request out of the window, waiting for the next window if none is left but the reserve. LF_BUSY (transient, with
+ * retry_after_ms) when the next window begins after the deadline; LF_CANCELLED. */
+enum lf_status lf_rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
+                            struct lf_error *err);
+
+/* What an answer told; -1 where it told nothing. */
+void lf_rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s);
+
+/* For the operator. */
+void lf_rate_read(struct lf_rate *rate, int64_t *limit, int64_t *remaining, int64_t *reset_ms);
+
+#endif

@@ -1,0 +1,24 @@
+/* A JSON body that carries a piece of a file in base64, made while it is sent: memory does not grow with the file. */
+#ifndef LF_CLOUD_UPLOAD_H
+#define LF_CLOUD_UPLOAD_H
+
+#include "base/json.h"
+#include "transfer/transfer.h"
+
+struct lf_upload;
+
+/* The body is `fields` with two members more: "md5" (hex, of the piece's bytes) and "data64". Reads the piece once for the
+ * digest. Borrows fd until freed; reads with pread. progress (may be NULL) is told bytes of the piece. Returns owned in
+ * *upload. */
+struct lf_call;
+enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields, const struct lf_call *call,
+                              struct lf_upload **upload, struct lf_error *err);
+void lf_upload_free(struct lf_upload *upload);
+
+/* For lf_api_request; borrowed. */
+const struct lf_body *lf_upload_body(const struct lf_upload *upload);
+
+/* Why reading the piece failed on the way; status LF_OK if it did not. Borrowed. */
+const struct lf_error *lf_upload_error(const struct lf_upload *upload);
+
+#endif
