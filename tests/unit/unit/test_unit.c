@@ -1,4 +1,4 @@
-// The test layer itself, in what can be shown from inside a passing program. tests/blackbox/test_unit_layer.py
+// The test layer itself, in what can be shown from inside a passing program. tests/blackbox/test_toolchain.py
 // shows the rest: what a failing, hanging or crashing program looks like.
 #include "unit.h"
 

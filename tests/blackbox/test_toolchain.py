@@ -1,0 +1,130 @@
+"""The tools that judge everything else must themselves be able to say FAIL."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(os.environ["LF_SOURCE"])
+UNIT = SOURCE / "tests/unit"
+
+FAILING_C = """
+#include "unit.h"
+#include <stdlib.h>
+#include <unistd.h>
+static void good(void) { CHECK(1); }
+static void bad(void) { CHECK_INT(2 + 2, 5); CHECK_STR("tea\\n", "coffee"); }
+static void stops(void) { NEED(1 == 2); abort(); }
+static void hangs(void) { pause(); }
+static void crashes(void) { abort(); }
+UNIT_TESTS("demo", {"good news", good}, {"bad news", bad}, {"stops early", stops}, {"hangs", hangs},
+           {"crashes", crashes})
+"""
+
+FAILING_PY = '''
+import subprocess, unittest
+class T(unittest.TestCase):
+    def test_a_good(self):
+        """Good is told as ok."""
+        print("never shown")
+    def test_b_bad(self):
+        print("shown with the failure")
+        self.assertEqual(1, 2)
+    def test_c_skip(self):
+        self.skipTest("no such hardware")
+    def test_d_leaves(self):
+        subprocess.Popen(["sleep", "1000"], start_new_session=True)
+'''
+
+
+class UnitLayer(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.program = pathlib.Path(cls.folder.name, "demo")
+        source = pathlib.Path(cls.folder.name, "demo.c")
+        source.write_text(FAILING_C)
+        subprocess.run(["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", source,
+                        UNIT / "unit.c", "-o", cls.program, "-lcunit"], check=True)
+
+    def run_demo(self, words, limit="60"):
+        return subprocess.run([self.program, words], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "UNIT_LIMIT": limit})
+
+    def test_a_failing_unit_check_names_place_and_values(self):
+        done = self.run_demo("news")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"demo\.c:6: 2 \+ 2 is 4, expected 5\n")
+        self.assertIn(r'is "tea\x0a" (4 bytes), expected "coffee" (6 bytes)', done.stdout)
+        self.assertTrue(done.stdout.endswith("1 passed, 1 failed\n"), done.stdout)
+
+    def test_a_needed_condition_ends_the_unit_test(self):
+        done = self.run_demo("stops")
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (1, "0 passed, 1 failed"))
+
+    def test_a_hanging_unit_test_is_ended_and_named(self):
+        done = self.run_demo("hangs", limit="1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("  hangs ... FAIL\n", done.stdout)
+
+    def test_a_crashing_unit_test_is_named_and_gives_no_summary(self):
+        done = self.run_demo("crashes")
+        self.assertLess(done.returncode, 0)
+        self.assertTrue(done.stdout.endswith("  crashes ..."), done.stdout)
+
+    def test_words_that_choose_no_unit_test_are_an_error(self):
+        done = self.run_demo("no such promise")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--list", done.stderr)
+
+
+class Runner(unittest.TestCase):
+    def run_file(self, text, words=""):
+        with tempfile.TemporaryDirectory() as folder:
+            file, report = pathlib.Path(folder, "test_x.py"), pathlib.Path(folder, "report")
+            file.write_text(text)
+            report.touch()
+            with open(pathlib.Path(folder, "output"), "w+b") as output:
+                done = subprocess.run([sys.executable, SOURCE / "tests/blackbox/runner.py", file], stdout=output,
+                                      stderr=output, timeout=60, check=False,
+                                      env={**os.environ, "LF_REPORT": str(report), "LF_ONLY": words})
+            return done.returncode, [json.loads(line) for line in report.read_text().splitlines()]
+
+    def test_the_runner_tells_ok_fail_and_skip_apart(self):
+        status, told = self.run_file(FAILING_PY)
+        self.assertEqual(status, 1)
+        self.assertEqual([(t["promise"], t["result"]) for t in told],
+                         [("Good is told as ok.", "ok"), ("b bad", "FAIL"), ("c skip", "skip"),
+                          ("d leaves", "ok"), ("nothing is left running", "FAIL")])
+        self.assertIn("shown with the failure", told[1]["text"])
+        self.assertNotIn("never shown", told[1]["text"])
+        self.assertEqual(told[2]["text"], "no such hardware")
+        self.assertIn("sleep 1000", told[4]["text"])
+
+    def test_the_runner_runs_only_what_words_choose(self):
+        status, told = self.run_file(FAILING_PY, words="Good")
+        self.assertEqual((status, len(told)), (0, 1))
+
+    def test_a_class_that_cannot_be_set_up_is_a_failure(self):
+        status, told = self.run_file("import unittest\nclass T(unittest.TestCase):\n    @classmethod\n"
+                                     "    def setUpClass(cls): 1 / 0\n    def test_x(self): pass\n")
+        self.assertEqual((status, [t["result"] for t in told]), (1, ["FAIL"]))
+
+    def test_a_file_that_does_not_load_is_a_failure(self):
+        self.assertEqual(self.run_file("import no_such_module\n")[0], 1)
+
+
+class Scripts(unittest.TestCase):
+    def test_every_script_explains_itself(self):
+        for name in ("deps", "build", "sysroot", "test"):
+            done = subprocess.run([SOURCE / "toolchain" / name, "--help"], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, name)
+            self.assertTrue(done.stdout.startswith(f"usage: toolchain/{name}"), done.stdout)
+
+    def test_a_mistyped_kind_of_build_is_refused_with_the_usage(self):
+        done = subprocess.run([SOURCE / "toolchain/build", "arm65"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("usage: toolchain/build", done.stderr)
