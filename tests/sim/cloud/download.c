@@ -40,7 +40,7 @@ static int64_t signed_url(const struct sim *sim, const struct sim_blob *blob, ch
     char signature[LF_SHA256_HEX];
     int64_t expires = lf_clock_wall_ms() / 1000 + sim->options.url_seconds;
     sign(sim, blob->id, expires, signature);
-    snprintf(url, size, "%s/presigned/%s?X-Sim-Expires=%lld&X-Sim-Signature=%s", sim->base_url, blob->id,
+    snprintf(url, size, "%s/presigned/%s?X-Sim-Expires=%lld&X-Sim-Signature=%s", sim->download_url, blob->id,
              (long long)expires, signature);
     return expires;
 }

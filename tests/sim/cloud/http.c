@@ -335,6 +335,19 @@ static char *read_file(const char *path) {
     return text;
 }
 
+static void set_urls(struct sim *sim, int port) {
+    const struct sim_options *o = &sim->options;
+    const char *scheme = o->cert ? "https" : "http";
+    snprintf(sim->base_url, sizeof sim->base_url, "%s://%s:%d", scheme, o->listen, port);
+    if (o->public_url) {
+        snprintf(sim->base_url, sizeof sim->base_url, "%s", o->public_url);
+    }
+    memcpy(sim->download_url, sim->base_url, sizeof sim->download_url);
+    if (o->download_host) {
+        snprintf(sim->download_url, sizeof sim->download_url, "%s://%s:%d", scheme, o->download_host, port);
+    }
+}
+
 struct MHD_Daemon *sim_http_start(struct sim *sim, int *port) {
     const struct sim_options *o = &sim->options;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
@@ -358,10 +371,7 @@ struct MHD_Daemon *sim_http_start(struct sim *sim, int *port) {
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     *port = info && info->port ? info->port : (int)o->port;
-    snprintf(sim->base_url, sizeof sim->base_url, "http%s://%s:%d", cert ? "s" : "", o->listen, *port);
-    if (o->public_url) {
-        snprintf(sim->base_url, sizeof sim->base_url, "%s", o->public_url);
-    }
+    set_urls(sim, *port);
     free(key);
     free(cert);
     return daemon;

@@ -24,8 +24,9 @@ static const struct row rows[] = {
     {"port", "N", "8080", "port; 0 picks a free one", AT(port), NUMBER, 0, 65535},
     {"port-file", "FILE", NULL, "write the port there once it listens", AT(port_file), TEXT, 0, 0},
     {"base-path", "PATH", "/api/v2", "prefix of the API; paths without it are served as well", AT(base_path), TEXT, 0, 0},
-    {"public-url", "URL", NULL, "scheme, host and port to write into download URLs, when behind a proxy",
-     AT(public_url), TEXT, 0, 0},
+    {"public-url", "URL", NULL, "scheme, host and port to write into URLs, when behind a proxy", AT(public_url), TEXT,
+     0, 0},
+    {"download-host", "HOST", NULL, "another host name in download URLs, e.g. localhost", AT(download_host), TEXT, 0, 0},
     {"cert", "FILE", NULL, "serve HTTPS with this certificate (PEM)", AT(cert), TEXT, 0, 0},
     {"key", "FILE", NULL, "its private key (PEM)", AT(key), TEXT, 0, 0},
 

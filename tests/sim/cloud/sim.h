@@ -18,7 +18,7 @@
 enum { SIM_ID = 48, SIM_PAGE_DEFAULT = 50, SIM_PAGE_MAX = 100 };
 
 struct sim_options {
-    const char *listen, *port_file, *base_path, *public_url, *data_dir, *scenario;
+    const char *listen, *port_file, *base_path, *public_url, *download_host, *data_dir, *scenario;
     const char *cert, *key;
     const char *client_id, *client_secret, *api_key;
     const char *broker, *site, *ca, *mqtt_cert, *mqtt_key, *username, *password_file, *envelope;
@@ -52,7 +52,8 @@ struct sim_requests;
 
 struct sim {
     struct sim_options options;
-    char base_url[300]; /* scheme, host and port without path */
+    char base_url[300];     /* scheme, host and port without path */
+    char download_url[300]; /* the same for download URLs */
     pthread_mutex_t mutex;
     struct sim_table run_schemas, runs, generators, processors, transforms, results;
     struct sim_table task_schemas, task_groups, tasks, outputs;

@@ -10,7 +10,10 @@ struct sim_item *sim_task_start(struct sim *sim, const char *subject) {
     sim_set_text(json, "status", "RUNNING");
     sim_set_text(hidden, "subject", subject);
     struct sim_item *task = sim_table_add(&sim->async_tasks, json, hidden);
-    cJSON_DeleteItemFromObjectCaseSensitive(json, "id"); /* no member of the vendor's AsyncTask */
+    /* The vendor's document wants exactly one of three schemas to fit, two of which take no unknown member while all
+     * three take every known one. Only an answer with a further member can satisfy it: this one tells the id. */
+    sim_set_text(json, "taskId", id);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "id");
     return task;
 }
 
