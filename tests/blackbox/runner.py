@@ -17,6 +17,8 @@ import traceback
 import unittest
 
 PR_SET_CHILD_SUBREAPER = 36
+GRACE_S = 2
+ENDING_S = 10
 STACKS_AFTER_S = 840  # shortly before tests/run.py ends the file: the stacks tell where it hung
 
 
@@ -106,34 +108,34 @@ def flatten(suite):
 
 def children():
     """Process ids and command lines of living children; orphans of children are ours too (subreaper)."""
-    found = []
+    found = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-                if int(parent) == os.getpid() and state != "Z":
-                    found.append((int(entry.name), (entry / "cmdline").read_text().replace("\0", " ").strip()))
+                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                if int(parent) == os.getpid():
+                    found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ").strip()
             except (OSError, ValueError):
-                continue
+                continue  # ended meanwhile
     return found
 
 
 def end_children():
-    """Ends what the file left running; returns the command lines."""
-    left = []
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        found = children()
-        if not found:
+    """Ends what the file left running; returns the command lines. What was told to stop may take a moment."""
+    left = {}
+    began = time.monotonic()
+    while time.monotonic() < began + GRACE_S + ENDING_S:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        except ChildProcessError:
             break
-        for pid, command in found:
-            left.append(f"{command} ({pid})")
-            os.kill(pid, signal.SIGKILL)
-            try:
-                os.waitpid(pid, 0)
-            except ChildProcessError:
-                pass
-    return left
+        if time.monotonic() > began + GRACE_S:
+            for pid, command in children().items():
+                left[pid] = command
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    return [f"{command} ({pid})" for pid, command in left.items()]
 
 
 def main():
