@@ -1,5 +1,5 @@
-/* Events: what the cloud says happened. Three envelopes (EventBridge, the bare object of GET /events, webhook) become one
- * struct. Facts: Benchling events reference; OpenAPI `Event` discriminator.
+/* Events: what the cloud says happened. Three envelopes (EventBridge, the bare object of GET /events,
+ * webhook) become one struct. Facts: Benchling events reference; OpenAPI `Event` discriminator.
  */
 #ifndef LF_EVENT_EVENT_H
 #define LF_EVENT_EVENT_H
@@ -7,20 +7,29 @@
 #include "base/buffer.h"
 #include "base/json.h"
 
-enum { LF_EVENT_MAX_BYTES = 256 * 1024 + 16 * 1024 }; /* EventBridge's 256 KB and room for a relay's wrapping */
+enum { LF_EVENT_MAX_BYTES = 256 * 1024 + 16 * 1024 }; /* EventBridge's 256 KB and room for wrapping */
 
 enum lf_envelope { LF_ENVELOPE_EVENTBRIDGE, LF_ENVELOPE_BARE, LF_ENVELOPE_WEBHOOK };
+
+/* What tells one happening from the next one of the same name and resource (see lf_event_key). */
+enum lf_event_state {
+    LF_STATE_ONCE,   /* happens once to a resource: nothing more is needed */
+    LF_STATE_FILE,   /* the file it is about, and how processing it ended */
+    LF_STATE_STATUS, /* the status it came to, and when */
+    LF_STATE_MOMENT, /* only when */
+};
 
 /* The types Labferry knows. The name is without the version. */
 struct lf_event_kind {
     const char *name;     /* "automationInputGenerator.completed" */
     const char *resource; /* payload key: "automationInputGenerator" */
+    enum lf_event_state state;
 };
 
 /* One event. All texts are owned by the event; NULL when the envelope does not have them. */
 struct lf_event {
     enum lf_envelope envelope;
-    char *id;          /* Benchling's id "evt_..."; never NULL */
+    char *id;          /* Benchling's "evt_..."; never NULL. A webhook without one: "sha256:..." of its bytes */
     char *type;        /* "v2.automationInputGenerator.completed"; never NULL */
     char *version;     /* "v2", "v2-beta", "v2-alpha", "v3"... */
     char *name;        /* type without version */
@@ -31,31 +40,43 @@ struct lf_event {
     char *schema_id, *schema_name;
     bool known;        /* one of lf_event_kinds */
     bool deprecated;
-    bool thin;         /* carries the id of the resource but not the resource itself (webhook): read it from the API */
+    bool thin;         /* has the resource's id but not the resource (webhook): read it from the API */
     char **excluded;   /* excludedProperties: read these from the API */
     size_t excluded_count;
-    cJSON *whole;      /* what patterns look at: an EventBridge envelope, made up from the others where needed */
+    cJSON *whole;      /* what patterns look at: an EventBridge envelope, made up for the other two */
     const cJSON *detail;  /* whole.detail, borrowed from whole */
     const cJSON *payload; /* the resource object in detail, borrowed; NULL when thin or dropped */
 };
 
-/* Decodes one message. On success returns owned in *event (lf_event_free). Errors (permanent): LF_INVALID with what is
- * wrong and where in the message, LF_TOO_LARGE. Never crashes on any bytes. */
+/* Decodes one message. On success returns owned in *event (lf_event_free). Errors (permanent): LF_INVALID
+ * with what is wrong and where in the message, LF_TOO_LARGE. Never crashes on any bytes. */
 enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event, struct lf_error *err);
 void lf_event_free(struct lf_event *event);
 
-/* The same happening told twice has the same key: twins `v2`, `v2-beta` and `v2-alpha` of one event differ in id and
- * version but not in what they tell of. "name|resource id|distinguishing state": generator and its file id; processor,
- * its file id; task and its status id and so on; falls back to the event id. Returns owned. */
+/* The same happening told twice has the same key; a new happening has a new one. "name|resource id|state":
+ * without version and event id, since the twins `v2`, `v2-beta` and `v2-alpha` of one happening differ in
+ * just these. The state is
+ *   LF_STATE_FILE    file.id, and for processors the status: a generator run again writes a new file;
+ *   LF_STATE_STATUS  status.id (or status) and the moment: a task may come to a status a second time;
+ *   LF_STATE_MOMENT  the moment: modifiedAt of the resource, which twins share exactly; where it is not
+ *                    told, createdAt of the event in steps of LF_EVENT_MOMENT_MS, since twins may be some
+ *                    milliseconds apart.
+ * If the state or the resource's id is not told (thin, dropped for size) or the kind is unknown:
+ * "name|event|event id", which at least finds resends. Twins that fall on the two sides of a step get two
+ * keys: jobs check the resource before they act. Returns owned; NULL when out of memory. */
+enum { LF_EVENT_MOMENT_MS = 10 * 1000 };
 char *lf_event_key(const struct lf_event *event);
 
+/* Was the resource's property (such as "fields" or "file.id") dropped: itself, a part of it, or all of the
+ * resource? */
 bool lf_event_excludes(const struct lf_event *event, const char *property);
 
-/* Does a route's `on` name this event? "automationInputGenerator.completed" matches v2, v2-beta and v2-alpha;
- * "v2.automation..." only that version. A trailing ".*" or "*" matches a family ("workflowTask.updated.*"). */
+/* Does a route's `on` name this event? "automationInputGenerator.completed" matches v2, v2-beta and
+ * v2-alpha; "v2.automation..." only that version. A trailing ".*" or "*" matches a family
+ * ("workflowTask.updated.*"). */
 bool lf_event_is_on(const struct lf_event *event, const char *on);
-/* Is it a name that can be in `on`? Otherwise LF_INVALID with the nearest known name (unknown names are refused here so that
- * a typo is found by `labferry check`, although unknown events themselves are kept). */
+/* Is it a name that can be in `on`? Otherwise LF_INVALID with the nearest known name (unknown names are
+ * refused here so that a typo is found by `labferry check`, although unknown events themselves are kept). */
 enum lf_status lf_event_on_check(const char *on, struct lf_error *err);
 /* The detail-types that `on` stands for, to subscribe to: calls each for every one. */
 void lf_event_on_types(const char *on, void (*each)(void *context, const char *type), void *context);

@@ -1,0 +1,25 @@
+/* Comparing text without regard to case, the same on every platform and in every locale: ASCII, Latin, Greek,
+ * Cyrillic, Armenian and full-width letters whose two cases are one code point each. Private to src/event.
+ */
+#ifndef LF_EVENT_FOLD_H
+#define LF_EVENT_FOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A text as code points in lower case. */
+struct lf_fold {
+    uint32_t *points;
+    size_t count;
+};
+
+/* Folds text (valid UTF-8; anything else is taken byte by byte). False when out of memory. */
+bool lf_fold_make(const char *text, struct lf_fold *fold);
+void lf_fold_clear(struct lf_fold *fold);
+
+bool lf_fold_equals(const struct lf_fold *fold, const char *text);
+bool lf_fold_starts(const struct lf_fold *fold, const char *text);
+bool lf_fold_ends(const struct lf_fold *fold, const char *text);
+
+#endif

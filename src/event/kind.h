@@ -1,0 +1,13 @@
+/* The parts of an event's type. Private to src/event. */
+#ifndef LF_EVENT_KIND_H
+#define LF_EVENT_KIND_H
+
+#include "event/event.h"
+
+/* The name in "v2-beta.entry.created", or the type itself when it begins with no version. Borrowed from type.
+ */
+const char *lf_event_name_of(const char *type);
+/* NULL if the name is not a known one. */
+const struct lf_event_kind *lf_event_kind_find(const char *name);
+
+#endif

@@ -1,0 +1,119 @@
+#include "event/match.h"
+
+#include "base/buffer.h"
+#include "event/pattern.h"
+#include "event/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Reads up to and without the next `end` (EOF: the whole stream). *more is false when nothing was left. */
+static enum lf_status read_until(FILE *file, int end, struct lf_buffer *buffer, bool *more,
+                                 struct lf_error *err)
+{
+    lf_buffer_clear(buffer);
+    *more = false;
+    for (int c; (c = getc_unlocked(file)) != EOF;) {
+        char byte = (char)c;
+        *more = true;
+        if (c == end)
+            return LF_OK;
+        enum lf_status status = lf_buffer_append(buffer, &byte, 1);
+        if (status == LF_TOO_LARGE)
+            return lf_fail(err, status, LF_PERMANENT, "longer than %zu bytes", buffer->max);
+        if (status)
+            return lf_fail_memory(err, "reading");
+    }
+    return ferror(file) ? lf_fail_errno(err, "reading") : LF_OK;
+}
+
+static enum lf_status read_pattern(FILE *file, struct lf_pattern **pattern, struct lf_error *err)
+{
+    struct lf_buffer text = {.max = LF_MATCH_MAX_LINE};
+    bool more;
+    enum lf_status status = read_until(file, EOF, &text, &more, err);
+    if (!status)
+        status = lf_pattern_parse(lf_buffer_slice(&text), pattern, err);
+    lf_buffer_free(&text);
+    return status ? lf_error_prefix(err, "pattern") : LF_OK;
+}
+
+static enum lf_status answer_json(FILE *out, int64_t line, const char *unsatisfied, struct lf_error *err)
+{
+    cJSON *answer = cJSON_CreateObject();
+    bool made = answer && lf_json_set_int(answer, "line", line)
+                && lf_json_set_bool(answer, "match", !unsatisfied)
+                && (!unsatisfied || lf_json_set_text(answer, "unsatisfied", unsatisfied));
+    char *text = made ? lf_json_print(answer) : NULL;
+    cJSON_Delete(answer);
+    if (!text)
+        return lf_fail_memory(err, "answering");
+    fprintf(out, "%s\n", text);
+    free(text);
+    return LF_OK;
+}
+
+static enum lf_status answer(FILE *out, enum lf_match_style style, int64_t line, const char *unsatisfied,
+                             struct lf_error *err)
+{
+    if (style == LF_MATCH_JSON)
+        return answer_json(out, line, unsatisfied, err);
+    if (unsatisfied && style == LF_MATCH_EXPLAIN)
+        fprintf(out, "0 %s\n", unsatisfied);
+    else
+        fputs(unsatisfied ? "0\n" : "1\n", out);
+    return LF_OK;
+}
+
+static enum lf_status match_line(const struct lf_pattern *pattern, struct lf_slice text, int64_t line,
+                                 FILE *out, enum lf_match_style style, struct lf_match_count *count,
+                                 struct lf_error *err)
+{
+    cJSON *event = NULL;
+    enum lf_status status = lf_event_text_parse(text, &event, err);
+    if (!status) {
+        const char *unsatisfied = lf_pattern_mismatch(pattern, event);
+        status = answer(out, style, line, unsatisfied, err);
+        count->events++;
+        count->matched += !unsatisfied;
+    }
+    cJSON_Delete(event);
+    return status;
+}
+
+static enum lf_status match_lines(const struct lf_pattern *pattern, FILE *events, FILE *out,
+                                  enum lf_match_style style, struct lf_match_count *count,
+                                  struct lf_error *err)
+{
+    struct lf_buffer text = {.max = LF_MATCH_MAX_LINE};
+    enum lf_status status = LF_OK;
+    bool more = true;
+    int64_t line = 0;
+    while (!status && more) {
+        line++;
+        status = read_until(events, '\n', &text, &more, err);
+        size_t blank = text.len > 0 ? strspn(text.data, " \t\r") : 0;
+        if (!status && text.len > blank)
+            status = match_line(pattern, lf_buffer_slice(&text), line, out, style, count, err);
+    }
+    lf_buffer_free(&text);
+    return status ? lf_error_prefix(err, "events, line %lld", (long long)line) : LF_OK;
+}
+
+enum lf_status lf_match_files(FILE *pattern, FILE *events, FILE *out, enum lf_match_style style,
+                              struct lf_match_count *count, struct lf_error *err)
+{
+    struct lf_error own;
+    struct lf_match_count own_count;
+    struct lf_pattern *compiled = NULL;
+    count = count ? count : &own_count;
+    err = err ? err : &own;
+    *count = (struct lf_match_count){0};
+    enum lf_status status = read_pattern(pattern, &compiled, err);
+    if (!status)
+        status = match_lines(compiled, events, out, style, count, err);
+    lf_pattern_free(compiled);
+    if (fflush(out) != 0 && !status)
+        status = lf_fail_errno(err, "writing the answers");
+    return status;
+}
