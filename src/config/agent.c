@@ -22,6 +22,9 @@ static bool fits_topic(const char *name, const char *more)
 
 void lf_load_check_name(struct lf_load *load, const config_setting_t *at, const char *where, const char *name)
 {
+    if (!name) {
+        return; /* missing or of the wrong type: already told */
+    }
     if (!*name || strlen(name) > NAME_MAX_LEN || !fits_topic(name, "_.-")) {
         lf_load_error(load, at,
                       "%s: \"%.70s\" cannot be a name: it becomes part of MQTT topics; use 1 to %d of "
@@ -48,14 +51,17 @@ static int choice_of(const struct lf_values *values, const struct lf_setting *ta
     return i;
 }
 
+/* In all three groups: what is set is checked even if something else of the group is wrong. */
+
 /* ---- agent ---- */
 
 void lf_load_agent(struct lf_load *load, config_setting_t *group)
 {
     struct lf_values *v = lf_load_new_values(load, lf_settings_agent, "agent");
-    if (!v || !lf_load_values(load, group, "agent", v, lf_settings_agent, NULL, true)) {
+    if (!v) {
         return;
     }
+    lf_load_values(load, group, "agent", v, lf_settings_agent, NULL, true);
     static const enum lf_log_format formats[] = {LF_LOG_AUTO, LF_LOG_TEXT, LF_LOG_JOURNALD, LF_LOG_JSON};
     static const enum lf_log_level levels[] = {LF_LOG_ERROR, LF_LOG_WARNING, LF_LOG_INFO, LF_LOG_DEBUG};
     const char *state_dir = lf_values_text(v, "state_dir");
@@ -64,7 +70,7 @@ void lf_load_agent(struct lf_load *load, config_setting_t *group)
         .name = lf_values_text(v, "name"),
         .site = lf_values_text(v, "site"),
         .state_dir = state_dir,
-        .spool_dir = spool_dir ? spool_dir : lf_load_format(load, "%s/spool", state_dir),
+        .spool_dir = spool_dir ? spool_dir : lf_load_format(load, "%s/spool", state_dir ? state_dir : ""),
         .socket = lf_values_text(v, "socket"),
         .operators = lf_values_text(v, "operators"),
         .log_level = levels[choice_of(v, lf_settings_agent, "log_level")],
@@ -79,27 +85,35 @@ void lf_load_agent(struct lf_load *load, config_setting_t *group)
     lf_load_check_name(load, lf_load_member(group, "site"), "agent: \"site\"", load->config->agent.site);
 }
 
+static bool has(const config_setting_t *group, const char *name)
+{
+    return config_setting_get_member(group, name) != NULL;
+}
+
+static void needs(struct lf_load *load, const config_setting_t *group, const char *name, const char *other)
+{
+    if (has(group, name) && !has(group, other)) {
+        lf_load_error(load, lf_load_member(group, name), "%s: \"%s\" needs \"%s\" beside it",
+                      config_setting_name(group), name, other);
+    }
+}
+
 /* ---- cloud ---- */
 
-static void check_credentials(struct lf_load *load, config_setting_t *group,
-                              const struct lf_config_cloud *cloud)
+static void check_credentials(struct lf_load *load, const config_setting_t *group)
 {
-    if (cloud->api_key_file && (cloud->client_id || cloud->client_secret_file)) {
-        lf_load_error(
-            load, lf_load_member(group, "api_key_file"),
-            "cloud: there are two ways to sign in; keep either \"api_key_file\" or \"client_id\" with "
-            "\"client_secret_file\"");
-    } else if (cloud->client_id && !cloud->client_secret_file) {
-        lf_load_error(load, lf_load_member(group, "client_id"),
-                      "cloud: \"client_id\" needs \"client_secret_file\" beside it");
-    } else if (cloud->client_secret_file && !cloud->client_id) {
-        lf_load_error(load, lf_load_member(group, "client_secret_file"),
-                      "cloud: \"client_secret_file\" needs \"client_id\" beside it");
-    } else if (!cloud->api_key_file && !cloud->client_id) {
-        lf_load_error(
-            load, group,
-            "cloud: there is no way to sign in; add \"client_id\" with \"client_secret_file\" (an app of "
-            "your tenant), or \"api_key_file\"");
+    bool key = has(group, "api_key_file"), app = has(group, "client_id") || has(group, "client_secret_file");
+    if (key && app) {
+        lf_load_error(load, lf_load_member(group, "api_key_file"),
+                      "cloud: there are two ways to sign in; keep either \"api_key_file\" or \"client_id\" "
+                      "with \"client_secret_file\"");
+    } else if (!key && !app) {
+        lf_load_error(load, group,
+                      "cloud: there is no way to sign in; add \"client_id\" with \"client_secret_file\" (an "
+                      "app of your tenant), or \"api_key_file\"");
+    } else {
+        needs(load, group, "client_id", "client_secret_file");
+        needs(load, group, "client_secret_file", "client_id");
     }
 }
 
@@ -108,6 +122,9 @@ static const char *check_tenant(struct lf_load *load, const config_setting_t *at
 {
     struct lf_url url;
     const char *why;
+    if (!text) {
+        return NULL; /* already told */
+    }
     if (!lf_url_split(text, &url, &why)) {
         lf_load_error(load, at, "cloud: \"tenant\" %s; write it like \"https://acme.benchling.com\"", why);
         return text;
@@ -125,9 +142,10 @@ static const char *check_tenant(struct lf_load *load, const config_setting_t *at
 void lf_load_cloud(struct lf_load *load, config_setting_t *group)
 {
     struct lf_values *v = lf_load_new_values(load, lf_settings_cloud, "cloud");
-    if (!v || !lf_load_values(load, group, "cloud", v, lf_settings_cloud, NULL, true)) {
+    if (!v) {
         return;
     }
+    lf_load_values(load, group, "cloud", v, lf_settings_cloud, NULL, true);
     static const enum lf_config_source sources[] = {LF_SOURCE_MQTT, LF_SOURCE_POLL, LF_SOURCE_BOTH};
     load->config->cloud = (struct lf_config_cloud){
         .tenant = check_tenant(load, lf_load_member(group, "tenant"), lf_values_text(v, "tenant")),
@@ -143,7 +161,7 @@ void lf_load_cloud(struct lf_load *load, config_setting_t *group)
         .events = sources[choice_of(v, lf_settings_cloud, "events")],
         .poll_interval_ms = lf_values_int(v, "poll_interval"),
     };
-    check_credentials(load, group, &load->config->cloud);
+    check_credentials(load, group);
 }
 
 /* ---- link ---- */
@@ -153,7 +171,11 @@ static void read_broker(struct lf_load *load, config_setting_t *group, struct lf
     const config_setting_t *at = lf_load_member(group, "broker");
     struct lf_url url;
     const char *why;
-    if (!lf_url_split(lf_values_text(load->link, "broker"), &url, &why)) {
+    const char *text = lf_values_text(load->link, "broker");
+    if (!text) {
+        return; /* already told */
+    }
+    if (!lf_url_split(text, &url, &why)) {
         lf_load_error(load, at, "link: \"broker\" %s; write it like \"mqtts://broker.example:8883\"", why);
         return;
     }
@@ -169,29 +191,19 @@ static void read_broker(struct lf_load *load, config_setting_t *group, struct lf
     link->port = url.port ? url.port : link->tls ? 8883 : 1883;
 }
 
-static void check_link_secrets(struct lf_load *load, config_setting_t *group,
-                               const struct lf_config_link *link)
+static void check_link_files(struct lf_load *load, const config_setting_t *group,
+                             const struct lf_config_link *link)
 {
     static const char *const tls_only[] = {"ca_file", "cert_file", "key_file"};
-    for (size_t i = 0; i < 3; i++) {
-        const config_setting_t *member = config_setting_get_member(group, tls_only[i]);
-        if (member && !link->tls) {
-            lf_load_error(load, member, "link: \"%s\" does nothing without TLS; write mqtts:// in \"broker\"",
-                          tls_only[i]);
+    for (size_t i = 0; link->host && !link->tls && i < 3; i++) {
+        if (has(group, tls_only[i])) {
+            lf_load_error(load, lf_load_member(group, tls_only[i]),
+                          "link: \"%s\" does nothing without TLS; write mqtts:// in \"broker\"", tls_only[i]);
         }
     }
-    if (link->cert_file && !link->key_file) {
-        lf_load_error(load, lf_load_member(group, "cert_file"),
-                      "link: \"cert_file\" needs \"key_file\" beside it");
-    }
-    if (link->key_file && !link->cert_file) {
-        lf_load_error(load, lf_load_member(group, "key_file"),
-                      "link: \"key_file\" needs \"cert_file\" beside it");
-    }
-    if (link->password_file && !link->username) {
-        lf_load_error(load, lf_load_member(group, "password_file"),
-                      "link: \"password_file\" needs \"username\" beside it");
-    }
+    needs(load, group, "cert_file", "key_file");
+    needs(load, group, "key_file", "cert_file");
+    needs(load, group, "password_file", "username");
 }
 
 static void check_prefix(struct lf_load *load, const config_setting_t *at, const char *prefix)
@@ -211,12 +223,15 @@ void lf_load_link(struct lf_load *load, config_setting_t *group)
     const struct lf_config_agent *agent = &load->config->agent;
     struct lf_config_link *link = &load->config->link;
     struct lf_values *v = lf_load_new_values(load, lf_settings_link, "link");
-    if (!v || !lf_load_values(load, group, "link", v, lf_settings_link, NULL, true)) {
+    if (!v) {
         return;
     }
+    lf_load_values(load, group, "link", v, lf_settings_link, NULL, true);
     load->link = v;
-    load->topic_prefix = lf_values_text(v, "topic_prefix");
-    check_prefix(load, lf_load_member(group, "topic_prefix"), load->topic_prefix);
+    if (lf_values_text(v, "topic_prefix")) {
+        load->topic_prefix = lf_values_text(v, "topic_prefix");
+        check_prefix(load, lf_load_member(group, "topic_prefix"), load->topic_prefix);
+    }
     const char *site = agent->site ? agent->site : "", *name = agent->name ? agent->name : "";
     *link = (struct lf_config_link){
         .used = true,
@@ -241,7 +256,7 @@ void lf_load_link(struct lf_load *load, config_setting_t *group)
             "labferry-SITE-NAME");
     }
     read_broker(load, group, link);
-    check_link_secrets(load, group, link);
+    check_link_files(load, group, link);
 }
 
 /* ---- topics ---- */

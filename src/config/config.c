@@ -70,7 +70,7 @@ static void load_groups(struct lf_load *load)
     }
     if (link) {
         lf_load_link(load, link);
-    } else if (load->config->cloud.tenant && load->config->cloud.events != LF_SOURCE_POLL) {
+    } else if (cloud && load->config->cloud.events != LF_SOURCE_POLL) {
         need_group(load, "link", " or set events = \"poll\" in \"cloud\" to do without a broker");
     }
     if (instruments) {

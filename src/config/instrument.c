@@ -140,6 +140,11 @@ static void claim(void *context, const char *resource)
 {
     struct claims *claims = context;
     for (size_t i = 0; i < claims->count; i++) {
+        if (strcmp(claims->claims[i].resource, resource) == 0 && claims->claims[i].owner == claims->owner) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < claims->count; i++) {
         const struct claim *taken = &claims->claims[i];
         if (strcmp(taken->resource, resource) == 0 && taken->owner != claims->owner) {
             struct lf_load *load = claims->load;
@@ -147,7 +152,7 @@ static void claim(void *context, const char *resource)
             lf_load_error(load, config_setting_get_elem(claims->list, (unsigned)claims->owner),
                           "%s is already used by instrument \"%s\" (%s); each instrument needs its own",
                           resource, owner->name ? owner->name : "?", owner->at);
-            return;
+            break;
         }
     }
     struct claim *grown = realloc(claims->claims, (claims->count + 1) * sizeof *grown);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const job_names[] = {"deliver", "collect", "task"};
 /* What the events of a job must be about. */
@@ -106,7 +107,7 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
     cJSON *pattern = NULL;
     if (inline_pattern) {
         pattern = pattern_from_where(load, inline_pattern, where);
-    } else if (path) {
+    } else if (path && access(path, R_OK) == 0) { /* else already told */
         pattern = lf_load_json_file(load, file, path);
     }
     route->pattern = pattern ? lf_load_keep(load, pattern, release_json) : NULL;
@@ -183,7 +184,8 @@ static void read_task(struct lf_load *load, config_setting_t *group, const char 
     route->claim_status = lf_values_text(v, "claim_status");
     route->done_status = lf_values_text(v, "done_status");
     route->failed_status = lf_values_text(v, "failed_status");
-    route->report = strcmp(lf_values_text(v, "report"), "file") == 0 ? LF_REPORT_FILE : LF_REPORT_OUTPUT;
+    const char *report = lf_values_text(v, "report");
+    route->report = report && strcmp(report, "file") == 0 ? LF_REPORT_FILE : LF_REPORT_OUTPUT;
     route->run_field = lf_values_text(v, "run_field");
     if (inputs) {
         route->inputs = lf_load_map(load, inputs, where, &route->input_count);
@@ -191,7 +193,7 @@ static void read_task(struct lf_load *load, config_setting_t *group, const char 
     if (outputs) {
         route->outputs = lf_load_map(load, outputs, where, &route->output_count);
     }
-    if (!route->procedure) {
+    if (!config_setting_get_member(group, "procedure")) {
         lf_load_error(load, group,
                       "%s: \"procedure\" is missing: a task job must know what the instrument shall do",
                       where);
@@ -234,14 +236,15 @@ static void read_route(struct lf_load *load, config_setting_t *group, int index)
     if (!v || !route->at) {
         return;
     }
-    bool whole = lf_load_values(load, group, where, v, lf_settings_route, NULL, true);
+    lf_load_values(load, group, where, v, lf_settings_route, NULL, true);
     route->name = lf_values_text(v, "name");
     if (route->name) {
         lf_load_check_name(load, lf_load_member(group, "name"), "route", route->name);
         check_duplicate(load, group, (size_t)index, route->name);
     }
-    if (!whole) {
-        return;
+    read_pattern(load, group, where, v, route);
+    if (!lf_values_text(v, "job")) {
+        return; /* already told; what else is right depends on it */
     }
     route->on = lf_load_list(load, v, "on");
     route->job = job_of(lf_values_text(v, "job"));
@@ -254,7 +257,6 @@ static void read_route(struct lf_load *load, config_setting_t *group, int index)
         refuse_task_settings(load, group, where);
     }
     check_on(load, lf_load_member(group, "on"), where, route);
-    read_pattern(load, group, where, v, route);
     check_instrument(load, group, where, route);
 }
 

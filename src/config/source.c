@@ -18,6 +18,8 @@ enum { INCLUDE_DEPTH = 10 /* libconfig's own */, INCLUDES_MAX = 100, NAME_ROOM =
 struct scan {
     struct lf_load *load;
     int depth, files;
+    int missing_line; /* the last @include whose file is not there: libconfig's error does not name it */
+    char missing[NAME_ROOM];
 };
 
 static bool scan_includes(struct scan *scan, const char *file, const char *text);
@@ -62,6 +64,8 @@ static bool scan_include(struct scan *scan, const char *from, int line, const ch
     }
     enum lf_status status = read_plain(path, &text, &err);
     if (status == LF_NOT_FOUND) {
+        scan->missing_line = line;
+        snprintf(scan->missing, sizeof scan->missing, "%s", name);
         good = true;
     } else if (status != LF_OK) {
         char message[LF_ERROR_TEXT + 64];
@@ -137,7 +141,7 @@ static const char *remedy_for(const char *text)
            "in quotes";
 }
 
-static void tell_parse_error(struct lf_load *load)
+static void tell_parse_error(struct lf_load *load, const struct scan *scan)
 {
     if (config_error_type(&load->file) != CONFIG_ERR_PARSE) {
         lf_load_error(load, NULL, "cannot be read");
@@ -146,7 +150,10 @@ static void tell_parse_error(struct lf_load *load)
     const char *text = config_error_text(&load->file);
     const char *file = config_error_file(&load->file);
     char message[LF_ERROR_TEXT];
-    snprintf(message, sizeof message, "%s: %s", text ? text : "syntax error", remedy_for(text ? text : ""));
+    text = text ? text : "syntax error";
+    bool missing = strstr(text, "include") && scan->missing_line == config_error_line(&load->file);
+    snprintf(message, sizeof message, "%s%s%.200s: %s", text, missing ? " " : "",
+             missing ? scan->missing : "", remedy_for(text));
     lf_load_error_in(load, file ? file : load->path, config_error_line(&load->file), message);
 }
 
@@ -173,7 +180,7 @@ bool lf_load_source(struct lf_load *load)
     config_set_include_dir(&load->file, load->folder);
     good = config_read_string(&load->file, text.data) == CONFIG_TRUE;
     if (!good) {
-        tell_parse_error(load);
+        tell_parse_error(load, &scan);
     }
 done:
     lf_buffer_free(&text);

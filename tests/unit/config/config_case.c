@@ -1,0 +1,184 @@
+#include "config_case.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// libconfig 1.5 loses a text that was begun when it finds a syntax error.
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libconfig.so\n";
+}
+
+struct lf_config_report case_report;
+struct lf_error case_error;
+
+// ---- made-up drivers ----
+
+static const struct lf_setting folder_rows[] = {
+    {.name = "inbox", .type = LF_PATH, .fallback = LF_REQUIRED, .help = "Where files are put."},
+    {.name = "keep", .type = LF_DURATION, .fallback = "1d", .help = "How long."},
+    {.name = "token_file", .type = LF_SECRET_FILE, .help = "A secret."},
+    {0},
+};
+static const struct lf_setting line_rows[] = {
+    {.name = "port", .type = LF_TEXT, .fallback = LF_REQUIRED, .help = "Which port."},
+    {.name = "baud", .type = LF_INT, .fallback = "9600", .min = 300, .max = 921600, .help = "Speed."},
+    {0},
+};
+static const char *const drivers[] = {"folder", "line", NULL};
+
+static const struct lf_setting *driver_settings(const char *driver)
+{
+    return strcmp(driver, "folder") == 0 ? folder_rows : strcmp(driver, "line") == 0 ? line_rows : NULL;
+}
+
+static bool driver_can(const char *driver, enum lf_config_job job)
+{
+    return strcmp(driver, "folder") == 0 ? job != LF_CONFIG_TASK : job == LF_CONFIG_TASK;
+}
+
+static enum lf_status driver_check(const char *driver, const struct lf_values *values,
+                                   void (*resource)(void *context, const char *resource), void *context,
+                                   struct lf_error *err)
+{
+    bool folder = strcmp(driver, "folder") == 0;
+    const char *text = lf_values_text(values, folder ? "inbox" : "port");
+    if (strcmp(text, "/dev/wrong") == 0) {
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "\"port\": /dev/wrong is wrong");
+    }
+    resource(context, text);
+    resource(context, text);
+    return LF_OK;
+}
+
+static enum lf_status procedure_check(const char *driver, const struct lf_values *values,
+                                      const char *procedure, struct lf_error *err)
+{
+    if (strcmp(driver, "line") == 0 && lf_values_int(values, "baud") && strcmp(procedure, "weigh") == 0) {
+        return LF_OK;
+    }
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no procedure \"%s\"; there is \"weigh\"", procedure);
+}
+
+static enum lf_status on_check(const char *on, struct lf_error *err)
+{
+    if (strstr(on, "automation") || strstr(on, "workflowTask.")) {
+        return LF_OK;
+    }
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "no event \"%s\"", on);
+}
+
+static void on_types(const char *on, void (*each)(void *context, const char *type), void *context)
+{
+    char type[200];
+    snprintf(type, sizeof type, "v2.%s", on);
+    each(context, type);
+    snprintf(type, sizeof type, "v2-beta.%s", on);
+    each(context, type);
+}
+
+static enum lf_status pattern_check(const cJSON *pattern, struct lf_error *err)
+{
+    const cJSON *detail = cJSON_GetObjectItemCaseSensitive(pattern, "detail");
+    if (cJSON_GetObjectItemCaseSensitive(detail, "bad")) {
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "detail.bad: makes no sense");
+    }
+    return LF_OK;
+}
+
+static enum lf_status match_check(const char *rule, struct lf_error *err)
+{
+    if (strstr(rule, "((")) {
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "a bracket is not closed");
+    }
+    return LF_OK;
+}
+
+const struct lf_config_hooks case_hooks = {
+    .driver_settings = driver_settings,
+    .drivers = drivers,
+    .driver_can = driver_can,
+    .driver_check = driver_check,
+    .procedure_check = procedure_check,
+    .on_check = on_check,
+    .on_types = on_types,
+    .pattern_check = pattern_check,
+    .match_check = match_check,
+};
+
+// ---- files and loading ----
+
+const char *case_file(const char *name, const char *text, unsigned mode)
+{
+    static char path[4300];
+    snprintf(path, sizeof path, "%s/%s", unit_folder(), name);
+    FILE *file = fopen(path, "w");
+    NEED(file != NULL);
+    fputs(text, file);
+    NEED(fclose(file) == 0);
+    NEED(chmod(path, (mode_t)mode) == 0);
+    return path;
+}
+
+static void tell_problems(void)
+{
+    for (size_t i = 0; i < case_report.count; i++) {
+        printf("\n      line %d: %s", case_report.problems[i].line, case_report.problems[i].text);
+    }
+}
+
+struct lf_config *case_load(const char *text)
+{
+    lf_config_report_free(&case_report);
+    case_file("secret", "hush\n", 0600);
+    struct lf_config *config = NULL;
+    if (lf_config_load(case_file("labferry.conf", text, 0644), &case_hooks, &config, &case_report,
+                       &case_error) != LF_OK) {
+        tell_problems();
+    }
+    NEED(config != NULL);
+    return config;
+}
+
+bool case_refused(const char *text)
+{
+    lf_config_report_free(&case_report);
+    lf_error_clear(&case_error);
+    case_file("secret", "hush\n", 0600);
+    struct lf_config *config = NULL;
+    enum lf_status status = lf_config_load(case_file("labferry.conf", text, 0644), &case_hooks, &config,
+                                           &case_report, &case_error);
+    CHECK((status == LF_OK) == (config != NULL));
+    CHECK((status == LF_OK) == (case_report.errors == 0));
+    lf_config_free(config);
+    return status != LF_OK;
+}
+
+// "words" are separated by '|'.
+void case_mistake(const char *text, int line, const char *words, const char *file, unsigned at)
+{
+    bool refused = case_refused(text);
+    bool one = refused && case_report.errors == 1 && case_report.count >= 1;
+    if (!one) {
+        tell_problems();
+    }
+    CU_assertImplementation(one, at, "one error is reported", file, "", CU_FALSE);
+    if (!one) {
+        return;
+    }
+    const struct lf_config_problem *problem = &case_report.problems[0];
+    for (size_t i = 0; i < case_report.count && problem->severity != LF_CONFIG_ERROR; i++) {
+        problem = &case_report.problems[i];
+    }
+    unit_check_int(problem->line, line, "line of the problem", file, at);
+    char copy[500];
+    snprintf(copy, sizeof copy, "%s", words);
+    for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|")) {
+        unit_check_has(problem->text, word, "text of the problem", file, at);
+    }
+}

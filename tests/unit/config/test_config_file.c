@@ -1,0 +1,323 @@
+// The file itself: reading, includes, paths, the report as a whole, the digest and the example.
+#include "config_case.h"
+
+#include "base/buffer.h"
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum lf_status load_path(const char *path)
+{
+    struct lf_config *config = NULL;
+    lf_config_report_free(&case_report);
+    lf_error_clear(&case_error);
+    enum lf_status status = lf_config_load(path, &case_hooks, &config, &case_report, &case_error);
+    lf_config_free(config);
+    return status;
+}
+
+static void all_problems_in_one_go(void)
+{
+    CHECK(case_refused("agent = { name = \"a b\"; };\n"
+                       "cloud = { tenant = \"acme\"; };\n"
+                       "link = { broker = \"b\"; colour = 1; };\n"
+                       "instruments = ( { name = \"x\"; driver = \"line\"; },\n"
+                       "  { name = \"x\"; driver = \"lime\"; } );\n"
+                       "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; instrument "
+                       "= \"y\"; } );\n"));
+    CHECK_INT(case_report.errors, 11);
+    int line = 0;
+    for (size_t i = 0; i < case_report.count; i++) {
+        CHECK(case_report.problems[i].line >= line);
+        line = case_report.problems[i].line;
+    }
+    CHECK_INT(line, 6);
+    CHECK_HAS(case_error.text, "labferry.conf:1");
+    CHECK_HAS(case_error.text, "and 10 more");
+    CHECK_HAS(case_error.text, "labferry check");
+    CHECK_INT(case_error.status, LF_INVALID);
+    CHECK_INT(case_error.class, LF_NEEDS_PERSON);
+}
+
+static void report_is_bounded(void)
+{
+    struct lf_buffer text = {0};
+    lf_buffer_text(&text, HEAD "instruments = (\n");
+    for (int i = 0; i < 500; i++) {
+        lf_buffer_format(&text, "%s{ name = \"n%d\"; driver = \"zzz\"; }", i ? ",\n" : "", i);
+    }
+    lf_buffer_text(&text, ");\n");
+    CHECK(case_refused(text.data));
+    CHECK_INT(case_report.errors, 500);
+    CHECK_INT(case_report.count, LF_CONFIG_PROBLEMS_MAX);
+    lf_buffer_free(&text);
+}
+
+static void report_prints_as_editors_like(void)
+{
+    CHECK(case_refused(AGENT CLOUD "link = { broker = \"mqtts://b\"; x = 1; };\n" INSTRUMENTS));
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    NEED(out != NULL);
+    lf_config_report_print(&case_report, out);
+    fclose(out);
+    CHECK_HAS(text, "labferry.conf:3: error: link: unknown setting \"x\"");
+    free(text);
+}
+
+static void missing_file(void)
+{
+    CHECK_INT(load_path("/nowhere/labferry.conf"), LF_INVALID);
+    CHECK_HAS(case_error.text, "/nowhere/labferry.conf");
+    CHECK_HAS(case_error.text, "No such file");
+    CHECK_INT(case_report.problems[0].line, 0);
+}
+
+static void not_a_plain_file(void)
+{
+    CHECK_INT(load_path(unit_folder()), LF_INVALID);
+    CHECK_HAS(case_error.text, "not a plain file");
+    CHECK_INT(load_path("/dev/zero"), LF_INVALID);
+    char path[4300];
+    snprintf(path, sizeof path, "%s/pipe", unit_folder());
+    NEED(mkfifo(path, 0600) == 0);
+    CHECK_INT(load_path(path), LF_INVALID);
+}
+
+static void too_large(void)
+{
+    char *text = malloc(LF_CONFIG_FILE_MAX + 2);
+    NEED(text != NULL);
+    memset(text, '#', LF_CONFIG_FILE_MAX + 1);
+    text[LF_CONFIG_FILE_MAX + 1] = '\0';
+    CHECK(case_refused(text));
+    CHECK_HAS(case_error.text, "larger than 1048576 bytes");
+    free(text);
+}
+
+static void nul_bytes(void)
+{
+    char path[4300];
+    snprintf(path, sizeof path, "%s/binary.conf", unit_folder());
+    FILE *file = fopen(path, "w");
+    NEED(file != NULL);
+    fwrite("agent = {\0};", 1, 12, file);
+    fclose(file);
+    CHECK_INT(load_path(path), LF_INVALID);
+    CHECK_HAS(case_error.text, "NUL bytes");
+}
+
+static void syntax_error(void)
+{
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; };\ncloud = { tenant = ;\n", 2,
+            "syntax error|missing ';'");
+    MISTAKE(AGENT AGENT, 2, "duplicate|set twice");
+    MISTAKE("agent = { name = \"a\"; name = \"b\"; };\n", 1, "duplicate|set twice");
+    MISTAKE("agent = { x = [ 1, \"a\" ]; };\n", 1, "mismatched element type|( )");
+}
+
+static void includes_are_read(void)
+{
+    case_file("instruments.conf", "\n" INSTRUMENTS, 0644);
+    struct lf_config *config = case_load(HEAD "@include \"instruments.conf\"\n" ROUTES);
+    CHECK_INT(config->instrument_count, 2);
+    CHECK_HAS(config->instruments[0].at, "instruments.conf:2");
+    lf_config_free(config);
+}
+
+static void mistakes_in_includes_name_the_include(void)
+{
+    case_file("instruments.conf",
+              "\n\ninstruments = ( { name = \"a\"; driver = \"line\"; port = \"p\"; bad = 1; } );\n", 0644);
+    CHECK(case_refused(HEAD "@include \"instruments.conf\"\n"));
+    NEED(case_report.count == 1);
+    CHECK_HAS(case_report.problems[0].file, "instruments.conf");
+    CHECK_INT(case_report.problems[0].line, 3);
+}
+
+static void bad_includes(void)
+{
+    MISTAKE(HEAD "@include \"gone.conf\"\n", 4, "gone.conf|folder of the main file");
+    char path[4300];
+    snprintf(path, sizeof path, "%s/folder", unit_folder());
+    NEED(mkdir(path, 0700) == 0);
+    MISTAKE(HEAD "@include \"folder\"\n", 4, "@include|not a plain file");
+    case_file("self.conf", "@include \"self.conf\"\n", 0644);
+    CHECK(case_refused(HEAD "@include \"self.conf\"\n"));
+    CHECK(!case_refused("/*\n@include \"gone.conf\"\n*/\n" GOOD));
+}
+
+static void relative_paths_start_at_the_file(void)
+{
+    char expected[4300];
+    struct lf_config *config = case_load(
+        "agent = { name = \"a\"; site = \"b\"; state_dir = \"state\"; };\n" CLOUD LINK
+        "instruments = ( { name = \"h\"; driver = \"folder\"; inbox = \"in\"; } );\n");
+    snprintf(expected, sizeof expected, "%s/state/spool", unit_folder());
+    CHECK_STR(config->agent.spool_dir, expected);
+    snprintf(expected, sizeof expected, "%s/secret", unit_folder());
+    CHECK_STR(config->cloud.client_secret_file, expected);
+    snprintf(expected, sizeof expected, "%s/in", unit_folder());
+    CHECK_STR(lf_values_text(config->instruments[0].settings, "inbox"), expected);
+    lf_config_free(config);
+}
+
+static void credentials_of_systemd(void)
+{
+    static const char text[] = AGENT
+        "cloud = { tenant = \"https://a\"; api_key_file = \"credential:secret\"; };\n" LINK INSTRUMENTS;
+    struct lf_config *config = case_load(text);
+    CHECK_INT(case_report.count, 1);
+    CHECK_HAS(case_report.problems[0].text, "systemd");
+    lf_config_free(config);
+    NEED(setenv("CREDENTIALS_DIRECTORY", unit_folder(), 1) == 0);
+    char expected[4300];
+    snprintf(expected, sizeof expected, "%s/secret", unit_folder());
+    config = case_load(text);
+    CHECK_INT(case_report.count, 0);
+    CHECK_STR(config->cloud.api_key_file, expected);
+    lf_config_free(config);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void digest_follows_content(void)
+{
+    char digests[4][65];
+    case_file("i.conf", INSTRUMENTS, 0644);
+    static const char text[] = HEAD "@include \"i.conf\"\n" ROUTES;
+    struct lf_config *config = case_load(text);
+    memcpy(digests[0], config->digest, 65);
+    lf_config_free(config);
+    config = case_load(text);
+    memcpy(digests[1], config->digest, 65);
+    lf_config_free(config);
+    case_file("i.conf", "# new\n" INSTRUMENTS, 0644);
+    config = case_load(text);
+    memcpy(digests[2], config->digest, 65);
+    lf_config_free(config);
+    CHECK_INT(strlen(digests[0]), 64);
+    CHECK_STR(digests[1], digests[0]);
+    CHECK(strcmp(digests[2], digests[0]) != 0);
+}
+
+static void pattern_files_count_in_the_digest(void)
+{
+    static const char text[] = HEAD INSTRUMENTS "routes = ( { name = \"w\"; on = \"workflowTask.created\"; "
+                                                "job = \"task\"; procedure = \"weigh\"; instrument = "
+                                                "\"balance-1\"; pattern_file = \"p.json\"; } );\n";
+    case_file("p.json", "{\"a\":[1]}", 0644);
+    struct lf_config *config = case_load(text);
+    char before[65];
+    memcpy(before, config->digest, 65);
+    lf_config_free(config);
+    case_file("p.json", "{\"a\":[2]}", 0644);
+    config = case_load(text);
+    CHECK(strcmp(config->digest, before) != 0);
+    lf_config_free(config);
+}
+
+static void damaged_files_never_crash(void)
+{
+    static const char good[] = GOOD;
+    size_t len = sizeof good - 1;
+    char text[sizeof good];
+    for (size_t i = 0; i < len; i++) {
+        memcpy(text, good, sizeof good);
+        text[i] = '\0';
+        case_refused(text);
+        static const char marks[] = "\"{}()[];=@#\\9\x80\n";
+        memcpy(text, good, sizeof good);
+        text[i] = marks[i % (sizeof marks - 1)];
+        case_refused(text);
+    }
+}
+
+static void deep_nesting_is_refused(void)
+{
+    struct lf_buffer text = {0};
+    lf_buffer_text(&text, HEAD INSTRUMENTS
+                   "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; "
+                   "procedure = \"weigh\"; instrument = \"balance-1\"; where = { a = ");
+    for (int i = 0; i < 1000; i++) {
+        lf_buffer_text(&text, "( ");
+    }
+    for (int i = 0; i < 1000; i++) {
+        lf_buffer_text(&text, ")");
+    }
+    lf_buffer_text(&text, "; }; } );\n");
+    MISTAKE(text.data, 5, "nested more than");
+    lf_buffer_free(&text);
+}
+
+static char *printed_example(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    NEED(out != NULL);
+    lf_config_print_example(out);
+    fclose(out);
+    return text;
+}
+
+static void example_is_up_to_date(void)
+{
+    char *text = printed_example();
+    struct lf_buffer file = {0};
+    CHECK_INT(lf_file_read(unit_source("etc/labferry.conf.example"), LF_CONFIG_FILE_MAX, &file, NULL), LF_OK);
+    if (!file.data || strcmp(text, file.data) != 0) {
+        printf("\n      write it anew: test_config_file --example > etc/labferry.conf.example\n");
+    }
+    CHECK_STR(text, file.data);
+    lf_buffer_free(&file);
+    free(text);
+}
+
+static void example_lacks_only_files(void)
+{
+    char *text = printed_example();
+    CHECK(case_refused(text));
+    size_t others = 0;
+    for (size_t i = 0; i < case_report.count; i++) {
+        const char *what = case_report.problems[i].text;
+        others += !strstr(what, "No such file") && !strstr(what, "\"outbox\"") &&
+                  !strstr(what, "\"stream\"") && !strstr(what, "\"profile\"") && !strstr(what, "\"port\"");
+    }
+    CHECK_INT(others, 0);
+    free(text);
+}
+
+static const struct unit_test tests[] = {
+    {"all problems are reported in one go, in the order of the file", all_problems_in_one_go},
+    {"the report is bounded but counts on", report_is_bounded},
+    {"the report prints file:line: so that editors can jump", report_prints_as_editors_like},
+    {"a missing file is named", missing_file},
+    {"a folder, a device and a pipe are refused at once", not_a_plain_file},
+    {"a file beyond the bound is refused", too_large},
+    {"a file with NUL bytes is refused", nul_bytes},
+    {"a syntax error has line and remedy", syntax_error},
+    {"included files are read", includes_are_read},
+    {"a mistake in an included file names that file and line", mistakes_in_includes_name_the_include},
+    {"an include that is missing, a folder or itself is refused", bad_includes},
+    {"relative paths start at the folder of the file", relative_paths_start_at_the_file},
+    {"a systemd credential is found, or said to be unseen", credentials_of_systemd},
+    {"the digest is the same for the same files and another for others", digest_follows_content},
+    {"pattern files count in the digest", pattern_files_count_in_the_digest},
+    {"a file cut or damaged anywhere never crashes", damaged_files_never_crash},
+    {"nesting without end is refused", deep_nesting_is_refused},
+    {"the example in etc is what the rows say", example_is_up_to_date},
+    {"the example lacks nothing but its files", example_lacks_only_files},
+};
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--example") == 0) {
+        lf_config_print_example(stdout);
+        return 0;
+    }
+    return unit_main(argc, argv, "config file", tests, sizeof tests / sizeof tests[0]);
+}

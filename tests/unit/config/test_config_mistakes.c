@@ -1,0 +1,367 @@
+// One mistake each: the report names the line, what is wrong, and what to do.
+#include "config_case.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define INSTRUMENT(more)                                                                                     \
+    "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/a\"; " more " } );\n"
+#define ROUTE(more)                                                                                          \
+    "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\"; "      \
+    "instrument = \"balance-1\"; " more " } );\n"
+#define READER(collect)                                                                                      \
+    "instruments = ( { name = \"r\"; driver = \"folder\"; inbox = \"/a\";\n  collect = " collect "; } );\n"
+
+// ---- what can be wrong anywhere ----
+
+static void unknown_key(void)
+{
+    MISTAKE("agent = { name = \"a\"; site = \"b\";\n courriers = 3; };\n" CLOUD LINK INSTRUMENTS, 2,
+            "agent|\"courriers\"|did you mean \"couriers\"");
+    MISTAKE(AGENT CLOUD "link = { broker_url = \"mqtts://b\"; broker = \"mqtts://b\"; };\n" INSTRUMENTS, 3,
+            "link|unknown setting \"broker_url\"|did you mean \"broker\"");
+    MISTAKE(HEAD INSTRUMENT("buad = 9600;"), 4, "instrument \"a\"|\"buad\"|\"baud\"");
+    MISTAKE(HEAD INSTRUMENT("expect_idenity = \"x\";"), 4, "\"expect_identity\"");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("wehre = { };"), 5, "route \"r\"|\"wehre\"|\"where\"");
+    MISTAKE(HEAD READER("( { match = \"last-job\"; config = \"c\"; proces = true; } )"), 5,
+            "collect 1|\"proces\"|\"process\"");
+    MISTAKE(HEAD INSTRUMENT("zzzzzzzz = 1;"), 4, "unknown setting \"zzzzzzzz\"|remove it");
+}
+
+static void unknown_group(void)
+{
+    MISTAKE(HEAD INSTRUMENTS "\nroute = ( );\n", 6, "\"route\"|did you mean \"routes\"");
+}
+
+static void wrong_type(void)
+{
+    MISTAKE("agent = { name = 5; site = \"b\"; };\n" CLOUD LINK INSTRUMENTS, 1,
+            "\"name\" must be a text in quotes, not a whole number");
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; couriers = \"3\"; };\n" CLOUD LINK INSTRUMENTS, 1,
+            "\"couriers\"|whole number without quotes|not a text");
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; couriers = 2.5; };\n" CLOUD LINK INSTRUMENTS, 1,
+            "whole number");
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; keep = 30; };\n" CLOUD LINK INSTRUMENTS, 1,
+            "\"keep\"|unit in quotes");
+    MISTAKE(HEAD INSTRUMENT("paused = \"yes\";"), 4, "\"paused\"|true or false without quotes");
+    MISTAKE(HEAD INSTRUMENT("collect = true;"), 4, "\"collect\"|group { } or list ( )");
+    MISTAKE(HEAD INSTRUMENT("expect_identity = { };"), 4, "\"expect_identity\"|text in quotes|not a group");
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = ( 5 ); job = \"deliver\"; instrument = \"hamilton-1\"; } );\n",
+            5, "\"on\"|text in quotes");
+    MISTAKE("agent = [ 1, 2 ];\n" CLOUD LINK INSTRUMENTS, 1, "\"agent\" must be a group");
+    MISTAKE(HEAD "instruments = { name = \"a\"; };\n", 4, "\"instruments\" must be a list of groups");
+    MISTAKE(HEAD "instruments = ( 5 );\n", 4, "instrument 1 must be a group");
+    MISTAKE(HEAD INSTRUMENTS "routes = ( \"r\" );\n", 5, "route 1 must be a group");
+}
+
+static void out_of_bounds(void)
+{
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; couriers = 33; };\n" CLOUD LINK INSTRUMENTS, 1,
+            "\"couriers\" must be between 1 and 32, not \"33\"");
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; couriers = 99999999999999L; };\n" CLOUD LINK INSTRUMENTS,
+            1, "between 1 and 32");
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; keepalive = \"1s\"; };\n" INSTRUMENTS, 3,
+            "\"keepalive\" must be between 5 s and 18 h, not \"1s\"");
+    MISTAKE(HEAD INSTRUMENT("baud = 1;"), 4, "instrument \"a\"|\"baud\" must be between 300 and 921600");
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; keep = \"3 weeks\"; };\n" CLOUD LINK INSTRUMENTS, 1,
+            "\"keep\"|\"7d\"|not \"3 weeks\"");
+    MISTAKE("agent = { name = \"a\"; site = \"b\"; log_level = \"loud\"; };\n" CLOUD LINK INSTRUMENTS, 1,
+            "\"log_level\"|\"error\", \"warning\", \"info\", \"debug\"|not \"loud\"");
+}
+
+static void missing(void)
+{
+    MISTAKE("agent = { name = \"a\"; };\n" CLOUD LINK INSTRUMENTS, 1, "agent|\"site\" is missing: add it");
+    MISTAKE(CLOUD LINK INSTRUMENTS, 0, "\"agent\" is missing|agent = { ... };");
+    MISTAKE(AGENT CLOUD INSTRUMENTS, 0, "\"link\" is missing|events = \"poll\"");
+    MISTAKE(HEAD "instruments = (\n { name = \"a\"; driver = \"line\"; } );\n", 5,
+            "instrument \"a\"|\"port\" is missing");
+    MISTAKE(HEAD "instruments = (\n { driver = \"line\"; port = \"/dev/a\"; } );\n", 5,
+            "instrument 1|\"name\" is missing");
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = (\n { name = \"r\"; job = \"deliver\"; instrument = \"hamilton-1\"; } );\n",
+            6, "route \"r\"|\"on\" is missing");
+}
+
+static void empty_list(void)
+{
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\";\n topics = [ ]; };\n" INSTRUMENTS, 4,
+            "\"topics\" is empty|leave it out");
+}
+
+static void bad_names(void)
+{
+    static const char *const names[] = {"a/b", "a+", "#", "", "a b", "caf\xc3\xa9"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[1500];
+        snprintf(text, sizeof text,
+                 HEAD "instruments = ( { name = \"%s\"; driver = \"line\"; port = \"/dev/a\"; } );\n",
+                 names[i]);
+        MISTAKE(text, 4, "cannot be a name|MQTT topics|A-Z a-z 0-9");
+    }
+    MISTAKE("agent = { name = \"a/b\"; site = \"b\"; };\n" CLOUD LINK INSTRUMENTS, 1, "agent: \"name\"|a/b");
+    MISTAKE("agent = { name = \"a\";\n site = \"+\"; };\n" CLOUD LINK INSTRUMENTS, 2, "agent: \"site\"");
+}
+
+// ---- files ----
+
+static void secrets(void)
+{
+    case_file("open", "hush\n", 0644);
+    MISTAKE(AGENT "cloud = { tenant = \"https://a\"; api_key_file = \"open\"; };\n" LINK INSTRUMENTS, 2,
+            "cloud: \"api_key_file\"|others may read|chmod 600");
+    MISTAKE(AGENT "cloud = { tenant = \"https://a\"; api_key_file = \"gone\"; };\n" LINK INSTRUMENTS, 2,
+            "\"api_key_file\"|gone|No such file|create it");
+    MISTAKE(HEAD "instruments = ( { name = \"h\"; driver = \"folder\"; inbox = \"/a\";\n token_file = "
+                 "\"open\"; } );\n",
+            5, "instrument \"h\": \"token_file\"|chmod 600");
+}
+
+static void missing_files(void)
+{
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; ca_file = \"/nowhere/ca.pem\"; };\n" INSTRUMENTS, 3,
+            "link: \"ca_file\"|/nowhere/ca.pem|No such file");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("pattern_file = \"none.json\";"), 5,
+            "\"pattern_file\"|none.json|No such file");
+}
+
+// ---- agent, cloud, link ----
+
+static void tenants(void)
+{
+    static const char *const tenants[] = {
+        "acme.benchling.com", "http://acme.benchling.com", "https://a/api/v2", "https://me:pw@acme.com",
+        "https://",           "https://a:99999",           "ftp://a",          "https://a b"};
+    for (size_t i = 0; i < sizeof tenants / sizeof tenants[0]; i++) {
+        char text[1500];
+        snprintf(text, sizeof text,
+                 AGENT "cloud = { tenant = \"%s\"; api_key_file = \"secret\"; };\n" LINK INSTRUMENTS,
+                 tenants[i]);
+        MISTAKE(text, 2, "cloud: \"tenant\"|https://");
+    }
+}
+
+static void sign_in(void)
+{
+    MISTAKE(AGENT "cloud = { tenant = \"https://a\"; };\n" LINK INSTRUMENTS, 2,
+            "no way to sign in|\"client_id\"");
+    MISTAKE(AGENT "cloud = { tenant = \"https://a\"; client_id = \"x\"; };\n" LINK INSTRUMENTS, 2,
+            "\"client_id\" needs \"client_secret_file\"");
+    MISTAKE(AGENT "cloud = { tenant = \"https://a\"; client_secret_file = \"secret\"; };\n" LINK INSTRUMENTS,
+            2, "\"client_secret_file\" needs \"client_id\"");
+    MISTAKE(AGENT "cloud = { tenant = \"https://a\"; client_id = \"x\"; client_secret_file = \"secret\";\n"
+                  "api_key_file = \"secret\"; };\n" LINK INSTRUMENTS,
+            3, "two ways to sign in|keep either");
+}
+
+static void brokers(void)
+{
+    static const char *const brokers[] = {"broker", "https://b", "mqtts://b/path", "mqtts://u@b",
+                                          "mqtts://b:0"};
+    for (size_t i = 0; i < sizeof brokers / sizeof brokers[0]; i++) {
+        char text[1500];
+        snprintf(text, sizeof text, AGENT CLOUD "link = { broker = \"%s\"; };\n" INSTRUMENTS, brokers[i]);
+        MISTAKE(text, 3, "link: \"broker\"|mqtts://");
+    }
+}
+
+static void link_credentials(void)
+{
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; password_file = \"secret\"; };\n" INSTRUMENTS, 3,
+            "\"password_file\" needs \"username\"");
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; key_file = \"secret\"; };\n" INSTRUMENTS, 3,
+            "\"key_file\" needs \"cert_file\"");
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; cert_file = \"secret\"; };\n" INSTRUMENTS, 3,
+            "\"cert_file\" needs \"key_file\"");
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtt://localhost\";\n ca_file = \"secret\"; };\n" INSTRUMENTS, 4,
+            "\"ca_file\" does nothing without TLS|mqtts://");
+}
+
+static void topics(void)
+{
+    static const char *const filters[] = {"a/#/b", "a#", "a+/b", ""};
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+        char text[1500];
+        snprintf(text, sizeof text,
+                 AGENT CLOUD
+                 "link = { broker = \"mqtts://b\"; topics = [ \"ok/#\", \"%s\" ]; };\n" INSTRUMENTS,
+                 filters[i]);
+        MISTAKE(text, 3, "\"topics\"|no MQTT topic filter");
+    }
+    MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; topic_prefix = \"/a\"; };\n" INSTRUMENTS, 3,
+            "\"topic_prefix\"");
+}
+
+// ---- instruments ----
+
+static void unknown_driver(void)
+{
+    MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"foldr\"; inbox = \"/a\"; } );\n", 4,
+            "no driver \"foldr\"|did you mean \"folder\"|labferry drivers");
+}
+
+static void duplicate_instrument(void)
+{
+    MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/a\"; },\n"
+                 "{ name = \"a\"; driver = \"line\"; port = \"/dev/b\"; } );\n",
+            5, "instrument \"a\" is there already|labferry.conf:4|own name");
+}
+
+static void shared_port(void)
+{
+    MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/a\"; },\n"
+                 "{ name = \"b\"; driver = \"line\"; port = \"/dev/a\"; } );\n",
+            5, "/dev/a is already used by instrument \"a\"|labferry.conf:4|each instrument needs its own");
+    MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/srv/x\"; },\n"
+                 "{ name = \"b\"; driver = \"folder\"; inbox = \"/srv/x\"; } );\n",
+            5, "/srv/x is already used");
+}
+
+static void driver_objects(void)
+{
+    MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/wrong\"; } );\n", 4,
+            "instrument \"a\"|/dev/wrong is wrong");
+}
+
+static void collects(void)
+{
+    MISTAKE(HEAD READER("( { config = \"c\"; } )"), 5, "collect 1|\"match\" is missing");
+    MISTAKE(HEAD READER("( { match = \"last-job\"; } )"), 5,
+            "nothing tells the output file configuration|\"config\"");
+    MISTAKE(HEAD READER("( { match = \"by-luck\"; config = \"c\"; } )"), 5,
+            "\"by-luck\"|filename:REGEX|last-job|sidecar");
+    MISTAKE(HEAD READER("( { match = \"content:((\"; config = \"c\"; } )"), 5,
+            "content:((|a bracket is not closed");
+    MISTAKE(HEAD READER("( 5 )"), 5, "collect 1 must be a group");
+    MISTAKE(HEAD INSTRUMENT("collect = { match = \"last-job\"; config = \"c\"; };"), 4,
+            "driver \"line\" finds no results|remove \"collect\"");
+}
+
+// ---- routes ----
+
+static void route_to_nowhere(void)
+{
+    MISTAKE(
+        HEAD INSTRUMENTS
+        "routes = (\n { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\";\n"
+        "instrument = \"balance-2\"; } );\n",
+        7, "route \"r\"|no instrument \"balance-2\"|did you mean \"balance-1\"|add it");
+}
+
+static void duplicate_route(void)
+{
+    MISTAKE(HEAD INSTRUMENTS "routes = ( " TASK ",\n" TASK " );\n", 6,
+            "route \"weigh\" is there already|labferry.conf:5");
+}
+
+static void job_beyond_the_driver(void)
+{
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "
+            "instrument = \"balance-1\"; } );\n",
+            5, "\"balance-1\" cannot do a deliver job|\"line\"");
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"brew\"; } );\n",
+            5, "\"job\"|\"deliver\", \"collect\", \"task\"|\"brew\"");
+}
+
+static void instrument_left_out(void)
+{
+    MISTAKE(
+        HEAD INSTRUMENTS
+        "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; } );\n",
+        5, "\"instrument\" is missing|deliver");
+    CHECK(!case_refused(
+        HEAD INSTRUMENTS
+        "routes = ( { name = \"r\"; on = \"automationOutputProcessor.uploaded\"; job = \"collect\"; } );\n"));
+}
+
+static void procedures(void)
+{
+    MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; "
+                             "instrument = \"balance-1\"; } );\n",
+            5, "\"procedure\" is missing");
+    MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"task\"; "
+                             "instrument = \"balance-1\";\n procedure = \"fly\"; } );\n",
+            6, "\"procedure\"|\"fly\"|there is \"weigh\"");
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "
+            "instrument = \"hamilton-1\";\n procedure = \"weigh\"; } );\n",
+            6, "\"procedure\" is for job = \"task\" only");
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "
+            "instrument = \"hamilton-1\";\n outputs = { a = \"b\"; }; } );\n",
+            6, "\"outputs\" is for job = \"task\" only");
+}
+
+static void events(void)
+{
+    MISTAKE(HEAD INSTRUMENTS
+            "routes = ( { name = \"r\"; on = \"entry.made\"; job = \"task\"; procedure = \"weigh\"; "
+            "instrument = \"balance-1\"; } );\n",
+            5, "\"on\"|no event \"entry.made\"");
+    MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"deliver\"; "
+                             "instrument = \"hamilton-1\"; } );\n",
+            5, "deliver job is made by events automationInputGenerator.|\"workflowTask.created\"");
+}
+
+static void patterns(void)
+{
+    case_file("p.json", "{}", 0644);
+    case_file("broken.json", "{\"a\": [1,}", 0644);
+    MISTAKE(HEAD INSTRUMENTS ROUTE("\nwhere = { bad = [ 1 ]; };"), 6, "\"where\"|detail.bad: makes no sense");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("where = [ 1 ];"), 5, "\"where\" must be a group");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = [ 1 ]; };\n pattern_file = \"p.json\";"), 6, "keep one");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("pattern_file = \"broken.json\";"), 5,
+            "\"pattern_file\"|broken.json|byte");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 9007199254740993L ); };"), 5, "9007199254740993|text");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 1e999 ); };"), 5, "too large");
+}
+
+static void maps(void)
+{
+    MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = 5; };"), 5, "\"weight\" must name a field");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("inputs = ( \"a\" );"), 5, "\"inputs\" must be a group");
+}
+
+static void reports(void)
+{
+    MISTAKE(HEAD INSTRUMENTS ROUTE("run_field = \"Run\";"), 5, "\"run_field\" goes with report = \"file\"");
+    MISTAKE(
+        HEAD
+        "instruments = ( { name = \"balance-1\"; driver = \"line\"; port = \"/dev/a\"; collect = { match = "
+        "\"last-job\"; config = \"c\"; }; } );\n" ROUTE("report = \"file\";"),
+        5, "\"run_field\" is missing");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("report = \"file\"; run_field = \"Run\";"), 5,
+            "add \"collect\"|\"balance-1\"");
+}
+
+UNIT_TESTS("config mistakes",
+           {"an unknown key is named with its line and the nearest known one", unknown_key},
+           {"an unknown group is named with the nearest known one", unknown_group},
+           {"a value of the wrong type is told how to be written", wrong_type},
+           {"a value out of bounds is told its bounds", out_of_bounds},
+           {"what is missing is named where it is missing", missing},
+           {"an empty list is refused", empty_list},
+           {"a name that MQTT topics cannot hold is refused", bad_names},
+           {"a secret that others may read, or that is gone, is refused", secrets},
+           {"a missing file is named with the setting that wants it", missing_files},
+           {"a tenant that is not a plain https address is refused", tenants},
+           {"there must be exactly one whole way to sign in", sign_in},
+           {"a broker that is not a plain mqtt address is refused", brokers},
+           {"link credentials come in whole pairs and with TLS", link_credentials},
+           {"a filter that MQTT does not know is refused", topics},
+           {"an unknown driver is named with the nearest known one", unknown_driver},
+           {"two instruments of one name are refused", duplicate_instrument},
+           {"two instruments on one port or folder are refused", shared_port},
+           {"what a driver objects to is told", driver_objects},
+           {"a collect rule must tell run and output configuration", collects},
+           {"a route to an instrument that is not there is refused", route_to_nowhere},
+           {"two routes of one name are refused", duplicate_route},
+           {"a job that the driver cannot do is refused", job_beyond_the_driver},
+           {"only a collect route does without an instrument", instrument_left_out},
+           {"a task needs a procedure that exists, and only a task has one", procedures},
+           {"events must exist and fit the job", events},
+           {"a pattern that is malformed, doubled or inexact is refused", patterns},
+           {"maps go from names to fields", maps}, {"a report as file needs a run and a way", reports}, )
