@@ -89,13 +89,12 @@ void lf_transfer_failure(struct lf_exchange *exchange, CURLcode code)
         tls_failure(exchange, text);
         break;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         lf_fail(err, LF_INVALID, LF_PERMANENT, "bad URL: %s", text);
         break;
     case CURLE_OUT_OF_MEMORY:
         lf_fail_memory(err, "talking to a server");
         break;
-    default: /* reset, empty answer, broken HTTP, HTTP/2 stream errors */
+    default: /* reset, empty answer, something that is not HTTP, HTTP/2 stream errors */
         receive_failure(exchange, text);
         break;
     }

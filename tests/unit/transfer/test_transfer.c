@@ -1,0 +1,597 @@
+#include "server.h"
+#include "transfer/transfer.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct lf_transfer *open_transfer(void)
+{
+    struct lf_transfer_options options = {.connect_timeout_ms = 5000, .stall_timeout_ms = 2000, .proxy = ""};
+    struct lf_transfer *transfer = NULL;
+    struct lf_error err = {0};
+    NEED(lf_transfer_open(&options, &transfer, &err) == LF_OK);
+    return transfer;
+}
+
+struct bench {
+    struct server *server;
+    struct lf_transfer *transfer;
+    struct lf_answer answer;
+    struct lf_error err;
+    enum lf_status status;
+    bool sent;
+    char url[128];
+};
+
+static void bench_open(struct bench *bench, server_handler handler, void *context)
+{
+    memset(bench, 0, sizeof *bench);
+    bench->server = server_open(handler, context, SERVER_PLAIN, NULL);
+    NEED(bench->server != NULL);
+    bench->transfer = open_transfer();
+    snprintf(bench->url, sizeof bench->url, "http://127.0.0.1:%d/thing?secret=hush", server_port(bench->server));
+}
+
+static void bench_perform(struct bench *bench, struct lf_request *request)
+{
+    lf_answer_free(&bench->answer);
+    memset(&bench->err, 0, sizeof bench->err);
+    if (!request->method)
+        request->method = "GET";
+    if (!request->url)
+        request->url = bench->url;
+    if (!request->deadline)
+        request->deadline = lf_deadline_in(20000);
+    bench->status = lf_transfer_perform(bench->transfer, request, &bench->answer, &bench->sent, &bench->err);
+}
+
+static void bench_close(struct bench *bench)
+{
+    lf_answer_free(&bench->answer);
+    lf_transfer_close(bench->transfer);
+    server_close(bench->server);
+}
+
+/* ---- plain requests ---- */
+
+static void answer_echo(void *context, struct server_call *call)
+{
+    char authorization[64], agent[64], expect[64], encoding[64];
+    char text[512];
+    (void)context;
+    snprintf(text, sizeof text, "%s|%s|%s|%s|%s|%s|%zu", call->method, call->target,
+             server_header(call, "Authorization", authorization, sizeof authorization),
+             server_header(call, "User-Agent", agent, sizeof agent),
+             server_header(call, "Expect", expect, sizeof expect),
+             server_header(call, "Accept-Encoding", encoding, sizeof encoding), call->body_len);
+    server_reply(call, 201, "Content-Type: text/x-test\r\nRetry-After: 7\r\nx-rate-limit-limit: 60\r\n"
+                 "X-Rate-Limit-Remaining: 57\r\nx-rate-limit-reset: 21\r\nLocation: /elsewhere\r\n", text);
+}
+
+static void plain_get(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_echo, NULL);
+    bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t", .to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(bench.answer.status, 201);
+    CHECK_STR(bench.answer.text.data, "GET|/thing?secret=hush|Bearer t|labferry/" LF_VERSION "|||0");
+    CHECK_INT(bench.answer.size, (int64_t)bench.answer.text.len);
+    CHECK_STR(bench.answer.content_type, "text/x-test");
+    CHECK_STR(bench.answer.location, "/elsewhere");
+    CHECK_INT(bench.answer.retry_after_ms, 7000);
+    CHECK_INT(bench.answer.rate_limit, 60);
+    CHECK_INT(bench.answer.rate_remaining, 57);
+    CHECK_INT(bench.answer.rate_reset_s, 21);
+    CHECK(!bench.answer.redirected);
+    CHECK(bench.sent);
+    bench_close(&bench);
+}
+
+static void large_text_without_expect(void)
+{
+    struct bench bench;
+    size_t len = 3 * 1024 * 1024;
+    char *text = malloc(len);
+    NEED(text != NULL);
+    memset(text, 'x', len);
+    bench_open(&bench, answer_echo, NULL);
+    bench_perform(&bench, &(struct lf_request){.method = "PATCH", .text = lf_slice(text, len),
+                                               .content_type = "application/json", .to_fd = -1});
+    CHECK_STR(bench.answer.text.data, "PATCH|/thing?secret=hush||labferry/" LF_VERSION "|||3145728");
+    bench_close(&bench);
+    free(text);
+}
+
+/* ---- streaming ---- */
+
+struct pattern { int64_t size, at; int rewinds; bool fail; };
+
+static size_t pattern_read(void *context, char *into, size_t room)
+{
+    struct pattern *pattern = context;
+    int64_t left = pattern->size - pattern->at;
+    size_t give = left < (int64_t)room ? (size_t)left : room;
+    if (pattern->fail && pattern->at > 100000)
+        return (size_t)-1;
+    for (size_t i = 0; i < give; i++)
+        into[i] = (char)((pattern->at + (int64_t)i) % 251);
+    pattern->at += (int64_t)give;
+    return give;
+}
+
+static bool pattern_rewind(void *context)
+{
+    struct pattern *pattern = context;
+    pattern->at = 0;
+    pattern->rewinds++;
+    return true;
+}
+
+static void answer_body_check(void *context, struct server_call *call)
+{
+    (void)context;
+    bool good = true;
+    for (size_t i = 0; i < call->body_len; i++)
+        good = good && call->body[i] == (char)(i % 251);
+    server_reply(call, 200, "", good ? "same" : "different");
+}
+
+static void streams_up(void)
+{
+    struct bench bench;
+    struct pattern pattern = {.size = 20 * 1000 * 1000 + 7};
+    struct lf_body body = {pattern_read, pattern_rewind, &pattern, pattern.size};
+    bench_open(&bench, answer_body_check, NULL);
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .body = &body, .to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_STR(bench.answer.text.data, "same");
+    CHECK_INT(pattern.at, pattern.size);
+    bench_close(&bench);
+}
+
+static void unreadable_body(void)
+{
+    struct bench bench;
+    struct pattern pattern = {.size = 2000000, .fail = true};
+    struct lf_body body = {pattern_read, pattern_rewind, &pattern, pattern.size};
+    bench_open(&bench, answer_body_check, NULL);
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .body = &body, .to_fd = -1});
+    CHECK_INT(bench.status, LF_IO);
+    CHECK_INT(bench.err.class, LF_TRANSIENT);
+    CHECK(bench.sent);
+    bench_close(&bench);
+}
+
+static void answer_big(void *context, struct server_call *call)
+{
+    static char block[100000];
+    const int64_t *size = context;
+    memset(block, 'a', sizeof block);
+    server_say(call, "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\n\r\n", (long long)*size);
+    for (int64_t left = *size; left > 0 && !call->close; left -= (int64_t)sizeof block)
+        server_send(call, block, left < (int64_t)sizeof block ? (size_t)left : sizeof block);
+}
+
+static void note_progress(void *context, int64_t done, int64_t total)
+{
+    int64_t *seen = context;
+    seen[0] = done;
+    seen[1] = total;
+}
+
+static void streams_down(void)
+{
+    struct bench bench;
+    int64_t size = 1000000, seen[2] = {0};
+    char path[512];
+    snprintf(path, sizeof path, "%s/file", unit_folder());
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    NEED(fd >= 0);
+    bench_open(&bench, answer_big, &size);
+    bench_perform(&bench, &(struct lf_request){.to_fd = fd, .progress = note_progress, .progress_context = seen});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(bench.answer.size, 1000000);
+    CHECK_INT(lseek(fd, 0, SEEK_END), 1000000);
+    /* FIPS 180-2, appendix B.3, and the MD5 of the same million 'a' */
+    CHECK_STR(bench.answer.sha256, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    CHECK_STR(bench.answer.md5, "7707d6ae4e027c70eea2a935c2296f21");
+    CHECK_INT(seen[0], 1000000);
+    CHECK_INT(seen[1], 1000000);
+    close(fd);
+    bench_close(&bench);
+}
+
+static void too_large(void)
+{
+    struct bench bench;
+    int64_t size = 300000;
+    bench_open(&bench, answer_big, &size);
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .max_answer = 299999});
+    CHECK_INT(bench.status, LF_TOO_LARGE);
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .max_answer = 300000});
+    CHECK_INT(bench.status, LF_OK);
+    size = 9 * 1024 * 1024;
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.status, LF_TOO_LARGE);
+    bench_close(&bench);
+}
+
+static void answer_endless(void *context, struct server_call *call)
+{
+    server_say(call, "HTTP/1.1 %d OK\r\nConnection: close\r\n\r\n", *(int *)context);
+    while (!call->close)
+        server_say(call, "and on and on and on and on and on and on and on and on and on and on and on and on");
+}
+
+static void endless(void)
+{
+    struct bench bench;
+    int http = 200;
+    bench_open(&bench, answer_endless, &http);
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.status, LF_TOO_LARGE);
+    http = 500;
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(bench.answer.status, 500);
+    CHECK_INT(bench.answer.text.len, 64 * 1024);
+    bench_close(&bench);
+}
+
+static void full_disk(void)
+{
+    struct bench bench;
+    int64_t size = 100000;
+    int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    NEED(fd >= 0);
+    bench_open(&bench, answer_big, &size);
+    bench_perform(&bench, &(struct lf_request){.to_fd = fd});
+    CHECK_INT(bench.status, LF_FULL);
+    CHECK_INT(bench.err.class, LF_TRANSIENT);
+    close(fd);
+    bench_close(&bench);
+}
+
+/* ---- broken answers ---- */
+
+static void answer_raw(void *context, struct server_call *call)
+{
+    server_say(call, "%s", (const char *)context);
+    call->close = true;
+}
+
+static void raw_gives(const char *raw, enum lf_status expected)
+{
+    struct bench bench;
+    bench_open(&bench, answer_raw, (void *)raw);
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true, .to_fd = -1});
+    if (!CHECK_INT(bench.status, expected))
+        CHECK_STR(raw, "");
+    CHECK(bench.sent);
+    if (bench.status != LF_OK) {
+        CHECK_INT(bench.err.class, LF_TRANSIENT);
+        CHECK_HAS(bench.err.text, "POST http://127.0.0.1:");
+        CHECK(!strstr(bench.err.text, "hush"));
+    }
+    CHECK_INT(server_calls(bench.server), 1);
+    bench_close(&bench);
+}
+
+static void broken_answers(void)
+{
+    raw_gives("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", LF_MISMATCH);
+    raw_gives("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", LF_MISMATCH);
+    raw_gives("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n", LF_DISCONNECTED);
+    raw_gives("", LF_DISCONNECTED);
+    raw_gives("HTTP/1.1 200", LF_DISCONNECTED);
+    raw_gives("SSH-2.0-OpenSSH_9.2\r\n", LF_DISCONNECTED);
+    raw_gives("HTTP/1.1 503 Down\r\nContent-Length: 100\r\n\r\ncut", LF_OK);
+}
+
+static void answer_reset(void *context, struct server_call *call)
+{
+    (void)context;
+    server_reset(call);
+}
+
+static void reset_after_request(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_reset, NULL);
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true, .to_fd = -1});
+    CHECK_INT(bench.status, LF_DISCONNECTED);
+    CHECK(bench.sent);
+    bench_close(&bench);
+}
+
+/* Answers the first call of a connection, and breaks off at the second. */
+static void answer_first_only(void *context, struct server_call *call)
+{
+    atomic_int *last_connection = context;
+    bool second = *last_connection == call->connection;
+    *last_connection = call->connection;
+    if (second)
+        server_reset(call);
+    else
+        server_reply(call, 200, "", "ok");
+}
+
+static void once_is_once(void)
+{
+    struct bench bench;
+    atomic_int last = 0;
+    bench_open(&bench, answer_first_only, &last);
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    /* On the reused connection this one dies unanswered; libcurl alone would send it again. */
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(server_calls(bench.server), 3);
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true, .to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(server_calls(bench.server), 4);
+    bench_close(&bench);
+}
+
+static void nobody_there(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_reset, NULL);
+    server_close(bench.server);
+    bench.server = NULL;
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .to_fd = -1});
+    CHECK_INT(bench.status, LF_DISCONNECTED);
+    CHECK_INT(bench.err.class, LF_TRANSIENT);
+    CHECK(!bench.sent);
+    bench_close(&bench);
+}
+
+/* ---- time ---- */
+
+static void answer_never(void *context, struct server_call *call)
+{
+    (void)context;
+    server_pause(call, 60000);
+    call->close = true;
+}
+
+static void stalls(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_never, NULL);
+    int64_t start = lf_clock_mono_ms();
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.status, LF_TIMEOUT);
+    CHECK(bench.sent);
+    CHECK(lf_clock_mono_ms() - start >= 1500);
+    CHECK(lf_clock_mono_ms() - start < 15000);
+    bench_close(&bench);
+}
+
+static void deadline(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_never, NULL);
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .deadline = lf_deadline_in(300)});
+    CHECK_INT(bench.status, LF_TIMEOUT);
+    CHECK_HAS(bench.err.text, "deadline");
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .deadline = lf_clock_mono_ms() - 1});
+    CHECK_INT(bench.status, LF_TIMEOUT);
+    bench_close(&bench);
+}
+
+static void *cancel_soon(void *arg)
+{
+    lf_sleep_until(lf_deadline_in(200), NULL);
+    lf_cancel_set(arg);
+    return NULL;
+}
+
+static void cancels(void)
+{
+    struct bench bench;
+    struct lf_cancel cancel;
+    pthread_t thread;
+    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    bench_open(&bench, answer_never, NULL);
+    NEED(lf_thread_start(&thread, "cancel", cancel_soon, &cancel, NULL) == LF_OK);
+    int64_t start = lf_clock_mono_ms();
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .cancel = &cancel});
+    CHECK_INT(bench.status, LF_CANCELLED);
+    CHECK(lf_clock_mono_ms() - start < 1500);
+    pthread_join(thread, NULL);
+    lf_cancel_close(&cancel);
+    bench_close(&bench);
+}
+
+static void *close_soon(void *arg)
+{
+    lf_sleep_until(lf_deadline_in(200), NULL);
+    lf_transfer_close(arg);
+    return NULL;
+}
+
+static void closing(void)
+{
+    struct bench bench;
+    pthread_t thread;
+    bench_open(&bench, answer_never, NULL);
+    NEED(lf_thread_start(&thread, "close", close_soon, bench.transfer, NULL) == LF_OK);
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.status, LF_CANCELLED);
+    pthread_join(thread, NULL);
+    bench.transfer = NULL;
+    bench_close(&bench);
+}
+
+/* Stands in for the system's resolver, for one name: a name server that does not answer. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
+                                                       const struct addrinfo *hints, struct addrinfo **out);
+static atomic_bool resolver_asked;
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    (void)service, (void)hints, (void)out;
+    resolver_asked = true;
+    if (node && !strcmp(node, "silent.example"))
+        sleep(4);
+    return EAI_NONAME;
+}
+
+static void silent_dns(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_echo, NULL);
+    int64_t start = lf_clock_mono_ms();
+    bench_perform(&bench, &(struct lf_request){.url = "https://silent.example/", .to_fd = -1,
+                                               .deadline = lf_deadline_in(300)});
+    CHECK(resolver_asked);
+    CHECK_INT(bench.status, LF_TIMEOUT);
+    CHECK(!bench.sent);
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK(lf_clock_mono_ms() - start < 3000);
+    bench_perform(&bench, &(struct lf_request){.url = "https://gone.example/", .to_fd = -1});
+    CHECK_INT(bench.status, LF_DISCONNECTED);
+    CHECK_HAS(bench.err.text, "DNS");
+    sleep(4); /* let the resolver's thread end, so that leak checking sees an even state */
+    bench_close(&bench);
+}
+
+/* ---- redirects ---- */
+
+struct hops { int port; int left; char seen[64]; const char *location; };
+
+static void answer_target(void *context, struct server_call *call)
+{
+    struct hops *hops = context;
+    char authorization[64];
+    snprintf(hops->seen, sizeof hops->seen, "%s %s [%s]", call->method, call->target,
+             server_header(call, "Authorization", authorization, sizeof authorization));
+    server_reply(call, 200, "", "from the store");
+}
+
+static void answer_redirect(void *context, struct server_call *call)
+{
+    struct hops *hops = context;
+    char extra[256];
+    if (hops->location)
+        snprintf(extra, sizeof extra, "Location: %s\r\n", hops->location);
+    else if (hops->left-- > 0)
+        snprintf(extra, sizeof extra, "Location: /again\r\n");
+    else
+        snprintf(extra, sizeof extra, "Location: http://127.0.0.1:%d/key?sig=1\r\n", hops->port);
+    server_reply(call, 302, extra, "see there");
+}
+
+static void follows_without_credentials(void)
+{
+    struct bench bench;
+    struct hops hops = {.left = 2};
+    struct server *store = server_open(answer_target, &hops, SERVER_PLAIN, NULL);
+    NEED(store != NULL);
+    hops.port = server_port(store);
+    bench_open(&bench, answer_redirect, &hops);
+    bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t", .follow = true, .to_fd = -1});
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(bench.answer.status, 200);
+    CHECK(bench.answer.redirected);
+    CHECK_STR(bench.answer.text.data, "from the store");
+    CHECK_STR(hops.seen, "GET /key?sig=1 []");
+    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    CHECK_INT(bench.answer.status, 302);
+    bench_close(&bench);
+    server_close(store);
+}
+
+static void refuses_redirects(void)
+{
+    struct bench bench;
+    struct hops hops = {.left = 1000};
+    bench_open(&bench, answer_redirect, &hops);
+    bench_perform(&bench, &(struct lf_request){.follow = true, .to_fd = -1});
+    CHECK_INT(bench.status, LF_REFUSED);
+    CHECK_INT(server_calls(bench.server), 6);
+    hops.location = "http://store.example/key?sig=hush";
+    bench_perform(&bench, &(struct lf_request){.follow = true, .to_fd = -1});
+    CHECK_INT(bench.status, LF_REFUSED);
+    CHECK_HAS(bench.err.text, "http://store.example/key");
+    CHECK(!strstr(bench.err.text, "hush"));
+    hops.location = "file:///etc/passwd";
+    bench_perform(&bench, &(struct lf_request){.follow = true, .to_fd = -1});
+    CHECK_INT(bench.status, LF_REFUSED);
+    bench_close(&bench);
+}
+
+static void refuses_urls(void)
+{
+    struct bench bench;
+    bench_open(&bench, answer_echo, NULL);
+    bench_perform(&bench, &(struct lf_request){.url = "http://acme.benchling.com/", .to_fd = -1});
+    CHECK_INT(bench.status, LF_INVALID);
+    bench_perform(&bench, &(struct lf_request){.url = "file:///etc/passwd", .to_fd = -1});
+    CHECK_INT(bench.status, LF_INVALID);
+    CHECK_INT(server_calls(bench.server), 0);
+    bench_close(&bench);
+}
+
+/* ---- many at once ---- */
+
+static void *perform_many(void *arg)
+{
+    struct bench *bench = arg;
+    intptr_t good = 0;
+    for (int i = 0; i < 25; i++) {
+        struct lf_answer answer;
+        struct lf_request request = {.method = "GET", .url = bench->url, .to_fd = -1,
+                                     .deadline = lf_deadline_in(20000)};
+        good += lf_transfer_perform(bench->transfer, &request, &answer, NULL, NULL) == LF_OK && answer.status == 201;
+        lf_answer_free(&answer);
+    }
+    return (void *)good;
+}
+
+static void many_at_once(void)
+{
+    struct bench bench;
+    pthread_t threads[16];
+    bench_open(&bench, answer_echo, NULL);
+    for (int i = 0; i < 16; i++)
+        NEED(lf_thread_start(&threads[i], "caller", perform_many, &bench, NULL) == LF_OK);
+    for (int i = 0; i < 16; i++) {
+        void *good;
+        pthread_join(threads[i], &good);
+        CHECK_INT((intptr_t)good, 25);
+    }
+    CHECK_INT(server_calls(bench.server), 400);
+    bench_close(&bench);
+}
+
+UNIT_TESTS("transfer",
+    {"a GET comes back with status, body, type and the headers that matter", plain_get},
+    {"a large body goes at once, without waiting for 100-continue, and no compression is asked for", large_text_without_expect},
+    {"a body streams up byte for byte", streams_up},
+    {"a body that cannot be read ends the request", unreadable_body},
+    {"an answer streams into a file with size, SHA-256, MD5 and progress", streams_down},
+    {"an answer beyond the bound is refused, at the bound it is not", too_large},
+    {"an endless answer ends; an endless error page still tells its status", endless},
+    {"a full disk is said to be full", full_disk},
+    {"answers that are cut off or not HTTP are failures that may be tried again", broken_answers},
+    {"a connection reset after the request says that it was sent", reset_after_request},
+    {"a request to be made once is never sent twice", once_is_once},
+    {"no server there: nothing was sent", nobody_there},
+    {"a server that falls silent is given up after the stall time", stalls},
+    {"a deadline ends a request", deadline},
+    {"a cancel ends a request at once", cancels},
+    {"closing ends what runs and waits for the callers", closing},
+    {"a name server that does not answer stops only who asked it", silent_dns},
+    {"redirects are followed without credentials, to other ports too", follows_without_credentials},
+    {"redirects without end, to plain http or to files are refused", refuses_redirects},
+    {"URLs that are not https are refused", refuses_urls},
+    {"many callers at once each get their own answer", many_at_once},
+)
