@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 
+import processes
+
 SOURCE = pathlib.Path(os.environ["LF_SOURCE"])
 BUILDS = pathlib.Path(os.environ["LF_BUILD_ROOT"])
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "labferry"
@@ -85,6 +87,7 @@ def in_parallel(work, items):
         waiting = [(item, pool.submit(work, item)) for item in items]
         for item, result in waiting:
             yield item, result.result()
+    processes.end_children(grace=0)
 
 
 def build(kind, tally):
@@ -188,6 +191,13 @@ def black_box(tally, options):
     end_section(started)
 
 
+def interrupted(number, _frame):
+    """Ctrl-C or a CI job that is called off: nothing may stay behind."""
+    processes.end_children(grace=0)
+    print(f"\ntoolchain/test: ended by {signal.Signals(number).name}", flush=True)
+    os._exit(128 + number)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="toolchain/test")
     parser.add_argument("--all", action="store_true")
@@ -196,6 +206,9 @@ def main():
     options = parser.parse_args()
     tally = Tally()
     started = time.monotonic()
+    processes.adopt_orphans()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
 
     build("debug", tally)
     unit_tests("debug", tally, options)

@@ -43,7 +43,7 @@ function(lf_link_flag flag)
 endfunction()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
-                    -Wformat=2)
+                    -Wformat-security)
 lf_flag(-Wno-format-truncation) # gcc: bounded sentences are cut on purpose
 if(LF_WERROR)
     add_compile_options(-Werror)

@@ -4,21 +4,19 @@ Started by tests/run.py, which gives LF_REPORT (where the lines go) and LF_ONLY 
 promise is the first line of its docstring, else its name with spaces. What a test prints is kept and shown only if
 it fails. Processes that a file leaves behind are ended, and count as a failure of the file.
 """
-import ctypes
 import faulthandler
 import importlib.util
 import json
 import os
 import pathlib
-import signal
 import sys
 import time
 import traceback
 import unittest
 
-PR_SET_CHILD_SUBREAPER = 36
-GRACE_S = 2
-ENDING_S = 10
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import processes
+
 STACKS_AFTER_S = 840  # shortly before tests/run.py ends the file: the stacks tell where it hung
 
 
@@ -106,42 +104,10 @@ def flatten(suite):
             yield item
 
 
-def children():
-    """Process ids and command lines of living children; orphans of children are ours too (subreaper)."""
-    found = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
-                if int(parent) == os.getpid():
-                    found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ").strip()
-            except (OSError, ValueError):
-                continue  # ended meanwhile
-    return found
-
-
-def end_children():
-    """Ends what the file left running; returns the command lines. What was told to stop may take a moment."""
-    left = {}
-    began = time.monotonic()
-    while time.monotonic() < began + GRACE_S + ENDING_S:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0]:
-                continue
-        except ChildProcessError:
-            break
-        if time.monotonic() > began + GRACE_S:
-            for pid, command in children().items():
-                left[pid] = command
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
-    return [f"{command} ({pid})" for pid, command in left.items()]
-
-
 def main():
     path = pathlib.Path(sys.argv[1]).resolve()
     words = os.environ.get("LF_ONLY", "")
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    processes.adopt_orphans()
     faulthandler.dump_traceback_later(STACKS_AFTER_S)
     suite = load(path)
     if words and words not in path.name:
@@ -149,7 +115,7 @@ def main():
     with open(os.environ["LF_REPORT"], "a", encoding="utf-8") as report:
         result = Reporter(report)
         suite.run(result)
-        left = end_children()
+        left = processes.end_children()
         if left:
             result.told, result.text, result.began = "FAIL", "\n".join(left), time.monotonic()
             result.began_at = os.lseek(1, 0, os.SEEK_END)
