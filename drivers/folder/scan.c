@@ -228,12 +228,10 @@ static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
 {
     struct lf_error err = {0};
     const char *name = lf_below_base(entry->path);
-    if (!lf_below_path_ok(entry->path))
-        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "the name of its folder begins with a dot or has a control character");
-    else if (!entry->plain)
+    if (!entry->plain)
         lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "it is a link or a device, not a plain file");
-    else
-        lf_name_check(name, &err);
+    else if (lf_name_check(name, &err) == LF_OK && !lf_below_path_ok(entry->path))
+        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "the name of its folder begins with a dot or has a control character");
     if (err.status == LF_OK)
         return true;
     entry->state = LF_ENTRY_REFUSED;

@@ -1,0 +1,404 @@
+// Results are found when they are finished, told once, and taken whole or not at all.
+#include "bench.h"
+
+#include "base/digest.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct bench bench;
+static struct lf_error err;
+
+static void start(const char *const *settings)
+{
+    memset(&err, 0, sizeof err);
+    bench_connect(&bench, settings);
+}
+
+// Listens for ms and expects that nothing more is told.
+static void expect_quiet(int64_t ms, size_t count)
+{
+    CHECK_INT(bench_listen(&bench, ms, &err), LF_OK);
+    CHECK_INT(bench.found_count, count);
+}
+
+static void stable_result(void)
+{
+    start((const char *[]){"stable_for", "300ms", "stable_polls", "3", NULL});
+    int64_t begin = lf_clock_mono_ms();
+    bench_write(bench.outbox, "plate.csv", "well,value\nA1,0.5\n");
+    bench_listen_for(&bench, 1);
+    CHECK(lf_clock_mono_ms() - begin >= 300);
+    CHECK_STR(bench.found[0].id, "plate.csv");
+    CHECK_STR(bench.found[0].name, "plate.csv");
+    CHECK(!bench.found[0].has_sidecar);
+    expect_quiet(500, 1); // told once
+    bench_close(&bench);
+}
+
+static void growing_result(void)
+{
+    char path[BENCH_PATH + 32];
+    start((const char *[]){"stable_for", "400ms", "stable_polls", "3", NULL});
+    snprintf(path, sizeof path, "%s/plate.csv", bench.outbox);
+    for (int i = 0; i < 6; i++) {
+        FILE *file = fopen(path, "a");
+        NEED(file != NULL);
+        fprintf(file, "A%d,0.5\n", i);
+        fclose(file);
+        expect_quiet(150, 0);
+    }
+    bench_listen_for(&bench, 1);
+    CHECK_INT(strlen(bench_text(bench.outbox, "plate.csv")), 42);
+    CHECK(!strncmp(bench.found[0].version, "42-", 3)); // the version of the whole file
+    bench_close(&bench);
+}
+
+static void empty_result_waits(void)
+{
+    start((const char *[]){"stable_for", "50ms", "stable_polls", "1", "safety_interval", "200ms", NULL});
+    bench_write(bench.outbox, "plate.csv", "");
+    expect_quiet(500, 0);
+    bench_write(bench.outbox, "plate.csv", "a");
+    bench_listen_for(&bench, 1);
+    bench_close(&bench);
+}
+
+static void polling_sees_it_too(void)
+{
+    start((const char *[]){"watch", "poll", "scan_interval", "100ms", "finish", "rename", NULL});
+    expect_quiet(150, 0);
+    bench_write(bench.outbox, "plate.csv", "a");
+    bench_listen_for(&bench, 1);
+    bench_close(&bench);
+}
+
+static void watching_is_prompt(void)
+{
+    // with a look every hour only the file system's word can bring it
+    char from[BENCH_PATH + 32], to[BENCH_PATH + 32];
+    start((const char *[]){"finish", "rename", "results", "*.csv", "safety_interval", "1h", "scan_interval", "1h", NULL});
+    expect_quiet(50, 0);
+    bench_write(bench.outbox, "plate.writing", "a");
+    expect_quiet(200, 0);
+    snprintf(from, sizeof from, "%s/plate.writing", bench.outbox);
+    snprintf(to, sizeof to, "%s/plate.csv", bench.outbox);
+    CHECK_INT(rename(from, to), 0);
+    bench_listen_for(&bench, 1);
+    bench_close(&bench);
+}
+
+static void new_folders_are_watched(void)
+{
+    char sub[BENCH_PATH + 32];
+    start((const char *[]){"finish", "rename", "depth", "2", "safety_interval", "1h", "scan_interval", "1h", NULL});
+    expect_quiet(50, 0);
+    snprintf(sub, sizeof sub, "%s/run7", bench.outbox);
+    mkdir(sub, 0755);
+    expect_quiet(300, 0);
+    bench_write(sub, "plate.csv", "a");
+    bench_listen_for(&bench, 1);
+    CHECK_STR(bench.found[0].id, "run7/plate.csv");
+    CHECK_STR(bench.found[0].name, "plate.csv");
+    bench_close(&bench);
+}
+
+static void done_marker(void)
+{
+    start((const char *[]){"finish", "marker", "done_marker", "{stem}.done", "scan_interval", "100ms", NULL});
+    bench_write(bench.outbox, "plate.csv", "a");
+    expect_quiet(300, 0);
+    bench_write(bench.outbox, "plate.done", "");
+    bench_listen_for(&bench, 1);
+    CHECK_STR(bench.found[0].id, "plate.csv");
+    expect_quiet(300, 1); // the marker is no result
+    bench_close(&bench);
+}
+
+static void end_marker(void)
+{
+    start((const char *[]){"finish", "marker", "end_marker", "#END", "scan_interval", "100ms", NULL});
+    bench_write(bench.outbox, "plate.csv", "#END of header\nA1,0.5\n");
+    expect_quiet(300, 0);
+    bench_write(bench.outbox, "plate.csv", "#END of header\nA1,0.5\n#END\r\n\r\n");
+    bench_listen_for(&bench, 1);
+    bench_close(&bench);
+}
+
+static void sidecar(void)
+{
+    start((const char *[]){"finish", "rename", "sidecar_required", "true", "scan_interval", "100ms", NULL});
+    bench_write(bench.outbox, "plate.csv", "a");
+    expect_quiet(300, 0);
+    bench_write(bench.outbox, "plate.csv.labferry.json", "{\"run\": \"R1\"}");
+    bench_listen_for(&bench, 1);
+    CHECK_STR(bench.found[0].sidecar, "{\"run\": \"R1\"}");
+    expect_quiet(300, 1);
+    bench_close(&bench);
+}
+
+static void unusable_sidecar(void)
+{
+    start((const char *[]){"finish", "rename", NULL});
+    bench_write(bench.outbox, "plate.csv.labferry.json", "\xff\xfe");
+    bench_write(bench.outbox, "plate.csv", "a");
+    bench_listen_for(&bench, 1);
+    CHECK(!bench.found[0].has_sidecar);
+    bench_close(&bench);
+}
+
+static void names_that_count(void)
+{
+    start((const char *[]){"finish", "rename", "results", "*.csv", "results", "*.txt", "ignore", "test*", NULL});
+    static const char *const names[] = {"a.CSV", "b.txt", "c.xml", "test1.csv", "~$a.csv", ".a.csv", "Thumbs.db", NULL};
+    for (size_t i = 0; names[i]; i++)
+        bench_write(bench.outbox, names[i], "a");
+    bench_listen_for(&bench, 2);
+    expect_quiet(200, 2);
+    CHECK(bench_found(&bench, "a.CSV") != NULL);
+    CHECK(bench_found(&bench, "b.txt") != NULL);
+    bench_close(&bench);
+}
+
+static void refused_results(void)
+{
+    char path[BENCH_PATH + 32];
+    start((const char *[]){"finish", "rename", "safety_interval", "100ms", NULL});
+    bench_write(bench.spool, "secret", "s");
+    bench_write(bench.outbox, "line\nbreak.csv", "a");
+    bench_write(bench.outbox, "-rf", "a");
+    bench_write(bench.outbox, "\xff\xfe.csv", "a");
+    bench_write(bench.outbox, "nul.csv", "a");
+    snprintf(path, sizeof path, "%s/link.csv", bench.outbox);
+    CHECK_INT(symlink("../spool/secret", path), 0);
+    snprintf(path, sizeof path, "%s/pipe.csv", bench.outbox);
+    CHECK_INT(mkfifo(path, 0644), 0);
+    bench_write(bench.outbox, "good.csv", "a");
+    bench_listen_for(&bench, 1);
+    expect_quiet(300, 1);
+    CHECK(bench_found(&bench, "good.csv") != NULL);
+    CHECK(bench_exists(bench.outbox, "line\nbreak.csv")); // nothing is removed
+    bench_close(&bench);
+}
+
+static void new_version(void)
+{
+    start((const char *[]){"finish", "rename", "safety_interval", "100ms", NULL});
+    bench_write(bench.outbox, "plate.csv", "a");
+    bench_listen_for(&bench, 1);
+    bench_write(bench.outbox, "plate.csv", "longer");
+    bench_listen_for(&bench, 2);
+    CHECK(strcmp(bench.found[0].version, bench.found[1].version) != 0);
+    bench_close(&bench);
+}
+
+static void told_again_after_failure(void)
+{
+    start((const char *[]){"finish", "rename", "scan_interval", "100ms", NULL});
+    bench.refuse_findings = true;
+    bench_write(bench.outbox, "plate.csv", "a");
+    expect_quiet(300, 0);
+    bench.refuse_findings = false;
+    bench_listen_for(&bench, 1);
+    bench_close(&bench);
+}
+
+static void host_calls(void)
+{
+    start(NULL);
+    int64_t begin = lf_clock_mono_ms();
+    lf_wake_up(&bench.wake);
+    CHECK_INT(bench_listen(&bench, 60 * 1000, &err), LF_OK);
+    lf_wake_clear(&bench.wake);
+    lf_cancel_set(&bench.cancel);
+    CHECK_INT(bench_listen(&bench, 60 * 1000, &err), LF_OK);
+    CHECK(lf_clock_mono_ms() - begin < 20 * 1000);
+    bench_close(&bench);
+}
+
+static void idle_does_not_spin(void)
+{
+    struct timespec before, after;
+    start(NULL);
+    bench_write(bench.outbox, "plate.csv", ""); // never finished
+    expect_quiet(200, 0);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    expect_quiet(1000, 0);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    CHECK((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 < 200);
+    bench_close(&bench);
+}
+
+// ---- take ----
+
+static int spool_file(void)
+{
+    char path[BENCH_PATH + 32];
+    snprintf(path, sizeof path, "%s/taken", bench.spool);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    NEED(fd >= 0);
+    return fd;
+}
+
+static enum lf_status take(const char *id, const char *version, int64_t max)
+{
+    int fd = spool_file();
+    enum lf_status status = lf_driver_folder.take(bench.device, id, version, fd, max, &err);
+    close(fd);
+    return status;
+}
+
+static void taken_whole(void)
+{
+    start((const char *[]){"finish", "rename", "depth", "1", NULL});
+    char sub[BENCH_PATH + 32];
+    snprintf(sub, sizeof sub, "%s/run", bench.outbox);
+    mkdir(sub, 0755);
+    bench_write(sub, "plate.csv", "A1,0.5\n");
+    bench_listen_for(&bench, 1);
+    CHECK_INT(take("run/plate.csv", bench.found[0].version, 1000), LF_OK);
+    CHECK_STR(bench_text(bench.spool, "taken"), "A1,0.5\n");
+    bench_close(&bench);
+}
+
+static void not_taken(void)
+{
+    start((const char *[]){"finish", "rename", NULL});
+    bench_write(bench.outbox, "plate.csv", "A1,0.5\n");
+    bench_listen_for(&bench, 1);
+    const char *version = bench.found[0].version;
+    CHECK_INT(take("plate.csv", version, 3), LF_TOO_LARGE);
+    CHECK_INT(take("gone.csv", version, 1000), LF_NOT_FOUND);
+    bench_write(bench.outbox, "plate.csv", "changed since");
+    CHECK_INT(take("plate.csv", version, 1000), LF_MISMATCH);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    bench_close(&bench);
+}
+
+static void never_above_the_outbox(void)
+{
+    static const char *const ids[] = {"../spool/secret", "/etc/passwd", "a/../../spool/secret", "", "a//b", ".hidden",
+                                      "link/secret", "link.csv", NULL};
+    char path[BENCH_PATH + 32];
+    start(NULL);
+    bench_write(bench.spool, "secret", "s");
+    bench_write(bench.outbox, ".hidden", "s");
+    snprintf(path, sizeof path, "%s/link", bench.outbox);
+    CHECK_INT(symlink("../spool", path), 0);
+    snprintf(path, sizeof path, "%s/link.csv", bench.outbox);
+    CHECK_INT(symlink("../spool/secret", path), 0);
+    for (size_t i = 0; ids[i]; i++) {
+        enum lf_status status = take(ids[i], "1-1-1", 1000);
+        CHECK(status == LF_INVALID || status == LF_NOT_FOUND);
+        CHECK_STR(bench_text(bench.spool, "taken"), "");
+    }
+    bench_close(&bench);
+}
+
+// ---- the way to the folder ----
+
+static void missing_folder(void)
+{
+    char gone[BENCH_PATH];
+    bench_open(&bench, NULL);
+    snprintf(gone, sizeof gone, "%s.gone", bench.outbox);
+    CHECK_INT(rename(bench.outbox, gone), 0);
+    CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_DISCONNECTED);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, "mounted");
+    CHECK_INT(rename(gone, bench.outbox), 0);
+    CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_OK);
+    CHECK_INT(rename(bench.outbox, gone), 0);
+    CHECK_INT(bench_listen(&bench, 5000, &err), LF_DISCONNECTED);
+    bench_close(&bench);
+}
+
+static void mount_marker(void)
+{
+    static const char *const settings[] = {"mount_marker", "reader.id", NULL};
+    bench_open(&bench, settings);
+    memset(&err, 0, sizeof err);
+    CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_DISCONNECTED);
+    CHECK_HAS(err.text, "reader.id");
+    bench_write(bench.inbox, "reader.id", "SN-1234\r\nsecond line");
+    bench_write(bench.outbox, "reader.id", "SN-1234");
+    CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_OK);
+    CHECK_STR(bench.identity, "SN-1234");
+    lf_driver_folder.disconnect(bench.device);
+    bench_write(bench.inbox, "reader.id", "wrong");
+    CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_MISMATCH);
+    bench_close(&bench);
+}
+
+static void second_agent(void)
+{
+    static struct bench second;
+    start(NULL);
+    bench_open(&second, NULL);
+    CHECK_INT(lf_driver_folder.connect(second.device, &err), LF_BUSY);
+    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    bench_close(&bench);
+    CHECK_INT(lf_driver_folder.connect(second.device, &err), LF_OK);
+    bench_close(&second);
+}
+
+static void one_folder_for_both(void)
+{
+    char both[BENCH_PATH];
+    struct lf_outcome outcome = {0};
+    snprintf(both, sizeof both, "%s/both", unit_folder());
+    mkdir(both, 0755);
+    start((const char *[]){"inbox", both, "outbox", both, "results", "*_out.csv", "finish", "rename", NULL});
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err), LF_OK);
+    bench_write(both, "plate_out.csv", "a");
+    bench_listen_for(&bench, 1);
+    expect_quiet(300, 1);
+    CHECK_STR(bench.found[0].id, "plate_out.csv");
+    lf_outcome_free(&outcome);
+    bench_close(&bench);
+}
+
+static void remembered_over_reconnection(void)
+{
+    start((const char *[]){"finish", "rename", NULL});
+    bench_write(bench.outbox, "plate.csv", "a");
+    bench_listen_for(&bench, 1);
+    lf_driver_folder.disconnect(bench.device);
+    CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_OK);
+    expect_quiet(300, 1);
+    bench_close(&bench);
+}
+
+UNIT_TESTS("folder: collect",
+    {"a result is told once, when it has been unchanged for long enough", stable_result},
+    {"a result that grows is not told before it is whole", growing_result},
+    {"an empty file is no finished result", empty_result_waits},
+    {"where no changes are told, looking finds the result", polling_sees_it_too},
+    {"where changes are told, a rename is seen without waiting for the next look", watching_is_prompt},
+    {"folders that appear below the outbox are watched too", new_folders_are_watched},
+    {"a done marker finishes its result and is none itself", done_marker},
+    {"an end marker counts only at the end of the text", end_marker},
+    {"a required sidecar is waited for, told with its result, and is none itself", sidecar},
+    {"a sidecar that is not text does not hold its result back", unusable_sidecar},
+    {"only names that the configuration asks for are results", names_that_count},
+    {"links, pipes and unsafe names are refused, and stay where they are", refused_results},
+    {"new content under a known name is a new version", new_version},
+    {"what the host could not take over is told again", told_again_after_failure},
+    {"listening ends when the host calls or cancels", host_calls},
+    {"an idle outbox costs no processor time", idle_does_not_spin},
+    {"a result is taken whole", taken_whole},
+    {"a result that is gone, changed or too large is not taken, and why is told", not_taken},
+    {"nothing outside the outbox can be taken", never_above_the_outbox},
+    {"a folder that is not there, or goes, is a lost connection", missing_folder},
+    {"the mount marker guards against an empty mount point and names the instrument", mount_marker},
+    {"a second agent is kept out of the folder", second_agent},
+    {"one folder may serve for both ways", one_folder_for_both},
+    {"what was told is remembered over a reconnection", remembered_over_reconnection},
+)

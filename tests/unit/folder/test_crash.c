@@ -1,0 +1,359 @@
+// The driver is killed before every call that changes the disk, one after the other, and restarted as the host would do
+// it: verify, then act again only if it was not done. The instrument takes the file whenever it sees one. In the end it
+// must have run the worklist exactly once; "unknown" is allowed only where links are used.
+//
+// The linker sends these calls here first (see CMakeLists.txt).
+#include "bench.h"
+
+#include "base/os_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static long calls, kill_at;         // 0: never
+static int rename_new_fails, link_fails, sync_fails_at, syncs;
+static const char *boot_name;
+
+static void step(void)
+{
+    if (kill_at && ++calls == kill_at)
+        kill(getpid(), SIGKILL);
+}
+
+int __real_openat64(int dir, const char *path, int flags, ...);
+int __wrap_openat64(int dir, const char *path, int flags, ...);
+int __wrap_openat64(int dir, const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    int mode = flags & O_CREAT ? va_arg(args, int) : 0;
+    va_end(args);
+    if (flags & O_CREAT)
+        step();
+    return __real_openat64(dir, path, flags, mode);
+}
+
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    step();
+    return __real_write(fd, data, len);
+}
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    step();
+    if (sync_fails_at && ++syncs == sync_fails_at) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_fsync(fd);
+}
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+    step();
+    return __real_close(fd);
+}
+
+int __real_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode)
+{
+    step();
+    return __real_fchmod(fd, mode);
+}
+
+int __real_unlinkat(int dir, const char *path, int flags);
+int __wrap_unlinkat(int dir, const char *path, int flags);
+int __wrap_unlinkat(int dir, const char *path, int flags)
+{
+    step();
+    return __real_unlinkat(dir, path, flags);
+}
+
+int __real_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+    step();
+    if (link_fails) {
+        errno = link_fails;
+        return -1;
+    }
+    return __real_linkat(from_dir, from, to_dir, to, flags);
+}
+
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    step();
+    return __real_renameat(from_dir, from, to_dir, to);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    va_list args;
+    va_start(args, number);
+    int from_dir = va_arg(args, int);
+    const char *from = va_arg(args, const char *);
+    int to_dir = va_arg(args, int);
+    const char *to = va_arg(args, const char *);
+    unsigned flags = va_arg(args, unsigned);
+    va_end(args);
+    step();
+    if (number == SYS_renameat2 && rename_new_fails) {
+        errno = rename_new_fails;
+        return -1;
+    }
+    return __real_syscall(number, from_dir, from, to_dir, to, flags);
+}
+
+bool __real_lf_boot_name(char name[LF_BOOT_TEXT]);
+bool __wrap_lf_boot_name(char name[LF_BOOT_TEXT]);
+bool __wrap_lf_boot_name(char name[LF_BOOT_TEXT])
+{
+    if (!boot_name)
+        return __real_lf_boot_name(name);
+    snprintf(name, LF_BOOT_TEXT, "%s", boot_name);
+    return true;
+}
+
+// ---- the instrument, the agent, the host ----
+
+static struct bench bench;
+static struct lf_outcome outcome;
+static struct lf_error err;
+
+static void reset(void)
+{
+    kill_at = calls = 0;
+    rename_new_fails = link_fails = sync_fails_at = syncs = 0;
+    boot_name = NULL;
+    memset(&err, 0, sizeof err);
+    lf_outcome_free(&outcome);
+}
+
+// Takes the file if it is there; returns how many runs that made.
+static int instrument_takes(void)
+{
+    char path[BENCH_PATH + 32];
+    snprintf(path, sizeof path, "%s/plate.csv", bench.inbox);
+    if (strcmp(bench_text(bench.inbox, "plate.csv"), "abc") != 0) {
+        CHECK(!bench_exists(bench.inbox, "plate.csv")); // never a part of it
+        return 0;
+    }
+    CHECK_INT(unlink(path), 0);
+    return 1;
+}
+
+static void empty_inbox(void)
+{
+    char command[BENCH_PATH + 64];
+    snprintf(command, sizeof command, "rm -rf '%s'", bench.inbox);
+    CHECK_INT(system(command), 0);
+}
+
+// An agent that is killed before its n-th call. True: it was; false: it lived to the end.
+static bool agent_killed_at(long n)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        bench_connect(&bench, NULL);
+        const struct lf_action *action = bench_parcel(&bench, 12, "plate.csv", "abc");
+        calls = 0;
+        kill_at = n;
+        enum lf_status status = lf_driver_folder.act(bench.device, action, &outcome, &err);
+        kill_at = 0;
+        _exit(status == LF_OK ? 0 : 1);
+    }
+    int result = 0;
+    CHECK(waitpid(child, &result, 0) == child);
+    if (WIFSIGNALED(result))
+        return true;
+    CHECK_INT(WEXITSTATUS(result), 0);
+    return false;
+}
+
+// What the host does after a restart. Returns the runs that this makes; *unknown counts the held jobs.
+static int recover(bool takes_first, int *unknown)
+{
+    int runs = 0;
+    if (takes_first)
+        runs += instrument_takes();
+    bench_connect(&bench, NULL);
+    const struct lf_action *action = bench_parcel(&bench, 12, "plate.csv", "abc");
+    switch (lf_driver_folder.verify(bench.device, action, &outcome, &err)) {
+    case LF_VERDICT_NOT_DONE:
+        CHECK_INT(lf_driver_folder.act(bench.device, action, &outcome, &err), LF_OK);
+        break;
+    case LF_VERDICT_DONE:
+        break;
+    default:
+        ++*unknown;
+        runs = -1000;
+    }
+    bench_close(&bench);
+    return runs + instrument_takes();
+}
+
+static void kill_everywhere(bool takes_first, int unknown_allowed)
+{
+    int unknown = 0;
+    long n = 1;
+    bench_connect(&bench, NULL);
+    bench_close(&bench);
+    for (bool killed = true; killed && n < 200; n++) {
+        empty_inbox();
+        mkdir(bench.inbox, 0755);
+        killed = agent_killed_at(n);
+        int before = unknown, runs = recover(takes_first, &unknown);
+        if (unknown == before && runs != 1) {
+            printf("    killed before call %ld: the worklist ran %d times\n", n, runs);
+            CU_FAIL("not exactly once");
+        }
+    }
+    CHECK(n > 15 && n < 200); // it was killed in many places, and lived in the end
+    CHECK(unknown <= unknown_allowed);
+}
+
+static void killed_untaken(void)
+{
+    reset();
+    kill_everywhere(false, 0);
+}
+
+static void killed_taken(void)
+{
+    reset();
+    kill_everywhere(true, 0);
+}
+
+static void killed_linking(void)
+{
+    reset();
+    rename_new_fails = EINVAL;
+    kill_everywhere(false, 5); // around the link itself
+    kill_everywhere(true, 5);
+}
+
+static void killed_plain(void)
+{
+    reset();
+    rename_new_fails = EINVAL;
+    link_fails = EPERM;
+    kill_everywhere(false, 5); // it tried links first
+    kill_everywhere(true, 5);
+}
+
+// ---- file systems without some ability ----
+
+static void deliver_with(int rename_error, int link_error)
+{
+    reset();
+    rename_new_fails = rename_error;
+    link_fails = link_error;
+    bench_connect(&bench, NULL);
+    bench_write(bench.inbox, "taken.csv", "older");
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err), LF_OK);
+    CHECK_STR(bench_text(bench.inbox, "plate.csv"), "abc");
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 2, "taken.csv", "abc"), &outcome, &err), LF_EXISTS);
+    CHECK_STR(bench_text(bench.inbox, "taken.csv"), "older");
+    CHECK_INT(bench_count(bench.inbox, ".part-"), 0);
+    bench_close(&bench);
+    reset();
+}
+
+static void poor_file_systems(void)
+{
+    deliver_with(EINVAL, 0);       // FUSE, NFS
+    deliver_with(ENOSYS, EPERM);   // old kernel, exFAT
+    deliver_with(EINVAL, ENOTSUP); // CIFS
+}
+
+static void rename_refused(void)
+{
+    reset();
+    bench_connect(&bench, NULL);
+    rename_new_fails = EIO; // says nothing about what happened; the disk shows that nothing did
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err), LF_IO);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK(!bench_exists(bench.inbox, "plate.csv"));
+    CHECK_INT(bench_count(bench.inbox, ".mark"), 0);
+    bench_close(&bench);
+    reset();
+}
+
+static void sync_fails(void)
+{
+    int held = 0, transient = 0;
+    for (int at = 1; at < 20; at++) {
+        reset();
+        bench_connect(&bench, NULL);
+        sync_fails_at = at;
+        enum lf_status status = lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome,
+                                                     &err);
+        bool visible = bench_exists(bench.inbox, "plate.csv");
+        if (status != LF_OK && visible) {
+            CHECK_INT(err.class, LF_UNKNOWN_OUTCOME);
+            held++;
+        } else if (status != LF_OK) {
+            CHECK_INT(err.class, LF_TRANSIENT);
+            transient++;
+        }
+        CHECK_INT(visible, status == LF_OK || err.class == LF_UNKNOWN_OUTCOME);
+        bench_close(&bench);
+        empty_inbox();
+        mkdir(bench.inbox, 0755);
+    }
+    CHECK(transient >= 3); // part, folder, mark ...
+    CHECK(held >= 1);      // ... and after the rename
+    reset();
+}
+
+static void power_cut_mid_way(void)
+{
+    int unknown = 0;
+    reset();
+    bench_connect(&bench, NULL);
+    bench_close(&bench);
+    for (long n = 1; n < 60; n++) {
+        empty_inbox();
+        mkdir(bench.inbox, 0755);
+        boot_name = "before";
+        agent_killed_at(n);
+        boot_name = "after";
+        int before = unknown, runs = recover(true, &unknown);
+        if (unknown == before)
+            CHECK_INT(runs, 1);
+    }
+    CHECK(unknown >= 1 && unknown < 12); // only close to the rename
+    reset();
+}
+
+UNIT_TESTS("folder: crash",
+    {"killed at any call, the file is delivered exactly once", killed_untaken},
+    {"killed at any call with an instrument that takes the file at once, the worklist runs exactly once", killed_taken},
+    {"the same where files are published by links, or the job is held", killed_linking},
+    {"the same where the file system has neither links nor exclusive renames", killed_plain},
+    {"nothing is overwritten on file systems that lack exclusive renames or links", poor_file_systems},
+    {"a rename that fails is looked at on the disk, and leaves no trace if nothing happened", rename_refused},
+    {"a sync that fails before the rename is retried, after it is held", sync_fails},
+    {"after a power cut the worklist runs once or the job is held", power_cut_mid_way},
+)
