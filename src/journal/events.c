@@ -195,3 +195,9 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
         lf_event_row_free(row);
     return status;
 }
+
+enum lf_status lf_journal_event_put_off(struct lf_journal *journal, const char *id, int64_t until_mono,
+                                        struct lf_error *err)
+{
+    return query_do(journal, err, "UPDATE event SET due_mono = ?2 WHERE id = ?1 AND fate = 'reread'", "ti", id, until_mono);
+}

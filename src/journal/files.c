@@ -96,23 +96,20 @@ enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, st
     return query_do(journal, err, "DELETE FROM part WHERE job = ?1", "i", job);
 }
 
-enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
-                                      const char *version, int64_t job, int64_t *known_job, struct lf_error *err)
+bool lf_journal_finding_known(struct lf_journal *journal, const char *instrument, const char *id, const char *version)
 {
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err, "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
-                    "ttt", instrument, id, version);
-    if (status != LF_OK)
-        return status;
+    if (query_start(journal, &query, NULL, "SELECT 1 FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
+                    "ttt", instrument, id, version) != LF_OK)
+        return false; /* adding it will tell the error */
     bool known = query_row(&query);
-    if (known && known_job)
-        *known_job = column_int(&query, 0);
-    status = query_end(&query, err);
-    if (status != LF_OK)
-        return status;
-    if (known)
-        return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "the result %s is known", id);
+    query_end(&query, NULL);
+    return known;
+}
+
+enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
+                                      const char *version, int64_t job, struct lf_error *err)
+{
     return query_do(journal, err, "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
                     "tttii", instrument, id, version, job, lf_clock_wall_ms());
 }

@@ -107,10 +107,11 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
     enum lf_status status = query_do(
         journal, err,
         "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms = ?7, due_mono = ?8, "
-        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13 WHERE id = ?1",
-        "ittiiiiittttt", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench, (int64_t)job->acting,
+        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14 WHERE id = ?1",
+        "ittiiiiittttti", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench, (int64_t)job->acting,
         (int64_t)job->attempt, job->updated_ms, job->due_mono,
-        job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts, job->instrument);
+        job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts, job->instrument,
+        job->expires_mono);
     free(facts);
     return status;
 }
@@ -206,13 +207,22 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 
 /* ---- scheduling --------------------------------------------------------------------------------------------------- */
 
+/* Couriers also take bench jobs that have expired: an instrument that is offline or paused would never look at them. */
+#define RUNNABLE                                                                                                     \
+    "((state = 'ready' OR (state = 'waiting' AND due_mono <= ?3)) AND bench = ?2 "                                    \
+    "AND (?1 IS NULL OR instrument = ?1)) "                                                                           \
+    "OR (?1 IS NULL AND bench = 1 AND acting = 0 AND expires_mono BETWEEN 1 AND ?3 AND state IN ('ready', 'waiting'))"
+
 static int64_t next_due(struct lf_journal *journal, const char *instrument)
 {
     struct query query;
     int64_t next = LF_NEVER;
     if (query_start(journal, &query, NULL,
-                    "SELECT min(due_mono) FROM job WHERE state = 'waiting' AND bench = ?2 "
-                    "AND (?1 IS NULL OR instrument = ?1)",
+                    "SELECT min(due) FROM ("
+                    "SELECT min(due_mono) AS due FROM job WHERE state = 'waiting' AND bench = ?2 "
+                    "AND (?1 IS NULL OR instrument = ?1) UNION ALL "
+                    "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND bench = 1 AND acting = 0 "
+                    "AND expires_mono > 0 AND state IN ('ready', 'waiting'))",
                     "ti", instrument, (int64_t)(instrument != NULL)) != LF_OK)
         return next;
     if (query_row(&query) && column_peek(&query, 0))
@@ -232,8 +242,7 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
     if (status != LF_OK)
         return status;
     status = query_start(journal, &query, err,
-                         "SELECT id FROM job WHERE (state = 'ready' OR (state = 'waiting' AND due_mono <= ?3)) "
-                         "AND bench = ?2 AND (?1 IS NULL OR instrument = ?1) ORDER BY id LIMIT 1",
+                         "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1",
                          "tii", instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
     if (status == LF_OK) {
         if (query_row(&query))
@@ -274,6 +283,26 @@ enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake,
             *job = column_int(&query, 0);
     }
     return query_end(&query, err);
+}
+
+enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
+                                        const char *value, bool open, int64_t but, int64_t *job, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT id FROM job WHERE kind = ?1 AND id <> ?4 "
+                                        "AND (?5 = 0 OR state IN ('ready', 'running', 'waiting', 'held')) "
+                                        "AND json_extract(facts, '$.' || ?2) = ?3 ORDER BY id LIMIT 1",
+                                        "tttii", kind, name, value, but, (int64_t)open);
+    if (status != LF_OK)
+        return status;
+    bool found = query_row(&query);
+    if (found)
+        *job = column_int(&query, 0);
+    status = query_end(&query, err);
+    if (status == LF_OK && !found)
+        return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no such job");
+    return status;
 }
 
 /* ---- history -------------------------------------------------------------------------------------------------------- */

@@ -70,6 +70,10 @@ cJSON *lf_journal_event_counts(struct lf_journal *journal);
 enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono, struct lf_event_row *row,
                                              int64_t *next_mono, struct lf_error *err);
 
+/* When a claimed one may be tried again. */
+enum lf_status lf_journal_event_put_off(struct lf_journal *journal, const char *id, int64_t until_mono,
+                                        struct lf_error *err);
+
 /* ---- jobs ------------------------------------------------------------------------------------------------------ */
 
 enum lf_job_state {
@@ -94,7 +98,7 @@ struct lf_job {
     int64_t created_ms, updated_ms; /* wall */
     int64_t due_mono;    /* waiting: not before */
     int64_t expires_ms;  /* wall; 0: never. Not after this time may it start to act */
-    int64_t expires_mono;
+    int64_t expires_mono; /* the same on the monotonic clock, which decides; 0: never, or it has acted */
     enum lf_class class; /* of the last error */
     char *note;       /* why it waits, is held, failed; what came of it */
     char *wake;       /* waiting: what would wake it ("processor:aop_1") */
@@ -105,7 +109,7 @@ void lf_job_free(struct lf_job *job); /* the struct's contents */
 /* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is its id. */
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
-/* Writes state, step, bench, acting, attempt, due, class, note, wake, facts, instrument; sets updated_ms. */
+/* Writes state, step, bench, acting, attempt, due, expires_mono, class, note, wake, facts, instrument; sets updated_ms. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err);
 
@@ -122,6 +126,7 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
 
 /* Takes the oldest job that can run now: courier steps (instrument NULL) or bench steps of the instrument; marks it running.
+ * Couriers are also given bench jobs that have expired before they acted.
  * LF_NOT_FOUND with *next_mono: when the next waiting one is due (LF_NEVER: none). */
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
                                     int64_t *next_mono, struct lf_error *err);
@@ -131,6 +136,11 @@ enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake,
 /* The job of that kind which the instrument finished last (facts as of then); LF_NOT_FOUND. For matching by last job. */
 enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
                                         struct lf_job *job, struct lf_error *err);
+
+/* The oldest job of that kind, other than `but`, of which facts.<name> is value; `open`: only one that is not final.
+ * LF_NOT_FOUND. */
+enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
+                                        const char *value, bool open, int64_t but, int64_t *job, struct lf_error *err);
 
 /* What happened to a job, when and by whom ("agent", "cli:uid 1000", "mqtt:..."). */
 enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who, const char *text,
@@ -166,9 +176,10 @@ enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, st
 
 /* ---- findings: results seen on instruments ------------------------------------------------------------------- */
 
-/* Remembers a result. LF_EXISTS: known, *job is its job. */
+bool lf_journal_finding_known(struct lf_journal *journal, const char *instrument, const char *id, const char *version);
+/* Remembers a result and its job. LF_EXISTS: known. */
 enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
-                                      const char *version, int64_t job, int64_t *known_job, struct lf_error *err);
+                                      const char *version, int64_t job, struct lf_error *err);
 /* Notes the digest of a finding's content; *earlier is the job of an earlier finding of this instrument with the same content
  * whose job was neither cancelled nor failed, 0 if there is none. */
 enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *instrument,

@@ -1,0 +1,405 @@
+/* collect: the instrument produced a result; bring it to the cloud and see it through.
+ *
+ * [adopt ->] spool -> match -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar; sha256; run,
+ * config; blob, parts; processor; task; rows. A job born of an `.uploaded` event (someone uploaded by hand) has a processor from
+ * the start: adopt -> process. A collect job never fails on its own: a result must not be lost, so a person decides.
+ */
+#include "job/collect_upload.h"
+#include "job/spool.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TASK_POLL_MS = 10000 };
+
+/* The rule for this file: the first whose glob fits. */
+const struct lf_config_collect *collect_rule(const struct work *work)
+{
+    const struct lf_config_instrument *instrument = lf_config_instrument(work->jobs->config, work->job->instrument);
+    const char *name = fact(work, "file_name");
+    for (size_t i = 0; instrument && name && i < instrument->collect_count; i++)
+        if (lf_glob_match(instrument->collect[i].files, name, false))
+            return &instrument->collect[i];
+    return NULL;
+}
+
+/* ---- adopt: uploaded by hand, or was it us? ---------------------------------------------------------------------- */
+
+static enum lf_status adopt(struct work *work, struct lf_error *err)
+{
+    const char *blob = fact(work, "blob");
+    int64_t ours = 0;
+    enum lf_status status = LF_NOT_FOUND;
+    if (blob)
+        status = lf_journal_job_with_fact(work->jobs->journal, "collect", "blob", blob, false, work->job->id, &ours, err);
+    if (status == LF_OK)
+        return work_end(work, LF_JOB_CANCELLED, "this agent uploaded it itself, in job %lld", (long long)ours);
+    if (status != LF_NOT_FOUND)
+        return status;
+    work->follow = FOLLOW_GO;
+    work->go = "process";
+    work_note(work, "%s was uploaded by hand", fact(work, "file_name") ? fact(work, "file_name") : "a file");
+    return LF_OK;
+}
+
+/* ---- spool ------------------------------------------------------------------------------------------------------------ */
+
+static enum lf_status note_content(struct work *work, const char *sha256, int64_t size, struct lf_error *err)
+{
+    int64_t earlier = 0;
+    enum lf_status status = fact_set(work, "sha256", sha256, err);
+    if (status == LF_OK)
+        status = lf_journal_finding_digest(work->jobs->journal, work->job->id, work->job->instrument, sha256, &earlier, err);
+    if (status != LF_OK)
+        return status;
+    if (earlier) {
+        work->follow = FOLLOW_GO;
+        work->go = "file";
+        if (!lf_json_set_int(work->job->facts, "same_as", earlier))
+            return lf_fail_memory(err, "noting a repeated result");
+        work_note(work, "the same content as in job %lld; not uploaded again", (long long)earlier);
+    } else {
+        work_note(work, "%s, %lld bytes, sha256 %s", fact(work, "file_name"), (long long)size, sha256);
+    }
+    return LF_OK;
+}
+
+static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *size, struct lf_error *err)
+{
+    struct spool_file file = {.fd = -1};
+    const char *finding = NULL, *version = NULL;
+    enum lf_status status = fact_need(work, "finding", &finding, err);
+    if (status == LF_OK)
+        status = fact_need(work, "version", &version, err);
+    if (status == LF_OK)
+        status = spool_room(work->jobs, 0, err);
+    if (status == LF_OK)
+        status = spool_create(work->jobs, work->job->id, &file, err);
+    if (status == LF_OK)
+        status = lf_instrument_take(work->instrument, finding, version, file.fd, work->jobs->config->agent.file_max, err);
+    if (status == LF_OK)
+        status = lf_digest_fd(LF_SHA256, file.fd, 0, INT64_MAX, sha256, size, err);
+    if (status == LF_OK)
+        status = spool_parcel(work->jobs, work->job->id, &file, fact(work, "file_name"), NULL, sha256, *size, err);
+    spool_discard(&file);
+    return status;
+}
+
+static enum lf_status spool(struct work *work, struct lf_error *err)
+{
+    struct lf_parcel_row row;
+    char sha256[LF_SHA256_HEX];
+    int64_t size = 0;
+    enum lf_status status = LF_OK;
+    if (lf_journal_parcel_get(work->jobs->journal, work->job->id, &row, NULL) == LF_OK) {
+        /* Data that existed only in the instrument's words was spooled when it was found. */
+        memcpy(sha256, row.sha256, sizeof sha256);
+        size = row.size;
+        lf_parcel_row_free(&row);
+    } else {
+        status = take_to_spool(work, sha256, &size, err);
+    }
+    if (status == LF_NOT_FOUND && fact(work, "sha256"))
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                       "the copy in the spool is damaged and the original is gone from %s: restore %.150s there and `labferry "
+                       "retry %lld`, or cancel", work->job->instrument, fact(work, "file_name"), (long long)work->job->id);
+    if (status == LF_NOT_FOUND)
+        return work_end(work, LF_JOB_CANCELLED, "the file is gone from the instrument before it could be read");
+    if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
+        return work_end(work, LF_JOB_CANCELLED, "the file changed while it was read; its new version has a job of its own");
+    return status == LF_OK ? note_content(work, sha256, size, err) : status;
+}
+
+/* ---- match ------------------------------------------------------------------------------------------------------------ */
+
+static enum lf_status match(struct work *work, struct lf_error *err)
+{
+    const struct lf_config_collect *rule = collect_rule(work);
+    if (!rule)
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                       "no entry in the collect list of %s fits the name %.150s. Add one, or cancel", work->job->instrument,
+                       fact(work, "file_name"));
+    enum lf_status status = fact(work, "assigned") ? LF_OK : match_result(work, rule, err);
+    if (status == LF_CORRUPT)
+        return collect_anew(work, err);
+    if (status != LF_OK)
+        return status;
+    if (!fact(work, "config") && rule->config)
+        status = fact_set(work, "config", rule->config, err);
+    if (status == LF_OK && !fact(work, "config"))
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                       "run %.80s was found but no output file configuration: set config in the collect entry, or say "
+                       "labferry assign %lld RUN CONFIG", fact(work, "run"), (long long)work->job->id);
+    cJSON *run = NULL;
+    status = lf_cloud_get_run(work->jobs->cloud, fact(work, "run"), &work->call, &run, err);
+    if (status == LF_OK)
+        status = fact_set(work, "run", lf_json_text_or(run, "id", fact(work, "run")), err);
+    else if (err->class == LF_PERMANENT)
+        status = lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "Benchling has no run %.100s for %.100s (%.200s). Say which it is: "
+                         "labferry assign %lld RUN", fact(work, "run"), fact(work, "file_name"), err->text,
+                         (long long)work->job->id);
+    cJSON_Delete(run);
+    return status;
+}
+
+/* ---- attach: look before creating, since the API has no idempotency key ------------------------------------------- */
+
+static const char *holder_of(const cJSON *processors, const char *blob)
+{
+    const cJSON *processor;
+    cJSON_ArrayForEach(processor, processors) {
+        const char *file = lf_json_text(processor, "file.id");
+        if (file && !strcmp(file, blob))
+            return lf_json_text(processor, "id");
+    }
+    return NULL;
+}
+
+static enum lf_status create(struct work *work, const char *run, const char *config, const char *blob,
+                             struct lf_error *err)
+{
+    const struct lf_config_collect *rule = collect_rule(work);
+    struct lf_new_processor wanted = {.run_id = run, .config_name = config, .file_id = blob};
+    if (rule) {
+        wanted.complete_with_errors = rule->complete_with_errors;
+        wanted.folder_id = rule->folder_id;
+        wanted.location_id = rule->location_id;
+        wanted.timezone = rule->timezone;
+    }
+    cJSON *processor = NULL;
+    enum lf_status status = lf_cloud_create_processor(work->jobs->cloud, &wanted, &work->call, &processor, err);
+    if (status == LF_OK)
+        status = fact_set(work, "processor", lf_json_text(processor, "id"), err);
+    if (status == LF_OK)
+        work_note(work, "attached to the new output processor %s of run %s", fact(work, "processor"), run);
+    cJSON_Delete(processor);
+    return status;
+}
+
+/* An earlier version of this very file, attached by us and not processed yet: it is replaced rather than joined. */
+static const char *unprocessed_earlier(struct work *work, const cJSON *processors)
+{
+    const cJSON *processor;
+    cJSON_ArrayForEach(processor, processors) {
+        const char *id = lf_json_text(processor, "id"), *name = lf_json_text(processor, "file.name");
+        int64_t earlier;
+        if (id && name && !strcmp(name, fact(work, "file_name"))
+            && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED")
+            && lf_journal_job_with_fact(work->jobs->journal, "collect", "processor", id, false, work->job->id, &earlier, NULL)
+                   == LF_OK)
+            return id;
+    }
+    return NULL;
+}
+
+static enum lf_status replace(struct work *work, const char *processor, const char *blob, struct lf_error *err)
+{
+    cJSON *updated = NULL;
+    enum lf_status status =
+        lf_cloud_set_processor_file(work->jobs->cloud, processor, blob, &work->call, &updated, err);
+    if (status == LF_OK)
+        status = fact_set(work, "processor", processor, err);
+    if (status == LF_OK)
+        work_note(work, "replaces the earlier, unprocessed version on output processor %s", processor);
+    cJSON_Delete(updated);
+    return status;
+}
+
+static enum lf_status attach(struct work *work, struct lf_error *err)
+{
+    const char *run, *config, *blob;
+    enum lf_status status = fact_need(work, "run", &run, err);
+    if (status == LF_OK)
+        status = fact_need(work, "config", &config, err);
+    if (status == LF_OK)
+        status = fact_need(work, "blob", &blob, err);
+    cJSON *processors = NULL;
+    if (status == LF_OK)
+        status = lf_cloud_find_processors(work->jobs->cloud, run, config, &work->call, &processors, err);
+    if (status != LF_OK)
+        return status;
+    const char *holder = holder_of(processors, blob), *stale;
+    if (holder) {
+        status = fact_set(work, "processor", holder, err);
+        work_note(work, "output processor %s of run %s has it already", holder, run);
+    } else if ((stale = unprocessed_earlier(work, processors))) {
+        status = replace(work, stale, blob, err);
+    } else {
+        status = create(work, run, config, blob, err);
+    }
+    cJSON_Delete(processors);
+    return status;
+}
+
+/* ---- process ---------------------------------------------------------------------------------------------------------- */
+
+static enum lf_status rows_of(struct work *work, const cJSON *processor, struct lf_error *err)
+{
+    int64_t good = lf_json_int(processor, "progressStats.rowsSucceeded", 0);
+    int64_t bad = lf_json_int(processor, "progressStats.rowsFailed", 0);
+    if (!lf_json_set_int(work->job->facts, "rows_succeeded", good) || !lf_json_set_int(work->job->facts, "rows_failed", bad))
+        return lf_fail_memory(err, "noting rows");
+    const char *error_file = lf_json_text(processor, "errorFile.id");
+    if (error_file && fact_set(work, "error_blob", error_file, err) != LF_OK)
+        return err->status;
+    work_note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good, (long long)bad);
+    if (!fact(work, "finding") && !fact(work, "error_blob")) /* uploaded by hand: nothing of ours is left to do */
+        return work_end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
+                        (long long)bad);
+    return LF_OK;
+}
+
+static enum lf_status wait_for_processing(struct work *work, const char *processor)
+{
+    snprintf(work->wake, sizeof work->wake, "processor:%.120s", processor);
+    return work_wait(work, TASK_POLL_MS, "Benchling is processing it");
+}
+
+/* What the long-running task says; LF_NOT_FOUND when it is unknown or gone: then the processor itself is asked. */
+static enum lf_status ask_task(struct work *work, const char *processor, struct lf_error *err)
+{
+    const char *task_id = fact(work, "task");
+    if (!task_id)
+        return LF_NOT_FOUND;
+    cJSON *task = NULL;
+    enum lf_status status = lf_cloud_get_task(work->jobs->cloud, task_id, &work->call, &task, err);
+    if (status != LF_OK)
+        return status;
+    const char *state = lf_json_text_or(task, "status", "");
+    if (!strcmp(state, "FAILED")) {
+        char why[300];
+        snprintf(why, sizeof why, "%s", lf_json_text_or(task, "message", "no reason was given"));
+        cJSON_DeleteItemFromObject(work->job->facts, "task"); /* a retry starts processing anew */
+        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
+                         "Benchling could not process the file: %s. It is attached to %s; mend the cause there, then `labferry "
+                         "retry %lld`, or cancel", why, processor, (long long)work->job->id);
+    } else {
+        status = !strcmp(state, "SUCCEEDED") ? LF_NOT_FOUND : LF_OK;
+    }
+    cJSON_Delete(task);
+    return status == LF_OK ? wait_for_processing(work, processor) : status;
+}
+
+static enum lf_status start_processing(struct work *work, const char *processor, struct lf_error *err)
+{
+    char *task = NULL;
+    enum lf_status status = lf_cloud_process(work->jobs->cloud, processor, &work->call, &task, err);
+    if (status == LF_OK)
+        status = fact_set(work, "task", task, err);
+    free(task);
+    return status == LF_OK ? wait_for_processing(work, processor) : status;
+}
+
+static enum lf_status process(struct work *work, struct lf_error *err)
+{
+    const struct lf_config_collect *rule = collect_rule(work);
+    const char *id;
+    enum lf_status status = fact_need(work, "processor", &id, err);
+    if (status != LF_OK)
+        return status;
+    if (rule && !rule->process) {
+        work_note(work, "attached; processing is left to people (process = false)");
+        return LF_OK;
+    }
+    status = ask_task(work, id, err);
+    if (status != LF_NOT_FOUND)
+        return status;
+    cJSON *processor = NULL;
+    status = lf_cloud_get_processor(work->jobs->cloud, id, &work->call, &processor, err);
+    if (status != LF_OK)
+        return status;
+    const char *state = lf_json_text_or(processor, "status", "");
+    if (!strcmp(state, "SUCCEEDED"))
+        status = rows_of(work, processor, err);
+    else if (!strcmp(state, "RUNNING"))
+        status = wait_for_processing(work, id);
+    else if (!strcmp(state, "FAILED") && fact(work, "task"))
+        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
+                         "Benchling could not process the file on %s. Mend the cause there, then `labferry retry %lld`, or "
+                         "cancel", id, (long long)work->job->id);
+    else
+        status = start_processing(work, id, err);
+    cJSON_Delete(processor);
+    return status;
+}
+
+/* ---- file: archive the original, fetch the error file -------------------------------------------------------------- */
+
+static enum lf_status fetch_errors(struct work *work, const char *blob, struct lf_error *err)
+{
+    char *dir = lf_format("%s/errors", work->jobs->config->agent.state_dir);
+    char *path = dir ? lf_format("%s/job-%lld-errors.csv", dir, (long long)work->job->id) : NULL;
+    enum lf_status status = path ? lf_dir_make(dir, 0750, err) : lf_fail_memory(err, "fetching the error file");
+    if (status == LF_OK) {
+        char sha256[LF_SHA256_HEX];
+        int64_t size = 0;
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+        if (fd < 0)
+            status = lf_fail_errno(err, "cannot create %s", path);
+        if (status == LF_OK)
+            status = lf_cloud_download(work->jobs->cloud, blob, fd, work->jobs->config->agent.file_max, &work->call, sha256,
+                                       &size, err);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (status == LF_OK)
+        status = fact_set(work, "error_file", path, err);
+    if (status == LF_OK)
+        work_note(work, "the rows that failed are in %s", path);
+    free(path);
+    free(dir);
+    return status;
+}
+
+static enum lf_status errors(struct work *work, struct lf_error *err)
+{
+    const char *blob = fact(work, "error_blob");
+    enum lf_status status = blob ? fetch_errors(work, blob, err) : LF_OK;
+    if (status == LF_OK && !fact(work, "finding"))
+        return work_end(work, LF_JOB_DONE, "%s", work->note);
+    return status;
+}
+
+static enum lf_status file(struct work *work, struct lf_error *err)
+{
+    const char *finding, *version;
+    enum lf_status status = fact_need(work, "finding", &finding, err);
+    if (status == LF_OK)
+        status = fact_need(work, "version", &version, err);
+    if (status == LF_OK)
+        status = lf_instrument_file(work->instrument, finding, version, err);
+    if (status != LF_OK)
+        return status;
+    spool_drop(work->jobs, work->job->id);
+    int64_t same_as = lf_json_int(work->job->facts, "same_as", 0);
+    int64_t good = lf_json_int(work->job->facts, "rows_succeeded", -1);
+    if (same_as)
+        work_note(work, "the same content as in job %lld; not uploaded again", (long long)same_as);
+    else if (good >= 0)
+        work_note(work, "in run %s: %lld rows succeeded, %lld failed%s%s", fact(work, "run"), (long long)good,
+                  (long long)lf_json_int(work->job->facts, "rows_failed", 0), fact(work, "error_file") ? "; see " : "",
+                  fact(work, "error_file") ? fact(work, "error_file") : "");
+    else
+        work_note(work, "attached to run %s", fact(work, "run"));
+    return LF_OK;
+}
+
+static const struct step steps[] = {
+    {.name = "adopt", .keeps = true, .run = adopt},
+    {.name = "spool", .keeps = true, .bench = true, .run = spool},
+    {.name = "match", .keeps = true, .run = match},
+    {.name = "upload", .keeps = true, .looks = true, .run = collect_upload},
+    {.name = "attach", .keeps = true, .looks = true, .run = attach},
+    {.name = "process", .keeps = true, .looks = true, .run = process},
+    {.name = "errors", .keeps = true, .run = errors},
+    {.name = "file", .keeps = true, .bench = true, .run = file},
+    {0},
+};
+
+const struct kind kind_collect = {.name = "collect", .steps = steps};

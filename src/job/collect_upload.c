@@ -1,0 +1,130 @@
+#include "job/collect_upload.h"
+
+#include "job/spool.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The blob of a multipart upload is noted apart from the finished one: facts.parts_blob. */
+static enum lf_status begin_parts(struct work *work, const struct lf_upload_file *file, struct lf_error *err)
+{
+    if (fact(work, "parts_blob"))
+        return LF_OK;
+    char *blob = NULL;
+    enum lf_status status = lf_cloud_start_parts(work->jobs->cloud, file, &work->call, &blob, err);
+    if (status == LF_OK)
+        status = lf_journal_part_clear(work->jobs->journal, work->job->id, err);
+    if (status == LF_OK)
+        status = fact_set(work, "parts_blob", blob, err);
+    if (status == LF_OK)
+        status = save_job(work->jobs, work->job, "agent", NULL, err);
+    free(blob);
+    return status;
+}
+
+static enum lf_status send_parts(struct work *work, const struct lf_upload_file *file, char **etags, int count,
+                                 struct lf_error *err)
+{
+    const char *blob = fact(work, "parts_blob");
+    for (int number = 1; number <= count; number++) {
+        if (etags[number - 1])
+            continue;
+        enum lf_status status =
+            lf_cloud_upload_part(work->jobs->cloud, blob, file, number, &work->call, &etags[number - 1], err);
+        if (status == LF_OK)
+            status = lf_journal_part_add(work->jobs->journal, work->job->id, number, etags[number - 1], err);
+        if (status != LF_OK)
+            return status;
+    }
+    return LF_OK;
+}
+
+/* Has it been completed in an earlier life, the answer lost? */
+static bool complete_already(struct work *work, const char *blob)
+{
+    cJSON *object = NULL;
+    struct lf_error ignored = {0};
+    bool complete = lf_cloud_get_blob(work->jobs->cloud, blob, &work->call, &object, &ignored) == LF_OK
+                 && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
+    cJSON_Delete(object);
+    return complete;
+}
+
+/* The cloud does not know the upload any more, or refuses it for good: begin anew next time. */
+static void forget_parts(struct work *work)
+{
+    struct lf_error ignored = {0};
+    lf_cloud_abort_parts(work->jobs->cloud, fact(work, "parts_blob"), &work->call, &ignored);
+    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "parts_blob");
+    lf_journal_part_clear(work->jobs->journal, work->job->id, &ignored);
+}
+
+static enum lf_status in_parts(struct work *work, const struct lf_upload_file *file, struct lf_error *err)
+{
+    int count = lf_cloud_part_count(work->jobs->cloud, file->size);
+    char **etags = calloc((size_t)count, sizeof *etags);
+    if (!etags)
+        return lf_fail_memory(err, "uploading in parts");
+    bool resumed = fact(work, "parts_blob") != NULL;
+    enum lf_status status = begin_parts(work, file, err);
+    if (status == LF_OK)
+        status = lf_journal_part_list(work->jobs->journal, work->job->id, etags, count, err);
+    if (status == LF_OK && !(resumed && complete_already(work, fact(work, "parts_blob")))) {
+        status = send_parts(work, file, etags, count, err);
+        if (status == LF_OK)
+            status = lf_cloud_complete_parts(work->jobs->cloud, fact(work, "parts_blob"), (const char *const *)etags, count,
+                                             &work->call, err);
+    }
+    if (status == LF_OK)
+        status = fact_set(work, "blob", fact(work, "parts_blob"), err);
+    else if (err->class == LF_PERMANENT)
+        forget_parts(work);
+    for (int i = 0; i < count; i++)
+        free(etags[i]);
+    free(etags);
+    return status;
+}
+
+static enum lf_status in_one(struct work *work, const struct lf_upload_file *file, struct lf_error *err)
+{
+    char *blob = NULL;
+    enum lf_status status = lf_cloud_upload_blob(work->jobs->cloud, file, &work->call, &blob, err);
+    if (status == LF_OK)
+        status = fact_set(work, "blob", blob, err);
+    free(blob);
+    return status;
+}
+
+enum lf_status collect_anew(struct work *work, const struct lf_error *why)
+{
+    spool_drop(work->jobs, work->job->id);
+    work->follow = FOLLOW_GO;
+    work->go = "spool";
+    work_note(work, "collected anew: %.300s", why->text);
+    return LF_OK;
+}
+
+enum lf_status collect_upload(struct work *work, struct lf_error *err)
+{
+    if (fact(work, "blob"))
+        return LF_OK;
+    struct lf_parcel_row row;
+    char *path = NULL;
+    int fd = -1;
+    enum lf_status status = spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
+    if (status == LF_NOT_FOUND || status == LF_CORRUPT)
+        return collect_anew(work, err);
+    if (status != LF_OK)
+        return status;
+    const struct lf_config_collect *rule = collect_rule(work);
+    struct lf_upload_file file = {.fd = fd, .size = row.size, .name = row.name, .mime = row.mime,
+                                  .type = rule ? rule->type : "RAW_FILE"};
+    status = lf_cloud_wants_parts(work->jobs->cloud, row.size) ? in_parts(work, &file, err) : in_one(work, &file, err);
+    if (status == LF_OK)
+        work_note(work, "%s uploaded as blob %s", row.name, fact(work, "blob"));
+    close(fd);
+    free(path);
+    lf_parcel_row_free(&row);
+    return status;
+}

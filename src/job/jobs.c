@@ -1,0 +1,249 @@
+/* Opening, couriers, and the hooks that instruments call. */
+#include "job/spool.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NO_JOURNAL_WAIT_MS = 5000 };
+
+enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_jobs **out, struct lf_error *err)
+{
+    struct lf_jobs *jobs = calloc(1, sizeof *jobs);
+    if (!jobs)
+        return lf_fail_memory(err, "opening jobs");
+    jobs->options = *options;
+    jobs->config = options->config;
+    jobs->journal = options->journal;
+    jobs->cloud = options->cloud;
+    pthread_mutex_init(&jobs->mutex, NULL);
+    lf_cond_init(&jobs->kicked);
+    enum lf_status status = lf_cancel_open(&jobs->cancel, err);
+    if (status != LF_OK) {
+        lf_jobs_close(jobs);
+        return status;
+    }
+    spool_sweep(jobs);
+    *out = jobs;
+    return LF_OK;
+}
+
+enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument, struct lf_error *err)
+{
+    if (jobs->instrument_count == INSTRUMENTS_MAX)
+        return lf_fail(err, LF_FULL, LF_NEEDS_PERSON, "more than %d instruments", INSTRUMENTS_MAX);
+    jobs->instruments[jobs->instrument_count++] = instrument;
+    return LF_OK;
+}
+
+struct lf_instrument *lf_jobs_instrument(struct lf_jobs *jobs, const char *name)
+{
+    for (size_t i = 0; i < jobs->instrument_count; i++)
+        if (!strcmp(lf_instrument_name(jobs->instruments[i]), name))
+            return jobs->instruments[i];
+    return NULL;
+}
+
+size_t lf_jobs_instrument_count(const struct lf_jobs *jobs)
+{
+    return jobs->instrument_count;
+}
+
+struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t index)
+{
+    return jobs->instruments[index];
+}
+
+/* ---- couriers -------------------------------------------------------------------------------------------------------- */
+
+/* Waits for a kick that came after `seen`, or for the deadline. False: stop. */
+static bool wait_for_kick(struct lf_jobs *jobs, uint64_t *seen, int64_t deadline)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    while (!jobs->stopping && jobs->kicks == *seen && lf_cond_wait(&jobs->kicked, &jobs->mutex, deadline))
+        ;
+    *seen = jobs->kicks;
+    bool go_on = !jobs->stopping;
+    pthread_mutex_unlock(&jobs->mutex);
+    return go_on;
+}
+
+/* Does one piece of cloud work. *next: when there may be more. */
+static bool courier_work(struct lf_jobs *jobs, int64_t *next)
+{
+    struct lf_job job;
+    struct lf_error err = {0};
+    int64_t next_event = LF_NEVER;
+    if (reread_one(jobs, &next_event))
+        return true;
+    enum lf_status status = lf_journal_job_claim(jobs->journal, NULL, &job, next, &err);
+    if (status == LF_OK) {
+        run_step(jobs, &job, NULL);
+        lf_job_free(&job);
+        return true;
+    }
+    if (status != LF_NOT_FOUND) {
+        lf_log_error("jobs", "cannot look for work: %s", err.text);
+        *next = lf_deadline_in(NO_JOURNAL_WAIT_MS);
+    }
+    *next = lf_deadline_sooner(*next, next_event);
+    return false;
+}
+
+static void *courier(void *arg)
+{
+    struct lf_jobs *jobs = arg;
+    uint64_t seen = 0;
+    int64_t next = 0;
+    while (wait_for_kick(jobs, &seen, next)) {
+        while (!lf_cancel_is_set(&jobs->cancel) && courier_work(jobs, &next))
+            ;
+    }
+    return NULL;
+}
+
+enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err)
+{
+    for (int i = 0; i < jobs->config->agent.couriers && i < COURIERS_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "courier-%d", (i + 1) % 1000);
+        enum lf_status status = lf_thread_start(&jobs->couriers[i], name, courier, jobs, err);
+        if (status != LF_OK)
+            return status;
+        jobs->courier_count++;
+    }
+    return LF_OK;
+}
+
+void lf_jobs_stop(struct lf_jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    jobs->stopping = true;
+    pthread_cond_broadcast(&jobs->kicked);
+    pthread_mutex_unlock(&jobs->mutex);
+    lf_cancel_set(&jobs->cancel);
+    for (int i = 0; i < jobs->courier_count; i++)
+        pthread_join(jobs->couriers[i], NULL);
+    jobs->courier_count = 0;
+}
+
+void lf_jobs_close(struct lf_jobs *jobs)
+{
+    if (!jobs)
+        return;
+    lf_cancel_close(&jobs->cancel);
+    pthread_cond_destroy(&jobs->kicked);
+    pthread_mutex_destroy(&jobs->mutex);
+    free(jobs);
+}
+
+void lf_jobs_kick(struct lf_jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    jobs->kicks++;
+    pthread_cond_broadcast(&jobs->kicked);
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
+/* ---- hooks of instruments ------------------------------------------------------------------------------------------ */
+
+bool lf_jobs_work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
+{
+    struct lf_jobs *jobs = context;
+    struct lf_job job;
+    struct lf_error err = {0};
+    if (lf_cancel_is_set(&jobs->cancel))
+        return false;
+    enum lf_status status = lf_journal_job_claim(jobs->journal, lf_instrument_name(instrument), &job, next_mono, &err);
+    if (status == LF_NOT_FOUND)
+        return false;
+    if (status != LF_OK) {
+        lf_log_error(lf_instrument_name(instrument), "cannot look for work: %s", err.text);
+        *next_mono = lf_deadline_in(NO_JOURNAL_WAIT_MS);
+        return false;
+    }
+    run_step(jobs, &job, instrument);
+    lf_job_free(&job);
+    return true;
+}
+
+static enum lf_status keep_data(struct lf_jobs *jobs, int64_t job, const struct lf_finding *finding,
+                                struct lf_error *err)
+{
+    struct spool_file file;
+    char sha256[LF_SHA256_HEX];
+    enum lf_status status = spool_create(jobs, job, &file, err);
+    if (status == LF_OK)
+        status = lf_file_write_all(file.fd, finding->data, finding->len, err);
+    if (status == LF_OK && lf_digest_bytes(LF_SHA256, finding->data, finding->len, sha256) != LF_OK)
+        status = lf_fail_memory(err, "keeping a result");
+    if (status == LF_OK)
+        status = spool_parcel(jobs, job, &file, finding->name, NULL, sha256, (int64_t)finding->len, err);
+    spool_discard(&file);
+    return status;
+}
+
+static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument, const struct lf_finding *finding,
+                                 int64_t *id, struct lf_error *err)
+{
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)instrument, .state = LF_JOB_READY,
+                         .step = (char *)"spool", .bench = true};
+    job.key = lf_format("result|%s|%s|%s", instrument, finding->id, finding->version);
+    job.facts = cJSON_CreateObject();
+    bool good = job.key && job.facts && lf_json_set_text(job.facts, "finding", finding->id)
+             && lf_json_set_text(job.facts, "version", finding->version)
+             && lf_json_set_text(job.facts, "file_name", finding->name)
+             && (!finding->sidecar || lf_json_set_text(job.facts, "sidecar", finding->sidecar));
+    enum lf_status status = good ? LF_OK : lf_fail_memory(err, "noting a result");
+    char text[300];
+    snprintf(text, sizeof text, "result %.200s seen on %s", finding->name, instrument);
+    if (status == LF_OK)
+        status = add_job(jobs, &job, "agent", text, NULL, err);
+    *id = job.id;
+    free(job.key);
+    cJSON_Delete(job.facts);
+    return status;
+}
+
+enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument, const struct lf_finding *finding,
+                             struct lf_error *err)
+{
+    struct lf_jobs *jobs = context;
+    const char *name = lf_instrument_name(instrument);
+    int64_t id = 0;
+    enum lf_status status = lf_journal_begin(jobs->journal, err);
+    if (status != LF_OK)
+        return status;
+    /* The finding's row needs its job and the job must not be there twice, so: known? then job, row, data. */
+    if (lf_journal_finding_known(jobs->journal, name, finding->id, finding->version)) {
+        lf_journal_rollback(jobs->journal);
+        return LF_OK;
+    }
+    status = new_result(jobs, name, finding, &id, err);
+    if (status == LF_OK)
+        status = lf_journal_finding_add(jobs->journal, name, finding->id, finding->version, id, err);
+    if (status == LF_OK && finding->data)
+        status = keep_data(jobs, id, finding, err);
+    if (status != LF_OK) {
+        lf_journal_rollback(jobs->journal);
+        return status;
+    }
+    status = lf_journal_commit(jobs->journal, err);
+    if (status == LF_OK)
+        lf_log_info(name, "result %s found: collect job %lld", finding->name, (long long)id);
+    return status;
+}
+
+void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
+{
+    struct lf_jobs *jobs = context;
+    struct lf_error err = {0};
+    if (report_instrument(jobs, instrument, &err) != LF_OK)
+        lf_log_warning(lf_instrument_name(instrument), "cannot queue a report: %s", err.text);
+    else if (jobs->options.reported)
+        jobs->options.reported(jobs->options.context);
+}

@@ -1,0 +1,202 @@
+/* Which run does a result belong to? The rules of collect.match, tried in order:
+ *
+ *   filename:REGEX   content:REGEX (of the first CONTENT_MAX bytes), with a group (?<run>...) and perhaps (?<config>...)
+ *   last-job         the run whose file the instrument received last
+ *   sidecar          a file beside it that says {"run": "...", "config": "..."}
+ *
+ * Never a guess: what matches no rule is held, with what was tried.
+ */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "job/spool.h"
+
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200 };
+
+static const char *after(const char *rule, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return strncmp(rule, prefix, len) == 0 ? rule + len : NULL;
+}
+
+static enum lf_status compile(const char *regex, pcre2_code **code, struct lf_error *err)
+{
+    int number;
+    PCRE2_SIZE at;
+    *code = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED, PCRE2_MULTILINE, &number, &at, NULL);
+    if (!*code) {
+        char why[160];
+        pcre2_get_error_message(number, (PCRE2_UCHAR *)why, sizeof why);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the regular expression is wrong at character %zu: %s", at + 1, why);
+    }
+    if (pcre2_substring_number_from_name(*code, (PCRE2_SPTR)"run") >= 0)
+        return LF_OK;
+    pcre2_code_free(*code);
+    *code = NULL;
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "the regular expression needs a group (?<run>...) that holds the run");
+}
+
+enum lf_status lf_match_check(const char *rule, struct lf_error *err)
+{
+    if (!strcmp(rule, "last-job") || !strcmp(rule, "sidecar"))
+        return LF_OK;
+    const char *regex = after(rule, "filename:");
+    if (!regex)
+        regex = after(rule, "content:");
+    if (!regex)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "\"%.100s\" is no way to match: use filename:REGEX, content:REGEX, last-job or sidecar", rule);
+    pcre2_code *code;
+    enum lf_status status = compile(regex, &code, err);
+    pcre2_code_free(code);
+    return status;
+}
+
+/* A run or configuration as it came from a file: short and printable. Class when not: needs a person. */
+static enum lf_status take(struct work *work, const char *name, const char *text, size_t len, struct lf_error *err)
+{
+    char value[ID_MAX];
+    if (len == 0 || len >= sizeof value)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found is empty or longer than %d bytes", name, ID_MAX - 1);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+            return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found has control characters", name);
+    memcpy(value, text, len);
+    value[len] = '\0';
+    return fact_set(work, name, value, err);
+}
+
+static enum lf_status take_group(struct work *work, const pcre2_code *code, pcre2_match_data *match, const char *name,
+                                 const char *subject, struct lf_error *err)
+{
+    int group = pcre2_substring_number_from_name(code, (PCRE2_SPTR)name);
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
+    if (group < 0 || at[2 * group] == PCRE2_UNSET)
+        return LF_NOT_FOUND;
+    return take(work, name, subject + at[2 * group], at[2 * group + 1] - at[2 * group], err);
+}
+
+/* LF_NOT_FOUND without err: it does not match. */
+static enum lf_status by_regex(struct work *work, const char *regex, const char *subject, size_t len,
+                               struct lf_error *err)
+{
+    pcre2_code *code = NULL;
+    enum lf_status status = compile(regex, &code, err);
+    if (status != LF_OK)
+        return status;
+    pcre2_match_data *match = pcre2_match_data_create_from_pattern(code, NULL);
+    pcre2_match_context *bounds = pcre2_match_context_create(NULL);
+    if (!match || !bounds) {
+        status = lf_fail_memory(err, "matching a result");
+        goto done;
+    }
+    pcre2_set_match_limit(bounds, MATCH_LIMIT);
+    int found = pcre2_match(code, (PCRE2_SPTR)subject, len, 0, 0, match, bounds);
+    if (found == PCRE2_ERROR_NOMATCH) {
+        status = LF_NOT_FOUND;
+    } else if (found < 0) {
+        status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the regular expression %.200s takes too long; simplify it",
+                         regex);
+    } else {
+        status = take_group(work, code, match, "run", subject, err);
+        if (status == LF_OK && take_group(work, code, match, "config", subject, err) == LF_NO_MEMORY)
+            status = LF_NO_MEMORY;
+    }
+done:
+    pcre2_match_context_free(bounds);
+    pcre2_match_data_free(match);
+    pcre2_code_free(code);
+    return status;
+}
+
+static enum lf_status by_content(struct work *work, const char *regex, struct lf_error *err)
+{
+    struct lf_parcel_row row;
+    char *path = NULL, *start = NULL;
+    int fd = -1;
+    enum lf_status status = spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
+    if (status != LF_OK)
+        return status;
+    ssize_t got = -1;
+    start = malloc(CONTENT_MAX);
+    if (start)
+        got = pread(fd, start, CONTENT_MAX, 0);
+    status = got < 0 ? lf_fail(err, LF_IO, LF_TRANSIENT, "cannot read the spooled result") : LF_OK;
+    if (status == LF_OK)
+        status = by_regex(work, regex, start, (size_t)got, err);
+    free(start);
+    close(fd);
+    free(path);
+    lf_parcel_row_free(&row);
+    return status;
+}
+
+static enum lf_status by_last_job(struct work *work, struct lf_error *err)
+{
+    struct lf_job last;
+    enum lf_status status =
+        lf_journal_job_last_done(work->jobs->journal, work->job->instrument, "deliver", &last, err);
+    if (status != LF_OK)
+        return status;
+    const char *run = lf_json_text(last.facts, "run");
+    status = run ? fact_set(work, "run", run, err) : LF_NOT_FOUND;
+    lf_job_free(&last);
+    return status;
+}
+
+static enum lf_status by_sidecar(struct work *work, struct lf_error *err)
+{
+    const char *text = fact(work, "sidecar");
+    if (!text)
+        return LF_NOT_FOUND;
+    cJSON *says = NULL;
+    struct lf_error why = {0};
+    if (lf_json_parse(lf_slice_text(text), &says, &why) != LF_OK)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s cannot be read: %s",
+                       fact(work, "file_name"), why.text);
+    const char *run = lf_json_text(says, "run"), *config = lf_json_text(says, "config");
+    enum lf_status status = LF_OK;
+    if (!run)
+        status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s names no \"run\"",
+                         fact(work, "file_name"));
+    if (status == LF_OK)
+        status = take(work, "run", run, strlen(run), err);
+    if (status == LF_OK && config)
+        status = take(work, "config", config, strlen(config), err);
+    cJSON_Delete(says);
+    return status;
+}
+
+static enum lf_status try_rule(struct work *work, const char *rule, struct lf_error *err)
+{
+    const char *regex, *name = fact(work, "file_name");
+    if ((regex = after(rule, "filename:")))
+        return by_regex(work, regex, name, strlen(name), err);
+    if ((regex = after(rule, "content:")))
+        return by_content(work, regex, err);
+    return !strcmp(rule, "last-job") ? by_last_job(work, err) : by_sidecar(work, err);
+}
+
+enum lf_status match_result(struct work *work, const struct lf_config_collect *collect, struct lf_error *err)
+{
+    char tried[300] = "";
+    for (size_t i = 0; i < collect->match.count; i++) {
+        const char *rule = collect->match.items[i];
+        enum lf_status status = try_rule(work, rule, err);
+        if (status == LF_OK) {
+            work_note(work, "run %s, by %.100s", fact(work, "run"), rule);
+            return LF_OK;
+        }
+        if (status != LF_NOT_FOUND)
+            return status;
+        size_t used = strlen(tried);
+        snprintf(tried + used, sizeof tried - used, "%s%.80s", used ? ", " : "", rule);
+    }
+    return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                   "no run was found for the result %.150s (tried: %s). Say which it is: labferry assign %lld RUN",
+                   fact(work, "file_name"), tried, (long long)work->job->id);
+}

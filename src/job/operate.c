@@ -1,0 +1,289 @@
+/* What an operator can do to jobs. Each is one transaction: read the job, see that it is allowed, write it. A job that is running
+ * belongs to its thread and is not touched, only asked to stop. */
+#include "job/spool.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- new jobs ------------------------------------------------------------------------------------------------------------ */
+
+static enum lf_status able(struct lf_jobs *jobs, const char *name, uint32_t ability, const char *what,
+                           struct lf_error *err)
+{
+    struct lf_instrument *instrument = lf_jobs_instrument(jobs, name);
+    if (!instrument)
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no instrument \"%.80s\". `labferry instruments` lists them",
+                       name);
+    if (!(lf_instrument_driver(instrument)->can & ability))
+        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the driver \"%s\" of %s cannot %s",
+                       lf_instrument_driver(instrument)->name, name, what);
+    return LF_OK;
+}
+
+/* An operator's own job: its key is itself. */
+static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char *step, const char *instrument,
+                              struct lf_job *job, struct lf_error *err)
+{
+    int64_t not_after = jobs->config->agent.not_after_ms;
+    memset(job, 0, sizeof *job);
+    job->kind = strdup(kind);
+    job->step = strdup(step);
+    job->bench = true;
+    job->instrument = strdup(instrument);
+    job->key = lf_format("operator|%lld|%llu", (long long)lf_clock_wall_ms(),
+                         (unsigned long long)lf_random_below(UINT64_MAX));
+    job->facts = cJSON_CreateObject();
+    job->expires_ms = lf_clock_wall_ms() + not_after;
+    job->expires_mono = lf_deadline_in(not_after);
+    if (job->kind && job->step && job->instrument && job->key && job->facts)
+        return LF_OK;
+    lf_job_free(job);
+    return lf_fail_memory(err, "making a job");
+}
+
+static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const char *name, int fd, const char *who,
+                                 struct lf_error *err)
+{
+    struct spool_file file = {.fd = -1};
+    char sha256[LF_SHA256_HEX], text[300];
+    int64_t size = 0;
+    snprintf(text, sizeof text, "%.200s sent to %s by %s", name, job->instrument, who);
+    enum lf_status status = lf_journal_begin(jobs->journal, err);
+    if (status != LF_OK)
+        return status;
+    status = add_job(jobs, job, who, text, NULL, err);
+    if (status == LF_OK)
+        status = spool_create(jobs, job->id, &file, err);
+    if (status == LF_OK)
+        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, sha256, &size, err);
+    if (status == LF_OK)
+        status = spool_parcel(jobs, job->id, &file, name, NULL, sha256, size, err);
+    spool_discard(&file);
+    if (status == LF_OK)
+        return lf_journal_commit(jobs->journal, err);
+    lf_journal_rollback(jobs->journal);
+    return status;
+}
+
+enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd, const char *who,
+                            int64_t *id, struct lf_error *err)
+{
+    struct lf_job job = {0};
+    enum lf_status status = able(jobs, instrument, LF_CAN_DELIVER, "take files", err);
+    if (status == LF_OK)
+        status = lf_name_check(name, err);
+    if (status == LF_OK)
+        status = spool_room(jobs, 0, err);
+    if (status == LF_OK)
+        status = own_job(jobs, "deliver", "deliver", instrument, &job, err);
+    if (status == LF_OK && !lf_json_set_text(job.facts, "file_name", name))
+        status = lf_fail_memory(err, "making a job");
+    if (status == LF_OK)
+        status = spool_sent(jobs, &job, name, fd, who, err);
+    *id = job.id;
+    lf_job_free(&job);
+    return status;
+}
+
+enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure, const cJSON *inputs,
+                           const char *who, int64_t *id, struct lf_error *err)
+{
+    struct lf_job job = {0};
+    char text[300];
+    snprintf(text, sizeof text, "run of %.100s on %.80s asked for by %.80s", procedure, instrument, who);
+    enum lf_status status = able(jobs, instrument, LF_CAN_RUN, "run procedures", err);
+    if (status == LF_OK)
+        status = own_job(jobs, "task", "run", instrument, &job, err);
+    if (status == LF_OK && (!lf_json_set_text(job.facts, "procedure", procedure)
+                            || !lf_json_set(job.facts, "inputs", inputs ? cJSON_Duplicate(inputs, true)
+                                                                        : cJSON_CreateObject())))
+        status = lf_fail_memory(err, "making a job");
+    if (status == LF_OK)
+        status = add_job(jobs, &job, who, text, NULL, err);
+    *id = job.id;
+    lf_job_free(&job);
+    return status;
+}
+
+/* ---- jobs that are there ----------------------------------------------------------------------------------------------- */
+
+/* Opens a transaction with the job read. On failure none is open. */
+static enum lf_status take_up(struct lf_jobs *jobs, int64_t id, struct lf_job *job, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(jobs->journal, err);
+    if (status != LF_OK)
+        return status;
+    status = lf_journal_job_get(jobs->journal, id, job, err);
+    if (status != LF_OK)
+        lf_journal_rollback(jobs->journal);
+    return status;
+}
+
+static enum lf_status put_down(struct lf_jobs *jobs, struct lf_job *job, enum lf_status status, const char *who,
+                               const char *text, struct lf_error *err)
+{
+    if (status == LF_OK)
+        status = save_job(jobs, job, who, text, err);
+    lf_job_free(job);
+    if (status == LF_OK)
+        return lf_journal_commit(jobs->journal, err);
+    lf_journal_rollback(jobs->journal);
+    return status;
+}
+
+static enum lf_status not_now(const struct lf_job *job, const char *what, struct lf_error *err)
+{
+    return lf_fail(err, LF_REFUSED, LF_PERMANENT, "job %lld is %s at %s; it cannot be %s%s%s", (long long)job->id,
+                   lf_job_state_name(job->state), job->step, what, *lf_job_help(job) ? ". What can be done: " : "",
+                   lf_job_help(job));
+}
+
+static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
+{
+    if (job->state == LF_JOB_EXPIRED) {
+        job->expires_ms = lf_clock_wall_ms() + jobs->config->agent.not_after_ms;
+        job->expires_mono = lf_deadline_in(jobs->config->agent.not_after_ms);
+    }
+    job->state = LF_JOB_READY;
+    job->class = LF_CLASS_NONE;
+    job->acting = false;
+    job->attempt = 0;
+    job->due_mono = 0;
+    set_text(&job->note, NULL);
+    set_text(&job->wake, NULL);
+}
+
+enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err)
+{
+    struct lf_job job;
+    enum lf_status status = take_up(jobs, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    if (job.state == LF_JOB_FAILED && lf_json_text(job.facts, "failed"))
+        status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
+                         "job %lld has told Benchling that the workflow task failed. Set the task back there to have it done "
+                         "again", (long long)id);
+    else if (job.state != LF_JOB_HELD && job.state != LF_JOB_FAILED && job.state != LF_JOB_WAITING
+             && job.state != LF_JOB_EXPIRED)
+        status = not_now(&job, "retried", err);
+    else
+        make_ready(jobs, &job);
+    return put_down(jobs, &job, status, who, "retry", err);
+}
+
+static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome, struct lf_error *err)
+{
+    const cJSON *value;
+    cJSON_ArrayForEach(value, values) {
+        if (!cJSON_IsString(value))
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the value of \"%s\" must be a text", value->string);
+        cJSON *number = NULL;
+        bool real = lf_json_parse(lf_slice_text(value->valuestring), &number, NULL) == LF_OK && cJSON_IsNumber(number);
+        cJSON_Delete(number);
+        enum lf_status status = lf_outcome_add(outcome, value->string, real ? LF_CAPTURE_REAL : LF_CAPTURE_TEXT,
+                                               value->valuestring, err);
+        if (status != LF_OK)
+            return status;
+    }
+    return LF_OK;
+}
+
+static enum lf_status go_on_as_done(struct lf_jobs *jobs, struct lf_job *job, const cJSON *values, struct lf_error *err)
+{
+    const struct kind *kind = kind_find(job->kind);
+    const struct step *step = kind ? step_find(kind, job->step) : NULL;
+    if (!step || !step->acted || !step[1].name)
+        return not_now(job, "confirmed", err);
+    struct work work = {.jobs = jobs, .job = job};
+    struct lf_outcome outcome = {0};
+    enum lf_status status = outcome_of(values, &outcome, err);
+    if (status == LF_OK)
+        status = step->acted(&work, &outcome, err);
+    lf_outcome_free(&outcome);
+    if (status == LF_OK) {
+        job->expires_mono = 0;
+        go_to(job, &step[1]);
+    }
+    return status;
+}
+
+enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,
+                               struct lf_error *err)
+{
+    struct lf_job job;
+    enum lf_status status = take_up(jobs, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    if (job.state != LF_JOB_HELD || job.class != LF_UNKNOWN_OUTCOME)
+        status = not_now(&job, "confirmed: that is for an action of which nobody knows whether it happened", err);
+    else
+        status = go_on_as_done(jobs, &job, values, err);
+    return put_down(jobs, &job, status, who, "confirmed: it happened", err);
+}
+
+/* On the bench it can be interrupted; what a courier does ends soon by itself. */
+static enum lf_status interrupt(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
+{
+    struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
+    if (!instrument)
+        return lf_fail(err, LF_BUSY, LF_TRANSIENT, "job %lld is at %s right now; cancel it again in a moment",
+                       (long long)job->id, job->step);
+    lf_instrument_cancel(instrument, job->id);
+    return LF_OK;
+}
+
+enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who, struct lf_error *err)
+{
+    struct lf_job job;
+    char text[300];
+    snprintf(text, sizeof text, "cancelled by %.80s%s%.160s", who, why && *why ? ": " : "", why ? why : "");
+    enum lf_status status = take_up(jobs, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    if (job.state == LF_JOB_RUNNING) {
+        status = interrupt(jobs, &job, err);
+        if (status == LF_OK)
+            status = lf_journal_history_add(jobs->journal, id, who, "asked to stop what runs", err);
+        lf_job_free(&job);
+        if (status == LF_OK)
+            return lf_journal_commit(jobs->journal, err);
+        lf_journal_rollback(jobs->journal);
+        return status;
+    }
+    const struct kind *kind = kind_find(job.kind);
+    if (lf_job_state_final(job.state) || !kind)
+        status = not_now(&job, "cancelled", err);
+    else
+        end_badly(kind, &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
+    if (status == LF_OK && job.state == LF_JOB_CANCELLED)
+        spool_drop(jobs, id);
+    return put_down(jobs, &job, status, who, text, err);
+}
+
+enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config, const char *who,
+                              struct lf_error *err)
+{
+    struct lf_job job;
+    char text[300];
+    snprintf(text, sizeof text, "assigned to run %.100s%s%.100s", run, config ? ", " : "", config ? config : "");
+    enum lf_status status = take_up(jobs, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    struct work work = {.jobs = jobs, .job = &job};
+    if (strcmp(job.kind, "collect") != 0 || job.state != LF_JOB_HELD || !lf_json_text(job.facts, "finding")
+        || lf_json_text(job.facts, "processor"))
+        status = not_now(&job, "assigned: that is for a held result which is not attached yet", err);
+    if (status == LF_OK)
+        status = fact_set(&work, "run", run, err);
+    if (status == LF_OK && config)
+        status = fact_set(&work, "config", config, err);
+    if (status == LF_OK)
+        status = fact_set(&work, "assigned", who, err);
+    if (status == LF_OK)
+        go_to(&job, step_find(&kind_collect, "match"));
+    return put_down(jobs, &job, status, who, text, err);
+}

@@ -1,0 +1,114 @@
+/* What is told about a job: over MQTT through the outbox, and to whoever asks. */
+#include "job/steps.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *lf_job_help(const struct lf_job *job)
+{
+    if (job->state == LF_JOB_WAITING)
+        return "it goes on by itself; retry: do it now; cancel";
+    if (job->state != LF_JOB_HELD)
+        return job->state == LF_JOB_FAILED ? "retry" : "";
+    if (job->acting)
+        return "confirm: it happened; retry: it did not; cancel";
+    if (!strcmp(job->kind, "collect") && !strcmp(job->step, "match"))
+        return "assign: say which run it belongs to; retry: look again; cancel";
+    return "retry: once the cause is mended; cancel";
+}
+
+static bool add_time(cJSON *object, const char *key, int64_t wall_ms)
+{
+    char text[LF_TIME_TEXT];
+    lf_time_format(wall_ms, text);
+    return wall_ms == 0 || lf_json_set_text(object, key, text);
+}
+
+static void add_history(void *context, int64_t at_ms, const char *who, const char *text)
+{
+    cJSON *line = cJSON_CreateObject();
+    if (line && add_time(line, "at", at_ms) && lf_json_set_text(line, "who", who)
+        && lf_json_set_text(line, "text", text))
+        cJSON_AddItemToArray(context, line);
+    else
+        cJSON_Delete(line);
+}
+
+static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *report)
+{
+    cJSON *history = cJSON_CreateArray();
+    if (!lf_json_set(report, "history", history) || !lf_json_set(report, "facts", cJSON_Duplicate(job->facts, true)))
+        return false;
+    lf_journal_history_list(jobs->journal, job->id, add_history, history, NULL);
+    struct lf_parcel_row parcel;
+    if (lf_journal_parcel_get(jobs->journal, job->id, &parcel, NULL) == LF_OK) {
+        cJSON *file = cJSON_CreateObject();
+        lf_json_set_text(file, "name", parcel.name);
+        lf_json_set_int(file, "size", parcel.size);
+        lf_json_set_text(file, "sha256", parcel.sha256);
+        lf_json_set(report, "file", file);
+        lf_parcel_row_free(&parcel);
+    }
+    return true;
+}
+
+cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbose)
+{
+    cJSON *report = cJSON_CreateObject();
+    bool good = report && lf_json_set_int(report, "id", job->id) && lf_json_set_text(report, "kind", job->kind)
+             && lf_json_set_text(report, "state", lf_job_state_name(job->state))
+             && lf_json_set_text(report, "step", job->step)
+             && lf_json_set_text(report, "instrument", *job->instrument ? job->instrument : NULL)
+             && lf_json_set_text(report, "route", job->route) && lf_json_set_text(report, "event", job->event_id)
+             && lf_json_set_text(report, "what", lf_json_text_or(job->facts, "display",
+                                         lf_json_text_or(job->facts, "file_name", lf_json_text(job->facts, "procedure"))))
+             && lf_json_set_text(report, "note", job->note) && lf_json_set_int(report, "attempt", job->attempt)
+             && add_time(report, "created", job->created_ms) && add_time(report, "updated", job->updated_ms)
+             && add_time(report, "not_after", job->expires_ms);
+    if (good && job->class != LF_CLASS_NONE)
+        good = lf_json_set_text(report, "class", lf_class_name(job->class));
+    if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED))
+        good = lf_json_set_text(report, "help", lf_job_help(job));
+    if (good && job->state == LF_JOB_WAITING)
+        good = lf_json_set_int(report, "again_in_ms", lf_deadline_left(job->due_mono));
+    if (good && verbose)
+        good = add_verbose(jobs, job, report);
+    if (good)
+        return report;
+    cJSON_Delete(report);
+    return NULL;
+}
+
+/* Queues `report` (taken) under the agent's own topics. */
+static enum lf_status queue(struct lf_jobs *jobs, cJSON *report, bool retain, struct lf_error *err, const char *kind,
+                            const char *name)
+{
+    char *topic = lf_format("%s/%s/%s", jobs->config->link.base, kind, name);
+    char *payload = report ? lf_json_print(report) : NULL;
+    enum lf_status status = topic && payload
+                                ? lf_journal_outbox_add(jobs->journal, topic, payload, retain, err)
+                                : lf_fail_memory(err, "queueing a report");
+    free(payload);
+    free(topic);
+    cJSON_Delete(report);
+    return status;
+}
+
+enum lf_status report_job(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
+{
+    if (!jobs->config->link.used)
+        return LF_OK;
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)job->id);
+    return queue(jobs, lf_job_to_json(jobs, job, false), false, err, "jobs", id);
+}
+
+enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument, struct lf_error *err)
+{
+    if (!jobs->config->link.used)
+        return LF_OK;
+    return queue(jobs, lf_instrument_info(instrument), true, err, "instruments", lf_instrument_name(instrument));
+}

@@ -1,0 +1,285 @@
+/* One step of a job, and what follows from it.
+ *
+ * The rule for physical actions whose class is `once`: commit "about to act" (job->acting) -> act -> commit what came of it. A job
+ * claimed with acting set was interrupted in between: the driver's verify decides, and when it cannot tell the job is held.
+ *
+ * What follows from an error is decided by its class alone (see after_error); a step never retries by itself.
+ */
+#include "job/steps.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RETRY_BASE_MS = 1000,
+    RETRY_CAP_MS = 5 * 60 * 1000,
+    LOOK_AGAIN_MS = 5000, /* after an unknown outcome in the cloud: what was created may take a moment to be seen */
+    STEP_DEADLINE_MS = 6 * 60 * 60 * 1000, /* of cloud calls in one step; each request has its own, shorter ones */
+};
+
+const struct kind *kind_find(const char *name)
+{
+    static const struct kind *const kinds[] = {&kind_deliver, &kind_collect, &kind_task};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i]->name, name))
+            return kinds[i];
+    return NULL;
+}
+
+const struct step *step_find(const struct kind *kind, const char *name)
+{
+    for (const struct step *step = kind->steps; step->name; step++)
+        if (!strcmp(step->name, name))
+            return step;
+    return NULL;
+}
+
+/* ---- ends and turns -------------------------------------------------------------------------------------------- */
+
+static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note)
+{
+    job->state = state;
+    job->class = class;
+    set_text(&job->note, note && *note ? note : NULL);
+    set_text(&job->wake, NULL);
+    job->due_mono = 0;
+}
+
+static void log_state(const struct lf_job *job)
+{
+    bool trouble = job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED;
+    lf_log(trouble ? LF_LOG_WARNING : LF_LOG_INFO, *job->instrument ? job->instrument : "jobs", "%s job %lld %s at %s%s%s",
+           job->kind, (long long)job->id, lf_job_state_name(job->state), job->step, job->note ? ": " : "",
+           job->note ? job->note : "");
+}
+
+void go_to(struct lf_job *job, const struct step *step)
+{
+    set_step(job, step);
+    set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
+}
+
+void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *why)
+{
+    const char *words = kind->last_words ? kind->last_words(job, state, why) : NULL;
+    if (words)
+        go_to(job, step_find(kind, words));
+    else
+        set_state(job, state, class, why);
+}
+
+static void wait_and_retry(struct lf_job *job, int64_t least_ms, const char *why)
+{
+    int64_t wait = lf_backoff_ms(job->attempt, RETRY_BASE_MS, RETRY_CAP_MS);
+    set_state(job, LF_JOB_WAITING, LF_TRANSIENT, why);
+    job->due_mono = lf_deadline_in(wait > least_ms ? wait : least_ms);
+    job->attempt++;
+}
+
+static void after_error(const struct kind *kind, const struct step *step, struct lf_job *job, const struct lf_error *err)
+{
+    switch (err->class) {
+    case LF_CLASS_NONE:
+    case LF_TRANSIENT:
+        wait_and_retry(job, err->retry_after_ms, err->text);
+        break;
+    case LF_UNKNOWN_OUTCOME:
+        if (step->looks)
+            wait_and_retry(job, LOOK_AGAIN_MS, err->text);
+        else
+            set_state(job, LF_JOB_HELD, LF_UNKNOWN_OUTCOME, err->text);
+        break;
+    case LF_PERMANENT:
+        if (step->keeps)
+            set_state(job, LF_JOB_HELD, LF_PERMANENT, err->text);
+        else
+            end_badly(kind, job, LF_JOB_FAILED, LF_PERMANENT, err->text);
+        break;
+    case LF_NEEDS_PERSON:
+        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, err->text);
+        break;
+    }
+}
+
+static void after_success(const struct kind *kind, const struct step *step, struct work *work)
+{
+    struct lf_job *job = work->job;
+    switch (work->follow) {
+    case FOLLOW_NEXT:
+        if (step[1].name)
+            go_to(job, &step[1]);
+        else
+            set_state(job, LF_JOB_DONE, LF_CLASS_NONE, work->note);
+        break;
+    case FOLLOW_GO:
+        go_to(job, step_find(kind, work->go));
+        break;
+    case FOLLOW_WAIT:
+        set_state(job, LF_JOB_WAITING, LF_CLASS_NONE, work->note);
+        set_text(&job->wake, *work->wake ? work->wake : NULL);
+        job->due_mono = lf_deadline_in(work->wait_ms);
+        break;
+    case FOLLOW_END:
+        job->acting = false;
+        set_state(job, work->end, work->end == LF_JOB_FAILED ? LF_PERMANENT : LF_CLASS_NONE, work->note);
+        break;
+    }
+}
+
+/* ---- physical actions ---------------------------------------------------------------------------------------------- */
+
+/* Interrupted in an earlier life between "about to act" and "acted": what does the instrument say? */
+static enum lf_status ask_verify(struct work *work, const struct step *step, const struct lf_action *action, bool *done,
+                                 struct lf_error *err)
+{
+    struct lf_outcome outcome = {0};
+    struct lf_error why = {0};
+    enum lf_status status = LF_OK;
+    *done = false;
+    switch (lf_instrument_verify(work->instrument, action, &outcome, &why)) {
+    case LF_VERDICT_DONE:
+        *done = true;
+        work_note(work, "it had been done before the interruption (the instrument confirms it)");
+        status = step->acted(work, &outcome, err);
+        break;
+    case LF_VERDICT_NOT_DONE:
+        break;
+    case LF_VERDICT_UNKNOWN:
+        if (why.status == LF_DISCONNECTED || why.status == LF_CANCELLED)
+            status = lf_fail(err, why.status, LF_TRANSIENT, "%s", why.text);
+        else
+            status = lf_fail(err, LF_IO, LF_UNKNOWN_OUTCOME,
+                             "the agent was interrupted while it acted on %s, and nobody can tell whether it happened (%s). "
+                             "Look at the instrument, then `labferry confirm %lld` (it happened), `retry` (it did not) or "
+                             "`cancel`", work->job->instrument, why.text[0] ? why.text : "no answer",
+                             (long long)work->job->id);
+        break;
+    }
+    lf_outcome_free(&outcome);
+    return status;
+}
+
+static enum lf_status act(struct work *work, const struct step *step, struct lf_error *err)
+{
+    struct lf_job *job = work->job;
+    struct lf_action action = {.job = job->id};
+    enum lf_repeat repeat = LF_ONCE;
+    enum lf_status status = step->action(work, &action, err);
+    if (status == LF_OK && work->follow != FOLLOW_NEXT) /* it has to go back a step first */
+        return LF_OK;
+    if (status == LF_OK)
+        status = lf_instrument_repeat(work->instrument, &action, &repeat, err);
+    bool done = false;
+    if (status == LF_OK && job->acting)
+        status = ask_verify(work, step, &action, &done, err);
+    if (status != LF_OK || done)
+        return status;
+    if (repeat == LF_ONCE) {
+        job->acting = true;
+        status = save_job(work->jobs, job, "agent", NULL, err);
+        if (status != LF_OK)
+            return status;
+    }
+    struct lf_outcome outcome = {0};
+    status = lf_instrument_act(work->instrument, &action, &outcome, err);
+    /* Whatever class but "unknown" says that the instrument did nothing (or nothing that repeating would do twice). */
+    if (status != LF_OK && err->class != LF_UNKNOWN_OUTCOME)
+        job->acting = false;
+    if (status == LF_OK) {
+        job->expires_mono = 0;
+        struct lf_error late = {0};
+        status = step->acted(work, &outcome, &late);
+        if (status != LF_OK) /* it has happened: nothing may lead to doing it again */
+            status = lf_fail(err, status, LF_UNKNOWN_OUTCOME, "it was done, but what came of it could not be kept: %s",
+                             late.text);
+    }
+    lf_outcome_free(&outcome);
+    return status;
+}
+
+/* ---- one step -------------------------------------------------------------------------------------------------------- */
+
+static bool expired(const struct lf_job *job)
+{
+    return job->expires_mono > 0 && !job->acting && lf_clock_mono_ms() >= job->expires_mono;
+}
+
+static void expire(const struct kind *kind, struct lf_job *job)
+{
+    char when[LF_TIME_TEXT], why[200];
+    lf_time_format(job->expires_ms, when);
+    snprintf(why, sizeof why, "it did not start on its instrument before %s, the time limit of its route (not_after)", when);
+    job->expires_mono = 0;
+    end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
+}
+
+/* The agent stops: leave the job as it was before the step, for the next start. */
+static bool stopped(struct lf_jobs *jobs, enum lf_status status)
+{
+    return status == LF_CANCELLED && lf_cancel_is_set(&jobs->cancel);
+}
+
+static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
+{
+    struct lf_error err = {0};
+    /* The disk may be full for a while: the job stays claimed in the journal until this is kept, or until a restart. */
+    for (int attempt = 0; save_job(jobs, job, "agent", history, &err) != LF_OK; attempt++) {
+        lf_log_error("jobs", "cannot keep the state of job %lld: %s", (long long)job->id, err.text);
+        if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel) == LF_CANCELLED)
+            return;
+    }
+}
+
+static const struct step *find_step(const struct lf_job *job, const struct kind **kind)
+{
+    *kind = kind_find(job->kind);
+    return *kind ? step_find(*kind, job->step) : NULL;
+}
+
+void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument)
+{
+    const struct kind *kind;
+    const struct step *step = find_step(job, &kind);
+    if (!step) {
+        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, "this version of the agent does not know this step; cancel it, or "
+                                                     "install the version that made it");
+        keep(jobs, job, NULL);
+        return;
+    }
+    if (expired(job)) {
+        expire(kind, job);
+        log_state(job);
+        keep(jobs, job, job->note);
+        return;
+    }
+    struct work work = {
+        .jobs = jobs, .job = job, .instrument = instrument,
+        .route = job->route ? lf_config_route(jobs->config, job->route) : NULL,
+        .call = {.deadline = lf_deadline_in(STEP_DEADLINE_MS), .cancel = &jobs->cancel},
+    };
+    struct lf_error err = {0};
+    char history[LF_ERROR_TEXT + 64] = "";
+    lf_log_debug("jobs", "job %lld: %s", (long long)job->id, step->name);
+    enum lf_status status = step->run ? step->run(&work, &err) : act(&work, step, &err);
+    if (status == LF_OK) {
+        if (*work.note)
+            snprintf(history, sizeof history, "%s: %s", step->name, work.note);
+        after_success(kind, step, &work);
+    } else if (stopped(jobs, status) && err.class != LF_UNKNOWN_OUTCOME) {
+        job->state = LF_JOB_READY;
+    } else {
+        snprintf(history, sizeof history, "%s: %s (%s)", step->name, err.text, lf_class_name(err.class));
+        if (status == LF_CANCELLED && err.class != LF_UNKNOWN_OUTCOME)
+            end_badly(kind, job, LF_JOB_CANCELLED, LF_CLASS_NONE, "an operator cancelled it while it ran");
+        else
+            after_error(kind, step, job, &err);
+    }
+    if (lf_job_state_final(job->state) || job->state == LF_JOB_HELD)
+        log_state(job);
+    else if (*history)
+        lf_log_info(*job->instrument ? job->instrument : "jobs", "job %lld: %s", (long long)job->id, history);
+    keep(jobs, job, history);
+}

@@ -1,0 +1,134 @@
+/* Jobs on their way into the journal: job, history and report in one transaction, then a kick to whoever is next. */
+#include "job/steps.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool set_text(char **field, const char *text)
+{
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+void set_step(struct lf_job *job, const struct step *step)
+{
+    if (set_text(&job->step, step->name)) {
+        job->bench = step->bench;
+        job->attempt = 0;
+        job->acting = false;
+    }
+}
+
+static void kick_next(struct lf_jobs *jobs, const struct lf_job *job)
+{
+    if (job->state != LF_JOB_READY && job->state != LF_JOB_WAITING)
+        return;
+    struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
+    if (instrument)
+        lf_instrument_kick(instrument);
+    else
+        lf_jobs_kick(jobs);
+}
+
+static void told(struct lf_jobs *jobs, const struct lf_job *job)
+{
+    kick_next(jobs, job);
+    if (jobs->options.reported)
+        jobs->options.reported(jobs->options.context);
+}
+
+enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
+                        struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(jobs->journal, err);
+    if (status != LF_OK)
+        return status;
+    status = lf_journal_job_save(jobs->journal, job, err);
+    if (status == LF_OK && history && *history)
+        status = lf_journal_history_add(jobs->journal, job->id, who, history, err);
+    if (status == LF_OK)
+        status = report_job(jobs, job, err);
+    if (status != LF_OK) {
+        lf_journal_rollback(jobs->journal);
+        return status;
+    }
+    status = lf_journal_commit(jobs->journal, err);
+    if (status == LF_OK)
+        told(jobs, job);
+    return status;
+}
+
+enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
+                       int64_t *existing, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(jobs->journal, err);
+    if (status != LF_OK)
+        return status;
+    status = lf_journal_job_add(jobs->journal, job, existing, err);
+    if (status == LF_OK)
+        status = lf_journal_history_add(jobs->journal, job->id, who, history, err);
+    if (status == LF_OK)
+        status = report_job(jobs, job, err);
+    if (status != LF_OK) {
+        lf_journal_rollback(jobs->journal);
+        return status;
+    }
+    status = lf_journal_commit(jobs->journal, err);
+    if (status == LF_OK)
+        told(jobs, job);
+    return status;
+}
+
+const char *fact(const struct work *work, const char *name)
+{
+    return lf_json_text(work->job->facts, name);
+}
+
+enum lf_status fact_set(struct work *work, const char *name, const char *value, struct lf_error *err)
+{
+    return lf_json_set_text(work->job->facts, name, value) ? LF_OK : lf_fail_memory(err, "noting a fact");
+}
+
+enum lf_status fact_need(const struct work *work, const char *name, const char **value, struct lf_error *err)
+{
+    *value = fact(work, name);
+    if (*value)
+        return LF_OK;
+    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "job %lld does not know its %s", (long long)work->job->id, name);
+}
+
+void work_note(struct work *work, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(work->note, sizeof work->note, format, args);
+    va_end(args);
+}
+
+enum lf_status work_end(struct work *work, enum lf_job_state end, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(work->note, sizeof work->note, format, args);
+    va_end(args);
+    work->follow = FOLLOW_END;
+    work->end = end;
+    return LF_OK;
+}
+
+enum lf_status work_wait(struct work *work, int64_t ms, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(work->note, sizeof work->note, format, args);
+    va_end(args);
+    work->follow = FOLLOW_WAIT;
+    work->wait_ms = ms;
+    return LF_OK;
+}

@@ -1,0 +1,145 @@
+#include "job/spool.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum lf_status spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err)
+{
+    const struct lf_config_agent *agent = &jobs->config->agent;
+    int64_t left = lf_disk_free(agent->spool_dir);
+    if (left < 0 || left - size >= agent->disk_reserve)
+        return LF_OK;
+    return lf_fail(err, LF_FULL, LF_TRANSIENT,
+                   "no room in the spool %s: %lld MB are free and %lld MB are kept in reserve. Free some space",
+                   agent->spool_dir, (long long)(left / 1000000), (long long)(agent->disk_reserve / 1000000));
+}
+
+enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file, struct lf_error *err)
+{
+    const char *dir = jobs->config->agent.spool_dir;
+    memset(file, 0, sizeof *file);
+    file->fd = -1;
+    snprintf(file->name, sizeof file->name, "job-%lld", (long long)job);
+    file->path = lf_format("%s/%s.part", dir, file->name);
+    file->final = lf_format("%s/%s", dir, file->name);
+    if (!file->path || !file->final)
+        return lf_fail_memory(err, "making a file in the spool");
+    file->fd = open(file->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return file->fd < 0 ? lf_fail_errno(err, "cannot create %s", file->path) : LF_OK;
+}
+
+enum lf_status spool_keep(struct spool_file *file, struct lf_error *err)
+{
+    if (fsync(file->fd) != 0)
+        return lf_fail_errno(err, "cannot sync %s", file->path);
+    if (rename(file->path, file->final) != 0)
+        return lf_fail_errno(err, "cannot rename %s", file->path);
+    return lf_file_sync_parent(file->final, err);
+}
+
+void spool_discard(struct spool_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    if (file->path)
+        unlink(file->path); /* gone already when it was kept */
+    free(file->path);
+    free(file->final);
+    memset(file, 0, sizeof *file);
+    file->fd = -1;
+}
+
+enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
+                            const char *mime, const char *sha256, int64_t size, struct lf_error *err)
+{
+    enum lf_status status = spool_keep(file, err);
+    if (status != LF_OK)
+        return status;
+    struct lf_parcel_row row = {.job = job, .name = (char *)name, .file = file->name, .mime = (char *)mime, .size = size};
+    snprintf(row.sha256, sizeof row.sha256, "%s", sha256);
+    return lf_journal_parcel_add(jobs->journal, &row, err);
+}
+
+enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
+                          struct lf_error *err)
+{
+    *path = NULL;
+    *fd = -1;
+    enum lf_status status = lf_journal_parcel_get(jobs->journal, job, row, err);
+    if (status != LF_OK)
+        return status;
+    *path = lf_format("%s/%s", jobs->config->agent.spool_dir, row->file);
+    if (!*path)
+        status = lf_fail_memory(err, "opening a file in the spool");
+    if (status == LF_OK) {
+        *fd = open(*path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (*fd < 0)
+            status = lf_fail_errno(err, "the spool has lost %s", *path);
+    }
+    char sha256[LF_SHA256_HEX];
+    int64_t size = 0;
+    if (status == LF_OK)
+        status = lf_digest_fd(LF_SHA256, *fd, 0, INT64_MAX, sha256, &size, err);
+    if (status == LF_OK && (size != row->size || strcmp(sha256, row->sha256) != 0))
+        status = lf_fail(err, LF_CORRUPT, LF_TRANSIENT, "the spool file %s is damaged: its digest differs", *path);
+    if (status != LF_OK) {
+        if (*fd >= 0)
+            close(*fd);
+        *fd = -1;
+        free(*path);
+        *path = NULL;
+        lf_parcel_row_free(row);
+    }
+    return status;
+}
+
+void spool_drop(struct lf_jobs *jobs, int64_t job)
+{
+    struct lf_parcel_row row;
+    if (lf_journal_parcel_get(jobs->journal, job, &row, NULL) != LF_OK)
+        return;
+    char *path = lf_format("%s/%s", jobs->config->agent.spool_dir, row.file);
+    /* First the journal, then the file: a file too many is swept, a row too many would be a promise. */
+    if (path && lf_journal_parcel_drop(jobs->journal, job, NULL) == LF_OK)
+        unlink(path);
+    free(path);
+    lf_parcel_row_free(&row);
+}
+
+void spool_sweep(struct lf_jobs *jobs)
+{
+    DIR *dir = opendir(jobs->config->agent.spool_dir);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strncmp(entry->d_name, "job-", 4) != 0 || lf_journal_parcel_knows(jobs->journal, entry->d_name))
+            continue;
+        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+            lf_log_debug("jobs", "swept %s from the spool", entry->d_name);
+    }
+    closedir(dir);
+}
+
+int64_t lf_jobs_spool_size(struct lf_jobs *jobs)
+{
+    DIR *dir = opendir(jobs->config->agent.spool_dir);
+    if (!dir)
+        return -1;
+    int64_t total = 0;
+    struct stat st;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            total += st.st_size;
+    closedir(dir);
+    return total;
+}

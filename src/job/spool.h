@@ -1,0 +1,34 @@
+/* Inside jobs: the spool, where parcels lie on their way. A file is made under a temporary name, synced, renamed, and only
+ * then named in the journal. Files that the journal does not know are swept at the start.
+ */
+#ifndef LF_JOB_SPOOL_H
+#define LF_JOB_SPOOL_H
+
+#include "job/steps.h"
+
+struct spool_file {
+    int fd;
+    char *path, *final; /* temporary and final path */
+    char name[64];      /* final name below the spool */
+};
+
+enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file, struct lf_error *err);
+/* Syncs and renames. On failure call spool_discard. */
+enum lf_status spool_keep(struct spool_file *file, struct lf_error *err);
+void spool_discard(struct spool_file *file); /* also after spool_keep, to free; removes only what was not kept */
+
+/* Keeps a created file under its final name and makes it the job's parcel in the journal. */
+enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
+                            const char *mime, const char *sha256, int64_t size, struct lf_error *err);
+
+/* The job's parcel and its path, checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it anew. */
+enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
+                          struct lf_error *err);
+/* The job needs it no more. */
+void spool_drop(struct lf_jobs *jobs, int64_t job);
+/* Removes what no job knows. */
+void spool_sweep(struct lf_jobs *jobs);
+/* Refuses when the disk would fall below its reserve. */
+enum lf_status spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err);
+
+#endif

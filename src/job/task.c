@@ -1,0 +1,360 @@
+/* task: a workflow task wants something done on an instrument.
+ *
+ * check -> claim -> run -> report -> settle. Facts: workflow_task, display, status (when the event told of it), procedure; inputs;
+ * claimed; captures; reporting, output; end and failed (when it ends badly and the workflow task has to be told).
+ * An operator's own run (`labferry run`) starts at run and has no workflow task: report and settle have nothing to do.
+ */
+#include "job/steps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INPUTS_MAX = 64 };
+
+static bool local(const struct work *work)
+{
+    return fact(work, "workflow_task") == NULL;
+}
+
+static enum lf_status need_route(const struct work *work, struct lf_error *err)
+{
+    if (work->route)
+        return LF_OK;
+    return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                   "the route \"%s\" is not in the configuration any more. Put it back and `labferry retry %lld`, or cancel",
+                   work->job->route ? work->job->route : "", (long long)work->job->id);
+}
+
+/* ---- check: is it still ours to do? --------------------------------------------------------------------------------- */
+
+/* Field values are texts, numbers, truths or objects; procedures take texts. Returns owned, NULL when there is no value. */
+static char *field_text(const cJSON *task, const char *field)
+{
+    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(task, "fields"), field);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, "value");
+    if (cJSON_IsString(value))
+        return strdup(value->valuestring);
+    if (cJSON_IsNumber(value) || cJSON_IsBool(value))
+        return lf_json_print(value);
+    const char *shown = lf_json_text(entry, "textValue");
+    return shown ? strdup(shown) : NULL;
+}
+
+static enum lf_status read_inputs(struct work *work, const cJSON *task, struct lf_error *err)
+{
+    cJSON *inputs = cJSON_CreateObject();
+    if (!inputs || !lf_json_set(work->job->facts, "inputs", inputs))
+        return lf_fail_memory(err, "reading a workflow task");
+    for (size_t i = 0; i < work->route->input_count; i++) {
+        const struct lf_config_map *map = &work->route->inputs[i];
+        char *text = field_text(task, map->field);
+        if (!text)
+            return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                           "workflow task %s has no value in the field \"%s\", which the input \"%s\" needs. Fill it in and "
+                           "`labferry retry %lld`, or cancel", fact(work, "display") ? fact(work, "display") : "",
+                           map->field, map->name, (long long)work->job->id);
+        bool good = lf_json_set_text(inputs, map->name, text);
+        free(text);
+        if (!good)
+            return lf_fail_memory(err, "reading a workflow task");
+    }
+    return LF_OK;
+}
+
+static bool over(const char *type)
+{
+    return !strcmp(type, "COMPLETED") || !strcmp(type, "FAILED") || !strcmp(type, "CANCELLED") || !strcmp(type, "INVALID");
+}
+
+static enum lf_status still_ours(struct work *work, const cJSON *task, struct lf_error *err)
+{
+    const char *status_id = lf_json_text_or(task, "status.id", ""), *told = fact(work, "status");
+    const char *type = lf_json_text_or(task, "status.statusType", ""), *name = lf_json_text_or(task, "status.displayName", type);
+    int64_t other = 0;
+    if (cJSON_IsObject(lf_json_at(task, "archiveRecord")))
+        return work_end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
+    if (over(type))
+        return work_end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
+    if (lf_journal_job_with_fact(work->jobs->journal, "task", "workflow_task", lf_json_text_or(task, "id", ""), true,
+                                 work->job->id, &other, NULL) == LF_OK && other < work->job->id)
+        return work_end(work, LF_JOB_CANCELLED, "job %lld is at this workflow task", (long long)other);
+    if (told && strcmp(told, status_id) != 0)
+        return work_end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
+    return read_inputs(work, task, err);
+}
+
+static enum lf_status get_task(struct work *work, cJSON **task, struct lf_error *err)
+{
+    const char *id;
+    enum lf_status status = need_route(work, err);
+    if (status == LF_OK)
+        status = fact_need(work, "workflow_task", &id, err);
+    return status == LF_OK ? lf_cloud_get_workflow_task(work->jobs->cloud, id, &work->call, task, err) : status;
+}
+
+static enum lf_status check(struct work *work, struct lf_error *err)
+{
+    cJSON *task = NULL;
+    enum lf_status status = get_task(work, &task, err);
+    if (status == LF_OK)
+        status = fact_set(work, "display", lf_json_text_or(task, "displayId", fact(work, "display")), err);
+    if (status == LF_OK)
+        status = still_ours(work, task, err);
+    cJSON_Delete(task);
+    return status;
+}
+
+/* ---- claim and settle: statuses ------------------------------------------------------------------------------------- */
+
+/* Brings the workflow task to the status that is called so; being there already is fine. */
+static enum lf_status move_to(struct work *work, const char *wanted, struct lf_error *err)
+{
+    cJSON *task = NULL, *updated = NULL;
+    char *status_id = NULL;
+    enum lf_status status = get_task(work, &task, err);
+    if (status == LF_OK)
+        status = lf_cloud_resolve_status(work->jobs->cloud, task, wanted, &work->call, &status_id, err);
+    if (status == LF_OK)
+        status = lf_cloud_set_task_status(work->jobs->cloud, lf_json_text(task, "id"), status_id, &work->call, &updated, err);
+    else if (status == LF_EXISTS)
+        status = LF_OK;
+    free(status_id);
+    cJSON_Delete(updated);
+    cJSON_Delete(task);
+    return status;
+}
+
+static enum lf_status claim(struct work *work, struct lf_error *err)
+{
+    enum lf_status status = need_route(work, err);
+    if (status == LF_OK)
+        status = move_to(work, work->route->claim_status, err);
+    if (status == LF_OK && !lf_json_set_bool(work->job->facts, "claimed", true))
+        status = lf_fail_memory(err, "noting a fact");
+    if (status == LF_OK)
+        work_note(work, "%s is %s", fact(work, "display") ? fact(work, "display") : fact(work, "workflow_task"),
+                  work->route->claim_status);
+    return status;
+}
+
+static enum lf_status settle(struct work *work, struct lf_error *err)
+{
+    if (local(work))
+        return work_end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
+    enum lf_status status = need_route(work, err);
+    const char *failed = fact(work, "failed");
+    if (status == LF_OK)
+        status = move_to(work, failed ? work->route->failed_status : work->route->done_status, err);
+    if (status != LF_OK)
+        return status;
+    if (!failed)
+        return work_end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
+    enum lf_job_state end = LF_JOB_FAILED;
+    lf_job_state_parse(fact(work, "end"), &end);
+    return work_end(work, end, "%s", failed);
+}
+
+/* A claimed workflow task must not be left in progress: tell Benchling before the job ends badly. */
+static const char *last_words(struct lf_job *job, enum lf_job_state end, const char *why)
+{
+    if (!lf_json_bool(job->facts, "claimed", false) || lf_json_text(job->facts, "failed"))
+        return NULL;
+    if (!lf_json_set_text(job->facts, "failed", why) || !lf_json_set_text(job->facts, "end", lf_job_state_name(end)))
+        return NULL;
+    job->expires_mono = 0;
+    return "settle";
+}
+
+/* ---- run ------------------------------------------------------------------------------------------------------------------ */
+
+static _Thread_local struct lf_input inputs[INPUTS_MAX];
+
+static enum lf_status run_action(struct work *work, struct lf_action *action, struct lf_error *err)
+{
+    enum lf_status status = fact_need(work, "procedure", &action->name, err);
+    action->kind = LF_ACTION_RUN;
+    action->inputs = inputs;
+    const cJSON *input;
+    cJSON_ArrayForEach(input, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
+        if (status == LF_OK && action->input_count == INPUTS_MAX)
+            status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d inputs", INPUTS_MAX);
+        if (status == LF_OK && cJSON_IsString(input))
+            inputs[action->input_count++] = (struct lf_input){input->string, input->valuestring};
+    }
+    return status;
+}
+
+static const char *const type_names[] = {
+    [LF_CAPTURE_TEXT] = "text", [LF_CAPTURE_INT] = "int", [LF_CAPTURE_REAL] = "real", [LF_CAPTURE_BOOL] = "bool",
+};
+
+static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, struct lf_error *err)
+{
+    cJSON *captures = cJSON_CreateArray();
+    char summary[300] = "";
+    bool good = captures && lf_json_set(work->job->facts, "captures", captures);
+    for (size_t i = 0; good && i < outcome->count; i++) {
+        const struct lf_capture *capture = &outcome->captures[i];
+        cJSON *entry = cJSON_CreateObject();
+        good = entry && cJSON_AddItemToArray(captures, entry) && lf_json_set_text(entry, "name", capture->name)
+            && lf_json_set_text(entry, "value", capture->value)
+            && lf_json_set_text(entry, "type", type_names[capture->type]);
+        size_t used = strlen(summary);
+        snprintf(summary + used, sizeof summary - used, "%s%.60s %.60s", used ? ", " : "", capture->name, capture->value);
+    }
+    if (!good || !lf_json_set_text(work->job->facts, "summary", *summary ? summary : "done"))
+        return lf_fail_memory(err, "keeping what the instrument said");
+    if (!*work->note)
+        work_note(work, "%s", *summary ? summary : "done");
+    return LF_OK;
+}
+
+/* ---- report: a workflow output with the captured values ---------------------------------------------------------- */
+
+static bool is_json_number(const char *text)
+{
+    if (!strchr("-0123456789", *text))
+        return false;
+    cJSON *number = NULL;
+    bool is = lf_json_parse(lf_slice_text(text), &number, NULL) == LF_OK && cJSON_IsNumber(number);
+    cJSON_Delete(number);
+    return is;
+}
+
+/* Numbers go as the instrument wrote them: "100.00" stays 100.00. */
+static cJSON *field_value(const char *type, const char *value)
+{
+    cJSON *field = cJSON_CreateObject(), *item;
+    if ((!strcmp(type, "real") || !strcmp(type, "int")) && is_json_number(value))
+        item = cJSON_CreateRaw(value);
+    else if (!strcmp(type, "bool"))
+        item = cJSON_CreateBool(!strcmp(value, "true"));
+    else
+        item = cJSON_CreateString(value);
+    if (field && lf_json_set(field, "value", item))
+        return field;
+    cJSON_Delete(field);
+    return NULL;
+}
+
+/* Where a captured value goes; NULL: nowhere. */
+static const char *output_field(const struct work *work, const char *capture)
+{
+    if (work->route->output_count == 0)
+        return capture;
+    for (size_t i = 0; i < work->route->output_count; i++)
+        if (!strcmp(work->route->outputs[i].name, capture))
+            return work->route->outputs[i].field;
+    return NULL;
+}
+
+/* A value captured several times reports its last. */
+static enum lf_status output_fields(const struct work *work, cJSON **fields, struct lf_error *err)
+{
+    *fields = cJSON_CreateObject();
+    const cJSON *capture;
+    cJSON_ArrayForEach(capture, cJSON_GetObjectItemCaseSensitive(work->job->facts, "captures")) {
+        const char *name = lf_json_text(capture, "name"), *value = lf_json_text(capture, "value");
+        const char *field = name && value ? output_field(work, name) : NULL;
+        if (field && !lf_json_set(*fields, field, field_value(lf_json_text_or(capture, "type", "text"), value)))
+            return lf_fail_memory(err, "making a workflow output");
+    }
+    return *fields ? LF_OK : lf_fail_memory(err, "making a workflow output");
+}
+
+static bool same_value(const cJSON *sent, const cJSON *there)
+{
+    const cJSON *a = cJSON_GetObjectItemCaseSensitive(sent, "value"), *b = cJSON_GetObjectItemCaseSensitive(there, "value");
+    char *left = a ? lf_json_print(a) : NULL;
+    cJSON *number = left ? cJSON_Parse(left) : NULL; /* a raw number compares as a number */
+    bool same = number && b && cJSON_Compare(number, b, true);
+    if (!same && number && cJSON_IsString(b) && left)
+        same = !strcmp(left, b->valuestring);
+    cJSON_Delete(number);
+    free(left);
+    return same;
+}
+
+static bool has_fields(const cJSON *output, const cJSON *fields)
+{
+    const cJSON *theirs = cJSON_GetObjectItemCaseSensitive(output, "fields"), *field;
+    cJSON_ArrayForEach(field, fields)
+        if (!same_value(field, cJSON_GetObjectItemCaseSensitive(theirs, field->string)))
+            return false;
+    return true;
+}
+
+/* After an answer that was lost: an output of this workflow task that says the same and belongs to no other job is ours. */
+static enum lf_status look_for_output(struct work *work, const char *task, const cJSON *fields, struct lf_error *err)
+{
+    cJSON *outputs = NULL;
+    enum lf_status status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
+    if (status != LF_OK)
+        return status;
+    status = LF_NOT_FOUND;
+    const cJSON *output;
+    cJSON_ArrayForEach(output, outputs) {
+        const char *id = lf_json_text(output, "id");
+        int64_t other;
+        if (status == LF_NOT_FOUND && id && has_fields(output, fields)
+            && lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false, work->job->id, &other, NULL)
+                   == LF_NOT_FOUND)
+            status = fact_set(work, "output", id, err);
+    }
+    cJSON_Delete(outputs);
+    return status;
+}
+
+static enum lf_status create_output(struct work *work, const char *task, const cJSON *fields, struct lf_error *err)
+{
+    cJSON *output = NULL;
+    enum lf_status status = LF_OK;
+    if (!lf_json_set_bool(work->job->facts, "reporting", true))
+        status = lf_fail_memory(err, "noting a fact");
+    if (status == LF_OK) /* so that a crash from here on leads to looking first */
+        status = save_job(work->jobs, work->job, "agent", NULL, err);
+    if (status == LF_OK)
+        status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output, err);
+    if (status == LF_OK)
+        status = fact_set(work, "output", lf_json_text(output, "id"), err);
+    cJSON_Delete(output);
+    return status;
+}
+
+static enum lf_status report(struct work *work, struct lf_error *err)
+{
+    if (local(work) || fact(work, "output"))
+        return LF_OK;
+    const char *task;
+    cJSON *fields = NULL;
+    enum lf_status status = need_route(work, err);
+    if (status == LF_OK)
+        status = fact_need(work, "workflow_task", &task, err);
+    if (status == LF_OK)
+        status = output_fields(work, &fields, err);
+    if (status == LF_OK && cJSON_GetArraySize(fields) == 0) {
+        work_note(work, "the procedure has no values to report");
+        cJSON_Delete(fields);
+        return LF_OK;
+    }
+    if (status == LF_OK)
+        status = lf_json_bool(work->job->facts, "reporting", false) ? look_for_output(work, task, fields, err) : LF_NOT_FOUND;
+    if (status == LF_NOT_FOUND)
+        status = create_output(work, task, fields, err);
+    if (status == LF_OK)
+        work_note(work, "workflow output %s: %s", fact(work, "output"), lf_json_text_or(work->job->facts, "summary", ""));
+    cJSON_Delete(fields);
+    return status;
+}
+
+static const struct step steps[] = {
+    {.name = "check", .run = check},
+    {.name = "claim", .looks = true, .run = claim},
+    {.name = "run", .bench = true, .action = run_action, .acted = ran},
+    {.name = "report", .looks = true, .keeps = true, .run = report},
+    {.name = "settle", .looks = true, .keeps = true, .run = settle},
+    {0},
+};
+
+const struct kind kind_task = {.name = "task", .steps = steps, .last_words = last_words};
