@@ -82,7 +82,7 @@ enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline, 
                           struct addrinfo **list, struct lf_error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-    struct lookup *lookup;
+    struct lookup *lookup = NULL;
     *list = NULL;
     if (getaddrinfo(host, port, &hints, list) == 0)
         return LF_OK;

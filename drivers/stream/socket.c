@@ -9,8 +9,8 @@
 
 static enum lf_status connect_failed(const char *what, int number, struct lf_error *err)
 {
-    char reason[80];
-    strerror_r(number, reason, sizeof reason);
+    char room[80];
+    const char *reason = strerror_r(number, room, sizeof room);
     switch (number) {
     case ECONNREFUSED:
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,

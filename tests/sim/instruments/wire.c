@@ -172,9 +172,9 @@ void wire_unplug(struct wire *wire)
     if (!wire->plugged)
         return;
     if (wire->slave >= 0) { /* take only our own link away */
-        ttyname_r(wire->slave, terminal, sizeof terminal);
+        int unnamed = ttyname_r(wire->slave, terminal, sizeof terminal);
         ssize_t len = readlink(wire->place, target, sizeof target - 1);
-        if (len > 0 && strcmp(terminal, target) == 0)
+        if (!unnamed && len > 0 && strcmp(terminal, target) == 0)
             unlink(wire->place);
     }
     if (wire->kind == WIRE_UNIX && wire->listener >= 0)

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,11 +22,11 @@ struct line {
 
 static void make_line(struct line *line, const char *options)
 {
-    int slave;
-    NEED(openpty(&line->device, &slave, line->path, NULL, NULL) == 0);
+    // Not /dev/ptmx: an emulator would take the one of its sysroot, which leads nowhere.
+    line->device = open("/proc/self/root/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    NEED(line->device >= 0 && unlockpt(line->device) == 0);
+    NEED(ptsname_r(line->device, line->path, sizeof line->path) == 0);
     snprintf(line->spec, sizeof line->spec, "serial:%s?%s", line->path, options);
-    close(slave);
-    fcntl(line->device, F_SETFL, O_NONBLOCK);
 }
 
 static struct lf_stream *open_line(struct line *line, const struct lf_cancel *cancel)
@@ -389,6 +388,8 @@ static void settings_on_the_line(void)
 static void strange_rate(void)
 {
     struct line line;
+    if (getenv("LF_EMULATED"))
+        return; // QEMU's user emulation knows no TCSETS2
     make_line(&line, "baud=74880&bits=7&parity=even"); // a PTY drops bits and parity: must open all the same
     struct lf_stream *stream = open_line(&line, NULL);
     CHECK_HAS(lf_stream_name(stream), "at 74880 7E1");
