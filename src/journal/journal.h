@@ -63,6 +63,8 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
                                      void (*each)(void *context, const struct lf_event_row *row), void *context,
                                      struct lf_error *err);
+/* createdAt (wall ms) of the newest event received; 0: none. */
+int64_t lf_journal_event_newest(struct lf_journal *journal);
 /* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
 cJSON *lf_journal_event_counts(struct lf_journal *journal);
 /* Next event of fate reread that is due; puts it off to `again_mono` so that nobody else takes it, and counts the attempt.

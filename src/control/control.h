@@ -1,0 +1,116 @@
+/* Control: the verbs, written once, reached in two ways: the control socket (CLI) and MQTT commands.
+ */
+#ifndef LF_CONTROL_CONTROL_H
+#define LF_CONTROL_CONTROL_H
+
+#include "base/json.h"
+#include "base/os_wake.h"
+
+struct lf_cloud;
+struct lf_config;
+struct lf_intake;
+struct lf_jobs;
+struct lf_journal;
+struct lf_link;
+struct lf_poll;
+
+/* What verbs act on; everything is borrowed and lives as long as the agent runs. */
+struct lf_context {
+    const struct lf_config *config;
+    struct lf_journal *journal;
+    struct lf_intake *intake;
+    struct lf_jobs *jobs;
+    struct lf_cloud *cloud;
+    struct lf_link *link; /* NULL: the agent runs without a broker */
+    struct lf_poll *poll; /* NULL: events come over MQTT only */
+    int64_t started_ms;   /* wall */
+};
+
+/* One request. */
+struct lf_request_to_verb {
+    const char *verb;
+    const cJSON *args;  /* an object, may be NULL */
+    const char *who;    /* "cli:maria", "mqtt:NAME": goes into histories */
+    int fd;             /* a file that came with it (send over the control socket); -1: none. Borrowed */
+};
+
+enum lf_arg_type { LF_ARG_TEXT, LF_ARG_INT, LF_ARG_BOOL, LF_ARG_OBJECT };
+
+struct lf_arg {
+    const char *name;
+    enum lf_arg_type type;
+    bool required;
+    const char *help;
+};
+
+struct lf_verb {
+    const char *name;
+    const char *help;       /* one sentence */
+    const struct lf_arg *args; /* ends with name NULL */
+    bool changes;           /* does something (else it only looks) */
+    bool remote;            /* also over MQTT */
+    /* Fills *result (owned JSON, may stay NULL for "done"). */
+    enum lf_status (*perform)(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
+                              struct lf_error *err);
+};
+
+/* The table, ends with name NULL. */
+extern const struct lf_verb lf_verbs[];
+const struct lf_verb *lf_verb_find(const char *name);
+
+/* Checks verb and arguments (unknown names are refused with what would be right) and performs. Any thread. */
+enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
+                               struct lf_error *err);
+
+/* ---- control socket ------------------------------------------------------------------------------------------------
+ *
+ * A Unix stream socket; one JSON object a line. Request: {"verb": "...", "args": {...}}, with a file descriptor passed along
+ * for `send`. Answer: {"ok": true, "result": ...} or {"ok": false, "error": {"status", "class", "text"}}. Requests of at most
+ * LF_CONTROL_MAX bytes; callers are judged by their peer credentials: root, the agent's own user, or a member of the group
+ * agent.operators; verbs that only look are for everyone who can open the socket.
+ */
+enum { LF_CONTROL_MAX = 256 * 1024 };
+
+struct lf_desk;
+
+/* Binds (mode 0660 and the operators' group, if there is one), starts the thread. */
+enum lf_status lf_desk_open(struct lf_context *context, struct lf_desk **desk, struct lf_error *err);
+void lf_desk_close(struct lf_desk *desk);
+
+/* The other end, for the CLI: sends one request (fd -1: none) and waits for its answer. *answer is the whole answer object,
+ * owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says how to start it), LF_DENIED. */
+enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int fd, int64_t deadline,
+                                  cJSON **answer, struct lf_error *err);
+
+/* ---- MQTT commands ---------------------------------------------------------------------------------------------------
+ *
+ * {"id", "verb", "args", "expires"} on .../command. Accepted ones are stored (in the caller's journal transaction) and answered
+ * accepted -> running -> succeeded or failed, each with the id and correlation data; a repeated id gets the stored answer, an
+ * expired or malformed one is failed with what would be right. One thread performs them, in order.
+ */
+struct lf_commands;
+
+enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands **commands, struct lf_error *err);
+void lf_commands_close(struct lf_commands *commands);
+
+struct lf_message; /* link/link.h */
+/* Takes one message on the command topic. Inside the transaction that is committed before it is acknowledged; what is to be done
+ * begins with lf_commands_go, after the commit. An error means that the journal could not store it. */
+enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message, struct lf_error *err);
+void lf_commands_go(struct lf_commands *commands);
+
+/* ---- outbox ------------------------------------------------------------------------------------------------------------
+ *
+ * Carries the journal's outbox to the broker in order: a window of publications is on its way, a row is removed when the broker
+ * has acknowledged it.
+ */
+struct lf_outbox;
+
+enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **outbox, struct lf_error *err);
+void lf_outbox_close(struct lf_outbox *outbox);
+void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link); /* NULL before the link is closed */
+void lf_outbox_kick(struct lf_outbox *outbox);                        /* something was queued; any thread */
+void lf_outbox_online(struct lf_outbox *outbox);                      /* a session began: send anew from the oldest */
+void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused);
+
+#endif

@@ -1,0 +1,167 @@
+/* The outbox pump: a thread of its own, because whoever queues a report may be in the middle of a journal transaction.
+ *
+ * `sent` is the newest row handed to the link in this session, `in_flight` how many of those are not acknowledged. A new session
+ * begins at the oldest row again: QoS 1 means that a report may come twice, never that one is missing or out of order. The mutex is
+ * never held while the journal or the link is called.
+ */
+#include "control/control.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "journal/journal.h"
+#include "link/link.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { WINDOW = 50, TROUBLE_WAIT_MS = 5000 };
+
+struct lf_outbox {
+    struct lf_journal *journal;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex; /* guards the rest */
+    pthread_cond_t changed;
+    struct lf_link *link;
+    bool stopping, kicked;
+    int64_t sent;
+    int in_flight;
+    uint64_t session;      /* counts sessions: what was read for an older one is not counted for this */
+};
+
+enum pace { MORE, WAIT_KICK, WAIT_TROUBLE };
+
+static enum pace send_next(struct lf_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    struct lf_link *link = outbox->link;
+    int64_t after = outbox->sent;
+    uint64_t session = outbox->session;
+    bool room = outbox->in_flight < WINDOW;
+    outbox->kicked = false;
+    pthread_mutex_unlock(&outbox->mutex);
+    if (!link || !room || lf_link_state(link) != LF_LINK_ONLINE)
+        return WAIT_KICK;
+    struct lf_outbox_row row;
+    struct lf_error err = {0};
+    enum lf_status status = lf_journal_outbox_next(outbox->journal, after, &row, &err);
+    if (status == LF_NOT_FOUND)
+        return WAIT_KICK;
+    if (status != LF_OK) {
+        lf_log_warning("outbox", "%s", err.text);
+        return WAIT_TROUBLE;
+    }
+    struct lf_publication publication = {.topic = row.topic, .payload = lf_slice_text(row.payload), .qos = 1,
+                                         .retain = row.retain, .ticket = row.seq};
+    pthread_mutex_lock(&outbox->mutex);
+    bool same = outbox->session == session;
+    if (same) { /* counted before it is sent: the acknowledgement may be faster than we are */
+        outbox->sent = row.seq;
+        outbox->in_flight++;
+    }
+    pthread_mutex_unlock(&outbox->mutex);
+    status = same ? lf_link_publish(link, &publication, &err) : LF_OK;
+    if (status != LF_OK) {
+        pthread_mutex_lock(&outbox->mutex);
+        if (outbox->session == session) {
+            outbox->sent = after;
+            outbox->in_flight--;
+        }
+        pthread_mutex_unlock(&outbox->mutex);
+    }
+    lf_outbox_row_free(&row);
+    if (status == LF_FULL)
+        return WAIT_TROUBLE;
+    return status == LF_OK ? MORE : WAIT_KICK;
+}
+
+static void *run(void *arg)
+{
+    struct lf_outbox *outbox = arg;
+    for (;;) {
+        enum pace pace = send_next(outbox);
+        int64_t until = pace == WAIT_TROUBLE ? lf_deadline_in(TROUBLE_WAIT_MS) : LF_NEVER;
+        pthread_mutex_lock(&outbox->mutex);
+        while (pace != MORE && !outbox->stopping && !outbox->kicked
+               && lf_cond_wait(&outbox->changed, &outbox->mutex, until))
+            ;
+        bool stop = outbox->stopping;
+        pthread_mutex_unlock(&outbox->mutex);
+        if (stop)
+            return NULL;
+    }
+}
+
+enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **out, struct lf_error *err)
+{
+    struct lf_outbox *outbox = calloc(1, sizeof *outbox);
+    if (!outbox)
+        return lf_fail_memory(err, "opening the outbox");
+    outbox->journal = journal;
+    pthread_mutex_init(&outbox->mutex, NULL);
+    lf_cond_init(&outbox->changed);
+    enum lf_status status = lf_thread_start(&outbox->thread, "outbox", run, outbox, err);
+    outbox->started = status == LF_OK;
+    if (status != LF_OK) {
+        lf_outbox_close(outbox);
+        return status;
+    }
+    *out = outbox;
+    return LF_OK;
+}
+
+void lf_outbox_close(struct lf_outbox *outbox)
+{
+    if (!outbox)
+        return;
+    pthread_mutex_lock(&outbox->mutex);
+    outbox->stopping = true;
+    pthread_cond_broadcast(&outbox->changed);
+    pthread_mutex_unlock(&outbox->mutex);
+    if (outbox->started)
+        pthread_join(outbox->thread, NULL);
+    pthread_cond_destroy(&outbox->changed);
+    pthread_mutex_destroy(&outbox->mutex);
+    free(outbox);
+}
+
+void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    outbox->link = link;
+    pthread_mutex_unlock(&outbox->mutex);
+    lf_outbox_kick(outbox);
+}
+
+void lf_outbox_kick(struct lf_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    outbox->kicked = true;
+    pthread_cond_broadcast(&outbox->changed);
+    pthread_mutex_unlock(&outbox->mutex);
+}
+
+void lf_outbox_online(struct lf_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    outbox->session++;
+    outbox->sent = 0;
+    outbox->in_flight = 0;
+    pthread_mutex_unlock(&outbox->mutex);
+    lf_outbox_kick(outbox);
+}
+
+void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused)
+{
+    struct lf_error err = {0};
+    if (refused)
+        lf_log_warning("outbox", "the broker refuses report %lld: %s. It is dropped", (long long)ticket, refused);
+    if (lf_journal_outbox_remove(outbox->journal, ticket, &err) != LF_OK)
+        lf_log_warning("outbox", "report %lld was sent but cannot be removed and will be sent again: %s", (long long)ticket,
+                       err.text);
+    pthread_mutex_lock(&outbox->mutex);
+    if (outbox->in_flight > 0)
+        outbox->in_flight--;
+    pthread_mutex_unlock(&outbox->mutex);
+    lf_outbox_kick(outbox);
+}

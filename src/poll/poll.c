@@ -1,0 +1,285 @@
+/* The poll thread.
+ *
+ * Two reasons to ask, each with its place kept in the journal:
+ * - regular asking (cloud.events = "poll" or "both") goes on from "poll.after", the id of the last event taken in here; before there
+ *   is one, from "poll.since", the time of the first start. The list is in the order of processing, so an id is a sound place.
+ * - a gap in MQTT (the broker has lost our session) is filled from "poll.gap", a time: that of the newest event known when the
+ *   session came up, less an overlap. It is noted before the first message of the new session is read, and kept until a round
+ *   has come to its end, over restarts.
+ */
+#include "poll/poll.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/os_wake.h"
+#include "cloud/cloud.h"
+#include "config/config.h"
+#include "intake/intake.h"
+#include "journal/journal.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RETRY_BASE_MS = 2000, RETRY_CAP_MS = 5 * 60 * 1000, PAGE_DEADLINE_MS = 2 * 60 * 1000, PAGES_MAX = 10000,
+       OVERLAP_MS = 10 * 60 * 1000 };
+
+struct lf_poll {
+    struct lf_poll_options options;
+    struct lf_cancel cancel;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex; /* guards the rest */
+    pthread_cond_t told;
+    bool gap, stopping;
+    int64_t last_ms;       /* wall, of the last complete round */
+    int64_t taken;         /* events taken in since the start */
+    char error[LF_ERROR_TEXT];
+};
+
+static enum lf_status take_page(struct lf_poll *poll, const cJSON *events, struct lf_error *err)
+{
+    struct lf_journal *journal = poll->options.journal;
+    const cJSON *event;
+    const char *last = NULL;
+    int jobs = 0, taken = 0;
+    enum lf_status status = lf_intake_room(poll->options.intake, err);
+    if (status == LF_OK)
+        status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    cJSON_ArrayForEach(event, events) {
+        char *text = status == LF_OK ? lf_json_print(event) : NULL;
+        if (status == LF_OK && !text)
+            status = lf_fail_memory(err, "taking in events");
+        if (status == LF_OK)
+            status = lf_intake_add(poll->options.intake, "poll", NULL, lf_slice_text(text), &jobs, err);
+        free(text);
+        last = lf_json_text(event, "id") ? lf_json_text(event, "id") : last;
+        taken++;
+    }
+    if (status == LF_OK && last)
+        status = lf_journal_set(journal, "poll.after", last, err);
+    if (status != LF_OK) {
+        lf_journal_rollback(journal);
+        return status;
+    }
+    status = lf_journal_commit(journal, err);
+    if (status != LF_OK)
+        return status;
+    pthread_mutex_lock(&poll->mutex);
+    poll->taken += taken;
+    pthread_mutex_unlock(&poll->mutex);
+    if (jobs)
+        poll->options.jobs(poll->options.context);
+    return LF_OK;
+}
+
+/* The types that routes want, as the API's comma list. Returns owned; NULL: all. */
+static char *wanted_types(const struct lf_config *config)
+{
+    struct lf_buffer types = {0};
+    for (size_t i = 0; i < config->event_types.count; i++)
+        lf_buffer_format(&types, "%s%s", i ? "," : "", config->event_types.items[i]);
+    return types.len ? lf_buffer_take(&types) : NULL;
+}
+
+/* Where to begin. Both owned; after is NULL when asking by time. */
+struct place {
+    char *after, *since;
+};
+
+static struct place begin_at(struct lf_poll *poll, bool regular)
+{
+    struct lf_journal *journal = poll->options.journal;
+    struct place place = {.since = lf_journal_get(journal, "poll.gap")};
+    if (!place.since && regular)
+        place.after = lf_journal_get(journal, "poll.after");
+    if (!place.since && !place.after)
+        place.since = lf_journal_get(journal, "poll.since");
+    return place;
+}
+
+/* Page by page to the end. */
+static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place, const char *types, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    char *next = NULL;
+    bool more = true;
+    for (int pages = 0; status == LF_OK && more && pages < PAGES_MAX; pages++) {
+        struct lf_call call = {.deadline = lf_deadline_in(PAGE_DEADLINE_MS), .cancel = &poll->cancel};
+        cJSON *page = NULL;
+        status = lf_cloud_get_events(poll->options.cloud, place->after, place->after ? NULL : place->since, types, next,
+                                     &call, &page, err);
+        const cJSON *events = cJSON_GetObjectItemCaseSensitive(page, "events");
+        more = cJSON_GetArraySize(events) > 0;
+        if (status == LF_OK && more)
+            status = take_page(poll, events, err);
+        const char *token = lf_json_text(page, "nextToken");
+        free(next);
+        next = token && *token ? strdup(token) : NULL;
+        more = more && next;
+        cJSON_Delete(page);
+    }
+    free(next);
+    return status;
+}
+
+static enum lf_status ask_round(struct lf_poll *poll, bool regular, struct lf_error *err)
+{
+    struct lf_journal *journal = poll->options.journal;
+    struct place place = begin_at(poll, regular);
+    char *types = wanted_types(poll->options.config);
+    enum lf_status status = ask_pages(poll, &place, types, err);
+    if (status != LF_OK && place.after && err->class == LF_PERMANENT) {
+        lf_log_warning("poll", "the event list does not go on from %s (%s); asking by time from now on", place.after, err->text);
+        lf_journal_set(journal, "poll.after", NULL, NULL);
+    }
+    if (status == LF_OK && !place.after)
+        status = lf_journal_set(journal, "poll.gap", NULL, err);
+    free(place.after);
+    free(place.since);
+    free(types);
+    return status;
+}
+
+static void note_outcome(struct lf_poll *poll, enum lf_status status, const struct lf_error *err)
+{
+    pthread_mutex_lock(&poll->mutex);
+    bool news = strcmp(poll->error, status == LF_OK ? "" : err->text) != 0;
+    snprintf(poll->error, sizeof poll->error, "%s", status == LF_OK ? "" : err->text);
+    if (status == LF_OK)
+        poll->last_ms = lf_clock_wall_ms();
+    pthread_mutex_unlock(&poll->mutex);
+    if (status == LF_OK || !news)
+        return;
+    lf_log_warning("poll", "cannot ask for events: %s", err->text);
+}
+
+/* Waits for the deadline or a gap. False: stop. */
+static bool wait_for_turn(struct lf_poll *poll, int64_t deadline)
+{
+    pthread_mutex_lock(&poll->mutex);
+    while (!poll->stopping && !poll->gap && lf_cond_wait(&poll->told, &poll->mutex, deadline))
+        ;
+    poll->gap = false;
+    bool go_on = !poll->stopping;
+    pthread_mutex_unlock(&poll->mutex);
+    return go_on;
+}
+
+static void *run(void *arg)
+{
+    struct lf_poll *poll = arg;
+    const struct lf_config_cloud *cloud = &poll->options.config->cloud;
+    bool regular = cloud->events != LF_SOURCE_MQTT;
+    char *gap = lf_journal_get(poll->options.journal, "poll.gap"); /* of an earlier life */
+    int64_t next = regular || gap ? 0 : LF_NEVER;
+    free(gap);
+    int attempt = 0;
+    while (wait_for_turn(poll, next)) {
+        struct lf_error err = {0};
+        enum lf_status status = ask_round(poll, regular, &err);
+        if (status == LF_CANCELLED)
+            continue;
+        note_outcome(poll, status, &err);
+        int64_t wait = lf_backoff_ms(attempt, RETRY_BASE_MS, RETRY_CAP_MS);
+        attempt = status == LF_OK ? 0 : attempt + 1;
+        if (status != LF_OK) /* a gap that could not be filled is tried again, with or without regular asking */
+            next = lf_deadline_in(wait > err.retry_after_ms ? wait : err.retry_after_ms);
+        else
+            next = regular ? lf_deadline_in(cloud->poll_interval_ms) : LF_NEVER;
+    }
+    return NULL;
+}
+
+/* Remembers when this agent began: nothing older is asked for. */
+static enum lf_status note_beginning(struct lf_journal *journal, struct lf_error *err)
+{
+    char *since = lf_journal_get(journal, "poll.since"), now[LF_TIME_TEXT];
+    lf_time_format(lf_clock_wall_ms() - OVERLAP_MS, now);
+    enum lf_status status = since ? LF_OK : lf_journal_set(journal, "poll.since", now, err);
+    free(since);
+    return status;
+}
+
+enum lf_status lf_poll_open(const struct lf_poll_options *options, struct lf_poll **out, struct lf_error *err)
+{
+    struct lf_poll *poll = calloc(1, sizeof *poll);
+    if (!poll)
+        return lf_fail_memory(err, "opening the poll");
+    poll->options = *options;
+    pthread_mutex_init(&poll->mutex, NULL);
+    lf_cond_init(&poll->told);
+    enum lf_status status = lf_cancel_open(&poll->cancel, err);
+    if (status == LF_OK)
+        status = note_beginning(options->journal, err);
+    if (status == LF_OK)
+        status = lf_thread_start(&poll->thread, "poll", run, poll, err);
+    poll->started = status == LF_OK;
+    if (status != LF_OK) {
+        lf_poll_close(poll);
+        return status;
+    }
+    *out = poll;
+    return LF_OK;
+}
+
+void lf_poll_close(struct lf_poll *poll)
+{
+    if (!poll)
+        return;
+    pthread_mutex_lock(&poll->mutex);
+    poll->stopping = true;
+    pthread_cond_broadcast(&poll->told);
+    pthread_mutex_unlock(&poll->mutex);
+    if (poll->started) {
+        lf_cancel_set(&poll->cancel);
+        pthread_join(poll->thread, NULL);
+    }
+    lf_cancel_close(&poll->cancel);
+    pthread_cond_destroy(&poll->told);
+    pthread_mutex_destroy(&poll->mutex);
+    free(poll);
+}
+
+/* A gap that waits to be filled begins earlier and stays. */
+static void note_gap(struct lf_journal *journal)
+{
+    char *known = lf_journal_get(journal, "poll.gap"), *since = known ? NULL : lf_journal_get(journal, "poll.since");
+    int64_t newest = known ? 0 : lf_journal_event_newest(journal);
+    char text[LF_TIME_TEXT];
+    struct lf_error err = {0};
+    lf_time_format(newest - OVERLAP_MS, text);
+    if (!known && lf_journal_set(journal, "poll.gap", newest > 0 ? text : since, &err) != LF_OK)
+        lf_log_error("poll", "cannot note that events may have been missed: %s", err.text);
+    free(known);
+    free(since);
+}
+
+void lf_poll_gap(struct lf_poll *poll)
+{
+    note_gap(poll->options.journal);
+    pthread_mutex_lock(&poll->mutex);
+    poll->gap = true;
+    pthread_cond_broadcast(&poll->told);
+    pthread_mutex_unlock(&poll->mutex);
+}
+
+cJSON *lf_poll_health(struct lf_poll *poll)
+{
+    cJSON *health = cJSON_CreateObject();
+    char *after = lf_journal_get(poll->options.journal, "poll.after"), last[LF_TIME_TEXT];
+    pthread_mutex_lock(&poll->mutex);
+    if (poll->last_ms) {
+        lf_time_format(poll->last_ms, last);
+        lf_json_set_text(health, "last", last);
+    }
+    lf_json_set_text(health, "after", after);
+    lf_json_set_int(health, "taken", poll->taken);
+    lf_json_set_text(health, "error", poll->error[0] ? poll->error : NULL);
+    pthread_mutex_unlock(&poll->mutex);
+    free(after);
+    return health;
+}
