@@ -203,8 +203,7 @@ static bool read_class(struct lf_scan *scan, struct section *section)
     if (!lf_scan_choice(scan, "a class", words, &index))
         return false;
     section->command->repeat = (enum lf_repeat)index;
-    section->command->has_class = true;
-    return true;
+    return section->command->has_class = true;
 }
 
 static bool read_provisional(struct lf_scan *scan, struct section *section)
@@ -341,7 +340,7 @@ static const struct key {
     {"send", IN_DIALOGUE, false, read_send},
     {"expect", IN_DIALOGUE, true, read_expect},
     {"more", IN_COMMAND, true, read_more},
-    {"error", IN_ERRORS | IN_COMMAND | IN_IDENTIFY, true, read_error},
+    {"error", IN_ERRORS | IN_COMMAND, true, read_error},
     {"input", IN_PROFILE | IN_COMMAND | IN_PROCEDURE, true, read_input},
     {"identity", IN_IDENTIFY, false, read_identity},
     {"match", IN_LISTEN, true, read_match},
@@ -399,8 +398,8 @@ static bool read_setting(struct lf_scan *scan, struct section *section)
 static bool begin_command(struct lf_scan *scan, struct section *section, char *name)
 {
     struct lf_profile *profile = scan->profile;
-    if (lf_profile_command(profile, name) || lf_profile_procedure(profile, name))
-        return lf_scan_problem(scan, scan->line_start, "there is a command or procedure '%s' already", name);
+    if (lf_profile_command(profile, name))
+        return lf_scan_problem(scan, scan->line_start, "there is a command '%s' already", name);
     section->command = lf_scan_add(scan, &profile->commands, &profile->command_count, sizeof *section->command);
     if (!section->command)
         return false;

@@ -149,6 +149,8 @@ static bool check_handshake(struct lf_scan *scan, struct lf_command *command)
         return false;
     if (command->ending.unit == LF_UNIT_NONE)
         return wrong(scan, command->line, command->name, "it needs a reply");
+    if (command->ending.times > 1 || command->ending.until_blank)
+        return wrong(scan, command->line, command->name, "its reply is one line, frame or block: say so with reply = ...");
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/setting.h"
+#include "drivers/line/show.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -232,19 +233,14 @@ bool lf_scan_quoted(struct lf_scan *scan, const char *what, struct lf_slice *raw
     return true;
 }
 
-/* The control characters by the names manuals use; the index is the code. */
-static const char *const control_names[] = {"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS",  "TAB", "LF",
-                                            "VT",  "FF",  "CR",  "SO",  "SI",  "DLE", "DC1", "DC2", "DC3", "DC4", "NAK",
-                                            "SYN", "ETB", "CAN", "EM",  "SUB", "ESC", "FS",  "GS",  "RS",  "US"};
-
 static bool scan_control_name(const char **at, const char *end, char *byte)
 {
     const char *close = memchr(*at, '>', (size_t)(end - *at));
     if (!close)
         return false;
     struct lf_slice name = lf_slice(*at + 1, (size_t)(close - *at - 1));
-    for (size_t code = 0; code < sizeof control_names / sizeof *control_names; code++)
-        if (lf_slice_is(name, control_names[code])) {
+    for (unsigned char code = 0; lf_control_name(code); code++)
+        if (lf_slice_is(name, lf_control_name(code))) {
             *byte = (char)code;
             *at = close + 1;
             return true;

@@ -1,0 +1,500 @@
+/* Contract
+ *
+ * States: closed (stream NULL), in step (doubt false), in doubt. `doubt` is set from before the first byte of a command
+ * leaves until its reply has been read to its end; so whatever interrupts a command in between (time-out, cancel, garbage,
+ * unplugged cable) leaves it set. A failed handshake ends in LF_DISCONNECTED: the host closes, and begins anew later.
+ *
+ * Bytes in `in` while in step are lines that the instrument said unasked; they are told before the next command is sent.
+ * Bytes that arrive while in doubt may be a late reply and are dropped.
+ */
+#include "drivers/line/dialogue.h"
+
+#include "base/log.h"
+#include "drivers/line/dialogue_io.h"
+#include "drivers/line/reply_match.h"
+#include "drivers/line/show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HANDSHAKE_TRIES = 3,
+    HANDSHAKE_UNITS_MAX = 1000, /* lines of something else that may come before the answer to a handshake */
+    DOUBT_QUIET_MAX_MS = 10000,
+    CLEAR_MAX_MS = 5000,
+};
+
+/* ---- opening ---- */
+
+static bool says_option(const char *options, const char *name, size_t len)
+{
+    for (const char *at = options; *at; at += *at == '&') {
+        if (!strncmp(at, name, len) && at[len] == '=')
+            return true;
+        at += strcspn(at, "&");
+    }
+    return false;
+}
+
+/* The stream's name with the profile's port settings behind it, as far as it does not say them itself. */
+static enum lf_status full_spec(const struct lf_profile *profile, const char *stream, struct lf_buffer *spec)
+{
+    const char *question = strchr(stream, '?');
+    enum lf_status status = lf_buffer_text(spec, stream);
+    char joint = question ? '&' : '?';
+    if (!profile->serial || strncmp(stream, "serial:", 7) != 0)
+        return status;
+    for (const char *at = profile->serial; *at && status == LF_OK; at += *at == '&') {
+        size_t len = strcspn(at, "&"), name = strcspn(at, "=");
+        if (!says_option(question ? question + 1 : "", at, name)) {
+            status = lf_buffer_format(spec, "%c%.*s", joint, (int)len, at);
+            joint = '&';
+        }
+        at += len;
+    }
+    return status;
+}
+
+enum lf_status lf_dialogue_open(struct lf_dialogue *dialogue, const char *stream, int64_t deadline, struct lf_error *err)
+{
+    struct lf_buffer spec = {0};
+    enum lf_status status = full_spec(dialogue->profile, stream, &spec);
+    if (status == LF_OK)
+        status = lf_stream_open(spec.data, deadline, dialogue->cancel, &dialogue->stream, err);
+    else
+        lf_fail_memory(err, "opening a stream");
+    lf_buffer_free(&spec);
+    dialogue->in.max = dialogue->profile->max_reply + 64 * 1024;
+    dialogue->doubt = true;
+    dialogue->doubt_quiet_ms = dialogue->profile->quiet_ms;
+    return status;
+}
+
+void lf_dialogue_close(struct lf_dialogue *dialogue)
+{
+    lf_stream_close(dialogue->stream);
+    dialogue->stream = NULL;
+    lf_buffer_free(&dialogue->in);
+}
+
+/* ---- unasked lines ---- */
+
+/* Warns at the 1st, 2nd, 4th, 8th ... dropped line: a chattering instrument must not fill the log. */
+static void drop_unit(struct lf_dialogue *dialogue, struct lf_slice line)
+{
+    char room[LF_SHOW_ROOM];
+    uint64_t count = ++dialogue->dropped;
+    if ((count & (count - 1)) == 0)
+        lf_log_warning(dialogue->instrument, "it said '%s', which nothing in the profile matches (%llu so far)",
+                       lf_show(line, room), (unsigned long long)count);
+}
+
+/* Is the line one of [listen]? Tells of it then. */
+static enum lf_status try_unasked(struct lf_dialogue *dialogue, struct lf_slice line, bool *taken, struct lf_error *err)
+{
+    const struct lf_profile *profile = dialogue->profile;
+    *taken = false;
+    for (size_t i = 0; i < profile->listen_count; i++) {
+        const struct lf_listen *listen = &profile->listens[i];
+        for (size_t k = 0; k < listen->match_count; k++) {
+            struct lf_outcome values = {0};
+            enum lf_status status = lf_pattern_match(profile, &listen->matches[k], line, &values, err);
+            if (status == LF_OK && listen->form != LF_FORM_IGNORE && dialogue->unasked)
+                status = dialogue->unasked(dialogue->self, listen, line, &values, err);
+            lf_outcome_free(&values);
+            *taken = status == LF_OK;
+            if (status != LF_MISMATCH)
+                return status;
+        }
+    }
+    return LF_OK;
+}
+
+/* Tells of all whole lines in the buffer. A line leaves the buffer only when it was told: a failure keeps it. */
+static enum lf_status tell_unasked(struct lf_dialogue *dialogue, bool quiet, struct lf_error *err)
+{
+    const struct lf_ending *ending = &dialogue->profile->ending;
+    struct lf_dialogue_unit unit;
+    while (ending->unit != LF_UNIT_NONE && dialogue->in.len && lf_dialogue_look(dialogue, ending, quiet, &unit)) {
+        bool taken = false;
+        if (!unit.bad && unit.frame.body.len) {
+            enum lf_status status = try_unasked(dialogue, unit.frame.body, &taken, err);
+            if (status != LF_OK)
+                return status;
+        }
+        if (!taken && (unit.bad || unit.frame.body.len))
+            drop_unit(dialogue, unit.bad ? lf_buffer_slice(&dialogue->in) : unit.frame.body);
+        lf_dialogue_take(dialogue, &unit);
+    }
+    return LF_OK;
+}
+
+/* Half a line that does not go on. */
+static void drop_rest(struct lf_dialogue *dialogue)
+{
+    if (dialogue->in.len)
+        drop_unit(dialogue, lf_buffer_slice(&dialogue->in));
+    lf_dialogue_drop(dialogue);
+}
+
+/* Before a command: what the instrument said meanwhile is told, a line that is just arriving is waited for. */
+static enum lf_status clear_input(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    deadline = lf_deadline_sooner(deadline, lf_deadline_in(CLEAR_MAX_MS));
+    do {
+        int64_t wait = dialogue->in.len ? dialogue->profile->times.gap : 0;
+        status = lf_dialogue_fill(dialogue, lf_deadline_in(wait), err);
+        if (status == LF_OK || status == LF_TIMEOUT) {
+            enum lf_status told = tell_unasked(dialogue, status == LF_TIMEOUT, err);
+            if (told != LF_OK)
+                return told;
+        }
+        if (status == LF_OK && (dialogue->in.len > dialogue->profile->max_reply || lf_deadline_passed(deadline)))
+            return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it does not stop talking; nothing was sent");
+    } while (status == LF_OK);
+    if (status != LF_TIMEOUT)
+        return status;
+    drop_rest(dialogue);
+    return LF_OK;
+}
+
+enum lf_status lf_dialogue_listen(struct lf_dialogue *dialogue, const struct lf_wake *wake, int64_t deadline,
+                                  struct lf_error *err)
+{
+    const struct lf_profile *profile = dialogue->profile;
+    const struct lf_ending *ending = &profile->ending;
+    for (;;) {
+        bool readable, partial = dialogue->in.len > 0;
+        int64_t pause = ending->unit == LF_UNIT_IDLE ? ending->idle_ms : profile->times.gap;
+        int64_t until = partial ? lf_deadline_sooner(deadline, lf_deadline_in(pause)) : deadline;
+        enum lf_status status = lf_stream_wait(dialogue->stream, wake, until, &readable, err);
+        if (status == LF_OK && !readable)
+            return LF_OK; /* woken */
+        if (status == LF_OK)
+            status = lf_dialogue_fill(dialogue, deadline, err);
+        if (status == LF_TIMEOUT && partial && (deadline == LF_NEVER || !lf_deadline_passed(deadline))) {
+            status = tell_unasked(dialogue, true, err);
+            if (status == LF_OK)
+                drop_rest(dialogue);
+        } else if (status == LF_OK) {
+            status = tell_unasked(dialogue, false, err);
+            if (dialogue->in.len > profile->max_reply)
+                drop_rest(dialogue);
+        }
+        if (status != LF_OK)
+            return status == LF_TIMEOUT ? LF_OK : status;
+    }
+}
+
+/* ---- one command ---- */
+
+/* What a unit means to the command that waits for its reply. */
+enum meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
+
+static enum lf_status first_match(struct lf_dialogue *dialogue, const struct lf_pattern *patterns, size_t count,
+                                  struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
+{
+    enum lf_status status = LF_MISMATCH;
+    for (size_t i = 0; i < count && status == LF_MISMATCH; i++)
+        status = lf_pattern_match(dialogue->profile, &patterns[i], line, values, err);
+    return status;
+}
+
+static const struct lf_error_rule *first_error(struct lf_dialogue *dialogue, const struct lf_error_rule *rules, size_t count,
+                                               struct lf_slice line)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lf_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, NULL) == LF_OK)
+            return &rules[i];
+    return NULL;
+}
+
+static enum lf_status refused(const struct lf_command *command, const struct lf_error_rule *rule, struct lf_slice line,
+                              struct lf_error *err)
+{
+    char room[LF_SHOW_ROOM];
+    enum lf_status status = rule->says == LF_SAYS_BUSY ? LF_BUSY : LF_REFUSED;
+    enum lf_class class = LF_TRANSIENT;
+    if (rule->says == LF_SAYS_PERMANENT)
+        class = LF_PERMANENT;
+    else if (rule->says == LF_SAYS_PERSON)
+        class = LF_NEEDS_PERSON;
+    else if (rule->says == LF_SAYS_UNKNOWN && command->repeat == LF_ONCE)
+        class = LF_UNKNOWN_OUTCOME;
+    return lf_fail(err, status, class, "it answered '%s'%s%s", lf_show(line, room), rule->message ? ": " : "",
+                   rule->message ? rule->message : "");
+}
+
+/* Error lines come first: "S I" must not be read as a weight. */
+static enum meaning understand(struct lf_dialogue *dialogue, const struct lf_command *command, struct lf_slice line,
+                               struct lf_outcome *values, struct lf_error *err)
+{
+    const struct lf_profile *profile = dialogue->profile;
+    const struct lf_error_rule *rule = first_error(dialogue, command->errors, command->error_count, line);
+    if (!rule)
+        rule = first_error(dialogue, profile->errors, profile->error_count, line);
+    if (rule)
+        return refused(command, rule, line, err), MEANS_REFUSED;
+    enum lf_status status = first_match(dialogue, command->mores, command->more_count, line, values, err);
+    if (status == LF_OK)
+        return MEANS_MORE;
+    if (status == LF_MISMATCH) {
+        status = first_match(dialogue, command->expects, command->expect_count, line, values, err);
+        if (status == LF_OK)
+            return MEANS_DONE;
+    }
+    bool taken = false;
+    if (status == LF_MISMATCH)
+        status = try_unasked(dialogue, line, &taken, err);
+    return status != LF_OK ? MEANS_FAILURE : taken ? MEANS_UNASKED : MEANS_NOTHING;
+}
+
+static enum lf_status not_understood(const struct lf_command *command, const struct lf_dialogue_unit *unit,
+                                     struct lf_slice bytes, struct lf_error *err)
+{
+    char room[LF_SHOW_ROOM];
+    if (unit->bad)
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "its answer '%s' cannot be used: %s", lf_show(bytes, room),
+                       unit->frame.why);
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it answered '%s', but '%s' was expected%s",
+                   lf_show(unit->frame.body, room), command->expects[0].source,
+                   command->expect_count > 1 ? " (or another of the patterns)" : "");
+}
+
+/* Is a unit that nothing matches harmless? Stray line ends between replies are. */
+static bool is_stray(const struct lf_command *command, const struct lf_dialogue_unit *unit)
+{
+    return !unit->bad && !unit->frame.body.len && command->ending.unit == LF_UNIT_LINE;
+}
+
+/* Reads units until the reply is complete. */
+static enum lf_status read_reply(struct lf_dialogue *dialogue, const struct lf_command *command, int64_t deadline,
+                                 struct lf_outcome *values, struct lf_error *err)
+{
+    const struct lf_ending *ending = &command->ending;
+    size_t done = 0, bytes = 0;
+    for (size_t lines = 0; lines < dialogue->profile->max_lines && bytes <= dialogue->profile->max_reply; lines++) {
+        struct lf_dialogue_unit unit;
+        enum lf_status status = lf_dialogue_read(dialogue, ending, &command->times, deadline, &unit, err);
+        if (status != LF_OK)
+            return status;
+        bytes += unit.frame.used;
+        bool last_blank = ending->until_blank && is_stray(command, &unit) && done > 0;
+        enum meaning meaning = unit.bad ? MEANS_NOTHING : MEANS_DONE;
+        if (!unit.bad && !last_blank)
+            meaning = understand(dialogue, command, unit.frame.body, values, err);
+        if (meaning == MEANS_NOTHING && !is_stray(command, &unit))
+            status = not_understood(command, &unit, lf_buffer_slice(&dialogue->in), err);
+        if (meaning == MEANS_REFUSED && done > 0 && command->repeat == LF_ONCE)
+            err->class = LF_UNKNOWN_OUTCOME; /* it had begun to say yes */
+        lf_dialogue_take(dialogue, &unit);
+        if (meaning == MEANS_FAILURE || meaning == MEANS_REFUSED || status != LF_OK)
+            return dialogue->doubt = meaning != MEANS_REFUSED, err->status;
+        done += meaning == MEANS_DONE;
+        if (last_blank || (meaning == MEANS_DONE && !ending->until_blank && done == ending->times))
+            return dialogue->doubt = false, LF_OK;
+    }
+    return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT, "the answer goes on beyond max_lines or max_reply");
+}
+
+/* The bytes on the wire. */
+static enum lf_status wire_bytes(struct lf_dialogue *dialogue, const struct lf_command *command,
+                                 const struct lf_input_set *inputs, struct lf_buffer *wire, struct lf_error *err)
+{
+    const struct lf_profile *profile = dialogue->profile;
+    struct lf_buffer payload = {0};
+    struct lf_input_set all = *inputs;
+    all.fixed = dialogue->fixed;
+    all.fixed_count = dialogue->fixed_count;
+    enum lf_status status = lf_command_bytes(profile, command, &all, profile->send_framed ? &payload : wire, err);
+    if (status == LF_OK && profile->send_framed)
+        status = lf_frame_wrap(&profile->ending, lf_buffer_slice(&payload), wire, err);
+    else if (status == LF_OK && lf_buffer_append(wire, profile->send_end.data, profile->send_end.len) != LF_OK)
+        status = lf_fail_memory(err, "making a command");
+    lf_buffer_free(&payload);
+    return status;
+}
+
+static void set_doubt(struct lf_dialogue *dialogue, const struct lf_command *command)
+{
+    int64_t quiet = command->times.first_byte < DOUBT_QUIET_MAX_MS ? command->times.first_byte : DOUBT_QUIET_MAX_MS;
+    dialogue->doubt = true;
+    dialogue->doubt_quiet_ms = quiet > dialogue->profile->quiet_ms ? quiet : dialogue->profile->quiet_ms;
+}
+
+static enum lf_status send_and_read(struct lf_dialogue *dialogue, const struct lf_command *command, struct lf_slice wire,
+                                    int64_t deadline, struct lf_outcome *values, size_t *written, struct lf_error *err)
+{
+    set_doubt(dialogue, command);
+    enum lf_status status = lf_dialogue_send(dialogue, wire, written, err);
+    if (status != LF_OK) {
+        dialogue->doubt = *written > 0;
+        return status;
+    }
+    if (command->ending.unit == LF_UNIT_NONE) {
+        dialogue->doubt = false;
+        return LF_OK;
+    }
+    return read_reply(dialogue, command, lf_deadline_sooner(deadline, lf_deadline_in(command->times.total)), values, err);
+}
+
+/* ---- getting in step ---- */
+
+static enum lf_status await_handshake(struct lf_dialogue *dialogue, const struct lf_command *command,
+                                      struct lf_outcome *values, struct lf_error *err)
+{
+    int64_t deadline = lf_deadline_in(command->times.total);
+    for (int units = 0; units < HANDSHAKE_UNITS_MAX; units++) {
+        struct lf_dialogue_unit unit;
+        enum lf_status status = lf_dialogue_read(dialogue, &command->ending, &command->times, deadline, &unit, err);
+        if (status != LF_OK)
+            return status;
+        if (!unit.bad)
+            status = first_match(dialogue, command->expects, command->expect_count, unit.frame.body, values, err);
+        bool good = !unit.bad && status == LF_OK;
+        lf_dialogue_take(dialogue, &unit);
+        if (good || (status != LF_OK && status != LF_MISMATCH))
+            return status;
+    }
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it does not stop talking");
+}
+
+/* Sends the handshake until it is answered: what went before may be half a command in the instrument, late replies on the
+ * way, or both. */
+static enum lf_status handshake(struct lf_dialogue *dialogue, const struct lf_command *command, struct lf_outcome *values,
+                                struct lf_error *err)
+{
+    struct lf_buffer wire = {0};
+    enum lf_status status = wire_bytes(dialogue, command, &(struct lf_input_set){0}, &wire, err);
+    for (int attempt = 0; status == LF_OK && attempt < HANDSHAKE_TRIES; attempt++) {
+        size_t written;
+        if (attempt)
+            status = lf_dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
+        lf_dialogue_drop(dialogue);
+        if (status == LF_OK || status == LF_PROTOCOL)
+            status = lf_stream_drain(dialogue->stream, NULL, err);
+        if (status == LF_OK)
+            status = lf_dialogue_send(dialogue, lf_buffer_slice(&wire), &written, err);
+        if (status == LF_OK)
+            status = await_handshake(dialogue, command, values, err);
+        if (status == LF_OK)
+            break;
+        bool again = status == LF_TIMEOUT || status == LF_PROTOCOL || status == LF_TOO_LARGE;
+        if (again && attempt + 1 < HANDSHAKE_TRIES)
+            status = LF_OK;
+    }
+    lf_buffer_free(&wire);
+    if (status == LF_OK)
+        status = lf_dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
+    return status;
+}
+
+static enum lf_status get_in_step(struct lf_dialogue *dialogue, struct lf_error *err)
+{
+    const struct lf_profile *profile = dialogue->profile;
+    const struct lf_command *command = profile->resync ? profile->resync : profile->identify;
+    struct lf_outcome values = {0};
+    enum lf_status status = command ? handshake(dialogue, command, &values, err)
+                                    : lf_dialogue_settle(dialogue, dialogue->doubt_quiet_ms, err);
+    lf_outcome_free(&values);
+    if (status == LF_OK) {
+        dialogue->doubt = false;
+        return LF_OK;
+    }
+    if (status == LF_CANCELLED || status == LF_DISCONNECTED)
+        return status;
+    lf_error_prefix(err, "getting in step again failed, nothing was sent");
+    err->class = LF_TRANSIENT;
+    return err->status = LF_DISCONNECTED;
+}
+
+static enum lf_status compose_identity(const struct lf_command *identify, const struct lf_outcome *values,
+                                       struct lf_buffer *identity, struct lf_error *err)
+{
+    struct lf_template_part only = {.input = (char[]){"identity"}};
+    struct lf_template plain = {.parts = &only, .count = 1};
+    const struct lf_template *template = identify->has_identity ? &identify->identity : &plain;
+    for (size_t i = 0; i < template->count; i++) {
+        struct lf_slice text = template->parts[i].bytes;
+        for (size_t k = 0; template->parts[i].input && k < values->count; k++)
+            if (!strcmp(values->captures[k].name, template->parts[i].input))
+                text = lf_slice_text(values->captures[k].value);
+        if (lf_buffer_append(identity, text.data, text.len) != LF_OK)
+            return lf_fail_memory(err, "identifying the instrument");
+    }
+    return LF_OK;
+}
+
+enum lf_status lf_dialogue_begin(struct lf_dialogue *dialogue, struct lf_buffer *identity, struct lf_error *err)
+{
+    const struct lf_profile *profile = dialogue->profile;
+    struct lf_outcome values = {0};
+    enum lf_status status = LF_OK;
+    lf_buffer_clear(identity);
+    if (profile->resync || !profile->identify)
+        status = get_in_step(dialogue, err);
+    if (status == LF_OK && profile->identify)
+        status = handshake(dialogue, profile->identify, &values, err);
+    if (status == LF_OK && profile->identify)
+        status = compose_identity(profile->identify, &values, identity, err);
+    lf_outcome_free(&values);
+    if (status == LF_OK)
+        dialogue->doubt = false;
+    else if (status == LF_TIMEOUT)
+        lf_error_prefix(err, "the instrument does not answer; check cable, power, baud rate and profile");
+    return status;
+}
+
+/* ---- the whole of a command ---- */
+
+/* Before any byte has left, nothing can have happened: the class stays what it was. */
+static enum lf_status prepare(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err)
+{
+    if (!dialogue->stream)
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "it is not connected");
+    if (dialogue->doubt) {
+        enum lf_status status = get_in_step(dialogue, err);
+        if (status != LF_OK)
+            return status;
+    }
+    int64_t ready = dialogue->last_end + dialogue->profile->pause_ms;
+    if (dialogue->last_end && !lf_deadline_passed(ready) && lf_sleep_until(ready, dialogue->cancel) == LF_CANCELLED)
+        return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "stopped on request; nothing was sent");
+    return clear_input(dialogue, deadline, err);
+}
+
+static enum lf_status finish(const struct lf_command *command, size_t written, struct lf_error *err)
+{
+    bool told_no = (err->status == LF_REFUSED || err->status == LF_BUSY);
+    if (command->repeat == LF_ONCE && written && !told_no && err->class != LF_UNKNOWN_OUTCOME) {
+        err->class = LF_UNKNOWN_OUTCOME;
+        lf_error_prefix(err, "it may or may not have done this; look at the instrument");
+    }
+    return lf_error_prefix(err, "%s", command->name);
+}
+
+enum lf_status lf_dialogue_command(struct lf_dialogue *dialogue, const struct lf_command *command,
+                                   const struct lf_input_set *inputs, int64_t deadline, struct lf_outcome *values,
+                                   struct lf_error *err)
+{
+    struct lf_error local;
+    struct lf_buffer wire = {0};
+    size_t written = 0;
+    err = err ? err : &local;
+    enum lf_status status = wire_bytes(dialogue, command, inputs, &wire, err);
+    if (status == LF_OK)
+        status = prepare(dialogue, deadline, err);
+    if (status == LF_OK)
+        status = send_and_read(dialogue, command, lf_buffer_slice(&wire), deadline, values, &written, err);
+    lf_buffer_free(&wire);
+    dialogue->last_end = lf_clock_mono_ms();
+    return status == LF_OK ? LF_OK : finish(command, written, err);
+}
+
+enum lf_status lf_dialogue_raw(struct lf_dialogue *dialogue, struct lf_slice bytes, struct lf_error *err)
+{
+    size_t written;
+    dialogue->doubt = true;
+    return lf_dialogue_send(dialogue, bytes, &written, err);
+}

@@ -1,0 +1,114 @@
+#include "drivers/line/dialogue_io.h"
+
+#include "base/log.h"
+#include "base/setting.h"
+#include "drivers/line/show.h"
+
+#include <string.h>
+
+enum {
+    CHUNK = 4096,
+    WRITE_MS = 5000,       /* beside the time the bytes take at 300 baud */
+    WRITE_MS_PER_BYTE = 34,
+    SETTLE_MAX_MS = 5000,  /* beside the silence that is waited for */
+};
+
+static void tell(struct lf_dialogue *dialogue, enum lf_trace what, struct lf_slice bytes)
+{
+    static const char *const words[] = {"sent", "received", "dropped"};
+    char room[LF_SHOW_ROOM];
+    if (!bytes.len)
+        return;
+    if (dialogue->trace)
+        dialogue->trace(dialogue->self, what, bytes);
+    if (lf_log_wants(LF_LOG_DEBUG))
+        lf_log_debug(dialogue->instrument, "%s %s", words[what], lf_show(bytes, room));
+}
+
+enum lf_status lf_dialogue_fill(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err)
+{
+    size_t got;
+    char *room = lf_buffer_reserve(&dialogue->in, CHUNK);
+    if (!room)
+        return lf_fail_memory(err, "reading a reply");
+    enum lf_status status = lf_stream_read(dialogue->stream, room, CHUNK, deadline, &got, err);
+    if (status != LF_OK)
+        return status;
+    dialogue->in.len += got;
+    dialogue->in.data[dialogue->in.len] = '\0';
+    tell(dialogue, LF_TRACE_RECEIVED, lf_slice(dialogue->in.data + dialogue->in.len - got, got));
+    return LF_OK;
+}
+
+enum lf_status lf_dialogue_send(struct lf_dialogue *dialogue, struct lf_slice bytes, size_t *written, struct lf_error *err)
+{
+    int64_t deadline = lf_deadline_in(WRITE_MS + (int64_t)bytes.len * WRITE_MS_PER_BYTE);
+    enum lf_status status = lf_stream_write(dialogue->stream, bytes.data, bytes.len, deadline, written, err);
+    tell(dialogue, LF_TRACE_SENT, lf_slice(bytes.data, *written));
+    return status;
+}
+
+bool lf_dialogue_look(struct lf_dialogue *dialogue, const struct lf_ending *ending, bool quiet,
+                      struct lf_dialogue_unit *unit)
+{
+    enum lf_frame_state state = lf_frame_find(ending, lf_buffer_slice(&dialogue->in), quiet, &unit->frame);
+    unit->bad = state == LF_FRAME_BAD;
+    return state != LF_FRAME_MORE;
+}
+
+void lf_dialogue_take(struct lf_dialogue *dialogue, const struct lf_dialogue_unit *unit)
+{
+    lf_buffer_consume(&dialogue->in, unit->frame.used);
+}
+
+static enum lf_status silent(struct lf_dialogue *dialogue, int64_t waited, struct lf_error *err)
+{
+    char room[LF_SHOW_ROOM], time[32];
+    lf_duration_format(waited, time, sizeof time);
+    if (!dialogue->in.len)
+        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no answer within %s on %s", time,
+                       lf_stream_name(dialogue->stream));
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the answer stopped for %s in the middle, after '%s'", time,
+                   lf_show(lf_buffer_slice(&dialogue->in), room));
+}
+
+enum lf_status lf_dialogue_read(struct lf_dialogue *dialogue, const struct lf_ending *ending, const struct lf_times *times,
+                                int64_t deadline, struct lf_dialogue_unit *unit, struct lf_error *err)
+{
+    while (!lf_dialogue_look(dialogue, ending, false, unit)) {
+        if (dialogue->in.len > dialogue->profile->max_reply)
+            return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT, "the answer has no end within %zu bytes (max_reply)",
+                           dialogue->profile->max_reply);
+        bool idle = ending->unit == LF_UNIT_IDLE && dialogue->in.len;
+        int64_t wait = idle ? ending->idle_ms : dialogue->in.len ? times->gap : times->first_byte;
+        enum lf_status status = lf_dialogue_fill(dialogue, lf_deadline_sooner(deadline, lf_deadline_in(wait)), err);
+        if (status == LF_OK)
+            continue;
+        if (status == LF_TIMEOUT && lf_dialogue_look(dialogue, ending, true, unit))
+            return LF_OK;
+        return status == LF_TIMEOUT ? silent(dialogue, wait, err) : status;
+    }
+    return LF_OK;
+}
+
+void lf_dialogue_drop(struct lf_dialogue *dialogue)
+{
+    tell(dialogue, LF_TRACE_DROPPED, lf_buffer_slice(&dialogue->in));
+    lf_buffer_clear(&dialogue->in);
+}
+
+enum lf_status lf_dialogue_settle(struct lf_dialogue *dialogue, int64_t quiet_ms, struct lf_error *err)
+{
+    int64_t give_up = lf_deadline_in(quiet_ms + SETTLE_MAX_MS);
+    for (;;) {
+        lf_dialogue_drop(dialogue);
+        enum lf_status status = lf_dialogue_fill(dialogue, lf_deadline_in(quiet_ms), err);
+        if (status == LF_TIMEOUT)
+            return LF_OK;
+        if (status != LF_OK)
+            return status;
+        if (lf_deadline_passed(give_up))
+            return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "%s: it does not stop talking; switch continuous output off at "
+                           "the instrument, or check the baud rate", lf_stream_name(dialogue->stream));
+    }
+}

@@ -1,0 +1,307 @@
+/* The `line` driver: any instrument that takes commands and answers in lines, blocks or frames, as its profile says.
+ *
+ * A device is open; its dialogue is connected or not. Lines that came unasked wait in `findings` until the host has stored
+ * them. All calls come from the instrument's bench thread. */
+#include "drivers/driver.h"
+
+#include "base/log.h"
+#include "drivers/line/findings.h"
+#include "drivers/line/procedure.h"
+#include "drivers/line/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPEN_MS = 10000, INPUTS_MAX = 64 };
+
+extern const struct lf_driver lf_driver_line;
+
+struct line {
+    const struct lf_host *host;
+    const char *stream;          /* borrowed from the values */
+    struct lf_profile *profile;
+    struct lf_dialogue dialogue;
+    struct lf_findings findings;
+    struct lf_input fixed[INPUTS_MAX]; /* inputs from the configuration */
+    char *fixed_names;                 /* their memory, "name\0value\0" after one another */
+};
+
+static const struct lf_setting settings[] = {
+    {.name = "stream", .type = LF_TEXT, .fallback = LF_REQUIRED,
+     .help = "How the instrument is connected: serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH."},
+    {.name = "profile", .type = LF_TEXT, .fallback = LF_REQUIRED,
+     .help = "What the instrument understands: the name of a shipped profile (mt-sics), or a path with a '/'."},
+    {.name = "inputs", .type = LF_LIST,
+     .help = "Values of the profile's own inputs for this instrument, such as its address: [\"address=3\"]."},
+    {.name = NULL},
+};
+
+/* ---- inputs from the configuration ---- */
+
+static enum lf_status check_fixed(const struct lf_profile *profile, const struct lf_input *input, struct lf_error *err)
+{
+    struct lf_buffer sink = {0};
+    enum lf_status status = lf_inputs_known(profile, NULL, 0, input, 1, err);
+    for (size_t i = 0; status == LF_OK && i < profile->input_count; i++)
+        if (!strcmp(profile->inputs[i].name, input->name))
+            status = lf_input_append(profile, &profile->inputs[i], input->value, 0, &sink, err);
+    lf_buffer_free(&sink);
+    return status;
+}
+
+static enum lf_status check_needed(const struct lf_profile *profile, const struct lf_input *fixed, size_t count,
+                                   struct lf_error *err)
+{
+    struct lf_input_set set = {.fixed = fixed, .fixed_count = count};
+    for (size_t i = 0; i < profile->input_count; i++)
+        if (!lf_input_value(&profile->inputs[i], &set, NULL))
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the profile needs inputs = [\"%s=...\"]", profile->inputs[i].name);
+    return LF_OK;
+}
+
+/* Cuts "name=value" of the setting into fixed[]; the text belongs to *memory. */
+static enum lf_status read_fixed(const struct lf_values *values, const struct lf_profile *profile,
+                                 struct lf_input *fixed, size_t *count, char **memory, struct lf_error *err)
+{
+    size_t items = lf_values_count(values, "inputs"), room = 1;
+    *count = 0;
+    if (items > INPUTS_MAX)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: at most %d", INPUTS_MAX);
+    for (size_t i = 0; i < items; i++)
+        room += strlen(lf_values_item(values, "inputs", i)) + 1;
+    char *at = *memory = malloc(room);
+    if (!at)
+        return lf_fail_memory(err, "reading inputs");
+    for (size_t i = 0; i < items; i++) {
+        char *text = strcpy(at, lf_values_item(values, "inputs", i)), *equals = strchr(text, '=');
+        at += strlen(text) + 1;
+        if (!equals)
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: '%.80s' must look like \"name=value\"", text);
+        *equals = '\0';
+        fixed[*count] = (struct lf_input){text, equals + 1};
+        enum lf_status status = check_fixed(profile, &fixed[*count], err);
+        if (status != LF_OK)
+            return lf_error_prefix(err, "inputs");
+        (*count)++;
+    }
+    return check_needed(profile, fixed, *count, err);
+}
+
+static enum lf_status line_check(const struct lf_values *values, void (*resource)(void *context, const char *resource),
+                                 void *context, struct lf_error *err)
+{
+    char name[512] = "";
+    struct lf_profile *profile = NULL;
+    struct lf_input fixed[INPUTS_MAX];
+    size_t count;
+    char *memory = NULL;
+    enum lf_status status = lf_stream_check(lf_values_text(values, "stream"), name, sizeof name, err);
+    if (status == LF_OK && resource && *name)
+        resource(context, name);
+    if (status == LF_OK)
+        status = lf_profile_load(lf_values_text(values, "profile"), &profile, err);
+    if (status == LF_OK)
+        status = read_fixed(values, profile, fixed, &count, &memory, err);
+    free(memory);
+    lf_profile_free(profile);
+    return status;
+}
+
+/* ---- a device ---- */
+
+/* A failure to store is told to the log and tried again at the next call: the lines are kept. */
+static void hand_over(struct line *device)
+{
+    struct lf_error err;
+    if (lf_findings_tell(&device->findings, device->host, &err) != LF_OK)
+        lf_log_warning(device->host->instrument, "%zu lines wait to be stored: %s", device->findings.count, err.text);
+}
+
+/* A line that has come is handed over at once: it exists nowhere else. */
+static enum lf_status keep_line(void *self, const struct lf_listen *listen, struct lf_slice line,
+                                const struct lf_outcome *values, struct lf_error *err)
+{
+    struct line *device = self;
+    enum lf_status status = lf_findings_add(&device->findings, listen, line, values, err);
+    hand_over(device);
+    return status;
+}
+
+static void line_close(void *self)
+{
+    struct line *device = self;
+    lf_dialogue_close(&device->dialogue);
+    if (device->findings.count)
+        lf_log_warning(device->host->instrument, "%zu lines that it said were never stored", device->findings.count);
+    lf_findings_free(&device->findings);
+    lf_profile_free(device->profile);
+    free(device->fixed_names);
+    free(device);
+}
+
+static enum lf_status line_open(const struct lf_values *values, const struct lf_host *host, void **out,
+                                struct lf_error *err)
+{
+    size_t count = 0;
+    struct line *device = calloc(1, sizeof *device);
+    *out = NULL;
+    if (!device)
+        return lf_fail_memory(err, "an instrument");
+    device->host = host;
+    device->stream = lf_values_text(values, "stream");
+    lf_findings_init(&device->findings, host->instrument);
+    enum lf_status status = lf_profile_load(lf_values_text(values, "profile"), &device->profile, err);
+    if (status == LF_OK)
+        status = read_fixed(values, device->profile, device->fixed, &count, &device->fixed_names, err);
+    device->dialogue = (struct lf_dialogue){
+        .profile = device->profile, .instrument = host->instrument, .cancel = host->cancel, .fixed = device->fixed,
+        .fixed_count = count, .self = device, .unasked = keep_line,
+    };
+    if (status == LF_OK)
+        *out = device;
+    else
+        line_close(device);
+    return status;
+}
+
+static void line_disconnect(void *self)
+{
+    struct line *device = self;
+    lf_dialogue_close(&device->dialogue);
+}
+
+static enum lf_status line_connect(void *self, struct lf_error *err)
+{
+    struct line *device = self;
+    struct lf_buffer identity = {0};
+    lf_dialogue_close(&device->dialogue);
+    enum lf_status status = lf_dialogue_open(&device->dialogue, device->stream, lf_deadline_in(OPEN_MS), err);
+    if (status == LF_OK)
+        status = lf_dialogue_begin(&device->dialogue, &identity, err);
+    if (status == LF_OK && identity.len && device->host->identity)
+        status = device->host->identity(device->host->self, identity.data, err);
+    lf_buffer_free(&identity);
+    return status;
+}
+
+static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error *err)
+{
+    struct line *device = self;
+    hand_over(device);
+    if (!device->dialogue.stream)
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "it is not connected");
+    enum lf_status status = lf_dialogue_listen(&device->dialogue, device->host->wake, deadline, err);
+    return status == LF_CANCELLED ? LF_OK : status;
+}
+
+/* ---- actions ---- */
+
+static enum lf_status refuse_unknown(const struct line *device, bool run, const char *name, struct lf_error *err)
+{
+    const struct lf_profile *profile = device->profile;
+    const char *names[2 * LF_PROFILE_ITEMS_MAX + 1];
+    char list[240] = "", hint[LF_HINT_ROOM];
+    size_t count = 0, used = 0;
+    for (size_t i = 0; run && i < profile->procedure_count; i++)
+        names[count++] = profile->procedures[i].name;
+    for (size_t i = 0; i < profile->command_count; i++)
+        if (!run || (!profile->commands[i].provisional && !lf_profile_procedure(profile, profile->commands[i].name)))
+            names[count++] = profile->commands[i].name;
+    names[count] = NULL;
+    for (size_t i = 0; i < count && used < sizeof list - 1; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it knows no %s '%.60s'%s; it knows %s", run ? "procedure" : "command",
+                   name, lf_did_you_mean(name, names, hint), list);
+}
+
+/* What an action means. A command may be run like a procedure of one step, unless its readings are provisional. */
+static enum lf_status resolve(const struct line *device, const struct lf_action *action,
+                              const struct lf_command **command, const struct lf_procedure **procedure,
+                              struct lf_error *err)
+{
+    const struct lf_profile *profile = device->profile;
+    bool run = action->kind == LF_ACTION_RUN;
+    *command = NULL;
+    *procedure = NULL;
+    if (!run && action->kind != LF_ACTION_ASK)
+        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "files cannot be delivered to this instrument");
+    if (!action->name)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of a %s is missing", run ? "procedure" : "command");
+    if (run)
+        *procedure = lf_profile_procedure(profile, action->name);
+    if (!*procedure)
+        *command = lf_profile_command(profile, action->name);
+    if (run && *command && (*command)->provisional)
+        *command = NULL;
+    return *command || *procedure ? LF_OK : refuse_unknown(device, run, action->name, err);
+}
+
+static enum lf_status line_repeat(void *self, const struct lf_action *action, enum lf_repeat *repeat,
+                                  struct lf_error *err)
+{
+    const struct lf_command *command;
+    const struct lf_procedure *procedure;
+    enum lf_status status = resolve(self, action, &command, &procedure, err);
+    if (status == LF_OK)
+        *repeat = command ? command->repeat : procedure->repeat;
+    return status;
+}
+
+static void tell_progress(void *self, const char *text)
+{
+    struct line *device = self;
+    if (device->host->progress)
+        device->host->progress(device->host->self, text);
+}
+
+static enum lf_status line_act(void *self, const struct lf_action *action, struct lf_outcome *outcome,
+                               struct lf_error *err)
+{
+    struct line *device = self;
+    const struct lf_command *command;
+    const struct lf_procedure *procedure;
+    struct lf_input_set inputs = {.given = action->inputs, .given_count = action->input_count};
+    enum lf_status status = resolve(device, action, &command, &procedure, err);
+    /* A person who asks gets misspelt inputs back; a task's fields may hold more than the procedure needs. */
+    if (status == LF_OK && action->kind == LF_ACTION_ASK)
+        status = lf_inputs_known(device->profile, command->inputs, command->input_count, action->inputs,
+                                 action->input_count, err);
+    if (status == LF_OK)
+        status = command ? lf_dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
+                         : lf_procedure_run(&device->dialogue, procedure, &inputs, tell_progress, device, outcome, err);
+    hand_over(device);
+    return status;
+}
+
+/* The bytes of a finding went to the host when it was told: there is nothing to fetch or to file. */
+static enum lf_status line_take(void *self, const char *id, const char *version, int to, int64_t max,
+                                struct lf_error *err)
+{
+    (void)self, (void)version, (void)to, (void)max;
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "the line '%.80s' was said once and cannot be fetched again", id);
+}
+
+static enum lf_status line_file(void *self, const char *id, const char *version, struct lf_error *err)
+{
+    (void)self, (void)id, (void)version, (void)err;
+    return LF_OK;
+}
+
+const struct lf_driver lf_driver_line = {
+    .abi = LF_DRIVER_ABI,
+    .name = "line",
+    .help = "Instruments that take commands over a serial port, TCP or a Unix socket, as a profile describes them.",
+    .can = LF_CAN_RUN | LF_CAN_ASK | LF_CAN_COLLECT,
+    .settings = settings,
+    .check = line_check,
+    .open = line_open,
+    .close = line_close,
+    .connect = line_connect,
+    .disconnect = line_disconnect,
+    .listen = line_listen,
+    .repeat = line_repeat,
+    .act = line_act,
+    .verify = NULL, /* whether a tare or a dispense took place cannot be asked: a person decides */
+    .take = line_take,
+    .file = line_file,
+};

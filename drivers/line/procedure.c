@@ -1,0 +1,265 @@
+#include "drivers/line/procedure.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEADY_MAX = 100, PROGRESS_ROOM = 160 };
+
+struct run {
+    struct lf_dialogue *dialogue;
+    const struct lf_procedure *procedure;
+    const struct lf_input_set *inputs;
+    void (*progress)(void *self, const char *text);
+    void *self;
+    int64_t deadline;
+    struct lf_outcome *captured; /* one for each step */
+    const char *done_once;       /* the last command of class once that was done */
+};
+
+/* ---- inputs of a step ---- */
+
+struct arguments {
+    struct lf_input *list;
+    size_t count;
+};
+
+static void free_arguments(struct arguments *arguments)
+{
+    for (size_t i = 0; i < arguments->count; i++)
+        free((char *)arguments->list[i].value); /* ours, from fill_arguments */
+    free(arguments->list);
+}
+
+static enum lf_status fill_arguments(const struct run *run, const struct lf_step *step, struct arguments *arguments,
+                                     struct lf_error *err)
+{
+    const struct lf_procedure *procedure = run->procedure;
+    *arguments = (struct arguments){.list = calloc(step->argument_count + 1, sizeof *arguments->list)};
+    if (!arguments->list)
+        return lf_fail_memory(err, "preparing a step");
+    for (size_t i = 0; i < step->argument_count; i++) {
+        struct lf_buffer text = {0};
+        enum lf_status status = lf_template_fill(&step->arguments[i].value, procedure->inputs, procedure->input_count,
+                                                 run->inputs, &text, err);
+        char *value = status == LF_OK ? lf_buffer_take(&text) : NULL;
+        lf_buffer_free(&text);
+        if (!value)
+            return status != LF_OK ? status : lf_fail_memory(err, "preparing a step");
+        arguments->list[arguments->count++] = (struct lf_input){step->arguments[i].input, value};
+    }
+    return LF_OK;
+}
+
+/* Makes the command's bytes and throws them away: a bad input must not be found when half the procedure is done. */
+static enum lf_status check_step(const struct run *run, const struct lf_step *step, struct lf_error *err)
+{
+    struct arguments arguments;
+    struct lf_buffer sink = {0};
+    enum lf_status status = fill_arguments(run, step, &arguments, err);
+    struct lf_input_set set = {arguments.list, arguments.count, run->dialogue->fixed, run->dialogue->fixed_count};
+    if (status == LF_OK)
+        status = lf_command_bytes(run->dialogue->profile, step->command, &set, &sink, err);
+    lf_buffer_free(&sink);
+    free_arguments(&arguments);
+    return status;
+}
+
+/* ---- conditions ---- */
+
+static const char *last_value(const struct lf_outcome *values, const char *name)
+{
+    for (size_t i = values->count; i-- > 0;)
+        if (!strcmp(values->captures[i].name, name))
+            return values->captures[i].value;
+    return NULL;
+}
+
+struct readings {
+    double last[STEADY_MAX];
+    size_t count;
+};
+
+static bool steady(struct readings *readings, const struct lf_condition *until, double number)
+{
+    readings->last[readings->count++ % until->over] = number;
+    if (readings->count < until->over)
+        return false;
+    double low = number, high = number;
+    for (size_t i = 0; i < until->over; i++) {
+        low = fmin(low, readings->last[i]);
+        high = fmax(high, readings->last[i]);
+    }
+    return high - low <= until->number;
+}
+
+static bool holds(const struct lf_condition *until, const struct lf_outcome *values, struct readings *readings)
+{
+    const char *value = last_value(values, until->capture);
+    if (!value)
+        return false;
+    char *stop;
+    double number = strtod(value, &stop);
+    bool is_number = stop != value && !*stop;
+    switch (until->kind) {
+    case LF_UNTIL_IS: return !strcmp(value, until->text);
+    case LF_UNTIL_IS_NOT: return strcmp(value, until->text) != 0;
+    case LF_UNTIL_ABOVE: return is_number && number > until->number;
+    case LF_UNTIL_BELOW: return is_number && number < until->number;
+    case LF_UNTIL_STEADY: return is_number && steady(readings, until, number);
+    case LF_UNTIL_NOTHING: break;
+    }
+    return true;
+}
+
+/* ---- steps ---- */
+
+static enum lf_status pause_for(const struct run *run, int64_t ms, struct lf_error *err)
+{
+    int64_t until = lf_deadline_in(ms);
+    if (until > run->deadline)
+        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure takes longer than its limit");
+    if (lf_sleep_until(until, run->dialogue->cancel) == LF_CANCELLED)
+        return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "stopped on request");
+    return LF_OK;
+}
+
+static void tell(const struct run *run, const struct lf_step *step, size_t turn)
+{
+    char text[PROGRESS_ROOM];
+    if (!run->progress)
+        return;
+    if (step->times > 1)
+        snprintf(text, sizeof text, "%s, %zu of %s%zu", step->command->name, turn + 1,
+                 step->until.kind ? "at most " : "", step->times);
+    else
+        snprintf(text, sizeof text, "%s", step->command->name);
+    run->progress(run->self, text);
+}
+
+/* "Busy" while something is waited for is one more "not yet". */
+static enum lf_status repeat_step(struct run *run, const struct lf_step *step, const struct lf_input_set *set,
+                                  struct lf_outcome *captured, struct lf_error *err)
+{
+    struct readings readings = {.count = 0};
+    bool waiting = step->until.kind != LF_UNTIL_NOTHING;
+    for (size_t turn = 0; turn < step->times; turn++) {
+        if (lf_deadline_passed(run->deadline))
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure takes longer than its limit");
+        enum lf_status status = turn && step->wait_ms ? pause_for(run, step->wait_ms, err) : LF_OK;
+        if (status != LF_OK)
+            return status;
+        tell(run, step, turn);
+        if (waiting)
+            lf_outcome_free(captured);
+        status = lf_dialogue_command(run->dialogue, step->command, set, run->deadline, captured, err);
+        if (status != LF_OK && !(waiting && status == LF_BUSY))
+            return status;
+        if (status == LF_OK && step->command->repeat == LF_ONCE)
+            run->done_once = step->command->name;
+        if (waiting && status == LF_OK && holds(&step->until, captured, &readings))
+            return LF_OK;
+    }
+    return !waiting ? LF_OK
+                    : lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: '%s' did not become what is waited for in %zu readings",
+                              step->command->name, step->until.capture, step->times);
+}
+
+static enum lf_status run_step(struct run *run, const struct lf_step *step, struct lf_outcome *captured,
+                               struct lf_error *err)
+{
+    struct arguments arguments;
+    if (!step->command)
+        return pause_for(run, step->wait_ms, err);
+    enum lf_status status = fill_arguments(run, step, &arguments, err);
+    struct lf_input_set set = {.given = arguments.list, .given_count = arguments.count};
+    if (status == LF_OK)
+        status = repeat_step(run, step, &set, captured, err);
+    free_arguments(&arguments);
+    return status;
+}
+
+/* ---- the result ---- */
+
+static enum lf_status copy_captures(const struct lf_outcome *from, const char *name, const char *as,
+                                    struct lf_outcome *result, size_t *copied, struct lf_error *err)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct lf_capture *capture = &from->captures[i];
+        if (name && strcmp(capture->name, name) != 0)
+            continue;
+        enum lf_status status = lf_outcome_add(result, as ? as : capture->name, capture->type, capture->value, err);
+        if (status != LF_OK)
+            return status;
+        (*copied)++;
+    }
+    return LF_OK;
+}
+
+/* From the latest step (with that label) that captured it, as the parser promised. */
+static enum lf_status give_result(const struct run *run, const struct lf_result *wanted, struct lf_outcome *result,
+                                  struct lf_error *err)
+{
+    size_t copied = 0;
+    for (size_t i = run->procedure->step_count; i-- > 0 && !copied;) {
+        const struct lf_step *step = &run->procedure->steps[i];
+        if (!step->command || (wanted->label && strcmp(wanted->label, step->label) != 0))
+            continue;
+        enum lf_status status = copy_captures(&run->captured[i], wanted->capture, wanted->as, result, &copied, err);
+        if (status != LF_OK)
+            return status;
+    }
+    return copied || wanted->optional
+             ? LF_OK
+             : lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "nothing was captured for the result '%s'", wanted->as);
+}
+
+static enum lf_status give_results(const struct run *run, struct lf_outcome *result, struct lf_error *err)
+{
+    const struct lf_procedure *procedure = run->procedure;
+    enum lf_status status = LF_OK;
+    size_t copied = 0;
+    for (size_t i = 0; i < procedure->result_count && status == LF_OK; i++)
+        status = give_result(run, &procedure->results[i], result, err);
+    for (size_t i = 0; !procedure->result_count && i < procedure->step_count && status == LF_OK; i++)
+        status = copy_captures(&run->captured[i], NULL, NULL, result, &copied, err);
+    return status;
+}
+
+static enum lf_status walk(struct run *run, struct lf_outcome *result, struct lf_error *err)
+{
+    const struct lf_procedure *procedure = run->procedure;
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; i < procedure->step_count && status == LF_OK; i++)
+        if (procedure->steps[i].command)
+            status = check_step(run, &procedure->steps[i], err);
+    for (size_t i = 0; i < procedure->step_count && status == LF_OK; i++)
+        status = run_step(run, &procedure->steps[i], &run->captured[i], err);
+    return status == LF_OK ? give_results(run, result, err) : status;
+}
+
+enum lf_status lf_procedure_run(struct lf_dialogue *dialogue, const struct lf_procedure *procedure,
+                                const struct lf_input_set *inputs, void (*progress)(void *self, const char *text),
+                                void *self, struct lf_outcome *result, struct lf_error *err)
+{
+    struct lf_error local;
+    struct lf_input_set all = *inputs;
+    all.fixed = dialogue->fixed;
+    all.fixed_count = dialogue->fixed_count;
+    struct run run = {dialogue, procedure, &all, progress, self, lf_deadline_in(procedure->limit_ms), NULL, NULL};
+    err = err ? err : &local;
+    run.captured = calloc(procedure->step_count, sizeof *run.captured);
+    if (!run.captured)
+        return lf_fail_memory(err, "running a procedure");
+    enum lf_status status = walk(&run, result, err);
+    for (size_t i = 0; i < procedure->step_count; i++)
+        lf_outcome_free(&run.captured[i]);
+    free(run.captured);
+    if (status == LF_OK)
+        return LF_OK;
+    if (run.done_once && err->class != LF_UNKNOWN_OUTCOME) {
+        err->class = LF_UNKNOWN_OUTCOME;
+        lf_error_prefix(err, "'%s' has been done, what follows failed", run.done_once);
+    }
+    return lf_error_prefix(err, "procedure '%s'", procedure->name);
+}
