@@ -1,0 +1,293 @@
+#include "fake.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum lf_status get_run(struct fake *fake)
+{
+    cJSON *run = NULL;
+    memset(&fake->err, 0, sizeof fake->err);
+    enum lf_status status = lf_cloud_get_run(fake->cloud, "r1", &fake->call, &run, &fake->err);
+    cJSON_Delete(run);
+    return status;
+}
+
+static void asks_by_basic_header(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    CHECK_INT(get_run(&fake), LF_OK);
+    CHECK_INT(get_run(&fake), LF_OK);
+    /* base64 of "the-client:hush" */
+    CHECK_STR(fake.token_seen, "Basic dGhlLWNsaWVudDpodXNo|application/x-www-form-urlencoded|grant_type=client_credentials");
+    CHECK_STR(fake.asked, "GET /api/v2/assay-runs/r1 [Bearer token-1]\nGET /api/v2/assay-runs/r1 [Bearer token-1]\n");
+    CHECK_INT(fake.tokens, 1);
+    fake_close(&fake);
+}
+
+static void *get_value(void *arg)
+{
+    struct fake *fake = arg;
+    char *value = NULL;
+    struct lf_error err = {0};
+    enum lf_status status = lf_credential_get(&fake->cloud->credential, &fake->call, &value, &err);
+    lf_credential_forget(value);
+    return (void *)(intptr_t)status;
+}
+
+static void one_fetch(void)
+{
+    struct fake fake;
+    pthread_t threads[8];
+    fake_open(&fake);
+    fake.token_delay_ms = 300;
+    for (int i = 0; i < 8; i++)
+        NEED(lf_thread_start(&threads[i], "getter", get_value, &fake, NULL) == LF_OK);
+    for (int i = 0; i < 8; i++) {
+        void *status;
+        pthread_join(threads[i], &status);
+        CHECK_INT((intptr_t)status, LF_OK);
+    }
+    CHECK_INT(fake.tokens, 1);
+    fake_close(&fake);
+}
+
+static void one_failure(void)
+{
+    struct fake fake;
+    pthread_t threads[8];
+    fake_open(&fake);
+    fake.token_delay_ms = 500;
+    fake.token_status = 401;
+    fake.token_body = "{\"error\":{\"message\":\"no\",\"type\":\"invalid_client\"}}";
+    for (int i = 0; i < 8; i++)
+        NEED(lf_thread_start(&threads[i], "getter", get_value, &fake, NULL) == LF_OK);
+    for (int i = 0; i < 8; i++) {
+        void *status;
+        pthread_join(threads[i], &status);
+        CHECK_INT((intptr_t)status, LF_DENIED);
+    }
+    CHECK_INT(fake.tokens, 1);
+    fake_close(&fake);
+}
+
+struct cancelled { struct fake *fake; struct lf_cancel cancel; };
+
+static void *get_cancelled(void *arg)
+{
+    struct cancelled *cancelled = arg;
+    struct lf_call own = {.deadline = cancelled->fake->call.deadline, .cancel = &cancelled->cancel};
+    char *value = NULL;
+    struct lf_error err = {0};
+    return (void *)(intptr_t)lf_credential_get(&cancelled->fake->cloud->credential, &own, &value, &err);
+}
+
+static void cancelled_fetch(void)
+{
+    struct fake fake;
+    struct cancelled cancelled = {.fake = &fake};
+    pthread_t first, second;
+    void *status;
+    fake_open(&fake);
+    fake.token_delay_ms = 1000;
+    NEED(lf_cancel_open(&cancelled.cancel, NULL) == LF_OK);
+    NEED(lf_thread_start(&first, "first", get_cancelled, &cancelled, NULL) == LF_OK);
+    lf_sleep_until(lf_deadline_in(200), NULL);
+    NEED(lf_thread_start(&second, "second", get_value, &fake, NULL) == LF_OK);
+    lf_sleep_until(lf_deadline_in(200), NULL);
+    lf_cancel_set(&cancelled.cancel);
+    pthread_join(first, &status);
+    CHECK_INT((intptr_t)status, LF_CANCELLED);
+    pthread_join(second, &status);
+    CHECK_INT((intptr_t)status, LF_OK);
+    CHECK_INT(fake.tokens, 2);
+    lf_cancel_close(&cancelled.cancel);
+    fake_close(&fake);
+}
+
+static void waiter_deadline(void)
+{
+    struct fake fake;
+    pthread_t thread;
+    fake_open(&fake);
+    fake.token_delay_ms = 1500;
+    NEED(lf_thread_start(&thread, "getter", get_value, &fake, NULL) == LF_OK);
+    lf_sleep_until(lf_deadline_in(300), NULL);
+    struct lf_call hasty = {.deadline = lf_deadline_in(200)};
+    char *value = NULL;
+    struct lf_error err = {0};
+    int64_t start = lf_clock_mono_ms();
+    CHECK_INT(lf_credential_get(&fake.cloud->credential, &hasty, &value, &err), LF_TIMEOUT);
+    CHECK(lf_clock_mono_ms() - start < 1000);
+    void *status;
+    pthread_join(thread, &status);
+    CHECK_INT((intptr_t)status, LF_OK);
+    fake_close(&fake);
+}
+
+static void refreshes_early(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    fake.token_life_s = 2; /* refreshed max(1, 0.2) s early */
+    for (int i = 0; i < 3; i++)
+        fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    CHECK_INT(get_run(&fake), LF_OK);
+    lf_sleep_until(lf_deadline_in(1100), NULL);
+    CHECK_INT(get_run(&fake), LF_OK);
+    CHECK_HAS(fake.asked, "[Bearer token-2]");
+    lf_sleep_until(lf_deadline_in(1100), NULL);
+    fake.token_status = 503; /* the early refresh fails, and token 2 still holds */
+    CHECK_INT(get_run(&fake), LF_OK);
+    CHECK_INT(fake.tokens, 3);
+    fake_close(&fake);
+}
+
+static void revoked(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\",\"type\":\"authentication_error\"}}");
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    CHECK_INT(get_run(&fake), LF_OK);
+    CHECK_STR(fake.asked, "GET /api/v2/assay-runs/r1 [Bearer token-1]\nGET /api/v2/assay-runs/r1 [Bearer token-2]\n");
+    fake_clear(&fake);
+    fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
+    fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
+    CHECK_INT(get_run(&fake), LF_DENIED);
+    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(fake.calls, 2);
+    fake_close(&fake);
+}
+
+static void rotates(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    CHECK_INT(get_run(&fake), LF_OK);
+    fake_write_secret(&fake, "fresh");
+    fake_will(&fake, 401, NULL, "{}");
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    CHECK_INT(get_run(&fake), LF_OK);
+    CHECK_HAS(fake.token_seen, "Basic dGhlLWNsaWVudDpmcmVzaA=="); /* base64 of "the-client:fresh" */
+    fake_close(&fake);
+}
+
+static void token_gives(struct fake *fake, int status, const char *body, enum lf_class class, const char *words)
+{
+    fake->token_status = status;
+    fake->token_body = body;
+    get_run(fake);
+    if (!CHECK_INT(fake->err.class, class))
+        CHECK_STR(body, "");
+    CHECK_HAS(fake->err.text, words);
+    CHECK(!strstr(fake->err.text, "hush"));
+    CHECK_INT(fake->calls, 0);
+}
+
+static void refusals(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    token_gives(&fake, 401, "{\"error\":{\"message\":\"Bad client\",\"type\":\"invalid_client\"}}", LF_NEEDS_PERSON,
+                "Bad client");
+    token_gives(&fake, 400, "{\"error\":{\"message\":\"grant\",\"type\":\"unauthorized_client\"}}", LF_NEEDS_PERSON,
+                fake.secret_file);
+    token_gives(&fake, 200, "<!doctype html><html>welcome</html>", LF_TRANSIENT, "tenant URL");
+    token_gives(&fake, 404, "<html>no</html>", LF_NEEDS_PERSON, "tenant URL");
+    token_gives(&fake, 404, "{}", LF_NEEDS_PERSON, "tenant URL");
+    token_gives(&fake, 503, "{}", LF_TRANSIENT, "503");
+    token_gives(&fake, 200, "{}", LF_TRANSIENT, "no usable bearer token");
+    token_gives(&fake, 200, "{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":900}", LF_TRANSIENT, "no usable");
+    token_gives(&fake, 200, "{\"access_token\":\"a\",\"expires_in\":0}", LF_TRANSIENT, "no usable");
+    token_gives(&fake, 200, "{\"access_token\":7,\"expires_in\":900}", LF_TRANSIENT, "no usable");
+    token_gives(&fake, 200, "{\"access_token\":\"a\",\"expires_in\":900,\"token_type\":\"mac\"}", LF_TRANSIENT, "no usable");
+    fake_close(&fake);
+}
+
+static void secret_files(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    CHECK_INT(chmod(fake.secret_file, 0644), 0);
+    get_run(&fake);
+    CHECK_HAS(fake.err.text, fake.secret_file);
+    CHECK_INT(chmod(fake.secret_file, 0600), 0);
+    fake_write_secret(&fake, "");
+    get_run(&fake);
+    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    fake_write_secret(&fake, "two\nlines\n");
+    get_run(&fake);
+    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK(!strstr(fake.err.text, "lines\n"));
+    CHECK_INT(fake.tokens, 0);
+    fake_close(&fake);
+}
+
+static void api_key(void)
+{
+    struct fake fake;
+    struct lf_cloud *cloud = NULL;
+    char tenant[64];
+    cJSON *run = NULL;
+    fake_open(&fake);
+    snprintf(tenant, sizeof tenant, "http://127.0.0.1:%d", server_port(fake.server));
+    struct lf_cloud_options options = {.tenant = tenant, .api_key_file = fake.secret_file};
+    NEED(lf_cloud_open(&options, fake.transfer, &cloud, &fake.err) == LF_OK);
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    CHECK_INT(lf_cloud_get_run(cloud, "r1", &fake.call, &run, &fake.err), LF_OK);
+    cJSON_Delete(run);
+    CHECK_STR(fake.asked, "GET /api/v2/assay-runs/r1 [Basic aHVzaDo=]\n"); /* base64 of "hush:" */
+    CHECK_INT(fake.tokens, 0);
+    lf_cloud_close(cloud);
+    fake_close(&fake);
+}
+
+static void open_is(struct fake *fake, const struct lf_cloud_options *options, enum lf_status expected)
+{
+    struct lf_cloud *cloud = NULL;
+    struct lf_error err = {0};
+    CHECK_INT(lf_cloud_open(options, fake->transfer, &cloud, &err), expected);
+    CHECK(expected == LF_OK || *err.text);
+    lf_cloud_close(cloud);
+}
+
+static void options(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example", .api_key_file = "k"}, LF_OK);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/api/v2/", .api_key_file = "k"}, LF_OK);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/other", .api_key_file = "k"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/?x", .api_key_file = "k"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "http://a.example", .api_key_file = "k"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "a.example", .api_key_file = "k"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.api_key_file = "k"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example", .client_id = "c"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example", .client_id = "c",
+                                              .client_secret_file = "s", .api_key_file = "k"}, LF_INVALID);
+    fake_close(&fake);
+}
+
+UNIT_TESTS("cloud credential",
+    {"a token is asked for by Basic header, and used for many calls", asks_by_basic_header},
+    {"eight threads that need a token make one request", one_fetch},
+    {"a refusal is given to all who waited for it", one_failure},
+    {"a fetch that is cancelled half-way is taken over by who waited for it", cancelled_fetch},
+    {"who waits for another's fetch keeps its own deadline", waiter_deadline},
+    {"a token is renewed before it ends, and the old one used while that fails", refreshes_early},
+    {"after 401 the token is fetched anew and the call repeated once", revoked},
+    {"a rotated secret is picked up", rotates},
+    {"what goes wrong with a token is classed, without its secret", refusals},
+    {"a secret file that is open to others, empty or odd is refused", secret_files},
+    {"an API key goes as Basic user name with an empty password", api_key},
+    {"a tenant or credentials that cannot work are refused at once", options},
+)
