@@ -149,11 +149,12 @@ enum lf_status lf_time_parse(const char *text, int64_t *wall_ms)
         return LF_INVALID;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    int day = tm.tm_mday;
+    int day = tm.tm_mday, leap = tm.tm_sec == 60; /* a leap second is the first one of the next minute */
+    tm.tm_sec -= leap;
     int64_t seconds = timegm(&tm);
-    if (tm.tm_mday != day && tm.tm_sec != 60) /* 31 February and the like were normalised away */
+    if (tm.tm_mday != day) /* 31 February and the like were normalised away */
         return LF_INVALID;
-    *wall_ms = (seconds - (int64_t)minutes * 60) * 1000 + ms;
+    *wall_ms = (seconds + leap - (int64_t)minutes * 60) * 1000 + ms;
     return LF_OK;
 }
 

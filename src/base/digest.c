@@ -106,12 +106,13 @@ enum lf_status lf_base64_append(struct lf_buffer *out, const void *data, size_t 
 {
     enum { STEP = 3 * 16384 };
     const unsigned char *bytes = data;
+    if (len > SIZE_MAX / 2)
+        return LF_TOO_LARGE;
+    if (!lf_buffer_reserve(out, (len + 2) / 3 * 4)) /* all at once: a failed append changes nothing */
+        return LF_NO_MEMORY;
     while (len) {
         size_t step = len > STEP ? STEP : len;
-        char *room = lf_buffer_reserve(out, (step + 2) / 3 * 4);
-        if (!room)
-            return LF_NO_MEMORY;
-        out->len += (size_t)EVP_EncodeBlock((unsigned char *)room, bytes, (int)step);
+        out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->data + out->len, bytes, (int)step);
         bytes += step;
         len -= step;
     }

@@ -202,6 +202,8 @@ done:
 
 enum lf_status lf_dir_make(const char *path, unsigned mode, struct lf_error *err)
 {
+    if (!*path)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "cannot create a folder without a name");
     char *copy = strdup(path);
     if (!copy)
         return lf_fail_memory(err, "creating a folder");

@@ -59,6 +59,8 @@ enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error 
     *out = NULL;
     if (too_deep(text))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "JSON is nested more than %d levels deep", LF_JSON_MAX_DEPTH);
+    if (text.len && memchr(text.data, '\0', text.len)) /* cJSON takes them for spaces, and cuts texts at them */
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "not JSON: it holds NUL bytes");
     if (!lf_utf8_valid(text))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "text is not valid UTF-8");
     const char *end = NULL;

@@ -51,13 +51,14 @@ bool lf_log_level_parse(const char *name, enum lf_log_level *level)
     return false;
 }
 
-/* Copies text, showing control characters as \xNN. */
+/* Copies text, showing control characters, and bytes that are not UTF-8, as \xNN. */
 static void escape(const char *text, char *out, size_t room)
 {
     size_t used = 0;
+    unsigned char last = lf_utf8_valid(lf_slice_text(text)) ? 0xFF : 0x7E;
     for (; *text && used + 5 < room; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7F)
+        if (c < 0x20 || c == 0x7F || c > last)
             used += (size_t)snprintf(out + used, room - used, "\\x%02X", c);
         else
             out[used++] = *text;

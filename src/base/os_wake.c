@@ -56,8 +56,8 @@ void lf_cancel_set(struct lf_cancel *cancel)
 
 void lf_cancel_reset(struct lf_cancel *cancel)
 {
-    lf_wake_clear(&cancel->wake);
     cancel->set = false;
+    lf_wake_clear(&cancel->wake);
 }
 
 bool lf_cancel_is_set(const struct lf_cancel *cancel)
@@ -83,6 +83,9 @@ enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct l
         }
         if (ready == 0 && lf_deadline_passed(deadline))
             return LF_TIMEOUT;
+        /* A cancel that came in the middle of a reset leaves a wake without its flag: not to be waited on for ever. */
+        if (ready > 0 && fds[1].revents && !lf_cancel_is_set(cancel))
+            lf_wake_clear(&(struct lf_wake){fds[1].fd});
     }
 }
 

@@ -1,0 +1,159 @@
+#include "base/json.h"
+#include "base/log.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Standard error, caught in a file.
+static char caught[20000];
+static int kept_stderr = -1, catcher = -1;
+
+static void begin(void)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/log", unit_folder());
+    fflush(stderr);
+    kept_stderr = dup(STDERR_FILENO);
+    catcher = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    NEED(kept_stderr >= 0 && catcher >= 0);
+    dup2(catcher, STDERR_FILENO);
+}
+
+static const char *end(void)
+{
+    fflush(stderr);
+    dup2(kept_stderr, STDERR_FILENO);
+    close(kept_stderr);
+    ssize_t got = pread(catcher, caught, sizeof caught - 1, 0);
+    caught[got > 0 ? got : 0] = '\0';
+    close(catcher);
+    return caught;
+}
+
+static void text_lines(void)
+{
+    begin();
+    lf_log_setup(LF_LOG_INFO, LF_LOG_TEXT);
+    lf_log_warning("link", "lost %s after %d s", "broker", 5);
+    const char *line = end();
+    CHECK_HAS(line, "Z warning link: lost broker after 5 s\n");
+    CHECK_INT(line[4], '-');
+    CHECK_INT(line[10], 'T');
+}
+
+static void level_decides(void)
+{
+    begin();
+    lf_log_setup(LF_LOG_WARNING, LF_LOG_TEXT);
+    lf_log_info("a", "too much");
+    lf_log_debug("a", "far too much");
+    lf_log_error("a", "wanted");
+    CHECK(lf_log_wants(LF_LOG_WARNING));
+    CHECK(!lf_log_wants(LF_LOG_INFO));
+    const char *line = end();
+    CHECK(strstr(line, "too much") == NULL);
+    CHECK_HAS(line, "wanted");
+}
+
+static void no_forged_lines(void)
+{
+    begin();
+    lf_log_setup(LF_LOG_INFO, LF_LOG_TEXT);
+    lf_log_info("a", "name is %s", "x\n2026-01-01T00:00:00.000Z error forged\x1b[2J\x7f");
+    const char *line = end();
+    CHECK_HAS(line, "x\\x0A2026");
+    CHECK_HAS(line, "\\x1B[2J\\x7F\n");
+    CHECK(strchr(line, '\n') == strrchr(line, '\n'));
+}
+
+static void bytes_that_are_no_text(void)
+{
+    begin();
+    lf_log_setup(LF_LOG_INFO, LF_LOG_JSON);
+    lf_log_info("a", "%s", "caf\xc3\xa9");
+    lf_log_info("a", "%s", "bad \xff\xc3");
+    const char *line = end();
+    CHECK_HAS(line, "caf\xc3\xa9");
+    CHECK_HAS(line, "bad \\\\xFF\\\\xC3");
+    CHECK(lf_utf8_valid(lf_slice_text(line)));
+}
+
+static void journald_lines(void)
+{
+    begin();
+    lf_log_setup(LF_LOG_DEBUG, LF_LOG_JOURNALD);
+    lf_log_error("a", "e");
+    lf_log_warning("a", "w");
+    lf_log_info("a", "i");
+    lf_log_debug("a", "d");
+    CHECK_STR(end(), "<3>a: e\n<4>a: w\n<6>a: i\n<7>a: d\n");
+}
+
+static void journald_is_found_out(void)
+{
+    struct stat st;
+    char stream[64];
+    begin();
+    fstat(STDERR_FILENO, &st);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    lf_log_setup(LF_LOG_INFO, LF_LOG_AUTO);
+    lf_log_info("a", "to the journal");
+    setenv("JOURNAL_STREAM", "1:1", 1);
+    lf_log_setup(LF_LOG_INFO, LF_LOG_AUTO);
+    lf_log_info("a", "to a file");
+    unsetenv("JOURNAL_STREAM");
+    const char *line = end();
+    CHECK_HAS(line, "<6>a: to the journal\n");
+    CHECK_HAS(line, "Z info    a: to a file\n");
+}
+
+static void json_lines(void)
+{
+    begin();
+    lf_log_setup(LF_LOG_INFO, LF_LOG_JSON);
+    lf_log_info("balance-1", "said \"%s\"", "S S 1.0");
+    cJSON *json = NULL;
+    CHECK_INT(lf_json_parse(lf_slice_text(end()), &json, NULL), LF_OK);
+    CHECK_STR(lf_json_text(json, "level"), "info");
+    CHECK_STR(lf_json_text(json, "part"), "balance-1");
+    CHECK_STR(lf_json_text(json, "text"), "said \"S S 1.0\"");
+    CHECK(lf_json_text(json, "time") != NULL);
+    cJSON_Delete(json);
+}
+
+static void long_lines_are_cut(void)
+{
+    char text[10000];
+    memset(text, '\n', sizeof text - 1); // every one becomes four characters
+    text[sizeof text - 1] = '\0';
+    begin();
+    lf_log_setup(LF_LOG_INFO, LF_LOG_TEXT);
+    lf_log_info("a", "%s", text);
+    const char *line = end();
+    CHECK(strlen(line) < 4300 && strlen(line) > 4000);
+}
+
+static void level_names(void)
+{
+    enum lf_log_level level = LF_LOG_ERROR;
+    CHECK(lf_log_level_parse("debug", &level));
+    CHECK_INT(level, LF_LOG_DEBUG);
+    CHECK(!lf_log_level_parse("loud", &level));
+    CHECK(!lf_log_level_parse("", &level));
+}
+
+UNIT_TESTS("log", {"a line has time, level, part and text", text_lines},
+           {"what is below the level is not written", level_decides},
+           {"outside data cannot forge a line or steer the terminal", no_forged_lines},
+           {"UTF-8 stays as it is and other bytes are shown escaped", bytes_that_are_no_text},
+           {"journald gets its priorities", journald_lines},
+           {"journald is noticed by the stream it reads", journald_is_found_out},
+           {"JSON lines are JSON", json_lines}, {"a line without end is cut", long_lines_are_cut},
+           {"levels have names", level_names}, )

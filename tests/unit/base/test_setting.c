@@ -1,0 +1,214 @@
+#include "base/setting.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const colours[] = {"red", "green", NULL};
+
+static const struct lf_setting table[] = {
+    {.name = "broker", .type = LF_TEXT, .fallback = LF_REQUIRED, .help = "Address of the broker."},
+    {.name = "timeout", .type = LF_DURATION, .fallback = "30s", .min = 1000, .max = 60000},
+    {.name = "room", .type = LF_SIZE, .fallback = "1KB"},
+    {.name = "count", .type = LF_INT, .min = -3, .max = 5},
+    {.name = "any", .type = LF_INT},
+    {.name = "loud", .type = LF_BOOL, .fallback = "true"},
+    {.name = "colour", .type = LF_CHOICE, .fallback = "red", .choices = colours},
+    {.name = "folder", .type = LF_PATH},
+    {.name = "key_file", .type = LF_SECRET_FILE},
+    {.name = "tags", .type = LF_LIST, .fallback = "a,b"},
+    {.name = "inner", .type = LF_NESTED},
+    {0},
+};
+
+static struct lf_values *fresh(void)
+{
+    struct lf_values *values = lf_values_new(table, "link");
+    NEED(values != NULL);
+    return values;
+}
+
+static void set(struct lf_values *values, const char *name, const char *text)
+{
+    struct lf_error err = {0};
+    CHECK_INT(lf_values_set(values, name, text, "f:1", &err), LF_OK);
+    CHECK_STR(err.text, "");
+}
+
+static void values_have_units(void)
+{
+    struct lf_values *values = fresh();
+    set(values, "broker", "b");
+    set(values, "timeout", "5s");
+    set(values, "room", "2KiB");
+    set(values, "count", "-3");
+    set(values, "any", "-9223372036854775808");
+    set(values, "loud", "false");
+    set(values, "colour", "green");
+    set(values, "folder", "/x");
+    CHECK_INT(lf_values_finish(values, NULL), LF_OK);
+    CHECK_STR(lf_values_text(values, "broker"), "b");
+    CHECK_INT(lf_values_int(values, "timeout"), 5000);
+    CHECK_INT(lf_values_int(values, "room"), 2048);
+    CHECK_INT(lf_values_int(values, "count"), -3);
+    CHECK_INT(lf_values_int(values, "any"), INT64_MIN);
+    CHECK(!lf_values_bool(values, "loud"));
+    CHECK_STR(lf_values_text(values, "colour"), "green");
+    CHECK_STR(lf_values_at(values, "broker"), "f:1");
+    CHECK(lf_values_given(values, "loud"));
+    lf_values_free(values);
+}
+
+static void left_out(void)
+{
+    struct lf_values *values = fresh();
+    set(values, "broker", "b");
+    CHECK_INT(lf_values_finish(values, NULL), LF_OK);
+    CHECK_INT(lf_values_int(values, "timeout"), 30000);
+    CHECK_INT(lf_values_int(values, "room"), 1000);
+    CHECK(lf_values_bool(values, "loud"));
+    CHECK_STR(lf_values_text(values, "colour"), "red");
+    CHECK(!lf_values_given(values, "timeout"));
+    CHECK_STR(lf_values_at(values, "timeout"), NULL);
+    CHECK_STR(lf_values_text(values, "folder"), NULL);
+    CHECK_INT(lf_values_int(values, "count"), 0);
+    CHECK_INT(lf_values_count(values, "tags"), 2);
+    CHECK_STR(lf_values_item(values, "tags", 1), "b");
+    lf_values_free(values);
+}
+
+static void lists_grow(void)
+{
+    struct lf_values *values = fresh();
+    set(values, "broker", "b");
+    set(values, "tags", "x,y");
+    set(values, "tags", "z");
+    CHECK_INT(lf_values_finish(values, NULL), LF_OK);
+    CHECK_INT(lf_values_count(values, "tags"), 2);
+    CHECK_STR(lf_values_item(values, "tags", 0), "x,y");
+    CHECK_STR(lf_values_item(values, "tags", 2), NULL);
+    lf_values_free(values);
+}
+
+static void refused(const char *name, const char *text, const char *words)
+{
+    struct lf_values *values = fresh();
+    struct lf_error err;
+    CHECK_INT(lf_values_set(values, name, text, "labferry.conf:12", &err), LF_INVALID);
+    CHECK_INT(err.class, LF_PERMANENT);
+    CHECK_HAS(err.text, "labferry.conf:12: link: ");
+    CHECK_HAS(err.text, words);
+    lf_values_free(values);
+}
+
+static void wrong_values(void)
+{
+    refused("timeout", "61s", "\"timeout\" must be between 1 s and 1 min, not \"61s\"");
+    refused("timeout", "999ms", "between 1 s and 1 min");
+    refused("timeout", "fast", "a time with its unit");
+    refused("room", "-1", "\"room\" must be a size");
+    refused("count", "6", "between -3 and 5");
+    refused("count", "-4", "between -3 and 5");
+    refused("any", "9223372036854775808", "whole number");
+    refused("any", "1.5", "whole number");
+    refused("any", "", "whole number");
+    refused("any", "-", "whole number");
+    refused("any", " 1", "whole number");
+    refused("any", "+1", "whole number");
+    refused("any", "1x", "whole number");
+    refused("loud", "yes", "true or false");
+    refused("colour", "blue", "\"red\", \"green\", not \"blue\"");
+    refused("colour", "Red", "\"red\"");
+    refused("folder", "", "path of a file or folder");
+    refused("key_file", "", "path of a file or folder");
+    refused("inner", "x", "group or list");
+}
+
+static void unknown_names(void)
+{
+    refused("brokr", "x", "unknown setting \"brokr\"; did you mean \"broker\"?");
+    refused("brkoer", "x", "\"broker\"");
+    refused("BROKER", "x", "\"broker\"");
+    refused("broker_url", "x", "\"broker\"");
+    refused("time_out", "x", "\"timeout\"");
+    refused("zzz", "x", "unknown setting \"zzz\"; remove it");
+    refused("", "x", "unknown setting \"\"");
+    CHECK_STR(lf_setting_nearest(table, "zzzzzz"), NULL);
+    CHECK(lf_setting_find(table, "room") == &table[2]);
+    CHECK(lf_setting_find(table, "Room") == NULL);
+}
+
+static void twice(void)
+{
+    struct lf_values *values = fresh();
+    struct lf_error err;
+    set(values, "broker", "a");
+    CHECK_INT(lf_values_set(values, "broker", "b", NULL, &err), LF_INVALID);
+    CHECK_STR(err.text, "link: \"broker\" is given twice; keep one");
+    CHECK_STR(lf_values_text(values, "broker"), "a");
+    lf_values_free(values);
+}
+
+static void missing(void)
+{
+    struct lf_values *values = fresh();
+    struct lf_error err;
+    CHECK_INT(lf_values_finish(values, &err), LF_INVALID);
+    CHECK_STR(err.text, "link: missing \"broker\" (Address of the broker.); add it");
+    lf_values_free(values);
+}
+
+static void outside_text_is_bounded(void)
+{
+    struct lf_values *values = fresh();
+    struct lf_error err;
+    char *text = malloc(100001);
+    NEED(text != NULL);
+    memset(text, 'x', 100000);
+    text[100000] = '\0';
+    CHECK_INT(lf_values_set(values, text, "1", "f:1", &err), LF_INVALID);
+    CHECK(strlen(err.text) < 300);
+    CHECK_INT(lf_values_set(values, "timeout", text, "f:1", &err), LF_INVALID);
+    CHECK_INT(lf_values_set(values, "broker", text, "f:1", &err), LF_INVALID);
+    CHECK_HAS(err.text, "longer than 65536 bytes");
+    for (int i = 0; i < 1000; i++) {
+        set(values, "tags", "t");
+    }
+    CHECK_INT(lf_values_set(values, "tags", "t", NULL, &err), LF_INVALID);
+    CHECK_HAS(err.text, "more than 1000 entries");
+    free(text);
+    lf_values_free(values);
+}
+
+// A reader's misspelt name is found by the first run, not by a user.
+static void wrong_reader_aborts(void)
+{
+    struct lf_values *values = fresh();
+    pid_t child = fork();
+    NEED(child >= 0);
+    if (child == 0) {
+        FILE *quiet = freopen("/dev/null", "w", stderr);
+        signal(SIGABRT, SIG_DFL);
+        lf_values_text(values, "no such setting");
+        _exit(quiet != NULL);
+    }
+    int status = 0;
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status) || WEXITSTATUS(status) > 1);
+    lf_values_free(values);
+    lf_values_free(NULL);
+}
+
+UNIT_TESTS("setting", {"values arrive in ms, bytes and whole numbers, with their place", values_have_units},
+           {"what is left out gets its default, or stays unset", left_out},
+           {"a list grows with each value and replaces its default", lists_grow},
+           {"a wrong value is refused with place, name, what it must be and what it was", wrong_values},
+           {"an unknown name is refused with the nearest known one", unknown_names},
+           {"a second value is refused and the first one stays", twice},
+           {"what is missing is named with its help", missing},
+           {"endless names, values and lists are bounded", outside_text_is_bounded},
+           {"reading a setting that is not in the table stops the program", wrong_reader_aborts}, )

@@ -1,0 +1,160 @@
+#include "base/clock.h"
+#include "base/os_wake.h"
+#include "unit.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool readable(int fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    return poll(&one, 1, 0) == 1;
+}
+
+static void wakes_add_up_to_one(void)
+{
+    struct lf_wake wake;
+    NEED(lf_wake_open(&wake, NULL) == LF_OK);
+    CHECK(!readable(wake.fd));
+    lf_wake_up(&wake);
+    lf_wake_up(&wake);
+    CHECK(readable(wake.fd));
+    lf_wake_clear(&wake);
+    CHECK(!readable(wake.fd));
+    lf_wake_clear(&wake);
+    lf_wake_close(&wake);
+    CHECK_INT(wake.fd, -1);
+    lf_wake_close(&wake);
+}
+
+static void waits_for_a_descriptor(void)
+{
+    int pipes[2];
+    short revents = 0;
+    NEED(pipe(pipes) == 0);
+    CHECK_INT(lf_wait_fd(pipes[0], POLLIN, lf_deadline_in(20), NULL, &revents), LF_TIMEOUT);
+    CHECK_INT(revents, 0);
+    NEED(write(pipes[1], "x", 1) == 1);
+    CHECK_INT(lf_wait_fd(pipes[0], POLLIN, LF_NEVER, NULL, &revents), LF_OK);
+    CHECK(revents & POLLIN);
+    CHECK_INT(lf_wait_fd(pipes[1], POLLOUT, 0, NULL, NULL), LF_OK);
+    close(pipes[1]);
+    NEED(read(pipes[0], &(char){0}, 1) == 1);
+    CHECK_INT(lf_wait_fd(pipes[0], POLLIN, LF_NEVER, NULL, &revents), LF_OK);
+    CHECK(revents & POLLHUP);
+    close(pipes[0]);
+}
+
+static void *set_soon(void *cancel)
+{
+    usleep(30000);
+    lf_cancel_set(cancel);
+    return NULL;
+}
+
+static void cancel_ends_waiting(void)
+{
+    struct lf_cancel cancel;
+    pthread_t thread;
+    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    CHECK(!lf_cancel_is_set(&cancel));
+    CHECK_INT(lf_sleep_until(lf_deadline_in(1), &cancel), LF_OK);
+    NEED(lf_thread_start(&thread, "setter", set_soon, &cancel, NULL) == LF_OK);
+    CHECK_INT(lf_sleep_until(LF_NEVER, &cancel), LF_CANCELLED);
+    pthread_join(thread, NULL);
+    CHECK(lf_cancel_is_set(&cancel));
+    CHECK_INT(lf_wait_fd(-1, 0, LF_NEVER, &cancel, NULL), LF_CANCELLED);
+    lf_cancel_reset(&cancel);
+    CHECK(!lf_cancel_is_set(&cancel));
+    CHECK_INT(lf_sleep_until(lf_deadline_in(1), &cancel), LF_OK);
+    lf_cancel_close(&cancel);
+    CHECK(!lf_cancel_is_set(NULL));
+}
+
+// What a cancel in the middle of a reset can leave behind.
+static void stale_wake_costs_nothing(void)
+{
+    struct lf_cancel cancel;
+    struct timespec before, after;
+    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    lf_wake_up(&cancel.wake);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+    CHECK_INT(lf_sleep_until(lf_deadline_in(400), &cancel), LF_OK);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+    int64_t spent_ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+    CHECK(spent_ms < 100);
+    lf_cancel_close(&cancel);
+}
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond;
+static bool flag;
+
+static void *signal_soon(void *unused)
+{
+    (void)unused;
+    usleep(20000);
+    pthread_mutex_lock(&mutex);
+    flag = true;
+    pthread_cond_signal(&cond);
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+static void condition_has_a_deadline(void)
+{
+    pthread_t thread;
+    lf_cond_init(&cond);
+    pthread_mutex_lock(&mutex);
+    int64_t deadline = lf_deadline_in(30);
+    while (lf_cond_wait(&cond, &mutex, deadline)) {
+    }
+    CHECK(lf_deadline_left(deadline) <= 1);
+    CHECK(!lf_cond_wait(&cond, &mutex, 0));
+    flag = false;
+    NEED(lf_thread_start(&thread, "signaller", signal_soon, NULL, NULL) == LF_OK);
+    while (!flag) {
+        CHECK(lf_cond_wait(&cond, &mutex, LF_NEVER));
+    }
+    pthread_mutex_unlock(&mutex);
+    pthread_join(thread, NULL);
+    pthread_cond_destroy(&cond);
+}
+
+static char name[32];
+static bool blocked;
+
+static void *look_at_self(void *unused)
+{
+    sigset_t set;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    blocked = sigismember(&set, SIGTERM) == 1;
+    for (int i = 0; i < 1000 && strcmp(name, "bench balance") != 0; i++) {
+        usleep(1000); // the name is given by the starter, a moment later
+        pthread_getname_np(pthread_self(), name, sizeof name);
+    }
+    return unused;
+}
+
+static void threads_have_names(void)
+{
+    pthread_t thread;
+    NEED(lf_thread_start(&thread, "bench balance", look_at_self, NULL, NULL) == LF_OK);
+    pthread_join(thread, NULL);
+    CHECK_STR(name, "bench balance");
+    CHECK(blocked);
+    sigset_t set;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    CHECK(sigismember(&set, SIGTERM) == 0);
+}
+
+UNIT_TESTS("wake", {"wakes add up to one and are forgotten when cleared", wakes_add_up_to_one},
+           {"waiting ends with the descriptor or the deadline", waits_for_a_descriptor},
+           {"a cancel ends any wait at once and stays until reset", cancel_ends_waiting},
+           {"a wake left without its cancel does not spin", stale_wake_costs_nothing},
+           {"a condition is waited for until its deadline", condition_has_a_deadline},
+           {"a thread has its name and gets no signals", threads_have_names}, )
