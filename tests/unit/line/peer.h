@@ -8,6 +8,9 @@
 
 /* Bytes with their length: they may hold NUL. */
 #define B(text) (text), sizeof(text) - 1
+/* For steps: wait for these bytes; answer these. */
+#define E(text) .expect = (text), .expect_len = sizeof(text) - 1
+#define R(text) .reply = (text), .reply_len = sizeof(text) - 1
 
 struct peer_step {
     const char *expect; /* read until this has come, NULL: do not wait */

@@ -1,0 +1,512 @@
+/* One command after the other over a stream, with instruments that answer late, wrongly, in pieces or not at all. */
+#include "drivers/line/procedure.h"
+
+#include "peer.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD "[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\nfirst_byte = 300ms\ngap = 150ms\nquiet = 60ms\n" \
+    "[errors]\nerror = 'ES' permanent 'syntax'\nerror = 'ET' transient\n"
+#define IDENTIFY "[identify]\nsend = '@'\nexpect = 'I4 A \"{identity}\"'\n"
+#define WEIGH "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S S {value:real} {unit:word}'\n" \
+    "error = 'S I' busy 'not stable'\nerror = 'S +' person 'overload'\n"
+#define TARE "[command tare]\nclass = once\nsend = 'T'\nexpect = 'T S {value:real} {unit:word}'\n" \
+    "error = 'T I' busy\nerror = 'T +' person 'too heavy'\nerror = 'T ?' unknown\n"
+#define LIST "[command list]\nclass = safe\nsend = 'I0'\nmore = 'I0 B {level:int} \"{name}\"'\n" \
+    "expect = 'I0 A {level:int} \"{name}\"'\n"
+
+/* One command against a script. */
+struct talk {
+    struct lf_profile *profile;
+    struct peer peer;
+    struct lf_dialogue dialogue;
+    struct lf_outcome values;
+    struct lf_error err;
+};
+
+static void begin(struct talk *talk, const char *profile, const struct peer_step *steps, size_t count)
+{
+    memset(talk, 0, sizeof *talk);
+    talk->profile = need_profile(profile);
+    peer_start(&talk->peer, steps, count);
+    need_dialogue(&talk->dialogue, talk->profile, &talk->peer);
+}
+
+static void say(struct talk *talk, const char *command)
+{
+    lf_outcome_free(&talk->values);
+    talk->err.status = ask(&talk->dialogue, command, &talk->values, &talk->err);
+}
+
+static void end(struct talk *talk)
+{
+    lf_dialogue_close(&talk->dialogue);
+    peer_stop(&talk->peer);
+    lf_outcome_free(&talk->values);
+    lf_profile_free(talk->profile);
+}
+
+#define TALK(profile, ...) \
+    static const struct peer_step steps[] = {__VA_ARGS__}; \
+    struct talk talk; \
+    begin(&talk, profile, steps, sizeof steps / sizeof *steps)
+
+static void simple_weight(void)
+{
+    TALK(HEAD WEIGH, {E("S\r\n"), R("S S     100.00 g\r\n"), .each_ms = 2});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_OK);
+    CHECK_STR(value_of(&talk.values, "value"), "100.00");
+    CHECK_STR(value_of(&talk.values, "unit"), "g");
+    end(&talk);
+    CHECK_BYTES(talk.peer.received, talk.peer.received_len, "S\r\n", 3);
+}
+
+static void errors_first(void)
+{
+    TALK(HEAD WEIGH, {E("S\r\n"), R("S I\r\n")}, {E("S\r\n"), R("S +\r\n")}, {E("S\r\n"), R("ES\r\n")},
+         {E("S\r\n"), R("ET\r\n")});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_BUSY);
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    CHECK_HAS(talk.err.text, "not stable");
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.class, LF_NEEDS_PERSON);
+    CHECK_HAS(talk.err.text, "overload");
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.class, LF_PERMANENT);
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    end(&talk);
+}
+
+/* The answer to the first S comes when the second question is out: it must not be taken for its answer. */
+static void late_reply(void)
+{
+    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n"), R("S S     111.11 g\r\n"), .delay_ms = 400},
+         {E("@\r\n"), R("I4 A \"B1\"\r\n")}, {E("S\r\n"), R("S S     222.22 g\r\n")});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_TIMEOUT);
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_OK);
+    CHECK_STR(value_of(&talk.values, "value"), "222.22");
+    end(&talk);
+}
+
+/* The late reply comes even after the handshake was sent, before its answer. */
+static void late_reply_in_handshake(void)
+{
+    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n")},
+         {E("@\r\n"), R("S S     111.11 g\r\nI4 A \"B1\"\r\n")}, {E("S\r\n"), R("S S     222.22 g\r\n")});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_TIMEOUT);
+    say(&talk, "weigh");
+    CHECK_STR(value_of(&talk.values, "value"), "222.22");
+    end(&talk);
+}
+
+/* Without any handshake: silence as long as the command had time proves it. */
+static void late_reply_without_handshake(void)
+{
+    TALK(HEAD WEIGH, {E("S\r\n"), R("S S     111.11 g\r\n"), .delay_ms = 450}, {E("S\r\n"), R("S S     222.22 g\r\n")});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_TIMEOUT);
+    say(&talk, "weigh");
+    CHECK_STR(value_of(&talk.values, "value"), "222.22");
+    end(&talk);
+}
+
+static void half_reply(void)
+{
+    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n"), R("S S     11")}, {E("@\r\n"), R("1.11 g\r\nI4 A \"B1\"\r\n")},
+         {E("S\r\n"), R("S S     222.22 g\r\n")});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_TIMEOUT);
+    CHECK_HAS(talk.err.text, "stopped for");
+    say(&talk, "weigh");
+    CHECK_STR(value_of(&talk.values, "value"), "222.22");
+    end(&talk);
+}
+
+static void dead_instrument(void)
+{
+    TALK(HEAD IDENTIFY WEIGH TARE, {E("S\r\n")}, {E("@\r\n@\r\n@\r\n")});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_TIMEOUT);
+    say(&talk, "tare");
+    CHECK_INT(talk.err.status, LF_DISCONNECTED);
+    CHECK_INT(talk.err.class, LF_TRANSIENT); /* nothing of the tare was sent */
+    CHECK_HAS(talk.err.text, "nothing was sent");
+    end(&talk);
+    CHECK(!memmem(talk.peer.received, talk.peer.received_len, "T", 1));
+}
+
+static void garbage(void)
+{
+    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n"), R("\x80\xff\x01S S garbage\r\n")}, {E("@\r\n"), R("I4 A \"B1\"\r\n")},
+         {E("S\r\n"), R("\r\nS S     222.22 g\r\n")});
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_PROTOCOL);
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    CHECK_HAS(talk.err.text, "\\x80\\xff<SOH>S S garbage");
+    say(&talk, "weigh");
+    CHECK_STR(value_of(&talk.values, "value"), "222.22");
+    end(&talk);
+}
+
+static void endless_chatter(void)
+{
+    static char flood[200000];
+    memset(flood, 'x', sizeof flood);
+    static struct peer_step steps[] = {{E("S\r\n"), .reply = flood, .reply_len = sizeof flood}};
+    struct talk talk;
+    begin(&talk, "[line]\nsend_end='<CR><LF>'\nreply = line '<LF>'\nmax_reply = 10KB\n" WEIGH, steps, 1);
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_TOO_LARGE);
+    CHECK(talk.dialogue.doubt);
+    end(&talk);
+}
+
+static void once_silence(void)
+{
+    TALK(HEAD TARE, {E("T\r\n")});
+    say(&talk, "tare");
+    CHECK_INT(talk.err.status, LF_TIMEOUT);
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
+    end(&talk);
+}
+
+static void once_garbage(void)
+{
+    TALK(HEAD TARE, {E("T\r\n"), R("T S what\r\n")});
+    say(&talk, "tare");
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
+    end(&talk);
+}
+
+static void once_hang_up(void)
+{
+    TALK(HEAD TARE, {E("T\r\n"), .hang_up = true});
+    say(&talk, "tare");
+    CHECK_INT(talk.err.status, LF_DISCONNECTED);
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
+    end(&talk);
+}
+
+static void once_not_sent(void)
+{
+    TALK(HEAD TARE, {.hang_up = true});
+    pthread_join(talk.peer.thread, NULL);
+    say(&talk, "tare");
+    CHECK_INT(talk.err.status, LF_DISCONNECTED);
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    pthread_create(&talk.peer.thread, NULL, (void *(*)(void *))(void (*)(void))pthread_exit, NULL);
+    end(&talk);
+}
+
+static void once_refused(void)
+{
+    TALK(HEAD TARE, {E("T\r\n"), R("T I\r\n")}, {E("T\r\n"), R("T +\r\n")}, {E("T\r\n"), R("ES\r\n")},
+         {E("T\r\n"), R("T ?\r\n")});
+    say(&talk, "tare");
+    CHECK_INT(talk.err.status, LF_BUSY);
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    say(&talk, "tare");
+    CHECK_INT(talk.err.class, LF_NEEDS_PERSON);
+    say(&talk, "tare");
+    CHECK_INT(talk.err.class, LF_PERMANENT);
+    say(&talk, "tare");
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
+    end(&talk);
+}
+
+static void many_lines(void)
+{
+    TALK(HEAD LIST, {E("I0\r\n"), R("I0 B 0 \"I0\"\r\nI0 B 0 \"I1\"\r\nI0 A 1 \"SIR\"\r\n"), .each_ms = 1});
+    say(&talk, "list");
+    CHECK_INT(talk.err.status, LF_OK);
+    CHECK_INT(talk.values.count, 6);
+    CHECK_STR(talk.values.captures[5].value, "SIR");
+    end(&talk);
+}
+
+static void endless_lines(void)
+{
+    TALK("[line]\nsend_end='<CR><LF>'\nreply=line '<CR><LF>'\nmax_lines = 3\n" LIST,
+         {E("I0\r\n"), R("I0 B 0 \"1\"\r\nI0 B 0 \"2\"\r\nI0 B 0 \"3\"\r\nI0 B 0 \"4\"\r\n")});
+    say(&talk, "list");
+    CHECK_INT(talk.err.status, LF_TOO_LARGE);
+    end(&talk);
+}
+
+static void until_blank(void)
+{
+    TALK("[line]\nsend_end='<CR><LF>'\nreply=line '<CR><LF>'\n[command q]\nclass=safe\nsend='$Q'\n"
+         "reply = line '<CR><LF>' until blank\nexpect = '{name:word} {v:int}'\n",
+         {E("$Q\r\n"), R("a 1\r\nb 2\r\nc 3\r\n\r\n")});
+    say(&talk, "q");
+    CHECK_INT(talk.err.status, LF_OK);
+    CHECK_INT(talk.values.count, 6);
+    CHECK(!talk.dialogue.doubt);
+    end(&talk);
+}
+
+/* A&D with acknowledgement: one ACK at once, another when it is done. */
+static void two_acks(void)
+{
+#define ACKED "[line]\nsend_end='<CR><LF>'\nreply=line '<CR><LF>'\nfirst_byte=300ms\n[command tare]\nclass=once\nsend='T'\n" \
+    "reply = line '<CR><LF>' or one of '<ACK>' times 2\nexpect = '<ACK>'\nerror = 'EC,E{n:int}' permanent\n"
+    TALK(ACKED, {E("T\r\n"), R("\x06")}, {R("\x06"), .delay_ms = 100}, {E("T\r\n"), R("EC,E2\r\n")},
+         {E("T\r\n"), R("\x06" "EC,E2\r\n")});
+    say(&talk, "tare");
+    CHECK_INT(talk.err.status, LF_OK);
+    say(&talk, "tare");
+    CHECK_INT(talk.err.class, LF_PERMANENT);
+    say(&talk, "tare"); /* it had accepted the command before it failed */
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
+    end(&talk);
+}
+
+static void silence_ends(void)
+{
+    TALK("[line]\nsend_end='<CR>'\nreply=idle 100ms\n[command v]\nclass=safe\nsend='V'\nexpect='{v:real}'\n",
+         {E("V\r"), R("12.5"), .each_ms = 20});
+    say(&talk, "v");
+    CHECK_STR(value_of(&talk.values, "v"), "12.5");
+    end(&talk);
+}
+
+static void no_reply(void)
+{
+    TALK("[line]\nsend_end=''\nreply=line '<LF>'\n[command t]\nclass=once\nsend='<ESC>T'\nreply=none\n", {E("\x1bT")});
+    say(&talk, "t");
+    CHECK_INT(talk.err.status, LF_OK);
+    end(&talk);
+    CHECK_BYTES(talk.peer.received, talk.peer.received_len, "\x1bT", 2);
+}
+
+static void framed_both_ways(void)
+{
+    TALK("[line]\nsend_end = ''\nsend_framed = yes\nreply = frame '<STX>' length to '<ETX>' checksum crc16-xmodem\n"
+         "[command reset]\nclass = once\nsend = 'SAF0'\nexpect = '{s}'\n",
+         {E("\x02\x08SAF0\x55\x43\x03"), R("\x02\x08SAF0\x55\x43\x03"), .each_ms = 2});
+    say(&talk, "reset");
+    CHECK_INT(talk.err.status, LF_OK);
+    CHECK_STR(value_of(&talk.values, "s"), "SAF0");
+    end(&talk);
+}
+
+/* ---- beginning ---- */
+
+/* Half a command lies in the instrument, and it is in the middle of continuous output. */
+static void untidy_begin(void)
+{
+    TALK(HEAD IDENTIFY WEIGH, {R("0.01 g\r\nS D       0.02 g\r\n")}, {E("@\r\n"), R("S D       0.03 g\r\nES\r\n")},
+         {E("@\r\n"), R("I4 A \"B021002593\"\r\n")});
+    struct lf_buffer identity = {0};
+    struct lf_error err = {0};
+    CHECK_INT(lf_dialogue_begin(&talk.dialogue, &identity, &err), LF_OK);
+    CHECK_STR(identity.data, "B021002593");
+    CHECK(!talk.dialogue.doubt);
+    lf_buffer_free(&identity);
+    end(&talk);
+}
+
+static void composed_identity(void)
+{
+    TALK("[line]\nsend_end='<LF>'\nreply=line '<LF>'\nquiet=50ms\n[identify]\nsend='*IDN?'\n"
+         "expect='{maker},{model},{serial},{version}'\nidentity='{maker} {model} {serial}'\n" WEIGH,
+         {E("*IDN?\n"), R("ACME,X-1,42,1.0\n")});
+    struct lf_buffer identity = {0};
+    struct lf_error err = {0};
+    CHECK_INT(lf_dialogue_begin(&talk.dialogue, &identity, &err), LF_OK);
+    CHECK_STR(identity.data, "ACME X-1 42");
+    lf_buffer_free(&identity);
+    end(&talk);
+}
+
+/* ---- unasked lines ---- */
+
+struct heard {
+    int count;
+    char last[100];
+};
+
+static enum lf_status hear(void *self, const struct lf_listen *listen, struct lf_slice line,
+                           const struct lf_outcome *values, struct lf_error *err)
+{
+    struct heard *heard = self;
+    (void)listen, (void)err;
+    heard->count++;
+    snprintf(heard->last, sizeof heard->last, "%.*s|%s", (int)line.len, line.data, values->captures[0].value);
+    return LF_OK;
+}
+
+#define LISTEN "[listen printed]\nmatch = 'P {value:real}'\n[listen noise]\nmatch = 'N'\nas = ignore\n"
+
+static void unasked_between(void)
+{
+    TALK(HEAD WEIGH LISTEN, {R("P 1.5\r\nN\r\nP 2.5\r\n")}, {E("S\r\n"), R("P 3.5\r\nS S 4 g\r\n")});
+    struct heard heard = {0};
+    talk.dialogue.self = &heard;
+    talk.dialogue.unasked = hear;
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_OK);
+    CHECK_STR(value_of(&talk.values, "value"), "4");
+    CHECK_INT(heard.count, 3);
+    CHECK_STR(heard.last, "P 3.5|3.5");
+    end(&talk);
+}
+
+static void unasked_listening(void)
+{
+    TALK(HEAD WEIGH LISTEN, {R("P 1.5\r\nwhat\r\nP 2"), .each_ms = 2},
+         {R("P 3\r\n"), .delay_ms = 400, .hang_up = true});
+    struct heard heard = {0};
+    struct lf_error err = {0};
+    talk.dialogue.self = &heard;
+    talk.dialogue.unasked = hear;
+    CHECK_INT(lf_dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &err), LF_DISCONNECTED);
+    CHECK_INT(heard.count, 2);
+    CHECK_STR(heard.last, "P 3|3");
+    CHECK_INT(talk.dialogue.dropped, 2);
+    end(&talk);
+}
+
+static void listening_ends(void)
+{
+    TALK(HEAD WEIGH LISTEN, {E("never")});
+    struct lf_wake wake;
+    struct lf_error err = {0};
+    NEED(lf_wake_open(&wake, &err) == LF_OK);
+    int64_t before = lf_clock_mono_ms();
+    CHECK_INT(lf_dialogue_listen(&talk.dialogue, &wake, lf_deadline_in(100), &err), LF_OK);
+    CHECK(lf_clock_mono_ms() - before >= 90);
+    lf_wake_up(&wake);
+    CHECK_INT(lf_dialogue_listen(&talk.dialogue, &wake, lf_deadline_in(60000), &err), LF_OK);
+    CHECK(lf_clock_mono_ms() - before < 30000);
+    lf_wake_close(&wake);
+    end(&talk);
+}
+
+/* ---- procedures ---- */
+
+static enum lf_status run(struct talk *talk, const char *name)
+{
+    struct lf_input_set none = {0};
+    memset(&talk->err, 0, sizeof talk->err);
+    return lf_procedure_run(&talk->dialogue, lf_profile_procedure(talk->profile, name), &none, NULL, NULL, &talk->values,
+                            &talk->err);
+}
+
+static void procedure_result(void)
+{
+    TALK(HEAD WEIGH TARE "[procedure p]\ndo = tare\ndo = weigh 2 times every 10ms\nresult = tare.value as tare\n"
+         "result = weigh.value as net\n",
+         {E("T\r\n"), R("T S 5.00 g\r\n")}, {E("S\r\n"), R("S S 1.00 g\r\n")}, {E("S\r\n"), R("S S 2.00 g\r\n")});
+    CHECK_INT(run(&talk, "p"), LF_OK);
+    CHECK_INT(talk.values.count, 3);
+    CHECK_STR(talk.values.captures[0].name, "tare");
+    CHECK_STR(talk.values.captures[0].value, "5.00");
+    CHECK_STR(talk.values.captures[2].name, "net");
+    CHECK_STR(talk.values.captures[2].value, "2.00");
+    end(&talk);
+}
+
+static void procedure_half_done(void)
+{
+    TALK(HEAD WEIGH TARE "[procedure p]\ndo = tare\ndo = weigh\n", {E("T\r\n"), R("T S 5.00 g\r\n")},
+         {E("S\r\n"), R("S I\r\n")}, {E("T\r\n"), R("T I\r\n")});
+    CHECK_INT(run(&talk, "p"), LF_BUSY);
+    CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
+    CHECK_HAS(talk.err.text, "'tare' has been done");
+    CHECK_INT(talk.values.count, 0);
+    CHECK_INT(run(&talk, "p"), LF_BUSY); /* refused at once: nothing was done */
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    end(&talk);
+}
+
+#define NOW "[command now]\nclass = safe\nprovisional = yes\nsend = 'SI'\n" \
+    "expect = 'S {st:one(S=stable|D=dynamic)} {value:real} g'\nerror = 'S I' busy\n"
+
+static void procedure_waits(void)
+{
+    TALK(HEAD NOW "[procedure p]\ndo = now at most 5 times until st is stable every 10ms\nresult = value\n",
+         {E("SI\r\n"), R("S D 1.00 g\r\n")}, {E("SI\r\n"), R("S I\r\n")}, {E("SI\r\n"), R("S S 3.00 g\r\n")});
+    CHECK_INT(run(&talk, "p"), LF_OK);
+    CHECK_INT(talk.values.count, 1);
+    CHECK_STR(talk.values.captures[0].value, "3.00");
+    end(&talk);
+}
+
+static void procedure_gives_up(void)
+{
+    TALK(HEAD NOW "[procedure p]\ndo = now at most 2 times until st is stable\nresult = value\n",
+         {E("SI\r\n"), R("S D 1.00 g\r\n")}, {E("SI\r\n"), R("S D 1.00 g\r\n")});
+    CHECK_INT(run(&talk, "p"), LF_TIMEOUT);
+    CHECK_INT(talk.err.class, LF_TRANSIENT);
+    CHECK_INT(talk.values.count, 0);
+    end(&talk);
+}
+
+static void procedure_steady(void)
+{
+    TALK(HEAD NOW "[procedure p]\ndo = now at most 9 times until value steady within 0.02 over 3\nresult = value\n",
+         {E("SI\r\n"), R("S D 1.00 g\r\n")}, {E("SI\r\n"), R("S D 1.01 g\r\n")}, {E("SI\r\n"), R("S D 1.04 g\r\n")},
+         {E("SI\r\n"), R("S D 1.05 g\r\n")}, {E("SI\r\n"), R("S D 1.05 g\r\n")});
+    CHECK_INT(run(&talk, "p"), LF_OK);
+    CHECK_STR(talk.values.captures[0].value, "1.05");
+    CHECK_INT(talk.values.count, 1);
+    end(&talk);
+}
+
+static void procedure_inputs_first(void)
+{
+    TALK(HEAD TARE "[command set]\nclass = idempotent\nsend = 'V{v}'\ninput = v int 0 to 9\nexpect = 'V A'\n"
+         "[procedure p]\ninput = v text 0 to 9\ndo = tare\ndo = set v={v}\n", {E("never")});
+    struct lf_input input = {"v", "12"};
+    struct lf_input_set set = {.given = &input, .given_count = 1};
+    CHECK_INT(lf_procedure_run(&talk.dialogue, lf_profile_procedure(talk.profile, "p"), &set, NULL, NULL, &talk.values,
+                               &talk.err), LF_INVALID);
+    CHECK_INT(talk.err.class, LF_PERMANENT);
+    end(&talk);
+    CHECK_INT(talk.peer.received_len, 0);
+}
+
+UNIT_TESTS("dialogue",
+    {"a weight that arrives byte by byte is read", simple_weight},
+    {"error lines are understood before anything else, with their class", errors_first},
+    {"a late reply does not answer the next command", late_reply},
+    {"a late reply does not answer the next command even between handshake and its answer", late_reply_in_handshake},
+    {"a late reply does not answer the next command where there is no handshake", late_reply_without_handshake},
+    {"the second half of a reply does not answer the next command", half_reply},
+    {"an instrument that stays silent is reported gone before anything else is sent", dead_instrument},
+    {"garbage is an error that shows it, and the next command works", garbage},
+    {"endless chatter ends at max_reply", endless_chatter},
+    {"silence after a once command leaves its outcome unknown", once_silence},
+    {"garbage after a once command leaves its outcome unknown", once_garbage},
+    {"a hang-up after a once command leaves its outcome unknown", once_hang_up},
+    {"a once command of which nothing was sent may be sent again", once_not_sent},
+    {"a once command that the instrument refused has certainly not been done", once_refused},
+    {"a reply goes on while its lines say more", many_lines},
+    {"a reply that never stops saying more ends at max_lines", endless_lines},
+    {"a reply can end with a blank line", until_blank},
+    {"a second acknowledgement is waited for, and an error after the first is in doubt", two_acks},
+    {"a reply can end by silence", silence_ends},
+    {"a command can have no reply", no_reply},
+    {"frames with length and checksum go both ways", framed_both_ways},
+    {"a beginning among leftovers and errors ends in step", untidy_begin},
+    {"an identity can be composed", composed_identity},
+    {"lines said between and during commands are told, in order", unasked_between},
+    {"listening tells lines as they come and notices the hang-up", unasked_listening},
+    {"listening ends at its deadline and when woken", listening_ends},
+    {"a procedure gives the captured values under its own names", procedure_result},
+    {"a procedure whose once part was done cannot be repeated on our own", procedure_half_done},
+    {"a procedure waits for a stable reading and takes that one only", procedure_waits},
+    {"a procedure gives up after its repetitions", procedure_gives_up},
+    {"a procedure waits until readings are steady", procedure_steady},
+    {"bad inputs of a procedure are found before its first step", procedure_inputs_first},
+)
