@@ -51,14 +51,15 @@ bool lf_port_holder(const char *device, char *who, size_t room)
     if (!proc)
         return false;
     for (struct dirent *entry = readdir(proc); entry && !found; entry = readdir(proc)) {
-        if (!isdigit((unsigned char)entry->d_name[0]) || atol(entry->d_name) == (long)getpid())
+        if (!isdigit((unsigned char)entry->d_name[0]) || !process_has(entry->d_name, device))
             continue;
-        if (process_has(entry->d_name, device)) {
-            char name[64];
-            process_name(entry->d_name, name, sizeof name);
+        char name[64];
+        process_name(entry->d_name, name, sizeof name);
+        if (atol(entry->d_name) == (long)getpid())
+            snprintf(who, room, "this program itself (two instruments on one port?)");
+        else
             snprintf(who, room, "%s (pid %.16s)", name, entry->d_name);
-            found = true;
-        }
+        found = true;
     }
     closedir(proc);
     return found;

@@ -70,20 +70,14 @@ static tcflag_t wanted_cflag(const struct lf_line_settings *line)
 
 static const tcflag_t line_cflags = CSIZE | PARENB | PARODD | CMSPAR | CSTOPB | CRTSCTS;
 
+/* Sets the flags that libserialport would: the rest is lf_line_tidy's. */
 enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err)
 {
     struct termios now;
     if (tcgetattr(fd, &now))
         return lf_fail_errno(err, "%s: cannot read the line settings", name);
     cfmakeraw(&now);
-    now.c_cflag = (now.c_cflag & ~line_cflags) | wanted_cflag(line) | CREAD;
-    now.c_iflag &= ~(tcflag_t)(IXON | IXOFF | IXANY);
-    if (line->flow == LF_FLOW_XONXOFF)
-        now.c_iflag |= IXON | IXOFF;
-    if (line->parity != LF_PARITY_NONE)
-        now.c_iflag |= INPCK;
-    now.c_cc[VSTART] = 0x11;
-    now.c_cc[VSTOP] = 0x13;
+    now.c_cflag = (now.c_cflag & ~line_cflags) | wanted_cflag(line);
     if (tcsetattr(fd, TCSANOW, &now))
         return lf_fail_errno(err, "%s: cannot set the line", name);
     if (lf_termios2_set_baud(fd, line->baud))
@@ -91,14 +85,21 @@ enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const 
     return LF_OK;
 }
 
-enum lf_status lf_line_tidy(int fd, const char *name, struct lf_error *err)
+enum lf_status lf_line_tidy(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err)
 {
     struct termios now;
     if (tcgetattr(fd, &now))
         return lf_fail_errno(err, "%s: cannot read the line settings", name);
+    now.c_iflag = INPCK; /* a byte with a parity or frame error is read as NUL, never as a wrong digit */
+    if (line->flow == LF_FLOW_XONXOFF)
+        now.c_iflag |= IXON | IXOFF;
+    now.c_cc[VSTART] = 0x11;
+    now.c_cc[VSTOP] = 0x13;
     now.c_cflag |= CLOCAL | CREAD;
-    now.c_cflag &= ~(tcflag_t)HUPCL; /* DTR falling at close resets many boards */
-    now.c_cc[VMIN] = 1;              /* with 0, read() gives 0 for "nothing yet" as for "hung up" */
+    now.c_cflag &= ~(tcflag_t)(HUPCL | CRTSCTS); /* DTR falling at close resets many boards */
+    if (line->flow == LF_FLOW_RTSCTS)
+        now.c_cflag |= CRTSCTS;
+    now.c_cc[VMIN] = 1; /* with 0, read() gives 0 for "nothing yet" as for "hung up" */
     now.c_cc[VTIME] = 0;
     if (tcsetattr(fd, TCSANOW, &now))
         return lf_fail_errno(err, "%s: cannot set the line", name);

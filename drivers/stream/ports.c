@@ -42,6 +42,14 @@ static char *link_in(const char *folder, const char *device)
     return found;
 }
 
+/* By serial number if it has one, else by the socket it is plugged into. */
+static char *stable_link(const struct lf_port_facts *facts)
+{
+    bool named = facts->usb && facts->serial && *facts->serial;
+    char *link = named ? link_in("/dev/serial/by-id", facts->path) : NULL;
+    return link ? link : link_in("/dev/serial/by-path", facts->path);
+}
+
 /* Returns owned; NULL when there is nothing to warn of or no memory for it. */
 static char *hints(const struct list *list, const struct lf_port_facts *facts)
 {
@@ -78,10 +86,9 @@ static enum lf_status add(void *context, const struct lf_port_facts *facts, stru
         return lf_fail_memory(err, "the list of serial ports");
     list->ports = bigger;
     struct lf_port *port = &list->ports[list->count++];
-    bool named = facts->usb && facts->serial && *facts->serial;
     *port = (struct lf_port){
         .path = strdup(facts->path),
-        .by_id = link_in(named ? "/dev/serial/by-id" : "/dev/serial/by-path", facts->path),
+        .by_id = stable_link(facts),
         .description = strdup(facts->description ? facts->description : "serial port"),
         .usb = usb_text(facts),
         .hint = hints(list, facts),

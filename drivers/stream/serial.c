@@ -85,23 +85,20 @@ static enum lf_status open_failed(const char *device, struct lf_error *err)
 static enum lf_status claim_port(const char *device, int *fd, bool *pseudo, struct lf_error *err)
 {
     struct stat info;
-    enum lf_status status;
     *fd = open(device, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (*fd < 0)
         return open_failed(device, err);
-    if (!isatty(*fd) || fstat(*fd, &info)) {
-        status = errno == EIO
-                     ? open_failed(device, err)
-                     : lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is not a serial port; 'labferry ports' shows them", device);
-    } else if (flock(*fd, LOCK_EX | LOCK_NB)) {
-        status = busy(device, err);
-    } else {
+    if (isatty(*fd) && fstat(*fd, &info) == 0 && flock(*fd, LOCK_EX | LOCK_NB) == 0) {
         *pseudo = major(info.st_rdev) >= PTS_MAJOR_FIRST && major(info.st_rdev) <= PTS_MAJOR_LAST;
         return LF_OK;
     }
-    close(*fd);
+    int number = errno;
+    close(*fd); /* before looking for the holder, who would else be we */
     *fd = -1;
-    return status;
+    errno = number;
+    if (number == ENOTTY || number == EINVAL)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is not a serial port; 'labferry ports' shows them", device);
+    return number == EWOULDBLOCK ? busy(device, err) : open_failed(device, err);
 }
 
 /* ---- libserialport ---- */
@@ -123,7 +120,6 @@ static enum lf_status sp_set_line(struct sp_port *sp, const struct lf_line_setti
 {
     static const enum sp_parity parities[] = {SP_PARITY_NONE, SP_PARITY_EVEN, SP_PARITY_ODD, SP_PARITY_MARK,
                                               SP_PARITY_SPACE};
-    static const enum sp_flowcontrol flows[] = {SP_FLOWCONTROL_NONE, SP_FLOWCONTROL_XONXOFF, SP_FLOWCONTROL_RTSCTS};
     enum sp_return result = sp_set_baudrate(sp, (int)line->baud);
     if (result)
         return sp_failed("baud", device, result, err);
@@ -133,8 +129,6 @@ static enum lf_status sp_set_line(struct sp_port *sp, const struct lf_line_setti
         return sp_failed("parity", device, result, err);
     if ((result = sp_set_stopbits(sp, line->stop)))
         return sp_failed("stop", device, result, err);
-    if ((result = sp_set_flowcontrol(sp, flows[line->flow])))
-        return sp_failed("flow", device, result, err);
     return LF_OK;
 }
 
@@ -194,7 +188,7 @@ static enum lf_status set_up(struct lf_stream *stream, const char *device, const
         status = lf_line_apply(stream->fd, line, device, err);
     }
     if (status == LF_OK)
-        status = lf_line_tidy(stream->fd, device, err);
+        status = lf_line_tidy(stream->fd, line, device, err);
     if (status == LF_OK)
         status = lf_line_verify(stream->fd, line, pseudo, device, err);
     if (status == LF_OK)

@@ -26,10 +26,11 @@ enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_lin
 /* "9600 8N1", "19200 7E1 xonxoff": for people. */
 void lf_line_text(const struct lf_line_settings *line, char *text, size_t room);
 
-/* Sets raw mode and the line by termios alone. */
+/* Sets raw mode, rate, bits, parity and stop bits by termios alone: what libserialport does where it can. */
 enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err);
-/* What every port gets whoever set the line: CLOCAL, no HUPCL, reads that tell "nothing yet" from "hung up". */
-enum lf_status lf_line_tidy(int fd, const char *name, struct lf_error *err);
+/* What every port gets whoever set the line: flow control (libserialport 0.1.1 puts CRTSCTS into the wrong word, and lets
+ * any byte end XOFF), CLOCAL, no HUPCL, bad bytes made visible, reads that tell "nothing yet" from "hung up". */
+enum lf_status lf_line_tidy(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err);
 /* Reads the settings back. A pseudo terminal has no line and silently drops some: that is only a debug note. On a real
  * port a difference is an error that names the setting. */
 enum lf_status lf_line_verify(int fd, const struct lf_line_settings *line, bool pseudo, const char *name,
@@ -42,7 +43,8 @@ enum lf_status lf_line_signals(int fd, const struct lf_line_settings *line, bool
 int lf_termios2_set_baud(int fd, unsigned baud);
 int lf_termios2_get_baud(int fd, unsigned *baud);
 
-/* Names the first other process that has the device open ("minicom (pid 812)"); false if none is visible to us. */
+/* Names the first process that has the device open ("minicom (pid 812)", or this agent itself); false if none is
+ * visible to us. */
 bool lf_port_holder(const char *device, char *who, size_t room);
 
 /* What libserialport knows of the machine's ports. Calls `each` for every one, with texts that are valid for the call;

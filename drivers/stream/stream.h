@@ -17,7 +17,7 @@
 struct lf_stream;
 
 /* Checks the text without touching a device. `resource` (room bytes, may be NULL) gets a canonical name of what only one
- * instrument may use: the resolved device path for serial. Class of errors: permanent. */
+ * instrument may use: "serial /dev/ttyUSB0" (links resolved), "tcp HOST:PORT", "unix PATH". Class of errors: permanent. */
 enum lf_status lf_stream_check(const char *spec, char *resource, size_t room, struct lf_error *err);
 
 /* Opens. cancel is borrowed until close and may be NULL. Returns owned. Errors: LF_NOT_FOUND / LF_DISCONNECTED
@@ -26,7 +26,9 @@ enum lf_status lf_stream_open(const char *spec, int64_t deadline, const struct l
                               struct lf_stream **stream, struct lf_error *err);
 void lf_stream_close(struct lf_stream *stream); /* NULL is fine; never waits long */
 
-/* Writes all bytes or fails. *written (may be NULL) says how many left us; on LF_TIMEOUT what was queued is flushed. */
+/* Writes all bytes or fails. *written (may be NULL) says how many left us. On a serial port LF_OK means that they are on
+ * the wire, and what a failure leaves queued is taken back, so that it cannot come late. A socket cannot take back: close
+ * it after a failure. */
 enum lf_status lf_stream_write(struct lf_stream *stream, const void *data, size_t len, int64_t deadline,
                                size_t *written, struct lf_error *err);
 /* Reads at least one byte, at most room. LF_TIMEOUT when the deadline passes; LF_DISCONNECTED at hang-up or end. */
