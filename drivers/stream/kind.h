@@ -1,6 +1,7 @@
 /* Inside of drivers/stream: what a kind of stream (serial, tcp, unix) gives to stream.c.
  *
- * A kind opens a non-blocking descriptor; reading, writing and waiting are the same for all and live in stream.c.
+ * A kind opens a non-blocking descriptor; reading, writing and waiting are the same for all and live in
+ * stream.c.
  */
 #ifndef LABFERRY_STREAM_KIND_H
 #define LABFERRY_STREAM_KIND_H
@@ -26,10 +27,12 @@ struct lf_stream_kind {
     bool terminal;                     /* a tty (its output queue can be asked and flushed), not a socket */
     const struct lf_setting *settings; /* the options after '?' */
 
-    /* Checks the place (what stands between ':' and '?') and the values; touches no device. Fills resource (room > 0). */
+    /* Checks the place (what stands between ':' and '?') and the values; touches no device. Fills resource
+     * (room > 0). */
     enum lf_status (*check)(const char *place, const struct lf_values *values, char *resource, size_t room,
                             struct lf_error *err);
-    /* Opens: fills fd, port and name of *stream, whose kind and cancel are set. Leaves nothing open when it fails. */
+    /* Opens: fills fd, port and name of *stream, whose kind and cancel are set. Leaves nothing open when it
+     * fails. */
     enum lf_status (*open)(const char *place, const struct lf_values *values, int64_t deadline,
                            struct lf_stream *stream, struct lf_error *err);
     void (*close)(struct lf_stream *stream);
@@ -37,16 +40,18 @@ struct lf_stream_kind {
 
 extern const struct lf_stream_kind lf_stream_serial, lf_stream_tcp, lf_stream_unix;
 
-/* Connects a socket: makes it non-blocking, waits for the deadline or the cancel. Returns the descriptor in *fd.
- * `what` names the peer in messages. Shared by tcp.c and unix.c. */
+/* Connects a socket: makes it non-blocking, waits for the deadline or the cancel. Returns the descriptor in
+ * *fd. `what` names the peer in messages. Shared by tcp.c and unix.c. */
 struct sockaddr;
 enum lf_status lf_socket_connect(const struct sockaddr *address, unsigned address_len, int64_t deadline,
-                                 const struct lf_cancel *cancel, const char *what, int *fd, struct lf_error *err);
+                                 const struct lf_cancel *cancel, const char *what, int *fd,
+                                 struct lf_error *err);
 void lf_socket_close(struct lf_stream *stream);
 
-/* Looks a host and port up, without waiting beyond the deadline or the cancel. Returns an owned list (freeaddrinfo). */
+/* Looks a host and port up, without waiting beyond the deadline or the cancel. Returns an owned list
+ * (freeaddrinfo). */
 struct addrinfo;
-enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline, const struct lf_cancel *cancel,
-                          struct addrinfo **list, struct lf_error *err);
+enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline,
+                          const struct lf_cancel *cancel, struct addrinfo **list, struct lf_error *err);
 
 #endif

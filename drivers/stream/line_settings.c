@@ -17,12 +17,14 @@ static const char *const levels[] = {"on", "off", NULL};
 enum { BAUD_TOLERANCE_PER_MILLE = 25 }; /* what a UART's divider may be off and still be understood */
 
 const struct lf_setting lf_line_table[] = {
-    {.name = "baud", .type = LF_INT, .fallback = "9600", .min = 50, .max = 12000000, .help = "Bits a second, any rate."},
+    {.name = "baud", .type = LF_INT, .fallback = "9600", .min = 50, .max = 12000000,
+     .help = "Bits a second, any rate."},
     {.name = "bits", .type = LF_INT, .fallback = "8", .min = 5, .max = 8, .help = "Data bits."},
     {.name = "parity", .type = LF_CHOICE, .fallback = "none", .choices = parities, .help = "Parity bit."},
     {.name = "stop", .type = LF_INT, .fallback = "1", .min = 1, .max = 2, .help = "Stop bits."},
     {.name = "flow", .type = LF_CHOICE, .fallback = "none", .choices = flows, .help = "Flow control."},
-    {.name = "dtr", .type = LF_CHOICE, .fallback = "on", .choices = levels, .help = "The DTR signal while open."},
+    {.name = "dtr", .type = LF_CHOICE, .fallback = "on", .choices = levels,
+     .help = "The DTR signal while open."},
     {.name = "rts", .type = LF_CHOICE, .fallback = "on", .choices = levels,
      .help = "The RTS signal while open; not with flow=rtscts, which drives it."},
     {0},
@@ -37,7 +39,8 @@ static int choice(const struct lf_values *values, const char *name, const char *
     return 0;
 }
 
-enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_line_settings *line, struct lf_error *err)
+enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_line_settings *line,
+                                   struct lf_error *err)
 {
     *line = (struct lf_line_settings){
         .baud = (unsigned)lf_values_int(values, "baud"),
@@ -49,7 +52,8 @@ enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_lin
         .rts = choice(values, "rts", levels) == 0,
     };
     if (line->flow == LF_FLOW_RTSCTS && lf_values_given(values, "rts"))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "flow=rtscts drives RTS itself: take rts= out, or use another flow");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "flow=rtscts drives RTS itself: take rts= out, or use another flow");
     return LF_OK;
 }
 
@@ -71,7 +75,8 @@ static tcflag_t wanted_cflag(const struct lf_line_settings *line)
 static const tcflag_t line_cflags = CSIZE | PARENB | PARODD | CMSPAR | CSTOPB | CRTSCTS;
 
 /* Sets the flags that libserialport would: the rest is lf_line_tidy's. */
-enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err)
+enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const char *name,
+                             struct lf_error *err)
 {
     struct termios now;
     if (tcgetattr(fd, &now))
@@ -85,7 +90,8 @@ enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const 
     return LF_OK;
 }
 
-enum lf_status lf_line_tidy(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err)
+enum lf_status lf_line_tidy(int fd, const struct lf_line_settings *line, const char *name,
+                            struct lf_error *err)
 {
     struct termios now;
     if (tcgetattr(fd, &now))
@@ -139,7 +145,8 @@ enum lf_status lf_line_verify(int fd, const struct lf_line_settings *line, bool 
         return LF_OK;
     }
     return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
-                   "%s: the port did not take the setting of %s; this adapter or its driver cannot do it", name, setting);
+                   "%s: the port did not take the setting of %s; this adapter or its driver cannot do it",
+                   name, setting);
 }
 
 static int set_signal(int fd, int signal, bool on)

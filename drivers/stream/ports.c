@@ -1,4 +1,5 @@
-/* The serial ports of this machine, with the stable names and the warnings that a person needs to configure one. */
+/* The serial ports of this machine, with the stable names and the warnings that a person needs to configure
+ * one. */
 #include "drivers/stream/serial.h"
 
 #include <dirent.h>
@@ -57,7 +58,9 @@ static char *hints(const struct list *list, const struct lf_port_facts *facts)
     if (facts->usb && (!facts->serial || !*facts->serial))
         lf_buffer_text(&text, "no serial number: named by its USB socket, keep it plugged in there; ");
     if (facts->usb && list->modem_manager)
-        lf_buffer_text(&text, "ModemManager runs and may send AT commands to it: set ID_MM_DEVICE_IGNORE=1 by a udev rule; ");
+        lf_buffer_text(
+            &text,
+            "ModemManager runs and may send AT commands to it: set ID_MM_DEVICE_IGNORE=1 by a udev rule; ");
     if (facts->usb && list->brltty && brltty_wants(facts->vendor, facts->product))
         lf_buffer_text(&text, "brltty is installed and may take it away: remove brltty; ");
     if (facts->path && access(facts->path, R_OK | W_OK))
@@ -72,7 +75,8 @@ static char *usb_text(const struct lf_port_facts *facts)
     if (!facts->usb)
         return NULL;
     if (facts->serial && *facts->serial)
-        return lf_format("%04x:%04x serial %s", (unsigned)facts->vendor, (unsigned)facts->product, facts->serial);
+        return lf_format("%04x:%04x serial %s", (unsigned)facts->vendor, (unsigned)facts->product,
+                         facts->serial);
     return lf_format("%04x:%04x", (unsigned)facts->vendor, (unsigned)facts->product);
 }
 

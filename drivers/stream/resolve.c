@@ -1,8 +1,8 @@
 /* Looking up host names without blocking the bench.
  *
- * getaddrinfo() has neither deadline nor cancel, and a dead name server holds it for half a minute. So a name (not a
- * number: that needs no network) is looked up in a thread of its own. A lookup is shared by that thread and the waiter;
- * whoever leaves last frees it, so that a waiter may give up at any time.
+ * getaddrinfo() has neither deadline nor cancel, and a dead name server holds it for half a minute. So a name
+ * (not a number: that needs no network) is looked up in a thread of its own. A lookup is shared by that
+ * thread and the waiter; whoever leaves last frees it, so that a waiter may give up at any time.
  */
 #include "drivers/stream/kind.h"
 
@@ -48,8 +48,8 @@ static void *run(void *arg)
 static enum lf_status explain(const char *host, int result, struct lf_error *err)
 {
     if (result == EAI_NONAME || result == EAI_FAIL)
-        return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT, "no address is known for '%s'; check the name, or the name server",
-                       host);
+        return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT,
+                       "no address is known for '%s'; check the name, or the name server", host);
     return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot look up '%s': %s", host, gai_strerror(result));
 }
 
@@ -78,8 +78,8 @@ static enum lf_status begin(const char *host, const char *port, struct lookup **
     return LF_OK;
 }
 
-enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline, const struct lf_cancel *cancel,
-                          struct addrinfo **list, struct lf_error *err)
+enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline,
+                          const struct lf_cancel *cancel, struct addrinfo **list, struct lf_error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct lookup *lookup = NULL;
@@ -94,7 +94,8 @@ enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline, 
     if (status == LF_CANCELLED)
         lf_fail(err, status, LF_TRANSIENT, "stopped while looking up '%s'", host);
     else if (status || !lookup->finished)
-        status = lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the name server did not answer for '%s' in the time allowed", host);
+        status = lf_fail(err, LF_TIMEOUT, LF_TRANSIENT,
+                         "the name server did not answer for '%s' in the time allowed", host);
     else if (lookup->result)
         status = explain(host, lookup->result, err);
     else {

@@ -1,11 +1,12 @@
-/* Serial ports. libserialport finds the port and sets its line; reading and writing happen on the descriptor, in
- * stream.c, since libserialport's own reads spin at a hang-up. What libserialport refuses (pseudo terminals, and ports
- * that report no bit rate) is opened with plain termios.
+/* Serial ports. libserialport finds the port and sets its line; reading and writing happen on the descriptor,
+ * in stream.c, since libserialport's own reads spin at a hang-up. What libserialport refuses (pseudo
+ * terminals, and ports that report no bit rate) is opened with plain termios.
  *
- * An open port has two descriptors: `claim`, opened first and locked (flock), so that another agent's port is never
- * touched, not even its settings; and the one that libserialport opened. Plain termios uses the claim itself for both.
- * TIOCEXCL keeps other programs out of real ports. Pseudo terminals get the lock only: there the mark outlives the
- * process that set it for as long as the master side lives, and would lock out our own restart.
+ * An open port has two descriptors: `claim`, opened first and locked (flock), so that another agent's port is
+ * never touched, not even its settings; and the one that libserialport opened. Plain termios uses the claim
+ * itself for both. TIOCEXCL keeps other programs out of real ports. Pseudo terminals get the lock only: there
+ * the mark outlives the process that set it for as long as the master side lives, and would lock out our own
+ * restart.
  */
 #include "drivers/stream/serial.h"
 
@@ -35,20 +36,24 @@ struct port {
 
 /* ---- names ---- */
 
-static enum lf_status check_serial(const char *place, const struct lf_values *values, char *resource, size_t room,
-                                   struct lf_error *err)
+static enum lf_status check_serial(const char *place, const struct lf_values *values, char *resource,
+                                   size_t room, struct lf_error *err)
 {
     struct lf_line_settings line;
     char real[PATH_MAX];
     if (place[0] != '/')
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "serial:%.100s is not a path; write serial:/dev/serial/by-id/..., 'labferry ports' shows them", place);
+        return lf_fail(
+            err, LF_INVALID, LF_PERMANENT,
+            "serial:%.100s is not a path; write serial:/dev/serial/by-id/..., 'labferry ports' shows them",
+            place);
     if (strlen(place) >= LF_STREAM_NAME_MAX - 64)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the path of the serial port is too long: %.200s", place);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the path of the serial port is too long: %.200s",
+                       place);
     enum lf_status status = lf_line_from_values(values, &line, err);
     if (status)
         return status;
-    snprintf(resource, room, "serial %s", realpath(place, real) ? real : place); /* may be unplugged just now */
+    snprintf(resource, room, "serial %s",
+             realpath(place, real) ? real : place); /* may be unplugged just now */
     return LF_OK;
 }
 
@@ -58,8 +63,8 @@ static enum lf_status busy(const char *device, struct lf_error *err)
 {
     char who[128];
     if (lf_port_holder(device, who, sizeof who))
-        return lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is in use by %s; stop that program, or configure another port",
-                       device, who);
+        return lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                       "%s is in use by %s; stop that program, or configure another port", device, who);
     return lf_fail(err, LF_BUSY, LF_TRANSIENT,
                    "%s is in use by another program; 'fuser -v %s' as root names it", device, device);
 }
@@ -73,10 +78,13 @@ static enum lf_status open_failed(const char *device, struct lf_error *err)
     case EBUSY:
         return busy(device, err);
     case EACCES: case EPERM:
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
-                       "%s: this user may not open it; add the user to its group, mostly 'dialout', and start again", device);
+        return lf_fail(
+            err, LF_DENIED, LF_NEEDS_PERSON,
+            "%s: this user may not open it; add the user to its group, mostly 'dialout', and start again",
+            device);
     case EIO: case ENXIO: case ENODEV:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is there, but no device answers behind it", device);
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is there, but no device answers behind it",
+                       device);
     default:
         return lf_fail_errno(err, "cannot open %s", device);
     }
@@ -97,19 +105,21 @@ static enum lf_status claim_port(const char *device, int *fd, bool *pseudo, stru
     *fd = -1;
     errno = number;
     if (number == ENOTTY || number == EINVAL)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is not a serial port; 'labferry ports' shows them", device);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is not a serial port; 'labferry ports' shows them",
+                       device);
     return number == EWOULDBLOCK ? busy(device, err) : open_failed(device, err);
 }
 
 /* ---- libserialport ---- */
 
-static enum lf_status sp_failed(const char *what, const char *device, enum sp_return result, struct lf_error *err)
+static enum lf_status sp_failed(const char *what, const char *device, enum sp_return result,
+                                struct lf_error *err)
 {
     char *message = result == SP_ERR_FAIL ? sp_last_error_message() : NULL;
     enum lf_status status =
         lf_fail(err, result == SP_ERR_MEM ? LF_NO_MEMORY : LF_UNSUPPORTED,
-                result == SP_ERR_MEM || result == SP_ERR_FAIL ? LF_TRANSIENT : LF_PERMANENT, "%s: cannot set %s: %s",
-                device, what, message ? message : "the port does not support it");
+                result == SP_ERR_MEM || result == SP_ERR_FAIL ? LF_TRANSIENT : LF_PERMANENT,
+                "%s: cannot set %s: %s", device, what, message ? message : "the port does not support it");
     sp_free_error_message(message);
     return status;
 }
@@ -144,8 +154,8 @@ static struct sp_port *sp_try_open(const char *device)
     return NULL;
 }
 
-static enum lf_status take_sp(struct port *port, const char *device, const struct lf_line_settings *line, int *fd,
-                              struct lf_error *err)
+static enum lf_status take_sp(struct port *port, const char *device, const struct lf_line_settings *line,
+                              int *fd, struct lf_error *err)
 {
     if (sp_get_port_handle(port->sp, fd) != SP_OK)
         return lf_fail(err, LF_IO, LF_TRANSIENT, "%s: libserialport gives no descriptor", device);
@@ -174,8 +184,8 @@ static void close_serial(struct lf_stream *stream)
     stream->fd = -1;
 }
 
-static enum lf_status set_up(struct lf_stream *stream, const char *device, const struct lf_line_settings *line,
-                             bool pseudo, struct lf_error *err)
+static enum lf_status set_up(struct lf_stream *stream, const char *device,
+                             const struct lf_line_settings *line, bool pseudo, struct lf_error *err)
 {
     struct port *port = stream->port;
     enum lf_status status = LF_OK;
@@ -253,7 +263,8 @@ enum lf_status lf_serial_scan(enum lf_status (*each)(void *context, const struct
     if (result == SP_ERR_MEM)
         return lf_fail_memory(err, "the list of serial ports");
     if (result)
-        return lf_fail(err, LF_IO, LF_TRANSIENT, "the list of serial ports cannot be read (is /sys mounted?)");
+        return lf_fail(err, LF_IO, LF_TRANSIENT,
+                       "the list of serial ports cannot be read (is /sys mounted?)");
     for (size_t i = 0; list[i] && status == LF_OK; i++) {
         struct lf_port_facts facts = {
             .path = sp_get_port_name(list[i]),

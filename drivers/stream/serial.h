@@ -1,5 +1,6 @@
-/* Inside of drivers/stream: the parts of a serial port. serial.c finds and claims it, line_settings.c sets the line with
- * termios, termios2.c sets rates that termios cannot name, holder.c finds out who has a port, ports.c lists them.
+/* Inside of drivers/stream: the parts of a serial port. serial.c finds and claims it, line_settings.c sets
+ * the line with termios, termios2.c sets rates that termios cannot name, holder.c finds out who has a port,
+ * ports.c lists them.
  */
 #ifndef LABFERRY_STREAM_SERIAL_H
 #define LABFERRY_STREAM_SERIAL_H
@@ -22,17 +23,21 @@ struct lf_line_settings {
 
 extern const struct lf_setting lf_line_table[];
 
-enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_line_settings *line, struct lf_error *err);
+enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_line_settings *line,
+                                   struct lf_error *err);
 /* "9600 8N1", "19200 7E1 xonxoff": for people. */
 void lf_line_text(const struct lf_line_settings *line, char *text, size_t room);
 
 /* Sets raw mode, rate, bits, parity and stop bits by termios alone: what libserialport does where it can. */
-enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err);
-/* What every port gets whoever set the line: flow control (libserialport 0.1.1 puts CRTSCTS into the wrong word, and lets
- * any byte end XOFF), CLOCAL, no HUPCL, bad bytes made visible, reads that tell "nothing yet" from "hung up". */
-enum lf_status lf_line_tidy(int fd, const struct lf_line_settings *line, const char *name, struct lf_error *err);
-/* Reads the settings back. A pseudo terminal has no line and silently drops some: that is only a debug note. On a real
- * port a difference is an error that names the setting. */
+enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const char *name,
+                             struct lf_error *err);
+/* What every port gets whoever set the line: flow control (libserialport 0.1.1 puts CRTSCTS into the wrong
+ * word, and lets any byte end XOFF), CLOCAL, no HUPCL, bad bytes made visible, reads that tell "nothing yet"
+ * from "hung up". */
+enum lf_status lf_line_tidy(int fd, const struct lf_line_settings *line, const char *name,
+                            struct lf_error *err);
+/* Reads the settings back. A pseudo terminal has no line and silently drops some: that is only a debug note.
+ * On a real port a difference is an error that names the setting. */
 enum lf_status lf_line_verify(int fd, const struct lf_line_settings *line, bool pseudo, const char *name,
                               struct lf_error *err);
 /* Raises or drops DTR and RTS as asked. */
@@ -43,12 +48,12 @@ enum lf_status lf_line_signals(int fd, const struct lf_line_settings *line, bool
 int lf_termios2_set_baud(int fd, unsigned baud);
 int lf_termios2_get_baud(int fd, unsigned *baud);
 
-/* Names the first process that has the device open ("minicom (pid 812)", or this agent itself); false if none is
- * visible to us. */
+/* Names the first process that has the device open ("minicom (pid 812)", or this agent itself); false if none
+ * is visible to us. */
 bool lf_port_holder(const char *device, char *who, size_t room);
 
-/* What libserialport knows of the machine's ports. Calls `each` for every one, with texts that are valid for the call;
- * description, usb and serial may be NULL. Stops when each does not return LF_OK. */
+/* What libserialport knows of the machine's ports. Calls `each` for every one, with texts that are valid for
+ * the call; description, usb and serial may be NULL. Stops when each does not return LF_OK. */
 struct lf_port_facts {
     const char *path, *description, *serial;
     bool usb;

@@ -13,23 +13,28 @@ static enum lf_status connect_failed(const char *what, int number, struct lf_err
     const char *reason = strerror_r(number, room, sizeof room);
     switch (number) {
     case ECONNREFUSED:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
-                       "%s refused the connection; is the instrument on, and is its interface set to this port?", what);
+        return lf_fail(
+            err, LF_DISCONNECTED, LF_TRANSIENT,
+            "%s refused the connection; is the instrument on, and is its interface set to this port?", what);
     case ENOENT:
-        return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT, "%s is not there; is the program that makes it running?", what);
+        return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT,
+                       "%s is not there; is the program that makes it running?", what);
     case EACCES: case EPERM:
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "%s: %s; this user may not connect there", what, reason);
-    case EADDRNOTAVAIL: case EAFNOSUPPORT:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: %s; this machine has no network that leads there", what,
+        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "%s: %s; this user may not connect there", what,
                        reason);
+    case EADDRNOTAVAIL: case EAFNOSUPPORT:
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
+                       "%s: %s; this machine has no network that leads there", what, reason);
     case ETIMEDOUT:
-        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s does not answer; is the instrument on and cabled?", what);
+        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s does not answer; is the instrument on and cabled?",
+                       what);
     default:
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot connect to %s: %s", what, reason);
     }
 }
 
-/* Waits for a connection that was begun. Returns 0 or the errno it ended with; *status tells of deadline and cancel. */
+/* Waits for a connection that was begun. Returns 0 or the errno it ended with; *status tells of deadline and
+ * cancel. */
 static int finish_connect(int fd, int64_t deadline, const struct lf_cancel *cancel, enum lf_status *status)
 {
     short revents;
@@ -44,7 +49,8 @@ static int finish_connect(int fd, int64_t deadline, const struct lf_cancel *canc
 }
 
 enum lf_status lf_socket_connect(const struct sockaddr *address, unsigned address_len, int64_t deadline,
-                                 const struct lf_cancel *cancel, const char *what, int *fd, struct lf_error *err)
+                                 const struct lf_cancel *cancel, const char *what, int *fd,
+                                 struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     int number = 0;

@@ -1,9 +1,10 @@
 /* Streams: parsing their names, and reading and writing with deadlines.
  *
- * A stream is open from lf_stream_open to lf_stream_close and belongs to one thread. After LF_DISCONNECTED the only
- * sensible call is lf_stream_close: a dead serial descriptor that stays open keeps the kernel from giving the device
- * its old name when it comes back. Every wait is one poll() on the descriptor, the cancel and the deadline; a hang-up
- * (poll says so, read gives 0 or EIO) is an error at once, never "nothing yet", so that nothing here can spin.
+ * A stream is open from lf_stream_open to lf_stream_close and belongs to one thread. After LF_DISCONNECTED
+ * the only sensible call is lf_stream_close: a dead serial descriptor that stays open keeps the kernel from
+ * giving the device its old name when it comes back. Every wait is one poll() on the descriptor, the cancel
+ * and the deadline; a hang-up (poll says so, read gives 0 or EIO) is an error at once, never "nothing yet",
+ * so that nothing here can spin.
  */
 #include "drivers/stream/stream.h"
 
@@ -56,9 +57,10 @@ static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_
             near = kinds[i]->example;
         }
     }
-    return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                   "'%.200s' does not name a stream; write serial:PATH, tcp:HOST:PORT or unix:PATH, for example %s",
-                   whole, near ? near : kinds[0]->example);
+    return lf_fail(
+        err, LF_INVALID, LF_PERMANENT,
+        "'%.200s' does not name a stream; write serial:PATH, tcp:HOST:PORT or unix:PATH, for example %s",
+        whole, near ? near : kinds[0]->example);
 }
 
 /* Sets each name=value of the options; the table knows what is allowed. */
@@ -69,8 +71,8 @@ static enum lf_status parse_options(char *options, const struct lf_setting *tabl
     for (char *pair = strsep(&rest, "&"); pair; pair = strsep(&rest, "&")) {
         char *equals = strchr(pair, '=');
         if (!equals || equals == pair)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%.80s' is not an option; write name=value, with '&' between",
-                           pair);
+            return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                           "'%.80s' is not an option; write name=value, with '&' between", pair);
         *equals = '\0';
         if (lf_setting_find(table, pair) && lf_values_given(values, pair))
             return lf_fail(err, LF_INVALID, LF_PERMANENT, "the option '%.80s' stands there twice", pair);
@@ -82,13 +84,15 @@ static enum lf_status parse_options(char *options, const struct lf_setting *tabl
 }
 
 /* Cuts the text and fills *values (owned by the caller). */
-static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf_values **values, struct lf_error *err)
+static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf_values **values,
+                                 struct lf_error *err)
 {
     size_t len = strlen(whole);
     memset(spec, 0, sizeof *spec);
     *values = NULL;
     if (len >= sizeof spec->text)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the stream's name is longer than %d bytes", SPEC_MAX - 1);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the stream's name is longer than %d bytes",
+                       SPEC_MAX - 1);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)whole[i] < ' ' || whole[i] == 0x7f)
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
@@ -181,8 +185,8 @@ const char *lf_stream_name(const struct lf_stream *stream)
 
 static enum lf_status gone(const struct lf_stream *stream, const char *reason, struct lf_error *err)
 {
-    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: the connection is gone (%s)%s", stream->name, reason,
-                   stream->kind->terminal ? "; unplugged, or the device lost power?" : "");
+    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: the connection is gone (%s)%s", stream->name,
+                   reason, stream->kind->terminal ? "; unplugged, or the device lost power?" : "");
 }
 
 static enum lf_status gone_errno(const struct lf_stream *stream, struct lf_error *err)
@@ -201,8 +205,8 @@ static enum lf_status stopped(const struct lf_stream *stream, struct lf_error *e
     return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "%s: stopped on request", stream->name);
 }
 
-enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline, size_t *got,
-                              struct lf_error *err)
+enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline,
+                              size_t *got, struct lf_error *err)
 {
     short revents = 0;
     *got = 0;
@@ -226,7 +230,8 @@ enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room,
         if (status == LF_CANCELLED)
             return stopped(stream, err);
         if (status == LF_TIMEOUT)
-            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed",
+                           stream->name);
         if (status)
             return gone_errno(stream, err);
     }
@@ -241,8 +246,8 @@ static size_t still_queued(const struct lf_stream *stream)
     return (size_t)queued;
 }
 
-/* A command must not lie in the kernel's queue when we report failure: the device would get it later, when nobody
- * waits for its reply. Returns how many of `taken` bytes have really left. */
+/* A command must not lie in the kernel's queue when we report failure: the device would get it later, when
+ * nobody waits for its reply. Returns how many of `taken` bytes have really left. */
 static size_t give_up(const struct lf_stream *stream, size_t taken)
 {
     size_t queued = still_queued(stream);
@@ -251,22 +256,24 @@ static size_t give_up(const struct lf_stream *stream, size_t taken)
     return queued < taken ? taken - queued : 0;
 }
 
-static enum lf_status write_timeout(const struct lf_stream *stream, size_t left, size_t len, struct lf_error *err)
+static enum lf_status write_timeout(const struct lf_stream *stream, size_t left, size_t len,
+                                    struct lf_error *err)
 {
-    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: only %zu of %zu bytes could be sent in the time allowed; %s",
-                   stream->name, left, len,
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT,
+                   "%s: only %zu of %zu bytes could be sent in the time allowed; %s", stream->name, left, len,
                    stream->kind->terminal ? "is flow control holding the line (XOFF, or CTS low)?"
                                           : "the other side does not read");
 }
 
-/* Waits until the queued bytes have left, so that "written" means on the wire. The kernel has no event for that: naps,
- * as long as a few bytes take. */
+/* Waits until the queued bytes have left, so that "written" means on the wire. The kernel has no event for
+ * that: naps, as long as a few bytes take. */
 static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline)
 {
-    for (int64_t nap = SENT_NAP_FIRST_MS; still_queued(stream) > 0; nap = nap < SENT_NAP_MAX_MS ? nap * 2 : nap) {
+    for (int64_t nap = SENT_NAP_FIRST_MS; still_queued(stream) > 0;
+         nap = nap < SENT_NAP_MAX_MS ? nap * 2 : nap) {
         short revents;
-        enum lf_status status =
-            lf_wait_fd(stream->fd, 0, lf_deadline_sooner(deadline, lf_deadline_in(nap)), stream->cancel, &revents);
+        enum lf_status status = lf_wait_fd(stream->fd, 0, lf_deadline_sooner(deadline, lf_deadline_in(nap)),
+                                           stream->cancel, &revents);
         if (status == LF_OK) { /* no event was asked for: this is a hang-up */
             errno = EIO;
             return LF_DISCONNECTED;
@@ -282,7 +289,8 @@ static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline
 /* Sends what it can now. LF_OK: *count bytes went; LF_BUSY: nothing fits at the moment. */
 static enum lf_status write_some(struct lf_stream *stream, const char *data, size_t len, size_t *count)
 {
-    ssize_t done = stream->kind->terminal ? write(stream->fd, data, len) : send(stream->fd, data, len, MSG_NOSIGNAL);
+    ssize_t done =
+        stream->kind->terminal ? write(stream->fd, data, len) : send(stream->fd, data, len, MSG_NOSIGNAL);
     *count = done > 0 ? (size_t)done : 0;
     if (done >= 0)
         return done > 0 ? LF_OK : LF_BUSY;
@@ -343,8 +351,8 @@ enum lf_status lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct
     return status;
 }
 
-enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline, bool *readable,
-                              struct lf_error *err)
+enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
+                              bool *readable, struct lf_error *err)
 {
     struct pollfd fds[3] = {
         {.fd = stream->fd, .events = POLLIN},
@@ -360,7 +368,8 @@ enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wa
             return gone_errno(stream, err);
         if (ready <= 0) {
             if (ready == 0 && lf_deadline_passed(deadline))
-                return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
+                return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed",
+                               stream->name);
             continue;
         }
         if (hung_up(fds[0].revents, POLLIN))

@@ -1,7 +1,7 @@
 /* TCP: tcp:192.0.2.7:8001, tcp:balance.lab.example:4001, tcp:[2001:db8::7]:8001.
  *
- * A name may have several addresses: each gets its share of the time that is left, so that one dead address (an IPv6 one
- * that leads nowhere, mostly) does not eat the time of those that work.
+ * A name may have several addresses: each gets its share of the time that is left, so that one dead address
+ * (an IPv6 one that leads nowhere, mostly) does not eat the time of those that work.
  */
 #include "drivers/stream/kind.h"
 
@@ -34,7 +34,8 @@ static enum lf_status bad_address(const char *place, const char *why, struct lf_
                    "tcp:%.200s: %s; write tcp:HOST:PORT, or tcp:[ADDRESS]:PORT for IPv6", place, why);
 }
 
-static enum lf_status parse_port(const char *place, const char *text, struct address *out, struct lf_error *err)
+static enum lf_status parse_port(const char *place, const char *text, struct address *out,
+                                 struct lf_error *err)
 {
     size_t len = strspn(text, "0123456789");
     if (len == 0 || text[len] || len >= sizeof out->port)
@@ -78,8 +79,8 @@ static void address_text(const struct address *address, char *text, size_t room)
     snprintf(text, room, address->v6 ? "[%s]:%s" : "%s:%s", address->host, address->port);
 }
 
-static enum lf_status check_tcp(const char *place, const struct lf_values *values, char *resource, size_t room,
-                                struct lf_error *err)
+static enum lf_status check_tcp(const char *place, const struct lf_values *values, char *resource,
+                                size_t room, struct lf_error *err)
 {
     struct address address;
     char text[LF_STREAM_NAME_MAX];

@@ -1,5 +1,5 @@
-/* Bit rates by number (BOTHER), which the C library's termios cannot say. The kernel's <asm/termbits.h> and <termios.h>
- * define the same structs, so that this has to be a file of its own. */
+/* Bit rates by number (BOTHER), which the C library's termios cannot say. The kernel's <asm/termbits.h> and
+ * <termios.h> define the same structs, so that this has to be a file of its own. */
 #include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 int lf_termios2_set_baud(int fd, unsigned baud);
 int lf_termios2_get_baud(int fd, unsigned *baud);
 
-/* Rates with a code of their own are set by it: every other program then reads the port's rate right, and it works where
- * the numbered interface is missing (emulators, old kernels). */
+/* Rates with a code of their own are set by it: every other program then reads the port's rate right, and it
+ * works where the numbered interface is missing (emulators, old kernels). */
 static const struct {
     unsigned baud;
     tcflag_t code;

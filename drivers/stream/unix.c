@@ -8,8 +8,8 @@
 
 static const struct lf_setting settings[] = {{0}};
 
-static enum lf_status check_unix(const char *place, const struct lf_values *values, char *resource, size_t room,
-                                 struct lf_error *err)
+static enum lf_status check_unix(const char *place, const struct lf_values *values, char *resource,
+                                 size_t room, struct lf_error *err)
 {
     (void)values;
     size_t limit = sizeof ((struct sockaddr_un *)NULL)->sun_path;
@@ -18,7 +18,8 @@ static enum lf_status check_unix(const char *place, const struct lf_values *valu
                        "the path of a Unix socket may have %zu bytes, this one has %zu: %.200s", limit - 1,
                        strlen(place), place);
     if (place[0] != '/')
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "unix:%.100s is not an absolute path; write unix:/...", place);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "unix:%.100s is not an absolute path; write unix:/...",
+                       place);
     snprintf(resource, room, "unix %s", place);
     return LF_OK;
 }
@@ -30,8 +31,8 @@ static enum lf_status open_unix(const char *place, const struct lf_values *value
     (void)values;
     memcpy(address.sun_path, place, strlen(place)); /* check_unix has seen that it fits with its NUL */
     snprintf(stream->name, sizeof stream->name, "%s", place);
-    return lf_socket_connect((const struct sockaddr *)&address, sizeof address, deadline, stream->cancel, stream->name,
-                             &stream->fd, err);
+    return lf_socket_connect((const struct sockaddr *)&address, sizeof address, deadline, stream->cancel,
+                             stream->name, &stream->fd, err);
 }
 
 const struct lf_stream_kind lf_stream_unix = {

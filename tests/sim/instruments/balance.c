@@ -1,7 +1,8 @@
 /* labferry-sim-balance: a laboratory balance that speaks MT-SICS, levels 0 and 1.
  *
  * States: idle; waiting (S, Z or T waits for a stable weight until its own time is up; only @ and C are heard
- * meanwhile); streaming (SIR, SR, SNR until @, S, SI or C). Formats: MT-SICS reference manual, Excellence series.
+ * meanwhile); streaming (SIR, SR, SNR until @, S, SI or C). Formats: MT-SICS reference manual, Excellence
+ * series.
  */
 #include "scale.h"
 #include "stage.h"
@@ -59,8 +60,8 @@ static const struct fault_kind faults[] = {
 
 /* ---- replies ---- */
 
-static void say_weight(struct balance *self, struct stage *stage, const char *command, const char *id, char status,
-                       double value)
+static void say_weight(struct balance *self, struct stage *stage, const char *command, const char *id,
+                       char status, double value)
 {
     stage_sayf(stage, command, "%s %c %10.*f g\r\n", id, status, self->scale.decimals, value);
 }
@@ -90,7 +91,8 @@ static void weight_now(struct balance *self, struct stage *stage, const char *co
 {
     int64_t now = lf_clock_mono_ms();
     if (!out_of_range(self, stage, command, id))
-        say_weight(self, stage, command, id, scale_stable(&self->scale, now) ? 'S' : 'D', scale_net(&self->scale, now));
+        say_weight(self, stage, command, id, scale_stable(&self->scale, now) ? 'S' : 'D',
+                   scale_net(&self->scale, now));
 }
 
 /* ---- what moves the balance ---- */
@@ -177,7 +179,8 @@ static void cmd_i1(struct balance *self, struct stage *stage, const char *args)
 static void cmd_i2(struct balance *self, struct stage *stage, const char *args)
 {
     (void)args;
-    stage_sayf(stage, "I2", "I2 A \"%s %.*f g\"\r\n", self->model, self->scale.decimals, self->scale.capacity);
+    stage_sayf(stage, "I2", "I2 A \"%s %.*f g\"\r\n", self->model, self->scale.decimals,
+               self->scale.capacity);
 }
 
 static void cmd_i3(struct balance *self, struct stage *stage, const char *args)
@@ -341,8 +344,8 @@ static void cmd_i0(struct balance *self, struct stage *stage, const char *args)
     (void)self;
     (void)args;
     for (size_t i = 0; i < COMMANDS; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "I0 %c %d \"%s\"\r\n", i + 1 < COMMANDS ? 'B' : 'A',
-                                 commands[i].level, commands[i].name);
+        used += (size_t)snprintf(text + used, sizeof text - used, "I0 %c %d \"%s\"\r\n",
+                                 i + 1 < COMMANDS ? 'B' : 'A', commands[i].level, commands[i].name);
     stage_say(stage, "I0", text, used);
 }
 
@@ -371,7 +374,8 @@ static bool hear(void *context, struct stage *stage, const char *line, size_t le
     struct balance *self = context;
     const char *args = "";
     char text[128] = "";
-    bool whole = len >= 3 && len - 2 < sizeof text && memcmp(line + len - 2, "\r\n", 2) == 0 && !memchr(line, 0, len);
+    bool whole =
+        len >= 3 && len - 2 < sizeof text && memcmp(line + len - 2, "\r\n", 2) == 0 && !memchr(line, 0, len);
     if (whole)
         memcpy(text, line, len - 2);
     const struct command *command = whole ? find_command(text, &args) : NULL;
@@ -389,8 +393,8 @@ static bool hear(void *context, struct stage *stage, const char *line, size_t le
 
 /* ---- time ---- */
 
-/* SR and SNR: is there something to tell? Manual: without a preset, a change of 12.5 % of the last stable weight, at
- * least 30 digits. */
+/* SR and SNR: is there something to tell? Manual: without a preset, a change of 12.5 % of the last stable
+ * weight, at least 30 digits. */
 static void tell_change(struct balance *self, struct stage *stage, int64_t now)
 {
     bool stable = scale_stable(&self->scale, now);
@@ -402,7 +406,8 @@ static void tell_change(struct balance *self, struct stage *stage, int64_t now)
         say_weight(self, stage, command, "S", 'S', value);
         self->last_sent = value;
         self->moving = false;
-    } else if (!stable && changed && self->stream == STREAM_CHANGES && !self->moving && !isnan(self->last_sent)) {
+    } else if (!stable && changed && self->stream == STREAM_CHANGES && !self->moving &&
+               !isnan(self->last_sent)) {
         say_weight(self, stage, command, "S", 'D', value);
         self->moving = true;
     }
@@ -436,13 +441,14 @@ static void print(void *context, struct stage *stage)
 
 /* ---- settings ---- */
 
-static enum lf_status set_number(const char *name, const char *value, double least, double most, double *number,
-                                 struct lf_error *err)
+static enum lf_status set_number(const char *name, const char *value, double least, double most,
+                                 double *number, struct lf_error *err)
 {
     char *end;
     double got = strtod(value, &end);
     if (end == value || *end || !(got >= least && got <= most))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is not a number from %g to %g", name, value, least, most);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is not a number from %g to %g", name, value,
+                       least, most);
     *number = got;
     return LF_OK;
 }
@@ -456,16 +462,18 @@ static enum lf_status set_ms(const char *name, const char *value, int64_t *ms, s
     return status;
 }
 
-static enum lf_status set_choice(const char *name, const char *value, const char *no, const char *yes, bool *choice,
-                                 struct lf_error *err)
+static enum lf_status set_choice(const char *name, const char *value, const char *no, const char *yes,
+                                 bool *choice, struct lf_error *err)
 {
     if (strcmp(value, no) != 0 && strcmp(value, yes) != 0)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is neither '%s' nor '%s'", name, value, no, yes);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is neither '%s' nor '%s'", name, value, no,
+                       yes);
     *choice = strcmp(value, yes) == 0;
     return LF_OK;
 }
 
-static enum lf_status set(void *context, struct stage *stage, const char *name, const char *value, struct lf_error *err)
+static enum lf_status set(void *context, struct stage *stage, const char *name, const char *value,
+                          struct lf_error *err)
 {
     struct balance *self = context;
     struct scale *scale = &self->scale;
@@ -528,7 +536,13 @@ int main(int argc, char **argv)
     static const struct stage_instrument instrument = {
         .program = "labferry-sim-balance",
         .about = "A laboratory balance that speaks MT-SICS (levels 0 and 1).",
-        .rows = rows, .faults = faults, .set = set, .hear = hear, .tick = tick, .print = print, .describe = describe,
+        .rows = rows,
+        .faults = faults,
+        .set = set,
+        .hear = hear,
+        .tick = tick,
+        .print = print,
+        .describe = describe,
     };
     static struct balance balance = {
         .scale = {.settle_ms = 500, .capacity = 220, .decimals = 2, .random = 1},

@@ -68,7 +68,8 @@ static void take_clients(struct control *control)
     }
 }
 
-/* Answers are small beside the socket's buffer, but for the transcript: wait for a reader of that, not for ever. */
+/* Answers are small beside the socket's buffer, but for the transcript: wait for a reader of that, not for
+ * ever. */
 static bool send_all(int fd, const char *data, size_t len)
 {
     while (len > 0) {
@@ -83,7 +84,8 @@ static bool send_all(int fd, const char *data, size_t len)
 }
 
 static bool answer_lines(struct control *control, int index,
-                         void (*answer)(void *context, const char *line, struct lf_buffer *reply), void *context)
+                         void (*answer)(void *context, const char *line, struct lf_buffer *reply),
+                         void *context)
 {
     struct lf_buffer *input = &control->input[index];
     for (char *end = input->data ? memchr(input->data, '\n', input->len) : NULL; end;
@@ -93,7 +95,8 @@ static bool answer_lines(struct control *control, int index,
         *end = '\0';
         answer(context, input->data, &reply);
         lf_buffer_text(&reply, "\n");
-        bool sent = send_all(control->clients[index], reply.data ? reply.data : "\n", reply.data ? reply.len : 1);
+        bool sent =
+            send_all(control->clients[index], reply.data ? reply.data : "\n", reply.data ? reply.len : 1);
         lf_buffer_free(&reply);
         lf_buffer_consume(input, len);
         if (!sent)
@@ -102,8 +105,8 @@ static bool answer_lines(struct control *control, int index,
     return true;
 }
 
-void control_serve(struct control *control, void (*answer)(void *context, const char *line, struct lf_buffer *reply),
-                   void *context)
+void control_serve(struct control *control,
+                   void (*answer)(void *context, const char *line, struct lf_buffer *reply), void *context)
 {
     take_clients(control);
     for (int i = 0; i < CONTROL_CLIENTS; i++) {

@@ -20,8 +20,8 @@ void control_close(struct control *control);
 /* Fills at most CONTROL_CLIENTS + 1 entries; returns how many. */
 size_t control_polls(const struct control *control, struct pollfd *polls);
 /* Takes clients and commands. `answer` puts the answer to a line, without line end, into *reply. */
-void control_serve(struct control *control, void (*answer)(void *context, const char *line, struct lf_buffer *reply),
-                   void *context);
+void control_serve(struct control *control,
+                   void (*answer)(void *context, const char *line, struct lf_buffer *reply), void *context);
 /* The other side: sends the words as one line and prints the answer. Returns the exit code. */
 int control_tell(const char *path, int count, char **words);
 

@@ -59,8 +59,8 @@ static enum lf_status parse_word(struct fault *fault, char *word, struct lf_erro
         fault->after = (int)number;
         return LF_OK;
     }
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "fault: '%s%s%s' is none of times=N, after=N, on=COMMAND", word,
-                   value ? "=" : "", value ? value : "");
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "fault: '%s%s%s' is none of times=N, after=N, on=COMMAND",
+                   word, value ? "=" : "", value ? value : "");
 }
 
 enum lf_status fault_add(struct faults *faults, const char *text, struct lf_error *err)
@@ -103,7 +103,8 @@ bool fault_strikes(struct faults *faults, const char *name, const char *command,
 {
     for (size_t i = 0; i < faults->count; i++) {
         struct fault *fault = &faults->list[i];
-        if (strcmp(fault->kind->name, name) != 0 || (fault->on[0] && (!command || strcasecmp(fault->on, command) != 0)))
+        if (strcmp(fault->kind->name, name) != 0 ||
+            (fault->on[0] && (!command || strcasecmp(fault->on, command) != 0)))
             continue;
         if (fault->after > 0) {
             fault->after--;

@@ -28,7 +28,8 @@ struct fault {
 };
 
 struct faults {
-    const struct fault_kind *own; /* what this instrument adds to the common ones; ends with a row without name */
+    const struct fault_kind
+        *own; /* what this instrument adds to the common ones; ends with a row without name */
     struct fault list[FAULTS_MAX];
     size_t count;
 };
@@ -37,7 +38,8 @@ extern const struct fault_kind fault_common[];
 
 enum lf_status fault_add(struct faults *faults, const char *text, struct lf_error *err);
 void fault_clear(struct faults *faults);
-/* Is this fault due for this command (NULL: fits only faults for all)? Uses one of its times up. *value may be NULL. */
+/* Is this fault due for this command (NULL: fits only faults for all)? Uses one of its times up. *value may
+ * be NULL. */
 bool fault_strikes(struct faults *faults, const char *name, const char *command, long *value);
 /* Looks without using it up. */
 const struct fault *fault_find(const struct faults *faults, const char *name);

@@ -26,7 +26,8 @@ enum outlet_event { OUTLET_IDLE, OUTLET_SENT, OUTLET_PULL };
 /* Copies. What would exceed the bound is dropped, as a serial line drops what nobody takes. */
 void outlet_add(struct outlet *outlet, const void *data, size_t len, int64_t due, int64_t gap_ms);
 void outlet_add_pull(struct outlet *outlet, int64_t due);
-/* Sends what is due. OUTLET_SENT: the head is out, look at it (outlet->head) and drop it; OUTLET_PULL likewise. */
+/* Sends what is due. OUTLET_SENT: the head is out, look at it (outlet->head) and drop it; OUTLET_PULL
+ * likewise. */
 enum outlet_event outlet_push(struct outlet *outlet, struct wire *wire, int64_t now);
 void outlet_drop(struct outlet *outlet); /* the head */
 void outlet_clear(struct outlet *outlet);

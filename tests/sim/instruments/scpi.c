@@ -1,8 +1,10 @@
-/* labferry-sim-scpi: a bench instrument that speaks SCPI (IEEE 488.2, SCPI-1999): a voltmeter with a source and a curve.
+/* labferry-sim-scpi: a bench instrument that speaks SCPI (IEEE 488.2, SCPI-1999): a voltmeter with a source
+ * and a curve.
  *
- * A program message is one line, its units parted by ';' (each header from the root). All units are carried out when the
- * line comes; the reply, if one was asked for, leaves when everything it waits for is done. A line that comes before
- * that interrupts the query: the reply is thrown away and -410 goes into the error queue.
+ * A program message is one line, its units parted by ';' (each header from the root). All units are carried
+ * out when the line comes; the reply, if one was asked for, leaves when everything it waits for is done. A
+ * line that comes before that interrupts the query: the reply is thrown away and -410 goes into the error
+ * queue.
  */
 #include "mnemonic.h"
 #include "stage.h"
@@ -14,7 +16,15 @@
 #include <string.h>
 #include <strings.h>
 
-enum { ERRORS_MAX = 20, UNIT_MAX = 512, POINTS_MAX = 10000000, ESR_OPC = 1, ESR_QUERY = 4, ESR_EXEC = 16, ESR_COMMAND = 32 };
+enum {
+    ERRORS_MAX = 20,
+    UNIT_MAX = 512,
+    POINTS_MAX = 10000000,
+    ESR_OPC = 1,
+    ESR_QUERY = 4,
+    ESR_EXEC = 16,
+    ESR_COMMAND = 32
+};
 
 struct error {
     int code;
@@ -489,7 +499,8 @@ static void greet(void *context, struct stage *stage)
 
 /* ---- settings ---- */
 
-static enum lf_status set(void *context, struct stage *stage, const char *name, const char *value, struct lf_error *err)
+static enum lf_status set(void *context, struct stage *stage, const char *name, const char *value,
+                          struct lf_error *err)
 {
     struct device *self = context;
     char *end;
@@ -548,7 +559,13 @@ int main(int argc, char **argv)
     static const struct stage_instrument instrument = {
         .program = "labferry-sim-scpi",
         .about = "A bench instrument that speaks SCPI: a voltmeter with a source and a curve.",
-        .rows = rows, .faults = faults, .set = set, .hear = hear, .tick = tick, .print = print, .greet = greet,
+        .rows = rows,
+        .faults = faults,
+        .set = set,
+        .hear = hear,
+        .tick = tick,
+        .print = print,
+        .greet = greet,
         .describe = describe,
     };
     static struct device device = {

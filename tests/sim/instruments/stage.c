@@ -1,7 +1,8 @@
 /* The stage: one loop, one thread.
  *
- * Order within a turn: lines are heard and carried out, then the state file is written, then the replies leave. So
- * whoever has a reply finds its action in the state file, and a test that kills its agent can count what really moved.
+ * Order within a turn: lines are heard and carried out, then the state file is written, then the replies
+ * leave. So whoever has a reply finds its action in the state file, and a test that kills its agent can count
+ * what really moved.
  */
 #include "stage.h"
 
@@ -20,7 +21,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUT_BOUND = 64 * 1024, LINE_BOUND = 4096, ROWS_MAX = 64, PULL_AFTER_MS = 20, XON = 0x11, XOFF = 0x13 };
+enum {
+    INPUT_BOUND = 64 * 1024,
+    LINE_BOUND = 4096,
+    ROWS_MAX = 64,
+    PULL_AFTER_MS = 20,
+    XON = 0x11,
+    XOFF = 0x13
+};
 
 struct stage {
     const struct stage_instrument *instrument;
@@ -94,7 +102,8 @@ static enum lf_status plug(struct stage *stage, struct lf_error *err)
     return status;
 }
 
-static enum lf_status set_common(struct stage *stage, const char *name, const char *value, struct lf_error *err)
+static enum lf_status set_common(struct stage *stage, const char *name, const char *value,
+                                 struct lf_error *err)
 {
     if (strcmp(name, "fault") == 0)
         return fault_add(&stage->faults, value, err);
@@ -133,7 +142,8 @@ static enum lf_status set_row(struct stage *stage, const char *name, const char 
     if (!row->value && *value)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' takes no value", name);
     stage->changed = true;
-    return own ? stage->instrument->set(stage->self, stage, name, value, err) : set_common(stage, name, value, err);
+    return own ? stage->instrument->set(stage->self, stage, name, value, err)
+               : set_common(stage, name, value, err);
 }
 
 /* ---- state ---- */
@@ -178,7 +188,8 @@ static void write_state(struct stage *stage)
 static void list_rows(struct lf_buffer *reply, const struct stage_row *rows)
 {
     for (; rows->name; rows++)
-        lf_buffer_format(reply, "%s%s%s, ", rows->name, rows->value ? " " : "", rows->value ? rows->value : "");
+        lf_buffer_format(reply, "%s%s%s, ", rows->name, rows->value ? " " : "",
+                         rows->value ? rows->value : "");
 }
 
 static void answer(void *context, const char *line, struct lf_buffer *reply)
@@ -456,7 +467,8 @@ static void on_signal(int number)
 static size_t add_options(struct option *options, size_t count, const struct stage_row *rows)
 {
     for (; rows->name && count < ROWS_MAX; rows++)
-        options[count++] = (struct option){rows->name, rows->value ? required_argument : no_argument, NULL, 0};
+        options[count++] =
+            (struct option){rows->name, rows->value ? required_argument : no_argument, NULL, 0};
     return count;
 }
 
@@ -466,8 +478,8 @@ struct where {
     bool help;
 };
 
-static enum lf_status take_option(struct stage *stage, struct where *where, const char *name, const char *value,
-                                  struct lf_error *err)
+static enum lf_status take_option(struct stage *stage, struct where *where, const char *name,
+                                  const char *value, struct lf_error *err)
 {
     enum wire_kind kind = strcmp(name, "pty") == 0   ? WIRE_PTY
                           : strcmp(name, "tcp") == 0 ? WIRE_TCP
@@ -510,7 +522,8 @@ static enum lf_status take_options(struct stage *stage, int argc, char **argv, s
     if (optind < argc)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is too much; see --help", argv[optind]);
     if (where->kind == WIRE_NONE && !where->help)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "say where to speak: --pty, --tcp or --unix; see --help");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "say where to speak: --pty, --tcp or --unix; see --help");
     return LF_OK;
 }
 

@@ -1,8 +1,8 @@
-/* The stage on which a simulated instrument plays: options, connection, faults, control socket, transcript, state file.
- * The instrument itself only hears lines and says replies.
+/* The stage on which a simulated instrument plays: options, connection, faults, control socket, transcript,
+ * state file. The instrument itself only hears lines and says replies.
  *
- * Its settings are rows: each is an option of the program (--weight 12.5) and, if live, a command of the control socket
- * (weight 12.5). One thread; everything is called from stage_run. */
+ * Its settings are rows: each is an option of the program (--weight 12.5) and, if live, a command of the
+ * control socket (weight 12.5). One thread; everything is called from stage_run. */
 #ifndef SIM_INSTRUMENTS_STAGE_H
 #define SIM_INSTRUMENTS_STAGE_H
 
@@ -25,7 +25,8 @@ struct stage_instrument {
     const struct fault_kind *faults; /* the same */
 
     /* Sets one row. value is "" when the row takes none. */
-    enum lf_status (*set)(void *self, struct stage *stage, const char *name, const char *value, struct lf_error *err);
+    enum lf_status (*set)(void *self, struct stage *stage, const char *name, const char *value,
+                          struct lf_error *err);
     /* One line came, terminator included. False: busy, offer it again after the next tick. */
     bool (*hear)(void *self, struct stage *stage, const char *line, size_t len);
     /* Does what is due at `now`; returns when to be called next (LF_NEVER: when a line comes). */
@@ -42,7 +43,8 @@ int stage_run(int argc, char **argv, const struct stage_instrument *instrument, 
 
 /* Sends a reply to `command` (NULL: unasked), through the faults. */
 void stage_say(struct stage *stage, const char *command, const void *data, size_t len);
-void stage_sayf(struct stage *stage, const char *command, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void stage_sayf(struct stage *stage, const char *command, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 struct faults *stage_faults(struct stage *stage);
 /* Has the host sent more than the line being heard? */
 bool stage_more_waiting(const struct stage *stage);

@@ -23,7 +23,8 @@ static enum lf_status link_terminal(const char *place, const char *terminal, str
     char next[sizeof ((struct wire *)NULL)->place + 16];
     struct stat info;
     if (lstat(place, &info) == 0 && !S_ISLNK(info.st_mode))
-        return lf_fail(err, LF_EXISTS, LF_PERMANENT, "%s exists and is not a link: choose another path for --pty", place);
+        return lf_fail(err, LF_EXISTS, LF_PERMANENT,
+                       "%s exists and is not a link: choose another path for --pty", place);
     snprintf(next, sizeof next, "%s.%d", place, (int)getpid());
     unlink(next);
     if (symlink(terminal, next) || rename(next, place)) {
@@ -54,11 +55,13 @@ static enum lf_status plug_pty(struct wire *wire, struct lf_error *err)
 static enum lf_status plug_tcp(struct wire *wire, struct lf_error *err)
 {
     char host[sizeof wire->place], *colon;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *list = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                    *list = NULL;
     snprintf(host, sizeof host, "%s", wire->place);
     colon = strrchr(host, ':');
     if (!colon || colon == host)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "--tcp %s: write HOST:PORT, for example 127.0.0.1:0", wire->place);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "--tcp %s: write HOST:PORT, for example 127.0.0.1:0",
+                       wire->place);
     *colon = '\0';
     size_t len = strlen(host);
     bool brackets = host[0] == '[' && host[len - 1] == ']';
@@ -72,16 +75,18 @@ static enum lf_status plug_tcp(struct wire *wire, struct lf_error *err)
     wire->listener = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (wire->listener >= 0)
         setsockopt(wire->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (wire->listener < 0 || bind(wire->listener, list->ai_addr, list->ai_addrlen) || listen(wire->listener, 4)) {
+    if (wire->listener < 0 || bind(wire->listener, list->ai_addr, list->ai_addrlen) ||
+        listen(wire->listener, 4)) {
         status = lf_fail_errno(err, "cannot listen on %s", wire->place);
     } else {
         struct sockaddr_storage address;
         socklen_t size = sizeof address;
         char port[8] = "0";
         getsockname(wire->listener, (struct sockaddr *)&address, &size);
-        getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-        snprintf(wire->place, sizeof wire->place, brackets ? "[%.200s]:%s" : "%.200s:%s", brackets ? host + 1 : host,
-                 port);
+        getnameinfo((struct sockaddr *)&address, size, NULL, 0, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV);
+        snprintf(wire->place, sizeof wire->place, brackets ? "[%.200s]:%s" : "%.200s:%s",
+                 brackets ? host + 1 : host, port);
     }
     freeaddrinfo(list);
     return status;

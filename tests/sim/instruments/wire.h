@@ -1,5 +1,5 @@
-/* The connection of a simulated instrument: a pseudo terminal, a TCP port or a Unix socket, with one client at a time,
- * that can be unplugged and plugged in again under the same name. One thread. */
+/* The connection of a simulated instrument: a pseudo terminal, a TCP port or a Unix socket, with one client
+ * at a time, that can be unplugged and plugged in again under the same name. One thread. */
 #ifndef SIM_INSTRUMENTS_WIRE_H
 #define SIM_INSTRUMENTS_WIRE_H
 

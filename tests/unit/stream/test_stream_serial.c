@@ -116,7 +116,8 @@ static void every_byte(void)
     CHECK_BYTES(back, len, all, sizeof all);
     CHECK_INT(write(line.device, all, sizeof all), sizeof all);
     for (len = 0; len < sizeof back; len += got)
-        NEED(lf_stream_read(stream, back + len, sizeof back - len, lf_deadline_in(SOON_MS), &got, &err) == LF_OK);
+        NEED(lf_stream_read(stream, back + len, sizeof back - len, lf_deadline_in(SOON_MS), &got, &err) ==
+             LF_OK);
     CHECK_BYTES(back, len, all, sizeof all);
     lf_stream_close(stream);
     close(line.device);
@@ -409,8 +410,8 @@ static void not_there(void)
     CHECK(stream == NULL);
 }
 
-UNIT_TESTS("serial stream",
-    {"bytes pass both ways unchanged, and the name says how the line is set", both_ways},
+UNIT_TESTS(
+    "serial stream", {"bytes pass both ways unchanged, and the name says how the line is set", both_ways},
     {"every byte value passes, none is taken for a control character", every_byte},
     {"silence ends at the deadline without burning the processor", silence},
     {"an unplugged device is noticed at once, stays gone, and nothing spins", unplug},
@@ -422,7 +423,7 @@ UNIT_TESTS("serial stream",
     {"draining throws away what arrived and says how much", drain},
     {"waiting ends by data, by the deadline, and by a wake", waiting},
     {"what arrived before the port was opened is not taken for a reply", stale_input},
-    {"the line is raw, ignores modem lines, keeps DTR at close, and has the asked settings", settings_on_the_line},
+    {"the line is raw, ignores modem lines, keeps DTR at close, and has the asked settings",
+     settings_on_the_line},
     {"any bit rate is taken, and what a pseudo terminal drops is no error there", strange_rate},
-    {"a missing port and a file that is no port are told apart", not_there},
-)
+    {"a missing port and a file that is no port are told apart", not_there}, )

@@ -116,7 +116,8 @@ static void lookup_given_up(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     // The deadline has passed already: whatever the name server does, the lookup must be left to itself.
-    enum lf_status status = lf_stream_open("tcp:slow-balance.invalid:8001", lf_deadline_in(0), NULL, &stream, &err);
+    enum lf_status status =
+        lf_stream_open("tcp:slow-balance.invalid:8001", lf_deadline_in(0), NULL, &stream, &err);
     CHECK(status == LF_TIMEOUT || status == LF_NOT_FOUND || status == LF_DISCONNECTED);
     CHECK(stream == NULL);
 }
@@ -170,7 +171,8 @@ static void peer_closes(void)
     close(peer);
     CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(SOON_MS), &got, &err), LF_OK);
     CHECK_INT(got, 6);
-    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(SOON_MS), &got, &err), LF_DISCONNECTED);
+    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(SOON_MS), &got, &err),
+              LF_DISCONNECTED);
     CHECK_INT(err.class, LF_TRANSIENT);
     // The first write meets a closed peer, which resets; a later one must fail, and never raise SIGPIPE.
     enum lf_status status = LF_OK;
