@@ -1,0 +1,44 @@
+#include "agent/status.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "job/job.h"
+#include "journal/journal.h"
+
+#include <stdlib.h>
+
+/* How many instruments are in each state. */
+static cJSON *instrument_counts(struct lf_jobs *jobs)
+{
+    cJSON *counts = cJSON_CreateObject();
+    for (size_t i = 0; counts && i < lf_jobs_instrument_count(jobs); i++) {
+        const char *state = lf_instrument_state_name(lf_instrument_state(lf_jobs_instrument_at(jobs, i)));
+        lf_json_set_int(counts, state, lf_json_int(counts, state, 0) + 1);
+    }
+    return counts;
+}
+
+bool status_queue(struct lf_context *context)
+{
+    char started[LF_TIME_TEXT], *text = NULL, *topic = NULL;
+    struct lf_error err = {0};
+    cJSON *status = cJSON_CreateObject();
+    lf_time_format(context->started_ms, started);
+    bool good = status && lf_json_set_text(status, "state", "online") && lf_json_set_text(status, "version", LF_VERSION)
+             && lf_json_set_text(status, "config", context->config->digest) && lf_json_set_text(status, "started", started)
+             && lf_json_set(status, "instruments", instrument_counts(context->jobs))
+             && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
+             && lf_json_set(status, "events", lf_journal_event_counts(context->journal))
+             && (text = lf_json_print(status)) && (topic = lf_format("%s/status", context->config->link.base));
+    if (!good)
+        lf_fail_memory(&err, "making the status message");
+    if (good)
+        good = lf_journal_outbox_add(context->journal, topic, text, true, &err) == LF_OK;
+    if (!good)
+        lf_log_warning("agent", "the status message could not be queued: %s", err.text);
+    free(topic);
+    free(text);
+    cJSON_Delete(status);
+    return good;
+}

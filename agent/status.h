@@ -1,0 +1,13 @@
+/* The status message: retained, on .../status, and the last will. */
+#ifndef LF_AGENT_STATUS_H
+#define LF_AGENT_STATUS_H
+
+#include "control/control.h"
+
+#define STATUS_LOST "{\"state\":\"offline\",\"reason\":\"connection lost\"}"
+#define STATUS_STOPPED "{\"state\":\"offline\",\"reason\":\"stopped\"}"
+
+/* Queues "online" with version, configuration and counts. False: it could not be queued (logged). */
+bool status_queue(struct lf_context *context);
+
+#endif
