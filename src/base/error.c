@@ -80,8 +80,10 @@ enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...)
     va_start(args, format);
     int used = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof text)
-        snprintf(text + used, sizeof text - (size_t)used, ": %s", err->text);
+    if (used < 0)
+        used = 0;
+    if ((size_t)used < sizeof text && snprintf(text + used, sizeof text - (size_t)used, ": %s", err->text) < 0)
+        text[used] = '\0';
     memcpy(err->text, text, sizeof text);
     return err->status;
 }

@@ -10,8 +10,9 @@
 
 enum lf_setting_type {
     LF_TEXT,
-    LF_PATH,        /* a file or folder */
-    LF_SECRET_FILE, /* path of a file that holds a secret and must not be readable by others */
+    LF_PATH,        /* a file or folder; the configuration makes a relative one start at the folder of its file, so
+                       names that are looked for elsewhere are LF_TEXT */
+    LF_SECRET_FILE, /* path of a file that holds a secret and must not be readable by others; resolved likewise */
     LF_INT,         /* whole number within [min, max] */
     LF_BOOL,        /* true | false */
     LF_DURATION,    /* "250ms", "30s", "5m", "2h", "7d", or plain "0"; stored in ms */
