@@ -24,7 +24,7 @@ const struct lf_setting lf_folder_settings[] = {
     {"work_dir", LF_PATH, NULL,
      "Folder for unfinished files and delivery marks, on the file system of the inbox; without it they lie in the inbox "
      "under names that begin with a dot.", 0, 0, NULL},
-    {"mount_marker", LF_PATH, NULL,
+    {"mount_marker", LF_TEXT, NULL,
      "File that must exist (a name is looked for in inbox and outbox): shows that the share is really mounted. Its first "
      "line, if any, is the identity of the instrument.", 0, 0, NULL},
     {"lock", LF_BOOL, "true", "Keep a second agent out with a lock file; turn off for folders that may only be read.", 0, 0,
