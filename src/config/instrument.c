@@ -168,6 +168,21 @@ static void claim(void *context, const char *resource)
     grown[claims->count++] = (struct claim){copy, claims->owner};
 }
 
+/* A driver may put the place of the setting that it objects to in front ("labferry.conf:12: "). */
+static void tell_objection(struct lf_load *load, const config_setting_t *group, const char *where,
+                           const struct lf_values *values, const struct lf_setting *rows, const char *text)
+{
+    for (const struct lf_setting *row = rows; row->name; row++) {
+        const char *at = lf_values_at(values, row->name);
+        size_t len = at ? strlen(at) : 0;
+        if (len && strncmp(text, at, len) == 0 && strncmp(text + len, ": ", 2) == 0) {
+            lf_load_error(load, lf_load_member(group, row->name), "%s: %s", where, text + len + 2);
+            return;
+        }
+    }
+    lf_load_error(load, group, "%s: %s", where, text);
+}
+
 static void read_driver_settings(struct claims *claims, config_setting_t *group, const char *where,
                                  const char *driver, const struct lf_setting *rows,
                                  struct lf_config_instrument *instrument)
@@ -180,7 +195,7 @@ static void read_driver_settings(struct claims *claims, config_setting_t *group,
     instrument->settings = v;
     struct lf_error err;
     if (load->hooks->driver_check && load->hooks->driver_check(driver, v, claim, claims, &err) != LF_OK) {
-        lf_load_error(load, group, "%s: %s", where, err.text);
+        tell_objection(load, group, where, v, rows, err.text);
     }
 }
 

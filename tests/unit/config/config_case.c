@@ -49,7 +49,8 @@ static enum lf_status driver_check(const char *driver, const struct lf_values *v
     bool folder = strcmp(driver, "folder") == 0;
     const char *text = lf_values_text(values, folder ? "inbox" : "port");
     if (strcmp(text, "/dev/wrong") == 0) {
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "\"port\": /dev/wrong is wrong");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: port: /dev/wrong is wrong",
+                       lf_values_at(values, "port"));
     }
     resource(context, text);
     resource(context, text);

@@ -220,8 +220,8 @@ static void shared_port(void)
 
 static void driver_objects(void)
 {
-    MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/wrong\"; } );\n", 4,
-            "instrument \"a\"|/dev/wrong is wrong");
+    MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"line\";\n port = \"/dev/wrong\"; } );\n", 5,
+            "instrument \"a\": port: /dev/wrong is wrong");
 }
 
 static void collects(void)
@@ -355,7 +355,7 @@ UNIT_TESTS("config mistakes",
            {"an unknown driver is named with the nearest known one", unknown_driver},
            {"two instruments of one name are refused", duplicate_instrument},
            {"two instruments on one port or folder are refused", shared_port},
-           {"what a driver objects to is told", driver_objects},
+           {"what a driver objects to is told, with the line of the setting", driver_objects},
            {"a collect rule must tell run and output configuration", collects},
            {"a route to an instrument that is not there is refused", route_to_nowhere},
            {"two routes of one name are refused", duplicate_route},
