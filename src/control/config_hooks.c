@@ -1,0 +1,87 @@
+/* The configuration's questions to the floors above it. */
+#include "control/config_hooks.h"
+
+#include "drivers/driver.h"
+#include "event/event.h"
+#include "event/pattern.h"
+#include "job/job.h"
+
+enum { DRIVERS_MAX = 64 };
+
+static const char *driver_names[DRIVERS_MAX + 1];
+
+static const struct lf_setting *driver_settings(const char *name)
+{
+    const struct lf_driver *driver = lf_driver_find(name);
+    return driver ? driver->settings : NULL;
+}
+
+static bool driver_can(const char *name, enum lf_config_job job)
+{
+    static const uint32_t needed[] = {[LF_CONFIG_DELIVER] = LF_CAN_DELIVER, [LF_CONFIG_COLLECT] = LF_CAN_COLLECT,
+                                      [LF_CONFIG_TASK] = LF_CAN_RUN};
+    const struct lf_driver *driver = lf_driver_find(name);
+    return driver && (driver->can & needed[job]) != 0;
+}
+
+static enum lf_status driver_check(const char *name, const struct lf_values *values,
+                                   void (*resource)(void *context, const char *resource), void *context,
+                                   struct lf_error *err)
+{
+    const struct lf_driver *driver = lf_driver_find(name);
+    if (!driver)
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.80s\"", name);
+    return driver->check ? driver->check(values, resource, context, err) : LF_OK;
+}
+
+/* A device knows what it can do before it is connected: the driver itself is asked, whichever it is. */
+static enum lf_status procedure_check(const char *name, const struct lf_values *values, const char *procedure,
+                                      struct lf_error *err)
+{
+    const struct lf_driver *driver = lf_driver_find(name);
+    struct lf_host host = {.instrument = name};
+    struct lf_action action = {.kind = LF_ACTION_RUN, .name = procedure};
+    enum lf_repeat repeat;
+    void *device = NULL;
+    if (!driver)
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.80s\"", name);
+    enum lf_status status = driver->open(values, &host, &device, err);
+    if (status != LF_OK)
+        return status;
+    status = driver->repeat(device, &action, &repeat, err);
+    driver->close(device);
+    return status;
+}
+
+static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
+{
+    struct lf_pattern *pattern = NULL;
+    enum lf_status status = lf_pattern_compile(json, &pattern, err);
+    lf_pattern_free(pattern);
+    return status;
+}
+
+static const struct lf_config_hooks hooks = {
+    .driver_settings = driver_settings,
+    .drivers = driver_names,
+    .driver_can = driver_can,
+    .driver_check = driver_check,
+    .procedure_check = procedure_check,
+    .on_check = lf_event_on_check,
+    .on_types = lf_event_on_types,
+    .pattern_check = pattern_check,
+    .match_check = lf_match_check,
+};
+
+static void list_drivers(void)
+{
+    for (size_t i = 0; lf_drivers[i] && i < DRIVERS_MAX; i++)
+        driver_names[i] = lf_drivers[i]->name;
+}
+
+const struct lf_config_hooks *lf_control_config_hooks(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, list_drivers);
+    return &hooks;
+}
