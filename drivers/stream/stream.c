@@ -64,8 +64,7 @@ static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_
 }
 
 /* Sets each name=value of the options; the table knows what is allowed. */
-static enum lf_status parse_options(char *options, const struct lf_setting *table, struct lf_values *values,
-                                    struct lf_error *err)
+static enum lf_status parse_options(char *options, struct lf_values *values, struct lf_error *err)
 {
     char *rest = options;
     for (char *pair = strsep(&rest, "&"); pair; pair = strsep(&rest, "&")) {
@@ -74,8 +73,6 @@ static enum lf_status parse_options(char *options, const struct lf_setting *tabl
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
                            "'%.80s' is not an option; write name=value, with '&' between", pair);
         *equals = '\0';
-        if (lf_setting_find(table, pair) && lf_values_given(values, pair))
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the option '%.80s' stands there twice", pair);
         enum lf_status status = lf_values_set(values, pair, equals + 1, NULL, err);
         if (status)
             return status;
@@ -114,7 +111,7 @@ static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf
     if (!*values)
         return lf_fail_memory(err, "the options of a stream");
     if (spec->options && *spec->options)
-        status = parse_options(spec->options, spec->kind->settings, *values, err);
+        status = parse_options(spec->options, *values, err);
     return status ? status : lf_values_finish(*values, err);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -263,6 +264,19 @@ static void other_owner(void)
     close(line.device);
 }
 
+// The mark of TIOCEXCL on a pseudo terminal outlives whoever set it, and would keep our own restart out.
+static void no_mark_left(void)
+{
+    struct line line;
+    int marked = 0;
+    make_line(&line, "");
+    lf_stream_close(open_line(&line, NULL));
+    int fd = open(line.path, O_RDWR | O_NOCTTY);
+    CHECK(ioctl(fd, TIOCGEXCL, &marked) != 0 || marked == 0); // emulators do not know TIOCGEXCL
+    close(fd);
+    close(line.device);
+}
+
 static void held_by_xoff(void)
 {
     struct line line;
@@ -370,9 +384,16 @@ static void settings_on_the_line(void)
     struct line line;
     struct termios now;
     make_line(&line, "baud=19200&flow=rtscts&stop=2");
-    struct lf_stream *stream = open_line(&line, NULL);
     int fd = open(line.path, O_RDWR | O_NOCTTY);
     CHECK_INT(tcgetattr(fd, &now), 0);
+    now.c_cflag |= HUPCL | PARODD; // as another program may have left it
+    now.c_cflag &= ~(tcflag_t)CLOCAL;
+    now.c_iflag |= IXON | IXANY | IGNPAR;
+    now.c_cc[VMIN] = 0;
+    CHECK_INT(tcsetattr(fd, TCSANOW, &now), 0);
+    struct lf_stream *stream = open_line(&line, NULL);
+    CHECK_INT(tcgetattr(fd, &now), 0);
+    CHECK_INT(now.c_cc[VMIN], 1);
     CHECK_INT(cfgetospeed(&now), B19200);
     CHECK(now.c_cflag & CLOCAL);
     CHECK(!(now.c_cflag & HUPCL));
@@ -418,6 +439,7 @@ UNIT_TESTS(
     {"a wait without end can be cancelled from another thread", cancelled},
     {"a port that this agent has open is refused a second time, and free after close", one_owner},
     {"a port that another program locked is refused with its name, and free when it was killed", other_owner},
+    {"a pseudo terminal can be opened again by a restarted agent that is not root", no_mark_left},
     {"a command that flow control held back is taken back, not sent late", held_by_xoff},
     {"a device that does not read makes the write end at the deadline, and close at once", reader_too_slow},
     {"draining throws away what arrived and says how much", drain},

@@ -148,11 +148,13 @@ static void black_hole(void)
     NEED(listener >= 0 && bind(listener, (struct sockaddr *)&address, len) == 0);
     NEED(listen(listener, 0) == 0 && getsockname(listener, (struct sockaddr *)&address, &len) == 0);
     snprintf(spec, sizeof spec, "tcp:127.0.0.1:%u", ntohs(address.sin_port));
+    int64_t before = lf_clock_mono_ms();
     for (size_t i = 0; i < 8 && status == LF_OK; i++)
         status = lf_stream_open(spec, lf_deadline_in(SHORT_MS), NULL, &queued[i], &err);
     CHECK_INT(status, LF_TIMEOUT);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "does not answer");
+    CHECK(lf_clock_mono_ms() - before < SOON_MS);
     CHECK(stream == NULL);
     for (size_t i = 0; i < 8; i++)
         lf_stream_close(queued[i]);
