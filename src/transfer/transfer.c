@@ -228,18 +228,21 @@ static bool hand_over(struct lf_transfer *transfer, struct ticket *ticket)
     return open;
 }
 
+/* Waits for the end of the ticket; late or cancelled, has it stopped first. */
 static void wait_for(struct lf_transfer *transfer, struct ticket *ticket)
 {
     const struct lf_request *request = ticket->exchange.request;
     enum lf_status waited = lf_wait_fd(ticket->ended.fd, POLLIN, request->deadline, request->cancel, NULL);
-    if (waited == LF_OK)
-        return;
-    pthread_mutex_lock(&transfer->lock);
-    ticket->stop = waited == LF_TIMEOUT ? LF_TIMEOUT : LF_CANCELLED;
+    if (waited != LF_OK) {
+        pthread_mutex_lock(&transfer->lock);
+        ticket->stop = waited == LF_TIMEOUT ? LF_TIMEOUT : LF_CANCELLED;
+        pthread_mutex_unlock(&transfer->lock);
+        curl_multi_wakeup(transfer->multi);
+        while (lf_wait_fd(ticket->ended.fd, POLLIN, LF_NEVER, NULL, NULL) != LF_OK)
+            ;
+    }
+    pthread_mutex_lock(&transfer->lock); /* the thread woke us with the lock held: now it has let go of the ticket */
     pthread_mutex_unlock(&transfer->lock);
-    curl_multi_wakeup(transfer->multi);
-    while (lf_wait_fd(ticket->ended.fd, POLLIN, LF_NEVER, NULL, NULL) != LF_OK)
-        ;
 }
 
 /* One request to one URL, without redirects. */

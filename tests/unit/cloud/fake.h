@@ -25,7 +25,7 @@ struct fake {
     pthread_mutex_t lock; /* guards what follows */
     struct fake_line lines[FAKE_LINES];
     int line_count, line_at;
-    int calls, tokens;    /* answered */
+    atomic_int calls, tokens; /* answered */
     char asked[FAKE_TEXT]; /* "GET /api/v2/... [authorization]\n" for each call */
     char *body;           /* of the last call */
     size_t body_len;
