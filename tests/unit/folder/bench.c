@@ -102,8 +102,9 @@ const struct lf_action *bench_parcel(struct bench *bench, int64_t job, const cha
     static struct lf_action action;
     static struct lf_parcel parcel;
     static char path[BENCH_PATH + 32], sha256[LF_SHA256_HEX], name_copy[256];
-    bench_write(bench->spool, "parcel", text);
     snprintf(path, sizeof path, "%s/parcel", bench->spool);
+    unlink(path); // truncating a file makes some file systems write to the disk at once
+    bench_write(bench->spool, "parcel", text);
     snprintf(name_copy, sizeof name_copy, "%s", name);
     lf_digest_bytes(LF_SHA256, text, strlen(text), sha256);
     parcel = (struct lf_parcel){.name = name_copy, .path = path, .size = (int64_t)strlen(text), .sha256 = sha256};
