@@ -80,8 +80,8 @@ static bool scan_include(struct scan *scan, const char *from, int line, const ch
     return good;
 }
 
-/* The name in a line `@include "name"`; false if the line is none. */
-static bool include_name(const char *line, char *name)
+/* Does libconfig take this line for an @include? Then *name is where its name begins. */
+static bool is_include(const char *line, const char **name)
 {
     static const char word[] = "@include";
     line += strspn(line, " \t");
@@ -90,13 +90,41 @@ static bool include_name(const char *line, char *name)
     }
     line += sizeof word - 1;
     line += strspn(line, " \t");
-    size_t len = *line == '"' ? strcspn(line + 1, "\"\n") : 0;
-    if (len == 0 || len >= NAME_ROOM || line[1 + len] != '"') {
+    *name = line + 1;
+    return *line == '"';
+}
+
+/* Only names that libconfig reads exactly as they stand: not empty, on one line, without escapes. */
+static bool copy_name(const char *from, char *name)
+{
+    size_t len = strcspn(from, "\"\\\n");
+    if (len == 0 || len >= NAME_ROOM || from[len] != '"') {
         return false;
     }
-    memcpy(name, line + 1, len);
+    memcpy(name, from, len);
     name[len] = '\0';
     return true;
+}
+
+static bool scan_line(struct scan *scan, const char *file, int line, const char *text)
+{
+    const char *from;
+    char name[NAME_ROOM];
+    if (!is_include(text, &from)) {
+        return true;
+    }
+    if (!copy_name(from, name)) {
+        lf_load_error_in(
+            scan->load, file, line,
+            "@include needs one file name in quotes, without backslashes; it starts at the folder of the "
+            "main file");
+        return false;
+    }
+    if (++scan->files > INCLUDES_MAX) {
+        lf_load_error_in(scan->load, file, line, "more than 100 files are included; put them together");
+        return false;
+    }
+    return scan_include(scan, file, line, name);
 }
 
 static bool scan_includes(struct scan *scan, const char *file, const char *text)
@@ -106,17 +134,8 @@ static bool scan_includes(struct scan *scan, const char *file, const char *text)
     }
     scan->depth++;
     bool good = true;
-    char name[NAME_ROOM];
     for (int line = 1; good && text; line++) {
-        if (include_name(text, name)) {
-            if (++scan->files > INCLUDES_MAX) {
-                lf_load_error_in(scan->load, file, line,
-                                 "more than 100 files are included; put them together");
-                good = false;
-            } else {
-                good = scan_include(scan, file, line, name);
-            }
-        }
+        good = scan_line(scan, file, line, text);
         text = strchr(text, '\n');
         text = text ? text + 1 : NULL;
     }

@@ -146,6 +146,10 @@ static void bad_includes(void)
     snprintf(path, sizeof path, "%s/folder", unit_folder());
     NEED(mkdir(path, 0700) == 0);
     MISTAKE(HEAD "@include \"folder\"\n", 4, "@include|not a plain file");
+    MISTAKE(HEAD "@include \"\"\n", 4, "@include needs one file name");
+    MISTAKE(HEAD " \t@include\t\"fold\\x65r\"\n", 4, "@include needs one file name");
+    MISTAKE(HEAD "@include \"\n\"\n", 4, "@include needs one file name");
+    MISTAKE(HEAD "@include \"./folder/.\"\n", 4, "not a plain file");
     case_file("self.conf", "@include \"self.conf\"\n", 0644);
     CHECK(case_refused(HEAD "@include \"self.conf\"\n"));
     CHECK(!case_refused("/*\n@include \"gone.conf\"\n*/\n" GOOD));
