@@ -73,9 +73,9 @@ static void address_range(const unsigned char *address, size_t len, size_t prefi
     cidr->len = len;
     for (size_t i = 0; i < len; i++) {
         size_t fixed = prefix > i * 8 ? prefix - i * 8 : 0;
-        unsigned free = fixed >= 8 ? 0 : 0xFFu >> fixed;
-        cidr->low[i] = (unsigned char)(address[i] & ~free);
-        cidr->high[i] = (unsigned char)(address[i] | free);
+        unsigned open = fixed >= 8 ? 0 : 0xFFu >> fixed;
+        cidr->low[i] = (unsigned char)(address[i] & ~open);
+        cidr->high[i] = (unsigned char)(address[i] | open);
     }
 }
 

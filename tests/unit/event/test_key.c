@@ -1,0 +1,178 @@
+#include "event/event.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The key of a bare event. Returns owned. */
+static char *key_of(const char *type, const char *id, const char *created, const char *resource,
+                    const char *payload)
+{
+    char *text = lf_format("{\"eventType\":\"%s\",\"id\":\"%s\",\"createdAt\":\"%s\",\"%s\":%s}", type, id,
+                           created, resource, payload);
+    struct lf_event *event = NULL;
+    struct lf_error err = {0};
+    if (lf_event_decode(lf_slice_text(text), &event, &err))
+        fprintf(stderr, "%s: %s\n", text, err.text);
+    char *key = event ? lf_event_key(event) : NULL;
+    lf_event_free(event);
+    free(text);
+    return key;
+}
+
+static void check_keys(bool same, char *a, char *b)
+{
+    CHECK(a && b && (strcmp(a, b) == 0) == same);
+    if (a && b && (strcmp(a, b) == 0) != same)
+        fprintf(stderr, "%s\n%s\n", a, b);
+    free(a);
+    free(b);
+}
+
+#define GENERATOR "automationInputGenerator"
+#define PROCESSOR "automationOutputProcessor"
+
+static void twins_share_a_key(void)
+{
+    static const char file[] = "{\"id\":\"aif_1\",\"file\":{\"id\":\"f-1\"},\"status\":\"SUCCEEDED\"}";
+    check_keys(true, key_of("v2." GENERATOR ".completed", "evt_1", "2026-01-01T00:00:00Z", GENERATOR, file),
+               key_of("v2-beta." GENERATOR ".completed", "evt_2", "2026-01-01T00:00:00.9Z", GENERATOR, file));
+    static const char task[] =
+        "{\"id\":\"wftask_1\",\"status\":{\"id\":\"prsts_1\",\"displayName\":\"In progress\"}}";
+    check_keys(
+        true,
+        key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:01.200Z", "workflowTask", task),
+        key_of("v2-alpha.workflowTask.updated.status", "evt_2", "2026-01-01T00:00:01.207Z", "workflowTask",
+               task));
+    check_keys(
+        true, key_of("v2.assayRun.created", "evt_1", "2026-01-01T00:00:01Z", "assayRun", "{\"id\":\"r\"}"),
+        key_of("v2-beta.assayRun.created", "evt_2", "2026-01-02T00:00:01Z", "assayRun", "{\"id\":\"r\"}"));
+}
+
+static void new_files_get_new_keys(void)
+{
+    check_keys(false,
+               key_of("v2." GENERATOR ".completed", "evt_1", "2026-01-01T00:00:00Z", GENERATOR,
+                      "{\"id\":\"aif_1\",\"file\":{\"id\":\"f-1\"}}"),
+               key_of("v2." GENERATOR ".completed", "evt_2", "2026-01-01T00:00:00Z", GENERATOR,
+                      "{\"id\":\"aif_1\",\"file\":{\"id\":\"f-2\"}}"));
+    check_keys(false,
+               key_of("v2." PROCESSOR ".completed", "evt_1", "2026-01-01T00:00:00Z", PROCESSOR,
+                      "{\"id\":\"aop_1\",\"file\":{\"id\":\"f-1\"},\"status\":\"FAILED\"}"),
+               key_of("v2." PROCESSOR ".completed", "evt_2", "2026-01-01T00:00:00Z", PROCESSOR,
+                      "{\"id\":\"aop_1\",\"file\":{\"id\":\"f-1\"},\"status\":\"SUCCEEDED\"}"));
+    check_keys(false,
+               key_of("v2." PROCESSOR ".completed", "evt_1", "2026-01-01T00:00:00Z", PROCESSOR,
+                      "{\"id\":\"aop_1\",\"file\":{\"id\":\"f-1\"}}"),
+               key_of("v2." PROCESSOR ".uploaded", "evt_2", "2026-01-01T00:00:00Z", PROCESSOR,
+                      "{\"id\":\"aop_1\",\"file\":{\"id\":\"f-1\"}}"));
+}
+
+static void a_status_reached_again_gets_a_new_key(void)
+{
+    static const char task[] = "{\"id\":\"wftask_1\",\"status\":{\"id\":\"prsts_1\"}}";
+    check_keys(
+        false,
+        key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:00Z", "workflowTask", task),
+        key_of("v2.workflowTask.updated.status", "evt_2", "2026-01-01T00:05:00Z", "workflowTask", task));
+    check_keys(false,
+               key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:00Z", "workflowTask",
+                      "{\"id\":\"w\",\"status\":{\"id\":\"p\"},\"modifiedAt\":\"2026-01-01T00:00:00.1Z\"}"),
+               key_of("v2.workflowTask.updated.status", "evt_2", "2026-01-01T00:00:00Z", "workflowTask",
+                      "{\"id\":\"w\",\"status\":{\"id\":\"p\"},\"modifiedAt\":\"2026-01-01T00:00:00.2Z\"}"));
+}
+
+static void resends_share_a_key_in_any_case(void)
+{
+    static const char *const dropped[][2] = {
+        {GENERATOR, "{\"id\":\"aif_1\",\"file\":null}"},
+        {GENERATOR, "null"},
+        {GENERATOR, "{\"file\":{\"id\":\"f\"}}"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        check_keys(true,
+                   key_of("v2." GENERATOR ".completed", "evt_1", "2026-01-01T00:00:00Z", dropped[i][0],
+                          dropped[i][1]),
+                   key_of("v2." GENERATOR ".completed", "evt_1", "2026-01-01T00:00:00Z", dropped[i][0],
+                          dropped[i][1]));
+        check_keys(false,
+                   key_of("v2." GENERATOR ".completed", "evt_1", "2026-01-01T00:00:00Z", dropped[i][0],
+                          dropped[i][1]),
+                   key_of("v2." GENERATOR ".completed", "evt_2", "2026-01-01T00:00:00Z", dropped[i][0],
+                          dropped[i][1]));
+    }
+    check_keys(false, key_of("v2.robot.danced", "evt_1", "2026-01-01T00:00:00Z", "robot", "{\"id\":\"r\"}"),
+               key_of("v2.robot.danced", "evt_2", "2026-01-01T00:00:00Z", "robot", "{\"id\":\"r\"}"));
+}
+
+static void on_names_events(void)
+{
+    static const struct {
+        const char *on, *type;
+        bool is;
+    } cases[] = {
+        {"workflowTask.created", "v2.workflowTask.created", true},
+        {"workflowTask.created", "v2-beta.workflowTask.created", true},
+        {"workflowTask.created", "v2-alpha.workflowTask.created", true},
+        {"workflowTask.created", "v3.workflowTask.created", false},
+        {"workflowTask.created", "v2.workflowTask.createdX", false},
+        {"v2.workflowTask.created", "v2.workflowTask.created", true},
+        {"v2.workflowTask.created", "v2-beta.workflowTask.created", false},
+        {"v2-beta.workflowTask.created", "v2.workflowTask.created", false},
+        {"workflowTask.updated.*", "v2.workflowTask.updated.status", true},
+        {"workflowTask.updated.*", "v2.workflowTask.created", false},
+        {"v2.workflowTask.*", "v2.workflowTask.updated.status", true},
+        {"v2.workflowTask.*", "v2-alpha.workflowTask.updated.status", false},
+        {"*", "v2.entry.created", true},
+        {"v3.run.created", "v3.run.created", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = lf_format("{\"eventType\":\"%s\",\"id\":\"e\"}", cases[i].type);
+        struct lf_event *event = NULL;
+        NEED(lf_event_decode(lf_slice_text(text), &event, NULL) == LF_OK);
+        CHECK(lf_event_is_on(event, cases[i].on) == cases[i].is);
+        lf_event_free(event);
+        free(text);
+    }
+}
+
+static void typos_are_found(void)
+{
+    struct lf_error err = {0};
+    CHECK_INT(lf_event_on_check("automationInputGenerator.completed", &err), LF_OK);
+    CHECK_INT(lf_event_on_check("v2-beta.automationInputGenerator.completed", &err), LF_OK);
+    CHECK_INT(lf_event_on_check("workflowTask.updated.*", &err), LF_OK);
+    CHECK_INT(lf_event_on_check("*", &err), LF_OK);
+    CHECK_INT(lf_event_on_check("automationInputGenerator.complete", &err), LF_INVALID);
+    CHECK_HAS(err.text, "did you mean \"automationInputGenerator.completed\"");
+    CHECK_INT(lf_event_on_check("v2.workflowtask.created", &err), LF_INVALID);
+    CHECK_HAS(err.text, "did you mean \"v2.workflowTask.created\"");
+    CHECK_INT(lf_event_on_check("robots.*", &err), LF_INVALID);
+    CHECK_INT(lf_event_on_check("", &err), LF_INVALID);
+    CHECK_INT(lf_event_on_check("v2.", &err), LF_INVALID);
+}
+
+static void count(void *context, const char *type)
+{
+    lf_buffer_format(context, "%s ", type);
+}
+
+static void on_stands_for_types(void)
+{
+    struct lf_buffer types = {0};
+    lf_event_on_types("entry.created", count, &types);
+    CHECK_STR(types.data, "v2.entry.created v2-beta.entry.created v2-alpha.entry.created ");
+    lf_buffer_clear(&types);
+    lf_event_on_types("v2.entry.*", count, &types);
+    CHECK_STR(types.data, "v2.entry.created v2.entry.updated.fields v2.entry.updated.reviewRecord ");
+    lf_buffer_free(&types);
+}
+
+UNIT_TESTS("key", {"the twins v2, v2-beta and v2-alpha of one happening share a key", twins_share_a_key},
+           {"a new file, a new outcome or another kind of event gets a new key", new_files_get_new_keys},
+           {"a status that is reached a second time gets a new key", a_status_reached_again_gets_a_new_key},
+           {"a resend has the same key even when nothing is told", resends_share_a_key_in_any_case},
+           {"`on` names events by type, by version, and by family", on_names_events},
+           {"a typo in `on` is found, with the nearest name", typos_are_found},
+           {"`on` stands for the types to subscribe to", on_stands_for_types}, )
