@@ -178,8 +178,9 @@ static enum lf_status line_connect(void *self, struct lf_error *err)
     enum lf_status status = lf_dialogue_open(&device->dialogue, device->stream, lf_deadline_in(OPEN_MS), err);
     if (status == LF_OK)
         status = lf_dialogue_begin(&device->dialogue, &identity, err);
-    if (status == LF_OK && identity.len && device->host->identity)
-        status = device->host->identity(device->host->self, identity.data, err);
+    /* Who cannot be identified has no identity: the host refuses it when the configuration expects one. */
+    if (status == LF_OK && device->host->identity)
+        status = device->host->identity(device->host->self, identity.len ? identity.data : "", err);
     lf_buffer_free(&identity);
     return status;
 }

@@ -88,7 +88,11 @@ static bool read_condition(struct lf_scan *scan, struct lf_condition *until)
 {
     static const char *const words[] = {"is", "above", "below", "steady", NULL};
     size_t word;
-    if (!lf_scan_name(scan, "the name of a captured value", &until->capture)
+    if (lf_scan_accept(scan, "done")) {
+        until->kind = LF_UNTIL_DONE;
+        return true;
+    }
+    if (!lf_scan_name(scan, "the name of a captured value, or 'done',", &until->capture)
         || !lf_scan_choice(scan, "a comparison", words, &word))
         return false;
     if (word == 3)
@@ -292,9 +296,15 @@ static bool link_step(struct lf_scan *scan, struct lf_procedure *procedure, stru
     if (step->command->repeat == LF_ONCE)
         return lf_scan_problem_at(scan, place_of(step), "'%s' is of class once: it cannot be repeated until something is so",
                                   step->command->name);
-    return command_captures(step->command, step->until.capture, true)
+    return step->until.kind == LF_UNTIL_DONE || command_captures(step->command, step->until.capture, true)
         || lf_scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect", step->command->name,
                               step->until.capture);
+}
+
+/* A reading that does not count by itself: "done" says nothing about its being stable. */
+static bool is_provisional(const struct lf_step *step)
+{
+    return step->command && step->command->provisional && step->until.kind <= LF_UNTIL_DONE;
 }
 
 static bool link_result(struct lf_scan *scan, const struct lf_procedure *procedure, const struct lf_result *result)
@@ -305,7 +315,7 @@ static bool link_result(struct lf_scan *scan, const struct lf_procedure *procedu
         if (!step->command || (result->label && strcmp(result->label, step->label) != 0)
             || !command_captures(step->command, result->capture, false))
             continue;
-        if (step->command->provisional && step->until.kind == LF_UNTIL_NOTHING)
+        if (is_provisional(step))
             return lf_scan_problem_at(scan, place, "'%s' gives provisional readings: repeat it until it is stable "
                                       "(at most N times until ...)", step->command->name);
         return result->optional || command_captures(step->command, result->capture, true)
@@ -337,7 +347,7 @@ static bool link_procedure(struct lf_scan *scan, struct lf_procedure *procedure)
         struct lf_step *step = &procedure->steps[i];
         good = link_step(scan, procedure, step) && good;
         acts = acts || step->command_name;
-        provisional = provisional || (step->command && step->command->provisional && step->until.kind == LF_UNTIL_NOTHING);
+        provisional = provisional || is_provisional(step);
     }
     struct lf_place place = {procedure->line, 1};
     if (!acts)

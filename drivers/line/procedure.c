@@ -95,7 +95,7 @@ static bool steady(struct readings *readings, const struct lf_condition *until, 
 
 static bool holds(const struct lf_condition *until, const struct lf_outcome *values, struct readings *readings)
 {
-    const char *value = last_value(values, until->capture);
+    const char *value = until->kind == LF_UNTIL_DONE ? "" : last_value(values, until->capture);
     if (!value)
         return false;
     char *stop;
@@ -107,6 +107,7 @@ static bool holds(const struct lf_condition *until, const struct lf_outcome *val
     case LF_UNTIL_ABOVE: return is_number && number > until->number;
     case LF_UNTIL_BELOW: return is_number && number < until->number;
     case LF_UNTIL_STEADY: return is_number && steady(readings, until, number);
+    case LF_UNTIL_DONE:
     case LF_UNTIL_NOTHING: break;
     }
     return true;
@@ -161,8 +162,9 @@ static enum lf_status repeat_step(struct run *run, const struct lf_step *step, c
             return LF_OK;
     }
     return !waiting ? LF_OK
-                    : lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: '%s' did not become what is waited for in %zu readings",
-                              step->command->name, step->until.capture, step->times);
+                    : lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: %s%s%s in %zu tries", step->command->name,
+                              step->until.capture ? "'" : "it was busy", step->until.capture ? step->until.capture : "",
+                              step->until.capture ? "' did not become what is waited for" : "", step->times);
 }
 
 static enum lf_status run_step(struct run *run, const struct lf_step *step, struct lf_outcome *captured,

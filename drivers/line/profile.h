@@ -176,7 +176,15 @@ struct lf_argument {
 };
 
 struct lf_condition {
-    enum { LF_UNTIL_NOTHING, LF_UNTIL_IS, LF_UNTIL_IS_NOT, LF_UNTIL_ABOVE, LF_UNTIL_BELOW, LF_UNTIL_STEADY } kind;
+    enum {
+        LF_UNTIL_NOTHING, /* no condition: N times */
+        LF_UNTIL_DONE,    /* answered well, not "busy" */
+        LF_UNTIL_IS,
+        LF_UNTIL_IS_NOT,
+        LF_UNTIL_ABOVE,
+        LF_UNTIL_BELOW,
+        LF_UNTIL_STEADY,
+    } kind;
     char *capture;
     char *text;    /* is, is not */
     double number; /* above, below, steady within */

@@ -1,0 +1,245 @@
+/* `labferry profile try`: talk to an instrument by its profile from a terminal, and see what passes on the wire. */
+#include "drivers/line/procedure.h"
+
+#include "base/setting.h"
+#include "drivers/line/scan.h"
+#include "drivers/line/show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPEN_MS = 10000, WORDS_MAX = 66, RAW_LISTEN_MS = 1000, LISTEN_MS = 10000 };
+
+struct session {
+    const struct lf_profile *profile;
+    struct lf_dialogue dialogue;
+    FILE *out;
+    int64_t begun; /* of what runs, for the times that are shown */
+};
+
+/* ---- showing ---- */
+
+static void show_bytes(void *self, enum lf_trace what, struct lf_slice bytes)
+{
+    static const char *const marks[] = {"->", "<-", "drop"};
+    struct session *session = self;
+    char room[LF_SHOW_ROOM];
+    fprintf(session->out, "  %6lld ms %-4s %s\n", (long long)(lf_clock_mono_ms() - session->begun), marks[what],
+            lf_show(bytes, room));
+}
+
+static void show_values(struct session *session, const struct lf_outcome *values)
+{
+    static const char *const types[] = {"text", "int", "real", "bool"};
+    for (size_t i = 0; i < values->count; i++)
+        fprintf(session->out, "  %s = %s (%s)\n", values->captures[i].name, values->captures[i].value,
+                types[values->captures[i].type]);
+}
+
+static enum lf_status show_unasked(void *self, const struct lf_listen *listen, struct lf_slice line,
+                                   const struct lf_outcome *values, struct lf_error *err)
+{
+    struct session *session = self;
+    char room[LF_SHOW_ROOM];
+    (void)err;
+    fprintf(session->out, "  unasked, [listen %s]: %s\n", listen->name, lf_show(line, room));
+    show_values(session, values);
+    return LF_OK;
+}
+
+static void show_end(struct session *session, enum lf_status status, const struct lf_error *err)
+{
+    long long took = (long long)(lf_clock_mono_ms() - session->begun);
+    if (status == LF_OK)
+        fprintf(session->out, "  good, %lld ms\n", took);
+    else
+        fprintf(session->out, "  failed after %lld ms: %s (%s, %s)\n", took, err->text, lf_status_name(status),
+                lf_class_name(err->class));
+}
+
+static void show_progress(void *self, const char *text)
+{
+    struct session *session = self;
+    fprintf(session->out, "  step: %s\n", text);
+}
+
+/* ---- what people type ---- */
+
+/* Cuts a line into words at blanks; '...' and "..." may hold blanks. Changes the line. */
+static size_t cut_words(char *line, char **words)
+{
+    size_t count = 0;
+    char *at = line + strspn(line, " \t"), *to = line;
+    while (*at && count < WORDS_MAX) {
+        char quote = 0;
+        words[count++] = to;
+        for (; *at && (quote || !strchr(" \t", *at)); at++) {
+            bool mark = quote ? *at == quote : *at == '\'' || *at == '"';
+            if (mark)
+                quote = quote ? 0 : *at;
+            else
+                *to++ = *at;
+        }
+        at += strspn(at, " \t");
+        *to++ = '\0'; /* never beyond `at`: a blank was skipped, or the line has ended */
+    }
+    return count;
+}
+
+/* "name=value" words to inputs, in place. */
+static bool cut_inputs(struct session *session, char **words, size_t count, struct lf_input *inputs)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *equals = strchr(words[i], '=');
+        if (!equals) {
+            fprintf(session->out, "  '%s' must look like name=value\n", words[i]);
+            return false;
+        }
+        *equals = '\0';
+        inputs[i] = (struct lf_input){words[i], equals + 1};
+    }
+    return true;
+}
+
+static void do_action(struct session *session, bool run, char **words, size_t count)
+{
+    struct lf_input inputs[WORDS_MAX];
+    struct lf_outcome values = {0};
+    struct lf_error err = {0};
+    const struct lf_command *command = run ? NULL : lf_profile_command(session->profile, words[0]);
+    const struct lf_procedure *procedure = command ? NULL : lf_profile_procedure(session->profile, words[0]);
+    if (!command && !procedure) {
+        fprintf(session->out, "  there is no %s '%s'; type help\n", run ? "procedure" : "command", words[0]);
+        return;
+    }
+    if (!cut_inputs(session, words + 1, count - 1, inputs))
+        return;
+    struct lf_input_set set = {.given = inputs, .given_count = count - 1};
+    enum lf_status status = lf_inputs_known(session->profile, command ? command->inputs : procedure->inputs,
+                                            command ? command->input_count : procedure->input_count, inputs, count - 1,
+                                            &err);
+    if (status == LF_OK)
+        status = command ? lf_dialogue_command(&session->dialogue, command, &set, LF_NEVER, &values, &err)
+                         : lf_procedure_run(&session->dialogue, procedure, &set, show_progress, session, &values, &err);
+    show_values(session, &values);
+    show_end(session, status, &err);
+    lf_outcome_free(&values);
+}
+
+static enum lf_status do_listen(struct session *session, const char *time, struct lf_error *err)
+{
+    int64_t ms = LISTEN_MS;
+    if (time && lf_duration_parse(time, &ms) != LF_OK) {
+        fprintf(session->out, "  '%s' is not a time such as 10s\n", time);
+        return LF_OK;
+    }
+    return lf_dialogue_listen(&session->dialogue, NULL, lf_deadline_in(ms), err);
+}
+
+/* Bytes as typed, with the escapes of profiles and nothing added; then shows what comes back. */
+static enum lf_status do_raw(struct session *session, const char *text, struct lf_error *err)
+{
+    struct lf_profile nobody = {.name = (char[]){"bytes"}};
+    const char *at = text, *end = text + strlen(text);
+    struct lf_scan scan = {.profile = &nobody, .err = err, .line = 1, .line_start = text};
+    struct lf_buffer bytes = {0};
+    char byte;
+    bool plain;
+    enum lf_status status = LF_OK;
+    while (at < end && status == LF_OK)
+        status = lf_scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1) : LF_INVALID;
+    if (status == LF_INVALID)
+        fprintf(session->out, "  %s\n", err->text);
+    else if (status == LF_OK)
+        status = lf_dialogue_raw(&session->dialogue, lf_buffer_slice(&bytes), err);
+    lf_buffer_free(&bytes);
+    if (status == LF_OK)
+        status = lf_dialogue_listen(&session->dialogue, NULL, lf_deadline_in(RAW_LISTEN_MS), err);
+    return status == LF_INVALID ? LF_OK : status;
+}
+
+static const char help[] =
+    "  NAME [input=value]...      a command (or a procedure, where there is no such command)\n"
+    "  run NAME [input=value]...  a procedure\n"
+    "  > bytes                    bytes as they are: > S<CR><LF>\n"
+    "  listen [TIME]              show what comes unasked\n"
+    "  identify                   get in step and ask who is there\n"
+    "  list                       what the profile knows\n"
+    "  quit\n";
+
+static enum lf_status do_identify(struct session *session, struct lf_error *err)
+{
+    struct lf_buffer identity = {0};
+    enum lf_status status = lf_dialogue_begin(&session->dialogue, &identity, err);
+    if (status == LF_OK)
+        fprintf(session->out, "  %s%s\n", identity.len ? "identity: " : "connected; the profile cannot identify",
+                identity.len ? identity.data : "");
+    lf_buffer_free(&identity);
+    return status;
+}
+
+/* One line. *quit when the session shall end; an error ends it too. */
+static enum lf_status do_line(struct session *session, char *line, bool *quit, struct lf_error *err)
+{
+    char *words[WORDS_MAX];
+    session->begun = lf_clock_mono_ms();
+    const char *start = line + strspn(line, " \t");
+    if (*start == '>')
+        return do_raw(session, start + 1 + strspn(start + 1, " "), err);
+    size_t count = cut_words(line, words);
+    if (!count || *words[0] == '#')
+        return LF_OK;
+    if (!strcmp(words[0], "quit") || !strcmp(words[0], "exit"))
+        *quit = true;
+    else if (!strcmp(words[0], "help"))
+        fputs(help, session->out);
+    else if (!strcmp(words[0], "list"))
+        lf_profile_describe(session->profile, session->out);
+    else if (!strcmp(words[0], "identify"))
+        return do_identify(session, err);
+    else if (!strcmp(words[0], "listen"))
+        return do_listen(session, count > 1 ? words[1] : NULL, err);
+    else if (!strcmp(words[0], "run") && count > 1)
+        do_action(session, true, words + 1, count - 1);
+    else
+        do_action(session, false, words, count);
+    return LF_OK;
+}
+
+static enum lf_status talk(struct session *session, FILE *in, struct lf_error *err)
+{
+    char *line = NULL;
+    size_t room = 0;
+    bool quit = false;
+    enum lf_status status = LF_OK;
+    fputs("Type help for help, quit to end.\n", session->out);
+    while (status == LF_OK && !quit) {
+        fputs("> ", session->out);
+        fflush(session->out);
+        ssize_t len = getline(&line, &room, in);
+        if (len < 0)
+            break;
+        line[strcspn(line, "\r\n")] = '\0';
+        status = do_line(session, line, &quit, err);
+    }
+    free(line);
+    return status;
+}
+
+enum lf_status lf_profile_try(const struct lf_profile *profile, const char *stream, FILE *in, FILE *out,
+                              const struct lf_cancel *cancel, struct lf_error *err)
+{
+    struct session session = {.profile = profile, .out = out, .begun = lf_clock_mono_ms()};
+    session.dialogue = (struct lf_dialogue){.profile = profile, .instrument = "try", .cancel = cancel, .self = &session,
+                                            .unasked = show_unasked, .trace = show_bytes};
+    enum lf_status status = lf_dialogue_open(&session.dialogue, stream, lf_deadline_in(OPEN_MS), err);
+    if (status == LF_OK) {
+        fprintf(out, "%s on %s\n", profile->title ? profile->title : profile->name, lf_stream_name(session.dialogue.stream));
+        /* An instrument that does not answer is what people come here for: the session goes on. */
+        if (do_identify(&session, err) != LF_OK)
+            show_end(&session, err->status, err);
+        status = talk(&session, in, err);
+    }
+    lf_dialogue_close(&session.dialogue);
+    return status;
+}

@@ -1,0 +1,89 @@
+# Sartorius balances with SBI commands, 16-character output (set so in the balance's menu).
+#
+# A command is ESC and a letter. A value is sign, blank, eight characters of number, blank, three characters of unit, CR LF.
+# A blank unit says that the value is not stable. Taring and zeroing give no reply: the balance is read afterwards.
+[profile]
+title = 'Sartorius balance, SBI, 16 characters'
+
+[line]
+send_end   = '<CR><LF>'
+reply      = line '<CR><LF>'
+first_byte = 3s
+gap        = 500ms
+
+# Special lines, in the middle of blanks.
+[errors]
+error = ' H' person 'overload: take weight off the pan'
+error = ' L' person 'underload: is the pan in place?'
+error = ' C' busy 'the balance is calibrating'
+error = 'Err {code}' permanent 'the balance reports an error'
+error = ' Err {code}' permanent 'the balance reports an error'
+
+# ESC x1_ prints the model.
+[identify]
+send   = '<ESC>x1_'
+expect = ' {identity:word}'
+expect = '{identity:word}'
+
+[command weigh-now]
+help        = 'The value as it is now; the unit is missing while it is not stable'
+class       = safe
+provisional = yes
+send        = '<ESC>P'
+expect      = '{value:real:10} {unit:word}'
+expect      = '{value:real:10}'
+
+[command weigh]
+help       = 'A stable value; busy while it moves'
+class      = safe
+send       = '<ESC>P'
+expect     = '{value:real:10} {unit:word}'
+error      = '{:real:10}' busy 'the weight is not stable'
+
+[command tare]
+help  = 'Tare (no reply)'
+class = once
+send  = '<ESC>U'
+reply = none
+
+[command zero]
+help  = 'Set zero (no reply)'
+class = once
+send  = '<ESC>V'
+reply = none
+
+[command tare-and-zero]
+help  = 'What the Tare key does: zero or tare (no reply)'
+class = once
+send  = '<ESC>T'
+reply = none
+
+[command restart]
+help  = 'Restart the balance (no reply)'
+class = once
+send  = '<ESC>S'
+reply = none
+
+[listen printed]
+help  = 'A stable value, sent by the Print key'
+match = '{value:real:10} {unit:word}'
+as    = csv
+
+[listen moving]
+help  = 'Values that are not stable'
+match = '{:real:10}'
+as    = ignore
+
+[procedure weigh]
+help   = 'A stable value, looked at every half second for a minute'
+do     = weigh at most 120 times until done every 500ms
+result = value as weight
+result = unit
+
+[procedure tare]
+help   = 'Tare, then wait until the balance shows a stable net value'
+do     = tare
+wait   = 1s
+do     = weigh at most 60 times until done every 500ms
+result = value as net
+result = unit
