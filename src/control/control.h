@@ -12,6 +12,7 @@ struct lf_intake;
 struct lf_jobs;
 struct lf_journal;
 struct lf_link;
+struct lf_outbox;
 struct lf_poll;
 
 /* What verbs act on; everything is borrowed and lives as long as the agent runs. */
@@ -23,6 +24,7 @@ struct lf_context {
     struct lf_cloud *cloud;
     struct lf_link *link; /* NULL: the agent runs without a broker */
     struct lf_poll *poll; /* NULL: events come over MQTT only */
+    struct lf_outbox *outbox; /* kicked when a command was answered; NULL without a broker */
     int64_t started_ms;   /* wall */
 };
 
@@ -49,6 +51,7 @@ struct lf_verb {
     const struct lf_arg *args; /* ends with name NULL */
     bool changes;           /* does something (else it only looks) */
     bool remote;            /* also over MQTT */
+    bool atomic;            /* all that it changes is in the journal: it may run inside a transaction of its caller */
     /* Fills *result (owned JSON, may stay NULL for "done"). */
     enum lf_status (*perform)(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
                               struct lf_error *err);
@@ -57,6 +60,9 @@ struct lf_verb {
 /* The table, ends with name NULL. */
 extern const struct lf_verb lf_verbs[];
 const struct lf_verb *lf_verb_find(const char *name);
+
+/* Only checks (name and args may be NULL); *verb is the one. LF_INVALID (permanent) with what would be right. */
+enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **verb, struct lf_error *err);
 
 /* Checks verb and arguments (unknown names are refused with what would be right) and performs. Any thread. */
 enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,

@@ -1,0 +1,145 @@
+/* status: how the agent is. What needs a person comes first. */
+#include "control/verbs.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "cloud/cloud.h"
+#include "config/config.h"
+#include "intake/intake.h"
+#include "job/job.h"
+#include "link/link.h"
+#include "poll/poll.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELD_SHOWN = 20 };
+
+/* ---- what needs a person ------------------------------------------------------------------------------------------- */
+
+/* Takes both texts. */
+static void need(cJSON *list, char *what, char *todo)
+{
+    cJSON *entry = what && todo ? cJSON_CreateObject() : NULL;
+    if (entry && lf_json_set_text(entry, "what", what) && lf_json_set_text(entry, "do", todo))
+        cJSON_AddItemToArray(list, entry);
+    else
+        cJSON_Delete(entry);
+    free(what);
+    free(todo);
+}
+
+static void need_job(void *list, const struct lf_job *job)
+{
+    const char *what = lf_json_text_or(job->facts, "display", lf_json_text_or(job->facts, "file_name",
+                                       lf_json_text_or(job->facts, "procedure", "")));
+    need(list,
+         lf_format("job %lld (%s%s%s%s%s) is held at %s: %s", (long long)job->id, job->kind, *what ? " of " : "", what,
+                   *job->instrument ? ", " : "", job->instrument, job->step, job->note ? job->note : "no reason noted"),
+         lf_format("labferry job %lld, then %s", (long long)job->id, lf_job_help(job)));
+}
+
+static void need_jobs(struct lf_context *context, cJSON *list, const cJSON *counts)
+{
+    struct lf_job_filter held = {.state = "held", .limit = HELD_SHOWN};
+    lf_journal_job_list(context->journal, &held, need_job, list, NULL);
+    int64_t count = lf_json_int(counts, "held", 0);
+    if (count > HELD_SHOWN)
+        need(list, lf_format("%lld more jobs are held", (long long)count - HELD_SHOWN),
+             strdup("labferry jobs --state held"));
+}
+
+static void need_instruments(cJSON *list, const cJSON *instruments)
+{
+    const cJSON *info;
+    cJSON_ArrayForEach(info, instruments) {
+        const char *name = lf_json_text_or(info, "name", ""), *note = lf_json_text(info, "note");
+        const char *sep = note ? ": " : "";
+        if (!strcmp(lf_json_text_or(info, "state", ""), "offline"))
+            need(list, lf_format("%s is offline%s%s", name, sep, note ? note : ""),
+                 strdup("check power, cable and settings; the agent keeps trying to connect"));
+        else if (lf_json_bool(info, "paused", false))
+            need(list, lf_format("%s is paused%s%s", name, sep, note ? note : ""), lf_format("labferry resume %s", name));
+    }
+}
+
+static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *status)
+{
+    struct lf_error err = {0};
+    if (lf_intake_room(context->intake, &err) != LF_OK)
+        need(list, strdup(err.text), strdup("free room on that disk; nothing new is taken in before"));
+    const char *error = lf_json_text(status, "link.error");
+    if (context->link && lf_link_state(context->link) != LF_LINK_ONLINE)
+        need(list, lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
+             strdup("check link.broker and its credentials; the agent keeps trying to connect"));
+    if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
+        need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
+             strdup("check the network, cloud.tenant and its credentials; the agent keeps trying"));
+    int64_t lost = lf_json_int(status, "intake.events.lost", 0);
+    if (lost)
+        need(list, lf_format("%lld event%s told too little and could not be read again", (long long)lost, lost > 1 ? "s" : ""),
+             strdup("labferry events --fate lost"));
+}
+
+/* ---- the parts ------------------------------------------------------------------------------------------------------- */
+
+static cJSON *agent_part(const struct lf_context *context)
+{
+    const struct lf_config *config = context->config;
+    cJSON *agent = cJSON_CreateObject();
+    char started[LF_TIME_TEXT];
+    lf_time_format(context->started_ms, started);
+    if (agent && lf_json_set_text(agent, "name", config->agent.name) && lf_json_set_text(agent, "site", config->agent.site)
+        && lf_json_set_text(agent, "version", LF_VERSION) && lf_json_set_text(agent, "started", started)
+        && lf_json_set_int(agent, "up_ms", lf_clock_wall_ms() - context->started_ms)
+        && lf_json_set_text(agent, "config", config->digest))
+        return agent;
+    cJSON_Delete(agent);
+    return NULL;
+}
+
+static cJSON *instruments_part(struct lf_context *context)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; list && i < lf_jobs_instrument_count(context->jobs); i++)
+        cJSON_AddItemToArray(list, lf_instrument_info(lf_jobs_instrument_at(context->jobs, i)));
+    return list;
+}
+
+static cJSON *storage_part(struct lf_context *context)
+{
+    const struct lf_config_agent *config = &context->config->agent;
+    cJSON *storage = cJSON_CreateObject();
+    if (storage && lf_json_set_int(storage, "spool_bytes", lf_jobs_spool_size(context->jobs))
+        && lf_json_set_int(storage, "journal_disk_free", lf_disk_free(config->state_dir))
+        && lf_json_set_int(storage, "spool_disk_free", lf_disk_free(config->spool_dir))
+        && lf_json_set_int(storage, "reserve", config->disk_reserve)
+        && lf_json_set_int(storage, "outbox", lf_journal_outbox_count(context->journal)))
+        return storage;
+    cJSON_Delete(storage);
+    return NULL;
+}
+
+enum lf_status verb_status(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
+                           struct lf_error *err)
+{
+    (void)request;
+    cJSON *status = cJSON_CreateObject(), *needs = cJSON_CreateArray();
+    bool good = lf_json_set(status, "needs", needs) && lf_json_set(status, "agent", agent_part(context))
+             && lf_json_set(status, "link", context->link ? lf_link_health(context->link) : cJSON_CreateNull())
+             && lf_json_set(status, "cloud", lf_cloud_health(context->cloud))
+             && lf_json_set(status, "poll", context->poll ? lf_poll_health(context->poll) : cJSON_CreateNull())
+             && lf_json_set(status, "intake", lf_intake_health(context->intake))
+             && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
+             && lf_json_set(status, "instruments", instruments_part(context))
+             && lf_json_set(status, "storage", storage_part(context));
+    if (!good) {
+        cJSON_Delete(status);
+        return lf_fail_memory(err, "telling the status");
+    }
+    need_jobs(context, needs, lf_json_at(status, "jobs"));
+    need_instruments(needs, lf_json_at(status, "instruments"));
+    need_ways_out(context, needs, status);
+    *result = status;
+    return LF_OK;
+}
