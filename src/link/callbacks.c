@@ -1,0 +1,169 @@
+/* What the library tells us, all on the link thread, from within mosquitto_loop_read or mosquitto_loop_write. Messages are only
+ * copied here; they are handed on, and acknowledged, when the batch is complete. */
+#include "link/session.h"
+
+#include "base/log.h"
+
+#include <mqtt_protocol.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- messages ------------------------------------------------------------------------------------------------------- */
+
+static void incoming_free(struct incoming *incoming)
+{
+    free(incoming->topic);
+    free(incoming->response_topic);
+    free(incoming->payload);
+    free(incoming->correlation);
+}
+
+void batch_clear(struct lf_link *link)
+{
+    for (size_t i = 0; i < link->batch_count; i++)
+        incoming_free(&link->batch[i]);
+    link->batch_count = 0;
+    link->batch_bytes = 0;
+}
+
+static bool copy_message(struct lf_link *link, struct incoming *to, const struct mosquitto_message *from)
+{
+    *to = (struct incoming){.topic = strdup(from->topic)};
+    size_t len = (size_t)from->payloadlen;
+    to->message.too_large = (int64_t)len > link->max_message;
+    to->message.too_large_size = (int64_t)len;
+    if (to->message.too_large)
+        len = 0;
+    to->payload = malloc(len + 1);
+    if (!to->topic || !to->payload)
+        return false;
+    if (len)
+        memcpy(to->payload, from->payload, len);
+    to->message.topic = to->topic;
+    to->message.payload = lf_slice(to->payload, len);
+    to->message.retained = from->retain;
+    to->message.expiry_s = -1;
+    return true;
+}
+
+static void copy_properties(struct incoming *to, const mosquitto_property *properties)
+{
+    uint16_t len = 0;
+    uint32_t expiry = 0;
+    if (mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &to->response_topic, false))
+        to->message.response_topic = to->response_topic;
+    if (mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &to->correlation, &len, false))
+        to->message.correlation = lf_slice(to->correlation, len);
+    if (mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &expiry, false))
+        to->message.expiry_s = expiry;
+}
+
+static void on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *message,
+                       const mosquitto_property *properties)
+{
+    (void)mosq;
+    struct lf_link *link = context;
+    struct incoming *grown = realloc(link->batch, (link->batch_count + 1) * sizeof *grown);
+    if (!grown) {
+        link->out_of_memory = true;
+        return;
+    }
+    link->batch = grown;
+    struct incoming *incoming = &grown[link->batch_count];
+    if (!copy_message(link, incoming, message)) {
+        incoming_free(incoming);
+        link->out_of_memory = true;
+        return;
+    }
+    copy_properties(incoming, properties);
+    link->batch_count++;
+    link->batch_bytes += incoming->message.payload.len;
+    pthread_mutex_lock(&link->mutex);
+    link->messages_in++;
+    link->bytes_in += (uint64_t)message->payloadlen;
+    pthread_mutex_unlock(&link->mutex);
+}
+
+/* ---- the session ------------------------------------------------------------------------------------------------------ */
+
+static void subscribe_all(struct lf_link *link)
+{
+    for (size_t i = 0; i < link->filter_count; i++)
+        mosquitto_subscribe_v5(link->mosq, NULL, link->filters[i], 1, 0, NULL);
+}
+
+static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags, const mosquitto_property *properties)
+{
+    (void)mosq;
+    (void)properties;
+    struct lf_link *link = context;
+    if (reason != 0) {
+        link->ended = true;
+        link->end_reason = reason;
+        return;
+    }
+    subscribe_all(link);
+    link_set_state(link, LF_LINK_ONLINE, "");
+    bool session_present = flags & 1;
+    lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
+                session_present ? ", session resumed" : ", new session");
+    if (link->hooks.online)
+        link->hooks.online(link->hooks.context, session_present);
+}
+
+static void on_disconnect(struct mosquitto *mosq, void *context, int reason, const mosquitto_property *properties)
+{
+    (void)mosq;
+    (void)properties;
+    struct lf_link *link = context;
+    link->ended = true;
+    link->end_reason = reason;
+}
+
+static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int count, const int *granted,
+                         const mosquitto_property *properties)
+{
+    (void)mosq;
+    (void)context;
+    (void)mid;
+    (void)properties;
+    for (int i = 0; i < count; i++)
+        if (granted[i] >= 0x80)
+            lf_log_error("link", "the broker refuses a subscription: %s. Check its access rules for this agent",
+                         mosquitto_reason_string(granted[i]));
+}
+
+static void on_publish(struct mosquitto *mosq, void *context, int mid, int reason, const mosquitto_property *properties)
+{
+    (void)mosq;
+    (void)properties;
+    struct lf_link *link = context;
+    for (size_t i = 0; i < link->ticket_count; i++) {
+        if (link->tickets[i].mid != mid)
+            continue;
+        int64_t number = link->tickets[i].number;
+        link->tickets[i] = link->tickets[--link->ticket_count];
+        if (link->hooks.published)
+            link->hooks.published(link->hooks.context, number, reason >= 0x80 ? mosquitto_reason_string(reason) : NULL);
+        return;
+    }
+}
+
+static void on_log(struct mosquitto *mosq, void *context, int level, const char *text)
+{
+    (void)mosq;
+    struct lf_link *link = context;
+    if (level == MOSQ_LOG_ERR || level == MOSQ_LOG_WARNING)
+        snprintf(link->detail, sizeof link->detail, "%s", text);
+}
+
+void session_callbacks(struct lf_link *link)
+{
+    mosquitto_connect_v5_callback_set(link->mosq, on_connect);
+    mosquitto_disconnect_v5_callback_set(link->mosq, on_disconnect);
+    mosquitto_message_v5_callback_set(link->mosq, on_message);
+    mosquitto_subscribe_v5_callback_set(link->mosq, on_subscribe);
+    mosquitto_publish_v5_callback_set(link->mosq, on_publish);
+    mosquitto_log_callback_set(link->mosq, on_log);
+}

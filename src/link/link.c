@@ -1,0 +1,211 @@
+/* The link's thread and its life: sessions one after the other, with full jitter between them.
+ *
+ * Every session ends in exactly one of: asked to stop; taken over by another client (said loudly, and then left alone for long: two
+ * agents of one name must not throw each other out for ever); anything else, after which it is tried again.
+ */
+#include "link/session.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BACKOFF_BASE_MS = 500,
+    BACKOFF_CAP_MS = 60 * 1000,
+    TAKEN_OVER_WAIT_MS = 5 * 60 * 1000,
+    DEFAULT_KEEPALIVE_S = 30,
+    DEFAULT_EXPIRY_S = 7 * 24 * 3600,
+    DEFAULT_RECEIVE_MAXIMUM = 200,
+    DEFAULT_MAX_MESSAGE = 272 * 1024,
+};
+
+static const char *const state_names[] = {
+    [LF_LINK_CONNECTING] = "connecting", [LF_LINK_ONLINE] = "online", [LF_LINK_WAITING] = "offline",
+};
+
+void link_set_state(struct lf_link *link, enum lf_link_state state, const char *error)
+{
+    pthread_mutex_lock(&link->mutex);
+    if ((state == LF_LINK_ONLINE) != (link->state == LF_LINK_ONLINE))
+        link->since_ms = lf_clock_wall_ms();
+    link->state = state;
+    if (error)
+        snprintf(link->error, sizeof link->error, "%s", error);
+    pthread_mutex_unlock(&link->mutex);
+}
+
+/* Logs a failure once, until something else happens. */
+static void tell(struct lf_link *link, const struct lf_error *err, char *told, size_t room, bool was_online)
+{
+    if (!was_online && !strcmp(told, err->text))
+        return;
+    snprintf(told, room, "%s", err->text);
+    lf_log(err->class == LF_NEEDS_PERSON ? LF_LOG_ERROR : LF_LOG_WARNING, "link", "%s", err->text);
+    if (was_online && link->hooks.offline)
+        link->hooks.offline(link->hooks.context, err);
+}
+
+static int64_t pause_after(struct lf_link *link, enum lf_status status, int *attempt, bool was_online)
+{
+    if (status == LF_BUSY) {
+        pthread_mutex_lock(&link->mutex);
+        link->takeovers++;
+        pthread_mutex_unlock(&link->mutex);
+        return TAKEN_OVER_WAIT_MS + lf_backoff_ms(0, TAKEN_OVER_WAIT_MS, TAKEN_OVER_WAIT_MS);
+    }
+    if (was_online)
+        *attempt = 0;
+    return lf_backoff_ms((*attempt)++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+}
+
+static void *run(void *arg)
+{
+    struct lf_link *link = arg;
+    char told[LF_ERROR_TEXT] = "";
+    int attempt = 0;
+    for (;;) {
+        struct lf_error err = {0};
+        bool online = false;
+        link_set_state(link, LF_LINK_CONNECTING, NULL);
+        enum lf_status status = session_run(link, &online, &err);
+        if (status == LF_CANCELLED || lf_cancel_is_set(&link->stop))
+            return NULL;
+        tell(link, &err, told, sizeof told, online);
+        if (online)
+            told[0] = '\0';
+        int64_t wait = pause_after(link, status, &attempt, online);
+        if (lf_sleep_until(lf_deadline_in(wait), &link->stop) == LF_CANCELLED)
+            return NULL;
+        pthread_mutex_lock(&link->mutex);
+        link->reconnects++;
+        pthread_mutex_unlock(&link->mutex);
+    }
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------------------- */
+
+static bool copy_text(char **to, const char *from)
+{
+    *to = from ? strdup(from) : NULL;
+    return !from || *to;
+}
+
+static bool copy_options(struct lf_link *link, const struct lf_link_options *options)
+{
+    link->port = options->port;
+    link->tls = options->tls;
+    link->keepalive_s = options->keepalive_s > 0 ? options->keepalive_s : DEFAULT_KEEPALIVE_S;
+    link->session_expiry_s = options->session_expiry_s > 0 ? options->session_expiry_s : DEFAULT_EXPIRY_S;
+    link->receive_maximum = options->receive_maximum > 0 ? options->receive_maximum : DEFAULT_RECEIVE_MAXIMUM;
+    link->max_message = options->max_message > 0 ? options->max_message : DEFAULT_MAX_MESSAGE;
+    bool good = copy_text(&link->host, options->host) && copy_text(&link->ca_file, options->ca_file)
+             && copy_text(&link->cert_file, options->cert_file) && copy_text(&link->key_file, options->key_file)
+             && copy_text(&link->username, options->username) && copy_text(&link->password_file, options->password_file)
+             && copy_text(&link->client_id, options->client_id) && copy_text(&link->will_topic, options->will_topic)
+             && copy_text(&link->will_payload, options->will_payload);
+    link->filters = calloc(options->filter_count + 1, sizeof *link->filters);
+    for (size_t i = 0; good && link->filters && i < options->filter_count; i++) {
+        good = copy_text(&link->filters[i], options->filters[i]);
+        link->filter_count = i + 1;
+    }
+    return good && link->filters;
+}
+
+enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
+                            struct lf_link **out, struct lf_error *err)
+{
+    struct lf_link *link = calloc(1, sizeof *link);
+    if (!link)
+        return lf_fail_memory(err, "opening the link");
+    mosquitto_lib_init(); /* counted by the library */
+    link->wake.fd = link->stop.wake.fd = -1;
+    link->hooks = *hooks;
+    link->last = &link->first;
+    link->since_ms = lf_clock_wall_ms();
+    pthread_mutex_init(&link->mutex, NULL);
+    enum lf_status status = copy_options(link, options) ? LF_OK : lf_fail_memory(err, "opening the link");
+    if (status == LF_OK)
+        status = lf_wake_open(&link->wake, err);
+    if (status == LF_OK)
+        status = lf_cancel_open(&link->stop, err);
+    if (status == LF_OK)
+        status = lf_thread_start(&link->thread, "link", run, link, err);
+    link->started = status == LF_OK;
+    if (status != LF_OK) {
+        lf_link_close(link);
+        return status;
+    }
+    *out = link;
+    return LF_OK;
+}
+
+void lf_link_close(struct lf_link *link)
+{
+    if (!link)
+        return;
+    if (link->started) {
+        lf_cancel_set(&link->stop);
+        pthread_join(link->thread, NULL);
+    }
+    queue_clear(link);
+    for (size_t i = 0; i < link->filter_count; i++)
+        free(link->filters[i]);
+    char *texts[] = {link->host, link->ca_file, link->cert_file, link->key_file, link->username, link->password_file,
+                     link->client_id, link->will_topic, link->will_payload, link->goodbye};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(texts[i]);
+    free(link->filters);
+    free(link->batch);
+    lf_wake_close(&link->wake);
+    lf_cancel_close(&link->stop);
+    pthread_mutex_destroy(&link->mutex);
+    free(link);
+    mosquitto_lib_cleanup();
+}
+
+enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct lf_error *err)
+{
+    char *copy = strdup(payload);
+    if (!copy)
+        return lf_fail_memory(err, "setting the goodbye");
+    pthread_mutex_lock(&link->mutex);
+    free(link->goodbye);
+    link->goodbye = copy;
+    pthread_mutex_unlock(&link->mutex);
+    return LF_OK;
+}
+
+/* ---- looking --------------------------------------------------------------------------------------------------------- */
+
+enum lf_link_state lf_link_state(struct lf_link *link)
+{
+    pthread_mutex_lock(&link->mutex);
+    enum lf_link_state state = link->state;
+    pthread_mutex_unlock(&link->mutex);
+    return state;
+}
+
+cJSON *lf_link_health(struct lf_link *link)
+{
+    cJSON *health = cJSON_CreateObject();
+    char since[LF_TIME_TEXT], broker[300];
+    if (!health)
+        return NULL;
+    snprintf(broker, sizeof broker, "%s://%s:%d", link->tls ? "mqtts" : "mqtt", link->host, link->port);
+    pthread_mutex_lock(&link->mutex);
+    lf_time_format(link->since_ms, since);
+    lf_json_set_text(health, "state", state_names[link->state]);
+    lf_json_set_text(health, "since", since);
+    lf_json_set_text(health, "broker", broker);
+    lf_json_set_text(health, "error", link->error[0] ? link->error : NULL);
+    lf_json_set_int(health, "messages_in", (int64_t)link->messages_in);
+    lf_json_set_int(health, "bytes_in", (int64_t)link->bytes_in);
+    lf_json_set_int(health, "messages_out", (int64_t)link->messages_out);
+    lf_json_set_int(health, "reconnects", (int64_t)link->reconnects);
+    lf_json_set_int(health, "takeovers", (int64_t)link->takeovers);
+    lf_json_set_int(health, "refused_batches", (int64_t)link->refused_batches);
+    pthread_mutex_unlock(&link->mutex);
+    return health;
+}

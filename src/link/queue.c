@@ -1,0 +1,77 @@
+/* Publications that other threads want sent. */
+#include "link/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void outgoing_free(struct outgoing *outgoing)
+{
+    if (!outgoing)
+        return;
+    free(outgoing->topic);
+    lf_buffer_free(&outgoing->payload);
+    lf_buffer_free(&outgoing->correlation);
+    free(outgoing);
+}
+
+struct outgoing *queue_take(struct lf_link *link)
+{
+    pthread_mutex_lock(&link->mutex);
+    struct outgoing *outgoing = link->first;
+    if (outgoing) {
+        link->first = outgoing->next;
+        if (!link->first)
+            link->last = &link->first;
+        link->queued--;
+    }
+    pthread_mutex_unlock(&link->mutex);
+    return outgoing;
+}
+
+void queue_clear(struct lf_link *link)
+{
+    for (struct outgoing *outgoing; (outgoing = queue_take(link));)
+        outgoing_free(outgoing);
+}
+
+static struct outgoing *copy(const struct lf_publication *publication)
+{
+    struct outgoing *outgoing = calloc(1, sizeof *outgoing);
+    if (!outgoing)
+        return NULL;
+    outgoing->topic = strdup(publication->topic);
+    outgoing->qos = publication->qos;
+    outgoing->retain = publication->retain;
+    outgoing->ticket = publication->ticket;
+    bool good = outgoing->topic
+             && lf_buffer_append(&outgoing->payload, publication->payload.data, publication->payload.len) == LF_OK
+             && lf_buffer_append(&outgoing->correlation, publication->correlation.data, publication->correlation.len) == LF_OK;
+    if (good)
+        return outgoing;
+    outgoing_free(outgoing);
+    return NULL;
+}
+
+enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication, struct lf_error *err)
+{
+    struct outgoing *outgoing = copy(publication);
+    if (!outgoing)
+        return lf_fail_memory(err, "publishing");
+    enum lf_status status = LF_OK;
+    pthread_mutex_lock(&link->mutex);
+    if (link->state != LF_LINK_ONLINE) {
+        status = lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "there is no connection to the broker now");
+    } else if (link->queued >= QUEUE_MAX) {
+        status = lf_fail(err, LF_FULL, LF_TRANSIENT, "%d messages wait for the broker already", QUEUE_MAX);
+    } else {
+        *link->last = outgoing;
+        link->last = &outgoing->next;
+        link->queued++;
+        outgoing = NULL;
+    }
+    pthread_mutex_unlock(&link->mutex);
+    outgoing_free(outgoing);
+    if (status == LF_OK)
+        lf_wake_up(&link->wake);
+    return status;
+}

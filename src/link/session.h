@@ -1,0 +1,84 @@
+/* Inside the link: one MQTT session from CONNECT to its end, on the link thread. Not for other folders. */
+#ifndef LF_LINK_SESSION_H
+#define LF_LINK_SESSION_H
+
+#include "link/link.h"
+
+#include <mosquitto.h>
+#include <pthread.h>
+
+enum { QUEUE_MAX = 1000, BATCH_BYTES_MAX = 8 * 1024 * 1024 };
+
+/* A publication that waits to be handed to the library; owned. */
+struct outgoing {
+    struct outgoing *next;
+    char *topic;
+    struct lf_buffer payload, correlation;
+    int qos;
+    bool retain;
+    int64_t ticket;
+};
+
+/* A message that was read and is not committed yet; owned. */
+struct incoming {
+    struct lf_message message;
+    char *topic, *response_topic;
+    void *payload, *correlation;
+};
+
+/* Which ticket a message id of the library stands for. */
+struct ticket {
+    int mid;
+    int64_t number;
+};
+
+struct lf_link {
+    /* set at opening, then read only */
+    char *host, *ca_file, *cert_file, *key_file, *username, *password_file, *client_id, *will_topic, *will_payload;
+    char **filters;
+    size_t filter_count;
+    int port, keepalive_s, receive_maximum;
+    bool tls;
+    int64_t session_expiry_s, max_message;
+    struct lf_link_hooks hooks;
+    pthread_t thread;
+    bool started;
+    struct lf_cancel stop;
+    struct lf_wake wake; /* something was queued */
+
+    /* link thread only */
+    struct mosquitto *mosq;
+    struct incoming *batch;
+    size_t batch_count, batch_bytes;
+    struct ticket tickets[QUEUE_MAX];
+    size_t ticket_count;
+    bool out_of_memory;   /* a message could not be copied: the batch must not be committed */
+    bool ended;           /* the broker has ended the session */
+    int end_reason;       /* MQTT reason code */
+    char detail[200];     /* last error line of the library */
+
+    pthread_mutex_t mutex; /* guards everything below */
+    enum lf_link_state state;
+    struct outgoing *first, **last;
+    size_t queued;
+    char *goodbye;
+    int64_t since_ms;
+    char error[LF_ERROR_TEXT];
+    uint64_t messages_in, bytes_in, messages_out, reconnects, takeovers, refused_batches;
+};
+
+/* One session: connects, works until it ends, and cleans up. *online says whether it came up. The error says why it ended:
+ * LF_CANCELLED when asked to stop; LF_BUSY when another client took the session over. */
+enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *err);
+
+/* callbacks.c: registers the library's callbacks. */
+void session_callbacks(struct lf_link *link);
+void batch_clear(struct lf_link *link);
+void link_set_state(struct lf_link *link, enum lf_link_state state, const char *error);
+
+/* queue.c */
+struct outgoing *queue_take(struct lf_link *link); /* owned; NULL: empty */
+void queue_clear(struct lf_link *link);
+void outgoing_free(struct outgoing *outgoing);
+
+#endif
