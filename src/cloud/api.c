@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path, struct lf_error *err)
+enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path,
+                           struct lf_error *err)
 {
     char shown[80];
     *path = NULL;
@@ -25,13 +26,16 @@ bool lf_api_query(struct lf_buffer *path, const char *key, const char *value)
     if (!value)
         return true;
     char *encoded = lf_url_encode(value);
-    bool added = encoded && lf_buffer_format(path, "%c%s=%s", path->data && strchr(path->data, '?') ? '&' : '?', key,
-                                             encoded) == LF_OK;
+    bool added =
+        encoded
+        && lf_buffer_format(path, "%c%s=%s", path->data && strchr(path->data, '?') ? '&' : '?', key, encoded)
+               == LF_OK;
     free(encoded);
     return added;
 }
 
-/* Health is about the cloud, not about one request: an answer that refuses this request shows a cloud that works. */
+/* Health is about the cloud, not about one request: an answer that refuses this request shows a cloud that
+ * works. */
 void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err)
 {
     struct lf_api_health *health = &cloud->health;
@@ -52,7 +56,8 @@ void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err)
 }
 
 enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
-                              const struct lf_call *call, struct lf_answer *answer, bool *sent, struct lf_error *err)
+                              const struct lf_call *call, struct lf_answer *answer, bool *sent,
+                              struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     *sent = false;
@@ -122,8 +127,8 @@ static enum lf_status finish(struct lf_cloud *cloud, const struct lf_api_request
     return err->status;
 }
 
-enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request, const struct lf_call *call,
-                           cJSON **out, struct lf_error *err)
+enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
+                           const struct lf_call *call, cJSON **out, struct lf_error *err)
 {
     struct lf_error own = {0};
     struct lf_answer answer = {0};
@@ -135,13 +140,20 @@ enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *
         lf_fail_memory(&own, "building a request");
         goto done;
     }
-    int64_t deadline = request->body ? call->deadline
-                                     : lf_deadline_sooner(call->deadline, lf_deadline_in(cloud->request_timeout_ms));
+    int64_t deadline = request->body
+                           ? call->deadline
+                           : lf_deadline_sooner(call->deadline, lf_deadline_in(cloud->request_timeout_ms));
     struct lf_request wire = {
-        .method = request->method, .url = url, .content_type = text || request->body ? "application/json" : NULL,
-        .text = lf_slice_text(text), .body = request->body, .once = request->once, .to_fd = -1,
+        .method = request->method,
+        .url = url,
+        .content_type = text || request->body ? "application/json" : NULL,
+        .text = lf_slice_text(text),
+        .body = request->body,
+        .once = request->once,
+        .to_fd = -1,
         .max_answer = request->max_answer ? request->max_answer : LF_API_ANSWER_MAX,
-        .deadline = deadline, .cancel = call->cancel,
+        .deadline = deadline,
+        .cancel = call->cancel,
     };
     if (lf_api_perform(cloud, &wire, true, call, &answer, &sent, &own) == LF_OK)
         read_answer(&answer, request->shape, out, &own);
@@ -156,7 +168,8 @@ done:
 }
 
 enum lf_status lf_api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
-                          const struct lf_field *shape, const struct lf_call *call, cJSON **out, struct lf_error *err)
+                          const struct lf_field *shape, const struct lf_call *call, cJSON **out,
+                          struct lf_error *err)
 {
     char *path;
     *out = NULL;
@@ -220,7 +233,8 @@ enum lf_status lf_api_list(struct lf_cloud *cloud, const char *doing, const char
         const char *next = lf_json_text_or(page, "nextToken", "");
         bool last = status != LF_OK || !*next;
         if (!last && (pages == LF_API_PAGES_MAX || (token && !strcmp(token, next))))
-            status = lf_fail(&own, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing, pages);
+            status =
+                lf_fail(&own, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing, pages);
         free(token);
         token = last ? NULL : strdup(next);
         cJSON_Delete(page);

@@ -1,5 +1,5 @@
-/* Inside cloud: one call of the API. Everything that all operations share: credentials, the rate limit, the judgement of
- * answers, the check of shapes. The other files here say which path, which body, which fields.
+/* Inside cloud: one call of the API. Everything that all operations share: credentials, the rate limit, the
+ * judgement of answers, the check of shapes. The other files here say which path, which body, which fields.
  */
 #ifndef LF_CLOUD_API_H
 #define LF_CLOUD_API_H
@@ -33,7 +33,7 @@ struct lf_cloud {
     struct lf_rate rate;
     struct lf_api_health health;
     pthread_mutex_t schemas_lock;
-    cJSON *schemas;               /* task schemas by id, as the API gave them; under schemas_lock. See status.c */
+    cJSON *schemas; /* task schemas by id, as the API gave them; under schemas_lock. See status.c */
 };
 
 struct lf_api_request {
@@ -48,27 +48,32 @@ struct lf_api_request {
 };
 
 /* Performs it; *out (owned) is the JSON of a 2xx answer. */
-enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request, const struct lf_call *call,
-                           cJSON **out, struct lf_error *err);
+enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
+                           const struct lf_call *call, cJSON **out, struct lf_error *err);
 
 /* GET of one object: before + encoded id + after. */
 enum lf_status lf_api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
-                          const struct lf_field *shape, const struct lf_call *call, cJSON **out, struct lf_error *err);
+                          const struct lf_field *shape, const struct lf_call *call, cJSON **out,
+                          struct lf_error *err);
 
-/* GET of all pages of a list: `path` already holds a '?' and a query. Collects the items of member `key`, each checked
- * against `shape`, into *array (owned). */
+/* GET of all pages of a list: `path` already holds a '?' and a query. Collects the items of member `key`,
+ * each checked against `shape`, into *array (owned). */
 enum lf_status lf_api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
                            const struct lf_field *shape, const struct lf_call *call, cJSON **array,
                            struct lf_error *err);
 
 /* before + encoded id + after; refuses ids that cannot be one path segment. *path is owned. */
-enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path, struct lf_error *err);
-/* Appends "key=<encoded value>" with '?' or '&' in front; nothing when value is NULL. False when out of memory. */
+enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path,
+                           struct lf_error *err);
+/* Appends "key=<encoded value>" with '?' or '&' in front; nothing when value is NULL. False when out of
+ * memory. */
 bool lf_api_query(struct lf_buffer *path, const char *key, const char *value);
 
-/* Authorisation for one request, and what an answer tells of the rate limit; used by lf_api_call and the download. */
+/* Authorisation for one request, and what an answer tells of the rate limit; used by lf_api_call and the
+ * download. */
 enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
-                              const struct lf_call *call, struct lf_answer *answer, bool *sent, struct lf_error *err);
+                              const struct lf_call *call, struct lf_answer *answer, bool *sent,
+                              struct lf_error *err);
 
 /* Remembers for the operator how a call went; err NULL: well. */
 void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err);

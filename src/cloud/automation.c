@@ -1,33 +1,33 @@
-/* Generators, runs, output processors and long-running tasks. Source: tags "Lab Automation", "Assay Runs" and "Tasks" of the
- * OpenAPI document.
+/* Generators, runs, output processors and long-running tasks. Source: tags "Lab Automation", "Assay Runs" and
+ * "Tasks" of the OpenAPI document.
  */
 #include "cloud/api.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call, cJSON **out,
-                                      struct lf_error *err)
+enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
+                                      cJSON **out, struct lf_error *err)
 {
     return lf_api_get(cloud, "reading an input generator", "/automation-input-generators/", id,
                       lf_shape_automation_file, call, out, err);
 }
 
-enum lf_status lf_cloud_list_generators(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
-                                        cJSON **array, struct lf_error *err)
+enum lf_status lf_cloud_list_generators(struct lf_cloud *cloud, const char *run_id,
+                                        const struct lf_call *call, cJSON **array, struct lf_error *err)
 {
     char *path;
     *array = NULL;
     enum lf_status status = lf_api_path("/assay-runs/", run_id, "/automation-input-generators", &path, err);
     if (status == LF_OK)
-        status = lf_api_list(cloud, "listing the input generators of a run", path, "automationInputGenerators",
-                             lf_shape_automation_file, call, array, err);
+        status = lf_api_list(cloud, "listing the input generators of a run", path,
+                             "automationInputGenerators", lf_shape_automation_file, call, array, err);
     free(path);
     return status;
 }
 
-enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call, cJSON **out,
-                                struct lf_error *err)
+enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
+                                cJSON **out, struct lf_error *err)
 {
     return lf_api_get(cloud, "reading a run", "/assay-runs/", run_id, lf_shape_run, call, out, err);
 }
@@ -44,7 +44,8 @@ enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_
     struct lf_buffer path = {0};
     enum lf_status status;
     *array = NULL;
-    if (lf_buffer_text(&path, "/automation-output-processors") == LF_OK && lf_api_query(&path, "assayRunId", run_id)
+    if (lf_buffer_text(&path, "/automation-output-processors") == LF_OK
+        && lf_api_query(&path, "assayRunId", run_id)
         && lf_api_query(&path, "automationFileConfigName", config_name))
         status = lf_api_list(cloud, "looking for output processors", path.data, "automationOutputProcessors",
                              lf_shape_processor, call, array, err);
@@ -57,11 +58,11 @@ enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_
     return status;
 }
 
-enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call, cJSON **out,
-                                      struct lf_error *err)
+enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
+                                      cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "reading an output processor", "/automation-output-processors/", id, lf_shape_processor,
-                      call, out, err);
+    return lf_api_get(cloud, "reading an output processor", "/automation-output-processors/", id,
+                      lf_shape_processor, call, out, err);
 }
 
 static bool set_if(cJSON *object, const char *key, const char *text)
@@ -75,11 +76,12 @@ enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf
     *out = NULL;
     cJSON *body = cJSON_CreateObject();
     bool made = body && lf_json_set_text(body, "assayRunId", processor->run_id)
-             && lf_json_set_text(body, "automationFileConfigName", processor->config_name)
-             && lf_json_set_text(body, "fileId", processor->file_id)
-             && lf_json_set_bool(body, "completeWithErrors", processor->complete_with_errors)
-             && set_if(body, "folderId", processor->folder_id) && set_if(body, "locationId", processor->location_id)
-             && set_if(body, "timezone", processor->timezone);
+                && lf_json_set_text(body, "automationFileConfigName", processor->config_name)
+                && lf_json_set_text(body, "fileId", processor->file_id)
+                && lf_json_set_bool(body, "completeWithErrors", processor->complete_with_errors)
+                && set_if(body, "folderId", processor->folder_id)
+                && set_if(body, "locationId", processor->location_id)
+                && set_if(body, "timezone", processor->timezone);
     struct lf_api_request request = {.doing = "creating an output processor", .method = "POST",
                                      .path = "/automation-output-processors", .json = body, .once = true,
                                      .shape = lf_shape_processor};
@@ -114,21 +116,26 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
     char *path;
     cJSON *answer = NULL;
     *task_id = NULL;
-    enum lf_status status = lf_api_path("/automation-output-processors/", processor_id, ":process-output", &path, err);
+    enum lf_status status =
+        lf_api_path("/automation-output-processors/", processor_id, ":process-output", &path, err);
     if (status == LF_OK) {
-        struct lf_api_request request = {.doing = "starting an output processor", .method = "POST", .path = path,
-                                         .once = true, .shape = lf_shape_task_link};
+        struct lf_api_request request = {.doing = "starting an output processor",
+                                         .method = "POST",
+                                         .path = path,
+                                         .once = true,
+                                         .shape = lf_shape_task_link};
         status = lf_api_call(cloud, &request, call, &answer, err);
     }
     if (status == LF_OK && !(*task_id = strdup(lf_json_text_or(answer, "taskId", ""))))
-        status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME, "out of memory: the processor was started, its task is not known");
+        status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME,
+                         "out of memory: the processor was started, its task is not known");
     cJSON_Delete(answer);
     free(path);
     return status;
 }
 
-enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call, cJSON **out,
-                                 struct lf_error *err)
+enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
+                                 cJSON **out, struct lf_error *err)
 {
     return lf_api_get(cloud, "asking a long-running task", "/tasks/", task_id, lf_shape_task, call, out, err);
 }

@@ -12,8 +12,8 @@ enum { NAME_MAX_BYTES = 1000, MIME_MAX_BYTES = 100, PARTS_MAX = 10000 };
 
 static const int64_t PART_SIZE_MAX = 70000000; /* a request may have 100 MB, and base64 makes 4 bytes of 3 */
 
-enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call, cJSON **out,
-                                 struct lf_error *err)
+enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
+                                 cJSON **out, struct lf_error *err)
 {
     return lf_api_get(cloud, "reading a blob", "/blobs/", blob_id, lf_shape_blob, call, out, err);
 }
@@ -23,11 +23,13 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
 {
     bool success = answer->status >= 200 && answer->status < 300;
     if (success && answer->status != 200)
-        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer to a download has status %d", answer->status);
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer to a download has status %d",
+                       answer->status);
     if (success)
         return LF_OK;
     if (answer->redirected && (answer->status == 400 || answer->status == 401 || answer->status == 403))
-        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store did not accept the link (%d)", answer->status);
+        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store did not accept the link (%d)",
+                       answer->status);
     enum lf_status status = lf_words_judge(answer, err);
     if (answer->redirected && status == LF_NOT_FOUND)
         err->class = LF_TRANSIENT; /* written a moment ago, not yet to be read everywhere */
@@ -39,8 +41,15 @@ static enum lf_status download(struct lf_cloud *cloud, const char *url, int fd, 
 {
     bool sent;
     struct lf_request request = {
-        .method = "GET", .url = url, .to_fd = fd, .max_answer = max, .follow = true, .deadline = call->deadline,
-        .cancel = call->cancel, .progress = call->progress, .progress_context = call->progress_context,
+        .method = "GET",
+        .url = url,
+        .to_fd = fd,
+        .max_answer = max,
+        .follow = true,
+        .deadline = call->deadline,
+        .cancel = call->cancel,
+        .progress = call->progress,
+        .progress_context = call->progress_context,
     };
     if (ftruncate(fd, 0))
         return lf_fail_errno(err, "cannot empty the file to download into");
@@ -50,7 +59,8 @@ static enum lf_status download(struct lf_cloud *cloud, const char *url, int fd, 
 }
 
 enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, int fd, int64_t max,
-                                 const struct lf_call *call, char sha256[65], int64_t *size, struct lf_error *err)
+                                 const struct lf_call *call, char sha256[65], int64_t *size,
+                                 struct lf_error *err)
 {
     struct lf_error own = {0};
     struct lf_answer answer = {0};
@@ -76,19 +86,21 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, in
 
 static enum lf_status check_file(const struct lf_upload_file *file, struct lf_error *err)
 {
-    if (!file->name || !*file->name || strlen(file->name) > NAME_MAX_BYTES || !lf_utf8_valid(lf_slice_text(file->name)))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of a file to upload must be UTF-8 of 1 to %d bytes",
-                       NAME_MAX_BYTES);
+    if (!file->name || !*file->name || strlen(file->name) > NAME_MAX_BYTES
+        || !lf_utf8_valid(lf_slice_text(file->name)))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "the name of a file to upload must be UTF-8 of 1 to %d bytes", NAME_MAX_BYTES);
     if (strcmp(file->type, "RAW_FILE") && strcmp(file->type, "VISUALIZATION"))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the type of a blob is RAW_FILE or VISUALIZATION, not '%s'",
-                       file->type);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "the type of a blob is RAW_FILE or VISUALIZATION, not '%s'", file->type);
     if (file->mime && strlen(file->mime) > MIME_MAX_BYTES)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "the media type of a blob may have %d bytes at most",
                        MIME_MAX_BYTES);
     return LF_OK;
 }
 
-/* {"name","type","mimeType"}: what both ways of uploading begin with. Returns owned; NULL when out of memory. */
+/* {"name","type","mimeType"}: what both ways of uploading begin with. Returns owned; NULL when out of
+ * memory. */
 static cJSON *blob_fields(const struct lf_upload_file *file)
 {
     cJSON *fields = cJSON_CreateObject();
@@ -109,9 +121,9 @@ static enum lf_status take_text(cJSON *answer, const char *field, char **text, s
 }
 
 /* POSTs `fields` with a piece of the file. */
-static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *request, int fd, int64_t offset,
-                                 int64_t len, const cJSON *fields, const struct lf_call *call, cJSON **answer,
-                                 struct lf_error *err)
+static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *request, int fd,
+                                 int64_t offset, int64_t len, const cJSON *fields, const struct lf_call *call,
+                                 cJSON **answer, struct lf_error *err)
 {
     struct lf_upload *upload = NULL;
     enum lf_status status = lf_upload_open(fd, offset, len, fields, call, &upload, err);
@@ -150,8 +162,8 @@ bool lf_cloud_wants_parts(const struct lf_cloud *cloud, int64_t size)
     return size > cloud->single_max;
 }
 
-/* Files too large for 10,000 parts of the configured size get larger parts. Depends on nothing but the size, so that an
- * upload goes on with the same parts after a restart. */
+/* Files too large for 10,000 parts of the configured size get larger parts. Depends on nothing but the size,
+ * so that an upload goes on with the same parts after a restart. */
 static int64_t part_size_of(const struct lf_cloud *cloud, int64_t size)
 {
     int64_t least = size / PARTS_MAX + (size % PARTS_MAX != 0);
@@ -173,20 +185,25 @@ enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_uplo
     if (status != LF_OK)
         return status;
     if (part_size_of(cloud, file->size) > PART_SIZE_MAX)
-        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the file is too large for the cloud: more than %d parts of %lld MB",
-                       PARTS_MAX, (long long)(PART_SIZE_MAX / 1000000));
+        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT,
+                       "the file is too large for the cloud: more than %d parts of %lld MB", PARTS_MAX,
+                       (long long)(PART_SIZE_MAX / 1000000));
     cJSON *fields = blob_fields(file);
     if (!fields)
         return lf_fail_memory(err, "preparing an upload");
-    struct lf_api_request request = {.doing = "starting a multipart upload", .method = "POST",
-                                     .path = "/blobs:start-multipart-upload", .json = fields, .shape = lf_shape_blob};
+    struct lf_api_request request = {.doing = "starting a multipart upload",
+                                     .method = "POST",
+                                     .path = "/blobs:start-multipart-upload",
+                                     .json = fields,
+                                     .shape = lf_shape_blob};
     status = lf_api_call(cloud, &request, call, &answer, err);
     cJSON_Delete(fields);
     return status == LF_OK ? take_text(answer, "id", blob_id, err) : status;
 }
 
-enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id, const struct lf_upload_file *file,
-                                    int number, const struct lf_call *call, char **etag, struct lf_error *err)
+enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
+                                    const struct lf_upload_file *file, int number, const struct lf_call *call,
+                                    char **etag, struct lf_error *err)
 {
     char *path = NULL;
     cJSON *answer = NULL, *fields = NULL;
@@ -252,8 +269,11 @@ enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_
     if (status == LF_OK && !parts)
         status = lf_fail_memory(&own, "completing an upload");
     if (status == LF_OK) {
-        struct lf_api_request request = {.doing = "completing a multipart upload", .method = "POST", .path = path,
-                                         .json = parts, .shape = lf_shape_blob};
+        struct lf_api_request request = {.doing = "completing a multipart upload",
+                                         .method = "POST",
+                                         .path = path,
+                                         .json = parts,
+                                         .shape = lf_shape_blob};
         status = lf_api_call(cloud, &request, call, &answer, &own);
     }
     if (status != LF_OK && own.class == LF_PERMANENT && parts && is_complete(cloud, blob_id, call))
@@ -273,7 +293,8 @@ enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id,
     cJSON *answer = NULL;
     enum lf_status status = lf_api_path("/blobs/", blob_id, ":abort-upload", &path, err);
     if (status == LF_OK) {
-        struct lf_api_request request = {.doing = "giving up a multipart upload", .method = "POST", .path = path};
+        struct lf_api_request request = {
+            .doing = "giving up a multipart upload", .method = "POST", .path = path};
         status = lf_api_call(cloud, &request, call, &answer, err);
     }
     cJSON_Delete(answer);

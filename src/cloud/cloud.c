@@ -21,10 +21,10 @@ static enum lf_status make_base(const char *tenant, char **base, struct lf_error
     if (len > 7 && !strncmp(tenant + len - 7, "/api/v2", 7))
         len -= 7;
     const char *host = strstr(tenant, "://");
-    host = host ? host + 3 : tenant; /* curl also reads "host" as a URL; the check above refuses it as not https */
+    host = host ? host + 3 : tenant; /* "https:/host" is a URL to curl, too */
     if (strcspn(host, "/?#") < len - (size_t)(host - tenant))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "the cloud's tenant is only scheme and host, such as https://acme.benchling.com, without a path");
+                       "the cloud's tenant is scheme and host alone, such as https://acme.benchling.com");
     *base = lf_format("%.*s/api/v2", (int)len, tenant);
     return *base ? LF_OK : lf_fail_memory(err, "opening the cloud");
 }
@@ -37,7 +37,8 @@ enum lf_status lf_cloud_open(const struct lf_cloud_options *options, struct lf_t
     if (!cloud)
         return lf_fail_memory(err, "opening the cloud");
     cloud->transfer = transfer;
-    cloud->request_timeout_ms = options->request_timeout_ms > 0 ? options->request_timeout_ms : REQUEST_TIMEOUT_MS;
+    cloud->request_timeout_ms =
+        options->request_timeout_ms > 0 ? options->request_timeout_ms : REQUEST_TIMEOUT_MS;
     cloud->part_size = options->part_size > 0 ? options->part_size : PART_SIZE;
     cloud->single_max = options->single_max > 0 ? options->single_max : SINGLE_MAX;
     pthread_mutex_init(&cloud->health.lock, NULL);
@@ -78,8 +79,10 @@ static bool add_health(cJSON *object, struct lf_api_health *health)
     char at[LF_TIME_TEXT];
     bool good = true;
     pthread_mutex_lock(&health->lock);
-    good &= lf_json_set_text(object, "state", !health->since ? "not asked yet" : health->failing ? "failing" : "ok");
-    good &= lf_json_set_int(object, "calls", health->calls) && lf_json_set_int(object, "failures", health->failures);
+    const char *state = !health->since ? "not asked yet" : health->failing ? "failing" : "ok";
+    good &= lf_json_set_text(object, "state", state);
+    good &= lf_json_set_int(object, "calls", health->calls)
+            && lf_json_set_int(object, "failures", health->failures);
     if (health->since) {
         lf_time_format(health->since, at);
         good &= lf_json_set_text(object, "since", at);
@@ -97,11 +100,13 @@ static bool add_health(cJSON *object, struct lf_api_health *health)
 static bool add_limits(cJSON *object, struct lf_cloud *cloud)
 {
     int64_t limit, remaining, reset_ms, left = lf_credential_left(&cloud->credential);
-    bool good = lf_json_set_text(object, "credential", cloud->credential.key_file ? "API key" : "client credentials");
+    bool good =
+        lf_json_set_text(object, "credential", cloud->credential.key_file ? "API key" : "client credentials");
     lf_rate_read(&cloud->rate, &limit, &remaining, &reset_ms);
     if (limit >= 0)
-        good &= lf_json_set_int(object, "rate_limit", limit) && lf_json_set_int(object, "rate_remaining", remaining)
-             && lf_json_set_int(object, "rate_reset_ms", reset_ms);
+        good &= lf_json_set_int(object, "rate_limit", limit)
+                && lf_json_set_int(object, "rate_remaining", remaining)
+                && lf_json_set_int(object, "rate_reset_ms", reset_ms);
     if (left >= 0 && left != LF_NEVER)
         good &= lf_json_set_int(object, "token_left_ms", left);
     return good;

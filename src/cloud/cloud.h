@@ -1,12 +1,13 @@
-/* Cloud: the Benchling API v2 as typed calls. Wire facts: Benchling's OpenAPI document (API v2) and its documentation of
- * authentication, rate limits and lab automation.
+/* Cloud: the Benchling API v2 as typed calls. Wire facts: Benchling's OpenAPI document (API v2) and its
+ * documentation of authentication, rate limits and lab automation.
  *
- * Every call blocks its (courier) thread, may be made from any thread, honours the deadline and cancel in struct lf_call and
- * fills an error whose class decides what follows. Calls retry nothing themselves but an expired token (once); waiting and
- * retrying is the job's business. They do wait when the known rate limit window is used up.
+ * Every call blocks its (courier) thread, may be made from any thread, honours the deadline and cancel in
+ * struct lf_call and fills an error whose class decides what follows. Calls retry nothing themselves but an
+ * expired token (once); waiting and retrying is the job's business. They do wait when the known rate limit
+ * window is used up.
  *
- * Objects are returned as the API's own JSON (owned cJSON), checked for the fields that Labferry needs: readers use
- * lf_json_text(object, "file.id") and the like.
+ * Objects are returned as the API's own JSON (owned cJSON), checked for the fields that Labferry needs:
+ * readers use lf_json_text(object, "file.id") and the like.
  */
 #ifndef LF_CLOUD_CLOUD_H
 #define LF_CLOUD_CLOUD_H
@@ -44,24 +45,26 @@ void lf_cloud_close(struct lf_cloud *cloud);
 cJSON *lf_cloud_health(struct lf_cloud *cloud);
 
 /* Generators, runs */
-enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call, cJSON **out,
-                                      struct lf_error *err);
-enum lf_status lf_cloud_list_generators(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
-                                        cJSON **array, struct lf_error *err);
-enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call, cJSON **out,
-                                struct lf_error *err);
+enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
+                                      cJSON **out, struct lf_error *err);
+enum lf_status lf_cloud_list_generators(struct lf_cloud *cloud, const char *run_id,
+                                        const struct lf_call *call, cJSON **array, struct lf_error *err);
+enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
+                                cJSON **out, struct lf_error *err);
 
-/* Any resource of an event by its payload key and id ("workflowTask", "assayRun" ...): for excludedProperties and thin
- * events. LF_UNSUPPORTED for keys that have no GET. */
+/* Any resource of an event by its payload key and id ("workflowTask", "assayRun" ...): for excludedProperties
+ * and thin events. LF_UNSUPPORTED for keys that have no GET. */
 enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resource, const char *id,
                                      const struct lf_call *call, cJSON **out, struct lf_error *err);
 
 /* Blobs */
-enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call, cJSON **out,
-                                 struct lf_error *err);
-/* Downloads into fd (from offset 0); the redirect is followed without credentials. sha256[65], *size of what came. */
+enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
+                                 cJSON **out, struct lf_error *err);
+/* Downloads into fd (from offset 0); the redirect is followed without credentials. sha256[65], *size of what
+ * came. */
 enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, int fd, int64_t max,
-                                 const struct lf_call *call, char sha256[65], int64_t *size, struct lf_error *err);
+                                 const struct lf_call *call, char sha256[65], int64_t *size,
+                                 struct lf_error *err);
 
 struct lf_upload_file {
     int fd;           /* read with pread */
@@ -70,7 +73,8 @@ struct lf_upload_file {
     const char *mime; /* NULL: application/octet-stream */
     const char *type; /* "RAW_FILE" or "VISUALIZATION" */
 };
-/* A file of at most single_max bytes in one request; md5 checked by the server. Repeating makes another blob. */
+/* A file of at most single_max bytes in one request; md5 checked by the server. Repeating makes another blob.
+ */
 enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_upload_file *file,
                                     const struct lf_call *call, char **blob_id, struct lf_error *err);
 /* Multipart, step by step, so that the caller can keep its progress in the journal. */
@@ -79,8 +83,9 @@ int lf_cloud_part_count(const struct lf_cloud *cloud, int64_t size);
 enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_upload_file *file,
                                     const struct lf_call *call, char **blob_id, struct lf_error *err);
 /* number counts from 1. *etag is returned owned, exactly as received (with its own quotes). */
-enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id, const struct lf_upload_file *file,
-                                    int number, const struct lf_call *call, char **etag, struct lf_error *err);
+enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
+                                    const struct lf_upload_file *file, int number, const struct lf_call *call,
+                                    char **etag, struct lf_error *err);
 enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_id, const char *const *etags,
                                        int count, const struct lf_call *call, struct lf_error *err);
 enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
@@ -89,14 +94,15 @@ enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id,
 /* Output processors. `find` lists the processors of a run and config (all pages) that hold a file. */
 enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_id, const char *config_name,
                                         const struct lf_call *call, cJSON **array, struct lf_error *err);
-enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call, cJSON **out,
-                                      struct lf_error *err);
+enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
+                                      cJSON **out, struct lf_error *err);
 struct lf_new_processor {
     const char *run_id, *config_name, *file_id;
     bool complete_with_errors;
     const char *folder_id, *location_id, *timezone; /* NULL: left out (older tenants refuse them) */
 };
-/* Not idempotent: an answer lost on the way gives LF_UNKNOWN_OUTCOME; look with find before creating again. */
+/* Not idempotent: an answer lost on the way gives LF_UNKNOWN_OUTCOME; look with find before creating again.
+ */
 enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf_new_processor *processor,
                                          const struct lf_call *call, cJSON **out, struct lf_error *err);
 enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *id, const char *file_id,
@@ -105,16 +111,16 @@ enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *i
 enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id, const struct lf_call *call,
                                 char **task_id, struct lf_error *err);
 /* A long-running task. LF_NOT_FOUND: gone (30 minutes after its end): ask the object itself. */
-enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call, cJSON **out,
-                                 struct lf_error *err);
+enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
+                                 cJSON **out, struct lf_error *err);
 
 /* Workflow tasks and outputs */
 enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
                                           cJSON **out, struct lf_error *err);
-/* Resolves the wanted status in the schema's life cycle and checks that a transition leads there. `wanted` is a status's
- * displayName (ignoring case) or a statusType (IN_PROGRESS, COMPLETED, FAILED ...). Reads and caches the schema.
- * *status_id owned. LF_EXISTS when the task is already there; LF_REFUSED (needs a person) when no transition leads there, with
- * the possible ones. */
+/* Resolves the wanted status in the schema's life cycle and checks that a transition leads there. `wanted` is
+ * a status's displayName (ignoring case) or a statusType (IN_PROGRESS, COMPLETED, FAILED ...). Reads and
+ * caches the schema. *status_id owned. LF_EXISTS when the task is already there; LF_REFUSED (needs a person)
+ * when no transition leads there, with the possible ones. */
 enum lf_status lf_cloud_resolve_status(struct lf_cloud *cloud, const cJSON *task, const char *wanted,
                                        const struct lf_call *call, char **status_id, struct lf_error *err);
 enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task_id, const char *status_id,
@@ -125,10 +131,11 @@ enum lf_status lf_cloud_create_output(struct lf_cloud *cloud, const char *task_i
 enum lf_status lf_cloud_list_outputs(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
                                      cJSON **array, struct lf_error *err);
 
-/* One page of GET /events after `starting_after` (an event id) or `since` (RFC 3339), either may be NULL. types: comma list or
- * NULL. *page is the API's object {"events":[...],"nextToken":...}; pass next_token to go on. */
+/* One page of GET /events after `starting_after` (an event id) or `since` (RFC 3339), either may be NULL.
+ * types: comma list or NULL. *page is the API's object {"events":[...],"nextToken":...}; pass next_token to
+ * go on. */
 enum lf_status lf_cloud_get_events(struct lf_cloud *cloud, const char *starting_after, const char *since,
-                                   const char *types, const char *next_token, const struct lf_call *call, cJSON **page,
-                                   struct lf_error *err);
+                                   const char *types, const char *next_token, const struct lf_call *call,
+                                   cJSON **page, struct lf_error *err);
 
 #endif

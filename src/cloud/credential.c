@@ -1,8 +1,9 @@
 /* States: none -> fetching -> valid -> (about to expire, or dropped after a 401) -> fetching ...
  *
- * One thread fetches, without the lock; the others wait, each on its own descriptor so that its deadline and cancel hold. A
- * fetch that fails gives all who waited for it the same error, unless it was the fetching thread's own end (cancel,
- * deadline): then one of the others fetches. The secret is read from its file for each fetch, so that it can be rotated.
+ * One thread fetches, without the lock; the others wait, each on its own descriptor so that its deadline and
+ * cancel hold. A fetch that fails gives all who waited for it the same error, unless it was the fetching
+ * thread's own end (cancel, deadline): then one of the others fetches. The secret is read from its file for
+ * each fetch, so that it can be rotated.
  */
 #include "cloud/credential.h"
 
@@ -21,7 +22,8 @@
 enum {
     TOKEN_MAX = 16 * 1024,
     TOKEN_LIFE_MAX_S = 7 * 24 * 3600,
-    EARLY_MAX_S = 60,     /* refresh before the end by max(1, min(60, a tenth of the life)) s, as the vendor's own SDK does */
+    /* A token is renewed max(1, min(60, a tenth of its life)) s early, as the vendor's own SDK does. */
+    EARLY_MAX_S = 60,
     RETRY_REFRESH_MS = 5000, /* when an early refresh fails and the old token still holds */
 };
 
@@ -38,9 +40,9 @@ static bool copy(char **to, const char *text)
     return !text || *to;
 }
 
-enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer, const char *base,
-                                  const char *client_id, const char *secret_file, const char *key_file,
-                                  struct lf_error *err)
+enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
+                                  const char *base, const char *client_id, const char *secret_file,
+                                  const char *key_file, struct lf_error *err)
 {
     credential->transfer = transfer;
     credential->timeout_ms = 60000;
@@ -73,7 +75,8 @@ void lf_credential_close(struct lf_credential *credential)
     free(credential->key_file);
 }
 
-static enum lf_status read_secret(const char *path, const char *what, struct lf_buffer *secret, struct lf_error *err)
+static enum lf_status read_secret(const char *path, const char *what, struct lf_buffer *secret,
+                                  struct lf_error *err)
 {
     if (lf_file_read_secret(path, secret, err) != LF_OK)
         return lf_error_prefix(err, "%s", what);
@@ -82,7 +85,8 @@ static enum lf_status read_secret(const char *path, const char *what, struct lf_
         usable = usable && isgraph((unsigned char)secret->data[i]);
     if (!usable)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                       "%s: the file %s is empty or holds more than the secret (spaces, several lines, other characters)",
+                       "%s: the file %s is empty or holds more than the secret (spaces, several lines, "
+                       "other characters)",
                        what, path);
     return LF_OK;
 }
@@ -117,19 +121,22 @@ static enum lf_status take_key(const struct lf_credential *credential, char **va
 }
 
 /* Takes token and life out of the answer of POST /token. */
-static enum lf_status read_token(const struct lf_answer *answer, char **value, int64_t *life_ms, struct lf_error *err)
+static enum lf_status read_token(const struct lf_answer *answer, char **value, int64_t *life_ms,
+                                 struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     cJSON *body = NULL;
     lf_json_parse(lf_buffer_slice(&answer->text), &body, NULL);
-    const char *token = lf_json_text(body, "access_token"), *type = lf_json_text_or(body, "token_type", "Bearer");
+    const char *token = lf_json_text(body, "access_token"),
+               *type = lf_json_text_or(body, "token_type", "Bearer");
     int64_t seconds = lf_json_int(body, "expires_in", -1);
     bool usable = token && *token && strlen(token) <= TOKEN_MAX && !strcasecmp(type, "Bearer");
     for (const char *c = token; usable && *c; c++)
         usable = isgraph((unsigned char)*c);
     if (!usable || seconds <= 0)
         status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                         "the answer holds no usable bearer token with its life in seconds: is the tenant URL right?");
+                         "the answer holds no usable bearer token with its life in seconds: is the tenant URL "
+                         "right?");
     else if (!(*value = lf_format("Bearer %s", token)))
         status = lf_fail_memory(err, "keeping a token");
     *life_ms = (seconds > TOKEN_LIFE_MAX_S ? TOKEN_LIFE_MAX_S : seconds) * 1000;
@@ -146,8 +153,8 @@ static enum lf_status judge_token(const struct lf_credential *credential, const 
     if (answer->status == 400 || answer->status == 401) {
         err->class = LF_NEEDS_PERSON;
         err->status = LF_DENIED;
-        return lf_error_prefix(err, "client id '%s' or the secret in %s was not accepted", credential->client_id,
-                               credential->secret_file);
+        return lf_error_prefix(err, "client id '%s' or the secret in %s was not accepted",
+                               credential->client_id, credential->secret_file);
     }
     if (answer->status == 404) {
         err->class = LF_NEEDS_PERSON;
@@ -156,8 +163,8 @@ static enum lf_status judge_token(const struct lf_credential *credential, const 
     return err->status;
 }
 
-static enum lf_status ask_token(const struct lf_credential *credential, const struct lf_call *call, char **value,
-                                int64_t *life_ms, struct lf_error *err)
+static enum lf_status ask_token(const struct lf_credential *credential, const struct lf_call *call,
+                                char **value, int64_t *life_ms, struct lf_error *err)
 {
     struct lf_buffer secret = {0};
     struct lf_answer answer = {0};
@@ -212,7 +219,8 @@ static void wake_waiters(struct lf_credential *credential, const struct lf_error
 }
 
 /* Called with the lock held, returns with it held. */
-static enum lf_status fetch(struct lf_credential *credential, const struct lf_call *call, struct lf_error *err)
+static enum lf_status fetch(struct lf_credential *credential, const struct lf_call *call,
+                            struct lf_error *err)
 {
     char *value = NULL;
     int64_t life_ms = 0, asked_at = lf_clock_mono_ms();
@@ -275,7 +283,8 @@ enum lf_status lf_credential_get(struct lf_credential *credential, const struct 
     while (status == LF_OK && (!credential->value || lf_deadline_passed(credential->refresh_at))) {
         if (credential->fetching && credential->value && !lf_deadline_passed(credential->expires_at))
             break; /* somebody renews it early: the old one will do */
-        status = credential->fetching ? wait_for_fetch(credential, call, &own) : fetch(credential, call, &own);
+        status =
+            credential->fetching ? wait_for_fetch(credential, call, &own) : fetch(credential, call, &own);
     }
     if (status == LF_OK && !(*value = strdup(credential->value)))
         status = lf_fail_memory(&own, "using a token");

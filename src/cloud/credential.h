@@ -1,5 +1,6 @@
-/* The credential: a bearer token by OAuth client credentials, or an API key. Held by one place, fetched by one thread at a
- * time, given to all. Source: POST /token of the OpenAPI document; Benchling's documentation of authentication.
+/* The credential: a bearer token by OAuth client credentials, or an API key. Held by one place, fetched by
+ * one thread at a time, given to all. Source: POST /token of the OpenAPI document; Benchling's documentation
+ * of authentication.
  */
 #ifndef LF_CLOUD_CREDENTIAL_H
 #define LF_CLOUD_CREDENTIAL_H
@@ -24,8 +25,8 @@ struct lf_credential {
     struct lf_waiter *waiters;    /* threads that wait for the one that fetches */
 };
 
-/* Authorization header value, owned by the caller (lf_credential_forget frees and wipes it). Fetches a token when there is
- * none, or it is about to expire. */
+/* Authorization header value, owned by the caller (lf_credential_forget frees and wipes it). Fetches a token
+ * when there is none, or it is about to expire. */
 enum lf_status lf_credential_get(struct lf_credential *credential, const struct lf_call *call, char **value,
                                  struct lf_error *err);
 /* The server did not accept `value` (401): fetch anew, unless someone has already. */
@@ -33,9 +34,9 @@ void lf_credential_drop(struct lf_credential *credential, const char *value);
 void lf_credential_forget(char *value);
 
 /* Takes copies. key_file alone, or client_id and secret_file. */
-enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer, const char *base,
-                                  const char *client_id, const char *secret_file, const char *key_file,
-                                  struct lf_error *err);
+enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
+                                  const char *base, const char *client_id, const char *secret_file,
+                                  const char *key_file, struct lf_error *err);
 void lf_credential_close(struct lf_credential *credential);
 
 /* ms the credential is still good for; -1: there is none; LF_NEVER for API keys. */

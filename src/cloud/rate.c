@@ -1,6 +1,6 @@
-/* The window is a guess that answers correct. Within one window `remaining` only falls: answers may overtake each other. A
- * window whose end lies well past the known one is a new one. When the known window has ended and nobody has told of the
- * next, its budget is taken to be whole until the first answer says otherwise.
+/* The window is a guess that answers correct. Within one window `remaining` only falls: answers may overtake
+ * each other. A window whose end lies well past the known one is a new one. When the known window has ended
+ * and nobody has told of the next, its budget is taken to be whole until the first answer says otherwise.
  */
 #include "cloud/rate.h"
 
@@ -38,7 +38,8 @@ static bool take_now(struct lf_rate *rate, int64_t *until)
         rate->remaining = rate->limit;
         rate->window_end = 0;
     }
-    /* A window that is over but whose successor is unknown must not stop us for ever: the budget is then only a count. */
+    /* A window that is over but whose successor is unknown must not stop us for ever: the budget is then only
+     * a count. */
     if (rate->remaining > reserve_of(rate->limit) || rate->window_end == 0) {
         rate->remaining -= rate->remaining > 0;
         return true;
@@ -59,7 +60,8 @@ enum lf_status lf_rate_take(struct lf_rate *rate, int64_t deadline, const struct
             return LF_OK;
         if (until >= deadline) {
             int64_t left = lf_deadline_left(until);
-            lf_fail(err, LF_BUSY, LF_TRANSIENT, "the rate limit is used up for another %" PRId64 " s", (left + 999) / 1000);
+            lf_fail(err, LF_BUSY, LF_TRANSIENT, "the rate limit is used up for another %" PRId64 " s",
+                    (left + 999) / 1000);
             if (err)
                 err->retry_after_ms = left;
             return LF_BUSY;

@@ -1,5 +1,5 @@
-/* The rate limit: what the last answers told of the window, shared by all threads. Waits before the limit is hit.
- * Source: x-rate-limit-limit, -remaining and -reset (seconds left in the window) on every answer.
+/* The rate limit: what the last answers told of the window, shared by all threads. Waits before the limit is
+ * hit. Source: x-rate-limit-limit, -remaining and -reset (seconds left in the window) on every answer.
  */
 #ifndef LF_CLOUD_RATE_H
 #define LF_CLOUD_RATE_H
@@ -16,8 +16,8 @@ struct lf_rate {
 void lf_rate_open(struct lf_rate *rate);
 void lf_rate_close(struct lf_rate *rate);
 
-/* Takes one request out of the window, waiting for the next window if none is left but the reserve. LF_BUSY (transient, with
- * retry_after_ms) when the next window begins after the deadline; LF_CANCELLED. */
+/* Takes one request out of the window, waiting for the next window if none is left but the reserve. LF_BUSY
+ * (transient, with retry_after_ms) when the next window begins after the deadline; LF_CANCELLED. */
 enum lf_status lf_rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
                             struct lf_error *err);
 

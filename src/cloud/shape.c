@@ -136,8 +136,8 @@ static enum lf_status check_choice(const cJSON *value, const struct lf_field *fi
         snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "", *choice);
     }
     lf_words_plain(value->valuestring, shown, sizeof shown);
-    return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is \"%s\", which is none of %s", field->path,
-                   shown, allowed);
+    return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is \"%s\", which is none of %s",
+                   field->path, shown, allowed);
 }
 
 /* The object a field sits in, e.g. "file" for "file.id"; the whole object for a field at the top. */

@@ -1,6 +1,6 @@
-/* Which status id to set: the API wants ids, which differ from tenant to tenant; people and profiles say names or types. The
- * life cycle of each task schema is read once and kept; when it does not have what is asked for, it is read again before
- * anything is refused, since administrators change life cycles.
+/* Which status id to set: the API wants ids, which differ from tenant to tenant; people and profiles say
+ * names or types. The life cycle of each task schema is read once and kept; when it does not have what is
+ * asked for, it is read again before anything is refused, since administrators change life cycles.
  */
 #include "cloud/api.h"
 #include "cloud/words.h"
@@ -16,8 +16,9 @@ enum { SCHEMAS_MAX = 64 };
 static cJSON *cached(struct lf_cloud *cloud, const char *schema_id)
 {
     pthread_mutex_lock(&cloud->schemas_lock);
-    cJSON *cycle = cloud->schemas ? cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(cloud->schemas, schema_id), true)
-                                  : NULL;
+    cJSON *cycle = cloud->schemas
+                       ? cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(cloud->schemas, schema_id), true)
+                       : NULL;
     pthread_mutex_unlock(&cloud->schemas_lock);
     return cycle;
 }
@@ -42,8 +43,9 @@ static enum lf_status read_cycle(struct lf_cloud *cloud, const char *schema_id, 
                                  cJSON **cycle, struct lf_error *err)
 {
     cJSON *schema = NULL;
-    enum lf_status status = lf_api_get(cloud, "reading the schema of a workflow task", "/workflow-task-schemas/",
-                                       schema_id, lf_shape_task_schema, call, &schema, err);
+    enum lf_status status =
+        lf_api_get(cloud, "reading the schema of a workflow task", "/workflow-task-schemas/", schema_id,
+                   lf_shape_task_schema, call, &schema, err);
     if (status != LF_OK)
         return status;
     *cycle = cJSON_DetachItemFromObjectCaseSensitive(schema, "statusLifecycle");
@@ -89,18 +91,20 @@ static void list_names(const cJSON *cycle, const char *from, char *names, size_t
     }
 }
 
-static enum lf_status refuse(const cJSON *cycle, const cJSON *task, const char *wanted, bool known, struct lf_error *err)
+static enum lf_status refuse(const cJSON *cycle, const cJSON *task, const char *wanted, bool known,
+                             struct lf_error *err)
 {
     char names[240], now[60];
     lf_words_plain(lf_json_text_or(task, "status.displayName", "?"), now, sizeof now);
     list_names(cycle, known ? lf_json_text_or(task, "status.id", "") : NULL, names, sizeof names);
     if (known)
         return lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                       "the workflow does not lead from '%s' to '%s'; from there it leads to: %s. Change the task's status "
-                       "in Benchling, or the status names in the configuration", now, wanted, names);
+                       "the workflow does not lead from '%s' to '%s'; from there it leads to: %s. Change "
+                       "the task's status in Benchling, or the status names in the configuration",
+                       now, wanted, names);
     return lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                   "the workflow has no status '%s'; it has: %s. Correct the status names in the configuration", wanted,
-                   names);
+                   "the workflow has no status '%s'; it has: %s. Correct the configuration",
+                   wanted, names);
 }
 
 /* Among several statuses of the wanted type the first that can be reached is taken. */

@@ -1,5 +1,6 @@
-/* Three sections, one after the other: head (JSON up to the opening quote of data64), the piece in base64, tail. The piece is
- * read in chunks of a multiple of three bytes, so that chunks of base64 join without padding between them.
+/* Three sections, one after the other: head (JSON up to the opening quote of data64), the piece in base64,
+ * tail. The piece is read in chunks of a multiple of three bytes, so that chunks of base64 join without
+ * padding between them.
  */
 #include "cloud/upload.h"
 
@@ -43,13 +44,15 @@ static bool rewind_body(void *context)
 static bool read_piece(struct lf_upload *upload, size_t len)
 {
     for (size_t got = 0; got < len;) {
-        ssize_t count = pread(upload->fd, upload->chunk + got, len - got, (off_t)(upload->offset + upload->taken + (int64_t)got));
+        ssize_t count = pread(upload->fd, upload->chunk + got, len - got,
+                              (off_t)(upload->offset + upload->taken + (int64_t)got));
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             return lf_fail_errno(&upload->error, "cannot read the file to upload"), false;
         if (count == 0)
-            return lf_fail(&upload->error, LF_MISMATCH, LF_TRANSIENT, "the file to upload became shorter"), false;
+            return lf_fail(&upload->error, LF_MISMATCH, LF_TRANSIENT, "the file to upload became shorter"),
+                   false;
         got += (size_t)count;
     }
     return true;
@@ -110,8 +113,8 @@ static enum lf_status make_head(struct lf_upload *upload, const cJSON *fields, s
     return made ? LF_OK : lf_fail_memory(err, "preparing an upload");
 }
 
-enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields, const struct lf_call *call,
-                              struct lf_upload **out, struct lf_error *err)
+enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
+                              const struct lf_call *call, struct lf_upload **out, struct lf_error *err)
 {
     *out = NULL;
     struct lf_upload *upload = calloc(1, sizeof *upload);

@@ -1,4 +1,5 @@
-/* A JSON body that carries a piece of a file in base64, made while it is sent: memory does not grow with the file. */
+/* A JSON body that carries a piece of a file in base64, made while it is sent: memory does not grow with the
+ * file. */
 #ifndef LF_CLOUD_UPLOAD_H
 #define LF_CLOUD_UPLOAD_H
 
@@ -7,12 +8,12 @@
 
 struct lf_upload;
 
-/* The body is `fields` with two members more: "md5" (hex, of the piece's bytes) and "data64". Reads the piece once for the
- * digest. Borrows fd until freed; reads with pread. progress (may be NULL) is told bytes of the piece. Returns owned in
- * *upload. */
+/* The body is `fields` with two members more: "md5" (hex, of the piece's bytes) and "data64". Reads the piece
+ * once for the digest. Borrows fd until freed; reads with pread. progress (may be NULL) is told bytes of the
+ * piece. Returns owned in *upload. */
 struct lf_call;
-enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields, const struct lf_call *call,
-                              struct lf_upload **upload, struct lf_error *err);
+enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
+                              const struct lf_call *call, struct lf_upload **upload, struct lf_error *err);
 void lf_upload_free(struct lf_upload *upload);
 
 /* For lf_api_request; borrowed. */

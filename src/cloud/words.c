@@ -14,8 +14,10 @@ static const struct verdict {
     const char *words;
 } verdicts[] = {
     {400, LF_REFUSED, LF_PERMANENT, "refused the request"},
-    {401, LF_DENIED, LF_NEEDS_PERSON, "did not accept our credentials: check cloud.client_id and its secret, or the API key"},
-    {403, LF_DENIED, LF_NEEDS_PERSON, "denies access: give the app or user access to the project, team or registry"},
+    {401, LF_DENIED, LF_NEEDS_PERSON,
+     "did not accept our credentials: check cloud.client_id and its secret, or the API key"},
+    {403, LF_DENIED, LF_NEEDS_PERSON,
+     "denies access: give the app or user access to the project, team or registry"},
     {404, LF_NOT_FOUND, LF_PERMANENT, "does not have it (or the app may not see it)"},
     {407, LF_DENIED, LF_NEEDS_PERSON, "is behind a proxy that wants credentials"},
     {408, LF_TIMEOUT, LF_TRANSIENT, "waited too long for our request"},
@@ -55,7 +57,9 @@ void lf_words_plain(const char *text, char *plain, size_t room)
     bool utf8 = lf_utf8_valid(lf_slice_text(text));
     size_t used = 0;
     for (const unsigned char *c = (const unsigned char *)text; *c && used + 1 < room; c++)
-        plain[used++] = *c < 0x20 || *c == 0x7F || (!utf8 && *c >= 0x80) ? (*c == '\n' || *c == '\t' ? ' ' : '?') : (char)*c;
+        plain[used++] = *c < 0x20 || *c == 0x7F || (!utf8 && *c >= 0x80)
+                            ? (*c == '\n' || *c == '\t' ? ' ' : '?')
+                            : (char)*c;
     if (utf8)
         while (used && text[used] && ((unsigned char)text[used] & 0xC0) == 0x80)
             used--; /* not in the middle of a letter */
@@ -74,7 +78,8 @@ static void add_words(struct lf_buffer *said, const char *label, const char *tex
     lf_buffer_format(said, "%s%s%s", said->len ? "; " : "", label, plain);
 }
 
-/* "errors": [{"index":0,"message":"..."}, {"global":["..."],"fields":{"Mass":"..."}}, "..."]: the first few. */
+/* "errors": [{"index":0,"message":"..."}, {"global":["..."],"fields":{"Mass":"..."}}, "..."]: the first
+ * few. */
 static void add_errors(struct lf_buffer *said, const cJSON *errors)
 {
     const cJSON *item;
@@ -86,7 +91,8 @@ static void add_errors(struct lf_buffer *said, const cJSON *errors)
         if (cJSON_IsString(item))
             add_words(said, "", item->valuestring);
         add_words(said, "", lf_json_text(item, "message"));
-        add_words(said, "", cJSON_IsArray(global) ? cJSON_GetStringValue(cJSON_GetArrayItem(global, 0)) : NULL);
+        add_words(said, "",
+                  cJSON_IsArray(global) ? cJSON_GetStringValue(cJSON_GetArrayItem(global, 0)) : NULL);
         cJSON_ArrayForEach(field, lf_json_at(item, "fields")) {
             char label[80];
             lf_words_plain(field->string ? field->string : "", label, sizeof label - 3);
@@ -124,8 +130,9 @@ static enum lf_status judge_page(const struct lf_answer *answer, struct lf_error
 {
     enum lf_class class = answer->status < 300 ? LF_TRANSIENT : LF_NEEDS_PERSON;
     return lf_fail(err, LF_PROTOCOL, class,
-                   "a web page came in place of the API's answer (status %d): is the tenant URL right, or does a proxy or "
-                   "a maintenance page stand in between?", answer->status);
+                   "a web page came in place of the API's answer (status %d): is the tenant URL right, or "
+                   "does a proxy or a maintenance page stand in between?",
+                   answer->status);
 }
 
 static int64_t wait_asked_for(const struct lf_answer *answer)

@@ -7,8 +7,8 @@
 /* Copies text from outside with control characters and invalid UTF-8 as '?', cut to room. */
 void lf_words_plain(const char *text, char *plain, size_t room);
 
-/* The table of answers. LF_OK for 2xx with JSON (text that starts like an object); otherwise the error that the status and
- * the body tell of, retry_after_ms set where the server said when. */
+/* The table of answers. LF_OK for 2xx with JSON (text that starts like an object); otherwise the error that
+ * the status and the body tell of, retry_after_ms set where the server said when. */
 enum lf_status lf_words_judge(const struct lf_answer *answer, struct lf_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* Workflow tasks and outputs, resources of events, and the list of events. Source: tags "Workflow Tasks", "Workflow Outputs"
- * and "Events" of the OpenAPI document. Statuses of tasks are resolved in status.c.
+/* Workflow tasks and outputs, resources of events, and the list of events. Source: tags "Workflow Tasks",
+ * "Workflow Outputs" and "Events" of the OpenAPI document. Statuses of tasks are resolved in status.c.
  */
 #include "cloud/api.h"
 
@@ -9,7 +9,8 @@
 enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
                                           cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "reading a workflow task", "/workflow-tasks/", id, lf_shape_workflow_task, call, out, err);
+    return lf_api_get(cloud, "reading a workflow task", "/workflow-tasks/", id, lf_shape_workflow_task, call,
+                      out, err);
 }
 
 enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task_id, const char *status_id,
@@ -22,8 +23,11 @@ enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task
         return status;
     cJSON *body = cJSON_CreateObject();
     bool made = body && lf_json_set_text(body, "statusId", status_id);
-    struct lf_api_request request = {.doing = "setting the status of a workflow task", .method = "PATCH", .path = path,
-                                     .json = body, .shape = lf_shape_workflow_task};
+    struct lf_api_request request = {.doing = "setting the status of a workflow task",
+                                     .method = "PATCH",
+                                     .path = path,
+                                     .json = body,
+                                     .shape = lf_shape_workflow_task};
     status = made ? lf_api_call(cloud, &request, call, out, err)
                   : lf_fail_memory(err, "setting the status of a workflow task");
     cJSON_Delete(body);
@@ -71,9 +75,12 @@ static const struct {
     const char *resource, *path, *doing;
     const struct lf_field *shape;
 } resources[] = {
-    {"automationInputGenerator", "/automation-input-generators/", "reading an input generator", lf_shape_automation_file},
-    {"automationOutputProcessor", "/automation-output-processors/", "reading an output processor", lf_shape_processor},
-    {"automationFileTransform", "/automation-file-transforms/", "reading a file transform", lf_shape_resource},
+    {"automationInputGenerator", "/automation-input-generators/", "reading an input generator",
+     lf_shape_automation_file},
+    {"automationOutputProcessor", "/automation-output-processors/", "reading an output processor",
+     lf_shape_processor},
+    {"automationFileTransform", "/automation-file-transforms/", "reading a file transform",
+     lf_shape_resource},
     {"assayRun", "/assay-runs/", "reading a run", lf_shape_run},
     {"workflowTask", "/workflow-tasks/", "reading a workflow task", lf_shape_workflow_task},
     {"workflowTaskGroup", "/workflow-task-groups/", "reading a workflow task group", lf_shape_resource},
@@ -86,13 +93,14 @@ enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resourc
     *out = NULL;
     for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
         if (!strcmp(resources[i].resource, resource))
-            return lf_api_get(cloud, resources[i].doing, resources[i].path, id, resources[i].shape, call, out, err);
+            return lf_api_get(cloud, resources[i].doing, resources[i].path, id, resources[i].shape, call, out,
+                              err);
     return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "Labferry cannot read a '%s' from the cloud", resource);
 }
 
 enum lf_status lf_cloud_get_events(struct lf_cloud *cloud, const char *starting_after, const char *since,
-                                   const char *types, const char *next_token, const struct lf_call *call, cJSON **page,
-                                   struct lf_error *err)
+                                   const char *types, const char *next_token, const struct lf_call *call,
+                                   cJSON **page, struct lf_error *err)
 {
     struct lf_buffer path = {0};
     enum lf_status status;

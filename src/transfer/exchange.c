@@ -1,5 +1,6 @@
-/* See exchange.h. Rules kept here: certificates are always verified; no compression is asked for (a small body cannot become
- * a large one); libcurl follows no redirect (transfer.c does, without credentials); bodies stream through bounded buffers.
+/* See exchange.h. Rules kept here: certificates are always verified; no compression is asked for (a small
+ * body cannot become a large one); libcurl follows no redirect (transfer.c does, without credentials); bodies
+ * stream through bounded buffers.
  */
 #include "transfer/exchange.h"
 
@@ -121,7 +122,8 @@ static size_t on_answer(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
-static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+static int on_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
 {
     const struct lf_request *request = ((struct lf_exchange *)context)->request;
     bool sending = request->body || request->text.len;
@@ -132,7 +134,8 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
 
 static bool add_header(struct lf_exchange *exchange, const char *name, const char *value)
 {
-    char *line = *value ? lf_format("%s: %s", name, value) : lf_format("%s:", name); /* "Name:" takes libcurl's own away */
+    /* "Name:" takes away the header that libcurl would add. */
+    char *line = *value ? lf_format("%s: %s", name, value) : lf_format("%s:", name);
     struct curl_slist *longer = line ? curl_slist_append(exchange->headers, line) : NULL;
     if (line)
         explicit_bzero(line, strlen(line));
@@ -255,7 +258,9 @@ bool lf_exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_co
 static const char *header_of(const struct lf_exchange *exchange, const char *name)
 {
     struct curl_header *header;
-    return curl_easy_header(exchange->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+    if (curl_easy_header(exchange->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
 }
 
 static int64_t number_header(const struct lf_exchange *exchange, const char *name)
@@ -302,7 +307,8 @@ void lf_exchange_end(struct lf_exchange *exchange, CURLcode code)
     if (exchange->error.status != LF_OK)
         return;
     /* An error status stands on its own, even when its page was cut off. */
-    bool answered = code == CURLE_OK || exchange->enough || (status_of(exchange) >= 300 && code == CURLE_PARTIAL_FILE);
+    bool answered =
+        code == CURLE_OK || exchange->enough || (status_of(exchange) >= 300 && code == CURLE_PARTIAL_FILE);
     if (!answered)
         lf_transfer_failure(exchange, code);
     else if (!fill_answer(exchange))

@@ -1,5 +1,5 @@
-/* One request and its answer on the wire: how a request becomes a libcurl handle, what the handle's callbacks do, and what
- * its end means. Made, run and ended on the transfer thread only.
+/* One request and its answer on the wire: how a request becomes a libcurl handle, what the handle's callbacks
+ * do, and what its end means. Made, run and ended on the transfer thread only.
  */
 #ifndef LF_TRANSFER_EXCHANGE_H
 #define LF_TRANSFER_EXCHANGE_H

@@ -5,20 +5,22 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-/* The certificate's dates do not fit this machine's clock. "Not yet valid" heals itself when the clock is set (a board
- * without a battery starts in the past); an expired certificate does not. */
+/* The certificate's dates do not fit this machine's clock. "Not yet valid" heals itself when the clock is set
+ * (a board without a battery starts in the past); an expired certificate does not. */
 static void date_failure(struct lf_exchange *exchange, bool early)
 {
     char now[LF_TIME_TEXT];
     lf_time_format(lf_clock_wall_ms(), now);
     if (early)
         lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
-                "the server's certificate is not yet valid by this machine's clock, which says %s: the clock is probably "
-                "wrong; set it, or start time synchronisation", now);
+                "the server's certificate is not yet valid by this machine's clock, which says %s: the "
+                "clock is probably wrong; set it, or start time synchronisation",
+                now);
     else
         lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
-                "the server's certificate has expired by this machine's clock, which says %s: if the clock is right, "
-                "the server needs a new certificate; if not, set the clock", now);
+                "the server's certificate has expired by this machine's clock, which says %s: if the "
+                "clock is right, the server needs a new certificate; if not, set the clock",
+                now);
 }
 
 static void tls_failure(struct lf_exchange *exchange, const char *text)
@@ -31,11 +33,13 @@ static void tls_failure(struct lf_exchange *exchange, const char *text)
         date_failure(exchange, false);
     else
         lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
-                "the connection is not trusted: %s; check the host name, and the CA file if the server is signed by a "
-                "private authority or a proxy inspects TLS", text);
+                "the connection is not trusted: %s; check the host name, and the CA file if the server is "
+                "signed by a private authority or a proxy inspects TLS",
+                text);
 }
 
-/* A connection that breaks in the handshake is a broken connection; one where the two sides do not agree is not. */
+/* A connection that breaks in the handshake is a broken connection; one where the two sides do not agree is
+ * not. */
 static bool broke_in_handshake(const char *text)
 {
     return strstr(text, "SYSCALL") || strstr(text, "reset by peer") || strstr(text, "unexpected eof");
@@ -47,7 +51,7 @@ static void receive_failure(struct lf_exchange *exchange, const char *text)
     curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_answer);
     if (!exchange->sent && (proxy_answer == 407 || proxy_answer == 403))
         lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
-                "the proxy refused to connect (%ld): check the proxy's settings and its list of allowed hosts",
+                "the proxy refused to connect (%ld): check its settings and its list of allowed hosts",
                 proxy_answer);
     else
         lf_fail(&exchange->error, LF_DISCONNECTED, LF_TRANSIENT, "the connection broke: %s", text);

@@ -1,9 +1,10 @@
 /* The engine: one thread with a libcurl multi handle.
  *
- * A caller puts a ticket (on its own stack) on the list, wakes the thread and waits on the ticket's descriptor. The thread
- * alone touches libcurl handles: it begins tickets that are new, ends those that finished or were told to stop, takes them
- * off the list, and wakes the caller, as its last touch of the ticket. A caller never leaves before that: cancelled or late,
- * it sets `stop` and waits on. So bodies, contexts and answers may live on the caller's stack.
+ * A caller puts a ticket (on its own stack) on the list, wakes the thread and waits on the ticket's
+ * descriptor. The thread alone touches libcurl handles: it begins tickets that are new, ends those that
+ * finished or were told to stop, takes them off the list, and wakes the caller, as its last touch of the
+ * ticket. A caller never leaves before that: cancelled or late, it sets `stop` and waits on. So bodies,
+ * contexts and answers may live on the caller's stack.
  *
  * States of a ticket: listed -> begun -> ended. `lock` guards the list, `stop` and `closing`.
  */
@@ -154,9 +155,10 @@ static bool open_curl(struct lf_transfer *transfer, int max_connections)
     transfer->common.share = curl_share_init();
     long most = max_connections > 0 ? max_connections : CONNECTIONS_DEFAULT;
     return transfer->multi && transfer->common.share
-        && curl_share_setopt(transfer->common.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK
-        && curl_multi_setopt(transfer->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most) == CURLM_OK
-        && curl_multi_setopt(transfer->multi, CURLMOPT_MAXCONNECTS, most) == CURLM_OK;
+           && curl_share_setopt(transfer->common.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION)
+                  == CURLSHE_OK
+           && curl_multi_setopt(transfer->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most) == CURLM_OK
+           && curl_multi_setopt(transfer->multi, CURLMOPT_MAXCONNECTS, most) == CURLM_OK;
 }
 
 enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struct lf_transfer **out,
@@ -241,16 +243,19 @@ static void wait_for(struct lf_transfer *transfer, struct ticket *ticket)
         while (lf_wait_fd(ticket->ended.fd, POLLIN, LF_NEVER, NULL, NULL) != LF_OK)
             ;
     }
-    pthread_mutex_lock(&transfer->lock); /* the thread woke us with the lock held: now it has let go of the ticket */
+    /* The thread woke us with the lock held: once we have had it, the thread has let go of the ticket. */
+    pthread_mutex_lock(&transfer->lock);
     pthread_mutex_unlock(&transfer->lock);
 }
 
 /* One request to one URL, without redirects. */
-static enum lf_status exchange_once(struct lf_transfer *transfer, const struct lf_request *request, const char *url,
-                                    bool authorize, struct lf_answer *answer, bool *sent, struct lf_error *err)
+static enum lf_status exchange_once(struct lf_transfer *transfer, const struct lf_request *request,
+                                    const char *url, bool authorize, struct lf_answer *answer, bool *sent,
+                                    struct lf_error *err)
 {
     char name[LF_URL_NAME];
-    struct ticket ticket = {.exchange = {.request = request, .url = url, .authorize = authorize, .answer = answer}};
+    struct ticket ticket = {
+        .exchange = {.request = request, .url = url, .authorize = authorize, .answer = answer}};
     struct lf_error *error = &ticket.exchange.error;
     if (lf_wake_open(&ticket.ended, err) != LF_OK)
         return err->status;
@@ -282,8 +287,8 @@ static void answer_clear(struct lf_answer *answer)
     answer->retry_after_ms = answer->rate_limit = answer->rate_remaining = answer->rate_reset_s = -1;
 }
 
-static enum lf_status follow(struct lf_transfer *transfer, const struct lf_request *request, struct lf_answer *answer,
-                             bool *sent, struct lf_error *err)
+static enum lf_status follow(struct lf_transfer *transfer, const struct lf_request *request,
+                             struct lf_answer *answer, bool *sent, struct lf_error *err)
 {
     char *url = NULL, *next = NULL;
     enum lf_status status = LF_OK;
@@ -291,7 +296,8 @@ static enum lf_status follow(struct lf_transfer *transfer, const struct lf_reque
         char name[LF_URL_NAME];
         lf_url_name(url ? url : request->url, name);
         if (hops == REDIRECTS_MAX)
-            status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "%s: more than %d redirects", name, REDIRECTS_MAX);
+            status =
+                lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "%s: more than %d redirects", name, REDIRECTS_MAX);
         else if ((status = lf_url_redirect(url ? url : request->url, answer->location, &next, err)) != LF_OK)
             lf_error_prefix(err, "%s", name);
         if (status != LF_OK)

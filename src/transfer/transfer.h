@@ -1,5 +1,6 @@
-/* Transfer: the HTTP engine under the cloud client. One libcurl multi handle on one thread shares connections, TLS sessions
- * and HTTP/2 streams between all requests; callers (couriers) block on their own request.
+/* Transfer: the HTTP engine under the cloud client. One libcurl multi handle on one thread shares
+ * connections, TLS sessions and HTTP/2 streams between all requests; callers (couriers) block on their own
+ * request.
  */
 #ifndef LF_TRANSFER_TRANSFER_H
 #define LF_TRANSFER_TRANSFER_H
@@ -23,8 +24,8 @@ enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struc
 /* Cancels what runs (LF_CANCELLED) and waits for the thread. */
 void lf_transfer_close(struct lf_transfer *transfer);
 
-/* Where a request body comes from: `read` gives the next bytes (0 at the end) and is called on the transfer thread;
- * `rewind` starts again (redirects, retries on a dead connection). size in bytes, exact. */
+/* Where a request body comes from: `read` gives the next bytes (0 at the end) and is called on the transfer
+ * thread; `rewind` starts again (retries on a dead connection). size in bytes, exact. */
 struct lf_body {
     size_t (*read)(void *context, char *into, size_t room); /* (size_t)-1: error, the request is aborted */
     bool (*rewind)(void *context);
@@ -35,20 +36,25 @@ struct lf_body {
 struct lf_request {
     const char *method; /* "GET", "POST", "PATCH" ... */
     const char *url;
-    const char *authorization; /* value of the header; sent to the URL's own host only, never on a redirect. NULL: none */
-    const char *content_type;  /* NULL when there is no body */
-    struct lf_slice text;      /* a body in memory; used when body is NULL */
+    /* Value of the header; sent to the URL's own host only, never on a redirect. NULL: none. */
+    const char *authorization;
+    const char *content_type;   /* NULL when there is no body */
+    struct lf_slice text;       /* a body in memory; used when body is NULL */
     const struct lf_body *body;
-    bool once;                 /* never sent a second time behind the caller's back: libcurl repeats a request when a reused
-                                * connection turns out dead, so this one gets a connection of its own */
-    int to_fd;                 /* >= 0: the answer's body is written there, from offset 0 on, when the status is 2xx;
-                                * -1: kept in memory. (A zeroed struct means descriptor 0: always set it.) */
-    int64_t max_answer;        /* bound of a 2xx body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory, none in a file.
-                                * The body of any other status is cut at 64 KiB */
-    bool follow;               /* follow the redirects of a GET (https to https; http only from and to loopback) */
-    int64_t deadline;          /* monotonic; for the whole request */
+    /* Never sent a second time behind the caller's back: libcurl repeats a request when a reused connection
+     * turns out dead, so this one gets a connection of its own. */
+    bool once;
+    /* >= 0: the answer's body is written there, from offset 0 on, when the status is 2xx; -1: kept in memory.
+     * A zeroed struct means descriptor 0: always set it. */
+    int to_fd;
+    /* Bound of a 2xx body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory, none in a file. The body of any
+     * other status is cut at 64 KiB. */
+    int64_t max_answer;
+    bool follow;                /* the redirects of a GET: https to https; http only from and to loopback */
+    int64_t deadline;           /* monotonic; for the whole request */
     const struct lf_cancel *cancel; /* may be NULL */
-    void (*progress)(void *context, int64_t done, int64_t total); /* may be NULL; on the transfer thread; total -1: unknown */
+    /* May be NULL; called on the transfer thread; total -1: unknown. */
+    void (*progress)(void *context, int64_t done, int64_t total);
     void *progress_context;
 };
 
@@ -64,12 +70,13 @@ struct lf_answer {
     int64_t rate_limit, rate_remaining, rate_reset_s; /* x-rate-limit-*; -1 if none */
 };
 
-/* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges it. Otherwise:
- * LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: needs a person; a certificate that is not
- * yet valid is transient and explained as clock trouble), LF_TOO_LARGE, LF_MISMATCH (cut off: length differs; transient),
- * LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a redirect that must not be followed). Texts never hold a query string.
- * *sent (may be NULL) is true when the request may have reached the server: then a failure of a request that creates something
- * has an unknown outcome. */
+/* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges
+ * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: needs a
+ * person; a certificate that is not yet valid is transient and explained as clock trouble), LF_TOO_LARGE,
+ * LF_MISMATCH (cut off: length differs; transient), LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a
+ * redirect that must not be followed). Texts never hold a query string. *sent (may be NULL) is true when the
+ * request may have reached the server: then a failure of a request that creates something has an unknown
+ * outcome. */
 enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf_request *request,
                                    struct lf_answer *answer, bool *sent, struct lf_error *err);
 void lf_answer_free(struct lf_answer *answer);
@@ -77,8 +84,8 @@ void lf_answer_free(struct lf_answer *answer);
 /* Percent-encodes one path segment or query value. Returns owned, NULL when out of memory. */
 char *lf_url_encode(const char *text);
 
-/* Is it a URL that may be asked: https, or http to loopback (for rehearsal), and no user name or password in it? Otherwise
- * LF_INVALID (permanent) with the reason. */
+/* Is it a URL that may be asked: https, or http to loopback (for rehearsal), and no user name or password in
+ * it? Otherwise LF_INVALID (permanent) with the reason. */
 enum lf_status lf_url_check(const char *url, struct lf_error *err);
 
 #endif

@@ -14,7 +14,8 @@ char *lf_url_encode(const char *text)
     if (!encoded)
         return NULL;
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("-._~", *c)) {
+        if ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')
+            || strchr("-._~", *c)) {
             *to++ = (char)*c;
         } else {
             *to++ = '%';
@@ -32,7 +33,8 @@ void lf_url_name(const char *url, char name[LF_URL_NAME])
     const char *slashes = strstr(url, "://");
     size_t host = slashes && (size_t)(slashes - url) < end ? (size_t)(slashes - url) + 3 : 0;
     size_t host_end = host + strcspn(url + host, "/?#");
-    for (size_t i = host; i < host_end; i++) /* whatever stands before the last '@' is a user name or password */
+    /* Whatever stands before the last '@' is a user name or password. */
+    for (size_t i = host; i < host_end; i++)
         if (url[i] == '@')
             host = i + 1;
     for (size_t i = 0; i < end && used < LF_URL_NAME - 1; i++) {
@@ -90,10 +92,12 @@ enum lf_status lf_url_check(const char *url, struct lf_error *err)
     if (credentials)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "the URL '%s' has a user name or password in it: credentials belong in files", name);
-    if (part_is(url, CURLUPART_SCHEME, "https") || (part_is(url, CURLUPART_SCHEME, "http") && lf_url_is_loopback(url)))
+    if (part_is(url, CURLUPART_SCHEME, "https")
+        || (part_is(url, CURLUPART_SCHEME, "http") && lf_url_is_loopback(url)))
         return LF_OK;
     return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                   "the URL '%s' is not https (plain http is accepted for this machine's own addresses only)", name);
+                   "the URL '%s' is not https (plain http is accepted for this machine's own addresses only)",
+                   name);
 }
 
 enum lf_status lf_url_redirect(const char *url, const char *location, char **target, struct lf_error *err)

@@ -16,8 +16,8 @@ static void answer_token(struct fake *fake, struct server_call *call)
              server_header(call, "Content-Type", type, sizeof type), call->body);
     int64_t delay = fake->token_delay_ms;
     int status = fake->token_status ? fake->token_status : 200;
-    snprintf(made, sizeof made, "{\"access_token\":\"token-%d\",\"expires_in\":%d,\"token_type\":\"Bearer\"}", number,
-             fake->token_life_s);
+    snprintf(made, sizeof made, "{\"access_token\":\"token-%d\",\"expires_in\":%d,\"token_type\":\"Bearer\"}",
+             number, fake->token_life_s);
     const char *body = fake->token_body ? fake->token_body : made;
     pthread_mutex_unlock(&fake->lock);
     if (delay)
@@ -87,8 +87,11 @@ void fake_open(struct fake *fake)
     struct lf_transfer_options transfer = {.proxy = "", .stall_timeout_ms = 10000};
     NEED(lf_transfer_open(&transfer, &fake->transfer, &fake->err) == LF_OK);
     snprintf(tenant, sizeof tenant, "http://127.0.0.1:%d/", server_port(fake->server));
-    struct lf_cloud_options options = {.tenant = tenant, .client_id = "the-client",
-                                       .client_secret_file = fake->secret_file, .part_size = 1000, .single_max = 2500};
+    struct lf_cloud_options options = {.tenant = tenant,
+                                       .client_id = "the-client",
+                                       .client_secret_file = fake->secret_file,
+                                       .part_size = 1000,
+                                       .single_max = 2500};
     NEED(lf_cloud_open(&options, fake->transfer, &fake->cloud, &fake->err) == LF_OK);
     fake->call.deadline = lf_deadline_in(30000);
 }

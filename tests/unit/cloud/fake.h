@@ -1,4 +1,5 @@
-/* A cloud that answers from a script: the next line for every call, and tokens at /api/v2/token. Records what was asked. */
+/* A cloud that answers from a script: the next line for every call, and tokens at /api/v2/token. Records what
+ * was asked. */
 #ifndef TEST_FAKE_H
 #define TEST_FAKE_H
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char PROCESSOR[] = "{\"id\":\"aop_1\",\"assayRunId\":\"r1\",\"automationFileConfig\":{\"name\":\"Reader\"},"
+static const char PROCESSOR[] =
+    "{\"id\":\"aop_1\",\"assayRunId\":\"r1\",\"automationFileConfig\":{\"name\":\"Reader\"},"
     "\"file\":{\"id\":\"b1\",\"name\":\"n.csv\",\"uploadStatus\":\"COMPLETE\"},\"status\":\"NOT_STARTED\"}";
 
 static enum lf_status create(struct fake *fake)
@@ -164,7 +165,8 @@ static void rate_limit(void)
 {
     struct fake fake;
     fake_open(&fake);
-    fake_will(&fake, 200, "x-rate-limit-limit: 60\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: 1\r\n", "{\"id\":\"r1\"}");
+    fake_will(&fake, 200, "x-rate-limit-limit: 60\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: 1\r\n",
+              "{\"id\":\"r1\"}");
     fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
     CHECK_INT(read_run(&fake), LF_OK);
     int64_t start = lf_clock_mono_ms();
@@ -205,20 +207,32 @@ static void finds(void)
     cJSON *array = NULL;
     char page[1024];
     fake_open(&fake);
-    snprintf(page, sizeof page, "{\"automationOutputProcessors\":[%s,{\"id\":\"aop_2\",\"assayRunId\":\"r1\","
-             "\"automationFileConfig\":{\"name\":\"Reader\"},\"file\":null,\"status\":\"NOT_STARTED\"}],\"nextToken\":\"t 1\"}",
+    snprintf(page, sizeof page,
+             "{\"automationOutputProcessors\":[%s,{\"id\":\"aop_2\",\"assayRunId\":\"r1\","
+             "\"automationFileConfig\":{\"name\":\"Reader\"},\"file\":null,\"status\":\"NOT_STARTED\"}],"
+             "\"nextToken\":\"t 1\"}",
              PROCESSOR);
     fake_will(&fake, 200, NULL, page);
     fake_will(&fake, 200, NULL, "{\"automationOutputProcessors\":[],\"nextToken\":\"t2\"}");
-    fake_will(&fake, 200, NULL, "{\"automationOutputProcessors\":[{\"id\":\"aop_3\",\"assayRunId\":\"r1\","
-              "\"automationFileConfig\":{\"name\":\"Reader\"},\"file\":{\"id\":\"b3\"},\"status\":\"FAILED\"}],\"nextToken\":\"\"}");
+    fake_will(&fake, 200, NULL,
+              "{\"automationOutputProcessors\":[{\"id\":\"aop_3\",\"assayRunId\":\"r1\","
+              "\"automationFileConfig\":{\"name\":\"Reader\"},\"file\":{\"id\":\"b3\"},\"status\":\"FAILED\"}"
+              "],\"nextToken\":\"\"}");
     CHECK_INT(lf_cloud_find_processors(fake.cloud, "r1", "Rea & der", &fake.call, &array, &fake.err), LF_OK);
     CHECK_INT(cJSON_GetArraySize(array), 0); /* another config's: not ours */
     cJSON_Delete(array);
-    CHECK_STR(fake.asked,
-        "GET /api/v2/automation-output-processors?assayRunId=r1&automationFileConfigName=Rea%20%26%20der [Bearer token-1]\n"
-        "GET /api/v2/automation-output-processors?assayRunId=r1&automationFileConfigName=Rea%20%26%20der&nextToken=t%201 [Bearer token-1]\n"
-        "GET /api/v2/automation-output-processors?assayRunId=r1&automationFileConfigName=Rea%20%26%20der&nextToken=t2 [Bearer token-1]\n");
+    CHECK_STR(
+        fake.asked,
+        "GET /api/v2/automation-output-processors?assayRunId=r1&automationFileConfigName=Rea%20%26%20der "
+        "[Bearer token-1]\n"
+        "GET "
+        "/api/v2/"
+        "automation-output-processors?assayRunId=r1&automationFileConfigName=Rea%20%26%20der&nextToken=t%201 "
+        "[Bearer token-1]\n"
+        "GET "
+        "/api/v2/"
+        "automation-output-processors?assayRunId=r1&automationFileConfigName=Rea%20%26%20der&nextToken=t2 "
+        "[Bearer token-1]\n");
     fake.line_at = 0;
     CHECK_INT(lf_cloud_find_processors(fake.cloud, "r1", "Reader", &fake.call, &array, &fake.err), LF_OK);
     CHECK_INT(cJSON_GetArraySize(array), 2);
@@ -254,11 +268,14 @@ static void events(void)
     cJSON *page = NULL;
     fake_open(&fake);
     fake_will(&fake, 200, NULL, "{\"events\":[{\"id\":\"evt_1\"}],\"nextToken\":\"n\"}");
-    CHECK_INT(lf_cloud_get_events(fake.cloud, "evt_0", "2026-11-22T00:00:00+01:00", "v2.a,v2.b", NULL, &fake.call, &page,
-                                  &fake.err), LF_OK);
+    CHECK_INT(lf_cloud_get_events(fake.cloud, "evt_0", "2026-11-22T00:00:00+01:00", "v2.a,v2.b", NULL,
+                                  &fake.call, &page, &fake.err),
+              LF_OK);
     CHECK_STR(lf_json_text(page, "nextToken"), "n");
-    CHECK_STR(fake.asked, "GET /api/v2/events?pageSize=100&startingAfter=evt_0&createdAt.gte=2026-11-22T00%3A00%3A00%2B01%3A00"
-                          "&eventTypes=v2.a%2Cv2.b [Bearer token-1]\n");
+    CHECK_STR(
+        fake.asked,
+        "GET /api/v2/events?pageSize=100&startingAfter=evt_0&createdAt.gte=2026-11-22T00%3A00%3A00%2B01%3A00"
+        "&eventTypes=v2.a%2Cv2.b [Bearer token-1]\n");
     cJSON_Delete(page);
     fake_close(&fake);
 }
@@ -270,7 +287,9 @@ static void health(void)
     cJSON *health = lf_cloud_health(fake.cloud);
     CHECK_STR(lf_json_text(health, "state"), "not asked yet");
     cJSON_Delete(health);
-    fake_will(&fake, 200, "x-rate-limit-limit: 60\r\nx-rate-limit-remaining: 57\r\nx-rate-limit-reset: 21\r\n", "{\"id\":\"r1\"}");
+    fake_will(&fake, 200,
+              "x-rate-limit-limit: 60\r\nx-rate-limit-remaining: 57\r\nx-rate-limit-reset: 21\r\n",
+              "{\"id\":\"r1\"}");
     fake_will(&fake, 404, NULL, "{}");
     fake_will(&fake, 503, NULL, "{}");
     read_run(&fake);

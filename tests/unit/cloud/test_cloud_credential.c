@@ -25,8 +25,10 @@ static void asks_by_basic_header(void)
     CHECK_INT(get_run(&fake), LF_OK);
     CHECK_INT(get_run(&fake), LF_OK);
     /* base64 of "the-client:hush" */
-    CHECK_STR(fake.token_seen, "Basic dGhlLWNsaWVudDpodXNo|application/x-www-form-urlencoded|grant_type=client_credentials");
-    CHECK_STR(fake.asked, "GET /api/v2/assay-runs/r1 [Bearer token-1]\nGET /api/v2/assay-runs/r1 [Bearer token-1]\n");
+    CHECK_STR(fake.token_seen,
+              "Basic dGhlLWNsaWVudDpodXNo|application/x-www-form-urlencoded|grant_type=client_credentials");
+    CHECK_STR(fake.asked,
+              "GET /api/v2/assay-runs/r1 [Bearer token-1]\nGET /api/v2/assay-runs/r1 [Bearer token-1]\n");
     CHECK_INT(fake.tokens, 1);
     fake_close(&fake);
 }
@@ -153,10 +155,12 @@ static void revoked(void)
 {
     struct fake fake;
     fake_open(&fake);
-    fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\",\"type\":\"authentication_error\"}}");
+    fake_will(&fake, 401, NULL,
+              "{\"error\":{\"message\":\"Failed to authenticate\",\"type\":\"authentication_error\"}}");
     fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
     CHECK_INT(get_run(&fake), LF_OK);
-    CHECK_STR(fake.asked, "GET /api/v2/assay-runs/r1 [Bearer token-1]\nGET /api/v2/assay-runs/r1 [Bearer token-2]\n");
+    CHECK_STR(fake.asked,
+              "GET /api/v2/assay-runs/r1 [Bearer token-1]\nGET /api/v2/assay-runs/r1 [Bearer token-2]\n");
     fake_clear(&fake);
     fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
     fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
@@ -180,7 +184,8 @@ static void rotates(void)
     fake_close(&fake);
 }
 
-static void token_gives(struct fake *fake, int status, const char *body, enum lf_class class, const char *words)
+static void token_gives(struct fake *fake, int status, const char *body, enum lf_class class,
+                        const char *words)
 {
     fake->token_status = status;
     fake->token_body = body;
@@ -196,19 +201,21 @@ static void refusals(void)
 {
     struct fake fake;
     fake_open(&fake);
-    token_gives(&fake, 401, "{\"error\":{\"message\":\"Bad client\",\"type\":\"invalid_client\"}}", LF_NEEDS_PERSON,
-                "Bad client");
-    token_gives(&fake, 400, "{\"error\":{\"message\":\"grant\",\"type\":\"unauthorized_client\"}}", LF_NEEDS_PERSON,
-                fake.secret_file);
+    token_gives(&fake, 401, "{\"error\":{\"message\":\"Bad client\",\"type\":\"invalid_client\"}}",
+                LF_NEEDS_PERSON, "Bad client");
+    token_gives(&fake, 400, "{\"error\":{\"message\":\"grant\",\"type\":\"unauthorized_client\"}}",
+                LF_NEEDS_PERSON, fake.secret_file);
     token_gives(&fake, 200, "<!doctype html><html>welcome</html>", LF_TRANSIENT, "tenant URL");
     token_gives(&fake, 404, "<html>no</html>", LF_NEEDS_PERSON, "tenant URL");
     token_gives(&fake, 404, "{}", LF_NEEDS_PERSON, "tenant URL");
     token_gives(&fake, 503, "{}", LF_TRANSIENT, "503");
     token_gives(&fake, 200, "{}", LF_TRANSIENT, "no usable bearer token");
-    token_gives(&fake, 200, "{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":900}", LF_TRANSIENT, "no usable");
+    token_gives(&fake, 200, "{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":900}", LF_TRANSIENT,
+                "no usable");
     token_gives(&fake, 200, "{\"access_token\":\"a\",\"expires_in\":0}", LF_TRANSIENT, "no usable");
     token_gives(&fake, 200, "{\"access_token\":7,\"expires_in\":900}", LF_TRANSIENT, "no usable");
-    token_gives(&fake, 200, "{\"access_token\":\"a\",\"expires_in\":900,\"token_type\":\"mac\"}", LF_TRANSIENT, "no usable");
+    token_gives(&fake, 200, "{\"access_token\":\"a\",\"expires_in\":900,\"token_type\":\"mac\"}",
+                LF_TRANSIENT, "no usable");
     fake_close(&fake);
 }
 
@@ -264,9 +271,12 @@ static void options(void)
     struct fake fake;
     fake_open(&fake);
     open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example", .api_key_file = "k"}, LF_OK);
-    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/api/v2/", .api_key_file = "k"}, LF_OK);
-    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/other", .api_key_file = "k"}, LF_INVALID);
-    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/?x", .api_key_file = "k"}, LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/api/v2/", .api_key_file = "k"},
+            LF_OK);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/other", .api_key_file = "k"},
+            LF_INVALID);
+    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example/?x", .api_key_file = "k"},
+            LF_INVALID);
     open_is(&fake, &(struct lf_cloud_options){.tenant = "http://a.example", .api_key_file = "k"}, LF_INVALID);
     open_is(&fake, &(struct lf_cloud_options){.tenant = "a.example", .api_key_file = "k"}, LF_INVALID);
     open_is(&fake, &(struct lf_cloud_options){.api_key_file = "k"}, LF_INVALID);

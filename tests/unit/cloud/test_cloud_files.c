@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char BLOB[] = "{\"id\":\"b1\",\"name\":\"n\",\"mimeType\":\"text/csv\",\"type\":\"RAW_FILE\",\"uploadStatus\":\"COMPLETE\"}";
+static const char BLOB[] = "{\"id\":\"b1\",\"name\":\"n\",\"mimeType\":\"text/"
+                           "csv\",\"type\":\"RAW_FILE\",\"uploadStatus\":\"COMPLETE\"}";
 
 static int file_of(const char *name, const char *text)
 {
@@ -23,7 +24,8 @@ static void single(void)
     struct fake fake;
     char *id = NULL;
     int fd = file_of("up", "hello");
-    struct lf_upload_file file = {.fd = fd, .size = 5, .name = "n.csv", .mime = "text/csv", .type = "RAW_FILE"};
+    struct lf_upload_file file = {
+        .fd = fd, .size = 5, .name = "n.csv", .mime = "text/csv", .type = "RAW_FILE"};
     fake_open(&fake);
     fake_will(&fake, 401, NULL, "{}"); /* the streamed body goes a second time */
     fake_will(&fake, 200, NULL, BLOB);
@@ -73,7 +75,8 @@ static void parts(void)
     fake_open(&fake);
     fake_will(&fake, 200, NULL, "{\"id\":\"b1\",\"uploadStatus\":\"IN_PROGRESS\"}");
     CHECK_INT(lf_cloud_start_parts(fake.cloud, &file, &fake.call, &id, &fake.err), LF_OK);
-    CHECK_STR(fake.body, "{\"name\":\"n.bin\",\"type\":\"RAW_FILE\",\"mimeType\":\"application/octet-stream\"}");
+    CHECK_STR(fake.body,
+              "{\"name\":\"n.bin\",\"type\":\"RAW_FILE\",\"mimeType\":\"application/octet-stream\"}");
     for (int number = 1; number <= 3; number++) {
         char answer[64], md5[33];
         snprintf(answer, sizeof answer, "{\"partNumber\":%d,\"eTag\":\"\\\"e%d\\\"\"}", number, number);
@@ -96,8 +99,10 @@ static void parts(void)
     fake_will(&fake, 200, NULL, BLOB);
     const char *etags[] = {"\"e1\"", "\"e2\"", "\"e3\""};
     CHECK_INT(lf_cloud_complete_parts(fake.cloud, id, etags, 3, &fake.call, &fake.err), LF_OK);
-    CHECK_STR(fake.body, "{\"parts\":[{\"partNumber\":1,\"eTag\":\"\\\"e1\\\"\"},{\"partNumber\":2,\"eTag\":\"\\\"e2\\\"\"},"
-                         "{\"partNumber\":3,\"eTag\":\"\\\"e3\\\"\"}]}");
+    CHECK_STR(
+        fake.body,
+        "{\"parts\":[{\"partNumber\":1,\"eTag\":\"\\\"e1\\\"\"},{\"partNumber\":2,\"eTag\":\"\\\"e2\\\"\"},"
+        "{\"partNumber\":3,\"eTag\":\"\\\"e3\\\"\"}]}");
     fake_will(&fake, 200, NULL, "{}");
     CHECK_INT(lf_cloud_abort_parts(fake.cloud, id, &fake.call, &fake.err), LF_OK);
     CHECK_HAS(fake.asked, "POST /api/v2/blobs:start-multipart-upload [");
@@ -133,7 +138,8 @@ static void download(void)
     int fd = file_of("down", "what was there before, and longer");
     fake_open(&fake);
     fake_open(&store);
-    snprintf(extra, sizeof extra, "Location: http://127.0.0.1:%d/key?sig=hush\r\n", server_port(store.server));
+    snprintf(extra, sizeof extra, "Location: http://127.0.0.1:%d/key?sig=hush\r\n",
+             server_port(store.server));
     fake_will(&fake, 302, extra, "");
     fake_will(&store, 200, NULL, "abc");
     CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err), LF_OK);
@@ -146,11 +152,13 @@ static void download(void)
 
     fake_will(&fake, 302, extra, "");
     fake_will(&store, 403, "Content-Type: application/xml\r\n", "<Error>expired</Error>");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err), LF_REFUSED);
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err),
+              LF_REFUSED);
     CHECK_INT(fake.err.class, LF_TRANSIENT);
     fake_will(&fake, 302, extra, "");
     fake_will(&store, -1, NULL, "cut");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 100000, &fake.call, sha256, &size, &fake.err), LF_MISMATCH);
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 100000, &fake.call, sha256, &size, &fake.err),
+              LF_MISMATCH);
     CHECK_INT(fake.err.class, LF_TRANSIENT);
     CHECK(!strstr(fake.err.text, "hush"));
     fake_will(&fake, 302, extra, "");
@@ -176,7 +184,8 @@ static void download_is_free(void)
     cJSON *blob = NULL;
     int fd = file_of("down", "");
     fake_open(&fake);
-    fake_will(&fake, 200, "x-rate-limit-limit: 60\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: 25\r\n", BLOB);
+    fake_will(&fake, 200, "x-rate-limit-limit: 60\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: 25\r\n",
+              BLOB);
     fake_will(&fake, 200, NULL, "abc");
     CHECK_INT(lf_cloud_get_blob(fake.cloud, "b1", &fake.call, &blob, &fake.err), LF_OK);
     fake.call.deadline = lf_deadline_in(10000);

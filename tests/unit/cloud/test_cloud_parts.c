@@ -1,4 +1,5 @@
-/* The parts that need no server: the table of answers, shapes, the rate limit's window, the streamed upload body. */
+/* The parts that need no server: the table of answers, shapes, the rate limit's window, the streamed upload
+ * body. */
 #include "cloud/rate.h"
 #include "cloud/shape.h"
 #include "cloud/upload.h"
@@ -28,13 +29,14 @@ static struct lf_error judged(int status, const char *type, const char *body)
 
 static void classes(void)
 {
-    static const struct { int status; enum lf_class class; } rows[] = {
-        {200, LF_CLASS_NONE}, {201, LF_CLASS_NONE}, {202, LF_CLASS_NONE},
-        {408, LF_TRANSIENT}, {429, LF_TRANSIENT}, {500, LF_TRANSIENT}, {502, LF_TRANSIENT}, {503, LF_TRANSIENT},
-        {504, LF_TRANSIENT}, {520, LF_TRANSIENT},
-        {400, LF_PERMANENT}, {404, LF_PERMANENT}, {405, LF_PERMANENT}, {409, LF_PERMANENT}, {413, LF_PERMANENT},
-        {422, LF_PERMANENT}, {501, LF_PERMANENT},
-        {401, LF_NEEDS_PERSON}, {403, LF_NEEDS_PERSON}, {302, LF_NEEDS_PERSON}, {407, LF_NEEDS_PERSON},
+    static const struct { int status; enum lf_class class;
+    } rows[] = {
+        {200, LF_CLASS_NONE},   {201, LF_CLASS_NONE},   {202, LF_CLASS_NONE},   {408, LF_TRANSIENT},
+        {429, LF_TRANSIENT},    {500, LF_TRANSIENT},    {502, LF_TRANSIENT},    {503, LF_TRANSIENT},
+        {504, LF_TRANSIENT},    {520, LF_TRANSIENT},    {400, LF_PERMANENT},    {404, LF_PERMANENT},
+        {405, LF_PERMANENT},    {409, LF_PERMANENT},    {413, LF_PERMANENT},    {422, LF_PERMANENT},
+        {501, LF_PERMANENT},    {401, LF_NEEDS_PERSON}, {403, LF_NEEDS_PERSON}, {302, LF_NEEDS_PERSON},
+        {407, LF_NEEDS_PERSON},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct lf_error err = judged(rows[i].status, "application/json", "{}");
@@ -46,30 +48,41 @@ static void classes(void)
 
 static void vendor(void)
 {
-    struct lf_error err = judged(400, "application/json",
-        "{\"error\":{\"message\":\"Bad field\",\"type\":\"invalid_request_error\",\"userMessage\":\"Please fix\","
-        "\"invalidId\":\"aop_1\",\"errors\":[{\"index\":0,\"message\":\"row is odd\"}]}}");
+    struct lf_error err =
+        judged(400, "application/json",
+               "{\"error\":{\"message\":\"Bad "
+               "field\",\"type\":\"invalid_request_error\",\"userMessage\":\"Please fix\","
+               "\"invalidId\":\"aop_1\",\"errors\":[{\"index\":0,\"message\":\"row is odd\"}]}}");
     CHECK_HAS(err.text, "Bad field");
     CHECK_HAS(err.text, "Please fix");
     CHECK_HAS(err.text, "invalid id aop_1");
     CHECK_HAS(err.text, "row is odd");
     CHECK_HAS(err.text, "400");
-    err = judged(400, "application/json", "{\"assayRuns\":null,\"errors\":[{\"fields\":{\"Mass\":\"is missing\"},"
-                                          "\"global\":[\"all wrong\"]}]}");
+    err = judged(400, "application/json",
+                 "{\"assayRuns\":null,\"errors\":[{\"fields\":{\"Mass\":\"is missing\"},"
+                 "\"global\":[\"all wrong\"]}]}");
     CHECK_HAS(err.text, "all wrong");
     CHECK_HAS(err.text, "Mass: is missing");
     err = judged(400, "application/problem+json", "{\"title\":null,\"detail\":{\"a\":1},\"status\":400}");
     CHECK_HAS(err.text, "(400)");
     err = judged(400, "application/json", "{\"error\":{\"message\":\"line\\nforged \\u001b[31m red\"}}");
     CHECK(!strpbrk(err.text, "\n\x1b"));
-    err = judged(400, "application/json", "{\"error\":{\"errors\":{\"index\":0,\"message\":\"as an object\"}}}");
+    err = judged(400, "application/json",
+                 "{\"error\":{\"errors\":{\"index\":0,\"message\":\"as an object\"}}}");
     CHECK_HAS(err.text, "as an object");
 }
 
 static void hostile(void)
 {
-    static const char *const bodies[] = {"", "[]", "null", "{\"error\":[]}", "{\"error\":{\"errors\":[null,1,[],{}]}}",
-                                         "{\"errors\":\"text\"}", "{\"invalidIds\":{}}", "\xff\xfe", "{\"error\":\"x\"}",
+    static const char *const bodies[] = {"",
+                                         "[]",
+                                         "null",
+                                         "{\"error\":[]}",
+                                         "{\"error\":{\"errors\":[null,1,[],{}]}}",
+                                         "{\"errors\":\"text\"}",
+                                         "{\"invalidIds\":{}}",
+                                         "\xff\xfe",
+                                         "{\"error\":\"x\"}",
                                          "{\"errors\":[{\"fields\":[1],\"global\":[{}]}]}"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
         CHECK_INT(judged(400, "", bodies[i]).class, LF_PERMANENT);
@@ -119,7 +132,8 @@ static void plain(void)
 
 /* ---- shapes ---- */
 
-static const char GENERATOR[] = "{\"id\":\"aif_1\",\"assayRunId\":\"r\",\"automationFileConfig\":{\"name\":\"H\"},"
+static const char GENERATOR[] =
+    "{\"id\":\"aif_1\",\"assayRunId\":\"r\",\"automationFileConfig\":{\"name\":\"H\"},"
     "\"file\":{\"id\":\"b\",\"name\":\"n\",\"uploadStatus\":\"COMPLETE\"},\"status\":\"SUCCEEDED\"}";
 
 static enum lf_status shape_of(const char *json, const struct lf_field *shape, struct lf_error *err)
@@ -145,8 +159,10 @@ static void shapes(void)
     CHECK_HAS(err.text, "'id' is a number, not a text");
     CHECK_INT(shape_of("{}", lf_shape_task, &err), LF_PROTOCOL);
     CHECK_HAS(err.text, "'status' is missing, not a text");
-    CHECK_INT(shape_of("{\"id\":\"a\",\"assayRunId\":\"r\",\"automationFileConfig\":\"H\",\"status\":\"FAILED\"}",
-                       lf_shape_automation_file, &err), LF_PROTOCOL);
+    CHECK_INT(
+        shape_of("{\"id\":\"a\",\"assayRunId\":\"r\",\"automationFileConfig\":\"H\",\"status\":\"FAILED\"}",
+                 lf_shape_automation_file, &err),
+        LF_PROTOCOL);
     CHECK_HAS(err.text, "automationFileConfig");
     CHECK_INT(shape_of("[]", NULL, &err), LF_PROTOCOL);
     CHECK_INT(shape_of("{\"partNumber\":1.5,\"eTag\":\"e\"}", lf_shape_part, &err), LF_PROTOCOL);
@@ -270,8 +286,9 @@ static void upload_hello(void)
     NEED(lf_upload_open(fd, 0, 5, fields, &call, &upload, &err) == LF_OK);
     for (size_t step = 1; step < 100; step += 49) {
         char *text = body_text(lf_upload_body(upload), step);
-        CHECK_STR(text, "{\"name\":\"a \\\"b\\\"\\\\\\n\xC3\xA9.txt\",\"md5\":\"5d41402abc4b2a76b9719d911017c592\","
-                        "\"data64\":\"aGVsbG8=\"}");
+        CHECK_STR(text,
+                  "{\"name\":\"a \\\"b\\\"\\\\\\n\xC3\xA9.txt\",\"md5\":\"5d41402abc4b2a76b9719d911017c592\","
+                  "\"data64\":\"aGVsbG8=\"}");
         free(text);
         CHECK(lf_upload_body(upload)->rewind(lf_upload_body(upload)->context));
     }
@@ -289,11 +306,13 @@ static void upload_pieces(void)
         data[i] = (unsigned char)(i * 7 + i / 256);
     int fd = file_of(data, sizeof data);
     cJSON *fields = cJSON_CreateObject();
-    static const size_t pieces[][2] = {{0, 100000}, {0, 0}, {1, 1}, {99999, 1}, {12345, 24576}, {12345, 24577}, {7, 49153}};
+    static const size_t pieces[][2] = {{0, 100000},    {0, 0},         {1, 1},    {99999, 1},
+                                       {12345, 24576}, {12345, 24577}, {7, 49153}};
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         struct lf_upload *upload = NULL;
         struct lf_buffer decoded = {0};
-        NEED(lf_upload_open(fd, (int64_t)pieces[i][0], (int64_t)pieces[i][1], fields, &call, &upload, &err) == LF_OK);
+        NEED(lf_upload_open(fd, (int64_t)pieces[i][0], (int64_t)pieces[i][1], fields, &call, &upload, &err)
+             == LF_OK);
         char *text = body_text(lf_upload_body(upload), 1000);
         cJSON *json = cJSON_Parse(text);
         CHECK_INT(lf_base64_decode(lf_slice_text(lf_json_text(json, "data64")), &decoded), LF_OK);

@@ -11,24 +11,28 @@
 #define FAILED STATUS("wfts_f", "Broken", "FAILED")
 #define STEP(from, to) "{\"from\":" from ",\"to\":" to "}"
 
-static const char SCHEMA[] = "{\"id\":\"s1\",\"name\":\"Weigh\",\"statusLifecycle\":{\"id\":\"l\",\"statuses\":[" PENDING ","
-    RUNNING "," REVIEW "," DONE "," FAILED "],\"transitions\":[" STEP(PENDING, RUNNING) "," STEP(RUNNING, DONE) ","
-    STEP(RUNNING, FAILED) "]}}";
+static const char SCHEMA[] =
+    "{\"id\":\"s1\",\"name\":\"Weigh\",\"statusLifecycle\":{\"id\":\"l\",\"statuses\":[" PENDING "," RUNNING
+    "," REVIEW "," DONE "," FAILED
+    "],\"transitions\":[" STEP(PENDING, RUNNING) "," STEP(RUNNING, DONE) "," STEP(RUNNING, FAILED) "]}}";
 
 /* Before somebody added 'Broken'. */
-static const char OLD_SCHEMA[] = "{\"id\":\"s1\",\"name\":\"Weigh\",\"statusLifecycle\":{\"id\":\"l\",\"statuses\":[" PENDING
-    "," RUNNING "," DONE "],\"transitions\":[" STEP(PENDING, RUNNING) "," STEP(RUNNING, DONE) "]}}";
+static const char OLD_SCHEMA[] =
+    "{\"id\":\"s1\",\"name\":\"Weigh\",\"statusLifecycle\":{\"id\":\"l\",\"statuses\":[" PENDING "," RUNNING
+    "," DONE "],\"transitions\":[" STEP(PENDING, RUNNING) "," STEP(RUNNING, DONE) "]}}";
 
 static cJSON *task_in(const char *status)
 {
-    char *text = lf_format("{\"id\":\"wftask_1\",\"status\":%s,\"schema\":{\"id\":\"s1\"},\"fields\":{}}", status);
+    char *text =
+        lf_format("{\"id\":\"wftask_1\",\"status\":%s,\"schema\":{\"id\":\"s1\"},\"fields\":{}}", status);
     cJSON *task = cJSON_Parse(text);
     free(text);
     NEED(task != NULL);
     return task;
 }
 
-static void resolves(struct fake *fake, const char *now, const char *wanted, enum lf_status expected, const char *id)
+static void resolves(struct fake *fake, const char *now, const char *wanted, enum lf_status expected,
+                     const char *id)
 {
     cJSON *task = task_in(now);
     char *found = NULL;
@@ -45,7 +49,8 @@ static void statuses(void)
     fake_will(&fake, 200, NULL, SCHEMA);
     resolves(&fake, PENDING, "IN_PROGRESS", LF_OK, "wfts_r");
     resolves(&fake, PENDING, "in progress", LF_OK, "wfts_r");
-    resolves(&fake, RUNNING, "COMPLETED", LF_OK, "wfts_d"); /* 'Reviewed' comes first but is not reached from here */
+    resolves(&fake, RUNNING, "COMPLETED", LF_OK,
+             "wfts_d"); /* 'Reviewed' comes first but is not reached from here */
     resolves(&fake, RUNNING, "broken", LF_OK, "wfts_f");
     resolves(&fake, RUNNING, "In Progress", LF_EXISTS, NULL);
     CHECK_INT(fake.calls, 1);
@@ -93,7 +98,8 @@ static void odd_schemas(void)
         fake_will(&fake, 200, NULL, odd[i]);
         resolves(&fake, PENDING, "IN_PROGRESS", LF_PROTOCOL, NULL);
     }
-    fake_will(&fake, 200, NULL, "{\"id\":\"s1\",\"statusLifecycle\":{\"statuses\":[1,null,{},[]],\"transitions\":[7,{}]}}");
+    fake_will(&fake, 200, NULL,
+              "{\"id\":\"s1\",\"statusLifecycle\":{\"statuses\":[1,null,{},[]],\"transitions\":[7,{}]}}");
     resolves(&fake, PENDING, "IN_PROGRESS", LF_REFUSED, NULL);
     fake_close(&fake);
 }
@@ -128,8 +134,10 @@ static void outputs(void)
     fake_will(&fake, 200, NULL, "{\"workflowOutputs\":[{\"id\":\"wfout_2\"}]}");
     CHECK_INT(lf_cloud_list_outputs(fake.cloud, "wftask_1", &fake.call, &out, &fake.err), LF_OK);
     CHECK_INT(cJSON_GetArraySize(out), 2);
-    CHECK_STR(fake.asked, "GET /api/v2/workflow-outputs?workflowTaskIds=wftask_1&pageSize=100 [Bearer token-1]\n"
-                          "GET /api/v2/workflow-outputs?workflowTaskIds=wftask_1&pageSize=100&nextToken=n [Bearer token-1]\n");
+    CHECK_STR(
+        fake.asked,
+        "GET /api/v2/workflow-outputs?workflowTaskIds=wftask_1&pageSize=100 [Bearer token-1]\n"
+        "GET /api/v2/workflow-outputs?workflowTaskIds=wftask_1&pageSize=100&nextToken=n [Bearer token-1]\n");
     cJSON_Delete(out);
     cJSON_Delete(fields);
     fake_close(&fake);

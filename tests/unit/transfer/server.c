@@ -42,7 +42,8 @@ static ssize_t get(struct server_call *call, void *into, size_t len)
 {
     short ready;
     if (call->tls) {
-        if (!SSL_pending(call->tls) && lf_wait_fd(call->fd, POLLIN, LF_NEVER, &call->server->stop, &ready) != LF_OK)
+        if (!SSL_pending(call->tls)
+            && lf_wait_fd(call->fd, POLLIN, LF_NEVER, &call->server->stop, &ready) != LF_OK)
             return -1;
         return SSL_read(call->tls, into, (int)len);
     }
@@ -88,14 +89,16 @@ void server_say(struct server_call *call, const char *format, ...)
 
 void server_reply(struct server_call *call, int status, const char *extra, const char *body)
 {
-    server_say(call, "HTTP/1.1 %d Test\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body), extra, body);
+    server_say(call, "HTTP/1.1 %d Test\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body), extra,
+               body);
 }
 
 const char *server_header(const struct server_call *call, const char *name, char *value, size_t room)
 {
     size_t len = strlen(name);
     value[0] = '\0';
-    for (const char *line = call->headers; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+    for (const char *line = call->headers; line && *line;
+         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
         if (!strncasecmp(line, name, len) && line[len] == ':') {
             snprintf(value, room, "%.*s", (int)strcspn(line + len + 1, "\r\n"), line + len + 1);
             memmove(value, value + strspn(value, " "), strlen(value + strspn(value, " ")) + 1);

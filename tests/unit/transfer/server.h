@@ -1,5 +1,6 @@
-/* A raw HTTP server for tests: the handler writes the very bytes of the answer, so it can cut, stall, lie and break off, which a
- * well-behaved server library would not let it. One thread a connection. HTTP/1.1 with Content-Length only.
+/* A raw HTTP server for tests: the handler writes the very bytes of the answer, so it can cut, stall, lie and
+ * break off, which a well-behaved server library would not let it. One thread a connection. HTTP/1.1 with
+ * Content-Length only.
  */
 #ifndef TEST_SERVER_H
 #define TEST_SERVER_H
@@ -30,7 +31,8 @@ typedef void (*server_handler)(void *context, struct server_call *call);
 
 enum server_tls { SERVER_PLAIN, SERVER_TLS_GOOD, SERVER_TLS_NOT_YET, SERVER_TLS_EXPIRED };
 
-/* Listens on a free port of 127.0.0.1. With TLS: a self-signed certificate for 127.0.0.1, written to ca_file. NULL on failure. */
+/* Listens on a free port of 127.0.0.1. With TLS: a self-signed certificate for 127.0.0.1, written to ca_file.
+ * NULL on failure. */
 struct server *server_open(server_handler handler, void *context, enum server_tls tls, const char *ca_file);
 int server_port(const struct server *server);
 int server_calls(struct server *server);

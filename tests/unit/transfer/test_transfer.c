@@ -34,7 +34,8 @@ static void bench_open(struct bench *bench, server_handler handler, void *contex
     bench->server = server_open(handler, context, SERVER_PLAIN, NULL);
     NEED(bench->server != NULL);
     bench->transfer = open_transfer();
-    snprintf(bench->url, sizeof bench->url, "http://127.0.0.1:%d/thing?secret=hush", server_port(bench->server));
+    snprintf(bench->url, sizeof bench->url, "http://127.0.0.1:%d/thing?secret=hush",
+             server_port(bench->server));
 }
 
 static void bench_perform(struct bench *bench, struct lf_request *request)
@@ -194,7 +195,8 @@ static void streams_down(void)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     NEED(fd >= 0);
     bench_open(&bench, answer_big, &size);
-    bench_perform(&bench, &(struct lf_request){.to_fd = fd, .progress = note_progress, .progress_context = seen});
+    bench_perform(&bench,
+                  &(struct lf_request){.to_fd = fd, .progress = note_progress, .progress_context = seen});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.size, 1000000);
     CHECK_INT(lseek(fd, 0, SEEK_END), 1000000);
@@ -226,7 +228,8 @@ static void answer_endless(void *context, struct server_call *call)
 {
     server_say(call, "HTTP/1.1 %d OK\r\nConnection: close\r\n\r\n", *(int *)context);
     while (!call->close)
-        server_say(call, "and on and on and on and on and on and on and on and on and on and on and on and on");
+        server_say(call,
+                   "and on and on and on and on and on and on and on and on and on and on and on and on");
 }
 
 static void endless(void)
@@ -287,7 +290,8 @@ static void broken_answers(void)
 {
     raw_gives("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", LF_MISMATCH);
     raw_gives("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", LF_MISMATCH);
-    raw_gives("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n", LF_DISCONNECTED);
+    raw_gives("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
+              LF_DISCONNECTED);
     raw_gives("", LF_DISCONNECTED);
     raw_gives("HTTP/1.1 200", LF_DISCONNECTED);
     raw_gives("SSH-2.0-OpenSSH_9.2\r\n", LF_DISCONNECTED);
@@ -550,7 +554,8 @@ static void *perform_many(void *arg)
         struct lf_answer answer;
         struct lf_request request = {.method = "GET", .url = bench->url, .to_fd = -1,
                                      .deadline = lf_deadline_in(20000)};
-        good += lf_transfer_perform(bench->transfer, &request, &answer, NULL, NULL) == LF_OK && answer.status == 201;
+        good += lf_transfer_perform(bench->transfer, &request, &answer, NULL, NULL) == LF_OK
+                && answer.status == 201;
         lf_answer_free(&answer);
     }
     return (void *)good;
@@ -572,26 +577,24 @@ static void many_at_once(void)
     bench_close(&bench);
 }
 
-UNIT_TESTS("transfer",
-    {"a GET comes back with status, body, type and the headers that matter", plain_get},
-    {"a large body goes at once, without waiting for 100-continue, and no compression is asked for", large_text_without_expect},
-    {"a body streams up byte for byte", streams_up},
-    {"a body that cannot be read ends the request", unreadable_body},
-    {"an answer streams into a file with size, SHA-256, MD5 and progress", streams_down},
-    {"an answer beyond the bound is refused, at the bound it is not", too_large},
-    {"an endless answer ends; an endless error page still tells its status", endless},
-    {"a full disk is said to be full", full_disk},
-    {"answers that are cut off or not HTTP are failures that may be tried again", broken_answers},
-    {"a connection reset after the request says that it was sent", reset_after_request},
-    {"a request to be made once is never sent twice", once_is_once},
-    {"no server there: nothing was sent", nobody_there},
-    {"a server that falls silent is given up after the stall time", stalls},
-    {"a deadline ends a request", deadline},
-    {"a cancel ends a request at once", cancels},
-    {"closing ends what runs and waits for the callers", closing},
-    {"a name server that does not answer stops only who asked it", silent_dns},
-    {"redirects are followed without credentials, to other ports too", follows_without_credentials},
-    {"redirects without end, to plain http or to files are refused", refuses_redirects},
-    {"URLs that are not https are refused", refuses_urls},
-    {"many callers at once each get their own answer", many_at_once},
-)
+UNIT_TESTS("transfer", {"a GET comes back with status, body, type and the headers that matter", plain_get},
+           {"a large body goes at once, without waiting for 100-continue, and no compression is asked for",
+            large_text_without_expect},
+           {"a body streams up byte for byte", streams_up},
+           {"a body that cannot be read ends the request", unreadable_body},
+           {"an answer streams into a file with size, SHA-256, MD5 and progress", streams_down},
+           {"an answer beyond the bound is refused, at the bound it is not", too_large},
+           {"an endless answer ends; an endless error page still tells its status", endless},
+           {"a full disk is said to be full", full_disk},
+           {"answers that are cut off or not HTTP are failures that may be tried again", broken_answers},
+           {"a connection reset after the request says that it was sent", reset_after_request},
+           {"a request to be made once is never sent twice", once_is_once},
+           {"no server there: nothing was sent", nobody_there},
+           {"a server that falls silent is given up after the stall time", stalls},
+           {"a deadline ends a request", deadline}, {"a cancel ends a request at once", cancels},
+           {"closing ends what runs and waits for the callers", closing},
+           {"a name server that does not answer stops only who asked it", silent_dns},
+           {"redirects are followed without credentials, to other ports too", follows_without_credentials},
+           {"redirects without end, to plain http or to files are refused", refuses_redirects},
+           {"URLs that are not https are refused", refuses_urls},
+           {"many callers at once each get their own answer", many_at_once}, )

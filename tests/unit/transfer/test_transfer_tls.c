@@ -22,7 +22,8 @@ static enum lf_status get(enum server_tls tls, bool ca, const char *host, struct
     snprintf(ca_file, sizeof ca_file, "%s/ca.pem", unit_folder());
     struct server *server = server_open(answer_ok, NULL, tls, ca_file);
     NEED(server != NULL);
-    struct lf_transfer_options options = {.ca_file = ca ? ca_file : NULL, .proxy = "", .stall_timeout_ms = 5000};
+    struct lf_transfer_options options = {
+        .ca_file = ca ? ca_file : NULL, .proxy = "", .stall_timeout_ms = 5000};
     struct lf_transfer *transfer = NULL;
     NEED(lf_transfer_open(&options, &transfer, err) == LF_OK);
     snprintf(url, sizeof url, "https://%s:%d/", host, server_port(server));
@@ -61,7 +62,8 @@ static void wrong_host(void)
 {
     struct lf_error err = {0};
     bool sent = true;
-    CHECK_INT(get(SERVER_TLS_GOOD, true, "127.0.0.2", &err, &sent), LF_DISCONNECTED); /* nobody listens there */
+    CHECK_INT(get(SERVER_TLS_GOOD, true, "127.0.0.2", &err, &sent),
+              LF_DISCONNECTED); /* nobody listens there */
     CHECK_INT(get(SERVER_TLS_GOOD, true, "localhost", &err, &sent), LF_DENIED);
     CHECK_INT(err.class, LF_NEEDS_PERSON);
     CHECK(!sent);

@@ -23,7 +23,8 @@ static void name_is(const char *url, const char *expected)
 
 static void names(void)
 {
-    name_is("https://store.example/bucket/key?X-Amz-Signature=secret&x=1#frag", "https://store.example/bucket/key");
+    name_is("https://store.example/bucket/key?X-Amz-Signature=secret&x=1#frag",
+            "https://store.example/bucket/key");
     name_is("https://user:password@store.example/key", "https://store.example/key");
     name_is("https://a@b:c@store.example:8443/key?q", "https://store.example:8443/key");
     name_is("https://store.example?sig=@secret", "https://store.example");
