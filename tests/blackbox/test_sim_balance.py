@@ -298,7 +298,8 @@ class Program(unittest.TestCase):
 
     def test_wrong_options_are_refused_with_the_reason(self):
         for options, reason in (((), "say where"), (("--pty", "/tmp/x", "--tcp", "127.0.0.1:0"), "not two"),
-                                (("--weight", "heavy"), "not a number"), (("--fault", "explode"), "is none of"),
+                                (("--weight", "heavy"), "not a number"),
+                                (("--replug", "soon"), "not a whole number"), (("--unix", "/x", "y"), "too much"), (("--fault", "explode"), "is none of"),
                                 (("--fault", "cut=x"), "not a whole number"), (("--fault", "cut times=0"), "times=N"),
                                 (("--tcp", "nowhere"), "HOST:PORT"), (("--si-style", "x"), "neither"),
                                 (("--pty", "/dev/null"), "not a link"), (("--bogus",), "--help")):

@@ -6,6 +6,7 @@
  */
 #include "scale.h"
 #include "stage.h"
+#include "values.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -441,75 +442,45 @@ static void print(void *context, struct stage *stage)
 
 /* ---- settings ---- */
 
-static enum lf_status set_number(const char *name, const char *value, double least, double most,
-                                 double *number, struct lf_error *err)
-{
-    char *end;
-    double got = strtod(value, &end);
-    if (end == value || *end || !(got >= least && got <= most))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is not a number from %g to %g", name, value,
-                       least, most);
-    *number = got;
-    return LF_OK;
-}
-
-static enum lf_status set_ms(const char *name, const char *value, int64_t *ms, struct lf_error *err)
-{
-    double number = 0;
-    enum lf_status status = set_number(name, value, 0, 1e9, &number, err);
-    if (status == LF_OK)
-        *ms = (int64_t)number;
-    return status;
-}
-
-static enum lf_status set_choice(const char *name, const char *value, const char *no, const char *yes,
-                                 bool *choice, struct lf_error *err)
-{
-    if (strcmp(value, no) != 0 && strcmp(value, yes) != 0)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is neither '%s' nor '%s'", name, value, no,
-                       yes);
-    *choice = strcmp(value, yes) == 0;
-    return LF_OK;
-}
-
 static enum lf_status set(void *context, struct stage *stage, const char *name, const char *value,
                           struct lf_error *err)
 {
     struct balance *self = context;
     struct scale *scale = &self->scale;
     double number = 0;
+    int64_t whole = 0;
     enum lf_status status;
     (void)stage;
     if (strcmp(name, "weight") == 0) {
-        status = set_number(name, value, -1e6, 1e6, &number, err);
+        status = value_number(name, value, -1e6, 1e6, &number, err);
         if (status == LF_OK)
             scale_put(scale, number, lf_clock_mono_ms());
         return status;
     }
     if (strcmp(name, "decimals") == 0 || strcmp(name, "seed") == 0) {
-        status = set_number(name, value, 0, name[0] == 'd' ? 5 : 1e9, &number, err);
+        status = value_whole(name, value, 0, name[0] == 'd' ? 5 : UINT32_MAX, &whole, err);
         if (status == LF_OK && name[0] == 'd')
-            scale->decimals = (int)number;
+            scale->decimals = (int)whole;
         else if (status == LF_OK)
-            scale->random = (uint32_t)number;
+            scale->random = (uint32_t)whole;
         return status;
     }
     if (strcmp(name, "noise") == 0)
-        return set_number(name, value, 0, 1e6, &scale->noise, err);
+        return value_number(name, value, 0, 1e6, &scale->noise, err);
     if (strcmp(name, "drift") == 0)
-        return set_number(name, value, -1e6, 1e6, &scale->drift, err);
+        return value_number(name, value, -1e6, 1e6, &scale->drift, err);
     if (strcmp(name, "capacity") == 0)
-        return set_number(name, value, 1e-3, 1e6, &scale->capacity, err);
+        return value_number(name, value, 1e-3, 1e6, &scale->capacity, err);
     if (strcmp(name, "settle") == 0)
-        return set_ms(name, value, &scale->settle_ms, err);
+        return value_ms(name, value, &scale->settle_ms, err);
     if (strcmp(name, "patience") == 0)
-        return set_ms(name, value, &self->patience_ms, err);
+        return value_ms(name, value, &self->patience_ms, err);
     if (strcmp(name, "interval") == 0)
-        return set_ms(name, value, &self->interval_ms, err);
+        return value_ms(name, value, &self->interval_ms, err);
     if (strcmp(name, "restless") == 0)
-        return set_choice(name, value, "off", "on", &scale->restless, err);
+        return value_choice(name, value, "off", "on", &scale->restless, err);
     if (strcmp(name, "si-style") == 0)
-        return set_choice(name, value, "manual", "emulator", &self->emulator_style, err);
+        return value_choice(name, value, "manual", "emulator", &self->emulator_style, err);
     snprintf(strcmp(name, "serial") == 0 ? self->serial : self->model, sizeof self->serial, "%s", value);
     return LF_OK;
 }

@@ -8,6 +8,7 @@
  */
 #include "mnemonic.h"
 #include "stage.h"
+#include "values.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -503,35 +504,26 @@ static enum lf_status set(void *context, struct stage *stage, const char *name, 
                           struct lf_error *err)
 {
     struct device *self = context;
-    char *end;
-    double number = strtod(value, &end);
+    int64_t seed = 0;
     (void)stage;
-    if (strcmp(name, "identity") == 0) {
-        snprintf(self->identity, sizeof self->identity, "%s", value);
-        return LF_OK;
+    if (strcmp(name, "volts") == 0)
+        return value_number(name, value, -1e6, 1e6, &self->volts, err);
+    if (strcmp(name, "noise") == 0)
+        return value_number(name, value, 0, 1e6, &self->noise, err);
+    if (strcmp(name, "measure") == 0)
+        return value_ms(name, value, &self->measure_ms, err);
+    if (strcmp(name, "acquire") == 0)
+        return value_ms(name, value, &self->acquire_ms, err);
+    if (strcmp(name, "points") == 0)
+        return value_whole(name, value, 0, POINTS_MAX, &self->points, err);
+    if (strcmp(name, "interrupt") == 0)
+        return value_choice(name, value, "off", "on", &self->strict, err);
+    if (strcmp(name, "seed") == 0) {
+        enum lf_status status = value_whole(name, value, 0, UINT32_MAX, &seed, err);
+        self->random = status ? self->random : (uint32_t)seed;
+        return status;
     }
-    if (strcmp(name, "interrupt") == 0) {
-        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "interrupt: '%s' is neither 'on' nor 'off'", value);
-        self->strict = strcmp(value, "on") == 0;
-        return LF_OK;
-    }
-    bool volts = strcmp(name, "volts") == 0;
-    if (end == value || *end || !isfinite(number) || (!volts && number < 0) || fabs(number) > POINTS_MAX)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is not a number from %d to %d", name, value,
-                       volts ? -POINTS_MAX : 0, POINTS_MAX);
-    if (volts)
-        self->volts = number;
-    else if (strcmp(name, "noise") == 0)
-        self->noise = number;
-    else if (strcmp(name, "measure") == 0)
-        self->measure_ms = (int64_t)number;
-    else if (strcmp(name, "acquire") == 0)
-        self->acquire_ms = (int64_t)number;
-    else if (strcmp(name, "points") == 0)
-        self->points = (int64_t)number;
-    else
-        self->random = (uint32_t)number;
+    snprintf(self->identity, sizeof self->identity, "%s", value);
     return LF_OK;
 }
 

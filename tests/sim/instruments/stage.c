@@ -10,11 +10,12 @@
 #include "base/file.h"
 #include "base/os_wake.h"
 #include "control.h"
+#include "options.h"
 #include "outlet.h"
 #include "record.h"
+#include "values.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -51,18 +52,7 @@ static struct lf_cancel stop; /* set by signals */
 
 /* ---- rows that every instrument has ---- */
 
-static const struct stage_row ways[] = {
-    {"pty", "LINK", "speak on a pseudo terminal, with a link to it at this path"},
-    {"tcp", "HOST:PORT", "listen on TCP; port 0 takes a free one"},
-    {"unix", "PATH", "listen on a Unix socket"},
-    {"control", "PATH", "take commands on this Unix socket"},
-    {"state", "FILE", "keep this JSON file up to date: counters and transcript"},
-    {"verbose", NULL, "show the transcript on standard error"},
-    {"help", NULL, "show this"},
-    {0},
-};
-
-static const struct stage_row common[] = {
+const struct stage_row stage_common[] = {
     {"replug", "MS", "how long an unplugged line stays away; 0: until 'plug' (1000)"},
     {"fault", "FAULT", "something goes wrong, see below"},
     {"clear", NULL, "clear all faults"},
@@ -116,7 +106,7 @@ static enum lf_status set_common(struct stage *stage, const char *name, const ch
     else if (strcmp(name, "plug") == 0)
         return plug(stage, err);
     else
-        stage->replug_ms = strtol(value, NULL, 10);
+        return value_ms(name, value, &stage->replug_ms, err);
     return LF_OK;
 }
 
@@ -131,7 +121,7 @@ static const struct stage_row *find_row(const struct stage_row *rows, const char
 /* Sets a row by name: from the command line and from the control socket. */
 static enum lf_status set_row(struct stage *stage, const char *name, const char *value, struct lf_error *err)
 {
-    const struct stage_row *row = find_row(common, name);
+    const struct stage_row *row = find_row(stage_common, name);
     bool own = !row;
     if (own)
         row = find_row(stage->instrument->rows, name);
@@ -208,7 +198,7 @@ static void answer(void *context, const char *line, struct lf_buffer *reply)
         cJSON_Delete(json);
     } else if (strcmp(name, "help") == 0) {
         list_rows(reply, stage->instrument->rows);
-        list_rows(reply, common);
+        list_rows(reply, stage_common);
         lf_buffer_text(reply, "state, transcript, quit");
     } else if (strcmp(name, "quit") == 0) {
         stage->quit = true;
@@ -426,50 +416,10 @@ static void play(struct stage *stage)
 
 /* ---- main ---- */
 
-static void show_rows(const struct stage_row *rows)
-{
-    for (; rows->name; rows++) {
-        char left[48];
-        snprintf(left, sizeof left, "--%s %s", rows->name, rows->value ? rows->value : "");
-        printf("  %-24s %s\n", left, rows->help);
-    }
-}
-
-static void show_faults(const struct fault_kind *kinds)
-{
-    for (; kinds->name; kinds++)
-        printf("  %-24s %s\n", kinds->name, kinds->help);
-}
-
-static int show_help(const struct stage_instrument *instrument)
-{
-    printf("usage: %s (--pty LINK | --tcp HOST:PORT | --unix PATH) [options]\n"
-           "       %s --tell CONTROL-SOCKET COMMAND [VALUE]\n\n%s\n"
-           "Prints 'ready STREAM' when it can be connected to, and runs until SIGTERM.\n\nWhere:\n",
-           instrument->program, instrument->program, instrument->about);
-    show_rows(ways);
-    printf("\nThe instrument (each also a command of the control socket, without the dashes):\n");
-    show_rows(instrument->rows);
-    show_rows(common);
-    printf("\nThe control socket knows besides: state, transcript, help, quit.\n"
-           "\nFaults, as 'NAME[=VALUE] [times=N] [after=N] [on=COMMAND]':\n");
-    show_faults(fault_common);
-    show_faults(instrument->faults);
-    return 0;
-}
-
 static void on_signal(int number)
 {
     (void)number;
     lf_cancel_set(&stop);
-}
-
-static size_t add_options(struct option *options, size_t count, const struct stage_row *rows)
-{
-    for (; rows->name && count < ROWS_MAX; rows++)
-        options[count++] =
-            (struct option){rows->name, rows->value ? required_argument : no_argument, NULL, 0};
-    return count;
 }
 
 struct where {
@@ -478,9 +428,16 @@ struct where {
     bool help;
 };
 
-static enum lf_status take_option(struct stage *stage, struct where *where, const char *name,
-                                  const char *value, struct lf_error *err)
+struct starting {
+    struct stage *stage;
+    struct where where;
+};
+
+static enum lf_status take_option(void *context, const char *name, const char *value, struct lf_error *err)
 {
+    struct starting *starting = context;
+    struct stage *stage = starting->stage;
+    struct where *where = &starting->where;
     enum wire_kind kind = strcmp(name, "pty") == 0   ? WIRE_PTY
                           : strcmp(name, "tcp") == 0 ? WIRE_TCP
                           : strcmp(name, "unix") == 0 ? WIRE_UNIX
@@ -498,32 +455,7 @@ static enum lf_status take_option(struct stage *stage, struct where *where, cons
     else if (strcmp(name, "help") == 0)
         where->help = true;
     else
-        return set_row(stage, name, value ? value : "", err);
-    return LF_OK;
-}
-
-static enum lf_status take_options(struct stage *stage, int argc, char **argv, struct where *where,
-                                   struct lf_error *err)
-{
-    struct option options[ROWS_MAX + 1] = {0};
-    size_t count = add_options(options, 0, ways);
-    count = add_options(options, count, stage->instrument->rows);
-    add_options(options, count, common);
-    for (;;) {
-        int index = 0, got = getopt_long(argc, argv, "", options, &index);
-        if (got == -1)
-            break;
-        if (got == '?')
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "see %s --help", stage->instrument->program);
-        enum lf_status status = take_option(stage, where, options[index].name, optarg, err);
-        if (status)
-            return status;
-    }
-    if (optind < argc)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is too much; see --help", argv[optind]);
-    if (where->kind == WIRE_NONE && !where->help)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "say where to speak: --pty, --tcp or --unix; see --help");
+        return set_row(stage, name, value, err);
     return LF_OK;
 }
 
@@ -545,7 +477,7 @@ static enum lf_status start(struct stage *stage, const struct where *where, stru
 int stage_run(int argc, char **argv, const struct stage_instrument *instrument, void *self)
 {
     struct lf_error err = {0};
-    struct where where = {0};
+    struct starting starting = {0};
     struct sigaction action = {.sa_handler = on_signal};
     if (argc >= 4 && strcmp(argv[1], "--tell") == 0)
         return control_tell(argv[2], argc - 3, argv + 3);
@@ -561,12 +493,16 @@ int stage_run(int argc, char **argv, const struct stage_instrument *instrument, 
     enum lf_status status = lf_cancel_open(&stop, &err);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    starting.stage = stage;
     if (status == LF_OK)
-        status = take_options(stage, argc, argv, &where, &err);
-    if (status == LF_OK && where.help) {
-        show_help(instrument);
+        status = options_take(argc, argv, instrument, take_option, &starting, &err);
+    if (status == LF_OK && starting.where.help) {
+        options_help(instrument);
+    } else if (status == LF_OK && starting.where.kind == WIRE_NONE) {
+        status = lf_fail(&err, LF_INVALID, LF_PERMANENT,
+                         "say where to speak: --pty, --tcp or --unix; see --help");
     } else if (status == LF_OK) {
-        status = start(stage, &where, &err);
+        status = start(stage, &starting.where, &err);
         if (status == LF_OK)
             play(stage);
     }

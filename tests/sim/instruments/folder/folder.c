@@ -1,6 +1,7 @@
 /* labferry-sim-folder: see options.c for what it does and sim.h for how it behaves.
  *
- * States: idle -> running (the plate is pipetted and read) -> writing (the result, in pieces unless atomic) -> idle. */
+ * States: idle -> running (the plate is pipetted and read) -> writing (the result, in pieces unless atomic)
+ * -> idle. */
 #include "sim.h"
 
 #include "base/digest.h"
@@ -110,13 +111,14 @@ static bool known_broken(struct sim *sim, const char *name, const char *sha256)
 
 static void start_run(struct sim *sim)
 {
-    snprintf(sim->run, sizeof sim->run, "%.40s%04lld", sim->options.prefix, (long long)sim->state.started + 1);
+    snprintf(sim->run, sizeof sim->run, "%.40s%04lld", sim->options.prefix,
+             (long long)sim->state.started + 1);
     sim->entry = state_add_run(&sim->state, sim->run, &sim->worklist);
     sim->due = lf_deadline_in(sim->options.run_ms);
     dispose(sim, sim->worklist.name, "processed");
     state_save(&sim->state, &sim->options);
-    say(sim, "%s starts: %s, %lld rows, sha256 %.12s...", sim->run, sim->worklist.name, (long long)sim->worklist.rows,
-        sim->worklist.sha256);
+    say(sim, "%s starts: %s, %lld rows, sha256 %.12s...", sim->run, sim->worklist.name,
+        (long long)sim->worklist.rows, sim->worklist.sha256);
 }
 
 static void consider(struct sim *sim, const char *name)
@@ -161,7 +163,8 @@ static void look(struct sim *sim)
     size_t count = 0;
     DIR *dir = opendir(sim->options.inbox);
     for (const struct dirent *entry; dir && count < NAMES_MAX && (entry = readdir(dir));)
-        if (entry->d_name[0] != '.' && entry->d_type != DT_DIR && lf_glob_match(sim->options.match, entry->d_name, true)
+        if (entry->d_name[0] != '.' && entry->d_type != DT_DIR
+            && lf_glob_match(sim->options.match, entry->d_name, true)
             && !(names[count++] = strdup(entry->d_name)))
             die("out of memory");
     if (dir)
@@ -180,8 +183,9 @@ static void look(struct sim *sim)
 static char *about_run(const struct sim *sim)
 {
     cJSON *json = cJSON_CreateObject();
-    bool good = json && lf_json_set_text(json, "run", sim->run) && lf_json_set_text(json, "worklist", sim->worklist.name)
-             && lf_json_set_text(json, "worklistSha256", sim->worklist.sha256);
+    bool good = json && lf_json_set_text(json, "run", sim->run)
+                && lf_json_set_text(json, "worklist", sim->worklist.name)
+                && lf_json_set_text(json, "worklistSha256", sim->worklist.sha256);
     char *text = good ? lf_json_print(json) : NULL;
     cJSON_Delete(json);
     if (!text)
@@ -249,8 +253,9 @@ static void write_piece(struct sim *sim)
     const struct options *o = &sim->options;
     if (sim->written < sim->result.len) {
         sim->piece++;
-        size_t end = sim->piece >= o->parts ? sim->result.len
-                                            : (size_t)((uint64_t)sim->result.len * (uint64_t)sim->piece / (uint64_t)o->parts);
+        size_t end = sim->piece >= o->parts
+                         ? sim->result.len
+                         : (size_t)((uint64_t)sim->result.len * (uint64_t)sim->piece / (uint64_t)o->parts);
         write_file(sim->result_path, sim->result.data + sim->written, end - sim->written,
                    sim->piece == 1 ? O_TRUNC : O_APPEND);
         sim->written = end;
@@ -290,7 +295,8 @@ int main(int argc, char **argv)
     options_read(&sim.options, argc, argv);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    if (lf_dir_make(sim.options.inbox, 0755, &err) != LF_OK || lf_dir_make(sim.options.outbox, 0755, &err) != LF_OK)
+    if (lf_dir_make(sim.options.inbox, 0755, &err) != LF_OK
+        || lf_dir_make(sim.options.outbox, 0755, &err) != LF_OK)
         die("%s", err.text);
     state_load(&sim.state, sim.options.state);
     state_save(&sim.state, &sim.options);

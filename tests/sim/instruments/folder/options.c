@@ -9,8 +9,10 @@
 static const char HELP[] =
     "labferry-sim-folder --inbox DIR --outbox DIR [OPTION...]\n"
     "\n"
-    "A simulated liquid handler with plate reader. Takes worklists (delimited text with a header) from the inbox as soon as\n"
-    "they are there, runs one after the other, and writes a result for each to the outbox: Well,Sample,Absorbance,Run,Worklist.\n"
+    "A simulated liquid handler with plate reader. Takes worklists (delimited text with a header) from the "
+    "inbox as soon as\n"
+    "they are there, runs one after the other, and writes a result for each to the outbox: "
+    "Well,Sample,Absorbance,Run,Worklist.\n"
     "\n"
     "Worklists\n"
     "  --match GLOB          names that are worklists; names with a leading dot never are (*.csv)\n"
@@ -20,11 +22,13 @@ static const char HELP[] =
     "Results\n"
     "  --name TEMPLATE       name, with {stem} or {name} of the worklist, {run}, {date} ({stem}_{run}.csv)\n"
     "  --run-prefix TEXT     runs are TEXT0001, TEXT0002 ... (RUN)\n"
-    "  --write HOW           atomic (hidden name, then renamed), slow (in many small pieces), parts (atomic)\n"
+    "  --write HOW           atomic (hidden name, then renamed), slow (in many small pieces), parts "
+    "(atomic)\n"
     "  --write-time SECONDS  how long slow and parts take (2)\n"
     "  --parts N             pieces of parts (3)\n"
     "  --eol lf|crlf         line ends (lf)\n"
-    "  --sidecar TEMPLATE    also write a JSON file before the result, like {name}.labferry.json; {name} and {stem} are the\n"
+    "  --sidecar TEMPLATE    also write a JSON file before the result, like {name}.labferry.json; {name} and "
+    "{stem} are the\n"
     "                        result's here and below\n"
     "  --done-marker TEMPLATE  also write an empty file after the result, like {name}.done\n"
     "  --end-marker TEXT     last line of every result\n"
@@ -63,7 +67,20 @@ static int choice(const char *option, const char *text, const char *const *names
 }
 
 enum option_id {
-    INBOX = 1000, OUTBOX, MATCH, TAKE, RUN_TIME, LOOK, NAME, PREFIX, WRITE, WRITE_TIME, PARTS, EOL, SIDECAR, DONE_MARKER,
+    INBOX = 1000,
+    OUTBOX,
+    MATCH,
+    TAKE,
+    RUN_TIME,
+    LOOK,
+    NAME,
+    PREFIX,
+    WRITE,
+    WRITE_TIME,
+    PARTS,
+    EOL,
+    SIDECAR,
+    DONE_MARKER,
     END_MARKER, BAD_EVERY, LOSE_EVERY, STATE, RUNS, QUIET, HELP_WANTED,
 };
 
@@ -120,8 +137,14 @@ static void set(struct options *o, int id, const char *name, const char *value)
 
 void options_read(struct options *options, int argc, char **argv)
 {
-    *options = (struct options){.match = "*.csv", .result_name = "{stem}_{run}.csv", .prefix = "RUN", .atomic = true,
-                                .run_ms = 2000, .write_ms = 2000, .look_ms = 100, .parts = 3};
+    *options = (struct options){.match = "*.csv",
+                                .result_name = "{stem}_{run}.csv",
+                                .prefix = "RUN",
+                                .atomic = true,
+                                .run_ms = 2000,
+                                .write_ms = 2000,
+                                .look_ms = 100,
+                                .parts = 3};
     int index = 0;
     for (int id; (id = getopt_long(argc, argv, "", table, &index)) != -1;)
         set(options, id, id >= INBOX ? table[index].name : "", optarg);

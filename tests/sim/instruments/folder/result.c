@@ -1,5 +1,6 @@
-/* A result is made from the worklist's columns, found by their names: the last one with "well" in it is where the sample
- * ends up; "sample" is the sample. A worklist without them is measured in the order A1, B1 ... H12. */
+/* A result is made from the worklist's columns, found by their names: the last one with "well" in it is where
+ * the sample ends up; "sample" is the sample. A worklist without them is measured in the order A1, B1 ...
+ * H12. */
 #include "sim.h"
 
 #include <stdio.h>
@@ -57,14 +58,15 @@ static void must(enum lf_status status)
         die("out of memory, or a result too large");
 }
 
-static void add_row(const struct options *options, const struct worklist *worklist, const char *run, const char *well,
-                    const char *sample, bool bad, struct lf_buffer *out)
+static void add_row(const struct options *options, const struct worklist *worklist, const char *run,
+                    const char *well, const char *sample, bool bad, struct lf_buffer *out)
 {
     const char *eol = options->crlf ? "\r\n" : "\n";
     if (bad)
         must(lf_buffer_format(out, "%s,%s,OVRFLW,%s,%s%s", well, sample, run, worklist->name, eol));
     else
-        must(lf_buffer_format(out, "%s,%s,%.3f,%s,%s%s", well, sample, absorbance(sample, well), run, worklist->name, eol));
+        must(lf_buffer_format(out, "%s,%s,%.3f,%s,%s%s", well, sample, absorbance(sample, well), run,
+                              worklist->name, eol));
 }
 
 void result_make(const struct options *options, const struct worklist *worklist, const char *run, bool bad,

@@ -1,7 +1,8 @@
 /* A simulated liquid handler with plate reader that lives behind two folders. One thread.
  *
- * It takes a worklist as soon as it sees one (as real ones do: no waiting until it is whole), runs it for a while, and
- * writes a result. Out of memory ends the program with a message: nothing in a simulator is worth saving. */
+ * It takes a worklist as soon as it sees one (as real ones do: no waiting until it is whole), runs it for a
+ * while, and writes a result. Out of memory ends the program with a message: nothing in a simulator is worth
+ * saving. */
 #ifndef SIM_FOLDER_SIM_H
 #define SIM_FOLDER_SIM_H
 
@@ -34,8 +35,9 @@ struct worklist {
 const char *worklist_check(struct worklist *worklist);
 void worklist_free(struct worklist *worklist);
 
-/* The result of a run: header "Well,Sample,Absorbance,Run,Worklist", a row for each row of the worklist. The absorbance
- * depends on sample and well only, so that it can be foretold. `bad`: the middle row has no number. */
+/* The result of a run: header "Well,Sample,Absorbance,Run,Worklist", a row for each row of the worklist. The
+ * absorbance depends on sample and well only, so that it can be foretold. `bad`: the middle row has no
+ * number. */
 void result_make(const struct options *options, const struct worklist *worklist, const char *run, bool bad,
                  struct lf_buffer *out);
 /* Fills {stem}, {name}, {run} and {date} in. Returns owned. */

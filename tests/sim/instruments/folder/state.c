@@ -51,12 +51,14 @@ void state_save(const struct state *state, const struct options *options)
     if (!state->path)
         return;
     cJSON *json = cJSON_CreateObject(), *runs = cJSON_Duplicate(state->runs, true);
-    bool good = json && runs && lf_json_set_text(json, "inbox", options->inbox)
-             && lf_json_set_text(json, "outbox", options->outbox) && lf_json_set_int(json, "seen", state->seen)
-             && lf_json_set_int(json, "started", state->started) && lf_json_set_int(json, "finished", state->finished)
-             && lf_json_set_int(json, "broken", state->broken) && lf_json_set_int(json, "results", state->results)
-             && lf_json_set_int(json, "repeated", state->repeated) && lf_json_set_int(json, "aborted", state->aborted)
-             && lf_json_set(json, "runs", runs);
+    bool good =
+        json && runs && lf_json_set_text(json, "inbox", options->inbox)
+        && lf_json_set_text(json, "outbox", options->outbox) && lf_json_set_int(json, "seen", state->seen)
+        && lf_json_set_int(json, "started", state->started)
+        && lf_json_set_int(json, "finished", state->finished)
+        && lf_json_set_int(json, "broken", state->broken) && lf_json_set_int(json, "results", state->results)
+        && lf_json_set_int(json, "repeated", state->repeated)
+        && lf_json_set_int(json, "aborted", state->aborted) && lf_json_set(json, "runs", runs);
     char *text = good ? lf_json_print(json) : NULL;
     if (!text)
         die("out of memory");
@@ -77,11 +79,12 @@ cJSON *state_add_run(struct state *state, const char *run, const struct worklist
     state->started++;
     lf_time_format(lf_clock_wall_ms(), now);
     cJSON *json = cJSON_CreateObject();
-    bool good = json && lf_json_set_text(json, "run", run) && lf_json_set_text(json, "worklist", worklist->name)
-             && lf_json_set_text(json, "sha256", worklist->sha256)
-             && lf_json_set_int(json, "bytes", (int64_t)worklist->text.len)
-             && lf_json_set_int(json, "rows", worklist->rows) && lf_json_set_text(json, "state", "running")
-             && lf_json_set_text(json, "started", now) && cJSON_AddItemToArray(state->runs, json);
+    bool good = json && lf_json_set_text(json, "run", run)
+                && lf_json_set_text(json, "worklist", worklist->name)
+                && lf_json_set_text(json, "sha256", worklist->sha256)
+                && lf_json_set_int(json, "bytes", (int64_t)worklist->text.len)
+                && lf_json_set_int(json, "rows", worklist->rows) && lf_json_set_text(json, "state", "running")
+                && lf_json_set_text(json, "started", now) && cJSON_AddItemToArray(state->runs, json);
     if (!good)
         die("out of memory");
     while (cJSON_GetArraySize(state->runs) > RUNS_KEPT)
@@ -92,8 +95,8 @@ cJSON *state_add_run(struct state *state, const char *run, const struct worklist
 bool state_knows(const struct state *state, const char *name, const char *sha256)
 {
     const cJSON *run;
-    cJSON_ArrayForEach(run, state->runs)
-        if (!strcmp(lf_json_text_or(run, "worklist", ""), name) && !strcmp(lf_json_text_or(run, "sha256", ""), sha256))
-            return true;
+    cJSON_ArrayForEach(run,
+                       state->runs) if (!strcmp(lf_json_text_or(run, "worklist", ""), name)
+                                        && !strcmp(lf_json_text_or(run, "sha256", ""), sha256)) return true;
     return false;
 }
