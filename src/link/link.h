@@ -56,7 +56,8 @@ struct lf_link_hooks {
 
 enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
                             struct lf_link **link, struct lf_error *err);
-/* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (at most 3 s). */
+/* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (only a name lookup under way
+ * can make that long). */
 void lf_link_close(struct lf_link *link);
 
 struct lf_publication { /* everything is copied */

@@ -277,9 +277,11 @@ static void say_goodbye(struct lf_link *link)
 enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *err)
 {
     enum lf_status status = prepare(link, err);
+    int64_t deadline = lf_deadline_in(CONNECT_DEADLINE_MS);
+    if (status == LF_OK)
+        status = session_reach(link, deadline, err);
     if (status == LF_OK)
         status = connect_now(link, err);
-    int64_t deadline = lf_deadline_in(CONNECT_DEADLINE_MS);
     *online = false;
     while (status == LF_OK) {
         status = one_round(link, err);

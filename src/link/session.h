@@ -76,6 +76,9 @@ void session_callbacks(struct lf_link *link);
 void batch_clear(struct lf_link *link);
 void link_set_state(struct lf_link *link, enum lf_link_state state, const char *error);
 
+/* reach.c: LF_OK when something listens at the broker's address. */
+enum lf_status session_reach(struct lf_link *link, int64_t deadline, struct lf_error *err);
+
 /* queue.c */
 struct outgoing *queue_take(struct lf_link *link); /* owned; NULL: empty */
 void queue_clear(struct lf_link *link);
