@@ -1,5 +1,6 @@
-/* Tokens are kept until they expire, at most TOKENS of them (the oldest goes first). A window of the rate limit begins
- * with its first request and lasts --rate-window seconds; nothing of it is left when the next one begins. */
+/* Tokens are kept until they expire, at most TOKENS of them (the oldest goes first). A window of the rate
+ * limit begins with its first request and lasts --rate-window seconds; nothing of it is left when the next
+ * one begins. */
 #include "auth.h"
 
 #include "base/digest.h"
@@ -8,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKENS = 64, TOKEN_SIZE = 64, CREDENTIALS = 400 };
+enum {
+    TOKENS = 64,
+    TOKEN_SIZE = 64,
+    CREDENTIALS = 400
+};
 
 struct token {
     char text[TOKEN_SIZE];
@@ -25,21 +30,25 @@ struct sim_auth {
     struct window windows[SIM_IDENTITIES];
 };
 
-struct sim_auth *sim_auth_new(void) {
+struct sim_auth *sim_auth_new(void)
+{
     return sim_alloc(sizeof(struct sim_auth));
 }
 
-void sim_auth_free(struct sim_auth *auth) {
+void sim_auth_free(struct sim_auth *auth)
+{
     free(auth);
 }
 
 /* ---- rate limit ---- */
 
-static int64_t limit_of(const struct sim *sim, int identity) {
+static int64_t limit_of(const struct sim *sim, int identity)
+{
     return identity == SIM_KEY ? sim->options.key_limit : sim->options.app_limit;
 }
 
-static struct window *current_window(struct sim *sim, int identity) {
+static struct window *current_window(struct sim *sim, int identity)
+{
     struct window *window = &sim->auth->windows[identity];
     if (window->ends == 0 || lf_deadline_passed(window->ends)) {
         window->ends = lf_deadline_in(sim->options.window_seconds * 1000);
@@ -48,7 +57,8 @@ static struct window *current_window(struct sim *sim, int identity) {
     return window;
 }
 
-static bool take(struct sim *sim, int identity) {
+static bool take(struct sim *sim, int identity)
+{
     struct window *window = current_window(sim, identity);
     if (window->used >= limit_of(sim, identity)) {
         return false;
@@ -57,7 +67,8 @@ static bool take(struct sim *sim, int identity) {
     return true;
 }
 
-struct sim_budget sim_auth_budget(struct sim *sim, int identity) {
+struct sim_budget sim_auth_budget(struct sim *sim, int identity)
+{
     sim_lock(sim);
     struct window *window = current_window(sim, identity);
     struct sim_budget budget = {.limit = limit_of(sim, identity)};
@@ -70,10 +81,12 @@ struct sim_budget sim_auth_budget(struct sim *sim, int identity) {
 /* ---- authentication ---- */
 
 /* "Basic ..." as user and password. */
-static bool basic(const char *header, char user[CREDENTIALS], char *password) {
+static bool basic(const char *header, char user[CREDENTIALS], char *password)
+{
     struct lf_buffer plain = {.max = CREDENTIALS - 1};
-    bool good = header && strncasecmp(header, "Basic ", 6) == 0 &&
-                lf_base64_decode(lf_slice_text(header + 6), &plain) == LF_OK && plain.data && strchr(plain.data, ':');
+    bool good = header && strncasecmp(header, "Basic ", 6) == 0
+                && lf_base64_decode(lf_slice_text(header + 6), &plain) == LF_OK && plain.data
+                && strchr(plain.data, ':');
     if (good) {
         size_t len = strcspn(plain.data, ":");
         snprintf(user, CREDENTIALS, "%.*s", (int)len, plain.data);
@@ -83,7 +96,8 @@ static bool basic(const char *header, char user[CREDENTIALS], char *password) {
     return good;
 }
 
-static bool token_valid(const struct sim_auth *auth, const char *text) {
+static bool token_valid(const struct sim_auth *auth, const char *text)
+{
     for (size_t i = 0; i < TOKENS; i++) {
         if (auth->tokens[i].text[0] && strcmp(auth->tokens[i].text, text) == 0) {
             return !lf_deadline_passed(auth->tokens[i].expires);
@@ -92,7 +106,8 @@ static bool token_valid(const struct sim_auth *auth, const char *text) {
     return false;
 }
 
-static int identify(const struct sim_request *request) {
+static int identify(const struct sim_request *request)
+{
     char user[CREDENTIALS], password[CREDENTIALS];
     const char *header = sim_request_header(request, "Authorization");
     if (!header) {
@@ -101,11 +116,13 @@ static int identify(const struct sim_request *request) {
     if (strncasecmp(header, "Bearer ", 7) == 0) {
         return token_valid(request->sim->auth, header + 7) ? SIM_APP : SIM_NOBODY;
     }
-    bool key = basic(header, user, password) && strcmp(user, request->sim->options.api_key) == 0 && !password[0];
+    bool key =
+        basic(header, user, password) && strcmp(user, request->sim->options.api_key) == 0 && !password[0];
     return key ? SIM_KEY : SIM_NOBODY;
 }
 
-bool sim_auth_check(struct sim_request *request, struct sim_reply *reply) {
+bool sim_auth_check(struct sim_request *request, struct sim_reply *reply)
+{
     if (request->route->flags & (SIM_OPEN | SIM_CONTROL)) {
         return true;
     }
@@ -123,12 +140,14 @@ bool sim_auth_check(struct sim_request *request, struct sim_reply *reply) {
 
 /* ---- tokens ---- */
 
-static int hex_digit(char c) {
+static int hex_digit(char c)
+{
     return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
 /* A form's field, decoded. False if it is missing or too long. */
-static bool form_field(const char *form, const char *name, char out[CREDENTIALS]) {
+static bool form_field(const char *form, const char *name, char out[CREDENTIALS])
+{
     size_t name_len = strlen(name), n = 0;
     while (form && *form && !(strncmp(form, name, name_len) == 0 && form[name_len] == '=')) {
         form = strchr(form, '&');
@@ -147,7 +166,8 @@ static bool form_field(const char *form, const char *name, char out[CREDENTIALS]
     return true;
 }
 
-static const char *new_token(struct sim *sim) {
+static const char *new_token(struct sim *sim)
+{
     struct token *token = &sim->auth->tokens[sim->auth->next++ % TOKENS];
     char uuid[SIM_ID];
     sim_new_uuid(uuid);
@@ -156,7 +176,8 @@ static const char *new_token(struct sim *sim) {
     return token->text;
 }
 
-struct sim_reply sim_auth_token(struct sim_request *request) {
+struct sim_reply sim_auth_token(struct sim_request *request)
+{
     char grant[CREDENTIALS], id[CREDENTIALS], secret[CREDENTIALS];
     struct sim *sim = request->sim;
     const char *type = sim_request_header(request, "Content-Type");
@@ -171,9 +192,10 @@ struct sim_reply sim_auth_token(struct sim_request *request) {
         return sim_reply_error_typed(400, "unsupported_grant_type", "Only client_credentials is supported");
     }
     bool given = header ? basic(header, id, secret)
-                        : form_field(request->raw.data, "client_id", id) &&
-                              form_field(request->raw.data, "client_secret", secret);
-    if (!given || strcmp(id, sim->options.client_id) != 0 || strcmp(secret, sim->options.client_secret) != 0) {
+                        : form_field(request->raw.data, "client_id", id)
+                              && form_field(request->raw.data, "client_secret", secret);
+    if (!given || strcmp(id, sim->options.client_id) != 0
+        || strcmp(secret, sim->options.client_secret) != 0) {
         return sim_reply_error_typed(401, "invalid_client", "Client authentication failed");
     }
     cJSON *json = cJSON_CreateObject();
@@ -183,7 +205,8 @@ struct sim_reply sim_auth_token(struct sim_request *request) {
     return sim_reply_json(200, json);
 }
 
-size_t sim_auth_tokens(const struct sim *sim) {
+size_t sim_auth_tokens(const struct sim *sim)
+{
     size_t count = 0;
     for (size_t i = 0; i < TOKENS; i++) {
         count += sim->auth->tokens[i].text[0] && !lf_deadline_passed(sim->auth->tokens[i].expires);
@@ -191,7 +214,8 @@ size_t sim_auth_tokens(const struct sim *sim) {
     return count;
 }
 
-size_t sim_auth_revoke(struct sim *sim) {
+size_t sim_auth_revoke(struct sim *sim)
+{
     size_t count = sim_auth_tokens(sim);
     memset(sim->auth->tokens, 0, sizeof sim->auth->tokens);
     return count;

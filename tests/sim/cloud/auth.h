@@ -4,7 +4,12 @@
 
 #include "http.h"
 
-enum { SIM_NOBODY, SIM_APP, SIM_KEY, SIM_IDENTITIES };
+enum {
+    SIM_NOBODY,
+    SIM_APP,
+    SIM_KEY,
+    SIM_IDENTITIES
+};
 
 struct sim_budget {
     int64_t limit, remaining, reset; /* reset: seconds left in the window */
@@ -13,7 +18,8 @@ struct sim_budget {
 struct sim_auth *sim_auth_new(void);
 void sim_auth_free(struct sim_auth *auth);
 
-/* May this request go on? Sets request->identity and takes one from its budget; otherwise fills reply (401, 429). */
+/* May this request go on? Sets request->identity and takes one from its budget; otherwise fills reply (401,
+ * 429). */
 bool sim_auth_check(struct sim_request *request, struct sim_reply *reply);
 /* What the rate-limit headers say. Takes the lock. */
 struct sim_budget sim_auth_budget(struct sim *sim, int identity);

@@ -6,24 +6,27 @@
 
 /* ---- making things (control API and scenario) ---- */
 
-/* A run of this run schema with the given fields (borrowed; NULL: none), with one generator for each input file
- * config; emits v2.assayRun.created. id NULL: a new one. */
-struct sim_item *sim_run_make(struct sim *sim, const struct sim_item *schema, const char *id, const cJSON *fields);
+/* A run of this run schema with the given fields (borrowed; NULL: none), with one generator for each input
+ * file config; emits v2.assayRun.created. id NULL: a new one. */
+struct sim_item *sim_run_make(struct sim *sim, const struct sim_item *schema, const char *id,
+                              const cJSON *fields);
 struct sim_item *sim_generator_of(const struct sim *sim, const char *run_id, const char *config);
 /* Gives the generator a file, sets it SUCCEEDED, and emits .completed when `announce` says so. */
-void sim_generator_give(struct sim *sim, struct sim_item *generator, const struct sim_blob *blob, bool announce);
+void sim_generator_give(struct sim *sim, struct sim_item *generator, const struct sim_blob *blob,
+                        bool announce);
 /* The worklist that the generator's config describes. Returned owned. */
 char *sim_generator_worklist(struct sim *sim, const struct sim_item *generator, int64_t rows);
 /* A file name for it, in the way of the vendor's default. */
-void sim_generator_file_name(const struct sim *sim, const struct sim_item *generator, char *name, size_t size);
+void sim_generator_file_name(const struct sim *sim, const struct sim_item *generator, char *name,
+                             size_t size);
 /* A processor with a file; emits .uploaded. */
 struct sim_item *sim_processor_make(struct sim *sim, const struct sim_item *run, const char *config,
                                     const struct sim_blob *blob, bool complete_with_errors);
 
 /* The run schema of a run; never NULL. */
 struct sim_item *sim_run_schema_of(const struct sim *sim, const struct sim_item *run);
-/* What the scenario says about a file config ("inputFileConfigs" or "outputFileConfigs"); NULL if there is none of
- * that name. */
+/* What the scenario says about a file config ("inputFileConfigs" or "outputFileConfigs"); NULL if there is
+ * none of that name. */
 const cJSON *sim_file_config(const struct sim_item *schema, const char *kind, const char *name);
 
 /* ---- shared by generators and processors ---- */

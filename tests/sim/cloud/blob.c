@@ -15,7 +15,8 @@ static const char *const state_names[] = {
     [SIM_BLOB_ASSEMBLING] = "IN_PROGRESS",
 };
 
-struct sim_blobs *sim_blobs_new(const char *dir) {
+struct sim_blobs *sim_blobs_new(const char *dir)
+{
     struct sim_blobs *blobs = sim_alloc(sizeof *blobs);
     if ((size_t)snprintf(blobs->dir, sizeof blobs->dir, "%s", dir) >= sizeof blobs->dir) {
         sim_die("--data %.100s...: the path is too long", dir);
@@ -27,15 +28,18 @@ struct sim_blobs *sim_blobs_new(const char *dir) {
     return blobs;
 }
 
-void sim_blob_path(const struct sim *sim, const char *id, char path[SIM_BLOB_PATH]) {
+void sim_blob_path(const struct sim *sim, const char *id, char path[SIM_BLOB_PATH])
+{
     snprintf(path, SIM_BLOB_PATH, "%s/%s", sim->blobs->dir, id);
 }
 
-void sim_blob_part_path(const struct sim *sim, const char *id, int number, char path[SIM_BLOB_PATH]) {
+void sim_blob_part_path(const struct sim *sim, const char *id, int number, char path[SIM_BLOB_PATH])
+{
     snprintf(path, SIM_BLOB_PATH, "%s/%s.part%d", sim->blobs->dir, id, number);
 }
 
-void sim_blob_drop_parts(const struct sim *sim, struct sim_blob *blob) {
+void sim_blob_drop_parts(const struct sim *sim, struct sim_blob *blob)
+{
     char path[SIM_BLOB_PATH];
     for (size_t i = 0; i < blob->part_count; i++) {
         sim_blob_part_path(sim, blob->id, blob->parts[i].number, path);
@@ -44,7 +48,8 @@ void sim_blob_drop_parts(const struct sim *sim, struct sim_blob *blob) {
     blob->part_count = 0;
 }
 
-void sim_blobs_free(struct sim_blobs *blobs) {
+void sim_blobs_free(struct sim_blobs *blobs)
+{
     struct sim sim = {.blobs = blobs};
     char path[SIM_BLOB_PATH];
     for (size_t i = 0; i < blobs->count; i++) {
@@ -62,7 +67,8 @@ void sim_blobs_free(struct sim_blobs *blobs) {
     free(blobs);
 }
 
-struct sim_blob *sim_blob_find(const struct sim *sim, const char *id) {
+struct sim_blob *sim_blob_find(const struct sim *sim, const char *id)
+{
     for (size_t i = sim->blobs->count; id && i-- > 0;) {
         if (strcmp(sim->blobs->items[i]->id, id) == 0) {
             return sim->blobs->items[i];
@@ -71,18 +77,21 @@ struct sim_blob *sim_blob_find(const struct sim *sim, const char *id) {
     return NULL;
 }
 
-struct sim_blob *sim_blob_add(struct sim *sim, const char *name, const char *mime, const char *type) {
+struct sim_blob *sim_blob_add(struct sim *sim, const char *name, const char *mime, const char *type)
+{
     struct sim_blob *blob = sim_alloc(sizeof *blob);
     sim_new_uuid(blob->id);
     blob->name = sim_text(name);
     blob->mime = sim_text(mime);
     blob->type = sim_text(type);
-    sim->blobs->items = sim_grow(sim->blobs->items, sim->blobs->count, &sim->blobs->room, sizeof(struct sim_blob *));
+    sim->blobs->items =
+        sim_grow(sim->blobs->items, sim->blobs->count, &sim->blobs->room, sizeof(struct sim_blob *));
     sim->blobs->items[sim->blobs->count++] = blob;
     return blob;
 }
 
-bool sim_blob_write(const char *path, const void *bytes, size_t len) {
+bool sim_blob_write(const char *path, const void *bytes, size_t len)
+{
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     const char *at = bytes;
     bool good = fd >= 0;
@@ -95,12 +104,14 @@ bool sim_blob_write(const char *path, const void *bytes, size_t len) {
     return (fd < 0 || close(fd) == 0) && good;
 }
 
-struct sim_blob *sim_blob_make(struct sim *sim, const char *name, const char *mime, const void *bytes, size_t len) {
+struct sim_blob *sim_blob_make(struct sim *sim, const char *name, const char *mime, const void *bytes,
+                               size_t len)
+{
     char path[SIM_BLOB_PATH];
     struct sim_blob *blob = sim_blob_add(sim, name, mime, "RAW_FILE");
     sim_blob_path(sim, blob->id, path);
-    if (!sim_blob_write(path, bytes, len) || lf_digest_bytes(LF_MD5, bytes, len, blob->md5) != LF_OK ||
-        lf_digest_bytes(LF_SHA256, bytes, len, blob->sha256) != LF_OK) {
+    if (!sim_blob_write(path, bytes, len) || lf_digest_bytes(LF_MD5, bytes, len, blob->md5) != LF_OK
+        || lf_digest_bytes(LF_SHA256, bytes, len, blob->sha256) != LF_OK) {
         sim_die("cannot write %s: %s", path, strerror(errno));
     }
     blob->size = (int64_t)len;
@@ -108,7 +119,8 @@ struct sim_blob *sim_blob_make(struct sim *sim, const char *name, const char *mi
     return blob;
 }
 
-cJSON *sim_blob_json(const struct sim_blob *blob) {
+cJSON *sim_blob_json(const struct sim_blob *blob)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_text(json, "id", blob->id);
     sim_set_text(json, "name", blob->name);
@@ -118,7 +130,8 @@ cJSON *sim_blob_json(const struct sim_blob *blob) {
     return json;
 }
 
-cJSON *sim_blobs_state(const struct sim *sim) {
+cJSON *sim_blobs_state(const struct sim *sim)
+{
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < sim->blobs->count; i++) {
         const struct sim_blob *blob = sim->blobs->items[i];

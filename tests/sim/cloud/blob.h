@@ -6,9 +6,16 @@
 
 #include "base/digest.h"
 
-enum { SIM_BLOB_PATH = 400 };
+enum {
+    SIM_BLOB_PATH = 400
+};
 
-enum sim_blob_state { SIM_BLOB_IN_PROGRESS, SIM_BLOB_COMPLETE, SIM_BLOB_ABORTED, SIM_BLOB_ASSEMBLING };
+enum sim_blob_state {
+    SIM_BLOB_IN_PROGRESS,
+    SIM_BLOB_COMPLETE,
+    SIM_BLOB_ABORTED,
+    SIM_BLOB_ASSEMBLING
+};
 
 struct sim_part {
     int number;
@@ -34,7 +41,8 @@ void sim_blobs_free(struct sim_blobs *blobs);
 
 struct sim_blob *sim_blob_find(const struct sim *sim, const char *id);
 /* A complete blob made by the cloud itself. Ends the program when the disk is full. */
-struct sim_blob *sim_blob_make(struct sim *sim, const char *name, const char *mime, const void *bytes, size_t len);
+struct sim_blob *sim_blob_make(struct sim *sim, const char *name, const char *mime, const void *bytes,
+                               size_t len);
 void sim_blob_path(const struct sim *sim, const char *id, char path[SIM_BLOB_PATH]);
 /* As the API shows it; owned. */
 cJSON *sim_blob_json(const struct sim_blob *blob);

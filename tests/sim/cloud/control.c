@@ -17,16 +17,19 @@
 /* ---- state ---- */
 
 static cJSON *table_json(struct sim *sim, const struct sim_table *table,
-                         cJSON *(*show)(struct sim *sim, const struct sim_item *item)) {
+                         cJSON *(*show)(struct sim *sim, const struct sim_item *item))
+{
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < table->count; i++) {
-        cJSON_AddItemToArray(list, show ? show(sim, table->items[i]) : cJSON_Duplicate(table->items[i]->json, true));
+        cJSON_AddItemToArray(list, show ? show(sim, table->items[i])
+                                        : cJSON_Duplicate(table->items[i]->json, true));
     }
     return list;
 }
 
 /* A long-running task, with the id and subject that its API shape does not have. */
-static cJSON *show_async_task(struct sim *sim, const struct sim_item *task) {
+static cJSON *show_async_task(struct sim *sim, const struct sim_item *task)
+{
     (void)sim;
     cJSON *json = cJSON_Duplicate(task->json, true);
     sim_set_text(json, "id", task->id);
@@ -34,7 +37,8 @@ static cJSON *show_async_task(struct sim *sim, const struct sim_item *task) {
     return json;
 }
 
-struct sim_reply sim_control_state(struct sim_request *request) {
+struct sim_reply sim_control_state(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     cJSON *json = cJSON_CreateObject();
     sim_set_text(json, "baseURL", sim->base_url);
@@ -57,18 +61,21 @@ struct sim_reply sim_control_state(struct sim_request *request) {
     return sim_reply_json(200, json);
 }
 
-struct sim_reply sim_control_requests(struct sim_request *request) {
+struct sim_reply sim_control_requests(struct sim_request *request)
+{
     cJSON *json = sim_requests_counts(request->sim);
     sim_set(json, "requests", sim_requests_list(request->sim, lf_json_int(request->query, "since", 0)));
     return sim_reply_json(200, json);
 }
 
-struct sim_reply sim_control_forget_requests(struct sim_request *request) {
+struct sim_reply sim_control_forget_requests(struct sim_request *request)
+{
     sim_requests_clear(request->sim);
     return sim_reply_json(200, cJSON_CreateObject());
 }
 
-struct sim_reply sim_control_scenario(struct sim_request *request) {
+struct sim_reply sim_control_scenario(struct sim_request *request)
+{
     char problem[300];
     if (!sim_scenario_load(request->sim, request->body, problem, sizeof problem)) {
         return sim_reply_error(400, "%s", problem);
@@ -76,13 +83,15 @@ struct sim_reply sim_control_scenario(struct sim_request *request) {
     return sim_reply_json(201, cJSON_CreateObject());
 }
 
-struct sim_reply sim_control_revoke(struct sim_request *request) {
+struct sim_reply sim_control_revoke(struct sim_request *request)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_int(json, "revoked", (int64_t)sim_auth_revoke(request->sim));
     return sim_reply_json(200, json);
 }
 
-struct sim_reply sim_control_blob_bytes(struct sim_request *request) {
+struct sim_reply sim_control_blob_bytes(struct sim_request *request)
+{
     char path[SIM_BLOB_PATH];
     const struct sim_blob *blob = sim_blob_find(request->sim, request->params[0]);
     if (!blob || blob->state != SIM_BLOB_COMPLETE) {
@@ -96,11 +105,13 @@ struct sim_reply sim_control_blob_bytes(struct sim_request *request) {
 
 /* ---- runs and their files ---- */
 
-struct sim_reply sim_control_run(struct sim_request *request) {
+struct sim_reply sim_control_run(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     const char *name = lf_json_text(request->body, "schema"), *id = lf_json_text(request->body, "id");
-    const struct sim_item *schema = name ? sim_table_named(&sim->run_schemas, name)
-                                    : sim->run_schemas.count > 0 ? sim->run_schemas.items[0] : NULL;
+    const struct sim_item *schema = name                         ? sim_table_named(&sim->run_schemas, name)
+                                    : sim->run_schemas.count > 0 ? sim->run_schemas.items[0]
+                                                                 : NULL;
     if (!schema) {
         return sim_reply_missing("Run schema", name ? name : "(any)");
     }
@@ -111,8 +122,10 @@ struct sim_reply sim_control_run(struct sim_request *request) {
 }
 
 /* The bytes a request carries: "content" (text), "content64", or, when neither is there, NULL in data. */
-static bool take_content(const struct sim_request *request, struct lf_buffer *bytes, struct sim_reply *reply) {
-    const char *text = lf_json_text(request->body, "content"), *base64 = lf_json_text(request->body, "content64");
+static bool take_content(const struct sim_request *request, struct lf_buffer *bytes, struct sim_reply *reply)
+{
+    const char *text = lf_json_text(request->body, "content"),
+               *base64 = lf_json_text(request->body, "content64");
     bytes->max = (size_t)request->sim->options.max_body;
     if (base64 && lf_base64_decode(lf_slice_text(base64), bytes) != LF_OK) {
         *reply = sim_reply_error(400, "content64 is not valid base64");
@@ -126,16 +139,19 @@ static bool take_content(const struct sim_request *request, struct lf_buffer *by
 }
 
 /* Timer call: an upload that was slow to arrive is there. */
-static void complete_blob(struct sim *sim, const char *id) {
+static void complete_blob(struct sim *sim, const char *id)
+{
     sim_blob_find(sim, id)->state = SIM_BLOB_COMPLETE;
 }
 
-struct sim_reply sim_control_input(struct sim_request *request) {
+struct sim_reply sim_control_input(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     char name[300];
     struct lf_buffer bytes = {0};
     struct sim_reply reply = {.fd = -1};
-    struct sim_item *generator = sim_generator_of(sim, request->params[0], lf_json_text(request->body, "config"));
+    struct sim_item *generator =
+        sim_generator_of(sim, request->params[0], lf_json_text(request->body, "config"));
     if (!generator) {
         return sim_reply_missing("Input generator of run", request->params[0]);
     }
@@ -150,9 +166,9 @@ struct sim_reply sim_control_input(struct sim_request *request) {
         free(text);
     }
     sim_generator_file_name(sim, generator, name, sizeof name);
-    struct sim_blob *blob = sim_blob_make(sim, lf_json_text_or(request->body, "name", name),
-                                          lf_json_text_or(request->body, "mimeType", "text/csv"), bytes.data,
-                                          bytes.len);
+    struct sim_blob *blob =
+        sim_blob_make(sim, lf_json_text_or(request->body, "name", name),
+                      lf_json_text_or(request->body, "mimeType", "text/csv"), bytes.data, bytes.len);
     int64_t wait = lf_json_int(request->body, "completeAfterMs", 0);
     if (wait > 0) {
         blob->state = SIM_BLOB_IN_PROGRESS;
@@ -168,7 +184,8 @@ done:
     return reply;
 }
 
-struct sim_reply sim_control_output(struct sim_request *request) {
+struct sim_reply sim_control_output(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     struct lf_buffer bytes = {0};
     struct sim_reply reply = {.fd = -1};
@@ -183,11 +200,12 @@ struct sim_reply sim_control_output(struct sim_request *request) {
         return sim_reply_missing("Output file config", config);
     }
     if (take_content(request, &bytes, &reply)) {
-        const struct sim_blob *blob = sim_blob_make(sim, lf_json_text_or(request->body, "name", "by-hand.csv"),
-                                                    lf_json_text_or(request->body, "mimeType", "text/csv"),
-                                                    bytes.data ? bytes.data : "", bytes.len);
+        const struct sim_blob *blob = sim_blob_make(
+            sim, lf_json_text_or(request->body, "name", "by-hand.csv"),
+            lf_json_text_or(request->body, "mimeType", "text/csv"), bytes.data ? bytes.data : "", bytes.len);
         bool with_errors = lf_json_bool(request->body, "completeWithErrors", false);
-        reply = sim_reply_json(201, sim_automation_show(sim, sim_processor_make(sim, run, config, blob, with_errors)));
+        reply = sim_reply_json(
+            201, sim_automation_show(sim, sim_processor_make(sim, run, config, blob, with_errors)));
     }
     lf_buffer_free(&bytes);
     return reply;
@@ -195,7 +213,8 @@ struct sim_reply sim_control_output(struct sim_request *request) {
 
 /* ---- workflow tasks ---- */
 
-struct sim_reply sim_control_task(struct sim_request *request) {
+struct sim_reply sim_control_task(struct sim_request *request)
+{
     char problem[300];
     struct sim *sim = request->sim;
     cJSON *scenario = cJSON_CreateObject(), *task = cJSON_Duplicate(request->body, true);
@@ -209,7 +228,8 @@ struct sim_reply sim_control_task(struct sim_request *request) {
                 : sim_reply_error(400, "%s", problem);
 }
 
-struct sim_reply sim_control_status(struct sim_request *request) {
+struct sim_reply sim_control_status(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     struct sim_item *task = sim_table_find(&sim->tasks, request->params[0]);
     const char *wanted = lf_json_text_or(request->body, "status", "");
@@ -221,10 +241,11 @@ struct sim_reply sim_control_status(struct sim_request *request) {
     if (!status) {
         return sim_reply_missing("Status", wanted);
     }
-    if (!lf_json_bool(request->body, "force", false) &&
-        !sim_transition_allowed(schema, lf_json_text_or(task->json, "status.id", ""),
-                                lf_json_text_or(status, "id", ""))) {
-        return sim_reply_error(400, "The lifecycle has no such transition; \"force\": true makes it all the same");
+    if (!lf_json_bool(request->body, "force", false)
+        && !sim_transition_allowed(schema, lf_json_text_or(task->json, "status.id", ""),
+                                   lf_json_text_or(status, "id", ""))) {
+        return sim_reply_error(400,
+                               "The lifecycle has no such transition; \"force\": true makes it all the same");
     }
     sim_workflow_task_move(sim, task, status);
     return sim_reply_item(200, task->json);

@@ -11,14 +11,16 @@
 #include <string.h>
 
 /* "v2.workflowTask.updated.status" -> "workflowTask" */
-static void key_of_type(const char *type, char *key, size_t size) {
+static void key_of_type(const char *type, char *key, size_t size)
+{
     const char *dot = strchr(type, '.');
     const char *from = dot ? dot + 1 : type;
     snprintf(key, size, "%.*s", (int)strcspn(from, "."), from);
 }
 
 /* Is there a resource of that id in the tenant? Then its present state. */
-static const cJSON *resource_by_id(const struct sim *sim, const char *id) {
+static const cJSON *resource_by_id(const struct sim *sim, const char *id)
+{
     const struct sim_table *const tables[] = {&sim->runs,       &sim->generators, &sim->processors,
                                               &sim->transforms, &sim->tasks,      &sim->outputs,
                                               &sim->task_groups};
@@ -31,7 +33,8 @@ static const cJSON *resource_by_id(const struct sim *sim, const char *id) {
     return NULL;
 }
 
-struct sim_reply sim_control_emit(struct sim_request *request) {
+struct sim_reply sim_control_emit(struct sim_request *request)
+{
     char key[80];
     const cJSON *body = request->body;
     const char *id = lf_json_text(body, "resourceId");
@@ -57,7 +60,8 @@ struct sim_reply sim_control_emit(struct sim_request *request) {
     return sim_reply_json(201, json);
 }
 
-struct sim_reply sim_control_load(struct sim_request *request) {
+struct sim_reply sim_control_load(struct sim_request *request)
+{
     char key[80], id[SIM_ID], first[SIM_ID] = "", last[SIM_ID] = "";
     const char *type = lf_json_text_or(request->body, "type", "v2.entity.registered");
     int64_t count = lf_json_int(request->body, "count", 0), pad = lf_json_int(request->body, "bytes", 0);
@@ -87,7 +91,8 @@ struct sim_reply sim_control_load(struct sim_request *request) {
 
 /* ---- again ---- */
 
-static void shuffle(size_t *order, size_t count) {
+static void shuffle(size_t *order, size_t count)
+{
     for (size_t i = count; i > 1; i--) {
         size_t other = (size_t)lf_random_below(i), kept = order[i - 1];
         order[i - 1] = order[other];
@@ -95,7 +100,8 @@ static void shuffle(size_t *order, size_t count) {
     }
 }
 
-static void reverse(size_t *order, size_t count) {
+static void reverse(size_t *order, size_t count)
+{
     for (size_t i = 0; i < count / 2; i++) {
         size_t kept = order[i];
         order[i] = order[count - 1 - i];
@@ -103,9 +109,11 @@ static void reverse(size_t *order, size_t count) {
     }
 }
 
-static bool id_listed(const cJSON *ids, const char *id) {
+static bool id_listed(const cJSON *ids, const char *id)
+{
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, ids) {
+    cJSON_ArrayForEach(entry, ids)
+    {
         if (strcmp(entry->valuestring, id) == 0) {
             return true;
         }
@@ -113,8 +121,10 @@ static bool id_listed(const cJSON *ids, const char *id) {
     return false;
 }
 
-/* The kept events a replay means: those of "ids", or of "types", the last "last" of them. Fills order; returns how many. */
-static size_t choose(const struct sim_request *request, size_t *order) {
+/* The kept events a replay means: those of "ids", or of "types", the last "last" of them. Fills order;
+ * returns how many. */
+static size_t choose(const struct sim_request *request, size_t *order)
+{
     const cJSON *ids = lf_json_at(request->body, "ids");
     const char *types = lf_json_text(request->body, "types");
     size_t count = 0, last = (size_t)lf_json_int(request->body, "last", INT32_MAX);
@@ -131,7 +141,8 @@ static size_t choose(const struct sim_request *request, size_t *order) {
     return count;
 }
 
-struct sim_reply sim_control_replay(struct sim_request *request) {
+struct sim_reply sim_control_replay(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     const char *how = lf_json_text_or(request->body, "order", "same");
     int64_t times = lf_json_int(request->body, "times", 1);
@@ -158,8 +169,10 @@ struct sim_reply sim_control_replay(struct sim_request *request) {
 
 /* ---- the relay ---- */
 
-struct sim_reply sim_control_publish(struct sim_request *request) {
-    const char *payload = lf_json_text(request->body, "payload"), *base64 = lf_json_text(request->body, "payload64");
+struct sim_reply sim_control_publish(struct sim_request *request)
+{
+    const char *payload = lf_json_text(request->body, "payload"),
+               *base64 = lf_json_text(request->body, "payload64");
     struct lf_buffer bytes = {.max = (size_t)request->sim->options.max_body};
     if (base64 && lf_base64_decode(lf_slice_text(base64), &bytes) != LF_OK) {
         return sim_reply_error(400, "payload64 is not valid base64");
@@ -167,14 +180,15 @@ struct sim_reply sim_control_publish(struct sim_request *request) {
     if (!base64 && lf_buffer_text(&bytes, payload ? payload : "") != LF_OK) {
         return sim_reply_error(413, "payload is too long");
     }
-    bool queued = sim_relay_push_raw(request->sim, lf_json_text(request->body, "topic"), bytes.data ? bytes.data : "",
-                                     bytes.len);
+    bool queued = sim_relay_push_raw(request->sim, lf_json_text(request->body, "topic"),
+                                     bytes.data ? bytes.data : "", bytes.len);
     lf_buffer_free(&bytes);
     return queued ? sim_reply_json(202, cJSON_CreateObject())
                   : sim_reply_error(409, "There is no relay: the simulator was started without --broker");
 }
 
-struct sim_reply sim_control_relay(struct sim_request *request) {
+struct sim_reply sim_control_relay(struct sim_request *request)
+{
     if (!request->sim->relay) {
         return sim_reply_error(409, "There is no relay: the simulator was started without --broker");
     }

@@ -9,12 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-struct sim_reply sim_blob_get(struct sim_request *request) {
+struct sim_reply sim_blob_get(struct sim_request *request)
+{
     const struct sim_blob *blob = sim_blob_find(request->sim, request->params[0]);
     return blob ? sim_reply_json(200, sim_blob_json(blob)) : sim_reply_missing("Blob", request->params[0]);
 }
 
-struct sim_reply sim_blob_bulk_get(struct sim_request *request) {
+struct sim_reply sim_blob_bulk_get(struct sim_request *request)
+{
     const struct sim *sim = request->sim;
     const char *ids = sim_query(request, "blobIds");
     cJSON *json = cJSON_CreateObject(), *list = sim_array(json, "blobs");
@@ -28,7 +30,8 @@ struct sim_reply sim_blob_bulk_get(struct sim_request *request) {
 
 /* ---- signed URLs ---- */
 
-static void sign(const struct sim *sim, const char *id, int64_t expires, char hex[LF_SHA256_HEX]) {
+static void sign(const struct sim *sim, const char *id, int64_t expires, char hex[LF_SHA256_HEX])
+{
     char text[200];
     snprintf(text, sizeof text, "%s|%lld|%s", id, (long long)expires, sim->blobs->secret);
     if (lf_digest_bytes(LF_SHA256, text, strlen(text), hex) != LF_OK) {
@@ -36,7 +39,8 @@ static void sign(const struct sim *sim, const char *id, int64_t expires, char he
     }
 }
 
-static int64_t signed_url(const struct sim *sim, const struct sim_blob *blob, char *url, size_t size) {
+static int64_t signed_url(const struct sim *sim, const struct sim_blob *blob, char *url, size_t size)
+{
     char signature[LF_SHA256_HEX];
     int64_t expires = lf_clock_wall_ms() / 1000 + sim->options.url_seconds;
     sign(sim, blob->id, expires, signature);
@@ -46,7 +50,8 @@ static int64_t signed_url(const struct sim *sim, const struct sim_blob *blob, ch
 }
 
 /* The blob, if its bytes can be had; NULL with reply filled. */
-static const struct sim_blob *readable(const struct sim_request *request, struct sim_reply *reply) {
+static const struct sim_blob *readable(const struct sim_request *request, struct sim_reply *reply)
+{
     const struct sim_blob *blob = sim_blob_find(request->sim, request->params[0]);
     if (!blob) {
         *reply = sim_reply_missing("Blob", request->params[0]);
@@ -57,7 +62,8 @@ static const struct sim_blob *readable(const struct sim_request *request, struct
     return blob;
 }
 
-struct sim_reply sim_blob_download_url(struct sim_request *request) {
+struct sim_reply sim_blob_download_url(struct sim_request *request)
+{
     struct sim_reply reply = {.fd = -1};
     char url[600];
     const struct sim_blob *blob = readable(request, &reply);
@@ -70,7 +76,8 @@ struct sim_reply sim_blob_download_url(struct sim_request *request) {
     return sim_reply_json(200, json);
 }
 
-struct sim_reply sim_blob_download(struct sim_request *request) {
+struct sim_reply sim_blob_download(struct sim_request *request)
+{
     struct sim_reply reply = {.fd = -1};
     const struct sim_blob *blob = readable(request, &reply);
     if (blob) {
@@ -80,9 +87,12 @@ struct sim_reply sim_blob_download(struct sim_request *request) {
     return reply;
 }
 
-static struct sim_reply xml_error(unsigned status, const char *code, const char *message) {
-    char *text = lf_format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message>"
-                           "</Error>", code, message);
+static struct sim_reply xml_error(unsigned status, const char *code, const char *message)
+{
+    char *text =
+        lf_format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message>"
+                  "</Error>",
+                  code, message);
     if (!text) {
         sim_die("out of memory (an error's text)");
     }
@@ -90,7 +100,8 @@ static struct sim_reply xml_error(unsigned status, const char *code, const char 
 }
 
 /* "bytes=A-B", "bytes=A-" or "bytes=-N" into offset and size; false when it cannot be satisfied. */
-static bool parse_range(const char *range, int64_t total, int64_t *offset, int64_t *size) {
+static bool parse_range(const char *range, int64_t total, int64_t *offset, int64_t *size)
+{
     char *rest;
     if (strncmp(range, "bytes=", 6) != 0) {
         return false;
@@ -105,10 +116,11 @@ static bool parse_range(const char *range, int64_t total, int64_t *offset, int64
     int64_t last = *rest == '-' && rest[1] ? strtoll(rest + 1, NULL, 10) : total - 1;
     last = last < total ? last : total - 1;
     *size = last - *offset + 1;
-    return *rest == '-' && *offset >= 0 && *offset < total && *size > 0;
+    return *rest == '-' && *offset >= 0 && *offset<total && * size> 0;
 }
 
-static struct sim_reply open_bytes(const struct sim_request *request, const struct sim_blob *blob) {
+static struct sim_reply open_bytes(const struct sim_request *request, const struct sim_blob *blob)
+{
     char path[SIM_BLOB_PATH];
     const char *range = sim_request_header(request, "Range");
     struct sim_reply reply = {.status = 200, .fd = -1, .size = blob->size, .ranges = true};
@@ -130,13 +142,15 @@ static struct sim_reply open_bytes(const struct sim_request *request, const stru
     return reply;
 }
 
-struct sim_reply sim_blob_presigned(struct sim_request *request) {
+struct sim_reply sim_blob_presigned(struct sim_request *request)
+{
     char signature[LF_SHA256_HEX];
     const char *expires = sim_query(request, "X-Sim-Expires"), *given = sim_query(request, "X-Sim-Signature");
     const struct sim_blob *blob = sim_blob_find(request->sim, request->params[0]);
     if (sim_request_header(request, "Authorization")) {
-        return xml_error(400, "InvalidArgument", "Only one auth mechanism allowed; only the X-Sim-Signature query "
-                                                 "string parameter or the Authorization header should be specified");
+        return xml_error(400, "InvalidArgument",
+                         "Only one auth mechanism allowed; only the X-Sim-Signature query "
+                         "string parameter or the Authorization header should be specified");
     }
     sign(request->sim, request->params[0], expires ? strtoll(expires, NULL, 10) : 0, signature);
     if (!blob || !expires || !given || strcmp(signature, given) != 0) {

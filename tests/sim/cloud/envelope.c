@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *print_and_delete(cJSON *json) {
+static char *print_and_delete(cJSON *json)
+{
     char *text = lf_json_print(json);
     if (!text) {
         sim_die("out of memory (an envelope)");
@@ -13,7 +14,8 @@ static char *print_and_delete(cJSON *json) {
     return text;
 }
 
-static char *eventbridge(const struct sim *sim, const struct sim_event *event) {
+static char *eventbridge(const struct sim *sim, const struct sim_event *event)
+{
     char time[LF_TIME_TEXT], source[200];
     cJSON *json = cJSON_CreateObject();
     lf_time_format(event->wall_ms, time);
@@ -31,9 +33,11 @@ static char *eventbridge(const struct sim *sim, const struct sim_event *event) {
 }
 
 /* The resource is the one member that is an object and not the schema. */
-static const char *resource_id(const cJSON *detail) {
+static const char *resource_id(const cJSON *detail)
+{
     const cJSON *member;
-    cJSON_ArrayForEach(member, detail) {
+    cJSON_ArrayForEach(member, detail)
+    {
         if (cJSON_IsObject(member) && strcmp(member->string, "schema") != 0) {
             return lf_json_text_or(member, "id", "");
         }
@@ -42,8 +46,10 @@ static const char *resource_id(const cJSON *detail) {
 }
 
 /* A webhook's message is thin: it names the resource instead of carrying it. */
-static cJSON *thin_message(const struct sim_event *event) {
-    static const char *const kept[] = {"id", "createdAt", "deprecated", "excludedProperties", "schema", "updates"};
+static cJSON *thin_message(const struct sim_event *event)
+{
+    static const char *const kept[] = {"id",     "createdAt", "deprecated", "excludedProperties",
+                                       "schema", "updates"};
     cJSON *detail = NULL, *message = cJSON_CreateObject();
     if (lf_json_parse(lf_slice_text(event->detail), &detail, NULL) != LF_OK) {
         return message;
@@ -60,7 +66,8 @@ static cJSON *thin_message(const struct sim_event *event) {
     return message;
 }
 
-static char *webhook(const struct sim *sim, const struct sim_event *event) {
+static char *webhook(const struct sim *sim, const struct sim_event *event)
+{
     cJSON *json = cJSON_CreateObject(), *app = cJSON_CreateObject(), *definition = cJSON_CreateObject();
     sim_set_text(json, "version", "0");
     sim_set_text(json, "baseURL", sim->base_url);
@@ -75,7 +82,8 @@ static char *webhook(const struct sim *sim, const struct sim_event *event) {
     return print_and_delete(json);
 }
 
-char *sim_envelope(const struct sim *sim, const struct sim_event *event) {
+char *sim_envelope(const struct sim *sim, const struct sim_event *event)
+{
     if (strcmp(sim->options.envelope, "bare") == 0) {
         return sim_text(event->detail);
     }

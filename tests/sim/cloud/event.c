@@ -1,5 +1,5 @@
-/* Events are kept in the order of processing; event number n (counted for ever) lies at n - first. When --max-events
- * are kept, the oldest tenth goes. */
+/* Events are kept in the order of processing; event number n (counted for ever) lies at n - first. When
+ * --max-events are kept, the oldest tenth goes. */
 #include "event.h"
 
 #include "list.h"
@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DETAIL_MAX = 256 * 1024 - 1024 /* room for the envelope */ };
+enum {
+    DETAIL_MAX = 256 * 1024 - 1024 /* room for the envelope */
+};
 
 struct sim_events {
     struct sim_event *items;
@@ -17,16 +19,19 @@ struct sim_events {
     int64_t first;
 };
 
-struct sim_events *sim_events_new(void) {
+struct sim_events *sim_events_new(void)
+{
     return sim_alloc(sizeof(struct sim_events));
 }
 
-static void event_clear(struct sim_event *event) {
+static void event_clear(struct sim_event *event)
+{
     free(event->type);
     free(event->detail);
 }
 
-void sim_events_free(struct sim_events *events) {
+void sim_events_free(struct sim_events *events)
+{
     for (size_t i = 0; i < events->count; i++) {
         event_clear(&events->items[i]);
     }
@@ -34,21 +39,25 @@ void sim_events_free(struct sim_events *events) {
     free(events);
 }
 
-size_t sim_events_count(const struct sim *sim) {
+size_t sim_events_count(const struct sim *sim)
+{
     return sim->events->count;
 }
 
-const struct sim_event *sim_events_at(const struct sim *sim, size_t i) {
+const struct sim_event *sim_events_at(const struct sim *sim, size_t i)
+{
     return &sim->events->items[i];
 }
 
-int64_t sim_events_total(const struct sim *sim) {
+int64_t sim_events_total(const struct sim *sim)
+{
     return sim->events->first + (int64_t)sim->events->count;
 }
 
 /* ---- emitting ---- */
 
-static char *print(const cJSON *json) {
+static char *print(const cJSON *json)
+{
     char *text = lf_json_print(json);
     if (!text) {
         sim_die("out of memory (printing an event)");
@@ -56,17 +65,20 @@ static char *print(const cJSON *json) {
     return text;
 }
 
-static void drop(cJSON *detail, cJSON *resource, const char *name) {
+static void drop(cJSON *detail, cJSON *resource, const char *name)
+{
     cJSON_AddItemToArray(sim_array(detail, "excludedProperties"), cJSON_CreateString(name));
     cJSON_DeleteItemFromObjectCaseSensitive(resource, name);
 }
 
 /* Drops the largest member of the resource; false when none is left but id. */
-static bool drop_largest(cJSON *detail, cJSON *resource) {
+static bool drop_largest(cJSON *detail, cJSON *resource)
+{
     const char *largest = NULL;
     size_t most = 0;
     const cJSON *member;
-    cJSON_ArrayForEach(member, resource) {
+    cJSON_ArrayForEach(member, resource)
+    {
         char *text = print(member);
         if (strlen(text) > most && strcmp(member->string, "id") != 0) {
             most = strlen(text);
@@ -83,7 +95,8 @@ static bool drop_largest(cJSON *detail, cJSON *resource) {
     return true;
 }
 
-static cJSON *detail_json(const struct sim_news *news, const char *type, const char *id) {
+static cJSON *detail_json(const struct sim_news *news, const char *type, const char *id)
+{
     cJSON *detail = cJSON_CreateObject(), *resource = cJSON_Duplicate(news->resource, true);
     const cJSON *name;
     sim_set_text(detail, "id", id);
@@ -96,13 +109,15 @@ static cJSON *detail_json(const struct sim_news *news, const char *type, const c
         sim_set(detail, "updates", cJSON_Duplicate(news->updates, true));
     }
     sim_set(detail, news->key, resource);
-    cJSON_ArrayForEach(name, news->exclude) {
+    cJSON_ArrayForEach(name, news->exclude)
+    {
         drop(detail, resource, name->valuestring);
     }
     return detail;
 }
 
-static char *detail_text(const struct sim_news *news, const char *type, const char *id) {
+static char *detail_text(const struct sim_news *news, const char *type, const char *id)
+{
     cJSON *detail = detail_json(news, type, id);
     cJSON *resource = cJSON_GetObjectItemCaseSensitive(detail, news->key);
     char *text = print(detail);
@@ -114,7 +129,8 @@ static char *detail_text(const struct sim_news *news, const char *type, const ch
     return text;
 }
 
-static void forget_oldest(struct sim *sim) {
+static void forget_oldest(struct sim *sim)
+{
     struct sim_events *events = sim->events;
     size_t gone = (size_t)sim->options.max_events / 10 + 1;
     if (events->count < (size_t)sim->options.max_events || events->count < gone) {
@@ -128,7 +144,8 @@ static void forget_oldest(struct sim *sim) {
     events->first += (int64_t)gone;
 }
 
-static const struct sim_event *emit_one(struct sim *sim, const struct sim_news *news, const char *type) {
+static const struct sim_event *emit_one(struct sim *sim, const struct sim_news *news, const char *type)
+{
     struct sim_events *events = sim->events;
     forget_oldest(sim);
     events->items = sim_grow(events->items, events->count, &events->room, sizeof *events->items);
@@ -141,7 +158,8 @@ static const struct sim_event *emit_one(struct sim *sim, const struct sim_news *
     return event;
 }
 
-const struct sim_event *sim_event_emit(struct sim *sim, const struct sim_news *news) {
+const struct sim_event *sim_event_emit(struct sim *sim, const struct sim_news *news)
+{
     size_t at = sim->events->count;
     int64_t number = sim->events->first + (int64_t)at;
     emit_one(sim, news, news->type);
@@ -156,7 +174,8 @@ const struct sim_event *sim_event_emit(struct sim *sim, const struct sim_news *n
 /* ---- GET /events ---- */
 
 /* The number of the first event that is asked for; false with reply filled. */
-static bool find_start(const struct sim_request *request, int64_t *number, struct sim_reply *reply) {
+static bool find_start(const struct sim_request *request, int64_t *number, struct sim_reply *reply)
+{
     const struct sim_events *events = request->sim->events;
     const char *after = sim_query(request, "startingAfter");
     *number = events->first;
@@ -176,7 +195,8 @@ static bool find_start(const struct sim_request *request, int64_t *number, struc
     return true;
 }
 
-static bool find_time(const struct sim_request *request, int64_t *since, struct sim_reply *reply) {
+static bool find_time(const struct sim_request *request, int64_t *since, struct sim_reply *reply)
+{
     const char *text = sim_query(request, "createdAt.gte");
     *since = 0;
     if (text && !sim_list_time(text, since)) {
@@ -186,7 +206,8 @@ static bool find_time(const struct sim_request *request, int64_t *since, struct 
     return true;
 }
 
-struct sim_reply sim_event_list(struct sim_request *request) {
+struct sim_reply sim_event_list(struct sim_request *request)
+{
     const struct sim_events *events = request->sim->events;
     const char *types = sim_query(request, "eventTypes");
     int64_t number, since, last = sim_events_total(request->sim), taken = 0;

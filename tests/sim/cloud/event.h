@@ -12,8 +12,8 @@ struct sim_event {
     int64_t wall_ms;
 };
 
-/* What happens. resource is borrowed; so are schema ({id,name} or anything with both; NULL), updates (array of text;
- * NULL when the event is no update) and exclude (array of the resource's members to drop; NULL). */
+/* What happens. resource is borrowed; so are schema ({id,name} or anything with both; NULL), updates (array
+ * of text; NULL when the event is no update) and exclude (array of the resource's members to drop; NULL). */
 struct sim_news {
     const char *type; /* "v2.workflowTask.created" */
     const char *key;  /* "workflowTask" */
@@ -23,9 +23,9 @@ struct sim_news {
 struct sim_events *sim_events_new(void);
 void sim_events_free(struct sim_events *events);
 
-/* Logs the event and hands it to the relay; with --twins, automation events of v2 get a v2-beta twin with its own id.
- * Members of the resource are dropped, and named in excludedProperties, until the detail has at most 256 KB.
- * Returns the (first) event, borrowed until the next emission. */
+/* Logs the event and hands it to the relay; with --twins, automation events of v2 get a v2-beta twin with its
+ * own id. Members of the resource are dropped, and named in excludedProperties, until the detail has at most
+ * 256 KB. Returns the (first) event, borrowed until the next emission. */
 const struct sim_event *sim_event_emit(struct sim *sim, const struct sim_news *news);
 
 size_t sim_events_count(const struct sim *sim); /* how many are kept */

@@ -1,5 +1,5 @@
-/* Rules are asked in the order they were set; the first that hits wins. A rule hits after `after` matching requests,
- * at most `count` times (0: for ever), each time with `probability`. */
+/* Rules are asked in the order they were set; the first that hits wins. A rule hits after `after` matching
+ * requests, at most `count` times (0: for ever), each time with `probability`. */
 #include "fault_rules.h"
 
 #include <stdio.h>
@@ -24,7 +24,9 @@ static const char *const names[] = {
     [SIM_FAULT_WRONG_SCHEMA] = "wrong-schema",
 };
 
-enum { KINDS = sizeof names / sizeof *names };
+enum {
+    KINDS = sizeof names / sizeof *names
+};
 
 struct rule {
     int64_t id;
@@ -44,7 +46,8 @@ struct sim_faults {
     uint64_t generation;
 };
 
-struct sim_faults *sim_faults_new(void) {
+struct sim_faults *sim_faults_new(void)
+{
     struct sim_faults *faults = sim_alloc(sizeof *faults);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -55,14 +58,16 @@ struct sim_faults *sim_faults_new(void) {
     return faults;
 }
 
-void sim_faults_free(struct sim_faults *faults) {
+void sim_faults_free(struct sim_faults *faults)
+{
     pthread_cond_destroy(&faults->hurry);
     pthread_mutex_destroy(&faults->mutex);
     free(faults->rules);
     free(faults);
 }
 
-void sim_faults_wait(struct sim *sim, int64_t ms) {
+void sim_faults_wait(struct sim *sim, int64_t ms)
+{
     struct sim_faults *faults = sim->faults;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -79,20 +84,23 @@ void sim_faults_wait(struct sim *sim, int64_t ms) {
     pthread_mutex_unlock(&faults->mutex);
 }
 
-void sim_faults_hurry(struct sim *sim) {
+void sim_faults_hurry(struct sim *sim)
+{
     pthread_mutex_lock(&sim->faults->mutex);
     sim->faults->generation++;
     pthread_cond_broadcast(&sim->faults->hurry);
     pthread_mutex_unlock(&sim->faults->mutex);
 }
 
-const char *sim_fault_name(enum sim_fault_kind kind) {
+const char *sim_fault_name(enum sim_fault_kind kind)
+{
     return names[kind];
 }
 
 /* ---- picking ---- */
 
-static bool rule_hits(struct rule *rule, const char *method, const char *path) {
+static bool rule_hits(struct rule *rule, const char *method, const char *path)
+{
     if (!sim_glob(rule->method, method) || !sim_glob(rule->path, path)) {
         return false;
     }
@@ -107,7 +115,8 @@ static bool rule_hits(struct rule *rule, const char *method, const char *path) {
     return true;
 }
 
-struct sim_hit sim_faults_pick(struct sim *sim, const char *method, const char *path) {
+struct sim_hit sim_faults_pick(struct sim *sim, const char *method, const char *path)
+{
     for (size_t i = 0; i < sim->faults->count; i++) {
         if (rule_hits(&sim->faults->rules[i], method, path)) {
             return sim->faults->rules[i].hit;
@@ -118,8 +127,12 @@ struct sim_hit sim_faults_pick(struct sim *sim, const char *method, const char *
 
 /* ---- answers that faults put in place ---- */
 
-static struct sim_reply status_reply(unsigned status) {
-    static const struct { unsigned status; const char *type, *message; } known[] = {
+static struct sim_reply status_reply(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *type, *message;
+    } known[] = {
         {401, "authentication_error", "Failed to authenticate"},
         {403, "invalid_request_error", "You do not have permission to do that"},
         {404, "invalid_request_error", "Not found"},
@@ -136,7 +149,8 @@ static struct sim_reply status_reply(unsigned status) {
                                  status < 500 ? "The request was refused" : "Something went wrong");
 }
 
-bool sim_fault_replaces(const struct sim_hit *hit, struct sim_reply *reply) {
+bool sim_fault_replaces(const struct sim_hit *hit, struct sim_reply *reply)
+{
     switch (hit->kind) {
     case SIM_FAULT_STATUS:
         *reply = status_reply(hit->status);
@@ -150,9 +164,10 @@ bool sim_fault_replaces(const struct sim_hit *hit, struct sim_reply *reply) {
         *reply = sim_reply_text(200, "application/json", sim_text("upstream said: {\"id\": \"aop_"));
         return true;
     case SIM_FAULT_WRONG_SCHEMA:
-        *reply = sim_reply_text(200, "application/json",
-                                sim_text("{\"id\":17,\"status\":{\"no\":\"status\"},\"file\":[],\"events\":\"none\","
-                                         "\"taskId\":null,\"access_token\":false,\"parts\":{}}"));
+        *reply = sim_reply_text(
+            200, "application/json",
+            sim_text("{\"id\":17,\"status\":{\"no\":\"status\"},\"file\":[],\"events\":\"none\","
+                     "\"taskId\":null,\"access_token\":false,\"parts\":{}}"));
         return true;
     default:
         return false;
@@ -161,7 +176,8 @@ bool sim_fault_replaces(const struct sim_hit *hit, struct sim_reply *reply) {
 
 /* ---- the rules, for the control API ---- */
 
-static enum sim_fault_kind kind_of(const char *name) {
+static enum sim_fault_kind kind_of(const char *name)
+{
     for (size_t i = 1; name && i < KINDS; i++) {
         if (strcmp(names[i], name) == 0) {
             return (enum sim_fault_kind)i;
@@ -170,12 +186,14 @@ static enum sim_fault_kind kind_of(const char *name) {
     return SIM_FAULT_NONE;
 }
 
-static bool acts_by_default(enum sim_fault_kind kind) {
-    return kind != SIM_FAULT_STATUS && kind != SIM_FAULT_HTML && kind != SIM_FAULT_RESET_BEFORE &&
-           kind != SIM_FAULT_RESET_REQUEST;
+static bool acts_by_default(enum sim_fault_kind kind)
+{
+    return kind != SIM_FAULT_STATUS && kind != SIM_FAULT_HTML && kind != SIM_FAULT_RESET_BEFORE
+           && kind != SIM_FAULT_RESET_REQUEST;
 }
 
-static cJSON *rule_json(const struct rule *rule) {
+static cJSON *rule_json(const struct rule *rule)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_int(json, "id", rule->id);
     sim_set_text(json, "method", rule->method);
@@ -194,7 +212,8 @@ static cJSON *rule_json(const struct rule *rule) {
     return json;
 }
 
-static struct rule rule_from(const cJSON *json) {
+static struct rule rule_from(const cJSON *json)
+{
     struct rule rule = {.after = lf_json_int(json, "after", 0), .count = lf_json_int(json, "count", 1)};
     const cJSON *probability = lf_json_at(json, "probability");
     rule.probability = cJSON_IsNumber(probability) ? probability->valuedouble : 1;
@@ -214,7 +233,8 @@ static struct rule rule_from(const cJSON *json) {
     return rule;
 }
 
-static struct sim_reply unknown_kind(void) {
+static struct sim_reply unknown_kind(void)
+{
     char list[300] = "";
     for (size_t i = 1; i < KINDS; i++) {
         size_t len = strlen(list);
@@ -223,7 +243,8 @@ static struct sim_reply unknown_kind(void) {
     return sim_reply_error(400, "\"kind\" must be one of: %s", list);
 }
 
-struct sim_reply sim_faults_create(struct sim_request *request) {
+struct sim_reply sim_faults_create(struct sim_request *request)
+{
     struct sim_faults *faults = request->sim->faults;
     struct rule rule = rule_from(request->body);
     if (rule.hit.kind == SIM_FAULT_NONE) {
@@ -242,7 +263,8 @@ struct sim_reply sim_faults_create(struct sim_request *request) {
     return sim_reply_json(201, rule_json(&rule));
 }
 
-struct sim_reply sim_faults_list(struct sim_request *request) {
+struct sim_reply sim_faults_list(struct sim_request *request)
+{
     cJSON *json = cJSON_CreateObject(), *list = sim_array(json, "faults");
     for (size_t i = 0; i < request->sim->faults->count; i++) {
         cJSON_AddItemToArray(list, rule_json(&request->sim->faults->rules[i]));
@@ -250,7 +272,8 @@ struct sim_reply sim_faults_list(struct sim_request *request) {
     return sim_reply_json(200, json);
 }
 
-struct sim_reply sim_faults_clear(struct sim_request *request) {
+struct sim_reply sim_faults_clear(struct sim_request *request)
+{
     struct sim_faults *faults = request->sim->faults;
     int64_t id = lf_json_int(request->query, "id", 0);
     size_t kept = 0, before = faults->count;

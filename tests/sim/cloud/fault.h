@@ -35,10 +35,12 @@ struct sim_hit {
 struct sim_faults *sim_faults_new(void);
 void sim_faults_free(struct sim_faults *faults);
 
-/* The first rule that hits this request now; counts it. kind SIM_FAULT_NONE when none does. With the lock held. */
+/* The first rule that hits this request now; counts it. kind SIM_FAULT_NONE when none does. With the lock
+ * held. */
 struct sim_hit sim_faults_pick(struct sim *sim, const char *method, const char *path);
 
-/* Waits ms, but not past sim_faults_hurry (called when rules are cleared or the program ends). Without the lock. */
+/* Waits ms, but not past sim_faults_hurry (called when rules are cleared or the program ends). Without the
+ * lock. */
 void sim_faults_wait(struct sim *sim, int64_t ms);
 void sim_faults_hurry(struct sim *sim);
 

@@ -9,12 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKLIST_ROWS = 8, WORKLIST_MOST = 1000000 };
+enum {
+    WORKLIST_ROWS = 8,
+    WORKLIST_MOST = 1000000
+};
 
 /* ---- shared ---- */
 
 cJSON *sim_automation_file(struct sim *sim, const char *prefix, const char *path, const char *run_id,
-                           const char *config) {
+                           const char *config)
+{
     char id[SIM_ID], url[400];
     cJSON *json = cJSON_CreateObject(), *name = cJSON_CreateObject();
     sim_new_id(id, prefix);
@@ -32,14 +36,17 @@ cJSON *sim_automation_file(struct sim *sim, const char *prefix, const char *path
     return json;
 }
 
-static void refresh_file(const struct sim *sim, cJSON *json, const char *key) {
-    const struct sim_blob *blob = sim_blob_find(sim, lf_json_text(cJSON_GetObjectItemCaseSensitive(json, key), "id"));
+static void refresh_file(const struct sim *sim, cJSON *json, const char *key)
+{
+    const struct sim_blob *blob =
+        sim_blob_find(sim, lf_json_text(cJSON_GetObjectItemCaseSensitive(json, key), "id"));
     if (blob) {
         sim_set(json, key, sim_blob_json(blob));
     }
 }
 
-static void refresh_transforms(const struct sim *sim, const struct sim_item *item, cJSON *json) {
+static void refresh_transforms(const struct sim *sim, const struct sim_item *item, cJSON *json)
+{
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < sim->transforms.count; i++) {
         const cJSON *transform = sim->transforms.items[i]->json;
@@ -50,7 +57,8 @@ static void refresh_transforms(const struct sim *sim, const struct sim_item *ite
     sim_set(json, "transforms", list);
 }
 
-cJSON *sim_automation_show(struct sim *sim, const struct sim_item *item) {
+cJSON *sim_automation_show(struct sim *sim, const struct sim_item *item)
+{
     cJSON *json = cJSON_Duplicate(item->json, true);
     refresh_file(sim, json, "file");
     refresh_file(sim, json, "errorFile");
@@ -58,7 +66,8 @@ cJSON *sim_automation_show(struct sim *sim, const struct sim_item *item) {
     return json;
 }
 
-void sim_automation_emit(struct sim *sim, const struct sim_item *item, const char *key, const char *action) {
+void sim_automation_emit(struct sim *sim, const struct sim_item *item, const char *key, const char *action)
+{
     static const char *const members[] = {"id", "assayRunId", "automationFileConfig", "file", "status"};
     char type[120];
     const struct sim_item *run = sim_table_find(&sim->runs, lf_json_text(item->json, "assayRunId"));
@@ -74,7 +83,8 @@ void sim_automation_emit(struct sim *sim, const struct sim_item *item, const cha
     cJSON_Delete(file);
 }
 
-const struct sim_blob *sim_attachable(const struct sim *sim, const char *id, struct sim_reply *reply) {
+const struct sim_blob *sim_attachable(const struct sim *sim, const char *id, struct sim_reply *reply)
+{
     const struct sim_blob *blob = sim_blob_find(sim, id);
     if (!blob) {
         *reply = sim_reply_missing_400("File", id);
@@ -87,31 +97,36 @@ const struct sim_blob *sim_attachable(const struct sim *sim, const char *id, str
 
 /* ---- worklists ---- */
 
-struct sim_item *sim_generator_of(const struct sim *sim, const char *run_id, const char *config) {
+struct sim_item *sim_generator_of(const struct sim *sim, const char *run_id, const char *config)
+{
     for (size_t i = 0; i < sim->generators.count; i++) {
         const cJSON *json = sim->generators.items[i]->json;
-        if (strcmp(lf_json_text_or(json, "assayRunId", ""), run_id) == 0 &&
-            (!config || strcmp(lf_json_text_or(json, "automationFileConfig.name", ""), config) == 0)) {
+        if (strcmp(lf_json_text_or(json, "assayRunId", ""), run_id) == 0
+            && (!config || strcmp(lf_json_text_or(json, "automationFileConfig.name", ""), config) == 0)) {
             return sim->generators.items[i];
         }
     }
     return NULL;
 }
 
-static const cJSON *generator_config(const struct sim *sim, const struct sim_item *generator) {
+static const cJSON *generator_config(const struct sim *sim, const struct sim_item *generator)
+{
     const struct sim_item *run = sim_table_find(&sim->runs, lf_json_text(generator->json, "assayRunId"));
     return sim_file_config(sim_run_schema_of(sim, run), "inputFileConfigs",
                            lf_json_text(generator->json, "automationFileConfig.name"));
 }
 
-static void append(struct lf_buffer *out, const char *text, size_t len) {
+static void append(struct lf_buffer *out, const char *text, size_t len)
+{
     if (lf_buffer_append(out, text, len) != LF_OK) {
         sim_die("a worklist became too large");
     }
 }
 
-/* A column's value for row n: {n} is the row's number, {well} its well on a 96-well plate, {run} the run's id. */
-static void append_value(struct lf_buffer *out, const char *value, int64_t n, const char *run_id) {
+/* A column's value for row n: {n} is the row's number, {well} its well on a 96-well plate, {run} the run's
+ * id. */
+static void append_value(struct lf_buffer *out, const char *value, int64_t n, const char *run_id)
+{
     char text[64];
     while (*value) {
         size_t plain = strcspn(value, "{");
@@ -134,9 +149,12 @@ static void append_value(struct lf_buffer *out, const char *value, int64_t n, co
     }
 }
 
-static void append_row(struct lf_buffer *out, const cJSON *columns, const char *delimiter, int64_t n, const char *run) {
+static void append_row(struct lf_buffer *out, const cJSON *columns, const char *delimiter, int64_t n,
+                       const char *run)
+{
     const cJSON *column;
-    cJSON_ArrayForEach(column, columns) {
+    cJSON_ArrayForEach(column, columns)
+    {
         if (column->prev && column != columns->child) {
             append(out, delimiter, strlen(delimiter));
         }
@@ -150,7 +168,8 @@ static void append_row(struct lf_buffer *out, const cJSON *columns, const char *
     append(out, "\n", 1);
 }
 
-char *sim_generator_worklist(struct sim *sim, const struct sim_item *generator, int64_t rows) {
+char *sim_generator_worklist(struct sim *sim, const struct sim_item *generator, int64_t rows)
+{
     const cJSON *config = generator_config(sim, generator), *columns = lf_json_at(config, "columns");
     const char *delimiter = lf_json_text_or(config, "delimiter", ",");
     struct lf_buffer out = {.max = (size_t)sim->options.max_body};
@@ -161,16 +180,20 @@ char *sim_generator_worklist(struct sim *sim, const struct sim_item *generator, 
     return lf_buffer_take(&out);
 }
 
-void sim_generator_file_name(const struct sim *sim, const struct sim_item *generator, char *name, size_t size) {
+void sim_generator_file_name(const struct sim *sim, const struct sim_item *generator, char *name, size_t size)
+{
     const cJSON *config = generator_config(sim, generator);
     snprintf(name, size, "%s_%s.%s", lf_json_text_or(generator->json, "automationFileConfig.name", ""),
-             lf_json_text_or(generator->json, "assayRunId", ""), lf_json_text_or(config, "fileExtension", "csv"));
+             lf_json_text_or(generator->json, "assayRunId", ""),
+             lf_json_text_or(config, "fileExtension", "csv"));
     for (char *p = name; *p; p++) {
         *p = *p == ' ' ? '_' : *p;
     }
 }
 
-void sim_generator_give(struct sim *sim, struct sim_item *generator, const struct sim_blob *blob, bool announce) {
+void sim_generator_give(struct sim *sim, struct sim_item *generator, const struct sim_blob *blob,
+                        bool announce)
+{
     sim_set(generator->json, "file", sim_blob_json(blob));
     sim_set_text(generator->json, "status", "SUCCEEDED");
     sim_stamp(generator->json, "modifiedAt");
@@ -181,12 +204,14 @@ void sim_generator_give(struct sim *sim, struct sim_item *generator, const struc
 
 /* ---- API ---- */
 
-static bool generator_wanted(const struct sim_request *request, const struct sim_item *generator) {
-    return strcmp(lf_json_text_or(generator->json, "assayRunId", ""), request->params[0]) == 0 &&
-           sim_list_modified(request, generator);
+static bool generator_wanted(const struct sim_request *request, const struct sim_item *generator)
+{
+    return strcmp(lf_json_text_or(generator->json, "assayRunId", ""), request->params[0]) == 0
+           && sim_list_modified(request, generator);
 }
 
-struct sim_reply sim_generator_list(struct sim_request *request) {
+struct sim_reply sim_generator_list(struct sim_request *request)
+{
     struct sim_list list = {"automationInputGenerators", &request->sim->generators, generator_wanted,
                             sim_automation_show};
     if (!sim_table_find(&request->sim->runs, request->params[0])) {
@@ -195,13 +220,15 @@ struct sim_reply sim_generator_list(struct sim_request *request) {
     return sim_list_reply(request, &list);
 }
 
-struct sim_reply sim_generator_get(struct sim_request *request) {
+struct sim_reply sim_generator_get(struct sim_request *request)
+{
     const struct sim_item *generator = sim_table_find(&request->sim->generators, request->params[0]);
     return generator ? sim_reply_json(200, sim_automation_show(request->sim, generator))
                      : sim_reply_missing_400("Automation input generator", request->params[0]);
 }
 
-struct sim_reply sim_generator_update(struct sim_request *request) {
+struct sim_reply sim_generator_update(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     struct sim_reply reply = {.fd = -1};
     struct sim_item *generator = sim_table_find(&sim->generators, request->params[0]);
@@ -223,7 +250,8 @@ struct sim_reply sim_generator_update(struct sim_request *request) {
     return sim_reply_json(200, sim_automation_show(sim, generator));
 }
 
-static void generate(struct sim *sim, const char *id) {
+static void generate(struct sim *sim, const char *id)
+{
     char name[300];
     struct sim_item *generator = sim_table_find(&sim->generators, id);
     char *text = sim_generator_worklist(sim, generator, -1);
@@ -235,7 +263,8 @@ static void generate(struct sim *sim, const char *id) {
     sim_task_succeed(task, sim_automation_show(sim, generator));
 }
 
-struct sim_reply sim_generator_generate(struct sim_request *request) {
+struct sim_reply sim_generator_generate(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     struct sim_item *generator = sim_table_find(&sim->generators, request->params[0]);
     if (!generator) {

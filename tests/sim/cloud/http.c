@@ -1,6 +1,6 @@
-/* The HTTP server. A request lives from the first callback to `completed`; it is dispatched once its body is whole:
- * fault that strikes before → limits and authentication → shapes → handler, under the lock → fault that spoils the
- * answer → answer. */
+/* The HTTP server. A request lives from the first callback to `completed`; it is dispatched once its body is
+ * whole: fault that strikes before → limits and authentication → shapes → handler, under the lock → fault
+ * that spoils the answer → answer. */
 #include "http.h"
 
 #include "auth.h"
@@ -15,18 +15,26 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { CONNECTIONS = 200, IDLE_SECONDS = 120, FILE_LIMIT = 64 * 1024 };
+enum {
+    CONNECTIONS = 200,
+    IDLE_SECONDS = 120,
+    FILE_LIMIT = 64 * 1024
+};
 
-const char *sim_request_header(const struct sim_request *request, const char *name) {
+const char *sim_request_header(const struct sim_request *request, const char *name)
+{
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
-const char *sim_query(const struct sim_request *request, const char *name) {
+const char *sim_query(const struct sim_request *request, const char *name)
+{
     return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-void sim_http_reset(struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+void sim_http_reset(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
     if (info) {
         /* Disconnecting a TCP socket this way sends RST at once and leaves the descriptor to the server. */
@@ -36,7 +44,8 @@ void sim_http_reset(struct MHD_Connection *connection) {
 
 /* ---- routes ---- */
 
-static bool match_pattern(const char *pattern, const char *path, char params[SIM_PARAMS][SIM_PARAM]) {
+static bool match_pattern(const char *pattern, const char *path, char params[SIM_PARAMS][SIM_PARAM])
+{
     for (int n = 0; *pattern;) {
         if (strncmp(pattern, "{}", 2) == 0 && n < SIM_PARAMS) {
             size_t len = strcspn(path, "/:");
@@ -55,7 +64,8 @@ static bool match_pattern(const char *pattern, const char *path, char params[SIM
 }
 
 /* Sets request->route. *other_method tells whether the path exists under another method. */
-static void find_route(struct sim_request *request, bool *other_method) {
+static void find_route(struct sim_request *request, bool *other_method)
+{
     bool control = strncmp(request->path, "/sim/", 5) == 0;
     *other_method = false;
     for (const struct sim_route *r = control ? sim_control_routes : sim_api_routes; r->method; r++) {
@@ -70,7 +80,8 @@ static void find_route(struct sim_request *request, bool *other_method) {
     }
 }
 
-static struct sim_reply no_route(const struct sim_request *request, bool other_method) {
+static struct sim_reply no_route(const struct sim_request *request, bool other_method)
+{
     if (other_method) {
         return sim_reply_error(405, "Method %s is not allowed here", request->method);
     }
@@ -80,7 +91,8 @@ static struct sim_reply no_route(const struct sim_request *request, bool other_m
 
 /* ---- what was sent ---- */
 
-static enum MHD_Result take_query(void *cls, enum MHD_ValueKind kind, const char *key, const char *value) {
+static enum MHD_Result take_query(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
     (void)kind;
     struct sim_request *request = cls;
     const char *shape = request->route->query ? request->route->query : "";
@@ -88,7 +100,8 @@ static enum MHD_Result take_query(void *cls, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-static bool check_query(struct sim_request *request, struct sim_reply *reply) {
+static bool check_query(struct sim_request *request, struct sim_reply *reply)
+{
     char problem[160];
     request->query = cJSON_CreateObject();
     if (strncmp(request->path, "/presigned/", 11) == 0) {
@@ -103,12 +116,14 @@ static bool check_query(struct sim_request *request, struct sim_reply *reply) {
     return true;
 }
 
-static bool is_json_type(const struct sim_request *request) {
+static bool is_json_type(const struct sim_request *request)
+{
     const char *type = sim_request_header(request, "Content-Type");
     return type && strncasecmp(type, "application/json", 16) == 0;
 }
 
-static bool check_body(struct sim_request *request, struct sim_reply *reply) {
+static bool check_body(struct sim_request *request, struct sim_reply *reply)
+{
     char problem[160];
     struct lf_error error = {0};
     const char *shape = request->route->body;
@@ -132,7 +147,8 @@ static bool check_body(struct sim_request *request, struct sim_reply *reply) {
     return true;
 }
 
-static bool from_loopback(const struct sim_request *request) {
+static bool from_loopback(const struct sim_request *request)
+{
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr_in *in = info ? (const struct sockaddr_in *)(const void *)info->client_addr : NULL;
@@ -141,7 +157,8 @@ static bool from_loopback(const struct sim_request *request) {
 
 /* ---- from request to reply ---- */
 
-static struct sim_reply handle(struct sim_request *request) {
+static struct sim_reply handle(struct sim_request *request)
+{
     struct sim_reply reply = {.fd = -1};
     struct sim *sim = request->sim;
     bool control = request->route->flags & SIM_CONTROL;
@@ -162,7 +179,8 @@ static struct sim_reply handle(struct sim_request *request) {
     return reply;
 }
 
-static struct sim_reply handle_with_faults(struct sim_request *request) {
+static struct sim_reply handle_with_faults(struct sim_request *request)
+{
     struct sim_reply reply = {.fd = -1}, spoilt = {.fd = -1};
     if (request->hit.ms > 0) {
         sim_faults_wait(request->sim, request->hit.ms);
@@ -181,19 +199,22 @@ static struct sim_reply handle_with_faults(struct sim_request *request) {
     return reply;
 }
 
-static void add_header(struct MHD_Response *response, const char *name, const char *value) {
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
     if (value && value[0]) {
         MHD_add_response_header(response, name, value);
     }
 }
 
-static void add_number(struct MHD_Response *response, const char *name, int64_t number) {
+static void add_number(struct MHD_Response *response, const char *name, int64_t number)
+{
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)number);
     MHD_add_response_header(response, name, text);
 }
 
-static void add_limits(struct sim_request *request, struct MHD_Response *response) {
+static void add_limits(struct sim_request *request, struct MHD_Response *response)
+{
     if (request->hit.kind == SIM_FAULT_STATUS && !request->hit.headers) {
         return;
     }
@@ -207,7 +228,8 @@ static void add_limits(struct sim_request *request, struct MHD_Response *respons
     add_number(response, "x-rate-limit-reset", budget.reset);
 }
 
-static enum MHD_Result send_reply(struct sim_request *request, struct sim_reply *reply) {
+static enum MHD_Result send_reply(struct sim_request *request, struct sim_reply *reply)
+{
     unsigned status = reply->status;
     char location[sizeof reply->location], range[sizeof reply->range], etag[sizeof reply->etag];
     char mime[sizeof reply->mime_own];
@@ -216,7 +238,8 @@ static enum MHD_Result send_reply(struct sim_request *request, struct sim_reply 
     memcpy(location, reply->location, sizeof location);
     memcpy(range, reply->range, sizeof range);
     memcpy(etag, reply->etag, sizeof etag);
-    struct MHD_Response *response = sim_pour_response(request->sim, request->connection, reply, &request->hit);
+    struct MHD_Response *response =
+        sim_pour_response(request->sim, request->connection, reply, &request->hit);
     if (!response) {
         return MHD_NO;
     }
@@ -236,10 +259,11 @@ static enum MHD_Result send_reply(struct sim_request *request, struct sim_reply 
     return result;
 }
 
-static enum MHD_Result dispatch(struct sim_request *request) {
+static enum MHD_Result dispatch(struct sim_request *request)
+{
     struct sim_reply reply;
-    bool resets = request->hit.kind == SIM_FAULT_RESET_BEFORE || request->hit.kind == SIM_FAULT_RESET_AFTER ||
-                  request->hit.kind == SIM_FAULT_RESET_REQUEST;
+    bool resets = request->hit.kind == SIM_FAULT_RESET_BEFORE || request->hit.kind == SIM_FAULT_RESET_AFTER
+                  || request->hit.kind == SIM_FAULT_RESET_REQUEST;
     if (request->hit.kind == SIM_FAULT_RESET_BEFORE || request->hit.kind == SIM_FAULT_RESET_REQUEST) {
         reply = (struct sim_reply){.fd = -1};
     } else if (request->route) {
@@ -261,13 +285,15 @@ static enum MHD_Result dispatch(struct sim_request *request) {
 /* ---- callbacks ---- */
 
 /* The path below the base path; the base path itself is optional, as a proxy may have taken it off. */
-static const char *strip_base(const struct sim *sim, const char *url) {
+static const char *strip_base(const struct sim *sim, const char *url)
+{
     size_t len = strlen(sim->options.base_path);
     return len && strncmp(url, sim->options.base_path, len) == 0 && url[len] == '/' ? url + len : url;
 }
 
-static enum MHD_Result begin(struct sim *sim, struct MHD_Connection *connection, const char *url, const char *method,
-                             void **slot) {
+static enum MHD_Result begin(struct sim *sim, struct MHD_Connection *connection, const char *url,
+                             const char *method, void **slot)
+{
     struct sim_request *request = sim_alloc(sizeof *request);
     bool other_method;
     request->sim = sim;
@@ -285,7 +311,8 @@ static enum MHD_Result begin(struct sim *sim, struct MHD_Connection *connection,
     return MHD_YES;
 }
 
-static enum MHD_Result receive(struct sim_request *request, const char *data, size_t *size) {
+static enum MHD_Result receive(struct sim_request *request, const char *data, size_t *size)
+{
     request->received += (int64_t)*size;
     if (request->hit.kind == SIM_FAULT_RESET_REQUEST && request->received >= request->hit.bytes) {
         sim_requests_note(request, 0);
@@ -293,15 +320,18 @@ static enum MHD_Result receive(struct sim_request *request, const char *data, si
         return MHD_NO;
     }
     if (!request->too_large && lf_buffer_append(&request->raw, data, *size) != LF_OK) {
-        request->too_large = true; /* the rest is read and forgotten, so that the client gets to see the answer */
+        request->too_large =
+            true; /* the rest is read and forgotten, so that the client gets to see the answer */
         lf_buffer_free(&request->raw);
     }
     *size = 0;
     return MHD_YES;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *data, size_t *size, void **slot) {
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data, size_t *size,
+                                  void **slot)
+{
     (void)version;
     struct sim_request *request = *slot;
     if (!request) {
@@ -311,7 +341,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **slot,
-                         enum MHD_RequestTerminationCode why) {
+                         enum MHD_RequestTerminationCode why)
+{
     (void)cls, (void)connection, (void)why;
     struct sim_request *request = *slot;
     if (request) {
@@ -325,7 +356,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **sl
 
 /* ---- start ---- */
 
-static char *read_file(const char *path) {
+static char *read_file(const char *path)
+{
     char *text = sim_alloc(FILE_LIMIT);
     FILE *file = fopen(path, "re");
     if (!file || fread(text, 1, FILE_LIMIT - 1, file) == 0) {
@@ -335,7 +367,8 @@ static char *read_file(const char *path) {
     return text;
 }
 
-static void set_urls(struct sim *sim, int port) {
+static void set_urls(struct sim *sim, int port)
+{
     const struct sim_options *o = &sim->options;
     const char *scheme = o->cert ? "https" : "http";
     snprintf(sim->base_url, sizeof sim->base_url, "%s://%s:%d", scheme, o->listen, port);
@@ -348,23 +381,24 @@ static void set_urls(struct sim *sim, int port) {
     }
 }
 
-struct MHD_Daemon *sim_http_start(struct sim *sim, int *port) {
+struct MHD_Daemon *sim_http_start(struct sim *sim, int *port)
+{
     const struct sim_options *o = &sim->options;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)o->port)};
     if (inet_pton(AF_INET, o->listen, &address.sin_addr) != 1) {
         sim_die("--listen %s is no IPv4 address", o->listen);
     }
     char *key = o->key ? read_file(o->key) : NULL, *cert = o->cert ? read_file(o->cert) : NULL;
-    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                     (cert ? MHD_USE_TLS : 0);
-    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_HTTPS_MEM_CERT, 0, cert},
-                                   {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL
+                     | (cert ? MHD_USE_TLS : 0);
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_HTTPS_MEM_CERT, 0, cert}, {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, sim, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_ARRAY,
-        cert ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_ARRAY, cert ? tls : none, MHD_OPTION_END);
     if (!daemon) {
         sim_die("cannot listen on %s:%d: %s", o->listen, (int)o->port,
                 cert ? "the port is taken, or --cert and --key do not fit" : strerror(errno));

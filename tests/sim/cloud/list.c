@@ -6,15 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool sim_list_start(const struct sim_request *request, int64_t *position, struct sim_reply *reply) {
+bool sim_list_start(const struct sim_request *request, int64_t *position, struct sim_reply *reply)
+{
     const char *token = sim_query(request, "nextToken");
     struct lf_buffer plain = {.max = 64};
     *position = 0;
     if (!token || !*token) {
         return true;
     }
-    bool good = lf_base64_decode(lf_slice_text(token), &plain) == LF_OK && plain.data &&
-                strncmp(plain.data, "at:", 3) == 0;
+    bool good = lf_base64_decode(lf_slice_text(token), &plain) == LF_OK && plain.data
+                && strncmp(plain.data, "at:", 3) == 0;
     if (good) {
         *position = strtoll(plain.data + 3, NULL, 10);
     } else {
@@ -24,7 +25,8 @@ bool sim_list_start(const struct sim_request *request, int64_t *position, struct
     return good;
 }
 
-void sim_list_finish(cJSON *json, bool more, int64_t position) {
+void sim_list_finish(cJSON *json, bool more, int64_t position)
+{
     char text[40];
     struct lf_buffer token = {.max = 128};
     snprintf(text, sizeof text, "at:%lld", (long long)position);
@@ -35,7 +37,8 @@ void sim_list_finish(cJSON *json, bool more, int64_t position) {
     lf_buffer_free(&token);
 }
 
-struct sim_reply sim_list_reply(struct sim_request *request, const struct sim_list *list) {
+struct sim_reply sim_list_reply(struct sim_request *request, const struct sim_list *list)
+{
     int64_t at, page = lf_json_int(request->query, "pageSize", SIM_PAGE_DEFAULT), taken = 0;
     int64_t count = (int64_t)list->table->count;
     struct sim_reply reply = {.fd = -1};
@@ -52,13 +55,15 @@ struct sim_reply sim_list_reply(struct sim_request *request, const struct sim_li
             break;
         }
         taken++;
-        cJSON_AddItemToArray(array, list->show ? list->show(request->sim, item) : cJSON_Duplicate(item->json, true));
+        cJSON_AddItemToArray(array,
+                             list->show ? list->show(request->sim, item) : cJSON_Duplicate(item->json, true));
     }
     sim_list_finish(json, at < count, at);
     return sim_reply_json(200, json);
 }
 
-bool sim_list_time(const char *text, int64_t *wall_ms) {
+bool sim_list_time(const char *text, int64_t *wall_ms)
+{
     char full[LF_TIME_TEXT];
     if (strlen(text) == 10) {
         snprintf(full, sizeof full, "%sT00:00:00Z", text);
@@ -67,18 +72,21 @@ bool sim_list_time(const char *text, int64_t *wall_ms) {
     return lf_time_parse(text, wall_ms) == LF_OK;
 }
 
-bool sim_list_has_id(const struct sim_request *request, const char *query, const char *id) {
+bool sim_list_has_id(const struct sim_request *request, const char *query, const char *id)
+{
     const char *list = sim_query(request, query);
     return !list || sim_in_list(list, id ? id : "");
 }
 
-bool sim_list_equals(const struct sim_request *request, const char *query, const char *value) {
+bool sim_list_equals(const struct sim_request *request, const char *query, const char *value)
+{
     const char *wanted = sim_query(request, query);
     return !wanted || strcmp(wanted, value ? value : "") == 0;
 }
 
 /* "> 2017-04-30", "< T", or both joined with AND. */
-bool sim_list_modified(const struct sim_request *request, const struct sim_item *item) {
+bool sim_list_modified(const struct sim_request *request, const struct sim_item *item)
+{
     const char *filter = sim_query(request, "modifiedAt");
     int64_t modified = 0, bound;
     if (!filter || !sim_list_time(lf_json_text_or(item->json, "modifiedAt", ""), &modified)) {
@@ -101,7 +109,8 @@ bool sim_list_modified(const struct sim_request *request, const struct sim_item 
     return true;
 }
 
-bool sim_list_archive(const struct sim_request *request, const struct sim_item *item) {
+bool sim_list_archive(const struct sim_request *request, const struct sim_item *item)
+{
     const char *wanted = sim_query(request, "archiveReason");
     const char *reason = lf_json_text(item->json, "archiveRecord.reason");
     if (!wanted || strcmp(wanted, "NOT_ARCHIVED") == 0) {

@@ -4,7 +4,8 @@
 
 #include "http.h"
 
-/* One kind of list: where the items are, which of them are wanted, how each is shown (NULL: as it is stored). */
+/* One kind of list: where the items are, which of them are wanted, how each is shown (NULL: as it is stored).
+ * */
 struct sim_list {
     const char *key;
     const struct sim_table *table;

@@ -16,9 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static void load_scenario(struct sim *sim) {
+static void load_scenario(struct sim *sim)
+{
     char problem[300];
-    cJSON *scenario = sim->options.scenario ? sim_scenario_read(sim->options.scenario) : sim_scenario_builtin();
+    cJSON *scenario =
+        sim->options.scenario ? sim_scenario_read(sim->options.scenario) : sim_scenario_builtin();
     bool good = sim_scenario_load(sim, scenario, problem, sizeof problem);
     cJSON_Delete(scenario);
     if (!good) {
@@ -26,14 +28,16 @@ static void load_scenario(struct sim *sim) {
     }
 }
 
-static void write_port(const char *path, int port) {
+static void write_port(const char *path, int port)
+{
     FILE *file = fopen(path, "we");
     if (!file || fprintf(file, "%d\n", port) < 0 || fclose(file) != 0) {
         sim_die("cannot write --port-file %s: %s", path, strerror(errno));
     }
 }
 
-static void announce(const struct sim *sim, int port) {
+static void announce(const struct sim *sim, int port)
+{
     printf("listening http%s://%s:%d\n", sim->options.cert ? "s" : "", sim->options.listen, port);
     fflush(stdout);
     if (sim->options.port_file) {
@@ -41,16 +45,19 @@ static void announce(const struct sim *sim, int port) {
     }
 }
 
-static void free_tables(struct sim *sim) {
-    struct sim_table *const tables[] = {&sim->run_schemas,  &sim->runs,        &sim->generators, &sim->processors,
-                                        &sim->transforms,   &sim->results,     &sim->task_schemas,
-                                        &sim->task_groups,  &sim->tasks,       &sim->outputs,    &sim->async_tasks};
+static void free_tables(struct sim *sim)
+{
+    struct sim_table *const tables[] = {&sim->run_schemas,  &sim->runs,        &sim->generators,
+                                        &sim->processors,   &sim->transforms,  &sim->results,
+                                        &sim->task_schemas, &sim->task_groups, &sim->tasks,
+                                        &sim->outputs,      &sim->async_tasks};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         sim_table_free(tables[i]);
     }
 }
 
-static void stop(struct sim *sim, struct MHD_Daemon *daemon, const char *temporary) {
+static void stop(struct sim *sim, struct MHD_Daemon *daemon, const char *temporary)
+{
     sim_faults_hurry(sim);
     MHD_stop_daemon(daemon);
     sim_timers_stop(sim);
@@ -67,7 +74,8 @@ static void stop(struct sim *sim, struct MHD_Daemon *daemon, const char *tempora
     }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     struct sim sim = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     char temporary[] = "/tmp/labferry-sim-XXXXXX";
     sigset_t signals;

@@ -4,7 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POUR_BLOCK = 64 * 1024, POUR_SLICE_MS = 100 };
+enum {
+    POUR_BLOCK = 64 * 1024,
+    POUR_SLICE_MS = 100
+};
 
 struct pour {
     struct sim *sim;
@@ -13,7 +16,8 @@ struct pour {
     struct sim_hit hit;
 };
 
-static ssize_t source(const struct pour *pour, int64_t at, char *out, size_t want) {
+static ssize_t source(const struct pour *pour, int64_t at, char *out, size_t want)
+{
     int64_t left = pour->reply.size - at;
     size_t len = left < (int64_t)want ? (size_t)left : want;
     if (pour->reply.fd >= 0) {
@@ -24,13 +28,15 @@ static ssize_t source(const struct pour *pour, int64_t at, char *out, size_t wan
 }
 
 /* The place in the body where a fault strikes. */
-static int64_t breaking_point(const struct pour *pour) {
+static int64_t breaking_point(const struct pour *pour)
+{
     int64_t middle = pour->reply.size / 2;
     return pour->hit.bytes > 0 && pour->hit.bytes < pour->reply.size ? pour->hit.bytes : middle;
 }
 
 /* The bytes once more from their start, for ever. */
-static ssize_t endless(const struct pour *pour, uint64_t pos, char *out, size_t max) {
+static ssize_t endless(const struct pour *pour, uint64_t pos, char *out, size_t max)
+{
     if (pour->reply.size == 0) {
         memset(out, ' ', max);
         return (ssize_t)max;
@@ -38,7 +44,8 @@ static ssize_t endless(const struct pour *pour, uint64_t pos, char *out, size_t 
     return source(pour, (int64_t)(pos % (uint64_t)pour->reply.size), out, max);
 }
 
-static ssize_t read_block(void *cls, uint64_t pos, char *out, size_t max) {
+static ssize_t read_block(void *cls, uint64_t pos, char *out, size_t max)
+{
     struct pour *pour = cls;
     int64_t at = (int64_t)pos;
     bool breaks = pour->hit.kind == SIM_FAULT_TRUNCATED || pour->hit.kind == SIM_FAULT_RESET_MID;
@@ -70,14 +77,16 @@ static ssize_t read_block(void *cls, uint64_t pos, char *out, size_t max) {
     return len;
 }
 
-static void pour_free(void *cls) {
+static void pour_free(void *cls)
+{
     struct pour *pour = cls;
     sim_reply_free(&pour->reply);
     free(pour);
 }
 
-struct MHD_Response *sim_pour_response(struct sim *sim, struct MHD_Connection *connection, struct sim_reply *reply,
-                                       const struct sim_hit *hit) {
+struct MHD_Response *sim_pour_response(struct sim *sim, struct MHD_Connection *connection,
+                                       struct sim_reply *reply, const struct sim_hit *hit)
+{
     struct pour *pour = sim_alloc(sizeof *pour);
     *pour = (struct pour){.sim = sim, .connection = connection, .reply = *reply, .hit = *hit};
     if (hit->kind == SIM_FAULT_WRONG_LENGTH && pour->reply.size > 0) {
@@ -85,7 +94,8 @@ struct MHD_Response *sim_pour_response(struct sim *sim, struct MHD_Connection *c
     }
     uint64_t size = hit->kind == SIM_FAULT_ENDLESS ? MHD_SIZE_UNKNOWN : (uint64_t)pour->reply.size;
     *reply = (struct sim_reply){.fd = -1};
-    struct MHD_Response *response = MHD_create_response_from_callback(size, POUR_BLOCK, read_block, pour, pour_free);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(size, POUR_BLOCK, read_block, pour, pour_free);
     if (!response) {
         pour_free(pour);
     }

@@ -5,7 +5,7 @@
 #include "http.h"
 
 /* Takes reply's text and file. hit may be of any kind. NULL when out of memory. */
-struct MHD_Response *sim_pour_response(struct sim *sim, struct MHD_Connection *connection, struct sim_reply *reply,
-                                       const struct sim_hit *hit);
+struct MHD_Response *sim_pour_response(struct sim *sim, struct MHD_Connection *connection,
+                                       struct sim_reply *reply, const struct sim_hit *hit);
 
 #endif

@@ -1,7 +1,7 @@
-/* One thread owns the MQTT client and runs its network by hand (poll on its socket and on an eventfd that wakes it).
- * The queue is guarded by the simulator's lock. A message leaves the queue when its PUBACK came. After a lost
- * connection the client is thrown away and everything still queued is sent again, in order: duplicates are possible,
- * gaps and reordering are not. */
+/* One thread owns the MQTT client and runs its network by hand (poll on its socket and on an eventfd that
+ * wakes it). The queue is guarded by the simulator's lock. A message leaves the queue when its PUBACK came.
+ * After a lost connection the client is thrown away and everything still queued is sent again, in order:
+ * duplicates are possible, gaps and reordering are not. */
 #include "relay.h"
 
 #include "envelope.h"
@@ -16,7 +16,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { WINDOW = 20, KEEPALIVE = 30, RETRY_FIRST_MS = 100, RETRY_MOST_MS = 3000, IDLE_MS = 1000 };
+enum {
+    WINDOW = 20,
+    KEEPALIVE = 30,
+    RETRY_FIRST_MS = 100,
+    RETRY_MOST_MS = 3000,
+    IDLE_MS = 1000
+};
 
 struct message {
     char *topic, *payload;
@@ -42,19 +48,22 @@ struct sim_relay {
 
 /* ---- queue (all with the lock held) ---- */
 
-static void wake(struct sim_relay *relay) {
+static void wake(struct sim_relay *relay)
+{
     uint64_t one = 1;
     (void)!write(relay->wake, &one, sizeof one);
 }
 
-static void message_free(struct message *message) {
+static void message_free(struct message *message)
+{
     free(message->topic);
     free(message->payload);
     free(message);
 }
 
 /* Takes payload. */
-static void enqueue(struct sim_relay *relay, const char *topic, char *payload, size_t len) {
+static void enqueue(struct sim_relay *relay, const char *topic, char *payload, size_t len)
+{
     struct message *message = sim_alloc(sizeof *message);
     message->topic = sim_text(topic);
     message->payload = payload;
@@ -65,11 +74,13 @@ static void enqueue(struct sim_relay *relay, const char *topic, char *payload, s
     wake(relay);
 }
 
-static void event_topic(const struct sim_relay *relay, const char *type, char *topic, size_t size) {
+static void event_topic(const struct sim_relay *relay, const char *type, char *topic, size_t size)
+{
     snprintf(topic, size, "labferry/%s/events/%s", relay->sim->options.site, type);
 }
 
-void sim_relay_push(struct sim *sim, const struct sim_event *event) {
+void sim_relay_push(struct sim *sim, const struct sim_event *event)
+{
     char topic[300];
     if (sim->relay) {
         char *payload = sim_envelope(sim, event);
@@ -78,7 +89,8 @@ void sim_relay_push(struct sim *sim, const struct sim_event *event) {
     }
 }
 
-bool sim_relay_push_raw(struct sim *sim, const char *topic, const void *payload, size_t len) {
+bool sim_relay_push_raw(struct sim *sim, const char *topic, const void *payload, size_t len)
+{
     char own[300];
     if (!sim->relay) {
         return false;
@@ -90,14 +102,16 @@ bool sim_relay_push_raw(struct sim *sim, const char *topic, const void *payload,
     return true;
 }
 
-void sim_relay_pause(struct sim *sim, bool paused) {
+void sim_relay_pause(struct sim *sim, bool paused)
+{
     if (sim->relay) {
         sim->relay->paused = paused;
         wake(sim->relay);
     }
 }
 
-cJSON *sim_relay_state(const struct sim *sim) {
+cJSON *sim_relay_state(const struct sim *sim)
+{
     const struct sim_relay *relay = sim->relay;
     if (!relay) {
         return cJSON_CreateNull();
@@ -114,7 +128,9 @@ cJSON *sim_relay_state(const struct sim *sim) {
 
 /* ---- the client's callbacks, on the relay's thread ---- */
 
-static void on_connect(struct mosquitto *client, void *cls, int rc, int flags, const mosquitto_property *props) {
+static void on_connect(struct mosquitto *client, void *cls, int rc, int flags,
+                       const mosquitto_property *props)
+{
     (void)client, (void)flags, (void)props;
     struct sim_relay *relay = cls;
     if (rc != 0) {
@@ -127,7 +143,8 @@ static void on_connect(struct mosquitto *client, void *cls, int rc, int flags, c
     sim_unlock(relay->sim);
 }
 
-static void pop_acked(struct sim_relay *relay) {
+static void pop_acked(struct sim_relay *relay)
+{
     while (relay->first && relay->first->acked) {
         struct message *message = relay->first;
         relay->first = message->next;
@@ -140,7 +157,9 @@ static void pop_acked(struct sim_relay *relay) {
     }
 }
 
-static void on_publish(struct mosquitto *client, void *cls, int mid, int reason, const mosquitto_property *props) {
+static void on_publish(struct mosquitto *client, void *cls, int mid, int reason,
+                       const mosquitto_property *props)
+{
     (void)client, (void)reason, (void)props;
     struct sim_relay *relay = cls;
     sim_lock(relay->sim);
@@ -157,15 +176,17 @@ static void on_publish(struct mosquitto *client, void *cls, int mid, int reason,
 
 /* ---- the thread ---- */
 
-static void publish_more(struct sim_relay *relay) {
+static void publish_more(struct sim_relay *relay)
+{
     sim_lock(relay->sim);
     struct message *message = relay->first;
     while (message && message->mid) {
         message = message->next;
     }
     while (message && relay->connected && !relay->paused && relay->in_flight < WINDOW) {
-        if (mosquitto_publish_v5(relay->client, &message->mid, message->topic, (int)message->len, message->payload, 1,
-                                 false, NULL) != MOSQ_ERR_SUCCESS) {
+        if (mosquitto_publish_v5(relay->client, &message->mid, message->topic, (int)message->len,
+                                 message->payload, 1, false, NULL)
+            != MOSQ_ERR_SUCCESS) {
             message->mid = 0;
             break;
         }
@@ -175,7 +196,8 @@ static void publish_more(struct sim_relay *relay) {
     sim_unlock(relay->sim);
 }
 
-static void forget_connection(struct sim_relay *relay) {
+static void forget_connection(struct sim_relay *relay)
+{
     mosquitto_destroy(relay->client);
     relay->client = NULL;
     sim_lock(relay->sim);
@@ -188,7 +210,8 @@ static void forget_connection(struct sim_relay *relay) {
     sim_unlock(relay->sim);
 }
 
-static struct mosquitto *new_client(struct sim_relay *relay) {
+static struct mosquitto *new_client(struct sim_relay *relay)
+{
     const struct sim_options *o = &relay->sim->options;
     struct mosquitto *client = mosquitto_new(relay->client_id, true, relay);
     if (!client) {
@@ -197,8 +220,9 @@ static struct mosquitto *new_client(struct sim_relay *relay) {
     mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_connect_v5_callback_set(client, on_connect);
     mosquitto_publish_v5_callback_set(client, on_publish);
-    if (relay->tls && mosquitto_tls_set(client, o->ca, o->ca ? NULL : "/etc/ssl/certs", o->mqtt_cert, o->mqtt_key,
-                                        NULL) != MOSQ_ERR_SUCCESS) {
+    if (relay->tls
+        && mosquitto_tls_set(client, o->ca, o->ca ? NULL : "/etc/ssl/certs", o->mqtt_cert, o->mqtt_key, NULL)
+               != MOSQ_ERR_SUCCESS) {
         sim_die("--ca, --mqtt-cert and --mqtt-key: a file cannot be read, or they do not belong together");
     }
     mosquitto_username_pw_set(client, o->username, relay->password);
@@ -206,7 +230,8 @@ static struct mosquitto *new_client(struct sim_relay *relay) {
 }
 
 /* Reads, writes, and waits until there is something to do. False when the connection is lost. */
-static bool serve(struct sim_relay *relay) {
+static bool serve(struct sim_relay *relay)
+{
     publish_more(relay);
     struct pollfd fds[2] = {{.fd = relay->wake, .events = POLLIN},
                             {.fd = mosquitto_socket(relay->client), .events = POLLIN}};
@@ -220,14 +245,16 @@ static bool serve(struct sim_relay *relay) {
         uint64_t count;
         (void)!read(relay->wake, &count, sizeof count);
     }
-    if (fds[1].revents & (POLLIN | POLLERR | POLLHUP) && mosquitto_loop_read(relay->client, 1) != MOSQ_ERR_SUCCESS) {
+    if (fds[1].revents & (POLLIN | POLLERR | POLLHUP)
+        && mosquitto_loop_read(relay->client, 1) != MOSQ_ERR_SUCCESS) {
         return false;
     }
-    return mosquitto_loop_write(relay->client, 1) == MOSQ_ERR_SUCCESS &&
-           mosquitto_loop_misc(relay->client) == MOSQ_ERR_SUCCESS;
+    return mosquitto_loop_write(relay->client, 1) == MOSQ_ERR_SUCCESS
+           && mosquitto_loop_misc(relay->client) == MOSQ_ERR_SUCCESS;
 }
 
-static bool stopping(struct sim_relay *relay) {
+static bool stopping(struct sim_relay *relay)
+{
     sim_lock(relay->sim);
     bool stop = relay->stop;
     sim_unlock(relay->sim);
@@ -235,7 +262,8 @@ static bool stopping(struct sim_relay *relay) {
 }
 
 /* Sleeps; a stop ends the sleep, news in the queue do not. */
-static void pause_before_retry(struct sim_relay *relay, int64_t ms) {
+static void pause_before_retry(struct sim_relay *relay, int64_t ms)
+{
     int64_t deadline = lf_deadline_in(ms);
     while (!lf_deadline_passed(deadline) && !stopping(relay)) {
         struct pollfd fd = {.fd = relay->wake, .events = POLLIN};
@@ -246,15 +274,17 @@ static void pause_before_retry(struct sim_relay *relay, int64_t ms) {
     }
 }
 
-static void *run(void *arg) {
+static void *run(void *arg)
+{
     struct sim_relay *relay = arg;
     int attempt = 0;
     while (!stopping(relay)) {
         relay->client = new_client(relay);
         int rc = mosquitto_connect_bind_v5(relay->client, relay->host, relay->port, KEEPALIVE, NULL, NULL);
         if (rc != MOSQ_ERR_SUCCESS && attempt == 0) {
-            fprintf(stderr, "labferry-sim-cloud: broker %s:%d: %s; trying again until it is there\n", relay->host,
-                    relay->port, rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
+            fprintf(stderr, "labferry-sim-cloud: broker %s:%d: %s; trying again until it is there\n",
+                    relay->host, relay->port,
+                    rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
         }
         while (rc == MOSQ_ERR_SUCCESS && !stopping(relay) && serve(relay)) {
             attempt = relay->connected ? 0 : attempt;
@@ -271,8 +301,11 @@ static void *run(void *arg) {
 
 /* ---- start and stop ---- */
 
-static void parse_broker(struct sim_relay *relay, const char *url) {
-    const char *rest = strncmp(url, "mqtt://", 7) == 0 ? url + 7 : strncmp(url, "mqtts://", 8) == 0 ? url + 8 : NULL;
+static void parse_broker(struct sim_relay *relay, const char *url)
+{
+    const char *rest = strncmp(url, "mqtt://", 7) == 0    ? url + 7
+                       : strncmp(url, "mqtts://", 8) == 0 ? url + 8
+                                                          : NULL;
     if (!rest || strcspn(rest, ":/") == 0 || strcspn(rest, ":/") >= sizeof relay->host) {
         sim_die("--broker %s: write mqtt://HOST[:PORT] or mqtts://HOST[:PORT]", url);
     }
@@ -285,7 +318,8 @@ static void parse_broker(struct sim_relay *relay, const char *url) {
     }
 }
 
-static char *read_password(const char *path) {
+static char *read_password(const char *path)
+{
     char text[300] = "";
     FILE *file = fopen(path, "re");
     if (!file || !fgets(text, sizeof text, file)) {
@@ -296,7 +330,8 @@ static char *read_password(const char *path) {
     return sim_text(text);
 }
 
-void sim_relay_start(struct sim *sim) {
+void sim_relay_start(struct sim *sim)
+{
     if (!sim->options.broker) {
         return;
     }
@@ -317,7 +352,8 @@ void sim_relay_start(struct sim *sim) {
     }
 }
 
-void sim_relay_stop(struct sim *sim) {
+void sim_relay_stop(struct sim *sim)
+{
     struct sim_relay *relay = sim->relay;
     if (!relay) {
         return;

@@ -10,12 +10,12 @@ struct sim_reply {
     char *text;
     int fd; /* -1 without a file */
     int64_t offset, size;
-    const char *mime;      /* borrowed, static */
-    char mime_own[128];    /* used instead of mime when not empty */
-    char location[600];    /* Location header when not empty */
-    char range[80];        /* Content-Range header when not empty */
+    const char *mime;   /* borrowed, static */
+    char mime_own[128]; /* used instead of mime when not empty */
+    char location[600]; /* Location header when not empty */
+    char range[80];     /* Content-Range header when not empty */
     char etag[80];
-    bool ranges;           /* say that ranges are served */
+    bool ranges; /* say that ranges are served */
 };
 
 /* All take json. */
@@ -25,7 +25,8 @@ struct sim_reply sim_reply_item(unsigned status, const cJSON *json);
 /* Takes text. */
 struct sim_reply sim_reply_text(unsigned status, const char *mime, char *text);
 /* {"error": {message, type, userMessage}} with type invalid_request_error. */
-struct sim_reply sim_reply_error(unsigned status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct sim_reply sim_reply_error(unsigned status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 struct sim_reply sim_reply_error_typed(unsigned status, const char *type, const char *message);
 /* 404 with error.invalidId. */
 struct sim_reply sim_reply_missing(const char *what, const char *id);

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT = 20000 };
+enum {
+    KEPT = 20000
+};
 
 struct note {
     int64_t wall_ms, received, rule;
@@ -23,20 +25,23 @@ struct sim_requests {
     cJSON *counts;
 };
 
-struct sim_requests *sim_requests_new(void) {
+struct sim_requests *sim_requests_new(void)
+{
     struct sim_requests *requests = sim_alloc(sizeof *requests);
     requests->ring = sim_alloc(KEPT * sizeof *requests->ring);
     requests->counts = cJSON_CreateObject();
     return requests;
 }
 
-void sim_requests_free(struct sim_requests *requests) {
+void sim_requests_free(struct sim_requests *requests)
+{
     cJSON_Delete(requests->counts);
     free(requests->ring);
     free(requests);
 }
 
-static void count(struct sim_requests *requests, const char *operation, unsigned status) {
+static void count(struct sim_requests *requests, const char *operation, unsigned status)
+{
     char key[16];
     cJSON *by_status = cJSON_GetObjectItemCaseSensitive(requests->counts, operation);
     if (!by_status) {
@@ -46,7 +51,8 @@ static void count(struct sim_requests *requests, const char *operation, unsigned
     sim_set_int(by_status, status ? key : "reset", lf_json_int(by_status, status ? key : "reset", 0) + 1);
 }
 
-void sim_requests_note(struct sim_request *request, unsigned status) {
+void sim_requests_note(struct sim_request *request, unsigned status)
+{
     const struct sim_route *route = request->route;
     if (route && route->flags & SIM_CONTROL) {
         return;
@@ -67,12 +73,13 @@ void sim_requests_note(struct sim_request *request, unsigned status) {
     sim_unlock(sim);
     if (!sim->options.quiet) {
         bool hit = request->hit.kind != SIM_FAULT_NONE;
-        fprintf(stderr, "%s %.159s -> %u%s%s\n", request->method, request->path, status, hit ? ", fault " : "",
-                hit ? sim_fault_name(request->hit.kind) : "");
+        fprintf(stderr, "%s %.159s -> %u%s%s\n", request->method, request->path, status,
+                hit ? ", fault " : "", hit ? sim_fault_name(request->hit.kind) : "");
     }
 }
 
-static cJSON *note_json(const struct note *note, int64_t number) {
+static cJSON *note_json(const struct note *note, int64_t number)
+{
     static const char *const who[SIM_IDENTITIES] = {"nobody", "app", "key"};
     char time[LF_TIME_TEXT];
     cJSON *json = cJSON_CreateObject();
@@ -92,14 +99,16 @@ static cJSON *note_json(const struct note *note, int64_t number) {
     return json;
 }
 
-cJSON *sim_requests_counts(const struct sim *sim) {
+cJSON *sim_requests_counts(const struct sim *sim)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_int(json, "total", sim->requests->total);
     sim_set(json, "byOperation", cJSON_Duplicate(sim->requests->counts, true));
     return json;
 }
 
-cJSON *sim_requests_list(const struct sim *sim, int64_t since) {
+cJSON *sim_requests_list(const struct sim *sim, int64_t since)
+{
     const struct sim_requests *requests = sim->requests;
     cJSON *list = cJSON_CreateArray();
     int64_t oldest = requests->total > KEPT ? requests->total - KEPT : 0;
@@ -109,7 +118,8 @@ cJSON *sim_requests_list(const struct sim *sim, int64_t since) {
     return list;
 }
 
-void sim_requests_clear(struct sim *sim) {
+void sim_requests_clear(struct sim *sim)
+{
     cJSON_Delete(sim->requests->counts);
     sim->requests->counts = cJSON_CreateObject();
     sim->requests->total = 0;

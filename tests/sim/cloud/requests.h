@@ -6,7 +6,8 @@
 
 struct sim_requests *sim_requests_new(void);
 void sim_requests_free(struct sim_requests *requests);
-/* Remembers a request of the API (not of the control API); status 0: the connection was reset. Takes the lock. */
+/* Remembers a request of the API (not of the control API); status 0: the connection was reset. Takes the
+ * lock. */
 void sim_requests_note(struct sim_request *request, unsigned status);
 /* {"total", "byOperation": {operation: {"200": n, ...}}}. Returned owned. */
 cJSON *sim_requests_counts(const struct sim *sim);

@@ -11,9 +11,12 @@
 
 #include "scenario_builtin.h" /* made from tests/sim/scenarios/plate-prep.json when building */
 
-enum { SCENARIO_MOST = 8 * 1024 * 1024 };
+enum {
+    SCENARIO_MOST = 8 * 1024 * 1024
+};
 
-static const char run_schema_shape[] = "name:s!, systemName:s, fields:[o], inputFileConfigs:[o], outputFileConfigs:[o]";
+static const char run_schema_shape[] =
+    "name:s!, systemName:s, fields:[o], inputFileConfigs:[o], outputFileConfigs:[o]";
 static const char input_shape[] = "name:s!, fileExtension:s, delimiter:s1, rows:i0..1000000, columns:[o]";
 static const char output_shape[] = "name:s!, delimiter:s1, transform:b, columns:[o]";
 static const char field_shape[] =
@@ -21,8 +24,7 @@ static const char field_shape[] =
 static const char column_shape[] = "name:s!, value:s, type:text|float|integer, required:b";
 static const char task_schema_shape[] =
     "name:s!, prefix:s, fields:[o], outputFields:[o], statuses:[o]!, transitions:[o]!";
-static const char status_shape[] =
-    "name:s!, type:PENDING|IN_PROGRESS|FAILED|CANCELLED|INVALID|COMPLETED";
+static const char status_shape[] = "name:s!, type:PENDING|IN_PROGRESS|FAILED|CANCELLED|INVALID|COMPLETED";
 static const char transition_shape[] = "from:s!, to:s!";
 static const char run_shape[] = "schema:s!, id:s, fields:f";
 static const char task_shape[] = "schema:s!, group:s, fields:f";
@@ -33,7 +35,8 @@ struct loader {
     size_t size;
 };
 
-static bool check(struct loader *loader, const char *what, const char *shape, const cJSON *object) {
+static bool check(struct loader *loader, const char *what, const char *shape, const cJSON *object)
+{
     char problem[160];
     if (sim_shape_check(shape, object, problem, sizeof problem)) {
         return true;
@@ -43,9 +46,11 @@ static bool check(struct loader *loader, const char *what, const char *shape, co
     return false;
 }
 
-static bool check_all(struct loader *loader, const char *what, const char *shape, const cJSON *list) {
+static bool check_all(struct loader *loader, const char *what, const char *shape, const cJSON *list)
+{
     const cJSON *object;
-    cJSON_ArrayForEach(object, list) {
+    cJSON_ArrayForEach(object, list)
+    {
         if (!check(loader, what, shape, object)) {
             return false;
         }
@@ -53,14 +58,16 @@ static bool check_all(struct loader *loader, const char *what, const char *shape
     return true;
 }
 
-static bool fail(struct loader *loader, const char *what, const char *name) {
+static bool fail(struct loader *loader, const char *what, const char *name)
+{
     snprintf(loader->problem, loader->size, "scenario: %s \"%.100s\"", what, name);
     return false;
 }
 
 /* ---- schemas ---- */
 
-static void add_definition(cJSON *list, const cJSON *field) {
+static void add_definition(cJSON *list, const cJSON *field)
+{
     char id[SIM_ID];
     cJSON *definition = cJSON_CreateObject();
     const char *type = lf_json_text_or(field, "type", "text");
@@ -78,7 +85,8 @@ static void add_definition(cJSON *list, const cJSON *field) {
     cJSON_AddItemToArray(list, definition);
 }
 
-static cJSON *schema_json(const char *prefix, const char *name, const char *type, const cJSON *fields) {
+static cJSON *schema_json(const char *prefix, const char *name, const char *type, const cJSON *fields)
+{
     char id[SIM_ID];
     const cJSON *field;
     cJSON *json = cJSON_CreateObject();
@@ -88,13 +96,15 @@ static cJSON *schema_json(const char *prefix, const char *name, const char *type
     sim_set_text(json, "type", type);
     sim_set(json, "archiveRecord", cJSON_CreateNull());
     cJSON *definitions = sim_array(json, "fieldDefinitions");
-    cJSON_ArrayForEach(field, fields) {
+    cJSON_ArrayForEach(field, fields)
+    {
         add_definition(definitions, field);
     }
     return json;
 }
 
-static cJSON *organization(void) {
+static cJSON *organization(void)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_text(json, "id", "org_simulate");
     sim_set_text(json, "handle", "simulator");
@@ -103,22 +113,26 @@ static cJSON *organization(void) {
 }
 
 /* The names of the file configs, which is all that the API shows of them. */
-static void show_configs(cJSON *json, const char *key, const cJSON *configs) {
+static void show_configs(cJSON *json, const char *key, const cJSON *configs)
+{
     const cJSON *config;
     cJSON *list = sim_array(json, key);
-    cJSON_ArrayForEach(config, configs) {
+    cJSON_ArrayForEach(config, configs)
+    {
         cJSON *shown = cJSON_CreateObject();
         sim_set_text(shown, "name", lf_json_text_or(config, "name", ""));
         cJSON_AddItemToArray(list, shown);
     }
 }
 
-static bool check_configs(struct loader *loader, const cJSON *schema, const char *key, const char *shape) {
+static bool check_configs(struct loader *loader, const cJSON *schema, const char *key, const char *shape)
+{
     const cJSON *config, *configs = lf_json_at(schema, key);
     if (!check_all(loader, key, shape, configs)) {
         return false;
     }
-    cJSON_ArrayForEach(config, configs) {
+    cJSON_ArrayForEach(config, configs)
+    {
         if (!check_all(loader, "column", column_shape, lf_json_at(config, "columns"))) {
             return false;
         }
@@ -126,12 +140,13 @@ static bool check_configs(struct loader *loader, const cJSON *schema, const char
     return true;
 }
 
-static bool load_run_schema(struct loader *loader, const cJSON *schema) {
+static bool load_run_schema(struct loader *loader, const cJSON *schema)
+{
     const char *name = lf_json_text_or(schema, "name", "");
-    if (!check(loader, "run schema", run_schema_shape, schema) ||
-        !check_all(loader, "field", field_shape, lf_json_at(schema, "fields")) ||
-        !check_configs(loader, schema, "inputFileConfigs", input_shape) ||
-        !check_configs(loader, schema, "outputFileConfigs", output_shape)) {
+    if (!check(loader, "run schema", run_schema_shape, schema)
+        || !check_all(loader, "field", field_shape, lf_json_at(schema, "fields"))
+        || !check_configs(loader, schema, "inputFileConfigs", input_shape)
+        || !check_configs(loader, schema, "outputFileConfigs", output_shape)) {
         return false;
     }
     if (sim_table_named(&loader->sim->run_schemas, name)) {
@@ -150,14 +165,16 @@ static bool load_run_schema(struct loader *loader, const cJSON *schema) {
 
 /* ---- lifecycles ---- */
 
-static cJSON *lifecycle_json(const cJSON *schema) {
+static cJSON *lifecycle_json(const cJSON *schema)
+{
     char id[SIM_ID];
     const cJSON *entry;
     cJSON *json = cJSON_CreateObject(), *statuses = sim_array(json, "statuses");
     sim_new_id(id, "prstswf");
     sim_set_text(json, "id", id);
     sim_set_text(json, "name", lf_json_text_or(schema, "name", ""));
-    cJSON_ArrayForEach(entry, lf_json_at(schema, "statuses")) {
+    cJSON_ArrayForEach(entry, lf_json_at(schema, "statuses"))
+    {
         cJSON *status = cJSON_CreateObject();
         sim_new_id(id, "wfts");
         sim_set_text(status, "id", id);
@@ -170,15 +187,18 @@ static cJSON *lifecycle_json(const cJSON *schema) {
     return json;
 }
 
-static bool add_transitions(struct loader *loader, struct sim_item *schema, const cJSON *transitions) {
+static bool add_transitions(struct loader *loader, struct sim_item *schema, const cJSON *transitions)
+{
     const cJSON *entry;
     cJSON *lifecycle = cJSON_GetObjectItemCaseSensitive(schema->json, "statusLifecycle");
     cJSON *list = sim_array(lifecycle, "transitions");
-    cJSON_ArrayForEach(entry, transitions) {
+    cJSON_ArrayForEach(entry, transitions)
+    {
         const cJSON *from = sim_status_find(schema, lf_json_text(entry, "from"));
         const cJSON *to = sim_status_find(schema, lf_json_text(entry, "to"));
         if (!from || !to) {
-            return fail(loader, "a transition names an unknown status", lf_json_text_or(entry, from ? "to" : "from", ""));
+            return fail(loader, "a transition names an unknown status",
+                        lf_json_text_or(entry, from ? "to" : "from", ""));
         }
         cJSON *transition = cJSON_CreateObject();
         sim_set(transition, "from", cJSON_Duplicate(from, true));
@@ -188,7 +208,8 @@ static bool add_transitions(struct loader *loader, struct sim_item *schema, cons
     return true;
 }
 
-static void set_task_schema_rest(cJSON *json, const cJSON *schema) {
+static void set_task_schema_rest(cJSON *json, const cJSON *schema)
+{
     char name[200];
     const char *prefix = lf_json_text_or(schema, "prefix", "T");
     sim_set_text(json, "prefix", prefix);
@@ -215,13 +236,14 @@ static void set_task_schema_rest(cJSON *json, const cJSON *schema) {
     sim_set(json, "workflowOutputSchema", output);
 }
 
-static bool load_task_schema(struct loader *loader, const cJSON *schema) {
+static bool load_task_schema(struct loader *loader, const cJSON *schema)
+{
     const char *name = lf_json_text_or(schema, "name", "");
-    if (!check(loader, "task schema", task_schema_shape, schema) ||
-        !check_all(loader, "field", field_shape, lf_json_at(schema, "fields")) ||
-        !check_all(loader, "output field", field_shape, lf_json_at(schema, "outputFields")) ||
-        !check_all(loader, "status", status_shape, lf_json_at(schema, "statuses")) ||
-        !check_all(loader, "transition", transition_shape, lf_json_at(schema, "transitions"))) {
+    if (!check(loader, "task schema", task_schema_shape, schema)
+        || !check_all(loader, "field", field_shape, lf_json_at(schema, "fields"))
+        || !check_all(loader, "output field", field_shape, lf_json_at(schema, "outputFields"))
+        || !check_all(loader, "status", status_shape, lf_json_at(schema, "statuses"))
+        || !check_all(loader, "transition", transition_shape, lf_json_at(schema, "transitions"))) {
         return false;
     }
     if (cJSON_GetArraySize(lf_json_at(schema, "statuses")) == 0) {
@@ -238,7 +260,8 @@ static bool load_task_schema(struct loader *loader, const cJSON *schema) {
 
 /* ---- runs and tasks ---- */
 
-static bool load_run(struct loader *loader, const cJSON *run) {
+static bool load_run(struct loader *loader, const cJSON *run)
+{
     if (!check(loader, "run", run_shape, run)) {
         return false;
     }
@@ -254,7 +277,8 @@ static bool load_run(struct loader *loader, const cJSON *run) {
     return true;
 }
 
-static bool load_task(struct loader *loader, const cJSON *task) {
+static bool load_task(struct loader *loader, const cJSON *task)
+{
     char why[200];
     if (!check(loader, "task", task_shape, task)) {
         return false;
@@ -264,7 +288,8 @@ static bool load_task(struct loader *loader, const cJSON *task) {
     if (!schema) {
         return fail(loader, "a task names an unknown task schema:", name);
     }
-    if (sim_fields_check(lf_json_at(schema->json, "fieldDefinitions"), lf_json_at(task, "fields"), why, sizeof why)) {
+    if (sim_fields_check(lf_json_at(schema->json, "fieldDefinitions"), lf_json_at(task, "fields"), why,
+                         sizeof why)) {
         return fail(loader, why, name);
     }
     const char *group_name = lf_json_text_or(task, "group", name);
@@ -277,9 +302,11 @@ static bool load_task(struct loader *loader, const cJSON *task) {
 }
 
 static bool load_each(struct loader *loader, const cJSON *scenario, const char *key,
-                      bool (*load)(struct loader *, const cJSON *)) {
+                      bool (*load)(struct loader *, const cJSON *))
+{
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, lf_json_at(scenario, key)) {
+    cJSON_ArrayForEach(entry, lf_json_at(scenario, key))
+    {
         if (!load(loader, entry)) {
             return false;
         }
@@ -287,17 +314,21 @@ static bool load_each(struct loader *loader, const cJSON *scenario, const char *
     return true;
 }
 
-bool sim_scenario_load(struct sim *sim, const cJSON *scenario, char *problem, size_t problem_size) {
+bool sim_scenario_load(struct sim *sim, const cJSON *scenario, char *problem, size_t problem_size)
+{
     struct loader loader = {.sim = sim, .problem = problem, .size = problem_size};
-    return check(&loader, "whole", "name:s, about:s, runSchemas:[o], taskSchemas:[o], runs:[o], tasks:[o]", scenario) &&
-           load_each(&loader, scenario, "runSchemas", load_run_schema) &&
-           load_each(&loader, scenario, "taskSchemas", load_task_schema) &&
-           load_each(&loader, scenario, "runs", load_run) && load_each(&loader, scenario, "tasks", load_task);
+    return check(&loader, "whole", "name:s, about:s, runSchemas:[o], taskSchemas:[o], runs:[o], tasks:[o]",
+                 scenario)
+           && load_each(&loader, scenario, "runSchemas", load_run_schema)
+           && load_each(&loader, scenario, "taskSchemas", load_task_schema)
+           && load_each(&loader, scenario, "runs", load_run)
+           && load_each(&loader, scenario, "tasks", load_task);
 }
 
 /* ---- where scenarios come from ---- */
 
-static cJSON *parse(const char *name, const char *text, size_t len) {
+static cJSON *parse(const char *name, const char *text, size_t len)
+{
     struct lf_error error = {0};
     cJSON *json = NULL;
     if (lf_json_parse(lf_slice(text, len), &json, &error) != LF_OK) {
@@ -306,11 +337,13 @@ static cJSON *parse(const char *name, const char *text, size_t len) {
     return json;
 }
 
-cJSON *sim_scenario_builtin(void) {
+cJSON *sim_scenario_builtin(void)
+{
     return parse("(built in)", (const char *)scenario_builtin, sizeof scenario_builtin);
 }
 
-cJSON *sim_scenario_read(const char *path) {
+cJSON *sim_scenario_read(const char *path)
+{
     char *text = sim_alloc(SCENARIO_MOST);
     FILE *file = fopen(path, "re");
     if (!file) {

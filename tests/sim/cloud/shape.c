@@ -14,7 +14,8 @@ struct member {
 };
 
 /* Reads the member at *at and moves on; false at the end. */
-static bool next_member(const char **at, struct member *member) {
+static bool next_member(const char **at, struct member *member)
+{
     const char *p = *at + strspn(*at, " ,");
     if (!*p) {
         return false;
@@ -33,7 +34,8 @@ static bool next_member(const char **at, struct member *member) {
     return true;
 }
 
-static bool find_member(const char *shape, const char *name, struct member *member) {
+static bool find_member(const char *shape, const char *name, struct member *member)
+{
     while (next_member(&shape, member)) {
         if (strlen(name) == member->name_len && strncmp(name, member->name, member->name_len) == 0) {
             return true;
@@ -42,11 +44,13 @@ static bool find_member(const char *shape, const char *name, struct member *memb
     return false;
 }
 
-static bool is_enum(const struct member *member) {
+static bool is_enum(const struct member *member)
+{
     return memchr(member->type, '|', member->type_len) != NULL;
 }
 
-static bool check_enum(const struct member *member, const char *value) {
+static bool check_enum(const struct member *member, const char *value)
+{
     for (const char *p = member->type, *end = p + member->type_len; p < end;) {
         const char *bar = memchr(p, '|', (size_t)(end - p));
         size_t len = (size_t)((bar ? bar : end) - p);
@@ -58,7 +62,8 @@ static bool check_enum(const struct member *member, const char *value) {
     return false;
 }
 
-static const char *check_int(const struct member *member, const cJSON *value) {
+static const char *check_int(const struct member *member, const cJSON *value)
+{
     double low = -9e15, high = 9e15;
     if (member->type_len > 1) {
         char *rest;
@@ -71,7 +76,8 @@ static const char *check_int(const struct member *member, const cJSON *value) {
     return value->valuedouble < low || value->valuedouble > high ? "is out of range" : NULL;
 }
 
-static const char *check_text(const struct member *member, const cJSON *value) {
+static const char *check_text(const struct member *member, const cJSON *value)
+{
     if (!cJSON_IsString(value)) {
         return "must be a string";
     }
@@ -79,7 +85,8 @@ static const char *check_text(const struct member *member, const cJSON *value) {
     return strlen(value->valuestring) > longest ? "is too long" : NULL;
 }
 
-static const char *check_date(const cJSON *value) {
+static const char *check_date(const cJSON *value)
+{
     const char *text = cJSON_GetStringValue(value);
     if (!text || strlen(text) != 10) {
         return "must be a date (YYYY-MM-DD)";
@@ -93,12 +100,14 @@ static const char *check_date(const cJSON *value) {
     return NULL;
 }
 
-static const char *check_array(const cJSON *value, char kind) {
+static const char *check_array(const cJSON *value, char kind)
+{
     if (!cJSON_IsArray(value)) {
         return "must be an array";
     }
     const cJSON *element;
-    cJSON_ArrayForEach(element, value) {
+    cJSON_ArrayForEach(element, value)
+    {
         if (kind == 's' ? !cJSON_IsString(element) : !cJSON_IsObject(element)) {
             return kind == 's' ? "must be an array of strings" : "must be an array of objects";
         }
@@ -107,16 +116,19 @@ static const char *check_array(const cJSON *value, char kind) {
 }
 
 /* A field's value: text, truth, number, object, array of text, or null. */
-static bool field_value_ok(const cJSON *value) {
+static bool field_value_ok(const cJSON *value)
+{
     return value && (!cJSON_IsArray(value) || !check_array(value, 's'));
 }
 
-static const char *check_fields(const cJSON *value) {
+static const char *check_fields(const cJSON *value)
+{
     if (!cJSON_IsObject(value)) {
         return "must be an object of fields";
     }
     const cJSON *field;
-    cJSON_ArrayForEach(field, value) {
+    cJSON_ArrayForEach(field, value)
+    {
         if (!cJSON_IsObject(field) || !field_value_ok(cJSON_GetObjectItemCaseSensitive(field, "value"))) {
             return "must hold an object with a \"value\" for each field";
         }
@@ -124,12 +136,15 @@ static const char *check_fields(const cJSON *value) {
     return NULL;
 }
 
-static const char *check_value(const struct member *member, const cJSON *value) {
+static const char *check_value(const struct member *member, const cJSON *value)
+{
     if (cJSON_IsNull(value) && member->nullable) {
         return NULL;
     }
     if (is_enum(member)) {
-        return cJSON_IsString(value) && check_enum(member, value->valuestring) ? NULL : "is not one of the allowed values";
+        return cJSON_IsString(value) && check_enum(member, value->valuestring)
+                   ? NULL
+                   : "is not one of the allowed values";
     }
     switch (member->type[0]) {
     case 's':
@@ -151,14 +166,16 @@ static const char *check_value(const struct member *member, const cJSON *value) 
     }
 }
 
-bool sim_shape_check(const char *shape, const cJSON *object, char *problem, size_t problem_size) {
+bool sim_shape_check(const char *shape, const cJSON *object, char *problem, size_t problem_size)
+{
     struct member member;
     if (!cJSON_IsObject(object)) {
         snprintf(problem, problem_size, "The request body must be a JSON object");
         return false;
     }
     const cJSON *value;
-    cJSON_ArrayForEach(value, object) {
+    cJSON_ArrayForEach(value, object)
+    {
         if (!find_member(shape, value->string, &member)) {
             snprintf(problem, problem_size, "Unknown property \"%.60s\"", value->string);
             return false;
@@ -180,7 +197,8 @@ bool sim_shape_check(const char *shape, const cJSON *object, char *problem, size
     return true;
 }
 
-cJSON *sim_shape_query_value(const char *shape, const char *name, const char *value) {
+cJSON *sim_shape_query_value(const char *shape, const char *name, const char *value)
+{
     struct member member;
     if (find_member(shape, name, &member) && !is_enum(&member)) {
         char *rest;

@@ -1,11 +1,10 @@
 /* The cloud simulator's heart: its options, its state, and the small tools every part of it uses.
  *
- * One mutex guards all state. Every API handler, timer and relay step runs with it held; work on long files gives it up
- * in between with sim_unlock and sim_lock. Resources are kept as cJSON objects in exactly the shape the vendor's API
- * answers with; what only the simulator needs to know lives beside them in `hidden`.
+ * One mutex guards all state. Every API handler, timer and relay step runs with it held; work on long files
+ * gives it up in between with sim_unlock and sim_lock. Resources are kept as cJSON objects in exactly the
+ * shape the vendor's API answers with; what only the simulator needs to know lives beside them in `hidden`.
  *
- * Running out of memory ends the program with a message: nothing in a simulator is worth saving.
- */
+ * Running out of memory ends the program with a message: nothing in a simulator is worth saving. */
 #ifndef LF_SIM_H
 #define LF_SIM_H
 
@@ -15,7 +14,11 @@
 
 #include <pthread.h>
 
-enum { SIM_ID = 48, SIM_PAGE_DEFAULT = 50, SIM_PAGE_MAX = 100 };
+enum {
+    SIM_ID = 48,
+    SIM_PAGE_DEFAULT = 50,
+    SIM_PAGE_MAX = 100
+};
 
 struct sim_options {
     const char *listen, *port_file, *base_path, *public_url, *download_host, *data_dir, *scenario;
@@ -80,7 +83,8 @@ void *sim_grow(void *array, size_t count, size_t *room, size_t size);
 /* Makes cJSON allocate through the same rule. */
 void sim_memory_init(void);
 
-/* Tables keep the order of creation. sim_table_add takes json (which must have a text member "id") and hidden. */
+/* Tables keep the order of creation. sim_table_add takes json (which must have a text member "id") and
+ * hidden. */
 struct sim_item *sim_table_add(struct sim_table *table, cJSON *json, cJSON *hidden);
 struct sim_item *sim_table_find(const struct sim_table *table, const char *id);
 /* The first item whose "name" is that; NULL if none. */

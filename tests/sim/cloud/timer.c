@@ -20,7 +20,8 @@ struct sim_timers {
     bool stop;
 };
 
-static void wait_until(struct sim *sim, int64_t due) {
+static void wait_until(struct sim *sim, int64_t due)
+{
     struct timespec until;
     int64_t ms = lf_deadline_left(due);
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -33,7 +34,8 @@ static void wait_until(struct sim *sim, int64_t due) {
     pthread_cond_timedwait(&sim->timers->changed, &sim->mutex, &until);
 }
 
-static void *run(void *arg) {
+static void *run(void *arg)
+{
     struct sim *sim = arg;
     struct sim_timers *timers = sim->timers;
     sim_lock(sim);
@@ -53,7 +55,8 @@ static void *run(void *arg) {
     return NULL;
 }
 
-struct sim_timers *sim_timers_start(struct sim *sim) {
+struct sim_timers *sim_timers_start(struct sim *sim)
+{
     struct sim_timers *timers = sim_alloc(sizeof *timers);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -67,7 +70,8 @@ struct sim_timers *sim_timers_start(struct sim *sim) {
     return timers;
 }
 
-void sim_timers_stop(struct sim *sim) {
+void sim_timers_stop(struct sim *sim)
+{
     struct sim_timers *timers = sim->timers;
     sim_lock(sim);
     timers->stop = true;
@@ -83,7 +87,8 @@ void sim_timers_stop(struct sim *sim) {
     sim->timers = NULL;
 }
 
-void sim_timer_after(struct sim *sim, int64_t ms, sim_timer_call *call, const char *id) {
+void sim_timer_after(struct sim *sim, int64_t ms, sim_timer_call *call, const char *id)
+{
     struct entry *entry = sim_alloc(sizeof *entry);
     entry->due = lf_deadline_in(ms);
     entry->call = call;

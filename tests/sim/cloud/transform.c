@@ -1,5 +1,5 @@
-/* Custom transforms: an output file config with "transform": true makes processing wait until somebody PATCHes the
- * transform with a blob (processing goes on with it) or with errors (the processor fails). */
+/* Custom transforms: an output file config with "transform": true makes processing wait until somebody
+ * PATCHes the transform with a blob (processing goes on with it) or with errors (the processor fails). */
 #include "automation.h"
 #include "event.h"
 #include "timer.h"
@@ -8,19 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct sim_item *transform_of(const struct sim *sim, const struct sim_item *processor) {
+static struct sim_item *transform_of(const struct sim *sim, const struct sim_item *processor)
+{
     const char *id = lf_json_text(processor->hidden, "transform");
     return id ? sim_table_find(&sim->transforms, id) : NULL;
 }
 
-const char *sim_transform_result(const struct sim *sim, const struct sim_item *processor) {
+const char *sim_transform_result(const struct sim *sim, const struct sim_item *processor)
+{
     const struct sim_item *transform = transform_of(sim, processor);
     const char *blob = transform ? lf_json_text(transform->json, "blobId") : NULL;
     return blob ? blob : lf_json_text_or(processor->json, "file.id", "");
 }
 
-/* Sets the status and emits the event that tells of it; the event's word may differ ("pending" has no status). */
-static void set_status(struct sim *sim, struct sim_item *transform, const char *status, const char *word) {
+/* Sets the status and emits the event that tells of it; the event's word may differ ("pending" has no
+ * status). */
+static void set_status(struct sim *sim, struct sim_item *transform, const char *status, const char *word)
+{
     char type[120];
     sim_set_text(transform->json, "status", status);
     sim_stamp(transform->json, "modifiedAt");
@@ -29,7 +33,8 @@ static void set_status(struct sim *sim, struct sim_item *transform, const char *
     sim_event_emit(sim, &news);
 }
 
-static cJSON *transform_json(const struct sim *sim, const struct sim_item *processor) {
+static cJSON *transform_json(const struct sim *sim, const struct sim_item *processor)
+{
     char id[SIM_ID], custom[SIM_ID], url[400];
     cJSON *json = cJSON_CreateObject(), *errors = cJSON_CreateObject();
     sim_new_id(id, "aft");
@@ -46,7 +51,8 @@ static cJSON *transform_json(const struct sim *sim, const struct sim_item *proce
     return json;
 }
 
-bool sim_transform_begin(struct sim *sim, struct sim_item *processor) {
+bool sim_transform_begin(struct sim *sim, struct sim_item *processor)
+{
     const struct sim_item *run = sim_table_find(&sim->runs, lf_json_text(processor->json, "assayRunId"));
     const cJSON *config = sim_file_config(sim_run_schema_of(sim, run), "outputFileConfigs",
                                           lf_json_text(processor->json, "automationFileConfig.name"));
@@ -61,22 +67,27 @@ bool sim_transform_begin(struct sim *sim, struct sim_item *processor) {
     return true;
 }
 
-struct sim_reply sim_transform_get(struct sim_request *request) {
+struct sim_reply sim_transform_get(struct sim_request *request)
+{
     const struct sim_item *transform = sim_table_find(&request->sim->transforms, request->params[0]);
-    return transform ? sim_reply_item(200, transform->json) : sim_reply_missing("Transform", request->params[0]);
+    return transform ? sim_reply_item(200, transform->json)
+                     : sim_reply_missing("Transform", request->params[0]);
 }
 
-static void take_errors(struct sim_item *transform, const cJSON *errors) {
+static void take_errors(struct sim_item *transform, const cJSON *errors)
+{
     cJSON *list = sim_array(cJSON_GetObjectItemCaseSensitive(transform->json, "errors"), "topLevelErrors");
     const cJSON *error;
-    cJSON_ArrayForEach(error, errors) {
+    cJSON_ArrayForEach(error, errors)
+    {
         cJSON *entry = cJSON_CreateObject();
         sim_set_text(entry, "errorMessage", lf_json_text_or(error, "message", ""));
         cJSON_AddItemToArray(list, entry);
     }
 }
 
-struct sim_reply sim_transform_update(struct sim_request *request) {
+struct sim_reply sim_transform_update(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     struct sim_reply reply = {.fd = -1};
     struct sim_item *transform = sim_table_find(&sim->transforms, request->params[0]);
@@ -91,7 +102,8 @@ struct sim_reply sim_transform_update(struct sim_request *request) {
     if (!blob_id == !errors) {
         return sim_reply_error(400, "Give either blobId or errors");
     }
-    struct sim_item *processor = sim_table_find(&sim->processors, lf_json_text(transform->json, "outputProcessorId"));
+    struct sim_item *processor =
+        sim_table_find(&sim->processors, lf_json_text(transform->json, "outputProcessorId"));
     if (errors) {
         take_errors(transform, errors);
         set_status(sim, transform, "FAILED", "failed");

@@ -1,5 +1,5 @@
-/* Uploads: in one request, or in parts. The long work (decoding, digests, writing) goes on without the lock; while
- * parts are put together the blob is SIM_BLOB_ASSEMBLING, which nothing else touches. */
+/* Uploads: in one request, or in parts. The long work (decoding, digests, writing) goes on without the lock;
+ * while parts are put together the blob is SIM_BLOB_ASSEMBLING, which nothing else touches. */
 #include "blob_store.h"
 
 #include <errno.h>
@@ -9,10 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COPY_BLOCK = 256 * 1024 };
+enum {
+    COPY_BLOCK = 256 * 1024
+};
 
 /* Bytes of a request, decoded and checked against the md5 sent with them. */
-static bool decode(const cJSON *body, struct lf_buffer *bytes, struct sim_reply *reply) {
+static bool decode(const cJSON *body, struct lf_buffer *bytes, struct sim_reply *reply)
+{
     char md5[LF_MD5_HEX];
     const char *text = lf_json_text_or(body, "data64", "");
     if (lf_base64_decode(lf_slice_text(text), bytes) != LF_OK) {
@@ -29,11 +32,13 @@ static bool decode(const cJSON *body, struct lf_buffer *bytes, struct sim_reply 
     return true;
 }
 
-static struct sim_reply disk_trouble(const char *what) {
+static struct sim_reply disk_trouble(const char *what)
+{
     return sim_reply_error_typed(500, "internal_server_error", what);
 }
 
-struct sim_reply sim_blob_create(struct sim_request *request) {
+struct sim_reply sim_blob_create(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     struct lf_buffer bytes = {.max = (size_t)sim->options.max_body};
     struct sim_reply reply = {.fd = -1};
@@ -41,13 +46,13 @@ struct sim_reply sim_blob_create(struct sim_request *request) {
         goto done;
     }
     if ((int64_t)bytes.len > sim->options.max_single) {
-        reply = sim_reply_error(400, "The file has %zu bytes; above %lld it must be uploaded in parts", bytes.len,
-                                (long long)sim->options.max_single);
+        reply = sim_reply_error(400, "The file has %zu bytes; above %lld it must be uploaded in parts",
+                                bytes.len, (long long)sim->options.max_single);
         goto done;
     }
-    struct sim_blob *blob =
-        sim_blob_make(sim, lf_json_text_or(request->body, "name", ""),
-                      lf_json_text_or(request->body, "mimeType", "application/octet-stream"), bytes.data, bytes.len);
+    struct sim_blob *blob = sim_blob_make(
+        sim, lf_json_text_or(request->body, "name", ""),
+        lf_json_text_or(request->body, "mimeType", "application/octet-stream"), bytes.data, bytes.len);
     blob->from_client = true;
     free(blob->type);
     blob->type = sim_text(lf_json_text_or(request->body, "type", "RAW_FILE"));
@@ -57,16 +62,19 @@ done:
     return reply;
 }
 
-struct sim_reply sim_blob_start(struct sim_request *request) {
-    struct sim_blob *blob = sim_blob_add(request->sim, lf_json_text_or(request->body, "name", ""),
-                                         lf_json_text_or(request->body, "mimeType", "application/octet-stream"),
-                                         lf_json_text_or(request->body, "type", ""));
+struct sim_reply sim_blob_start(struct sim_request *request)
+{
+    struct sim_blob *blob =
+        sim_blob_add(request->sim, lf_json_text_or(request->body, "name", ""),
+                     lf_json_text_or(request->body, "mimeType", "application/octet-stream"),
+                     lf_json_text_or(request->body, "type", ""));
     blob->from_client = true;
     return sim_reply_json(200, sim_blob_json(blob));
 }
 
 /* The blob of a request that must still be open for parts; NULL with reply filled. */
-static struct sim_blob *open_blob(const struct sim_request *request, struct sim_reply *reply) {
+static struct sim_blob *open_blob(const struct sim_request *request, struct sim_reply *reply)
+{
     struct sim_blob *blob = sim_blob_find(request->sim, request->params[0]);
     if (!blob) {
         *reply = sim_reply_missing_400("Blob", request->params[0]);
@@ -78,7 +86,8 @@ static struct sim_blob *open_blob(const struct sim_request *request, struct sim_
     return blob;
 }
 
-static struct sim_part *find_part(struct sim_blob *blob, int number) {
+static struct sim_part *find_part(struct sim_blob *blob, int number)
+{
     for (size_t i = 0; i < blob->part_count; i++) {
         if (blob->parts[i].number == number) {
             return &blob->parts[i];
@@ -88,7 +97,8 @@ static struct sim_part *find_part(struct sim_blob *blob, int number) {
 }
 
 /* A part sent again replaces the first one. */
-static void keep_part(struct sim_blob *blob, const struct sim_part *part) {
+static void keep_part(struct sim_blob *blob, const struct sim_part *part)
+{
     struct sim_part *known = find_part(blob, part->number);
     if (!known) {
         blob->parts = sim_grow(blob->parts, blob->part_count, &blob->part_room, sizeof *part);
@@ -97,7 +107,8 @@ static void keep_part(struct sim_blob *blob, const struct sim_part *part) {
     *known = *part;
 }
 
-static cJSON *part_json(const struct sim_part *part) {
+static cJSON *part_json(const struct sim_part *part)
+{
     char etag[LF_MD5_HEX + 2];
     cJSON *json = cJSON_CreateObject();
     snprintf(etag, sizeof etag, "\"%s\"", part->md5);
@@ -106,7 +117,8 @@ static cJSON *part_json(const struct sim_part *part) {
     return json;
 }
 
-struct sim_reply sim_blob_part(struct sim_request *request) {
+struct sim_reply sim_blob_part(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     char path[SIM_BLOB_PATH], fresh[SIM_BLOB_PATH + SIM_ID], uuid[SIM_ID];
     struct lf_buffer bytes = {.max = (size_t)sim->options.max_body};
@@ -141,18 +153,21 @@ struct sim_reply sim_blob_part(struct sim_request *request) {
 
 /* ---- putting together ---- */
 
-static int by_number(const void *a, const void *b) {
+static int by_number(const void *a, const void *b)
+{
     const struct sim_part *one = a, *two = b;
     return (one->number > two->number) - (one->number < two->number);
 }
 
 /* The parts the client names, in the file's order. NULL with reply filled. Returned owned. */
-static struct sim_part *named_parts(const struct sim *sim, struct sim_blob *blob, const cJSON *body, size_t *count,
-                                    struct sim_reply *reply) {
+static struct sim_part *named_parts(const struct sim *sim, struct sim_blob *blob, const cJSON *body,
+                                    size_t *count, struct sim_reply *reply)
+{
     const cJSON *list = lf_json_at(body, "parts"), *entry;
     struct sim_part *parts = sim_alloc(sizeof *parts * (size_t)(cJSON_GetArraySize(list) + 1));
     *count = 0;
-    cJSON_ArrayForEach(entry, list) {
+    cJSON_ArrayForEach(entry, list)
+    {
         int number = (int)lf_json_int(entry, "partNumber", 0);
         struct sim_part *part = find_part(blob, number);
         char etag[LF_MD5_HEX + 2];
@@ -170,8 +185,9 @@ static struct sim_part *named_parts(const struct sim *sim, struct sim_blob *blob
             goto refuse;
         }
         if (i + 1 < *count && parts[i].size < sim->options.min_part) {
-            *reply = sim_reply_error(400, "Part %d has %lld bytes; all but the last need %lld", parts[i].number,
-                                     (long long)parts[i].size, (long long)sim->options.min_part);
+            *reply =
+                sim_reply_error(400, "Part %d has %lld bytes; all but the last need %lld", parts[i].number,
+                                (long long)parts[i].size, (long long)sim->options.min_part);
             goto refuse;
         }
     }
@@ -184,7 +200,9 @@ refuse:
     return NULL;
 }
 
-static bool append_part(int out, const char *path, char *block, struct lf_digest *md5, struct lf_digest *sha256) {
+static bool append_part(int out, const char *path, char *block, struct lf_digest *md5,
+                        struct lf_digest *sha256)
+{
     int in = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = -1;
     while (in >= 0 && (n = read(in, block, COPY_BLOCK)) > 0) {
@@ -202,8 +220,9 @@ static bool append_part(int out, const char *path, char *block, struct lf_digest
 }
 
 /* Runs without the lock; the blob is ASSEMBLING. */
-static bool assemble(const struct sim *sim, const char *id, const struct sim_part *parts, size_t count, char *md5_hex,
-                     char *sha256_hex) {
+static bool assemble(const struct sim *sim, const char *id, const struct sim_part *parts, size_t count,
+                     char *md5_hex, char *sha256_hex)
+{
     char path[SIM_BLOB_PATH];
     char *block = sim_alloc(COPY_BLOCK);
     struct lf_digest *md5 = lf_digest_new(LF_MD5), *sha256 = lf_digest_new(LF_SHA256);
@@ -227,7 +246,8 @@ static bool assemble(const struct sim *sim, const char *id, const struct sim_par
     return good;
 }
 
-struct sim_reply sim_blob_complete(struct sim_request *request) {
+struct sim_reply sim_blob_complete(struct sim_request *request)
+{
     struct sim *sim = request->sim;
     struct sim_reply reply = {.fd = -1};
     size_t count;
@@ -249,10 +269,12 @@ struct sim_reply sim_blob_complete(struct sim_request *request) {
         blob->part_count = count; /* kept for the state dump; the files are gone */
     }
     free(parts);
-    return good ? sim_reply_json(200, sim_blob_json(blob)) : disk_trouble("The parts could not be put together");
+    return good ? sim_reply_json(200, sim_blob_json(blob))
+                : disk_trouble("The parts could not be put together");
 }
 
-struct sim_reply sim_blob_abort(struct sim_request *request) {
+struct sim_reply sim_blob_abort(struct sim_request *request)
+{
     struct sim_reply reply = {.fd = -1};
     struct sim_blob *blob = open_blob(request, &reply);
     if (!blob) {

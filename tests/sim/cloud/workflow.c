@@ -1,5 +1,5 @@
-/* Workflow task schemas, the status lifecycle, groups, and fields. Tasks and outputs are in workflow_task.c and
- * workflow_output.c. */
+/* Workflow task schemas, the status lifecycle, groups, and fields. Tasks and outputs are in workflow_task.c
+ * and workflow_output.c. */
 #include "workflow.h"
 
 #include "event.h"
@@ -10,9 +10,11 @@
 
 /* ---- fields ---- */
 
-static const cJSON *definition_named(const cJSON *definitions, const char *name) {
+static const cJSON *definition_named(const cJSON *definitions, const char *name)
+{
     const cJSON *definition;
-    cJSON_ArrayForEach(definition, definitions) {
+    cJSON_ArrayForEach(definition, definitions)
+    {
         if (strcmp(lf_json_text_or(definition, "name", ""), name) == 0) {
             return definition;
         }
@@ -20,12 +22,14 @@ static const cJSON *definition_named(const cJSON *definitions, const char *name)
     return NULL;
 }
 
-static bool value_fits(const char *type, const cJSON *value) {
+static bool value_fits(const char *type, const cJSON *value)
+{
     if (cJSON_IsNull(value)) {
         return true;
     }
     if (strcmp(type, "float") == 0 || strcmp(type, "integer") == 0) {
-        return cJSON_IsNumber(value) && (type[0] == 'f' || value->valuedouble == (double)(int64_t)value->valuedouble);
+        return cJSON_IsNumber(value)
+               && (type[0] == 'f' || value->valuedouble == (double)(int64_t)value->valuedouble);
     }
     if (strcmp(type, "boolean") == 0) {
         return cJSON_IsBool(value);
@@ -33,9 +37,11 @@ static bool value_fits(const char *type, const cJSON *value) {
     return strcmp(type, "json") == 0 ? true : cJSON_IsString(value);
 }
 
-const char *sim_fields_check(const cJSON *definitions, const cJSON *fields, char *why, size_t why_size) {
+const char *sim_fields_check(const cJSON *definitions, const cJSON *fields, char *why, size_t why_size)
+{
     const cJSON *field;
-    cJSON_ArrayForEach(field, fields) {
+    cJSON_ArrayForEach(field, fields)
+    {
         const cJSON *definition = definition_named(definitions, field->string);
         if (!definition) {
             snprintf(why, why_size, "The schema has no field \"%.80s\"", field->string);
@@ -50,7 +56,8 @@ const char *sim_fields_check(const cJSON *definitions, const cJSON *fields, char
     return NULL;
 }
 
-static void set_display(cJSON *field, const cJSON *value) {
+static void set_display(cJSON *field, const cJSON *value)
+{
     char text[40];
     const char *shown = cJSON_GetStringValue(value);
     if (cJSON_IsNumber(value)) {
@@ -63,14 +70,17 @@ static void set_display(cJSON *field, const cJSON *value) {
     sim_set_text(field, "textValue", shown);
 }
 
-void sim_fields_merge(cJSON *into, const cJSON *definitions, const cJSON *fields) {
+void sim_fields_merge(cJSON *into, const cJSON *definitions, const cJSON *fields)
+{
     const cJSON *given;
-    cJSON_ArrayForEach(given, fields) {
+    cJSON_ArrayForEach(given, fields)
+    {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(given, "value");
         cJSON *field = cJSON_CreateObject();
         sim_set(field, "value", cJSON_Duplicate(value, true));
         sim_set_bool(field, "isMulti", false);
-        sim_set_text(field, "type", lf_json_text_or(definition_named(definitions, given->string), "type", "text"));
+        sim_set_text(field, "type",
+                     lf_json_text_or(definition_named(definitions, given->string), "type", "text"));
         set_display(field, value);
         sim_set(into, given->string, field);
     }
@@ -78,44 +88,53 @@ void sim_fields_merge(cJSON *into, const cJSON *definitions, const cJSON *fields
 
 /* ---- schemas and their lifecycle ---- */
 
-const cJSON *sim_status_find(const struct sim_item *schema, const char *id_or_name) {
+const cJSON *sim_status_find(const struct sim_item *schema, const char *id_or_name)
+{
     const cJSON *status;
-    cJSON_ArrayForEach(status, lf_json_at(schema->json, "statusLifecycle.statuses")) {
-        if (id_or_name && (strcmp(lf_json_text_or(status, "id", ""), id_or_name) == 0 ||
-                           strcmp(lf_json_text_or(status, "displayName", ""), id_or_name) == 0)) {
+    cJSON_ArrayForEach(status, lf_json_at(schema->json, "statusLifecycle.statuses"))
+    {
+        if (id_or_name
+            && (strcmp(lf_json_text_or(status, "id", ""), id_or_name) == 0
+                || strcmp(lf_json_text_or(status, "displayName", ""), id_or_name) == 0)) {
             return status;
         }
     }
     return NULL;
 }
 
-bool sim_transition_allowed(const struct sim_item *schema, const char *from_id, const char *to_id) {
+bool sim_transition_allowed(const struct sim_item *schema, const char *from_id, const char *to_id)
+{
     const cJSON *transition;
     if (strcmp(from_id, to_id) == 0) {
         return true;
     }
-    cJSON_ArrayForEach(transition, lf_json_at(schema->json, "statusLifecycle.transitions")) {
-        if (strcmp(lf_json_text_or(transition, "from.id", ""), from_id) == 0 &&
-            strcmp(lf_json_text_or(transition, "to.id", ""), to_id) == 0) {
+    cJSON_ArrayForEach(transition, lf_json_at(schema->json, "statusLifecycle.transitions"))
+    {
+        if (strcmp(lf_json_text_or(transition, "from.id", ""), from_id) == 0
+            && strcmp(lf_json_text_or(transition, "to.id", ""), to_id) == 0) {
             return true;
         }
     }
     return false;
 }
 
-struct sim_reply sim_task_schema_get(struct sim_request *request) {
+struct sim_reply sim_task_schema_get(struct sim_request *request)
+{
     const struct sim_item *schema = sim_table_find(&request->sim->task_schemas, request->params[0]);
-    return schema ? sim_reply_item(200, schema->json) : sim_reply_missing("Workflow task schema", request->params[0]);
+    return schema ? sim_reply_item(200, schema->json)
+                  : sim_reply_missing("Workflow task schema", request->params[0]);
 }
 
-struct sim_reply sim_task_schema_list(struct sim_request *request) {
+struct sim_reply sim_task_schema_list(struct sim_request *request)
+{
     struct sim_list list = {"workflowTaskSchemas", &request->sim->task_schemas, sim_list_modified, NULL};
     return sim_list_reply(request, &list);
 }
 
 /* ---- groups ---- */
 
-static cJSON *folder_json(const char *id) {
+static cJSON *folder_json(const char *id)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_text(json, "id", id);
     sim_set_text(json, "name", "Simulated folder");
@@ -125,13 +144,19 @@ static cJSON *folder_json(const char *id) {
     return json;
 }
 
-static void emit_group(struct sim *sim, const struct sim_item *group, const char *type, const cJSON *updates) {
-    struct sim_news news = {.type = type, .key = "workflowTaskGroup", .resource = group->json,
-                            .schema = lf_json_at(group->json, "workflowTaskSchema"), .updates = updates};
+static void emit_group(struct sim *sim, const struct sim_item *group, const char *type, const cJSON *updates)
+{
+    struct sim_news news = {.type = type,
+                            .key = "workflowTaskGroup",
+                            .resource = group->json,
+                            .schema = lf_json_at(group->json, "workflowTaskSchema"),
+                            .updates = updates};
     sim_event_emit(sim, &news);
 }
 
-struct sim_item *sim_group_make(struct sim *sim, const struct sim_item *schema, const char *name, const char *folder) {
+struct sim_item *sim_group_make(struct sim *sim, const struct sim_item *schema, const char *name,
+                                const char *folder)
+{
     char id[SIM_ID], text[400];
     cJSON *json = cJSON_CreateObject();
     sim_new_id(id, "prs");
@@ -159,29 +184,35 @@ struct sim_item *sim_group_make(struct sim *sim, const struct sim_item *schema, 
     return group;
 }
 
-struct sim_reply sim_group_get(struct sim_request *request) {
+struct sim_reply sim_group_get(struct sim_request *request)
+{
     const struct sim_item *group = sim_table_find(&request->sim->task_groups, request->params[0]);
-    return group ? sim_reply_item(200, group->json) : sim_reply_missing("Workflow task group", request->params[0]);
+    return group ? sim_reply_item(200, group->json)
+                 : sim_reply_missing("Workflow task group", request->params[0]);
 }
 
-static bool group_wanted(const struct sim_request *request, const struct sim_item *group) {
-    return sim_list_has_id(request, "ids", group->id) &&
-           sim_list_equals(request, "schemaId", lf_json_text(group->json, "workflowTaskSchema.id")) &&
-           sim_list_equals(request, "folderId", lf_json_text(group->json, "folder.id")) &&
-           sim_list_has_id(request, "displayIds", lf_json_text(group->json, "displayId")) &&
-           sim_list_equals(request, "name", lf_json_text(group->json, "name")) &&
-           sim_list_archive(request, group) && sim_list_modified(request, group);
+static bool group_wanted(const struct sim_request *request, const struct sim_item *group)
+{
+    return sim_list_has_id(request, "ids", group->id)
+           && sim_list_equals(request, "schemaId", lf_json_text(group->json, "workflowTaskSchema.id"))
+           && sim_list_equals(request, "folderId", lf_json_text(group->json, "folder.id"))
+           && sim_list_has_id(request, "displayIds", lf_json_text(group->json, "displayId"))
+           && sim_list_equals(request, "name", lf_json_text(group->json, "name"))
+           && sim_list_archive(request, group) && sim_list_modified(request, group);
 }
 
-struct sim_reply sim_group_list(struct sim_request *request) {
+struct sim_reply sim_group_list(struct sim_request *request)
+{
     struct sim_list list = {"workflowTaskGroups", &request->sim->task_groups, group_wanted, NULL};
     return sim_list_reply(request, &list);
 }
 
-static void set_watchers(struct sim_item *group, const cJSON *ids) {
+static void set_watchers(struct sim_item *group, const cJSON *ids)
+{
     cJSON *watchers = cJSON_CreateArray();
     const cJSON *id;
-    cJSON_ArrayForEach(id, ids) {
+    cJSON_ArrayForEach(id, ids)
+    {
         cJSON *user = cJSON_CreateObject();
         sim_set_text(user, "id", id->valuestring);
         sim_set_text(user, "handle", id->valuestring);
@@ -191,7 +222,8 @@ static void set_watchers(struct sim_item *group, const cJSON *ids) {
     sim_set(group->json, "watchers", watchers);
 }
 
-struct sim_reply sim_group_create(struct sim_request *request) {
+struct sim_reply sim_group_create(struct sim_request *request)
+{
     const char *schema_id = lf_json_text_or(request->body, "schemaId", "");
     const struct sim_item *schema = sim_table_find(&request->sim->task_schemas, schema_id);
     if (!schema) {
@@ -203,7 +235,8 @@ struct sim_reply sim_group_create(struct sim_request *request) {
     return sim_reply_item(201, group->json);
 }
 
-struct sim_reply sim_group_update(struct sim_request *request) {
+struct sim_reply sim_group_update(struct sim_request *request)
+{
     struct sim_item *group = sim_table_find(&request->sim->task_groups, request->params[0]);
     const char *name = lf_json_text(request->body, "name"), *folder = lf_json_text(request->body, "folderId");
     const cJSON *watchers = lf_json_at(request->body, "watcherIds");

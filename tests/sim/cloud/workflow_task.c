@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-struct sim_item *sim_task_schema_of(const struct sim *sim, const struct sim_item *task) {
+struct sim_item *sim_task_schema_of(const struct sim *sim, const struct sim_item *task)
+{
     return sim_table_find(&sim->task_schemas, lf_json_text(task->json, "schema.id"));
 }
 
-static cJSON *person(const char *id) {
+static cJSON *person(const char *id)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_text(json, "handle", id);
     sim_set_text(json, "id", id);
@@ -22,7 +24,8 @@ static cJSON *person(const char *id) {
 
 /* "v2.workflowTask.<what>"; field: the changed member, "fields" for all of the names in `fields`. */
 static void emit(struct sim *sim, const struct sim_item *task, const char *what, const char *member,
-                 const cJSON *fields) {
+                 const cJSON *fields)
+{
     char type[80], name[200];
     const cJSON *field;
     cJSON *updates = member ? cJSON_CreateArray() : NULL;
@@ -30,17 +33,22 @@ static void emit(struct sim *sim, const struct sim_item *task, const char *what,
     if (member && !fields) {
         cJSON_AddItemToArray(updates, cJSON_CreateString(member));
     }
-    cJSON_ArrayForEach(field, fields) {
+    cJSON_ArrayForEach(field, fields)
+    {
         snprintf(name, sizeof name, "fields.%s", field->string);
         cJSON_AddItemToArray(updates, cJSON_CreateString(name));
     }
-    struct sim_news news = {.type = type, .key = "workflowTask", .resource = task->json,
-                            .schema = lf_json_at(task->json, "schema"), .updates = updates};
+    struct sim_news news = {.type = type,
+                            .key = "workflowTask",
+                            .resource = task->json,
+                            .schema = lf_json_at(task->json, "schema"),
+                            .updates = updates};
     sim_event_emit(sim, &news);
     cJSON_Delete(updates);
 }
 
-static cJSON *origin_json(void) {
+static cJSON *origin_json(void)
+{
     cJSON *json = cJSON_CreateObject();
     sim_set_text(json, "entryId", NULL);
     sim_set_text(json, "originModalUuid", NULL);
@@ -48,7 +56,8 @@ static cJSON *origin_json(void) {
     return json;
 }
 
-static cJSON *task_json(struct sim *sim, const struct sim_item *schema, const struct sim_item *group) {
+static cJSON *task_json(struct sim *sim, const struct sim_item *schema, const struct sim_item *group)
+{
     static const char *const lists[] = {"outputs",     "workflowOutputs", "nextTasks",         "nextOutputs",
                                         "sourceTasks", "sourceOutputs",   "responsibleParties"};
     char id[SIM_ID], text[400];
@@ -80,7 +89,8 @@ static cJSON *task_json(struct sim *sim, const struct sim_item *schema, const st
     return json;
 }
 
-struct sim_item *sim_workflow_task_make(struct sim *sim, struct sim_item *group, const cJSON *fields) {
+struct sim_item *sim_workflow_task_make(struct sim *sim, struct sim_item *group, const cJSON *fields)
+{
     const struct sim_item *schema =
         sim_table_find(&sim->task_schemas, lf_json_text(group->json, "workflowTaskSchema.id"));
     struct sim_item *task = sim_table_add(&sim->tasks, task_json(sim, schema, group), NULL);
@@ -92,7 +102,8 @@ struct sim_item *sim_workflow_task_make(struct sim *sim, struct sim_item *group,
     return task;
 }
 
-void sim_workflow_task_move(struct sim *sim, struct sim_item *task, const cJSON *status) {
+void sim_workflow_task_move(struct sim *sim, struct sim_item *task, const cJSON *status)
+{
     sim_set(task->json, "status", cJSON_Duplicate(status, true));
     sim_stamp(task->json, "modifiedAt");
     emit(sim, task, "updated.status", "status", NULL);
@@ -101,8 +112,9 @@ void sim_workflow_task_move(struct sim *sim, struct sim_item *task, const cJSON 
 /* ---- updates ---- */
 
 /* NULL when the update can be made, else what is wrong (in why). */
-static const char *check_update(const struct sim *sim, const struct sim_item *task, const cJSON *body, char *why,
-                                size_t why_size) {
+static const char *check_update(const struct sim *sim, const struct sim_item *task, const cJSON *body,
+                                char *why, size_t why_size)
+{
     const struct sim_item *schema = sim_task_schema_of(sim, task);
     const char *wanted = lf_json_text(body, "statusId");
     const char *now = lf_json_text_or(task->json, "status.id", "");
@@ -120,10 +132,12 @@ static const char *check_update(const struct sim *sim, const struct sim_item *ta
                  lf_json_text_or(sim_status_find(schema, wanted), "displayName", ""));
         return why;
     }
-    return sim_fields_check(lf_json_at(schema->json, "fieldDefinitions"), lf_json_at(body, "fields"), why, why_size);
+    return sim_fields_check(lf_json_at(schema->json, "fieldDefinitions"), lf_json_at(body, "fields"), why,
+                            why_size);
 }
 
-static void apply_update(struct sim *sim, struct sim_item *task, const cJSON *body) {
+static void apply_update(struct sim *sim, struct sim_item *task, const cJSON *body)
+{
     const struct sim_item *schema = sim_task_schema_of(sim, task);
     const cJSON *fields = lf_json_at(body, "fields");
     const char *status = lf_json_text(body, "statusId"), *assignee = lf_json_text(body, "assigneeId");
@@ -147,7 +161,8 @@ static void apply_update(struct sim *sim, struct sim_item *task, const cJSON *bo
     }
 }
 
-struct sim_reply sim_workflow_task_update(struct sim_request *request) {
+struct sim_reply sim_workflow_task_update(struct sim_request *request)
+{
     char why[300];
     struct sim_item *task = sim_table_find(&request->sim->tasks, request->params[0]);
     if (!task) {
@@ -161,13 +176,15 @@ struct sim_reply sim_workflow_task_update(struct sim_request *request) {
 }
 
 /* Timer call: the task's hidden "updates" are applied, all or none. */
-static void run_bulk_update(struct sim *sim, const char *task_id) {
+static void run_bulk_update(struct sim *sim, const char *task_id)
+{
     char why[300];
     struct sim_item *job = sim_table_find(&sim->async_tasks, task_id);
     const cJSON *update, *updates = lf_json_at(job->hidden, "updates");
     cJSON *done = cJSON_CreateObject(), *list = sim_array(done, "workflowTasks");
     int index = 0;
-    cJSON_ArrayForEach(update, updates) {
+    cJSON_ArrayForEach(update, updates)
+    {
         const char *id = lf_json_text_or(update, "workflowTaskId", "");
         const struct sim_item *task = sim_table_find(&sim->tasks, id);
         const char *wrong = task ? check_update(sim, task, update, why, sizeof why) : "No such workflow task";
@@ -181,7 +198,8 @@ static void run_bulk_update(struct sim *sim, const char *task_id) {
         }
         index++;
     }
-    cJSON_ArrayForEach(update, updates) {
+    cJSON_ArrayForEach(update, updates)
+    {
         struct sim_item *task = sim_table_find(&sim->tasks, lf_json_text(update, "workflowTaskId"));
         apply_update(sim, task, update);
         cJSON_AddItemToArray(list, cJSON_Duplicate(task->json, true));
@@ -189,7 +207,8 @@ static void run_bulk_update(struct sim *sim, const char *task_id) {
     sim_task_succeed(job, done);
 }
 
-struct sim_reply sim_workflow_task_bulk_update(struct sim_request *request) {
+struct sim_reply sim_workflow_task_bulk_update(struct sim_request *request)
+{
     struct sim_item *job = sim_task_start(request->sim, "bulk-update");
     cJSON *updates = cJSON_DetachItemFromObjectCaseSensitive(request->body, "workflowTasks");
     sim_set(job->hidden, "updates", updates ? updates : cJSON_CreateArray());
@@ -199,27 +218,32 @@ struct sim_reply sim_workflow_task_bulk_update(struct sim_request *request) {
 
 /* ---- reading and making ---- */
 
-struct sim_reply sim_workflow_task_get(struct sim_request *request) {
+struct sim_reply sim_workflow_task_get(struct sim_request *request)
+{
     const struct sim_item *task = sim_table_find(&request->sim->tasks, request->params[0]);
     return task ? sim_reply_item(200, task->json) : sim_reply_missing("Workflow task", request->params[0]);
 }
 
-static bool task_wanted(const struct sim_request *request, const struct sim_item *task) {
-    return sim_list_has_id(request, "ids", task->id) &&
-           sim_list_equals(request, "schemaId", lf_json_text(task->json, "schema.id")) &&
-           sim_list_has_id(request, "statusIds", lf_json_text(task->json, "status.id")) &&
-           sim_list_has_id(request, "workflowTaskGroupIds", lf_json_text(task->json, "workflowTaskGroup.id")) &&
-           sim_list_has_id(request, "assigneeIds", lf_json_text(task->json, "assignee.id")) &&
-           sim_list_has_id(request, "displayIds", lf_json_text(task->json, "displayId")) &&
-           sim_list_archive(request, task) && sim_list_modified(request, task);
+static bool task_wanted(const struct sim_request *request, const struct sim_item *task)
+{
+    return sim_list_has_id(request, "ids", task->id)
+           && sim_list_equals(request, "schemaId", lf_json_text(task->json, "schema.id"))
+           && sim_list_has_id(request, "statusIds", lf_json_text(task->json, "status.id"))
+           && sim_list_has_id(request, "workflowTaskGroupIds",
+                              lf_json_text(task->json, "workflowTaskGroup.id"))
+           && sim_list_has_id(request, "assigneeIds", lf_json_text(task->json, "assignee.id"))
+           && sim_list_has_id(request, "displayIds", lf_json_text(task->json, "displayId"))
+           && sim_list_archive(request, task) && sim_list_modified(request, task);
 }
 
-struct sim_reply sim_workflow_task_list(struct sim_request *request) {
+struct sim_reply sim_workflow_task_list(struct sim_request *request)
+{
     struct sim_list list = {"workflowTasks", &request->sim->tasks, task_wanted, NULL};
     return sim_list_reply(request, &list);
 }
 
-struct sim_reply sim_workflow_task_create(struct sim_request *request) {
+struct sim_reply sim_workflow_task_create(struct sim_request *request)
+{
     char why[300];
     struct sim *sim = request->sim;
     const char *group_id = lf_json_text_or(request->body, "workflowTaskGroupId", "");
