@@ -1,12 +1,13 @@
 /* Archiving a result that the cloud has: <archive>/<day the result was written>/<its path below the outbox>.
  *
- * Nothing in the archive is ever replaced: a taken name gets "~2", "~3" ... before its ending, unless the same bytes lie
- * there already. Every step may be cut off and the whole called again: a result that is gone was archived; one that is
- * there and in the archive with the same bytes (the copy to another file system was finished) is only removed. The
- * companions go first: a done marker left behind would declare the next result of that name finished too early.
+ * Nothing in the archive is ever replaced: a taken name gets "~2", "~3" ... before its ending, unless the
+ * same bytes lie there already. Every step may be cut off and the whole called again: a result that is gone
+ * was archived; one that is there and in the archive with the same bytes (the copy to another file system was
+ * finished) is only removed. The companions go first: a done marker left behind would declare the next result
+ * of that name finished too early.
  *
- * Between looking at the version and moving, the instrument may have written a new one; what was moved is looked at again
- * and put back if it is not what the cloud has. */
+ * Between looking at the version and moving, the instrument may have written a new one; what was moved is
+ * looked at again and put back if it is not what the cloud has. */
 #include "below.h"
 #include "folder.h"
 
@@ -59,16 +60,16 @@ static bool same_bytes(struct lf_folder *folder, int a_dir, const char *a, int b
     char left[LF_SHA256_HEX], right[LF_SHA256_HEX];
     struct lf_error ignored;
     struct stat a_st, b_st;
-    if (fstatat(a_dir, a, &a_st, AT_SYMLINK_NOFOLLOW) != 0 || fstatat(b_dir, b, &b_st, AT_SYMLINK_NOFOLLOW) != 0
-        || a_st.st_size != b_st.st_size)
+    if (fstatat(a_dir, a, &a_st, AT_SYMLINK_NOFOLLOW) != 0
+        || fstatat(b_dir, b, &b_st, AT_SYMLINK_NOFOLLOW) != 0 || a_st.st_size != b_st.st_size)
         return false;
     return lf_below_digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
         && lf_below_digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK && !strcmp(left, right);
 }
 
 /* Copies to a hidden name in the archive, durable and read back; then the copy can be renamed there. */
-static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const char *name, int to_dir, const char *part,
-                                struct lf_error *err)
+static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const char *name, int to_dir,
+                                const char *part, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX], back[LF_SHA256_HEX];
     struct stat st;
@@ -99,7 +100,8 @@ static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const ch
         if (again >= 0)
             close(again);
         if (status == LF_OK && strcmp(sha256, back) != 0)
-            status = lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the archived copy of %s reads back differently", name);
+            status = lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the archived copy of %s reads back differently",
+                             name);
     }
 done:
     if (from >= 0)
@@ -108,8 +110,8 @@ done:
 }
 
 /* Removes a file whose bytes are in the archive; not if it has become another version meanwhile. */
-static enum lf_status remove_original(struct lf_folder *folder, int dir, const char *name, const char *version,
-                                      struct lf_error *err)
+static enum lf_status remove_original(struct lf_folder *folder, int dir, const char *name,
+                                      const char *version, struct lf_error *err)
 {
     char now[LF_VERSION_TEXT];
     struct stat st;
@@ -123,9 +125,11 @@ static enum lf_status remove_original(struct lf_folder *folder, int dir, const c
     return LF_OK;
 }
 
-/* Moves within one file system to the first free number. out: the name it got; empty when the bytes were there already. */
+/* Moves within one file system to the first free number. out: the name it got; empty when the bytes were
+ * there already. */
 static enum lf_status move_numbered(struct lf_folder *folder, int from_dir, const char *from, int to_dir,
-                                    const char *name, const char *version, char out[NAME_ROOM], struct lf_error *err)
+                                    const char *name, const char *version, char out[NAME_ROOM],
+                                    struct lf_error *err)
 {
     for (int number = 1; number <= NUMBERS_MAX; number++) {
         numbered(name, number, out);
@@ -135,7 +139,8 @@ static enum lf_status move_numbered(struct lf_folder *folder, int from_dir, cons
         case LF_EXISTS:
             break;
         default:
-            return errno == EXDEV ? LF_UNSUPPORTED : lf_fail_errno(err, "cannot move %s to the archive", name);
+            return errno == EXDEV ? LF_UNSUPPORTED
+                                  : lf_fail_errno(err, "cannot move %s to the archive", name);
         }
         if (from[0] != '.' && same_bytes(folder, from_dir, from, to_dir, out)) {
             out[0] = '\0';
@@ -189,8 +194,10 @@ static enum lf_status archive_one(struct lf_folder *folder, int from_dir, const 
         return LF_OK;
     char back[NAME_ROOM];
     status = move_numbered(folder, to_dir, out, from_dir, name, NULL, back, err);
-    return status == LF_OK ? lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "%s was written anew while it was archived: it was put "
-                                     "back and is found again", name)
+    return status == LF_OK ? lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
+                                     "%s was written anew while it was archived: it was put "
+                                     "back and is found again",
+                                     name)
                            : status;
 }
 
@@ -226,20 +233,23 @@ done:
     return parent;
 }
 
-static void archive_companion(struct lf_folder *folder, int from_dir, const char *name, const char *pattern, int to_dir)
+static void archive_companion(struct lf_folder *folder, int from_dir, const char *name, const char *pattern,
+                              int to_dir)
 {
     struct lf_error err = {0};
     struct stat st;
     char *companion = pattern ? lf_folder_companion(name, pattern) : NULL;
     int fd = companion ? lf_below_open(from_dir, companion, &st) : -1;
     if (fd >= 0 && archive_one(folder, from_dir, companion, to_dir, NULL, &err) != LF_OK)
-        lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s", companion, err.text);
+        lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s",
+                       companion, err.text);
     if (fd >= 0)
         close(fd);
     free(companion);
 }
 
-enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const char *version, struct lf_error *err)
+enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const char *version,
+                              struct lf_error *err)
 {
     char now[LF_VERSION_TEXT];
     struct stat st;
@@ -257,7 +267,8 @@ enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const ch
     }
     lf_folder_version(folder, &st, now);
     if (strcmp(now, version) != 0) {
-        lf_log_info(folder->host->instrument, "%s has been written anew: the new version stays and is collected", id);
+        lf_log_info(folder->host->instrument,
+                    "%s has been written anew: the new version stays and is collected", id);
         goto done;
     }
     to_dir = open_archive(folder, id, &st, err);

@@ -121,8 +121,8 @@ enum lf_status lf_below_copy(int from, int to, int64_t max, const struct lf_canc
             break;
         total += got;
         if (total > max) {
-            status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "the file is larger than the limit of %lld bytes",
-                             (long long)max);
+            status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
+                             "the file is larger than the limit of %lld bytes", (long long)max);
             goto done;
         }
         lf_digest_add(digest, chunk, (size_t)got);

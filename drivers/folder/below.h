@@ -1,4 +1,5 @@
-/* Files strictly below an open folder: no symbolic links followed, nothing above it ever touched. Any thread. */
+/* Files strictly below an open folder: no symbolic links followed, nothing above it ever touched. Any
+ * thread. */
 #ifndef LF_FOLDER_BELOW_H
 #define LF_FOLDER_BELOW_H
 
@@ -6,23 +7,25 @@
 
 #include <sys/stat.h>
 
-/* Is it a relative path of plain components: not empty, none of them empty or starting with '.', no control characters? */
+/* Is it a relative path of plain components: not empty, none of them empty or starting with '.', no control
+ * characters? */
 bool lf_below_path_ok(const char *path);
 /* The part after the last '/'. Borrowed. */
 const char *lf_below_base(const char *path);
 
-/* Opens the folder that `path` (a file) is in. Returns the descriptor, or -1 with errno (EINVAL for a bad path). With
- * `make`, missing folders are created and made durable. */
+/* Opens the folder that `path` (a file) is in. Returns the descriptor, or -1 with errno (EINVAL for a bad
+ * path). With `make`, missing folders are created and made durable. */
 int lf_below_parent(int dir, const char *path, bool make);
-/* Opens a plain file for reading and looks at it. -1 with errno; ELOOP for a link, EINVAL when it is no plain file. */
+/* Opens a plain file for reading and looks at it. -1 with errno; ELOOP for a link, EINVAL when it is no plain
+ * file. */
 int lf_below_open(int dir, const char *path, struct stat *st);
 
-/* Copies `from`, from its start on, to `to` (-1: only computes), with its digest; stops on cancel or above max bytes
- * (LF_TOO_LARGE). sha256 has LF_SHA256_HEX bytes. cancel may be NULL. */
+/* Copies `from`, from its start on, to `to` (-1: only computes), with its digest; stops on cancel or above
+ * max bytes (LF_TOO_LARGE). sha256 has LF_SHA256_HEX bytes. cancel may be NULL. */
 enum lf_status lf_below_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char *sha256,
                              int64_t *size, struct lf_error *err);
-/* Digest of the plain file at path, read anew rather than from memory where the system lets us. LF_NOT_FOUND when it
- * does not exist. */
+/* Digest of the plain file at path, read anew rather than from memory where the system lets us. LF_NOT_FOUND
+ * when it does not exist. */
 enum lf_status lf_below_digest(int dir, const char *path, const struct lf_cancel *cancel, char *sha256,
                                struct lf_error *err);
 /* fsync of a file; file systems that cannot are forgiven. */

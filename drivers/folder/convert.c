@@ -1,6 +1,7 @@
 /* A file goes through in chunks: drop the byte order mark -> line ends -> encoding -> write and digest.
  *
- * State between chunks: a CR at the end of one (is it half of a CR LF?) and up to 3 bytes of a cut-off character. */
+ * State between chunks: a CR at the end of one (is it half of a CR LF?) and up to 3 bytes of a cut-off
+ * character. */
 #include "convert.h"
 
 #include "base/digest.h"
@@ -47,8 +48,10 @@ enum lf_status lf_convert_check(enum lf_encoding encoding, struct lf_error *err)
         return LF_OK;
     iconv_t iconv = iconv_open(target, "UTF-8");
     if (iconv == NO_ICONV)
-        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "this system cannot convert UTF-8 to %s: its C library lacks the "
-                       "conversion tables (gconv)", target);
+        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
+                       "this system cannot convert UTF-8 to %s: its C library lacks the "
+                       "conversion tables (gconv)",
+                       target);
     iconv_close(iconv);
     return LF_OK;
 }
@@ -83,10 +86,14 @@ static void count_lines(struct convert *c, const char *from, const char *to)
 static enum lf_status refuse(const struct convert *c, bool no_place, struct lf_error *err)
 {
     if (no_place)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "line %lld has a character that %s cannot hold: change the file "
-                       "or the instrument's encoding setting", (long long)c->line, c->target);
-    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "line %lld is not valid UTF-8, so it cannot be converted to %s: set "
-                   "encoding = \"keep\" to deliver the bytes as they are", (long long)c->line, c->target);
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                       "line %lld has a character that %s cannot hold: change the file "
+                       "or the instrument's encoding setting",
+                       (long long)c->line, c->target);
+    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                   "line %lld is not valid UTF-8, so it cannot be converted to %s: set "
+                   "encoding = \"keep\" to deliver the bytes as they are",
+                   (long long)c->line, c->target);
 }
 
 /* Writes out what is in the middle; `last` says that nothing follows. */
@@ -110,7 +117,8 @@ static enum lf_status flush(struct convert *c, bool last, struct lf_error *err)
         if (status != LF_OK)
             return status;
         if (reason == EILSEQ) {
-            /* The C library says the same for broken UTF-8 and for a character without a place: tell by trying. */
+            /* The C library says the same for broken UTF-8 and for a character without a place: tell by
+             * trying. */
             char none[CHARACTER_MAX + 1];
             size_t len = left < CHARACTER_MAX ? left : CHARACTER_MAX;
             memcpy(none, in, len);
@@ -161,7 +169,8 @@ static enum lf_status run(struct convert *c, int from, const struct lf_cancel *c
 }
 
 enum lf_status lf_convert_copy(int from, int to, enum lf_eol eol, enum lf_encoding encoding,
-                               const struct lf_cancel *cancel, char *sha256, int64_t *size, struct lf_error *err)
+                               const struct lf_cancel *cancel, char *sha256, int64_t *size,
+                               struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     struct convert *c = calloc(1, sizeof *c);

@@ -1,9 +1,9 @@
 /* Delivering: a parcel becomes a file in the inbox, whole or not at all, and at most once.
  *
- * An instrument takes a worklist as soon as it sees it, and may remove it at once. So a file that is not there any more
- * may have been *used*; delivering it again would run it twice. What is on disk must therefore tell, after a kill or a
- * power cut at any moment, whether the file was ever visible. One delivery goes through these states, each durable before
- * the next begins:
+ * An instrument takes a worklist as soon as it sees it, and may remove it at once. So a file that is not
+ * there any more may have been *used*; delivering it again would run it twice. What is on disk must therefore
+ * tell, after a kill or a power cut at any moment, whether the file was ever visible. One delivery goes
+ * through these states, each durable before the next begins:
  *
  *   1 part     the bytes, whole and checked, under a hidden name (".plate.csv.part-12")
  *   2 about    the mark (mark.c) says that the part is about to be published
@@ -13,24 +13,31 @@
  * From the mark, the part and the final name `verify` concludes:
  *
  *   mark       part    final name        verdict
- *   none       any     any               not done: state 2 comes before 3 (a mark without "about" counts as none)
+ *   none       any     any               not done: state 2 comes before 3 (a mark without "about" counts as
+ *                                        none)
  *   done       any     any               done
  *   about      any     has our digest    done
- *   about      gone    else, same boot   done: only the rename takes the part away; the instrument took the file
- *   about      gone    else, other boot  unknown: a power cut may have lost the file, or the instrument took it
+ *   about      gone    else, same boot   done: only the rename takes the part away; the instrument took the
+ *                                        file
+ *   about      gone    else, other boot  unknown: a power cut may have lost the file, or the instrument took
+ *                                        it
  *   about      there   else, same boot   not done: the rename takes the part away
- *   about      there   else, other boot  unknown: the rename may have been seen by the instrument, then lost by a power cut
- *   linking    there   else              done if the part still has its second name, else unknown: the instrument may have
- *                                        taken the file before we could remove the part
+ *   about      there   else, other boot  unknown: the rename may have been seen by the instrument, then lost
+ *                                        by a power cut
+ *   linking    there   else              done if the part still has its second name, else unknown: the
+ *                                        instrument may have taken the file before we removed the part
  *
- * "Same boot": the machine has not restarted since, so that the kernel's view never lost anything.
+ * "Same boot": the machine has not restarted since, so that the kernel's view never lost anything. On a
+ * network mount, what the server called durable is taken to be so.
  *
- * Publishing tries, in this order: rename without replacing; where the file system cannot (FUSE, NFS), a link under the
- * final name and removal of the part ("linking"); where there are no links either, a plain rename after looking that the
- * name is free. That last way keeps every promise except towards a third party that creates the same name in between:
- * creating the name first to reserve it would show the instrument an empty worklist, which is worse.
+ * Publishing tries, in this order: rename without replacing; where the file system cannot (FUSE, NFS), a link
+ * under the final name and removal of the part ("linking"); where there are no links either, a plain rename
+ * after looking that the name is free. That last way keeps every promise except towards a third party that
+ * creates the same name in between: creating the name first to reserve it would show the instrument an empty
+ * worklist, which is worse.
  *
- * The same content already lying under the name is a delivery done, without a mark: nothing became visible. */
+ * The same content already lying under the name is a delivery done, without a mark: nothing became
+ * visible. */
 #include "below.h"
 #include "convert.h"
 #include "mark.h"
@@ -56,8 +63,9 @@ static enum lf_status check_ascii(const char *name, struct lf_error *err)
     for (const char *at = name; *at; at++)
         if ((unsigned char)*at >= 0x80)
             return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                           "the file name \"%s\" has a letter outside ASCII, which not every instrument reads: rename it "
-                           "where it is made, or set names = \"utf-8\"", name);
+                           "the file name \"%s\" has a letter outside ASCII, which not every instrument "
+                           "reads: rename it where it is made, or set names = \"utf-8\"",
+                           name);
     return LF_OK;
 }
 
@@ -75,14 +83,17 @@ static enum lf_status check_twin(struct lf_folder *folder, const char *name, str
     }
     for (const struct dirent *entry; status == LF_OK && (entry = readdir(dir));)
         if (!strcasecmp(entry->d_name, name) && strcmp(entry->d_name, name) != 0)
-            status = lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
-                             "%s already has \"%s\", which Windows takes for the same name as \"%s\": remove it or rename "
-                             "one of them", folder->options.inbox, entry->d_name, name);
+            status = lf_fail(
+                err, LF_EXISTS, LF_NEEDS_PERSON,
+                "%s already has \"%s\", which Windows takes for the same name as \"%s\": remove it or rename "
+                "one of them",
+                folder->options.inbox, entry->d_name, name);
     closedir(dir);
     return status;
 }
 
-static enum lf_status check_space(struct lf_folder *folder, const struct lf_parcel *parcel, struct lf_error *err)
+static enum lf_status check_space(struct lf_folder *folder, const struct lf_parcel *parcel,
+                                  struct lf_error *err)
 {
     struct statvfs fs;
     if (fstatvfs(folder->work, &fs) != 0 || !fs.f_blocks)
@@ -98,7 +109,8 @@ static enum lf_status check_space(struct lf_folder *folder, const struct lf_parc
                    folder->options.inbox, have_text, need_text, parcel->name);
 }
 
-static enum lf_status check_before(struct lf_folder *folder, const struct lf_action *action, struct lf_error *err)
+static enum lf_status check_before(struct lf_folder *folder, const struct lf_action *action,
+                                   struct lf_error *err)
 {
     const char *name = action->parcel->name;
     enum lf_status status = lf_name_check(name, err);
@@ -126,19 +138,21 @@ static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *de
     const struct lf_parcel *parcel = delivery->parcel;
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
-    enum lf_status status = lf_below_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel, sha256, &size,
-                                          err);
+    enum lf_status status =
+        lf_below_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel, sha256, &size, err);
     if (status != LF_OK)
         return status;
     if (size != parcel->size || strcmp(sha256, parcel->sha256) != 0)
         return lf_fail(err, LF_CORRUPT, LF_PERMANENT,
-                       "the spooled file %s is damaged: it has %lld bytes and digest %.12s..., expected %lld and %.12s...",
+                       "the spooled file %s is damaged: it has %lld bytes and digest %.12s..., expected %lld "
+                       "and %.12s...",
                        parcel->path, (long long)size, sha256, (long long)parcel->size, parcel->sha256);
     memcpy(delivery->sha256, sha256, sizeof sha256);
     delivery->size = size;
     if (!converts(folder))
         return LF_OK;
-    return lf_convert_copy(from, to, o->eol, o->encoding, folder->host->cancel, delivery->sha256, &delivery->size, err);
+    return lf_convert_copy(from, to, o->eol, o->encoding, folder->host->cancel, delivery->sha256,
+                           &delivery->size, err);
 }
 
 static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *delivery, struct lf_error *err)
@@ -176,8 +190,8 @@ done:
 
 enum taken { NAME_FREE, NAME_SAME, NAME_OTHER };
 
-static enum lf_status look_at_name(struct lf_folder *folder, const struct lf_delivery *delivery, enum taken *taken,
-                                   struct lf_error *err)
+static enum lf_status look_at_name(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                   enum taken *taken, struct lf_error *err)
 {
     struct stat st;
     const char *name = delivery->parcel->name;
@@ -206,9 +220,11 @@ static enum lf_status look_at_name(struct lf_folder *folder, const struct lf_del
 
 static enum lf_status refuse_taken(struct lf_folder *folder, const char *name, struct lf_error *err)
 {
-    return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
-                   "%s already has a file \"%s\" with other content, and it is not overwritten: remove or rename it and "
-                   "retry, or set overwrite = true", folder->options.inbox, name);
+    return lf_fail(
+        err, LF_EXISTS, LF_NEEDS_PERSON,
+        "%s already has a file \"%s\" with other content, and it is not overwritten: remove or rename it and "
+        "retry, or set overwrite = true",
+        folder->options.inbox, name);
 }
 
 /* ---- state 3: visible ---- */
@@ -233,7 +249,8 @@ static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_
 }
 
 /* LF_OK, LF_EXISTS, or LF_IO with errno: then the state on disk must tell. */
-static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_error *err)
+static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery *delivery,
+                              struct lf_error *err)
 {
     const char *name = delivery->parcel->name;
     enum lf_status status = LF_UNSUPPORTED;
@@ -254,7 +271,7 @@ static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery
 static enum lf_status sync_folders(struct lf_folder *folder, struct lf_error *err)
 {
     enum lf_status status = lf_dir_sync(folder->inbox, err);
-    return status == LF_OK ? lf_dir_sync(folder->work, err) : status;
+    return status == LF_OK && folder->options.work_dir ? lf_dir_sync(folder->work, err) : status;
 }
 
 /* ---- what the host is told ---- */
@@ -269,14 +286,14 @@ static enum lf_status tell(struct lf_folder *folder, const struct lf_delivery *d
     enum lf_status status = LF_OK;
     free(outcome->place);
     if (unread)
-        outcome->place = lf_format("%s/%s (confirmed by the rename; %s)", folder->options.inbox, delivery->parcel->name,
-                                   unread);
+        outcome->place = lf_format("%s/%s (confirmed by the rename; %s)", folder->options.inbox,
+                                   delivery->parcel->name, unread);
     else
         outcome->place = lf_format("%s/%s", folder->options.inbox, delivery->parcel->name);
     if (!outcome->place)
         return lf_fail_memory(err, "reporting a delivery");
     snprintf(outcome->sha256, sizeof outcome->sha256, "%s", unread ? "" : delivery->sha256);
-    if (!converts(folder))
+    if (!converts(folder) && !strcmp(delivery->sha256, delivery->parcel->sha256))
         return LF_OK;
     snprintf(conversion, sizeof conversion, "eol %s, encoding %s", eols[folder->options.eol],
              encodings[folder->options.encoding]);
@@ -302,11 +319,13 @@ static enum lf_status read_back(struct lf_folder *folder, const struct lf_delive
                                 struct lf_outcome *outcome, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX];
-    enum lf_status status = lf_below_digest(folder->inbox, delivery->parcel->name, folder->host->cancel, sha256, err);
+    enum lf_status status =
+        lf_below_digest(folder->inbox, delivery->parcel->name, folder->host->cancel, sha256, err);
     if (status == LF_OK && strcmp(sha256, delivery->sha256) != 0)
         return lf_fail(err, LF_MISMATCH, LF_UNKNOWN_OUTCOME,
-                       "\"%s\" was delivered, but reads back with digest %.12s... instead of %.12s...: look at the file and "
-                       "at what the instrument did with it", delivery->parcel->name, sha256, delivery->sha256);
+                       "\"%s\" was delivered, but reads back with digest %.12s... instead of %.12s...: look "
+                       "at the file and at what the instrument did with it",
+                       delivery->parcel->name, sha256, delivery->sha256);
     /* Taken, or held open by the instrument: the rename has confirmed the delivery. */
     return tell(folder, delivery, why_unread(status), outcome, err);
 }
@@ -314,7 +333,8 @@ static enum lf_status read_back(struct lf_folder *folder, const struct lf_delive
 static enum lf_status unknown(struct lf_error *err, const char *name)
 {
     err->class = LF_UNKNOWN_OUTCOME;
-    return lf_error_prefix(err, "\"%s\" may or may not have reached the instrument (look into its inbox)", name);
+    return lf_error_prefix(err, "\"%s\" may or may not have reached the instrument (look into its inbox)",
+                           name);
 }
 
 /* Publishing failed in a way that says nothing: ask the disk, as after a crash. */
@@ -339,7 +359,8 @@ static enum lf_status after_failed_publish(struct lf_folder *folder, const struc
 }
 
 static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action *action,
-                                struct lf_delivery *delivery, struct lf_outcome *outcome, struct lf_error *err)
+                                struct lf_delivery *delivery, struct lf_outcome *outcome,
+                                struct lf_error *err)
 {
     struct lf_error ignored;
     const char *name = delivery->parcel->name;
@@ -372,8 +393,8 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
     return status;
 }
 
-enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action, struct lf_outcome *outcome,
-                                 struct lf_error *err)
+enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action,
+                                 struct lf_outcome *outcome, struct lf_error *err)
 {
     struct lf_delivery delivery = {0};
     struct lf_error ignored;
@@ -384,7 +405,8 @@ enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_actio
                          folder->host->instrument);
     if (status == LF_OK)
         status = lf_delivery_name(&delivery, action, err);
-    if (status == LF_OK) /* first of all: traces of an attempt that a person overruled must not speak for this one */
+    /* First of all: the traces of an attempt that a person overruled must not speak for this one. */
+    if (status == LF_OK)
         status = lf_mark_clear(folder, &delivery, err);
     if (status == LF_OK)
         status = check_before(folder, action, err);
@@ -421,8 +443,8 @@ static enum lf_verdict cannot_tell(struct lf_folder *folder, const struct lf_err
     return LF_VERDICT_UNKNOWN;
 }
 
-enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_action *action, struct lf_outcome *outcome,
-                                 struct lf_error *err)
+enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_action *action,
+                                 struct lf_outcome *outcome, struct lf_error *err)
 {
     struct lf_delivery delivery = {0};
     struct lf_mark mark;

@@ -1,11 +1,12 @@
-/* When is a result finished? An instrument may write for minutes, in parts, and through a share that shows old sizes.
+/* When is a result finished? An instrument may write for minutes, in parts, and through a share that shows
+ * old sizes.
  *
  *   stable   the same size, time and inode over `stable_polls` looks and for `stable_for`; never while empty
  *   marker   its companion (done_marker) exists, or its text ends in end_marker; both, when both are set
  *   rename   it has the name that matches
  *
- * And always: it can be opened (a program that holds it without sharing is still at it), and its sidecar is there when one
- * is required. */
+ * And always: it can be opened (a program that holds it without sharing is still at it), and its sidecar is
+ * there when one is required. */
 #include "below.h"
 #include "folder.h"
 
@@ -42,8 +43,8 @@ char *lf_folder_companion(const char *path, const char *pattern)
         return NULL;
     const char *dot = stem ? strrchr(base, '.') : NULL;
     size_t len = dot && dot != base ? (size_t)(dot - base) : strlen(base);
-    return lf_format("%.*s%.*s%.*s%s", (int)(base - path), path, (int)(place - pattern), pattern, (int)len, base,
-                     place + 6);
+    return lf_format("%.*s%.*s%.*s%s", (int)(base - path), path, (int)(place - pattern), pattern, (int)len,
+                     base, place + 6);
 }
 
 static bool fits(const char *pattern, const char *name)
@@ -53,7 +54,8 @@ static bool fits(const char *pattern, const char *name)
     if (!place)
         return false;
     size_t head = (size_t)(place - pattern), tail = strlen(place + 6), len = strlen(name);
-    return len > head + tail && !strncasecmp(name, pattern, head) && !strcasecmp(name + len - tail, place + 6);
+    return len > head + tail && !strncasecmp(name, pattern, head)
+           && !strcasecmp(name + len - tail, place + 6);
 }
 
 bool lf_folder_is_companion(const struct lf_folder *folder, const char *name)
@@ -118,7 +120,8 @@ static void complain(struct lf_folder *folder, struct lf_entry *entry, const cha
     }
 }
 
-/* Busy, locked by another program, or not ours to read: all may pass, and a share does not say which it is. */
+/* Busy, locked by another program, or not ours to read: all may pass, and a share does not say which it
+ * is. */
 static int open_entry(struct lf_folder *folder, struct lf_entry *entry, int64_t *wait_ms)
 {
     char text[160], reason[64];
@@ -126,14 +129,16 @@ static int open_entry(struct lf_folder *folder, struct lf_entry *entry, int64_t 
     int fd = lf_below_open(folder->outbox, entry->path, &st);
     if (fd >= 0)
         return fd;
-    snprintf(text, sizeof text, "it cannot be opened (%s); still held by the instrument, or not readable for the agent",
+    snprintf(text, sizeof text,
+             "it cannot be opened (%s); still held by the instrument, or not readable for the agent",
              strerror_r(errno, reason, sizeof reason));
     complain(folder, entry, text);
     *wait_ms = folder->options.scan_interval;
     return -1;
 }
 
-/* True: there is none, or *sidecar has its text. A sidecar that cannot be used is logged, and the result goes without. */
+/* True: there is none, or *sidecar has its text. A sidecar that cannot be used is logged, and the result goes
+ * without. */
 static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char **sidecar)
 {
     const struct lf_folder_options *o = &folder->options;
@@ -150,12 +155,14 @@ static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char 
     }
     char *room = st.st_size < SIDECAR_MAX ? lf_buffer_reserve(&text, (size_t)st.st_size + 1) : NULL;
     ssize_t got = room ? pread(fd, room, (size_t)st.st_size, 0) : -1;
-    if (got == (ssize_t)st.st_size && lf_utf8_valid(lf_slice(room, (size_t)got)) && !memchr(room, '\0', (size_t)got)) {
+    if (got == (ssize_t)st.st_size && lf_utf8_valid(lf_slice(room, (size_t)got))
+        && !memchr(room, '\0', (size_t)got)) {
         text.len = (size_t)got;
         room[got] = '\0';
         *sidecar = lf_buffer_take(&text);
     } else {
-        lf_log_warning(folder->host->instrument, "the sidecar %s is not used: it must be UTF-8 text below %d bytes", path,
+        lf_log_warning(folder->host->instrument,
+                       "the sidecar %s is not used: it must be UTF-8 text below %d bytes", path,
                        (int)SIDECAR_MAX);
     }
     lf_buffer_free(&text);

@@ -1,12 +1,13 @@
-/* The folder driver: instruments whose software takes worklists from one folder and writes results to another, on a local
- * disk, a network mount or a USB stick.
+/* The folder driver: instruments whose software takes worklists from one folder and writes results to
+ * another, on a local disk, a network mount or a USB stick.
  *
- * States: open (no descriptor) -> connected (folders open, locks held) -> disconnected. The descriptors are opened once
- * per connection and everything happens below them; a folder that was unmounted or replaced under its name is noticed
- * (lf_folder_alive) and ends the connection. What was told to the host is remembered until close, over reconnections.
+ * States: open (no descriptor) -> connected (folders open, locks held) -> disconnected. The descriptors are
+ * opened once per connection and everything happens below them; a folder that was unmounted or replaced under
+ * its name is noticed (lf_folder_alive) and ends the connection. What was told to the host is remembered
+ * until close, over reconnections.
  *
- * Delivering is in deliver.c (with the rule that keeps a worklist from running twice), collecting in scan.c, finished.c,
- * collect.c and archive.c. */
+ * Delivering is in deliver.c (with the rule that keeps a worklist from running twice), collecting in scan.c,
+ * finished.c, collect.c and archive.c. */
 #include "folder.h"
 
 #include "base/file.h"
@@ -40,17 +41,20 @@ static enum lf_status folder_gone(struct lf_error *err, const char *path, const 
                    "the folder %s %s: check that it exists and that its share or disk is mounted", path, why);
 }
 
-static enum lf_status open_folder(const char *path, const char *what, bool write, int *fd, struct lf_error *err)
+static enum lf_status open_folder(const char *path, const char *what, bool write, int *fd,
+                                  struct lf_error *err)
 {
     if (!path)
         return LF_OK;
     *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0 && (errno == EACCES || errno == EPERM))
-        return lf_fail_errno(err, "the %s %s may not be opened: give the agent's user the right to read it", what, path);
+        return lf_fail_errno(err, "the %s %s may not be opened: give the agent's user the right to read it",
+                             what, path);
     if (*fd < 0)
         return folder_gone(err, path, errno == ENOENT ? "is not there" : strerror(errno));
     if (write && faccessat(*fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
-        return lf_fail_errno(err, "the %s %s may not be written to: give the agent's user the right to", what, path);
+        return lf_fail_errno(err, "the %s %s may not be written to: give the agent's user the right to%s",
+                             what, path, strcmp(what, "outbox") ? "" : ", or set archive = \"none\"");
     return LF_OK;
 }
 
@@ -62,7 +66,8 @@ static enum lf_status check_alive(const char *path, int fd, struct lf_error *err
     if (stat(path, &named) != 0)
         return folder_gone(err, path, errno == ENOENT ? "is no longer there" : strerror(errno));
     if (fstat(fd, &opened) != 0 || named.st_dev != opened.st_dev || named.st_ino != opened.st_ino)
-        return folder_gone(err, path, "is not the one that was opened: it was unmounted, mounted anew or replaced");
+        return folder_gone(err, path,
+                           "is not the one that was opened: it was unmounted, mounted anew or replaced");
     return LF_OK;
 }
 
@@ -97,14 +102,16 @@ static enum lf_status open_work(struct lf_folder *folder, struct lf_error *err)
         return lf_fail_errno(err, "cannot look at the work_dir %s", o->work_dir);
     if (in.st_dev != work.st_dev)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                       "work_dir %s is on another file system than the inbox %s, so a file cannot move between them whole: "
-                       "choose a folder beside the inbox", o->work_dir, o->inbox);
+                       "work_dir %s is on another file system than the inbox %s, so a file cannot move "
+                       "between them whole: choose a folder beside the inbox",
+                       o->work_dir, o->inbox);
     return LF_OK;
 }
 
 /* ---- the share is really there, and ours alone ---- */
 
-static enum lf_status check_marker(const struct lf_folder *folder, int dir, const char *path, struct lf_error *err)
+static enum lf_status check_marker(const struct lf_folder *folder, int dir, const char *path,
+                                   struct lf_error *err)
 {
     char name[PATH_MAX], line[256];
     struct lf_buffer text = {0};
@@ -114,7 +121,8 @@ static enum lf_status check_marker(const struct lf_folder *folder, int dir, cons
     snprintf(name, sizeof name, "%s%s%s", marker[0] == '/' ? "" : path, marker[0] == '/' ? "" : "/", marker);
     if (access(name, F_OK) != 0)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
-                       "the mount marker %s is not there: the share or disk of %s seems not to be mounted", name, path);
+                       "the mount marker %s is not there: the share or disk of %s seems not to be mounted",
+                       name, path);
     if (lf_file_read(name, 64 * 1024, &text, err) == LF_OK && text.len) {
         snprintf(line, sizeof line, "%.*s", (int)strcspn(text.data, "\r\n"), text.data);
         lf_buffer_free(&text);
@@ -128,30 +136,36 @@ static void sign_lock(int fd, const char *instrument)
 {
     char text[256];
     struct lf_error ignored;
-    int len = snprintf(text, sizeof text, "labferry instrument %s, process %ld\n", instrument, (long)getpid());
+    int len =
+        snprintf(text, sizeof text, "labferry instrument %s, process %ld\n", instrument, (long)getpid());
     if (ftruncate(fd, 0) == 0 && len > 0)
         lf_file_write_all(fd, text, strlen(text), &ignored);
 }
 
-static enum lf_status take_lock(struct lf_folder *folder, int dir, const char *path, int *lock, struct lf_error *err)
+static enum lf_status take_lock(struct lf_folder *folder, int dir, const char *path, int *lock,
+                                struct lf_error *err)
 {
     if (dir < 0)
         return LF_OK;
     *lock = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (*lock < 0)
-        return lf_fail_errno(err, "cannot create %s/%s, which keeps a second agent out (lock = false does without)", path,
-                             LOCK_NAME);
+        return lf_fail_errno(
+            err, "cannot create %s/%s, which keeps a second agent out (lock = false does without)", path,
+            LOCK_NAME);
     switch (lf_lock_take(*lock)) {
     case LF_OK:
         sign_lock(*lock, folder->host->instrument);
         return LF_OK;
     case LF_BUSY:
-        return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON,
-                       "another agent works on %s (its name is in %s/%s): stop it or give each its own folder", path, path,
-                       LOCK_NAME);
+        return lf_fail(
+            err, LF_BUSY, LF_TRANSIENT, /* it may just be ending */
+            "another agent works on %s (its name is in %s/%s): stop it or give each its own folder", path,
+            path, LOCK_NAME);
     case LF_UNSUPPORTED:
         return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
-                       "the file system of %s has no locks: make sure that no second agent uses it, and set lock = false", path);
+                       "the file system of %s has no locks: make sure that no second agent uses it, and set "
+                       "lock = false",
+                       path);
     default:
         return lf_fail_errno(err, "cannot lock %s/%s", path, LOCK_NAME);
     }
@@ -177,7 +191,8 @@ static void start_watching(struct lf_folder *folder)
     folder->watching = false;
     if (folder->outbox < 0 || folder->outbox_remote || !folder->options.watch)
         return;
-    if (lf_watch_open(&folder->watch, &err) == LF_OK && lf_watch_add(&folder->watch, folder->options.outbox, &err) == LF_OK) {
+    if (lf_watch_open(&folder->watch, &err) == LF_OK
+        && lf_watch_add(&folder->watch, folder->options.outbox, &err) == LF_OK) {
         folder->watching = true;
         return;
     }
@@ -195,7 +210,8 @@ static enum lf_status folder_open(const struct lf_values *values, const struct l
         return lf_fail_memory(err, "opening a folder instrument");
     folder->values = values;
     folder->host = host;
-    folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock = folder->watch.fd = -1;
+    folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock =
+        folder->watch.fd = -1;
     lf_folder_read_options(values, &folder->options);
     *device = folder;
     return LF_OK;
@@ -274,10 +290,12 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
         if (folder->outbox >= 0 && lf_deadline_passed(folder->next_scan))
             status = lf_folder_scan(folder, err);
         lf_mark_sweep(folder);
-        if (status != LF_OK || called || lf_cancel_is_set(folder->host->cancel) || lf_deadline_passed(deadline))
+        if (status != LF_OK || called || lf_cancel_is_set(folder->host->cancel)
+            || lf_deadline_passed(deadline))
             break;
         /* An inbox alone tells nothing, but must be missed when it goes. */
-        int64_t next = folder->outbox >= 0 ? folder->next_scan : lf_deadline_in(folder->options.safety_interval);
+        int64_t next =
+            folder->outbox >= 0 ? folder->next_scan : lf_deadline_in(folder->options.safety_interval);
         if (wait_for_change(folder, lf_deadline_sooner(deadline, next), &called))
             folder->next_scan = lf_deadline_sooner(folder->next_scan, lf_deadline_in(SETTLE_MS));
         if (folder->outbox < 0 && !called)
@@ -292,9 +310,10 @@ static enum lf_status folder_repeat(void *device, const struct lf_action *action
     const struct lf_folder *folder = device;
     *repeat = LF_ONCE; /* a worklist in the inbox is a run; see deliver.c */
     if (action->kind != LF_ACTION_DELIVER)
-        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
-                       "%s is a folder: it takes files (deliver) and gives results; it has no procedures or commands",
-                       folder->host->instrument);
+        return lf_fail(
+            err, LF_NOT_FOUND, LF_PERMANENT,
+            "%s is a folder: it takes files (deliver) and gives results; it has no procedures or commands",
+            folder->host->instrument);
     if (!folder->options.inbox)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "%s has no inbox to deliver to: set inbox",
                        folder->host->instrument);

@@ -1,4 +1,5 @@
-/* Inside the folder driver: the device and what its parts ask of each other. One bench thread calls all of it. */
+/* Inside the folder driver: the device and what its parts ask of each other. One bench thread calls all of
+ * it. */
 #ifndef LF_FOLDER_FOLDER_H
 #define LF_FOLDER_FOLDER_H
 
@@ -29,8 +30,9 @@ struct lf_folder_options {
 
 extern const struct lf_setting lf_folder_settings[];
 void lf_folder_read_options(const struct lf_values *values, struct lf_folder_options *options);
-enum lf_status lf_folder_check(const struct lf_values *values, void (*resource)(void *context, const char *resource),
-                               void *context, struct lf_error *err);
+enum lf_status lf_folder_check(const struct lf_values *values,
+                               void (*resource)(void *context, const char *resource), void *context,
+                               struct lf_error *err);
 
 /* What is known of one file in the outbox. */
 enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_TOLD, LF_ENTRY_REFUSED };
@@ -63,7 +65,8 @@ struct lf_folder {
     const struct lf_values *values;
     const struct lf_host *host;
     struct lf_folder_options options;
-    int inbox, work, outbox;       /* open folders; -1 when not used or not connected. work may be a copy of inbox */
+    int inbox, work,
+        outbox; /* open folders; -1 when not used or not connected. work may be a copy of inbox */
     int inbox_lock, outbox_lock;   /* open lock files or -1 */
     bool no_rename_new;            /* learnt: this inbox cannot rename without replacing */
     int64_t connected;             /* mono ms */
@@ -82,8 +85,8 @@ struct lf_folder {
 enum lf_status lf_folder_alive(struct lf_folder *folder, struct lf_error *err);
 
 /* deliver.c, mark.c */
-enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action, struct lf_outcome *outcome,
-                                 struct lf_error *err);
+enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action,
+                                 struct lf_outcome *outcome, struct lf_error *err);
 enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_action *action,
                                  struct lf_outcome *outcome, struct lf_error *err);
 
@@ -91,12 +94,13 @@ enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_actio
 enum lf_status lf_folder_scan(struct lf_folder *folder, struct lf_error *err);
 void lf_folder_forget(struct lf_folder *folder); /* all entries */
 
-/* finished.c: is the entry, unchanged at this look, finished? Also reads its sidecar (*sidecar owned, may stay NULL). When
- * it is not, *wait_ms says when to look again (0: at the next scan is soon enough). */
+/* finished.c: is the entry, unchanged at this look, finished? Also reads its sidecar (*sidecar owned, may
+ * stay NULL). When it is not, *wait_ms says when to look again (0: at the next scan is soon enough). */
 bool lf_folder_finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms);
 /* Is this a done marker or a sidecar, and so no result? */
 bool lf_folder_is_companion(const struct lf_folder *folder, const char *name);
-/* The companion of `path` by a pattern with {name} or {stem}, in the same folder. Returns owned; NULL: out of memory. */
+/* The companion of `path` by a pattern with {name} or {stem}, in the same folder. Returns owned; NULL: out of
+ * memory. */
 char *lf_folder_companion(const char *path, const char *pattern);
 
 /* collect.c, archive.c */
@@ -104,8 +108,9 @@ enum { LF_VERSION_TEXT = 80 };
 void lf_folder_version(const struct lf_folder *folder, const struct stat *st, char text[LF_VERSION_TEXT]);
 void lf_folder_entry_version(const struct lf_folder *folder, const struct lf_entry *entry,
                              char text[LF_VERSION_TEXT]);
-enum lf_status lf_folder_take(struct lf_folder *folder, const char *id, const char *version, int to, int64_t max,
+enum lf_status lf_folder_take(struct lf_folder *folder, const char *id, const char *version, int to,
+                              int64_t max, struct lf_error *err);
+enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const char *version,
                               struct lf_error *err);
-enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const char *version, struct lf_error *err);
 
 #endif

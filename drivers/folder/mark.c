@@ -8,10 +8,11 @@
  *     linking        (only where the file system cannot rename without replacing)
  *     done
  *
- * It counts from the line "about" on, and each line only with its line end: a mark cut short by a power cut says no more
- * than what was durable. Marks of answered deliveries are removed an hour after the answer; what crashes left behind goes
- * after 30 days, or when there are more than 256 (oldest first), and never before this device was connected for an hour:
- * by then the host has asked `verify` about everything it had begun. */
+ * It counts from the line "about" on, and each line only with its line end: a mark cut short by a power cut
+ * says no more than what was durable. Marks of answered deliveries are removed an hour after the answer; what
+ * crashes left behind goes after 30 days, or when there are more than 256 (oldest first), and never before
+ * this device was connected for an hour: by then the host has asked `verify` about everything it had
+ * begun. */
 #include "mark.h"
 
 #include "base/file.h"
@@ -32,12 +33,15 @@ static const int64_t HOUR_MS = 3600 * 1000;
 static const int64_t LEFTOVER_MS = 30LL * 24 * 3600 * 1000;
 static const char HEAD[] = "labferry delivery mark\n";
 
-enum lf_status lf_delivery_name(struct lf_delivery *delivery, const struct lf_action *action, struct lf_error *err)
+enum lf_status lf_delivery_name(struct lf_delivery *delivery, const struct lf_action *action,
+                                struct lf_error *err)
 {
     delivery->parcel = action->parcel;
-    int used = snprintf(delivery->part, sizeof delivery->part, ".%s.part-%" PRId64, action->parcel->name, action->job);
+    int used = snprintf(delivery->part, sizeof delivery->part, ".%s.part-%" PRId64, action->parcel->name,
+                        action->job);
     if (used < 0 || (size_t)used >= sizeof delivery->part)
-        return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "the file name \"%s\" is too long", action->parcel->name);
+        return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "the file name \"%s\" is too long",
+                       action->parcel->name);
     snprintf(delivery->mark, sizeof delivery->mark, ".labferry-%" PRId64 "-%.16s.mark", action->job,
              action->parcel->sha256);
     return LF_OK;
@@ -57,7 +61,8 @@ static enum lf_status write_durably(struct lf_folder *folder, const char *name, 
     return status;
 }
 
-enum lf_status lf_mark_write(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_error *err)
+enum lf_status lf_mark_write(struct lf_folder *folder, const struct lf_delivery *delivery,
+                             struct lf_error *err)
 {
     char boot[LF_BOOT_TEXT] = "unknown", text[MARK_BYTES_MAX];
     lf_boot_name(boot);
@@ -110,8 +115,8 @@ static void parse(const char *text, struct lf_mark *mark)
     mark->done = line_of(text, "done", &len);
 }
 
-enum lf_status lf_mark_read(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_mark *mark,
-                            struct lf_error *err)
+enum lf_status lf_mark_read(struct lf_folder *folder, const struct lf_delivery *delivery,
+                            struct lf_mark *mark, struct lf_error *err)
 {
     char text[MARK_BYTES_MAX + 1];
     struct stat st;
@@ -145,7 +150,8 @@ static enum lf_status drop(int dir, const char *name, struct lf_error *err)
     return LF_OK;
 }
 
-enum lf_status lf_mark_clear(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_error *err)
+enum lf_status lf_mark_clear(struct lf_folder *folder, const struct lf_delivery *delivery,
+                             struct lf_error *err)
 {
     enum lf_status status = drop(folder->work, delivery->mark, err);
     if (status == LF_OK)
@@ -219,7 +225,8 @@ static void sweep_kind(struct lf_folder *folder, bool (*wanted)(const char *), s
         goto done;
     for (const struct dirent *entry; count < LEFTOVERS_MAX && (entry = readdir(dir));) {
         struct stat st;
-        if (!wanted(entry->d_name) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+        if (!wanted(entry->d_name) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0
+            || !S_ISREG(st.st_mode))
             continue;
         snprintf(found[count].name, sizeof found[count].name, "%s", entry->d_name);
         found[count++].age = lf_clock_wall_ms() - (int64_t)st.st_mtime * 1000;

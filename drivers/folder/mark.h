@@ -1,4 +1,5 @@
-/* Delivery marks: what survives of a delivery begun, so that it is never done twice. See deliver.c for the whole rule. */
+/* Delivery marks: what survives of a delivery begun, so that it is never done twice. See deliver.c for the
+ * whole rule. */
 #ifndef LF_FOLDER_MARK_H
 #define LF_FOLDER_MARK_H
 
@@ -16,7 +17,8 @@ struct lf_delivery {
 };
 
 /* LF_TOO_LARGE when the name leaves no room for the unfinished file's name. */
-enum lf_status lf_delivery_name(struct lf_delivery *delivery, const struct lf_action *action, struct lf_error *err);
+enum lf_status lf_delivery_name(struct lf_delivery *delivery, const struct lf_action *action,
+                                struct lf_error *err);
 
 struct lf_mark {
     bool about;                   /* whole, and durable before the file could be seen */
@@ -27,16 +29,18 @@ struct lf_mark {
 };
 
 /* Writes the mark of a delivery that is about to be published; durable when this returns. */
-enum lf_status lf_mark_write(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_error *err);
+enum lf_status lf_mark_write(struct lf_folder *folder, const struct lf_delivery *delivery,
+                             struct lf_error *err);
 /* Adds a line ("linking", "done") to it; durable when this returns. */
 enum lf_status lf_mark_add(struct lf_folder *folder, const struct lf_delivery *delivery, const char *line,
                            struct lf_error *err);
 /* LF_NOT_FOUND when there is none. */
-enum lf_status lf_mark_read(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_mark *mark,
-                            struct lf_error *err);
-/* Removes the traces of an earlier attempt, the mark durably first: an unfinished file that is gone while its mark is
- * there would read as published. */
-enum lf_status lf_mark_clear(struct lf_folder *folder, const struct lf_delivery *delivery, struct lf_error *err);
+enum lf_status lf_mark_read(struct lf_folder *folder, const struct lf_delivery *delivery,
+                            struct lf_mark *mark, struct lf_error *err);
+/* Removes the traces of an earlier attempt, the mark durably first: an unfinished file that is gone while its
+ * mark is there would read as published. */
+enum lf_status lf_mark_clear(struct lf_folder *folder, const struct lf_delivery *delivery,
+                             struct lf_error *err);
 
 /* The host has the answer of this delivery: its mark may go an hour from now. */
 void lf_mark_settle(struct lf_folder *folder, const struct lf_delivery *delivery);

@@ -1,9 +1,12 @@
 /* Reading the outbox: what is there, what is new, what is finished; telling the host.
  *
- * Every scan reads the names and sizes anew and merges them with what was known (both sorted by path). An entry is
+ * Every scan reads the names and sizes anew and merges them with what was known (both sorted by path). An
+ * entry is
  *   watched  until it is finished and the host has it; told with the version it had then;
- *   told     nothing more is done until its size, time or inode changes: then it is watched again, as a new version;
- *   refused  its name or kind is not acceptable: logged once, left where it is, looked at again when it changes.
+ *   told     nothing more is done until its size, time or inode changes: then it is watched again, as a new
+ *            version;
+ *   refused  its name or kind is not acceptable: logged once, left where it is, looked at again when it
+ *            changes.
  * Entries that are gone are forgotten. */
 #include "below.h"
 #include "folder.h"
@@ -71,7 +74,8 @@ static enum lf_status add_entry(struct lf_entries *entries, const char *path, co
 
 static bool wanted(const struct lf_folder *folder, const char *name)
 {
-    static const char *const never[] = {"~$*", "*.tmp", "*.part", "*.crdownload", "*.filepart", "Thumbs.db", "desktop.ini"};
+    static const char *const never[] = {"~$*",        "*.tmp",     "*.part",     "*.crdownload",
+                                        "*.filepart", "Thumbs.db", "desktop.ini"};
     bool any = false;
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         if (lf_glob_match(never[i], name, true))
@@ -123,8 +127,8 @@ static void watch_too(struct lf_folder *folder, const char *path)
 static enum lf_status read_folder(struct lf_folder *folder, int at, const char *path, int depth,
                                   struct lf_entries *entries, struct lf_error *err);
 
-static enum lf_status read_below(struct lf_folder *folder, int at, const char *name, const char *path, int depth,
-                                 struct lf_entries *entries, struct lf_error *err)
+static enum lf_status read_below(struct lf_folder *folder, int at, const char *name, const char *path,
+                                 int depth, struct lf_entries *entries, struct lf_error *err)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -138,22 +142,24 @@ static enum lf_status read_below(struct lf_folder *folder, int at, const char *n
     return status;
 }
 
-static enum lf_status read_entry(struct lf_folder *folder, int at, const char *name, const char *path, int depth,
-                                 struct lf_entries *entries, struct lf_error *err)
+static enum lf_status read_entry(struct lf_folder *folder, int at, const char *name, const char *path,
+                                 int depth, struct lf_entries *entries, struct lf_error *err)
 {
     struct stat st;
     if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return LF_OK; /* gone meanwhile */
     if (S_ISDIR(st.st_mode))
-        return depth > 0 && !is_own_folder(folder, &st) ? read_below(folder, at, name, path, depth - 1, entries, err)
-                                                        : LF_OK;
+        return depth > 0 && !is_own_folder(folder, &st)
+                   ? read_below(folder, at, name, path, depth - 1, entries, err)
+                   : LF_OK;
     if (!wanted(folder, name))
         return LF_OK;
     if (entries->count < ENTRIES_MAX)
         return add_entry(entries, path, &st, err);
     if (!folder->full_logged)
-        lf_log_warning(folder->host->instrument, "more than %d files in %s: the rest waits until some are archived",
-                       (int)ENTRIES_MAX, folder->options.outbox);
+        lf_log_warning(folder->host->instrument,
+                       "more than %d files in %s: the rest waits until some are archived", (int)ENTRIES_MAX,
+                       folder->options.outbox);
     folder->full_logged = true;
     return LF_OK;
 }
@@ -231,17 +237,21 @@ static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
     if (!entry->plain)
         lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "it is a link or a device, not a plain file");
     else if (lf_name_check(name, &err) == LF_OK && !lf_below_path_ok(entry->path))
-        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "the name of its folder begins with a dot or has a control character");
+        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON,
+                "the name of its folder begins with a dot or has a control character");
     if (err.status == LF_OK)
         return true;
     entry->state = LF_ENTRY_REFUSED;
     folder->refused++;
-    lf_log_warning(folder->host->instrument, "the result %s is refused and stays where it is: %s (%lld refused since the "
-                   "start)", entry->path, err.text, (long long)folder->refused);
+    lf_log_warning(folder->host->instrument,
+                   "the result %s is refused and stays where it is: %s (%lld refused since the "
+                   "start)",
+                   entry->path, err.text, (long long)folder->refused);
     return false;
 }
 
-static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, const char *sidecar, struct lf_error *err)
+static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, const char *sidecar,
+                           struct lf_error *err)
 {
     char version[LF_VERSION_TEXT];
     lf_folder_entry_version(folder, entry, version);
@@ -266,9 +276,11 @@ static void look(struct lf_folder *folder, int64_t *wait_ms)
             return;
         if (entry->state != LF_ENTRY_WATCHED || !acceptable(folder, entry))
             continue;
-        if (lf_folder_finished(folder, entry, &sidecar, &ask) && tell(folder, entry, sidecar, &err) != LF_OK) {
-            lf_log_warning(folder->host->instrument, "the result %s could not be taken over, it will be told again: %s",
-                           entry->path, err.text);
+        if (lf_folder_finished(folder, entry, &sidecar, &ask)
+            && tell(folder, entry, sidecar, &err) != LF_OK) {
+            lf_log_warning(folder->host->instrument,
+                           "the result %s could not be taken over, it will be told again: %s", entry->path,
+                           err.text);
             ask = folder->options.scan_interval;
             failed = true; /* the journal is in trouble: the rest can wait as well */
         }

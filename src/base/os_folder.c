@@ -22,13 +22,14 @@ enum lf_status lf_watch_open(struct lf_watch *watch, struct lf_error *err)
 enum lf_status lf_watch_add(struct lf_watch *watch, const char *path, struct lf_error *err)
 {
     /* No IN_MODIFY: a large file being written would wake us for every block. */
-    uint32_t mask = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
-                  | IN_ONLYDIR;
+    uint32_t mask = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF
+                    | IN_MOVE_SELF | IN_ONLYDIR;
     if (inotify_add_watch(watch->fd, path, mask) >= 0)
         return LF_OK;
     if (errno == ENOSPC)
         return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                       "cannot watch %s: the system's limit is reached (raise fs.inotify.max_user_watches)", path);
+                       "cannot watch %s: the system's limit is reached (raise fs.inotify.max_user_watches)",
+                       path);
     return lf_fail_errno(err, "cannot watch %s", path);
 }
 
@@ -50,7 +51,8 @@ void lf_watch_close(struct lf_watch *watch)
 
 bool lf_folder_is_remote(int dir_fd)
 {
-    /* From statfs(2) and linux/magic.h: NFS, SMB, CIFS, SMB2, FUSE, 9p, AFS, Ceph, Coda, NCP, VirtualBox shares. */
+    /* From statfs(2) and linux/magic.h: NFS, SMB, CIFS, SMB2, FUSE, 9p, AFS, Ceph, Coda, NCP, VirtualBox
+     * shares. */
     static const uint32_t remote[] = {0x6969,     0x517B,     0xFF534D42, 0xFE534D42, 0x65735546, 0x01021997,
                                       0x5346414F, 0x00C36400, 0x73757245, 0x564C,     0x786F4256};
     struct statfs fs;

@@ -74,8 +74,13 @@ void bench_open(struct bench *bench, const char *const *settings)
     set_all(bench, settings);
     NEED(lf_cancel_open(&bench->cancel, &err) == LF_OK);
     NEED(lf_wake_open(&bench->wake, &err) == LF_OK);
-    bench->host = (struct lf_host){.self = bench, .instrument = "reader", .cancel = &bench->cancel, .wake = &bench->wake,
-                                   .found = on_found, .identity = on_identity, .progress = on_progress};
+    bench->host = (struct lf_host){.self = bench,
+                                   .instrument = "reader",
+                                   .cancel = &bench->cancel,
+                                   .wake = &bench->wake,
+                                   .found = on_found,
+                                   .identity = on_identity,
+                                   .progress = on_progress};
     NEED(lf_driver_folder.open(bench->values, &bench->host, &bench->device, &err) == LF_OK);
 }
 
@@ -107,7 +112,8 @@ const struct lf_action *bench_parcel(struct bench *bench, int64_t job, const cha
     bench_write(bench->spool, "parcel", text);
     snprintf(name_copy, sizeof name_copy, "%s", name);
     lf_digest_bytes(LF_SHA256, text, strlen(text), sha256);
-    parcel = (struct lf_parcel){.name = name_copy, .path = path, .size = (int64_t)strlen(text), .sha256 = sha256};
+    parcel =
+        (struct lf_parcel){.name = name_copy, .path = path, .size = (int64_t)strlen(text), .sha256 = sha256};
     action = (struct lf_action){.kind = LF_ACTION_DELIVER, .job = job, .parcel = &parcel};
     return &action;
 }

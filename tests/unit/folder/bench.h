@@ -1,5 +1,5 @@
-// The ground the folder driver's tests stand on: an inbox, an outbox and a spool in the test's private folder, and a host
-// that remembers what it was told.
+// The ground the folder driver's tests stand on: an inbox, an outbox and a spool in the test's private
+// folder, and a host that remembers what it was told.
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -30,8 +30,8 @@ struct bench {
     bool refuse_findings; // the host's journal is in trouble
 };
 
-// Makes the folders once, and an open device with `settings`: pairs of name and value, ended by NULL. Inbox and outbox are
-// set unless "inbox" or "outbox" is given with an empty value.
+// Makes the folders once, and an open device with `settings`: pairs of name and value, ended by NULL. Inbox
+// and outbox are set unless "inbox" or "outbox" is given with an empty value.
 void bench_open(struct bench *bench, const char *const *settings);
 // Also connects; the test ends when that fails.
 void bench_connect(struct bench *bench, const char *const *settings);
@@ -44,7 +44,8 @@ const struct lf_action *bench_parcel(struct bench *bench, int64_t job, const cha
 enum lf_status bench_listen(struct bench *bench, int64_t ms, struct lf_error *err);
 // Listens until so many findings were told, at most 10 s.
 void bench_listen_for(struct bench *bench, size_t count);
-const struct bench_finding *bench_found(const struct bench *bench, const char *id); // the last one; NULL if none
+const struct bench_finding *bench_found(const struct bench *bench,
+                                        const char *id); // the last one; NULL if none
 
 void bench_write(const char *folder, const char *name, const char *text);
 bool bench_exists(const char *folder, const char *name);

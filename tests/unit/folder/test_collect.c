@@ -1,15 +1,9 @@
 // Results are found when they are finished, told once, and taken whole or not at all.
 #include "bench.h"
 
-#include "base/digest.h"
-
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,7 +78,8 @@ static void watching_is_prompt(void)
 {
     // with a look every hour only the file system's word can bring it
     char from[BENCH_PATH + 32], to[BENCH_PATH + 32];
-    start((const char *[]){"finish", "rename", "results", "*.csv", "safety_interval", "1h", "scan_interval", "1h", NULL});
+    start((const char *[]){"finish", "rename", "results", "*.csv", "safety_interval", "1h", "scan_interval",
+                           "1h", NULL});
     expect_quiet(50, 0);
     bench_write(bench.outbox, "plate.writing", "a");
     expect_quiet(200, 0);
@@ -98,7 +93,8 @@ static void watching_is_prompt(void)
 static void new_folders_are_watched(void)
 {
     char sub[BENCH_PATH + 32];
-    start((const char *[]){"finish", "rename", "depth", "2", "safety_interval", "1h", "scan_interval", "1h", NULL});
+    start((const char *[]){"finish", "rename", "depth", "2", "safety_interval", "1h", "scan_interval", "1h",
+                           NULL});
     expect_quiet(50, 0);
     snprintf(sub, sizeof sub, "%s/run7", bench.outbox);
     mkdir(sub, 0755);
@@ -156,8 +152,10 @@ static void unusable_sidecar(void)
 
 static void names_that_count(void)
 {
-    start((const char *[]){"finish", "rename", "results", "*.csv", "results", "*.txt", "ignore", "test*", NULL});
-    static const char *const names[] = {"a.CSV", "b.txt", "c.xml", "test1.csv", "~$a.csv", ".a.csv", "Thumbs.db", NULL};
+    start((const char *[]){"finish", "rename", "results", "*.csv", "results", "*.txt", "ignore", "test*",
+                           NULL});
+    static const char *const names[] = {"a.CSV",   "b.txt",  "c.xml",     "test1.csv",
+                                        "~$a.csv", ".a.csv", "Thumbs.db", NULL};
     for (size_t i = 0; names[i]; i++)
         bench_write(bench.outbox, names[i], "a");
     bench_listen_for(&bench, 2);
@@ -284,8 +282,9 @@ static void not_taken(void)
 
 static void never_above_the_outbox(void)
 {
-    static const char *const ids[] = {"../spool/secret", "/etc/passwd", "a/../../spool/secret", "", "a//b", ".hidden",
-                                      "link/secret", "link.csv", NULL};
+    static const char *const ids[] = {
+        "../spool/secret", "/etc/passwd", "a/../../spool/secret", "", "a//b", ".hidden", "link/secret",
+        "link.csv",        NULL};
     char path[BENCH_PATH + 32];
     start(NULL);
     bench_write(bench.spool, "secret", "s");
@@ -306,7 +305,7 @@ static void never_above_the_outbox(void)
 
 static void missing_folder(void)
 {
-    char gone[BENCH_PATH];
+    char gone[BENCH_PATH + 8];
     bench_open(&bench, NULL);
     snprintf(gone, sizeof gone, "%s.gone", bench.outbox);
     CHECK_INT(rename(bench.outbox, gone), 0);
@@ -343,7 +342,8 @@ static void second_agent(void)
     start(NULL);
     bench_open(&second, NULL);
     CHECK_INT(lf_driver_folder.connect(second.device, &err), LF_BUSY);
-    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, "another agent");
     bench_close(&bench);
     CHECK_INT(lf_driver_folder.connect(second.device, &err), LF_OK);
     bench_close(&second);
@@ -356,7 +356,8 @@ static void one_folder_for_both(void)
     snprintf(both, sizeof both, "%s/both", unit_folder());
     mkdir(both, 0755);
     start((const char *[]){"inbox", both, "outbox", both, "results", "*_out.csv", "finish", "rename", NULL});
-    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err), LF_OK);
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err),
+              LF_OK);
     bench_write(both, "plate_out.csv", "a");
     bench_listen_for(&bench, 1);
     expect_quiet(300, 1);

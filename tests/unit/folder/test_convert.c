@@ -23,8 +23,8 @@ static int file_of(const char *name, const void *data, size_t len)
 }
 
 // Converts len bytes; returns what came out (up to 1 MB), owned, with its length.
-static char *convert(const char *in, size_t len, enum lf_eol eol, enum lf_encoding encoding, enum lf_status expected,
-                     size_t *out_len)
+static char *convert(const char *in, size_t len, enum lf_eol eol, enum lf_encoding encoding,
+                     enum lf_status expected, size_t *out_len)
 {
     char sha256[LF_SHA256_HEX] = "", again[LF_SHA256_HEX];
     int64_t size = 0;
@@ -86,7 +86,9 @@ static void byte_order_mark(void)
 static void windows_1252(void)
 {
     // from the code page's table: micro B5, euro 80, o-umlaut F6, em dash 97
-    expect("\xEF\xBB\xBF" "5 µl, 3 €, ö — x\n", LF_EOL_CRLF, LF_ENCODING_WINDOWS_1252, "5 \xB5l, 3 \x80, \xF6 \x97 x\r\n");
+    expect("\xEF\xBB\xBF"
+           "5 µl, 3 €, ö — x\n",
+           LF_EOL_CRLF, LF_ENCODING_WINDOWS_1252, "5 \xB5l, 3 \x80, \xF6 \x97 x\r\n");
     refuse("a\nb\nΩ\n", LF_ENCODING_WINDOWS_1252, "line 3 has a character that WINDOWS-1252 cannot hold");
     refuse("a\n\xC3(\n", LF_ENCODING_WINDOWS_1252, "line 2 is not valid UTF-8");
 }

@@ -1,6 +1,7 @@
-// The driver is killed before every call that changes the disk, one after the other, and restarted as the host would do
-// it: verify, then act again only if it was not done. The instrument takes the file whenever it sees one. In the end it
-// must have run the worklist exactly once; "unknown" is allowed only where links are used.
+// The driver is killed before every call that changes the disk, one after the other, and restarted as the
+// host would do it: verify, then act again only if it was not done. The instrument takes the file whenever it
+// sees one. In the end it must have run the worklist exactly once; "unknown" is allowed only where links are
+// used.
 //
 // The linker sends these calls here first (see CMakeLists.txt).
 #include "bench.h"
@@ -318,9 +319,11 @@ static void deliver_with(int rename_error, int link_error)
     link_fails = link_error;
     bench_connect(&bench, NULL);
     bench_write(bench.inbox, "taken.csv", "older");
-    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err), LF_OK);
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err),
+              LF_OK);
     CHECK_STR(bench_text(bench.inbox, "plate.csv"), "abc");
-    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 2, "taken.csv", "abc"), &outcome, &err), LF_EXISTS);
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 2, "taken.csv", "abc"), &outcome, &err),
+              LF_EXISTS);
     CHECK_STR(bench_text(bench.inbox, "taken.csv"), "older");
     CHECK_INT(bench_count(bench.inbox, ".part-"), 0);
     bench_close(&bench);
@@ -344,7 +347,8 @@ static void rival_in_last_moment(int rename_error, int link_error)
     rename_new_fails = rename_error;
     link_fails = link_error;
     rival = path;
-    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err), LF_EXISTS);
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err),
+              LF_EXISTS);
     CHECK_INT(err.class, LF_NEEDS_PERSON);
     CHECK_STR(bench_text(bench.inbox, "plate.csv"), "older");
     CHECK_INT(bench_count(bench.inbox, ".part-"), 0);
@@ -366,7 +370,8 @@ static void rename_refused(void)
     reset();
     bench_connect(&bench, NULL);
     rename_new_fails = EIO; // says nothing about what happened; the disk shows that nothing did
-    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err), LF_IO);
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err),
+              LF_IO);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK(!bench_exists(bench.inbox, "plate.csv"));
     CHECK_INT(bench_count(bench.inbox, ".mark"), 0);
@@ -381,8 +386,8 @@ static void sync_fails(void)
         reset();
         bench_connect(&bench, NULL);
         sync_fails_at = at;
-        enum lf_status status = lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome,
-                                                     &err);
+        enum lf_status status =
+            lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err);
         bool visible = bench_exists(bench.inbox, "plate.csv");
         if (status != LF_OK && visible) {
             CHECK_INT(err.class, LF_UNKNOWN_OUTCOME);
@@ -421,9 +426,10 @@ static void power_cut_mid_way(void)
     reset();
 }
 
-UNIT_TESTS("folder: crash",
-    {"killed at any call, the file is delivered exactly once", killed_untaken},
-    {"killed at any call with an instrument that takes the file at once, the worklist runs exactly once", killed_taken},
+UNIT_TESTS(
+    "folder: crash", {"killed at any call, the file is delivered exactly once", killed_untaken},
+    {"killed at any call with an instrument that takes the file at once, the worklist runs exactly once",
+     killed_taken},
     {"killed again while clearing up after the first kill, the worklist runs exactly once", killed_twice},
     {"the same where files are published by links, or the job is held", killed_linking},
     {"the same where the file system has neither links nor exclusive renames", killed_plain},
@@ -431,5 +437,4 @@ UNIT_TESTS("folder: crash",
     {"a file that comes under the same name in the last moment is not overwritten", rivals},
     {"a rename that fails is looked at on the disk, and leaves no trace if nothing happened", rename_refused},
     {"a sync that fails before the rename is retried, after it is held", sync_fails},
-    {"after a power cut the worklist runs once or the job is held", power_cut_mid_way},
-)
+    {"after a power cut the worklist runs once or the job is held", power_cut_mid_way}, )

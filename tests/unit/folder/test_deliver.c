@@ -46,7 +46,8 @@ static void class_is_once(void)
 {
     enum lf_repeat repeat = LF_SAFE;
     start(NULL);
-    CHECK_INT(lf_driver_folder.repeat(bench.device, bench_parcel(&bench, 1, "a.csv", "a"), &repeat, &err), LF_OK);
+    CHECK_INT(lf_driver_folder.repeat(bench.device, bench_parcel(&bench, 1, "a.csv", "a"), &repeat, &err),
+              LF_OK);
     CHECK_INT(repeat, LF_ONCE);
     struct lf_action run = {.kind = LF_ACTION_RUN, .name = "weigh"};
     CHECK_INT(lf_driver_folder.repeat(bench.device, &run, &repeat, &err), LF_NOT_FOUND);
@@ -116,8 +117,9 @@ static void twin_in_other_case(void)
 
 static void bad_names(void)
 {
-    static const char *const names[] = {"../plate.csv", "a/b.csv", "..", "", ".hidden", "-rf", "con.csv", "LPT1",
-                                        "tab\t.csv", "star*.csv", "dot.", "C:plate.csv", "\xff.csv", NULL};
+    static const char *const names[] = {"../plate.csv", "a/b.csv",     "..",       "",          ".hidden",
+                                        "-rf",          "con.csv",     "LPT1",     "tab\t.csv", "star*.csv",
+                                        "dot.",         "C:plate.csv", "\xff.csv", NULL};
     start(NULL);
     int before = bench_count(bench.inbox, "");
     for (size_t i = 0; names[i]; i++) {
@@ -228,20 +230,20 @@ static void folder_gone(void)
 }
 
 UNIT_TESTS("folder: deliver",
-    {"a parcel lies in the inbox whole, read back, with nothing left beside it", delivered_whole},
-    {"delivering is an action that is never repeated unasked", class_is_once},
-    {"a delivered file has the configured permissions whatever the umask", mode_is_as_set},
-    {"the same content under the same name counts as delivered", same_content_is_done},
-    {"other content under the same name is never overwritten and asks for a person", other_content_is_refused},
-    {"overwriting happens when it was asked for", overwrites_when_told},
-    {"a name that Windows takes for another file's is refused", twin_in_other_case},
-    {"names that are unsafe on any target are refused with the reason and leave no trace", bad_names},
-    {"letters outside ASCII pass when the configuration allows them", utf8_names_when_allowed},
-    {"a link in the inbox is never written through", link_in_the_way},
-    {"a damaged spool file is not delivered", damaged_spool},
-    {"a converted file is reported with both digests", conversion_is_reported},
-    {"a cancelled delivery leaves nothing visible", cancelled},
-    {"an instrument without inbox refuses files and says so", no_inbox},
-    {"with a work folder the inbox sees nothing but finished files", work_dir_keeps_inbox_clean},
-    {"an inbox that was unmounted or replaced is noticed and gets no file", folder_gone},
-)
+           {"a parcel lies in the inbox whole, read back, with nothing left beside it", delivered_whole},
+           {"delivering is an action that is never repeated unasked", class_is_once},
+           {"a delivered file has the configured permissions whatever the umask", mode_is_as_set},
+           {"the same content under the same name counts as delivered", same_content_is_done},
+           {"other content under the same name is never overwritten and asks for a person",
+            other_content_is_refused},
+           {"overwriting happens when it was asked for", overwrites_when_told},
+           {"a name that Windows takes for another file's is refused", twin_in_other_case},
+           {"names that are unsafe on any target are refused with the reason and leave no trace", bad_names},
+           {"letters outside ASCII pass when the configuration allows them", utf8_names_when_allowed},
+           {"a link in the inbox is never written through", link_in_the_way},
+           {"a damaged spool file is not delivered", damaged_spool},
+           {"a converted file is reported with both digests", conversion_is_reported},
+           {"a cancelled delivery leaves nothing visible", cancelled},
+           {"an instrument without inbox refuses files and says so", no_inbox},
+           {"with a work folder the inbox sees nothing but finished files", work_dir_keeps_inbox_clean},
+           {"an inbox that was unmounted or replaced is noticed and gets no file", folder_gone}, )

@@ -44,8 +44,11 @@ static void good_ones(void)
 {
     CHECK_INT(check((const char *[]){"inbox", "/no/such/in", "outbox", "/no/such/out", NULL}), LF_OK);
     CHECK_STR(resources, "folder /no/such/in|folder /no/such/out|");
-    CHECK_INT(check((const char *[]){"outbox", "/no/such/out", "finish", "marker", "end_marker", "END", NULL}), LF_OK);
-    CHECK_INT(check((const char *[]){"inbox", "/in", "encoding", "windows-1252", "eol", "crlf", NULL}), LF_OK);
+    CHECK_INT(
+        check((const char *[]){"outbox", "/no/such/out", "finish", "marker", "end_marker", "END", NULL}),
+        LF_OK);
+    CHECK_INT(check((const char *[]){"inbox", "/in", "encoding", "windows-1252", "eol", "crlf", NULL}),
+              LF_OK);
 }
 
 static void mistakes(void)
@@ -58,7 +61,8 @@ static void mistakes(void)
     refuse((const char *[]){"outbox", "/out", "work_dir", "/w", NULL}, "there is no inbox");
     refuse((const char *[]){"outbox", "/out", "finish", "marker", NULL}, "done_marker or end_marker");
     refuse((const char *[]){"outbox", "/out", "end_marker", "END", NULL}, "finish = \"marker\"");
-    refuse((const char *[]){"outbox", "/out", "finish", "marker", "done_marker", "done", NULL}, "{name}.done");
+    refuse((const char *[]){"outbox", "/out", "finish", "marker", "done_marker", "done", NULL},
+           "{name}.done");
     refuse((const char *[]){"outbox", "/out", "sidecar", "{name}", NULL}, "{name}.done");
     refuse((const char *[]){"outbox", "/out", "sidecar", "../{name}.json", NULL}, "without '/'");
     refuse((const char *[]){"outbox", "/out", "results", "sub/*.csv", NULL}, "without '/'");

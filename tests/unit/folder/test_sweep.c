@@ -1,4 +1,5 @@
-// Marks and unfinished files do not pile up, and none goes while the host may still ask about it. The clock is ours.
+// Marks and unfinished files do not pile up, and none goes while the host may still ask about it. The clock
+// is ours.
 #include "bench.h"
 
 #include <stdio.h>
@@ -36,7 +37,8 @@ static void sweep_after(int64_t ms)
 static void deliver(int64_t job, const char *name)
 {
     struct lf_outcome outcome = {0};
-    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, job, name, "abc"), &outcome, &err), LF_OK);
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, job, name, "abc"), &outcome, &err),
+              LF_OK);
     lf_outcome_free(&outcome);
 }
 

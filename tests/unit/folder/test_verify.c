@@ -1,5 +1,5 @@
-// What the driver concludes after a crash, for every state that the disk can be in (the table at the top of deliver.c).
-// The states are made by hand. "Other boot" is a mark that names another run of the machine.
+// What the driver concludes after a crash, for every state that the disk can be in (the table at the top of
+// deliver.c). The states are made by hand. "Other boot" is a mark that names another run of the machine.
 #include "bench.h"
 
 #include "base/os_folder.h"
@@ -41,8 +41,8 @@ static enum lf_verdict verdict_of(const char *lines, enum boot boot, bool part, 
     if (file != ABSENT)
         bench_write(bench.inbox, "plate.csv", file == OURS ? "abc" : "another");
     lf_outcome_free(&outcome);
-    enum lf_verdict verdict = lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
-                                                      &err);
+    enum lf_verdict verdict =
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err);
     return verdict;
 }
 
@@ -67,14 +67,17 @@ static void without_mark(void)
     expect(verdict_of(NULL, SAME_BOOT, true, OTHER), LF_VERDICT_NOT_DONE, "another file");
     expect(verdict_of("", SAME_BOOT, true, ABSENT), LF_VERDICT_NOT_DONE, "mark cut short");
     expect(verdict_of("abou", OTHER_BOOT, true, ABSENT), LF_VERDICT_NOT_DONE, "mark cut in its last word");
-    expect(verdict_of("about", OTHER_BOOT, true, ABSENT), LF_VERDICT_NOT_DONE, "mark cut before its line end");
+    expect(verdict_of("about", OTHER_BOOT, true, ABSENT), LF_VERDICT_NOT_DONE,
+           "mark cut before its line end");
 }
 
 static void finished(void)
 {
     expect(verdict_of("about\ndone\n", SAME_BOOT, false, OURS), LF_VERDICT_DONE, "there");
-    expect(verdict_of("about\ndone\n", OTHER_BOOT, false, ABSENT), LF_VERDICT_DONE, "taken, then a power cut");
-    expect(verdict_of("about\ndone\n", OTHER_BOOT, false, OTHER), LF_VERDICT_DONE, "changed, then a power cut");
+    expect(verdict_of("about\ndone\n", OTHER_BOOT, false, ABSENT), LF_VERDICT_DONE,
+           "taken, then a power cut");
+    expect(verdict_of("about\ndone\n", OTHER_BOOT, false, OTHER), LF_VERDICT_DONE,
+           "changed, then a power cut");
 }
 
 static void killed_before(void)
@@ -96,13 +99,15 @@ static void power_cut(void)
     expect(verdict_of("about\n", OTHER_BOOT, false, OURS), LF_VERDICT_DONE, "there");
     expect(verdict_of("about\n", OTHER_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN, "taken, or lost");
     expect(verdict_of("about\ndo", OTHER_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN, "done not durable");
-    expect(verdict_of("about\n", OTHER_BOOT, true, ABSENT), LF_VERDICT_UNKNOWN, "the rename may have been seen, then lost");
+    expect(verdict_of("about\n", OTHER_BOOT, true, ABSENT), LF_VERDICT_UNKNOWN,
+           "the rename may have been seen, then lost");
 }
 
 static void linking(void)
 {
     expect(verdict_of("about\nlinking\n", SAME_BOOT, true, OURS), LF_VERDICT_DONE, "both names");
-    expect(verdict_of("about\nlinking\n", SAME_BOOT, true, ABSENT), LF_VERDICT_UNKNOWN, "not linked, or taken");
+    expect(verdict_of("about\nlinking\n", SAME_BOOT, true, ABSENT), LF_VERDICT_UNKNOWN,
+           "not linked, or taken");
     expect(verdict_of("about\nlinking\n", SAME_BOOT, false, ABSENT), LF_VERDICT_DONE, "taken");
     expect(verdict_of("about\nlinking\n", OTHER_BOOT, false, ABSENT), LF_VERDICT_UNKNOWN, "taken, or lost");
 }
@@ -117,8 +122,9 @@ static void linked_and_moved(void)
     snprintf(from, sizeof from, "%s/%s", bench.inbox, PART);
     snprintf(to, sizeof to, "%s/taken.csv", bench.outbox); // the instrument moved it away
     CHECK_INT(link(from, to), 0);
-    expect(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-           LF_VERDICT_DONE, "its second name is elsewhere");
+    expect(
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
+        LF_VERDICT_DONE, "its second name is elsewhere");
     CHECK(!bench_exists(bench.inbox, PART));
 }
 
@@ -140,10 +146,12 @@ static void other_jobs_do_not_count(void)
     struct lf_error err = {0};
     bench_connect(&bench, NULL);
     make_mark("about\ndone\n", SAME_BOOT);
-    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 13, "plate.csv", "abc"), &outcome, &err),
-              LF_VERDICT_NOT_DONE);
-    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abd"), &outcome, &err),
-              LF_VERDICT_NOT_DONE);
+    CHECK_INT(
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 13, "plate.csv", "abc"), &outcome, &err),
+        LF_VERDICT_NOT_DONE);
+    CHECK_INT(
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abd"), &outcome, &err),
+        LF_VERDICT_NOT_DONE);
     bench_close(&bench);
 }
 
@@ -152,13 +160,16 @@ static void answer_survives(void)
     struct lf_error err = {0};
     char path[BENCH_PATH + 64];
     bench_connect(&bench, NULL);
-    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err), LF_OK);
+    CHECK_INT(
+        lf_driver_folder.act(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
+        LF_OK);
     bench_close(&bench);
     snprintf(path, sizeof path, "%s/plate.csv", bench.inbox);
     CHECK_INT(unlink(path), 0); // the instrument ran it
     bench_connect(&bench, NULL);
-    expect(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-           LF_VERDICT_DONE, "killed before the host committed");
+    expect(
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
+        LF_VERDICT_DONE, "killed before the host committed");
     lf_outcome_free(&outcome);
 }
 
@@ -168,13 +179,15 @@ static void mark_of_garbage(void)
     char path[BENCH_PATH + 64];
     bench_connect(&bench, NULL);
     bench_write(bench.inbox, MARK, "\x01\x02 not a mark\nabout\ndone\n");
-    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-              LF_VERDICT_NOT_DONE);
+    CHECK_INT(
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
+        LF_VERDICT_NOT_DONE);
     snprintf(path, sizeof path, "%s/%s", bench.inbox, MARK);
     unlink(path);
     CHECK_INT(symlink("/etc/hostname", path), 0); // a link cannot speak for us: nobody can tell
-    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-              LF_VERDICT_UNKNOWN);
+    CHECK_INT(
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
+        LF_VERDICT_UNKNOWN);
     bench_close(&bench);
 }
 
@@ -182,8 +195,9 @@ static void not_connected(void)
 {
     struct lf_error err = {0};
     bench_open(&bench, NULL);
-    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-              LF_VERDICT_UNKNOWN);
+    CHECK_INT(
+        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
+        LF_VERDICT_UNKNOWN);
     bench_close(&bench);
 }
 
