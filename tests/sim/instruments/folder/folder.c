@@ -304,7 +304,8 @@ int main(int argc, char **argv)
     fflush(stdout);
     while (!stopping && !(sim.options.runs && sim.runs >= sim.options.runs)) {
         step(&sim);
-        struct timespec pause = {(time_t)(sim.options.look_ms / 1000), (long)(sim.options.look_ms % 1000) * 1000000};
+        struct timespec pause = {(time_t)(sim.options.look_ms / 1000),
+                                 (long)(sim.options.look_ms % 1000) * 1000000};
         nanosleep(&pause, NULL);
     }
     state_save(&sim.state, &sim.options);
