@@ -1,0 +1,335 @@
+#include "base/os_socket.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 32, CONNECT_PAUSE_MS = 20, PASSED_MAX = 8, NAME_ROOM = 16384, GROUPS_MAX = 65536 };
+
+static enum lf_status address_of(const char *path, struct sockaddr_un *address, struct lf_error *err)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (!*path || strlen(path) >= sizeof address->sun_path)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "a socket's path must have 1 to %zu bytes: %.120s",
+                       sizeof address->sun_path - 1, path);
+    memcpy(address->sun_path, path, strlen(path) + 1);
+    return LF_OK;
+}
+
+static enum lf_status new_socket(int *fd, struct lf_error *err)
+{
+    *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return *fd < 0 ? lf_fail_errno(err, "cannot create a socket") : LF_OK;
+}
+
+/* ---- connecting ---------------------------------------------------------------------------------------------------- */
+
+/* A queue of callers that is full shows as EAGAIN, and cannot be waited for. */
+static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int64_t deadline, struct lf_error *err)
+{
+    while (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno == ENOENT)
+            return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT, "there is no socket %s", address->sun_path);
+        if (errno == ECONNREFUSED)
+            return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "nobody listens on %s", address->sun_path);
+        if (errno == ENOTSOCK)
+            return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s is no socket", address->sun_path);
+        if (errno != EAGAIN)
+            return lf_fail_errno(err, "connecting to %s", address->sun_path);
+        if (lf_deadline_passed(deadline))
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s has too many callers", address->sun_path);
+        lf_sleep_until(lf_deadline_sooner(deadline, lf_deadline_in(CONNECT_PAUSE_MS)), NULL);
+    }
+    return LF_OK;
+}
+
+enum lf_status lf_local_connect(const char *path, int64_t deadline, int *out, struct lf_error *err)
+{
+    struct sockaddr_un address;
+    int fd = -1;
+    *out = -1;
+    enum lf_status status = address_of(path, &address, err);
+    if (status == LF_OK)
+        status = new_socket(&fd, err);
+    if (status == LF_OK)
+        status = try_connect(fd, &address, deadline, err);
+    if (status == LF_OK)
+        *out = fd;
+    else if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* ---- listening ------------------------------------------------------------------------------------------------------- */
+
+/* LF_OK: the path may be taken. */
+static enum lf_status is_free(const char *path, struct lf_error *err)
+{
+    struct stat st;
+    int fd;
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT ? LF_OK : lf_fail_errno(err, "looking for %s", path);
+    if (!S_ISSOCK(st.st_mode))
+        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s is there and is no socket; it is left alone. Choose another path",
+                       path);
+    enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &fd, err);
+    if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
+        return LF_OK;
+    if (fd >= 0)
+        close(fd);
+    if (status == LF_OK || status == LF_TIMEOUT)
+        return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON, "another program listens on %s already", path);
+    return status;
+}
+
+static enum lf_status make_folder(const char *path, struct lf_error *err)
+{
+    char folder[sizeof((struct sockaddr_un *)0)->sun_path + 8];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (!slash || slash == folder)
+        return LF_OK;
+    *slash = '\0';
+    return lf_dir_make(folder, 0755, err);
+}
+
+static enum lf_status find_group(const char *group, gid_t *gid, struct lf_error *err)
+{
+    struct group entry, *found = NULL;
+    char *room = malloc(NAME_ROOM);
+    if (!room)
+        return lf_fail_memory(err, "looking up a group");
+    int code = getgrnam_r(group, &entry, room, NAME_ROOM, &found);
+    if (found)
+        *gid = entry.gr_gid;
+    free(room);
+    return found ? LF_OK : lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "there is no group \"%.60s\"%s%s", group,
+                                   code ? ": " : "", code ? strerror(code) : "");
+}
+
+/* Binds under a name of its own: under the final one it appears only with its mode and group, and in one go. */
+static enum lf_status bind_at(int fd, const char *path, unsigned mode, const char *group, struct lf_error *err)
+{
+    char name[sizeof((struct sockaddr_un *)0)->sun_path + 8];
+    struct sockaddr_un address;
+    gid_t gid = (gid_t)-1;
+    snprintf(name, sizeof name, "%s.new", path);
+    enum lf_status status = address_of(name, &address, err);
+    if (status == LF_OK && group)
+        status = find_group(group, &gid, err);
+    if (status != LF_OK)
+        return status;
+    unlink(name);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0)
+        return lf_fail_errno(err, "creating the socket %s", path);
+    if ((group && chown(name, (uid_t)-1, gid) != 0) || chmod(name, mode) != 0)
+        status = lf_fail_errno(err, "setting group and mode of the socket %s", path);
+    else if (listen(fd, BACKLOG) != 0 || rename(name, path) != 0)
+        status = lf_fail_errno(err, "opening the socket %s", path);
+    if (status != LF_OK)
+        unlink(name);
+    return status;
+}
+
+enum lf_status lf_local_listen(const char *path, unsigned mode, const char *group, int *out, struct lf_error *err)
+{
+    struct sockaddr_un address;
+    int fd = -1;
+    *out = -1;
+    enum lf_status status = address_of(path, &address, err);
+    if (status == LF_OK)
+        status = make_folder(path, err);
+    if (status == LF_OK)
+        status = is_free(path, err);
+    if (status == LF_OK)
+        status = new_socket(&fd, err);
+    if (status == LF_OK)
+        status = bind_at(fd, path, mode, group, err);
+    if (status == LF_OK)
+        *out = fd;
+    else if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* Only a socket file that leads nowhere once ours is closed was ours. */
+void lf_local_unlisten(const char *path, int fd)
+{
+    int other;
+    if (fd < 0)
+        return;
+    close(fd);
+    enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &other, NULL);
+    if (status == LF_DISCONNECTED)
+        unlink(path);
+    if (other >= 0)
+        close(other);
+}
+
+enum lf_status lf_local_accept(int listening, int *fd, struct lf_error *err)
+{
+    *fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (*fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return LF_OK;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "no room for another caller: %s", strerror(errno));
+    return lf_fail_errno(err, "accepting a caller");
+}
+
+/* ---- who is it? -------------------------------------------------------------------------------------------------------- */
+
+static void name_of(uid_t user, char name[LF_PEER_NAME])
+{
+    struct passwd entry, *found = NULL;
+    char *room = malloc(NAME_ROOM);
+    snprintf(name, LF_PEER_NAME, "uid %u", (unsigned)user);
+    if (room && getpwuid_r(user, &entry, room, NAME_ROOM, &found) == 0 && found)
+        snprintf(name, LF_PEER_NAME, "%s", entry.pw_name);
+    free(room);
+}
+
+static bool is_in(int fd, gid_t primary, gid_t wanted)
+{
+    socklen_t size = 0;
+    bool found = primary == wanted;
+    if (found || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE || size == 0
+        || size > GROUPS_MAX * sizeof(gid_t))
+        return found;
+    gid_t *groups = malloc(size);
+    if (groups && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0)
+        for (size_t i = 0; i < size / sizeof *groups; i++)
+            found |= groups[i] == wanted;
+    free(groups);
+    return found;
+}
+
+enum lf_status lf_local_peer(int fd, const char *group, struct lf_peer *peer, struct lf_error *err)
+{
+    struct ucred cred = {0};
+    socklen_t size = sizeof cred;
+    gid_t gid;
+    *peer = (struct lf_peer){0};
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
+        return lf_fail_errno(err, "asking who the caller is");
+    peer->user = cred.uid;
+    peer->self = cred.uid == 0 || cred.uid == geteuid();
+    name_of(cred.uid, peer->name);
+    peer->member = group && find_group(group, &gid, NULL) == LF_OK && is_in(fd, cred.gid, gid);
+    return LF_OK;
+}
+
+/* ---- bytes, and a file -------------------------------------------------------------------------------------------------- */
+
+/* Room for the descriptors of one message, aligned as the kernel wants it. */
+union control {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(PASSED_MAX * sizeof(int))];
+};
+
+static enum lf_status wait_for(int fd, short events, int64_t deadline, const struct lf_cancel *cancel, const char *what,
+                               struct lf_error *err)
+{
+    short revents;
+    enum lf_status status = lf_wait_fd(fd, events, deadline, cancel, &revents);
+    if (status == LF_TIMEOUT)
+        return lf_fail(err, status, LF_TRANSIENT, "%s took too long", what);
+    if (status == LF_CANCELLED)
+        return lf_fail(err, status, LF_TRANSIENT, "%s was cancelled", what);
+    return status == LF_OK ? LF_OK : lf_fail_errno(err, "%s", what);
+}
+
+enum lf_status lf_local_send(int fd, const void *data, size_t len, int pass, int64_t deadline,
+                             const struct lf_cancel *cancel, struct lf_error *err)
+{
+    const char *at = data;
+    while (len) {
+        union control control = {0};
+        struct iovec bytes = {.iov_base = (void *)at, .iov_len = len};
+        struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+        if (pass >= 0) {
+            message.msg_control = control.room;
+            message.msg_controllen = CMSG_SPACE(sizeof(int));
+            struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+            header->cmsg_level = SOL_SOCKET;
+            header->cmsg_type = SCM_RIGHTS;
+            header->cmsg_len = CMSG_LEN(sizeof(int));
+            memcpy(CMSG_DATA(header), &pass, sizeof pass);
+        }
+        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (sent > 0) {
+            at += sent;
+            len -= (size_t)sent;
+            pass = -1;
+            continue;
+        }
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno != EAGAIN)
+            return errno == EPIPE || errno == ECONNRESET
+                       ? lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the other end has hung up")
+                       : lf_fail_errno(err, "sending");
+        enum lf_status status = wait_for(fd, POLLOUT, deadline, cancel, "sending", err);
+        if (status != LF_OK)
+            return status;
+    }
+    return LF_OK;
+}
+
+/* Keeps the first descriptor, closes all others. */
+static void take_passed(struct msghdr *message, int *passed)
+{
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+            if (*passed < 0)
+                *passed = fd;
+            else
+                close(fd);
+        }
+    }
+}
+
+enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadline, const struct lf_cancel *cancel,
+                                size_t *got, int *passed, struct lf_error *err)
+{
+    for (;;) {
+        union control control = {0};
+        struct iovec bytes = {.iov_base = data, .iov_len = room};
+        struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control.room,
+                                 .msg_controllen = sizeof control.room};
+        ssize_t count = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+        if (count >= 0) {
+            take_passed(&message, passed);
+            *got = (size_t)count;
+            return LF_OK;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno == ECONNRESET) {
+            *got = 0;
+            return LF_OK;
+        }
+        if (errno != EAGAIN)
+            return lf_fail_errno(err, "receiving");
+        enum lf_status status = wait_for(fd, POLLIN, deadline, cancel, "receiving", err);
+        if (status != LF_OK)
+            return status;
+    }
+}

@@ -1,0 +1,54 @@
+#include "control/answer.h"
+
+#include <string.h>
+
+cJSON *answer_error(const struct lf_error *err)
+{
+    cJSON *error = cJSON_CreateObject();
+    if (error && lf_json_set_text(error, "status", lf_status_name(err->status))
+        && lf_json_set_text(error, "class", lf_class_name(err->class)) && lf_json_set_text(error, "text", err->text))
+        return error;
+    cJSON_Delete(error);
+    return NULL;
+}
+
+cJSON *answer_of(enum lf_status status, cJSON *result, const struct lf_error *err)
+{
+    cJSON *answer = cJSON_CreateObject();
+    bool good = answer && lf_json_set_bool(answer, "ok", status == LF_OK);
+    if (status == LF_OK)
+        good = lf_json_set(answer, "result", result ? result : cJSON_CreateNull()) && good;
+    else {
+        cJSON_Delete(result);
+        good = lf_json_set(answer, "error", answer_error(err)) && good;
+    }
+    if (good)
+        return answer;
+    cJSON_Delete(answer);
+    return NULL;
+}
+
+/* Length of the character at the start of text; 0 when it is none. */
+static size_t character(const char *text, size_t left)
+{
+    for (size_t len = 1; len <= 4 && len <= left; len++)
+        if (lf_utf8_valid(lf_slice(text, len)))
+            return len;
+    return 0;
+}
+
+char *answer_print(const cJSON *value)
+{
+    char *text = lf_json_print(value);
+    size_t len = text ? strlen(text) : 0, step;
+    if (!text || lf_utf8_valid(lf_slice(text, len)))
+        return text;
+    for (size_t at = 0; at < len; at += step) {
+        step = character(text + at, len - at);
+        if (!step) {
+            text[at] = '?';
+            step = 1;
+        }
+    }
+    return text;
+}

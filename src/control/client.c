@@ -1,0 +1,95 @@
+/* The caller's end of the control socket. */
+#include "control/control.h"
+
+#include "base/clock.h"
+#include "base/os_socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 256 * 1024 * 1024, READ_BYTES = 64 * 1024 };
+
+static enum lf_status connect_to(const char *path, int64_t deadline, int *fd, struct lf_error *err)
+{
+    enum lf_status status = lf_local_connect(path, deadline, fd, err);
+    if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
+        return lf_fail(err, status, LF_NEEDS_PERSON,
+                       "no agent listens on %s. Start it (systemctl start labferryd, or labferryd --config FILE); if it "
+                       "runs, name its configuration with --config FILE", path);
+    if (status == LF_DENIED)
+        return lf_fail(err, status, LF_NEEDS_PERSON,
+                       "you may not open %s: become root, or a member of the group that agent.operators names", path);
+    return status;
+}
+
+static enum lf_status send_request(int fd, const char *verb, const cJSON *args, int file, int64_t deadline,
+                                   struct lf_error *err)
+{
+    cJSON *request = cJSON_CreateObject();
+    bool good = lf_json_set_text(request, "verb", verb)
+             && (!args || lf_json_set(request, "args", cJSON_Duplicate(args, true)));
+    char *text = good ? lf_json_print(request) : NULL;
+    char *line = text ? lf_format("%s\n", text) : NULL;
+    size_t len = line ? strlen(line) : 0;
+    enum lf_status status = line ? LF_OK : lf_fail_memory(err, "making a request");
+    if (status == LF_OK && len > LF_CONTROL_MAX)
+        status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the request is too large: %zu bytes, of %d", len, LF_CONTROL_MAX);
+    if (status == LF_OK)
+        status = lf_local_send(fd, line, len, file, deadline, NULL, err);
+    free(line);
+    free(text);
+    cJSON_Delete(request);
+    return status;
+}
+
+static enum lf_status read_answer(int fd, int64_t deadline, cJSON **answer, struct lf_error *err)
+{
+    struct lf_buffer in = {.max = ANSWER_MAX};
+    char *end = NULL;
+    enum lf_status status = LF_OK;
+    while (status == LF_OK && !end) {
+        char *room = lf_buffer_reserve(&in, READ_BYTES);
+        size_t got = 0;
+        int ignored = -1;
+        status = room ? lf_local_receive(fd, room, READ_BYTES, deadline, NULL, &got, &ignored, err)
+                      : lf_fail_memory(err, "reading the agent's answer");
+        if (ignored >= 0)
+            close(ignored);
+        if (status == LF_OK && got == 0)
+            status = lf_fail(err, LF_PROTOCOL, LF_UNKNOWN_OUTCOME, "the agent hung up without an answer: whether it has "
+                             "done what you asked is not known. Look at `labferry jobs`");
+        if (status == LF_OK)
+            end = memchr(in.data + in.len, '\n', got);
+        in.len += status == LF_OK ? got : 0;
+    }
+    if (status == LF_TIMEOUT)
+        lf_fail(err, status, LF_UNKNOWN_OUTCOME, "the agent has not answered in time: whether it has done what you asked is "
+                "not known. Look at `labferry jobs`");
+    if (status == LF_OK)
+        status = lf_json_parse(lf_slice(in.data, (size_t)(end - in.data)), answer, err);
+    if (status == LF_OK && !cJSON_IsBool(lf_json_at(*answer, "ok"))) {
+        cJSON_Delete(*answer);
+        *answer = NULL;
+        status = lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "what listens there is no Labferry agent");
+    }
+    lf_buffer_free(&in);
+    return status;
+}
+
+enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int file, int64_t deadline,
+                                  cJSON **answer, struct lf_error *err)
+{
+    int fd = -1;
+    *answer = NULL;
+    enum lf_status status = connect_to(socket_path, deadline, &fd, err);
+    if (status == LF_OK) {
+        status = send_request(fd, verb, args, file, deadline, err);
+        /* Whoever was sent away has an answer waiting although nobody took the request. */
+        if (status == LF_OK || status == LF_DISCONNECTED)
+            status = read_answer(fd, deadline, answer, err);
+    }
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
