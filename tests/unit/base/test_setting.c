@@ -63,6 +63,17 @@ static void values_have_units(void)
     lf_values_free(values);
 }
 
+static void bounds_belong(void)
+{
+    static const char *const in[] = {"1s", "60s", "1m", "60000ms"};
+    for (size_t i = 0; i < 4; i++) {
+        struct lf_values *values = fresh();
+        set(values, "timeout", in[i]);
+        set(values, "count", i % 2 ? "5" : "-3");
+        lf_values_free(values);
+    }
+}
+
 static void left_out(void)
 {
     struct lf_values *values = fresh();
@@ -204,6 +215,7 @@ static void wrong_reader_aborts(void)
 }
 
 UNIT_TESTS("setting", {"values arrive in ms, bytes and whole numbers, with their place", values_have_units},
+           {"the bounds themselves are allowed", bounds_belong},
            {"what is left out gets its default, or stays unset", left_out},
            {"a list grows with each value and replaces its default", lists_grow},
            {"a wrong value is refused with place, name, what it must be and what it was", wrong_values},

@@ -42,6 +42,22 @@ static void all_problems_in_one_go(void)
     CHECK_INT(case_error.class, LF_NEEDS_PERSON);
 }
 
+static void report_follows_the_file(void)
+{
+    CHECK(
+        case_refused("routes = ( { name = \"a b\"; on = \"workflowTask.created\"; job = \"task\"; } );\n"
+                     "instruments = ( { name = \"c d\"; driver = \"line\"; port = \"/a\"; } );\n" AGENT CLOUD
+                     "link = { };\n"));
+    int last = 0;
+    for (size_t i = 0; i < case_report.count; i++) {
+        CHECK(case_report.problems[i].line >= last);
+        last = case_report.problems[i].line;
+    }
+    CHECK_INT(case_report.problems[0].line, 1);
+    CHECK_INT(last, 5);
+    CHECK_HAS(case_error.text, "labferry.conf:1");
+}
+
 static void report_is_bounded(void)
 {
     struct lf_buffer text = {0};
@@ -297,6 +313,7 @@ static void example_lacks_only_files(void)
 
 static const struct unit_test tests[] = {
     {"all problems are reported in one go, in the order of the file", all_problems_in_one_go},
+    {"problems stand in the order of the file, whatever order its groups have", report_follows_the_file},
     {"the report is bounded but counts on", report_is_bounded},
     {"the report prints file:line: so that editors can jump", report_prints_as_editors_like},
     {"a missing file is named", missing_file},

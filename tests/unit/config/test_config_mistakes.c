@@ -100,6 +100,13 @@ static void bad_names(void)
                  names[i]);
         MISTAKE(text, 4, "cannot be a name|MQTT topics|A-Z a-z 0-9");
     }
+    MISTAKE("agent = { name = \"a2345678901234567890123456789012345678901234567890123456789012345\"; site = "
+            "\"b\"; "
+            "};\n" CLOUD LINK INSTRUMENTS,
+            1, "agent: \"name\"|1 to 64");
+    CHECK(!case_refused(
+        "agent = { name = \"a234567890123456789012345678901234567890123456789012345678901234\"; "
+        "site = \"b\"; };\n" CLOUD LINK INSTRUMENTS));
     MISTAKE("agent = { name = \"a/b\"; site = \"b\"; };\n" CLOUD LINK INSTRUMENTS, 1, "agent: \"name\"|a/b");
     MISTAKE("agent = { name = \"a\";\n site = \"+\"; };\n" CLOUD LINK INSTRUMENTS, 2, "agent: \"site\"");
 }
@@ -140,6 +147,14 @@ static void tenants(void)
                  tenants[i]);
         MISTAKE(text, 2, "cloud: \"tenant\"|https://");
     }
+}
+
+static void passwords_in_addresses(void)
+{
+    MISTAKE(AGENT
+            "cloud = { tenant = \"https://me:pw@acme.com\"; api_key_file = \"secret\"; };\n" LINK INSTRUMENTS,
+            2, "must not hold a user or password|settings of their own");
+    CHECK(strstr(case_error.text, "pw") == NULL);
 }
 
 static void sign_in(void)
@@ -348,6 +363,7 @@ UNIT_TESTS("config mistakes",
            {"a secret that others may read, or that is gone, is refused", secrets},
            {"a missing file is named with the setting that wants it", missing_files},
            {"a tenant that is not a plain https address is refused", tenants},
+           {"a password in an address is refused, and not shown", passwords_in_addresses},
            {"there must be exactly one whole way to sign in", sign_in},
            {"a broker that is not a plain mqtt address is refused", brokers},
            {"link credentials come in whole pairs and with TLS", link_credentials},
