@@ -12,10 +12,11 @@
 
 enum { PEER_PATIENCE_MS = 20000 };
 
-/* Reads until the wanted bytes are at the end of what came since `from`. */
-static bool await(struct peer *peer, size_t from, const char *wanted, size_t len)
+/* Reads until the wanted bytes have come; *from moves behind them. */
+static bool await(struct peer *peer, size_t *from, const char *wanted, size_t len)
 {
-    while (peer->received_len - from < len || !memmem(peer->received + from, peer->received_len - from, wanted, len)) {
+    const char *found;
+    while (!(found = memmem(peer->received + *from, peer->received_len - *from, wanted, len))) {
         struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
         if (poll(&fd, 1, PEER_PATIENCE_MS) <= 0)
             return false;
@@ -24,6 +25,7 @@ static bool await(struct peer *peer, size_t from, const char *wanted, size_t len
             return false;
         peer->received_len += (size_t)got;
     }
+    *from = (size_t)(found - peer->received) + len;
     return true;
 }
 
@@ -45,10 +47,8 @@ static void *run(void *self)
     size_t from = 0;
     for (peer->done = 0; peer->done < peer->count; peer->done++) {
         const struct peer_step *step = &peer->steps[peer->done];
-        if (step->expect && !await(peer, from, step->expect, step->expect_len))
+        if (step->expect && !await(peer, &from, step->expect, step->expect_len))
             return NULL;
-        if (step->expect)
-            from = peer->received_len;
         answer(peer, step);
         if (step->hang_up)
             shutdown(peer->fd, SHUT_RDWR);
