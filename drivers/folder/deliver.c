@@ -248,7 +248,8 @@ static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_
     return LF_IO;
 }
 
-/* LF_OK, LF_EXISTS, or LF_IO with errno: then the state on disk must tell. */
+/* LF_OK, LF_EXISTS, or LF_IO with errno: then the state on disk must tell. Any other failure fills the error
+ * and says that publishing was not even tried. */
 static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery *delivery,
                               struct lf_error *err)
 {
@@ -375,9 +376,12 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
         lf_mark_clear(folder, delivery, &ignored);
         return refuse_taken(folder, name, err);
     }
+    if (status != LF_OK && err->status) {
+        lf_mark_clear(folder, delivery, &ignored);
+        return status;
+    }
     if (status != LF_OK) {
-        if (!err->status)
-            lf_fail_errno(err, "cannot rename \"%s\" in %s", delivery->part, folder->options.inbox);
+        lf_fail_errno(err, "cannot rename \"%s\" in %s", delivery->part, folder->options.inbox);
         return after_failed_publish(folder, action, delivery, outcome, err);
     }
     status = sync_folders(folder, err);

@@ -285,6 +285,8 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
     enum { SETTLE_MS = 100 };
     struct lf_folder *folder = device;
     bool called = false;
+    struct lf_error spare = {0};
+    err = err ? err : &spare;
     enum lf_status status = lf_folder_alive(folder, err);
     while (status == LF_OK) {
         if (folder->outbox >= 0 && lf_deadline_passed(folder->next_scan))
@@ -324,6 +326,8 @@ static enum lf_status folder_act(void *device, const struct lf_action *action, s
                                  struct lf_error *err)
 {
     enum lf_repeat repeat;
+    struct lf_error spare = {0};
+    err = err ? err : &spare; /* the parts look into it */
     enum lf_status status = folder_repeat(device, action, &repeat, err);
     return status == LF_OK ? lf_folder_deliver(device, action, outcome, err) : status;
 }
@@ -332,6 +336,8 @@ static enum lf_verdict folder_verify(void *device, const struct lf_action *actio
                                      struct lf_error *err)
 {
     enum lf_repeat repeat;
+    struct lf_error spare = {0};
+    err = err ? err : &spare;
     if (folder_repeat(device, action, &repeat, err) != LF_OK)
         return LF_VERDICT_NOT_DONE;
     return lf_folder_verify(device, action, outcome, err);
@@ -345,7 +351,8 @@ static enum lf_status folder_take(void *device, const char *id, const char *vers
 
 static enum lf_status folder_file(void *device, const char *id, const char *version, struct lf_error *err)
 {
-    return lf_folder_file(device, id, version, err);
+    struct lf_error spare = {0};
+    return lf_folder_file(device, id, version, err ? err : &spare);
 }
 
 extern const struct lf_driver lf_driver_folder;

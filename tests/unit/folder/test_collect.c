@@ -1,6 +1,8 @@
 // Results are found when they are finished, told once, and taken whole or not at all.
 #include "bench.h"
 
+#include "base/os_folder.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,8 +76,21 @@ static void polling_sees_it_too(void)
     bench_close(&bench);
 }
 
+// A network or user-space file system tells nothing; there is nothing to test on one.
+static bool changes_are_told(void)
+{
+    int fd = open(unit_folder(), O_RDONLY | O_DIRECTORY);
+    bool told = fd >= 0 && !lf_folder_is_remote(fd);
+    close(fd);
+    if (!told)
+        printf("    (skipped: this file system tells of no changes)\n");
+    return told;
+}
+
 static void watching_is_prompt(void)
 {
+    if (!changes_are_told())
+        return;
     // with a look every hour only the file system's word can bring it
     char from[BENCH_PATH + 32], to[BENCH_PATH + 32];
     start((const char *[]){"finish", "rename", "results", "*.csv", "safety_interval", "1h", "scan_interval",
@@ -92,6 +107,8 @@ static void watching_is_prompt(void)
 
 static void new_folders_are_watched(void)
 {
+    if (!changes_are_told())
+        return;
     char sub[BENCH_PATH + 32];
     start((const char *[]){"finish", "rename", "depth", "2", "safety_interval", "1h", "scan_interval", "1h",
                            NULL});

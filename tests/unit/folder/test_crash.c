@@ -379,12 +379,13 @@ static void rename_refused(void)
     reset();
 }
 
-static void sync_fails(void)
+static void sync_fails_with(int rename_error)
 {
     int held = 0, transient = 0;
     for (int at = 1; at < 20; at++) {
         reset();
         bench_connect(&bench, NULL);
+        rename_new_fails = rename_error;
         sync_fails_at = at;
         enum lf_status status =
             lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err);
@@ -404,6 +405,12 @@ static void sync_fails(void)
     CHECK(transient >= 3); // part, folder, mark ...
     CHECK(held >= 1);      // ... and after the rename
     reset();
+}
+
+static void sync_fails(void)
+{
+    sync_fails_with(0);
+    sync_fails_with(EINVAL); // links
 }
 
 static void power_cut_mid_way(void)
