@@ -192,11 +192,12 @@ static void read_driver_settings(struct claims *claims, config_setting_t *group,
     if (!v || !lf_load_values(load, group, where, v, rows, lf_settings_instrument, false)) {
         return;
     }
-    instrument->settings = v;
     struct lf_error err;
     if (load->hooks->driver_check && load->hooks->driver_check(driver, v, claim, claims, &err) != LF_OK) {
         tell_objection(load, group, where, v, rows, err.text);
+        return; /* nothing more is asked of settings that are wrong */
     }
+    instrument->settings = v;
 }
 
 /* ---- one instrument ---- */
