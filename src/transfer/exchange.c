@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -25,6 +26,13 @@ static long status_of(const struct lf_exchange *exchange)
     long status = 0;
     curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
     return status;
+}
+
+/* Child processes of drivers must not inherit our connections. */
+static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)context, (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* A connection is ready and the request is about to be written: from here on it may reach the server. */
@@ -196,6 +204,7 @@ static CURLcode set_security(struct lf_exchange *exchange, const struct lf_excha
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* a proxy we tunnel through sees no Authorization */
     if (common->ca_file) {
         SET(CURLOPT_CAINFO, common->ca_file);
         SET(CURLOPT_CAPATH, NULL);
@@ -220,6 +229,7 @@ static CURLcode set_options(struct lf_exchange *exchange, const struct lf_exchan
     SET(CURLOPT_LOW_SPEED_TIME, (long)((common->stall_timeout_ms + 999) / 1000));
     SET(CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
     SET(CURLOPT_WRITEFUNCTION, on_answer);
     SET(CURLOPT_WRITEDATA, exchange);
     SET(CURLOPT_PREREQFUNCTION, on_ready);

@@ -82,6 +82,7 @@ static void parts(void)
         snprintf(answer, sizeof answer, "{\"partNumber\":%d,\"eTag\":\"\\\"e%d\\\"\"}", number, number);
         fake_will(&fake, 200, NULL, answer);
         CHECK_INT(lf_cloud_upload_part(fake.cloud, id, &file, number, &fake.call, &etag, &fake.err), LF_OK);
+        NEED(etag != NULL);
         CHECK_INT(etag[0], '"');
         cJSON *sent = cJSON_Parse(fake.body);
         CHECK_INT(lf_json_int(sent, "partNumber", -1), number);
@@ -111,6 +112,34 @@ static void parts(void)
     CHECK_HAS(fake.asked, "POST /api/v2/blobs/b1:abort-upload [");
     lf_buffer_free(&whole);
     free(id);
+    close(fd);
+    fake_close(&fake);
+}
+
+static void beyond_4_gib(void)
+{
+    struct fake fake;
+    char *etag = NULL;
+    struct lf_buffer bytes = {0};
+    const int64_t size = INT64_C(5000000003);
+    int fd = file_of("big", "");
+    NEED(pwrite(fd, "end", 3, (off_t)(size - 3)) == 3); /* the rest is a hole */
+    struct lf_upload_file file = {.fd = fd, .size = size, .name = "big.raw", .type = "RAW_FILE"};
+    fake_open(&fake);
+    int last = lf_cloud_part_count(fake.cloud, size);
+    CHECK_INT(last, 10000); /* of 500001 bytes, the last one shorter */
+    char answer[64];
+    snprintf(answer, sizeof answer, "{\"partNumber\":%d,\"eTag\":\"e\"}", last);
+    fake_will(&fake, 200, NULL, answer);
+    CHECK_INT(lf_cloud_upload_part(fake.cloud, "b1", &file, last, &fake.call, &etag, &fake.err), LF_OK);
+    cJSON *sent = cJSON_Parse(fake.body);
+    CHECK_INT(lf_base64_decode(lf_slice_text(lf_json_text(sent, "data64")), &bytes), LF_OK);
+    CHECK_INT(bytes.len, size - INT64_C(9999) * 500001);
+    NEED(bytes.len > 3);
+    CHECK_BYTES(bytes.data + bytes.len - 3, 3, "end", 3);
+    cJSON_Delete(sent);
+    lf_buffer_free(&bytes);
+    free(etag);
     close(fd);
     fake_close(&fake);
 }
@@ -199,6 +228,7 @@ UNIT_TESTS("cloud files",
     {"a small file goes in one request, with the vendor's vector, also after a renewed token", single},
     {"parts: one more byte, one more part; never more than 10,000", boundaries},
     {"parts make up the file, and their eTags go back as they came", parts},
+    {"the last part of a file beyond 4 GiB is its end", beyond_4_gib},
     {"completing again what is complete is no failure", completed_before},
     {"a download follows the redirect without credentials, and fails in classes", download},
     {"a download does not wait for the rate limit", download_is_free},

@@ -118,16 +118,22 @@ static void missing_ca(void)
 }
 
 /* A proxy that answers every request the same. */
+struct proxy { int http; char seen[128]; };
+
 static void answer_proxy(void *context, struct server_call *call)
 {
-    server_reply(call, *(int *)context, "", "");
+    struct proxy *proxy = context;
+    char authorization[64];
+    snprintf(proxy->seen, sizeof proxy->seen, "%s %s [%s]", call->method, call->target,
+             server_header(call, "Authorization", authorization, sizeof authorization));
+    server_reply(call, proxy->http, "", "");
     call->close = true;
 }
 
 static void proxies(void)
 {
-    int http = 407;
-    struct server *proxy = server_open(answer_proxy, &http, SERVER_PLAIN, NULL);
+    struct proxy answers = {.http = 407};
+    struct server *proxy = server_open(answer_proxy, &answers, SERVER_PLAIN, NULL);
     NEED(proxy != NULL);
     char address[64];
     snprintf(address, sizeof address, "http://127.0.0.1:%d", server_port(proxy));
@@ -143,7 +149,8 @@ static void proxies(void)
     CHECK_INT(err.class, LF_NEEDS_PERSON);
     CHECK_HAS(err.text, "proxy");
     CHECK(!sent);
-    http = 503;
+    CHECK_STR(answers.seen, "CONNECT acme.example:443 []");
+    answers.http = 503;
     CHECK_INT(lf_transfer_perform(transfer, &request, &answer, &sent, &err), LF_DISCONNECTED);
     CHECK_INT(err.class, LF_TRANSIENT);
     server_close(proxy);
@@ -161,5 +168,5 @@ UNIT_TESTS("transfer over TLS",
     {"an expired certificate needs a person, and the clock is named", late},
     {"a server without TLS gets no request", plain_server},
     {"a missing CA file is named", missing_ca},
-    {"a proxy that refuses, fails or is down is told apart", proxies},
+    {"a proxy that refuses, fails or is down is told apart, and never sees credentials", proxies},
 )
