@@ -1,6 +1,7 @@
 #include "drivers/line/checksum.h"
 
-const char *const lf_checksum_names[] = {"sum8", "lrc", "xor", "crc16-xmodem", "crc16-ccitt", "crc16-modbus", NULL};
+const char *const lf_checksum_names[] = {"sum8",        "lrc",          "xor", "crc16-xmodem",
+                                         "crc16-ccitt", "crc16-modbus", NULL};
 
 static uint16_t crc_forward(uint16_t crc, uint8_t byte)
 {

@@ -1,11 +1,12 @@
 /* Contract
  *
- * States: closed (stream NULL), in step (doubt false), in doubt. `doubt` is set from before the first byte of a command
- * leaves until its reply has been read to its end; so whatever interrupts a command in between (time-out, cancel, garbage,
- * unplugged cable) leaves it set. A failed handshake ends in LF_DISCONNECTED: the host closes, and begins anew later.
+ * States: closed (stream NULL), in step (doubt false), in doubt. `doubt` is set from before the first byte of
+ * a command leaves until its reply has been read to its end; so whatever interrupts a command in between
+ * (time-out, cancel, garbage, unplugged cable) leaves it set. A failed handshake ends in LF_DISCONNECTED: the
+ * host closes, and begins anew later.
  *
- * Bytes in `in` while in step are lines that the instrument said unasked; they are told before the next command is sent.
- * Bytes that arrive while in doubt may be a late reply and are dropped.
+ * Bytes in `in` while in step are lines that the instrument said unasked; they are told before the next
+ * command is sent. Bytes that arrive while in doubt may be a late reply and are dropped.
  */
 #include "drivers/line/dialogue.h"
 
@@ -55,7 +56,8 @@ static enum lf_status full_spec(const struct lf_profile *profile, const char *st
     return status;
 }
 
-enum lf_status lf_dialogue_open(struct lf_dialogue *dialogue, const char *stream, int64_t deadline, struct lf_error *err)
+enum lf_status lf_dialogue_open(struct lf_dialogue *dialogue, const char *stream, int64_t deadline,
+                                struct lf_error *err)
 {
     struct lf_buffer spec = {0};
     enum lf_status status = full_spec(dialogue->profile, stream, &spec);
@@ -85,12 +87,14 @@ static void drop_unit(struct lf_dialogue *dialogue, struct lf_slice line)
     char room[LF_SHOW_ROOM];
     uint64_t count = ++dialogue->dropped;
     if ((count & (count - 1)) == 0)
-        lf_log_warning(dialogue->instrument, "it said '%s', which nothing in the profile matches (%llu so far)",
+        lf_log_warning(dialogue->instrument,
+                       "it said '%s', which nothing in the profile matches (%llu so far)",
                        lf_show(line, room), (unsigned long long)count);
 }
 
 /* Is the line one of [listen]? Tells of it then. */
-static enum lf_status try_unasked(struct lf_dialogue *dialogue, struct lf_slice line, bool *taken, struct lf_error *err)
+static enum lf_status try_unasked(struct lf_dialogue *dialogue, struct lf_slice line, bool *taken,
+                                  struct lf_error *err)
 {
     const struct lf_profile *profile = dialogue->profile;
     *taken = false;
@@ -110,12 +114,14 @@ static enum lf_status try_unasked(struct lf_dialogue *dialogue, struct lf_slice 
     return LF_OK;
 }
 
-/* Tells of all whole lines in the buffer. A line leaves the buffer only when it was told: a failure keeps it. */
+/* Tells of all whole lines in the buffer. A line leaves the buffer only when it was told: a failure keeps it.
+ */
 static enum lf_status tell_unasked(struct lf_dialogue *dialogue, bool quiet, struct lf_error *err)
 {
     const struct lf_ending *ending = &dialogue->profile->ending;
     struct lf_dialogue_unit unit;
-    while (ending->unit != LF_UNIT_NONE && dialogue->in.len && lf_dialogue_look(dialogue, ending, quiet, &unit)) {
+    while (ending->unit != LF_UNIT_NONE && dialogue->in.len
+           && lf_dialogue_look(dialogue, ending, quiet, &unit)) {
         bool taken = false;
         if (!unit.bad && unit.frame.body.len) {
             enum lf_status status = try_unasked(dialogue, unit.frame.body, &taken, err);
@@ -137,7 +143,8 @@ static void drop_rest(struct lf_dialogue *dialogue)
     lf_dialogue_drop(dialogue);
 }
 
-/* Before a command: what the instrument said meanwhile is told, a line that is just arriving is waited for. */
+/* Before a command: what the instrument said meanwhile is told, a line that is just arriving is waited for.
+ */
 static enum lf_status clear_input(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
@@ -150,7 +157,8 @@ static enum lf_status clear_input(struct lf_dialogue *dialogue, int64_t deadline
             if (told != LF_OK)
                 return told;
         }
-        if (status == LF_OK && (dialogue->in.len > dialogue->profile->max_reply || lf_deadline_passed(deadline)))
+        if (status == LF_OK
+            && (dialogue->in.len > dialogue->profile->max_reply || lf_deadline_passed(deadline)))
             return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it does not stop talking; nothing was sent");
     } while (status == LF_OK);
     if (status != LF_TIMEOUT)
@@ -159,41 +167,14 @@ static enum lf_status clear_input(struct lf_dialogue *dialogue, int64_t deadline
     return LF_OK;
 }
 
-enum lf_status lf_dialogue_listen(struct lf_dialogue *dialogue, const struct lf_wake *wake, int64_t deadline,
-                                  struct lf_error *err)
-{
-    const struct lf_profile *profile = dialogue->profile;
-    const struct lf_ending *ending = &profile->ending;
-    for (;;) {
-        bool readable, partial = dialogue->in.len > 0;
-        int64_t pause = ending->unit == LF_UNIT_IDLE ? ending->idle_ms : profile->times.gap;
-        int64_t until = partial ? lf_deadline_sooner(deadline, lf_deadline_in(pause)) : deadline;
-        enum lf_status status = lf_stream_wait(dialogue->stream, wake, until, &readable, err);
-        if (status == LF_OK && !readable)
-            return LF_OK; /* woken */
-        if (status == LF_OK)
-            status = lf_dialogue_fill(dialogue, deadline, err);
-        if (status == LF_TIMEOUT && partial && (deadline == LF_NEVER || !lf_deadline_passed(deadline))) {
-            status = tell_unasked(dialogue, true, err);
-            if (status == LF_OK)
-                drop_rest(dialogue);
-        } else if (status == LF_OK) {
-            status = tell_unasked(dialogue, false, err);
-            if (dialogue->in.len > profile->max_reply)
-                drop_rest(dialogue);
-        }
-        if (status != LF_OK)
-            return status == LF_TIMEOUT ? LF_OK : status;
-    }
-}
-
 /* ---- one command ---- */
 
 /* What a unit means to the command that waits for its reply. */
 enum meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
 
-static enum lf_status first_match(struct lf_dialogue *dialogue, const struct lf_pattern *patterns, size_t count,
-                                  struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
+static enum lf_status first_match(struct lf_dialogue *dialogue, const struct lf_pattern *patterns,
+                                  size_t count, struct lf_slice line, struct lf_outcome *values,
+                                  struct lf_error *err)
 {
     enum lf_status status = LF_MISMATCH;
     for (size_t i = 0; i < count && status == LF_MISMATCH; i++)
@@ -201,7 +182,8 @@ static enum lf_status first_match(struct lf_dialogue *dialogue, const struct lf_
     return status;
 }
 
-static const struct lf_error_rule *first_error(struct lf_dialogue *dialogue, const struct lf_error_rule *rules, size_t count,
+static const struct lf_error_rule *first_error(struct lf_dialogue *dialogue,
+                                               const struct lf_error_rule *rules, size_t count,
                                                struct lf_slice line)
 {
     for (size_t i = 0; i < count; i++)
@@ -210,8 +192,8 @@ static const struct lf_error_rule *first_error(struct lf_dialogue *dialogue, con
     return NULL;
 }
 
-static enum lf_status refused(const struct lf_command *command, const struct lf_error_rule *rule, struct lf_slice line,
-                              struct lf_error *err)
+static enum lf_status refused(const struct lf_command *command, const struct lf_error_rule *rule,
+                              struct lf_slice line, struct lf_error *err)
 {
     char room[LF_SHOW_ROOM];
     enum lf_status status = rule->says == LF_SAYS_BUSY ? LF_BUSY : LF_REFUSED;
@@ -227,8 +209,8 @@ static enum lf_status refused(const struct lf_command *command, const struct lf_
 }
 
 /* Error lines come first: "S I" must not be read as a weight. */
-static enum meaning understand(struct lf_dialogue *dialogue, const struct lf_command *command, struct lf_slice line,
-                               struct lf_outcome *values, struct lf_error *err)
+static enum meaning understand(struct lf_dialogue *dialogue, const struct lf_command *command,
+                               struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
 {
     const struct lf_profile *profile = dialogue->profile;
     const struct lf_error_rule *rule = first_error(dialogue, command->errors, command->error_count, line);
@@ -255,8 +237,8 @@ static enum lf_status not_understood(const struct lf_command *command, const str
 {
     char room[LF_SHOW_ROOM];
     if (unit->bad)
-        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "its answer '%s' cannot be used: %s", lf_show(bytes, room),
-                       unit->frame.why);
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "its answer '%s' cannot be used: %s",
+                       lf_show(bytes, room), unit->frame.why);
     return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it answered '%s', but '%s' was expected%s",
                    lf_show(unit->frame.body, room), command->expects[0].source,
                    command->expect_count > 1 ? " (or another of the patterns)" : "");
@@ -269,12 +251,13 @@ static bool is_stray(const struct lf_command *command, const struct lf_dialogue_
 }
 
 /* Reads units until the reply is complete. */
-static enum lf_status read_reply(struct lf_dialogue *dialogue, const struct lf_command *command, int64_t deadline,
-                                 struct lf_outcome *values, struct lf_error *err)
+static enum lf_status read_reply(struct lf_dialogue *dialogue, const struct lf_command *command,
+                                 int64_t deadline, struct lf_outcome *values, struct lf_error *err)
 {
     const struct lf_ending *ending = &command->ending;
     size_t done = 0, bytes = 0;
-    for (size_t lines = 0; lines < dialogue->profile->max_lines && bytes <= dialogue->profile->max_reply; lines++) {
+    for (size_t lines = 0; lines < dialogue->profile->max_lines && bytes <= dialogue->profile->max_reply;
+         lines++) {
         struct lf_dialogue_unit unit;
         enum lf_status status = lf_dialogue_read(dialogue, ending, &command->times, deadline, &unit, err);
         if (status != LF_OK)
@@ -300,17 +283,20 @@ static enum lf_status read_reply(struct lf_dialogue *dialogue, const struct lf_c
 
 /* The bytes on the wire. */
 static enum lf_status wire_bytes(struct lf_dialogue *dialogue, const struct lf_command *command,
-                                 const struct lf_input_set *inputs, struct lf_buffer *wire, struct lf_error *err)
+                                 const struct lf_input_set *inputs, struct lf_buffer *wire,
+                                 struct lf_error *err)
 {
     const struct lf_profile *profile = dialogue->profile;
     struct lf_buffer payload = {0};
     struct lf_input_set all = *inputs;
     all.fixed = dialogue->fixed;
     all.fixed_count = dialogue->fixed_count;
-    enum lf_status status = lf_command_bytes(profile, command, &all, profile->send_framed ? &payload : wire, err);
+    enum lf_status status =
+        lf_command_bytes(profile, command, &all, profile->send_framed ? &payload : wire, err);
     if (status == LF_OK && profile->send_framed)
         status = lf_frame_wrap(&profile->ending, lf_buffer_slice(&payload), wire, err);
-    else if (status == LF_OK && lf_buffer_append(wire, profile->send_end.data, profile->send_end.len) != LF_OK)
+    else if (status == LF_OK
+             && lf_buffer_append(wire, profile->send_end.data, profile->send_end.len) != LF_OK)
         status = lf_fail_memory(err, "making a command");
     lf_buffer_free(&payload);
     return status;
@@ -318,13 +304,15 @@ static enum lf_status wire_bytes(struct lf_dialogue *dialogue, const struct lf_c
 
 static void set_doubt(struct lf_dialogue *dialogue, const struct lf_command *command)
 {
-    int64_t quiet = command->times.first_byte < DOUBT_QUIET_MAX_MS ? command->times.first_byte : DOUBT_QUIET_MAX_MS;
+    int64_t quiet =
+        command->times.first_byte < DOUBT_QUIET_MAX_MS ? command->times.first_byte : DOUBT_QUIET_MAX_MS;
     dialogue->doubt = true;
     dialogue->doubt_quiet_ms = quiet > dialogue->profile->quiet_ms ? quiet : dialogue->profile->quiet_ms;
 }
 
-static enum lf_status send_and_read(struct lf_dialogue *dialogue, const struct lf_command *command, struct lf_slice wire,
-                                    int64_t deadline, struct lf_outcome *values, size_t *written, struct lf_error *err)
+static enum lf_status send_and_read(struct lf_dialogue *dialogue, const struct lf_command *command,
+                                    struct lf_slice wire, int64_t deadline, struct lf_outcome *values,
+                                    size_t *written, struct lf_error *err)
 {
     set_doubt(dialogue, command);
     enum lf_status status = lf_dialogue_send(dialogue, wire, written, err);
@@ -336,7 +324,8 @@ static enum lf_status send_and_read(struct lf_dialogue *dialogue, const struct l
         dialogue->doubt = false;
         return LF_OK;
     }
-    return read_reply(dialogue, command, lf_deadline_sooner(deadline, lf_deadline_in(command->times.total)), values, err);
+    return read_reply(dialogue, command, lf_deadline_sooner(deadline, lf_deadline_in(command->times.total)),
+                      values, err);
 }
 
 /* ---- getting in step ---- */
@@ -347,11 +336,13 @@ static enum lf_status await_handshake(struct lf_dialogue *dialogue, const struct
     int64_t deadline = lf_deadline_in(command->times.total);
     for (int units = 0; units < HANDSHAKE_UNITS_MAX; units++) {
         struct lf_dialogue_unit unit;
-        enum lf_status status = lf_dialogue_read(dialogue, &command->ending, &command->times, deadline, &unit, err);
+        enum lf_status status =
+            lf_dialogue_read(dialogue, &command->ending, &command->times, deadline, &unit, err);
         if (status != LF_OK)
             return status;
         if (!unit.bad)
-            status = first_match(dialogue, command->expects, command->expect_count, unit.frame.body, values, err);
+            status =
+                first_match(dialogue, command->expects, command->expect_count, unit.frame.body, values, err);
         bool good = !unit.bad && status == LF_OK;
         lf_dialogue_take(dialogue, &unit);
         if (good || (status != LF_OK && status != LF_MISMATCH))
@@ -360,10 +351,10 @@ static enum lf_status await_handshake(struct lf_dialogue *dialogue, const struct
     return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it does not stop talking");
 }
 
-/* Sends the handshake until it is answered: what went before may be half a command in the instrument, late replies on the
- * way, or both. */
-static enum lf_status handshake(struct lf_dialogue *dialogue, const struct lf_command *command, struct lf_outcome *values,
-                                struct lf_error *err)
+/* Sends the handshake until it is answered: what went before may be half a command in the instrument, late
+ * replies on the way, or both. */
+static enum lf_status handshake(struct lf_dialogue *dialogue, const struct lf_command *command,
+                                struct lf_outcome *values, struct lf_error *err)
 {
     struct lf_buffer wire = {0};
     enum lf_status status = wire_bytes(dialogue, command, &(struct lf_input_set){0}, &wire, err);
@@ -426,7 +417,8 @@ static enum lf_status compose_identity(const struct lf_command *identify, const 
     return LF_OK;
 }
 
-enum lf_status lf_dialogue_begin(struct lf_dialogue *dialogue, struct lf_buffer *identity, struct lf_error *err)
+enum lf_status lf_dialogue_begin(struct lf_dialogue *dialogue, struct lf_buffer *identity,
+                                 struct lf_error *err)
 {
     const struct lf_profile *profile = dialogue->profile;
     struct lf_outcome values = {0};
@@ -446,6 +438,39 @@ enum lf_status lf_dialogue_begin(struct lf_dialogue *dialogue, struct lf_buffer 
     return status;
 }
 
+/* ---- listening ---- */
+
+enum lf_status lf_dialogue_listen(struct lf_dialogue *dialogue, const struct lf_wake *wake, int64_t deadline,
+                                  struct lf_error *err)
+{
+    const struct lf_profile *profile = dialogue->profile;
+    const struct lf_ending *ending = &profile->ending;
+    /* A late reply that looks like a line of the Print key must not become a result. */
+    enum lf_status ready = dialogue->doubt ? get_in_step(dialogue, err) : LF_OK;
+    while (ready == LF_OK) {
+        bool readable, partial = dialogue->in.len > 0;
+        int64_t pause = ending->unit == LF_UNIT_IDLE ? ending->idle_ms : profile->times.gap;
+        int64_t until = partial ? lf_deadline_sooner(deadline, lf_deadline_in(pause)) : deadline;
+        enum lf_status status = lf_stream_wait(dialogue->stream, wake, until, &readable, err);
+        if (status == LF_OK && !readable)
+            return LF_OK; /* woken */
+        if (status == LF_OK)
+            status = lf_dialogue_fill(dialogue, deadline, err);
+        if (status == LF_TIMEOUT && partial && (deadline == LF_NEVER || !lf_deadline_passed(deadline))) {
+            status = tell_unasked(dialogue, true, err);
+            if (status == LF_OK)
+                drop_rest(dialogue);
+        } else if (status == LF_OK) {
+            status = tell_unasked(dialogue, false, err);
+            if (dialogue->in.len > profile->max_reply)
+                drop_rest(dialogue);
+        }
+        if (status != LF_OK)
+            return status == LF_TIMEOUT ? LF_OK : status;
+    }
+    return ready;
+}
+
 /* ---- the whole of a command ---- */
 
 /* Before any byte has left, nothing can have happened: the class stays what it was. */
@@ -459,7 +484,8 @@ static enum lf_status prepare(struct lf_dialogue *dialogue, int64_t deadline, st
             return status;
     }
     int64_t ready = dialogue->last_end + dialogue->profile->pause_ms;
-    if (dialogue->last_end && !lf_deadline_passed(ready) && lf_sleep_until(ready, dialogue->cancel) == LF_CANCELLED)
+    if (dialogue->last_end && !lf_deadline_passed(ready)
+        && lf_sleep_until(ready, dialogue->cancel) == LF_CANCELLED)
         return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "stopped on request; nothing was sent");
     return clear_input(dialogue, deadline, err);
 }
@@ -475,8 +501,8 @@ static enum lf_status finish(const struct lf_command *command, size_t written, s
 }
 
 enum lf_status lf_dialogue_command(struct lf_dialogue *dialogue, const struct lf_command *command,
-                                   const struct lf_input_set *inputs, int64_t deadline, struct lf_outcome *values,
-                                   struct lf_error *err)
+                                   const struct lf_input_set *inputs, int64_t deadline,
+                                   struct lf_outcome *values, struct lf_error *err)
 {
     struct lf_error local;
     struct lf_buffer wire = {0};
@@ -492,9 +518,16 @@ enum lf_status lf_dialogue_command(struct lf_dialogue *dialogue, const struct lf
     return status == LF_OK ? LF_OK : finish(command, written, err);
 }
 
-enum lf_status lf_dialogue_raw(struct lf_dialogue *dialogue, struct lf_slice bytes, struct lf_error *err)
+enum lf_status lf_dialogue_raw(struct lf_dialogue *dialogue, struct lf_slice bytes, int64_t listen_ms,
+                               struct lf_error *err)
 {
     size_t written;
+    int64_t deadline = lf_deadline_in(listen_ms);
     dialogue->doubt = true;
-    return lf_dialogue_send(dialogue, bytes, &written, err);
+    enum lf_status status = lf_dialogue_send(dialogue, bytes, &written, err);
+    while (status == LF_OK) {
+        status = lf_dialogue_fill(dialogue, deadline, err);
+        lf_buffer_clear(&dialogue->in);
+    }
+    return status == LF_TIMEOUT ? LF_OK : status;
 }

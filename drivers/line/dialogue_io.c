@@ -8,9 +8,9 @@
 
 enum {
     CHUNK = 4096,
-    WRITE_MS = 5000,       /* beside the time the bytes take at 300 baud */
+    WRITE_MS = 5000, /* beside the time the bytes take at 300 baud */
     WRITE_MS_PER_BYTE = 34,
-    SETTLE_MAX_MS = 5000,  /* beside the silence that is waited for */
+    SETTLE_MAX_MS = 5000, /* beside the silence that is waited for */
 };
 
 static void tell(struct lf_dialogue *dialogue, enum lf_trace what, struct lf_slice bytes)
@@ -40,7 +40,8 @@ enum lf_status lf_dialogue_fill(struct lf_dialogue *dialogue, int64_t deadline, 
     return LF_OK;
 }
 
-enum lf_status lf_dialogue_send(struct lf_dialogue *dialogue, struct lf_slice bytes, size_t *written, struct lf_error *err)
+enum lf_status lf_dialogue_send(struct lf_dialogue *dialogue, struct lf_slice bytes, size_t *written,
+                                struct lf_error *err)
 {
     int64_t deadline = lf_deadline_in(WRITE_MS + (int64_t)bytes.len * WRITE_MS_PER_BYTE);
     enum lf_status status = lf_stream_write(dialogue->stream, bytes.data, bytes.len, deadline, written, err);
@@ -72,16 +73,19 @@ static enum lf_status silent(struct lf_dialogue *dialogue, int64_t waited, struc
                    lf_show(lf_buffer_slice(&dialogue->in), room));
 }
 
-enum lf_status lf_dialogue_read(struct lf_dialogue *dialogue, const struct lf_ending *ending, const struct lf_times *times,
-                                int64_t deadline, struct lf_dialogue_unit *unit, struct lf_error *err)
+enum lf_status lf_dialogue_read(struct lf_dialogue *dialogue, const struct lf_ending *ending,
+                                const struct lf_times *times, int64_t deadline, struct lf_dialogue_unit *unit,
+                                struct lf_error *err)
 {
     while (!lf_dialogue_look(dialogue, ending, false, unit)) {
         if (dialogue->in.len > dialogue->profile->max_reply)
-            return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT, "the answer has no end within %zu bytes (max_reply)",
+            return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT,
+                           "the answer has no end within %zu bytes (max_reply)",
                            dialogue->profile->max_reply);
         bool idle = ending->unit == LF_UNIT_IDLE && dialogue->in.len;
         int64_t wait = idle ? ending->idle_ms : dialogue->in.len ? times->gap : times->first_byte;
-        enum lf_status status = lf_dialogue_fill(dialogue, lf_deadline_sooner(deadline, lf_deadline_in(wait)), err);
+        enum lf_status status =
+            lf_dialogue_fill(dialogue, lf_deadline_sooner(deadline, lf_deadline_in(wait)), err);
         if (status == LF_OK)
             continue;
         if (status == LF_TIMEOUT && lf_dialogue_look(dialogue, ending, true, unit))
@@ -108,7 +112,9 @@ enum lf_status lf_dialogue_settle(struct lf_dialogue *dialogue, int64_t quiet_ms
         if (status != LF_OK)
             return status;
         if (lf_deadline_passed(give_up))
-            return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "%s: it does not stop talking; switch continuous output off at "
-                           "the instrument, or check the baud rate", lf_stream_name(dialogue->stream));
+            return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                           "%s: it does not stop talking; switch continuous output off at "
+                           "the instrument, or check the baud rate",
+                           lf_stream_name(dialogue->stream));
     }
 }

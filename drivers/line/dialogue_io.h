@@ -10,10 +10,11 @@ struct lf_dialogue_unit {
     bool bad; /* frame.why says why */
 };
 
-/* Reads until a whole unit is in front of the buffer. LF_TIMEOUT: it did not begin within first_byte, or stopped for `gap`.
- * LF_TOO_LARGE: no end within max_reply. The text of the error says what had arrived. */
-enum lf_status lf_dialogue_read(struct lf_dialogue *dialogue, const struct lf_ending *ending, const struct lf_times *times,
-                                int64_t deadline, struct lf_dialogue_unit *unit, struct lf_error *err);
+/* Reads until a whole unit is in front of the buffer. LF_TIMEOUT: it did not begin within first_byte, or
+ * stopped for `gap`. LF_TOO_LARGE: no end within max_reply. The text of the error says what had arrived. */
+enum lf_status lf_dialogue_read(struct lf_dialogue *dialogue, const struct lf_ending *ending,
+                                const struct lf_times *times, int64_t deadline, struct lf_dialogue_unit *unit,
+                                struct lf_error *err);
 /* Is a whole unit there already? Never waits. */
 bool lf_dialogue_look(struct lf_dialogue *dialogue, const struct lf_ending *ending, bool quiet,
                       struct lf_dialogue_unit *unit);
@@ -22,7 +23,8 @@ void lf_dialogue_take(struct lf_dialogue *dialogue, const struct lf_dialogue_uni
 
 /* Reads what is there now. LF_TIMEOUT when the deadline passes first. */
 enum lf_status lf_dialogue_fill(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err);
-enum lf_status lf_dialogue_send(struct lf_dialogue *dialogue, struct lf_slice bytes, size_t *written, struct lf_error *err);
+enum lf_status lf_dialogue_send(struct lf_dialogue *dialogue, struct lf_slice bytes, size_t *written,
+                                struct lf_error *err);
 
 /* Throws away what arrives until nothing has come for quiet_ms. LF_PROTOCOL: it does not stop talking. */
 enum lf_status lf_dialogue_settle(struct lf_dialogue *dialogue, int64_t quiet_ms, struct lf_error *err);

@@ -58,11 +58,12 @@ static cJSON *capture_json(const struct lf_capture *capture)
 {
     if (capture->type == LF_CAPTURE_BOOL)
         return cJSON_CreateBool(!strcmp(capture->value, "true"));
-    return capture->type == LF_CAPTURE_TEXT ? cJSON_CreateString(capture->value) : cJSON_CreateRaw(capture->value);
+    return capture->type == LF_CAPTURE_TEXT ? cJSON_CreateString(capture->value)
+                                            : cJSON_CreateRaw(capture->value);
 }
 
-static bool fill_json(cJSON *object, const char *instrument, const struct lf_listen *listen, const char *stamp,
-                      const char *line, const struct lf_outcome *values)
+static bool fill_json(cJSON *object, const char *instrument, const struct lf_listen *listen,
+                      const char *stamp, const char *line, const struct lf_outcome *values)
 {
     cJSON *captured = cJSON_CreateObject();
     bool good = captured != NULL;
@@ -75,12 +76,13 @@ static bool fill_json(cJSON *object, const char *instrument, const struct lf_lis
         return false;
     }
     return lf_json_set(object, "values", captured) && lf_json_set_text(object, "instrument", instrument)
-        && lf_json_set_text(object, "kind", listen->name) && lf_json_set_text(object, "received", stamp)
-        && lf_json_set_text(object, "line", line);
+           && lf_json_set_text(object, "kind", listen->name) && lf_json_set_text(object, "received", stamp)
+           && lf_json_set_text(object, "line", line);
 }
 
 static enum lf_status append_json(const char *instrument, const struct lf_listen *listen, const char *stamp,
-                                  struct lf_slice line, const struct lf_outcome *values, struct lf_buffer *out)
+                                  struct lf_slice line, const struct lf_outcome *values,
+                                  struct lf_buffer *out)
 {
     struct lf_buffer visible = {0};
     cJSON *object = cJSON_CreateObject();
@@ -138,16 +140,17 @@ static char *file_name(const struct lf_findings *findings, const struct lf_liste
         if (*at != '-' && *at != ':')
             *to++ = *at;
     *to = '\0';
-    char *name = lf_format("%.60s-%s-%s-%" PRIu64 ".%s", findings->instrument, listen->name, compact, findings->number,
-                           endings[listen->form]);
+    char *name = lf_format("%.60s-%s-%s-%" PRIu64 ".%s", findings->instrument, listen->name, compact,
+                           findings->number, endings[listen->form]);
     for (char *at = name; at && *at; at++)
         if (!isalnum((unsigned char)*at) && !strchr("._-", *at))
             *at = '_';
     return name;
 }
 
-static enum lf_status fill_item(struct lf_findings *findings, const struct lf_listen *listen, struct lf_slice line,
-                                const struct lf_outcome *values, struct lf_finding_item *item)
+static enum lf_status fill_item(struct lf_findings *findings, const struct lf_listen *listen,
+                                struct lf_slice line, const struct lf_outcome *values,
+                                struct lf_finding_item *item)
 {
     char stamp[LF_TIME_TEXT];
     int64_t now = lf_clock_wall_ms();
@@ -163,11 +166,12 @@ static enum lf_status fill_item(struct lf_findings *findings, const struct lf_li
     return append_json(findings->instrument, listen, stamp, line, values, &item->data);
 }
 
-enum lf_status lf_findings_add(struct lf_findings *findings, const struct lf_listen *listen, struct lf_slice line,
-                               const struct lf_outcome *values, struct lf_error *err)
+enum lf_status lf_findings_add(struct lf_findings *findings, const struct lf_listen *listen,
+                               struct lf_slice line, const struct lf_outcome *values, struct lf_error *err)
 {
     if (findings->count >= WAITING_MAX)
-        return lf_fail(err, LF_FULL, LF_TRANSIENT, "%d lines of the instrument wait to be stored", WAITING_MAX);
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "%d lines of the instrument wait to be stored",
+                       WAITING_MAX);
     struct lf_finding_item *item = calloc(1, sizeof *item);
     if (!item || fill_item(findings, listen, line, values, item) != LF_OK) {
         if (item)
@@ -181,12 +185,16 @@ enum lf_status lf_findings_add(struct lf_findings *findings, const struct lf_lis
     return LF_OK;
 }
 
-enum lf_status lf_findings_tell(struct lf_findings *findings, const struct lf_host *host, struct lf_error *err)
+enum lf_status lf_findings_tell(struct lf_findings *findings, const struct lf_host *host,
+                                struct lf_error *err)
 {
     while (findings->first) {
         struct lf_finding_item *item = findings->first;
-        struct lf_finding finding = {
-            .id = item->id, .version = "1", .name = item->name, .data = item->data.data, .len = item->data.len};
+        struct lf_finding finding = {.id = item->id,
+                                     .version = "1",
+                                     .name = item->name,
+                                     .data = item->data.data,
+                                     .len = item->data.len};
         enum lf_status status = host->found ? host->found(host->self, &finding, err) : LF_OK;
         if (status != LF_OK)
             return status;

@@ -112,7 +112,8 @@ static struct lf_slice without_trailing_blanks(struct lf_slice line)
     return line;
 }
 
-static enum lf_frame_state find_line(const struct lf_ending *ending, struct lf_slice bytes, struct lf_frame *frame)
+static enum lf_frame_state find_line(const struct lf_ending *ending, struct lf_slice bytes,
+                                     struct lf_frame *frame)
 {
     size_t end = find_from(bytes, 0, ending->end);
     if (end == SIZE_MAX)
@@ -122,7 +123,8 @@ static enum lf_frame_state find_line(const struct lf_ending *ending, struct lf_s
     return state;
 }
 
-static enum lf_frame_state find_prompt(const struct lf_ending *ending, struct lf_slice bytes, struct lf_frame *frame)
+static enum lf_frame_state find_prompt(const struct lf_ending *ending, struct lf_slice bytes,
+                                       struct lf_frame *frame)
 {
     for (size_t i = 0; i < bytes.len; i++)
         if (in_set(ending->end, bytes.data[i]))
@@ -130,7 +132,8 @@ static enum lf_frame_state find_prompt(const struct lf_ending *ending, struct lf
     return LF_FRAME_MORE;
 }
 
-static enum lf_frame_state find_char(const struct lf_ending *ending, struct lf_slice bytes, struct lf_frame *frame)
+static enum lf_frame_state find_char(const struct lf_ending *ending, struct lf_slice bytes,
+                                     struct lf_frame *frame)
 {
     if (!bytes.len)
         return LF_FRAME_MORE;
@@ -138,13 +141,15 @@ static enum lf_frame_state find_char(const struct lf_ending *ending, struct lf_s
                                               : bad(frame, 1, "it is none of the characters that can come");
 }
 
-static enum lf_frame_state find_fixed(const struct lf_ending *ending, struct lf_slice bytes, struct lf_frame *frame)
+static enum lf_frame_state find_fixed(const struct lf_ending *ending, struct lf_slice bytes,
+                                      struct lf_frame *frame)
 {
     return bytes.len < ending->size ? LF_FRAME_MORE
                                     : done_checked(ending, frame, ending->size, part(bytes, 0, ending->size));
 }
 
-static enum lf_frame_state find_block(const struct lf_ending *ending, struct lf_slice bytes, struct lf_frame *frame)
+static enum lf_frame_state find_block(const struct lf_ending *ending, struct lf_slice bytes,
+                                      struct lf_frame *frame)
 {
     if (!bytes.len)
         return LF_FRAME_MORE;
@@ -153,7 +158,8 @@ static enum lf_frame_state find_block(const struct lf_ending *ending, struct lf_
     if (bytes.len < 2)
         return LF_FRAME_MORE;
     if (bytes.data[1] == '0')
-        return bad(frame, bytes.len, "it is a block of unknown length (#0), which this connection cannot carry");
+        return bad(frame, bytes.len,
+                   "it is a block of unknown length (#0), which this connection cannot carry");
     if (!isdigit((unsigned char)bytes.data[1]))
         return bad(frame, bytes.len, "its block has no length behind '#'");
     size_t digits = (size_t)(bytes.data[1] - '0'), size = 0;
@@ -207,8 +213,8 @@ static enum lf_frame_state find_counted(const struct lf_ending *ending, struct l
 }
 
 /* ... body, end, checksum, tail */
-static enum lf_frame_state find_sum_behind(const struct lf_ending *ending, struct lf_slice bytes, size_t start,
-                                           struct lf_frame *frame)
+static enum lf_frame_state find_sum_behind(const struct lf_ending *ending, struct lf_slice bytes,
+                                           size_t start, struct lf_frame *frame)
 {
     size_t text = start + ending->start.len, end = find_from(bytes, text, ending->end);
     if (end == SIZE_MAX)
@@ -221,10 +227,10 @@ static enum lf_frame_state find_sum_behind(const struct lf_ending *ending, struc
     return finish_frame(ending, bytes, stop, part(bytes, text, end), frame);
 }
 
-/* ... body, checksum, end, tail. The checksum may hold the end character: then the true end is at most the checksum's size
- * further on. */
-static enum lf_frame_state find_sum_inside(const struct lf_ending *ending, struct lf_slice bytes, size_t start,
-                                           struct lf_frame *frame)
+/* ... body, checksum, end, tail. The checksum may hold the end character: then the true end is at most the
+ * checksum's size further on. */
+static enum lf_frame_state find_sum_inside(const struct lf_ending *ending, struct lf_slice bytes,
+                                           size_t start, struct lf_frame *frame)
 {
     size_t size = wire_size(&ending->check), text = start + ending->start.len;
     size_t first = find_from(bytes, text, ending->end), last = first + size;
@@ -240,15 +246,17 @@ static enum lf_frame_state find_sum_inside(const struct lf_ending *ending, struc
     return bad(frame, first + ending->end.len, "its checksum is wrong");
 }
 
-static enum lf_frame_state find_frame(const struct lf_ending *ending, struct lf_slice bytes, struct lf_frame *frame)
+static enum lf_frame_state find_frame(const struct lf_ending *ending, struct lf_slice bytes,
+                                      struct lf_frame *frame)
 {
     size_t start = find_from(bytes, 0, ending->start);
     if (start == SIZE_MAX)
         return LF_FRAME_MORE;
     if (ending->length_byte)
         return find_counted(ending, bytes, start, frame);
-    return ending->check.after_end && wire_size(&ending->check) ? find_sum_behind(ending, bytes, start, frame)
-                                                                : find_sum_inside(ending, bytes, start, frame);
+    return ending->check.after_end && wire_size(&ending->check)
+               ? find_sum_behind(ending, bytes, start, frame)
+               : find_sum_inside(ending, bytes, start, frame);
 }
 
 enum lf_frame_state lf_frame_find(const struct lf_ending *ending, struct lf_slice bytes, bool quiet,
@@ -277,12 +285,15 @@ enum lf_status lf_frame_wrap(const struct lf_ending *ending, struct lf_slice pay
     char wire[CHECKSUM_ROOM];
     size_t sum = expected(ending, payload, wire), length = 1 + payload.len + sum + ending->end.len;
     if (ending->length_byte && length > LENGTH_BYTE_MAX)
-        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the command is too long for its frame: %zu bytes", payload.len);
+        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the command is too long for its frame: %zu bytes",
+                       payload.len);
     char length_byte = (char)length;
     bool behind = ending->check.after_end;
     struct lf_slice pieces[] = {
-        ending->start, lf_slice(&length_byte, ending->length_byte ? 1 : 0), payload, lf_slice(wire, behind ? 0 : sum),
-        ending->end,   lf_slice(wire, behind ? sum : 0),                    ending->tail,
+        ending->start, lf_slice(&length_byte, ending->length_byte ? 1 : 0),
+        payload,       lf_slice(wire, behind ? 0 : sum),
+        ending->end,   lf_slice(wire, behind ? sum : 0),
+        ending->tail,
     };
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
         if (lf_buffer_append(out, pieces[i].data, pieces[i].len) != LF_OK)

@@ -1,4 +1,5 @@
-/* Finding where a reply ends in the bytes that have arrived, and framing what is sent. Pure functions, any thread. */
+/* Finding where a reply ends in the bytes that have arrived, and framing what is sent. Pure functions, any
+ * thread. */
 #ifndef LABFERRY_LINE_FRAME_H
 #define LABFERRY_LINE_FRAME_H
 
@@ -7,7 +8,7 @@
 enum lf_frame_state {
     LF_FRAME_MORE, /* not complete yet */
     LF_FRAME_DONE,
-    LF_FRAME_BAD,  /* complete or beyond repair, and wrong */
+    LF_FRAME_BAD, /* complete or beyond repair, and wrong */
 };
 
 struct lf_frame {
@@ -16,12 +17,13 @@ struct lf_frame {
     const char *why;      /* bad: the reason, for people */
 };
 
-/* Looks for one unit (line, frame, block ...) at the front of the bytes. `quiet` says that nothing has come for the idle
- * time: then an idle-ended reply is complete. */
+/* Looks for one unit (line, frame, block ...) at the front of the bytes. `quiet` says that nothing has come
+ * for the idle time: then an idle-ended reply is complete. */
 enum lf_frame_state lf_frame_find(const struct lf_ending *ending, struct lf_slice bytes, bool quiet,
                                   struct lf_frame *frame);
 
-/* Appends the payload framed as `ending` (LF_UNIT_FRAME) says. LF_TOO_LARGE when a length byte cannot say its length. */
+/* Appends the payload framed as `ending` (LF_UNIT_FRAME) says. LF_TOO_LARGE when a length byte cannot say its
+ * length. */
 enum lf_status lf_frame_wrap(const struct lf_ending *ending, struct lf_slice payload, struct lf_buffer *out,
                              struct lf_error *err);
 

@@ -11,7 +11,8 @@
 
 enum { NUMBER_ROOM = 64 };
 
-static enum lf_status refuse(const struct lf_input_rule *rule, const char *value, const char *why, struct lf_error *err)
+static enum lf_status refuse(const struct lf_input_rule *rule, const char *value, const char *why,
+                             struct lf_error *err)
 {
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s': '%.80s' %s", rule->name, value, why);
 }
@@ -54,8 +55,8 @@ static enum lf_status append_int(const struct lf_input_rule *rule, const char *v
     return append(out, text, (size_t)len, err);
 }
 
-static enum lf_status append_real(const struct lf_profile *profile, const struct lf_input_rule *rule, const char *value,
-                                  struct lf_buffer *out, struct lf_error *err)
+static enum lf_status append_real(const struct lf_profile *profile, const struct lf_input_rule *rule,
+                                  const char *value, struct lf_buffer *out, struct lf_error *err)
 {
     char *stop, text[NUMBER_ROOM * 2];
     double number = number_shaped(value, "+-.0123456789") ? strtod(value, &stop) : (stop = "x", 0.0);
@@ -67,7 +68,8 @@ static enum lf_status append_real(const struct lf_profile *profile, const struct
         snprintf(text, sizeof text, "%.*f", rule->decimals, number);
     else
         snprintf(text, sizeof text, "%s", *value == '+' ? value + 1 : value);
-    if (strtod(text, NULL) != number) /* sending another number than the one that was asked for is no option */
+    if (strtod(text, NULL)
+        != number) /* sending another number than the one that was asked for is no option */
         return refuse(rule, value, "has more decimals than the instrument takes", err);
     char *point = profile->decimal_comma ? strchr(text, '.') : NULL;
     if (point)
@@ -81,12 +83,13 @@ static bool holds(struct lf_slice set, char c)
 }
 
 /* Control characters never pass: line ends, STX, ETX, ESC, XON and XOFF are among them. */
-static bool may_send(const struct lf_profile *profile, const struct lf_input_rule *rule, unsigned char next, char c)
+static bool may_send(const struct lf_profile *profile, const struct lf_input_rule *rule, unsigned char next,
+                     char c)
 {
     unsigned char byte = (unsigned char)c;
-    return byte >= 0x20 && byte != 0x7f && !(next && byte == next) && !holds(rule->never, c) && !holds(profile->never, c)
-        && !holds(profile->send_end, c)
-        && !(profile->send_framed && (holds(profile->ending.start, c) || holds(profile->ending.end, c)));
+    return byte >= 0x20 && byte != 0x7f && !(next && byte == next) && !holds(rule->never, c)
+           && !holds(profile->never, c) && !holds(profile->send_end, c)
+           && !(profile->send_framed && (holds(profile->ending.start, c) || holds(profile->ending.end, c)));
 }
 
 /* Reads one UTF-8 character; the text was checked. */
@@ -100,8 +103,9 @@ static unsigned take_rune(const char **at)
     return rune;
 }
 
-static enum lf_status append_text(const struct lf_profile *profile, const struct lf_input_rule *rule, const char *value,
-                                  unsigned char next, struct lf_buffer *out, struct lf_error *err)
+static enum lf_status append_text(const struct lf_profile *profile, const struct lf_input_rule *rule,
+                                  const char *value, unsigned char next, struct lf_buffer *out,
+                                  struct lf_error *err)
 {
     size_t count = 0;
     if (!lf_utf8_valid(lf_slice_text(value)))
@@ -110,8 +114,11 @@ static enum lf_status append_text(const struct lf_profile *profile, const struct
         const char *start = at;
         unsigned rune = take_rune(&at);
         if (rune < 0x80 ? !may_send(profile, rule, next, *start) : rune < 0xA0)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s' must not hold the character 0x%02x", rule->name, rune);
-        if (rune >= 0x80 && (profile->encoding == LF_ENCODING_ASCII || (profile->encoding == LF_ENCODING_LATIN1 && rune > 0xFF)))
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s' must not hold the character 0x%02x",
+                           rule->name, rune);
+        if (rune >= 0x80
+            && (profile->encoding == LF_ENCODING_ASCII
+                || (profile->encoding == LF_ENCODING_LATIN1 && rune > 0xFF)))
             return refuse(rule, value, "has a character that the instrument does not know", err);
         char latin = (char)rune;
         bool whole = rune < 0x80 || profile->encoding == LF_ENCODING_UTF8;
@@ -131,13 +138,15 @@ static enum lf_status append_word(const struct lf_input_rule *rule, const char *
         if (!strcmp(rule->choices[i], value))
             return append(out, value, strlen(value), err);
         if (used < sizeof list - 1)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "is none of ", rule->choices[i]);
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "is none of ",
+                                     rule->choices[i]);
     }
     return refuse(rule, value, list, err);
 }
 
-enum lf_status lf_input_append(const struct lf_profile *profile, const struct lf_input_rule *rule, const char *value,
-                               unsigned char next, struct lf_buffer *out, struct lf_error *err)
+enum lf_status lf_input_append(const struct lf_profile *profile, const struct lf_input_rule *rule,
+                               const char *value, unsigned char next, struct lf_buffer *out,
+                               struct lf_error *err)
 {
     switch (rule->type) {
     case LF_INPUT_INT: return append_int(rule, value, out, err);
@@ -156,7 +165,8 @@ static const char *find(const struct lf_input *inputs, size_t count, const char 
     return NULL;
 }
 
-const char *lf_input_value(const struct lf_input_rule *rule, const struct lf_input_set *set, struct lf_error *err)
+const char *lf_input_value(const struct lf_input_rule *rule, const struct lf_input_set *set,
+                           struct lf_error *err)
 {
     const char *value = find(set->fixed, set->fixed_count, rule->name);
     if (!value)
@@ -164,7 +174,8 @@ const char *lf_input_value(const struct lf_input_rule *rule, const struct lf_inp
     if (!value)
         value = rule->fallback;
     if (!value)
-        lf_fail(err, LF_INVALID, LF_PERMANENT, "the input '%s' is missing; give %s=...", rule->name, rule->name);
+        lf_fail(err, LF_INVALID, LF_PERMANENT, "the input '%s' is missing; give %s=...", rule->name,
+                rule->name);
     return value;
 }
 
@@ -202,8 +213,9 @@ enum lf_status lf_command_bytes(const struct lf_profile *profile, const struct l
     return status;
 }
 
-enum lf_status lf_template_fill(const struct lf_template *template, const struct lf_input_rule *rules, size_t rule_count,
-                                const struct lf_input_set *set, struct lf_buffer *out, struct lf_error *err)
+enum lf_status lf_template_fill(const struct lf_template *template, const struct lf_input_rule *rules,
+                                size_t rule_count, const struct lf_input_set *set, struct lf_buffer *out,
+                                struct lf_error *err)
 {
     for (size_t i = 0; i < template->count; i++) {
         const struct lf_template_part *part = &template->parts[i];
@@ -220,8 +232,8 @@ enum lf_status lf_template_fill(const struct lf_template *template, const struct
     return LF_OK;
 }
 
-static enum lf_status refuse_unknown(const struct lf_profile *profile, const struct lf_input_rule *rules, size_t count,
-                                     const char *name, struct lf_error *err)
+static enum lf_status refuse_unknown(const struct lf_profile *profile, const struct lf_input_rule *rules,
+                                     size_t count, const char *name, struct lf_error *err)
 {
     const char *names[LF_PROFILE_ITEMS_MAX + 1];
     char hint[LF_HINT_ROOM];
@@ -235,8 +247,9 @@ static enum lf_status refuse_unknown(const struct lf_profile *profile, const str
                    lf_did_you_mean(name, names, hint));
 }
 
-enum lf_status lf_inputs_known(const struct lf_profile *profile, const struct lf_input_rule *rules, size_t count,
-                               const struct lf_input *given, size_t given_count, struct lf_error *err)
+enum lf_status lf_inputs_known(const struct lf_profile *profile, const struct lf_input_rule *rules,
+                               size_t count, const struct lf_input *given, size_t given_count,
+                               struct lf_error *err)
 {
     for (size_t i = 0; i < given_count; i++)
         if (!lf_input_rule_find(rules, count, given[i].name)

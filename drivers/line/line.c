@@ -1,7 +1,8 @@
-/* The `line` driver: any instrument that takes commands and answers in lines, blocks or frames, as its profile says.
+/* The `line` driver: any instrument that takes commands and answers in lines, blocks or frames, as its
+ * profile says.
  *
- * A device is open; its dialogue is connected or not. Lines that came unasked wait in `findings` until the host has stored
- * them. All calls come from the instrument's bench thread. */
+ * A device is open; its dialogue is connected or not. Lines that came unasked wait in `findings` until the
+ * host has stored them. All calls come from the instrument's bench thread. */
 #include "drivers/driver.h"
 
 #include "base/log.h"
@@ -18,7 +19,7 @@ extern const struct lf_driver lf_driver_line;
 
 struct line {
     const struct lf_host *host;
-    const char *stream;          /* borrowed from the values */
+    const char *stream; /* borrowed from the values */
     struct lf_profile *profile;
     struct lf_dialogue dialogue;
     struct lf_findings findings;
@@ -27,18 +28,25 @@ struct line {
 };
 
 static const struct lf_setting settings[] = {
-    {.name = "stream", .type = LF_TEXT, .fallback = LF_REQUIRED,
+    {.name = "stream",
+     .type = LF_TEXT,
+     .fallback = LF_REQUIRED,
      .help = "How the instrument is connected: serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH."},
-    {.name = "profile", .type = LF_TEXT, .fallback = LF_REQUIRED,
-     .help = "What the instrument understands: the name of a shipped profile (mt-sics), or a path with a '/'."},
-    {.name = "inputs", .type = LF_LIST,
+    {.name = "profile",
+     .type = LF_TEXT,
+     .fallback = LF_REQUIRED,
+     .help =
+         "What the instrument understands: the name of a shipped profile (mt-sics), or a path with a '/'."},
+    {.name = "inputs",
+     .type = LF_LIST,
      .help = "Values of the profile's own inputs for this instrument, such as its address: [\"address=3\"]."},
     {.name = NULL},
 };
 
 /* ---- inputs from the configuration ---- */
 
-static enum lf_status check_fixed(const struct lf_profile *profile, const struct lf_input *input, struct lf_error *err)
+static enum lf_status check_fixed(const struct lf_profile *profile, const struct lf_input *input,
+                                  struct lf_error *err)
 {
     struct lf_buffer sink = {0};
     enum lf_status status = lf_inputs_known(profile, NULL, 0, input, 1, err);
@@ -49,13 +57,14 @@ static enum lf_status check_fixed(const struct lf_profile *profile, const struct
     return status;
 }
 
-static enum lf_status check_needed(const struct lf_profile *profile, const struct lf_input *fixed, size_t count,
-                                   struct lf_error *err)
+static enum lf_status check_needed(const struct lf_profile *profile, const struct lf_input *fixed,
+                                   size_t count, struct lf_error *err)
 {
     struct lf_input_set set = {.fixed = fixed, .fixed_count = count};
     for (size_t i = 0; i < profile->input_count; i++)
         if (!lf_input_value(&profile->inputs[i], &set, NULL))
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the profile needs inputs = [\"%s=...\"]", profile->inputs[i].name);
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the profile needs inputs = [\"%s=...\"]",
+                           profile->inputs[i].name);
     return LF_OK;
 }
 
@@ -76,7 +85,8 @@ static enum lf_status read_fixed(const struct lf_values *values, const struct lf
         char *text = strcpy(at, lf_values_item(values, "inputs", i)), *equals = strchr(text, '=');
         at += strlen(text) + 1;
         if (!equals)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: '%.80s' must look like \"name=value\"", text);
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: '%.80s' must look like \"name=value\"",
+                           text);
         *equals = '\0';
         fixed[*count] = (struct lf_input){text, equals + 1};
         enum lf_status status = check_fixed(profile, &fixed[*count], err);
@@ -87,8 +97,9 @@ static enum lf_status read_fixed(const struct lf_values *values, const struct lf
     return check_needed(profile, fixed, *count, err);
 }
 
-static enum lf_status line_check(const struct lf_values *values, void (*resource)(void *context, const char *resource),
-                                 void *context, struct lf_error *err)
+static enum lf_status line_check(const struct lf_values *values,
+                                 void (*resource)(void *context, const char *resource), void *context,
+                                 struct lf_error *err)
 {
     char name[512] = "";
     struct lf_profile *profile = NULL;
@@ -114,7 +125,8 @@ static void hand_over(struct line *device)
 {
     struct lf_error err;
     if (lf_findings_tell(&device->findings, device->host, &err) != LF_OK)
-        lf_log_warning(device->host->instrument, "%zu lines wait to be stored: %s", device->findings.count, err.text);
+        lf_log_warning(device->host->instrument, "%zu lines wait to be stored: %s", device->findings.count,
+                       err.text);
 }
 
 /* A line that has come is handed over at once: it exists nowhere else. */
@@ -132,7 +144,8 @@ static void line_close(void *self)
     struct line *device = self;
     lf_dialogue_close(&device->dialogue);
     if (device->findings.count)
-        lf_log_warning(device->host->instrument, "%zu lines that it said were never stored", device->findings.count);
+        lf_log_warning(device->host->instrument, "%zu lines that it said were never stored",
+                       device->findings.count);
     lf_findings_free(&device->findings);
     lf_profile_free(device->profile);
     free(device->fixed_names);
@@ -154,8 +167,13 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
     if (status == LF_OK)
         status = read_fixed(values, device->profile, device->fixed, &count, &device->fixed_names, err);
     device->dialogue = (struct lf_dialogue){
-        .profile = device->profile, .instrument = host->instrument, .cancel = host->cancel, .fixed = device->fixed,
-        .fixed_count = count, .self = device, .unasked = keep_line,
+        .profile = device->profile,
+        .instrument = host->instrument,
+        .cancel = host->cancel,
+        .fixed = device->fixed,
+        .fixed_count = count,
+        .self = device,
+        .unasked = keep_line,
     };
     if (status == LF_OK)
         *out = device;
@@ -197,7 +215,8 @@ static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error 
 
 /* ---- actions ---- */
 
-static enum lf_status refuse_unknown(const struct line *device, bool run, const char *name, struct lf_error *err)
+static enum lf_status refuse_unknown(const struct line *device, bool run, const char *name,
+                                     struct lf_error *err)
 {
     const struct lf_profile *profile = device->profile;
     const char *names[2 * LF_PROFILE_ITEMS_MAX + 1];
@@ -206,16 +225,19 @@ static enum lf_status refuse_unknown(const struct line *device, bool run, const 
     for (size_t i = 0; run && i < profile->procedure_count; i++)
         names[count++] = profile->procedures[i].name;
     for (size_t i = 0; i < profile->command_count; i++)
-        if (!run || (!profile->commands[i].provisional && !lf_profile_procedure(profile, profile->commands[i].name)))
+        if (!run
+            || (!profile->commands[i].provisional
+                && !lf_profile_procedure(profile, profile->commands[i].name)))
             names[count++] = profile->commands[i].name;
     names[count] = NULL;
     for (size_t i = 0; i < count && used < sizeof list - 1; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
-    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it knows no %s '%.60s'%s; it knows %s", run ? "procedure" : "command",
-                   name, lf_did_you_mean(name, names, hint), list);
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it knows no %s '%.60s'%s; it knows %s",
+                   run ? "procedure" : "command", name, lf_did_you_mean(name, names, hint), list);
 }
 
-/* What an action means. A command may be run like a procedure of one step, unless its readings are provisional. */
+/* What an action means. A command may be run like a procedure of one step, unless its readings are
+ * provisional. */
 static enum lf_status resolve(const struct line *device, const struct lf_action *action,
                               const struct lf_command **command, const struct lf_procedure **procedure,
                               struct lf_error *err)
@@ -227,7 +249,8 @@ static enum lf_status resolve(const struct line *device, const struct lf_action 
     if (!run && action->kind != LF_ACTION_ASK)
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "files cannot be delivered to this instrument");
     if (!action->name)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of a %s is missing", run ? "procedure" : "command");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of a %s is missing",
+                       run ? "procedure" : "command");
     if (run)
         *procedure = lf_profile_procedure(profile, action->name);
     if (!*procedure)
@@ -269,7 +292,8 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
                                  action->input_count, err);
     if (status == LF_OK)
         status = command ? lf_dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
-                         : lf_procedure_run(&device->dialogue, procedure, &inputs, tell_progress, device, outcome, err);
+                         : lf_procedure_run(&device->dialogue, procedure, &inputs, tell_progress, device,
+                                            outcome, err);
     hand_over(device);
     return status;
 }
@@ -279,7 +303,8 @@ static enum lf_status line_take(void *self, const char *id, const char *version,
                                 struct lf_error *err)
 {
     (void)self, (void)version, (void)to, (void)max;
-    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "the line '%.80s' was said once and cannot be fetched again", id);
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
+                   "the line '%.80s' was said once and cannot be fetched again", id);
 }
 
 static enum lf_status line_file(void *self, const char *id, const char *version, struct lf_error *err)
@@ -291,7 +316,8 @@ static enum lf_status line_file(void *self, const char *id, const char *version,
 const struct lf_driver lf_driver_line = {
     .abi = LF_DRIVER_ABI,
     .name = "line",
-    .help = "Instruments that take commands over a serial port, TCP or a Unix socket, as a profile describes them.",
+    .help = "Instruments that take commands over a serial port, TCP or a Unix socket, as a profile describes "
+            "them.",
     .can = LF_CAN_RUN | LF_CAN_ASK | LF_CAN_COLLECT,
     .settings = settings,
     .check = line_check,

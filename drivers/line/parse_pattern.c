@@ -1,5 +1,5 @@
-/* Patterns and texts to send. Both are read from the raw text between the quotes, because '{' and a blank mean something
- * else there when they are escaped. */
+/* Patterns and texts to send. Both are read from the raw text between the quotes, because '{' and a blank
+ * mean something else there when they are escaped. */
 #include "drivers/line/profile_parts.h"
 
 #include <ctype.h>
@@ -64,7 +64,8 @@ static bool read_name(struct text *text, char **name)
     if (text->at == start)
         return true;
     if (isdigit((unsigned char)*start) || text->at - start > 64)
-        return lf_scan_problem(text->scan, start, "a name begins with a letter and has at most 64 characters");
+        return lf_scan_problem(text->scan, start,
+                               "a name begins with a letter and has at most 64 characters");
     *name = lf_scan_copy(text->scan, lf_slice(start, (size_t)(text->at - start)));
     return *name != NULL;
 }
@@ -86,7 +87,9 @@ static bool read_choice_word(struct text *text, bool stop_at_equals, struct lf_s
         text->bytes[text->len++] = byte;
     }
     *word = take_bytes(text);
-    return word->len ? true : lf_scan_problem(text->scan, start, "a word is expected here, as in one(S=stable|D=dynamic)");
+    return word->len
+               ? true
+               : lf_scan_problem(text->scan, start, "a word is expected here, as in one(S=stable|D=dynamic)");
 }
 
 static bool read_choice(struct text *text, struct lf_pattern_part *part)
@@ -105,7 +108,8 @@ static bool read_choice(struct text *text, struct lf_pattern_part *part)
     }
     for (size_t i = 0; i < means.len; i++)
         if ((unsigned char)means.data[i] < 0x20 || (unsigned char)means.data[i] >= 0x7f)
-            return lf_scan_problem(text->scan, start, "what a word means must be printable ASCII: write one(\\x06=done)");
+            return lf_scan_problem(text->scan, start,
+                                   "what a word means must be printable ASCII: write one(\\x06=done)");
     choice->means = lf_scan_copy(text->scan, means);
     return choice->means != NULL;
 }
@@ -125,7 +129,8 @@ static bool read_choices(struct text *text, struct lf_pattern_part *part)
         return lf_scan_problem(text->scan, start, "the closing ')' is missing");
     text->at++;
     if (part->type == LF_VALUE_BOOL && part->choice_count != 2)
-        return lf_scan_problem(text->scan, start, "bool(...) needs two words: the one for true, the one for false");
+        return lf_scan_problem(text->scan, start,
+                               "bool(...) needs two words: the one for true, the one for false");
     return true;
 }
 
@@ -145,8 +150,10 @@ static bool read_type(struct text *text, struct lf_pattern_part *part)
     }
     char copy[32], hint[LF_HINT_ROOM];
     snprintf(copy, sizeof copy, "%.*s", (int)(word.len > 30 ? 30 : word.len), word.data);
-    return lf_scan_problem(text->scan, start, "'%s' is no type of value%s: text, word, int, real, hex, data, bool(..|..), "
-                           "one(..|..)", copy, lf_did_you_mean(copy, type_names, hint));
+    return lf_scan_problem(text->scan, start,
+                           "'%s' is no type of value%s: text, word, int, real, hex, data, bool(..|..), "
+                           "one(..|..)",
+                           copy, lf_did_you_mean(copy, type_names, hint));
 }
 
 static bool read_width(struct text *text, struct lf_pattern_part *part)
@@ -183,7 +190,8 @@ static bool read_value(struct text *text, struct lf_pattern *pattern)
     if (at_colon(text) && (!read_type(text, part) || (at_colon(text) && !read_width(text, part))))
         return false;
     if (text->at == text->end || *text->at != '}')
-        return lf_scan_problem(text->scan, text->at, "'}' is expected here, as in {value:real} (a brace itself: \\{)");
+        return lf_scan_problem(text->scan, text->at,
+                               "'}' is expected here, as in {value:real} (a brace itself: \\{)");
     text->at++;
     for (size_t i = 0; part->name && i + 1 < pattern->count; i++)
         if (pattern->parts[i].name && !strcmp(pattern->parts[i].name, part->name))
@@ -233,7 +241,8 @@ static bool add_template_part(struct text *text, struct lf_template *template, c
     if (!input && !text->len)
         return true;
     if (template->count >= LF_PROFILE_PARTS_MAX)
-        return lf_scan_problem(text->scan, text->at, "this text has more than %d parts", LF_PROFILE_PARTS_MAX);
+        return lf_scan_problem(text->scan, text->at, "this text has more than %d parts",
+                               LF_PROFILE_PARTS_MAX);
     struct lf_template_part *part =
         lf_scan_add(text->scan, &template->parts, &template->count, sizeof *template->parts);
     if (!part)
@@ -251,7 +260,8 @@ static bool read_reference(struct text *text, struct lf_template *template)
     if (!read_name(text, &name))
         return false;
     if (!name || text->at == text->end || *text->at != '}')
-        return lf_scan_problem(text->scan, start, "the name of an input is expected here: {volume} (a brace itself: \\{)");
+        return lf_scan_problem(text->scan, start,
+                               "the name of an input is expected here: {volume} (a brace itself: \\{)");
     text->at++;
     return add_template_part(text, template, name);
 }

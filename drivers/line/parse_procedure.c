@@ -41,7 +41,8 @@ static bool read_argument(struct lf_scan *scan, struct lf_step *step, bool *foun
         scan->at = start;
         return true;
     }
-    struct lf_argument *argument = lf_scan_add(scan, &step->arguments, &step->argument_count, sizeof *argument);
+    struct lf_argument *argument =
+        lf_scan_add(scan, &step->arguments, &step->argument_count, sizeof *argument);
     if (!argument || !(argument->input = lf_scan_copy(scan, name)))
         return false;
     for (size_t i = 0; i + 1 < step->argument_count; i++)
@@ -52,7 +53,8 @@ static bool read_argument(struct lf_scan *scan, struct lf_step *step, bool *foun
 
 static bool expect_word(struct lf_scan *scan, const char *word, const char *example)
 {
-    return lf_scan_accept(scan, word) || lf_scan_problem(scan, scan->at, "'%s' is expected here, as in: %s", word, example);
+    return lf_scan_accept(scan, word)
+           || lf_scan_problem(scan, scan->at, "'%s' is expected here, as in: %s", word, example);
 }
 
 static bool read_times(struct lf_scan *scan, struct lf_step *step)
@@ -139,7 +141,8 @@ bool lf_parse_step(struct lf_scan *scan, struct lf_step *step)
         else if (lf_scan_accept(scan, "as"))
             good = lf_scan_name(scan, "a label", &step->label);
         else
-            return lf_scan_problem(scan, scan->at, "expected: input=VALUE, 'as LABEL', 'N times', 'at most N times until "
+            return lf_scan_problem(scan, scan->at,
+                                   "expected: input=VALUE, 'as LABEL', 'N times', 'at most N times until "
                                    "...' or 'every TIME'");
         if (!good)
             return false;
@@ -225,8 +228,8 @@ static bool link_command(struct lf_scan *scan, struct lf_step *step)
 }
 
 /* A value without {inputs} can be checked now. */
-static bool check_literal(struct lf_scan *scan, const struct lf_step *step, const struct lf_argument *argument,
-                          const struct lf_input_rule *rule)
+static bool check_literal(struct lf_scan *scan, const struct lf_step *step,
+                          const struct lf_argument *argument, const struct lf_input_rule *rule)
 {
     struct lf_buffer sink = {0}, value = {0};
     struct lf_error err;
@@ -234,7 +237,8 @@ static bool check_literal(struct lf_scan *scan, const struct lf_step *step, cons
     for (size_t i = 0; i < argument->value.count; i++) {
         if (argument->value.parts[i].input)
             goto done;
-        status = lf_buffer_append(&value, argument->value.parts[i].bytes.data, argument->value.parts[i].bytes.len);
+        status =
+            lf_buffer_append(&value, argument->value.parts[i].bytes.data, argument->value.parts[i].bytes.len);
     }
     if (status == LF_OK)
         status = lf_input_append(scan->profile, rule, value.data, 0, &sink, &err);
@@ -247,26 +251,30 @@ done:
     return true;
 }
 
-static bool link_argument(struct lf_scan *scan, const struct lf_procedure *procedure, const struct lf_step *step,
-                          const struct lf_argument *argument)
+static bool link_argument(struct lf_scan *scan, const struct lf_procedure *procedure,
+                          const struct lf_step *step, const struct lf_argument *argument)
 {
     const struct lf_command *command = step->command;
     const struct lf_profile *profile = scan->profile;
-    const struct lf_input_rule *rule = lf_input_rule_find(command->inputs, command->input_count, argument->input);
+    const struct lf_input_rule *rule =
+        lf_input_rule_find(command->inputs, command->input_count, argument->input);
     if (!rule)
         rule = lf_input_rule_find(profile->inputs, profile->input_count, argument->input);
     if (!rule)
-        return lf_scan_problem_at(scan, place_of(step), "'%s' has no input '%s'", command->name, argument->input);
+        return lf_scan_problem_at(scan, place_of(step), "'%s' has no input '%s'", command->name,
+                                  argument->input);
     for (size_t i = 0; i < argument->value.count; i++) {
         const char *input = argument->value.parts[i].input;
         if (input && !lf_input_rule_find(procedure->inputs, procedure->input_count, input))
-            return lf_scan_problem_at(scan, place_of(step), "the procedure has no input '%s'; declare it: input = %s ...",
-                                      input, input);
+            return lf_scan_problem_at(scan, place_of(step),
+                                      "the procedure has no input '%s'; declare it: input = %s ...", input,
+                                      input);
     }
     return check_literal(scan, step, argument, rule);
 }
 
-static bool link_arguments(struct lf_scan *scan, const struct lf_procedure *procedure, const struct lf_step *step)
+static bool link_arguments(struct lf_scan *scan, const struct lf_procedure *procedure,
+                           const struct lf_step *step)
 {
     for (size_t i = 0; i < step->argument_count; i++)
         if (!link_argument(scan, procedure, step, &step->arguments[i]))
@@ -277,8 +285,8 @@ static bool link_arguments(struct lf_scan *scan, const struct lf_procedure *proc
         for (size_t k = 0; k < step->argument_count; k++)
             given = given || !strcmp(step->arguments[k].input, rule->name);
         if (!given)
-            return lf_scan_problem_at(scan, place_of(step), "'%s' needs the input '%s': write %s=...", step->command->name,
-                                      rule->name, rule->name);
+            return lf_scan_problem_at(scan, place_of(step), "'%s' needs the input '%s': write %s=...",
+                                      step->command->name, rule->name, rule->name);
     }
     return true;
 }
@@ -294,11 +302,12 @@ static bool link_step(struct lf_scan *scan, struct lf_procedure *procedure, stru
     if (step->until.kind == LF_UNTIL_NOTHING)
         return true;
     if (step->command->repeat == LF_ONCE)
-        return lf_scan_problem_at(scan, place_of(step), "'%s' is of class once: it cannot be repeated until something is so",
+        return lf_scan_problem_at(scan, place_of(step),
+                                  "'%s' is of class once: it cannot be repeated until something is so",
                                   step->command->name);
     return step->until.kind == LF_UNTIL_DONE || command_captures(step->command, step->until.capture, true)
-        || lf_scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect", step->command->name,
-                              step->until.capture);
+           || lf_scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect",
+                                 step->command->name, step->until.capture);
 }
 
 /* A reading that does not count by itself: "done" says nothing about its being stable. */
@@ -307,7 +316,8 @@ static bool is_provisional(const struct lf_step *step)
     return step->command && step->command->provisional && step->until.kind <= LF_UNTIL_DONE;
 }
 
-static bool link_result(struct lf_scan *scan, const struct lf_procedure *procedure, const struct lf_result *result)
+static bool link_result(struct lf_scan *scan, const struct lf_procedure *procedure,
+                        const struct lf_result *result)
 {
     struct lf_place place = {result->line, result->column};
     for (size_t i = procedure->step_count; i-- > 0;) {
@@ -316,11 +326,14 @@ static bool link_result(struct lf_scan *scan, const struct lf_procedure *procedu
             || !command_captures(step->command, result->capture, false))
             continue;
         if (is_provisional(step))
-            return lf_scan_problem_at(scan, place, "'%s' gives provisional readings: repeat it until it is stable "
-                                      "(at most N times until ...)", step->command->name);
+            return lf_scan_problem_at(scan, place,
+                                      "'%s' gives provisional readings: repeat it until it is stable "
+                                      "(at most N times until ...)",
+                                      step->command->name);
         return result->optional || command_captures(step->command, result->capture, true)
-            || lf_scan_problem_at(scan, place, "not every expect of '%s' captures '%s': write 'optional' behind it",
-                                  step->command->name, result->capture);
+               || lf_scan_problem_at(scan, place,
+                                     "not every expect of '%s' captures '%s': write 'optional' behind it",
+                                     step->command->name, result->capture);
     }
     return lf_scan_problem_at(scan, place, "no step%s%s captures '%s'", result->label ? " labelled " : "",
                               result->label ? result->label : "", result->capture);
@@ -334,8 +347,8 @@ static bool check_inputs_used(struct lf_scan *scan, const struct lf_procedure *p
             for (size_t a = 0; a < procedure->steps[s].argument_count; a++)
                 used = used || mentions(&procedure->steps[s].arguments[a].value, procedure->inputs[i].name);
         if (!used)
-            return lf_scan_problem_at(scan, (struct lf_place){procedure->line, 1}, "no step uses the input '%s'",
-                                      procedure->inputs[i].name);
+            return lf_scan_problem_at(scan, (struct lf_place){procedure->line, 1},
+                                      "no step uses the input '%s'", procedure->inputs[i].name);
     }
     return true;
 }
@@ -351,10 +364,13 @@ static bool link_procedure(struct lf_scan *scan, struct lf_procedure *procedure)
     }
     struct lf_place place = {procedure->line, 1};
     if (!acts)
-        return lf_scan_problem_at(scan, place, "the procedure '%s' does nothing: add do = COMMAND", procedure->name);
+        return lf_scan_problem_at(scan, place, "the procedure '%s' does nothing: add do = COMMAND",
+                                  procedure->name);
     if (provisional && !procedure->result_count)
-        return lf_scan_problem_at(scan, place, "the procedure '%s' has provisional readings: say with result = ... what "
-                                  "counts", procedure->name);
+        return lf_scan_problem_at(scan, place,
+                                  "the procedure '%s' has provisional readings: say with result = ... what "
+                                  "counts",
+                                  procedure->name);
     for (size_t i = 0; good && i < procedure->result_count; i++)
         good = link_result(scan, procedure, &procedure->results[i]);
     return good && check_inputs_used(scan, procedure);

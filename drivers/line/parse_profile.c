@@ -1,7 +1,8 @@
 /* The profile parser: sections, and the keys each of them knows.
  *
- * A line is a section "[command weigh]", a setting "key = value", a comment or empty. The rows of `keys` say which key goes
- * where and who reads its value. When all lines are read, profile_check.c looks at the whole. */
+ * A line is a section "[command weigh]", a setting "key = value", a comment or empty. The rows of `keys` say
+ * which key goes where and who reads its value. When all lines are read, profile_check.c looks at the whole.
+ */
 #include "drivers/line/parse_profile.h"
 
 #include "base/json.h"
@@ -12,8 +13,15 @@
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
 enum {
-    IN_PROFILE = 1, IN_SERIAL = 2, IN_LINE = 4, IN_ERRORS = 8, IN_IDENTIFY = 16, IN_RESYNC = 32, IN_COMMAND = 64,
-    IN_LISTEN = 128, IN_PROCEDURE = 256,
+    IN_PROFILE = 1,
+    IN_SERIAL = 2,
+    IN_LINE = 4,
+    IN_ERRORS = 8,
+    IN_IDENTIFY = 16,
+    IN_RESYNC = 32,
+    IN_COMMAND = 64,
+    IN_LISTEN = 128,
+    IN_PROCEDURE = 256,
     IN_DIALOGUE = IN_IDENTIFY | IN_RESYNC | IN_COMMAND,
 };
 
@@ -59,8 +67,8 @@ static bool add_serial(struct lf_scan *scan, const char *key, const char *value)
 {
     struct lf_profile *profile = scan->profile;
     char text[200];
-    int len = snprintf(text, sizeof text, "%s%s%s=%s", profile->serial ? profile->serial : "", profile->serial ? "&" : "",
-                       key, value);
+    int len = snprintf(text, sizeof text, "%s%s%s=%s", profile->serial ? profile->serial : "",
+                       profile->serial ? "&" : "", key, value);
     profile->serial = lf_scan_copy(scan, lf_slice(text, (size_t)len));
     return profile->serial != NULL;
 }
@@ -300,7 +308,8 @@ static bool read_wait(struct lf_scan *scan, struct section *section)
 static bool read_result(struct lf_scan *scan, struct section *section)
 {
     struct lf_procedure *procedure = section->procedure;
-    struct lf_result *result = lf_scan_add(scan, &procedure->results, &procedure->result_count, sizeof *result);
+    struct lf_result *result =
+        lf_scan_add(scan, &procedure->results, &procedure->result_count, sizeof *result);
     return result && lf_parse_result(scan, result);
 }
 
@@ -380,7 +389,8 @@ static bool read_setting(struct lf_scan *scan, struct section *section)
     if (!lf_scan_name(scan, "a setting", &name))
         return false;
     if (!section->kind)
-        return lf_scan_problem(scan, start, "'%s' stands before the first section; begin with [profile]", name);
+        return lf_scan_problem(scan, start, "'%s' stands before the first section; begin with [profile]",
+                               name);
     size_t i = 0;
     while (i < KEY_COUNT && !((keys[i].where & section->kind) && !strcmp(keys[i].name, name)))
         i++;
@@ -400,7 +410,8 @@ static bool begin_command(struct lf_scan *scan, struct section *section, char *n
     struct lf_profile *profile = scan->profile;
     if (lf_profile_command(profile, name))
         return lf_scan_problem(scan, scan->line_start, "there is a command '%s' already", name);
-    section->command = lf_scan_add(scan, &profile->commands, &profile->command_count, sizeof *section->command);
+    section->command =
+        lf_scan_add(scan, &profile->commands, &profile->command_count, sizeof *section->command);
     if (!section->command)
         return false;
     section->command->name = name;
@@ -427,7 +438,8 @@ static bool begin_procedure(struct lf_scan *scan, struct section *section, char 
     struct lf_profile *profile = scan->profile;
     if (lf_profile_procedure(profile, name))
         return lf_scan_problem(scan, scan->line_start, "there is a procedure '%s' already", name);
-    section->procedure = lf_scan_add(scan, &profile->procedures, &profile->procedure_count, sizeof *section->procedure);
+    section->procedure =
+        lf_scan_add(scan, &profile->procedures, &profile->procedure_count, sizeof *section->procedure);
     if (!section->procedure)
         return false;
     section->procedure->name = name;
@@ -436,7 +448,8 @@ static bool begin_procedure(struct lf_scan *scan, struct section *section, char 
 }
 
 /* [identify] and [resync] are commands without a name of their own. */
-static bool begin_handshake(struct lf_scan *scan, struct section *section, struct lf_command **which, const char *name)
+static bool begin_handshake(struct lf_scan *scan, struct section *section, struct lf_command **which,
+                            const char *name)
 {
     if (!(*which = lf_scan_memory(scan, sizeof **which)))
         return false;
@@ -513,19 +526,22 @@ static enum lf_status read_all(struct lf_scan *scan, struct lf_slice text, const
     if (!lf_utf8_valid(text))
         return lf_fail(scan->err, LF_INVALID, LF_PERMANENT, "%s: a profile must be UTF-8 text", name);
     read_lines(scan, text);
-    if (!scan->no_memory && !scan->problems) /* first the spelling, then the sense: no problem causes another */
+    if (!scan->no_memory
+        && !scan->problems) /* first the spelling, then the sense: no problem causes another */
         lf_check_profile(scan);
     if (scan->no_memory)
         return lf_fail_memory(scan->err, "reading a profile");
     return scan->problems ? LF_INVALID : LF_OK;
 }
 
-enum lf_status lf_profile_parse(struct lf_slice text, const char *name, const struct lf_profile_report *report,
-                                struct lf_profile **profile, struct lf_error *err)
+enum lf_status lf_profile_parse(struct lf_slice text, const char *name,
+                                const struct lf_profile_report *report, struct lf_profile **profile,
+                                struct lf_error *err)
 {
     struct lf_error local;
     *profile = NULL;
-    struct lf_scan scan = {.profile = calloc(1, sizeof *scan.profile), .report = report, .err = err ? err : &local};
+    struct lf_scan scan = {
+        .profile = calloc(1, sizeof *scan.profile), .report = report, .err = err ? err : &local};
     if (!scan.profile)
         return lf_fail_memory(err, "reading a profile");
     enum lf_status status = read_all(&scan, text, name);

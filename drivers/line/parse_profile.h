@@ -4,8 +4,8 @@
 
 #include "drivers/line/profile_parts.h"
 
-/* Looks at the whole profile when all lines are read: fills in what [line] gives to commands, and reports what is missing
- * or contradicts itself. */
+/* Looks at the whole profile when all lines are read: fills in what [line] gives to commands, and reports
+ * what is missing or contradicts itself. */
 void lf_check_profile(struct lf_scan *scan);
 
 #endif

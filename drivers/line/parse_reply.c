@@ -54,7 +54,8 @@ static bool parse_frame(struct lf_scan *scan, struct lf_ending *ending)
 
 static bool parse_unit(struct lf_scan *scan, struct lf_ending *ending)
 {
-    static const char *const units[] = {"none", "line", "prompt", "one", "fixed", "frame", "idle", "block", NULL};
+    static const char *const units[] = {"none",  "line", "prompt", "one", "fixed",
+                                        "frame", "idle", "block",  NULL};
     size_t index;
     if (!lf_scan_choice(scan, "a way a reply ends", units, &index))
         return false;
@@ -97,7 +98,8 @@ bool lf_parse_ending(struct lf_scan *scan, struct lf_ending *ending)
         return false;
     if (lf_scan_accept(scan, "or")) {
         if (!lf_scan_accept(scan, "one"))
-            return lf_scan_problem(scan, scan->at, "'one of' is expected here: line \"\\r\\n\" or one of \"#\"");
+            return lf_scan_problem(scan, scan->at,
+                                   "'one of' is expected here: line \"\\r\\n\" or one of \"#\"");
         if (!parse_one_of(scan, &ending->alone))
             return false;
     }
@@ -123,7 +125,8 @@ bool lf_parse_checksum(struct lf_scan *scan, struct lf_check *check)
         if (!lf_scan_choice(scan, "a property of a checksum", words, &word))
             return false;
         if (seconds[word] && !lf_scan_accept(scan, seconds[word]))
-            return lf_scan_problem(scan, scan->at, "'%s' is expected here: %s %s", seconds[word], words[word], seconds[word]);
+            return lf_scan_problem(scan, scan->at, "'%s' is expected here: %s %s", seconds[word], words[word],
+                                   seconds[word]);
         switch (word) {
         case 0: check->hex = true; break;
         case 1: check->low_first = true; break;
@@ -147,10 +150,13 @@ static bool parse_bounds(struct lf_scan *scan, struct lf_input_rule *rule)
         return false;
     if (rule->min > rule->max)
         return lf_scan_problem(scan, start, "the bounds are the wrong way round");
-    if (rule->type == LF_INPUT_TEXT && (rule->min < 0 || rule->max > TEXT_MAX || rule->min != floor(rule->min)))
-        return lf_scan_problem(scan, start, "bounds of a text are its length: whole numbers from 0 to %d", TEXT_MAX);
-    if (rule->type == LF_INPUT_INT && (rule->min != floor(rule->min) || rule->max != floor(rule->max)
-                                       || fabs(rule->min) > 9e15 || fabs(rule->max) > 9e15))
+    if (rule->type == LF_INPUT_TEXT
+        && (rule->min < 0 || rule->max > TEXT_MAX || rule->min != floor(rule->min)))
+        return lf_scan_problem(scan, start, "bounds of a text are its length: whole numbers from 0 to %d",
+                               TEXT_MAX);
+    if (rule->type == LF_INPUT_INT
+        && (rule->min != floor(rule->min) || rule->max != floor(rule->max) || fabs(rule->min) > 9e15
+            || fabs(rule->max) > 9e15))
         return lf_scan_problem(scan, start, "bounds of a whole number are whole, and at most 9e15");
     return true;
 }
@@ -215,10 +221,11 @@ bool lf_parse_input(struct lf_scan *scan, struct lf_input_rule *rule)
     rule->type = (enum lf_input_type)type;
     rule->decimals = -1;
     return (rule->type == LF_INPUT_ONE ? parse_words(scan, rule) : parse_bounds(scan, rule))
-        && parse_extras(scan, rule);
+           && parse_extras(scan, rule);
 }
 
-const struct lf_input_rule *lf_input_rule_find(const struct lf_input_rule *rules, size_t count, const char *name)
+const struct lf_input_rule *lf_input_rule_find(const struct lf_input_rule *rules, size_t count,
+                                               const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (!strcmp(rules[i].name, name))

@@ -31,8 +31,8 @@ static void free_arguments(struct arguments *arguments)
     free(arguments->list);
 }
 
-static enum lf_status fill_arguments(const struct run *run, const struct lf_step *step, struct arguments *arguments,
-                                     struct lf_error *err)
+static enum lf_status fill_arguments(const struct run *run, const struct lf_step *step,
+                                     struct arguments *arguments, struct lf_error *err)
 {
     const struct lf_procedure *procedure = run->procedure;
     *arguments = (struct arguments){.list = calloc(step->argument_count + 1, sizeof *arguments->list)};
@@ -40,8 +40,8 @@ static enum lf_status fill_arguments(const struct run *run, const struct lf_step
         return lf_fail_memory(err, "preparing a step");
     for (size_t i = 0; i < step->argument_count; i++) {
         struct lf_buffer text = {0};
-        enum lf_status status = lf_template_fill(&step->arguments[i].value, procedure->inputs, procedure->input_count,
-                                                 run->inputs, &text, err);
+        enum lf_status status = lf_template_fill(&step->arguments[i].value, procedure->inputs,
+                                                 procedure->input_count, run->inputs, &text, err);
         char *value = status == LF_OK ? lf_buffer_take(&text) : NULL;
         lf_buffer_free(&text);
         if (!value)
@@ -51,13 +51,15 @@ static enum lf_status fill_arguments(const struct run *run, const struct lf_step
     return LF_OK;
 }
 
-/* Makes the command's bytes and throws them away: a bad input must not be found when half the procedure is done. */
+/* Makes the command's bytes and throws them away: a bad input must not be found when half the procedure is
+ * done. */
 static enum lf_status check_step(const struct run *run, const struct lf_step *step, struct lf_error *err)
 {
     struct arguments arguments;
     struct lf_buffer sink = {0};
     enum lf_status status = fill_arguments(run, step, &arguments, err);
-    struct lf_input_set set = {arguments.list, arguments.count, run->dialogue->fixed, run->dialogue->fixed_count};
+    struct lf_input_set set = {arguments.list, arguments.count, run->dialogue->fixed,
+                               run->dialogue->fixed_count};
     if (status == LF_OK)
         status = lf_command_bytes(run->dialogue->profile, step->command, &set, &sink, err);
     lf_buffer_free(&sink);
@@ -93,7 +95,8 @@ static bool steady(struct readings *readings, const struct lf_condition *until, 
     return high - low <= until->number;
 }
 
-static bool holds(const struct lf_condition *until, const struct lf_outcome *values, struct readings *readings)
+static bool holds(const struct lf_condition *until, const struct lf_outcome *values,
+                  struct readings *readings)
 {
     const char *value = until->kind == LF_UNTIL_DONE ? "" : last_value(values, until->capture);
     if (!value)
@@ -163,7 +166,8 @@ static enum lf_status repeat_step(struct run *run, const struct lf_step *step, c
     }
     return !waiting ? LF_OK
                     : lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: %s%s%s in %zu tries", step->command->name,
-                              step->until.capture ? "'" : "it was busy", step->until.capture ? step->until.capture : "",
+                              step->until.capture ? "'" : "it was busy",
+                              step->until.capture ? step->until.capture : "",
                               step->until.capture ? "' did not become what is waited for" : "", step->times);
 }
 
@@ -190,7 +194,8 @@ static enum lf_status copy_captures(const struct lf_outcome *from, const char *n
         const struct lf_capture *capture = &from->captures[i];
         if (name && strcmp(capture->name, name) != 0)
             continue;
-        enum lf_status status = lf_outcome_add(result, as ? as : capture->name, capture->type, capture->value, err);
+        enum lf_status status =
+            lf_outcome_add(result, as ? as : capture->name, capture->type, capture->value, err);
         if (status != LF_OK)
             return status;
         (*copied)++;
@@ -199,21 +204,22 @@ static enum lf_status copy_captures(const struct lf_outcome *from, const char *n
 }
 
 /* From the latest step (with that label) that captured it, as the parser promised. */
-static enum lf_status give_result(const struct run *run, const struct lf_result *wanted, struct lf_outcome *result,
-                                  struct lf_error *err)
+static enum lf_status give_result(const struct run *run, const struct lf_result *wanted,
+                                  struct lf_outcome *result, struct lf_error *err)
 {
     size_t copied = 0;
     for (size_t i = run->procedure->step_count; i-- > 0 && !copied;) {
         const struct lf_step *step = &run->procedure->steps[i];
         if (!step->command || (wanted->label && strcmp(wanted->label, step->label) != 0))
             continue;
-        enum lf_status status = copy_captures(&run->captured[i], wanted->capture, wanted->as, result, &copied, err);
+        enum lf_status status =
+            copy_captures(&run->captured[i], wanted->capture, wanted->as, result, &copied, err);
         if (status != LF_OK)
             return status;
     }
-    return copied || wanted->optional
-             ? LF_OK
-             : lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "nothing was captured for the result '%s'", wanted->as);
+    return copied || wanted->optional ? LF_OK
+                                      : lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                                                "nothing was captured for the result '%s'", wanted->as);
 }
 
 static enum lf_status give_results(const struct run *run, struct lf_outcome *result, struct lf_error *err)
@@ -241,14 +247,16 @@ static enum lf_status walk(struct run *run, struct lf_outcome *result, struct lf
 }
 
 enum lf_status lf_procedure_run(struct lf_dialogue *dialogue, const struct lf_procedure *procedure,
-                                const struct lf_input_set *inputs, void (*progress)(void *self, const char *text),
-                                void *self, struct lf_outcome *result, struct lf_error *err)
+                                const struct lf_input_set *inputs,
+                                void (*progress)(void *self, const char *text), void *self,
+                                struct lf_outcome *result, struct lf_error *err)
 {
     struct lf_error local;
     struct lf_input_set all = *inputs;
     all.fixed = dialogue->fixed;
     all.fixed_count = dialogue->fixed_count;
-    struct run run = {dialogue, procedure, &all, progress, self, lf_deadline_in(procedure->limit_ms), NULL, NULL};
+    struct run run = {dialogue, procedure, &all, progress, self, lf_deadline_in(procedure->limit_ms),
+                      NULL,     NULL};
     err = err ? err : &local;
     run.captured = calloc(procedure->step_count, sizeof *run.captured);
     if (!run.captured)

@@ -62,8 +62,8 @@ static void list_folder(const char *folder, char *room, size_t *used)
     for (struct dirent *entry; (entry = readdir(dir)) && *used < NAMES_ROOM - 1;) {
         size_t len = strlen(entry->d_name), tail = sizeof suffix - 1;
         if (len > tail && !strcmp(entry->d_name + len - tail, suffix)) {
-            int put = snprintf(room + *used, NAMES_ROOM - *used, "%s%.*s", *used ? ", " : "", (int)(len - tail),
-                               entry->d_name);
+            int put = snprintf(room + *used, NAMES_ROOM - *used, "%s%.*s", *used ? ", " : "",
+                               (int)(len - tail), entry->d_name);
             *used += put > 0 ? (size_t)put : 0;
         }
     }
@@ -76,8 +76,10 @@ static enum lf_status refuse_missing(const char *name, struct lf_error *err)
     size_t used = 0;
     for (const char *at = folders(); next_folder(&at, folder);)
         list_folder(folder, names, &used);
-    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no profile '%.60s' in %.150s; there are: %s. A file of your "
-                   "own is given as a path with a '/'", name, folders(), *names ? names : "none");
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
+                   "there is no profile '%.60s' in %.150s; there are: %s. A file of your "
+                   "own is given as a path with a '/'",
+                   name, folders(), *names ? names : "none");
 }
 
 static enum lf_status find(const char *which, char *path, struct lf_error *err)
@@ -95,8 +97,8 @@ static enum lf_status find(const char *which, char *path, struct lf_error *err)
     return refuse_missing(which, err);
 }
 
-static enum lf_status load(const char *which, const struct lf_profile_report *report, struct lf_profile **profile,
-                           struct lf_error *err)
+static enum lf_status load(const char *which, const struct lf_profile_report *report,
+                           struct lf_profile **profile, struct lf_error *err)
 {
     char path[PATH_ROOM];
     struct lf_buffer text = {0};

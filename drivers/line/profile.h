@@ -1,8 +1,8 @@
 /* Profiles: text files that teach the line driver one type of instrument. The language is explained in
  * etc/profiles/README.md; this header is what the parser makes of it.
  *
- * A profile is made by lf_profile_parse or lf_profile_load, is read-only from then on (any thread) and ends with
- * lf_profile_free. Everything that hangs on it belongs to it.
+ * A profile is made by lf_profile_parse or lf_profile_load, is read-only from then on (any thread) and ends
+ * with lf_profile_free. Everything that hangs on it belongs to it.
  */
 #ifndef LABFERRY_LINE_PROFILE_H
 #define LABFERRY_LINE_PROFILE_H
@@ -50,7 +50,7 @@ struct lf_pattern_part {
     struct lf_slice bytes; /* LF_PART_BYTES */
     char *name;            /* LF_PART_VALUE: NULL when it is checked but not kept */
     enum lf_value_type type;
-    size_t width;          /* 0: as long as it is; else exactly so many characters, blanks around the value allowed */
+    size_t width; /* 0: as long as it is; else exactly so many characters, blanks around the value allowed */
     struct lf_choice *choices;
     size_t choice_count;
 };
@@ -85,7 +85,7 @@ struct lf_input_rule {
     struct lf_slice never; /* characters that it must not hold */
     char **choices;
     size_t choice_count;
-    char *fallback;        /* NULL: must be given */
+    char *fallback; /* NULL: must be given */
 };
 
 /* ---- where a reply ends ---- */
@@ -98,7 +98,8 @@ enum lf_unit {
     LF_UNIT_FIXED,  /* is `size` bytes long */
     LF_UNIT_FRAME,  /* `start`, perhaps a length byte, body, checksum and `end`, `tail` */
     LF_UNIT_IDLE,   /* ends when nothing came for idle_ms */
-    LF_UNIT_BLOCK,  /* IEEE 488.2 definite block, then perhaps `end`; anything without '#' is a line with `end` */
+    LF_UNIT_BLOCK, /* IEEE 488.2 definite block, then perhaps `end`; anything without '#' is a line with `end`
+                    */
 };
 
 struct lf_check {
@@ -117,8 +118,8 @@ struct lf_ending {
     size_t size;
     int64_t idle_ms;
     struct lf_check check;
-    size_t times;          /* so many units make the reply; at least 1 */
-    bool until_blank;      /* units up to an empty one make the reply */
+    size_t times;     /* so many units make the reply; at least 1 */
+    bool until_blank; /* units up to an empty one make the reply */
 };
 
 /* ---- commands ---- */
@@ -193,10 +194,10 @@ struct lf_condition {
 
 struct lf_step {
     int line, column;
-    int64_t wait_ms;      /* a pause when command_name is NULL; else the time between repetitions */
+    int64_t wait_ms; /* a pause when command_name is NULL; else the time between repetitions */
     char *command_name, *label;
     const struct lf_command *command; /* set when the whole profile has been read */
-    size_t times;         /* repetitions, or the most of them with a condition */
+    size_t times;                     /* repetitions, or the most of them with a condition */
     struct lf_condition until;
     struct lf_argument *arguments;
     size_t argument_count;
@@ -223,7 +224,7 @@ struct lf_procedure {
 };
 
 struct lf_profile {
-    char *name;  /* file name without folder and ending */
+    char *name; /* file name without folder and ending */
     char *title;
     char *serial; /* "baud=9600&flow=xonxoff": port settings unless the stream says otherwise; may be NULL */
     enum lf_encoding encoding;
@@ -254,23 +255,27 @@ struct lf_profile_report {
     void (*problem)(void *self, int line, int column, const char *text);
 };
 
-/* Makes a profile of its text. `name` is for messages and is copied. `report` may be NULL. On failure err holds the first
- * problem as "name:line:column: text" (LF_INVALID, permanent) and *profile stays NULL. Returns owned in *profile. */
-enum lf_status lf_profile_parse(struct lf_slice text, const char *name, const struct lf_profile_report *report,
-                                struct lf_profile **profile, struct lf_error *err);
+/* Makes a profile of its text. `name` is for messages and is copied. `report` may be NULL. On failure err
+ * holds the first problem as "name:line:column: text" (LF_INVALID, permanent) and *profile stays NULL.
+ * Returns owned in *profile. */
+enum lf_status lf_profile_parse(struct lf_slice text, const char *name,
+                                const struct lf_profile_report *report, struct lf_profile **profile,
+                                struct lf_error *err);
 
-/* The same from a file. `which` is a path (it has a '/'), or a name that is looked up as NAME.profile in the folders of the
- * environment variable LABFERRY_PROFILE_PATH or, without it, in the installed ones. LF_NOT_FOUND names what there is. */
+/* The same from a file. `which` is a path (it has a '/'), or a name that is looked up as NAME.profile in the
+ * folders of the environment variable LABFERRY_PROFILE_PATH or, without it, in the installed ones.
+ * LF_NOT_FOUND names what there is. */
 enum lf_status lf_profile_load(const char *which, struct lf_profile **profile, struct lf_error *err);
 void lf_profile_free(struct lf_profile *profile); /* NULL is fine */
 
-/* For `labferry profile check FILE`: prints every problem as "file:line:column: text", or one line of summary. */
+/* For `labferry profile check FILE`: prints every problem as "file:line:column: text", or one line of
+ * summary. */
 enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *err);
 /* Prints what the instrument can do: commands, procedures, listens, each with class and inputs. */
 void lf_profile_describe(const struct lf_profile *profile, FILE *out);
-/* For `labferry profile try`: opens the stream, identifies, then takes lines from `in` (a command or procedure with
- * name=value inputs, "> bytes", "listen 10s", "help", "quit") and shows the bytes, captures and times on `out`.
- * LF_OK at the end of `in`. */
+/* For `labferry profile try`: opens the stream, identifies, then takes lines from `in` (a command or
+ * procedure with name=value inputs, "> bytes", "listen 10s", "help", "quit") and shows the bytes, captures
+ * and times on `out`. LF_OK at the end of `in`. */
 enum lf_status lf_profile_try(const struct lf_profile *profile, const char *stream, FILE *in, FILE *out,
                               const struct lf_cancel *cancel, struct lf_error *err);
 

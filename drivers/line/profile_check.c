@@ -6,13 +6,18 @@
 #include <string.h>
 
 enum {
-    FIRST_BYTE_MS = 3000, GAP_MS = 500, TOTAL_MS = 30000, QUIET_MS = 300, TOTAL_OVER_FIRST_MS = 10000,
+    FIRST_BYTE_MS = 3000,
+    GAP_MS = 500,
+    TOTAL_MS = 30000,
+    QUIET_MS = 300,
+    TOTAL_OVER_FIRST_MS = 10000,
     PROCEDURE_LIMIT_MS = 10 * 60 * 1000,
 };
 
 static bool wrong(struct lf_scan *scan, int line, const char *name, const char *what)
 {
-    return lf_scan_problem_at(scan, (struct lf_place){line ? line : 1, 1}, "%s%s%s", name, *name ? ": " : "", what);
+    return lf_scan_problem_at(scan, (struct lf_place){line ? line : 1, 1}, "%s%s%s", name, *name ? ": " : "",
+                              what);
 }
 
 static void fill_times(const struct lf_profile *profile, struct lf_times *times)
@@ -21,8 +26,8 @@ static void fill_times(const struct lf_profile *profile, struct lf_times *times)
     times->gap = times->gap ? times->gap : profile->times.gap;
     if (!times->total)
         times->total = profile->times.total > times->first_byte + TOTAL_OVER_FIRST_MS
-                         ? profile->times.total
-                         : times->first_byte + TOTAL_OVER_FIRST_MS;
+                           ? profile->times.total
+                           : times->first_byte + TOTAL_OVER_FIRST_MS;
 }
 
 static void fill_defaults(struct lf_profile *profile)
@@ -42,8 +47,8 @@ static bool check_ending(struct lf_scan *scan, const struct lf_ending *ending, i
 {
     const struct lf_check *check = &ending->check;
     bool frame = ending->unit == LF_UNIT_FRAME;
-    if (check->kind != LF_CHECKSUM_NONE && !frame && ending->unit != LF_UNIT_LINE && ending->unit != LF_UNIT_FIXED
-        && ending->unit != LF_UNIT_IDLE)
+    if (check->kind != LF_CHECKSUM_NONE && !frame && ending->unit != LF_UNIT_LINE
+        && ending->unit != LF_UNIT_FIXED && ending->unit != LF_UNIT_IDLE)
         return wrong(scan, line, name, "a checksum goes with line, fixed, frame and idle only");
     if ((check->after_end || check->with_start) && !frame)
         return wrong(scan, line, name, "'after end' and 'with start' go with frame only");
@@ -113,7 +118,8 @@ static bool check_command_inputs(struct lf_scan *scan, const struct lf_command *
 static bool check_replies(struct lf_scan *scan, const struct lf_command *command)
 {
     const struct lf_ending *ending = &command->ending;
-    if (ending->unit == LF_UNIT_NONE && (command->expect_count || command->more_count || command->error_count))
+    if (ending->unit == LF_UNIT_NONE
+        && (command->expect_count || command->more_count || command->error_count))
         return wrong(scan, command->line, command->name, "'reply = none' leaves nothing to expect");
     if (ending->unit != LF_UNIT_NONE && !command->expect_count)
         return wrong(scan, command->line, command->name, "say what a good reply looks like: expect = '...'");
@@ -131,7 +137,8 @@ static bool check_command(struct lf_scan *scan, struct lf_command *command)
     if (!command->has_send)
         return wrong(scan, command->line, command->name, "say what to send: send = '...'");
     if (!command->send.count && !profile->send_end.len)
-        return wrong(scan, command->line, command->name, "nothing would be sent: 'send' and 'send_end' are empty");
+        return wrong(scan, command->line, command->name,
+                     "nothing would be sent: 'send' and 'send_end' are empty");
     if (!command->has_ending)
         command->ending = profile->ending;
     fill_times(profile, &command->times);
@@ -150,7 +157,8 @@ static bool check_handshake(struct lf_scan *scan, struct lf_command *command)
     if (command->ending.unit == LF_UNIT_NONE)
         return wrong(scan, command->line, command->name, "it needs a reply");
     if (command->ending.times > 1 || command->ending.until_blank)
-        return wrong(scan, command->line, command->name, "its reply is one line, frame or block: say so with reply = ...");
+        return wrong(scan, command->line, command->name,
+                     "its reply is one line, frame or block: say so with reply = ...");
     return true;
 }
 
@@ -160,7 +168,8 @@ static bool check_identity(struct lf_scan *scan, const struct lf_command *identi
         return true;
     if (!identify->has_identity)
         return lf_command_always_captures(identify, "identity")
-            || wrong(scan, identify->line, "identify", "capture {identity} in every expect, or say identity = '{serial}'");
+               || wrong(scan, identify->line, "identify",
+                        "capture {identity} in every expect, or say identity = '{serial}'");
     for (size_t i = 0; i < identify->identity.count; i++) {
         const char *name = identify->identity.parts[i].input;
         if (name && !lf_command_always_captures(identify, name))
@@ -183,7 +192,8 @@ void lf_check_profile(struct lf_scan *scan)
         good = check_command(scan, &profile->commands[i]) && good;
     for (size_t i = 0; i < profile->listen_count; i++)
         if (!profile->listens[i].match_count)
-            wrong(scan, profile->listens[i].line, profile->listens[i].name, "say what to listen for: match = '...'");
+            wrong(scan, profile->listens[i].line, profile->listens[i].name,
+                  "say what to listen for: match = '...'");
     if (!profile->command_count && !profile->listen_count)
         wrong(scan, 1, "", "the profile has neither a [command] nor a [listen]");
     if (good)

@@ -1,6 +1,7 @@
-/* A pattern is a row of parts. Fixed bytes, runs of blanks, numbers, words out of a list and values of a given width can
- * match at a place in one way only. Free text takes as little as it can, so the matcher tries its lengths one after the
- * other; `failed` remembers which (part, place) pairs are hopeless, so that no pair is tried twice. */
+/* A pattern is a row of parts. Fixed bytes, runs of blanks, numbers, words out of a list and values of a
+ * given width can match at a place in one way only. Free text takes as little as it can, so the matcher tries
+ * its lengths one after the other; `failed` remembers which (part, place) pairs are hopeless, so that no pair
+ * is tried twice. */
 #include "drivers/line/reply_match.h"
 
 #include "base/digest.h"
@@ -23,7 +24,7 @@ struct match {
     const struct lf_pattern *pattern;
     struct lf_slice line;
     struct span spans[LF_PROFILE_PARTS_MAX]; /* where each part matched */
-    unsigned char *failed;                   /* one bit for each (part, place); NULL when the pattern has no free text */
+    unsigned char *failed; /* one bit for each (part, place); NULL when the pattern has no free text */
 };
 
 static bool is_blank(char c)
@@ -53,7 +54,8 @@ static size_t exponent_at(struct lf_slice text, size_t at)
     return digits ? at + digits - start : 0;
 }
 
-/* Length of the number at the front of text, 0 when there is none. Some balances put blanks behind the sign: `gap`. */
+/* Length of the number at the front of text, 0 when there is none. Some balances put blanks behind the sign:
+ * `gap`. */
 static size_t number_length(struct lf_slice text, bool real, bool gap, char decimal)
 {
     size_t at = 0, whole, fraction = 0;
@@ -94,7 +96,8 @@ static void canonical(struct lf_slice text, char decimal, char *room)
 }
 
 /* The value of a number as text; false when no machine number holds it. Room NUMBER_MAX + 4. */
-static bool number_value(const struct match *match, const struct lf_pattern_part *part, struct lf_slice text, char *room)
+static bool number_value(const struct match *match, const struct lf_pattern_part *part, struct lf_slice text,
+                         char *room)
 {
     if (text.len > NUMBER_MAX)
         return false;
@@ -120,11 +123,12 @@ static size_t hex_length(struct lf_slice text)
     return at;
 }
 
-static bool number_fits(const struct match *match, const struct lf_pattern_part *part, struct lf_slice text, bool gap,
-                        size_t *len)
+static bool number_fits(const struct match *match, const struct lf_pattern_part *part, struct lf_slice text,
+                        bool gap, size_t *len)
 {
     char room[NUMBER_MAX + 4], decimal = match->profile->decimal_comma ? ',' : '.';
-    *len = part->type == LF_VALUE_HEX ? hex_length(text) : number_length(text, part->type == LF_VALUE_REAL, gap, decimal);
+    *len = part->type == LF_VALUE_HEX ? hex_length(text)
+                                      : number_length(text, part->type == LF_VALUE_REAL, gap, decimal);
     return *len && number_value(match, part, lf_slice(text.data, *len), room);
 }
 
@@ -141,7 +145,8 @@ static bool text_char(const struct match *match, const struct lf_pattern_part *p
         return false;
     if (byte < 0x80)
         return true;
-    return match->profile->encoding == LF_ENCODING_UTF8 || (match->profile->encoding == LF_ENCODING_LATIN1 && byte >= 0xA0);
+    return match->profile->encoding == LF_ENCODING_UTF8
+           || (match->profile->encoding == LF_ENCODING_LATIN1 && byte >= 0xA0);
 }
 
 static bool text_fits(const struct match *match, const struct lf_pattern_part *part, struct lf_slice text)
@@ -151,7 +156,7 @@ static bool text_fits(const struct match *match, const struct lf_pattern_part *p
             return false;
     if (part->type == LF_VALUE_TEXT || part->type == LF_VALUE_WORD)
         return (text.len || part->type == LF_VALUE_TEXT)
-            && (match->profile->encoding != LF_ENCODING_UTF8 || lf_utf8_valid(text));
+               && (match->profile->encoding != LF_ENCODING_UTF8 || lf_utf8_valid(text));
     return true;
 }
 
@@ -176,7 +181,7 @@ static bool is_number(const struct lf_pattern_part *part)
 static bool is_free(const struct lf_pattern_part *part)
 {
     return part->kind == LF_PART_VALUE && !part->width
-        && (part->type == LF_VALUE_TEXT || part->type == LF_VALUE_WORD || part->type == LF_VALUE_DATA);
+           && (part->type == LF_VALUE_TEXT || part->type == LF_VALUE_WORD || part->type == LF_VALUE_DATA);
 }
 
 /* ---- one part ---- */
@@ -284,8 +289,8 @@ static bool match_from(struct match *match, size_t index, size_t at)
 
 /* ---- values ---- */
 
-static enum lf_status keep_text(const struct match *match, const struct lf_pattern_part *part, struct lf_slice text,
-                                struct lf_outcome *values, struct lf_error *err)
+static enum lf_status keep_text(const struct match *match, const struct lf_pattern_part *part,
+                                struct lf_slice text, struct lf_outcome *values, struct lf_error *err)
 {
     struct lf_buffer out = {0};
     enum lf_status status = lf_buffer_append(&out, "", 0);
@@ -305,7 +310,8 @@ static enum lf_status keep_text(const struct match *match, const struct lf_patte
     return status;
 }
 
-static enum lf_status keep(const struct match *match, size_t index, struct lf_outcome *values, struct lf_error *err)
+static enum lf_status keep(const struct match *match, size_t index, struct lf_outcome *values,
+                           struct lf_error *err)
 {
     const struct lf_pattern_part *part = &match->pattern->parts[index];
     struct span span = match->spans[index];
@@ -313,10 +319,12 @@ static enum lf_status keep(const struct match *match, size_t index, struct lf_ou
     if (is_number(part)) {
         char room[NUMBER_MAX + 4];
         number_value(match, part, text, room);
-        return lf_outcome_add(values, part->name, part->type == LF_VALUE_REAL ? LF_CAPTURE_REAL : LF_CAPTURE_INT, room, err);
+        return lf_outcome_add(values, part->name,
+                              part->type == LF_VALUE_REAL ? LF_CAPTURE_REAL : LF_CAPTURE_INT, room, err);
     }
     if (part->choice_count)
-        return lf_outcome_add(values, part->name, part->type == LF_VALUE_BOOL ? LF_CAPTURE_BOOL : LF_CAPTURE_TEXT,
+        return lf_outcome_add(values, part->name,
+                              part->type == LF_VALUE_BOOL ? LF_CAPTURE_BOOL : LF_CAPTURE_TEXT,
                               choice_at(part, text)->means, err);
     return keep_text(match, part, text, values, err);
 }
@@ -329,8 +337,8 @@ static bool has_free_text(const struct lf_pattern *pattern)
     return false;
 }
 
-enum lf_status lf_pattern_match(const struct lf_profile *profile, const struct lf_pattern *pattern, struct lf_slice line,
-                                struct lf_outcome *values, struct lf_error *err)
+enum lf_status lf_pattern_match(const struct lf_profile *profile, const struct lf_pattern *pattern,
+                                struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
 {
     struct match match = {.profile = profile, .pattern = pattern, .line = line};
     if (has_free_text(pattern) && !(match.failed = calloc(1, pattern->count * (line.len + 1) / 8 + 1)))

@@ -80,7 +80,8 @@ static bool problem(struct lf_scan *scan, struct lf_place place, const char *for
     char text[LF_ERROR_TEXT - 128];
     vsnprintf(text, sizeof text, format, args);
     if (!scan->problems)
-        lf_fail(scan->err, LF_INVALID, LF_PERMANENT, "%s:%d:%d: %s", scan->profile->name, place.line, place.column, text);
+        lf_fail(scan->err, LF_INVALID, LF_PERMANENT, "%s:%d:%d: %s", scan->profile->name, place.line,
+                place.column, text);
     if (scan->report && scan->problems < LF_PROFILE_PROBLEMS_MAX)
         scan->report->problem(scan->report->self, place.line, place.column, text);
     scan->problems++;
@@ -162,7 +163,8 @@ bool lf_scan_name(struct lf_scan *scan, const char *what, char **name)
 {
     struct lf_slice word = peek_word(scan);
     if (!word.len || !isalpha((unsigned char)*word.data))
-        return lf_scan_problem(scan, scan->at, "%s is expected here: letters, digits, '-' and '_', a letter first", what);
+        return lf_scan_problem(scan, scan->at,
+                               "%s is expected here: letters, digits, '-' and '_', a letter first", what);
     if (word.len > WORD_MAX)
         return lf_scan_problem(scan, scan->at, "%s is too long: at most %d characters", what, WORD_MAX);
     scan->at += word.len;
@@ -266,8 +268,9 @@ static bool scan_escape(struct lf_scan *scan, const char **at, const char *end, 
         return true;
     }
     if (letter != 'x')
-        return lf_scan_problem(scan, *at, "unknown escape '\\%c': use \\r \\n \\t \\e \\0 \\xHH \\\\ \\' \\\" \\{ \\} \\<",
-                               isprint((unsigned char)letter) ? letter : '?');
+        return lf_scan_problem(
+            scan, *at, "unknown escape '\\%c': use \\r \\n \\t \\e \\0 \\xHH \\\\ \\' \\\" \\{ \\} \\<",
+            isprint((unsigned char)letter) ? letter : '?');
     if (*at + 3 >= end || hex_digit((*at)[2]) < 0 || hex_digit((*at)[3]) < 0)
         return lf_scan_problem(scan, *at, "'\\x' needs two hexadecimal digits, such as \\x0d");
     *byte = (char)(hex_digit((*at)[2]) << 4 | hex_digit((*at)[3]));
@@ -342,7 +345,8 @@ static bool peek_number(struct lf_scan *scan, const char *what, char room[WORD_M
 {
     lf_scan_skip(scan);
     size_t len = 0;
-    while (scan->at + len < scan->end && len < WORD_MAX - 1 && !strchr(" \t,#", scan->at[len]) && scan->at[len])
+    while (scan->at + len < scan->end && len < WORD_MAX - 1 && !strchr(" \t,#", scan->at[len])
+           && scan->at[len])
         len++;
     if (!len)
         return lf_scan_problem(scan, scan->at, "%s is expected here", what);

@@ -1,7 +1,8 @@
 /* Reading one line of a profile: words, texts, numbers, times; and the memory that parsed things live in.
  *
- * Every reader returns true, or reports one problem with its place and returns false. After a problem the parser skips to
- * the next line, so that one check names all of them. Only for the files of the profile parser.
+ * Every reader returns true, or reports one problem with its place and returns false. After a problem the
+ * parser skips to the next line, so that one check names all of them. Only for the files of the profile
+ * parser.
  */
 #ifndef LABFERRY_LINE_SCAN_H
 #define LABFERRY_LINE_SCAN_H
@@ -11,7 +12,7 @@
 struct lf_scan {
     struct lf_profile *profile; /* what is being made; owns the memory */
     const struct lf_profile_report *report;
-    struct lf_error *err;       /* gets the first problem */
+    struct lf_error *err; /* gets the first problem */
     int problems;
     bool no_memory;
     int line;
@@ -32,8 +33,8 @@ bool lf_scan_problem_at(struct lf_scan *scan, struct lf_place place, const char 
 
 /* Memory that lives as long as the profile, zeroed; NULL (and no_memory set) when there is none left. */
 void *lf_scan_memory(struct lf_scan *scan, size_t size);
-/* Room for one more item at the end of an array that holds *count; returns the zeroed item and counts it. Reports when the
- * array is full (LF_PROFILE_ITEMS_MAX). */
+/* Room for one more item at the end of an array that holds *count; returns the zeroed item and counts it.
+ * Reports when the array is full (LF_PROFILE_ITEMS_MAX). */
 void *lf_scan_add(struct lf_scan *scan, void *array_pointer, size_t *count, size_t item_size);
 char *lf_scan_copy(struct lf_scan *scan, struct lf_slice text);
 
@@ -65,9 +66,9 @@ bool lf_scan_duration(struct lf_scan *scan, int64_t min, int64_t max, int64_t *m
 bool lf_scan_size(struct lf_scan *scan, int64_t min, int64_t max, int64_t *bytes);
 bool lf_scan_yes_no(struct lf_scan *scan, bool *yes);
 
-/* Reads one character between quotes at *at and moves on; *plain says that it was written as itself, so that '{' or a
- * blank means what it means to a pattern. Knows \r \n \t \e \0 \\ \' \" \{ \} \< \xHH, \ before a blank, and the names
- * of control characters as manuals print them: <CR> <LF> <STX> <ESC> ... */
+/* Reads one character between quotes at *at and moves on; *plain says that it was written as itself, so that
+ * '{' or a blank means what it means to a pattern. Knows \r \n \t \e \0 \\ \' \" \{ \} \< \xHH, \ before a
+ * blank, and the names of control characters as manuals print them: <CR> <LF> <STX> <ESC> ... */
 bool lf_scan_char(struct lf_scan *scan, const char **at, const char *end, char *byte, bool *plain);
 
 /* The nearest of the words by edit distance, or NULL. */

@@ -1,4 +1,5 @@
-/* `labferry profile try`: talk to an instrument by its profile from a terminal, and see what passes on the wire. */
+/* `labferry profile try`: talk to an instrument by its profile from a terminal, and see what passes on the
+ * wire. */
 #include "drivers/line/procedure.h"
 
 #include "base/setting.h"
@@ -24,8 +25,8 @@ static void show_bytes(void *self, enum lf_trace what, struct lf_slice bytes)
     static const char *const marks[] = {"->", "<-", "drop"};
     struct session *session = self;
     char room[LF_SHOW_ROOM];
-    fprintf(session->out, "  %6lld ms %-4s %s\n", (long long)(lf_clock_mono_ms() - session->begun), marks[what],
-            lf_show(bytes, room));
+    fprintf(session->out, "  %6lld ms %-4s %s\n", (long long)(lf_clock_mono_ms() - session->begun),
+            marks[what], lf_show(bytes, room));
 }
 
 static void show_values(struct session *session, const struct lf_outcome *values)
@@ -53,8 +54,8 @@ static void show_end(struct session *session, enum lf_status status, const struc
     if (status == LF_OK)
         fprintf(session->out, "  good, %lld ms\n", took);
     else
-        fprintf(session->out, "  failed after %lld ms: %s (%s, %s)\n", took, err->text, lf_status_name(status),
-                lf_class_name(err->class));
+        fprintf(session->out, "  failed after %lld ms: %s (%s, %s)\n", took, err->text,
+                lf_status_name(status), lf_class_name(err->class));
 }
 
 static void show_progress(void *self, const char *text)
@@ -115,12 +116,13 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     if (!cut_inputs(session, words + 1, count - 1, inputs))
         return;
     struct lf_input_set set = {.given = inputs, .given_count = count - 1};
-    enum lf_status status = lf_inputs_known(session->profile, command ? command->inputs : procedure->inputs,
-                                            command ? command->input_count : procedure->input_count, inputs, count - 1,
-                                            &err);
+    enum lf_status status =
+        lf_inputs_known(session->profile, command ? command->inputs : procedure->inputs,
+                        command ? command->input_count : procedure->input_count, inputs, count - 1, &err);
     if (status == LF_OK)
         status = command ? lf_dialogue_command(&session->dialogue, command, &set, LF_NEVER, &values, &err)
-                         : lf_procedure_run(&session->dialogue, procedure, &set, show_progress, session, &values, &err);
+                         : lf_procedure_run(&session->dialogue, procedure, &set, show_progress, session,
+                                            &values, &err);
     show_values(session, &values);
     show_end(session, status, &err);
     lf_outcome_free(&values);
@@ -147,14 +149,13 @@ static enum lf_status do_raw(struct session *session, const char *text, struct l
     bool plain;
     enum lf_status status = LF_OK;
     while (at < end && status == LF_OK)
-        status = lf_scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1) : LF_INVALID;
+        status =
+            lf_scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1) : LF_INVALID;
     if (status == LF_INVALID)
         fprintf(session->out, "  %s\n", err->text);
     else if (status == LF_OK)
-        status = lf_dialogue_raw(&session->dialogue, lf_buffer_slice(&bytes), err);
+        status = lf_dialogue_raw(&session->dialogue, lf_buffer_slice(&bytes), RAW_LISTEN_MS, err);
     lf_buffer_free(&bytes);
-    if (status == LF_OK)
-        status = lf_dialogue_listen(&session->dialogue, NULL, lf_deadline_in(RAW_LISTEN_MS), err);
     return status == LF_INVALID ? LF_OK : status;
 }
 
@@ -172,7 +173,8 @@ static enum lf_status do_identify(struct session *session, struct lf_error *err)
     struct lf_buffer identity = {0};
     enum lf_status status = lf_dialogue_begin(&session->dialogue, &identity, err);
     if (status == LF_OK)
-        fprintf(session->out, "  %s%s\n", identity.len ? "identity: " : "connected; the profile cannot identify",
+        fprintf(session->out, "  %s%s\n",
+                identity.len ? "identity: " : "connected; the profile cannot identify",
                 identity.len ? identity.data : "");
     lf_buffer_free(&identity);
     return status;
@@ -230,11 +232,16 @@ enum lf_status lf_profile_try(const struct lf_profile *profile, const char *stre
                               const struct lf_cancel *cancel, struct lf_error *err)
 {
     struct session session = {.profile = profile, .out = out, .begun = lf_clock_mono_ms()};
-    session.dialogue = (struct lf_dialogue){.profile = profile, .instrument = "try", .cancel = cancel, .self = &session,
-                                            .unasked = show_unasked, .trace = show_bytes};
+    session.dialogue = (struct lf_dialogue){.profile = profile,
+                                            .instrument = "try",
+                                            .cancel = cancel,
+                                            .self = &session,
+                                            .unasked = show_unasked,
+                                            .trace = show_bytes};
     enum lf_status status = lf_dialogue_open(&session.dialogue, stream, lf_deadline_in(OPEN_MS), err);
     if (status == LF_OK) {
-        fprintf(out, "%s on %s\n", profile->title ? profile->title : profile->name, lf_stream_name(session.dialogue.stream));
+        fprintf(out, "%s on %s\n", profile->title ? profile->title : profile->name,
+                lf_stream_name(session.dialogue.stream));
         /* An instrument that does not answer is what people come here for: the session goes on. */
         if (do_identify(&session, err) != LF_OK)
             show_end(&session, err->status, err);

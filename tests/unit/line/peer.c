@@ -20,7 +20,8 @@ static bool await(struct peer *peer, size_t *from, const char *wanted, size_t le
         struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
         if (poll(&fd, 1, PEER_PATIENCE_MS) <= 0)
             return false;
-        ssize_t got = read(peer->fd, peer->received + peer->received_len, sizeof peer->received - peer->received_len);
+        ssize_t got =
+            read(peer->fd, peer->received + peer->received_len, sizeof peer->received - peer->received_len);
         if (got <= 0)
             return false;
         peer->received_len += (size_t)got;
@@ -105,12 +106,14 @@ void need_dialogue(struct lf_dialogue *dialogue, const struct lf_profile *profil
     dialogue->doubt = false;
 }
 
-enum lf_status ask(struct lf_dialogue *dialogue, const char *command, struct lf_outcome *values, struct lf_error *err)
+enum lf_status ask(struct lf_dialogue *dialogue, const char *command, struct lf_outcome *values,
+                   struct lf_error *err)
 {
     struct lf_input_set none = {0};
     memset(err, 0, sizeof *err);
     memset(values, 0, sizeof *values);
-    return lf_dialogue_command(dialogue, lf_profile_command(dialogue->profile, command), &none, LF_NEVER, values, err);
+    return lf_dialogue_command(dialogue, lf_profile_command(dialogue->profile, command), &none, LF_NEVER,
+                               values, err);
 }
 
 const char *value_of(const struct lf_outcome *values, const char *name)

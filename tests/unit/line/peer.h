@@ -15,11 +15,11 @@
 struct peer_step {
     const char *expect; /* read until this has come, NULL: do not wait */
     size_t expect_len;
-    const char *reply;  /* NULL: say nothing */
+    const char *reply; /* NULL: say nothing */
     size_t reply_len;
-    int delay_ms;       /* before the reply */
-    int each_ms;        /* not 0: byte by byte, with this pause */
-    bool hang_up;       /* close after that */
+    int delay_ms; /* before the reply */
+    int each_ms;  /* not 0: byte by byte, with this pause */
+    bool hang_up; /* close after that */
 };
 
 struct peer {
@@ -27,9 +27,9 @@ struct peer {
     int listener, fd;
     const struct peer_step *steps;
     size_t count;
-    char received[4096];  /* all that came; read it after peer_stop */
+    char received[4096]; /* all that came; read it after peer_stop */
     size_t received_len;
-    size_t done;          /* steps done */
+    size_t done; /* steps done */
     pthread_t thread;
 };
 
@@ -44,7 +44,8 @@ struct lf_profile *need_profile(const char *text);
 /* A dialogue over the peer, in step (no handshake done). */
 void need_dialogue(struct lf_dialogue *dialogue, const struct lf_profile *profile, const struct peer *peer);
 /* Runs a command by name with one "name=value" input or none, and without time limit of its own. */
-enum lf_status ask(struct lf_dialogue *dialogue, const char *command, struct lf_outcome *values, struct lf_error *err);
+enum lf_status ask(struct lf_dialogue *dialogue, const char *command, struct lf_outcome *values,
+                   struct lf_error *err);
 const char *value_of(const struct lf_outcome *values, const char *name);
 
 #endif

@@ -1,4 +1,5 @@
-/* One command after the other over a stream, with instruments that answer late, wrongly, in pieces or not at all. */
+/* One command after the other over a stream, with instruments that answer late, wrongly, in pieces or not at
+ * all. */
 #include "drivers/line/procedure.h"
 
 #include "peer.h"
@@ -7,14 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD "[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\nfirst_byte = 300ms\ngap = 150ms\nquiet = 60ms\n" \
+#define HEAD                                                                                                 \
+    "[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\nfirst_byte = 300ms\ngap = 150ms\nquiet = "      \
+    "60ms\n"                                                                                                 \
     "[errors]\nerror = 'ES' permanent 'syntax'\nerror = 'ET' transient\n"
 #define IDENTIFY "[identify]\nsend = '@'\nexpect = 'I4 A \"{identity}\"'\n"
-#define WEIGH "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S S {value:real} {unit:word}'\n" \
+#define WEIGH                                                                                                \
+    "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S S {value:real} {unit:word}'\n"                   \
     "error = 'S I' busy 'not stable'\nerror = 'S +' person 'overload'\n"
-#define TARE "[command tare]\nclass = once\nsend = 'T'\nexpect = 'T S {value:real} {unit:word}'\n" \
+#define TARE                                                                                                 \
+    "[command tare]\nclass = once\nsend = 'T'\nexpect = 'T S {value:real} {unit:word}'\n"                    \
     "error = 'T I' busy\nerror = 'T +' person 'too heavy'\nerror = 'T ?' unknown\n"
-#define LIST "[command list]\nclass = safe\nsend = 'I0'\nmore = 'I0 B {level:int} \"{name}\"'\n" \
+#define LIST                                                                                                 \
+    "[command list]\nclass = safe\nsend = 'I0'\nmore = 'I0 B {level:int} \"{name}\"'\n"                      \
     "expect = 'I0 A {level:int} \"{name}\"'\n"
 
 /* One command against a script. */
@@ -48,9 +54,9 @@ static void end(struct talk *talk)
     lf_profile_free(talk->profile);
 }
 
-#define TALK(profile, ...) \
-    static const struct peer_step steps[] = {__VA_ARGS__}; \
-    struct talk talk; \
+#define TALK(profile, ...)                                                                                   \
+    static const struct peer_step steps[] = {__VA_ARGS__};                                                   \
+    struct talk talk;                                                                                        \
     begin(&talk, profile, steps, sizeof steps / sizeof *steps)
 
 static void simple_weight(void)
@@ -99,8 +105,8 @@ static void late_reply(void)
 /* The late reply comes even after the handshake was sent, before its answer. */
 static void late_reply_in_handshake(void)
 {
-    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n")},
-         {E("@\r\n"), R("S S     111.11 g\r\nI4 A \"B1\"\r\n")}, {E("S\r\n"), R("S S     222.22 g\r\n")});
+    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n")}, {E("@\r\n"), R("S S     111.11 g\r\nI4 A \"B1\"\r\n")},
+         {E("S\r\n"), R("S S     222.22 g\r\n")});
     say(&talk, "weigh");
     CHECK_INT(talk.err.status, LF_TIMEOUT);
     say(&talk, "weigh");
@@ -111,7 +117,8 @@ static void late_reply_in_handshake(void)
 /* Without any handshake: silence as long as the command had time proves it. */
 static void late_reply_without_handshake(void)
 {
-    TALK(HEAD WEIGH, {E("S\r\n"), R("S S     111.11 g\r\n"), .delay_ms = 450}, {E("S\r\n"), R("S S     222.22 g\r\n")});
+    TALK(HEAD WEIGH, {E("S\r\n"), R("S S     111.11 g\r\n"), .delay_ms = 450},
+         {E("S\r\n"), R("S S     222.22 g\r\n")});
     say(&talk, "weigh");
     CHECK_INT(talk.err.status, LF_TIMEOUT);
     say(&talk, "weigh");
@@ -146,8 +153,8 @@ static void dead_instrument(void)
 
 static void garbage(void)
 {
-    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n"), R("\x80\xff\x01S S garbage\r\n")}, {E("@\r\n"), R("I4 A \"B1\"\r\n")},
-         {E("S\r\n"), R("\r\nS S     222.22 g\r\n")});
+    TALK(HEAD IDENTIFY WEIGH, {E("S\r\n"), R("\x80\xff\x01S S garbage\r\n")},
+         {E("@\r\n"), R("I4 A \"B1\"\r\n")}, {E("S\r\n"), R("\r\nS S     222.22 g\r\n")});
     say(&talk, "weigh");
     CHECK_INT(talk.err.status, LF_PROTOCOL);
     CHECK_INT(talk.err.class, LF_TRANSIENT);
@@ -257,10 +264,13 @@ static void until_blank(void)
 /* A&D with acknowledgement: one ACK at once, another when it is done. */
 static void two_acks(void)
 {
-#define ACKED "[line]\nsend_end='<CR><LF>'\nreply=line '<CR><LF>'\nfirst_byte=300ms\n[command tare]\nclass=once\nsend='T'\n" \
+#define ACKED                                                                                                \
+    "[line]\nsend_end='<CR><LF>'\nreply=line '<CR><LF>'\nfirst_byte=300ms\n[command "                        \
+    "tare]\nclass=once\nsend='T'\n"                                                                          \
     "reply = line '<CR><LF>' or one of '<ACK>' times 2\nexpect = '<ACK>'\nerror = 'EC,E{n:int}' permanent\n"
     TALK(ACKED, {E("T\r\n"), R("\x06")}, {R("\x06"), .delay_ms = 100}, {E("T\r\n"), R("EC,E2\r\n")},
-         {E("T\r\n"), R("\x06" "EC,E2\r\n")});
+         {E("T\r\n"), R("\x06"
+                        "EC,E2\r\n")});
     say(&talk, "tare");
     CHECK_INT(talk.err.status, LF_OK);
     say(&talk, "tare");
@@ -281,7 +291,8 @@ static void silence_ends(void)
 
 static void no_reply(void)
 {
-    TALK("[line]\nsend_end=''\nreply=line '<LF>'\n[command t]\nclass=once\nsend='<ESC>T'\nreply=none\n", {E("\x1bT")});
+    TALK("[line]\nsend_end=''\nreply=line '<LF>'\n[command t]\nclass=once\nsend='<ESC>T'\nreply=none\n",
+         {E("\x1bT")});
     say(&talk, "t");
     CHECK_INT(talk.err.status, LF_OK);
     end(&talk);
@@ -290,7 +301,8 @@ static void no_reply(void)
 
 static void framed_both_ways(void)
 {
-    TALK("[line]\nsend_end = ''\nsend_framed = yes\nreply = frame '<STX>' length to '<ETX>' checksum crc16-xmodem\n"
+    TALK("[line]\nsend_end = ''\nsend_framed = yes\nreply = frame '<STX>' length to '<ETX>' checksum "
+         "crc16-xmodem\n"
          "[command reset]\nclass = once\nsend = 'SAF0'\nexpect = '{s}'\n",
          {E("\x02\x08SAF0\x55\x43\x03"), R("\x02\x08SAF0\x55\x43\x03"), .each_ms = 2});
     say(&talk, "reset");
@@ -304,8 +316,8 @@ static void framed_both_ways(void)
 /* Half a command lies in the instrument, and it is in the middle of continuous output. */
 static void untidy_begin(void)
 {
-    TALK(HEAD IDENTIFY WEIGH, {R("0.01 g\r\nS D       0.02 g\r\n")}, {E("@\r\n"), R("S D       0.03 g\r\nES\r\n")},
-         {E("@\r\n"), R("I4 A \"B021002593\"\r\n")});
+    TALK(HEAD IDENTIFY WEIGH, {R("0.01 g\r\nS D       0.02 g\r\n")},
+         {E("@\r\n"), R("S D       0.03 g\r\nES\r\n")}, {E("@\r\n"), R("I4 A \"B021002593\"\r\n")});
     struct lf_buffer identity = {0};
     struct lf_error err = {0};
     CHECK_INT(lf_dialogue_begin(&talk.dialogue, &identity, &err), LF_OK);
@@ -392,21 +404,40 @@ static void listening_ends(void)
     end(&talk);
 }
 
+/* What comes late to a question nobody waits for any more is no result of the Print key. */
+static void late_reply_is_no_result(void)
+{
+    TALK(HEAD IDENTIFY WEIGH "[listen printed]\nmatch = 'S S {value:real} {unit:word}'\n",
+         {E("S\r\n"), R("S S     111.11 g\r\n"), .delay_ms = 400}, {E("@\r\n"), R("I4 A \"B1\"\r\n")},
+         {R("S S 5 g\r\n"), .delay_ms = 300, .hang_up = true});
+    struct heard heard = {0};
+    talk.dialogue.self = &heard;
+    talk.dialogue.unasked = hear;
+    say(&talk, "weigh");
+    CHECK_INT(talk.err.status, LF_TIMEOUT);
+    CHECK_INT(lf_dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &talk.err), LF_DISCONNECTED);
+    CHECK_INT(heard.count, 1);
+    CHECK_STR(heard.last, "S S 5 g|5");
+    end(&talk);
+}
+
 /* ---- procedures ---- */
 
 static enum lf_status run(struct talk *talk, const char *name)
 {
     struct lf_input_set none = {0};
     memset(&talk->err, 0, sizeof talk->err);
-    return lf_procedure_run(&talk->dialogue, lf_profile_procedure(talk->profile, name), &none, NULL, NULL, &talk->values,
-                            &talk->err);
+    return lf_procedure_run(&talk->dialogue, lf_profile_procedure(talk->profile, name), &none, NULL, NULL,
+                            &talk->values, &talk->err);
 }
 
 static void procedure_result(void)
 {
-    TALK(HEAD WEIGH TARE "[procedure p]\ndo = tare\ndo = weigh 2 times every 10ms\nresult = tare.value as tare\n"
+    TALK(HEAD WEIGH TARE
+         "[procedure p]\ndo = tare\ndo = weigh 2 times every 10ms\nresult = tare.value as tare\n"
          "result = weigh.value as net\n",
-         {E("T\r\n"), R("T S 5.00 g\r\n")}, {E("S\r\n"), R("S S 1.00 g\r\n")}, {E("S\r\n"), R("S S 2.00 g\r\n")});
+         {E("T\r\n"), R("T S 5.00 g\r\n")}, {E("S\r\n"), R("S S 1.00 g\r\n")},
+         {E("S\r\n"), R("S S 2.00 g\r\n")});
     CHECK_INT(run(&talk, "p"), LF_OK);
     CHECK_INT(talk.values.count, 3);
     CHECK_STR(talk.values.captures[0].name, "tare");
@@ -429,7 +460,8 @@ static void procedure_half_done(void)
     end(&talk);
 }
 
-#define NOW "[command now]\nclass = safe\nprovisional = yes\nsend = 'SI'\n" \
+#define NOW                                                                                                  \
+    "[command now]\nclass = safe\nprovisional = yes\nsend = 'SI'\n"                                          \
     "expect = 'S {st:one(S=stable|D=dynamic)} {value:real} g'\nerror = 'S I' busy\n"
 
 static void procedure_waits(void)
@@ -454,9 +486,11 @@ static void procedure_gives_up(void)
 
 static void procedure_steady(void)
 {
-    TALK(HEAD NOW "[procedure p]\ndo = now at most 9 times until value steady within 0.02 over 3\nresult = value\n",
-         {E("SI\r\n"), R("S D 1.00 g\r\n")}, {E("SI\r\n"), R("S D 1.01 g\r\n")}, {E("SI\r\n"), R("S D 1.04 g\r\n")},
-         {E("SI\r\n"), R("S D 1.05 g\r\n")}, {E("SI\r\n"), R("S D 1.05 g\r\n")});
+    TALK(HEAD NOW
+         "[procedure p]\ndo = now at most 9 times until value steady within 0.02 over 3\nresult = value\n",
+         {E("SI\r\n"), R("S D 1.00 g\r\n")}, {E("SI\r\n"), R("S D 1.01 g\r\n")},
+         {E("SI\r\n"), R("S D 1.04 g\r\n")}, {E("SI\r\n"), R("S D 1.05 g\r\n")},
+         {E("SI\r\n"), R("S D 1.05 g\r\n")});
     CHECK_INT(run(&talk, "p"), LF_OK);
     CHECK_STR(talk.values.captures[0].value, "1.05");
     CHECK_INT(talk.values.count, 1);
@@ -466,47 +500,49 @@ static void procedure_steady(void)
 static void procedure_inputs_first(void)
 {
     TALK(HEAD TARE "[command set]\nclass = idempotent\nsend = 'V{v}'\ninput = v int 0 to 9\nexpect = 'V A'\n"
-         "[procedure p]\ninput = v text 0 to 9\ndo = tare\ndo = set v={v}\n", {E("never")});
+                   "[procedure p]\ninput = v text 0 to 9\ndo = tare\ndo = set v={v}\n",
+         {E("never")});
     struct lf_input input = {"v", "12"};
     struct lf_input_set set = {.given = &input, .given_count = 1};
-    CHECK_INT(lf_procedure_run(&talk.dialogue, lf_profile_procedure(talk.profile, "p"), &set, NULL, NULL, &talk.values,
-                               &talk.err), LF_INVALID);
+    CHECK_INT(lf_procedure_run(&talk.dialogue, lf_profile_procedure(talk.profile, "p"), &set, NULL, NULL,
+                               &talk.values, &talk.err),
+              LF_INVALID);
     CHECK_INT(talk.err.class, LF_PERMANENT);
     end(&talk);
     CHECK_INT(talk.peer.received_len, 0);
 }
 
-UNIT_TESTS("dialogue",
-    {"a weight that arrives byte by byte is read", simple_weight},
-    {"error lines are understood before anything else, with their class", errors_first},
-    {"a late reply does not answer the next command", late_reply},
-    {"a late reply does not answer the next command even between handshake and its answer", late_reply_in_handshake},
-    {"a late reply does not answer the next command where there is no handshake", late_reply_without_handshake},
-    {"the second half of a reply does not answer the next command", half_reply},
-    {"an instrument that stays silent is reported gone before anything else is sent", dead_instrument},
-    {"garbage is an error that shows it, and the next command works", garbage},
-    {"endless chatter ends at max_reply", endless_chatter},
-    {"silence after a once command leaves its outcome unknown", once_silence},
-    {"garbage after a once command leaves its outcome unknown", once_garbage},
-    {"a hang-up after a once command leaves its outcome unknown", once_hang_up},
-    {"a once command of which nothing was sent may be sent again", once_not_sent},
-    {"a once command that the instrument refused has certainly not been done", once_refused},
-    {"a reply goes on while its lines say more", many_lines},
-    {"a reply that never stops saying more ends at max_lines", endless_lines},
-    {"a reply can end with a blank line", until_blank},
-    {"a second acknowledgement is waited for, and an error after the first is in doubt", two_acks},
-    {"a reply can end by silence", silence_ends},
-    {"a command can have no reply", no_reply},
-    {"frames with length and checksum go both ways", framed_both_ways},
-    {"a beginning among leftovers and errors ends in step", untidy_begin},
-    {"an identity can be composed", composed_identity},
-    {"lines said between and during commands are told, in order", unasked_between},
-    {"listening tells lines as they come and notices the hang-up", unasked_listening},
-    {"listening ends at its deadline and when woken", listening_ends},
-    {"a procedure gives the captured values under its own names", procedure_result},
-    {"a procedure whose once part was done cannot be repeated on our own", procedure_half_done},
-    {"a procedure waits for a stable reading and takes that one only", procedure_waits},
-    {"a procedure gives up after its repetitions", procedure_gives_up},
-    {"a procedure waits until readings are steady", procedure_steady},
-    {"bad inputs of a procedure are found before its first step", procedure_inputs_first},
-)
+UNIT_TESTS("dialogue", {"a weight that arrives byte by byte is read", simple_weight},
+           {"error lines are understood before anything else, with their class", errors_first},
+           {"a late reply does not answer the next command", late_reply},
+           {"a late reply does not answer the next command even between handshake and its answer",
+            late_reply_in_handshake},
+           {"a late reply does not answer the next command where there is no handshake",
+            late_reply_without_handshake},
+           {"the second half of a reply does not answer the next command", half_reply},
+           {"an instrument that stays silent is reported gone before anything else is sent", dead_instrument},
+           {"garbage is an error that shows it, and the next command works", garbage},
+           {"endless chatter ends at max_reply", endless_chatter},
+           {"silence after a once command leaves its outcome unknown", once_silence},
+           {"garbage after a once command leaves its outcome unknown", once_garbage},
+           {"a hang-up after a once command leaves its outcome unknown", once_hang_up},
+           {"a once command of which nothing was sent may be sent again", once_not_sent},
+           {"a once command that the instrument refused has certainly not been done", once_refused},
+           {"a reply goes on while its lines say more", many_lines},
+           {"a reply that never stops saying more ends at max_lines", endless_lines},
+           {"a reply can end with a blank line", until_blank},
+           {"a second acknowledgement is waited for, and an error after the first is in doubt", two_acks},
+           {"a reply can end by silence", silence_ends}, {"a command can have no reply", no_reply},
+           {"frames with length and checksum go both ways", framed_both_ways},
+           {"a beginning among leftovers and errors ends in step", untidy_begin},
+           {"an identity can be composed", composed_identity},
+           {"lines said between and during commands are told, in order", unasked_between},
+           {"listening tells lines as they come and notices the hang-up", unasked_listening},
+           {"a late reply is not taken for a line said unasked", late_reply_is_no_result},
+           {"listening ends at its deadline and when woken", listening_ends},
+           {"a procedure gives the captured values under its own names", procedure_result},
+           {"a procedure whose once part was done cannot be repeated on our own", procedure_half_done},
+           {"a procedure waits for a stable reading and takes that one only", procedure_waits},
+           {"a procedure gives up after its repetitions", procedure_gives_up},
+           {"a procedure waits until readings are steady", procedure_steady},
+           {"bad inputs of a procedure are found before its first step", procedure_inputs_first}, )

@@ -31,8 +31,10 @@ static void checksum_vectors(void)
 static struct lf_profile *with_reply(const char *reply)
 {
     char text[400];
-    snprintf(text, sizeof text, "[line]\nsend_end = '<CR>'\nreply = %s\n[command c]\nclass = safe\nsend = 'c'\n"
-             "expect = '{a}'\n", reply);
+    snprintf(text, sizeof text,
+             "[line]\nsend_end = '<CR>'\nreply = %s\n[command c]\nclass = safe\nsend = 'c'\n"
+             "expect = '{a}'\n",
+             reply);
     return need_profile(text);
 }
 
@@ -64,8 +66,14 @@ static void lines(void)
     finds("line '<CR><LF>'", B("S S     100.00 g\r\n"), B("S S     100.00 g"));
     finds("line '<LF>'", B("trailing  \r\n"), B("trailing"));
     finds("line '<CR><LF>'", B("a\rb\nc\r\n"), B("a\rb\nc"));
-    finds("line '<CR>' checksum xor hex", B("\x12\x34\x56" "70\r"), B("\x12\x34\x56"));
-    refuses("line '<CR>' checksum xor hex", B("\x12\x34\x56" "71\r"), "checksum is wrong");
+    finds("line '<CR>' checksum xor hex",
+          B("\x12\x34\x56"
+            "70\r"),
+          B("\x12\x34\x56"));
+    refuses("line '<CR>' checksum xor hex",
+            B("\x12\x34\x56"
+              "71\r"),
+            "checksum is wrong");
     refuses("line '<CR>' checksum xor hex", B("7\r"), "too short");
 }
 
@@ -81,21 +89,36 @@ static void characters(void)
 static void fixed_length(void)
 {
     finds("fixed 4", B("a\r\nb"), B("a\r\nb"));
-    finds("fixed 8 checksum crc16-modbus", B("\x01\x03\x00\x00\x00\x0A\xC5\xCD"), B("\x01\x03\x00\x00\x00\x0A"));
+    finds("fixed 8 checksum crc16-modbus", B("\x01\x03\x00\x00\x00\x0A\xC5\xCD"),
+          B("\x01\x03\x00\x00\x00\x0A"));
     refuses("fixed 8 checksum crc16-modbus", B("\x01\x03\x00\x00\x00\x0A\xCD\xC5"), "checksum is wrong");
 }
 
 static void frames(void)
 {
-    finds("frame '<STX>' to '<ETX>'", B("\x02" "00S\x03"), B("00S"));
-    finds("frame '<STX>' to '<ETX>'", B("noise\x02" "00S\x03"), B("00S"));
-    finds("frame '<STX>' to '<ETX>' tail '<CR><LF>' checksum sum8 hex after end", B("\x02" "7L|1|N\r\x03" "0A\r\n"),
+    finds("frame '<STX>' to '<ETX>'",
+          B("\x02"
+            "00S\x03"),
+          B("00S"));
+    finds("frame '<STX>' to '<ETX>'",
+          B("noise\x02"
+            "00S\x03"),
+          B("00S"));
+    finds("frame '<STX>' to '<ETX>' tail '<CR><LF>' checksum sum8 hex after end",
+          B("\x02"
+            "7L|1|N\r\x03"
+            "0A\r\n"),
           B("7L|1|N\r"));
-    refuses("frame '<STX>' to '<ETX>' tail '<CR><LF>' checksum sum8 hex after end", B("\x02" "7L|1|N\r\x03" "0B\r\n"),
+    refuses("frame '<STX>' to '<ETX>' tail '<CR><LF>' checksum sum8 hex after end",
+            B("\x02"
+              "7L|1|N\r\x03"
+              "0B\r\n"),
             "checksum is wrong");
     finds("frame '<STX>' length to '<ETX>' checksum crc16-xmodem", B("\x02\x08SAF0\x55\x43\x03"), B("SAF0"));
-    refuses("frame '<STX>' length to '<ETX>' checksum crc16-xmodem", B("\x02\x08SAF0\x55\x44\x03"), "checksum is wrong");
-    refuses("frame '<STX>' length to '<ETX>' checksum crc16-xmodem", B("\x02\x07SAF0\x55\x43\x03"), "length byte");
+    refuses("frame '<STX>' length to '<ETX>' checksum crc16-xmodem", B("\x02\x08SAF0\x55\x44\x03"),
+            "checksum is wrong");
+    refuses("frame '<STX>' length to '<ETX>' checksum crc16-xmodem", B("\x02\x07SAF0\x55\x43\x03"),
+            "length byte");
     refuses("frame '<STX>' length to '<ETX>' checksum crc16-xmodem", B("\x02\x01"), "too small");
 }
 
@@ -104,7 +127,9 @@ static void checksum_like_the_end(void)
 {
     struct lf_profile *profile = with_reply("frame '<STX>' to '<ETX>' checksum xor");
     struct lf_frame frame;
-    struct lf_slice bytes = lf_slice("\x02" "AB\x03\x03", 5);
+    struct lf_slice bytes = lf_slice("\x02"
+                                     "AB\x03\x03",
+                                     5);
     CHECK_INT(lf_frame_find(&profile->ending, bytes, false, &frame), LF_FRAME_DONE);
     CHECK_BYTES(frame.body.data, frame.body.len, "AB", 2);
     CHECK_INT(frame.used, 5);
@@ -149,17 +174,16 @@ static void framing(void)
 {
     wraps("frame '<STX>' length to '<ETX>' checksum crc16-xmodem", "SAF0", B("\x02\x08SAF0\x55\x43\x03"));
     wraps("frame '<STX>' to '<ETX>' tail '<CR><LF>' checksum sum8 hex after end", "7L|1|N\r",
-          B("\x02" "7L|1|N\r\x03" "0A\r\n"));
+          B("\x02"
+            "7L|1|N\r\x03"
+            "0A\r\n"));
 }
 
-UNIT_TESTS("frame",
-    {"checksums give the published values", checksum_vectors},
-    {"a line ends with its terminator, however it arrives", lines},
-    {"a reply can be one character, or end with one", characters},
-    {"a reply can have a fixed length", fixed_length},
-    {"a frame is found among noise and its checksum holds", frames},
-    {"a checksum that looks like the end of the frame does not cut it", checksum_like_the_end},
-    {"an IEEE 488.2 block is read by its length", blocks},
-    {"a reply can end by silence", idle_time},
-    {"what is sent in frames carries length and checksum", framing},
-)
+UNIT_TESTS("frame", {"checksums give the published values", checksum_vectors},
+           {"a line ends with its terminator, however it arrives", lines},
+           {"a reply can be one character, or end with one", characters},
+           {"a reply can have a fixed length", fixed_length},
+           {"a frame is found among noise and its checksum holds", frames},
+           {"a checksum that looks like the end of the frame does not cut it", checksum_like_the_end},
+           {"an IEEE 488.2 block is read by its length", blocks}, {"a reply can end by silence", idle_time},
+           {"what is sent in frames carries length and checksum", framing}, )

@@ -28,7 +28,8 @@ static enum lf_status on_found(void *self, const struct lf_finding *finding, str
         return lf_fail(err, LF_FULL, LF_TRANSIENT, "disk full");
     snprintf(host->ids[host->found], sizeof host->ids[0], "%s", finding->id);
     snprintf(host->names[host->found], sizeof host->names[0], "%s", finding->name);
-    snprintf(host->data[host->found++], sizeof host->data[0], "%.*s", (int)finding->len, (const char *)finding->data);
+    snprintf(host->data[host->found++], sizeof host->data[0], "%.*s", (int)finding->len,
+             (const char *)finding->data);
     return LF_OK;
 }
 
@@ -66,8 +67,12 @@ static void begin(struct device *device, const char *profile, const struct peer_
     setenv("LABFERRY_PROFILE_PATH", unit_source("etc/profiles"), 1);
     struct host *host = &device->host;
     NEED(lf_cancel_open(&host->cancel, NULL) == LF_OK && lf_wake_open(&host->wake, NULL) == LF_OK);
-    host->host = (struct lf_host){.self = host, .instrument = "balance 1", .cancel = &host->cancel, .wake = &host->wake,
-                                  .found = on_found, .identity = on_identity};
+    host->host = (struct lf_host){.self = host,
+                                  .instrument = "balance 1",
+                                  .cancel = &host->cancel,
+                                  .wake = &host->wake,
+                                  .found = on_found,
+                                  .identity = on_identity};
     peer_start(&device->peer, steps, count);
     device->values = values_for(device->peer.spec, profile, NULL);
     NEED(lf_driver_line.open(device->values, &host->host, &device->device, &device->err) == LF_OK);
@@ -83,19 +88,23 @@ static void end(struct device *device)
     lf_wake_close(&device->host.wake);
 }
 
-#define DEVICE(profile, ...) \
-    static const struct peer_step steps[] = {__VA_ARGS__}; \
-    struct device d; \
+#define DEVICE(profile, ...)                                                                                 \
+    static const struct peer_step steps[] = {__VA_ARGS__};                                                   \
+    struct device d;                                                                                         \
     begin(&d, profile, steps, sizeof steps / sizeof *steps)
 
-#define HELLO {E("@\r\n"), R("I4 A \"B021002593\"\r\n")}
+#define HELLO                                                                                                \
+    {                                                                                                        \
+        E("@\r\n"), R("I4 A \"B021002593\"\r\n")                                                             \
+    }
 
 static enum lf_status connect_device(struct device *d)
 {
     return lf_driver_line.connect(d->device, &d->err);
 }
 
-static enum lf_status act(struct device *d, enum lf_action_kind kind, const char *name, struct lf_outcome *outcome)
+static enum lf_status act(struct device *d, enum lf_action_kind kind, const char *name,
+                          struct lf_outcome *outcome)
 {
     struct lf_action action = {.kind = kind, .name = name};
     memset(&d->err, 0, sizeof d->err);
@@ -155,7 +164,8 @@ static void unknown_actions(void)
 
 static void print_key(void)
 {
-    DEVICE("mt-sics", HELLO, {R("S S      12.34 g\r\nS D      12.35 g\r\nS S      12.36 g\r\n"), .delay_ms = 500});
+    DEVICE("mt-sics", HELLO,
+           {R("S S      12.34 g\r\nS D      12.35 g\r\nS S      12.36 g\r\n"), .delay_ms = 500});
     CHECK_INT(connect_device(&d), LF_OK);
     int64_t deadline = lf_deadline_in(10000);
     d.host.refuse_found = true; /* the disk is full for a while: nothing is lost */
@@ -234,8 +244,10 @@ static void checks(void)
 
 static void try_session(void)
 {
-    static const struct peer_step steps[] = {HELLO, {E("S\r\n"), R("S S     100.00 g\r\n")},
-                                             {E("D \"hello world\"\r\n"), R("D A\r\n")}, {E("raw\r\n"), R("ES\r\n")}};
+    static const struct peer_step steps[] = {HELLO,
+                                             {E("S\r\n"), R("S S     100.00 g\r\n")},
+                                             {E("D \"hello world\"\r\n"), R("D A\r\n")},
+                                             {E("raw\r\n"), R("ES\r\n")}};
     static char input[] = "weigh\ndisplay text='hello world'\nnonsense\n> raw<CR><LF>\nquit\n";
     struct peer peer;
     struct lf_profile *profile;
@@ -261,14 +273,12 @@ static void try_session(void)
     lf_profile_free(profile);
 }
 
-UNIT_TESTS("line",
-    {"a weight is asked for and captured", weighs},
-    {"another balance than expected is refused", wrong_balance},
-    {"an instrument that does not answer is explained", nobody_there},
-    {"unknown commands and procedures are refused with the nearest name", unknown_actions},
-    {"lines of the Print key are findings, kept while the host cannot store them", print_key},
-    {"an unplugged cable during a once command leaves its outcome unknown", unplugged},
-    {"a cancel ends a long wait", cancelled},
-    {"a wrong configuration is explained without touching a device", checks},
-    {"a person can try a profile from a terminal", try_session},
-)
+UNIT_TESTS("line", {"a weight is asked for and captured", weighs},
+           {"another balance than expected is refused", wrong_balance},
+           {"an instrument that does not answer is explained", nobody_there},
+           {"unknown commands and procedures are refused with the nearest name", unknown_actions},
+           {"lines of the Print key are findings, kept while the host cannot store them", print_key},
+           {"an unplugged cable during a once command leaves its outcome unknown", unplugged},
+           {"a cancel ends a long wait", cancelled},
+           {"a wrong configuration is explained without touching a device", checks},
+           {"a person can try a profile from a terminal", try_session}, )

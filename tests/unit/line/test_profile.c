@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define HEAD "[profile]\ntitle = 'T'\n[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\n"
+#define HEAD    "[profile]\ntitle = 'T'\n[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\n"
 #define COMMAND "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S S {value:real} {unit:word}'\n"
 
 static struct lf_profile *good(const char *text)
@@ -32,7 +32,8 @@ static void bad(const char *text, const char *expected)
 
 static void small_profile(void)
 {
-    struct lf_profile *profile = good(HEAD COMMAND "[procedure p]\ndo = weigh 3 times every 1s\nresult = value as weight\n");
+    struct lf_profile *profile =
+        good(HEAD COMMAND "[procedure p]\ndo = weigh 3 times every 1s\nresult = value as weight\n");
     NEED(profile != NULL);
     CHECK_BYTES(profile->send_end.data, profile->send_end.len, "\r\n", 2);
     const struct lf_command *command = lf_profile_command(profile, "weigh");
@@ -48,12 +49,14 @@ static void small_profile(void)
 
 static void misspelt_words(void)
 {
-    bad(HEAD "[command weigh]\nclas = safe\n", "p:7:1: [command] has no setting 'clas' (did you mean 'class'?)");
+    bad(HEAD "[command weigh]\nclas = safe\n",
+        "p:7:1: [command] has no setting 'clas' (did you mean 'class'?)");
     bad(HEAD "[comand weigh]\n", "p:6:2: 'comand' is not a section (did you mean 'command'?)");
     bad(HEAD "[command weigh]\nclass = saef\n", "p:7:9: 'saef' is not a class (did you mean 'safe'?)");
     bad(HEAD "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S {value:reel}'\n",
         "p:9:20: 'reel' is no type of value (did you mean 'real'?)");
-    bad(HEAD COMMAND "[procedure p]\ndo = wiegh\n", "p:11:6: there is no command 'wiegh' (did you mean 'weigh'?)");
+    bad(HEAD COMMAND "[procedure p]\ndo = wiegh\n",
+        "p:11:6: there is no command 'wiegh' (did you mean 'weigh'?)");
     bad("[line]\nsend_ends = ''\n", "p:2:1: [line] has no setting 'send_ends' (did you mean 'send_end'?)");
 }
 
@@ -81,8 +84,10 @@ static void missing_parts(void)
     bad(HEAD "[command w]\nclass = safe\nexpect = 'S'\n", "say what to send");
     bad(HEAD "[command w]\nclass = safe\nsend = 'S'\n", "say what a good reply looks like");
     bad(HEAD "[command w]\nclass = safe\nsend = 'S {x}'\nexpect = 'S'\n", "no input 'x' is declared");
-    bad(HEAD "[command w]\nclass = safe\nsend = 'S'\ninput = x int 0 to 9\nexpect = 'S'\n", "does not use the input 'x'");
-    bad(HEAD "[command w]\nclass = safe\nsend = 'S{x}'\ninput = x int 0 to 9 default 10\nexpect = 'S'\n", "out of bounds");
+    bad(HEAD "[command w]\nclass = safe\nsend = 'S'\ninput = x int 0 to 9\nexpect = 'S'\n",
+        "does not use the input 'x'");
+    bad(HEAD "[command w]\nclass = safe\nsend = 'S{x}'\ninput = x int 0 to 9 default 10\nexpect = 'S'\n",
+        "out of bounds");
     bad(HEAD COMMAND "[identify]\nsend = '@'\nexpect = 'I4 {serial}'\n", "capture {identity}");
 }
 
@@ -91,13 +96,17 @@ static void careless_procedures(void)
     bad(HEAD COMMAND "[procedure p]\ndo = weigh\nresult = wieght\n", "p:12:10: no step captures 'wieght'");
     bad(HEAD COMMAND "[procedure p]\nwait = 1s\n", "does nothing");
     bad(HEAD "[command t]\nclass = once\nsend = 'T'\nexpect = 'T {v:real}'\n"
-        "[procedure p]\ndo = t at most 3 times until v above 1\n", "class once: it cannot be repeated until");
+             "[procedure p]\ndo = t at most 3 times until v above 1\n",
+        "class once: it cannot be repeated until");
     bad(HEAD "[command n]\nclass = safe\nprovisional = yes\nsend = 'SI'\nexpect = 'S {v:real}'\n"
-        "[procedure p]\ndo = n\nresult = v\n", "provisional");
+             "[procedure p]\ndo = n\nresult = v\n",
+        "provisional");
     bad(HEAD "[command s]\nclass = safe\nsend = 'S{x}'\ninput = x int 0 to 9\nexpect = 'S'\n"
-        "[procedure p]\ndo = s\n", "'s' needs the input 'x'");
+             "[procedure p]\ndo = s\n",
+        "'s' needs the input 'x'");
     bad(HEAD "[command s]\nclass = safe\nsend = 'S{x}'\ninput = x int 0 to 9\nexpect = 'S'\n"
-        "[procedure p]\ndo = s x=12\n", "out of bounds");
+             "[procedure p]\ndo = s x=12\n",
+        "out of bounds");
     bad(HEAD COMMAND "[procedure p]\ndo = weigh 100000 times\n", "whole number from 1 to 10000");
 }
 
@@ -114,8 +123,8 @@ static void all_problems(void)
     int lines[60] = {0};
     struct lf_profile_report report = {lines, count_problem};
     struct lf_profile *profile;
-    lf_profile_parse(lf_slice_text(HEAD "[command w]\nclas = safe\nsend = 'S\nexpect = 'S'\ntimeout = 3s\n"), "p", &report,
-                     &profile, NULL);
+    lf_profile_parse(lf_slice_text(HEAD "[command w]\nclas = safe\nsend = 'S\nexpect = 'S'\ntimeout = 3s\n"),
+                     "p", &report, &profile, NULL);
     CHECK_INT(lines[0], 3);
     CHECK_INT(lines[1], 7);
     CHECK_INT(lines[2], 8);
@@ -125,7 +134,8 @@ static void all_problems(void)
 static void procedure_class(void)
 {
     struct lf_profile *profile =
-        good(HEAD COMMAND "[command t]\nclass = once\nsend = 'T'\nexpect = 'T'\n[command d]\nclass = idempotent\n"
+        good(HEAD COMMAND
+             "[command t]\nclass = once\nsend = 'T'\nexpect = 'T'\n[command d]\nclass = idempotent\n"
              "send = 'D'\nexpect = 'D'\n[procedure a]\ndo = weigh\n[procedure b]\ndo = weigh\ndo = d\n"
              "[procedure c]\ndo = t\ndo = d\ndo = weigh\n");
     NEED(profile != NULL);
@@ -137,9 +147,10 @@ static void procedure_class(void)
 
 /* ---- inputs ---- */
 
-#define DISPLAY HEAD "[command d]\nclass = idempotent\nsend = 'D \"{text}\" {number} {count} {unit}'\nexpect = 'D A'\n" \
-    "input = text text 0 to 10\ninput = number real -1 to 10 decimals 2 default 1\n" \
-    "input = count int 0 to 99 digits 3 default 7\ninput = unit one of g, kg default g\n"
+#define DISPLAY                                                                                              \
+    HEAD "[command d]\nclass = idempotent\nsend = 'D \"{text}\" {number} {count} {unit}'\nexpect = 'D A'\n"  \
+         "input = text text 0 to 10\ninput = number real -1 to 10 decimals 2 default 1\n"                    \
+         "input = count int 0 to 99 digits 3 default 7\ninput = unit one of g, kg default g\n"
 
 static void command_is(const char *name, const char *value, const char *expected)
 {
@@ -204,19 +215,22 @@ static void inputs_must_be_known(void)
 
 /* ---- patterns ---- */
 
-static void matches(const char *extra, const char *pattern, const char *line, size_t len, const char *expected)
+static void matches(const char *extra, const char *pattern, const char *line, size_t len,
+                    const char *expected)
 {
     char text[600], got[300] = "";
-    snprintf(text, sizeof text, "[profile]\n%s[line]\nsend_end='x'\nreply = line 'x'\n[command c]\nclass = safe\nsend = 'c'\n"
-             "expect = '%s'\n", extra, pattern);
+    snprintf(text, sizeof text,
+             "[profile]\n%s[line]\nsend_end='x'\nreply = line 'x'\n[command c]\nclass = safe\nsend = 'c'\n"
+             "expect = '%s'\n",
+             extra, pattern);
     struct lf_profile *profile = good(text);
     NEED(profile != NULL);
     struct lf_outcome values = {0};
     enum lf_status status =
         lf_pattern_match(profile, &profile->commands[0].expects[0], lf_slice(line, len), &values, NULL);
     for (size_t i = 0; i < values.count; i++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "", values.captures[i].name,
-                 values.captures[i].value);
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
+                 values.captures[i].name, values.captures[i].value);
     CHECK_STR(status == LF_OK ? got : "no", expected);
     lf_outcome_free(&values);
     lf_profile_free(profile);
@@ -282,19 +296,16 @@ static void long_lines(void)
     matches("", "{a}a{b}a{c}a{d}a{e}a{f}a{g}b", line, sizeof line, "no");
 }
 
-UNIT_TESTS("profile",
-    {"a small profile is read as it is written", small_profile},
-    {"a misspelt word is named with its place and the nearest word", misspelt_words},
-    {"a broken text is named with its place", broken_texts},
-    {"what is missing is asked for", missing_parts},
-    {"a careless procedure is refused", careless_procedures},
-    {"all problems of a file are told in one go", all_problems},
-    {"a procedure is as strict as its strictest command", procedure_class},
-    {"inputs are written as the instrument wants them", inputs_are_written},
-    {"an input can neither end a command nor begin another", inputs_cannot_escape},
-    {"an unknown input is refused, a missing one asked for", inputs_must_be_known},
-    {"numbers are read with all their digits", numbers},
-    {"columns of fixed width are read", columns},
-    {"words and texts are read", words_and_texts},
-    {"a pattern full of free texts takes no endless time", long_lines},
-)
+UNIT_TESTS("profile", {"a small profile is read as it is written", small_profile},
+           {"a misspelt word is named with its place and the nearest word", misspelt_words},
+           {"a broken text is named with its place", broken_texts},
+           {"what is missing is asked for", missing_parts},
+           {"a careless procedure is refused", careless_procedures},
+           {"all problems of a file are told in one go", all_problems},
+           {"a procedure is as strict as its strictest command", procedure_class},
+           {"inputs are written as the instrument wants them", inputs_are_written},
+           {"an input can neither end a command nor begin another", inputs_cannot_escape},
+           {"an unknown input is refused, a missing one asked for", inputs_must_be_known},
+           {"numbers are read with all their digits", numbers}, {"columns of fixed width are read", columns},
+           {"words and texts are read", words_and_texts},
+           {"a pattern full of free texts takes no endless time", long_lines}, )

@@ -36,8 +36,8 @@ static void check_one(struct lf_dialogue *dialogue, const struct exchange *excha
     if (lf_dialogue_command(dialogue, command, &set, LF_NEVER, &values, &err) != LF_OK)
         snprintf(got, sizeof got, "%s", lf_class_name(err.class));
     for (size_t i = 0; i < values.count; i++)
-        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "", values.captures[i].name,
-                 values.captures[i].value);
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
+                 values.captures[i].name, values.captures[i].value);
     CHECK_STR(got, exchange->expected);
     lf_outcome_free(&values);
 }
@@ -50,8 +50,10 @@ static void check_all(const char *name, const struct exchange *exchanges, size_t
     struct lf_profile *profile = shipped(name);
     NEED(profile != NULL && count <= 64);
     for (size_t i = 0; i < count; i++)
-        steps[i] = (struct peer_step){.expect = exchanges[i].sent, .expect_len = exchanges[i].sent_len,
-                                      .reply = exchanges[i].reply, .reply_len = exchanges[i].reply_len};
+        steps[i] = (struct peer_step){.expect = exchanges[i].sent,
+                                      .expect_len = exchanges[i].sent_len,
+                                      .reply = exchanges[i].reply,
+                                      .reply_len = exchanges[i].reply_len};
     peer_start(&peer, steps, count);
     need_dialogue(&dialogue, profile, &peer);
     for (size_t i = 0; i < count; i++)
@@ -66,14 +68,14 @@ static void check_all(const char *name, const struct exchange *exchanges, size_t
     lf_profile_free(profile);
 }
 
-#define CHECK_ALL(name, ...) \
-    static const struct exchange exchanges[] = {__VA_ARGS__}; \
+#define CHECK_ALL(name, ...)                                                                                 \
+    static const struct exchange exchanges[] = {__VA_ARGS__};                                                \
     check_all(name, exchanges, sizeof exchanges / sizeof *exchanges)
 
 static void mt_sics(void)
 {
-    CHECK_ALL("mt-sics",
-        {"weigh", B("S\r\n"), B("S S     100.00 g\r\n"), "value=100.00 unit=g", {0}},
+    CHECK_ALL(
+        "mt-sics", {"weigh", B("S\r\n"), B("S S     100.00 g\r\n"), "value=100.00 unit=g", {0}},
         {"weigh", B("S\r\n"), B("S S    -100.00 g\r\n"), "value=-100.00 unit=g", {0}},
         {"weigh", B("S\r\n"), B("S I\r\n"), "transient", {0}},
         {"weigh", B("S\r\n"), B("S +\r\n"), "needs a person", {0}},
@@ -86,13 +88,16 @@ static void mt_sics(void)
         {"weigh-now", B("SI\r\n"), B("SI S    129.07 g\r\n"), "stability=stable value=129.07 unit=g", {0}},
         {"tare", B("T\r\n"), B("T S     100.00 g\r\n"), "value=100.00 unit=g", {0}},
         {"tare", B("T\r\n"), B("T I\r\n"), "transient", {0}},
-        {"tare", B("T\r\n"), B("ES\r\n"), "permanent", {0}},
-        {"zero", B("Z\r\n"), B("Z A\r\n"), "", {0}},
+        {"tare", B("T\r\n"), B("ES\r\n"), "permanent", {0}}, {"zero", B("Z\r\n"), B("Z A\r\n"), "", {0}},
         {"clear-tare", B("TAC\r\n"), B("TAC A\r\n"), "", {0}},
         {"display", B("D \"hello\"\r\n"), B("D A\r\n"), "", {"text", "hello"}},
         {"cancel-all", B("C\r\n"), B("C B\r\nC A\r\n"), "", {0}},
         {"serial-number", B("I4\r\n"), B("I4 A \"B021002593\"\r\n"), "serial=B021002593", {0}},
-        {"list-commands", B("I0\r\n"), B("I0 B 0 \"I0\"\r\nI0 A 1 \"SIR\"\r\n"), "level=0 name=I0 level=1 name=SIR", {0}});
+        {"list-commands",
+         B("I0\r\n"),
+         B("I0 B 0 \"I0\"\r\nI0 A 1 \"SIR\"\r\n"),
+         "level=0 name=I0 level=1 name=SIR",
+         {0}});
 }
 
 /* A weight that is not stable is no answer to "S", whatever the instrument thinks. */
@@ -117,11 +122,16 @@ static void mt_sics_unstable(void)
 
 static void scpi(void)
 {
-    CHECK_ALL("scpi",
+    CHECK_ALL(
+        "scpi",
         {"idn", B("*IDN?\n"), B("ACME,DMM-1,0,1.02\n"), "maker=ACME model=DMM-1 serial=0 version=1.02", {0}},
         {"clear", B("*CLS\n"), NULL, 0, "", {0}},
         {"next-error", B("SYST:ERR?\n"), B("0,\"No error\"\n"), "code=0 message=No error", {0}},
-        {"next-error", B("SYST:ERR?\n"), B("-113,\"Undefined header\"\n"), "code=-113 message=Undefined header", {0}},
+        {"next-error",
+         B("SYST:ERR?\n"),
+         B("-113,\"Undefined header\"\n"),
+         "code=-113 message=Undefined header",
+         {0}},
         {"check-errors", B("SYST:ERR?\n"), B("+0,\"No error\"\n"), "code=0 message=No error", {0}},
         {"check-errors", B("SYST:ERR?\n"), B("-113,\"Undefined header\"\n"), "permanent", {0}},
         {"check-errors", B("SYST:ERR?\n"), B("+540,\"Cannot use\"\n"), "permanent", {0}},
@@ -131,57 +141,93 @@ static void scpi(void)
 
 static void sartorius(void)
 {
-    CHECK_ALL("sartorius-sbi",
-        {"weigh", B("\x1bP\r\n"), B("+   100.00 g  \r\n"), "value=100.00 unit=g", {0}},
-        {"weigh", B("\x1bP\r\n"), B("-     0.50 mg \r\n"), "value=-0.50 unit=mg", {0}},
-        {"weigh", B("\x1bP\r\n"), B("+   100.00    \r\n"), "transient", {0}},
-        {"weigh", B("\x1bP\r\n"), B("        H     \r\n"), "needs a person", {0}},
-        {"weigh", B("\x1bP\r\n"), B("        C     \r\n"), "transient", {0}},
-        {"weigh", B("\x1bP\r\n"), B("  Err 54      \r\n"), "permanent", {0}},
-        {"weigh-now", B("\x1bP\r\n"), B("+   100.00    \r\n"), "value=100.00", {0}},
-        {"tare", B("\x1bU\r\n"), NULL, 0, "", {0}});
+    CHECK_ALL("sartorius-sbi", {"weigh", B("\x1bP\r\n"), B("+   100.00 g  \r\n"), "value=100.00 unit=g", {0}},
+              {"weigh", B("\x1bP\r\n"), B("-     0.50 mg \r\n"), "value=-0.50 unit=mg", {0}},
+              {"weigh", B("\x1bP\r\n"), B("+   100.00    \r\n"), "transient", {0}},
+              {"weigh", B("\x1bP\r\n"), B("        H     \r\n"), "needs a person", {0}},
+              {"weigh", B("\x1bP\r\n"), B("        C     \r\n"), "transient", {0}},
+              {"weigh", B("\x1bP\r\n"), B("  Err 54      \r\n"), "permanent", {0}},
+              {"weigh-now", B("\x1bP\r\n"), B("+   100.00    \r\n"), "value=100.00", {0}},
+              {"tare", B("\x1bU\r\n"), NULL, 0, "", {0}});
 }
 
 static void and_balance(void)
 {
-    CHECK_ALL("and-balance",
+    CHECK_ALL(
+        "and-balance",
         {"weigh-now", B("Q\r\n"), B("ST,+001.2346 kg\r\n"), "stability=stable value=1.2346 unit=kg", {0}},
         {"weigh-now", B("Q\r\n"), B("US,-0012.346  g\r\n"), "stability=unstable value=-12.346 unit=g", {0}},
         {"weigh-now", B("Q\r\n"), B("OL,+9999999E+19\r\n"), "needs a person", {0}},
-        {"tare", B("T\r\n"), B("\x06\x06"), "", {0}},
-        {"tare", B("T\r\n"), B("EC,E2\r\n"), "transient", {0}},
+        {"tare", B("T\r\n"), B("\x06\x06"), "", {0}}, {"tare", B("T\r\n"), B("EC,E2\r\n"), "transient", {0}},
         {"zero", B("Z\r\n"), B("EC,E1\r\n"), "permanent", {0}});
 }
 
 static void new_era(void)
 {
     CHECK_ALL("new-era",
-        {"state", B("00\r"), B("\x02" "00S\x03"), "state=stopped", {0}},
-        {"state", B("07\r"), B("\x02" "07I\x03"), "state=infusing", {"address", "7"}},
-        {"state", B("00\r"), B("\x02" "00A?R\x03"), "needs a person", {0}},
-        {"run", B("00RUN\r"), B("\x02" "00I\x03"), "state=infusing", {0}},
-        {"run", B("00RUN\r"), B("\x02" "00S?NA\x03"), "permanent", {0}},
-        {"set-volume", B("00VOL2.5\r"), B("\x02" "00S\x03"), "", {"volume", "2.5"}},
-        {"dispensed", B("00DIS\r"), B("\x02" "00SI2.500W0.000ML\x03"), "infused=2.500 withdrawn=0.000 unit=ML", {0}});
+              {"state",
+               B("00\r"),
+               B("\x02"
+                 "00S\x03"),
+               "state=stopped",
+               {0}},
+              {"state",
+               B("07\r"),
+               B("\x02"
+                 "07I\x03"),
+               "state=infusing",
+               {"address", "7"}},
+              {"state",
+               B("00\r"),
+               B("\x02"
+                 "00A?R\x03"),
+               "needs a person",
+               {0}},
+              {"run",
+               B("00RUN\r"),
+               B("\x02"
+                 "00I\x03"),
+               "state=infusing",
+               {0}},
+              {"run",
+               B("00RUN\r"),
+               B("\x02"
+                 "00S?NA\x03"),
+               "permanent",
+               {0}},
+              {"set-volume",
+               B("00VOL2.5\r"),
+               B("\x02"
+                 "00S\x03"),
+               "",
+               {"volume", "2.5"}},
+              {"dispensed",
+               B("00DIS\r"),
+               B("\x02"
+                 "00SI2.500W0.000ML\x03"),
+               "infused=2.500 withdrawn=0.000 unit=ML",
+               {0}});
 }
 
 static void ismatec(void)
 {
-    CHECK_ALL("ismatec",
-        {"start", B("1H\r"), B("*"), "", {0}},
-        {"start", B("2H\r"), B("#"), "permanent", {"channel", "2"}},
-        {"is-running", B("1E\r"), B("-"), "running=false", {0}},
-        {"speed", B("1S\r"), B("100.00\r\n"), "speed=100.00", {0}},
-        {"speed", B("1S\r"), B("#"), "permanent", {0}});
+    CHECK_ALL("ismatec", {"start", B("1H\r"), B("*"), "", {0}},
+              {"start", B("2H\r"), B("#"), "permanent", {"channel", "2"}},
+              {"is-running", B("1E\r"), B("-"), "running=false", {0}},
+              {"speed", B("1S\r"), B("100.00\r\n"), "speed=100.00", {0}},
+              {"speed", B("1S\r"), B("#"), "permanent", {0}});
 }
 
 static void metrohm(void)
 {
-    CHECK_ALL("metrohm",
-        {"state", B("$D\r\n"), B("Ready;0\r\n"), "state=ready code=0", {0}},
-        {"state", B("$D\r\n"), B("Busy;117\r\n"), "state=busy code=117", {0}},
-        {"start", B("$G\r\n"), NULL, 0, "", {0}},
-        {"query", B("&Config.Aux.Language $Q\r\n"), B("english\r\n"), "value=english", {"path", "Config.Aux.Language"}});
+    CHECK_ALL("metrohm", {"state", B("$D\r\n"), B("Ready;0\r\n"), "state=ready code=0", {0}},
+              {"state", B("$D\r\n"), B("Busy;117\r\n"), "state=busy code=117", {0}},
+              {"start", B("$G\r\n"), NULL, 0, "", {0}},
+              {"query",
+               B("&Config.Aux.Language $Q\r\n"),
+               B("english\r\n"),
+               "value=english",
+               {"path", "Config.Aux.Language"}});
 }
 
 static void classes(void)
@@ -212,15 +258,10 @@ static void missing_profile(void)
     CHECK_INT(lf_profile_load("/nowhere/x.profile", &profile, &err), LF_NOT_FOUND);
 }
 
-UNIT_TESTS("shipped profiles",
-    {"MT-SICS: the bytes of the manuals", mt_sics},
-    {"MT-SICS: a moving weight is never taken for a stable one", mt_sics_unstable},
-    {"SCPI: the bytes of the standard", scpi},
-    {"Sartorius SBI: the bytes of the manuals", sartorius},
-    {"A&D: the bytes of the manuals", and_balance},
-    {"New Era: the bytes of the manuals", new_era},
-    {"Ismatec: the bytes of the manuals", ismatec},
-    {"Metrohm: the bytes of the manuals", metrohm},
-    {"what moves something is of class once, what reads is safe", classes},
-    {"a profile that is not there is answered with those that are", missing_profile},
-)
+UNIT_TESTS("shipped profiles", {"MT-SICS: the bytes of the manuals", mt_sics},
+           {"MT-SICS: a moving weight is never taken for a stable one", mt_sics_unstable},
+           {"SCPI: the bytes of the standard", scpi}, {"Sartorius SBI: the bytes of the manuals", sartorius},
+           {"A&D: the bytes of the manuals", and_balance}, {"New Era: the bytes of the manuals", new_era},
+           {"Ismatec: the bytes of the manuals", ismatec}, {"Metrohm: the bytes of the manuals", metrohm},
+           {"what moves something is of class once, what reads is safe", classes},
+           {"a profile that is not there is answered with those that are", missing_profile}, )
