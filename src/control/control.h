@@ -90,10 +90,20 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
 
 /* ---- MQTT commands ---------------------------------------------------------------------------------------------------
  *
- * {"id", "verb", "args", "expires"} on .../command. Accepted ones are stored (in the caller's journal transaction) and answered
- * accepted -> running -> succeeded or failed, each with the id and correlation data; a repeated id gets the stored answer, an
- * expired or malformed one is failed with what would be right. One thread performs them, in order.
+ * {"id", "verb", "args", "expires"} on .../command; id is a text of at most LF_COMMAND_ID_MAX bytes, expires (RFC 3339) may be left
+ * out. Answers go to the response topic of the request, else to .../reply/<id> (with '_' for '+', '#' and '/'), with its correlation
+ * data, as {"id", "verb", "state", "at"} and "result" or "error"; state is accepted -> running -> succeeded or failed. Command and
+ * answers are in the journal: answers leave through the outbox, in order, and survive an outage of the broker.
+ *
+ * - A repeated id gets the stored answer (or the state it is in), never a second action. While it is not finished, its answer goes
+ *   to where it was asked for last.
+ * - An expired or malformed one is failed, saying what would be right.
+ * - Verbs that only change the journal are done in one transaction with their answer: a crash leaves them undone or done. Others
+ *   (ask) that were begun before a crash are failed with class unknown outcome and never done again.
+ * - Retained messages are ignored: nobody sends a command by leaving it lying about.
  */
+enum { LF_COMMAND_ID_MAX = 128 };
+
 struct lf_commands;
 
 enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands **commands, struct lf_error *err);

@@ -52,7 +52,7 @@ static enum pace send_next(struct lf_outbox *outbox)
         return WAIT_TROUBLE;
     }
     struct lf_publication publication = {.topic = row.topic, .payload = lf_slice_text(row.payload), .qos = 1,
-                                         .retain = row.retain, .ticket = row.seq};
+                                         .retain = row.retain, .correlation = row.correlation, .ticket = row.seq};
     pthread_mutex_lock(&outbox->mutex);
     bool same = outbox->session == session;
     if (same) { /* counted before it is sent: the acknowledgement may be faster than we are */

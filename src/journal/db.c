@@ -169,6 +169,22 @@ char *column_text(struct query *query, int column)
     return text ? strdup(text) : NULL;
 }
 
+bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
+{
+    const void *data = sqlite3_column_blob(query->stmt, column);
+    size_t len = (size_t)sqlite3_column_bytes(query->stmt, column);
+    char *copy = len ? malloc(len) : NULL;
+    *bytes = (struct lf_slice){0};
+    if (!len)
+        return true;
+    if (!data || !copy) {
+        free(copy);
+        return false;
+    }
+    *bytes = lf_slice(memcpy(copy, data, len), len);
+    return true;
+}
+
 /* ---- transactions ---------------------------------------------------------------------------------------------- */
 
 enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err)

@@ -46,6 +46,8 @@ enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const 
 int64_t column_int(struct query *query, int column);
 char *column_text(struct query *query, int column);          /* owned; NULL for null */
 const char *column_peek(struct query *query, int column);    /* borrowed until the next row; NULL for null */
+/* Owned bytes; the empty slice for null and for none. False: out of memory. */
+bool column_bytes(struct query *query, int column, struct lf_slice *bytes);
 
 enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err);
 

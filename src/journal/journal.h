@@ -192,10 +192,14 @@ enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job
 /* Queues a report. A retained report replaces waiting ones of the same topic. */
 enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
                                      struct lf_error *err);
+/* The same for the reply to a command, with its MQTT correlation data (len 0: none). */
+enum lf_status lf_journal_outbox_add_reply(struct lf_journal *journal, const char *topic, const char *payload,
+                                           struct lf_slice correlation, struct lf_error *err);
 struct lf_outbox_row {
     int64_t seq;
     char *topic, *payload;
     bool retain;
+    struct lf_slice correlation; /* owned like the texts; len 0: none */
 };
 /* The next one after seq `after`, in order; LF_NOT_FOUND. */
 enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after, struct lf_outbox_row *row,
@@ -206,12 +210,34 @@ int64_t lf_journal_outbox_count(struct lf_journal *journal);
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 
-/* Begins a command. LF_EXISTS: this id was begun before; *answer is its stored answer (owned), NULL when it never finished:
- * its outcome is unknown. */
-enum lf_status lf_journal_command_begin(struct lf_journal *journal, const char *id, const char *who, const char *verb,
-                                        const char *args, char **answer, struct lf_error *err);
-enum lf_status lf_journal_command_finish(struct lf_journal *journal, const char *id, const char *answer,
-                                         struct lf_error *err);
+enum lf_command_state {
+    LF_COMMAND_ACCEPTED, /* is to be done */
+    LF_COMMAND_RUNNING,  /* was begun; after a crash nobody knows how far it came */
+    LF_COMMAND_FINISHED, /* has its answer */
+};
+
+struct lf_command_row {
+    int64_t seq;                 /* commands are done in this order */
+    char *id;
+    char *verb, *args;           /* NULL: what came could not be understood; args is JSON, NULL: none */
+    char *reply;                 /* topic of the answer */
+    struct lf_slice correlation; /* owned like the texts; len 0: none */
+    int64_t expires_ms;          /* wall; 0: never */
+    enum lf_command_state state;
+    char *answer;                /* JSON; NULL until it is finished */
+};
+void lf_command_row_free(struct lf_command_row *row);
+
+/* Stores a new one (seq is filled). LF_EXISTS: this id is known; nothing changes. */
+enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row, struct lf_error *err);
+/* Writes state, reply, correlation and answer. */
+enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct lf_command_row *row,
+                                       struct lf_error *err);
+/* By id, and the oldest in a state. LF_NOT_FOUND. */
+enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id, struct lf_command_row *row,
+                                      struct lf_error *err);
+enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_command_state state,
+                                       struct lf_command_row *row, struct lf_error *err);
 
 /* Drops what is past its keeping time (ms): final jobs with their history, events without open jobs, finished commands.
  * Findings are kept as long as the instrument may still show the file. *dropped counts rows. */

@@ -1,4 +1,4 @@
-/* The outbox (reports to the broker), commands with their answers, and small named values. */
+/* The outbox (reports to the broker), and small named values. */
 #include "journal/db.h"
 
 #include "base/clock.h"
@@ -34,26 +34,35 @@ enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *top
                     payload, (int64_t)retain);
 }
 
+enum lf_status lf_journal_outbox_add_reply(struct lf_journal *journal, const char *topic, const char *payload,
+                                           struct lf_slice correlation, struct lf_error *err)
+{
+    return query_do(journal, err, "INSERT INTO outbox (topic, payload, retain, correlation) VALUES (?1, ?2, 0, ?3)", "ttb",
+                    topic, payload, correlation.data, correlation.len);
+}
+
 enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after, struct lf_outbox_row *row,
                                       struct lf_error *err)
 {
     struct query query;
     enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT seq, topic, payload, retain FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT 1",
+                                        "SELECT seq, topic, payload, retain, correlation FROM outbox WHERE seq > ?1 "
+                                        "ORDER BY seq LIMIT 1",
                                         "i", after);
     if (status != LF_OK)
         return status;
     bool found = query_row(&query);
     if (found)
         *row = (struct lf_outbox_row){column_int(&query, 0), column_text(&query, 1), column_text(&query, 2),
-                                      column_int(&query, 3) != 0};
+                                      column_int(&query, 3) != 0, {0}};
+    bool whole = !found || column_bytes(&query, 4, &row->correlation);
     status = query_end(&query, err);
     if (status == LF_OK && !found)
         return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "the outbox is empty");
-    if (status == LF_OK && (!row->topic || !row->payload)) {
-        lf_outbox_row_free(row);
+    if (status == LF_OK && (!whole || !row->topic || !row->payload))
         status = lf_fail_memory(err, "reading the outbox");
-    }
+    if (status != LF_OK && found)
+        lf_outbox_row_free(row);
     return status;
 }
 
@@ -61,6 +70,7 @@ void lf_outbox_row_free(struct lf_outbox_row *row)
 {
     free(row->topic);
     free(row->payload);
+    free((char *)row->correlation.data);
     memset(row, 0, sizeof *row);
 }
 
@@ -77,38 +87,4 @@ int64_t lf_journal_outbox_count(struct lf_journal *journal)
     int64_t count = query_row(&query) ? column_int(&query, 0) : -1;
     query_end(&query, NULL);
     return count;
-}
-
-static enum lf_status stored_answer(struct lf_journal *journal, const char *id, char **answer, struct lf_error *err)
-{
-    struct query query;
-    enum lf_status status = query_start(journal, &query, err, "SELECT answer FROM command WHERE id = ?1", "t", id);
-    if (status != LF_OK)
-        return status;
-    if (query_row(&query))
-        *answer = column_text(&query, 0);
-    status = query_end(&query, err);
-    return status == LF_OK ? LF_EXISTS : status;
-}
-
-enum lf_status lf_journal_command_begin(struct lf_journal *journal, const char *id, const char *who, const char *verb,
-                                        const char *args, char **answer, struct lf_error *err)
-{
-    *answer = NULL;
-    struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "INSERT INTO command (id, who, verb, args, begun_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                                        "tttti", id, who, verb, args, lf_clock_wall_ms());
-    if (status != LF_OK)
-        return status;
-    query_row(&query);
-    status = query_end(&query, err);
-    return status == LF_EXISTS ? stored_answer(journal, id, answer, err) : status;
-}
-
-enum lf_status lf_journal_command_finish(struct lf_journal *journal, const char *id, const char *answer,
-                                         struct lf_error *err)
-{
-    return query_do(journal, err, "UPDATE command SET finished_ms = ?2, answer = ?3 WHERE id = ?1", "tit", id,
-                    lf_clock_wall_ms(), answer);
 }

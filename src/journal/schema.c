@@ -42,12 +42,15 @@ static const char *const version_1[] = {
     "CREATE INDEX finding_by_job ON finding (job)",
 
     "CREATE TABLE outbox ("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT NULL, retain INTEGER NOT NULL)",
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT NULL, retain INTEGER NOT NULL,"
+    " correlation BLOB)",
     "CREATE INDEX outbox_by_topic ON outbox (topic) WHERE retain",
 
     "CREATE TABLE command ("
-    " id TEXT PRIMARY KEY, who TEXT NOT NULL, verb TEXT NOT NULL, args TEXT, begun_ms INTEGER NOT NULL,"
-    " finished_ms INTEGER, answer TEXT) WITHOUT ROWID",
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, verb TEXT, args TEXT, reply TEXT NOT NULL,"
+    " correlation BLOB, expires_ms INTEGER NOT NULL, state TEXT NOT NULL, received_ms INTEGER NOT NULL,"
+    " finished_ms INTEGER, answer TEXT)",
+    "CREATE INDEX command_by_state ON command (state, seq)",
     NULL,
 };
 

@@ -1,0 +1,166 @@
+/* Messages on the command topic: everything in them is checked here. */
+#include "control/commands.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOPIC_MAX = 1024 };
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* ---- where the answer goes ---------------------------------------------------------------------------------------------- */
+
+static bool good_topic(const char *topic)
+{
+    size_t len = strlen(topic);
+    if (len == 0 || len > TOPIC_MAX || topic[0] == '$' || !lf_utf8_valid(lf_slice(topic, len)))
+        return false;
+    for (const char *at = topic; *at; at++)
+        if (is_control(*at) || *at == '+' || *at == '#')
+            return false;
+    return true;
+}
+
+static char *default_topic(const char *base, const char *id)
+{
+    char *topic = lf_format("%s/reply/%s", base, id);
+    for (char *at = topic ? topic + strlen(base) + strlen("/reply/") : NULL; at && *at; at++)
+        if (*at == '+' || *at == '#' || *at == '/')
+            *at = '_';
+    return topic;
+}
+
+static enum lf_status read_way_back(const struct lf_message *message, const char *base, struct lf_command_row *row,
+                                    struct lf_error *err)
+{
+    const char *asked = message->response_topic;
+    bool usable = asked && good_topic(asked) && strcmp(asked, message->topic) != 0;
+    if (usable || row->id) {
+        row->reply = usable ? strdup(asked) : default_topic(base, row->id);
+        char *copy = message->correlation.len ? malloc(message->correlation.len) : NULL;
+        if (!row->reply || (message->correlation.len && !copy)) {
+            free(copy);
+            return lf_fail_memory(err, "taking a command");
+        }
+        if (copy)
+            row->correlation = lf_slice(memcpy(copy, message->correlation.data, message->correlation.len),
+                                        message->correlation.len);
+    }
+    if (asked && !usable)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the response topic cannot be used: it must be a topic of 1 to %d bytes "
+                       "without wildcards, and not the command topic", TOPIC_MAX);
+    return LF_OK;
+}
+
+/* ---- what is asked ----------------------------------------------------------------------------------------------------- */
+
+static enum lf_status read_id(const cJSON *json, struct lf_command_row *row, struct lf_error *err)
+{
+    const char *id = lf_json_text(json, "id");
+    bool good = id && *id && strlen(id) <= LF_COMMAND_ID_MAX;
+    for (const char *at = id; good && *at; at++)
+        good = !is_control(*at);
+    if (!good)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "a command needs an \"id\" of its own: a text of 1 to %d bytes without "
+                       "control characters", LF_COMMAND_ID_MAX);
+    row->id = strdup(id);
+    return row->id ? LF_OK : lf_fail_memory(err, "taking a command");
+}
+
+static enum lf_status read_expiry(const struct lf_message *message, const cJSON *json, struct lf_command_row *row,
+                                  struct lf_error *err)
+{
+    const cJSON *expires = lf_json_at(json, "expires");
+    int64_t at = 0;
+    if (expires && !cJSON_IsNull(expires)
+        && (!cJSON_IsString(expires) || lf_time_parse(expires->valuestring, &at) != LF_OK))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "\"expires\" must be a time like \"2026-11-22T06:09:34Z\" (RFC 3339)");
+    row->expires_ms = at;
+    if (message->expiry_s >= 0) {
+        int64_t by_message = lf_clock_wall_ms() + message->expiry_s * 1000;
+        if (!row->expires_ms || by_message < row->expires_ms)
+            row->expires_ms = by_message;
+    }
+    return LF_OK;
+}
+
+static enum lf_status check_keys(const cJSON *json, struct lf_error *err)
+{
+    static const char *const known[] = {"id", "verb", "args", "expires"};
+    const cJSON *member;
+    cJSON_ArrayForEach(member, json) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            found |= !strcmp(member->string, known[i]);
+        if (!found)
+            return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                           "a command has no \"%.40s\"; it looks like {\"id\": \"...\", \"verb\": \"jobs\", \"args\": {}, "
+                           "\"expires\": \"...\"}", member->string);
+    }
+    return LF_OK;
+}
+
+static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, struct lf_error *err)
+{
+    const struct lf_verb *verb;
+    const cJSON *args = lf_json_at(json, "args");
+    enum lf_status status = lf_verb_check(lf_json_text(json, "verb"), args, &verb, err);
+    if (status != LF_OK)
+        return status;
+    if (!verb->remote)
+        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
+                       "%s cannot come over MQTT, since the content of the file must come with it. Let Benchling generate the "
+                       "file, or use `labferry %s` on the agent's machine", verb->name, verb->name);
+    row->verb = strdup(verb->name);
+    row->args = args && !cJSON_IsNull(args) ? lf_json_print(args) : NULL;
+    return row->verb && (row->args || !args || cJSON_IsNull(args)) ? LF_OK : lf_fail_memory(err, "taking a command");
+}
+
+bool command_expired(const struct lf_command_row *row)
+{
+    return row->expires_ms && row->expires_ms <= lf_clock_wall_ms();
+}
+
+static enum lf_status read_rest(const struct lf_message *message, const cJSON *json, struct lf_command_row *row,
+                                struct lf_error *err)
+{
+    enum lf_status status = check_keys(json, err);
+    if (status == LF_OK)
+        status = read_verb(json, row, err);
+    if (status == LF_OK)
+        status = read_expiry(message, json, row, err);
+    return status;
+}
+
+enum lf_status command_read(const struct lf_message *message, const char *base, struct lf_command_row *row,
+                            struct lf_error *err)
+{
+    cJSON *json = NULL;
+    struct lf_error way_err = {0};
+    enum lf_status status;
+    memset(row, 0, sizeof *row);
+    if (message->too_large)
+        status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "a command of %lld bytes is too large",
+                         (long long)message->too_large_size);
+    else
+        status = lf_json_parse(message->payload, &json, err);
+    if (status == LF_OK && !cJSON_IsObject(json))
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT, "a command is a JSON object like {\"id\": \"...\", \"verb\": \"status\"}");
+    if (status == LF_OK)
+        status = read_id(json, row, err);
+    enum lf_status way = read_way_back(message, base, row, &way_err);
+    if (way != LF_OK && (status == LF_OK || way == LF_NO_MEMORY)) {
+        status = way;
+        *err = way_err;
+    }
+    if (status == LF_OK)
+        status = read_rest(message, json, row, err);
+    cJSON_Delete(json);
+    return status;
+}
