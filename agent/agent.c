@@ -95,11 +95,17 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     return LF_OK;
 }
 
-static void online(void *context, bool session_present)
+static void session_lost(void *context)
 {
     struct agent *agent = context;
-    if (!session_present && agent->context.poll)
-        lf_poll_gap(agent->context.poll);
+    lf_poll_gap(agent->context.poll);
+}
+
+static void online(void *context, bool session_present)
+{
+    (void)session_present;
+    struct agent *agent = context;
+    lf_poll_fill(agent->context.poll);
     status_queue(&agent->context);
     lf_outbox_online(agent->outbox);
 }
@@ -189,6 +195,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     if (!config->used)
         return LF_OK;
     enum lf_status status = lf_outbox_open(agent->journal, &agent->outbox, err);
+    agent->context.outbox = agent->outbox;
     if (status == LF_OK && config->commands)
         status = lf_commands_open(&agent->context, &agent->commands, err);
     char *will_topic = lf_format("%s/status", config->base);
@@ -208,7 +215,8 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
         .session_expiry_s = config->session_expiry_s, .receive_maximum = config->receive_maximum, .filters = filters,
         .filter_count = count, .will_topic = will_topic, .will_payload = STATUS_LOST,
     };
-    struct lf_link_hooks hooks = {.context = agent, .batch = batch, .online = online, .published = published};
+    struct lf_link_hooks hooks = {.context = agent, .batch = batch, .session_lost = session_lost, .online = online,
+                                   .published = published};
     if (status == LF_OK)
         status = lf_link_open(&options, &hooks, &agent->context.link, err);
     if (status == LF_OK)
