@@ -189,6 +189,10 @@ enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *ho
                               struct lf_error *err);
 void lf_config_free(struct lf_config *config);
 
+/* Only where the control socket is (the default, if the file does not say): needs no right to read secrets, and checks nothing else.
+ * *socket owned. */
+enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err);
+
 void lf_config_report_free(struct lf_config_report *report);
 /* One line each: "labferry.conf:12: error: ...". */
 void lf_config_report_print(const struct lf_config_report *report, FILE *out);
