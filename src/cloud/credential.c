@@ -176,7 +176,7 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
         struct lf_request request = {
             .method = "POST", .url = credential->token_url, .authorization = authorization,
             .content_type = "application/x-www-form-urlencoded",
-            .text = lf_slice_text("grant_type=client_credentials"), .to_fd = -1, .max_answer = 4 * TOKEN_MAX,
+            .text = lf_slice_text("grant_type=client_credentials"), .to_fd = -1, .max_answer = (int64_t)4 * TOKEN_MAX,
             .deadline = lf_deadline_sooner(call->deadline, lf_deadline_in(credential->timeout_ms)),
             .cancel = call->cancel,
         };
@@ -197,9 +197,8 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
 /* With the lock held: the fetch is over. */
 static void keep(struct lf_credential *credential, char *value, int64_t asked_at, int64_t life_ms)
 {
-    int64_t early = life_ms / 10 < EARLY_MAX_S * 1000 ? life_ms / 10 : EARLY_MAX_S * 1000;
-    if (early < 1000)
-        early = 1000;
+    const int64_t most = (int64_t)EARLY_MAX_S * 1000, tenth = life_ms / 10;
+    int64_t early = tenth > most ? most : tenth < 1000 ? 1000 : tenth;
     lf_credential_forget(credential->value);
     credential->value = value;
     credential->expires_at = life_ms == LF_NEVER ? LF_NEVER : asked_at + life_ms;
@@ -281,10 +280,13 @@ enum lf_status lf_credential_get(struct lf_credential *credential, const struct 
     *value = NULL;
     pthread_mutex_lock(&credential->lock);
     while (status == LF_OK && (!credential->value || lf_deadline_passed(credential->refresh_at))) {
-        if (credential->fetching && credential->value && !lf_deadline_passed(credential->expires_at))
+        if (!credential->fetching) {
+            status = fetch(credential, call, &own);
+            break; /* what was just fetched is used, however short its life */
+        }
+        if (credential->value && !lf_deadline_passed(credential->expires_at))
             break; /* somebody renews it early: the old one will do */
-        status =
-            credential->fetching ? wait_for_fetch(credential, call, &own) : fetch(credential, call, &own);
+        status = wait_for_fetch(credential, call, &own);
     }
     if (status == LF_OK && !(*value = strdup(credential->value)))
         status = lf_fail_memory(&own, "using a token");

@@ -5,8 +5,9 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-/* The certificate's dates do not fit this machine's clock. "Not yet valid" heals itself when the clock is set
- * (a board without a battery starts in the past); an expired certificate does not. */
+/* The certificate's dates do not fit this machine's clock. Transient, unlike other refusals of TLS: it is
+ * over as soon as the clock is set (a board without a battery starts in the past, and time synchronisation
+ * comes later) or the server has its new certificate, and work goes on without anybody's hands. */
 static void date_failure(struct lf_exchange *exchange, bool early)
 {
     char now[LF_TIME_TEXT];
@@ -17,7 +18,7 @@ static void date_failure(struct lf_exchange *exchange, bool early)
                 "clock is probably wrong; set it, or start time synchronisation",
                 now);
     else
-        lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
+        lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
                 "the server's certificate has expired by this machine's clock, which says %s: if the "
                 "clock is right, the server needs a new certificate; if not, set the clock",
                 now);

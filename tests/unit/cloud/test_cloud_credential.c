@@ -151,6 +151,19 @@ static void refreshes_early(void)
     fake_close(&fake);
 }
 
+static void short_lives(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    fake.token_life_s = 1; /* due for renewal as soon as it comes */
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
+    CHECK_INT(get_run(&fake), LF_OK);
+    CHECK_INT(get_run(&fake), LF_OK);
+    CHECK_INT(fake.tokens, 2);
+    fake_close(&fake);
+}
+
 static void revoked(void)
 {
     struct fake fake;
@@ -294,6 +307,7 @@ UNIT_TESTS("cloud credential",
     {"a fetch that is cancelled half-way is taken over by who waited for it", cancelled_fetch},
     {"who waits for another's fetch keeps its own deadline", waiter_deadline},
     {"a token is renewed before it ends, and the old one used while that fails", refreshes_early},
+    {"a token that lives for a second is used, not fetched for ever", short_lives},
     {"after 401 the token is fetched anew and the call repeated once", revoked},
     {"a rotated secret is picked up", rotates},
     {"what goes wrong with a token is classed, without its secret", refusals},

@@ -85,7 +85,7 @@ static void late(void)
     struct lf_error err = {0};
     bool sent = true;
     CHECK_INT(get(SERVER_TLS_EXPIRED, true, "127.0.0.1", &err, &sent), LF_DENIED);
-    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "expired");
     CHECK_HAS(err.text, "clock");
 }
@@ -165,7 +165,7 @@ UNIT_TESTS("transfer over TLS",
     {"an unknown certificate is refused before anything is sent", untrusted},
     {"a certificate for another name is refused", wrong_host},
     {"a certificate that is not yet valid is explained as clock trouble and tried again", early},
-    {"an expired certificate needs a person, and the clock is named", late},
+    {"an expired certificate is told as such, and the clock is named", late},
     {"a server without TLS gets no request", plain_server},
     {"a missing CA file is named", missing_ca},
     {"a proxy that refuses, fails or is down is told apart, and never sees credentials", proxies},
