@@ -102,7 +102,7 @@ static enum lf_status try_unasked(struct lf_dialogue *dialogue, struct lf_slice 
         const struct lf_listen *listen = &profile->listens[i];
         for (size_t k = 0; k < listen->match_count; k++) {
             struct lf_outcome values = {0};
-            enum lf_status status = lf_pattern_match(profile, &listen->matches[k], line, &values, err);
+            enum lf_status status = lf_reply_pattern_match(profile, &listen->matches[k], line, &values, err);
             if (status == LF_OK && listen->form != LF_FORM_IGNORE && dialogue->unasked)
                 status = dialogue->unasked(dialogue->self, listen, line, &values, err);
             lf_outcome_free(&values);
@@ -172,13 +172,13 @@ static enum lf_status clear_input(struct lf_dialogue *dialogue, int64_t deadline
 /* What a unit means to the command that waits for its reply. */
 enum meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
 
-static enum lf_status first_match(struct lf_dialogue *dialogue, const struct lf_pattern *patterns,
+static enum lf_status first_match(struct lf_dialogue *dialogue, const struct lf_reply_pattern *patterns,
                                   size_t count, struct lf_slice line, struct lf_outcome *values,
                                   struct lf_error *err)
 {
     enum lf_status status = LF_MISMATCH;
     for (size_t i = 0; i < count && status == LF_MISMATCH; i++)
-        status = lf_pattern_match(dialogue->profile, &patterns[i], line, values, err);
+        status = lf_reply_pattern_match(dialogue->profile, &patterns[i], line, values, err);
     return status;
 }
 
@@ -187,7 +187,7 @@ static const struct lf_error_rule *first_error(struct lf_dialogue *dialogue,
                                                struct lf_slice line)
 {
     for (size_t i = 0; i < count; i++)
-        if (lf_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, NULL) == LF_OK)
+        if (lf_reply_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, NULL) == LF_OK)
             return &rules[i];
     return NULL;
 }

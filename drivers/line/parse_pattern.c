@@ -34,7 +34,7 @@ static struct lf_slice take_bytes(struct text *text)
     return bytes;
 }
 
-static struct lf_pattern_part *add_part(struct text *text, struct lf_pattern *pattern)
+static struct lf_reply_part *add_part(struct text *text, struct lf_reply_pattern *pattern)
 {
     if (pattern->count >= LF_PROFILE_PARTS_MAX) {
         lf_scan_problem(text->scan, text->at, "this pattern has more than %d parts", LF_PROFILE_PARTS_MAX);
@@ -43,11 +43,11 @@ static struct lf_pattern_part *add_part(struct text *text, struct lf_pattern *pa
     return lf_scan_add(text->scan, &pattern->parts, &pattern->count, sizeof *pattern->parts);
 }
 
-static bool end_bytes(struct text *text, struct lf_pattern *pattern)
+static bool end_bytes(struct text *text, struct lf_reply_pattern *pattern)
 {
     if (!text->len)
         return true;
-    struct lf_pattern_part *part = add_part(text, pattern);
+    struct lf_reply_part *part = add_part(text, pattern);
     if (!part)
         return false;
     part->kind = LF_PART_BYTES;
@@ -92,7 +92,7 @@ static bool read_choice_word(struct text *text, bool stop_at_equals, struct lf_s
                : lf_scan_problem(text->scan, start, "a word is expected here, as in one(S=stable|D=dynamic)");
 }
 
-static bool read_choice(struct text *text, struct lf_pattern_part *part)
+static bool read_choice(struct text *text, struct lf_reply_part *part)
 {
     struct lf_choice *choice = lf_scan_add(text->scan, &part->choices, &part->choice_count, sizeof *choice);
     if (!choice || !read_choice_word(text, part->type == LF_VALUE_ONE, &choice->said))
@@ -114,7 +114,7 @@ static bool read_choice(struct text *text, struct lf_pattern_part *part)
     return choice->means != NULL;
 }
 
-static bool read_choices(struct text *text, struct lf_pattern_part *part)
+static bool read_choices(struct text *text, struct lf_reply_part *part)
 {
     const char *start = text->at;
     if (text->at == text->end || *text->at != '(')
@@ -136,7 +136,7 @@ static bool read_choices(struct text *text, struct lf_pattern_part *part)
 
 static const char *const type_names[] = {"text", "word", "int", "real", "hex", "data", "bool", "one", NULL};
 
-static bool read_type(struct text *text, struct lf_pattern_part *part)
+static bool read_type(struct text *text, struct lf_reply_part *part)
 {
     const char *start = text->at;
     while (text->at < text->end && islower((unsigned char)*text->at))
@@ -156,7 +156,7 @@ static bool read_type(struct text *text, struct lf_pattern_part *part)
                            copy, lf_did_you_mean(copy, type_names, hint));
 }
 
-static bool read_width(struct text *text, struct lf_pattern_part *part)
+static bool read_width(struct text *text, struct lf_reply_part *part)
 {
     const char *start = text->at;
     size_t width = 0;
@@ -177,10 +177,10 @@ static bool at_colon(struct text *text)
 }
 
 /* Behind the '{' of {name:type:width}. */
-static bool read_value(struct text *text, struct lf_pattern *pattern)
+static bool read_value(struct text *text, struct lf_reply_pattern *pattern)
 {
     const char *start = text->at;
-    struct lf_pattern_part *part = add_part(text, pattern);
+    struct lf_reply_part *part = add_part(text, pattern);
     if (!part)
         return false;
     part->kind = LF_PART_VALUE;
@@ -199,17 +199,17 @@ static bool read_value(struct text *text, struct lf_pattern *pattern)
     return true;
 }
 
-static bool read_blanks(struct text *text, struct lf_pattern *pattern)
+static bool read_blanks(struct text *text, struct lf_reply_pattern *pattern)
 {
     while (text->at < text->end && *text->at == ' ')
         text->at++;
-    struct lf_pattern_part *part = add_part(text, pattern);
+    struct lf_reply_part *part = add_part(text, pattern);
     if (part)
         part->kind = LF_PART_BLANKS;
     return part != NULL;
 }
 
-bool lf_parse_pattern(struct lf_scan *scan, struct lf_pattern *pattern)
+bool lf_parse_pattern(struct lf_scan *scan, struct lf_reply_pattern *pattern)
 {
     struct text text;
     if (!begin(scan, "a pattern", &text, &pattern->source))

@@ -175,7 +175,7 @@ bool lf_parse_result(struct lf_scan *scan, struct lf_result *result)
 
 /* ---- tying together ---- */
 
-static bool pattern_captures(const struct lf_pattern *pattern, const char *name)
+static bool pattern_captures(const struct lf_reply_pattern *pattern, const char *name)
 {
     for (size_t i = 0; i < pattern->count; i++)
         if (pattern->parts[i].name && !strcmp(pattern->parts[i].name, name))

@@ -231,9 +231,9 @@ static bool read_identity(struct lf_scan *scan, struct section *section)
     return lf_parse_template(scan, "an identity such as '{maker} {serial}'", &section->command->identity);
 }
 
-static bool add_pattern(struct lf_scan *scan, struct lf_pattern **patterns, size_t *count)
+static bool add_pattern(struct lf_scan *scan, struct lf_reply_pattern **patterns, size_t *count)
 {
-    struct lf_pattern *pattern = lf_scan_add(scan, patterns, count, sizeof *pattern);
+    struct lf_reply_pattern *pattern = lf_scan_add(scan, patterns, count, sizeof *pattern);
     return pattern && lf_parse_pattern(scan, pattern);
 }
 

@@ -45,7 +45,7 @@ struct lf_choice {
     char *means;          /* what is reported */
 };
 
-struct lf_pattern_part {
+struct lf_reply_part {
     enum { LF_PART_BYTES, LF_PART_BLANKS, LF_PART_VALUE } kind;
     struct lf_slice bytes; /* LF_PART_BYTES */
     char *name;            /* LF_PART_VALUE: NULL when it is checked but not kept */
@@ -55,8 +55,8 @@ struct lf_pattern_part {
     size_t choice_count;
 };
 
-struct lf_pattern {
-    struct lf_pattern_part *parts;
+struct lf_reply_pattern {
+    struct lf_reply_part *parts;
     size_t count;
     char *source; /* as written, for messages */
 };
@@ -128,7 +128,7 @@ enum lf_says { LF_SAYS_TRANSIENT, LF_SAYS_BUSY, LF_SAYS_PERMANENT, LF_SAYS_PERSO
 
 /* An answer that means "no". All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
 struct lf_error_rule {
-    struct lf_pattern pattern;
+    struct lf_reply_pattern pattern;
     enum lf_says says;
     char *message; /* may be NULL */
 };
@@ -147,9 +147,9 @@ struct lf_command {
     struct lf_ending ending;
     bool has_ending;
     struct lf_times times; /* filled from [line] where the command says nothing */
-    struct lf_pattern *expects;
+    struct lf_reply_pattern *expects;
     size_t expect_count;
-    struct lf_pattern *mores;
+    struct lf_reply_pattern *mores;
     size_t more_count;
     struct lf_error_rule *errors;
     size_t error_count;
@@ -164,7 +164,7 @@ enum lf_form { LF_FORM_JSON, LF_FORM_CSV, LF_FORM_TEXT, LF_FORM_IGNORE };
 struct lf_listen {
     char *name, *help;
     int line;
-    struct lf_pattern *matches;
+    struct lf_reply_pattern *matches;
     size_t match_count;
     enum lf_form form;
 };

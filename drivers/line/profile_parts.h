@@ -5,7 +5,7 @@
 
 #include "drivers/line/scan.h"
 
-bool lf_parse_pattern(struct lf_scan *scan, struct lf_pattern *pattern);
+bool lf_parse_pattern(struct lf_scan *scan, struct lf_reply_pattern *pattern);
 bool lf_parse_template(struct lf_scan *scan, const char *what, struct lf_template *template);
 bool lf_parse_ending(struct lf_scan *scan, struct lf_ending *ending);
 bool lf_parse_checksum(struct lf_scan *scan, struct lf_check *check);

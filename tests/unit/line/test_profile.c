@@ -227,7 +227,7 @@ static void matches(const char *extra, const char *pattern, const char *line, si
     NEED(profile != NULL);
     struct lf_outcome values = {0};
     enum lf_status status =
-        lf_pattern_match(profile, &profile->commands[0].expects[0], lf_slice(line, len), &values, NULL);
+        lf_reply_pattern_match(profile, &profile->commands[0].expects[0], lf_slice(line, len), &values, NULL);
     for (size_t i = 0; i < values.count; i++)
         snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
                  values.captures[i].name, values.captures[i].value);
