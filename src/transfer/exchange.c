@@ -97,6 +97,8 @@ static bool write_to_file(struct lf_exchange *exchange, const char *data, size_t
     return true;
 }
 
+/* An answer that announces too great a length will do so again; one that merely does not end may be a fault
+ * on the way. */
 static bool within_bound(struct lf_exchange *exchange, size_t len)
 {
     int64_t max = exchange->request->max_answer;
@@ -106,8 +108,8 @@ static bool within_bound(struct lf_exchange *exchange, size_t len)
     curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
     if (announced <= max && exchange->answer->size <= max - (int64_t)len)
         return true;
-    lf_fail(&exchange->error, LF_TOO_LARGE, LF_PERMANENT, "the answer is larger than the bound of %lld bytes",
-            (long long)max);
+    lf_fail(&exchange->error, LF_TOO_LARGE, announced > max ? LF_PERMANENT : LF_TRANSIENT,
+            "the answer is larger than the bound of %lld bytes", (long long)max);
     return false;
 }
 

@@ -73,10 +73,10 @@ struct lf_answer {
 /* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges
  * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: needs a
  * person; a certificate whose dates do not fit our clock is transient and explained as clock trouble),
- * LF_TOO_LARGE, LF_MISMATCH (cut off: length differs; transient), LF_CANCELLED, LF_INVALID (bad URL),
- * LF_REFUSED (a redirect that must not be followed). Texts never hold a query string. *sent (may be NULL) is
- * true when the request may have reached the server: then a failure of a request that creates something has
- * an unknown outcome. */
+ * LF_TOO_LARGE (permanent if the length was announced, else transient), LF_MISMATCH (cut off: length differs;
+ * transient), LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a redirect that must not be followed). Texts
+ * never hold a query string. *sent (may be NULL) is true when the request may have reached the server: then a
+ * failure of a request that creates something has an unknown outcome. */
 enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf_request *request,
                                    struct lf_answer *answer, bool *sent, struct lf_error *err);
 void lf_answer_free(struct lf_answer *answer);

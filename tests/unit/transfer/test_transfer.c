@@ -216,6 +216,7 @@ static void too_large(void)
     bench_open(&bench, answer_big, &size);
     bench_perform(&bench, &(struct lf_request){.to_fd = -1, .max_answer = 299999});
     CHECK_INT(bench.status, LF_TOO_LARGE);
+    CHECK_INT(bench.err.class, LF_PERMANENT);
     bench_perform(&bench, &(struct lf_request){.to_fd = -1, .max_answer = 300000});
     CHECK_INT(bench.status, LF_OK);
     size = 9 * 1024 * 1024;
@@ -239,6 +240,7 @@ static void endless(void)
     bench_open(&bench, answer_endless, &http);
     bench_perform(&bench, &(struct lf_request){.to_fd = -1});
     CHECK_INT(bench.status, LF_TOO_LARGE);
+    CHECK_INT(bench.err.class, LF_TRANSIENT);
     http = 500;
     bench_perform(&bench, &(struct lf_request){.to_fd = -1});
     CHECK_INT(bench.status, LF_OK);
