@@ -87,15 +87,17 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 
 /* ---- the session ------------------------------------------------------------------------------------------------------ */
 
-static void subscribe_all(struct lf_link *link)
+static void up(struct lf_link *link)
 {
-    for (size_t i = 0; i < link->filter_count; i++)
-        mosquitto_subscribe_v5(link->mosq, NULL, link->filters[i], 1, 0, NULL);
+    link_set_state(link, LF_LINK_ONLINE, "");
+    lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
+                link->session_present ? ", session resumed" : ", new session");
+    if (link->hooks.online)
+        link->hooks.online(link->hooks.context, link->session_present);
 }
 
 static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags, const mosquitto_property *properties)
 {
-    (void)mosq;
     (void)properties;
     struct lf_link *link = context;
     if (reason != 0) {
@@ -103,13 +105,15 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         link->end_reason = reason;
         return;
     }
-    subscribe_all(link);
-    link_set_state(link, LF_LINK_ONLINE, "");
-    bool session_present = flags & 1;
-    lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
-                session_present ? ", session resumed" : ", new session");
-    if (link->hooks.online)
-        link->hooks.online(link->hooks.context, session_present);
+    link->session_present = flags & 1;
+    if (!link->session_present && link->hooks.session_lost)
+        link->hooks.session_lost(link->hooks.context);
+    link->unanswered = link->filter_count;
+    for (size_t i = 0; i < link->filter_count; i++)
+        if (mosquitto_subscribe_v5(mosq, NULL, link->filters[i], 1, 0, NULL) != MOSQ_ERR_SUCCESS)
+            link->out_of_memory = true; /* filters were checked; only memory can be short */
+    if (link->unanswered == 0)
+        up(link);
 }
 
 static void on_disconnect(struct mosquitto *mosq, void *context, int reason, const mosquitto_property *properties)
@@ -125,13 +129,15 @@ static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int cou
                          const mosquitto_property *properties)
 {
     (void)mosq;
-    (void)context;
     (void)mid;
     (void)properties;
+    struct lf_link *link = context;
     for (int i = 0; i < count; i++)
         if (granted[i] >= 0x80)
             lf_log_error("link", "the broker refuses a subscription: %s. Check its access rules for this agent",
                          mosquitto_reason_string(granted[i]));
+    if (link->unanswered > 0 && --link->unanswered == 0)
+        up(link);
 }
 
 static void on_publish(struct mosquitto *mosq, void *context, int mid, int reason, const mosquitto_property *properties)

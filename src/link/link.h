@@ -47,7 +47,9 @@ struct lf_link_hooks {
     void *context;
     /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
     enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count, struct lf_error *err);
-    /* The session came up. session_present false: the broker kept nothing for us (ask GET /events what was missed). */
+    /* The broker kept nothing for us: note from when on events may have been missed. Before any message of the new session. */
+    void (*session_lost)(void *context);
+    /* The session is up and every subscription was answered: from here on nothing is missed. */
     void (*online)(void *context, bool session_present);
     void (*offline)(void *context, const struct lf_error *why);
     /* A publication given with a ticket above 0 was acknowledged by the broker (reason text NULL) or refused for good (reason). */

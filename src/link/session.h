@@ -53,6 +53,8 @@ struct lf_link {
     struct ticket tickets[QUEUE_MAX];
     size_t ticket_count;
     bool out_of_memory;   /* a message could not be copied: the batch must not be committed */
+    bool session_present;
+    size_t unanswered;    /* subscriptions */
     bool ended;           /* the broker has ended the session */
     int end_reason;       /* MQTT reason code */
     char detail[200];     /* last error line of the library */

@@ -175,7 +175,7 @@ static void *run(void *arg)
     const struct lf_config_cloud *cloud = &poll->options.config->cloud;
     bool regular = cloud->events != LF_SOURCE_MQTT;
     char *gap = lf_journal_get(poll->options.journal, "poll.gap"); /* of an earlier life */
-    int64_t next = regular || gap ? 0 : LF_NEVER;
+    int64_t next = regular || (gap && !poll->options.config->link.used) ? 0 : LF_NEVER; /* else the link says when */
     free(gap);
     int attempt = 0;
     while (wait_for_turn(poll, next)) {
@@ -261,6 +261,15 @@ static void note_gap(struct lf_journal *journal)
 void lf_poll_gap(struct lf_poll *poll)
 {
     note_gap(poll->options.journal);
+}
+
+void lf_poll_fill(struct lf_poll *poll)
+{
+    char *gap = lf_journal_get(poll->options.journal, "poll.gap");
+    bool open = gap != NULL;
+    free(gap);
+    if (!open)
+        return;
     pthread_mutex_lock(&poll->mutex);
     poll->gap = true;
     pthread_cond_broadcast(&poll->told);

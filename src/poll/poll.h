@@ -21,12 +21,14 @@ struct lf_poll_options { /* borrowed until lf_poll_close */
     void *context;
 };
 
-/* Starts the thread. With cloud.events = "mqtt" it asks only when lf_poll_gap says so; else also every poll_interval. */
+/* Starts the thread. With cloud.events = "mqtt" it asks only when lf_poll_fill says so; else also every poll_interval. */
 enum lf_status lf_poll_open(const struct lf_poll_options *options, struct lf_poll **poll, struct lf_error *err);
 void lf_poll_close(struct lf_poll *poll);
 
-/* Events may have been missed: ask now. Any thread. */
+/* From now on events may be missed: notes the place to ask from, durably. Any thread. */
 void lf_poll_gap(struct lf_poll *poll);
+/* The gap has ended: ask for what is in it, if there is one. Any thread. */
+void lf_poll_fill(struct lf_poll *poll);
 
 /* For the operator: last time, last event, last error. Returns owned. */
 cJSON *lf_poll_health(struct lf_poll *poll);
