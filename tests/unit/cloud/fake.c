@@ -116,7 +116,8 @@ void fake_will(struct fake *fake, int status, const char *extra, const char *bod
 void fake_clear(struct fake *fake)
 {
     pthread_mutex_lock(&fake->lock);
-    fake->line_count = fake->line_at = fake->calls = 0;
+    fake->line_count = fake->line_at = 0;
+    fake->calls = 0;
     fake->asked[0] = '\0';
     pthread_mutex_unlock(&fake->lock);
     memset(&fake->err, 0, sizeof fake->err);
