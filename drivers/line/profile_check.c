@@ -83,6 +83,8 @@ static bool check_fallbacks(struct lf_scan *scan, const struct lf_input_rule *ru
         if (rules[i].fallback)
             status = lf_input_append(scan->profile, &rules[i], rules[i].fallback, 0, &sink, &err);
         lf_buffer_free(&sink);
+        if (status == LF_NO_MEMORY)
+            return scan->no_memory = true, false;
         if (status != LF_OK)
             return wrong(scan, line, name, err.text);
     }
