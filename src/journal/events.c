@@ -146,7 +146,8 @@ enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fat
 int64_t lf_journal_event_newest(struct lf_journal *journal)
 {
     struct query query;
-    if (query_start(journal, &query, NULL, "SELECT max(created_ms) FROM event WHERE fate <> 'bad'", "") != LF_OK)
+    if (query_start(journal, &query, NULL, "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'",
+                    "") != LF_OK)
         return 0;
     int64_t newest = query_row(&query) ? column_int(&query, 0) : 0;
     query_end(&query, NULL);

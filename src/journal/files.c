@@ -64,7 +64,9 @@ enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, s
 bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file)
 {
     struct query query;
-    if (query_start(journal, &query, NULL, "SELECT 1 FROM parcel WHERE file = ?1", "t", file) != LF_OK)
+    if (query_start(journal, &query, NULL,
+                    "SELECT 1 FROM parcel JOIN job ON job.id = parcel.job WHERE file = ?1 "
+                    "AND state NOT IN ('done', 'cancelled')", "t", file) != LF_OK)
         return true; /* when in doubt the file is kept */
     bool known = query_row(&query);
     return query_end(&query, NULL) != LF_OK || known;

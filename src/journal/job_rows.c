@@ -67,7 +67,9 @@ enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error
     job->note = column_text(query, 17);
     job->wake = column_text(query, 18);
     const char *facts = column_peek(query, 19);
-    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, err) : LF_CORRUPT;
+    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, err)
+                                  : lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "job %lld has lost its facts in the journal",
+                                            (long long)job->id);
     if (status == LF_OK && (!job->kind || !job->instrument || !job->key || !job->step))
         status = lf_fail_memory(err, "reading a job");
     if (status != LF_OK)

@@ -14,15 +14,15 @@
 
 /* ---- after opening ------------------------------------------------------------------------------------------------ */
 
+/* expires_mono 0 means that it has acted already and stays so; an instant that lies before the boot still counts as one. The
+ * wall clock may not be set yet (a board without a battery), but it is never earlier than what the job's own row says. */
 static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
 {
     enum lf_status status = query_do(journal, err, "UPDATE job SET due_mono = 0 WHERE due_mono <> 0", "");
     if (status == LF_OK)
-        status = query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE due_mono <> 0", "");
-    if (status == LF_OK)
         status = query_do(journal, err,
-                          "UPDATE job SET expires_mono = ?1 + (expires_ms - ?2) WHERE expires_ms <> 0 "
-                          "AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
+                          "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
+                          "WHERE expires_mono <> 0 AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
                           "ii", lf_clock_mono_ms(), lf_clock_wall_ms());
     return status;
 }
@@ -43,6 +43,8 @@ enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
     }
     if (status == LF_OK)
         status = query_do(journal, err, "UPDATE job SET state = 'ready' WHERE state = 'running'", "");
+    if (status == LF_OK) /* whoever had claimed them is gone */
+        status = query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE fate = 'reread'", "");
     if (status == LF_OK)
         status = lf_journal_commit(journal, err);
     else
@@ -153,8 +155,9 @@ enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *
     memset(job, 0, sizeof *job);
     enum lf_status status =
         query_start(journal, &query, err,
-                    "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND state = 'done' "
-                    "ORDER BY updated_ms DESC, id DESC LIMIT 1",
+                    "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = 'done' "
+                    "OR (expires_ms <> 0 AND expires_mono = 0 AND state IN ('ready', 'running', 'waiting', 'held'))) "
+                    "ORDER BY (SELECT max(seq) FROM history WHERE history.job = job.id) DESC, id DESC LIMIT 1",
                     "tt", instrument, kind);
     if (status == LF_OK)
         status = read_one(&query, job, err);

@@ -63,7 +63,8 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
                                      void (*each)(void *context, const struct lf_event_row *row), void *context,
                                      struct lf_error *err);
-/* createdAt (wall ms) of the newest event received; 0: none. */
+/* createdAt (wall ms) of the newest event received, none counted as newer than its receipt: one with a date in the future must not
+ * hide what was missed. 0: none. */
 int64_t lf_journal_event_newest(struct lf_journal *journal);
 /* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
 cJSON *lf_journal_event_counts(struct lf_journal *journal);
@@ -135,7 +136,8 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
 /* Makes jobs that wait for `wake` ready; *count says how many and *job (may be NULL) is one of them. */
 enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int *count, int64_t *job,
                                    struct lf_error *err);
-/* The job of that kind which the instrument finished last (facts as of then); LF_NOT_FOUND. For matching by last job. */
+/* The job of that kind which acted on the instrument last: done, or at a step after its action. By the order of the history, since
+ * the wall clock may step. LF_NOT_FOUND. For matching by last job. */
 enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
                                         struct lf_job *job, struct lf_error *err);
 
@@ -165,7 +167,7 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
 enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,
                                      struct lf_error *err);
 enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, struct lf_error *err);
-/* Is this spool file known? For sweeping the spool. */
+/* Does a job still need this spool file, or may a retry need it? For sweeping the spool. */
 bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file);
 
 /* Parts of a multipart upload that the cloud has acknowledged. */

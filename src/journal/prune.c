@@ -28,7 +28,7 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
         status = drop(journal,
                       "DELETE FROM job WHERE updated_ms < ?1 AND state IN ('done', 'failed', 'cancelled', 'expired') "
                       "AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.job = job.id) "
-                      "AND NOT EXISTS (SELECT 1 FROM event WHERE event.job = job.id)",
+                      "AND id NOT IN (SELECT job FROM event)", /* one pass, where EXISTS would be one for each job */
                       before, dropped, err);
     if (status == LF_OK)
         status = drop(journal, "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1", before, dropped,
