@@ -23,6 +23,7 @@ option(LF_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer; always on i
 option(LF_TESTS "Build the unit tests (needs CUnit)" ON)
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     set(LF_SANITIZE ON)
+    add_compile_definitions(LF_TEST_POINTS) # src/base/point.h: where tests may kill the program
 endif()
 
 # lf_flag(FLAG): compiles with FLAG where this compiler knows it for this processor.
