@@ -170,12 +170,14 @@ void lf_instrument_resume(struct lf_instrument *instrument)
     set_paused(instrument, false, NULL);
 }
 
-void lf_instrument_cancel(struct lf_instrument *instrument, int64_t job)
+bool lf_instrument_cancel(struct lf_instrument *instrument, int64_t job)
 {
     pthread_mutex_lock(&instrument->mutex);
-    if (instrument->busy && instrument->job == job)
+    bool runs = instrument->busy && instrument->job == job;
+    if (runs)
         lf_cancel_set(&instrument->cancel);
     pthread_mutex_unlock(&instrument->mutex);
+    return runs;
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------- */
@@ -244,6 +246,7 @@ enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *c
             question.status = lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy; the question was not sent",
                                       instrument->name);
             question.answered = true;
+            pthread_cond_broadcast(&instrument->answered); /* its place is free for whoever waits for it */
         }
     pthread_mutex_unlock(&instrument->mutex);
     return question.status;

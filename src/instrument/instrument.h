@@ -46,8 +46,8 @@ void lf_instrument_kick(struct lf_instrument *instrument);
 /* A paused instrument finishes what runs, then starts nothing new; it stays connected and goes on finding results. */
 void lf_instrument_pause(struct lf_instrument *instrument, const char *why);
 void lf_instrument_resume(struct lf_instrument *instrument);
-/* Cancels the action that runs for `job`, if it is this one that runs. */
-void lf_instrument_cancel(struct lf_instrument *instrument, int64_t job);
+/* Cancels the action that runs for `job`. False: nothing runs for it at this moment. */
+bool lf_instrument_cancel(struct lf_instrument *instrument, int64_t job);
 
 enum lf_instrument_state {
     LF_INSTRUMENT_OFFLINE, LF_INSTRUMENT_IDLE, LF_INSTRUMENT_BUSY, LF_INSTRUMENT_PAUSED,

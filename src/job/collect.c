@@ -1,7 +1,7 @@
 /* collect: the instrument produced a result; bring it to the cloud and see it through.
  *
- * [adopt ->] spool -> match -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar; sha256; run,
- * config; blob, parts; processor; task; rows. A job born of an `.uploaded` event (someone uploaded by hand) has a processor from
+ * [adopt ->] spool -> match -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar, said (it came
+ * as words, not as a file); sha256; run, config; blob, parts; processor; task; rows. A job born of an `.uploaded` event (someone uploaded by hand) has a processor from
  * the start: adopt -> process. A collect job never fails on its own: a result must not be lost, so a person decides.
  */
 #include "job/collect_upload.h"
@@ -58,7 +58,8 @@ static enum lf_status note_content(struct work *work, const char *sha256, int64_
         status = lf_journal_finding_digest(work->jobs->journal, work->job->id, work->job->instrument, sha256, &earlier, err);
     if (status != LF_OK)
         return status;
-    if (earlier) {
+    /* A file may be seen twice. What the instrument says twice was measured twice. */
+    if (earlier && !lf_json_bool(work->job->facts, "said", false)) {
         work->follow = FOLLOW_GO;
         work->go = "file";
         if (!lf_json_set_int(work->job->facts, "same_as", earlier))
@@ -182,17 +183,29 @@ static enum lf_status create(struct work *work, const char *run, const char *con
     return status;
 }
 
-/* An earlier version of this very file, attached by us and not processed yet: it is replaced rather than joined. */
+/* Did an earlier job attach a version of this very file (not only one of the same name) to the processor? */
+static bool same_file(struct work *work, const char *processor)
+{
+    struct lf_job earlier;
+    int64_t id;
+    const char *finding = fact(work, "finding");
+    struct lf_journal *journal = work->jobs->journal;
+    if (!finding || lf_journal_job_with_fact(journal, "collect", "processor", processor, false, work->job->id, &id, NULL) != LF_OK
+        || lf_journal_job_get(journal, id, &earlier, NULL) != LF_OK)
+        return false;
+    bool same = id < work->job->id && !strcmp(earlier.instrument, work->job->instrument)
+             && !strcmp(lf_json_text_or(earlier.facts, "finding", ""), finding);
+    lf_job_free(&earlier);
+    return same;
+}
+
+/* An earlier version of this file, attached by us and not processed yet: it is replaced rather than joined. */
 static const char *unprocessed_earlier(struct work *work, const cJSON *processors)
 {
     const cJSON *processor;
     cJSON_ArrayForEach(processor, processors) {
-        const char *id = lf_json_text(processor, "id"), *name = lf_json_text(processor, "file.name");
-        int64_t earlier;
-        if (id && name && !strcmp(name, fact(work, "file_name"))
-            && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED")
-            && lf_journal_job_with_fact(work->jobs->journal, "collect", "processor", id, false, work->job->id, &earlier, NULL)
-                   == LF_OK)
+        const char *id = lf_json_text(processor, "id");
+        if (id && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED") && same_file(work, id))
             return id;
     }
     return NULL;
@@ -376,7 +389,6 @@ static enum lf_status file(struct work *work, struct lf_error *err)
         status = lf_instrument_file(work->instrument, finding, version, err);
     if (status != LF_OK)
         return status;
-    spool_drop(work->jobs, work->job->id);
     int64_t same_as = lf_json_int(work->job->facts, "same_as", 0);
     int64_t good = lf_json_int(work->job->facts, "rows_succeeded", -1);
     if (same_as)

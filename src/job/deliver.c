@@ -93,27 +93,24 @@ static enum lf_status fetch(struct work *work, struct lf_error *err)
 
 /* ---- deliver and confirm ------------------------------------------------------------------------------------------------ */
 
-/* The action borrows from `held`, which lives as long as the thread does one step at a time. */
-struct held_parcel {
-    struct lf_parcel_row row;
-    struct lf_parcel parcel;
-    char *path;
-};
-static _Thread_local struct held_parcel held;
-
-static void let_go(void)
+/* The parcel as the journal knows it. Only an action that is to be done needs its file whole; looking what became of one needs
+ * no more than name and digest. */
+static void name_parcel(struct work *work, struct lf_action *action)
 {
-    free(held.path);
-    lf_parcel_row_free(&held.row);
-    memset(&held, 0, sizeof held);
+    const struct lf_parcel_row *row = &work->parcel_row;
+    work->parcel = (struct lf_parcel){row->name, work->parcel_path, row->size, row->sha256, row->mime};
+    action->kind = LF_ACTION_DELIVER;
+    action->parcel = &work->parcel;
 }
 
 static enum lf_status parcel_action(struct work *work, struct lf_action *action, struct lf_error *err)
 {
     int fd = -1;
-    let_go();
-    enum lf_status status = spool_open(work->jobs, work->job->id, &held.row, &held.path, &fd, err);
-    if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && fact(work, "file") && !work->job->acting) {
+    struct lf_job *job = work->job;
+    enum lf_status status =
+        job->acting ? spool_name(work->jobs, job->id, &work->parcel_row, &work->parcel_path, err)
+                    : spool_open(work->jobs, job->id, &work->parcel_row, &work->parcel_path, &fd, err);
+    if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && fact(work, "file") && !job->acting) {
         work->follow = FOLLOW_GO;
         work->go = "fetch";
         work_note(work, "fetched anew: %.300s", err->text);
@@ -123,10 +120,9 @@ static enum lf_status parcel_action(struct work *work, struct lf_action *action,
         return lf_fail(err, status, LF_NEEDS_PERSON, "%.300s. Cancel the job and send the file again", err->text);
     if (status != LF_OK)
         return status;
-    close(fd);
-    held.parcel = (struct lf_parcel){held.row.name, held.path, held.row.size, held.row.sha256, held.row.mime};
-    action->kind = LF_ACTION_DELIVER;
-    action->parcel = &held.parcel;
+    if (fd >= 0)
+        close(fd);
+    name_parcel(work, action);
     return LF_OK;
 }
 
@@ -139,44 +135,48 @@ static enum lf_status delivered(struct work *work, const struct lf_outcome *outc
         status = fact_set(work, "sha256_there", outcome->sha256, err);
     if (!*work->note)
         work_note(work, "at %s", outcome->place ? outcome->place : work->job->instrument);
-    let_go();
     return status;
 }
 
+/* Looks only. From here nothing leads back to delivering: the instrument may have used the file already. */
 static enum lf_status confirm(struct work *work, struct lf_error *err)
 {
     struct lf_action action = {.job = work->job->id};
     struct lf_outcome outcome = {0};
     struct lf_error why = {0};
-    enum lf_status status = parcel_action(work, &action, err);
-    if (status != LF_OK || work->follow != FOLLOW_NEXT)
+    const char *name, *instrument = work->job->instrument;
+    enum lf_status status = spool_name(work->jobs, work->job->id, &work->parcel_row, &work->parcel_path, err);
+    if (status == LF_NOT_FOUND) {
+        work_note(work, "it was put on %s; what was there is not known any more", instrument);
+        return LF_OK;
+    }
+    if (status != LF_OK)
         return status;
+    name_parcel(work, &action);
+    name = work->parcel.name;
     switch (lf_instrument_verify(work->instrument, &action, &outcome, &why)) {
     case LF_VERDICT_DONE:
         if (outcome.sha256[0])
             status = fact_set(work, "sha256_there", outcome.sha256, err);
         if (outcome.sha256[0])
-            work_note(work, "%s is on %s; read back, sha256 %s", held.row.name, work->job->instrument, outcome.sha256);
+            work_note(work, "%s is on %s; read back, sha256 %s", name, instrument, outcome.sha256);
         else
-            work_note(work, "%s is on %s, which has taken it already", held.row.name, work->job->instrument);
+            work_note(work, "%s is on %s, which has taken it already", name, instrument);
         break;
     case LF_VERDICT_NOT_DONE:
         status = lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
                          "%s was put on %s but is not there as it should be%s%s. Look at the instrument, then `labferry "
-                         "retry %lld` or `cancel`", held.row.name, work->job->instrument, why.text[0] ? ": " : "", why.text,
+                         "retry %lld` (look again) or `cancel`", name, instrument, why.text[0] ? ": " : "", why.text,
                          (long long)work->job->id);
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.class == LF_TRANSIENT)
             status = lf_fail(err, why.status, LF_TRANSIENT, "%s", why.text);
         else
-            work_note(work, "%s is on %s; it cannot be read back there", held.row.name, work->job->instrument);
+            work_note(work, "%s is on %s; it cannot be read back there", name, instrument);
         break;
     }
-    let_go();
     lf_outcome_free(&outcome);
-    if (status == LF_OK)
-        spool_drop(work->jobs, work->job->id);
     return status;
 }
 

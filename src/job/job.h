@@ -36,7 +36,7 @@ enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err);
 void lf_jobs_stop(struct lf_jobs *jobs);
 void lf_jobs_close(struct lf_jobs *jobs);
 
-/* There may be new work: wake couriers and benches. Any thread. */
+/* There may be new cloud work: wake the couriers. Any thread. */
 void lf_jobs_kick(struct lf_jobs *jobs);
 
 /* Hooks for struct lf_instrument_hooks; context is the struct lf_jobs. */

@@ -197,6 +197,7 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument, c
     bool good = job.key && job.facts && lf_json_set_text(job.facts, "finding", finding->id)
              && lf_json_set_text(job.facts, "version", finding->version)
              && lf_json_set_text(job.facts, "file_name", finding->name)
+             && (!finding->data || lf_json_set_bool(job.facts, "said", true))
              && (!finding->sidecar || lf_json_set_text(job.facts, "sidecar", finding->sidecar));
     enum lf_status status = good ? LF_OK : lf_fail_memory(err, "noting a result");
     char text[300];

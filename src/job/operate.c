@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- new jobs ------------------------------------------------------------------------------------------------------------ */
 
@@ -45,27 +46,37 @@ static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char
     return lf_fail_memory(err, "making a job");
 }
 
+/* The bytes come first: whoever sends them may be slow, and the journal must not wait for that. A file without its row is swept. */
 static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const char *name, int fd, const char *who,
                                  struct lf_error *err)
 {
     struct spool_file file = {.fd = -1};
-    char sha256[LF_SHA256_HEX], text[300];
-    int64_t size = 0;
+    struct lf_parcel_row row = {.name = (char *)name};
+    char text[300];
     snprintf(text, sizeof text, "%.200s sent to %s by %s", name, job->instrument, who);
-    enum lf_status status = lf_journal_begin(jobs->journal, err);
-    if (status != LF_OK)
+    enum lf_status status = spool_create(jobs, 0, &file, err);
+    if (status == LF_OK)
+        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, row.sha256, &row.size, err);
+    if (status == LF_OK)
+        status = spool_keep(&file, err);
+    if (status == LF_OK)
+        status = lf_journal_begin(jobs->journal, err);
+    if (status != LF_OK) {
+        spool_discard(&file);
         return status;
+    }
     status = add_job(jobs, job, who, text, NULL, err);
+    row.job = job->id;
+    row.file = file.name;
     if (status == LF_OK)
-        status = spool_create(jobs, job->id, &file, err);
+        status = lf_journal_parcel_add(jobs->journal, &row, err);
     if (status == LF_OK)
-        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, sha256, &size, err);
-    if (status == LF_OK)
-        status = spool_parcel(jobs, job->id, &file, name, NULL, sha256, size, err);
+        status = lf_journal_commit(jobs->journal, err);
+    else
+        lf_journal_rollback(jobs->journal);
+    if (status != LF_OK)
+        unlink(file.final);
     spool_discard(&file);
-    if (status == LF_OK)
-        return lf_journal_commit(jobs->journal, err);
-    lf_journal_rollback(jobs->journal);
     return status;
 }
 
@@ -148,9 +159,11 @@ static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
         job->expires_ms = lf_clock_wall_ms() + jobs->config->agent.not_after_ms;
         job->expires_mono = lf_deadline_in(jobs->config->agent.not_after_ms);
     }
+    /* Only of a job that is held has anybody said "it did not happen"; one that waits asks the instrument. */
+    if (job->state != LF_JOB_WAITING)
+        job->acting = false;
     job->state = LF_JOB_READY;
     job->class = LF_CLASS_NONE;
-    job->acting = false;
     job->attempt = 0;
     job->due_mono = 0;
     set_text(&job->note, NULL);
@@ -163,7 +176,7 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (job.state == LF_JOB_FAILED && lf_json_text(job.facts, "failed"))
+    if (lf_job_state_final(job.state) && lf_json_text(job.facts, "failed"))
         status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
                          "job %lld has told Benchling that the workflow task failed. Set the task back there to have it done "
                          "again", (long long)id);
@@ -218,7 +231,7 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (job.state != LF_JOB_HELD || job.class != LF_UNKNOWN_OUTCOME)
+    if (job.state != LF_JOB_HELD || (job.class != LF_UNKNOWN_OUTCOME && !job.acting))
         status = not_now(&job, "confirmed: that is for an action of which nobody knows whether it happened", err);
     else
         status = go_on_as_done(jobs, &job, values, err);
@@ -229,11 +242,10 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
 static enum lf_status interrupt(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
 {
     struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
-    if (!instrument)
-        return lf_fail(err, LF_BUSY, LF_TRANSIENT, "job %lld is at %s right now; cancel it again in a moment",
-                       (long long)job->id, job->step);
-    lf_instrument_cancel(instrument, job->id);
-    return LF_OK;
+    if (instrument && lf_instrument_cancel(instrument, job->id))
+        return LF_OK;
+    return lf_fail(err, LF_BUSY, LF_TRANSIENT, "job %lld is at %s right now; cancel it again in a moment",
+                   (long long)job->id, job->step);
 }
 
 enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who, struct lf_error *err)

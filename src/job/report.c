@@ -12,8 +12,8 @@ const char *lf_job_help(const struct lf_job *job)
     if (job->state == LF_JOB_WAITING)
         return "it goes on by itself; retry: do it now; cancel";
     if (job->state != LF_JOB_HELD)
-        return job->state == LF_JOB_FAILED ? "retry" : "";
-    if (job->acting)
+        return job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED ? "retry" : "";
+    if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
         return "confirm: it happened; retry: it did not; cancel";
     if (!strcmp(job->kind, "collect") && !strcmp(job->step, "match"))
         return "assign: say which run it belongs to; retry: look again; cancel";

@@ -5,9 +5,10 @@
  *
  * What follows from an error is decided by its class alone (see after_error); a step never retries by itself.
  */
-#include "job/steps.h"
+#include "job/spool.h"
 
 #include "base/log.h"
+#include "base/point.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,21 +132,25 @@ static void after_success(const struct kind *kind, const struct step *step, stru
 
 /* ---- physical actions ---------------------------------------------------------------------------------------------- */
 
-/* Interrupted in an earlier life between "about to act" and "acted": what does the instrument say? */
-static enum lf_status ask_verify(struct work *work, const struct step *step, const struct lf_action *action, bool *done,
+/* Interrupted in an earlier life between "about to act" and "acted": what does the instrument say? If it was not done the step
+ * begins anew, as any other would: it may be too late for it by now. */
+static enum lf_status ask_verify(struct work *work, const struct step *step, const struct lf_action *action,
                                  struct lf_error *err)
 {
     struct lf_outcome outcome = {0};
     struct lf_error why = {0};
     enum lf_status status = LF_OK;
-    *done = false;
     switch (lf_instrument_verify(work->instrument, action, &outcome, &why)) {
     case LF_VERDICT_DONE:
-        *done = true;
+        work->job->expires_mono = 0;
         work_note(work, "it had been done before the interruption (the instrument confirms it)");
         status = step->acted(work, &outcome, err);
         break;
     case LF_VERDICT_NOT_DONE:
+        work->job->acting = false;
+        work->follow = FOLLOW_GO;
+        work->go = step->name;
+        work_note(work, "it had not been done before the interruption (the instrument says so)");
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.status == LF_CANCELLED)
@@ -172,19 +177,24 @@ static enum lf_status act(struct work *work, const struct step *step, struct lf_
         return LF_OK;
     if (status == LF_OK)
         status = lf_instrument_repeat(work->instrument, &action, &repeat, err);
-    bool done = false;
+    if (status != LF_OK && job->acting && err->class == LF_PERMANENT) /* it may have happened: no failure */
+        err->class = LF_NEEDS_PERSON;
     if (status == LF_OK && job->acting)
-        status = ask_verify(work, step, &action, &done, err);
-    if (status != LF_OK || done)
+        return ask_verify(work, step, &action, err);
+    if (status != LF_OK)
         return status;
     if (repeat == LF_ONCE) {
         job->acting = true;
         status = save_job(work->jobs, job, "agent", NULL, err);
-        if (status != LF_OK)
+        if (status != LF_OK) {
+            job->acting = false; /* not begun */
             return status;
+        }
     }
+    LF_POINT("act.about");
     struct lf_outcome outcome = {0};
     status = lf_instrument_act(work->instrument, &action, &outcome, err);
+    LF_POINT("act.acted");
     /* Whatever class but "unknown" says that the instrument did nothing (or nothing that repeating would do twice). */
     if (status != LF_OK && err->class != LF_UNKNOWN_OUTCOME)
         job->acting = false;
@@ -231,6 +241,12 @@ static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
         if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel) == LF_CANCELLED)
             return;
     }
+}
+
+static void free_parcel(struct work *work)
+{
+    lf_parcel_row_free(&work->parcel_row);
+    free(work->parcel_path);
 }
 
 static const struct step *find_step(const struct lf_job *job, const struct kind **kind)
@@ -281,5 +297,10 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
         log_state(job);
     else if (*history)
         lf_log_info(*job->instrument ? job->instrument : "jobs", "job %lld: %s", (long long)job->id, history);
+    LF_POINT("step.done");
     keep(jobs, job, history);
+    LF_POINT("step.kept");
+    free_parcel(&work);
+    if (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED) /* only now: a step that is repeated needs it */
+        spool_drop(jobs, job->id);
 }

@@ -32,7 +32,7 @@ static void kick_next(struct lf_jobs *jobs, const struct lf_job *job)
     struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
     if (instrument)
         lf_instrument_kick(instrument);
-    else
+    if (!instrument || job->expires_mono > 0) /* couriers end what expires before its instrument gets to it */
         lf_jobs_kick(jobs);
 }
 

@@ -29,7 +29,10 @@ enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file
     const char *dir = jobs->config->agent.spool_dir;
     memset(file, 0, sizeof *file);
     file->fd = -1;
-    snprintf(file->name, sizeof file->name, "job-%lld", (long long)job);
+    if (job)
+        snprintf(file->name, sizeof file->name, "job-%lld", (long long)job);
+    else
+        snprintf(file->name, sizeof file->name, "job-new-%016llx", (unsigned long long)lf_random_below(UINT64_MAX));
     file->path = lf_format("%s/%s.part", dir, file->name);
     file->final = lf_format("%s/%s", dir, file->name);
     if (!file->path || !file->final)
@@ -70,17 +73,25 @@ enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file
     return lf_journal_parcel_add(jobs->journal, &row, err);
 }
 
-enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
+enum lf_status spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
                           struct lf_error *err)
 {
     *path = NULL;
-    *fd = -1;
     enum lf_status status = lf_journal_parcel_get(jobs->journal, job, row, err);
     if (status != LF_OK)
         return status;
     *path = lf_format("%s/%s", jobs->config->agent.spool_dir, row->file);
-    if (!*path)
-        status = lf_fail_memory(err, "opening a file in the spool");
+    if (*path)
+        return LF_OK;
+    lf_parcel_row_free(row);
+    return lf_fail_memory(err, "opening a file in the spool");
+}
+
+enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
+                          struct lf_error *err)
+{
+    *fd = -1;
+    enum lf_status status = spool_name(jobs, job, row, path, err);
     if (status == LF_OK) {
         *fd = open(*path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (*fd < 0)

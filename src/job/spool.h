@@ -12,6 +12,7 @@ struct spool_file {
     char name[64];      /* final name below the spool */
 };
 
+/* job 0: for one that is yet to be added; a name of its own. */
 enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file, struct lf_error *err);
 /* Syncs and renames. On failure call spool_discard. */
 enum lf_status spool_keep(struct spool_file *file, struct lf_error *err);
@@ -21,7 +22,9 @@ void spool_discard(struct spool_file *file); /* also after spool_keep, to free; 
 enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
                             const char *mime, const char *sha256, int64_t size, struct lf_error *err);
 
-/* The job's parcel and its path, checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it anew. */
+/* The job's parcel and its path, unseen. LF_NOT_FOUND: it has none. */
+enum lf_status spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, struct lf_error *err);
+/* The same with the file open and checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it anew. */
 enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
                           struct lf_error *err);
 /* The job needs it no more. */

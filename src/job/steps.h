@@ -35,6 +35,9 @@ struct work {
     struct lf_instrument *instrument;     /* bench steps only */
     const struct lf_config_route *route;  /* NULL for operators' jobs and results */
     struct lf_call call;                  /* for cloud calls of courier steps */
+    struct lf_parcel_row parcel_row;      /* what an action borrows; freed after the step */
+    struct lf_parcel parcel;
+    char *parcel_path;
 
     enum follow follow;
     const char *go;                       /* FOLLOW_GO: the step */
@@ -104,6 +107,9 @@ bool set_text(char **field, const char *text); /* frees and copies; NULL clears 
 
 /* match.c: finds the run of a result: sets facts run and config. LF_NOT_FOUND (needs a person) says why not. */
 enum lf_status match_result(struct work *work, const struct lf_config_collect *collect, struct lf_error *err);
+
+/* values.c: makes a collect job of the captured values; facts.run names its run. Repeatable. */
+enum lf_status values_to_result(struct work *work, struct lf_error *err);
 
 /* reread.c: true if an event was worked on. */
 bool reread_one(struct lf_jobs *jobs, int64_t *next_mono);
