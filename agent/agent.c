@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/point.h"
 #include "cloud/cloud.h"
 #include "config/config.h"
 #include "control/control.h"
@@ -74,6 +75,7 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
 {
     struct agent *agent = context;
     int jobs = 0, commands = 0;
+    LF_POINT("batch.received");
     enum lf_status status = lf_intake_room(agent->context.intake, err);
     if (status == LF_OK)
         status = lf_journal_begin(agent->journal, err);
@@ -85,9 +87,11 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
         lf_journal_rollback(agent->journal);
         return status;
     }
+    LF_POINT("batch.stored");
     status = lf_journal_commit(agent->journal, err);
     if (status != LF_OK)
         return status;
+    LF_POINT("batch.committed");
     if (jobs)
         lf_jobs_kick(agent->context.jobs);
     if (commands)
