@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOPIC_MAX = 1024 };
+enum { TOPIC_MAX = 1024, VERB_MAX = 64 };
 
 static bool is_control(char c)
 {
@@ -108,18 +108,18 @@ static enum lf_status check_keys(const cJSON *json, struct lf_error *err)
 
 static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, struct lf_error *err)
 {
-    const struct lf_verb *verb;
+    const char *name = lf_json_text(json, "verb");
+    const struct lf_verb *verb = lf_verb_find(name);
     const cJSON *args = lf_json_at(json, "args");
-    enum lf_status status = lf_verb_check(lf_json_text(json, "verb"), args, &verb, err);
-    if (status != LF_OK)
-        return status;
-    if (!verb->remote)
+    if (verb && !verb->remote)
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
                        "%s cannot come over MQTT, since the content of the file must come with it. Let Benchling generate the "
                        "file, or use `labferry %s` on the agent's machine", verb->name, verb->name);
-    row->verb = strdup(verb->name);
+    enum lf_status status = lf_verb_check(name, args, &verb, err);
+    if (status != LF_OK)
+        return status;
     row->args = args && !cJSON_IsNull(args) ? lf_json_print(args) : NULL;
-    return row->verb && (row->args || !args || cJSON_IsNull(args)) ? LF_OK : lf_fail_memory(err, "taking a command");
+    return row->args || !args || cJSON_IsNull(args) ? LF_OK : lf_fail_memory(err, "taking a command");
 }
 
 bool command_expired(const struct lf_command_row *row)
@@ -130,6 +130,9 @@ bool command_expired(const struct lf_command_row *row)
 static enum lf_status read_rest(const struct lf_message *message, const cJSON *json, struct lf_command_row *row,
                                 struct lf_error *err)
 {
+    const char *verb = lf_json_text(json, "verb");
+    if (verb && strlen(verb) <= VERB_MAX && !(row->verb = strdup(verb))) /* whatever it is, the answer names it */
+        return lf_fail_memory(err, "taking a command");
     enum lf_status status = check_keys(json, err);
     if (status == LF_OK)
         status = read_verb(json, row, err);

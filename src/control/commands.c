@@ -85,8 +85,8 @@ static enum lf_status finish(struct lf_commands *commands, struct lf_command_row
     status = row->seq ? lf_journal_command_save(commands->context->journal, row, err)
                       : lf_journal_command_add(commands->context->journal, row, err);
     if (status == LF_OK)
-        lf_log_info("commands", "%.128s (%s) %s%s%s", row->id, row->verb ? row->verb : "?", why ? "failed" : "succeeded",
-                    why ? ": " : "", why ? why->text : "");
+        lf_log(why ? LF_LOG_WARNING : LF_LOG_INFO, "commands", "%.128s (%s) %s%s%s", row->id, row->verb ? row->verb : "?",
+               why ? "failed" : "succeeded", why ? ": " : "", why ? why->text : "");
     return status;
 }
 
@@ -128,6 +128,7 @@ static enum lf_status take_new(struct lf_commands *commands, struct lf_command_r
 static enum lf_status take_nameless(struct lf_commands *commands, const struct lf_command_row *row,
                                     const struct lf_error *refusal, struct lf_error *err)
 {
+    lf_log_warning("commands", "what came is no command: %s", refusal->text);
     if (!row->reply)
         return LF_OK;
     char *answer = make_answer(row, "failed", NULL, refusal);
@@ -147,8 +148,6 @@ enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_me
     }
     enum lf_status status = command_read(message, commands->context->config->link.base, &row, &refusal);
     bool bad = status != LF_OK;
-    if (bad)
-        lf_log_warning("commands", "a command is refused: %s", refusal.text);
     if (status == LF_NO_MEMORY && err)
         *err = refusal;
     else if (!row.id)

@@ -24,6 +24,7 @@ struct lf_outbox {
     pthread_cond_t changed;
     struct lf_link *link;
     bool stopping, kicked;
+    bool sending;          /* the pump uses the link: it may not be taken away now */
     int64_t sent;
     int in_flight;
     uint64_t session;      /* counts sessions: what was read for an older one is not counted for this */
@@ -39,6 +40,7 @@ static enum pace send_next(struct lf_outbox *outbox)
     uint64_t session = outbox->session;
     bool room = outbox->in_flight < WINDOW;
     outbox->kicked = false;
+    outbox->sending = true;
     pthread_mutex_unlock(&outbox->mutex);
     if (!link || !room || lf_link_state(link) != LF_LINK_ONLINE)
         return WAIT_KICK;
@@ -82,6 +84,8 @@ static void *run(void *arg)
         enum pace pace = send_next(outbox);
         int64_t until = pace == WAIT_TROUBLE ? lf_deadline_in(TROUBLE_WAIT_MS) : LF_NEVER;
         pthread_mutex_lock(&outbox->mutex);
+        outbox->sending = false;
+        pthread_cond_broadcast(&outbox->changed);
         while (pace != MORE && !outbox->stopping && !outbox->kicked
                && lf_cond_wait(&outbox->changed, &outbox->mutex, until))
             ;
@@ -129,6 +133,8 @@ void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link)
 {
     pthread_mutex_lock(&outbox->mutex);
     outbox->link = link;
+    while (outbox->sending)
+        lf_cond_wait(&outbox->changed, &outbox->mutex, LF_NEVER);
     pthread_mutex_unlock(&outbox->mutex);
     lf_outbox_kick(outbox);
 }

@@ -113,8 +113,8 @@ static enum lf_status refuse_verb(const char *name, struct lf_error *err)
         if (!nearest && lf_edit_distance(name, verb->name) <= 2)
             nearest = verb->name;
     }
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no verb \"%.40s\"%s%s%s. There are %s", name,
-                   nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", list);
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no verb \"%.40s\"%s%s%s There are %s", name,
+                   nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : ".", list);
 }
 
 static enum lf_status refuse_arg(const struct lf_verb *verb, const char *name, struct lf_error *err)
@@ -126,8 +126,8 @@ static enum lf_status refuse_arg(const struct lf_verb *verb, const char *name, s
         if (!nearest && lf_edit_distance(name, arg->name) <= 2)
             nearest = arg->name;
     }
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no argument \"%.40s\"%s%s%s. It takes %s", verb->name, name,
-                   nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "",
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no argument \"%.40s\"%s%s%s It takes %s", verb->name, name,
+                   nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : ".",
                    *list ? list : "no arguments");
 }
 

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "config/config.h"
+#include "control/config_hooks.h"
 #include "job/job.h"
 
 #include <stdio.h>
@@ -42,12 +44,28 @@ enum lf_status verb_send(struct lf_context *context, const struct lf_request_to_
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
+/* What the instrument cannot do is refused now, not later as a job that fails. */
+static enum lf_status check_procedure(struct lf_context *context, const struct lf_request_to_verb *request,
+                                      struct lf_error *err)
+{
+    struct lf_instrument *instrument;
+    enum lf_status status = find_instrument(context, arg_text(request, "instrument"), &instrument, err);
+    const struct lf_config_instrument *config =
+        status == LF_OK ? lf_config_instrument(context->config, lf_instrument_name(instrument)) : NULL;
+    if (!config || !(lf_instrument_driver(instrument)->can & LF_CAN_RUN))
+        return status; /* lf_jobs_run says what is wrong */
+    status = lf_control_config_hooks()->procedure_check(config->driver, config->settings, arg_text(request, "procedure"), err);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", config->name);
+}
+
 enum lf_status verb_run(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
                         struct lf_error *err)
 {
     int64_t id = 0;
-    enum lf_status status = lf_jobs_run(context->jobs, arg_text(request, "instrument"), arg_text(request, "procedure"),
-                                        arg_object(request, "inputs"), request->who, &id, err);
+    enum lf_status status = check_procedure(context, request, err);
+    if (status == LF_OK)
+        status = lf_jobs_run(context->jobs, arg_text(request, "instrument"), arg_text(request, "procedure"),
+                             arg_object(request, "inputs"), request->who, &id, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
