@@ -1,7 +1,7 @@
 /* task: a workflow task wants something done on an instrument.
  *
- * check -> claim -> run -> report -> settle. Facts: workflow_task, display, status (when the event told of it), procedure; inputs;
- * claimed; captures; reporting, output; end and failed (when it ends badly and the workflow task has to be told).
+ * check -> claim -> run -> report -> settle. Facts: workflow_task, display, status (in which it was found), procedure; inputs;
+ * claiming, claimed; captures; reporting, output; end and failed (when it ends badly and the workflow task has to be told).
  * An operator's own run (`labferry run`) starts at run and has no workflow task: report and settle have nothing to do.
  */
 #include "job/steps.h"
@@ -24,6 +24,11 @@ static enum lf_status need_route(const struct work *work, struct lf_error *err)
     return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                    "the route \"%s\" is not in the configuration any more. Put it back and `labferry retry %lld`, or cancel",
                    work->job->route ? work->job->route : "", (long long)work->job->id);
+}
+
+static bool reports_file(const struct work *work)
+{
+    return work->route && work->route->report == LF_REPORT_FILE;
 }
 
 /* ---- check: is it still ours to do? --------------------------------------------------------------------------------- */
@@ -59,7 +64,16 @@ static enum lf_status read_inputs(struct work *work, const cJSON *task, struct l
         if (!good)
             return lf_fail_memory(err, "reading a workflow task");
     }
-    return LF_OK;
+    if (!reports_file(work))
+        return LF_OK;
+    char *run = field_text(task, work->route->run_field);
+    enum lf_status status = run ? fact_set(work, "run", run, err)
+                                : lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                                          "workflow task %s names no run in the field \"%s\" (run_field). Fill it in and `labferry "
+                                          "retry %lld`, or cancel", fact(work, "display") ? fact(work, "display") : "",
+                                          work->route->run_field, (long long)work->job->id);
+    free(run);
+    return status;
 }
 
 static bool over(const char *type)
@@ -81,7 +95,8 @@ static enum lf_status still_ours(struct work *work, const cJSON *task, struct lf
         return work_end(work, LF_JOB_CANCELLED, "job %lld is at this workflow task", (long long)other);
     if (told && strcmp(told, status_id) != 0)
         return work_end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
-    return read_inputs(work, task, err);
+    enum lf_status status = fact_set(work, "status", status_id, err);
+    return status == LF_OK ? read_inputs(work, task, err) : status;
 }
 
 static enum lf_status get_task(struct work *work, cJSON **task, struct lf_error *err)
@@ -107,34 +122,56 @@ static enum lf_status check(struct work *work, struct lf_error *err)
 
 /* ---- claim and settle: statuses ------------------------------------------------------------------------------------- */
 
-/* Brings the workflow task to the status that is called so; being there already is fine. */
-static enum lf_status move_to(struct work *work, const char *wanted, struct lf_error *err)
+/* Brings a workflow task to the status that is called so. LF_EXISTS: it is there already. */
+static enum lf_status move_to(struct work *work, const cJSON *task, const char *wanted, struct lf_error *err)
 {
-    cJSON *task = NULL, *updated = NULL;
+    cJSON *updated = NULL;
     char *status_id = NULL;
-    enum lf_status status = get_task(work, &task, err);
-    if (status == LF_OK)
-        status = lf_cloud_resolve_status(work->jobs->cloud, task, wanted, &work->call, &status_id, err);
+    enum lf_status status = lf_cloud_resolve_status(work->jobs->cloud, task, wanted, &work->call, &status_id, err);
     if (status == LF_OK)
         status = lf_cloud_set_task_status(work->jobs->cloud, lf_json_text(task, "id"), status_id, &work->call, &updated, err);
-    else if (status == LF_EXISTS)
-        status = LF_OK;
     free(status_id);
     cJSON_Delete(updated);
-    cJSON_Delete(task);
     return status;
 }
 
+static bool as_found(const struct work *work, const cJSON *task)
+{
+    const char *found = fact(work, "status");
+    return found && !strcmp(found, lf_json_text_or(task, "status.id", ""));
+}
+
+static enum lf_status note_claiming(struct work *work, struct lf_error *err)
+{
+    if (!lf_json_set_bool(work->job->facts, "claiming", true))
+        return lf_fail_memory(err, "noting a fact");
+    return save_job(work->jobs, work->job, "agent", NULL, err);
+}
+
+/* "claiming" is committed before Benchling is asked: if the task is in progress without it, somebody else was faster. */
 static enum lf_status claim(struct work *work, struct lf_error *err)
 {
-    enum lf_status status = need_route(work, err);
+    cJSON *task = NULL;
+    enum lf_status status = get_task(work, &task, err);
+    bool ours = lf_json_bool(work->job->facts, "claiming", false);
+    if (status == LF_OK && !ours && !as_found(work, task)) {
+        status = work_end(work, LF_JOB_CANCELLED, "somebody else was faster: the workflow task is %s by now",
+                          lf_json_text_or(task, "status.displayName", "in another status"));
+        cJSON_Delete(task);
+        return status;
+    }
+    if (status == LF_OK && !ours)
+        status = note_claiming(work, err);
     if (status == LF_OK)
-        status = move_to(work, work->route->claim_status, err);
+        status = move_to(work, task, work->route->claim_status, err);
+    if (status == LF_EXISTS)
+        status = LF_OK;
     if (status == LF_OK && !lf_json_set_bool(work->job->facts, "claimed", true))
         status = lf_fail_memory(err, "noting a fact");
     if (status == LF_OK)
         work_note(work, "%s is %s", fact(work, "display") ? fact(work, "display") : fact(work, "workflow_task"),
                   work->route->claim_status);
+    cJSON_Delete(task);
     return status;
 }
 
@@ -142,11 +179,15 @@ static enum lf_status settle(struct work *work, struct lf_error *err)
 {
     if (local(work))
         return work_end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
-    enum lf_status status = need_route(work, err);
+    cJSON *task = NULL;
     const char *failed = fact(work, "failed");
-    if (status == LF_OK)
-        status = move_to(work, failed ? work->route->failed_status : work->route->done_status, err);
-    if (status != LF_OK)
+    enum lf_status status = get_task(work, &task, err);
+    /* Asked to claim it, but it never came to that: then there is nothing to take back. */
+    bool untouched = status == LF_OK && failed && !lf_json_bool(work->job->facts, "claimed", false) && as_found(work, task);
+    if (status == LF_OK && !untouched)
+        status = move_to(work, task, failed ? work->route->failed_status : work->route->done_status, err);
+    cJSON_Delete(task);
+    if (status != LF_OK && status != LF_EXISTS)
         return status;
     if (!failed)
         return work_end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
@@ -158,7 +199,7 @@ static enum lf_status settle(struct work *work, struct lf_error *err)
 /* A claimed workflow task must not be left in progress: tell Benchling before the job ends badly. */
 static const char *last_words(struct lf_job *job, enum lf_job_state end, const char *why)
 {
-    if (!lf_json_bool(job->facts, "claimed", false) || lf_json_text(job->facts, "failed"))
+    if (!lf_json_bool(job->facts, "claiming", false) || lf_json_text(job->facts, "failed"))
         return NULL;
     if (!lf_json_set_text(job->facts, "failed", why) || !lf_json_set_text(job->facts, "end", lf_job_state_name(end)))
         return NULL;
@@ -329,6 +370,8 @@ static enum lf_status report(struct work *work, struct lf_error *err)
     const char *task;
     cJSON *fields = NULL;
     enum lf_status status = need_route(work, err);
+    if (status == LF_OK && reports_file(work))
+        return values_to_result(work, err);
     if (status == LF_OK)
         status = fact_need(work, "workflow_task", &task, err);
     if (status == LF_OK)

@@ -1,0 +1,151 @@
+/* Captured values as a result file: report = "file" of a task route. A table with a column for each input and each captured name, a
+ * row for each repetition, becomes the parcel of a collect job whose run is known from the start. */
+#include "job/spool.h"
+
+#include "base/digest.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_MAX = 64 };
+
+struct table {
+    const char *names[COLUMNS_MAX];
+    size_t inputs, columns, rows;
+};
+
+static const char *capture_name(const cJSON *capture)
+{
+    return lf_json_text_or(capture, "name", "");
+}
+
+/* The n-th value captured under this name; NULL. */
+static const char *nth_value(const cJSON *captures, const char *name, size_t n)
+{
+    const cJSON *capture;
+    cJSON_ArrayForEach(capture, captures)
+        if (!strcmp(capture_name(capture), name) && n-- == 0)
+            return lf_json_text(capture, "value");
+    return NULL;
+}
+
+static enum lf_status lay_out(const struct work *work, const cJSON *captures, struct table *table, struct lf_error *err)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
+        if (table->columns == COLUMNS_MAX)
+            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d columns", COLUMNS_MAX);
+        table->names[table->columns++] = item->string;
+    }
+    table->inputs = table->columns;
+    cJSON_ArrayForEach(item, captures) {
+        const char *name = capture_name(item);
+        size_t at = table->inputs;
+        while (at < table->columns && strcmp(table->names[at], name) != 0)
+            at++;
+        if (at == COLUMNS_MAX)
+            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d columns", COLUMNS_MAX);
+        if (at == table->columns)
+            table->names[table->columns++] = name;
+        while (nth_value(captures, name, table->rows))
+            table->rows++;
+    }
+    return LF_OK;
+}
+
+/* RFC 4180: quoted where it must be. */
+static enum lf_status add_cell(struct lf_buffer *csv, const char *text, bool last)
+{
+    bool quote = strpbrk(text, ",\"\r\n") != NULL;
+    enum lf_status status = quote ? lf_buffer_text(csv, "\"") : LF_OK;
+    for (; status == LF_OK && *text; text++)
+        status = quote && *text == '"' ? lf_buffer_text(csv, "\"\"") : lf_buffer_append(csv, text, 1);
+    if (status == LF_OK && quote)
+        status = lf_buffer_text(csv, "\"");
+    return status == LF_OK ? lf_buffer_text(csv, last ? "\r\n" : ",") : status;
+}
+
+static enum lf_status write_csv(const struct work *work, struct lf_buffer *csv, struct lf_error *err)
+{
+    const cJSON *captures = cJSON_GetObjectItemCaseSensitive(work->job->facts, "captures");
+    const cJSON *inputs = cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs");
+    struct table table = {0};
+    enum lf_status status = lay_out(work, captures, &table, err);
+    if (status != LF_OK)
+        return status;
+    for (size_t i = 0; status == LF_OK && i < table.columns; i++)
+        status = add_cell(csv, table.names[i], i + 1 == table.columns);
+    for (size_t row = 0; row < table.rows; row++)
+        for (size_t i = 0; status == LF_OK && i < table.columns; i++) {
+            const cJSON *input = i < table.inputs ? cJSON_GetObjectItemCaseSensitive(inputs, table.names[i]) : NULL;
+            const char *value = i < table.inputs ? cJSON_GetStringValue(input) : nth_value(captures, table.names[i], row);
+            status = add_cell(csv, value ? value : "", i + 1 == table.columns);
+        }
+    return status == LF_OK ? LF_OK : lf_fail_memory(err, "writing the values down");
+}
+
+static enum lf_status collect_job(const struct work *work, const char *name, const char *run, struct lf_job *job,
+                                  struct lf_error *err)
+{
+    *job = (struct lf_job){.kind = strdup("collect"), .instrument = strdup(work->job->instrument), .step = strdup("match"),
+                           .key = lf_format("values|%lld", (long long)work->job->id), .facts = cJSON_CreateObject()};
+    bool good = job->kind && job->instrument && job->step && job->key && job->facts
+             && lf_json_set_text(job->facts, "file_name", name) && lf_json_set_text(job->facts, "run", run)
+             && lf_json_set_text(job->facts, "assigned", work->job->route);
+    return good ? LF_OK : lf_fail_memory(err, "making a result of the values");
+}
+
+/* Job and file at once; LF_EXISTS: made in an earlier life. */
+static enum lf_status add_with_file(struct work *work, struct lf_job *job, const struct lf_buffer *csv, int64_t *existing,
+                                    struct lf_error *err)
+{
+    struct lf_journal *journal = work->jobs->journal;
+    struct spool_file file = {.fd = -1};
+    char sha256[LF_SHA256_HEX], text[160];
+    snprintf(text, sizeof text, "values of job %lld", (long long)work->job->id);
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = add_job(work->jobs, job, "agent", text, existing, err);
+    if (status == LF_OK)
+        status = spool_create(work->jobs, job->id, &file, err);
+    if (status == LF_OK)
+        status = lf_file_write_all(file.fd, csv->data, csv->len, err);
+    if (status == LF_OK && lf_digest_bytes(LF_SHA256, csv->data, csv->len, sha256) != LF_OK)
+        status = lf_fail_memory(err, "making a result of the values");
+    if (status == LF_OK)
+        status = spool_parcel(work->jobs, job->id, &file, lf_json_text(job->facts, "file_name"), "text/csv", sha256,
+                              (int64_t)csv->len, err);
+    spool_discard(&file);
+    if (status == LF_OK)
+        return lf_journal_commit(journal, err);
+    lf_journal_rollback(journal);
+    return status;
+}
+
+enum lf_status values_to_result(struct work *work, struct lf_error *err)
+{
+    const char *run;
+    char name[240];
+    struct lf_buffer csv = {0};
+    struct lf_job job = {0};
+    int64_t existing = 0;
+    snprintf(name, sizeof name, "%.200s.csv", fact(work, "display") ? fact(work, "display") : "");
+    if (lf_name_check(name, NULL) != LF_OK)
+        snprintf(name, sizeof name, "job-%lld.csv", (long long)work->job->id);
+    enum lf_status status = fact_need(work, "run", &run, err);
+    if (status == LF_OK)
+        status = write_csv(work, &csv, err);
+    if (status == LF_OK)
+        status = collect_job(work, name, run, &job, err);
+    if (status == LF_OK)
+        status = add_with_file(work, &job, &csv, &existing, err);
+    if (status == LF_OK || status == LF_EXISTS)
+        work_note(work, "the values are the result %s of run %s: job %lld", name, run,
+                  (long long)(status == LF_OK ? job.id : existing));
+    lf_job_free(&job);
+    lf_buffer_free(&csv);
+    return status == LF_EXISTS ? LF_OK : status;
+}
