@@ -23,6 +23,7 @@
 #include "transfer/transfer.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,8 @@ struct agent {
     struct lf_desk *desk;
     struct lf_wake changed;    /* something that the status message tells has changed */
     char *command_topic;
+    pthread_mutex_t door;      /* held while a batch is taken in; guards closing */
+    bool closing;
 };
 
 /* ---- callbacks ------------------------------------------------------------------------------------------------------- */
@@ -71,9 +74,9 @@ static enum lf_status take_message(struct agent *agent, const struct lf_message 
     return lf_intake_add(agent->context.intake, "mqtt", message->topic, message->payload, jobs, err);
 }
 
-static enum lf_status batch(void *context, const struct lf_message *messages, size_t count, struct lf_error *err)
+static enum lf_status commit_messages(struct agent *agent, const struct lf_message *messages, size_t count,
+                                      struct lf_error *err)
 {
-    struct agent *agent = context;
     int jobs = 0, commands = 0;
     LF_POINT("batch.received");
     enum lf_status status = lf_intake_room(agent->context.intake, err);
@@ -97,6 +100,17 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     if (commands)
         lf_commands_go(agent->commands);
     return LF_OK;
+}
+
+/* Messages come until the link is closed, and commands, which may ask about the link, are closed before it. */
+static enum lf_status batch(void *context, const struct lf_message *messages, size_t count, struct lf_error *err)
+{
+    struct agent *agent = context;
+    pthread_mutex_lock(&agent->door);
+    enum lf_status status = agent->closing ? lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "the agent is stopping")
+                                           : commit_messages(agent, messages, count, err);
+    pthread_mutex_unlock(&agent->door);
+    return status;
 }
 
 static void session_lost(void *context)
@@ -255,6 +269,7 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent)
         return lf_fail_memory(err, "starting the agent");
+    pthread_mutex_init(&agent->door, NULL);
     agent->config = config;
     agent->context.config = config;
     agent->context.started_ms = lf_clock_wall_ms();
@@ -313,23 +328,32 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
     }
 }
 
-/* Whoever makes new work ends first; then those who do it; then what they stand on. */
+static void shut(struct agent *agent)
+{
+    pthread_mutex_lock(&agent->door);
+    agent->closing = true;
+    pthread_mutex_unlock(&agent->door);
+}
+
+/* What works is told to stop, couriers before benches: a bench that is interrupted must see that the agent stops, or it takes it for
+ * an operator's cancel. Then everything is closed, each before what it stands on. */
 void agent_close(struct agent *agent)
 {
     if (!agent)
         return;
     struct lf_context *context = &agent->context;
+    size_t count = context->jobs ? lf_jobs_instrument_count(context->jobs) : 0;
+    shut(agent);
+    if (context->jobs)
+        lf_jobs_stop(context->jobs);
+    for (size_t i = 0; i < count; i++)
+        lf_instrument_stop(lf_jobs_instrument_at(context->jobs, i));
     lf_desk_close(agent->desk);
     lf_commands_close(agent->commands);
-    lf_poll_close(context->poll);
     if (agent->outbox)
         lf_outbox_attach(agent->outbox, NULL);
     lf_link_close(context->link);
-    size_t count = context->jobs ? lf_jobs_instrument_count(context->jobs) : 0;
-    for (size_t i = 0; i < count; i++)
-        lf_instrument_stop(lf_jobs_instrument_at(context->jobs, i));
-    if (context->jobs)
-        lf_jobs_stop(context->jobs);
+    lf_poll_close(context->poll);
     for (size_t i = 0; i < count; i++)
         lf_instrument_close(lf_jobs_instrument_at(context->jobs, i));
     lf_outbox_close(agent->outbox);
@@ -339,6 +363,7 @@ void agent_close(struct agent *agent)
     lf_transfer_close(agent->transfer);
     lf_journal_close(agent->journal);
     lf_wake_close(&agent->changed);
+    pthread_mutex_destroy(&agent->door);
     free(agent->command_topic);
     free(agent);
 }
