@@ -1,5 +1,6 @@
-/* What the library tells us, all on the link thread, from within mosquitto_loop_read or mosquitto_loop_write. Messages are only
- * copied here; they are handed on, and acknowledged, when the batch is complete. */
+/* What the library tells us, all on the link thread, from within mosquitto_loop_read or
+ * mosquitto_loop_write. Messages are only copied here; they are handed on, and acknowledged, when the
+ * batch is complete. */
 #include "link/session.h"
 
 #include "base/log.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- messages ------------------------------------------------------------------------------------------------------- */
+/* ---- messages --------------------------------------------------------------------------------- */
 
 static void incoming_free(struct incoming *incoming)
 {
@@ -85,18 +86,20 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
     pthread_mutex_unlock(&link->mutex);
 }
 
-/* ---- the session ------------------------------------------------------------------------------------------------------ */
+/* ---- the session ------------------------------------------------------------------------------ */
 
 static void up(struct lf_link *link)
 {
     link_set_state(link, LF_LINK_ONLINE, "");
+    link->up_at = lf_clock_mono_ms();
     lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
                 link->session_present ? ", session resumed" : ", new session");
     if (link->hooks.online)
         link->hooks.online(link->hooks.context, link->session_present);
 }
 
-static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags, const mosquitto_property *properties)
+static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
+                       const mosquitto_property *properties)
 {
     (void)properties;
     struct lf_link *link = context;
@@ -110,37 +113,52 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         link->hooks.session_lost(link->hooks.context);
     link->unanswered = link->filter_count;
     for (size_t i = 0; i < link->filter_count; i++)
-        if (mosquitto_subscribe_v5(mosq, NULL, link->filters[i], 1, 0, NULL) != MOSQ_ERR_SUCCESS)
+        /* What is retained comes once, when the subscription is new, and not again at every reconnect. */
+        if (mosquitto_subscribe_v5(mosq, &link->filter_mids[i], link->filters[i], 1,
+                                   MQTT_SUB_OPT_SEND_RETAIN_NEW, NULL)
+            != MOSQ_ERR_SUCCESS)
             link->out_of_memory = true; /* filters were checked; only memory can be short */
     if (link->unanswered == 0)
         up(link);
 }
 
-static void on_disconnect(struct mosquitto *mosq, void *context, int reason, const mosquitto_property *properties)
+static void on_disconnect(struct mosquitto *mosq, void *context, int reason,
+                          const mosquitto_property *properties)
 {
     (void)mosq;
     (void)properties;
     struct lf_link *link = context;
+    if (!link->ended) /* the first reason counts: a refused CONNECT is followed by "protocol error" */
+        link->end_reason = reason;
     link->ended = true;
-    link->end_reason = reason;
+}
+
+static const char *filter_of(const struct lf_link *link, int mid)
+{
+    for (size_t i = 0; i < link->filter_count; i++)
+        if (link->filter_mids[i] == mid)
+            return link->filters[i];
+    return "?";
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int count, const int *granted,
                          const mosquitto_property *properties)
 {
     (void)mosq;
-    (void)mid;
     (void)properties;
     struct lf_link *link = context;
     for (int i = 0; i < count; i++)
         if (granted[i] >= 0x80)
-            lf_log_error("link", "the broker refuses a subscription: %s. Check its access rules for this agent",
-                         mosquitto_reason_string(granted[i]));
+            lf_log_error(
+                "link",
+                "the broker refuses the subscription to %s: %s. Check its access rules for this agent",
+                filter_of(link, mid), mosquitto_reason_string(granted[i]));
     if (link->unanswered > 0 && --link->unanswered == 0)
         up(link);
 }
 
-static void on_publish(struct mosquitto *mosq, void *context, int mid, int reason, const mosquitto_property *properties)
+static void on_publish(struct mosquitto *mosq, void *context, int mid, int reason,
+                       const mosquitto_property *properties)
 {
     (void)mosq;
     (void)properties;
@@ -151,7 +169,8 @@ static void on_publish(struct mosquitto *mosq, void *context, int mid, int reaso
         int64_t number = link->tickets[i].number;
         link->tickets[i] = link->tickets[--link->ticket_count];
         if (link->hooks.published)
-            link->hooks.published(link->hooks.context, number, reason >= 0x80 ? mosquitto_reason_string(reason) : NULL);
+            link->hooks.published(link->hooks.context, number,
+                                  reason >= 0x80 ? mosquitto_reason_string(reason) : NULL);
         return;
     }
 }

@@ -1,7 +1,8 @@
 /* The link's thread and its life: sessions one after the other, with full jitter between them.
  *
- * Every session ends in exactly one of: asked to stop; taken over by another client (said loudly, and then left alone for long: two
- * agents of one name must not throw each other out for ever); anything else, after which it is tried again.
+ * Every session ends in exactly one of: asked to stop; taken over by another client (said loudly, and then
+ * left alone for long: two agents of one name must not throw each other out for ever); anything else,
+ * after which it is tried again.
  */
 #include "link/session.h"
 
@@ -22,7 +23,9 @@ enum {
 };
 
 static const char *const state_names[] = {
-    [LF_LINK_CONNECTING] = "connecting", [LF_LINK_ONLINE] = "online", [LF_LINK_WAITING] = "offline",
+    [LF_LINK_CONNECTING] = "connecting",
+    [LF_LINK_ONLINE] = "online",
+    [LF_LINK_WAITING] = "offline",
 };
 
 void link_set_state(struct lf_link *link, enum lf_link_state state, const char *error)
@@ -47,7 +50,9 @@ static void tell(struct lf_link *link, const struct lf_error *err, char *told, s
         link->hooks.offline(link->hooks.context, err);
 }
 
-static int64_t pause_after(struct lf_link *link, enum lf_status status, int *attempt, bool was_online)
+/* A session that only came up does not shorten the waits: it may be refused its batch, or be thrown out,
+ * again and again. */
+static int64_t pause_after(struct lf_link *link, enum lf_status status, int *attempt)
 {
     if (status == LF_BUSY) {
         pthread_mutex_lock(&link->mutex);
@@ -55,7 +60,7 @@ static int64_t pause_after(struct lf_link *link, enum lf_status status, int *att
         pthread_mutex_unlock(&link->mutex);
         return TAKEN_OVER_WAIT_MS + lf_backoff_ms(0, TAKEN_OVER_WAIT_MS, TAKEN_OVER_WAIT_MS);
     }
-    if (was_online)
+    if (link->useful)
         *attempt = 0;
     return lf_backoff_ms((*attempt)++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
 }
@@ -75,7 +80,7 @@ static void *run(void *arg)
         tell(link, &err, told, sizeof told, online);
         if (online)
             told[0] = '\0';
-        int64_t wait = pause_after(link, status, &attempt, online);
+        int64_t wait = pause_after(link, status, &attempt);
         if (lf_sleep_until(lf_deadline_in(wait), &link->stop) == LF_CANCELLED)
             return NULL;
         pthread_mutex_lock(&link->mutex);
@@ -84,7 +89,7 @@ static void *run(void *arg)
     }
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------------------- */
+/* ---- opening and closing ---------------------------------------------------------------------- */
 
 static bool copy_text(char **to, const char *from)
 {
@@ -101,16 +106,20 @@ static bool copy_options(struct lf_link *link, const struct lf_link_options *opt
     link->receive_maximum = options->receive_maximum > 0 ? options->receive_maximum : DEFAULT_RECEIVE_MAXIMUM;
     link->max_message = options->max_message > 0 ? options->max_message : DEFAULT_MAX_MESSAGE;
     bool good = copy_text(&link->host, options->host) && copy_text(&link->ca_file, options->ca_file)
-             && copy_text(&link->cert_file, options->cert_file) && copy_text(&link->key_file, options->key_file)
-             && copy_text(&link->username, options->username) && copy_text(&link->password_file, options->password_file)
-             && copy_text(&link->client_id, options->client_id) && copy_text(&link->will_topic, options->will_topic)
-             && copy_text(&link->will_payload, options->will_payload);
+                && copy_text(&link->cert_file, options->cert_file)
+                && copy_text(&link->key_file, options->key_file)
+                && copy_text(&link->username, options->username)
+                && copy_text(&link->password_file, options->password_file)
+                && copy_text(&link->client_id, options->client_id)
+                && copy_text(&link->will_topic, options->will_topic)
+                && copy_text(&link->will_payload, options->will_payload);
     link->filters = calloc(options->filter_count + 1, sizeof *link->filters);
+    link->filter_mids = calloc(options->filter_count + 1, sizeof *link->filter_mids);
     for (size_t i = 0; good && link->filters && i < options->filter_count; i++) {
         good = copy_text(&link->filters[i], options->filters[i]);
         link->filter_count = i + 1;
     }
-    return good && link->filters;
+    return good && link->filters && link->filter_mids;
 }
 
 enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
@@ -152,11 +161,13 @@ void lf_link_close(struct lf_link *link)
     queue_clear(link);
     for (size_t i = 0; i < link->filter_count; i++)
         free(link->filters[i]);
-    char *texts[] = {link->host, link->ca_file, link->cert_file, link->key_file, link->username, link->password_file,
-                     link->client_id, link->will_topic, link->will_payload, link->goodbye};
+    char *texts[] = {link->host,         link->ca_file,       link->cert_file, link->key_file,
+                     link->username,     link->password_file, link->client_id, link->will_topic,
+                     link->will_payload, link->goodbye};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     free(link->filters);
+    free(link->filter_mids);
     free(link->batch);
     lf_wake_close(&link->wake);
     lf_cancel_close(&link->stop);
@@ -177,7 +188,7 @@ enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct
     return LF_OK;
 }
 
-/* ---- looking --------------------------------------------------------------------------------------------------------- */
+/* ---- looking ---------------------------------------------------------------------------------- */
 
 enum lf_link_state lf_link_state(struct lf_link *link)
 {

@@ -1,6 +1,7 @@
 /* Publications that other threads want sent. */
 #include "link/session.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,17 +44,25 @@ static struct outgoing *copy(const struct lf_publication *publication)
     outgoing->qos = publication->qos;
     outgoing->retain = publication->retain;
     outgoing->ticket = publication->ticket;
-    bool good = outgoing->topic
-             && lf_buffer_append(&outgoing->payload, publication->payload.data, publication->payload.len) == LF_OK
-             && lf_buffer_append(&outgoing->correlation, publication->correlation.data, publication->correlation.len) == LF_OK;
+    bool good =
+        outgoing->topic
+        && lf_buffer_append(&outgoing->payload, publication->payload.data, publication->payload.len) == LF_OK
+        && lf_buffer_append(&outgoing->correlation, publication->correlation.data,
+                            publication->correlation.len)
+               == LF_OK;
     if (good)
         return outgoing;
     outgoing_free(outgoing);
     return NULL;
 }
 
-enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication, struct lf_error *err)
+enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication,
+                               struct lf_error *err)
 {
+    if (publication->correlation.len > UINT16_MAX)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "correlation data of %zu bytes: at most 65535 are possible",
+                       publication->correlation.len);
     struct outgoing *outgoing = copy(publication);
     if (!outgoing)
         return lf_fail_memory(err, "publishing");

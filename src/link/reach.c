@@ -1,5 +1,5 @@
-/* Can the broker be reached at all? libmosquitto connects in a blocking call that nothing can end before the kernel gives up, after
- * two minutes or so; this asks first, with a deadline and a cancel. */
+/* Can the broker be reached at all? libmosquitto connects in a blocking call that nothing can end before
+ * the kernel gives up, after two minutes or so; this asks first, with a deadline and a cancel. */
 #include "link/session.h"
 
 #include <errno.h>
@@ -14,7 +14,8 @@ static int try_address(const struct addrinfo *address, int64_t deadline, const s
 {
     int error = 0;
     socklen_t len = sizeof error;
-    int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
+    int fd =
+        socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
     if (fd < 0)
         return errno;
     if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
@@ -31,12 +32,13 @@ static int try_address(const struct addrinfo *address, int64_t deadline, const s
 
 enum lf_status session_reach(struct lf_link *link, int64_t deadline, struct lf_error *err)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *addresses = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
     char port[12];
     snprintf(port, sizeof port, "%d", link->port);
     int failed = getaddrinfo(link->host, port, &hints, &addresses);
     if (failed)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot find the broker %s: %s", link->host, gai_strerror(failed));
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot find the broker %s: %s", link->host,
+                       gai_strerror(failed));
     int error = EHOSTUNREACH;
     for (const struct addrinfo *at = addresses; at && error && error != ECANCELED; at = at->ai_next)
         error = try_address(at, deadline, &link->stop);
@@ -44,7 +46,7 @@ enum lf_status session_reach(struct lf_link *link, int64_t deadline, struct lf_e
     if (error == ECANCELED)
         return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "stopping");
     if (error)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot reach the broker %s:%d: %s", link->host, link->port,
-                       strerror(error));
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot reach the broker %s:%d: %s", link->host,
+                       link->port, strerror(error));
     return LF_OK;
 }

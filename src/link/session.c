@@ -1,11 +1,12 @@
 /* One session.
  *
- * Acknowledge after commit: with mosquitto_threaded_set the library only queues acknowledgements while it reads, and they leave in
- * mosquitto_loop_write. So each round is: read what is there (up to a bound) -> hand the batch over, to be committed -> only then
- * write. When the batch is refused, the library's object is destroyed with the acknowledgements still in it.
+ * Acknowledge after commit: with mosquitto_threaded_set the library only queues acknowledgements while it
+ * reads, and they leave in mosquitto_loop_write. So each round is: read what is there (up to a bound) ->
+ * hand the batch over, to be committed -> only then write. When the batch is refused, the library's object
+ * is destroyed with the acknowledgements still in it.
  *
- * A session's library object lives as long as its connection. Nothing has to survive in it: the journal's outbox is the durable queue,
- * and the broker keeps the session by the client id.
+ * A session's library object lives as long as its connection. Nothing has to survive in it: the journal's
+ * outbox is the durable queue, and the broker keeps the session by the client id.
  */
 #include "link/session.h"
 
@@ -17,13 +18,16 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 enum {
-    CONNECT_DEADLINE_MS = 30000, /* from the first packet to CONNACK */
+    CONNECT_DEADLINE_MS = 30000,  /* from the first packet to CONNACK */
     MAX_PACKET = 4 * 1024 * 1024, /* the broker drops what is larger still */
     BATCH_MAX = 2000,
+    STEADY_MS = 60 * 1000, /* a session that stood this long was worth having */
+    SHORT_MS = 10 * 1000,
 };
 
 static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char *doing, struct lf_error *err)
@@ -35,15 +39,16 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
         return lf_fail_memory(err, doing);
     case MOSQ_ERR_TLS:
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
-                       "%s %s:%d: TLS failed%s%s. Check link.ca_file, the certificate of the broker and the clock of this machine",
+                       "%s %s:%d: TLS failed%s%s. Check link.ca_file, the certificate of the broker and the "
+                       "clock of this machine",
                        doing, link->host, link->port, more ? ": " : "", link->detail);
     default:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: %s%s%s%s", doing, link->host, link->port, why,
-                       more ? " (" : "", more ? link->detail : "", more ? ")" : "");
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: %s%s%s%s", doing, link->host,
+                       link->port, why, more ? " (" : "", more ? link->detail : "", more ? ")" : "");
     }
 }
 
-/* ---- preparing --------------------------------------------------------------------------------------------------------- */
+/* ---- preparing -------------------------------------------------------------------------------- */
 
 static enum lf_status set_credentials(struct lf_link *link, struct lf_error *err)
 {
@@ -59,16 +64,28 @@ static enum lf_status set_credentials(struct lf_link *link, struct lf_error *err
     return status;
 }
 
+/* An encrypted key fails to load; OpenSSL's own callback would ask on the terminal and wait for ever. */
+static int no_passphrase(char *to, int room, int writing, void *context)
+{
+    (void)writing;
+    (void)context;
+    if (room > 0)
+        to[0] = '\0';
+    return 0;
+}
+
 static enum lf_status set_tls(struct lf_link *link, struct lf_error *err)
 {
     if (!link->tls)
         return LF_OK;
-    int code = link->ca_file ? MOSQ_ERR_SUCCESS : mosquitto_int_option(link->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+    int code =
+        link->ca_file ? MOSQ_ERR_SUCCESS : mosquitto_int_option(link->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
     if (code == MOSQ_ERR_SUCCESS && (link->ca_file || link->cert_file))
-        code = mosquitto_tls_set(link->mosq, link->ca_file, link->ca_file ? NULL : "/etc/ssl/certs", link->cert_file,
-                                 link->key_file, NULL);
+        code = mosquitto_tls_set(link->mosq, link->ca_file, link->ca_file ? NULL : "/etc/ssl/certs",
+                                 link->cert_file, link->key_file, no_passphrase);
     if (code == MOSQ_ERR_SUCCESS)
-        code = mosquitto_tls_opts_set(link->mosq, 1, NULL, NULL); /* the broker's certificate is always verified */
+        code = mosquitto_tls_opts_set(link->mosq, 1, NULL,
+                                      NULL); /* the broker's certificate is always verified */
     return code == MOSQ_ERR_SUCCESS ? LF_OK : mosquitto_fail(link, code, "cannot set up TLS for", err);
 }
 
@@ -76,10 +93,13 @@ static enum lf_status connect_properties(const struct lf_link *link, mosquitto_p
                                          struct lf_error *err)
 {
     uint32_t expiry = link->session_expiry_s > UINT32_MAX ? UINT32_MAX : (uint32_t)link->session_expiry_s;
-    if (mosquitto_property_add_int32(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, expiry) == MOSQ_ERR_SUCCESS
-        && mosquitto_property_add_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, (uint16_t)link->receive_maximum)
+    if (mosquitto_property_add_int32(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, expiry)
+            == MOSQ_ERR_SUCCESS
+        && mosquitto_property_add_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM,
+                                        (uint16_t)link->receive_maximum)
                == MOSQ_ERR_SUCCESS
-        && mosquitto_property_add_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, MAX_PACKET) == MOSQ_ERR_SUCCESS)
+        && mosquitto_property_add_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, MAX_PACKET)
+               == MOSQ_ERR_SUCCESS)
         return LF_OK;
     return lf_fail_memory(err, "connecting to the broker");
 }
@@ -87,7 +107,8 @@ static enum lf_status connect_properties(const struct lf_link *link, mosquitto_p
 static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
-    link->ended = link->out_of_memory = false;
+    link->ended = link->out_of_memory = link->useful = false;
+    link->up_at = 0;
     link->ticket_count = 0;
     link->mosq = mosquitto_new(link->client_id, false, link);
     if (!link->mosq)
@@ -98,9 +119,11 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
     mosquitto_int_option(link->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->receive_maximum);
     mosquitto_int_option(link->mosq, MOSQ_OPT_TCP_NODELAY, 1);
     if (link->will_topic
-        && mosquitto_will_set_v5(link->mosq, link->will_topic, (int)strlen(link->will_payload), link->will_payload, 1, true,
-                                 NULL) != MOSQ_ERR_SUCCESS)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the last will on %s is refused by the library", link->will_topic);
+        && mosquitto_will_set_v5(link->mosq, link->will_topic, (int)strlen(link->will_payload),
+                                 link->will_payload, 1, true, NULL)
+               != MOSQ_ERR_SUCCESS)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the last will on %s is refused by the library",
+                       link->will_topic);
     enum lf_status status = set_credentials(link, err);
     return status == LF_OK ? set_tls(link, err) : status;
 }
@@ -110,7 +133,8 @@ static enum lf_status connect_now(struct lf_link *link, struct lf_error *err)
     mosquitto_property *properties = NULL;
     enum lf_status status = connect_properties(link, &properties, err);
     if (status == LF_OK) {
-        int code = mosquitto_connect_bind_v5(link->mosq, link->host, link->port, link->keepalive_s, NULL, properties);
+        int code = mosquitto_connect_bind_v5(link->mosq, link->host, link->port, link->keepalive_s, NULL,
+                                             properties);
         if (code != MOSQ_ERR_SUCCESS)
             status = mosquitto_fail(link, code, "cannot connect to", err);
     }
@@ -118,12 +142,12 @@ static enum lf_status connect_now(struct lf_link *link, struct lf_error *err)
     return status;
 }
 
-/* ---- rounds --------------------------------------------------------------------------------------------------------------- */
+/* ---- rounds ----------------------------------------------------------------------------------- */
 
 static bool more_to_read(struct lf_link *link)
 {
     SSL *ssl = mosquitto_ssl_get(link->mosq);
-    if (ssl && SSL_has_pending(ssl))
+    if (ssl && SSL_pending(ssl) > 0) /* not SSL_has_pending: half a record is nothing to read yet */
         return true;
     struct pollfd fd = {.fd = mosquitto_socket(link->mosq), .events = POLLIN};
     return fd.fd >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN);
@@ -133,8 +157,9 @@ static bool more_to_read(struct lf_link *link)
 static int read_batch(struct lf_link *link)
 {
     int code = MOSQ_ERR_SUCCESS;
-    for (int packets = 0; code == MOSQ_ERR_SUCCESS && packets < BATCH_MAX && link->batch_bytes < BATCH_BYTES_MAX
-                          && !link->out_of_memory && more_to_read(link);
+    for (int packets = 0;
+         code == MOSQ_ERR_SUCCESS && packets < BATCH_MAX && link->batch_bytes < BATCH_BYTES_MAX
+         && !link->out_of_memory && more_to_read(link);
          packets++)
         code = mosquitto_loop_read(link->mosq, 1);
     return code;
@@ -147,14 +172,17 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
     if (link->batch_count == 0)
         return LF_OK;
     struct lf_message messages[64];
-    enum { STEP = sizeof messages / sizeof *messages };
+    enum {
+        STEP = sizeof messages / sizeof *messages
+    };
     enum lf_status status = LF_OK;
-    /* In steps of one transaction each; what was committed and is not acknowledged comes again and is known then. */
+    /* In steps of one transaction each; what is committed but not acknowledged comes again, and is known. */
     for (size_t at = 0; status == LF_OK && at < link->batch_count; at += STEP) {
         size_t count = link->batch_count - at < STEP ? link->batch_count - at : STEP;
         for (size_t i = 0; i < count; i++)
             messages[i] = link->batch[at + i].message;
         status = link->hooks.batch(link->hooks.context, messages, count, err);
+        link->useful = link->useful || status == LF_OK;
     }
     batch_clear(link);
     if (status != LF_OK) {
@@ -172,12 +200,13 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
     if (outgoing->correlation.len)
         mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA, outgoing->correlation.data,
                                       (uint16_t)outgoing->correlation.len);
-    int code = mosquitto_publish_v5(link->mosq, &mid, outgoing->topic, (int)outgoing->payload.len, outgoing->payload.data,
-                                    outgoing->qos, outgoing->retain, properties);
+    int code = mosquitto_publish_v5(link->mosq, &mid, outgoing->topic, (int)outgoing->payload.len,
+                                    outgoing->payload.data, outgoing->qos, outgoing->retain, properties);
     mosquitto_property_free_all(&properties);
     if (code != MOSQ_ERR_SUCCESS) {
         lf_log_warning("link", "cannot publish on %s: %s", outgoing->topic, mosquitto_strerror(code));
-        if (outgoing->ticket > 0 && code != MOSQ_ERR_NO_CONN && code != MOSQ_ERR_NOMEM && link->hooks.published)
+        if (outgoing->ticket > 0 && code != MOSQ_ERR_NO_CONN && code != MOSQ_ERR_NOMEM
+            && link->hooks.published)
             link->hooks.published(link->hooks.context, outgoing->ticket, mosquitto_strerror(code));
         return code;
     }
@@ -209,7 +238,8 @@ static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *er
         {.fd = link->stop.wake.fd, .events = POLLIN},
     };
     if (fds[0].fd < 0)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost", link->host, link->port);
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost", link->host,
+                       link->port);
     int wait_ms = link->keepalive_s * 1000 / 4;
     if (!more_to_read(link) && poll(fds, 3, wait_ms) < 0 && errno != EINTR)
         return lf_fail_errno(err, "cannot wait for the broker");
@@ -224,15 +254,26 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
     int reason = link->end_reason;
     if (reason == MQTT_RC_SESSION_TAKEN_OVER)
         return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON,
-                       "another client with the id %s has taken the session over: two agents have the same name. Give one another "
-                       "agent.name (or link.client_id)", link->client_id);
-    if (reason == MQTT_RC_NOT_AUTHORIZED || reason == MQTT_RC_BAD_USERNAME_OR_PASSWORD || reason == MQTT_RC_BANNED)
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "the broker %s:%d refuses this agent: %s. Check link.username, its "
-                       "password and certificate", link->host, link->port, mosquitto_reason_string(reason));
+                       "another client with the id %s has taken the session over: two agents have the same "
+                       "name. Give one another "
+                       "agent.name (or link.client_id)",
+                       link->client_id);
+    if (reason == MQTT_RC_NOT_AUTHORIZED || reason == MQTT_RC_BAD_USERNAME_OR_PASSWORD
+        || reason == MQTT_RC_BANNED)
+        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
+                       "the broker %s:%d refuses this agent: %s. Check link.username, its "
+                       "password and certificate",
+                       link->host, link->port, mosquitto_reason_string(reason));
     if (reason >= 0x80)
-        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the broker %s:%d ended the session: %s", link->host, link->port,
-                       mosquitto_reason_string(reason));
-    return mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST, "lost the connection to", err);
+        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the broker %s:%d ended the session: %s", link->host,
+                       link->port, mosquitto_reason_string(reason));
+    enum lf_status status =
+        mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST, "lost the connection to", err);
+    /* mosquitto 2.0 takes a session over without a word. */
+    if (link->up_at && lf_clock_mono_ms() - link->up_at < SHORT_MS)
+        lf_error_prefix(err, "the session was short; if this repeats, another client may have the id %s",
+                        link->client_id);
+    return status;
 }
 
 static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
@@ -256,17 +297,20 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
     return code == MOSQ_ERR_SUCCESS ? LF_OK : mosquitto_fail(link, code, "lost the connection to", err);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------------- */
+/* ---- the end ---------------------------------------------------------------------------------- */
 
 static void say_goodbye(struct lf_link *link)
 {
     pthread_mutex_lock(&link->mutex);
     char *goodbye = link->goodbye;
+    link->goodbye = NULL;
     pthread_mutex_unlock(&link->mutex);
     int mid = 0;
     if (goodbye && link->will_topic)
-        mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(goodbye), goodbye, 1, true, NULL);
-    mosquitto_disconnect_v5(link->mosq, 0, NULL);
+        mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(goodbye), goodbye, 1, true,
+                             NULL);
+    mosquitto_disconnect_v5(link->mosq, goodbye ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
+    free(goodbye);
     int64_t deadline = lf_deadline_in(1000);
     while (mosquitto_want_write(link->mosq) && mosquitto_socket(link->mosq) >= 0
            && lf_wait_fd(mosquitto_socket(link->mosq), POLLOUT, deadline, NULL, NULL) == LF_OK
@@ -285,9 +329,11 @@ enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *
     *online = false;
     while (status == LF_OK) {
         status = one_round(link, err);
+        link->useful = link->useful || (link->up_at && lf_clock_mono_ms() - link->up_at > STEADY_MS);
         *online = *online || lf_link_state(link) == LF_LINK_ONLINE;
         if (status == LF_OK && !*online && lf_deadline_passed(deadline))
-            status = lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the broker %s:%d does not answer", link->host, link->port);
+            status = lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the broker %s:%d does not answer", link->host,
+                             link->port);
     }
     if (status == LF_CANCELLED && *online)
         say_goodbye(link);

@@ -7,7 +7,10 @@
 #include <mosquitto.h>
 #include <pthread.h>
 
-enum { QUEUE_MAX = 1000, BATCH_BYTES_MAX = 8 * 1024 * 1024 };
+enum {
+    QUEUE_MAX = 1000,
+    BATCH_BYTES_MAX = 8 * 1024 * 1024
+};
 
 /* A publication that waits to be handed to the library; owned. */
 struct outgoing {
@@ -34,7 +37,8 @@ struct ticket {
 
 struct lf_link {
     /* set at opening, then read only */
-    char *host, *ca_file, *cert_file, *key_file, *username, *password_file, *client_id, *will_topic, *will_payload;
+    char *host, *ca_file, *cert_file, *key_file, *username, *password_file, *client_id, *will_topic,
+        *will_payload;
     char **filters;
     size_t filter_count;
     int port, keepalive_s, receive_maximum;
@@ -52,12 +56,15 @@ struct lf_link {
     size_t batch_count, batch_bytes;
     struct ticket tickets[QUEUE_MAX];
     size_t ticket_count;
-    bool out_of_memory;   /* a message could not be copied: the batch must not be committed */
+    bool out_of_memory; /* a message could not be copied: the batch must not be committed */
     bool session_present;
-    size_t unanswered;    /* subscriptions */
-    bool ended;           /* the broker has ended the session */
-    int end_reason;       /* MQTT reason code */
-    char detail[200];     /* last error line of the library */
+    size_t unanswered; /* subscriptions */
+    int *filter_mids;  /* message ids of the subscriptions, for their answers */
+    int64_t up_at;     /* monotonic; 0: this session did not come up */
+    bool useful;       /* this session has committed something, or stood for a while */
+    bool ended;        /* the broker has ended the session */
+    int end_reason;    /* MQTT reason code */
+    char detail[200];  /* last error line of the library */
 
     pthread_mutex_t mutex; /* guards everything below */
     enum lf_link_state state;

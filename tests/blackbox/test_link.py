@@ -1,0 +1,444 @@
+"""The link against a real mosquitto broker."""
+import collections
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from link_parts import (DISCONNECT_TAKEN_OVER, Broker, Probe, Proxy, ScriptedBroker, free_port,
+                        make_certificates, wait_until)
+
+IDLE_S = 3
+IDLE_CPU_S = 0.1
+
+
+class LinkTest(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.folder = pathlib.Path(temporary.name)
+
+    def broker(self, *settings, port=None):
+        broker = Broker(self.folder, settings or ("allow_anonymous true",), port)
+        self.addCleanup(broker.stop)
+        return broker
+
+    def probe(self, port, *options):
+        probe = Probe("host=127.0.0.1", f"port={port}", "filter=lab/events/#", *options)
+        self.addCleanup(probe.kill)
+        return probe
+
+    def online(self, port, *options):
+        probe = self.probe(port, *options)
+        probe.next("online")
+        return probe
+
+    def subscribed(self, broker, *options):
+        """A session that the broker keeps."""
+        probe = self.online(broker.port, *options)
+        wait_until(lambda: "Sending SUBACK" in broker.log(), "the subscription stands")
+        return probe
+
+    def journal(self):
+        path = self.folder / "journal"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line.split("\t")[1] for line in lines]
+
+    def leave_session(self, broker):
+        self.assertEqual(self.subscribed(broker).close()[0], 0)
+
+
+class AcknowledgeAfterCommit(LinkTest):
+    COUNT = 500
+
+    def killed(self, moment):
+        broker = self.broker()
+        self.leave_session(broker)
+        wanted = [f"evt_{i}" for i in range(self.COUNT)]
+        broker.publish("lab/events/a", *wanted)
+        journal = f"journal={self.folder}/journal"
+        victim = self.probe(broker.port, journal, f"die={moment}")
+        victim.process.wait(30)
+        before = self.journal()
+        self.online(broker.port, journal)
+        wait_until(lambda: set(self.journal()) >= set(wanted), "every message is in the journal")
+        return wanted, before
+
+    def test_killed_before_commit(self):
+        """killed between receipt and commit, every message comes again and is there exactly once"""
+        wanted, before = self.killed("before")
+        self.assertEqual(before, [])
+        time.sleep(0.5)
+        self.assertEqual(self.journal(), wanted)
+
+    def test_killed_after_commit(self):
+        """killed between commit and acknowledgement, nothing is lost, and what was committed comes again"""
+        wanted, before = self.killed("after")
+        self.assertGreater(len(before), 0)
+        time.sleep(0.5)
+        counts = collections.Counter(self.journal())
+        self.assertEqual(set(counts), set(wanted))
+        self.assertEqual({m for m, n in counts.items() if n > 1}, set(before))
+
+    def test_refused(self):
+        """what a failed commit leaves is not acknowledged and comes again, in order"""
+        broker = self.broker()
+        self.leave_session(broker)
+        wanted = [f"evt_{i}" for i in range(self.COUNT)]
+        broker.publish("lab/events/a", *wanted)
+        probe = self.probe(broker.port, f"journal={self.folder}/journal", "refuse=3")
+        wait_until(lambda: set(self.journal()) >= set(wanted), "every message is in the journal")
+        self.assertEqual(self.journal(), wanted)
+        self.assertGreaterEqual(probe.health()["reconnects"], 3)
+
+    def test_never_committed(self):
+        """while nothing can be committed the link tries less and less often"""
+        broker = self.broker()
+        self.leave_session(broker)
+        broker.publish("lab/events/a", "evt_1")
+        probe = self.probe(broker.port, "refuse=-1")
+        probe.next("batch")
+        time.sleep(12)
+        # waits of 0.5, 1, 2, 4, 8 s, each times a random number from 0 to 1: some 5 to 8 tries, not 48
+        self.assertLess(probe.health()["reconnects"], 20)
+
+    def test_many_in_few_batches(self):
+        """messages that wait are committed many at a time"""
+        broker = self.broker()
+        self.leave_session(broker)
+        broker.publish("lab/events/a", *[f"evt_{i}" for i in range(2000)])
+        probe = self.probe(broker.port, f"journal={self.folder}/journal")
+        wait_until(lambda: len(self.journal()) == 2000, "every message is in the journal")
+        probe.close()
+        batches = 0
+        while (line := probe.lines.get(timeout=5)) is not None:
+            batches += line["what"] == "batch"
+        self.assertLess(batches, 400)
+
+
+class Session(LinkTest):
+    def test_resumed(self):
+        """messages sent while the agent is away come later, and it is told whether the session was kept"""
+        broker = self.broker()
+        probe = self.probe(broker.port)
+        probe.next("online", session_present=False)
+        wait_until(lambda: "Sending SUBACK" in broker.log(), "the subscription stands")
+        probe.close()
+        broker.publish("lab/events/a", "one", "two")
+        broker.publish("lab/other", "not for us")
+        again = self.probe(broker.port)
+        self.assertEqual([again.next("message")["payload"] for _ in range(2)], ["one", "two"])
+        if {"what": "online", "session_present": True} not in again.told:
+            again.next("online", session_present=True)
+
+    def test_broker_restarts(self):
+        """the link comes back by itself when the broker does, and says in between that it is away"""
+        broker = self.broker()
+        probe = self.subscribed(broker)
+        broker.stop()
+        probe.next("offline")
+        probe.say("publish 7 1 0 lab/out x")
+        probe.next("not published", ticket=7, status="disconnected")
+        broker.start()
+        probe.next("online", session_present=True)
+        broker.publish("lab/events/a", "after")
+        probe.next("message", payload="after")
+        self.assertGreaterEqual(probe.health()["reconnects"], 1)
+
+    def test_no_broker_at_first(self):
+        """the link waits for a broker that is not there yet"""
+        port = free_port()
+        probe = self.probe(port)
+        probe.error("cannot reach the broker")
+        self.broker(port=port)
+        probe.next("online")
+
+    def test_taken_over(self):
+        """when another client takes the session over, that is told, and the link stays away"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port)
+            broker.session()
+            broker.send(DISCONNECT_TAKEN_OVER)
+            probe.error("two agents have the same name")
+            time.sleep(3)
+            self.assertEqual(probe.health()["takeovers"], 1)
+            self.assertFalse(broker.someone_came(1))
+
+    def test_will(self):
+        """the last will is published when the agent dies, the goodbye when it ends in good order"""
+        broker = self.broker()
+        will = ("will_topic=lab/agents/a/status", "will_payload=died")
+        probe = self.online(broker.port, *will)
+        probe.say("publish 1 1 1 lab/agents/a/status up")
+        probe.next("published", ticket=1)
+        self.assertEqual(broker.read("lab/agents/a/status", 1), ["up"])
+        probe.process.kill()
+        wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["died"], "the last will is retained")
+        probe = self.online(broker.port, *will)
+        probe.say("goodbye ended well")
+        self.assertEqual(probe.close()[0], 0)
+        wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["ended well"], "the goodbye is retained")
+
+    def test_will_without_goodbye(self):
+        """an end in good order without a goodbye still leaves the last will"""
+        broker = self.broker()
+        probe = self.online(broker.port, "will_topic=lab/agents/a/status", "will_payload=died")
+        probe.say("publish 1 1 1 lab/agents/a/status up")
+        probe.next("published", ticket=1)
+        self.assertEqual(probe.close()[0], 0)
+        wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["died"], "the last will is retained")
+
+    def test_subscription_refused(self):
+        """a subscription that the broker refuses is told, and the others work"""
+        events = {"acltype": "subscribePattern", "topic": "lab/events/#", "priority": 0, "allow": True}
+        rules = {"defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True,
+                                      "subscribe": False, "unsubscribe": True},
+                 "roles": [{"rolename": "reader", "acls": [events]}],
+                 "groups": [{"groupname": "all", "roles": [{"rolename": "reader"}], "clients": []}],
+                 "anonymousGroup": "all", "clients": []}
+        (self.folder / "rules.json").write_text(json.dumps(rules))
+        plugin = next(pathlib.Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
+        broker = self.broker("allow_anonymous true", f"plugin {plugin}",
+                             f"plugin_opt_config_file {self.folder}/rules.json")
+        probe = self.subscribed(broker, "filter=lab/agents/a/command")
+        probe.error("refuses")
+        broker.publish("lab/events/a", "still works")
+        probe.next("message", payload="still works")
+
+    def test_retained_once(self):
+        """a retained message is not sent again at every reconnect"""
+        broker = self.broker()
+        broker.publish("lab/events/a", "kept", options=("-r",))
+        probe = self.online(broker.port)
+        probe.next("message", payload="kept", retained=True)
+        probe.close()
+        again = self.online(broker.port)
+        broker.publish("lab/events/b", "new")
+        again.next("message", payload="new")
+        self.assertEqual([line for line in again.told if line.get("payload") == "kept"], [])
+
+
+class Messages(LinkTest):
+    def test_properties(self):
+        """response topic, correlation data and expiry come along with a message"""
+        broker = self.broker()
+        probe = self.subscribed(broker)
+        properties = {"response-topic": "lab/reply", "correlation-data": "c-77",
+                      "message-expiry-interval": "60"}
+        options = [word for name, value in properties.items() for word in ("-D", "publish", name, value)]
+        broker.publish("lab/events/a", "ask", options=options)
+        message = probe.next("message", payload="ask")
+        self.assertEqual((message["response_topic"], message["correlation"], message["too_large"]),
+                         ("lab/reply", "c-77", False))
+        self.assertIn(message["expiry_s"], range(50, 61))
+        broker.publish("lab/events/a", "plain")
+        message = probe.next("message", payload="plain")
+        self.assertEqual((message["response_topic"], message["correlation"]), (None, ""))
+        self.assertEqual(message["expiry_s"], -1)
+
+    def test_too_large(self):
+        """a message above the bound is told with its size, without its content, and the next ones come"""
+        broker = self.broker()
+        probe = self.subscribed(broker, "max_message=1000")
+        broker.publish("lab/events/a", "x" * 5000, "y" * 1000)
+        message = probe.next("message", too_large=True)
+        self.assertEqual((message["payload"], message["too_large_size"]), ("", 5000))
+        probe.next("message", payload="y" * 1000, too_large=False)
+
+    def test_out(self):
+        """publications go out in order, with correlation data, and each is told when the broker has it"""
+        broker = self.broker()
+        probe = self.online(broker.port)
+        reader = subprocess.Popen(["mosquitto_sub", "-V", "5", "-p", str(broker.port), "-t", "lab/out",
+                                   "-q", "1", "-C", "300", "-W", "30", "-F", "%p %D"], stdout=subprocess.PIPE)
+        self.addCleanup(reader.stdout.close)
+        self.addCleanup(reader.wait, 40)
+        wait_until(lambda: broker.log().count("Sending SUBACK") >= 2, "the reader listens")
+        for i in range(1, 301):
+            probe.say(f"publish {i} 1 0 lab/out job {i}")
+        tickets = [probe.next("published", refused=None)["ticket"] for _ in range(300)]
+        self.assertEqual(sorted(tickets), list(range(1, 301)))
+        lines = reader.stdout.read().decode().splitlines()
+        self.assertEqual([line.split(" correlation")[0].removesuffix(" corr-1") for line in lines],
+                         [f"job {i}" for i in range(1, 301)])
+        self.assertTrue(all("corr-1" in line for line in lines))
+
+    def test_out_refused(self):
+        """a publication that the broker's access rules refuse is told as refused, and the rest goes on"""
+        (self.folder / "acl").write_text("topic readwrite lab/events/#\ntopic readwrite lab/out\n")
+        broker = self.broker("allow_anonymous true", f"acl_file {self.folder}/acl")
+        probe = self.online(broker.port)
+        probe.say("publish 1 1 0 secret/topic x")
+        self.assertIsNotNone(probe.next("published", ticket=1)["refused"])
+        probe.say("publish 2 1 0 bad/+/topic x")
+        self.assertIsNotNone(probe.next("published", ticket=2)["refused"])
+        probe.say("publish 3 1 0 lab/out x")
+        probe.next("published", ticket=3, refused=None)
+
+
+class Access(LinkTest):
+    @classmethod
+    def setUpClass(cls):
+        temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(temporary.cleanup)
+        cls.certificates = pathlib.Path(temporary.name)
+        make_certificates(cls.certificates)
+
+    def certificate(self, name):
+        return self.certificates / name
+
+    def tls_broker(self, certificate="broker"):
+        return self.broker("allow_anonymous true", f"cafile {self.certificate('ca.crt')}",
+                           f"certfile {self.certificate(certificate + '.crt')}",
+                           f"keyfile {self.certificate(certificate + '.key')}", "require_certificate true")
+
+    def tls(self, port, ca="ca", client="client", host="localhost"):
+        options = ["tls=1", f"host={host}", f"ca={self.certificate(ca + '.crt')}"]
+        if client:
+            options += [f"cert={self.certificate(client)}.crt", f"key={self.certificate(client)}.key"]
+        return self.probe(port, *options)
+
+    def tls_options(self):
+        return ("--cafile", str(self.certificate("ca.crt")), "--cert", str(self.certificate("client.crt")),
+                "--key", str(self.certificate("client.key")))
+
+    def test_tls(self):
+        """TLS with a client certificate works, also for large messages"""
+        broker = self.tls_broker()
+        probe = self.tls(broker.port)
+        probe.next("online")
+        wait_until(lambda: "Sending SUBACK" in broker.log(), "the subscription stands")
+        broker.publish("lab/events/a", "z" * 200000, "end", options=self.tls_options())
+        self.assertEqual(probe.next("message")["payload"], "z" * 200000)
+        probe.next("message", payload="end")
+        self.assertEqual(probe.close()[0], 0)
+
+    def test_tls_refusals(self):
+        """another CA, no client certificate or a strange one: refused, and TLS named as the cause"""
+        broker = self.tls_broker()
+        for options in ({"ca": "other"}, {"client": None}, {"client": "stranger"}):
+            with self.subTest(**options):
+                probe = self.tls(broker.port, **options)
+                probe.error("link: ")
+                time.sleep(0.5)
+                self.assertNotIn("online", [line["what"] for line in probe.told])
+                self.assertRegex("".join(probe.errors), "(?i)TLS|certificate|alert")
+                probe.kill()
+
+    def test_tls_host(self):
+        """a certificate for another host is refused"""
+        broker = self.tls_broker("elsewhere")
+        probe = self.tls(broker.port)
+        probe.error("TLS failed")
+        self.assertEqual(probe.health()["state"] == "online", False)
+
+    def test_password(self):
+        """a wrong password is told as something a person must mend; the file is read at every attempt"""
+        users = self.folder / "users"
+        subprocess.run(["mosquitto_passwd", "-b", "-c", users, "bench-3", "right"], check=True)
+        broker = self.broker("allow_anonymous false", f"password_file {users}")
+        secret = self.folder / "password"
+        secret.write_text("wrong\n")
+        secret.chmod(0o600)
+        probe = self.probe(broker.port, "username=bench-3", f"password_file={secret}")
+        probe.error("Check link.username")
+        secret.write_text("right\n")
+        probe.next("online")
+        self.assertNotIn("right", "".join(probe.errors))
+
+    def test_open_password_file(self):
+        """a password file that others can read is refused, and named"""
+        broker = self.broker()
+        secret = self.folder / "password"
+        secret.write_text("x\n")
+        secret.chmod(0o644)
+        probe = self.probe(broker.port, "username=bench-3", f"password_file={secret}")
+        probe.error("chmod 600")
+
+    def test_half_a_record(self):
+        """half a TLS record does not make the link spin"""
+        broker = self.tls_broker()
+        proxy = Proxy(broker.port)
+        self.addCleanup(proxy.close)
+        probe = self.tls(proxy.port)
+        probe.next("online")
+        wait_until(lambda: "Sending SUBACK" in broker.log(), "the subscription stands")
+        time.sleep(0.5)
+        proxy.holding = 10
+        broker.publish("lab/events/a", "late", options=self.tls_options())
+        wait_until(lambda: proxy.held, "the proxy holds bytes back")
+        before = probe.cpu_s()
+        time.sleep(IDLE_S)
+        self.assertLess(probe.cpu_s() - before, IDLE_CPU_S)
+        proxy.release()
+        probe.next("message", payload="late")
+
+
+class Quiet(LinkTest):
+    def test_idle(self):
+        """an idle link uses no processor time, and keeps the connection alive"""
+        broker = self.broker()
+        probe = self.online(broker.port, "keepalive=5")
+        time.sleep(1)
+        before = probe.cpu_s()
+        time.sleep(12)
+        self.assertLess(probe.cpu_s() - before, IDLE_CPU_S)
+        self.assertEqual(probe.health()["reconnects"], 0)
+        self.assertIn("Received PINGREQ", broker.log())
+
+    def test_silent_broker(self):
+        """a broker that accepts the connection and says nothing does not hold up the end"""
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            probe = self.probe(deaf.getsockname()[1])
+            time.sleep(1)
+            code, seconds = probe.close()
+            self.assertEqual(code, 0)
+            self.assertLess(seconds, 4)
+
+    def test_silent_tls(self):
+        """neither does one that says nothing to a TLS greeting"""
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            probe = self.probe(deaf.getsockname()[1], "tls=1", "ca=/etc/ssl/certs/ca-certificates.crt")
+            time.sleep(1)
+            code, seconds = probe.close()
+            self.assertEqual(code, 0)
+            self.assertLess(seconds, 4)
+
+    def test_unreachable(self):
+        """nor does an address that does not answer: a listener whose queue is full"""
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            port = full.getsockname()[1]
+            fillers = [socket.socket() for _ in range(4)]
+            for filler in fillers:
+                self.addCleanup(filler.close)
+                filler.setblocking(False)
+                filler.connect_ex(("127.0.0.1", port))
+            probe = self.probe(port)
+            time.sleep(1)
+            code, seconds = probe.close()
+            self.assertEqual(code, 0)
+            self.assertLess(seconds, 4)
+
+    def test_garbage(self):
+        """a peer that speaks no MQTT is left, told, and tried again later"""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            probe = self.probe(server.getsockname()[1])
+            for _ in range(2):  # the first may only have looked whether someone listens
+                peer, _ = server.accept()
+                try:
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + os.urandom(64))
+                    peer.close()
+                except OSError:
+                    pass
+            probe.error("link: ")
+            self.assertEqual(probe.close()[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,226 @@
+/* A program that has nothing but a link, for tests/blackbox/test_link.py: it commits messages to a file, and
+ * can be told to die or to refuse at the moments that matter. Options are NAME=VALUE; commands come on
+ * standard input; what happens is told as JSON lines on standard output.
+ *
+ *   host port client_id tls=1 ca cert key username password_file filter=... (again and again) will_topic
+ * will_payload journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch
+ * is answered die=before | after   kill this process when the first batch comes, before or after it is
+ * committed refuse=N             refuse the first N batches (N < 0: all) max_message keepalive
+ * receive_maximum Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | close
+ */
+#include "link/link.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct probe {
+    int journal;
+    const char *die;
+    int refuse;
+};
+
+static void tell(cJSON *line)
+{
+    char *text = lf_json_print(line);
+    cJSON_Delete(line);
+    if (!text)
+        abort();
+    printf("%s\n", text);
+    fflush(stdout);
+    free(text);
+}
+
+static cJSON *line_of(const char *what)
+{
+    cJSON *line = cJSON_CreateObject();
+    lf_json_set_text(line, "what", what);
+    return line;
+}
+
+static void commit(const struct probe *probe, const struct lf_message *messages, size_t count)
+{
+    struct lf_buffer text = {0};
+    for (size_t i = 0; i < count; i++)
+        lf_buffer_format(&text, "%s\t%.*s\n", messages[i].topic, (int)messages[i].payload.len,
+                         messages[i].payload.data);
+    if (write(probe->journal, text.data, text.len) != (ssize_t)text.len || fsync(probe->journal) != 0)
+        abort();
+    lf_buffer_free(&text);
+}
+
+static void tell_message(const struct lf_message *message)
+{
+    cJSON *line = line_of("message");
+    char *correlation = lf_format("%.*s", (int)message->correlation.len,
+                                  message->correlation.data ? message->correlation.data : "");
+    char *payload = lf_format("%.*s", (int)message->payload.len, message->payload.data);
+    lf_json_set_text(line, "topic", message->topic);
+    lf_json_set_text(line, "payload", payload);
+    lf_json_set_text(line, "response_topic", message->response_topic);
+    lf_json_set_text(line, "correlation", correlation);
+    lf_json_set_bool(line, "retained", message->retained);
+    lf_json_set_bool(line, "too_large", message->too_large);
+    lf_json_set_int(line, "too_large_size", message->too_large_size);
+    lf_json_set_int(line, "expiry_s", message->expiry_s);
+    tell(line);
+    free(correlation);
+    free(payload);
+}
+
+static enum lf_status batch(void *context, const struct lf_message *messages, size_t count,
+                            struct lf_error *err)
+{
+    struct probe *probe = context;
+    cJSON *line = line_of("batch");
+    lf_json_set_int(line, "count", (int64_t)count);
+    tell(line);
+    if (probe->die && !strcmp(probe->die, "before"))
+        raise(SIGKILL);
+    if (probe->refuse != 0) {
+        probe->refuse -= probe->refuse > 0;
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "the disk is full");
+    }
+    if (probe->journal >= 0)
+        commit(probe, messages, count);
+    if (probe->die)
+        raise(SIGKILL);
+    for (size_t i = 0; probe->journal < 0 && i < count; i++)
+        tell_message(&messages[i]);
+    return LF_OK;
+}
+
+static void online(void *context, bool session_present)
+{
+    (void)context;
+    cJSON *line = line_of("online");
+    lf_json_set_bool(line, "session_present", session_present);
+    tell(line);
+}
+
+static void offline(void *context, const struct lf_error *why)
+{
+    (void)context;
+    cJSON *line = line_of("offline");
+    lf_json_set_text(line, "why", why->text);
+    lf_json_set_text(line, "class", lf_class_name(why->class));
+    tell(line);
+}
+
+static void published(void *context, int64_t ticket, const char *refused)
+{
+    (void)context;
+    cJSON *line = line_of("published");
+    lf_json_set_int(line, "ticket", ticket);
+    lf_json_set_text(line, "refused", refused);
+    tell(line);
+}
+
+static void publish(struct lf_link *link, char *args)
+{
+    struct lf_error err = {0};
+    struct lf_publication publication = {0};
+    publication.ticket = atoll(strsep(&args, " "));
+    publication.qos = atoi(strsep(&args, " "));
+    publication.retain = atoi(strsep(&args, " "));
+    publication.topic = strsep(&args, " ");
+    publication.payload = lf_slice_text(args);
+    publication.correlation = lf_slice_text("corr-1");
+    if (lf_link_publish(link, &publication, &err)) {
+        cJSON *line = line_of("not published");
+        lf_json_set_int(line, "ticket", publication.ticket);
+        lf_json_set_text(line, "status", lf_status_name(err.status));
+        tell(line);
+    }
+}
+
+static bool obey(struct lf_link *link, char *command)
+{
+    char *word = strsep(&command, " ");
+    if (!strcmp(word, "publish")) {
+        publish(link, command);
+    } else if (!strcmp(word, "goodbye")) {
+        lf_link_goodbye(link, command, NULL);
+    } else if (!strcmp(word, "health")) {
+        cJSON *line = line_of("health");
+        lf_json_set(line, "health", lf_link_health(link));
+        tell(line);
+    }
+    return strcmp(word, "close") != 0;
+}
+
+static void set(struct lf_link_options *options, struct probe *probe, const char **filters, char *argument)
+{
+    struct {
+        const char *name;
+        const char **text;
+        int *number;
+    } table[] = {
+        {"host", &options->host, NULL},
+        {"port", NULL, &options->port},
+        {"client_id", &options->client_id, NULL},
+        {"ca", &options->ca_file, NULL},
+        {"cert", &options->cert_file, NULL},
+        {"key", &options->key_file, NULL},
+        {"username", &options->username, NULL},
+        {"password_file", &options->password_file, NULL},
+        {"will_topic", &options->will_topic, NULL},
+        {"will_payload", &options->will_payload, NULL},
+        {"keepalive", NULL, &options->keepalive_s},
+        {"receive_maximum", NULL, &options->receive_maximum},
+        {"die", &probe->die, NULL},
+        {"refuse", NULL, &probe->refuse},
+    };
+    char *value = argument;
+    const char *name = strsep(&value, "=");
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (strcmp(table[i].name, name) != 0)
+            continue;
+        if (table[i].text)
+            *table[i].text = value;
+        else
+            *table[i].number = atoi(value);
+        return;
+    }
+    if (!strcmp(name, "filter"))
+        filters[options->filter_count++] = value;
+    else if (!strcmp(name, "tls"))
+        options->tls = true;
+    else if (!strcmp(name, "max_message"))
+        options->max_message = atoll(value);
+    else if (!strcmp(name, "journal"))
+        probe->journal = open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    else
+        abort();
+}
+
+int main(int argc, char **argv)
+{
+    const char *filters[64];
+    struct probe probe = {.journal = -1};
+    struct lf_link_options options = {.host = "localhost", .client_id = "probe", .filters = filters};
+    struct lf_link_hooks hooks = {
+        .context = &probe, .batch = batch, .online = online, .offline = offline, .published = published};
+    struct lf_error err = {0};
+    struct lf_link *link;
+    char *line = NULL;
+    size_t room = 0;
+    for (int i = 1; i < argc && i < 60; i++)
+        set(&options, &probe, filters, argv[i]);
+    if (lf_link_open(&options, &hooks, &link, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    while (getline(&line, &room, stdin) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!obey(link, line))
+            break;
+    }
+    free(line);
+    lf_link_close(link);
+    tell(line_of("closed"));
+    return 0;
+}
