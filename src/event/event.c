@@ -215,8 +215,8 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
 static enum lf_status decode(struct lf_event *event, struct lf_slice text, cJSON *message,
                              struct lf_error *err)
 {
-    const struct source *from;
-    const cJSON *body;
+    const struct source *from = NULL;
+    const cJSON *body = NULL;
     enum lf_status status = find_source(message, &from, &body, err);
     if (status) {
         cJSON_Delete(message);

@@ -1,0 +1,358 @@
+/* The journal's promises: what was committed is there after a kill, the same work is there once, what waits comes when due. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "journal/journal.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char path[512];
+
+static struct lf_journal *open_journal(void)
+{
+    struct lf_journal *journal = NULL;
+    struct lf_error err = {0};
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    enum lf_status status = lf_journal_open(path, &journal, &err);
+    CHECK_STR(err.text, "");
+    NEED(status == LF_OK);
+    return journal;
+}
+
+static enum lf_status add_event(struct lf_journal *journal, const char *id)
+{
+    struct lf_event_row row = {.id = (char *)id, .type = (char *)"v2.assayRun.created", .source = (char *)"mqtt",
+                               .received_ms = 1000, .created_ms = 900, .fate = LF_FATE_UNROUTED, .body = (char *)"{\"a\":1}",
+                               .body_len = 7};
+    return lf_journal_event_add(journal, &row, NULL);
+}
+
+static int64_t add_job(struct lf_journal *journal, const char *key, const char *instrument, bool bench)
+{
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)instrument, .key = (char *)key,
+                         .step = (char *)"resolve", .bench = bench, .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
+    int64_t existing = 0;
+    enum lf_status status = lf_journal_job_add(journal, &job, &existing, NULL);
+    cJSON_Delete(job.facts);
+    return status == LF_OK ? job.id : -existing;
+}
+
+static void committed_survives_a_kill(void)
+{
+    struct lf_journal *journal = open_journal();
+    lf_journal_close(journal);
+    pid_t child = fork();
+    if (child == 0) {
+        struct lf_journal *mine = NULL;
+        if (lf_journal_open(path, &mine, NULL) != LF_OK || add_event(mine, "evt_kept") != LF_OK
+            || lf_journal_begin(mine, NULL) != LF_OK || add_event(mine, "evt_open") != LF_OK)
+            _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    int how = 0;
+    waitpid(child, &how, 0);
+    NEED(WIFSIGNALED(how));
+    journal = open_journal();
+    struct lf_event_row row;
+    CHECK_INT(lf_journal_event_get(journal, "evt_kept", &row, NULL), LF_OK);
+    CHECK_BYTES(row.body, row.body_len, "{\"a\":1}", 7);
+    lf_event_row_free(&row);
+    CHECK_INT(lf_journal_event_get(journal, "evt_open", &row, NULL), LF_NOT_FOUND);
+    lf_journal_close(journal);
+}
+
+static void event_once(void)
+{
+    struct lf_journal *journal = open_journal();
+    CHECK_INT(add_event(journal, "evt_1"), LF_OK);
+    CHECK_INT(add_event(journal, "evt_1"), LF_EXISTS);
+    CHECK_INT(add_event(journal, "evt_1"), LF_EXISTS);
+    struct lf_event_row row;
+    NEED(lf_journal_event_get(journal, "evt_1", &row, NULL) == LF_OK);
+    CHECK_INT(row.times, 3);
+    lf_event_row_free(&row);
+    lf_journal_close(journal);
+}
+
+static void key_once(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t first = add_job(journal, "generator|g|file", "hamilton", false);
+    CHECK(first > 0);
+    CHECK_INT(add_job(journal, "generator|g|file", "hamilton", false), -first);
+    CHECK(add_job(journal, "generator|g|other", "hamilton", false) > first);
+    lf_journal_close(journal);
+}
+
+static void rollback_is_whole(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    add_event(journal, "evt_1");
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    add_event(journal, "evt_2");
+    lf_journal_rollback(journal);
+    CHECK_INT(lf_journal_commit(journal, &err), LF_IO);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    struct lf_event_row row;
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_event_get(journal, "evt_2", &row, NULL), LF_NOT_FOUND);
+    lf_journal_close(journal);
+}
+
+static void one_daemon(void)
+{
+    struct lf_journal *journal = open_journal(), *second = NULL;
+    struct lf_error err = {0};
+    CHECK_INT(lf_journal_open(path, &second, &err), LF_BUSY);
+    CHECK_HAS(err.text, "another labferryd");
+    lf_journal_close(journal);
+}
+
+static void damage_is_refused(void)
+{
+    struct lf_journal *journal = open_journal();
+    for (int i = 0; i < 200; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "evt_%d", i);
+        add_event(journal, id);
+    }
+    lf_journal_close(journal);
+    int fd = open(path, O_RDWR);
+    NEED(fd >= 0);
+    char junk[3000];
+    memset(junk, 0x5A, sizeof junk);
+    CHECK(pwrite(fd, junk, sizeof junk, 4096 + 100) == (ssize_t)sizeof junk);
+    CHECK(pwrite(fd, junk, sizeof junk, 3 * 4096 + 100) == (ssize_t)sizeof junk);
+    close(fd);
+    struct lf_error err = {0};
+    CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
+    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_HAS(err.text, "damaged");
+}
+
+static void no_database_is_refused(void)
+{
+    struct lf_journal *journal = NULL;
+    struct lf_error err = {0};
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    NEED(lf_file_replace(path, "this is a text and no database at all, long enough to be looked at as one", 70, 0600, NULL)
+         == LF_OK);
+    CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
+}
+
+static void claimed_once_and_back_after_a_crash(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t id = add_job(journal, "k", "balance", true), next;
+    struct lf_job job;
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_NOT_FOUND); /* no courier's work */
+    NEED(lf_journal_job_claim(journal, "balance", &job, &next, NULL) == LF_OK);
+    CHECK_INT(job.id, id);
+    CHECK_INT(job.state, LF_JOB_RUNNING);
+    CHECK_STR(lf_json_text(job.facts, "run"), "r-1");
+    lf_job_free(&job);
+    CHECK_INT(lf_journal_job_claim(journal, "balance", &job, &next, NULL), LF_NOT_FOUND);
+    lf_journal_close(journal);
+    journal = open_journal();
+    CHECK_INT(lf_journal_job_claim(journal, "balance", &job, &next, NULL), LF_OK);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void waiting_until_due(void)
+{
+    struct lf_journal *journal = open_journal();
+    add_job(journal, "k", "x", false);
+    int64_t next;
+    struct lf_job job;
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    job.state = LF_JOB_WAITING;
+    job.due_mono = lf_deadline_in(60000);
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_NOT_FOUND);
+    CHECK(next > lf_deadline_in(50000) && next <= lf_deadline_in(60000));
+    lf_journal_close(journal);
+}
+
+static void woken_by_name(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t id = add_job(journal, "k", "x", false), next, woken = 0;
+    struct lf_job job;
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    job.state = LF_JOB_WAITING;
+    job.due_mono = lf_deadline_in(60000);
+    job.wake = strdup("processor:aop_1");
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    int count;
+    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_2", &count, &woken, NULL), LF_OK);
+    CHECK_INT(count, 0);
+    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_1", &count, &woken, NULL), LF_OK);
+    CHECK_INT(count, 1);
+    CHECK_INT(woken, id);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_OK);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void expired_on_an_offline_instrument(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"off", .key = (char *)"k", .step = (char *)"deliver",
+                         .bench = true, .expires_ms = 1, .expires_mono = lf_clock_mono_ms() - 1};
+    int64_t next;
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_OK);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void same_content_is_known(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t a = add_job(journal, "a", "reader", true), b = add_job(journal, "b", "reader", true), earlier;
+    NEED(lf_journal_finding_add(journal, "reader", "r.csv", "v1", a, NULL) == LF_OK);
+    CHECK(lf_journal_finding_known(journal, "reader", "r.csv", "v1"));
+    CHECK(!lf_journal_finding_known(journal, "reader", "r.csv", "v2"));
+    CHECK_INT(lf_journal_finding_add(journal, "reader", "r.csv", "v1", b, NULL), LF_EXISTS);
+    NEED(lf_journal_finding_add(journal, "reader", "copy.csv", "v1", b, NULL) == LF_OK);
+    CHECK_INT(lf_journal_finding_digest(journal, a, "reader", "abc", &earlier, NULL), LF_OK);
+    CHECK_INT(earlier, 0);
+    CHECK_INT(lf_journal_finding_digest(journal, b, "reader", "abc", &earlier, NULL), LF_OK);
+    CHECK_INT(earlier, a);
+    lf_journal_close(journal);
+}
+
+static void outbox_in_order(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_outbox_row row;
+    NEED(lf_journal_outbox_add(journal, "jobs/1", "first", false, NULL) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "status", "old", true, NULL) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "jobs/1", "second", false, NULL) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "status", "new", true, NULL) == LF_OK);
+    CHECK_INT(lf_journal_outbox_count(journal), 3); /* the older retained one is of no use to anybody */
+    const char *const expected[] = {"first", "second", "new"};
+    int64_t after = 0;
+    for (int i = 0; i < 3; i++) {
+        NEED(lf_journal_outbox_next(journal, after, &row, NULL) == LF_OK);
+        CHECK_STR(row.payload, expected[i]);
+        after = row.seq;
+        lf_outbox_row_free(&row);
+    }
+    CHECK_INT(lf_journal_outbox_next(journal, after, &row, NULL), LF_NOT_FOUND);
+    NEED(lf_journal_outbox_next(journal, 0, &row, NULL) == LF_OK);
+    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, NULL), LF_OK);
+    lf_outbox_row_free(&row);
+    CHECK_INT(lf_journal_outbox_count(journal), 2);
+    lf_journal_close(journal);
+}
+
+static void command_answered_again(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_command_row row = {.id = (char *)"c-1", .verb = (char *)"retry", .args = (char *)"{\"id\":4}", .reply = (char *)"r"};
+    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_OK);
+    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
+    row.state = LF_COMMAND_FINISHED;
+    row.answer = (char *)"{\"ok\":true}";
+    CHECK_INT(lf_journal_command_save(journal, &row, NULL), LF_OK);
+    lf_journal_close(journal);
+    journal = open_journal();
+    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
+    struct lf_command_row known;
+    NEED(lf_journal_command_get(journal, "c-1", &known, NULL) == LF_OK);
+    CHECK_INT(known.state, LF_COMMAND_FINISHED);
+    CHECK_STR(known.answer, "{\"ok\":true}");
+    CHECK_STR(known.args, "{\"id\":4}");
+    lf_command_row_free(&known);
+    CHECK_INT(lf_journal_command_next(journal, LF_COMMAND_ACCEPTED, &known, NULL), LF_NOT_FOUND);
+    lf_journal_close(journal);
+}
+
+static void prune_keeps_promises(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t open_job = add_job(journal, "open", "x", false), done = add_job(journal, "done", "x", false), dropped;
+    struct lf_job job;
+    NEED(lf_journal_job_get(journal, done, &job, NULL) == LF_OK);
+    job.state = LF_JOB_DONE;
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    add_event(journal, "evt_open");
+    add_event(journal, "evt_old");
+    NEED(lf_journal_event_fate(journal, "evt_open", LF_FATE_JOB, open_job, NULL, NULL) == LF_OK);
+    CHECK_INT(lf_journal_prune(journal, -60000, &dropped, NULL), LF_OK); /* everything is older than a minute from now */
+    struct lf_event_row row;
+    CHECK_INT(lf_journal_event_get(journal, "evt_open", &row, NULL), LF_OK);
+    lf_event_row_free(&row);
+    CHECK_INT(lf_journal_event_get(journal, "evt_old", &row, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_job_get(journal, open_job, &job, NULL), LF_OK);
+    lf_job_free(&job);
+    CHECK_INT(lf_journal_job_get(journal, done, &job, NULL), LF_NOT_FOUND);
+    lf_journal_close(journal);
+}
+
+/* Several threads write at once; a transaction of one must never hold lines of another. */
+static void *write_pairs(void *arg)
+{
+    struct lf_journal *journal = arg;
+    for (int i = 0; i < 50; i++) {
+        char id[64];
+        if (lf_journal_begin(journal, NULL) != LF_OK)
+            continue;
+        for (int half = 0; half < 2; half++) {
+            snprintf(id, sizeof id, "evt_%lu_%d_%d", (unsigned long)pthread_self(), i, half);
+            add_event(journal, id);
+        }
+        if (i % 2)
+            lf_journal_rollback(journal);
+        else
+            lf_journal_commit(journal, NULL);
+    }
+    return NULL;
+}
+
+static void threads_do_not_mix(void)
+{
+    struct lf_journal *journal = open_journal();
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        NEED(pthread_create(&threads[i], NULL, write_pairs, journal) == 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    cJSON *counts = lf_journal_event_counts(journal);
+    CHECK_INT(lf_json_int(counts, "unrouted", 0), 4 * 25 * 2);
+    cJSON_Delete(counts);
+    lf_journal_close(journal);
+}
+
+UNIT_TESTS("journal",
+    {"what was committed is there after a kill, and what was not is not", committed_survives_a_kill},
+    {"an event that comes again is counted and not stored again", event_once},
+    {"the same work is there once, however often it is told of", key_once},
+    {"a transaction of which a part failed leaves nothing", rollback_is_whole},
+    {"a second daemon on the same journal is refused", one_daemon},
+    {"a damaged journal is refused and never begun anew in silence", damage_is_refused},
+    {"a file that is no database is refused", no_database_is_refused},
+    {"a job is claimed by one thread, and is ready again after a crash", claimed_once_and_back_after_a_crash},
+    {"a waiting job comes when it is due and not before", waiting_until_due},
+    {"a waiting job is woken by what it waits for", woken_by_name},
+    {"a job expires although its instrument is offline", expired_on_an_offline_instrument},
+    {"a result that was seen is known, by version and by content", same_content_is_known},
+    {"reports leave in order, and only the newest of a retained topic", outbox_in_order},
+    {"a repeated command gets its stored answer, after a restart too", command_answered_again},
+    {"pruning drops what is over and keeps what is still promised", prune_keeps_promises},
+    {"transactions of several threads do not mix", threads_do_not_mix},
+)
