@@ -159,7 +159,10 @@ static enum lf_status confirm(struct work *work, struct lf_error *err)
         if (outcome.sha256[0])
             status = fact_set(work, "sha256_there", outcome.sha256, err);
         if (outcome.sha256[0])
-            work_note(work, "%s is on %s; read back, sha256 %s", name, instrument, outcome.sha256);
+            work_note(work, "%s is on %s; read back, %s: sha256 %s", name, instrument,
+                      !strcmp(outcome.sha256, work->parcel.sha256) ? "equal on both sides"
+                                                                   : "converted as configured",
+                      outcome.sha256);
         else
             work_note(work, "%s is on %s, which has taken it already", name, instrument);
         break;

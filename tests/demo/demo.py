@@ -3,6 +3,7 @@ import argparse
 import datetime
 import hashlib
 import pathlib
+import re
 import signal
 import sys
 import time
@@ -15,17 +16,17 @@ WORDS = {
     "resolve": ("the generator still has this file", "Benchling"),
     "fetch": ("file fetched to the spool", "agent"),
     "deliver": ("file delivered", "hamilton-1"),
-    "confirm": ("read back, equal on both sides", "hamilton-1"),
+    "confirm": ("looked again", "hamilton-1"),
     "spool": ("result appeared; copied to the spool", "hamilton-1"),
     "match": ("result belongs to", "agent"),
     "upload": ("result uploaded", "agent"),
-    "attach": ("attached to the output processor", "Benchling"),
-    "process": ("processed", "Benchling"),
+    "attach": ("result", "Benchling"),
+    "process": ("result", "Benchling"),
     "file": ("original archived", "hamilton-1"),
     "check": ("task is still to do", "Benchling"),
     "claim": ("task claimed", "Benchling"),
-    "run": ("balance asked, weight is", "balance-1"),
-    "report": ("weight reported as workflow output", "Benchling"),
+    "run": ("balance asked, it says", "balance-1"),
+    "report": ("weight reported", "Benchling"),
     "settle": ("task completed", "Benchling"),
 }
 BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
@@ -36,7 +37,14 @@ def clock(stamp=None):
     return when.strftime("%H:%M:%S.") + f"{when.microsecond // 1000:03d}"
 
 
+def shorter(text):
+    """Digests and run ids as far as people read them."""
+    text = re.sub(r"\b([0-9a-f]{16})[0-9a-f]{48}\b", r"\1...", text)
+    return re.sub(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", r"\1...", text)
+
+
 def tell(who, text, stamp=None):
+    text = shorter(text)
     print(f"  {DIM}{clock(stamp)}{PLAIN}  {who:<11} {text}", flush=True)
 
 
@@ -70,6 +78,8 @@ class Narrator:
         if colon and step in WORDS:
             words, who = WORDS[step]
             tell(who, f"{words}{': ' + rest if rest else ''}", stamp)
+        elif text.startswith("made from event"):
+            tell("agent", f"event received and journalled: {job['kind']} job {job['id']} {text}", stamp)
         else:
             tell("agent", f"{job['kind']} job {job['id']}: {text}", stamp)
 
@@ -88,7 +98,7 @@ def start_parts(stage):
     tell("broker", f"mosquitto listens on 127.0.0.1:{stage.broker_port}")
     stage.start_cloud()
     tell("Benchling", f"simulated tenant at {stage.tenant}, relaying its events to the broker")
-    stage.start_hamilton("--look", "1500", "--run-time", "1", "--write", "slow", "--write-time", "1")
+    stage.start_hamilton("--look", "200", "--run-time", "1", "--write", "parts", "--write-time", "1")
     tell("hamilton-1", "liquid handler with plate reader, on two folders")
     stage.start_balance("--weight", "12.34")
     tell("balance-1", "balance speaking MT-SICS on a pseudo terminal, 12.34 g on the pan")
