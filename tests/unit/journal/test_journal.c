@@ -262,7 +262,8 @@ static void outbox_in_order(void)
 static void command_answered_again(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_command_row row = {.id = (char *)"c-1", .verb = (char *)"retry", .args = (char *)"{\"id\":4}", .reply = (char *)"r"};
+    struct lf_command_row row = {.id = (char *)"c-1", .verb = (char *)"retry", .args = (char *)"{}", .reply = (char *)"reply/c-1",
+                                 .correlation = lf_slice_text("\x01z")};
     CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_OK);
     CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
     row.state = LF_COMMAND_FINISHED;
@@ -270,12 +271,12 @@ static void command_answered_again(void)
     CHECK_INT(lf_journal_command_save(journal, &row, NULL), LF_OK);
     lf_journal_close(journal);
     journal = open_journal();
-    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
     struct lf_command_row known;
+    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
     NEED(lf_journal_command_get(journal, "c-1", &known, NULL) == LF_OK);
     CHECK_INT(known.state, LF_COMMAND_FINISHED);
     CHECK_STR(known.answer, "{\"ok\":true}");
-    CHECK_STR(known.args, "{\"id\":4}");
+    CHECK_BYTES(known.correlation.data, known.correlation.len, "\x01z", 2);
     lf_command_row_free(&known);
     CHECK_INT(lf_journal_command_next(journal, LF_COMMAND_ACCEPTED, &known, NULL), LF_NOT_FOUND);
     lf_journal_close(journal);

@@ -1,0 +1,185 @@
+/* What a reboot, a killed process and a wall clock that steps must not change. */
+#include "base/clock.h"
+#include "journal/journal.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOUR = 60 * 60 * 1000 };
+
+static struct lf_journal *open_journal(void)
+{
+    static char path[512];
+    struct lf_journal *journal = NULL;
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    NEED(lf_journal_open(path, &journal, NULL) == LF_OK);
+    return journal;
+}
+
+static struct lf_journal *reboot(struct lf_journal *journal)
+{
+    NEED(lf_journal_set(journal, "boot", "another boot", NULL) == LF_OK);
+    lf_journal_close(journal);
+    return open_journal();
+}
+
+/* A deliver job on the bench which may start until so many ms from now. */
+static int64_t add(struct lf_journal *journal, const char *key, int64_t expires_in)
+{
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)key, .step = (char *)"deliver",
+                         .bench = true, .expires_ms = lf_clock_wall_ms() + expires_in,
+                         .expires_mono = lf_clock_mono_ms() + expires_in};
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_history_add(journal, job.id, "agent", "made", NULL) == LF_OK);
+    return job.id;
+}
+
+static struct lf_job get(struct lf_journal *journal, int64_t id)
+{
+    struct lf_job job;
+    NEED(lf_journal_job_get(journal, id, &job, NULL) == LF_OK);
+    return job;
+}
+
+static void expired_before_the_boot(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t id = add(journal, "old", -72LL * HOUR - lf_clock_mono_ms()), next; /* before this machine was up */
+    struct lf_job job = get(journal, id);
+    job.expires_mono = lf_deadline_in(1000); /* as the other boot saw it */
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    journal = reboot(journal);
+    job = get(journal, id);
+    CHECK(job.expires_mono > 0 && job.expires_mono <= lf_clock_mono_ms());
+    lf_job_free(&job);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_OK); /* by a courier, which ends it */
+    CHECK_INT(job.id, id);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void still_in_time_after_the_boot(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t id = add(journal, "fresh", 2 * HOUR);
+    journal = reboot(journal);
+    struct lf_job job = get(journal, id);
+    int64_t left = job.expires_mono - lf_clock_mono_ms();
+    CHECK(left > 2 * HOUR - 60000 && left <= 2 * HOUR);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void acted_does_not_expire(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t id = add(journal, "acted", -HOUR);
+    struct lf_job job = get(journal, id);
+    job.expires_mono = 0;
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    journal = reboot(journal);
+    job = get(journal, id);
+    CHECK_INT(job.expires_mono, 0);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void due_after_the_boot(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t id = add(journal, "waiting", 2 * HOUR), next;
+    struct lf_job job = get(journal, id);
+    job.state = LF_JOB_WAITING;
+    job.due_mono = lf_deadline_in(1000LL * HOUR); /* an instant that means nothing in another boot */
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    journal = reboot(journal);
+    CHECK_INT(lf_journal_job_claim(journal, "robot", &job, &next, NULL), LF_OK);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void add_event(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t created_ms)
+{
+    struct lf_event_row row = {.id = (char *)id, .source = (char *)"mqtt", .received_ms = lf_clock_wall_ms(),
+                               .created_ms = created_ms, .fate = fate};
+    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
+}
+
+static void reread_after_a_kill(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_event_row row;
+    int64_t next;
+    add_event(journal, "evt_1", LF_FATE_REREAD, 1);
+    NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, NULL) == LF_OK);
+    lf_event_row_free(&row);
+    CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, NULL), LF_NOT_FOUND);
+    lf_journal_close(journal); /* whoever had claimed it is gone */
+    journal = open_journal();
+    CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, NULL), LF_OK);
+    lf_event_row_free(&row);
+    lf_journal_close(journal);
+}
+
+static void future_event(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t now = lf_clock_wall_ms();
+    add_event(journal, "evt_1", LF_FATE_UNROUTED, now - HOUR);
+    CHECK_INT(lf_journal_event_newest(journal), now - HOUR);
+    add_event(journal, "evt_2", LF_FATE_UNROUTED, now + 1000LL * 365 * 24 * HOUR);
+    CHECK(lf_journal_event_newest(journal) <= lf_clock_wall_ms());
+    lf_journal_close(journal);
+}
+
+static int64_t done(struct lf_journal *journal, const char *key, enum lf_job_state state)
+{
+    int64_t id = add(journal, key, HOUR);
+    struct lf_job job = get(journal, id);
+    job.state = state;
+    job.expires_mono = 0;
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_history_add(journal, id, "agent", "deliver: there", NULL) == LF_OK);
+    lf_job_free(&job);
+    return id;
+}
+
+static int64_t last(struct lf_journal *journal)
+{
+    struct lf_job job;
+    if (lf_journal_job_last_done(journal, "robot", "deliver", &job, NULL) != LF_OK)
+        return 0;
+    int64_t id = job.id;
+    lf_job_free(&job);
+    return id;
+}
+
+static void last_job(void)
+{
+    struct lf_journal *journal = open_journal();
+    CHECK_INT(last(journal), 0);
+    int64_t first = done(journal, "a", LF_JOB_DONE);
+    CHECK_INT(last(journal), first);
+    add(journal, "b", HOUR); /* has not acted */
+    CHECK_INT(last(journal), first);
+    int64_t second = done(journal, "c", LF_JOB_WAITING); /* has, and waits to be confirmed */
+    CHECK_INT(last(journal), second);
+    done(journal, "d", LF_JOB_FAILED);
+    CHECK_INT(last(journal), second);
+    lf_journal_close(journal);
+}
+
+UNIT_TESTS("journal, boots and clocks",
+    {"a job whose time ran out before the machine restarted does not start after it", expired_before_the_boot},
+    {"a job that is in time keeps the rest of its time over a restart of the machine", still_in_time_after_the_boot},
+    {"a job that has acted never expires, whatever restarts", acted_does_not_expire},
+    {"what waited in an earlier boot is due in the next", due_after_the_boot},
+    {"an event that a killed process was about to read again is read again at once", reread_after_a_kill},
+    {"an event with a date in the future hides no gap", future_event},
+    {"the last job of an instrument is the one that acted last, confirmed or not", last_job},
+)
