@@ -1,0 +1,312 @@
+#include "ground.h"
+
+#include "base/clock.h"
+#include "link/link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SOON_MS = 20000 };
+
+#define TOPIC "labferry/lab/agents/bench-1/command"
+#define RUN(id) "{\"id\": \"" id "\", \"verb\": \"run\", \"args\": {\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}}"
+
+static struct ground ground;
+static struct lf_commands *commands;
+static int64_t heard; /* sequence number of the last answer that was looked at */
+
+static void open_commands(void)
+{
+    struct lf_error err = {0};
+    ground_open(&ground);
+    commands = NULL;
+    NEED(lf_commands_open(&ground.context, &commands, &err) == LF_OK);
+}
+
+static void close_commands(void)
+{
+    lf_commands_close(commands);
+    ground_close(&ground);
+}
+
+static void take(const struct lf_message *message)
+{
+    struct lf_error err = {0};
+    NEED(lf_journal_begin(ground.context.journal, &err) == LF_OK);
+    NEED(lf_commands_take(commands, message, &err) == LF_OK);
+    NEED(lf_journal_commit(ground.context.journal, &err) == LF_OK);
+    lf_commands_go(commands);
+}
+
+static void send_text(const char *text)
+{
+    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(text), .expiry_s = -1};
+    take(&message);
+}
+
+// The next answer in the outbox (reports of jobs are passed over); waits for it. Returns owned; NULL: none came.
+static cJSON *answer_on(const char *topic, const char *correlation)
+{
+    for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end); lf_sleep_until(lf_deadline_in(5), NULL)) {
+        struct lf_outbox_row row;
+        while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) == LF_OK) {
+            heard = row.seq;
+            cJSON *json = strstr(row.topic, "/jobs/") || strstr(row.topic, "/instruments/") ? NULL : cJSON_Parse(row.payload);
+            if (json) {
+                CHECK_STR(row.topic, topic);
+                CHECK(lf_slice_is(row.correlation, correlation));
+            }
+            lf_outbox_row_free(&row);
+            if (json)
+                return json;
+        }
+    }
+    CHECK(false);
+    return NULL;
+}
+
+static void expect(const char *topic, const char *correlation, const char *id, const char *state, const char *part)
+{
+    cJSON *answer = answer_on(topic, correlation);
+    CHECK_STR(lf_json_text(answer, "id"), id);
+    CHECK_STR(lf_json_text(answer, "state"), state);
+    if (part)
+        CHECK_HAS(lf_json_text_or(answer, "error.text", ""), part);
+    cJSON_Delete(answer);
+}
+
+static void expect_nothing(void)
+{
+    struct lf_outbox_row row;
+    lf_sleep_until(lf_deadline_in(100), NULL);
+    while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) == LF_OK) {
+        heard = row.seq;
+        CHECK(strstr(row.topic, "/jobs/") || strstr(row.topic, "/instruments/"));
+        lf_outbox_row_free(&row);
+    }
+}
+
+#define REPLY(id) "labferry/lab/agents/bench-1/reply/" id
+
+static void three_answers(void)
+{
+    heard = 0;
+    open_commands();
+    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = 60, .response_topic = "me/answers",
+                                 .correlation = {"\0\1x", 3}};
+    take(&message);
+    static const char *const states[] = {"accepted", "running", "succeeded"};
+    for (int i = 0; i < 3; i++) {
+        struct lf_outbox_row row = {0};
+        while (!row.topic || strstr(row.topic, "/jobs/")) {
+            lf_outbox_row_free(&row);
+            while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) != LF_OK)
+                lf_sleep_until(lf_deadline_in(5), NULL);
+            heard = row.seq;
+        }
+        cJSON *answer = cJSON_Parse(row.payload);
+        CHECK_STR(row.topic, "me/answers");
+        CHECK_BYTES(row.correlation.data, row.correlation.len, "\0\1x", 3);
+        CHECK_STR(lf_json_text(answer, "state"), states[i]);
+        CHECK_STR(lf_json_text(answer, "id"), "c1");
+        if (i == 2)
+            CHECK_STR(lf_json_text(answer, "result.instrument"), "balance-1");
+        cJSON_Delete(answer);
+        lf_outbox_row_free(&row);
+    }
+    CHECK_INT(ground_jobs(&ground), 1);
+    close_commands();
+}
+
+static void once_whatever_happens(void)
+{
+    heard = 0;
+    open_commands();
+    send_text(RUN("c1"));
+    expect(REPLY("c1"), "", "c1", "accepted", NULL);
+    expect(REPLY("c1"), "", "c1", "running", NULL);
+    expect(REPLY("c1"), "", "c1", "succeeded", NULL);
+    send_text(RUN("c1"));
+    expect(REPLY("c1"), "", "c1", "succeeded", NULL);
+    close_commands();
+    open_commands();
+    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1, .redelivered = true,
+                                 .response_topic = "elsewhere", .correlation = {"abc", 3}};
+    take(&message);
+    expect("elsewhere", "abc", "c1", "succeeded", NULL);
+    expect_nothing();
+    CHECK_INT(ground_jobs(&ground), 1);
+    close_commands();
+}
+
+static void refused_with_what_would_be_right(void)
+{
+    heard = 0;
+    open_commands();
+    send_text("{\"id\": \"a\", \"verb\": \"runn\"}");
+    expect(REPLY("a"), "", "a", "failed", "did you mean \"run\"");
+    send_text("{\"id\": \"b\", \"verb\": \"retry\"}");
+    expect(REPLY("b"), "", "b", "failed", "\"id\"");
+    send_text("{\"id\": \"c\", \"verb\": \"send\"}");
+    expect(REPLY("c"), "", "c", "failed", "MQTT");
+    send_text("{\"id\": \"d\", \"verb\": \"jobs\", \"arguments\": {}}");
+    expect(REPLY("d"), "", "d", "failed", "arguments");
+    send_text("{\"id\": \"e\", \"verb\": \"jobs\", \"expires\": \"tomorrow\"}");
+    expect(REPLY("e"), "", "e", "failed", "RFC 3339");
+    send_text("{\"id\": \"f/#+\", \"verb\": \"x\"}");
+    expect(REPLY("f___"), "", "f/#+", "failed", NULL);
+    send_text("{\"id\": \"a\", \"verb\": \"jobs\"}"); /* the id is used up */
+    expect(REPLY("a"), "", "a", "failed", "did you mean \"run\"");
+    close_commands();
+}
+
+static void nothing_to_answer(void)
+{
+    static const char *const texts[] = {"", "x", "[]", "{}", "{\"verb\": \"status\"}", "{\"id\": 5}", "{\"id\": \"\"}",
+                                        "{\"id\": \"a\\nb\", \"verb\": \"jobs\"}"};
+    heard = 0;
+    open_commands();
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        send_text(texts[i]);
+    char *large = lf_format("{\"id\": \"%0200d\", \"verb\": \"jobs\"}", 7);
+    send_text(large);
+    free(large);
+    expect_nothing();
+    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text("x"), .expiry_s = -1, .response_topic = "me",
+                                 .correlation = {"k", 1}};
+    take(&message);
+    expect("me", "k", NULL, "failed", "JSON");
+    message = (struct lf_message){.topic = TOPIC, .expiry_s = -1, .response_topic = "me", .too_large = true,
+                                  .too_large_size = 1000000};
+    take(&message);
+    expect("me", "", NULL, "failed", "1000000");
+    CHECK_INT(ground_jobs(&ground), 0);
+    close_commands();
+}
+
+static void bad_ways_back(void)
+{
+    static const char *const topics[] = {"", "a/+/b", "a/#", "$SYS/x", "a\nb", "\xff\xfe", TOPIC};
+    heard = 0;
+    open_commands();
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+        char id[8], text[200], reply[100];
+        snprintf(id, sizeof id, "w%zu", i);
+        snprintf(text, sizeof text, "{\"id\": \"%s\", \"verb\": \"jobs\"}", id);
+        snprintf(reply, sizeof reply, REPLY("%s"), id);
+        struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(text), .expiry_s = -1, .response_topic = topics[i]};
+        take(&message);
+        expect(reply, "", id, "failed", "response topic");
+    }
+    close_commands();
+}
+
+static void too_late(void)
+{
+    heard = 0;
+    open_commands();
+    send_text("{\"id\": \"a\", \"verb\": \"run\", \"expires\": \"2020-01-01T00:00:00Z\", "
+              "\"args\": {\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}}");
+    expect(REPLY("a"), "", "a", "failed", "expired");
+    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("b")), .expiry_s = 0};
+    take(&message);
+    expect(REPLY("b"), "", "b", "failed", "expired");
+    send_text("{\"id\": \"c\", \"verb\": \"jobs\", \"expires\": \"2999-01-01T00:00:00+01:00\"}");
+    expect(REPLY("c"), "", "c", "accepted", NULL);
+    CHECK_INT(ground_jobs(&ground), 0);
+    close_commands();
+}
+
+static void lying_about(void)
+{
+    heard = 0;
+    open_commands();
+    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1, .retained = true};
+    take(&message);
+    expect_nothing();
+    CHECK_INT(ground_jobs(&ground), 0);
+    close_commands();
+}
+
+/* ---- crashes ---- */
+
+// What a killed agent has left in the journal.
+static void leave(const char *id, const char *verb, const char *args, enum lf_command_state state, int64_t expires_ms)
+{
+    struct lf_error err = {0};
+    struct lf_command_row row = {.id = (char *)id, .verb = (char *)verb, .args = (char *)args, .reply = "back", .state = state,
+                                 .expires_ms = expires_ms};
+    NEED(lf_journal_command_add(ground.context.journal, &row, &err) == LF_OK);
+}
+
+static const char run_args[] = "{\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}";
+static const char ask_args[] = "{\"instrument\": \"balance-1\", \"command\": \"tare\", \"once\": true}";
+
+static void after_a_crash(void)
+{
+    heard = 0;
+    ground_open(&ground);
+    leave("asked", "ask", ask_args, LF_COMMAND_RUNNING, 0);
+    leave("looked", "jobs", NULL, LF_COMMAND_RUNNING, 0);
+    leave("late", "run", run_args, LF_COMMAND_ACCEPTED, 1000);
+    leave("waiting", "run", run_args, LF_COMMAND_ACCEPTED, 0);
+    ground_close(&ground);
+    open_commands();
+    cJSON *answer = answer_on("back", "");
+    CHECK_STR(lf_json_text(answer, "id"), "asked");
+    CHECK_STR(lf_json_text(answer, "state"), "failed");
+    CHECK_STR(lf_json_text(answer, "error.class"), lf_class_name(LF_UNKNOWN_OUTCOME));
+    cJSON_Delete(answer);
+    expect("back", "", "looked", "running", NULL);
+    expect("back", "", "looked", "succeeded", NULL);
+    expect("back", "", "late", "failed", "expired");
+    expect("back", "", "waiting", "running", NULL);
+    expect("back", "", "waiting", "succeeded", NULL);
+    CHECK_INT(ground_jobs(&ground), 1);
+    close_commands();
+}
+
+static void failed_leaves_no_trace(void)
+{
+    heard = 0;
+    open_commands();
+    send_text("{\"id\": \"a\", \"verb\": \"cancel\", \"args\": {\"id\": 99}}");
+    expect(REPLY("a"), "", "a", "accepted", NULL);
+    expect(REPLY("a"), "", "a", "failed", "99");
+    send_text(RUN("b")); /* and the next is done */
+    expect(REPLY("b"), "", "b", "accepted", NULL);
+    expect(REPLY("b"), "", "b", "running", NULL);
+    expect(REPLY("b"), "", "b", "succeeded", NULL);
+    close_commands();
+}
+
+static void undone_with_its_transaction(void)
+{
+    struct lf_error err = {0};
+    heard = 0;
+    open_commands();
+    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1};
+    NEED(lf_journal_begin(ground.context.journal, &err) == LF_OK);
+    NEED(lf_commands_take(commands, &message, &err) == LF_OK);
+    lf_journal_rollback(ground.context.journal); /* the batch could not be committed: the broker sends it again */
+    lf_commands_go(commands);
+    expect_nothing();
+    CHECK_INT(ground_jobs(&ground), 0);
+    send_text(RUN("c1"));
+    expect(REPLY("c1"), "", "c1", "accepted", NULL);
+    close_commands();
+}
+
+UNIT_TESTS("commands",
+    {"a command is accepted, running and succeeded, on its response topic with its correlation data", three_answers},
+    {"a repeated id gets the stored answer and no second action, also after a restart", once_whatever_happens},
+    {"what cannot be done is failed with what would be right", refused_with_what_would_be_right},
+    {"what has no id is answered if there is a response topic, and does nothing", nothing_to_answer},
+    {"a response topic that cannot be used is refused", bad_ways_back},
+    {"what comes too late is failed as expired and not done", too_late},
+    {"a retained command is ignored", lying_about},
+    {"after a crash, begun actions are unknown, looking is repeated, accepted ones are done in order", after_a_crash},
+    {"a verb that fails answers so and does not stop the next", failed_leaves_no_trace},
+    {"a command whose batch was not committed was never there", undone_with_its_transaction},
+)
