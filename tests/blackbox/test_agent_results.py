@@ -1,0 +1,233 @@
+"""Results of instruments on their way up, by the whole agent: matching, uploading, processing, and never twice."""
+import hashlib
+import json
+import time
+import unittest
+
+from whole import FAST, PLATE, WithLab, config, sha256
+
+MB = 1_000_000
+
+
+class Results(WithLab):
+    def start(self, match, *cloud, **more):
+        self.lab.start_all(config(match=match, **more), cloud=(*FAST, *cloud), hamilton=None, balance=None)
+
+    def processors(self):
+        return self.lab.cloud_state()["processors"]
+
+    def rows(self):
+        processor, = self.processors()
+        return processor["progressStats"]["rowsSucceeded"], processor["progressStats"]["rowsFailed"]
+
+    def contents(self):
+        """sha256 of what is attached to the processors."""
+        state = self.lab.cloud_state()
+        blobs = {blob["id"]: blob["sha256"] for blob in state["blobs"]}
+        return sorted(blobs[processor["file"]["id"]] for processor in state["processors"])
+
+
+class Matching(Results):
+    def test_filename(self):
+        """a result is matched by a regular expression over its name"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
+        self.lab.result(f"{self.lab.run}_plate.csv", PLATE)
+        job = self.lab.wait_job("collect")
+        self.assertEqual((job["facts"]["run"], self.rows()), (self.lab.run, (2, 0)))
+
+    def test_content(self):
+        """a result is matched by a regular expression over its content"""
+        self.start(r'"filename:^(?<run>never)_", "content:# run (?<run>[0-9a-f-]{36})"')
+        self.lab.result("plate.csv", f"Well,Absorbance\n# run {self.lab.run},0.5\n")
+        self.assertEqual(self.lab.wait_job("collect")["facts"]["run"], self.lab.run)
+
+    def test_config_from_name(self):
+        """the output file configuration can be told by the name too"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_(?<config>.*)\\.csv$"')
+        self.lab.result(f"{self.lab.run}_Plate reader.csv", PLATE)
+        self.assertEqual(self.lab.wait_job("collect")["facts"]["config"], "Plate reader")
+
+    def test_last_job(self):
+        """a result is matched to the run whose file the instrument received last"""
+        self.start('"last-job"')
+        other = self.lab.ask_cloud("/sim/runs", {})["id"]
+        self.lab.generate(name="first.csv")
+        self.lab.wait_job("deliver")
+        self.lab.ask_cloud(f"/sim/runs/{other}/input", {"name": "second.csv"})
+        self.lab.wait_job("deliver", count=2)
+        self.lab.result("plate.csv", PLATE)
+        self.assertEqual(self.lab.wait_job("collect")["facts"]["run"], other)
+
+    def test_sidecar(self):
+        """a result is matched by the file beside it"""
+        self.start('"sidecar"')
+        sidecar = self.lab.home / "hamilton/results/plate.csv.labferry.json"
+        sidecar.write_text(json.dumps({"run": self.lab.run, "config": "Plate reader"}))
+        self.lab.result("plate.csv", PLATE)
+        self.lab.wait_job("collect")
+        self.assertEqual(self.rows(), (2, 0))
+
+    def held(self):
+        return self.lab.until("it is held", lambda: next(iter(self.lab.jobs(state="held")), None))
+
+    def test_none(self):
+        """a result that nothing matches is held with the reason, and goes on when it is assigned"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_", "last-job"')
+        self.lab.result("plate.csv", PLATE)
+        job = self.held()
+        self.assertIn("filename:", job["note"])
+        self.assertIn(f"assign {job['id']}", job["note"])
+        self.assertEqual(self.processors(), [])
+        self.lab.ask("assign", id=job["id"], run=self.lab.run)
+        self.assertEqual(self.lab.wait_job("collect")["facts"]["run"], self.lab.run)
+        self.assertEqual(self.rows(), (2, 0))
+        self.assertTrue((self.lab.home / "hamilton/results").joinpath("archive").exists())
+
+    def test_no_such_run(self):
+        """a run that Benchling does not have holds the result, and the right one can be assigned"""
+        self.start(r'"filename:^(?<run>[^_]+)_"')
+        self.lab.result("nonsense_plate.csv", PLATE)
+        job = self.held()
+        self.assertIn("no run nonsense", job["note"])
+        self.lab.ask("assign", id=job["id"], run=self.lab.run, config="Plate reader")
+        self.lab.wait_job("collect")
+
+    def test_bad_sidecar(self):
+        """a sidecar that cannot be read holds the result with the reason"""
+        self.start('"sidecar"')
+        (self.lab.home / "hamilton/results/plate.csv.labferry.json").write_text("{run: ")
+        self.lab.result("plate.csv", PLATE)
+        self.assertIn("sidecar", self.held()["note"])
+
+
+class Once(Results):
+    def test_same_content(self):
+        """the same content under two names is uploaded once"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
+        self.lab.result(f"{self.lab.run}_a.csv", PLATE)
+        self.lab.wait_job("collect")
+        self.lab.result(f"{self.lab.run}_b.csv", PLATE)
+        job = self.lab.wait_job("collect", count=2)
+        self.assertIn("same content", job["note"])
+        state = self.lab.cloud_state()
+        self.assertEqual((len(state["blobs"]), len(state["processors"])), (1, 1))
+
+    def test_new_version(self):
+        """new content under the same name is a new version, which is uploaded too"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
+        first, second = PLATE, PLATE + "A3,0.125\n"
+        self.lab.result(f"{self.lab.run}_a.csv", first)
+        self.lab.wait_job("collect")
+        self.lab.result(f"{self.lab.run}_a.csv", second)
+        self.lab.wait_job("collect", count=2)
+        self.assertEqual(self.contents(), sorted((sha256(first), sha256(second))))
+
+    def test_restart_between(self):
+        """a result that is known is not collected again after a restart, even where it is left in place"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"', hamilton='archive = "none";')
+        self.lab.result(f"{self.lab.run}_a.csv", PLATE)
+        self.lab.wait_job("collect")
+        self.lab.restart_agent()
+        self.lab.result(f"{self.lab.run}_b.csv", PLATE + "A3,0.125\n")
+        self.lab.wait_job("collect", count=2)
+        self.assertEqual((len(self.lab.jobs()), len(self.processors())), (2, 2))
+
+    def test_still_growing(self):
+        """a result is not taken while the instrument still writes it"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"', hamilton="")
+        path = self.lab.home / "hamilton/results" / f"{self.lab.run}_slow.csv"
+        with open(path, "w") as file:
+            for n in range(25):
+                file.write("Well,Absorbance\n" if n == 0 else f"A{n},0.5\n")
+                file.flush()
+                time.sleep(0.05)
+        self.lab.wait_job("collect")
+        self.assertEqual(self.contents(), [sha256(path.read_bytes()) if path.exists() else
+                                           sha256(next((path.parent / "archive").rglob("*.csv")).read_bytes())])
+        self.assertEqual(self.rows(), (24, 0))
+
+
+class Uploading(Results):
+    def test_multipart(self):
+        """a result above 10 MB goes up in parts and arrives whole"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
+        before = self.lab.memory()
+        content = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(26 * MB // 32))
+        self.lab.result(f"{self.lab.run}_big.bin", content)
+        self.lab.wait_job("collect", ("done", "held"))
+        blob, = self.lab.cloud_state()["blobs"]
+        self.assertEqual((blob["sha256"], blob["size"]), (sha256(content), len(content)))
+        self.assertEqual(sum(self.lab.requests("createBlob").values()), 0)
+        self.assertGreaterEqual(sum(self.lab.requests("createBlobPart").values()), 3,
+                                self.lab.ask_cloud("/sim/requests")["byOperation"])
+        self.assertLess(self.lab.memory() - before, len(content), "a file is never held in memory")
+
+    def test_multipart_goes_on(self):
+        """an upload in parts goes on where it was when the agent is killed and restarted"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
+        content = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(40 * MB // 32))
+        self.lab.fault("latency", ms=4000, path="/blobs/*/parts", after=2, count=0)
+        self.lab.result(f"{self.lab.run}_big.bin", content)
+        self.lab.until("some parts", lambda: self.lab.requests("createBlobPart").get("200", 0) >= 2)
+        self.lab.stop("agent", 9)
+        self.lab.clear_faults()
+        self.lab.start_agent()
+        self.lab.wait_job("collect", ("done", "held"))
+        blob, = self.lab.cloud_state()["blobs"]
+        self.assertEqual(blob["sha256"], sha256(content))
+        self.assertEqual(len(self.processors()), 1)
+        again = self.lab.requests("createBlobPart").get("200", 0) - len(blob["parts"] if isinstance(blob["parts"], list)
+                                                                       else range(blob["parts"]))
+        self.assertLessEqual(again, 1, "only the part that was under way is sent again")
+
+
+class Processing(Results):
+    bad = "Well,Absorbance\nA1,0.5\nA2,none\nA3,0.75\n"
+
+    def test_failed_rows_taken(self):
+        """rows that fail are told, and their file is fetched to where the job says"""
+        self.lab.start_all(config(match=r'"filename:^(?<run>[0-9a-f-]{36})_"').replace(
+            'config = "Plate reader";', 'config = "Plate reader"; complete_with_errors = true;'), hamilton=None)
+        self.lab.result(f"{self.lab.run}_a.csv", self.bad)
+        job = self.lab.wait_job("collect")
+        self.assertEqual((job["facts"]["rows_succeeded"], job["facts"]["rows_failed"]), (2, 1))
+        self.assertIn(job["facts"]["error_file"], job["note"])
+        with open(job["facts"]["error_file"], "rb") as file:
+            self.assertIn(b"A2", file.read())
+
+    def test_processing_fails(self):
+        """a result that Benchling cannot process is held with the reason, its file safely attached"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
+        self.lab.result(f"{self.lab.run}_a.csv", self.bad)
+        job = self.lab.until("it is held", lambda: next(iter(self.lab.jobs(state="held")), None))
+        self.assertIn("could not", job["note"])
+        self.assertEqual(self.contents(), [sha256(self.bad)])
+
+    def test_task_gone(self):
+        """when the long-running task has been forgotten, the processor itself is asked"""
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"', "--task-seconds", "1")
+        self.lab.ask_cloud("/sim/relay", {"paused": True})
+        self.lab.result(f"{self.lab.run}_a.csv", PLATE)
+        self.lab.wait_job("collect")
+        self.assertEqual(self.rows(), (2, 0))
+
+    def test_left_to_people(self):
+        """with process = false the file is attached and processing left to people"""
+        self.lab.start_all(config(match=r'"filename:^(?<run>[0-9a-f-]{36})_"').replace(
+            'config = "Plate reader";', 'config = "Plate reader"; process = false;'), hamilton=None)
+        self.lab.result(f"{self.lab.run}_a.csv", PLATE)
+        self.lab.wait_job("collect")
+        self.assertEqual(self.processors()[0]["status"], "NOT_STARTED")
+
+    def test_version_replaces(self):
+        """a new version of a file that is not processed yet replaces it on its processor"""
+        self.lab.start_all(config(match=r'"filename:^(?<run>[0-9a-f-]{36})_"').replace(
+            'config = "Plate reader";', 'config = "Plate reader"; process = false;'), hamilton=None)
+        for n, content in enumerate((PLATE, PLATE + "A3,0.125\n")):
+            self.lab.result(f"{self.lab.run}_a.csv", content)
+            self.lab.wait_job("collect", count=n + 1)
+        self.assertEqual(self.contents(), [sha256(PLATE + "A3,0.125\n")])
+
+
+if __name__ == "__main__":
+    unittest.main()
