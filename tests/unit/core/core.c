@@ -1,0 +1,126 @@
+#include "core.h"
+
+#include "event/event.h"
+#include "event/pattern.h"
+#include "fake_device.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct lf_setting *settings_of(const char *driver)
+{
+    return strcmp(driver, fake_driver.name) == 0 ? fake_driver.settings : NULL;
+}
+
+static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
+{
+    struct lf_pattern *pattern = NULL;
+    enum lf_status status = lf_pattern_compile(json, &pattern, err);
+    lf_pattern_free(pattern);
+    return status;
+}
+
+static const struct lf_config_hooks hooks = {
+    .driver_settings = settings_of, .on_check = lf_event_on_check, .on_types = lf_event_on_types,
+    .pattern_check = pattern_check,
+};
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    NEED(fd >= 0);
+    NEED(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+}
+
+struct lf_config *core_config(const char *more)
+{
+    static const char head[] =
+        "agent = { name = \"bench-1\"; site = \"lab\"; state_dir = \"%s/state\"; socket = \"%s/socket\"; disk_reserve = \"1MB\"; "
+        "couriers = 2; };\n"
+        "cloud = { tenant = \"http://127.0.0.1:1\"; client_id = \"app\"; client_secret_file = \"%s/secret\"; "
+        "events = \"poll\"; };\n%s\n";
+    char path[512], secret[512], text[8192], state[512];
+    const char *folder = unit_folder();
+    snprintf(path, sizeof path, "%s/labferry.conf", folder);
+    snprintf(secret, sizeof secret, "%s/secret", folder);
+    snprintf(state, sizeof state, "%s/state", folder);
+    mkdir(state, 0700);
+    NEED(snprintf(text, sizeof text, head, folder, folder, folder, more) < (int)sizeof text);
+    write_file(secret, "secret\n");
+    write_file(path, text);
+    struct lf_config *config = NULL;
+    struct lf_config_report report = {0};
+    struct lf_error err = {0};
+    if (lf_config_load(path, &hooks, &config, &report, &err) != LF_OK)
+        lf_config_report_print(&report, stdout);
+    lf_config_report_free(&report);
+    CHECK_STR(err.text, "");
+    NEED(config != NULL);
+    mkdir(config->agent.spool_dir, 0700);
+    return config;
+}
+
+struct lf_journal *core_journal(void)
+{
+    char path[512];
+    struct lf_journal *journal = NULL;
+    struct lf_error err = {0};
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    lf_journal_open(path, &journal, &err);
+    CHECK_STR(err.text, "");
+    NEED(journal != NULL);
+    return journal;
+}
+
+struct lf_journal *core_reopen(struct lf_journal *journal)
+{
+    lf_journal_close(journal);
+    return core_journal();
+}
+
+struct lf_job core_job(struct lf_journal *journal, int64_t id)
+{
+    struct lf_job job;
+    NEED(lf_journal_job_get(journal, id, &job, NULL) == LF_OK);
+    return job;
+}
+
+struct lf_event_row core_event(struct lf_journal *journal, const char *id)
+{
+    struct lf_event_row row;
+    NEED(lf_journal_event_get(journal, id, &row, NULL) == LF_OK);
+    return row;
+}
+
+int64_t core_count(cJSON *counts, const char *name)
+{
+    const cJSON *count = cJSON_GetObjectItemCaseSensitive(counts, name);
+    int64_t number = count ? (int64_t)count->valuedouble : 0;
+    cJSON_Delete(counts);
+    return number;
+}
+
+struct search {
+    const char *text;
+    bool found;
+};
+
+static void look(void *context, int64_t at_ms, const char *who, const char *text)
+{
+    struct search *search = context;
+    (void)at_ms;
+    (void)who;
+    search->found = search->found || strstr(text, search->text);
+}
+
+bool core_told(struct lf_journal *journal, int64_t job, const char *text)
+{
+    struct search search = {.text = text};
+    lf_journal_history_list(journal, job, look, &search, NULL);
+    return search.found;
+}

@@ -1,0 +1,39 @@
+// A driver whose device does what the test says and counts what was done to it. Devices are known by the name of their
+// instrument: fake_device("balance") before it is opened, fake_devices_free() at the end of the test.
+#ifndef FAKE_DEVICE_H
+#define FAKE_DEVICE_H
+
+#include "drivers/driver.h"
+
+#include <stdatomic.h>
+
+struct fake_device {
+    char name[40];
+    const struct lf_host *host; // set by open
+    // What it does. Set before it is called for; fake_say for what the bench may read meanwhile.
+    atomic_int connect_fails;   // so many connects fail
+    atomic_bool vanish;         // the next listen says that it is gone
+    atomic_bool stuck;          // act waits for its cancel, or for this to end
+    _Atomic(enum lf_repeat) repeat;
+    _Atomic(enum lf_verdict) verdict;
+    _Atomic(enum lf_status) act_status, verify_status, file_status;
+    _Atomic(enum lf_class) act_class, verify_class;
+    _Atomic(const char *) identity;
+    _Atomic(const char *) says;   // a value "weight" that act captures; NULL: none
+    _Atomic(const char *) result; // name of a result that listen finds, once
+    _Atomic(const char *) bytes;  // its content, handed out by take
+    atomic_bool as_data;          // the finding carries the bytes itself
+    _Atomic(int) version;         // of the result
+    // What was done.
+    atomic_int connects, disconnects, acts, verifies, takes, files, open, listens;
+};
+
+extern const struct lf_driver fake_driver;
+// The one with that name, made when it is new; its defaults: everything works, actions are idempotent.
+struct fake_device *fake_device(const char *name);
+void fake_devices_free(void);
+
+// Waits (at most 10 s) until the counter is at least n. False: it never was.
+bool fake_reached(const atomic_int *counter, int n);
+
+#endif

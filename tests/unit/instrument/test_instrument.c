@@ -1,0 +1,362 @@
+/* The promises of the instrument host, with a device that does what the test says. */
+#include "fake_device.h"
+#include "instrument/instrument.h"
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the hooks saw and do. */
+static atomic_int works, changes;
+static atomic_int work_left; /* so many calls of work say that they did something */
+static atomic_bool act_in_work;
+
+static bool work(void *context, struct lf_instrument *instrument, int64_t *next)
+{
+    (void)context;
+    *next = LF_NEVER;
+    works++;
+    if (work_left <= 0)
+        return false;
+    work_left--;
+    if (act_in_work) {
+        struct lf_outcome outcome = {0};
+        struct lf_error err = {0};
+        struct lf_action action = {.kind = LF_ACTION_RUN, .job = 7, .name = "weigh"};
+        lf_instrument_act(instrument, &action, &outcome, &err);
+        lf_outcome_free(&outcome);
+    }
+    return true;
+}
+
+static enum lf_status found(void *context, struct lf_instrument *instrument, const struct lf_finding *finding,
+                            struct lf_error *err)
+{
+    (void)context;
+    (void)instrument;
+    (void)finding;
+    (void)err;
+    return LF_OK;
+}
+
+static void changed(void *context, struct lf_instrument *instrument)
+{
+    (void)context;
+    (void)instrument;
+    changes++;
+}
+
+static struct lf_instrument *start_with(const char *name, const char *expect, bool paused)
+{
+    works = changes = 0;
+    struct lf_instrument *instrument = NULL;
+    struct lf_instrument_options options = {.name = name, .driver = &fake_driver, .expect_identity = expect, .paused = paused};
+    struct lf_instrument_hooks hooks = {.work = work, .found = found, .changed = changed};
+    NEED(lf_instrument_open(&options, &hooks, &instrument, NULL) == LF_OK);
+    NEED(lf_instrument_start(instrument, NULL) == LF_OK);
+    return instrument;
+}
+
+static struct lf_instrument *start(const char *name)
+{
+    return start_with(name, NULL, false);
+}
+
+static void stop(struct lf_instrument *instrument)
+{
+    lf_instrument_stop(instrument);
+    lf_instrument_close(instrument);
+    work_left = 0;
+    act_in_work = false;
+}
+
+static bool becomes(struct lf_instrument *instrument, enum lf_instrument_state state)
+{
+    int64_t deadline = lf_deadline_in(10000);
+    while (lf_instrument_state(instrument) != state && !lf_deadline_passed(deadline))
+        lf_sleep_until(lf_deadline_in(5), NULL);
+    return lf_instrument_state(instrument) == state;
+}
+
+static const char *info_text(struct lf_instrument *instrument, const char *key)
+{
+    static char text[300];
+    cJSON *info = lf_instrument_info(instrument);
+    snprintf(text, sizeof text, "%s", lf_json_text_or(info, key, ""));
+    cJSON_Delete(info);
+    return text;
+}
+
+static void connects_with_back_off(void)
+{
+    struct fake_device *device = fake_device("a");
+    device->connect_fails = 3;
+    int64_t begun = lf_clock_mono_ms();
+    struct lf_instrument *instrument = start("a");
+    CHECK(fake_reached(&device->connects, 1));
+    CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
+    CHECK_INT(device->connects, 4);
+    CHECK_INT(device->disconnects, 3);
+    CHECK(lf_clock_mono_ms() - begun < 10000);
+    CHECK_STR(info_text(instrument, "identity"), "fake 1.0");
+    stop(instrument);
+    CHECK_INT(device->disconnects, 4);
+    CHECK_INT(device->open, 0);
+    fake_devices_free();
+}
+
+static void heals_after_unplug(void)
+{
+    struct fake_device *device = fake_device("a");
+    struct lf_instrument *instrument = start("a");
+    NEED(becomes(instrument, LF_INSTRUMENT_IDLE));
+    device->vanish = true;
+    lf_instrument_kick(instrument);
+    CHECK(fake_reached(&device->disconnects, 1));
+    CHECK(fake_reached(&device->connects, 2));
+    CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
+    stop(instrument);
+    fake_devices_free();
+}
+
+/* A device that connects and vanishes must be tried ever more slowly: in one second a tight loop would try thousands of times. */
+static void flapping_is_not_spun_on(void)
+{
+    struct fake_device *device = fake_device("a");
+    device->act_status = LF_DISCONNECTED;
+    device->act_class = LF_TRANSIENT;
+    work_left = 1000000;
+    act_in_work = true;
+    struct lf_instrument *instrument = start("a");
+    lf_sleep_until(lf_deadline_in(1500), NULL);
+    CHECK(device->connects >= 1);
+    CHECK(device->connects < 10);
+    stop(instrument);
+    fake_devices_free();
+}
+
+static void paused_starts_nothing(void)
+{
+    struct fake_device *device = fake_device("a");
+    struct lf_instrument *instrument = start_with("a", NULL, true);
+    NEED(becomes(instrument, LF_INSTRUMENT_PAUSED));
+    CHECK(fake_reached(&device->listens, 1)); /* results are still found */
+    CHECK_INT(works, 0);
+    CHECK_STR(info_text(instrument, "note"), "configured so");
+    work_left = 2;
+    lf_instrument_resume(instrument);
+    CHECK(fake_reached(&works, 3));
+    CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
+    lf_instrument_pause(instrument, "door is open");
+    CHECK(becomes(instrument, LF_INSTRUMENT_PAUSED));
+    CHECK_STR(info_text(instrument, "note"), "door is open");
+    lf_sleep_until(lf_deadline_in(100), NULL);
+    int seen = works;
+    work_left = 1;
+    lf_instrument_kick(instrument);
+    lf_sleep_until(lf_deadline_in(200), NULL);
+    CHECK_INT(works, seen);
+    stop(instrument);
+    fake_devices_free();
+}
+
+static void cancels_what_runs(void)
+{
+    struct fake_device *device = fake_device("a");
+    device->stuck = true;
+    work_left = 1;
+    act_in_work = true;
+    struct lf_instrument *instrument = start("a");
+    NEED(fake_reached(&device->acts, 1));
+    CHECK(becomes(instrument, LF_INSTRUMENT_BUSY));
+    CHECK(!lf_instrument_cancel(instrument, 8)); /* another job's cancel is not for this one */
+    CHECK(lf_instrument_state(instrument) == LF_INSTRUMENT_BUSY);
+    CHECK(lf_instrument_cancel(instrument, 7));
+    CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
+    CHECK(!lf_instrument_cancel(instrument, 7)); /* nothing runs: told so, and nothing later is hit */
+    device->stuck = false;
+    work_left = 1;
+    lf_instrument_kick(instrument);
+    CHECK(fake_reached(&device->acts, 2));
+    CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
+    stop(instrument);
+    fake_devices_free();
+}
+
+static enum lf_status ask(struct lf_instrument *instrument, const char *command, bool once, int64_t ms, char *text)
+{
+    struct lf_outcome outcome = {0};
+    struct lf_error err = {0};
+    enum lf_status status = lf_instrument_ask(instrument, command, NULL, 0, once, lf_deadline_in(ms), &outcome, &err);
+    snprintf(text, 200, "%s", status == LF_OK && outcome.count ? outcome.captures[0].value : err.text);
+    lf_outcome_free(&outcome);
+    return status;
+}
+
+static void asks(void)
+{
+    struct fake_device *device = fake_device("a");
+    char text[200];
+    device->says = "12.34";
+    struct lf_instrument *instrument = start("a");
+    NEED(becomes(instrument, LF_INSTRUMENT_IDLE));
+    CHECK_INT(ask(instrument, "weight", false, 5000, text), LF_OK);
+    CHECK_STR(text, "12.34");
+    device->repeat = LF_ONCE;
+    CHECK_INT(ask(instrument, "tare", false, 5000, text), LF_REFUSED);
+    CHECK_HAS(text, "--once");
+    CHECK_INT(device->acts, 1);
+    CHECK_INT(ask(instrument, "tare", true, 5000, text), LF_OK);
+    CHECK_INT(device->acts, 2);
+    stop(instrument);
+    fake_devices_free();
+}
+
+static void question_withdrawn(void)
+{
+    struct fake_device *device = fake_device("a");
+    char text[200];
+    device->stuck = true;
+    work_left = 1;
+    act_in_work = true;
+    struct lf_instrument *instrument = start("a");
+    NEED(fake_reached(&device->acts, 1));
+    int64_t begun = lf_clock_mono_ms();
+    CHECK_INT(ask(instrument, "weight", false, 200, text), LF_BUSY);
+    CHECK(lf_clock_mono_ms() - begun >= 190);
+    CHECK_HAS(text, "not sent");
+    device->stuck = false;
+    CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
+    lf_sleep_until(lf_deadline_in(100), NULL);
+    CHECK_INT(device->acts, 1); /* it is not asked after all */
+    stop(instrument);
+    fake_devices_free();
+}
+
+struct asker {
+    struct lf_instrument *instrument;
+    int64_t ms;
+    enum lf_status status;
+    char text[200];
+};
+
+static void *ask_in_thread(void *arg)
+{
+    struct asker *asker = arg;
+    asker->status = ask(asker->instrument, "weight", false, asker->ms, asker->text);
+    return NULL;
+}
+
+/* The first question is withdrawn while the second waits for its place: the second must get its turn. */
+static void second_question(void)
+{
+    struct fake_device *device = fake_device("a");
+    device->stuck = true;
+    device->says = "1";
+    work_left = 1;
+    act_in_work = true;
+    struct lf_instrument *instrument = start("a");
+    NEED(fake_reached(&device->acts, 1));
+    struct asker first = {.instrument = instrument, .ms = 300}, second = {.instrument = instrument, .ms = 20000};
+    pthread_t threads[2];
+    NEED(pthread_create(&threads[0], NULL, ask_in_thread, &first) == 0);
+    lf_sleep_until(lf_deadline_in(100), NULL);
+    NEED(pthread_create(&threads[1], NULL, ask_in_thread, &second) == 0);
+    pthread_join(threads[0], NULL);
+    CHECK_INT(first.status, LF_BUSY);
+    int64_t begun = lf_clock_mono_ms();
+    device->stuck = false;
+    pthread_join(threads[1], NULL);
+    CHECK_INT(second.status, LF_OK);
+    CHECK(lf_clock_mono_ms() - begun < 10000);
+    stop(instrument);
+    fake_devices_free();
+}
+
+static void question_at_the_end(void)
+{
+    struct fake_device *device = fake_device("a");
+    device->stuck = true;
+    work_left = 1;
+    act_in_work = true;
+    struct lf_instrument *instrument = start("a");
+    NEED(fake_reached(&device->acts, 1));
+    struct asker asker = {.instrument = instrument, .ms = 60000};
+    pthread_t thread;
+    NEED(pthread_create(&thread, NULL, ask_in_thread, &asker) == 0);
+    lf_sleep_until(lf_deadline_in(100), NULL);
+    lf_instrument_stop(instrument);
+    pthread_join(thread, NULL);
+    CHECK(asker.status == LF_CANCELLED || asker.status == LF_BUSY);
+    stop(instrument);
+    fake_devices_free();
+}
+
+static void offline_question(void)
+{
+    struct fake_device *device = fake_device("a");
+    char text[200];
+    device->connect_fails = 1000;
+    struct lf_instrument *instrument = start("a");
+    NEED(fake_reached(&device->connects, 1));
+    int64_t begun = lf_clock_mono_ms();
+    CHECK_INT(ask(instrument, "weight", false, 30000, text), LF_DISCONNECTED);
+    CHECK_HAS(text, "nobody there");
+    CHECK(lf_clock_mono_ms() - begun < 10000);
+    stop(instrument);
+    fake_devices_free();
+}
+
+static void wrong_identity(void)
+{
+    struct fake_device *device = fake_device("a");
+    device->identity = "serial 666";
+    struct lf_instrument *instrument = start_with("a", "B0210", false);
+    NEED(fake_reached(&device->connects, 2));
+    CHECK_INT(lf_instrument_state(instrument), LF_INSTRUMENT_OFFLINE);
+    CHECK_HAS(info_text(instrument, "note"), "expects \"B0210\"");
+    CHECK_HAS(info_text(instrument, "note"), "serial 666");
+    CHECK_INT(works, 0);
+    device->identity = "serial B021002593"; /* the right one is plugged in */
+    CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
+    stop(instrument);
+    fake_devices_free();
+}
+
+static void hung_stops_nobody_else(void)
+{
+    struct fake_device *hung = fake_device("hung"), *other = fake_device("other");
+    char text[200];
+    hung->stuck = true;
+    work_left = 1;
+    act_in_work = true;
+    struct lf_instrument *first = start("hung");
+    NEED(fake_reached(&hung->acts, 1));
+    struct lf_instrument *second = start("other");
+    CHECK(becomes(second, LF_INSTRUMENT_IDLE));
+    other->says = "5";
+    CHECK_INT(ask(second, "weight", false, 5000, text), LF_OK);
+    CHECK_INT(lf_instrument_state(first), LF_INSTRUMENT_BUSY);
+    int64_t begun = lf_clock_mono_ms();
+    stop(first);
+    stop(second);
+    CHECK(lf_clock_mono_ms() - begun < 5000);
+    fake_devices_free();
+}
+
+UNIT_TESTS("instrument",
+    {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
+    {"an unplugged device is let go of and found again when it is back", heals_after_unplug},
+    {"a device that connects and vanishes is tried ever more slowly", flapping_is_not_spun_on},
+    {"a paused instrument starts nothing, listens on, and goes on when resumed", paused_starts_nothing},
+    {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
+    {"an operator's question is answered; one that moves something needs a word more", asks},
+    {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
+    {"whoever waits behind a withdrawn question gets his turn", second_question},
+    {"a question is answered when the agent stops", question_at_the_end},
+    {"a question to an instrument that is offline is answered with the reason", offline_question},
+    {"the wrong instrument on the cable is told apart and not worked with", wrong_identity},
+    {"an instrument that hangs stops nobody else and not the end of the agent", hung_stops_nobody_else},
+)

@@ -1,0 +1,440 @@
+/* From messages to rows and jobs: real configuration, real journal. */
+#include "base/clock.h"
+#include "core.h"
+#include "event/event.h"
+#include "intake/intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INSTRUMENTS "instruments = ( { name = \"robot\"; driver = \"fake\"; }, { name = \"balance\"; driver = \"fake\"; } );\n"
+#define ROUTES                                                                                                       \
+    "routes = (\n"                                                                                                   \
+    " { name = \"first\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = \"robot\";\n" \
+    "   where = { automationInputGenerator = { assayRunId = [ \"run_1\" ]; }; }; },\n"                               \
+    " { name = \"any\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = \"balance\";\n" \
+    "   not_after = \"2h\"; },\n"                                                                                    \
+    " { name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; instrument = \"balance\";\n"         \
+    "   procedure = \"weigh\"; },\n"                                                                                 \
+    " { name = \"by-hand\"; on = \"automationOutputProcessor.uploaded\"; job = \"collect\"; }\n"                     \
+    ");\n"
+
+static struct lf_config *config;
+static struct lf_journal *journal;
+static struct lf_intake *intake;
+static int jobs; /* what the last take said */
+
+static void open_all(void)
+{
+    config = core_config(INSTRUMENTS ROUTES);
+    journal = core_journal();
+    NEED(lf_intake_open(config, journal, &intake, NULL) == LF_OK);
+}
+
+static void close_all(void)
+{
+    lf_intake_close(intake);
+    lf_journal_close(journal);
+    lf_config_free(config);
+}
+
+static enum lf_status take(const char *text)
+{
+    struct lf_error err = {0};
+    jobs = 0;
+    enum lf_status status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &jobs, &err);
+    CHECK_STR(status == LF_OK ? "" : err.text, "");
+    return status;
+}
+
+static const char *ago(int64_t ms)
+{
+    static char text[LF_TIME_TEXT];
+    lf_time_format(lf_clock_wall_ms() - ms, text);
+    return text;
+}
+
+/* An event as EventBridge brings it. `resource`: name and object, "\"workflowTask\":{...}". */
+static enum lf_status take_event(const char *id, const char *type, const char *created, const char *excluded,
+                                 const char *resource)
+{
+    char *text = lf_format("{\"version\":\"0\",\"id\":\"aws-%s\",\"detail-type\":\"%s\",\"source\":\"aws.partner/benchling.com/"
+                           "acme\",\"account\":\"1\",\"time\":\"%s\",\"region\":\"us-west-1\",\"resources\":[],\"detail\":{"
+                           "\"id\":\"%s\",\"eventType\":\"%s\",\"createdAt\":\"%s\",\"deprecated\":false,"
+                           "\"excludedProperties\":[%s],%s}}", id, type, created, id, type, created, excluded, resource);
+    NEED(text != NULL);
+    enum lf_status status = take(text);
+    free(text);
+    return status;
+}
+
+#define GENERATOR(run, file)                                                                                           \
+    "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":\"" run "\",\"automationFileConfig\":{\"name\":\"Worklist" \
+    "\"},\"file\":{\"id\":\"" file "\",\"name\":\"w.csv\"}}"
+
+static void check_fate(const char *id, enum lf_fate fate, int64_t job)
+{
+    struct lf_event_row row = core_event(journal, id);
+    CHECK_STR(lf_fate_name(row.fate), lf_fate_name(fate));
+    CHECK_INT(row.job, job);
+    lf_event_row_free(&row);
+}
+
+static int64_t job_count(void)
+{
+    cJSON *counts = lf_journal_job_counts(journal, NULL);
+    int64_t total = 0;
+    for (const cJSON *count = counts->child; count; count = count->next)
+        total += (int64_t)count->valuedouble;
+    cJSON_Delete(counts);
+    return total;
+}
+
+static void event_becomes_a_job(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(jobs, 1);
+    check_fate("evt_1", LF_FATE_JOB, 1);
+    struct lf_job job = core_job(journal, 1);
+    CHECK_STR(job.kind, "deliver");
+    CHECK_STR(job.instrument, "robot");
+    CHECK_STR(job.step, "resolve");
+    CHECK_STR(job.event_id, "evt_1");
+    CHECK_INT(job.state, LF_JOB_READY);
+    CHECK_STR(lf_json_text(job.facts, "generator"), "aig_1");
+    CHECK_STR(lf_json_text(job.facts, "file"), "file_1");
+    CHECK_STR(lf_json_text(job.facts, "run"), "run_1");
+    CHECK_STR(lf_json_text(job.facts, "config"), "Worklist");
+    lf_job_free(&job);
+    CHECK(core_told(journal, 1, "event evt_1"));
+    close_all();
+}
+
+static void twins(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_a", "v2-beta.automationInputGenerator.completed", ago(1000), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(take_event("evt_b", "v2.automationInputGenerator.completed", ago(900), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(jobs, 0);
+    CHECK_INT(take_event("evt_c", "v2-alpha.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(job_count(), 1);
+    check_fate("evt_a", LF_FATE_JOB, 1);
+    check_fate("evt_b", LF_FATE_TWIN, 1);
+    check_fate("evt_c", LF_FATE_TWIN, 1);
+    CHECK_INT(take_event("evt_d", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_2")), LF_OK);
+    CHECK_INT(job_count(), 2); /* generated anew: another happening */
+    close_all();
+}
+
+static void resent(void)
+{
+    open_all();
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(jobs, 0);
+    struct lf_event_row row = core_event(journal, "evt_1");
+    CHECK_INT(row.times, 3);
+    CHECK_INT(row.fate, LF_FATE_JOB);
+    lf_event_row_free(&row);
+    CHECK_INT(job_count(), 1);
+    close_all();
+}
+
+static void resent_in_another_envelope(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "", GENERATOR("run_1", "file_1")), LF_OK);
+    int made = 0;
+    CHECK_INT(lf_intake_add(intake, "poll", NULL, lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator."
+              "completed\",\"createdAt\":\"2026-05-04T09:42:00Z\"," GENERATOR("run_1", "file_1") "}"), &made, NULL), LF_OK);
+    CHECK_INT(made, 0);
+    CHECK_INT(job_count(), 1);
+    close_all();
+}
+
+static void out_of_order(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_2")), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(60000), "", GENERATOR("run_1", "file_1")), LF_OK);
+    check_fate("evt_2", LF_FATE_JOB, 1);
+    check_fate("evt_1", LF_FATE_JOB, 2); /* whether its file is still the generator's is found out at the first step */
+    close_all();
+}
+
+static void first_route(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "f1")), LF_OK);
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_2", "f2")), LF_OK);
+    struct lf_job job = core_job(journal, 1);
+    CHECK_STR(job.route, "first");
+    lf_job_free(&job);
+    job = core_job(journal, 2);
+    CHECK_STR(job.route, "any");
+    CHECK_STR(job.instrument, "balance");
+    lf_job_free(&job);
+    CHECK_INT(job_count(), 2);
+    close_all();
+}
+
+static void expiry(void)
+{
+    open_all();
+    int64_t hour = 60 * 60 * 1000;
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(hour), "", GENERATOR("run_2", "f1")), LF_OK);
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(72 * hour), "", GENERATOR("run_2", "f2")), LF_OK);
+    CHECK_INT(take_event("evt_3", "v2.automationInputGenerator.completed", ago(-72 * hour), "", GENERATOR("run_2", "f3")), LF_OK);
+    int64_t now = lf_clock_mono_ms();
+    struct lf_job job = core_job(journal, 1);
+    CHECK(job.expires_mono > now + hour - 60000 && job.expires_mono <= now + hour);
+    lf_job_free(&job);
+    job = core_job(journal, 2);
+    CHECK(job.expires_mono > 0 && job.expires_mono < now);
+    lf_job_free(&job);
+    job = core_job(journal, 3); /* a date in the future gives no more time than the route allows */
+    CHECK(job.expires_mono > now + hour && job.expires_mono <= now + 2 * hour);
+    lf_job_free(&job);
+    close_all();
+}
+
+static void excluded(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "\"file\"",
+                         "\"automationInputGenerator\":{\"id\":\"aig_1\"}"), LF_OK);
+    check_fate("evt_1", LF_FATE_REREAD, 0);
+    CHECK_INT(jobs, 1); /* a courier is to be woken */
+    CHECK_INT(job_count(), 0);
+    struct lf_event_row row;
+    int64_t next;
+    NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(1000), &row, &next, NULL) == LF_OK);
+    cJSON *resource = cJSON_Parse("{" GENERATOR("run_1", "file_1") "}");
+    int made = 0;
+    CHECK_INT(lf_intake_reread(intake, &row, cJSON_GetObjectItem(resource, "automationInputGenerator"), &made, NULL), LF_OK);
+    cJSON_Delete(resource);
+    lf_event_row_free(&row);
+    CHECK_INT(made, 1);
+    check_fate("evt_1", LF_FATE_JOB, 1);
+    struct lf_job job = core_job(journal, 1);
+    CHECK_STR(job.route, "first"); /* its pattern looks at what had been left out */
+    CHECK_STR(lf_json_text(job.facts, "file"), "file_1");
+    lf_job_free(&job);
+    close_all();
+}
+
+static void excluded_without_a_route(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.entry.updated.fields", ago(0), "\"entry\"", "\"other\":1"), LF_OK);
+    check_fate("evt_1", LF_FATE_UNROUTED, 0); /* nobody wants it: nothing is asked of Benchling */
+    close_all();
+}
+
+static void thin(void)
+{
+    open_all();
+    CHECK_INT(take("{\"version\":\"0\",\"baseURL\":\"https://acme.benchling.com\",\"tenantId\":\"ten_1\",\"app\":{\"id\":\"app_1\"},"
+                   "\"appDefinition\":{\"id\":null},\"channel\":\"events\",\"message\":{\"id\":\"evt_1\",\"type\":"
+                   "\"v2.workflowTask.updated.status\",\"createdAt\":\"2026-05-04T09:42:00.250Z\",\"deprecated\":false,"
+                   "\"resourceId\":\"wftask_1\",\"schema\":{\"id\":\"s\"}}}"), LF_OK);
+    check_fate("evt_1", LF_FATE_REREAD, 0);
+    struct lf_event_row row;
+    int64_t next;
+    NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(1000), &row, &next, NULL) == LF_OK);
+    CHECK_STR(row.resource_id, "wftask_1");
+    cJSON *resource = cJSON_Parse("{\"id\":\"wftask_1\",\"displayId\":\"T1\",\"status\":{\"id\":\"st_1\"}}");
+    CHECK_INT(lf_intake_reread(intake, &row, resource, NULL, NULL), LF_OK);
+    cJSON_Delete(resource);
+    lf_event_row_free(&row);
+    struct lf_job job = core_job(journal, 1);
+    CHECK_STR(job.kind, "task");
+    CHECK_STR(lf_json_text(job.facts, "workflow_task"), "wftask_1");
+    CHECK_STR(lf_json_text(job.facts, "status"), "st_1");
+    CHECK_STR(lf_json_text(job.facts, "procedure"), "weigh");
+    lf_job_free(&job);
+    close_all();
+}
+
+static void unknown_and_unrouted(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v9.robot.danced", ago(0), "", "\"robot\":{\"id\":\"r\"}"), LF_OK);
+    CHECK_INT(take_event("evt_2", "v2.assayRun.created", ago(0), "", "\"assayRun\":{\"id\":\"r\"}"), LF_OK);
+    check_fate("evt_1", LF_FATE_UNKNOWN, 0);
+    check_fate("evt_2", LF_FATE_UNROUTED, 0);
+    struct lf_event_row row = core_event(journal, "evt_1");
+    CHECK_HAS(row.body, "v9.robot.danced");
+    lf_event_row_free(&row);
+    close_all();
+}
+
+static void deprecated(void)
+{
+    open_all();
+    for (int i = 0; i < 3; i++) {
+        char text[300];
+        snprintf(text, sizeof text, "{\"id\":\"evt_%d\",\"eventType\":\"v2-beta.entry.created\",\"deprecated\":true,"
+                 "\"entry\":{\"id\":\"etr_%d\"}}", i, i);
+        CHECK_INT(take(text), LF_OK);
+    }
+    cJSON *health = lf_intake_health(intake);
+    const cJSON *counts = cJSON_GetObjectItem(health, "deprecated"); /* by type; a type has dots in it */
+    CHECK_INT(cJSON_GetNumberValue(cJSON_GetObjectItem(counts, "v2-beta.entry.created")), 3);
+    cJSON_Delete(health);
+    close_all();
+}
+
+static int bad_rows;
+static char bad_why[400], bad_id[100];
+
+static void see_bad(void *context, const struct lf_event_row *row)
+{
+    (void)context;
+    bad_rows++;
+    snprintf(bad_why, sizeof bad_why, "%s", row->note ? row->note : "");
+    snprintf(bad_id, sizeof bad_id, "%s", row->id);
+}
+
+static void bad_messages(void)
+{
+    static const char *const messages[] = {"", "\0\xff\xfe", "{", "[]", "null", "{\"detail\":7}", "{\"eventType\":{}}",
+                                           "{\"detail-type\":\"v2.entry.created\",\"detail\":[]}", "\xc3\x28"};
+    open_all();
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        CHECK_INT(take(messages[i]), LF_OK); /* acknowledged: it would be bad for ever */
+        bad_rows = 0;
+        lf_journal_event_list(journal, "bad", 1, see_bad, NULL, NULL);
+        CHECK_INT(bad_rows, 1);
+        CHECK(strlen(bad_why) > 10);
+    }
+    CHECK_INT(take("not JSON"), LF_OK);
+    CHECK_INT(take("not JSON"), LF_OK);
+    lf_journal_event_list(journal, "bad", 1, see_bad, NULL, NULL);
+    struct lf_event_row row = core_event(journal, bad_id);
+    CHECK_BYTES(row.body, row.body_len, "not JSON", 8);
+    CHECK_INT(row.times, 2);
+    lf_event_row_free(&row);
+    CHECK_INT(job_count(), 0);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "f")), LF_OK);
+    CHECK_INT(job_count(), 1); /* the rest goes on */
+    close_all();
+}
+
+static void deeply_nested(void)
+{
+    open_all();
+    char *text = malloc(100001);
+    NEED(text != NULL);
+    memset(text, '[', 100000);
+    text[100000] = '\0';
+    CHECK_INT(take(text), LF_OK);
+    free(text);
+    CHECK_INT(core_count(lf_journal_event_counts(journal), "bad"), 1);
+    close_all();
+}
+
+static void too_large(void)
+{
+    open_all();
+    struct lf_error err = {0};
+    CHECK_INT(lf_intake_too_large(intake, "mqtt", "labferry/lab/events/x", 5000000, &err), LF_OK);
+    lf_journal_event_list(journal, "bad", 1, see_bad, NULL, NULL);
+    CHECK_HAS(bad_why, "5000000 bytes");
+    close_all();
+}
+
+static void routed_but_unfit(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", "\"automationInputGenerator\":{}"), LF_OK);
+    check_fate("evt_1", LF_FATE_BAD, 0);
+    struct lf_event_row row = core_event(journal, "evt_1");
+    CHECK_HAS(row.note, "route \"any\"");
+    lf_event_row_free(&row);
+    close_all();
+}
+
+static void completed_wakes(void)
+{
+    open_all();
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"robot", .key = (char *)"k", .step = (char *)"process",
+                         .state = LF_JOB_READY};
+    int64_t next;
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    job.state = LF_JOB_WAITING;
+    job.due_mono = LF_NEVER;
+    job.wake = strdup("processor:aop_1");
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    CHECK_INT(take_event("evt_1", "v2.automationOutputProcessor.completed", ago(0), "",
+                         "\"automationOutputProcessor\":{\"id\":\"aop_2\",\"status\":\"SUCCEEDED\"}"), LF_OK);
+    CHECK_INT(jobs, 0);
+    CHECK_INT(take_event("evt_2", "v2.automationOutputProcessor.completed", ago(0), "",
+                         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"status\":\"SUCCEEDED\"}"), LF_OK);
+    CHECK_INT(jobs, 1);
+    check_fate("evt_1", LF_FATE_UNROUTED, 0);
+    check_fate("evt_2", LF_FATE_WOKE, 1);
+    job = core_job(journal, 1);
+    CHECK_INT(job.state, LF_JOB_READY);
+    lf_job_free(&job);
+    close_all();
+}
+
+static void by_hand(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationOutputProcessor.uploaded", ago(0), "",
+                         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"blob_1\","
+                         "\"name\":\"r.csv\"}}"), LF_OK);
+    struct lf_job job = core_job(journal, 1);
+    CHECK_STR(job.kind, "collect");
+    CHECK_STR(job.step, "adopt");
+    CHECK_STR(lf_json_text(job.facts, "processor"), "aop_1");
+    CHECK_STR(lf_json_text(job.facts, "blob"), "blob_1");
+    lf_job_free(&job);
+    close_all();
+}
+
+static void journal_error_is_told(void)
+{
+    open_all();
+    struct lf_error err = {0};
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_intake_add(intake, "mqtt", NULL, lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), NULL, &err)
+         == LF_OK);
+    lf_journal_rollback(journal); /* as when a later message of the batch cannot be stored */
+    struct lf_event_row row;
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, NULL), LF_NOT_FOUND);
+    CHECK_INT(take("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), LF_OK);
+    check_fate("evt_1", LF_FATE_UNROUTED, 0);
+    row = core_event(journal, "evt_1");
+    CHECK_INT(row.times, 1);
+    lf_event_row_free(&row);
+    close_all();
+}
+
+UNIT_TESTS("intake",
+    {"an event that a route wants becomes a job with what the event told", event_becomes_a_job},
+    {"v2, v2-beta and v2-alpha events of one happening make one job; a new happening makes another", twins},
+    {"an event that is sent again is counted and makes nothing new", resent},
+    {"an event that comes by MQTT and by GET /events is one event", resent_in_another_envelope},
+    {"events out of order each get their job, which finds out what is still true", out_of_order},
+    {"the first route that fits wins", first_route},
+    {"the time limit counts from when it happened, not from when it was heard of", expiry},
+    {"properties that were dropped for size are read again before routing", excluded},
+    {"what no route names is not read again", excluded_without_a_route},
+    {"a webhook's thin event is filled in before routing", thin},
+    {"unknown and unwanted events are kept, each under its fate", unknown_and_unrouted},
+    {"deprecated types are counted", deprecated},
+    {"what is no event is kept with the reason, and the rest goes on", bad_messages},
+    {"a message nested a hundred thousand deep is a bad message", deeply_nested},
+    {"a message that was too large is told with its size", too_large},
+    {"an event that a route wants but no job can be made of says why", routed_but_unfit},
+    {"a processor that has completed wakes the job that waits for it, and no other", completed_wakes},
+    {"an upload by hand becomes a collect job at its last steps", by_hand},
+    {"a batch that could not be committed is not known when it comes again", journal_error_is_told},
+)
