@@ -1,0 +1,282 @@
+"""The main job of the agent, run once with one interruption, and judged.
+
+A worklist goes down, a result comes up, and a workflow task is done on a balance, whose first command (tare) is an action that
+must never be done twice. The agent is interrupted somewhere; it is started again and left to finish; a person answers what is
+held. Then everybody is asked what happened: the agent, the tenant, the instruments.
+"""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import struct
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "blackbox")]
+import powercut  # noqa: E402
+import whole  # noqa: E402
+
+LIMIT_S = 90  # for one run
+POLL_S = 0.02
+WEIGHT = 12.34
+
+CONFIG = """\
+agent = { name = "%(agent)s"; site = "%(site)s"; state_dir = "%(disk)s/state"; socket = "%(home)s/control.sock";
+          disk_reserve = "1MB"; log_level = "debug"; log_format = "text"; };
+cloud = { tenant = "%(tenant)s"; client_id = "labferry-sim"; client_secret_file = "%(home)s/client_secret"; };
+link = { broker = "mqtt://127.0.0.1:%(broker_port)d"; };
+instruments = (
+    { name = "hamilton-1"; driver = "folder"; inbox = "%(disk)s/worklists"; outbox = "%(disk)s/results"; results = [ "*.csv" ];
+      stable_for = "100ms"; stable_polls = 2; scan_interval = "100ms";
+      collect = ( { files = "*.csv"; match = [ "last-job" ]; config = "Plate reader"; } ); },
+    { name = "balance-1"; driver = "line"; stream = "serial:%(home)s/balance"; profile = "%(home)s/balance.profile";
+      expect_identity = "B021002593"; }
+);
+routes = (
+    { name = "worklists"; on = "automationInputGenerator.completed"; job = "deliver"; instrument = "hamilton-1"; },
+    { name = "weigh"; on = "workflowTask.created"; job = "task"; instrument = "balance-1"; procedure = "tare-then-weigh";
+      outputs = { weight = "Mass"; unit = "Unit"; }; }
+);
+"""
+
+PROCEDURE = """
+[procedure tare-then-weigh]
+help   = 'Tare what is on the pan (once), then weigh'
+do     = tare
+do     = weigh
+result = weigh.value as weight
+result = weigh.unit as unit
+"""
+
+
+class Wrong(Exception):
+    """What must never be. kind: lost, repeated, stuck, ended (the agent ended by itself), refused."""
+
+    def __init__(self, kind, text):
+        super().__init__(f"{kind}: {text}")
+        self.kind = kind
+
+
+class Bench(whole.Lab):
+    """Broker, tenant, instruments and agent for one run. `disk` is what the agent's machine may lose in a power cut."""
+
+    def __init__(self, shim, how="before", cut=None, seed=0):
+        super().__init__()
+        self.shim, self.how, self.cut, self.seed = shim, how, cut, seed
+        self.disk, self.store = self.home / "disk", self.home / "store"
+        self.deaths, self.held, self.task, self.boots = 0, [], None, 0
+
+    # ---- parts
+
+    def start_parts(self):
+        for folder in ("state", "worklists", "results"):
+            (self.disk / folder).mkdir(parents=True)
+        (self.disk / "state").rmdir()  # the agent makes it
+        self.start_broker()
+        self.start_cloud(*whole.FAST)
+        self.start("hamilton", [self.program("labferry-sim-folder"), "--inbox", str(self.disk / "worklists"), "--outbox",
+                                str(self.disk / "results"), "--state", str(self.home / "hamilton.json"), "--look", "20",
+                                "--run-time", "0.05", "--quiet"])
+        self.start_balance("--weight", str(WEIGHT), "--settle", "0")
+        (self.home / "balance.profile").write_text((whole.SOURCE / "etc/profiles/mt-sics.profile").read_text() + PROCEDURE)
+        self.write_config(CONFIG, disk=self.disk)
+
+    def start_under_shim(self, at):
+        """The agent that ends at its call number `at` (0: it only counts)."""
+        env = {"LD_PRELOAD": str(self.shim), "LF_CRASH_COUNT_FILE": str(self.home / "count"), "LF_CRASH_AT": str(at),
+               "LF_CRASH_HOW": self.how, "LF_CRASH_LOG": str(self.home / "where")}
+        if self.cut:
+            self.store.mkdir()
+            env.update(LF_CRASH_ROOT=str(self.disk), LF_CRASH_STORE=str(self.store))
+        self.start_agent(wait=False, env=self.sane(env))
+
+    @staticmethod
+    def sane(env):
+        """A build with sanitizers wants to be loaded before any preload."""
+        return {**env, "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
+
+    def calls(self):
+        try:
+            return struct.unpack("q", (self.home / "count").read_bytes())[0]
+        except (OSError, struct.error):
+            return 0
+
+    def where(self):
+        """The call at which it ended, without what differs from run to run."""
+        try:
+            text = (self.home / "where").read_text().strip()
+        except OSError:
+            return ""
+        call, _, target = text.partition(" ")
+        if target.startswith("socket:"):
+            return f"{call} network"
+        if target.startswith(("/dev/pts/", "/dev/tty")):
+            return f"{call} serial line"
+        return f"{call} {os.path.relpath(target, self.disk) if target.startswith('/') else target}"
+
+    def restart(self):
+        """After the end by the shim, and after nothing else. In a power cut the disk loses what was not synced, and the machine
+        starts again."""
+        process = self.parts.pop("agent")
+        if process.returncode != -signal.SIGKILL or self.deaths:
+            raise Wrong("ended", f"the agent ended by itself with {process.returncode}")
+        self.deaths += 1
+        more = {}
+        if self.cut:
+            others = [self.parts[name] for name in ("hamilton", "balance")]
+            for other in others:
+                other.send_signal(signal.SIGSTOP)
+            powercut.cut(self.disk, self.store, random.Random(self.seed) if self.cut == "mix" else None)
+            for other in others:
+                other.send_signal(signal.SIGCONT)
+            (self.home / "boot_id").write_text("00000000-0000-4000-8000-000000000001\n")
+            more["env"] = self.sane({"LD_PRELOAD": str(self.shim), "LF_CRASH_BOOT_ID": str(self.home / "boot_id")})
+        self.start_agent(wait=False, **more)
+
+    def dead(self):
+        return "agent" not in self.parts or self.parts["agent"].poll() is not None
+
+    # ---- the way through
+
+    def live(self, what, ready, end):
+        """Waits for something of a living agent; one that was ended is started again. What is held is answered."""
+        while time.monotonic() < end:
+            if self.dead():
+                self.restart()
+            try:
+                if ready():
+                    return
+            except (OSError, ValueError, whole.Refused):
+                pass  # it is starting, or ended just now
+            time.sleep(POLL_S)
+        raise Wrong("stuck", f"waited {LIMIT_S} s in vain until {what}; {self.story()}")
+
+    def go(self, at):
+        """The whole run. Returns the number of calls up to the end."""
+        end = time.monotonic() + LIMIT_S
+        self.start_parts()
+        self.start_under_shim(at)
+        self.live("the agent is online", self.online, end)
+        self.generate()
+        self.task = self.new_task()
+        self.live("everything is done", self.finished, end)
+        if self.stop_agent() == -signal.SIGKILL:  # the shim's end, while it stopped: is everything still there?
+            self.parts["agent"] = self.ended
+            self.live("everything is still done", self.finished, end)
+            self.stop_agent()
+        self.judge()
+        return self.calls()
+
+    def stop_agent(self):
+        self.ended = self.parts["agent"]
+        status = self.stop("agent", seconds=30)
+        if status not in (0, -signal.SIGKILL) or (status and self.deaths):
+            raise Wrong("ended", f"the agent, told to stop, ended with {status}")
+        return status
+
+    def finished(self):
+        jobs = self.jobs()
+        for job in jobs:
+            if job["state"] == "held":
+                self.answer(self.job(job["id"]))
+            elif job["state"] in ("failed", "cancelled", "expired"):
+                raise Wrong("lost", f"{job['kind']} job is {job['state']}: {job['note']}")
+        kinds = sorted(job["kind"] for job in jobs)
+        if len(set(kinds)) < len(kinds):
+            raise Wrong("repeated", f"jobs: {kinds}")
+        if kinds != ["collect", "deliver", "task"] or any(job["state"] != "done" for job in jobs):
+            return False
+        self.seen = {event["id"]: event for event in self.events()}
+        sent = self.ask_cloud("/api/v2/events?pageSize=100")["events"]
+        wanted = ("automationInputGenerator.completed", "workflowTask.created")
+        return all(event["id"] in self.seen for event in sent if event["eventType"].split(".", 1)[1] in wanted)
+
+    # ---- a person
+
+    def answer(self, job):
+        """Looks at the instrument, as the reason says, and tells the agent. Only a once action in doubt may be held."""
+        if job.get("class", "unknown outcome") != "unknown outcome" or (job["kind"], job["step"]) not in (
+                ("task", "run"), ("deliver", "deliver")) or (job["kind"] == "deliver" and not self.cut):
+            raise Wrong("stuck", f"held without need: {json.dumps(job)}")
+        if any(name == job["kind"] for name, _, _ in self.held):
+            return  # has been answered
+        time.sleep(0.2)  # what was on its way to the instrument has arrived
+        happened = self.tared() > 0 if job["kind"] == "task" else self.hamilton_count("started") > 0
+        self.held.append((job["kind"], job["step"], "confirm" if happened else "retry"))
+        if not happened:
+            self.ask("retry", id=job["id"])
+        elif job["kind"] == "task":
+            self.ask("confirm", id=job["id"], values={"weight": "0.00", "unit": "g"})
+        else:
+            self.ask("confirm", id=job["id"])
+
+    def tared(self):
+        return self.balance_state()["moved"]["tare"]
+
+    def hamilton_count(self, name):
+        try:
+            return self.hamilton_state()[name]
+        except FileNotFoundError:  # before its first worklist
+            return 0
+
+    # ---- the verdict
+
+    def judge(self):
+        self.judge_delivery()
+        self.judge_result()
+        self.judge_task()
+        for event in self.seen.values():
+            if event["fate"] not in ("job", "twin", "woke", "unrouted"):
+                raise Wrong("lost", f"the fate of event {event['id']} ({event['type']}) is {event['fate']}: {event['note']}")
+
+    def once(self, what, count):
+        if count != 1:
+            raise Wrong("repeated" if count > 1 else "lost", f"{what}: {count} times")
+
+    def judge_delivery(self):
+        state = self.cloud_state()
+        [generator] = state["generators"]
+        sent = self.ask_cloud(f"/sim/blobs/{generator['file']['id']}")
+        self.once("worklists run", self.hamilton_count("started"))
+        if self.hamilton_count("repeated") or self.hamilton_count("broken"):
+            raise Wrong("repeated", json.dumps(self.hamilton_state()))
+        [run] = self.hamilton_state()["runs"]
+        if run["sha256"] != hashlib.sha256(sent).hexdigest():
+            raise Wrong("lost", "the worklist on the instrument differs from the generated one")
+
+    def judge_result(self):
+        state = self.cloud_state()
+        [run] = self.hamilton_state()["runs"]
+        self.once("output processors", len(state["processors"]))
+        [processor] = state["processors"]
+        if processor["status"] != "SUCCEEDED" or processor["progressStats"]["rowsFailed"]:
+            raise Wrong("lost", f"the output processor is {processor['status']}")
+        there = self.ask_cloud(f"/sim/blobs/{processor['file']['id']}")
+        if hashlib.sha256(there).hexdigest() != run["result_sha256"]:
+            raise Wrong("lost", "the result in the cloud differs from the instrument's")
+        rows = processor["progressStats"]["rowsSucceeded"]
+        if len(state["results"]) != rows:
+            raise Wrong("repeated" if len(state["results"]) > rows else "lost", f"{len(state['results'])} results of {rows} rows")
+        left = [path.name for path in (self.disk / "results").glob("*.csv")]
+        archived = list((self.disk / "results").rglob("archive/**/*.csv"))
+        if left or len(archived) != 1 or hashlib.sha256(archived[0].read_bytes()).hexdigest() != run["result_sha256"]:
+            raise Wrong("lost", f"the original is not archived: {left}, {archived}")
+
+    def judge_task(self):
+        self.once("tares", self.tared())
+        if self.task_status(self.task) != "COMPLETED":
+            raise Wrong("lost", f"the workflow task is {self.task_status(self.task)}")
+        outputs = self.outputs(self.task)
+        self.once("workflow outputs", len(outputs))
+        if float(outputs[0]["Mass"]) != 0 or outputs[0]["Unit"] != "g":
+            raise Wrong("lost", f"the workflow output says {outputs[0]}")
+
+    def keep(self, folder):
+        """Leaves everything for a person to look at."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.home, folder, symlinks=True, ignore=lambda _, names: [n for n in names if n.endswith((".sock", ".ctl"))
+                                                                                   or n == "balance"])

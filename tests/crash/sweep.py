@@ -1,0 +1,155 @@
+"""Runs the main job again and again, ended at another system call each time, and adds up what came of it. See README.md."""
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCES = ("count.c", "calls.c", "durable.c")
+FEW = 3  # runs that count the calls before the sweep: threads interleave, so their number varies a little
+
+
+def build_shim(folder):
+    """Not part of the build: it must not be compiled with sanitizers."""
+    shim = pathlib.Path(folder, "libcrash.so")
+    subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-g", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-o", shim,
+                    *(HERE / name for name in SOURCES), "-ldl"], check=True)
+    return shim
+
+
+class Sum:
+    """What came of the runs so far. Any thread."""
+
+    def __init__(self, keep):
+        self.lock = threading.Lock()
+        self.keep = pathlib.Path(keep) if keep else None
+        self.points = self.ended = self.held = self.past = 0
+        self.wrong = collections.Counter()
+        self.failures = []
+        self.holds = collections.Counter()
+        self.places = collections.Counter()
+        self.started = time.monotonic()
+
+    def add(self, at, bench, trouble):
+        with self.lock:
+            self.points += 1
+            self.ended += bench.deaths
+            self.past += not bench.deaths
+            self.places[bench.where().split(" ")[0]] += bench.deaths
+            for kind, step, answer in bench.held:
+                self.held += 1
+                self.holds[(f"{kind} at {step}", bench.where(), answer)] += 1
+            if trouble:
+                self.wrong[getattr(trouble, "kind", "stuck")] += 1
+                self.failures.append(at)
+                print(f"\npoint {at}, ended at {bench.where() or 'no call'}: {trouble}", flush=True)
+                if self.keep:
+                    bench.keep(self.keep / f"point-{at}")
+                    print(f"kept in {self.keep}/point-{at}", flush=True)
+
+    def tell(self, title):
+        seconds = time.monotonic() - self.started
+        print(f"\n{title}")
+        print("  ended at a call of: " + ", ".join(f"{call} {count}" for call, count in self.places.most_common() if count))
+        if self.holds:
+            print("  held, and how a person answered after a look at the instrument:")
+            for (job, where, answer), count in sorted(self.holds.items()):
+                print(f"    {count:4}  {job:<20} before {where:<40} {answer}")
+        print(f"{self.points} points swept ({self.ended} ended there, {self.past} ran past it), {self.held} held, "
+              f"{self.wrong['lost']} lost, {self.wrong['repeated']} repeated, "
+              f"{sum(self.wrong.values()) - self.wrong['lost'] - self.wrong['repeated']} otherwise wrong, {seconds:.0f} s")
+        if self.failures:
+            print("  again with: tests/crash/run --from N --to N, N one of " + " ".join(map(str, sorted(self.failures))))
+        return not self.wrong
+
+
+def run_one(options, shim, at, tell):
+    """One run. tell(bench, trouble) is called while its folder is still there."""
+    import main_job
+    with main_job.Bench(shim, options.how, options.cut, seed=f"{options.seed}-{at}") as bench:
+        trouble = None
+        try:
+            bench.go(at)
+        except main_job.Wrong as wrong:
+            trouble = wrong
+        except Exception:  # a mistake of the sweep is no good verdict either
+            trouble = RuntimeError(traceback.format_exc())
+        bench.end()
+        tell(bench, trouble)
+
+
+def count_calls(options, shim):
+    """How many calls the main job makes when nothing interrupts it."""
+    counts = []
+
+    def tell(bench, trouble):
+        if trouble:
+            sys.exit(f"the main job does not come to its end even when nothing interrupts it: {trouble}")
+        counts.append(bench.calls())
+    for _ in range(FEW):
+        run_one(options, shim, 0, tell)
+    return max(counts)
+
+
+def sweep(options, shim, title, total):
+    points = range(options.first or 1, (options.last or total) + 1, options.every)
+    result = Sum(options.keep)
+    print(f"{title}: {len(points)} of {total} points, {options.jobs} at a time", flush=True)
+
+    def work(at):
+        run_one(options, shim, at, lambda bench, trouble: result.add(at, bench, trouble))
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for done, _ in enumerate(pool.map(work, points), 1):
+            if done % 100 == 0:
+                print(f"  {done} points, {result.held} held, {sum(result.wrong.values())} wrong, "
+                      f"{time.monotonic() - result.started:.0f} s", flush=True)
+    return result.tell(title)
+
+
+def read_options():
+    parser = argparse.ArgumentParser(prog="tests/crash/run", description=__doc__)
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="every point: kills before each call, kills within each write, and both "
+                       "kinds of power cut")
+    which.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth point")
+    parser.add_argument("--from", dest="first", type=int, metavar="N", help="first point (1)")
+    parser.add_argument("--to", dest="last", type=int, metavar="N", help="last point (the end of the job)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="runs at a time")
+    parser.add_argument("--how", choices=("before", "after", "torn"), default="before",
+                        help="end before the call, after it, or when half of what it writes is written")
+    parser.add_argument("--power-cut", dest="cut", nargs="?", const="lost", choices=("lost", "mix"),
+                        help="what was not synced is lost: all of it (lost) or a random part (mix)")
+    parser.add_argument("--seed", default="1", help="of the random part")
+    parser.add_argument("--keep", metavar="FOLDER", help="leave what a wrong run wrote there")
+    return parser.parse_args()
+
+
+def main():
+    options = read_options()
+    kinds = [(options.how, options.cut)]
+    if options.all:
+        kinds = [("before", None), ("torn", None), ("before", "lost"), ("before", "mix")]
+    os.environ["LF_BUILD"] = options.build
+    os.environ.setdefault("LF_SOURCE", str(HERE.parents[1]))
+    # Syncing costs nothing in memory, and a new file never gets the inode number of an old one there (see durable.c).
+    tempfile.tempdir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    good = True
+    with tempfile.TemporaryDirectory() as folder:
+        shim = build_shim(folder)
+        for options.how, options.cut in kinds:
+            title = {"lost": "power cut, all lost that was not synced", "mix": "power cut, a random part lost"}.get(
+                options.cut, f"kill -9, {options.how} a call")
+            good = sweep(options, shim, title, count_calls(options, shim)) and good
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
