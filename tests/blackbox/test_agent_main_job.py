@@ -239,7 +239,7 @@ class ByHand(WithLab):
     def test_already_running(self):
         """someone who also presses Process by hand does not confuse the job"""
         lab = self.lab
-        lab.start_all(config(routes=self.routes), cloud=("--quiet", "--process-ms", "700"))
+        lab.start_all(config(routes=self.routes), cloud=(*FAST, "--process-ms", "700"))
         lab.ask_cloud("/sim/relay", {"paused": True})
         made = lab.ask_cloud(f"/sim/runs/{lab.run}/output", {"content": PLATE})
         processor = made.get("id") or lab.cloud_state()["processors"][0]["id"]

@@ -1,0 +1,210 @@
+"""The agent is killed, the broker forgets, the cloud is away, a cable is pulled: in the end, exactly one of everything."""
+import os
+import random
+import signal
+import time
+import unittest
+
+from whole import WithLab, config, sha256
+
+BY_NAME = r'"filename:^(?<run>[0-9a-f-]{36})_"'
+KILLS = int(os.environ.get("LF_KILLS", "30"))
+
+
+class Exactly(WithLab):
+    """What must hold whatever happened in between."""
+
+    def exactly_one(self, files, tasks, results=None):
+        lab = self.lab
+        state = lab.cloud_state()
+        self.assertEqual(sorted(sha256(data) for copies in lab.worklists().values() for data in copies),
+                         sorted(file["sha256"] for file in files), "each file is on the instrument, once")
+        blobs = {blob["id"]: blob["sha256"] for blob in state["blobs"]}
+        attached = sorted(blobs[processor["file"]["id"]] for processor in state["processors"])
+        archived = sorted(sha256(path.read_bytes()) for path in (lab.home / "hamilton/results/archive").rglob("*.csv"))
+        self.assertEqual(attached, archived, "each result is attached, once")
+        self.assertEqual(len(attached), len(files) if results is None else results)
+        self.assertEqual({processor["status"] for processor in state["processors"]} - {"SUCCEEDED"}, set())
+        for task in tasks:
+            self.assertEqual((lab.task_status(task), len(lab.outputs(task))), ("COMPLETED", 1), lab.story())
+        counts = lab.hamilton_state()
+        self.assertEqual((counts["started"], counts["repeated"], counts["broken"]), (len(files), 0, 0))
+        self.assertEqual(len(lab.jobs(state="held")), 0, lab.story())
+
+    def finished(self, files, tasks, seconds=120):
+        lab = self.lab
+
+        def over():
+            jobs = [job for job in lab.jobs()]
+            done = {kind: len([job for job in jobs if job["kind"] == kind and job["state"] == "done"])
+                    for kind in ("deliver", "collect", "task")}
+            return done["deliver"] >= files and done["collect"] >= files and done["task"] >= tasks and lab.all_over()
+        lab.until(f"{files} files, results and {tasks} tasks are done", over, seconds)
+
+
+class Killed(Exactly):
+    def test_kill(self):
+        """killed at any moment and started again, it does everything exactly once"""
+        lab = self.lab
+        dice = random.Random(int(os.environ.get("LF_SEED", "20261122")))
+        lab.start_all(config(match=BY_NAME), hamilton=("--run-time", "0.05", "--look", "20"))
+        files, tasks = [], []
+        for number in range(KILLS):
+            run = lab.ask_cloud("/sim/runs", {})["id"]
+            files.append(lab.generate(run, name=f"{run}_list.csv", content=f"Sample,Volume\nS-{number},50\n"))
+            tasks.append(lab.new_task(Sample=f"S-{number}"))
+            time.sleep(dice.uniform(0, 0.5))
+            lab.stop("agent", signal.SIGKILL)
+            lab.start_agent(wait=number % 3 == 0)
+        lab.until("the agent answers", lambda: lab.alive("agent") and lab.online())
+        self.finished(KILLS, KILLS)
+        self.exactly_one(files, tasks)
+
+    def test_terminated(self):
+        """ended in good order in the midst of work, it goes on where it was"""
+        lab = self.lab
+        lab.start_all()
+        files = [lab.generate(name="a.csv")]
+        tasks = [lab.new_task() for _ in range(5)]
+        for number in range(5):
+            lab.until("it has started", lambda: lab.log("agent").count("starts as") == number + 1)
+            self.assertEqual(lab.stop("agent"), 0)
+            lab.start_agent(wait=False)
+        lab.until("the agent answers", lambda: lab.alive("agent") and lab.online())
+        self.finished(1, 5)
+        self.exactly_one(files, tasks)
+
+    def test_while_away(self):
+        """events that happen while the agent is away are there when it returns"""
+        lab = self.lab
+        lab.start_all()
+        lab.stop("agent", signal.SIGKILL)
+        files, tasks = [lab.generate()], [lab.new_task() for _ in range(3)]
+        lab.start_agent()
+        self.finished(1, 3)
+        self.exactly_one(files, tasks)
+
+
+class BrokerGone(Exactly):
+    def broker_away(self, forget):
+        lab = self.lab
+        lab.start_all()
+        files = [lab.generate(name="before.csv")]
+        self.finished(1, 0)
+        lab.stop("broker")
+        if forget:
+            (lab.home / "mosquitto.db").unlink(missing_ok=True)
+        files.append(lab.generate(name="during.csv", content="Sample\nduring\n"))
+        tasks = [lab.new_task()]
+        lab.until("the agent has noticed", lambda: not lab.online())
+        lab.ask_cloud("/sim/relay", {"paused": True})
+        lab.start_broker()
+        return files, tasks
+
+    def test_restart(self):
+        """a broker that restarts with its memory costs nothing"""
+        files, tasks = self.broker_away(False)
+        self.lab.ask_cloud("/sim/relay", {"paused": False})
+        self.finished(2, 1)
+        self.exactly_one(files, tasks)
+
+    def test_forgotten(self):
+        """a broker that lost its memory and the relay's events with it: the gap is filled from GET /events"""
+        files, tasks = self.broker_away(True)
+        self.finished(2, 1)
+        self.exactly_one(files, tasks)
+        self.assertTrue(any(event["source"] == "poll" or "poll" in event["source"] for event in self.lab.events()))
+        self.lab.ask_cloud("/sim/relay", {"paused": False})
+        self.lab.until("the relay's own come late", lambda: any(event["times"] > 1 for event in self.lab.events()))
+        self.exactly_one(files, tasks)
+
+    def test_absent_at_start(self):
+        """without a broker the agent starts, says so, and connects when there is one"""
+        lab = self.lab
+        lab.start_all()
+        lab.stop("agent")
+        lab.stop("broker")
+        lab.start_agent(wait=False)
+        needs = lab.until("it says so", lambda: lab.path.exists() and self.needs())
+        self.assertTrue(any("broker" in need["what"] for need in needs))
+        lab.start_broker()
+        lab.until("it connects", lab.online)
+        task = lab.new_task()
+        lab.wait_job("task")
+        self.assertEqual(lab.task_status(task), "COMPLETED")
+
+    def needs(self):
+        try:
+            return self.lab.ask("status")["needs"]
+        except OSError:
+            return None
+
+
+class CloudGone(Exactly):
+    def test_down(self):
+        """while the cloud answers nothing but errors, work waits and says why; then it is done, once"""
+        lab = self.lab
+        lab.start_all()
+        lab.fault("status", status=503, count=0, path="/automation*")
+        lab.fault("reset-before", count=0, path="/workflow*")
+        files, tasks = [lab.generate()], [lab.new_task()]
+        lab.until("both wait", lambda: len(lab.jobs(state="waiting")) == 2)
+        self.assertTrue(all(job["note"] for job in lab.jobs(state="waiting")))
+        lab.clear_faults()
+        for job in lab.jobs(state="waiting"):
+            lab.ask("retry", id=job["id"])
+        self.finished(1, 1)
+        self.exactly_one(files, tasks)
+
+    def test_token_revoked(self):
+        """a token that is revoked in the midst of work is renewed"""
+        lab = self.lab
+        lab.start_all()
+        files = [lab.generate(name="a.csv")]
+        self.finished(1, 0)
+        lab.ask_cloud("/sim/tokens/revoke", {})
+        files.append(lab.generate(name="b.csv", content="Sample\nb\n"))
+        tasks = [lab.new_task()]
+        self.finished(2, 1)
+        self.exactly_one(files, tasks)
+
+
+class Unplugged(Exactly):
+    def test_unplug_between(self):
+        """a balance that is unplugged is noticed; work waits for it and is done when it is back"""
+        lab = self.lab
+        lab.start_all(balance=("--weight", "4", "--replug", "0"))
+        lab.balance("unplug")
+        lab.until("it is noticed", lambda: self.state("balance-1") == "offline")
+        task = lab.new_task()
+        lab.until("the task waits", lambda: [job for job in lab.jobs() if job["step"] == "run"])
+        lab.balance("plug")
+        lab.wait_job("task")
+        self.assertEqual(lab.outputs(task), [{"Mass": 4, "Unit": "g"}])
+
+    def state(self, name):
+        return next(i["state"] for i in self.lab.ask("instruments") if i["name"] == name)
+
+    def test_unplug_in_reply(self):
+        """a cable pulled in the middle of any reply heals; weighing is asked again and reported once"""
+        lab = self.lab
+        lab.start_all(balance=("--weight", "4", "--replug", "100"))
+        for cut in range(0, 17, 2):
+            lab.balance(f"fault unplug={cut} times=1 on=S")
+            task = lab.new_task()
+            lab.until(f"done after a cut at {cut}", lambda: lab.task_status(task) == "COMPLETED")
+            self.assertEqual(lab.outputs(task), [{"Mass": 4, "Unit": "g"}], cut)
+
+    def test_unplug_while_moving(self):
+        """a cable pulled while the balance moves: held, not repeated"""
+        lab = self.lab
+        lab.start_all(config(procedure="tare-and-weigh"), balance=("--weight", "4", "--replug", "100", "--fault",
+                                                                  "unplug=3 times=1 on=T"))
+        lab.new_task()
+        held = lab.until("it is held", lambda: next(iter(lab.jobs(state="held")), None))
+        self.assertEqual(held["class"], "unknown outcome")
+        self.assertEqual(lab.balance_state()["moved"]["tare"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
