@@ -1,4 +1,5 @@
-/* Inside the command line program: commands and their arguments, asking the agent, and writing for people. One thread. */
+/* Inside the command line program: commands and their arguments, asking the agent, and writing for people.
+ * One thread. */
 #ifndef LF_AGENT_CLI_H
 #define LF_AGENT_CLI_H
 
@@ -30,9 +31,9 @@ struct cli;
 
 struct cli_command {
     const char *name;     /* "status"; "profile check" has two words */
-    const char *synopsis; /* arguments: "INSTRUMENT FILE" */
+    const char *synopsis; /* arguments: "INSTRUMENT FILE"; NULL: none */
     const char *summary;  /* one line */
-    const char *about;    /* more, for --help; lines of their own */
+    const char *about;    /* more, for --help; lines of their own; may be NULL */
     const char *examples; /* lines */
     int min_args, max_args;
     struct cli_option options[CLI_OPTIONS_MAX]; /* ends with name NULL */
@@ -40,7 +41,8 @@ struct cli_command {
 };
 
 /* The tables, each ends with name NULL. */
-extern const struct cli_command cli_look_commands[], cli_act_commands[], cli_alone_commands[], cli_profile_commands[];
+extern const struct cli_command cli_look_commands[], cli_act_commands[], cli_alone_commands[],
+    cli_profile_commands[];
 
 struct cli {
     const struct cli_command *command;
@@ -52,17 +54,18 @@ struct cli {
     int width;                           /* of the terminal; 0: no terminal, nothing is cut */
 };
 
-/* ---- cli_args.c ------------------------------------------------------------------------------------------------------ */
+/* ---- cli_args.c ---------------------------------------------------------------------------------------- */
 
-/* Fills *cli from the command line and finds its command. CLI_USAGE: the mistake was told. command NULL: none was given; args[0] may
- * be what `help` asks about. */
+/* Fills *cli from the command line and finds its command. CLI_USAGE: the mistake was told. command NULL:
+ * none was given; args[0] may be what `help` asks about. */
 enum cli_exit cli_parse(struct cli *cli, int argc, char **argv);
 const char *cli_value(const struct cli *cli, const char *option); /* NULL: not given */
 bool cli_flag(const struct cli *cli, const char *option);
 const struct cli_command *cli_find(const char *word, const char *second);
 
 /* Tells a wrong use of the command on standard error. Returns CLI_USAGE. */
-enum cli_exit cli_misuse(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum cli_exit cli_misuse(const struct cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* "name=value" arguments from args[first] on, as an object of texts. NULL: told. */
 cJSON *cli_pairs(const struct cli *cli, int first);
 /* A whole number above 0; 0: told. */
@@ -74,10 +77,12 @@ void cli_help_command(const struct cli_command *command, FILE *out);
 void cli_help(FILE *out);
 void cli_help_exit_codes(FILE *out);
 
-/* ---- cli_agent.c ----------------------------------------------------------------------------------------------------- */
+/* ---- cli_agent.c --------------------------------------------------------------------------------------- */
 
-/* Asks the agent. Takes args (may be NULL). CLI_DONE: *result is owned. Otherwise what went wrong was told. */
-enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, int fd, int64_t deadline, cJSON **result);
+/* Asks the agent. Takes args (may be NULL). CLI_DONE: *result is owned. Otherwise what went wrong was
+ * told. */
+enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, int fd, int64_t deadline,
+                      cJSON **result);
 enum { CLI_ASK_MS = 20000 };
 /* Tells an error: text on standard error, or {"ok": false, "error": ...} on standard output with --json. */
 enum cli_exit cli_failed(const struct cli *cli, const struct lf_error *err);
@@ -88,12 +93,13 @@ enum cli_exit cli_print_json(const struct cli *cli, cJSON *value);
 void cli_show_job(const struct cli *cli, cJSON *job);
 enum cli_exit cli_wait_job(struct cli *cli, int64_t id, int64_t deadline);
 
-/* ---- cli_text.c ------------------------------------------------------------------------------------------------------- */
+/* ---- cli_text.c ---------------------------------------------------------------------------------------- */
 
 enum cli_colour { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_GREEN, CLI_YELLOW, CLI_RED, CLI_BLUE };
 
 void cli_setup_terminal(struct cli *cli);
-/* Prints text from outside: control characters and those that turn the direction of writing are shown as '?'. NULL prints nothing. */
+/* Prints text from outside: control characters and those that turn the direction of writing are shown as
+ * '?'. NULL prints nothing. */
 void cli_print(const struct cli *cli, enum cli_colour colour, const char *text);
 void cli_print_to(const struct cli *cli, FILE *out, const char *text);
 /* A colour for the name of a state of jobs, instruments, link or cloud, or a fate. */
@@ -105,9 +111,10 @@ const char *cli_ago(const char *time, char room[CLI_TIME_ROOM]);
 /* "2026-11-22 07:09:34" in local time. */
 const char *cli_when(const char *time, char room[CLI_TIME_ROOM]);
 
-/* A table: cells are added row by row. The flexible column is cut to the terminal's width. */
+/* A table: cells are added row by row. The flexible column is cut to the terminal's width.
+ * Without memory the program ends. */
 struct cli_table;
-struct cli_table *cli_table_new(const char *const *headings, int columns, int flexible); /* ends the program without memory */
+struct cli_table *cli_table_new(const char *const *headings, int columns, int flexible);
 void cli_cell(struct cli_table *table, enum cli_colour colour, const char *text);      /* copies; NULL: "-" */
 void cli_table_print(const struct cli *cli, struct cli_table *table);                  /* and frees */
 

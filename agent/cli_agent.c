@@ -15,7 +15,10 @@
 static char *find_socket(const struct cli *cli, enum cli_exit *code)
 {
     const char *environment = getenv("LABFERRY_SOCKET");
-    const char *given = cli->socket ? cli->socket : cli->config ? NULL : environment && *environment ? environment : NULL;
+    const char *given = cli->socket                   ? cli->socket
+                        : cli->config                 ? NULL
+                        : environment && *environment ? environment
+                                                      : NULL;
     struct lf_error err = {0};
     char *path = NULL;
     if (given)
@@ -37,7 +40,8 @@ static char *find_socket(const struct cli *cli, enum cli_exit *code)
 
 static enum cli_exit code_of(const struct lf_error *err, bool reached)
 {
-    if (!reached && (err->status == LF_NOT_FOUND || err->status == LF_DISCONNECTED || err->status == LF_EXISTS))
+    if (!reached
+        && (err->status == LF_NOT_FOUND || err->status == LF_DISCONNECTED || err->status == LF_EXISTS))
         return CLI_NO_AGENT;
     if (err->status == LF_DENIED)
         return CLI_NOT_ALLOWED;
@@ -71,15 +75,18 @@ enum cli_exit cli_failed(const struct cli *cli, const struct lf_error *err)
 /* The agent said no. */
 static enum cli_exit refused(const struct cli *cli, const cJSON *answer)
 {
-    const char *status = lf_json_text_or(answer, "error.status", ""), *class = lf_json_text_or(answer, "error.class", "");
-    print_error(cli, lf_json_text_or(answer, "error.text", "the agent refuses and does not say why"), status, class);
+    const char *status = lf_json_text_or(answer, "error.status", ""),
+               *class = lf_json_text_or(answer, "error.class", "");
+    print_error(cli, lf_json_text_or(answer, "error.text", "the agent refuses and does not say why"), status,
+                class);
     struct lf_error err = {.class = lf_class_from_name(class)};
     if (!strcmp(status, lf_status_name(LF_DENIED)))
         err.status = LF_DENIED;
     return code_of(&err, true);
 }
 
-enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, int fd, int64_t deadline, cJSON **result)
+enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, int fd, int64_t deadline,
+                      cJSON **result)
 {
     enum cli_exit code = CLI_DONE;
     struct lf_error err = {0};
@@ -113,7 +120,7 @@ enum cli_exit cli_print_json(const struct cli *cli, cJSON *value)
     return CLI_DONE;
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------------------- */
 
 enum { FIRST_LOOK_MS = 100, LOOK_MS = 1000 };
 
@@ -134,8 +141,8 @@ static enum cli_exit end_of(const cJSON *job)
 static void tell_change(const struct cli *cli, const cJSON *job, char **last)
 {
     const char *note = lf_json_text_or(job, "note", "");
-    char *now = lf_format("%s at %s%s%s", lf_json_text_or(job, "state", ""), lf_json_text_or(job, "step", ""), *note ? ": " : "",
-                          note);
+    char *now = lf_format("%s at %s%s%s", lf_json_text_or(job, "state", ""), lf_json_text_or(job, "step", ""),
+                          *note ? ": " : "", note);
     if (now && !cli->json && (!*last || strcmp(now, *last) != 0)) {
         char stamp[LF_TIME_TEXT];
         lf_time_format_short(lf_clock_wall_ms(), stamp);

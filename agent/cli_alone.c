@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- check --------------------------------------------------------------------------------------------------------------- */
+/* ---- check --------------------------------------------------------------------------------------------- */
 
 static cJSON *problems_json(const struct lf_config_report *report)
 {
@@ -53,8 +53,8 @@ static enum cli_exit run_check(struct cli *cli)
         lf_config_report_print(&report, stdout);
         if (config)
             printf("%s: good: %zu instrument%s, %zu route%s%s\n", path, config->instrument_count,
-                   config->instrument_count == 1 ? "" : "s", config->route_count, config->route_count == 1 ? "" : "s",
-                   report.count ? "; see the warnings" : "");
+                   config->instrument_count == 1 ? "" : "s", config->route_count,
+                   config->route_count == 1 ? "" : "s", report.count ? "; see the warnings" : "");
         else if (!report.count)
             cli_failed(cli, &err);
     }
@@ -63,7 +63,7 @@ static enum cli_exit run_check(struct cli *cli)
     return code;
 }
 
-/* ---- match --------------------------------------------------------------------------------------------------------------- */
+/* ---- match --------------------------------------------------------------------------------------------- */
 
 /* "-" is standard input. */
 static FILE *open_file(const struct cli *cli, const char *path)
@@ -86,7 +86,9 @@ static enum cli_exit run_match(struct cli *cli)
         return cli_misuse(cli, "only one of the two can be standard input");
     FILE *pattern = open_file(cli, pattern_path), *events = pattern ? open_file(cli, events_path) : NULL;
     struct lf_error err = {0};
-    enum lf_match_style style = cli->json ? LF_MATCH_JSON : cli_flag(cli, "explain") ? LF_MATCH_EXPLAIN : LF_MATCH_PLAIN;
+    enum lf_match_style style = cli->json                  ? LF_MATCH_JSON
+                                : cli_flag(cli, "explain") ? LF_MATCH_EXPLAIN
+                                                           : LF_MATCH_PLAIN;
     enum cli_exit code = CLI_REFUSED;
     if (events && lf_match_files(pattern, events, stdout, style, NULL, &err) == LF_OK)
         code = CLI_DONE;
@@ -99,7 +101,7 @@ static enum cli_exit run_match(struct cli *cli)
     return code;
 }
 
-/* ---- ports --------------------------------------------------------------------------------------------------------------- */
+/* ---- ports --------------------------------------------------------------------------------------------- */
 
 static cJSON *ports_json(const struct lf_port *ports, size_t count)
 {
@@ -156,7 +158,7 @@ static enum cli_exit run_ports(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- drivers -------------------------------------------------------------------------------------------------------------- */
+/* ---- drivers ------------------------------------------------------------------------------------------- */
 
 static const struct { uint32_t ability; const char *name; } abilities[] = {
     {LF_CAN_DELIVER, "deliver"}, {LF_CAN_RUN, "run"}, {LF_CAN_ASK, "ask"}, {LF_CAN_COLLECT, "collect"}};
@@ -165,8 +167,10 @@ enum { ABILITIES = sizeof abilities / sizeof *abilities };
 static const char *type_name(enum lf_setting_type type)
 {
     static const char *const names[] = {
-        [LF_TEXT] = "text", [LF_PATH] = "path", [LF_SECRET_FILE] = "secret file", [LF_INT] = "int", [LF_BOOL] = "bool",
-        [LF_DURATION] = "duration", [LF_SIZE] = "size", [LF_CHOICE] = "choice", [LF_LIST] = "list", [LF_NESTED] = "group"};
+        [LF_TEXT] = "text",   [LF_PATH] = "path",     [LF_SECRET_FILE] = "secret file",
+        [LF_INT] = "int",     [LF_BOOL] = "bool",     [LF_DURATION] = "duration",
+        [LF_SIZE] = "size",   [LF_CHOICE] = "choice", [LF_LIST] = "list",
+        [LF_NESTED] = "group"};
     return names[type];
 }
 
@@ -225,7 +229,8 @@ static enum cli_exit run_drivers(struct cli *cli)
             size_t used = strlen(names);
             snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lf_drivers[i]->name);
         }
-        lf_fail(&err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.60s\"; there are %s", cli->args[0], names);
+        lf_fail(&err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.60s\"; there are %s", cli->args[0],
+                names);
         cli_failed(cli, &err);
         return CLI_REFUSED;
     }
@@ -244,21 +249,28 @@ static enum cli_exit run_drivers(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 const struct cli_command cli_alone_commands[] = {
-    {"check", "[FILE]", "Checks a configuration and all that it names, and says what to mend.",
-     "Nothing is connected. The agent starts with what passes this check, and refuses what does not.\n"
-     "Without FILE: that of --config, or " LF_CONFIG_PATH ".",
-     "labferry check\nlabferry check ./labferry.conf --json", 0, 1, {{0}}, run_check},
-    {"match", "--pattern FILE --events FILE", "Tries an EventBridge pattern on events: prints 1 or 0 for each.",
-     "The events' file has one JSON value a line; \"-\" is standard input. A bad pattern is refused with where and why.",
-     "labferry match --pattern route.json --events recorded.jsonl\ntail -f events.jsonl | labferry match --pattern route.json "
-     "--events - --explain", 0, 0,
-     {{"pattern", "FILE", "the pattern (JSON)"}, {"events", "FILE", "events, one a line"},
-      {"explain", NULL, "say which field did not fit"}}, run_match},
-    {"ports", "", "Lists the serial ports of this machine and how to name them.", "", "labferry ports", 0, 0, {{0}}, run_ports},
-    {"drivers", "[NAME]", "Lists the drivers, or one with its settings.", "", "labferry drivers\nlabferry drivers folder", 0, 1,
-     {{0}}, run_drivers},
+    {.name = "check", .synopsis = "[FILE]", .max_args = 1,
+     .summary = "Checks a configuration and all that it names, and says what to mend.",
+     .about = "Nothing is connected. The agent starts with what passes this check, and refuses what does\n"
+              "not. Without FILE: that of --config, or " LF_CONFIG_PATH ".",
+     .examples = "labferry check\nlabferry check ./labferry.conf --json", .run = run_check},
+    {.name = "match", .synopsis = "--pattern FILE --events FILE",
+     .summary = "Tries an EventBridge pattern on events: prints 1 or 0 for each.",
+     .about = "The events' file has one JSON value a line; \"-\" is standard input. A bad pattern is refused\n"
+              "with where and why.",
+     .options = {{"pattern", "FILE", "the pattern (JSON)"},
+                 {"events", "FILE", "events, one a line"},
+                 {"explain", NULL, "say which field did not fit"}},
+     .examples = "labferry match --pattern route.json --events recorded.jsonl\n"
+                 "tail -f events.jsonl | labferry match --pattern route.json --events - --explain",
+     .run = run_match},
+    {.name = "ports", .summary = "Lists the serial ports of this machine and how to name them.",
+     .examples = "labferry ports", .run = run_ports},
+    {.name = "drivers", .synopsis = "[NAME]", .max_args = 1,
+     .summary = "Lists the drivers, or one with its settings.",
+     .examples = "labferry drivers\nlabferry drivers folder", .run = run_drivers},
     {0},
 };

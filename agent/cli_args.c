@@ -22,7 +22,7 @@ static const struct cli_option common[] = {
     {NULL, NULL, NULL},
 };
 
-/* ---- finding --------------------------------------------------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------------------------------------- */
 
 /* Does a command's name consist of this word, or of these two? */
 static bool is_named(const struct cli_command *command, const char *word, const char *second)
@@ -30,7 +30,8 @@ static bool is_named(const struct cli_command *command, const char *word, const 
     size_t len = strlen(word);
     if (strncmp(command->name, word, len) != 0)
         return false;
-    return command->name[len] == '\0' || (command->name[len] == ' ' && second && !strcmp(command->name + len + 1, second));
+    return command->name[len] == '\0'
+           || (command->name[len] == ' ' && second && !strcmp(command->name + len + 1, second));
 }
 
 const struct cli_command *cli_find(const char *word, const char *second)
@@ -57,15 +58,15 @@ static enum cli_exit refuse_command(const char *word, const char *second)
             }
         }
     if (group)
-        fprintf(stderr, "labferry: %s %s: use %s with check, show or try. See `labferry help`\n", word, second ? second : "",
-                word);
+        fprintf(stderr, "labferry: %s %s: use %s with check, show or try. See `labferry help`\n", word,
+                second ? second : "", word);
     else
         fprintf(stderr, "labferry: there is no command \"%.40s\"%s%s%s. See `labferry help`\n", word,
                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
     return CLI_USAGE;
 }
 
-/* ---- parsing --------------------------------------------------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------------------------------------- */
 
 enum cli_exit cli_misuse(const struct cli *cli, const char *format, ...)
 {
@@ -75,8 +76,8 @@ enum cli_exit cli_misuse(const struct cli *cli, const char *format, ...)
     vfprintf(stderr, format, list);
     va_end(list);
     if (cli->command)
-        fprintf(stderr, "\nusage: labferry %s%s%s   (--help says more)\n", cli->command->name,
-                *cli->command->synopsis ? " " : "", cli->command->synopsis);
+        fprintf(stderr, "\nusage: labferry %s %s   (--help says more)\n", cli->command->name,
+                cli->command->synopsis ? cli->command->synopsis : "");
     else
         fputs("\nSee `labferry help`\n", stderr);
     return CLI_USAGE;
@@ -98,7 +99,8 @@ static void store(struct cli *cli, const char *name, const char *value)
             cli->values[i] = value;
 }
 
-static const struct cli_option *option_named(const struct cli_option *options, int max, const char *name, size_t len)
+static const struct cli_option *option_named(const struct cli_option *options, int max, const char *name,
+                                             size_t len)
 {
     for (int i = 0; i < max && options[i].name; i++)
         if (strlen(options[i].name) == len && !strncmp(options[i].name, name, len))
@@ -137,7 +139,8 @@ static enum cli_exit find_command(struct cli *cli, int argc, char **argv)
     const char *words[2] = {NULL, NULL};
     int count = 0;
     for (int i = 1; i < argc && count < 2; i++) {
-        bool takes_value = !strcmp(argv[i], "-c") || !strcmp(argv[i], "--config") || !strcmp(argv[i], "--socket");
+        bool takes_value =
+            !strcmp(argv[i], "-c") || !strcmp(argv[i], "--config") || !strcmp(argv[i], "--socket");
         if (argv[i][0] != '-')
             words[count++] = argv[i];
         else if (takes_value)
@@ -171,6 +174,11 @@ static enum cli_exit parse_words(struct cli *cli, int argc, char **argv)
     return CLI_DONE;
 }
 
+static bool takes_wait(const struct cli_command *command)
+{
+    return option_named(command->options, CLI_OPTIONS_MAX, "wait", strlen("wait")) != NULL;
+}
+
 enum cli_exit cli_parse(struct cli *cli, int argc, char **argv)
 {
     enum cli_exit code = find_command(cli, argc, argv);
@@ -182,6 +190,8 @@ enum cli_exit cli_parse(struct cli *cli, int argc, char **argv)
         return cli_misuse(cli, "something is missing");
     if (cli->arg_count > cli->command->max_args)
         return cli_misuse(cli, "\"%.60s\" is one too many", cli->args[cli->command->max_args]);
+    if (takes_wait(cli->command) && cli_flag(cli, "timeout") && !cli_flag(cli, "wait"))
+        return cli_misuse(cli, "--timeout goes with --wait");
     return CLI_DONE;
 }
 
@@ -237,7 +247,7 @@ int64_t cli_duration(const struct cli *cli, const char *what, const char *text)
     return -1;
 }
 
-/* ---- help ------------------------------------------------------------------------------------------------------------ */
+/* ---- help ---------------------------------------------------------------------------------------------- */
 
 static void print_options(const struct cli_option *options, FILE *out)
 {
@@ -260,16 +270,17 @@ static void print_indented(const char *text, FILE *out)
 
 void cli_help_command(const struct cli_command *command, FILE *out)
 {
-    fprintf(out, "usage: labferry %s%s%s [options]\n\n%s\n", command->name, *command->synopsis ? " " : "",
-            command->synopsis, command->summary);
-    if (*command->about)
+    fprintf(out, "usage: labferry %s%s%s [options]\n\n%s\n", command->name, command->synopsis ? " " : "",
+            command->synopsis ? command->synopsis : "", command->summary);
+    if (command->about)
         fprintf(out, "\n%s\n", command->about);
     fputs("\noptions:\n", out);
     print_options(command->options, out);
     print_options(common, out);
     fputs("\nexamples:\n", out);
     print_indented(command->examples, out);
-    fputs("\nexit status: 0 done, 1 refused or failed, 2 wrong usage; `labferry help exit-codes` has all\n", out);
+    fputs("\nexit status: 0 done, 1 refused or failed, 2 wrong usage; `labferry help exit-codes` has all\n",
+          out);
 }
 
 void cli_help(FILE *out)
@@ -285,8 +296,9 @@ void cli_help(FILE *out)
     fputs("\noptions for all:\n", out);
     print_options(common, out);
     fputs("  --version              print the version (-V)\n"
-          "\n`labferry COMMAND --help` and `labferry help COMMAND` say more; `labferry help exit-codes` what it ends with.\n"
-          "The socket is that of --socket, of the environment's LABFERRY_SOCKET, or of the configuration (" LF_CONFIG_PATH ").\n",
+          "\n`labferry COMMAND --help` and `labferry help COMMAND` say more; `labferry help exit-codes` what it\n"
+          "ends with. The socket is that of --socket, of the environment's LABFERRY_SOCKET, or of the\n"
+          "configuration (" LF_CONFIG_PATH ").\n",
           out);
 }
 

@@ -42,7 +42,7 @@ static bool add_limit(const struct cli *cli, cJSON *args)
     return !text || (limit && lf_json_set_int(args, "limit", limit));
 }
 
-/* ---- parts ------------------------------------------------------------------------------------------------------------ */
+/* ---- parts --------------------------------------------------------------------------------------------- */
 
 static void heading(const struct cli *cli, const char *text)
 {
@@ -77,7 +77,8 @@ static const char *count_text(const cJSON *counts, char *room, size_t size)
     snprintf(room, size, "none");
     cJSON_ArrayForEach(count, counts)
         if (cJSON_IsNumber(count) && count->valuedouble > 0 && used < size)
-            used += (size_t)snprintf(room + used, size - used, "%s%.0f %s", used ? ", " : "", count->valuedouble, count->string);
+            used += (size_t)snprintf(room + used, size - used, "%s%.0f %s", used ? ", " : "", count->valuedouble,
+                                     count->string);
     return room;
 }
 
@@ -96,14 +97,16 @@ static void instrument_table(const struct cli *cli, const cJSON *list)
         cli_cell(table, CLI_PLAIN, cli_ago(lf_json_text(info, "since"), ago));
         cli_cell(table, CLI_PLAIN, id ? job : NULL);
         cli_cell(table, CLI_PLAIN, lf_json_text(info, "driver"));
-        cli_cell(table, CLI_PLAIN, text_or(info, "progress", text_or(info, "note", text_or(info, "identity", NULL))));
+        cli_cell(table, CLI_PLAIN,
+                 text_or(info, "progress", text_or(info, "note", text_or(info, "identity", NULL))));
     }
     cli_table_print(cli, table);
 }
 
 static void job_table(const struct cli *cli, const cJSON *list)
 {
-    static const char *const headings[] = {"JOB", "STATE", "KIND", "STEP", "INSTRUMENT", "CHANGED", "WHAT", "NOTE"};
+    static const char *const headings[] = {"JOB",        "STATE",   "KIND", "STEP",
+                                           "INSTRUMENT", "CHANGED", "WHAT", "NOTE"};
     struct cli_table *table = cli_table_new(headings, 8, 7);
     const cJSON *job;
     char ago[CLI_TIME_ROOM], id[24];
@@ -122,7 +125,7 @@ static void job_table(const struct cli *cli, const cJSON *list)
     cli_table_print(cli, table);
 }
 
-/* ---- status ------------------------------------------------------------------------------------------------------------ */
+/* ---- status -------------------------------------------------------------------------------------------- */
 
 static void show_needs(const struct cli *cli, const cJSON *needs)
 {
@@ -148,8 +151,9 @@ static void show_agent(const struct cli *cli, const cJSON *agent)
     char text[300], up[32], digest[16];
     lf_duration_format(lf_json_int(agent, "up_ms", 0), up, sizeof up);
     snprintf(digest, sizeof digest, "%.12s", text_or(agent, "config", ""));
-    snprintf(text, sizeof text, "%.100s at %.100s, version %.20s, up %s, configuration %s", text_or(agent, "name", ""),
-             text_or(agent, "site", ""), text_or(agent, "version", ""), up, digest);
+    snprintf(text, sizeof text, "%.100s at %.100s, version %.20s, up %s, configuration %s",
+             text_or(agent, "name", ""), text_or(agent, "site", ""), text_or(agent, "version", ""), up,
+             digest);
     line(cli, "agent", CLI_PLAIN, text);
 }
 
@@ -160,8 +164,8 @@ static void show_health(const struct cli *cli, const char *name, const cJSON *he
     if (!state)
         return;
     cli_ago(lf_json_text(health, "since"), ago);
-    snprintf(text, sizeof text, "%s%s%s%s%s%s", state, *ago ? ", since " : "", ago, detail && *detail ? ", " : "",
-             detail ? detail : "", "");
+    snprintf(text, sizeof text, "%s%s%s%s%s", state, *ago ? ", since " : "", ago,
+             detail && *detail ? ", " : "", detail ? detail : "");
     line(cli, name, cli_state_colour(state), text);
 }
 
@@ -171,19 +175,22 @@ static void show_poll(const struct cli *cli, const cJSON *poll)
     if (!lf_json_text(poll, "last") && !lf_json_text(poll, "error"))
         return;
     cli_ago(lf_json_text(poll, "last"), ago);
-    snprintf(text, sizeof text, "%" PRId64 " events taken%s%s%s%.250s", lf_json_int(poll, "taken", 0), *ago ? ", asked " : "", ago,
-             lf_json_text(poll, "error") ? ", error: " : "", text_or(poll, "error", ""));
+    snprintf(text, sizeof text, "%" PRId64 " events taken%s%s%s%.250s", lf_json_int(poll, "taken", 0),
+             *ago ? ", asked " : "", ago, lf_json_text(poll, "error") ? ", error: " : "",
+             text_or(poll, "error", ""));
     line(cli, "event list", lf_json_text(poll, "error") ? CLI_YELLOW : CLI_PLAIN, text);
 }
 
 static void show_storage(const struct cli *cli, const cJSON *storage)
 {
     char spool[32], free_room[32], text[200];
-    int64_t journal_free = lf_json_int(storage, "journal_disk_free", -1), spool_free = lf_json_int(storage, "spool_disk_free", -1);
+    int64_t journal_free = lf_json_int(storage, "journal_disk_free", -1),
+            spool_free = lf_json_int(storage, "spool_disk_free", -1);
     lf_size_format(lf_json_int(storage, "spool_bytes", 0), spool, sizeof spool);
-    lf_size_format(journal_free >= 0 && journal_free < spool_free ? journal_free : spool_free, free_room, sizeof free_room);
-    snprintf(text, sizeof text, "%s in the spool, %s of disk free, %" PRId64 " reports wait for the broker", spool, free_room,
-             lf_json_int(storage, "outbox", 0));
+    lf_size_format(journal_free >= 0 && journal_free < spool_free ? journal_free : spool_free, free_room,
+                   sizeof free_room);
+    snprintf(text, sizeof text, "%s in the spool, %s of disk free, %" PRId64 " reports wait for the broker",
+             spool, free_room, lf_json_int(storage, "outbox", 0));
     line(cli, "storage", CLI_PLAIN, text);
 }
 
@@ -212,7 +219,7 @@ static enum cli_exit show_status(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- instruments, jobs --------------------------------------------------------------------------------------------------- */
+/* ---- instruments, jobs --------------------------------------------------------------------------------- */
 
 static enum cli_exit show_instruments(struct cli *cli)
 {
@@ -228,7 +235,8 @@ static enum cli_exit show_instruments(struct cli *cli)
         char counts[300], abilities[100] = "";
         cJSON_ArrayForEach(can, lf_json_at(info, "can")) {
             size_t used = strlen(abilities);
-            snprintf(abilities + used, sizeof abilities - used, "%s%s", used ? ", " : "", lf_json_text_or(can, "", ""));
+            snprintf(abilities + used, sizeof abilities - used, "%s%s", used ? ", " : "",
+                     lf_json_text_or(can, "", ""));
         }
         putchar('\n');
         line(cli, "identity", CLI_PLAIN, lf_json_text(info, "identity"));
@@ -264,7 +272,7 @@ static enum cli_exit show_jobs(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- job ---------------------------------------------------------------------------------------------------------------- */
+/* ---- job ----------------------------------------------------------------------------------------------- */
 
 static void show_history(const struct cli *cli, const cJSON *history)
 {
@@ -309,7 +317,8 @@ static void show_file(const struct cli *cli, const cJSON *file)
     if (!file)
         return;
     lf_size_format(lf_json_int(file, "size", 0), size, sizeof size);
-    snprintf(text, sizeof text, "%.300s, %s, sha256 %s", text_or(file, "name", ""), size, text_or(file, "sha256", ""));
+    snprintf(text, sizeof text, "%.300s, %s, sha256 %s", text_or(file, "name", ""), size,
+             text_or(file, "sha256", ""));
     line(cli, "file", CLI_PLAIN, text);
 }
 
@@ -321,8 +330,8 @@ void cli_show_job(const struct cli *cli, cJSON *job)
         cli_print_json(cli, job);
         return;
     }
-    snprintf(text, sizeof text, "Job %" PRId64 ": %s %.200s", lf_json_int(job, "id", 0), text_or(job, "kind", ""),
-             text_or(job, "what", ""));
+    snprintf(text, sizeof text, "Job %" PRId64 ": %s %.200s", lf_json_int(job, "id", 0),
+             text_or(job, "kind", ""), text_or(job, "what", ""));
     cli_print(cli, CLI_BOLD, text);
     putchar('\n');
     snprintf(text, sizeof text, "%s at %s", state, text_or(job, "step", "?"));
@@ -360,7 +369,7 @@ static enum cli_exit show_job(struct cli *cli)
     return code;
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------------------------------------- */
 
 static enum cli_exit show_events(struct cli *cli)
 {
@@ -418,7 +427,8 @@ static enum cli_exit show_event(struct cli *cli)
     heading(cli, "Body");
     const cJSON *body = lf_json_at(event, "body");
     char *text = body ? cJSON_Print(body) : NULL;
-    for (char *at = text, *next; at; at = next) { /* line by line: our own line ends are good, those inside texts are escaped */
+    /* Line by line: the ends of lines are cJSON's own, those inside of texts are escaped. */
+    for (char *at = text, *next; at; at = next) {
         next = strchr(at, '\n');
         if (next)
             *next++ = '\0';
@@ -435,29 +445,35 @@ static enum cli_exit show_event(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------ */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 const struct cli_command cli_look_commands[] = {
-    {"status", "", "Shows how the agent is; what needs a person comes first.", "",
-     "labferry status\nlabferry status --json | jq .needs", 0, 0, {{0}}, show_status},
-    {"instruments", "[NAME]", "Shows the instruments and what they do.", "",
-     "labferry instruments\nlabferry instruments balance-1", 0, 1, {{0}}, show_instruments},
-    {"jobs", "", "Lists jobs, newest first.", "",
-     "labferry jobs --state held\nlabferry jobs --instrument hamilton-1 --limit 5\nlabferry jobs --state open --json", 0, 0,
-     {{"state", "STATE", "open, or ready running waiting held done failed cancelled expired"},
-      {"kind", "KIND", "deliver, collect or task"}, {"instrument", "NAME", "only this instrument's"},
-      {"before", "JOB", "only older ones than this: the next page"}, {"limit", "N", "how many (50; at most 1000)"}},
-     show_jobs},
-    {"job", "JOB", "Shows one job with its facts and history, or waits for its end.", "",
-     "labferry job 12\nlabferry job 12 --wait --timeout 10m && echo done", 1, 1,
-     {{"wait", NULL, "wait until the job ends or is held; the exit status tells which"},
-      {"timeout", "TIME", "with --wait: at most so long (30s, 10m, 2h)"}},
-     show_job},
-    {"events", "", "Lists events and what became of them, newest first.", "",
-     "labferry events\nlabferry events --fate bad", 0, 0,
-     {{"fate", "FATE", "job twin woke unrouted unknown bad reread lost"}, {"limit", "N", "how many (50; at most 1000)"}},
-     show_events},
-    {"event", "EVENT", "Shows one event as it was received.", "", "labferry event evt_Vq4jMZ1x\nlabferry event evt_Vq4jMZ1x --json",
-     1, 1, {{0}}, show_event},
+    {.name = "status", .summary = "Shows how the agent is; what needs a person comes first.",
+     .examples = "labferry status\nlabferry status --json | jq .needs", .run = show_status},
+    {.name = "instruments", .synopsis = "[NAME]", .max_args = 1,
+     .summary = "Shows the instruments and what they do.",
+     .examples = "labferry instruments\nlabferry instruments balance-1", .run = show_instruments},
+    {.name = "jobs", .summary = "Lists jobs, newest first.",
+     .options = {{"state", "STATE", "open, or ready running waiting held done failed cancelled expired"},
+                 {"kind", "KIND", "deliver, collect or task"},
+                 {"instrument", "NAME", "only this instrument's"},
+                 {"before", "JOB", "only older ones than this: the next page"},
+                 {"limit", "N", "how many (50; at most 1000)"}},
+     .examples = "labferry jobs --state held\n"
+                 "labferry jobs --instrument hamilton-1 --limit 5\n"
+                 "labferry jobs --state open --json",
+     .run = show_jobs},
+    {.name = "job", .synopsis = "JOB", .min_args = 1, .max_args = 1,
+     .summary = "Shows one job with its facts and history, or waits for its end.",
+     .options = {{"wait", NULL, "wait until the job ends or is held; the exit status tells which"},
+                 {"timeout", "TIME", "with --wait: at most so long (30s, 10m, 2h)"}},
+     .examples = "labferry job 12\nlabferry job 12 --wait --timeout 10m && echo done", .run = show_job},
+    {.name = "events", .summary = "Lists events and what became of them, newest first.",
+     .options = {{"fate", "FATE", "job twin woke unrouted unknown bad reread lost"},
+                 {"limit", "N", "how many (50; at most 1000)"}},
+     .examples = "labferry events\nlabferry events --fate bad", .run = show_events},
+    {.name = "event", .synopsis = "EVENT", .min_args = 1, .max_args = 1,
+     .summary = "Shows one event as it was received.",
+     .examples = "labferry event evt_Vq4jMZ1x\nlabferry event evt_Vq4jMZ1x --json", .run = show_event},
     {0},
 };

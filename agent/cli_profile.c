@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- check --------------------------------------------------------------------------------------------------------------- */
+/* ---- check --------------------------------------------------------------------------------------------- */
 
 /* What lf_profile_check prints, as a list of lines. */
 static cJSON *lines_json(char *text)
@@ -45,12 +45,12 @@ static enum cli_exit run_check(struct cli *cli)
     return status == LF_OK ? code : CLI_REFUSED;
 }
 
-/* ---- show ---------------------------------------------------------------------------------------------------------------- */
+/* ---- show ---------------------------------------------------------------------------------------------- */
 
 static cJSON *inputs_json(const struct lf_input_rule *rules, size_t count)
 {
-    static const char *const types[] = {[LF_INPUT_TEXT] = "text", [LF_INPUT_INT] = "int", [LF_INPUT_REAL] = "real",
-                                        [LF_INPUT_ONE] = "one"};
+    static const char *const types[] = {
+        [LF_INPUT_TEXT] = "text", [LF_INPUT_INT] = "int", [LF_INPUT_REAL] = "real", [LF_INPUT_ONE] = "one"};
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < count; i++) {
         cJSON *entry = cJSON_CreateObject();
@@ -78,11 +78,13 @@ static cJSON *profile_json(const struct lf_profile *profile)
     cJSON *answer = cJSON_CreateObject(), *commands = cJSON_CreateArray(), *procedures = cJSON_CreateArray();
     for (size_t i = 0; i < profile->command_count; i++) {
         const struct lf_command *command = &profile->commands[i];
-        add_action(commands, command->name, command->help, command->repeat, command->inputs, command->input_count);
+        add_action(commands, command->name, command->help, command->repeat, command->inputs,
+                   command->input_count);
     }
     for (size_t i = 0; i < profile->procedure_count; i++) {
         const struct lf_procedure *procedure = &profile->procedures[i];
-        add_action(procedures, procedure->name, procedure->help, procedure->repeat, procedure->inputs, procedure->input_count);
+        add_action(procedures, procedure->name, procedure->help, procedure->repeat, procedure->inputs,
+                   procedure->input_count);
     }
     lf_json_set_text(answer, "name", profile->name);
     lf_json_set_text(answer, "title", profile->title);
@@ -113,7 +115,7 @@ static enum cli_exit run_show(struct cli *cli)
     return code;
 }
 
-/* ---- try ----------------------------------------------------------------------------------------------------------------- */
+/* ---- try ----------------------------------------------------------------------------------------------- */
 
 static struct lf_cancel interrupted;
 
@@ -128,7 +130,8 @@ static enum cli_exit run_try(struct cli *cli)
     const char *stream = cli_value(cli, "stream");
     struct lf_error err = {0};
     if (!stream)
-        return cli_misuse(cli, "--stream is needed, for example --stream serial:/dev/ttyUSB0 (labferry ports lists them)");
+        return cli_misuse(
+            cli, "--stream is needed, for example --stream serial:/dev/ttyUSB0 (labferry ports lists them)");
     if (cli->json)
         return cli_misuse(cli, "it is a conversation and has no JSON");
     struct lf_profile *profile = load(cli);
@@ -151,20 +154,27 @@ static enum cli_exit run_try(struct cli *cli)
     return code;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
-#define WHICH                                                                                                        \
-    "PROFILE is a path (with a '/'), or the name of an installed profile; LABFERRY_PROFILE_PATH names other folders."
+#define WHICH \
+    "PROFILE is a path (with a '/'), or the name of an installed profile; LABFERRY_PROFILE_PATH names other\n" \
+    "folders."
 
 const struct cli_command cli_profile_commands[] = {
-    {"profile check", "PROFILE", "Checks a profile and tells every problem with line and column.", WHICH,
-     "labferry profile check ./my-balance.profile\nlabferry profile check mt-sics", 1, 1, {{0}}, run_check},
-    {"profile show", "PROFILE", "Shows what an instrument with this profile can do.", WHICH, "labferry profile show mt-sics", 1, 1,
-     {{0}}, run_show},
-    {"profile try", "PROFILE --stream STREAM", "Talks to an instrument from the terminal.",
-     WHICH "\nThe agent must not use the same port meanwhile. Type help for what can be typed, quit to end.",
-     "labferry profile try mt-sics --stream serial:/dev/ttyUSB0\necho weight | labferry profile try mt-sics --stream "
-     "tcp:192.0.2.7:8001", 1, 1,
-     {{"stream", "STREAM", "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH"}}, run_try},
+    {.name = "profile check", .synopsis = "PROFILE", .min_args = 1, .max_args = 1,
+     .summary = "Checks a profile and tells every problem with line and column.", .about = WHICH,
+     .examples = "labferry profile check ./my-balance.profile\nlabferry profile check mt-sics",
+     .run = run_check},
+    {.name = "profile show", .synopsis = "PROFILE", .min_args = 1, .max_args = 1,
+     .summary = "Shows what an instrument with this profile can do.", .about = WHICH,
+     .examples = "labferry profile show mt-sics", .run = run_show},
+    {.name = "profile try", .synopsis = "PROFILE --stream STREAM", .min_args = 1, .max_args = 1,
+     .summary = "Talks to an instrument from the terminal.",
+     .about = WHICH "\nThe agent must not use the same port meanwhile. Type help for what can be typed, quit to "
+                    "end.",
+     .options = {{"stream", "STREAM", "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH"}},
+     .examples = "labferry profile try mt-sics --stream serial:/dev/ttyUSB0\n"
+                 "echo weigh | labferry profile try mt-sics --stream tcp:192.0.2.7:8001",
+     .run = run_try},
     {0},
 };

@@ -14,8 +14,8 @@
 enum { WIDTH_MIN = 40, GAP = 2, FLEXIBLE_MIN = 12 };
 
 static const char *const codes[] = {
-    [CLI_PLAIN] = "", [CLI_BOLD] = "\033[1m", [CLI_DIM] = "\033[2m", [CLI_GREEN] = "\033[32m", [CLI_YELLOW] = "\033[33m",
-    [CLI_RED] = "\033[31m", [CLI_BLUE] = "\033[36m",
+    [CLI_PLAIN] = "",          [CLI_BOLD] = "\033[1m", [CLI_DIM] = "\033[2m",   [CLI_GREEN] = "\033[32m",
+    [CLI_YELLOW] = "\033[33m", [CLI_RED] = "\033[31m", [CLI_BLUE] = "\033[36m",
 };
 
 void cli_setup_terminal(struct cli *cli)
@@ -48,9 +48,10 @@ enum cli_colour cli_state_colour(const char *state)
     return CLI_PLAIN;
 }
 
-/* ---- texts from outside -------------------------------------------------------------------------------------------------- */
+/* ---- texts from outside -------------------------------------------------------------------------------- */
 
-/* Control characters, and those that turn the direction of writing or hide in no width, could make a terminal lie. */
+/* Control characters, and those that turn the direction of writing or hide in no width, could make a
+ * terminal lie. */
 static bool is_safe(wchar_t c)
 {
     if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e)
@@ -59,7 +60,8 @@ static bool is_safe(wchar_t c)
     return wcwidth(c) >= 0;
 }
 
-/* The next character of text; *len bytes long, *width columns wide. False: it must not be printed as it is. */
+/* The next character of text; *len bytes long, *width columns wide. False: it must not be printed as it
+ * is. */
 static bool next_character(const char *text, size_t *len, int *width)
 {
     wchar_t c;
@@ -125,7 +127,7 @@ void cli_print(const struct cli *cli, enum cli_colour colour, const char *text)
         print_coloured(cli, colour, text, 0);
 }
 
-/* ---- times ------------------------------------------------------------------------------------------------------------- */
+/* ---- times --------------------------------------------------------------------------------------------- */
 
 const char *cli_ago(const char *time, char room[CLI_TIME_ROOM])
 {
@@ -162,7 +164,7 @@ const char *cli_when(const char *time, char room[CLI_TIME_ROOM])
     return room;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------------------- */
 
 struct cell {
     char *text;
@@ -221,7 +223,8 @@ static void measure(const struct cli *cli, const struct cli_table *table, int *w
     }
 }
 
-static void print_row(const struct cli *cli, const struct cli_table *table, const int *widths, const struct cell *row)
+static void print_row(const struct cli *cli, const struct cli_table *table, const int *widths,
+                      const struct cell *row)
 {
     for (int i = 0; i < table->columns; i++) {
         int width = width_of(row[i].text);

@@ -1,4 +1,5 @@
-/* labferry: the command line. Commands are rows in the tables of cli_look.c, cli_act.c, cli_alone.c and cli_profile.c. */
+/* labferry: the command line. Commands are rows in the tables of cli_look.c, cli_act.c, cli_alone.c and
+ * cli_profile.c. */
 #include "agent/cli.h"
 
 #include <signal.h>

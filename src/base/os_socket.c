@@ -33,10 +33,11 @@ static enum lf_status new_socket(int *fd, struct lf_error *err)
     return *fd < 0 ? lf_fail_errno(err, "cannot create a socket") : LF_OK;
 }
 
-/* ---- connecting ---------------------------------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------------------- */
 
 /* A queue of callers that is full shows as EAGAIN, and cannot be waited for. */
-static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int64_t deadline, struct lf_error *err)
+static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int64_t deadline,
+                                  struct lf_error *err)
 {
     while (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {
         if (errno == EINTR)
@@ -73,7 +74,7 @@ enum lf_status lf_local_connect(const char *path, int64_t deadline, int *out, st
     return status;
 }
 
-/* ---- listening ------------------------------------------------------------------------------------------------------- */
+/* ---- listening ----------------------------------------------------------------------------------------- */
 
 /* LF_OK: the path may be taken. */
 static enum lf_status is_free(const char *path, struct lf_error *err)
@@ -83,8 +84,8 @@ static enum lf_status is_free(const char *path, struct lf_error *err)
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? LF_OK : lf_fail_errno(err, "looking for %s", path);
     if (!S_ISSOCK(st.st_mode))
-        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s is there and is no socket; it is left alone. Choose another path",
-                       path);
+        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
+                       "%s is there and is no socket; it is left alone. Choose another path", path);
     enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &fd, err);
     if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
         return LF_OK;
@@ -116,12 +117,15 @@ static enum lf_status find_group(const char *group, gid_t *gid, struct lf_error 
     if (found)
         *gid = entry.gr_gid;
     free(room);
-    return found ? LF_OK : lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "there is no group \"%.60s\"%s%s", group,
-                                   code ? ": " : "", code ? strerror(code) : "");
+    return found ? LF_OK
+                 : lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "there is no group \"%.60s\"%s%s", group,
+                           code ? ": " : "", code ? strerror(code) : "");
 }
 
-/* Binds under a name of its own: under the final one it appears only with its mode and group, and in one go. */
-static enum lf_status bind_at(int fd, const char *path, unsigned mode, const char *group, struct lf_error *err)
+/* Binds under a name of its own: under the final one it appears only with its mode and group, and in one
+ * go. */
+static enum lf_status bind_at(int fd, const char *path, unsigned mode, const char *group,
+                              struct lf_error *err)
 {
     char name[sizeof((struct sockaddr_un *)0)->sun_path + 8];
     struct sockaddr_un address;
@@ -144,7 +148,8 @@ static enum lf_status bind_at(int fd, const char *path, unsigned mode, const cha
     return status;
 }
 
-enum lf_status lf_local_listen(const char *path, unsigned mode, const char *group, int *out, struct lf_error *err)
+enum lf_status lf_local_listen(const char *path, unsigned mode, const char *group, int *out,
+                               struct lf_error *err)
 {
     struct sockaddr_un address;
     int fd = -1;
@@ -189,7 +194,7 @@ enum lf_status lf_local_accept(int listening, int *fd, struct lf_error *err)
     return lf_fail_errno(err, "accepting a caller");
 }
 
-/* ---- who is it? -------------------------------------------------------------------------------------------------------- */
+/* ---- who is it? ---------------------------------------------------------------------------------------- */
 
 static void name_of(uid_t user, char name[LF_PEER_NAME])
 {
@@ -231,7 +236,7 @@ enum lf_status lf_local_peer(int fd, const char *group, struct lf_peer *peer, st
     return LF_OK;
 }
 
-/* ---- bytes, and a file -------------------------------------------------------------------------------------------------- */
+/* ---- bytes, and a file --------------------------------------------------------------------------------- */
 
 /* Room for the descriptors of one message, aligned as the kernel wants it. */
 union control {
@@ -239,8 +244,8 @@ union control {
     char room[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 };
 
-static enum lf_status wait_for(int fd, short events, int64_t deadline, const struct lf_cancel *cancel, const char *what,
-                               struct lf_error *err)
+static enum lf_status wait_for(int fd, short events, int64_t deadline, const struct lf_cancel *cancel,
+                               const char *what, struct lf_error *err)
 {
     short revents;
     enum lf_status status = lf_wait_fd(fd, events, deadline, cancel, &revents);
@@ -306,8 +311,9 @@ static void take_passed(struct msghdr *message, int *passed)
     }
 }
 
-enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadline, const struct lf_cancel *cancel,
-                                size_t *got, int *passed, struct lf_error *err)
+enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadline,
+                                const struct lf_cancel *cancel, size_t *got, int *passed,
+                                struct lf_error *err)
 {
     for (;;) {
         union control control = {0};

@@ -1,5 +1,5 @@
-/* Only the place of the control socket: for the command line, whose user need not be able to read the secrets that a whole
- * configuration is checked with. */
+/* Only the place of the control socket: for the command line, whose user need not be able to read the
+ * secrets that a whole configuration is checked with. */
 #include "config/config.h"
 #include "config/settings.h"
 

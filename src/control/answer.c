@@ -6,7 +6,8 @@ cJSON *answer_error(const struct lf_error *err)
 {
     cJSON *error = cJSON_CreateObject();
     if (error && lf_json_set_text(error, "status", lf_status_name(err->status))
-        && lf_json_set_text(error, "class", lf_class_name(err->class)) && lf_json_set_text(error, "text", err->text))
+        && lf_json_set_text(error, "class", lf_class_name(err->class))
+        && lf_json_set_text(error, "text", err->text))
         return error;
     cJSON_Delete(error);
     return NULL;

@@ -15,11 +15,12 @@ static enum lf_status connect_to(const char *path, int64_t deadline, int *fd, st
     enum lf_status status = lf_local_connect(path, deadline, fd, err);
     if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
         return lf_fail(err, status, LF_NEEDS_PERSON,
-                       "no agent listens on %s. Start it (systemctl start labferryd, or labferryd --config FILE); if it "
-                       "runs, name its configuration with --config FILE", path);
+                       "no agent listens on %s. Start it (systemctl start labferryd, or labferryd --config FILE); "
+                       "if it runs, name its configuration with --config FILE", path);
     if (status == LF_DENIED)
         return lf_fail(err, status, LF_NEEDS_PERSON,
-                       "you may not open %s: become root, or a member of the group that agent.operators names", path);
+                       "you may not open %s: become root, or a member of the group that agent.operators names",
+                       path);
     return status;
 }
 
@@ -34,7 +35,8 @@ static enum lf_status send_request(int fd, const char *verb, const cJSON *args, 
     size_t len = line ? strlen(line) : 0;
     enum lf_status status = line ? LF_OK : lf_fail_memory(err, "making a request");
     if (status == LF_OK && len > LF_CONTROL_MAX)
-        status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the request is too large: %zu bytes, of %d", len, LF_CONTROL_MAX);
+        status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the request is too large: %zu bytes, of %d", len,
+                         LF_CONTROL_MAX);
     if (status == LF_OK)
         status = lf_local_send(fd, line, len, file, deadline, NULL, err);
     free(line);
@@ -57,14 +59,16 @@ static enum lf_status read_answer(int fd, int64_t deadline, cJSON **answer, stru
         if (ignored >= 0)
             close(ignored);
         if (status == LF_OK && got == 0)
-            status = lf_fail(err, LF_PROTOCOL, LF_UNKNOWN_OUTCOME, "the agent hung up without an answer: whether it has "
+            status = lf_fail(err, LF_PROTOCOL, LF_UNKNOWN_OUTCOME,
+                             "the agent hung up without an answer: whether it has "
                              "done what you asked is not known. Look at `labferry jobs`");
         if (status == LF_OK)
             end = memchr(in.data + in.len, '\n', got);
         in.len += status == LF_OK ? got : 0;
     }
     if (status == LF_TIMEOUT)
-        lf_fail(err, status, LF_UNKNOWN_OUTCOME, "the agent has not answered in time: whether it has done what you asked is "
+        lf_fail(err, status, LF_UNKNOWN_OUTCOME,
+                "the agent has not answered in time: whether it has done what you asked is "
                 "not known. Look at `labferry jobs`");
     if (status == LF_OK)
         status = lf_json_parse(lf_slice(in.data, (size_t)(end - in.data)), answer, err);
@@ -77,8 +81,8 @@ static enum lf_status read_answer(int fd, int64_t deadline, cJSON **answer, stru
     return status;
 }
 
-enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int file, int64_t deadline,
-                                  cJSON **answer, struct lf_error *err)
+enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int file,
+                                  int64_t deadline, cJSON **answer, struct lf_error *err)
 {
     int fd = -1;
     *answer = NULL;

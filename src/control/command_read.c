@@ -13,7 +13,7 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-/* ---- where the answer goes ---------------------------------------------------------------------------------------------- */
+/* ---- where the answer goes ----------------------------------------------------------------------------- */
 
 static bool good_topic(const char *topic)
 {
@@ -35,8 +35,8 @@ static char *default_topic(const char *base, const char *id)
     return topic;
 }
 
-static enum lf_status read_way_back(const struct lf_message *message, const char *base, struct lf_command_row *row,
-                                    struct lf_error *err)
+static enum lf_status read_way_back(const struct lf_message *message, const char *base,
+                                    struct lf_command_row *row, struct lf_error *err)
 {
     const char *asked = message->response_topic;
     bool usable = asked && good_topic(asked) && strcmp(asked, message->topic) != 0;
@@ -52,12 +52,14 @@ static enum lf_status read_way_back(const struct lf_message *message, const char
                                         message->correlation.len);
     }
     if (asked && !usable)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the response topic cannot be used: it must be a topic of 1 to %d bytes "
-                       "without wildcards, and not the command topic", TOPIC_MAX);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "the response topic cannot be used: it must be a topic of 1 to %d bytes "
+                       "without wildcards, and not the command topic",
+                       TOPIC_MAX);
     return LF_OK;
 }
 
-/* ---- what is asked ----------------------------------------------------------------------------------------------------- */
+/* ---- what is asked ------------------------------------------------------------------------------------- */
 
 static enum lf_status read_id(const cJSON *json, struct lf_command_row *row, struct lf_error *err)
 {
@@ -66,14 +68,16 @@ static enum lf_status read_id(const cJSON *json, struct lf_command_row *row, str
     for (const char *at = id; good && *at; at++)
         good = !is_control(*at);
     if (!good)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "a command needs an \"id\" of its own: a text of 1 to %d bytes without "
-                       "control characters", LF_COMMAND_ID_MAX);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "a command needs an \"id\" of its own: a text of 1 to %d bytes without "
+                       "control characters",
+                       LF_COMMAND_ID_MAX);
     row->id = strdup(id);
     return row->id ? LF_OK : lf_fail_memory(err, "taking a command");
 }
 
-static enum lf_status read_expiry(const struct lf_message *message, const cJSON *json, struct lf_command_row *row,
-                                  struct lf_error *err)
+static enum lf_status read_expiry(const struct lf_message *message, const cJSON *json,
+                                  struct lf_command_row *row, struct lf_error *err)
 {
     const cJSON *expires = lf_json_at(json, "expires");
     int64_t at = 0;
@@ -127,11 +131,12 @@ bool command_expired(const struct lf_command_row *row)
     return row->expires_ms && row->expires_ms <= lf_clock_wall_ms();
 }
 
-static enum lf_status read_rest(const struct lf_message *message, const cJSON *json, struct lf_command_row *row,
-                                struct lf_error *err)
+static enum lf_status read_rest(const struct lf_message *message, const cJSON *json,
+                                struct lf_command_row *row, struct lf_error *err)
 {
     const char *verb = lf_json_text(json, "verb");
-    if (verb && strlen(verb) <= VERB_MAX && !(row->verb = strdup(verb))) /* whatever it is, the answer names it */
+    if (verb && strlen(verb) <= VERB_MAX
+        && !(row->verb = strdup(verb))) /* whatever it is, the answer names it */
         return lf_fail_memory(err, "taking a command");
     enum lf_status status = check_keys(json, err);
     if (status == LF_OK)
@@ -154,7 +159,8 @@ enum lf_status command_read(const struct lf_message *message, const char *base, 
     else
         status = lf_json_parse(message->payload, &json, err);
     if (status == LF_OK && !cJSON_IsObject(json))
-        status = lf_fail(err, LF_INVALID, LF_PERMANENT, "a command is a JSON object like {\"id\": \"...\", \"verb\": \"status\"}");
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT,
+                         "a command is a JSON object like {\"id\": \"...\", \"verb\": \"status\"}");
     if (status == LF_OK)
         status = read_id(json, row, err);
     enum lf_status way = read_way_back(message, base, row, &way_err);

@@ -1,8 +1,9 @@
 /* MQTT commands: stored, performed in order by one thread, answered through the outbox.
  *
- * Each is a row in the journal: accepted -> running -> finished (atomic verbs: accepted -> finished), or finished at once when it is
- * refused. The row and the answer that goes with it are written in one transaction, so that a kill at any moment leaves a
- * row that says what may still be done with it. lf_commands_take runs on the link's thread, all else on the thread "commands".
+ * Each is a row in the journal: accepted -> running -> finished (atomic verbs: accepted -> finished), or
+ * finished at once when it is refused. The row and the answer that goes with it are written in one
+ * transaction, so that a kill at any moment leaves a row that says what may still be done with it.
+ * lf_commands_take runs on the link's thread, all else on the thread "commands".
  */
 #include "control/commands.h"
 
@@ -30,17 +31,19 @@ struct lf_commands {
     bool kicked, stopping;
 };
 
-/* ---- answers --------------------------------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------------------- */
 
 /* Takes result. Returns owned; NULL when out of memory. */
-static char *make_answer(const struct lf_command_row *row, const char *state, cJSON *result, const struct lf_error *err)
+static char *make_answer(const struct lf_command_row *row, const char *state, cJSON *result,
+                         const struct lf_error *err)
 {
     char at[LF_TIME_TEXT];
     cJSON *answer = cJSON_CreateObject();
     lf_time_format(lf_clock_wall_ms(), at);
-    bool good = answer && lf_json_set_text(answer, "id", row->id) && lf_json_set_text(answer, "verb", row->verb)
-             && lf_json_set_text(answer, "state", state) && lf_json_set_text(answer, "at", at)
-             && (!err || lf_json_set(answer, "error", answer_error(err)));
+    bool good = answer && lf_json_set_text(answer, "id", row->id)
+                && lf_json_set_text(answer, "verb", row->verb) && lf_json_set_text(answer, "state", state)
+                && lf_json_set_text(answer, "at", at)
+                && (!err || lf_json_set(answer, "error", answer_error(err)));
     if (result)
         good = lf_json_set(answer, "result", result) && good;
     char *text = good ? answer_print(answer) : NULL;
@@ -48,16 +51,16 @@ static char *make_answer(const struct lf_command_row *row, const char *state, cJ
     return text;
 }
 
-static enum lf_status queue(struct lf_commands *commands, const struct lf_command_row *row, const char *answer,
-                            struct lf_error *err)
+static enum lf_status queue(struct lf_commands *commands, const struct lf_command_row *row,
+                            const char *answer, struct lf_error *err)
 {
     if (!answer)
         return lf_fail_memory(err, "answering a command");
     return lf_journal_outbox_add_reply(commands->context->journal, row->reply, answer, row->correlation, err);
 }
 
-static enum lf_status queue_state(struct lf_commands *commands, const struct lf_command_row *row, const char *state,
-                                  struct lf_error *err)
+static enum lf_status queue_state(struct lf_commands *commands, const struct lf_command_row *row,
+                                  const char *state, struct lf_error *err)
 {
     char *answer = make_answer(row, state, NULL, NULL);
     enum lf_status status = queue(commands, row, answer, err);
@@ -73,8 +76,10 @@ static enum lf_status finish(struct lf_commands *commands, struct lf_command_row
     row->answer = make_answer(row, why ? "failed" : "succeeded", result, why);
     if (row->answer && strlen(row->answer) > ANSWER_MAX) {
         struct lf_error large;
-        lf_fail(&large, LF_TOO_LARGE, LF_PERMANENT, "it was done, but its answer of %zu bytes is too large for MQTT. Ask for "
-                "less (\"limit\"), or use the labferry command on the agent's machine", strlen(row->answer));
+        lf_fail(&large, LF_TOO_LARGE, LF_PERMANENT,
+                "it was done, but its answer of %zu bytes is too large for MQTT. Ask for "
+                "less (\"limit\"), or use the labferry command on the agent's machine",
+                strlen(row->answer));
         free(row->answer);
         row->answer = make_answer(row, "failed", NULL, &large);
     }
@@ -85,18 +90,20 @@ static enum lf_status finish(struct lf_commands *commands, struct lf_command_row
     status = row->seq ? lf_journal_command_save(commands->context->journal, row, err)
                       : lf_journal_command_add(commands->context->journal, row, err);
     if (status == LF_OK)
-        lf_log(why ? LF_LOG_WARNING : LF_LOG_INFO, "commands", "%.128s (%s) %s%s%s", row->id, row->verb ? row->verb : "?",
-               why ? "failed" : "succeeded", why ? ": " : "", why ? why->text : "");
+        lf_log(why ? LF_LOG_WARNING : LF_LOG_INFO, "commands", "%.128s (%s) %s%s%s", row->id,
+               row->verb ? row->verb : "?", why ? "failed" : "succeeded", why ? ": " : "",
+               why ? why->text : "");
     return status;
 }
 
-/* ---- taking them in -------------------------------------------------------------------------------------------------- */
+/* ---- taking them in ------------------------------------------------------------------------------------ */
 
 /* The id is known: what is to be said about it? */
-static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row *known, struct lf_command_row *again,
-                             struct lf_error *err)
+static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row *known,
+                             struct lf_command_row *again, struct lf_error *err)
 {
-    static const char *const states[] = {[LF_COMMAND_ACCEPTED] = "accepted", [LF_COMMAND_RUNNING] = "running"};
+    static const char *const states[] = {
+        [LF_COMMAND_ACCEPTED] = "accepted", [LF_COMMAND_RUNNING] = "running"};
     free(known->reply);
     free((char *)known->correlation.data);
     known->reply = again->reply;
@@ -109,12 +116,13 @@ static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row
     return status == LF_OK ? queue_state(commands, known, states[known->state], err) : status;
 }
 
-static enum lf_status take_new(struct lf_commands *commands, struct lf_command_row *row, const struct lf_error *refusal,
-                               struct lf_error *err)
+static enum lf_status take_new(struct lf_commands *commands, struct lf_command_row *row,
+                               const struct lf_error *refusal, struct lf_error *err)
 {
     struct lf_error expired;
     if (!refusal && command_expired(row)) {
-        lf_fail(&expired, LF_TIMEOUT, LF_PERMANENT, "expired: it came after the time that it names, and is not done");
+        lf_fail(&expired, LF_TIMEOUT, LF_PERMANENT,
+                "expired: it came after the time that it names, and is not done");
         refusal = &expired;
     }
     if (refusal)
@@ -137,13 +145,17 @@ static enum lf_status take_nameless(struct lf_commands *commands, const struct l
     return status;
 }
 
-enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message, struct lf_error *err)
+enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message,
+                                struct lf_error *err)
 {
     struct lf_command_row row, known;
     struct lf_error refusal = {0};
     if (message->retained) {
-        lf_log_warning("commands", "a retained message on %s is ignored: commands must not be retained. Remove it with an empty "
-                       "retained message", message->topic);
+        lf_log_warning(
+            "commands",
+            "a retained message on %s is ignored: commands must not be retained. Remove it with an empty "
+            "retained message",
+            message->topic);
         return LF_OK;
     }
     enum lf_status status = command_read(message, commands->context->config->link.base, &row, &refusal);
@@ -164,10 +176,10 @@ enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_me
     return status;
 }
 
-/* ---- performing ---------------------------------------------------------------------------------------------------------- */
+/* ---- performing ---------------------------------------------------------------------------------------- */
 
-static enum lf_status call_verb(struct lf_commands *commands, const struct lf_command_row *row, cJSON **result,
-                                struct lf_error *err)
+static enum lf_status call_verb(struct lf_commands *commands, const struct lf_command_row *row,
+                                cJSON **result, struct lf_error *err)
 {
     cJSON *args = NULL;
     char who[100];
@@ -198,8 +210,10 @@ static enum lf_status commit_verdict(struct lf_commands *commands, struct lf_com
     return status;
 }
 
-/* Action and verdict in one transaction. If the verb fails, what it wrote is undone and the verdict stands alone. */
-static enum lf_status perform_atomic(struct lf_commands *commands, struct lf_command_row *row, struct lf_error *err)
+/* Action and verdict in one transaction. If the verb fails, what it wrote is undone and the verdict stands
+ * alone. */
+static enum lf_status perform_atomic(struct lf_commands *commands, struct lf_command_row *row,
+                                     struct lf_error *err)
 {
     struct lf_journal *journal = commands->context->journal;
     struct lf_error why = {0};
@@ -222,7 +236,8 @@ static enum lf_status perform_atomic(struct lf_commands *commands, struct lf_com
     return status;
 }
 
-static enum lf_status commit_running(struct lf_commands *commands, struct lf_command_row *row, struct lf_error *err)
+static enum lf_status commit_running(struct lf_commands *commands, struct lf_command_row *row,
+                                     struct lf_error *err)
 {
     struct lf_journal *journal = commands->context->journal;
     enum lf_status status = lf_journal_begin(journal, err);
@@ -244,8 +259,10 @@ static void told(struct lf_commands *commands)
         lf_outbox_kick(commands->context->outbox);
 }
 
-/* What has been done must be told, however long the journal is in trouble: until we stop, and then it is unknown. */
-static void settle(struct lf_commands *commands, struct lf_command_row *row, cJSON *result, const struct lf_error *why)
+/* What has been done must be told, however long the journal is in trouble: until we stop, and then it is
+ * unknown. */
+static void settle(struct lf_commands *commands, struct lf_command_row *row, cJSON *result,
+                   const struct lf_error *why)
 {
     struct lf_error err;
     while (commit_verdict(commands, row, result ? cJSON_Duplicate(result, true) : NULL, why, &err) != LF_OK) {
@@ -256,7 +273,8 @@ static void settle(struct lf_commands *commands, struct lf_command_row *row, cJS
     cJSON_Delete(result);
 }
 
-static enum lf_status perform_openly(struct lf_commands *commands, struct lf_command_row *row, struct lf_error *err)
+static enum lf_status perform_openly(struct lf_commands *commands, struct lf_command_row *row,
+                                     struct lf_error *err)
 {
     struct lf_error why = {0};
     cJSON *result;
@@ -274,7 +292,8 @@ static enum lf_status perform(struct lf_commands *commands, struct lf_command_ro
     const struct lf_verb *verb = lf_verb_find(row->verb);
     struct lf_error why = {0};
     if (command_expired(row)) {
-        lf_fail(&why, LF_TIMEOUT, LF_PERMANENT, "expired: its time passed before its turn came, and it is not done");
+        lf_fail(&why, LF_TIMEOUT, LF_PERMANENT,
+                "expired: its time passed before its turn came, and it is not done");
         return commit_verdict(commands, row, NULL, &why, err);
     }
     return verb && verb->atomic ? perform_atomic(commands, row, err) : perform_openly(commands, row, err);
@@ -285,7 +304,8 @@ static bool perform_next(struct lf_commands *commands, bool *trouble)
 {
     struct lf_command_row row;
     struct lf_error err = {0};
-    enum lf_status status = lf_journal_command_next(commands->context->journal, LF_COMMAND_ACCEPTED, &row, &err);
+    enum lf_status status =
+        lf_journal_command_next(commands->context->journal, LF_COMMAND_ACCEPTED, &row, &err);
     *trouble = false;
     if (status == LF_NOT_FOUND)
         return false;
@@ -319,10 +339,11 @@ static void *run(void *arg)
     }
 }
 
-/* ---- opening and closing ---------------------------------------------------------------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------------------------------------- */
 
 /* What a crash left running: looking can be repeated, acting cannot. */
-static enum lf_status recover_one(struct lf_commands *commands, struct lf_command_row *row, struct lf_error *err)
+static enum lf_status recover_one(struct lf_commands *commands, struct lf_command_row *row,
+                                  struct lf_error *err)
 {
     const struct lf_verb *verb = lf_verb_find(row->verb);
     if (verb && !verb->changes) {
@@ -330,8 +351,10 @@ static enum lf_status recover_one(struct lf_commands *commands, struct lf_comman
         return lf_journal_command_save(commands->context->journal, row, err);
     }
     struct lf_error why;
-    lf_fail(&why, LF_CANCELLED, LF_UNKNOWN_OUTCOME, "the agent was stopped in the middle of it: whether it was done is not "
-            "known, and it is not done again. Look at the instrument, then send a new command if it is still wanted");
+    lf_fail(&why, LF_CANCELLED, LF_UNKNOWN_OUTCOME,
+            "the agent was stopped in the middle of it: whether it was done is not "
+            "known, and it is not done again. Look at the instrument, then send a new command if it is still "
+            "wanted");
     return finish(commands, row, NULL, &why, err);
 }
 

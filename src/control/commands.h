@@ -6,9 +6,9 @@
 #include "journal/journal.h"
 #include "link/link.h"
 
-/* Reads a message into *row (id, verb, args, reply, correlation, expires_ms; owned; zeroed before). On failure (LF_INVALID,
- * LF_TOO_LARGE, LF_TIMEOUT for expired ones: the sender is to be told; LF_NO_MEMORY) what could be read is filled; without row->reply
- * nobody can be told. `base` is the agent's topic base. */
+/* Reads a message into *row (id, verb, args, reply, correlation, expires_ms; owned; zeroed before). On
+ * failure (LF_INVALID, LF_TOO_LARGE, LF_TIMEOUT for expired ones: the sender is to be told; LF_NO_MEMORY)
+ * what could be read is filled; without row->reply nobody can be told. `base` is the agent's topic base. */
 enum lf_status command_read(const struct lf_message *message, const char *base, struct lf_command_row *row,
                             struct lf_error *err);
 

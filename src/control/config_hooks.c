@@ -18,7 +18,8 @@ static const struct lf_setting *driver_settings(const char *name)
 
 static bool driver_can(const char *name, enum lf_config_job job)
 {
-    static const uint32_t needed[] = {[LF_CONFIG_DELIVER] = LF_CAN_DELIVER, [LF_CONFIG_COLLECT] = LF_CAN_COLLECT,
+    static const uint32_t needed[] = {[LF_CONFIG_DELIVER] = LF_CAN_DELIVER,
+                                      [LF_CONFIG_COLLECT] = LF_CAN_COLLECT,
                                       [LF_CONFIG_TASK] = LF_CAN_RUN};
     const struct lf_driver *driver = lf_driver_find(name);
     return driver && (driver->can & needed[job]) != 0;

@@ -1,5 +1,5 @@
-/* What `labferry check` and the daemon know beyond the configuration file itself: drivers, events, patterns, matching. Both load
- * the configuration with these, so that what passes the check also starts.
+/* What `labferry check` and the daemon know beyond the configuration file itself: drivers, events,
+ * patterns, matching. Both load the configuration with these, so that what passes the check also starts.
  */
 #ifndef LF_CONTROL_CONFIG_HOOKS_H
 #define LF_CONTROL_CONFIG_HOOKS_H

@@ -51,29 +51,32 @@ struct lf_verb {
     const struct lf_arg *args; /* ends with name NULL */
     bool changes;           /* does something (else it only looks) */
     bool remote;            /* also over MQTT */
-    bool atomic;            /* all that it changes is in the journal: it may run inside a transaction of its caller */
+    bool atomic; /* all that it changes is in the journal: it may run inside a transaction of its caller */
     /* Fills *result (owned JSON, may stay NULL for "done"). */
-    enum lf_status (*perform)(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                              struct lf_error *err);
+    enum lf_status (*perform)(struct lf_context *context, const struct lf_request_to_verb *request,
+                              cJSON **result, struct lf_error *err);
 };
 
 /* The table, ends with name NULL. */
 extern const struct lf_verb lf_verbs[];
 const struct lf_verb *lf_verb_find(const char *name);
 
-/* Only checks (name and args may be NULL); *verb is the one. LF_INVALID (permanent) with what would be right. */
-enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **verb, struct lf_error *err);
+/* Only checks (name and args may be NULL); *verb is the one. LF_INVALID (permanent) with what would be
+ * right. */
+enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **verb,
+                             struct lf_error *err);
 
 /* Checks verb and arguments (unknown names are refused with what would be right) and performs. Any thread. */
-enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                               struct lf_error *err);
+enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_request_to_verb *request,
+                               cJSON **result, struct lf_error *err);
 
-/* ---- control socket ------------------------------------------------------------------------------------------------
+/* ---- control socket ---------------------------------------------------------------------------------------
  *
- * A Unix stream socket; one JSON object a line. Request: {"verb": "...", "args": {...}}, with a file descriptor passed along
- * for `send`. Answer: {"ok": true, "result": ...} or {"ok": false, "error": {"status", "class", "text"}}. Requests of at most
- * LF_CONTROL_MAX bytes; callers are judged by their peer credentials: root, the agent's own user, or a member of the group
- * agent.operators; verbs that only look are for everyone who can open the socket.
+ * A Unix stream socket; one JSON object a line. Request: {"verb": "...", "args": {...}}, with a file
+ * descriptor passed along for `send`. Answer: {"ok": true, "result": ...} or {"ok": false, "error":
+ * {"status", "class", "text"}}. Requests of at most LF_CONTROL_MAX bytes; callers are judged by their peer
+ * credentials: root, the agent's own user, or a member of the group agent.operators; verbs that only look
+ * are for everyone who can open the socket.
  */
 enum { LF_CONTROL_MAX = 256 * 1024 };
 
@@ -83,42 +86,48 @@ struct lf_desk;
 enum lf_status lf_desk_open(struct lf_context *context, struct lf_desk **desk, struct lf_error *err);
 void lf_desk_close(struct lf_desk *desk);
 
-/* The other end, for the CLI: sends one request (fd -1: none) and waits for its answer. *answer is the whole answer object,
- * owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says how to start it), LF_DENIED. */
-enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int fd, int64_t deadline,
-                                  cJSON **answer, struct lf_error *err);
+/* The other end, for the CLI: sends one request (fd -1: none) and waits for its answer. *answer is the
+ * whole answer object, owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says
+ * how to start it), LF_DENIED. */
+enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int fd,
+                                  int64_t deadline, cJSON **answer, struct lf_error *err);
 
-/* ---- MQTT commands ---------------------------------------------------------------------------------------------------
+/* ---- MQTT commands ----------------------------------------------------------------------------------------
  *
- * {"id", "verb", "args", "expires"} on .../command; id is a text of at most LF_COMMAND_ID_MAX bytes, expires (RFC 3339) may be left
- * out. Answers go to the response topic of the request, else to .../reply/<id> (with '_' for '+', '#' and '/'), with its correlation
- * data, as {"id", "verb", "state", "at"} and "result" or "error"; state is accepted -> running -> succeeded or failed. Command and
- * answers are in the journal: answers leave through the outbox, in order, and survive an outage of the broker.
+ * {"id", "verb", "args", "expires"} on .../command; id is a text of at most LF_COMMAND_ID_MAX bytes, expires
+ * (RFC 3339) may be left out. Answers go to the response topic of the request, else to .../reply/<id> (with
+ * '_' for '+', '#' and '/'), with its correlation data, as {"id", "verb", "state", "at"} and "result" or
+ * "error"; state is accepted -> running -> succeeded or failed. Command and answers are in the journal:
+ * answers leave through the outbox, in order, and survive an outage of the broker.
  *
- * - A repeated id gets the stored answer (or the state it is in), never a second action. While it is not finished, its answer goes
- *   to where it was asked for last.
+ * - A repeated id gets the stored answer (or the state it is in), never a second action. While it is not
+ *   finished, its answer goes to where it was asked for last.
  * - An expired or malformed one is failed, saying what would be right.
- * - Verbs that only change the journal are done in one transaction with their answer: a crash leaves them undone or done. Others
- *   (ask) that were begun before a crash are failed with class unknown outcome and never done again.
+ * - Verbs that only change the journal are done in one transaction with their answer: a crash leaves them
+ *   undone or done. Others (ask) that were begun before a crash are failed with class unknown outcome and
+ *   never done again.
  * - Retained messages are ignored: nobody sends a command by leaving it lying about.
  */
 enum { LF_COMMAND_ID_MAX = 128 };
 
 struct lf_commands;
 
-enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands **commands, struct lf_error *err);
+enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands **commands,
+                                struct lf_error *err);
 void lf_commands_close(struct lf_commands *commands);
 
 struct lf_message; /* link/link.h */
-/* Takes one message on the command topic. Inside the transaction that is committed before it is acknowledged; what is to be done
- * begins with lf_commands_go, after the commit. An error means that the journal could not store it. */
-enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message, struct lf_error *err);
+/* Takes one message on the command topic. Inside the transaction that is committed before it is
+ * acknowledged; what is to be done begins with lf_commands_go, after the commit. An error means that the
+ * journal could not store it. */
+enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message,
+                                struct lf_error *err);
 void lf_commands_go(struct lf_commands *commands);
 
-/* ---- outbox ------------------------------------------------------------------------------------------------------------
+/* ---- outbox -----------------------------------------------------------------------------------------------
  *
- * Carries the journal's outbox to the broker in order: a window of publications is on its way, a row is removed when the broker
- * has acknowledged it.
+ * Carries the journal's outbox to the broker in order: a window of publications is on its way, a row is
+ * removed when the broker has acknowledged it.
  */
 struct lf_outbox;
 
@@ -126,7 +135,7 @@ enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **out
 void lf_outbox_close(struct lf_outbox *outbox);
 void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link); /* NULL before the link is closed */
 void lf_outbox_kick(struct lf_outbox *outbox);                        /* something was queued; any thread */
-void lf_outbox_online(struct lf_outbox *outbox);                      /* a session began: send anew from the oldest */
+void lf_outbox_online(struct lf_outbox *outbox); /* a session began: send anew from the oldest */
 void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused);
 
 #endif

@@ -1,8 +1,9 @@
 /* The desk: serves the control socket.
  *
- * The thread "desk" takes callers; each has a thread of its own ("visitor", at most VISITORS_MAX), so that a verb that waits for an
- * instrument holds up nobody else. A visitor reads a line, performs the verb, writes a line, until the caller hangs up or says
- * nothing for IDLE_MS. `visitors` and nothing else is shared; lf_desk_close cancels all waits and returns when the last is gone.
+ * The thread "desk" takes callers; each has a thread of its own ("visitor", at most VISITORS_MAX), so that
+ * a verb that waits for an instrument holds up nobody else. A visitor reads a line, performs the verb,
+ * writes a line, until the caller hangs up or says nothing for IDLE_MS. `visitors` and nothing else is
+ * shared; lf_desk_close cancels all waits and returns when the last is gone.
  */
 #include "control/control.h"
 
@@ -46,16 +47,19 @@ struct visitor {
     char who[LF_PEER_NAME + 8];
 };
 
-/* ---- one visitor ----------------------------------------------------------------------------------------------------- */
+/* ---- one visitor --------------------------------------------------------------------------------------- */
 
-static enum lf_status reply(struct visitor *visitor, enum lf_status status, cJSON *result, const struct lf_error *err)
+static enum lf_status reply(struct visitor *visitor, enum lf_status status, cJSON *result,
+                            const struct lf_error *err)
 {
     cJSON *answer = answer_of(status, result, err);
     char *text = answer ? answer_print(answer) : NULL;
-    const char *line = text ? text : "{\"ok\":false,\"error\":{\"status\":\"out of memory\",\"class\":\"transient\","
-                                     "\"text\":\"the agent is short of memory\"}}";
+    const char *line = text ? text
+                            : "{\"ok\":false,\"error\":{\"status\":\"out of memory\",\"class\":\"transient\","
+                              "\"text\":\"the agent is short of memory\"}}";
     int64_t deadline = lf_deadline_in(REQUEST_MS);
-    enum lf_status sent = lf_local_send(visitor->fd, line, strlen(line), -1, deadline, &visitor->desk->cancel, NULL);
+    enum lf_status sent =
+        lf_local_send(visitor->fd, line, strlen(line), -1, deadline, &visitor->desk->cancel, NULL);
     if (sent == LF_OK)
         sent = lf_local_send(visitor->fd, "\n", 1, -1, deadline, &visitor->desk->cancel, NULL);
     free(text);
@@ -70,18 +74,24 @@ static enum lf_status check_right(const struct visitor *visitor, const char *nam
     if (!verb || !verb->changes || visitor->peer.self || visitor->peer.member)
         return LF_OK;
     if (!group)
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "%s may not `%s`: only root and the agent's own user may. "
-                       "agent.operators can name a group whose members may too", visitor->peer.name, name);
-    return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "%s may not `%s`: only root, the agent's own user and members of the "
-                   "group %s may", visitor->peer.name, name, group);
+        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
+                       "%s may not `%s`: only root and the agent's own user may. "
+                       "agent.operators can name a group whose members may too",
+                       visitor->peer.name, name);
+    return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
+                   "%s may not `%s`: only root, the agent's own user and members of the "
+                   "group %s may",
+                   visitor->peer.name, name, group);
 }
 
-static enum lf_status perform(struct visitor *visitor, struct lf_slice line, cJSON **result, struct lf_error *err)
+static enum lf_status perform(struct visitor *visitor, struct lf_slice line, cJSON **result,
+                              struct lf_error *err)
 {
     cJSON *json = NULL;
     enum lf_status status = lf_json_parse(line, &json, err);
     if (status == LF_OK && (!cJSON_IsObject(json) || !lf_json_text(json, "verb")))
-        status = lf_fail(err, LF_INVALID, LF_PERMANENT, "a request looks like {\"verb\": \"status\", \"args\": {}}");
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT,
+                         "a request looks like {\"verb\": \"status\", \"args\": {}}");
     else if (status != LF_OK)
         lf_error_prefix(err, "the request is no JSON");
     struct lf_request_to_verb request = {.verb = lf_json_text(json, "verb"), .args = lf_json_at(json, "args"),
@@ -123,8 +133,8 @@ static enum lf_status read_line(struct visitor *visitor, size_t *len, struct lf_
         bool first = in->len == 0;
         if (!room)
             return lf_fail_memory(err, "reading a request");
-        enum lf_status status = lf_local_receive(visitor->fd, room, READ_BYTES, deadline, &visitor->desk->cancel, &got,
-                                                 &visitor->file, err);
+        enum lf_status status = lf_local_receive(visitor->fd, room, READ_BYTES, deadline,
+                                                 &visitor->desk->cancel, &got, &visitor->file, err);
         if (status == LF_OK && got == 0)
             return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the caller has hung up");
         if (status != LF_OK)
@@ -141,7 +151,8 @@ static void *visit(void *arg)
     struct lf_desk *desk = visitor->desk;
     struct lf_error err = {0};
     size_t len;
-    enum lf_status status = lf_local_peer(visitor->fd, desk->context->config->agent.operators, &visitor->peer, &err);
+    enum lf_status status =
+        lf_local_peer(visitor->fd, desk->context->config->agent.operators, &visitor->peer, &err);
     snprintf(visitor->who, sizeof visitor->who, "cli:%s", visitor->peer.name);
     while (status == LF_OK && !lf_cancel_is_set(&desk->cancel)) {
         status = read_line(visitor, &len, &err);
@@ -162,7 +173,7 @@ static void *visit(void *arg)
     return NULL;
 }
 
-/* ---- callers ----------------------------------------------------------------------------------------------------------- */
+/* ---- callers ------------------------------------------------------------------------------------------- */
 
 static bool take_seat(struct lf_desk *desk)
 {
@@ -187,7 +198,8 @@ static enum lf_status welcome(struct lf_desk *desk, int fd, struct lf_error *err
     struct visitor *visitor = calloc(1, sizeof *visitor);
     if (!visitor)
         return lf_fail_memory(err, "serving a caller");
-    *visitor = (struct visitor){.desk = desk, .fd = fd, .file = -1, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
+    *visitor =
+        (struct visitor){.desk = desk, .fd = fd, .file = -1, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     enum lf_status status = lf_thread_start(&thread, "visitor", visit, visitor, err);
     if (status == LF_OK)
         pthread_detach(thread);
@@ -224,7 +236,8 @@ static void *run(void *arg)
         if (fd < 0)
             continue;
         if (!take_seat(desk)) {
-            lf_fail(&err, LF_BUSY, LF_TRANSIENT, "the agent serves %d callers already; try again in a moment", VISITORS_MAX);
+            lf_fail(&err, LF_BUSY, LF_TRANSIENT, "the agent serves %d callers already; try again in a moment",
+                    VISITORS_MAX);
             send_away(fd, &err);
         } else if (welcome(desk, fd, &err) != LF_OK) {
             leave_seat(desk);
@@ -234,7 +247,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- opening and closing --------------------------------------------------------------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------------------------------------- */
 
 enum lf_status lf_desk_open(struct lf_context *context, struct lf_desk **out, struct lf_error *err)
 {

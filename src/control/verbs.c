@@ -94,7 +94,7 @@ const struct lf_verb *lf_verb_find(const char *name)
     return NULL;
 }
 
-/* ---- refusals ----------------------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------------------ */
 
 enum { LIST_ROOM = 240 };
 
@@ -126,20 +126,20 @@ static enum lf_status refuse_arg(const struct lf_verb *verb, const char *name, s
         if (!nearest && lf_edit_distance(name, arg->name) <= 2)
             nearest = arg->name;
     }
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no argument \"%.40s\"%s%s%s It takes %s", verb->name, name,
-                   nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : ".",
-                   *list ? list : "no arguments");
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no argument \"%.40s\"%s%s%s It takes %s",
+                   verb->name, name, nearest ? ": did you mean \"" : "", nearest ? nearest : "",
+                   nearest ? "\"?" : ".", *list ? list : "no arguments");
 }
 
-/* ---- checking ----------------------------------------------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------------------------------------ */
 
 static enum lf_status check_members(const struct lf_verb *verb, const struct lf_arg *arg, const cJSON *value,
                                     struct lf_error *err)
 {
     const cJSON *member;
     if (cJSON_GetArraySize(value) > ARG_MEMBERS_MAX)
-        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "%s: \"%s\" may have %d members", verb->name, arg->name,
-                       ARG_MEMBERS_MAX);
+        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "%s: \"%s\" may have %d members", verb->name,
+                       arg->name, ARG_MEMBERS_MAX);
     cJSON_ArrayForEach(member, value)
         if (!cJSON_IsString(member) || strlen(member->valuestring) > ARG_TEXT_MAX)
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
@@ -152,7 +152,8 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
                                   struct lf_error *err)
 {
     static const char *const wanted[] = {[LF_ARG_TEXT] = "a text, not empty and of at most 4096 bytes",
-                                         [LF_ARG_INT] = "a whole number above 0", [LF_ARG_BOOL] = "true or false",
+                                         [LF_ARG_INT] = "a whole number above 0",
+                                         [LF_ARG_BOOL] = "true or false",
                                          [LF_ARG_OBJECT] = "an object of texts, like {\"volume\": \"50\"}"};
     bool good = false;
     switch (arg->type) {
@@ -164,12 +165,13 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
     case LF_ARG_OBJECT: good = cJSON_IsObject(value); break;
     }
     if (!good)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" (%s) must be %s", verb->name, arg->name, arg->help,
-                       wanted[arg->type]);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" (%s) must be %s", verb->name, arg->name,
+                       arg->help, wanted[arg->type]);
     return arg->type == LF_ARG_OBJECT ? check_members(verb, arg, value, err) : LF_OK;
 }
 
-enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **out, struct lf_error *err)
+enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **out,
+                             struct lf_error *err)
 {
     const struct lf_verb *verb = lf_verb_find(name);
     const cJSON *value;
@@ -189,14 +191,14 @@ enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct l
     }
     for (const struct lf_arg *arg = verb->args; status == LF_OK && arg->name; arg++)
         if (arg->required && !cJSON_GetObjectItemCaseSensitive(args, arg->name))
-            status = lf_fail(err, LF_INVALID, LF_PERMANENT, "%s needs the argument \"%s\": %s", verb->name, arg->name,
-                             arg->help);
+            status = lf_fail(err, LF_INVALID, LF_PERMANENT, "%s needs the argument \"%s\": %s", verb->name,
+                             arg->name, arg->help);
     *out = verb;
     return status;
 }
 
-enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                               struct lf_error *err)
+enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_request_to_verb *request,
+                               cJSON **result, struct lf_error *err)
 {
     const struct lf_verb *verb = NULL;
     *result = NULL;

@@ -13,13 +13,14 @@ enum {
     ASK_SECONDS = 30, ASK_SECONDS_MAX = 600,
 };
 
-typedef enum lf_status verb_function(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                                     struct lf_error *err);
+typedef enum lf_status verb_function(struct lf_context *context, const struct lf_request_to_verb *request,
+                                     cJSON **result, struct lf_error *err);
 
 /* verbs_look.c, verbs_status.c: they only look */
 verb_function verb_status, verb_instruments, verb_jobs, verb_job, verb_events, verb_event;
 /* verbs_act.c */
-verb_function verb_send, verb_run, verb_ask, verb_retry, verb_confirm, verb_cancel, verb_assign, verb_pause, verb_resume;
+verb_function verb_send, verb_run, verb_ask, verb_retry, verb_confirm, verb_cancel, verb_assign, verb_pause,
+    verb_resume;
 
 /* Borrowed from the request. */
 static inline const char *arg_text(const struct lf_request_to_verb *request, const char *name)
@@ -38,7 +39,7 @@ static inline const cJSON *arg_object(const struct lf_request_to_verb *request, 
 }
 
 /* LF_NOT_FOUND names the instruments that there are. */
-enum lf_status find_instrument(struct lf_context *context, const char *name, struct lf_instrument **instrument,
-                               struct lf_error *err);
+enum lf_status find_instrument(struct lf_context *context, const char *name,
+                               struct lf_instrument **instrument, struct lf_error *err);
 
 #endif

@@ -25,7 +25,7 @@ static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON *
     return *result ? LF_OK : lf_fail_memory(err, "telling about a job");
 }
 
-/* ---- new work ---------------------------------------------------------------------------------------------------------- */
+/* ---- new work ------------------------------------------------------------------------------------------ */
 
 enum lf_status verb_send(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
                          struct lf_error *err)
@@ -38,9 +38,10 @@ enum lf_status verb_send(struct lf_context *context, const struct lf_request_to_
     if (fstat(request->fd, &st) != 0)
         return lf_fail_errno(err, "looking at the file to send");
     if (!S_ISREG(st.st_mode))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "only plain files can be sent, no folders, pipes or devices");
-    enum lf_status status = lf_jobs_send(context->jobs, arg_text(request, "instrument"), arg_text(request, "name"),
-                                         request->fd, request->who, &id, err);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "only plain files can be sent, no folders, pipes or devices");
+    enum lf_status status = lf_jobs_send(context->jobs, arg_text(request, "instrument"),
+                                         arg_text(request, "name"), request->fd, request->who, &id, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
@@ -54,7 +55,8 @@ static enum lf_status check_procedure(struct lf_context *context, const struct l
         status == LF_OK ? lf_config_instrument(context->config, lf_instrument_name(instrument)) : NULL;
     if (!config || !(lf_instrument_driver(instrument)->can & LF_CAN_RUN))
         return status; /* lf_jobs_run says what is wrong */
-    status = lf_control_config_hooks()->procedure_check(config->driver, config->settings, arg_text(request, "procedure"), err);
+    status = lf_control_config_hooks()->procedure_check(config->driver, config->settings,
+                                                        arg_text(request, "procedure"), err);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", config->name);
 }
 
@@ -69,19 +71,22 @@ enum lf_status verb_run(struct lf_context *context, const struct lf_request_to_v
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-/* ---- ask --------------------------------------------------------------------------------------------------------------- */
+/* ---- ask ----------------------------------------------------------------------------------------------- */
 
 static cJSON *captures_report(const struct lf_outcome *outcome)
 {
-    static const char *const types[] = {[LF_CAPTURE_TEXT] = "text", [LF_CAPTURE_INT] = "int", [LF_CAPTURE_REAL] = "real",
+    static const char *const types[] = {[LF_CAPTURE_TEXT] = "text",
+                                        [LF_CAPTURE_INT] = "int",
+                                        [LF_CAPTURE_REAL] = "real",
                                         [LF_CAPTURE_BOOL] = "bool"};
     cJSON *report = cJSON_CreateObject(), *values = cJSON_CreateArray();
     bool good = lf_json_set(report, "values", values);
     for (size_t i = 0; good && i < outcome->count; i++) {
         const struct lf_capture *capture = &outcome->captures[i];
         cJSON *value = cJSON_CreateObject();
-        good = value && lf_json_set_text(value, "name", capture->name) && lf_json_set_text(value, "value", capture->value)
-            && lf_json_set_text(value, "type", types[capture->type]);
+        good = value && lf_json_set_text(value, "name", capture->name)
+               && lf_json_set_text(value, "value", capture->value)
+               && lf_json_set_text(value, "type", types[capture->type]);
         cJSON_AddItemToArray(values, value);
     }
     if (good)
@@ -110,60 +115,64 @@ enum lf_status verb_ask(struct lf_context *context, const struct lf_request_to_v
             inputs[count++] = (struct lf_input){input->string, input->valuestring};
     int64_t seconds = arg_int(request, "timeout_s", ASK_SECONDS);
     if (seconds > ASK_SECONDS_MAX)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "ask: \"timeout_s\" may be %d at most", ASK_SECONDS_MAX);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "ask: \"timeout_s\" may be %d at most",
+                       ASK_SECONDS_MAX);
     lf_log_info(lf_instrument_name(instrument), "%s asks %s", request->who, command);
     status = lf_instrument_ask(instrument, command, inputs, count, lf_json_bool(request->args, "once", false),
                                lf_deadline_in(seconds * 1000), &outcome, err);
     if (status == LF_OK && !(*result = captures_report(&outcome)))
-        status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME, "%s was done, but memory is too short to tell the answer",
-                         command);
+        status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME,
+                         "%s was done, but memory is too short to tell the answer", command);
     lf_outcome_free(&outcome);
     return status;
 }
 
-/* ---- jobs that are there ------------------------------------------------------------------------------------------------ */
+/* ---- jobs that are there ------------------------------------------------------------------------------- */
 
-enum lf_status verb_retry(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                          struct lf_error *err)
+enum lf_status verb_retry(struct lf_context *context, const struct lf_request_to_verb *request,
+                          cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
     enum lf_status status = lf_jobs_retry(context->jobs, id, request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status verb_confirm(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                            struct lf_error *err)
+enum lf_status verb_confirm(struct lf_context *context, const struct lf_request_to_verb *request,
+                            cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
-    enum lf_status status = lf_jobs_confirm(context->jobs, id, arg_object(request, "values"), request->who, err);
+    enum lf_status status =
+        lf_jobs_confirm(context->jobs, id, arg_object(request, "values"), request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status verb_cancel(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                           struct lf_error *err)
+enum lf_status verb_cancel(struct lf_context *context, const struct lf_request_to_verb *request,
+                           cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
     enum lf_status status = lf_jobs_cancel(context->jobs, id, arg_text(request, "why"), request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status verb_assign(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                           struct lf_error *err)
+enum lf_status verb_assign(struct lf_context *context, const struct lf_request_to_verb *request,
+                           cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
-    enum lf_status status = lf_jobs_assign(context->jobs, id, arg_text(request, "run"), arg_text(request, "config"),
-                                           request->who, err);
+    enum lf_status status = lf_jobs_assign(context->jobs, id, arg_text(request, "run"),
+                                           arg_text(request, "config"), request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-/* ---- pause and resume ---------------------------------------------------------------------------------------------------- */
+/* ---- pause and resume ---------------------------------------------------------------------------------- */
 
-/* The journal remembers it under "paused.NAME", so that it stays so after a restart: why null means not paused. */
-static enum lf_status set_paused(struct lf_context *context, struct lf_instrument *instrument, const char *why,
-                                 struct lf_error *err)
+/* The journal remembers it under "paused.NAME", so that it stays so after a restart: why null means not
+ * paused. */
+static enum lf_status set_paused(struct lf_context *context, struct lf_instrument *instrument,
+                                 const char *why, struct lf_error *err)
 {
     char *key = lf_format("paused.%s", lf_instrument_name(instrument));
-    enum lf_status status = key ? lf_journal_set(context->journal, key, why, err) : lf_fail_memory(err, "pausing");
+    enum lf_status status =
+        key ? lf_journal_set(context->journal, key, why, err) : lf_fail_memory(err, "pausing");
     free(key);
     if (status != LF_OK)
         return status;
@@ -175,8 +184,8 @@ static enum lf_status set_paused(struct lf_context *context, struct lf_instrumen
     return LF_OK;
 }
 
-static enum lf_status each_paused(struct lf_context *context, const struct lf_request_to_verb *request, const char *why,
-                                  cJSON **result, struct lf_error *err)
+static enum lf_status each_paused(struct lf_context *context, const struct lf_request_to_verb *request,
+                                  const char *why, cJSON **result, struct lf_error *err)
 {
     const char *name = arg_text(request, "instrument");
     struct lf_instrument *only = NULL;
@@ -196,8 +205,8 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_re
     return status;
 }
 
-enum lf_status verb_pause(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                          struct lf_error *err)
+enum lf_status verb_pause(struct lf_context *context, const struct lf_request_to_verb *request,
+                          cJSON **result, struct lf_error *err)
 {
     const char *why = arg_text(request, "why");
     char text[300];
@@ -205,8 +214,8 @@ enum lf_status verb_pause(struct lf_context *context, const struct lf_request_to
     return each_paused(context, request, text, result, err);
 }
 
-enum lf_status verb_resume(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                           struct lf_error *err)
+enum lf_status verb_resume(struct lf_context *context, const struct lf_request_to_verb *request,
+                           cJSON **result, struct lf_error *err)
 {
     return each_paused(context, request, NULL, result, err);
 }

@@ -9,19 +9,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- instruments ----------------------------------------------------------------------------------------------------- */
+/* A list that could not take all of its entries for want of memory is not told as if it were whole. */
+struct list {
+    struct lf_jobs *jobs;
+    cJSON *array;
+    bool short_of_memory;
+};
 
-enum lf_status find_instrument(struct lf_context *context, const char *name, struct lf_instrument **instrument,
-                               struct lf_error *err)
+/* Takes item. */
+static void list_add(struct list *list, cJSON *item)
+{
+    if (!item || !cJSON_AddItemToArray(list->array, item)) {
+        cJSON_Delete(item);
+        list->short_of_memory = true;
+    }
+}
+
+/* Hands the list over as the result. */
+static enum lf_status list_end(struct list *list, enum lf_status status, cJSON **result, struct lf_error *err)
+{
+    if (status == LF_OK && (!list->array || list->short_of_memory))
+        status = lf_fail_memory(err, "making a list");
+    if (status == LF_OK)
+        *result = list->array;
+    else
+        cJSON_Delete(list->array);
+    return status;
+}
+
+/* ---- instruments --------------------------------------------------------------------------------------- */
+
+enum lf_status find_instrument(struct lf_context *context, const char *name,
+                               struct lf_instrument **instrument, struct lf_error *err)
 {
     struct lf_buffer names = {.max = 300};
     *instrument = lf_jobs_instrument(context->jobs, name);
     if (*instrument)
         return LF_OK;
     for (size_t i = 0; i < lf_jobs_instrument_count(context->jobs); i++)
-        lf_buffer_format(&names, "%s%s", i ? ", " : "", lf_instrument_name(lf_jobs_instrument_at(context->jobs, i)));
-    enum lf_status status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no instrument \"%.80s\"; there are %s", name,
-                                    names.len ? names.data : "none");
+        lf_buffer_format(&names, "%s%s", i ? ", " : "",
+                         lf_instrument_name(lf_jobs_instrument_at(context->jobs, i)));
+    enum lf_status status =
+        lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no instrument \"%.80s\"; there are %s", name,
+                names.len ? names.data : "none");
     lf_buffer_free(&names);
     return status;
 }
@@ -35,40 +65,35 @@ static cJSON *instrument_report(struct lf_context *context, struct lf_instrument
         if (lf_instrument_driver(instrument)->can & abilities[i].ability)
             cJSON_AddItemToArray(can, cJSON_CreateString(abilities[i].name));
     if (!lf_json_set(report, "can", can)
-        || !lf_json_set(report, "jobs", lf_journal_job_counts(context->journal, lf_instrument_name(instrument)))) {
+        || !lf_json_set(report, "jobs",
+                        lf_journal_job_counts(context->journal, lf_instrument_name(instrument)))) {
         cJSON_Delete(report);
         return NULL;
     }
     return report;
 }
 
-enum lf_status verb_instruments(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                                struct lf_error *err)
+enum lf_status verb_instruments(struct lf_context *context, const struct lf_request_to_verb *request,
+                                cJSON **result, struct lf_error *err)
 {
     const char *name = arg_text(request, "name");
     struct lf_instrument *only = NULL;
     enum lf_status status = name ? find_instrument(context, name, &only, err) : LF_OK;
-    cJSON *list = status == LF_OK ? cJSON_CreateArray() : NULL;
-    for (size_t i = 0; list && i < lf_jobs_instrument_count(context->jobs); i++) {
+    struct list list = {.array = cJSON_CreateArray()};
+    for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(context->jobs); i++) {
         struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
         if (!only || only == instrument)
-            cJSON_AddItemToArray(list, instrument_report(context, instrument));
+            list_add(&list, instrument_report(context, instrument));
     }
-    *result = list;
-    return status == LF_OK && !list ? lf_fail_memory(err, "listing instruments") : status;
+    return list_end(&list, status, result, err);
 }
 
-/* ---- jobs -------------------------------------------------------------------------------------------------------------- */
-
-struct job_list {
-    struct lf_jobs *jobs;
-    cJSON *array;
-};
+/* ---- jobs ---------------------------------------------------------------------------------------------- */
 
 static void list_job(void *context, const struct lf_job *job)
 {
-    struct job_list *list = context;
-    cJSON_AddItemToArray(list->array, lf_job_to_json(list->jobs, job, false));
+    struct list *list = context;
+    list_add(list, lf_job_to_json(list->jobs, job, false));
 }
 
 static int list_limit(const struct lf_request_to_verb *request)
@@ -77,7 +102,8 @@ static int list_limit(const struct lf_request_to_verb *request)
     return limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : (int)limit;
 }
 
-static enum lf_status check_word(const char *what, const char *word, const char *const *words, struct lf_error *err)
+static enum lf_status check_word(const char *what, const char *word, const char *const *words,
+                                 struct lf_error *err)
 {
     struct lf_buffer list = {.max = 300};
     bool known = !word;
@@ -85,9 +111,10 @@ static enum lf_status check_word(const char *what, const char *word, const char 
         known |= word && !strcmp(word, words[i]);
         lf_buffer_format(&list, "%s%s", i ? ", " : "", words[i]);
     }
-    enum lf_status status = known ? LF_OK
-                                  : lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no %s \"%.40s\"; there are %s", what,
-                                            word, list.data ? list.data : "");
+    enum lf_status status =
+        known ? LF_OK
+              : lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no %s \"%.40s\"; there are %s", what, word,
+                        list.data ? list.data : "");
     lf_buffer_free(&list);
     return status;
 }
@@ -95,8 +122,8 @@ static enum lf_status check_word(const char *what, const char *word, const char 
 enum lf_status verb_jobs(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
                          struct lf_error *err)
 {
-    static const char *const states[] = {"open", "ready", "running", "waiting", "held", "done", "failed", "cancelled",
-                                         "expired", NULL};
+    static const char *const states[] = {"open", "ready",  "running",   "waiting", "held",
+                                         "done", "failed", "cancelled", "expired", NULL};
     static const char *const kinds[] = {"deliver", "collect", "task", NULL};
     struct lf_job_filter filter = {
         .state = arg_text(request, "state"), .kind = arg_text(request, "kind"),
@@ -108,15 +135,9 @@ enum lf_status verb_jobs(struct lf_context *context, const struct lf_request_to_
         status = check_word("kind of job", filter.kind, kinds, err);
     if (status != LF_OK)
         return status;
-    struct job_list list = {context->jobs, cJSON_CreateArray()};
-    if (!list.array)
-        return lf_fail_memory(err, "listing jobs");
+    struct list list = {.jobs = context->jobs, .array = cJSON_CreateArray()};
     status = lf_journal_job_list(context->journal, &filter, list_job, &list, err);
-    if (status == LF_OK)
-        *result = list.array;
-    else
-        cJSON_Delete(list.array);
-    return status;
+    return list_end(&list, status, result, err);
 }
 
 enum lf_status verb_job(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
@@ -131,7 +152,7 @@ enum lf_status verb_job(struct lf_context *context, const struct lf_request_to_v
     return *result ? LF_OK : lf_fail_memory(err, "telling about a job");
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------------ */
+/* ---- events -------------------------------------------------------------------------------------------- */
 
 static bool set_time(cJSON *object, const char *key, int64_t wall_ms)
 {
@@ -145,40 +166,37 @@ static bool set_time(cJSON *object, const char *key, int64_t wall_ms)
 static cJSON *event_report(const struct lf_event_row *row)
 {
     cJSON *report = cJSON_CreateObject();
-    bool good = report && lf_json_set_text(report, "id", row->id) && lf_json_set_text(report, "type", row->type)
-             && lf_json_set_text(report, "resource", row->resource_id) && lf_json_set_text(report, "source", row->source)
-             && lf_json_set_text(report, "fate", lf_fate_name(row->fate)) && lf_json_set_text(report, "note", row->note)
-             && set_time(report, "created", row->created_ms) && set_time(report, "received", row->received_ms)
-             && lf_json_set_int(report, "times", row->times)
-             && (!row->job || lf_json_set_int(report, "job", row->job));
+    bool good =
+        report && lf_json_set_text(report, "id", row->id) && lf_json_set_text(report, "type", row->type)
+        && lf_json_set_text(report, "resource", row->resource_id)
+        && lf_json_set_text(report, "source", row->source)
+        && lf_json_set_text(report, "fate", lf_fate_name(row->fate))
+        && lf_json_set_text(report, "note", row->note) && set_time(report, "created", row->created_ms)
+        && set_time(report, "received", row->received_ms) && lf_json_set_int(report, "times", row->times)
+        && (!row->job || lf_json_set_int(report, "job", row->job));
     if (good)
         return report;
     cJSON_Delete(report);
     return NULL;
 }
 
-static void list_event(void *array, const struct lf_event_row *row)
+static void list_event(void *list, const struct lf_event_row *row)
 {
-    cJSON_AddItemToArray(array, event_report(row));
+    list_add(list, event_report(row));
 }
 
-enum lf_status verb_events(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                           struct lf_error *err)
+enum lf_status verb_events(struct lf_context *context, const struct lf_request_to_verb *request,
+                           cJSON **result, struct lf_error *err)
 {
-    static const char *const fates[] = {"job", "twin", "woke", "unrouted", "unknown", "bad", "reread", "lost", NULL};
+    static const char *const fates[] = {"job", "twin",   "woke", "unrouted", "unknown",
+                                        "bad", "reread", "lost", NULL};
     const char *fate = arg_text(request, "fate");
     enum lf_status status = check_word("fate", fate, fates, err);
     if (status != LF_OK)
         return status;
-    cJSON *array = cJSON_CreateArray();
-    if (!array)
-        return lf_fail_memory(err, "listing events");
-    status = lf_journal_event_list(context->journal, fate, list_limit(request), list_event, array, err);
-    if (status == LF_OK)
-        *result = array;
-    else
-        cJSON_Delete(array);
-    return status;
+    struct list list = {.array = cJSON_CreateArray()};
+    status = lf_journal_event_list(context->journal, fate, list_limit(request), list_event, &list, err);
+    return list_end(&list, status, result, err);
 }
 
 /* The body as JSON if it is, as text if it is, else as base64. */
@@ -203,8 +221,8 @@ static bool add_body(cJSON *report, const struct lf_event_row *row)
     return good;
 }
 
-enum lf_status verb_event(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                          struct lf_error *err)
+enum lf_status verb_event(struct lf_context *context, const struct lf_request_to_verb *request,
+                          cJSON **result, struct lf_error *err)
 {
     struct lf_event_row row;
     enum lf_status status = lf_journal_event_get(context->journal, arg_text(request, "id"), &row, err);

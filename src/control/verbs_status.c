@@ -15,7 +15,7 @@
 
 enum { HELD_SHOWN = 20 };
 
-/* ---- what needs a person ------------------------------------------------------------------------------------------- */
+/* ---- what needs a person ------------------------------------------------------------------------------- */
 
 /* Takes both texts. */
 static void need(cJSON *list, char *what, char *todo)
@@ -34,8 +34,9 @@ static void need_job(void *list, const struct lf_job *job)
     const char *what = lf_json_text_or(job->facts, "display", lf_json_text_or(job->facts, "file_name",
                                        lf_json_text_or(job->facts, "procedure", "")));
     need(list,
-         lf_format("job %lld (%s%s%s%s%s) is held at %s: %s", (long long)job->id, job->kind, *what ? " of " : "", what,
-                   *job->instrument ? ", " : "", job->instrument, job->step, job->note ? job->note : "no reason noted"),
+         lf_format("job %lld (%s%s%s%s%s) is held at %s: %s", (long long)job->id, job->kind,
+                   *what ? " of " : "", what, *job->instrument ? ", " : "", job->instrument, job->step,
+                   job->note ? job->note : "no reason noted"),
          lf_format("labferry job %lld, then %s", (long long)job->id, lf_job_help(job)));
 }
 
@@ -59,7 +60,8 @@ static void need_instruments(cJSON *list, const cJSON *instruments)
             need(list, lf_format("%s is offline%s%s", name, sep, note ? note : ""),
                  strdup("check power, cable and settings; the agent keeps trying to connect"));
         else if (lf_json_bool(info, "paused", false))
-            need(list, lf_format("%s is paused%s%s", name, sep, note ? note : ""), lf_format("labferry resume %s", name));
+            need(list, lf_format("%s is paused%s%s", name, sep, note ? note : ""),
+                 lf_format("labferry resume %s", name));
     }
 }
 
@@ -70,18 +72,21 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
         need(list, strdup(err.text), strdup("free room on that disk; nothing new is taken in before"));
     const char *error = lf_json_text(status, "link.error");
     if (context->link && lf_link_state(context->link) != LF_LINK_ONLINE)
-        need(list, lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
+        need(list,
+             lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
              strdup("check link.broker and its credentials; the agent keeps trying to connect"));
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
         need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
              strdup("check the network, cloud.tenant and its credentials; the agent keeps trying"));
     int64_t lost = lf_json_int(status, "intake.events.lost", 0);
     if (lost)
-        need(list, lf_format("%lld event%s told too little and could not be read again", (long long)lost, lost > 1 ? "s" : ""),
+        need(list,
+             lf_format("%lld event%s told too little and could not be read again", (long long)lost,
+                       lost > 1 ? "s" : ""),
              strdup("labferry events --fate lost"));
 }
 
-/* ---- the parts ------------------------------------------------------------------------------------------------------- */
+/* ---- the parts ----------------------------------------------------------------------------------------- */
 
 static cJSON *agent_part(const struct lf_context *context)
 {
@@ -89,7 +94,8 @@ static cJSON *agent_part(const struct lf_context *context)
     cJSON *agent = cJSON_CreateObject();
     char started[LF_TIME_TEXT];
     lf_time_format(context->started_ms, started);
-    if (agent && lf_json_set_text(agent, "name", config->agent.name) && lf_json_set_text(agent, "site", config->agent.site)
+    if (agent && lf_json_set_text(agent, "name", config->agent.name)
+        && lf_json_set_text(agent, "site", config->agent.site)
         && lf_json_set_text(agent, "version", LF_VERSION) && lf_json_set_text(agent, "started", started)
         && lf_json_set_int(agent, "up_ms", lf_clock_wall_ms() - context->started_ms)
         && lf_json_set_text(agent, "config", config->digest))
@@ -120,19 +126,20 @@ static cJSON *storage_part(struct lf_context *context)
     return NULL;
 }
 
-enum lf_status verb_status(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                           struct lf_error *err)
+enum lf_status verb_status(struct lf_context *context, const struct lf_request_to_verb *request,
+                           cJSON **result, struct lf_error *err)
 {
     (void)request;
     cJSON *status = cJSON_CreateObject(), *needs = cJSON_CreateArray();
-    bool good = lf_json_set(status, "needs", needs) && lf_json_set(status, "agent", agent_part(context))
-             && lf_json_set(status, "link", context->link ? lf_link_health(context->link) : cJSON_CreateNull())
-             && lf_json_set(status, "cloud", lf_cloud_health(context->cloud))
-             && lf_json_set(status, "poll", context->poll ? lf_poll_health(context->poll) : cJSON_CreateNull())
-             && lf_json_set(status, "intake", lf_intake_health(context->intake))
-             && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
-             && lf_json_set(status, "instruments", instruments_part(context))
-             && lf_json_set(status, "storage", storage_part(context));
+    bool good =
+        lf_json_set(status, "needs", needs) && lf_json_set(status, "agent", agent_part(context))
+        && lf_json_set(status, "link", context->link ? lf_link_health(context->link) : cJSON_CreateNull())
+        && lf_json_set(status, "cloud", lf_cloud_health(context->cloud))
+        && lf_json_set(status, "poll", context->poll ? lf_poll_health(context->poll) : cJSON_CreateNull())
+        && lf_json_set(status, "intake", lf_intake_health(context->intake))
+        && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
+        && lf_json_set(status, "instruments", instruments_part(context))
+        && lf_json_set(status, "storage", storage_part(context));
     if (!good) {
         cJSON_Delete(status);
         return lf_fail_memory(err, "telling the status");

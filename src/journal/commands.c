@@ -26,7 +26,8 @@ static int64_t finished_at(const struct lf_command_row *row)
     return row->state == LF_COMMAND_FINISHED ? lf_clock_wall_ms() : 0;
 }
 
-enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row, struct lf_error *err)
+enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row,
+                                      struct lf_error *err)
 {
     struct query query;
     enum lf_status status = query_start(
@@ -68,7 +69,8 @@ static bool read_row(struct query *query, struct lf_command_row *row)
         if (!strcmp(state, state_names[i]))
             row->state = (enum lf_command_state)i;
     return column_bytes(query, 5, &row->correlation) && row->id && row->reply
-        && (row->answer || row->state != LF_COMMAND_FINISHED) && (row->verb || row->state == LF_COMMAND_FINISHED);
+           && (row->answer || row->state != LF_COMMAND_FINISHED)
+           && (row->verb || row->state == LF_COMMAND_FINISHED);
 }
 
 static enum lf_status read_one(struct query *query, struct lf_command_row *row, struct lf_error *err)
@@ -89,8 +91,8 @@ enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id
                                       struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err, "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1", "t",
-                                        id);
+    enum lf_status status =
+        query_start(journal, &query, err, "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1", "t", id);
     return status == LF_OK ? read_one(&query, row, err) : status;
 }
 
@@ -98,7 +100,9 @@ enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_comma
                                        struct lf_command_row *row, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err, "SELECT " COMMAND_COLUMNS " FROM command WHERE state = ?1 "
-                                        "ORDER BY seq LIMIT 1", "t", state_names[state]);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT " COMMAND_COLUMNS " FROM command WHERE state = ?1 "
+                                        "ORDER BY seq LIMIT 1",
+                                        "t", state_names[state]);
     return status == LF_OK ? read_one(&query, row, err) : status;
 }

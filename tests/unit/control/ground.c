@@ -14,13 +14,17 @@ static void open_instrument(struct ground *ground)
     ground->values = lf_values_new(driver->settings, "the test's balance");
     NEED(ground->values);
     NEED(lf_values_set(ground->values, "stream", "unix:/nobody/listens/here", NULL, &err) == LF_OK);
-    NEED(lf_values_set(ground->values, "profile", unit_source("etc/profiles/mt-sics.profile"), NULL, &err) == LF_OK);
+    NEED(lf_values_set(ground->values, "profile", unit_source("etc/profiles/mt-sics.profile"), NULL, &err)
+         == LF_OK);
     NEED(lf_values_finish(ground->values, &err) == LF_OK);
-    ground->instrument_config = (struct lf_config_instrument){.name = "balance-1", .driver = "line", .settings = ground->values};
+    ground->instrument_config =
+        (struct lf_config_instrument){.name = "balance-1", .driver = "line", .settings = ground->values};
     ground->config.instruments = &ground->instrument_config;
     ground->config.instrument_count = 1;
     struct lf_instrument_options options = {.name = "balance-1", .driver = driver, .values = ground->values};
-    struct lf_instrument_hooks hooks = {.context = ground->context.jobs, .work = lf_jobs_work, .found = lf_jobs_found,
+    struct lf_instrument_hooks hooks = {.context = ground->context.jobs,
+                                        .work = lf_jobs_work,
+                                        .found = lf_jobs_found,
                                         .changed = lf_jobs_instrument_changed};
     NEED(lf_instrument_open(&options, &hooks, &ground->instrument, &err) == LF_OK);
     NEED(lf_jobs_add_instrument(ground->context.jobs, ground->instrument, &err) == LF_OK);
@@ -38,8 +42,15 @@ void ground_open(struct ground *ground)
     snprintf(journal, sizeof journal, "%s/journal.db", unit_folder());
     mkdir(ground->spool, 0700);
     ground->config.agent = (struct lf_config_agent){
-        .name = "bench-1", .site = "lab", .state_dir = ground->state, .spool_dir = ground->spool, .socket = ground->socket,
-        .couriers = 1, .not_after_ms = 3600 * 1000, .keep_ms = 3600 * 1000, .file_max = 1000 * 1000,
+        .name = "bench-1",
+        .site = "lab",
+        .state_dir = ground->state,
+        .spool_dir = ground->spool,
+        .socket = ground->socket,
+        .couriers = 1,
+        .not_after_ms = 3600 * 1000,
+        .keep_ms = 3600 * 1000,
+        .file_max = 1000 * 1000,
     };
     ground->config.link = (struct lf_config_link){.used = true, .base = "labferry/lab/agents/bench-1"};
     NEED(lf_journal_open(journal, &ground->context.journal, &err) == LF_OK);

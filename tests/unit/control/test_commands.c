@@ -10,7 +10,9 @@
 enum { SOON_MS = 20000 };
 
 #define TOPIC "labferry/lab/agents/bench-1/command"
-#define RUN(id) "{\"id\": \"" id "\", \"verb\": \"run\", \"args\": {\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}}"
+#define RUN(id)                                                                                              \
+    "{\"id\": \"" id                                                                                         \
+    "\", \"verb\": \"run\", \"args\": {\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}}"
 
 static struct ground ground;
 static struct lf_commands *commands;
@@ -48,11 +50,14 @@ static void send_text(const char *text)
 // The next answer in the outbox (reports of jobs are passed over); waits for it. Returns owned; NULL: none came.
 static cJSON *answer_on(const char *topic, const char *correlation)
 {
-    for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end); lf_sleep_until(lf_deadline_in(5), NULL)) {
+    for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end);
+         lf_sleep_until(lf_deadline_in(5), NULL)) {
         struct lf_outbox_row row;
         while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) == LF_OK) {
             heard = row.seq;
-            cJSON *json = strstr(row.topic, "/jobs/") || strstr(row.topic, "/instruments/") ? NULL : cJSON_Parse(row.payload);
+            cJSON *json = strstr(row.topic, "/jobs/") || strstr(row.topic, "/instruments/")
+                              ? NULL
+                              : cJSON_Parse(row.payload);
             if (json) {
                 CHECK_STR(row.topic, topic);
                 CHECK(lf_slice_is(row.correlation, correlation));
@@ -66,7 +71,8 @@ static cJSON *answer_on(const char *topic, const char *correlation)
     return NULL;
 }
 
-static void expect(const char *topic, const char *correlation, const char *id, const char *state, const char *part)
+static void expect(const char *topic, const char *correlation, const char *id, const char *state,
+                   const char *part)
 {
     cJSON *answer = answer_on(topic, correlation);
     CHECK_STR(lf_json_text(answer, "id"), id);
@@ -93,7 +99,10 @@ static void three_answers(void)
 {
     heard = 0;
     open_commands();
-    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = 60, .response_topic = "me/answers",
+    struct lf_message message = {.topic = TOPIC,
+                                 .payload = lf_slice_text(RUN("c1")),
+                                 .expiry_s = 60,
+                                 .response_topic = "me/answers",
                                  .correlation = {"\0\1x", 3}};
     take(&message);
     static const char *const states[] = {"accepted", "running", "succeeded"};
@@ -131,8 +140,12 @@ static void once_whatever_happens(void)
     expect(REPLY("c1"), "", "c1", "succeeded", NULL);
     close_commands();
     open_commands();
-    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1, .redelivered = true,
-                                 .response_topic = "elsewhere", .correlation = {"abc", 3}};
+    struct lf_message message = {.topic = TOPIC,
+                                 .payload = lf_slice_text(RUN("c1")),
+                                 .expiry_s = -1,
+                                 .redelivered = true,
+                                 .response_topic = "elsewhere",
+                                 .correlation = {"abc", 3}};
     take(&message);
     expect("elsewhere", "abc", "c1", "succeeded", NULL);
     expect_nothing();
@@ -163,7 +176,13 @@ static void refused_with_what_would_be_right(void)
 
 static void nothing_to_answer(void)
 {
-    static const char *const texts[] = {"", "x", "[]", "{}", "{\"verb\": \"status\"}", "{\"id\": 5}", "{\"id\": \"\"}",
+    static const char *const texts[] = {"",
+                                        "x",
+                                        "[]",
+                                        "{}",
+                                        "{\"verb\": \"status\"}",
+                                        "{\"id\": 5}",
+                                        "{\"id\": \"\"}",
                                         "{\"id\": \"a\\nb\", \"verb\": \"jobs\"}"};
     heard = 0;
     open_commands();
@@ -173,7 +192,10 @@ static void nothing_to_answer(void)
     send_text(large);
     free(large);
     expect_nothing();
-    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text("x"), .expiry_s = -1, .response_topic = "me",
+    struct lf_message message = {.topic = TOPIC,
+                                 .payload = lf_slice_text("x"),
+                                 .expiry_s = -1,
+                                 .response_topic = "me",
                                  .correlation = {"k", 1}};
     take(&message);
     expect("me", "k", NULL, "failed", "JSON");
@@ -195,7 +217,8 @@ static void bad_ways_back(void)
         snprintf(id, sizeof id, "w%zu", i);
         snprintf(text, sizeof text, "{\"id\": \"%s\", \"verb\": \"jobs\"}", id);
         snprintf(reply, sizeof reply, REPLY("%s"), id);
-        struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(text), .expiry_s = -1, .response_topic = topics[i]};
+        struct lf_message message = {
+            .topic = TOPIC, .payload = lf_slice_text(text), .expiry_s = -1, .response_topic = topics[i]};
         take(&message);
         expect(reply, "", id, "failed", "response topic");
     }
@@ -222,20 +245,26 @@ static void lying_about(void)
 {
     heard = 0;
     open_commands();
-    struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1, .retained = true};
+    struct lf_message message = {
+        .topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1, .retained = true};
     take(&message);
     expect_nothing();
     CHECK_INT(ground_jobs(&ground), 0);
     close_commands();
 }
 
-/* ---- crashes ---- */
+/* ---- crashes ------------------------------------------------------------------------------------------- */
 
 // What a killed agent has left in the journal.
-static void leave(const char *id, const char *verb, const char *args, enum lf_command_state state, int64_t expires_ms)
+static void leave(const char *id, const char *verb, const char *args, enum lf_command_state state,
+                  int64_t expires_ms)
 {
     struct lf_error err = {0};
-    struct lf_command_row row = {.id = (char *)id, .verb = (char *)verb, .args = (char *)args, .reply = "back", .state = state,
+    struct lf_command_row row = {.id = (char *)id,
+                                 .verb = (char *)verb,
+                                 .args = (char *)args,
+                                 .reply = "back",
+                                 .state = state,
                                  .expires_ms = expires_ms};
     NEED(lf_journal_command_add(ground.context.journal, &row, &err) == LF_OK);
 }
@@ -289,7 +318,8 @@ static void undone_with_its_transaction(void)
     struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1};
     NEED(lf_journal_begin(ground.context.journal, &err) == LF_OK);
     NEED(lf_commands_take(commands, &message, &err) == LF_OK);
-    lf_journal_rollback(ground.context.journal); /* the batch could not be committed: the broker sends it again */
+    lf_journal_rollback(
+        ground.context.journal); /* the batch could not be committed: the broker sends it again */
     lf_commands_go(commands);
     expect_nothing();
     CHECK_INT(ground_jobs(&ground), 0);

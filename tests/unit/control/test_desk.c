@@ -48,7 +48,8 @@ static cJSON *hear(int fd)
     size_t len = 0, got;
     int passed = -1;
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
-        if (lf_local_receive(fd, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, NULL) != LF_OK || got == 0)
+        if (lf_local_receive(fd, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, NULL) != LF_OK
+            || got == 0)
             return NULL;
         len += got;
     }
@@ -67,8 +68,15 @@ static void expect_refusal(int fd, const char *part)
 
 static void garbage(void)
 {
-    static const char *const lines[] = {"hello\n", "\n", "{\n", "[]\n", "{\"verb\": 5}\n", "{}\n", "{\"verb\": \"x\"}\n",
-                                        "{\"verb\": \"job\", \"args\": 7}\n", "{\"verb\":\"jobs\"}{\"verb\":\"jobs\"}\n"};
+    static const char *const lines[] = {"hello\n",
+                                        "\n",
+                                        "{\n",
+                                        "[]\n",
+                                        "{\"verb\": 5}\n",
+                                        "{}\n",
+                                        "{\"verb\": \"x\"}\n",
+                                        "{\"verb\": \"job\", \"args\": 7}\n",
+                                        "{\"verb\":\"jobs\"}{\"verb\":\"jobs\"}\n"};
     open_desk();
     int fd = call();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -92,7 +100,8 @@ static void too_large(void)
     char *much = malloc(LF_CONTROL_MAX + 100000);
     NEED(much);
     memset(much, ' ', LF_CONTROL_MAX + 100000);
-    lf_local_send(fd, much, LF_CONTROL_MAX + 100000, -1, lf_deadline_in(SOON_MS), NULL, NULL); /* it may hang up early */
+    lf_local_send(fd, much, LF_CONTROL_MAX + 100000, -1, lf_deadline_in(SOON_MS), NULL,
+                  NULL); /* it may hang up early */
     expect_refusal(fd, "bytes");
     CHECK(hear(fd) == NULL);
     free(much);
@@ -102,7 +111,8 @@ static void too_large(void)
 
 static void in_pieces_and_together(void)
 {
-    static const char one[] = "{\"verb\": \"jobs\"}\n", two[] = "{\"verb\": \"jobs\"}\n{\"verb\": \"instruments\"}\n";
+    static const char one[] = "{\"verb\": \"jobs\"}\n",
+                      two[] = "{\"verb\": \"jobs\"}\n{\"verb\": \"instruments\"}\n";
     open_desk();
     int fd = call();
     for (size_t i = 0; i < sizeof one - 1; i++)
@@ -176,15 +186,20 @@ static void a_file_passed_along(void)
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     NEED(file >= 0);
     cJSON *args = cJSON_Parse("{\"instrument\": \"balance-1\", \"name\": \"plate.csv\"}"), *answer = NULL;
-    CHECK_INT(lf_control_request(ground.socket, "send", args, file, lf_deadline_in(SOON_MS), &answer, &err), LF_OK);
-    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "cannot"); /* a balance takes no files: the file itself did arrive */
+    CHECK_INT(lf_control_request(ground.socket, "send", args, file, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""),
+              "cannot"); /* a balance takes no files: the file itself did arrive */
     cJSON_Delete(answer);
-    CHECK_INT(lf_control_request(ground.socket, "send", args, -1, lf_deadline_in(SOON_MS), &answer, &err), LF_OK);
+    CHECK_INT(lf_control_request(ground.socket, "send", args, -1, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "open file");
     cJSON_Delete(answer);
     int pipe_fds[2];
     NEED(pipe(pipe_fds) == 0);
-    CHECK_INT(lf_control_request(ground.socket, "send", args, pipe_fds[0], lf_deadline_in(SOON_MS), &answer, &err), LF_OK);
+    CHECK_INT(
+        lf_control_request(ground.socket, "send", args, pipe_fds[0], lf_deadline_in(SOON_MS), &answer, &err),
+        LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "plain files");
     cJSON_Delete(answer);
     cJSON_Delete(args);
@@ -194,7 +209,7 @@ static void a_file_passed_along(void)
     close_desk();
 }
 
-/* ---- the socket file ---- */
+/* ---- the socket file ----------------------------------------------------------------------------------- */
 
 static void nobody_there(void)
 {
@@ -202,7 +217,8 @@ static void nobody_there(void)
     cJSON *answer = NULL;
     char path[300];
     snprintf(path, sizeof path, "%s/none.sock", unit_folder());
-    CHECK_INT(lf_control_request(path, "status", NULL, -1, lf_deadline_in(1000), &answer, &err), LF_NOT_FOUND);
+    CHECK_INT(lf_control_request(path, "status", NULL, -1, lf_deadline_in(1000), &answer, &err),
+              LF_NOT_FOUND);
     CHECK_HAS(err.text, "labferryd");
     CHECK(answer == NULL);
     memset(path, 'x', sizeof path - 1);
@@ -220,7 +236,8 @@ static void stale_and_living(void)
     CHECK_INT(st.st_mode & 0777, 0660);
     CHECK_INT(lf_desk_open(&ground.context, &second, &err), LF_BUSY);
     cJSON *answer = NULL;
-    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err), LF_OK);
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
     cJSON_Delete(answer);
     close_desk();
     CHECK(stat(ground.socket, &st) != 0); /* removed at the end */
@@ -230,7 +247,8 @@ static void stale_and_living(void)
     close(fd);
     CHECK(stat(ground.socket, &st) == 0);
     open_desk();
-    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err), LF_OK);
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
     cJSON_Delete(answer);
     close_desk();
 }
@@ -255,7 +273,7 @@ static void not_a_socket(void)
     CHECK(stat(path, &st) != 0);
 }
 
-/* ---- rights ---- */
+/* ---- rights -------------------------------------------------------------------------------------------- */
 
 // Exit status of a child that runs `verb` as nobody: 0 done, 1 denied, 2 something else.
 static int as_nobody(const char *verb)
@@ -263,13 +281,18 @@ static int as_nobody(const char *verb)
     pid_t child = fork();
     if (child == 0) {
         struct lf_error err = {0};
-        cJSON *answer = NULL, *args = cJSON_Parse(strcmp(verb, "pause") != 0 ? "{}" : "{\"instrument\": \"all\"}");
+        cJSON *answer = NULL,
+              *args = cJSON_Parse(strcmp(verb, "pause") != 0 ? "{}" : "{\"instrument\": \"all\"}");
         if (setgid(65534) != 0 || setuid(65534) != 0)
             _exit(3);
-        enum lf_status status = lf_control_request(ground.socket, verb, args, -1, lf_deadline_in(SOON_MS), &answer, &err);
+        enum lf_status status =
+            lf_control_request(ground.socket, verb, args, -1, lf_deadline_in(SOON_MS), &answer, &err);
         if (status == LF_OK && lf_json_bool(answer, "ok", false))
             _exit(0);
-        _exit(status == LF_DENIED || !strcmp(lf_json_text_or(answer, "error.status", ""), lf_status_name(LF_DENIED)) ? 1 : 2);
+        _exit(status == LF_DENIED
+                      || !strcmp(lf_json_text_or(answer, "error.status", ""), lf_status_name(LF_DENIED))
+                  ? 1
+                  : 2);
     }
     int code = 0;
     NEED(child > 0 && waitpid(child, &code, 0) == child);

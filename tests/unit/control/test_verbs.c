@@ -21,7 +21,10 @@ static void good_requests(void)
     CHECK_INT(check("status", NULL, &text), LF_OK);
     CHECK_INT(check("status", "null", &text), LF_OK);
     CHECK_INT(check("jobs", "{\"state\": \"held\", \"limit\": 5}", &text), LF_OK);
-    CHECK_INT(check("run", "{\"instrument\": \"b\", \"procedure\": \"weigh\", \"inputs\": {\"volume\": \"50\"}}", &text), LF_OK);
+    CHECK_INT(check("run",
+                    "{\"instrument\": \"b\", \"procedure\": \"weigh\", \"inputs\": {\"volume\": \"50\"}}",
+                    &text),
+              LF_OK);
     CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"tare\", \"once\": true}", &text), LF_OK);
 }
 
@@ -56,11 +59,15 @@ static void wrong_arguments(void)
     CHECK_INT(check("retry", "{\"id\": null}", &text), LF_INVALID);
     CHECK_INT(check("pause", "{\"instrument\": \"\"}", &text), LF_INVALID);
     CHECK_INT(check("pause", "{\"instrument\": 5}", &text), LF_INVALID);
-    CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"tare\", \"once\": \"yes\"}", &text), LF_INVALID);
+    CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"tare\", \"once\": \"yes\"}", &text),
+              LF_INVALID);
     CHECK_HAS(text, "true or false");
-    CHECK_INT(check("run", "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": {\"volume\": 50}}", &text), LF_INVALID);
+    CHECK_INT(
+        check("run", "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": {\"volume\": 50}}", &text),
+        LF_INVALID);
     CHECK_HAS(text, "volume");
-    CHECK_INT(check("run", "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": [1]}", &text), LF_INVALID);
+    CHECK_INT(check("run", "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": [1]}", &text),
+              LF_INVALID);
 }
 
 static void second_of_a_name(void)
@@ -69,7 +76,8 @@ static void second_of_a_name(void)
     CHECK_INT(check("retry", "{\"id\": 1, \"id\": \"x\"}", &text), LF_INVALID);
 }
 
-static cJSON *perform(struct ground *ground, const char *verb, const char *json, enum lf_status expected, const char *part)
+static cJSON *perform(struct ground *ground, const char *verb, const char *json, enum lf_status expected,
+                      const char *part)
 {
     struct lf_error err = {0};
     cJSON *args = json ? cJSON_Parse(json) : NULL, *result = NULL;
@@ -85,16 +93,20 @@ static void refused_with_what_is_right(void)
 {
     struct ground ground;
     ground_open(&ground);
-    cJSON_Delete(perform(&ground, "instruments", "{\"name\": \"balance-2\"}", LF_NOT_FOUND, "there are balance-1"));
+    cJSON_Delete(
+        perform(&ground, "instruments", "{\"name\": \"balance-2\"}", LF_NOT_FOUND, "there are balance-1"));
     cJSON_Delete(perform(&ground, "pause", "{\"instrument\": \"balance-2\"}", LF_NOT_FOUND, "balance-1"));
     cJSON_Delete(perform(&ground, "jobs", "{\"state\": \"hold\"}", LF_INVALID, "held"));
     cJSON_Delete(perform(&ground, "events", "{\"fate\": \"gone\"}", LF_INVALID, "unrouted"));
     cJSON_Delete(perform(&ground, "job", "{\"id\": 77}", LF_NOT_FOUND, "77"));
     cJSON_Delete(perform(&ground, "event", "{\"id\": \"evt_x\"}", LF_NOT_FOUND, "evt_x"));
-    cJSON_Delete(perform(&ground, "run", "{\"instrument\": \"balance-1\", \"procedure\": \"wiegh\"}", LF_NOT_FOUND, "weigh"));
-    cJSON_Delete(perform(&ground, "send", "{\"instrument\": \"balance-1\", \"name\": \"x.csv\"}", LF_INVALID, "labferry send"));
-    cJSON_Delete(perform(&ground, "ask", "{\"instrument\": \"balance-1\", \"command\": \"weigh\", \"timeout_s\": 100000}", LF_INVALID,
-                         "600"));
+    cJSON_Delete(perform(&ground, "run", "{\"instrument\": \"balance-1\", \"procedure\": \"wiegh\"}",
+                         LF_NOT_FOUND, "weigh"));
+    cJSON_Delete(perform(&ground, "send", "{\"instrument\": \"balance-1\", \"name\": \"x.csv\"}", LF_INVALID,
+                         "labferry send"));
+    cJSON_Delete(perform(&ground, "ask",
+                         "{\"instrument\": \"balance-1\", \"command\": \"weigh\", \"timeout_s\": 100000}",
+                         LF_INVALID, "600"));
     CHECK_INT(ground_jobs(&ground), 0);
     ground_close(&ground);
 }
@@ -121,18 +133,21 @@ static void a_job_from_run_to_cancel(void)
 {
     struct ground ground;
     ground_open(&ground);
-    cJSON *job = perform(&ground, "run", "{\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}", LF_OK, NULL);
+    cJSON *job =
+        perform(&ground, "run", "{\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}", LF_OK, NULL);
     CHECK_STR(lf_json_text(job, "state"), "ready");
     CHECK_INT(lf_json_int(job, "id", 0), 1);
     cJSON_Delete(job);
-    cJSON *list = perform(&ground, "jobs", "{\"state\": \"open\", \"instrument\": \"balance-1\"}", LF_OK, NULL);
+    cJSON *list =
+        perform(&ground, "jobs", "{\"state\": \"open\", \"instrument\": \"balance-1\"}", LF_OK, NULL);
     CHECK_INT(cJSON_GetArraySize(list), 1);
     cJSON_Delete(list);
     job = perform(&ground, "cancel", "{\"id\": 1, \"why\": \"wrong balance\"}", LF_OK, NULL);
     CHECK_STR(lf_json_text(job, "state"), "cancelled");
     cJSON_Delete(job);
     job = perform(&ground, "job", "{\"id\": 1}", LF_OK, NULL);
-    const cJSON *history = lf_json_at(job, "history"), *last = cJSON_GetArrayItem(history, cJSON_GetArraySize(history) - 1);
+    const cJSON *history = lf_json_at(job, "history"),
+                *last = cJSON_GetArrayItem(history, cJSON_GetArraySize(history) - 1);
     CHECK_STR(lf_json_text(last, "who"), "cli:test");
     CHECK_HAS(lf_json_text(last, "text"), "wrong balance");
     cJSON_Delete(job);
