@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,8 +72,10 @@ void lf_time_format(int64_t wall_ms, char text[LF_TIME_TEXT])
         snprintf(text, LF_TIME_TEXT, "invalid time");
         return;
     }
-    size_t used = strftime(text, LF_TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + used, LF_TIME_TEXT - used, ".%03dZ", (int)ms);
+    char rest[24];
+    strftime(rest, sizeof rest, "-%m-%dT%H:%M:%S", &utc);
+    /* strftime's %Y gives fewer than four digits to years before 1000. */
+    snprintf(text, LF_TIME_TEXT, "%04" PRId64 "%s.%03dZ", (int64_t)utc.tm_year + 1900, rest, (int)ms);
 }
 
 void lf_time_format_short(int64_t wall_ms, char text[LF_TIME_TEXT])

@@ -58,6 +58,8 @@ static void formats_utc(void)
     char text[LF_TIME_TEXT];
     lf_time_format(INT64_C(482196050520), text);
     CHECK_STR(text, "1985-04-12T23:20:50.520Z");
+    lf_time_format(INT64_C(-62162121600000), text); /* RFC 3339: a year has four digits */
+    CHECK_STR(text, "0000-02-29T00:00:00.000Z");
     lf_time_format(-1, text);
     CHECK_STR(text, "1969-12-31T23:59:59.999Z");
     lf_time_format(INT64_C(4102444800000), text);
