@@ -21,6 +21,14 @@ endif()
 option(LF_WERROR "Treat warnings as errors (CI turns this on)" OFF)
 option(LF_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer; always on in a Debug build" OFF)
 option(LF_TESTS "Build the unit tests (needs CUnit)" ON)
+option(LF_FUZZ "Build the fuzz targets of tests/fuzz (needs clang); turns the sanitizers on" OFF)
+if(LF_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "LF_FUZZ needs clang, for its libFuzzer: configure with -DCMAKE_C_COMPILER=clang")
+    endif()
+    set(LF_SANITIZE ON)
+    add_compile_options(-fsanitize=fuzzer-no-link) # every part reports what it went through
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     set(LF_SANITIZE ON)
     add_compile_definitions(LF_TEST_POINTS) # src/base/point.h: where tests may kill the program
@@ -55,7 +63,10 @@ add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64 LF_VERSIO
 
 # A freed or missing pointer read at -O2 must not be reasoned away; overflow of a signed number must not be UB that
 # differs between the sanitized build and the shipped one.
-add_compile_options(-fno-delete-null-pointer-checks -fno-strict-overflow -fno-common)
+add_compile_options(-fno-delete-null-pointer-checks -fno-common)
+if(NOT LF_FUZZ) # there, an overflow is to be found, harmless or not
+    add_compile_options(-fno-strict-overflow)
+endif()
 if(LF_SANITIZE)
     add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
     add_link_options(-fsanitize=address,undefined)
@@ -112,4 +123,19 @@ function(lf_unit_test name)
     target_link_libraries(${name} PRIVATE lf_unit)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unit)
     add_test(NAME ${name} COMMAND ${name})
+endfunction()
+
+# lf_fuzz_target(NAME SOURCES .. LIBS .. WRAPS symbol..): targets/NAME, a libFuzzer program; see tests/fuzz/fuzz.h. A
+# call of a wrapped symbol from another file goes to __wrap_symbol, which the target defines.
+function(lf_fuzz_target name)
+    cmake_parse_arguments(A "" "" "SOURCES;LIBS;WRAPS" ${ARGN})
+    lf_program(fuzz_${name} SOURCES ${A_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz.c LIBS ${A_LIBS} lf_base)
+    target_include_directories(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    foreach(symbol IN LISTS A_WRAPS)
+        target_link_options(fuzz_${name} PRIVATE -Wl,--wrap=${symbol})
+    endforeach()
+    set_target_properties(fuzz_${name} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/targets)
+    add_dependencies(fuzz fuzz_${name})
 endfunction()

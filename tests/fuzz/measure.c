@@ -1,0 +1,116 @@
+/* Durations, sizes, times, settings: small texts that people write. The first byte says which. */
+#include "fuzz.h"
+
+#include "base/clock.h"
+#include "base/setting.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const choices[] = {"even", "odd", NULL};
+static const struct lf_setting table[] = {
+    {"baud", LF_INT, "9600", "A number.", 1, 4000000, NULL},
+    {"wait", LF_DURATION, "5s", "A time.", 100, 86400000, NULL},
+    {"room", LF_SIZE, "1MB", "A size.", 1, INT64_C(1) << 40, NULL},
+    {"parity", LF_CHOICE, "even", "A choice.", 0, 0, choices},
+    {"lock", LF_BOOL, "true", "A truth.", 0, 0, NULL},
+    {"names", LF_LIST, "a,b", "A list.", 0, 0, NULL},
+    {"title", LF_TEXT, NULL, "A text.", 0, 0, NULL},
+    {0},
+};
+
+static void check_duration(const char *text)
+{
+    int64_t ms = -1;
+    char shown[64];
+    if (lf_duration_parse(text, &ms) == LF_OK) {
+        MUST(ms >= 0, "\"%s\" is %" PRId64 " ms", text, ms);
+        lf_duration_format(ms, shown, sizeof shown);
+        MUST(*shown, "%" PRId64 " ms is shown as nothing", ms);
+    } else {
+        MUST(ms == -1, "refused \"%s\" and still said %" PRId64, text, ms);
+    }
+}
+
+static void check_size(const char *text)
+{
+    int64_t bytes = -1;
+    char shown[64];
+    if (lf_size_parse(text, &bytes) == LF_OK) {
+        MUST(bytes >= 0, "\"%s\" is %" PRId64 " bytes", text, bytes);
+        lf_size_format(bytes, shown, sizeof shown);
+        MUST(*shown, "%" PRId64 " bytes are shown as nothing", bytes);
+    } else {
+        MUST(bytes == -1, "refused \"%s\" and still said %" PRId64, text, bytes);
+    }
+}
+
+static void check_time(const char *text)
+{
+    int64_t ms, again;
+    char shown[LF_TIME_TEXT];
+    if (lf_time_parse(text, &ms) != LF_OK)
+        return;
+    lf_time_format(ms, shown);
+    if (ms >= INT64_C(-62167219200000) && ms < INT64_C(253402300800000)) /* the years 0000 to 9999 */
+        MUST(lf_time_parse(shown, &again) == LF_OK && again == ms, "\"%s\" is shown as \"%s\"", text, shown);
+}
+
+static void check_setting(struct fuzz_input *input)
+{
+    struct lf_values *values = lf_values_new(table, "the table");
+    struct lf_error err = {0};
+    fuzz_need(values, "out of memory");
+    while (input->left) {
+        char *name = fuzz_text(fuzz_until(input, '=')), *value = fuzz_text(fuzz_until(input, '\n'));
+        memset(&err, 0, sizeof err);
+        fuzz_check_error(lf_values_set(values, name, value, "here:1", &err), &err);
+        free(name);
+        free(value);
+    }
+    memset(&err, 0, sizeof err);
+    enum lf_status status = lf_values_finish(values, &err);
+    fuzz_check_error(status, &err);
+    int64_t baud = lf_values_int(values, "baud"), wait = lf_values_int(values, "wait"), room = lf_values_int(values, "room");
+    if (status == LF_OK) {
+        MUST(baud >= 1 && baud <= 4000000, "baud is %" PRId64, baud);
+        MUST(wait >= 100 && wait <= 86400000, "wait is %" PRId64, wait);
+        MUST(room >= 1 && room <= INT64_C(1) << 40, "room is %" PRId64, room);
+        const char *parity = lf_values_text(values, "parity");
+        MUST(parity && (!strcmp(parity, "even") || !strcmp(parity, "odd")), "parity is %s", parity);
+        for (size_t i = 0; i < lf_values_count(values, "names"); i++)
+            MUST(lf_values_item(values, "names", i), "entry %zu is missing", i);
+    }
+    lf_values_free(values);
+}
+
+static void check_near(const char *text)
+{
+    const char *near = lf_setting_nearest(table, text);
+    MUST(!near || lf_setting_find(table, near), "suggests %s, which there is not", near);
+    MUST(lf_edit_distance(text, text) == 0 || strlen(text) > 64, "\"%s\" is far from itself", text);
+    MUST(lf_edit_distance(text, "parity") == lf_edit_distance("parity", text), "there and back differ: \"%s\"", text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input input = fuzz_input(data, size);
+    uint8_t which = fuzz_byte(&input);
+    if (which == 'v') {
+        check_setting(&input);
+        return 0;
+    }
+    char *text = fuzz_text(fuzz_rest(&input));
+    if (which == 'd')
+        check_duration(text);
+    else if (which == 's')
+        check_size(text);
+    else if (which == 't')
+        check_time(text);
+    else
+        check_near(text);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,92 @@
+/* File names and paths from outside: what is accepted stays where it belongs, on every target. */
+#include "fuzz.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "drivers/folder/below.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void check_name(const char *name)
+{
+    struct lf_error err = {0};
+    enum lf_status status = lf_name_check(name, &err);
+    size_t len = strlen(name);
+    fuzz_check_error(status, &err);
+    for (const char *at = err.text; *at; at++)
+        MUST(isprint((unsigned char)*at), "byte 0x%02x of the name went into the message", (unsigned)(unsigned char)*at);
+    if (status != LF_OK)
+        return;
+    MUST(len > 0 && len <= 200, "a name of %zu bytes", len);
+    MUST(!strpbrk(name, "/\\<>:\"|?*"), "\"%s\"", name);
+    MUST(strcmp(name, ".") != 0 && strcmp(name, "..") != 0, "\"%s\"", name);
+    MUST(!strchr(".- ", *name) && !strchr(". ", name[len - 1]), "\"%s\"", name);
+    MUST(lf_utf8_valid(lf_slice_text(name)), "not UTF-8");
+    for (size_t i = 0; i < len; i++)
+        MUST((unsigned char)name[i] >= 0x20 && name[i] != 0x7F, "a control character");
+    MUST(strncasecmp(name, "nul", 3) != 0 || (name[3] && name[3] != '.' && name[3] != ' ') || strspn(name + 3, " ") == 0
+             || name[3 + strspn(name + 3, " ")] != '.',
+         "\"%s\"", name);
+    MUST(lf_below_path_ok(name), "a good name \"%s\" is no path", name);
+    MUST(lf_glob_match("*", name, false), "* does not match \"%s\"", name);
+    if (!strpbrk(name, "["))
+        MUST(lf_glob_match(name, name, false) && lf_glob_match(name, name, true), "\"%s\" does not match itself", name);
+}
+
+/* Below an open folder nothing is reached that is outside, whatever the path. There is a file "secret" one level up,
+ * and links "up" (to ..) and "out" (to the secret) inside. */
+static void check_path(const char *path)
+{
+    static int inside = -1;
+    struct stat st;
+    if (inside < 0) {
+        int outside = open(fuzz_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fuzz_need(outside >= 0 && mkdirat(outside, "in", 0700) == 0, "no folder");
+        inside = openat(outside, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int secret = openat(outside, "secret", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        fuzz_need(inside >= 0 && write(secret, "secret", 6) == 6, "no secret");
+        fuzz_need(symlinkat("..", inside, "up") == 0 && symlinkat("../secret", inside, "out") == 0, "no links");
+        fuzz_need(mkdirat(inside, "sub", 0700) == 0, "no folder");
+        int file = openat(inside, "sub/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        fuzz_need(file >= 0, "no file");
+        close(file);
+        close(secret);
+        close(outside);
+    }
+    bool ok = lf_below_path_ok(path);
+    int fd = lf_below_open(inside, path, &st);
+    int why = errno;
+    MUST(fd < 0 || (ok && st.st_size == 0), "\"%s\" reached the outside", path);
+    MUST(fd >= 0 || why != 0, "no reason");
+    if (fd >= 0)
+        close(fd);
+    int parent = lf_below_parent(inside, path, false);
+    MUST(parent < 0 || ok, "\"%s\" is no path, but has a folder", path);
+    if (parent >= 0)
+        close(parent);
+    const char *base = lf_below_base(path);
+    MUST(!strchr(base, '/') && strlen(base) <= strlen(path), "\"%s\"", path);
+    if (ok) {
+        MUST(*path != '/' && *base, "\"%s\"", path);
+        for (const char *at = path; at; at = strchr(at, '/'))
+            MUST(*(at += *at == '/') != '.' && *at != '/' && *at, "\"%s\"", path);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz_input input = fuzz_input(data, size);
+    char *first = fuzz_text(fuzz_until(&input, '\n')), *second = fuzz_text(fuzz_rest(&input));
+    check_name(first);
+    check_path(first);
+    bool cased = lf_glob_match(first, second, false);
+    MUST(!cased || lf_glob_match(first, second, true), "\"%s\" matches \"%s\" only when case counts", first, second);
+    free(first);
+    free(second);
+    return 0;
+}
