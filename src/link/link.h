@@ -34,7 +34,7 @@ struct lf_link_options { /* all copied */
 struct lf_message { /* borrowed for the callback */
     const char *topic;
     struct lf_slice payload;
-    bool retained, redelivered, too_large;
+    bool retained, too_large;
     int64_t too_large_size;
     const char *response_topic;         /* MQTT 5; NULL: none */
     struct lf_slice correlation;        /* MQTT 5 correlation data; len 0: none */

@@ -143,7 +143,6 @@ static void once_whatever_happens(void)
     struct lf_message message = {.topic = TOPIC,
                                  .payload = lf_slice_text(RUN("c1")),
                                  .expiry_s = -1,
-                                 .redelivered = true,
                                  .response_topic = "elsewhere",
                                  .correlation = {"abc", 3}};
     take(&message);
