@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { WIDTH_MIN = 40, GAP = 2, FLEXIBLE_MIN = 12 };
+enum { WIDTH_MIN = 40, GAP = 2, FLEXIBLE_MIN = 12, COLUMN_MIN = 2 };
 
 static const char *const codes[] = {
     [CLI_PLAIN] = "",          [CLI_BOLD] = "\033[1m", [CLI_DIM] = "\033[2m",   [CLI_GREEN] = "\033[32m",
@@ -203,6 +203,21 @@ void cli_cell(struct cli_table *table, enum cli_colour colour, const char *text)
     table->cells[table->count++] = (struct cell){must(strdup(text && *text ? text : "-")), colour};
 }
 
+/* Makes a table fit the terminal: first the flexible column gives way, then whichever is the widest. */
+static void shrink(const struct cli *cli, const struct cli_table *table, int *widths, int total)
+{
+    for (; cli->width && total > cli->width; total--) {
+        int give = table->flexible;
+        if (widths[give] <= FLEXIBLE_MIN)
+            for (int i = 0; i < table->columns; i++)
+                if (widths[i] > widths[give])
+                    give = i;
+        if (widths[give] <= COLUMN_MIN)
+            return;
+        widths[give]--;
+    }
+}
+
 static void measure(const struct cli *cli, const struct cli_table *table, int *widths)
 {
     int total = 0;
@@ -215,12 +230,7 @@ static void measure(const struct cli *cli, const struct cli_table *table, int *w
     }
     for (int i = 0; i < table->columns; i++)
         total += widths[i] + (i ? GAP : 0);
-    int *flexible = &widths[table->flexible];
-    if (cli->width && total > cli->width) {
-        *flexible -= total - cli->width;
-        if (*flexible < FLEXIBLE_MIN)
-            *flexible = FLEXIBLE_MIN;
-    }
+    shrink(cli, table, widths, total);
 }
 
 static void print_row(const struct cli *cli, const struct cli_table *table, const int *widths,

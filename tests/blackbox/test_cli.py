@@ -194,6 +194,10 @@ class Cli(unittest.TestCase):
             self.assertLessEqual(len(line), 100)
         (self.home / "none.sock").unlink()
         self.answer_with(answer)
+        for line in self.on_terminal(50, "jobs", NO_COLOR="1").splitlines():
+            self.assertLessEqual(len(line), 50)
+        (self.home / "none.sock").unlink()
+        self.answer_with(answer)
         self.assertNotIn("\x1b", self.on_terminal(100, "jobs", NO_COLOR="1"))
         (self.home / "none.sock").unlink()
         self.answer_with(answer)
