@@ -255,7 +255,13 @@ enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event,
     if (message.len > LF_EVENT_MAX_BYTES)
         return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the event has %zu bytes, more than %d", message.len,
                        LF_EVENT_MAX_BYTES);
+    return lf_event_decode_completed(message, event, err);
+}
+
+enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event, struct lf_error *err)
+{
     cJSON *json;
+    *event = NULL;
     enum lf_status status = lf_event_text_parse(message, &json, err);
     if (status)
         return status;

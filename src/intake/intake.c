@@ -253,7 +253,7 @@ enum lf_status lf_intake_reread(struct lf_intake *intake, const struct lf_event_
         status = lf_fail_memory(err, "completing an event");
         goto done;
     }
-    status = lf_event_decode(lf_slice_text(text), &whole, err);
+    status = lf_event_decode_completed(lf_slice_text(text), &whole, err);
     if (status == LF_OK)
         status = route_event(intake, whole, jobs, err);
 done:
