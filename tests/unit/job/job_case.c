@@ -1,0 +1,184 @@
+#include "job_case.h"
+
+#include "base/clock.h"
+#include "intake/intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char more[] =
+    "instruments = ( { name = \"robot\"; driver = \"fake\"; collect = (\n"
+    "  { files = \"R*.csv\"; match = [ \"filename:^R-(?<run>run_[0-9]+)\", \"sidecar\" ]; config = \"Reader\"; },\n"
+    "  { files = \"L*.csv\"; match = [ \"last-job\" ]; config = \"Reader\"; },\n"
+    "  { files = \"C*.csv\"; match = [ \"content:^run=(?<run>run_[0-9]+)\" ]; config = \"Reader\"; process = false; },\n"
+    "  { files = \"N*.csv\"; match = [ \"filename:^N-(?<run>run_[0-9]+)(-(?<config>[a-z]+))?\" ]; } ); } );\n"
+    "routes = (\n"
+    " { name = \"plates\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = \"robot\"; },\n"
+    " { name = \"weigh\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = \"weigh\";\n"
+    "   inputs = { sample = \"Sample\"; }; outputs = { weight = \"Mass\"; };\n"
+    "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; } );\n";
+
+static void open_jobs(struct job_case *c)
+{
+    c->journal = core_journal();
+    NEED(lf_intake_open(c->config, c->journal, &c->intake, NULL) == LF_OK);
+    struct lf_jobs_options options = {.config = c->config, .journal = c->journal, .intake = c->intake};
+    NEED(lf_jobs_open(&options, &c->jobs, NULL) == LF_OK);
+    struct lf_instrument_options instrument = {.name = "robot", .driver = &fake_driver};
+    struct lf_instrument_hooks hooks = {.context = c->jobs, .work = lf_jobs_work, .found = lf_jobs_found,
+                                        .changed = lf_jobs_instrument_changed};
+    NEED(lf_instrument_open(&instrument, &hooks, &c->robot, NULL) == LF_OK);
+    NEED(lf_jobs_add_instrument(c->jobs, c->robot, NULL) == LF_OK);
+}
+
+void case_open(struct job_case *c)
+{
+    fake_cloud_reset();
+    *c = (struct job_case){.config = core_config(more), .device = fake_device("robot")};
+    open_jobs(c);
+}
+
+void case_start(struct job_case *c)
+{
+    NEED(lf_jobs_start(c->jobs, NULL) == LF_OK);
+    NEED(lf_instrument_start(c->robot, NULL) == LF_OK);
+}
+
+static void close_jobs(struct job_case *c)
+{
+    lf_jobs_stop(c->jobs);
+    lf_instrument_stop(c->robot);
+    lf_instrument_close(c->robot);
+    lf_jobs_close(c->jobs);
+    lf_intake_close(c->intake);
+    lf_journal_close(c->journal);
+}
+
+void case_close(struct job_case *c)
+{
+    close_jobs(c);
+    lf_config_free(c->config);
+    fake_devices_free();
+    fake_cloud_reset();
+    cJSON_Delete(fake_cloud.processors);
+    cJSON_Delete(fake_cloud.outputs);
+    fake_cloud.processors = fake_cloud.outputs = NULL;
+}
+
+void case_restart(struct job_case *c)
+{
+    close_jobs(c);
+    open_jobs(c);
+}
+
+static int64_t add(struct job_case *c, struct lf_job *job, const char *key, const char *facts)
+{
+    job->instrument = (char *)"robot";
+    job->key = (char *)key;
+    job->facts = cJSON_Parse(facts);
+    job->expires_ms = lf_clock_wall_ms() + 3600000;
+    job->expires_mono = lf_deadline_in(3600000);
+    NEED(job->facts != NULL);
+    NEED(lf_journal_job_add(c->journal, job, NULL, NULL) == LF_OK);
+    cJSON_Delete(job->facts);
+    lf_jobs_kick(c->jobs);
+    return job->id;
+}
+
+int64_t case_deliver(struct job_case *c, const char *file)
+{
+    char key[120], facts[200];
+    struct lf_job job = {.kind = (char *)"deliver", .route = (char *)"plates", .step = (char *)"resolve"};
+    snprintf(key, sizeof key, "automationInputGenerator.completed|aig_1|%s", file);
+    snprintf(facts, sizeof facts, "{\"generator\":\"aig_1\",\"file\":\"%s\"}", file);
+    return add(c, &job, key, facts);
+}
+
+int64_t case_task(struct job_case *c)
+{
+    struct lf_job job = {.kind = (char *)"task", .route = (char *)"weigh", .step = (char *)"check"};
+    return add(c, &job, "task|1", "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
+}
+
+static void newest(void *context, const struct lf_job *job)
+{
+    *(int64_t *)context = job->id;
+}
+
+int64_t case_result(struct job_case *c, const char *name, const char *bytes, int version)
+{
+    struct lf_job_filter filter = {.kind = "collect", .limit = 1};
+    int64_t before = 0, id = 0, deadline = lf_deadline_in(15000);
+    lf_journal_job_list(c->journal, &filter, newest, &before, NULL);
+    c->device->bytes = bytes;
+    c->device->version = version;
+    c->device->result = name;
+    lf_instrument_kick(c->robot);
+    do {
+        lf_sleep_until(lf_deadline_in(5), NULL);
+        lf_journal_job_list(c->journal, &filter, newest, &id, NULL);
+    } while (id == before && !lf_deadline_passed(deadline));
+    NEED(id != before);
+    return id;
+}
+
+/* What the cloud's event would do: tells the job that what it waits for has come. */
+static void complete(struct job_case *c, const char *wake)
+{
+    int count = 0;
+    lf_journal_job_wake(c->journal, wake, &count, NULL, NULL);
+    lf_jobs_kick(c->jobs);
+}
+
+bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state)
+{
+    int64_t deadline = lf_deadline_in(15000);
+    struct lf_job job;
+    for (;;) {
+        job = core_job(c->journal, id);
+        if (job.state == state || lf_deadline_passed(deadline))
+            break;
+        if (job.state == LF_JOB_WAITING && job.wake)
+            complete(c, job.wake);
+        lf_job_free(&job);
+        lf_sleep_until(lf_deadline_in(10), NULL);
+    }
+    bool there = job.state == state;
+    if (!there)
+        printf("\n      job %lld is %s at %s: %s", (long long)id, lf_job_state_name(job.state), job.step,
+               job.note ? job.note : "");
+    lf_job_free(&job);
+    return there;
+}
+
+void case_killed_while_acting(struct job_case *c, int64_t id, const char *step)
+{
+    struct lf_job job = core_job(c->journal, id);
+    free(job.step);
+    job.step = strdup(step);
+    job.bench = true;
+    job.acting = true;
+    job.state = LF_JOB_RUNNING;
+    NEED(lf_journal_job_save(c->journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    case_restart(c);
+}
+
+static char text[1000];
+
+const char *case_fact(struct job_case *c, int64_t id, const char *name)
+{
+    struct lf_job job = core_job(c->journal, id);
+    snprintf(text, sizeof text, "%s", lf_json_text_or(job.facts, name, ""));
+    lf_job_free(&job);
+    return text;
+}
+
+const char *case_note(struct job_case *c, int64_t id)
+{
+    struct lf_job job = core_job(c->journal, id);
+    snprintf(text, sizeof text, "%s", job.note ? job.note : "");
+    lf_job_free(&job);
+    return text;
+}

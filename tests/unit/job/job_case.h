@@ -1,0 +1,41 @@
+// Jobs at work: real journal, couriers and bench, with the fake cloud and the fake device "robot".
+#ifndef JOB_CASE_H
+#define JOB_CASE_H
+
+#include "core.h"
+#include "fake_cloud.h"
+#include "fake_device.h"
+#include "job/job.h"
+
+struct job_case {
+    struct lf_config *config;
+    struct lf_journal *journal;
+    struct lf_intake *intake;
+    struct lf_jobs *jobs;
+    struct lf_instrument *robot;
+    struct fake_device *device;
+};
+
+// Opens everything but starts no thread: the test may prepare journal, cloud and device.
+void case_open(struct job_case *c);
+void case_start(struct job_case *c);
+// Ends the threads as the daemon does and closes all but the journal file.
+void case_close(struct job_case *c);
+// As after the end of the process: closed, opened and not yet started.
+void case_restart(struct job_case *c);
+
+// Adds jobs of routes "plates" (deliver) and "weigh" (task).
+int64_t case_deliver(struct job_case *c, const char *file);
+int64_t case_task(struct job_case *c);
+// Makes the device show a result; returns its collect job.
+int64_t case_result(struct job_case *c, const char *name, const char *bytes, int version);
+
+// Waits at most 15 s until the job is in the state. False: it never was (and says where it is).
+bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state);
+// As if the process had been killed between "about to act" and "acted".
+void case_killed_while_acting(struct job_case *c, int64_t id, const char *step);
+// Text of a fact or of the note, until the next call.
+const char *case_fact(struct job_case *c, int64_t id, const char *name);
+const char *case_note(struct job_case *c, int64_t id);
+
+#endif
