@@ -152,6 +152,14 @@ bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state)
     return there;
 }
 
+bool case_spool_empties(struct job_case *c)
+{
+    int64_t deadline = lf_deadline_in(5000);
+    while (lf_jobs_spool_size(c->jobs) != 0 && !lf_deadline_passed(deadline))
+        lf_sleep_until(lf_deadline_in(10), NULL);
+    return lf_jobs_spool_size(c->jobs) == 0;
+}
+
 void case_killed_while_acting(struct job_case *c, int64_t id, const char *step)
 {
     struct lf_job job = core_job(c->journal, id);
