@@ -213,8 +213,12 @@ enum lf_status lf_dir_make(const char *path, unsigned mode, struct lf_error *err
             continue;
         char kept = *at;
         *at = '\0';
-        if (mkdir(copy, (mode_t)mode) != 0 && errno != EEXIST)
+        if (mkdir(copy, (mode_t)mode) == 0)
+            status = lf_file_sync_parent(copy, err);
+        else if (errno != EEXIST)
             status = lf_fail_errno(err, "cannot create the folder %s", copy);
+        else if (!kept) /* we may have been killed between making and syncing it; where it is not ours we may not look */
+            lf_file_sync_parent(copy, NULL);
         *at = kept;
         if (!kept)
             break;

@@ -24,7 +24,7 @@ enum lf_status lf_file_copy(int from, int to, int64_t max, char sha256[65], int6
 /* fsync of the folder `path` is in, so that a rename or creation survives a power cut. */
 enum lf_status lf_file_sync_parent(const char *path, struct lf_error *err);
 enum lf_status lf_dir_sync(int dir_fd, struct lf_error *err);
-/* mkdir -p with the given mode for what is created. */
+/* mkdir -p with the given mode for what is created; what is created survives a power cut. */
 enum lf_status lf_dir_make(const char *path, unsigned mode, struct lf_error *err);
 /* Free bytes for us on the file system of path; -1 if unknown. */
 int64_t lf_disk_free(const char *path);
