@@ -64,9 +64,9 @@ def names_after(store, inode, now, names_lost):
     if not names_lost:
         return dict(now)
     before, gone, came = store.names(inode), store.gone.get(inode, ()), store.came.get(inode, ())
-    kept = {name: entry for name, entry in before.items() if name in now or name in gone}
-    foreign = {name: entry for name, entry in now.items() if name not in before and name not in came}
-    return {**kept, **foreign}
+    after = {name: entry for name, entry in now.items() if name in before or name not in came}
+    after.update({name: entry for name, entry in before.items() if name in gone})
+    return after
 
 
 def mixed(durable, now, chance):
