@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { NAME_MAX_BYTES = 1000, MIME_MAX_BYTES = 100, PARTS_MAX = 10000 };
@@ -27,12 +28,30 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
                        answer->status);
     if (success)
         return LF_OK;
+    if (answer->status >= 300 && answer->status < 400 && !answer->location)
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer redirects us (%d) but does not say where to",
+                       answer->status);
     if (answer->redirected && (answer->status == 400 || answer->status == 401 || answer->status == 403))
         return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store did not accept the link (%d)",
                        answer->status);
     enum lf_status status = lf_words_judge(answer, err);
     if (answer->redirected && status == LF_NOT_FOUND)
         err->class = LF_TRANSIENT; /* written a moment ago, not yet to be read everywhere */
+    return status;
+}
+
+/* A sign-in or maintenance page, with status 200, in place of the file? Only a blob that is a web page itself comes as one. */
+static enum lf_status judge_page(struct lf_cloud *cloud, const char *blob_id, const struct lf_answer *answer,
+                                 const struct lf_call *call, struct lf_error *err)
+{
+    if (strncasecmp(answer->content_type, "text/html", 9) != 0)
+        return LF_OK;
+    cJSON *blob = NULL;
+    enum lf_status status = lf_cloud_get_blob(cloud, blob_id, call, &blob, err);
+    if (status == LF_OK && strncasecmp(lf_json_text_or(blob, "mimeType", ""), "text/html", 9) != 0)
+        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "a web page came in place of the file: does a proxy or a "
+                         "maintenance page stand in between?");
+    cJSON_Delete(blob);
     return status;
 }
 
@@ -70,6 +89,8 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, in
         status = lf_fail_memory(&own, "building a request");
     if (status == LF_OK)
         status = download(cloud, url, fd, max, call, &answer, &own);
+    if (status == LF_OK)
+        status = judge_page(cloud, blob_id, &answer, call, &own);
     lf_api_note(cloud, status == LF_OK ? NULL : &own);
     if (status == LF_OK) {
         memcpy(sha256, answer.sha256, sizeof answer.sha256);
