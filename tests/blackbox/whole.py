@@ -217,8 +217,9 @@ class Lab(Stage):
         """Any bytes on any topic, past the relay."""
         data = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else \
             json.dumps(payload).encode()
+        content = ["-s"] if data else ["-n"]
         subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.broker_port), "-V", "5", "-q", "1", "-t", topic,
-                        "-s"], input=data, check=True, timeout=SOON)
+                        *content], input=data, check=True, timeout=SOON)
 
     def requests(self, operation):
         """How often the cloud was asked for this operation: {status: count}."""
