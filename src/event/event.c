@@ -244,7 +244,12 @@ static enum lf_status decode(struct lf_event *event, struct lf_slice text, cJSON
         cJSON_Delete(detail);
         return status;
     }
-    bool made = member(detail, "eventType") || lf_json_set_text(detail, "eventType", event->type);
+    bool made = true;
+    if (from->envelope == LF_ENVELOPE_WEBHOOK) { /* where an eventType means nothing: patterns look at ours alone */
+        while (member(detail, "eventType"))
+            cJSON_DeleteItemFromObjectCaseSensitive(detail, "eventType");
+        made = lf_json_set_text(detail, "eventType", event->type);
+    }
     made = make_whole(event, detail) && made;
     return made ? LF_OK : lf_fail_memory(err, "decoding an event");
 }
