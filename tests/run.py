@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,9 @@ import time
 
 import processes
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "fuzz"))
+import fuzz  # noqa: E402
+
 SOURCE = pathlib.Path(os.environ["LF_SOURCE"])
 BUILDS = pathlib.Path(os.environ["LF_BUILD_ROOT"])
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "labferry"
@@ -25,6 +27,7 @@ AT_A_TIME = 2
 BUILD_LIMIT_S = 1800
 UNIT_LIMIT_S = 600
 FILE_LIMIT_S = 900
+FUZZ_S = 20
 SHOWN_LINES = 200
 EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
@@ -191,6 +194,22 @@ def black_box(tally, options):
     end_section(started)
 
 
+def fuzz_targets(tally):
+    """A short run of each fuzz target; one that found something counts as a failed test."""
+    started = section(f"fuzzing, {FUZZ_S} s each")
+    folder = BUILDS / "fuzz"
+    work = lambda name: fuzz.fuzz(folder, name, FUZZ_S)
+    for name, result in in_parallel(work, fuzz.names()):
+        if result.finding:
+            print(f"  FAIL  {name}: {result.finding}" + (f"; the input is kept: {result.kept}" if result.kept else ""))
+            show(fuzz.story(result.output))
+            tally.fail(f"fuzz {name}: {result.finding}")
+        else:
+            print(f"  ok    {name}: {result.executions} inputs ({result.seconds} s)", flush=True)
+            tally.passed += 1
+    end_section(started)
+
+
 def interrupted(number, _frame):
     """Ctrl-C or a CI job that is called off: nothing may stay behind."""
     processes.end_children(grace=0)
@@ -217,8 +236,10 @@ def main():
         for kind in ["arm64", "armhf"] if options.all else ["arm64"]:
             build(kind, tally)
             unit_tests(kind, tally, options)
-        if options.all and shutil.which("clang"):
+        if options.all:
             build("clang", tally)
+            build("fuzz", tally)
+            fuzz_targets(tally)
 
     print(f"\n== all in all, {time.monotonic() - started:.0f} s")
     for failure in tally.failures:

@@ -14,6 +14,9 @@ KINDS = [("PROMISE BROKEN: ", "promise broken"), ("LeakSanitizer", "leak"), ("Ad
          ("runtime error: ", "undefined"), ("libFuzzer: timeout", "slow"), ("libFuzzer: out-of-memory", "too much memory"),
          ("CANNOT START: ", "cannot start")]
 
+TOLD_LINES = 40
+OWN = re.compile(r"^    #\d+ .*(fuzzer::|__sanitizer_print|libc_start|_start \(|nptl/|sysdeps/|abort\.c|in fuzz_broken| in main \()")
+
 
 class Result:
     def __init__(self, name):
@@ -49,8 +52,7 @@ def command(build, name, seconds):
 def fuzz(build, name, seconds):
     """Runs one target for so many seconds; build is the folder that toolchain/build fuzz made."""
     result = Result(name)
-    env = {**os.environ, "LABFERRY_PROFILE_PATH": str(FUZZ.parents[1] / "etc/profiles"),
-           "ASAN_OPTIONS": "detect_stack_use_after_return=1:allocator_may_return_null=1",
+    env = {**os.environ, "ASAN_OPTIONS": "detect_stack_use_after_return=1:allocator_may_return_null=1",
            "UBSAN_OPTIONS": "print_stacktrace=1", "ASAN_SYMBOLIZER_PATH": shutil.which("llvm-symbolizer-14") or ""}
     try:
         done = subprocess.run(command(build, name, seconds), env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -75,6 +77,13 @@ def read(result, output):
     result.seconds = int(last(r"Done \d+ runs in (\d+) second") or 0)
     result.covered = int(last(r" cov: (\d+)") or 0)
     result.kept = last(r"Test unit written to (\S+)")
+
+
+def story(output):
+    """From the first sign of trouble on, without what lies in libFuzzer itself."""
+    lines = [line for line in output.split("NOTE: libFuzzer")[0].splitlines() if not OWN.search(line)]
+    start = next((i for i, line in enumerate(lines) if any(mark in line for mark, _ in KINDS)), max(0, len(lines) - TOLD_LINES))
+    return "\n".join(lines[start:start + TOLD_LINES])
 
 
 def words(result):

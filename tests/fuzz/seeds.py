@@ -118,6 +118,52 @@ VERBS = [("status", "{}"), ("instruments", '{"name":"balance-1"}'), ("jobs", '{"
          ("resume", '{"instrument":"balance-1"}')]
 
 
+def requests():
+    for verb, args in VERBS:
+        yield verb, '\1{"verb":"%s","args":%s}\n' % (verb, args)
+    yield "all", "\0" + "".join('{"verb":"%s","args":%s}\n' % one for one in VERBS if one[0] != "send")
+    yield "send-and-look", ('\1{"verb":"send","args":{"instrument":"hamilton-1","name":"plate.csv"}}\n{"verb":"jobs"}\n'
+                            '{"verb":"job","args":{"id":1}}\n{"verb":"cancel","args":{"id":1}}\n{"verb":"retry","args":{"id":1}}\n')
+    yield "misspelt", '\0{"verb":"stauts"}\n{"verb":"job","args":{"di":1}}\n{"verb":"job","args":{"id":"1"}}\n[]\n\n{'
+
+
+def answers():
+    """Call, status, what is strange, body: see answer.c."""
+    generator = ('{"id":"aig_1","assayRunId":"run_1","automationFileConfig":{"name":"c"},"file":{"id":"f_1","name":"p.csv",'
+                 '"uploadStatus":"COMPLETE"},"status":"SUCCEEDED"}')
+    task = ('{"id":"wftask_1","status":{"id":"wfts_1","displayName":"Ready","statusType":"PENDING"},"schema":{"id":"sch_1"},'
+            '"fields":{"Mass":{"value":"1"}}}')
+    schema = ('{"workflowTaskSchemas":[],"id":"sch_1","statusLifecycle":{"statuses":[{"id":"wfts_1","displayName":"Ready",'
+              '"statusType":"PENDING"},{"id":"wfts_2","displayName":"Going","statusType":"IN_PROGRESS"}],"transitions":'
+              '[{"from":"wfts_1","to":"wfts_2"}]}}')
+    refusal = ('{"error":{"type":"invalid_request_error","message":"No","userMessage":"No","invalidId":"x","errors":[{"message":"a"},'
+               '{"global":["b"],"fields":{"Mass":["c"]}}]},"errors":["d"]}')
+    bodies = {"generator": generator, "task": task, "blob": '{"id":"blob_1","name":"x","uploadStatus":"COMPLETE"}',
+              "part": '{"partNumber":1,"eTag":"\\"a\\""}', "link": '{"taskId":"t_1"}',
+              "long": '{"status":"RUNNING","message":"m","response":{}}', "run": '{"id":"run_1","fields":{},"schema":{"id":"s"}}',
+              "events": '{"events":[{"id":"evt_1"}],"nextToken":"n"}', "refusal": refusal, "page": "<!DOCTYPE html><p>Sorry",
+              "list": '{"automationInputGenerators":[%s],"automationOutputProcessors":[%s],"workflowOutputs":[{"id":"o"}],'
+                      '"nextToken":"n"}' % (generator, generator)}
+    for call in range(0, 48):
+        name = list(bodies)[call % len(bodies)]
+        status = 0 if name not in ("refusal", "page") else 5 + call % 12
+        yield name, bytes([0, call, status, 0]) + bodies[name].encode() + b"\0" + bytes([call, 0, 0]) + bodies[name].encode()
+    yield "resolve", bytes([0, 2, 0, 0]) + task.encode() + b"\0" + bytes([0, 0]) + schema.encode()
+    yield "token", bytes([1, 3, 0, 0]) + b'{"access_token":"a","expires_in":3600,"token_type":"bearer"}\0' + bytes([6, 0]) + b"{}\0"
+
+
+def dialogues():
+    def say(text):
+        return bytes([len(text)]) + text
+    yield "weigh", b"\0\xfe" + say(b'I4 A "0123456789"\r\n') + b"\0" + b"\1\n\0" + say(b"S S     100.00 g\r\n")
+    for profile in range(7):
+        yield "begin", bytes([profile, 254]) + say(b"OK\r\n") + b"\0\0\0" + b"\2x\n\0" + say(b"1.0\r\n")
+        yield "procedure", bytes([profile, 200, 10, 0]) + say(b"S S 1.0 g\r\n") + b"\0" + say(b"S D 2.0 g\r\n")
+        yield "listen", bytes([profile, 255]) + say(b"ST,+00123.45  g\r\n") + say(b"half") + b"\0\xff"
+    own = b"![line]\nends = CR LF\n[command w]\nclass = once\nsend = 'W'\nreply = line\nexpect = 'W ' {mass: real} ' g'\n\0"
+    yield "own", own + b"\0\n\0" + say(b"W 1.5 g\r\n")
+
+
 def spread(seeds, most=MOST):
     seeds = list(seeds)
     step = max(1, -(-len(seeds) // most))
@@ -156,6 +202,9 @@ def main():
     write("profile", spread(profiles()))
     write("config", spread(configurations()))
     write("command", spread(commands()))
+    write("desk", spread(requests()))
+    write("answer", spread(answers()))
+    write("device", spread(dialogues()))
 
 
 if __name__ == "__main__":
