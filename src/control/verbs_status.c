@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELD_SHOWN = 20 };
+enum {
+    HELD_SHOWN = 20,
+    GRACE_MS = 10 * 1000, /* away for so long, an instrument or the broker needs a person */
+};
 
 /* ---- what needs a person ------------------------------------------------------------------------------- */
 
@@ -50,18 +53,35 @@ static void need_jobs(struct lf_context *context, cJSON *list, const cJSON *coun
              strdup("labferry jobs --state held"));
 }
 
-static void need_instruments(cJSON *list, const cJSON *instruments)
+/* Whoever was lost a moment ago mostly comes back by itself. */
+static bool just_now(const cJSON *since)
+{
+    int64_t at, age;
+    if (!cJSON_IsString(since) || lf_time_parse(since->valuestring, &at) != LF_OK)
+        return false;
+    age = lf_clock_wall_ms() - at;
+    return age >= 0 && age < GRACE_MS;
+}
+
+static void need_resume(struct lf_context *context, cJSON *list, const char *name)
+{
+    char *key = lf_format("paused.%s", name), *why = key ? lf_journal_get(context->journal, key) : NULL;
+    need(list, lf_format("%s is paused: %s", name, why ? why : "configured so"), lf_format("labferry resume %s", name));
+    free(why);
+    free(key);
+}
+
+static void need_instruments(struct lf_context *context, cJSON *list, const cJSON *instruments)
 {
     const cJSON *info;
     cJSON_ArrayForEach(info, instruments) {
-        const char *name = lf_json_text_or(info, "name", ""), *note = lf_json_text(info, "note");
-        const char *sep = note ? ": " : "";
-        if (!strcmp(lf_json_text_or(info, "state", ""), "offline"))
-            need(list, lf_format("%s is offline%s%s", name, sep, note ? note : ""),
+        const char *name = lf_json_text_or(info, "name", "");
+        bool offline = !strcmp(lf_json_text_or(info, "state", ""), "offline");
+        if (offline && !just_now(lf_json_at(info, "since")))
+            need(list, lf_format("%s is offline: %s", name, lf_json_text_or(info, "note", "no reason known")),
                  strdup("check power, cable and settings; the agent keeps trying to connect"));
-        else if (lf_json_bool(info, "paused", false))
-            need(list, lf_format("%s is paused%s%s", name, sep, note ? note : ""),
-                 lf_format("labferry resume %s", name));
+        if (lf_json_bool(info, "paused", false))
+            need_resume(context, list, name);
     }
 }
 
@@ -71,7 +91,8 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
     if (lf_intake_room(context->intake, &err) != LF_OK)
         need(list, strdup(err.text), strdup("free room on that disk; nothing new is taken in before"));
     const char *error = lf_json_text(status, "link.error");
-    if (context->link && lf_link_state(context->link) != LF_LINK_ONLINE)
+    if (context->link && lf_link_state(context->link) != LF_LINK_ONLINE
+        && !just_now(lf_json_at(status, "link.since")))
         need(list,
              lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
              strdup("check link.broker and its credentials; the agent keeps trying to connect"));
@@ -145,7 +166,7 @@ enum lf_status verb_status(struct lf_context *context, const struct lf_request_t
         return lf_fail_memory(err, "telling the status");
     }
     need_jobs(context, needs, lf_json_at(status, "jobs"));
-    need_instruments(needs, lf_json_at(status, "instruments"));
+    need_instruments(context, needs, lf_json_at(status, "instruments"));
     need_ways_out(context, needs, status);
     *result = status;
     return LF_OK;
