@@ -33,6 +33,7 @@ struct lf_poll {
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t told;
     bool gap, stopping;
+    uint64_t gaps;         /* counts gaps noted; the journal is asked with the mutex held, never the other way round */
     int64_t last_ms;       /* wall, of the last complete round */
     int64_t taken;         /* events taken in since the start */
     char error[LF_ERROR_TEXT];
@@ -101,7 +102,8 @@ static struct place begin_at(struct lf_poll *poll, bool regular)
     return place;
 }
 
-/* Page by page to the end. */
+/* Page by page to the end, which is a page without a token: one without events may still be followed by others. Not to have come
+ * to the end is an error, since a gap counts as filled only then. */
 static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place, const char *types, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
@@ -113,22 +115,43 @@ static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place,
         status = lf_cloud_get_events(poll->options.cloud, place->after, place->after ? NULL : place->since, types, next,
                                      &call, &page, err);
         const cJSON *events = cJSON_GetObjectItemCaseSensitive(page, "events");
-        more = cJSON_GetArraySize(events) > 0;
-        if (status == LF_OK && more)
+        if (status == LF_OK && cJSON_GetArraySize(events) > 0)
             status = take_page(poll, events, err);
-        const char *token = lf_json_text(page, "nextToken");
+        const char *token = lf_json_text_or(page, "nextToken", "");
+        more = status == LF_OK && *token && !(next && !strcmp(next, token));
         free(next);
-        next = token && *token ? strdup(token) : NULL;
-        more = more && next;
+        next = more ? strdup(token) : NULL;
+        if (more && !next)
+            status = lf_fail_memory(err, "asking for events");
         cJSON_Delete(page);
     }
     free(next);
+    if (status == LF_OK && more)
+        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the list of events does not end after %d pages", PAGES_MAX);
+    return status;
+}
+
+static uint64_t gaps_now(struct lf_poll *poll)
+{
+    pthread_mutex_lock(&poll->mutex);
+    uint64_t gaps = poll->gaps;
+    pthread_mutex_unlock(&poll->mutex);
+    return gaps;
+}
+
+/* A gap noted since the round began starts at the same place, which stays until it has been asked for, too. */
+static enum lf_status close_gap(struct lf_poll *poll, uint64_t gaps, struct lf_error *err)
+{
+    pthread_mutex_lock(&poll->mutex);
+    enum lf_status status = poll->gaps == gaps ? lf_journal_set(poll->options.journal, "poll.gap", NULL, err) : LF_OK;
+    pthread_mutex_unlock(&poll->mutex);
     return status;
 }
 
 static enum lf_status ask_round(struct lf_poll *poll, bool regular, struct lf_error *err)
 {
     struct lf_journal *journal = poll->options.journal;
+    uint64_t gaps = gaps_now(poll);
     struct place place = begin_at(poll, regular);
     char *types = wanted_types(poll->options.config);
     enum lf_status status = ask_pages(poll, &place, types, err);
@@ -137,7 +160,7 @@ static enum lf_status ask_round(struct lf_poll *poll, bool regular, struct lf_er
         lf_journal_set(journal, "poll.after", NULL, NULL);
     }
     if (status == LF_OK && !place.after)
-        status = lf_journal_set(journal, "poll.gap", NULL, err);
+        status = close_gap(poll, gaps, err);
     free(place.after);
     free(place.since);
     free(types);
@@ -260,7 +283,10 @@ static void note_gap(struct lf_journal *journal)
 
 void lf_poll_gap(struct lf_poll *poll)
 {
+    pthread_mutex_lock(&poll->mutex);
+    poll->gaps++;
     note_gap(poll->options.journal);
+    pthread_mutex_unlock(&poll->mutex);
 }
 
 void lf_poll_fill(struct lf_poll *poll)
