@@ -26,7 +26,7 @@ struct lf_cloud_options {            /* all copied */
     const char *client_secret_file;
     const char *api_key_file;
     int64_t request_timeout_ms;      /* for one request without a file; 0: 60 s */
-    int64_t part_size;               /* multipart part size in bytes; 0: 10,000,000 */
+    int64_t part_size;               /* multipart part size in bytes; 0: 6,000,000 */
     int64_t single_max;              /* largest single POST in bytes; 0: 10,000,000 */
 };
 
