@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200 };
+enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200, OPEN_MAX = 1000 };
 
 static const char *after(const char *rule, const char *prefix)
 {
@@ -135,11 +135,32 @@ static enum lf_status by_content(struct work *work, const char *regex, struct lf
     return status;
 }
 
+static void note_doubt(void *context, const struct lf_job *job)
+{
+    int64_t *doubt = context;
+    if (job->acting || (job->state == LF_JOB_HELD && job->class == LF_UNKNOWN_OUTCOME))
+        *doubt = job->id;
+}
+
+/* A delivery of which nobody knows yet whether it happened may be the last one: then an earlier one's run would be a guess. */
+static enum lf_status no_doubt(struct work *work, struct lf_error *err)
+{
+    struct lf_job_filter open = {.state = "open", .kind = "deliver", .instrument = work->job->instrument, .limit = OPEN_MAX};
+    int64_t doubt = 0;
+    enum lf_status status = lf_journal_job_list(work->jobs->journal, &open, note_doubt, &doubt, err);
+    if (status == LF_OK && doubt)
+        status = lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                         "it may belong to the delivery of job %lld, of which nobody knows yet whether it happened: "
+                         "`labferry job %lld`", (long long)doubt, (long long)doubt);
+    return status;
+}
+
 static enum lf_status by_last_job(struct work *work, struct lf_error *err)
 {
     struct lf_job last;
-    enum lf_status status =
-        lf_journal_job_last_done(work->jobs->journal, work->job->instrument, "deliver", &last, err);
+    enum lf_status status = no_doubt(work, err);
+    if (status == LF_OK)
+        status = lf_journal_job_last_done(work->jobs->journal, work->job->instrument, "deliver", &last, err);
     if (status != LF_OK)
         return status;
     const char *run = lf_json_text(last.facts, "run");

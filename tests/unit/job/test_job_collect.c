@@ -301,6 +301,25 @@ static void by_last_job(void)
     case_close(&c);
 }
 
+static void delivery_in_doubt(void)
+{
+    begin();
+    int64_t first = case_deliver(&c, "file_1");
+    NEED(case_becomes(&c, first, LF_JOB_DONE));
+    c.device->act_status = LF_IO;
+    c.device->act_class = LF_UNKNOWN_OUTCOME;
+    fake_cloud.file = "file_2";
+    int64_t doubtful = case_deliver(&c, "file_2");
+    NEED(case_becomes(&c, doubtful, LF_JOB_HELD));
+    int64_t id = case_result(&c, "L1.csv", "A1\n", 1);
+    CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* the first delivery's run would be a guess */
+    CHECK_HAS(case_note(&c, id), "nobody knows yet");
+    CHECK_INT(fake_cloud.created, 0);
+    CHECK_INT(lf_jobs_confirm(c.jobs, doubtful, NULL, "test", NULL), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    case_close(&c);
+}
+
 static void config_missing(void)
 {
     begin();
@@ -368,6 +387,7 @@ UNIT_TESTS("job, results",
     {"a run that the cloud does not know is held", run_unknown_to_the_cloud},
     {"the run is found in the content", by_content},
     {"the run of the last delivery, confirmed or not; none before the first", by_last_job},
+    {"as long as a delivery is in doubt, nobody knows whose a result is, and it waits", delivery_in_doubt},
     {"a run without a configuration is held until both are said", config_missing},
     {"the echo of our own upload is recognised", echo_of_our_own},
     {"an upload by hand is processed and not uploaded", by_hand},
