@@ -6,6 +6,7 @@
  */
 #include "agent/agent.h"
 
+#include "agent/record.h"
 #include "agent/status.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -17,7 +18,7 @@
 #include "drivers/driver.h"
 #include "intake/intake.h"
 #include "job/job.h"
-#include "journal/journal.h"
+#include "journal/audit.h"
 #include "link/link.h"
 #include "poll/poll.h"
 #include "transfer/transfer.h"
@@ -149,7 +150,7 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
         status = lf_journal_open(path, &agent->journal, err);
     free(path);
     agent->context.journal = agent->journal;
-    return status;
+    return status == LF_OK ? record_start(agent->journal, agent->config, err) : status;
 }
 
 static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
@@ -307,6 +308,10 @@ static void prune(struct agent *agent)
     else if (dropped)
         lf_log_info("agent", "%lld finished entries were older than agent.keep and have left the journal",
                     (long long)dropped);
+    if (lf_journal_audit_prune(agent->journal, agent->config->agent.audit_keep_ms, &dropped, &err) != LF_OK)
+        lf_log_warning("agent", "cannot prune the audit trail: %s", err.text);
+    else if (dropped)
+        lf_log_info("agent", "%lld entries were older than agent.audit_keep and have left the audit trail", (long long)dropped);
 }
 
 void agent_run(struct agent *agent, const struct lf_cancel *stop)
@@ -361,6 +366,8 @@ void agent_close(struct agent *agent)
     lf_intake_close(context->intake);
     lf_cloud_close(context->cloud);
     lf_transfer_close(agent->transfer);
+    if (agent->journal)
+        record_stop(agent->journal);
     lf_journal_close(agent->journal);
     lf_wake_close(&agent->changed);
     pthread_mutex_destroy(&agent->door);

@@ -42,7 +42,7 @@ struct cli_command {
 
 /* The tables, each ends with name NULL. */
 extern const struct cli_command cli_look_commands[], cli_act_commands[], cli_alone_commands[],
-    cli_profile_commands[];
+    cli_profile_commands[], cli_audit_commands[];
 
 struct cli {
     const struct cli_command *command;

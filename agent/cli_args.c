@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct cli_command *const tables[] = {cli_look_commands, cli_act_commands, cli_alone_commands,
-                                                   cli_profile_commands};
+                                                   cli_profile_commands, cli_audit_commands};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* Every command takes these. */
@@ -43,6 +43,18 @@ const struct cli_command *cli_find(const char *word, const char *second)
     return NULL;
 }
 
+/* The first word names a group of commands. */
+static void refuse_second(const char *word, const char *second)
+{
+    size_t len = strlen(word);
+    fprintf(stderr, "labferry: %s %s: use %s with", word, second ? second : "", word);
+    for (int i = 0; i < TABLES; i++)
+        for (const struct cli_command *command = tables[i]; command->name; command++)
+            if (!strncmp(command->name, word, len) && command->name[len] == ' ')
+                fprintf(stderr, " %s", command->name + len + 1);
+    fputs(". See `labferry help`\n", stderr);
+}
+
 static enum cli_exit refuse_command(const char *word, const char *second)
 {
     const char *nearest = NULL;
@@ -58,8 +70,7 @@ static enum cli_exit refuse_command(const char *word, const char *second)
             }
         }
     if (group)
-        fprintf(stderr, "labferry: %s %s: use %s with check, show or try. See `labferry help`\n", word,
-                second ? second : "", word);
+        refuse_second(word, second);
     else
         fprintf(stderr, "labferry: there is no command \"%.40s\"%s%s%s. See `labferry help`\n", word,
                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
@@ -285,7 +296,7 @@ void cli_help_command(const struct cli_command *command, FILE *out)
 
 void cli_help(FILE *out)
 {
-    static const char *const titles[] = {"Look", "Act", "Without an agent", "Profiles"};
+    static const char *const titles[] = {"Look", "Act", "Without an agent", "Profiles", "For the record"};
     fputs("usage: labferry COMMAND [arguments] [options]\n\n"
           "Speaks to the Labferry agent of this machine (labferryd).\n", out);
     for (int i = 0; i < TABLES; i++) {

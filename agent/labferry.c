@@ -1,5 +1,5 @@
-/* labferry: the command line. Commands are rows in the tables of cli_look.c, cli_act.c, cli_alone.c and
- * cli_profile.c. */
+/* labferry: the command line. Commands are rows in the tables of cli_look.c, cli_act.c, cli_alone.c,
+ * cli_profile.c and cli_audit.c. */
 #include "agent/cli.h"
 
 #include <signal.h>
@@ -17,6 +17,8 @@ static enum cli_exit help(const struct cli *cli)
         return CLI_DONE;
     }
     command = cli_find(cli->args[1], cli->arg_count > 2 ? cli->args[2] : "check");
+    if (!command && cli->arg_count == 2)
+        command = cli_find(cli->args[1], "show");
     if (!command) {
         fprintf(stderr, "labferry: there is no command \"%.40s\". See `labferry help`\n", cli->args[1]);
         return CLI_USAGE;

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "job/job.h"
-#include "journal/journal.h"
+#include "journal/audit.h"
 
 #include <stdlib.h>
 
@@ -17,6 +17,24 @@ static cJSON *instrument_counts(struct lf_jobs *jobs)
         lf_json_set_int(counts, state, lf_json_int(counts, state, 0) + 1);
     }
     return counts;
+}
+
+/* The head of the audit trail, noted where this machine cannot change it unseen. Not part of the status, which the last will
+ * replaces. */
+static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
+{
+    struct lf_audit_head head;
+    char at[LF_TIME_TEXT];
+    if (lf_journal_audit_head(context->journal, &head, err) != LF_OK)
+        return false;
+    lf_time_format(lf_clock_wall_ms(), at);
+    char *topic = lf_format("%s/audit", context->config->link.base);
+    char *text = lf_format("{\"head\":\"%lld:%s\",\"at\":\"%s\"}", (long long)head.seq, head.hash, at);
+    bool good = topic && text ? lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK
+                              : lf_fail_memory(err, "telling the head of the audit trail") == LF_OK;
+    free(topic);
+    free(text);
+    return good;
 }
 
 bool status_queue(struct lf_context *context)
@@ -34,7 +52,8 @@ bool status_queue(struct lf_context *context)
     if (!good)
         lf_fail_memory(&err, "making the status message");
     if (good)
-        good = lf_journal_outbox_add(context->journal, topic, text, true, &err) == LF_OK;
+        good = lf_journal_outbox_add(context->journal, topic, text, true, &err) == LF_OK
+            && queue_audit_head(context, &err);
     if (!good)
         lf_log_warning("agent", "the status message could not be queued: %s", err.text);
     free(topic);

@@ -54,6 +54,29 @@ bool lf_utf8_valid(struct lf_slice text)
     return true;
 }
 
+/* Length of the character at the start of text; 0 when it is none. */
+static size_t character(const char *text, size_t left)
+{
+    for (size_t len = 1; len <= 4 && len <= left; len++)
+        if (lf_utf8_valid(lf_slice(text, len)))
+            return len;
+    return 0;
+}
+
+void lf_utf8_mend(char *text)
+{
+    size_t len = strlen(text), step;
+    if (lf_utf8_valid(lf_slice(text, len)))
+        return;
+    for (size_t at = 0; at < len; at += step) {
+        step = character(text + at, len - at);
+        if (!step) {
+            text[at] = '?';
+            step = 1;
+        }
+    }
+}
+
 enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error *err)
 {
     *out = NULL;

@@ -78,6 +78,7 @@ void lf_load_agent(struct lf_load *load, config_setting_t *group)
         .couriers = (int)lf_values_int(v, "couriers"),
         .not_after_ms = lf_values_int(v, "not_after"),
         .keep_ms = lf_values_int(v, "keep"),
+        .audit_keep_ms = lf_values_int(v, "audit_keep"),
         .file_max = lf_values_int(v, "file_max"),
         .disk_reserve = lf_values_int(v, "disk_reserve"),
     };

@@ -36,6 +36,7 @@ struct lf_config_agent {
     int64_t not_after_ms; /* a job may not start to act later than this after its event; routes may say
                              otherwise */
     int64_t keep_ms;      /* how long finished jobs and events stay in the journal */
+    int64_t audit_keep_ms; /* how long entries stay in the audit trail; 0: for ever */
     int64_t file_max;     /* bytes of the largest file carried, either way */
     int64_t disk_reserve; /* bytes that stay free on the disks of journal and spool */
 };
@@ -192,6 +193,8 @@ void lf_config_free(struct lf_config *config);
 /* Only where the control socket is (the default, if the file does not say): needs no right to read secrets, and checks nothing else.
  * *socket owned. */
 enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err);
+/* The same for the folder of the journal. */
+enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_error *err);
 
 void lf_config_report_free(struct lf_config_report *report);
 /* One line each: "labferry.conf:12: error: ...". */

@@ -1,4 +1,4 @@
-/* Only the place of the control socket: for the command line, whose user need not be able to read the
+/* Only the places of control socket and journal: for the command line, whose user need not be able to read the
  * secrets that a whole configuration is checked with. */
 #include "config/config.h"
 #include "config/settings.h"
@@ -12,20 +12,21 @@
 #include <sys/stat.h>
 
 /* Relative paths start at the folder of the configuration. */
-static enum lf_status place_of(config_t *file, const char *folder, char **socket, struct lf_error *err)
+static enum lf_status place_of(config_t *file, const char *folder, const char *setting, char **place, struct lf_error *err)
 {
     const char *text = NULL;
-    if (config_lookup_string(file, "agent.socket", &text) != CONFIG_TRUE || !*text)
-        *socket = strdup(lf_setting_find(lf_settings_agent, "socket")->fallback);
+    const config_setting_t *group = config_lookup(file, "agent");
+    if (!group || config_setting_lookup_string(group, setting, &text) != CONFIG_TRUE || !*text)
+        *place = strdup(lf_setting_find(lf_settings_agent, setting)->fallback);
     else
-        *socket = text[0] == '/' ? strdup(text) : lf_format("%s/%s", folder, text);
-    return *socket ? LF_OK : lf_fail_memory(err, "reading the configuration");
+        *place = text[0] == '/' ? strdup(text) : lf_format("%s/%s", folder, text);
+    return *place ? LF_OK : lf_fail_memory(err, "reading the configuration");
 }
 
-enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err)
+static enum lf_status find_place(const char *path, const char *setting, char **place, struct lf_error *err)
 {
     struct stat st;
-    *socket = NULL;
+    *place = NULL;
     if (stat(path, &st) != 0)
         return lf_fail_errno(err, "cannot open %s", path);
     if (!S_ISREG(st.st_mode) || st.st_size > LF_CONFIG_FILE_MAX) /* libconfig ends the program for a folder */
@@ -39,7 +40,7 @@ enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error
     config_set_include_dir(&file, folder);
     enum lf_status status;
     if (config_read_file(&file, path) == CONFIG_TRUE)
-        status = place_of(&file, folder, socket, err);
+        status = place_of(&file, folder, setting, place, err);
     else if (config_error_type(&file) == CONFIG_ERR_FILE_IO)
         status = lf_fail_errno(err, "cannot read %s", path);
     else
@@ -48,4 +49,14 @@ enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error
     config_destroy(&file);
     free(copy);
     return status;
+}
+
+enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err)
+{
+    return find_place(path, "socket", socket, err);
+}
+
+enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_error *err)
+{
+    return find_place(path, "state_dir", folder, err);
 }

@@ -1,7 +1,5 @@
 #include "control/answer.h"
 
-#include <string.h>
-
 cJSON *answer_error(const struct lf_error *err)
 {
     cJSON *error = cJSON_CreateObject();
@@ -29,27 +27,10 @@ cJSON *answer_of(enum lf_status status, cJSON *result, const struct lf_error *er
     return NULL;
 }
 
-/* Length of the character at the start of text; 0 when it is none. */
-static size_t character(const char *text, size_t left)
-{
-    for (size_t len = 1; len <= 4 && len <= left; len++)
-        if (lf_utf8_valid(lf_slice(text, len)))
-            return len;
-    return 0;
-}
-
 char *answer_print(const cJSON *value)
 {
     char *text = lf_json_print(value);
-    size_t len = text ? strlen(text) : 0, step;
-    if (!text || lf_utf8_valid(lf_slice(text, len)))
-        return text;
-    for (size_t at = 0; at < len; at += step) {
-        step = character(text + at, len - at);
-        if (!step) {
-            text[at] = '?';
-            step = 1;
-        }
-    }
+    if (text)
+        lf_utf8_mend(text);
     return text;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control/answer.h"
+#include "control/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,23 @@ static enum lf_status queue_state(struct lf_commands *commands, const struct lf_
     return status;
 }
 
+/* In the audit trail, if it changes anything or is none of ours. Within the caller's transaction. */
+static enum lf_status record(struct lf_commands *commands, const struct lf_command_row *row, const char *outcome,
+                             const struct lf_error *why, struct lf_error *err)
+{
+    const struct lf_verb *verb = lf_verb_find(row->verb);
+    cJSON *args = NULL;
+    char who[100];
+    if (verb && !verb->changes)
+        return LF_OK;
+    if (row->args)
+        lf_json_parse(lf_slice_text(row->args), &args, NULL);
+    snprintf(who, sizeof who, "mqtt:%.80s", row->id);
+    enum lf_status status = record_command(commands->context->journal, who, row->verb, args, outcome, why, err);
+    cJSON_Delete(args);
+    return status;
+}
+
 /* The verdict: row and answer. `why` not NULL: failed. Takes result. Within the caller's transaction. */
 static enum lf_status finish(struct lf_commands *commands, struct lf_command_row *row, cJSON *result,
                              const struct lf_error *why, struct lf_error *err)
@@ -85,6 +103,8 @@ static enum lf_status finish(struct lf_commands *commands, struct lf_command_row
     }
     row->state = LF_COMMAND_FINISHED;
     enum lf_status status = queue(commands, row, row->answer, err);
+    if (status == LF_OK)
+        status = record(commands, row, why ? "failed" : "succeeded", why, err);
     if (status != LF_OK)
         return status;
     status = row->seq ? lf_journal_command_save(commands->context->journal, row, err)
@@ -129,6 +149,8 @@ static enum lf_status take_new(struct lf_commands *commands, struct lf_command_r
         return finish(commands, row, NULL, refusal, err);
     row->state = LF_COMMAND_ACCEPTED;
     enum lf_status status = lf_journal_command_add(commands->context->journal, row, err);
+    if (status == LF_OK)
+        status = record(commands, row, "accepted", NULL, err);
     return status == LF_OK ? queue_state(commands, row, "accepted", err) : status;
 }
 
@@ -245,6 +267,8 @@ static enum lf_status commit_running(struct lf_commands *commands, struct lf_com
         return status;
     row->state = LF_COMMAND_RUNNING;
     status = lf_journal_command_save(journal, row, err);
+    if (status == LF_OK)
+        status = record(commands, row, "begun", NULL, err);
     if (status == LF_OK)
         status = queue_state(commands, row, "running", err);
     if (status == LF_OK)

@@ -12,6 +12,8 @@
 #include "base/os_socket.h"
 #include "config/config.h"
 #include "control/answer.h"
+#include "control/record.h"
+#include "journal/journal.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -84,6 +86,60 @@ static enum lf_status check_right(const struct visitor *visitor, const char *nam
                    visitor->peer.name, name, group);
 }
 
+/* The verdict on what only the journal knows is written together with it: both or neither. */
+static enum lf_status perform_atomic(struct visitor *visitor, const struct lf_request_to_verb *request, cJSON **result,
+                                     struct lf_error *err)
+{
+    struct lf_journal *journal = visitor->desk->context->journal;
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = lf_verb_perform(visitor->desk->context, request, result, err);
+    if (status == LF_OK)
+        status = record_command(journal, visitor->who, request->verb, request->args, "succeeded", NULL, err);
+    if (status == LF_OK)
+        status = lf_journal_commit(journal, err);
+    else
+        lf_journal_rollback(journal);
+    if (status != LF_OK) {
+        cJSON_Delete(*result);
+        *result = NULL;
+    }
+    return status;
+}
+
+/* What came of something that is not in the journal alone. It has happened: if this cannot be kept, "begun" stands in the trail. */
+static void record_outcome(struct visitor *visitor, const struct lf_request_to_verb *request, enum lf_status status,
+                           const struct lf_error *why)
+{
+    struct lf_error err = {0};
+    if (record_command(visitor->desk->context->journal, visitor->who, request->verb, request->args,
+                       status == LF_OK ? "succeeded" : "failed", status == LF_OK ? NULL : why, &err) != LF_OK)
+        lf_log_error("desk", "what came of %s by %s is not in the audit trail: %s", request->verb, visitor->who, err.text);
+}
+
+/* With its entries in the audit trail, if it changes anything. */
+static enum lf_status perform_recorded(struct visitor *visitor, const struct lf_request_to_verb *request, cJSON **result,
+                                       struct lf_error *err)
+{
+    struct lf_context *context = visitor->desk->context;
+    const struct lf_verb *verb = lf_verb_find(request->verb);
+    if (!verb || !verb->changes)
+        return lf_verb_perform(context, request, result, err);
+    enum lf_status status = check_right(visitor, request->verb, err);
+    if (status == LF_OK && verb->atomic) {
+        status = perform_atomic(visitor, request, result, err);
+    } else if (status == LF_OK) {
+        status = record_command(context->journal, visitor->who, request->verb, request->args, "begun", NULL, err);
+        if (status != LF_OK)
+            return status;
+        status = lf_verb_perform(context, request, result, err);
+    }
+    if (status != LF_OK || !verb->atomic)
+        record_outcome(visitor, request, status, err);
+    return status;
+}
+
 static enum lf_status perform(struct visitor *visitor, struct lf_slice line, cJSON **result,
                               struct lf_error *err)
 {
@@ -97,9 +153,7 @@ static enum lf_status perform(struct visitor *visitor, struct lf_slice line, cJS
     struct lf_request_to_verb request = {.verb = lf_json_text(json, "verb"), .args = lf_json_at(json, "args"),
                                          .who = visitor->who, .fd = visitor->file};
     if (status == LF_OK)
-        status = check_right(visitor, request.verb, err);
-    if (status == LF_OK)
-        status = lf_verb_perform(visitor->desk->context, &request, result, err);
+        status = perform_recorded(visitor, &request, result, err);
     cJSON_Delete(json);
     return status;
 }

@@ -17,6 +17,7 @@ typedef enum lf_status verb_function(struct lf_context *context, const struct lf
                                      cJSON **result, struct lf_error *err);
 
 /* verbs_look.c, verbs_status.c: they only look */
+verb_function verb_audit, verb_audit_verify; /* verbs_audit.c */
 verb_function verb_status, verb_instruments, verb_jobs, verb_job, verb_events, verb_event;
 /* verbs_act.c */
 verb_function verb_send, verb_run, verb_ask, verb_retry, verb_confirm, verb_cancel, verb_assign, verb_pause,

@@ -28,8 +28,9 @@ enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doi
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                       "journal: %s: the database is damaged (%s). Stop the agent, keep the file, and recover it with "
-                       "sqlite3's .recover before starting again", doing, why);
+                       "journal: %s: the database is damaged (%s). Stop the agent and keep the file. `labferry journal check "
+                       "FILE` shows what is wrong, `labferry journal export FILE` reads what can still be read. The agent never "
+                       "starts on an empty journal by itself", doing, why);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
@@ -233,6 +234,14 @@ void lf_journal_rollback(struct lf_journal *journal)
     pthread_mutex_unlock(&journal->mutex);
 }
 
+enum lf_status end_transaction(struct lf_journal *journal, enum lf_status status, struct lf_error *err)
+{
+    if (status == LF_OK)
+        return lf_journal_commit(journal, err);
+    lf_journal_rollback(journal);
+    return status;
+}
+
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static enum lf_status take_lock(struct lf_journal *journal, const char *path, struct lf_error *err)
@@ -263,8 +272,9 @@ static enum lf_status check_integrity(struct lf_journal *journal, struct lf_erro
     status = query_end(&query, err);
     if (status == LF_OK && strcmp(found, "ok") != 0)
         status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                         "the journal is damaged (%s). Keep the file; recover it with sqlite3's .recover before "
-                         "starting again. The agent never starts on an empty journal by itself", found);
+                         "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is wrong, "
+                         "`labferry journal export FILE` reads what can still be read. The agent never starts on an empty "
+                         "journal by itself", found);
     return status;
 }
 
@@ -288,18 +298,27 @@ static enum lf_status open_database(struct lf_journal *journal, const char *path
     return status;
 }
 
-enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct lf_error *err)
+struct lf_journal *journal_new(struct lf_error *err)
 {
     struct lf_journal *journal = calloc(1, sizeof *journal);
-    if (!journal)
-        return lf_fail_memory(err, "opening the journal");
+    if (!journal) {
+        lf_fail_memory(err, "opening the journal");
+        return NULL;
+    }
     journal->lock_fd = -1;
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
     pthread_mutex_init(&journal->mutex, &attributes);
     pthread_mutexattr_destroy(&attributes);
+    return journal;
+}
 
+enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct lf_error *err)
+{
+    struct lf_journal *journal = journal_new(err);
+    if (!journal)
+        return LF_NO_MEMORY;
     enum lf_status status = take_lock(journal, path, err);
     if (status == LF_OK)
         status = open_database(journal, path, err);
@@ -309,6 +328,8 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
         status = schema_apply(journal, err);
     if (status == LF_OK)
         status = jobs_recover(journal, err);
+    if (status == LF_OK)
+        status = audit_recover(journal, err);
     if (status != LF_OK) {
         lf_error_prefix(err, "%s", path);
         lf_journal_close(journal);

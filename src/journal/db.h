@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-enum { STATEMENT_CACHE = 64 };
+enum { STATEMENT_CACHE = 96 };
 
 struct statement {
     const char *sql; /* a literal: compared by address */
@@ -49,11 +49,21 @@ const char *column_peek(struct query *query, int column);    /* borrowed until t
 /* Owned bytes; the empty slice for null and for none. False: out of memory. */
 bool column_bytes(struct query *query, int column, struct lf_slice *bytes);
 
+/* Commits if status is LF_OK, else rolls back. Returns what came of it. */
+enum lf_status end_transaction(struct lf_journal *journal, enum lf_status status, struct lf_error *err);
+
 enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err);
 
+/* Without a database yet; end with lf_journal_close. NULL: out of memory. */
+struct lf_journal *journal_new(struct lf_error *err);
+/* Opens a file for reading, in one transaction, as it is: nothing is checked, recovered or migrated. An agent may be running on it. */
+enum lf_status journal_read(const char *path, struct lf_journal **journal, struct lf_error *err);
+
 /* Creates or migrates the tables. */
+enum { SCHEMA_VERSION = 2 };
 enum lf_status schema_apply(struct lf_journal *journal, struct lf_error *err);
 /* After opening: what a crash or reboot left behind. */
 enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err);
+enum lf_status audit_recover(struct lf_journal *journal, struct lf_error *err);
 
 #endif

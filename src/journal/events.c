@@ -1,8 +1,10 @@
 /* Events as they were received, and what became of them. */
+#include "journal/audit.h"
 #include "journal/db.h"
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +38,16 @@ void lf_event_row_free(struct lf_event_row *row)
     memset(row, 0, sizeof *row);
 }
 
-enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
+static enum lf_status audit_received(struct lf_journal *journal, const struct lf_event_row *row, struct lf_error *err)
+{
+    char text[LF_ERROR_TEXT + 200];
+    snprintf(text, sizeof text, "received by %.40s: %.120s%s%s", row->source ? row->source : "?",
+             row->type ? row->type : lf_fate_name(row->fate), row->note ? ": " : "", row->note ? row->note : "");
+    return lf_journal_audit_add(journal, "agent", "event", row->id, text, err);
+}
+
+/* LF_EXISTS: one more of a known one. */
+static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
 {
     struct query query;
     enum lf_status status = query_start(
@@ -59,11 +70,33 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
     return status;
 }
 
+enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = insert_event(journal, row, err);
+    bool known = status == LF_EXISTS;
+    if (status == LF_OK)
+        status = audit_received(journal, row, err);
+    status = end_transaction(journal, known ? LF_OK : status, err);
+    return status == LF_OK && known ? LF_EXISTS : status;
+}
+
 enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t job,
                                      const char *note, struct lf_error *err)
 {
-    return query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit", id,
-                    fate_names[fate], job, note);
+    char about[32], text[LF_ERROR_TEXT + 300];
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit", id,
+                      fate_names[fate], job, note);
+    snprintf(about, sizeof about, "job %lld", (long long)job);
+    snprintf(text, sizeof text, "event %.200s: %s%s%s", id, fate_names[fate], note ? ": " : "", note ? note : "");
+    if (status == LF_OK)
+        status = lf_journal_audit_add(journal, "agent", "event", job ? about : id, text, err);
+    return end_transaction(journal, status, err);
 }
 
 #define EVENT_COLUMNS                                                                                                \

@@ -1,8 +1,10 @@
 /* Parcels in the spool, parts of uploads, and findings. */
+#include "journal/audit.h"
 #include "journal/db.h"
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +18,21 @@ void lf_parcel_row_free(struct lf_parcel_row *row)
 
 enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row, struct lf_error *err)
 {
+    char about[32], text[400];
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
     /* A step that is repeated after a crash brings its parcel again. */
-    return query_do(journal, err,
-                    "INSERT INTO parcel (job, name, file, mime, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-                    "ON CONFLICT (job) DO UPDATE SET name = excluded.name, file = excluded.file, mime = excluded.mime, "
-                    "sha256 = excluded.sha256, size = excluded.size",
-                    "itttti", row->job, row->name, row->file, row->mime, row->sha256, row->size);
+    status = query_do(journal, err,
+                      "INSERT INTO parcel (job, name, file, mime, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+                      "ON CONFLICT (job) DO UPDATE SET name = excluded.name, file = excluded.file, mime = excluded.mime, "
+                      "sha256 = excluded.sha256, size = excluded.size",
+                      "itttti", row->job, row->name, row->file, row->mime, row->sha256, row->size);
+    snprintf(about, sizeof about, "job %lld", (long long)row->job);
+    snprintf(text, sizeof text, "%.250s, %lld bytes, sha256 %s", row->name, (long long)row->size, row->sha256);
+    if (status == LF_OK)
+        status = lf_journal_audit_add(journal, "agent", "file", about, text, err);
+    return end_transaction(journal, status, err);
 }
 
 enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,

@@ -3,12 +3,14 @@
  * Times to wait are instants of the boot-time clock, so steps of the wall clock move nothing; they mean something only within
  * one boot. jobs_recover compares the boot id and, after a reboot, makes waiting jobs due and works expiry out anew.
  */
+#include "journal/audit.h"
 #include "journal/job_rows.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,13 +102,42 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     return status;
 }
 
-enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
+static enum lf_status audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what, const char *text,
+                                struct lf_error *err)
 {
-    char *facts = lf_json_print(job->facts);
-    if (!facts)
-        return lf_fail_memory(err, "saving a job");
-    job->updated_ms = lf_clock_wall_ms();
-    enum lf_status status = query_do(
+    char about[32];
+    snprintf(about, sizeof about, "job %lld", (long long)job);
+    return lf_journal_audit_add(journal, who, what, about, text, err);
+}
+
+/* Compares with the row before it is written. */
+static enum lf_status audit_change(struct lf_journal *journal, const struct lf_job *job, struct lf_error *err)
+{
+    struct query query;
+    enum lf_job_state before = LF_JOB_READY;
+    bool acting = false;
+    char text[LF_ERROR_TEXT + 200];
+    const char *who = job->by ? job->by : "agent", *note = job->state == LF_JOB_DONE ? NULL : job->note;
+    enum lf_status status = query_start(journal, &query, err, "SELECT state, acting FROM job WHERE id = ?1", "i", job->id);
+    if (status != LF_OK)
+        return status;
+    if (query_row(&query)) {
+        lf_job_state_parse(column_peek(&query, 0), &before);
+        acting = column_int(&query, 1) != 0;
+    }
+    status = query_end(&query, err);
+    snprintf(text, sizeof text, "%.60s%s%.100s%s%s", job->step, *job->instrument ? " on " : "", job->instrument, note ? ": " : "",
+             note ? note : "");
+    if (status == LF_OK && job->acting && !acting)
+        status = audit_job(journal, job->id, who, "acting", text, err);
+    if (status == LF_OK && job->state != before && (job->state == LF_JOB_HELD || lf_job_state_final(job->state)))
+        status = audit_job(journal, job->id, who, lf_job_state_name(job->state), text, err);
+    return status;
+}
+
+static enum lf_status write_job(struct lf_journal *journal, const struct lf_job *job, const char *facts, struct lf_error *err)
+{
+    return query_do(
         journal, err,
         "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms = ?7, due_mono = ?8, "
         "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14 WHERE id = ?1",
@@ -114,6 +145,21 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
         (int64_t)job->attempt, job->updated_ms, job->due_mono,
         job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts, job->instrument,
         job->expires_mono);
+}
+
+enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
+{
+    char *facts = lf_json_print(job->facts);
+    if (!facts)
+        return lf_fail_memory(err, "saving a job");
+    job->updated_ms = lf_clock_wall_ms();
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status == LF_OK) {
+        status = audit_change(journal, job, err);
+        if (status == LF_OK)
+            status = write_job(journal, job, facts, err);
+        status = end_transaction(journal, status, err);
+    }
     free(facts);
     return status;
 }
@@ -313,8 +359,14 @@ enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *
 enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who, const char *text,
                                       struct lf_error *err)
 {
-    return query_do(journal, err, "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)", "iitt", job,
-                    lf_clock_wall_ms(), who, text);
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = query_do(journal, err, "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)", "iitt", job,
+                      lf_clock_wall_ms(), who, text);
+    if (status == LF_OK)
+        status = audit_job(journal, job, who, "job", text, err);
+    return end_transaction(journal, status, err);
 }
 
 enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,

@@ -1,5 +1,5 @@
 /* The journal: the SQLite database that knows everything the agent has promised. WAL, synchronous=FULL: what a call has
- * committed survives a power cut.
+ * committed survives a power cut. What it tells for good, with who and when, is the audit trail: audit.h.
  *
  * Any thread may call; calls are serialised. Between lf_journal_begin and lf_journal_commit the calling thread owns the journal
  * and everything it writes becomes true at once or not at all. Texts in filled structs are owned by the struct and freed
@@ -106,13 +106,15 @@ struct lf_job {
     char *note;       /* why it waits, is held, failed; what came of it */
     char *wake;       /* waiting: what would wake it ("processor:aop_1") */
     cJSON *facts;     /* what the steps found out; an object */
+    const char *by;   /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
 void lf_job_free(struct lf_job *job); /* the struct's contents */
 
 /* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is its id. */
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
-/* Writes state, step, bench, acting, attempt, due, expires_mono, class, note, wake, facts, instrument; sets updated_ms. */
+/* Writes state, step, bench, acting, attempt, due, expires_mono, class, note, wake, facts, instrument; sets updated_ms. That it is
+ * about to act, is held or has ended goes into the audit trail. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err);
 
@@ -146,7 +148,7 @@ enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *
 enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
                                         const char *value, bool open, int64_t but, int64_t *job, struct lf_error *err);
 
-/* What happened to a job, when and by whom ("agent", "cli:uid 1000", "mqtt:..."). */
+/* What happened to a job, when and by whom ("agent", "cli:maria", "mqtt:..."). Goes into the audit trail, too. */
 enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who, const char *text,
                                       struct lf_error *err);
 enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,

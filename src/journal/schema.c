@@ -54,8 +54,27 @@ static const char *const version_1[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1};
+/* Once written, an entry of the audit trail stays as it is; only what an entry "pruned" names may go. */
+static const char *const version_2[] = {
+    "CREATE TABLE audit ("
+    " seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL,"
+    " text TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL)",
+    "CREATE INDEX audit_by_about ON audit (about, seq) WHERE about <> ''",
+    "CREATE INDEX audit_pruned ON audit (seq) WHERE what = 'pruned'",
+    "CREATE TRIGGER audit_not_changed BEFORE UPDATE ON audit BEGIN"
+    " SELECT RAISE (ABORT, 'the audit trail is append-only'); END",
+    "CREATE TRIGGER audit_not_removed BEFORE DELETE ON audit WHEN OLD.seq > coalesce("
+    " (SELECT CAST(about AS INTEGER) FROM audit WHERE what = 'pruned' ORDER BY seq DESC LIMIT 1), 0) BEGIN"
+    " SELECT RAISE (ABORT, 'the audit trail is append-only'); END",
+    "CREATE TRIGGER audit_not_replaced BEFORE INSERT ON audit"
+    " WHEN NEW.seq <= (SELECT max(seq) FROM audit) BEGIN"
+    " SELECT RAISE (ABORT, 'the audit trail is append-only'); END",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2};
 enum { VERSION = sizeof migrations / sizeof *migrations };
+_Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 
 static enum lf_status read_version(struct lf_journal *journal, int *version, struct lf_error *err)
 {

@@ -1,0 +1,66 @@
+/* The small value "running" is set while the agent runs: found at a start, it tells of an end that nobody saw. */
+#include "agent/record.h"
+
+#include "base/log.h"
+#include "config/config.h"
+#include "journal/audit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum lf_status record_config(struct lf_journal *journal, const char *before, const char *now, struct lf_error *err)
+{
+    char text[300];
+    if (before && !strcmp(before, now))
+        return LF_OK;
+    snprintf(text, sizeof text, "%s %.64s%s%.64s", before ? "changed from" : "first seen:", before ? before : now,
+             before ? " to " : "", before ? now : "");
+    enum lf_status status = lf_journal_audit_add(journal, "agent", "config", NULL, text, err);
+    return status == LF_OK ? lf_journal_set(journal, "config.digest", now, err) : status;
+}
+
+enum lf_status record_start(struct lf_journal *journal, const struct lf_config *config, struct lf_error *err)
+{
+    char text[400];
+    char *before = lf_journal_get(journal, "config.digest"), *running = lf_journal_get(journal, "running");
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        goto done;
+    snprintf(text, sizeof text, "labferryd " LF_VERSION " starts as %.80s at %.80s, configuration %.64s%s", config->agent.name,
+             config->agent.site, config->digest, running ? "; the run before did not end in good order" : "");
+    status = lf_journal_audit_add(journal, "agent", "agent", NULL, text, err);
+    if (status == LF_OK)
+        status = record_config(journal, before, config->digest, err);
+    if (status == LF_OK)
+        status = lf_journal_set(journal, "running", "yes", err);
+    if (status == LF_OK)
+        status = lf_journal_commit(journal, err);
+    else
+        lf_journal_rollback(journal);
+done:
+    free(before);
+    free(running);
+    return status;
+}
+
+void record_stop(struct lf_journal *journal)
+{
+    struct lf_error err = {0};
+    char *running = lf_journal_get(journal, "running");
+    if (!running) /* it never came to record_start */
+        return;
+    free(running);
+    enum lf_status status = lf_journal_begin(journal, &err);
+    if (status == LF_OK) {
+        status = lf_journal_audit_add(journal, "agent", "agent", NULL, "labferryd stops in good order", &err);
+        if (status == LF_OK)
+            status = lf_journal_set(journal, "running", NULL, &err);
+        if (status == LF_OK)
+            status = lf_journal_commit(journal, &err);
+        else
+            lf_journal_rollback(journal);
+    }
+    if (status != LF_OK)
+        lf_log_warning("agent", "the end is not in the audit trail: %s", err.text);
+}

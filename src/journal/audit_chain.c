@@ -1,0 +1,160 @@
+/* The chain: digests, and finding where it does not hold. */
+#include "journal/audit_chain.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- digests --------------------------------------------------------------------------------------------------------- */
+
+static void add_field(struct lf_digest *digest, const char *text)
+{
+    char len[24];
+    size_t bytes = strlen(text);
+    int digits = snprintf(len, sizeof len, "%zu:", bytes);
+    lf_digest_add(digest, len, (size_t)digits);
+    lf_digest_add(digest, text, bytes);
+    lf_digest_add(digest, "\n", 1);
+}
+
+enum lf_status audit_hash(const struct lf_audit_entry *entry, char hash[LF_SHA256_HEX], struct lf_error *err)
+{
+    static const char begin[] = "labferry-audit-1\n";
+    char seq[24];
+    struct lf_digest *digest = lf_digest_new(LF_SHA256);
+    if (!digest)
+        return lf_fail_memory(err, "computing a digest of the audit trail");
+    snprintf(seq, sizeof seq, "%" PRId64, entry->seq);
+    const char *const fields[] = {entry->prev, seq, entry->at, entry->who, entry->what, entry->about, entry->text};
+    lf_digest_add(digest, begin, sizeof begin - 1);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        add_field(digest, fields[i]);
+    lf_digest_finish(digest, hash);
+    return LF_OK;
+}
+
+bool lf_audit_head_parse(const char *text, struct lf_audit_head *head)
+{
+    char *end;
+    long long seq = strtoll(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != ':' || strlen(end + 1) != LF_SHA256_HEX - 1
+        || strspn(end + 1, "0123456789abcdef") != LF_SHA256_HEX - 1)
+        return false;
+    head->seq = seq;
+    memcpy(head->hash, end + 1, LF_SHA256_HEX);
+    return true;
+}
+
+/* ---- checking ---------------------------------------------------------------------------------------------------------- */
+
+static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    check->verdict->wrong = seq;
+    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "the audit trail does not hold: %s", text);
+}
+
+/* "Entry 7 is" or "entries 7 to 9 are". */
+static const char *range(int64_t first, int64_t last, char room[64])
+{
+    if (first == last)
+        snprintf(room, 64, "entry %" PRId64 " is", first);
+    else
+        snprintf(room, 64, "entries %" PRId64 " to %" PRId64 " are", first, last);
+    return room;
+}
+
+static enum lf_status check_place(struct audit_check *check, const struct lf_audit_entry *entry, struct lf_error *err)
+{
+    const struct lf_audit_head *last = &check->verdict->head;
+    char missing[64];
+    if (entry->seq < 1)
+        return wrong(check, entry->seq, err, "entry %" PRId64 " has an impossible number", entry->seq);
+    if (check->verdict->count == 0) {
+        check->verdict->first = entry->seq;
+        snprintf(check->start, sizeof check->start, "%s", entry->prev);
+        check->anchored = entry->seq == 1;
+        if (entry->seq == 1 && strcmp(entry->prev, AUDIT_GENESIS) != 0)
+            return wrong(check, 1, err, "entry 1 is not the beginning: it names one before it");
+        return LF_OK;
+    }
+    if (entry->seq > last->seq + 1)
+        return wrong(check, last->seq + 1, err, "%s missing (removed)", range(last->seq + 1, entry->seq - 1, missing));
+    if (entry->seq <= last->seq)
+        return wrong(check, entry->seq, err, "entry %" PRId64 " stands after entry %" PRId64 ": it was moved, or put in",
+                     entry->seq, last->seq);
+    if (strcmp(entry->prev, last->hash) != 0)
+        return wrong(check, last->seq, err, "entry %" PRId64 " is not the one that entry %" PRId64
+                     " was written after: it was changed or exchanged together with its digest", last->seq, entry->seq);
+    return LF_OK;
+}
+
+/* The entry that let the beginning go has the digest that the first of the rest names. */
+static bool is_anchor(const struct audit_check *check, const struct lf_audit_entry *entry)
+{
+    char before[24];
+    snprintf(before, sizeof before, "%" PRId64, check->verdict->first - 1);
+    return !strcmp(entry->what, "pruned") && !strcmp(entry->about, before) && strstr(entry->text, check->start) != NULL;
+}
+
+enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry, struct lf_error *err)
+{
+    char hash[LF_SHA256_HEX];
+    enum lf_status status = audit_hash(entry, hash, err);
+    if (status != LF_OK)
+        return status;
+    bool whole = !strcmp(hash, entry->hash);
+    /* A moved entry is whole but in a wrong place; of a changed one its place says nothing. */
+    if (whole || entry->seq != check->verdict->head.seq + 1)
+        status = check_place(check, entry, err);
+    if (status == LF_OK && !whole)
+        status = wrong(check, entry->seq, err, "entry %" PRId64 " (%.60s) was changed: its content does not have its digest",
+                       entry->seq, entry->at);
+    if (status != LF_OK)
+        return status;
+    check->anchored |= is_anchor(check, entry);
+    if (check->noted && check->noted->seq == entry->seq) {
+        check->noted_seen = true;
+        if (strcmp(check->noted->hash, hash) != 0)
+            return wrong(check, entry->seq, err, "entry %" PRId64 " does not have the digest that was noted for it: the trail "
+                         "was written anew from there or earlier", entry->seq);
+    }
+    check->verdict->head.seq = entry->seq;
+    memcpy(check->verdict->head.hash, hash, sizeof hash);
+    check->verdict->count++;
+    return LF_OK;
+}
+
+enum lf_status audit_check_end(struct audit_check *check, const struct lf_audit_head *kept, struct lf_error *err)
+{
+    const struct lf_audit_verdict *verdict = check->verdict;
+    const struct lf_audit_head *last = &verdict->head;
+    char missing[64];
+    if (verdict->count && !check->anchored)
+        return wrong(check, 1, err, "%s missing, and no entry tells that it was let go",
+                     range(1, verdict->first - 1, missing));
+    if (kept && kept->seq > last->seq)
+        return wrong(check, last->seq + 1, err, "%s missing (cut off at the end)",
+                     range(last->seq + 1, kept->seq, missing));
+    if (kept && kept->seq < last->seq)
+        return wrong(check, kept->seq + 1, err, "%s put in at the end, not by the agent",
+                     range(kept->seq + 1, last->seq, missing));
+    if (kept && kept->seq && strcmp(kept->hash, last->hash) != 0)
+        return wrong(check, last->seq, err, "entry %" PRId64 " is not the one that the agent wrote last", last->seq);
+    if (check->noted && check->noted->seq > last->seq)
+        return wrong(check, last->seq + 1, err, "%s missing: the head that was noted is not there",
+                     range(last->seq + 1, check->noted->seq, missing));
+    if (check->noted && check->noted->seq && !check->noted_seen)
+        return wrong(check, check->noted->seq, err, "entry %" PRId64 ", whose digest was noted, is not there any more",
+                     check->noted->seq);
+    return LF_OK;
+}

@@ -1,0 +1,191 @@
+/* The audit trail outside of the agent: exports as JSON lines, and verifying files. */
+#include "journal/audit_chain.h"
+#include "journal/db.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_MAX_BYTES = 64 * 1024 }; /* an entry has less, however much of it is escaped */
+
+cJSON *lf_audit_entry_json(const struct lf_audit_entry *entry)
+{
+    cJSON *json = cJSON_CreateObject();
+    if (json && lf_json_set_int(json, "seq", entry->seq) && lf_json_set_text(json, "at", entry->at)
+        && lf_json_set_text(json, "who", entry->who) && lf_json_set_text(json, "what", entry->what)
+        && lf_json_set_text(json, "about", entry->about) && lf_json_set_text(json, "text", entry->text)
+        && lf_json_set_text(json, "prev", entry->prev) && lf_json_set_text(json, "hash", entry->hash))
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+cJSON *lf_audit_end_json(const struct lf_audit_head *head)
+{
+    cJSON *json = cJSON_CreateObject(), *end = cJSON_CreateObject();
+    bool good = end && lf_json_set_int(end, "seq", head->seq) && lf_json_set_text(end, "hash", head->hash);
+    if (good && json && lf_json_set(json, "audit_end", end))
+        return json;
+    if (!good || !json)
+        cJSON_Delete(end);
+    cJSON_Delete(json);
+    return NULL;
+}
+
+/* ---- exporting a journal file ------------------------------------------------------------------------------------------ */
+
+enum { EXPORT_PAGE = 1000 };
+
+struct writer {
+    FILE *out;
+    int64_t last; /* seq */
+    int rows;     /* of the page */
+    enum lf_status status;
+};
+
+/* Takes json. */
+static enum lf_status write_line(FILE *out, cJSON *json, struct lf_error *err)
+{
+    char *text = json ? lf_json_print(json) : NULL;
+    cJSON_Delete(json);
+    if (!text)
+        return lf_fail_memory(err, "exporting the audit trail");
+    bool written = fprintf(out, "%s\n", text) > 0;
+    free(text);
+    return written ? LF_OK : lf_fail_errno(err, "cannot write the export");
+}
+
+static void write_entry(void *context, const struct lf_audit_entry *entry)
+{
+    struct writer *writer = context;
+    if (writer->status == LF_OK)
+        writer->status = write_line(writer->out, lf_audit_entry_json(entry), NULL);
+    writer->last = entry->seq;
+    writer->rows++;
+}
+
+enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit_head *head, struct lf_error *err)
+{
+    struct lf_journal *journal = NULL;
+    struct writer writer = {.out = out, .rows = EXPORT_PAGE};
+    enum lf_status status = journal_read(path, &journal, err);
+    while (status == LF_OK && writer.status == LF_OK && writer.rows == EXPORT_PAGE) {
+        struct lf_audit_filter filter = {.from = writer.last + 1, .limit = EXPORT_PAGE};
+        writer.rows = 0;
+        status = lf_journal_audit_list(journal, &filter, write_entry, &writer, err);
+    }
+    if (status == LF_OK && writer.status != LF_OK)
+        status = lf_fail(err, writer.status, LF_TRANSIENT, "the export of the audit trail could not be written: %s",
+                         writer.status == LF_NO_MEMORY ? "out of memory" : strerror(errno));
+    if (status == LF_OK)
+        status = lf_journal_audit_head(journal, head, err);
+    if (status == LF_OK)
+        status = write_line(out, lf_audit_end_json(head), err);
+    lf_journal_close(journal);
+    return status;
+}
+
+/* ---- verifying ------------------------------------------------------------------------------------------------------------ */
+
+static enum lf_status verify_journal(const char *path, const struct lf_audit_head *noted, struct lf_audit_verdict *verdict,
+                                     struct lf_error *err)
+{
+    struct lf_journal *journal = NULL;
+    enum lf_status status = journal_read(path, &journal, err);
+    if (status == LF_OK)
+        status = lf_journal_audit_verify(journal, noted, verdict, err);
+    lf_journal_close(journal);
+    return status;
+}
+
+/* Every member must be there, be a text (seq: a number), and be the only ones: what is not in the digest proves nothing. */
+static bool read_line(const cJSON *json, struct lf_audit_entry *entry)
+{
+    static const char *const names[] = {"at", "who", "what", "about", "text", "prev", "hash"};
+    const char *values[sizeof names / sizeof *names];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!(values[i] = lf_json_text(json, names[i])))
+            return false;
+    *entry = (struct lf_audit_entry){.seq = lf_json_int(json, "seq", -1), .at = values[0], .who = values[1], .what = values[2],
+                                     .about = values[3], .text = values[4], .prev = values[5], .hash = values[6]};
+    return entry->seq >= 0 && cJSON_GetArraySize(json) == 8;
+}
+
+static bool read_end(const cJSON *json, struct lf_audit_head *head)
+{
+    const char *hash = lf_json_text(json, "audit_end.hash");
+    head->seq = lf_json_int(json, "audit_end.seq", -1);
+    if (!hash || strlen(hash) != LF_SHA256_HEX - 1 || head->seq < 0)
+        return false;
+    memcpy(head->hash, hash, LF_SHA256_HEX);
+    return true;
+}
+
+static enum lf_status verify_line(struct audit_check *check, struct lf_slice line, int64_t number, bool *ended,
+                                  struct lf_audit_head *end, struct lf_error *err)
+{
+    cJSON *json = NULL;
+    struct lf_audit_entry entry;
+    enum lf_status status = lf_json_parse(line, &json, err);
+    if (status == LF_OK && *ended)
+        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "something stands after the end of the export");
+    else if (status == LF_OK && read_line(json, &entry))
+        status = audit_check_entry(check, &entry, err);
+    else if (status == LF_OK && read_end(json, end))
+        *ended = true;
+    else if (status == LF_OK || status == LF_INVALID)
+        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "this is no entry of an audit trail");
+    if (status != LF_OK)
+        lf_error_prefix(err, "line %lld", (long long)number);
+    if (status == LF_CORRUPT && !check->verdict->wrong)
+        check->verdict->wrong = check->verdict->head.seq + 1;
+    cJSON_Delete(json);
+    return status;
+}
+
+static enum lf_status verify_export(FILE *file, const struct lf_audit_head *noted, struct lf_audit_verdict *verdict,
+                                    struct lf_error *err)
+{
+    struct audit_check check = {.noted = noted, .verdict = verdict};
+    struct lf_audit_head end;
+    enum lf_status status = LF_OK;
+    bool ended = false;
+    char *line = malloc(LINE_MAX_BYTES);
+    if (!line)
+        return lf_fail_memory(err, "verifying an export");
+    for (int64_t number = 1; status == LF_OK && fgets(line, LINE_MAX_BYTES, file); number++)
+        status = verify_line(&check, lf_slice_text(line), number, &ended, &end, err);
+    if (status == LF_OK && ferror(file))
+        status = lf_fail_errno(err, "cannot read the export");
+    free(line);
+    if (status == LF_OK)
+        status = audit_check_end(&check, ended ? &end : NULL, err);
+    if (status == LF_OK && !ended) {
+        verdict->wrong = verdict->head.seq + 1;
+        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
+                         "the export has no end (a last line \"audit_end\"): it was cut off after entry %lld, or never finished",
+                         (long long)verdict->head.seq);
+    }
+    return status;
+}
+
+enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head *noted, struct lf_audit_verdict *verdict,
+                                    struct lf_error *err)
+{
+    static const char magic[] = "SQLite format 3";
+    char begin[sizeof magic] = "";
+    memset(verdict, 0, sizeof *verdict);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return lf_fail_errno(err, "cannot open %s", path);
+    size_t got = fread(begin, 1, sizeof magic, file);
+    enum lf_status status;
+    if (got == sizeof magic && !memcmp(begin, magic, sizeof magic)) {
+        status = verify_journal(path, noted, verdict, err);
+    } else {
+        rewind(file);
+        status = verify_export(file, noted, verdict, err);
+    }
+    fclose(file);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", path);
+}
