@@ -6,6 +6,7 @@
 #include "shim.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ enum how { BEFORE, AFTER, TORN };
 
 static _Atomic int64_t *count;
 static int64_t end_at;
+static const char *only;
 static enum how how;
 static __thread bool ends_now;
 
@@ -44,6 +46,7 @@ __attribute__((constructor)) static void start(void)
     }
     close(fd);
     end_at = at ? atoll(at) : 0;
+    only = getenv("LF_CRASH_ONLY");
     how = way && !strcmp(way, "after") ? AFTER : way && !strcmp(way, "torn") ? TORN : BEFORE;
     count = map;
 }
@@ -62,23 +65,28 @@ bool count_is_outside(int fd)
     return S_ISSOCK(st.st_mode) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain != AF_UNIX;
 }
 
-/* For the report: "12 fsync /home/state/journal.db-wal". */
-static void tell(const char *call, int fd, const char *path)
+/* "fsync /home/state/journal.db-wal", "send network", "write serial line": what is matched and reported. */
+static void describe(const char *call, int fd, const char *path, char *out, size_t size)
 {
-    const char *file = getenv("LF_CRASH_LOG");
-    char target[512] = "", link[64], line[700];
-    if (!file)
-        return;
+    char target[PATH_MAX] = "", link[64];
+    struct stat st = {0};
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     if (path)
         snprintf(target, sizeof target, "%s", path);
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (fd >= 0 && !path) {
-        ssize_t len = readlink(link, target, sizeof target - 1);
-        target[len > 0 ? len : 0] = '\0';
-    }
-    int len = snprintf(line, sizeof line, "%s %s\n", call, target);
-    int to = REAL(open)(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (to >= 0 && REAL(write)(to, line, (size_t)len) != len)
+    else if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+        strcpy(target, "network");
+    else if (S_ISCHR(st.st_mode))
+        strcpy(target, "serial line");
+    else if (readlink(link, target, sizeof target - 1) < 0)
+        strcpy(target, "?");
+    snprintf(out, size, "%s %s", call, target);
+}
+
+static void tell(const char *what)
+{
+    const char *file = getenv("LF_CRASH_LOG");
+    int to = file ? REAL(open)(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+    if (file && (to < 0 || REAL(write)(to, what, strlen(what)) != (ssize_t)strlen(what)))
         abort();
 }
 
@@ -89,16 +97,36 @@ __attribute__((noreturn)) static void end(void)
         pause();
 }
 
+/* Has it all the words of LF_CRASH_ONLY? */
+static bool wanted(const char *what)
+{
+    char words[256], *rest = words;
+    snprintf(words, sizeof words, "%s", only);
+    for (char *word; (word = strsep(&rest, " "));)
+        if (!strstr(what, word))
+            return false;
+    return true;
+}
+
 /* True: this is the call. */
 static bool reached(const char *call, int fd, const char *path)
 {
-    int64_t now = count ? ++*count : 0;
+    char what[PATH_MAX + 64] = "";
+    if (!count)
+        return false;
+    if (only) {
+        describe(call, fd, path, what, sizeof what);
+        if (!wanted(what))
+            return false;
+    }
+    int64_t now = ++*count;
     if (!end_at || now < end_at)
         return false;
     if (now > end_at)
         for (;;)
             pause();
-    tell(call, fd, path);
+    describe(call, fd, path, what, sizeof what);
+    tell(what);
     return true;
 }
 

@@ -20,8 +20,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "blackbox")]
 import powercut  # noqa: E402
 import whole  # noqa: E402
 
-LIMIT_S = 20  # for one run; it takes less than one
+LIMIT_S = 30  # for one run; it takes less than one
 POLL_S = 0.02
+AGAIN_MAX = 400  # calls until a started agent is ended again; what is left to do takes fewer and fewer
 WEIGHT = 12.34
 
 CONFIG = """\
@@ -64,11 +65,12 @@ class Wrong(Exception):
 class Bench(whole.Lab):
     """Broker, tenant, instruments and agent for one run. `disk` is what the agent's machine may lose in a power cut."""
 
-    def __init__(self, shim, how="before", cut=None, seed=0):
+    def __init__(self, shim, options, seed):
+        """options: how, only, cut, again, broken (see sweep.py)."""
         super().__init__()
-        self.shim, self.how, self.cut, self.seed = shim, how, cut, seed
+        self.shim, self.options, self.chance = shim, options, random.Random(seed)
         self.disk, self.store = self.home / "disk", self.home / "store"
-        self.deaths, self.held, self.task, self.boots = 0, [], None, 0
+        self.deaths, self.armed, self.held, self.task, self.places = 0, False, [], None, []
 
     # ---- parts
 
@@ -78,20 +80,34 @@ class Bench(whole.Lab):
         (self.disk / "state").rmdir()  # the agent makes it
         self.start_broker()
         self.start_cloud(*whole.FAST)
-        self.start("hamilton", [self.program("labferry-sim-folder"), "--inbox", str(self.disk / "worklists"), "--outbox",
-                                str(self.disk / "results"), "--state", str(self.home / "hamilton.json"), "--look", "20",
-                                "--run-time", "0.05", "--quiet"])
+        self.start_hamilton()
         self.start_balance("--weight", str(WEIGHT), "--settle", "0")
         (self.home / "balance.profile").write_text((whole.SOURCE / "etc/profiles/mt-sics.profile").read_text() + PROCEDURE)
         self.write_config(CONFIG, disk=self.disk)
 
+    def start_hamilton(self, *_):
+        self.start("hamilton", [self.program("labferry-sim-folder"), "--inbox", str(self.disk / "worklists"), "--outbox",
+                                str(self.disk / "results"), "--state", str(self.home / "hamilton.json"), "--look", "20",
+                                "--run-time", "0.05", "--quiet"])
+
     def start_under_shim(self, at):
-        """The agent that ends at its call number `at` (0: it only counts)."""
-        env = {"LD_PRELOAD": str(self.shim), "LF_CRASH_COUNT_FILE": str(self.home / "count"), "LF_CRASH_AT": str(at),
-               "LF_CRASH_HOW": self.how, "LF_CRASH_LOG": str(self.home / "where")}
-        if self.cut:
+        """The agent that ends at its call number `at` (0: it only counts). After a power cut it is another boot."""
+        env = {"LD_PRELOAD": str(self.shim)}
+        if at is not None:
+            env.update(LF_CRASH_COUNT_FILE=str(self.home / "count"), LF_CRASH_AT=str(at), LF_CRASH_HOW=self.options.how,
+                       LF_CRASH_LOG=str(self.home / "where"))
+            if self.options.only:
+                env["LF_CRASH_ONLY"] = self.options.only
+        if self.options.cut and at is not None:
+            shutil.rmtree(self.store, ignore_errors=True)
             self.store.mkdir()
             env.update(LF_CRASH_ROOT=str(self.disk), LF_CRASH_STORE=str(self.store))
+            if self.options.broken == "sync":
+                env["LF_CRASH_NO_SYNC"] = "1"
+        if self.options.cut and self.deaths:
+            (self.home / "boot_id").write_text(f"00000000-0000-4000-8000-{self.deaths:012}\n")
+            env["LF_CRASH_BOOT_ID"] = str(self.home / "boot_id")
+        self.armed = bool(at)
         self.start_agent(wait=False, env=self.sane(env))
 
     @staticmethod
@@ -107,35 +123,29 @@ class Bench(whole.Lab):
 
     def where(self):
         """The call at which it ended, without what differs from run to run."""
-        try:
-            text = (self.home / "where").read_text().strip()
-        except OSError:
-            return ""
-        call, _, target = text.partition(" ")
-        if target.startswith("socket:"):
-            return f"{call} network"
-        if target.startswith(("/dev/pts/", "/dev/tty")):
-            return f"{call} serial line"
+        call, _, target = (self.home / "where").read_text().partition(" ")
         return f"{call} {os.path.relpath(target, self.disk) if target.startswith('/') else target}"
 
     def restart(self):
-        """After the end by the shim, and after nothing else. In a power cut the disk loses what was not synced, and the machine
-        starts again."""
+        """After the end by the shim, and after nothing else. In a power cut the disk loses what was not synced. It may be
+        ended again, at another call."""
         process = self.parts.pop("agent")
-        if process.returncode != -signal.SIGKILL or self.deaths:
-            raise Wrong("ended", f"the agent ended by itself with {process.returncode}")
+        if process.returncode != -signal.SIGKILL or not self.armed:
+            raise Wrong("ended", f"the agent ended by itself with {process.returncode}; {self.log('agent')[-3000:]}")
         self.deaths += 1
-        more = {}
-        if self.cut:
-            others = [self.parts[name] for name in ("hamilton", "balance")]
-            for other in others:
-                other.send_signal(signal.SIGSTOP)
-            powercut.cut(self.disk, self.store, random.Random(self.seed) if self.cut == "mix" else None)
-            for other in others:
-                other.send_signal(signal.SIGCONT)
-            (self.home / "boot_id").write_text("00000000-0000-4000-8000-000000000001\n")
-            more["env"] = self.sane({"LD_PRELOAD": str(self.shim), "LF_CRASH_BOOT_ID": str(self.home / "boot_id")})
-        self.start_agent(wait=False, **more)
+        self.places.append(self.where())
+        if self.options.cut:
+            self.cut_power()
+        again = self.deaths <= self.options.again
+        self.start_under_shim(self.chance.randint(1, AGAIN_MAX) if again else None)
+
+    def cut_power(self):
+        others = [self.parts[name] for name in ("hamilton", "balance")]
+        for other in others:
+            other.send_signal(signal.SIGSTOP)
+        powercut.cut(self.disk, self.store, self.chance if self.options.cut == "mix" else None)
+        for other in others:
+            other.send_signal(signal.SIGCONT)
 
     def dead(self):
         return "agent" not in self.parts or self.parts["agent"].poll() is not None
@@ -147,16 +157,19 @@ class Bench(whole.Lab):
         while time.monotonic() < end:
             if self.dead():
                 self.restart()
+            if self.parts["hamilton"].poll() is not None:
+                self.start_hamilton()  # a power cut took a worklist from under its hands, and it does not take that well
             try:
                 if ready():
                     return
             except (OSError, ValueError, whole.Refused):
                 pass  # it is starting, or ended just now
             time.sleep(POLL_S)
-        raise Wrong("stuck", f"waited {LIMIT_S} s in vain until {what}; {self.story()}")
+        raise Wrong("lost" if self.missing() else "stuck", f"waited in vain until {what}; not in the journal: "
+                    f"{self.missing()}; {self.story()}")
 
     def go(self, at):
-        """The whole run. Returns the number of calls up to the end."""
+        """The whole run, ended at call number `at`."""
         end = time.monotonic() + LIMIT_S
         self.start_parts()
         self.start_under_shim(at)
@@ -164,19 +177,18 @@ class Bench(whole.Lab):
         self.generate()
         self.task = self.new_task()
         self.live("everything is done", self.finished, end)
-        if self.stop_agent() == -signal.SIGKILL:  # the shim's end, while it stopped: is everything still there?
-            self.parts["agent"] = self.ended
+        while self.stop_agent():  # ended while it stopped: is everything still there?
             self.live("everything is still done", self.finished, end)
-            self.stop_agent()
         self.judge()
-        return self.calls()
 
     def stop_agent(self):
-        self.ended = self.parts["agent"]
+        """Tells it to stop. True: it was ended before it had."""
+        process = self.parts["agent"]
         status = self.stop("agent", seconds=30)
-        if status not in (0, -signal.SIGKILL) or (status and self.deaths):
-            raise Wrong("ended", f"the agent, told to stop, ended with {status}")
-        return status
+        if status == 0:
+            return False
+        self.parts["agent"] = process
+        return True
 
     def finished(self):
         jobs = self.jobs()
@@ -190,23 +202,33 @@ class Bench(whole.Lab):
             raise Wrong("repeated", f"jobs: {kinds}")
         if kinds != ["collect", "deliver", "task"] or any(job["state"] != "done" for job in jobs):
             return False
-        self.seen = {event["id"]: event for event in self.events()}
+        return self.missing() == []
+
+    def missing(self):
+        """Events that the tenant has sent and the agent does not know."""
+        try:
+            self.seen = {event["id"]: event for event in self.events()}
+        except (OSError, ValueError, whole.Refused):
+            return None
         sent = self.ask_cloud("/api/v2/events?pageSize=100")["events"]
         wanted = ("automationInputGenerator.completed", "workflowTask.created")
-        return all(event["id"] in self.seen for event in sent if event["eventType"].split(".", 1)[1] in wanted)
+        return [event["id"] for event in sent if event["eventType"].split(".", 1)[1] in wanted and event["id"] not in self.seen]
 
     # ---- a person
 
     def answer(self, job):
         """Looks at the instrument, as the reason says, and tells the agent. Only a once action in doubt may be held."""
-        if job.get("class", "unknown outcome") != "unknown outcome" or (job["kind"], job["step"]) not in (
-                ("task", "run"), ("deliver", "deliver")) or (job["kind"] == "deliver" and not self.cut):
+        doubtful = ("task", "run"), ("deliver", "deliver")
+        if job["class"] != "unknown outcome" or (job["kind"], job["step"]) not in doubtful:
             raise Wrong("stuck", f"held without need: {json.dumps(job)}")
-        if any(name == job["kind"] for name, _, _ in self.held):
-            return  # has been answered
+        if job["kind"] == "deliver" and not self.options.cut:
+            raise Wrong("stuck", f"a delivery is never in doubt as long as the machine stays up: {json.dumps(job)}")
         time.sleep(0.2)  # what was on its way to the instrument has arrived
         happened = self.tared() > 0 if job["kind"] == "task" else self.hamilton_count("started") > 0
-        self.held.append((job["kind"], job["step"], "confirm" if happened else "retry"))
+        if self.options.broken == "person":
+            happened = False
+        if not any(deaths == self.deaths and kind == job["kind"] for deaths, kind, *_ in self.held):
+            self.held.append((self.deaths, job["kind"], job["step"], "confirm" if happened else "retry"))
         if not happened:
             self.ask("retry", id=job["id"])
         elif job["kind"] == "task":

@@ -100,21 +100,33 @@ def rebuild(store, place, inode, was, chance, names_lost):
             path.mkdir(exist_ok=True)
             rebuild(store, path, child, was, chance, names_lost)
         elif stat.S_ISREG(mode):
-            write(path, child, mode, content_after(store, child, files, chance))
+            put(store, path, child, mode, content_after(store, child, files, chance))
 
 
-def write(path, inode, mode, content):
-    if path.exists() and path.stat().st_ino == inode and path.read_bytes() == content:
+def put(store, path, inode, mode, content):
+    """The file with that inode under that name: the same inode, and its time of change if its content is the same."""
+    same = store.folder / f"live-{inode}"
+    if not same.exists():  # it has no name any more
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+        path.chmod(stat.S_IMODE(mode))
         return
-    path.unlink(missing_ok=True)
-    path.write_bytes(content)
-    path.chmod(stat.S_IMODE(mode))
+    if same.read_bytes() != content:
+        same.write_bytes(content)
+    if not path.exists() or not path.samefile(same):
+        path.unlink(missing_ok=True)
+        os.link(same, path)
 
 
 def cut(root, store_folder, chance=None):
     """chance: a random.Random for a mix; None: all is lost that was not synced."""
     root, store = pathlib.Path(root), Store(store_folder)
     names_lost = chance is None or chance.random() < 0.5
-    rebuild(store, root, root.stat().st_ino, look(root), chance, names_lost)
+    was = look(root)
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink() and not (store.folder / f"live-{path.stat().st_ino}").exists():
+            os.link(path, store.folder / f"live-{path.stat().st_ino}")
+    rebuild(store, root, root.stat().st_ino, was, chance, names_lost)
     for path in root.rglob("*-shm"):
         path.unlink()
+    shutil.rmtree(store.folder)  # the links too: the agent looks at how many a file has

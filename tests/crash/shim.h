@@ -16,7 +16,7 @@
 #define REAL(name) ({ static void *slot; (__typeof__(&name))shim_next(&slot, #name); })
 void *shim_next(void **slot, const char *name);
 
-/* ---- count.c: environment LF_CRASH_COUNT_FILE, LF_CRASH_AT, LF_CRASH_HOW, LF_CRASH_LOG ---------------------------------- */
+/* ---- count.c: environment LF_CRASH_COUNT_FILE, LF_CRASH_AT, LF_CRASH_HOW, LF_CRASH_ONLY, LF_CRASH_LOG --------------- */
 
 /* A call that touches the world outside the process is about to be made: on fd, or on path (NULL: none). Does not return if this
  * is where the process ends. */
@@ -28,7 +28,7 @@ void count_after(void);
 /* Is fd outside the process: a file, a serial line, a network socket? Pipes, wake-ups, logs and the control socket are not. */
 bool count_is_outside(int fd);
 
-/* ---- durable.c: environment LF_CRASH_ROOT, LF_CRASH_STORE ----------------------------------------------------------------- */
+/* ---- durable.c: environment LF_CRASH_ROOT, LF_CRASH_STORE, LF_CRASH_NO_SYNC ----------------------------------------------------------------- */
 
 struct opening {
     bool tracked, existed;

@@ -13,6 +13,8 @@ import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCES = ("count.c", "calls.c", "durable.c")
+WAYS = {"before": "before a call", "after": "after a call", "torn": "in the middle of a write"}
+CUTS = {"lost": "power cut, all lost that was not synced", "mix": "power cut, a random part lost of what was not synced"}
 FEW = 3  # runs that count the calls before the sweep: threads interleave, so their number varies a little
 
 
@@ -42,14 +44,14 @@ class Sum:
             self.points += 1
             self.ended += bench.deaths
             self.past += not bench.deaths
-            self.places[bench.where().split(" ")[0]] += bench.deaths
-            for kind, step, answer in bench.held:
+            self.places.update(place.split(" ")[0] for place in bench.places)
+            for deaths, kind, step, answer in bench.held:
                 self.held += 1
-                self.holds[(f"{kind} at {step}", bench.where(), answer)] += 1
+                self.holds[(f"{kind} at {step}", bench.places[deaths - 1], answer)] += 1
             if trouble:
                 self.wrong[getattr(trouble, "kind", "stuck")] += 1
                 self.failures.append(at)
-                print(f"\npoint {at}, ended at {bench.where() or 'no call'}: {trouble}", flush=True)
+                print(f"\npoint {at}, ended at {', then '.join(bench.places) or 'no call'}: {trouble}", flush=True)
                 if self.keep:
                     bench.keep(self.keep / f"point-{at}")
                     print(f"kept in {self.keep}/point-{at}", flush=True)
@@ -62,7 +64,7 @@ class Sum:
             print("  held, and how a person answered after a look at the instrument:")
             for (job, where, answer), count in sorted(self.holds.items()):
                 print(f"    {count:4}  {job:<20} before {where:<40} {answer}")
-        print(f"{self.points} points swept ({self.ended} ended there, {self.past} ran past it), {self.held} held, "
+        print(f"{self.points} points swept ({self.ended} ends of the agent, {self.past} runs had no such call), {self.held} held, "
               f"{self.wrong['lost']} lost, {self.wrong['repeated']} repeated, "
               f"{sum(self.wrong.values()) - self.wrong['lost'] - self.wrong['repeated']} otherwise wrong, {seconds:.0f} s")
         if self.failures:
@@ -73,7 +75,7 @@ class Sum:
 def run_one(options, shim, at, tell):
     """One run. tell(bench, trouble) is called while its folder is still there."""
     import main_job
-    with main_job.Bench(shim, options.how, options.cut, seed=f"{options.seed}-{at}") as bench:
+    with main_job.Bench(shim, options, f"{options.seed}-{at}") as bench:
         trouble = None
         try:
             bench.go(at)
@@ -125,18 +127,24 @@ def read_options():
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="runs at a time")
     parser.add_argument("--how", choices=("before", "after", "torn"), default="before",
                         help="end before the call, after it, or when half of what it writes is written")
+    parser.add_argument("--again", type=int, default=0, metavar="N", help="end it so many more times, at random calls of its next "
+                        "lives")
+    parser.add_argument("--only", metavar="WORDS", help='only calls that have all these words: "serial", "write network", '
+                        '"sync worklists", ...')
     parser.add_argument("--power-cut", dest="cut", nargs="?", const="lost", choices=("lost", "mix"),
                         help="what was not synced is lost: all of it (lost) or a random part (mix)")
-    parser.add_argument("--seed", default="1", help="of the random part")
+    parser.add_argument("--seed", default="1", help="of everything random")
+    parser.add_argument("--broken", choices=("sync", "person"), help="to see that a sweep finds what is wrong: the disk only "
+                        "pretends to sync; the person says 'retry' without looking")
     parser.add_argument("--keep", metavar="FOLDER", help="leave what a wrong run wrote there")
     return parser.parse_args()
 
 
 def main():
     options = read_options()
-    kinds = [(options.how, options.cut)]
+    kinds = [(options.how, options.again, options.cut)]
     if options.all:
-        kinds = [("before", None), ("torn", None), ("before", "lost"), ("before", "mix")]
+        kinds = [("before", 0, None), ("torn", 0, None), ("before", 2, None), ("before", 0, "lost"), ("before", 0, "mix")]
     os.environ["LF_BUILD"] = options.build
     os.environ.setdefault("LF_SOURCE", str(HERE.parents[1]))
     # Syncing costs nothing in memory, and a new file never gets the inode number of an old one there (see durable.c).
@@ -144,9 +152,9 @@ def main():
     good = True
     with tempfile.TemporaryDirectory() as folder:
         shim = build_shim(folder)
-        for options.how, options.cut in kinds:
-            title = {"lost": "power cut, all lost that was not synced", "mix": "power cut, a random part lost"}.get(
-                options.cut, f"kill -9, {options.how} a call")
+        for options.how, options.again, options.cut in kinds:
+            title = CUTS.get(options.cut, f"kill -9, {WAYS[options.how]}")
+            title += f", and {options.again} times again" if options.again else ""
             good = sweep(options, shim, title, count_calls(options, shim)) and good
     return 0 if good else 1
 
