@@ -77,10 +77,17 @@ static void line_ends(struct convert *c, const char *data, size_t len)
     }
 }
 
-static void count_lines(struct convert *c, const char *from, const char *to)
+/* Counts lines, up to the first that is not UTF-8: false then. glibc's iconv takes code points beyond Unicode. */
+static bool count_lines(struct convert *c, const char *from, const char *to)
 {
-    for (; from < to; from++)
-        c->line += *from == '\n';
+    while (from < to) {
+        const char *end = memchr(from, '\n', (size_t)(to - from));
+        if (!lf_utf8_valid(lf_slice(from, (size_t)((end ? end : to) - from))))
+            return false;
+        c->line += end != NULL;
+        from = end ? end + 1 : to;
+    }
+    return true;
 }
 
 static enum lf_status refuse(const struct convert *c, bool no_place, struct lf_error *err)
@@ -112,7 +119,8 @@ static enum lf_status flush(struct convert *c, bool last, struct lf_error *err)
         size_t room = sizeof c->out;
         size_t lossy = iconv(c->iconv, &in, &left, &out, &room);
         int reason = lossy == (size_t)-1 ? errno : 0;
-        count_lines(c, before, in);
+        if (!count_lines(c, before, in))
+            return refuse(c, false, err);
         status = put(c, c->out, (size_t)(out - c->out), err);
         if (status != LF_OK)
             return status;

@@ -81,6 +81,7 @@ static void byte_order_mark(void)
     expect("\xEF\xBB\xBFµl\n", LF_EOL_CRLF, LF_ENCODING_UTF8_BOM, "\xEF\xBB\xBFµl\r\n");
     refuse("a\n\xff\n", LF_ENCODING_UTF8_BOM, "line 2 is not valid UTF-8");
     refuse("a\nb\n\xC3", LF_ENCODING_UTF8_BOM, "line 3 is not valid UTF-8");
+    refuse("a\n\xF7\x82\xAC\xAE\n", LF_ENCODING_UTF8_BOM, "line 2 is not valid UTF-8"); // RFC 3629: up to U+10FFFF
 }
 
 static void windows_1252(void)
