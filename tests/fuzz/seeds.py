@@ -171,6 +171,8 @@ def spread(seeds, most=MOST):
 
 
 def main():
+    write("convert", [("mode", bytes([mode]) + text.encode()) for mode in range(9)
+                      for text in ("well,volume\r\nA1,5\n\rB2,\u00b5\n", "\ufeffa\u20ac\r")] + [("bad", b"\4\xff\xc3\n\xe2\x82"), ("none", b"\7\xf0\x9f\x98\x80")])
     write("event", spread(events()))
     write("pattern", spread(patterns()))
     write("json", spread([("event", text) for _, text in events()], 10)
