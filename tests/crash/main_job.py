@@ -20,7 +20,6 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "blackbox")]
 import powercut  # noqa: E402
 import whole  # noqa: E402
 
-LIMIT_S = 30  # for one run; it takes less than one
 POLL_S = 0.02
 AGAIN_MAX = 400  # calls until a started agent is ended again; what is left to do takes fewer and fewer
 WEIGHT = 12.34
@@ -66,7 +65,7 @@ class Bench(whole.Lab):
     """Broker, tenant, instruments and agent for one run. `disk` is what the agent's machine may lose in a power cut."""
 
     def __init__(self, shim, options, seed):
-        """options: how, only, cut, again, broken (see sweep.py)."""
+        """options: how, only, cut, again, broken, patience (see sweep.py)."""
         super().__init__()
         self.shim, self.options, self.chance = shim, options, random.Random(seed)
         self.disk, self.store = self.home / "disk", self.home / "store"
@@ -165,12 +164,15 @@ class Bench(whole.Lab):
             except (OSError, ValueError, whole.Refused):
                 pass  # it is starting, or ended just now
             time.sleep(POLL_S)
-        raise Wrong("lost" if self.missing() else "stuck", f"waited in vain until {what}; not in the journal: "
-                    f"{self.missing()}; {self.story()}")
+        raise self.stuck(f"waited in vain until {what}; {self.story()}")
+
+    def stuck(self, text):
+        missing = self.missing()
+        return Wrong("lost" if missing else "stuck", f"{text}; not in the journal: {missing}")
 
     def go(self, at):
         """The whole run, ended at call number `at`."""
-        end = time.monotonic() + LIMIT_S
+        end = time.monotonic() + self.options.patience
         self.start_parts()
         self.start_under_shim(at)
         self.live("the agent is online", self.online, end)
@@ -220,9 +222,9 @@ class Bench(whole.Lab):
         """Looks at the instrument, as the reason says, and tells the agent. Only a once action in doubt may be held."""
         doubtful = ("task", "run"), ("deliver", "deliver")
         if job["class"] != "unknown outcome" or (job["kind"], job["step"]) not in doubtful:
-            raise Wrong("stuck", f"held without need: {json.dumps(job)}")
+            raise self.stuck(f"held without need: {json.dumps(job)}")
         if job["kind"] == "deliver" and not self.options.cut:
-            raise Wrong("stuck", f"a delivery is never in doubt as long as the machine stays up: {json.dumps(job)}")
+            raise self.stuck(f"a delivery is never in doubt as long as the machine stays up: {json.dumps(job)}")
         time.sleep(0.2)  # what was on its way to the instrument has arrived
         happened = self.tared() > 0 if job["kind"] == "task" else self.hamilton_count("started") > 0
         if self.options.broken == "person":

@@ -4,6 +4,8 @@ import collections
 import concurrent.futures
 import os
 import pathlib
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,10 @@ import time
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import processes  # noqa: E402
+
+playground = None  # the folder of all runs, a TemporaryDirectory
 SOURCES = ("count.c", "calls.c", "durable.c")
 WAYS = {"before": "before a call", "after": "after a call", "torn": "in the middle of a write"}
 CUTS = {"lost": "power cut, all lost that was not synced", "mix": "power cut, a random part lost of what was not synced"}
@@ -136,21 +142,39 @@ def read_options():
     parser.add_argument("--seed", default="1", help="of everything random")
     parser.add_argument("--broken", choices=("sync", "person"), help="to see that a sweep finds what is wrong: the disk only "
                         "pretends to sync; the person says 'retry' without looking")
+    parser.add_argument("--patience", type=float, default=60, metavar="S", help="seconds for one run, which takes less than one")
     parser.add_argument("--keep", metavar="FOLDER", help="leave what a wrong run wrote there")
     return parser.parse_args()
 
 
+def called_off(number, _frame):
+    """Nothing stays behind, here or in memory."""
+    processes.end_children(grace=0)
+    if playground:
+        shutil.rmtree(playground.name, ignore_errors=True)
+    os._exit(128 + number)
+
+
 def main():
     options = read_options()
+    processes.adopt_orphans()
     kinds = [(options.how, options.again, options.cut)]
     if options.all:
         kinds = [("before", 0, None), ("torn", 0, None), ("before", 2, None), ("before", 0, "lost"), ("before", 0, "mix")]
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, called_off)
     os.environ["LF_BUILD"] = options.build
     os.environ.setdefault("LF_SOURCE", str(HERE.parents[1]))
     # Syncing costs nothing in memory, and a new file never gets the inode number of an old one there (see durable.c).
-    tempfile.tempdir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    if options.cut and not memory:
+        sys.exit("the power cut sweep needs /dev/shm")
     good = True
-    with tempfile.TemporaryDirectory() as folder:
+    global playground
+    playground = tempfile.TemporaryDirectory(prefix="labferry-crash-", dir=memory)
+    with playground as folder:
+        os.chmod(folder, 0o755)  # the broker gives up its rights
+        tempfile.tempdir = folder  # of every run
         shim = build_shim(folder)
         for options.how, options.again, options.cut in kinds:
             title = CUTS.get(options.cut, f"kill -9, {WAYS[options.how]}")
