@@ -1,8 +1,8 @@
 /* Every call of the cloud's API, with a server that answers anything, in place of the transfer engine.
  *
- * The first byte: bit 0, the token's answer is fuzzed too. Then calls and answers, one after the other: a call takes a
- * byte; an answer takes a byte for its status, one for what is strange about it, and its body up to a NUL. When nothing is
- * left, the server cannot be reached.
+ * The first byte: bit 0, the token's answer is fuzzed too. Then calls and answers, one after the other: a
+ * call takes a byte; an answer takes a byte for its status, one for what is strange about it, and its body
+ * up to a NUL. When nothing is left, the server cannot be reached.
  */
 #include "fuzz.h"
 #include "fuzz_clock.h"
@@ -21,10 +21,20 @@
 #define TENANT "https://acme.example"
 #define SECRET "t0psecret"
 
-enum { CALLS_MAX = 8 };
-enum { STRANGE_SENT = 1, STRANGE_REDIRECTED = 2, STRANGE_HTML = 4, STRANGE_WAIT = 8, STRANGE_RATE = 16, STRANGE_LOST = 32 };
+enum {
+    CALLS_MAX = 8
+};
+enum {
+    STRANGE_SENT = 1,
+    STRANGE_REDIRECTED = 2,
+    STRANGE_HTML = 4,
+    STRANGE_WAIT = 8,
+    STRANGE_RATE = 16,
+    STRANGE_LOST = 32
+};
 
-static const int statuses[] = {200, 201, 202, 204, 302, 400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504, 418, 0, 999};
+static const int statuses[] = {200, 201, 202, 204, 302, 400, 401, 403, 404, 409,
+                               413, 422, 429, 500, 502, 503, 504, 418, 0,   999};
 
 static struct {
     struct fuzz_input input;
@@ -46,20 +56,29 @@ static void read_body(const struct lf_body *body)
         MUST(got <= sizeof piece, "the body does not end or cannot be read");
         total += (int64_t)got;
     }
-    MUST(total == body->size, "a body of %lld bytes was announced as %lld", (long long)total, (long long)body->size);
+    MUST(total == body->size, "a body of %lld bytes was announced as %lld", (long long)total,
+         (long long)body->size);
 }
 
-static void fill(struct lf_answer *answer, const struct lf_request *request, uint8_t strange, struct lf_slice body)
+static void fill(struct lf_answer *answer, const struct lf_request *request, uint8_t strange,
+                 struct lf_slice body)
 {
-    *answer = (struct lf_answer){.status = 200, .retry_after_ms = -1, .rate_limit = -1, .rate_remaining = -1, .rate_reset_s = -1,
-                                 .size = (int64_t)body.len, .redirected = strange & STRANGE_REDIRECTED};
-    snprintf(answer->content_type, sizeof answer->content_type, "%s", strange & STRANGE_HTML ? "text/html" : "application/json");
+    *answer = (struct lf_answer){.status = 200,
+                                 .retry_after_ms = -1,
+                                 .rate_limit = -1,
+                                 .rate_remaining = -1,
+                                 .rate_reset_s = -1,
+                                 .size = (int64_t)body.len,
+                                 .redirected = strange & STRANGE_REDIRECTED};
+    snprintf(answer->content_type, sizeof answer->content_type, "%s",
+             strange & STRANGE_HTML ? "text/html" : "application/json");
     if (strange & STRANGE_WAIT)
         answer->retry_after_ms = 30000;
     if (strange & STRANGE_RATE)
         answer->rate_limit = strange, answer->rate_remaining = strange >> 6, answer->rate_reset_s = 60;
     if (request->to_fd >= 0) {
-        fuzz_need(lf_file_write_all(request->to_fd, body.data, body.len, NULL) == LF_OK, "cannot write a file");
+        fuzz_need(lf_file_write_all(request->to_fd, body.data, body.len, NULL) == LF_OK,
+                  "cannot write a file");
         lf_digest_bytes(LF_SHA256, body.data, body.len, answer->sha256);
         lf_digest_bytes(LF_MD5, body.data, body.len, answer->md5);
     } else {
@@ -70,12 +89,14 @@ static void fill(struct lf_answer *answer, const struct lf_request *request, uin
 enum lf_status __wrap_lf_transfer_perform(struct lf_transfer *transfer, const struct lf_request *request,
                                           struct lf_answer *answer, bool *sent, struct lf_error *err)
 {
-    static const char token[] = "{\"access_token\":\"" SECRET "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}";
+    static const char token[] =
+        "{\"access_token\":\"" SECRET "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}";
     (void)transfer;
     bool ignored;
     sent = sent ? sent : &ignored;
     *sent = false;
-    MUST(!strncmp(request->url, TENANT "/api/v2/", strlen(TENANT "/api/v2/")), "credentials go to %s", request->url);
+    MUST(!strncmp(request->url, TENANT "/api/v2/", strlen(TENANT "/api/v2/")), "credentials go to %s",
+         request->url);
     MUST(request->method && request->authorization, "no method or credentials for %s", request->url);
     MUST(!strpbrk(request->url, " \r\n\t#"), "the URL \"%s\"", request->url);
     MUST(request->deadline != LF_NEVER, "%s may wait for ever", request->url);
@@ -102,42 +123,65 @@ enum lf_status __wrap_lf_transfer_perform(struct lf_transfer *transfer, const st
 
 /* ---- calls ---- */
 
-static enum lf_status read_only(uint8_t what, const struct lf_call *call, const char *id, cJSON **out, struct lf_error *err)
+static enum lf_status read_only(uint8_t what, const struct lf_call *call, const char *id, cJSON **out,
+                                struct lf_error *err)
 {
     struct lf_cloud *cloud = server.cloud;
     switch (what) {
-    case 0: return lf_cloud_get_generator(cloud, id, call, out, err);
-    case 1: return lf_cloud_list_generators(cloud, id, call, out, err);
-    case 2: return lf_cloud_get_run(cloud, id, call, out, err);
-    case 3: return lf_cloud_get_resource(cloud, "workflowTask", id, call, out, err);
-    case 4: return lf_cloud_get_resource(cloud, id, id, call, out, err);
-    case 5: return lf_cloud_get_blob(cloud, id, call, out, err);
-    case 6: return lf_cloud_find_processors(cloud, id, "config", call, out, err);
-    case 7: return lf_cloud_get_processor(cloud, id, call, out, err);
-    case 8: return lf_cloud_get_task(cloud, id, call, out, err);
-    case 9: return lf_cloud_get_workflow_task(cloud, id, call, out, err);
-    case 10: return lf_cloud_list_outputs(cloud, id, call, out, err);
-    default: return lf_cloud_get_events(cloud, id, NULL, "v2.entry.created", NULL, call, out, err);
+    case 0:
+        return lf_cloud_get_generator(cloud, id, call, out, err);
+    case 1:
+        return lf_cloud_list_generators(cloud, id, call, out, err);
+    case 2:
+        return lf_cloud_get_run(cloud, id, call, out, err);
+    case 3:
+        return lf_cloud_get_resource(cloud, "workflowTask", id, call, out, err);
+    case 4:
+        return lf_cloud_get_resource(cloud, id, id, call, out, err);
+    case 5:
+        return lf_cloud_get_blob(cloud, id, call, out, err);
+    case 6:
+        return lf_cloud_find_processors(cloud, id, "config", call, out, err);
+    case 7:
+        return lf_cloud_get_processor(cloud, id, call, out, err);
+    case 8:
+        return lf_cloud_get_task(cloud, id, call, out, err);
+    case 9:
+        return lf_cloud_get_workflow_task(cloud, id, call, out, err);
+    case 10:
+        return lf_cloud_list_outputs(cloud, id, call, out, err);
+    default:
+        return lf_cloud_get_events(cloud, id, NULL, "v2.entry.created", NULL, call, out, err);
     }
 }
 
-static enum lf_status changing(uint8_t what, const struct lf_call *call, const char *id, cJSON **out, struct lf_error *err)
+static enum lf_status changing(uint8_t what, const struct lf_call *call, const char *id, cJSON **out,
+                               struct lf_error *err)
 {
     struct lf_cloud *cloud = server.cloud;
     struct lf_new_processor processor = {.run_id = id, .config_name = "config", .file_id = "file_1"};
     cJSON *fields = cJSON_Parse("{\"Mass\":{\"value\":\"12.3\"}}");
     enum lf_status status;
     switch (what) {
-    case 0: status = lf_cloud_create_processor(cloud, &processor, call, out, err); break;
-    case 1: status = lf_cloud_create_output(cloud, id, fields, call, out, err); break;
-    case 2: status = lf_cloud_set_processor_file(cloud, id, "file_1", call, out, err); break;
-    default: status = lf_cloud_set_task_status(cloud, id, "wfts_1", call, out, err); break;
+    case 0:
+        status = lf_cloud_create_processor(cloud, &processor, call, out, err);
+        break;
+    case 1:
+        status = lf_cloud_create_output(cloud, id, fields, call, out, err);
+        break;
+    case 2:
+        status = lf_cloud_set_processor_file(cloud, id, "file_1", call, out, err);
+        break;
+    default:
+        status = lf_cloud_set_task_status(cloud, id, "wfts_1", call, out, err);
+        break;
     }
     cJSON_Delete(fields);
     return status;
 }
 
-static enum lf_status with_file(uint8_t what, const struct lf_call *call, const char *id, char **text, struct lf_error *err)
+static enum lf_status with_file(uint8_t what, const struct lf_call *call, const char *id, char **text,
+                                struct lf_error *err)
 {
     struct lf_cloud *cloud = server.cloud;
     struct lf_upload_file file = {.fd = server.file, .size = 20, .name = "result.csv", .type = "RAW_FILE"};
@@ -146,13 +190,20 @@ static enum lf_status with_file(uint8_t what, const struct lf_call *call, const 
     int64_t size = 0;
     fuzz_need(ftruncate(server.file, 0) == 0 && ftruncate(server.file, 20) == 0, "no file");
     switch (what) {
-    case 0: return lf_cloud_upload_blob(cloud, &file, call, text, err);
-    case 1: return lf_cloud_start_parts(cloud, &file, call, text, err);
-    case 2: return lf_cloud_upload_part(cloud, id, &file, 1, call, text, err);
-    case 3: return lf_cloud_complete_parts(cloud, id, etags, 2, call, err);
-    case 4: return lf_cloud_abort_parts(cloud, id, call, err);
-    case 5: return lf_cloud_process(cloud, id, call, text, err);
-    default: return lf_cloud_download(cloud, id, server.file, 1 << 20, call, sha256, &size, err);
+    case 0:
+        return lf_cloud_upload_blob(cloud, &file, call, text, err);
+    case 1:
+        return lf_cloud_start_parts(cloud, &file, call, text, err);
+    case 2:
+        return lf_cloud_upload_part(cloud, id, &file, 1, call, text, err);
+    case 3:
+        return lf_cloud_complete_parts(cloud, id, etags, 2, call, err);
+    case 4:
+        return lf_cloud_abort_parts(cloud, id, call, err);
+    case 5:
+        return lf_cloud_process(cloud, id, call, text, err);
+    default:
+        return lf_cloud_download(cloud, id, server.file, 1 << 20, call, sha256, &size, err);
     }
 }
 
@@ -193,11 +244,14 @@ static void open_cloud(void)
     struct lf_error err = {0};
     if (!secret_file) {
         secret_file = lf_format("%s/secret", fuzz_folder());
-        fuzz_need(secret_file && lf_file_replace(secret_file, SECRET "\n", sizeof SECRET, 0600, &err) == LF_OK, err.text);
+        fuzz_need(secret_file
+                      && lf_file_replace(secret_file, SECRET "\n", sizeof SECRET, 0600, &err) == LF_OK,
+                  err.text);
         server.file = memfd_create("file", MFD_CLOEXEC);
         fuzz_need(server.file >= 0, "no file");
     }
-    struct lf_cloud_options options = {.tenant = TENANT, .client_id = "id", .client_secret_file = secret_file, .part_size = 12};
+    struct lf_cloud_options options = {
+        .tenant = TENANT, .client_id = "id", .client_secret_file = secret_file, .part_size = 12};
     fuzz_need(lf_cloud_open(&options, (struct lf_transfer *)&server, &server.cloud, &err) == LF_OK, err.text);
 }
 

@@ -1,5 +1,5 @@
-/* Commands over MQTT: the first line is the response topic ("-": none), the second the correlation data, the third the
- * message expiry, the rest the payload. */
+/* Commands over MQTT: the first line is the response topic ("-": none), the second the correlation data, the
+ * third the message expiry, the rest the payload. */
 #include "fuzz.h"
 
 #include "base/clock.h"
@@ -19,8 +19,10 @@ static void check_row(const struct lf_command_row *row, const struct lf_message 
     MUST(row->reply, "nowhere to answer to");
     MUST(row->correlation.len == message->correlation.len, "the correlation data has another length");
     if (row->args) {
-        MUST(lf_json_parse(lf_slice_text(row->args), &args, NULL) == LF_OK, "args are no JSON: %s", row->args);
-        MUST(lf_verb_check(row->verb, args, &verb, NULL) == LF_OK, "%s with args %s passes no second time", row->verb, row->args);
+        MUST(lf_json_parse(lf_slice_text(row->args), &args, NULL) == LF_OK, "args are no JSON: %s",
+             row->args);
+        MUST(lf_verb_check(row->verb, args, &verb, NULL) == LF_OK, "%s with args %s passes no second time",
+             row->verb, row->args);
     }
     MUST(message->expiry_s < 0 || row->expires_ms, "the message expires, the command does not");
     command_expired(row);
@@ -36,7 +38,8 @@ static void check_reply(const struct lf_command_row *row, const struct lf_messag
     MUST(strcmp(row->reply, message->topic) != 0, "answers are commands again");
     MUST(lf_utf8_valid(lf_slice_text(row->reply)), "a topic that is not UTF-8");
     if (strcmp(row->reply, message->response_topic ? message->response_topic : "") != 0)
-        MUST(!strncmp(row->reply, BASE "/reply/", strlen(BASE "/reply/")) && !strchr(row->reply + strlen(BASE "/reply/"), '/'),
+        MUST(!strncmp(row->reply, BASE "/reply/", strlen(BASE "/reply/"))
+                 && !strchr(row->reply + strlen(BASE "/reply/"), '/'),
              "answers go to %s", row->reply);
 }
 
@@ -47,8 +50,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct lf_slice correlation = fuzz_until(&input, '\n');
     char *expiry = fuzz_text(fuzz_until(&input, '\n'));
     struct lf_message message = {
-        .topic = BASE "/command", .correlation = correlation, .response_topic = strcmp(topic, "-") ? topic : NULL,
-        .expiry_s = *expiry ? (int64_t)(uint32_t)strtoul(expiry, NULL, 10) : -1, .payload = fuzz_rest(&input),
+        .topic = BASE "/command",
+        .correlation = correlation,
+        .response_topic = strcmp(topic, "-") ? topic : NULL,
+        .expiry_s = *expiry ? (int64_t)(uint32_t)strtoul(expiry, NULL, 10) : -1,
+        .payload = fuzz_rest(&input),
     };
     struct lf_command_row row = {0};
     struct lf_error err = {0};

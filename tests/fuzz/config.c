@@ -33,7 +33,8 @@ static const char *prepare(const uint8_t *data, size_t size)
         put("pattern.json", "{\"detail\":{\"status\":[\"SUCCEEDED\"]}}");
         put("more.conf", "agent = { name = \"bench-3\"; site = \"boston\"; };\n");
         path = lf_format("%s/labferry.conf", fuzz_folder());
-        fuzz_need(path && setenv("LABFERRY_PROFILE_PATH", FUZZ_SOURCE "/etc/profiles", 1) == 0, "out of memory");
+        fuzz_need(path && setenv("LABFERRY_PROFILE_PATH", FUZZ_SOURCE "/etc/profiles", 1) == 0,
+                  "out of memory");
     }
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     fuzz_need(fd >= 0 && lf_file_write_all(fd, data, size, NULL) == LF_OK, "cannot write the configuration");
@@ -44,11 +45,14 @@ static const char *prepare(const uint8_t *data, size_t size)
 static void check_config(const struct lf_config *config)
 {
     MUST(strlen(config->digest) == 64, "the digest is \"%s\"", config->digest);
-    MUST(config->agent.name && *config->agent.name && config->agent.site && config->agent.socket, "an agent without a name");
+    MUST(config->agent.name && *config->agent.name && config->agent.site && config->agent.socket,
+         "an agent without a name");
     for (size_t i = 0; i < config->instrument_count; i++) {
         const struct lf_config_instrument *instrument = &config->instruments[i];
-        MUST(instrument->name && instrument->driver && instrument->settings, "instrument %zu is not whole", i);
-        MUST(lf_config_instrument(config, instrument->name) == instrument, "two instruments are called %s", instrument->name);
+        MUST(instrument->name && instrument->driver && instrument->settings, "instrument %zu is not whole",
+             i);
+        MUST(lf_config_instrument(config, instrument->name) == instrument, "two instruments are called %s",
+             instrument->name);
     }
     for (size_t i = 0; i < config->route_count; i++) {
         const struct lf_config_route *route = &config->routes[i];
@@ -63,7 +67,8 @@ static void check_report(const struct lf_config_report *report, bool refused)
     size_t errors = 0;
     for (size_t i = 0; i < report->count; i++) {
         const struct lf_config_problem *problem = &report->problems[i];
-        MUST(problem->text && *problem->text && problem->file && problem->line >= 0, "problem %zu is not whole", i);
+        MUST(problem->text && *problem->text && problem->file && problem->line >= 0,
+             "problem %zu is not whole", i);
         errors += problem->severity == LF_CONFIG_ERROR;
     }
     MUST(errors == report->errors, "%zu errors, but %zu counted", errors, report->errors);
@@ -84,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_report(&report, status != LF_OK);
     if (config)
         check_config(config);
-    MUST(status == LF_OK || err.class == LF_NEEDS_PERSON, "of class %s: %s", lf_class_name(err.class), err.text);
+    MUST(status == LF_OK || err.class == LF_NEEDS_PERSON, "of class %s: %s", lf_class_name(err.class),
+         err.text);
     fuzz_check_error(lf_config_socket(path, &socket, &without), &without);
     free(socket);
     lf_config_free(config);

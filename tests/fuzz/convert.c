@@ -1,4 +1,5 @@
-/* Worklists on their way to an instrument: line ends and encodings. The first byte chooses both, the rest is the file. */
+/* Worklists on their way to an instrument: line ends and encodings. The first byte chooses both, the rest is
+ * the file. */
 #include "fuzz.h"
 
 #include "base/digest.h"
@@ -15,12 +16,13 @@ static int from = -1, to = -1;
 
 static void put(int fd, struct lf_slice bytes)
 {
-    fuzz_need(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 && lf_file_write_all(fd, bytes.data, bytes.len, NULL) == LF_OK,
+    fuzz_need(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0
+                  && lf_file_write_all(fd, bytes.data, bytes.len, NULL) == LF_OK,
               "cannot write");
 }
 
-static enum lf_status convert(struct lf_slice bytes, enum lf_eol eol, enum lf_encoding encoding, struct lf_buffer *out,
-                              struct lf_error *err)
+static enum lf_status convert(struct lf_slice bytes, enum lf_eol eol, enum lf_encoding encoding,
+                              struct lf_buffer *out, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX] = "", expected[LF_SHA256_HEX];
     int64_t size = -1;
@@ -67,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct lf_error err = {0};
     enum lf_status status = convert(bytes, eol, encoding, &out, &err);
     if (eol == LF_EOL_LF && bytes.len && memmem(bytes.data, bytes.len, "\r\r", 2))
-        status = LF_INVALID; /* CR CR LF becomes CR LF, as the other CR stays: nothing more can be said of it */
+        status =
+            LF_INVALID; /* CR CR LF becomes CR LF, as the other CR stays: nothing more can be said of it */
     if (encoding != LF_ENCODING_KEEP && bytes.len)
         MUST(status != LF_OK || lf_utf8_valid(bytes), "what is no UTF-8 was converted");
     if (status == LF_OK && eol != LF_EOL_KEEP)

@@ -1,6 +1,6 @@
-/* Requests on the control socket, down to the verbs: an agent without threads (no bench works, no courier), whose journal
- * is begun anew from time to time. The desk's own reader is taken in as source, to run a visitor in this thread.
- */
+/* Requests on the control socket, down to the verbs: an agent without threads (no bench works, no courier),
+ * whose journal is begun anew from time to time. The desk's own reader is taken in as source, to run a
+ * visitor in this thread. */
 #include "control/desk.c"
 
 #include "fuzz.h"
@@ -18,14 +18,22 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-enum { FRESH_AFTER = 400, ROOM = 4 * 1024 * 1024, REQUESTS_MAX = 16, BENCHES = 2 };
+enum {
+    FRESH_AFTER = 400,
+    ROOM = 4 * 1024 * 1024,
+    REQUESTS_MAX = 16,
+    BENCHES = 2
+};
 
 static const char config_text[] =
     "agent = { name = \"bench-3\"; site = \"boston\"; state_dir = \"state\"; spool_dir = \"spool\"; };\n"
-    "cloud = { tenant = \"https://acme.example\"; client_id = \"id\"; client_secret_file = \"secret\"; events = \"poll\"; };\n"
+    "cloud = { tenant = \"https://acme.example\"; client_id = \"id\"; client_secret_file = \"secret\"; "
+    "events = \"poll\"; };\n"
     "instruments = ( { name = \"hamilton-1\"; driver = \"folder\"; inbox = \"in\"; },\n"
-    "  { name = \"balance-1\"; driver = \"line\"; stream = \"unix:/nowhere/balance.sock\"; profile = \"mt-sics\"; } );\n"
-    "routes = ( { name = \"worklists\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "
+    "  { name = \"balance-1\"; driver = \"line\"; stream = \"unix:/nowhere/balance.sock\"; profile = "
+    "\"mt-sics\"; } );\n"
+    "routes = ( { name = \"worklists\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "
+    "instrument = "
     "\"hamilton-1\"; } );\n";
 
 static struct {
@@ -40,12 +48,12 @@ static struct {
 /* ---- the agent ---- */
 
 /* No bench works here: a question would be waited for until its deadline. */
-enum lf_status __wrap_lf_instrument_ask(struct lf_instrument *instrument, const char *command, const struct lf_input *inputs,
-                                        size_t input_count, bool allow_once, int64_t deadline, struct lf_outcome *outcome,
-                                        struct lf_error *err);
-enum lf_status __wrap_lf_instrument_ask(struct lf_instrument *instrument, const char *command, const struct lf_input *inputs,
-                                        size_t input_count, bool allow_once, int64_t deadline, struct lf_outcome *outcome,
-                                        struct lf_error *err)
+enum lf_status __wrap_lf_instrument_ask(struct lf_instrument *instrument, const char *command,
+                                        const struct lf_input *inputs, size_t input_count, bool allow_once,
+                                        int64_t deadline, struct lf_outcome *outcome, struct lf_error *err);
+enum lf_status __wrap_lf_instrument_ask(struct lf_instrument *instrument, const char *command,
+                                        const struct lf_input *inputs, size_t input_count, bool allow_once,
+                                        int64_t deadline, struct lf_outcome *outcome, struct lf_error *err)
 {
     (void)instrument, (void)allow_once, (void)deadline;
     MUST(command, "nothing is asked");
@@ -88,9 +96,11 @@ static void open_benches(struct lf_error *err)
 {
     for (size_t i = 0; i < agent.config->instrument_count && i < BENCHES; i++) {
         const struct lf_config_instrument *config = &agent.config->instruments[i];
-        struct lf_instrument_options options = {.name = config->name, .driver = lf_driver_find(config->driver),
-                                                .values = config->settings};
-        struct lf_instrument_hooks hooks = {.context = agent.context.jobs, .work = lf_jobs_work, .found = lf_jobs_found,
+        struct lf_instrument_options options = {
+            .name = config->name, .driver = lf_driver_find(config->driver), .values = config->settings};
+        struct lf_instrument_hooks hooks = {.context = agent.context.jobs,
+                                            .work = lf_jobs_work,
+                                            .found = lf_jobs_found,
                                             .changed = lf_jobs_instrument_changed};
         fuzz_need(lf_instrument_open(&options, &hooks, &agent.benches[i], err) == LF_OK, err->text);
         fuzz_need(lf_jobs_add_instrument(agent.context.jobs, agent.benches[i], err) == LF_OK, err->text);
@@ -108,12 +118,13 @@ static void open_agent(void)
     fuzz_need(path && lf_dir_make(config->agent.state_dir, 0700, &err) == LF_OK, err.text);
     fuzz_need(lf_dir_make(config->agent.spool_dir, 0700, &err) == LF_OK, err.text);
     fuzz_need(lf_journal_open(path, &context->journal, &err) == LF_OK, err.text);
-    struct lf_cloud_options cloud = {.tenant = config->cloud.tenant, .client_id = config->cloud.client_id,
+    struct lf_cloud_options cloud = {.tenant = config->cloud.tenant,
+                                     .client_id = config->cloud.client_id,
                                      .client_secret_file = config->cloud.client_secret_file};
     fuzz_need(lf_cloud_open(&cloud, agent.transfer, &context->cloud, &err) == LF_OK, err.text);
     fuzz_need(lf_intake_open(config, context->journal, &context->intake, &err) == LF_OK, err.text);
-    struct lf_jobs_options options = {.config = config, .journal = context->journal, .cloud = context->cloud,
-                                      .intake = context->intake};
+    struct lf_jobs_options options = {
+        .config = config, .journal = context->journal, .cloud = context->cloud, .intake = context->intake};
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
     open_benches(&err);
     agent.desk = (struct lf_desk){.context = context, .listening = -1};
@@ -149,8 +160,10 @@ static void check_answer(struct lf_slice line)
     const cJSON *ok = lf_json_at(json, "ok");
     MUST(cJSON_IsBool(ok), "neither yes nor no: %.*s", (int)line.len, line.data);
     if (!cJSON_IsTrue(ok)) {
-        const char *text = lf_json_text_or(json, "error.text", ""), *class = lf_json_text_or(json, "error.class", "");
-        MUST(*text && lf_class_from_name(class) != LF_CLASS_NONE, "no reason: %.*s", (int)line.len, line.data);
+        const char *text = lf_json_text_or(json, "error.text", ""),
+                   *class = lf_json_text_or(json, "error.class", "");
+        MUST(*text && lf_class_from_name(class) != LF_CLASS_NONE, "no reason: %.*s", (int)line.len,
+             line.data);
     }
     cJSON_Delete(json);
 }
@@ -165,7 +178,8 @@ static void visit_with(struct lf_slice requests, bool with_file)
     fuzz_need(lf_file_write_all(ends[1], requests.data, requests.len, NULL) == LF_OK, "cannot ask");
     shutdown(ends[1], SHUT_WR);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    *visitor = (struct visitor){.desk = &agent.desk, .fd = ends[0], .file = -1, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
+    *visitor = (struct visitor){
+        .desk = &agent.desk, .fd = ends[0], .file = -1, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     if (with_file && (visitor->file = memfd_create("sent", MFD_CLOEXEC)) >= 0)
         fuzz_need(write(visitor->file, "sent", 4) == 4, "no file");
     agent.desk.visitors = 1;

@@ -1,9 +1,9 @@
 /* A dialogue of the line driver with an instrument that says anything at any time, on a clock of its own.
  *
- * The first byte chooses a shipped profile, or '!': a profile follows, up to a NUL. Then come actions and what the
- * instrument does, one after the other: an action takes a byte (and a line for its inputs), and whenever the driver reads,
- * a byte says what arrives: 0 silence until the deadline, 255 unplugged, else that many bytes (modulo 64), which follow.
- * When nothing is left, the instrument is silent.
+ * The first byte chooses a shipped profile, or '!': a profile follows, up to a NUL. Then come actions and
+ * what the instrument does, one after the other: an action takes a byte (and a line for its inputs), and
+ * whenever the driver reads, a byte says what arrives: 0 silence until the deadline, 255 unplugged, else
+ * that many bytes (modulo 64), which follow. When nothing is left, the instrument is silent.
  */
 #include "fuzz.h"
 #include "fuzz_clock.h"
@@ -15,10 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SILENCE = 0, UNPLUGGED = 255, ACTIONS_MAX = 12, ACT_LISTEN = 255, ACT_BEGIN = 254, ACT_PROCEDURE = 200 };
+enum {
+    SILENCE = 0,
+    UNPLUGGED = 255,
+    ACTIONS_MAX = 12,
+    ACT_LISTEN = 255,
+    ACT_BEGIN = 254,
+    ACT_PROCEDURE = 200
+};
 
-static const char *const shipped[] = {"mt-sics", "and-balance", "ismatec", "metrohm", "new-era", "sartorius-sbi", "scpi"};
-enum { SHIPPED = sizeof shipped / sizeof *shipped };
+static const char *const shipped[] = {"mt-sics", "and-balance",   "ismatec", "metrohm",
+                                      "new-era", "sartorius-sbi", "scpi"};
+enum {
+    SHIPPED = sizeof shipped / sizeof *shipped
+};
 
 static struct {
     struct fuzz_input input;
@@ -33,13 +43,13 @@ static struct {
 enum lf_status __wrap_lf_stream_open(const char *spec, int64_t deadline, const struct lf_cancel *cancel,
                                      struct lf_stream **stream, struct lf_error *err);
 void __wrap_lf_stream_close(struct lf_stream *stream);
-enum lf_status __wrap_lf_stream_write(struct lf_stream *stream, const void *data, size_t len, int64_t deadline, size_t *written,
-                                      struct lf_error *err);
-enum lf_status __wrap_lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline, size_t *got,
-                                     struct lf_error *err);
+enum lf_status __wrap_lf_stream_write(struct lf_stream *stream, const void *data, size_t len,
+                                      int64_t deadline, size_t *written, struct lf_error *err);
+enum lf_status __wrap_lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline,
+                                     size_t *got, struct lf_error *err);
 enum lf_status __wrap_lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err);
-enum lf_status __wrap_lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline, bool *readable,
-                                     struct lf_error *err);
+enum lf_status __wrap_lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
+                                     bool *readable, struct lf_error *err);
 const char *__wrap_lf_stream_name(const struct lf_stream *stream);
 
 enum lf_status __wrap_lf_stream_open(const char *spec, int64_t deadline, const struct lf_cancel *cancel,
@@ -62,8 +72,8 @@ static enum lf_status gone(struct lf_error *err)
 }
 
 /* What had arrived before a command leaves must not be taken for its answer. */
-enum lf_status __wrap_lf_stream_write(struct lf_stream *stream, const void *data, size_t len, int64_t deadline, size_t *written,
-                                      struct lf_error *err)
+enum lf_status __wrap_lf_stream_write(struct lf_stream *stream, const void *data, size_t len,
+                                      int64_t deadline, size_t *written, struct lf_error *err)
 {
     (void)stream, (void)data, (void)deadline;
     size_t left;
@@ -77,8 +87,8 @@ enum lf_status __wrap_lf_stream_write(struct lf_stream *stream, const void *data
     return LF_OK;
 }
 
-enum lf_status __wrap_lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline, size_t *got,
-                                     struct lf_error *err)
+enum lf_status __wrap_lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline,
+                                     size_t *got, struct lf_error *err)
 {
     (void)stream;
     *got = 0;
@@ -106,8 +116,8 @@ enum lf_status __wrap_lf_stream_drain(struct lf_stream *stream, size_t *dropped,
     return bench.unplugged ? gone(err) : LF_OK;
 }
 
-enum lf_status __wrap_lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline, bool *readable,
-                                     struct lf_error *err)
+enum lf_status __wrap_lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
+                                     bool *readable, struct lf_error *err)
 {
     (void)stream, (void)wake;
     *readable = bench.input.left > 0;
@@ -127,8 +137,8 @@ const char *__wrap_lf_stream_name(const struct lf_stream *stream)
 
 /* ---- what the driver tells ---- */
 
-static enum lf_status unasked(void *self, const struct lf_listen *listen, struct lf_slice line, const struct lf_outcome *values,
-                              struct lf_error *err)
+static enum lf_status unasked(void *self, const struct lf_listen *listen, struct lf_slice line,
+                              const struct lf_outcome *values, struct lf_error *err)
 {
     (void)self;
     MUST(line.len, "an empty line was told");
@@ -138,7 +148,8 @@ static enum lf_status unasked(void *self, const struct lf_listen *listen, struct
 static enum lf_status found(void *self, const struct lf_finding *finding, struct lf_error *err)
 {
     (void)self, (void)err;
-    MUST(finding->id && finding->name && !strpbrk(finding->name, "/\\"), "a finding called %s", finding->name);
+    MUST(finding->id && finding->name && !strpbrk(finding->name, "/\\"), "a finding called %s",
+         finding->name);
     MUST(finding->data && finding->len, "a finding without content");
     return LF_OK;
 }
@@ -152,27 +163,30 @@ static void check_values(const struct lf_outcome *values)
 
 /* ---- actions ---- */
 
-static size_t make_inputs(const struct lf_input_rule *rules, size_t count, const char *text, struct lf_input *inputs, size_t most)
+static size_t make_inputs(const struct lf_input_rule *rules, size_t count, const char *text,
+                          struct lf_input *inputs, size_t most)
 {
     size_t made = 0;
     for (size_t i = 0; i < count && made < most; i++)
         if (*text || !rules[i].fallback)
-            inputs[made++] = (struct lf_input){rules[i].name, *text                 ? text
+            inputs[made++] = (struct lf_input){rules[i].name, *text                   ? text
                                                               : rules[i].choice_count ? rules[i].choices[0]
                                                                                       : "1"};
     return made;
 }
 
 /* A command that may have been done once is never said to have surely not been done. */
-static void check_command(const struct lf_command *command, enum lf_status status, const struct lf_error *err, bool doubted,
-                          size_t written)
+static void check_command(const struct lf_command *command, enum lf_status status, const struct lf_error *err,
+                          bool doubted, size_t written)
 {
     fuzz_check_error(status, err);
     MUST(status != LF_OK || !bench.dialogue.doubt, "%s: in doubt after a good answer", command->name);
-    MUST(err->class != LF_UNKNOWN_OUTCOME || written, "%s: nothing was sent, but it may have been done: %s", command->name,
-         err->text);
-    if (status != LF_OK && command->repeat == LF_ONCE && written && !doubted && status != LF_REFUSED && status != LF_BUSY)
-        MUST(err->class == LF_UNKNOWN_OUTCOME, "%s: sent, then %s: %s", command->name, lf_class_name(err->class), err->text);
+    MUST(err->class != LF_UNKNOWN_OUTCOME || written, "%s: nothing was sent, but it may have been done: %s",
+         command->name, err->text);
+    if (status != LF_OK && command->repeat == LF_ONCE && written && !doubted && status != LF_REFUSED
+        && status != LF_BUSY)
+        MUST(err->class == LF_UNKNOWN_OUTCOME, "%s: sent, then %s: %s", command->name,
+             lf_class_name(err->class), err->text);
     if ((status == LF_TIMEOUT || status == LF_PROTOCOL) && written && !doubted)
         MUST(bench.dialogue.doubt, "%s: no whole answer, but no doubt: %s", command->name, err->text);
 }
@@ -180,12 +194,14 @@ static void check_command(const struct lf_command *command, enum lf_status statu
 static void command(const struct lf_command *command, const char *text)
 {
     struct lf_input inputs[8];
-    struct lf_input_set set = {.given = inputs, .given_count = make_inputs(command->inputs, command->input_count, text, inputs, 8)};
+    struct lf_input_set set = {
+        .given = inputs, .given_count = make_inputs(command->inputs, command->input_count, text, inputs, 8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     bool doubted = bench.dialogue.doubt;
     size_t before = bench.writes;
-    enum lf_status status = lf_dialogue_command(&bench.dialogue, command, &set, lf_deadline_in(60000), &values, &err);
+    enum lf_status status =
+        lf_dialogue_command(&bench.dialogue, command, &set, lf_deadline_in(60000), &values, &err);
     check_command(command, status, &err, doubted, bench.writes - before);
     check_values(&values);
     lf_outcome_free(&values);
@@ -201,14 +217,15 @@ static void procedure(const struct lf_procedure *procedure, const char *text)
 {
     struct lf_input inputs[8];
     struct lf_input_set set = {.given = inputs,
-                               .given_count = make_inputs(procedure->inputs, procedure->input_count, text, inputs, 8)};
+                               .given_count =
+                                   make_inputs(procedure->inputs, procedure->input_count, text, inputs, 8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     size_t before = bench.writes;
     enum lf_status status = lf_procedure_run(&bench.dialogue, procedure, &set, progress, NULL, &values, &err);
     fuzz_check_error(status, &err);
-    MUST(err.class != LF_UNKNOWN_OUTCOME || bench.writes > before, "%s: nothing was sent, but it may have been done: %s",
-         procedure->name, err.text);
+    MUST(err.class != LF_UNKNOWN_OUTCOME || bench.writes > before,
+         "%s: nothing was sent, but it may have been done: %s", procedure->name, err.text);
     check_values(&values);
     lf_outcome_free(&values);
 }

@@ -19,8 +19,8 @@ static void check_texts(const struct lf_event *event)
     /* An envelope may contradict itself, or say it in one of the two places only. */
     const char *inner = lf_json_text_or(event->whole, "detail.eventType", "");
     const char *outer = lf_json_text_or(event->whole, "detail-type", "");
-    MUST(!strcmp(inner, event->type) || !strcmp(outer, event->type), "the whole is of type \"%s\" or \"%s\", not %s", inner, outer,
-         event->type);
+    MUST(!strcmp(inner, event->type) || !strcmp(outer, event->type),
+         "the whole is of type \"%s\" or \"%s\", not %s", inner, outer, event->type);
     for (size_t i = 0; i < event->excluded_count; i++)
         MUST(event->excluded[i] && lf_event_excludes(event, event->excluded[i]), "excluded entry %zu", i);
 }
@@ -37,18 +37,20 @@ static void check_routes(const struct lf_event *event)
     MUST(lf_event_is_on(event, event->type), "a route on %s does not name it", event->type);
     const char *version = event->version ? event->version : "v2";
     bool ours = !strcmp(version, "v2") || !strcmp(version, "v2-beta") || !strcmp(version, "v2-alpha");
-    MUST(!event->known || lf_event_is_on(event, event->name) == ours, "a route on %s, of type %s", event->name, event->type);
+    MUST(!event->known || lf_event_is_on(event, event->name) == ours, "a route on %s, of type %s",
+         event->name, event->type);
     MUST(lf_event_is_on(event, "*") == ours, "a route on *, of type %s", event->type);
     enum lf_status status = lf_event_on_check(event->name, &err);
     fuzz_check_error(status, &err);
-    MUST((status == LF_OK) || !event->known, "%s is known, but no route may name it: %s", event->name, err.text);
+    MUST((status == LF_OK) || !event->known, "%s is known, but no route may name it: %s", event->name,
+         err.text);
     if (status == LF_OK)
         lf_event_on_types(event->name, each, (void *)(uintptr_t)event);
     lf_event_excludes(event, "fields");
 }
 
-/* The envelope that patterns look at tells of the same happening. (A webhook without an id has one of its bytes, which
- * are others there.) */
+/* The envelope that patterns look at tells of the same happening. (A webhook without an id has one of its
+ * bytes, which are others there.) */
 static void check_key(const struct lf_event *event)
 {
     if (!lf_json_at(event->detail, "id"))
@@ -62,7 +64,8 @@ static void check_key(const struct lf_event *event)
     MUST(status == LF_OK || status == LF_TOO_LARGE, "its own whole is refused: %s: %s", err.text, text);
     if (status == LF_OK) {
         char *second = lf_event_key(again);
-        MUST(!strcmp(event->id, again->id) && !strcmp(event->type, again->type), "another id or type: %s", text);
+        MUST(!strcmp(event->id, again->id) && !strcmp(event->type, again->type), "another id or type: %s",
+             text);
         MUST(second && !strcmp(key, second), "the key %s became %s: %s", key, second, text);
         free(second);
     }
@@ -78,7 +81,8 @@ static void check_again(const struct lf_event *event, struct lf_slice message)
     MUST(first && *first, "no key");
     MUST(lf_event_decode(message, &again, NULL) == LF_OK, "refused the second time");
     char *second = lf_event_key(again);
-    MUST(second && !strcmp(first, second) && !strcmp(event->id, again->id), "the key %s became %s", first, second);
+    MUST(second && !strcmp(first, second) && !strcmp(event->id, again->id), "the key %s became %s", first,
+         second);
     lf_event_free(again);
     free(second);
     free(first);

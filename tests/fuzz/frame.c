@@ -1,5 +1,5 @@
-/* Bytes of an instrument under every way a reply can end. The first line describes the ending in bytes, the rest is
- * what arrives. */
+/* Bytes of an instrument under every way a reply can end. The first line describes the ending in bytes, the
+ * rest is what arrives. */
 #include "fuzz.h"
 
 #include "drivers/line/frame.h"
@@ -7,14 +7,18 @@
 
 #include <string.h>
 
-/* What the parser of profiles promises about endings: `end` is there where the unit needs it, times is at least 1. */
+/* What the parser of profiles promises about endings: `end` is there where the unit needs it, times is at
+ * least 1. */
 static struct lf_ending read_ending(struct fuzz_input *input)
 {
     struct lf_ending ending = {.times = 1, .idle_ms = 100};
     uint8_t check = fuzz_byte(input), more = fuzz_byte(input);
     ending.unit = (enum lf_unit)(fuzz_byte(input) % (LF_UNIT_BLOCK + 1));
-    ending.check = (struct lf_check){.kind = (enum lf_checksum)(check % (LF_CHECKSUM_CRC16_MODBUS + 1)), .hex = check & 16,
-                                     .low_first = check & 32, .after_end = check & 64, .with_start = check & 128};
+    ending.check = (struct lf_check){.kind = (enum lf_checksum)(check % (LF_CHECKSUM_CRC16_MODBUS + 1)),
+                                     .hex = check & 16,
+                                     .low_first = check & 32,
+                                     .after_end = check & 64,
+                                     .with_start = check & 128};
     ending.length_byte = more & 1;
     ending.size = 1 + more / 8;
     struct lf_slice set = fuzz_until(input, '\n');
@@ -37,7 +41,8 @@ static void check_found(const struct lf_ending *ending, struct lf_slice bytes, b
     struct lf_frame frame = {0}, again = {0};
     char room[LF_SHOW_ROOM];
     enum lf_frame_state state = lf_frame_find(ending, bytes, quiet, &frame);
-    MUST(state == lf_frame_find(ending, bytes, quiet, &again) && (state == LF_FRAME_MORE || frame.used == again.used),
+    MUST(state == lf_frame_find(ending, bytes, quiet, &again)
+             && (state == LF_FRAME_MORE || frame.used == again.used),
          "another answer the second time");
     if (state == LF_FRAME_MORE)
         return;
@@ -50,7 +55,8 @@ static void check_found(const struct lf_ending *ending, struct lf_slice bytes, b
         MUST(frame.body.len <= frame.used, "a body of %zu in a unit of %zu", frame.body.len, frame.used);
     }
     MUST(strlen(lf_show(frame.body, room)) < LF_SHOW_ROOM, "shown too long");
-    if (state == LF_FRAME_DONE && !quiet && ending->unit != LF_UNIT_IDLE) { /* what comes behind changes nothing */
+    if (state == LF_FRAME_DONE && !quiet
+        && ending->unit != LF_UNIT_IDLE) { /* what comes behind changes nothing */
         enum lf_frame_state alone = lf_frame_find(ending, lf_slice(bytes.data, frame.used), false, &again);
         MUST(alone == LF_FRAME_DONE && again.used == frame.used && again.body.len == frame.body.len,
              "%zu bytes are a unit only with others behind them", frame.used);
@@ -67,14 +73,16 @@ static void check_wrapped(const struct lf_ending *ending, struct lf_slice payloa
     fuzz_check_error(status, &err);
     if (status == LF_OK && out.len) {
         check_found(ending, lf_buffer_slice(&out), false);
-        bool plain = ending->start.len && ending->end.len && payload.len && payload.len < 200 && !ending->length_byte
-                     && !ending->alone.len;
+        bool plain = ending->start.len && ending->end.len && payload.len && payload.len < 200
+                     && !ending->length_byte && !ending->alone.len;
         for (size_t i = 0; plain && i < payload.len; i++)
-            plain = payload.data[i] >= 'A' && payload.data[i] <= 'Z' && !memchr(ending->end.data, payload.data[i], ending->end.len);
+            plain = payload.data[i] >= 'A' && payload.data[i] <= 'Z'
+                    && !memchr(ending->end.data, payload.data[i], ending->end.len);
         plain = plain && ending->check.kind == LF_CHECKSUM_NONE;
         if (plain) {
             enum lf_frame_state state = lf_frame_find(ending, lf_buffer_slice(&out), false, &frame);
-            MUST(state == LF_FRAME_DONE && lf_slice_equal(frame.body, payload), "wrapped, but not found again (%d)", (int)state);
+            MUST(state == LF_FRAME_DONE && lf_slice_equal(frame.body, payload),
+                 "wrapped, but not found again (%d)", (int)state);
         }
     }
     lf_buffer_free(&out);

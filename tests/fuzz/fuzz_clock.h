@@ -1,4 +1,5 @@
-/* A clock that stands still but when told: for code that waits. A target that uses it names FUZZ_CLOCK in its WRAPS. */
+/* A clock that stands still but when told: for code that waits. A target that uses it names FUZZ_CLOCK in
+ * its WRAPS. */
 #ifndef LF_FUZZ_CLOCK_H
 #define LF_FUZZ_CLOCK_H
 

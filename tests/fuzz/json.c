@@ -29,8 +29,8 @@ static void look_around(const cJSON *value)
     const char *text = lf_json_text(value, "file.id");
     MUST(!text || lf_utf8_valid(lf_slice_text(text)), "a text that is not UTF-8");
     if (value->child && value->child->string)
-        MUST(strchr(value->child->string, '.') || strlen(value->child->string) >= 128 || !*value->child->string
-                 || lf_json_at(value, value->child->string),
+        MUST(strchr(value->child->string, '.') || strlen(value->child->string) >= 128
+                 || !*value->child->string || lf_json_at(value, value->child->string),
              "there is no member %s", value->child->string);
 }
 

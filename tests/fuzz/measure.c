@@ -73,7 +73,8 @@ static void check_setting(struct fuzz_input *input)
     memset(&err, 0, sizeof err);
     enum lf_status status = lf_values_finish(values, &err);
     fuzz_check_error(status, &err);
-    int64_t baud = lf_values_int(values, "baud"), wait = lf_values_int(values, "wait"), room = lf_values_int(values, "room");
+    int64_t baud = lf_values_int(values, "baud"), wait = lf_values_int(values, "wait"),
+            room = lf_values_int(values, "room");
     if (status == LF_OK) {
         MUST(baud >= 1 && baud <= 4000000, "baud is %" PRId64, baud);
         MUST(wait >= 100 && wait <= 86400000, "wait is %" PRId64, wait);
@@ -91,7 +92,8 @@ static void check_near(const char *text)
     const char *near = lf_setting_nearest(table, text);
     MUST(!near || lf_setting_find(table, near), "suggests %s, which there is not", near);
     MUST(lf_edit_distance(text, text) == 0 || strlen(text) > 64, "\"%s\" is far from itself", text);
-    MUST(lf_edit_distance(text, "parity") == lf_edit_distance("parity", text), "there and back differ: \"%s\"", text);
+    MUST(lf_edit_distance(text, "parity") == lf_edit_distance("parity", text),
+         "there and back differ: \"%s\"", text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

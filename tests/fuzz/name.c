@@ -19,7 +19,8 @@ static void check_name(const char *name)
     size_t len = strlen(name);
     fuzz_check_error(status, &err);
     for (const char *at = err.text; *at; at++)
-        MUST(isprint((unsigned char)*at), "byte 0x%02x of the name went into the message", (unsigned)(unsigned char)*at);
+        MUST(isprint((unsigned char)*at), "byte 0x%02x of the name went into the message",
+             (unsigned)(unsigned char)*at);
     if (status != LF_OK)
         return;
     MUST(len > 0 && len <= 200, "a name of %zu bytes", len);
@@ -29,17 +30,18 @@ static void check_name(const char *name)
     MUST(lf_utf8_valid(lf_slice_text(name)), "not UTF-8");
     for (size_t i = 0; i < len; i++)
         MUST((unsigned char)name[i] >= 0x20 && name[i] != 0x7F, "a control character");
-    MUST(strncasecmp(name, "nul", 3) != 0 || (name[3] && name[3] != '.' && name[3] != ' ') || strspn(name + 3, " ") == 0
-             || name[3 + strspn(name + 3, " ")] != '.',
+    MUST(strncasecmp(name, "nul", 3) != 0 || (name[3] && name[3] != '.' && name[3] != ' ')
+             || strspn(name + 3, " ") == 0 || name[3 + strspn(name + 3, " ")] != '.',
          "\"%s\"", name);
     MUST(lf_below_path_ok(name), "a good name \"%s\" is no path", name);
     MUST(lf_glob_match("*", name, false), "* does not match \"%s\"", name);
     if (!strpbrk(name, "["))
-        MUST(lf_glob_match(name, name, false) && lf_glob_match(name, name, true), "\"%s\" does not match itself", name);
+        MUST(lf_glob_match(name, name, false) && lf_glob_match(name, name, true),
+             "\"%s\" does not match itself", name);
 }
 
-/* Below an open folder nothing is reached that is outside, whatever the path. There is a file "secret" one level up,
- * and links "up" (to ..) and "out" (to the secret) inside. */
+/* Below an open folder nothing is reached that is outside, whatever the path. There is a file "secret" one
+ * level up, and links "up" (to ..) and "out" (to the secret) inside. */
 static void check_path(const char *path)
 {
     static int inside = -1;
@@ -50,7 +52,8 @@ static void check_path(const char *path)
         inside = openat(outside, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int secret = openat(outside, "secret", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
         fuzz_need(inside >= 0 && write(secret, "secret", 6) == 6, "no secret");
-        fuzz_need(symlinkat("..", inside, "up") == 0 && symlinkat("../secret", inside, "out") == 0, "no links");
+        fuzz_need(symlinkat("..", inside, "up") == 0 && symlinkat("../secret", inside, "out") == 0,
+                  "no links");
         fuzz_need(mkdirat(inside, "sub", 0700) == 0, "no folder");
         int file = openat(inside, "sub/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
         fuzz_need(file >= 0, "no file");
@@ -85,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_name(first);
     check_path(first);
     bool cased = lf_glob_match(first, second, false);
-    MUST(!cased || lf_glob_match(first, second, true), "\"%s\" matches \"%s\" only when case counts", first, second);
+    MUST(!cased || lf_glob_match(first, second, true), "\"%s\" matches \"%s\" only when case counts", first,
+         second);
     free(first);
     free(second);
     return 0;

@@ -1,4 +1,5 @@
-/* Event patterns: the first line is the pattern; the others are events to match, and the pattern itself is one too. */
+/* Event patterns: the first line is the pattern; the others are events to match, and the pattern itself is
+ * one too. */
 #include "fuzz.h"
 
 #include "event/pattern.h"

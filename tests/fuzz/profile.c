@@ -41,14 +41,18 @@ static void check_command(const struct lf_profile *profile, const struct lf_comm
     const struct lf_ending *ending = &command->ending;
     MUST(command->name && *command->name, "a command without a name");
     MUST(lf_profile_command(profile, command->name), "%s is not found", command->name);
-    MUST(ending->unit == LF_UNIT_NONE || command->expect_count, "%s: a reply, but nothing is expected", command->name);
-    MUST(ending->unit == LF_UNIT_NONE || ending->times >= 1 || ending->until_blank, "%s: no units", command->name);
-    MUST((ending->unit != LF_UNIT_LINE && ending->unit != LF_UNIT_PROMPT && ending->unit != LF_UNIT_CHAR) || ending->end.len,
+    MUST(ending->unit == LF_UNIT_NONE || command->expect_count, "%s: a reply, but nothing is expected",
+         command->name);
+    MUST(ending->unit == LF_UNIT_NONE || ending->times >= 1 || ending->until_blank, "%s: no units",
+         command->name);
+    MUST((ending->unit != LF_UNIT_LINE && ending->unit != LF_UNIT_PROMPT && ending->unit != LF_UNIT_CHAR)
+             || ending->end.len,
          "%s: a line without an end", command->name);
     MUST(ending->unit != LF_UNIT_FIXED || ending->size, "%s: a unit of no bytes", command->name);
     MUST(command->times.total > 0 || ending->unit == LF_UNIT_NONE, "%s: no time", command->name);
     for (size_t i = 0; i < command->expect_count; i++) {
-        enum lf_status status = lf_reply_pattern_match(profile, &command->expects[i], lf_slice_text("S S 100.00 g"), NULL, NULL);
+        enum lf_status status =
+            lf_reply_pattern_match(profile, &command->expects[i], lf_slice_text("S S 100.00 g"), NULL, NULL);
         MUST(status == LF_OK || status == LF_MISMATCH, "%s: %s", command->name, lf_status_name(status));
     }
 }
@@ -67,8 +71,8 @@ static void check_profile(const struct lf_profile *profile)
         for (size_t k = 0; k < procedure->step_count; k++) {
             const struct lf_step *step = &procedure->steps[k];
             MUST(!step->command_name || step->command, "%s: a step without its command", procedure->name);
-            MUST(!step->command || step->command->repeat <= procedure->repeat, "%s: more often than %s may be done",
-                 procedure->name, step->command_name);
+            MUST(!step->command || step->command->repeat <= procedure->repeat,
+                 "%s: more often than %s may be done", procedure->name, step->command_name);
         }
     }
 }
@@ -85,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (profile) {
         check_profile(profile);
     } else {
-        MUST(!parse(text, &again, &second) && !strcmp(err.text, second.text) && told.problems == again.problems,
+        MUST(!parse(text, &again, &second) && !strcmp(err.text, second.text)
+                 && told.problems == again.problems,
              "%s, then %s", err.text, second.text);
         MUST(!told.problems || !strncmp(err.text, "fuzzed:", 7), "no place: %s", err.text);
     }

@@ -8,8 +8,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum { ROOM = 64 };
-    char *spec = fuzz_text(lf_slice((const char *)data, size)), *resource = malloc(ROOM), *again = malloc(ROOM);
+    enum {
+        ROOM = 64
+    };
+    char *spec = fuzz_text(lf_slice((const char *)data, size)), *resource = malloc(ROOM),
+         *again = malloc(ROOM);
     struct lf_error err = {0}, second = {0};
     fuzz_need(resource && again, "out of memory");
     *resource = *again = '\0';
@@ -18,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(lf_stream_check(spec, again, ROOM, &second) == status, "another answer the second time");
     if (status == LF_OK) {
         MUST(strnlen(resource, ROOM) < ROOM && !strcmp(resource, again), "\"%s\"", spec);
-        MUST(!strncmp(resource, "serial ", 7) || !strncmp(resource, "tcp ", 4) || !strncmp(resource, "unix ", 5),
+        MUST(!strncmp(resource, "serial ", 7) || !strncmp(resource, "tcp ", 4)
+                 || !strncmp(resource, "unix ", 5),
              "\"%s\" is the resource \"%.63s\"", spec, resource);
         MUST(lf_stream_check(spec, NULL, 0, NULL) == LF_OK, "another answer without a resource");
     } else {

@@ -1,4 +1,5 @@
-/* URLs: what may be asked, where a redirect leads, how they are named. Two lines: a URL, and where it redirects to. */
+/* URLs: what may be asked, where a redirect leads, how they are named. Two lines: a URL, and where it
+ * redirects to. */
 #include "fuzz.h"
 
 #include "config/load.h"
@@ -18,7 +19,8 @@ static void check_name(const char *url)
     MUST(memchr(name, 0, sizeof name), "the name has no end");
     MUST(!strchr(name, '#'), "a fragment in %s", name);
     for (const char *at = name; *at; at++)
-        MUST((unsigned char)*at >= 0x20 && (unsigned char)*at < 0x7F, "byte 0x%02x in a name", (unsigned)(unsigned char)*at);
+        MUST((unsigned char)*at >= 0x20 && (unsigned char)*at < 0x7F, "byte 0x%02x in a name",
+             (unsigned)(unsigned char)*at);
     MUST(strlen(name) <= strlen(url), "longer than the URL");
 }
 
@@ -29,7 +31,8 @@ static void check_asked(const char *url)
     fuzz_check_error(status, &err);
     for (const char *at = err.text; *at; at++)
         MUST(!iscntrl((unsigned char)*at), "a control character in: %s", err.text);
-    MUST(status != LF_OK || !strncasecmp(url, "https:", 6) || lf_url_is_loopback(url), "%s may be asked", url);
+    MUST(status != LF_OK || !strncasecmp(url, "https:", 6) || lf_url_is_loopback(url), "%s may be asked",
+         url);
 }
 
 static void check_redirect(const char *url, const char *location)
