@@ -182,6 +182,13 @@ enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit
 
 /* ---- verifying ---------------------------------------------------------------------------------------------------------- */
 
+static enum lf_status head_is_gone(struct audit_check *check, struct lf_error *err)
+{
+    check->verdict->wrong = check->verdict->head.seq;
+    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "the audit trail does not hold: the head that the agent keeps beside it is "
+                   "gone, and whether entry %" PRId64 " is the last can not be told", check->verdict->head.seq);
+}
+
 /* Reads on from where the check stands; *more: there may be others. At the end of the table it is the kept head that counts, read
  * before anybody else can write. */
 static enum lf_status verify_batch(struct lf_journal *journal, struct audit_check *check, bool *more, struct lf_error *err)
@@ -208,9 +215,10 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
     *more = rows == VERIFY_BATCH;
     if (status == LF_OK && !*more) {
         status = read_tail(journal, &tail, err);
-        if (status == LF_OK) {
-            status = audit_check_end(check, &tail.kept, err);
-        }
+        if (status == LF_OK)
+            status = audit_check_end(check, tail.has_kept || !check->verdict->count ? &tail.kept : NULL, err);
+        if (status == LF_OK && !tail.has_kept && check->verdict->count)
+            status = head_is_gone(check, err);
     }
     pthread_mutex_unlock(&journal->mutex);
     return status;

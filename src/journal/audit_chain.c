@@ -78,7 +78,7 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
     const struct lf_audit_head *last = &check->verdict->head;
     char missing[64];
     if (entry->seq < 1)
-        return wrong(check, entry->seq, err, "entry %" PRId64 " has an impossible number", entry->seq);
+        return wrong(check, 1, err, "before entry 1 stands one with the impossible number %" PRId64, entry->seq);
     if (check->verdict->count == 0) {
         check->verdict->first = entry->seq;
         snprintf(check->start, sizeof check->start, "%s", entry->prev);

@@ -1,0 +1,477 @@
+/* The audit trail: nothing can be changed in it, taken from it or put into it without being found and named. */
+#include "base/clock.h"
+#include "base/os_wake.h"
+#include "journal/audit.h"
+#include "journal/inspect.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FIRST = 10, MANY = 100000, PACE = 60 * 1000 };
+
+static char path[512];
+static struct lf_error err;
+
+static struct lf_journal *open_journal(void)
+{
+    struct lf_journal *journal = NULL;
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    err = (struct lf_error){0};
+    NEED(lf_journal_open(path, &journal, &err) == LF_OK);
+    return journal;
+}
+
+static void add(struct lf_journal *journal, int count)
+{
+    char text[40];
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    for (int i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "number %d", i);
+        NEED(lf_journal_audit_add(journal, "cli:maria", "command", i % 2 ? "job 7" : NULL, text, NULL) == LF_OK);
+    }
+    NEED(lf_journal_commit(journal, NULL) == LF_OK);
+}
+
+/* A closed journal with FIRST entries. */
+static void make_journal(void)
+{
+    struct lf_journal *journal = open_journal();
+    add(journal, FIRST);
+    lf_journal_close(journal);
+}
+
+/* As somebody who may write the file, past the triggers. */
+static void tamper(const char *sql)
+{
+    sqlite3 *db;
+    NEED(sqlite3_open(path, &db) == SQLITE_OK);
+    NEED(sqlite3_exec(db, "DROP TRIGGER IF EXISTS audit_not_changed; DROP TRIGGER IF EXISTS audit_not_removed; "
+                          "DROP TRIGGER IF EXISTS audit_not_replaced;", NULL, NULL, NULL) == SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    CHECK(sqlite3_total_changes(db) > 0);
+    sqlite3_close(db);
+}
+
+/* The number of the entry that verifying names; 0: all fits. */
+static int64_t wrong_entry(const struct lf_audit_head *noted)
+{
+    struct lf_audit_verdict verdict;
+    err = (struct lf_error){0};
+    enum lf_status status = lf_audit_verify_file(path, noted, &verdict, &err);
+    CHECK(status == LF_OK || status == LF_CORRUPT);
+    CHECK_INT(verdict.wrong != 0, status == LF_CORRUPT);
+    return verdict.wrong;
+}
+
+static void tampered(const char *sql, int64_t named, const char *words)
+{
+    unlink(path);
+    make_journal();
+    CHECK_INT(wrong_entry(NULL), 0);
+    tamper(sql);
+    CHECK_INT(wrong_entry(NULL), named);
+    CHECK_HAS(err.text, words);
+}
+
+/* ---- the chain ----------------------------------------------------------------------------------------------------------- */
+
+struct seen {
+    int count;
+    int64_t first, last;
+    char prev[65], hash[65];
+};
+
+static void see(void *context, const struct lf_audit_entry *entry)
+{
+    struct seen *seen = context;
+    if (!seen->count++)
+        seen->first = entry->seq;
+    seen->last = entry->seq;
+    snprintf(seen->prev, sizeof seen->prev, "%s", entry->prev);
+    snprintf(seen->hash, sizeof seen->hash, "%s", entry->hash);
+    CHECK_STR(entry->who, "cli:maria");
+}
+
+static void whole_trail(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_verdict verdict;
+    struct lf_audit_head head;
+    struct seen seen = {0};
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verdict.count, 0);
+    add(journal, 1);
+    struct lf_audit_filter all = {.limit = 100};
+    CHECK_INT(lf_journal_audit_list(journal, &all, see, &seen, NULL), LF_OK);
+    CHECK_STR(seen.prev, "0000000000000000000000000000000000000000000000000000000000000000");
+    add(journal, 1200);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verdict.count, 1201);
+    CHECK_INT(verdict.head.seq, 1201);
+    CHECK_INT(lf_journal_audit_head(journal, &head, NULL), LF_OK);
+    CHECK_STR(head.hash, verdict.head.hash);
+    lf_journal_close(journal);
+}
+
+/* sha256 over "labferry-audit-1\n" and the fields with their lengths, by sha256sum. */
+static void known_digest(void)
+{
+    char line[200] = "", command[600];
+    snprintf(path, sizeof path, "%s/export.jsonl", unit_folder());
+    snprintf(command, sizeof command,
+             "printf 'labferry-audit-1\\n64:%064d\\n1:1\\n24:2026-11-22T06:09:34.120Z\\n9:cli:maria\\n7:command\\n5:job 7\\n"
+             "10:retry \\303\\251\\t!\\n' | sha256sum", 0);
+    FILE *pipe = popen(command, "r");
+    NEED(pipe != NULL && fgets(line, sizeof line, pipe) != NULL);
+    pclose(pipe);
+    line[64] = '\0';
+    FILE *out = fopen(path, "w");
+    NEED(out != NULL);
+    fprintf(out, "{\"seq\":1,\"at\":\"2026-11-22T06:09:34.120Z\",\"who\":\"cli:maria\",\"what\":\"command\",\"about\":\"job 7\","
+                 "\"text\":\"retry \303\251\\t!\",\"prev\":\"%064d\",\"hash\":\"%s\"}\n"
+                 "{\"audit_end\":{\"seq\":1,\"hash\":\"%s\"}}\n", 0, line, line);
+    fclose(out);
+    CHECK_INT(wrong_entry(NULL), 0);
+    CHECK_STR(err.text, "");
+}
+
+static void filters(void)
+{
+    struct lf_journal *journal = open_journal();
+    add(journal, 20);
+    struct lf_audit_filter of_job = {.about = "job 7", .limit = 3}, from = {.from = 5, .limit = 4}, last = {.limit = 2},
+                           late = {.since_ms = lf_clock_wall_ms() + PACE, .limit = 9}, none = {.what = "held", .limit = 9};
+    const struct { const struct lf_audit_filter *filter; int count; int64_t first, last; } cases[] = {
+        {&of_job, 3, 16, 20}, {&from, 4, 5, 8}, {&last, 2, 19, 20}, {&late, 0, 0, 0}, {&none, 0, 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct seen seen = {0};
+        CHECK_INT(lf_journal_audit_list(journal, cases[i].filter, see, &seen, NULL), LF_OK);
+        CHECK_INT(seen.count, cases[i].count);
+        CHECK_INT(seen.first, cases[i].first);
+        CHECK_INT(seen.last, cases[i].last);
+    }
+    lf_journal_close(journal);
+}
+
+static void broken_texts(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_verdict verdict;
+    struct lf_audit_head head;
+    char large[3 * LF_AUDIT_TEXT_MAX];
+    memset(large, 'x', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    memcpy(large + LF_AUDIT_TEXT_MAX - 1, "\303\251", 2); /* the limit cuts this character */
+    CHECK_INT(lf_journal_audit_add(journal, "mqtt:\377\376", "command", "a\nb", large, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, large, "command", NULL, NULL, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, NULL), LF_OK);
+    lf_journal_close(journal);
+    char *to = strdup(path);
+    FILE *out = fopen(strcat(strcpy(large, path), ".jsonl"), "w");
+    NEED(out != NULL && to != NULL);
+    CHECK_INT(lf_audit_export_file(to, out, &head, NULL), LF_OK);
+    fclose(out);
+    free(to);
+    CHECK_INT(lf_audit_verify_file(large, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verdict.count, 2);
+}
+
+struct kinds {
+    char text[400];
+};
+
+static void note_kind(void *context, const struct lf_audit_entry *entry)
+{
+    struct kinds *kinds = context;
+    size_t used = strlen(kinds->text);
+    snprintf(kinds->text + used, sizeof kinds->text - used, "%s%s by %s", used ? "; " : "", entry->what, entry->who);
+}
+
+/* ---- tampering ------------------------------------------------------------------------------------------------------------ */
+
+static void changed(void)
+{
+    static const char *const columns[] = {"who", "what", "about", "text", "prev", "hash"};
+    char sql[100];
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        snprintf(sql, sizeof sql, "UPDATE audit SET %s = 'x' WHERE seq = 4", columns[i]);
+        tampered(sql, 4, "entry 4");
+    }
+    tampered("UPDATE audit SET at_ms = at_ms - 1 WHERE seq = 4", 4, "entry 4");
+    tampered("UPDATE audit SET text = CAST(x'00ff' AS TEXT) WHERE seq = 10", 10, "entry 10");
+    /* The boundary between two fields moved. */
+    tampered("UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6, "entry 6");
+}
+
+static void removed(void)
+{
+    tampered("DELETE FROM audit WHERE seq = 4", 4, "entry 4 is missing (removed)");
+    tampered("DELETE FROM audit WHERE seq BETWEEN 4 AND 6", 4, "entries 4 to 6 are missing (removed)");
+    tampered("DELETE FROM audit WHERE seq <= 3", 1, "entries 1 to 3 are missing");
+    tampered("DELETE FROM audit WHERE seq = 1", 1, "entry 1 is missing");
+    tampered("DELETE FROM audit WHERE seq = 10", 10, "entry 10 is missing (cut off at the end)");
+    tampered("DELETE FROM audit WHERE seq > 2", 3, "entries 3 to 10 are missing (cut off at the end)");
+    tampered("DELETE FROM audit", 1, "entries 1 to 10 are missing");
+}
+
+static void moved(void)
+{
+    tampered("UPDATE audit SET seq = -4 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5; "
+             "UPDATE audit SET seq = 5 WHERE seq = -4", 4, "entry 4");
+    tampered("UPDATE audit SET seq = -seq", 1, "impossible");
+    tampered("UPDATE audit SET seq = 40 WHERE seq = 4", 4, "entry 4 is missing");
+}
+
+static void put_in(void)
+{
+    tampered("UPDATE audit SET seq = seq + 100 WHERE seq > 4; UPDATE audit SET seq = seq - 99 WHERE seq > 100; "
+             "INSERT INTO audit SELECT 5, at_ms, who, what, about, 'forged', hash, hash FROM audit WHERE seq = 4", 5,
+             "entry 5");
+    tampered("INSERT INTO audit SELECT 11, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 10", 11, "entry 11");
+    tampered("INSERT INTO audit SELECT 0, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1", 1, "impossible number 0");
+}
+
+/* The last entry taken over by one with a right digest, made by a journal of the forger's own. */
+static void exchanged_with_digest(void)
+{
+    char other[600], sql[1500];
+    make_journal();
+    snprintf(other, sizeof other, "%s.other", path);
+    snprintf(sql, sizeof sql, "cp %s %s", path, other);
+    NEED(system(sql) == 0);
+    struct lf_journal *journal = open_journal();
+    add(journal, 2);
+    lf_journal_close(journal);
+    NEED(lf_journal_open(other, &journal, NULL) == LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "nothing happened", NULL), LF_OK);
+    lf_journal_close(journal);
+    snprintf(sql, sizeof sql, "ATTACH '%s' AS other; DELETE FROM main.audit WHERE seq = 11; "
+             "INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11", other);
+    tamper(sql);
+    CHECK_INT(wrong_entry(NULL), 11);
+    CHECK_HAS(err.text, "entry 11 is not the one that entry 12 was written after");
+    snprintf(sql, sizeof sql, "DELETE FROM main.audit WHERE seq = 12");
+    tamper(sql);
+    CHECK_INT(wrong_entry(NULL), 12); /* the kept head says 12 */
+    tamper("UPDATE small SET value = replace(value, '12:', '11:') WHERE name = 'audit.head'");
+    CHECK_INT(wrong_entry(NULL), 11);
+}
+
+static void forged_whole(void)
+{
+    struct lf_audit_verdict verdict;
+    make_journal();
+    NEED(lf_audit_verify_file(path, NULL, &verdict, NULL) == LF_OK);
+    struct lf_audit_head noted = verdict.head;
+    CHECK_INT(wrong_entry(&noted), 0);
+    struct lf_journal *journal = open_journal();
+    add(journal, 1);
+    lf_journal_close(journal);
+    CHECK_INT(wrong_entry(&noted), 0); /* more entries later are no fault */
+    unlink(path);
+    lf_sleep_until(lf_deadline_in(5), NULL); /* another time */
+    journal = open_journal();
+    add(journal, FIRST + 1);
+    lf_journal_close(journal);
+    CHECK_INT(wrong_entry(NULL), 0); /* whole in itself */
+    CHECK_INT(wrong_entry(&noted), FIRST);
+    CHECK_HAS(err.text, "written anew");
+    noted.seq = 50;
+    CHECK_INT(wrong_entry(&noted), FIRST + 2);
+}
+
+static void stays_visible(void)
+{
+    make_journal();
+    tamper("DELETE FROM audit WHERE seq >= 9");
+    struct lf_journal *journal = open_journal(); /* the agent starts on it and goes on */
+    add(journal, 3);
+    lf_journal_close(journal);
+    CHECK_INT(wrong_entry(NULL), 9);
+    CHECK_HAS(err.text, "entries 9 to 10 are missing (removed)");
+    journal = open_journal();
+    struct lf_audit_filter told = {.what = "audit", .limit = 9};
+    struct kinds kinds = {0};
+    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, NULL), LF_OK);
+    CHECK_STR(kinds.text, "audit by agent"); /* once */
+    lf_journal_close(journal);
+    tampered("DELETE FROM small WHERE name = 'audit.head'", 10, "gone");
+}
+
+static void refuses_own_mistakes(void)
+{
+    sqlite3 *db;
+    make_journal();
+    NEED(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, "UPDATE audit SET text = 'x' WHERE seq = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+    CHECK_INT(sqlite3_exec(db, "DELETE FROM audit WHERE seq = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+    CHECK_INT(sqlite3_exec(db, "INSERT OR REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit "
+                               "WHERE seq = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+    sqlite3_close(db);
+    CHECK_INT(wrong_entry(NULL), 0);
+}
+
+/* ---- with what it tells of ------------------------------------------------------------------------------------------------- */
+
+static void killed_in_between(void)
+{
+    make_journal();
+    for (int i = 0; i < 5; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            struct lf_journal *mine = NULL;
+            if (lf_journal_open(path, &mine, NULL) != LF_OK
+                || lf_journal_audit_add(mine, "cli:maria", "command", NULL, "kept", NULL) != LF_OK
+                || lf_journal_begin(mine, NULL) != LF_OK)
+                _exit(1);
+            for (int j = 0; j < 50 * i; j++)
+                lf_journal_audit_add(mine, "cli:maria", "command", NULL, "not committed", NULL);
+            kill(getpid(), SIGKILL);
+        }
+        int how = 0;
+        waitpid(child, &how, 0);
+        NEED(WIFSIGNALED(how));
+    }
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_verdict verdict;
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verdict.count, FIRST + 5);
+    lf_journal_close(journal);
+}
+
+static void rolled_back(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_verdict verdict;
+    add(journal, 3);
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "cli:maria", "command", NULL, "gone", NULL), LF_OK);
+    lf_journal_rollback(journal);
+    add(journal, 1);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verdict.head.seq, 4);
+    lf_journal_close(journal);
+}
+
+static void life_of_a_job(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"k", .step = (char *)"deliver",
+                         .bench = true, .facts = cJSON_CreateObject()};
+    struct lf_parcel_row row = {.name = (char *)"w.csv", .file = (char *)"1", .sha256 = "ab", .size = 3};
+    struct kinds kinds = {0};
+    struct lf_event_row event = {.id = (char *)"evt_1", .type = (char *)"v2.x", .source = (char *)"mqtt", .received_ms = 1};
+    CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_EXISTS); /* no entry: nothing new */
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    row.job = job.id;
+    CHECK_INT(lf_journal_event_fate(journal, "evt_1", LF_FATE_JOB, job.id, NULL, NULL), LF_OK);
+    CHECK_INT(lf_journal_parcel_add(journal, &row, NULL), LF_OK);
+    job.acting = true;
+    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
+    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK); /* no entry: nothing new */
+    job.state = LF_JOB_HELD;
+    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
+    CHECK_INT(lf_journal_history_add(journal, job.id, "cli:maria", "confirmed", NULL), LF_OK);
+    job.state = LF_JOB_CANCELLED;
+    job.by = "cli:maria";
+    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
+    struct lf_audit_filter all = {.limit = 100};
+    CHECK_INT(lf_journal_audit_list(journal, &all, note_kind, &kinds, NULL), LF_OK);
+    CHECK_STR(kinds.text, "event by agent; event by agent; file by agent; acting by agent; held by agent; job by cli:maria; "
+                          "cancelled by cli:maria");
+    cJSON_Delete(job.facts);
+    lf_journal_close(journal);
+}
+
+/* ---- letting go, and figures ------------------------------------------------------------------------------------------------ */
+
+static void pruned(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_verdict verdict;
+    int64_t dropped = 0;
+    add(journal, 20);
+    CHECK_INT(lf_journal_audit_prune(journal, 0, &dropped, NULL), LF_OK);
+    CHECK_INT(dropped, 0);
+    CHECK_INT(lf_journal_audit_prune(journal, PACE, &dropped, NULL), LF_OK);
+    CHECK_INT(dropped, 0);
+    CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err), LF_OK); /* all are older than a minute from now */
+    CHECK_INT(dropped, 20);
+    add(journal, 5);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_STR(err.text, "");
+    CHECK_INT(verdict.first, 21);
+    CHECK_INT(verdict.count, 6);
+    CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err), LF_OK);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verdict.first, 27);
+    add(journal, 2);
+    lf_journal_close(journal);
+    tamper("DELETE FROM audit WHERE seq = 27"); /* the anchor */
+    CHECK_INT(wrong_entry(NULL), 1);
+    CHECK_HAS(err.text, "entries 1 to 27 are missing");
+}
+
+static void fast_enough(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_verdict verdict;
+    int64_t start = lf_clock_mono_ms();
+    for (int i = 0; i < MANY / 1000; i++)
+        add(journal, 1000);
+    int64_t written = lf_clock_mono_ms();
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    int64_t done = lf_clock_mono_ms();
+    CHECK_INT(verdict.count, MANY);
+    CHECK(done - written < 30000);
+    lf_journal_close(journal);
+    FILE *file = fopen(path, "r");
+    NEED(file != NULL);
+    fseek(file, 0, SEEK_END);
+    printf("      %d entries: written in %lld ms, verified in %lld ms, %ld bytes each\n", MANY, (long long)(written - start),
+           (long long)(done - written), ftell(file) / MANY);
+    fclose(file);
+}
+
+static void check_of_a_whole_journal(void)
+{
+    cJSON *report = NULL;
+    make_journal();
+    CHECK_INT(lf_journal_check_file(path, &report, &err), LF_OK);
+    CHECK_INT(cJSON_GetArraySize(lf_json_at(report, "problems")), 0);
+    CHECK_INT(lf_json_int(report, "rows.audit", -1), FIRST);
+    CHECK_INT(lf_json_int(report, "audit.entries", -1), FIRST);
+    cJSON_Delete(report);
+    tamper("UPDATE audit SET text = 'x' WHERE seq = 4");
+    CHECK_INT(lf_journal_check_file(path, &report, &err), LF_CORRUPT);
+    CHECK_INT(lf_json_int(report, "audit.wrong", -1), 4);
+    cJSON_Delete(report);
+}
+
+UNIT_TESTS("audit",
+    {"each entry holds the digest of the one before, and the head is that of the last", whole_trail},
+    {"the digest is SHA-256 over the fields with their lengths, as audit.h says", known_digest},
+    {"entries are found by what they are about, by kind, time and number", filters},
+    {"broken and large texts are made fit, so that an export of them verifies", broken_texts},
+    {"an entry that was changed in any field is named", changed},
+    {"entries that were removed are named, at the start, in the middle and at the end", removed},
+    {"entries that were moved are named", moved},
+    {"entries that were put in are named", put_in},
+    {"an entry that was exchanged together with its digest is named", exchanged_with_digest},
+    {"a trail that was computed anew as a whole does not have the head that was noted", forged_whole},
+    {"a cut stays visible after the agent went on, and a lost head is found", stays_visible},
+    {"the database refuses to change, remove or replace an entry", refuses_own_mistakes},
+    {"a kill in the middle of a transaction leaves a whole trail with what was committed", killed_in_between},
+    {"what is rolled back leaves no entry and no gap", rolled_back},
+    {"events, files, actions, held work and ends of jobs are entries, with who", life_of_a_job},
+    {"what audit_keep lets go leaves an entry that holds the rest, and without that one it is found", pruned},
+    {"100000 entries are verified in reasonable time", fast_enough},
+    {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal},
+)
