@@ -190,7 +190,9 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
         link->refused_batches++;
         pthread_mutex_unlock(&link->mutex);
     }
-    return status;
+    /* LF_CANCELLED and LF_BUSY mean something else from here on, and LF_CANCELLED ends in a goodbye, with which the
+     * acknowledgements of this very batch would leave. Whatever the reason, the connection is dropped. */
+    return status == LF_OK ? LF_OK : lf_fail(err, LF_DISCONNECTED, err->class, "%s", err->text);
 }
 
 static int send_one(struct lf_link *link, const struct outgoing *outgoing)
