@@ -88,7 +88,9 @@ enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request
     return status;
 }
 
-/* The JSON of a 2xx answer, checked. What is not JSON may be a page of something in between: transient. */
+/* The JSON of a 2xx answer, checked. What is not JSON, or not of the shape, may be from something in between,
+ * and one such answer must not fail a workflow task for good: transient. If it stays so, the status says that
+ * the cloud cannot be used. */
 static enum lf_status read_answer(const struct lf_answer *answer, const struct lf_field *shape, cJSON **out,
                                   struct lf_error *err)
 {
@@ -102,6 +104,7 @@ static enum lf_status read_answer(const struct lf_answer *answer, const struct l
     }
     status = lf_shape_check(*out, shape, err);
     if (status != LF_OK) {
+        err->class = LF_TRANSIENT;
         cJSON_Delete(*out);
         *out = NULL;
     }
@@ -188,11 +191,12 @@ static enum lf_status take_items(cJSON *page, const char *key, const struct lf_f
 {
     cJSON *items = cJSON_GetObjectItemCaseSensitive(page, key);
     if (!cJSON_IsArray(items))
-        return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is not a list", key);
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer's field '%s' is not a list", key);
     while (items->child) {
         cJSON *item = cJSON_DetachItemFromArray(items, 0);
         if (lf_shape_check(item, shape, err) != LF_OK) {
             cJSON_Delete(item);
+            err->class = LF_TRANSIENT; /* as in read_answer */
             return lf_error_prefix(err, "in '%s'", key);
         }
         cJSON_AddItemToArray(array, item);

@@ -29,8 +29,8 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
     if (success)
         return LF_OK;
     if (answer->status >= 300 && answer->status < 400 && !answer->location)
-        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer redirects us (%d) but does not say where to",
-                       answer->status);
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                       "the answer redirects us (%d) but does not say where to", answer->status);
     if (answer->redirected && (answer->status == 400 || answer->status == 401 || answer->status == 403))
         return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store did not accept the link (%d)",
                        answer->status);
@@ -40,7 +40,8 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
     return status;
 }
 
-/* A sign-in or maintenance page, with status 200, in place of the file? Only a blob that is a web page itself comes as one. */
+/* A sign-in or maintenance page, with status 200, in place of the file? Only a blob that is a web page itself
+ * comes as one. */
 static enum lf_status judge_page(struct lf_cloud *cloud, const char *blob_id, const struct lf_answer *answer,
                                  const struct lf_call *call, struct lf_error *err)
 {
@@ -49,8 +50,9 @@ static enum lf_status judge_page(struct lf_cloud *cloud, const char *blob_id, co
     cJSON *blob = NULL;
     enum lf_status status = lf_cloud_get_blob(cloud, blob_id, call, &blob, err);
     if (status == LF_OK && strncasecmp(lf_json_text_or(blob, "mimeType", ""), "text/html", 9) != 0)
-        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "a web page came in place of the file: does a proxy or a "
-                         "maintenance page stand in between?");
+        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                         "a web page came in place of the file: does a proxy or a maintenance page stand in "
+                         "between?");
     cJSON_Delete(blob);
     return status;
 }

@@ -51,8 +51,8 @@ struct lf_event {
 /* Decodes one message. On success returns owned in *event (lf_event_free). Errors (permanent): LF_INVALID
  * with what is wrong and where in the message, LF_TOO_LARGE. Never crashes on any bytes. */
 enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event, struct lf_error *err);
-/* The same without the bound: for an event whose dropped properties were read from the API and put back. It had been
- * too large for its envelope, so it is larger than any that arrives; the API's answer was bounded. */
+/* The same without the bound: for an event whose dropped properties were read from the API and put back. It
+ * had been too large for its envelope, so it is larger than any that arrives; the API's answer was bounded. */
 enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event, struct lf_error *err);
 void lf_event_free(struct lf_event *event);
 

@@ -141,7 +141,7 @@ static enum lf_status match(struct work *work, struct lf_error *err)
     status = lf_cloud_get_run(work->jobs->cloud, fact(work, "run"), &work->call, &run, err);
     if (status == LF_OK)
         status = fact_set(work, "run", lf_json_text_or(run, "id", fact(work, "run")), err);
-    else if (err->class == LF_PERMANENT)
+    else if (err->class == LF_PERMANENT && err->status != LF_PROTOCOL)
         status = lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "Benchling has no run %.100s for %.100s (%.200s). Say which it is: "
                          "labferry assign %lld RUN", fact(work, "run"), fact(work, "file_name"), err->text,
                          (long long)work->job->id);
