@@ -49,11 +49,12 @@ enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *wh
     enum lf_status status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK)
         return status;
-    job->by = who;
-    status = lf_journal_job_save(jobs->journal, job, err);
-    job->by = NULL;
-    if (status == LF_OK && history && *history)
+    if (history && *history)
         status = lf_journal_history_add(jobs->journal, job->id, who, history, err);
+    job->by = who;
+    if (status == LF_OK)
+        status = lf_journal_job_save(jobs->journal, job, err);
+    job->by = NULL;
     if (status == LF_OK)
         status = report_job(jobs, job, err);
     if (status != LF_OK) {

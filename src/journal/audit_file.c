@@ -126,7 +126,7 @@ static enum lf_status verify_line(struct audit_check *check, struct lf_slice lin
 {
     cJSON *json = NULL;
     struct lf_audit_entry entry;
-    enum lf_status status = lf_json_parse(line, &json, err);
+    enum lf_status status = line.len > LINE_MAX_BYTES ? LF_INVALID : lf_json_parse(line, &json, err);
     if (status == LF_OK && *ended)
         status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "something stands after the end of the export");
     else if (status == LF_OK && read_line(json, &entry))
@@ -150,12 +150,12 @@ static enum lf_status verify_export(FILE *file, const struct lf_audit_head *note
     struct lf_audit_head end;
     enum lf_status status = LF_OK;
     bool ended = false;
-    char *line = malloc(LINE_MAX_BYTES);
-    if (!line)
-        return lf_fail_memory(err, "verifying an export");
-    for (int64_t number = 1; status == LF_OK && fgets(line, LINE_MAX_BYTES, file); number++)
-        status = verify_line(&check, lf_slice_text(line), number, &ended, &end, err);
-    if (status == LF_OK && ferror(file))
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t len;
+    for (int64_t number = 1; status == LF_OK && (len = getline(&line, &room, file)) >= 0; number++)
+        status = verify_line(&check, lf_slice(line, (size_t)len), number, &ended, &end, err);
+    if (status == LF_OK && !feof(file))
         status = lf_fail_errno(err, "cannot read the export");
     free(line);
     if (status == LF_OK)

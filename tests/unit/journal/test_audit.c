@@ -440,6 +440,18 @@ static void fast_enough(void)
     fclose(file);
 }
 
+static void older_journal(void)
+{
+    struct lf_audit_verdict verdict;
+    make_journal();
+    tamper("DROP TABLE audit; DELETE FROM small WHERE name = 'audit.head'; PRAGMA user_version = 1");
+    struct lf_journal *journal = open_journal();
+    add(journal, 2);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verdict.count, 2);
+    lf_journal_close(journal);
+}
+
 static void check_of_a_whole_journal(void)
 {
     cJSON *report = NULL;
@@ -473,5 +485,6 @@ UNIT_TESTS("audit",
     {"events, files, actions, held work and ends of jobs are entries, with who", life_of_a_job},
     {"what audit_keep lets go leaves an entry that holds the rest, and without that one it is found", pruned},
     {"100000 entries are verified in reasonable time", fast_enough},
+    {"a journal of the version before gets a trail of its own", older_journal},
     {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal},
 )
