@@ -17,22 +17,22 @@
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------ */
 
-#define COUNTED(fd, real)                                                                                                     \
-    bool outside = count_is_outside(fd);                                                                                     \
-    if (outside)                                                                                                              \
-        count_before(__func__, fd, NULL);                                                                                     \
-    __auto_type result = real;                                                                                                \
-    if (outside)                                                                                                              \
-        count_after();                                                                                                        \
+#define COUNTED(fd, real)                                                                                    \
+    bool outside = count_is_outside(fd);                                                                     \
+    if (outside)                                                                                             \
+        count_before(__func__, fd, NULL);                                                                    \
+    __auto_type result = real;                                                                               \
+    if (outside)                                                                                             \
+        count_after();                                                                                       \
     return result
 
-#define COUNTED_WRITE(fd, len, real)                                                                                          \
-    bool outside = count_is_outside(fd);                                                                                     \
-    if (outside)                                                                                                              \
-        len = count_write(__func__, fd, len);                                                                                 \
-    __auto_type result = real;                                                                                                \
-    if (outside)                                                                                                              \
-        count_after();                                                                                                        \
+#define COUNTED_WRITE(fd, len, real)                                                                         \
+    bool outside = count_is_outside(fd);                                                                     \
+    if (outside)                                                                                             \
+        len = count_write(__func__, fd, len);                                                                \
+    __auto_type result = real;                                                                               \
+    if (outside)                                                                                             \
+        count_after();                                                                                       \
     return result
 
 ssize_t write(int fd, const void *data, size_t len)
@@ -247,13 +247,13 @@ static int opened(int fd, int dir, const char *path, const struct opening *openi
     return fd;
 }
 
-#define OPENED(dir, path, flags, real)                                                                                        \
-    struct opening opening;                                                                                                   \
-    va_list args;                                                                                                             \
-    va_start(args, flags);                                                                                                    \
-    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                                                   \
-    va_end(args);                                                                                                             \
-    durable_before_open(dir, path, flags, &opening);                                                                          \
+#define OPENED(dir, path, flags, real)                                                                       \
+    struct opening opening;                                                                                  \
+    va_list args;                                                                                            \
+    va_start(args, flags);                                                                                   \
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                                  \
+    va_end(args);                                                                                            \
+    durable_before_open(dir, path, flags, &opening);                                                         \
     return opened(real, dir, path, &opening)
 
 int open(const char *path, int flags, ...)

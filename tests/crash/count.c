@@ -16,7 +16,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum how { BEFORE, AFTER, TORN };
+enum how {
+    BEFORE,
+    AFTER,
+    TORN
+};
 
 static _Atomic int64_t *count;
 static int64_t end_at;
@@ -33,7 +37,8 @@ void *shim_next(void **slot, const char *name)
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *file = getenv("LF_CRASH_COUNT_FILE"), *at = getenv("LF_CRASH_AT"), *way = getenv("LF_CRASH_HOW");
+    const char *file = getenv("LF_CRASH_COUNT_FILE"), *at = getenv("LF_CRASH_AT"),
+               *way = getenv("LF_CRASH_HOW");
     if (!file)
         return;
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -62,7 +67,8 @@ bool count_is_outside(int fd)
         return isatty(fd);
     int domain = AF_UNIX;
     socklen_t len = sizeof domain;
-    return S_ISSOCK(st.st_mode) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain != AF_UNIX;
+    return S_ISSOCK(st.st_mode) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0
+           && domain != AF_UNIX;
 }
 
 /* "fsync /home/state/journal.db-wal", "send network", "write serial line": what is matched and reported. */

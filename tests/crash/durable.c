@@ -114,7 +114,8 @@ static void keep_file(const char *path, ino_t inode)
 static void keep_file_at(const char *path)
 {
     struct stat st;
-    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && !store_has('i', st.st_ino) && !store_has('w', st.st_ino))
+    if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && !store_has('i', st.st_ino)
+        && !store_has('w', st.st_ino))
         keep_file(path, st.st_ino);
 }
 

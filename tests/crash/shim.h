@@ -13,7 +13,11 @@
 #include <sys/types.h>
 
 /* The function of that name in the library behind us. */
-#define REAL(name) ({ static void *slot; (__typeof__(&name))shim_next(&slot, #name); })
+#define REAL(name)                                                                                           \
+    ({                                                                                                       \
+        static void *slot;                                                                                   \
+        (__typeof__(&name))shim_next(&slot, #name);                                                          \
+    })
 void *shim_next(void **slot, const char *name);
 
 /* ---- count.c: environment LF_CRASH_COUNT_FILE, LF_CRASH_AT, LF_CRASH_HOW, LF_CRASH_ONLY, LF_CRASH_LOG --------------- */

@@ -139,6 +139,7 @@ def read_options():
                         '"sync worklists", ...')
     parser.add_argument("--power-cut", dest="cut", nargs="?", const="lost", choices=("lost", "mix"),
                         help="what was not synced is lost: all of it (lost) or a random part (mix)")
+    parser.add_argument("--large", action="store_true", help="a result of more than 10 MB, which goes up in parts")
     parser.add_argument("--seed", default="1", help="of everything random")
     parser.add_argument("--broken", choices=("sync", "person"), help="to see that a sweep finds what is wrong: the disk only "
                         "pretends to sync; the person says 'retry' without looking")
