@@ -286,6 +286,9 @@ class Bench(whole.Lab):
         there = self.ask_cloud(f"/sim/blobs/{processor['file']['id']}")
         if hashlib.sha256(there).hexdigest() != run["result_sha256"]:
             raise Wrong("lost", "the result in the cloud differs from the instrument's")
+        [blob] = [blob for blob in state["blobs"] if blob["id"] == processor["file"]["id"]]
+        if (blob["parts"] > 1) != self.options.large:
+            raise Wrong("stuck", f"went up in {blob['parts']} parts")
         rows = min(processor["progressStats"]["rowsSucceeded"], ROWS_KEPT)
         if len(state["results"]) != rows:
             raise Wrong("repeated" if len(state["results"]) > rows else "lost", f"{len(state['results'])} results of {rows} rows")

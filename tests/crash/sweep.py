@@ -21,6 +21,7 @@ playground = None  # the folder of all runs, a TemporaryDirectory
 SOURCES = ("count.c", "calls.c", "durable.c")
 WAYS = {"before": "before a call", "after": "after a call", "torn": "in the middle of a write"}
 CUTS = {"lost": "power cut, all lost that was not synced", "mix": "power cut, a random part lost of what was not synced"}
+EVERYTHING = ({}, {"how": "torn"}, {"again": 2}, {"cut": "lost"}, {"cut": "mix"}, {"large": True, "every": 5})  # --all
 FEW = 3  # runs that count the calls before the sweep: threads interleave, so their number varies a little
 
 
@@ -106,7 +107,14 @@ def count_calls(options, shim):
     return max(counts)
 
 
-def sweep(options, shim, title, total):
+def title_of(options):
+    title = CUTS.get(options.cut) or f"kill -9, {WAYS[options.how]}"
+    title += f", and {options.again} times again" if options.again else ""
+    return title + (", large files" if options.large else "")
+
+
+def sweep(options, shim, total):
+    title = title_of(options)
     points = range(options.first or 1, (options.last or total) + 1, options.every)
     result = Sum(options.keep)
     print(f"{title}: {len(points)} of {total} points, {options.jobs} at a time", flush=True)
@@ -125,8 +133,8 @@ def read_options():
     parser = argparse.ArgumentParser(prog="tests/crash/run", description=__doc__)
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--all", action="store_true", help="every point: kills before each call, kills within each write, and both "
-                       "kinds of power cut")
+    which.add_argument("--all", action="store_true", help="all of it: " + "; ".join(
+        " ".join(f"{name} {value}" for name, value in kind.items()) or "kills before each call" for kind in EVERYTHING))
     which.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth point")
     parser.add_argument("--from", dest="first", type=int, metavar="N", help="first point (1)")
     parser.add_argument("--to", dest="last", type=int, metavar="N", help="last point (the end of the job)")
@@ -159,9 +167,6 @@ def called_off(number, _frame):
 def main():
     options = read_options()
     processes.adopt_orphans()
-    kinds = [(options.how, options.again, options.cut)]
-    if options.all:
-        kinds = [("before", 0, None), ("torn", 0, None), ("before", 2, None), ("before", 0, "lost"), ("before", 0, "mix")]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, called_off)
     os.environ["LF_BUILD"] = options.build
@@ -177,10 +182,9 @@ def main():
         os.chmod(folder, 0o755)  # the broker gives up its rights
         tempfile.tempdir = folder  # of every run
         shim = build_shim(folder)
-        for options.how, options.again, options.cut in kinds:
-            title = CUTS.get(options.cut, f"kill -9, {WAYS[options.how]}")
-            title += f", and {options.again} times again" if options.again else ""
-            good = sweep(options, shim, title, count_calls(options, shim)) and good
+        for kind in EVERYTHING if options.all else ({},):
+            chosen = argparse.Namespace(**{**vars(options), **kind})
+            good = sweep(chosen, shim, count_calls(chosen, shim)) and good
     return 0 if good else 1
 
 
