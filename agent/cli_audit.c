@@ -16,7 +16,7 @@
 
 enum { VERIFY_MS = 10 * 60 * 1000, PAGE = 1000 };
 
-/* ---- audit show ------------------------------------------------------------------------------------------------------ */
+/* ---- audit show ---------------------------------------------------------------------------------------- */
 
 /* --since: how long ago, or a time. NULL: told. Returns room. */
 static const char *since_time(const struct cli *cli, const char *text, char room[LF_TIME_TEXT])
@@ -36,8 +36,10 @@ static const char *since_time(const struct cli *cli, const char *text, char room
 /* NULL: told. */
 static cJSON *show_args(const struct cli *cli)
 {
-    static const struct { const char *name; bool number; } options[] = {
-        {"job", true}, {"about", false}, {"what", false}, {"limit", true}};
+    static const struct {
+        const char *name;
+        bool number;
+    } options[] = {{"job", true}, {"about", false}, {"what", false}, {"limit", true}};
     cJSON *args = cJSON_CreateObject();
     char room[LF_TIME_TEXT];
     const char *since = cli_value(cli, "since"), *from = since ? since_time(cli, since, room) : NULL;
@@ -90,9 +92,10 @@ static enum cli_exit show_audit(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- audit verify ---------------------------------------------------------------------------------------------------- */
+/* ---- audit verify -------------------------------------------------------------------------------------- */
 
-static enum cli_exit tell_verdict(const struct cli *cli, const char *where, int64_t entries, int64_t first, const char *head)
+static enum cli_exit tell_verdict(const struct cli *cli, const char *where, int64_t entries, int64_t first,
+                                  const char *head)
 {
     if (cli->json) {
         cJSON *answer = cJSON_CreateObject();
@@ -104,7 +107,8 @@ static enum cli_exit tell_verdict(const struct cli *cli, const char *where, int6
     printf("%s: whole and unchanged, %" PRId64 " entr%s", where, entries, entries == 1 ? "y" : "ies");
     if (first > 1)
         printf(" from %" PRId64 " on (what was before was let go after agent.audit_keep)", first);
-    printf("\nhead: %s\nWhoever notes the head can later prove that nothing was rewritten: labferry audit verify --noted HEAD\n",
+    printf("\nhead: %s\nWhoever notes the head can later prove that nothing was rewritten: labferry audit "
+           "verify --noted HEAD\n",
            head);
     return CLI_DONE;
 }
@@ -128,8 +132,8 @@ static enum cli_exit verify_running(struct cli *cli, const char *noted)
     enum cli_exit code = cli_ask(cli, "audit_verify", args, -1, lf_deadline_in(VERIFY_MS), &answer);
     if (code != CLI_DONE)
         return code;
-    code = tell_verdict(cli, "the agent's audit trail", lf_json_int(answer, "entries", 0), lf_json_int(answer, "first", 0),
-                        lf_json_text_or(answer, "head", ""));
+    code = tell_verdict(cli, "the agent's audit trail", lf_json_int(answer, "entries", 0),
+                        lf_json_int(answer, "first", 0), lf_json_text_or(answer, "head", ""));
     cJSON_Delete(answer);
     return code;
 }
@@ -156,7 +160,7 @@ static enum cli_exit verify_audit(struct cli *cli)
     return path ? verify_file(cli, path, noted ? &head : NULL) : verify_running(cli, noted);
 }
 
-/* ---- exports ---------------------------------------------------------------------------------------------------------- */
+/* ---- exports ------------------------------------------------------------------------------------------- */
 
 /* An export goes to a new file that only its owner may read, or to standard output. NULL: told. */
 static FILE *create(const struct cli *cli, const char *path)
@@ -248,14 +252,15 @@ static enum cli_exit export_audit(struct cli *cli)
     if (!out)
         return CLI_REFUSED;
     enum cli_exit code = !journal ? export_running(cli, out, &head)
-                       : lf_audit_export_file(journal, out, &head, &err) == LF_OK ? CLI_DONE : cli_failed(cli, &err);
+                         : lf_audit_export_file(journal, out, &head, &err) == LF_OK ? CLI_DONE
+                                                                                    : cli_failed(cli, &err);
     code = finish(cli, out, path, code);
     if (code == CLI_DONE)
         fprintf(stderr, "labferry: the head of the export is %" PRId64 ":%s\n", head.seq, head.hash);
     return code;
 }
 
-/* ---- journal ---------------------------------------------------------------------------------------------------------- */
+/* ---- journal ------------------------------------------------------------------------------------------- */
 
 /* The file that is named, or the journal of the configuration. Returns owned; NULL: told. */
 static char *journal_path(const struct cli *cli, const char *named)
@@ -334,48 +339,53 @@ static enum cli_exit export_journal(struct cli *cli)
         return code;
     fprintf(stderr, "labferry: %" PRId64 " rows written", done.rows);
     if (done.gaps)
-        fprintf(stderr, "; in %" PRId64 " place%s rows could not be read: the lines with \"lost\" say where and why", done.gaps,
-                done.gaps == 1 ? "" : "s");
+        fprintf(stderr,
+                "; in %" PRId64 " place%s rows could not be read: the lines with \"lost\" say where and why",
+                done.gaps, done.gaps == 1 ? "" : "s");
     fputc('\n', stderr);
     return done.gaps ? CLI_REFUSED : CLI_DONE;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
-#define JOURNAL_OPTION {"journal", "FILE", "this journal, not that of the agent; an agent may be running on it"}
+#define JOURNAL_OPTION {"journal", "FILE", "this journal; an agent may be running on it"}
 
 const struct cli_command cli_audit_commands[] = {
     {.name = "audit show", .summary = "Shows the audit trail: who did what and when.",
      .options = {{"job", "JOB", "only what is about this job"},
                  {"about", "NAME", "only what is about this event or instrument"},
-                 {"what", "KIND", "agent config event job acting held done failed cancelled expired file command"},
+                 {"what", "KIND", "agent config event job acting held done failed cancelled file command"},
                  {"since", "TIME", "only from this time on: 2h (ago), or 2026-11-22T06:00:00Z"},
                  {"limit", "N", "how many of the newest (50; at most 1000)"}},
-     .examples = "labferry audit show --job 12\nlabferry audit show --what command --since 24h", .run = show_audit},
+     .examples = "labferry audit show --job 12\nlabferry audit show --what command --since 24h",
+     .run = show_audit},
     {.name = "audit verify", .synopsis = "[FILE]", .max_args = 1,
      .summary = "Is the audit trail whole and unchanged? Names the first entry that is not.",
-     .about = "Without FILE the running agent is asked. FILE is an export, or a journal: no agent is needed then.\n"
-              "Whoever may write the journal could compute a whole new trail. A head that was noted elsewhere\n"
-              "earlier (the retained MQTT message on .../audit is one) proves that it is still the same.",
+     .about = "Without FILE the running agent is asked. FILE is an export, or a journal: no agent is needed\n"
+              "then. Whoever may write the journal could compute a whole new trail. A head that was noted\n"
+              "elsewhere earlier proves that it is the same; the retained MQTT message on .../audit is one.",
      .options = {{"noted", "HEAD", "a head that was noted earlier and must still be in it"}, JOURNAL_OPTION},
      .examples = "labferry audit verify\nlabferry audit verify audit-2026.jsonl\n"
                  "labferry audit verify --journal /var/lib/labferry/journal.db",
      .run = verify_audit},
     {.name = "audit export", .synopsis = "[FILE]", .max_args = 1,
      .summary = "Writes the whole audit trail as JSON lines, with its digests.",
-     .about = "Without FILE, or for \"-\": to standard output. `labferry audit verify FILE` checks an export.",
+     .about = "Without FILE, or for \"-\": to standard output. `audit verify FILE` checks an export.",
      .options = {JOURNAL_OPTION},
-     .examples = "labferry audit export audit-2026.jsonl\nlabferry audit export | gzip > audit.jsonl.gz", .run = export_audit},
+     .examples = "labferry audit export audit-2026.jsonl\nlabferry audit export | gzip > audit.jsonl.gz",
+     .run = export_audit},
     {.name = "journal check", .synopsis = "[FILE]", .max_args = 1,
      .summary = "Checks a journal: its pages, its version, its rows, its audit trail.",
      .about = "Nothing is changed. Without FILE: the journal of the configuration.",
-     .examples = "labferry journal check\nlabferry journal check /var/lib/labferry/journal.db --json", .run = check_journal},
+     .examples = "labferry journal check\nlabferry journal check /var/lib/labferry/journal.db --json",
+     .run = check_journal},
     {.name = "journal export", .synopsis = "[FILE]", .max_args = 1,
      .summary = "Writes all that a journal holds as JSON lines, as far as it can be read.",
      .about = "For damaged journals, too: what cannot be read is said in place of it. It ends with 1 then.\n"
               "Without FILE, or for \"-\": to standard output.",
      .options = {JOURNAL_OPTION},
-     .examples = "labferry journal export journal.jsonl\nlabferry journal export --journal ./damaged.db | less",
+     .examples = "labferry journal export journal.jsonl\n"
+                 "labferry journal export --journal ./damaged.db | less",
      .run = export_journal},
     {0},
 };

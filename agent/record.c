@@ -1,4 +1,5 @@
-/* The small value "running" is set while the agent runs: found at a start, it tells of an end that nobody saw. */
+/* The small value "running" is set while the agent runs: found at a start, it tells of an end that nobody
+ * saw. */
 #include "agent/record.h"
 
 #include "base/log.h"
@@ -9,13 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum lf_status record_config(struct lf_journal *journal, const char *before, const char *now, struct lf_error *err)
+static enum lf_status record_config(struct lf_journal *journal, const char *before, const char *now,
+                                    struct lf_error *err)
 {
     char text[300];
     if (before && !strcmp(before, now))
         return LF_OK;
-    snprintf(text, sizeof text, "%s %.64s%s%.64s", before ? "changed from" : "first seen:", before ? before : now,
-             before ? " to " : "", before ? now : "");
+    snprintf(text, sizeof text, "%s %.64s%s%.64s",
+             before ? "changed from" : "first seen:", before ? before : now, before ? " to " : "",
+             before ? now : "");
     enum lf_status status = lf_journal_audit_add(journal, "agent", "config", NULL, text, err);
     return status == LF_OK ? lf_journal_set(journal, "config.digest", now, err) : status;
 }
@@ -27,8 +30,9 @@ enum lf_status record_start(struct lf_journal *journal, const struct lf_config *
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         goto done;
-    snprintf(text, sizeof text, "labferryd " LF_VERSION " starts as %.80s at %.80s, configuration %.64s%s", config->agent.name,
-             config->agent.site, config->digest, running ? "; the run before did not end in good order" : "");
+    snprintf(text, sizeof text, "labferryd " LF_VERSION " starts as %.80s at %.80s, configuration %.64s%s",
+             config->agent.name, config->agent.site, config->digest,
+             running ? "; the run before did not end in good order" : "");
     status = lf_journal_audit_add(journal, "agent", "agent", NULL, text, err);
     if (status == LF_OK)
         status = record_config(journal, before, config->digest, err);

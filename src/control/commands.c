@@ -70,8 +70,8 @@ static enum lf_status queue_state(struct lf_commands *commands, const struct lf_
 }
 
 /* In the audit trail, if it changes anything or is none of ours. Within the caller's transaction. */
-static enum lf_status record(struct lf_commands *commands, const struct lf_command_row *row, const char *outcome,
-                             const struct lf_error *why, struct lf_error *err)
+static enum lf_status record(struct lf_commands *commands, const struct lf_command_row *row,
+                             const char *outcome, const struct lf_error *why, struct lf_error *err)
 {
     const struct lf_verb *verb = lf_verb_find(row->verb);
     cJSON *args = NULL;
@@ -81,7 +81,8 @@ static enum lf_status record(struct lf_commands *commands, const struct lf_comma
     if (row->args)
         lf_json_parse(lf_slice_text(row->args), &args, NULL);
     snprintf(who, sizeof who, "mqtt:%.80s", row->id);
-    enum lf_status status = record_command(commands->context->journal, who, row->verb, args, outcome, why, err);
+    enum lf_status status =
+        record_command(commands->context->journal, who, row->verb, args, outcome, why, err);
     cJSON_Delete(args);
     return status;
 }

@@ -87,8 +87,8 @@ static enum lf_status check_right(const struct visitor *visitor, const char *nam
 }
 
 /* The verdict on what only the journal knows is written together with it: both or neither. */
-static enum lf_status perform_atomic(struct visitor *visitor, const struct lf_request_to_verb *request, cJSON **result,
-                                     struct lf_error *err)
+static enum lf_status perform_atomic(struct visitor *visitor, const struct lf_request_to_verb *request,
+                                     cJSON **result, struct lf_error *err)
 {
     struct lf_journal *journal = visitor->desk->context->journal;
     enum lf_status status = lf_journal_begin(journal, err);
@@ -108,19 +108,21 @@ static enum lf_status perform_atomic(struct visitor *visitor, const struct lf_re
     return status;
 }
 
-/* What came of something that is not in the journal alone. It has happened: if this cannot be kept, "begun" stands in the trail. */
-static void record_outcome(struct visitor *visitor, const struct lf_request_to_verb *request, enum lf_status status,
-                           const struct lf_error *why)
+/* What came of something that is not in the journal alone. It has happened: if this cannot be kept, "begun"
+ * stands in the trail. */
+static void record_outcome(struct visitor *visitor, const struct lf_request_to_verb *request,
+                           enum lf_status status, const struct lf_error *why)
 {
     struct lf_error err = {0};
     if (record_command(visitor->desk->context->journal, visitor->who, request->verb, request->args,
                        status == LF_OK ? "succeeded" : "failed", status == LF_OK ? NULL : why, &err) != LF_OK)
-        lf_log_error("desk", "what came of %s by %s is not in the audit trail: %s", request->verb, visitor->who, err.text);
+        lf_log_error("desk", "what came of %s by %s is not in the audit trail: %s", request->verb,
+                     visitor->who, err.text);
 }
 
 /* With its entries in the audit trail, if it changes anything. */
-static enum lf_status perform_recorded(struct visitor *visitor, const struct lf_request_to_verb *request, cJSON **result,
-                                       struct lf_error *err)
+static enum lf_status perform_recorded(struct visitor *visitor, const struct lf_request_to_verb *request,
+                                       cJSON **result, struct lf_error *err)
 {
     struct lf_context *context = visitor->desk->context;
     const struct lf_verb *verb = lf_verb_find(request->verb);
@@ -130,7 +132,8 @@ static enum lf_status perform_recorded(struct visitor *visitor, const struct lf_
     if (status == LF_OK && verb->atomic) {
         status = perform_atomic(visitor, request, result, err);
     } else if (status == LF_OK) {
-        status = record_command(context->journal, visitor->who, request->verb, request->args, "begun", NULL, err);
+        status = record_command(context->journal, visitor->who, request->verb, request->args, "begun", NULL,
+                                err);
         if (status != LF_OK)
             return status;
         status = lf_verb_perform(context, request, result, err);

@@ -15,19 +15,21 @@ static const char *subject(const cJSON *args, char room[32])
     return room;
 }
 
-enum lf_status record_command(struct lf_journal *journal, const char *who, const char *verb, const cJSON *args,
-                              const char *outcome, const struct lf_error *why, struct lf_error *err)
+enum lf_status record_command(struct lf_journal *journal, const char *who, const char *verb,
+                              const cJSON *args, const char *outcome, const struct lf_error *why,
+                              struct lf_error *err)
 {
     char about[32];
     bool has_args = cJSON_IsObject(args) && args->child;
     char *said = has_args ? lf_json_print(args) : NULL;
     /* What came of it is never cut off by long arguments. */
-    char *text = said || !has_args
-                   ? lf_format("%.40s%s%.1200s: %s%s%s", verb ? verb : "what was no command", said ? " " : "", said ? said : "",
-                               outcome, why ? ": " : "", why ? why->text : "")
-                   : NULL;
-    enum lf_status status = text ? lf_journal_audit_add(journal, who, "command", subject(args, about), text, err)
-                                 : lf_fail_memory(err, "recording a command");
+    char *text = said || !has_args ? lf_format("%.40s%s%.1200s: %s%s%s", verb ? verb : "what was no command",
+                                               said ? " " : "", said ? said : "", outcome, why ? ": " : "",
+                                               why ? why->text : "")
+                                   : NULL;
+    enum lf_status status =
+        text ? lf_journal_audit_add(journal, who, "command", subject(args, about), text, err)
+             : lf_fail_memory(err, "recording a command");
     free(text);
     free(said);
     return status;

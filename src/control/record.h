@@ -6,9 +6,10 @@
 
 struct lf_journal;
 
-/* Adds who asked for what, and what came of it: "accepted", "begun", "succeeded", or "failed" with why (may be NULL). verb and
- * args (an object) may be NULL. Part of the caller's transaction, if there is one. */
-enum lf_status record_command(struct lf_journal *journal, const char *who, const char *verb, const cJSON *args,
-                              const char *outcome, const struct lf_error *why, struct lf_error *err);
+/* Adds who asked for what, and what came of it: "accepted", "begun", "succeeded", or "failed" with why (may
+ * be NULL). verb and args (an object) may be NULL. Part of the caller's transaction, if there is one. */
+enum lf_status record_command(struct lf_journal *journal, const char *who, const char *verb,
+                              const cJSON *args, const char *outcome, const struct lf_error *why,
+                              struct lf_error *err);
 
 #endif

@@ -28,8 +28,8 @@ static const struct lf_arg event_args[] = {
 static const struct lf_arg audit_args[] = {
     {"job", LF_ARG_INT, false, "only what is about this job"},
     {"about", LF_ARG_TEXT, false, "only what is about this: the id of an event, an instrument"},
-    {"what", LF_ARG_TEXT, false, "agent, config, event, job, acting, held, done, failed, cancelled, expired, file, command, "
-                                 "pruned or audit"},
+    {"what", LF_ARG_TEXT, false,
+     "agent, config, event, job, acting, held, done, failed, cancelled, expired, file, command, pruned or audit"},
     {"since", LF_ARG_TEXT, false, "only from this time on (RFC 3339)"},
     {"from", LF_ARG_INT, false, "the first ones from this number on, not the last"},
     {"limit", LF_ARG_INT, false, "how many at most"}, END};
@@ -75,10 +75,10 @@ const struct lf_verb lf_verbs[] = {
      .perform = verb_events},
     {.name = "event", .help = "One event as it was received.", .args = event_args, .remote = true,
      .perform = verb_event},
-    {.name = "audit", .help = "The audit trail: who did what and when, oldest first.", .args = audit_args, .remote = true,
-     .perform = verb_audit},
-    {.name = "audit_verify", .help = "Is the audit trail whole and unchanged?", .args = audit_verify_args, .remote = true,
-     .perform = verb_audit_verify},
+    {.name = "audit", .help = "The audit trail: who did what and when, oldest first.", .args = audit_args,
+     .remote = true, .perform = verb_audit},
+    {.name = "audit_verify", .help = "Is the audit trail whole and unchanged?", .args = audit_verify_args,
+     .remote = true, .perform = verb_audit_verify},
     {.name = "send", .help = "Send a file of this machine to an instrument.", .args = send_args, .changes = true,
      .perform = verb_send},
     {.name = "run", .help = "Run a procedure on an instrument, as a job.", .args = run_args, .changes = true,

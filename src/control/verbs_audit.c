@@ -22,12 +22,13 @@ static void list_entry(void *context, const struct lf_audit_entry *entry)
     }
 }
 
-static enum lf_status read_filter(const struct lf_request_to_verb *request, struct lf_audit_filter *filter, char about[32],
-                                  struct lf_error *err)
+static enum lf_status read_filter(const struct lf_request_to_verb *request, struct lf_audit_filter *filter,
+                                  char about[32], struct lf_error *err)
 {
     const char *since = arg_text(request, "since");
     int64_t job = arg_int(request, "job", 0), limit = arg_int(request, "limit", LIST_LIMIT);
-    *filter = (struct lf_audit_filter){.about = arg_text(request, "about"), .what = arg_text(request, "what"),
+    *filter = (struct lf_audit_filter){.about = arg_text(request, "about"),
+                                       .what = arg_text(request, "what"),
                                        .from = arg_int(request, "from", 0),
                                        .limit = limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : (int)limit};
     if (job && filter->about)
@@ -39,13 +40,13 @@ static enum lf_status read_filter(const struct lf_request_to_verb *request, stru
         filter->about = about;
     }
     if (since && lf_time_parse(since, &filter->since_ms) != LF_OK)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit: \"since\" must be a time like 2026-11-22T06:09:34Z, not \"%.40s\"",
-                       since);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "audit: \"since\" must be a time like 2026-11-22T06:09:34Z, not \"%.40s\"", since);
     return LF_OK;
 }
 
-enum lf_status verb_audit(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                          struct lf_error *err)
+enum lf_status verb_audit(struct lf_context *context, const struct lf_request_to_verb *request,
+                          cJSON **result, struct lf_error *err)
 {
     struct lf_audit_filter filter;
     char about[32];
@@ -63,22 +64,23 @@ enum lf_status verb_audit(struct lf_context *context, const struct lf_request_to
     return status;
 }
 
-enum lf_status verb_audit_verify(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                                 struct lf_error *err)
+enum lf_status verb_audit_verify(struct lf_context *context, const struct lf_request_to_verb *request,
+                                 cJSON **result, struct lf_error *err)
 {
     struct lf_audit_head noted;
     struct lf_audit_verdict verdict;
     char head[LF_SHA256_HEX + 24];
     const char *text = arg_text(request, "noted");
     if (text && !lf_audit_head_parse(text, &noted))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit_verify: \"noted\" must be a head as it was told: NUMBER:DIGEST");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "audit_verify: \"noted\" must be a head as it was told: NUMBER:DIGEST");
     enum lf_status status = lf_journal_audit_verify(context->journal, text ? &noted : NULL, &verdict, err);
     if (status != LF_OK)
         return status;
     snprintf(head, sizeof head, "%" PRId64 ":%s", verdict.head.seq, verdict.head.hash);
     *result = cJSON_CreateObject();
-    if (*result && lf_json_set_int(*result, "entries", verdict.count) && lf_json_set_int(*result, "first", verdict.first)
-        && lf_json_set_text(*result, "head", head))
+    if (*result && lf_json_set_int(*result, "entries", verdict.count)
+        && lf_json_set_int(*result, "first", verdict.first) && lf_json_set_text(*result, "head", head))
         return LF_OK;
     cJSON_Delete(*result);
     *result = NULL;

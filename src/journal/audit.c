@@ -1,8 +1,9 @@
 /* The audit trail in the database.
  *
- * `audit` has the entries, the small value "audit.head" is "SEQ:HASH" of the newest. They are written together; where they do not
- * agree somebody else has written. Then new entries go on from the kept head (with a number above both), so that verifying
- * shows the break for ever, and audit_recover adds an entry that tells of it.
+ * `audit` has the entries, the small value "audit.head" is "SEQ:HASH" of the newest. They are written
+ * together; where they do not agree somebody else has written. Then new entries go on from the kept head
+ * (with a number above both), so that verifying shows the break for ever, and audit_recover adds an entry
+ * that tells of it.
  */
 #include "journal/audit_chain.h"
 #include "journal/db.h"
@@ -17,7 +18,7 @@
 
 enum { VERIFY_BATCH = 500 }; /* rows read before others get their turn with the journal */
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 /* What the next entry follows. */
 struct tail {
@@ -29,10 +30,11 @@ static enum lf_status read_tail(struct lf_journal *journal, struct tail *tail, s
 {
     struct query query;
     *tail = (struct tail){.kept.hash = AUDIT_GENESIS, .last.hash = AUDIT_GENESIS};
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT (SELECT value FROM small WHERE name = 'audit.head'), seq, hash "
-                                        "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1)",
-                                        "");
+    enum lf_status status =
+        query_start(journal, &query, err,
+                    "SELECT (SELECT value FROM small WHERE name = 'audit.head'), seq, hash "
+                    "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1)",
+                    "");
     if (status != LF_OK)
         return status;
     if (query_row(&query)) {
@@ -52,14 +54,16 @@ static bool agrees(const struct tail *tail)
                           : tail->last.seq == 0;
 }
 
-static enum lf_status keep_head(struct lf_journal *journal, int64_t seq, const char *hash, struct lf_error *err)
+static enum lf_status keep_head(struct lf_journal *journal, int64_t seq, const char *hash,
+                                struct lf_error *err)
 {
     char value[LF_SHA256_HEX + 24];
     snprintf(value, sizeof value, "%" PRId64 ":%s", seq, hash);
     return lf_journal_set(journal, "audit.head", value, err);
 }
 
-static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry *entry, int64_t at_ms, struct lf_error *err)
+static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry *entry, int64_t at_ms,
+                             struct lf_error *err)
 {
     struct tail tail;
     char hash[LF_SHA256_HEX];
@@ -73,8 +77,8 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry *
         status = query_do(journal, err,
                           "INSERT INTO audit (seq, at_ms, who, what, about, text, prev, hash) "
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                          "iitttttt", entry->seq, at_ms, entry->who, entry->what, entry->about, entry->text, entry->prev,
-                          hash);
+                          "iitttttt", entry->seq, at_ms, entry->who, entry->what, entry->about, entry->text,
+                          entry->prev, hash);
     return status == LF_OK ? keep_head(journal, entry->seq, hash, err) : status;
 }
 
@@ -87,14 +91,15 @@ static char *bounded(const char *text, size_t max)
     return copy;
 }
 
-enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who, const char *what, const char *about,
-                                    const char *text, struct lf_error *err)
+enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who, const char *what,
+                                    const char *about, const char *text, struct lf_error *err)
 {
     int64_t now = lf_clock_wall_ms();
     char at[LF_TIME_TEXT];
     char *by = bounded(who, LF_AUDIT_NAME_MAX), *of = bounded(about, LF_AUDIT_NAME_MAX),
          *said = bounded(text, LF_AUDIT_TEXT_MAX);
-    enum lf_status status = by && of && said ? lf_journal_begin(journal, err) : lf_fail_memory(err, "the audit trail");
+    enum lf_status status =
+        by && of && said ? lf_journal_begin(journal, err) : lf_fail_memory(err, "the audit trail");
     if (status == LF_OK) {
         lf_time_format(now, at);
         struct lf_audit_entry entry = {.at = at, .who = by, .what = what, .about = of, .text = said};
@@ -114,15 +119,19 @@ enum lf_status audit_recover(struct lf_journal *journal, struct lf_error *err)
     if (status != LF_OK || agrees(&tail))
         return status;
     if (tail.has_kept)
-        snprintf(text, sizeof text, "the journal was changed by something else: its last entry is %" PRId64 " (%.12s), the agent "
-                 "had written %" PRId64 " (%.12s) last", tail.last.seq, tail.last.hash, tail.kept.seq, tail.kept.hash);
+        snprintf(text, sizeof text,
+                 "the journal was changed by something else: its last entry is %" PRId64
+                 " (%.12s), the agent "
+                 "had written %" PRId64 " (%.12s) last",
+                 tail.last.seq, tail.last.hash, tail.kept.seq, tail.kept.hash);
     else
-        snprintf(text, sizeof text, "the journal was changed by something else: the kept head of the audit trail is gone");
+        snprintf(text, sizeof text,
+                 "the journal was changed by something else: the kept head of the audit trail is gone");
     lf_log_error("journal", "%s. See `labferry audit verify`", text);
     return lf_journal_audit_add(journal, "agent", "audit", NULL, text, err);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 #define AUDIT_COLUMNS "seq, at_ms, who, what, about, text, prev, hash"
 
@@ -136,33 +145,40 @@ static const char *text_at(struct query *query, int column)
 static struct lf_audit_entry read_entry(struct query *query, char at[LF_TIME_TEXT])
 {
     lf_time_format(column_int(query, 1), at);
-    return (struct lf_audit_entry){.seq = column_int(query, 0), .at = at, .who = text_at(query, 2), .what = text_at(query, 3),
-                                   .about = text_at(query, 4), .text = text_at(query, 5), .prev = text_at(query, 6),
+    return (struct lf_audit_entry){.seq = column_int(query, 0),
+                                   .at = at,
+                                   .who = text_at(query, 2),
+                                   .what = text_at(query, 3),
+                                   .about = text_at(query, 4),
+                                   .text = text_at(query, 5),
+                                   .prev = text_at(query, 6),
                                    .hash = text_at(query, 7)};
 }
 
 #define AUDIT_FILTER "at_ms >= ?2 AND (?3 IS NULL OR what = ?3)"
-#define AUDIT_LAST(where)                                                                                             \
-    "SELECT * FROM (SELECT " AUDIT_COLUMNS " FROM audit WHERE " where " AND " AUDIT_FILTER                            \
+#define AUDIT_LAST(where)                                                                                    \
+    "SELECT * FROM (SELECT " AUDIT_COLUMNS " FROM audit WHERE " where " AND " AUDIT_FILTER                   \
     " ORDER BY seq DESC LIMIT ?4) ORDER BY seq"
 
 enum lf_status lf_journal_audit_list(struct lf_journal *journal, const struct lf_audit_filter *filter,
-                                     void (*each)(void *context, const struct lf_audit_entry *entry), void *context,
-                                     struct lf_error *err)
+                                     void (*each)(void *context, const struct lf_audit_entry *entry),
+                                     void *context, struct lf_error *err)
 {
     struct query query;
     char at[LF_TIME_TEXT];
     int64_t since = filter->since_ms ? filter->since_ms : INT64_MIN, limit = filter->limit;
     enum lf_status status;
     if (filter->about) /* "about <> ''" is the condition of its index */
-        status = query_start(journal, &query, err, AUDIT_LAST("about = ?1 AND about <> ''"), "titi", filter->about, since,
-                             filter->what, limit);
+        status = query_start(journal, &query, err, AUDIT_LAST("about = ?1 AND about <> ''"), "titi",
+                             filter->about, since, filter->what, limit);
     else if (filter->from)
         status = query_start(journal, &query, err,
-                             "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 AND " AUDIT_FILTER " ORDER BY seq LIMIT ?4",
+                             "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 AND " AUDIT_FILTER
+                             " ORDER BY seq LIMIT ?4",
                              "iiti", filter->from, since, filter->what, limit);
     else
-        status = query_start(journal, &query, err, AUDIT_LAST("seq >= ?1"), "iiti", filter->from, since, filter->what, limit);
+        status = query_start(journal, &query, err, AUDIT_LAST("seq >= ?1"), "iiti", filter->from, since,
+                             filter->what, limit);
     if (status != LF_OK)
         return status;
     while (query_row(&query)) {
@@ -172,7 +188,8 @@ enum lf_status lf_journal_audit_list(struct lf_journal *journal, const struct lf
     return query_end(&query, err);
 }
 
-enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit_head *head, struct lf_error *err)
+enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit_head *head,
+                                     struct lf_error *err)
 {
     struct tail tail;
     enum lf_status status = read_tail(journal, &tail, err);
@@ -180,28 +197,32 @@ enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit
     return status;
 }
 
-/* ---- verifying ---------------------------------------------------------------------------------------------------------- */
+/* ---- verifying ----------------------------------------------------------------------------------------- */
 
 static enum lf_status head_is_gone(struct audit_check *check, struct lf_error *err)
 {
     check->verdict->wrong = check->verdict->head.seq;
-    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "the audit trail does not hold: the head that the agent keeps beside it is "
-                   "gone, and whether entry %" PRId64 " is the last can not be told", check->verdict->head.seq);
+    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
+                   "the audit trail does not hold: the head that the agent keeps beside it is "
+                   "gone, and whether entry %" PRId64 " is the last can not be told",
+                   check->verdict->head.seq);
 }
 
-/* Reads on from where the check stands; *more: there may be others. At the end of the table it is the kept head that counts, read
- * before anybody else can write. */
-static enum lf_status verify_batch(struct lf_journal *journal, struct audit_check *check, bool *more, struct lf_error *err)
+/* Reads on from where the check stands; *more: there may be others. At the end of the table it is the kept
+ * head that counts, read before anybody else can write. */
+static enum lf_status verify_batch(struct lf_journal *journal, struct audit_check *check, bool *more,
+                                   struct lf_error *err)
 {
     struct query query;
     struct tail tail;
     char at[LF_TIME_TEXT];
     int rows = 0;
     pthread_mutex_lock(&journal->mutex);
-    enum lf_status fits = LF_OK, status = query_start(journal, &query, err,
-                                                      "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-                                                      "ii", check->verdict->count ? check->verdict->head.seq : INT64_MIN,
-                                                      (int64_t)VERIFY_BATCH);
+    enum lf_status fits = LF_OK,
+                   status = query_start(
+                       journal, &query, err,
+                       "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2", "ii",
+                       check->verdict->count ? check->verdict->head.seq : INT64_MIN, (int64_t)VERIFY_BATCH);
     if (status == LF_OK) {
         while (fits == LF_OK && query_row(&query)) {
             struct lf_audit_entry entry = read_entry(&query, at);
@@ -235,7 +256,7 @@ enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct 
     return status;
 }
 
-/* ---- letting go --------------------------------------------------------------------------------------------------------- */
+/* ---- letting go ---------------------------------------------------------------------------------------- */
 
 /* What is to go: all before the first that is young enough. first > last: nothing. */
 struct cut {
@@ -243,13 +264,14 @@ struct cut {
     char hash[LF_SHA256_HEX];
 };
 
-static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, struct cut *cut, struct lf_error *err)
+static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, struct cut *cut,
+                               struct lf_error *err)
 {
     struct query query;
     *cut = (struct cut){.first = 1};
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1", "i",
-                                        (int64_t)LF_AUDIT_PRUNE_MAX);
+    enum lf_status status =
+        query_start(journal, &query, err, "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1", "i",
+                    (int64_t)LF_AUDIT_PRUNE_MAX);
     if (status != LF_OK)
         return status;
     while (query_row(&query) && column_int(&query, 1) < before_ms) {
@@ -265,14 +287,18 @@ static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, st
     return query_end(&query, err);
 }
 
-static enum lf_status let_go(struct lf_journal *journal, const struct cut *cut, int64_t *dropped, struct lf_error *err)
+static enum lf_status let_go(struct lf_journal *journal, const struct cut *cut, int64_t *dropped,
+                             struct lf_error *err)
 {
     char about[24], text[300], from[LF_TIME_TEXT], to[LF_TIME_TEXT];
     lf_time_format(cut->from_ms, from);
     lf_time_format(cut->to_ms, to);
     snprintf(about, sizeof about, "%" PRId64, cut->last);
-    snprintf(text, sizeof text, "entries %" PRId64 " to %" PRId64 ", of %s to %s, were older than agent.audit_keep and were let go; "
-             "the last had the digest %s", cut->first, cut->last, from, to, cut->hash);
+    snprintf(text, sizeof text,
+             "entries %" PRId64 " to %" PRId64
+             ", of %s to %s, were older than agent.audit_keep and were let go; "
+             "the last had the digest %s",
+             cut->first, cut->last, from, to, cut->hash);
     enum lf_status status = lf_journal_audit_add(journal, "agent", "pruned", about, text, err);
     if (status == LF_OK) /* the trigger lets go what an entry "pruned" names */
         status = query_do(journal, err, "DELETE FROM audit WHERE seq <= ?1", "i", cut->last);
@@ -281,7 +307,8 @@ static enum lf_status let_go(struct lf_journal *journal, const struct cut *cut, 
     return status;
 }
 
-enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped, struct lf_error *err)
+enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
+                                      struct lf_error *err)
 {
     struct cut cut;
     *dropped = 0;

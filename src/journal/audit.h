@@ -1,18 +1,20 @@
 /* The audit trail: what was received, asked for, done and decided, with who and when.
  *
- * An entry is written in the same transaction as what it tells of: there is neither a deed without its entry nor an entry without
- * its deed. Each entry holds the SHA-256 of the one before and its own, over
+ * An entry is written in the same transaction as what it tells of: there is neither a deed without its entry
+ * nor an entry without its deed. Each entry holds the SHA-256 of the one before and its own, over
  *
- *     labferry-audit-1 LF, then for prev, seq, at, who, what, about, text, in this order: its length in bytes ':' its bytes LF
+ *     labferry-audit-1 LF
+ *     for prev, seq, at, who, what, about, text, in this order: its length in bytes ':' its bytes LF
  *
- * (seq in decimal, at in RFC 3339 with milliseconds, both digests in lower-case hex; prev of entry 1 is 64 zeros). So any entry
- * that was changed, exchanged, removed, put in or moved breaks the chain and is named by _verify. The newest digest, the *head*, is
- * also kept beside the table, which tells a cut at the end; new entries follow that kept head and not the table, so that a cut
- * stays visible. Whoever may write the database could compute a whole new chain: only a head that was noted elsewhere (the retained
- * MQTT status message, an export, a note on paper) proves that this was not done; _verify takes one.
+ * (seq in decimal, at in RFC 3339 with milliseconds, both digests in lower-case hex; prev of entry 1 is 64
+ * zeros). So any entry that was changed, exchanged, removed, put in or moved breaks the chain and is named by
+ * _verify. The newest digest, the *head*, is also kept beside the table, which tells a cut at the end; new
+ * entries follow that kept head and not the table, so that a cut stays visible. Whoever may write the
+ * database could compute a whole new chain: only a head that was noted elsewhere (the retained MQTT
+ * message on .../audit, an export, a note on paper) proves that this was not done; _verify takes one.
  *
- * Entries are let go only if agent.audit_keep says so: an entry "pruned" with the digest of the last one then holds the rest.
- * SQLite triggers refuse changes and removals by mistakes of our own. Any thread may call.
+ * Entries are let go only if agent.audit_keep says so: an entry "pruned" with the digest of the last one then
+ * holds the rest. SQLite triggers refuse changes and removals by mistakes of our own. Any thread may call.
  */
 #ifndef LF_JOURNAL_AUDIT_H
 #define LF_JOURNAL_AUDIT_H
@@ -23,11 +25,12 @@
 #include <stdio.h>
 
 struct lf_audit_entry {
-    int64_t seq;        /* 1, 2, 3 ... without gaps */
-    const char *at;     /* wall clock */
-    const char *who;    /* "agent", "cli:maria", "mqtt:ID of the command" */
-    const char *what;   /* agent, config, event, job, acting, held, done, failed, cancelled, expired, file, command, pruned, audit */
-    const char *about;  /* "job 12", the id of an event, the name of an instrument; may be empty */
+    int64_t seq;       /* 1, 2, 3 ... without gaps */
+    const char *at;    /* wall clock */
+    const char *who;   /* "agent", "cli:maria", "mqtt:ID of the command" */
+    const char *what;  /* agent, config, event, job, acting, held, done, failed, cancelled, expired, file,
+                          command, pruned, audit */
+    const char *about; /* "job 12", the id of an event, the name of an instrument; may be empty */
     const char *text;
     const char *prev, *hash;
 };
@@ -40,8 +43,8 @@ struct lf_audit_head {
 };
 
 /* about and text may be NULL. Bytes that are not UTF-8 become '?'. */
-enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who, const char *what, const char *about,
-                                    const char *text, struct lf_error *err);
+enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who, const char *what,
+                                    const char *about, const char *text, struct lf_error *err);
 
 struct lf_audit_filter {
     const char *about, *what; /* NULL: any */
@@ -51,14 +54,17 @@ struct lf_audit_filter {
 };
 /* Oldest first; each gets a borrowed entry. */
 enum lf_status lf_journal_audit_list(struct lf_journal *journal, const struct lf_audit_filter *filter,
-                                     void (*each)(void *context, const struct lf_audit_entry *entry), void *context,
+                                     void (*each)(void *context, const struct lf_audit_entry *entry),
+                                     void *context, struct lf_error *err);
+enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit_head *head,
                                      struct lf_error *err);
-enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit_head *head, struct lf_error *err);
-/* Lets entries go that are older than keep_ms (0: none), at most LF_AUDIT_PRUNE_MAX at once. *dropped counts them. */
+/* Lets entries go that are older than keep_ms (0: none), at most LF_AUDIT_PRUNE_MAX at once. *dropped counts
+ * them. */
 enum { LF_AUDIT_PRUNE_MAX = 20000 };
-enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped, struct lf_error *err);
+enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
+                                      struct lf_error *err);
 
-/* ---- verifying --------------------------------------------------------------------------------------------------- */
+/* ---- verifying ----------------------------------------------------------------------------------------- */
 
 struct lf_audit_verdict {
     int64_t first, count; /* entries that were read */
@@ -66,22 +72,24 @@ struct lf_audit_verdict {
     struct lf_audit_head head;
 };
 
-/* LF_OK: whole and unchanged. LF_CORRUPT: err names the first entry that does not fit. noted (NULL: none): a head that was noted
- * earlier and must still be there. Others may write meanwhile. */
+/* LF_OK: whole and unchanged. LF_CORRUPT: err names the first entry that does not fit. noted (NULL: none): a
+ * head that was noted earlier and must still be there. Others may write meanwhile. */
 enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct lf_audit_head *noted,
                                        struct lf_audit_verdict *verdict, struct lf_error *err);
-/* The same for a file, without an agent: a journal (read only; an agent may be running on it) or an export. */
-enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head *noted, struct lf_audit_verdict *verdict,
-                                    struct lf_error *err);
+/* The same for a file, without an agent: a journal (read only; an agent may be running on it) or
+ * an export. */
+enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head *noted,
+                                    struct lf_audit_verdict *verdict, struct lf_error *err);
 /* Reads "SEQ:HASH". */
 bool lf_audit_head_parse(const char *text, struct lf_audit_head *head);
 
-/* ---- exports: JSON lines, an entry each, and the head as the last line ---------------------------------------------- */
+/* ---- exports: JSON lines, an entry each, and the head as the last line --------------------------------- */
 
 /* Returns owned; NULL when out of memory. */
 cJSON *lf_audit_entry_json(const struct lf_audit_entry *entry);
 cJSON *lf_audit_end_json(const struct lf_audit_head *head);
 /* Writes the trail of a journal file (read only; an agent may be running on it). */
-enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit_head *head, struct lf_error *err);
+enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit_head *head,
+                                    struct lf_error *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- digests --------------------------------------------------------------------------------------------------------- */
+/* ---- digests ------------------------------------------------------------------------------------------- */
 
 static void add_field(struct lf_digest *digest, const char *text)
 {
@@ -27,7 +27,8 @@ enum lf_status audit_hash(const struct lf_audit_entry *entry, char hash[LF_SHA25
     if (!digest)
         return lf_fail_memory(err, "computing a digest of the audit trail");
     snprintf(seq, sizeof seq, "%" PRId64, entry->seq);
-    const char *const fields[] = {entry->prev, seq, entry->at, entry->who, entry->what, entry->about, entry->text};
+    const char *const fields[] = {entry->prev, seq,          entry->at,  entry->who,
+                                  entry->what, entry->about, entry->text};
     lf_digest_add(digest, begin, sizeof begin - 1);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         add_field(digest, fields[i]);
@@ -47,12 +48,13 @@ bool lf_audit_head_parse(const char *text, struct lf_audit_head *head)
     return true;
 }
 
-/* ---- checking ---------------------------------------------------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------------------------------------ */
 
-static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format,
+                            ...) __attribute__((format(printf, 4, 5)));
 
-static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format, ...)
+static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format,
+                            ...)
 {
     char text[400];
     va_list args;
@@ -73,12 +75,14 @@ static const char *range(int64_t first, int64_t last, char room[64])
     return room;
 }
 
-static enum lf_status check_place(struct audit_check *check, const struct lf_audit_entry *entry, struct lf_error *err)
+static enum lf_status check_place(struct audit_check *check, const struct lf_audit_entry *entry,
+                                  struct lf_error *err)
 {
     const struct lf_audit_head *last = &check->verdict->head;
     char missing[64];
     if (entry->seq < 1)
-        return wrong(check, 1, err, "before entry 1 stands one with the impossible number %" PRId64, entry->seq);
+        return wrong(check, 1, err, "before entry 1 stands one with the impossible number %" PRId64,
+                     entry->seq);
     if (check->verdict->count == 0) {
         check->verdict->first = entry->seq;
         snprintf(check->start, sizeof check->start, "%s", entry->prev);
@@ -88,13 +92,17 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
         return LF_OK;
     }
     if (entry->seq > last->seq + 1)
-        return wrong(check, last->seq + 1, err, "%s missing (removed)", range(last->seq + 1, entry->seq - 1, missing));
+        return wrong(check, last->seq + 1, err, "%s missing (removed)",
+                     range(last->seq + 1, entry->seq - 1, missing));
     if (entry->seq <= last->seq)
-        return wrong(check, entry->seq, err, "entry %" PRId64 " stands after entry %" PRId64 ": it was moved, or put in",
-                     entry->seq, last->seq);
+        return wrong(check, entry->seq, err,
+                     "entry %" PRId64 " stands after entry %" PRId64 ": it was moved, or put in", entry->seq,
+                     last->seq);
     if (strcmp(entry->prev, last->hash) != 0)
-        return wrong(check, last->seq, err, "entry %" PRId64 " is not the one that entry %" PRId64
-                     " was written after: it was changed or exchanged together with its digest", last->seq, entry->seq);
+        return wrong(check, last->seq, err,
+                     "entry %" PRId64 " is not the one that entry %" PRId64
+                     " was written after: it was changed or exchanged together with its digest",
+                     last->seq, entry->seq);
     return LF_OK;
 }
 
@@ -103,10 +111,12 @@ static bool is_anchor(const struct audit_check *check, const struct lf_audit_ent
 {
     char before[24];
     snprintf(before, sizeof before, "%" PRId64, check->verdict->first - 1);
-    return !strcmp(entry->what, "pruned") && !strcmp(entry->about, before) && strstr(entry->text, check->start) != NULL;
+    return !strcmp(entry->what, "pruned") && !strcmp(entry->about, before)
+           && strstr(entry->text, check->start) != NULL;
 }
 
-enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry, struct lf_error *err)
+enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry,
+                                 struct lf_error *err)
 {
     char hash[LF_SHA256_HEX];
     enum lf_status status = audit_hash(entry, hash, err);
@@ -117,7 +127,8 @@ enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audi
     if (whole || entry->seq != check->verdict->head.seq + 1)
         status = check_place(check, entry, err);
     if (status == LF_OK && !whole)
-        status = wrong(check, entry->seq, err, "entry %" PRId64 " (%.60s) was changed: its content does not have its digest",
+        status = wrong(check, entry->seq, err,
+                       "entry %" PRId64 " (%.60s) was changed: its content does not have its digest",
                        entry->seq, entry->at);
     if (status != LF_OK)
         return status;
@@ -125,8 +136,10 @@ enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audi
     if (check->noted && check->noted->seq == entry->seq) {
         check->noted_seen = true;
         if (strcmp(check->noted->hash, hash) != 0)
-            return wrong(check, entry->seq, err, "entry %" PRId64 " does not have the digest that was noted for it: the trail "
-                         "was written anew from there or earlier", entry->seq);
+            return wrong(check, entry->seq, err,
+                         "entry %" PRId64 " does not have the digest that was noted for it: the trail "
+                         "was written anew from there or earlier",
+                         entry->seq);
     }
     check->verdict->head.seq = entry->seq;
     memcpy(check->verdict->head.hash, hash, sizeof hash);
@@ -134,7 +147,8 @@ enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audi
     return LF_OK;
 }
 
-enum lf_status audit_check_end(struct audit_check *check, const struct lf_audit_head *kept, struct lf_error *err)
+enum lf_status audit_check_end(struct audit_check *check, const struct lf_audit_head *kept,
+                               struct lf_error *err)
 {
     const struct lf_audit_verdict *verdict = check->verdict;
     const struct lf_audit_head *last = &verdict->head;
@@ -149,12 +163,13 @@ enum lf_status audit_check_end(struct audit_check *check, const struct lf_audit_
         return wrong(check, kept->seq + 1, err, "%s put in at the end, not by the agent",
                      range(kept->seq + 1, last->seq, missing));
     if (kept && kept->seq && strcmp(kept->hash, last->hash) != 0)
-        return wrong(check, last->seq, err, "entry %" PRId64 " is not the one that the agent wrote last", last->seq);
+        return wrong(check, last->seq, err, "entry %" PRId64 " is not the one that the agent wrote last",
+                     last->seq);
     if (check->noted && check->noted->seq > last->seq)
         return wrong(check, last->seq + 1, err, "%s missing: the head that was noted is not there",
                      range(last->seq + 1, check->noted->seq, missing));
     if (check->noted && check->noted->seq && !check->noted_seen)
-        return wrong(check, check->noted->seq, err, "entry %" PRId64 ", whose digest was noted, is not there any more",
-                     check->noted->seq);
+        return wrong(check, check->noted->seq, err,
+                     "entry %" PRId64 ", whose digest was noted, is not there any more", check->noted->seq);
     return LF_OK;
 }

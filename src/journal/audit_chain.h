@@ -14,13 +14,15 @@ struct audit_check {
     const struct lf_audit_head *noted; /* may be NULL */
     struct lf_audit_verdict *verdict;  /* zeroed; filled on the way */
     bool noted_seen;
-    bool anchored;                     /* "pruned" told of what is missing at the start */
-    char start[LF_SHA256_HEX];         /* prev of the first entry */
+    bool anchored;             /* "pruned" told of what is missing at the start */
+    char start[LF_SHA256_HEX]; /* prev of the first entry */
 };
 
 /* LF_CORRUPT: does not fit. */
-enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry, struct lf_error *err);
+enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry,
+                                 struct lf_error *err);
 /* After the last: is it the end that it should be? kept NULL: no end is known. */
-enum lf_status audit_check_end(struct audit_check *check, const struct lf_audit_head *kept, struct lf_error *err);
+enum lf_status audit_check_end(struct audit_check *check, const struct lf_audit_head *kept,
+                               struct lf_error *err);
 
 #endif

@@ -32,7 +32,7 @@ cJSON *lf_audit_end_json(const struct lf_audit_head *head)
     return NULL;
 }
 
-/* ---- exporting a journal file ------------------------------------------------------------------------------------------ */
+/* ---- exporting a journal file -------------------------------------------------------------------------- */
 
 enum { EXPORT_PAGE = 1000 };
 
@@ -64,7 +64,8 @@ static void write_entry(void *context, const struct lf_audit_entry *entry)
     writer->rows++;
 }
 
-enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit_head *head, struct lf_error *err)
+enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit_head *head,
+                                    struct lf_error *err)
 {
     struct lf_journal *journal = NULL;
     struct writer writer = {.out = out, .rows = EXPORT_PAGE};
@@ -75,7 +76,8 @@ enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit
         status = lf_journal_audit_list(journal, &filter, write_entry, &writer, err);
     }
     if (status == LF_OK && writer.status != LF_OK)
-        status = lf_fail(err, writer.status, LF_TRANSIENT, "the export of the audit trail could not be written: %s",
+        status = lf_fail(err, writer.status, LF_TRANSIENT,
+                         "the export of the audit trail could not be written: %s",
                          writer.status == LF_NO_MEMORY ? "out of memory" : strerror(errno));
     if (status == LF_OK)
         status = lf_journal_audit_head(journal, head, err);
@@ -85,10 +87,10 @@ enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit
     return status;
 }
 
-/* ---- verifying ------------------------------------------------------------------------------------------------------------ */
+/* ---- verifying ----------------------------------------------------------------------------------------- */
 
-static enum lf_status verify_journal(const char *path, const struct lf_audit_head *noted, struct lf_audit_verdict *verdict,
-                                     struct lf_error *err)
+static enum lf_status verify_journal(const char *path, const struct lf_audit_head *noted,
+                                     struct lf_audit_verdict *verdict, struct lf_error *err)
 {
     struct lf_journal *journal = NULL;
     enum lf_status status = journal_read(path, &journal, err);
@@ -98,7 +100,8 @@ static enum lf_status verify_journal(const char *path, const struct lf_audit_hea
     return status;
 }
 
-/* Every member must be there, be a text (seq: a number), and be the only ones: what is not in the digest proves nothing. */
+/* Every member must be there, be a text (seq: a number), and be the only ones: what is not in the digest
+ * proves nothing. */
 static bool read_line(const cJSON *json, struct lf_audit_entry *entry)
 {
     static const char *const names[] = {"at", "who", "what", "about", "text", "prev", "hash"};
@@ -106,8 +109,14 @@ static bool read_line(const cJSON *json, struct lf_audit_entry *entry)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(values[i] = lf_json_text(json, names[i])))
             return false;
-    *entry = (struct lf_audit_entry){.seq = lf_json_int(json, "seq", -1), .at = values[0], .who = values[1], .what = values[2],
-                                     .about = values[3], .text = values[4], .prev = values[5], .hash = values[6]};
+    *entry = (struct lf_audit_entry){.seq = lf_json_int(json, "seq", -1),
+                                     .at = values[0],
+                                     .who = values[1],
+                                     .what = values[2],
+                                     .about = values[3],
+                                     .text = values[4],
+                                     .prev = values[5],
+                                     .hash = values[6]};
     return entry->seq >= 0 && cJSON_GetArraySize(json) == 8;
 }
 
@@ -121,8 +130,8 @@ static bool read_end(const cJSON *json, struct lf_audit_head *head)
     return true;
 }
 
-static enum lf_status verify_line(struct audit_check *check, struct lf_slice line, int64_t number, bool *ended,
-                                  struct lf_audit_head *end, struct lf_error *err)
+static enum lf_status verify_line(struct audit_check *check, struct lf_slice line, int64_t number,
+                                  bool *ended, struct lf_audit_head *end, struct lf_error *err)
 {
     cJSON *json = NULL;
     struct lf_audit_entry entry;
@@ -143,8 +152,8 @@ static enum lf_status verify_line(struct audit_check *check, struct lf_slice lin
     return status;
 }
 
-static enum lf_status verify_export(FILE *file, const struct lf_audit_head *noted, struct lf_audit_verdict *verdict,
-                                    struct lf_error *err)
+static enum lf_status verify_export(FILE *file, const struct lf_audit_head *noted,
+                                    struct lf_audit_verdict *verdict, struct lf_error *err)
 {
     struct audit_check check = {.noted = noted, .verdict = verdict};
     struct lf_audit_head end;
@@ -163,14 +172,15 @@ static enum lf_status verify_export(FILE *file, const struct lf_audit_head *note
     if (status == LF_OK && !ended) {
         verdict->wrong = verdict->head.seq + 1;
         status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                         "the export has no end (a last line \"audit_end\"): it was cut off after entry %lld, or never finished",
+                         "the export has no end (a last line \"audit_end\"): it was cut off after entry "
+                         "%lld, or never finished",
                          (long long)verdict->head.seq);
     }
     return status;
 }
 
-enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head *noted, struct lf_audit_verdict *verdict,
-                                    struct lf_error *err)
+enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head *noted,
+                                    struct lf_audit_verdict *verdict, struct lf_error *err)
 {
     static const char magic[] = "SQLite format 3";
     char begin[sizeof magic] = "";

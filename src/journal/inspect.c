@@ -12,7 +12,7 @@
 
 enum { TABLES_MAX = 64, TABLE_NAME_MAX = 64, PROBLEMS_MAX = 50 };
 
-/* ---- opening -------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------- */
 
 static bool has_content(const char *path, const char *suffix)
 {
@@ -23,23 +23,26 @@ static bool has_content(const char *path, const char *suffix)
     return there;
 }
 
-/* In a folder where nothing may be written SQLite cannot share the file: then it is read as one that nobody changes. */
+/* In a folder where nothing may be written SQLite cannot share the file: then it is read as one that nobody
+ * changes. */
 static enum lf_status open_unchanging(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
     struct lf_buffer uri = {0};
     if (has_content(path, "-wal"))
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
-                       "%s-wal has changes that belong to it, but its folder may not be written: copy both into one that may",
+                       "%s-wal has changes that belong to it, but its folder may not be written: copy both "
+                       "into one that may",
                        path);
     sqlite3_close(journal->db);
     journal->db = NULL;
     bool good = lf_buffer_text(&uri, "file:") == LF_OK;
     for (const char *c = path; good && *c; c++)
-        good = (strchr("%?#", *c) ? lf_buffer_format(&uri, "%%%02X", (unsigned char)*c) : lf_buffer_append(&uri, c, 1))
-            == LF_OK;
+        good = (strchr("%?#", *c) ? lf_buffer_format(&uri, "%%%02X", (unsigned char)*c)
+                                  : lf_buffer_append(&uri, c, 1))
+               == LF_OK;
     good = good && lf_buffer_text(&uri, "?immutable=1") == LF_OK;
-    int code = good ? sqlite3_open_v2(uri.data, &journal->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-                                      NULL)
+    int code = good ? sqlite3_open_v2(uri.data, &journal->db,
+                                      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL)
                     : SQLITE_NOMEM;
     lf_buffer_free(&uri);
     return code == SQLITE_OK ? LF_OK : sqlite_fail(journal, code, "cannot open the file", err);
@@ -64,7 +67,8 @@ enum lf_status journal_read(const char *path, struct lf_journal **out, struct lf
     if (!journal)
         return LF_NO_MEMORY;
     int code = sqlite3_open_v2(path, &journal->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-    enum lf_status status = code == SQLITE_OK ? LF_OK : sqlite_fail(journal, code, "cannot open the file", err);
+    enum lf_status status =
+        code == SQLITE_OK ? LF_OK : sqlite_fail(journal, code, "cannot open the file", err);
     if (status == LF_OK) {
         sqlite3_extended_result_codes(journal->db, 1);
         sqlite3_busy_timeout(journal->db, 5000);
@@ -83,20 +87,23 @@ enum lf_status journal_read(const char *path, struct lf_journal **out, struct lf
     return LF_OK;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------------------- */
 
 struct table {
     char name[TABLE_NAME_MAX];
     bool rowids;
 };
 
-static enum lf_status list_tables(struct lf_journal *journal, struct table *tables, size_t *count, struct lf_error *err)
+static enum lf_status list_tables(struct lf_journal *journal, struct table *tables, size_t *count,
+                                  struct lf_error *err)
 {
     struct query query;
     *count = 0;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT name, sql NOT LIKE '%WITHOUT ROWID' FROM sqlite_master WHERE type = 'table' "
-                                        "AND name NOT LIKE 'sqlite%' ORDER BY name", "");
+    enum lf_status status =
+        query_start(journal, &query, err,
+                    "SELECT name, sql NOT LIKE '%WITHOUT ROWID' FROM sqlite_master WHERE type = 'table' "
+                    "AND name NOT LIKE 'sqlite%' ORDER BY name",
+                    "");
     if (status != LF_OK)
         return status;
     while (*count < TABLES_MAX && query_row(&query)) {
@@ -110,7 +117,8 @@ static enum lf_status list_tables(struct lf_journal *journal, struct table *tabl
 }
 
 /* A statement whose text is made for this run only. Ends by sqlite3_finalize. */
-static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...)
 {
@@ -123,7 +131,7 @@ static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...
     return sqlite3_prepare_v2(journal->db, sql, -1, &stmt, NULL) == SQLITE_OK ? stmt : NULL;
 }
 
-/* ---- checking --------------------------------------------------------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------------------------------------ */
 
 static void add_problem(cJSON *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -189,16 +197,17 @@ static bool check_audit(struct lf_journal *journal, cJSON *report, cJSON *proble
     if (lf_journal_audit_verify(journal, NULL, &verdict, &err) != LF_OK)
         add_problem(problems, "%s", err.text);
     snprintf(head, sizeof head, "%" PRId64 ":%s", verdict.head.seq, verdict.head.hash);
-    bool good = audit && lf_json_set_int(audit, "entries", verdict.count) && lf_json_set_text(audit, "head", head)
-             && (!verdict.wrong || lf_json_set_int(audit, "wrong", verdict.wrong));
+    bool good = audit && lf_json_set_int(audit, "entries", verdict.count)
+                && lf_json_set_text(audit, "head", head)
+                && (!verdict.wrong || lf_json_set_int(audit, "wrong", verdict.wrong));
     return lf_json_set(report, "audit", audit) && good;
 }
 
 static void check_version(int64_t version, cJSON *problems)
 {
     if (version > SCHEMA_VERSION)
-        add_problem(problems, "version %" PRId64 " was written by a newer labferryd; this one knows up to %d", version,
-                    SCHEMA_VERSION);
+        add_problem(problems, "version %" PRId64 " was written by a newer labferryd; this one knows up to %d",
+                    version, SCHEMA_VERSION);
     else if (version <= 0)
         add_problem(problems, "this is no journal of labferryd: it has no version");
 }
@@ -213,11 +222,12 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
     cJSON *report = cJSON_CreateObject(), *problems = cJSON_CreateArray();
     int64_t version = number_of(journal, "PRAGMA user_version");
     bool good = lf_json_set_text(report, "file", path) && lf_json_set_int(report, "version", version)
-             && lf_json_set(report, "problems", problems);
+                && lf_json_set(report, "problems", problems);
     if (good) {
         check_version(version, problems);
         check_pages(journal, problems);
-        good = check_rows(journal, report, problems) && (version < 2 || check_audit(journal, report, problems));
+        good =
+            check_rows(journal, report, problems) && (version < 2 || check_audit(journal, report, problems));
     }
     lf_journal_close(journal);
     if (!good) {
@@ -227,10 +237,11 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
     *out = report;
     int count = cJSON_GetArraySize(problems);
     return count == 0 ? LF_OK
-                      : lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "%s: %d problem%s", path, count, count == 1 ? "" : "s");
+                      : lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "%s: %d problem%s", path, count,
+                                count == 1 ? "" : "s");
 }
 
-/* ---- exporting --------------------------------------------------------------------------------------------------------------- */
+/* ---- exporting ----------------------------------------------------------------------------------------- */
 
 static cJSON *bytes_value(const void *data, size_t len)
 {
@@ -265,7 +276,8 @@ static cJSON *column_value(sqlite3_stmt *stmt, int column)
     }
 }
 
-struct export {
+struct export
+{
     struct lf_journal *journal;
     FILE *out;
     struct lf_journal_export *done;
@@ -290,7 +302,8 @@ static enum lf_status write_line(struct export *export, const char *table, const
     return written ? LF_OK : lf_fail_errno(err, "cannot write the export");
 }
 
-static enum lf_status write_row(struct export *export, const char *table, sqlite3_stmt *stmt, int first, struct lf_error *err)
+static enum lf_status write_row(struct export *export, const char *table, sqlite3_stmt *stmt, int first,
+                                struct lf_error *err)
 {
     cJSON *row = cJSON_CreateObject();
     bool good = row != NULL;
@@ -304,7 +317,8 @@ static enum lf_status write_row(struct export *export, const char *table, sqlite
     return write_line(export, table, "row", row, err);
 }
 
-static enum lf_status write_gap(struct export *export, const char *table, const char *what, struct lf_error *err)
+static enum lf_status write_gap(struct export *export, const char *table, const char *what,
+                                struct lf_error *err)
 {
     char text[LF_ERROR_TEXT];
     snprintf(text, sizeof text, "%s: %s", what, sqlite3_errmsg(export->journal->db));
@@ -313,9 +327,10 @@ static enum lf_status write_gap(struct export *export, const char *table, const 
     return write_line(export, table, "lost", cJSON_CreateString(text), err);
 }
 
-/* Writes the rows that a statement gives; its first column is the rowid. *code is SQLITE_DONE when all could be read. */
-static enum lf_status write_rows(struct export *export, const struct table *table, sqlite3_stmt *stmt, int64_t *last, int *code,
-                                 struct lf_error *err)
+/* Writes the rows that a statement gives; its first column is the rowid. *code is SQLITE_DONE when all could
+ * be read. */
+static enum lf_status write_rows(struct export *export, const struct table *table, sqlite3_stmt *stmt,
+                                 int64_t *last, int *code, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     *code = SQLITE_ERROR;
@@ -327,35 +342,40 @@ static enum lf_status write_rows(struct export *export, const struct table *tabl
     return status;
 }
 
-/* From the start, and where that breaks off, from the end back to there: a damaged page costs its own rows only. */
+/* From the start, and where that breaks off, from the end back to there: a damaged page costs its own rows
+ * only. */
 static enum lf_status write_table(struct export *export, const struct table *table, struct lf_error *err)
 {
     int64_t reached = INT64_MIN, back = INT64_MAX;
     int code;
     char what[120];
-    sqlite3_stmt *stmt = table->rowids ? prepare(export->journal, "SELECT rowid, * FROM \"%s\" ORDER BY rowid", table->name)
-                                       : prepare(export->journal, "SELECT * FROM \"%s\"", table->name);
+    sqlite3_stmt *stmt =
+        table->rowids ? prepare(export->journal, "SELECT rowid, * FROM \"%s\" ORDER BY rowid", table->name)
+                      : prepare(export->journal, "SELECT * FROM \"%s\"", table->name);
     enum lf_status status = write_rows(export, table, stmt, &reached, &code, err);
     if (status == LF_OK && code != SQLITE_DONE && !table->rowids)
         status = write_gap(export, table->name, "what follows cannot be read", err);
     sqlite3_finalize(stmt);
     if (status != LF_OK || code == SQLITE_DONE || !table->rowids)
         return status;
-    stmt = prepare(export->journal, "SELECT rowid, * FROM \"%s\" WHERE rowid > %" PRId64 " ORDER BY rowid DESC", table->name,
-                   reached);
+    stmt =
+        prepare(export->journal, "SELECT rowid, * FROM \"%s\" WHERE rowid > %" PRId64 " ORDER BY rowid DESC",
+                table->name, reached);
     status = write_rows(export, table, stmt, &back, &code, err);
     if (status == LF_OK) {
         snprintf(what, sizeof what, "rows after %" PRId64 " and before %" PRId64 " cannot be read",
                  reached == INT64_MIN ? 0 : reached, back);
         if (back == INT64_MAX)
-            snprintf(what, sizeof what, "rows after %" PRId64 " cannot be read", reached == INT64_MIN ? 0 : reached);
+            snprintf(what, sizeof what, "rows after %" PRId64 " cannot be read",
+                     reached == INT64_MIN ? 0 : reached);
         status = write_gap(export, table->name, what, err);
     }
     sqlite3_finalize(stmt);
     return status;
 }
 
-enum lf_status lf_journal_export_file(const char *path, FILE *out, struct lf_journal_export *done, struct lf_error *err)
+enum lf_status lf_journal_export_file(const char *path, FILE *out, struct lf_journal_export *done,
+                                      struct lf_error *err)
 {
     struct export export = {.out = out, .done = done};
     struct table tables[TABLES_MAX];

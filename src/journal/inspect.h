@@ -16,8 +16,9 @@ struct lf_journal_export {
     int64_t gaps; /* places where rows could not be read; each is a line, too */
 };
 
-/* Writes all that can be read as JSON lines: {"table", "row": {...}}, and {"table", "lost": "what and why"} where something could
- * not. Bytes that are no text are {"base64": ...}. LF_OK also with gaps. */
-enum lf_status lf_journal_export_file(const char *path, FILE *out, struct lf_journal_export *done, struct lf_error *err);
+/* Writes all that can be read as JSON lines: {"table", "row": {...}}, and {"table", "lost": "what and why"}
+ * where something could not. Bytes that are no text are {"base64": ...}. LF_OK also with gaps. */
+enum lf_status lf_journal_export_file(const char *path, FILE *out, struct lf_journal_export *done,
+                                      struct lf_error *err);
 
 #endif

@@ -127,8 +127,8 @@ static enum lf_status audit_change(struct lf_journal *journal, const struct lf_j
     }
     status = query_end(&query, err);
     bool about_to_act = job->acting && !acting;
-    snprintf(text, sizeof text, "%sstep %.60s%s%.100s%s%s", about_to_act ? "about to act: " : "", job->step, *job->instrument ? " on " : "", job->instrument, note ? ": " : "",
-             note ? note : "");
+    snprintf(text, sizeof text, "%sstep %.60s%s%.100s%s%s", about_to_act ? "about to act: " : "", job->step,
+             *job->instrument ? " on " : "", job->instrument, note ? ": " : "", note ? note : "");
     if (status == LF_OK && about_to_act)
         status = audit_job(journal, job->id, who, "acting", text, err);
     if (status == LF_OK && job->state != before && (job->state == LF_JOB_HELD || lf_job_state_final(job->state)))

@@ -1,4 +1,5 @@
-/* The audit trail: nothing can be changed in it, taken from it or put into it without being found and named. */
+/* The audit trail: nothing can be changed in it, taken from it or put into it without being found and named.
+ */
 #include "base/clock.h"
 #include "base/os_wake.h"
 #include "journal/audit.h"
@@ -33,7 +34,8 @@ static void add(struct lf_journal *journal, int count)
     NEED(lf_journal_begin(journal, NULL) == LF_OK);
     for (int i = 0; i < count; i++) {
         snprintf(text, sizeof text, "number %d", i);
-        NEED(lf_journal_audit_add(journal, "cli:maria", "command", i % 2 ? "job 7" : NULL, text, NULL) == LF_OK);
+        NEED(lf_journal_audit_add(journal, "cli:maria", "command", i % 2 ? "job 7" : NULL, text, NULL)
+             == LF_OK);
     }
     NEED(lf_journal_commit(journal, NULL) == LF_OK);
 }
@@ -51,8 +53,11 @@ static void tamper(const char *sql)
 {
     sqlite3 *db;
     NEED(sqlite3_open(path, &db) == SQLITE_OK);
-    NEED(sqlite3_exec(db, "DROP TRIGGER IF EXISTS audit_not_changed; DROP TRIGGER IF EXISTS audit_not_removed; "
-                          "DROP TRIGGER IF EXISTS audit_not_replaced;", NULL, NULL, NULL) == SQLITE_OK);
+    NEED(sqlite3_exec(db,
+                      "DROP TRIGGER IF EXISTS audit_not_changed; DROP TRIGGER IF EXISTS audit_not_removed; "
+                      "DROP TRIGGER IF EXISTS audit_not_replaced;",
+                      NULL, NULL, NULL)
+         == SQLITE_OK);
     CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     CHECK(sqlite3_total_changes(db) > 0);
     sqlite3_close(db);
@@ -79,7 +84,7 @@ static void tampered(const char *sql, int64_t named, const char *words)
     CHECK_HAS(err.text, words);
 }
 
-/* ---- the chain ----------------------------------------------------------------------------------------------------------- */
+/* ---- the chain ----------------------------------------------------------------------------------------- */
 
 struct seen {
     int count;
@@ -125,17 +130,23 @@ static void known_digest(void)
     char line[200] = "", command[600];
     snprintf(path, sizeof path, "%s/export.jsonl", unit_folder());
     snprintf(command, sizeof command,
-             "printf 'labferry-audit-1\\n64:%064d\\n1:1\\n24:2026-11-22T06:09:34.120Z\\n9:cli:maria\\n7:command\\n5:job 7\\n"
-             "10:retry \\303\\251\\t!\\n' | sha256sum", 0);
+             "printf "
+             "'labferry-audit-1\\n64:%064d\\n1:1\\n24:2026-11-22T06:09:34.120Z\\n9:cli:maria\\n7:command\\n5:"
+             "job 7\\n"
+             "10:retry \\303\\251\\t!\\n' | sha256sum",
+             0);
     FILE *pipe = popen(command, "r");
     NEED(pipe != NULL && fgets(line, sizeof line, pipe) != NULL);
     pclose(pipe);
     line[64] = '\0';
     FILE *out = fopen(path, "w");
     NEED(out != NULL);
-    fprintf(out, "{\"seq\":1,\"at\":\"2026-11-22T06:09:34.120Z\",\"who\":\"cli:maria\",\"what\":\"command\",\"about\":\"job 7\","
-                 "\"text\":\"retry \303\251\\t!\",\"prev\":\"%064d\",\"hash\":\"%s\"}\n"
-                 "{\"audit_end\":{\"seq\":1,\"hash\":\"%s\"}}\n", 0, line, line);
+    fprintf(out,
+            "{\"seq\":1,\"at\":\"2026-11-22T06:09:34.120Z\",\"who\":\"cli:maria\",\"what\":\"command\","
+            "\"about\":\"job 7\","
+            "\"text\":\"retry \303\251\\t!\",\"prev\":\"%064d\",\"hash\":\"%s\"}\n"
+            "{\"audit_end\":{\"seq\":1,\"hash\":\"%s\"}}\n",
+            0, line, line);
     fclose(out);
     CHECK_INT(wrong_entry(NULL), 0);
     CHECK_STR(err.text, "");
@@ -145,9 +156,14 @@ static void filters(void)
 {
     struct lf_journal *journal = open_journal();
     add(journal, 20);
-    struct lf_audit_filter of_job = {.about = "job 7", .limit = 3}, from = {.from = 5, .limit = 4}, last = {.limit = 2},
-                           late = {.since_ms = lf_clock_wall_ms() + PACE, .limit = 9}, none = {.what = "held", .limit = 9};
-    const struct { const struct lf_audit_filter *filter; int count; int64_t first, last; } cases[] = {
+    struct lf_audit_filter of_job = {.about = "job 7", .limit = 3}, from = {.from = 5, .limit = 4},
+                           last = {.limit = 2}, late = {.since_ms = lf_clock_wall_ms() + PACE, .limit = 9},
+                           none = {.what = "held", .limit = 9};
+    const struct {
+        const struct lf_audit_filter *filter;
+        int count;
+        int64_t first, last;
+    } cases[] = {
         {&of_job, 3, 16, 20}, {&from, 4, 5, 8}, {&last, 2, 19, 20}, {&late, 0, 0, 0}, {&none, 0, 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct seen seen = {0};
@@ -190,10 +206,11 @@ static void note_kind(void *context, const struct lf_audit_entry *entry)
 {
     struct kinds *kinds = context;
     size_t used = strlen(kinds->text);
-    snprintf(kinds->text + used, sizeof kinds->text - used, "%s%s by %s", used ? "; " : "", entry->what, entry->who);
+    snprintf(kinds->text + used, sizeof kinds->text - used, "%s%s by %s", used ? "; " : "", entry->what,
+             entry->who);
 }
 
-/* ---- tampering ------------------------------------------------------------------------------------------------------------ */
+/* ---- tampering ----------------------------------------------------------------------------------------- */
 
 static void changed(void)
 {
@@ -206,7 +223,8 @@ static void changed(void)
     tampered("UPDATE audit SET at_ms = at_ms - 1 WHERE seq = 4", 4, "entry 4");
     tampered("UPDATE audit SET text = CAST(x'00ff' AS TEXT) WHERE seq = 10", 10, "entry 10");
     /* The boundary between two fields moved. */
-    tampered("UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6, "entry 6");
+    tampered("UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6,
+             "entry 6");
 }
 
 static void removed(void)
@@ -223,18 +241,23 @@ static void removed(void)
 static void moved(void)
 {
     tampered("UPDATE audit SET seq = -4 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5; "
-             "UPDATE audit SET seq = 5 WHERE seq = -4", 4, "entry 4");
+             "UPDATE audit SET seq = 5 WHERE seq = -4",
+             4, "entry 4");
     tampered("UPDATE audit SET seq = -seq", 1, "impossible");
     tampered("UPDATE audit SET seq = 40 WHERE seq = 4", 4, "entry 4 is missing");
 }
 
 static void put_in(void)
 {
-    tampered("UPDATE audit SET seq = seq + 100 WHERE seq > 4; UPDATE audit SET seq = seq - 99 WHERE seq > 100; "
-             "INSERT INTO audit SELECT 5, at_ms, who, what, about, 'forged', hash, hash FROM audit WHERE seq = 4", 5,
-             "entry 5");
-    tampered("INSERT INTO audit SELECT 11, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 10", 11, "entry 11");
-    tampered("INSERT INTO audit SELECT 0, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1", 1, "impossible number 0");
+    tampered(
+        "UPDATE audit SET seq = seq + 100 WHERE seq > 4; UPDATE audit SET seq = seq - 99 WHERE seq > 100; "
+        "INSERT INTO audit SELECT 5, at_ms, who, what, about, 'forged', hash, hash FROM audit WHERE seq = 4",
+        5, "entry 5");
+    tampered(
+        "INSERT INTO audit SELECT 11, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 10",
+        11, "entry 11");
+    tampered("INSERT INTO audit SELECT 0, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
+             1, "impossible number 0");
 }
 
 /* The last entry taken over by one with a right digest, made by a journal of the forger's own. */
@@ -251,8 +274,10 @@ static void exchanged_with_digest(void)
     NEED(lf_journal_open(other, &journal, NULL) == LF_OK);
     CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "nothing happened", NULL), LF_OK);
     lf_journal_close(journal);
-    snprintf(sql, sizeof sql, "ATTACH '%s' AS other; DELETE FROM main.audit WHERE seq = 11; "
-             "INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11", other);
+    snprintf(sql, sizeof sql,
+             "ATTACH '%s' AS other; DELETE FROM main.audit WHERE seq = 11; "
+             "INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11",
+             other);
     tamper(sql);
     CHECK_INT(wrong_entry(NULL), 11);
     CHECK_HAS(err.text, "entry 11 is not the one that entry 12 was written after");
@@ -309,15 +334,20 @@ static void refuses_own_mistakes(void)
     sqlite3 *db;
     make_journal();
     NEED(sqlite3_open(path, &db) == SQLITE_OK);
-    CHECK_INT(sqlite3_exec(db, "UPDATE audit SET text = 'x' WHERE seq = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+    CHECK_INT(sqlite3_exec(db, "UPDATE audit SET text = 'x' WHERE seq = 2", NULL, NULL, NULL),
+              SQLITE_CONSTRAINT);
     CHECK_INT(sqlite3_exec(db, "DELETE FROM audit WHERE seq = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
-    CHECK_INT(sqlite3_exec(db, "INSERT OR REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit "
-                               "WHERE seq = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
+    CHECK_INT(sqlite3_exec(
+                  db,
+                  "INSERT OR REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit "
+                  "WHERE seq = 2",
+                  NULL, NULL, NULL),
+              SQLITE_CONSTRAINT);
     sqlite3_close(db);
     CHECK_INT(wrong_entry(NULL), 0);
 }
 
-/* ---- with what it tells of ------------------------------------------------------------------------------------------------- */
+/* ---- with what it tells of ----------------------------------------------------------------------------- */
 
 static void killed_in_between(void)
 {
@@ -362,11 +392,16 @@ static void rolled_back(void)
 static void life_of_a_job(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"k", .step = (char *)"deliver",
-                         .bench = true, .facts = cJSON_CreateObject()};
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"k",
+                         .step = (char *)"deliver",
+                         .bench = true,
+                         .facts = cJSON_CreateObject()};
     struct lf_parcel_row row = {.name = (char *)"w.csv", .file = (char *)"1", .sha256 = "ab", .size = 3};
     struct kinds kinds = {0};
-    struct lf_event_row event = {.id = (char *)"evt_1", .type = (char *)"v2.x", .source = (char *)"mqtt", .received_ms = 1};
+    struct lf_event_row event = {
+        .id = (char *)"evt_1", .type = (char *)"v2.x", .source = (char *)"mqtt", .received_ms = 1};
     CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_OK);
     CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_EXISTS); /* no entry: nothing new */
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
@@ -384,13 +419,15 @@ static void life_of_a_job(void)
     CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
     struct lf_audit_filter all = {.limit = 100};
     CHECK_INT(lf_journal_audit_list(journal, &all, note_kind, &kinds, NULL), LF_OK);
-    CHECK_STR(kinds.text, "event by agent; event by agent; file by agent; acting by agent; held by agent; job by cli:maria; "
-                          "cancelled by cli:maria");
+    CHECK_STR(
+        kinds.text,
+        "event by agent; event by agent; file by agent; acting by agent; held by agent; job by cli:maria; "
+        "cancelled by cli:maria");
     cJSON_Delete(job.facts);
     lf_journal_close(journal);
 }
 
-/* ---- letting go, and figures ------------------------------------------------------------------------------------------------ */
+/* ---- letting go, and figures --------------------------------------------------------------------------- */
 
 static void pruned(void)
 {
@@ -402,7 +439,8 @@ static void pruned(void)
     CHECK_INT(dropped, 0);
     CHECK_INT(lf_journal_audit_prune(journal, PACE, &dropped, NULL), LF_OK);
     CHECK_INT(dropped, 0);
-    CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err), LF_OK); /* all are older than a minute from now */
+    CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err),
+              LF_OK); /* all are older than a minute from now */
     CHECK_INT(dropped, 20);
     add(journal, 5);
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
@@ -435,8 +473,8 @@ static void fast_enough(void)
     FILE *file = fopen(path, "r");
     NEED(file != NULL);
     fseek(file, 0, SEEK_END);
-    printf("      %d entries: written in %lld ms, verified in %lld ms, %ld bytes each\n", MANY, (long long)(written - start),
-           (long long)(done - written), ftell(file) / MANY);
+    printf("      %d entries: written in %lld ms, verified in %lld ms, %ld bytes each\n", MANY,
+           (long long)(written - start), (long long)(done - written), ftell(file) / MANY);
     fclose(file);
 }
 
