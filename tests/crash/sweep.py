@@ -22,6 +22,7 @@ SOURCES = ("count.c", "calls.c", "durable.c")
 WAYS = {"before": "before a call", "after": "after a call", "torn": "in the middle of a write"}
 CUTS = {"lost": "power cut, all lost that was not synced", "mix": "power cut, a random part lost of what was not synced"}
 EVERYTHING = ({}, {"how": "torn"}, {"again": 2}, {"cut": "lost"}, {"cut": "mix"}, {"large": True, "every": 5})  # --all
+ROOM, ROOM_LARGE = 16_000_000, 150_000_000  # bytes that one run may take up
 FEW = 3  # runs that count the calls before the sweep: threads interleave, so their number varies a little
 
 
@@ -172,9 +173,10 @@ def main():
     os.environ["LF_BUILD"] = options.build
     os.environ.setdefault("LF_SOURCE", str(HERE.parents[1]))
     # Syncing costs nothing in memory, and a new file never gets the inode number of an old one there (see durable.c).
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    if options.cut and not memory:
-        sys.exit("the power cut sweep needs /dev/shm")
+    need = options.jobs * (ROOM_LARGE if options.large or options.all else ROOM)
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free >= need else None
+    if not memory and (options.cut or options.all):
+        sys.exit(f"a power cut sweep needs {need // 1_000_000} MB free in /dev/shm")
     good = True
     global playground
     playground = tempfile.TemporaryDirectory(prefix="labferry-crash-", dir=memory)
