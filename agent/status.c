@@ -37,6 +37,16 @@ static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
     return good;
 }
 
+static bool queue(struct lf_context *context, const char *topic, const char *text, struct lf_error *err)
+{
+    if (lf_journal_begin(context->journal, err) != LF_OK)
+        return false;
+    if (lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK && queue_audit_head(context, err))
+        return lf_journal_commit(context->journal, err) == LF_OK;
+    lf_journal_rollback(context->journal);
+    return false;
+}
+
 bool status_queue(struct lf_context *context)
 {
     char started[LF_TIME_TEXT], *text = NULL, *topic = NULL;
@@ -52,8 +62,7 @@ bool status_queue(struct lf_context *context)
     if (!good)
         lf_fail_memory(&err, "making the status message");
     if (good)
-        good = lf_journal_outbox_add(context->journal, topic, text, true, &err) == LF_OK
-            && queue_audit_head(context, &err);
+        good = queue(context, topic, text, &err);
     if (!good)
         lf_log_warning("agent", "the status message could not be queued: %s", err.text);
     free(topic);

@@ -23,9 +23,32 @@ static bool has_content(const char *path, const char *suffix)
     return there;
 }
 
+/* SQLite reads no byte before the first statement. */
+static enum lf_status open_with(const char *name, int flags, struct lf_journal **out, struct lf_error *err)
+{
+    struct lf_journal *journal = journal_new(err);
+    if (!journal)
+        return LF_NO_MEMORY;
+    int code = sqlite3_open_v2(name, &journal->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | flags, NULL);
+    enum lf_status status =
+        code == SQLITE_OK ? LF_OK : sqlite_fail(journal, code, "cannot open the file", err);
+    if (status == LF_OK) {
+        sqlite3_extended_result_codes(journal->db, 1);
+        sqlite3_busy_timeout(journal->db, 5000);
+        status = query_do(journal, err, "BEGIN", "");
+    }
+    if (status == LF_OK)
+        status = query_do(journal, err, "SELECT count(*) FROM sqlite_master", "");
+    if (status == LF_OK)
+        *out = journal;
+    else
+        lf_journal_close(journal);
+    return status;
+}
+
 /* In a folder where nothing may be written SQLite cannot share the file: then it is read as one that nobody
  * changes. */
-static enum lf_status open_unchanging(struct lf_journal *journal, const char *path, struct lf_error *err)
+static enum lf_status open_unchanging(const char *path, struct lf_journal **journal, struct lf_error *err)
 {
     struct lf_buffer uri = {0};
     if (has_content(path, "-wal"))
@@ -33,58 +56,28 @@ static enum lf_status open_unchanging(struct lf_journal *journal, const char *pa
                        "%s-wal has changes that belong to it, but its folder may not be written: copy both "
                        "into one that may",
                        path);
-    sqlite3_close(journal->db);
-    journal->db = NULL;
     bool good = lf_buffer_text(&uri, "file:") == LF_OK;
     for (const char *c = path; good && *c; c++)
         good = (strchr("%?#", *c) ? lf_buffer_format(&uri, "%%%02X", (unsigned char)*c)
                                   : lf_buffer_append(&uri, c, 1))
                == LF_OK;
     good = good && lf_buffer_text(&uri, "?immutable=1") == LF_OK;
-    int code = good ? sqlite3_open_v2(uri.data, &journal->db,
-                                      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL)
-                    : SQLITE_NOMEM;
+    enum lf_status status = good ? open_with(uri.data, SQLITE_OPEN_URI, journal, err)
+                                 : lf_fail_memory(err, "opening the journal");
     lf_buffer_free(&uri);
-    return code == SQLITE_OK ? LF_OK : sqlite_fail(journal, code, "cannot open the file", err);
-}
-
-/* SQLite reads no byte before the first statement. */
-static enum lf_status begin_reading(struct lf_journal *journal, struct lf_error *err)
-{
-    enum lf_status status = query_do(journal, err, "BEGIN", "");
-    if (status == LF_OK)
-        status = query_do(journal, err, "SELECT count(*) FROM sqlite_master", "");
     return status;
 }
 
-enum lf_status journal_read(const char *path, struct lf_journal **out, struct lf_error *err)
+enum lf_status journal_read(const char *path, struct lf_journal **journal, struct lf_error *err)
 {
     struct stat st;
-    *out = NULL;
+    *journal = NULL;
     if (stat(path, &st) != 0)
         return lf_fail_errno(err, "cannot open %s", path);
-    struct lf_journal *journal = journal_new(err);
-    if (!journal)
-        return LF_NO_MEMORY;
-    int code = sqlite3_open_v2(path, &journal->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-    enum lf_status status =
-        code == SQLITE_OK ? LF_OK : sqlite_fail(journal, code, "cannot open the file", err);
-    if (status == LF_OK) {
-        sqlite3_extended_result_codes(journal->db, 1);
-        sqlite3_busy_timeout(journal->db, 5000);
-        status = begin_reading(journal, err);
-    }
-    if (status == LF_DENIED && S_ISREG(st.st_mode)) {
-        status = open_unchanging(journal, path, err);
-        if (status == LF_OK)
-            status = begin_reading(journal, err);
-    }
-    if (status != LF_OK) {
-        lf_journal_close(journal);
-        return status;
-    }
-    *out = journal;
-    return LF_OK;
+    if (!S_ISREG(st.st_mode))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is no file", path);
+    enum lf_status status = open_with(path, 0, journal, err);
+    return status == LF_DENIED ? open_unchanging(path, journal, err) : status;
 }
 
 /* ---- tables -------------------------------------------------------------------------------------------- */

@@ -43,6 +43,17 @@ void lf_job_free(struct lf_job *job)
     memset(job, 0, sizeof *job);
 }
 
+/* One damaged row must not stand in the way of all others: it is held, and a person sees it. */
+static enum lf_status hold_damaged(struct lf_job *job, struct lf_error *err)
+{
+    free(job->note);
+    job->note = strdup("what this job had found out is damaged in the journal; cancel it, and see labferry journal check");
+    job->facts = cJSON_CreateObject();
+    job->state = LF_JOB_HELD;
+    job->class = LF_NEEDS_PERSON;
+    return job->note && job->facts ? LF_OK : lf_fail_memory(err, "reading a job");
+}
+
 enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error *err)
 {
     memset(job, 0, sizeof *job);
@@ -67,9 +78,9 @@ enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error
     job->note = column_text(query, 17);
     job->wake = column_text(query, 18);
     const char *facts = column_peek(query, 19);
-    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, err)
-                                  : lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "job %lld has lost its facts in the journal",
-                                            (long long)job->id);
+    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, NULL) : LF_CORRUPT;
+    if (status == LF_INVALID || status == LF_CORRUPT)
+        status = hold_damaged(job, err);
     if (status == LF_OK && (!job->kind || !job->instrument || !job->key || !job->step))
         status = lf_fail_memory(err, "reading a job");
     if (status != LF_OK)
