@@ -114,10 +114,10 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     return status;
 }
 
-static void session_lost(void *context)
+static enum lf_status session_lost(void *context, struct lf_error *err)
 {
     struct agent *agent = context;
-    lf_poll_gap(agent->context.poll);
+    return lf_poll_gap(agent->context.poll, err);
 }
 
 static void online(void *context, bool session_present)

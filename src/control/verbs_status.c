@@ -96,6 +96,8 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
         need(list,
              lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
              strdup("check link.broker and its credentials; the agent keeps trying to connect"));
+    else if (context->link && error)
+        need(list, strdup(error), strdup("check the broker's access rules for this agent"));
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
         need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
              strdup("check the network, cloud.tenant and its credentials; the agent keeps trying"));

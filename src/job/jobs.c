@@ -106,8 +106,57 @@ static void *courier(void *arg)
     return NULL;
 }
 
+struct orphans {
+    struct lf_jobs *jobs;
+    int64_t ids[256];
+    size_t count;
+};
+
+static void find_orphan(void *context, const struct lf_job *job)
+{
+    struct orphans *orphans = context;
+    if (job->state != LF_JOB_HELD && *job->instrument && !lf_jobs_instrument(orphans->jobs, job->instrument)
+        && orphans->count < sizeof orphans->ids / sizeof *orphans->ids)
+        orphans->ids[orphans->count++] = job->id;
+}
+
+static enum lf_status hold_orphan(struct lf_jobs *jobs, int64_t id, struct lf_error *err)
+{
+    struct lf_job job;
+    char why[300];
+    enum lf_status status = lf_journal_job_get(jobs->journal, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    snprintf(why, sizeof why,
+             "the instrument %.80s is not in the configuration any more. Put it back and `labferry retry %lld`, or cancel",
+             job.instrument, (long long)id);
+    job.state = LF_JOB_HELD;
+    job.class = job.acting ? LF_UNKNOWN_OUTCOME : LF_NEEDS_PERSON;
+    status = set_text(&job.note, why) ? save_job(jobs, &job, "agent", why, err) : lf_fail_memory(err, "holding a job");
+    lf_job_free(&job);
+    return status;
+}
+
+/* Jobs for instruments that have left the configuration would wait for ever, and nobody would know. */
+static enum lf_status hold_orphans(struct lf_jobs *jobs, struct lf_error *err)
+{
+    struct lf_job_filter open = {.state = "open", .limit = 1000000};
+    struct orphans orphans;
+    enum lf_status status;
+    do {
+        orphans = (struct orphans){.jobs = jobs};
+        status = lf_journal_job_list(jobs->journal, &open, find_orphan, &orphans, err);
+        for (size_t i = 0; status == LF_OK && i < orphans.count; i++)
+            status = hold_orphan(jobs, orphans.ids[i], err);
+    } while (status == LF_OK && orphans.count > 0);
+    return status;
+}
+
 enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err)
 {
+    enum lf_status held = hold_orphans(jobs, err);
+    if (held != LF_OK)
+        return held;
     for (int i = 0; i < jobs->config->agent.couriers && i < COURIERS_MAX; i++) {
         char name[16];
         snprintf(name, sizeof name, "courier-%d", (i + 1) % 1000);

@@ -261,6 +261,10 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
 {
     const struct kind *kind;
     const struct step *step = find_step(job, &kind);
+    if (job->state == LF_JOB_HELD) { /* the journal could not read it whole, and says so in the note */
+        keep(jobs, job, job->note);
+        return;
+    }
     if (!step) {
         set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, "this version of the agent does not know this step; cancel it, or "
                                                      "install the version that made it");

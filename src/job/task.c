@@ -1,7 +1,7 @@
 /* task: a workflow task wants something done on an instrument.
  *
  * check -> claim -> run -> report -> settle. Facts: workflow_task, display, status (in which it was found), procedure; inputs;
- * claiming, claimed; captures; reporting, output; end and failed (when it ends badly and the workflow task has to be told).
+ * claiming, claimed; captures; outputs_before, output; end and failed (when it ends badly and the workflow task has to be told).
  * An operator's own run (`labferry run`) starts at run and has no workflow task: report and settle have nothing to do.
  */
 #include "job/steps.h"
@@ -326,37 +326,71 @@ static bool has_fields(const cJSON *output, const cJSON *fields)
     return true;
 }
 
-/* After an answer that was lost: an output of this workflow task that says the same and belongs to no other job is ours. */
+static bool listed(const cJSON *ids, const char *id)
+{
+    const cJSON *known;
+    cJSON_ArrayForEach(known, ids)
+        if (cJSON_IsString(known) && !strcmp(known->valuestring, id))
+            return true;
+    return false;
+}
+
+/* Made by somebody else: it was there before we began, or belongs to another job. */
+static bool not_ours(const struct work *work, const char *id)
+{
+    int64_t other;
+    return listed(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"), id)
+        || lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false, work->job->id, &other, NULL) == LF_OK;
+}
+
+/* After an answer that was lost: an output that came since and says the same is ours. One that came since and says something else may
+ * be ours, as Benchling keeps it, or a person's: that is for a person to tell; a retry then counts it as not ours. */
 static enum lf_status look_for_output(struct work *work, const char *task, const cJSON *fields, struct lf_error *err)
 {
-    cJSON *outputs = NULL;
+    cJSON *outputs = NULL, *before = cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before");
     enum lf_status status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
-    if (status != LF_OK)
-        return status;
-    status = LF_NOT_FOUND;
     const cJSON *output;
     cJSON_ArrayForEach(output, outputs) {
         const char *id = lf_json_text(output, "id");
-        int64_t other;
-        if (status == LF_NOT_FOUND && id && has_fields(output, fields)
-            && lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false, work->job->id, &other, NULL)
-                   == LF_NOT_FOUND)
+        if (!id || not_ours(work, id))
+            continue;
+        if (has_fields(output, fields)) {
             status = fact_set(work, "output", id, err);
+            break;
+        }
+        cJSON_AddItemToArray(before, cJSON_CreateString(id));
+        status = lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
+                         "while the workflow output was being created, the answer was lost, and %s appeared with other values. If it "
+                         "is not this one (%.200s), `labferry retry %lld` creates it; else cancel", id,
+                         lf_json_text_or(work->job->facts, "summary", ""), (long long)work->job->id);
     }
     cJSON_Delete(outputs);
     return status;
 }
 
+/* Which outputs there are before ours is created: whatever comes later and is not listed may be ours. */
+static enum lf_status note_outputs(struct work *work, const char *task, struct lf_error *err)
+{
+    cJSON *outputs = NULL, *before = cJSON_CreateArray();
+    enum lf_status status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
+    const cJSON *output;
+    cJSON_ArrayForEach(output, outputs) {
+        const char *id = lf_json_text(output, "id");
+        if (id && !cJSON_AddItemToArray(before, cJSON_CreateString(id)))
+            status = lf_fail_memory(err, "noting workflow outputs");
+    }
+    cJSON_Delete(outputs);
+    if (status != LF_OK)
+        cJSON_Delete(before);
+    else if (!lf_json_set(work->job->facts, "outputs_before", before))
+        status = lf_fail_memory(err, "noting workflow outputs");
+    return status == LF_OK ? save_job(work->jobs, work->job, "agent", NULL, err) : status;
+}
+
 static enum lf_status create_output(struct work *work, const char *task, const cJSON *fields, struct lf_error *err)
 {
     cJSON *output = NULL;
-    enum lf_status status = LF_OK;
-    if (!lf_json_set_bool(work->job->facts, "reporting", true))
-        status = lf_fail_memory(err, "noting a fact");
-    if (status == LF_OK) /* so that a crash from here on leads to looking first */
-        status = save_job(work->jobs, work->job, "agent", NULL, err);
-    if (status == LF_OK)
-        status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output, err);
+    enum lf_status status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output, err);
     if (status == LF_OK)
         status = fact_set(work, "output", lf_json_text(output, "id"), err);
     cJSON_Delete(output);
@@ -381,9 +415,10 @@ static enum lf_status report(struct work *work, struct lf_error *err)
         cJSON_Delete(fields);
         return LF_OK;
     }
+    bool begun = cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"));
     if (status == LF_OK)
-        status = lf_json_bool(work->job->facts, "reporting", false) ? look_for_output(work, task, fields, err) : LF_NOT_FOUND;
-    if (status == LF_NOT_FOUND)
+        status = begun ? look_for_output(work, task, fields, err) : note_outputs(work, task, err);
+    if (status == LF_OK && !fact(work, "output"))
         status = create_output(work, task, fields, err);
     if (status == LF_OK)
         work_note(work, "workflow output %s: %s", fact(work, "output"), lf_json_text_or(work->job->facts, "summary", ""));

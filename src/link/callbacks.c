@@ -90,7 +90,7 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 
 static void up(struct lf_link *link)
 {
-    link_set_state(link, LF_LINK_ONLINE, "");
+    link_set_state(link, LF_LINK_ONLINE, link->refusal);
     link->up_at = lf_clock_mono_ms();
     lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
                 link->session_present ? ", session resumed" : ", new session");
@@ -109,8 +109,11 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         return;
     }
     link->session_present = flags & 1;
-    if (!link->session_present && link->hooks.session_lost)
-        link->hooks.session_lost(link->hooks.context);
+    link->gap_unnoted = (link->gap_unnoted || !link->session_present) && link->hooks.session_lost
+                        && link->hooks.session_lost(link->hooks.context, &link->gap_error) != LF_OK;
+    if (link->gap_unnoted)
+        return;
+    link->refusal[0] = '\0';
     link->unanswered = link->filter_count;
     for (size_t i = 0; i < link->filter_count; i++)
         /* What is retained comes once, when the subscription is new, and not again at every reconnect. */
@@ -148,11 +151,11 @@ static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int cou
     (void)properties;
     struct lf_link *link = context;
     for (int i = 0; i < count; i++)
-        if (granted[i] >= 0x80)
-            lf_log_error(
-                "link",
-                "the broker refuses the subscription to %s: %s. Check its access rules for this agent",
-                filter_of(link, mid), mosquitto_reason_string(granted[i]));
+        if (granted[i] >= 0x80) {
+            snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s",
+                     filter_of(link, mid), mosquitto_reason_string(granted[i]));
+            lf_log_error("link", "%s. Check its access rules for this agent", link->refusal);
+        }
     if (link->unanswered > 0 && --link->unanswered == 0)
         up(link);
 }

@@ -48,7 +48,8 @@ struct lf_link_hooks {
     /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
     enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count, struct lf_error *err);
     /* The broker kept nothing for us: note from when on events may have been missed. Before any message of the new session. */
-    void (*session_lost)(void *context);
+    /* Not LF_OK: the session is dropped before anything is read, and this is asked again at the next. */
+    enum lf_status (*session_lost)(void *context, struct lf_error *err);
     /* The session is up and every subscription was answered: from here on nothing is missed. */
     void (*online)(void *context, bool session_present);
     void (*offline)(void *context, const struct lf_error *why);

@@ -169,6 +169,10 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
 {
     if (link->out_of_memory)
         return lf_fail_memory(err, "reading messages");
+    if (link->gap_unnoted) {
+        *err = link->gap_error;
+        return err->status;
+    }
     if (link->batch_count == 0)
         return LF_OK;
     struct lf_message messages[64];

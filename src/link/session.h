@@ -58,6 +58,9 @@ struct lf_link {
     size_t ticket_count;
     bool out_of_memory; /* a message could not be copied: the batch must not be committed */
     bool session_present;
+    bool gap_unnoted;       /* the broker had lost our session, and nobody could write that down yet */
+    struct lf_error gap_error;
+    char refusal[200];      /* the subscription that the broker refused last; empty: none */
     size_t unanswered; /* subscriptions */
     int *filter_mids;  /* message ids of the subscriptions, for their answers */
     int64_t up_at;     /* monotonic; 0: this session did not come up */

@@ -268,25 +268,25 @@ void lf_poll_close(struct lf_poll *poll)
 }
 
 /* A gap that waits to be filled begins earlier and stays. */
-static void note_gap(struct lf_journal *journal)
+static enum lf_status note_gap(struct lf_journal *journal, struct lf_error *err)
 {
     char *known = lf_journal_get(journal, "poll.gap"), *since = known ? NULL : lf_journal_get(journal, "poll.since");
     int64_t newest = known ? 0 : lf_journal_event_newest(journal);
     char text[LF_TIME_TEXT];
-    struct lf_error err = {0};
     lf_time_format(newest - OVERLAP_MS, text);
-    if (!known && lf_journal_set(journal, "poll.gap", newest > 0 ? text : since, &err) != LF_OK)
-        lf_log_error("poll", "cannot note that events may have been missed: %s", err.text);
+    enum lf_status status = known ? LF_OK : lf_journal_set(journal, "poll.gap", newest > 0 ? text : since, err);
     free(known);
     free(since);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot note that events may have been missed");
 }
 
-void lf_poll_gap(struct lf_poll *poll)
+enum lf_status lf_poll_gap(struct lf_poll *poll, struct lf_error *err)
 {
     pthread_mutex_lock(&poll->mutex);
     poll->gaps++;
-    note_gap(poll->options.journal);
+    enum lf_status status = note_gap(poll->options.journal, err);
     pthread_mutex_unlock(&poll->mutex);
+    return status;
 }
 
 void lf_poll_fill(struct lf_poll *poll)

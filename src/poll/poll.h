@@ -26,7 +26,7 @@ enum lf_status lf_poll_open(const struct lf_poll_options *options, struct lf_pol
 void lf_poll_close(struct lf_poll *poll);
 
 /* From now on events may be missed: notes the place to ask from, durably. Any thread. */
-void lf_poll_gap(struct lf_poll *poll);
+enum lf_status lf_poll_gap(struct lf_poll *poll, struct lf_error *err);
 /* The gap has ended: ask for what is in it, if there is one. Any thread. */
 void lf_poll_fill(struct lf_poll *poll);
 
