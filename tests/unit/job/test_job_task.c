@@ -90,6 +90,40 @@ static void report_answer_lost(void)
     case_close(&c);
 }
 
+/* The answer is lost, and what is there afterwards says something else (rounded by the cloud, or a person's own). */
+static void report_answer_lost_and_changed(void)
+{
+    begin();
+    fake_cloud_fail("create_output", 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
+    int64_t id = case_task(&c);
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    pthread_mutex_lock(&fake_cloud.mutex);
+    cJSON *made = cJSON_GetArrayItem(fake_cloud.outputs, 0);
+    lf_json_set(made, "fields", cJSON_Parse("{\"weight\":{\"value\":99}}"));
+    pthread_mutex_unlock(&fake_cloud.mutex);
+    lf_jobs_retry(c.jobs, id, "test", NULL);
+    NEED(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "out_1");
+    CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 1);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK); /* a person says: it is not this one */
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 2);
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void orphan_is_held(void)
+{
+    case_open(&c);
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"gone", .key = (char *)"k", .step = (char *)"deliver",
+                         .bench = true};
+    NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
+    case_start(&c);
+    CHECK(case_becomes(&c, job.id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, job.id), "gone is not in the configuration");
+    case_close(&c);
+}
+
 static void failed_is_told(void)
 {
     begin();
@@ -256,6 +290,8 @@ UNIT_TESTS("job, workflow tasks",
     {"a task that somebody else has taken meanwhile is left alone", somebody_was_faster},
     {"the answer to the claim is lost: it is ours all the same", claim_answer_lost},
     {"the answer to the report is lost: no second output", report_answer_lost},
+    {"the answer to the report is lost and other values are there: a person decides", report_answer_lost_and_changed},
+    {"a job whose instrument has left the configuration is held, not forgotten", orphan_is_held},
     {"a task that fails is told so, and not tried again here", failed_is_told},
     {"a claimed task that an operator cancels is not left in progress", cancelled_is_told},
     {"a claimed task that expires is not left in progress", expired_is_told},

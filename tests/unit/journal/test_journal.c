@@ -282,6 +282,32 @@ static void command_answered_again(void)
     lf_journal_close(journal);
 }
 
+/* A row that cannot be read must not stand in the way of the others. */
+static void damaged_job_is_held(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t bad = add_job(journal, "bad", "x", false), good = add_job(journal, "good", "x", false), next;
+    lf_journal_close(journal);
+    char command[700];
+    snprintf(command, sizeof command, "/usr/bin/python3 -c \"import sqlite3; d = sqlite3.connect('%s'); "
+             "d.execute('UPDATE job SET facts = ? WHERE id = ?', ('{broken', %lld)); d.commit()\"", path, (long long)bad);
+    NEED(getenv("LF_EMULATED") || system(command) == 0);
+    if (getenv("LF_EMULATED"))
+        return;
+    journal = open_journal();
+    struct lf_job job;
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    CHECK_INT(job.id, bad);
+    CHECK_INT(job.state, LF_JOB_HELD);
+    CHECK_HAS(job.note, "damaged");
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    CHECK_INT(job.id, good);
+    lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
 static void prune_keeps_promises(void)
 {
     struct lf_journal *journal = open_journal();
@@ -354,6 +380,7 @@ UNIT_TESTS("journal",
     {"a result that was seen is known, by version and by content", same_content_is_known},
     {"reports leave in order, and only the newest of a retained topic", outbox_in_order},
     {"a repeated command gets its stored answer, after a restart too", command_answered_again},
+    {"a job whose record is damaged is held, and the others go on", damaged_job_is_held},
     {"pruning drops what is over and keeps what is still promised", prune_keeps_promises},
     {"transactions of several threads do not mix", threads_do_not_mix},
 )
