@@ -1,13 +1,16 @@
 """The audit trail of the whole agent: what it tells after the main job, and that tampering is found and named."""
 import contextlib
+import hashlib
 import json
-import pathlib
+import os
+import random
 import re
 import sqlite3
 import subprocess
+import time
 import unittest
 
-from whole import FAST, SOON, WithLab, config, sha256
+from whole import BASE, SOON, WithLab, config
 from stage import wait_until
 
 
@@ -94,8 +97,7 @@ class AuditTrail(WithLab):
         lab.start_all()
         lab.ask("pause", instrument="hamilton-1", why="tips are changed")
         lab.generate()
-        job = lab.wait_until("a job", lambda: next(iter(lab.jobs()), None)) if hasattr(lab, "wait_until") else \
-            wait_until("a job", lambda: next(iter(lab.jobs()), None), SOON)
+        job = wait_until("a job", lambda: next(iter(lab.jobs()), None), SOON)
         wait_until("it waits for its instrument", lambda: lab.job(job["id"])["step"] == "deliver", SOON)
         status, answer = lab.labferry("cancel", str(job["id"]), "plate was dropped")
         self.assertEqual(status, 0, answer)
@@ -107,7 +109,7 @@ class AuditTrail(WithLab):
         story = self.told(job=job["id"])
         self.has(story, "cli:", "cancelled", "plate was dropped")
         lab.publish({"id": "c-1", "verb": "resume", "args": {"instrument": "hamilton-1"}},
-                    f"labferry/demo-lab/agents/bench-1/command")
+                    BASE + "/command")
         wait_until("the command by MQTT is done",
                    lambda: any("resume" in text and "succeeded" in text for _, _, text in self.told(what="command")), SOON)
         self.has(self.told(what="command"), "mqtt:c-1", "command", "resume", "accepted")
@@ -128,6 +130,28 @@ class AuditTrail(WithLab):
         self.assertIn("stops in good order", texts[-2])
         self.assertNotIn("did not end", texts[-1])
         self.has(self.told(what="config"), "agent", "config", "changed from")
+
+    def test_killed(self):
+        """kill -9 at any moment of the work leaves a whole trail; a second action has the instrument's word before it that the first was not done"""
+        lab = self.lab
+        lab.start_all()
+        dice = random.Random(int(os.environ.get("LF_SEED", "20261122")))
+        for _ in range(8):
+            lab.generate()
+            time.sleep(dice.uniform(0, 0.4))
+            lab.restart_agent()
+            self.command("audit", "verify")
+        wait_until("all is delivered", lambda: len([job for job in lab.jobs() if job["kind"] == "deliver" and
+                                                    job["state"] in ("done", "held")]) == 8, SOON)
+        self.command("audit", "verify")
+        acting = [entry["about"] for entry in self.show(what="acting")]
+        self.assertGreaterEqual(len(set(acting)), 8)
+        for about in set(acting):
+            story = [text for _, _, text in self.told(about=about)]
+            said = [text for text in story if "about to act" in text or "had not been done before the interruption" in text]
+            self.assertEqual(["about to act" in text for text in said], [i % 2 == 0 for i in range(len(said))], story)
+        self.assertEqual(lab.hamilton_state()["repeated"], 0)
+        self.assertEqual(len([text for _, _, text in self.told(what="agent") if "did not end" in text]), 8)
 
     # ---- verifying
 
@@ -155,8 +179,8 @@ class AuditTrail(WithLab):
                 ("DELETE FROM audit WHERE seq BETWEEN 4 AND 6", "entries 4 to 6"),
                 ("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)", "cut off at the end"),
                 ("DELETE FROM audit WHERE seq = 1", "entry 1"),
-                ("INSERT INTO audit SELECT seq + 1, at_ms, who, what, about, 'forged', hash, prev FROM audit ORDER BY seq DESC LIMIT 1",
-                 "was changed")):
+                ("INSERT INTO audit SELECT seq + 1, at_ms, who, what, about, 'forged', hash, prev FROM audit "
+                 "ORDER BY seq DESC LIMIT 1", "was changed")):
             with self.subTest(statement):
                 self.journal.write_bytes(whole)
                 self.tamper(statement)
@@ -173,7 +197,8 @@ class AuditTrail(WithLab):
         self.stopped_with_trail()
         with contextlib.closing(sqlite3.connect(self.journal)) as db:
             for statement in ("UPDATE audit SET text = 'x' WHERE seq = 2", "DELETE FROM audit WHERE seq = 2",
-                              "INSERT OR REPLACE INTO audit SELECT seq, at_ms, who, what, about, 'x', prev, hash FROM audit WHERE seq = 2"):
+                              "INSERT OR REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit "
+                              "WHERE seq = 2"):
                 with self.subTest(statement), self.assertRaisesRegex(sqlite3.DatabaseError, "append-only"):
                     db.execute(statement)
 
@@ -189,8 +214,10 @@ class AuditTrail(WithLab):
         self.command("audit", "verify", out)  # without an agent
         self.command("audit", "verify", "--journal", self.journal, "--noted", head)
         lines = out.read_text().splitlines()
+        forged = lines[6].replace('"who":"agent"', '"who":"me"', 1)
+        self.assertNotEqual(forged, lines[6])
         for name, changed, part in (
-                ("changed", [line.replace('"who":"agent"', '"who":"me"', 1) if i == 6 else line for i, line in enumerate(lines)], "entry 7"),
+                ("changed", lines[:6] + [forged] + lines[7:], "entry 7"),
                 ("removed", lines[:6] + lines[7:], "entry 7"),
                 ("moved", lines[:6] + [lines[7], lines[6]] + lines[8:], "entry 7"),
                 ("doubled", lines[:7] + lines[6:], "entry 7"),
@@ -204,7 +231,6 @@ class AuditTrail(WithLab):
 
     def test_independent(self):
         """anybody can verify an export from the description in audit.h alone"""
-        import hashlib
         self.stopped_with_trail()
         lines = [json.loads(line) for line in self.command("audit", "export", "--journal", self.journal).splitlines() if
                  line.startswith("{")]
@@ -222,7 +248,7 @@ class AuditTrail(WithLab):
         lab.start_all()
         lab.generate()
         lab.wait_job("deliver")
-        topic = "labferry/demo-lab/agents/bench-1/audit"
+        topic = BASE + "/audit"
         noted = json.loads(wait_until("the head at the broker", lambda: subprocess.run(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(lab.broker_port), "-t", topic, "-C", "1", "-W", "5"],
             capture_output=True, text=True).stdout, SOON))["head"]
@@ -251,7 +277,6 @@ class AuditTrail(WithLab):
         """the agent refuses a damaged journal and says what to do; check names it, export reads what is left"""
         self.stopped_with_trail()
         with contextlib.closing(sqlite3.connect(self.journal)) as db:
-            db.execute("UPDATE small SET value = value WHERE name = 'x'")
             db.executemany("INSERT INTO event (id, created_ms, received_ms, fate, body) VALUES (?, 1, 1, 'unrouted', ?)",
                            [(f"evt_{i}", "x" * 3000) for i in range(300)])
             db.commit()
@@ -264,13 +289,10 @@ class AuditTrail(WithLab):
         self.journal.write_bytes(data)
         lab = self.lab
         self.assertIn("problem", self.command("journal", "check", status=1))
-        out = lab.home / "out.jsonl"
-        self.command("journal", "export", status=1)
         lines = [json.loads(line) for line in self.command("journal", "export", status=1).splitlines() if line.startswith("{")]
         events = [line for line in lines if line["table"] == "event" and "row" in line]
         self.assertGreater(len(events), 250)
         self.assertTrue([line for line in lines if line["table"] == "event" and "lost" in line])
-        del out
         lab.start("agent", [lab.program("labferryd"), "--config", str(lab.home / "labferry.conf")])
         self.assertNotEqual(lab.parts["agent"].wait(SOON), 0)
         lab.parts.pop("agent")
