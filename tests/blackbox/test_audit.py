@@ -136,8 +136,8 @@ class AuditTrail(WithLab):
         lab = self.lab
         lab.start_all()
         dice = random.Random(int(os.environ.get("LF_SEED", "20261122")))
-        for _ in range(8):
-            lab.generate()
+        for number in range(8):
+            lab.generate(name=f"list-{number}.csv", content=f"Sample,Volume\nS-{number},50\n")
             time.sleep(dice.uniform(0, 0.4))
             lab.restart_agent()
             self.command("audit", "verify")
