@@ -21,6 +21,7 @@ import powercut  # noqa: E402
 import whole  # noqa: E402
 
 POLL_S = 0.02
+TRIES = 10
 LARGE_ROWS = 130_000  # the result has more than 10 MB then, and goes up in parts
 ROWS_KEPT = 5000  # by the simulated tenant, of a file
 AGAIN_MAX = 400  # calls until a started agent is ended again; what is left to do takes fewer and fewer
@@ -85,6 +86,15 @@ class Bench(whole.Lab):
         self.start_balance("--weight", str(WEIGHT), "--settle", "0")
         (self.home / "balance.profile").write_text((whole.SOURCE / "etc/profiles/mt-sics.profile").read_text() + PROCEDURE)
         self.write_config(CONFIG, disk=self.disk)
+
+    def start_broker(self, extra=""):
+        for _ in range(TRIES):
+            try:
+                return super().start_broker(extra)
+            except RuntimeError:  # somebody was quicker and took the port that had been free
+                self.parts.pop("broker")
+                self.broker_port = 0
+        raise RuntimeError("the broker does not start: " + self.log("broker"))
 
     def start_hamilton(self, *_):
         self.start("hamilton", [self.program("labferry-sim-folder"), "--inbox", str(self.disk / "worklists"), "--outbox",
