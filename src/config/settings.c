@@ -49,7 +49,7 @@ const struct lf_setting lf_settings_agent[] = {
     {.name = "keep", .type = LF_DURATION, .fallback = "30d", .min = HOUR, .max = 3650 * DAY,
      .help = "How long finished jobs and their events stay in the journal."},
     {.name = "audit_keep", .type = LF_DURATION, .fallback = "0", .min = 0, .max = 36500 * DAY,
-     .help = "How long entries stay in the audit trail, about 5 kB a job; 0 is for ever."},
+     .help = "How long entries stay in the audit trail, about 3 kB a job; 0 is for ever."},
     {.name = "file_max", .type = LF_SIZE, .fallback = "5GB", .min = 1, .max = TB,
      .help = "Largest file that is carried, in either direction."},
     {.name = "disk_reserve", .type = LF_SIZE, .fallback = "200MB", .min = MB, .max = TB,
