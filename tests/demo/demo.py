@@ -186,7 +186,10 @@ def keep(stage):
     ):
         print(f"  {DIM}# {why}{PLAIN}\n  {command}")
     print("\nCtrl-C ends it all.", flush=True)
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print("\nEnding.", flush=True)
 
 
 def main():
@@ -195,8 +198,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave everything running afterwards")
     parser.add_argument("--verbose", action="store_true", help="show the agent's log too")
     options = parser.parse_args()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM} if options.keep else set())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has told its children to ignore them
+        signal.signal(number, signal.default_int_handler)
     started, good = time.monotonic(), False
     with Stage(options.build) as stage:
         try:
@@ -207,7 +210,9 @@ def main():
             good = summary(confirm_with_cloud(stage, run, task_id, (deliver, collect, task)), started)
             if options.keep:
                 keep(stage)
-        except (TimeoutError, RuntimeError, FileNotFoundError, OSError, KeyError) as trouble:
+        except KeyboardInterrupt:
+            print("\nEnding before the end.", flush=True)
+        except (TimeoutError, RuntimeError, OSError, KeyError) as trouble:
             print(f"\n{RED}The demo did not come to its end:{PLAIN} {trouble!r}\n\nThe agent's log:\n{stage.log('agent')[-4000:]}")
         if options.verbose:
             print(stage.log("agent"))
