@@ -153,13 +153,21 @@ static void cancelled_is_told(void)
     case_close(&c);
 }
 
+static bool task_is(const char *status)
+{
+    pthread_mutex_lock(&fake_cloud.mutex);
+    bool is = !strcmp(fake_cloud.task_status, status);
+    pthread_mutex_unlock(&fake_cloud.mutex);
+    return is;
+}
+
 static void expired_is_told(void)
 {
     case_open(&c);
     lf_instrument_pause(c.robot, "test");
     case_start(&c);
     int64_t id = case_task(&c);
-    for (int i = 0; i < 500 && strcmp(fake_cloud.task_status, "st_IN_PROGRESS") != 0; i++)
+    for (int i = 0; i < 500 && !task_is("st_IN_PROGRESS"); i++)
         lf_sleep_until(lf_deadline_in(10), NULL);
     NEED(case_becomes(&c, id, LF_JOB_READY)); /* at run, on an instrument that is paused */
     struct lf_job job = core_job(c.journal, id);
