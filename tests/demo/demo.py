@@ -98,7 +98,7 @@ def start_parts(stage):
     tell("broker", f"mosquitto listens on 127.0.0.1:{stage.broker_port}")
     stage.start_cloud()
     tell("Benchling", f"simulated tenant at {stage.tenant}, relaying its events to the broker")
-    stage.start_hamilton("--look", "200", "--run-time", "1", "--write", "parts", "--write-time", "1")
+    stage.start_hamilton("--take", "keep", "--look", "200", "--run-time", "1", "--write", "parts", "--write-time", "1")
     tell("hamilton-1", "liquid handler with plate reader, on two folders")
     stage.start_balance("--weight", "12.34")
     tell("balance-1", "balance speaking MT-SICS on a pseudo terminal, 12.34 g on the pan")

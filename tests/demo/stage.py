@@ -44,7 +44,7 @@ instruments = (
         inbox = "%(home)s/hamilton/worklists";
         outbox = "%(home)s/hamilton/results";
         results = [ "*.csv" ];
-        stable_for = "1s";
+        stable_for = "2s";
         scan_interval = "300ms";
         collect = ( { files = "*.csv"; match = [ "last-job" ]; config = "Plate reader"; } );
     },
