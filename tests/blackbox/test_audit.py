@@ -18,7 +18,8 @@ class AuditTrail(WithLab):
     def main_job(self):
         """A worklist goes down, its result comes up, a task is measured."""
         lab = self.lab
-        lab.start_all()
+        # The worklist stays in the inbox, so that it can always be read back.
+        lab.start_all(hamilton=("--take", "keep", "--run-time", "0.2", "--look", "50"))
         given = lab.generate()
         self.deliver = lab.wait_job("deliver")
         self.collect = lab.wait_job("collect")
