@@ -168,9 +168,9 @@ def run_file(path, words):
         return verdicts, status, output, seconds
 
 
-def black_box(tally, options):
-    started = section("black-box tests")
-    files = sorted((SOURCE / "tests/blackbox").glob("test_*.py"))
+def black_box(title, folder, tally, options):
+    started = section(title)
+    files = sorted((SOURCE / "tests" / folder).glob("test_*.py"))
     work = lambda path: run_file(path, options.only)
     for path, (verdicts, status, output, seconds) in in_parallel(work, files):
         if options.only and status == 0 and not verdicts:
@@ -231,7 +231,8 @@ def main():
 
     build("debug", tally)
     unit_tests("debug", tally, options)
-    black_box(tally, options)
+    black_box("black-box tests", "blackbox", tally, options)
+    black_box("faults", "faults", tally, options)
     if not options.only:
         for kind in ["arm64", "armhf"] if options.all else ["arm64"]:
             build(kind, tally)
