@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from whole import FAST, PLATE, SITE, SOON, SOURCE, WithLab, config
+from whole import FAST, PLATE, SITE, SOON, SOURCE, WithLab, config, now
 
 EVENTS = f"labferry/{SITE}/events/v2.workflowTask.created"
 
@@ -95,7 +95,7 @@ class Messages(WithLab):
         """messages that are no events are kept with the reason and counted, and the rest goes on"""
         lab = self.lab
         lab.start_all(hamilton=None)
-        detail = {"id": "evt_x", "eventType": "v2.workflowTask.created", "createdAt": "2026-11-22T06:09:34Z",
+        detail = {"id": "evt_x", "eventType": "v2.workflowTask.created", "createdAt": now(),
                   "deprecated": False, "excludedProperties": [], "workflowTask": {"id": "wftask_x"}}
         envelope = {"version": "0", "id": "1", "detail-type": "v2.workflowTask.created", "source": "aws.partner/x", "detail": detail}
         messages = [
@@ -154,7 +154,7 @@ class Messages(WithLab):
         lab.start_all(hamilton=None)
         for number, resource in enumerate(("../../automation-output-processors", "a/b?c=d#e", "%2e%2e", "x\n\ry", "a" * 5000)):
             lab.publish({"version": "0", "id": str(number), "detail-type": "v2.workflowTask.created", "source": "s", "detail": {
-                "id": f"evt_../{number}", "eventType": "v2.workflowTask.created", "createdAt": "2026-11-22T06:09:34Z",
+                "id": f"evt_../{number}", "eventType": "v2.workflowTask.created", "createdAt": now(),
                 "excludedProperties": ["fields"], "workflowTask": {"id": resource}}}, EVENTS)
         lab.until("all are dealt with", lambda: len([e for e in lab.events() if e["fate"] in ("lost", "bad", "job")]) == 5)
         self.assertEqual(sum(lab.requests("listAutomationOutputProcessors").values()), 0)

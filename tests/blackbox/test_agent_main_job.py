@@ -2,7 +2,7 @@
 simulated tenant and instruments."""
 import unittest
 
-from whole import BY_HAND, PLATE, WEIGH, WORKLISTS, FAST, WithLab, config, sha256
+from whole import BY_HAND, PLATE, WEIGH, WORKLISTS, FAST, WithLab, config, now, sha256
 
 
 class MainJob(WithLab):
@@ -102,7 +102,7 @@ class LackingEvents(WithLab):
         task = lab.new_task()
         lab.publish({"version": "0", "channel": "events", "baseURL": lab.tenant, "tenantId": "ten_1", "app": {"id": "app_1"},
                      "message": {"id": "evt_thin0001", "type": "v2.workflowTask.created", "resourceId": task["id"],
-                                 "createdAt": "2026-11-22T06:09:34.000Z", "deprecated": False, "excludedProperties": []}},
+                                 "createdAt": now(), "deprecated": False, "excludedProperties": []}},
                     "labferry/demo-lab/events/v2.workflowTask.created")
         lab.wait_job("task")
         self.assertEqual((lab.task_status(task), len(lab.outputs(task))), ("COMPLETED", 1))

@@ -3,6 +3,7 @@
 A test takes a Lab (broker, simulated tenant, instruments, agent in a private folder), and asks it in words of the agent.
 When a wait is in vain, the error has the jobs and the end of the agent's log.
 """
+import datetime
 import hashlib
 import json
 import os
@@ -79,6 +80,11 @@ class Refused(Exception):
     def __init__(self, error):
         super().__init__(error.get("text", error))
         self.error = error
+
+
+def now():
+    """The time as events tell it. One from a fixed day would grow too old for its route some day."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def sha256(data):
