@@ -271,9 +271,11 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
         status = not_now(&job, "cancelled", err);
     else
         end_badly(kind, &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
-    if (status == LF_OK && job.state == LF_JOB_CANCELLED)
+    bool over = job.state == LF_JOB_CANCELLED;
+    status = put_down(jobs, &job, status, who, text, err);
+    if (status == LF_OK && over) /* not before it is committed: the spool may hold the only copy */
         spool_drop(jobs, id);
-    return put_down(jobs, &job, status, who, text, err);
+    return status;
 }
 
 enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config, const char *who,

@@ -3,9 +3,11 @@
 
 #include "base/clock.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct job_case c;
@@ -346,6 +348,34 @@ static int64_t uploaded_event(const char *processor, const char *blob)
     return job.id;
 }
 
+/* The disk takes no more: the journal cannot commit. */
+static void no_more_writes(bool none)
+{
+    static struct rlimit before;
+    struct rlimit now = {.rlim_cur = 1};
+    if (none)
+        getrlimit(RLIMIT_FSIZE, &before);
+    now.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, none ? SIG_IGN : SIG_DFL);
+    setrlimit(RLIMIT_FSIZE, none ? &now : &before);
+}
+
+static void cancel_not_kept(void)
+{
+    begin();
+    int64_t id = case_result(&c, "plate.csv", "A1,0.5\n", 1);
+    NEED(case_becomes(&c, id, LF_JOB_HELD));
+    no_more_writes(true);
+    enum lf_status status = lf_jobs_cancel(c.jobs, id, "", "maria", NULL);
+    no_more_writes(false);
+    CHECK(status != LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_INT(lf_jobs_spool_size(c.jobs), 7);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "", "maria", NULL), LF_OK);
+    CHECK(case_spool_empties(&c));
+    case_close(&c);
+}
+
 static void echo_of_our_own(void)
 {
     begin();
@@ -389,6 +419,7 @@ UNIT_TESTS("job, results",
     {"the run of the last delivery, confirmed or not; none before the first", by_last_job},
     {"as long as a delivery is in doubt, nobody knows whose a result is, and it waits", delivery_in_doubt},
     {"a run without a configuration is held until both are said", config_missing},
+    {"a cancel that cannot be written down leaves the result where it is", cancel_not_kept},
     {"the echo of our own upload is recognised", echo_of_our_own},
     {"an upload by hand is processed and not uploaded", by_hand},
 )
