@@ -66,7 +66,7 @@ enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run,
 
 /* A job for reports and lists. verbose adds facts and history. Returns owned. */
 cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbose);
-/* Which verbs would help with it now: "retry or cancel". Borrowed. */
+/* What a person can do about it now, in words. Borrowed. */
 const char *lf_job_help(const struct lf_job *job);
 
 /* Is `rule` a way of matching that collect.match may name? For `labferry check`. */

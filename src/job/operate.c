@@ -176,7 +176,7 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (lf_job_state_final(job.state) && lf_json_text(job.facts, "failed"))
+    if (told_cloud(&job))
         status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
                          "job %lld has told Benchling that the workflow task failed. Set the task back there to have it done "
                          "again", (long long)id);

@@ -7,17 +7,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool told_cloud(const struct lf_job *job)
+{
+    return lf_job_state_final(job->state) && lf_json_text(job->facts, "failed");
+}
+
+/* What a person can do about a job, in words and as verbs. */
+struct ways {
+    const char *help, *verbs[4];
+};
+
+static const struct ways *ways(const struct lf_job *job)
+{
+    static const struct ways none = {"", {0}}, wait = {"it goes on by itself; retry: do it now; cancel", {"retry", "cancel"}},
+        over = {"retry", {"retry"}}, doubt = {"confirm: it happened; retry: it did not; cancel", {"confirm", "retry", "cancel"}},
+        whose = {"assign: say which run it belongs to; retry: look again; cancel", {"assign", "retry", "cancel"}},
+        mend = {"retry: once the cause is mended; cancel", {"retry", "cancel"}},
+        told = {"set the workflow task back in Benchling to have it done again", {0}};
+    if (job->state == LF_JOB_WAITING)
+        return &wait;
+    if (job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED)
+        return told_cloud(job) ? &told : &over;
+    if (job->state != LF_JOB_HELD)
+        return &none;
+    if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
+        return &doubt;
+    return !strcmp(job->kind, "collect") && !strcmp(job->step, "match") ? &whose : &mend;
+}
+
 const char *lf_job_help(const struct lf_job *job)
 {
-    if (job->state == LF_JOB_WAITING)
-        return "it goes on by itself; retry: do it now; cancel";
-    if (job->state != LF_JOB_HELD)
-        return job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED ? "retry" : "";
-    if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
-        return "confirm: it happened; retry: it did not; cancel";
-    if (!strcmp(job->kind, "collect") && !strcmp(job->step, "match"))
-        return "assign: say which run it belongs to; retry: look again; cancel";
-    return "retry: once the cause is mended; cancel";
+    return ways(job)->help;
+}
+
+static bool add_ways(cJSON *report, const struct lf_job *job)
+{
+    cJSON *verbs = cJSON_CreateArray();
+    bool good = lf_json_set_text(report, "help", lf_job_help(job)) && lf_json_set(report, "can", verbs);
+    for (const char *const *verb = ways(job)->verbs; good && *verb; verb++)
+        good = cJSON_AddItemToArray(verbs, cJSON_CreateString(*verb));
+    return good;
 }
 
 static bool add_time(cJSON *object, const char *key, int64_t wall_ms)
@@ -70,8 +99,8 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
              && add_time(report, "not_after", job->expires_ms);
     if (good && job->class != LF_CLASS_NONE)
         good = lf_json_set_text(report, "class", lf_class_name(job->class));
-    if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED))
-        good = lf_json_set_text(report, "help", lf_job_help(job));
+    if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED))
+        good = add_ways(report, job);
     if (good && job->state == LF_JOB_WAITING)
         good = lf_json_set_int(report, "again_in_ms", lf_deadline_left(job->due_mono));
     if (good && verbose)

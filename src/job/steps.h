@@ -92,7 +92,9 @@ void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state st
 /* To this step, ready. */
 void go_to(struct lf_job *job, const struct step *step);
 
-/* report.c: to be called inside a transaction, after lf_journal_job_save. */
+/* report.c: it has ended, and Benchling has been told that its workflow task failed. */
+bool told_cloud(const struct lf_job *job);
+/* To be called inside a transaction, after lf_journal_job_save. */
 enum lf_status report_job(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
 enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument, struct lf_error *err);
 

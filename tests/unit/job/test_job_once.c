@@ -72,6 +72,11 @@ static void interrupted_and_unknown(void)
     CHECK_INT(job.class, LF_UNKNOWN_OUTCOME);
     CHECK(job.acting);
     CHECK_HAS(lf_job_help(&job), "confirm");
+    cJSON *told = lf_job_to_json(c.jobs, &job, false);
+    char *can = lf_json_print(cJSON_GetObjectItemCaseSensitive(told, "can"));
+    CHECK_STR(can, "[\"confirm\",\"retry\",\"cancel\"]");
+    free(can);
+    cJSON_Delete(told);
     lf_job_free(&job);
     case_restart(&c); /* the doubt outlives a restart */
     case_start(&c);

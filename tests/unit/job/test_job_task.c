@@ -135,6 +135,9 @@ static void failed_is_told(void)
     CHECK_HAS(case_note(&c, id), "the device says no");
     struct lf_error err = {0};
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", &err), LF_REFUSED); /* Benchling was told that it failed */
+    struct lf_job job = core_job(c.journal, id);
+    CHECK_HAS(lf_job_help(&job), "set the workflow task back");
+    lf_job_free(&job);
     case_close(&c);
 }
 
