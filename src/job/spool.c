@@ -24,6 +24,23 @@ enum lf_status spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *e
                    agent->spool_dir, (long long)(left / 1000000), (long long)(agent->disk_reserve / 1000000));
 }
 
+/* Trouble with the spool's folder is no job's fault, and must not look as if its file were missing: every job waits until it is over. */
+static enum lf_status spool_trouble(struct lf_error *err, const char *doing, const char *path)
+{
+    struct lf_error why = {0};
+    lf_fail_errno(&why, "cannot %s %.200s", doing, path);
+    return lf_fail(err, why.status == LF_FULL || why.status == LF_NO_MEMORY ? why.status : LF_IO, LF_TRANSIENT, "%s", why.text);
+}
+
+static int open_new(const char *dir, const char *path)
+{
+    int flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+    int fd = open(path, flags, 0600);
+    if (fd < 0 && errno == ENOENT && lf_dir_make(dir, 0700, NULL) == LF_OK) /* somebody has removed the folder */
+        fd = open(path, flags, 0600);
+    return fd;
+}
+
 enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file, struct lf_error *err)
 {
     const char *dir = jobs->config->agent.spool_dir;
@@ -37,16 +54,16 @@ enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file
     file->final = lf_format("%s/%s", dir, file->name);
     if (!file->path || !file->final)
         return lf_fail_memory(err, "making a file in the spool");
-    file->fd = open(file->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return file->fd < 0 ? lf_fail_errno(err, "cannot create %s", file->path) : LF_OK;
+    file->fd = open_new(dir, file->path);
+    return file->fd < 0 ? spool_trouble(err, "create", file->path) : LF_OK;
 }
 
 enum lf_status spool_keep(struct spool_file *file, struct lf_error *err)
 {
     if (fsync(file->fd) != 0)
-        return lf_fail_errno(err, "cannot sync %s", file->path);
+        return spool_trouble(err, "sync", file->path);
     if (rename(file->path, file->final) != 0)
-        return lf_fail_errno(err, "cannot rename %s", file->path);
+        return spool_trouble(err, "rename", file->path);
     return lf_file_sync_parent(file->final, err);
 }
 

@@ -348,6 +348,37 @@ static int64_t uploaded_event(const char *processor, const char *blob)
     return job.id;
 }
 
+/* Somebody clears /var/lib with the agent in it. With a file in its place the folder cannot be made anew. */
+static void spool_folder(bool file)
+{
+    begin();
+    const char *dir = c.config->agent.spool_dir;
+    NEED(rmdir(dir) == 0);
+    if (file)
+        NEED(fclose(fopen(dir, "w")) == 0);
+    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1), down = case_deliver(&c, "file_1");
+    if (file) {
+        CHECK(case_becomes(&c, id, LF_JOB_WAITING));
+        CHECK_HAS(case_note(&c, id), "cannot create");
+        CHECK(case_becomes(&c, down, LF_JOB_WAITING));
+        NEED(unlink(dir) == 0);
+    }
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
+    CHECK(case_becomes(&c, down, LF_JOB_DONE));
+    case_close(&c);
+}
+
+static void no_spool_folder(void)
+{
+    spool_folder(false);
+}
+
+static void file_for_spool_folder(void)
+{
+    spool_folder(true);
+}
+
 /* The disk takes no more: the journal cannot commit. */
 static void no_more_writes(bool none)
 {
@@ -419,6 +450,8 @@ UNIT_TESTS("job, results",
     {"the run of the last delivery, confirmed or not; none before the first", by_last_job},
     {"as long as a delivery is in doubt, nobody knows whose a result is, and it waits", delivery_in_doubt},
     {"a run without a configuration is held until both are said", config_missing},
+    {"a spool folder that was removed is made anew; nothing is taken for missing", no_spool_folder},
+    {"while the spool has no folder, jobs wait, say so, and go on by themselves", file_for_spool_folder},
     {"a cancel that cannot be written down leaves the result where it is", cancel_not_kept},
     {"the echo of our own upload is recognised", echo_of_our_own},
     {"an upload by hand is processed and not uploaded", by_hand},
