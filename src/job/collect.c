@@ -1,8 +1,9 @@
 /* collect: the instrument produced a result; bring it to the cloud and see it through.
  *
  * [adopt ->] spool -> match -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar, said (it came
- * as words, not as a file); sha256; run, config; blob, parts; processor; task; rows. A job born of an `.uploaded` event (someone uploaded by hand) has a processor from
- * the start: adopt -> process. A collect job never fails on its own: a result must not be lost, so a person decides.
+ * as words, not as a file), gone (before it could be read); sha256; run, config; blob, parts; processor; task; rows. A job born of an
+ * `.uploaded` event (someone uploaded by hand) has a processor from the start: adopt -> process. A collect job never fails on its
+ * own: a result must not be lost, so a person decides.
  */
 #include "job/collect_upload.h"
 #include "job/spool.h"
@@ -92,6 +93,14 @@ static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *si
     return status;
 }
 
+/* Should it come back as it was, lf_jobs_found goes on with this job. */
+static enum lf_status gone(struct work *work, const char *why, struct lf_error *err)
+{
+    if (!lf_json_set_bool(work->job->facts, "gone", true))
+        return lf_fail_memory(err, "noting that a result is gone");
+    return work_end(work, LF_JOB_CANCELLED, "%s", why);
+}
+
 static enum lf_status spool(struct work *work, struct lf_error *err)
 {
     struct lf_parcel_row row;
@@ -111,9 +120,9 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
                        "the copy in the spool is damaged and the original is gone from %s: restore %.150s there and `labferry "
                        "retry %lld`, or cancel", work->job->instrument, fact(work, "file_name"), (long long)work->job->id);
     if (status == LF_NOT_FOUND)
-        return work_end(work, LF_JOB_CANCELLED, "the file is gone from the instrument before it could be read");
+        return gone(work, "the file is gone from the instrument before it could be read", err);
     if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
-        return work_end(work, LF_JOB_CANCELLED, "the file changed while it was read; its new version has a job of its own");
+        return gone(work, "the file changed while it was read; its new version has a job of its own", err);
     return status == LF_OK ? note_content(work, sha256, size, err) : status;
 }
 

@@ -259,6 +259,24 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument, c
     return status;
 }
 
+/* A known result is told again. If it had gone away before it could be read, it has come back: a share does that. */
+static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *instrument, struct lf_error *err)
+{
+    struct lf_job job;
+    enum lf_status status = lf_journal_job_get(jobs->journal, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    if (job.state == LF_JOB_CANCELLED && lf_json_bool(job.facts, "gone", false)) {
+        cJSON_DeleteItemFromObjectCaseSensitive(job.facts, "gone");
+        go_to(&job, step_find(&kind_collect, "spool"));
+        char text[120];
+        snprintf(text, sizeof text, "it is on %.80s again", instrument);
+        status = save_job(jobs, &job, "agent", text, err);
+    }
+    lf_job_free(&job);
+    return status;
+}
+
 enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument, const struct lf_finding *finding,
                              struct lf_error *err)
 {
@@ -269,9 +287,10 @@ enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument, co
     if (status != LF_OK)
         return status;
     /* The finding's row needs its job and the job must not be there twice, so: known? then job, row, data. */
-    if (lf_journal_finding_known(jobs->journal, name, finding->id, finding->version)) {
+    int64_t known = lf_journal_finding_job(jobs->journal, name, finding->id, finding->version);
+    if (known) {
         lf_journal_rollback(jobs->journal);
-        return LF_OK;
+        return found_again(jobs, known, name, err);
     }
     status = new_result(jobs, name, finding, &id, err);
     if (status == LF_OK)

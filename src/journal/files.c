@@ -109,15 +109,15 @@ enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, st
     return query_do(journal, err, "DELETE FROM part WHERE job = ?1", "i", job);
 }
 
-bool lf_journal_finding_known(struct lf_journal *journal, const char *instrument, const char *id, const char *version)
+int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id, const char *version)
 {
     struct query query;
-    if (query_start(journal, &query, NULL, "SELECT 1 FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
+    if (query_start(journal, &query, NULL, "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
                     "ttt", instrument, id, version) != LF_OK)
-        return false; /* adding it will tell the error */
-    bool known = query_row(&query);
+        return 0; /* adding it will tell the error */
+    int64_t job = query_row(&query) ? column_int(&query, 0) : 0;
     query_end(&query, NULL);
-    return known;
+    return job;
 }
 
 enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,

@@ -182,7 +182,8 @@ enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, st
 
 /* ---- findings: results seen on instruments ------------------------------------------------------------------- */
 
-bool lf_journal_finding_known(struct lf_journal *journal, const char *instrument, const char *id, const char *version);
+/* The job of a known result; 0: it is not known. */
+int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id, const char *version);
 /* Remembers a result and its job. LF_EXISTS: known. */
 enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
                                       const char *version, int64_t job, struct lf_error *err);

@@ -194,6 +194,24 @@ static void changed_while_read(void)
     case_close(&c);
 }
 
+static void gone_and_back(void)
+{
+    case_open(&c);
+    lf_instrument_pause(c.robot, "test");
+    case_start(&c);
+    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+    c.device->bytes = NULL;
+    lf_instrument_resume(c.robot);
+    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
+    c.device->bytes = "A1,0.5\n";
+    c.device->result = "R-run_1.csv";
+    lf_instrument_kick(c.robot);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(fake_cloud.uploads, 1);
+    CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
+    case_close(&c);
+}
+
 /* ---- spool ---- */
 
 static void damaged_spool(void)
@@ -441,6 +459,7 @@ UNIT_TESTS("job, results",
     {"a later version of an unprocessed file takes its place", newer_version},
     {"another file never takes the place of one that waits", same_name_other_file},
     {"a file that changed while it was read is taken in its new version", changed_while_read},
+    {"a result that went away before it could be read is taken when it comes back", gone_and_back},
     {"a damaged spool file is collected anew", damaged_spool},
     {"damaged here and gone there: held, saying so", damaged_and_gone},
     {"no rule finds the run: held with what was tried, until somebody assigns it", no_match},

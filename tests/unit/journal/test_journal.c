@@ -223,8 +223,8 @@ static void same_content_is_known(void)
     struct lf_journal *journal = open_journal();
     int64_t a = add_job(journal, "a", "reader", true), b = add_job(journal, "b", "reader", true), earlier;
     NEED(lf_journal_finding_add(journal, "reader", "r.csv", "v1", a, NULL) == LF_OK);
-    CHECK(lf_journal_finding_known(journal, "reader", "r.csv", "v1"));
-    CHECK(!lf_journal_finding_known(journal, "reader", "r.csv", "v2"));
+    CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v1"), a);
+    CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v2"), 0);
     CHECK_INT(lf_journal_finding_add(journal, "reader", "r.csv", "v1", b, NULL), LF_EXISTS);
     NEED(lf_journal_finding_add(journal, "reader", "copy.csv", "v1", b, NULL) == LF_OK);
     CHECK_INT(lf_journal_finding_digest(journal, a, "reader", "abc", &earlier, NULL), LF_OK);
