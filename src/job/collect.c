@@ -1,6 +1,6 @@
 /* collect: the instrument produced a result; bring it to the cloud and see it through.
  *
- * [adopt ->] spool -> match -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar, said (it came
+ * [adopt ->] spool -> match -> compare -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar, said (it came
  * as words, not as a file), gone (before it could be read); sha256; run, config; blob, parts; processor; task; rows. A job born of an
  * `.uploaded` event (someone uploaded by hand) has a processor from the start: adopt -> process. A collect job never fails on its
  * own: a result must not be lost, so a person decides.
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TASK_POLL_MS = 10000 };
+enum { TASK_POLL_MS = 10000, SAME_POLL_MS = 2000 };
 
 /* The rule for this file: the first whose glob fits. */
 const struct lf_config_collect *collect_rule(const struct work *work)
@@ -50,27 +50,6 @@ static enum lf_status adopt(struct work *work, struct lf_error *err)
 }
 
 /* ---- spool ------------------------------------------------------------------------------------------------------------ */
-
-static enum lf_status note_content(struct work *work, const char *sha256, int64_t size, struct lf_error *err)
-{
-    int64_t earlier = 0;
-    enum lf_status status = fact_set(work, "sha256", sha256, err);
-    if (status == LF_OK)
-        status = lf_journal_finding_digest(work->jobs->journal, work->job->id, work->job->instrument, sha256, &earlier, err);
-    if (status != LF_OK)
-        return status;
-    /* A file may be seen twice. What the instrument says twice was measured twice. */
-    if (earlier && !lf_json_bool(work->job->facts, "said", false)) {
-        work->follow = FOLLOW_GO;
-        work->go = "file";
-        if (!lf_json_set_int(work->job->facts, "same_as", earlier))
-            return lf_fail_memory(err, "noting a repeated result");
-        work_note(work, "the same content as in job %lld; not uploaded again", (long long)earlier);
-    } else {
-        work_note(work, "%s, %lld bytes, sha256 %s", fact(work, "file_name"), (long long)size, sha256);
-    }
-    return LF_OK;
-}
 
 static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *size, struct lf_error *err)
 {
@@ -123,7 +102,13 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
         return gone(work, "the file is gone from the instrument before it could be read", err);
     if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
         return gone(work, "the file changed while it was read; its new version has a job of its own", err);
-    return status == LF_OK ? note_content(work, sha256, size, err) : status;
+    if (status == LF_OK)
+        status = fact_set(work, "sha256", sha256, err);
+    if (status == LF_OK)
+        status = lf_journal_finding_digest(work->jobs->journal, work->job->id, sha256, err);
+    if (status == LF_OK)
+        work_note(work, "%s, %lld bytes, sha256 %s", fact(work, "file_name"), (long long)size, sha256);
+    return status;
 }
 
 /* ---- match ------------------------------------------------------------------------------------------------------------ */
@@ -156,6 +141,32 @@ static enum lf_status match(struct work *work, struct lf_error *err)
                          (long long)work->job->id);
     cJSON_Delete(run);
     return status;
+}
+
+/* ---- compare: is the same content in this run already? ------------------------------------------------------------ */
+
+/* A file may be seen twice, touched or copied. In another run the same content (a blank plate) is another result, and what the
+ * instrument says twice was measured twice. */
+static enum lf_status compare(struct work *work, struct lf_error *err)
+{
+    int64_t other = 0;
+    bool attached = false;
+    if (lf_json_bool(work->job->facts, "said", false))
+        return LF_OK;
+    enum lf_status status = lf_journal_finding_same(work->jobs->journal, work->job->id, fact(work, "run"), fact(work, "config"),
+                                                    &other, &attached, err);
+    if (status == LF_NOT_FOUND)
+        return LF_OK;
+    if (status != LF_OK)
+        return status;
+    if (!attached)
+        return work_wait(work, SAME_POLL_MS, "job %lld is about to bring the same content to this run", (long long)other);
+    if (!lf_json_set_int(work->job->facts, "same_as", other))
+        return lf_fail_memory(err, "noting a repeated result");
+    work->follow = FOLLOW_GO;
+    work->go = "file";
+    work_note(work, "the same content as in job %lld; not uploaded again", (long long)other);
+    return LF_OK;
 }
 
 /* ---- attach: look before creating, since the API has no idempotency key ------------------------------------------- */
@@ -415,6 +426,7 @@ static const struct step steps[] = {
     {.name = "adopt", .keeps = true, .run = adopt},
     {.name = "spool", .keeps = true, .bench = true, .run = spool},
     {.name = "match", .keeps = true, .run = match},
+    {.name = "compare", .keeps = true, .run = compare},
     {.name = "upload", .keeps = true, .looks = true, .run = collect_upload},
     {.name = "attach", .keeps = true, .looks = true, .run = attach},
     {.name = "process", .keeps = true, .looks = true, .run = process},

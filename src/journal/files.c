@@ -127,23 +127,36 @@ enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *in
                     "tttii", instrument, id, version, job, lf_clock_wall_ms());
 }
 
-enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *instrument,
-                                         const char *sha256, int64_t *earlier, struct lf_error *err)
+enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256, struct lf_error *err)
 {
-    *earlier = 0;
-    enum lf_status status =
-        query_do(journal, err, "UPDATE finding SET sha256 = ?2 WHERE job = ?1", "it", job, sha256);
-    if (status != LF_OK)
-        return status;
+    return query_do(journal, err, "UPDATE finding SET sha256 = ?2 WHERE job = ?1", "it", job, sha256);
+}
+
+enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run, const char *config,
+                                       int64_t *other, bool *attached, struct lf_error *err)
+{
     struct query query;
-    status = query_start(journal, &query, err,
-                         "SELECT finding.job FROM finding JOIN job ON job.id = finding.job WHERE finding.instrument = ?1 "
-                         "AND finding.sha256 = ?2 AND finding.job < ?3 AND job.state NOT IN ('cancelled', 'failed') "
-                         "ORDER BY finding.job LIMIT 1",
-                         "tti", instrument, sha256, job);
+    /* Attached and not replaced since by a later version. Of those under way only earlier ones count, or two would wait for each
+     * other. One held before its run is known may stay so for long: nobody waits for it. */
+    enum lf_status status = query_start(
+        journal, &query, err,
+        "SELECT there.job, json_extract(facts, '$.processor') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job AS later "
+        "WHERE later.id > job.id AND json_extract(later.facts, '$.processor') = json_extract(job.facts, '$.processor')) AS attached "
+        "FROM finding AS mine JOIN finding AS there ON there.instrument = mine.instrument AND there.sha256 = mine.sha256 "
+        "JOIN job ON job.id = there.job "
+        "WHERE mine.job = ?1 AND there.job <> ?1 AND json_extract(facts, '$.same_as') IS NULL AND CASE "
+        "WHEN json_extract(facts, '$.run') = ?2 AND json_extract(facts, '$.config') = ?3 "
+        "THEN attached OR (there.job < ?1 AND state IN ('ready', 'running', 'waiting', 'held')) "
+        "WHEN json_extract(facts, '$.run') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', 'waiting') "
+        "ELSE 0 END ORDER BY attached DESC, there.job LIMIT 1",
+        "itt", job, run, config);
     if (status != LF_OK)
         return status;
-    if (query_row(&query))
-        *earlier = column_int(&query, 0);
-    return query_end(&query, err);
+    bool found = query_row(&query);
+    if (found) {
+        *other = column_int(&query, 0);
+        *attached = column_int(&query, 1) != 0;
+    }
+    status = query_end(&query, err);
+    return status == LF_OK && !found ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content") : status;
 }

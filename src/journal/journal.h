@@ -187,10 +187,12 @@ int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrumen
 /* Remembers a result and its job. LF_EXISTS: known. */
 enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
                                       const char *version, int64_t job, struct lf_error *err);
-/* Notes the digest of a finding's content; *earlier is the job of an earlier finding of this instrument with the same content
- * whose job was neither cancelled nor failed, 0 if there is none. */
-enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *instrument,
-                                         const char *sha256, int64_t *earlier, struct lf_error *err);
+/* Notes the digest of the content of a job's finding. */
+enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256, struct lf_error *err);
+/* Another job of the same instrument with the same content for this run and output file configuration: one that has attached it
+ * (*attached), or an earlier one that still may. LF_NOT_FOUND. */
+enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run, const char *config,
+                                       int64_t *other, bool *attached, struct lf_error *err);
 
 /* ---- outbox: reports on their way to the broker --------------------------------------------------------------- */
 

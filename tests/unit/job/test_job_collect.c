@@ -119,6 +119,36 @@ static void same_content(void)
     case_close(&c);
 }
 
+/* Two blank plates: the same bytes, two results. */
+static void same_content_other_run(void)
+{
+    begin();
+    int64_t first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
+    CHECK(case_becomes(&c, first, LF_JOB_DONE));
+    int64_t second = case_result(&c, "R-run_2.csv", "A1,0\n", 1);
+    CHECK(case_becomes(&c, second, LF_JOB_DONE));
+    CHECK_INT(fake_cloud.uploads, 2);
+    CHECK_INT(fake_cloud.created, 2);
+    case_close(&c);
+}
+
+/* The first is stopped before it is attached: whether the second is needed, nobody knows yet. */
+static void same_content_waits(void)
+{
+    begin();
+    fake_cloud_fail("upload_blob", 1, false, LF_IO, LF_PERMANENT);
+    int64_t first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
+    CHECK(case_becomes(&c, first, LF_JOB_HELD));
+    int64_t second = case_result(&c, "R-run_1-copy.csv", "A1,0\n", 1);
+    CHECK(case_becomes(&c, second, LF_JOB_WAITING));
+    CHECK_HAS(case_note(&c, second), "the same content");
+    CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", NULL), LF_OK);
+    CHECK(case_becomes(&c, second, LF_JOB_DONE));
+    CHECK_INT(fake_cloud.uploads, 1);
+    CHECK_INT(fake_cloud.created, 1);
+    case_close(&c);
+}
+
 static void said_twice(void)
 {
     begin();
@@ -453,7 +483,9 @@ UNIT_TESTS("job, results",
     {"killed after creating a processor: no second one, no second upload", killed_after_create},
     {"a result that the cloud refuses is held, not failed, and not archived", refused_is_held},
     {"a file that cannot be processed is held and not archived", processing_failed},
-    {"the same content is not uploaded twice", same_content},
+    {"the same content is not uploaded twice into a run", same_content},
+    {"the same content in another run is another result", same_content_other_run},
+    {"the same content waits until the first is attached, and takes its place if it is cancelled", same_content_waits},
     {"what the instrument says twice is reported twice", said_twice},
     {"a result that is seen again after a restart is known", told_again},
     {"a later version of an unprocessed file takes its place", newer_version},

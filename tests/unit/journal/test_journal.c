@@ -218,19 +218,50 @@ static void expired_on_an_offline_instrument(void)
     lf_journal_close(journal);
 }
 
+static int64_t add_finding(struct lf_journal *journal, const char *name, const char *facts)
+{
+    int64_t id = add_job(journal, name, "reader", true);
+    NEED(lf_journal_finding_add(journal, "reader", name, "v1", id, NULL) == LF_OK);
+    CHECK_INT(lf_journal_finding_digest(journal, id, "abc", NULL), LF_OK);
+    struct lf_job job;
+    NEED(lf_journal_job_get(journal, id, &job, NULL) == LF_OK);
+    cJSON_Delete(job.facts);
+    job.facts = cJSON_Parse(facts);
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    return id;
+}
+
+static void findings(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t a = add_finding(journal, "r.csv", "{}");
+    CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v1"), a);
+    CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v2"), 0);
+    CHECK_INT(lf_journal_finding_add(journal, "reader", "r.csv", "v1", a, NULL), LF_EXISTS);
+    lf_journal_close(journal);
+}
+
 static void same_content_is_known(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t a = add_job(journal, "a", "reader", true), b = add_job(journal, "b", "reader", true), earlier;
-    NEED(lf_journal_finding_add(journal, "reader", "r.csv", "v1", a, NULL) == LF_OK);
-    CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v1"), a);
-    CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v2"), 0);
-    CHECK_INT(lf_journal_finding_add(journal, "reader", "r.csv", "v1", b, NULL), LF_EXISTS);
-    NEED(lf_journal_finding_add(journal, "reader", "copy.csv", "v1", b, NULL) == LF_OK);
-    CHECK_INT(lf_journal_finding_digest(journal, a, "reader", "abc", &earlier, NULL), LF_OK);
-    CHECK_INT(earlier, 0);
-    CHECK_INT(lf_journal_finding_digest(journal, b, "reader", "abc", &earlier, NULL), LF_OK);
-    CHECK_INT(earlier, a);
+    int64_t other = 0, first = add_finding(journal, "a", "{\"run\":\"r1\",\"config\":\"c\",\"processor\":\"p1\"}");
+    int64_t second = add_finding(journal, "b", "{\"run\":\"r2\",\"config\":\"c\"}"), third = add_finding(journal, "c", "{}");
+    bool attached = false;
+    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, NULL), LF_OK);
+    CHECK(attached && other == first);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r2", "c", &other, &attached, NULL), LF_OK);
+    CHECK(!attached && other == second); /* on its way there */
+    CHECK_INT(lf_journal_finding_same(journal, second, "r2", "c", &other, &attached, NULL), LF_NOT_FOUND); /* never for a later one */
+    CHECK_INT(lf_journal_finding_same(journal, third, "r3", "c", &other, &attached, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "d", &other, &attached, NULL), LF_NOT_FOUND);
+    add_finding(journal, "d", "{\"processor\":\"p1\"}"); /* a later version took the place of the first */
+    struct lf_job job;
+    NEED(lf_journal_job_get(journal, first, &job, NULL) == LF_OK);
+    job.state = LF_JOB_DONE;
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, NULL), LF_NOT_FOUND);
     lf_journal_close(journal);
 }
 
@@ -377,7 +408,8 @@ UNIT_TESTS("journal",
     {"a waiting job comes when it is due and not before", waiting_until_due},
     {"a waiting job is woken by what it waits for", woken_by_name},
     {"a job expires although its instrument is offline", expired_on_an_offline_instrument},
-    {"a result that was seen is known, by version and by content", same_content_is_known},
+    {"a result is known by instrument, name and version", findings},
+    {"content that a run has or is about to get is known; in another run it is new", same_content_is_known},
     {"reports leave in order, and only the newest of a retained topic", outbox_in_order},
     {"a repeated command gets its stored answer, after a restart too", command_answered_again},
     {"a job whose record is damaged is held, and the others go on", damaged_job_is_held},
