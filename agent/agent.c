@@ -120,13 +120,19 @@ static enum lf_status session_lost(void *context, struct lf_error *err)
     return lf_poll_gap(agent->context.poll, err);
 }
 
-static void online(void *context, bool session_present)
+static void online(void *context, bool session_present, bool whole)
 {
     (void)session_present;
     struct agent *agent = context;
-    lf_poll_fill(agent->context.poll);
+    lf_poll_fill(agent->context.poll, whole);
     status_queue(&agent->context);
     lf_outbox_online(agent->outbox);
+}
+
+static void namesake(void *context)
+{
+    struct agent *agent = context;
+    lf_wake_up(&agent->changed);
 }
 
 static void published(void *context, int64_t ticket, const char *refused)
@@ -225,6 +231,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     size_t count = 0;
     for (size_t i = 0; status == LF_OK && agent->config->cloud.events != LF_SOURCE_POLL && i < config->topics.count; i++)
         filters[count++] = config->topics.items[i];
+    size_t event_filters = count;
     if (status == LF_OK && agent->commands)
         filters[count++] = agent->command_topic;
     struct lf_link_options options = {
@@ -232,10 +239,11 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
         .cert_file = config->cert_file, .key_file = config->key_file, .username = config->username,
         .password_file = config->password_file, .client_id = config->client_id, .keepalive_s = config->keepalive_s,
         .session_expiry_s = config->session_expiry_s, .receive_maximum = config->receive_maximum, .filters = filters,
-        .filter_count = count, .will_topic = will_topic, .will_payload = STATUS_LOST,
+        .filter_count = count, .event_filters = event_filters, .will_topic = will_topic, .will_payload = STATUS_LOST,
+        .namesake_payload = STATUS_NAMESAKE,
     };
     struct lf_link_hooks hooks = {.context = agent, .batch = batch, .session_lost = session_lost, .online = online,
-                                   .published = published};
+                                   .published = published, .namesake = namesake};
     if (status == LF_OK)
         status = lf_link_open(&options, &hooks, &agent->context.link, err);
     if (status == LF_OK)

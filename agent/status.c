@@ -5,8 +5,19 @@
 #include "config/config.h"
 #include "job/job.h"
 #include "journal/audit.h"
+#include "link/link.h"
 
 #include <stdlib.h>
+
+/* False: no memory. */
+static bool set_namesake(cJSON *status, struct lf_context *context)
+{
+    cJSON *health = context->link ? lf_link_health(context->link) : NULL;
+    const char *text = lf_json_text(health, "namesake");
+    bool good = !text || lf_json_set_text(status, "namesake", text);
+    cJSON_Delete(health);
+    return good;
+}
 
 /* How many instruments are in each state. */
 static cJSON *instrument_counts(struct lf_jobs *jobs)
@@ -55,6 +66,7 @@ bool status_queue(struct lf_context *context)
     lf_time_format(context->started_ms, started);
     bool good = status && lf_json_set_text(status, "state", "online") && lf_json_set_text(status, "version", LF_VERSION)
              && lf_json_set_text(status, "config", context->config->digest) && lf_json_set_text(status, "started", started)
+             && set_namesake(status, context)
              && lf_json_set(status, "instruments", instrument_counts(context->jobs))
              && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
              && lf_json_set(status, "events", lf_journal_event_counts(context->journal))

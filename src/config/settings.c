@@ -96,7 +96,7 @@ const struct lf_setting lf_settings_link[] = {
     {.name = "cert_file", .type = LF_PATH,
      .help = "This agent's certificate (PEM), if the broker asks for one."},
     {.name = "key_file", .type = LF_SECRET_FILE, .help = "Private key of cert_file (PEM, mode 600)."},
-    {.name = "keepalive", .type = LF_DURATION, .fallback = "30s", .min = 5 * SECOND, .max = 18 * HOUR,
+    {.name = "keepalive", .type = LF_DURATION, .fallback = "30s", .min = 10 * SECOND, .max = 18 * HOUR,
      .help = "A broker that has been silent for this long is taken for gone."},
     {.name = "session_expiry", .type = LF_DURATION, .fallback = "7d", .min = MINUTE, .max = 365 * DAY,
      .help = "How long the broker keeps events for this agent while it is away."},

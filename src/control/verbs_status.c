@@ -90,8 +90,11 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
     struct lf_error err = {0};
     if (lf_intake_room(context->intake, &err) != LF_OK)
         need(list, strdup(err.text), strdup("free room on that disk; nothing new is taken in before"));
-    const char *error = lf_json_text(status, "link.error");
-    if (context->link && lf_link_state(context->link) != LF_LINK_ONLINE
+    const char *error = lf_json_text(status, "link.error"), *namesake = lf_json_text(status, "link.namesake");
+    if (namesake)
+        need(list, strdup(namesake),
+             strdup("look for the other one; stop it, or give one of them another agent.name (and link.client_id)"));
+    else if (context->link && lf_link_state(context->link) != LF_LINK_ONLINE
         && !just_now(lf_json_at(status, "link.since")))
         need(list,
              lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),

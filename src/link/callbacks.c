@@ -65,6 +65,10 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 {
     (void)mosq;
     struct lf_link *link = context;
+    if (link->will_topic && !strcmp(message->topic, link->will_topic)) {
+        namesake_read(link, properties);
+        return;
+    }
     struct incoming *grown = realloc(link->batch, (link->batch_count + 1) * sizeof *grown);
     if (!grown) {
         link->out_of_memory = true;
@@ -88,19 +92,32 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 
 /* ---- the session ------------------------------------------------------------------------------ */
 
+enum { RETRY_BASE_MS = 5000, RETRY_CAP_MS = 60 * 1000 }; /* of refused subscriptions */
+
 static void up(struct lf_link *link)
 {
     link_set_state(link, LF_LINK_ONLINE, link->refusal);
-    link->up_at = lf_clock_mono_ms();
-    lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
-                link->session_present ? ", session resumed" : ", new session");
+    if (!link->up_at)
+        lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
+                    link->session_present ? ", session resumed" : ", new session");
+    else if (!link->refusal[0])
+        lf_log_info("link", "the broker grants all subscriptions now");
+    if (!link->up_at)
+        link->up_at = lf_clock_mono_ms();
+    link->retry_at = link->refusal[0] ? lf_deadline_in(lf_backoff_ms(link->retries++, RETRY_BASE_MS, RETRY_CAP_MS)) : LF_NEVER;
     if (link->hooks.online)
-        link->hooks.online(link->hooks.context, link->session_present);
+        link->hooks.online(link->hooks.context, link->session_present, !link->gap_open);
+}
+
+static enum lf_status note_gap(struct lf_link *link)
+{
+    return link->hooks.session_lost ? link->hooks.session_lost(link->hooks.context, &link->gap_error) : LF_OK;
 }
 
 static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
                        const mosquitto_property *properties)
 {
+    (void)mosq;
     (void)properties;
     struct lf_link *link = context;
     if (reason != 0) {
@@ -109,18 +126,30 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         return;
     }
     link->session_present = flags & 1;
-    link->gap_unnoted = (link->gap_unnoted || !link->session_present) && link->hooks.session_lost
-                        && link->hooks.session_lost(link->hooks.context, &link->gap_error) != LF_OK;
-    if (link->gap_unnoted)
-        return;
+    link->gap_unnoted = (link->gap_unnoted || !link->session_present) && note_gap(link) != LF_OK;
+    if (!link->gap_unnoted)
+        session_subscribe(link);
+}
+
+void session_subscribe(struct lf_link *link)
+{
     link->refusal[0] = '\0';
+    link->gap_open = false;
     link->unanswered = link->filter_count;
     for (size_t i = 0; i < link->filter_count; i++)
         /* What is retained comes once, when the subscription is new, and not again at every reconnect. */
-        if (mosquitto_subscribe_v5(mosq, &link->filter_mids[i], link->filters[i], 1,
+        if (mosquitto_subscribe_v5(link->mosq, &link->filter_mids[i], link->filters[i], 1,
                                    MQTT_SUB_OPT_SEND_RETAIN_NEW, NULL)
             != MOSQ_ERR_SUCCESS)
             link->out_of_memory = true; /* filters were checked; only memory can be short */
+    if (link->will_topic) {
+        link->unanswered++;
+        /* Not kept for us while we are away: what is retained says enough. */
+        if (mosquitto_subscribe_v5(link->mosq, &link->filter_mids[link->filter_count], link->will_topic, 0,
+                                   MQTT_SUB_OPT_SEND_RETAIN_ALWAYS, NULL)
+            != MOSQ_ERR_SUCCESS)
+            link->out_of_memory = true;
+    }
     if (link->unanswered == 0)
         up(link);
 }
@@ -136,12 +165,17 @@ static void on_disconnect(struct mosquitto *mosq, void *context, int reason,
     link->ended = true;
 }
 
-static const char *filter_of(const struct lf_link *link, int mid)
+/* Told loudly once in a session, not at every attempt. */
+static void refused(struct lf_link *link, int mid, int reason)
 {
-    for (size_t i = 0; i < link->filter_count; i++)
-        if (link->filter_mids[i] == mid)
-            return link->filters[i];
-    return "?";
+    size_t which = 0;
+    while (which < link->filter_count && link->filter_mids[which] != mid)
+        which++;
+    const char *filter = which < link->filter_count ? link->filters[which] : link->will_topic ? link->will_topic : "?";
+    snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s", filter,
+             mosquitto_reason_string(reason));
+    lf_log(link->up_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link", "%s. Check its access rules for this agent", link->refusal);
+    link->gap_open = link->gap_open || which < link->event_filters;
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int count, const int *granted,
@@ -151,12 +185,12 @@ static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int cou
     (void)properties;
     struct lf_link *link = context;
     for (int i = 0; i < count; i++)
-        if (granted[i] >= 0x80) {
-            snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s",
-                     filter_of(link, mid), mosquitto_reason_string(granted[i]));
-            lf_log_error("link", "%s. Check its access rules for this agent", link->refusal);
-        }
-    if (link->unanswered > 0 && --link->unanswered == 0)
+        if (granted[i] >= 0x80)
+            refused(link, mid, granted[i]);
+    if (link->unanswered == 0 || --link->unanswered > 0)
+        return;
+    link->gap_unnoted = link->gap_open && note_gap(link) != LF_OK;
+    if (!link->gap_unnoted)
         up(link);
 }
 

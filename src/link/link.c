@@ -15,7 +15,6 @@
 enum {
     BACKOFF_BASE_MS = 500,
     BACKOFF_CAP_MS = 60 * 1000,
-    TAKEN_OVER_WAIT_MS = 5 * 60 * 1000,
     DEFAULT_KEEPALIVE_S = 30,
     DEFAULT_EXPIRY_S = 7 * 24 * 3600,
     DEFAULT_RECEIVE_MAXIMUM = 200,
@@ -50,17 +49,30 @@ static void tell(struct lf_link *link, const struct lf_error *err, char *told, s
         link->hooks.offline(link->hooks.context, err);
 }
 
+/* Taken over by the broker's own word, and not by the marks: the other does not know yet. Once, we go and look: either its mark is
+ * there, and it gets our notice, or it learns from the broker, as we did. */
+static bool come_back_once(struct lf_link *link)
+{
+    int64_t before = link->taken_at;
+    if (link->stands_back || !link->will_topic)
+        return false;
+    link->taken_at = lf_clock_mono_ms();
+    return !before || link->taken_at - before > TAKEN_OVER_WAIT_MS;
+}
+
 /* A session that only came up does not shorten the waits: it may be refused its batch, or be thrown out,
- * again and again. */
+ * again and again, and so may one that was soon ended. */
 static int64_t pause_after(struct lf_link *link, enum lf_status status, int *attempt)
 {
     if (status == LF_BUSY) {
         pthread_mutex_lock(&link->mutex);
         link->takeovers++;
         pthread_mutex_unlock(&link->mutex);
+        if (come_back_once(link))
+            return lf_backoff_ms(0, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
         return TAKEN_OVER_WAIT_MS + lf_backoff_ms(0, TAKEN_OVER_WAIT_MS, TAKEN_OVER_WAIT_MS);
     }
-    if (link->useful)
+    if (link->useful && !link->short_sessions)
         *attempt = 0;
     return lf_backoff_ms((*attempt)++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
 }
@@ -102,6 +114,9 @@ static bool copy_options(struct lf_link *link, const struct lf_link_options *opt
     link->port = options->port;
     link->tls = options->tls;
     link->keepalive_s = options->keepalive_s > 0 ? options->keepalive_s : DEFAULT_KEEPALIVE_S;
+    link->event_filters = options->event_filters;
+    /* The library asks when this long was silent, and gives up after as long again: keepalive_s in all. Below 5 it refuses. */
+    link->ping_s = link->keepalive_s / 2 > 5 ? link->keepalive_s / 2 : 5;
     link->session_expiry_s = options->session_expiry_s > 0 ? options->session_expiry_s : DEFAULT_EXPIRY_S;
     link->receive_maximum = options->receive_maximum > 0 ? options->receive_maximum : DEFAULT_RECEIVE_MAXIMUM;
     link->max_message = options->max_message > 0 ? options->max_message : DEFAULT_MAX_MESSAGE;
@@ -112,7 +127,9 @@ static bool copy_options(struct lf_link *link, const struct lf_link_options *opt
                 && copy_text(&link->password_file, options->password_file)
                 && copy_text(&link->client_id, options->client_id)
                 && copy_text(&link->will_topic, options->will_topic)
-                && copy_text(&link->will_payload, options->will_payload);
+                && copy_text(&link->will_payload, options->will_payload)
+                && copy_text(&link->namesake_payload,
+                             options->namesake_payload ? options->namesake_payload : options->will_payload);
     link->filters = calloc(options->filter_count + 1, sizeof *link->filters);
     link->filter_mids = calloc(options->filter_count + 1, sizeof *link->filter_mids);
     for (size_t i = 0; good && link->filters && i < options->filter_count; i++) {
@@ -129,6 +146,7 @@ enum lf_status lf_link_open(const struct lf_link_options *options, const struct 
     if (!link)
         return lf_fail_memory(err, "opening the link");
     mosquitto_lib_init(); /* counted by the library */
+    namesake_open(link);
     link->wake.fd = link->stop.wake.fd = -1;
     link->hooks = *hooks;
     link->last = &link->first;
@@ -139,15 +157,15 @@ enum lf_status lf_link_open(const struct lf_link_options *options, const struct 
         status = lf_wake_open(&link->wake, err);
     if (status == LF_OK)
         status = lf_cancel_open(&link->stop, err);
+    *out = link; /* before the thread starts: a callback may want it */
     if (status == LF_OK)
         status = lf_thread_start(&link->thread, "link", run, link, err);
     link->started = status == LF_OK;
     if (status != LF_OK) {
+        *out = NULL;
         lf_link_close(link);
-        return status;
     }
-    *out = link;
-    return LF_OK;
+    return status;
 }
 
 void lf_link_close(struct lf_link *link)
@@ -163,7 +181,7 @@ void lf_link_close(struct lf_link *link)
         free(link->filters[i]);
     char *texts[] = {link->host,         link->ca_file,       link->cert_file, link->key_file,
                      link->username,     link->password_file, link->client_id, link->will_topic,
-                     link->will_payload, link->goodbye};
+                     link->will_payload, link->goodbye,       link->namesake_payload};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
     free(link->filters);
@@ -216,7 +234,10 @@ cJSON *lf_link_health(struct lf_link *link)
     lf_json_set_int(health, "messages_out", (int64_t)link->messages_out);
     lf_json_set_int(health, "reconnects", (int64_t)link->reconnects);
     lf_json_set_int(health, "takeovers", (int64_t)link->takeovers);
+    char *namesake = namesake_told(link);
+    lf_json_set_text(health, "namesake", namesake);
     lf_json_set_int(health, "refused_batches", (int64_t)link->refused_batches);
     pthread_mutex_unlock(&link->mutex);
+    free(namesake);
     return health;
 }

@@ -21,14 +21,16 @@ struct lf_link_options { /* all copied */
     const char *ca_file, *cert_file, *key_file; /* NULL: system CAs; no client certificate */
     const char *username, *password_file;       /* NULL: none; the file is read at each connect */
     const char *client_id;
-    int keepalive_s;             /* 0: 30 */
+    int keepalive_s;             /* a broker silent for so long is left, at the latest half as long later. At least 10; 0: 30 */
     int64_t session_expiry_s;    /* 0: 7 days */
     int receive_maximum;         /* bounds a batch; 0: 200 */
     int64_t max_message;         /* bytes; larger ones are handed on cut to 0 bytes with too_large set. 0: 272 KiB */
-    const char *const *filters;  /* subscriptions, QoS 1 */
+    const char *const *filters;  /* subscriptions, QoS 1; one that the broker refuses is asked for again */
     size_t filter_count;
-    const char *will_topic;      /* retained last will, QoS 1; NULL: none */
+    size_t event_filters;        /* so many of them, the first, are such that a refusal is a gap: `session_lost` */
+    const char *will_topic;      /* retained last will, QoS 1; NULL: none. Read too, to find another agent of this name */
     const char *will_payload;
+    const char *namesake_payload; /* what is left on the will topic when standing back for another agent; NULL: will_payload */
 };
 
 struct lf_message { /* borrowed for the callback */
@@ -47,16 +49,20 @@ struct lf_link_hooks {
     void *context;
     /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
     enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count, struct lf_error *err);
-    /* The broker kept nothing for us: note from when on events may have been missed. Before any message of the new session. */
+    /* The broker kept nothing for us, or refuses an event filter: note from when on events may have been missed. Before any message of the new session. */
     /* Not LF_OK: the session is dropped before anything is read, and this is asked again at the next. */
     enum lf_status (*session_lost)(void *context, struct lf_error *err);
-    /* The session is up and every subscription was answered: from here on nothing is missed. */
-    void (*online)(void *context, bool session_present);
+    /* The session is up and every subscription was answered: from here on nothing is missed, unless an event filter was refused
+     * (whole is false): then this comes again with every attempt. */
+    void (*online)(void *context, bool session_present, bool whole);
     void (*offline)(void *context, const struct lf_error *why);
+    /* Another agent has the same name or client id: lf_link_health has something new to tell. */
+    void (*namesake)(void *context);
     /* A publication given with a ticket above 0 was acknowledged by the broker (reason text NULL) or refused for good (reason). */
     void (*published)(void *context, int64_t ticket, const char *refused);
 };
 
+/* *link is set before the first callback. */
 enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
                             struct lf_link **link, struct lf_error *err);
 /* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (only a name lookup under way
@@ -79,7 +85,8 @@ enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication
 enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct lf_error *err);
 
 enum lf_link_state lf_link_state(struct lf_link *link);
-/* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects, takeovers. Returns owned. */
+/* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects, takeovers,
+ * and namesake: a text when another agent seems to have the same name, else null. Returns owned. */
 cJSON *lf_link_health(struct lf_link *link);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <mqtt_protocol.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -21,13 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     CONNECT_DEADLINE_MS = 30000,  /* from the first packet to CONNACK */
     MAX_PACKET = 4 * 1024 * 1024, /* the broker drops what is larger still */
     BATCH_MAX = 2000,
     STEADY_MS = 60 * 1000, /* a session that stood this long was worth having */
-    SHORT_MS = 10 * 1000,
 };
 
 static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char *doing, struct lf_error *err)
@@ -107,8 +108,11 @@ static enum lf_status connect_properties(const struct lf_link *link, mosquitto_p
 static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
-    link->ended = link->out_of_memory = link->useful = false;
+    link->ended = link->out_of_memory = link->useful = link->stands_back = false;
+    link->marks_seen = link->marks_sent;
     link->up_at = 0;
+    link->retries = 0;
+    link->retry_at = LF_NEVER;
     link->ticket_count = 0;
     link->mosq = mosquitto_new(link->client_id, false, link);
     if (!link->mosq)
@@ -133,7 +137,7 @@ static enum lf_status connect_now(struct lf_link *link, struct lf_error *err)
     mosquitto_property *properties = NULL;
     enum lf_status status = connect_properties(link, &properties, err);
     if (status == LF_OK) {
-        int code = mosquitto_connect_bind_v5(link->mosq, link->host, link->port, link->keepalive_s, NULL,
+        int code = mosquitto_connect_bind_v5(link->mosq, link->host, link->port, link->ping_s, NULL,
                                              properties);
         if (code != MOSQ_ERR_SUCCESS)
             status = mosquitto_fail(link, code, "cannot connect to", err);
@@ -203,6 +207,8 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
 {
     mosquitto_property *properties = NULL;
     int mid = 0;
+    if (link->will_topic && !strcmp(outgoing->topic, link->will_topic))
+        namesake_mark(link, false, &properties); /* unmarked for want of memory, it goes out all the same */
     if (outgoing->correlation.len)
         mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA, outgoing->correlation.data,
                                       (uint16_t)outgoing->correlation.len);
@@ -246,7 +252,10 @@ static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *er
     if (fds[0].fd < 0)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost", link->host,
                        link->port);
+    int64_t until_retry = lf_deadline_left(link->retry_at);
     int wait_ms = link->keepalive_s * 1000 / 4;
+    if (until_retry < wait_ms)
+        wait_ms = (int)until_retry;
     if (!more_to_read(link) && poll(fds, 3, wait_ms) < 0 && errno != EINTR)
         return lf_fail_errno(err, "cannot wait for the broker");
     if (fds[1].revents)
@@ -259,11 +268,7 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
 {
     int reason = link->end_reason;
     if (reason == MQTT_RC_SESSION_TAKEN_OVER)
-        return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON,
-                       "another client with the id %s has taken the session over: two agents have the same "
-                       "name. Give one another "
-                       "agent.name (or link.client_id)",
-                       link->client_id);
+        return namesake_fail(link, err);
     if (reason == MQTT_RC_NOT_AUTHORIZED || reason == MQTT_RC_BAD_USERNAME_OR_PASSWORD
         || reason == MQTT_RC_BANNED)
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
@@ -276,9 +281,7 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
     enum lf_status status =
         mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST, "lost the connection to", err);
     /* mosquitto 2.0 takes a session over without a word. */
-    if (link->up_at && lf_clock_mono_ms() - link->up_at < SHORT_MS)
-        lf_error_prefix(err, "the session was short; if this repeats, another client may have the id %s",
-                        link->client_id);
+    namesake_count(link, link->up_at && lf_clock_mono_ms() - link->up_at < STEADY_MS);
     return status;
 }
 
@@ -291,7 +294,13 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
     status = commit_batch(link, err);
     if (status != LF_OK)
         return status;
+    if (link->stands_back && !link->ended)
+        return namesake_fail(link, err);
     if (code == MOSQ_ERR_SUCCESS && !link->ended) {
+        if (lf_deadline_passed(link->retry_at)) {
+            link->retry_at = LF_NEVER;
+            session_subscribe(link);
+        }
         send_queued(link);
         if (mosquitto_want_write(link->mosq))
             code = mosquitto_loop_write(link->mosq, 1);
@@ -305,23 +314,51 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
 
 /* ---- the end ---------------------------------------------------------------------------------- */
 
+/* To close while something from the broker is unread resets the connection, and what was written last may be lost: the broker would
+ * publish the last will in its place. So we wait until the broker has closed. Nothing that comes now is acknowledged. */
+static void wait_for_end(int fd, int64_t deadline)
+{
+    char unread[4096];
+    shutdown(fd, SHUT_WR);
+    while (lf_wait_fd(fd, POLLIN, deadline, NULL, NULL) == LF_OK && read(fd, unread, sizeof unread) > 0)
+        ;
+    close(fd);
+}
+
+static void leave(struct lf_link *link, const char *last_words, mosquitto_property *properties)
+{
+    int mid = 0;
+    if (last_words && link->will_topic)
+        mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(last_words), last_words, 1, true, properties);
+    int fd = mosquitto_socket(link->mosq) >= 0 ? fcntl(mosquitto_socket(link->mosq), F_DUPFD_CLOEXEC, 0) : -1;
+    mosquitto_disconnect_v5(link->mosq, last_words ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
+    int64_t deadline = lf_deadline_in(1000);
+    while (mosquitto_want_write(link->mosq) && mosquitto_socket(link->mosq) >= 0
+           && lf_wait_fd(mosquitto_socket(link->mosq), POLLOUT, deadline, NULL, NULL) == LF_OK
+           && mosquitto_loop_write(link->mosq, 1) == MOSQ_ERR_SUCCESS)
+        ;
+    if (fd >= 0) /* the library has closed its own */
+        wait_for_end(fd, deadline);
+}
+
 static void say_goodbye(struct lf_link *link)
 {
     pthread_mutex_lock(&link->mutex);
     char *goodbye = link->goodbye;
     link->goodbye = NULL;
     pthread_mutex_unlock(&link->mutex);
-    int mid = 0;
-    if (goodbye && link->will_topic)
-        mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(goodbye), goodbye, 1, true,
-                             NULL);
-    mosquitto_disconnect_v5(link->mosq, goodbye ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
+    leave(link, goodbye, NULL);
     free(goodbye);
-    int64_t deadline = lf_deadline_in(1000);
-    while (mosquitto_want_write(link->mosq) && mosquitto_socket(link->mosq) >= 0
-           && lf_wait_fd(mosquitto_socket(link->mosq), POLLOUT, deadline, NULL, NULL) == LF_OK
-           && mosquitto_loop_write(link->mosq, 1) == MOSQ_ERR_SUCCESS)
-        ;
+}
+
+/* The batch of this round is committed: its acknowledgements may leave with the notice. */
+static void stand_back(struct lf_link *link)
+{
+    mosquitto_property *properties = NULL;
+    if (namesake_mark(link, true, &properties) == LF_OK)
+        leave(link, link->namesake_payload, properties);
+    mosquitto_property_free_all(&properties);
+    link->marked = false;
 }
 
 enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *err)
@@ -336,6 +373,8 @@ enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *
     while (status == LF_OK) {
         status = one_round(link, err);
         link->useful = link->useful || (link->up_at && lf_clock_mono_ms() - link->up_at > STEADY_MS);
+        if (link->useful && lf_clock_mono_ms() - link->up_at > STEADY_MS)
+            namesake_count(link, false);
         *online = *online || lf_link_state(link) == LF_LINK_ONLINE;
         if (status == LF_OK && !*online && lf_deadline_passed(deadline))
             status = lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the broker %s:%d does not answer", link->host,
@@ -343,6 +382,10 @@ enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *
     }
     if (status == LF_CANCELLED && *online)
         say_goodbye(link);
+    if (status == LF_BUSY && link->stands_back)
+        stand_back(link);
+    if (status == LF_BUSY)
+        namesake_seen(link);
     link_set_state(link, LF_LINK_WAITING, status == LF_CANCELLED ? "" : err->text);
     batch_clear(link);
     queue_clear(link);

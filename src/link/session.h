@@ -9,7 +9,8 @@
 
 enum {
     QUEUE_MAX = 1000,
-    BATCH_BYTES_MAX = 8 * 1024 * 1024
+    BATCH_BYTES_MAX = 8 * 1024 * 1024,
+    TAKEN_OVER_WAIT_MS = 5 * 60 * 1000, /* and up to as much again */
 };
 
 /* A publication that waits to be handed to the library; owned. */
@@ -38,10 +39,11 @@ struct ticket {
 struct lf_link {
     /* set at opening, then read only */
     char *host, *ca_file, *cert_file, *key_file, *username, *password_file, *client_id, *will_topic,
-        *will_payload;
+        *will_payload, *namesake_payload;
+    char mark[17]; /* random, of this process; see namesake.c */
     char **filters;
-    size_t filter_count;
-    int port, keepalive_s, receive_maximum;
+    size_t filter_count, event_filters;
+    int port, keepalive_s, ping_s, receive_maximum;
     bool tls;
     int64_t session_expiry_s, max_message;
     struct lf_link_hooks hooks;
@@ -61,10 +63,17 @@ struct lf_link {
     bool gap_unnoted;       /* the broker had lost our session, and nobody could write that down yet */
     struct lf_error gap_error;
     char refusal[200];      /* the subscription that the broker refused last; empty: none */
+    bool gap_open;     /* an event filter was refused */
+    int retries;       /* in this session */
+    int64_t retry_at;  /* monotonic, when refused subscriptions are asked for again; LF_NEVER: none was refused */
     size_t unanswered; /* subscriptions */
-    int *filter_mids;  /* message ids of the subscriptions, for their answers */
+    int *filter_mids;  /* message ids of the subscriptions, for their answers; the will topic is the last */
     int64_t up_at;     /* monotonic; 0: this session did not come up */
     bool useful;       /* this session has committed something, or stood for a while */
+    bool marked;       /* our own mark was on the will topic */
+    long marks_sent, marks_seen; /* numbers of the newest; what was sent and not seen yet will come after all that is read */
+    bool stands_back;  /* a strange mark came after it: this session ends with a notice */
+    int64_t taken_at;  /* monotonic, when the broker last said that the session was taken over; 0: never */
     bool ended;        /* the broker has ended the session */
     int end_reason;    /* MQTT reason code */
     char detail[200];  /* last error line of the library */
@@ -76,6 +85,8 @@ struct lf_link {
     char *goodbye;
     int64_t since_ms;
     char error[LF_ERROR_TEXT];
+    int64_t namesake_until; /* monotonic; 0: none was seen */
+    int short_sessions;     /* in a row, ended without a word */
     uint64_t messages_in, bytes_in, messages_out, reconnects, takeovers, refused_batches;
 };
 
@@ -90,6 +101,21 @@ void link_set_state(struct lf_link *link, enum lf_link_state state, const char *
 
 /* reach.c: LF_OK when something listens at the broker's address. */
 enum lf_status session_reach(struct lf_link *link, int64_t deadline, struct lf_error *err);
+
+/* Asks for all subscriptions. */
+void session_subscribe(struct lf_link *link);
+
+/* namesake.c: other agents with the same name or client id. */
+void namesake_open(struct lf_link *link);
+/* Puts our mark onto a publication to the will topic. */
+enum lf_status namesake_mark(struct lf_link *link, bool stands_back, mosquitto_property **properties);
+/* Something came on the will topic. */
+void namesake_read(struct lf_link *link, const mosquitto_property *properties);
+void namesake_seen(struct lf_link *link);
+void namesake_count(struct lf_link *link, bool is_short);
+enum lf_status namesake_fail(const struct lf_link *link, struct lf_error *err);
+/* For the operator, with the mutex held. Owned; NULL: nothing to tell. */
+char *namesake_told(const struct lf_link *link);
 
 /* queue.c */
 struct outgoing *queue_take(struct lf_link *link); /* owned; NULL: empty */

@@ -33,6 +33,7 @@ struct lf_poll {
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t told;
     bool gap, stopping;
+    bool keep;             /* events are still being missed: the gap stays, though it was asked for */
     uint64_t gaps;         /* counts gaps noted; the journal is asked with the mutex held, never the other way round */
     int64_t last_ms;       /* wall, of the last complete round */
     int64_t taken;         /* events taken in since the start */
@@ -143,7 +144,7 @@ static uint64_t gaps_now(struct lf_poll *poll)
 static enum lf_status close_gap(struct lf_poll *poll, uint64_t gaps, struct lf_error *err)
 {
     pthread_mutex_lock(&poll->mutex);
-    enum lf_status status = poll->gaps == gaps ? lf_journal_set(poll->options.journal, "poll.gap", NULL, err) : LF_OK;
+    enum lf_status status = poll->gaps == gaps && !poll->keep ? lf_journal_set(poll->options.journal, "poll.gap", NULL, err) : LF_OK;
     pthread_mutex_unlock(&poll->mutex);
     return status;
 }
@@ -289,15 +290,14 @@ enum lf_status lf_poll_gap(struct lf_poll *poll, struct lf_error *err)
     return status;
 }
 
-void lf_poll_fill(struct lf_poll *poll)
+void lf_poll_fill(struct lf_poll *poll, bool whole)
 {
     char *gap = lf_journal_get(poll->options.journal, "poll.gap");
     bool open = gap != NULL;
     free(gap);
-    if (!open)
-        return;
     pthread_mutex_lock(&poll->mutex);
-    poll->gap = true;
+    poll->keep = !whole;
+    poll->gap = poll->gap || open;
     pthread_cond_broadcast(&poll->told);
     pthread_mutex_unlock(&poll->mutex);
 }

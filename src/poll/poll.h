@@ -27,8 +27,9 @@ void lf_poll_close(struct lf_poll *poll);
 
 /* From now on events may be missed: notes the place to ask from, durably. Any thread. */
 enum lf_status lf_poll_gap(struct lf_poll *poll, struct lf_error *err);
-/* The gap has ended: ask for what is in it, if there is one. Any thread. */
-void lf_poll_fill(struct lf_poll *poll);
+/* Ask for what is in the gap, if there is one. Whole: the gap has ended, and is forgotten once all was asked for; else events are
+ * still being missed, and it stays. Any thread. */
+void lf_poll_fill(struct lf_poll *poll, bool whole);
 
 /* For the operator: last time, last event, last error. Returns owned. */
 cJSON *lf_poll_health(struct lf_poll *poll);

@@ -194,11 +194,25 @@ class ScriptedBroker:
 
     def session(self):
         """Accepts a client and its one subscription."""
+        self.subscriptions(1)
+
+    def subscriptions(self, count):
+        """Accepts a client and so many subscriptions."""
         self.accept()
         self.send(CONNACK)
-        kind, body = self.packet()
-        assert kind == 8
-        self.send(bytes([0x90, 4]) + body[:2] + bytes([0, 1]))
+        for _ in range(count):
+            kind, body = self.packet()
+            assert kind == 8
+            self.send(bytes([0x90, 4]) + body[:2] + bytes([0, 1]))
+
+    def publish(self, topic, payload, **properties):
+        """QoS 0, with user properties."""
+        def text(words):
+            return len(words).to_bytes(2, "big") + words.encode()
+        extra = b"".join(b"\x26" + text(name.replace("_", "-")) + text(value) for name, value in properties.items())
+        body = text(topic) + bytes([len(extra)]) + extra + payload.encode()
+        assert len(body) < 128
+        self.send(bytes([0x30, len(body)]) + body)
 
     def send(self, data):
         self.peer.sendall(data)

@@ -132,7 +132,7 @@ class Session(LinkTest):
         broker.publish("lab/other", "not for us")
         again = self.probe(broker.port)
         self.assertEqual([again.next("message")["payload"] for _ in range(2)], ["one", "two"])
-        if {"what": "online", "session_present": True} not in again.told:
+        if {"what": "online", "session_present": True, "whole": True} not in again.told:
             again.next("online", session_present=True)
 
     def test_broker_restarts(self):
@@ -168,6 +168,75 @@ class Session(LinkTest):
             self.assertEqual(probe.health()["takeovers"], 1)
             self.assertFalse(broker.someone_came(1))
 
+    TOPIC = "lab/agents/a/status"
+
+    def marked(self, broker, probe):
+        """The probe publishes on its status topic. Returns the mark that it put on."""
+        probe.say(f"publish 1 0 1 {self.TOPIC} up")
+        kind, body = broker.packet()
+        self.assertEqual(kind, 3)
+        name = body.index(b"labferry-mark") + len("labferry-mark")
+        return body[name + 2:name + 2 + int.from_bytes(body[name:name + 2], "big")].decode()
+
+    def stands_back(self, broker, probe):
+        """It leaves a notice, goes, stays away, and says why."""
+        kind, body = broker.packet()
+        self.assertEqual(kind, 3)
+        self.assertIn(b"labferry-stands-back", body)
+        self.assertTrue(body.endswith(b"another one"), body)
+        self.assertEqual(broker.packet()[0], 14)
+        probe.error("two agents have the same name")
+        self.assertIn("two agents have the same name", probe.health()["namesake"])
+        self.assertFalse(broker.someone_came(3))
+
+    def will(self):
+        return f"will_topic={self.TOPIC}", "will_payload=died", "namesake_payload=another one"
+
+    def test_namesake_told(self):
+        """told by the broker that its session was taken over, it comes back once to tell the other, and stays away"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, *self.will())
+            broker.subscriptions(2)
+            probe.next("online")
+            mark = self.marked(broker, probe)
+            broker.publish(self.TOPIC, "up", labferry_mark=mark)
+            broker.send(DISCONNECT_TAKEN_OVER)
+            broker.subscriptions(2)
+            broker.publish(self.TOPIC, "up", labferry_mark="0123456789abcdef-7")
+            self.stands_back(broker, probe)
+
+    def test_namesake_told_twice(self):
+        """taken over again without a trace of the other, it stays away"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, *self.will())
+            for _ in range(2):
+                broker.subscriptions(2)
+                broker.send(DISCONNECT_TAKEN_OVER)
+            self.assertFalse(broker.someone_came(3))
+            self.assertIn("two agents have the same name", probe.health()["namesake"])
+
+    def test_namesake_order(self):
+        """of two agents with one name exactly one stands back: the one whose mark was overwritten last"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, *self.will())
+            broker.subscriptions(2)
+            strange = {"labferry_mark": "0123456789abcdef-7"}
+            probe.next("online")
+            broker.publish(self.TOPIC, "up", **strange)  # before our own: of an earlier life
+            first = self.marked(broker, probe)
+            broker.publish(self.TOPIC, "up", labferry_mark=first)
+            second = self.marked(broker, probe)
+            broker.publish(self.TOPIC, "up", **strange)  # ours is on its way: we are the later one
+            broker.publish(self.TOPIC, "up", labferry_mark=second)
+            broker.publish(self.TOPIC, "gone", labferry_stands_back="yes", **strange)
+            probe.error("stands back")
+            self.assertIn("two agents have the same name", probe.health()["namesake"])
+            self.marked(broker, probe)  # still there, and this mark is lost on its way
+            fourth = self.marked(broker, probe)
+            broker.publish(self.TOPIC, "up", labferry_mark=fourth)
+            broker.publish(self.TOPIC, "up", **strange)
+            self.stands_back(broker, probe)
+
     def test_will(self):
         """the last will is published when the agent dies, the goodbye when it ends in good order"""
         broker = self.broker()
@@ -193,11 +262,12 @@ class Session(LinkTest):
         wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["died"], "the last will is retained")
 
     def test_subscription_refused(self):
-        """a subscription that the broker refuses is told, and the others work"""
+        """a subscription that the broker refuses is told and asked for again; the others work meanwhile"""
         events = {"acltype": "subscribePattern", "topic": "lab/events/#", "priority": 0, "allow": True}
+        control = {"acltype": "publishClientSend", "topic": "$CONTROL/#", "priority": 0, "allow": True}
         rules = {"defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True,
                                       "subscribe": False, "unsubscribe": True},
-                 "roles": [{"rolename": "reader", "acls": [events]}],
+                 "roles": [{"rolename": "reader", "acls": [events, control]}],
                  "groups": [{"groupname": "all", "roles": [{"rolename": "reader"}], "clients": []}],
                  "anonymousGroup": "all", "clients": []}
         (self.folder / "rules.json").write_text(json.dumps(rules))
@@ -208,6 +278,15 @@ class Session(LinkTest):
         probe.error("refuses")
         broker.publish("lab/events/a", "still works")
         probe.next("message", payload="still works")
+        broker.publish("lab/agents/a/command", "unheard")
+        self.assertIn("refuses", probe.health()["error"])
+        command = {"commands": [{"command": "addRoleACL", "rolename": "reader", "acltype": "subscribePattern",
+                                 "topic": "lab/agents/a/command", "priority": 0, "allow": True}]}
+        broker.publish("$CONTROL/dynamic-security/v1", json.dumps(command))
+        probe.error("grants all subscriptions now")
+        broker.publish("lab/agents/a/command", "heard")
+        probe.next("message", payload="heard")
+        self.assertIsNone(probe.health().get("error"))
 
     def test_retained_once(self):
         """a retained message is not sent again at every reconnect"""

@@ -271,11 +271,11 @@ class WithLab(unittest.TestCase):
         self.addCleanup(self.lab.__exit__)
         self.addCleanup(self.good_end)
 
-    def good_end(self):
-        if "agent" in self.lab.parts:
-            log = self.lab.log("agent")
-            self.assertEqual(self.lab.stop("agent", seconds=SOON), 0, self.lab.log("agent")[-4000:])
-        log = self.lab.log("agent")
+    def good_end(self, lab=None):
+        lab = lab or self.lab
+        if "agent" in lab.parts:
+            self.assertEqual(lab.stop("agent", seconds=SOON), 0, lab.log("agent")[-4000:])
+        log = lab.log("agent")
         for word in ("AddressSanitizer", "LeakSanitizer", "runtime error:"):
             at = log.find(word)
             self.assertEqual(at, -1, log[max(at - 300, 0):at + 4000])

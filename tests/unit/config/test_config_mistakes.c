@@ -62,7 +62,7 @@ static void out_of_bounds(void)
     MISTAKE("agent = { name = \"a\"; site = \"b\"; couriers = 99999999999999L; };\n" CLOUD LINK INSTRUMENTS,
             1, "between 1 and 32");
     MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; keepalive = \"1s\"; };\n" INSTRUMENTS, 3,
-            "\"keepalive\" must be between 5 s and 18 h, not \"1s\"");
+            "\"keepalive\" must be between 10 s and 18 h, not \"1s\"");
     MISTAKE(HEAD INSTRUMENT("baud = 1;"), 4, "instrument \"a\"|\"baud\" must be between 300 and 921600");
     MISTAKE("agent = { name = \"a\"; site = \"b\"; keep = \"3 weeks\"; };\n" CLOUD LINK INSTRUMENTS, 1,
             "\"keep\"|\"7d\"|not \"3 weeks\"");

@@ -3,7 +3,7 @@
  * standard input; what happens is told as JSON lines on standard output.
  *
  *   host port client_id tls=1 ca cert key username password_file filter=... (again and again) will_topic
- * will_payload journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch
+ * will_payload namesake_payload journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch
  * is answered die=before | after   kill this process when the first batch comes, before or after it is
  * committed refuse=N             refuse the first N batches (N < 0: all) max_message keepalive
  * receive_maximum Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | close
@@ -93,11 +93,12 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     return LF_OK;
 }
 
-static void online(void *context, bool session_present)
+static void online(void *context, bool session_present, bool whole)
 {
     (void)context;
     cJSON *line = line_of("online");
     lf_json_set_bool(line, "session_present", session_present);
+    lf_json_set_bool(line, "whole", whole);
     tell(line);
 }
 
@@ -169,6 +170,7 @@ static void set(struct lf_link_options *options, struct probe *probe, const char
         {"password_file", &options->password_file, NULL},
         {"will_topic", &options->will_topic, NULL},
         {"will_payload", &options->will_payload, NULL},
+        {"namesake_payload", &options->namesake_payload, NULL},
         {"keepalive", NULL, &options->keepalive_s},
         {"receive_maximum", NULL, &options->receive_maximum},
         {"die", &probe->die, NULL},
