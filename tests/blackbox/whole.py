@@ -98,9 +98,10 @@ class Lab(Stage):
 
     # ---- the agent
 
-    def start_all(self, text=None, cloud=FAST, hamilton=("--run-time", "0.2", "--look", "50"), balance=("--weight", "12.34")):
-        """Every part; what is None is left out."""
-        self.start_broker()
+    def start_all(self, text=None, cloud=FAST, hamilton=("--run-time", "0.2", "--look", "50"), balance=("--weight", "12.34"),
+                  broker="", wait=True):
+        """Every part; what is None is left out. `broker` is more of its configuration."""
+        self.start_broker(broker)
         self.start_cloud(*cloud)
         if hamilton is not None:
             self.start_hamilton(*hamilton)
@@ -110,7 +111,7 @@ class Lab(Stage):
         if balance is not None:
             self.start_balance(*balance)
         self.write_config(text or config())
-        self.start_agent()
+        self.start_agent(wait)
 
     def restart_agent(self, how=signal.SIGKILL):
         self.stop("agent", how)

@@ -212,6 +212,7 @@ int main(int argc, char **argv)
     size_t room = 0;
     for (int i = 1; i < argc && i < 60; i++)
         set(&options, &probe, filters, argv[i]);
+    options.event_filters = options.filter_count;
     if (lf_link_open(&options, &hooks, &link, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;

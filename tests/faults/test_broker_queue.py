@@ -1,0 +1,44 @@
+"""Many events wait at the broker while the agent is away."""
+import os
+import sqlite3
+import time
+import unittest
+
+from whole import WithLab
+
+COUNT = int(os.environ.get("LF_QUEUED", "20000"))
+SECONDS = 60 + COUNT / 200
+GROWTH = 48 * 1024 * 1024  # more than this the agent may not grow, however many events there are
+SPARING = {"ASAN_OPTIONS": "quarantine_size_mb=1"}  # else the sanitizer keeps 256 MB of what was freed
+
+
+class Queue(WithLab):
+    def stored(self):
+        """(events in the journal, how often they were told)"""
+        with sqlite3.connect(f"file:{self.lab.home}/state/journal.db?mode=ro", uri=True, timeout=30) as journal:
+            return journal.execute("SELECT count(*), coalesce(sum(times), 0) FROM events WHERE type LIKE '%task%'").fetchone()
+
+    def test_queue(self):
+        """however many events wait at the broker, all are in the journal exactly once, and memory stays bounded"""
+        lab = self.lab
+        lab.start_all()
+        lab.restart_agent()
+        lab.stop("agent")
+        began = time.monotonic()
+        lab.ask_cloud("/sim/events/load", {"count": COUNT, "type": "v2.workflowTask.created", "bytes": 200})
+        lab.until("all are at the broker", lambda: lab.cloud_state()["relay"]["waiting"] == 0, SECONDS)
+        print(f"{COUNT} events were published in {time.monotonic() - began:.1f} s")
+        lab.start_agent(env=SPARING)
+        before, began = lab.memory(), time.monotonic()
+        lab.until("all are in the journal", lambda: self.stored()[0] >= COUNT, SECONDS)
+        took, grown = time.monotonic() - began, lab.memory() - before
+        print(f"{COUNT} events taken in in {took:.1f} s, {COUNT / took:.0f} a second; the agent grew by {grown / 1e6:.1f} MB")
+        task = lab.new_task()
+        lab.wait_job("task")
+        self.assertEqual(lab.task_status(task), "COMPLETED")
+        self.assertEqual(self.stored(), (COUNT + 1, COUNT + 1))
+        self.assertLess(grown, GROWTH)
+
+
+if __name__ == "__main__":
+    unittest.main()
