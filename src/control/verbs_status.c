@@ -91,15 +91,15 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
     if (lf_intake_room(context->intake, &err) != LF_OK)
         need(list, strdup(err.text), strdup("free room on that disk; nothing new is taken in before"));
     const char *error = lf_json_text(status, "link.error"), *namesake = lf_json_text(status, "link.namesake");
+    bool offline = context->link && lf_link_state(context->link) != LF_LINK_ONLINE;
     if (namesake)
         need(list, strdup(namesake),
              strdup("look for the other one; stop it, or give one of them another agent.name (and link.client_id)"));
-    else if (context->link && lf_link_state(context->link) != LF_LINK_ONLINE
-        && !just_now(lf_json_at(status, "link.since")))
+    else if (offline && !just_now(lf_json_at(status, "link.since")))
         need(list,
              lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
              strdup("check link.broker and its credentials; the agent keeps trying to connect"));
-    else if (context->link && error)
+    else if (context->link && !offline && error)
         need(list, strdup(error), strdup("check the broker's access rules for this agent"));
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
         need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),

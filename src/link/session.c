@@ -43,6 +43,9 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
                        "%s %s:%d: TLS failed%s%s. Check link.ca_file, the certificate of the broker and the "
                        "clock of this machine",
                        doing, link->host, link->port, more ? ": " : "", link->detail);
+    case MOSQ_ERR_KEEPALIVE: /* has no text in the library */
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: the broker has been silent for %d s (link.keepalive)",
+                       doing, link->host, link->port, link->keepalive_s);
     default:
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: %s%s%s%s", doing, link->host,
                        link->port, why, more ? " (" : "", more ? link->detail : "", more ? ")" : "");

@@ -5,41 +5,9 @@ import signal
 import time
 import unittest
 
-from whole import WithLab, config, sha256
+from whole import BY_NAME, Exactly, config
 
-BY_NAME = r'"filename:^(?<run>[0-9a-f-]{36})_"'
 KILLS = int(os.environ.get("LF_KILLS", "30"))
-
-
-class Exactly(WithLab):
-    """What must hold whatever happened in between."""
-
-    def exactly_one(self, files, tasks, results=None):
-        lab = self.lab
-        state = lab.cloud_state()
-        self.assertEqual(sorted(sha256(data) for copies in lab.worklists().values() for data in copies),
-                         sorted(file["sha256"] for file in files), "each file is on the instrument, once")
-        blobs = {blob["id"]: blob["sha256"] for blob in state["blobs"]}
-        attached = sorted(blobs[processor["file"]["id"]] for processor in state["processors"])
-        archived = sorted(sha256(path.read_bytes()) for path in (lab.home / "hamilton/results/archive").rglob("*.csv"))
-        self.assertEqual(attached, archived, "each result is attached, once")
-        self.assertEqual(len(attached), len(files) if results is None else results)
-        self.assertEqual({processor["status"] for processor in state["processors"]} - {"SUCCEEDED"}, set())
-        for task in tasks:
-            self.assertEqual((lab.task_status(task), len(lab.outputs(task))), ("COMPLETED", 1), lab.story())
-        counts = lab.hamilton_state()
-        self.assertEqual((counts["started"], counts["repeated"], counts["broken"]), (len(files), 0, 0))
-        self.assertEqual(len(lab.jobs(state="held")), 0, lab.story())
-
-    def finished(self, files, tasks, seconds=120):
-        lab = self.lab
-
-        def over():
-            jobs = [job for job in lab.jobs()]
-            done = {kind: len([job for job in jobs if job["kind"] == kind and job["state"] == "done"])
-                    for kind in ("deliver", "collect", "task")}
-            return done["deliver"] >= files and done["collect"] >= files and done["task"] >= tasks and lab.all_over()
-        lab.until(f"{files} files, results and {tasks} tasks are done", over, seconds)
 
 
 class Killed(Exactly):

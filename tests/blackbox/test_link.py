@@ -168,6 +168,23 @@ class Session(LinkTest):
             self.assertEqual(probe.health()["takeovers"], 1)
             self.assertFalse(broker.someone_came(1))
 
+    def test_goodbye_arrives(self):
+        """at the end the broker has the goodbye for certain: the connection is not reset while something is on its way"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, "will_topic=lab/agents/a/status", "will_payload=died")
+            broker.subscriptions(2)
+            probe.next("online")
+            probe.say("goodbye ended well")
+            probe.say("close")
+            self.assertEqual(broker.packet()[0], 3)
+            self.assertEqual(broker.packet()[0], 14)
+            time.sleep(0.3)
+            broker.publish("lab/events/a", "too late")
+            time.sleep(0.1)
+            self.assertEqual(broker.peer.recv(1), b"")
+            broker.peer.close()
+            self.assertEqual(probe.process.wait(10), 0)
+
     TOPIC = "lab/agents/a/status"
 
     def marked(self, broker, probe):

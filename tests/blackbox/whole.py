@@ -22,6 +22,7 @@ from stage import AGENT, SITE, Stage  # noqa: E402
 SOON = 60  # seconds; generous, for loaded machines
 BASE = f"labferry/{SITE}/agents/{AGENT}"
 FAST = ("--quiet", "--generate-ms", "30", "--process-ms", "50", "--key-rate-limit", "1000000")
+BY_NAME = r'"filename:^(?<run>[0-9a-f-]{36})_"'  # results that carry the id of their run
 ENDED = ("done", "failed", "cancelled", "expired")
 
 HAMILTON = """\
@@ -249,6 +250,12 @@ class Lab(Stage):
     def balance_state(self):
         return json.loads((self.home / "balance.json").read_text())
 
+    def retained_status(self):
+        """The status message that the broker keeps; {} without one."""
+        run = subprocess.run(["mosquitto_sub", "-V", "5", "-p", str(self.broker_port), "-t", f"{BASE}/status", "-C", "1", "-W",
+                              "10"], capture_output=True, timeout=SOON)
+        return json.loads(run.stdout or b"{}")
+
     def hamilton_state(self):
         return json.loads((self.home / "hamilton.json").read_text())
 
@@ -280,3 +287,34 @@ class WithLab(unittest.TestCase):
         for word in ("AddressSanitizer", "LeakSanitizer", "runtime error:"):
             at = log.find(word)
             self.assertEqual(at, -1, log[max(at - 300, 0):at + 4000])
+
+
+class Exactly(WithLab):
+    """What must hold whatever happened in between."""
+
+    def exactly_one(self, files, tasks, results=None):
+        lab = self.lab
+        state = lab.cloud_state()
+        self.assertEqual(sorted(sha256(data) for copies in lab.worklists().values() for data in copies),
+                         sorted(file["sha256"] for file in files), "each file is on the instrument, once")
+        blobs = {blob["id"]: blob["sha256"] for blob in state["blobs"]}
+        attached = sorted(blobs[processor["file"]["id"]] for processor in state["processors"])
+        archived = sorted(sha256(path.read_bytes()) for path in (lab.home / "hamilton/results/archive").rglob("*.csv"))
+        self.assertEqual(attached, archived, "each result is attached, once")
+        self.assertEqual(len(attached), len(files) if results is None else results)
+        self.assertEqual({processor["status"] for processor in state["processors"]} - {"SUCCEEDED"}, set())
+        for task in tasks:
+            self.assertEqual((lab.task_status(task), len(lab.outputs(task))), ("COMPLETED", 1), lab.story())
+        counts = lab.hamilton_state()
+        self.assertEqual((counts["started"], counts["repeated"], counts["broken"]), (len(files), 0, 0))
+        self.assertEqual(len(lab.jobs(state="held")), 0, lab.story())
+
+    def finished(self, files, tasks, seconds=120):
+        lab = self.lab
+
+        def over():
+            jobs = [job for job in lab.jobs()]
+            done = {kind: len([job for job in jobs if job["kind"] == kind and job["state"] == "done"])
+                    for kind in ("deliver", "collect", "task")}
+            return done["deliver"] >= files and done["collect"] >= files and done["task"] >= tasks and lab.all_over()
+        lab.until(f"{files} files, results and {tasks} tasks are done", over, seconds)

@@ -1,10 +1,8 @@
 """Two agents with one name or one client id, against a real broker that takes a session over without a word."""
-import json
-import subprocess
 import time
 import unittest
 
-from whole import BASE, SOON, Lab, WithLab, config
+from whole import SOON, Lab, WithLab, config
 
 WATCHED_S = 12
 CLIENT_ID = "labferry-demo-lab-bench-1"
@@ -46,11 +44,6 @@ class Namesake(WithLab):
             errors = [line for line in lab.log("agent").splitlines() if " error " in line and self.id_of(lab) in line]
             self.assertTrue(errors, "the log says so, as an error")
 
-    def retained(self):
-        run = subprocess.run(["mosquitto_sub", "-V", "5", "-p", str(self.lab.broker_port), "-t", f"{BASE}/status", "-C", "1",
-                              "-W", "10"], capture_output=True, timeout=SOON)
-        return json.loads(run.stdout or b"{}")
-
     def one_online(self):
         online = [lab for lab in self.labs if lab.ask("status")["link"]["state"] == "online"]
         return online[0] if len(online) == 1 else None
@@ -68,8 +61,8 @@ class Namesake(WithLab):
         self.assertIn(taken, range(1, 7))
         self.both_told()
         stays = self.lab.until("one of them is online", self.one_online)
-        self.lab.until("the status topic tells it", lambda: CLIENT_ID in self.retained().get("namesake", ""), 15)
-        self.assertEqual(self.retained()["state"], "online")
+        self.lab.until("the status topic tells it", lambda: CLIENT_ID in self.lab.retained_status().get("namesake", ""), 15)
+        self.assertEqual(self.lab.retained_status()["state"], "online")
         goes = next(lab for lab in self.labs if lab is not stays)
         for task in tasks:
             self.lab.until("the task is done", lambda task=task: self.lab.task_status(task) == "COMPLETED")
