@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { WIDTH_MIN = 40, GAP = 2, FLEXIBLE_MIN = 12, COLUMN_MIN = 2 };
+enum { WIDTH_MIN = 40, WIDTH_MAX = 10000, GAP = 2, FLEXIBLE_MIN = 12, COLUMN_MIN = 2 };
 
 static const char *const codes[] = {
     [CLI_PLAIN] = "",          [CLI_BOLD] = "\033[1m", [CLI_DIM] = "\033[2m",   [CLI_GREEN] = "\033[32m",
@@ -27,7 +27,8 @@ void cli_setup_terminal(struct cli *cli)
     if (!isatty(STDOUT_FILENO))
         return;
     cli->colour = !(none && *none) && kind && strcmp(kind, "dumb") != 0;
-    cli->width = columns && atoi(columns) > 0 ? atoi(columns)
+    long asked = columns ? strtol(columns, NULL, 10) : 0;
+    cli->width = asked > 0 && asked <= WIDTH_MAX ? (int)asked
                : ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
     if (cli->width < WIDTH_MIN)
         cli->width = WIDTH_MIN;
@@ -138,9 +139,9 @@ const char *cli_ago(const char *time, char room[CLI_TIME_ROOM])
     ms = lf_clock_wall_ms() - at;
     int64_t seconds = (ms < 0 ? -ms : ms) / 1000, count = seconds;
     const char *unit = "s";
-    if (seconds >= 2 * 86400)
+    if (seconds >= INT64_C(2) * 86400)
         count = seconds / 86400, unit = "days";
-    else if (seconds >= 2 * 3600)
+    else if (seconds >= INT64_C(2) * 3600)
         count = seconds / 3600, unit = "h";
     else if (seconds >= 60)
         count = seconds / 60, unit = "min";

@@ -91,7 +91,6 @@ static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const ch
     }
     if (close(to) != 0 && status == LF_OK)
         status = lf_fail_errno(err, "cannot finish the copy of %s in the archive", name);
-    to = -1;
     if (status == LF_OK) {
         /* hidden names are not for lf_below_open's path rule: read back through the descriptor's folder */
         int again = openat(to_dir, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

@@ -155,7 +155,7 @@ static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char 
     }
     char *room = st.st_size < SIDECAR_MAX ? lf_buffer_reserve(&text, (size_t)st.st_size + 1) : NULL;
     ssize_t got = room ? pread(fd, room, (size_t)st.st_size, 0) : -1;
-    if (got == (ssize_t)st.st_size && lf_utf8_valid(lf_slice(room, (size_t)got))
+    if (room && got == (ssize_t)st.st_size && lf_utf8_valid(lf_slice(room, (size_t)got))
         && !memchr(room, '\0', (size_t)got)) {
         text.len = (size_t)got;
         room[got] = '\0';

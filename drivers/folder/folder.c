@@ -123,7 +123,7 @@ static enum lf_status check_marker(const struct lf_folder *folder, int dir, cons
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
                        "the mount marker %s is not there: the share or disk of %s seems not to be mounted",
                        name, path);
-    if (lf_file_read(name, 64 * 1024, &text, err) == LF_OK && text.len) {
+    if (lf_file_read(name, (size_t)64 * 1024, &text, err) == LF_OK && text.len) {
         snprintf(line, sizeof line, "%.*s", (int)strcspn(text.data, "\r\n"), text.data);
         lf_buffer_free(&text);
         return line[0] ? folder->host->identity(folder->host->self, line, err) : LF_OK;
@@ -262,7 +262,7 @@ static enum lf_status folder_connect(void *device, struct lf_error *err)
     start_watching(folder);
     folder->no_rename_new = false;
     folder->connected = folder->next_scan = lf_clock_mono_ms();
-    folder->next_sweep = folder->connected + 3600 * 1000;
+    folder->next_sweep = folder->connected + INT64_C(3600) * 1000;
     return LF_OK;
 }
 

@@ -29,8 +29,8 @@
 #include <unistd.h>
 
 enum { MARKS_MAX = LF_SETTLED_MAX, MARK_BYTES_MAX = 2048 };
-static const int64_t HOUR_MS = 3600 * 1000;
-static const int64_t LEFTOVER_MS = 30LL * 24 * 3600 * 1000;
+static const int64_t HOUR_MS = INT64_C(3600) * 1000;
+static const int64_t LEFTOVER_MS = INT64_C(30) * 24 * 3600 * 1000;
 static const char HEAD[] = "labferry delivery mark\n";
 
 enum lf_status lf_delivery_name(struct lf_delivery *delivery, const struct lf_action *action,
@@ -179,7 +179,7 @@ void lf_mark_settle(struct lf_folder *folder, const struct lf_delivery *delivery
     char *mark = strdup(delivery->mark);
     if (!mark)
         return; /* it stays as a leftover, and goes with those */
-    folder->settled[folder->settled_count++] = (struct lf_settled){mark, lf_clock_mono_ms()};
+    folder->settled[folder->settled_count++] = (struct lf_settled){.mark = mark, .since = lf_clock_mono_ms()};
 }
 
 void lf_mark_forget(struct lf_folder *folder)

@@ -66,7 +66,7 @@ enum lf_status lf_dialogue_open(struct lf_dialogue *dialogue, const char *stream
     else
         lf_fail_memory(err, "opening a stream");
     lf_buffer_free(&spec);
-    dialogue->in.max = dialogue->profile->max_reply + 64 * 1024;
+    dialogue->in.max = dialogue->profile->max_reply + (size_t)64 * 1024;
     dialogue->doubt = true;
     dialogue->doubt_quiet_ms = dialogue->profile->quiet_ms;
     return status;

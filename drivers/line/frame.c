@@ -52,7 +52,7 @@ static size_t wire_form(const struct lf_check *check, uint16_t sum, char wire[CH
         bytes[0] = (uint8_t)sum;
         bytes[1] = (uint8_t)(sum >> 8);
     }
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size && i < sizeof bytes; i++) {
         if (check->hex) {
             wire[2 * i] = digits[bytes[i] >> 4];
             wire[2 * i + 1] = digits[bytes[i] & 15];
@@ -76,7 +76,7 @@ static size_t expected(const struct lf_ending *ending, struct lf_slice body, cha
 /* Instruments send hexadecimal digits in either case. */
 static bool checksum_good(const struct lf_ending *ending, struct lf_slice body, struct lf_slice given)
 {
-    char wire[CHECKSUM_ROOM];
+    char wire[CHECKSUM_ROOM] = {0};
     size_t size = expected(ending, body, wire);
     if (given.len != size)
         return false;
@@ -282,7 +282,7 @@ enum lf_frame_state lf_frame_find(const struct lf_ending *ending, struct lf_slic
 enum lf_status lf_frame_wrap(const struct lf_ending *ending, struct lf_slice payload, struct lf_buffer *out,
                              struct lf_error *err)
 {
-    char wire[CHECKSUM_ROOM];
+    char wire[CHECKSUM_ROOM] = {0};
     size_t sum = expected(ending, payload, wire), length = 1 + payload.len + sum + ending->end.len;
     if (ending->length_byte && length > LENGTH_BYTE_MAX)
         return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the command is too long for its frame: %zu bytes",

@@ -266,8 +266,10 @@ static enum lf_status line_repeat(void *self, const struct lf_action *action, en
     const struct lf_command *command;
     const struct lf_procedure *procedure;
     enum lf_status status = resolve(self, action, &command, &procedure, err);
-    if (status == LF_OK)
-        *repeat = command ? command->repeat : procedure->repeat;
+    if (command)
+        *repeat = command->repeat;
+    else if (procedure)
+        *repeat = procedure->repeat;
     return status;
 }
 

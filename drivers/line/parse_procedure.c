@@ -23,7 +23,8 @@ static bool read_argument_value(struct lf_scan *scan, struct lf_template *value)
     value->source = word;
     if (len > 2 && word[0] == '{' && word[len - 1] == '}')
         part->input = lf_scan_copy(scan, lf_slice(word + 1, len - 2));
-    part->bytes = part->input ? (struct lf_slice){0} : lf_slice(word, len);
+    if (!part->input)
+        part->bytes = lf_slice(word, len);
     if (part->input ? strpbrk(part->input, "{}") : strpbrk(word, "{}"))
         return lf_scan_problem(scan, start, "put quotes around it: '%s'", word);
     return true;

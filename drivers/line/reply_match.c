@@ -24,7 +24,7 @@ struct match {
     const struct lf_reply_pattern *pattern;
     struct lf_slice line;
     struct span spans[LF_PROFILE_PARTS_MAX]; /* where each part matched */
-    unsigned char *failed; /* one bit for each (part, place); NULL when the pattern has no free text */
+    unsigned char *failed; /* one bit for each (part, place) */
 };
 
 static bool is_blank(char c)
@@ -329,19 +329,12 @@ static enum lf_status keep(const struct match *match, size_t index, struct lf_ou
     return keep_text(match, part, text, values, err);
 }
 
-static bool has_free_text(const struct lf_reply_pattern *pattern)
-{
-    for (size_t i = 0; i < pattern->count; i++)
-        if (is_free(&pattern->parts[i]))
-            return true;
-    return false;
-}
-
 enum lf_status lf_reply_pattern_match(const struct lf_profile *profile, const struct lf_reply_pattern *pattern,
                                 struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
 {
     struct match match = {.profile = profile, .pattern = pattern, .line = line};
-    if (has_free_text(pattern) && !(match.failed = calloc(1, pattern->count * (line.len + 1) / 8 + 1)))
+    match.failed = calloc(1, pattern->count * (line.len + 1) / 8 + 1);
+    if (!match.failed)
         return lf_fail_memory(err, "reading a reply");
     enum lf_status status = match_from(&match, 0, 0) ? LF_OK : LF_MISMATCH;
     for (size_t i = 0; values && status == LF_OK && i < pattern->count; i++)

@@ -292,7 +292,7 @@ bool lf_scan_char(struct lf_scan *scan, const char **at, const char *end, char *
 
 bool lf_scan_bytes(struct lf_scan *scan, const char *what, struct lf_slice *bytes)
 {
-    struct lf_slice raw;
+    struct lf_slice raw = {0};
     if (!lf_scan_quoted(scan, what, &raw))
         return false;
     char *copy = lf_scan_memory(scan, raw.len + 1);

@@ -55,7 +55,7 @@ bool lf_port_holder(const char *device, char *who, size_t room)
             continue;
         char name[64];
         process_name(entry->d_name, name, sizeof name);
-        if (atol(entry->d_name) == (long)getpid())
+        if (strtol(entry->d_name, NULL, 10) == (long)getpid())
             snprintf(who, room, "this program itself (two instruments on one port?)");
         else
             snprintf(who, room, "%s (pid %.16s)", name, entry->d_name);

@@ -15,7 +15,8 @@ static enum lf_status fill(struct lf_error *err, enum lf_status status, enum lf_
     return status;
 }
 
-enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format, ...)
+/* (name): error.h may have put a macro before it. */
+enum lf_status (lf_fail)(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format, ...)
 {
     if (err) {
         va_list args;
@@ -48,7 +49,7 @@ static void classify_errno(int number, enum lf_status *status, enum lf_class *cl
     }
 }
 
-enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...)
+enum lf_status (lf_fail_errno)(struct lf_error *err, const char *format, ...)
 {
     int number = errno;
     enum lf_status status;
@@ -66,7 +67,7 @@ enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...)
     return fill(err, status, class);
 }
 
-enum lf_status lf_fail_memory(struct lf_error *err, const char *what)
+enum lf_status (lf_fail_memory)(struct lf_error *err, const char *what)
 {
     return lf_fail(err, LF_NO_MEMORY, LF_TRANSIENT, "out of memory: %s", what);
 }

@@ -22,10 +22,11 @@ static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
+    char *rest;
     struct stat st;
-    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0
-        && st.st_dev == (dev_t)device && st.st_ino == (ino_t)inode;
+    if (!stream || fstat(STDERR_FILENO, &st) != 0 || strtoull(stream, &rest, 10) != st.st_dev || *rest != ':')
+        return false;
+    return strtoull(rest + 1, NULL, 10) == st.st_ino;
 }
 
 void lf_log_setup(enum lf_log_level level, enum lf_log_format format)

@@ -13,19 +13,24 @@ struct unit {
 };
 
 static const struct unit time_units[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}, {NULL, 0},
+    {"ms", 1},
+    {"s", 1000},
+    {"m", INT64_C(60) * 1000},
+    {"h", INT64_C(3600) * 1000},
+    {"d", INT64_C(24) * 3600 * 1000},
+    {NULL, 0},
 };
 
 static const struct unit size_units[] = {
     {"", 1},
     {"B", 1},
     {"KB", 1000},
-    {"MB", 1000 * 1000},
-    {"GB", 1000 * 1000 * 1000},
+    {"MB", INT64_C(1000) * 1000},
+    {"GB", INT64_C(1000) * 1000 * 1000},
     {"TB", INT64_C(1000) * 1000 * 1000 * 1000},
     {"KiB", 1024},
-    {"MiB", 1024 * 1024},
-    {"GiB", 1024 * 1024 * 1024},
+    {"MiB", INT64_C(1024) * 1024},
+    {"GiB", INT64_C(1024) * 1024 * 1024},
     {"TiB", INT64_C(1024) * 1024 * 1024 * 1024},
     {NULL, 0},
 };
@@ -92,7 +97,11 @@ static void format_measure(int64_t number, int64_t worth, const char *unit, char
 void lf_duration_format(int64_t ms, char *text, size_t room)
 {
     static const struct unit units[] = {
-        {"d", 24 * 3600 * 1000}, {"h", 3600 * 1000}, {"min", 60 * 1000}, {"s", 1000}, {"ms", 1},
+        {"d", INT64_C(24) * 3600 * 1000},
+        {"h", INT64_C(3600) * 1000},
+        {"min", INT64_C(60) * 1000},
+        {"s", 1000},
+        {"ms", 1},
     };
     size_t i = 0;
     while (i < 4 && ms < units[i].worth) {
@@ -105,8 +114,8 @@ void lf_size_format(int64_t bytes, char *text, size_t room)
 {
     static const struct unit units[] = {
         {"TB", INT64_C(1000) * 1000 * 1000 * 1000},
-        {"GB", 1000 * 1000 * 1000},
-        {"MB", 1000 * 1000},
+        {"GB", INT64_C(1000) * 1000 * 1000},
+        {"MB", INT64_C(1000) * 1000},
         {"KB", 1000},
         {"bytes", 1},
     };

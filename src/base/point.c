@@ -19,7 +19,7 @@ static bool due(const char *entry, size_t len, const char *name, int *times)
     size_t named = colon ? (size_t)(colon - entry) : len;
     if (named != strlen(name) || strncmp(entry, name, named) != 0)
         return false;
-    return ++*times == (colon ? atoi(colon + 1) : 1);
+    return ++*times == (colon ? strtol(colon + 1, NULL, 10) : 1);
 }
 
 void lf_point(const char *name)

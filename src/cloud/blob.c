@@ -113,7 +113,7 @@ static enum lf_status check_file(const struct lf_upload_file *file, struct lf_er
         || !lf_utf8_valid(lf_slice_text(file->name)))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "the name of a file to upload must be UTF-8 of 1 to %d bytes", NAME_MAX_BYTES);
-    if (strcmp(file->type, "RAW_FILE") && strcmp(file->type, "VISUALIZATION"))
+    if (strcmp(file->type, "RAW_FILE") != 0 && strcmp(file->type, "VISUALIZATION") != 0)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "the type of a blob is RAW_FILE or VISUALIZATION, not '%s'", file->type);
     if (file->mime && strlen(file->mime) > MIME_MAX_BYTES)

@@ -3,8 +3,10 @@
  */
 #include "config/settings.h"
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
-#define DAY (24 * (int64_t)HOUR)
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
 #define MB INT64_C(1000000)
 #define TB INT64_C(1000000000000)
 

@@ -18,7 +18,7 @@ static bool split_port(const char *text, int *port)
     if (digits == 0 || digits > 5 || text[digits] != '\0') {
         return false;
     }
-    *port = atoi(text);
+    *port = (int)strtol(text, NULL, 10);
     return *port >= 1 && *port <= 65535;
 }
 

@@ -47,9 +47,10 @@ static enum lf_status read_way_back(const struct lf_message *message, const char
             free(copy);
             return lf_fail_memory(err, "taking a command");
         }
-        if (copy)
-            row->correlation = lf_slice(memcpy(copy, message->correlation.data, message->correlation.len),
-                                        message->correlation.len);
+        if (copy) {
+            memcpy(copy, message->correlation.data, message->correlation.len);
+            row->correlation = (struct lf_slice){copy, message->correlation.len};
+        }
     }
     if (asked && !usable)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,

@@ -76,7 +76,7 @@ static const struct lf_config_hooks hooks = {
 
 static void list_drivers(void)
 {
-    for (size_t i = 0; lf_drivers[i] && i < DRIVERS_MAX; i++)
+    for (size_t i = 0; i < DRIVERS_MAX && lf_drivers[i]; i++)
         driver_names[i] = lf_drivers[i]->name;
 }
 

@@ -207,7 +207,7 @@ enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct l
         if (arg->required && !cJSON_GetObjectItemCaseSensitive(args, arg->name))
             status = lf_fail(err, LF_INVALID, LF_PERMANENT, "%s needs the argument \"%s\": %s", verb->name,
                              arg->name, arg->help);
-    *out = verb;
+    *out = status == LF_OK ? verb : NULL;
     return status;
 }
 
@@ -217,5 +217,5 @@ enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_reque
     const struct lf_verb *verb = NULL;
     *result = NULL;
     enum lf_status status = lf_verb_check(request->verb, request->args, &verb, err);
-    return status == LF_OK ? verb->perform(context, request, result, err) : status;
+    return verb ? verb->perform(context, request, result, err) : status;
 }

@@ -73,7 +73,7 @@ static enum lf_status take(struct work *work, const char *name, const char *text
 static enum lf_status take_group(struct work *work, const pcre2_code *code, pcre2_match_data *match, const char *name,
                                  const char *subject, struct lf_error *err)
 {
-    int group = pcre2_substring_number_from_name(code, (PCRE2_SPTR)name);
+    ptrdiff_t group = pcre2_substring_number_from_name(code, (PCRE2_SPTR)name);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
     if (group < 0 || at[2 * group] == PCRE2_UNSET)
         return LF_NOT_FOUND;

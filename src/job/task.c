@@ -310,7 +310,7 @@ static bool same_value(const cJSON *sent, const cJSON *there)
     char *left = a ? lf_json_print(a) : NULL;
     cJSON *number = left ? cJSON_Parse(left) : NULL; /* a raw number compares as a number */
     bool same = number && b && cJSON_Compare(number, b, true);
-    if (!same && number && cJSON_IsString(b) && left)
+    if (!same && number && b && cJSON_IsString(b))
         same = !strcmp(left, b->valuestring);
     cJSON_Delete(number);
     free(left);

@@ -62,7 +62,7 @@ static enum lf_status keep_head(struct lf_journal *journal, int64_t seq, const c
     return lf_journal_set(journal, "audit.head", value, err);
 }
 
-static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry *entry, int64_t at_ms,
+static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry entry, int64_t at_ms,
                              struct lf_error *err)
 {
     struct tail tail;
@@ -70,16 +70,16 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry *
     enum lf_status status = read_tail(journal, &tail, err);
     if (status != LF_OK)
         return status;
-    entry->seq = (tail.kept.seq > tail.last.seq ? tail.kept.seq : tail.last.seq) + 1;
-    entry->prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
-    status = audit_hash(entry, hash, err);
+    entry.seq = (tail.kept.seq > tail.last.seq ? tail.kept.seq : tail.last.seq) + 1;
+    entry.prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
+    status = audit_hash(&entry, hash, err);
     if (status == LF_OK)
         status = query_do(journal, err,
                           "INSERT INTO audit (seq, at_ms, who, what, about, text, prev, hash) "
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                          "iitttttt", entry->seq, at_ms, entry->who, entry->what, entry->about, entry->text,
-                          entry->prev, hash);
-    return status == LF_OK ? keep_head(journal, entry->seq, hash, err) : status;
+                          "iitttttt", entry.seq, at_ms, entry.who, entry.what, entry.about, entry.text,
+                          entry.prev, hash);
+    return status == LF_OK ? keep_head(journal, entry.seq, hash, err) : status;
 }
 
 /* A copy of at most max bytes, of whole characters. Returns owned. */
@@ -103,7 +103,7 @@ enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who,
     if (status == LF_OK) {
         lf_time_format(now, at);
         struct lf_audit_entry entry = {.at = at, .who = by, .what = what, .about = of, .text = said};
-        status = end_transaction(journal, append(journal, &entry, now, err), err);
+        status = end_transaction(journal, append(journal, entry, now, err), err);
     }
     free(by);
     free(of);

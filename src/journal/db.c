@@ -182,7 +182,8 @@ bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
         free(copy);
         return false;
     }
-    *bytes = lf_slice(memcpy(copy, data, len), len);
+    memcpy(copy, data, len);
+    *bytes = (struct lf_slice){copy, len};
     return true;
 }
 

@@ -36,7 +36,8 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
 }
 
 /* A connection is ready and the request is about to be written: from here on it may reach the server. */
-static int on_ready(void *context, char *remote, char *local, int remote_port, int local_port)
+static int on_ready(void *context, char *remote, char *local, // NOLINT(readability-non-const-parameter): libcurl's type
+                    int remote_port, int local_port)
 {
     struct lf_exchange *exchange = context;
     (void)remote, (void)local, (void)remote_port, (void)local_port;
@@ -180,7 +181,7 @@ static CURLcode set_method(struct lf_exchange *exchange)
     if (!strcmp(request->method, "HEAD"))
         return curl_easy_setopt(exchange->easy, CURLOPT_NOBODY, 1L);
     SET(CURLOPT_POST, 1L);
-    if (strcmp(request->method, "POST"))
+    if (strcmp(request->method, "POST") != 0)
         SET(CURLOPT_CUSTOMREQUEST, request->method);
     if (request->body) {
         SET(CURLOPT_READFUNCTION, on_body_wanted);
