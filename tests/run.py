@@ -30,6 +30,9 @@ FILE_LIMIT_S = 900
 FUZZ_S = 20
 SHOWN_LINES = 200
 EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
+ANALYSE_LIMIT_S = 3600
+TSAN_RND_BITS = 28  # clang 14's ThreadSanitizer finds its place in memory only with so little chance in addresses
+VALGRIND = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99"
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 
 
@@ -105,7 +108,10 @@ def build(kind, tally):
     end_section(started)
 
 
-def emulator(kind):
+def front(kind):
+    """What goes before a program of that build for it to run here."""
+    if kind == "tsan" and int(pathlib.Path("/proc/sys/vm/mmap_rnd_bits").read_text()) > TSAN_RND_BITS:
+        return ["setarch", "-R"]
     if kind not in EMULATORS:
         return []
     for line in (BUILDS / kind / "CMakeCache.txt").read_text().splitlines():
@@ -114,13 +120,13 @@ def emulator(kind):
     raise SystemExit(f"{BUILDS / kind}: no LF_SYSROOT in CMakeCache.txt; remove this folder and start again")
 
 
-def chosen_units(programs, front, words):
+def chosen_units(programs, before, words):
     """[(program, arguments)]: a whole program by its name, or those of its tests that promise the words."""
     chosen = []
     for program in programs:
         if not words or words in program.name:
             chosen.append((program, []))
-        elif words in run([*front, program, "--list"], UNIT_LIMIT_S)[1]:
+        elif words in run([*before, program, "--list"], UNIT_LIMIT_S)[1]:
             chosen.append((program, [words]))
     return chosen
 
@@ -133,10 +139,10 @@ def unit_tests(kind, tally, options):
         print(f"  FAIL  no test programs in {folder}")
         tally.fail(f"unit tests, {kind}")
         return
-    front = emulator(kind)
-    env = {"LF_EMULATED": kind} if front else {}
-    chosen = chosen_units(programs, front, options.only)
-    work = lambda item: run([*front, item[0], *item[1]], UNIT_LIMIT_S, env)
+    before = front(kind)
+    env = {"LF_EMULATED": kind} if kind in EMULATORS else {}
+    chosen = chosen_units(programs, before, options.only)
+    work = lambda item: run([*before, item[0], *item[1]], UNIT_LIMIT_S, env)
     for (program, _), (status, output, seconds) in in_parallel(work, chosen):
         summary = next((m for m in map(SUMMARY.match, reversed(output.splitlines())) if m), None)
         passed, failed = map(int, summary.groups()) if summary else (output.count(" ... ok\n"), 0)
@@ -154,26 +160,27 @@ def unit_tests(kind, tally, options):
     end_section(started)
 
 
-def run_file(path, words):
+def run_file(path, words, kind="debug", more=None):
     """Runs one black-box file: (verdicts as blackbox/runner.py reports them, status, output, seconds)."""
     with tempfile.TemporaryDirectory(prefix="lf-test-") as private:
         report = pathlib.Path(private, "report")
         report.touch()
-        env = {"LF_BUILD": str(BUILDS / "debug"), "LF_REPORT": str(report), "TMPDIR": private,
-               "LF_ONLY": words or "", "PYTHONDONTWRITEBYTECODE": "1"}
-        command = ["/usr/bin/python3", SOURCE / "tests/blackbox/runner.py", path]
+        env = {"LF_BUILD": str(BUILDS / kind), "LF_REPORT": str(report), "TMPDIR": private,
+               "LF_ONLY": words or "", "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
+        command = [*front(kind), "/usr/bin/python3", SOURCE / "tests/blackbox/runner.py", path]
         status, output, seconds = run(command, FILE_LIMIT_S, env)
         verdicts = [json.loads(line) for line in report.read_text().splitlines()]
         subprocess.run(["chmod", "-R", "u+rwX", private], check=False)
         return verdicts, status, output, seconds
 
 
-def black_box(title, folder, tally, options):
+def black_box(title, files, tally, words, kind="debug", more=None):
+    """files is a glob below tests/; more goes into the environment."""
     started = section(title)
-    files = sorted((SOURCE / "tests" / folder).glob("test_*.py"))
-    work = lambda path: run_file(path, options.only)
+    files = sorted((SOURCE / "tests").glob(files))
+    work = lambda path: run_file(path, words, kind, more)
     for path, (verdicts, status, output, seconds) in in_parallel(work, files):
-        if options.only and status == 0 and not verdicts:
+        if words and status == 0 and not verdicts:
             continue
         print(f"  {path.name} ({seconds:.1f} s)")
         for verdict in verdicts:
@@ -191,6 +198,19 @@ def black_box(title, folder, tally, options):
             show(output)
             tally.fail(f"{path.name}: {ending(status, FILE_LIMIT_S)}")
         sys.stdout.flush()
+    end_section(started)
+
+
+def analysis(tally):
+    started = section("clang-tidy and cppcheck")
+    status, output, _ = run([SOURCE / "toolchain/analyse"], ANALYSE_LIMIT_S)
+    if status == 0:
+        print(output.rstrip())
+        tally.passed += 1
+    else:
+        show(output)
+        print(f"  FAIL  toolchain/analyse: {ending(status, ANALYSE_LIMIT_S)}")
+        tally.fail("toolchain/analyse has findings")
     end_section(started)
 
 
@@ -221,6 +241,7 @@ def main():
     parser = argparse.ArgumentParser(prog="toolchain/test")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--only", metavar="WORDS")
+    parser.add_argument("--on", metavar="KIND", default="debug", help="only these tests, on another build that is there")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     tally = Tally()
@@ -229,16 +250,24 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
 
-    build("debug", tally)
-    unit_tests("debug", tally, options)
-    black_box("black-box tests", "blackbox", tally, options)
-    black_box("faults", "faults", tally, options)
-    if not options.only:
+    if options.on == "debug":
+        build("debug", tally)
+    unit_tests(options.on, tally, options)
+    black_box("black-box tests", "blackbox/test_*.py", tally, options.only, options.on)
+    black_box("faults", "faults/test_*.py", tally, options.only, options.on)
+    if not options.only and options.on == "debug":
+        build("tsan", tally)
+        unit_tests("tsan", tally, options)
+        black_box("the agent under ThreadSanitizer", f"blackbox/test_agent_{'*' if options.all else 'main_job'}.py", tally, None,
+                  "tsan")
         for kind in ["arm64", "armhf"] if options.all else ["arm64"]:
             build(kind, tally)
             unit_tests(kind, tally, options)
         if options.all:
-            build("clang", tally)
+            build("native", tally)
+            black_box("the main job under valgrind", "blackbox/test_agent_main_job.py", tally, "MainJob", "native",
+                      {"LF_FRONT": VALGRIND})
+            analysis(tally)
             build("fuzz", tally)
             fuzz_targets(tally)
 

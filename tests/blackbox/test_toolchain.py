@@ -119,7 +119,7 @@ class Runner(unittest.TestCase):
 
 class Scripts(unittest.TestCase):
     def test_every_script_explains_itself(self):
-        for name in ("deps", "build", "sysroot", "test"):
+        for name in ("deps", "build", "sysroot", "test", "analyse", "coverage"):
             done = subprocess.run([SOURCE / "toolchain" / name, "--help"], capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 0, name)
             self.assertTrue(done.stdout.startswith(f"usage: toolchain/{name}"), done.stdout)

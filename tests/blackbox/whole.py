@@ -284,7 +284,7 @@ class WithLab(unittest.TestCase):
         if "agent" in lab.parts:
             self.assertEqual(lab.stop("agent", seconds=SOON), 0, lab.log("agent")[-4000:])
         log = lab.log("agent")
-        for word in ("AddressSanitizer", "LeakSanitizer", "runtime error:"):
+        for word in ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:"):
             at = log.find(word)
             self.assertEqual(at, -1, log[max(at - 300, 0):at + 4000])
 

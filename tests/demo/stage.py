@@ -5,6 +5,7 @@ Everything that is started here ends with the Stage, in whatever way the program
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import socket
@@ -198,9 +199,10 @@ class Stage:
         return path
 
     def start_agent(self, wait=True, **more):
-        self.start("agent", [self.program("labferryd"), "--config", str(self.home / "labferry.conf")], **more)
+        """LF_FRONT in the environment is a command that the agent is started under, such as valgrind."""
+        self.start("agent", [*shlex.split(os.environ.get("LF_FRONT", "")), self.program("labferryd"), "--config", str(self.home / "labferry.conf")], **more)
         if wait:
-            wait_until("the agent answers", lambda: self.alive("agent") and self.online())
+            wait_until("the agent answers", lambda: self.alive("agent") and self.online(), 60)
 
     def online(self):
         status, answer = self.labferry("status")
