@@ -8,6 +8,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void check_top(struct lf_load *load, const config_setting_t *root)
 {
@@ -97,6 +98,14 @@ static bool start(struct lf_load *load)
     return load->digest && load->config && load->folder;
 }
 
+static void end(struct lf_load *load)
+{
+    lf_config_free(load->config);
+    lf_digest_free(load->digest);
+    config_destroy(&load->file);
+    free(load->folder);
+}
+
 static enum lf_status tell_result(const struct lf_load *load, struct lf_error *err)
 {
     const struct lf_config_report *report = load->report;
@@ -142,12 +151,51 @@ enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *ho
         *config = load.config;
         load.config = NULL;
     }
-    lf_config_free(load.config);
-    lf_digest_free(load.digest);
-    config_destroy(&load.file);
-    free(load.folder);
+    end(&load);
     lf_config_report_free(&own);
     return status;
+}
+
+/* ---- one place, without the rest ---- */
+
+/* Relative paths start at the folder of the configuration. */
+static char *place_of(struct lf_load *load, const char *setting)
+{
+    const char *text = NULL;
+    const config_setting_t *group = config_lookup(&load->file, "agent");
+    if (!group || config_setting_lookup_string(group, setting, &text) != CONFIG_TRUE || !*text) {
+        return strdup(lf_setting_find(lf_settings_agent, setting)->fallback);
+    }
+    return text[0] == '/' ? strdup(text) : lf_format("%s/%s", load->folder, text);
+}
+
+static enum lf_status find_place(const char *path, const char *setting, char **place, struct lf_error *err)
+{
+    struct lf_config_report report = {0};
+    struct lf_load load = {.path = path, .report = &report};
+    *place = NULL;
+    if (access(path, R_OK) != 0) {
+        return lf_fail_errno(err, "cannot open %s", path);
+    }
+    bool good = start(&load) && lf_load_source(&load);
+    if (good) {
+        *place = place_of(&load, setting);
+    }
+    load.no_memory = load.no_memory || (!*place && report.errors == 0);
+    enum lf_status status = tell_result(&load, err);
+    end(&load);
+    lf_config_report_free(&report);
+    return status;
+}
+
+enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err)
+{
+    return find_place(path, "socket", socket, err);
+}
+
+enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_error *err)
+{
+    return find_place(path, "state_dir", folder, err);
 }
 
 /* ---- lookups ---- */

@@ -171,6 +171,26 @@ static void bad_includes(void)
     CHECK(!case_refused("/*\n@include \"gone.conf\"\n*/\n" GOOD));
 }
 
+/* What the command line asks for, of files that make libconfig end the program. */
+static void place_of_the_socket(void)
+{
+    char path[4200], expected[4300];
+    char *socket = NULL;
+    struct lf_error err = {0};
+    snprintf(path, sizeof path, "%s/labferry.conf", unit_folder());
+    case_file("labferry.conf", "agent = { socket = \"s.sock\"; };\n", 0644);
+    CHECK_INT(lf_config_socket(path, &socket, &err), LF_OK);
+    snprintf(expected, sizeof expected, "%s/s.sock", unit_folder());
+    CHECK_STR(socket, expected);
+    free(socket);
+    case_file("labferry.conf", "@include \"\"\n", 0644);
+    CHECK_INT(lf_config_socket(path, &socket, &err), LF_INVALID);
+    CHECK_HAS(err.text, "labferry.conf:1: @include needs one file name");
+    case_file("labferry.conf", "@include \".\"\n", 0644);
+    CHECK_INT(lf_config_socket(path, &socket, &err), LF_INVALID);
+    CHECK(socket == NULL);
+}
+
 static void relative_paths_start_at_the_file(void)
 {
     char expected[4300];
@@ -325,6 +345,7 @@ static const struct unit_test tests[] = {
     {"a mistake in an included file names that file and line", mistakes_in_includes_name_the_include},
     {"an include that is missing, a folder or itself is refused", bad_includes},
     {"relative paths start at the folder of the file", relative_paths_start_at_the_file},
+    {"the place of the control socket is found without the rest, and no include ends the program", place_of_the_socket},
     {"a systemd credential is found, or said to be unseen", credentials_of_systemd},
     {"the digest is the same for the same files and another for others", digest_follows_content},
     {"pattern files count in the digest", pattern_files_count_in_the_digest},
