@@ -4,6 +4,7 @@ import http.client
 import json
 import pathlib
 import re
+import socket
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -26,7 +27,7 @@ instruments = (
       results = [ "*.csv" ]; finish = "marker"; done_marker = "{name}.done"; scan_interval = "200ms"; safety_interval = "5s";
       collect = ( { files = "*.csv"; match = [ "filename:^(?<run>[0-9a-f-]{36})_" ]; config = "Plate reader"; } ); },
     { name = "balance-1"; driver = "line"; stream = "serial:%(home)s/balance"; profile = "%(home)s/balance.profile";
-      expect_identity = "B021002593"; },
+      expect_identity = "B021002593"; collect = ( { files = "*"; match = [ "sidecar" ]; config = "Printed"; } ); },
     { name = "balance-2"; driver = "line"; stream = "serial:%(home)s/printer"; profile = "%(home)s/balance.profile";
       expect_identity = "P2"; collect = ( { files = "*"; match = [ "sidecar" ]; config = "Printed"; } ); },
     { name = "meter-1"; driver = "line"; stream = "tcp:127.0.0.1:%(meter_port)d"; profile = "%(home)s/meter.profile"; }
@@ -118,25 +119,20 @@ class Bench(whole.Lab):
         wait_until("the instruments are there", lambda: all(i["state"] == "idle" for i in self.ask("instruments")), 60)
 
     def start_meter(self):
-        self.start("meter", [self.program("labferry-sim-scpi"), "--tcp", "127.0.0.1:0", "--control", str(self.home / "meter.ctl"),
-                             "--state", str(self.home / "meter.json"), "--volts", VOLTS, "--verbose"], stdout=self.meter_says())
-        ready = wait_until("the meter listens", lambda: re.search(r"ready tcp:[\d.]+:(\d+)\n", (self.home / "meter.out").read_text()))
+        said = self.home / "meter.out"
+        with open(said, "wb") as out:
+            self.start("meter", [self.program("labferry-sim-scpi"), "--tcp", "127.0.0.1:0", "--control", str(self.home / "meter.ctl"),
+                                 "--state", str(self.home / "meter.json"), "--volts", VOLTS, "--verbose"], stdout=out)
+        ready = wait_until("the meter listens", lambda: re.search(r"ready tcp:[\d.]+:(\d+)\n", said.read_text()))
         self.meter_port = int(ready[1])
-
-    def meter_says(self):
-        return open(self.home / "meter.out", "wb")  # closed with this program
 
     def tell(self, instrument, line):
         """A command to a simulated instrument's control socket."""
-        done = self.control(instrument, line)
-        if done.startswith("error"):
-            raise RuntimeError(f"{instrument}: {line}: {done}")
-
-    def control(self, instrument, line):
-        import socket
         with socket.socket(socket.AF_UNIX) as control:
             control.settimeout(10)
             control.connect(str(self.home / f"{instrument}.ctl"))
             control.sendall(line.encode() + b"\n")
             with control.makefile() as answer:
-                return answer.readline().rstrip("\n")
+                done = answer.readline().rstrip("\n")
+        if done.startswith("error"):
+            raise RuntimeError(f"{instrument}: {line}: {done}")

@@ -12,14 +12,15 @@ import bench
 GAP_S = (1, 6)  # between two faults
 CLOUD = {
     "500 answers": {"kind": "status", "status": 500, "probability": 0.5}, "502 answers": {"kind": "status", "status": 502},
-    "503 answers": {"kind": "status", "status": 503}, "504 after the act": {"kind": "status", "status": 504, "act": True,
-                                                                            "probability": 0.3},
+    "503 answers": {"kind": "status", "status": 503},
+    "504 after the act": {"kind": "status", "status": 504, "act": True, "probability": 0.3},
     "429 answers": {"kind": "status", "status": 429, "reset": 2, "probability": 0.5},
     "429 without headers": {"kind": "status", "status": 429, "headers": False, "probability": 0.5},
     "resets before the act": {"kind": "reset-before", "probability": 0.5},
     "resets after the act": {"kind": "reset-after", "method": "POST", "probability": 0.5},
     "resets in mid-answer": {"kind": "reset-mid", "probability": 0.5}, "late answers": {"kind": "latency", "ms": 1500},
-    "slow bodies": {"kind": "slow", "bytesPerSecond": 2000, "probability": 0.5}, "cut bodies": {"kind": "truncated", "probability": 0.3},
+    "slow bodies": {"kind": "slow", "bytesPerSecond": 2000, "probability": 0.5},
+    "cut bodies": {"kind": "truncated", "probability": 0.3},
     "sign-in pages": {"kind": "html", "status": 503, "probability": 0.5},
     "wrong digests": {"kind": "wrong-digest", "path": "/presigned/*", "probability": 0.5},
 }
@@ -42,11 +43,12 @@ class Faults:
         kinds += [("cloud", "cloud: token revoked", 0, self.revoke), ("relay", "relay: paused", 8, self.pause)]
         kinds += [("broker", "broker: restarted", 4, functools.partial(self.broker, False)),
                   ("broker", "broker: restarted without its memory", 4, functools.partial(self.broker, True))]
-        for part, faults in (("balance", LINE + AT_TARE + ("chatter=50",)), ("meter", LINE)):
+        for part, faults in (("balance", LINE + AT_TARE + ("chatter=200",)), ("meter", LINE)):
             kinds += [(part, f"{part}: {fault}", 10, functools.partial(self.line, part, fault)) for fault in faults]
             kinds.append((part, f"{part}: unplugged", 0, functools.partial(self.unplug, part)))
             kinds.append((part, f"{part}: stands still", 6, functools.partial(self.stand_still, part)))
-        kinds.append(("hamilton", "liquid handler: stands still, results half written", 6, functools.partial(self.stand_still, "hamilton")))
+        kinds.append(("hamilton", "liquid handler: stands still, results half written", 6,
+                      functools.partial(self.stand_still, "hamilton")))
         for name, how in (("stopped", signal.SIGTERM), ("killed", signal.SIGKILL)):
             kinds += [("agent", f"agent: {name} and started", 3, functools.partial(self.end_agent, how))] * 4
         return kinds

@@ -15,7 +15,7 @@ NOT_HEARD_S = 30  # and after so long it was not
 WANTED = ("automationInputGenerator.completed", "workflowTask.created")
 SHOWN = re.compile(r' host +(?:D|DISP:TEXT) "([^"]*)"')
 TARED, SOURCED = re.compile(r" event +tared$"), re.compile(r" host +SOUR:VOLT ")
-NEEDLESS = {("task", "run"): ("unknown outcome", "needs a person"), ("collect", "match"): ("needs a person",)}
+MAY_BE_HELD = {("task", "run"): ("unknown outcome", "needs a person"), ("collect", "match"): ("needs a person",)}
 
 
 class Wrong(Exception):
@@ -55,13 +55,13 @@ class Judge:
         self.jobs, self.printed, self.fates = {}, collections.Counter(), collections.Counter()
         self.answers, self.assigned = collections.Counter(), {}  # of the person; {job: run}
         self.last_event, self.unseen, self.events = None, {}, 0
-        self.after, self.unheard = 0, 0
+        self.unheard, self.by_digest = 0, {}
 
     # ---- the person
 
     def person(self):
         for job in self.lab.ask("jobs", state="held", limit=50):
-            if job["class"] not in NEEDLESS.get((job["kind"], job["step"]), ()):
+            if job["class"] not in MAY_BE_HELD.get((job["kind"], job["step"]), ()):
                 raise Wrong("wrong", f"held without need: {json.dumps(self.lab.job(job['id']))}")
             self.answer(self.lab.job(job["id"]))
         return 1
@@ -69,7 +69,9 @@ class Judge:
     def answer(self, job):
         if job["state"] != "held":
             return
-        if job["kind"] == "collect":
+        if job["kind"] == "collect" and job["instrument"] == "balance-1":
+            said, args = "cancel", {"why": "nobody printed that: the balance chattered"}
+        elif job["kind"] == "collect":
             if job["id"] not in self.assigned:
                 self.assigned[job["id"]] = self.lab.ask_cloud("/sim/runs", {})["id"]
             said, args = "assign", {"run": self.assigned[job["id"]], "config": "Printed"}
@@ -125,13 +127,19 @@ class Judge:
         for number in [n for n, job in self.jobs.items() if n < oldest and job["state"] not in bench.whole.ENDED]:
             self.jobs[number] = self.lab.job(number)
         for job in self.jobs.values():
-            if job["state"] in ("failed", "cancelled", "expired"):
+            if job["state"] in ("failed", "cancelled", "expired") and not self.chatter(job):
                 raise Wrong("lost", f"a job is {job['state']}: {json.dumps(self.lab.job(job['id']))}")
+
+    @staticmethod
+    def chatter(job):
+        """A weight that the balance for tasks sent unasked. Nobody presses its Print key: its faults make such lines."""
+        return job["kind"] == "collect" and job["instrument"] == "balance-1"
 
     def read_events(self):
         """Every event that the tenant has sent must be known to the agent, with a fate."""
         while True:
-            page = self.lab.ask_cloud("/api/v2/events?pageSize=100" + (f"&startingAfter={self.last_event}" if self.last_event else ""))
+            after = f"&startingAfter={self.last_event}" if self.last_event else ""
+            page = self.lab.ask_cloud("/api/v2/events?pageSize=100" + after)
             for event in page["events"]:
                 self.last_event = event["id"]
                 self.events += 1
@@ -180,7 +188,8 @@ class Judge:
         if self.lab.task_status({"id": item.task}) != "COMPLETED":
             return False
         if len(outputs) != 1 or moved.read()[item.name] != 1:
-            raise Wrong("lost", f"task {item.name} is completed, with {len(outputs)} outputs, and moved {moved.moved[item.name]} times")
+            raise Wrong("lost", f"task {item.name} is completed, with {len(outputs)} outputs, and moved "
+                        f"{moved.moved[item.name]} times")
         if outputs[0].get("Mass") != float(wanted):
             raise Wrong("wrong", f"task {item.name}: the output says {outputs[0]}, the instrument showed {wanted}")
         return True
@@ -241,14 +250,16 @@ class Judge:
     def verdict(self):
         """The sums, over everything. Raises Wrong."""
         made = self.work.made
-        kinds = collections.Counter(job["kind"] for job in self.jobs.values())
-        printed, commanded = sum(self.printed.values()), sum(1 for item in self.work.items if item.kind == "command" and item.verb == "run")
+        kinds = collections.Counter(job["kind"] for job in self.jobs.values() if not self.chatter(job))
+        printed = sum(self.printed.values())
+        commanded = sum(item.kind == "command" and item.verb == "run" for item in self.work.items)
         self.same("deliver jobs, worklists", kinds["deliver"], made["worklist"])
         self.same("collect jobs, results", kinds["collect"], made["worklist"] + printed)
         self.same("task jobs, tasks and run commands", kinds["task"], made["weigh"] + made["measure"] + commanded)
         self.same("worklists run, worklists", self.lab.hamilton_state()["started"], made["worklist"])
         self.same("tares, tasks", self.lab.balance_state()["moved"]["tare"], made["weigh"])
-        self.same("outputs raised, tasks", json.loads((self.lab.home / "meter.json").read_text())["moved"]["sourced"], made["measure"])
+        meter = json.loads((self.lab.home / "meter.json").read_text())
+        self.same("outputs raised, tasks", meter["moved"]["sourced"], made["measure"])
         self.same("printed weights, prints", printed + self.unheard, made["print"])
         state = self.lab.cloud_state()
         self.same("output processors, results", len(state["processors"]), made["worklist"] + printed)
@@ -256,16 +267,15 @@ class Judge:
         results = self.lab.home / "hamilton/results"
         self.same("results left on the instrument, none", len(list(results.glob("*.csv"))), 0)
         archived = collections.Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in results.rglob("archive/**/*.csv"))
-        self.same("originals archived, results", archived, collections.Counter(run["result_sha256"] for run in self.runs.values()))
-        audit = self.lab.ask("audit_verify")
-        if not audit.get("whole", audit.get("ok", True)):
-            raise Wrong("wrong", f"the audit trail: {audit}")
-        if self.broken == "judge":
-            raise Wrong("lost", "a worklist that never was (--broken judge)")
+        self.same("originals archived, results", archived,
+                  collections.Counter(run["result_sha256"] for run in self.runs.values()))
+        self.lab.ask("audit_verify")  # refuses when the chain is not whole
 
     @staticmethod
     def same(what, got, wanted):
+        """Two numbers, or two Counters, that must be equal."""
         if got != wanted:
-            many = got > wanted if isinstance(got, int) else len(got - wanted) > 0
-            raise Wrong("repeated" if many else "lost", f"{what}: {got}, {wanted}" if isinstance(got, int) else f"{what}: differ by "
-                        f"{got - wanted} and {wanted - got}")
+            numbers = isinstance(got, int)
+            many = got > wanted if numbers else got - wanted
+            raise Wrong("repeated" if many else "lost", f"{what}: {got}, {wanted}" if numbers else
+                        f"{what}: too many {got - wanted}, too few {wanted - got}")

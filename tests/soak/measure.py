@@ -31,8 +31,8 @@ def process(pid):
     """Of a living process: {quantity: value}; OSError when it has ended."""
     proc = pathlib.Path(f"/proc/{pid}")
     stat = (proc / "stat").read_text().rsplit(")", 1)[1].split()
-    found = {"cpu": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK"), "threads": int(stat[17]), "rss": int(stat[21]) * PAGE,
-             "descriptors": len(os.listdir(proc / "fd"))}
+    found = {"cpu": (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK"), "threads": int(stat[17]),
+             "rss": int(stat[21]) * PAGE, "descriptors": len(os.listdir(proc / "fd"))}
     for line in (proc / "smaps_rollup").read_text().splitlines():
         if line.startswith("Private_Dirty"):
             found["dirty"] = int(line.split()[1]) * 1024
@@ -65,15 +65,19 @@ class Measure:
         self.lab, self.samples, self.began, self.disk = lab, [], time.monotonic(), {}
 
     def step(self):
+        return 1 if self.look(disk=len(self.samples) % 5 == 0) else 0.2
+
+    def look(self, disk=True):
+        """One sample. False: the agent is away."""
         try:
             pid = self.lab.parts["agent"].pid
             sample = {"t": time.monotonic() - self.began, "pid": pid, **process(pid)}
         except (KeyError, OSError, IndexError):
-            return 0.2  # it is away
-        if len(self.samples) % 5 == 0:
+            return False
+        if disk:
             self.look_at_disk()
         self.samples.append({**sample, **self.disk})
-        return 1
+        return True
 
     def look_at_disk(self):
         state, hamilton = self.lab.home / "state", self.lab.home / "hamilton"
@@ -118,7 +122,8 @@ class Measure:
             for name, (noise, hourly) in FLAT.items():
                 an_hour = slope([(s["t"] / 3600, s[name]) for s in life])
                 bound = max(noise / hours, hourly)
-                row(name, [s[name] for s in life], f"{show(name, an_hour, '+')}/h", f"flat: below {show(name, bound)}/h", an_hour < bound)
+                row(name, [s[name] for s in life], f"{show(name, an_hour, '+')}/h", f"flat: below {show(name, bound)}/h",
+                    an_hour < bound)
             an_hour = slope([(s["t"] / 3600, s["cpu"]) for s in life])
             row("cpu", [s["cpu"] for s in life], f"{an_hour / 36:.1f} % of a core", "(told only)", True)
         if not lines:
@@ -127,7 +132,8 @@ class Measure:
         lines.append("disk, all lives")
         for name, bound in PER_JOB.items():
             each = slope([(s["ended"], s[name]) for s in disk])
-            row(name, [s[name] for s in disk], f"{show(name, each, '+')} a job", f"kept: below {show(name, bound)} a job", each < bound)
+            row(name, [s[name] for s in disk], f"{show(name, each, '+')} a job", f"kept: below {show(name, bound)} a job",
+                each < bound)
         for name, bound in MOST.items():
             most = max(s[name] for s in disk)
             row(name, [s[name] for s in disk], "", f"never above {show(name, bound)}", most <= bound)

@@ -14,7 +14,12 @@ import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "blackbox")]
+import bench  # noqa: E402
+import faults  # noqa: E402
+import judge  # noqa: E402
+import measure  # noqa: E402
 import processes  # noqa: E402
+import work  # noqa: E402
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 TOLD_S = 30
@@ -26,18 +31,14 @@ MB = 1_000_000
 
 class Soak:
     def __init__(self, lab, options):
-        import faults
-        import judge
-        import measure
-        import work
-        self.lab, self.options, self.stop, self.trouble = lab, options, threading.Event(), None
+        self.lab, self.options, self.trouble, self.hands = lab, options, None, []
+        self.enough, self.over = threading.Event(), threading.Event()  # of work and faults; of all
         self.began = time.monotonic()
-        self.work = work.Work(lab, options.seed, options.rate)
         options.quiet = self.one_life
+        self.work = work.Work(lab, options.seed, options.rate, options.broken)
         self.faults = faults.Faults(lab, options.seed, options)
         self.judge = judge.Judge(lab, self.work, self.faults, options.broken)
         self.measure = measure.Measure(lab)
-        self.working, self.harming = threading.Event(), threading.Event()
 
     def passed(self):
         return time.monotonic() - self.began
@@ -51,80 +52,68 @@ class Soak:
     def hand(self, step, over, calm=()):
         """A thread that does step() until `over`; step() says how long to pause. What is not `calm` ends the soak."""
         def go():
-            while not over.is_set() and not self.stop.is_set():
-                try:
-                    pause = step()
-                except calm:
-                    pause = 1
-                except BaseException as trouble:
-                    self.trouble = self.trouble or trouble
-                    if not hasattr(trouble, "kind"):
-                        traceback.print_exc()
-                    self.stop.set()
-                    return
-                over.wait(pause) if not self.stop.is_set() else None
-        thread = threading.Thread(target=go, daemon=True)
-        thread.start()
-        return thread
+            try:
+                while not over.is_set():
+                    try:
+                        pause = step()
+                    except calm:
+                        pause = 1
+                    over.wait(pause)
+            except Exception as trouble:
+                self.trouble = self.trouble or trouble
+                self.enough.set()
+                self.over.set()
+        self.hands.append(threading.Thread(target=go, daemon=True))
+        self.hands[-1].start()
+
+    def join(self, over):
+        over.set()
+        for hand in self.hands[:2] if over is self.enough else self.hands:
+            hand.join(60)
 
     def check(self):
         if self.trouble:
             raise self.trouble
 
     def run(self):
-        import bench
-        over = threading.Event()
-        hands = [self.hand(self.judge.step, over), self.hand(self.judge.person, over, bench.AWAY),
-                 self.hand(self.measure.step, over), self.hand(self.work.remind, over)]
-        working, harming = self.hand(self.work.step, self.working), self.hand(self.faults.step, self.harming)
+        for step, over, calm in ((self.work.step, self.enough, ()), (self.faults.step, self.enough, ()),
+                                 (self.judge.step, self.over, ()), (self.judge.person, self.over, bench.AWAY),
+                                 (self.measure.step, self.over, ()), (self.work.remind, self.over, ())):
+            self.hand(step, over, calm)
         self.wait(lambda: self.passed() >= self.options.seconds)
-        self.working.set()
-        self.harming.set()
-        working.join()
-        harming.join()
+        self.join(self.enough)
+        self.check()
         self.faults.undo(everything=True)
-        print(f"{self.passed():.0f} s: no more work, no more faults; what is open comes to its end", flush=True)
-        end = time.monotonic() + self.options.patience
-        while not self.quiet(over, hands):
-            self.check()
-            if time.monotonic() > end:
-                from judge import Wrong
-                raise Wrong("lost", self.judge.left())
-            time.sleep(1)
-        self.measure.look_at_disk()
-        self.measure.disk and self.measure.step()
+        print(f"{self.passed():5.0f} s: no more work, no more faults; what is open comes to its end", flush=True)
+        self.wait(self.all_over, self.options.patience)
+        self.join(self.over)
+        self.check()
+        self.wait(self.judge.finished, self.options.patience)
+        self.measure.look()
         self.judge.verdict()
         status = self.lab.stop("agent", signal.SIGTERM, 60)
         if status != 0:
             raise RuntimeError(f"the agent ended with {status}; {self.lab.log('agent')[-3000:]}")
 
-    def quiet(self, over, hands):
-        """Only the judge asks now, from here."""
-        import bench
-        try:
-            if self.work.open() or self.lab.ask("jobs", state="open", limit=1):
-                return False
-        except bench.AWAY:
-            return False
-        if not over.is_set():
-            over.set()
-            for hand in hands:
-                hand.join()
-        try:
-            self.judge.person()
-            return self.judge.finished()
-        except bench.AWAY:
-            return False
+    def all_over(self):
+        return not self.work.open() and not self.lab.ask("jobs", state="open", limit=1)
 
-    def wait(self, ready):
-        told = self.began
-        while not ready():
+    def wait(self, ready, seconds=None):
+        """Until `ready`, telling how it goes; what is not ready in time is lost."""
+        told, end = time.monotonic(), time.monotonic() + seconds if seconds else None
+        while True:
             self.check()
-            time.sleep(0.2)
+            try:
+                if ready():
+                    return
+            except bench.AWAY:
+                pass
+            if end and time.monotonic() > end:
+                raise judge.Wrong("lost", self.judge.left())
             if time.monotonic() - told >= TOLD_S:
                 told = time.monotonic()
                 self.tell()
-        self.check()
+            time.sleep(0.2)
 
     # ---- what a person sees
 
@@ -137,14 +126,21 @@ class Soak:
               f"now: {', '.join(sorted(self.faults.active)) or 'all well'}", flush=True)
 
     def tables(self):
+        """(lines, what is not flat)."""
         lines, wrong = self.measure.verdict()
-        print("\n".join(lines))
         for title, counts in (("work", self.work.made), ("faults", self.faults.counts), ("held and answered", self.judge.answers),
                               ("events by fate", self.judge.fates)):
-            print(f"{title}, {sum(counts.values())}:")
-            for name in sorted(counts):
-                print(f"  {counts[name]:6} {name}")
-        return wrong
+            lines.append(f"{title}, {sum(counts.values())}:")
+            lines += [f"  {counts[name]:6} {name}" for name in sorted(counts)]
+        return lines, wrong
+
+    def close(self):
+        self.join(self.enough)
+        self.join(self.over)
+        self.work.commander.end()
+        for part in ("balance", "meter", "hamilton"):  # one that stands still would not hear that it is to end
+            if part in self.lab.parts:
+                self.lab.parts[part].send_signal(signal.SIGCONT)
 
     def report(self):
         return {"seconds": self.passed(), "seed": self.options.seed, "work": self.work.made, "faults": self.faults.counts,
@@ -161,21 +157,42 @@ def duration(text):
 def read_options():
     parser = argparse.ArgumentParser(prog="tests/soak/run", description=__doc__)
     parser.add_argument("seconds", nargs="?", type=duration, default=600, metavar="DURATION", help="30s, 10m, 1h (10m)")
-    parser.add_argument("--rate", type=float, default=1.2, metavar="N", help="pieces of work a second, which makes one to two jobs of each (1.2)")
+    parser.add_argument("--rate", type=float, default=1.2, metavar="N", help="pieces of work a second, one or two jobs each (1.2)")
     parser.add_argument("--gap", type=float, metavar="S", help="seconds between two faults (1 to 6)")
     parser.add_argument("--only", metavar="WORDS", help="only faults that have these words: broker, 'at tare', killed ...")
     parser.add_argument("--seed", default="1", help="of everything random (1)")
     parser.add_argument("--patience", type=float, default=PATIENCE_S, metavar="S", help="seconds to come to the end (180)")
     parser.add_argument("--keep", metavar="FOLDER", help="leave there what everybody wrote")
     parser.add_argument("--report", metavar="FILE", help="write all samples and counts there, as JSON")
-    parser.add_argument("--broken", choices=("judge", "person"), help="to see that a soak finds what is wrong: a worklist that never "
-                        "was is missed; the person says 'retry' without looking")
+    parser.add_argument("--broken", choices=("lost", "person"), help="to see that a soak finds what is wrong: nobody is told of "
+                        "the first worklist; the person says 'retry' without looking")
     return parser.parse_args()
 
 
 def called_off(number, _frame):
-    processes.end_children(grace=0)
-    os._exit(128 + number)
+    """Ctrl-C and the like: everything that was started ends on the way out."""
+    sys.exit(128 + number)
+
+
+def judged(soak):
+    """[(kind, what is wrong)], and tells the tables."""
+    wrong = []
+    try:
+        soak.run()
+    except judge.Wrong as trouble:
+        wrong.append((trouble.kind, str(trouble)))
+    except Exception as trouble:  # the agent ended, or a mistake of the soak: no good verdict either
+        wrong.append(("wrong", "".join(traceback.format_exception(trouble)) + f"the agent's log ends with:\n{soak.lab.log('agent')[-3000:]}"))
+    if any("outbox" in sample for sample in soak.measure.samples):
+        lines, bounds = soak.tables()
+        print("\n".join(lines))
+        wrong += [("wrong", text) for text in bounds]
+    return wrong
+
+
+def keep(lab, folder):
+    shutil.copytree(lab.home, folder, symlinks=True, dirs_exist_ok=True, ignore=lambda _, names: [
+        name for name in names if name.endswith((".sock", ".ctl")) or name in ("balance", "printer")])
 
 
 def main():
@@ -183,35 +200,25 @@ def main():
     processes.adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, called_off)
-    import bench
-    lost = repeated = 0
-    wrong = []
     with bench.Bench() as lab:
         lab.start_parts()
         soak = Soak(lab, options)
         try:
-            soak.run()
-        except Exception as trouble:
-            kind = getattr(trouble, "kind", "")
-            lost, repeated = int(kind == "lost"), int(kind == "repeated")
-            wrong.append(str(trouble))
-            soak.stop.set()
-            print(f"\n{trouble}\n{lab.log('agent')[-3000:]}" if not kind else f"\n{trouble}", flush=True)
-        if len(soak.measure.samples) > 2 and "outbox" in soak.measure.samples[-1]:
-            wrong += soak.tables()
-        if options.report:
-            pathlib.Path(options.report).write_text(json.dumps(soak.report()))
-        soak.work.commander.end()
-        soak.faults.undo(everything=True) if wrong else None
+            wrong = judged(soak)
+            if options.report:
+                pathlib.Path(options.report).write_text(json.dumps(soak.report()))
+        finally:
+            soak.close()
         lab.end()
         if options.keep:
-            shutil.copytree(lab.home, options.keep, symlinks=True, dirs_exist_ok=True,
-                            ignore=lambda _, names: [n for n in names if n.endswith((".sock", ".ctl")) or n in ("balance", "printer")])
-        print(f"\n{soak.passed():.0f} s, {len(soak.judge.jobs)} jobs, {soak.judge.events} events, {sum(soak.faults.counts.values())} faults, "
-              f"{sum(soak.judge.answers.values())} held and answered, {lost} lost, {repeated} repeated, "
-              f"{len(wrong) - lost - repeated} otherwise wrong")
-        for text in wrong:
-            print(f"  WRONG  {text[:3000]}")
+            keep(lab, options.keep)
+    kinds = [kind for kind, _ in wrong]
+    lost, repeated = kinds.count("lost"), kinds.count("repeated")
+    print(f"\n{soak.passed():.0f} s, {len(soak.judge.jobs)} jobs, {soak.judge.events} events, {sum(soak.faults.counts.values())} faults, "
+          f"{sum(soak.judge.answers.values())} held and answered, {lost} lost, {repeated} repeated, "
+          f"{len(wrong) - lost - repeated} otherwise wrong")
+    for _, text in wrong:
+        print(f"  WRONG  {text}")
     return 1 if wrong else 0
 
 

@@ -58,8 +58,8 @@ class Commander:
 
 
 class Work:
-    def __init__(self, lab, seed, rate):
-        self.lab, self.dice, self.rate = lab, random.Random(f"work-{seed}"), rate
+    def __init__(self, lab, seed, rate, broken=None):
+        self.lab, self.dice, self.rate, self.broken = lab, random.Random(f"work-{seed}"), rate, broken
         self.commander = Commander(lab)
         self.lock, self.items, self.made = threading.Lock(), [], collections.Counter()
         self.waited = 0
@@ -94,7 +94,8 @@ class Work:
         # What is in it makes each one different, so that the liquid handler can tell if one comes twice.
         header, line = "Sample,Source well,Target well,Volume\n", "{},A1,B1,50\n"
         content = header + "".join(line.format(f"W{number}-{row}") for row in range(rows))
-        made = self.lab.ask_cloud(f"/sim/runs/{run}/input", {"name": f"{run}_{number}.csv", "content": content})
+        told = not (self.broken == "lost" and number == 1)
+        made = self.lab.ask_cloud(f"/sim/runs/{run}/input", {"name": f"{run}_{number}.csv", "content": content, "emit": told})
         self.add("worklist", run, sha256=made["sha256"], rows=rows)
 
     def task(self, kind, schema, number):
