@@ -24,9 +24,10 @@ CLOUD = {
     "sign-in pages": {"kind": "html", "status": 503, "probability": 0.5},
     "wrong digests": {"kind": "wrong-digest", "path": "/presigned/*", "probability": 0.5},
 }
-LINE = ("silence times=1", "deaf times=1", "delay=3000 times=1", "cut=3 times=1", "garbage times=1", "unplug=3 times=1", "slow=20",
-        "twice times=2")
-AT_TARE = ("silence times=1 on=T", "deaf times=1 on=T", "garbage times=1 on=T", "unplug=4 times=1 on=T", "delay=3000 times=1 on=T")
+LINE = ("silence times=1", "deaf times=1", "delay=3000 times=1", "cut=3 times=1", "garbage times=1", "unplug=3 times=1", "slow=20")
+# Not for any command of the voltmeter: nobody could tell a second "1" that comes late from a measured value.
+METER = ("twice times=2 on=MEAS:VOLT:DC?",)
+BALANCE = ("twice times=2", "chatter=200", "silence times=1 on=T", "deaf times=1 on=T", "garbage times=1 on=T", "unplug=4 times=1 on=T", "delay=3000 times=1 on=T")
 
 
 class Faults:
@@ -43,7 +44,7 @@ class Faults:
         kinds += [("cloud", "cloud: token revoked", 0, self.revoke), ("relay", "relay: paused", 8, self.pause)]
         kinds += [("broker", "broker: restarted", 4, functools.partial(self.broker, False)),
                   ("broker", "broker: restarted without its memory", 4, functools.partial(self.broker, True))]
-        for part, faults in (("balance", LINE + AT_TARE + ("chatter=200",)), ("meter", LINE)):
+        for part, faults in (("balance", LINE + BALANCE), ("meter", LINE + METER)):
             kinds += [(part, f"{part}: {fault}", 10, functools.partial(self.line, part, fault)) for fault in faults]
             kinds.append((part, f"{part}: unplugged", 0, functools.partial(self.unplug, part)))
             kinds.append((part, f"{part}: stands still", 6, functools.partial(self.stand_still, part)))

@@ -100,8 +100,9 @@ class Judge:
                 continue
             try:
                 item.done = getattr(self, "see_" + item.kind)(item)
-            except bench.AWAY:
-                pass
+                item.why = "not there"
+            except bench.AWAY as trouble:
+                item.why = repr(trouble)
         return 2
 
     def read_instruments(self):
@@ -242,7 +243,7 @@ class Judge:
 
     def left(self):
         """What is not done, for a message."""
-        items = [f"{item.kind} {item.name}" for item in self.work.open()]
+        items = [f"{item.kind} {item.name} ({item.why})" for item in self.work.open()]
         jobs = [f"job {job['id']} ({job['kind']}) is {job['state']} at {job['step']}: {job['note']}" for job in self.jobs.values()
                 if job["state"] not in bench.whole.ENDED]
         return f"not done: {items[:20]}; events that the agent does not know: {list(self.unseen.items())[:20]}; {jobs[:10]}"

@@ -157,7 +157,7 @@ def duration(text):
 def read_options():
     parser = argparse.ArgumentParser(prog="tests/soak/run", description=__doc__)
     parser.add_argument("seconds", nargs="?", type=duration, default=600, metavar="DURATION", help="30s, 10m, 1h (10m)")
-    parser.add_argument("--rate", type=float, default=1.2, metavar="N", help="pieces of work a second, one or two jobs each (1.2)")
+    parser.add_argument("--rate", type=float, default=1.2, metavar="N", help="pieces of work a second, of one or two jobs (1.2)")
     parser.add_argument("--gap", type=float, metavar="S", help="seconds between two faults (1 to 6)")
     parser.add_argument("--only", metavar="WORDS", help="only faults that have these words: broker, 'at tare', killed ...")
     parser.add_argument("--seed", default="1", help="of everything random (1)")

@@ -22,7 +22,7 @@ MIX = {"worklist": 45, "weigh": 18, "measure": 14, "print": 5, "command": 8, "re
 
 class Item:
     def __init__(self, kind, name, **facts):
-        self.kind, self.name, self.made, self.done = kind, name, time.monotonic(), False
+        self.kind, self.name, self.made, self.done, self.why = kind, name, time.monotonic(), False, "not looked at"
         self.__dict__.update(facts)
 
 
