@@ -22,12 +22,14 @@ CLOUD = {
     "slow bodies": {"kind": "slow", "bytesPerSecond": 2000, "probability": 0.5},
     "cut bodies": {"kind": "truncated", "probability": 0.3},
     "sign-in pages": {"kind": "html", "status": 503, "probability": 0.5},
-    "wrong digests": {"kind": "wrong-digest", "path": "/presigned/*", "probability": 0.5},
+    # One at a time: what comes twice with equal bytes is right, whatever the file store states.
+    "a wrong digest": {"kind": "wrong-digest", "path": "/presigned/*", "count": 1},
 }
 LINE = ("silence times=1", "deaf times=1", "delay=3000 times=1", "cut=3 times=1", "garbage times=1", "unplug=3 times=1", "slow=20")
 # Not for any command of the voltmeter: nobody could tell a second "1" that comes late from a measured value.
 METER = ("twice times=2 on=MEAS:VOLT:DC?",)
-BALANCE = ("twice times=2", "chatter=200", "silence times=1 on=T", "deaf times=1 on=T", "garbage times=1 on=T", "unplug=4 times=1 on=T", "delay=3000 times=1 on=T")
+BALANCE = ("twice times=2", "chatter=200", "silence times=1 on=T", "deaf times=1 on=T", "garbage times=1 on=T",
+           "unplug=4 times=1 on=T", "delay=3000 times=1 on=T")
 
 
 class Faults:

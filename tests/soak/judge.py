@@ -9,6 +9,7 @@ import time
 
 import bench
 
+DONE = "done"
 YOUNG_S = 2  # nobody asks about work that was only just given
 AWAY_AROUND_S = 3  # a line printed so shortly before or after the agent was away may have been heard by nobody
 NOT_HEARD_S = 30  # and after so long it was not
@@ -99,8 +100,8 @@ class Judge:
             if time.monotonic() - item.made < YOUNG_S:
                 continue
             try:
-                item.done = getattr(self, "see_" + item.kind)(item)
-                item.why = "not there"
+                item.why = getattr(self, "see_" + item.kind)(item)
+                item.done = item.why == DONE
             except bench.AWAY as trouble:
                 item.why = repr(trouble)
         return 2
@@ -158,42 +159,44 @@ class Judge:
             self.fates[known["fate"]] += 1
             del self.unseen[event]
 
-    # ---- one piece of work: is it done?
+    # ---- one piece of work: DONE, or what it waits for
 
     def attached(self, run):
-        """What is attached to a run: [(processor, bytes)]; more than one is never right."""
+        """What is attached to a run: (status, processor, bytes); more than one is never right."""
         found = self.lab.ask_cloud(f"/api/v2/automation-output-processors?assayRunId={run}")["automationOutputProcessors"]
         if len(found) > 1:
             raise Wrong("repeated", f"run {run} has {len(found)} output processors")
         if not found or found[0]["status"] != "SUCCEEDED":
-            return None
+            return found[0]["status"] if found else "no output processor", None, None
         content = self.lab.ask_cloud(f"/sim/blobs/{found[0]['file']['id']}")
-        return found[0], content if isinstance(content, bytes) else str(content).encode()
+        return DONE, found[0], content if isinstance(content, bytes) else str(content).encode()
 
     def see_worklist(self, item):
         run = self.by_digest.get(item.sha256)
-        there = self.attached(item.name) if run and "result_sha256" in run else None
-        if not there:
-            return False
-        processor, content = there
+        if not run or "result_sha256" not in run:
+            return f"the liquid handler has no result of a worklist with sha256 {item.sha256}"
+        status, processor, content = self.attached(item.name)
+        if status != DONE:
+            return status
         if hashlib.sha256(content).hexdigest() != run["result_sha256"]:
             raise Wrong("lost", f"the result of run {item.name} in the cloud differs from the instrument's")
         if processor["progressStats"]["rowsSucceeded"] != item.rows or processor["progressStats"]["rowsFailed"]:
             raise Wrong("lost", f"run {item.name}: {processor['progressStats']}")
-        return True
+        return DONE
 
     def see_task(self, item, moved, wanted):
         outputs = self.lab.outputs({"id": item.task})
         if len(outputs) > 1:
             raise Wrong("repeated", f"task {item.name} has {len(outputs)} outputs")
-        if self.lab.task_status({"id": item.task}) != "COMPLETED":
-            return False
+        status = self.lab.task_status({"id": item.task})
+        if status != "COMPLETED":
+            return status
         if len(outputs) != 1 or moved.read()[item.name] != 1:
             raise Wrong("lost", f"task {item.name} is completed, with {len(outputs)} outputs, and moved "
                         f"{moved.moved[item.name]} times")
         if outputs[0].get("Mass") != float(wanted):
             raise Wrong("wrong", f"task {item.name}: the output says {outputs[0]}, the instrument showed {wanted}")
-        return True
+        return DONE
 
     def see_weigh(self, item):
         return self.see_task(item, self.tares, bench.GRAMS)
@@ -204,19 +207,19 @@ class Judge:
     def see_print(self, item):
         self.read_printed()
         if self.printed[item.name]:
-            return True
-        if not item.heard or self.faults.was_away(item.made - AWAY_AROUND_S, item.made + AWAY_AROUND_S):
-            if time.monotonic() - item.made > NOT_HEARD_S:
-                self.unheard += 1  # nobody was there to hear it
-                return True
-        return False
+            return DONE
+        heard = item.heard and not self.faults.was_away(item.made - AWAY_AROUND_S, item.made + AWAY_AROUND_S)
+        if not heard and time.monotonic() - item.made > NOT_HEARD_S:
+            self.unheard += 1
+            return DONE
+        return "no such weight in the cloud"
 
     def read_printed(self):
         for number, run in list(self.assigned.items()):
-            there = run and self.attached(run)
-            if there:
+            status, _, content = self.attached(run) if run else ("", None, None)
+            if status == DONE:
                 self.assigned[number] = None
-                weight = there[1].decode().splitlines()[1].split(",")[1]
+                weight = content.decode().splitlines()[1].split(",")[1]
                 self.printed[weight] += 1
                 if self.printed[weight] > 1:
                     raise Wrong("repeated", f"the printed weight {weight} is in the cloud twice")
@@ -228,7 +231,10 @@ class Judge:
             raise Wrong("repeated", f"command {item.name} has more than one verdict: {told}")
         if verdicts and verdicts[0][0] != "succeeded":
             raise Wrong("lost", f"command {item.name}: {verdicts}")
-        return bool(verdicts) and (item.verb != "run" or self.lab.job(verdicts[0][2]["id"])["state"] == "done")
+        if not verdicts:
+            return "no verdict"
+        state = self.lab.job(verdicts[0][2]["id"])["state"] if item.verb == "run" else "done"
+        return DONE if state == "done" else f"its job is {state}"
 
     # ---- in the end
 
