@@ -121,9 +121,10 @@ class Bench(whole.Lab):
     def start_meter(self):
         said = self.home / "meter.out"
         with open(said, "wb") as out:
-            self.start("meter", [self.program("labferry-sim-scpi"), "--tcp", "127.0.0.1:0", "--control", str(self.home / "meter.ctl"),
-                                 "--state", str(self.home / "meter.json"), "--volts", VOLTS, "--verbose"], stdout=out)
-        ready = wait_until("the meter listens", lambda: re.search(r"ready tcp:[\d.]+:(\d+)\n", said.read_text()))
+            self.start("meter", [self.program("labferry-sim-scpi"), "--tcp", "127.0.0.1:0", "--state",
+                                 str(self.home / "meter.json"), "--control", str(self.home / "meter.ctl"), "--volts", VOLTS,
+                                 "--verbose"], stdout=out)
+        ready = wait_until("the meter listens", lambda: re.search(r"ready tcp:.*:(\d+)\n", said.read_text()))
         self.meter_port = int(ready[1])
 
     def tell(self, instrument, line):

@@ -15,7 +15,8 @@ FLAT = {"rss": (1 * MB, 1 * MB), "dirty": (1 * MB, 1 * MB), "descriptors": (2, 0
 # What is kept grows with the work done: bytes for each job that ended, with its event, history, commands and audit entries.
 PER_JOB = {"journal": 16 * KB, "log": 4 * KB}
 # What must stay small, and what must be gone in the end.
-MOST = {"wal": 32 * MB, "marks": 300}
+MOST = {"wal": 32 * MB}
+MARKS = 300  # that one life of the agent may leave: 256, and what is under way between two looks
 AT_END = {"spool": 64 * KB, "outbox": 0, "unfinished": 0}
 
 
@@ -95,16 +96,23 @@ class Measure:
 
     # ---- the verdict
 
+    def by_life(self):
+        lives = {}
+        for sample in self.samples:
+            lives.setdefault(sample["pid"], []).append(sample)
+        return list(lives.values())
+
     def lives(self):
         """Samples of each life that is long enough, without its warm-up."""
-        by_pid = {}
-        for sample in self.samples:
-            by_pid.setdefault(sample["pid"], []).append(sample)
-        for samples in by_pid.values():
+        for samples in self.by_life():
             first, last = samples[0]["t"], samples[-1]["t"]
             warm = first + max(WARM_UP_S, WARM_UP * (last - first))
             if last - first >= LIFE_S:
                 yield [sample for sample in samples if sample["t"] >= warm]
+
+    def marks(self):
+        """The most delivery marks that one life of the agent added."""
+        return max(max(s["marks"] for s in life) - life[0]["marks"] for life in self.by_life())
 
     def verdict(self):
         """(lines of the table, what is not flat)."""
@@ -137,6 +145,8 @@ class Measure:
         for name, bound in MOST.items():
             most = max(s[name] for s in disk)
             row(name, [s[name] for s in disk], "", f"never above {show(name, bound)}", most <= bound)
+        row("marks", [s["marks"] for s in disk], f"+{self.marks()} in one life", f"never above +{MARKS} in one life",
+            self.marks() <= MARKS)
         for name, bound in AT_END.items():
             row(name, [s[name] for s in disk], "", f"in the end at most {show(name, bound)}", disk[-1][name] <= bound)
         return lines, wrong

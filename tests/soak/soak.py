@@ -182,7 +182,8 @@ def judged(soak):
     except judge.Wrong as trouble:
         wrong.append((trouble.kind, str(trouble)))
     except Exception as trouble:  # the agent ended, or a mistake of the soak: no good verdict either
-        wrong.append(("wrong", "".join(traceback.format_exception(trouble)) + f"the agent's log ends with:\n{soak.lab.log('agent')[-3000:]}"))
+        wrong.append(("wrong", "".join(traceback.format_exception(trouble)) +
+                      f"the agent's log ends with:\n{soak.lab.log('agent')[-3000:]}"))
     if any("outbox" in sample for sample in soak.measure.samples):
         lines, bounds = soak.tables()
         print("\n".join(lines))
@@ -214,8 +215,8 @@ def main():
             keep(lab, options.keep)
     kinds = [kind for kind, _ in wrong]
     lost, repeated = kinds.count("lost"), kinds.count("repeated")
-    print(f"\n{soak.passed():.0f} s, {len(soak.judge.jobs)} jobs, {soak.judge.events} events, {sum(soak.faults.counts.values())} faults, "
-          f"{sum(soak.judge.answers.values())} held and answered, {lost} lost, {repeated} repeated, "
+    print(f"\n{soak.passed():.0f} s, {len(soak.judge.jobs)} jobs, {soak.judge.events} events, "
+          f"{sum(soak.faults.counts.values())} faults, {sum(soak.judge.answers.values())} held and answered, {lost} lost, {repeated} repeated, "
           f"{len(wrong) - lost - repeated} otherwise wrong")
     for _, text in wrong:
         print(f"  WRONG  {text}")
