@@ -159,7 +159,7 @@ def read_options():
     parser.add_argument("seconds", nargs="?", type=duration, default=600, metavar="DURATION", help="30s, 10m, 1h (10m)")
     parser.add_argument("--rate", type=float, default=1.2, metavar="N", help="pieces of work a second, of one or two jobs (1.2)")
     parser.add_argument("--gap", type=float, metavar="S", help="seconds between two faults (1 to 6)")
-    parser.add_argument("--only", metavar="WORDS", help="only faults that have these words: broker, 'at tare', killed ...")
+    parser.add_argument("--only", metavar="WORDS", help="only faults that have these words: broker, killed, on=T ...")
     parser.add_argument("--seed", default="1", help="of everything random (1)")
     parser.add_argument("--patience", type=float, default=PATIENCE_S, metavar="S", help="seconds to come to the end (180)")
     parser.add_argument("--keep", metavar="FOLDER", help="leave there what everybody wrote")
@@ -216,8 +216,8 @@ def main():
     kinds = [kind for kind, _ in wrong]
     lost, repeated = kinds.count("lost"), kinds.count("repeated")
     print(f"\n{soak.passed():.0f} s, {len(soak.judge.jobs)} jobs, {soak.judge.events} events, "
-          f"{sum(soak.faults.counts.values())} faults, {sum(soak.judge.answers.values())} held and answered, {lost} lost, {repeated} repeated, "
-          f"{len(wrong) - lost - repeated} otherwise wrong")
+          f"{sum(soak.faults.counts.values())} faults, {sum(soak.judge.answers.values())} held and answered, "
+          f"{lost} lost, {repeated} repeated, {len(wrong) - lost - repeated} otherwise wrong")
     for _, text in wrong:
         print(f"  WRONG  {text}")
     return 1 if wrong else 0

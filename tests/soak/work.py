@@ -22,7 +22,8 @@ MIX = {"worklist": 45, "weigh": 18, "measure": 14, "print": 5, "command": 8, "re
 
 class Item:
     def __init__(self, kind, name, **facts):
-        self.kind, self.name, self.made, self.done, self.why = kind, name, time.monotonic(), False, "not looked at"
+        self.kind, self.name, self.made = kind, name, time.monotonic()
+        self.done, self.why = False, "not looked at"
         self.__dict__.update(facts)
 
 
