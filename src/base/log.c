@@ -42,16 +42,6 @@ bool lf_log_wants(enum lf_log_level level)
     return (int)level <= threshold;
 }
 
-bool lf_log_level_parse(const char *name, enum lf_log_level *level)
-{
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)
-        if (!strcmp(name, level_names[i])) {
-            *level = (enum lf_log_level)i;
-            return true;
-        }
-    return false;
-}
-
 /* Copies text, showing control characters, and bytes that are not UTF-8, as \xNN. */
 static void escape(const char *text, char *out, size_t room)
 {

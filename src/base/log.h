@@ -26,7 +26,4 @@ void lf_log(enum lf_log_level level, const char *part, const char *format, ...) 
 #define lf_log_info(...) lf_log(LF_LOG_INFO, __VA_ARGS__)
 #define lf_log_debug(...) lf_log(LF_LOG_DEBUG, __VA_ARGS__)
 
-/* "error", "warning", "info", "debug"; false if none of them. */
-bool lf_log_level_parse(const char *name, enum lf_log_level *level);
-
 #endif

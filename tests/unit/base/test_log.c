@@ -140,20 +140,10 @@ static void long_lines_are_cut(void)
     CHECK(strlen(line) < 4300 && strlen(line) > 4000);
 }
 
-static void level_names(void)
-{
-    enum lf_log_level level = LF_LOG_ERROR;
-    CHECK(lf_log_level_parse("debug", &level));
-    CHECK_INT(level, LF_LOG_DEBUG);
-    CHECK(!lf_log_level_parse("loud", &level));
-    CHECK(!lf_log_level_parse("", &level));
-}
-
 UNIT_TESTS("log", {"a line has time, level, part and text", text_lines},
            {"what is below the level is not written", level_decides},
            {"outside data cannot forge a line or steer the terminal", no_forged_lines},
            {"UTF-8 stays as it is and other bytes are shown escaped", bytes_that_are_no_text},
            {"journald gets its priorities", journald_lines},
            {"journald is noticed by the stream it reads", journald_is_found_out},
-           {"JSON lines are JSON", json_lines}, {"a line without end is cut", long_lines_are_cut},
-           {"levels have names", level_names}, )
+           {"JSON lines are JSON", json_lines}, {"a line without end is cut", long_lines_are_cut}, )
