@@ -34,13 +34,13 @@ bool lf_api_query(struct lf_buffer *path, const char *key, const char *value)
     return added;
 }
 
-/* Health is about the cloud, not about one request: an answer that refuses this request shows a cloud that
- * works. */
+/* Health is about the cloud, not about one request: an answer that refuses this request (for good, or until a
+ * person gives access) shows a cloud that works. */
 void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err)
 {
     struct lf_api_health *health = &cloud->health;
     bool own_end = err && err->status == LF_CANCELLED;
-    bool failing = err && !own_end && err->class != LF_PERMANENT;
+    bool failing = err && !own_end && err->class != LF_PERMANENT && err->class != LF_NEEDS_PERSON;
     pthread_mutex_lock(&health->lock);
     health->calls++;
     if (err && !own_end) {

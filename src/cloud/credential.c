@@ -4,6 +4,9 @@
  * cancel hold. A fetch that fails gives all who waited for it the same error, unless it was the fetching
  * thread's own end (cancel, deadline): then one of the others fetches. The secret is read from its file for
  * each fetch, so that it can be rotated.
+ *
+ * A credential that is not accepted is the trouble of the whole agent, told once (lf_cloud_health), and of no
+ * job: whatever goes wrong here is transient, so that all who wait go on as soon as it is mended.
  */
 #include "cloud/credential.h"
 
@@ -84,7 +87,7 @@ static enum lf_status read_secret(const char *path, const char *what, struct lf_
     for (size_t i = 0; i < secret->len; i++)
         usable = usable && isgraph((unsigned char)secret->data[i]);
     if (!usable)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+        return lf_fail(err, LF_INVALID, LF_TRANSIENT,
                        "%s: the file %s is empty or holds more than the secret (spaces, several lines, "
                        "other characters)",
                        what, path);
@@ -151,15 +154,12 @@ static enum lf_status judge_token(const struct lf_credential *credential, const 
     if (lf_words_judge(answer, err) == LF_OK)
         return LF_OK;
     if (answer->status == 400 || answer->status == 401) {
-        err->class = LF_NEEDS_PERSON;
         err->status = LF_DENIED;
         return lf_error_prefix(err, "client id '%s' or the secret in %s was not accepted",
                                credential->client_id, credential->secret_file);
     }
-    if (answer->status == 404) {
-        err->class = LF_NEEDS_PERSON;
+    if (answer->status == 404)
         return lf_error_prefix(err, "there is no API at this address: is the tenant URL right?");
-    }
     return err->status;
 }
 
@@ -230,10 +230,11 @@ static enum lf_status fetch(struct lf_credential *credential, const struct lf_ca
     pthread_mutex_lock(&credential->lock);
     credential->fetching = false;
     bool own_end = status == LF_CANCELLED || (status == LF_TIMEOUT && lf_deadline_passed(call->deadline));
+    if (status != LF_OK)
+        err->class = LF_TRANSIENT;
     if (status == LF_OK) {
         keep(credential, value, asked_at, life_ms);
-    } else if (credential->value && !own_end && err->class == LF_TRANSIENT
-               && !lf_deadline_passed(credential->expires_at)) {
+    } else if (credential->value && !own_end && !lf_deadline_passed(credential->expires_at)) {
         credential->refresh_at = lf_deadline_in(RETRY_REFRESH_MS); /* the old one still holds */
         status = LF_OK;
     }

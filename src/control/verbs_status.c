@@ -103,7 +103,8 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
         need(list, strdup(error), strdup("check the broker's access rules for this agent"));
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
         need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
-             strdup("check the network, cloud.tenant and its credentials; the agent keeps trying"));
+             strdup("check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs that "
+                    "wait for it go on by themselves"));
     int64_t lost = lf_json_int(status, "intake.events.lost", 0);
     if (lost)
         need(list,

@@ -71,8 +71,8 @@ struct lf_answer {
 };
 
 /* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges
- * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: needs a
- * person; a certificate whose dates do not fit our clock is transient and explained as clock trouble),
+ * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: transient,
+ * with what to mend; a certificate whose dates do not fit our clock is explained as clock trouble),
  * LF_TOO_LARGE (permanent if the length was announced, else transient), LF_MISMATCH (cut off: length differs;
  * transient), LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a redirect that must not be followed). Texts
  * never hold a query string. *sent (may be NULL) is true when the request may have reached the server: then a

@@ -178,7 +178,7 @@ static void revoked(void)
     fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
     fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
     CHECK_INT(get_run(&fake), LF_DENIED);
-    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(fake.err.class, LF_TRANSIENT);
     CHECK_INT(fake.calls, 2);
     fake_close(&fake);
 }
@@ -215,12 +215,12 @@ static void refusals(void)
     struct fake fake;
     fake_open(&fake);
     token_gives(&fake, 401, "{\"error\":{\"message\":\"Bad client\",\"type\":\"invalid_client\"}}",
-                LF_NEEDS_PERSON, "Bad client");
+                LF_TRANSIENT, "Bad client");
     token_gives(&fake, 400, "{\"error\":{\"message\":\"grant\",\"type\":\"unauthorized_client\"}}",
-                LF_NEEDS_PERSON, fake.secret_file);
+                LF_TRANSIENT, fake.secret_file);
     token_gives(&fake, 200, "<!doctype html><html>welcome</html>", LF_TRANSIENT, "tenant URL");
-    token_gives(&fake, 404, "<html>no</html>", LF_NEEDS_PERSON, "tenant URL");
-    token_gives(&fake, 404, "{}", LF_NEEDS_PERSON, "tenant URL");
+    token_gives(&fake, 404, "<html>no</html>", LF_TRANSIENT, "tenant URL");
+    token_gives(&fake, 404, "{}", LF_TRANSIENT, "tenant URL");
     token_gives(&fake, 503, "{}", LF_TRANSIENT, "503");
     token_gives(&fake, 200, "{}", LF_TRANSIENT, "no usable bearer token");
     token_gives(&fake, 200, "{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":900}", LF_TRANSIENT,
@@ -242,10 +242,10 @@ static void secret_files(void)
     CHECK_INT(chmod(fake.secret_file, 0600), 0);
     fake_write_secret(&fake, "");
     get_run(&fake);
-    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(fake.err.class, LF_TRANSIENT);
     fake_write_secret(&fake, "two\nlines\n");
     get_run(&fake);
-    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(fake.err.class, LF_TRANSIENT);
     CHECK(!strstr(fake.err.text, "lines\n"));
     CHECK_INT(fake.tokens, 0);
     fake_close(&fake);

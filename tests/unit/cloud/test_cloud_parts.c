@@ -35,8 +35,8 @@ static void classes(void)
         {429, LF_TRANSIENT},    {500, LF_TRANSIENT},    {502, LF_TRANSIENT},    {503, LF_TRANSIENT},
         {504, LF_TRANSIENT},    {520, LF_TRANSIENT},    {400, LF_PERMANENT},    {404, LF_PERMANENT},
         {405, LF_PERMANENT},    {409, LF_PERMANENT},    {413, LF_PERMANENT},    {422, LF_PERMANENT},
-        {501, LF_PERMANENT},    {401, LF_NEEDS_PERSON}, {403, LF_NEEDS_PERSON}, {302, LF_NEEDS_PERSON},
-        {407, LF_NEEDS_PERSON},
+        {501, LF_PERMANENT},    {403, LF_NEEDS_PERSON}, {401, LF_TRANSIENT},    {302, LF_TRANSIENT},
+        {407, LF_TRANSIENT},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct lf_error err = judged(rows[i].status, "application/json", "{}");
@@ -101,8 +101,8 @@ static void pages(void)
 {
     CHECK_INT(judged(200, "text/html; charset=utf-8", "<p>hi").class, LF_TRANSIENT);
     CHECK_HAS(judged(200, "", "\n <!DOCTYPE html><html>").text, "tenant URL");
-    CHECK_INT(judged(404, "text/html", "<html>").class, LF_NEEDS_PERSON);
-    CHECK_INT(judged(403, "text/html", "<html>").class, LF_NEEDS_PERSON);
+    CHECK_INT(judged(404, "text/html", "<html>").class, LF_TRANSIENT);
+    CHECK_INT(judged(403, "text/html", "<html>").class, LF_TRANSIENT);
     CHECK_INT(judged(502, "text/html", "<html>").class, LF_TRANSIENT);
     CHECK_INT(judged(413, "text/html", "<html>").class, LF_PERMANENT);
 }
