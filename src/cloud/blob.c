@@ -185,17 +185,16 @@ bool lf_cloud_wants_parts(const struct lf_cloud *cloud, int64_t size)
     return size > cloud->single_max;
 }
 
-/* Files too large for 10,000 parts of the configured size get larger parts. Depends on nothing but the size,
- * so that an upload goes on with the same parts after a restart. */
-static int64_t part_size_of(const struct lf_cloud *cloud, int64_t size)
+/* Files too large for 10,000 parts of the usual size get larger parts. */
+int64_t lf_cloud_part_size(const struct lf_cloud *cloud, int64_t size)
 {
     int64_t least = size / PARTS_MAX + (size % PARTS_MAX != 0);
     return least > cloud->part_size ? least : cloud->part_size;
 }
 
-int lf_cloud_part_count(const struct lf_cloud *cloud, int64_t size)
+int lf_cloud_part_count(const struct lf_upload_file *file)
 {
-    int64_t part = part_size_of(cloud, size);
+    int64_t size = file->size, part = file->part_size;
     return size <= 0 ? 1 : (int)(size / part + (size % part != 0));
 }
 
@@ -207,7 +206,7 @@ enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_uplo
     enum lf_status status = check_file(file, err);
     if (status != LF_OK)
         return status;
-    if (part_size_of(cloud, file->size) > PART_SIZE_MAX)
+    if (file->part_size > PART_SIZE_MAX)
         return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT,
                        "the file is too large for the cloud: more than %d parts of %lld MB", PARTS_MAX,
                        (long long)(PART_SIZE_MAX / 1000000));
@@ -230,9 +229,9 @@ enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
 {
     char *path = NULL;
     cJSON *answer = NULL, *fields = NULL;
-    int64_t part = part_size_of(cloud, file->size), offset = (number - 1) * part;
+    int64_t part = file->part_size, offset = (number - 1) * part;
     *etag = NULL;
-    if (number < 1 || number > lf_cloud_part_count(cloud, file->size))
+    if (number < 1 || number > lf_cloud_part_count(file))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no part %d in a file of %lld bytes", number,
                        (long long)file->size);
     enum lf_status status = lf_api_path("/blobs/", blob_id, "/parts", &path, err);
