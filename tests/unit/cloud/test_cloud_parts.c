@@ -210,6 +210,13 @@ static void rate_overtaking(void)
     lf_rate_read(&rate, &limit, &remaining, &reset_ms);
     CHECK_INT(remaining, 59);
     CHECK(reset_ms > 28000);
+    lf_rate_learn(&rate, 60, 58, 29); /* the same, in whole seconds */
+    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    CHECK(reset_ms > 29000);
+    lf_rate_learn(&rate, 60, 0, 3); /* a 429 that lets us go on sooner */
+    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    CHECK_INT(remaining, 0);
+    CHECK(reset_ms > 2000 && reset_ms <= 3000);
     lf_rate_learn(&rate, -1, -1, -1);
     lf_rate_learn(&rate, 0, 0, 0);
     lf_rate_read(&rate, &limit, &remaining, &reset_ms);
