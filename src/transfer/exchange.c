@@ -298,9 +298,12 @@ static bool fill_answer(struct lf_exchange *exchange)
 {
     struct lf_answer *answer = exchange->answer;
     const char *type = header_of(exchange, "Content-Type"), *location = header_of(exchange, "Location");
+    const char *etag = header_of(exchange, "ETag");
     answer->status = (int)status_of(exchange);
     if (type)
         strncpy(answer->content_type, type, sizeof answer->content_type - 1);
+    if (etag)
+        strncpy(answer->etag, etag, sizeof answer->etag - 1);
     answer->retry_after_ms = retry_after(exchange);
     answer->rate_limit = number_header(exchange, "x-rate-limit-limit");
     answer->rate_remaining = number_header(exchange, "x-rate-limit-remaining");

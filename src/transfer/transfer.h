@@ -64,6 +64,7 @@ struct lf_answer {
     int64_t size;             /* bytes of the body, in memory or in to_fd */
     char sha256[65], md5[33]; /* of the body when it went to to_fd */
     char content_type[128];
+    char etag[64];            /* header, as received; empty if there is none */
     char *location;           /* header, may be NULL */
     bool redirected;          /* the answer comes from where a redirect led, not from the URL asked */
     int64_t retry_after_ms;   /* Retry-After (seconds or date), -1 if none */

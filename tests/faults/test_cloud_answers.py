@@ -38,7 +38,7 @@ WAYS = (
     ("are 504 after the cloud acted", {"kind": "status", "status": 504, "act": True}, True),
 )
 
-# Other bytes in place of a file that is downloaded: the vendor gives no digest to find that out.
+# Other bytes in place of a file that is downloaded, and no digest with them: nobody can find that out.
 FILE_ITSELF = {"not-json", "wrong-schema"}
 
 

@@ -39,6 +39,23 @@ class Down(Carrying):
         """a sign-in page in place of a file never reaches the instrument"""
         self.struck_once("a web page came in place of the file", kind="html")
 
+    def test_wrong_digest(self):
+        """a file with another byte than the store's digest says is fetched anew, and told in the log"""
+        self.altered("wrong-digest")
+
+    def test_wrong_length(self):
+        """so is a file that lacks its last byte"""
+        self.altered("wrong-length")
+
+    def altered(self, kind):
+        self.start()
+        self.lab.fault(kind, path="/presigned/*")
+        self.send_down(content=FILE)
+        self.wait("deliver")
+        self.delivered_once(content=FILE)
+        self.assertIn("another digest than the file store states", self.lab.log("agent"))
+        self.assertEqual(self.lab.requests("presignedDownload"), {"200": 2})
+
     def test_standing(self):
         """a file that stands still for longer than stall_timeout is given up and fetched anew"""
         self.struck_once("no answer in time", kind="latency", ms=15000, start={"cloud": 'stall_timeout = "1s";'})
