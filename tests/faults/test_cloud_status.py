@@ -84,13 +84,16 @@ class Refused(Carrying):
         self.collected_once(run, PLATE)
 
     def test_409_claim(self):
-        """a conflict (409) at the claiming of a task fails the job; Benchling's task is as it was, nothing was weighed"""
+        """a conflict (409) at the claiming of a task fails the job; Benchling's task is as it was, and a retry does it"""
         self.start()
         self.lab.fault("status", status=409, method="PATCH", path=TASK)
         task = self.lab.new_task()
         self.assertIn("conflict (409", self.wait("task", states=("failed",))["note"])
         self.assertEqual((self.lab.task_status(task), self.lab.outputs(task)), ("PENDING", []))
         self.assertEqual(self.lab.balance_state()["commands"], 1, "only identified")
+        self.retry_all()
+        self.wait("task")
+        self.weighed_once(task)
 
 
 class Limited(Carrying):
