@@ -54,7 +54,7 @@ class Carrying(WithLab):
 
     def hurry(self):
         for job in self.lab.jobs(state="waiting"):
-            if job["attempt"]:
+            if job["attempt"] or "is processing it" in job["note"]:
                 try:
                     self.lab.ask("retry", id=job["id"])
                 except Refused:  # it went on by itself
