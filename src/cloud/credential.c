@@ -183,6 +183,8 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
         status = lf_transfer_perform(credential->transfer, &request, &answer, NULL, err);
     }
     if (status == LF_OK)
+        lf_clock_learn(answer.date_ms);
+    if (status == LF_OK)
         status = judge_token(credential, &answer, err);
     if (status == LF_OK)
         status = read_token(&answer, value, life_ms, err);

@@ -142,8 +142,7 @@ static enum lf_status take_new(struct lf_commands *commands, struct lf_command_r
 {
     struct lf_error expired;
     if (!refusal && command_expired(row)) {
-        lf_fail(&expired, LF_TIMEOUT, LF_PERMANENT,
-                "expired: it came after the time that it names, and is not done");
+        command_fail_expired(&expired, "it came after the time that it names");
         refusal = &expired;
     }
     if (refusal)
@@ -317,8 +316,7 @@ static enum lf_status perform(struct lf_commands *commands, struct lf_command_ro
     const struct lf_verb *verb = lf_verb_find(row->verb);
     struct lf_error why = {0};
     if (command_expired(row)) {
-        lf_fail(&why, LF_TIMEOUT, LF_PERMANENT,
-                "expired: its time passed before its turn came, and it is not done");
+        command_fail_expired(&why, "its time passed before its turn came");
         return commit_verdict(commands, row, NULL, &why, err);
     }
     return verb && verb->atomic ? perform_atomic(commands, row, err) : perform_openly(commands, row, err);

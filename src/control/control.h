@@ -25,7 +25,7 @@ struct lf_context {
     struct lf_link *link; /* NULL: the agent runs without a broker */
     struct lf_poll *poll; /* NULL: events come over MQTT only */
     struct lf_outbox *outbox; /* kicked when a command was answered; NULL without a broker */
-    int64_t started_ms;   /* wall */
+    int64_t started_ms, started_mono; /* wall and monotonic */
 };
 
 /* One request. */

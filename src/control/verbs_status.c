@@ -85,6 +85,14 @@ static void need_instruments(struct lf_context *context, cJSON *list, const cJSO
     }
 }
 
+static void need_clock(cJSON *list)
+{
+    char clock[LF_CLOCK_TEXT];
+    lf_clock_words(clock);
+    if (lf_clock_ahead_ms())
+        need(list, strdup(clock), strdup("set it, or start time synchronisation; times in the log are wrong meanwhile"));
+}
+
 static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *status)
 {
     struct lf_error err = {0};
@@ -124,7 +132,7 @@ static cJSON *agent_part(const struct lf_context *context)
     if (agent && lf_json_set_text(agent, "name", config->agent.name)
         && lf_json_set_text(agent, "site", config->agent.site)
         && lf_json_set_text(agent, "version", LF_VERSION) && lf_json_set_text(agent, "started", started)
-        && lf_json_set_int(agent, "up_ms", lf_clock_wall_ms() - context->started_ms)
+        && lf_json_set_int(agent, "up_ms", lf_clock_mono_ms() - context->started_mono)
         && lf_json_set_text(agent, "config", config->digest))
         return agent;
     cJSON_Delete(agent);
@@ -174,6 +182,7 @@ enum lf_status verb_status(struct lf_context *context, const struct lf_request_t
     need_jobs(context, needs, lf_json_at(status, "jobs"));
     need_instruments(context, needs, lf_json_at(status, "instruments"));
     need_ways_out(context, needs, status);
+    need_clock(needs);
     *result = status;
     return LF_OK;
 }

@@ -23,7 +23,7 @@ void lf_command_row_free(struct lf_command_row *row)
 
 static int64_t finished_at(const struct lf_command_row *row)
 {
-    return row->state == LF_COMMAND_FINISHED ? lf_clock_wall_ms() : 0;
+    return row->state == LF_COMMAND_FINISHED ? lf_clock_best_ms() : 0;
 }
 
 enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row,
@@ -35,7 +35,7 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
         "INSERT INTO command (id, verb, args, reply, correlation, expires_ms, state, received_ms, finished_ms, answer) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10)",
         "ttttbitiit", row->id, row->verb, row->args, row->reply, row->correlation.data, row->correlation.len,
-        row->expires_ms, state_names[row->state], lf_clock_wall_ms(), finished_at(row), row->answer);
+        row->expires_ms, state_names[row->state], lf_clock_best_ms(), finished_at(row), row->answer);
     if (status != LF_OK)
         return status;
     query_row(&query);

@@ -124,7 +124,7 @@ enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *in
                                       const char *version, int64_t job, struct lf_error *err)
 {
     return query_do(journal, err, "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    "tttii", instrument, id, version, job, lf_clock_wall_ms());
+                    "tttii", instrument, id, version, job, lf_clock_best_ms());
 }
 
 enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256, struct lf_error *err)

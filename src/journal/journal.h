@@ -109,11 +109,15 @@ struct lf_job {
     const char *by;   /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
 void lf_job_free(struct lf_job *job); /* the struct's contents */
+/* It may start for so long after the work came about, which was at happened_ms (wall; 0, or ahead of now: now). */
+void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_after_ms);
+/* A fact while the expiry counts from when we heard of the work: when it came about, by the cloud's clock. */
+#define LF_FACT_HAPPENED "happened_ms"
 
 /* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is its id. */
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
-/* Writes state, step, bench, acting, attempt, due, expires_mono, class, note, wake, facts, instrument; sets updated_ms. That it is
+/* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, facts, instrument; sets updated_ms. That it is
  * about to act, is held or has ended goes into the audit trail. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err);
@@ -245,6 +249,9 @@ enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id
                                       struct lf_error *err);
 enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_command_state state,
                                        struct lf_command_row *row, struct lf_error *err);
+
+/* The wall clock was set, or we have learned better: the expiry that a reboot would go by is made to fit the monotonic one. */
+enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err);
 
 /* Drops what is past its keeping time (ms): final jobs with their history, events without open jobs, finished commands.
  * Findings are kept as long as the instrument may still show the file. *dropped counts rows. */

@@ -13,18 +13,18 @@
  * time synchronisation comes later. */
 static void date_failure(struct lf_exchange *exchange, bool early)
 {
-    char now[LF_TIME_TEXT];
-    lf_time_format(lf_clock_wall_ms(), now);
+    char clock[LF_CLOCK_TEXT];
+    lf_clock_words(clock);
     if (early)
         lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
-                "the server's certificate is not yet valid by this machine's clock, which says %s: the "
-                "clock is probably wrong; set it, or start time synchronisation",
-                now);
+                "the server's certificate is not yet valid: %s, which is probably wrong; set it, or start "
+                "time synchronisation",
+                clock);
     else
         lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
-                "the server's certificate has expired by this machine's clock, which says %s: if the "
-                "clock is right, the server needs a new certificate; if not, set the clock",
-                now);
+                "the server's certificate has expired: %s. If the clock is right, the server needs a new "
+                "certificate; if not, set the clock",
+                clock);
 }
 
 static void tls_failure(struct lf_exchange *exchange, const char *text)

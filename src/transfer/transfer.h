@@ -69,6 +69,7 @@ struct lf_answer {
     bool redirected;          /* the answer comes from where a redirect led, not from the URL asked */
     int64_t retry_after_ms;   /* Retry-After (seconds or date), -1 if none */
     int64_t rate_limit, rate_remaining, rate_reset_s; /* x-rate-limit-*; -1 if none */
+    int64_t date_ms; /* the server's clock (Date), when the answer came soon after it; else -1 */
 };
 
 /* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges
