@@ -55,7 +55,7 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
     snprintf(text, sizeof text, "%.200s sent to %s by %s", name, job->instrument, who);
     enum lf_status status = spool_create(jobs, 0, &file, err);
     if (status == LF_OK)
-        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, row.sha256, &row.size, err);
+        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, NULL, row.sha256, &row.size, err);
     if (status == LF_OK)
         status = spool_keep(&file, err);
     if (status == LF_OK)

@@ -6,11 +6,12 @@
 
 #include "base/clock.h"
 
-static enum lf_status drop(struct lf_journal *journal, const char *sql, int64_t keep_ms, int64_t *dropped,
+/* types: "i", or "ii" when the statement also looks at ?2, the time of now. */
+static enum lf_status drop(struct lf_journal *journal, const char *types, const char *sql, int64_t keep_ms, int64_t *dropped,
                            struct lf_error *err)
 {
     int64_t now = lf_clock_best_ms();
-    enum lf_status status = query_do(journal, err, sql, "ii", now - keep_ms, now);
+    enum lf_status status = query_do(journal, err, sql, types, now - keep_ms, now);
     if (status == LF_OK)
         *dropped += sqlite3_changes64(journal->db);
     return status;
@@ -22,19 +23,20 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    /* A finding keeps its job: as long as the file may still lie on the instrument it must not be taken for a new one. */
-    status = drop(journal,
-                  "DELETE FROM event WHERE max(received_ms, iif(created_ms <= ?2, created_ms, 0)) < ?1 AND fate <> 'reread' AND NOT EXISTS (SELECT 1 FROM job WHERE "
-                  "job.id = event.job AND job.state IN ('ready', 'running', 'waiting', 'held'))",
+    status = drop(journal, "ii",
+                  "DELETE FROM event WHERE max(received_ms, iif(created_ms <= ?2, created_ms, 0)) < ?1 AND fate <> 'reread' "
+                  "AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = event.job "
+                  "AND job.state IN ('ready', 'running', 'waiting', 'held'))",
                   keep_ms, dropped, err);
+    /* A finding keeps its job: as long as the file may still lie on the instrument it must not be taken for a new one. */
     if (status == LF_OK)
-        status = drop(journal,
+        status = drop(journal, "i",
                       "DELETE FROM job WHERE updated_ms < ?1 AND state IN ('done', 'failed', 'cancelled', 'expired') "
                       "AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.job = job.id) "
                       "AND id NOT IN (SELECT job FROM event)", /* one pass, where EXISTS would be one for each job */
                       keep_ms, dropped, err);
     if (status == LF_OK)
-        status = drop(journal, "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1", keep_ms, dropped,
+        status = drop(journal, "i", "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1", keep_ms, dropped,
                       err);
     if (status == LF_OK)
         return lf_journal_commit(journal, err);
