@@ -16,6 +16,7 @@ import threading
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "blackbox"))
 from whole import SOURCE, WithLab, config  # noqa: E402
 
+CALLERS = 12  # the agent serves not many more at once
 PROCEDURES = """
 [procedure just-tare]
 help   = 'Tare: class once'
@@ -149,5 +150,5 @@ class Dialogues(WithLab):
         return all(info["state"] in ("idle", "busy") for info in self.lab.ask("instruments"))
 
     def side_by_side(self, work, items):
-        with concurrent.futures.ThreadPoolExecutor(max(1, len(items))) as pool:
+        with concurrent.futures.ThreadPoolExecutor(CALLERS) as pool:
             return list(pool.map(work, items))
