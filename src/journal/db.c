@@ -71,6 +71,12 @@ static sqlite3_stmt *prepare(struct lf_journal *journal, struct query *query, co
     return stmt;
 }
 
+static void roll_back(struct lf_journal *journal)
+{
+    if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
+        sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
 {
     int code = SQLITE_OK;
@@ -100,6 +106,8 @@ static enum lf_status query_startv(struct lf_journal *journal, struct query *que
 {
     pthread_mutex_lock(&journal->mutex);
     *query = (struct query){.journal = journal, .code = SQLITE_OK};
+    if (journal->depth == 0) /* an earlier rollback may have failed for want of memory */
+        roll_back(journal);
     query->stmt = prepare(journal, query, sql);
     if (query->stmt)
         query->code = bind(query->stmt, types, args);
@@ -194,6 +202,7 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
     pthread_mutex_lock(&journal->mutex);
     if (journal->depth++ > 0)
         return LF_OK;
+    roll_back(journal);
     journal->broken = false;
     enum lf_status status = query_do(journal, err, "BEGIN IMMEDIATE", "");
     if (status != LF_OK) {
@@ -201,12 +210,6 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
         pthread_mutex_unlock(&journal->mutex);
     }
     return status;
-}
-
-static void roll_back(struct lf_journal *journal)
-{
-    if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
-        query_do(journal, NULL, "ROLLBACK", "");
 }
 
 enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err)

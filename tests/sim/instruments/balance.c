@@ -225,8 +225,11 @@ static void cmd_sir(struct balance *self, struct stage *stage, const char *args)
 /* "10.00 g": false if it is none. */
 static bool parse_weight(const char *args, double *value)
 {
-    char unit[4] = "", more = 0;
-    return sscanf(args, "%lf %3s %c", value, unit, &more) == 2 && strcmp(unit, "g") == 0 && isfinite(*value);
+    char *rest;
+    *value = strtod(args, &rest);
+    bool number = rest != args && isfinite(*value);
+    rest += strspn(rest, " ");
+    return number && *rest++ == 'g' && rest[strspn(rest, " \r\n")] == '\0';
 }
 
 static void begin_changes(struct balance *self, struct stage *stage, const char *args, enum stream stream)
