@@ -30,7 +30,7 @@
 
 enum {
     STATUS_PACE_MS = 5000,              /* the status message is sent at most this often */
-    PRUNE_PACE_MS = 24 * 60 * 60 * 1000,
+    PRUNE_PACE_MS = 60 * 60 * 1000,
     LOOK_PACE_MS = 60 * 1000,           /* at the clock */
 };
 
@@ -159,6 +159,9 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
         status = lf_journal_open(path, &agent->journal, err);
     free(path);
     agent->context.journal = agent->journal;
+    struct lf_journal_limits limits = {config->journal_max, config->outbox_max, config->unused_max};
+    if (status == LF_OK)
+        lf_journal_limit(agent->journal, &limits);
     return status == LF_OK ? record_start(agent->journal, agent->config, err) : status;
 }
 
@@ -226,6 +229,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     agent->context.outbox = agent->outbox;
     if (status == LF_OK && config->commands)
         status = lf_commands_open(&agent->context, &agent->commands, err);
+    agent->context.commands = agent->commands;
     char *will_topic = lf_format("%s/status", config->base);
     agent->command_topic = lf_format("%s/command", config->base);
     const char **filters = calloc(config->topics.count + 1, sizeof *filters);
@@ -345,6 +349,7 @@ static void prune(struct agent *agent)
     else if (dropped)
         lf_log_info("agent", "%lld finished entries were older than agent.keep and have left the journal",
                     (long long)dropped);
+    lf_jobs_tidy(agent->context.jobs);
     if (lf_journal_audit_prune(agent->journal, agent->config->agent.audit_keep_ms, &dropped, &err) != LF_OK)
         lf_log_warning("agent", "cannot prune the audit trail: %s", err.text);
     else if (dropped)

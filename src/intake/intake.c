@@ -267,6 +267,9 @@ enum lf_status lf_intake_room(struct lf_intake *intake, struct lf_error *err)
 {
     const struct lf_config_agent *agent = &intake->config->agent;
     int64_t left = lf_disk_free(agent->state_dir);
+    enum lf_status status = lf_journal_room(intake->journal, err);
+    if (status != LF_OK)
+        return status;
     if (left < 0 || left >= agent->disk_reserve)
         return LF_OK;
     return lf_fail(err, LF_FULL, LF_TRANSIENT,

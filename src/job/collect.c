@@ -399,6 +399,20 @@ static enum lf_status errors(struct work *work, struct lf_error *err)
     return status;
 }
 
+/* Without an archive the original stays where it is, and must stay known. */
+static enum lf_status note_gone(struct work *work, const char *finding, const char *version, struct lf_error *err)
+{
+    struct lf_error answer = {0};
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0)
+        return lf_fail_errno(err, "cannot open /dev/null");
+    enum lf_status there = lf_instrument_take(work->instrument, finding, version, nowhere, 0, &answer);
+    close(nowhere);
+    if (there != LF_NOT_FOUND && there != LF_MISMATCH && there != LF_UNSUPPORTED)
+        return LF_OK;
+    return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, err);
+}
+
 static enum lf_status file(struct work *work, struct lf_error *err)
 {
     const char *finding, *version;
@@ -408,6 +422,8 @@ static enum lf_status file(struct work *work, struct lf_error *err)
     if (status == LF_OK)
         status = lf_instrument_file(work->instrument, finding, version, err);
     if (status != LF_OK)
+        return status;
+    if ((status = note_gone(work, finding, version, err)) != LF_OK)
         return status;
     int64_t same_as = lf_json_int(work->job->facts, "same_as", 0);
     int64_t good = lf_json_int(work->job->facts, "rows_succeeded", -1);

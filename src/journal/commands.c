@@ -106,3 +106,14 @@ enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_comma
                                         "t", state_names[state]);
     return status == LF_OK ? read_one(&query, row, err) : status;
 }
+
+int64_t lf_journal_command_count(struct lf_journal *journal, enum lf_command_state state)
+{
+    struct query query;
+    int64_t count = -1;
+    if (query_start(journal, &query, NULL, "SELECT count(*) FROM command WHERE state = ?1", "t", state_names[state]) != LF_OK)
+        return count;
+    if (query_row(&query))
+        count = column_int(&query, 0);
+    return query_end(&query, NULL) == LF_OK ? count : -1;
+}

@@ -28,7 +28,11 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
                   "AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = event.job "
                   "AND job.state IN ('ready', 'running', 'waiting', 'held'))",
                   keep_ms, dropped, err);
-    /* A finding keeps its job: as long as the file may still lie on the instrument it must not be taken for a new one. */
+    /* As long as the file may lie on the instrument it must not be taken for a new one, so its finding stays, with its job. */
+    if (status == LF_OK)
+        status = drop(journal, "i",
+                      "DELETE FROM finding WHERE gone AND seen_ms < ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = finding.job "
+                      "AND job.state IN ('ready', 'running', 'waiting', 'held'))", keep_ms, dropped, err);
     if (status == LF_OK)
         status = drop(journal, "i",
                       "DELETE FROM job WHERE updated_ms < ?1 AND state IN ('done', 'failed', 'cancelled', 'expired') "
@@ -38,6 +42,8 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
     if (status == LF_OK)
         status = drop(journal, "i", "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1", keep_ms, dropped,
                       err);
+    if (status == LF_OK)
+        status = bounds_load(journal, err);
     if (status == LF_OK)
         return lf_journal_commit(journal, err);
     lf_journal_rollback(journal);
