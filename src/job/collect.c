@@ -399,16 +399,18 @@ static enum lf_status errors(struct work *work, struct lf_error *err)
     return status;
 }
 
-/* Without an archive the original stays where it is, and must stay known. */
+/* Without an archive the original stays where it is, and must stay known. What was said is never shown again. */
 static enum lf_status note_gone(struct work *work, const char *finding, const char *version, struct lf_error *err)
 {
     struct lf_error answer = {0};
+    if (lf_json_bool(work->job->facts, "said", false))
+        return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, err);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere < 0)
         return lf_fail_errno(err, "cannot open /dev/null");
     enum lf_status there = lf_instrument_take(work->instrument, finding, version, nowhere, 0, &answer);
     close(nowhere);
-    if (there != LF_NOT_FOUND && there != LF_MISMATCH && there != LF_UNSUPPORTED)
+    if (there != LF_NOT_FOUND && there != LF_MISMATCH)
         return LF_OK;
     return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, err);
 }
