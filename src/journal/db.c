@@ -15,13 +15,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What the system said of the file (the WAL or the database itself) when SQLite says no more than "disk I/O error". 0: nothing. */
+static int system_error(struct lf_journal *journal, int code)
+{
+    sqlite3_file *wal = NULL;
+    int number = 0;
+    if (!journal->db || ((code & 0xFF) != SQLITE_IOERR && (code & 0xFF) != SQLITE_CANTOPEN))
+        return 0;
+    if (sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal && wal->pMethods)
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &number);
+    if (!number)
+        sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number ? number : sqlite3_system_errno(journal->db);
+}
+
 enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err)
 {
     char why[256];
-    int system = journal->db ? sqlite3_system_errno(journal->db) : 0;
-    bool io = (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_READONLY;
-    snprintf(why, sizeof why, "%s%s%s%s", journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code),
-             io && system ? " (" : "", io && system ? strerror(system) : "", io && system ? ")" : "");
+    int system = system_error(journal, code);
+    snprintf(why, sizeof why, "%s%s%s%s", journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code), system ? " (" : "",
+             system ? strerror(system) : "", system ? ")" : "");
     health_note(journal, code);
     if (journal->damaged)
         return health_damaged(journal, doing, why, err);

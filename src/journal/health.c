@@ -87,7 +87,7 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 
 /* ---- a journal that is missing --------------------------------------------------------------------------------------- */
 
-static const char begun[] = "A journal was begun here. Without it the agent does not start; see labferry journal --help.\n";
+static const char begun[] = "A journal was begun here. Without it the agent does not start here.\n";
 
 enum lf_status health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err)
 {

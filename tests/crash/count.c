@@ -168,6 +168,8 @@ static bool of_a_disk(const char *call, int fd, const char *path)
     struct stat st;
     if (error == ENOSPC && !strncmp(call, "unlink", 6))
         return false;
+    if (!strncmp(call, "mkdir", 5) && path[0] == '/' && stat(path, &st) == 0)
+        return false; /* that it exists is found out first */
     return path || (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)));
 }
 

@@ -3,6 +3,7 @@
 #include "journal/journal.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -170,6 +171,7 @@ static void no_room_for_a_while(void)
     NEED(setrlimit(RLIMIT_FSIZE, &before) == 0);
     CHECK(status == LF_IO || status == LF_FULL);
     CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, status == LF_IO ? strerror(EFBIG) : "no room");
     CHECK(works == LF_IO || works == LF_FULL);
     CHECK_INT(lf_journal_works(journal, &err), LF_OK);
     CHECK_INT(add_event(journal, 2, 100000, &err), LF_OK);
