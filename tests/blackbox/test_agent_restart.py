@@ -61,7 +61,7 @@ class BrokerGone(Exactly):
         self.finished(1, 0)
         lab.stop("broker")
         if forget:
-            (lab.home / "mosquitto.db").unlink(missing_ok=True)
+            (lab.home / "mosquitto.db").unlink()
         files.append(lab.generate(name="during.csv", content="Sample\nduring\n"))
         tasks = [lab.new_task()]
         lab.until("the agent has noticed", lambda: not lab.online())
@@ -75,6 +75,7 @@ class BrokerGone(Exactly):
         self.lab.ask_cloud("/sim/relay", {"paused": False})
         self.finished(2, 1)
         self.exactly_one(files, tasks)
+        self.assertIn("session resumed", self.lab.log("agent"))
 
     def test_forgotten(self):
         """a broker that lost its memory and the relay's events with it: the gap is filled from GET /events"""
