@@ -163,7 +163,7 @@ class Up(Carrying):
         """an upload in parts goes on with the part size it began with, whatever this version would choose"""
         lab = self.lab
         self.start()
-        lab.fault("latency", ms=20000, path="/blobs/*/parts", count=0)
+        lab.fault("status", status=503, path="/blobs/*/parts", count=0)
         run = self.send_up("large.bin", LARGE)
         job = lab.until("the upload has begun", lambda: (lambda job: job and job["facts"].get("part_size") and job)(
             self.job_of("collect")))
