@@ -72,6 +72,8 @@ enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request
             status = lf_transfer_perform(cloud->transfer, request, answer, &was_sent, err);
             request->authorization = NULL;
         }
+        if (status == LF_OK)
+            lf_credential_hide(authorization, &answer->text);
         if (status == LF_OK && !answer->redirected)
             lf_clock_learn(answer->date_ms);
         *sent = was_sent; /* a 401 before this attempt says that nothing was done */

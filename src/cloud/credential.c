@@ -108,6 +108,29 @@ static char *basic(const char *user, const char *password)
     return value;
 }
 
+enum { HIDDEN_MIN = 8 }; /* what is shorter may be an ordinary word */
+
+static void hide(struct lf_buffer *text, const char *secret)
+{
+    size_t len = strlen(secret);
+    char *at = text->data;
+    while (len >= HIDDEN_MIN && at && (at = memmem(at, text->len - (size_t)(at - text->data), secret, len)))
+        memset(at, '*', len);
+}
+
+void lf_credential_hide(const char *authorization, struct lf_buffer *text)
+{
+    struct lf_buffer plain = {0};
+    const char *value = strchr(authorization, ' ') + 1;
+    hide(text, value);
+    if (!strncmp(authorization, "Basic ", 6) && lf_base64_decode(lf_slice_text(value), &plain) == LF_OK && plain.data) {
+        char *password = strchr(plain.data, ':');
+        *password++ = '\0'; /* basic() has put it there */
+        hide(text, *password ? password : plain.data);
+    }
+    lf_buffer_wipe(&plain);
+}
+
 static enum lf_status take_key(const struct lf_credential *credential, char **value, int64_t *life_ms,
                                struct lf_error *err)
 {
@@ -184,6 +207,8 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
     }
     if (status == LF_OK)
         lf_clock_learn(answer.date_ms);
+    if (status == LF_OK && answer.status >= 300)
+        lf_credential_hide(authorization, &answer.text);
     if (status == LF_OK)
         status = judge_token(credential, &answer, err);
     if (status == LF_OK)

@@ -300,6 +300,33 @@ static void options(void)
     fake_close(&fake);
 }
 
+static void hidden_is(const char *authorization, const char *said, const char *left)
+{
+    struct lf_buffer text = {0};
+    NEED(lf_buffer_text(&text, said) == LF_OK);
+    lf_credential_hide(authorization, &text);
+    CHECK_STR(text.data, left);
+    lf_buffer_free(&text);
+}
+
+/* base64 of "the-client:long-secret" and of "sk_1234567:". */
+static void echoes(void)
+{
+    hidden_is("Bearer abcdefgh", "bad abcdefgh, abcdefgh", "bad ********, ********");
+    hidden_is("Basic dGhlLWNsaWVudDpsb25nLXNlY3JldA==", "the-client said dGhlLWNsaWVudDpsb25nLXNlY3JldA== (long-secret)",
+              "the-client said ******************************** (***********)");
+    hidden_is("Basic c2tfMTIzNDU2Nzo=", "key sk_1234567", "key **********");
+    hidden_is("Bearer abc", "abc is an ordinary word", "abc is an ordinary word");
+    struct fake fake;
+    fake_open(&fake);
+    fake_write_secret(&fake, "a-long-secret");
+    fake.token_status = 400;
+    fake.token_body = "{\"error\":\"no such secret: a-long-secret\"}";
+    CHECK_INT(get_run(&fake), LF_DENIED);
+    CHECK_HAS(fake.err.text, "no such secret: *************");
+    fake_close(&fake);
+}
+
 UNIT_TESTS("cloud credential",
     {"a token is asked for by Basic header, and used for many calls", asks_by_basic_header},
     {"eight threads that need a token make one request", one_fetch},
@@ -311,6 +338,7 @@ UNIT_TESTS("cloud credential",
     {"after 401 the token is fetched anew and the call repeated once", revoked},
     {"a rotated secret is picked up", rotates},
     {"what goes wrong with a token is classed, without its secret", refusals},
+    {"a secret that an answer repeats is hidden in it", echoes},
     {"a secret file that is open to others, empty or odd is refused", secret_files},
     {"an API key goes as Basic user name with an empty password", api_key},
     {"a tenant or credentials that cannot work are refused at once", options},
