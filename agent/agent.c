@@ -117,7 +117,7 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     return status;
 }
 
-static enum lf_status session_lost(void *context, struct lf_error *err)
+static enum lf_status gap(void *context, struct lf_error *err)
 {
     struct agent *agent = context;
     return lf_poll_gap(agent->context.poll, err);
@@ -249,7 +249,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
         .filter_count = count, .event_filters = event_filters, .will_topic = will_topic, .will_payload = STATUS_LOST,
         .namesake_payload = STATUS_NAMESAKE,
     };
-    struct lf_link_hooks hooks = {.context = agent, .batch = batch, .session_lost = session_lost, .online = online,
+    struct lf_link_hooks hooks = {.context = agent, .batch = batch, .gap = gap, .online = online,
                                    .published = published, .namesake = namesake};
     if (status == LF_OK)
         status = lf_link_open(&options, &hooks, &agent->context.link, err);

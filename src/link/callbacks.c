@@ -111,7 +111,7 @@ static void up(struct lf_link *link)
 
 static enum lf_status note_gap(struct lf_link *link)
 {
-    return link->hooks.session_lost ? link->hooks.session_lost(link->hooks.context, &link->gap_error) : LF_OK;
+    return link->hooks.gap ? link->hooks.gap(link->hooks.context, &link->gap_error) : LF_OK;
 }
 
 static void on_connect(struct mosquitto *mosq, void *context, int reason, int flags,
@@ -126,8 +126,7 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         return;
     }
     link->session_present = flags & 1;
-    link->gap_unnoted = (link->gap_before || !link->session_present) && note_gap(link) != LF_OK;
-    link->gap_before = link->gap_unnoted;
+    link->gap_unnoted = note_gap(link) != LF_OK;
     if (!link->gap_unnoted)
         session_subscribe(link);
 }

@@ -27,7 +27,7 @@ struct lf_link_options { /* all copied */
     int64_t max_message;         /* bytes; larger ones are handed on cut to 0 bytes with too_large set. 0: 272 KiB */
     const char *const *filters;  /* subscriptions, QoS 1; one that the broker refuses is asked for again */
     size_t filter_count;
-    size_t event_filters;        /* so many of them, the first, are such that a refusal is a gap: `session_lost` */
+    size_t event_filters;        /* so many of them, the first, are such that a refusal is a gap */
     const char *will_topic;      /* retained last will, QoS 1; NULL: none. Read too, to find another agent of this name */
     const char *will_payload;
     const char *namesake_payload; /* what is left on the will topic when standing back for another agent; NULL: will_payload */
@@ -49,9 +49,10 @@ struct lf_link_hooks {
     void *context;
     /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
     enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count, struct lf_error *err);
-    /* The broker kept nothing for us, or refuses an event filter: note from when on events may have been missed. Before any message of the new session. */
-    /* Not LF_OK: the session is dropped before anything is read, and this is asked again at the next. */
-    enum lf_status (*session_lost)(void *context, struct lf_error *err);
+    /* Events may have been missed: note since when. Before any message of each session is read, since a broker that kept the session
+     * may yet have dropped what its queue had no room for (mosquitto: max_queued_messages, 1000); and when it refuses an event
+     * filter. Not LF_OK: the session is dropped, and this comes again with the next. */
+    enum lf_status (*gap)(void *context, struct lf_error *err);
     /* The session is up and every subscription was answered: from here on nothing is missed, unless an event filter was refused
      * (whole is false): then this comes again with every attempt. */
     void (*online)(void *context, bool session_present, bool whole);

@@ -133,8 +133,7 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
     link->ended = link->out_of_memory = link->useful = link->stands_back = false;
-    link->gap_before = link->gap_before || link->gap_unnoted;
-    link->gap_unnoted = false; /* nobody knows before the broker has answered */
+    link->gap_unnoted = false;
     link->marks_seen = link->marks_sent;
     link->up_at = 0;
     link->retries = 0;

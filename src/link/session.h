@@ -60,9 +60,8 @@ struct lf_link {
     size_t ticket_count;
     bool out_of_memory; /* a message could not be copied: the batch must not be committed */
     bool session_present;
-    bool gap_unnoted;       /* the broker had lost our session, and nobody could write that down yet */
+    bool gap_unnoted;       /* events may have been missed, and nobody could write that down */
     struct lf_error gap_error;
-    bool gap_before;        /* ... in an earlier session: it is still to be written down when this one is accepted */
     char refusal[200];      /* the subscription that the broker refused last; empty: none */
     bool gap_open;     /* an event filter was refused */
     int retries;       /* in this session */

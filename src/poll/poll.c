@@ -3,7 +3,7 @@
  * Two reasons to ask, each with its place kept in the journal:
  * - regular asking (cloud.events = "poll" or "both") goes on from "poll.after", the id of the last event taken in here; before there
  *   is one, from "poll.since", the time of the first start. The list is in the order of processing, so an id is a sound place.
- * - a gap in MQTT (the broker has lost our session) is filled from "poll.gap", a time: that of the newest event known when the
+ * - a gap in MQTT (we were away, and who knows what the broker kept of that time) is filled from "poll.gap", a time: that of the newest event known when the
  *   session came up, less an overlap. It is noted before the first message of the new session is read, and kept until a round
  *   has come to its end, over restarts.
  */

@@ -19,6 +19,7 @@ class AckAfterCommit(unittest.TestCase):
         self.lab.ask_cloud("/sim/events/load", {"count": COUNT, "type": TYPE, "bytes": 300})
         self.sent = self.ids_of_the_cloud()
         self.assertEqual(len(self.sent), COUNT)
+        self.lab.fault("status", status=503, path="/events", count=0)  # the list is silent: only the broker sends them
 
     def ids_of_the_cloud(self):
         ids, token = set(), ""
