@@ -15,7 +15,7 @@ class Certificates(WithLab):
         make_certificates(lab.home)
         lab.home.chmod(0o755)
         port = free_port()
-        lab.start_broker(f"listener {port} 127.0.0.1\nuser root\ncafile {lab.home}/ca.crt\ncertfile {lab.home}/broker.crt\n"
+        lab.start_broker(f"listener {port} 127.0.0.1\ncafile {lab.home}/ca.crt\ncertfile {lab.home}/broker.crt\n"
                          f"keyfile {lab.home}/broker.key\n")
         os.environ["SSL_CERT_FILE"] = str(lab.home / "ca.crt")  # for this test's own requests
         self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
