@@ -121,7 +121,8 @@ static enum lf_status query_startv(struct lf_journal *journal, struct query *que
 {
     pthread_mutex_lock(&journal->mutex);
     *query = (struct query){.journal = journal, .code = SQLITE_OK};
-    if (journal->depth == 0) /* an earlier rollback may have failed for want of memory */
+    /* An earlier rollback may have failed for want of memory. (A journal that is only read has one transaction for all.) */
+    if (journal->depth == 0 && journal->path && !sqlite3_get_autocommit(journal->db))
         roll_back(journal);
     query->stmt = prepare(journal, query, sql);
     if (query->stmt)

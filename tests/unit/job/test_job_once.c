@@ -209,13 +209,12 @@ static void classes_decide(void)
             CHECK_INT(c.device->acts, 1); /* never on its own */
         }
         case_close(&c);
-        char path[600];
-        snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-        unlink(path); /* the next row begins anew */
-        snprintf(path, sizeof path, "%s/journal.db-wal", unit_folder());
-        unlink(path);
-        snprintf(path, sizeof path, "%s/journal.db-shm", unit_folder());
-        unlink(path);
+        static const char *const files[] = {"", "-wal", "-shm", ".lock"}; /* the next row begins anew */
+        for (size_t n = 0; n < sizeof files / sizeof *files; n++) {
+            char path[600];
+            snprintf(path, sizeof path, "%s/journal.db%s", unit_folder(), files[n]);
+            unlink(path);
+        }
     }
 }
 
