@@ -310,6 +310,15 @@ static void no_disk(void)
         broken_call(i, true);
 }
 
+/* With the word in the lock file that there was one. */
+static void remove_journal(void)
+{
+    char lock[600];
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    unlink(path);
+    unlink(lock);
+}
+
 static void opening(void)
 {
     int spared = 0; /* where the last boot's name cannot be read, all is taken as after a reboot */
@@ -321,7 +330,7 @@ static void opening(void)
             if (existing)
                 lf_journal_close(open_copy());
             else
-                unlink(path);
+                remove_journal();
             break_after(good, false);
             enum lf_status status = lf_journal_open(path, &journal, &err);
             bool broke = has_failed;
