@@ -329,7 +329,8 @@ enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id
     bool lost;
     if (enter("get_workflow_task", &lost))
         *out = json("{\"id\":\"%s\",\"displayId\":\"T-1\",\"status\":{\"id\":\"%s\",\"displayName\":\"%s\",\"statusType\":\"%s\"},"
-                    "\"fields\":{\"Sample\":{\"value\":\"S-1\"}}}", id, THE.task_status, THE.task_status + 3, THE.task_status + 3);
+                    "\"fields\":{\"Sample\":{\"value\":\"S-1\"}%s}}", id, THE.task_status, THE.task_status + 3, THE.task_status + 3,
+                    THE.no_run ? "" : ",\"Run\":{\"value\":\"run_1\"}");
     return leave(lost, out, err);
 }
 

@@ -13,6 +13,7 @@ struct fake_cloud {
     const char *file, *file_name, *upload_status; // of every generator
     const char *bytes;                            // of every download
     const char *task_status;                      // id: "st_TODO", "st_IN_PROGRESS", ...
+    bool no_run;                                  // the workflow task has no field Run
     const char *processed;                        // status that processing ends with; NULL: it stays RUNNING
     const char *refused_transition;               // a wanted status that no transition leads to
     // The next `fail_times` calls of this name fail so; with `fail_after` it is done all the same (the answer is lost).

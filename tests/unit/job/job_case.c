@@ -12,11 +12,15 @@ static const char more[] =
     "  { files = \"R*.csv\"; match = [ \"filename:^R-(?<run>run_[0-9]+)\", \"sidecar\" ]; config = \"Reader\"; },\n"
     "  { files = \"L*.csv\"; match = [ \"last-job\" ]; config = \"Reader\"; },\n"
     "  { files = \"C*.csv\"; match = [ \"content:^run=(?<run>run_[0-9]+)\" ]; config = \"Reader\"; process = false; },\n"
+    "  { files = \"T*.csv\"; match = [ \"last-job\" ]; config = \"Reader\"; },\n"
     "  { files = \"N*.csv\"; match = [ \"filename:^N-(?<run>run_[0-9]+)(-(?<config>[a-z]+))?\" ]; } ); } );\n"
     "routes = (\n"
     " { name = \"plates\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = \"robot\"; },\n"
     " { name = \"weigh\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = \"weigh\";\n"
     "   inputs = { sample = \"Sample\"; }; outputs = { weight = \"Mass\"; };\n"
+    "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; },\n"
+    " { name = \"table\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = \"weigh\";\n"
+    "   inputs = { sample = \"Sample\"; }; report = \"file\"; run_field = \"Run\";\n"
     "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; } );\n";
 
 static void open_jobs(struct job_case *c)
@@ -95,9 +99,9 @@ int64_t case_deliver(struct job_case *c, const char *file)
     return add(c, &job, key, facts);
 }
 
-int64_t case_task(struct job_case *c)
+int64_t case_task(struct job_case *c, const char *route)
 {
-    struct lf_job job = {.kind = (char *)"task", .route = (char *)"weigh", .step = (char *)"check"};
+    struct lf_job job = {.kind = (char *)"task", .route = (char *)route, .step = (char *)"check"};
     return add(c, &job, "task|1", "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
 }
 

@@ -24,9 +24,9 @@ void case_close(struct job_case *c);
 // As after the end of the process: closed, opened and not yet started.
 void case_restart(struct job_case *c);
 
-// Adds jobs of routes "plates" (deliver) and "weigh" (task).
+// Adds jobs of routes "plates" (deliver), and "weigh" (reports values) or "table" (reports a file) (task).
 int64_t case_deliver(struct job_case *c, const char *file);
-int64_t case_task(struct job_case *c);
+int64_t case_task(struct job_case *c, const char *route);
 // Makes the device show a result; returns its collect job.
 int64_t case_result(struct job_case *c, const char *name, const char *bytes, int version);
 

@@ -125,7 +125,7 @@ static int64_t make_delivery(void)
 
 static int64_t make_task(void)
 {
-    return case_task(&c);
+    return case_task(&c, "weigh");
 }
 
 static void reported_once(int64_t id)

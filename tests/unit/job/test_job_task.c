@@ -28,7 +28,7 @@ static const char *output(void)
 static void weighed(void)
 {
     begin();
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
     CHECK_INT(fake_cloud.written, 1);
@@ -41,7 +41,7 @@ static void moved_on(void)
 {
     begin();
     fake_cloud.task_status = "st_COMPLETED";
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
     CHECK_INT(c.device->acts, 0);
     CHECK_INT(fake_cloud.patched, 0);
@@ -52,7 +52,7 @@ static void moved_on(void)
 static void somebody_was_faster(void)
 {
     case_open(&c);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     struct lf_job job = core_job(c.journal, id);
     free(job.step);
     job.step = strdup("claim");
@@ -71,7 +71,7 @@ static void claim_answer_lost(void)
 {
     begin();
     fake_cloud_fail("set_task_status", 1, true, LF_TIMEOUT, LF_TRANSIENT);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* in progress, and it was us */
     CHECK_INT(c.device->acts, 1);
     case_close(&c);
@@ -81,7 +81,7 @@ static void report_answer_lost(void)
 {
     begin();
     fake_cloud_fail("create_output", 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
     lf_jobs_retry(c.jobs, id, "test", NULL);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -95,7 +95,7 @@ static void report_answer_lost_and_changed(void)
 {
     begin();
     fake_cloud_fail("create_output", 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
     pthread_mutex_lock(&fake_cloud.mutex);
     cJSON *made = cJSON_GetArrayItem(fake_cloud.outputs, 0);
@@ -129,7 +129,7 @@ static void failed_is_told(void)
     begin();
     c.device->act_status = LF_REFUSED;
     c.device->act_class = LF_PERMANENT;
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     CHECK(case_becomes(&c, id, LF_JOB_FAILED));
     CHECK_STR(fake_cloud.task_status, "st_FAILED");
     CHECK_HAS(case_note(&c, id), "the device says no");
@@ -146,7 +146,7 @@ static void cancelled_is_told(void)
     begin();
     c.device->act_status = LF_IO;
     c.device->act_class = LF_NEEDS_PERSON;
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
     CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", NULL), LF_OK);
@@ -169,7 +169,7 @@ static void expired_is_told(void)
     case_open(&c);
     lf_instrument_pause(c.robot, "test");
     case_start(&c);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     for (int i = 0; i < 500 && !task_is("st_IN_PROGRESS"); i++)
         lf_sleep_until(lf_deadline_in(10), NULL);
     NEED(case_becomes(&c, id, LF_JOB_READY)); /* at run, on an instrument that is paused */
@@ -192,7 +192,7 @@ static void cancelled_while_claiming(void)
 {
     begin();
     fake_cloud_fail("set_task_status", 1, true, LF_IO, LF_NEEDS_PERSON);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
     CHECK_INT(lf_jobs_cancel(c.jobs, id, "no", "maria", NULL), LF_OK);
@@ -205,7 +205,7 @@ static void cancelled_before_the_claim(void)
 {
     begin();
     fake_cloud_fail("set_task_status", 1, false, LF_IO, LF_NEEDS_PERSON);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_STR(fake_cloud.task_status, "st_TODO");
     CHECK_INT(lf_jobs_cancel(c.jobs, id, "no", "maria", NULL), LF_OK);
@@ -218,7 +218,7 @@ static void measured_values_are_kept(void)
 {
     begin();
     fake_cloud_fail("create_output", 1, false, LF_REFUSED, LF_PERMANENT);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD)); /* the field is wrong, the value is not lost */
     CHECK_STR(case_fact(&c, id, "summary"), "weight 12.340");
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
@@ -232,7 +232,7 @@ static void settle_refused(void)
 {
     begin();
     fake_cloud.refused_transition = "COMPLETED";
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "does not lead");
     fake_cloud.refused_transition = NULL;
@@ -250,7 +250,7 @@ static void confirmed_with_values(void)
     c.device->act_status = LF_TIMEOUT;
     c.device->act_class = LF_UNKNOWN_OUTCOME;
     case_start(&c);
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     cJSON *values = cJSON_Parse("{\"weight\":\"7.5\"}");
     CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "maria", NULL), LF_OK);
@@ -265,7 +265,7 @@ static void second_job_steps_back(void)
 {
     begin();
     c.device->stuck = true;
-    int64_t first = case_task(&c);
+    int64_t first = case_task(&c, "weigh");
     NEED(fake_reached(&c.device->acts, 1));
     struct lf_job job = {.kind = (char *)"task", .route = (char *)"weigh", .instrument = (char *)"robot", .key = (char *)"task|2",
                          .step = (char *)"check",
@@ -284,7 +284,7 @@ static void operators_cancel(void)
 {
     begin();
     c.device->stuck = true;
-    int64_t id = case_task(&c);
+    int64_t id = case_task(&c, "weigh");
     NEED(fake_reached(&c.device->acts, 1));
     CHECK_INT(lf_jobs_cancel(c.jobs, id, "stop", "maria", NULL), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
