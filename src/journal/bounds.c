@@ -46,9 +46,11 @@ enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err)
     int64_t rows = 0, bodies = 0;
     enum lf_status status = read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
     if (status == LF_OK)
-        status = read_number(journal, "SELECT value FROM small WHERE name = 'outbox.dropped'", &tally.outbox_dropped, err);
+        status = read_number(journal, "SELECT CAST(value AS INTEGER) FROM small WHERE name = 'outbox.dropped'",
+                             &tally.outbox_dropped, err);
     if (status == LF_OK)
-        status = read_number(journal, "SELECT value FROM small WHERE name = 'unused.dropped'", &tally.unused_dropped, err);
+        status = read_number(journal, "SELECT CAST(value AS INTEGER) FROM small WHERE name = 'unused.dropped'",
+                             &tally.unused_dropped, err);
     if (status == LF_OK)
         status = read_number(journal, "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows, err);
     if (status == LF_OK)

@@ -121,8 +121,7 @@ static enum lf_status query_startv(struct lf_journal *journal, struct query *que
 {
     pthread_mutex_lock(&journal->mutex);
     *query = (struct query){.journal = journal, .code = SQLITE_OK};
-    /* An earlier rollback may have failed for want of memory. (A journal that is only read has one transaction for all.) */
-    if (journal->depth == 0 && journal->path && !sqlite3_get_autocommit(journal->db))
+    if (journal->depth == 0 && !sqlite3_get_autocommit(journal->db)) /* the last rollback failed */
         roll_back(journal);
     query->stmt = prepare(journal, query, sql);
     if (query->stmt)

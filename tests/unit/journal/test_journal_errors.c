@@ -143,16 +143,21 @@ static void make_model(void)
     lf_journal_close(journal);
 }
 
+static void remove_copy(void)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
+    char name[TEXT_MAX + 8];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        unlink(name);
+    }
+}
+
 static struct lf_journal *open_copy(void)
 {
     struct lf_buffer bytes = {0};
     struct lf_journal *journal = NULL;
-    char beside[TEXT_MAX + 8];
-    static const char *const others[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(beside, sizeof beside, "%s%s", path, others[i]);
-        unlink(beside);
-    }
+    remove_copy();
     NEED(lf_file_read(model, 64 * 1024 * 1024, &bytes, NULL) == LF_OK);
     FILE *copy = fopen(path, "wb");
     NEED(copy && fwrite(bytes.data, 1, bytes.len, copy) == bytes.len && fclose(copy) == 0);
@@ -310,15 +315,6 @@ static void no_disk(void)
         broken_call(i, true);
 }
 
-/* With the word in the lock file that there was one. */
-static void remove_journal(void)
-{
-    char lock[600];
-    snprintf(lock, sizeof lock, "%s.lock", path);
-    unlink(path);
-    unlink(lock);
-}
-
 static void opening(void)
 {
     int spared = 0; /* where the last boot's name cannot be read, all is taken as after a reboot */
@@ -330,13 +326,14 @@ static void opening(void)
             if (existing)
                 lf_journal_close(open_copy());
             else
-                remove_journal();
+                remove_copy();
             break_after(good, false);
             enum lf_status status = lf_journal_open(path, &journal, &err);
             bool broke = has_failed;
             mend();
             spared += broke && status == LF_OK;
-            if (broke && status != LF_OK) {
+            NEED(broke || status == LF_OK);
+            if (status != LF_OK) {
                 CHECK_INT(status, LF_IO);
                 CHECK_HAS(err.text, path);
                 NEED(lf_journal_open(path, &journal, &err) == LF_OK);
