@@ -38,6 +38,8 @@ static enum lf_status open_with(const char *name, int flags, struct lf_journal *
         status = query_do(journal, err, "BEGIN", "");
     }
     if (status == LF_OK)
+        journal->depth = 1; /* the transaction lasts until the journal is closed */
+    if (status == LF_OK)
         status = query_do(journal, err, "SELECT count(*) FROM sqlite_master", "");
     if (status == LF_OK)
         *out = journal;

@@ -5,6 +5,7 @@
  */
 #include "base/file.h"
 #include "journal/audit.h"
+#include "journal/db.h"
 #include "journal/inspect.h"
 #include "base/clock.h"
 #include "unit.h"
@@ -362,9 +363,24 @@ static void without_status(void)
     lf_journal_close(journal);
 }
 
+static void one_moment(void)
+{
+    make_model();
+    struct lf_journal *writer = open_copy(), *reader = NULL;
+    struct lf_audit_head before, after;
+    NEED(journal_read(path, &reader, NULL) == LF_OK);
+    CHECK_INT(lf_journal_audit_head(reader, &before, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_add(writer, "agent", "agent", NULL, "meanwhile", NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_head(reader, &after, NULL), LF_OK);
+    CHECK_INT(after.seq, before.seq);
+    lf_journal_close(reader);
+    lf_journal_close(writer);
+}
+
 UNIT_TESTS("journal errors",
     {"a statement that fails is told, nothing of the call is half there, and the call works when it is made again", one_failure},
     {"the same when all that follow fail as well, the way back included", no_disk},
     {"opening that fails is told, and goes well the next time", opening},
     {"a spool file whose job cannot be asked for counts as needed", without_status},
+    {"what reads a journal file sees one moment of it, whatever the agent writes meanwhile", one_moment},
 )
