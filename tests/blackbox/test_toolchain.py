@@ -48,7 +48,7 @@ class UnitLayer(unittest.TestCase):
         source = pathlib.Path(cls.folder.name, "demo.c")
         source.write_text(FAILING_C)
         subprocess.run(["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", source,
-                        UNIT / "unit.c", "-o", cls.program, "-lcunit"], check=True)
+                        UNIT / "unit.c", UNIT / "torture.c", UNIT / "failing.c", "-o", cls.program, "-lcunit"], check=True)
 
     def run_demo(self, words, limit="60"):
         return subprocess.run([self.program, words], capture_output=True, text=True, timeout=60,
