@@ -71,6 +71,12 @@ static sqlite3_stmt *prepare(struct lf_journal *journal, struct query *query, co
     return stmt;
 }
 
+static void roll_back(struct lf_journal *journal)
+{
+    if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
+        sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
 {
     int code = SQLITE_OK;
@@ -100,6 +106,8 @@ static enum lf_status query_startv(struct lf_journal *journal, struct query *que
 {
     pthread_mutex_lock(&journal->mutex);
     *query = (struct query){.journal = journal, .code = SQLITE_OK};
+    if (journal->depth == 0) /* an earlier rollback may have failed for want of memory */
+        roll_back(journal);
     query->stmt = prepare(journal, query, sql);
     if (query->stmt)
         query->code = bind(query->stmt, types, args);
@@ -128,7 +136,8 @@ enum lf_status query_end(struct query *query, struct lf_error *err)
 {
     struct lf_journal *journal = query->journal;
     bool failed = query->code != SQLITE_OK && query->code != SQLITE_ROW && query->code != SQLITE_DONE;
-    enum lf_status status = failed ? sqlite_fail(journal, query->code, "a statement failed", err) : LF_OK;
+    enum lf_status status = failed ? sqlite_fail(journal, query->code, "a statement failed", err)
+                          : query->no_memory ? lf_fail_memory(err, "reading the journal") : LF_OK;
     if (query->cached) {
         sqlite3_reset(query->stmt);
         sqlite3_clear_bindings(query->stmt);
@@ -161,13 +170,17 @@ int64_t column_int(struct query *query, int column)
 
 const char *column_peek(struct query *query, int column)
 {
-    return (const char *)sqlite3_column_text(query->stmt, column);
+    const char *text = (const char *)sqlite3_column_text(query->stmt, column);
+    query->no_memory = query->no_memory || (!text && sqlite3_column_type(query->stmt, column) != SQLITE_NULL);
+    return text;
 }
 
 char *column_text(struct query *query, int column)
 {
     const char *text = column_peek(query, column);
-    return text ? strdup(text) : NULL;
+    char *copy = text ? strdup(text) : NULL;
+    query->no_memory = query->no_memory || (text && !copy);
+    return copy;
 }
 
 bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
@@ -179,6 +192,7 @@ bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
     if (!len)
         return true;
     if (!data || !copy) {
+        query->no_memory = true;
         free(copy);
         return false;
     }
@@ -194,6 +208,7 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
     pthread_mutex_lock(&journal->mutex);
     if (journal->depth++ > 0)
         return LF_OK;
+    roll_back(journal);
     journal->broken = false;
     enum lf_status status = query_do(journal, err, "BEGIN IMMEDIATE", "");
     if (status != LF_OK) {
@@ -201,12 +216,6 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
         pthread_mutex_unlock(&journal->mutex);
     }
     return status;
-}
-
-static void roll_back(struct lf_journal *journal)
-{
-    if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
-        query_do(journal, NULL, "ROLLBACK", "");
 }
 
 enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err)

@@ -119,7 +119,7 @@ static bool read_event(struct query *query, struct lf_event_row *row)
     row->job = column_int(query, 10);
     row->times = column_int(query, 11);
     row->attempt = (int)column_int(query, 12);
-    return row->id != NULL;
+    return row->id != NULL && !query->no_memory;
 }
 
 static bool read_body(struct query *query, int column, struct lf_event_row *row)

@@ -32,12 +32,16 @@ static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
 enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
 {
     struct lf_buffer boot = {0};
-    enum lf_status status = lf_file_read("/proc/sys/kernel/random/boot_id", 128, &boot, NULL);
-    char *known = lf_journal_get(journal, "boot");
-    bool same = status == LF_OK && known && lf_slice_is(lf_buffer_slice(&boot), known);
-    status = lf_journal_begin(journal, err);
+    char *known = NULL;
+    enum lf_status read = lf_file_read("/proc/sys/kernel/random/boot_id", 128, &boot, err);
+    if (read == LF_NO_MEMORY) /* anything else: no such file on this system */
+        return read;
+    enum lf_status status = lf_journal_get(journal, "boot", &known, err);
+    if (status == LF_OK)
+        status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         goto done;
+    bool same = read == LF_OK && known && lf_slice_is(lf_buffer_slice(&boot), known);
     if (!same) {
         status = new_boot(journal, err);
         if (status == LF_OK)

@@ -22,9 +22,9 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
 enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err); /* on failure everything is rolled back */
 void lf_journal_rollback(struct lf_journal *journal);
 
-/* Small named values. get returns owned, NULL when not set. */
+/* Small named values. get: *value is owned, NULL when not set. */
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value, struct lf_error *err);
-char *lf_journal_get(struct lf_journal *journal, const char *name);
+enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value, struct lf_error *err);
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
@@ -86,6 +86,8 @@ const char *lf_job_state_name(enum lf_job_state state);
 bool lf_job_state_parse(const char *name, enum lf_job_state *state);
 bool lf_job_state_final(enum lf_job_state state);
 
+enum { LF_STEP_NAME = 16 };
+
 struct lf_job {
     int64_t id;
     char *kind;       /* "deliver", "collect", "task" */
@@ -94,7 +96,7 @@ struct lf_job {
     char *key;        /* the same work has the same key */
     char *event_id;   /* NULL: no event */
     enum lf_job_state state;
-    char *step;       /* name of the step it is at */
+    char step[LF_STEP_NAME]; /* name of the step it is at */
     bool bench;       /* the step runs on the bench (else on a courier) */
     bool acting;      /* "about to act" was committed and "acted" was not */
     int attempt;      /* of this step */

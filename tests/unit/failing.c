@@ -33,7 +33,8 @@ void *__interceptor_realloc(void *old, size_t size);
 
 // Libraries that do not survive a failed allocation of their own; what they do with ours is not known to them.
 static const char *const spares[] = {
-    "/ld-linux", // the loader: thread-local storage that cannot be had ends the process
+    "/libconfig.so", // writes through what it did not get, from config_init on
+    "/ld-linux",     // the loader: thread-local storage that cannot be had ends the process
 };
 
 static struct range program, product, spared[SPARED_MAX];

@@ -360,7 +360,7 @@ static void routed_but_unfit(void)
 static void completed_wakes(void)
 {
     open_all();
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"robot", .key = (char *)"k", .step = (char *)"process",
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"robot", .key = (char *)"k", .step = "process",
                          .state = LF_JOB_READY};
     int64_t next;
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);

@@ -37,7 +37,7 @@ static enum lf_status add_event(struct lf_journal *journal, const char *id)
 static int64_t add_job(struct lf_journal *journal, const char *key, const char *instrument, bool bench)
 {
     struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)instrument, .key = (char *)key,
-                         .step = (char *)"resolve", .bench = bench, .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
+                         .step = "resolve", .bench = bench, .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
     int64_t existing = 0;
     enum lf_status status = lf_journal_job_add(journal, &job, &existing, NULL);
     cJSON_Delete(job.facts);
@@ -209,7 +209,7 @@ static void woken_by_name(void)
 static void expired_on_an_offline_instrument(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"off", .key = (char *)"k", .step = (char *)"deliver",
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"off", .key = (char *)"k", .step = "deliver",
                          .bench = true, .expires_ms = 1, .expires_mono = lf_clock_mono_ms() - 1};
     int64_t next;
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);

@@ -28,7 +28,7 @@ static struct lf_journal *reboot(struct lf_journal *journal)
 /* A deliver job on the bench which may start until so many ms from now. */
 static int64_t add(struct lf_journal *journal, const char *key, int64_t expires_in)
 {
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)key, .step = (char *)"deliver",
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)key, .step = "deliver",
                          .bench = true, .expires_ms = lf_clock_wall_ms() + expires_in,
                          .expires_mono = lf_clock_mono_ms() + expires_in};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
