@@ -7,6 +7,7 @@
 
 #ifdef FAILING_POSSIBLE
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -19,7 +20,7 @@
 #define EXPORTED __attribute__((visibility("default")))
 
 enum {
-    SPARED_MAX = 8,
+    SPARED_MAX = 8, // more than there are below
     FRAMES_MAX = 100,
 };
 
@@ -31,14 +32,19 @@ void *__interceptor_malloc(size_t size);
 void *__interceptor_calloc(size_t count, size_t size);
 void *__interceptor_realloc(void *old, size_t size);
 
-// Libraries that do not survive a failed allocation of their own; what they do with ours is not known to them.
-static const char *const spares[] = {
+// Libraries and functions of libraries that do not survive a failed allocation of their own.
+static const char *const spared_libraries[] = {
     "/libconfig.so", // writes through what it did not get, from config_init on
     "/ld-linux",     // the loader: thread-local storage that cannot be had ends the process
 };
 
+static const char *const spared_functions[] = {
+    "OPENSSL_LH_insert", // what did not fit in is forgotten by those who call it in libcrypto, and leaks
+};
+
 static struct range program, product, spared[SPARED_MAX];
 static size_t spared_count;
+static uintptr_t spared_starts[SPARED_MAX];
 static atomic_bool counting;
 static atomic_uint_fast64_t counted, failures;
 static uint64_t fail_nth;
@@ -64,8 +70,8 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *context)
     if (*first)
         program = range;
     *first = false;
-    for (size_t i = 0; i < sizeof spares / sizeof spares[0]; i++) {
-        if (strstr(info->dlpi_name, spares[i]) && spared_count < SPARED_MAX)
+    for (size_t i = 0; i < sizeof spared_libraries / sizeof spared_libraries[0]; i++) {
+        if (strstr(info->dlpi_name, spared_libraries[i]) && spared_count < SPARED_MAX)
             spared[spared_count++] = range;
     }
     return 0;
@@ -77,6 +83,8 @@ static void note_objects(void)
     bool first = true;
     spared_count = 0;
     dl_iterate_phdr(note_object, &first);
+    for (size_t i = 0; i < sizeof spared_functions / sizeof spared_functions[0]; i++)
+        spared_starts[i] = (uintptr_t)dlsym(RTLD_DEFAULT, spared_functions[i]);
 #ifdef FAILING_PRELOAD
     product = program;
 #else
@@ -103,6 +111,11 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *memory)
         return _URC_NO_REASON;
     for (size_t i = 0; i < spared_count; i++) {
         if (within(&spared[i], place))
+            return _URC_END_OF_STACK;
+    }
+    uintptr_t start = _Unwind_GetRegionStart(context);
+    for (size_t i = 0; i < SPARED_MAX; i++) {
+        if (start != 0 && start == spared_starts[i])
             return _URC_END_OF_STACK;
     }
     if (!within(&program, place))
