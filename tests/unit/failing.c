@@ -2,19 +2,21 @@
 // allocates. Whose allocation it is, is seen on the stack: the innermost function of the program itself decides.
 //
 // Built with FAILING_PRELOAD it becomes a library for LD_PRELOAD: every allocation of the program is the product's then,
-// and about one in LF_FAIL_EVERY fails, in an order that LF_FAIL_SEED gives.
+// and about one in LF_FAIL_EVERY fails, in an order that LF_FAIL_SEED gives; the first LF_FAIL_AFTER succeed.
 #include "failing.h"
 
 #ifdef FAILING_POSSIBLE
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <unwind.h>
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -36,10 +38,15 @@ void *__interceptor_realloc(void *old, size_t size);
 static const char *const spared_libraries[] = {
     "/libconfig.so", // writes through what it did not get, from config_init on
     "/ld-linux",     // the loader: thread-local storage that cannot be had ends the process
+#ifdef FAILING_PRELOAD
+    "/libcrypto.so", // makes tables at the first use of everything, and leaks and crashes where it cannot;
+                     // the unit tests warm it up first
+#endif
 };
 
 static const char *const spared_functions[] = {
-    "OPENSSL_LH_insert", // what did not fit in is forgotten by those who call it in libcrypto, and leaks
+    "OPENSSL_LH_insert",      // what did not fit in is forgotten by those who call it in libcrypto, and leaks
+    "CRYPTO_THREAD_run_once", // libcrypto makes itself ready; where it could not, it crashes later
 };
 
 static struct range program, product, spared[SPARED_MAX];
@@ -49,6 +56,9 @@ static atomic_bool counting;
 static atomic_uint_fast64_t counted, failures;
 static uint64_t fail_nth;
 static bool fail_onwards;
+#ifdef FAILING_PRELOAD
+static uint64_t every, seed, spared_first;
+#endif
 
 static bool within(const struct range *range, uintptr_t place)
 {
@@ -140,8 +150,9 @@ static bool fails(const void *caller)
         return false;
     uint64_t number = atomic_fetch_add(&counted, 1) + 1;
 #ifdef FAILING_PRELOAD
-    uint64_t mixed = (number + fail_nth) * 0x9E3779B97F4A7C15; // Knuth's multiplier: near numbers fall far apart
-    bool chosen = (mixed >> 32) % every == 0;
+    uint64_t mixed = (number + (seed << 32)) * 0x9E3779B97F4A7C15; // near numbers fall far apart
+    mixed = (mixed ^ mixed >> 29) * 0xBF58476D1CE4E5B9;
+    bool chosen = number > spared_first && (mixed >> 32) % every == 0;
 #else
     bool chosen = number == fail_nth || (fail_onwards && fail_nth != 0 && number > fail_nth);
 #endif
@@ -187,6 +198,33 @@ EXPORTED char *strndup(const char *text, size_t max)
 {
     return fails(__builtin_return_address(0)) ? NULL : copy(text, strnlen(text, max));
 }
+
+#ifdef FAILING_PRELOAD
+
+static void tell(void)
+{
+    uint64_t failed, all = failing_stop(&failed);
+    dprintf(STDERR_FILENO, "failing: %" PRIu64 " of %" PRIu64 " allocations failed on purpose\n", failed, all);
+}
+
+static uint64_t wanted(const char *name)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    every = wanted("LF_FAIL_EVERY");
+    seed = wanted("LF_FAIL_SEED");
+    spared_first = wanted("LF_FAIL_AFTER");
+    if (every == 0)
+        return;
+    atexit(tell);
+    failing_start(0, false);
+}
+
+#endif
 
 bool failing_possible(void)
 {

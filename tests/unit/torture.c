@@ -12,10 +12,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     TOGETHER = 4,
+    SAMPLE_MS = 20 * 1000,      // what a test's runs may take all in all, one after the other
+    WHOLE_MS = 15 * 60 * 1000,  // the same where every allocation is to fail
     SHOWN_FAILURES = 5, // of one test; the rest is counted
     SHOWN_BYTES = 6000,
 };
@@ -134,9 +137,17 @@ static struct slot *free_slot(void)
     return NULL;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 // Libraries make themselves ready at their first use, and some leak or stay broken when they cannot: that is theirs.
 // One run in this process has it done before anything is counted.
-static void warm_up(const struct torture *torture, const struct unit_test *test)
+// Returns how long that took.
+static int64_t warm_up(const struct torture *torture, const struct unit_test *test)
 {
     fflush(stdout);
     int out = dup(STDOUT_FILENO), error = dup(STDERR_FILENO);
@@ -144,24 +155,36 @@ static void warm_up(const struct torture *torture, const struct unit_test *test)
     must(out >= 0 && error >= 0 && output != NULL, "make a file for output");
     dup2(fileno(output), STDOUT_FILENO);
     dup2(fileno(output), STDERR_FILENO);
+    int64_t began = now_ms();
     torture->run(test);
+    int64_t took = now_ms() - began;
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     dup2(error, STDERR_FILENO);
     close(out);
     close(error);
     fclose(output);
+    return took;
+}
+
+// A long test has fewer points: at least one in each of the two ways.
+static uint64_t points_for(int64_t took_ms, unsigned long points)
+{
+    int64_t most = (points == 0 ? WHOLE_MS : SAMPLE_MS) / 2 / (took_ms + 10);
+    if (points != 0 && most > (int64_t)points)
+        most = (int64_t)points;
+    return most < 1 ? 1 : (uint64_t)most;
 }
 
 static void torture_test(const struct torture *torture, const struct unit_test *test, unsigned long points)
 {
     printf("  %s ...", test->promise);
     uint64_t bad = 0;
-    warm_up(torture, test);
+    uint64_t most = points_for(warm_up(torture, test), points);
     start(&slots[0], torture, test, 0, false);
     bad += !reap(torture, test, true);
     uint64_t total = slots[0].told->counted, runs_before = runs, running = 0;
-    uint64_t step = points == 0 || total <= points ? 1 : (total + points - 1) / points;
+    uint64_t step = total <= most ? 1 : (total + most - 1) / most;
     for (int onwards = 0; onwards < 2; onwards++) {
         for (uint64_t nth = (step + 1) / 2; nth <= total; nth += step) {
             if (running == TOGETHER) {

@@ -14,7 +14,8 @@ struct torture {
     const char *program;
 };
 
-// points: for each test and each of the two ways, at most so many allocations are chosen, evenly; 0: all of them.
+// points: for each test and each of the two ways, at most so many allocations are chosen, evenly; 0: all of them. A test that
+// takes long has fewer; how many were chosen is printed.
 // Prints as ordinary runs do. Returns an exit status.
 int torture(const struct torture *torture, unsigned long points);
 
