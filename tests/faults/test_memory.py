@@ -90,8 +90,8 @@ class Memory(WithLab):
         self.whole_job(3000, 1)
 
     def test_often(self):
-        """once it is up, one allocation in 500 fails: nothing is lost, nothing is done twice, the agent stays up"""
-        self.whole_job(500, 2, after=6000)
+        """once it is up, one allocation in 1,500 fails: nothing is lost, nothing is done twice, the agent stays up"""
+        self.whole_job(1500, 2, after=6000)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,9 @@ struct torture {
     const char *program;
 };
 
-// points: for each test and each of the two ways, at most so many allocations are chosen, evenly; 0: all of them. A test that
-// takes long has fewer; how many were chosen is printed.
-// Prints as ordinary runs do. Returns an exit status.
-int torture(const struct torture *torture, unsigned long points);
+// budget_ms: what the runs of one test may take, added up; by that, allocations are chosen, evenly, and how many is printed.
+// 0: all of them. Prints as ordinary runs do. Returns an exit status.
+int torture(const struct torture *torture, int64_t budget_ms);
 
 // One such run in this process: `N` or `N+`.
 int torture_once(const struct torture *torture, const char *which);

@@ -168,7 +168,7 @@ static void run_one(const struct unit_test *test)
 static int usage(const char *program)
 {
     fprintf(stderr, "usage: %s [--list | WORDS OF A PROMISE]\n"
-            "       %s --torture POINTS|all [WORDS]   each test again, with allocations that fail\n"
+            "       %s --torture SECONDS|all [WORDS]   each test again with allocations that fail, so long for each\n"
             "       %s --fail N[+] WORDS              one such run in this process\n", program, program, program);
     return 2;
 }
@@ -184,11 +184,11 @@ static int run_torture(int argc, char **argv, const struct unit_test *tests, siz
         return torture_once(&it, argv[2]);
     }
     char *end = NULL;
-    unsigned long points = strcmp(argv[2], "all") == 0 ? 0 : strtoul(argv[2], &end, 10);
-    if (end != NULL && (*end != '\0' || points == 0)) {
+    double seconds = strcmp(argv[2], "all") == 0 ? 0 : strtod(argv[2], &end);
+    if (end != NULL && (*end != '\0' || !(seconds >= 0.001 && seconds <= MAX_LIMIT_S))) {
         return usage(argv[0]);
     }
-    return torture(&it, points);
+    return torture(&it, (int64_t)(seconds * 1000));
 }
 
 int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count)
