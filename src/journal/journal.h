@@ -129,7 +129,7 @@ struct lf_job_filter {
 enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,
                                    void (*each)(void *context, const struct lf_job *job), void *context,
                                    struct lf_error *err);
-/* {"ready": 1, "held": 2, ...}. Returns owned. instrument NULL: all. */
+/* {"ready": 1, "held": 2, ...}. Returns owned; NULL if they cannot be counted now. instrument NULL: all. */
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
 
 /* Takes the oldest job that can run now: courier steps (instrument NULL) or bench steps of the instrument; marks it running.

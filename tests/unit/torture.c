@@ -59,6 +59,25 @@ void torture_need(void)
     _exit(0);
 }
 
+static bool before_failed; // an allocation failed in the turn before
+
+bool unit_failing(unsigned nth)
+{
+    if (nth > 1 && !before_failed)
+        return false;
+    if (child == NULL) // a run of torture has its own allocation that fails
+        failing_start(nth, false);
+    return true;
+}
+
+void unit_failing_over(void)
+{
+    uint64_t count = 0;
+    if (child == NULL)
+        failing_stop(&count);
+    before_failed = count > 0;
+}
+
 static void must(bool done, const char *what)
 {
     if (!done) {

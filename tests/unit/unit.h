@@ -55,6 +55,18 @@ const char *unit_folder(void);
 // until the 8th call after this one.
 const char *unit_source(const char *relative);
 
+// What comes of something whose first, second, ... allocation fails:
+//
+//     for (unsigned n = 1; unit_failing(n); n++) {
+//         status = thing(...);
+//         unit_failing_over();
+//         CHECK(...); // done, or LF_NO_MEMORY and as before
+//     }
+//
+// The last turn is one in which nothing failed; it is the only one where allocations cannot be made to fail.
+bool unit_failing(unsigned nth);
+void unit_failing_over(void);
+
 // Behind the macros. Strings may be NULL, which equals only NULL.
 void unit_need(bool holds, const char *condition, const char *file, unsigned line);
 int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count);
