@@ -129,7 +129,7 @@ endfunction()
 function(lf_unit_test name)
     lf_program(${name} ${ARGN})
     target_link_libraries(${name} PRIVATE lf_unit)
-    if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # tests/unit/failing.c
+    if(LF_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU") # tests/unit/failing.c
         target_link_options(${name} PRIVATE -Wl,-T,${PROJECT_SOURCE_DIR}/tests/unit/product.ld)
     endif()
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unit)
