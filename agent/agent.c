@@ -30,7 +30,8 @@
 
 enum {
     STATUS_PACE_MS = 5000,              /* the status message is sent at most this often */
-    PRUNE_PACE_MS = 24 * 60 * 60 * 1000,
+    PRUNE_PACE_MS = 60 * 60 * 1000,
+    LOOK_PACE_MS = 60 * 1000,           /* at the clock */
 };
 
 struct agent {
@@ -43,6 +44,8 @@ struct agent {
     struct lf_desk *desk;
     struct lf_wake changed;    /* something that the status message tells has changed */
     char *command_topic;
+    int64_t clock_offset;      /* wall minus monotonic clock, when it was looked at last */
+    bool clock_wrong;
     pthread_mutex_t door;      /* held while a batch is taken in; guards closing */
     bool closing;
 };
@@ -156,6 +159,9 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
         status = lf_journal_open(path, &agent->journal, err);
     free(path);
     agent->context.journal = agent->journal;
+    struct lf_journal_limits limits = {config->journal_max, config->outbox_max, config->unused_max};
+    if (status == LF_OK)
+        lf_journal_limit(agent->journal, &limits);
     return status == LF_OK ? record_start(agent->journal, agent->config, err) : status;
 }
 
@@ -225,6 +231,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     agent->context.outbox = agent->outbox;
     if (status == LF_OK && config->commands)
         status = lf_commands_open(&agent->context, &agent->commands, err);
+    agent->context.commands = agent->commands;
     char *will_topic = lf_format("%s/status", config->base);
     agent->command_topic = lf_format("%s/command", config->base);
     const char **filters = calloc(config->topics.count + 1, sizeof *filters);
@@ -284,6 +291,8 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     agent->config = config;
     agent->context.config = config;
     agent->context.started_ms = lf_clock_wall_ms();
+    agent->context.started_mono = lf_clock_mono_ms();
+    agent->clock_offset = agent->context.started_ms - agent->context.started_mono;
     enum lf_status status = lf_wake_open(&agent->changed, err);
     if (status == LF_OK)
         status = open_journal(agent, err);
@@ -309,6 +318,30 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
 
 /* ---- running and closing --------------------------------------------------------------------------------------------- */
 
+static bool is_step(int64_t ms)
+{
+    return ms > LF_CLOCK_TOLERANCE_MS || ms < -LF_CLOCK_TOLERANCE_MS;
+}
+
+/* Timers do not care about the wall clock, but people who read times do. */
+static void look_at_clock(struct agent *agent)
+{
+    int64_t offset = lf_clock_wall_ms() - lf_clock_mono_ms(), step = offset - agent->clock_offset;
+    bool wrong = lf_clock_ahead_ms() != 0;
+    struct lf_error err = {0};
+    if (!is_step(step) && wrong == agent->clock_wrong)
+        return;
+    if (record_clock(agent->journal, is_step(step) ? step : 0, &err) != LF_OK
+        || lf_journal_clock_stepped(agent->journal, &err) != LF_OK) {
+        lf_log_warning("agent", "cannot record that the clock was set: %s", err.text); /* tried again */
+        return;
+    }
+    agent->clock_offset = offset;
+    agent->clock_wrong = wrong;
+}
+
+/* Nothing is let go by a clock that nobody has confirmed: ten years ahead it would be everything, and with it what tells an event or
+ * a command that comes again from a new one. */
 static void prune(struct agent *agent)
 {
     int64_t dropped = 0;
@@ -318,6 +351,7 @@ static void prune(struct agent *agent)
     else if (dropped)
         lf_log_info("agent", "%lld finished entries were older than agent.keep and have left the journal",
                     (long long)dropped);
+    lf_jobs_tidy(agent->context.jobs);
     if (lf_journal_audit_prune(agent->journal, agent->config->agent.audit_keep_ms, &dropped, &err) != LF_OK)
         lf_log_warning("agent", "cannot prune the audit trail: %s", err.text);
     else if (dropped)
@@ -328,11 +362,12 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
 {
     int64_t next_prune = lf_clock_mono_ms(), next_status = next_prune;
     while (!lf_cancel_is_set(stop)) {
-        if (lf_deadline_passed(next_prune)) {
+        look_at_clock(agent);
+        if (lf_deadline_passed(next_prune) && lf_clock_learned()) {
             prune(agent);
             next_prune = lf_deadline_in(PRUNE_PACE_MS);
         }
-        if (lf_wait_fd(agent->changed.fd, POLLIN, next_prune, stop, NULL) != LF_OK)
+        if (lf_wait_fd(agent->changed.fd, POLLIN, lf_deadline_in(LOOK_PACE_MS), stop, NULL) != LF_OK)
             continue;
         if (lf_sleep_until(next_status, stop) != LF_OK)
             continue;

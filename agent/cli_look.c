@@ -181,17 +181,57 @@ static void show_poll(const struct cli *cli, const cJSON *poll)
     line(cli, "event list", lf_json_text(poll, "error") ? CLI_YELLOW : CLI_PLAIN, text);
 }
 
+/* "1.2 MB of 2 GB"; counts without a unit. Returns room. */
+static const char *of_limit(const cJSON *storage, const char *used, const char *max, bool bytes, char room[80])
+{
+    char use[32], limit[32];
+    int64_t numbers[] = {lf_json_int(storage, used, 0), lf_json_int(storage, max, 0)};
+    char *texts[] = {use, limit};
+    for (int i = 0; i < 2; i++)
+        if (bytes)
+            lf_size_format(numbers[i], texts[i], sizeof use);
+        else
+            snprintf(texts[i], sizeof use, "%" PRId64, numbers[i]);
+    snprintf(room, 80, "%s of %s", use, limit);
+    return room;
+}
+
+/* ", 12 dropped so far" if there are any. Returns room. */
+static const char *lost(const cJSON *storage, const char *name, const char *word, char room[60])
+{
+    int64_t count = lf_json_int(storage, name, 0);
+    room[0] = '\0';
+    if (count)
+        snprintf(room, 60, ", %" PRId64 " %s", count, word);
+    return room;
+}
+
 static void show_storage(const struct cli *cli, const cJSON *storage)
 {
-    char spool[32], free_room[32], text[200];
+    char use[80], more[60], more_use[80], free_room[32], text[400];
     int64_t journal_free = lf_json_int(storage, "journal_disk_free", -1),
             spool_free = lf_json_int(storage, "spool_disk_free", -1);
-    lf_size_format(lf_json_int(storage, "spool_bytes", 0), spool, sizeof spool);
     lf_size_format(journal_free >= 0 && journal_free < spool_free ? journal_free : spool_free, free_room,
                    sizeof free_room);
-    snprintf(text, sizeof text, "%s in the spool, %s of disk free, %" PRId64 " reports wait for the broker",
-             spool, free_room, lf_json_int(storage, "outbox", 0));
-    line(cli, "storage", CLI_PLAIN, text);
+    snprintf(text, sizeof text, "%s, of which events without a job %s%s",
+             of_limit(storage, "journal_bytes", "journal_max", true, use),
+             of_limit(storage, "unused_bytes", "unused_max", true, more_use),
+             lost(storage, "unused_dropped", "left early", more));
+    line(cli, "journal", CLI_PLAIN, text);
+    snprintf(text, sizeof text, "%s, %s of disk free", of_limit(storage, "spool_bytes", "spool_max", true, use), free_room);
+    line(cli, "spool", CLI_PLAIN, text);
+    snprintf(text, sizeof text, "%s reports wait for the broker%s", of_limit(storage, "outbox", "outbox_max", false, use),
+             lost(storage, "outbox_dropped", "dropped so far", more));
+    line(cli, "outbox", CLI_PLAIN, text);
+    if (lf_json_int(storage, "commands", 0) || lf_json_int(storage, "commands_refused", 0)) {
+        snprintf(text, sizeof text, "%s wait%s", of_limit(storage, "commands", "commands_max", false, use),
+                 lost(storage, "commands_refused", "refused", more));
+        line(cli, "commands", CLI_PLAIN, text);
+    }
+    if (lf_json_int(storage, "log_left_out", 0)) {
+        snprintf(text, sizeof text, "%" PRId64 " lines left out", lf_json_int(storage, "log_left_out", 0));
+        line(cli, "log", CLI_PLAIN, text);
+    }
 }
 
 static enum cli_exit show_status(struct cli *cli)

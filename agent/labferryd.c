@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_CANNOT_START = 1, EXIT_USAGE_WRONG = 2, EXIT_CONFIG_WRONG = 78 };
+enum { EXIT_CANNOT_START = 1, EXIT_USAGE_WRONG = 2, EXIT_CONFIG_WRONG = 78, LOG_WINDOW_MS = 60 * 1000 };
 
 static struct lf_cancel stop;
 
@@ -70,6 +70,7 @@ static int serve(const struct lf_config *config, const char *path)
     struct lf_error err = {0};
     struct agent *agent = NULL;
     lf_log_setup(config->agent.log_level, config->agent.log_format);
+    lf_log_limit(config->agent.log_limit, LOG_WINDOW_MS);
     lf_log_info("agent", "labferryd " LF_VERSION " starts as %s at %s, configuration %s (%.12s)", config->agent.name,
                 config->agent.site, path, config->digest);
     if (agent_open(config, &agent, &err) != LF_OK) {
@@ -79,6 +80,7 @@ static int serve(const struct lf_config *config, const char *path)
     agent_run(agent, &stop);
     lf_log_info("agent", "stopping");
     agent_close(agent);
+    lf_log_limit(0, LOG_WINDOW_MS); /* tells what was left out */
     lf_log_info("agent", "stopped in good order");
     return EXIT_SUCCESS;
 }

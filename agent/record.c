@@ -2,7 +2,9 @@
  * saw. */
 #include "agent/record.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/setting.h"
 #include "config/config.h"
 #include "journal/audit.h"
 
@@ -50,6 +52,19 @@ done:
     free(before);
     free(running);
     return status;
+}
+
+enum lf_status record_clock(struct lf_journal *journal, int64_t step_ms, struct lf_error *err)
+{
+    char clock[LF_CLOCK_TEXT], by[32], text[300];
+    lf_clock_words(clock);
+    lf_duration_format(step_ms < 0 ? -step_ms : step_ms, by, sizeof by);
+    if (step_ms)
+        snprintf(text, sizeof text, "the clock was set %s by %s; %s", step_ms < 0 ? "back" : "forward", by, clock);
+    else
+        snprintf(text, sizeof text, "%s%s", clock, lf_clock_ahead_ms() ? "" : ", which the tenant's agrees with");
+    lf_log_warning("agent", "%s", text);
+    return lf_journal_audit_add(journal, "agent", "clock", NULL, text, err);
 }
 
 void record_stop(struct lf_journal *journal)

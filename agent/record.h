@@ -1,14 +1,18 @@
-/* Starts, stops and changes of the configuration in the audit trail. */
+/* Starts, stops, changes of the configuration and of the clock in the audit trail. */
 #ifndef LF_AGENT_RECORD_H
 #define LF_AGENT_RECORD_H
 
 #include "base/error.h"
+
+#include <stdint.h>
 
 struct lf_config;
 struct lf_journal;
 
 /* Once, after the journal was opened. */
 enum lf_status record_start(struct lf_journal *journal, const struct lf_config *config, struct lf_error *err);
+/* The wall clock was set, by so much (0: it is only that we have learned whether it is right). */
+enum lf_status record_clock(struct lf_journal *journal, int64_t step_ms, struct lf_error *err);
 /* Before it is closed: an end in good order. */
 void record_stop(struct lf_journal *journal);
 

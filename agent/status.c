@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "intake/intake.h"
 #include "job/job.h"
 #include "journal/audit.h"
 #include "link/link.h"
@@ -28,6 +29,17 @@ static cJSON *instrument_counts(struct lf_jobs *jobs)
         lf_json_set_int(counts, state, lf_json_int(counts, state, 0) + 1);
     }
     return counts;
+}
+
+static cJSON *outbox_counts(struct lf_journal *journal)
+{
+    struct lf_journal_use use;
+    cJSON *counts = cJSON_CreateObject();
+    lf_journal_use(journal, &use);
+    if (counts && lf_json_set_int(counts, "waiting", use.outbox) && lf_json_set_int(counts, "dropped", use.outbox_dropped))
+        return counts;
+    cJSON_Delete(counts);
+    return NULL;
 }
 
 /* The head of the audit trail, noted where this machine cannot change it unseen. Not part of the status, which the last will
@@ -61,7 +73,7 @@ static bool queue(struct lf_context *context, const char *topic, const char *tex
 bool status_queue(struct lf_context *context)
 {
     char started[LF_TIME_TEXT], *text = NULL, *topic = NULL;
-    struct lf_error err = {0};
+    struct lf_error err = {0}, trouble = {0};
     cJSON *status = cJSON_CreateObject();
     lf_time_format(context->started_ms, started);
     bool good = status && lf_json_set_text(status, "state", "online") && lf_json_set_text(status, "version", LF_VERSION)
@@ -70,6 +82,8 @@ bool status_queue(struct lf_context *context)
              && lf_json_set(status, "instruments", instrument_counts(context->jobs))
              && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
              && lf_json_set(status, "events", lf_journal_event_counts(context->journal))
+             && lf_json_set(status, "outbox", outbox_counts(context->journal))
+             && lf_json_set_text(status, "trouble", lf_intake_room(context->intake, &trouble) == LF_OK ? NULL : trouble.text)
              && (text = lf_json_print(status)) && (topic = lf_format("%s/status", context->config->link.base));
     if (!good)
         lf_fail_memory(&err, "making the status message");

@@ -83,7 +83,7 @@ static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const ch
         status = lf_fail_errno(err, "cannot copy %s to the archive", name);
         goto done;
     }
-    status = lf_below_copy(from, to, INT64_MAX, folder->host->cancel, sha256, &size, err);
+    status = lf_file_copy(from, to, INT64_MAX, folder->host->cancel, sha256, &size, err);
     if (status == LF_OK) {
         int ignored = futimens(to, (struct timespec[2]){st.st_atim, st.st_mtim});
         (void)ignored;
@@ -95,7 +95,7 @@ static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const ch
         /* hidden names are not for lf_below_open's path rule: read back through the descriptor's folder */
         int again = openat(to_dir, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         status = again < 0 ? lf_fail_errno(err, "cannot read the archived copy of %s", name)
-                           : lf_below_copy(again, -1, INT64_MAX, folder->host->cancel, back, NULL, err);
+                           : lf_file_copy(again, -1, INT64_MAX, folder->host->cancel, back, NULL, err);
         if (again >= 0)
             close(again);
         if (status == LF_OK && strcmp(sha256, back) != 0)

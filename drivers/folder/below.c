@@ -1,11 +1,9 @@
 #include "below.h"
 
-#include "base/digest.h"
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,52 +91,6 @@ done:
     return fd;
 }
 
-enum lf_status lf_below_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char *sha256,
-                             int64_t *size, struct lf_error *err)
-{
-    enum { CHUNK = 128 * 1024 };
-    enum lf_status status = LF_OK;
-    struct lf_digest *digest = lf_digest_new(LF_SHA256);
-    char *chunk = malloc(CHUNK);
-    int64_t total = 0;
-    if (!digest || !chunk) {
-        status = lf_fail_memory(err, "copying a file");
-        goto done;
-    }
-    for (;;) {
-        if (lf_cancel_is_set(cancel)) {
-            status = lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "asked to stop while copying a file");
-            goto done;
-        }
-        ssize_t got = pread(from, chunk, CHUNK, (off_t)total);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            status = lf_fail_errno(err, "cannot read");
-            goto done;
-        }
-        if (got == 0)
-            break;
-        total += got;
-        if (total > max) {
-            status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
-                             "the file is larger than the limit of %lld bytes", (long long)max);
-            goto done;
-        }
-        lf_digest_add(digest, chunk, (size_t)got);
-        if (to >= 0 && (status = lf_file_write_all(to, chunk, (size_t)got, err)) != LF_OK)
-            goto done;
-    }
-    lf_digest_finish(digest, sha256);
-    digest = NULL;
-    if (size)
-        *size = total;
-done:
-    lf_digest_free(digest);
-    free(chunk);
-    return status;
-}
-
 enum lf_status lf_below_digest(int dir, const char *path, const struct lf_cancel *cancel, char *sha256,
                                struct lf_error *err)
 {
@@ -147,7 +99,7 @@ enum lf_status lf_below_digest(int dir, const char *path, const struct lf_cancel
     if (fd < 0)
         return lf_fail_errno(err, "cannot read %s", path);
     posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    enum lf_status status = lf_below_copy(fd, -1, INT64_MAX, cancel, sha256, NULL, err);
+    enum lf_status status = lf_file_copy(fd, -1, INT64_MAX, cancel, sha256, NULL, err);
     close(fd);
     return status;
 }

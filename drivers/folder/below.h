@@ -20,10 +20,6 @@ int lf_below_parent(int dir, const char *path, bool make);
  * file. */
 int lf_below_open(int dir, const char *path, struct stat *st);
 
-/* Copies `from`, from its start on, to `to` (-1: only computes), with its digest; stops on cancel or above
- * max bytes (LF_TOO_LARGE). sha256 has LF_SHA256_HEX bytes. cancel may be NULL. */
-enum lf_status lf_below_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char *sha256,
-                             int64_t *size, struct lf_error *err);
 /* Digest of the plain file at path, read anew rather than from memory where the system lets us. LF_NOT_FOUND
  * when it does not exist. */
 enum lf_status lf_below_digest(int dir, const char *path, const struct lf_cancel *cancel, char *sha256,

@@ -3,6 +3,7 @@
 #include "folder.h"
 
 #include "base/digest.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -75,7 +76,7 @@ enum lf_status lf_folder_take(struct lf_folder *folder, const char *id, const ch
                          (long long)st.st_size, (long long)max);
         goto done;
     }
-    status = lf_below_copy(fd, to, max, folder->host->cancel, sha256, &size, err);
+    status = lf_file_copy(fd, to, max, folder->host->cancel, sha256, &size, err);
     if (status != LF_OK) {
         lf_error_prefix(err, "the result %s", id);
         goto done;

@@ -139,7 +139,7 @@ static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *de
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
     enum lf_status status =
-        lf_below_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel, sha256, &size, err);
+        lf_file_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel, sha256, &size, err);
     if (status != LF_OK)
         return status;
     if (size != parcel->size || strcmp(sha256, parcel->sha256) != 0)

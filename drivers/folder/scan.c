@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ENTRIES_MAX = 100 * 1000 };
+enum { ENTRIES_MAX = 100 * 1000, REFUSED_LOGGED = 50 /* each; after that the 64th, 128th ... */ };
 
 /* ---- the list ---- */
 
@@ -243,6 +243,8 @@ static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
         return true;
     entry->state = LF_ENTRY_REFUSED;
     folder->refused++;
+    if (folder->refused > REFUSED_LOGGED && (folder->refused & (folder->refused - 1)) != 0)
+        return false; /* a crowd of them must not fill the log */
     lf_log_warning(folder->host->instrument,
                    "the result %s is refused and stays where it is: %s (%lld refused since the "
                    "start)",

@@ -1,8 +1,11 @@
 #include "base/clock.h"
 
+#include "base/setting.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -23,6 +26,43 @@ int64_t lf_clock_mono_ms(void)
 int64_t lf_clock_wall_ms(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+/* Outside clock minus monotonic clock; 0: nobody has told (his time cannot be that of our start in 1970). */
+static _Atomic int64_t outside;
+
+void lf_clock_learn(int64_t outside_ms)
+{
+    if (outside_ms >= 0)
+        outside = outside_ms - lf_clock_mono_ms();
+}
+
+bool lf_clock_learned(void)
+{
+    return outside != 0;
+}
+
+int64_t lf_clock_ahead_ms(void)
+{
+    int64_t offset = outside;
+    int64_t ahead = offset ? lf_clock_wall_ms() - (lf_clock_mono_ms() + offset) : 0;
+    return ahead > LF_CLOCK_TOLERANCE_MS || ahead < -LF_CLOCK_TOLERANCE_MS ? ahead : 0;
+}
+
+int64_t lf_clock_best_ms(void)
+{
+    int64_t now = lf_clock_wall_ms();
+    return now - lf_clock_ahead_ms();
+}
+
+void lf_clock_words(char text[LF_CLOCK_TEXT])
+{
+    char now[LF_TIME_TEXT], by[32];
+    int64_t ahead = lf_clock_ahead_ms();
+    lf_time_format(lf_clock_wall_ms(), now);
+    lf_duration_format(ahead < 0 ? -ahead : ahead, by, sizeof by);
+    snprintf(text, LF_CLOCK_TEXT, "the clock of this machine says %s%s%s%s", now, ahead ? " (" : "", ahead ? by : "",
+             !ahead ? "" : ahead > 0 ? " ahead of the tenant's)" : " behind the tenant's)");
 }
 
 int64_t lf_deadline_in(int64_t ms)

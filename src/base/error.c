@@ -35,7 +35,8 @@ static void classify_errno(int number, enum lf_status *status, enum lf_class *cl
     switch (number) {
     case ENOENT: *status = LF_NOT_FOUND; *class = LF_PERMANENT; break;
     case EEXIST: *status = LF_EXISTS; *class = LF_PERMANENT; break;
-    case EACCES: case EPERM: case EROFS: *status = LF_DENIED; *class = LF_NEEDS_PERSON; break;
+    case EACCES: case EPERM: *status = LF_DENIED; *class = LF_NEEDS_PERSON; break;
+    case EROFS: *status = LF_DENIED; break; /* disks become so by themselves, and are mended as a whole */
     case ENOSPC: case EDQUOT: *status = LF_FULL; break;
     case ENOMEM: *status = LF_NO_MEMORY; break;
     case ETIMEDOUT: *status = LF_TIMEOUT; break;

@@ -159,9 +159,10 @@ done:
     return status;
 }
 
-enum lf_status lf_file_copy(int from, int to, int64_t max, char sha256[65], int64_t *size, struct lf_error *err)
+enum lf_status lf_file_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char sha256[65], int64_t *size,
+                            struct lf_error *err)
 {
-    enum { CHUNK = 64 * 1024 };
+    enum { CHUNK = 128 * 1024 };
     enum lf_status status = LF_OK;
     struct lf_digest *digest = lf_digest_new(LF_SHA256);
     char *chunk = malloc(CHUNK);
@@ -171,6 +172,10 @@ enum lf_status lf_file_copy(int from, int to, int64_t max, char sha256[65], int6
         goto done;
     }
     for (;;) {
+        if (lf_cancel_is_set(cancel)) {
+            status = lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "asked to stop while copying a file");
+            goto done;
+        }
         ssize_t got = read(from, chunk, CHUNK);
         if (got < 0 && errno == EINTR)
             continue;
@@ -187,13 +192,13 @@ enum lf_status lf_file_copy(int from, int to, int64_t max, char sha256[65], int6
             goto done;
         }
         lf_digest_add(digest, chunk, (size_t)got);
-        status = lf_file_write_all(to, chunk, (size_t)got, err);
-        if (status != LF_OK)
+        if (to >= 0 && (status = lf_file_write_all(to, chunk, (size_t)got, err)) != LF_OK)
             goto done;
     }
     lf_digest_finish(digest, sha256);
     digest = NULL;
-    *size = total;
+    if (size)
+        *size = total;
 done:
     lf_digest_free(digest);
     free(chunk);

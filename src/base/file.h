@@ -3,6 +3,7 @@
 #define LF_BASE_FILE_H
 
 #include "base/buffer.h"
+#include "base/os_wake.h"
 
 #include <stdint.h>
 
@@ -18,8 +19,10 @@ enum lf_status lf_file_write_all(int fd, const void *data, size_t len, struct lf
 /* Writes path as a whole or not at all: temporary file, fsync, rename, fsync of the folder. */
 enum lf_status lf_file_replace(const char *path, const void *data, size_t len, unsigned mode, struct lf_error *err);
 
-/* Copies the rest of `from` to `to`, computing the SHA-256 and the size on the way. max bounds the size (LF_TOO_LARGE). */
-enum lf_status lf_file_copy(int from, int to, int64_t max, char sha256[65], int64_t *size, struct lf_error *err);
+/* Copies the rest of `from` (a pipe will do) to `to` (-1: only computes), with its SHA-256 and size (may be NULL); stops on cancel (may be NULL)
+ * or above max bytes (LF_TOO_LARGE). */
+enum lf_status lf_file_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char sha256[65], int64_t *size,
+                            struct lf_error *err);
 
 /* fsync of the folder `path` is in, so that a rename or creation survives a power cut. */
 enum lf_status lf_file_sync_parent(const char *path, struct lf_error *err);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum lf_log_level { LF_LOG_ERROR, LF_LOG_WARNING, LF_LOG_INFO, LF_LOG_DEBUG };
 enum lf_log_format {
@@ -13,6 +14,11 @@ enum lf_log_format {
     LF_LOG_JOURNALD,/* "<6>link: connected ...": journald has the time */
     LF_LOG_JSON,    /* one object a line */
 };
+
+/* At most so many lines of one kind (same place in the code, same part) in `window_ms`; 0: no limit. The rest is left out and
+ * counted; the count is told when the time is over, and by this call. Debug lines are never left out. Default: 200 in a minute. */
+void lf_log_limit(int lines, int64_t window_ms);
+int64_t lf_log_left_out(void); /* since the start */
 
 void lf_log_setup(enum lf_log_level level, enum lf_log_format format);
 bool lf_log_wants(enum lf_log_level level);
@@ -25,8 +31,5 @@ void lf_log(enum lf_log_level level, const char *part, const char *format, ...) 
 #define lf_log_warning(...) lf_log(LF_LOG_WARNING, __VA_ARGS__)
 #define lf_log_info(...) lf_log(LF_LOG_INFO, __VA_ARGS__)
 #define lf_log_debug(...) lf_log(LF_LOG_DEBUG, __VA_ARGS__)
-
-/* "error", "warning", "info", "debug"; false if none of them. */
-bool lf_log_level_parse(const char *name, enum lf_log_level *level);
 
 #endif

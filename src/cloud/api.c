@@ -34,13 +34,13 @@ bool lf_api_query(struct lf_buffer *path, const char *key, const char *value)
     return added;
 }
 
-/* Health is about the cloud, not about one request: an answer that refuses this request shows a cloud that
- * works. */
+/* Health is about the cloud, not about one request: an answer that refuses this request (for good, or until a
+ * person gives access) shows a cloud that works. */
 void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err)
 {
     struct lf_api_health *health = &cloud->health;
     bool own_end = err && err->status == LF_CANCELLED;
-    bool failing = err && !own_end && err->class != LF_PERMANENT;
+    bool failing = err && !own_end && err->class != LF_PERMANENT && err->class != LF_NEEDS_PERSON;
     pthread_mutex_lock(&health->lock);
     health->calls++;
     if (err && !own_end) {
@@ -72,6 +72,10 @@ enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request
             status = lf_transfer_perform(cloud->transfer, request, answer, &was_sent, err);
             request->authorization = NULL;
         }
+        if (status == LF_OK)
+            lf_credential_hide(authorization, &answer->text);
+        if (status == LF_OK && !answer->redirected)
+            lf_clock_learn(answer->date_ms);
         *sent = was_sent; /* a 401 before this attempt says that nothing was done */
         if (status == LF_OK && counted)
             lf_rate_learn(&cloud->rate, answer->rate_limit, answer->rate_remaining, answer->rate_reset_s);

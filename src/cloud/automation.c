@@ -13,19 +13,6 @@ enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, co
                       lf_shape_automation_file, call, out, err);
 }
 
-enum lf_status lf_cloud_list_generators(struct lf_cloud *cloud, const char *run_id,
-                                        const struct lf_call *call, cJSON **array, struct lf_error *err)
-{
-    char *path;
-    *array = NULL;
-    enum lf_status status = lf_api_path("/assay-runs/", run_id, "/automation-input-generators", &path, err);
-    if (status == LF_OK)
-        status = lf_api_list(cloud, "listing the input generators of a run", path,
-                             "automationInputGenerators", lf_shape_automation_file, call, array, err);
-    free(path);
-    return status;
-}
-
 enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
                                 cJSON **out, struct lf_error *err)
 {

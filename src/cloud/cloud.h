@@ -47,8 +47,6 @@ cJSON *lf_cloud_health(struct lf_cloud *cloud);
 /* Generators, runs */
 enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
                                       cJSON **out, struct lf_error *err);
-enum lf_status lf_cloud_list_generators(struct lf_cloud *cloud, const char *run_id,
-                                        const struct lf_call *call, cJSON **array, struct lf_error *err);
 enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
                                 cJSON **out, struct lf_error *err);
 
@@ -72,14 +70,19 @@ struct lf_upload_file {
     const char *name; /* at most 1000 bytes */
     const char *mime; /* NULL: application/octet-stream */
     const char *type; /* "RAW_FILE" or "VISUALIZATION" */
+    int64_t part_size; /* of an upload in parts: see lf_cloud_part_size */
 };
 /* A file of at most single_max bytes in one request; md5 checked by the server. Repeating makes another blob.
  */
 enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_upload_file *file,
                                     const struct lf_call *call, char **blob_id, struct lf_error *err);
-/* Multipart, step by step, so that the caller can keep its progress in the journal. */
+/* Multipart, step by step, so that the caller can keep its progress in the journal. The size of the parts belongs
+ * to that progress: an upload ends with the size it began with, whatever later versions would choose. */
 bool lf_cloud_wants_parts(const struct lf_cloud *cloud, int64_t size);
-int lf_cloud_part_count(const struct lf_cloud *cloud, int64_t size);
+/* Bytes of each part but the last, for an upload that begins now. */
+int64_t lf_cloud_part_size(const struct lf_cloud *cloud, int64_t size);
+/* Of a file whose part_size is set. */
+int lf_cloud_part_count(const struct lf_upload_file *file);
 enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_upload_file *file,
                                     const struct lf_call *call, char **blob_id, struct lf_error *err);
 /* number counts from 1. *etag is returned owned, exactly as received (with its own quotes). */

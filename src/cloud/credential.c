@@ -4,6 +4,9 @@
  * cancel hold. A fetch that fails gives all who waited for it the same error, unless it was the fetching
  * thread's own end (cancel, deadline): then one of the others fetches. The secret is read from its file for
  * each fetch, so that it can be rotated.
+ *
+ * A credential that is not accepted is the trouble of the whole agent, told once (lf_cloud_health), and of no
+ * job: whatever goes wrong here is transient, so that all who wait go on as soon as it is mended.
  */
 #include "cloud/credential.h"
 
@@ -84,7 +87,7 @@ static enum lf_status read_secret(const char *path, const char *what, struct lf_
     for (size_t i = 0; i < secret->len; i++)
         usable = usable && isgraph((unsigned char)secret->data[i]);
     if (!usable)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+        return lf_fail(err, LF_INVALID, LF_TRANSIENT,
                        "%s: the file %s is empty or holds more than the secret (spaces, several lines, "
                        "other characters)",
                        what, path);
@@ -103,6 +106,29 @@ static char *basic(const char *user, const char *password)
     lf_buffer_wipe(&plain);
     lf_buffer_wipe(&encoded);
     return value;
+}
+
+enum { HIDDEN_MIN = 8 }; /* what is shorter may be an ordinary word */
+
+static void hide(struct lf_buffer *text, const char *secret)
+{
+    size_t len = strlen(secret);
+    char *at = text->data;
+    while (len >= HIDDEN_MIN && at && (at = memmem(at, text->len - (size_t)(at - text->data), secret, len)))
+        memset(at, '*', len);
+}
+
+void lf_credential_hide(const char *authorization, struct lf_buffer *text)
+{
+    struct lf_buffer plain = {0};
+    const char *value = strchr(authorization, ' ') + 1;
+    hide(text, value);
+    if (!strncmp(authorization, "Basic ", 6) && lf_base64_decode(lf_slice_text(value), &plain) == LF_OK && plain.data) {
+        char *password = strchr(plain.data, ':');
+        *password++ = '\0'; /* basic() has put it there */
+        hide(text, *password ? password : plain.data);
+    }
+    lf_buffer_wipe(&plain);
 }
 
 static enum lf_status take_key(const struct lf_credential *credential, char **value, int64_t *life_ms,
@@ -151,15 +177,12 @@ static enum lf_status judge_token(const struct lf_credential *credential, const 
     if (lf_words_judge(answer, err) == LF_OK)
         return LF_OK;
     if (answer->status == 400 || answer->status == 401) {
-        err->class = LF_NEEDS_PERSON;
         err->status = LF_DENIED;
         return lf_error_prefix(err, "client id '%s' or the secret in %s was not accepted",
                                credential->client_id, credential->secret_file);
     }
-    if (answer->status == 404) {
-        err->class = LF_NEEDS_PERSON;
+    if (answer->status == 404)
         return lf_error_prefix(err, "there is no API at this address: is the tenant URL right?");
-    }
     return err->status;
 }
 
@@ -182,6 +205,10 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
         };
         status = lf_transfer_perform(credential->transfer, &request, &answer, NULL, err);
     }
+    if (status == LF_OK)
+        lf_clock_learn(answer.date_ms);
+    if (status == LF_OK && answer.status >= 300)
+        lf_credential_hide(authorization, &answer.text);
     if (status == LF_OK)
         status = judge_token(credential, &answer, err);
     if (status == LF_OK)
@@ -230,10 +257,11 @@ static enum lf_status fetch(struct lf_credential *credential, const struct lf_ca
     pthread_mutex_lock(&credential->lock);
     credential->fetching = false;
     bool own_end = status == LF_CANCELLED || (status == LF_TIMEOUT && lf_deadline_passed(call->deadline));
+    if (status != LF_OK)
+        err->class = LF_TRANSIENT;
     if (status == LF_OK) {
         keep(credential, value, asked_at, life_ms);
-    } else if (credential->value && !own_end && err->class == LF_TRANSIENT
-               && !lf_deadline_passed(credential->expires_at)) {
+    } else if (credential->value && !own_end && !lf_deadline_passed(credential->expires_at)) {
         credential->refresh_at = lf_deadline_in(RETRY_REFRESH_MS); /* the old one still holds */
         status = LF_OK;
     }

@@ -5,6 +5,7 @@
 #ifndef LF_CLOUD_CREDENTIAL_H
 #define LF_CLOUD_CREDENTIAL_H
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/os_wake.h"
 
@@ -32,6 +33,8 @@ enum lf_status lf_credential_get(struct lf_credential *credential, const struct 
 /* The server did not accept `value` (401): fetch anew, unless someone has already. */
 void lf_credential_drop(struct lf_credential *credential, const char *value);
 void lf_credential_forget(char *value);
+/* An answer may repeat what it was sent, and parts of it end in logs: the secret in `value` becomes asterisks. */
+void lf_credential_hide(const char *value, struct lf_buffer *text);
 
 /* Takes copies. key_file alone, or client_id and secret_file. */
 enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer,

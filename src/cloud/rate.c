@@ -85,6 +85,8 @@ void lf_rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64
         rate->remaining = remaining;
     } else if (remaining < rate->remaining) {
         rate->remaining = remaining;
+        if (end < rate->window_end - SAME_WINDOW_MS) /* it ends earlier than was said */
+            rate->window_end = end;
     }
     rate->limit = limit;
     pthread_mutex_unlock(&rate->lock);

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* One row for each status whose meaning is not just its family's. */
+/* One row for each status whose meaning is not just its family's. What stands in the way of every request (the
+ * credential, a proxy, a wrong address) is no job's own trouble: transient, and the status tells it once. */
 static const struct verdict {
     int status;
     enum lf_status means;
@@ -14,12 +15,12 @@ static const struct verdict {
     const char *words;
 } verdicts[] = {
     {400, LF_REFUSED, LF_PERMANENT, "refused the request"},
-    {401, LF_DENIED, LF_NEEDS_PERSON,
+    {401, LF_DENIED, LF_TRANSIENT,
      "did not accept our credentials: check cloud.client_id and its secret, or the API key"},
     {403, LF_DENIED, LF_NEEDS_PERSON,
      "denies access: give the app or user access to the project, team or registry"},
     {404, LF_NOT_FOUND, LF_PERMANENT, "does not have it (or the app may not see it)"},
-    {407, LF_DENIED, LF_NEEDS_PERSON, "is behind a proxy that wants credentials"},
+    {407, LF_DENIED, LF_TRANSIENT, "is behind a proxy that wants credentials"},
     {408, LF_TIMEOUT, LF_TRANSIENT, "waited too long for our request"},
     {409, LF_REFUSED, LF_PERMANENT, "has a conflict"},
     {410, LF_NOT_FOUND, LF_PERMANENT, "no longer has it"},
@@ -35,7 +36,7 @@ static const struct verdict {
 };
 
 static const struct verdict families[] = {
-    {300, LF_PROTOCOL, LF_NEEDS_PERSON, "redirects us elsewhere: is the tenant URL right?"},
+    {300, LF_PROTOCOL, LF_TRANSIENT, "redirects us elsewhere: is the tenant URL right?"},
     {400, LF_REFUSED, LF_PERMANENT, "refused the request"},
     {500, LF_IO, LF_TRANSIENT, "has trouble"},
     {0, LF_PROTOCOL, LF_TRANSIENT, "gave an answer with a status that cannot be right"},
@@ -128,8 +129,7 @@ static bool is_page(const struct lf_answer *answer)
 /* A web page where the API should speak: a proxy, a maintenance page, or the wrong host. */
 static enum lf_status judge_page(const struct lf_answer *answer, struct lf_error *err)
 {
-    enum lf_class class = answer->status < 300 ? LF_TRANSIENT : LF_NEEDS_PERSON;
-    return lf_fail(err, LF_PROTOCOL, class,
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
                    "a web page came in place of the API's answer (status %d): is the tenant URL right, or "
                    "does a proxy or a maintenance page stand in between?",
                    answer->status);

@@ -81,6 +81,11 @@ void lf_load_agent(struct lf_load *load, config_setting_t *group)
         .audit_keep_ms = lf_values_int(v, "audit_keep"),
         .file_max = lf_values_int(v, "file_max"),
         .disk_reserve = lf_values_int(v, "disk_reserve"),
+        .journal_max = lf_values_int(v, "journal_max"),
+        .unused_max = lf_values_int(v, "unused_max"),
+        .outbox_max = lf_values_int(v, "outbox_max"),
+        .spool_max = lf_values_int(v, "spool_max"),
+        .log_limit = (int)lf_values_int(v, "log_limit"),
     };
     lf_load_check_name(load, lf_load_member(group, "name"), "agent: \"name\"", load->config->agent.name);
     lf_load_check_name(load, lf_load_member(group, "site"), "agent: \"site\"", load->config->agent.site);
@@ -244,6 +249,7 @@ void lf_load_link(struct lf_load *load, config_setting_t *group)
         .key_file = lf_values_text(v, "key_file"),
         .keepalive_s = (int)(lf_values_int(v, "keepalive") / 1000),
         .session_expiry_s = lf_values_int(v, "session_expiry") / 1000,
+        .commands_max = (int)lf_values_int(v, "commands_max"),
         .receive_maximum = (int)lf_values_int(v, "receive_maximum"),
         .commands = lf_values_bool(v, "commands"),
         .base = lf_load_format(load, "%s/%s/agents/%s", load->topic_prefix, site, name),

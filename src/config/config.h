@@ -39,6 +39,11 @@ struct lf_config_agent {
     int64_t audit_keep_ms; /* how long entries stay in the audit trail; 0: for ever */
     int64_t file_max;     /* bytes of the largest file carried, either way */
     int64_t disk_reserve; /* bytes that stay free on the disks of journal and spool */
+    int64_t journal_max;  /* bytes; 0 here and below: no limit, which no file can say */
+    int64_t unused_max;   /* bytes of events that made no job */
+    int64_t outbox_max;   /* reports that wait */
+    int64_t spool_max;    /* bytes */
+    int log_limit;        /* lines of one kind in a minute */
 };
 
 enum lf_config_source { LF_SOURCE_MQTT, LF_SOURCE_POLL, LF_SOURCE_BOTH };
@@ -66,6 +71,7 @@ struct lf_config_link {
     int keepalive_s;
     int64_t session_expiry_s;
     int receive_maximum;
+    int commands_max;             /* MQTT commands that may wait to be done */
     bool commands;                /* take commands over MQTT */
     struct lf_config_list topics; /* event filters to subscribe; derived from the routes unless given */
     const char *base;             /* "labferry/boston/agents/bench-3" */

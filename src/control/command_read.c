@@ -88,7 +88,7 @@ static enum lf_status read_expiry(const struct lf_message *message, const cJSON 
                        "\"expires\" must be a time like \"2026-11-22T06:09:34Z\" (RFC 3339)");
     row->expires_ms = at;
     if (message->expiry_s >= 0) {
-        int64_t by_message = lf_clock_wall_ms() + message->expiry_s * 1000;
+        int64_t by_message = lf_clock_best_ms() + message->expiry_s * 1000;
         if (!row->expires_ms || by_message < row->expires_ms)
             row->expires_ms = by_message;
     }
@@ -129,7 +129,14 @@ static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, s
 
 bool command_expired(const struct lf_command_row *row)
 {
-    return row->expires_ms && row->expires_ms <= lf_clock_wall_ms();
+    return row->expires_ms && row->expires_ms <= lf_clock_best_ms();
+}
+
+void command_fail_expired(struct lf_error *err, const char *why)
+{
+    char clock[LF_CLOCK_TEXT];
+    lf_clock_words(clock);
+    lf_fail(err, LF_TIMEOUT, LF_PERMANENT, "expired: %s, and is not done; %s", why, clock);
 }
 
 static enum lf_status read_rest(const struct lf_message *message, const cJSON *json,

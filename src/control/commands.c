@@ -30,6 +30,7 @@ struct lf_commands {
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t changed;
     bool kicked, stopping;
+    int64_t refused;       /* because too many waited */
 };
 
 /* ---- answers ------------------------------------------------------------------------------------------- */
@@ -137,17 +138,37 @@ static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row
     return status == LF_OK ? queue_state(commands, known, states[known->state], err) : status;
 }
 
+/* Not stored: the same id may come again when there is room. */
+static enum lf_status refuse_for_now(struct lf_commands *commands, const struct lf_command_row *row,
+                                     struct lf_error *err)
+{
+    struct lf_error full;
+    lf_fail(&full, LF_FULL, LF_TRANSIENT,
+            "%d commands wait to be done already (link.commands_max): it is not taken. Send it again later",
+            commands->context->config->link.commands_max);
+    lf_log_warning("commands", "%.128s (%s) is refused: %s", row->id, row->verb, full.text);
+    pthread_mutex_lock(&commands->mutex);
+    commands->refused++;
+    pthread_mutex_unlock(&commands->mutex);
+    char *answer = make_answer(row, "failed", NULL, &full);
+    enum lf_status status = queue(commands, row, answer, err);
+    free(answer);
+    return status;
+}
+
 static enum lf_status take_new(struct lf_commands *commands, struct lf_command_row *row,
                                const struct lf_error *refusal, struct lf_error *err)
 {
     struct lf_error expired;
     if (!refusal && command_expired(row)) {
-        lf_fail(&expired, LF_TIMEOUT, LF_PERMANENT,
-                "expired: it came after the time that it names, and is not done");
+        command_fail_expired(&expired, "it came after the time that it names");
         refusal = &expired;
     }
     if (refusal)
         return finish(commands, row, NULL, refusal, err);
+    int max = commands->context->config->link.commands_max;
+    if (max && lf_journal_command_count(commands->context->journal, LF_COMMAND_ACCEPTED) >= max)
+        return refuse_for_now(commands, row, err);
     row->state = LF_COMMAND_ACCEPTED;
     enum lf_status status = lf_journal_command_add(commands->context->journal, row, err);
     if (status == LF_OK)
@@ -197,6 +218,14 @@ enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_me
     }
     lf_command_row_free(&row);
     return status;
+}
+
+int64_t lf_commands_refused(struct lf_commands *commands)
+{
+    pthread_mutex_lock(&commands->mutex);
+    int64_t refused = commands->refused;
+    pthread_mutex_unlock(&commands->mutex);
+    return refused;
 }
 
 /* ---- performing ---------------------------------------------------------------------------------------- */
@@ -327,8 +356,7 @@ static enum lf_status perform(struct lf_commands *commands, struct lf_command_ro
     const struct lf_verb *verb = lf_verb_find(row->verb);
     struct lf_error why = {0};
     if (command_expired(row)) {
-        lf_fail(&why, LF_TIMEOUT, LF_PERMANENT,
-                "expired: its time passed before its turn came, and it is not done");
+        command_fail_expired(&why, "its time passed before its turn came");
         return commit_verdict(commands, row, NULL, &why, err);
     }
     return verb && verb->atomic ? perform_atomic(commands, row, err) : perform_openly(commands, row, err);

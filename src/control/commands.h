@@ -14,5 +14,7 @@ enum lf_status command_read(const struct lf_message *message, const char *base, 
 
 /* Is it past its time now? */
 bool command_expired(const struct lf_command_row *row);
+/* Says so, and by which clock. */
+void command_fail_expired(struct lf_error *err, const char *why);
 
 #endif

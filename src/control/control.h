@@ -7,6 +7,7 @@
 #include "base/os_wake.h"
 
 struct lf_cloud;
+struct lf_commands;
 struct lf_config;
 struct lf_intake;
 struct lf_jobs;
@@ -25,7 +26,8 @@ struct lf_context {
     struct lf_link *link; /* NULL: the agent runs without a broker */
     struct lf_poll *poll; /* NULL: events come over MQTT only */
     struct lf_outbox *outbox; /* kicked when a command was answered; NULL without a broker */
-    int64_t started_ms;   /* wall */
+    struct lf_commands *commands; /* NULL: none come over MQTT */
+    int64_t started_ms, started_mono; /* wall and monotonic */
 };
 
 /* One request. */
@@ -106,11 +108,10 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
  * - Verbs that only change the journal are done in one transaction with their answer: a crash leaves them
  *   undone or done. Others (ask) that were begun before a crash are failed with class unknown outcome and
  *   never done again.
+ * - When link.commands_max wait already it is failed as transient and not stored: the same id may come again.
  * - Retained messages are ignored: nobody sends a command by leaving it lying about.
  */
 enum { LF_COMMAND_ID_MAX = 128 };
-
-struct lf_commands;
 
 enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands **commands,
                                 struct lf_error *err);
@@ -123,6 +124,7 @@ struct lf_message; /* link/link.h */
 enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message,
                                 struct lf_error *err);
 void lf_commands_go(struct lf_commands *commands);
+int64_t lf_commands_refused(struct lf_commands *commands); /* since the start, because too many waited */
 
 /* ---- outbox -----------------------------------------------------------------------------------------------
  *

@@ -29,7 +29,7 @@ static const struct lf_arg audit_args[] = {
     {"job", LF_ARG_INT, false, "only what is about this job"},
     {"about", LF_ARG_TEXT, false, "only what is about this: the id of an event, an instrument"},
     {"what", LF_ARG_TEXT, false,
-     "agent, config, event, job, acting, held, done, failed, cancelled, expired, file, command, pruned or audit"},
+     "agent, clock, config, event, job, acting, held, done, failed, cancelled, expired, file, command, pruned or audit"},
     {"since", LF_ARG_TEXT, false, "only from this time on (RFC 3339)"},
     {"from", LF_ARG_INT, false, "the first ones from this number on, not the last"},
     {"limit", LF_ARG_INT, false, "how many at most"}, END};

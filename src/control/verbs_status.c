@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "cloud/cloud.h"
 #include "config/config.h"
 #include "intake/intake.h"
@@ -15,6 +16,7 @@
 
 enum {
     HELD_SHOWN = 20,
+    NEAR_PERCENT = 90,
     GRACE_MS = 10 * 1000, /* away for so long, an instrument or the broker needs a person */
 };
 
@@ -87,11 +89,53 @@ static void need_instruments(struct lf_context *context, cJSON *list, const cJSO
     }
 }
 
-static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *status)
+static void need_clock(cJSON *list)
+{
+    char clock[LF_CLOCK_TEXT];
+    lf_clock_words(clock);
+    if (lf_clock_ahead_ms())
+        need(list, strdup(clock), strdup("set it, or start time synchronisation; times in the log are wrong meanwhile"));
+}
+
+static void need_disk(struct lf_context *context, cJSON *list)
 {
     struct lf_error err = {0};
-    if (lf_intake_room(context->intake, &err) != LF_OK)
-        need(list, strdup(err.text), strdup("free room on that disk; nothing new is taken in before"));
+    if (lf_journal_works(context->journal, &err) != LF_OK)
+        need(list, strdup(err.text),
+             strdup(err.status == LF_CORRUPT ? "stop the agent, then labferry journal check"
+                                             : "mend the disk; the agent goes on by itself as soon as it can write"));
+    else if (lf_intake_room(context->intake, &err) != LF_OK)
+        need(list, strdup(err.text), strdup("make room; nothing new is taken in before, and the agent goes on by itself"));
+}
+
+/* Soon there is no room: better now than when work stands still. */
+static void need_room(cJSON *list, const cJSON *storage, const char *used, const char *max, const char *what, const char *todo)
+{
+    int64_t use = lf_json_int(storage, used, 0), limit = lf_json_int(storage, max, 0);
+    if (limit && use < limit && use >= limit / 100 * NEAR_PERCENT)
+        need(list, lf_format("%s: %lld %% of %s are used", what, (long long)(use * 100 / limit), max), strdup(todo));
+}
+
+static void need_rooms(cJSON *list, const cJSON *storage)
+{
+    need_room(list, storage, "journal_bytes", "journal_max", "the journal grows full",
+              "shorten agent.keep or raise agent.journal_max; when it is full, nothing new is taken in");
+    need_room(list, storage, "spool_bytes", "spool_max", "the spool grows full",
+              "end what is held (labferry jobs --state held), or raise agent.spool_max");
+    int64_t spool = lf_json_int(storage, "spool_bytes", 0);
+    if (spool >= lf_json_int(storage, "spool_max", INT64_MAX))
+        need(list, strdup("the spool is full: no file is fetched or collected"),
+             strdup("end what is held (labferry jobs --state held), or raise agent.spool_max"));
+    int64_t reports = lf_json_int(storage, "outbox", 0);
+    if (reports >= lf_json_int(storage, "outbox_max", INT64_MAX))
+        need(list, lf_format("%lld reports wait for the broker, which is the limit: the oldest job reports are dropped "
+                             "(%lld so far; the audit trail has it all)", (long long)reports,
+                             (long long)lf_json_int(storage, "outbox_dropped", 0)),
+             strdup("connect the broker, or raise agent.outbox_max"));
+}
+
+static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *status)
+{
     const char *error = lf_json_text(status, "link.error"), *namesake = lf_json_text(status, "link.namesake");
     bool offline = context->link && lf_link_state(context->link) != LF_LINK_ONLINE;
     if (namesake)
@@ -105,7 +149,8 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
         need(list, strdup(error), strdup("check the broker's access rules for this agent"));
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
         need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
-             strdup("check the network, cloud.tenant and its credentials; the agent keeps trying"));
+             strdup("check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs that "
+                    "wait for it go on by themselves"));
     int64_t lost = lf_json_int(status, "intake.events.lost", 0);
     if (lost)
         need(list,
@@ -125,7 +170,7 @@ static cJSON *agent_part(const struct lf_context *context)
     if (agent && lf_json_set_text(agent, "name", config->agent.name)
         && lf_json_set_text(agent, "site", config->agent.site)
         && lf_json_set_text(agent, "version", LF_VERSION) && lf_json_set_text(agent, "started", started)
-        && lf_json_set_int(agent, "up_ms", lf_clock_wall_ms() - context->started_ms)
+        && lf_json_set_int(agent, "up_ms", lf_clock_mono_ms() - context->started_mono)
         && lf_json_set_text(agent, "config", config->digest))
         return agent;
     cJSON_Delete(agent);
@@ -140,18 +185,34 @@ static cJSON *instruments_part(struct lf_context *context)
     return list;
 }
 
+/* Use and limit of everything that is bounded, and what had to leave. */
 static cJSON *storage_part(struct lf_context *context)
 {
     const struct lf_config_agent *config = &context->config->agent;
+    struct lf_journal_use use;
+    lf_journal_use(context->journal, &use);
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {
+        {"journal_bytes", use.bytes}, {"journal_max", config->journal_max},
+        {"unused_bytes", use.unused}, {"unused_max", config->unused_max}, {"unused_dropped", use.unused_dropped},
+        {"spool_bytes", lf_jobs_spool_size(context->jobs)}, {"spool_max", config->spool_max},
+        {"journal_disk_free", lf_disk_free(config->state_dir)}, {"spool_disk_free", lf_disk_free(config->spool_dir)},
+        {"reserve", config->disk_reserve},
+        {"outbox", use.outbox}, {"outbox_max", config->outbox_max}, {"outbox_dropped", use.outbox_dropped},
+        {"commands", lf_journal_command_count(context->journal, LF_COMMAND_ACCEPTED)},
+        {"commands_max", context->config->link.commands_max},
+        {"commands_refused", context->commands ? lf_commands_refused(context->commands) : 0},
+        {"log_left_out", lf_log_left_out()},
+    };
     cJSON *storage = cJSON_CreateObject();
-    if (storage && lf_json_set_int(storage, "spool_bytes", lf_jobs_spool_size(context->jobs))
-        && lf_json_set_int(storage, "journal_disk_free", lf_disk_free(config->state_dir))
-        && lf_json_set_int(storage, "spool_disk_free", lf_disk_free(config->spool_dir))
-        && lf_json_set_int(storage, "reserve", config->disk_reserve)
-        && lf_json_set_int(storage, "outbox", lf_journal_outbox_count(context->journal)))
-        return storage;
-    cJSON_Delete(storage);
-    return NULL;
+    for (size_t i = 0; storage && i < sizeof numbers / sizeof *numbers; i++)
+        if (!lf_json_set_int(storage, numbers[i].name, numbers[i].value)) {
+            cJSON_Delete(storage);
+            storage = NULL;
+        }
+    return storage;
 }
 
 enum lf_status verb_status(struct lf_context *context, const struct lf_request_to_verb *request,
@@ -172,9 +233,12 @@ enum lf_status verb_status(struct lf_context *context, const struct lf_request_t
         cJSON_Delete(status);
         return lf_fail_memory(err, "telling the status");
     }
+    need_disk(context, needs);
+    need_rooms(needs, lf_json_at(status, "storage"));
     need_jobs(context, needs, lf_json_at(status, "jobs"));
     need_instruments(context, needs, lf_json_at(status, "instruments"));
     need_ways_out(context, needs, status);
+    need_clock(needs);
     *result = status;
     return LF_OK;
 }

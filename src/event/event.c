@@ -298,25 +298,3 @@ void lf_event_free(struct lf_event *event)
     cJSON_Delete(event->whole);
     free(event);
 }
-
-/* Is `inner` the same path as `outer` or one inside it? */
-static bool within(const char *inner, const char *outer)
-{
-    size_t len = strlen(outer);
-    return !strncmp(inner, outer, len) && (inner[len] == '\0' || inner[len] == '.');
-}
-
-bool lf_event_excludes(const struct lf_event *event, const char *property)
-{
-    size_t resource = strlen(event->resource);
-    for (size_t i = 0; i < event->excluded_count; i++) {
-        const char *excluded = event->excluded[i];
-        if (!strcmp(excluded, event->resource))
-            return true;
-        if (within(excluded, event->resource))
-            excluded += resource + 1;
-        if (within(property, excluded) || within(excluded, property))
-            return true;
-    }
-    return false;
-}

@@ -70,10 +70,6 @@ void lf_event_free(struct lf_event *event);
 enum { LF_EVENT_MOMENT_MS = 10 * 1000 };
 char *lf_event_key(const struct lf_event *event);
 
-/* Was the resource's property (such as "fields" or "file.id") dropped: itself, a part of it, or all of the
- * resource? */
-bool lf_event_excludes(const struct lf_event *event, const char *property);
-
 /* Does a route's `on` name this event? "automationInputGenerator.completed" matches v2, v2-beta and
  * v2-alpha; "v2.automation..." only that version. A trailing ".*" or "*" matches a family
  * ("workflowTask.updated.*"). */

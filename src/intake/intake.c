@@ -87,7 +87,7 @@ static enum lf_status keep_bad(struct lf_intake *intake, const char *source, con
         lf_log_warning("intake", "a message on %s is no event that can be used: %s. It is kept as %s (labferry events)",
                        topic ? topic : source, why, id);
     struct lf_event_row row = {
-        .id = id, .source = (char *)source, .note = (char *)why, .received_ms = lf_clock_wall_ms(), .fate = LF_FATE_BAD,
+        .id = id, .source = (char *)source, .note = (char *)why, .received_ms = lf_clock_best_ms(), .fate = LF_FATE_BAD,
         .body = (char *)message.data, .body_len = message.len < BAD_BODY_MAX ? message.len : BAD_BODY_MAX,
     };
     enum lf_status status = lf_journal_event_add(intake->journal, &row, err);
@@ -192,7 +192,7 @@ static enum lf_status store(struct lf_intake *intake, const struct lf_event *eve
         return lf_fail_memory(err, "storing an event");
     struct lf_event_row row = {
         .id = event->id, .key = key, .type = event->type, .resource_id = event->resource_id, .source = (char *)source,
-        .created_ms = event->created_ms, .received_ms = lf_clock_wall_ms(),
+        .created_ms = event->created_ms, .received_ms = lf_clock_best_ms(),
         .fate = lacking ? LF_FATE_REREAD : LF_FATE_UNROUTED, .body = (char *)message.data, .body_len = message.len,
     };
     enum lf_status status = lf_journal_event_add(intake->journal, &row, err);
@@ -267,6 +267,9 @@ enum lf_status lf_intake_room(struct lf_intake *intake, struct lf_error *err)
 {
     const struct lf_config_agent *agent = &intake->config->agent;
     int64_t left = lf_disk_free(agent->state_dir);
+    enum lf_status status = lf_journal_room(intake->journal, err);
+    if (status != LF_OK)
+        return status;
     if (left < 0 || left >= agent->disk_reserve)
         return LF_OK;
     return lf_fail(err, LF_FULL, LF_TRANSIENT,

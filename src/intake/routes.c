@@ -90,15 +90,14 @@ static enum lf_status copy_facts(const struct birth *birth, const struct lf_even
     return LF_OK;
 }
 
-/* Counted from when it happened, not from when it was heard of: that is what makes a late event late. */
-static void set_expiry(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job)
+/* Counted from when it happened, not from when it was heard of: that is what makes a late event late. As long as nobody knows whether
+ * our clock is right, it is counted from now, and the rest is left to the runner (LF_FACT_HAPPENED): a clock that is ahead must not
+ * make all work too late, nor one that is behind let the work of last week begin. */
+static bool set_expiry(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job)
 {
-    int64_t now = lf_clock_wall_ms();
-    int64_t from = event->created_ms > 0 && event->created_ms < now ? event->created_ms : now;
-    job->expires_ms = from + route->not_after_ms;
-    job->expires_mono = lf_clock_mono_ms() + (job->expires_ms - now);
-    if (job->expires_mono < 1)
-        job->expires_mono = 1;
+    bool sure = lf_clock_learned();
+    lf_job_expire_after(job, sure ? event->created_ms : 0, route->not_after_ms);
+    return sure || event->created_ms <= 0 || lf_json_set_int(job->facts, LF_FACT_HAPPENED, event->created_ms);
 }
 
 enum lf_status routes_job(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job,
@@ -119,9 +118,8 @@ enum lf_status routes_job(const struct lf_config_route *route, const struct lf_e
     job->key = lf_event_key(event);
     snprintf(job->step, sizeof job->step, "%s", birth->step);
     job->facts = cJSON_CreateObject();
-    set_expiry(route, event, job);
     bool good = job->kind && job->route && job->instrument && job->event_id && job->key && job->facts
-             && copy_facts(birth, event, job->facts) == LF_OK;
+             && copy_facts(birth, event, job->facts) == LF_OK && set_expiry(route, event, job);
     if (good && route->job == LF_CONFIG_TASK)
         good = lf_json_set_text(job->facts, "procedure", route->procedure);
     if (good)

@@ -1,9 +1,9 @@
 /* collect: the instrument produced a result; bring it to the cloud and see it through.
  *
  * [adopt ->] spool -> match -> compare -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar, said (it came
- * as words, not as a file), gone (before it could be read); sha256; run, config; blob, parts; processor; task; rows. A job born of an
- * `.uploaded` event (someone uploaded by hand) has a processor from the start: adopt -> process. A collect job never fails on its
- * own: a result must not be lost, so a person decides.
+ * as words, not as a file), gone (before it could be read); sha256; run, config; blob, parts_blob, part_size; processor; task; rows. A job
+ * born of an `.uploaded` event (someone uploaded by hand) has a processor from the start: adopt -> process. A collect job never fails
+ * on its own: a result must not be lost, so a person decides.
  */
 #include "job/collect_upload.h"
 #include "job/spool.h"
@@ -415,6 +415,22 @@ static enum lf_status errors(struct work *work, struct lf_error *err)
     return status;
 }
 
+/* Without an archive the original stays where it is, and must stay known. What was said is never shown again. */
+static enum lf_status note_gone(struct work *work, const char *finding, const char *version, struct lf_error *err)
+{
+    struct lf_error answer = {0};
+    if (lf_json_bool(work->job->facts, "said", false))
+        return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, err);
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0)
+        return lf_fail_errno(err, "cannot open /dev/null");
+    enum lf_status there = lf_instrument_take(work->instrument, finding, version, nowhere, 0, &answer);
+    close(nowhere);
+    if (there != LF_NOT_FOUND && there != LF_MISMATCH)
+        return LF_OK;
+    return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, err);
+}
+
 static enum lf_status file(struct work *work, struct lf_error *err)
 {
     const char *finding, *version;
@@ -424,6 +440,8 @@ static enum lf_status file(struct work *work, struct lf_error *err)
     if (status == LF_OK)
         status = lf_instrument_file(work->instrument, finding, version, err);
     if (status != LF_OK)
+        return status;
+    if ((status = note_gone(work, finding, version, err)) != LF_OK)
         return status;
     int64_t same_as = lf_json_int(work->job->facts, "same_as", 0);
     int64_t good = lf_json_int(work->job->facts, "rows_succeeded", -1);

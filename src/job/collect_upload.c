@@ -6,10 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The blob of a multipart upload is noted apart from the finished one: facts.parts_blob. */
-static enum lf_status begin_parts(struct work *work, const struct lf_upload_file *file, struct lf_error *err)
+/* The blob of a multipart upload is noted apart from the finished one: facts.parts_blob, and facts.part_size with it. */
+static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file, struct lf_error *err)
 {
-    if (fact(work, "parts_blob"))
+    int64_t begun_with = lf_json_int(work->job->facts, "part_size", 0);
+    bool begun = fact(work, "parts_blob") && begun_with > 0;
+    file->part_size = begun ? begun_with : lf_cloud_part_size(work->jobs->cloud, file->size);
+    if (begun)
         return LF_OK;
     char *blob = NULL;
     enum lf_status status = lf_cloud_start_parts(work->jobs->cloud, file, &work->call, &blob, err);
@@ -17,6 +20,8 @@ static enum lf_status begin_parts(struct work *work, const struct lf_upload_file
         status = lf_journal_part_clear(work->jobs->journal, work->job->id, err);
     if (status == LF_OK)
         status = fact_set(work, "parts_blob", blob, err);
+    if (status == LF_OK && !lf_json_set_int(work->job->facts, "part_size", file->part_size))
+        status = lf_fail_memory(err, "noting a fact");
     if (status == LF_OK)
         status = save_job(work->jobs, work->job, "agent", NULL, err);
     free(blob);
@@ -59,16 +64,17 @@ static void forget_parts(struct work *work)
     lf_journal_part_clear(work->jobs->journal, work->job->id, &ignored);
 }
 
-static enum lf_status in_parts(struct work *work, const struct lf_upload_file *file, struct lf_error *err)
+static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, struct lf_error *err)
 {
-    int count = lf_cloud_part_count(work->jobs->cloud, file->size);
+    bool resumed = fact(work, "parts_blob") != NULL;
+    enum lf_status status = begin_parts(work, file, err);
+    if (status != LF_OK)
+        return status;
+    int count = lf_cloud_part_count(file);
     char **etags = calloc((size_t)count, sizeof *etags);
     if (!etags)
         return lf_fail_memory(err, "uploading in parts");
-    bool resumed = fact(work, "parts_blob") != NULL;
-    enum lf_status status = begin_parts(work, file, err);
-    if (status == LF_OK)
-        status = lf_journal_part_list(work->jobs->journal, work->job->id, etags, count, err);
+    status = lf_journal_part_list(work->jobs->journal, work->job->id, etags, count, err);
     bool complete = false;
     if (status == LF_OK && resumed)
         status = complete_already(work, fact(work, "parts_blob"), &complete, err);

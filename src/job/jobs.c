@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "intake/intake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,7 +284,10 @@ enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument, co
     struct lf_jobs *jobs = context;
     const char *name = lf_instrument_name(instrument);
     int64_t id = 0;
-    enum lf_status status = lf_journal_begin(jobs->journal, err);
+    /* A file can wait on the instrument; what is only said is never said again. */
+    enum lf_status status = finding->data ? LF_OK : lf_intake_room(jobs->options.intake, err);
+    if (status == LF_OK)
+        status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK)
         return status;
     /* The finding's row needs its job and the job must not be there twice, so: known? then job, row, data. */

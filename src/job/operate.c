@@ -35,11 +35,10 @@ static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char
     snprintf(job->step, sizeof job->step, "%s", step);
     job->bench = true;
     job->instrument = strdup(instrument);
-    job->key = lf_format("operator|%lld|%llu", (long long)lf_clock_wall_ms(),
+    job->key = lf_format("operator|%lld|%llu", (long long)lf_clock_best_ms(),
                          (unsigned long long)lf_random_below(UINT64_MAX));
     job->facts = cJSON_CreateObject();
-    job->expires_ms = lf_clock_wall_ms() + not_after;
-    job->expires_mono = lf_deadline_in(not_after);
+    lf_job_expire_after(job, 0, not_after);
     if (job->kind && job->instrument && job->key && job->facts)
         return LF_OK;
     lf_job_free(job);
@@ -56,7 +55,7 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
     snprintf(text, sizeof text, "%.200s sent to %s by %s", name, job->instrument, who);
     enum lf_status status = spool_create(jobs, 0, &file, err);
     if (status == LF_OK)
-        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, row.sha256, &row.size, err);
+        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, NULL, row.sha256, &row.size, err);
     if (status == LF_OK)
         status = spool_keep(&file, err);
     if (status == LF_OK)
@@ -156,8 +155,8 @@ static enum lf_status not_now(const struct lf_job *job, const char *what, struct
 static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
 {
     if (job->state == LF_JOB_EXPIRED) {
-        job->expires_ms = lf_clock_wall_ms() + jobs->config->agent.not_after_ms;
-        job->expires_mono = lf_deadline_in(jobs->config->agent.not_after_ms);
+        lf_job_expire_after(job, 0, jobs->config->agent.not_after_ms);
+        cJSON_DeleteItemFromObjectCaseSensitive(job->facts, LF_FACT_HAPPENED);
     }
     /* Only of a job that is held has anybody said "it did not happen"; one that waits asks the instrument. */
     if (job->state != LF_JOB_WAITING)

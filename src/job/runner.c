@@ -223,11 +223,29 @@ static bool expired(const struct lf_job *job)
     return job->expires_mono > 0 && !job->acting && lf_clock_mono_ms() >= job->expires_mono;
 }
 
+/* The work was counted from when we heard of it, since our clock was not known to be right. Now it is, or there is no more time to find
+ * out: something is to move. */
+static void count_from_event(const struct lf_jobs *jobs, const struct step *step, struct lf_job *job)
+{
+    int64_t happened = lf_json_int(job->facts, LF_FACT_HAPPENED, 0);
+    const struct lf_config_route *route = job->route ? lf_config_route(jobs->config, job->route) : NULL;
+    if (!happened || (!lf_clock_learned() && step->run))
+        return;
+    int64_t latest = job->expires_mono;
+    if (route && latest > 0) {
+        lf_job_expire_after(job, happened, route->not_after_ms);
+        job->expires_mono = lf_deadline_sooner(job->expires_mono, latest);
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(job->facts, LF_FACT_HAPPENED);
+}
+
 static void expire(const struct kind *kind, struct lf_job *job)
 {
-    char when[LF_TIME_TEXT], why[200];
+    char when[LF_TIME_TEXT], clock[LF_CLOCK_TEXT], why[200 + LF_CLOCK_TEXT];
     lf_time_format(job->expires_ms, when);
-    snprintf(why, sizeof why, "it did not start on its instrument before %s, the time limit of its route (not_after)", when);
+    lf_clock_words(clock);
+    snprintf(why, sizeof why, "it did not start on its instrument before %s, the time limit of its route (not_after); %s", when,
+             clock);
     end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
     if (job->state != LF_JOB_HELD) /* if a person sends it on, it is still too late */
         job->expires_mono = 0;
@@ -276,6 +294,7 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
         keep(jobs, job, NULL);
         return;
     }
+    count_from_event(jobs, step, job);
     if (expired(job)) {
         expire(kind, job);
         log_state(job);

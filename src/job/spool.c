@@ -1,5 +1,6 @@
 #include "job/spool.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -13,9 +14,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { TIDY_AFTER_S = 24 * 60 * 60 };
+
 enum lf_status spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err)
 {
     const struct lf_config_agent *agent = &jobs->config->agent;
+    int64_t used = lf_jobs_spool_size(jobs);
+    if (agent->spool_max && used + size >= agent->spool_max)
+        return lf_fail(err, LF_FULL, LF_TRANSIENT,
+                       "the spool %s holds %lld MB and may hold %lld MB (agent.spool_max): it goes on when jobs that hold files have "
+                       "ended", agent->spool_dir, (long long)(used / 1000000), (long long)(agent->spool_max / 1000000));
     int64_t left = lf_disk_free(agent->spool_dir);
     if (left < 0 || left - size >= agent->disk_reserve)
         return LF_OK;
@@ -144,18 +152,48 @@ void spool_drop(struct lf_jobs *jobs, int64_t job)
     lf_parcel_row_free(&row);
 }
 
-void spool_sweep(struct lf_jobs *jobs)
+/* Removes job files that `needed` does not want kept and that nobody has written to since before_s. */
+static void sweep(struct lf_jobs *jobs, const char *path, bool (*needed)(struct lf_journal *journal, const char *name),
+                  int64_t before_s)
 {
-    DIR *dir = opendir(jobs->config->agent.spool_dir);
+    struct stat st;
+    DIR *dir = opendir(path);
     if (!dir)
         return;
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (strncmp(entry->d_name, "job-", 4) != 0 || lf_journal_parcel_knows(jobs->journal, entry->d_name))
+        const char *name = entry->d_name;
+        if (strncmp(name, "job-", 4) != 0 || fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (int64_t)st.st_mtime > before_s
+            || needed(jobs->journal, name))
             continue;
-        if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-            lf_log_debug("jobs", "swept %s from the spool", entry->d_name);
+        if (unlinkat(dirfd(dir), name, 0) == 0)
+            lf_log_debug("jobs", "swept %s from %s", name, path);
     }
     closedir(dir);
+}
+
+/* "job-12-errors.csv" */
+static bool job_is_known(struct lf_journal *journal, const char *name)
+{
+    struct lf_job job;
+    enum lf_status status = lf_journal_job_get(journal, atoll(name + 4), &job, NULL);
+    if (status == LF_OK)
+        lf_job_free(&job);
+    return status != LF_NOT_FOUND;
+}
+
+void spool_sweep(struct lf_jobs *jobs)
+{
+    sweep(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, INT64_MAX);
+}
+
+void lf_jobs_tidy(struct lf_jobs *jobs)
+{
+    int64_t before = lf_clock_wall_ms() / 1000 - TIDY_AFTER_S; /* what is being written is newer */
+    char *errors = lf_format("%s/errors", jobs->config->agent.state_dir);
+    sweep(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, before);
+    if (errors)
+        sweep(jobs, errors, job_is_known, before);
+    free(errors);
 }
 
 int64_t lf_jobs_spool_size(struct lf_jobs *jobs)

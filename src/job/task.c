@@ -182,6 +182,17 @@ static enum lf_status claim(struct work *work, struct lf_error *err)
     return status;
 }
 
+/* It ends badly, and Benchling has been told nothing: a retry begins from the start. */
+static enum lf_status end_untold(struct work *work, enum lf_job_state end, const char *failed)
+{
+    work_end(work, end, "%s", failed);
+    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "failed");
+    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "end");
+    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "claiming");
+    set_step(work->job, step_find(&kind_task, "check"));
+    return LF_OK;
+}
+
 static enum lf_status settle(struct work *work, struct lf_error *err)
 {
     if (local(work))
@@ -200,6 +211,8 @@ static enum lf_status settle(struct work *work, struct lf_error *err)
         return work_end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
     enum lf_job_state end = LF_JOB_FAILED;
     lf_job_state_parse(fact(work, "end"), &end);
+    if (untouched)
+        return end_untold(work, end, failed);
     return work_end(work, end, "%s", failed);
 }
 

@@ -94,7 +94,7 @@ static char *bounded(const char *text, size_t max)
 enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who, const char *what,
                                     const char *about, const char *text, struct lf_error *err)
 {
-    int64_t now = lf_clock_wall_ms();
+    int64_t now = lf_clock_best_ms();
     char at[LF_TIME_TEXT];
     char *by = bounded(who, LF_AUDIT_NAME_MAX), *of = bounded(about, LF_AUDIT_NAME_MAX),
          *said = bounded(text, LF_AUDIT_TEXT_MAX);
@@ -317,7 +317,7 @@ enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_m
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = find_cut(journal, lf_clock_wall_ms() - keep_ms, &cut, err);
+    status = find_cut(journal, lf_clock_best_ms() - keep_ms, &cut, err);
     if (status == LF_OK && cut.first <= cut.last)
         status = let_go(journal, &cut, dropped, err);
     return end_transaction(journal, status, err);

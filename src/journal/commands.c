@@ -23,7 +23,7 @@ void lf_command_row_free(struct lf_command_row *row)
 
 static int64_t finished_at(const struct lf_command_row *row)
 {
-    return row->state == LF_COMMAND_FINISHED ? lf_clock_wall_ms() : 0;
+    return row->state == LF_COMMAND_FINISHED ? lf_clock_best_ms() : 0;
 }
 
 enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row,
@@ -35,7 +35,7 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
         "INSERT INTO command (id, verb, args, reply, correlation, expires_ms, state, received_ms, finished_ms, answer) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10)",
         "ttttbitiit", row->id, row->verb, row->args, row->reply, row->correlation.data, row->correlation.len,
-        row->expires_ms, state_names[row->state], lf_clock_wall_ms(), finished_at(row), row->answer);
+        row->expires_ms, state_names[row->state], lf_clock_best_ms(), finished_at(row), row->answer);
     if (status != LF_OK)
         return status;
     query_row(&query);
@@ -105,4 +105,15 @@ enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_comma
                                         "ORDER BY seq LIMIT 1",
                                         "t", state_names[state]);
     return status == LF_OK ? read_one(&query, row, err) : status;
+}
+
+int64_t lf_journal_command_count(struct lf_journal *journal, enum lf_command_state state)
+{
+    struct query query;
+    int64_t count = -1;
+    if (query_start(journal, &query, NULL, "SELECT count(*) FROM command WHERE state = ?1", "t", state_names[state]) != LF_OK)
+        return count;
+    if (query_row(&query))
+        count = column_int(&query, 0);
+    return query_end(&query, NULL) == LF_OK ? count : -1;
 }

@@ -15,9 +15,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What the system said of the file (the WAL or the database itself) when SQLite says no more than "disk I/O error". 0: nothing. */
+static int system_error(struct lf_journal *journal, int code)
+{
+    sqlite3_file *wal = NULL;
+    int number = 0;
+    if (!journal->db || ((code & 0xFF) != SQLITE_IOERR && (code & 0xFF) != SQLITE_CANTOPEN))
+        return 0;
+    if (sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal && wal->pMethods)
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &number);
+    if (!number)
+        sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number ? number : sqlite3_system_errno(journal->db);
+}
+
 enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err)
 {
-    const char *why = journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code);
+    char why[256];
+    int system = system_error(journal, code);
+    snprintf(why, sizeof why, "%s%s%s%s", journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code), system ? " (" : "",
+             system ? strerror(system) : "", system ? ")" : "");
+    health_note(journal, code);
+    if (journal->damaged)
+        return health_damaged(journal, doing, why, err);
     switch (code & 0xFF) {
     case SQLITE_CONSTRAINT:
         return lf_fail(err, LF_EXISTS, LF_PERMANENT, "journal: %s: %s", doing, why);
@@ -25,12 +45,6 @@ enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doi
         return lf_fail(err, LF_FULL, LF_TRANSIENT, "journal: %s: no room on the disk. Free some space", doing);
     case SQLITE_NOMEM:
         return lf_fail_memory(err, "journal");
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                       "journal: %s: the database is damaged (%s). Stop the agent and keep the file. `labferry journal check "
-                       "FILE` shows what is wrong, `labferry journal export FILE` reads what can still be read. The agent never "
-                       "starts on an empty journal by itself", doing, why);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
@@ -75,6 +89,7 @@ static void roll_back(struct lf_journal *journal)
 {
     if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
         sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+    journal->tally = journal->tally_before;
 }
 
 static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
@@ -106,7 +121,7 @@ static enum lf_status query_startv(struct lf_journal *journal, struct query *que
 {
     pthread_mutex_lock(&journal->mutex);
     *query = (struct query){.journal = journal, .code = SQLITE_OK};
-    if (journal->depth == 0) /* an earlier rollback may have failed for want of memory */
+    if (journal->depth == 0 && !sqlite3_get_autocommit(journal->db)) /* an earlier rollback failed for want of memory */
         roll_back(journal);
     query->stmt = prepare(journal, query, sql);
     if (query->stmt)
@@ -208,9 +223,13 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
     pthread_mutex_lock(&journal->mutex);
     if (journal->depth++ > 0)
         return LF_OK;
-    roll_back(journal);
+    if (!sqlite3_get_autocommit(journal->db)) /* the last rollback failed */
+        roll_back(journal);
     journal->broken = false;
-    enum lf_status status = query_do(journal, err, "BEGIN IMMEDIATE", "");
+    journal->tally_before = journal->tally;
+    enum lf_status status = health_check(journal, err);
+    if (status == LF_OK)
+        status = query_do(journal, err, "BEGIN IMMEDIATE", "");
     if (status != LF_OK) {
         journal->depth--;
         pthread_mutex_unlock(&journal->mutex);
@@ -222,12 +241,16 @@ enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *er
 {
     enum lf_status status = LF_OK;
     if (journal->depth == 1) {
-        if (journal->broken || sqlite3_get_autocommit(journal->db))
+        if (journal->damaged)
+            status = health_damaged(journal, "refused", "found while the agent ran", err);
+        else if (journal->broken || sqlite3_get_autocommit(journal->db))
             status = lf_fail(err, LF_IO, LF_TRANSIENT, "journal: a part of the transaction had failed; nothing was kept");
         else
             status = query_do(journal, err, "COMMIT", "");
         if (status != LF_OK)
             roll_back(journal);
+        else
+            journal->trouble = false;
     }
     journal->depth--;
     pthread_mutex_unlock(&journal->mutex);
@@ -329,7 +352,10 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
     struct lf_journal *journal = journal_new(err);
     if (!journal)
         return LF_NO_MEMORY;
-    enum lf_status status = take_lock(journal, path, err);
+    journal->path = strdup(path);
+    enum lf_status status = journal->path ? take_lock(journal, path, err) : lf_fail_memory(err, "opening the journal");
+    if (status == LF_OK)
+        status = health_not_missing(journal, path, err);
     if (status == LF_OK)
         status = open_database(journal, path, err);
     if (status == LF_OK)
@@ -340,6 +366,10 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
         status = jobs_recover(journal, err);
     if (status == LF_OK)
         status = audit_recover(journal, err);
+    if (status == LF_OK)
+        status = bounds_load(journal, err);
+    if (status == LF_OK)
+        status = health_begun(journal, path, err);
     if (status != LF_OK) {
         lf_error_prefix(err, "%s", path);
         lf_journal_close(journal);
@@ -359,5 +389,6 @@ void lf_journal_close(struct lf_journal *journal)
     if (journal->lock_fd >= 0)
         close(journal->lock_fd);
     pthread_mutex_destroy(&journal->mutex);
+    free(journal->path);
     free(journal);
 }

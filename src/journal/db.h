@@ -15,12 +15,25 @@ struct statement {
     bool busy;
 };
 
+/* What is counted as it changes, so that nothing needs to be counted to know. */
+struct tally {
+    int64_t outbox;       /* rows */
+    int64_t unused;       /* bytes of events that made no job; see bounds.c */
+    int64_t outbox_dropped, unused_dropped; /* let go since the journal was begun */
+};
+
 struct lf_journal {
     sqlite3 *db;
     int lock_fd;            /* held exclusively while open */
     pthread_mutex_t mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
     int depth;              /* nested transactions count as one */
     bool broken;            /* an inner part rolled back: the outer commit must fail */
+    char *path;             /* NULL: only read, and somebody else's */
+    bool ready;             /* it is open */
+    bool damaged;           /* found while it was open: nothing is written any more */
+    bool trouble;           /* the last attempt to write failed */
+    struct lf_journal_limits limits;
+    struct tally tally, tally_before; /* ... and as it was before the transaction */
     struct statement cache[STATEMENT_CACHE];
 };
 
@@ -55,13 +68,34 @@ enum lf_status end_transaction(struct lf_journal *journal, enum lf_status status
 
 enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err);
 
+/* ---- health.c: with the mutex held */
+
+/* What an error of SQLite says about the journal. */
+void health_note(struct lf_journal *journal, int code);
+enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why, struct lf_error *err);
+/* Before each transaction: neither damaged nor gone. */
+enum lf_status health_check(struct lf_journal *journal, struct lf_error *err);
+/* While opening: before (is one missing?) and after. */
+enum lf_status health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err);
+enum lf_status health_begun(struct lf_journal *journal, const char *path, struct lf_error *err);
+
+/* ---- bounds.c: within the caller's transaction */
+
+enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err);
+/* After a row came: lets go of the oldest beyond the limit. */
+enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err);
+/* *dropped: how many have been let go so far, if one was now; else 0. */
+enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped, struct lf_error *err);
+/* What an event of this fate and length counts as unused: 0 if a job came of it. */
+int64_t bounds_cost(enum lf_fate fate, int64_t body_len);
+
 /* Without a database yet; end with lf_journal_close. NULL: out of memory. */
 struct lf_journal *journal_new(struct lf_error *err);
 /* Opens a file for reading, in one transaction, as it is: nothing is checked, recovered or migrated. An agent may be running on it. */
 enum lf_status journal_read(const char *path, struct lf_journal **journal, struct lf_error *err);
 
 /* Creates or migrates the tables. */
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 enum lf_status schema_apply(struct lf_journal *journal, struct lf_error *err);
 /* After opening: what a crash or reboot left behind. */
 enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err);

@@ -70,6 +70,22 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
     return status;
 }
 
+/* In a flood of messages that are no events the trail tells of each thousandth that had to leave, not of each that came. */
+enum { TELL_DROPPED = 1000 };
+
+static enum lf_status audit_new(struct lf_journal *journal, const struct lf_event_row *row, int64_t dropped,
+                                struct lf_error *err)
+{
+    char text[120];
+    if (!dropped || row->fate != LF_FATE_BAD)
+        return audit_received(journal, row, err);
+    if (dropped % TELL_DROPPED)
+        return LF_OK;
+    snprintf(text, sizeof text, "%lld messages that made no job have left the journal early (agent.unused_max)",
+             (long long)dropped);
+    return lf_journal_audit_add(journal, "agent", "event", NULL, text, err);
+}
+
 enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(journal, err);
@@ -77,10 +93,30 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
         return status;
     status = insert_event(journal, row, err);
     bool known = status == LF_EXISTS;
+    int64_t dropped = 0;
+    if (status == LF_OK) {
+        journal->tally.unused += bounds_cost(row->fate, (int64_t)row->body_len);
+        status = bounds_unused(journal, row->seq, &dropped, err);
+    }
     if (status == LF_OK)
-        status = audit_received(journal, row, err);
+        status = audit_new(journal, row, dropped, err);
     status = end_transaction(journal, known ? LF_OK : status, err);
     return status == LF_OK && known ? LF_EXISTS : status;
+}
+
+static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64_t *len, int64_t *cost, struct lf_error *err)
+{
+    struct query query;
+    *len = *cost = 0;
+    enum lf_status status =
+        query_start(journal, &query, err, "SELECT fate, length(body) FROM event WHERE id = ?1", "t", id);
+    if (status != LF_OK)
+        return status;
+    if (query_row(&query)) {
+        *len = column_int(&query, 1);
+        *cost = bounds_cost(fate_of(column_peek(&query, 0)), *len);
+    }
+    return query_end(&query, err);
 }
 
 enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t job,
@@ -90,8 +126,12 @@ enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id,
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit", id,
-                      fate_names[fate], job, note);
+    int64_t len, cost;
+    status = cost_now(journal, id, &len, &cost, err);
+    if (status == LF_OK)
+        status = query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit", id,
+                          fate_names[fate], job, note);
+    journal->tally.unused += bounds_cost(fate, len) - cost;
     snprintf(about, sizeof about, "job %lld", (long long)job);
     snprintf(text, sizeof text, "event %.200s: %s%s%s", id, fate_names[fate], note ? ": " : "", note ? note : "");
     if (status == LF_OK)

@@ -124,7 +124,7 @@ enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *in
                                       const char *version, int64_t job, struct lf_error *err)
 {
     return query_do(journal, err, "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    "tttii", instrument, id, version, job, lf_clock_wall_ms());
+                    "tttii", instrument, id, version, job, lf_clock_best_ms());
 }
 
 enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256, struct lf_error *err)
@@ -159,4 +159,11 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
     }
     status = query_end(&query, err);
     return status == LF_OK && !found ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content") : status;
+}
+
+enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version,
+                                       struct lf_error *err)
+{
+    return query_do(journal, err, "UPDATE finding SET gone = 1 WHERE instrument = ?1 AND id = ?2 AND version = ?3", "ttt", instrument,
+                    id, version);
 }

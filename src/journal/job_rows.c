@@ -1,5 +1,7 @@
-/* Jobs as structs: names of states, reading a row, freeing. */
+/* Jobs as structs: names of states, how long they may wait, reading a row, freeing. */
 #include "journal/job_rows.h"
+
+#include "base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,15 @@ bool lf_job_state_parse(const char *name, enum lf_job_state *state)
 bool lf_job_state_final(enum lf_job_state state)
 {
     return state >= LF_JOB_DONE;
+}
+
+void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_after_ms)
+{
+    int64_t now = lf_clock_best_ms(), age = happened_ms > 0 && happened_ms < now ? now - happened_ms : 0;
+    job->expires_ms = now - age + not_after_ms;
+    job->expires_mono = lf_clock_mono_ms() - age + not_after_ms;
+    if (job->expires_mono < 1) /* before the machine was up; 0 means something else */
+        job->expires_mono = 1;
 }
 
 void lf_job_free(struct lf_job *job)

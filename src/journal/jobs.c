@@ -1,7 +1,8 @@
 /* Jobs: from birth to end.
  *
  * Times to wait are instants of the boot-time clock, so steps of the wall clock move nothing; they mean something only within
- * one boot. jobs_recover compares the boot id and, after a reboot, makes waiting jobs due and works expiry out anew.
+ * one boot. jobs_recover compares the boot id and, after a reboot, makes waiting jobs due and works expiry out anew. For that alone
+ * expires_ms is kept, and made to fit expires_mono again when the wall clock was set.
  */
 #include "journal/audit.h"
 #include "journal/job_rows.h"
@@ -25,8 +26,17 @@ static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
         status = query_do(journal, err,
                           "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
                           "WHERE expires_mono <> 0 AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
-                          "ii", lf_clock_mono_ms(), lf_clock_wall_ms());
+                          "ii", lf_clock_mono_ms(), lf_clock_best_ms());
     return status;
+}
+
+enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err)
+{
+    int64_t mono = lf_clock_mono_ms();
+    return query_do(journal, err,
+                    "UPDATE job SET expires_ms = expires_mono + ?1 WHERE expires_mono > ?2 "
+                    "AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
+                    "ii", lf_clock_best_ms() - mono, mono);
 }
 
 enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
@@ -46,6 +56,8 @@ enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
         status = new_boot(journal, err);
         if (status == LF_OK)
             status = lf_journal_set(journal, "boot", boot.data ? boot.data : "unknown", err);
+    } else {
+        status = lf_journal_clock_stepped(journal, err); /* if it did, while we were away */
     }
     if (status == LF_OK)
         status = query_do(journal, err, "UPDATE job SET state = 'ready' WHERE state = 'running'", "");
@@ -81,7 +93,7 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     char *facts = job->facts ? lf_json_print(job->facts) : strdup("{}");
     if (!facts)
         return lf_fail_memory(err, "adding a job");
-    job->created_ms = job->updated_ms = lf_clock_wall_ms();
+    job->created_ms = job->updated_ms = lf_clock_best_ms();
     struct query query;
     enum lf_status status = query_start(
         journal, &query, err,
@@ -145,11 +157,12 @@ static enum lf_status write_job(struct lf_journal *journal, const struct lf_job 
     return query_do(
         journal, err,
         "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms = ?7, due_mono = ?8, "
-        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14 WHERE id = ?1",
-        "ittiiiiittttti", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench, (int64_t)job->acting,
+        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14, "
+        "expires_ms = ?15 WHERE id = ?1",
+        "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench, (int64_t)job->acting,
         (int64_t)job->attempt, job->updated_ms, job->due_mono,
         job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts, job->instrument,
-        job->expires_mono);
+        job->expires_mono, job->expires_ms);
 }
 
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
@@ -157,7 +170,10 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
     char *facts = lf_json_print(job->facts);
     if (!facts)
         return lf_fail_memory(err, "saving a job");
-    job->updated_ms = lf_clock_wall_ms();
+    int64_t mono = lf_clock_mono_ms();
+    job->updated_ms = lf_clock_best_ms();
+    if (job->expires_mono > mono) /* what it means by the clock of now */
+        job->expires_ms = job->updated_ms + (job->expires_mono - mono);
     enum lf_status status = lf_journal_begin(journal, err);
     if (status == LF_OK) {
         status = audit_change(journal, job, err);
@@ -376,7 +392,7 @@ enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, c
     if (status != LF_OK)
         return status;
     status = query_do(journal, err, "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)", "iitt", job,
-                      lf_clock_wall_ms(), who, text);
+                      lf_clock_best_ms(), who, text);
     if (status == LF_OK)
         status = audit_job(journal, job, who, "job", text, err);
     return end_transaction(journal, status, err);

@@ -22,6 +22,25 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
 enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err); /* on failure everything is rolled back */
 void lf_journal_rollback(struct lf_journal *journal);
 
+/* LF_OK if it can be written now; after a failed attempt that is tried. Else why not: no room, damage found while running (nothing is
+ * written any more), its file gone or replaced. */
+enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err);
+
+/* What it may grow to; 0: no limit. */
+struct lf_journal_limits {
+    int64_t bytes;  /* of the whole, free pages not counted: beyond it lf_journal_room refuses */
+    int64_t outbox; /* reports that wait: beyond it the oldest job reports are dropped, then the oldest replies */
+    int64_t unused; /* bytes of events that made no job: beyond it the oldest leave, bad ones first, then unknown, then unrouted */
+};
+void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits *limits);
+struct lf_journal_use {
+    int64_t bytes, outbox, unused;
+    int64_t outbox_dropped, unused_dropped; /* rows that had to leave before their time, since the journal was begun */
+};
+void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use);
+/* LF_FULL (transient) when it has reached its size. Open jobs go on; nothing new should be promised. */
+enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err);
+
 /* Small named values. get: *value is owned, NULL when not set. */
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value, struct lf_error *err);
 enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value, struct lf_error *err);
@@ -111,11 +130,15 @@ struct lf_job {
     const char *by;   /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
 void lf_job_free(struct lf_job *job); /* the struct's contents */
+/* It may start for so long after the work came about, which was at happened_ms (wall; 0, or ahead of now: now). */
+void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_after_ms);
+/* A fact while the expiry counts from when we heard of the work: when it came about, by the cloud's clock. */
+#define LF_FACT_HAPPENED "happened_ms"
 
 /* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is its id. */
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
-/* Writes state, step, bench, acting, attempt, due, expires_mono, class, note, wake, facts, instrument; sets updated_ms. That it is
+/* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, facts, instrument; sets updated_ms. That it is
  * about to act, is held or has ended goes into the audit trail. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err);
@@ -196,9 +219,13 @@ enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job
 enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run, const char *config,
                                        int64_t *other, bool *attached, struct lf_error *err);
 
+/* The instrument does not show it any more: it may leave when it is old. */
+enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version,
+                                       struct lf_error *err);
+
 /* ---- outbox: reports on their way to the broker --------------------------------------------------------------- */
 
-/* Queues a report. A retained report replaces waiting ones of the same topic. */
+/* Queues a report. A retained report replaces waiting ones of the same topic. Beyond the limit old ones are dropped and counted. */
 enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
                                      struct lf_error *err);
 /* The same for the reply to a command, with its MQTT correlation data (len 0: none). */
@@ -215,7 +242,6 @@ enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after,
                                       struct lf_error *err);
 void lf_outbox_row_free(struct lf_outbox_row *row);
 enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq, struct lf_error *err);
-int64_t lf_journal_outbox_count(struct lf_journal *journal);
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 
@@ -242,14 +268,18 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
 /* Writes state, reply, correlation and answer. */
 enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct lf_command_row *row,
                                        struct lf_error *err);
+int64_t lf_journal_command_count(struct lf_journal *journal, enum lf_command_state state); /* -1: unknown */
 /* By id, and the oldest in a state. LF_NOT_FOUND. */
 enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id, struct lf_command_row *row,
                                       struct lf_error *err);
 enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_command_state state,
                                        struct lf_command_row *row, struct lf_error *err);
 
+/* The wall clock was set, or we have learned better: the expiry that a reboot would go by is made to fit the monotonic one. */
+enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err);
+
 /* Drops what is past its keeping time (ms): final jobs with their history, events without open jobs, finished commands.
- * Findings are kept as long as the instrument may still show the file. *dropped counts rows. */
+ * Findings stay until they are gone from the instrument, or a file would be taken for a new one. *dropped counts rows. */
 enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped, struct lf_error *err);
 
 #endif

@@ -28,23 +28,37 @@ enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char
     return status;
 }
 
+static enum lf_status add(struct lf_journal *journal, const char *topic, const char *payload, bool retain, bool reply,
+                          struct lf_slice correlation, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    if (retain) {
+        status = query_do(journal, err, "DELETE FROM outbox WHERE topic = ?1 AND retain", "t", topic);
+        journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
+    }
+    if (status == LF_OK)
+        status = query_do(journal, err,
+                          "INSERT INTO outbox (topic, payload, retain, reply, correlation) VALUES (?1, ?2, ?3, ?4, ?5)",
+                          "ttiib", topic, payload, (int64_t)retain, (int64_t)reply, correlation.data, correlation.len);
+    if (status == LF_OK) {
+        journal->tally.outbox++;
+        status = bounds_outbox(journal, err);
+    }
+    return end_transaction(journal, status, err);
+}
+
 enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
                                      struct lf_error *err)
 {
-    if (retain) {
-        enum lf_status status = query_do(journal, err, "DELETE FROM outbox WHERE topic = ?1 AND retain", "t", topic);
-        if (status != LF_OK)
-            return status;
-    }
-    return query_do(journal, err, "INSERT INTO outbox (topic, payload, retain) VALUES (?1, ?2, ?3)", "tti", topic,
-                    payload, (int64_t)retain);
+    return add(journal, topic, payload, retain, false, (struct lf_slice){0}, err);
 }
 
 enum lf_status lf_journal_outbox_add_reply(struct lf_journal *journal, const char *topic, const char *payload,
                                            struct lf_slice correlation, struct lf_error *err)
 {
-    return query_do(journal, err, "INSERT INTO outbox (topic, payload, retain, correlation) VALUES (?1, ?2, 0, ?3)", "ttb",
-                    topic, payload, correlation.data, correlation.len);
+    return add(journal, topic, payload, false, true, correlation, err);
 }
 
 enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after, struct lf_outbox_row *row,
@@ -82,15 +96,10 @@ void lf_outbox_row_free(struct lf_outbox_row *row)
 
 enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq, struct lf_error *err)
 {
-    return query_do(journal, err, "DELETE FROM outbox WHERE seq = ?1", "i", seq);
-}
-
-int64_t lf_journal_outbox_count(struct lf_journal *journal)
-{
-    struct query query;
-    if (query_start(journal, &query, NULL, "SELECT count(*) FROM outbox", "") != LF_OK)
-        return -1;
-    int64_t count = query_row(&query) ? column_int(&query, 0) : -1;
-    query_end(&query, NULL);
-    return count;
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = query_do(journal, err, "DELETE FROM outbox WHERE seq = ?1", "i", seq);
+    journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
+    return end_transaction(journal, status, err);
 }

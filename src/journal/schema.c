@@ -72,7 +72,15 @@ static const char *const version_2[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2};
+/* When the outbox is full, job reports are dropped before replies. What is gone from its instrument need not be known for ever. */
+static const char *const version_3[] = {
+    "ALTER TABLE outbox ADD COLUMN reply INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX outbox_to_drop ON outbox (reply, seq) WHERE NOT retain",
+    "ALTER TABLE finding ADD COLUMN gone INTEGER NOT NULL DEFAULT 0", /* from the instrument */
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2, version_3};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

@@ -131,7 +131,8 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         return;
     }
     link->session_present = flags & 1;
-    link->gap_unnoted = (link->gap_unnoted || !link->session_present) && note_gap(link) != LF_OK;
+    link->gap_unnoted = (link->gap_before || !link->session_present) && note_gap(link) != LF_OK;
+    link->gap_before = link->gap_unnoted;
     if (!link->gap_unnoted)
         session_subscribe(link);
 }

@@ -10,6 +10,7 @@
  */
 #include "link/session.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -31,6 +32,25 @@ enum {
     STEADY_MS = 60 * 1000, /* a session that stood this long was worth having */
 };
 
+/* Did the broker's certificate fail for its dates only? Then it is not the broker that is refused: it is over as soon as the clock is
+ * set, or the broker has its new certificate. */
+static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error *err)
+{
+    SSL *ssl = link->mosq ? mosquitto_ssl_get(link->mosq) : NULL;
+    long verdict = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
+    bool early = verdict == X509_V_ERR_CERT_NOT_YET_VALID || verdict == X509_V_ERR_CRL_NOT_YET_VALID;
+    bool late = verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CRL_HAS_EXPIRED;
+    char clock[LF_CLOCK_TEXT];
+    if (!early && !late)
+        return false;
+    lf_clock_words(clock);
+    lf_fail(err, LF_DENIED, LF_TRANSIENT, "%s %s:%d: the broker's certificate %s: %s. %s", doing, link->host, link->port,
+            early ? "is not yet valid" : "has expired", clock,
+            early ? "It is probably wrong; set it, or start time synchronisation"
+                  : "If the clock is right, the broker needs a new certificate; if not, set the clock");
+    return true;
+}
+
 static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char *doing, struct lf_error *err)
 {
     const char *why = code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code);
@@ -39,9 +59,10 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
     case MOSQ_ERR_NOMEM:
         return lf_fail_memory(err, doing);
     case MOSQ_ERR_TLS:
+        if (fail_dates(link, doing, err))
+            return LF_DENIED;
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
-                       "%s %s:%d: TLS failed%s%s. Check link.ca_file, the certificate of the broker and the "
-                       "clock of this machine",
+                       "%s %s:%d: TLS failed%s%s. Check link.ca_file and the certificate of the broker",
                        doing, link->host, link->port, more ? ": " : "", link->detail);
     case MOSQ_ERR_KEEPALIVE: /* has no text in the library */
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: the broker has been silent for %d s (link.keepalive)",
@@ -113,6 +134,8 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
     link->ended = link->out_of_memory = link->useful = link->stands_back = false;
+    link->gap_before = link->gap_before || link->gap_unnoted;
+    link->gap_unnoted = false; /* nobody knows before the broker has answered */
     link->marks_seen = link->marks_sent;
     link->up_at = 0;
     link->retries = 0;

@@ -62,6 +62,7 @@ struct lf_link {
     bool session_present;
     bool gap_unnoted;       /* the broker had lost our session, and nobody could write that down yet */
     struct lf_error gap_error;
+    bool gap_before;        /* ... in an earlier session: it is still to be written down when this one is accepted */
     char refusal[200];      /* the subscription that the broker refused last; empty: none */
     bool gap_open;     /* an event filter was refused */
     int retries;       /* in this session */

@@ -30,6 +30,7 @@ struct lf_poll {
     struct lf_cancel cancel;
     pthread_t thread;
     bool started;
+    int64_t began;         /* monotonic: the first start of all, while we are not sure of its date; else 0. Poll thread */
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t told;
     bool gap, stopping;
@@ -95,14 +96,41 @@ struct place {
     char *after, *since;
 };
 
+/* A time that lies ahead was noted by a clock that was wrong: nothing would ever be found from there on. */
+static void not_ahead(char **since)
+{
+    char latest[LF_TIME_TEXT], *copy;
+    lf_time_format(lf_clock_best_ms() - OVERLAP_MS, latest);
+    if (strcmp(*since, latest) <= 0 || !(copy = strdup(latest)))
+        return;
+    lf_log_warning("poll", "%s, from which on events are to be asked for, lies ahead: asking from %s on", *since, latest);
+    free(*since);
+    *since = copy;
+}
+
+/* When was the beginning? By the clock of now, which may have been set since; for good once we know that it is right. */
+static void correct_beginning(struct lf_poll *poll)
+{
+    char since[LF_TIME_TEXT];
+    bool sure = lf_clock_learned();
+    if (!poll->began)
+        return;
+    lf_time_format(lf_clock_best_ms() - (lf_clock_mono_ms() - poll->began) - OVERLAP_MS, since);
+    if (lf_journal_set(poll->options.journal, "poll.since", since, NULL) == LF_OK && sure)
+        poll->began = 0;
+}
+
 static enum lf_status begin_at(struct lf_poll *poll, bool regular, struct place *place, struct lf_error *err)
 {
     struct lf_journal *journal = poll->options.journal;
+    correct_beginning(poll);
     enum lf_status status = lf_journal_get(journal, "poll.gap", &place->since, err);
     if (status == LF_OK && !place->since && regular)
         status = lf_journal_get(journal, "poll.after", &place->after, err);
     if (status == LF_OK && !place->since && !place->after)
         status = lf_journal_get(journal, "poll.since", &place->since, err);
+    if (place->since)
+        not_ahead(&place->since);
     return status;
 }
 
@@ -233,11 +261,13 @@ static void *run(void *arg)
 }
 
 /* Remembers when this agent began: nothing older is asked for. */
-static enum lf_status note_beginning(struct lf_journal *journal, struct lf_error *err)
+static enum lf_status note_beginning(struct lf_poll *poll, struct lf_error *err)
 {
+    struct lf_journal *journal = poll->options.journal;
     char *since, now[LF_TIME_TEXT];
-    lf_time_format(lf_clock_wall_ms() - OVERLAP_MS, now);
+    lf_time_format(lf_clock_best_ms() - OVERLAP_MS, now);
     enum lf_status status = lf_journal_get(journal, "poll.since", &since, err);
+    poll->began = since ? 0 : lf_clock_mono_ms();
     if (status == LF_OK && !since)
         status = lf_journal_set(journal, "poll.since", now, err);
     free(since);
@@ -254,7 +284,7 @@ enum lf_status lf_poll_open(const struct lf_poll_options *options, struct lf_pol
     lf_cond_init(&poll->told);
     enum lf_status status = lf_cancel_open(&poll->cancel, err);
     if (status == LF_OK)
-        status = note_beginning(options->journal, err);
+        status = note_beginning(poll, err);
     if (status == LF_OK)
         status = lf_thread_start(&poll->thread, "poll", run, poll, err);
     poll->started = status == LF_OK;

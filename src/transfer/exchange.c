@@ -4,6 +4,7 @@
  */
 #include "transfer/exchange.h"
 
+#include "base/clock.h"
 #include "transfer/failure.h"
 #include "transfer/url.h"
 
@@ -18,6 +19,7 @@ enum {
     MEMORY_ANSWER_MAX = 8 * 1024 * 1024,
     ERROR_PAGE_MAX = 64 * 1024,
     RETRY_AFTER_MAX_S = 3600, /* a date far ahead may be our clock's fault */
+    DATE_FRESH_MS = 30000,    /* an answer that takes longer does not tell how late it is */
     IDLE_CONNECTION_S = 60,   /* older idle connections are not reused: servers close them about then */
 };
 
@@ -254,6 +256,7 @@ static CURLcode set_options(struct lf_exchange *exchange, const struct lf_exchan
 bool lf_exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_common *common)
 {
     exchange->easy = curl_easy_init();
+    exchange->begun = lf_clock_mono_ms();
     exchange->answer->text.max = MEMORY_ANSWER_MAX;
     if (exchange->request->max_answer > 0 && exchange->request->to_fd < 0)
         exchange->answer->text.max = exchange->request->max_answer > (int64_t)(SIZE_MAX / 2)
@@ -295,17 +298,29 @@ static int64_t retry_after(const struct lf_exchange *exchange)
     return (seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : seconds) * 1000;
 }
 
+/* The server looked at its clock some time between the request and the end of its answer. */
+static int64_t date(const struct lf_exchange *exchange)
+{
+    const char *text = header_of(exchange, "Date");
+    time_t seconds = text && lf_clock_mono_ms() - exchange->begun < DATE_FRESH_MS ? curl_getdate(text, NULL) : -1;
+    return seconds > 0 ? (int64_t)seconds * 1000 : -1;
+}
+
 static bool fill_answer(struct lf_exchange *exchange)
 {
     struct lf_answer *answer = exchange->answer;
     const char *type = header_of(exchange, "Content-Type"), *location = header_of(exchange, "Location");
+    const char *etag = header_of(exchange, "ETag");
     answer->status = (int)status_of(exchange);
     if (type)
         strncpy(answer->content_type, type, sizeof answer->content_type - 1);
+    if (etag)
+        strncpy(answer->etag, etag, sizeof answer->etag - 1);
     answer->retry_after_ms = retry_after(exchange);
     answer->rate_limit = number_header(exchange, "x-rate-limit-limit");
     answer->rate_remaining = number_header(exchange, "x-rate-limit-remaining");
     answer->rate_reset_s = number_header(exchange, "x-rate-limit-reset");
+    answer->date_ms = date(exchange);
     if (exchange->sha256 && exchange->md5) {
         lf_digest_finish(exchange->sha256, answer->sha256);
         lf_digest_finish(exchange->md5, answer->md5);

@@ -26,6 +26,7 @@ struct lf_exchange {
     struct curl_slist *headers;
     struct lf_digest *sha256, *md5;
     bool sent;                        /* a connection stood and the request began */
+    int64_t begun;                    /* monotonic */
     bool enough;                      /* we stopped reading an error page: not a failure */
     struct lf_error error;            /* first failure; status LF_OK while there is none */
     char curl_text[CURL_ERROR_SIZE];

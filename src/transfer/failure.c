@@ -5,23 +5,26 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-/* The certificate's dates do not fit this machine's clock. Transient, unlike other refusals of TLS: it is
- * over as soon as the clock is set (a board without a battery starts in the past, and time synchronisation
- * comes later) or the server has its new certificate, and work goes on without anybody's hands. */
+/* Refusals of TLS or of a proxy are transient, as all trouble on the way is: it is over as soon as the clock is
+ * set, the server has its new certificate or the proxy its rule, and work goes on without anybody telling each
+ * job. */
+
+/* The certificate's dates do not fit this machine's clock: a board without a battery starts in the past, and
+ * time synchronisation comes later. */
 static void date_failure(struct lf_exchange *exchange, bool early)
 {
-    char now[LF_TIME_TEXT];
-    lf_time_format(lf_clock_wall_ms(), now);
+    char clock[LF_CLOCK_TEXT];
+    lf_clock_words(clock);
     if (early)
         lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
-                "the server's certificate is not yet valid by this machine's clock, which says %s: the "
-                "clock is probably wrong; set it, or start time synchronisation",
-                now);
+                "the server's certificate is not yet valid: %s, which is probably wrong; set it, or start "
+                "time synchronisation",
+                clock);
     else
         lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
-                "the server's certificate has expired by this machine's clock, which says %s: if the "
-                "clock is right, the server needs a new certificate; if not, set the clock",
-                now);
+                "the server's certificate has expired: %s. If the clock is right, the server needs a new "
+                "certificate; if not, set the clock",
+                clock);
 }
 
 static void tls_failure(struct lf_exchange *exchange, const char *text)
@@ -33,7 +36,7 @@ static void tls_failure(struct lf_exchange *exchange, const char *text)
     else if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CRL_HAS_EXPIRED)
         date_failure(exchange, false);
     else
-        lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
+        lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
                 "the connection is not trusted: %s; check the host name, and the CA file if the server is "
                 "signed by a private authority or a proxy inspects TLS",
                 text);
@@ -51,7 +54,7 @@ static void receive_failure(struct lf_exchange *exchange, const char *text)
     long proxy_answer = 0;
     curl_easy_getinfo(exchange->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_answer);
     if (!exchange->sent && (proxy_answer == 407 || proxy_answer == 403))
-        lf_fail(&exchange->error, LF_DENIED, LF_NEEDS_PERSON,
+        lf_fail(&exchange->error, LF_DENIED, LF_TRANSIENT,
                 "the proxy refused to connect (%ld): check its settings and its list of allowed hosts",
                 proxy_answer);
     else

@@ -284,7 +284,7 @@ static void answer_clear(struct lf_answer *answer)
 {
     lf_answer_free(answer);
     memset(answer, 0, sizeof *answer);
-    answer->retry_after_ms = answer->rate_limit = answer->rate_remaining = answer->rate_reset_s = -1;
+    answer->retry_after_ms = answer->rate_limit = answer->rate_remaining = answer->rate_reset_s = answer->date_ms = -1;
 }
 
 static enum lf_status follow(struct lf_transfer *transfer, const struct lf_request *request,

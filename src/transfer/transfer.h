@@ -64,15 +64,17 @@ struct lf_answer {
     int64_t size;             /* bytes of the body, in memory or in to_fd */
     char sha256[65], md5[33]; /* of the body when it went to to_fd */
     char content_type[128];
+    char etag[64];            /* header, as received; empty if there is none */
     char *location;           /* header, may be NULL */
     bool redirected;          /* the answer comes from where a redirect led, not from the URL asked */
     int64_t retry_after_ms;   /* Retry-After (seconds or date), -1 if none */
     int64_t rate_limit, rate_remaining, rate_reset_s; /* x-rate-limit-*; -1 if none */
+    int64_t date_ms; /* the server's clock (Date), when the answer came soon after it; else -1 */
 };
 
 /* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges
- * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: needs a
- * person; a certificate whose dates do not fit our clock is transient and explained as clock trouble),
+ * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: transient,
+ * with what to mend; a certificate whose dates do not fit our clock is explained as clock trouble),
  * LF_TOO_LARGE (permanent if the length was announced, else transient), LF_MISMATCH (cut off: length differs;
  * transient), LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a redirect that must not be followed). Texts
  * never hold a query string. *sent (may be NULL) is true when the request may have reached the server: then a

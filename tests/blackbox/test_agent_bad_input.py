@@ -1,4 +1,4 @@
-"""Bad input to the whole agent: configurations, messages, names, answers, instruments. Clear words, never a crash, the rest
+"""Bad input to the whole agent: configurations, messages, names, instruments. Clear words, never a crash, the rest
 goes on."""
 import json
 import os
@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from whole import FAST, PLATE, SITE, SOON, SOURCE, WithLab, config, now
+from whole import PLATE, SITE, SOON, SOURCE, WithLab, config, now
 
 EVENTS = f"labferry/{SITE}/events/v2.workflowTask.created"
 
@@ -203,67 +203,6 @@ class Names(WithLab):
         state = json.dumps(lab.cloud_state()["processors"])
         self.assertNotIn("link.csv", state)
         self.assertNotIn("pipe.csv", state)
-
-
-class Answers(WithLab):
-    """Every fault of the cloud, at every kind of request."""
-    kinds = ("html", "not-json", "wrong-schema", "truncated", "reset-before", "reset-mid", "reset-after", "slow", "endless")
-    paths = ("/token", "/automation-input-generators/*", "/presigned/*", "/blobs*", "/automation-output-processors*",
-             "/workflow-tasks/*", "/workflow-outputs*", "/workflow-task-schemas*", "/assay-runs/*", "/tasks/*")
-
-    def work(self, kind, **more):
-        lab = self.lab
-        before = {kind: len([j for j in lab.jobs() if j["kind"] == kind]) for kind in ("deliver", "task")}
-        run = lab.ask_cloud("/sim/runs", {})["id"]
-        for path in self.paths:
-            wrong_secret = more.get("status") == 401 and path == "/token"
-            unseen = kind in ("not-json", "wrong-schema") and path == "/presigned/*"  # other bytes: the vendor has no digest
-            if not wrong_secret and not unseen:
-                lab.fault(kind, path=path, count=1, **more)
-        if kind != "slow":
-            lab.ask_cloud("/sim/tokens/revoke", {})
-        lab.generate(run, name=f"{kind}.csv", content=f"Sample\n{kind}\n")
-        task = lab.new_task()
-        lab.until(f"deliver in spite of {kind}", lambda: self.hurry("deliver", before["deliver"]))
-        self.assertEqual(lab.worklists()[f"{kind}.csv"], [f"Sample\n{kind}\n".encode()])
-        lab.result(f"{run}_{kind}.csv", f"Well,Absorbance\nA1,0.5\n# {kind},1\n")
-        lab.until(f"collect in spite of {kind}", lambda: self.hurry("collect", before["deliver"]))
-        lab.until(f"task in spite of {kind}", lambda: self.hurry("task", before["task"]))
-        lab.clear_faults()
-        processors = [p for p in lab.cloud_state()["processors"] if p["assayRunId"] == run]
-        self.assertEqual([p["status"] for p in processors], ["SUCCEEDED"], kind)
-        self.assertEqual((lab.task_status(task), len(lab.outputs(task))), ("COMPLETED", 1), kind)
-
-    def hurry(self, kind, before):
-        """True when one more job of the kind is done; what waits is told to try at once."""
-        jobs = [job for job in self.lab.jobs() if job["kind"] == kind]
-        for job in jobs:
-            self.assertNotIn(job["state"], ("failed", "held"), self.lab.story())
-            if job["state"] == "waiting" and job["attempt"] and "rate limit" not in (job["note"] or ""):
-                try:
-                    self.lab.ask("retry", id=job["id"])
-                except Exception:  # it went on by itself
-                    pass
-        return len([job for job in jobs if job["state"] == "done"]) > before
-
-    def start(self):
-        self.lab.start_all(config(match=r'"filename:^(?<run>[0-9a-f-]{36})_"', cloud='stall_timeout = "2s";',
-                                  agent='file_max = "20MB";'), cloud=(*FAST, "--rate-window", "2"), hamilton=None)
-
-
-def in_spite_of(kind, **more):
-    def test(self):
-        self.start()
-        self.work(kind, **more)
-    test.__doc__ = f"the cloud's answers come as \"{kind}\" once everywhere: everything is done in the end, once"
-    return test
-
-
-for _kind in Answers.kinds:
-    setattr(Answers, "test_" + _kind.replace("-", "_"),
-            in_spite_of(_kind, **({"bytesPerSecond": 2000} if _kind == "slow" else {"bytes": 20} if _kind == "truncated" else {})))
-for _status in (401, 429, 500, 502, 503, 504):
-    setattr(Answers, f"test_status_{_status}", in_spite_of("status", status=_status, **({"reset": 1} if _status == 429 else {})))
 
 
 class Instruments(WithLab):

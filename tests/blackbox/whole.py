@@ -273,9 +273,10 @@ PLATE = "Well,Absorbance\nA1,0.5\nA2,0.25\n"
 
 class WithLab(unittest.TestCase):
     """self.lab, whose agent must end in good order, without a word from the sanitizers."""
+    lab_class = Lab
 
     def setUp(self):
-        self.lab = Lab()
+        self.lab = self.lab_class()
         self.addCleanup(self.lab.__exit__)
         self.addCleanup(self.good_end)
 

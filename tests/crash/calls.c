@@ -17,10 +17,19 @@
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------ */
 
+#define MAY_FAIL(counted)                                                                                    \
+    do {                                                                                                     \
+        int error_now = (counted);                                                                           \
+        if (error_now) {                                                                                     \
+            errno = error_now;                                                                               \
+            return -1;                                                                                       \
+        }                                                                                                    \
+    } while (0)
+
 #define COUNTED(fd, real)                                                                                    \
     bool outside = count_is_outside(fd);                                                                     \
     if (outside)                                                                                             \
-        count_before(__func__, fd, NULL);                                                                    \
+        MAY_FAIL(count_before(__func__, fd, NULL));                                                          \
     __auto_type result = real;                                                                               \
     if (outside)                                                                                             \
         count_after();                                                                                       \
@@ -29,7 +38,7 @@
 #define COUNTED_WRITE(fd, len, real)                                                                         \
     bool outside = count_is_outside(fd);                                                                     \
     if (outside)                                                                                             \
-        len = count_write(__func__, fd, len);                                                                \
+        MAY_FAIL(count_write(__func__, fd, &len));                                                           \
     __auto_type result = real;                                                                               \
     if (outside)                                                                                             \
         count_after();                                                                                       \
@@ -118,7 +127,7 @@ int ftruncate64(int fd, off64_t size)
 int fsync(int fd)
 {
     if (count_is_outside(fd))
-        count_before(__func__, fd, NULL);
+        MAY_FAIL(count_before(__func__, fd, NULL));
     durable_sync(fd);
     int result = REAL(fsync)(fd);
     count_after();
@@ -128,7 +137,7 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
     if (count_is_outside(fd))
-        count_before(__func__, fd, NULL);
+        MAY_FAIL(count_before(__func__, fd, NULL));
     durable_sync(fd);
     int result = REAL(fdatasync)(fd);
     count_after();
@@ -149,7 +158,7 @@ static int moved(int result, int to_dir, const char *to)
 
 int rename(const char *from, const char *to)
 {
-    count_before(__func__, -1, to);
+    MAY_FAIL(count_before(__func__, -1, to));
     durable_gone(AT_FDCWD, from);
     durable_gone(AT_FDCWD, to);
     return moved(REAL(rename)(from, to), AT_FDCWD, to);
@@ -157,7 +166,7 @@ int rename(const char *from, const char *to)
 
 int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
-    count_before(__func__, -1, to);
+    MAY_FAIL(count_before(__func__, -1, to));
     durable_gone(from_dir, from);
     durable_gone(to_dir, to);
     return moved(REAL(renameat)(from_dir, from, to_dir, to), to_dir, to);
@@ -165,7 +174,7 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
 
 int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
-    count_before(__func__, -1, to);
+    MAY_FAIL(count_before(__func__, -1, to));
     durable_gone(from_dir, from);
     durable_gone(to_dir, to);
     return moved(REAL(renameat2)(from_dir, from, to_dir, to, flags), to_dir, to);
@@ -187,19 +196,19 @@ long syscall(long number, ...)
 
 int link(const char *from, const char *to)
 {
-    count_before(__func__, -1, to);
+    MAY_FAIL(count_before(__func__, -1, to));
     return moved(REAL(link)(from, to), AT_FDCWD, to);
 }
 
 int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
-    count_before(__func__, -1, to);
+    MAY_FAIL(count_before(__func__, -1, to));
     return moved(REAL(linkat)(from_dir, from, to_dir, to, flags), to_dir, to);
 }
 
 int unlink(const char *path)
 {
-    count_before(__func__, -1, path);
+    MAY_FAIL(count_before(__func__, -1, path));
     durable_gone(AT_FDCWD, path);
     int result = REAL(unlink)(path);
     count_after();
@@ -208,7 +217,7 @@ int unlink(const char *path)
 
 int unlinkat(int dir, const char *path, int flags)
 {
-    count_before(__func__, -1, path);
+    MAY_FAIL(count_before(__func__, -1, path));
     durable_gone(dir, path);
     int result = REAL(unlinkat)(dir, path, flags);
     count_after();
@@ -217,13 +226,13 @@ int unlinkat(int dir, const char *path, int flags)
 
 int mkdir(const char *path, mode_t mode)
 {
-    count_before(__func__, -1, path);
+    MAY_FAIL(count_before(__func__, -1, path));
     return moved(REAL(mkdir)(path, mode), AT_FDCWD, path);
 }
 
 int mkdirat(int dir, const char *path, mode_t mode)
 {
-    count_before(__func__, -1, path);
+    MAY_FAIL(count_before(__func__, -1, path));
     return moved(REAL(mkdirat)(dir, path, mode), dir, path);
 }
 
@@ -253,6 +262,8 @@ static int opened(int fd, int dir, const char *path, const struct opening *openi
     va_start(args, flags);                                                                                   \
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;                                  \
     va_end(args);                                                                                            \
+    if (flags & O_CREAT)                                                                                     \
+        MAY_FAIL(count_create(__func__, path));                                                              \
     durable_before_open(dir, path, flags, &opening);                                                         \
     return opened(real, dir, path, &opening)
 

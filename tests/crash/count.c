@@ -5,6 +5,7 @@
  */
 #include "shim.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -14,19 +15,29 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum how {
     BEFORE,
     AFTER,
-    TORN
+    TORN,
+    FAIL /* it is not ended, the call fails */
 };
 
 static _Atomic int64_t *count;
 static int64_t end_at;
 static const char *only;
 static enum how how;
+static int error; /* FAIL: with what; and for how long after the first, 0: only that one */
+static int64_t fail_ms;
+static _Atomic int64_t fail_until;
 static __thread bool ends_now;
+
+static const struct {
+    const char *name;
+    int error;
+} errors[] = {{"enospc", ENOSPC}, {"eio", EIO}, {"erofs", EROFS}};
 
 void *shim_next(void **slot, const char *name)
 {
@@ -53,6 +64,12 @@ __attribute__((constructor)) static void start(void)
     end_at = at ? atoll(at) : 0;
     only = getenv("LF_CRASH_ONLY");
     how = way && !strcmp(way, "after") ? AFTER : way && !strcmp(way, "torn") ? TORN : BEFORE;
+    for (size_t i = 0; way && i < sizeof errors / sizeof *errors; i++)
+        if (!strcmp(way, errors[i].name)) {
+            how = FAIL;
+            error = errors[i].error;
+        }
+    fail_ms = getenv("LF_CRASH_FOR") ? atoll(getenv("LF_CRASH_FOR")) : 0;
     count = map;
 }
 
@@ -136,23 +153,70 @@ static bool reached(const char *call, int fd, const char *path)
     return true;
 }
 
-void count_before(const char *call, int fd, const char *path)
+/* ---- calls that fail --------------------------------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
 {
-    if (!reached(call, fd, path))
-        return;
-    if (how == BEFORE)
-        end();
-    ends_now = true;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-size_t count_write(const char *call, int fd, size_t len)
+/* Disks fail, and a full one lets go of files. */
+static bool of_a_disk(const char *call, int fd, const char *path)
 {
-    if (!reached(call, fd, NULL))
-        return len;
+    struct stat st;
+    if (error == ENOSPC && !strncmp(call, "unlink", 6))
+        return false;
+    if (!strncmp(call, "mkdir", 5) && path[0] == '/' && stat(path, &st) == 0)
+        return false; /* that it exists is found out first */
+    return path || (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)));
+}
+
+static int failing(const char *call, int fd, const char *path)
+{
+    char what[PATH_MAX + 64] = "";
+    if (!of_a_disk(call, fd, path))
+        return 0;
+    if (fail_until)
+        return now_ms() < fail_until ? error : 0;
+    describe(call, fd, path, what, sizeof what);
+    if ((only && !wanted(what)) || ++*count != end_at)
+        return 0;
+    fail_until = now_ms() + fail_ms;
+    tell(what);
+    return error;
+}
+
+int count_create(const char *call, const char *path)
+{
+    return count && how == FAIL ? failing(call, -1, path) : 0;
+}
+
+int count_before(const char *call, int fd, const char *path)
+{
+    if (count && how == FAIL)
+        return failing(call, fd, path);
+    if (!reached(call, fd, path))
+        return 0;
     if (how == BEFORE)
         end();
     ends_now = true;
-    return how == TORN && len > 1 ? len / 2 : len;
+    return 0;
+}
+
+int count_write(const char *call, int fd, size_t *len)
+{
+    if (count && how == FAIL)
+        return failing(call, fd, NULL);
+    if (!reached(call, fd, NULL))
+        return 0;
+    if (how == BEFORE)
+        end();
+    ends_now = true;
+    if (how == TORN && *len > 1)
+        *len /= 2;
+    return 0;
 }
 
 void count_after(void)

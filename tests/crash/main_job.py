@@ -24,6 +24,7 @@ POLL_S = 0.02
 TRIES = 10
 LARGE_ROWS = 130_000  # the result has more than 10 MB then, and goes up in parts
 ROWS_KEPT = 5000  # by the simulated tenant, of a file
+CANNOT_START = 1  # exit status of an agent that finds no good disk
 AGAIN_MAX = 400  # calls until a started agent is ended again; what is left to do takes fewer and fewer
 WEIGHT = 12.34
 
@@ -72,6 +73,7 @@ class Bench(whole.Lab):
         super().__init__()
         self.shim, self.options, self.chance = shim, options, random.Random(seed)
         self.disk, self.store = self.home / "disk", self.home / "store"
+        self.failing = options.how in ("enospc", "eio", "erofs")
         self.deaths, self.armed, self.held, self.task, self.places = 0, False, [], None, []
 
     # ---- parts
@@ -107,7 +109,7 @@ class Bench(whole.Lab):
         (self.home / "count").unlink(missing_ok=True)
         if at is not None:
             env.update(LF_CRASH_COUNT_FILE=str(self.home / "count"), LF_CRASH_AT=str(at), LF_CRASH_HOW=self.options.how,
-                       LF_CRASH_LOG=str(self.home / "where"))
+                       LF_CRASH_LOG=str(self.home / "where"), LF_CRASH_FOR=str(self.options.lasts))
             if self.options.only:
                 env["LF_CRASH_ONLY"] = self.options.only
         if self.options.cut and at is not None:
@@ -142,6 +144,8 @@ class Bench(whole.Lab):
         """After the end by the shim, and after nothing else. In a power cut the disk loses what was not synced. It may be
         ended again, at another call."""
         process = self.parts.pop("agent")
+        if self.failing and self.armed and process.returncode == CANNOT_START:
+            return self.start_under_shim(None)  # as systemd would
         if process.returncode != -signal.SIGKILL or not self.armed:
             raise Wrong("ended", f"the agent ended by itself with {process.returncode}; {self.log('agent')[-3000:]}")
         self.deaths += 1
@@ -195,6 +199,9 @@ class Bench(whole.Lab):
         while self.stop_agent():  # ended while it stopped: is everything still there?
             self.live("everything is still done", self.finished, end)
         self.judge()
+        if self.failing and (self.home / "where").exists():
+            self.deaths = 1
+            self.places.append(self.where())
 
     def stop_agent(self):
         """Tells it to stop. True: it was ended before it had."""
@@ -236,7 +243,7 @@ class Bench(whole.Lab):
         doubtful = ("task", "run"), ("deliver", "deliver")
         if job["class"] != "unknown outcome" or (job["kind"], job["step"]) not in doubtful:
             raise self.stuck(f"held without need: {json.dumps(job)}")
-        if job["kind"] == "deliver" and not self.options.cut:
+        if job["kind"] == "deliver" and not (self.options.cut or self.failing):
             raise self.stuck(f"a delivery is never in doubt as long as the machine stays up: {json.dumps(job)}")
         time.sleep(0.2)  # what was on its way to the instrument has arrived
         happened = self.tared() > 0 if job["kind"] == "task" else self.hamilton_count("started") > 0

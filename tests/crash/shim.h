@@ -20,13 +20,15 @@
     })
 void *shim_next(void **slot, const char *name);
 
-/* ---- count.c: environment LF_CRASH_COUNT_FILE, LF_CRASH_AT, LF_CRASH_HOW, LF_CRASH_ONLY, LF_CRASH_LOG --------------- */
+/* ---- count.c: environment LF_CRASH_COUNT_FILE, LF_CRASH_AT, LF_CRASH_HOW, LF_CRASH_FOR, LF_CRASH_ONLY, LF_CRASH_LOG ------- */
 
 /* A call that touches the world outside the process is about to be made: on fd, or on path (NULL: none). Does not return if this
- * is where the process ends. */
-void count_before(const char *call, int fd, const char *path);
-/* The same for a call that writes len bytes: returns how many of them shall be written (all but for a torn one). */
-size_t count_write(const char *call, int fd, size_t len);
+ * is where the process ends. Else 0, or the error with which the call shall fail instead of being made. */
+int count_before(const char *call, int fd, const char *path);
+/* The same for a call that writes *len bytes, which becomes how many of them shall be written (all but for a torn one). */
+int count_write(const char *call, int fd, size_t *len);
+/* The same for a file that is to be created: counted only where calls fail. */
+int count_create(const char *call, const char *path);
 /* It was made. Does not return if this is where the process ends. */
 void count_after(void);
 /* Is fd outside the process: a file, a serial line, a network socket? Pipes, wake-ups, logs and the control socket are not. */

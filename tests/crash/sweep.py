@@ -20,6 +20,7 @@ import processes  # noqa: E402
 playground = None  # the folder of all runs, a TemporaryDirectory
 SOURCES = ("count.c", "calls.c", "durable.c")
 WAYS = {"before": "before a call", "after": "after a call", "torn": "in the middle of a write"}
+FAULTS = {"enospc": "the disk is full", "eio": "the disk has an error", "erofs": "the disk is read-only"}
 CUTS = {"lost": "power cut, all lost that was not synced", "mix": "power cut, a random part lost of what was not synced"}
 EVERYTHING = ({}, {"how": "torn"}, {"again": 2}, {"cut": "lost"}, {"cut": "mix"}, {"large": True, "every": 5})  # --all
 ROOM, ROOM_LARGE = 16_000_000, 150_000_000  # bytes that one run may take up
@@ -64,15 +65,16 @@ class Sum:
                     bench.keep(self.keep / f"point-{at}")
                     print(f"kept in {self.keep}/point-{at}", flush=True)
 
-    def tell(self, title):
+    def tell(self, title, failed):
         seconds = time.monotonic() - self.started
         print(f"\n{title}")
-        print("  ended at a call of: " + ", ".join(f"{call} {count}" for call, count in self.places.most_common() if count))
+        what = "calls failed" if failed else "ends of the agent"
+        print(f"  {'failed' if failed else 'ended'} at a call of: " + ", ".join(f"{call} {count}" for call, count in self.places.most_common() if count))
         if self.holds:
             print("  held, and how a person answered after a look at the instrument:")
             for (job, where, answer), count in sorted(self.holds.items()):
                 print(f"    {count:4}  {job:<20} before {where:<40} {answer}")
-        print(f"{self.points} points swept ({self.ended} ends of the agent, {self.past} runs had no such call), {self.held} held, "
+        print(f"{self.points} points swept ({self.ended} {what}, {self.past} runs had no such call), {self.held} held, "
               f"{self.wrong['lost']} lost, {self.wrong['repeated']} repeated, "
               f"{sum(self.wrong.values()) - self.wrong['lost'] - self.wrong['repeated']} otherwise wrong, {seconds:.0f} s")
         if self.failures:
@@ -109,6 +111,8 @@ def count_calls(options, shim):
 
 
 def title_of(options):
+    if options.how in FAULTS:
+        return f"{FAULTS[options.how]} at a call" + (f", and for {options.lasts} ms from then on" if options.lasts else "")
     title = CUTS.get(options.cut) or f"kill -9, {WAYS[options.how]}"
     title += f", and {options.again} times again" if options.again else ""
     return title + (", large files" if options.large else "")
@@ -127,7 +131,7 @@ def sweep(options, shim, total):
             if done % 100 == 0:
                 print(f"  {done} points, {result.held} held, {sum(result.wrong.values())} wrong, "
                       f"{time.monotonic() - result.started:.0f} s", flush=True)
-    return result.tell(title)
+    return result.tell(title, options.how in FAULTS)
 
 
 def read_options():
@@ -140,8 +144,11 @@ def read_options():
     parser.add_argument("--from", dest="first", type=int, metavar="N", help="first point (1)")
     parser.add_argument("--to", dest="last", type=int, metavar="N", help="last point (the end of the job)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="runs at a time")
-    parser.add_argument("--how", choices=("before", "after", "torn"), default="before",
-                        help="end before the call, after it, or when half of what it writes is written")
+    parser.add_argument("--how", choices=(*WAYS, *FAULTS), default="before",
+                        help="end before the call, after it, or when half of what it writes is written; or let it fail with that "
+                        "error (only calls that change files)")
+    parser.add_argument("--for", dest="lasts", type=int, default=0, metavar="MS", help="with an error: for so long all such calls "
+                        "fail, not only that one")
     parser.add_argument("--again", type=int, default=0, metavar="N", help="end it so many more times, at random calls of its next "
                         "lives")
     parser.add_argument("--only", metavar="WORDS", help='only calls that have all these words: "serial", "write network", '

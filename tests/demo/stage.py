@@ -156,7 +156,8 @@ class Stage:
     def start_broker(self, extra=""):
         self.broker_port = self.broker_port or free_port()
         config = self.home / "mosquitto.conf"
-        config.write_text(f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
+        # As root it would become another user, who cannot write its memory here.
+        config.write_text(f"user root\nlistener {self.broker_port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
                           f"persistence true\npersistence_location {self.home}/\n{extra}")
         os.chmod(self.home, 0o755)
         self.start("broker", ["/usr/sbin/mosquitto", "-c", str(config)])

@@ -81,7 +81,7 @@ class Network(Exactly):
         lab.until("it is connected again", lab.online)
         self.finished(1, 1)
         self.exactly_one(files, tasks)
-        self.assertEqual(lab.retained_status()["state"], "online")
+        lab.until("who reads at the broker is told", lambda: lab.retained_status().get("state") == "online")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ class Refused(WithLab):
         lab.start_agent(wait=False)
         lab.start_broker(self.access("hearing"))
         lab.until("it hears again", lambda: lab.online() and not self.needs("refuses"))
+        self.assertIn("session resumed", lab.log("agent"), "the broker has kept the session, and says nothing of a gap")
         lab.until("nothing is missed", lambda: lab.task_status(second) == "COMPLETED")
         lab.ask_cloud("/sim/relay", {"paused": False})
         third = lab.new_task(Sample="third")

@@ -142,8 +142,7 @@ def answers():
               "part": '{"partNumber":1,"eTag":"\\"a\\""}', "link": '{"taskId":"t_1"}',
               "long": '{"status":"RUNNING","message":"m","response":{}}', "run": '{"id":"run_1","fields":{},"schema":{"id":"s"}}',
               "events": '{"events":[{"id":"evt_1"}],"nextToken":"n"}', "refusal": refusal, "page": "<!DOCTYPE html><p>Sorry",
-              "list": '{"automationInputGenerators":[%s],"automationOutputProcessors":[%s],"workflowOutputs":[{"id":"o"}],'
-                      '"nextToken":"n"}' % (generator, generator)}
+              "list": '{"automationOutputProcessors":[%s],"workflowOutputs":[{"id":"o"}],"nextToken":"n"}' % generator}
     for call in range(0, 48):
         name = list(bodies)[call % len(bodies)]
         status = 0 if name not in ("refusal", "page") else 5 + call % 12

@@ -41,7 +41,15 @@ static ssize_t endless(const struct pour *pour, uint64_t pos, char *out, size_t 
         memset(out, ' ', max);
         return (ssize_t)max;
     }
-    return source(pour, (int64_t)(pos % (uint64_t)pour->reply.size), out, max);
+    size_t filled = 0;
+    while (filled < max) {
+        ssize_t len = source(pour, (int64_t)((pos + filled) % (uint64_t)pour->reply.size), out + filled, max - filled);
+        if (len <= 0) {
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+        }
+        filled += (size_t)len;
+    }
+    return (ssize_t)max;
 }
 
 static ssize_t read_block(void *cls, uint64_t pos, char *out, size_t max)

@@ -312,7 +312,7 @@ static void parse_broker(struct sim_relay *relay, const char *url)
     relay->tls = url[4] == 's';
     size_t len = strcspn(rest, ":/");
     snprintf(relay->host, sizeof relay->host, "%.*s", (int)len, rest);
-    relay->port = rest[len] == ':' ? atoi(rest + len + 1) : relay->tls ? 8883 : 1883;
+    relay->port = rest[len] == ':' ? (int)strtol(rest + len + 1, NULL, 10) : relay->tls ? 8883 : 1883;
     if (relay->port < 1 || relay->port > 65535) {
         sim_die("--broker %s: the port must be between 1 and 65535", url);
     }

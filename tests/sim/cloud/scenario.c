@@ -314,7 +314,8 @@ static bool load_each(struct loader *loader, const cJSON *scenario, const char *
     return true;
 }
 
-bool sim_scenario_load(struct sim *sim, const cJSON *scenario, char *problem, size_t problem_size)
+bool sim_scenario_load(struct sim *sim, const cJSON *scenario, char *problem, // NOLINT(readability-non-const-parameter): filled
+                       size_t problem_size)
 {
     struct loader loader = {.sim = sim, .problem = problem, .size = problem_size};
     return check(&loader, "whole", "name:s, about:s, runSchemas:[o], taskSchemas:[o], runs:[o], tasks:[o]",

@@ -74,7 +74,7 @@ void sim_lock(struct sim *sim);
 void sim_unlock(struct sim *sim);
 
 /* Says why and ends the program. */
-_Noreturn void sim_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void sim_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* Memory that is there, or the program ends. Zeroed. */
 void *sim_alloc(size_t size);
 char *sim_text(const char *text);

@@ -6,7 +6,6 @@
  */
 #include "scale.h"
 #include "stage.h"
-#include "values.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,10 +14,11 @@
 
 enum wait_for { WAIT_NOTHING, WAIT_WEIGHT, WAIT_ZERO, WAIT_TARE };
 enum stream { STREAM_OFF, STREAM_ALL, STREAM_CHANGES, STREAM_CHANGES_STABLE };
+enum { NAME_ROOM = 40 };
 
 struct balance {
     struct scale scale;
-    char serial[40], model[40], software[40], display[64];
+    char serial[NAME_ROOM], model[NAME_ROOM], software[NAME_ROOM], display[64];
     bool emulator_style; /* replies to SI begin with SI, as some emulators have it */
     int64_t patience_ms, interval_ms;
 
@@ -32,20 +32,24 @@ struct balance {
     int64_t zeroed, tared, tare_set, tare_cleared, resets;
 };
 
+#define AT(field) offsetof(struct balance, field)
+
 static const struct stage_row rows[] = {
-    {"weight", "GRAMS", "put this load on the pan (0)"},
-    {"settle", "MS", "how long a new load swings (500)"},
-    {"noise", "GRAMS", "noise of a stable weight, +- (0)"},
-    {"drift", "GRAMS", "drift of a stable weight, a second (0)"},
-    {"restless", "on|off", "never stable (off)"},
-    {"capacity", "GRAMS", "above is overload, 2 % of it below zero underload (220)"},
-    {"decimals", "N", "digits after the point, 0 to 5 (2)"},
-    {"serial", "TEXT", "serial number (B021002593)"},
-    {"model", "TEXT", "model (XS204)"},
-    {"patience", "MS", "how long S, Z and T wait for a stable weight (10000)"},
-    {"interval", "MS", "between the lines of SIR (200)"},
-    {"si-style", "manual|emulator", "does the reply to SI begin with 'S' or with 'SI'? (manual)"},
-    {"seed", "N", "start of the random noise (1)"},
+    {"weight", "GRAMS", "put this load on the pan (0)", {0}},
+    {"settle", "MS", "how long a new load swings (500)", {VALUE_MS, AT(scale.settle_ms), 0, 0}},
+    {"noise", "GRAMS", "noise of a stable weight, +- (0)", {VALUE_NUMBER, AT(scale.noise), 0, 1e6}},
+    {"drift", "GRAMS", "drift of a stable weight, a second (0)", {VALUE_NUMBER, AT(scale.drift), -1e6, 1e6}},
+    {"restless", "off|on", "never stable (off)", {VALUE_CHOICE, AT(scale.restless), 0, 0}},
+    {"capacity", "GRAMS", "above is overload, 2 % of it below zero underload (220)",
+     {VALUE_NUMBER, AT(scale.capacity), 1e-3, 1e6}},
+    {"decimals", "N", "digits after the point, 0 to 5 (2)", {VALUE_WHOLE32, AT(scale.decimals), 0, 5}},
+    {"serial", "TEXT", "serial number (B021002593)", {VALUE_TEXT, AT(serial), 0, NAME_ROOM}},
+    {"model", "TEXT", "model (XS204)", {VALUE_TEXT, AT(model), 0, NAME_ROOM}},
+    {"patience", "MS", "how long S, Z and T wait for a stable weight (10000)", {VALUE_MS, AT(patience_ms), 0, 0}},
+    {"interval", "MS", "between the lines of SIR (200)", {VALUE_MS, AT(interval_ms), 0, 0}},
+    {"si-style", "manual|emulator", "does the reply to SI begin with 'S' or with 'SI'? (manual)",
+     {VALUE_CHOICE, AT(emulator_style), 0, 0}},
+    {"seed", "N", "start of the random noise (1)", {VALUE_WHOLE32, AT(scale.random), 0, UINT32_MAX}},
     {0},
 };
 
@@ -221,8 +225,11 @@ static void cmd_sir(struct balance *self, struct stage *stage, const char *args)
 /* "10.00 g": false if it is none. */
 static bool parse_weight(const char *args, double *value)
 {
-    char unit[4] = "", more = 0;
-    return sscanf(args, "%lf %3s %c", value, unit, &more) == 2 && strcmp(unit, "g") == 0 && isfinite(*value);
+    char *rest;
+    *value = strtod(args, &rest);
+    bool number = rest != args && isfinite(*value);
+    rest += strspn(rest, " ");
+    return number && *rest++ == 'g' && rest[strspn(rest, " \r\n")] == '\0';
 }
 
 static void begin_changes(struct balance *self, struct stage *stage, const char *args, enum stream stream)
@@ -442,47 +449,17 @@ static void print(void *context, struct stage *stage)
 
 /* ---- settings ---- */
 
+/* "weight": the one that is not only kept. */
 static enum lf_status set(void *context, struct stage *stage, const char *name, const char *value,
                           struct lf_error *err)
 {
     struct balance *self = context;
-    struct scale *scale = &self->scale;
-    double number = 0;
-    int64_t whole = 0;
-    enum lf_status status;
+    double load = 0;
     (void)stage;
-    if (strcmp(name, "weight") == 0) {
-        status = value_number(name, value, -1e6, 1e6, &number, err);
-        if (status == LF_OK)
-            scale_put(scale, number, lf_clock_mono_ms());
-        return status;
-    }
-    if (strcmp(name, "decimals") == 0 || strcmp(name, "seed") == 0) {
-        status = value_whole(name, value, 0, name[0] == 'd' ? 5 : UINT32_MAX, &whole, err);
-        if (status == LF_OK && name[0] == 'd')
-            scale->decimals = (int)whole;
-        else if (status == LF_OK)
-            scale->random = (uint32_t)whole;
-        return status;
-    }
-    if (strcmp(name, "noise") == 0)
-        return value_number(name, value, 0, 1e6, &scale->noise, err);
-    if (strcmp(name, "drift") == 0)
-        return value_number(name, value, -1e6, 1e6, &scale->drift, err);
-    if (strcmp(name, "capacity") == 0)
-        return value_number(name, value, 1e-3, 1e6, &scale->capacity, err);
-    if (strcmp(name, "settle") == 0)
-        return value_ms(name, value, &scale->settle_ms, err);
-    if (strcmp(name, "patience") == 0)
-        return value_ms(name, value, &self->patience_ms, err);
-    if (strcmp(name, "interval") == 0)
-        return value_ms(name, value, &self->interval_ms, err);
-    if (strcmp(name, "restless") == 0)
-        return value_choice(name, value, "off", "on", &scale->restless, err);
-    if (strcmp(name, "si-style") == 0)
-        return value_choice(name, value, "manual", "emulator", &self->emulator_style, err);
-    snprintf(strcmp(name, "serial") == 0 ? self->serial : self->model, sizeof self->serial, "%s", value);
-    return LF_OK;
+    enum lf_status status = value_number(name, value, -1e6, 1e6, &load, err);
+    if (status == LF_OK)
+        scale_put(&self->scale, load, lf_clock_mono_ms());
+    return status;
 }
 
 static void describe(void *context, cJSON *state)

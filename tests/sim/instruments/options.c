@@ -6,13 +6,13 @@
 enum { ROWS_MAX = 64 };
 
 static const struct stage_row ways[] = {
-    {"pty", "LINK", "speak on a pseudo terminal, with a link to it at this path"},
-    {"tcp", "HOST:PORT", "listen on TCP; port 0 takes a free one"},
-    {"unix", "PATH", "listen on a Unix socket"},
-    {"control", "PATH", "take commands on this Unix socket"},
-    {"state", "FILE", "keep this JSON file up to date: counters and transcript"},
-    {"verbose", NULL, "show the transcript on standard error"},
-    {"help", NULL, "show this"},
+    {"pty", "LINK", "speak on a pseudo terminal, with a link to it at this path", {0}},
+    {"tcp", "HOST:PORT", "listen on TCP; port 0 takes a free one", {0}},
+    {"unix", "PATH", "listen on a Unix socket", {0}},
+    {"control", "PATH", "take commands on this Unix socket", {0}},
+    {"state", "FILE", "keep this JSON file up to date: counters and transcript", {0}},
+    {"verbose", NULL, "show the transcript on standard error", {0}},
+    {"help", NULL, "show this", {0}},
     {0},
 };
 

@@ -8,7 +8,6 @@
  */
 #include "mnemonic.h"
 #include "stage.h"
-#include "values.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -20,6 +19,7 @@
 enum {
     ERRORS_MAX = 20,
     UNIT_MAX = 512,
+    IDENTITY_ROOM = 128,
     POINTS_MAX = 10000000,
     ESR_OPC = 1,
     ESR_QUERY = 4,
@@ -33,7 +33,7 @@ struct error {
 };
 
 struct device {
-    char identity[128], display[64];
+    char identity[IDENTITY_ROOM], display[64];
     double volts, noise, source;
     bool output, strict;
     int64_t measure_ms, acquire_ms, points;
@@ -52,15 +52,18 @@ struct device {
     int64_t measured, initiated, switched, sourced, beeped, resets;
 };
 
+#define AT(field) offsetof(struct device, field)
+
 static const struct stage_row rows[] = {
-    {"volts", "V", "what is measured (1.5)"},
-    {"noise", "V", "noise of it, +- (0)"},
-    {"measure", "MS", "how long a measurement takes (0)"},
-    {"acquire", "MS", "how long INITiate takes (500)"},
-    {"points", "N", "bytes of the curve (1000)"},
-    {"identity", "TEXT", "reply to *IDN? (LABFERRY,SIM-DMM,SN0001,1.0)"},
-    {"interrupt", "on|off", "does a new command throw away a reply not sent yet, with -410? (on)"},
-    {"seed", "N", "start of the random noise (1)"},
+    {"volts", "V", "what is measured (1.5)", {VALUE_NUMBER, AT(volts), -1e6, 1e6}},
+    {"noise", "V", "noise of it, +- (0)", {VALUE_NUMBER, AT(noise), 0, 1e6}},
+    {"measure", "MS", "how long a measurement takes (0)", {VALUE_MS, AT(measure_ms), 0, 0}},
+    {"acquire", "MS", "how long INITiate takes (500)", {VALUE_MS, AT(acquire_ms), 0, 0}},
+    {"points", "N", "bytes of the curve (1000)", {VALUE_WHOLE, AT(points), 0, POINTS_MAX}},
+    {"identity", "TEXT", "reply to *IDN? (LABFERRY,SIM-DMM,SN0001,1.0)", {VALUE_TEXT, AT(identity), 0, IDENTITY_ROOM}},
+    {"interrupt", "off|on", "does a new command throw away a reply not sent yet, with -410? (on)",
+     {VALUE_CHOICE, AT(strict), 0, 0}},
+    {"seed", "N", "start of the random noise (1)", {VALUE_WHOLE32, AT(random), 0, UINT32_MAX}},
     {0},
 };
 
@@ -498,34 +501,7 @@ static void greet(void *context, struct stage *stage)
     self->answer_at = 0;
 }
 
-/* ---- settings ---- */
-
-static enum lf_status set(void *context, struct stage *stage, const char *name, const char *value,
-                          struct lf_error *err)
-{
-    struct device *self = context;
-    int64_t seed = 0;
-    (void)stage;
-    if (strcmp(name, "volts") == 0)
-        return value_number(name, value, -1e6, 1e6, &self->volts, err);
-    if (strcmp(name, "noise") == 0)
-        return value_number(name, value, 0, 1e6, &self->noise, err);
-    if (strcmp(name, "measure") == 0)
-        return value_ms(name, value, &self->measure_ms, err);
-    if (strcmp(name, "acquire") == 0)
-        return value_ms(name, value, &self->acquire_ms, err);
-    if (strcmp(name, "points") == 0)
-        return value_whole(name, value, 0, POINTS_MAX, &self->points, err);
-    if (strcmp(name, "interrupt") == 0)
-        return value_choice(name, value, "off", "on", &self->strict, err);
-    if (strcmp(name, "seed") == 0) {
-        enum lf_status status = value_whole(name, value, 0, UINT32_MAX, &seed, err);
-        self->random = status ? self->random : (uint32_t)seed;
-        return status;
-    }
-    snprintf(self->identity, sizeof self->identity, "%s", value);
-    return LF_OK;
-}
+/* ---- the state ---- */
 
 static void describe(void *context, cJSON *state)
 {
@@ -553,7 +529,6 @@ int main(int argc, char **argv)
         .about = "A bench instrument that speaks SCPI: a voltmeter with a source and a curve.",
         .rows = rows,
         .faults = faults,
-        .set = set,
         .hear = hear,
         .tick = tick,
         .print = print,

@@ -53,12 +53,12 @@ static struct lf_cancel stop; /* set by signals */
 /* ---- rows that every instrument has ---- */
 
 const struct stage_row stage_common[] = {
-    {"replug", "MS", "how long an unplugged line stays away; 0: until 'plug' (1000)"},
-    {"fault", "FAULT", "something goes wrong, see below"},
-    {"clear", NULL, "clear all faults"},
-    {"print", NULL, "send a line that nobody asked for (print key)"},
-    {"unplug", NULL, "pull the cable"},
-    {"plug", NULL, "put it in again"},
+    {"replug", "MS", "how long an unplugged line stays away; 0: until 'plug' (1000)", {0}},
+    {"fault", "FAULT", "something goes wrong, see below", {0}},
+    {"clear", NULL, "clear all faults", {0}},
+    {"print", NULL, "send a line that nobody asked for (print key)", {0}},
+    {"unplug", NULL, "pull the cable", {0}},
+    {"plug", NULL, "put it in again", {0}},
     {0},
 };
 
@@ -132,8 +132,11 @@ static enum lf_status set_row(struct stage *stage, const char *name, const char 
     if (!row->value && *value)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' takes no value", name);
     stage->changed = true;
-    return own ? stage->instrument->set(stage->self, stage, name, value, err)
-               : set_common(stage, name, value, err);
+    if (!own)
+        return set_common(stage, name, value, err);
+    if (row->keep.kind == VALUE_OWN)
+        return stage->instrument->set(stage->self, stage, name, value, err);
+    return value_set(&row->keep, name, row->value, stage->self, value, err);
 }
 
 /* ---- state ---- */

@@ -7,6 +7,7 @@
 #define SIM_INSTRUMENTS_STAGE_H
 
 #include "fault.h"
+#include "values.h"
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -17,6 +18,7 @@ struct stage_row {
     const char *name;
     const char *value; /* what stands after it, for the help; NULL if nothing does */
     const char *help;
+    struct value keep;
 };
 
 struct stage_instrument {
@@ -24,7 +26,7 @@ struct stage_instrument {
     const struct stage_row *rows;    /* end with a row without name */
     const struct fault_kind *faults; /* the same */
 
-    /* Sets one row. value is "" when the row takes none. */
+    /* Sets a row of kind VALUE_OWN; NULL when there is none. value is "" when the row takes none. */
     enum lf_status (*set)(void *self, struct stage *stage, const char *name, const char *value,
                           struct lf_error *err);
     /* One line came, terminator included. False: busy, offer it again after the next tick. */

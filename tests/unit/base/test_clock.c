@@ -101,6 +101,31 @@ static void deadlines(void)
     CHECK_INT(lf_deadline_sooner(5, LF_NEVER), 5);
 }
 
+static void told_by_others(void)
+{
+    const int64_t minute = 60 * 1000, years = 3652LL * 24 * 60 * minute;
+    char words[LF_CLOCK_TEXT];
+    CHECK(!lf_clock_learned());
+    CHECK_INT(lf_clock_ahead_ms(), 0);
+    lf_clock_learn(-1); /* he did not say */
+    CHECK(!lf_clock_learned());
+    lf_clock_learn(lf_clock_wall_ms() - minute); /* answers take their time */
+    CHECK(lf_clock_learned());
+    CHECK_INT(lf_clock_ahead_ms(), 0);
+    CHECK(llabs(lf_clock_best_ms() - lf_clock_wall_ms()) < minute);
+    lf_clock_words(words);
+    CHECK(!strstr(words, "tenant"));
+    lf_clock_learn(lf_clock_wall_ms() - years);
+    CHECK(llabs(lf_clock_ahead_ms() - years) < minute);
+    CHECK(llabs(lf_clock_best_ms() - (lf_clock_wall_ms() - years)) < minute);
+    lf_clock_words(words);
+    CHECK_HAS(words, "3652 d ahead of the tenant's");
+    lf_clock_learn(lf_clock_wall_ms() + years);
+    CHECK(llabs(lf_clock_best_ms() - (lf_clock_wall_ms() + years)) < minute);
+    lf_clock_words(words);
+    CHECK_HAS(words, "behind the tenant's");
+}
+
 static void backoff_is_full_jitter(void)
 {
     int64_t most = 0, least = INT64_MAX;
@@ -137,5 +162,6 @@ UNIT_TESTS("clock",
            {"times are written in UTC with milliseconds, before 1970 too", formats_utc},
            {"people get local time", formats_local_time},
            {"deadlines pass, never is never, and poll gets what it can hold", deadlines},
+           {"who knows the time better is believed, in what depends on the date", told_by_others},
            {"back-off is spread over the whole window and capped", backoff_is_full_jitter},
            {"random numbers stay below their bound and reach all of it", random_is_in_bounds}, )

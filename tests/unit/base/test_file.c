@@ -135,13 +135,22 @@ static void copies_with_digest(void)
     put(at("a"), "abc", 3, 0600);
     int from = open(at("a"), O_RDONLY), to = open(at("b"), O_RDWR | O_CREAT, 0600);
     NEED(from >= 0 && to >= 0);
-    CHECK_INT(lf_file_copy(from, to, 3, sha256, &size, &err), LF_OK);
+    CHECK_INT(lf_file_copy(from, to, 3, NULL, sha256, &size, &err), LF_OK);
     CHECK_INT(size, 3);
     CHECK_STR(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     lseek(from, 0, SEEK_SET);
-    CHECK_INT(lf_file_copy(from, to, 2, sha256, &size, &err), LF_TOO_LARGE);
+    sha256[0] = '\0';
+    CHECK_INT(lf_file_copy(from, -1, 3, NULL, sha256, NULL, &err), LF_OK);
+    CHECK_STR(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    lseek(from, 0, SEEK_SET);
+    CHECK_INT(lf_file_copy(from, to, 2, NULL, sha256, &size, &err), LF_TOO_LARGE);
+    struct lf_cancel cancel;
+    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    lf_cancel_set(&cancel);
+    CHECK_INT(lf_file_copy(from, to, 2, &cancel, sha256, &size, &err), LF_CANCELLED);
+    lf_cancel_close(&cancel);
     close(from);
-    CHECK_INT(lf_file_copy(from, to, 2, sha256, &size, &err), LF_IO);
+    CHECK_INT(lf_file_copy(from, to, 2, NULL, sha256, &size, &err), LF_IO);
     close(to);
 }
 

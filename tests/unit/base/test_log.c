@@ -140,13 +140,53 @@ static void long_lines_are_cut(void)
     CHECK(strlen(line) < 4300 && strlen(line) > 4000);
 }
 
-static void level_names(void)
+static int count_lines(const char *text, const char *part)
 {
-    enum lf_log_level level = LF_LOG_ERROR;
-    CHECK(lf_log_level_parse("debug", &level));
-    CHECK_INT(level, LF_LOG_DEBUG);
-    CHECK(!lf_log_level_parse("loud", &level));
-    CHECK(!lf_log_level_parse("", &level));
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        count++;
+    return count;
+}
+
+static void storm(void)
+{
+    int64_t before = lf_log_left_out();
+    begin();
+    lf_log_setup(LF_LOG_INFO, LF_LOG_TEXT);
+    lf_log_limit(10, 60 * 1000);
+    for (int i = 0; i < 1000; i++) {
+        lf_log_warning("balance-1", "no answer, attempt %d", i);
+        if (i % 200 == 0)
+            lf_log_warning("balance-2", "another says %d", i);
+    }
+    lf_log_info("balance-1", "something else");
+    lf_log_limit(200, 60 * 1000);
+    const char *lines = end();
+    CHECK_INT(count_lines(lines, "balance-1: no answer"), 10);
+    CHECK_INT(count_lines(lines, "balance-2: another"), 5);
+    CHECK_INT(count_lines(lines, "something else"), 1);
+    CHECK_HAS(lines, "warning balance-1: 990 more lines like this were left out: \"no answer, attempt %d\"\n");
+    CHECK_INT(lf_log_left_out() - before, 990);
+}
+
+/* The count is told by whatever line comes when the time is over, and the kind may be logged again. */
+static void after_the_storm(void)
+{
+    begin();
+    lf_log_setup(LF_LOG_DEBUG, LF_LOG_TEXT);
+    lf_log_limit(3, 100);
+    for (int i = 0; i < 20; i++) {
+        lf_log_error("a", "storm");
+        lf_log_debug("a", "asked for");
+    }
+    usleep(150 * 1000);
+    lf_log_info("b", "calm");
+    lf_log_error("a", "storm");
+    lf_log_limit(200, 60 * 1000);
+    const char *lines = end(), *told = strstr(lines, "17 more lines like this");
+    CHECK_INT(count_lines(lines, "a: storm\n"), 4);
+    CHECK_INT(count_lines(lines, "asked for"), 20);
+    CHECK(told && told < strstr(lines, "calm"));
 }
 
 UNIT_TESTS("log", {"a line has time, level, part and text", text_lines},
@@ -156,4 +196,5 @@ UNIT_TESTS("log", {"a line has time, level, part and text", text_lines},
            {"journald gets its priorities", journald_lines},
            {"journald is noticed by the stream it reads", journald_is_found_out},
            {"JSON lines are JSON", json_lines}, {"a line without end is cut", long_lines_are_cut},
-           {"levels have names", level_names}, )
+           {"a storm of like lines is cut and counted, and other lines come through", storm},
+           {"when a storm is over its count is told and the log is as before", after_the_storm}, )

@@ -248,17 +248,17 @@ static void list_without_end(void)
     cJSON *array = NULL;
     fake_open(&fake);
     for (int i = 0; i < FAKE_LINES; i++)
-        fake_will(&fake, 200, NULL, "{\"automationInputGenerators\":[],\"nextToken\":\"same\"}");
-    CHECK_INT(lf_cloud_list_generators(fake.cloud, "r1", &fake.call, &array, &fake.err), LF_PROTOCOL);
+        fake_will(&fake, 200, NULL, "{\"workflowOutputs\":[],\"nextToken\":\"same\"}");
+    CHECK_INT(lf_cloud_list_outputs(fake.cloud, "t1", &fake.call, &array, &fake.err), LF_PROTOCOL);
     CHECK_INT(fake.calls, 2);
     CHECK(array == NULL);
     fake_clear(&fake);
-    fake_will(&fake, 200, NULL, "{\"automationInputGenerators\":[{}]}");
-    CHECK_INT(lf_cloud_list_generators(fake.cloud, "r1", &fake.call, &array, &fake.err), LF_PROTOCOL);
+    fake_will(&fake, 200, NULL, "{\"workflowOutputs\":[{}]}");
+    CHECK_INT(lf_cloud_list_outputs(fake.cloud, "t1", &fake.call, &array, &fake.err), LF_PROTOCOL);
     CHECK_INT(fake.err.class, LF_TRANSIENT);
     fake_clear(&fake);
-    fake_will(&fake, 200, NULL, "{\"automationInputGenerators\":null}");
-    CHECK_INT(lf_cloud_list_generators(fake.cloud, "r1", &fake.call, &array, &fake.err), LF_PROTOCOL);
+    fake_will(&fake, 200, NULL, "{\"workflowOutputs\":null}");
+    CHECK_INT(lf_cloud_list_outputs(fake.cloud, "t1", &fake.call, &array, &fake.err), LF_PROTOCOL);
     fake_close(&fake);
 }
 

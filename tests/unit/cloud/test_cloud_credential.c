@@ -178,7 +178,7 @@ static void revoked(void)
     fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
     fake_will(&fake, 401, NULL, "{\"error\":{\"message\":\"Failed to authenticate\"}}");
     CHECK_INT(get_run(&fake), LF_DENIED);
-    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(fake.err.class, LF_TRANSIENT);
     CHECK_INT(fake.calls, 2);
     fake_close(&fake);
 }
@@ -215,12 +215,12 @@ static void refusals(void)
     struct fake fake;
     fake_open(&fake);
     token_gives(&fake, 401, "{\"error\":{\"message\":\"Bad client\",\"type\":\"invalid_client\"}}",
-                LF_NEEDS_PERSON, "Bad client");
+                LF_TRANSIENT, "Bad client");
     token_gives(&fake, 400, "{\"error\":{\"message\":\"grant\",\"type\":\"unauthorized_client\"}}",
-                LF_NEEDS_PERSON, fake.secret_file);
+                LF_TRANSIENT, fake.secret_file);
     token_gives(&fake, 200, "<!doctype html><html>welcome</html>", LF_TRANSIENT, "tenant URL");
-    token_gives(&fake, 404, "<html>no</html>", LF_NEEDS_PERSON, "tenant URL");
-    token_gives(&fake, 404, "{}", LF_NEEDS_PERSON, "tenant URL");
+    token_gives(&fake, 404, "<html>no</html>", LF_TRANSIENT, "tenant URL");
+    token_gives(&fake, 404, "{}", LF_TRANSIENT, "tenant URL");
     token_gives(&fake, 503, "{}", LF_TRANSIENT, "503");
     token_gives(&fake, 200, "{}", LF_TRANSIENT, "no usable bearer token");
     token_gives(&fake, 200, "{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":900}", LF_TRANSIENT,
@@ -242,10 +242,10 @@ static void secret_files(void)
     CHECK_INT(chmod(fake.secret_file, 0600), 0);
     fake_write_secret(&fake, "");
     get_run(&fake);
-    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(fake.err.class, LF_TRANSIENT);
     fake_write_secret(&fake, "two\nlines\n");
     get_run(&fake);
-    CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
+    CHECK_INT(fake.err.class, LF_TRANSIENT);
     CHECK(!strstr(fake.err.text, "lines\n"));
     CHECK_INT(fake.tokens, 0);
     fake_close(&fake);
@@ -300,6 +300,33 @@ static void options(void)
     fake_close(&fake);
 }
 
+static void hidden_is(const char *authorization, const char *said, const char *left)
+{
+    struct lf_buffer text = {0};
+    NEED(lf_buffer_text(&text, said) == LF_OK);
+    lf_credential_hide(authorization, &text);
+    CHECK_STR(text.data, left);
+    lf_buffer_free(&text);
+}
+
+/* base64 of "the-client:long-secret" and of "sk_1234567:". */
+static void echoes(void)
+{
+    hidden_is("Bearer abcdefgh", "bad abcdefgh, abcdefgh", "bad ********, ********");
+    hidden_is("Basic dGhlLWNsaWVudDpsb25nLXNlY3JldA==", "the-client said dGhlLWNsaWVudDpsb25nLXNlY3JldA== (long-secret)",
+              "the-client said ******************************** (***********)");
+    hidden_is("Basic c2tfMTIzNDU2Nzo=", "key sk_1234567", "key **********");
+    hidden_is("Bearer abc", "abc is an ordinary word", "abc is an ordinary word");
+    struct fake fake;
+    fake_open(&fake);
+    fake_write_secret(&fake, "a-long-secret");
+    fake.token_status = 400;
+    fake.token_body = "{\"error\":\"no such secret: a-long-secret\"}";
+    CHECK_INT(get_run(&fake), LF_DENIED);
+    CHECK_HAS(fake.err.text, "no such secret: *************");
+    fake_close(&fake);
+}
+
 UNIT_TESTS("cloud credential",
     {"a token is asked for by Basic header, and used for many calls", asks_by_basic_header},
     {"eight threads that need a token make one request", one_fetch},
@@ -311,6 +338,7 @@ UNIT_TESTS("cloud credential",
     {"after 401 the token is fetched anew and the call repeated once", revoked},
     {"a rotated secret is picked up", rotates},
     {"what goes wrong with a token is classed, without its secret", refusals},
+    {"a secret that an answer repeats is hidden in it", echoes},
     {"a secret file that is open to others, empty or odd is refused", secret_files},
     {"an API key goes as Basic user name with an empty password", api_key},
     {"a tenant or credentials that cannot work are refused at once", options},

@@ -45,20 +45,26 @@ static void single(void)
     fake_close(&fake);
 }
 
+static int parts_of(const struct fake *fake, int64_t size)
+{
+    struct lf_upload_file file = {.size = size, .part_size = lf_cloud_part_size(fake->cloud, size)};
+    return lf_cloud_part_count(&file);
+}
+
 static void boundaries(void)
 {
     struct fake fake;
     fake_open(&fake); /* parts of 1000, single to 2500 */
     CHECK(!lf_cloud_wants_parts(fake.cloud, 2500));
     CHECK(lf_cloud_wants_parts(fake.cloud, 2501));
-    CHECK_INT(lf_cloud_part_count(fake.cloud, 0), 1);
-    CHECK_INT(lf_cloud_part_count(fake.cloud, 999), 1);
-    CHECK_INT(lf_cloud_part_count(fake.cloud, 1000), 1);
-    CHECK_INT(lf_cloud_part_count(fake.cloud, 1001), 2);
-    CHECK_INT(lf_cloud_part_count(fake.cloud, 3000), 3);
-    CHECK_INT(lf_cloud_part_count(fake.cloud, 10000000), 10000);
-    CHECK(lf_cloud_part_count(fake.cloud, 10000001) <= 10000);
-    CHECK(lf_cloud_part_count(fake.cloud, 5000000000) <= 10000);
+    CHECK_INT(parts_of(&fake, 0), 1);
+    CHECK_INT(parts_of(&fake, 999), 1);
+    CHECK_INT(parts_of(&fake, 1000), 1);
+    CHECK_INT(parts_of(&fake, 1001), 2);
+    CHECK_INT(parts_of(&fake, 3000), 3);
+    CHECK_INT(parts_of(&fake, 10000000), 10000);
+    CHECK(parts_of(&fake, 10000001) <= 10000);
+    CHECK(parts_of(&fake, 5000000000) <= 10000);
     fake_close(&fake);
 }
 
@@ -73,6 +79,7 @@ static void parts(void)
     int fd = file_of("up", text);
     struct lf_upload_file file = {.fd = fd, .size = 2501, .name = "n.bin", .type = "RAW_FILE"};
     fake_open(&fake);
+    file.part_size = lf_cloud_part_size(fake.cloud, file.size);
     fake_will(&fake, 200, NULL, "{\"id\":\"b1\",\"uploadStatus\":\"IN_PROGRESS\"}");
     CHECK_INT(lf_cloud_start_parts(fake.cloud, &file, &fake.call, &id, &fake.err), LF_OK);
     CHECK_STR(fake.body,
@@ -126,7 +133,8 @@ static void beyond_4_gib(void)
     NEED(pwrite(fd, "end", 3, (off_t)(size - 3)) == 3); /* the rest is a hole */
     struct lf_upload_file file = {.fd = fd, .size = size, .name = "big.raw", .type = "RAW_FILE"};
     fake_open(&fake);
-    int last = lf_cloud_part_count(fake.cloud, size);
+    file.part_size = lf_cloud_part_size(fake.cloud, size);
+    int last = lf_cloud_part_count(&file);
     CHECK_INT(last, 10000); /* of 500001 bytes, the last one shorter */
     char answer[64];
     snprintf(answer, sizeof answer, "{\"partNumber\":%d,\"eTag\":\"e\"}", last);
@@ -205,6 +213,50 @@ static void download(void)
     fake_close(&store);
 }
 
+/* Each pair of bodies comes with the ETag; MD5 of "abc": RFC 1321, A.5. */
+static void download_digest(void)
+{
+    static const struct {
+        const char *etag, *first, *second; /* NULL: is not asked for */
+        enum lf_status status;
+    } rows[] = {
+        {"\"900150983cd24fb0d6963f7d28e17f72\"", "abc", NULL, LF_OK},
+        {"\"900150983CD24FB0D6963F7D28E17F72\"", "abc", NULL, LF_OK},
+        {"\"900150983cd24fb0d6963f7d28e17f72\"", "abd", "abc", LF_OK},
+        {"\"900150983cd24fb0d6963f7d28e17f72\"", "ab", "abc", LF_OK},
+        {"\"900150983cd24fb0d6963f7d28e17f72\"", "abd", "abe", LF_MISMATCH},
+        {"\"00000000000000000000000000000000\"", "abc", "abc", LF_OK}, /* no MD5 at all */
+        {"\"00000000000000000000000000000000-2\"", "abc", NULL, LF_OK}, /* of parts */
+        {"W/\"1\"", "abc", NULL, LF_OK},
+        {"\"", "abc", NULL, LF_OK},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fake fake, store;
+        char sha256[65], location[128], etag[64];
+        int64_t size = -1;
+        int fd = file_of("down", "");
+        fake_open(&fake);
+        fake_open(&store);
+        snprintf(location, sizeof location, "Location: http://127.0.0.1:%d/key\r\n", server_port(store.server));
+        snprintf(etag, sizeof etag, "ETag: %s\r\n", rows[i].etag);
+        fake_will(&fake, 302, location, "");
+        fake_will(&store, 200, etag, rows[i].first);
+        if (rows[i].second) {
+            fake_will(&fake, 302, location, "");
+            fake_will(&store, 200, etag, rows[i].second);
+        }
+        CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err), rows[i].status);
+        CHECK_INT(store.calls, rows[i].second ? 2 : 1);
+        if (rows[i].status == LF_OK)
+            CHECK_STR(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        else
+            CHECK_INT(fake.err.class, LF_TRANSIENT);
+        close(fd);
+        fake_close(&fake);
+        fake_close(&store);
+    }
+}
+
 static void download_is_free(void)
 {
     struct fake fake;
@@ -231,5 +283,6 @@ UNIT_TESTS("cloud files",
     {"the last part of a file beyond 4 GiB is its end", beyond_4_gib},
     {"completing again what is complete is no failure", completed_before},
     {"a download follows the redirect without credentials, and fails in classes", download},
+    {"a download that the store's digest disagrees with is right when it comes twice with equal bytes", download_digest},
     {"a download does not wait for the rate limit", download_is_free},
 )

@@ -35,8 +35,8 @@ static void classes(void)
         {429, LF_TRANSIENT},    {500, LF_TRANSIENT},    {502, LF_TRANSIENT},    {503, LF_TRANSIENT},
         {504, LF_TRANSIENT},    {520, LF_TRANSIENT},    {400, LF_PERMANENT},    {404, LF_PERMANENT},
         {405, LF_PERMANENT},    {409, LF_PERMANENT},    {413, LF_PERMANENT},    {422, LF_PERMANENT},
-        {501, LF_PERMANENT},    {401, LF_NEEDS_PERSON}, {403, LF_NEEDS_PERSON}, {302, LF_NEEDS_PERSON},
-        {407, LF_NEEDS_PERSON},
+        {501, LF_PERMANENT},    {403, LF_NEEDS_PERSON}, {401, LF_TRANSIENT},    {302, LF_TRANSIENT},
+        {407, LF_TRANSIENT},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct lf_error err = judged(rows[i].status, "application/json", "{}");
@@ -101,8 +101,8 @@ static void pages(void)
 {
     CHECK_INT(judged(200, "text/html; charset=utf-8", "<p>hi").class, LF_TRANSIENT);
     CHECK_HAS(judged(200, "", "\n <!DOCTYPE html><html>").text, "tenant URL");
-    CHECK_INT(judged(404, "text/html", "<html>").class, LF_NEEDS_PERSON);
-    CHECK_INT(judged(403, "text/html", "<html>").class, LF_NEEDS_PERSON);
+    CHECK_INT(judged(404, "text/html", "<html>").class, LF_TRANSIENT);
+    CHECK_INT(judged(403, "text/html", "<html>").class, LF_TRANSIENT);
     CHECK_INT(judged(502, "text/html", "<html>").class, LF_TRANSIENT);
     CHECK_INT(judged(413, "text/html", "<html>").class, LF_PERMANENT);
 }
@@ -210,6 +210,13 @@ static void rate_overtaking(void)
     lf_rate_read(&rate, &limit, &remaining, &reset_ms);
     CHECK_INT(remaining, 59);
     CHECK(reset_ms > 28000);
+    lf_rate_learn(&rate, 60, 58, 29); /* the same, in whole seconds */
+    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    CHECK(reset_ms > 29000);
+    lf_rate_learn(&rate, 60, 0, 3); /* a 429 that lets us go on sooner */
+    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    CHECK_INT(remaining, 0);
+    CHECK(reset_ms > 2000 && reset_ms <= 3000);
     lf_rate_learn(&rate, -1, -1, -1);
     lf_rate_learn(&rate, 0, 0, 0);
     lf_rate_read(&rate, &limit, &remaining, &reset_ms);

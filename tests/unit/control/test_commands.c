@@ -330,6 +330,41 @@ static void undone_with_its_transaction(void)
     close_commands();
 }
 
+/* They are taken in one batch, before the first of them is begun. */
+static void too_many(void)
+{
+    heard = 0;
+    open_commands();
+    ground.config.link.commands_max = 2;
+    NEED(lf_journal_begin(ground.context.journal, NULL) == LF_OK);
+    static const char *const texts[] = {RUN("c1"), RUN("c2"), RUN("c3")};
+    for (int i = 0; i < 3; i++) {
+        struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(texts[i]), .expiry_s = -1};
+        NEED(lf_commands_take(commands, &message, NULL) == LF_OK);
+    }
+    NEED(lf_journal_commit(ground.context.journal, NULL) == LF_OK);
+    expect(REPLY("c1"), "", "c1", "accepted", NULL);
+    expect(REPLY("c2"), "", "c2", "accepted", NULL);
+    cJSON *answer = answer_on(REPLY("c3"), "");
+    CHECK_STR(lf_json_text(answer, "state"), "failed");
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "2 commands wait to be done already (link.commands_max)");
+    CHECK_STR(lf_json_text(answer, "error.class"), "transient");
+    cJSON_Delete(answer);
+    CHECK_INT(lf_commands_refused(commands), 1);
+    lf_commands_go(commands);
+    for (int i = 1; i <= 2; i++) {
+        expect(i == 1 ? REPLY("c1") : REPLY("c2"), "", i == 1 ? "c1" : "c2", "running", NULL);
+        expect(i == 1 ? REPLY("c1") : REPLY("c2"), "", i == 1 ? "c1" : "c2", "succeeded", NULL);
+    }
+    CHECK_INT(ground_jobs(&ground), 2);
+    send_text(RUN("c3")); /* the same id again: now there is room */
+    expect(REPLY("c3"), "", "c3", "accepted", NULL);
+    expect(REPLY("c3"), "", "c3", "running", NULL);
+    expect(REPLY("c3"), "", "c3", "succeeded", NULL);
+    CHECK_INT(ground_jobs(&ground), 3);
+    close_commands();
+}
+
 UNIT_TESTS("commands",
     {"a command is accepted, running and succeeded, on its response topic with its correlation data", three_answers},
     {"a repeated id gets the stored answer and no second action, also after a restart", once_whatever_happens},
@@ -341,4 +376,5 @@ UNIT_TESTS("commands",
     {"after a crash, begun actions are unknown, looking is repeated, accepted ones are done in order", after_a_crash},
     {"a verb that fails answers so and does not stop the next", failed_leaves_no_trace},
     {"a command whose batch was not committed was never there", undone_with_its_transaction},
+    {"when too many commands wait one more is refused for now, and taken when it comes again later", too_many},
 )

@@ -157,13 +157,14 @@ static enum lf_status fake_take(void *device, const char *id, const char *versio
 {
     struct fake_device *fake = device;
     (void)id;
-    (void)max;
-    fake->takes++;
     if (!fake->bytes)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it is gone");
     if (atoi(version) != fake->version)
         return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "it has changed");
     const char *bytes = fake->bytes;
+    if ((int64_t)strlen(bytes) > max)
+        return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "it is too large");
+    fake->takes++;
     return lf_file_write_all(to, bytes, strlen(bytes), err);
 }
 

@@ -181,9 +181,30 @@ static void first_route(void)
     close_all();
 }
 
+static void expiry_unsure(void)
+{
+    open_all();
+    int64_t hour = 60 * 60 * 1000;
+    CHECK(!lf_clock_learned());
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(72 * hour), "", GENERATOR("run_2", "f1")), LF_OK);
+    int64_t now = lf_clock_mono_ms();
+    struct lf_job job = core_job(journal, 1);
+    CHECK(job.expires_mono > now + hour && job.expires_mono <= now + 2 * hour);
+    CHECK(llabs(lf_json_int(job.facts, LF_FACT_HAPPENED, 0) - (lf_clock_wall_ms() - 72 * hour)) < 60000);
+    lf_job_free(&job);
+    lf_clock_learn(lf_clock_wall_ms() - 72 * hour); /* it is our clock that is ahead */
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(73 * hour), "", GENERATOR("run_2", "f2")), LF_OK);
+    job = core_job(journal, 2);
+    CHECK(job.expires_mono > now + hour - 60000 && job.expires_mono <= now + hour + 60000);
+    CHECK_INT(lf_json_int(job.facts, LF_FACT_HAPPENED, 0), 0);
+    lf_job_free(&job);
+    close_all();
+}
+
 static void expiry(void)
 {
     open_all();
+    lf_clock_learn(lf_clock_wall_ms());
     int64_t hour = 60 * 60 * 1000;
     CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(hour), "", GENERATOR("run_2", "f1")), LF_OK);
     CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(72 * hour), "", GENERATOR("run_2", "f2")), LF_OK);
@@ -471,6 +492,7 @@ UNIT_TESTS("intake",
     {"an event that comes by MQTT and by GET /events is one event", resent_in_another_envelope},
     {"events out of order each get their job, which finds out what is still true", out_of_order},
     {"the first route that fits wins", first_route},
+    {"while nobody knows whether our clock is right, no work is taken for too late by it", expiry_unsure},
     {"the time limit counts from when it happened, not from when it was heard of", expiry},
     {"properties that were dropped for size are read again before routing", excluded},
     {"what no route names is not read again", excluded_without_a_route},

@@ -260,6 +260,31 @@ static void damaged_spool(void)
     case_close(&c);
 }
 
+/* What was archived may leave the journal; what still lies there would be taken for a new result. */
+static void leaves_when_archived(bool archived)
+{
+    int64_t dropped = 0;
+    begin();
+    c.device->file_status = LF_BUSY; /* so that it waits there */
+    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    if (archived)
+        c.device->bytes = NULL;
+    c.device->file_status = LF_OK;
+    NEED(lf_jobs_retry(c.jobs, id, "test", NULL) == LF_OK);
+    NEED(case_becomes(&c, id, LF_JOB_DONE));
+    NEED(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1") == id);
+    NEED(lf_journal_prune(c.journal, -3600000, &dropped, NULL) == LF_OK);
+    CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), archived ? 0 : id);
+    case_close(&c);
+}
+
+static void archived_leaves(void)
+{
+    leaves_when_archived(true);
+    leaves_when_archived(false);
+}
+
 static void damaged_and_gone(void)
 {
     begin();
@@ -493,6 +518,7 @@ UNIT_TESTS("job, results",
     {"a file that changed while it was read is taken in its new version", changed_while_read},
     {"a result that went away before it could be read is taken when it comes back", gone_and_back},
     {"a damaged spool file is collected anew", damaged_spool},
+    {"a result that was archived leaves the journal when it is old, one that still lies there does not", archived_leaves},
     {"damaged here and gone there: held, saying so", damaged_and_gone},
     {"no rule finds the run: held with what was tried, until somebody assigns it", no_match},
     {"a result that no collect entry fits is held", no_rule},

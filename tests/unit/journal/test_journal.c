@@ -265,6 +265,13 @@ static void same_content_is_known(void)
     lf_journal_close(journal);
 }
 
+static int64_t outbox_count(struct lf_journal *journal)
+{
+    struct lf_journal_use use;
+    lf_journal_use(journal, &use);
+    return use.outbox;
+}
+
 static void outbox_in_order(void)
 {
     struct lf_journal *journal = open_journal();
@@ -273,7 +280,7 @@ static void outbox_in_order(void)
     NEED(lf_journal_outbox_add(journal, "status", "old", true, NULL) == LF_OK);
     NEED(lf_journal_outbox_add(journal, "jobs/1", "second", false, NULL) == LF_OK);
     NEED(lf_journal_outbox_add(journal, "status", "new", true, NULL) == LF_OK);
-    CHECK_INT(lf_journal_outbox_count(journal), 3); /* the older retained one is of no use to anybody */
+    CHECK_INT(outbox_count(journal), 3); /* the older retained one is of no use to anybody */
     const char *const expected[] = {"first", "second", "new"};
     int64_t after = 0;
     for (int i = 0; i < 3; i++) {
@@ -286,7 +293,7 @@ static void outbox_in_order(void)
     NEED(lf_journal_outbox_next(journal, 0, &row, NULL) == LF_OK);
     CHECK_INT(lf_journal_outbox_remove(journal, row.seq, NULL), LF_OK);
     lf_outbox_row_free(&row);
-    CHECK_INT(lf_journal_outbox_count(journal), 2);
+    CHECK_INT(outbox_count(journal), 2);
     lf_journal_close(journal);
 }
 

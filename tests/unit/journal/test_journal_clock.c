@@ -46,11 +46,12 @@ static struct lf_job get(struct lf_journal *journal, int64_t id)
 static void expired_before_the_boot(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t id = add(journal, "old", -72LL * HOUR - lf_clock_mono_ms()), next; /* before this machine was up */
-    struct lf_job job = get(journal, id);
-    job.expires_mono = lf_deadline_in(1000); /* as the other boot saw it */
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
-    lf_job_free(&job);
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"old", .step = "deliver",
+                         .bench = true, .expires_ms = lf_clock_wall_ms() - 72LL * HOUR - lf_clock_mono_ms(), /* before it was up */
+                         .expires_mono = lf_deadline_in(1000)}; /* as the other boot saw it */
+    int64_t id, next;
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    id = job.id;
     journal = reboot(journal);
     job = get(journal, id);
     CHECK(job.expires_mono > 0 && job.expires_mono <= lf_clock_mono_ms());
@@ -70,6 +71,38 @@ static void still_in_time_after_the_boot(void)
     int64_t left = job.expires_mono - lf_clock_mono_ms();
     CHECK(left > 2 * HOUR - 60000 && left <= 2 * HOUR);
     lf_job_free(&job);
+    lf_journal_close(journal);
+}
+
+static void clock_was_set(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"in 1970", .step = "deliver",
+                         .bench = true, .expires_ms = 2 * HOUR, .expires_mono = lf_deadline_in(2 * HOUR)};
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_clock_stepped(journal, NULL) == LF_OK);
+    journal = reboot(journal);
+    struct lf_job found = get(journal, job.id);
+    int64_t left = found.expires_mono - lf_clock_mono_ms();
+    CHECK(left > 2 * HOUR - 60000 && left <= 2 * HOUR);
+    lf_job_free(&found);
+    lf_journal_close(journal);
+}
+
+static void stamped_in_the_past(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_event_row row = {.id = (char *)"evt_1", .source = (char *)"mqtt", .received_ms = HOUR, .fate = LF_FATE_UNROUTED};
+    int64_t dropped;
+    row.created_ms = lf_clock_wall_ms() - HOUR; /* by the cloud's clock; ours was in 1970 */
+    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
+    row.id = (char *)"evt_2"; /* a date of nonsense keeps nothing for ever */
+    row.created_ms = lf_clock_wall_ms() + 1000LL * HOUR;
+    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
+    CHECK_INT(lf_journal_prune(journal, 24 * HOUR, &dropped, NULL), LF_OK);
+    CHECK_INT(dropped, 1);
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, NULL), LF_OK);
+    lf_event_row_free(&row);
     lf_journal_close(journal);
 }
 
@@ -177,6 +210,8 @@ static void last_job(void)
 UNIT_TESTS("journal, boots and clocks",
     {"a job whose time ran out before the machine restarted does not start after it", expired_before_the_boot},
     {"a job that is in time keeps the rest of its time over a restart of the machine", still_in_time_after_the_boot},
+    {"a job from before the clock was set keeps its time over a restart of the machine", clock_was_set},
+    {"an event that came while the clock was behind is not forgotten sooner than others", stamped_in_the_past},
     {"a job that has acted never expires, whatever restarts", acted_does_not_expire},
     {"what waited in an earlier boot is due in the next", due_after_the_boot},
     {"an event that a killed process was about to read again is read again at once", reread_after_a_kill},

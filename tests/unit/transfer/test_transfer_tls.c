@@ -54,7 +54,7 @@ static void untrusted(void)
     struct lf_error err = {0};
     bool sent = true;
     CHECK_INT(get(SERVER_TLS_GOOD, false, "127.0.0.1", &err, &sent), LF_DENIED);
-    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_INT(err.class, LF_TRANSIENT);
     CHECK(!sent);
 }
 
@@ -65,7 +65,7 @@ static void wrong_host(void)
     CHECK_INT(get(SERVER_TLS_GOOD, true, "127.0.0.2", &err, &sent),
               LF_DISCONNECTED); /* nobody listens there */
     CHECK_INT(get(SERVER_TLS_GOOD, true, "localhost", &err, &sent), LF_DENIED);
-    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_INT(err.class, LF_TRANSIENT);
     CHECK(!sent);
 }
 
@@ -146,7 +146,7 @@ static void proxies(void)
     struct lf_request request = {.method = "POST", .url = "https://acme.example/", .to_fd = -1,
                                  .deadline = lf_deadline_in(20000), .authorization = "Bearer t"};
     CHECK_INT(lf_transfer_perform(transfer, &request, &answer, &sent, &err), LF_DENIED);
-    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "proxy");
     CHECK(!sent);
     CHECK_STR(answers.seen, "CONNECT acme.example:443 []");

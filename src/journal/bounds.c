@@ -1,0 +1,174 @@
+/* What the journal may grow to, and what leaves when it has.
+ *
+ * The tally is kept in memory beside each change, taken back with its transaction, and counted anew when the journal is opened and
+ * pruned. What had to leave is counted for good.
+ */
+#include "journal/db.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    ROW_BYTES = 1000, /* of a row, its index entries and its entry in the audit trail, beside its body */
+    DROPS_AT_ONCE = 100,
+};
+
+static const char *const unused_fates[] = {"bad", "unknown", "unrouted"}; /* in the order in which they leave */
+enum { UNUSED_FATES = sizeof unused_fates / sizeof *unused_fates };
+
+int64_t bounds_cost(enum lf_fate fate, int64_t body_len)
+{
+    bool unused = fate == LF_FATE_BAD || fate == LF_FATE_UNKNOWN || fate == LF_FATE_UNROUTED;
+    return unused ? ROW_BYTES + body_len : 0;
+}
+
+/* ---- counting ---------------------------------------------------------------------------------------------------------- */
+
+static enum lf_status read_number(struct lf_journal *journal, const char *sql, int64_t *number, struct lf_error *err)
+{
+    struct query query;
+    enum lf_status status = query_start(journal, &query, err, sql, "");
+    if (status != LF_OK)
+        return status;
+    *number = query_row(&query) ? column_int(&query, 0) : 0;
+    return query_end(&query, err);
+}
+
+static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number, struct lf_error *err)
+{
+    char *text;
+    enum lf_status status = lf_journal_get(journal, name, &text, err);
+    *number = text ? atoll(text) : 0;
+    free(text);
+    return status;
+}
+
+static enum lf_status keep_number(struct lf_journal *journal, const char *name, int64_t number, struct lf_error *err)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)number);
+    return lf_journal_set(journal, name, text, err);
+}
+
+enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err)
+{
+    struct tally tally = {0};
+    int64_t rows = 0, bodies = 0;
+    enum lf_status status = kept_number(journal, "outbox.dropped", &tally.outbox_dropped, err);
+    if (status == LF_OK)
+        status = kept_number(journal, "unused.dropped", &tally.unused_dropped, err);
+    if (status == LF_OK)
+        status = read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
+    if (status == LF_OK)
+        status = read_number(journal, "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows, err);
+    if (status == LF_OK)
+        status = read_number(journal, "SELECT sum(length(body)) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &bodies,
+                             err);
+    tally.unused = rows * ROW_BYTES + bodies;
+    if (status == LF_OK)
+        journal->tally = tally;
+    return status;
+}
+
+void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits *limits)
+{
+    pthread_mutex_lock(&journal->mutex);
+    journal->limits = *limits;
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+static int64_t used_bytes(struct lf_journal *journal)
+{
+    int64_t pages = 0, unused = 0, size = 0;
+    if (read_number(journal, "PRAGMA page_count", &pages, NULL) != LF_OK
+        || read_number(journal, "PRAGMA freelist_count", &unused, NULL) != LF_OK
+        || read_number(journal, "PRAGMA page_size", &size, NULL) != LF_OK)
+        return -1;
+    return (pages - unused) * size;
+}
+
+void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use)
+{
+    pthread_mutex_lock(&journal->mutex);
+    *use = (struct lf_journal_use){
+        .bytes = used_bytes(journal), .outbox = journal->tally.outbox, .unused = journal->tally.unused,
+        .outbox_dropped = journal->tally.outbox_dropped, .unused_dropped = journal->tally.unused_dropped,
+    };
+    pthread_mutex_unlock(&journal->mutex);
+}
+
+enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err)
+{
+    pthread_mutex_lock(&journal->mutex);
+    int64_t limit = journal->limits.bytes, used = limit ? used_bytes(journal) : 0;
+    pthread_mutex_unlock(&journal->mutex);
+    if (!limit || used < limit)
+        return LF_OK;
+    return lf_fail(err, LF_FULL, LF_TRANSIENT,
+                   "the journal has grown to %lld MB and may have %lld MB (agent.journal_max): no new work is taken in until old "
+                   "entries leave it (agent.keep, agent.audit_keep)", (long long)(used / 1000000), (long long)(limit / 1000000));
+}
+
+/* ---- leaving ------------------------------------------------------------------------------------------------------------- */
+
+/* Retained reports stay: there is one for each topic, and it is the state. */
+enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    int64_t dropped = 0;
+    while (status == LF_OK && journal->limits.outbox && journal->tally.outbox > journal->limits.outbox) {
+        status = query_do(journal, err,
+                          "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE NOT retain ORDER BY reply, seq LIMIT 1)", "");
+        if (status != LF_OK || sqlite3_changes(journal->db) == 0)
+            break;
+        journal->tally.outbox--;
+        journal->tally.outbox_dropped++;
+        dropped++;
+    }
+    if (status == LF_OK && dropped)
+        status = keep_number(journal, "outbox.dropped", journal->tally.outbox_dropped, err);
+    return status;
+}
+
+/* The oldest of a fate, if it is older than `newest`. LF_NOT_FOUND: there is none. */
+static enum lf_status drop_oldest(struct lf_journal *journal, const char *fate, int64_t newest, struct lf_error *err)
+{
+    struct query query;
+    int64_t seq = 0, len = 0;
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT seq, length(body) FROM event WHERE fate = ?1 AND seq < ?2 "
+                                        "ORDER BY due_mono, seq LIMIT 1", "ti", fate, newest);
+    if (status != LF_OK)
+        return status;
+    if (query_row(&query)) {
+        seq = column_int(&query, 0);
+        len = column_int(&query, 1);
+    }
+    status = query_end(&query, err);
+    if (status != LF_OK || !seq)
+        return status == LF_OK ? LF_NOT_FOUND : status;
+    status = query_do(journal, err, "DELETE FROM event WHERE seq = ?1", "i", seq);
+    journal->tally.unused -= ROW_BYTES + len;
+    journal->tally.unused_dropped++;
+    return status;
+}
+
+enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    int64_t before = journal->tally.unused_dropped;
+    size_t fate = 0;
+    for (int i = 0; i < DROPS_AT_ONCE && journal->limits.unused && journal->tally.unused > journal->limits.unused; i++) {
+        status = drop_oldest(journal, unused_fates[fate], newest, err);
+        if (status == LF_NOT_FOUND && ++fate < UNUSED_FATES)
+            continue;
+        if (status != LF_OK)
+            break;
+    }
+    *dropped = journal->tally.unused_dropped > before ? journal->tally.unused_dropped : 0;
+    if (status == LF_NOT_FOUND)
+        status = LF_OK;
+    if (status == LF_OK && *dropped)
+        status = keep_number(journal, "unused.dropped", *dropped, err);
+    return status;
+}

@@ -1,0 +1,115 @@
+/* Can the journal be written, and is it still the file that it was?
+ *
+ * Damage that shows while the agent runs ends all writing: SQLite refuses it from then on (query_only), reading goes on. Trouble of
+ * the disk ends by itself: what fails is rolled back, and whoever wanted it tries again.
+ *
+ * A journal that was begun leaves a word in its lock file. So a start that finds the word but no journal knows that one is missing.
+ */
+#include "journal/db.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void health_note(struct lf_journal *journal, int code)
+{
+    switch (code & 0xFF) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        journal->damaged = true;
+        break;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        journal->trouble = true;
+        break;
+    }
+    if (journal->damaged && journal->path)
+        sqlite3_exec(journal->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+}
+
+enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why, struct lf_error *err)
+{
+    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
+                   "journal: %s: the database%s%s is damaged (%s). Nothing is taken in and nothing is done with it. Stop the agent "
+                   "and keep the file. `labferry journal check FILE` shows what is wrong, `labferry journal export FILE` reads what "
+                   "can still be read. The agent never starts on an empty journal by itself", doing, journal->path ? " " : "",
+                   journal->path ? journal->path : "", why);
+}
+
+/* SQLite would go on writing to a file that nobody finds again. */
+static bool moved(struct lf_journal *journal)
+{
+    int gone = 0;
+    struct stat st;
+    char wal[4200];
+    if (snprintf(wal, sizeof wal, "%s-wal", journal->path) >= (int)sizeof wal)
+        return false;
+    return sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_HAS_MOVED, &gone) == SQLITE_OK
+        && (gone || (journal->ready && stat(wal, &st) != 0));
+}
+
+enum lf_status health_check(struct lf_journal *journal, struct lf_error *err)
+{
+    if (!journal->path)
+        return LF_OK;
+    if (journal->damaged)
+        return health_damaged(journal, "refused", "found while the agent ran", err);
+    if (!moved(journal))
+        return LF_OK;
+    journal->trouble = true;
+    return lf_fail(err, LF_IO, LF_NEEDS_PERSON,
+                   "the journal %s is gone, or another file is in its place. Nothing is taken in and nothing is done until that very "
+                   "file (with its -wal) is back. If it is lost, restore a copy while the agent is stopped", journal->path);
+}
+
+enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err)
+{
+    char now[LF_TIME_TEXT];
+    enum lf_status status = LF_OK;
+    pthread_mutex_lock(&journal->mutex);
+    if (!journal->trouble) {
+        status = health_check(journal, err);
+    } else if ((status = lf_journal_begin(journal, err)) == LF_OK) {
+        lf_time_format(lf_clock_wall_ms(), now);
+        status = end_transaction(journal, lf_journal_set(journal, "journal.tried", now, err), err);
+    }
+    pthread_mutex_unlock(&journal->mutex);
+    return status;
+}
+
+/* ---- a journal that is missing --------------------------------------------------------------------------------------- */
+
+static const char begun[] = "A journal was begun here. Without it the agent does not start here.\n";
+
+enum lf_status health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err)
+{
+    struct stat lock, file;
+    if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size == 0 || (stat(path, &file) == 0 && file.st_size > 0))
+        return LF_OK;
+    return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                   "the journal is missing or empty, and there was one: what the agent has promised would be forgotten. Restore it "
+                   "(with its -wal, if there is one) from where it went or from a copy. If it is lost for good and the agent shall "
+                   "begin anew, remove %s.lock", path);
+}
+
+enum lf_status health_begun(struct lf_journal *journal, const char *path, struct lf_error *err)
+{
+    struct stat lock;
+    journal->ready = true;
+    if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size > 0)
+        return LF_OK;
+    enum lf_status status = lf_file_sync_parent(path, err); /* the word must not be there before the journal is */
+    if (status == LF_OK)
+        status = lf_file_write_all(journal->lock_fd, begun, sizeof begun - 1, err);
+    if (status == LF_OK && fsync(journal->lock_fd) != 0)
+        status = lf_fail_errno(err, "cannot sync the lock file of the journal");
+    return status;
+}

@@ -1,0 +1,240 @@
+"""Disks that are read-only, journals that are damaged or gone, files in the spool that have changed."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from small_disk import MB, OnSmallDisks, prepare
+from sweep import build_shim
+from whole import SITE, Refused, config, sha256
+
+
+def setUpModule():
+    prepare()
+
+
+class ReadOnly(OnSmallDisks):
+    def test_at_start(self):
+        """on a read-only disk the agent does not start and says so; it starts when the disk may be written"""
+        lab = self.lab
+        self.begin(hamilton=None)
+        tasks = [lab.new_task()]
+        self.once(tasks=tasks)
+        lab.stop("agent")
+        self.disk.remount(read_only=True)
+        tasks.append(lab.new_task())
+        lab.start_agent(wait=False)
+        self.assertEqual(lab.parts["agent"].wait(60), 1)
+        del lab.parts["agent"]
+        last = lab.log("agent").splitlines()[-1]
+        self.assertIn("cannot start", last)
+        self.assertIn("Read-only file system", last)
+        self.disk.remount()
+        lab.start_agent()
+        self.once(tasks=tasks)
+
+    def test_while_running(self):
+        """a disk that becomes read-only while the agent runs is told as such, and got over without hands"""
+        lab = self.lab
+        self.begin(hamilton=None)
+        lab.stop("agent")
+        shim = build_shim(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, shim.parent)
+        env = {"LD_PRELOAD": str(shim), "LF_CRASH_COUNT_FILE": str(lab.home / "count"), "LF_CRASH_AT": "1", "LF_CRASH_HOW": "erofs",
+               "LF_CRASH_FOR": "4000", "LF_CRASH_ONLY": "spool/job-",  # from the moment at which the worklist is to be written
+               "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
+        lab.start_agent(env=env)
+        files = [lab.generate()]
+        self.told("Read-only file system")
+        tasks = [lab.new_task()]
+        self.assertEqual(lab.worklists(), {})
+        self.once(files, tasks)
+        self.untold()
+
+
+class Journal(OnSmallDisks):
+    """What must hold until a person has mended it: nothing is taken in, nothing is done."""
+
+    @property
+    def path(self):
+        return self.lab.home / "state/journal.db"
+
+    def stops(self, *words):
+        lab = self.lab
+        done = self.known(), lab.worklists()
+        self.told(*words)
+        more = lab.generate(name="more.csv", content="Sample\nmore\n")
+        self.stands_still(2)
+        self.assertEqual((self.known(), lab.worklists()), done)
+        return more
+
+    def known(self):
+        """The events that made work; some of the others may not be readable any more."""
+        try:
+            return [event["id"] for event in self.lab.events(fate="job")]
+        except Refused as refusal:
+            self.assertIn("is damaged", refusal.error["text"])
+            return None
+
+    def test_moved_away(self):
+        """a journal that is moved away stops all work until it is back"""
+        lab = self.lab
+        self.begin(hamilton=None)
+        files = [lab.generate()]
+        self.once(files)
+        self.path.rename(self.path.with_name("elsewhere"))
+        files.append(self.stops("is gone, or another file is in its place"))
+        self.path.with_name("elsewhere").rename(self.path)
+        self.once(files)
+        self.untold()
+
+    def test_folder_replaced(self):
+        """a state folder that is replaced stops all work; the agent does not begin anew there when it is restarted"""
+        lab = self.lab
+        self.begin(hamilton=None)
+        files = [lab.generate()]
+        self.once(files)
+        away = self.path.with_name("away")
+        away.mkdir()
+        for name in ("journal.db", "journal.db-wal", "journal.db-shm"):
+            self.path.with_name(name).rename(away / name)
+        files.append(self.stops("is gone"))
+        lab.stop("agent", seconds=60)
+        lab.start_agent(wait=False)
+        self.assertEqual(lab.parts["agent"].wait(60), 1)
+        del lab.parts["agent"]
+        self.assertIn("the journal is missing or empty, and there was one", lab.log("agent").splitlines()[-1])
+        self.assertFalse(self.path.exists())
+        for path in away.iterdir():
+            path.rename(self.path.with_name(path.name))
+        lab.start_agent()
+        self.once(files)
+
+    def test_damage_while_running(self):
+        """damage that shows while the agent runs ends all work; what can be read is still shown, checked and exported"""
+        lab = self.lab
+        self.begin(config(link='broker = "mqtt://127.0.0.1:%(broker_port)d"; topics = [ "labferry/%(site)s/events/#" ];'), 40 * MB,
+                   hamilton=None)
+        files = [lab.generate()]
+        self.once(files)
+        for number in range(60):
+            lab.publish(json.dumps({"no event": number, "filling": "x" * 200_000}), f"labferry/{SITE}/events/anything")
+        lab.until("the journal is large", lambda: self.path.stat().st_size > 8 * MB and len(lab.events()) > 60)
+        with open(self.path, "r+b") as file:  # long after what the agent needs
+            for at in range(1 * MB, self.path.stat().st_size - 8192, 8192):
+                file.seek(at)
+                file.write(b"\x5a" * 4096)
+        for event in lab.events():
+            try:
+                lab.ask("event", id=event["id"])
+            except Refused:
+                pass
+        self.stops("is damaged", "labferry journal check")
+        lab.stop("agent", seconds=60)
+        lab.start_agent(wait=False)
+        self.assertEqual(lab.parts["agent"].wait(60), 1)
+        del lab.parts["agent"]
+        self.assertIn("damaged", lab.log("agent").splitlines()[-1])
+        status, report = lab.labferry("journal", "check")
+        self.assertEqual((status == 0, bool(report["problems"])), (False, True))
+        export = subprocess.run([lab.program("labferry"), "--config", lab.home / "labferry.conf", "journal", "export"], check=False,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        rows = [json.loads(line) for line in export.stdout.splitlines()]
+        self.assertEqual([row["row"]["state"] for row in rows if row.get("table") == "job" and "row" in row], ["done"])
+
+    def good_end(self):
+        if self._testMethodName == "test_damage_while_running":
+            self.bench.unmount()
+            self.disk.unmount()
+            for word in ("AddressSanitizer", "runtime error:"):
+                self.assertNotIn(word, self.lab.log("agent"))
+        else:
+            super().good_end()
+
+
+class Spool(OnSmallDisks):
+    def spooled(self, job):
+        return self.lab.home / f"state/spool/job-{job['id']}"
+
+    def fetched(self):
+        """A worklist that is in the spool, while its instrument is paused."""
+        lab = self.lab
+        self.begin(hamilton=None)
+        lab.ask("pause", instrument="hamilton-1")
+        files = [lab.generate()]
+        return files, lab.until("it is fetched", lambda: next((j for j in lab.jobs() if j["step"] == "deliver"), None))
+
+    def fetched_anew(self, files, job):
+        self.lab.ask("resume", instrument="hamilton-1")
+        self.once(files)
+        self.assertIn("fetched anew", json.dumps(self.lab.job(job["id"])["history"]))
+
+    def test_worklist_damaged(self):
+        """a worklist that was damaged in the spool is fetched anew, and never delivered as it is"""
+        files, job = self.fetched()
+        path = self.spooled(job)
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        self.fetched_anew(files, job)
+
+    def test_worklist_missing(self):
+        """a worklist that went from the spool is fetched anew"""
+        files, job = self.fetched()
+        self.spooled(job).unlink()
+        self.fetched_anew(files, job)
+
+    def spooled_result(self):
+        """A result that is in the spool, while the cloud takes nothing."""
+        lab = self.lab
+        self.begin()
+        lab.fault("status", status=503, count=0, method="POST", path="/blobs*")
+        files = [lab.generate()]
+        return files, lab.until("it waits for the cloud", lambda: next(
+            (j for j in lab.jobs(state="waiting") if j["step"] == "upload"), None))
+
+    def collected_anew(self, files, job):
+        lab = self.lab
+        original = next((lab.home / "hamilton/results").glob("*.csv")).read_bytes()
+        lab.clear_faults()
+        self.retry_waiting()
+        self.once(files, results=1)
+        self.assertIn("collected anew", json.dumps(lab.job(job["id"])["history"]))
+        [processor] = lab.cloud_state()["processors"]
+        self.assertEqual(sha256(lab.ask_cloud(f"/sim/blobs/{processor['file']['id']}")), sha256(original))
+
+    def test_result_damaged(self):
+        """a result that was damaged in the spool is collected anew from the instrument"""
+        files, job = self.spooled_result()
+        self.spooled(job).write_bytes(b"Well,Absorbance\nA1,9.9\n")
+        self.collected_anew(files, job)
+
+    def test_result_missing(self):
+        """a result that went from the spool is collected anew from the instrument"""
+        files, job = self.spooled_result()
+        self.spooled(job).unlink()
+        self.collected_anew(files, job)
+
+    def test_result_and_original_gone(self):
+        """a result that is damaged in the spool and gone from its instrument is held with the reason, and goes on when it is back"""
+        lab = self.lab
+        files, job = self.spooled_result()
+        original = next((lab.home / "hamilton/results").glob("*.csv"))
+        away = lab.home / "away.csv"
+        shutil.copy2(original, away)
+        os.link(original, original.with_name(".kept"))
+        original.unlink()
+        self.spooled(job).write_bytes(b"Well,Absorbance\nA1,9.9\n")
+        lab.clear_faults()
+        self.retry_waiting()
+        held = lab.until("it is held", lambda: next(iter(lab.jobs(state="held")), None))
+        self.assertIn("the original is gone", held["note"])
+        self.assertEqual(lab.cloud_state()["processors"], [])
+        original.with_name(".kept").rename(original)
+        lab.ask("retry", id=job["id"])
+        self.once(files, results=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

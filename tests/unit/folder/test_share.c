@@ -1,0 +1,296 @@
+// What a share does that a disk does not: files that change under the reader, crowds of files, names of all kinds, rights that go.
+#include "bench.h"
+
+#include "base/digest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static struct bench bench;
+static struct lf_error err;
+
+static void start(const char *const *settings)
+{
+    memset(&err, 0, sizeof err);
+    bench_connect(&bench, settings);
+}
+
+static const char *in_outbox(const char *name)
+{
+    static char path[BENCH_PATH + 300];
+    snprintf(path, sizeof path, "%s/%s", bench.outbox, name);
+    return path;
+}
+
+// ---- while a file is copied ----
+
+enum { SIZE = 600 * 1000 }; // more than the driver reads at once
+
+static void (*meanwhile)(void); // done once, in the midst of reading
+static bool reading;
+
+ssize_t __real_read(int fd, void *to, size_t room);
+ssize_t __wrap_read(int fd, void *to, size_t room);
+ssize_t __wrap_read(int fd, void *to, size_t room)
+{
+    ssize_t got = __real_read(fd, to, room);
+    if (reading && got > 1000 && meanwhile) {
+        void (*now)(void) = meanwhile;
+        meanwhile = NULL;
+        now();
+    }
+    return got;
+}
+
+static void put(const char *name, char fill, size_t size)
+{
+    int fd = open(in_outbox(name), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    char *data = malloc(size);
+    NEED(fd >= 0 && data);
+    memset(data, fill, size);
+    CHECK(write(fd, data, size) == (ssize_t)size);
+    free(data);
+    close(fd);
+}
+
+static void shrinks(void)
+{
+    CHECK_INT(truncate(in_outbox("plate.csv"), 100), 0);
+}
+
+static void grows(void)
+{
+    int fd = open(in_outbox("plate.csv"), O_WRONLY | O_APPEND);
+    CHECK(write(fd, "more", 4) == 4);
+    close(fd);
+}
+
+static void is_written_over(void)
+{
+    int fd = open(in_outbox("plate.csv"), O_WRONLY);
+    CHECK(pwrite(fd, "other", 5, SIZE - 100) == 5);
+    close(fd);
+}
+
+static void is_replaced(void)
+{
+    put("new", 'b', SIZE);
+    char to[BENCH_PATH + 300];
+    snprintf(to, sizeof to, "%s", in_outbox("plate.csv"));
+    CHECK_INT(rename(in_outbox("new"), to), 0);
+}
+
+static void goes(void)
+{
+    CHECK_INT(unlink(in_outbox("plate.csv")), 0);
+}
+
+// The status of a take in whose midst that happens.
+static enum lf_status take_while(void (*what)(void))
+{
+    char path[BENCH_PATH + 32];
+    start((const char *[]){"finish", "rename", NULL});
+    put("plate.csv", 'a', SIZE);
+    bench_listen_for(&bench, 1);
+    snprintf(path, sizeof path, "%s/taken", bench.spool);
+    int to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    NEED(to >= 0);
+    usleep(20000); // the clock of files ticks every few ms
+    meanwhile = what;
+    reading = true;
+    enum lf_status status = lf_driver_folder.take(bench.device, "plate.csv", bench.found[0].version, to, SIZE * 2, &err);
+    reading = false;
+    CHECK(meanwhile == NULL); // it did happen
+    if (status == LF_OK) {    // then it is the version that was told, whole
+        char *text = malloc(SIZE);
+        NEED(text != NULL);
+        CHECK_INT(lseek(to, 0, SEEK_END), SIZE);
+        CHECK_INT(pread(to, text, SIZE, 0), SIZE);
+        CHECK(text[0] == 'a' && memcmp(text, text + 1, SIZE - 1) == 0);
+        free(text);
+    }
+    close(to);
+    return status;
+}
+
+static void changed_while_copied(void)
+{
+    void (*const changes[])(void) = {shrinks, grows, is_written_over};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        CHECK_INT(take_while(changes[i]), LF_MISMATCH);
+        CHECK_INT(err.class, LF_TRANSIENT);
+        bench.found_count = 0; // and it is found anew, as another version
+        bench_listen_for(&bench, 1);
+        CHECK_INT(bench.found_count, 1);
+        bench_close(&bench);
+        unlink(in_outbox("plate.csv"));
+    }
+}
+
+static void replaced_while_copied(void)
+{
+    CHECK_INT(take_while(is_replaced), LF_OK);
+    bench.found_count = 0;
+    bench_listen_for(&bench, 1);
+    CHECK_INT(bench.found_count, 1);
+    bench_close(&bench);
+    unlink(in_outbox("plate.csv"));
+    CHECK_INT(take_while(goes), LF_OK);
+    bench_close(&bench);
+}
+
+// ---- crowds ----
+
+enum { CROWD = 10 * 1000 };
+
+static unsigned char told[CROWD];
+static int told_count;
+
+static enum lf_status count_found(void *self, const struct lf_finding *finding, struct lf_error *error)
+{
+    (void)self;
+    (void)error;
+    int number = atoi(finding->name);
+    NEED(number >= 0 && number < CROWD);
+    told[number]++;
+    told_count++;
+    return LF_OK;
+}
+
+static void crowd(void)
+{
+    char name[32];
+    memset(told, 0, sizeof told);
+    told_count = 0;
+    start((const char *[]){"finish", "rename", NULL});
+    bench.host.found = count_found;
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(name, sizeof name, "%05d.csv", i);
+        bench_write(bench.outbox, name, "A1,0.5\n");
+    }
+    for (int64_t deadline = lf_deadline_in(60000); told_count < CROWD && !lf_deadline_passed(deadline);)
+        CHECK_INT(bench_listen(&bench, 200, &err), LF_OK);
+    CHECK_INT(bench_listen(&bench, 200, &err), LF_OK);
+    CHECK_INT(told_count, CROWD);
+    for (int i = 0; i < CROWD; i++)
+        if (told[i] != 1)
+            CU_FAIL("told not once");
+    bench_close(&bench);
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(name, sizeof name, "%05d.csv", i);
+        unlink(in_outbox(name));
+    }
+}
+
+// ---- names ----
+
+static int lines; // of the log
+
+static void count_line(int fd)
+{
+    char text[4096];
+    ssize_t got;
+    while ((got = __real_read(fd, text, sizeof text)) > 0)
+        for (ssize_t i = 0; i < got; i++)
+            lines += text[i] == '\n';
+}
+
+static void name_bombs(void)
+{
+    static const char *const bad[] = {"-rf.csv", "a\nb.csv", "a\x1b[2J.csv", "CON.csv", "a .csv ", "\xff\xfe.csv", "a:b.csv", "%n%s.csv"};
+    enum { BAD = sizeof bad / sizeof *bad - 1, MANY = 3000 };
+    char name[300], log[BENCH_PATH + 32];
+    start((const char *[]){"finish", "rename", "results", "*", NULL});
+    snprintf(log, sizeof log, "%s/log", bench.spool);
+    int fd = open(log, O_RDWR | O_CREAT | O_TRUNC, 0600), before = dup(2);
+    NEED(fd >= 0 && before >= 0);
+    dup2(fd, 2);
+    for (size_t i = 0; i <= BAD; i++)
+        put(bad[i], 'x', 1);
+    for (int i = 0; i < MANY; i++) { // 255 bytes each, more than any name may have
+        snprintf(name, sizeof name, "%05d-%0245d.csv", i, 0);
+        put(name, 'x', 1);
+    }
+    bench_listen_for(&bench, 1);
+    bench_listen(&bench, 300, &err);
+    dup2(before, 2);
+    close(before);
+    lseek(fd, 0, SEEK_SET);
+    lines = 0;
+    count_line(fd);
+    close(fd);
+    CHECK_INT(bench.found_count, 1); // odd, but it is a name
+    CHECK_STR(bench.found[0].name, "%n%s.csv");
+    CHECK(lines >= (int)BAD && lines < 200);
+    CHECK_INT(bench_count(bench.outbox, ".csv"), BAD + 1 + MANY); // all stay where they are
+    bench_close(&bench);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "%05d-%0245d.csv", i, 0);
+        unlink(in_outbox(name));
+    }
+    for (size_t i = 0; i <= BAD; i++)
+        unlink(in_outbox(bad[i]));
+}
+
+static void no_plain_files(void)
+{
+    start((const char *[]){"finish", "rename", "results", "*", NULL});
+    CHECK_INT(mkfifo(in_outbox("pipe.csv"), 0644), 0);
+    CHECK_INT(symlink("/dev/zero", in_outbox("endless.csv")), 0);
+    CHECK_INT(symlink(".", in_outbox("loop")), 0);
+    bool device = mknod(in_outbox("null.csv"), S_IFCHR | 0644, makedev(1, 5)) == 0; // where the kernel lets us
+    bench_write(bench.outbox, "good.csv", "x");
+    bench_listen_for(&bench, 1);
+    bench_listen(&bench, 200, &err);
+    CHECK_INT(bench.found_count, 1);
+    CHECK_STR(bench.found[0].name, "good.csv");
+    static const char *const names[] = {"pipe.csv", "endless.csv", "null.csv"};
+    for (size_t i = 0; i < 3; i++)
+        CHECK(lf_driver_folder.take(bench.device, names[i], "1-2-3", 1, 100, &err) != LF_OK);
+    bench_close(&bench);
+    unlink(in_outbox("pipe.csv"));
+    unlink(in_outbox("endless.csv"));
+    unlink(in_outbox("loop"));
+    if (device)
+        unlink(in_outbox("null.csv"));
+}
+
+// ---- rights ----
+
+static void rights_go(void)
+{
+    bool root = geteuid() == 0;
+    CHECK_INT(chmod(unit_folder(), 0755), 0);
+    start((const char *[]){"finish", "rename", NULL});
+    CHECK_INT(chmod(bench.outbox, 0), 0);
+    if (root && seteuid(65534) != 0) // root may read everything
+        root = false;
+    enum lf_status status = bench_listen(&bench, 3000, &err);
+    if (root)
+        CHECK_INT(seteuid(0), 0);
+    CHECK_INT(status, LF_DISCONNECTED);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, bench.outbox);
+    lf_driver_folder.disconnect(bench.device);
+    CHECK_INT(chmod(bench.outbox, 0755), 0);
+    CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_OK);
+    bench_write(bench.outbox, "later.csv", "x");
+    bench_listen_for(&bench, 1);
+    CHECK_INT(bench.found_count, 1);
+    bench_close(&bench);
+}
+
+UNIT_TESTS("folder, as shares are",
+    {"a result that changes while it is copied is not taken, and is found anew", changed_while_copied},
+    {"a result that is replaced or removed while it is copied is taken as it was, whole", replaced_while_copied},
+    {"ten thousand results at once are told, each once", crowd},
+    {"names of all kinds are refused, told, and do not fill the log", name_bombs},
+    {"links, pipes and devices are neither results nor read", no_plain_files},
+    {"an outbox that may not be read any more is a lost connection, and comes back", rights_go},
+)

@@ -1,0 +1,160 @@
+/* The journal fails under a job: each statement that couriers and bench give to SQLite fails in turn, once. Whatever it was,
+ * the job comes to its end or is held, nothing is done twice, and nothing is left behind.
+ *
+ * sqlite3_step is wrapped, for threads other than the test's own; so are the agent's pauses, which are cut short.
+ */
+#include "job_case.h"
+
+#include "base/clock.h"
+#include "base/os_wake.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STATEMENTS_MAX = 1000, PAUSE_MS = 5, LIMIT_MS = 20000 };
+
+static struct job_case c;
+static pthread_t tester;
+static atomic_int good_statements = -1; /* so many go well, then one fails; negative: all go well */
+
+int __real_sqlite3_step(sqlite3_stmt *stmt);
+int __wrap_sqlite3_step(sqlite3_stmt *stmt);
+int __wrap_sqlite3_step(sqlite3_stmt *stmt)
+{
+    bool begun = sqlite3_stmt_busy(stmt); /* left in its middle, SQLite would commit it */
+    if (!begun && !pthread_equal(pthread_self(), tester) && atomic_load(&good_statements) >= 0
+        && atomic_fetch_sub(&good_statements, 1) == 0)
+        return SQLITE_IOERR;
+    return __real_sqlite3_step(stmt);
+}
+
+enum lf_status __real_lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel);
+enum lf_status __wrap_lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel);
+enum lf_status __wrap_lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel)
+{
+    int64_t soon = lf_deadline_in(PAUSE_MS);
+    return __real_lf_sleep_until(deadline < soon ? deadline : soon, cancel);
+}
+
+/* Until the job has ended or is held. A waiting one is not waited for. */
+static enum lf_job_state outcome(int64_t id)
+{
+    int64_t deadline = lf_deadline_in(LIMIT_MS);
+    for (;;) {
+        struct lf_job job = core_job(c.journal, id);
+        enum lf_job_state state = job.state;
+        if (state == LF_JOB_WAITING) {
+            job.state = LF_JOB_READY;
+            lf_journal_job_save(c.journal, &job, NULL);
+        }
+        lf_job_free(&job);
+        if (state == LF_JOB_HELD || lf_job_state_final(state) || lf_deadline_passed(deadline))
+            return state;
+        lf_jobs_kick(c.jobs);
+        lf_instrument_kick(c.robot);
+        lf_sleep_until(lf_deadline_in(PAUSE_MS), NULL);
+    }
+}
+
+static void remove_journal(void)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
+    char path[600];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        snprintf(path, sizeof path, "%s/journal.db%s", unit_folder(), endings[i]);
+        unlink(path);
+    }
+}
+
+/* make: makes the job once all runs. right: after its end, once more while all is well. */
+static void every_statement(int64_t (*make)(void), void (*right)(int64_t id), enum lf_repeat repeat)
+{
+    tester = pthread_self();
+    int stride = getenv("LF_EMULATED") ? 7 : 1; /* an emulator takes long */
+    bool broke = true;
+    for (int good = 0; broke; good += stride) {
+        NEED(good < STATEMENTS_MAX);
+        case_open(&c);
+        c.device->says = "12.340";
+        c.device->repeat = repeat;
+        c.device->verdict = LF_VERDICT_UNKNOWN;
+        case_start(&c);
+        atomic_store(&good_statements, good);
+        int64_t id = make();
+        enum lf_job_state state = outcome(id);
+        broke = atomic_exchange(&good_statements, -1) < 0;
+        char told[700];
+        snprintf(told, sizeof told, "statement %d: %s, %s", good + 1, lf_job_state_name(state), case_note(&c, id));
+        if (state == LF_JOB_HELD) {
+            CHECK_INT(repeat, LF_ONCE); /* only then is there a doubt */
+            CHECK_HAS(told, "labferry confirm");
+            CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", NULL), LF_OK);
+            state = outcome(id);
+        }
+        if (state != LF_JOB_DONE)
+            CHECK_STR(told, "done");
+        right(id);
+        CHECK(case_spool_empties(&c));
+        case_close(&c);
+        remove_journal();
+    }
+}
+
+static int64_t make_run(void)
+{
+    int64_t id = 0;
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    return id;
+}
+
+static void acted_once(int64_t id)
+{
+    (void)id;
+    CHECK_INT(c.device->acts, 1);
+}
+
+static int64_t make_delivery(void)
+{
+    return case_deliver(&c, "file_1");
+}
+
+static int64_t make_task(void)
+{
+    return case_task(&c);
+}
+
+static void reported_once(int64_t id)
+{
+    acted_once(id);
+    CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 1);
+    CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
+}
+
+static int64_t make_result(void)
+{
+    return case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+}
+
+static void attached_once(int64_t id)
+{
+    (void)id;
+    CHECK_INT(fake_cloud_get(&fake_cloud.created), 1);
+    CHECK_INT(fake_cloud_get(&fake_cloud.started), 1);
+}
+
+static void once(void) { every_statement(make_run, acted_once, LF_ONCE); }
+static void delivery(void) { every_statement(make_delivery, acted_once, LF_ONCE); }
+static void task(void) { every_statement(make_task, reported_once, LF_ONCE); }
+static void result(void) { every_statement(make_result, attached_once, LF_IDEMPOTENT); }
+
+UNIT_TESTS("job errors",
+    {"whichever statement fails, an action is done once, or is held with what a person can say", once},
+    {"whichever statement fails, a file is delivered once, or is held", delivery},
+    {"whichever statement fails, a task is measured once and reported once, or is held", task},
+    {"whichever statement fails, a result is attached and processed once", result},
+)

@@ -1,0 +1,266 @@
+/* What the journal may grow to, and what has to leave: never what is still promised. */
+#include "base/clock.h"
+#include "journal/audit.h"
+#include "journal/journal.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char path[512];
+
+static struct lf_journal *open_journal(void)
+{
+    struct lf_journal *journal = NULL;
+    struct lf_error err = {0};
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    NEED(lf_journal_open(path, &journal, &err) == LF_OK);
+    return journal;
+}
+
+static struct lf_journal_use use_of(struct lf_journal *journal)
+{
+    struct lf_journal_use use;
+    lf_journal_use(journal, &use);
+    return use;
+}
+
+/* ---- the outbox */
+
+static void queue(struct lf_journal *journal, const char *topic, const char *payload, bool retain)
+{
+    NEED(lf_journal_outbox_add(journal, topic, payload, retain, NULL) == LF_OK);
+}
+
+/* Payloads that wait, in order, with a space behind each. */
+static const char *waiting(struct lf_journal *journal)
+{
+    static char all[4000];
+    struct lf_outbox_row row;
+    int64_t after = 0;
+    all[0] = '\0';
+    while (lf_journal_outbox_next(journal, after, &row, NULL) == LF_OK) {
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s ", row.payload);
+        after = row.seq;
+        lf_outbox_row_free(&row);
+    }
+    return all;
+}
+
+static void oldest_reports_go_first(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_journal_limits limits = {.outbox = 5};
+    lf_journal_limit(journal, &limits);
+    queue(journal, "status", "state", true);
+    NEED(lf_journal_outbox_add_reply(journal, "reply/1", "answer", (struct lf_slice){0}, NULL) == LF_OK);
+    for (int i = 1; i <= 7; i++) {
+        char payload[20];
+        snprintf(payload, sizeof payload, "job%d", i);
+        queue(journal, "jobs/1", payload, false);
+    }
+    CHECK_STR(waiting(journal), "state answer job5 job6 job7 ");
+    CHECK_INT(use_of(journal).outbox, 5);
+    CHECK_INT(use_of(journal).outbox_dropped, 4);
+    lf_journal_close(journal);
+    journal = open_journal(); /* the count is for good */
+    CHECK_INT(use_of(journal).outbox_dropped, 4);
+    CHECK_INT(use_of(journal).outbox, 5);
+    lf_journal_close(journal);
+}
+
+static void replies_go_when_nothing_else_is_left(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_journal_limits limits = {.outbox = 3};
+    lf_journal_limit(journal, &limits);
+    queue(journal, "status", "state", true);
+    for (int i = 1; i <= 4; i++) {
+        char payload[20];
+        snprintf(payload, sizeof payload, "answer%d", i);
+        NEED(lf_journal_outbox_add_reply(journal, "reply/1", payload, (struct lf_slice){0}, NULL) == LF_OK);
+    }
+    CHECK_STR(waiting(journal), "state answer3 answer4 ");
+    lf_journal_close(journal);
+}
+
+static void the_count_follows_what_is_kept(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_outbox_row row;
+    queue(journal, "jobs/1", "kept", false);
+    queue(journal, "status", "old", true);
+    queue(journal, "status", "new", true);
+    CHECK_INT(use_of(journal).outbox, 2);
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    queue(journal, "jobs/1", "undone", false);
+    lf_journal_rollback(journal);
+    CHECK_INT(use_of(journal).outbox, 2);
+    NEED(lf_journal_outbox_next(journal, 0, &row, NULL) == LF_OK);
+    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, NULL), LF_OK);
+    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, NULL), LF_OK); /* acknowledged twice: nothing more */
+    lf_outbox_row_free(&row);
+    CHECK_INT(use_of(journal).outbox, 1);
+    lf_journal_close(journal);
+}
+
+/* ---- events that make no job */
+
+static void add_event(struct lf_journal *journal, const char *id, enum lf_fate fate, size_t len)
+{
+    char *body = calloc(1, len + 1);
+    NEED(body);
+    memset(body, 'x', len);
+    struct lf_event_row row = {.id = (char *)id, .source = (char *)"mqtt", .received_ms = lf_clock_wall_ms(), .fate = fate,
+                               .body = body, .body_len = len};
+    CHECK_INT(lf_journal_event_add(journal, &row, NULL), LF_OK);
+    free(body);
+}
+
+static bool has_event(struct lf_journal *journal, const char *id)
+{
+    struct lf_event_row row;
+    bool there = lf_journal_event_get(journal, id, &row, NULL) == LF_OK;
+    lf_event_row_free(&row);
+    return there;
+}
+
+static void count_entry(void *count, const struct lf_audit_entry *entry)
+{
+    if (strstr(entry->text, "left the journal early"))
+        ++*(int *)count;
+}
+
+static void a_flood_of_bad_messages_is_bounded(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_journal_limits limits = {.unused = 2 * 1000 * 1000};
+    int told = 0;
+    lf_journal_limit(journal, &limits);
+    add_event(journal, "work", LF_FATE_UNROUTED, 50000);
+    NEED(lf_journal_event_fate(journal, "work", LF_FATE_JOB, 1, NULL, NULL) == LF_OK);
+    add_event(journal, "unrouted", LF_FATE_UNROUTED, 50000);
+    NEED(lf_journal_begin(journal, NULL) == LF_OK); /* one sync for all */
+    for (int i = 0; i < 2500; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "bad:%d", i);
+        add_event(journal, id, LF_FATE_BAD, 40000);
+        CHECK(use_of(journal).unused <= limits.unused);
+    }
+    NEED(lf_journal_commit(journal, NULL) == LF_OK);
+    struct lf_journal_use use = use_of(journal);
+    CHECK(use.bytes < 10 * 1000 * 1000); /* of 100 MB that came */
+    CHECK(has_event(journal, "work") && has_event(journal, "unrouted") && has_event(journal, "bad:2499"));
+    CHECK(!has_event(journal, "bad:0") && !has_event(journal, "bad:2400"));
+    cJSON *counts = lf_journal_event_counts(journal);
+    CHECK_INT(lf_json_int(counts, "bad", 0) + use.unused_dropped, 2500);
+    cJSON_Delete(counts);
+    struct lf_audit_filter all = {.limit = 100000};
+    NEED(lf_journal_audit_list(journal, &all, count_entry, &told, NULL) == LF_OK);
+    CHECK_INT(told, 2);
+    lf_journal_close(journal);
+    journal = open_journal();
+    CHECK_INT(use_of(journal).unused, use.unused);
+    CHECK_INT(use_of(journal).unused_dropped, use.unused_dropped);
+    lf_journal_close(journal);
+}
+
+static void unrouted_ones_leave_after_bad_ones(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_journal_limits limits = {.unused = 300 * 1000};
+    lf_journal_limit(journal, &limits);
+    add_event(journal, "waits", LF_FATE_REREAD, 90000);
+    add_event(journal, "u1", LF_FATE_UNROUTED, 90000);
+    add_event(journal, "b1", LF_FATE_BAD, 90000);
+    add_event(journal, "u2", LF_FATE_UNROUTED, 90000);
+    add_event(journal, "u3", LF_FATE_UNROUTED, 90000); /* too much: the bad one leaves */
+    CHECK(has_event(journal, "u1") && !has_event(journal, "b1"));
+    add_event(journal, "u4", LF_FATE_UNROUTED, 90000); /* now the oldest unrouted one */
+    CHECK(!has_event(journal, "u1") && has_event(journal, "u2") && has_event(journal, "u4"));
+    CHECK(has_event(journal, "waits"));
+    NEED(lf_journal_event_fate(journal, "u4", LF_FATE_JOB, 1, NULL, NULL) == LF_OK); /* what became work takes none of the room */
+    CHECK_INT(use_of(journal).unused, 2 * (1000 + 90000));
+    lf_journal_close(journal);
+}
+
+/* ---- the whole */
+
+static void full_until_pruned(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_journal_limits limits = {.bytes = 1000 * 1000};
+    struct lf_error err = {0};
+    int64_t dropped;
+    lf_journal_limit(journal, &limits);
+    CHECK_INT(lf_journal_room(journal, &err), LF_OK);
+    for (int i = 0; i < 20; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "evt_%d", i);
+        add_event(journal, id, LF_FATE_UNROUTED, 60000);
+    }
+    CHECK_INT(lf_journal_room(journal, &err), LF_FULL);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, "agent.journal_max");
+    CHECK(use_of(journal).bytes > limits.bytes);
+    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
+    CHECK_INT(dropped, 20);
+    CHECK(use_of(journal).bytes < limits.bytes); /* the file keeps its size, its free pages do not count */
+    CHECK_INT(use_of(journal).unused, 0);
+    CHECK_INT(lf_journal_room(journal, NULL), LF_OK);
+    lf_journal_close(journal);
+}
+
+/* ---- findings */
+
+static void add_result(struct lf_journal *journal, const char *id, enum lf_job_state state)
+{
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)id, .step = "file",
+                         .state = state};
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_finding_add(journal, "reader", id, "v", job.id, NULL) == LF_OK);
+}
+
+static bool known(struct lf_journal *journal, const char *id)
+{
+    return lf_journal_finding_job(journal, "reader", id, "v") != 0;
+}
+
+static void gone(struct lf_journal *journal, const char *id)
+{
+    NEED(lf_journal_finding_gone(journal, "reader", id, "v", NULL) == LF_OK);
+}
+
+static void results_are_known_while_they_may_lie_there(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t dropped;
+    add_result(journal, "archived.csv", LF_JOB_DONE);
+    gone(journal, "archived.csv");
+    add_result(journal, "stays.csv", LF_JOB_DONE);
+    add_result(journal, "held.csv", LF_JOB_HELD);
+    gone(journal, "held.csv");
+    NEED(lf_journal_prune(journal, 60000, &dropped, NULL) == LF_OK); /* nothing is that old */
+    CHECK(known(journal, "archived.csv"));
+    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK); /* everything is older than a minute from now */
+    CHECK(!known(journal, "archived.csv"));
+    CHECK(known(journal, "stays.csv") && known(journal, "held.csv"));
+    CHECK_INT(dropped, 2); /* the finding and its job */
+    cJSON *counts = lf_journal_job_counts(journal, NULL);
+    CHECK_INT(lf_json_int(counts, "done", 0), 1);
+    CHECK_INT(lf_json_int(counts, "held", 0), 1);
+    cJSON_Delete(counts);
+    lf_journal_close(journal);
+}
+
+UNIT_TESTS("journal bounds",
+    {"a full outbox drops the oldest job reports, counts them, and keeps answers and state", oldest_reports_go_first},
+    {"an outbox full of answers drops the oldest of them, never the state", replies_go_when_nothing_else_is_left},
+    {"the outbox is counted as it is, whatever is undone or acknowledged twice", the_count_follows_what_is_kept},
+    {"a flood of messages that are no events takes no more room than it may, and is counted", a_flood_of_bad_messages_is_bounded},
+    {"bad events leave before unrouted ones, the oldest first, and never one that is work", unrouted_ones_leave_after_bad_ones},
+    {"a journal that has its size refuses new work until old entries have left it", full_until_pruned},
+    {"a result leaves with its job when it is old and gone from the instrument, and is known as long as it may lie there",
+     results_are_known_while_they_may_lie_there},
+)

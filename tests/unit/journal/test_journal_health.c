@@ -1,0 +1,187 @@
+/* The journal in trouble: damaged, gone, or on a disk that takes nothing. */
+#include "base/file.h"
+#include "journal/journal.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[512];
+
+static enum lf_status try_open(struct lf_journal **journal, struct lf_error *err)
+{
+    *err = (struct lf_error){0};
+    *journal = NULL;
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    return lf_journal_open(path, journal, err);
+}
+
+static struct lf_journal *open_journal(void)
+{
+    struct lf_journal *journal;
+    struct lf_error err;
+    NEED(try_open(&journal, &err) == LF_OK);
+    return journal;
+}
+
+static enum lf_status add_event(struct lf_journal *journal, int number, size_t len, struct lf_error *err)
+{
+    char id[32], *body = calloc(1, len + 1);
+    snprintf(id, sizeof id, "evt_%d", number);
+    struct lf_event_row row = {.id = id, .source = (char *)"mqtt", .fate = LF_FATE_JOB, .body = body, .body_len = len};
+    enum lf_status status = lf_journal_event_add(journal, &row, err);
+    free(body);
+    return status;
+}
+
+/* Larger than what SQLite keeps in memory, so that it has to read again. */
+static void fill(struct lf_journal *journal)
+{
+    for (int i = 0; i < 60; i++)
+        NEED(add_event(journal, i, 200000, NULL) == LF_OK);
+}
+
+static void found_while_running(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    struct lf_event_row row;
+    fill(journal);
+    lf_journal_close(journal);
+    journal = open_journal();
+    int fd = open(path, O_RDWR);
+    off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+    static char junk[64 * 1024];
+    memset(junk, 0x5A, sizeof junk);
+    for (off_t at = 200 * 1024; at < size; at += (off_t)sizeof junk)
+        NEED(pwrite(fd, junk, sizeof junk, at) == (ssize_t)sizeof junk);
+    close(fd);
+    bool seen = false;
+    for (int i = 0; i < 60; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "evt_%d", i);
+        seen = lf_journal_event_get(journal, id, &row, &err) == LF_CORRUPT || seen;
+        lf_event_row_free(&row);
+    }
+    NEED(seen);
+    CHECK_INT(lf_journal_begin(journal, &err), LF_CORRUPT);
+    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_HAS(err.text, "labferry journal export");
+    CHECK_INT(add_event(journal, 1000, 10, &err), LF_CORRUPT);
+    CHECK(lf_journal_set(journal, "a", "b", &err) != LF_OK); /* outside of a transaction as well */
+    CHECK_INT(lf_journal_works(journal, &err), LF_CORRUPT);
+    lf_journal_close(journal);
+}
+
+static void in_the_middle_of_a_transaction(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    struct lf_event_row row;
+    fill(journal);
+    lf_journal_close(journal);
+    journal = open_journal();
+    NEED(lf_journal_begin(journal, &err) == LF_OK);
+    NEED(lf_journal_set(journal, "promise", "made", &err) == LF_OK);
+    NEED(truncate(path, 300 * 1024) == 0);
+    bool seen = false;
+    for (int i = 0; i < 60; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "evt_%d", i);
+        enum lf_status status = lf_journal_event_get(journal, id, &row, &err);
+        seen = status == LF_CORRUPT || seen;
+        lf_event_row_free(&row);
+    }
+    NEED(seen);
+    CHECK_INT(lf_journal_commit(journal, &err), LF_CORRUPT); /* nothing is promised any more */
+    lf_journal_close(journal);
+}
+
+static void gone_and_back(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    char away[600];
+    snprintf(away, sizeof away, "%s/away.db", unit_folder());
+    NEED(add_event(journal, 1, 10, NULL) == LF_OK);
+    NEED(rename(path, away) == 0);
+    CHECK_INT(add_event(journal, 2, 10, &err), LF_IO);
+    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_HAS(err.text, "is gone, or another file is in its place");
+    CHECK_INT(lf_journal_works(journal, &err), LF_IO);
+    NEED(lf_file_replace(path, "another", 7, 0600, NULL) == LF_OK);
+    CHECK_INT(add_event(journal, 2, 10, &err), LF_IO);
+    NEED(rename(away, path) == 0);
+    CHECK_INT(add_event(journal, 2, 10, &err), LF_OK);
+    CHECK_INT(lf_journal_works(journal, &err), LF_OK);
+    char wal[600];
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    NEED(rename(wal, away) == 0);
+    CHECK_INT(add_event(journal, 3, 10, &err), LF_IO);
+    NEED(rename(away, wal) == 0);
+    CHECK_INT(add_event(journal, 3, 10, &err), LF_OK);
+    lf_journal_close(journal);
+}
+
+static void missing_at_the_start(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err;
+    struct stat st;
+    char lock[600], away[600];
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    snprintf(away, sizeof away, "%s/away.db", unit_folder());
+    NEED(add_event(journal, 1, 10, NULL) == LF_OK);
+    lf_journal_close(journal);
+    NEED(rename(path, away) == 0);
+    CHECK_INT(try_open(&journal, &err), LF_NOT_FOUND);
+    CHECK_INT(err.class, LF_NEEDS_PERSON);
+    CHECK_HAS(err.text, "there was one");
+    CHECK_HAS(err.text, "remove ");
+    CHECK(stat(path, &st) != 0);
+    NEED(lf_file_replace(path, "", 0, 0600, NULL) == LF_OK); /* an empty file would be an empty database */
+    CHECK_INT(try_open(&journal, &err), LF_NOT_FOUND);
+    NEED(rename(away, path) == 0);
+    CHECK_INT(try_open(&journal, &err), LF_OK);
+    lf_journal_close(journal);
+    NEED(unlink(path) == 0 && unlink(lock) == 0); /* meant so */
+    CHECK_INT(try_open(&journal, &err), LF_OK);
+    lf_journal_close(journal);
+}
+
+static void no_room_for_a_while(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    struct rlimit before, small;
+    NEED(add_event(journal, 1, 10, NULL) == LF_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    NEED(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    small = before;
+    small.rlim_cur = 4096;
+    NEED(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    enum lf_status status = add_event(journal, 2, 100000, &err), works = lf_journal_works(journal, NULL);
+    NEED(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    CHECK(status == LF_IO || status == LF_FULL);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, status == LF_IO ? strerror(EFBIG) : "no room");
+    CHECK(works == LF_IO || works == LF_FULL);
+    CHECK_INT(lf_journal_works(journal, &err), LF_OK);
+    CHECK_INT(add_event(journal, 2, 100000, &err), LF_OK);
+    lf_journal_close(journal);
+}
+
+UNIT_TESTS("journal health",
+    {"damage that is found while running ends all writing, and says what to do", found_while_running},
+    {"a transaction in which damage is found is not kept", in_the_middle_of_a_transaction},
+    {"a journal that is moved away or replaced takes nothing until it is back", gone_and_back},
+    {"a journal that was there and is missing is never begun anew in silence", missing_at_the_start},
+    {"a disk that takes nothing for a while is told and got over", no_room_for_a_while},
+)
