@@ -184,7 +184,8 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
                                       struct lf_error *err)
 {
     char *key = lf_format("paused.%s", config->name);
-    char *paused = key ? lf_journal_get(agent->journal, key) : NULL;
+    char *paused = NULL;
+    enum lf_status status = key ? lf_journal_get(agent->journal, key, &paused, err) : lf_fail_memory(err, "opening an instrument");
     struct lf_instrument_options options = {
         .name = config->name, .driver = lf_driver_find(config->driver), .values = config->settings,
         .expect_identity = config->expect_identity, .paused = config->paused || paused != NULL,
@@ -194,7 +195,8 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .changed = lf_jobs_instrument_changed,
     };
     struct lf_instrument *instrument = NULL;
-    enum lf_status status = lf_instrument_open(&options, &hooks, &instrument, err);
+    if (status == LF_OK) /* one that a person has paused must not start for want of memory */
+        status = lf_instrument_open(&options, &hooks, &instrument, err);
     if (status == LF_OK)
         status = lf_jobs_add_instrument(agent->context.jobs, instrument, err);
     if (status != LF_OK)

@@ -49,16 +49,20 @@ static int usage(FILE *out, int code)
     return code;
 }
 
-static struct lf_config *load(const char *path)
+/* Returns an exit status. */
+static int load(const char *path, struct lf_config **config)
 {
-    struct lf_config *config = NULL;
     struct lf_config_report report = {0};
     struct lf_error err = {0};
-    if (lf_config_load(path, lf_control_config_hooks(), &config, &report, &err) != LF_OK && report.count == 0)
+    enum lf_status status = lf_config_load(path, lf_control_config_hooks(), config, &report, &err);
+    if (status == LF_NO_MEMORY) /* then nothing was found out about the file */
+        fprintf(stderr, "labferryd: %s\n", err.text);
+    else if (status != LF_OK && report.count == 0)
         fprintf(stderr, "%s\n", err.text);
-    lf_config_report_print(&report, stderr);
+    if (status != LF_NO_MEMORY)
+        lf_config_report_print(&report, stderr);
     lf_config_report_free(&report);
-    return config;
+    return status == LF_OK ? EXIT_SUCCESS : status == LF_NO_MEMORY ? EXIT_CANNOT_START : EXIT_CONFIG_WRONG;
 }
 
 static int serve(const struct lf_config *config, const char *path)
@@ -103,10 +107,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "labferryd: %s\n", err.text);
         return EXIT_CANNOT_START;
     }
-    struct lf_config *config = load(path);
-    if (!config)
-        return EXIT_CONFIG_WRONG;
-    int code = serve(config, path);
+    struct lf_config *config = NULL;
+    int code = load(path, &config);
+    if (code == EXIT_SUCCESS)
+        code = serve(config, path);
     lf_config_free(config);
     lf_cancel_close(&stop);
     return code;

@@ -28,8 +28,12 @@ static enum lf_status record_config(struct lf_journal *journal, const char *befo
 enum lf_status record_start(struct lf_journal *journal, const struct lf_config *config, struct lf_error *err)
 {
     char text[400];
-    char *before = lf_journal_get(journal, "config.digest"), *running = lf_journal_get(journal, "running");
-    enum lf_status status = lf_journal_begin(journal, err);
+    char *before = NULL, *running = NULL;
+    enum lf_status status = lf_journal_get(journal, "config.digest", &before, err);
+    if (status == LF_OK)
+        status = lf_journal_get(journal, "running", &running, err);
+    if (status == LF_OK)
+        status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         goto done;
     snprintf(text, sizeof text, "labferryd " LF_VERSION " starts as %.80s at %.80s, configuration %.64s%s",
@@ -66,8 +70,8 @@ enum lf_status record_clock(struct lf_journal *journal, int64_t step_ms, struct 
 void record_stop(struct lf_journal *journal)
 {
     struct lf_error err = {0};
-    char *running = lf_journal_get(journal, "running");
-    if (!running) /* it never came to record_start */
+    char *running;
+    if (lf_journal_get(journal, "running", &running, &err) == LF_OK && !running) /* it never came to record_start */
         return;
     free(running);
     enum lf_status status = lf_journal_begin(journal, &err);

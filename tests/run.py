@@ -28,12 +28,17 @@ BUILD_LIMIT_S = 1800
 UNIT_LIMIT_S = 600
 FILE_LIMIT_S = 900
 FUZZ_S = 20
+TORTURE_S = 0.4          # what the runs of one test may take while memory runs out
+TORTURE_ALL_S = 60       # the same with --all
+TORTURE_LIMIT_S = 7200
+TORTURE_TEST_S = 600     # one run of a test, which may be slow for want of processors
 SHOWN_LINES = 200
 EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 ANALYSE_LIMIT_S = 3600
 TSAN_RND_BITS = 28  # clang 14's ThreadSanitizer finds its place in memory only with so little chance in addresses
 VALGRIND = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99"
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+TORTURE = re.compile(r"^(\d+) runs, (\d+) allocations failed on purpose$")
 
 
 class Tally:
@@ -160,6 +165,35 @@ def unit_tests(kind, tally, options):
     end_section(started)
 
 
+def torture(tally, options):
+    """Each unit test again while memory runs out, at as many allocations as there is time for."""
+    budget = TORTURE_ALL_S if options.all else TORTURE_S
+    started = section(f"unit tests while memory runs out, {budget} s each")
+    programs = sorted(p for p in (BUILDS / "debug/unit").glob("test_*") if os.access(p, os.X_OK))
+    work = lambda item: run([item[0], "--torture", str(budget), *item[1]], TORTURE_LIMIT_S, {"UNIT_LIMIT": str(TORTURE_TEST_S)})
+    injected = 0
+    for (program, _), (status, output, seconds) in in_parallel(work, chosen_units(programs, [], options.only)):
+        lines = output.splitlines()
+        summary = next((m for m in map(SUMMARY.match, reversed(lines)) if m), None)
+        figures = next((m for m in map(TORTURE.match, reversed(lines)) if m), None)
+        passed, failed = map(int, summary.groups()) if summary else (0, 0)
+        injected += int(figures[2]) if figures else 0
+        tally.passed += passed
+        if status == 0 and summary and figures and failed == 0:
+            left_out = output.count(" left out: ")
+            print(f"  ok    {program.name}: {passed} tests, {figures[1]} runs, {figures[2]} allocations failed ({seconds:.1f} s)"
+                  + (f"; {left_out} too long" if left_out else ""), flush=True)
+            if options.verbose:
+                show(output)
+            continue
+        print(f"  FAIL  {program.name} ({ending(status, TORTURE_LIMIT_S)}, {seconds:.1f} s)")
+        show(output)
+        for _ in range(max(failed, 1)):
+            tally.fail(f"{program.name} while memory runs out")
+    print(f"   {injected} allocations failed on purpose")
+    end_section(started)
+
+
 def run_file(path, words, kind="debug", more=None):
     """Runs one black-box file: (verdicts as blackbox/runner.py reports them, status, output, seconds)."""
     with tempfile.TemporaryDirectory(prefix="lf-test-") as private:
@@ -253,6 +287,8 @@ def main():
     if options.on == "debug":
         build("debug", tally)
     unit_tests(options.on, tally, options)
+    if options.on == "debug":
+        torture(tally, options)
     black_box("black-box tests", "blackbox/test_*.py", tally, options.only, options.on)
     black_box("faults", "faults/test_*.py", tally, options.only, options.on)
     if not options.only and options.on == "debug":

@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -87,7 +88,10 @@ enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error 
     if (!lf_utf8_valid(text))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "text is not valid UTF-8");
     const char *end = NULL;
+    errno = 0; /* cJSON does not say why it gives up; a failed allocation leaves its mark here */
     cJSON *value = cJSON_ParseWithLengthOpts(text.data, text.len, &end, 0);
+    if (!value && errno == ENOMEM)
+        return lf_fail_memory(err, "reading JSON");
     if (!value) {
         size_t at = end && end >= text.data ? (size_t)(end - text.data) : 0;
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "not JSON: error at byte %zu of %zu", at, text.len);
@@ -153,11 +157,14 @@ bool lf_json_set(cJSON *object, const char *key, cJSON *item)
 {
     if (!item)
         return false;
-    cJSON_DeleteItemFromObjectCaseSensitive(object, key);
-    if (cJSON_AddItemToObject(object, key, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
+    cJSON *before = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (!cJSON_AddItemToObject(object, key, item)) {
+        cJSON_Delete(item);
+        return false;
+    }
+    if (before)
+        cJSON_Delete(cJSON_DetachItemViaPointer(object, before));
+    return true;
 }
 
 bool lf_json_set_text(cJSON *object, const char *key, const char *text)

@@ -9,7 +9,8 @@
 enum { LF_JSON_MAX_DEPTH = 100 };
 
 /* Parses exactly one JSON value (white space may follow) nested at most LF_JSON_MAX_DEPTH deep and of valid UTF-8.
- * Returns owned in *out (cJSON_Delete). On failure the text says at which byte. Class: permanent. */
+ * Returns owned in *out (cJSON_Delete). On failure the text says at which byte. Class: permanent;
+ * LF_NO_MEMORY: transient, and says nothing about the text. */
 enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error *err);
 
 /* Compact text; returns owned, NULL when out of memory. */
@@ -26,7 +27,7 @@ const char *lf_json_text_or(const cJSON *value, const char *path, const char *fa
 int64_t lf_json_int(const cJSON *value, const char *path, int64_t fallback);
 bool lf_json_bool(const cJSON *value, const char *path, bool fallback);
 
-/* Sets a member, replacing one of that name. False when out of memory. text NULL sets null. */
+/* Sets a member, replacing one of that name. False when out of memory: the object is as before. text NULL sets null. */
 bool lf_json_set_text(cJSON *object, const char *key, const char *text);
 bool lf_json_set_int(cJSON *object, const char *key, int64_t number);
 bool lf_json_set_bool(cJSON *object, const char *key, bool truth);

@@ -43,6 +43,7 @@ static void check_match(struct lf_load *load, const config_setting_t *at, const 
                       "\"content:REGEX\", \"last-job\" and \"sidecar\"",
                       where, rule);
     } else if (load->hooks->match_check && load->hooks->match_check(rule, &err) != LF_OK) {
+        lf_load_note(load, &err);
         lf_load_error(load, at, "%s: \"match\": \"%.80s\": %s", where, rule, err.text);
     }
 }
@@ -194,6 +195,7 @@ static void read_driver_settings(struct claims *claims, config_setting_t *group,
     }
     struct lf_error err;
     if (load->hooks->driver_check && load->hooks->driver_check(driver, v, claim, claims, &err) != LF_OK) {
+        lf_load_note(load, &err);
         tell_objection(load, group, where, v, rows, err.text);
         return; /* nothing more is asked of settings that are wrong */
     }

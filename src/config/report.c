@@ -61,6 +61,11 @@ void lf_load_error_in(struct lf_load *load, const char *file, int line, const ch
     add_problem(load, LF_CONFIG_ERROR, file, line, text);
 }
 
+void lf_load_note(struct lf_load *load, const struct lf_error *err)
+{
+    load->no_memory = load->no_memory || err->status == LF_NO_MEMORY;
+}
+
 /* The main file first, then the included ones by name; in a file by line. Stable, as insertion sort is. */
 static bool comes_after(const struct lf_config_problem *a, const struct lf_config_problem *b,
                         const char *path)

@@ -59,6 +59,7 @@ static void check_on(struct lf_load *load, const config_setting_t *at, const cha
         const char *on = route->on.items[i];
         struct lf_error err;
         if (load->hooks->on_check && load->hooks->on_check(on, &err) != LF_OK) {
+            lf_load_note(load, &err);
             lf_load_error(load, at, "%s: \"on\": %s", where, err.text);
         } else if (!strstr(on, job_events[route->job])) {
             lf_load_error(load, at, "%s: a %s job is made by events %s...; \"%.80s\" cannot make one", where,
@@ -114,6 +115,7 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
     struct lf_error err;
     if (route->pattern && load->hooks->pattern_check &&
         load->hooks->pattern_check(route->pattern, &err) != LF_OK) {
+        lf_load_note(load, &err);
         lf_load_error(load, at, "%s: \"%s\": %s", where, config_setting_name(at), err.text);
     }
 }
@@ -152,6 +154,7 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
     if (route->procedure && instrument->settings && load->hooks->procedure_check &&
         load->hooks->procedure_check(instrument->driver, instrument->settings, route->procedure, &err) !=
             LF_OK) {
+        lf_load_note(load, &err);
         lf_load_error(load, lf_load_member(group, "procedure"), "%s: \"procedure\": %s", where, err.text);
     }
     if (route->report == LF_REPORT_FILE && instrument->collect_count == 0) {

@@ -25,7 +25,7 @@ struct scan {
 static bool scan_includes(struct scan *scan, const char *file, const char *text);
 
 /* Reads a plain file of bounded size. */
-static enum lf_status read_plain(struct lf_load *load, const char *path, struct lf_buffer *text,
+static enum lf_status read_plain(const char *path, struct lf_buffer *text,
                                  struct lf_error *err)
 {
     struct stat st;
@@ -36,7 +36,6 @@ static enum lf_status read_plain(struct lf_load *load, const char *path, struct 
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a plain file", path);
     }
     enum lf_status status = lf_file_read(path, LF_CONFIG_FILE_MAX, text, err);
-    load->no_memory = load->no_memory || status == LF_NO_MEMORY;
     if (status == LF_OK && strlen(text->data) != text->len) {
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a text file (it holds NUL bytes)", path);
     }
@@ -64,13 +63,14 @@ static bool scan_include(struct scan *scan, const char *from, int line, const ch
         scan->load->no_memory = true;
         return false;
     }
-    enum lf_status status = read_plain(scan->load, path, &text, &err);
+    enum lf_status status = read_plain(path, &text, &err);
     if (status == LF_NOT_FOUND) {
         scan->missing_line = line;
         snprintf(scan->missing, sizeof scan->missing, "%s", name);
         good = true;
     } else if (status != LF_OK) {
         char message[LF_ERROR_TEXT + 64];
+        lf_load_note(scan->load, &err);
         snprintf(message, sizeof message, "@include: %s", err.text);
         lf_load_error_in(scan->load, from, line, message);
     } else {
@@ -184,11 +184,13 @@ bool lf_load_source(struct lf_load *load)
     struct lf_buffer text = {0};
     struct lf_error err;
     struct scan scan = {.load = load};
-    enum lf_status status = read_plain(load, load->path, &text, &err);
+    enum lf_status status = read_plain(load->path, &text, &err);
     if (status == LF_NOT_FOUND) {
+        lf_load_note(load, &err);
         lf_load_error(load, NULL, "%s; name another with --config, or write one with: labferry init",
                       err.text);
     } else if (status != LF_OK) {
+        lf_load_note(load, &err);
         lf_load_error(load, NULL, "%s", err.text);
     }
     if (status != LF_OK) {
@@ -213,9 +215,11 @@ cJSON *lf_load_json_file(struct lf_load *load, const config_setting_t *at, const
     struct lf_buffer text = {0};
     struct lf_error err;
     cJSON *json = NULL;
-    if (read_plain(load, path, &text, &err) != LF_OK) {
+    if (read_plain(path, &text, &err) != LF_OK) {
+        lf_load_note(load, &err);
         lf_load_error(load, at, "\"%s\": %s", config_setting_name(at), err.text);
     } else if (lf_json_parse(lf_buffer_slice(&text), &json, &err) != LF_OK) {
+        lf_load_note(load, &err);
         lf_load_error(load, at, "\"%s\": %s: %s", config_setting_name(at), path, err.text);
     } else {
         add_to_digest(load, &text);

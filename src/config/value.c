@@ -93,10 +93,12 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
     } else if (row->type == LF_SECRET_FILE) {
         if (lf_file_check_secret(path, &err) != LF_OK) {
             const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or mend the path" : "";
+            lf_load_note(load, &err);
             lf_load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
         }
     } else if (ends_with(row->name, "_file") && access(path, R_OK) != 0) {
         lf_fail_errno(&err, "cannot read %s", path);
+        lf_load_note(load, &err);
         lf_load_error(load, setting, "%s: \"%s\": %s; mend the path or who may read it", where, row->name,
                       err.text);
     }

@@ -79,8 +79,8 @@ static enum lf_status record(struct lf_commands *commands, const struct lf_comma
     char who[100];
     if (verb && !verb->changes)
         return LF_OK;
-    if (row->args)
-        lf_json_parse(lf_slice_text(row->args), &args, NULL);
+    if (row->args && lf_json_parse(lf_slice_text(row->args), &args, err) == LF_NO_MEMORY)
+        return LF_NO_MEMORY;
     snprintf(who, sizeof who, "mqtt:%.80s", row->id);
     enum lf_status status =
         record_command(commands->context->journal, who, row->verb, args, outcome, why, err);
@@ -313,13 +313,23 @@ static void told(struct lf_commands *commands)
         lf_outbox_kick(commands->context->outbox);
 }
 
+/* The same; borrows result. */
+static enum lf_status commit_copy(struct lf_commands *commands, struct lf_command_row *row, const cJSON *result,
+                                  const struct lf_error *why, struct lf_error *err)
+{
+    cJSON *copy = result ? cJSON_Duplicate(result, true) : NULL;
+    if (result && !copy)
+        return lf_fail_memory(err, "telling what came of a command");
+    return commit_verdict(commands, row, copy, why, err);
+}
+
 /* What has been done must be told, however long the journal is in trouble: until we stop, and then it is
  * unknown. */
 static void settle(struct lf_commands *commands, struct lf_command_row *row, cJSON *result,
                    const struct lf_error *why)
 {
     struct lf_error err;
-    while (commit_verdict(commands, row, result ? cJSON_Duplicate(result, true) : NULL, why, &err) != LF_OK) {
+    while (commit_copy(commands, row, result, why, &err) != LF_OK) {
         lf_log_error("commands", "the answer to %.128s cannot be stored yet: %s", row->id, err.text);
         if (lf_sleep_until(lf_deadline_in(TROUBLE_WAIT_MS), &commands->cancel) != LF_OK)
             break;

@@ -57,7 +57,7 @@ static enum lf_status reply(struct visitor *visitor, enum lf_status status, cJSO
     cJSON *answer = answer_of(status, result, err);
     char *text = answer ? answer_print(answer) : NULL;
     const char *line = text ? text
-                            : "{\"ok\":false,\"error\":{\"status\":\"out of memory\",\"class\":\"transient\","
+                            : "{\"ok\":false,\"error\":{\"status\":\"no memory\",\"class\":\"transient\","
                               "\"text\":\"the agent is short of memory\"}}";
     int64_t deadline = lf_deadline_in(REQUEST_MS);
     enum lf_status sent =

@@ -72,9 +72,9 @@ static enum pace send_next(struct lf_outbox *outbox)
         pthread_mutex_unlock(&outbox->mutex);
     }
     lf_outbox_row_free(&row);
-    if (status == LF_FULL)
-        return WAIT_TROUBLE;
-    return status == LF_OK ? MORE : WAIT_KICK;
+    if (status == LF_OK)
+        return MORE;
+    return status == LF_DISCONNECTED ? WAIT_KICK : WAIT_TROUBLE; /* nobody kicks when there is room or memory again */
 }
 
 static void *run(void *arg)

@@ -67,7 +67,9 @@ static bool just_now(const cJSON *since)
 
 static void need_resume(struct lf_context *context, cJSON *list, const char *name)
 {
-    char *key = lf_format("paused.%s", name), *why = key ? lf_journal_get(context->journal, key) : NULL;
+    char *key = lf_format("paused.%s", name), *why = NULL;
+    if (key)
+        lf_journal_get(context->journal, key, &why, NULL);
     need(list, lf_format("%s is paused: %s", name, why ? why : "configured so"), lf_format("labferry resume %s", name));
     free(why);
     free(key);

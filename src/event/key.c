@@ -5,58 +5,65 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns owned; NULL if not told or out of memory. */
-static char *moment(const struct lf_event *event)
+/* These append to the key. *told becomes false if the event does not tell; they return false when out of memory: taken for not
+ * told, it would make a second happening of the same. */
+static bool add_moment(const struct lf_event *event, struct lf_buffer *key, bool *told)
 {
     const char *modified = lf_json_text(event->payload, "modifiedAt");
-    if (modified)
-        return lf_format("%s", modified);
-    if (event->created_ms == 0)
-        return event->created_at ? lf_format("%s", event->created_at) : NULL;
-    return lf_format("t%" PRId64, event->created_ms / LF_EVENT_MOMENT_MS);
+    if (!modified && event->created_ms != 0)
+        return lf_buffer_format(key, "t%" PRId64, event->created_ms / LF_EVENT_MOMENT_MS) == LF_OK;
+    if (!modified)
+        modified = event->created_at;
+    *told = modified != NULL;
+    return !modified || lf_buffer_text(key, modified) == LF_OK;
 }
 
-static char *file_state(const struct lf_event *event)
+static bool add_file(const struct lf_event *event, struct lf_buffer *key, bool *told)
 {
     const char *file = lf_json_text(event->payload, "file.id");
     const char *status = lf_json_text(event->payload, "status");
     bool processor = !strcmp(event->name, "automationOutputProcessor.completed");
-    return !file ? NULL : processor && status ? lf_format("%s,%s", file, status) : lf_format("%s", file);
+    *told = file != NULL;
+    return !file || lf_buffer_format(key, "%s%s%s", file, processor && status ? "," : "",
+                                     processor && status ? status : "") == LF_OK;
 }
 
-static char *status_state(const struct lf_event *event)
+static bool add_status(const struct lf_event *event, struct lf_buffer *key, bool *told)
 {
     const char *status = lf_json_text(event->payload, "status.id");
     if (!status)
         status = lf_json_text(event->payload, "status");
-    char *when = status ? moment(event) : NULL;
-    char *state = when ? lf_format("%s@%s", status, when) : NULL;
-    free(when);
-    return state;
+    *told = status != NULL;
+    return !status || (lf_buffer_format(key, "%s@", status) == LF_OK && add_moment(event, key, told));
 }
 
-/* Returns owned; NULL if not told. */
-static char *state_of(const struct lf_event *event, enum lf_event_state state)
+static bool add_state(const struct lf_event *event, enum lf_event_state state, struct lf_buffer *key, bool *told)
 {
     switch (state) {
     case LF_STATE_FILE:
-        return file_state(event);
+        return add_file(event, key, told);
     case LF_STATE_STATUS:
-        return status_state(event);
+        return add_status(event, key, told);
     case LF_STATE_MOMENT:
-        return moment(event);
+        return add_moment(event, key, told);
     case LF_STATE_ONCE:
         break;
     }
-    return lf_format("once");
+    return lf_buffer_text(key, "once") == LF_OK;
 }
 
 char *lf_event_key(const struct lf_event *event)
 {
     const struct lf_event_kind *kind = lf_event_kind_find(event->name);
-    char *state = kind && event->resource_id ? state_of(event, kind->state) : NULL;
-    char *key = state ? lf_format("%s|%s|%s", event->name, event->resource_id, state)
-                      : lf_format("%s|event|%s", event->name, event->id);
-    free(state);
-    return key;
+    struct lf_buffer key = {0};
+    bool told = kind && event->resource_id;
+    bool good = !told || (lf_buffer_format(&key, "%s|%s|", event->name, event->resource_id) == LF_OK
+                          && add_state(event, kind->state, &key, &told));
+    if (!told) {
+        lf_buffer_clear(&key);
+        good = lf_buffer_format(&key, "%s|event|%s", event->name, event->id) == LF_OK;
+    }
+    char *text = good ? lf_buffer_take(&key) : NULL;
+    lf_buffer_free(&key);
+    return text;
 }

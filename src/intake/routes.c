@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,9 +116,9 @@ enum lf_status routes_job(const struct lf_config_route *route, const struct lf_e
     job->instrument = strdup(route->instrument ? route->instrument : "");
     job->event_id = strdup(event->id);
     job->key = lf_event_key(event);
-    job->step = strdup(birth->step);
+    snprintf(job->step, sizeof job->step, "%s", birth->step);
     job->facts = cJSON_CreateObject();
-    bool good = job->kind && job->route && job->instrument && job->event_id && job->key && job->step && job->facts
+    bool good = job->kind && job->route && job->instrument && job->event_id && job->key && job->facts
              && copy_facts(birth, event, job->facts) == LF_OK && set_expiry(route, event, job);
     if (good && route->job == LF_CONFIG_TASK)
         good = lf_json_set_text(job->facts, "procedure", route->procedure);

@@ -85,8 +85,10 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
     struct lf_parcel_row row;
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
-    enum lf_status status = LF_OK;
-    if (lf_journal_parcel_get(work->jobs->journal, work->job->id, &row, NULL) == LF_OK) {
+    enum lf_status status = lf_journal_parcel_get(work->jobs->journal, work->job->id, &row, err);
+    if (status != LF_OK && status != LF_NOT_FOUND)
+        return status;
+    if (status == LF_OK) {
         /* Data that existed only in the instrument's words was spooled when it was found. */
         memcpy(sha256, row.sha256, sizeof sha256);
         size = row.size;
@@ -204,31 +206,43 @@ static enum lf_status create(struct work *work, const char *run, const char *con
 }
 
 /* Did an earlier job attach a version of this very file (not only one of the same name) to the processor? */
-static bool same_file(struct work *work, const char *processor)
+static enum lf_status same_file(struct work *work, const char *processor, bool *same, struct lf_error *err)
 {
     struct lf_job earlier;
     int64_t id;
     const char *finding = fact(work, "finding");
     struct lf_journal *journal = work->jobs->journal;
-    if (!finding || lf_journal_job_with_fact(journal, "collect", "processor", processor, false, work->job->id, &id, NULL) != LF_OK
-        || lf_journal_job_get(journal, id, &earlier, NULL) != LF_OK)
-        return false;
-    bool same = id < work->job->id && !strcmp(earlier.instrument, work->job->instrument)
-             && !strcmp(lf_json_text_or(earlier.facts, "finding", ""), finding);
+    *same = false;
+    if (!finding)
+        return LF_OK;
+    enum lf_status status =
+        lf_journal_job_with_fact(journal, "collect", "processor", processor, false, work->job->id, &id, err);
+    if (status == LF_OK)
+        status = lf_journal_job_get(journal, id, &earlier, err);
+    if (status != LF_OK)
+        return status == LF_NOT_FOUND ? LF_OK : status;
+    *same = id < work->job->id && !strcmp(earlier.instrument, work->job->instrument)
+         && !strcmp(lf_json_text_or(earlier.facts, "finding", ""), finding);
     lf_job_free(&earlier);
-    return same;
+    return LF_OK;
 }
 
-/* An earlier version of this file, attached by us and not processed yet: it is replaced rather than joined. */
-static const char *unprocessed_earlier(struct work *work, const cJSON *processors)
+/* An earlier version of this file, attached by us and not processed yet: it is replaced rather than joined. *stale is NULL if
+ * there is none. */
+static enum lf_status unprocessed_earlier(struct work *work, const cJSON *processors, const char **stale, struct lf_error *err)
 {
     const cJSON *processor;
+    enum lf_status status = LF_OK;
+    *stale = NULL;
     cJSON_ArrayForEach(processor, processors) {
         const char *id = lf_json_text(processor, "id");
-        if (id && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED") && same_file(work, id))
-            return id;
+        bool same = false;
+        if (status == LF_OK && !*stale && id && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED"))
+            status = same_file(work, id, &same, err);
+        if (same)
+            *stale = id;
     }
-    return NULL;
+    return status;
 }
 
 static enum lf_status replace(struct work *work, const char *processor, const char *blob, struct lf_error *err)
@@ -257,13 +271,15 @@ static enum lf_status attach(struct work *work, struct lf_error *err)
         status = lf_cloud_find_processors(work->jobs->cloud, run, config, &work->call, &processors, err);
     if (status != LF_OK)
         return status;
-    const char *holder = holder_of(processors, blob), *stale;
+    const char *holder = holder_of(processors, blob), *stale = NULL;
+    if (!holder)
+        status = unprocessed_earlier(work, processors, &stale, err);
     if (holder) {
         status = fact_set(work, "processor", holder, err);
         work_note(work, "output processor %s of run %s has it already", holder, run);
-    } else if ((stale = unprocessed_earlier(work, processors))) {
+    } else if (status == LF_OK && stale) {
         status = replace(work, stale, blob, err);
-    } else {
+    } else if (status == LF_OK) {
         status = create(work, run, config, blob, err);
     }
     cJSON_Delete(processors);

@@ -46,14 +46,13 @@ static enum lf_status send_parts(struct work *work, const struct lf_upload_file 
 }
 
 /* Has it been completed in an earlier life, the answer lost? */
-static bool complete_already(struct work *work, const char *blob)
+static enum lf_status complete_already(struct work *work, const char *blob, bool *complete, struct lf_error *err)
 {
     cJSON *object = NULL;
-    struct lf_error ignored = {0};
-    bool complete = lf_cloud_get_blob(work->jobs->cloud, blob, &work->call, &object, &ignored) == LF_OK
-                 && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
+    enum lf_status status = lf_cloud_get_blob(work->jobs->cloud, blob, &work->call, &object, err);
+    *complete = status == LF_OK && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(object);
-    return complete;
+    return status == LF_NO_MEMORY ? status : LF_OK; /* any other trouble shows again when the parts are sent */
 }
 
 /* The cloud does not know the upload any more, or refuses it for good: begin anew next time. */
@@ -76,7 +75,10 @@ static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, s
     if (!etags)
         return lf_fail_memory(err, "uploading in parts");
     status = lf_journal_part_list(work->jobs->journal, work->job->id, etags, count, err);
-    if (status == LF_OK && !(resumed && complete_already(work, fact(work, "parts_blob")))) {
+    bool complete = false;
+    if (status == LF_OK && resumed)
+        status = complete_already(work, fact(work, "parts_blob"), &complete, err);
+    if (status == LF_OK && !complete) {
         status = send_parts(work, file, etags, count, err);
         if (status == LF_OK)
             status = lf_cloud_complete_parts(work->jobs->cloud, fact(work, "parts_blob"), (const char *const *)etags, count,

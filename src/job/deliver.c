@@ -21,7 +21,7 @@ static enum lf_status hand_over(struct work *work, const cJSON *generator, const
 {
     const struct lf_job *old = work->job;
     struct lf_job job = {.kind = old->kind, .route = old->route, .instrument = old->instrument,
-                         .event_id = old->event_id, .state = LF_JOB_READY, .step = (char *)"resolve",
+                         .event_id = old->event_id, .state = LF_JOB_READY, .step = "resolve",
                          .expires_ms = old->expires_ms, .expires_mono = old->expires_mono};
     const char *generator_id = fact(work, "generator");
     job.key = lf_format("automationInputGenerator.completed|%s|%s", generator_id, file);

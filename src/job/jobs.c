@@ -241,7 +241,7 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument, c
                                  int64_t *id, struct lf_error *err)
 {
     struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)instrument, .state = LF_JOB_READY,
-                         .step = (char *)"spool", .bench = true};
+                         .step = "spool", .bench = true};
     job.key = lf_format("result|%s|%s|%s", instrument, finding->id, finding->version);
     job.facts = cJSON_CreateObject();
     bool good = job.key && job.facts && lf_json_set_text(job.facts, "finding", finding->id)

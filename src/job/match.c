@@ -28,6 +28,8 @@ static enum lf_status compile(const char *regex, pcre2_code **code, struct lf_er
     int number;
     PCRE2_SIZE at;
     *code = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED, PCRE2_MULTILINE, &number, &at, NULL);
+    if (!*code && number == PCRE2_ERROR_HEAP_FAILED)
+        return lf_fail_memory(err, "reading a regular expression");
     if (!*code) {
         char why[160];
         pcre2_get_error_message(number, (PCRE2_UCHAR *)why, sizeof why);
@@ -98,6 +100,8 @@ static enum lf_status by_regex(struct work *work, const char *regex, const char 
     int found = pcre2_match(code, (PCRE2_SPTR)subject, len, 0, 0, match, bounds);
     if (found == PCRE2_ERROR_NOMATCH) {
         status = LF_NOT_FOUND;
+    } else if (found == PCRE2_ERROR_NOMEMORY) {
+        status = lf_fail_memory(err, "matching a result");
     } else if (found < 0) {
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the regular expression %.200s takes too long; simplify it",
                          regex);
@@ -125,7 +129,9 @@ static enum lf_status by_content(struct work *work, const char *regex, struct lf
     start = malloc(CONTENT_MAX);
     if (start)
         got = pread(fd, start, CONTENT_MAX, 0);
-    status = got < 0 ? lf_fail(err, LF_IO, LF_TRANSIENT, "cannot read the spooled result") : LF_OK;
+    status = !start    ? lf_fail_memory(err, "reading a spooled result")
+             : got < 0 ? lf_fail(err, LF_IO, LF_TRANSIENT, "cannot read the spooled result")
+                       : LF_OK;
     if (status == LF_OK)
         status = by_regex(work, regex, start, (size_t)got, err);
     free(start);
@@ -176,11 +182,13 @@ static enum lf_status by_sidecar(struct work *work, struct lf_error *err)
         return LF_NOT_FOUND;
     cJSON *says = NULL;
     struct lf_error why = {0};
-    if (lf_json_parse(lf_slice_text(text), &says, &why) != LF_OK)
+    enum lf_status status = lf_json_parse(lf_slice_text(text), &says, &why);
+    if (status == LF_NO_MEMORY)
+        return lf_fail_memory(err, "reading a sidecar file");
+    if (status != LF_OK)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s cannot be read: %s",
                        fact(work, "file_name"), why.text);
     const char *run = lf_json_text(says, "run"), *config = lf_json_text(says, "config");
-    enum lf_status status = LF_OK;
     if (!run)
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s names no \"run\"",
                          fact(work, "file_name"));

@@ -43,7 +43,7 @@ const char *lf_job_help(const struct lf_job *job)
 static bool add_ways(cJSON *report, const struct lf_job *job)
 {
     cJSON *verbs = cJSON_CreateArray();
-    bool good = lf_json_set_text(report, "help", lf_job_help(job)) && lf_json_set(report, "can", verbs);
+    bool good = lf_json_set(report, "can", verbs) && lf_json_set_text(report, "help", lf_job_help(job));
     for (const char *const *verb = ways(job)->verbs; good && *verb; verb++)
         good = cJSON_AddItemToArray(verbs, cJSON_CreateString(*verb));
     return good;
@@ -56,32 +56,39 @@ static bool add_time(cJSON *object, const char *key, int64_t wall_ms)
     return wall_ms == 0 || lf_json_set_text(object, key, text);
 }
 
+struct history {
+    cJSON *lines;
+    bool whole;
+};
+
 static void add_history(void *context, int64_t at_ms, const char *who, const char *text)
 {
+    struct history *history = context;
     cJSON *line = cJSON_CreateObject();
     if (line && add_time(line, "at", at_ms) && lf_json_set_text(line, "who", who)
-        && lf_json_set_text(line, "text", text))
-        cJSON_AddItemToArray(context, line);
-    else
-        cJSON_Delete(line);
+        && lf_json_set_text(line, "text", text)) {
+        cJSON_AddItemToArray(history->lines, line);
+        return;
+    }
+    cJSON_Delete(line);
+    history->whole = false;
 }
 
 static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *report)
 {
-    cJSON *history = cJSON_CreateArray();
-    if (!lf_json_set(report, "history", history) || !lf_json_set(report, "facts", cJSON_Duplicate(job->facts, true)))
+    struct history history = {cJSON_CreateArray(), true};
+    if (!lf_json_set(report, "history", history.lines) || !lf_json_set(report, "facts", cJSON_Duplicate(job->facts, true))
+        || lf_journal_history_list(jobs->journal, job->id, add_history, &history, NULL) != LF_OK || !history.whole)
         return false;
-    lf_journal_history_list(jobs->journal, job->id, add_history, history, NULL);
     struct lf_parcel_row parcel;
-    if (lf_journal_parcel_get(jobs->journal, job->id, &parcel, NULL) == LF_OK) {
-        cJSON *file = cJSON_CreateObject();
-        lf_json_set_text(file, "name", parcel.name);
-        lf_json_set_int(file, "size", parcel.size);
-        lf_json_set_text(file, "sha256", parcel.sha256);
-        lf_json_set(report, "file", file);
-        lf_parcel_row_free(&parcel);
-    }
-    return true;
+    enum lf_status status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, NULL);
+    if (status != LF_OK)
+        return status == LF_NOT_FOUND;
+    cJSON *file = cJSON_CreateObject();
+    bool good = lf_json_set(report, "file", file) && lf_json_set_text(file, "name", parcel.name)
+             && lf_json_set_int(file, "size", parcel.size) && lf_json_set_text(file, "sha256", parcel.sha256);
+    lf_parcel_row_free(&parcel);
+    return good;
 }
 
 cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbose)

@@ -5,7 +5,7 @@
 #include "event/event.h"
 #include "intake/intake.h"
 
-enum { REREAD_DEADLINE_MS = 5 * 60 * 1000, REREAD_CAP_MS = 5 * 60 * 1000 };
+enum { REREAD_DEADLINE_MS = 5 * 60 * 1000, REREAD_CAP_MS = 5 * 60 * 1000, NO_JOURNAL_WAIT_MS = 5000 };
 
 static enum lf_status read_resource(struct lf_jobs *jobs, const struct lf_event_row *row, cJSON **resource,
                                     struct lf_error *err)
@@ -46,10 +46,15 @@ bool reread_one(struct lf_jobs *jobs, int64_t *next_mono)
     struct lf_event_row row;
     struct lf_error err = {0};
     int64_t again = lf_deadline_in(REREAD_DEADLINE_MS + REREAD_CAP_MS); /* should this process be killed now */
-    if (lf_journal_event_claim_reread(jobs->journal, again, &row, next_mono, &err) != LF_OK)
+    enum lf_status status = lf_journal_event_claim_reread(jobs->journal, again, &row, next_mono, &err);
+    if (status != LF_OK && status != LF_NOT_FOUND) {
+        lf_log_error("jobs", "cannot look for events to be read again: %s", err.text);
+        *next_mono = lf_deadline_in(NO_JOURNAL_WAIT_MS);
+    }
+    if (status != LF_OK)
         return false;
     cJSON *resource = NULL;
-    enum lf_status status = read_resource(jobs, &row, &resource, &err);
+    status = read_resource(jobs, &row, &resource, &err);
     if (status == LF_OK)
         status = route_again(jobs, &row, resource, &err);
     if (status != LF_OK && err.class == LF_PERMANENT) {

@@ -44,7 +44,8 @@ static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class
 {
     job->state = state;
     job->class = class;
-    set_text(&job->note, note && *note ? note : NULL);
+    if (!set_text(&job->note, note && *note ? note : NULL))
+        set_text(&job->note, NULL); /* the history has it; one that is no longer true would mislead */
     set_text(&job->wake, NULL);
     job->due_mono = 0;
 }
@@ -65,9 +66,12 @@ void go_to(struct lf_job *job, const struct step *step)
 
 void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *why)
 {
-    const char *words = kind->last_words ? kind->last_words(job, state, why) : NULL;
+    bool no_memory = false;
+    const char *words = kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
     if (words)
         go_to(job, step_find(kind, words));
+    else if (no_memory) /* Benchling would go on believing that somebody works on it: a person ends it */
+        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, why);
     else
         set_state(job, state, class, why);
 }
@@ -242,8 +246,9 @@ static void expire(const struct kind *kind, struct lf_job *job)
     lf_clock_words(clock);
     snprintf(why, sizeof why, "it did not start on its instrument before %s, the time limit of its route (not_after); %s", when,
              clock);
-    job->expires_mono = 0;
     end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
+    if (job->state != LF_JOB_HELD) /* if a person sends it on, it is still too late */
+        job->expires_mono = 0;
 }
 
 /* The agent stops: leave the job as it was before the step, for the next start. */

@@ -18,11 +18,10 @@ bool set_text(char **field, const char *text)
 
 void set_step(struct lf_job *job, const struct step *step)
 {
-    if (set_text(&job->step, step->name)) {
-        job->bench = step->bench;
-        job->attempt = 0;
-        job->acting = false;
-    }
+    snprintf(job->step, sizeof job->step, "%s", step->name);
+    job->bench = step->bench;
+    job->attempt = 0;
+    job->acting = false;
 }
 
 static void kick_next(struct lf_jobs *jobs, const struct lf_job *job)

@@ -65,8 +65,8 @@ struct kind {
     const char *name;
     const struct step *steps; /* ends with name NULL */
     /* The job is about to end as failed, cancelled or expired. Returning a step's name sends it there instead (a workflow task
-     * is told first). NULL: nothing to say. */
-    const char *(*last_words)(struct lf_job *job, enum lf_job_state end, const char *why);
+     * is told first). NULL: nothing to say, or *no_memory and it could not be said. */
+    const char *(*last_words)(struct lf_job *job, enum lf_job_state end, const char *why, bool *no_memory);
 };
 
 extern const struct kind kind_deliver, kind_collect, kind_task;

@@ -33,17 +33,17 @@ static bool reports_file(const struct work *work)
 
 /* ---- check: is it still ours to do? --------------------------------------------------------------------------------- */
 
-/* Field values are texts, numbers, truths or objects; procedures take texts. Returns owned, NULL when there is no value. */
-static char *field_text(const cJSON *task, const char *field)
+/* Field values are texts, numbers, truths or objects; procedures take texts. *text is owned. LF_NOT_FOUND: no value. */
+static enum lf_status field_text(const cJSON *task, const char *field, char **text, struct lf_error *err)
 {
     const cJSON *entry = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(task, "fields"), field);
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, "value");
-    if (cJSON_IsString(value))
-        return strdup(value->valuestring);
-    if (cJSON_IsNumber(value) || cJSON_IsBool(value))
-        return lf_json_print(value);
-    const char *shown = lf_json_text(entry, "textValue");
-    return shown ? strdup(shown) : NULL;
+    bool plain = cJSON_IsNumber(value) || cJSON_IsBool(value);
+    const char *shown = cJSON_IsString(value) ? value->valuestring : lf_json_text(entry, "textValue");
+    *text = plain ? lf_json_print(value) : shown ? strdup(shown) : NULL;
+    if (*text)
+        return LF_OK;
+    return plain || shown ? lf_fail_memory(err, "reading a workflow task") : LF_NOT_FOUND;
 }
 
 static enum lf_status read_inputs(struct work *work, const cJSON *task, struct lf_error *err)
@@ -53,25 +53,29 @@ static enum lf_status read_inputs(struct work *work, const cJSON *task, struct l
         return lf_fail_memory(err, "reading a workflow task");
     for (size_t i = 0; i < work->route->input_count; i++) {
         const struct lf_config_map *map = &work->route->inputs[i];
-        char *text = field_text(task, map->field);
-        if (!text)
+        char *text;
+        enum lf_status status = field_text(task, map->field, &text, err);
+        if (status == LF_NOT_FOUND)
             return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                            "workflow task %s has no value in the field \"%s\", which the input \"%s\" needs. Fill it in and "
                            "`labferry retry %lld`, or cancel", fact(work, "display") ? fact(work, "display") : "",
                            map->field, map->name, (long long)work->job->id);
-        bool good = lf_json_set_text(inputs, map->name, text);
+        if (status == LF_OK && !lf_json_set_text(inputs, map->name, text))
+            status = lf_fail_memory(err, "reading a workflow task");
         free(text);
-        if (!good)
-            return lf_fail_memory(err, "reading a workflow task");
+        if (status != LF_OK)
+            return status;
     }
     if (!reports_file(work))
         return LF_OK;
-    char *run = field_text(task, work->route->run_field);
-    enum lf_status status = run ? fact_set(work, "run", run, err)
-                                : lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                                          "workflow task %s names no run in the field \"%s\" (run_field). Fill it in and `labferry "
-                                          "retry %lld`, or cancel", fact(work, "display") ? fact(work, "display") : "",
-                                          work->route->run_field, (long long)work->job->id);
+    char *run;
+    enum lf_status status = field_text(task, work->route->run_field, &run, err);
+    if (status == LF_OK)
+        status = fact_set(work, "run", run, err);
+    else if (status == LF_NOT_FOUND)
+        lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                "workflow task %s names no run in the field \"%s\" (run_field). Fill it in and `labferry retry %lld`, or cancel",
+                fact(work, "display") ? fact(work, "display") : "", work->route->run_field, (long long)work->job->id);
     free(run);
     return status;
 }
@@ -90,12 +94,15 @@ static enum lf_status still_ours(struct work *work, const cJSON *task, struct lf
         return work_end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
     if (over(type))
         return work_end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
-    if (lf_journal_job_with_fact(work->jobs->journal, "task", "workflow_task", lf_json_text_or(task, "id", ""), true,
-                                 work->job->id, &other, NULL) == LF_OK && other < work->job->id)
+    enum lf_status status = lf_journal_job_with_fact(work->jobs->journal, "task", "workflow_task",
+                                                     lf_json_text_or(task, "id", ""), true, work->job->id, &other, err);
+    if (status != LF_OK && status != LF_NOT_FOUND)
+        return status;
+    if (status == LF_OK && other < work->job->id)
         return work_end(work, LF_JOB_CANCELLED, "job %lld is at this workflow task", (long long)other);
     if (told && strcmp(told, status_id) != 0)
         return work_end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
-    enum lf_status status = fact_set(work, "status", status_id, err);
+    status = fact_set(work, "status", status_id, err);
     return status == LF_OK ? read_inputs(work, task, err) : status;
 }
 
@@ -210,11 +217,12 @@ static enum lf_status settle(struct work *work, struct lf_error *err)
 }
 
 /* A claimed workflow task must not be left in progress: tell Benchling before the job ends badly. */
-static const char *last_words(struct lf_job *job, enum lf_job_state end, const char *why)
+static const char *last_words(struct lf_job *job, enum lf_job_state end, const char *why, bool *no_memory)
 {
     if (!lf_json_bool(job->facts, "claiming", false) || lf_json_text(job->facts, "failed"))
         return NULL;
-    if (!lf_json_set_text(job->facts, "failed", why) || !lf_json_set_text(job->facts, "end", lf_job_state_name(end)))
+    *no_memory = !lf_json_set_text(job->facts, "end", lf_job_state_name(end)) || !lf_json_set_text(job->facts, "failed", why);
+    if (*no_memory)
         return NULL;
     job->expires_mono = 0;
     return "settle";
@@ -266,21 +274,27 @@ static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, s
 
 /* ---- report: a workflow output with the captured values ---------------------------------------------------------- */
 
-static bool is_json_number(const char *text)
+/* False when out of memory. */
+static bool is_json_number(const char *text, bool *is)
 {
+    *is = false;
     if (!strchr("-0123456789", *text))
-        return false;
+        return true;
     cJSON *number = NULL;
-    bool is = lf_json_parse(lf_slice_text(text), &number, NULL) == LF_OK && cJSON_IsNumber(number);
+    enum lf_status status = lf_json_parse(lf_slice_text(text), &number, NULL);
+    *is = status == LF_OK && cJSON_IsNumber(number);
     cJSON_Delete(number);
-    return is;
+    return status != LF_NO_MEMORY;
 }
 
 /* Numbers go as the instrument wrote them: "100.00" stays 100.00. */
 static cJSON *field_value(const char *type, const char *value)
 {
+    bool number;
+    if (!is_json_number(value, &number))
+        return NULL;
     cJSON *field = cJSON_CreateObject(), *item;
-    if ((!strcmp(type, "real") || !strcmp(type, "int")) && is_json_number(value))
+    if ((!strcmp(type, "real") || !strcmp(type, "int")) && number)
         item = cJSON_CreateRaw(value);
     else if (!strcmp(type, "bool"))
         item = cJSON_CreateBool(!strcmp(value, "true"));
@@ -317,26 +331,31 @@ static enum lf_status output_fields(const struct work *work, cJSON **fields, str
     return *fields ? LF_OK : lf_fail_memory(err, "making a workflow output");
 }
 
-static bool same_value(const cJSON *sent, const cJSON *there)
+static enum lf_status same_value(const cJSON *sent, const cJSON *there, bool *same, struct lf_error *err)
 {
     const cJSON *a = cJSON_GetObjectItemCaseSensitive(sent, "value"), *b = cJSON_GetObjectItemCaseSensitive(there, "value");
-    char *left = a ? lf_json_print(a) : NULL;
-    cJSON *number = left ? cJSON_Parse(left) : NULL; /* a raw number compares as a number */
-    bool same = number && b && cJSON_Compare(number, b, true);
-    if (!same && number && b && cJSON_IsString(b))
-        same = !strcmp(left, b->valuestring);
+    cJSON *number = NULL; /* a raw number compares as a number */
+    *same = false;
+    if (!a || !b)
+        return LF_OK;
+    char *left = lf_json_print(a);
+    enum lf_status status = left ? lf_json_parse(lf_slice_text(left), &number, err) : lf_fail_memory(err, "comparing outputs");
+    if (status == LF_OK)
+        *same = cJSON_Compare(number, b, true) || (cJSON_IsString(b) && !strcmp(left, b->valuestring));
     cJSON_Delete(number);
     free(left);
-    return same;
+    return status == LF_NO_MEMORY ? status : LF_OK;
 }
 
-static bool has_fields(const cJSON *output, const cJSON *fields)
+static enum lf_status has_fields(const cJSON *output, const cJSON *fields, bool *has, struct lf_error *err)
 {
     const cJSON *theirs = cJSON_GetObjectItemCaseSensitive(output, "fields"), *field;
+    enum lf_status status = LF_OK;
+    *has = true;
     cJSON_ArrayForEach(field, fields)
-        if (!same_value(field, cJSON_GetObjectItemCaseSensitive(theirs, field->string)))
-            return false;
-    return true;
+        if (status == LF_OK && *has)
+            status = same_value(field, cJSON_GetObjectItemCaseSensitive(theirs, field->string), has, err);
+    return status;
 }
 
 static bool listed(const cJSON *ids, const char *id)
@@ -349,11 +368,16 @@ static bool listed(const cJSON *ids, const char *id)
 }
 
 /* Made by somebody else: it was there before we began, or belongs to another job. */
-static bool not_ours(const struct work *work, const char *id)
+static enum lf_status not_ours(const struct work *work, const char *id, bool *not, struct lf_error *err)
 {
     int64_t other;
-    return listed(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"), id)
-        || lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false, work->job->id, &other, NULL) == LF_OK;
+    *not = listed(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"), id);
+    if (*not)
+        return LF_OK;
+    enum lf_status status =
+        lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false, work->job->id, &other, err);
+    *not = status == LF_OK;
+    return status == LF_NOT_FOUND ? LF_OK : status;
 }
 
 /* After an answer that was lost: an output that came since and says the same is ours. One that came since and says something else may
@@ -365,10 +389,14 @@ static enum lf_status look_for_output(struct work *work, const char *task, const
     const cJSON *output;
     cJSON_ArrayForEach(output, outputs) {
         const char *id = lf_json_text(output, "id");
-        if (!id || not_ours(work, id))
+        bool not = false, same = false;
+        enum lf_status looked = id ? not_ours(work, id, &not, err) : LF_OK;
+        if (looked == LF_OK && (!id || not))
             continue;
-        if (has_fields(output, fields)) {
-            status = fact_set(work, "output", id, err);
+        if (looked == LF_OK)
+            looked = has_fields(output, fields, &same, err);
+        if (looked != LF_OK || same) {
+            status = looked == LF_OK ? fact_set(work, "output", id, err) : looked;
             break;
         }
         cJSON_AddItemToArray(before, cJSON_CreateString(id));
@@ -385,7 +413,8 @@ static enum lf_status look_for_output(struct work *work, const char *task, const
 static enum lf_status note_outputs(struct work *work, const char *task, struct lf_error *err)
 {
     cJSON *outputs = NULL, *before = cJSON_CreateArray();
-    enum lf_status status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
+    enum lf_status status = before ? lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err)
+                                   : lf_fail_memory(err, "noting workflow outputs");
     const cJSON *output;
     cJSON_ArrayForEach(output, outputs) {
         const char *id = lf_json_text(output, "id");

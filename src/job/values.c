@@ -89,9 +89,9 @@ static enum lf_status write_csv(const struct work *work, struct lf_buffer *csv, 
 static enum lf_status collect_job(const struct work *work, const char *name, const char *run, struct lf_job *job,
                                   struct lf_error *err)
 {
-    *job = (struct lf_job){.kind = strdup("collect"), .instrument = strdup(work->job->instrument), .step = strdup("match"),
+    *job = (struct lf_job){.kind = strdup("collect"), .instrument = strdup(work->job->instrument), .step = "match",
                            .key = lf_format("values|%lld", (long long)work->job->id), .facts = cJSON_CreateObject()};
-    bool good = job->kind && job->instrument && job->step && job->key && job->facts
+    bool good = job->kind && job->instrument && job->key && job->facts
              && lf_json_set_text(job->facts, "file_name", name) && lf_json_set_text(job->facts, "run", run)
              && lf_json_set_text(job->facts, "assigned", work->job->route);
     return good ? LF_OK : lf_fail_memory(err, "making a result of the values");

@@ -6,6 +6,7 @@
 #include "journal/db.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     ROW_BYTES = 1000, /* of a row, its index entries and its entry in the audit trail, beside its body */
@@ -33,6 +34,15 @@ static enum lf_status read_number(struct lf_journal *journal, const char *sql, i
     return query_end(&query, err);
 }
 
+static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number, struct lf_error *err)
+{
+    char *text;
+    enum lf_status status = lf_journal_get(journal, name, &text, err);
+    *number = text ? atoll(text) : 0;
+    free(text);
+    return status;
+}
+
 static enum lf_status keep_number(struct lf_journal *journal, const char *name, int64_t number, struct lf_error *err)
 {
     char text[24];
@@ -44,13 +54,11 @@ enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err)
 {
     struct tally tally = {0};
     int64_t rows = 0, bodies = 0;
-    enum lf_status status = read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
+    enum lf_status status = kept_number(journal, "outbox.dropped", &tally.outbox_dropped, err);
     if (status == LF_OK)
-        status = read_number(journal, "SELECT CAST(value AS INTEGER) FROM small WHERE name = 'outbox.dropped'",
-                             &tally.outbox_dropped, err);
+        status = kept_number(journal, "unused.dropped", &tally.unused_dropped, err);
     if (status == LF_OK)
-        status = read_number(journal, "SELECT CAST(value AS INTEGER) FROM small WHERE name = 'unused.dropped'",
-                             &tally.unused_dropped, err);
+        status = read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
     if (status == LF_OK)
         status = read_number(journal, "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows, err);
     if (status == LF_OK)

@@ -151,7 +151,8 @@ enum lf_status query_end(struct query *query, struct lf_error *err)
 {
     struct lf_journal *journal = query->journal;
     bool failed = query->code != SQLITE_OK && query->code != SQLITE_ROW && query->code != SQLITE_DONE;
-    enum lf_status status = failed ? sqlite_fail(journal, query->code, "a statement failed", err) : LF_OK;
+    enum lf_status status = failed ? sqlite_fail(journal, query->code, "a statement failed", err)
+                          : query->no_memory ? lf_fail_memory(err, "reading the journal") : LF_OK;
     if (query->cached) {
         sqlite3_reset(query->stmt);
         sqlite3_clear_bindings(query->stmt);
@@ -184,13 +185,17 @@ int64_t column_int(struct query *query, int column)
 
 const char *column_peek(struct query *query, int column)
 {
-    return (const char *)sqlite3_column_text(query->stmt, column);
+    const char *text = (const char *)sqlite3_column_text(query->stmt, column);
+    query->no_memory = query->no_memory || (!text && sqlite3_column_type(query->stmt, column) != SQLITE_NULL);
+    return text;
 }
 
 char *column_text(struct query *query, int column)
 {
     const char *text = column_peek(query, column);
-    return text ? strdup(text) : NULL;
+    char *copy = text ? strdup(text) : NULL;
+    query->no_memory = query->no_memory || (text && !copy);
+    return copy;
 }
 
 bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
@@ -202,6 +207,7 @@ bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
     if (!len)
         return true;
     if (!data || !copy) {
+        query->no_memory = true;
         free(copy);
         return false;
     }

@@ -43,6 +43,7 @@ struct query {
     struct statement *cached; /* NULL: prepared for this run only */
     sqlite3_stmt *stmt;
     int code;                 /* last SQLite code */
+    bool no_memory;           /* a column could not be read: what was read is not whole, and query_end says so */
 };
 
 /* Prepares and binds. types: one letter an argument: 't' const char * (NULL binds null), 'i' int64_t, 'b' const void *,

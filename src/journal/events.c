@@ -159,7 +159,7 @@ static bool read_event(struct query *query, struct lf_event_row *row)
     row->job = column_int(query, 10);
     row->times = column_int(query, 11);
     row->attempt = (int)column_int(query, 12);
-    return row->id != NULL;
+    return row->id != NULL && !query->no_memory;
 }
 
 static bool read_body(struct query *query, int column, struct lf_event_row *row)
@@ -232,23 +232,29 @@ cJSON *lf_journal_event_counts(struct lf_journal *journal)
     cJSON *counts = cJSON_CreateObject();
     struct query query;
     if (!counts || query_start(journal, &query, NULL, "SELECT fate, count(*) FROM event GROUP BY fate", "") != LF_OK)
+        goto failed;
+    bool good = true;
+    while (query_row(&query)) {
+        const char *name = column_peek(&query, 0);
+        good = name && lf_json_set_int(counts, name, column_int(&query, 1)) && good;
+    }
+    if (query_end(&query, NULL) == LF_OK && good)
         return counts;
-    while (query_row(&query))
-        lf_json_set_int(counts, column_peek(&query, 0), column_int(&query, 1));
-    query_end(&query, NULL);
-    return counts;
+failed:
+    cJSON_Delete(counts);
+    return NULL;
 }
 
-static int64_t next_reread(struct lf_journal *journal)
+static enum lf_status next_reread(struct lf_journal *journal, int64_t *next, struct lf_error *err)
 {
     struct query query;
-    int64_t next = LF_NEVER;
-    if (query_start(journal, &query, NULL, "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "") != LF_OK)
-        return next;
+    enum lf_status status =
+        query_start(journal, &query, err, "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
+    if (status != LF_OK)
+        return status;
     if (query_row(&query) && column_peek(&query, 0))
-        next = column_int(&query, 0);
-    query_end(&query, NULL);
-    return next;
+        *next = column_int(&query, 0);
+    return query_end(&query, err);
 }
 
 enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono, struct lf_event_row *row,
@@ -272,8 +278,9 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
     if (status == LF_OK && !good)
         status = lf_fail_memory(err, "reading an event");
     if (status == LF_OK && !found) {
-        *next_mono = next_reread(journal);
-        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be read again");
+        status = next_reread(journal, next_mono, err);
+        if (status == LF_OK)
+            status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be read again");
     }
     if (status != LF_OK)
         lf_event_row_free(row);

@@ -35,6 +35,7 @@ static enum lf_status open_with(const char *name, int flags, struct lf_journal *
     if (status == LF_OK) {
         sqlite3_extended_result_codes(journal->db, 1);
         sqlite3_busy_timeout(journal->db, 5000);
+        journal->depth = 1; /* ended only by closing */
         status = query_do(journal, err, "BEGIN", "");
     }
     if (status == LF_OK)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,6 @@ void lf_job_free(struct lf_job *job)
     free(job->instrument);
     free(job->key);
     free(job->event_id);
-    free(job->step);
     free(job->note);
     free(job->wake);
     cJSON_Delete(job->facts);
@@ -76,7 +76,8 @@ enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error
     job->event_id = column_text(query, 5);
     job->state = LF_JOB_HELD;
     lf_job_state_parse(column_peek(query, 6), &job->state);
-    job->step = column_text(query, 7);
+    const char *step = column_peek(query, 7);
+    snprintf(job->step, sizeof job->step, "%s", step ? step : "");
     job->bench = column_int(query, 8) != 0;
     job->acting = column_int(query, 9) != 0;
     job->attempt = (int)column_int(query, 10);
@@ -89,10 +90,12 @@ enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error
     job->note = column_text(query, 17);
     job->wake = column_text(query, 18);
     const char *facts = column_peek(query, 19);
-    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, NULL) : LF_CORRUPT;
+    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, err) : LF_CORRUPT;
+    if (query->no_memory) /* nothing that is missing may be taken for damage */
+        status = lf_fail_memory(err, "reading a job");
     if (status == LF_INVALID || status == LF_CORRUPT)
         status = hold_damaged(job, err);
-    if (status == LF_OK && (!job->kind || !job->instrument || !job->key || !job->step))
+    if (status == LF_OK && (!job->kind || !job->instrument || !job->key))
         status = lf_fail_memory(err, "reading a job");
     if (status != LF_OK)
         lf_job_free(job);

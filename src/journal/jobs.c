@@ -42,12 +42,16 @@ enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_er
 enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
 {
     struct lf_buffer boot = {0};
-    enum lf_status status = lf_file_read("/proc/sys/kernel/random/boot_id", 128, &boot, NULL);
-    char *known = lf_journal_get(journal, "boot");
-    bool same = status == LF_OK && known && lf_slice_is(lf_buffer_slice(&boot), known);
-    status = lf_journal_begin(journal, err);
+    char *known = NULL;
+    enum lf_status read = lf_file_read("/proc/sys/kernel/random/boot_id", 128, &boot, err);
+    if (read == LF_NO_MEMORY) /* anything else: no such file on this system */
+        return read;
+    enum lf_status status = lf_journal_get(journal, "boot", &known, err);
+    if (status == LF_OK)
+        status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         goto done;
+    bool same = read == LF_OK && known && lf_slice_is(lf_buffer_slice(&boot), known);
     if (!same) {
         status = new_boot(journal, err);
         if (status == LF_OK)
@@ -264,11 +268,17 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
     if (!counts || query_start(journal, &query, NULL,
                                "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state", "t",
                                instrument) != LF_OK)
+        goto failed;
+    bool good = true;
+    while (query_row(&query)) {
+        const char *name = column_peek(&query, 0);
+        good = name && lf_json_set_int(counts, name, column_int(&query, 1)) && good;
+    }
+    if (query_end(&query, NULL) == LF_OK && good)
         return counts;
-    while (query_row(&query))
-        lf_json_set_int(counts, column_peek(&query, 0), column_int(&query, 1));
-    query_end(&query, NULL);
-    return counts;
+failed:
+    cJSON_Delete(counts);
+    return NULL;
 }
 
 /* ---- scheduling --------------------------------------------------------------------------------------------------- */
@@ -279,22 +289,23 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
     "AND (?1 IS NULL OR instrument = ?1)) "                                                                           \
     "OR (?1 IS NULL AND bench = 1 AND acting = 0 AND expires_mono BETWEEN 1 AND ?3 AND state IN ('ready', 'waiting'))"
 
-static int64_t next_due(struct lf_journal *journal, const char *instrument)
+/* When the next waiting job is due. Not to know that is an error: nobody would come back for it. */
+static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t *next, struct lf_error *err)
 {
     struct query query;
-    int64_t next = LF_NEVER;
-    if (query_start(journal, &query, NULL,
+    enum lf_status status =
+        query_start(journal, &query, err,
                     "SELECT min(due) FROM ("
                     "SELECT min(due_mono) AS due FROM job WHERE state = 'waiting' AND bench = ?2 "
                     "AND (?1 IS NULL OR instrument = ?1) UNION ALL "
                     "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND bench = 1 AND acting = 0 "
                     "AND expires_mono > 0 AND state IN ('ready', 'waiting'))",
-                    "ti", instrument, (int64_t)(instrument != NULL)) != LF_OK)
-        return next;
+                    "ti", instrument, (int64_t)(instrument != NULL));
+    if (status != LF_OK)
+        return status;
     if (query_row(&query) && column_peek(&query, 0))
-        next = column_int(&query, 0);
-    query_end(&query, NULL);
-    return next;
+        *next = column_int(&query, 0);
+    return query_end(&query, err);
 }
 
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
@@ -316,8 +327,9 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
         status = query_end(&query, err);
     }
     if (status == LF_OK && id == 0) {
-        *next_mono = next_due(journal, instrument);
-        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
+        status = next_due(journal, instrument, next_mono, err);
+        if (status == LF_OK)
+            status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
     }
     if (status == LF_OK)
         status = query_do(journal, err, "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i", id);

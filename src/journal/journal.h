@@ -41,9 +41,9 @@ void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use);
 /* LF_FULL (transient) when it has reached its size. Open jobs go on; nothing new should be promised. */
 enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err);
 
-/* Small named values. get returns owned, NULL when not set. */
+/* Small named values. get: *value is owned, NULL when not set. */
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value, struct lf_error *err);
-char *lf_journal_get(struct lf_journal *journal, const char *name);
+enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value, struct lf_error *err);
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
 
@@ -105,6 +105,8 @@ const char *lf_job_state_name(enum lf_job_state state);
 bool lf_job_state_parse(const char *name, enum lf_job_state *state);
 bool lf_job_state_final(enum lf_job_state state);
 
+enum { LF_STEP_NAME = 16 };
+
 struct lf_job {
     int64_t id;
     char *kind;       /* "deliver", "collect", "task" */
@@ -113,7 +115,7 @@ struct lf_job {
     char *key;        /* the same work has the same key */
     char *event_id;   /* NULL: no event */
     enum lf_job_state state;
-    char *step;       /* name of the step it is at */
+    char step[LF_STEP_NAME]; /* name of the step it is at */
     bool bench;       /* the step runs on the bench (else on a courier) */
     bool acting;      /* "about to act" was committed and "acted" was not */
     int attempt;      /* of this step */
@@ -150,7 +152,7 @@ struct lf_job_filter {
 enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,
                                    void (*each)(void *context, const struct lf_job *job), void *context,
                                    struct lf_error *err);
-/* {"ready": 1, "held": 2, ...}. Returns owned. instrument NULL: all. */
+/* {"ready": 1, "held": 2, ...}. Returns owned; NULL if they cannot be counted now. instrument NULL: all. */
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
 
 /* Takes the oldest job that can run now: courier steps (instrument NULL) or bench steps of the instrument; marks it running.

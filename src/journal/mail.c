@@ -12,14 +12,20 @@ enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, cons
                                   "ON CONFLICT (name) DO UPDATE SET value = excluded.value", "tt", name, value);
 }
 
-char *lf_journal_get(struct lf_journal *journal, const char *name)
+enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value, struct lf_error *err)
 {
     struct query query;
-    if (query_start(journal, &query, NULL, "SELECT value FROM small WHERE name = ?1", "t", name) != LF_OK)
-        return NULL;
-    char *value = query_row(&query) ? column_text(&query, 0) : NULL;
-    query_end(&query, NULL);
-    return value;
+    *value = NULL;
+    enum lf_status status = query_start(journal, &query, err, "SELECT value FROM small WHERE name = ?1", "t", name);
+    if (status != LF_OK)
+        return status;
+    *value = query_row(&query) ? column_text(&query, 0) : NULL;
+    status = query_end(&query, err);
+    if (status != LF_OK) {
+        free(*value);
+        *value = NULL;
+    }
+    return status;
 }
 
 static enum lf_status add(struct lf_journal *journal, const char *topic, const char *payload, bool retain, bool reply,

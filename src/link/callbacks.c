@@ -48,16 +48,22 @@ static bool copy_message(struct lf_link *link, struct incoming *to, const struct
     return true;
 }
 
-static void copy_properties(struct incoming *to, const mosquitto_property *properties)
+/* False when out of memory: the library then speaks as if the property were not there, so it is asked twice. */
+static bool copy_properties(struct incoming *to, const mosquitto_property *properties)
 {
     uint16_t len = 0;
     uint32_t expiry = 0;
-    if (mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &to->response_topic, false))
-        to->message.response_topic = to->response_topic;
-    if (mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &to->correlation, &len, false))
-        to->message.correlation = lf_slice(to->correlation, len);
+    if (mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, NULL, false)
+        && !mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &to->response_topic, false))
+        return false;
+    to->message.response_topic = to->response_topic;
+    if (mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, NULL, NULL, false)
+        && !mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &to->correlation, &len, false))
+        return false;
+    to->message.correlation = lf_slice(to->correlation, len);
     if (mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &expiry, false))
         to->message.expiry_s = expiry;
+    return true;
 }
 
 static void on_message(struct mosquitto *mosq, void *context, const struct mosquitto_message *message,
@@ -76,12 +82,11 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
     }
     link->batch = grown;
     struct incoming *incoming = &grown[link->batch_count];
-    if (!copy_message(link, incoming, message)) {
+    if (!copy_message(link, incoming, message) || !copy_properties(incoming, properties)) {
         incoming_free(incoming);
         link->out_of_memory = true;
         return;
     }
-    copy_properties(incoming, properties);
     link->batch_count++;
     link->batch_bytes += incoming->message.payload.len;
     pthread_mutex_lock(&link->mutex);

@@ -83,8 +83,9 @@ static enum lf_status set_credentials(struct lf_link *link, struct lf_error *err
         return LF_OK;
     if (link->password_file)
         status = lf_file_read_secret(link->password_file, &password, err);
-    if (status == LF_OK)
-        mosquitto_username_pw_set(link->mosq, link->username, password.data);
+    if (status == LF_OK
+        && mosquitto_username_pw_set(link->mosq, link->username, password.data) == MOSQ_ERR_NOMEM)
+        status = lf_fail_memory(err, "setting the user name"); /* without, the broker would refuse us */
     lf_buffer_wipe(&password);
     return status;
 }
@@ -147,10 +148,13 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
     mosquitto_int_option(link->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(link->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->receive_maximum);
     mosquitto_int_option(link->mosq, MOSQ_OPT_TCP_NODELAY, 1);
-    if (link->will_topic
-        && mosquitto_will_set_v5(link->mosq, link->will_topic, (int)strlen(link->will_payload),
-                                 link->will_payload, 1, true, NULL)
-               != MOSQ_ERR_SUCCESS)
+    int code = link->will_topic ? mosquitto_will_set_v5(link->mosq, link->will_topic,
+                                                        (int)strlen(link->will_payload),
+                                                        link->will_payload, 1, true, NULL)
+                                : MOSQ_ERR_SUCCESS;
+    if (code == MOSQ_ERR_NOMEM)
+        return lf_fail_memory(err, "setting the last will");
+    if (code != MOSQ_ERR_SUCCESS)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the last will on %s is refused by the library",
                        link->will_topic);
     enum lf_status status = set_credentials(link, err);
@@ -231,16 +235,19 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
 static int send_one(struct lf_link *link, const struct outgoing *outgoing)
 {
     mosquitto_property *properties = NULL;
-    int mid = 0;
+    int mid = 0, code = MOSQ_ERR_SUCCESS;
     if (link->will_topic && !strcmp(outgoing->topic, link->will_topic))
         namesake_mark(link, false, &properties); /* unmarked for want of memory, it goes out all the same */
     if (outgoing->correlation.len)
-        mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA, outgoing->correlation.data,
-                                      (uint16_t)outgoing->correlation.len);
-    int code = mosquitto_publish_v5(link->mosq, &mid, outgoing->topic, (int)outgoing->payload.len,
+        code = mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA,
+                                             outgoing->correlation.data, (uint16_t)outgoing->correlation.len);
+    if (code == MOSQ_ERR_SUCCESS)
+        code = mosquitto_publish_v5(link->mosq, &mid, outgoing->topic, (int)outgoing->payload.len,
                                     outgoing->payload.data, outgoing->qos, outgoing->retain, properties);
     mosquitto_property_free_all(&properties);
     if (code != MOSQ_ERR_SUCCESS) {
+        if (code == MOSQ_ERR_NOMEM) /* ends this session: the outbox sends it again in the next */
+            link->out_of_memory = true;
         lf_log_warning("link", "cannot publish on %s: %s", outgoing->topic, mosquitto_strerror(code));
         if (outgoing->ticket > 0 && code != MOSQ_ERR_NO_CONN && code != MOSQ_ERR_NOMEM
             && link->hooks.published)

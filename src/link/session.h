@@ -58,7 +58,7 @@ struct lf_link {
     size_t batch_count, batch_bytes;
     struct ticket tickets[QUEUE_MAX];
     size_t ticket_count;
-    bool out_of_memory; /* a message could not be copied: the batch must not be committed */
+    bool out_of_memory; /* a message could not be copied or sent: the batch must not be committed */
     bool session_present;
     bool gap_unnoted;       /* events may have been missed, and nobody could write that down */
     struct lf_error gap_error;

@@ -79,13 +79,16 @@ static enum lf_status take_page(struct lf_poll *poll, const cJSON *events, struc
     return LF_OK;
 }
 
-/* The types that routes want, as the API's comma list. Returns owned; NULL: all. */
-static char *wanted_types(const struct lf_config *config)
+/* The types that routes want, as the API's comma list. *list is owned; NULL: all. */
+static enum lf_status wanted_types(const struct lf_config *config, char **list, struct lf_error *err)
 {
     struct lf_buffer types = {0};
-    for (size_t i = 0; i < config->event_types.count; i++)
-        lf_buffer_format(&types, "%s%s", i ? "," : "", config->event_types.items[i]);
-    return types.len ? lf_buffer_take(&types) : NULL;
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < config->event_types.count; i++)
+        status = lf_buffer_format(&types, "%s%s", i ? "," : "", config->event_types.items[i]);
+    *list = status == LF_OK && types.len ? lf_buffer_take(&types) : NULL;
+    lf_buffer_free(&types);
+    return status == LF_OK ? LF_OK : lf_fail_memory(err, "asking for events");
 }
 
 /* Where to begin. Both owned; after is NULL when asking by time. */
@@ -117,18 +120,18 @@ static void correct_beginning(struct lf_poll *poll)
         poll->began = 0;
 }
 
-static struct place begin_at(struct lf_poll *poll, bool regular)
+static enum lf_status begin_at(struct lf_poll *poll, bool regular, struct place *place, struct lf_error *err)
 {
     struct lf_journal *journal = poll->options.journal;
     correct_beginning(poll);
-    struct place place = {.since = lf_journal_get(journal, "poll.gap")};
-    if (!place.since && regular)
-        place.after = lf_journal_get(journal, "poll.after");
-    if (!place.since && !place.after)
-        place.since = lf_journal_get(journal, "poll.since");
-    if (place.since)
-        not_ahead(&place.since);
-    return place;
+    enum lf_status status = lf_journal_get(journal, "poll.gap", &place->since, err);
+    if (status == LF_OK && !place->since && regular)
+        status = lf_journal_get(journal, "poll.after", &place->after, err);
+    if (status == LF_OK && !place->since && !place->after)
+        status = lf_journal_get(journal, "poll.since", &place->since, err);
+    if (place->since)
+        not_ahead(&place->since);
+    return status;
 }
 
 /* Page by page to the end, which is a page without a token: one without events may still be followed by others. Not to have come
@@ -181,9 +184,13 @@ static enum lf_status ask_round(struct lf_poll *poll, bool regular, struct lf_er
 {
     struct lf_journal *journal = poll->options.journal;
     uint64_t gaps = gaps_now(poll);
-    struct place place = begin_at(poll, regular);
-    char *types = wanted_types(poll->options.config);
-    enum lf_status status = ask_pages(poll, &place, types, err);
+    struct place place = {0};
+    char *types = NULL;
+    enum lf_status status = begin_at(poll, regular, &place, err);
+    if (status == LF_OK)
+        status = wanted_types(poll->options.config, &types, err);
+    if (status == LF_OK)
+        status = ask_pages(poll, &place, types, err);
     if (status != LF_OK && place.after && err->class == LF_PERMANENT) {
         lf_log_warning("poll", "the event list does not go on from %s (%s); asking by time from now on", place.after, err->text);
         lf_journal_set(journal, "poll.after", NULL, NULL);
@@ -221,14 +228,21 @@ static bool wait_for_turn(struct lf_poll *poll, int64_t deadline)
     return go_on;
 }
 
+/* One of an earlier life, too. Whether there is one may not be known for want of memory: then it is looked for. */
+static bool has_gap(struct lf_poll *poll)
+{
+    char *gap;
+    bool known = lf_journal_get(poll->options.journal, "poll.gap", &gap, NULL) == LF_OK, open = gap != NULL;
+    free(gap);
+    return open || !known;
+}
+
 static void *run(void *arg)
 {
     struct lf_poll *poll = arg;
     const struct lf_config_cloud *cloud = &poll->options.config->cloud;
     bool regular = cloud->events != LF_SOURCE_MQTT;
-    char *gap = lf_journal_get(poll->options.journal, "poll.gap"); /* of an earlier life */
-    int64_t next = regular || (gap && !poll->options.config->link.used) ? 0 : LF_NEVER; /* else the link says when */
-    free(gap);
+    int64_t next = regular || (has_gap(poll) && !poll->options.config->link.used) ? 0 : LF_NEVER; /* else the link says when */
     int attempt = 0;
     while (wait_for_turn(poll, next)) {
         struct lf_error err = {0};
@@ -250,10 +264,12 @@ static void *run(void *arg)
 static enum lf_status note_beginning(struct lf_poll *poll, struct lf_error *err)
 {
     struct lf_journal *journal = poll->options.journal;
-    char *since = lf_journal_get(journal, "poll.since"), now[LF_TIME_TEXT];
+    char *since, now[LF_TIME_TEXT];
     lf_time_format(lf_clock_best_ms() - OVERLAP_MS, now);
+    enum lf_status status = lf_journal_get(journal, "poll.since", &since, err);
     poll->began = since ? 0 : lf_clock_mono_ms();
-    enum lf_status status = since ? LF_OK : lf_journal_set(journal, "poll.since", now, err);
+    if (status == LF_OK && !since)
+        status = lf_journal_set(journal, "poll.since", now, err);
     free(since);
     return status;
 }
@@ -301,11 +317,15 @@ void lf_poll_close(struct lf_poll *poll)
 /* A gap that waits to be filled begins earlier and stays. */
 static enum lf_status note_gap(struct lf_journal *journal, struct lf_error *err)
 {
-    char *known = lf_journal_get(journal, "poll.gap"), *since = known ? NULL : lf_journal_get(journal, "poll.since");
-    int64_t newest = known ? 0 : lf_journal_event_newest(journal);
-    char text[LF_TIME_TEXT];
-    lf_time_format(newest - OVERLAP_MS, text);
-    enum lf_status status = known ? LF_OK : lf_journal_set(journal, "poll.gap", newest > 0 ? text : since, err);
+    char *known, *since = NULL, text[LF_TIME_TEXT];
+    enum lf_status status = lf_journal_get(journal, "poll.gap", &known, err);
+    if (status == LF_OK && !known)
+        status = lf_journal_get(journal, "poll.since", &since, err);
+    if (status == LF_OK && !known) {
+        int64_t newest = lf_journal_event_newest(journal);
+        lf_time_format(newest - OVERLAP_MS, text);
+        status = lf_journal_set(journal, "poll.gap", newest > 0 ? text : since, err);
+    }
     free(known);
     free(since);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot note that events may have been missed");
@@ -322,9 +342,7 @@ enum lf_status lf_poll_gap(struct lf_poll *poll, struct lf_error *err)
 
 void lf_poll_fill(struct lf_poll *poll, bool whole)
 {
-    char *gap = lf_journal_get(poll->options.journal, "poll.gap");
-    bool open = gap != NULL;
-    free(gap);
+    bool open = has_gap(poll);
     pthread_mutex_lock(&poll->mutex);
     poll->keep = !whole;
     poll->gap = poll->gap || open;
@@ -335,7 +353,8 @@ void lf_poll_fill(struct lf_poll *poll, bool whole)
 cJSON *lf_poll_health(struct lf_poll *poll)
 {
     cJSON *health = cJSON_CreateObject();
-    char *after = lf_journal_get(poll->options.journal, "poll.after"), last[LF_TIME_TEXT];
+    char *after, last[LF_TIME_TEXT];
+    lf_journal_get(poll->options.journal, "poll.after", &after, NULL);
     pthread_mutex_lock(&poll->mutex);
     if (poll->last_ms) {
         lf_time_format(poll->last_ms, last);

@@ -201,8 +201,9 @@ static CURLcode set_method(struct lf_exchange *exchange)
 
 static CURLcode set_security(struct lf_exchange *exchange, const struct lf_exchange_common *common)
 {
-    CURLcode code = CURLE_OK;
-    SET(CURLOPT_PROTOCOLS_STR, lf_url_is_loopback(exchange->url) ? "https,http" : "https");
+    bool loopback;
+    CURLcode code = lf_url_is_loopback(exchange->url, &loopback, NULL) == LF_OK ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+    SET(CURLOPT_PROTOCOLS_STR, loopback ? "https,http" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);

@@ -46,58 +46,101 @@ void lf_url_name(const char *url, char name[LF_URL_NAME])
     name[used] = '\0';
 }
 
-/* One part of a URL as curl reads it; returns owned (curl_free), NULL if it has none. */
-static char *part_of(const char *url, CURLUPart part)
+/* A URL as curl reads it. What it has not is NULL, and of what is none everything. */
+struct parts {
+    char *scheme, *host, *user, *password;
+};
+
+static void free_parts(struct parts *parts)
 {
-    char *text = NULL;
+    curl_free(parts->scheme);
+    curl_free(parts->host);
+    curl_free(parts->user);
+    curl_free(parts->password);
+}
+
+/* For want of memory nothing may be taken for missing: neither the s of https nor a password. */
+static enum lf_status split(const char *url, struct parts *parts, struct lf_error *err)
+{
+    *parts = (struct parts){0};
     CURLU *parsed = curl_url();
-    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK
-        && curl_url_get(parsed, part, &text, 0) != CURLUE_OK)
-        text = NULL;
+    CURLUcode code = parsed ? curl_url_set(parsed, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    struct { CURLUPart part; char **text; } wanted[] = {
+        {CURLUPART_SCHEME, &parts->scheme}, {CURLUPART_HOST, &parts->host},
+        {CURLUPART_USER, &parts->user}, {CURLUPART_PASSWORD, &parts->password},
+    };
+    for (size_t i = 0; code == CURLUE_OK && i < sizeof wanted / sizeof *wanted; i++)
+        if (curl_url_get(parsed, wanted[i].part, wanted[i].text, 0) == CURLUE_OUT_OF_MEMORY)
+            code = CURLUE_OUT_OF_MEMORY;
     curl_url_cleanup(parsed);
-    return text;
+    if (code != CURLUE_OUT_OF_MEMORY)
+        return LF_OK;
+    free_parts(parts);
+    *parts = (struct parts){0};
+    return lf_fail_memory(err, "reading a URL");
 }
 
-static bool part_is(const char *url, CURLUPart part, const char *wanted)
+static bool scheme_is(const struct parts *parts, const char *wanted)
 {
-    char *text = part_of(url, part);
-    bool is = text && !strcasecmp(text, wanted);
-    curl_free(text);
-    return is;
+    return parts->scheme && !strcasecmp(parts->scheme, wanted);
 }
 
-bool lf_url_is_loopback(const char *url)
+static bool on_loopback(const struct parts *parts)
 {
-    char *host = part_of(url, CURLUPART_HOST);
+    const char *host = parts->host;
     struct in_addr v4;
-    bool loopback = host && (!strcasecmp(host, "localhost") || !strcmp(host, "[::1]")
-                             || (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127));
-    curl_free(host);
-    return loopback;
+    return host && (!strcasecmp(host, "localhost") || !strcmp(host, "[::1]")
+                    || (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127));
+}
+
+enum lf_status lf_url_is_loopback(const char *url, bool *loopback, struct lf_error *err)
+{
+    struct parts parts;
+    enum lf_status status = split(url, &parts, err);
+    *loopback = on_loopback(&parts);
+    free_parts(&parts);
+    return status;
 }
 
 enum lf_status lf_url_check(const char *url, struct lf_error *err)
 {
     char name[LF_URL_NAME];
+    struct parts parts;
+    enum lf_status status = split(url, &parts, err);
+    if (status != LF_OK)
+        return status;
     lf_url_name(url, name);
-    char *host = part_of(url, CURLUPART_HOST);
-    bool usable = host && *host;
-    curl_free(host);
-    if (!usable)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is not a URL with a host", name);
-    char *user = part_of(url, CURLUPART_USER), *password = part_of(url, CURLUPART_PASSWORD);
-    bool credentials = user || password;
-    curl_free(user);
-    curl_free(password);
-    if (credentials)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "the URL '%s' has a user name or password in it: credentials belong in files", name);
-    if (part_is(url, CURLUPART_SCHEME, "https")
-        || (part_is(url, CURLUPART_SCHEME, "http") && lf_url_is_loopback(url)))
-        return LF_OK;
-    return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                   "the URL '%s' is not https (plain http is accepted for this machine's own addresses only)",
-                   name);
+    if (!parts.host || !*parts.host)
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is not a URL with a host", name);
+    else if (parts.user || parts.password)
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT,
+                         "the URL '%s' has a user name or password in it: credentials belong in files", name);
+    else if (!scheme_is(&parts, "https") && !(scheme_is(&parts, "http") && on_loopback(&parts)))
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT,
+                         "the URL '%s' is not https (plain http is accepted for this machine's own addresses "
+                         "only)",
+                         name);
+    free_parts(&parts);
+    return status;
+}
+
+/* May a server at `url` send us to `target`? */
+static enum lf_status may_lead(const char *url, const char *target, const char *name, struct lf_error *err)
+{
+    struct parts from, to = {0};
+    enum lf_status status = lf_url_check(target, err);
+    if (status == LF_NO_MEMORY)
+        return status;
+    bool good = status == LF_OK;
+    status = split(url, &from, err);
+    if (status == LF_OK)
+        status = split(target, &to, err);
+    if (status == LF_OK && (!good || (scheme_is(&to, "http") && !on_loopback(&from))))
+        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
+                         "redirected to '%s', which is not a plain https URL: not followed", name);
+    free_parts(&from);
+    free_parts(&to);
+    return status;
 }
 
 enum lf_status lf_url_redirect(const char *url, const char *location, char **target, struct lf_error *err)
@@ -123,12 +166,9 @@ enum lf_status lf_url_redirect(const char *url, const char *location, char **tar
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "redirected to '%s', which is not a URL", name);
         goto done;
     }
-    if (lf_url_check(absolute, err) != LF_OK
-        || (part_is(absolute, CURLUPART_SCHEME, "http") && !lf_url_is_loopback(url))) {
-        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "redirected to '%s', which is not a plain https URL: not followed", name);
+    status = may_lead(url, absolute, name, err);
+    if (status != LF_OK)
         goto done;
-    }
     *target = strdup(absolute);
     if (!*target)
         status = lf_fail_memory(err, "following a redirect");

@@ -11,7 +11,7 @@ enum { LF_URL_NAME = 200 };
 void lf_url_name(const char *url, char name[LF_URL_NAME]);
 
 /* http to this host is allowed: "localhost", 127.0.0.0/8, ::1. */
-bool lf_url_is_loopback(const char *url);
+enum lf_status lf_url_is_loopback(const char *url, bool *loopback, struct lf_error *err);
 
 /* Where `location` leads, seen from `url`. Refuses (LF_REFUSED, needs a person) to leave https, and to go
  * from elsewhere to plain http on loopback. *target is owned. */

@@ -23,6 +23,36 @@ UNIT_TESTS("demo", {"good news", good}, {"bad news", bad}, {"stops early", stops
            {"crashes", crashes})
 """
 
+# What stands for the product, and tests of it; each of its functions does one thing wrong when memory runs out.
+PRODUCT_C = """
+#include <stdlib.h>
+#include <string.h>
+char *good(const char *text);
+char *leaks(const char *text);
+char *crashes(const char *text);
+char *good(const char *text) { char *a = strdup(text), *b = a ? strdup(a) : NULL; free(a); return b; }
+char *leaks(const char *text) { char *a = strdup(text), *b = strdup(text); if (b) free(a); return b; }
+char *crashes(const char *text) { char *a = malloc(100); strcpy(a, text); return a; }
+"""
+TORTURED_C = """
+#include "unit.h"
+#include <stdlib.h>
+#include <string.h>
+char *good(const char *text);
+char *leaks(const char *text);
+char *crashes(const char *text);
+static void test(char *(*make)(const char *)) {
+    char *own = strdup("the test's own"), *made = make("x");
+    CHECK(own[0] == 't');
+    NEED(made != NULL);
+    free(made); free(own);
+}
+static void test_good(void) { test(good); }
+static void test_leaks(void) { test(leaks); }
+static void test_crashes(void) { test(crashes); }
+UNIT_TESTS("demo", {"well made", test_good}, {"leaking", test_leaks}, {"crashing", test_crashes})
+"""
+
 FAILING_PY = '''
 import subprocess, unittest
 class T(unittest.TestCase):
@@ -48,7 +78,7 @@ class UnitLayer(unittest.TestCase):
         source = pathlib.Path(cls.folder.name, "demo.c")
         source.write_text(FAILING_C)
         subprocess.run(["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", source,
-                        UNIT / "unit.c", "-o", cls.program, "-lcunit"], check=True)
+                        UNIT / "unit.c", UNIT / "torture.c", UNIT / "failing.c", "-o", cls.program, "-lcunit"], check=True)
 
     def run_demo(self, words, limit="60"):
         return subprocess.run([self.program, words], capture_output=True, text=True, timeout=60,
@@ -79,6 +109,46 @@ class UnitLayer(unittest.TestCase):
         done = self.run_demo("no such promise")
         self.assertEqual(done.returncode, 2)
         self.assertIn("--list", done.stderr)
+
+
+class Torture(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        home = cls.home = pathlib.Path(folder.name)
+        (home / "src").mkdir()
+        (home / "src/product.c").write_text(PRODUCT_C)
+        (home / "demo.c").write_text(TORTURED_C)
+        gcc = ["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", "-g"]
+        for command in (
+                [*gcc, "-O2", "-DFAILING_POSSIBLE", "-c", UNIT / "failing.c", "-o", "failing.o"],
+                [*gcc, "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-c", "src/product.c", "-o", "product.o"],
+                ["ar", "rc", "src/product.a", "product.o"],
+                [*gcc, "-fsanitize=address,undefined", "demo.c", UNIT / "unit.c", UNIT / "torture.c", "failing.o",
+                 "src/product.a", f"-Wl,-T,{UNIT}/product.ld", "-lcunit", "-o", "demo"]):
+            subprocess.run(command, cwd=home, check=True)
+
+    def run_demo(self, *words):
+        return subprocess.run([self.home / "demo", "--torture", "all", *words], capture_output=True, text=True, timeout=300)
+
+    def test_what_is_well_made_passes_with_each_allocation_failing_in_both_ways(self):
+        done = self.run_demo("well made")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("well made ... ok (2 allocations, 4 runs)", done.stdout)
+        self.assertIn("5 runs, 4 allocations failed on purpose", done.stdout)
+
+    def test_a_leak_when_memory_runs_out_is_named_with_its_allocation(self):
+        done = self.run_demo("leaking")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("allocation 2: exit status 1; again: ", done.stdout)
+        self.assertIn("LeakSanitizer", done.stdout)
+        self.assertTrue(done.stdout.endswith("0 passed, 1 failed\n"), done.stdout)
+
+    def test_a_crash_when_memory_runs_out_is_named_and_the_other_tests_go_on(self):
+        done = self.run_demo()
+        self.assertIn("allocation 1 and all after it: exit status 1", done.stdout)
+        self.assertTrue(done.stdout.endswith("1 passed, 2 failed\n"), done.stdout)
 
 
 class Runner(unittest.TestCase):

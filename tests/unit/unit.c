@@ -2,6 +2,8 @@
 // threads, which must not call in here.
 #include "unit.h"
 
+#include "torture.h"
+
 #include <CUnit/TestRun.h>
 #include <ctype.h>
 #include <ftw.h>
@@ -140,23 +142,12 @@ static size_t add_tests(const char *suite_name, const struct unit_test *tests, s
     return chosen;
 }
 
-int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count)
+// Borrows all. Exit status.
+static int run_tests(const char *suite, const struct unit_test *tests, size_t count, const char *words)
 {
-    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
-        for (size_t i = 0; i < count; i++) {
-            puts(tests[i].promise);
-        }
-        return 0;
-    }
-    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
-        fprintf(stderr, "usage: %s [--list | WORDS OF A PROMISE]\n", argv[0]);
-        return 2;
-    }
-    set_limit();
-    signal(SIGALRM, on_limit);
     must(CU_initialize_registry() == CUE_SUCCESS, "start");
-    if (add_tests(suite, tests, count, argc == 2 ? argv[1] : NULL) == 0) {
-        fprintf(stderr, "%s: no test promises \"%s\"; --list names them\n", argv[0], argc == 2 ? argv[1] : "");
+    if (add_tests(suite, tests, count, words) == 0) {
+        fprintf(stderr, "%s: no test promises \"%s\"; --list names them\n", suite, words ? words : "");
         CU_cleanup_registry();
         return 2;
     }
@@ -167,6 +158,64 @@ int unit_main(int argc, char **argv, const char *suite, const struct unit_test *
     CU_cleanup_registry();
     printf("%u passed, %u failed\n", passed, failed);
     return failed == 0 ? 0 : 1;
+}
+
+static void run_one(const struct unit_test *test)
+{
+    run_tests("torture", test, 1, NULL);
+}
+
+static int usage(const char *program)
+{
+    fprintf(stderr, "usage: %s [--list | WORDS OF A PROMISE]\n"
+            "       %s --torture SECONDS|all [WORDS]   each test again with allocations that fail, so long for each\n"
+            "       %s --fail N[+] WORDS              one such run in this process\n", program, program, program);
+    return 2;
+}
+
+// --torture and --fail.
+static int run_torture(int argc, char **argv, const struct unit_test *tests, size_t count)
+{
+    struct torture it = {run_one, tests, count, argc == 4 ? argv[3] : NULL, argv[0]};
+    if (argc < 3 || argc > 4) {
+        return usage(argv[0]);
+    }
+    if (strcmp(argv[1], "--fail") == 0) {
+        return torture_once(&it, argv[2]);
+    }
+    char *end = NULL;
+    double seconds = strcmp(argv[2], "all") == 0 ? 0 : strtod(argv[2], &end);
+    if (end != NULL && (*end != '\0' || !(seconds >= 0.001 && seconds <= MAX_LIMIT_S))) {
+        return usage(argv[0]);
+    }
+    return torture(&it, (int64_t)(seconds * 1000));
+}
+
+int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count)
+{
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for (size_t i = 0; i < count; i++) {
+            puts(tests[i].promise);
+        }
+        return 0;
+    }
+    set_limit();
+    signal(SIGALRM, on_limit);
+    if (argc > 1 && (strcmp(argv[1], "--torture") == 0 || strcmp(argv[1], "--fail") == 0)) {
+        return run_torture(argc, argv, tests, count);
+    }
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        return usage(argv[0]);
+    }
+    return run_tests(suite, tests, count, argc == 2 ? argv[1] : NULL);
+}
+
+void unit_need(bool holds, const char *condition, const char *file, unsigned line)
+{
+    if (!holds) {
+        torture_need();
+    }
+    CU_assertImplementation(holds, line, condition, file, "", CU_TRUE);
 }
 
 static bool report(bool holds, const char *message, const char *file, unsigned line)

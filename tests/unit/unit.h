@@ -39,7 +39,7 @@ struct unit_test {
 
 // The checks go on after a failure; the NEED ones end the test there (what follows would make no sense).
 #define CHECK(condition) CU_assertImplementation(!!(condition), __LINE__, #condition, __FILE__, "", CU_FALSE)
-#define NEED(condition) CU_assertImplementation(!!(condition), __LINE__, #condition, __FILE__, "", CU_TRUE)
+#define NEED(condition) unit_need(!!(condition), #condition, __FILE__, __LINE__)
 #define CHECK_INT(actual, expected) \
     unit_check_int((int64_t)(actual), (int64_t)(expected), #actual, __FILE__, __LINE__)
 #define CHECK_STR(actual, expected) unit_check_str((actual), (expected), #actual, __FILE__, __LINE__)
@@ -55,7 +55,20 @@ const char *unit_folder(void);
 // until the 8th call after this one.
 const char *unit_source(const char *relative);
 
+// What comes of something whose first, second, ... allocation fails:
+//
+//     for (unsigned n = 1; unit_failing(n); n++) {
+//         status = thing(...);
+//         unit_failing_over();
+//         CHECK(...); // done, or LF_NO_MEMORY and as before
+//     }
+//
+// The last turn is one in which nothing failed; it is the only one where allocations cannot be made to fail.
+bool unit_failing(unsigned nth);
+void unit_failing_over(void);
+
 // Behind the macros. Strings may be NULL, which equals only NULL.
+void unit_need(bool holds, const char *condition, const char *file, unsigned line);
 int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count);
 bool unit_check_int(int64_t actual, int64_t expected, const char *what, const char *file, unsigned line);
 bool unit_check_str(const char *actual, const char *expected, const char *what, const char *file,

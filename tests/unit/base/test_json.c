@@ -144,7 +144,35 @@ static void utf8(void)
     }
 }
 
-UNIT_TESTS("json", {"one JSON value is read, with white space round it", one_value},
+static void memory_is_not_syntax(void)
+{
+    static const char text[] = "{\"a\": [1, \"two\", {\"b\": null}]}";
+    for (unsigned n = 1; unit_failing(n); n++) {
+        cJSON *value = NULL;
+        struct lf_error err = {0};
+        enum lf_status status = lf_json_parse(lf_slice_text(text), &value, &err);
+        unit_failing_over();
+        CHECK(status == LF_OK ? cJSON_IsObject(value) : status == LF_NO_MEMORY && err.class == LF_TRANSIENT && !value);
+        cJSON_Delete(value);
+    }
+}
+
+static void set_or_as_before(void)
+{
+    for (unsigned n = 1; unit_failing(n); n++) {
+        cJSON *object = cJSON_CreateObject();
+        bool first = object && lf_json_set_text(object, "a", "old");
+        bool second = first && lf_json_set_text(object, "a", "new");
+        unit_failing_over();
+        if (first)
+            CHECK_STR(lf_json_text(object, "a"), second ? "new" : "old");
+        cJSON_Delete(object);
+    }
+}
+
+UNIT_TESTS("json", {"for want of memory a text is not read, and never called wrong", memory_is_not_syntax},
+           {"for want of memory a member is not set, and stays as it was", set_or_as_before},
+           {"one JSON value is read, with white space round it", one_value},
            {"what is not exactly one JSON value is refused with the place", broken},
            {"nesting is bounded before it costs anything, brackets in texts not counted", depth_is_bounded},
            {"paths find members of the right type and nothing else", paths},

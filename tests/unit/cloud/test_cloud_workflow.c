@@ -123,7 +123,7 @@ static void outputs(void)
     cJSON *out = NULL, *fields = cJSON_Parse("{\"Mass\":{\"value\":\"12.3\"}}");
     fake_open(&fake);
     fake_will(&fake, 201, NULL, "{\"id\":\"wfout_1\",\"fields\":{}}");
-    CHECK_INT(lf_cloud_create_output(fake.cloud, "wftask_1", fields, &fake.call, &out, &fake.err), LF_OK);
+    NEED(lf_cloud_create_output(fake.cloud, "wftask_1", fields, &fake.call, &out, &fake.err) == LF_OK);
     CHECK_STR(fake.body, "{\"workflowTaskId\":\"wftask_1\",\"fields\":{\"Mass\":{\"value\":\"12.3\"}}}");
     cJSON_Delete(out);
     fake_will(&fake, 500, NULL, "{}");

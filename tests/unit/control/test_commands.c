@@ -108,10 +108,13 @@ static void three_answers(void)
     static const char *const states[] = {"accepted", "running", "succeeded"};
     for (int i = 0; i < 3; i++) {
         struct lf_outbox_row row = {0};
+        int64_t end = lf_deadline_in(SOON_MS);
         while (!row.topic || strstr(row.topic, "/jobs/")) {
             lf_outbox_row_free(&row);
-            while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) != LF_OK)
+            while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) != LF_OK) {
+                NEED(!lf_deadline_passed(end));
                 lf_sleep_until(lf_deadline_in(5), NULL);
+            }
             heard = row.seq;
         }
         cJSON *answer = cJSON_Parse(row.payload);

@@ -120,12 +120,14 @@ static void pause_outlives_a_restart(void)
     cJSON_Delete(list);
     ground_close(&ground);
     ground_open(&ground);
-    char *why = lf_journal_get(ground.context.journal, "paused.balance-1");
+    char *why;
+    NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &why, NULL) == LF_OK);
     CHECK_HAS(why, "cleaning");
     CHECK_HAS(why, "cli:test");
     free(why);
     cJSON_Delete(perform(&ground, "resume", "{\"instrument\": \"balance-1\"}", LF_OK, NULL));
-    CHECK(lf_journal_get(ground.context.journal, "paused.balance-1") == NULL);
+    CHECK_INT(lf_journal_get(ground.context.journal, "paused.balance-1", &why, NULL), LF_OK);
+    CHECK(why == NULL);
     ground_close(&ground);
 }
 

@@ -237,7 +237,7 @@ static void size_and_depth_are_bounded(void)
     lf_buffer_text(&text,
                    "{\"eventType\":\"v2.entry.created\",\"id\":\"e\",\"entry\":{\"id\":\"x\",\"fields\":\"");
     while (text.len < 256 * 1024 - 3)
-        lf_buffer_text(&text, "x");
+        NEED(lf_buffer_text(&text, "x") == LF_OK);
     size_t body = text.len;
     lf_buffer_text(&text, "\"}}");
     NEED(lf_event_decode(lf_buffer_slice(&text), &event, &err) == LF_OK);
@@ -245,7 +245,7 @@ static void size_and_depth_are_bounded(void)
     lf_event_free(event);
     text.len = body;
     while (text.len < LF_EVENT_MAX_BYTES)
-        lf_buffer_text(&text, "x");
+        NEED(lf_buffer_text(&text, "x") == LF_OK);
     lf_buffer_text(&text, "\"}}");
     CHECK_INT(lf_event_decode(lf_buffer_slice(&text), &event, &err), LF_TOO_LARGE);
     lf_buffer_clear(&text);

@@ -169,7 +169,32 @@ static void on_stands_for_types(void)
     lf_buffer_free(&types);
 }
 
-UNIT_TESTS("key", {"the twins v2, v2-beta and v2-alpha of one happening share a key", twins_share_a_key},
+/* Another key would make a second job of the same happening. */
+static void no_other_key(void)
+{
+    static const char *const texts[] = {
+        "{\"eventType\":\"v2.automationInputGenerator.completed\",\"id\":\"evt_1\",\"createdAt\":\"2026-01-01T00:00:00Z\","
+        "\"automationInputGenerator\":{\"id\":\"aif_1\",\"file\":{\"id\":\"f-1\"}}}",
+        "{\"eventType\":\"v2.workflowTask.updated.status\",\"id\":\"evt_1\",\"createdAt\":\"2026-01-01T00:00:00Z\","
+        "\"workflowTask\":{\"id\":\"wftask_1\",\"status\":{\"id\":\"prsts_1\"}}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct lf_event *event;
+        NEED(lf_event_decode(lf_slice_text(texts[i]), &event, NULL) == LF_OK);
+        char *whole = lf_event_key(event);
+        for (unsigned n = 1; unit_failing(n); n++) {
+            char *key = lf_event_key(event);
+            unit_failing_over();
+            CHECK(!key || (whole && !strcmp(key, whole)));
+            free(key);
+        }
+        free(whole);
+        lf_event_free(event);
+    }
+}
+
+UNIT_TESTS("key",
+           {"for want of memory there is no key, and never another one", no_other_key}, {"the twins v2, v2-beta and v2-alpha of one happening share a key", twins_share_a_key},
            {"a new file, a new outcome or another kind of event gets a new key", new_files_get_new_keys},
            {"a status that is reached a second time gets a new key", a_status_reached_again_gets_a_new_key},
            {"a resend has the same key even when nothing is told", resends_share_a_key_in_any_case},

@@ -85,6 +85,7 @@ static int64_t job_count(void)
 {
     cJSON *counts = lf_journal_job_counts(journal, NULL);
     int64_t total = 0;
+    NEED(counts != NULL);
     for (const cJSON *count = counts->child; count; count = count->next)
         total += (int64_t)count->valuedouble;
     cJSON_Delete(counts);
@@ -381,7 +382,7 @@ static void routed_but_unfit(void)
 static void completed_wakes(void)
 {
     open_all();
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"robot", .key = (char *)"k", .step = (char *)"process",
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"robot", .key = (char *)"k", .step = "process",
                          .state = LF_JOB_READY};
     int64_t next;
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
@@ -438,7 +439,53 @@ static void journal_error_is_told(void)
     close_all();
 }
 
+/* As the agent does it: what fails is rolled back and not acknowledged. */
+static void taken_or_refused(void)
+{
+    open_all();
+    int64_t there = 0;
+    bool last = false;
+    for (unsigned n = 1; unit_failing(n); n++) {
+        char id[32], text[900];
+        struct lf_error err = {0};
+        snprintf(id, sizeof id, "evt_%u", n);
+        snprintf(text, sizeof text,
+                 "{\"eventType\":\"v2.automationInputGenerator.completed\",\"id\":\"%s\",\"createdAt\":\"%s\","
+                 "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"file_%u\",\"name\":"
+                 "\"w.csv\"},\"automationFileConfig\":{\"name\":\"Worklist\"}}}", id, ago(0), n);
+        int made = 0;
+        enum lf_status status = lf_journal_begin(journal, &err);
+        if (status == LF_OK) {
+            status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &made, &err);
+            if (status == LF_OK)
+                status = lf_journal_commit(journal, &err);
+            else
+                lf_journal_rollback(journal);
+        }
+        unit_failing_over();
+        there += status == LF_OK;
+        CHECK_INT(job_count(), there);
+        struct lf_event_row row = {0};
+        CHECK_INT(lf_journal_event_get(journal, id, &row, NULL), status == LF_OK ? LF_OK : LF_NOT_FOUND);
+        if (status == LF_OK) {
+            CHECK_STR(lf_fate_name(row.fate), "job");
+            struct lf_job job = core_job(journal, row.job);
+            CHECK_STR(job.route, "first");
+            CHECK_STR(lf_json_text(job.facts, "run"), "run_1");
+            CHECK_STR(lf_json_text(job.facts, "file_name"), "w.csv");
+            lf_job_free(&job);
+        } else {
+            CHECK_INT(err.class, LF_TRANSIENT);
+        }
+        lf_event_row_free(&row);
+        last = status == LF_OK;
+    }
+    CHECK(last);
+    close_all();
+}
+
 UNIT_TESTS("intake",
+    {"for want of memory an event is refused whole, to be sent again; taken, it is taken whole", taken_or_refused},
     {"an event that a route wants becomes a job with what the event told", event_becomes_a_job},
     {"v2, v2-beta and v2-alpha events of one happening make one job; a new happening makes another", twins},
     {"an event that is sent again is counted and makes nothing new", resent},

@@ -93,7 +93,7 @@ static int64_t add(struct job_case *c, struct lf_job *job, const char *key, cons
 int64_t case_deliver(struct job_case *c, const char *file)
 {
     char key[120], facts[200];
-    struct lf_job job = {.kind = (char *)"deliver", .route = (char *)"plates", .step = (char *)"resolve"};
+    struct lf_job job = {.kind = (char *)"deliver", .route = (char *)"plates", .step = "resolve"};
     snprintf(key, sizeof key, "automationInputGenerator.completed|aig_1|%s", file);
     snprintf(facts, sizeof facts, "{\"generator\":\"aig_1\",\"file\":\"%s\"}", file);
     return add(c, &job, key, facts);
@@ -101,7 +101,7 @@ int64_t case_deliver(struct job_case *c, const char *file)
 
 int64_t case_task(struct job_case *c, const char *route)
 {
-    struct lf_job job = {.kind = (char *)"task", .route = (char *)route, .step = (char *)"check"};
+    struct lf_job job = {.kind = (char *)"task", .route = (char *)route, .step = "check"};
     return add(c, &job, "task|1", "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
 }
 
@@ -167,8 +167,7 @@ bool case_spool_empties(struct job_case *c)
 void case_killed_while_acting(struct job_case *c, int64_t id, const char *step)
 {
     struct lf_job job = core_job(c->journal, id);
-    free(job.step);
-    job.step = strdup(step);
+    snprintf(job.step, sizeof job.step, "%s", step);
     job.bench = true;
     job.acting = true;
     job.state = LF_JOB_RUNNING;

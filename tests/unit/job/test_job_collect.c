@@ -411,7 +411,7 @@ static void config_missing(void)
 static int64_t uploaded_event(const char *processor, const char *blob)
 {
     char key[100], facts[200];
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"", .step = (char *)"adopt", .key = key};
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"", .step = "adopt", .key = key};
     snprintf(key, sizeof key, "automationOutputProcessor.uploaded|%s|%s", processor, blob);
     snprintf(facts, sizeof facts, "{\"processor\":\"%s\",\"blob\":\"%s\",\"file_name\":\"r.csv\"}", processor, blob);
     job.facts = cJSON_Parse(facts);

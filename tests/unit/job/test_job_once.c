@@ -260,8 +260,7 @@ static void expires(void)
     struct lf_job job = core_job(c.journal, id);
     job.expires_mono = lf_deadline_in(300);
     job.bench = true;
-    free(job.step);
-    job.step = strdup("deliver");
+    snprintf(job.step, sizeof job.step, "%s", "deliver");
     NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
     lf_job_free(&job);
     c.device->connect_fails = 1000; /* the instrument is not there */
@@ -285,7 +284,7 @@ static void newer_file(void)
     CHECK(case_becomes(&c, id + 1, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id + 1, "file"), "file_2");
     CHECK_INT(c.device->acts, 1);
-    struct lf_job late = {.kind = (char *)"deliver", .instrument = (char *)"robot", .step = (char *)"resolve",
+    struct lf_job late = {.kind = (char *)"deliver", .instrument = (char *)"robot", .step = "resolve",
                           .key = (char *)"automationInputGenerator.completed|aig_1|file_2"};
     CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, NULL), LF_EXISTS); /* its event comes after all: the same work */
     case_close(&c);

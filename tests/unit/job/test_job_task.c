@@ -54,8 +54,7 @@ static void somebody_was_faster(void)
     case_open(&c);
     int64_t id = case_task(&c, "weigh");
     struct lf_job job = core_job(c.journal, id);
-    free(job.step);
-    job.step = strdup("claim");
+    snprintf(job.step, sizeof job.step, "%s", "claim");
     NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
     lf_job_free(&job);
     fake_cloud.task_status = "st_IN_PROGRESS";
@@ -115,7 +114,7 @@ static void report_answer_lost_and_changed(void)
 static void orphan_is_held(void)
 {
     case_open(&c);
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"gone", .key = (char *)"k", .step = (char *)"deliver",
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"gone", .key = (char *)"k", .step = "deliver",
                          .bench = true};
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
     case_start(&c);
@@ -268,7 +267,7 @@ static void second_job_steps_back(void)
     int64_t first = case_task(&c, "weigh");
     NEED(fake_reached(&c.device->acts, 1));
     struct lf_job job = {.kind = (char *)"task", .route = (char *)"weigh", .instrument = (char *)"robot", .key = (char *)"task|2",
-                         .step = (char *)"check",
+                         .step = "check",
                          .facts = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\"}")};
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK); /* another event of the same task */
     cJSON_Delete(job.facts);

@@ -413,7 +413,7 @@ static void life_of_a_job(void)
     struct lf_job job = {.kind = (char *)"deliver",
                          .instrument = (char *)"robot",
                          .key = (char *)"k",
-                         .step = (char *)"deliver",
+                         .step = "deliver",
                          .bench = true,
                          .facts = cJSON_CreateObject()};
     struct lf_parcel_row row = {.name = (char *)"w.csv", .file = (char *)"1", .sha256 = "ab", .size = 3};

@@ -37,7 +37,7 @@ static enum lf_status add_event(struct lf_journal *journal, const char *id)
 static int64_t add_job(struct lf_journal *journal, const char *key, const char *instrument, bool bench)
 {
     struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)instrument, .key = (char *)key,
-                         .step = (char *)"resolve", .bench = bench, .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
+                         .step = "resolve", .bench = bench, .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
     int64_t existing = 0;
     enum lf_status status = lf_journal_job_add(journal, &job, &existing, NULL);
     cJSON_Delete(job.facts);
@@ -209,7 +209,7 @@ static void woken_by_name(void)
 static void expired_on_an_offline_instrument(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"off", .key = (char *)"k", .step = (char *)"deliver",
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"off", .key = (char *)"k", .step = "deliver",
                          .bench = true, .expires_ms = 1, .expires_mono = lf_clock_mono_ms() - 1};
     int64_t next;
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
@@ -403,7 +403,39 @@ static void threads_do_not_mix(void)
     lf_journal_close(journal);
 }
 
+static void whole_or_not_at_all(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t id = add_job(journal, "k", "robot", true);
+    CHECK_INT(lf_journal_set(journal, "paused.robot", "by maria", NULL), LF_OK);
+    for (unsigned n = 1; unit_failing(n); n++) {
+        struct lf_job job;
+        struct lf_error err = {0};
+        int64_t next;
+        char *why = NULL;
+        enum lf_status claimed = lf_journal_job_claim(journal, "robot", &job, &next, &err);
+        if (claimed == LF_OK)
+            job.state = LF_JOB_READY;
+        bool whole = claimed == LF_OK && !strcmp(job.step, "resolve") && !strcmp(lf_json_text_or(job.facts, "run", ""), "r-1");
+        enum lf_status kept = claimed == LF_OK ? lf_journal_job_save(journal, &job, &err) : claimed;
+        enum lf_status got = lf_journal_get(journal, "paused.robot", &why, &err);
+        unit_failing_over();
+        CHECK(claimed == LF_OK ? whole : claimed == LF_NO_MEMORY);
+        CHECK(got == LF_OK ? why && !strcmp(why, "by maria") : got == LF_NO_MEMORY);
+        free(why);
+        if (claimed == LF_OK && kept != LF_OK) /* as the runner does: until it is kept */
+            CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
+        if (claimed == LF_OK)
+            lf_job_free(&job);
+        CHECK_INT(lf_journal_job_get(journal, id, &job, NULL), LF_OK);
+        CHECK_STR(lf_job_state_name(job.state), "ready");
+        lf_job_free(&job);
+    }
+    lf_journal_close(journal);
+}
+
 UNIT_TESTS("journal",
+    {"for want of memory a row is not read, and never read in part or taken for missing", whole_or_not_at_all},
     {"what was committed is there after a kill, and what was not is not", committed_survives_a_kill},
     {"an event that comes again is counted and not stored again", event_once},
     {"the same work is there once, however often it is told of", key_once},

@@ -216,7 +216,7 @@ static void full_until_pruned(void)
 
 static void add_result(struct lf_journal *journal, const char *id, enum lf_job_state state)
 {
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)id, .step = (char *)"file",
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)id, .step = "file",
                          .state = state};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     NEED(lf_journal_finding_add(journal, "reader", id, "v", job.id, NULL) == LF_OK);

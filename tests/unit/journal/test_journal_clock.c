@@ -28,7 +28,7 @@ static struct lf_journal *reboot(struct lf_journal *journal)
 /* A deliver job on the bench which may start until so many ms from now. */
 static int64_t add(struct lf_journal *journal, const char *key, int64_t expires_in)
 {
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)key, .step = (char *)"deliver",
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)key, .step = "deliver",
                          .bench = true, .expires_ms = lf_clock_wall_ms() + expires_in,
                          .expires_mono = lf_clock_mono_ms() + expires_in};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
@@ -46,7 +46,7 @@ static struct lf_job get(struct lf_journal *journal, int64_t id)
 static void expired_before_the_boot(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"old", .step = (char *)"deliver",
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"old", .step = "deliver",
                          .bench = true, .expires_ms = lf_clock_wall_ms() - 72LL * HOUR - lf_clock_mono_ms(), /* before it was up */
                          .expires_mono = lf_deadline_in(1000)}; /* as the other boot saw it */
     int64_t id, next;
@@ -77,7 +77,7 @@ static void still_in_time_after_the_boot(void)
 static void clock_was_set(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"in 1970", .step = (char *)"deliver",
+    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"in 1970", .step = "deliver",
                          .bench = true, .expires_ms = 2 * HOUR, .expires_mono = lf_deadline_in(2 * HOUR)};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     NEED(lf_journal_clock_stepped(journal, NULL) == LF_OK);

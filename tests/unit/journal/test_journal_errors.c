@@ -77,7 +77,7 @@ static enum lf_status add_event(struct lf_journal *journal, const char *id, enum
 static enum lf_status add_job(struct lf_journal *journal, const char *key, bool bench, struct lf_error *err)
 {
     struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)key,
-                         .event_id = (char *)"evt_1", .step = (char *)"match", .bench = bench,
+                         .event_id = (char *)"evt_1", .step = "match", .bench = bench,
                          .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
     enum lf_status status = lf_journal_job_add(journal, &job, NULL, err);
     cJSON_Delete(job.facts);

@@ -89,7 +89,7 @@ struct lf_profile *need_profile(const char *text)
     struct lf_error err;
     if (lf_profile_parse(lf_slice_text(text), "test", NULL, &profile, &err) != LF_OK) {
         fprintf(stderr, "%s\n", err.text);
-        exit(1);
+        NEED(false);
     }
     return profile;
 }
@@ -101,7 +101,7 @@ void need_dialogue(struct lf_dialogue *dialogue, const struct lf_profile *profil
     dialogue->instrument = "test";
     if (lf_dialogue_open(dialogue, peer->spec, lf_deadline_in(5000), &err) != LF_OK) {
         fprintf(stderr, "%s\n", err.text);
-        exit(1);
+        NEED(false);
     }
     dialogue->doubt = false;
 }

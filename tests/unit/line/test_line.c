@@ -52,6 +52,7 @@ static struct lf_values *values_for(const char *stream, const char *profile, con
 {
     struct lf_error err = {0};
     struct lf_values *values = lf_values_new(lf_driver_line.settings, "test");
+    NEED(values != NULL);
     lf_values_set(values, "stream", stream, NULL, &err);
     lf_values_set(values, "profile", profile, NULL, &err);
     if (input)

@@ -155,6 +155,7 @@ static void procedure_class(void)
 static void command_is(const char *name, const char *value, const char *expected)
 {
     struct lf_profile *profile = good(DISPLAY);
+    NEED(profile != NULL);
     struct lf_input inputs[] = {{"text", "hi"}, {name, value}};
     if (!strcmp(name, "text"))
         inputs[0].value = value;
@@ -201,6 +202,7 @@ static void inputs_cannot_escape(void)
 static void inputs_must_be_known(void)
 {
     struct lf_profile *profile = good(DISPLAY);
+    NEED(profile != NULL);
     const struct lf_command *command = lf_profile_command(profile, "d");
     struct lf_input input = {"txet", "x"};
     struct lf_error err;

@@ -104,6 +104,7 @@ static void mt_sics(void)
 static void mt_sics_unstable(void)
 {
     struct lf_profile *profile = shipped("mt-sics");
+    NEED(profile != NULL);
     static const struct peer_step steps[] = {{E("S\r\n"), R("S D     129.07 g\r\nS S     129.09 g\r\n")}};
     struct peer peer;
     struct lf_dialogue dialogue = {0};
@@ -235,6 +236,7 @@ static void classes(void)
     static const char *const profiles[] = {"mt-sics", "sartorius-sbi", "and-balance"};
     for (size_t i = 0; i < 3; i++) {
         struct lf_profile *profile = shipped(profiles[i]);
+    NEED(profile != NULL);
         NEED(profile != NULL);
         CHECK_INT(lf_profile_command(profile, "tare")->repeat, LF_ONCE);
         CHECK_INT(lf_profile_command(profile, "zero")->repeat, LF_ONCE);

@@ -84,7 +84,28 @@ static void redirects(void)
     leads("https://a.example/x", "https://u:p@b.example/", NULL);
 }
 
+static void memory_is_no_verdict(void)
+{
+    for (unsigned n = 1; unit_failing(n); n++) {
+        struct lf_error err = {0};
+        enum lf_status good = lf_url_check("https://store.example/key", &err);
+        enum lf_status bad = lf_url_check("https://u:p@store.example/key", NULL);
+        unit_failing_over();
+        CHECK(good == LF_OK || (good == LF_NO_MEMORY && err.class == LF_TRANSIENT));
+        CHECK(bad == LF_INVALID || bad == LF_NO_MEMORY);
+    }
+    for (unsigned n = 1; unit_failing(n); n++) {
+        struct lf_error err = {0};
+        char *target;
+        enum lf_status status = lf_url_redirect("http://127.0.0.1:1/x", "http://127.0.0.1:2/y", &target, &err);
+        unit_failing_over();
+        CHECK(status == LF_OK ? target != NULL : status == LF_NO_MEMORY && !target);
+        free(target);
+    }
+}
+
 UNIT_TESTS("url",
+    {"for want of memory no URL is called wrong, and none with a password right", memory_is_no_verdict},
     {"what is not unreserved is percent-encoded (RFC 3986)", encoding},
     {"a URL in a message has no query, user or control characters", names},
     {"https anywhere, http to this machine only, no credentials in URLs", allowed},

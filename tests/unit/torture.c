@@ -1,0 +1,271 @@
+// States of the parent: for each test, one counting run, then up to TOGETHER runs at a time (a slot each) until no
+// allocation is left. The children share nothing but `struct told` with it.
+#include "torture.h"
+
+#include "failing.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TOGETHER = 4,
+    TOO_LONG = 5, // times what a test may take: it is left out
+    START_MS = 10,
+    SHOWN_FAILURES = 5, // of one test; the rest is counted
+    SHOWN_BYTES = 6000,
+};
+
+// What a child tells, in shared memory.
+struct told {
+    uint64_t counted, failed;
+};
+
+struct slot {
+    pid_t pid; // 0: free
+    uint64_t nth;
+    bool onwards;
+    FILE *output;
+    struct told *told;
+};
+
+static struct slot slots[TOGETHER];
+static struct told *child; // in a child: where it tells
+static unsigned passed, failed;
+static uint64_t runs, injected;
+
+void __lsan_do_leak_check(void) __attribute__((weak));
+
+static void tell(void)
+{
+    child->counted = failing_stop(&child->failed);
+}
+
+void torture_need(void)
+{
+    if (child == NULL)
+        return;
+    tell();
+    fflush(stdout);
+    if (__lsan_do_leak_check)
+        __lsan_do_leak_check();
+    _exit(0);
+}
+
+static bool before_failed; // an allocation failed in the turn before
+
+bool unit_failing(unsigned nth)
+{
+    if (nth > 1 && !before_failed)
+        return false;
+    if (child == NULL) // a run of torture has its own allocation that fails
+        failing_start(nth, false);
+    return true;
+}
+
+void unit_failing_over(void)
+{
+    uint64_t count = 0;
+    if (child == NULL)
+        failing_stop(&count);
+    before_failed = count > 0;
+}
+
+static void must(bool done, const char *what)
+{
+    if (!done) {
+        fprintf(stderr, "torture: cannot %s: %s\n", what, strerror(errno));
+        exit(2);
+    }
+}
+
+static void start(struct slot *slot, const struct torture *torture, const struct unit_test *test, uint64_t nth,
+                  bool onwards)
+{
+    slot->nth = nth;
+    slot->onwards = onwards;
+    *slot->told = (struct told){0};
+    slot->output = tmpfile();
+    must(slot->output != NULL, "make a file for output");
+    fflush(stdout);
+    slot->pid = fork();
+    must(slot->pid >= 0, "start a process");
+    if (slot->pid > 0)
+        return;
+    setpgid(0, 0);
+    dup2(fileno(slot->output), STDOUT_FILENO);
+    dup2(fileno(slot->output), STDERR_FILENO);
+    child = slot->told;
+    failing_start(nth, onwards);
+    torture->run(test);
+    tell();
+    exit(0); // looks for leaks
+}
+
+static void show_end(FILE *output)
+{
+    char text[SHOWN_BYTES + 1];
+    fseek(output, 0, SEEK_END);
+    long size = ftell(output);
+    fseek(output, size > SHOWN_BYTES ? size - SHOWN_BYTES : 0, SEEK_SET);
+    text[fread(text, 1, SHOWN_BYTES, output)] = '\0';
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+        printf("      | %s\n", line);
+}
+
+// Waits for any child of this test. True if its run was good.
+static bool reap(const struct torture *torture, const struct unit_test *test, bool show)
+{
+    int status = 0;
+    pid_t pid = waitpid(-1, &status, 0);
+    must(pid > 0, "wait for a run");
+    struct slot *slot = slots;
+    while (slot < slots + TOGETHER && slot->pid != pid)
+        slot++;
+    must(slot < slots + TOGETHER, "tell which run has ended");
+    slot->pid = 0;
+    kill(-pid, SIGKILL); // what the test itself had started
+    bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    runs++;
+    injected += slot->told->failed;
+    if (!good && show) {
+        printf("\n    allocation %" PRIu64 "%s: %s %d; again: %s --fail %" PRIu64 "%s \"%s\"\n", slot->nth,
+               slot->onwards ? " and all after it" : "", WIFSIGNALED(status) ? "signal" : "exit status",
+               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), torture->program, slot->nth,
+               slot->onwards ? "+" : "", test->promise);
+        show_end(slot->output);
+    }
+    fclose(slot->output);
+    return good;
+}
+
+static struct slot *free_slot(void)
+{
+    for (size_t i = 0; i < TOGETHER; i++) {
+        if (slots[i].pid == 0)
+            return &slots[i];
+    }
+    return NULL;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Libraries make themselves ready at their first use, and some leak or stay broken when they cannot: that is theirs.
+// One run in this process has it done before anything is counted.
+// Returns how long that took.
+static int64_t warm_up(const struct torture *torture, const struct unit_test *test)
+{
+    fflush(stdout);
+    int out = dup(STDOUT_FILENO), error = dup(STDERR_FILENO);
+    FILE *output = tmpfile();
+    must(out >= 0 && error >= 0 && output != NULL, "make a file for output");
+    dup2(fileno(output), STDOUT_FILENO);
+    dup2(fileno(output), STDERR_FILENO);
+    int64_t began = now_ms();
+    torture->run(test);
+    int64_t took = now_ms() - began;
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    dup2(error, STDERR_FILENO);
+    close(out);
+    close(error);
+    fclose(output);
+    return took;
+}
+
+// How many allocations may be chosen in each of the two ways, for a test that takes so long.
+static uint64_t points_for(int64_t took_ms, int64_t budget_ms)
+{
+    int64_t most = budget_ms / 2 / (took_ms + START_MS);
+    return budget_ms == 0 ? UINT64_MAX : most < 1 ? 1 : (uint64_t)most;
+}
+
+static void torture_test(const struct torture *torture, const struct unit_test *test, int64_t budget_ms)
+{
+    printf("  %s ...", test->promise);
+    fflush(stdout);
+    uint64_t bad = 0;
+    int64_t took_ms = warm_up(torture, test);
+    if (budget_ms != 0 && took_ms > TOO_LONG * budget_ms) {
+        printf(" left out: it takes %.1f s, give it more\n", (double)took_ms / 1000);
+        return;
+    }
+    uint64_t most = points_for(took_ms, budget_ms);
+    start(&slots[0], torture, test, 0, false);
+    bad += !reap(torture, test, true);
+    uint64_t total = slots[0].told->counted, runs_before = runs, running = 0;
+    uint64_t step = total <= most ? 1 : (total + most - 1) / most;
+    for (int onwards = 0; onwards < 2; onwards++) {
+        for (uint64_t nth = (step + 1) / 2; nth <= total; nth += step) {
+            if (running == TOGETHER) {
+                bad += !reap(torture, test, bad < SHOWN_FAILURES);
+                running--;
+            }
+            start(free_slot(), torture, test, nth, onwards);
+            running++;
+        }
+    }
+    for (; running > 0; running--)
+        bad += !reap(torture, test, bad < SHOWN_FAILURES);
+    printf(" %s (%" PRIu64 " allocations, ", bad == 0 ? "ok" : "FAIL", total);
+    if (step > 1)
+        printf("one in %" PRIu64 " chosen, ", step);
+    printf("%" PRIu64 " runs", runs - runs_before);
+    printf(bad > 0 ? ", %" PRIu64 " of them bad)\n" : ")\n", bad);
+    *(bad == 0 ? &passed : &failed) += 1;
+}
+
+static bool promises(const struct unit_test *test, const char *words)
+{
+    return words == NULL || strstr(test->promise, words) != NULL;
+}
+
+int torture(const struct torture *torture, int64_t budget_ms)
+{
+    if (!failing_possible()) {
+        puts("allocations fail on purpose only in a build by gcc with AddressSanitizer: toolchain/build debug");
+        return 2;
+    }
+    struct told *shared = mmap(NULL, TOGETHER * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    must(shared != MAP_FAILED, "share memory");
+    for (size_t i = 0; i < TOGETHER; i++)
+        slots[i].told = &shared[i];
+    for (size_t i = 0; i < torture->count; i++) {
+        if (promises(&torture->tests[i], torture->words))
+            torture_test(torture, &torture->tests[i], budget_ms);
+    }
+    printf("%" PRIu64 " runs, %" PRIu64 " allocations failed on purpose\n", runs, injected);
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
+
+int torture_once(const struct torture *torture, const char *which)
+{
+    static struct told told;
+    char *end = NULL;
+    uint64_t nth = strtoull(which, &end, 10);
+    for (size_t i = 0; i < torture->count; i++) {
+        if (promises(&torture->tests[i], torture->words)) {
+            child = &told;
+            failing_start(nth, *end == '+');
+            torture->run(&torture->tests[i]);
+            tell();
+            printf("%" PRIu64 " allocations, %" PRIu64 " of them failed on purpose\n", told.counted, told.failed);
+            return 0;
+        }
+    }
+    return 2;
+}
