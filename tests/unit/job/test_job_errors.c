@@ -99,7 +99,8 @@ static void every_statement(int64_t (*make)(void), void (*right)(int64_t id), en
         if (state != LF_JOB_DONE)
             CHECK_STR(told, "done");
         right(id);
-        CHECK(case_spool_empties(&c));
+        case_restart(&c); /* a file whose row could not be dropped is swept at the next start */
+        CHECK_INT(lf_jobs_spool_size(c.jobs), 0);
         case_close(&c);
         remove_journal();
     }
