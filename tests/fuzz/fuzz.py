@@ -10,7 +10,7 @@ INPUT_LIMIT_S = 20      # one input; under sanitizers, beside seven other progra
 MEMORY_LIMIT_MB = 2048  # of the process: ASan keeps freed memory for a while
 LONGEST_INPUT = 16384
 END_LIMIT_S = 300       # beside the seconds asked for: reading the corpus, writing a finding
-KINDS = [("PROMISE BROKEN: ", "promise broken"), ("LeakSanitizer", "leak"), ("AddressSanitizer", "memory"),
+KINDS = [("PROMISE BROKEN: ", "promise broken"), ("fuzz target exited", "ended the program"), ("LeakSanitizer", "leak"), ("AddressSanitizer", "memory"),
          ("runtime error: ", "undefined"), ("libFuzzer: timeout", "slow"), ("libFuzzer: out-of-memory", "too much memory"),
          ("CANNOT START: ", "cannot start")]
 
