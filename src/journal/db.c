@@ -190,6 +190,20 @@ const char *column_peek(struct query *query, int column)
     return text;
 }
 
+cJSON *query_counts(struct query *query)
+{
+    cJSON *counts = cJSON_CreateObject();
+    bool good = counts != NULL;
+    while (query_row(query)) {
+        const char *name = column_peek(query, 0);
+        good = good && name && lf_json_set_int(counts, name, column_int(query, 1));
+    }
+    if (query_end(query, NULL) == LF_OK && good)
+        return counts;
+    cJSON_Delete(counts);
+    return NULL;
+}
+
 char *column_text(struct query *query, int column)
 {
     const char *text = column_peek(query, column);

@@ -54,6 +54,8 @@ enum lf_status query_start(struct lf_journal *journal, struct query *query, stru
 bool query_row(struct query *query);
 /* Ends it; LF_OK or the error of the run. LF_EXISTS for a broken uniqueness rule. */
 enum lf_status query_end(struct query *query, struct lf_error *err);
+/* Reads the rows (name, count) of a started query to the end, and ends it. An object, owned; NULL: it could not be read whole. */
+cJSON *query_counts(struct query *query);
 /* All three for a statement without rows. */
 enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types, ...);
 

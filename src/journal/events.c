@@ -229,20 +229,9 @@ int64_t lf_journal_event_newest(struct lf_journal *journal)
 
 cJSON *lf_journal_event_counts(struct lf_journal *journal)
 {
-    cJSON *counts = cJSON_CreateObject();
     struct query query;
-    if (!counts || query_start(journal, &query, NULL, "SELECT fate, count(*) FROM event GROUP BY fate", "") != LF_OK)
-        goto failed;
-    bool good = true;
-    while (query_row(&query)) {
-        const char *name = column_peek(&query, 0);
-        good = name && lf_json_set_int(counts, name, column_int(&query, 1)) && good;
-    }
-    if (query_end(&query, NULL) == LF_OK && good)
-        return counts;
-failed:
-    cJSON_Delete(counts);
-    return NULL;
+    bool started = query_start(journal, &query, NULL, "SELECT fate, count(*) FROM event GROUP BY fate", "") == LF_OK;
+    return started ? query_counts(&query) : NULL;
 }
 
 static enum lf_status next_reread(struct lf_journal *journal, int64_t *next, struct lf_error *err)

@@ -263,22 +263,11 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
 
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 {
-    cJSON *counts = cJSON_CreateObject();
     struct query query;
-    if (!counts || query_start(journal, &query, NULL,
+    bool started = query_start(journal, &query, NULL,
                                "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state", "t",
-                               instrument) != LF_OK)
-        goto failed;
-    bool good = true;
-    while (query_row(&query)) {
-        const char *name = column_peek(&query, 0);
-        good = name && lf_json_set_int(counts, name, column_int(&query, 1)) && good;
-    }
-    if (query_end(&query, NULL) == LF_OK && good)
-        return counts;
-failed:
-    cJSON_Delete(counts);
-    return NULL;
+                               instrument) == LF_OK;
+    return started ? query_counts(&query) : NULL;
 }
 
 /* ---- scheduling --------------------------------------------------------------------------------------------------- */
