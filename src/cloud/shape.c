@@ -161,6 +161,8 @@ static enum lf_status check_field(const cJSON *object, const struct lf_field *fi
     if (!is_kind(value, field->kind))
         return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is %s, not %s", field->path,
                        kind_of(value), kind_names[field->kind]);
+    if (field->kind == LF_FIELD_TEXT && field->need == LF_NEEDED && !*value->valuestring)
+        return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is empty", field->path);
     return field->oneof ? check_choice(value, field, err) : LF_OK;
 }
 

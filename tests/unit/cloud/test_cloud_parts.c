@@ -157,6 +157,8 @@ static void shapes(void)
     CHECK_HAS(err.text, "'status' is \"ODD\", which is none of NOT_STARTED, RUNNING, SUCCEEDED, FAILED");
     CHECK_INT(shape_of("{\"id\":7}", lf_shape_resource, &err), LF_PROTOCOL);
     CHECK_HAS(err.text, "'id' is a number, not a text");
+    CHECK_INT(shape_of("{\"id\":\"\"}", lf_shape_resource, &err), LF_PROTOCOL); /* found by fuzzing */
+    CHECK_HAS(err.text, "'id' is empty");
     CHECK_INT(shape_of("{}", lf_shape_task, &err), LF_PROTOCOL);
     CHECK_HAS(err.text, "'status' is missing, not a text");
     CHECK_INT(
