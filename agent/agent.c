@@ -385,8 +385,7 @@ static void shut(struct agent *agent)
     pthread_mutex_unlock(&agent->door);
 }
 
-/* What works is told to stop, couriers before benches: a bench that is interrupted must see that the agent stops, or it takes it for
- * an operator's cancel. Then everything is closed, each before what it stands on. */
+/* What works is stopped. Then everything is closed, each before what it stands on. */
 void agent_close(struct agent *agent)
 {
     if (!agent)
@@ -396,8 +395,6 @@ void agent_close(struct agent *agent)
     shut(agent);
     if (context->jobs)
         lf_jobs_stop(context->jobs);
-    for (size_t i = 0; i < count; i++)
-        lf_instrument_stop(lf_jobs_instrument_at(context->jobs, i));
     lf_desk_close(agent->desk);
     lf_commands_close(agent->commands);
     if (agent->outbox)

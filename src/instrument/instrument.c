@@ -104,14 +104,20 @@ void lf_instrument_stop(struct lf_instrument *instrument)
     lf_wake_up(&instrument->wake);
 }
 
+void lf_instrument_join(struct lf_instrument *instrument)
+{
+    if (instrument->started)
+        pthread_join(instrument->thread, NULL);
+    instrument->started = false;
+}
+
 void lf_instrument_close(struct lf_instrument *instrument)
 {
     if (!instrument)
         return;
-    if (instrument->started) {
+    if (instrument->started)
         lf_instrument_stop(instrument);
-        pthread_join(instrument->thread, NULL);
-    }
+    lf_instrument_join(instrument);
     if (instrument->device)
         instrument->driver->close(instrument->device);
     lf_wake_close(&instrument->wake);

@@ -34,8 +34,11 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options, c
                                   struct lf_instrument **instrument, struct lf_error *err);
 /* Starts the bench thread. */
 enum lf_status lf_instrument_start(struct lf_instrument *instrument, struct lf_error *err);
-/* Asks the thread to end (what runs is cancelled). Then lf_instrument_close waits and frees. */
+/* Asks the thread to end (what runs is cancelled). */
 void lf_instrument_stop(struct lf_instrument *instrument);
+/* Waits until it has. */
+void lf_instrument_join(struct lf_instrument *instrument);
+/* Ends it if that was not done, and frees. NULL is fine. No other instrument's thread may run: it may look for this one. */
 void lf_instrument_close(struct lf_instrument *instrument);
 
 const char *lf_instrument_name(const struct lf_instrument *instrument);

@@ -32,7 +32,8 @@ size_t lf_jobs_instrument_count(const struct lf_jobs *jobs);
 struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t index);
 /* Starts the couriers. */
 enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err);
-/* Cancels what the couriers wait for and ends them; jobs stay where they are. */
+/* Cancels what is under way and ends all couriers and benches; jobs stay where they are. Couriers go before benches: a bench that is
+ * interrupted must see that the agent stops, or it takes it for an operator's cancel. */
 void lf_jobs_stop(struct lf_jobs *jobs);
 void lf_jobs_close(struct lf_jobs *jobs);
 

@@ -179,6 +179,10 @@ void lf_jobs_stop(struct lf_jobs *jobs)
     for (int i = 0; i < jobs->courier_count; i++)
         pthread_join(jobs->couriers[i], NULL);
     jobs->courier_count = 0;
+    for (size_t i = 0; i < jobs->instrument_count; i++)
+        lf_instrument_stop(jobs->instruments[i]);
+    for (size_t i = 0; i < jobs->instrument_count; i++)
+        lf_instrument_join(jobs->instruments[i]);
 }
 
 void lf_jobs_close(struct lf_jobs *jobs)

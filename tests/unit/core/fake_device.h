@@ -14,6 +14,7 @@ struct fake_device {
     atomic_int connect_fails;   // so many connects fail
     atomic_bool vanish;         // the next listen says that it is gone
     atomic_bool stuck;          // act waits for its cancel, or for this to end
+    atomic_int lingers_ms;      // so long it takes to let go then
     _Atomic(enum lf_repeat) repeat;
     _Atomic(enum lf_verdict) verdict;
     _Atomic(enum lf_status) act_status, verify_status, file_status;

@@ -52,8 +52,8 @@ void case_start(struct job_case *c)
 static void close_jobs(struct job_case *c)
 {
     lf_jobs_stop(c->jobs);
-    lf_instrument_stop(c->robot);
-    lf_instrument_close(c->robot);
+    for (size_t i = 0; i < lf_jobs_instrument_count(c->jobs); i++)
+        lf_instrument_close(lf_jobs_instrument_at(c->jobs, i));
     lf_jobs_close(c->jobs);
     lf_intake_close(c->intake);
     lf_journal_close(c->journal);

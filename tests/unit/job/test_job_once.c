@@ -218,6 +218,31 @@ static void classes_decide(void)
     }
 }
 
+/* What it ends with looks for its instrument among all of them (found by the soak: the first was gone by then). */
+static void stop_waits_for_all(void)
+{
+    struct lf_instrument *slow = NULL;
+    struct lf_instrument_options options = {.name = "slow", .driver = &fake_driver};
+    case_open(&c);
+    struct lf_instrument_hooks hooks = {.context = c.jobs, .work = lf_jobs_work, .found = lf_jobs_found,
+                                        .changed = lf_jobs_instrument_changed};
+    struct fake_device *device = fake_device("slow");
+    device->stuck = true;
+    device->lingers_ms = 300;
+    NEED(lf_instrument_open(&options, &hooks, &slow, NULL) == LF_OK);
+    NEED(lf_jobs_add_instrument(c.jobs, slow, NULL) == LF_OK);
+    case_start(&c);
+    NEED(lf_instrument_start(slow, NULL) == LF_OK);
+    int64_t id = 0;
+    NEED(lf_jobs_run(c.jobs, "slow", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(fake_reached(&device->acts, 1));
+    lf_jobs_stop(c.jobs);
+    struct lf_job job = core_job(c.journal, id);
+    CHECK_INT(job.state, LF_JOB_READY); /* whatever it had to write down is written */
+    lf_job_free(&job);
+    case_close(&c);
+}
+
 static void stopped_while_acting(void)
 {
     case_open(&c);
@@ -400,6 +425,7 @@ UNIT_TESTS("job, the rule for physical actions",
     {"what may be repeated is done again after a kill", idempotent_is_done_again},
     {"the class of an error decides what follows", classes_decide},
     {"an action interrupted by the end of the agent is ready at the next start, not cancelled", stopped_while_acting},
+    {"the agent's end waits for every instrument before any of them goes", stop_waits_for_all},
     {"a once-action interrupted by the end of the agent is held", stopped_in_doubt},
     {"a job whose instrument is away expires at its time limit", expires},
     {"a generator that has a newer file by now: that one is delivered, once", newer_file},
