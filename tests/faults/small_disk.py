@@ -3,6 +3,7 @@
 prepare() is called once, before any part is started; it raises SkipTest with the reason where the kernel forbids namespaces.
 """
 import ctypes
+import errno
 import faulthandler
 import os
 import pathlib
@@ -60,9 +61,14 @@ class SmallDisk:
         return shutil.disk_usage(self.folder).free
 
     def fill(self, leave=0):
-        """Leaves so many bytes free, whole pages."""
+        """Leaves so many bytes free, whole pages. Others may be writing meanwhile."""
         with open(self.ballast, "ab") as file:
-            os.posix_fallocate(file.fileno(), 0, file.seek(0, os.SEEK_END) + max(self.free() - leave, 0) // 4096 * 4096 or 1)
+            while (more := (self.free() - leave) // 4096 * 4096) > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), 0, file.seek(0, os.SEEK_END) + more)
+                except OSError as refusal:
+                    if refusal.errno != errno.ENOSPC:
+                        raise
 
     def make_room(self):
         self.ballast.unlink(missing_ok=True)

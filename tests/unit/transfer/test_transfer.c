@@ -171,7 +171,7 @@ static void unreadable_body(void)
 
 static void answer_big(void *context, struct server_call *call)
 {
-    static char block[100000];
+    char block[100000];
     const int64_t *size = context;
     memset(block, 'a', sizeof block);
     server_say(call, "HTTP/1.1 200 OK\r\nContent-Length: %lld\r\n\r\n", (long long)*size);
