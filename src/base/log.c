@@ -3,6 +3,9 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -58,37 +61,66 @@ static void escape(const char *text, char *out, size_t room)
     out[used] = '\0';
 }
 
-static void print_json(const char *stamp, enum lf_log_level level, const char *part, const char *text)
+/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+
+/* Whoever reads the log may have stopped (a pager, a log daemon that hangs). Work must not wait for him: a line that is not taken is
+ * left out and counted. Up to PIPE_BUF bytes go at once where poll says that something can go. */
+enum { PATIENCE_MS = 50 /* with a reader who is only slow; none once he has not read for so long */ };
+
+static pthread_mutex_t writer = PTHREAD_MUTEX_INITIALIZER; /* guards stuck and unread; taken after `mutex`, if both are */
+static bool stuck;     /* the last line was not taken, or not whole */
+static int64_t unread; /* lines not taken since the last that was */
+static _Atomic int64_t left_out;
+
+static bool write_all(const char *text, size_t len)
 {
-    cJSON *line = cJSON_CreateObject();
-    if (line && lf_json_set_text(line, "time", stamp) && lf_json_set_text(line, "level", level_names[level])
-        && lf_json_set_text(line, "part", part) && lf_json_set_text(line, "text", text)) {
-        char *printed = lf_json_print(line);
-        if (printed)
-            fprintf(stderr, "%s\n", printed);
-        free(printed);
+    for (size_t at = 0; at < len;) {
+        struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+        if (poll(&out, 1, stuck ? 0 : PATIENCE_MS) == 0)
+            return false;
+        ssize_t put = write(STDERR_FILENO, text + at, len - at < PIPE_BUF ? len - at : PIPE_BUF);
+        if (put < 0 && errno != EINTR && errno != EAGAIN)
+            return true; /* nobody will ever read it */
+        at += put > 0 ? (size_t)put : 0;
     }
-    cJSON_Delete(line);
+    return true;
+}
+
+static bool print_json(const char *stamp, enum lf_log_level level, const char *part, const char *text)
+{
+    cJSON *json = cJSON_CreateObject();
+    char *line = json && lf_json_set_text(json, "time", stamp) && lf_json_set_text(json, "level", level_names[level])
+              && lf_json_set_text(json, "part", part) && lf_json_set_text(json, "text", text) ? lf_json_print(json) : NULL;
+    bool taken = line && write_all(line, strlen(line)) && write_all("\n", 1);
+    free(line);
+    cJSON_Delete(json);
+    return taken;
+}
+
+static bool print(enum lf_log_level level, const char *part, const char *text)
+{
+    char stamp[LF_TIME_TEXT], line[LINE_MAX_BYTES + 300];
+    static const int priority[] = {3, 4, 6, 7};
+    lf_time_format(lf_clock_wall_ms(), stamp);
+    if (line_format == LF_LOG_JSON)
+        return print_json(stamp, level, part, text);
+    if (line_format == LF_LOG_JOURNALD)
+        snprintf(line, sizeof line, "<%d>%.200s: %s\n", priority[level], part, text);
+    else
+        snprintf(line, sizeof line, "%s %-7s %.200s: %s\n", stamp, level_names[level], part, text);
+    return write_all(line, strlen(line));
 }
 
 static void put(enum lf_log_level level, const char *part, const char *text)
 {
-    char stamp[LF_TIME_TEXT];
-    static const int priority[] = {3, 4, 6, 7};
-    switch ((enum lf_log_format)line_format) {
-    case LF_LOG_JOURNALD:
-        fprintf(stderr, "<%d>%s: %s\n", priority[level], part, text);
-        break;
-    case LF_LOG_JSON:
-        lf_time_format(lf_clock_wall_ms(), stamp);
-        print_json(stamp, level, part, text);
-        break;
-    case LF_LOG_AUTO:
-    case LF_LOG_TEXT:
-        lf_time_format(lf_clock_wall_ms(), stamp);
-        fprintf(stderr, "%s %-7s %s: %s\n", stamp, level_names[level], part, text);
-        break;
-    }
+    char told[120];
+    pthread_mutex_lock(&writer);
+    snprintf(told, sizeof told, "nobody read the log: %lld lines were left out", (long long)unread);
+    bool taken = (!stuck || (write_all("\n", 1) && print(LF_LOG_WARNING, "log", told))) && print(level, part, text);
+    unread = taken ? 0 : unread + 1;
+    left_out += !taken;
+    stuck = !taken;
+    pthread_mutex_unlock(&writer);
 }
 
 /* ---- storms ------------------------------------------------------------------------------------------------------------ */
@@ -107,14 +139,10 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the rest */
 static struct kind kinds[KINDS];
 static int limit = 200;
 static int64_t window = 60 * 1000;
-static int64_t left_out;
 
 int64_t lf_log_left_out(void)
 {
-    pthread_mutex_lock(&mutex);
-    int64_t count = left_out;
-    pthread_mutex_unlock(&mutex);
-    return count;
+    return left_out;
 }
 
 /* Forgets a kind, and tells what was left out of it. */

@@ -1,4 +1,5 @@
-/* The log: one line an entry on standard error, for people and for journald. Any thread. Never log a secret. */
+/* The log: one line an entry on standard error, for people and for journald. Any thread. Never log a secret. Nobody waits for whoever
+ * reads it: what he does not take is left out, and counted. */
 #ifndef LF_BASE_LOG_H
 #define LF_BASE_LOG_H
 

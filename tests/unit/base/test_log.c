@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "unit.h"
@@ -189,7 +190,42 @@ static void after_the_storm(void)
     CHECK(told && told < strstr(lines, "calm"));
 }
 
-UNIT_TESTS("log", {"a line has time, level, part and text", text_lines},
+/* A reader who has stopped: the pipe is full. All lines are written in a thread's time, and what he reads later is whole lines. */
+static void nobody_reads(void)
+{
+    int ends[2], kept = dup(STDERR_FILENO);
+    int64_t before = lf_log_left_out(), begun = lf_clock_mono_ms();
+    char *all = calloc(1, 200000);
+    size_t got = 0;
+    NEED(all && kept >= 0 && pipe(ends) == 0);
+    fcntl(ends[1], F_SETPIPE_SZ, 8192);
+    dup2(ends[1], STDERR_FILENO);
+    lf_log_setup(LF_LOG_DEBUG, LF_LOG_TEXT);
+    for (int i = 0; i < 1000; i++)
+        lf_log_debug("balance-1", "line %d of a dialogue that is as long as dialogues are", i);
+    CHECK(lf_clock_mono_ms() - begun < 20 * 1000); /* else it would be for ever */
+    int64_t lost = lf_log_left_out() - before;
+    CHECK(lost > 800 && lost < 1000);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    for (ssize_t n; (n = read(ends[0], all + got, 199999 - got)) > 0;)
+        got += (size_t)n;
+    lf_log_debug("balance-1", "read again");
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(ends[1]);
+    for (ssize_t n; (n = read(ends[0], all + got, 199999 - got)) > 0;)
+        got += (size_t)n;
+    close(ends[0]);
+    char expected[100];
+    snprintf(expected, sizeof expected, "Z warning log: nobody read the log: %lld lines were left out\n", (long long)lost);
+    CHECK_HAS(all, expected);
+    CHECK_HAS(all, "balance-1: read again\n");
+    CHECK_INT(count_lines(all, "as long as dialogues are\n"), 1000 - (int)lost);
+    free(all);
+}
+
+UNIT_TESTS("log", {"nobody waits for a reader who has stopped; what he misses is counted and told", nobody_reads},
+           {"a line has time, level, part and text", text_lines},
            {"what is below the level is not written", level_decides},
            {"outside data cannot forge a line or steer the terminal", no_forged_lines},
            {"UTF-8 stays as it is and other bytes are shown escaped", bytes_that_are_no_text},
