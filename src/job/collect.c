@@ -77,6 +77,10 @@ static enum lf_status gone(struct work *work, const char *why, struct lf_error *
 {
     if (!lf_json_set_bool(work->job->facts, "gone", true))
         return lf_fail_memory(err, "noting that a result is gone");
+    enum lf_status status = lf_journal_finding_gone(work->jobs->journal, work->job->instrument, fact(work, "finding"),
+                                                    fact(work, "version"), true, err);
+    if (status != LF_OK)
+        return status;
     return work_end(work, LF_JOB_CANCELLED, "%s", why);
 }
 
@@ -420,7 +424,7 @@ static enum lf_status note_gone(struct work *work, const char *finding, const ch
 {
     struct lf_error answer = {0};
     if (lf_json_bool(work->job->facts, "said", false))
-        return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, err);
+        return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true, err);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere < 0)
         return lf_fail_errno(err, "cannot open /dev/null");
@@ -428,7 +432,7 @@ static enum lf_status note_gone(struct work *work, const char *finding, const ch
     close(nowhere);
     if (there != LF_NOT_FOUND && there != LF_MISMATCH)
         return LF_OK;
-    return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, err);
+    return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true, err);
 }
 
 static enum lf_status file(struct work *work, struct lf_error *err)

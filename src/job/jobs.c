@@ -265,10 +265,15 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument, c
 }
 
 /* A known result is told again. If it had gone away before it could be read, it has come back: a share does that. */
-static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *instrument, struct lf_error *err)
+static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *instrument, const struct lf_finding *finding,
+                                  struct lf_error *err)
 {
     struct lf_job job;
-    enum lf_status status = lf_journal_job_get(jobs->journal, id, &job, err);
+    /* What was said once and lies nowhere stays gone. */
+    enum lf_status status = finding->data ? LF_OK : lf_journal_finding_gone(jobs->journal, instrument, finding->id, finding->version,
+                                                                           false, err);
+    if (status == LF_OK)
+        status = lf_journal_job_get(jobs->journal, id, &job, err);
     if (status != LF_OK)
         return status;
     if (job.state == LF_JOB_CANCELLED && lf_json_bool(job.facts, "gone", false)) {
@@ -298,7 +303,7 @@ enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument, co
     int64_t known = lf_journal_finding_job(jobs->journal, name, finding->id, finding->version);
     if (known) {
         lf_journal_rollback(jobs->journal);
-        return found_again(jobs, known, name, err);
+        return found_again(jobs, known, name, finding, err);
     }
     status = new_result(jobs, name, finding, &id, err);
     if (status == LF_OK)

@@ -257,11 +257,20 @@ static bool stopped(struct lf_jobs *jobs, enum lf_status status)
     return status == LF_CANCELLED && lf_cancel_is_set(&jobs->cancel);
 }
 
+/* A job that looks every few seconds whether it can go on would fill history, audit trail and outbox while it waits for a person. */
+static bool waits_as_before(const struct work *work)
+{
+    const char *note = work->job->note; /* still that of the last time */
+    return work->follow == FOLLOW_WAIT && note && !strcmp(note, work->note);
+}
+
+/* history NULL: nothing has happened that anybody would want to know. */
 static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
 {
     struct lf_error err = {0};
     /* The disk may be full for a while: the job stays claimed in the journal until this is kept, or until a restart. */
-    for (int attempt = 0; save_job(jobs, job, "agent", history, &err) != LF_OK; attempt++) {
+    for (int attempt = 0; (history ? save_job(jobs, job, "agent", history, &err) : save_silently(jobs, job, &err)) != LF_OK;
+         attempt++) {
         lf_log_error("jobs", "cannot keep the state of job %lld: %s", (long long)job->id, err.text);
         if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel) == LF_CANCELLED)
             return;
@@ -285,20 +294,20 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
     const struct kind *kind;
     const struct step *step = find_step(job, &kind);
     if (job->state == LF_JOB_HELD) { /* the journal could not read it whole, and says so in the note */
-        keep(jobs, job, job->note);
+        keep(jobs, job, job->note ? job->note : "");
         return;
     }
     if (!step) {
         set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, "this version of the agent does not know this step; cancel it, or "
                                                      "install the version that made it");
-        keep(jobs, job, NULL);
+        keep(jobs, job, job->note ? job->note : "");
         return;
     }
     count_from_event(jobs, step, job);
     if (expired(job)) {
         expire(kind, job);
         log_state(job);
-        keep(jobs, job, job->note);
+        keep(jobs, job, job->note ? job->note : "");
         return;
     }
     struct work work = {
@@ -310,6 +319,7 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
     char history[LF_ERROR_TEXT + 64] = "";
     lf_log_debug("jobs", "job %lld: %s", (long long)job->id, step->name);
     enum lf_status status = step->run ? step->run(&work, &err) : act(&work, step, &err);
+    bool silent = status == LF_OK && waits_as_before(&work);
     if (status == LF_OK) {
         if (*work.note)
             snprintf(history, sizeof history, "%s: %s", step->name, work.note);
@@ -325,10 +335,10 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
     }
     if (lf_job_state_final(job->state) || job->state == LF_JOB_HELD)
         log_state(job);
-    else if (*history)
+    else if (*history && !silent)
         lf_log_info(*job->instrument ? job->instrument : "jobs", "job %lld: %s", (long long)job->id, history);
     LF_POINT("step.done");
-    keep(jobs, job, history);
+    keep(jobs, job, silent ? NULL : history);
     LF_POINT("step.kept");
     free_parcel(&work);
     if (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED) /* only now: a step that is repeated needs it */

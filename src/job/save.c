@@ -66,6 +66,14 @@ enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *wh
     return status;
 }
 
+enum lf_status save_silently(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_job_save(jobs->journal, job, err);
+    if (status == LF_OK)
+        kick_next(jobs, job);
+    return status;
+}
+
 enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                        int64_t *existing, struct lf_error *err)
 {

@@ -101,6 +101,8 @@ enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *ins
 /* save.c: saves job, history line (may be NULL) and report at once; kicks whoever may run it next. */
 enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                         struct lf_error *err);
+/* Only the job: nothing of it is told anywhere. */
+enum lf_status save_silently(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
 /* Adds a job with a first history line and report. Within a transaction if the caller has one. LF_EXISTS as the journal's. */
 enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                        int64_t *existing, struct lf_error *err);

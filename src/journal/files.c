@@ -161,9 +161,9 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
     return status == LF_OK && !found ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content") : status;
 }
 
-enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version,
+enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version, bool gone,
                                        struct lf_error *err)
 {
-    return query_do(journal, err, "UPDATE finding SET gone = 1 WHERE instrument = ?1 AND id = ?2 AND version = ?3", "ttt", instrument,
-                    id, version);
+    return query_do(journal, err, "UPDATE finding SET gone = ?4 WHERE instrument = ?1 AND id = ?2 AND version = ?3 AND gone <> ?4",
+                    "ttti", instrument, id, version, (int64_t)gone);
 }

@@ -219,8 +219,8 @@ enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job
 enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run, const char *config,
                                        int64_t *other, bool *attached, struct lf_error *err);
 
-/* The instrument does not show it any more: it may leave when it is old. */
-enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version,
+/* gone: the instrument does not show it any more, and it may leave when it is old. Not gone: it shows it again. */
+enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version, bool gone,
                                        struct lf_error *err);
 
 /* ---- outbox: reports on their way to the broker --------------------------------------------------------------- */

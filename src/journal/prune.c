@@ -28,11 +28,13 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
                   "AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = event.job "
                   "AND job.state IN ('ready', 'running', 'waiting', 'held'))",
                   keep_ms, dropped, err);
-    /* As long as the file may lie on the instrument it must not be taken for a new one, so its finding stays, with its job. */
+    /* As long as the file may lie on the instrument it must not be taken for a new one, so its finding stays, with its job. And it
+     * leaves with its job: a result that came back to a job without its finding could be neither known nor new. */
     if (status == LF_OK)
         status = drop(journal, "i",
                       "DELETE FROM finding WHERE gone AND seen_ms < ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = finding.job "
-                      "AND job.state IN ('ready', 'running', 'waiting', 'held'))", keep_ms, dropped, err);
+                      "AND (job.updated_ms >= ?1 OR job.state IN ('ready', 'running', 'waiting', 'held'))) "
+                      "AND job NOT IN (SELECT job FROM event)", keep_ms, dropped, err);
     if (status == LF_OK)
         status = drop(journal, "i",
                       "DELETE FROM job WHERE updated_ms < ?1 AND state IN ('done', 'failed', 'cancelled', 'expired') "

@@ -83,10 +83,11 @@ void namesake_read(struct lf_link *link, const mosquitto_property *properties)
         mosquitto_property_read_string_pair(properties, MQTT_PROP_USER_PROPERTY, &name, &value, false);
     while (at) {
         if (!strcmp(name, MARK)) {
-            own = !strncmp(value, link->mark, strlen(link->mark));
+            size_t len = strlen(link->mark);
+            own = !strncmp(value, link->mark, len) && value[len] == '-';
             strange = !own;
             if (own)
-                link->marks_seen = strtol(value + strlen(link->mark) + 1, NULL, 10);
+                link->marks_seen = strtol(value + len + 1, NULL, 10);
         }
         notice = notice || !strcmp(name, STANDS_BACK);
         free(name);

@@ -149,6 +149,37 @@ static void same_content_waits(void)
     case_close(&c);
 }
 
+static void count_line(void *context, int64_t at_ms, const char *who, const char *text)
+{
+    (void)at_ms;
+    (void)who;
+    (void)text;
+    (*(int *)context)++;
+}
+
+static int history_lines(int64_t id)
+{
+    int lines = 0;
+    NEED(lf_journal_history_list(c.journal, id, count_line, &lines, NULL) == LF_OK);
+    return lines;
+}
+
+/* It looks every two seconds whether it can go on, and may do so for a week. */
+static void waits_silently(void)
+{
+    begin();
+    fake_cloud_fail("upload_blob", 1, false, LF_IO, LF_PERMANENT);
+    int64_t first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
+    CHECK(case_becomes(&c, first, LF_JOB_HELD));
+    int64_t second = case_result(&c, "R-run_1-copy.csv", "A1,0\n", 1);
+    CHECK(case_becomes(&c, second, LF_JOB_WAITING));
+    int lines = history_lines(second);
+    lf_sleep_until(lf_deadline_in(5000), NULL);
+    CHECK(case_becomes(&c, second, LF_JOB_WAITING));
+    CHECK_INT(history_lines(second), lines);
+    case_close(&c);
+}
+
 static void said_twice(void)
 {
     begin();
@@ -239,6 +270,26 @@ static void gone_and_back(void)
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 1);
     CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
+    case_close(&c);
+}
+
+/* Done, gone, and put back: as long as it lies there it must not become a second job. */
+static void done_and_back(void)
+{
+    int64_t dropped = 0;
+    begin();
+    c.device->file_status = LF_BUSY;
+    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    c.device->bytes = NULL;
+    c.device->file_status = LF_OK;
+    NEED(lf_jobs_retry(c.jobs, id, "test", NULL) == LF_OK);
+    NEED(case_becomes(&c, id, LF_JOB_DONE));
+    struct lf_finding again = {.id = "R-run_1.csv", .version = "1", .name = "R-run_1.csv"};
+    NEED(lf_jobs_found(c.jobs, c.robot, &again, NULL) == LF_OK);
+    NEED(lf_journal_prune(c.journal, -3600000, &dropped, NULL) == LF_OK);
+    CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), id);
+    CHECK_INT(fake_cloud.uploads, 1);
     case_close(&c);
 }
 
@@ -510,12 +561,14 @@ UNIT_TESTS("job, results",
     {"a file that cannot be processed is held and not archived", processing_failed},
     {"the same content is not uploaded twice into a run", same_content},
     {"the same content in another run is another result", same_content_other_run},
+    {"a job that waits for a person looks again and again, and tells it once", waits_silently},
     {"the same content waits until the first is attached, and takes its place if it is cancelled", same_content_waits},
     {"what the instrument says twice is reported twice", said_twice},
     {"a result that is seen again after a restart is known", told_again},
     {"a later version of an unprocessed file takes its place", newer_version},
     {"another file never takes the place of one that waits", same_name_other_file},
     {"a file that changed while it was read is taken in its new version", changed_while_read},
+    {"a result that was done with and lies there again stays known", done_and_back},
     {"a result that went away before it could be read is taken when it comes back", gone_and_back},
     {"a damaged spool file is collected anew", damaged_spool},
     {"a result that was archived leaves the journal when it is old, one that still lies there does not", archived_leaves},

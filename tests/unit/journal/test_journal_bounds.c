@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static char path[512];
 
@@ -229,7 +230,7 @@ static bool known(struct lf_journal *journal, const char *id)
 
 static void gone(struct lf_journal *journal, const char *id)
 {
-    NEED(lf_journal_finding_gone(journal, "reader", id, "v", NULL) == LF_OK);
+    NEED(lf_journal_finding_gone(journal, "reader", id, "v", true, NULL) == LF_OK);
 }
 
 static void results_are_known_while_they_may_lie_there(void)
@@ -254,7 +255,47 @@ static void results_are_known_while_they_may_lie_there(void)
     lf_journal_close(journal);
 }
 
+static void results_that_came_back_stay_known(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t dropped;
+    add_result(journal, "back.csv", LF_JOB_DONE);
+    gone(journal, "back.csv");
+    NEED(lf_journal_finding_gone(journal, "reader", "back.csv", "v", false, NULL) == LF_OK);
+    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
+    CHECK(known(journal, "back.csv"));
+    lf_journal_close(journal);
+}
+
+/* The result was seen long ago, and done a moment ago; or an event still tells of its job. */
+static void a_result_never_leaves_before_its_job(void)
+{
+    struct lf_journal *journal = open_journal();
+    int64_t dropped;
+    add_result(journal, "late.csv", LF_JOB_HELD);
+    gone(journal, "late.csv");
+    usleep(1500 * 1000);
+    struct lf_job job;
+    NEED(lf_journal_job_get(journal, 1, &job, NULL) == LF_OK);
+    job.state = LF_JOB_DONE;
+    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    lf_job_free(&job);
+    NEED(lf_journal_prune(journal, 1000, &dropped, NULL) == LF_OK);
+    CHECK_INT(dropped, 0);
+    CHECK(known(journal, "late.csv"));
+    struct lf_event_row event = {.id = (char *)"evt_1", .fate = LF_FATE_WOKE, .job = 1, .received_ms = lf_clock_wall_ms() + 1000 * 1000};
+    NEED(lf_journal_event_add(journal, &event, NULL) == LF_OK);
+    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
+    CHECK(known(journal, "late.csv"));
+    NEED(lf_journal_prune(journal, -2000 * 1000, &dropped, NULL) == LF_OK);
+    CHECK(!known(journal, "late.csv"));
+    CHECK_INT(dropped, 3); /* the event, the result and the job */
+    lf_journal_close(journal);
+}
+
 UNIT_TESTS("journal bounds",
+    {"a result that came back to its instrument stays known", results_that_came_back_stay_known},
+    {"a result never leaves the journal before its job, however long that took", a_result_never_leaves_before_its_job},
     {"a full outbox drops the oldest job reports, counts them, and keeps answers and state", oldest_reports_go_first},
     {"an outbox full of answers drops the oldest of them, never the state", replies_go_when_nothing_else_is_left},
     {"the outbox is counted as it is, whatever is undone or acknowledged twice", the_count_follows_what_is_kept},
