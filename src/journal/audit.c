@@ -70,7 +70,12 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
     enum lf_status status = read_tail(journal, &tail, err);
     if (status != LF_OK)
         return status;
-    entry.seq = (tail.kept.seq > tail.last.seq ? tail.kept.seq : tail.last.seq) + 1;
+    int64_t newest = tail.kept.seq > tail.last.seq ? tail.kept.seq : tail.last.seq;
+    if (newest == INT64_MAX) /* only somebody else can have put it there */
+        return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
+                       "the audit trail was changed by something else: it has an entry %" PRId64 ", after which no other can follow. "
+                       "`labferry journal export` reads the journal; restore it from a copy", newest);
+    entry.seq = newest + 1;
     entry.prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
     status = audit_hash(&entry, hash, err);
     if (status == LF_OK)
@@ -221,8 +226,8 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
     enum lf_status fits = LF_OK,
                    status = query_start(
                        journal, &query, err,
-                       "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2", "ii",
-                       check->verdict->count ? check->verdict->head.seq : INT64_MIN, (int64_t)VERIFY_BATCH);
+                       "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2", "ii",
+                       check->verdict->count ? check->verdict->head.seq + 1 : INT64_MIN, (int64_t)VERIFY_BATCH);
     if (status == LF_OK) {
         while (fits == LF_OK && query_row(&query)) {
             struct lf_audit_entry entry = read_entry(&query, at);

@@ -83,6 +83,8 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
     if (entry->seq < 1)
         return wrong(check, 1, err, "before entry 1 stands one with the impossible number %" PRId64,
                      entry->seq);
+    if (entry->seq == INT64_MAX) /* no other could follow it */
+        return wrong(check, entry->seq, err, "an entry has the impossible number %" PRId64, entry->seq);
     if (check->verdict->count == 0) {
         check->verdict->first = entry->seq;
         snprintf(check->start, sizeof check->start, "%s", entry->prev);

@@ -291,6 +291,11 @@ enum lf_status end_transaction(struct lf_journal *journal, enum lf_status status
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
+static enum lf_status in_use(const char *path, struct lf_error *err)
+{
+    return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON, "the journal %s is in use: another labferryd runs on it. Stop that one first", path);
+}
+
 static enum lf_status take_lock(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
     char *lock = lf_format("%s.lock", path);
@@ -301,10 +306,19 @@ static enum lf_status take_lock(struct lf_journal *journal, const char *path, st
     if (journal->lock_fd < 0)
         status = lf_fail_errno(err, "cannot create %s", lock);
     else if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        status = lf_fail(err, LF_BUSY, LF_NEEDS_PERSON,
-                         "the journal %s is in use: another labferryd runs on it. Stop that one first", path);
+        status = in_use(path, err);
     free(lock);
     return status;
+}
+
+/* Somebody may remove the lock file of an agent that runs, and start a second one: its first act would be to take up the jobs that the
+ * first has under way. So the database is locked as well. Where the system cannot do that the lock file must do. */
+static enum lf_status lock_database(struct lf_journal *journal, const char *path, struct lf_error *err)
+{
+    journal->file_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (journal->file_fd >= 0 && flock(journal->file_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return in_use(path, err);
+    return LF_OK; /* what else is wrong with the file SQLite says */
 }
 
 static enum lf_status check_integrity(struct lf_journal *journal, struct lf_error *err)
@@ -352,7 +366,7 @@ struct lf_journal *journal_new(struct lf_error *err)
         lf_fail_memory(err, "opening the journal");
         return NULL;
     }
-    journal->lock_fd = -1;
+    journal->lock_fd = journal->file_fd = -1;
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
@@ -370,6 +384,8 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
     enum lf_status status = journal->path ? take_lock(journal, path, err) : lf_fail_memory(err, "opening the journal");
     if (status == LF_OK)
         status = health_not_missing(journal, path, err);
+    if (status == LF_OK)
+        status = lock_database(journal, path, err);
     if (status == LF_OK)
         status = open_database(journal, path, err);
     if (status == LF_OK)
@@ -400,6 +416,8 @@ void lf_journal_close(struct lf_journal *journal)
     for (size_t i = 0; i < STATEMENT_CACHE; i++)
         sqlite3_finalize(journal->cache[i].stmt);
     sqlite3_close(journal->db);
+    if (journal->file_fd >= 0)
+        close(journal->file_fd);
     if (journal->lock_fd >= 0)
         close(journal->lock_fd);
     pthread_mutex_destroy(&journal->mutex);

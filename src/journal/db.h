@@ -25,6 +25,7 @@ struct tally {
 struct lf_journal {
     sqlite3 *db;
     int lock_fd;            /* held exclusively while open */
+    int file_fd;            /* of the database, held too; never closed before SQLite's own, or the system forgets SQLite's locks */
     pthread_mutex_t mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
     int depth;              /* nested transactions count as one */
     bool broken;            /* an inner part rolled back: the outer commit must fail */

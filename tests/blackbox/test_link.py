@@ -254,6 +254,17 @@ class Session(LinkTest):
             broker.publish(self.TOPIC, "up", **strange)
             self.stands_back(broker, probe)
 
+    def test_namesake_cut_mark(self):
+        """a mark that is ours but for its number is a strange one"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, *self.will())
+            broker.subscriptions(2)
+            probe.next("online")
+            mark = self.marked(broker, probe)
+            broker.publish(self.TOPIC, "up", labferry_mark=mark)
+            broker.publish(self.TOPIC, "up", labferry_mark=mark.split("-")[0])
+            self.stands_back(broker, probe)
+
     def test_will(self):
         """the last will is published when the agent dies, the goodbye when it ends in good order"""
         broker = self.broker()

@@ -267,6 +267,15 @@ static void put_in(void)
         11, "entry 11");
     tampered("INSERT INTO audit SELECT 0, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
              1, "impossible number 0");
+    tampered("INSERT INTO audit SELECT -9223372036854775807 - 1, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
+             1, "impossible number -9223372036854775808");
+    tampered("INSERT INTO audit SELECT 9223372036854775807, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
+             INT64_MAX, "impossible number 9223372036854775807");
+    tampered("DELETE FROM audit; DELETE FROM small; "
+             "INSERT INTO audit VALUES (9223372036854775807, 0, 'a', 'b', 'c', 'd', 'e', 'f')", INT64_MAX, "");
+    struct lf_journal *journal = NULL; /* no entry can follow: said, and nothing written */
+    CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
+    CHECK_HAS(err.text, "after which no other can follow");
 }
 
 /* Entry 11, the last, taken over by one with a right digest, made by a copy of the journal. */

@@ -178,7 +178,29 @@ static void no_room_for_a_while(void)
     lf_journal_close(journal);
 }
 
+/* Somebody takes the lock file for one left behind, and removes it. */
+static void lock_file_removed(void)
+{
+    struct lf_journal *first = open_journal(), *second;
+    struct lf_error err;
+    char lock[600];
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    struct lf_job job = {.kind = (char *)"task", .instrument = (char *)"robot", .key = (char *)"k", .step = "run", .state = LF_JOB_RUNNING};
+    NEED(lf_journal_job_add(first, &job, NULL, NULL) == LF_OK);
+    NEED(unlink(lock) == 0);
+    CHECK_INT(try_open(&second, &err), LF_BUSY);
+    CHECK_HAS(err.text, "another labferryd runs on it");
+    struct lf_job seen;
+    NEED(lf_journal_job_get(first, job.id, &seen, NULL) == LF_OK);
+    CHECK_INT(seen.state, LF_JOB_RUNNING); /* nobody has taken it up */
+    lf_job_free(&seen);
+    lf_journal_close(first);
+    CHECK_INT(try_open(&second, &err), LF_OK);
+    lf_journal_close(second);
+}
+
 UNIT_TESTS("journal health",
+    {"no second agent takes up a journal in use, even when its lock file was removed", lock_file_removed},
     {"damage that is found while running ends all writing, and says what to do", found_while_running},
     {"a transaction in which damage is found is not kept", in_the_middle_of_a_transaction},
     {"a journal that is moved away or replaced takes nothing until it is back", gone_and_back},
