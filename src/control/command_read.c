@@ -86,7 +86,7 @@ static enum lf_status read_expiry(const struct lf_message *message, const cJSON 
         && (!cJSON_IsString(expires) || lf_time_parse(expires->valuestring, &at) != LF_OK))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "\"expires\" must be a time like \"2026-11-22T06:09:34Z\" (RFC 3339)");
-    row->expires_ms = at;
+    row->expires_ms = expires && !cJSON_IsNull(expires) && at == 0 ? 1 : at; /* 0 would mean: never */
     if (message->expiry_s >= 0) {
         int64_t by_message = lf_clock_best_ms() + message->expiry_s * 1000;
         if (!row->expires_ms || by_message < row->expires_ms)

@@ -234,6 +234,9 @@ static void too_late(void)
     send_text("{\"id\": \"a\", \"verb\": \"run\", \"expires\": \"2020-01-01T00:00:00Z\", "
               "\"args\": {\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}}");
     expect(REPLY("a"), "", "a", "failed", "expired");
+    send_text("{\"id\": \"z\", \"verb\": \"run\", \"expires\": \"1970-01-01T00:00:00Z\", "
+              "\"args\": {\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}}");
+    expect(REPLY("z"), "", "z", "failed", "expired");
     struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(RUN("b")), .expiry_s = 0};
     take(&message);
     expect(REPLY("b"), "", "b", "failed", "expired");
