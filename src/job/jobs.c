@@ -73,6 +73,22 @@ static bool wait_for_kick(struct lf_jobs *jobs, uint64_t *seen, int64_t deadline
     return go_on;
 }
 
+/* The report of an instrument is its state for all who are not here: it must not stay an old one because the journal was in trouble
+ * when it changed. Returns when to try again. */
+static int64_t report_again(struct lf_jobs *jobs)
+{
+    struct lf_error err = {0};
+    enum lf_status status = LF_OK;
+    if (!atomic_exchange(&jobs->unreported, false))
+        return LF_NEVER;
+    for (size_t i = 0; status == LF_OK && i < jobs->instrument_count; i++)
+        status = report_instrument(jobs, jobs->instruments[i], &err);
+    if (status == LF_OK && jobs->options.reported)
+        jobs->options.reported(jobs->options.context);
+    jobs->unreported = jobs->unreported || status != LF_OK;
+    return status == LF_OK ? LF_NEVER : lf_deadline_in(NO_JOURNAL_WAIT_MS);
+}
+
 /* Does one piece of cloud work. *next: when there may be more. */
 static bool courier_work(struct lf_jobs *jobs, int64_t *next)
 {
@@ -91,7 +107,7 @@ static bool courier_work(struct lf_jobs *jobs, int64_t *next)
         lf_log_error("jobs", "cannot look for work: %s", err.text);
         *next = lf_deadline_in(NO_JOURNAL_WAIT_MS);
     }
-    *next = lf_deadline_sooner(*next, next_event);
+    *next = lf_deadline_sooner(lf_deadline_sooner(*next, next_event), report_again(jobs));
     return false;
 }
 
@@ -324,8 +340,11 @@ void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
 {
     struct lf_jobs *jobs = context;
     struct lf_error err = {0};
-    if (report_instrument(jobs, instrument, &err) != LF_OK)
-        lf_log_warning(lf_instrument_name(instrument), "cannot queue a report: %s", err.text);
-    else if (jobs->options.reported)
+    if (report_instrument(jobs, instrument, &err) != LF_OK) {
+        lf_log_warning(lf_instrument_name(instrument), "cannot queue a report, it will be tried again: %s", err.text);
+        jobs->unreported = true;
+        lf_jobs_kick(jobs);
+    } else if (jobs->options.reported) {
         jobs->options.reported(jobs->options.context);
+    }
 }

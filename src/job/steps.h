@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "job/job.h"
 
+#include <stdatomic.h>
 #include <pthread.h>
 
 enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256 };
@@ -18,6 +19,7 @@ struct lf_jobs {
     struct lf_cancel cancel;       /* the agent stops: couriers give up what they wait for */
     struct lf_instrument *instruments[INSTRUMENTS_MAX];
     size_t instrument_count;
+    atomic_bool unreported;        /* what changed on an instrument could not be queued; couriers do it */
     pthread_t couriers[COURIERS_MAX];
     int courier_count;
     pthread_mutex_t mutex;         /* guards kicks and stopping */

@@ -8,7 +8,7 @@ import unittest
 
 from small_disk import MB, OnSmallDisks, prepare
 from sweep import build_shim
-from whole import SITE, Refused, config, sha256
+from whole import BASE, SITE, Refused, config, sha256
 
 
 def setUpModule():
@@ -88,6 +88,27 @@ class Journal(OnSmallDisks):
         files.append(self.stops("is gone, or another file is in its place"))
         self.path.with_name("elsewhere").rename(self.path)
         self.once(files)
+        self.untold()
+
+    def retained(self, instrument):
+        """What the broker keeps of an instrument."""
+        run = subprocess.run(["mosquitto_sub", "-V", "5", "-p", str(self.lab.broker_port), "-t", f"{BASE}/instruments/{instrument}", "-C",
+                              "1", "-W", "10"], capture_output=True, timeout=60)
+        return json.loads(run.stdout or b"{}").get("state")
+
+    def test_instrument_changes_meanwhile(self):
+        """the state of an instrument that changed while nothing could be written is published when it can"""
+        lab = self.lab
+        self.begin(hamilton=None)
+        lab.until("it is idle", lambda: self.retained("hamilton-1") == "idle")
+        self.path.rename(self.path.with_name("elsewhere"))
+        results = lab.home / "hamilton/results"
+        results.rename(results.with_name("elsewhere"))
+        lab.until("the report is not queued", lambda: "hamilton-1: cannot queue a report" in lab.log("agent"))
+        self.path.with_name("elsewhere").rename(self.path)
+        lab.until("it is offline", lambda: self.retained("hamilton-1") == "offline")
+        results.with_name("elsewhere").rename(results)
+        lab.until("it is idle again", lambda: self.retained("hamilton-1") == "idle")
         self.untold()
 
     def test_folder_replaced(self):
