@@ -104,7 +104,9 @@ class Journal(OnSmallDisks):
         self.path.rename(self.path.with_name("elsewhere"))
         results = lab.home / "hamilton/results"
         results.rename(results.with_name("elsewhere"))
-        lab.until("the report is not queued", lambda: "hamilton-1: cannot queue a report" in lab.log("agent"))
+        # The last word on it: after that it has nothing new to tell.
+        lab.until("the report is not queued", lambda: "results is not there" in lab.log("agent").rpartition("cannot queue a report")[0])
+        self.stands_still(2)
         self.path.with_name("elsewhere").rename(self.path)
         lab.until("it is offline", lambda: self.retained("hamilton-1") == "offline")
         results.with_name("elsewhere").rename(results)
