@@ -25,6 +25,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,38 @@ static void published(void *context, int64_t ticket, const char *refused)
 
 /* ---- opening --------------------------------------------------------------------------------------------------------- */
 
+/* An older copy of the journal: events since then come again, and what was done for them would be done again. So nothing moves until a
+ * person has looked. */
+static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
+{
+    static const char why[] = "the journal is an older copy: what the instrument did since it was made would be done again. Look at the open "
+                              "jobs, cancel those that were done already, then resume";
+    const struct lf_config *config = agent->config;
+    char text[200];
+    int64_t missing = lf_journal_missing(agent->journal);
+    if (!missing)
+        return LF_OK;
+    snprintf(text, sizeof text, "the journal is an older copy: it lacks %lld entries that it had when an action was begun last. All "
+             "instruments are paused", (long long)missing);
+    lf_log_error("agent", "%s", text);
+    enum lf_status status = lf_journal_begin(agent->journal, err);
+    if (status != LF_OK)
+        return status;
+    status = lf_journal_audit_add(agent->journal, "agent", "audit", NULL, text, err);
+    for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++) {
+        char *key = lf_format("paused.%s", config->instruments[i].name);
+        status = key ? lf_journal_set(agent->journal, key, why, err) : lf_fail_memory(err, "pausing an instrument");
+        free(key);
+    }
+    if (status == LF_OK)
+        status = lf_journal_commit(agent->journal, err);
+    else
+        lf_journal_rollback(agent->journal);
+    if (status == LF_OK)
+        lf_journal_missing_told(agent->journal);
+    return status;
+}
+
 static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
 {
     const struct lf_config_agent *config = &agent->config->agent;
@@ -162,7 +195,9 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
     struct lf_journal_limits limits = {config->journal_max, config->outbox_max, config->unused_max};
     if (status == LF_OK)
         lf_journal_limit(agent->journal, &limits);
-    return status == LF_OK ? record_start(agent->journal, agent->config, err) : status;
+    if (status == LF_OK)
+        status = record_start(agent->journal, agent->config, err);
+    return status == LF_OK ? pause_if_older(agent, err) : status;
 }
 
 static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)

@@ -152,6 +152,16 @@ void spool_drop(struct lf_jobs *jobs, int64_t job)
     lf_parcel_row_free(&row);
 }
 
+/* The journal is an older copy: the file may be the only one of a result of which it knows nothing, and its job's number comes again. */
+static void put_aside(int dir, const char *name, const char *path)
+{
+    char kept[300];
+    snprintf(kept, sizeof kept, "kept-%016llx-%.200s", (unsigned long long)lf_random_below(UINT64_MAX), name);
+    if (renameat(dir, name, dir, kept) == 0)
+        lf_log_warning("jobs", "%s/%s is of a job that the journal does not know, since it is an older copy. It is kept as %s until somebody "
+                       "removes it", path, name, kept);
+}
+
 /* Removes job files that `needed` does not want kept and that nobody has written to since before_s. */
 static void sweep(struct lf_jobs *jobs, const char *path, bool (*needed)(struct lf_journal *journal, const char *name),
                   int64_t before_s)
@@ -165,6 +175,10 @@ static void sweep(struct lf_jobs *jobs, const char *path, bool (*needed)(struct 
         if (strncmp(name, "job-", 4) != 0 || fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (int64_t)st.st_mtime > before_s
             || needed(jobs->journal, name))
             continue;
+        if (lf_journal_missing(jobs->journal) && needed == lf_journal_parcel_knows) {
+            put_aside(dirfd(dir), name, path);
+            continue;
+        }
         if (unlinkat(dirfd(dir), name, 0) == 0)
             lf_log_debug("jobs", "swept %s from %s", name, path);
     }

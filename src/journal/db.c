@@ -90,6 +90,7 @@ static void roll_back(struct lf_journal *journal)
     if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
         sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
     journal->tally = journal->tally_before;
+    journal->acts = false;
 }
 
 static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
@@ -265,6 +266,8 @@ enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *er
             roll_back(journal);
         else
             journal->trouble = false;
+        if (status == LF_OK && journal->acts)
+            health_acts(journal);
     }
     journal->depth--;
     pthread_mutex_unlock(&journal->mutex);
@@ -392,6 +395,8 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
         status = check_integrity(journal, err);
     if (status == LF_OK)
         status = schema_apply(journal, err);
+    if (status == LF_OK)
+        status = health_compare(journal, err);
     if (status == LF_OK)
         status = jobs_recover(journal, err);
     if (status == LF_OK)

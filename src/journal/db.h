@@ -33,6 +33,8 @@ struct lf_journal {
     bool ready;             /* it is open */
     bool damaged;           /* found while it was open: nothing is written any more */
     bool trouble;           /* the last attempt to write failed */
+    bool acts;              /* this transaction notes that an action is about to begin */
+    int64_t missing;        /* entries that the journal had and has not: it is an older copy; see health.c */
     struct lf_journal_limits limits;
     struct tally tally, tally_before; /* ... and as it was before the transaction */
     struct statement cache[STATEMENT_CACHE];
@@ -81,6 +83,9 @@ enum lf_status health_check(struct lf_journal *journal, struct lf_error *err);
 /* While opening: before (is one missing?) and after. */
 enum lf_status health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err);
 enum lf_status health_begun(struct lf_journal *journal, const char *path, struct lf_error *err);
+enum lf_status health_compare(struct lf_journal *journal, struct lf_error *err);
+/* After a transaction that noted that an action is about to begin. */
+void health_acts(struct lf_journal *journal);
 
 /* ---- bounds.c: within the caller's transaction */
 

@@ -3,13 +3,18 @@
  * Damage that shows while the agent runs ends all writing: SQLite refuses it from then on (query_only), reading goes on. Trouble of
  * the disk ends by itself: what fails is rolled back, and whoever wanted it tries again.
  *
- * A journal that was begun leaves a word in its lock file. So a start that finds the word but no journal knows that one is missing.
+ * A journal that was begun leaves a word in its lock file. So a start that finds the word but no journal knows that one is missing. Before
+ * each action the number of its entry in the audit trail is put there, too. So a start on an older copy of the journal knows that there
+ * were actions of which the copy knows nothing, and which it would begin again.
  */
+#include "journal/audit.h"
 #include "journal/db.h"
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,4 +117,46 @@ enum lf_status health_begun(struct lf_journal *journal, const char *path, struct
     if (status == LF_OK && fsync(journal->lock_fd) != 0)
         status = lf_fail_errno(err, "cannot sync the lock file of the journal");
     return status;
+}
+
+/* ---- a journal that is older than it was ------------------------------------------------------------------------------ */
+
+#define ACTED "The last action was noted as entry "
+
+void health_acts(struct lf_journal *journal)
+{
+    struct lf_audit_head head;
+    char text[80];
+    journal->acts = false;
+    if (!journal->path || lf_journal_audit_head(journal, &head, NULL) != LF_OK)
+        return; /* an older copy would be noticed by the number before */
+    int len = snprintf(text, sizeof text, ACTED "%019" PRId64 " of its audit trail.\n", head.seq);
+    if (pwrite(journal->lock_fd, text, (size_t)len, sizeof begun - 1) != len)
+        lf_log_warning("journal", "cannot note the last action in %s.lock: a copy of the journal could not be told from it",
+                       journal->path);
+}
+
+enum lf_status health_compare(struct lf_journal *journal, struct lf_error *err)
+{
+    struct lf_audit_head head;
+    char text[80] = "";
+    enum lf_status status = lf_journal_audit_head(journal, &head, err);
+    ssize_t len = pread(journal->lock_fd, text, sizeof text - 1, sizeof begun - 1);
+    if (status != LF_OK || len <= 0 || strncmp(text, ACTED, sizeof ACTED - 1) != 0)
+        return status;
+    int64_t acted = strtoll(text + sizeof ACTED - 1, NULL, 10);
+    journal->missing = acted > head.seq ? acted - head.seq : 0;
+    return LF_OK;
+}
+
+int64_t lf_journal_missing(const struct lf_journal *journal)
+{
+    return journal->missing;
+}
+
+void lf_journal_missing_told(struct lf_journal *journal)
+{
+    pthread_mutex_lock(&journal->mutex);
+    health_acts(journal);
+    pthread_mutex_unlock(&journal->mutex);
 }

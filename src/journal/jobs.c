@@ -147,6 +147,7 @@ static enum lf_status audit_change(struct lf_journal *journal, const struct lf_j
              *job->instrument ? " on " : "", job->instrument, note ? ": " : "", note ? note : "");
     if (status == LF_OK && about_to_act)
         status = audit_job(journal, job->id, who, "acting", text, err);
+    journal->acts = journal->acts || about_to_act;
     if (status == LF_OK && job->state != before && (job->state == LF_JOB_HELD || lf_job_state_final(job->state)))
         status = audit_job(journal, job->id, who, lf_job_state_name(job->state), text, err);
     return status;

@@ -26,6 +26,11 @@ void lf_journal_rollback(struct lf_journal *journal);
  * written any more), its file gone or replaced. */
 enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err);
 
+/* How many entries of its audit trail the journal had when an action was begun last, and has not: it is an older copy, and of what was
+ * done since it knows nothing. 0: none. Found by opening, until it was told: then it goes on from where it stands. */
+int64_t lf_journal_missing(const struct lf_journal *journal);
+void lf_journal_missing_told(struct lf_journal *journal);
+
 /* What it may grow to; 0: no limit. */
 struct lf_journal_limits {
     int64_t bytes;  /* of the whole, free pages not counted: beyond it lf_journal_room refuses */

@@ -135,6 +135,43 @@ class Journal(OnSmallDisks):
         lab.start_agent()
         self.once(files)
 
+    def test_older_copy(self):
+        """with an older copy of the journal nothing moves until a person has looked, and no file in the spool is swept"""
+        lab = self.lab
+        self.begin(hamilton=None)
+        files = [lab.generate()]
+        self.once(files)
+        lab.stop("agent", seconds=60)
+        copy = lab.home / "copy.db"
+        shutil.copy(self.path, copy)
+        lab.start_agent()
+        tasks = [lab.new_task()]
+        second = lab.generate(name="second.csv", content="Sample\nsecond\n")
+        self.once([*files, second], tasks)
+        (lab.home / "hamilton/worklists/second.csv").unlink()  # the instrument has taken it
+        lab.stop("agent", seconds=60)
+        for name in ("journal.db-wal", "journal.db-shm"):
+            self.path.with_name(name).unlink(missing_ok=True)
+        shutil.copy(copy, self.path)
+        (lab.home / "state/spool/job-3").write_bytes(b"the only copy")
+        lab.start_agent()
+        again = lab.until("the event came again", lambda: next(
+            (job for job in lab.jobs() if job["kind"] == "deliver" and job["state"] == "ready" and job["step"] == "deliver"), None))
+        self.stands_still()
+        self.assertNotIn("second.csv", lab.worklists())
+        self.assertIn("older copy", json.dumps(lab.ask("instruments")))
+        self.assertEqual([path.read_bytes() for path in (lab.home / "state/spool").glob("kept-*-job-3")], [b"the only copy"])
+        lab.restart_agent()  # it stays so
+        self.stands_still()
+        self.assertNotIn("second.csv", lab.worklists())
+        lab.ask("cancel", id=again["id"])
+        for name in ("hamilton-1", "balance-1"):
+            lab.ask("resume", instrument=name)
+        lab.generate(name="third.csv", content="Sample\nthird\n")
+        lab.until("work goes on", lambda: "third.csv" in lab.worklists())
+        self.assertNotIn("second.csv", lab.worklists())
+        self.assertEqual(len(lab.outputs(tasks[0])), 1)
+
     def test_damage_while_running(self):
         """damage that shows while the agent runs ends all work; what can be read is still shown, checked and exported"""
         lab = self.lab

@@ -199,7 +199,51 @@ static void lock_file_removed(void)
     lf_journal_close(second);
 }
 
+static void acts(int number)
+{
+    struct lf_journal *journal = open_journal();
+    char key[20];
+    snprintf(key, sizeof key, "job %d", number);
+    struct lf_job job = {.kind = (char *)"task", .instrument = (char *)"robot", .key = key, .step = "run", .state = LF_JOB_RUNNING};
+    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    job.acting = true;
+    NEED((job.facts = cJSON_CreateObject()) && lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    cJSON_Delete(job.facts);
+    CHECK_INT(lf_journal_missing(journal), 0);
+    lf_journal_close(journal);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    struct lf_buffer bytes = {0};
+    NEED(lf_file_read(from, 1 << 26, &bytes, NULL) == LF_OK);
+    FILE *file = fopen(to, "wb");
+    NEED(file && fwrite(bytes.data, 1, bytes.len, file) == bytes.len && fclose(file) == 0);
+    lf_buffer_free(&bytes);
+}
+
+static void older_copy(void)
+{
+    char copy[600];
+    struct lf_journal *journal;
+    acts(1);
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    copy_file(path, copy);
+    acts(2);
+    copy_file(copy, path);
+    journal = open_journal();
+    CHECK(lf_journal_missing(journal) > 0);
+    lf_journal_close(journal); /* nobody was told */
+    journal = open_journal();
+    CHECK(lf_journal_missing(journal) > 0);
+    lf_journal_missing_told(journal);
+    lf_journal_close(journal);
+    acts(3); /* it goes on, from where it stands */
+    acts(4);
+}
+
 UNIT_TESTS("journal health",
+    {"an older copy of a journal is known by the action that it lacks", older_copy},
     {"no second agent takes up a journal in use, even when its lock file was removed", lock_file_removed},
     {"damage that is found while running ends all writing, and says what to do", found_while_running},
     {"a transaction in which damage is found is not kept", in_the_middle_of_a_transaction},
