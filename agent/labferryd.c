@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "control/config_hooks.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,18 @@ static enum lf_status catch_signals(struct lf_error *err)
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     return status;
+}
+
+/* Whoever starts us may have closed them. The next files opened would take their place, the journal for one, and the log be written there. */
+static bool have_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 static int usage(FILE *out, int code)
@@ -91,6 +104,8 @@ int main(int argc, char **argv)
         {"config", required_argument, NULL, 'c'}, {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0},
     };
     const char *path = LF_CONFIG_PATH;
+    if (!have_standard_files())
+        return EXIT_CANNOT_START;
     for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;) {
         switch (option) {
         case 'c': path = optarg; break;

@@ -84,6 +84,7 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                           "iitttttt", entry.seq, at_ms, entry.who, entry.what, entry.about, entry.text,
                           entry.prev, hash);
+    journal->audited = entry.seq;
     return status == LF_OK ? keep_head(journal, entry.seq, hash, err) : status;
 }
 

@@ -33,6 +33,7 @@ struct lf_journal {
     bool ready;             /* it is open */
     bool damaged;           /* found while it was open: nothing is written any more */
     bool trouble;           /* the last attempt to write failed */
+    int64_t audited;        /* number of the newest entry of the audit trail that was written here */
     bool acts;              /* this transaction notes that an action is about to begin */
     int64_t missing;        /* entries that the journal had and has not: it is an older copy; see health.c */
     struct lf_journal_limits limits;

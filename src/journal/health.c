@@ -125,12 +125,9 @@ enum lf_status health_begun(struct lf_journal *journal, const char *path, struct
 
 void health_acts(struct lf_journal *journal)
 {
-    struct lf_audit_head head;
     char text[80];
     journal->acts = false;
-    if (!journal->path || lf_journal_audit_head(journal, &head, NULL) != LF_OK)
-        return; /* an older copy would be noticed by the number before */
-    int len = snprintf(text, sizeof text, ACTED "%019" PRId64 " of its audit trail.\n", head.seq);
+    int len = snprintf(text, sizeof text, ACTED "%019" PRId64 " of its audit trail.\n", journal->audited);
     if (pwrite(journal->lock_fd, text, (size_t)len, sizeof begun - 1) != len)
         lf_log_warning("journal", "cannot note the last action in %s.lock: a copy of the journal could not be told from it",
                        journal->path);
@@ -157,6 +154,7 @@ int64_t lf_journal_missing(const struct lf_journal *journal)
 void lf_journal_missing_told(struct lf_journal *journal)
 {
     pthread_mutex_lock(&journal->mutex);
-    health_acts(journal);
+    if (journal->audited)
+        health_acts(journal);
     pthread_mutex_unlock(&journal->mutex);
 }

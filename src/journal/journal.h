@@ -27,7 +27,7 @@ void lf_journal_rollback(struct lf_journal *journal);
 enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err);
 
 /* How many entries of its audit trail the journal had when an action was begun last, and has not: it is an older copy, and of what was
- * done since it knows nothing. 0: none. Found by opening, until it was told: then it goes on from where it stands. */
+ * done since it knows nothing. 0: none. Found by opening, until it was told, in the audit trail, too: then it goes on from where it stands. */
 int64_t lf_journal_missing(const struct lf_journal *journal);
 void lf_journal_missing_told(struct lf_journal *journal);
 

@@ -2,6 +2,7 @@
 import os
 import random
 import signal
+import subprocess
 import time
 import unittest
 
@@ -11,6 +12,19 @@ KILLS = int(os.environ.get("LF_KILLS", "30"))
 
 
 class Killed(Exactly):
+    def test_closed_files(self):
+        """started without standard files, the agent writes its log into none of its own"""
+        lab = self.lab
+        lab.start_all()
+        lab.stop("agent", seconds=60)
+        before = (lab.home / "state/journal.db.lock").read_bytes()
+        lab.parts["agent"] = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", lab.program("labferryd"), "--config", str(lab.home / "labferry.conf")])
+        lab.until("it is online", lab.online)
+        for number in range(3):
+            self.assertEqual(os.readlink(f"/proc/{lab.parts['agent'].pid}/fd/{number}"), "/dev/null")
+        self.assertEqual((lab.home / "state/journal.db.lock").read_bytes(), before)
+
     def test_kill(self):
         """killed at any moment and started again, it does everything exactly once"""
         lab = self.lab

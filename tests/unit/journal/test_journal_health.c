@@ -1,5 +1,6 @@
 /* The journal in trouble: damaged, gone, or on a disk that takes nothing. */
 #include "base/file.h"
+#include "journal/audit.h"
 #include "journal/journal.h"
 #include "unit.h"
 
@@ -236,6 +237,7 @@ static void older_copy(void)
     lf_journal_close(journal); /* nobody was told */
     journal = open_journal();
     CHECK(lf_journal_missing(journal) > 0);
+    NEED(lf_journal_audit_add(journal, "agent", "audit", NULL, "an older copy", NULL) == LF_OK);
     lf_journal_missing_told(journal);
     lf_journal_close(journal);
     acts(3); /* it goes on, from where it stands */
