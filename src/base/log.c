@@ -78,10 +78,10 @@ static bool write_all(const char *text, size_t len)
         struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
         if (poll(&out, 1, stuck ? 0 : PATIENCE_MS) == 0)
             return false;
-        ssize_t put = write(STDERR_FILENO, text + at, len - at < PIPE_BUF ? len - at : PIPE_BUF);
-        if (put < 0 && errno != EINTR && errno != EAGAIN)
+        ssize_t wrote = write(STDERR_FILENO, text + at, len - at < PIPE_BUF ? len - at : PIPE_BUF);
+        if (wrote < 0 && errno != EINTR && errno != EAGAIN)
             return true; /* nobody will ever read it */
-        at += put > 0 ? (size_t)put : 0;
+        at += wrote > 0 ? (size_t)wrote : 0;
     }
     return true;
 }
