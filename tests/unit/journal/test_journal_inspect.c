@@ -155,6 +155,75 @@ static void become(uid_t user)
         NEED(seteuid(user) == 0);
 }
 
+static void note_state(void *found, const struct lf_job *job)
+{
+    *(enum lf_job_state *)found = job->state;
+}
+
+static void note_fate(void *found, const struct lf_event_row *row)
+{
+    *(enum lf_fate *)found = row->fate;
+}
+
+static void words_nobody_knows(void)
+{
+    struct lf_journal *journal = NULL;
+    struct lf_event_row row = {.id = (char *)"evt_1", .source = (char *)"mqtt", .fate = LF_FATE_UNROUTED, .body = (char *)"{}",
+                               .body_len = 2};
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)"k", .step = "match",
+                         .facts = cJSON_CreateObject()};
+    struct lf_job_filter all = {.limit = 9};
+    enum lf_job_state state = LF_JOB_READY;
+    enum lf_fate fate = LF_FATE_UNROUTED;
+    int64_t next;
+    set_path("words.db");
+    NEED(lf_journal_open(path, &journal, &err) == LF_OK);
+    NEED(lf_journal_event_add(journal, &row, &err) == LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, &err) == LF_OK);
+    cJSON_Delete(job.facts);
+    lf_journal_close(journal);
+    sql("UPDATE job SET state = 'rEady'; UPDATE event SET fate = 'unrOuted'");
+    NEED(lf_journal_open(path, &journal, &err) == LF_OK);
+    CHECK_INT(lf_journal_job_list(journal, &all, note_state, &state, &err), LF_OK);
+    CHECK_INT(state, LF_JOB_HELD);
+    CHECK_INT(lf_journal_event_list(journal, NULL, 9, note_fate, &fate, &err), LF_OK);
+    CHECK_INT(fate, LF_FATE_BAD);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, &err), LF_NOT_FOUND);
+    lf_journal_close(journal);
+}
+
+struct lists {
+    struct lf_journal *journal;
+    int within, count;
+};
+
+static void count_job(void *context, const struct lf_job *job)
+{
+    struct lists *lists = context;
+    struct lf_job_filter all = {.limit = 9};
+    lists->count++;
+    CHECK_STR(job->kind, "collect");
+    if (lists->within++ == 0)
+        CHECK_INT(lf_journal_job_list(lists->journal, &all, count_job, lists, &err), LF_OK);
+}
+
+static void a_list_within_a_list(void)
+{
+    struct lists lists = {0};
+    set_path("lists.db");
+    NEED(lf_journal_open(path, &lists.journal, &err) == LF_OK);
+    for (int i = 0; i < 3; i++) {
+        struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)(i == 0 ? "a" : i == 1 ? "b" : "c"),
+                             .step = "match", .facts = cJSON_CreateObject()};
+        NEED(lf_journal_job_add(lists.journal, &job, NULL, &err) == LF_OK);
+        cJSON_Delete(job.facts);
+    }
+    struct lf_job_filter all = {.limit = 9};
+    CHECK_INT(lf_journal_job_list(lists.journal, &all, count_job, &lists, &err), LF_OK);
+    CHECK_INT(lists.count, 6);
+    lf_journal_close(lists.journal);
+}
+
 static void where_nothing_may_be_written(void)
 {
     struct lf_journal_export done;
@@ -280,6 +349,8 @@ UNIT_TESTS("journal inspect",
     {"what is no journal, or that of a newer program, is told as that, and nothing is done with it", strangers},
     {"an export has every value as it is: numbers, fractions, bytes, and nothing", all_values},
     {"a table that is lost as a whole is told in the export, and the others are in it", tables_lost_as_a_whole},
+    {"a state or fate that this program does not know is never taken for work to do", words_nobody_knows},
+    {"who reads a list may ask for the same list in its middle", a_list_within_a_list},
     {"a journal whose folder may not be written is read, unless a part of it still lies beside it", where_nothing_may_be_written},
     {"an export for which there is no room is told, never taken for whole", nowhere_to_write},
     {"an export to which something was added, or whose beginning was taken, is found out", forged_exports},
