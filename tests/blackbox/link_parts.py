@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import queue
+import signal
 import socket
 import subprocess
 import threading
@@ -129,6 +130,15 @@ class Probe:
         self.say("close")
         code = self.process.wait(PATIENCE_S)
         return code, time.monotonic() - began
+
+    def end(self):
+        """In good order if it still runs, and well: also what it had on its heap is looked at."""
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait(PATIENCE_S)
+        code = self.process.returncode
+        self.kill()
+        assert code in (0, -signal.SIGKILL), f"exit status {code}\n" + "".join(self.errors[-20:])
 
     def kill(self):
         if self.process.poll() is None:

@@ -29,7 +29,7 @@ class LinkTest(unittest.TestCase):
 
     def probe(self, port, *options):
         probe = Probe("host=127.0.0.1", f"port={port}", "filter=lab/events/#", *options)
-        self.addCleanup(probe.kill)
+        self.addCleanup(probe.end)
         return probe
 
     def online(self, port, *options):
@@ -428,7 +428,7 @@ class Access(LinkTest):
                 time.sleep(0.5)
                 self.assertNotIn("online", [line["what"] for line in probe.told])
                 self.assertRegex("".join(probe.errors), "(?i)TLS|certificate|alert")
-                probe.kill()
+                probe.end()
 
     def test_tls_host(self):
         """a certificate for another host is refused"""
