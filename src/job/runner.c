@@ -67,7 +67,7 @@ void go_to(struct lf_job *job, const struct step *step)
 void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *why)
 {
     bool no_memory = false;
-    const char *words = kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
+    const char *words = kind && kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
     if (words)
         go_to(job, step_find(kind, words));
     else if (no_memory) /* Benchling would go on believing that somebody works on it: a person ends it */
