@@ -180,6 +180,20 @@ static void reported_once(int64_t id)
     CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
 }
 
+static int64_t make_table(void)
+{
+    return case_task(&c, "table");
+}
+
+static void uploaded_once(int64_t id)
+{
+    acted_once(id);
+    CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
+    CHECK_INT(outcome(id + 1), LF_JOB_DONE); /* the result that was made of the values */
+    CHECK_INT(fake_cloud_get(&fake_cloud.created), 1);
+    CHECK_STR(fake_cloud.last_upload, "sample,weight\r\nS-1,12.340\r\n");
+}
+
 static int64_t make_result(void)
 {
     return case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
@@ -195,11 +209,13 @@ static void attached_once(int64_t id)
 static void once(void) { every_statement(make_run, acted_once, LF_ONCE); }
 static void delivery(void) { every_statement(make_delivery, acted_once, LF_ONCE); }
 static void task(void) { every_statement(make_task, reported_once, LF_ONCE); }
+static void table(void) { every_statement(make_table, uploaded_once, LF_ONCE); }
 static void result(void) { every_statement(make_result, attached_once, LF_IDEMPOTENT); }
 
 UNIT_TESTS("job errors",
     {"whichever statement fails, an action is done once, or is held with what a person can say", once},
     {"whichever statement fails, a file is delivered once, or is held", delivery},
     {"whichever statement fails, a task is measured once and reported once, or is held", task},
+    {"whichever statement fails, the values of a task become one result, once", table},
     {"whichever statement fails, a result is attached and processed once", result},
 )

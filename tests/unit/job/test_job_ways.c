@@ -136,11 +136,14 @@ static void damaged_row(void)
     case_open(&c);
     int64_t id = case_deliver(&c, "file_1");
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK);
+    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 10000) == SQLITE_OK);
     NEED(sqlite3_exec(db, "UPDATE job SET facts = '{broken'", NULL, NULL, NULL) == SQLITE_OK);
     sqlite3_close(db);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    int64_t deadline = lf_deadline_in(15000); /* whoever reads it takes it for held; the courier keeps it so */
+    while (!core_told(c.journal, id, "labferry journal check") && !lf_deadline_passed(deadline))
+        lf_sleep_until(lf_deadline_in(10), NULL);
     CHECK(core_told(c.journal, id, "labferry journal check"));
     CHECK_INT(fake_cloud_get(&fake_cloud.generators), 0);
     case_close(&c);
@@ -184,7 +187,7 @@ static void sent_in_part(void)
     sqlite3 *db;
     begin();
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK);
+    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 10000) == SQLITE_OK);
     NEED(sqlite3_exec(db, "CREATE TRIGGER refuse BEFORE INSERT ON parcel BEGIN SELECT RAISE (ABORT, 'no'); END", NULL, NULL, NULL)
          == SQLITE_OK);
     sqlite3_close(db);
@@ -193,6 +196,68 @@ static void sent_in_part(void)
     CHECK_INT(lf_journal_job_get(c.journal, 1, &job, NULL), LF_NOT_FOUND);
     CHECK_INT(lf_jobs_spool_size(c.jobs), 0);
     CHECK_INT(c.device->acts, 0);
+    case_close(&c);
+}
+
+/* ---- events that are read again ---- */
+
+static void add_event(const char *id, const char *body)
+{
+    struct lf_event_row row = {.id = (char *)id, .type = (char *)"v2.automationInputGenerator.completed", .source = (char *)"mqtt",
+                               .fate = LF_FATE_REREAD, .body = (char *)body, .body_len = strlen(body)};
+    NEED(lf_journal_event_add(c.journal, &row, NULL) == LF_OK);
+    lf_jobs_kick(c.jobs);
+}
+
+static bool fate_becomes(const char *id, enum lf_fate fate)
+{
+    int64_t deadline = lf_deadline_in(15000);
+    bool is = false;
+    while (!is && !lf_deadline_passed(deadline)) {
+        struct lf_event_row row = core_event(c.journal, id);
+        is = row.fate == fate;
+        lf_event_row_free(&row);
+        lf_sleep_until(lf_deadline_in(10), NULL);
+    }
+    return is;
+}
+
+#define EVENT(resource)                                                                                                    \
+    "{\"version\":\"0\",\"id\":\"aws-1\",\"detail-type\":\"v2.automationInputGenerator.completed\",\"source\":\"aws.partner/" \
+    "benchling.com/acme\",\"account\":\"1\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"us-west-1\",\"resources\":[],"     \
+    "\"detail\":{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator.completed\",\"createdAt\":"                       \
+    "\"2026-01-01T00:00:00Z\",\"deprecated\":false,\"excludedProperties\":[\"file\"],\"automationInputGenerator\":" resource "}}"
+
+static void never_readable(void)
+{
+    begin();
+    add_event("junk", "no event");
+    add_event("nameless", EVENT("{\"assayRunId\":\"run_1\"}"));
+    CHECK(fate_becomes("junk", LF_FATE_LOST));
+    CHECK(fate_becomes("nameless", LF_FATE_LOST));
+    struct lf_event_row row = core_event(c.journal, "nameless");
+    CHECK_HAS(row.note, "does not name the id");
+    lf_event_row_free(&row);
+    CHECK_INT(fake_cloud_get(&fake_cloud.generators), 0);
+    case_close(&c);
+}
+
+static void read_later(void)
+{
+    char path[600], away[620];
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    snprintf(away, sizeof away, "%s.away", path);
+    begin();
+    add_event("evt_1", EVENT("{\"id\":\"aig_1\"}"));
+    pthread_mutex_lock(&fake_cloud.mutex); /* until the journal is away, the cloud does not answer */
+    NEED(rename(path, away) == 0);
+    pthread_mutex_unlock(&fake_cloud.mutex);
+    lf_sleep_until(lf_deadline_in(300), NULL);
+    NEED(rename(away, path) == 0);
+    struct lf_event_row row = core_event(c.journal, "evt_1");
+    CHECK(row.fate != LF_FATE_LOST);
+    lf_event_row_free(&row);
+    CHECK(fate_becomes("evt_1", LF_FATE_JOB));
     case_close(&c);
 }
 
@@ -357,12 +422,25 @@ static void damaged_before_the_match(void)
 static void uploaded_already(void)
 {
     case_open(&c);
+    /* Of somebody else, not started: it is not taken over. */
+    cJSON_AddItemToArray(fake_cloud.processors,
+                         cJSON_Parse("{\"id\":\"aop_0\",\"run\":\"run_1\",\"config\":\"Reader\",\"status\":\"NOT_STARTED\"}"));
     int64_t id = add("collect", "upload", NULL, false,
                      cJSON_Parse("{\"file_name\":\"R.csv\",\"run\":\"run_1\",\"config\":\"Reader\",\"blob\":\"blob_7\"}"));
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* for the processing, as one that was uploaded by hand */
     CHECK_INT(fake_cloud.uploads, 0);
     CHECK_INT(fake_cloud.created, 1);
+    case_close(&c);
+}
+
+static void processed_by_hand(void)
+{
+    case_open(&c);
+    int64_t id = add("collect", "errors", NULL, false, cJSON_Parse("{\"file_name\":\"R.csv\",\"processor\":\"aop_1\"}"));
+    case_start(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* nothing is archived: no instrument has it */
+    CHECK_INT(c.device->files, 0);
     case_close(&c);
 }
 
@@ -521,6 +599,8 @@ UNIT_TESTS("job, seldom ways",
     {"whatever is asked of a job that does not exist is refused, saying where the jobs are listed", no_such_job},
     {"while the journal is gone nothing is taken from an operator, and says so", journal_gone},
     {"a sent file that the journal does not take leaves neither a job nor a file", sent_in_part},
+    {"an event that was to be read again and never can be is told as lost, with why", never_readable},
+    {"an event is read again later when the journal cannot take what came of it", read_later},
     {"a generator that has lost its file ends the delivery without an action", no_file_any_more},
     {"a file that is not on the instrument as it should be is held, and not delivered again by itself", not_as_it_should_be},
     {"a sent file that is damaged in the spool is not delivered; it must be sent again", sent_and_damaged},
@@ -532,6 +612,7 @@ UNIT_TESTS("job, seldom ways",
     {"a regular expression without an end holds the result instead of the agent", endless_expression},
     {"a result damaged in the spool before its run was known is taken from the instrument anew", damaged_before_the_match},
     {"what is uploaded is not uploaded again", uploaded_already},
+    {"what was uploaded by hand ends with its processing, and nothing is archived for it", processed_by_hand},
     {"an upload in parts that the cloud refuses is given up there, and begun anew by a retry", parts_refused},
     {"a result that could not be synced to the disk is not called kept, and is taken again", not_synced},
     {"a result that could not get its name in the spool is taken again", not_renamed},
