@@ -206,8 +206,6 @@ static enum lf_status act(struct work *work, const struct step *step, struct lf_
         job->expires_mono = 0;
         struct lf_error late = {0};
         status = step->acted(work, &outcome, &late);
-        if (!*work->note)
-            work_note(work, "done on %s", job->instrument);
         if (status != LF_OK) /* it has happened: nothing may lead to doing it again */
             status = lf_fail(err, status, LF_UNKNOWN_OUTCOME, "it was done, but what came of it could not be kept: %s",
                              late.text);

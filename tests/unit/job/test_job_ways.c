@@ -180,6 +180,41 @@ static void journal_gone(void)
     case_close(&c);
 }
 
+static void end_while_gone(void)
+{
+    char path[600], away[620];
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    snprintf(away, sizeof away, "%s.away", path);
+    begin();
+    pthread_mutex_lock(&fake_cloud.mutex);
+    int64_t id = case_deliver(&c, "file_1");
+    CHECK(case_becomes(&c, id, LF_JOB_RUNNING));
+    NEED(rename(path, away) == 0);
+    pthread_mutex_unlock(&fake_cloud.mutex);
+    lf_sleep_until(lf_deadline_in(300), NULL); /* it tries to keep what it has found out */
+    int64_t before = lf_clock_mono_ms();
+    lf_jobs_stop(c.jobs);
+    CHECK(lf_clock_mono_ms() - before < 10000);
+    NEED(rename(away, path) == 0);
+    case_restart(&c);
+    case_start(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void too_many_instruments(void)
+{
+    case_open(&c);
+    int count = 1;
+    while (lf_jobs_add_instrument(c.jobs, c.robot, &err) == LF_OK && count < 1000)
+        count++;
+    CHECK_INT(count, 256);
+    CHECK_INT(err.status, LF_FULL);
+    CHECK_HAS(err.text, "more than 256 instruments");
+    case_close(&c);
+}
+
 /* The journal takes the job, but not its file. */
 static void sent_in_part(void)
 {
@@ -479,6 +514,26 @@ static void spool_not_kept(atomic_int *bad, const char *word)
 static void not_synced(void) { spool_not_kept(&bad_fsyncs, "cannot sync"); }
 static void not_renamed(void) { spool_not_kept(&bad_renames, "cannot rename"); }
 
+static void error_file_in_the_way(void)
+{
+    char path[500];
+    case_open(&c);
+    int64_t id = add("collect", "errors", NULL, false, cJSON_Parse("{\"file_name\":\"R.csv\",\"error_blob\":\"blob_1\"}"));
+    snprintf(path, sizeof path, "%s/errors", c.config->agent.state_dir);
+    NEED(mkdir(path, 0700) == 0);
+    snprintf(path, sizeof path, "%s/errors/job-%lld-errors.csv", c.config->agent.state_dir, (long long)id);
+    NEED(mkdir(path, 0700) == 0);
+    case_start(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "cannot create");
+    CHECK_HAS(case_note(&c, id), path);
+    NEED(rmdir(path) == 0);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_STR(case_fact(&c, id, "error_file"), path);
+    case_close(&c);
+}
+
 static void old_error_files(void)
 {
     struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
@@ -598,6 +653,8 @@ UNIT_TESTS("job, seldom ways",
     {"a job whose row is damaged is held with what to do, and nothing is done for it", damaged_row},
     {"whatever is asked of a job that does not exist is refused, saying where the jobs are listed", no_such_job},
     {"while the journal is gone nothing is taken from an operator, and says so", journal_gone},
+    {"the agent ends although it cannot keep what it has just found out, and finds it out again", end_while_gone},
+    {"more instruments than there is room for are refused", too_many_instruments},
     {"a sent file that the journal does not take leaves neither a job nor a file", sent_in_part},
     {"an event that was to be read again and never can be is told as lost, with why", never_readable},
     {"an event is read again later when the journal cannot take what came of it", read_later},
@@ -616,6 +673,7 @@ UNIT_TESTS("job, seldom ways",
     {"an upload in parts that the cloud refuses is given up there, and begun anew by a retry", parts_refused},
     {"a result that could not be synced to the disk is not called kept, and is taken again", not_synced},
     {"a result that could not get its name in the spool is taken again", not_renamed},
+    {"where the file with the refused rows cannot be made, the job is held and says where", error_file_in_the_way},
     {"old files with refused rows leave with their job, and not before", old_error_files},
     {"an archived task is left alone", archived},
     {"a task whose procedure gives no values is completed, without an output", without_values},
