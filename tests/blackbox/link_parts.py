@@ -153,6 +153,7 @@ class Probe:
 
 
 CONNACK = bytes([0x20, 3, 0, 0, 0])
+PINGRESP = bytes([0xD0, 0])
 DISCONNECT_TAKEN_OVER = bytes([0xE0, 2, 0x8E, 0])
 DISCONNECT_SHUTTING_DOWN = bytes([0xE0, 2, 0x8B, 0])
 

@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from link_parts import (CONNACK, DISCONNECT_SHUTTING_DOWN, DISCONNECT_TAKEN_OVER, Broker, Probe, Proxy, ScriptedBroker, free_port,
+from link_parts import (CONNACK, DISCONNECT_SHUTTING_DOWN, DISCONNECT_TAKEN_OVER, PINGRESP, Broker, Probe, Proxy, ScriptedBroker, free_port,
                         make_certificates, wait_until)
 
 IDLE_S = 3
@@ -383,6 +383,7 @@ class Messages(LinkTest):
         held.touch()
         probe.next("offline")
         probe.next("message", payload="slow")
+        wait_until(lambda: probe.health()["state"] == "online", "the session is whole")
         probe.say("publish 2000 1 0 lab/out after")
         probe.next("published", ticket=2000, refused=None)
         self.assertEqual([line["ticket"] for line in probe.told if line["what"] == "published"], [2000])
@@ -586,12 +587,30 @@ class Quiet(LinkTest):
             self.assertLess(seconds, 4)
 
     def test_no_answer(self):
-        """a broker that never answers the greeting is left after half a minute, and told"""
+        """a broker that never answers the greeting is left and told as that"""
         with ScriptedBroker() as broker:
-            probe = self.probe(broker.port, "keepalive=60")  # longer than the patience with a greeting
+            probe = self.probe(broker.port, "keepalive=10")
             broker.accept()
-            probe.error("does not answer", seconds=60)
-            self.assertEqual(probe.health()["state"], "offline")
+            probe.error("does not answer")
+            self.assertNotIn("silent", "".join(probe.errors))
+
+    def test_no_subscription(self):
+        """a broker that greets and then never answers the subscription is left after half a minute, though it lives"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, "keepalive=10")
+            broker.accept()
+            broker.send(CONNACK)
+            self.assertEqual(broker.packet()[0], 8)
+            while "does not answer" not in "".join(probe.errors):
+                try:
+                    kind, _ = broker.packet()
+                except (EOFError, OSError):
+                    break
+                self.assertIn(kind, (12, 14))  # a ping, or the end
+                if kind == 12:
+                    broker.send(PINGRESP)
+            probe.error("does not answer")
+            self.assertNotIn("online", [line["what"] for line in probe.told])
 
     def test_broker_goes(self):
         """a broker that ends the session with a reason is quoted"""
