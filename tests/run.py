@@ -35,6 +35,7 @@ TORTURE_TEST_S = 600     # one run of a test, which may be slow for want of proc
 SHOWN_LINES = 200
 EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 ANALYSE_LIMIT_S = 3600
+COVERAGE_LIMIT_S = 3 * 3600  # all tests once more
 TSAN_RND_BITS = 28  # clang 14's ThreadSanitizer finds its place in memory only with so little chance in addresses
 VALGRIND = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99"
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
@@ -248,6 +249,19 @@ def analysis(tally):
     end_section(started)
 
 
+def coverage(tally):
+    """All tests once more on the build that counts: no line of journal, job and link without a test or a reason."""
+    started = section("coverage")
+    status, output, _ = run([SOURCE / "toolchain/coverage"], COVERAGE_LIMIT_S)
+    show(output[output.rfind("\nroom "):] if status == 0 else output)
+    if status == 0:
+        tally.passed += 1
+    else:
+        print(f"  FAIL  toolchain/coverage: {ending(status, COVERAGE_LIMIT_S)}")
+        tally.fail("toolchain/coverage: a failed test, or a line without a reason")
+    end_section(started)
+
+
 def fuzz_targets(tally):
     """A short run of each fuzz target; one that found something counts as a failed test."""
     started = section(f"fuzzing, {FUZZ_S} s each")
@@ -304,6 +318,7 @@ def main():
             black_box("the main job under valgrind", "blackbox/test_agent_main_job.py", tally, "MainJob", "native",
                       {"LF_FRONT": VALGRIND})
             analysis(tally)
+            coverage(tally)
             build("fuzz", tally)
             fuzz_targets(tally)
 

@@ -57,7 +57,8 @@ enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...) __at
 /* Out of memory while doing `what`: transient. */
 enum lf_status lf_fail_memory(struct lf_error *err, const char *what);
 
-/* Puts context in front of an error that is being passed up: "<context>: <text>". Returns err->status. */
+/* Puts context in front of an error that is being passed up: "<context>: <text>". Returns err->status, so err must not be NULL
+ * where that is used. */
 enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void lf_error_clear(struct lf_error *err);

@@ -265,11 +265,10 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
         lf_journal_rollback(jobs->journal);
         return status;
     }
-    const struct kind *kind = kind_find(job.kind);
-    if (lf_job_state_final(job.state) || !kind)
+    if (lf_job_state_final(job.state))
         status = not_now(&job, "cancelled", err);
-    else
-        end_badly(kind, &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
+    else /* also one of a kind that this version does not know */
+        end_badly(kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
     bool over = job.state == LF_JOB_CANCELLED;
     status = put_down(jobs, &job, status, who, text, err);
     if (status == LF_OK && over) /* not before it is committed: the spool may hold the only copy */

@@ -67,7 +67,7 @@ void go_to(struct lf_job *job, const struct step *step)
 void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *why)
 {
     bool no_memory = false;
-    const char *words = kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
+    const char *words = kind && kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
     if (words)
         go_to(job, step_find(kind, words));
     else if (no_memory) /* Benchling would go on believing that somebody works on it: a person ends it */
@@ -206,8 +206,6 @@ static enum lf_status act(struct work *work, const struct step *step, struct lf_
         job->expires_mono = 0;
         struct lf_error late = {0};
         status = step->acted(work, &outcome, &late);
-        if (!*work->note)
-            work_note(work, "done on %s", job->instrument);
         if (status != LF_OK) /* it has happened: nothing may lead to doing it again */
             status = lf_fail(err, status, LF_UNKNOWN_OUTCOME, "it was done, but what came of it could not be kept: %s",
                              late.text);

@@ -83,6 +83,8 @@ enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit
         status = lf_journal_audit_head(journal, head, err);
     if (status == LF_OK)
         status = write_line(out, lf_audit_end_json(head), err);
+    if (status == LF_OK && fflush(out) != 0)
+        status = lf_fail_errno(err, "cannot write the export");
     lf_journal_close(journal);
     return status;
 }
@@ -197,5 +199,7 @@ enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head
         status = verify_export(file, noted, verdict, err);
     }
     fclose(file);
-    return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", path);
+    if (status != LF_OK)
+        lf_error_prefix(err, "%s", path);
+    return status;
 }

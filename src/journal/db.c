@@ -104,14 +104,12 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
         case 't':
             code = sqlite3_bind_text(stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
             break;
-        case 'b': {
+        default: { /* 'b' */
             const void *data = va_arg(args, const void *);
             size_t len = va_arg(args, size_t);
             code = sqlite3_bind_blob64(stmt, i, data, len, SQLITE_STATIC);
             break;
         }
-        default:
-            code = SQLITE_MISUSE;
         }
     }
     return code;

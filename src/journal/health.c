@@ -55,16 +55,13 @@ static bool moved(struct lf_journal *journal)
     int gone = 0;
     struct stat st;
     char wal[4200];
-    if (snprintf(wal, sizeof wal, "%s-wal", journal->path) >= (int)sizeof wal)
-        return false;
+    snprintf(wal, sizeof wal, "%s-wal", journal->path); /* PATH_MAX is less */
     return sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_HAS_MOVED, &gone) == SQLITE_OK
         && (gone || (journal->ready && stat(wal, &st) != 0));
 }
 
 enum lf_status health_check(struct lf_journal *journal, struct lf_error *err)
 {
-    if (!journal->path)
-        return LF_OK;
     if (journal->damaged)
         return health_damaged(journal, "refused", "found while the agent ran", err);
     if (!moved(journal))

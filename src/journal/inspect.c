@@ -39,8 +39,6 @@ static enum lf_status open_with(const char *name, int flags, struct lf_journal *
         status = query_do(journal, err, "BEGIN", "");
     }
     if (status == LF_OK)
-        journal->depth = 1; /* the transaction lasts until the journal is closed */
-    if (status == LF_OK)
         status = query_do(journal, err, "SELECT count(*) FROM sqlite_master", "");
     if (status == LF_OK)
         *out = journal;
@@ -204,7 +202,9 @@ static void check_version(int64_t version, cJSON *problems)
     if (version > SCHEMA_VERSION)
         add_problem(problems, "version %" PRId64 " was written by a newer labferryd; this one knows up to %d",
                     version, SCHEMA_VERSION);
-    else if (version <= 0)
+    else if (version < 0)
+        add_problem(problems, "the version cannot be read");
+    else if (version == 0)
         add_problem(problems, "this is no journal of labferryd: it has no version");
 }
 
@@ -213,8 +213,10 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
     struct lf_journal *journal = NULL;
     *out = NULL;
     enum lf_status status = journal_read(path, &journal, err);
-    if (status != LF_OK)
-        return lf_error_prefix(err, "%s", path);
+    if (status != LF_OK) {
+        lf_error_prefix(err, "%s", path);
+        return status;
+    }
     cJSON *report = cJSON_CreateObject(), *problems = cJSON_CreateArray();
     int64_t version = number_of(journal, "PRAGMA user_version");
     bool good = lf_json_set_text(report, "file", path) && lf_json_set_int(report, "version", version)
@@ -385,5 +387,7 @@ enum lf_status lf_journal_export_file(const char *path, FILE *out, struct lf_jou
     lf_journal_close(export.journal);
     if (status == LF_OK && fflush(out) != 0)
         status = lf_fail_errno(err, "cannot write the export");
-    return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", path);
+    if (status != LF_OK)
+        lf_error_prefix(err, "%s", path);
+    return status;
 }

@@ -51,6 +51,11 @@ static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error 
     return true;
 }
 
+static enum lf_status no_answer(const struct lf_link *link, struct lf_error *err)
+{
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the broker %s:%d does not answer", link->host, link->port);
+}
+
 static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char *doing, struct lf_error *err)
 {
     const char *why = code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code);
@@ -65,6 +70,8 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
                        "%s %s:%d: TLS failed%s%s. Check link.ca_file and the certificate of the broker",
                        doing, link->host, link->port, more ? ": " : "", link->detail);
     case MOSQ_ERR_KEEPALIVE: /* has no text in the library */
+        if (!link->up_at) /* nothing was asked yet but the greeting */
+            return no_answer(link, err);
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: the broker has been silent for %d s (link.keepalive)",
                        doing, link->host, link->port, link->keepalive_s);
     default:
@@ -409,8 +416,7 @@ enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *
             namesake_count(link, false);
         *online = *online || lf_link_state(link) == LF_LINK_ONLINE;
         if (status == LF_OK && !*online && lf_deadline_passed(deadline))
-            status = lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the broker %s:%d does not answer", link->host,
-                             link->port);
+            status = no_answer(link, err);
     }
     if (status == LF_CANCELLED && *online)
         say_goodbye(link);

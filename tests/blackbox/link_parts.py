@@ -3,7 +3,9 @@ import json
 import os
 import pathlib
 import queue
+import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -130,6 +132,15 @@ class Probe:
         code = self.process.wait(PATIENCE_S)
         return code, time.monotonic() - began
 
+    def end(self):
+        """In good order if it still runs, and well: also what it had on its heap is looked at."""
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait(PATIENCE_S)
+        code = self.process.returncode
+        self.kill()
+        assert code in (0, -signal.SIGKILL), f"exit status {code}\n" + "".join(self.errors[-20:])
+
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
@@ -142,16 +153,19 @@ class Probe:
 
 
 CONNACK = bytes([0x20, 3, 0, 0, 0])
+PINGRESP = bytes([0xD0, 0])
 DISCONNECT_TAKEN_OVER = bytes([0xE0, 2, 0x8E, 0])
+DISCONNECT_SHUTTING_DOWN = bytes([0xE0, 2, 0x8B, 0])
 
 
 class ScriptedBroker:
     """Says what a test wants said; for what mosquitto 2.0 never says."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
         self.peer = None
+        self.tls = tls  # an ssl.SSLContext
 
     def __enter__(self):
         return self
@@ -187,9 +201,11 @@ class ScriptedBroker:
             self.peer = self.server.accept()[0]
             self.peer.settimeout(PATIENCE_S)
             try:
+                if self.tls:
+                    self.peer = self.tls.wrap_socket(self.peer, server_side=True)
                 assert self.packet()[0] == 1
                 return
-            except (EOFError, ConnectionError):
+            except (EOFError, ConnectionError, ssl.SSLError):
                 self.peer.close()
 
     def session(self):
@@ -207,12 +223,16 @@ class ScriptedBroker:
 
     def publish(self, topic, payload, **properties):
         """QoS 0, with user properties."""
+        self.send(self.message(topic, payload, **properties))
+
+    @staticmethod
+    def message(topic, payload, **properties):
         def text(words):
             return len(words).to_bytes(2, "big") + words.encode()
         extra = b"".join(b"\x26" + text(name.replace("_", "-")) + text(value) for name, value in properties.items())
         body = text(topic) + bytes([len(extra)]) + extra + payload.encode()
         assert len(body) < 128
-        self.send(bytes([0x30, len(body)]) + body)
+        return bytes([0x30, len(body)]) + body
 
     def send(self, data):
         self.peer.sendall(data)

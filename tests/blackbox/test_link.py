@@ -4,12 +4,13 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 import unittest
 
-from link_parts import (CONNACK, DISCONNECT_TAKEN_OVER, Broker, Probe, Proxy, ScriptedBroker, free_port,
+from link_parts import (CONNACK, DISCONNECT_SHUTTING_DOWN, DISCONNECT_TAKEN_OVER, PINGRESP, Broker, Probe, Proxy, ScriptedBroker, free_port,
                         make_certificates, wait_until)
 
 IDLE_S = 3
@@ -29,7 +30,7 @@ class LinkTest(unittest.TestCase):
 
     def probe(self, port, *options):
         probe = Probe("host=127.0.0.1", f"port={port}", "filter=lab/events/#", *options)
-        self.addCleanup(probe.kill)
+        self.addCleanup(probe.end)
         return probe
 
     def online(self, port, *options):
@@ -247,7 +248,7 @@ class Session(LinkTest):
             broker.publish(self.TOPIC, "up", labferry_mark=second)
             broker.publish(self.TOPIC, "gone", labferry_stands_back="yes", **strange)
             probe.error("stands back")
-            self.assertIn("two agents have the same name", probe.health()["namesake"])
+            wait_until(lambda: "two agents have the same name" in (probe.health()["namesake"] or ""), "health tells it too")
             self.marked(broker, probe)  # still there, and this mark is lost on its way
             fourth = self.marked(broker, probe)
             broker.publish(self.TOPIC, "up", labferry_mark=fourth)
@@ -379,6 +380,43 @@ class Messages(LinkTest):
                          [f"job {i}" for i in range(1, 301)])
         self.assertTrue(all("corr-1" in line for line in lines))
 
+    def test_out_while_committing(self):
+        """while a commit takes long, what is to be published waits, up to a bound; a lost connection forgets it, and says so by no answer"""
+        broker = self.broker()
+        held = self.folder / "go on"
+        probe = self.subscribed(broker, f"wait={held}", "refuse=1")
+        broker.publish("lab/events/a", "slow")
+        probe.next("batch")
+        for i in range(1, 1003):
+            probe.say(f"publish {i} 1 0 lab/out job {i}")
+        self.assertEqual(probe.next("not published")["ticket"], 1001)
+        self.assertEqual(probe.next("not published")["status"], "full")
+        held.touch()
+        probe.next("offline")
+        probe.next("message", payload="slow")
+        wait_until(lambda: probe.health()["state"] == "online", "the session is whole")
+        probe.say("publish 2000 1 0 lab/out after")
+        probe.next("published", ticket=2000, refused=None)
+        self.assertEqual([line["ticket"] for line in probe.told if line["what"] == "published"], [2000])
+
+    def test_out_too_large(self):
+        """correlation data that MQTT has no room for is refused before it is sent; the session goes on"""
+        broker = self.broker()
+        probe = self.online(broker.port, "correlation=65536")
+        probe.say("publish 1 1 0 lab/out x")
+        self.assertEqual(probe.next("not published", ticket=1)["status"], "invalid")
+        self.assertEqual(probe.health()["state"], "online")
+
+    def test_out_only(self):
+        """a link that subscribes to nothing comes up and publishes"""
+        broker = self.broker()
+        probe = Probe("host=127.0.0.1", f"port={broker.port}")
+        self.addCleanup(probe.end)
+        probe.next("online")
+        probe.say("publish 1 1 1 lab/out x")
+        probe.next("published", ticket=1, refused=None)
+        self.assertEqual(broker.read("lab/out", 1), ["x"])
+
     def test_out_refused(self):
         """a publication that the broker's access rules refuse is told as refused, and the rest goes on"""
         (self.folder / "acl").write_text("topic readwrite lab/events/#\ntopic readwrite lab/out\n")
@@ -439,7 +477,7 @@ class Access(LinkTest):
                 time.sleep(0.5)
                 self.assertNotIn("online", [line["what"] for line in probe.told])
                 self.assertRegex("".join(probe.errors), "(?i)TLS|certificate|alert")
-                probe.kill()
+                probe.end()
 
     def test_tls_host(self):
         """a certificate for another host is refused"""
@@ -447,6 +485,28 @@ class Access(LinkTest):
         probe = self.tls(broker.port)
         probe.error("TLS failed")
         self.assertEqual(probe.health()["state"] == "online", False)
+
+    def test_tls_encrypted_key(self):
+        """an encrypted key is told as a failure; nobody is asked for a passphrase at a terminal"""
+        broker = self.tls_broker()
+        subprocess.run(["openssl", "ec", "-aes256", "-passout", "pass:secret", "-in", self.certificate("client.key"), "-out",
+                        self.folder / "locked.key"], check=True, capture_output=True, timeout=60)
+        probe = self.probe(broker.port, "tls=1", "host=localhost", f"ca={self.certificate('ca.crt')}",
+                           f"cert={self.certificate('client.crt')}", f"key={self.folder}/locked.key")
+        probe.error("TLS failed")
+        self.assertNotEqual(probe.health()["state"], "online")
+
+    def test_tls_many_at_once(self):
+        """messages that come together in one TLS record are all read at once, none waits for the next"""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate("broker.crt"), self.certificate("broker.key"))
+        with ScriptedBroker(context) as broker:
+            probe = self.tls(broker.port)
+            broker.session()
+            probe.next("online")
+            broker.send(b"".join(broker.message("lab/events/a", f"evt_{i}") for i in range(20)))
+            for i in range(20):
+                probe.next("message", payload=f"evt_{i}", seconds=5)
 
     def test_password(self):
         """a wrong password is told as something a person must mend; the file is read at every attempt"""
@@ -536,6 +596,54 @@ class Quiet(LinkTest):
             code, seconds = probe.close()
             self.assertEqual(code, 0)
             self.assertLess(seconds, 4)
+
+    def test_no_answer(self):
+        """a broker that never answers the greeting is left and told as that"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, "keepalive=10")
+            broker.accept()
+            probe.error("does not answer")
+            self.assertNotIn("silent", "".join(probe.errors))
+
+    def test_no_subscription(self):
+        """a broker that greets and then never answers the subscription is left after half a minute, though it lives"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port, "keepalive=10")
+            broker.accept()
+            broker.send(CONNACK)
+            self.assertEqual(broker.packet()[0], 8)
+            while "does not answer" not in "".join(probe.errors):
+                try:
+                    kind, _ = broker.packet()
+                except (EOFError, OSError):
+                    break
+                self.assertIn(kind, (12, 14))  # a ping, or the end
+                if kind == 12:
+                    broker.send(PINGRESP)
+            probe.error("does not answer")
+            self.assertNotIn("online", [line["what"] for line in probe.told])
+
+    def test_broker_goes(self):
+        """a broker that ends the session with a reason is quoted"""
+        with ScriptedBroker() as broker:
+            probe = self.probe(broker.port)
+            broker.session()
+            probe.next("online")
+            broker.send(DISCONNECT_SHUTTING_DOWN)
+            self.assertRegex(probe.next("offline")["why"], "(?i)ended the session: server shutting down")
+
+    def test_no_such_host(self):
+        """a broker whose name cannot be found is told with its name"""
+        probe = Probe("host=no..name", "port=1883", "filter=lab/events/#")
+        self.addCleanup(probe.end)
+        probe.error("cannot find the broker no..name")
+
+    def test_last_will_refused(self):
+        """a last will that cannot be is told with its topic, and nothing connects without it"""
+        broker = self.broker()
+        probe = self.probe(broker.port, "will_topic=lab/+/status", "will_payload=died")
+        probe.error("the last will on lab/+/status is refused")
+        self.assertNotIn("New client connected", broker.log())
 
     def test_garbage(self):
         """a peer that speaks no MQTT is left, told, and tried again later"""

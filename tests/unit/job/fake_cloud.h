@@ -13,7 +13,9 @@ struct fake_cloud {
     const char *file, *file_name, *upload_status; // of every generator
     const char *bytes;                            // of every download
     const char *task_status;                      // id: "st_TODO", "st_IN_PROGRESS", ...
-    bool no_run;                                  // the workflow task has no field Run
+    bool no_run, archived;                        // the workflow task has no field Run; it is archived
+    const char *display;                          // its display id
+    bool parts;                                   // files go up in parts
     const char *processed;                        // status that processing ends with; NULL: it stays RUNNING
     const char *refused_transition;               // a wanted status that no transition leads to
     // The next `fail_times` calls of this name fail so; with `fail_after` it is done all the same (the answer is lost).
@@ -24,7 +26,7 @@ struct fake_cloud {
     enum lf_class fail_class;
     // What is there and what was done.
     cJSON *processors, *outputs;
-    int generators, downloads, uploads, created, replaced, started, patched, written;
+    int generators, downloads, uploads, aborted, created, replaced, started, patched, written;
     char last_upload[200];
 };
 

@@ -155,6 +155,14 @@ static void values_must_be_texts(void)
     CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "test", &err), LF_INVALID);
     CHECK_HAS(err.text, "must be a text");
     cJSON_Delete(values);
+    values = cJSON_CreateObject();
+    for (int i = 0; i <= LF_CAPTURES_MAX; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "v%d", i);
+        cJSON_AddStringToObject(values, name, "1");
+    }
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "test", &err), LF_TOO_LARGE);
+    cJSON_Delete(values);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", NULL), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -170,5 +178,5 @@ UNIT_TESTS("job operate",
     {"a task whose route has left the configuration is held", route_gone},
     {"a wrong way to match is refused with what is wrong", rules},
     {"a job at a step that this version does not know is held", unknown_step},
-    {"values that a person gives for a doubtful action must be texts; else it stays held", values_must_be_texts},
+    {"values that a person gives for a doubtful action must be texts, and not too many; else it stays held", values_must_be_texts},
 )

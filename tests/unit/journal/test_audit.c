@@ -278,6 +278,25 @@ static void put_in(void)
     CHECK_HAS(err.text, "after which no other can follow");
 }
 
+/* By somebody who has the program: with a right digest, and in the right place. */
+static void added_with_digest(void)
+{
+    char other[600], sql[1500];
+    make_journal();
+    snprintf(other, sizeof other, "%s.other", path);
+    snprintf(sql, sizeof sql, "cp %s %s", path, other);
+    NEED(system(sql) == 0);
+    struct lf_journal *journal = NULL;
+    NEED(lf_journal_open(other, &journal, NULL) == LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "released", NULL), LF_OK);
+    lf_journal_close(journal);
+    snprintf(sql, sizeof sql, "ATTACH '%s' AS other; INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11", other);
+    tamper(sql);
+    unlink(other);
+    CHECK_INT(wrong_entry(NULL), 11);
+    CHECK_HAS(err.text, "entry 11 is put in at the end, not by the agent");
+}
+
 /* Entry 11, the last, taken over by one with a right digest, made by a copy of the journal. */
 static void exchange_11(void)
 {
@@ -354,6 +373,11 @@ static void stays_visible(void)
     CHECK_STR(kinds.text, "audit by agent"); /* once */
     lf_journal_close(journal);
     tampered("DELETE FROM small WHERE name = 'audit.head'", 10, "gone");
+    journal = open_journal(); /* and so is this */
+    kinds = (struct kinds){0};
+    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, NULL), LF_OK);
+    CHECK_STR(kinds.text, "audit by agent");
+    lf_journal_close(journal);
 }
 
 static void refuses_own_mistakes(void)
@@ -473,6 +497,11 @@ static void pruned(void)
     add(journal, 5);
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
     CHECK_STR(err.text, "");
+    struct lf_audit_head noted = {.seq = 5};
+    CHECK_INT(lf_journal_audit_verify(journal, &noted, &verdict, &err), LF_CORRUPT); /* it cannot be vouched for any more */
+    CHECK_HAS(err.text, "entry 5, whose digest was noted, is not there any more");
+    err = (struct lf_error){0};
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
     CHECK_INT(verdict.first, 21);
     CHECK_INT(verdict.count, 6);
     CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err), LF_OK);
@@ -543,6 +572,7 @@ UNIT_TESTS("audit",
     {"entries that were removed are named, at the start, in the middle and at the end", removed},
     {"entries that were moved are named", moved},
     {"entries that were put in are named", put_in},
+    {"an entry that was added with a right digest is named", added_with_digest},
     {"an entry that was exchanged together with its digest is named", exchanged_with_digest},
     {"a trail that was computed anew as a whole does not have the head that was noted", forged_whole},
     {"a cut stays visible after the agent went on, and a lost head is found", stays_visible},

@@ -1,7 +1,7 @@
 /* What a disk does to the journal: each statement of each call fails in turn. The call must say so, nothing of it may be half
  * there, and the same call must do its work once the disk is good again.
  *
- * sqlite3_step and sqlite3_prepare_v3 are wrapped (CMakeLists.txt). Every run starts from a copy of one journal.
+ * sqlite3_step, sqlite3_prepare_v3, sqlite3_exec and fsync are wrapped (CMakeLists.txt). Every run starts from a copy of one journal.
  */
 #include "base/file.h"
 #include "journal/audit.h"
@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static char model[TEXT_MAX], path[TEXT_MAX];
 static int good_calls;  /* so many go well, then one fails; -1: all go well */
 static bool goes_on;    /* and all after it fail as well */
 static bool has_failed;
+static bool stays_open; /* the next way back fails as well: SQLite leaves the transaction open */
 
 static bool fails(void)
 {
@@ -63,6 +65,26 @@ int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned fl
 {
     *stmt = NULL;
     return fails() ? SQLITE_IOERR : __real_sqlite3_prepare_v3(db, sql, len, flags, stmt, rest);
+}
+
+int __real_sqlite3_exec(sqlite3 *db, const char *sql, sqlite3_callback each, void *context, char **error);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, sqlite3_callback each, void *context, char **error);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, sqlite3_callback each, void *context, char **error)
+{
+    bool back = !strcmp(sql, "ROLLBACK");
+    if (back ? stays_open : fails()) {
+        stays_open = false;
+        return SQLITE_IOERR;
+    }
+    return __real_sqlite3_exec(db, sql, each, context, error);
+}
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    errno = EIO;
+    return fails() ? -1 : __real_fsync(fd);
 }
 
 /* ---- the model ---- */
@@ -206,6 +228,12 @@ CALL(event_list, return lf_journal_event_list(journal, NULL, 9, each_event, NULL
 CALL(event_reread, struct lf_event_row row; int64_t next;
      enum lf_status status = lf_journal_event_claim_reread(journal, 0, &row, &next, err); lf_event_row_free(&row); return status;)
 CALL(event_put_off, return lf_journal_event_put_off(journal, "evt_2", 0, err);)
+CALL(event_no_reread, struct lf_event_row row; int64_t next;
+     enum lf_status status = lf_journal_event_put_off(journal, "evt_2", LF_NEVER, err);
+     return status == LF_OK ? lf_journal_event_claim_reread(journal, 0, &row, &next, err) : status;)
+CALL(event_drops, struct lf_journal_limits limits = {.unused = 1};
+     enum lf_status status = add_event(journal, "evt_3", LF_FATE_UNROUTED, err); lf_journal_limit(journal, &limits);
+     return status == LF_OK || status == LF_EXISTS ? add_event(journal, "evt_4", LF_FATE_BAD, err) : status;)
 CALL(job_add, return add_job(journal, "k5", false, err);)
 CALL(job_add_known, return add_job(journal, "k1", false, err);)
 CALL(job_hold, return change_job(journal, 1, LF_JOB_HELD, false, NULL, err);)
@@ -217,6 +245,8 @@ CALL(job_claim, struct lf_job job = {0}; int64_t next;
      enum lf_status status = lf_journal_job_claim(journal, NULL, &job, &next, err); lf_job_free(&job); return status;)
 CALL(job_claim_bench, struct lf_job job = {0}; int64_t next;
      enum lf_status status = lf_journal_job_claim(journal, "reader", &job, &next, err); lf_job_free(&job); return status;)
+CALL(job_claim_none, struct lf_job job = {0}; int64_t next;
+     return lf_journal_job_claim(journal, "another", &job, &next, err);)
 CALL(job_wake, int count; int64_t job; return lf_journal_job_wake(journal, "it", &count, &job, err);)
 CALL(job_last_done, struct lf_job job = {0};
      enum lf_status status = lf_journal_job_last_done(journal, "reader", "collect", &job, err); lf_job_free(&job); return status;)
@@ -233,6 +263,8 @@ CALL(part_list, char *etags[2] = {0}; enum lf_status status = lf_journal_part_li
 CALL(part_clear, return lf_journal_part_clear(journal, 1, err);)
 CALL(finding_add, return lf_journal_finding_add(journal, "reader", "new", "1", 1, err);)
 CALL(finding_digest, return lf_journal_finding_digest(journal, 1, "d2", err);)
+CALL(finding_same, int64_t other; bool attached;
+     return lf_journal_finding_same(journal, 1, "r-1", "c", &other, &attached, err);)
 CALL(outbox_add, return lf_journal_outbox_add(journal, "a/status", "{\"new\":1}", true, err);)
 CALL(outbox_reply, return lf_journal_outbox_add_reply(journal, "a/reply", "{}", lf_slice_text("c"), err);)
 CALL(outbox_next, struct lf_outbox_row row = {0}; enum lf_status status = lf_journal_outbox_next(journal, 0, &row, err);
@@ -260,12 +292,12 @@ static const struct {
 } calls[] = {
 #define GIVES(name, status) {#name, name, status}
     GIVES(set, LF_OK), GIVES(event_add, LF_OK), GIVES(event_again, LF_EXISTS), GIVES(event_fate, LF_OK), GIVES(event_get, LF_OK),
-    GIVES(event_list, LF_OK), GIVES(event_reread, LF_OK), GIVES(event_put_off, LF_OK), GIVES(job_add, LF_OK),
+    GIVES(event_list, LF_OK), GIVES(event_reread, LF_OK), GIVES(event_put_off, LF_OK), GIVES(event_no_reread, LF_NOT_FOUND), GIVES(event_drops, LF_OK), GIVES(job_add, LF_OK),
     GIVES(job_add_known, LF_EXISTS), GIVES(job_hold, LF_OK), GIVES(job_act, LF_OK), GIVES(job_end, LF_OK), GIVES(job_list, LF_OK),
-    GIVES(job_claim, LF_OK), GIVES(job_claim_bench, LF_OK), GIVES(job_wake, LF_OK), GIVES(job_last_done, LF_OK),
+    GIVES(job_claim, LF_OK), GIVES(job_claim_bench, LF_OK), GIVES(job_claim_none, LF_NOT_FOUND), GIVES(job_wake, LF_OK), GIVES(job_last_done, LF_OK),
     GIVES(job_with_fact, LF_OK), GIVES(history_add, LF_OK), GIVES(history_list, LF_OK), GIVES(parcel_add, LF_OK),
     GIVES(parcel_get, LF_OK), GIVES(parcel_drop, LF_OK), GIVES(part_add, LF_OK), GIVES(part_list, LF_OK), GIVES(part_clear, LF_OK),
-    GIVES(finding_add, LF_OK), GIVES(finding_digest, LF_OK), GIVES(outbox_add, LF_OK), GIVES(outbox_reply, LF_OK),
+    GIVES(finding_add, LF_OK), GIVES(finding_digest, LF_OK), GIVES(finding_same, LF_NOT_FOUND), GIVES(outbox_add, LF_OK), GIVES(outbox_reply, LF_OK),
     GIVES(outbox_next, LF_OK), GIVES(outbox_remove, LF_OK), GIVES(command_add, LF_OK), GIVES(command_next, LF_OK),
     GIVES(command_save, LF_OK), GIVES(prune, LF_OK), GIVES(audit_add, LF_OK), GIVES(audit_list, LF_OK), GIVES(audit_head, LF_OK),
     GIVES(audit_prune, LF_OK), GIVES(audit_verify, LF_OK),
@@ -363,6 +395,102 @@ static void without_status(void)
     lf_journal_close(journal);
 }
 
+static void no_counts(void)
+{
+    struct lf_journal_use use;
+    make_model();
+    for (int good = 0; good < 2; good++) {
+        struct lf_journal *journal = open_copy(); /* its statements are not prepared yet */
+        break_after(good, true);
+        cJSON *jobs = lf_journal_job_counts(journal, NULL);
+        break_after(good, true);
+        cJSON *events = lf_journal_event_counts(journal);
+        break_after(good, true);
+        int64_t commands = lf_journal_command_count(journal, LF_COMMAND_ACCEPTED);
+        break_after(good, true);
+        int64_t newest = lf_journal_event_newest(journal);
+        break_after(good, true);
+        int64_t job = lf_journal_finding_job(journal, "reader", "k1", "1");
+        break_after(good, true);
+        lf_journal_use(journal, &use);
+        mend();
+        CHECK(jobs == NULL && events == NULL);
+        CHECK_INT(commands, -1);
+        CHECK_INT(newest, 0);
+        CHECK_INT(job, 0);
+        CHECK_INT(use.bytes, -1);
+        jobs = lf_journal_job_counts(journal, NULL);
+        events = lf_journal_event_counts(journal);
+        lf_journal_use(journal, &use);
+        CHECK_INT(lf_json_int(jobs, "ready", -1), 2);
+        CHECK_INT(lf_json_int(events, "job", -1), 1);
+        CHECK_INT(lf_journal_command_count(journal, LF_COMMAND_ACCEPTED), 1);
+        CHECK_INT(lf_journal_event_newest(journal), 900);
+        CHECK_INT(lf_journal_finding_job(journal, "reader", "k1", "1"), 1);
+        CHECK(use.bytes > 0);
+        cJSON_Delete(jobs);
+        cJSON_Delete(events);
+        lf_journal_close(journal);
+    }
+}
+
+/* What is asked for after it must not be added to what was to be undone. */
+static void no_way_back(void)
+{
+    make_model();
+    for (int within = 0; within < 2; within++) {
+        struct lf_journal *journal = open_copy();
+        char *undone = NULL, *done = NULL;
+        NEED(lf_journal_begin(journal, NULL) == LF_OK);
+        NEED(lf_journal_set(journal, "undone", "1", NULL) == LF_OK);
+        stays_open = true;
+        lf_journal_rollback(journal);
+        NEED(!stays_open);
+        if (within)
+            NEED(lf_journal_begin(journal, NULL) == LF_OK);
+        CHECK_INT(lf_journal_set(journal, "done", "1", NULL), LF_OK);
+        if (within)
+            CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+        lf_journal_close(journal);
+        NEED(lf_journal_open(path, &journal, NULL) == LF_OK);
+        lf_journal_get(journal, "undone", &undone, NULL);
+        lf_journal_get(journal, "done", &done, NULL);
+        CHECK(undone == NULL && done != NULL);
+        free(undone);
+        free(done);
+        lf_journal_close(journal);
+    }
+}
+
+/* Before each look at a journal: a statement fails in it. */
+static void looked_at(void)
+{
+    make_model();
+    lf_journal_close(open_copy());
+    bool broke = true;
+    for (int good = 0; broke && good < CALLS_MAX; good++) {
+        struct lf_journal_export done = {0};
+        cJSON *report = NULL;
+        FILE *out = fopen("/dev/null", "we");
+        NEED(out != NULL);
+        break_after(good, false);
+        enum lf_status status = lf_journal_check_file(path, &report, NULL);
+        broke = has_failed;
+        CHECK_INT(status == LF_OK, !broke);
+        char *text = report ? lf_json_print(lf_json_at(report, "problems")) : NULL;
+        CHECK(!text || !strstr(text, "no journal of labferryd")); /* that is not what was found */
+        free(text);
+        cJSON_Delete(report);
+        break_after(good, false);
+        status = lf_journal_export_file(path, out, &done, NULL);
+        CHECK_INT(status == LF_OK && done.gaps == 0, !has_failed);
+        broke = broke || has_failed;
+        mend();
+        fclose(out);
+    }
+    CHECK(!broke);
+}
+
 static void one_moment(void)
 {
     make_model();
@@ -382,5 +510,8 @@ UNIT_TESTS("journal errors",
     {"the same when all that follow fail as well, the way back included", no_disk},
     {"opening that fails is told, and goes well the next time", opening},
     {"a spool file whose job cannot be asked for counts as needed", without_status},
+    {"what cannot be counted is not told as nothing", no_counts},
+    {"what was to be undone never becomes part of what is done next, even if undoing it failed", no_way_back},
+    {"a check or an export that could not read everything never says that all is well", looked_at},
     {"what reads a journal file sees one moment of it, whatever the agent writes meanwhile", one_moment},
 )

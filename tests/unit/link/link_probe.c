@@ -5,7 +5,8 @@
  *   host port client_id tls=1 ca cert key username password_file filter=... (again and again) will_topic
  * will_payload namesake_payload journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch
  * is answered die=before | after   kill this process when the first batch comes, before or after it is
- * committed refuse=N             refuse the first N batches (N < 0: all) max_message keepalive
+ * committed refuse=N             refuse the first N batches (N < 0: all) wait=FILE        a batch waits until this file is there
+ * max_message keepalive correlation=N          bytes of correlation data in place of "corr-1"
  * receive_maximum Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | close
  */
 #include "link/link.h"
@@ -19,9 +20,11 @@
 
 struct probe {
     int journal;
-    const char *die;
-    int refuse;
+    const char *die, *wait;
+    int refuse, correlation;
 };
+
+enum { CORRELATION_MAX = 100000 };
 
 static void tell(cJSON *line)
 {
@@ -78,6 +81,8 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     cJSON *line = line_of("batch");
     lf_json_set_int(line, "count", (int64_t)count);
     tell(line);
+    while (probe->wait && access(probe->wait, F_OK) != 0)
+        usleep(10000);
     if (probe->die && !strcmp(probe->die, "before"))
         raise(SIGKILL);
     if (probe->refuse != 0) {
@@ -120,8 +125,9 @@ static void published(void *context, int64_t ticket, const char *refused)
     tell(line);
 }
 
-static void publish(struct lf_link *link, char *args)
+static void publish(const struct probe *probe, struct lf_link *link, char *args)
 {
+    static char long_one[CORRELATION_MAX];
     struct lf_error err = {0};
     struct lf_publication publication = {0};
     publication.ticket = atoll(strsep(&args, " "));
@@ -129,7 +135,8 @@ static void publish(struct lf_link *link, char *args)
     publication.retain = atoi(strsep(&args, " "));
     publication.topic = strsep(&args, " ");
     publication.payload = lf_slice_text(args);
-    publication.correlation = lf_slice_text("corr-1");
+    publication.correlation = probe->correlation > 0 && probe->correlation <= CORRELATION_MAX
+                                  ? lf_slice(long_one, (size_t)probe->correlation) : lf_slice_text("corr-1");
     if (lf_link_publish(link, &publication, &err)) {
         cJSON *line = line_of("not published");
         lf_json_set_int(line, "ticket", publication.ticket);
@@ -138,11 +145,11 @@ static void publish(struct lf_link *link, char *args)
     }
 }
 
-static bool obey(struct lf_link *link, char *command)
+static bool obey(const struct probe *probe, struct lf_link *link, char *command)
 {
     char *word = strsep(&command, " ");
     if (!strcmp(word, "publish")) {
-        publish(link, command);
+        publish(probe, link, command);
     } else if (!strcmp(word, "goodbye")) {
         lf_link_goodbye(link, command, NULL);
     } else if (!strcmp(word, "health")) {
@@ -174,7 +181,9 @@ static void set(struct lf_link_options *options, struct probe *probe, const char
         {"keepalive", NULL, &options->keepalive_s},
         {"receive_maximum", NULL, &options->receive_maximum},
         {"die", &probe->die, NULL},
+        {"wait", &probe->wait, NULL},
         {"refuse", NULL, &probe->refuse},
+        {"correlation", NULL, &probe->correlation},
     };
     char *value = argument;
     const char *name = strsep(&value, "=");
@@ -219,7 +228,7 @@ int main(int argc, char **argv)
     }
     while (getline(&line, &room, stdin) > 0) {
         line[strcspn(line, "\n")] = '\0';
-        if (!obey(link, line))
+        if (!obey(&probe, link, line))
             break;
     }
     free(line);
