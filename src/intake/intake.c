@@ -66,7 +66,7 @@ static bool count_first(struct lf_intake *intake, cJSON *counts, const char *nam
     cJSON *item = cJSON_GetObjectItemCaseSensitive(counts, name);
     bool first = !item && cJSON_GetArraySize(counts) < TOLD_MAX;
     if (item)
-        cJSON_SetNumberValue(item, item->valuedouble + 1);
+        cJSON_SetNumberHelper(item, item->valuedouble + 1);
     else if (first)
         lf_json_set_int(counts, name, 1);
     pthread_mutex_unlock(&intake->mutex);
