@@ -206,11 +206,16 @@ static void end_while_gone(void)
 static void too_many_instruments(void)
 {
     case_open(&c);
+    struct lf_instrument_options options = {.name = "robot", .driver = &fake_driver};
+    struct lf_instrument_hooks hooks = {.context = c.jobs, .work = lf_jobs_work};
+    struct lf_instrument *last = NULL;
     int count = 1;
-    while (lf_jobs_add_instrument(c.jobs, c.robot, &err) == LF_OK && count < 1000)
-        count++;
+    do
+        NEED(lf_instrument_open(&options, &hooks, &last, NULL) == LF_OK);
+    while (lf_jobs_add_instrument(c.jobs, last, &err) == LF_OK && ++count < 1000);
     CHECK_INT(count, 256);
     CHECK_INT(err.status, LF_FULL);
+    lf_instrument_close(last); /* the others are closed with the jobs */
     CHECK_HAS(err.text, "more than 256 instruments");
     case_close(&c);
 }
