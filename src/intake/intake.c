@@ -206,10 +206,8 @@ enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const
     struct lf_event *event = NULL;
     struct lf_error why = {0};
     enum lf_status status = lf_event_decode(message, &event, &why);
-    if (status == LF_NO_MEMORY) {
-        *err = why;
-        return status;
-    }
+    if (status == LF_NO_MEMORY)
+        return lf_fail(err, status, why.class, "%s", why.text);
     if (status != LF_OK)
         return keep_bad(intake, source, topic, message, why.text, err);
     bool lacking = (event->thin || event->excluded_count > 0 || !event->payload) && routes_name(&intake->routes, event);
