@@ -134,10 +134,8 @@ static enum lf_status make_job(struct lf_intake *intake, const struct lf_config_
     enum lf_status status = routes_job(route, event, &job, &why);
     if (status == LF_INVALID)
         return settle(intake, event, LF_FATE_BAD, 0, why.text, err);
-    if (status != LF_OK) {
-        *err = why;
-        return status;
-    }
+    if (status != LF_OK)
+        return lf_fail(err, status, why.class, "%s", why.text);
     int64_t earlier = 0;
     status = lf_journal_job_add(intake->journal, &job, &earlier, err);
     if (status == LF_EXISTS) {
