@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -161,7 +162,7 @@ class Journal(OnSmallDisks):
         self.assertNotIn("second.csv", lab.worklists())
         self.assertIn("older copy", json.dumps(lab.ask("instruments")))
         self.assertEqual([path.read_bytes() for path in (lab.home / "state/spool").glob("kept-*-job-3")], [b"the only copy"])
-        lab.restart_agent()  # it stays so
+        lab.restart_agent(signal.SIGTERM)  # it stays so
         self.stands_still()
         self.assertNotIn("second.csv", lab.worklists())
         lab.ask("cancel", id=again["id"])
