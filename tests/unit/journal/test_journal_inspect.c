@@ -226,6 +226,8 @@ static void a_list_within_a_list(void)
 
 static void where_nothing_may_be_written(void)
 {
+    if (getenv("LF_EMULATED")) /* an emulator looks into its sysroot first, which may be closed to another user */
+        return;
     struct lf_journal_export done;
     char folder[560], wal[640];
     cJSON *report = NULL;
