@@ -1,8 +1,8 @@
 /* Wiring.
  *
- * The way of the data, as callbacks: link -> batch() -> intake or commands, in one journal transaction -> jobs -> instruments; jobs and
- * instruments -> outbox -> link. Parts know only those below them; what one part must tell another passes through here.
- * Threads start last and end first.
+ * The way of the data, as callbacks: link -> batch() -> intake or commands, in one journal transaction ->
+ * jobs -> instruments; jobs and instruments -> outbox -> link. Parts know only those below them; what one
+ * part must tell another passes through here. Threads start last and end first.
  */
 #include "agent/agent.h"
 
@@ -30,9 +30,9 @@
 #include <string.h>
 
 enum {
-    STATUS_PACE_MS = 5000,              /* the status message is sent at most this often */
+    STATUS_PACE_MS = 5000, /* the status message is sent at most this often */
     PRUNE_PACE_MS = 60 * 60 * 1000,
-    LOOK_PACE_MS = 60 * 1000,           /* at the clock */
+    LOOK_PACE_MS = 60 * 1000, /* at the clock */
 };
 
 struct agent {
@@ -43,15 +43,15 @@ struct agent {
     struct lf_outbox *outbox;
     struct lf_commands *commands;
     struct lf_desk *desk;
-    struct lf_wake changed;    /* something that the status message tells has changed */
+    struct lf_wake changed; /* something that the status message tells has changed */
     char *command_topic;
-    int64_t clock_offset;      /* wall minus monotonic clock, when it was looked at last */
+    int64_t clock_offset; /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
-    pthread_mutex_t door;      /* held while a batch is taken in; guards closing */
+    pthread_mutex_t door; /* held while a batch is taken in; guards closing */
     bool closing;
 };
 
-/* ---- callbacks ------------------------------------------------------------------------------------------------------- */
+/* ---- callbacks ---- */
 
 static void reported(void *context)
 {
@@ -67,15 +67,16 @@ static void jobs_ready(void *context)
     lf_jobs_kick(agent->context.jobs);
 }
 
-static enum lf_status take_message(struct agent *agent, const struct lf_message *message, int *jobs, int *commands,
-                                   struct lf_error *err)
+static enum lf_status take_message(struct agent *agent, const struct lf_message *message, int *jobs,
+                                   int *commands, struct lf_error *err)
 {
     if (agent->commands && !strcmp(message->topic, agent->command_topic)) {
         (*commands)++;
         return lf_commands_take(agent->commands, message, err);
     }
     if (message->too_large)
-        return lf_intake_too_large(agent->context.intake, "mqtt", message->topic, message->too_large_size, err);
+        return lf_intake_too_large(agent->context.intake, "mqtt", message->topic, message->too_large_size,
+                                   err);
     return lf_intake_add(agent->context.intake, "mqtt", message->topic, message->payload, jobs, err);
 }
 
@@ -107,8 +108,10 @@ static enum lf_status commit_messages(struct agent *agent, const struct lf_messa
     return LF_OK;
 }
 
-/* Messages come until the link is closed, and commands, which may ask about the link, are closed before it. */
-static enum lf_status batch(void *context, const struct lf_message *messages, size_t count, struct lf_error *err)
+/* Messages come until the link is closed, and commands, which may ask about the link, are closed before it.
+ */
+static enum lf_status batch(void *context, const struct lf_message *messages, size_t count,
+                            struct lf_error *err)
 {
     struct agent *agent = context;
     pthread_mutex_lock(&agent->door);
@@ -145,21 +148,25 @@ static void published(void *context, int64_t ticket, const char *refused)
     lf_outbox_published(agent->outbox, ticket, refused);
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
-/* An older copy of the journal: events since then come again, and what was done for them would be done again. So nothing moves until a
- * person has looked. */
+/* An older copy of the journal: events since then come again, and what was done for them would be done again.
+ * So nothing moves until a person has looked. */
 static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
 {
-    static const char why[] = "the journal is an older copy: what the instrument did since it was made would be done again. Look at the open "
+    static const char why[] = "the journal is an older copy: what the instrument did since it was made would "
+                              "be done again. Look at the open "
                               "jobs, cancel those that were done already, then resume";
     const struct lf_config *config = agent->config;
     char text[200];
     int64_t missing = lf_journal_missing(agent->journal);
     if (!missing)
         return LF_OK;
-    snprintf(text, sizeof text, "the journal is an older copy: it lacks %lld entries that it had when an action was begun last. All "
-             "instruments are paused", (long long)missing);
+    snprintf(
+        text, sizeof text,
+        "the journal is an older copy: it lacks %lld entries that it had when an action was begun last. All "
+        "instruments are paused",
+        (long long)missing);
     lf_log_error("agent", "%s", text);
     enum lf_status status = lf_journal_begin(agent->journal, err);
     if (status != LF_OK)
@@ -167,7 +174,8 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
     status = lf_journal_audit_add(agent->journal, "agent", "audit", NULL, text, err);
     for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++) {
         char *key = lf_format("paused.%s", config->instruments[i].name);
-        status = key ? lf_journal_set(agent->journal, key, why, err) : lf_fail_memory(err, "pausing an instrument");
+        status = key ? lf_journal_set(agent->journal, key, why, err)
+                     : lf_fail_memory(err, "pausing an instrument");
         free(key);
     }
     if (status == LF_OK)
@@ -204,12 +212,18 @@ static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
 {
     const struct lf_config_cloud *config = &agent->config->cloud;
     struct lf_transfer_options transfer = {
-        .ca_file = config->ca_file, .proxy = config->proxy, .connect_timeout_ms = config->connect_timeout_ms,
-        .stall_timeout_ms = config->stall_timeout_ms, .max_connections = config->connections,
+        .ca_file = config->ca_file,
+        .proxy = config->proxy,
+        .connect_timeout_ms = config->connect_timeout_ms,
+        .stall_timeout_ms = config->stall_timeout_ms,
+        .max_connections = config->connections,
     };
     struct lf_cloud_options cloud = {
-        .tenant = config->tenant, .client_id = config->client_id, .client_secret_file = config->client_secret_file,
-        .api_key_file = config->api_key_file, .request_timeout_ms = config->request_timeout_ms,
+        .tenant = config->tenant,
+        .client_id = config->client_id,
+        .client_secret_file = config->client_secret_file,
+        .api_key_file = config->api_key_file,
+        .request_timeout_ms = config->request_timeout_ms,
     };
     enum lf_status status = lf_transfer_open(&transfer, &agent->transfer, err);
     return status == LF_OK ? lf_cloud_open(&cloud, agent->transfer, &agent->context.cloud, err) : status;
@@ -220,13 +234,19 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
 {
     char *key = lf_format("paused.%s", config->name);
     char *paused = NULL;
-    enum lf_status status = key ? lf_journal_get(agent->journal, key, &paused, err) : lf_fail_memory(err, "opening an instrument");
+    enum lf_status status = key ? lf_journal_get(agent->journal, key, &paused, err)
+                                : lf_fail_memory(err, "opening an instrument");
     struct lf_instrument_options options = {
-        .name = config->name, .driver = lf_driver_find(config->driver), .values = config->settings,
-        .expect_identity = config->expect_identity, .paused = config->paused || paused != NULL,
+        .name = config->name,
+        .driver = lf_driver_find(config->driver),
+        .values = config->settings,
+        .expect_identity = config->expect_identity,
+        .paused = config->paused || paused != NULL,
     };
     struct lf_instrument_hooks hooks = {
-        .context = agent->context.jobs, .work = lf_jobs_work, .found = lf_jobs_found,
+        .context = agent->context.jobs,
+        .work = lf_jobs_work,
+        .found = lf_jobs_found,
         .changed = lf_jobs_instrument_changed,
     };
     struct lf_instrument *instrument = NULL;
@@ -247,8 +267,12 @@ static enum lf_status open_work(struct agent *agent, struct lf_error *err)
 {
     enum lf_status status = lf_intake_open(agent->config, agent->journal, &agent->context.intake, err);
     struct lf_jobs_options options = {
-        .config = agent->config, .journal = agent->journal, .cloud = agent->context.cloud,
-        .intake = agent->context.intake, .reported = reported, .context = agent,
+        .config = agent->config,
+        .journal = agent->journal,
+        .cloud = agent->context.cloud,
+        .intake = agent->context.intake,
+        .reported = reported,
+        .context = agent,
     };
     if (status == LF_OK)
         status = lf_jobs_open(&options, &agent->context.jobs, err);
@@ -273,21 +297,38 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     if (status == LF_OK && (!will_topic || !agent->command_topic || !filters))
         status = lf_fail_memory(err, "opening the link");
     size_t count = 0;
-    for (size_t i = 0; status == LF_OK && agent->config->cloud.events != LF_SOURCE_POLL && i < config->topics.count; i++)
+    for (size_t i = 0;
+         status == LF_OK && agent->config->cloud.events != LF_SOURCE_POLL && i < config->topics.count; i++)
         filters[count++] = config->topics.items[i];
     size_t event_filters = count;
     if (status == LF_OK && agent->commands)
         filters[count++] = agent->command_topic;
     struct lf_link_options options = {
-        .host = config->host, .port = config->port, .tls = config->tls, .ca_file = config->ca_file,
-        .cert_file = config->cert_file, .key_file = config->key_file, .username = config->username,
-        .password_file = config->password_file, .client_id = config->client_id, .keepalive_s = config->keepalive_s,
-        .session_expiry_s = config->session_expiry_s, .receive_maximum = config->receive_maximum, .filters = filters,
-        .filter_count = count, .event_filters = event_filters, .will_topic = will_topic, .will_payload = STATUS_LOST,
+        .host = config->host,
+        .port = config->port,
+        .tls = config->tls,
+        .ca_file = config->ca_file,
+        .cert_file = config->cert_file,
+        .key_file = config->key_file,
+        .username = config->username,
+        .password_file = config->password_file,
+        .client_id = config->client_id,
+        .keepalive_s = config->keepalive_s,
+        .session_expiry_s = config->session_expiry_s,
+        .receive_maximum = config->receive_maximum,
+        .filters = filters,
+        .filter_count = count,
+        .event_filters = event_filters,
+        .will_topic = will_topic,
+        .will_payload = STATUS_LOST,
         .namesake_payload = STATUS_NAMESAKE,
     };
-    struct lf_link_hooks hooks = {.context = agent, .batch = batch, .gap = gap, .online = online,
-                                   .published = published, .namesake = namesake};
+    struct lf_link_hooks hooks = {.context = agent,
+                                  .batch = batch,
+                                  .gap = gap,
+                                  .online = online,
+                                  .published = published,
+                                  .namesake = namesake};
     if (status == LF_OK)
         status = lf_link_open(&options, &hooks, &agent->context.link, err);
     if (status == LF_OK)
@@ -302,8 +343,12 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
 static enum lf_status open_poll(struct agent *agent, struct lf_error *err)
 {
     struct lf_poll_options options = {
-        .config = agent->config, .journal = agent->journal, .intake = agent->context.intake,
-        .cloud = agent->context.cloud, .jobs = jobs_ready, .context = agent,
+        .config = agent->config,
+        .journal = agent->journal,
+        .intake = agent->context.intake,
+        .cloud = agent->context.cloud,
+        .jobs = jobs_ready,
+        .context = agent,
     };
     return lf_poll_open(&options, &agent->context.poll, err);
 }
@@ -351,7 +396,7 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     return LF_OK;
 }
 
-/* ---- running and closing --------------------------------------------------------------------------------------------- */
+/* ---- running and closing ---- */
 
 static bool is_step(int64_t ms)
 {
@@ -375,8 +420,8 @@ static void look_at_clock(struct agent *agent)
     agent->clock_wrong = wrong;
 }
 
-/* Nothing is let go by a clock that nobody has confirmed: ten years ahead it would be everything, and with it what tells an event or
- * a command that comes again from a new one. */
+/* Nothing is let go by a clock that nobody has confirmed: ten years ahead it would be everything, and with it
+ * what tells an event or a command that comes again from a new one. */
 static void prune(struct agent *agent)
 {
     int64_t dropped = 0;
@@ -390,7 +435,8 @@ static void prune(struct agent *agent)
     if (lf_journal_audit_prune(agent->journal, agent->config->agent.audit_keep_ms, &dropped, &err) != LF_OK)
         lf_log_warning("agent", "cannot prune the audit trail: %s", err.text);
     else if (dropped)
-        lf_log_info("agent", "%lld entries were older than agent.audit_keep and have left the audit trail", (long long)dropped);
+        lf_log_info("agent", "%lld entries were older than agent.audit_keep and have left the audit trail",
+                    (long long)dropped);
 }
 
 void agent_run(struct agent *agent, const struct lf_cancel *stop)
@@ -407,7 +453,8 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
         if (lf_sleep_until(next_status, stop) != LF_OK)
             continue;
         lf_wake_clear(&agent->changed);
-        if (agent->context.link && lf_link_state(agent->context.link) == LF_LINK_ONLINE && status_queue(&agent->context))
+        if (agent->context.link && lf_link_state(agent->context.link) == LF_LINK_ONLINE
+            && status_queue(&agent->context))
             lf_outbox_kick(agent->outbox);
         next_status = lf_deadline_in(STATUS_PACE_MS);
     }

@@ -10,20 +10,20 @@
 /* What the program ends with; explained by `labferry help exit-codes`. */
 enum cli_exit {
     CLI_DONE = 0,
-    CLI_REFUSED = 1,       /* refused, failed, or something is wrong with what was looked at */
+    CLI_REFUSED = 1, /* refused, failed, or something is wrong with what was looked at */
     CLI_USAGE = 2,
     CLI_NO_AGENT = 3,
     CLI_NOT_ALLOWED = 4,
-    CLI_UNKNOWN = 5,       /* it may have happened or not */
-    CLI_HELD = 6,          /* --wait: the job waits for a person */
-    CLI_NOT_YET = 7,       /* --wait: not at its end within the time */
+    CLI_UNKNOWN = 5, /* it may have happened or not */
+    CLI_HELD = 6,    /* --wait: the job waits for a person */
+    CLI_NOT_YET = 7, /* --wait: not at its end within the time */
 };
 
 enum { CLI_OPTIONS_MAX = 8, CLI_ARGS_MAX = 80 };
 
 struct cli_option {
-    const char *name;   /* without the dashes */
-    const char *value;  /* what its value is called in help; NULL: it takes none */
+    const char *name;  /* without the dashes */
+    const char *value; /* what its value is called in help; NULL: it takes none */
     const char *help;
 };
 
@@ -54,7 +54,7 @@ struct cli {
     int width;                           /* of the terminal; 0: no terminal, nothing is cut */
 };
 
-/* ---- cli_args.c ---------------------------------------------------------------------------------------- */
+/* ---- cli_args.c ---- */
 
 /* Fills *cli from the command line and finds its command. CLI_USAGE: the mistake was told. command NULL:
  * none was given; args[0] may be what `help` asks about. */
@@ -77,7 +77,7 @@ void cli_help_command(const struct cli_command *command, FILE *out);
 void cli_help(FILE *out);
 void cli_help_exit_codes(FILE *out);
 
-/* ---- cli_agent.c --------------------------------------------------------------------------------------- */
+/* ---- cli_agent.c ---- */
 
 /* Asks the agent. Takes args (may be NULL). CLI_DONE: *result is owned. Otherwise what went wrong was
  * told. */
@@ -93,7 +93,7 @@ enum cli_exit cli_print_json(const struct cli *cli, cJSON *value);
 void cli_show_job(const struct cli *cli, cJSON *job);
 enum cli_exit cli_wait_job(struct cli *cli, int64_t id, int64_t deadline);
 
-/* ---- cli_text.c ---------------------------------------------------------------------------------------- */
+/* ---- cli_text.c ---- */
 
 enum cli_colour { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_GREEN, CLI_YELLOW, CLI_RED, CLI_BLUE };
 
@@ -115,7 +115,7 @@ const char *cli_when(const char *time, char room[CLI_TIME_ROOM]);
  * Without memory the program ends. */
 struct cli_table;
 struct cli_table *cli_table_new(const char *const *headings, int columns, int flexible);
-void cli_cell(struct cli_table *table, enum cli_colour colour, const char *text);      /* copies; NULL: "-" */
-void cli_table_print(const struct cli *cli, struct cli_table *table);                  /* and frees */
+void cli_cell(struct cli_table *table, enum cli_colour colour, const char *text); /* copies; NULL: "-" */
+void cli_table_print(const struct cli *cli, struct cli_table *table);             /* and frees */
 
 #endif

@@ -13,7 +13,7 @@
 
 enum { SEND_MS = 3600 * 1000 };
 
-/* ---- what came of it ----------------------------------------------------------------------------------- */
+/* ---- what came of it ---- */
 
 /* Verbs about jobs answer with the job as it is now. Takes job. */
 static enum cli_exit show_outcome(struct cli *cli, cJSON *job)
@@ -52,7 +52,7 @@ static enum cli_exit act_on_job(struct cli *cli, const char *verb, cJSON *args, 
     return code == CLI_DONE ? show_outcome(cli, job) : code;
 }
 
-/* ---- send, run, ask ------------------------------------------------------------------------------------ */
+/* ---- send, run, ask ---- */
 
 /* The agent gets the open file, so that it needs no right of its own to read it. */
 static enum cli_exit run_send(struct cli *cli)
@@ -111,7 +111,7 @@ static enum cli_exit run_ask(struct cli *cli)
         return code;
     if (cli->json)
         return cli_print_json(cli, answer);
-    cJSON_ArrayForEach(value, lf_json_at(answer, "values")) {
+    cJSON_ArrayForEach (value, lf_json_at(answer, "values")) {
         cli_print(cli, CLI_DIM, lf_json_text(value, "name"));
         fputs(" = ", stdout);
         cli_print(cli, CLI_BOLD, lf_json_text(value, "value"));
@@ -123,7 +123,7 @@ static enum cli_exit run_ask(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- jobs that are there ------------------------------------------------------------------------------- */
+/* ---- jobs that are there ---- */
 
 /* {"id": N} of the first argument; NULL: told. */
 static cJSON *job_args(const struct cli *cli)
@@ -176,7 +176,7 @@ static enum cli_exit run_assign(struct cli *cli)
     return act_on_job(cli, "assign", args, -1, lf_deadline_in(CLI_ASK_MS));
 }
 
-/* ---- pause, resume ------------------------------------------------------------------------------------- */
+/* ---- pause, resume ---- */
 
 static enum cli_exit steer(struct cli *cli, const char *verb)
 {
@@ -189,7 +189,7 @@ static enum cli_exit steer(struct cli *cli, const char *verb)
         return code;
     if (cli->json)
         return cli_print_json(cli, list);
-    cJSON_ArrayForEach(info, list) {
+    cJSON_ArrayForEach (info, list) {
         const char *state = lf_json_text_or(info, "state", "?");
         bool paused = lf_json_bool(info, "paused", false);
         cli_print(cli, CLI_BOLD, lf_json_text(info, "name"));
@@ -214,14 +214,19 @@ static enum cli_exit run_resume(struct cli *cli)
     return steer(cli, "resume");
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
-#define WAIT_OPTIONS \
-    {"wait", NULL, "wait until the job ends or is held; the exit status tells which"}, \
-    {"timeout", "TIME", "with --wait: at most so long (30s, 10m, 2h)"}
+#define WAIT_OPTIONS                                                                                         \
+    {"wait", NULL, "wait until the job ends or is held; the exit status tells which"},                       \
+    {                                                                                                        \
+        "timeout", "TIME", "with --wait: at most so long (30s, 10m, 2h)"                                     \
+    }
 
 const struct cli_command cli_act_commands[] = {
-    {.name = "send", .synopsis = "INSTRUMENT FILE", .min_args = 2, .max_args = 2,
+    {.name = "send",
+     .synopsis = "INSTRUMENT FILE",
+     .min_args = 2,
+     .max_args = 2,
      .summary = "Sends a file of this machine to an instrument.",
      .about = "The file is handed over as open file: the agent keeps a copy and needs no right to read the\n"
               "original.",
@@ -229,42 +234,75 @@ const struct cli_command cli_act_commands[] = {
      .examples = "labferry send hamilton-1 plate-7.csv\n"
                  "labferry send hamilton-1 /tmp/x --name plate-7.csv --wait",
      .run = run_send},
-    {.name = "run", .synopsis = "INSTRUMENT PROCEDURE [NAME=VALUE ...]", .min_args = 2,
-     .max_args = CLI_ARGS_MAX, .summary = "Runs a procedure on an instrument, as a job.",
+    {.name = "run",
+     .synopsis = "INSTRUMENT PROCEDURE [NAME=VALUE ...]",
+     .min_args = 2,
+     .max_args = CLI_ARGS_MAX,
+     .summary = "Runs a procedure on an instrument, as a job.",
      .options = {WAIT_OPTIONS},
      .examples = "labferry run balance-1 weigh --wait\n"
                  "labferry run pump-1 dispense volume=50 --wait --timeout 5m",
      .run = run_run},
-    {.name = "ask", .synopsis = "INSTRUMENT COMMAND [NAME=VALUE ...]", .min_args = 2,
-     .max_args = CLI_ARGS_MAX, .summary = "Sends an instrument one command and shows its answer.",
+    {.name = "ask",
+     .synopsis = "INSTRUMENT COMMAND [NAME=VALUE ...]",
+     .min_args = 2,
+     .max_args = CLI_ARGS_MAX,
+     .summary = "Sends an instrument one command and shows its answer.",
      .about = "The command runs between jobs. What moves, consumes or prints something needs --once, and is\n"
               "never repeated.",
      .options = {{"once", NULL, "also a command that moves or consumes something"},
                  {"timeout", "TIME", "how long to wait until the instrument is free (30s; at most 10m)"}},
-     .examples = "labferry ask balance-1 weigh\nlabferry ask balance-1 tare --once", .run = run_ask},
-    {.name = "retry", .synopsis = "JOB", .min_args = 1, .max_args = 1,
+     .examples = "labferry ask balance-1 weigh\nlabferry ask balance-1 tare --once",
+     .run = run_ask},
+    {.name = "retry",
+     .synopsis = "JOB",
+     .min_args = 1,
+     .max_args = 1,
      .summary = "Does the step of a job again: it did not happen, or its cause is mended.",
-     .options = {WAIT_OPTIONS}, .examples = "labferry retry 12\nlabferry retry 12 --wait", .run = run_retry},
-    {.name = "confirm", .synopsis = "JOB [NAME=VALUE ...]", .min_args = 1, .max_args = CLI_ARGS_MAX,
+     .options = {WAIT_OPTIONS},
+     .examples = "labferry retry 12\nlabferry retry 12 --wait",
+     .run = run_retry},
+    {.name = "confirm",
+     .synopsis = "JOB [NAME=VALUE ...]",
+     .min_args = 1,
+     .max_args = CLI_ARGS_MAX,
      .summary = "What nobody knew did happen: goes on with the job.",
-     .about = "Values stand for what the instrument would have said.", .options = {WAIT_OPTIONS},
-     .examples = "labferry confirm 12\nlabferry confirm 12 weight=12.345", .run = run_confirm},
-    {.name = "cancel", .synopsis = "JOB [WHY]", .min_args = 1, .max_args = 2, .summary = "Ends a job.",
-     .options = {WAIT_OPTIONS}, .examples = "labferry cancel 12 \"plate was dropped\"", .run = run_cancel},
-    {.name = "assign", .synopsis = "JOB RUN [CONFIG]", .min_args = 2, .max_args = 3,
+     .about = "Values stand for what the instrument would have said.",
+     .options = {WAIT_OPTIONS},
+     .examples = "labferry confirm 12\nlabferry confirm 12 weight=12.345",
+     .run = run_confirm},
+    {.name = "cancel",
+     .synopsis = "JOB [WHY]",
+     .min_args = 1,
+     .max_args = 2,
+     .summary = "Ends a job.",
+     .options = {WAIT_OPTIONS},
+     .examples = "labferry cancel 12 \"plate was dropped\"",
+     .run = run_cancel},
+    {.name = "assign",
+     .synopsis = "JOB RUN [CONFIG]",
+     .min_args = 2,
+     .max_args = 3,
      .summary = "Says to which run a held result belongs.",
      .about = "CONFIG is the name of the output file configuration, if the instrument's own is not right.",
      .options = {WAIT_OPTIONS},
      .examples = "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001\n"
                  "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001 \"Plate reader\"",
      .run = run_assign},
-    {.name = "pause", .synopsis = "INSTRUMENT|all [WHY]", .min_args = 1, .max_args = 2,
+    {.name = "pause",
+     .synopsis = "INSTRUMENT|all [WHY]",
+     .min_args = 1,
+     .max_args = 2,
      .summary = "Lets an instrument finish what runs and start nothing new.",
      .about = "It stays paused, also after a restart, until it is resumed. Results are still collected.",
      .examples = "labferry pause hamilton-1 \"tips are being changed\"\nlabferry pause all",
      .run = run_pause},
-    {.name = "resume", .synopsis = "INSTRUMENT|all", .min_args = 1, .max_args = 1,
-     .summary = "Lets a paused instrument work again.", .examples = "labferry resume hamilton-1",
+    {.name = "resume",
+     .synopsis = "INSTRUMENT|all",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "Lets a paused instrument work again.",
+     .examples = "labferry resume hamilton-1",
      .run = run_resume},
     {0},
 };

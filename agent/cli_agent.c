@@ -120,7 +120,7 @@ enum cli_exit cli_print_json(const struct cli *cli, cJSON *value)
     return CLI_DONE;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 enum { FIRST_LOOK_MS = 100, LOOK_MS = 1000 };
 

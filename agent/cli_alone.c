@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- check --------------------------------------------------------------------------------------------- */
+/* ---- check ---- */
 
 static cJSON *problems_json(const struct lf_config_report *report)
 {
@@ -63,7 +63,7 @@ static enum cli_exit run_check(struct cli *cli)
     return code;
 }
 
-/* ---- match --------------------------------------------------------------------------------------------- */
+/* ---- match ---- */
 
 /* "-" is standard input. */
 static FILE *open_file(const struct cli *cli, const char *path)
@@ -101,7 +101,7 @@ static enum cli_exit run_match(struct cli *cli)
     return code;
 }
 
-/* ---- ports --------------------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static cJSON *ports_json(const struct lf_port *ports, size_t count)
 {
@@ -158,19 +158,24 @@ static enum cli_exit run_ports(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- drivers ------------------------------------------------------------------------------------------- */
+/* ---- drivers ---- */
 
-static const struct { uint32_t ability; const char *name; } abilities[] = {
-    {LF_CAN_DELIVER, "deliver"}, {LF_CAN_RUN, "run"}, {LF_CAN_ASK, "ask"}, {LF_CAN_COLLECT, "collect"}};
+static const struct {
+    uint32_t ability;
+    const char *name;
+} abilities[] = {{LF_CAN_DELIVER, "deliver"},
+                 {LF_CAN_RUN, "run"},
+                 {LF_CAN_ASK, "ask"},
+                 {LF_CAN_COLLECT, "collect"}};
 enum { ABILITIES = sizeof abilities / sizeof *abilities };
 
 static const char *type_name(enum lf_setting_type type)
 {
-    static const char *const names[] = {
-        [LF_TEXT] = "text",   [LF_PATH] = "path",     [LF_SECRET_FILE] = "secret file",
-        [LF_INT] = "int",     [LF_BOOL] = "bool",     [LF_DURATION] = "duration",
-        [LF_SIZE] = "size",   [LF_CHOICE] = "choice", [LF_LIST] = "list",
-        [LF_NESTED] = "group"};
+    static const char *const names[] =
+        {[LF_TEXT] = "text",   [LF_PATH] = "path",     [LF_SECRET_FILE] = "secret file",
+         [LF_INT] = "int",     [LF_BOOL] = "bool",     [LF_DURATION] = "duration",
+         [LF_SIZE] = "size",   [LF_CHOICE] = "choice", [LF_LIST] = "list",
+         [LF_NESTED] = "group"};
     return names[type];
 }
 
@@ -249,28 +254,38 @@ static enum cli_exit run_drivers(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 const struct cli_command cli_alone_commands[] = {
-    {.name = "check", .synopsis = "[FILE]", .max_args = 1,
+    {.name = "check",
+     .synopsis = "[FILE]",
+     .max_args = 1,
      .summary = "Checks a configuration and all that it names, and says what to mend.",
      .about = "Nothing is connected. The agent starts with what passes this check, and refuses what does\n"
               "not. Without FILE: that of --config, or " LF_CONFIG_PATH ".",
-     .examples = "labferry check\nlabferry check ./labferry.conf --json", .run = run_check},
-    {.name = "match", .synopsis = "--pattern FILE --events FILE",
+     .examples = "labferry check\nlabferry check ./labferry.conf --json",
+     .run = run_check},
+    {.name = "match",
+     .synopsis = "--pattern FILE --events FILE",
      .summary = "Tries an EventBridge pattern on events: prints 1 or 0 for each.",
-     .about = "The events' file has one JSON value a line; \"-\" is standard input. A bad pattern is refused\n"
-              "with where and why.",
+     .about =
+         "The events' file has one JSON value a line; \"-\" is standard input. A bad pattern is refused\n"
+         "with where and why.",
      .options = {{"pattern", "FILE", "the pattern (JSON)"},
                  {"events", "FILE", "events, one a line"},
                  {"explain", NULL, "say which field did not fit"}},
      .examples = "labferry match --pattern route.json --events recorded.jsonl\n"
                  "tail -f events.jsonl | labferry match --pattern route.json --events - --explain",
      .run = run_match},
-    {.name = "ports", .summary = "Lists the serial ports of this machine and how to name them.",
-     .examples = "labferry ports", .run = run_ports},
-    {.name = "drivers", .synopsis = "[NAME]", .max_args = 1,
+    {.name = "ports",
+     .summary = "Lists the serial ports of this machine and how to name them.",
+     .examples = "labferry ports",
+     .run = run_ports},
+    {.name = "drivers",
+     .synopsis = "[NAME]",
+     .max_args = 1,
      .summary = "Lists the drivers, or one with its settings.",
-     .examples = "labferry drivers\nlabferry drivers folder", .run = run_drivers},
+     .examples = "labferry drivers\nlabferry drivers folder",
+     .run = run_drivers},
     {0},
 };

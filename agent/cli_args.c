@@ -22,7 +22,7 @@ static const struct cli_option common[] = {
     {NULL, NULL, NULL},
 };
 
-/* ---- finding ------------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 /* Does a command's name consist of this word, or of these two? */
 static bool is_named(const struct cli_command *command, const char *word, const char *second)
@@ -77,7 +77,7 @@ static enum cli_exit refuse_command(const char *word, const char *second)
     return CLI_USAGE;
 }
 
-/* ---- parsing ------------------------------------------------------------------------------------------- */
+/* ---- parsing ---- */
 
 enum cli_exit cli_misuse(const struct cli *cli, const char *format, ...)
 {
@@ -150,8 +150,8 @@ static enum cli_exit find_command(struct cli *cli, int argc, char **argv)
     const char *words[2] = {NULL, NULL};
     int count = 0;
     for (int i = 1; i < argc && count < 2; i++) {
-        bool takes_value =
-            !strcmp(argv[i], "-c") || !strcmp(argv[i], "--config") || !strcmp(argv[i], "--socket");
+        bool takes_value = !strcmp(argv[i], "-c") || !strcmp(argv[i], "--config")
+                           || !strcmp(argv[i], "--socket");
         if (argv[i][0] != '-')
             words[count++] = argv[i];
         else if (takes_value)
@@ -258,7 +258,7 @@ int64_t cli_duration(const struct cli *cli, const char *what, const char *text)
     return -1;
 }
 
-/* ---- help ---------------------------------------------------------------------------------------------- */
+/* ---- help ---- */
 
 static void print_options(const struct cli_option *options, FILE *out)
 {
@@ -298,7 +298,8 @@ void cli_help(FILE *out)
 {
     static const char *const titles[] = {"Look", "Act", "Without an agent", "Profiles", "For the record"};
     fputs("usage: labferry COMMAND [arguments] [options]\n\n"
-          "Speaks to the Labferry agent of this machine (labferryd).\n", out);
+          "Speaks to the Labferry agent of this machine (labferryd).\n",
+          out);
     for (int i = 0; i < TABLES; i++) {
         fprintf(out, "\n%s:\n", titles[i]);
         for (const struct cli_command *command = tables[i]; command->name; command++)
@@ -307,7 +308,8 @@ void cli_help(FILE *out)
     fputs("\noptions for all:\n", out);
     print_options(common, out);
     fputs("  --version              print the version (-V)\n"
-          "\n`labferry COMMAND --help` and `labferry help COMMAND` say more; `labferry help exit-codes` what it\n"
+          "\n`labferry COMMAND --help` and `labferry help COMMAND` say more; `labferry help exit-codes` what "
+          "it\n"
           "ends with. The socket is that of --socket, of the environment's LABFERRY_SOCKET, or of the\n"
           "configuration (" LF_CONFIG_PATH ").\n",
           out);
@@ -323,5 +325,6 @@ void cli_help_exit_codes(FILE *out)
           "  4  not allowed: not an operator, or the socket may not be opened\n"
           "  5  the outcome is unknown: it may have happened or not; look before you repeat it\n"
           "  6  with --wait: the job is held and needs a person\n"
-          "  7  with --wait: the job did not come to its end within the time\n", out);
+          "  7  with --wait: the job did not come to its end within the time\n",
+          out);
 }

@@ -16,7 +16,7 @@
 
 enum { VERIFY_MS = 10 * 60 * 1000, PAGE = 1000 };
 
-/* ---- audit show ---------------------------------------------------------------------------------------- */
+/* ---- audit show ---- */
 
 /* --since: how long ago, or a time. NULL: told. Returns room. */
 static const char *since_time(const struct cli *cli, const char *text, char room[LF_TIME_TEXT])
@@ -77,7 +77,7 @@ static enum cli_exit show_audit(struct cli *cli)
         return CLI_DONE;
     }
     struct cli_table *table = cli_table_new(headings, 6, 5);
-    cJSON_ArrayForEach(entry, list) {
+    cJSON_ArrayForEach (entry, list) {
         const char *what = lf_json_text_or(entry, "what", "?");
         snprintf(seq, sizeof seq, "%" PRId64, lf_json_int(entry, "seq", 0));
         cli_cell(table, CLI_DIM, seq);
@@ -92,7 +92,7 @@ static enum cli_exit show_audit(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- audit verify -------------------------------------------------------------------------------------- */
+/* ---- audit verify ---- */
 
 static enum cli_exit tell_verdict(const struct cli *cli, const char *where, int64_t entries, int64_t first,
                                   const char *head)
@@ -160,7 +160,7 @@ static enum cli_exit verify_audit(struct cli *cli)
     return path ? verify_file(cli, path, noted ? &head : NULL) : verify_running(cli, noted);
 }
 
-/* ---- exports ------------------------------------------------------------------------------------------- */
+/* ---- exports ---- */
 
 /* An export goes to a new file that only its owner may read, or to standard output. NULL: told. */
 static FILE *create(const struct cli *cli, const char *path)
@@ -213,7 +213,7 @@ static bool put_line(FILE *out, cJSON *json)
 static bool put_page(FILE *out, const cJSON *page, struct lf_audit_head *head)
 {
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, page) {
+    cJSON_ArrayForEach (entry, page) {
         head->seq = lf_json_int(entry, "seq", 0);
         snprintf(head->hash, sizeof head->hash, "%s", lf_json_text_or(entry, "hash", ""));
         if (!put_line(out, cJSON_Duplicate(entry, true)))
@@ -260,7 +260,7 @@ static enum cli_exit export_audit(struct cli *cli)
     return code;
 }
 
-/* ---- journal ------------------------------------------------------------------------------------------- */
+/* ---- journal ---- */
 
 /* The file that is named, or the journal of the configuration. Returns owned; NULL: told. */
 static char *journal_path(const struct cli *cli, const char *named)
@@ -286,11 +286,11 @@ static void tell_report(const struct cli *cli, const cJSON *report)
     int problems = cJSON_GetArraySize(lf_json_at(report, "problems"));
     cli_print(cli, CLI_BOLD, lf_json_text(report, "file"));
     printf(": a journal of version %" PRId64 "\n", lf_json_int(report, "version", 0));
-    cJSON_ArrayForEach(item, lf_json_at(report, "rows"))
+    cJSON_ArrayForEach (item, lf_json_at(report, "rows"))
         printf("  %-10s %" PRId64 " rows\n", item->string, lf_json_int(item, "", 0));
     if (lf_json_at(report, "audit") && !lf_json_at(report, "audit.wrong"))
         printf("  audit head %s\n", lf_json_text_or(report, "audit.head", ""));
-    cJSON_ArrayForEach(item, lf_json_at(report, "problems")) {
+    cJSON_ArrayForEach (item, lf_json_at(report, "problems")) {
         fputs("  problem: ", stdout);
         cli_print(cli, CLI_RED, cJSON_GetStringValue(item));
         putchar('\n');
@@ -346,12 +346,16 @@ static enum cli_exit export_journal(struct cli *cli)
     return done.gaps ? CLI_REFUSED : CLI_DONE;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
-#define JOURNAL_OPTION {"journal", "FILE", "this journal; an agent may be running on it"}
+#define JOURNAL_OPTION                                                                                       \
+    {                                                                                                        \
+        "journal", "FILE", "this journal; an agent may be running on it"                                     \
+    }
 
 const struct cli_command cli_audit_commands[] = {
-    {.name = "audit show", .summary = "Shows the audit trail: who did what and when.",
+    {.name = "audit show",
+     .summary = "Shows the audit trail: who did what and when.",
      .options = {{"job", "JOB", "only what is about this job"},
                  {"about", "NAME", "only what is about this event or instrument"},
                  {"what", "KIND", "agent config event job acting held done failed cancelled file command"},
@@ -359,7 +363,9 @@ const struct cli_command cli_audit_commands[] = {
                  {"limit", "N", "how many of the newest (50; at most 1000)"}},
      .examples = "labferry audit show --job 12\nlabferry audit show --what command --since 24h",
      .run = show_audit},
-    {.name = "audit verify", .synopsis = "[FILE]", .max_args = 1,
+    {.name = "audit verify",
+     .synopsis = "[FILE]",
+     .max_args = 1,
      .summary = "Is the audit trail whole and unchanged? Names the first entry that is not.",
      .about = "Without FILE the running agent is asked. FILE is an export, or a journal: no agent is needed\n"
               "then. Whoever may write the journal could compute a whole new trail. A head that was noted\n"
@@ -368,18 +374,24 @@ const struct cli_command cli_audit_commands[] = {
      .examples = "labferry audit verify\nlabferry audit verify audit-2026.jsonl\n"
                  "labferry audit verify --journal /var/lib/labferry/journal.db",
      .run = verify_audit},
-    {.name = "audit export", .synopsis = "[FILE]", .max_args = 1,
+    {.name = "audit export",
+     .synopsis = "[FILE]",
+     .max_args = 1,
      .summary = "Writes the whole audit trail as JSON lines, with its digests.",
      .about = "Without FILE, or for \"-\": to standard output. `audit verify FILE` checks an export.",
      .options = {JOURNAL_OPTION},
      .examples = "labferry audit export audit-2026.jsonl\nlabferry audit export | gzip > audit.jsonl.gz",
      .run = export_audit},
-    {.name = "journal check", .synopsis = "[FILE]", .max_args = 1,
+    {.name = "journal check",
+     .synopsis = "[FILE]",
+     .max_args = 1,
      .summary = "Checks a journal: its pages, its version, its rows, its audit trail.",
      .about = "Nothing is changed. Without FILE: the journal of the configuration.",
      .examples = "labferry journal check\nlabferry journal check /var/lib/labferry/journal.db --json",
      .run = check_journal},
-    {.name = "journal export", .synopsis = "[FILE]", .max_args = 1,
+    {.name = "journal export",
+     .synopsis = "[FILE]",
+     .max_args = 1,
      .summary = "Writes all that a journal holds as JSON lines, as far as it can be read.",
      .about = "For damaged journals, too: what cannot be read is said in place of it. It ends with 1 then.\n"
               "Without FILE, or for \"-\": to standard output.",

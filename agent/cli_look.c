@@ -42,7 +42,7 @@ static bool add_limit(const struct cli *cli, cJSON *args)
     return !text || (limit && lf_json_set_int(args, "limit", limit));
 }
 
-/* ---- parts --------------------------------------------------------------------------------------------- */
+/* ---- parts ---- */
 
 static void heading(const struct cli *cli, const char *text)
 {
@@ -75,10 +75,10 @@ static const char *count_text(const cJSON *counts, char *room, size_t size)
     const cJSON *count;
     size_t used = 0;
     snprintf(room, size, "none");
-    cJSON_ArrayForEach(count, counts)
+    cJSON_ArrayForEach (count, counts)
         if (cJSON_IsNumber(count) && count->valuedouble > 0 && used < size)
-            used += (size_t)snprintf(room + used, size - used, "%s%.0f %s", used ? ", " : "", count->valuedouble,
-                                     count->string);
+            used += (size_t)snprintf(room + used, size - used, "%s%.0f %s", used ? ", " : "",
+                                     count->valuedouble, count->string);
     return room;
 }
 
@@ -88,7 +88,7 @@ static void instrument_table(const struct cli *cli, const cJSON *list)
     struct cli_table *table = cli_table_new(headings, 6, 5);
     const cJSON *info;
     char ago[CLI_TIME_ROOM], job[24];
-    cJSON_ArrayForEach(info, list) {
+    cJSON_ArrayForEach (info, list) {
         const char *state = text_or(info, "state", "?");
         int64_t id = lf_json_int(info, "job", 0);
         snprintf(job, sizeof job, "%" PRId64, id);
@@ -110,7 +110,7 @@ static void job_table(const struct cli *cli, const cJSON *list)
     struct cli_table *table = cli_table_new(headings, 8, 7);
     const cJSON *job;
     char ago[CLI_TIME_ROOM], id[24];
-    cJSON_ArrayForEach(job, list) {
+    cJSON_ArrayForEach (job, list) {
         const char *state = text_or(job, "state", "?");
         snprintf(id, sizeof id, "%" PRId64, lf_json_int(job, "id", 0));
         cli_cell(table, CLI_BOLD, id);
@@ -125,7 +125,7 @@ static void job_table(const struct cli *cli, const cJSON *list)
     cli_table_print(cli, table);
 }
 
-/* ---- status -------------------------------------------------------------------------------------------- */
+/* ---- status ---- */
 
 static void show_needs(const struct cli *cli, const cJSON *needs)
 {
@@ -137,7 +137,7 @@ static void show_needs(const struct cli *cli, const cJSON *needs)
     }
     cli_print(cli, CLI_RED, cJSON_GetArraySize(needs) == 1 ? "This needs a person:" : "These need a person:");
     putchar('\n');
-    cJSON_ArrayForEach(need, needs) {
+    cJSON_ArrayForEach (need, needs) {
         fputs("  - ", stdout);
         cli_print(cli, CLI_PLAIN, lf_json_text(need, "what"));
         fputs("\n      ", stdout);
@@ -182,7 +182,8 @@ static void show_poll(const struct cli *cli, const cJSON *poll)
 }
 
 /* "1.2 MB of 2 GB"; counts without a unit. Returns room. */
-static const char *of_limit(const cJSON *storage, const char *used, const char *max, bool bytes, char room[80])
+static const char *of_limit(const cJSON *storage, const char *used, const char *max, bool bytes,
+                            char room[80])
 {
     char use[32], limit[32];
     int64_t numbers[] = {lf_json_int(storage, used, 0), lf_json_int(storage, max, 0)};
@@ -218,9 +219,11 @@ static void show_storage(const struct cli *cli, const cJSON *storage)
              of_limit(storage, "unused_bytes", "unused_max", true, more_use),
              lost(storage, "unused_dropped", "left early", more));
     line(cli, "journal", CLI_PLAIN, text);
-    snprintf(text, sizeof text, "%s, %s of disk free", of_limit(storage, "spool_bytes", "spool_max", true, use), free_room);
+    snprintf(text, sizeof text, "%s, %s of disk free",
+             of_limit(storage, "spool_bytes", "spool_max", true, use), free_room);
     line(cli, "spool", CLI_PLAIN, text);
-    snprintf(text, sizeof text, "%s reports wait for the broker%s", of_limit(storage, "outbox", "outbox_max", false, use),
+    snprintf(text, sizeof text, "%s reports wait for the broker%s",
+             of_limit(storage, "outbox", "outbox_max", false, use),
              lost(storage, "outbox_dropped", "dropped so far", more));
     line(cli, "outbox", CLI_PLAIN, text);
     if (lf_json_int(storage, "commands", 0) || lf_json_int(storage, "commands_refused", 0)) {
@@ -239,7 +242,7 @@ static enum cli_exit show_status(struct cli *cli)
     cJSON *status;
     char counts[300];
     enum cli_exit code = look(cli, "status", NULL, &status);
-    if (!status)
+    if (status == LF_OK)
         return code;
     show_needs(cli, lf_json_at(status, "needs"));
     putchar('\n');
@@ -250,7 +253,7 @@ static enum cli_exit show_status(struct cli *cli)
     line(cli, "jobs", CLI_PLAIN, count_text(lf_json_at(status, "jobs"), counts, sizeof counts));
     line(cli, "events", CLI_PLAIN, count_text(lf_json_at(status, "intake.events"), counts, sizeof counts));
     const cJSON *deprecated;
-    cJSON_ArrayForEach(deprecated, lf_json_at(status, "intake.deprecated"))
+    cJSON_ArrayForEach (deprecated, lf_json_at(status, "intake.deprecated"))
         line(cli, "deprecated", CLI_YELLOW, deprecated->string);
     show_storage(cli, lf_json_at(status, "storage"));
     putchar('\n');
@@ -259,7 +262,7 @@ static enum cli_exit show_status(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- instruments, jobs --------------------------------------------------------------------------------- */
+/* ---- instruments, jobs ---- */
 
 static enum cli_exit show_instruments(struct cli *cli)
 {
@@ -273,7 +276,7 @@ static enum cli_exit show_instruments(struct cli *cli)
     if (cli->arg_count) {
         const cJSON *info = cJSON_GetArrayItem(list, 0), *can;
         char counts[300], abilities[100] = "";
-        cJSON_ArrayForEach(can, lf_json_at(info, "can")) {
+        cJSON_ArrayForEach (can, lf_json_at(info, "can")) {
             size_t used = strlen(abilities);
             snprintf(abilities + used, sizeof abilities - used, "%s%s", used ? ", " : "",
                      lf_json_text_or(can, "", ""));
@@ -312,14 +315,14 @@ static enum cli_exit show_jobs(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- job ----------------------------------------------------------------------------------------------- */
+/* ---- job ---- */
 
 static void show_history(const struct cli *cli, const cJSON *history)
 {
     const cJSON *entry;
     char when[CLI_TIME_ROOM];
     heading(cli, "History");
-    cJSON_ArrayForEach(entry, history) {
+    cJSON_ArrayForEach (entry, history) {
         printf("  %s  ", cli_when(lf_json_text(entry, "at"), when));
         cli_print(cli, CLI_DIM, text_or(entry, "who", ""));
         fputs("  ", stdout);
@@ -334,7 +337,7 @@ static void show_values(const struct cli *cli, const cJSON *captures)
     if (!cJSON_GetArraySize(captures))
         return;
     heading(cli, "Values");
-    cJSON_ArrayForEach(capture, captures)
+    cJSON_ArrayForEach (capture, captures)
         line(cli, text_or(capture, "name", "?"), CLI_PLAIN, lf_json_text(capture, "value"));
 }
 
@@ -342,7 +345,7 @@ static void show_facts(const struct cli *cli, const cJSON *facts)
 {
     const cJSON *fact;
     heading(cli, "Facts");
-    cJSON_ArrayForEach(fact, facts) {
+    cJSON_ArrayForEach (fact, facts) {
         if (!strcmp(fact->string, "captures"))
             continue;
         char *json = cJSON_IsString(fact) ? NULL : lf_json_print(fact);
@@ -409,7 +412,7 @@ static enum cli_exit show_job(struct cli *cli)
     return code;
 }
 
-/* ---- events -------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static enum cli_exit show_events(struct cli *cli)
 {
@@ -426,7 +429,7 @@ static enum cli_exit show_events(struct cli *cli)
     if (!list)
         return code;
     struct cli_table *table = cli_table_new(headings, 7, 6);
-    cJSON_ArrayForEach(event, list) {
+    cJSON_ArrayForEach (event, list) {
         const char *fate = text_or(event, "fate", "?");
         snprintf(times, sizeof times, "%" PRId64, lf_json_int(event, "times", 0));
         snprintf(job, sizeof job, "%" PRId64, lf_json_int(event, "job", 0));
@@ -485,15 +488,21 @@ static enum cli_exit show_event(struct cli *cli)
     return CLI_DONE;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 const struct cli_command cli_look_commands[] = {
-    {.name = "status", .summary = "Shows how the agent is; what needs a person comes first.",
-     .examples = "labferry status\nlabferry status --json | jq .needs", .run = show_status},
-    {.name = "instruments", .synopsis = "[NAME]", .max_args = 1,
+    {.name = "status",
+     .summary = "Shows how the agent is; what needs a person comes first.",
+     .examples = "labferry status\nlabferry status --json | jq .needs",
+     .run = show_status},
+    {.name = "instruments",
+     .synopsis = "[NAME]",
+     .max_args = 1,
      .summary = "Shows the instruments and what they do.",
-     .examples = "labferry instruments\nlabferry instruments balance-1", .run = show_instruments},
-    {.name = "jobs", .summary = "Lists jobs, newest first.",
+     .examples = "labferry instruments\nlabferry instruments balance-1",
+     .run = show_instruments},
+    {.name = "jobs",
+     .summary = "Lists jobs, newest first.",
      .options = {{"state", "STATE", "open, or ready running waiting held done failed cancelled expired"},
                  {"kind", "KIND", "deliver, collect or task"},
                  {"instrument", "NAME", "only this instrument's"},
@@ -503,17 +512,27 @@ const struct cli_command cli_look_commands[] = {
                  "labferry jobs --instrument hamilton-1 --limit 5\n"
                  "labferry jobs --state open --json",
      .run = show_jobs},
-    {.name = "job", .synopsis = "JOB", .min_args = 1, .max_args = 1,
+    {.name = "job",
+     .synopsis = "JOB",
+     .min_args = 1,
+     .max_args = 1,
      .summary = "Shows one job with its facts and history, or waits for its end.",
      .options = {{"wait", NULL, "wait until the job ends or is held; the exit status tells which"},
                  {"timeout", "TIME", "with --wait: at most so long (30s, 10m, 2h)"}},
-     .examples = "labferry job 12\nlabferry job 12 --wait --timeout 10m && echo done", .run = show_job},
-    {.name = "events", .summary = "Lists events and what became of them, newest first.",
+     .examples = "labferry job 12\nlabferry job 12 --wait --timeout 10m && echo done",
+     .run = show_job},
+    {.name = "events",
+     .summary = "Lists events and what became of them, newest first.",
      .options = {{"fate", "FATE", "job twin woke unrouted unknown bad reread lost"},
                  {"limit", "N", "how many (50; at most 1000)"}},
-     .examples = "labferry events\nlabferry events --fate bad", .run = show_events},
-    {.name = "event", .synopsis = "EVENT", .min_args = 1, .max_args = 1,
+     .examples = "labferry events\nlabferry events --fate bad",
+     .run = show_events},
+    {.name = "event",
+     .synopsis = "EVENT",
+     .min_args = 1,
+     .max_args = 1,
      .summary = "Shows one event as it was received.",
-     .examples = "labferry event evt_Vq4jMZ1x\nlabferry event evt_Vq4jMZ1x --json", .run = show_event},
+     .examples = "labferry event evt_Vq4jMZ1x\nlabferry event evt_Vq4jMZ1x --json",
+     .run = show_event},
     {0},
 };

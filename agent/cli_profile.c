@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- check --------------------------------------------------------------------------------------------- */
+/* ---- check ---- */
 
 /* What lf_profile_check prints, as a list of lines. */
 static cJSON *lines_json(char *text)
@@ -45,12 +45,12 @@ static enum cli_exit run_check(struct cli *cli)
     return status == LF_OK ? code : CLI_REFUSED;
 }
 
-/* ---- show ---------------------------------------------------------------------------------------------- */
+/* ---- show ---- */
 
 static cJSON *inputs_json(const struct lf_input_rule *rules, size_t count)
 {
-    static const char *const types[] = {
-        [LF_INPUT_TEXT] = "text", [LF_INPUT_INT] = "int", [LF_INPUT_REAL] = "real", [LF_INPUT_ONE] = "one"};
+    static const char *const types[] =
+        {[LF_INPUT_TEXT] = "text", [LF_INPUT_INT] = "int", [LF_INPUT_REAL] = "real", [LF_INPUT_ONE] = "one"};
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < count; i++) {
         cJSON *entry = cJSON_CreateObject();
@@ -115,7 +115,7 @@ static enum cli_exit run_show(struct cli *cli)
     return code;
 }
 
-/* ---- try ----------------------------------------------------------------------------------------------- */
+/* ---- try ---- */
 
 static struct lf_cancel interrupted;
 
@@ -154,24 +154,38 @@ static enum cli_exit run_try(struct cli *cli)
     return code;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
-#define WHICH \
-    "PROFILE is a path (with a '/'), or the name of an installed profile; LABFERRY_PROFILE_PATH names other\n" \
+#define WHICH                                                                                                \
+    "PROFILE is a path (with a '/'), or the name of an installed profile; LABFERRY_PROFILE_PATH names "      \
+    "other\n"                                                                                                \
     "folders."
 
 const struct cli_command cli_profile_commands[] = {
-    {.name = "profile check", .synopsis = "PROFILE", .min_args = 1, .max_args = 1,
-     .summary = "Checks a profile and tells every problem with line and column.", .about = WHICH,
+    {.name = "profile check",
+     .synopsis = "PROFILE",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "Checks a profile and tells every problem with line and column.",
+     .about = WHICH,
      .examples = "labferry profile check ./my-balance.profile\nlabferry profile check mt-sics",
      .run = run_check},
-    {.name = "profile show", .synopsis = "PROFILE", .min_args = 1, .max_args = 1,
-     .summary = "Shows what an instrument with this profile can do.", .about = WHICH,
-     .examples = "labferry profile show mt-sics", .run = run_show},
-    {.name = "profile try", .synopsis = "PROFILE --stream STREAM", .min_args = 1, .max_args = 1,
+    {.name = "profile show",
+     .synopsis = "PROFILE",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "Shows what an instrument with this profile can do.",
+     .about = WHICH,
+     .examples = "labferry profile show mt-sics",
+     .run = run_show},
+    {.name = "profile try",
+     .synopsis = "PROFILE --stream STREAM",
+     .min_args = 1,
+     .max_args = 1,
      .summary = "Talks to an instrument from the terminal.",
-     .about = WHICH "\nThe agent must not use the same port meanwhile. Type help for what can be typed, quit to "
-                    "end.",
+     .about = WHICH
+     "\nThe agent must not use the same port meanwhile. Type help for what can be typed, quit to "
+     "end.",
      .options = {{"stream", "STREAM", "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH"}},
      .examples = "labferry profile try mt-sics --stream serial:/dev/ttyUSB0\n"
                  "echo weigh | labferry profile try mt-sics --stream tcp:192.0.2.7:8001",

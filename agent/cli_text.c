@@ -28,20 +28,25 @@ void cli_setup_terminal(struct cli *cli)
         return;
     cli->colour = !(none && *none) && kind && strcmp(kind, "dumb") != 0;
     long asked = columns ? strtol(columns, NULL, 10) : 0;
-    cli->width = asked > 0 && asked <= WIDTH_MAX ? (int)asked
-               : ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+    cli->width = asked > 0 && asked <= WIDTH_MAX                               ? (int)asked
+                 : ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col
+                                                                               : 80;
     if (cli->width < WIDTH_MIN)
         cli->width = WIDTH_MIN;
 }
 
 enum cli_colour cli_state_colour(const char *state)
 {
-    static const struct { const char *name; enum cli_colour colour; } colours[] = {
-        {"done", CLI_GREEN}, {"idle", CLI_GREEN}, {"online", CLI_GREEN}, {"ok", CLI_GREEN}, {"job", CLI_GREEN},
-        {"running", CLI_BLUE}, {"busy", CLI_BLUE}, {"ready", CLI_BLUE}, {"connecting", CLI_BLUE}, {"woke", CLI_GREEN},
-        {"waiting", CLI_YELLOW}, {"paused", CLI_YELLOW}, {"reread", CLI_YELLOW}, {"unknown", CLI_YELLOW},
-        {"held", CLI_RED}, {"failed", CLI_RED}, {"offline", CLI_RED}, {"failing", CLI_RED}, {"bad", CLI_RED}, {"lost", CLI_RED},
-        {"cancelled", CLI_DIM}, {"expired", CLI_RED}, {"twin", CLI_DIM}, {"unrouted", CLI_DIM},
+    static const struct {
+        const char *name;
+        enum cli_colour colour;
+    } colours[] = {
+        {"done", CLI_GREEN},      {"idle", CLI_GREEN},     {"online", CLI_GREEN},   {"ok", CLI_GREEN},
+        {"job", CLI_GREEN},       {"running", CLI_BLUE},   {"busy", CLI_BLUE},      {"ready", CLI_BLUE},
+        {"connecting", CLI_BLUE}, {"woke", CLI_GREEN},     {"waiting", CLI_YELLOW}, {"paused", CLI_YELLOW},
+        {"reread", CLI_YELLOW},   {"unknown", CLI_YELLOW}, {"held", CLI_RED},       {"failed", CLI_RED},
+        {"offline", CLI_RED},     {"failing", CLI_RED},    {"bad", CLI_RED},        {"lost", CLI_RED},
+        {"cancelled", CLI_DIM},   {"expired", CLI_RED},    {"twin", CLI_DIM},       {"unrouted", CLI_DIM},
     };
     for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
         if (state && !strcmp(colours[i].name, state))
@@ -49,7 +54,7 @@ enum cli_colour cli_state_colour(const char *state)
     return CLI_PLAIN;
 }
 
-/* ---- texts from outside -------------------------------------------------------------------------------- */
+/* ---- texts from outside ---- */
 
 /* Control characters, and those that turn the direction of writing or hide in no width, could make a
  * terminal lie. */
@@ -128,7 +133,7 @@ void cli_print(const struct cli *cli, enum cli_colour colour, const char *text)
         print_coloured(cli, colour, text, 0);
 }
 
-/* ---- times --------------------------------------------------------------------------------------------- */
+/* ---- times ---- */
 
 const char *cli_ago(const char *time, char room[CLI_TIME_ROOM])
 {
@@ -165,7 +170,7 @@ const char *cli_when(const char *time, char room[CLI_TIME_ROOM])
     return room;
 }
 
-/* ---- tables -------------------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 struct cell {
     char *text;

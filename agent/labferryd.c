@@ -33,7 +33,8 @@ static enum lf_status catch_signals(struct lf_error *err)
     return status;
 }
 
-/* Whoever starts us may have closed them. The next files opened would take their place, the journal for one, and the log be written there. */
+/* Whoever starts us may have closed them. The next files opened would take their place, the journal for one,
+ * and the log be written there. */
 static bool have_standard_files(void)
 {
     int fd;
@@ -47,18 +48,20 @@ static bool have_standard_files(void)
 
 static int usage(FILE *out, int code)
 {
-    fputs("usage: labferryd [--config FILE]\n"
-          "\n"
-          "The Labferry agent: brings files and tasks from Benchling to instruments, and results back.\n"
-          "It runs in the foreground and logs to standard error; SIGTERM ends it in good order.\n"
-          "\n"
-          "  -c, --config FILE   configuration (default " LF_CONFIG_PATH ")\n"
-          "  -V, --version       print the version\n"
-          "  -h, --help          print this\n"
-          "\n"
-          "Exit status: 0 ended in good order, 1 could not start, 2 wrong arguments, 78 wrong configuration.\n"
-          "Check a configuration with `labferry check FILE`; speak to the running agent with `labferry status`.\n",
-          out);
+    fputs(
+        "usage: labferryd [--config FILE]\n"
+        "\n"
+        "The Labferry agent: brings files and tasks from Benchling to instruments, and results back.\n"
+        "It runs in the foreground and logs to standard error; SIGTERM ends it in good order.\n"
+        "\n"
+        "  -c, --config FILE   configuration (default " LF_CONFIG_PATH ")\n"
+        "  -V, --version       print the version\n"
+        "  -h, --help          print this\n"
+        "\n"
+        "Exit status: 0 ended in good order, 1 could not start, 2 wrong arguments, 78 wrong configuration.\n"
+        "Check a configuration with `labferry check FILE`; speak to the running agent with `labferry "
+        "status`.\n",
+        out);
     return code;
 }
 
@@ -84,8 +87,8 @@ static int serve(const struct lf_config *config, const char *path)
     struct agent *agent = NULL;
     lf_log_setup(config->agent.log_level, config->agent.log_format);
     lf_log_limit(config->agent.log_limit, LOG_WINDOW_MS);
-    lf_log_info("agent", "labferryd " LF_VERSION " starts as %s at %s, configuration %s (%.12s)", config->agent.name,
-                config->agent.site, path, config->digest);
+    lf_log_info("agent", "labferryd " LF_VERSION " starts as %s at %s, configuration %s (%.12s)",
+                config->agent.name, config->agent.site, path, config->digest);
     if (agent_open(config, &agent, &err) != LF_OK) {
         lf_log_error("agent", "cannot start: %s", err.text);
         return EXIT_CANNOT_START;
@@ -101,7 +104,10 @@ static int serve(const struct lf_config *config, const char *path)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"version", no_argument, NULL, 'V'}, {"help", no_argument, NULL, 'h'}, {0},
+        {"config", required_argument, NULL, 'c'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     const char *path = LF_CONFIG_PATH;
     if (!have_standard_files())

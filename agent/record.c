@@ -60,9 +60,11 @@ enum lf_status record_clock(struct lf_journal *journal, int64_t step_ms, struct 
     lf_clock_words(clock);
     lf_duration_format(step_ms < 0 ? -step_ms : step_ms, by, sizeof by);
     if (step_ms)
-        snprintf(text, sizeof text, "the clock was set %s by %s; %s", step_ms < 0 ? "back" : "forward", by, clock);
+        snprintf(text, sizeof text, "the clock was set %s by %s; %s", step_ms < 0 ? "back" : "forward", by,
+                 clock);
     else
-        snprintf(text, sizeof text, "%s%s", clock, lf_clock_ahead_ms() ? "" : ", which the tenant's agrees with");
+        snprintf(text, sizeof text, "%s%s", clock,
+                 lf_clock_ahead_ms() ? "" : ", which the tenant's agrees with");
     lf_log_warning("agent", "%s", text);
     return lf_journal_audit_add(journal, "agent", "clock", NULL, text, err);
 }
@@ -71,7 +73,8 @@ void record_stop(struct lf_journal *journal)
 {
     struct lf_error err = {0};
     char *running;
-    if (lf_journal_get(journal, "running", &running, &err) == LF_OK && !running) /* it never came to record_start */
+    if (lf_journal_get(journal, "running", &running, &err) == LF_OK
+        && !running) /* it never came to record_start */
         return;
     free(running);
     enum lf_status status = lf_journal_begin(journal, &err);

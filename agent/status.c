@@ -36,14 +36,15 @@ static cJSON *outbox_counts(struct lf_journal *journal)
     struct lf_journal_use use;
     cJSON *counts = cJSON_CreateObject();
     lf_journal_use(journal, &use);
-    if (counts && lf_json_set_int(counts, "waiting", use.outbox) && lf_json_set_int(counts, "dropped", use.outbox_dropped))
+    if (counts && lf_json_set_int(counts, "waiting", use.outbox)
+        && lf_json_set_int(counts, "dropped", use.outbox_dropped))
         return counts;
     cJSON_Delete(counts);
     return NULL;
 }
 
-/* The head of the audit trail, noted where this machine cannot change it unseen. Not part of the status, which the last will
- * replaces. */
+/* The head of the audit trail, noted where this machine cannot change it unseen. Not part of the status,
+ * which the last will replaces. */
 static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
 {
     struct lf_audit_head head;
@@ -64,7 +65,8 @@ static bool queue(struct lf_context *context, const char *topic, const char *tex
 {
     if (lf_journal_begin(context->journal, err) != LF_OK)
         return false;
-    if (lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK && queue_audit_head(context, err))
+    if (lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK
+        && queue_audit_head(context, err))
         return lf_journal_commit(context->journal, err) == LF_OK;
     lf_journal_rollback(context->journal);
     return false;
@@ -76,15 +78,18 @@ bool status_queue(struct lf_context *context)
     struct lf_error err = {0}, trouble = {0};
     cJSON *status = cJSON_CreateObject();
     lf_time_format(context->started_ms, started);
-    bool good = status && lf_json_set_text(status, "state", "online") && lf_json_set_text(status, "version", LF_VERSION)
-             && lf_json_set_text(status, "config", context->config->digest) && lf_json_set_text(status, "started", started)
-             && set_namesake(status, context)
-             && lf_json_set(status, "instruments", instrument_counts(context->jobs))
-             && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
-             && lf_json_set(status, "events", lf_journal_event_counts(context->journal))
-             && lf_json_set(status, "outbox", outbox_counts(context->journal))
-             && lf_json_set_text(status, "trouble", lf_intake_room(context->intake, &trouble) == LF_OK ? NULL : trouble.text)
-             && (text = lf_json_print(status)) && (topic = lf_format("%s/status", context->config->link.base));
+    bool good = status && lf_json_set_text(status, "state", "online")
+                && lf_json_set_text(status, "version", LF_VERSION)
+                && lf_json_set_text(status, "config", context->config->digest)
+                && lf_json_set_text(status, "started", started) && set_namesake(status, context)
+                && lf_json_set(status, "instruments", instrument_counts(context->jobs))
+                && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
+                && lf_json_set(status, "events", lf_journal_event_counts(context->journal))
+                && lf_json_set(status, "outbox", outbox_counts(context->journal))
+                && lf_json_set_text(status, "trouble",
+                                    lf_intake_room(context->intake, &trouble) == LF_OK ? NULL : trouble.text)
+                && (text = lf_json_print(status))
+                && (topic = lf_format("%s/status", context->config->link.base));
     if (!good)
         lf_fail_memory(&err, "making the status message");
     if (good)

@@ -64,7 +64,8 @@ static bool same_bytes(struct lf_folder *folder, int a_dir, const char *a, int b
         || fstatat(b_dir, b, &b_st, AT_SYMLINK_NOFOLLOW) != 0 || a_st.st_size != b_st.st_size)
         return false;
     return lf_below_digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
-        && lf_below_digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK && !strcmp(left, right);
+           && lf_below_digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK
+           && !strcmp(left, right);
 }
 
 /* Copies to a hidden name in the archive, durable and read back; then the copy can be renamed there. */
@@ -133,10 +134,8 @@ static enum lf_status move_numbered(struct lf_folder *folder, int from_dir, cons
     for (int number = 1; number <= NUMBERS_MAX; number++) {
         numbered(name, number, out);
         switch (move_new(from_dir, from, to_dir, out)) {
-        case LF_OK:
-            return LF_OK;
-        case LF_EXISTS:
-            break;
+        case LF_OK: return LF_OK;
+        case LF_EXISTS: break;
         default:
             return errno == EXDEV ? LF_UNSUPPORTED
                                   : lf_fail_errno(err, "cannot move %s to the archive", name);

@@ -26,7 +26,7 @@ struct convert {
     const char *target;
     struct lf_digest *digest;
     int64_t size, line;
-    bool carriage; /* the last byte in was a CR that has not been written yet */
+    bool carriage;                              /* the last byte in was a CR that has not been written yet */
     char middle[2 * CHUNK + CHARACTER_MAX + 2]; /* after line ends; begins with a cut-off character */
     size_t middle_len;
     char out[2 * CHUNK];
@@ -77,7 +77,8 @@ static void line_ends(struct convert *c, const char *data, size_t len)
     }
 }
 
-/* Counts lines, up to the first that is not UTF-8: false then. glibc's iconv takes code points beyond Unicode. */
+/* Counts lines, up to the first that is not UTF-8: false then. glibc's iconv takes code points beyond
+ * Unicode. */
 static bool count_lines(struct convert *c, const char *from, const char *to)
 {
     while (from < to) {

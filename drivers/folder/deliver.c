@@ -138,8 +138,8 @@ static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *de
     const struct lf_parcel *parcel = delivery->parcel;
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
-    enum lf_status status =
-        lf_file_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel, sha256, &size, err);
+    enum lf_status status = lf_file_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel,
+                                         sha256, &size, err);
     if (status != LF_OK)
         return status;
     if (size != parcel->size || strcmp(sha256, parcel->sha256) != 0)
@@ -320,8 +320,8 @@ static enum lf_status read_back(struct lf_folder *folder, const struct lf_delive
                                 struct lf_outcome *outcome, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX];
-    enum lf_status status =
-        lf_below_digest(folder->inbox, delivery->parcel->name, folder->host->cancel, sha256, err);
+    enum lf_status status = lf_below_digest(folder->inbox, delivery->parcel->name, folder->host->cancel,
+                                            sha256, err);
     if (status == LF_OK && strcmp(sha256, delivery->sha256) != 0)
         return lf_fail(err, LF_MISMATCH, LF_UNKNOWN_OUTCOME,
                        "\"%s\" was delivered, but reads back with digest %.12s... instead of %.12s...: look "
@@ -349,13 +349,9 @@ static enum lf_status after_failed_publish(struct lf_folder *folder, const struc
         return err->status;
     }
     switch (lf_folder_verify(folder, action, outcome, &ignored)) {
-    case LF_VERDICT_DONE:
-        return LF_OK;
-    case LF_VERDICT_NOT_DONE:
-        lf_mark_clear(folder, delivery, &ignored);
-        return err->status;
-    default:
-        return unknown(err, delivery->parcel->name);
+    case LF_VERDICT_DONE: return LF_OK;
+    case LF_VERDICT_NOT_DONE: lf_mark_clear(folder, delivery, &ignored); return err->status;
+    default: return unknown(err, delivery->parcel->name);
     }
 }
 

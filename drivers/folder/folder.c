@@ -136,8 +136,8 @@ static void sign_lock(int fd, const char *instrument)
 {
     char text[256];
     struct lf_error ignored;
-    int len =
-        snprintf(text, sizeof text, "labferry instrument %s, process %ld\n", instrument, (long)getpid());
+    int len = snprintf(text, sizeof text, "labferry instrument %s, process %ld\n", instrument,
+                       (long)getpid());
     if (ftruncate(fd, 0) == 0 && len > 0)
         lf_file_write_all(fd, text, strlen(text), &ignored);
 }
@@ -153,9 +153,7 @@ static enum lf_status take_lock(struct lf_folder *folder, int dir, const char *p
             err, "cannot create %s/%s, which keeps a second agent out (lock = false does without)", path,
             LOCK_NAME);
     switch (lf_lock_take(*lock)) {
-    case LF_OK:
-        sign_lock(*lock, folder->host->instrument);
-        return LF_OK;
+    case LF_OK: sign_lock(*lock, folder->host->instrument); return LF_OK;
     case LF_BUSY:
         return lf_fail(
             err, LF_BUSY, LF_TRANSIENT, /* it may just be ending */
@@ -166,8 +164,7 @@ static enum lf_status take_lock(struct lf_folder *folder, int dir, const char *p
                        "the file system of %s has no locks: make sure that no second agent uses it, and set "
                        "lock = false",
                        path);
-    default:
-        return lf_fail_errno(err, "cannot lock %s/%s", path, LOCK_NAME);
+    default: return lf_fail_errno(err, "cannot lock %s/%s", path, LOCK_NAME);
     }
 }
 
@@ -210,8 +207,8 @@ static enum lf_status folder_open(const struct lf_values *values, const struct l
         return lf_fail_memory(err, "opening a folder instrument");
     folder->values = values;
     folder->host = host;
-    folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock =
-        folder->watch.fd = -1;
+    folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock = folder->watch
+                                                                                                   .fd = -1;
     lf_folder_read_options(values, &folder->options);
     *device = folder;
     return LF_OK;
@@ -296,8 +293,8 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
             || lf_deadline_passed(deadline))
             break;
         /* An inbox alone tells nothing, but must be missed when it goes. */
-        int64_t next =
-            folder->outbox >= 0 ? folder->next_scan : lf_deadline_in(folder->options.safety_interval);
+        int64_t next = folder->outbox >= 0 ? folder->next_scan
+                                           : lf_deadline_in(folder->options.safety_interval);
         if (wait_for_change(folder, lf_deadline_sooner(deadline, next), &called))
             folder->next_scan = lf_deadline_sooner(folder->next_scan, lf_deadline_in(SETTLE_MS));
         if (folder->outbox < 0 && !called)

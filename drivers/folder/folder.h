@@ -44,8 +44,8 @@ struct lf_entry {
     bool plain;      /* a regular file */
     bool complained; /* a reason for waiting was logged */
     enum lf_entry_state state;
-    int64_t since;   /* mono ms: unchanged since */
-    int polls;       /* how often it was seen unchanged */
+    int64_t since; /* mono ms: unchanged since */
+    int polls;     /* how often it was seen unchanged */
 };
 
 struct lf_entries {
@@ -67,9 +67,9 @@ struct lf_folder {
     struct lf_folder_options options;
     int inbox, work,
         outbox; /* open folders; -1 when not used or not connected. work may be a copy of inbox */
-    int inbox_lock, outbox_lock;   /* open lock files or -1 */
-    bool no_rename_new;            /* learnt: this inbox cannot rename without replacing */
-    int64_t connected;             /* mono ms */
+    int inbox_lock, outbox_lock; /* open lock files or -1 */
+    bool no_rename_new;          /* learnt: this inbox cannot rename without replacing */
+    int64_t connected;           /* mono ms */
     struct lf_settled settled[LF_SETTLED_MAX];
     size_t settled_count;
     int64_t next_sweep;

@@ -198,7 +198,7 @@ static bool is_part(const char *name)
 {
     const char *tail = strrchr(name, '-');
     return name[0] == '.' && tail && tail - name > 6 && !strncmp(tail - 5, ".part-", 6) && tail[1]
-        && strspn(tail + 1, "0123456789") == strlen(tail + 1);
+           && strspn(tail + 1, "0123456789") == strlen(tail + 1);
 }
 
 struct leftover {

@@ -10,9 +10,9 @@
 /* The names and digests of one delivery. */
 struct lf_delivery {
     const struct lf_parcel *parcel;
-    char part[256];               /* the unfinished file, in the work folder */
-    char mark[64];                /* the mark, in the work folder */
-    char sha256[LF_SHA256_HEX];   /* of the bytes as delivered; differs from the parcel's when converted */
+    char part[256];             /* the unfinished file, in the work folder */
+    char mark[64];              /* the mark, in the work folder */
+    char sha256[LF_SHA256_HEX]; /* of the bytes as delivered; differs from the parcel's when converted */
     int64_t size;
 };
 
@@ -21,10 +21,10 @@ enum lf_status lf_delivery_name(struct lf_delivery *delivery, const struct lf_ac
                                 struct lf_error *err);
 
 struct lf_mark {
-    bool about;                   /* whole, and durable before the file could be seen */
-    bool linking;                 /* the file is being published as a link to the unfinished one */
-    bool done;                    /* published, and that is durable */
-    bool same_boot;               /* the machine has not restarted since */
+    bool about;     /* whole, and durable before the file could be seen */
+    bool linking;   /* the file is being published as a link to the unfinished one */
+    bool done;      /* published, and that is durable */
+    bool same_boot; /* the machine has not restarted since */
     char sha256[LF_SHA256_HEX];
 };
 

@@ -106,13 +106,15 @@ void lf_folder_read_options(const struct lf_values *values, struct lf_folder_opt
         .overwrite = lf_values_bool(values, "overwrite"),
         .ascii_names = is(values, "names", "ascii"),
         .mode = 0664,
-        .eol = is(values, "eol", "crlf") ? LF_EOL_CRLF : is(values, "eol", "lf") ? LF_EOL_LF : LF_EOL_KEEP,
+        .eol = is(values, "eol", "crlf") ? LF_EOL_CRLF
+               : is(values, "eol", "lf") ? LF_EOL_LF
+                                         : LF_EOL_KEEP,
         .encoding = is(values, "encoding", "utf-8-bom")      ? LF_ENCODING_UTF8_BOM
-                  : is(values, "encoding", "windows-1252") ? LF_ENCODING_WINDOWS_1252
-                                                           : LF_ENCODING_KEEP,
+                    : is(values, "encoding", "windows-1252") ? LF_ENCODING_WINDOWS_1252
+                                                             : LF_ENCODING_KEEP,
         .finish = is(values, "finish", "marker")   ? LF_FINISH_MARKER
-                : is(values, "finish", "rename") ? LF_FINISH_RENAME
-                                                 : LF_FINISH_STABLE,
+                  : is(values, "finish", "rename") ? LF_FINISH_RENAME
+                                                   : LF_FINISH_STABLE,
         .depth = (int)lf_values_int(values, "depth"),
         .stable_polls = (int)lf_values_int(values, "stable_polls"),
         .stable_for = lf_values_int(values, "stable_for"),

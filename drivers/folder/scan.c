@@ -100,7 +100,7 @@ static bool is_own_folder(const struct lf_folder *folder, const struct stat *st)
             return true;
     const char *archive = folder->options.archive;
     return archive && fstatat(folder->outbox, archive, &own, 0) == 0 && own.st_dev == st->st_dev
-        && own.st_ino == st->st_ino;
+           && own.st_ino == st->st_ino;
 }
 
 static enum lf_status read_failed(const char *path, struct lf_error *err)
@@ -199,7 +199,7 @@ static enum lf_status read_folder(struct lf_folder *folder, int at, const char *
 static bool same_file(const struct lf_folder *folder, const struct lf_entry *a, const struct lf_entry *b)
 {
     return a->size == b->size && a->mtime_ns == b->mtime_ns && a->plain == b->plain
-        && (folder->outbox_remote || a->inode == b->inode);
+           && (folder->outbox_remote || a->inode == b->inode);
 }
 
 static void merge(struct lf_folder *folder, struct lf_entries *now)
@@ -257,8 +257,10 @@ static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, con
 {
     char version[LF_VERSION_TEXT];
     lf_folder_entry_version(folder, entry, version);
-    struct lf_finding finding = {
-        .id = entry->path, .version = version, .name = lf_below_base(entry->path), .sidecar = sidecar};
+    struct lf_finding finding = {.id = entry->path,
+                                 .version = version,
+                                 .name = lf_below_base(entry->path),
+                                 .sidecar = sidecar};
     enum lf_status status = folder->host->found(folder->host->self, &finding, err);
     if (status == LF_OK)
         entry->state = LF_ENTRY_TOLD;

@@ -291,8 +291,8 @@ static enum lf_status wire_bytes(struct lf_dialogue *dialogue, const struct lf_c
     struct lf_input_set all = *inputs;
     all.fixed = dialogue->fixed;
     all.fixed_count = dialogue->fixed_count;
-    enum lf_status status =
-        lf_command_bytes(profile, command, &all, profile->send_framed ? &payload : wire, err);
+    enum lf_status status = lf_command_bytes(profile, command, &all, profile->send_framed ? &payload : wire,
+                                             err);
     if (status == LF_OK && profile->send_framed)
         status = lf_frame_wrap(&profile->ending, lf_buffer_slice(&payload), wire, err);
     else if (status == LF_OK
@@ -304,8 +304,8 @@ static enum lf_status wire_bytes(struct lf_dialogue *dialogue, const struct lf_c
 
 static void set_doubt(struct lf_dialogue *dialogue, const struct lf_command *command)
 {
-    int64_t quiet =
-        command->times.first_byte < DOUBT_QUIET_MAX_MS ? command->times.first_byte : DOUBT_QUIET_MAX_MS;
+    int64_t quiet = command->times.first_byte < DOUBT_QUIET_MAX_MS ? command->times.first_byte
+                                                                   : DOUBT_QUIET_MAX_MS;
     dialogue->doubt = true;
     dialogue->doubt_quiet_ms = quiet > dialogue->profile->quiet_ms ? quiet : dialogue->profile->quiet_ms;
 }
@@ -336,13 +336,13 @@ static enum lf_status await_handshake(struct lf_dialogue *dialogue, const struct
     int64_t deadline = lf_deadline_in(command->times.total);
     for (int units = 0; units < HANDSHAKE_UNITS_MAX; units++) {
         struct lf_dialogue_unit unit;
-        enum lf_status status =
-            lf_dialogue_read(dialogue, &command->ending, &command->times, deadline, &unit, err);
+        enum lf_status status = lf_dialogue_read(dialogue, &command->ending, &command->times, deadline, &unit,
+                                                 err);
         if (status != LF_OK)
             return status;
         if (!unit.bad)
-            status =
-                first_match(dialogue, command->expects, command->expect_count, unit.frame.body, values, err);
+            status = first_match(dialogue, command->expects, command->expect_count, unit.frame.body, values,
+                                 err);
         bool good = !unit.bad && status == LF_OK;
         lf_dialogue_take(dialogue, &unit);
         if (good || (status != LF_OK && status != LF_MISMATCH))

@@ -84,8 +84,8 @@ enum lf_status lf_dialogue_read(struct lf_dialogue *dialogue, const struct lf_en
                            dialogue->profile->max_reply);
         bool idle = ending->unit == LF_UNIT_IDLE && dialogue->in.len;
         int64_t wait = idle ? ending->idle_ms : dialogue->in.len ? times->gap : times->first_byte;
-        enum lf_status status =
-            lf_dialogue_fill(dialogue, lf_deadline_sooner(deadline, lf_deadline_in(wait)), err);
+        enum lf_status status = lf_dialogue_fill(dialogue, lf_deadline_sooner(deadline, lf_deadline_in(wait)),
+                                                 err);
         if (status == LF_OK)
             continue;
         if (status == LF_TIMEOUT && lf_dialogue_look(dialogue, ending, true, unit))

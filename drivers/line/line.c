@@ -109,7 +109,8 @@ static enum lf_status line_check(const struct lf_values *values,
     enum lf_status status = lf_stream_check(lf_values_text(values, "stream"), name, sizeof name, err);
     if (status == LF_OK && resource && *name)
         resource(context, name);
-    if (status == LF_OK && (status = lf_profile_load(lf_values_text(values, "profile"), &profile, err)) != LF_OK)
+    if (status == LF_OK
+        && (status = lf_profile_load(lf_values_text(values, "profile"), &profile, err)) != LF_OK)
         lf_error_prefix(err, "%s", lf_values_at(values, "profile"));
     if (status == LF_OK)
         status = read_fixed(values, profile, fixed, &count, &memory, err);

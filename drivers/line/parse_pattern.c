@@ -243,8 +243,8 @@ static bool add_template_part(struct text *text, struct lf_template *template, c
     if (template->count >= LF_PROFILE_PARTS_MAX)
         return lf_scan_problem(text->scan, text->at, "this text has more than %d parts",
                                LF_PROFILE_PARTS_MAX);
-    struct lf_template_part *part =
-        lf_scan_add(text->scan, &template->parts, &template->count, sizeof *template->parts);
+    struct lf_template_part *part = lf_scan_add(text->scan, &template->parts, &template->count,
+                                                sizeof *template->parts);
     if (!part)
         return false;
     part->input = input;

@@ -42,8 +42,8 @@ static bool read_argument(struct lf_scan *scan, struct lf_step *step, bool *foun
         scan->at = start;
         return true;
     }
-    struct lf_argument *argument =
-        lf_scan_add(scan, &step->arguments, &step->argument_count, sizeof *argument);
+    struct lf_argument *argument = lf_scan_add(scan, &step->arguments, &step->argument_count,
+                                               sizeof *argument);
     if (!argument || !(argument->input = lf_scan_copy(scan, name)))
         return false;
     for (size_t i = 0; i + 1 < step->argument_count; i++)
@@ -238,8 +238,8 @@ static bool check_literal(struct lf_scan *scan, const struct lf_step *step,
     for (size_t i = 0; i < argument->value.count; i++) {
         if (argument->value.parts[i].input)
             goto done;
-        status =
-            lf_buffer_append(&value, argument->value.parts[i].bytes.data, argument->value.parts[i].bytes.len);
+        status = lf_buffer_append(&value, argument->value.parts[i].bytes.data,
+                                  argument->value.parts[i].bytes.len);
     }
     if (status == LF_OK)
         status = lf_input_append(scan->profile, rule, value.data, 0, &sink, &err);
@@ -257,8 +257,8 @@ static bool link_argument(struct lf_scan *scan, const struct lf_procedure *proce
 {
     const struct lf_command *command = step->command;
     const struct lf_profile *profile = scan->profile;
-    const struct lf_input_rule *rule =
-        lf_input_rule_find(command->inputs, command->input_count, argument->input);
+    const struct lf_input_rule *rule = lf_input_rule_find(command->inputs, command->input_count,
+                                                          argument->input);
     if (!rule)
         rule = lf_input_rule_find(profile->inputs, profile->input_count, argument->input);
     if (!rule)

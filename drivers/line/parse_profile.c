@@ -250,9 +250,10 @@ static bool read_more(struct lf_scan *scan, struct section *section)
 static bool read_error(struct lf_scan *scan, struct section *section)
 {
     struct lf_command *command = section->command;
-    struct lf_error_rule *rule =
-        command ? lf_scan_add(scan, &command->errors, &command->error_count, sizeof *rule)
-                : lf_scan_add(scan, &scan->profile->errors, &scan->profile->error_count, sizeof *rule);
+    struct lf_error_rule *rule = command ? lf_scan_add(scan, &command->errors, &command->error_count,
+                                                       sizeof *rule)
+                                         : lf_scan_add(scan, &scan->profile->errors,
+                                                       &scan->profile->error_count, sizeof *rule);
     return rule && lf_parse_error_rule(scan, rule);
 }
 
@@ -308,8 +309,8 @@ static bool read_wait(struct lf_scan *scan, struct section *section)
 static bool read_result(struct lf_scan *scan, struct section *section)
 {
     struct lf_procedure *procedure = section->procedure;
-    struct lf_result *result =
-        lf_scan_add(scan, &procedure->results, &procedure->result_count, sizeof *result);
+    struct lf_result *result = lf_scan_add(scan, &procedure->results, &procedure->result_count,
+                                           sizeof *result);
     return result && lf_parse_result(scan, result);
 }
 
@@ -410,8 +411,8 @@ static bool begin_command(struct lf_scan *scan, struct section *section, char *n
     struct lf_profile *profile = scan->profile;
     if (lf_profile_command(profile, name))
         return lf_scan_problem(scan, scan->line_start, "there is a command '%s' already", name);
-    section->command =
-        lf_scan_add(scan, &profile->commands, &profile->command_count, sizeof *section->command);
+    section->command = lf_scan_add(scan, &profile->commands, &profile->command_count,
+                                   sizeof *section->command);
     if (!section->command)
         return false;
     section->command->name = name;
@@ -438,8 +439,8 @@ static bool begin_procedure(struct lf_scan *scan, struct section *section, char 
     struct lf_profile *profile = scan->profile;
     if (lf_profile_procedure(profile, name))
         return lf_scan_problem(scan, scan->line_start, "there is a procedure '%s' already", name);
-    section->procedure =
-        lf_scan_add(scan, &profile->procedures, &profile->procedure_count, sizeof *section->procedure);
+    section->procedure = lf_scan_add(scan, &profile->procedures, &profile->procedure_count,
+                                     sizeof *section->procedure);
     if (!section->procedure)
         return false;
     section->procedure->name = name;
@@ -540,8 +541,9 @@ enum lf_status lf_profile_parse(struct lf_slice text, const char *name,
 {
     struct lf_error local;
     *profile = NULL;
-    struct lf_scan scan = {
-        .profile = calloc(1, sizeof *scan.profile), .report = report, .err = err ? err : &local};
+    struct lf_scan scan = {.profile = calloc(1, sizeof *scan.profile),
+                           .report = report,
+                           .err = err ? err : &local};
     if (!scan.profile)
         return lf_fail_memory(err, "reading a profile");
     enum lf_status status = read_all(&scan, text, name);

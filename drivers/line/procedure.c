@@ -194,8 +194,8 @@ static enum lf_status copy_captures(const struct lf_outcome *from, const char *n
         const struct lf_capture *capture = &from->captures[i];
         if (name && strcmp(capture->name, name) != 0)
             continue;
-        enum lf_status status =
-            lf_outcome_add(result, as ? as : capture->name, capture->type, capture->value, err);
+        enum lf_status status = lf_outcome_add(result, as ? as : capture->name, capture->type, capture->value,
+                                               err);
         if (status != LF_OK)
             return status;
         (*copied)++;
@@ -212,8 +212,8 @@ static enum lf_status give_result(const struct run *run, const struct lf_result 
         const struct lf_step *step = &run->procedure->steps[i];
         if (!step->command || (wanted->label && strcmp(wanted->label, step->label) != 0))
             continue;
-        enum lf_status status =
-            copy_captures(&run->captured[i], wanted->capture, wanted->as, result, &copied, err);
+        enum lf_status status = copy_captures(&run->captured[i], wanted->capture, wanted->as, result, &copied,
+                                              err);
         if (status != LF_OK)
             return status;
     }

@@ -24,7 +24,7 @@ struct match {
     const struct lf_reply_pattern *pattern;
     struct lf_slice line;
     struct span spans[LF_PROFILE_PARTS_MAX]; /* where each part matched */
-    unsigned char *failed; /* one bit for each (part, place) */
+    unsigned char *failed;                   /* one bit for each (part, place) */
 };
 
 static bool is_blank(char c)
@@ -329,8 +329,9 @@ static enum lf_status keep(const struct match *match, size_t index, struct lf_ou
     return keep_text(match, part, text, values, err);
 }
 
-enum lf_status lf_reply_pattern_match(const struct lf_profile *profile, const struct lf_reply_pattern *pattern,
-                                struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
+enum lf_status lf_reply_pattern_match(const struct lf_profile *profile,
+                                      const struct lf_reply_pattern *pattern, struct lf_slice line,
+                                      struct lf_outcome *values, struct lf_error *err)
 {
     struct match match = {.profile = profile, .pattern = pattern, .line = line};
     match.failed = calloc(1, pattern->count * (line.len + 1) / 8 + 1);

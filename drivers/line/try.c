@@ -116,9 +116,9 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     if (!cut_inputs(session, words + 1, count - 1, inputs))
         return;
     struct lf_input_set set = {.given = inputs, .given_count = count - 1};
-    enum lf_status status =
-        lf_inputs_known(session->profile, command ? command->inputs : procedure->inputs,
-                        command ? command->input_count : procedure->input_count, inputs, count - 1, &err);
+    enum lf_status status = lf_inputs_known(session->profile, command ? command->inputs : procedure->inputs,
+                                            command ? command->input_count : procedure->input_count, inputs,
+                                            count - 1, &err);
     if (status == LF_OK)
         status = command ? lf_dialogue_command(&session->dialogue, command, &set, LF_NEVER, &values, &err)
                          : lf_procedure_run(&session->dialogue, procedure, &set, show_progress, session,
@@ -149,8 +149,8 @@ static enum lf_status do_raw(struct session *session, const char *text, struct l
     bool plain;
     enum lf_status status = LF_OK;
     while (at < end && status == LF_OK)
-        status =
-            lf_scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1) : LF_INVALID;
+        status = lf_scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1)
+                                                              : LF_INVALID;
     if (status == LF_INVALID)
         fprintf(session->out, "  %s\n", err->text);
     else if (status == LF_OK)

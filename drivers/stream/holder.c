@@ -21,7 +21,7 @@ static bool process_has(const char *pid, const char *device)
         ssize_t len = readlink(path, target, sizeof target - 1);
         if (len > 0) {
             target[len] = '\0';
-            has = strcmp(target, device) == 0;
+            has = !strcmp(target, device);
         }
     }
     closedir(dir);

@@ -17,15 +17,25 @@ static const char *const levels[] = {"on", "off", NULL};
 enum { BAUD_TOLERANCE_PER_MILLE = 25 }; /* what a UART's divider may be off and still be understood */
 
 const struct lf_setting lf_line_table[] = {
-    {.name = "baud", .type = LF_INT, .fallback = "9600", .min = 50, .max = 12000000,
+    {.name = "baud",
+     .type = LF_INT,
+     .fallback = "9600",
+     .min = 50,
+     .max = 12000000,
      .help = "Bits a second, any rate."},
     {.name = "bits", .type = LF_INT, .fallback = "8", .min = 5, .max = 8, .help = "Data bits."},
     {.name = "parity", .type = LF_CHOICE, .fallback = "none", .choices = parities, .help = "Parity bit."},
     {.name = "stop", .type = LF_INT, .fallback = "1", .min = 1, .max = 2, .help = "Stop bits."},
     {.name = "flow", .type = LF_CHOICE, .fallback = "none", .choices = flows, .help = "Flow control."},
-    {.name = "dtr", .type = LF_CHOICE, .fallback = "on", .choices = levels,
+    {.name = "dtr",
+     .type = LF_CHOICE,
+     .fallback = "on",
+     .choices = levels,
      .help = "The DTR signal while open."},
-    {.name = "rts", .type = LF_CHOICE, .fallback = "on", .choices = levels,
+    {.name = "rts",
+     .type = LF_CHOICE,
+     .fallback = "on",
+     .choices = levels,
      .help = "The RTS signal while open; not with flow=rtscts, which drives it."},
     {0},
 };
@@ -34,7 +44,7 @@ static int choice(const struct lf_values *values, const char *name, const char *
 {
     const char *text = lf_values_text(values, name);
     for (int i = 0; text && choices[i]; i++)
-        if (strcmp(text, choices[i]) == 0)
+        if (!strcmp(text, choices[i]))
             return i;
     return 0;
 }
@@ -68,8 +78,8 @@ static tcflag_t wanted_cflag(const struct lf_line_settings *line)
 {
     static const tcflag_t sizes[] = {CS5, CS6, CS7, CS8};
     static const tcflag_t parity[] = {0, PARENB, PARENB | PARODD, PARENB | PARODD | CMSPAR, PARENB | CMSPAR};
-    return sizes[line->bits - 5] | parity[line->parity] | (line->stop == 2 ? CSTOPB : 0) |
-           (line->flow == LF_FLOW_RTSCTS ? CRTSCTS : 0);
+    return sizes[line->bits - 5] | parity[line->parity] | (line->stop == 2 ? CSTOPB : 0)
+           | (line->flow == LF_FLOW_RTSCTS ? CRTSCTS : 0);
 }
 
 static const tcflag_t line_cflags = CSIZE | PARENB | PARODD | CMSPAR | CSTOPB | CRTSCTS;

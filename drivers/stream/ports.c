@@ -20,8 +20,8 @@ struct list {
 /* Adapters that brltty takes for Braille displays: CH340, CP210x and FT232. */
 static bool brltty_wants(int vendor, int product)
 {
-    return (vendor == 0x1a86 && product == 0x7523) || (vendor == 0x10c4 && product == 0xea60) ||
-           (vendor == 0x0403 && product == 0x6001);
+    return (vendor == 0x1a86 && product == 0x7523) || (vendor == 0x10c4 && product == 0xea60)
+           || (vendor == 0x0403 && product == 0x6001);
 }
 
 /* The link in `folder` that leads to the device. Returns owned, NULL if there is none. */
@@ -36,7 +36,7 @@ static char *link_in(const char *folder, const char *device)
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (realpath(path, real) && strcmp(real, device) == 0)
+        if (realpath(path, real) && !strcmp(real, device))
             found = strdup(path);
     }
     closedir(dir);
@@ -118,7 +118,7 @@ static bool is_running(const char *name)
             continue;
         if (fgets(comm, sizeof comm, file)) {
             comm[strcspn(comm, "\n")] = '\0';
-            found = strcmp(comm, name) == 0;
+            found = !strcmp(comm, name);
         }
         fclose(file);
     }
@@ -135,7 +135,7 @@ enum lf_status lf_ports_list(struct lf_port **ports, size_t *count, struct lf_er
     *ports = NULL;
     *count = 0;
     enum lf_status status = lf_serial_scan(add, &list, err);
-    if (status) {
+    if (status != LF_OK) {
         lf_ports_free(list.ports, list.count);
         return status;
     }

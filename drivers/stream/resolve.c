@@ -63,12 +63,12 @@ static enum lf_status begin(const char *host, const char *port, struct lookup **
     strncpy(lookup->port, port, sizeof lookup->port - 1);
     lookup->users = 2;
     enum lf_status status = lf_wake_open(&lookup->done, err);
-    if (status) {
+    if (status != LF_OK) {
         free(lookup);
         return status;
     }
     status = lf_thread_start(&thread, "lookup", run, lookup, err);
-    if (status) {
+    if (status != LF_OK) {
         lf_wake_close(&lookup->done);
         free(lookup);
         return status;
@@ -88,7 +88,7 @@ enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline,
         return LF_OK;
     *list = NULL;
     enum lf_status status = begin(host, port, &lookup, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     status = lf_wait_fd(lookup->done.fd, POLLIN, deadline, cancel, NULL);
     if (status == LF_CANCELLED)

@@ -30,8 +30,8 @@
 enum { PTS_MAJOR_FIRST = 136, PTS_MAJOR_LAST = 143 }; /* Linux, Documentation/admin-guide/devices.txt */
 
 struct port {
-    int claim;            /* -1 when the stream's descriptor is the claim */
-    struct sp_port *sp;   /* NULL for plain termios */
+    int claim;          /* -1 when the stream's descriptor is the claim */
+    struct sp_port *sp; /* NULL for plain termios */
 };
 
 /* ---- names ---- */
@@ -50,7 +50,7 @@ static enum lf_status check_serial(const char *place, const struct lf_values *va
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "the path of the serial port is too long: %.200s",
                        place);
     enum lf_status status = lf_line_from_values(values, &line, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     snprintf(resource, room, "serial %s",
              realpath(place, real) ? real : place); /* may be unplugged just now */
@@ -75,18 +75,19 @@ static enum lf_status open_failed(const char *device, struct lf_error *err)
     case ENOENT:
         return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT,
                        "%s is not there; is the device plugged in? 'labferry ports' shows what is", device);
-    case EBUSY:
-        return busy(device, err);
-    case EACCES: case EPERM:
+    case EBUSY: return busy(device, err);
+    case EACCES:
+    case EPERM:
         return lf_fail(
             err, LF_DENIED, LF_NEEDS_PERSON,
             "%s: this user may not open it; add the user to its group, mostly 'dialout', and start again",
             device);
-    case EIO: case ENXIO: case ENODEV:
+    case EIO:
+    case ENXIO:
+    case ENODEV:
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is there, but no device answers behind it",
                        device);
-    default:
-        return lf_fail_errno(err, "cannot open %s", device);
+    default: return lf_fail_errno(err, "cannot open %s", device);
     }
 }
 
@@ -116,10 +117,11 @@ static enum lf_status sp_failed(const char *what, const char *device, enum sp_re
                                 struct lf_error *err)
 {
     char *message = result == SP_ERR_FAIL ? sp_last_error_message() : NULL;
-    enum lf_status status =
-        lf_fail(err, result == SP_ERR_MEM ? LF_NO_MEMORY : LF_UNSUPPORTED,
-                result == SP_ERR_MEM || result == SP_ERR_FAIL ? LF_TRANSIENT : LF_PERMANENT,
-                "%s: cannot set %s: %s", device, what, message ? message : "the port does not support it");
+    enum lf_status status = lf_fail(err, result == SP_ERR_MEM ? LF_NO_MEMORY : LF_UNSUPPORTED,
+                                    result == SP_ERR_MEM || result == SP_ERR_FAIL ? LF_TRANSIENT
+                                                                                  : LF_PERMANENT,
+                                    "%s: cannot set %s: %s", device, what,
+                                    message ? message : "the port does not support it");
     sp_free_error_message(message);
     return status;
 }
@@ -217,12 +219,12 @@ static enum lf_status open_serial(const char *place, const struct lf_values *val
     bool pseudo = false;
     (void)deadline; /* nothing here waits: O_NONBLOCK does not wait for a carrier */
     enum lf_status status = lf_line_from_values(values, &line, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     if (!realpath(place, device)) /* libserialport 0.1.1 refuses links, and by-id names are links */
         return open_failed(place, err);
     status = claim_port(device, &claim, &pseudo, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     struct port *port = calloc(1, sizeof *port);
     if (!port) {
@@ -234,7 +236,7 @@ static enum lf_status open_serial(const char *place, const struct lf_values *val
     lf_line_text(&line, text, sizeof text);
     snprintf(stream->name, sizeof stream->name, "%.250s at %s", device, text);
     status = set_up(stream, device, &line, pseudo, err);
-    if (status)
+    if (status != LF_OK)
         close_serial(stream);
     else
         tcflush(stream->fd, TCIOFLUSH); /* what came before we listened belongs to nobody */

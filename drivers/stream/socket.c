@@ -19,17 +19,18 @@ static enum lf_status connect_failed(const char *what, int number, struct lf_err
     case ENOENT:
         return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT,
                        "%s is not there; is the program that makes it running?", what);
-    case EACCES: case EPERM:
+    case EACCES:
+    case EPERM:
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "%s: %s; this user may not connect there", what,
                        reason);
-    case EADDRNOTAVAIL: case EAFNOSUPPORT:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
                        "%s: %s; this machine has no network that leads there", what, reason);
     case ETIMEDOUT:
         return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s does not answer; is the instrument on and cabled?",
                        what);
-    default:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot connect to %s: %s", what, reason);
+    default: return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot connect to %s: %s", what, reason);
     }
 }
 

@@ -47,7 +47,7 @@ static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_
         spec->place = colon + 1;
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (colon && strcmp(spec->text, kinds[i]->name) == 0) {
+        if (colon && !strcmp(spec->text, kinds[i]->name)) {
             spec->kind = kinds[i];
             return LF_OK;
         }
@@ -74,7 +74,7 @@ static enum lf_status parse_options(char *options, struct lf_values *values, str
                            "'%.80s' is not an option; write name=value, with '&' between", pair);
         *equals = '\0';
         enum lf_status status = lf_values_set(values, pair, equals + 1, NULL, err);
-        if (status)
+        if (status != LF_OK)
             return status;
     }
     return LF_OK;
@@ -96,7 +96,7 @@ static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf
                            "the stream's name has a control character at byte %zu; take it out", i + 1);
     memcpy(spec->text, whole, len + 1);
     enum lf_status status = find_kind(spec, whole, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     spec->options = strchr(spec->place, '?');
     if (spec->options)
@@ -140,7 +140,7 @@ enum lf_status lf_stream_open(const char *spec_text, int64_t deadline, const str
     enum lf_status status = parse_spec(spec_text, &spec, &values, err);
     if (status == LF_OK)
         status = spec.kind->check(spec.place, values, resource, sizeof resource, err);
-    if (status)
+    if (status != LF_OK)
         goto done;
     if (lf_cancel_is_set(cancel)) {
         status = lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "%.200s: stopped before it was opened", spec_text);
@@ -229,7 +229,7 @@ enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room,
         if (status == LF_TIMEOUT)
             return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed",
                            stream->name);
-        if (status)
+        if (status != LF_OK)
             return gone_errno(stream, err);
     }
 }
@@ -286,8 +286,8 @@ static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline
 /* Sends what it can now. LF_OK: *count bytes went; LF_BUSY: nothing fits at the moment. */
 static enum lf_status write_some(struct lf_stream *stream, const char *data, size_t len, size_t *count)
 {
-    ssize_t done =
-        stream->kind->terminal ? write(stream->fd, data, len) : send(stream->fd, data, len, MSG_NOSIGNAL);
+    ssize_t done = stream->kind->terminal ? write(stream->fd, data, len)
+                                          : send(stream->fd, data, len, MSG_NOSIGNAL);
     *count = done > 0 ? (size_t)done : 0;
     if (done >= 0)
         return done > 0 ? LF_OK : LF_BUSY;

@@ -86,7 +86,7 @@ static enum lf_status check_tcp(const char *place, const struct lf_values *value
     char text[LF_STREAM_NAME_MAX];
     (void)values;
     enum lf_status status = parse_address(place, &address, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     address_text(&address, text, sizeof text);
     snprintf(resource, room, "tcp %s", text);
@@ -136,11 +136,11 @@ static enum lf_status open_tcp(const char *place, const struct lf_values *values
     struct addrinfo *list = NULL;
     (void)values;
     enum lf_status status = parse_address(place, &address, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     address_text(&address, stream->name, sizeof stream->name);
     status = lf_resolve(address.host, address.port, deadline, stream->cancel, &list, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     status = connect_any(list, deadline, stream, err);
     freeaddrinfo(list);

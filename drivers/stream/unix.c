@@ -12,7 +12,7 @@ static enum lf_status check_unix(const char *place, const struct lf_values *valu
                                  size_t room, struct lf_error *err)
 {
     (void)values;
-    size_t limit = sizeof ((struct sockaddr_un *)NULL)->sun_path;
+    size_t limit = sizeof((struct sockaddr_un *)NULL)->sun_path;
     if (strlen(place) >= limit)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "the path of a Unix socket may have %zu bytes, this one has %zu: %.200s", limit - 1,

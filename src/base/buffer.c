@@ -17,7 +17,7 @@ struct lf_slice lf_slice_text(const char *text)
 
 bool lf_slice_equal(struct lf_slice a, struct lf_slice b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    return a.len == b.len && (a.len == 0 || !memcmp(a.data, b.data, a.len));
 }
 
 bool lf_slice_is(struct lf_slice slice, const char *text)

@@ -32,7 +32,8 @@ enum lf_status lf_buffer_append(struct lf_buffer *buffer, const void *data, size
 enum lf_status lf_buffer_text(struct lf_buffer *buffer, const char *text);
 enum lf_status lf_buffer_format(struct lf_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Makes room for len more bytes and returns where they go; *after* writing, add to buffer->len. NULL on failure. */
+/* Makes room for len more bytes and returns where they go; *after* writing, add to buffer->len. NULL on
+ * failure. */
 char *lf_buffer_reserve(struct lf_buffer *buffer, size_t len);
 /* Drops the first len bytes. */
 void lf_buffer_consume(struct lf_buffer *buffer, size_t len);

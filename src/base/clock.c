@@ -61,8 +61,11 @@ void lf_clock_words(char text[LF_CLOCK_TEXT])
     int64_t ahead = lf_clock_ahead_ms();
     lf_time_format(lf_clock_wall_ms(), now);
     lf_duration_format(ahead < 0 ? -ahead : ahead, by, sizeof by);
-    snprintf(text, LF_CLOCK_TEXT, "the clock of this machine says %s%s%s%s", now, ahead ? " (" : "", ahead ? by : "",
-             !ahead ? "" : ahead > 0 ? " ahead of the tenant's)" : " behind the tenant's)");
+    snprintf(text, LF_CLOCK_TEXT, "the clock of this machine says %s%s%s%s", now, ahead ? " (" : "",
+             ahead ? by : "",
+             !ahead      ? ""
+             : ahead > 0 ? " ahead of the tenant's)"
+                         : " behind the tenant's)");
 }
 
 int64_t lf_deadline_in(int64_t ms)
@@ -180,13 +183,14 @@ enum lf_status lf_time_parse(const char *text, int64_t *wall_ms)
     struct tm tm = {0};
     int ms, minutes;
     const char *at = text;
-    bool good = digits(&at, 4, &tm.tm_year) && literal(&at, '-') && digits(&at, 2, &tm.tm_mon) && literal(&at, '-')
-             && digits(&at, 2, &tm.tm_mday) && (*at == 'T' || *at == 't' || *at == ' ');
+    bool good = digits(&at, 4, &tm.tm_year) && literal(&at, '-') && digits(&at, 2, &tm.tm_mon)
+                && literal(&at, '-') && digits(&at, 2, &tm.tm_mday)
+                && (*at == 'T' || *at == 't' || *at == ' ');
     if (!good)
         return LF_INVALID;
     at++;
     good = digits(&at, 2, &tm.tm_hour) && literal(&at, ':') && digits(&at, 2, &tm.tm_min) && literal(&at, ':')
-        && digits(&at, 2, &tm.tm_sec) && fraction(&at, &ms) && offset(&at, &minutes) && *at == '\0';
+           && digits(&at, 2, &tm.tm_sec) && fraction(&at, &ms) && offset(&at, &minutes) && *at == '\0';
     if (!good || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23
         || tm.tm_min > 59 || tm.tm_sec > 60)
         return LF_INVALID;
@@ -206,7 +210,8 @@ uint64_t lf_random_below(uint64_t bound)
     uint64_t limit = UINT64_MAX - UINT64_MAX % bound, value;
     do {
         if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
-            value = (uint64_t)read_clock(CLOCK_MONOTONIC) * 2654435761u; /* early boot without entropy: spread is enough */
+            value = (uint64_t)read_clock(CLOCK_MONOTONIC)
+                    * 2654435761u; /* early boot without entropy: spread is enough */
     } while (value >= limit);
     return value % bound;
 }

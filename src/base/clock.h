@@ -1,7 +1,9 @@
-/* Time. Timers and deadlines use the monotonic clock; wall time is for stamps that people and other systems read.
+/* Time. Timers and deadlines use the monotonic clock; wall time is for stamps that people and other systems
+ * read.
  *
- * The wall clock of this machine may be wrong, and may be set at any moment. Others tell us theirs (lf_clock_learn): what depends on
- * the date, and not only on how long something takes, asks lf_clock_best_ms. Any thread. */
+ * The wall clock of this machine may be wrong, and may be set at any moment. Others tell us theirs
+ * (lf_clock_learn): what depends on the date, and not only on how long something takes, asks
+ * lf_clock_best_ms. Any thread. */
 #ifndef LF_BASE_CLOCK_H
 #define LF_BASE_CLOCK_H
 
@@ -16,24 +18,26 @@ int64_t lf_clock_mono_ms(void);
 /* Milliseconds since 1970-01-01 UTC, as this machine's clock says. */
 int64_t lf_clock_wall_ms(void);
 
-/* Somebody trusted says that it is this late just now; below 0: he did not say. Kept beside the monotonic clock, so that a later step
- * of ours does not touch it. */
+/* Somebody trusted says that it is this late just now; below 0: he did not say. Kept beside the monotonic
+ * clock, so that a later step of ours does not touch it. */
 void lf_clock_learn(int64_t outside_ms);
 /* Has anybody told? Until then nobody knows whether our clock is right. */
 bool lf_clock_learned(void);
-/* How far our clock is ahead of his (below 0: behind). 0 within LF_CLOCK_TOLERANCE_MS, and while nobody has told. */
+/* How far our clock is ahead of his (below 0: behind). 0 within LF_CLOCK_TOLERANCE_MS, and while nobody has
+ * told. */
 int64_t lf_clock_ahead_ms(void);
 enum { LF_CLOCK_TOLERANCE_MS = 2 * 60 * 1000 };
 /* The wall clock, unless we know better: for dates that decide something or are kept. */
 int64_t lf_clock_best_ms(void);
 enum { LF_CLOCK_TEXT = 140 };
-/* What our clock says, for messages: "the clock of this machine says 2036-11-22T06:09:34Z (3652 d ahead of the tenant's)". */
+/* What our clock says, for messages: "the clock of this machine says 2036-11-22T06:09:34Z (3652 d ahead of
+ * the tenant's)". */
 void lf_clock_words(char text[LF_CLOCK_TEXT]);
 
 /* A deadline is a monotonic instant in ms; LF_NEVER waits for ever. */
 #define LF_NEVER INT64_MAX
-int64_t lf_deadline_in(int64_t ms);          /* now + ms; negative ms gives "now" */
-int64_t lf_deadline_left(int64_t deadline);  /* ms left, never below 0; LF_NEVER for LF_NEVER */
+int64_t lf_deadline_in(int64_t ms);         /* now + ms; negative ms gives "now" */
+int64_t lf_deadline_left(int64_t deadline); /* ms left, never below 0; LF_NEVER for LF_NEVER */
 bool lf_deadline_passed(int64_t deadline);
 int64_t lf_deadline_sooner(int64_t a, int64_t b);
 /* For poll(): -1 for LF_NEVER, else the ms left, capped at INT_MAX. */

@@ -27,7 +27,8 @@ struct lf_digest *lf_digest_new(enum lf_digest_kind kind)
     if (!digest)
         return NULL;
     digest->context = EVP_MD_CTX_new();
-    if (!digest->context || !EVP_DigestInit_ex(digest->context, kind == LF_SHA256 ? EVP_sha256() : EVP_md5(), NULL)) {
+    if (!digest->context
+        || !EVP_DigestInit_ex(digest->context, kind == LF_SHA256 ? EVP_sha256() : EVP_md5(), NULL)) {
         lf_digest_free(digest);
         return NULL;
     }
@@ -137,7 +138,9 @@ enum lf_status lf_base64_decode(struct lf_slice text, struct lf_buffer *out)
     for (size_t at = 0; at < text.len; at += STEP) {
         size_t step = text.len - at < STEP ? text.len - at : STEP;
         char *room = lf_buffer_reserve(out, step / 4 * 3);
-        int got = room ? EVP_DecodeBlock((unsigned char *)room, (const unsigned char *)text.data + at, (int)step) : -2;
+        int got = room ? EVP_DecodeBlock((unsigned char *)room, (const unsigned char *)text.data + at,
+                                         (int)step)
+                       : -2;
         if (got < 0) {
             out->len = start;
             return got == -2 ? LF_NO_MEMORY : LF_INVALID;

@@ -15,8 +15,12 @@ static enum lf_status fill(struct lf_error *err, enum lf_status status, enum lf_
     return status;
 }
 
-/* (name): error.h may have put a macro before it. */
-enum lf_status (lf_fail)(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format, ...)
+/* error.h may have put macros before these. */
+#undef lf_fail
+#undef lf_fail_errno
+#undef lf_fail_memory
+enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format,
+                       ...)
 {
     if (err) {
         va_list args;
@@ -33,24 +37,53 @@ static void classify_errno(int number, enum lf_status *status, enum lf_class *cl
 {
     *class = LF_TRANSIENT;
     switch (number) {
-    case ENOENT: *status = LF_NOT_FOUND; *class = LF_PERMANENT; break;
-    case EEXIST: *status = LF_EXISTS; *class = LF_PERMANENT; break;
-    case EACCES: case EPERM: *status = LF_DENIED; *class = LF_NEEDS_PERSON; break;
+    case ENOENT:
+        *status = LF_NOT_FOUND;
+        *class = LF_PERMANENT;
+        break;
+    case EEXIST:
+        *status = LF_EXISTS;
+        *class = LF_PERMANENT;
+        break;
+    case EACCES:
+    case EPERM:
+        *status = LF_DENIED;
+        *class = LF_NEEDS_PERSON;
+        break;
     case EROFS: *status = LF_DENIED; break; /* disks become so by themselves, and are mended as a whole */
-    case ENOSPC: case EDQUOT: *status = LF_FULL; break;
+    case ENOSPC:
+    case EDQUOT: *status = LF_FULL; break;
     case ENOMEM: *status = LF_NO_MEMORY; break;
     case ETIMEDOUT: *status = LF_TIMEOUT; break;
     case ECANCELED: *status = LF_CANCELLED; break;
-    case EBUSY: case EAGAIN: case ETXTBSY: *status = LF_BUSY; break;
-    case ECONNREFUSED: case ECONNRESET: case EPIPE: case ENOTCONN: case EHOSTUNREACH: case ENETUNREACH:
-    case ENODEV: case ENXIO: *status = LF_DISCONNECTED; break;
-    case EFBIG: case ENAMETOOLONG: *status = LF_TOO_LARGE; *class = LF_PERMANENT; break;
-    case EINVAL: case ENOTDIR: case EISDIR: case ELOOP: *status = LF_INVALID; *class = LF_PERMANENT; break;
+    case EBUSY:
+    case EAGAIN:
+    case ETXTBSY: *status = LF_BUSY; break;
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+    case ENOTCONN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENODEV:
+    case ENXIO: *status = LF_DISCONNECTED; break;
+    case EFBIG:
+    case ENAMETOOLONG:
+        *status = LF_TOO_LARGE;
+        *class = LF_PERMANENT;
+        break;
+    case EINVAL:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+        *status = LF_INVALID;
+        *class = LF_PERMANENT;
+        break;
     default: *status = LF_IO; break;
     }
 }
 
-enum lf_status (lf_fail_errno)(struct lf_error *err, const char *format, ...)
+enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...)
 {
     int number = errno;
     enum lf_status status;
@@ -68,7 +101,7 @@ enum lf_status (lf_fail_errno)(struct lf_error *err, const char *format, ...)
     return fill(err, status, class);
 }
 
-enum lf_status (lf_fail_memory)(struct lf_error *err, const char *what)
+enum lf_status lf_fail_memory(struct lf_error *err, const char *what)
 {
     return lf_fail(err, LF_NO_MEMORY, LF_TRANSIENT, "out of memory: %s", what);
 }
@@ -84,7 +117,8 @@ enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...)
     va_end(args);
     if (used < 0)
         used = 0;
-    if ((size_t)used < sizeof text && snprintf(text + used, sizeof text - (size_t)used, ": %s", err->text) < 0)
+    if ((size_t)used < sizeof text
+        && snprintf(text + used, sizeof text - (size_t)used, ": %s", err->text) < 0)
         text[used] = '\0';
     memcpy(err->text, text, sizeof text);
     return err->status;
@@ -98,24 +132,40 @@ void lf_error_clear(struct lf_error *err)
 const char *lf_status_name(enum lf_status status)
 {
     static const char *const names[] = {
-        [LF_OK] = "ok", [LF_INVALID] = "invalid", [LF_NOT_FOUND] = "not found", [LF_EXISTS] = "exists",
-        [LF_DENIED] = "denied", [LF_IO] = "i/o error", [LF_FULL] = "full", [LF_NO_MEMORY] = "no memory",
-        [LF_TIMEOUT] = "timeout", [LF_CANCELLED] = "cancelled", [LF_DISCONNECTED] = "disconnected",
-        [LF_PROTOCOL] = "protocol error", [LF_REFUSED] = "refused", [LF_BUSY] = "busy", [LF_CORRUPT] = "corrupt",
-        [LF_TOO_LARGE] = "too large", [LF_UNSUPPORTED] = "unsupported", [LF_MISMATCH] = "mismatch",
+        [LF_OK] = "ok",
+        [LF_INVALID] = "invalid",
+        [LF_NOT_FOUND] = "not found",
+        [LF_EXISTS] = "exists",
+        [LF_DENIED] = "denied",
+        [LF_IO] = "i/o error",
+        [LF_FULL] = "full",
+        [LF_NO_MEMORY] = "no memory",
+        [LF_TIMEOUT] = "timeout",
+        [LF_CANCELLED] = "cancelled",
+        [LF_DISCONNECTED] = "disconnected",
+        [LF_PROTOCOL] = "protocol error",
+        [LF_REFUSED] = "refused",
+        [LF_BUSY] = "busy",
+        [LF_CORRUPT] = "corrupt",
+        [LF_TOO_LARGE] = "too large",
+        [LF_UNSUPPORTED] = "unsupported",
+        [LF_MISMATCH] = "mismatch",
     };
     size_t index = (size_t)status;
     return index < sizeof names / sizeof *names ? names[index] : "unknown status";
 }
 
 static const char *const class_names[] = {
-    [LF_CLASS_NONE] = "none", [LF_TRANSIENT] = "transient", [LF_PERMANENT] = "permanent",
-    [LF_UNKNOWN_OUTCOME] = "unknown outcome", [LF_NEEDS_PERSON] = "needs a person",
+    [LF_CLASS_NONE] = "none",
+    [LF_TRANSIENT] = "transient",
+    [LF_PERMANENT] = "permanent",
+    [LF_UNKNOWN_OUTCOME] = "unknown outcome",
+    [LF_NEEDS_PERSON] = "needs a person",
 };
 
 const char *lf_class_name(enum lf_class class)
 {
-    size_t index = (size_t)class;
+    size_t index = (size_t) class;
     return index < sizeof class_names / sizeof *class_names ? class_names[index] : "none";
 }
 

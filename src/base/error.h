@@ -1,7 +1,9 @@
-/* Status, class and sentence of an error. Every fallible call returns enum lf_status and fills a struct lf_error.
+/* Status, class and sentence of an error. Every fallible call returns enum lf_status and fills a struct
+ * lf_error.
  *
- * The *status* says what kind of thing went wrong, for code that must tell cases apart. The *class* alone decides what
- * happens to a job. The *text* is for people: what, where, and what to do next. Never put a secret in it.
+ * The *status* says what kind of thing went wrong, for code that must tell cases apart. The *class* alone
+ * decides what happens to a job. The *text* is for people: what, where, and what to do next. Never put a
+ * secret in it.
  */
 #ifndef LF_BASE_ERROR_H
 #define LF_BASE_ERROR_H
@@ -10,12 +12,12 @@
 
 enum lf_status {
     LF_OK = 0,
-    LF_INVALID,      /* the input breaks a rule */
+    LF_INVALID, /* the input breaks a rule */
     LF_NOT_FOUND,
-    LF_EXISTS,       /* already there; nothing was changed */
-    LF_DENIED,       /* permission, authentication */
-    LF_IO,           /* a read, write or system call failed */
-    LF_FULL,         /* no room: disk, queue, limit reached */
+    LF_EXISTS, /* already there; nothing was changed */
+    LF_DENIED, /* permission, authentication */
+    LF_IO,     /* a read, write or system call failed */
+    LF_FULL,   /* no room: disk, queue, limit reached */
     LF_NO_MEMORY,
     LF_TIMEOUT,
     LF_CANCELLED,    /* asked to stop */
@@ -23,10 +25,10 @@ enum lf_status {
     LF_PROTOCOL,     /* the peer said something that cannot be right */
     LF_REFUSED,      /* the peer understood and said no */
     LF_BUSY,
-    LF_CORRUPT,      /* stored data is damaged */
+    LF_CORRUPT, /* stored data is damaged */
     LF_TOO_LARGE,
     LF_UNSUPPORTED,
-    LF_MISMATCH,     /* digest, length or identity differs from what was expected */
+    LF_MISMATCH, /* digest, length or identity differs from what was expected */
 };
 
 enum lf_class {
@@ -47,19 +49,22 @@ struct lf_error {
 };
 
 /* Fills *err (which may be NULL) and returns status. Long texts are cut at LF_ERROR_TEXT - 1 bytes. */
-enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format,
+                       ...) __attribute__((format(printf, 4, 5)));
 
-/* The same for a failed system call: appends ": <reason>" and derives status and class from errno (ENOSPC: full and
- * transient; ENOENT: not found; EACCES: denied; ENOMEM: no memory and transient; EIO, ENXIO: I/O and transient ...). */
-enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a failed system call: appends ": <reason>" and derives status and class from errno (ENOSPC:
+ * full and transient; ENOENT: not found; EACCES: denied; ENOMEM: no memory and transient; EIO, ENXIO: I/O and
+ * transient ...). */
+enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Out of memory while doing `what`: transient. */
 enum lf_status lf_fail_memory(struct lf_error *err, const char *what);
 
-/* Puts context in front of an error that is being passed up: "<context>: <text>". Returns err->status, so err must not be NULL
- * where that is used. */
-enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts context in front of an error that is being passed up: "<context>: <text>". Returns err->status, so err
+ * must not be NULL where that is used. */
+enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 void lf_error_clear(struct lf_error *err);
 

@@ -14,7 +14,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static enum lf_status read_rest(int fd, const char *path, size_t max, struct lf_buffer *out, struct lf_error *err)
+static enum lf_status read_rest(int fd, const char *path, size_t max, struct lf_buffer *out,
+                                struct lf_error *err)
 {
     enum { STEP = 64 * 1024 };
     out->max = max + STEP;
@@ -31,8 +32,8 @@ static enum lf_status read_rest(int fd, const char *path, size_t max, struct lf_
             break;
         out->len += (size_t)got;
         if (out->len > max)
-            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "%s is larger than %zu bytes, the most that is read here",
-                           path, max);
+            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT,
+                           "%s is larger than %zu bytes, the most that is read here", path, max);
     }
     out->data[out->len] = '\0';
     return LF_OK;
@@ -112,7 +113,8 @@ enum lf_status lf_file_write_all(int fd, const void *data, size_t len, struct lf
 
 enum lf_status lf_dir_sync(int dir_fd, struct lf_error *err)
 {
-    /* Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done then. */
+    /* Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done then.
+     */
     if (fsync(dir_fd) != 0 && errno != EINVAL && errno != ENOTSUP)
         return lf_fail_errno(err, "cannot sync a folder");
     return LF_OK;
@@ -132,7 +134,8 @@ enum lf_status lf_file_sync_parent(const char *path, struct lf_error *err)
     return status;
 }
 
-enum lf_status lf_file_replace(const char *path, const void *data, size_t len, unsigned mode, struct lf_error *err)
+enum lf_status lf_file_replace(const char *path, const void *data, size_t len, unsigned mode,
+                               struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     char *temporary = lf_format("%s.new-%d", path, (int)getpid());
@@ -159,8 +162,8 @@ done:
     return status;
 }
 
-enum lf_status lf_file_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char sha256[65], int64_t *size,
-                            struct lf_error *err)
+enum lf_status lf_file_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char sha256[65],
+                            int64_t *size, struct lf_error *err)
 {
     enum { CHUNK = 128 * 1024 };
     enum lf_status status = LF_OK;
@@ -187,8 +190,8 @@ enum lf_status lf_file_copy(int from, int to, int64_t max, const struct lf_cance
             break;
         total += got;
         if (total > max) {
-            status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "the file is larger than the limit of %lld bytes",
-                             (long long)max);
+            status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
+                             "the file is larger than the limit of %lld bytes", (long long)max);
             goto done;
         }
         lf_digest_add(digest, chunk, (size_t)got);
@@ -222,7 +225,8 @@ enum lf_status lf_dir_make(const char *path, unsigned mode, struct lf_error *err
             status = lf_file_sync_parent(copy, err);
         else if (errno != EEXIST)
             status = lf_fail_errno(err, "cannot create the folder %s", copy);
-        else if (!kept) /* we may have been killed between making and syncing it; where it is not ours we may not look */
+        else if (!kept) /* we may have been killed between making and syncing it; where it is not ours we may
+                           not look */
             lf_file_sync_parent(copy, NULL);
         *at = kept;
         if (!kept)
@@ -253,7 +257,7 @@ static bool windows_reserved(const char *name)
         if (stem == strlen(names[i]) && !strncasecmp(name, names[i], stem))
             return true;
     return stem == 4 && (!strncasecmp(name, "COM", 3) || !strncasecmp(name, "LPT", 3)) && name[3] >= '1'
-        && name[3] <= '9';
+           && name[3] <= '9';
 }
 
 static enum lf_status refuse_name(struct lf_error *err, const char *name, const char *why)
@@ -268,8 +272,8 @@ static enum lf_status refuse_name(struct lf_error *err, const char *name, const 
             shown[used++] = *name;
     }
     shown[used] = '\0';
-    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the file name \"%s\" is refused: %s. Rename it where it is made",
-                   shown, why);
+    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                   "the file name \"%s\" is refused: %s. Rename it where it is made", shown, why);
 }
 
 enum lf_status lf_name_check(const char *name, struct lf_error *err)
@@ -286,8 +290,9 @@ enum lf_status lf_name_check(const char *name, struct lf_error *err)
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
             return refuse_name(err, name, "it has a control character");
         if (strchr("/<>:\"\\|?*", *at))
-            return refuse_name(err, name, "it has one of the characters / \\ < > : \" | ? *, which name folders, "
-                                          "streams or patterns");
+            return refuse_name(err, name,
+                               "it has one of the characters / \\ < > : \" | ? *, which name folders, "
+                               "streams or patterns");
     }
     if (!lf_utf8_valid(lf_slice(name, len)))
         return refuse_name(err, name, "it is not valid UTF-8");

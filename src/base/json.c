@@ -38,10 +38,20 @@ bool lf_utf8_valid(struct lf_slice text)
         uint32_t code, least;
         if (c < 0x80)
             continue;
-        if ((c & 0xE0) == 0xC0) { more = 1; code = c & 0x1F; least = 0x80; }
-        else if ((c & 0xF0) == 0xE0) { more = 2; code = c & 0x0F; least = 0x800; }
-        else if ((c & 0xF8) == 0xF0) { more = 3; code = c & 0x07; least = 0x10000; }
-        else return false;
+        if ((c & 0xE0) == 0xC0) {
+            more = 1;
+            code = c & 0x1F;
+            least = 0x80;
+        } else if ((c & 0xF0) == 0xE0) {
+            more = 2;
+            code = c & 0x0F;
+            least = 0x800;
+        } else if ((c & 0xF8) == 0xF0) {
+            more = 3;
+            code = c & 0x07;
+            least = 0x10000;
+        } else
+            return false;
         if (end - p < more)
             return false;
         for (int i = 0; i < more; i++, p++) {
@@ -82,8 +92,10 @@ enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error 
 {
     *out = NULL;
     if (too_deep(text))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "JSON is nested more than %d levels deep", LF_JSON_MAX_DEPTH);
-    if (text.len && memchr(text.data, '\0', text.len)) /* cJSON takes them for spaces, and cuts texts at them */
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "JSON is nested more than %d levels deep",
+                       LF_JSON_MAX_DEPTH);
+    if (text.len
+        && memchr(text.data, '\0', text.len)) /* cJSON takes them for spaces, and cuts texts at them */
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "not JSON: it holds NUL bytes");
     if (!lf_utf8_valid(text))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "text is not valid UTF-8");
@@ -99,7 +111,8 @@ enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error 
     for (size_t i = (size_t)(end - text.data); i < text.len; i++)
         if (!strchr(" \t\r\n", text.data[i]) || text.data[i] == '\0') {
             cJSON_Delete(value);
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "not JSON: something follows the value at byte %zu", i);
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "not JSON: something follows the value at byte %zu",
+                           i);
         }
     *out = value;
     return LF_OK;

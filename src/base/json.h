@@ -8,16 +8,16 @@
 
 enum { LF_JSON_MAX_DEPTH = 100 };
 
-/* Parses exactly one JSON value (white space may follow) nested at most LF_JSON_MAX_DEPTH deep and of valid UTF-8.
- * Returns owned in *out (cJSON_Delete). On failure the text says at which byte. Class: permanent;
+/* Parses exactly one JSON value (white space may follow) nested at most LF_JSON_MAX_DEPTH deep and of valid
+ * UTF-8. Returns owned in *out (cJSON_Delete). On failure the text says at which byte. Class: permanent;
  * LF_NO_MEMORY: transient, and says nothing about the text. */
 enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error *err);
 
 /* Compact text; returns owned, NULL when out of memory. */
 char *lf_json_print(const cJSON *value);
 
-/* Looks along a path of object keys separated by '.', e.g. "file.id". Borrowed; NULL if missing. Not for keys from
- * outside: a '.' inside a key cannot be said. */
+/* Looks along a path of object keys separated by '.', e.g. "file.id". Borrowed; NULL if missing. Not for keys
+ * from outside: a '.' inside a key cannot be said. */
 const cJSON *lf_json_at(const cJSON *value, const char *path);
 /* Text at the path; NULL if it is missing or not a string. Borrowed. */
 const char *lf_json_text(const cJSON *value, const char *path);
@@ -27,7 +27,8 @@ const char *lf_json_text_or(const cJSON *value, const char *path, const char *fa
 int64_t lf_json_int(const cJSON *value, const char *path, int64_t fallback);
 bool lf_json_bool(const cJSON *value, const char *path, bool fallback);
 
-/* Sets a member, replacing one of that name. False when out of memory: the object is as before. text NULL sets null. */
+/* Sets a member, replacing one of that name. False when out of memory: the object is as before. text NULL
+ * sets null. */
 bool lf_json_set_text(cJSON *object, const char *key, const char *text);
 bool lf_json_set_int(cJSON *object, const char *key, int64_t number);
 bool lf_json_set_bool(cJSON *object, const char *key, bool truth);

@@ -61,15 +61,17 @@ static void escape(const char *text, char *out, size_t room)
     out[used] = '\0';
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
-/* Whoever reads the log may have stopped (a pager, a log daemon that hangs). Work must not wait for him: a line that is not taken is
- * left out and counted. Up to PIPE_BUF bytes go at once where poll says that something can go. */
+/* Whoever reads the log may have stopped (a pager, a log daemon that hangs). Work must not wait for him: a
+ * line that is not taken is left out and counted. Up to PIPE_BUF bytes go at once where poll says that
+ * something can go. */
 enum { PATIENCE_MS = 50 /* with a reader who is only slow; none once he has not read for so long */ };
 
-static pthread_mutex_t writer = PTHREAD_MUTEX_INITIALIZER; /* guards stuck and unread; taken after `mutex`, if both are */
-static bool stuck;     /* the last line was not taken, or not whole */
-static int64_t unread; /* lines not taken since the last that was */
+static pthread_mutex_t writer =
+    PTHREAD_MUTEX_INITIALIZER; /* guards stuck and unread; taken after `mutex`, if both are */
+static bool stuck;             /* the last line was not taken, or not whole */
+static int64_t unread;         /* lines not taken since the last that was */
 static _Atomic int64_t left_out;
 
 static bool write_all(const char *text, size_t len)
@@ -89,8 +91,11 @@ static bool write_all(const char *text, size_t len)
 static bool print_json(const char *stamp, enum lf_log_level level, const char *part, const char *text)
 {
     cJSON *json = cJSON_CreateObject();
-    char *line = json && lf_json_set_text(json, "time", stamp) && lf_json_set_text(json, "level", level_names[level])
-              && lf_json_set_text(json, "part", part) && lf_json_set_text(json, "text", text) ? lf_json_print(json) : NULL;
+    char *line = json && lf_json_set_text(json, "time", stamp)
+                         && lf_json_set_text(json, "level", level_names[level])
+                         && lf_json_set_text(json, "part", part) && lf_json_set_text(json, "text", text)
+                     ? lf_json_print(json)
+                     : NULL;
     bool taken = line && write_all(line, strlen(line)) && write_all("\n", 1);
     free(line);
     cJSON_Delete(json);
@@ -116,14 +121,15 @@ static void put(enum lf_log_level level, const char *part, const char *text)
     char told[120];
     pthread_mutex_lock(&writer);
     snprintf(told, sizeof told, "nobody read the log: %lld lines were left out", (long long)unread);
-    bool taken = (!stuck || (write_all("\n", 1) && print(LF_LOG_WARNING, "log", told))) && print(level, part, text);
+    bool taken = (!stuck || (write_all("\n", 1) && print(LF_LOG_WARNING, "log", told)))
+                 && print(level, part, text);
     unread = taken ? 0 : unread + 1;
     left_out += !taken;
     stuck = !taken;
     pthread_mutex_unlock(&writer);
 }
 
-/* ---- storms ------------------------------------------------------------------------------------------------------------ */
+/* ---- storms ---- */
 
 /* The lines of one kind since `since`. */
 struct kind {
@@ -150,7 +156,8 @@ static void let_go(struct kind *kind)
 {
     char text[PART_MAX + 160];
     if (kind->left_out) {
-        snprintf(text, sizeof text, "%lld more lines like this were left out: \"%.100s\"", (long long)kind->left_out, kind->format);
+        snprintf(text, sizeof text, "%lld more lines like this were left out: \"%.100s\"",
+                 (long long)kind->left_out, kind->format);
         put(kind->level, kind->part, text);
     }
     *kind = (struct kind){0};

@@ -38,35 +38,29 @@ static const struct unit size_units[] = {
 /* A whole number, optional spaces, a unit. */
 static enum lf_status parse_measure(const char *text, const struct unit *units, bool any_case, int64_t *out)
 {
-    if (!isdigit((unsigned char)*text)) {
+    if (!isdigit((unsigned char)*text))
         return LF_INVALID;
-    }
     int64_t number = 0;
-    for (; isdigit((unsigned char)*text); text++) {
-        if (__builtin_mul_overflow(number, 10, &number) ||
-            __builtin_add_overflow(number, *text - '0', &number)) {
+    for (; isdigit((unsigned char)*text); text++)
+        if (__builtin_mul_overflow(number, 10, &number)
+            || __builtin_add_overflow(number, *text - '0', &number))
             return LF_INVALID;
-        }
-    }
     text += strspn(text, " ");
-    for (; units->name; units++) {
-        if ((any_case ? strcasecmp(text, units->name) : strcmp(text, units->name)) == 0) {
+    for (; units->name; units++)
+        if ((any_case ? strcasecmp(text, units->name) : strcmp(text, units->name)) == 0)
             return __builtin_mul_overflow(number, units->worth, out) ? LF_INVALID : LF_OK;
-        }
-    }
     return LF_INVALID;
 }
 
 enum lf_status lf_duration_parse(const char *text, int64_t *ms)
 {
-    if (strcmp(text, "0") == 0) {
+    if (!strcmp(text, "0")) {
         *ms = 0; /* nothing is nothing in every unit */
         return LF_OK;
     }
     int64_t parsed;
-    if (parse_measure(text, time_units, false, &parsed) != LF_OK) {
+    if (parse_measure(text, time_units, false, &parsed) != LF_OK)
         return LF_INVALID;
-    }
     *ms = parsed;
     return LF_OK;
 }
@@ -74,9 +68,8 @@ enum lf_status lf_duration_parse(const char *text, int64_t *ms)
 enum lf_status lf_size_parse(const char *text, int64_t *bytes)
 {
     int64_t parsed;
-    if (parse_measure(text, size_units, true, &parsed) != LF_OK) {
+    if (parse_measure(text, size_units, true, &parsed) != LF_OK)
         return LF_INVALID;
-    }
     *bytes = parsed;
     return LF_OK;
 }
@@ -87,11 +80,10 @@ static void format_measure(int64_t number, int64_t worth, const char *unit, char
 {
     int64_t whole = number / worth;
     int64_t tenth = worth >= 10 ? number % worth / (worth / 10) : 0;
-    if (tenth == 0 || tenth > 9) {
+    if (tenth == 0 || tenth > 9)
         snprintf(text, room, "%" PRId64 " %s", whole, unit);
-    } else {
+    else
         snprintf(text, room, "%" PRId64 ".%" PRId64 " %s", whole, tenth, unit);
-    }
 }
 
 void lf_duration_format(int64_t ms, char *text, size_t room)
@@ -104,9 +96,8 @@ void lf_duration_format(int64_t ms, char *text, size_t room)
         {"ms", 1},
     };
     size_t i = 0;
-    while (i < 4 && ms < units[i].worth) {
+    while (i < 4 && ms < units[i].worth)
         i++;
-    }
     format_measure(ms, units[i].worth, units[i].name, text, room);
 }
 
@@ -120,9 +111,8 @@ void lf_size_format(int64_t bytes, char *text, size_t room)
         {"bytes", 1},
     };
     size_t i = 0;
-    while (i < 4 && bytes < units[i].worth) {
+    while (i < 4 && bytes < units[i].worth)
         i++;
-    }
     format_measure(bytes, units[i].worth, units[i].name, text, room);
 }
 
@@ -141,23 +131,20 @@ static size_t least(size_t a, size_t b, size_t c)
 size_t lf_edit_distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
-    if (a_len > NAME_MAX_COMPARED || b_len > NAME_MAX_COMPARED) {
+    if (a_len > NAME_MAX_COMPARED || b_len > NAME_MAX_COMPARED)
         return a_len > b_len ? a_len : b_len;
-    }
     size_t rows[3][NAME_MAX_COMPARED + 1];
     size_t *older = rows[0], *old = rows[1], *now = rows[2];
-    for (size_t j = 0; j <= b_len; j++) {
+    for (size_t j = 0; j <= b_len; j++)
         old[j] = j;
-    }
     for (size_t i = 1; i <= a_len; i++) {
         now[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
             bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
             now[j] = least(old[j] + 1, now[j - 1] + 1, old[j - 1] + !same);
             bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && older[j - 2] + 1 < now[j]) {
+            if (swapped && older[j - 2] + 1 < now[j])
                 now[j] = older[j - 2] + 1;
-            }
         }
         size_t *spare = older;
         older = old;
@@ -172,7 +159,7 @@ static bool is_near(const char *a, const char *b, size_t distance)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
     size_t longer = a_len > b_len ? a_len : b_len, shorter = a_len > b_len ? b_len : a_len;
-    return distance * 3 <= longer || (shorter >= 4 && strncasecmp(a, b, shorter) == 0);
+    return distance * 3 <= longer || (shorter >= 4 && !strncasecmp(a, b, shorter));
 }
 
 const char *lf_setting_nearest(const struct lf_setting *table, const char *name)

@@ -70,7 +70,9 @@ enum lf_status lf_rename_new(int from_dir, const char *from, int to_dir, const c
         return LF_OK;
     switch (errno) {
     case EEXIST: return LF_EXISTS;
-    case EINVAL: case ENOSYS: case ENOTSUP: return LF_UNSUPPORTED;
+    case EINVAL:
+    case ENOSYS:
+    case ENOTSUP: return LF_UNSUPPORTED;
     default: return LF_IO;
     }
 }
@@ -81,7 +83,10 @@ enum lf_status lf_lock_take(int fd)
         return LF_OK;
     switch (errno) {
     case EWOULDBLOCK: return LF_BUSY;
-    case ENOLCK: case ENOSYS: case ENOTSUP: case EINVAL: return LF_UNSUPPORTED;
+    case ENOLCK:
+    case ENOSYS:
+    case ENOTSUP:
+    case EINVAL: return LF_UNSUPPORTED;
     default: return LF_IO;
     }
 }

@@ -33,7 +33,7 @@ static enum lf_status new_socket(int *fd, struct lf_error *err)
     return *fd < 0 ? lf_fail_errno(err, "cannot create a socket") : LF_OK;
 }
 
-/* ---- connecting ---------------------------------------------------------------------------------------- */
+/* ---- connecting ---- */
 
 /* A queue of callers that is full shows as EAGAIN, and cannot be waited for. */
 static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int64_t deadline,
@@ -74,7 +74,7 @@ enum lf_status lf_local_connect(const char *path, int64_t deadline, int *out, st
     return status;
 }
 
-/* ---- listening ----------------------------------------------------------------------------------------- */
+/* ---- listening ---- */
 
 /* LF_OK: the path may be taken. */
 static enum lf_status is_free(const char *path, struct lf_error *err)
@@ -194,7 +194,7 @@ enum lf_status lf_local_accept(int listening, int *fd, struct lf_error *err)
     return lf_fail_errno(err, "accepting a caller");
 }
 
-/* ---- who is it? ---------------------------------------------------------------------------------------- */
+/* ---- who is it? ---- */
 
 static void name_of(uid_t user, char name[LF_PEER_NAME])
 {
@@ -236,7 +236,7 @@ enum lf_status lf_local_peer(int fd, const char *group, struct lf_peer *peer, st
     return LF_OK;
 }
 
-/* ---- bytes, and a file --------------------------------------------------------------------------------- */
+/* ---- bytes, and a file ---- */
 
 /* Room for the descriptors of one message, aligned as the kernel wants it. */
 union control {
@@ -318,7 +318,9 @@ enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadlin
     for (;;) {
         union control control = {0};
         struct iovec bytes = {.iov_base = data, .iov_len = room};
-        struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control.room,
+        struct msghdr message = {.msg_iov = &bytes,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.room,
                                  .msg_controllen = sizeof control.room};
         ssize_t count = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
         if (count >= 0) {

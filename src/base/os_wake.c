@@ -65,9 +65,11 @@ bool lf_cancel_is_set(const struct lf_cancel *cancel)
     return cancel && cancel->set;
 }
 
-enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct lf_cancel *cancel, short *revents)
+enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct lf_cancel *cancel,
+                          short *revents)
 {
-    struct pollfd fds[2] = {{.fd = fd, .events = events}, {.fd = cancel ? cancel->wake.fd : -1, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = fd, .events = events},
+                            {.fd = cancel ? cancel->wake.fd : -1, .events = POLLIN}};
     if (revents)
         *revents = 0;
     for (;;) {
@@ -83,7 +85,8 @@ enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct l
         }
         if (ready == 0 && lf_deadline_passed(deadline))
             return LF_TIMEOUT;
-        /* A cancel that came in the middle of a reset leaves a wake without its flag: not to be waited on for ever. */
+        /* A cancel that came in the middle of a reset leaves a wake without its flag: not to be waited on for
+         * ever. */
         if (ready > 0 && fds[1].revents && !lf_cancel_is_set(cancel))
             lf_wake_clear(&(struct lf_wake){fds[1].fd});
     }

@@ -30,16 +30,17 @@ void lf_cancel_set(struct lf_cancel *cancel); /* any thread, and signal handlers
 void lf_cancel_reset(struct lf_cancel *cancel);
 bool lf_cancel_is_set(const struct lf_cancel *cancel);
 
-/* Waits until fd has one of `events` (POLLIN, POLLOUT; POLLERR and POLLHUP always count), or the deadline, or cancel
- * (may be NULL). fd -1 waits for the deadline and cancel only. LF_OK with *revents set, LF_TIMEOUT, LF_CANCELLED or
- * LF_IO. Does not fill an error: the caller knows what it waited for. */
-enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct lf_cancel *cancel, short *revents);
+/* Waits until fd has one of `events` (POLLIN, POLLOUT; POLLERR and POLLHUP always count), or the deadline, or
+ * cancel (may be NULL). fd -1 waits for the deadline and cancel only. LF_OK with *revents set, LF_TIMEOUT,
+ * LF_CANCELLED or LF_IO. Does not fill an error: the caller knows what it waited for. */
+enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct lf_cancel *cancel,
+                          short *revents);
 
 /* Sleeps till the deadline; LF_CANCELLED if cancelled first. */
 enum lf_status lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel);
 
-/* A condition variable on the monotonic clock, and a wait with a deadline. True: signalled (or spurious); false: the
- * deadline has passed. */
+/* A condition variable on the monotonic clock, and a wait with a deadline. True: signalled (or spurious);
+ * false: the deadline has passed. */
 void lf_cond_init(pthread_cond_t *cond);
 bool lf_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline);
 

@@ -39,19 +39,16 @@ struct lf_values {
 static size_t table_rows(const struct lf_setting *table)
 {
     size_t rows = 0;
-    while (table[rows].name) {
+    while (table[rows].name)
         rows++;
-    }
     return rows;
 }
 
 const struct lf_setting *lf_setting_find(const struct lf_setting *table, const char *name)
 {
-    for (; table->name; table++) {
-        if (strcmp(table->name, name) == 0) {
+    for (; table->name; table++)
+        if (!strcmp(table->name, name))
             return table;
-        }
-    }
     return NULL;
 }
 
@@ -61,9 +58,8 @@ struct lf_values *lf_values_new(const struct lf_setting *table, const char *wher
 {
     size_t rows = table_rows(table);
     struct lf_values *values = calloc(1, sizeof *values + rows * sizeof values->value[0]);
-    if (!values) {
+    if (!values)
         return NULL;
-    }
     values->table = table;
     values->rows = rows;
     values->where = strdup(where);
@@ -76,14 +72,12 @@ struct lf_values *lf_values_new(const struct lf_setting *table, const char *wher
 
 void lf_values_free(struct lf_values *values)
 {
-    if (!values) {
+    if (!values)
         return;
-    }
     for (size_t row = 0; row < values->rows; row++) {
         struct value *value = &values->value[row];
-        for (size_t i = 0; i < value->count; i++) {
+        for (size_t i = 0; i < value->count; i++)
             free(value->items[i]);
-        }
         free(value->items);
         free(value->text);
         free(value->at);
@@ -97,15 +91,13 @@ void lf_values_free(struct lf_values *values)
 static enum lf_status parse_int(const char *text, int64_t *number)
 {
     const char *digits = *text == '-' ? text + 1 : text;
-    if (!isdigit((unsigned char)*digits)) {
+    if (!isdigit((unsigned char)*digits))
         return LF_INVALID;
-    }
     char *end;
     errno = 0;
     intmax_t parsed = strtoimax(text, &end, 10);
-    if (*end != '\0' || errno != 0) {
+    if (*end != '\0' || errno != 0)
         return LF_INVALID;
-    }
     *number = parsed;
     return LF_OK;
 }
@@ -122,31 +114,27 @@ static void list_choices(const char *const *choices, char *text, size_t room)
 
 static bool is_choice(const char *const *choices, const char *text)
 {
-    for (size_t i = 0; choices[i]; i++) {
-        if (strcmp(choices[i], text) == 0) {
+    for (size_t i = 0; choices[i]; i++)
+        if (!strcmp(choices[i], text))
             return true;
-        }
-    }
     return false;
 }
 
 /* A bound in the words of the setting's type. */
 static void format_bound(enum lf_setting_type type, int64_t bound, char *text, size_t room)
 {
-    if (type == LF_DURATION) {
+    if (type == LF_DURATION)
         lf_duration_format(bound, text, room);
-    } else if (type == LF_SIZE) {
+    else if (type == LF_SIZE)
         lf_size_format(bound, text, room);
-    } else {
+    else
         snprintf(text, room, "%" PRId64, bound);
-    }
 }
 
 static enum lf_status check_bounds(const struct lf_setting *row, int64_t number, char *why, size_t room)
 {
-    if ((row->min == 0 && row->max == 0) || (number >= row->min && number <= row->max)) {
+    if ((row->min == 0 && row->max == 0) || (number >= row->min && number <= row->max))
         return LF_OK;
-    }
     char min[32], max[32];
     format_bound(row->type, row->min, min, sizeof min);
     format_bound(row->type, row->max, max, sizeof max);
@@ -161,8 +149,7 @@ static enum lf_status check_text(const struct lf_setting *row, const char *text,
     *number = 0;
     switch (row->type) {
     case LF_TEXT:
-    case LF_LIST:
-        return LF_OK;
+    case LF_LIST: return LF_OK;
     case LF_PATH:
     case LF_SECRET_FILE:
         snprintf(why, room, "must be the path of a file or folder");
@@ -171,9 +158,9 @@ static enum lf_status check_text(const struct lf_setting *row, const char *text,
         snprintf(why, room, "must be a whole number");
         return parse_int(text, number) == LF_OK ? check_bounds(row, *number, why, room) : LF_INVALID;
     case LF_BOOL:
-        *number = strcmp(text, "true") == 0;
+        *number = !strcmp(text, "true");
         snprintf(why, room, "must be true or false");
-        return *number || strcmp(text, "false") == 0 ? LF_OK : LF_INVALID;
+        return *number || !strcmp(text, "false") ? LF_OK : LF_INVALID;
     case LF_DURATION:
         snprintf(why, room,
                  "must be a time with its unit, such as \"250ms\", \"30s\", \"5m\", \"2h\" or \"7d\"");
@@ -187,9 +174,7 @@ static enum lf_status check_text(const struct lf_setting *row, const char *text,
         snprintf(why, room, "must be one of %s", choices);
         return is_choice(row->choices, text) ? LF_OK : LF_INVALID;
     }
-    case LF_NESTED:
-        snprintf(why, room, "must be a group or list in brackets");
-        return LF_INVALID;
+    case LF_NESTED: snprintf(why, room, "must be a group or list in brackets"); return LF_INVALID;
     }
     return LF_INVALID;
 }
@@ -208,11 +193,10 @@ static enum lf_status refuse_unknown(const struct lf_values *values, const char 
 {
     const char *near = lf_setting_nearest(values->table, name);
     char rest[128];
-    if (near) {
+    if (near)
         snprintf(rest, sizeof rest, "; did you mean \"%s\"?", near);
-    } else {
+    else
         snprintf(rest, sizeof rest, "; remove it or see the documented settings");
-    }
     return refuse(values, at, err, "unknown setting ", name, rest);
 }
 
@@ -227,14 +211,12 @@ static enum lf_status refuse_text(const struct lf_values *values, const struct l
 static enum lf_status append_item(struct value *value, const char *text, size_t len)
 {
     char **items = realloc(value->items, (value->count + 1) * sizeof *items);
-    if (!items) {
+    if (!items)
         return LF_NO_MEMORY;
-    }
     value->items = items;
     items[value->count] = strndup(text, len);
-    if (!items[value->count]) {
+    if (!items[value->count])
         return LF_NO_MEMORY;
-    }
     value->count++;
     return LF_OK;
 }
@@ -244,12 +226,10 @@ static enum lf_status append_fallback(struct value *value, const char *text)
 {
     for (;;) {
         size_t len = strcspn(text, ",");
-        if (append_item(value, text, len) != LF_OK) {
+        if (append_item(value, text, len) != LF_OK)
             return LF_NO_MEMORY;
-        }
-        if (text[len] == '\0') {
+        if (text[len] == '\0')
             return LF_OK;
-        }
         text += len + 1;
     }
 }
@@ -259,19 +239,16 @@ static enum lf_status store(struct value *value, bool list, const char *text, in
 {
     if (at && !value->at) {
         value->at = strdup(at);
-        if (!value->at) {
+        if (!value->at)
             return lf_fail_memory(err, "reading a setting");
-        }
     }
     if (list) {
-        if (append_item(value, text, strlen(text)) != LF_OK) {
+        if (append_item(value, text, strlen(text)) != LF_OK)
             return lf_fail_memory(err, "reading a setting");
-        }
     } else {
         value->text = strdup(text);
-        if (!value->text) {
+        if (!value->text)
             return lf_fail_memory(err, "reading a setting");
-        }
         value->number = number;
     }
     value->given = true;
@@ -282,25 +259,20 @@ enum lf_status lf_values_set(struct lf_values *values, const char *name, const c
                              struct lf_error *err)
 {
     const struct lf_setting *row = lf_setting_find(values->table, name);
-    if (!row) {
+    if (!row)
         return refuse_unknown(values, name, at, err);
-    }
     struct value *value = &values->value[row - values->table];
     bool list = row->type == LF_LIST;
-    if (!list && value->given) {
+    if (!list && value->given)
         return refuse(values, at, err, "", name, " is given twice; keep one");
-    }
-    if (value->count >= LIST_MAX) {
+    if (value->count >= LIST_MAX)
         return refuse(values, at, err, "", name, " has more than 1000 entries");
-    }
-    if (strlen(text) > TEXT_MAX) {
+    if (strlen(text) > TEXT_MAX)
         return refuse(values, at, err, "", name, " is longer than 65536 bytes");
-    }
     char why[LF_ERROR_TEXT / 2];
     int64_t number;
-    if (check_text(row, text, &number, why, sizeof why) != LF_OK) {
+    if (check_text(row, text, &number, why, sizeof why) != LF_OK)
         return refuse_text(values, row, text, at, why, err);
-    }
     return store(value, list, text, number, at, err);
 }
 
@@ -312,18 +284,16 @@ static enum lf_status fill_fallback(const struct lf_values *values, const struct
         return status == LF_OK ? LF_OK : lf_fail_memory(err, "filling in defaults");
     }
     char why[LF_ERROR_TEXT / 2];
-    if (check_text(row, row->fallback, &value->number, why, sizeof why) != LF_OK) {
+    if (check_text(row, row->fallback, &value->number, why, sizeof why) != LF_OK)
         return refuse_text(values, row, row->fallback, "its default", why, err);
-    }
     value->text = strdup(row->fallback);
     return value->text ? LF_OK : lf_fail_memory(err, "filling in defaults");
 }
 
 static size_t list_missing(const struct lf_setting *row, char *text, size_t room, size_t used)
 {
-    if (used >= room) {
+    if (used >= room)
         return used;
-    }
     int wrote = snprintf(text + used, room - used, "%s\"%s\" (%s)", used ? ", " : "", row->name, row->help);
     return wrote > 0 ? used + (size_t)wrote : used;
 }
@@ -335,21 +305,18 @@ enum lf_status lf_values_finish(struct lf_values *values, struct lf_error *err)
     for (size_t i = 0; i < values->rows; i++) {
         const struct lf_setting *row = &values->table[i];
         struct value *value = &values->value[i];
-        if (value->given || !row->fallback) {
+        if (value->given || !row->fallback)
             continue;
-        }
         if (row->fallback == LF_REQUIRED) {
             used = list_missing(row, missing, sizeof missing, used);
             continue;
         }
         enum lf_status status = fill_fallback(values, row, value, err);
-        if (status != LF_OK) {
+        if (status != LF_OK)
             return status;
-        }
     }
-    if (used) {
+    if (used)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: missing %s; add it", values->where, missing);
-    }
     return LF_OK;
 }
 

@@ -26,10 +26,10 @@ bool lf_api_query(struct lf_buffer *path, const char *key, const char *value)
     if (!value)
         return true;
     char *encoded = lf_url_encode(value);
-    bool added =
-        encoded
-        && lf_buffer_format(path, "%c%s=%s", path->data && strchr(path->data, '?') ? '&' : '?', key, encoded)
-               == LF_OK;
+    bool added = encoded
+                 && lf_buffer_format(path, "%c%s=%s", path->data && strchr(path->data, '?') ? '&' : '?', key,
+                                     encoded)
+                        == LF_OK;
     free(encoded);
     return added;
 }
@@ -241,8 +241,8 @@ enum lf_status lf_api_list(struct lf_cloud *cloud, const char *doing, const char
         const char *next = lf_json_text_or(page, "nextToken", "");
         bool last = status != LF_OK || !*next;
         if (!last && (pages == LF_API_PAGES_MAX || (token && !strcmp(token, next))))
-            status =
-                lf_fail(&own, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing, pages);
+            status = lf_fail(&own, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing,
+                             pages);
         free(token);
         token = last ? NULL : strdup(next);
         cJSON_Delete(page);

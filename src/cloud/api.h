@@ -37,14 +37,14 @@ struct lf_cloud {
 };
 
 struct lf_api_request {
-    const char *doing;       /* for messages: "reading the input generator" */
+    const char *doing; /* for messages: "reading the input generator" */
     const char *method;
-    const char *path;        /* after /api/v2, ids already encoded; see lf_api_path */
-    const cJSON *json;       /* body, borrowed; NULL: none */
-    const struct lf_body *body; /* or a streamed JSON body: bounded by the call's deadline alone */
-    bool once;               /* repeating it would create twice: doubt is an unknown outcome */
+    const char *path;             /* after /api/v2, ids already encoded; see lf_api_path */
+    const cJSON *json;            /* body, borrowed; NULL: none */
+    const struct lf_body *body;   /* or a streamed JSON body: bounded by the call's deadline alone */
+    bool once;                    /* repeating it would create twice: doubt is an unknown outcome */
     const struct lf_field *shape; /* what a 2xx answer must have; NULL: any JSON object */
-    int64_t max_answer;      /* 0: LF_API_ANSWER_MAX */
+    int64_t max_answer;           /* 0: LF_API_ANSWER_MAX */
 };
 
 /* Performs it; *out (owned) is the JSON of a 2xx answer. */

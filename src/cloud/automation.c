@@ -22,7 +22,7 @@ enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, cons
 static bool holds_file(const cJSON *processor, const char *config_name)
 {
     return lf_json_text(processor, "file.id") && !cJSON_IsObject(lf_json_at(processor, "archiveRecord"))
-        && !strcmp(lf_json_text_or(processor, "automationFileConfig.name", ""), config_name);
+           && !strcmp(lf_json_text_or(processor, "automationFileConfig.name", ""), config_name);
 }
 
 enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_id, const char *config_name,
@@ -69,8 +69,11 @@ enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf
                 && set_if(body, "folderId", processor->folder_id)
                 && set_if(body, "locationId", processor->location_id)
                 && set_if(body, "timezone", processor->timezone);
-    struct lf_api_request request = {.doing = "creating an output processor", .method = "POST",
-                                     .path = "/automation-output-processors", .json = body, .once = true,
+    struct lf_api_request request = {.doing = "creating an output processor",
+                                     .method = "POST",
+                                     .path = "/automation-output-processors",
+                                     .json = body,
+                                     .once = true,
                                      .shape = lf_shape_processor};
     enum lf_status status = made ? lf_api_call(cloud, &request, call, out, err)
                                  : lf_fail_memory(err, "creating an output processor");
@@ -88,8 +91,11 @@ enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *i
         return status;
     cJSON *body = cJSON_CreateObject();
     bool made = body && lf_json_set_text(body, "fileId", file_id);
-    struct lf_api_request request = {.doing = "setting the file of an output processor", .method = "PATCH",
-                                     .path = path, .json = body, .shape = lf_shape_processor};
+    struct lf_api_request request = {.doing = "setting the file of an output processor",
+                                     .method = "PATCH",
+                                     .path = path,
+                                     .json = body,
+                                     .shape = lf_shape_processor};
     status = made ? lf_api_call(cloud, &request, call, out, err)
                   : lf_fail_memory(err, "setting the file of an output processor");
     cJSON_Delete(body);
@@ -103,8 +109,8 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
     char *path;
     cJSON *answer = NULL;
     *task_id = NULL;
-    enum lf_status status =
-        lf_api_path("/automation-output-processors/", processor_id, ":process-output", &path, err);
+    enum lf_status status = lf_api_path("/automation-output-processors/", processor_id, ":process-output",
+                                        &path, err);
     if (status == LF_OK) {
         struct lf_api_request request = {.doing = "starting an output processor",
                                          .method = "POST",

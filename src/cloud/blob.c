@@ -89,12 +89,14 @@ static bool states_other_bytes(const struct lf_answer *answer)
     while (*answer->etag && isxdigit((unsigned char)answer->etag[1 + digits]))
         digits++;
     return answer->redirected && digits == strlen(answer->md5) && !strcmp(answer->etag + 1 + digits, "\"")
-        && strncasecmp(answer->etag + 1, answer->md5, digits) != 0;
+           && strncasecmp(answer->etag + 1, answer->md5, digits) != 0;
 }
 
-/* The vendor tells no digest of a file. Where that of the store disagrees, what comes twice with equal bytes is right. */
+/* The vendor tells no digest of a file. Where that of the store disagrees, what comes twice with equal bytes
+ * is right. */
 static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, int fd, int64_t max,
-                                    const struct lf_call *call, struct lf_answer *answer, struct lf_error *err)
+                                    const struct lf_call *call, struct lf_answer *answer,
+                                    struct lf_error *err)
 {
     char before[sizeof answer->sha256] = "";
     for (;;) {
@@ -102,10 +104,13 @@ static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, int
         if (status != LF_OK || !states_other_bytes(answer) || !strcmp(before, answer->sha256))
             return status;
         if (*before)
-            return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
-                           "it came twice with different bytes, and not with the digest that the file store states");
-        lf_log_warning("cloud", "a file came with another digest than the file store states (%s); it is fetched once more",
-                       answer->md5);
+            return lf_fail(
+                err, LF_MISMATCH, LF_TRANSIENT,
+                "it came twice with different bytes, and not with the digest that the file store states");
+        lf_log_warning(
+            "cloud",
+            "a file came with another digest than the file store states (%s); it is fetched once more",
+            answer->md5);
         memcpy(before, answer->sha256, sizeof before);
         lf_answer_free(answer);
     }
@@ -294,7 +299,7 @@ static cJSON *parts_object(const char *const *etags, int count)
     for (int i = 0; good && i < count; i++) {
         cJSON *part = cJSON_CreateObject();
         good = part && cJSON_AddItemToArray(parts, part) && lf_json_set_int(part, "partNumber", i + 1)
-            && lf_json_set_text(part, "eTag", etags[i]);
+               && lf_json_set_text(part, "eTag", etags[i]);
     }
     if (good)
         return object;
@@ -307,7 +312,7 @@ static bool is_complete(struct lf_cloud *cloud, const char *blob_id, const struc
 {
     cJSON *blob = NULL;
     bool complete = lf_cloud_get_blob(cloud, blob_id, call, &blob, NULL) == LF_OK
-                 && !strcmp(lf_json_text_or(blob, "uploadStatus", ""), "COMPLETE");
+                    && !strcmp(lf_json_text_or(blob, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(blob);
     return complete;
 }
@@ -347,8 +352,9 @@ enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id,
     cJSON *answer = NULL;
     enum lf_status status = lf_api_path("/blobs/", blob_id, ":abort-upload", &path, err);
     if (status == LF_OK) {
-        struct lf_api_request request = {
-            .doing = "giving up a multipart upload", .method = "POST", .path = path};
+        struct lf_api_request request = {.doing = "giving up a multipart upload",
+                                         .method = "POST",
+                                         .path = path};
         status = lf_api_call(cloud, &request, call, &answer, err);
     }
     cJSON_Delete(answer);

@@ -7,7 +7,8 @@
 
 enum {
     REQUEST_TIMEOUT_MS = 60000,
-    PART_SIZE = 6000000, /* above the vendor's least of 5 MB; as base64 still below the 10 MB that many proxies let pass */
+    PART_SIZE = 6000000, /* above the vendor's least of 5 MB; as base64 still below the 10 MB that many
+                            proxies let pass */
     SINGLE_MAX = 10000000,
 };
 
@@ -41,8 +42,8 @@ enum lf_status lf_cloud_open(const struct lf_cloud_options *options, struct lf_t
     if (!cloud)
         return lf_fail_memory(err, "opening the cloud");
     cloud->transfer = transfer;
-    cloud->request_timeout_ms =
-        options->request_timeout_ms > 0 ? options->request_timeout_ms : REQUEST_TIMEOUT_MS;
+    cloud->request_timeout_ms = options->request_timeout_ms > 0 ? options->request_timeout_ms
+                                                                : REQUEST_TIMEOUT_MS;
     cloud->part_size = options->part_size > 0 ? options->part_size : PART_SIZE;
     cloud->single_max = options->single_max > 0 ? options->single_max : SINGLE_MAX;
     pthread_mutex_init(&cloud->health.lock, NULL);
@@ -94,8 +95,8 @@ static bool add_health(cJSON *object, struct lf_api_health *health)
     if (health->last_at) {
         lf_time_format(health->last_at, at);
         good &= lf_json_set_text(object, "last_error", health->last.text)
-             && lf_json_set_text(object, "last_error_class", lf_class_name(health->last.class))
-             && lf_json_set_text(object, "last_error_at", at);
+                && lf_json_set_text(object, "last_error_class", lf_class_name(health->last.class))
+                && lf_json_set_text(object, "last_error_at", at);
     }
     pthread_mutex_unlock(&health->lock);
     return good;
@@ -104,8 +105,8 @@ static bool add_health(cJSON *object, struct lf_api_health *health)
 static bool add_limits(cJSON *object, struct lf_cloud *cloud)
 {
     int64_t limit, remaining, reset_ms, left = lf_credential_left(&cloud->credential);
-    bool good =
-        lf_json_set_text(object, "credential", cloud->credential.key_file ? "API key" : "client credentials");
+    bool good = lf_json_set_text(object, "credential",
+                                 cloud->credential.key_file ? "API key" : "client credentials");
     lf_rate_read(&cloud->rate, &limit, &remaining, &reset_ms);
     if (limit >= 0)
         good &= lf_json_set_int(object, "rate_limit", limit)

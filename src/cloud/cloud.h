@@ -20,19 +20,19 @@
 struct lf_cloud;
 struct lf_transfer;
 
-struct lf_cloud_options {            /* all copied */
-    const char *tenant;              /* "https://acme.benchling.com"; /api/v2 is added */
-    const char *client_id;           /* with client_secret_file; or api_key_file */
+struct lf_cloud_options {  /* all copied */
+    const char *tenant;    /* "https://acme.benchling.com"; /api/v2 is added */
+    const char *client_id; /* with client_secret_file; or api_key_file */
     const char *client_secret_file;
     const char *api_key_file;
-    int64_t request_timeout_ms;      /* for one request without a file; 0: 60 s */
-    int64_t part_size;               /* multipart part size in bytes; 0: 6,000,000 */
-    int64_t single_max;              /* largest single POST in bytes; 0: 10,000,000 */
+    int64_t request_timeout_ms; /* for one request without a file; 0: 60 s */
+    int64_t part_size;          /* multipart part size in bytes; 0: 6,000,000 */
+    int64_t single_max;         /* largest single POST in bytes; 0: 10,000,000 */
 };
 
 struct lf_call {
     int64_t deadline;
-    const struct lf_cancel *cancel; /* may be NULL */
+    const struct lf_cancel *cancel;                               /* may be NULL */
     void (*progress)(void *context, int64_t done, int64_t total); /* may be NULL */
     void *progress_context;
 };
@@ -65,19 +65,20 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, in
                                  struct lf_error *err);
 
 struct lf_upload_file {
-    int fd;           /* read with pread */
+    int fd; /* read with pread */
     int64_t size;
-    const char *name; /* at most 1000 bytes */
-    const char *mime; /* NULL: application/octet-stream */
-    const char *type; /* "RAW_FILE" or "VISUALIZATION" */
+    const char *name;  /* at most 1000 bytes */
+    const char *mime;  /* NULL: application/octet-stream */
+    const char *type;  /* "RAW_FILE" or "VISUALIZATION" */
     int64_t part_size; /* of an upload in parts: see lf_cloud_part_size */
 };
 /* A file of at most single_max bytes in one request; md5 checked by the server. Repeating makes another blob.
  */
 enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_upload_file *file,
                                     const struct lf_call *call, char **blob_id, struct lf_error *err);
-/* Multipart, step by step, so that the caller can keep its progress in the journal. The size of the parts belongs
- * to that progress: an upload ends with the size it began with, whatever later versions would choose. */
+/* Multipart, step by step, so that the caller can keep its progress in the journal. The size of the parts
+ * belongs to that progress: an upload ends with the size it began with, whatever later versions would choose.
+ */
 bool lf_cloud_wants_parts(const struct lf_cloud *cloud, int64_t size);
 /* Bytes of each part but the last, for an upload that begins now. */
 int64_t lf_cloud_part_size(const struct lf_cloud *cloud, int64_t size);

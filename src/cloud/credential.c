@@ -32,8 +32,8 @@ enum {
 
 struct lf_waiter {
     struct lf_wake wake;
-    bool shared;            /* `error` holds what became of the fetch */
-    struct lf_error error;  /* status LF_OK: look again */
+    bool shared;           /* `error` holds what became of the fetch */
+    struct lf_error error; /* status LF_OK: look again */
     struct lf_waiter *next;
 };
 
@@ -123,7 +123,8 @@ void lf_credential_hide(const char *authorization, struct lf_buffer *text)
     struct lf_buffer plain = {0};
     const char *value = strchr(authorization, ' ') + 1;
     hide(text, value);
-    if (!strncmp(authorization, "Basic ", 6) && lf_base64_decode(lf_slice_text(value), &plain) == LF_OK && plain.data) {
+    if (!strncmp(authorization, "Basic ", 6) && lf_base64_decode(lf_slice_text(value), &plain) == LF_OK
+        && plain.data) {
         char *password = strchr(plain.data, ':');
         *password++ = '\0'; /* basic() has put it there */
         hide(text, *password ? password : plain.data);
@@ -160,9 +161,10 @@ static enum lf_status read_token(const struct lf_answer *answer, char **value, i
     for (const char *c = token; usable && *c; c++)
         usable = isgraph((unsigned char)*c);
     if (!usable || seconds <= 0)
-        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                         "the answer holds no usable bearer token with its life in seconds: is the tenant URL "
-                         "right?");
+        status =
+            lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                    "the answer holds no usable bearer token with its life in seconds: is the tenant URL "
+                    "right?");
     else if (!(*value = lf_format("Bearer %s", token)))
         status = lf_fail_memory(err, "keeping a token");
     *life_ms = (seconds > TOKEN_LIFE_MAX_S ? TOKEN_LIFE_MAX_S : seconds) * 1000;
@@ -197,9 +199,13 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
         status = lf_fail_memory(err, "asking for a token");
     if (status == LF_OK) {
         struct lf_request request = {
-            .method = "POST", .url = credential->token_url, .authorization = authorization,
+            .method = "POST",
+            .url = credential->token_url,
+            .authorization = authorization,
             .content_type = "application/x-www-form-urlencoded",
-            .text = lf_slice_text("grant_type=client_credentials"), .to_fd = -1, .max_answer = (int64_t)4 * TOKEN_MAX,
+            .text = lf_slice_text("grant_type=client_credentials"),
+            .to_fd = -1,
+            .max_answer = (int64_t)4 * TOKEN_MAX,
             .deadline = lf_deadline_sooner(call->deadline, lf_deadline_in(credential->timeout_ms)),
             .cancel = call->cancel,
         };

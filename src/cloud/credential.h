@@ -14,16 +14,16 @@ struct lf_transfer;
 struct lf_waiter;
 
 struct lf_credential {
-    struct lf_transfer *transfer; /* borrowed */
-    char *token_url;              /* owned */
+    struct lf_transfer *transfer;             /* borrowed */
+    char *token_url;                          /* owned */
     char *client_id, *secret_file, *key_file; /* owned; key_file, or the other two */
-    int64_t timeout_ms;           /* of a token request */
+    int64_t timeout_ms;                       /* of a token request */
 
-    pthread_mutex_t lock;         /* guards what follows */
-    char *value;                  /* "Bearer ..." or "Basic ..."; NULL: none yet */
+    pthread_mutex_t lock;           /* guards what follows */
+    char *value;                    /* "Bearer ..." or "Basic ..."; NULL: none yet */
     int64_t refresh_at, expires_at; /* monotonic */
     bool fetching;
-    struct lf_waiter *waiters;    /* threads that wait for the one that fetches */
+    struct lf_waiter *waiters; /* threads that wait for the one that fetches */
 };
 
 /* Authorization header value, owned by the caller (lf_credential_forget frees and wipes it). Fetches a token
@@ -33,7 +33,8 @@ enum lf_status lf_credential_get(struct lf_credential *credential, const struct 
 /* The server did not accept `value` (401): fetch anew, unless someone has already. */
 void lf_credential_drop(struct lf_credential *credential, const char *value);
 void lf_credential_forget(char *value);
-/* An answer may repeat what it was sent, and parts of it end in logs: the secret in `value` becomes asterisks. */
+/* An answer may repeat what it was sent, and parts of it end in logs: the secret in `value` becomes
+ * asterisks. */
 void lf_credential_hide(const char *value, struct lf_buffer *text);
 
 /* Takes copies. key_file alone, or client_id and secret_file. */

@@ -7,9 +7,9 @@
 #include <inttypes.h>
 
 enum {
-    SAME_WINDOW_MS = 2000,    /* the reset header counts whole seconds */
+    SAME_WINDOW_MS = 2000, /* the reset header counts whole seconds */
     WINDOW_MAX_S = 3600,
-    RESERVE_MAX = 2,          /* left for whatever else uses this budget: people's own scripts */
+    RESERVE_MAX = 2, /* left for whatever else uses this budget: people's own scripts */
 };
 
 void lf_rate_open(struct lf_rate *rate)

@@ -10,16 +10,16 @@ static const char *const job_states[] = {"NOT_STARTED", "RUNNING", "SUCCEEDED", 
 static const char *const task_states[] = {"RUNNING", "SUCCEEDED", "FAILED", NULL};
 static const char *const upload_states[] = {"IN_PROGRESS", "COMPLETE", "ABORTED", NULL};
 
-#define AUTOMATION_FILE                                                 \
-    {"id", LF_FIELD_TEXT, LF_NEEDED, NULL},                             \
-    {"assayRunId", LF_FIELD_TEXT, LF_NEEDED, NULL},                     \
-    {"automationFileConfig", LF_FIELD_OBJECT, LF_NEEDED, NULL},         \
-    {"automationFileConfig.name", LF_FIELD_TEXT, LF_NEEDED, NULL},      \
-    {"file", LF_FIELD_OBJECT, LF_MAYBE, NULL},                          \
-    {"file.id", LF_FIELD_TEXT, LF_NEEDED, NULL},                        \
-    {"file.name", LF_FIELD_TEXT, LF_MAYBE, NULL},                       \
-    {"file.uploadStatus", LF_FIELD_TEXT, LF_MAYBE, upload_states},      \
-    {"status", LF_FIELD_TEXT, LF_NEEDED, job_states}
+#define AUTOMATION_FILE                                                                                      \
+    {"id", LF_FIELD_TEXT, LF_NEEDED, NULL}, {"assayRunId", LF_FIELD_TEXT, LF_NEEDED, NULL},                  \
+        {"automationFileConfig", LF_FIELD_OBJECT, LF_NEEDED, NULL},                                          \
+        {"automationFileConfig.name", LF_FIELD_TEXT, LF_NEEDED, NULL},                                       \
+        {"file", LF_FIELD_OBJECT, LF_MAYBE, NULL}, {"file.id", LF_FIELD_TEXT, LF_NEEDED, NULL},              \
+        {"file.name", LF_FIELD_TEXT, LF_MAYBE, NULL},                                                        \
+        {"file.uploadStatus", LF_FIELD_TEXT, LF_MAYBE, upload_states},                                       \
+    {                                                                                                        \
+        "status", LF_FIELD_TEXT, LF_NEEDED, job_states                                                       \
+    }
 
 const struct lf_field lf_shape_automation_file[] = {AUTOMATION_FILE, {NULL, 0, 0, NULL}};
 
@@ -36,12 +36,9 @@ const struct lf_field lf_shape_processor[] = {
 };
 
 const struct lf_field lf_shape_run[] = {
-    {"id", LF_FIELD_TEXT, LF_NEEDED, NULL},
-    {"v3Id", LF_FIELD_TEXT, LF_MAYBE, NULL},
-    {"fields", LF_FIELD_OBJECT, LF_MAYBE, NULL},
-    {"schema", LF_FIELD_OBJECT, LF_MAYBE, NULL},
-    {"schema.id", LF_FIELD_TEXT, LF_MAYBE, NULL},
-    {NULL, 0, 0, NULL},
+    {"id", LF_FIELD_TEXT, LF_NEEDED, NULL},       {"v3Id", LF_FIELD_TEXT, LF_MAYBE, NULL},
+    {"fields", LF_FIELD_OBJECT, LF_MAYBE, NULL},  {"schema", LF_FIELD_OBJECT, LF_MAYBE, NULL},
+    {"schema.id", LF_FIELD_TEXT, LF_MAYBE, NULL}, {NULL, 0, 0, NULL},
 };
 
 const struct lf_field lf_shape_blob[] = {
@@ -103,9 +100,13 @@ const struct lf_field lf_shape_resource[] = {{"id", LF_FIELD_TEXT, LF_NEEDED, NU
 
 static const char *kind_of(const cJSON *value)
 {
-    return !value ? "missing" : cJSON_IsNull(value) ? "null" : cJSON_IsString(value) ? "a text"
-         : cJSON_IsNumber(value) ? "a number" : cJSON_IsBool(value) ? "true or false"
-         : cJSON_IsArray(value) ? "a list" : "an object";
+    return !value                  ? "missing"
+           : cJSON_IsNull(value)   ? "null"
+           : cJSON_IsString(value) ? "a text"
+           : cJSON_IsNumber(value) ? "a number"
+           : cJSON_IsBool(value)   ? "true or false"
+           : cJSON_IsArray(value)  ? "a list"
+                                   : "an object";
 }
 
 static bool is_kind(const cJSON *value, enum lf_field_kind kind)
@@ -114,15 +115,16 @@ static bool is_kind(const cJSON *value, enum lf_field_kind kind)
     case LF_FIELD_TEXT: return cJSON_IsString(value);
     case LF_FIELD_OBJECT: return cJSON_IsObject(value);
     case LF_FIELD_ARRAY: return cJSON_IsArray(value);
-    case LF_FIELD_WHOLE: return cJSON_IsNumber(value) && fabs(value->valuedouble) <= 9007199254740992.0
-                             && floor(value->valuedouble) == value->valuedouble;
+    case LF_FIELD_WHOLE:
+        return cJSON_IsNumber(value) && fabs(value->valuedouble) <= 9007199254740992.0
+               && floor(value->valuedouble) == value->valuedouble;
     case LF_FIELD_BOOL: return cJSON_IsBool(value);
     }
     return false;
 }
 
 static const char *const kind_names[] = {
-    [LF_FIELD_TEXT] = "a text", [LF_FIELD_OBJECT] = "an object", [LF_FIELD_ARRAY] = "a list",
+    [LF_FIELD_TEXT] = "a text",          [LF_FIELD_OBJECT] = "an object",   [LF_FIELD_ARRAY] = "a list",
     [LF_FIELD_WHOLE] = "a whole number", [LF_FIELD_BOOL] = "true or false",
 };
 

@@ -7,7 +7,7 @@
 enum lf_field_kind { LF_FIELD_TEXT, LF_FIELD_OBJECT, LF_FIELD_ARRAY, LF_FIELD_WHOLE, LF_FIELD_BOOL };
 enum lf_field_need {
     LF_NEEDED, /* a text is not empty either */
-    LF_MAYBE, /* may be missing or null; a field below one that is missing or null is not looked for */
+    LF_MAYBE,  /* may be missing or null; a field below one that is missing or null is not looked for */
 };
 
 struct lf_field {

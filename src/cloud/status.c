@@ -43,9 +43,9 @@ static enum lf_status read_cycle(struct lf_cloud *cloud, const char *schema_id, 
                                  cJSON **cycle, struct lf_error *err)
 {
     cJSON *schema = NULL;
-    enum lf_status status =
-        lf_api_get(cloud, "reading the schema of a workflow task", "/workflow-task-schemas/", schema_id,
-                   lf_shape_task_schema, call, &schema, err);
+    enum lf_status status = lf_api_get(cloud, "reading the schema of a workflow task",
+                                       "/workflow-task-schemas/", schema_id, lf_shape_task_schema, call,
+                                       &schema, err);
     if (status != LF_OK)
         return status;
     *cycle = cJSON_DetachItemFromObjectCaseSensitive(schema, "statusLifecycle");
@@ -57,7 +57,7 @@ static enum lf_status read_cycle(struct lf_cloud *cloud, const char *schema_id, 
 static bool is_wanted(const cJSON *status, const char *wanted)
 {
     return !strcasecmp(lf_json_text_or(status, "displayName", ""), wanted)
-        || !strcasecmp(lf_json_text_or(status, "statusType", ""), wanted);
+           || !strcasecmp(lf_json_text_or(status, "statusType", ""), wanted);
 }
 
 /* A life cycle without a list of transitions restricts nothing. */
@@ -66,7 +66,7 @@ static bool is_allowed(const cJSON *cycle, const char *from, const char *to)
     const cJSON *transitions = lf_json_at(cycle, "transitions"), *transition;
     if (!cJSON_IsArray(transitions))
         return true;
-    cJSON_ArrayForEach(transition, transitions)
+    cJSON_ArrayForEach (transition, transitions)
         if (!strcmp(lf_json_text_or(transition, "from.id", ""), from)
             && !strcmp(lf_json_text_or(transition, "to.id", ""), to))
             return true;
@@ -79,7 +79,7 @@ static void list_names(const cJSON *cycle, const char *from, char *names, size_t
     const cJSON *status;
     size_t used = 0;
     snprintf(names, room, "none");
-    cJSON_ArrayForEach(status, lf_json_at(cycle, "statuses")) {
+    cJSON_ArrayForEach (status, lf_json_at(cycle, "statuses")) {
         char name[60];
         if (from && !is_allowed(cycle, from, lf_json_text_or(status, "id", "")))
             continue;
@@ -103,8 +103,7 @@ static enum lf_status refuse(const cJSON *cycle, const cJSON *task, const char *
                        "the task's status in Benchling, or the status names in the configuration",
                        now, wanted, names);
     return lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                   "the workflow has no status '%s'; it has: %s. Correct the configuration",
-                   wanted, names);
+                   "the workflow has no status '%s'; it has: %s. Correct the configuration", wanted, names);
 }
 
 /* Among several statuses of the wanted type the first that can be reached is taken. */
@@ -116,7 +115,7 @@ static enum lf_status choose(const cJSON *cycle, const cJSON *task, const char *
     bool known = false;
     if (is_wanted(lf_json_at(task, "status"), wanted))
         return lf_fail(err, LF_EXISTS, LF_PERMANENT, "the workflow task is already '%s'", wanted);
-    cJSON_ArrayForEach(status, lf_json_at(cycle, "statuses")) {
+    cJSON_ArrayForEach (status, lf_json_at(cycle, "statuses")) {
         const char *id = lf_json_text(status, "id");
         if (!id || !is_wanted(status, wanted))
             continue;

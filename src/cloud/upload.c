@@ -16,11 +16,11 @@ enum { CHUNK = 3 * 8192 };
 
 struct lf_upload {
     int fd;
-    int64_t offset, len;     /* the piece */
-    int64_t taken;           /* bytes of the piece that were encoded */
+    int64_t offset, len; /* the piece */
+    int64_t taken;       /* bytes of the piece that were encoded */
     struct lf_buffer head;
-    struct lf_buffer ready;  /* encoded bytes */
-    size_t ready_at;         /* how many of them were given */
+    struct lf_buffer ready; /* encoded bytes */
+    size_t ready_at;        /* how many of them were given */
     bool tail_made;
     unsigned char chunk[CHUNK];
     struct lf_body body;
@@ -107,7 +107,7 @@ static enum lf_status make_head(struct lf_upload *upload, const cJSON *fields, s
     cJSON *whole = cJSON_Duplicate(fields, true);
     char *text = whole && lf_json_set_text(whole, "md5", md5) ? lf_json_print(whole) : NULL;
     bool made = text && lf_buffer_append(&upload->head, text, strlen(text) - 1) == LF_OK
-             && lf_buffer_text(&upload->head, ",\"data64\":\"") == LF_OK && rewind_body(upload);
+                && lf_buffer_text(&upload->head, ",\"data64\":\"") == LF_OK && rewind_body(upload);
     free(text);
     cJSON_Delete(whole);
     return made ? LF_OK : lf_fail_memory(err, "preparing an upload");
@@ -130,7 +130,9 @@ enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *
         return status;
     }
     upload->body = (struct lf_body){
-        .read = read_body, .rewind = rewind_body, .context = upload,
+        .read = read_body,
+        .rewind = rewind_body,
+        .context = upload,
         .size = (int64_t)upload->head.len + (len + 2) / 3 * 4 + (int64_t)strlen(TAIL),
     };
     *out = upload;

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* One row for each status whose meaning is not just its family's. What stands in the way of every request (the
- * credential, a proxy, a wrong address) is no job's own trouble: transient, and the status tells it once. */
+/* One row for each status whose meaning is not just its family's. What stands in the way of every request
+ * (the credential, a proxy, a wrong address) is no job's own trouble: transient, and the status tells it
+ * once. */
 static const struct verdict {
     int status;
     enum lf_status means;
@@ -85,7 +86,7 @@ static void add_errors(struct lf_buffer *said, const cJSON *errors)
 {
     const cJSON *item;
     int count = 0;
-    cJSON_ArrayForEach(item, errors) {
+    cJSON_ArrayForEach (item, errors) {
         if (++count > 3)
             break;
         const cJSON *global = lf_json_at(item, "global"), *field;
@@ -94,12 +95,13 @@ static void add_errors(struct lf_buffer *said, const cJSON *errors)
         add_words(said, "", lf_json_text(item, "message"));
         add_words(said, "",
                   cJSON_IsArray(global) ? cJSON_GetStringValue(cJSON_GetArrayItem(global, 0)) : NULL);
-        cJSON_ArrayForEach(field, lf_json_at(item, "fields")) {
+        cJSON_ArrayForEach (field, lf_json_at(item, "fields")) {
             char label[80];
             lf_words_plain(field->string ? field->string : "", label, sizeof label - 3);
             strcat(label, ": ");
-            add_words(said, label, cJSON_IsArray(field) ? cJSON_GetStringValue(cJSON_GetArrayItem(field, 0))
-                                                        : cJSON_GetStringValue(field));
+            add_words(said, label,
+                      cJSON_IsArray(field) ? cJSON_GetStringValue(cJSON_GetArrayItem(field, 0))
+                                           : cJSON_GetStringValue(field));
         }
     }
 }
@@ -109,9 +111,9 @@ static void vendor_words(const cJSON *body, struct lf_buffer *said)
     const cJSON *invalid = lf_json_at(body, "invalidIds");
     add_words(said, "", lf_json_text(body, "error.message"));
     add_words(said, "", lf_json_text(body, "error.userMessage"));
-    add_words(said, "", lf_json_text(body, "error"));    /* RFC 6749's form, from a proxy or older host */
+    add_words(said, "", lf_json_text(body, "error")); /* RFC 6749's form, from a proxy or older host */
     add_words(said, "", lf_json_text(body, "message"));
-    add_words(said, "", lf_json_text(body, "detail"));   /* problem+json */
+    add_words(said, "", lf_json_text(body, "detail")); /* problem+json */
     add_words(said, "invalid id ", lf_json_text(body, "error.invalidId"));
     add_words(said, "invalid id ", cJSON_GetStringValue(cJSON_GetArrayItem(invalid, 0)));
     add_errors(said, lf_json_at(body, "error.errors"));
@@ -123,7 +125,7 @@ static bool is_page(const struct lf_answer *answer)
     const char *text = answer->text.data ? answer->text.data : "";
     text += strspn(text, " \t\r\n\xEF\xBB\xBF");
     return !strncasecmp(answer->content_type, "text/html", 9) || !strncasecmp(text, "<!doctype", 9)
-        || !strncasecmp(text, "<html", 5);
+           || !strncasecmp(text, "<html", 5);
 }
 
 /* A web page where the API should speak: a proxy, a maintenance page, or the wrong host. */

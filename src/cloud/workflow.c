@@ -45,8 +45,11 @@ enum lf_status lf_cloud_create_output(struct lf_cloud *cloud, const char *task_i
         made = lf_json_set(body, "fields", copy);
     else
         cJSON_Delete(copy);
-    struct lf_api_request request = {.doing = "creating a workflow output", .method = "POST",
-                                     .path = "/workflow-outputs", .json = body, .once = true,
+    struct lf_api_request request = {.doing = "creating a workflow output",
+                                     .method = "POST",
+                                     .path = "/workflow-outputs",
+                                     .json = body,
+                                     .once = true,
                                      .shape = lf_shape_workflow_output};
     enum lf_status status = made ? lf_api_call(cloud, &request, call, out, err)
                                  : lf_fail_memory(err, "creating a workflow output");
@@ -108,8 +111,11 @@ enum lf_status lf_cloud_get_events(struct lf_cloud *cloud, const char *starting_
     if (lf_buffer_text(&path, "/events") == LF_OK && lf_api_query(&path, "pageSize", "100")
         && lf_api_query(&path, "startingAfter", starting_after) && lf_api_query(&path, "createdAt.gte", since)
         && lf_api_query(&path, "eventTypes", types) && lf_api_query(&path, "nextToken", next_token)) {
-        struct lf_api_request request = {.doing = "asking for events", .method = "GET", .path = path.data,
-                                         .shape = lf_shape_events, .max_answer = LF_API_EVENTS_MAX};
+        struct lf_api_request request = {.doing = "asking for events",
+                                         .method = "GET",
+                                         .path = path.data,
+                                         .shape = lf_shape_events,
+                                         .max_answer = LF_API_EVENTS_MAX};
         status = lf_api_call(cloud, &request, call, page, err);
     } else {
         status = lf_fail_memory(err, "asking for events");

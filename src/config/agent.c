@@ -12,19 +12,16 @@ enum { NAME_MAX_LEN = 64, TOPIC_MAX_LEN = 1024 };
 
 static bool fits_topic(const char *name, const char *more)
 {
-    for (; *name; name++) {
-        if (!isalnum((unsigned char)*name) && !strchr(more, *name)) {
+    for (; *name; name++)
+        if (!isalnum((unsigned char)*name) && !strchr(more, *name))
             return false;
-        }
-    }
     return true;
 }
 
 void lf_load_check_name(struct lf_load *load, const config_setting_t *at, const char *where, const char *name)
 {
-    if (!name) {
+    if (!name)
         return; /* missing or of the wrong type: already told */
-    }
     if (!*name || strlen(name) > NAME_MAX_LEN || !fits_topic(name, "_.-")) {
         lf_load_error(load, at,
                       "%s: \"%.70s\" cannot be a name: it becomes part of MQTT topics; use 1 to %d of "
@@ -45,9 +42,8 @@ static int choice_of(const struct lf_values *values, const struct lf_setting *ta
     const char *text = lf_values_text(values, name);
     const struct lf_setting *row = lf_setting_find(table, name);
     int i = 0;
-    while (text && row->choices[i] && strcmp(row->choices[i], text) != 0) {
+    while (text && row->choices[i] && strcmp(row->choices[i], text) != 0)
         i++;
-    }
     return i;
 }
 
@@ -58,9 +54,8 @@ static int choice_of(const struct lf_values *values, const struct lf_setting *ta
 void lf_load_agent(struct lf_load *load, config_setting_t *group)
 {
     struct lf_values *v = lf_load_new_values(load, lf_settings_agent, "agent");
-    if (!v) {
+    if (!v)
         return;
-    }
     lf_load_values(load, group, "agent", v, lf_settings_agent, NULL, true);
     static const enum lf_log_format formats[] = {LF_LOG_AUTO, LF_LOG_TEXT, LF_LOG_JOURNALD, LF_LOG_JSON};
     static const enum lf_log_level levels[] = {LF_LOG_ERROR, LF_LOG_WARNING, LF_LOG_INFO, LF_LOG_DEBUG};
@@ -128,14 +123,13 @@ static const char *check_tenant(struct lf_load *load, const config_setting_t *at
 {
     struct lf_url url;
     const char *why;
-    if (!text) {
+    if (!text)
         return NULL; /* already told */
-    }
     if (!lf_url_split(text, &url, &why)) {
         lf_load_error(load, at, "cloud: \"tenant\" %s; write it like \"https://acme.benchling.com\"", why);
         return text;
     }
-    if (strcasecmp(url.scheme, "https") != 0 && !(strcasecmp(url.scheme, "http") == 0 && url.loopback)) {
+    if (strcasecmp(url.scheme, "https") != 0 && !(!strcasecmp(url.scheme, "http") && url.loopback)) {
         lf_load_error(
             load, at,
             "cloud: \"tenant\" must begin with https:// (http:// is for a simulator on this machine only)");
@@ -148,9 +142,8 @@ static const char *check_tenant(struct lf_load *load, const config_setting_t *at
 void lf_load_cloud(struct lf_load *load, config_setting_t *group)
 {
     struct lf_values *v = lf_load_new_values(load, lf_settings_cloud, "cloud");
-    if (!v) {
+    if (!v)
         return;
-    }
     lf_load_values(load, group, "cloud", v, lf_settings_cloud, NULL, true);
     static const enum lf_config_source sources[] = {LF_SOURCE_MQTT, LF_SOURCE_POLL, LF_SOURCE_BOTH};
     load->config->cloud = (struct lf_config_cloud){
@@ -178,14 +171,13 @@ static void read_broker(struct lf_load *load, config_setting_t *group, struct lf
     struct lf_url url;
     const char *why;
     const char *text = lf_values_text(load->link, "broker");
-    if (!text) {
+    if (!text)
         return; /* already told */
-    }
     if (!lf_url_split(text, &url, &why)) {
         lf_load_error(load, at, "link: \"broker\" %s; write it like \"mqtts://broker.example:8883\"", why);
         return;
     }
-    link->tls = strcasecmp(url.scheme, "mqtts") == 0;
+    link->tls = !strcasecmp(url.scheme, "mqtts");
     if (!link->tls && strcasecmp(url.scheme, "mqtt") != 0) {
         lf_load_error(load, at, "link: \"broker\" must begin with mqtts:// (or mqtt://), not %s://",
                       url.scheme);
@@ -215,8 +207,8 @@ static void check_link_files(struct lf_load *load, const config_setting_t *group
 static void check_prefix(struct lf_load *load, const config_setting_t *at, const char *prefix)
 {
     size_t len = strlen(prefix);
-    bool good = len > 0 && len <= 200 && fits_topic(prefix, "_.-/") && *prefix != '/' &&
-                prefix[len - 1] != '/' && !strstr(prefix, "//");
+    bool good = len > 0 && len <= 200 && fits_topic(prefix, "_.-/") && *prefix != '/'
+                && prefix[len - 1] != '/' && !strstr(prefix, "//");
     if (!good) {
         lf_load_error(
             load, at,
@@ -229,9 +221,8 @@ void lf_load_link(struct lf_load *load, config_setting_t *group)
     const struct lf_config_agent *agent = &load->config->agent;
     struct lf_config_link *link = &load->config->link;
     struct lf_values *v = lf_load_new_values(load, lf_settings_link, "link");
-    if (!v) {
+    if (!v)
         return;
-    }
     lf_load_values(load, group, "link", v, lf_settings_link, NULL, true);
     load->link = v;
     if (lf_values_text(v, "topic_prefix")) {
@@ -272,25 +263,20 @@ static void add_event_type(void *context, const char *type)
 {
     struct lf_load *load = context;
     struct lf_config_list *types = &load->config->event_types;
-    for (size_t i = 0; i < types->count; i++) {
-        if (strcmp(types->items[i], type) == 0) {
+    for (size_t i = 0; i < types->count; i++)
+        if (!strcmp(types->items[i], type))
             return;
-        }
-    }
     const char *copy = lf_load_format(load, "%s", type);
-    if (copy) {
+    if (copy)
         lf_load_append(load, types, copy);
-    }
 }
 
 static bool waits_for_processing(const struct lf_load *load)
 {
     for (size_t i = 0; i < load->config->instrument_count; i++) {
-        for (size_t j = 0; j < load->instruments[i].collect_count; j++) {
-            if (load->instruments[i].collect[j].process) {
+        for (size_t j = 0; j < load->instruments[i].collect_count; j++)
+            if (load->instruments[i].collect[j].process)
                 return true;
-            }
-        }
     }
     return false;
 }
@@ -299,15 +285,13 @@ static bool waits_for_processing(const struct lf_load *load)
 static bool is_filter(const char *filter)
 {
     size_t len = strlen(filter);
-    if (len == 0 || len > TOPIC_MAX_LEN) {
+    if (len == 0 || len > TOPIC_MAX_LEN)
         return false;
-    }
     for (size_t i = 0; i < len; i++) {
         bool starts = i == 0 || filter[i - 1] == '/';
         bool ends = i + 1 == len || filter[i + 1] == '/';
-        if ((filter[i] == '+' && !(starts && ends)) || (filter[i] == '#' && !(starts && i + 1 == len))) {
+        if ((filter[i] == '+' && !(starts && ends)) || (filter[i] == '#' && !(starts && i + 1 == len)))
             return false;
-        }
     }
     return lf_utf8_valid(lf_slice_text(filter));
 }
@@ -329,17 +313,13 @@ static void check_given_topics(struct lf_load *load, const struct lf_config_list
 void lf_load_topics(struct lf_load *load)
 {
     struct lf_config *config = load->config;
-    for (size_t i = 0; load->hooks->on_types && i < config->route_count; i++) {
-        for (size_t j = 0; j < load->routes[i].on.count; j++) {
+    for (size_t i = 0; load->hooks->on_types && i < config->route_count; i++)
+        for (size_t j = 0; j < load->routes[i].on.count; j++)
             load->hooks->on_types(load->routes[i].on.items[j], add_event_type, load);
-        }
-    }
-    if (load->hooks->on_types && waits_for_processing(load)) {
+    if (load->hooks->on_types && waits_for_processing(load))
         load->hooks->on_types("automationOutputProcessor.completed", add_event_type, load);
-    }
-    if (!load->link || config->cloud.events == LF_SOURCE_POLL) {
+    if (!load->link || config->cloud.events == LF_SOURCE_POLL)
         return;
-    }
     if (lf_values_given(load->link, "topics")) {
         config->link.topics = lf_load_list(load, load->link, "topics");
         check_given_topics(load, &config->link.topics);
@@ -349,8 +329,7 @@ void lf_load_topics(struct lf_load *load)
         const char *site = config->agent.site ? config->agent.site : "";
         const char *topic = lf_load_format(load, "%s/%s/events/%s", load->topic_prefix, site,
                                            config->event_types.items[i]);
-        if (topic) {
+        if (topic)
             lf_load_append(load, &config->link.topics, topic);
-        }
     }
 }

@@ -16,9 +16,8 @@ static void check_top(struct lf_load *load, const config_setting_t *root)
     for (int i = 0; i < count; i++) {
         const config_setting_t *setting = config_setting_get_elem(root, (unsigned)i);
         const char *name = config_setting_name(setting);
-        if (lf_setting_find(lf_settings_file, name)) {
+        if (lf_setting_find(lf_settings_file, name))
             continue;
-        }
         const char *near = lf_setting_nearest(lf_settings_file, name);
         lf_load_error(load, setting,
                       "unknown group \"%.80s\"%s%s%s; there are agent, cloud, link, instruments, routes",
@@ -50,9 +49,8 @@ static config_setting_t *top_list(struct lf_load *load, const char *name)
 
 static void need_group(struct lf_load *load, const char *name, const char *why)
 {
-    if (!config_lookup(&load->file, name)) {
+    if (!config_lookup(&load->file, name))
         lf_load_error(load, NULL, "the group \"%s\" is missing: add %s = { ... };%s", name, name, why);
-    }
 }
 
 static void load_groups(struct lf_load *load)
@@ -63,20 +61,16 @@ static void load_groups(struct lf_load *load)
     config_setting_t *agent = top_group(load, "agent"), *cloud = top_group(load, "cloud");
     config_setting_t *link = top_group(load, "link");
     config_setting_t *instruments = top_list(load, "instruments"), *routes = top_list(load, "routes");
-    if (agent) {
+    if (agent)
         lf_load_agent(load, agent);
-    }
-    if (cloud) {
+    if (cloud)
         lf_load_cloud(load, cloud);
-    }
-    if (link) {
+    if (link)
         lf_load_link(load, link);
-    } else if (cloud && load->config->cloud.events != LF_SOURCE_POLL) {
+    else if (cloud && load->config->cloud.events != LF_SOURCE_POLL)
         need_group(load, "link", " or set events = \"poll\" in \"cloud\" to do without a broker");
-    }
-    if (instruments) {
+    if (instruments)
         lf_load_instruments(load, instruments);
-    }
     lf_load_routes(load, routes);
     lf_load_topics(load);
     if (load->config->instrument_count == 0) {
@@ -110,22 +104,17 @@ static enum lf_status tell_result(const struct lf_load *load, struct lf_error *e
 {
     const struct lf_config_report *report = load->report;
     const struct lf_config_problem *first = NULL;
-    for (size_t i = 0; i < report->count && !first; i++) {
+    for (size_t i = 0; i < report->count && !first; i++)
         first = report->problems[i].severity == LF_CONFIG_ERROR ? &report->problems[i] : NULL;
-    }
-    if (load->no_memory || (report->errors && !first)) {
+    if (load->no_memory || (report->errors && !first))
         return lf_fail_memory(err, "reading the configuration");
-    }
-    if (!first) {
+    if (!first)
         return LF_OK;
-    }
     char line[16] = "", more[64] = "";
-    if (first->line > 0) {
+    if (first->line > 0)
         snprintf(line, sizeof line, ":%d", first->line);
-    }
-    if (report->errors > 1) {
+    if (report->errors > 1)
         snprintf(more, sizeof more, " (and %zu more; see them with: labferry check)", report->errors - 1);
-    }
     return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%.100s%s: %.300s%s", first->file, line, first->text,
                    more);
 }
@@ -135,14 +124,15 @@ enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *ho
                               struct lf_error *err)
 {
     struct lf_config_report own = {0};
-    struct lf_load load = {
-        .path = path, .hooks = hooks, .report = report ? report : &own, .topic_prefix = "labferry"};
+    struct lf_load load = {.path = path,
+                           .hooks = hooks,
+                           .report = report ? report : &own,
+                           .topic_prefix = "labferry"};
     *config = NULL;
-    if (!start(&load)) {
+    if (!start(&load))
         load.no_memory = true;
-    } else if (lf_load_source(&load)) {
+    else if (lf_load_source(&load))
         load_groups(&load);
-    }
     lf_report_sort(load.report, path);
     enum lf_status status = tell_result(&load, err);
     if (status == LF_OK) {
@@ -163,9 +153,8 @@ static char *place_of(struct lf_load *load, const char *setting)
 {
     const char *text = NULL;
     const config_setting_t *group = config_lookup(&load->file, "agent");
-    if (!group || config_setting_lookup_string(group, setting, &text) != CONFIG_TRUE || !*text) {
+    if (!group || config_setting_lookup_string(group, setting, &text) != CONFIG_TRUE || !*text)
         return strdup(lf_setting_find(lf_settings_agent, setting)->fallback);
-    }
     return text[0] == '/' ? strdup(text) : lf_format("%s/%s", load->folder, text);
 }
 
@@ -174,13 +163,11 @@ static enum lf_status find_place(const char *path, const char *setting, char **p
     struct lf_config_report report = {0};
     struct lf_load load = {.path = path, .report = &report};
     *place = NULL;
-    if (access(path, R_OK) != 0) {
+    if (access(path, R_OK) != 0)
         return lf_fail_errno(err, "cannot open %s", path);
-    }
     bool good = start(&load) && lf_load_source(&load);
-    if (good) {
+    if (good)
         *place = place_of(&load, setting);
-    }
     load.no_memory = load.no_memory || (!*place && report.errors == 0);
     enum lf_status status = tell_result(&load, err);
     end(&load);
@@ -202,20 +189,16 @@ enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_er
 
 const struct lf_config_instrument *lf_config_instrument(const struct lf_config *config, const char *name)
 {
-    for (size_t i = 0; i < config->instrument_count; i++) {
-        if (strcmp(config->instruments[i].name, name) == 0) {
+    for (size_t i = 0; i < config->instrument_count; i++)
+        if (!strcmp(config->instruments[i].name, name))
             return &config->instruments[i];
-        }
-    }
     return NULL;
 }
 
 const struct lf_config_route *lf_config_route(const struct lf_config *config, const char *name)
 {
-    for (size_t i = 0; i < config->route_count; i++) {
-        if (strcmp(config->routes[i].name, name) == 0) {
+    for (size_t i = 0; i < config->route_count; i++)
+        if (!strcmp(config->routes[i].name, name))
             return &config->routes[i];
-        }
-    }
     return NULL;
 }

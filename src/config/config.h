@@ -32,18 +32,18 @@ struct lf_config_agent {
                                 user only */
     enum lf_log_level log_level;
     enum lf_log_format log_format;
-    int couriers;         /* threads for the cloud steps of jobs */
-    int64_t not_after_ms; /* a job may not start to act later than this after its event; routes may say
-                             otherwise */
-    int64_t keep_ms;      /* how long finished jobs and events stay in the journal */
+    int couriers;          /* threads for the cloud steps of jobs */
+    int64_t not_after_ms;  /* a job may not start to act later than this after its event; routes may say
+                              otherwise */
+    int64_t keep_ms;       /* how long finished jobs and events stay in the journal */
     int64_t audit_keep_ms; /* how long entries stay in the audit trail; 0: for ever */
-    int64_t file_max;     /* bytes of the largest file carried, either way */
-    int64_t disk_reserve; /* bytes that stay free on the disks of journal and spool */
-    int64_t journal_max;  /* bytes; 0 here and below: no limit, which no file can say */
-    int64_t unused_max;   /* bytes of events that made no job */
-    int64_t outbox_max;   /* reports that wait */
-    int64_t spool_max;    /* bytes */
-    int log_limit;        /* lines of one kind in a minute */
+    int64_t file_max;      /* bytes of the largest file carried, either way */
+    int64_t disk_reserve;  /* bytes that stay free on the disks of journal and spool */
+    int64_t journal_max;   /* bytes; 0 here and below: no limit, which no file can say */
+    int64_t unused_max;    /* bytes of events that made no job */
+    int64_t outbox_max;    /* reports that wait */
+    int64_t spool_max;     /* bytes */
+    int log_limit;         /* lines of one kind in a minute */
 };
 
 enum lf_config_source { LF_SOURCE_MQTT, LF_SOURCE_POLL, LF_SOURCE_BOTH };
@@ -120,8 +120,8 @@ struct lf_config_route {
     struct lf_config_list on; /* event names; any of them */
     const cJSON *pattern;     /* EventBridge pattern over the whole envelope; NULL: all that `on` names */
     enum lf_config_job job;
-    const char *instrument;   /* NULL only for collect */
-    int64_t not_after_ms;     /* the route's own or the agent's */
+    const char *instrument; /* NULL only for collect */
+    int64_t not_after_ms;   /* the route's own or the agent's */
     /* job = "task" only: */
     const char *procedure;
     const struct lf_config_map *inputs; /* empty: the procedure gets no inputs */
@@ -196,8 +196,8 @@ enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *ho
                               struct lf_error *err);
 void lf_config_free(struct lf_config *config);
 
-/* Only where the control socket is (the default, if the file does not say): needs no right to read secrets, and checks nothing else.
- * *socket owned. */
+/* Only where the control socket is (the default, if the file does not say): needs no right to read secrets,
+ * and checks nothing else. *socket owned. */
 enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err);
 /* The same for the folder of the journal. */
 enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_error *err);

@@ -111,9 +111,8 @@ static void print_comment(const char *text, int indent, FILE *out)
     while (*text) {
         int len = (int)strcspn(text, " ");
         if (column + 1 + len > WIDTH) {
-            if (!first) {
+            if (!first)
                 fputc('\n', out);
-            }
             indent_by(indent, out);
             fputc('#', out);
             column = indent + 1;
@@ -130,13 +129,12 @@ static void print_comment(const char *text, int indent, FILE *out)
 static void print_bound(const struct lf_setting *row, int64_t bound, FILE *out)
 {
     char text[40];
-    if (row->type == LF_DURATION) {
+    if (row->type == LF_DURATION)
         lf_duration_format(bound, text, sizeof text);
-    } else if (row->type == LF_SIZE) {
+    else if (row->type == LF_SIZE)
         lf_size_format(bound, text, sizeof text);
-    } else {
+    else
         snprintf(text, sizeof text, "%lld", (long long)bound);
-    }
     fputs(text, out);
 }
 
@@ -146,9 +144,8 @@ static void print_allowed(const struct lf_setting *row, int indent, FILE *out)
     if (row->choices) {
         indent_by(indent, out);
         fputs("# One of", out);
-        for (size_t i = 0; row->choices[i]; i++) {
+        for (size_t i = 0; row->choices[i]; i++)
             fprintf(out, "%s \"%s\"", i ? "," : "", row->choices[i]);
-        }
         fputs(".\n", out);
     } else if (row->min || row->max) {
         indent_by(indent, out);
@@ -175,32 +172,29 @@ static const char *placeholder(enum lf_setting_type type)
 
 static void print_row(const struct lf_setting *row, const struct sample *samples, int indent, FILE *out)
 {
-    while (samples->name && strcmp(samples->name, row->name) != 0) {
+    while (samples->name && strcmp(samples->name, row->name) != 0)
         samples++;
-    }
     print_comment(row->help, indent, out);
     print_allowed(row, indent, out);
     indent_by(indent, out);
     const char *hash = samples->active ? "" : "#";
-    if (samples->name) {
+    if (samples->name)
         fprintf(out, "%s%s = %s;\n", hash, row->name, samples->value);
-    } else if (row->fallback == LF_REQUIRED) {
+    else if (row->fallback == LF_REQUIRED)
         fprintf(out, "#%s = %s; (required)\n", row->name, placeholder(row->type));
-    } else if (!row->fallback) {
+    else if (!row->fallback)
         fprintf(out, "#%s = %s;\n", row->name, placeholder(row->type));
-    } else if (is_quoted(row->type)) {
+    else if (is_quoted(row->type))
         fprintf(out, "#%s = \"%s\";\n", row->name, row->fallback);
-    } else {
+    else
         fprintf(out, "#%s = %s;\n", row->name, row->fallback);
-    }
 }
 
 static void print_rows(const struct lf_setting *rows, const struct sample *samples, int indent, FILE *out)
 {
     for (const struct lf_setting *row = rows; row->name; row++) {
-        if (row != rows) {
+        if (row != rows)
             fputc('\n', out);
-        }
         print_row(row, samples, indent, out);
     }
 }

@@ -30,7 +30,7 @@ static const char *label(struct lf_load *load, const config_setting_t *group, co
 
 static bool starts_with(const char *text, const char *start)
 {
-    return strncmp(text, start, strlen(start)) == 0;
+    return !strncmp(text, start, strlen(start));
 }
 
 static void check_match(struct lf_load *load, const config_setting_t *at, const char *where, const char *rule)
@@ -51,11 +51,9 @@ static void check_match(struct lf_load *load, const config_setting_t *at, const 
 /* Can one of the ways to find the run also tell the output configuration? */
 static bool match_tells_config(const struct lf_config_list *match)
 {
-    for (size_t i = 0; i < match->count; i++) {
-        if (strcmp(match->items[i], "sidecar") == 0 || strstr(match->items[i], "(?<config>")) {
+    for (size_t i = 0; i < match->count; i++)
+        if (!strcmp(match->items[i], "sidecar") || strstr(match->items[i], "(?<config>"))
             return true;
-        }
-    }
     return false;
 }
 
@@ -67,9 +65,8 @@ static void read_collect(struct lf_load *load, config_setting_t *group, const ch
         return;
     }
     struct lf_values *v = lf_load_new_values(load, lf_settings_collect, where);
-    if (!v || !lf_load_values(load, group, where, v, lf_settings_collect, NULL, true)) {
+    if (!v || !lf_load_values(load, group, where, v, lf_settings_collect, NULL, true))
         return;
-    }
     *collect = (struct lf_config_collect){
         .files = lf_values_text(v, "files"),
         .match = lf_load_list(load, v, "match"),
@@ -81,9 +78,8 @@ static void read_collect(struct lf_load *load, config_setting_t *group, const ch
         .location_id = lf_values_text(v, "location_id"),
         .timezone = lf_values_text(v, "timezone"),
     };
-    for (size_t i = 0; i < collect->match.count; i++) {
+    for (size_t i = 0; i < collect->match.count; i++)
         check_match(load, lf_load_member(group, "match"), where, collect->match.items[i]);
-    }
     if (!collect->config && !match_tells_config(&collect->match)) {
         lf_load_error(
             load, group,
@@ -96,18 +92,16 @@ static void read_collects(struct lf_load *load, config_setting_t *group, const c
                           struct lf_config_instrument *instrument)
 {
     config_setting_t *member = config_setting_get_member(group, "collect");
-    if (!member || !config_setting_is_aggregate(member)) {
+    if (!member || !config_setting_is_aggregate(member))
         return; /* a wrong type was told by lf_load_values */
-    }
     bool one = config_setting_is_group(member);
     size_t count = one ? 1 : (size_t)config_setting_length(member);
     struct lf_config_collect *collect = lf_load_alloc(load, count, sizeof *collect);
     for (size_t i = 0; collect && i < count; i++) {
         config_setting_t *entry = one ? member : config_setting_get_elem(member, (unsigned)i);
         const char *entry_where = lf_load_format(load, "%s: collect %zu", where, i + 1);
-        if (entry_where) {
+        if (entry_where)
             read_collect(load, entry, entry_where, &collect[i]);
-        }
     }
     instrument->collect = collect;
     instrument->collect_count = collect ? count : 0;
@@ -140,14 +134,12 @@ static void tell_unknown_driver(struct lf_load *load, const config_setting_t *at
 static void claim(void *context, const char *resource)
 {
     struct claims *claims = context;
-    for (size_t i = 0; i < claims->count; i++) {
-        if (strcmp(claims->claims[i].resource, resource) == 0 && claims->claims[i].owner == claims->owner) {
+    for (size_t i = 0; i < claims->count; i++)
+        if (!strcmp(claims->claims[i].resource, resource) && claims->claims[i].owner == claims->owner)
             return;
-        }
-    }
     for (size_t i = 0; i < claims->count; i++) {
         const struct claim *taken = &claims->claims[i];
-        if (strcmp(taken->resource, resource) == 0 && taken->owner != claims->owner) {
+        if (!strcmp(taken->resource, resource) && taken->owner != claims->owner) {
             struct lf_load *load = claims->load;
             const struct lf_config_instrument *owner = &load->instruments[taken->owner];
             lf_load_error(load, config_setting_get_elem(claims->list, (unsigned)claims->owner),
@@ -158,9 +150,8 @@ static void claim(void *context, const char *resource)
     }
     struct claim *grown = realloc(claims->claims, (claims->count + 1) * sizeof *grown);
     char *copy = strdup(resource);
-    if (grown) {
+    if (grown)
         claims->claims = grown;
-    }
     if (!grown || !copy) {
         free(copy);
         claims->load->no_memory = true;
@@ -176,7 +167,7 @@ static void tell_objection(struct lf_load *load, const config_setting_t *group, 
     for (const struct lf_setting *row = rows; row->name; row++) {
         const char *at = lf_values_at(values, row->name);
         size_t len = at ? strlen(at) : 0;
-        if (len && strncmp(text, at, len) == 0 && strncmp(text + len, ": ", 2) == 0) {
+        if (len && !strncmp(text, at, len) && !strncmp(text + len, ": ", 2)) {
             lf_load_error(load, lf_load_member(group, row->name), "%s: %s", where, text + len + 2);
             return;
         }
@@ -190,9 +181,8 @@ static void read_driver_settings(struct claims *claims, config_setting_t *group,
 {
     struct lf_load *load = claims->load;
     struct lf_values *v = lf_load_new_values(load, rows, where);
-    if (!v || !lf_load_values(load, group, where, v, rows, lf_settings_instrument, false)) {
+    if (!v || !lf_load_values(load, group, where, v, rows, lf_settings_instrument, false))
         return;
-    }
     struct lf_error err;
     if (load->hooks->driver_check && load->hooks->driver_check(driver, v, claim, claims, &err) != LF_OK) {
         lf_load_note(load, &err);
@@ -208,7 +198,7 @@ static void check_duplicate(struct lf_load *load, const config_setting_t *group,
                             const char *name)
 {
     for (size_t i = 0; i < index; i++) {
-        if (load->instruments[i].name && strcmp(load->instruments[i].name, name) == 0) {
+        if (load->instruments[i].name && !strcmp(load->instruments[i].name, name)) {
             lf_load_error(load, lf_load_member(group, "name"),
                           "instrument \"%.70s\" is there already (%s); give each its own name", name,
                           load->instruments[i].at);
@@ -224,17 +214,15 @@ static void read_instrument(struct claims *claims, config_setting_t *group, int 
     const char *where = label(load, group, "instrument", index);
     struct lf_values *v = where ? lf_load_new_values(load, lf_settings_instrument, where) : NULL;
     instrument->at = lf_load_at(load, group);
-    if (!v || !instrument->at) {
+    if (!v || !instrument->at)
         return;
-    }
     const char *driver = NULL;
     config_setting_lookup_string(group, "driver", &driver);
     const struct lf_setting *rows = driver ? load->hooks->driver_settings(driver) : NULL;
     /* Without the driver's rows nobody can say which of its settings are unknown. */
     bool whole = lf_load_values(load, group, where, v, lf_settings_instrument, rows, rows != NULL);
-    if (driver && !rows) {
+    if (driver && !rows)
         tell_unknown_driver(load, lf_load_member(group, "driver"), where, driver);
-    }
     instrument->name = lf_values_text(v, "name");
     if (instrument->name) {
         lf_load_check_name(load, lf_load_member(group, "name"), "instrument", instrument->name);
@@ -256,22 +244,19 @@ void lf_load_instruments(struct lf_load *load, config_setting_t *list)
     struct claims claims = {.load = load, .list = list};
     int count = config_setting_length(list);
     load->instruments = lf_load_alloc(load, (size_t)count, sizeof *load->instruments);
-    if (!load->instruments) {
+    if (!load->instruments)
         return;
-    }
     load->config->instruments = load->instruments;
     load->config->instrument_count = (size_t)count;
     for (int i = 0; i < count; i++) {
         config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
         claims.owner = (size_t)i;
-        if (config_setting_is_group(group)) {
+        if (config_setting_is_group(group))
             read_instrument(&claims, group, i);
-        } else {
+        else
             lf_load_error(load, group, "instrument %d must be a group { } of settings", i + 1);
-        }
     }
-    for (size_t i = 0; i < claims.count; i++) {
+    for (size_t i = 0; i < claims.count; i++)
         free(claims.claims[i].resource);
-    }
     free(claims.claims);
 }

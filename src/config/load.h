@@ -48,7 +48,8 @@ void lf_load_warning(struct lf_load *load, const config_setting_t *at, const cha
     __attribute__((format(printf, 3, 4)));
 /* The same with a place in plain words. */
 void lf_load_error_in(struct lf_load *load, const char *file, int line, const char *text);
-/* To be called with every error from below before it is reported: one for want of memory says nothing about the file. */
+/* To be called with every error from below before it is reported: one for want of memory says nothing about
+ * the file. */
 void lf_load_note(struct lf_load *load, const struct lf_error *err);
 void lf_report_sort(struct lf_config_report *report, const char *path);
 

@@ -18,14 +18,12 @@ struct lf_config_memory {
 
 static bool make_room(struct lf_config_memory *memory)
 {
-    if (memory->count < memory->room) {
+    if (memory->count < memory->room)
         return true;
-    }
     size_t room = memory->room ? memory->room * 2 : 64;
     struct kept *kept = realloc(memory->kept, room * sizeof *kept);
-    if (!kept) {
+    if (!kept)
         return false;
-    }
     memory->kept = kept;
     memory->room = room;
     return true;
@@ -34,14 +32,12 @@ static bool make_room(struct lf_config_memory *memory)
 void *lf_load_keep(struct lf_load *load, void *ptr, void (*release)(void *))
 {
     struct lf_config *config = load->config;
-    if (!config->memory) {
+    if (!config->memory)
         config->memory = calloc(1, sizeof *config->memory);
-    }
     if (!ptr || !config->memory || !make_room(config->memory)) {
         load->no_memory = true;
-        if (ptr) {
+        if (ptr)
             release(ptr);
-        }
         return NULL;
     }
     config->memory->kept[config->memory->count++] = (struct kept){ptr, release};
@@ -58,9 +54,8 @@ const char *lf_load_format(struct lf_load *load, const char *format, ...)
     va_list args;
     va_start(args, format);
     char *text;
-    if (vasprintf(&text, format, args) < 0) {
+    if (vasprintf(&text, format, args) < 0)
         text = NULL;
-    }
     va_end(args);
     return lf_load_keep(load, text, free);
 }
@@ -81,12 +76,10 @@ void lf_load_append(struct lf_load *load, struct lf_config_list *list, const cha
     const char **items = (const char **)list->items;
     if ((list->count & (list->count - 1)) == 0) {
         items = lf_load_alloc(load, list->count ? list->count * 2 : 1, sizeof *items);
-        if (!items) {
+        if (!items)
             return;
-        }
-        if (list->count) {
+        if (list->count)
             memcpy(items, list->items, list->count * sizeof *items);
-        }
     }
     items[list->count++] = text;
     list->items = items;
@@ -94,13 +87,11 @@ void lf_load_append(struct lf_load *load, struct lf_config_list *list, const cha
 
 void lf_config_free(struct lf_config *config)
 {
-    if (!config) {
+    if (!config)
         return;
-    }
     if (config->memory) {
-        for (size_t i = config->memory->count; i > 0; i--) {
+        for (size_t i = config->memory->count; i > 0; i--)
             config->memory->kept[i - 1].release(config->memory->kept[i - 1].ptr);
-        }
         free(config->memory->kept);
         free(config->memory);
     }

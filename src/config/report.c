@@ -11,9 +11,8 @@ static void add_problem(struct lf_load *load, enum lf_config_severity severity, 
 {
     struct lf_config_report *report = load->report;
     report->errors += severity == LF_CONFIG_ERROR;
-    if (report->count >= LF_CONFIG_PROBLEMS_MAX) {
+    if (report->count >= LF_CONFIG_PROBLEMS_MAX)
         return; /* counted, not kept: nobody reads the hundred and first */
-    }
     struct lf_config_problem *grown = realloc(report->problems, (report->count + 1) * sizeof *grown);
     if (!grown) {
         load->no_memory = true;
@@ -71,9 +70,8 @@ static bool comes_after(const struct lf_config_problem *a, const struct lf_confi
                         const char *path)
 {
     int order = strcmp(a->file, b->file);
-    if (order != 0) {
-        return strcmp(b->file, path) == 0 || (strcmp(a->file, path) != 0 && order > 0);
-    }
+    if (order != 0)
+        return !strcmp(b->file, path) || (strcmp(a->file, path) != 0 && order > 0);
     return a->line > b->line;
 }
 
@@ -82,9 +80,8 @@ void lf_report_sort(struct lf_config_report *report, const char *path)
     for (size_t i = 1; i < report->count; i++) {
         struct lf_config_problem moving = report->problems[i];
         size_t j = i;
-        for (; j > 0 && comes_after(&report->problems[j - 1], &moving, path); j--) {
+        for (; j > 0 && comes_after(&report->problems[j - 1], &moving, path); j--)
             report->problems[j] = report->problems[j - 1];
-        }
         report->problems[j] = moving;
     }
 }
@@ -106,13 +103,11 @@ void lf_config_report_print(const struct lf_config_report *report, FILE *out)
         const struct lf_config_problem *problem = &report->problems[i];
         const char *word = problem->severity == LF_CONFIG_ERROR ? "error" : "warning";
         shown += problem->severity == LF_CONFIG_ERROR;
-        if (problem->line > 0) {
+        if (problem->line > 0)
             fprintf(out, "%s:%d: %s: %s\n", problem->file, problem->line, word, problem->text);
-        } else {
+        else
             fprintf(out, "%s: %s: %s\n", problem->file, word, problem->text);
-        }
     }
-    if (report->errors > shown) {
+    if (report->errors > shown)
         fprintf(out, "... and %zu more errors\n", report->errors - shown);
-    }
 }

@@ -19,19 +19,16 @@ const char *lf_config_job_name(enum lf_config_job job)
 static enum lf_config_job job_of(const char *name)
 {
     enum lf_config_job job = LF_CONFIG_DELIVER;
-    while (job < LF_CONFIG_TASK && strcmp(job_names[job], name) != 0) {
+    while (job < LF_CONFIG_TASK && strcmp(job_names[job], name) != 0)
         job++;
-    }
     return job;
 }
 
 static const struct lf_config_instrument *find_instrument(const struct lf_load *load, const char *name)
 {
-    for (size_t i = 0; i < load->config->instrument_count; i++) {
-        if (load->instruments[i].name && strcmp(load->instruments[i].name, name) == 0) {
+    for (size_t i = 0; i < load->config->instrument_count; i++)
+        if (load->instruments[i].name && !strcmp(load->instruments[i].name, name))
             return &load->instruments[i];
-        }
-    }
     return NULL;
 }
 
@@ -82,9 +79,8 @@ static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *s
     }
     cJSON *detail = lf_load_json(load, setting, where);
     cJSON *pattern = detail ? cJSON_CreateObject() : NULL;
-    if (!detail) {
+    if (!detail)
         return NULL;
-    }
     if (!pattern || !cJSON_AddItemToObject(pattern, "detail", detail)) {
         cJSON_Delete(detail);
         cJSON_Delete(pattern);
@@ -106,15 +102,14 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
     const config_setting_t *at = inline_pattern ? inline_pattern : file;
     const char *path = lf_values_text(v, "pattern_file");
     cJSON *pattern = NULL;
-    if (inline_pattern) {
+    if (inline_pattern)
         pattern = pattern_from_where(load, inline_pattern, where);
-    } else if (path && access(path, R_OK) == 0) { /* else already told */
+    else if (path && access(path, R_OK) == 0) /* else already told */
         pattern = lf_load_json_file(load, file, path);
-    }
     route->pattern = pattern ? lf_load_keep(load, pattern, release_json) : NULL;
     struct lf_error err;
-    if (route->pattern && load->hooks->pattern_check &&
-        load->hooks->pattern_check(route->pattern, &err) != LF_OK) {
+    if (route->pattern && load->hooks->pattern_check
+        && load->hooks->pattern_check(route->pattern, &err) != LF_OK) {
         lf_load_note(load, &err);
         lf_load_error(load, at, "%s: \"%s\": %s", where, config_setting_name(at), err.text);
     }
@@ -141,9 +136,8 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
                       near ? "\"?" : "");
         return;
     }
-    if (!instrument->driver) {
+    if (!instrument->driver)
         return; /* already told */
-    }
     if (load->hooks->driver_can && !load->hooks->driver_can(instrument->driver, route->job)) {
         lf_load_error(load, at,
                       "%s: instrument \"%s\" cannot do a %s job: its driver \"%s\" has no such ability",
@@ -151,9 +145,9 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
         return;
     }
     struct lf_error err;
-    if (route->procedure && instrument->settings && load->hooks->procedure_check &&
-        load->hooks->procedure_check(instrument->driver, instrument->settings, route->procedure, &err) !=
-            LF_OK) {
+    if (route->procedure && instrument->settings && load->hooks->procedure_check
+        && load->hooks->procedure_check(instrument->driver, instrument->settings, route->procedure, &err)
+               != LF_OK) {
         lf_load_note(load, &err);
         lf_load_error(load, lf_load_member(group, "procedure"), "%s: \"procedure\": %s", where, err.text);
     }
@@ -188,14 +182,12 @@ static void read_task(struct lf_load *load, config_setting_t *group, const char 
     route->done_status = lf_values_text(v, "done_status");
     route->failed_status = lf_values_text(v, "failed_status");
     const char *report = lf_values_text(v, "report");
-    route->report = report && strcmp(report, "file") == 0 ? LF_REPORT_FILE : LF_REPORT_OUTPUT;
+    route->report = report && !strcmp(report, "file") ? LF_REPORT_FILE : LF_REPORT_OUTPUT;
     route->run_field = lf_values_text(v, "run_field");
-    if (inputs) {
+    if (inputs)
         route->inputs = lf_load_map(load, inputs, where, &route->input_count);
-    }
-    if (outputs) {
+    if (outputs)
         route->outputs = lf_load_map(load, outputs, where, &route->output_count);
-    }
     if (!config_setting_get_member(group, "procedure")) {
         lf_load_error(load, group,
                       "%s: \"procedure\" is missing: a task job must know what the instrument shall do",
@@ -218,7 +210,7 @@ static void check_duplicate(struct lf_load *load, const config_setting_t *group,
                             const char *name)
 {
     for (size_t i = 0; i < index; i++) {
-        if (load->routes[i].name && strcmp(load->routes[i].name, name) == 0) {
+        if (load->routes[i].name && !strcmp(load->routes[i].name, name)) {
             lf_load_error(load, lf_load_member(group, "name"),
                           "route \"%.70s\" is there already (%s); give each its own name", name,
                           load->routes[i].at);
@@ -236,9 +228,8 @@ static void read_route(struct lf_load *load, config_setting_t *group, int index)
                              : lf_load_format(load, "route %d", index + 1);
     struct lf_values *v = where ? lf_load_new_values(load, lf_settings_route, where) : NULL;
     route->at = lf_load_at(load, group);
-    if (!v || !route->at) {
+    if (!v || !route->at)
         return;
-    }
     lf_load_values(load, group, where, v, lf_settings_route, NULL, true);
     route->name = lf_values_text(v, "name");
     if (route->name) {
@@ -246,19 +237,17 @@ static void read_route(struct lf_load *load, config_setting_t *group, int index)
         check_duplicate(load, group, (size_t)index, route->name);
     }
     read_pattern(load, group, where, v, route);
-    if (!lf_values_text(v, "job")) {
+    if (!lf_values_text(v, "job"))
         return; /* already told; what else is right depends on it */
-    }
     route->on = lf_load_list(load, v, "on");
     route->job = job_of(lf_values_text(v, "job"));
     route->instrument = lf_values_text(v, "instrument");
     route->not_after_ms = lf_values_given(v, "not_after") ? lf_values_int(v, "not_after")
                                                           : load->config->agent.not_after_ms;
-    if (route->job == LF_CONFIG_TASK) {
+    if (route->job == LF_CONFIG_TASK)
         read_task(load, group, where, v, route);
-    } else {
+    else
         refuse_task_settings(load, group, where);
-    }
     check_on(load, lf_load_member(group, "on"), where, route);
     check_instrument(load, group, where, route);
 }
@@ -268,15 +257,15 @@ static void check_collects(struct lf_load *load, const config_setting_t *instrum
 {
     for (size_t i = 0; load->hooks->driver_can && i < load->config->instrument_count; i++) {
         const struct lf_config_instrument *instrument = &load->instruments[i];
-        if (!instrument->driver || !instrument->name || instrument->collect_count == 0 ||
-            load->hooks->driver_can(instrument->driver, LF_CONFIG_COLLECT)) {
+        if (!instrument->driver || !instrument->name || instrument->collect_count == 0
+            || load->hooks->driver_can(instrument->driver, LF_CONFIG_COLLECT))
             continue;
-        }
         bool filled = false;
         for (size_t j = 0; j < load->config->route_count; j++) {
             const struct lf_config_route *route = &load->routes[j];
-            filled = filled || (route->report == LF_REPORT_FILE && route->instrument &&
-                                strcmp(route->instrument, instrument->name) == 0);
+            filled = filled
+                     || (route->report == LF_REPORT_FILE && route->instrument
+                         && !strcmp(route->instrument, instrument->name));
         }
         if (!filled) {
             config_setting_t *group = config_setting_get_elem(instruments, (unsigned)i);
@@ -291,21 +280,18 @@ void lf_load_routes(struct lf_load *load, config_setting_t *list)
 {
     int count = list ? config_setting_length(list) : 0;
     load->routes = lf_load_alloc(load, (size_t)count, sizeof *load->routes);
-    if (!load->routes) {
+    if (!load->routes)
         return;
-    }
     load->config->routes = load->routes;
     load->config->route_count = (size_t)count;
     for (int i = 0; i < count; i++) {
         config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
-        if (config_setting_is_group(group)) {
+        if (config_setting_is_group(group))
             read_route(load, group, i);
-        } else {
+        else
             lf_load_error(load, group, "route %d must be a group { } of settings", i + 1);
-        }
     }
     const config_setting_t *instruments = config_lookup(&load->file, "instruments");
-    if (instruments) {
+    if (instruments)
         check_collects(load, instruments);
-    }
 }

@@ -25,20 +25,16 @@ struct scan {
 static bool scan_includes(struct scan *scan, const char *file, const char *text);
 
 /* Reads a plain file of bounded size. */
-static enum lf_status read_plain(const char *path, struct lf_buffer *text,
-                                 struct lf_error *err)
+static enum lf_status read_plain(const char *path, struct lf_buffer *text, struct lf_error *err)
 {
     struct stat st;
-    if (stat(path, &st) != 0) {
+    if (stat(path, &st) != 0)
         return lf_fail_errno(err, "cannot open %s", path);
-    }
-    if (!S_ISREG(st.st_mode)) {
+    if (!S_ISREG(st.st_mode))
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a plain file", path);
-    }
     enum lf_status status = lf_file_read(path, LF_CONFIG_FILE_MAX, text, err);
-    if (status == LF_OK && strlen(text->data) != text->len) {
+    if (status == LF_OK && strlen(text->data) != text->len)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a text file (it holds NUL bytes)", path);
-    }
     return status;
 }
 
@@ -87,9 +83,8 @@ static bool is_include(const char *line, const char **name)
 {
     static const char word[] = "@include";
     line += strspn(line, " \t");
-    if (strncmp(line, word, sizeof word - 1) != 0) {
+    if (strncmp(line, word, sizeof word - 1) != 0)
         return false;
-    }
     line += sizeof word - 1;
     line += strspn(line, " \t");
     *name = line + 1;
@@ -100,9 +95,8 @@ static bool is_include(const char *line, const char **name)
 static bool copy_name(const char *from, char *name)
 {
     size_t len = strcspn(from, "\"\\\n");
-    if (len == 0 || len >= NAME_ROOM || from[len] != '"') {
+    if (len == 0 || len >= NAME_ROOM || from[len] != '"')
         return false;
-    }
     memcpy(name, from, len);
     name[len] = '\0';
     return true;
@@ -112,9 +106,8 @@ static bool scan_line(struct scan *scan, const char *file, int line, const char 
 {
     const char *from;
     char name[NAME_ROOM];
-    if (!is_include(text, &from)) {
+    if (!is_include(text, &from))
         return true;
-    }
     if (!copy_name(from, name)) {
         lf_load_error_in(
             scan->load, file, line,
@@ -131,9 +124,8 @@ static bool scan_line(struct scan *scan, const char *file, int line, const char 
 
 static bool scan_includes(struct scan *scan, const char *file, const char *text)
 {
-    if (scan->depth >= INCLUDE_DEPTH) {
+    if (scan->depth >= INCLUDE_DEPTH)
         return true; /* libconfig refuses it with the line */
-    }
     scan->depth++;
     bool good = true;
     for (int line = 1; good && text; line++) {
@@ -149,15 +141,12 @@ static bool scan_includes(struct scan *scan, const char *file, const char *text)
 
 static const char *remedy_for(const char *text)
 {
-    if (strstr(text, "duplicate")) {
+    if (strstr(text, "duplicate"))
         return "it is set twice in this group; keep one";
-    }
-    if (strstr(text, "include")) {
+    if (strstr(text, "include"))
         return "an @include names an existing file, by its path from the folder of the main file";
-    }
-    if (strstr(text, "mismatched element type")) {
+    if (strstr(text, "mismatched element type"))
         return "all values in [ ] must be of one type; write ( ) for a mixed list";
-    }
     return "look for a missing ';', quote or bracket here or just before; numbers have no unit and texts are "
            "in quotes";
 }
@@ -193,18 +182,15 @@ bool lf_load_source(struct lf_load *load)
         lf_load_note(load, &err);
         lf_load_error(load, NULL, "%s", err.text);
     }
-    if (status != LF_OK) {
+    if (status != LF_OK)
         goto done;
-    }
     add_to_digest(load, &text);
-    if (!scan_includes(&scan, load->path, text.data)) {
+    if (!scan_includes(&scan, load->path, text.data))
         goto done;
-    }
     config_set_include_dir(&load->file, load->folder);
     good = config_read_string(&load->file, text.data) == CONFIG_TRUE;
-    if (!good) {
+    if (!good)
         tell_parse_error(load, &scan);
-    }
 done:
     lf_buffer_free(&text);
     return good;

@@ -8,16 +8,15 @@
 
 static bool is_loopback(const char *host)
 {
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+    return !strcasecmp(host, "localhost") || !strcmp(host, "::1")
+           || (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == strlen(host));
 }
 
 static bool split_port(const char *text, int *port)
 {
     size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 5 || text[digits] != '\0') {
+    if (digits == 0 || digits > 5 || text[digits] != '\0')
         return false;
-    }
     *port = (int)strtol(text, NULL, 10);
     return *port >= 1 && *port <= 65535;
 }
@@ -31,9 +30,8 @@ static const char *split_host(const char *rest, const char **host, size_t *len)
         return (*host)[*len] == ']' ? *host + *len + 1 : NULL;
     }
     *host = rest;
-    for (*len = 0; isalnum((unsigned char)rest[*len]) || (rest[*len] && strchr("-._", rest[*len]));) {
+    for (*len = 0; isalnum((unsigned char)rest[*len]) || (rest[*len] && strchr("-._", rest[*len]));)
         ++*len;
-    }
     return rest + *len;
 }
 

@@ -15,23 +15,15 @@ enum { JSON_DEPTH = 50 };
 static const char *type_name(int type)
 {
     switch (type) {
-    case CONFIG_TYPE_GROUP:
-        return "a group { }";
+    case CONFIG_TYPE_GROUP: return "a group { }";
     case CONFIG_TYPE_INT:
-    case CONFIG_TYPE_INT64:
-        return "a whole number";
-    case CONFIG_TYPE_FLOAT:
-        return "a number with a fraction";
-    case CONFIG_TYPE_STRING:
-        return "a text";
-    case CONFIG_TYPE_BOOL:
-        return "true or false";
-    case CONFIG_TYPE_ARRAY:
-        return "an array [ ]";
-    case CONFIG_TYPE_LIST:
-        return "a list ( )";
-    default:
-        return "nothing";
+    case CONFIG_TYPE_INT64: return "a whole number";
+    case CONFIG_TYPE_FLOAT: return "a number with a fraction";
+    case CONFIG_TYPE_STRING: return "a text";
+    case CONFIG_TYPE_BOOL: return "true or false";
+    case CONFIG_TYPE_ARRAY: return "an array [ ]";
+    case CONFIG_TYPE_LIST: return "a list ( )";
+    default: return "nothing";
     }
 }
 
@@ -46,20 +38,14 @@ static const char *wanted_form(const config_setting_t *setting, enum lf_setting_
 {
     bool text = config_setting_type(setting) == CONFIG_TYPE_STRING;
     switch (type) {
-    case LF_INT:
-        return is_whole(setting) ? NULL : "a whole number without quotes";
+    case LF_INT: return is_whole(setting) ? NULL : "a whole number without quotes";
     case LF_BOOL:
         return config_setting_type(setting) == CONFIG_TYPE_BOOL ? NULL : "true or false without quotes";
-    case LF_DURATION:
-        return text ? NULL : "a time with its unit in quotes, such as \"30s\" or \"5m\"";
-    case LF_SIZE:
-        return text || is_whole(setting) ? NULL : "a size in quotes, such as \"10MB\"";
-    case LF_NESTED:
-        return config_setting_is_aggregate(setting) ? NULL : "a group { } or list ( )";
-    case LF_LIST:
-        return text ? NULL : "a text in quotes, or several in brackets: [ \"a\", \"b\" ]";
-    default:
-        return text ? NULL : "a text in quotes";
+    case LF_DURATION: return text ? NULL : "a time with its unit in quotes, such as \"30s\" or \"5m\"";
+    case LF_SIZE: return text || is_whole(setting) ? NULL : "a size in quotes, such as \"10MB\"";
+    case LF_NESTED: return config_setting_is_aggregate(setting) ? NULL : "a group { } or list ( )";
+    case LF_LIST: return text ? NULL : "a text in quotes, or several in brackets: [ \"a\", \"b\" ]";
+    default: return text ? NULL : "a text in quotes";
     }
 }
 
@@ -68,7 +54,7 @@ static const char *wanted_form(const config_setting_t *setting, enum lf_setting_
 static char *resolve_path(const struct lf_load *load, enum lf_setting_type type, const char *path)
 {
     static const char credential[] = "credential:";
-    if (type == LF_SECRET_FILE && strncmp(path, credential, sizeof credential - 1) == 0) {
+    if (type == LF_SECRET_FILE && !strncmp(path, credential, sizeof credential - 1)) {
         const char *folder = getenv("CREDENTIALS_DIRECTORY");
         return folder ? lf_format("%s/%s", folder, path + sizeof credential - 1) : strdup(path);
     }
@@ -78,7 +64,7 @@ static char *resolve_path(const struct lf_load *load, enum lf_setting_type type,
 static bool ends_with(const char *text, const char *end)
 {
     size_t text_len = strlen(text), end_len = strlen(end);
-    return text_len >= end_len && strcmp(text + text_len - end_len, end) == 0;
+    return text_len >= end_len && !strcmp(text + text_len - end_len, end);
 }
 
 /* Files that must be there: secrets, and whatever is called something_file. */
@@ -86,7 +72,7 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
                        const struct lf_setting *row, const char *path)
 {
     struct lf_error err;
-    if (row->type == LF_SECRET_FILE && strncmp(path, "credential:", 11) == 0) {
+    if (row->type == LF_SECRET_FILE && !strncmp(path, "credential:", 11)) {
         lf_load_warning(load, setting,
                         "%s: \"%s\" cannot be looked at here: systemd gives credentials to the service only",
                         where, row->name);
@@ -111,9 +97,8 @@ static const char *scalar_text(const config_setting_t *setting, char room[32])
         snprintf(room, 32, "%lld", config_setting_get_int64(setting));
         return room;
     }
-    if (config_setting_type(setting) == CONFIG_TYPE_BOOL) {
+    if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
         return config_setting_get_bool(setting) ? "true" : "false";
-    }
     return config_setting_get_string(setting);
 }
 
@@ -126,7 +111,7 @@ static void tell_refusal(struct lf_load *load, const config_setting_t *setting, 
         return;
     }
     size_t len = strlen(at);
-    bool prefixed = strncmp(err->text, at, len) == 0 && strncmp(err->text + len, ": ", 2) == 0;
+    bool prefixed = !strncmp(err->text, at, len) && !strncmp(err->text + len, ": ", 2);
     lf_load_error(load, setting, "%s", prefixed ? err->text + len + 2 : err->text);
 }
 
@@ -144,15 +129,12 @@ static void set_one(struct lf_load *load, const config_setting_t *setting, const
     const char *text = scalar_text(setting, room);
     const char *at = lf_load_at(load, setting);
     bool is_path = row->type == LF_PATH || row->type == LF_SECRET_FILE;
-    if (!at ||
-        (is_path && *text && !(text = lf_load_keep(load, resolve_path(load, row->type, text), free)))) {
+    if (!at || (is_path && *text && !(text = lf_load_keep(load, resolve_path(load, row->type, text), free))))
         return;
-    }
-    if (lf_values_set(values, row->name, text, at, &err) != LF_OK) {
+    if (lf_values_set(values, row->name, text, at, &err) != LF_OK)
         tell_refusal(load, setting, at, &err);
-    } else if (is_path) {
+    else if (is_path)
         check_file(load, setting, where, row, text);
-    }
 }
 
 static void set_member(struct lf_load *load, const config_setting_t *setting, const char *where,
@@ -175,9 +157,8 @@ static void set_member(struct lf_load *load, const config_setting_t *setting, co
         lf_load_error(load, setting, "%s: \"%s\" is empty; name at least one or leave it out", where,
                       row->name);
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         set_one(load, config_setting_get_elem(setting, (unsigned)i), where, row, values);
-    }
 }
 
 /* ---- groups ---- */
@@ -188,9 +169,8 @@ static void tell_unknown_member(struct lf_load *load, const config_setting_t *se
     const char *name = config_setting_name(setting);
     const char *near = lf_setting_nearest(table, name);
     const char *near_other = other ? lf_setting_nearest(other, name) : NULL;
-    if (!near || (near_other && lf_edit_distance(near_other, name) < lf_edit_distance(near, name))) {
+    if (!near || (near_other && lf_edit_distance(near_other, name) < lf_edit_distance(near, name)))
         near = near_other;
-    }
     if (near) {
         lf_load_error(load, setting, "%s: unknown setting \"%.80s\"; did you mean \"%s\"?", where, name,
                       near);
@@ -204,11 +184,9 @@ static void tell_unknown_member(struct lf_load *load, const config_setting_t *se
 static void check_required(struct lf_load *load, config_setting_t *group, const char *where,
                            const struct lf_setting *table)
 {
-    for (const struct lf_setting *row = table; row->name; row++) {
-        if (row->fallback == LF_REQUIRED && !config_setting_get_member(group, row->name)) {
+    for (const struct lf_setting *row = table; row->name; row++)
+        if (row->fallback == LF_REQUIRED && !config_setting_get_member(group, row->name))
             lf_load_error(load, group, "%s: \"%s\" is missing: add it. %s", where, row->name, row->help);
-        }
-    }
 }
 
 bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *where,
@@ -221,16 +199,14 @@ bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *w
         const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
         const char *name = config_setting_name(setting);
         const struct lf_setting *row = lf_setting_find(table, name);
-        if (row) {
+        if (row)
             set_member(load, setting, where, row, values);
-        } else if (tell_unknown && !(other && lf_setting_find(other, name))) {
+        else if (tell_unknown && !(other && lf_setting_find(other, name)))
             tell_unknown_member(load, setting, where, table, other);
-        }
     }
     check_required(load, group, where, table);
-    if (load->no_memory || load->report->errors > errors) {
+    if (load->no_memory || load->report->errors > errors)
         return false;
-    }
     struct lf_error err;
     if (lf_values_finish(values, &err) != LF_OK) {
         tell_refusal(load, group, "", &err);
@@ -242,9 +218,8 @@ bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *w
 struct lf_config_list lf_load_list(struct lf_load *load, const struct lf_values *values, const char *name)
 {
     struct lf_config_list list = {0};
-    for (size_t i = 0; i < lf_values_count(values, name); i++) {
+    for (size_t i = 0; i < lf_values_count(values, name); i++)
         lf_load_append(load, &list, lf_values_item(values, name, i));
-    }
     return list;
 }
 
@@ -269,9 +244,8 @@ const struct lf_config_map *lf_load_map(struct lf_load *load, config_setting_t *
         }
         const char *name = lf_load_format(load, "%s", config_setting_name(entry));
         field = lf_load_format(load, "%s", field);
-        if (name && field) {
+        if (name && field)
             map[(*count)++] = (struct lf_config_map){name, field};
-        }
     }
     return map;
 }
@@ -289,8 +263,9 @@ static cJSON *json_members(struct lf_load *load, const config_setting_t *setting
     for (int i = 0; json && i < count; i++) {
         const config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
         cJSON *item = json_of(load, member, where, depth + 1);
-        bool added = item && (group ? cJSON_AddItemToObject(json, config_setting_name(member), item)
-                                    : cJSON_AddItemToArray(json, item));
+        bool added = item
+                     && (group ? cJSON_AddItemToObject(json, config_setting_name(member), item)
+                               : cJSON_AddItemToArray(json, item));
         if (!added) {
             cJSON_Delete(item);
             cJSON_Delete(json);
@@ -319,20 +294,16 @@ static cJSON *json_of(struct lf_load *load, const config_setting_t *setting, con
     }
     switch (config_setting_type(setting)) {
     case CONFIG_TYPE_INT:
-    case CONFIG_TYPE_INT64:
-        return json_number(load, setting, where);
+    case CONFIG_TYPE_INT64: return json_number(load, setting, where);
     case CONFIG_TYPE_FLOAT:
         if (!isfinite(config_setting_get_float(setting))) {
             lf_load_error(load, setting, "%s: the number is too large", where);
             return NULL;
         }
         return cJSON_CreateNumber(config_setting_get_float(setting));
-    case CONFIG_TYPE_BOOL:
-        return cJSON_CreateBool(config_setting_get_bool(setting));
-    case CONFIG_TYPE_STRING:
-        return cJSON_CreateString(config_setting_get_string(setting));
-    default:
-        return json_members(load, setting, where, depth);
+    case CONFIG_TYPE_BOOL: return cJSON_CreateBool(config_setting_get_bool(setting));
+    case CONFIG_TYPE_STRING: return cJSON_CreateString(config_setting_get_string(setting));
+    default: return json_members(load, setting, where, depth);
     }
 }
 
@@ -340,8 +311,7 @@ cJSON *lf_load_json(struct lf_load *load, const config_setting_t *setting, const
 {
     size_t errors = load->report->errors;
     cJSON *json = json_of(load, setting, where, 0);
-    if (!json && load->report->errors == errors) {
+    if (!json && load->report->errors == errors)
         load->no_memory = true;
-    }
     return json;
 }

@@ -14,13 +14,15 @@ static enum lf_status connect_to(const char *path, int64_t deadline, int *fd, st
 {
     enum lf_status status = lf_local_connect(path, deadline, fd, err);
     if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
-        return lf_fail(err, status, LF_NEEDS_PERSON,
-                       "no agent listens on %s. Start it (systemctl start labferryd, or labferryd --config FILE); "
-                       "if it runs, name its configuration with --config FILE", path);
+        return lf_fail(
+            err, status, LF_NEEDS_PERSON,
+            "no agent listens on %s. Start it (systemctl start labferryd, or labferryd --config FILE); "
+            "if it runs, name its configuration with --config FILE",
+            path);
     if (status == LF_DENIED)
-        return lf_fail(err, status, LF_NEEDS_PERSON,
-                       "you may not open %s: become root, or a member of the group that agent.operators names",
-                       path);
+        return lf_fail(
+            err, status, LF_NEEDS_PERSON,
+            "you may not open %s: become root, or a member of the group that agent.operators names", path);
     return status;
 }
 
@@ -29,7 +31,7 @@ static enum lf_status send_request(int fd, const char *verb, const cJSON *args, 
 {
     cJSON *request = cJSON_CreateObject();
     bool good = lf_json_set_text(request, "verb", verb)
-             && (!args || lf_json_set(request, "args", cJSON_Duplicate(args, true)));
+                && (!args || lf_json_set(request, "args", cJSON_Duplicate(args, true)));
     char *text = good ? lf_json_print(request) : NULL;
     char *line = text ? lf_format("%s\n", text) : NULL;
     size_t len = line ? strlen(line) : 0;

@@ -13,7 +13,7 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
-/* ---- where the answer goes ----------------------------------------------------------------------------- */
+/* ---- where the answer goes ---- */
 
 static bool good_topic(const char *topic)
 {
@@ -60,7 +60,7 @@ static enum lf_status read_way_back(const struct lf_message *message, const char
     return LF_OK;
 }
 
-/* ---- what is asked ------------------------------------------------------------------------------------- */
+/* ---- what is asked ---- */
 
 static enum lf_status read_id(const cJSON *json, struct lf_command_row *row, struct lf_error *err)
 {
@@ -99,14 +99,16 @@ static enum lf_status check_keys(const cJSON *json, struct lf_error *err)
 {
     static const char *const known[] = {"id", "verb", "args", "expires"};
     const cJSON *member;
-    cJSON_ArrayForEach(member, json) {
+    cJSON_ArrayForEach (member, json) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             found |= !strcmp(member->string, known[i]);
         if (!found)
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                           "a command has no \"%.40s\"; it looks like {\"id\": \"...\", \"verb\": \"jobs\", \"args\": {}, "
-                           "\"expires\": \"...\"}", member->string);
+                           "a command has no \"%.40s\"; it looks like {\"id\": \"...\", \"verb\": \"jobs\", "
+                           "\"args\": {}, "
+                           "\"expires\": \"...\"}",
+                           member->string);
     }
     return LF_OK;
 }
@@ -118,8 +120,10 @@ static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, s
     const cJSON *args = lf_json_at(json, "args");
     if (verb && !verb->remote)
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
-                       "%s cannot come over MQTT, since the content of the file must come with it. Let Benchling generate the "
-                       "file, or use `labferry %s` on the agent's machine", verb->name, verb->name);
+                       "%s cannot come over MQTT, since the content of the file must come with it. Let "
+                       "Benchling generate the "
+                       "file, or use `labferry %s` on the agent's machine",
+                       verb->name, verb->name);
     enum lf_status status = lf_verb_check(name, args, &verb, err);
     if (status != LF_OK)
         return status;

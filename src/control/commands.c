@@ -18,8 +18,8 @@
 #include <string.h>
 
 enum {
-    TROUBLE_WAIT_MS = 5000,   /* the journal cannot store */
-    ANSWER_MAX = 120 * 1024,  /* bytes of an answer: some brokers take 128 KiB */
+    TROUBLE_WAIT_MS = 5000,  /* the journal cannot store */
+    ANSWER_MAX = 120 * 1024, /* bytes of an answer: some brokers take 128 KiB */
 };
 
 struct lf_commands {
@@ -30,10 +30,10 @@ struct lf_commands {
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t changed;
     bool kicked, stopping;
-    int64_t refused;       /* because too many waited */
+    int64_t refused; /* because too many waited */
 };
 
-/* ---- answers ------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 /* Takes result. Returns owned; NULL when out of memory. */
 static char *make_answer(const struct lf_command_row *row, const char *state, cJSON *result,
@@ -82,8 +82,8 @@ static enum lf_status record(struct lf_commands *commands, const struct lf_comma
     if (row->args && lf_json_parse(lf_slice_text(row->args), &args, err) == LF_NO_MEMORY)
         return LF_NO_MEMORY;
     snprintf(who, sizeof who, "mqtt:%.80s", row->id);
-    enum lf_status status =
-        record_command(commands->context->journal, who, row->verb, args, outcome, why, err);
+    enum lf_status status = record_command(commands->context->journal, who, row->verb, args, outcome, why,
+                                           err);
     cJSON_Delete(args);
     return status;
 }
@@ -118,14 +118,14 @@ static enum lf_status finish(struct lf_commands *commands, struct lf_command_row
     return status;
 }
 
-/* ---- taking them in ------------------------------------------------------------------------------------ */
+/* ---- taking them in ---- */
 
 /* The id is known: what is to be said about it? */
 static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row *known,
                              struct lf_command_row *again, struct lf_error *err)
 {
-    static const char *const states[] = {
-        [LF_COMMAND_ACCEPTED] = "accepted", [LF_COMMAND_RUNNING] = "running"};
+    static const char *const states[] =
+        {[LF_COMMAND_ACCEPTED] = "accepted", [LF_COMMAND_RUNNING] = "running"};
     free(known->reply);
     free((char *)known->correlation.data);
     known->reply = again->reply;
@@ -228,7 +228,7 @@ int64_t lf_commands_refused(struct lf_commands *commands)
     return refused;
 }
 
-/* ---- performing ---------------------------------------------------------------------------------------- */
+/* ---- performing ---- */
 
 static enum lf_status call_verb(struct lf_commands *commands, const struct lf_command_row *row,
                                 cJSON **result, struct lf_error *err)
@@ -314,8 +314,8 @@ static void told(struct lf_commands *commands)
 }
 
 /* The same; borrows result. */
-static enum lf_status commit_copy(struct lf_commands *commands, struct lf_command_row *row, const cJSON *result,
-                                  const struct lf_error *why, struct lf_error *err)
+static enum lf_status commit_copy(struct lf_commands *commands, struct lf_command_row *row,
+                                  const cJSON *result, const struct lf_error *why, struct lf_error *err)
 {
     cJSON *copy = result ? cJSON_Duplicate(result, true) : NULL;
     if (result && !copy)
@@ -367,8 +367,8 @@ static bool perform_next(struct lf_commands *commands, bool *trouble)
 {
     struct lf_command_row row;
     struct lf_error err = {0};
-    enum lf_status status =
-        lf_journal_command_next(commands->context->journal, LF_COMMAND_ACCEPTED, &row, &err);
+    enum lf_status status = lf_journal_command_next(commands->context->journal, LF_COMMAND_ACCEPTED, &row,
+                                                    &err);
     *trouble = false;
     if (status == LF_NOT_FOUND)
         return false;
@@ -402,7 +402,7 @@ static void *run(void *arg)
     }
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 /* What a crash left running: looking can be repeated, acting cannot. */
 static enum lf_status recover_one(struct lf_commands *commands, struct lf_command_row *row,

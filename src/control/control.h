@@ -23,19 +23,19 @@ struct lf_context {
     struct lf_intake *intake;
     struct lf_jobs *jobs;
     struct lf_cloud *cloud;
-    struct lf_link *link; /* NULL: the agent runs without a broker */
-    struct lf_poll *poll; /* NULL: events come over MQTT only */
-    struct lf_outbox *outbox; /* kicked when a command was answered; NULL without a broker */
-    struct lf_commands *commands; /* NULL: none come over MQTT */
+    struct lf_link *link;             /* NULL: the agent runs without a broker */
+    struct lf_poll *poll;             /* NULL: events come over MQTT only */
+    struct lf_outbox *outbox;         /* kicked when a command was answered; NULL without a broker */
+    struct lf_commands *commands;     /* NULL: none come over MQTT */
     int64_t started_ms, started_mono; /* wall and monotonic */
 };
 
 /* One request. */
 struct lf_request_to_verb {
     const char *verb;
-    const cJSON *args;  /* an object, may be NULL */
-    const char *who;    /* "cli:maria", "mqtt:NAME": goes into histories */
-    int fd;             /* a file that came with it (send over the control socket); -1: none. Borrowed */
+    const cJSON *args; /* an object, may be NULL */
+    const char *who;   /* "cli:maria", "mqtt:NAME": goes into histories */
+    int fd;            /* a file that came with it (send over the control socket); -1: none. Borrowed */
 };
 
 enum lf_arg_type { LF_ARG_TEXT, LF_ARG_INT, LF_ARG_BOOL, LF_ARG_OBJECT };
@@ -49,10 +49,10 @@ struct lf_arg {
 
 struct lf_verb {
     const char *name;
-    const char *help;       /* one sentence */
+    const char *help;          /* one sentence */
     const struct lf_arg *args; /* ends with name NULL */
-    bool changes;           /* does something (else it only looks) */
-    bool remote;            /* also over MQTT */
+    bool changes;              /* does something (else it only looks) */
+    bool remote;               /* also over MQTT */
     bool atomic; /* all that it changes is in the journal: it may run inside a transaction of its caller */
     /* Fills *result (owned JSON, may stay NULL for "done"). */
     enum lf_status (*perform)(struct lf_context *context, const struct lf_request_to_verb *request,
@@ -136,7 +136,7 @@ struct lf_outbox;
 enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **outbox, struct lf_error *err);
 void lf_outbox_close(struct lf_outbox *outbox);
 void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link); /* NULL before the link is closed */
-void lf_outbox_kick(struct lf_outbox *outbox);                        /* something was queued; any thread */
+void lf_outbox_kick(struct lf_outbox *outbox);                         /* something was queued; any thread */
 void lf_outbox_online(struct lf_outbox *outbox); /* a session began: send anew from the oldest */
 void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused);
 

@@ -43,13 +43,13 @@ struct lf_desk {
 struct visitor {
     struct lf_desk *desk;
     int fd;
-    int file;             /* came with the request that is being read; -1: none */
+    int file; /* came with the request that is being read; -1: none */
     struct lf_buffer in;
     struct lf_peer peer;
     char who[LF_PEER_NAME + 8];
 };
 
-/* ---- one visitor --------------------------------------------------------------------------------------- */
+/* ---- one visitor ---- */
 
 static enum lf_status reply(struct visitor *visitor, enum lf_status status, cJSON *result,
                             const struct lf_error *err)
@@ -60,8 +60,8 @@ static enum lf_status reply(struct visitor *visitor, enum lf_status status, cJSO
                             : "{\"ok\":false,\"error\":{\"status\":\"no memory\",\"class\":\"transient\","
                               "\"text\":\"the agent is short of memory\"}}";
     int64_t deadline = lf_deadline_in(REQUEST_MS);
-    enum lf_status sent =
-        lf_local_send(visitor->fd, line, strlen(line), -1, deadline, &visitor->desk->cancel, NULL);
+    enum lf_status sent = lf_local_send(visitor->fd, line, strlen(line), -1, deadline, &visitor->desk->cancel,
+                                        NULL);
     if (sent == LF_OK)
         sent = lf_local_send(visitor->fd, "\n", 1, -1, deadline, &visitor->desk->cancel, NULL);
     free(text);
@@ -115,7 +115,8 @@ static void record_outcome(struct visitor *visitor, const struct lf_request_to_v
 {
     struct lf_error err = {0};
     if (record_command(visitor->desk->context->journal, visitor->who, request->verb, request->args,
-                       status == LF_OK ? "succeeded" : "failed", status == LF_OK ? NULL : why, &err) != LF_OK)
+                       status == LF_OK ? "succeeded" : "failed", status == LF_OK ? NULL : why, &err)
+        != LF_OK)
         lf_log_error("desk", "what came of %s by %s is not in the audit trail: %s", request->verb,
                      visitor->who, err.text);
 }
@@ -153,8 +154,10 @@ static enum lf_status perform(struct visitor *visitor, struct lf_slice line, cJS
                          "a request looks like {\"verb\": \"status\", \"args\": {}}");
     else if (status != LF_OK)
         lf_error_prefix(err, "the request is no JSON");
-    struct lf_request_to_verb request = {.verb = lf_json_text(json, "verb"), .args = lf_json_at(json, "args"),
-                                         .who = visitor->who, .fd = visitor->file};
+    struct lf_request_to_verb request = {.verb = lf_json_text(json, "verb"),
+                                         .args = lf_json_at(json, "args"),
+                                         .who = visitor->who,
+                                         .fd = visitor->file};
     if (status == LF_OK)
         status = perform_recorded(visitor, &request, result, err);
     cJSON_Delete(json);
@@ -208,8 +211,8 @@ static void *visit(void *arg)
     struct lf_desk *desk = visitor->desk;
     struct lf_error err = {0};
     size_t len;
-    enum lf_status status =
-        lf_local_peer(visitor->fd, desk->context->config->agent.operators, &visitor->peer, &err);
+    enum lf_status status = lf_local_peer(visitor->fd, desk->context->config->agent.operators, &visitor->peer,
+                                          &err);
     snprintf(visitor->who, sizeof visitor->who, "cli:%s", visitor->peer.name);
     while (status == LF_OK && !lf_cancel_is_set(&desk->cancel)) {
         status = read_line(visitor, &len, &err);
@@ -230,7 +233,7 @@ static void *visit(void *arg)
     return NULL;
 }
 
-/* ---- callers ------------------------------------------------------------------------------------------- */
+/* ---- callers ---- */
 
 static bool take_seat(struct lf_desk *desk)
 {
@@ -255,8 +258,10 @@ static enum lf_status welcome(struct lf_desk *desk, int fd, struct lf_error *err
     struct visitor *visitor = calloc(1, sizeof *visitor);
     if (!visitor)
         return lf_fail_memory(err, "serving a caller");
-    *visitor =
-        (struct visitor){.desk = desk, .fd = fd, .file = -1, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
+    *visitor = (struct visitor){.desk = desk,
+                                .fd = fd,
+                                .file = -1,
+                                .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     enum lf_status status = lf_thread_start(&thread, "visitor", visit, visitor, err);
     if (status == LF_OK)
         pthread_detach(thread);
@@ -304,7 +309,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 enum lf_status lf_desk_open(struct lf_context *context, struct lf_desk **out, struct lf_error *err)
 {

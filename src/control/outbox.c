@@ -1,8 +1,9 @@
-/* The outbox pump: a thread of its own, because whoever queues a report may be in the middle of a journal transaction.
+/* The outbox pump: a thread of its own, because whoever queues a report may be in the middle of a journal
+ * transaction.
  *
- * `sent` is the newest row handed to the link in this session, `in_flight` how many of those are not acknowledged. A new session
- * begins at the oldest row again: QoS 1 means that a report may come twice, never that one is missing or out of order. The mutex is
- * never held while the journal or the link is called.
+ * `sent` is the newest row handed to the link in this session, `in_flight` how many of those are not
+ * acknowledged. A new session begins at the oldest row again: QoS 1 means that a report may come twice, never
+ * that one is missing or out of order. The mutex is never held while the journal or the link is called.
  */
 #include "control/control.h"
 
@@ -24,10 +25,10 @@ struct lf_outbox {
     pthread_cond_t changed;
     struct lf_link *link;
     bool stopping, kicked;
-    bool sending;          /* the pump uses the link: it may not be taken away now */
+    bool sending; /* the pump uses the link: it may not be taken away now */
     int64_t sent;
     int in_flight;
-    uint64_t session;      /* counts sessions: what was read for an older one is not counted for this */
+    uint64_t session; /* counts sessions: what was read for an older one is not counted for this */
 };
 
 enum pace { MORE, WAIT_KICK, WAIT_TROUBLE };
@@ -53,8 +54,12 @@ static enum pace send_next(struct lf_outbox *outbox)
         lf_log_warning("outbox", "%s", err.text);
         return WAIT_TROUBLE;
     }
-    struct lf_publication publication = {.topic = row.topic, .payload = lf_slice_text(row.payload), .qos = 1,
-                                         .retain = row.retain, .correlation = row.correlation, .ticket = row.seq};
+    struct lf_publication publication = {.topic = row.topic,
+                                         .payload = lf_slice_text(row.payload),
+                                         .qos = 1,
+                                         .retain = row.retain,
+                                         .correlation = row.correlation,
+                                         .ticket = row.seq};
     pthread_mutex_lock(&outbox->mutex);
     bool same = outbox->session == session;
     if (same) { /* counted before it is sent: the acknowledgement may be faster than we are */
@@ -74,7 +79,8 @@ static enum pace send_next(struct lf_outbox *outbox)
     lf_outbox_row_free(&row);
     if (status == LF_OK)
         return MORE;
-    return status == LF_DISCONNECTED ? WAIT_KICK : WAIT_TROUBLE; /* nobody kicks when there is room or memory again */
+    return status == LF_DISCONNECTED ? WAIT_KICK
+                                     : WAIT_TROUBLE; /* nobody kicks when there is room or memory again */
 }
 
 static void *run(void *arg)
@@ -161,10 +167,11 @@ void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *r
 {
     struct lf_error err = {0};
     if (refused)
-        lf_log_warning("outbox", "the broker refuses report %lld: %s. It is dropped", (long long)ticket, refused);
+        lf_log_warning("outbox", "the broker refuses report %lld: %s. It is dropped", (long long)ticket,
+                       refused);
     if (lf_journal_outbox_remove(outbox->journal, ticket, &err) != LF_OK)
-        lf_log_warning("outbox", "report %lld was sent but cannot be removed and will be sent again: %s", (long long)ticket,
-                       err.text);
+        lf_log_warning("outbox", "report %lld was sent but cannot be removed and will be sent again: %s",
+                       (long long)ticket, err.text);
     pthread_mutex_lock(&outbox->mutex);
     if (outbox->in_flight > 0)
         outbox->in_flight--;

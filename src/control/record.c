@@ -27,9 +27,9 @@ enum lf_status record_command(struct lf_journal *journal, const char *who, const
                                                said ? " " : "", said ? said : "", outcome, why ? ": " : "",
                                                why ? why->text : "")
                                    : NULL;
-    enum lf_status status =
-        text ? lf_journal_audit_add(journal, who, "command", subject(args, about), text, err)
-             : lf_fail_memory(err, "recording a command");
+    enum lf_status status = text ? lf_journal_audit_add(journal, who, "command", subject(args, about), text,
+                                                        err)
+                                 : lf_fail_memory(err, "recording a command");
     free(text);
     free(said);
     return status;

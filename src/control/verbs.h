@@ -6,11 +6,12 @@
 #include "instrument/instrument.h"
 
 enum {
-    LIST_LIMIT = 50,       /* entries of a list unless asked otherwise */
+    LIST_LIMIT = 50, /* entries of a list unless asked otherwise */
     LIST_LIMIT_MAX = 1000,
-    ARG_TEXT_MAX = 4096,   /* bytes of a text argument */
-    ARG_MEMBERS_MAX = 64,  /* members of an object argument */
-    ASK_SECONDS = 30, ASK_SECONDS_MAX = 600,
+    ARG_TEXT_MAX = 4096,  /* bytes of a text argument */
+    ARG_MEMBERS_MAX = 64, /* members of an object argument */
+    ASK_SECONDS = 30,
+    ASK_SECONDS_MAX = 600,
 };
 
 typedef enum lf_status verb_function(struct lf_context *context, const struct lf_request_to_verb *request,

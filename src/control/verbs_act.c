@@ -25,7 +25,7 @@ static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON *
     return *result ? LF_OK : lf_fail_memory(err, "telling about a job");
 }
 
-/* ---- new work ------------------------------------------------------------------------------------------ */
+/* ---- new work ---- */
 
 enum lf_status verb_send(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
                          struct lf_error *err)
@@ -33,8 +33,9 @@ enum lf_status verb_send(struct lf_context *context, const struct lf_request_to_
     struct stat st;
     int64_t id = 0;
     if (request->fd < 0)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "send needs the open file itself: use `labferry send INSTRUMENT FILE` on the agent's machine");
+        return lf_fail(
+            err, LF_INVALID, LF_PERMANENT,
+            "send needs the open file itself: use `labferry send INSTRUMENT FILE` on the agent's machine");
     if (fstat(request->fd, &st) != 0)
         return lf_fail_errno(err, "looking at the file to send");
     if (!S_ISREG(st.st_mode))
@@ -51,8 +52,10 @@ static enum lf_status check_procedure(struct lf_context *context, const struct l
 {
     struct lf_instrument *instrument;
     enum lf_status status = find_instrument(context, arg_text(request, "instrument"), &instrument, err);
-    const struct lf_config_instrument *config =
-        status == LF_OK ? lf_config_instrument(context->config, lf_instrument_name(instrument)) : NULL;
+    const struct lf_config_instrument *config = status == LF_OK
+                                                    ? lf_config_instrument(context->config,
+                                                                           lf_instrument_name(instrument))
+                                                    : NULL;
     if (!config || !(lf_instrument_driver(instrument)->can & LF_CAN_RUN))
         return status; /* lf_jobs_run says what is wrong */
     status = lf_control_config_hooks()->procedure_check(config->driver, config->settings,
@@ -71,7 +74,7 @@ enum lf_status verb_run(struct lf_context *context, const struct lf_request_to_v
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-/* ---- ask ----------------------------------------------------------------------------------------------- */
+/* ---- ask ---- */
 
 static cJSON *captures_report(const struct lf_outcome *outcome)
 {
@@ -110,7 +113,7 @@ enum lf_status verb_ask(struct lf_context *context, const struct lf_request_to_v
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the driver \"%s\" of %s takes no commands",
                        lf_instrument_driver(instrument)->name, lf_instrument_name(instrument));
     const cJSON *input;
-    cJSON_ArrayForEach(input, arg_object(request, "inputs"))
+    cJSON_ArrayForEach (input, arg_object(request, "inputs"))
         if (count < ARG_MEMBERS_MAX)
             inputs[count++] = (struct lf_input){input->string, input->valuestring};
     int64_t seconds = arg_int(request, "timeout_s", ASK_SECONDS);
@@ -127,7 +130,7 @@ enum lf_status verb_ask(struct lf_context *context, const struct lf_request_to_v
     return status;
 }
 
-/* ---- jobs that are there ------------------------------------------------------------------------------- */
+/* ---- jobs that are there ---- */
 
 enum lf_status verb_retry(struct lf_context *context, const struct lf_request_to_verb *request,
                           cJSON **result, struct lf_error *err)
@@ -141,8 +144,8 @@ enum lf_status verb_confirm(struct lf_context *context, const struct lf_request_
                             cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
-    enum lf_status status =
-        lf_jobs_confirm(context->jobs, id, arg_object(request, "values"), request->who, err);
+    enum lf_status status = lf_jobs_confirm(context->jobs, id, arg_object(request, "values"), request->who,
+                                            err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
@@ -163,7 +166,7 @@ enum lf_status verb_assign(struct lf_context *context, const struct lf_request_t
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-/* ---- pause and resume ---------------------------------------------------------------------------------- */
+/* ---- pause and resume ---- */
 
 /* The journal remembers it under "paused.NAME", so that it stays so after a restart: why null means not
  * paused. */
@@ -171,8 +174,8 @@ static enum lf_status set_paused(struct lf_context *context, struct lf_instrumen
                                  const char *why, struct lf_error *err)
 {
     char *key = lf_format("paused.%s", lf_instrument_name(instrument));
-    enum lf_status status =
-        key ? lf_journal_set(context->journal, key, why, err) : lf_fail_memory(err, "pausing");
+    enum lf_status status = key ? lf_journal_set(context->journal, key, why, err)
+                                : lf_fail_memory(err, "pausing");
     free(key);
     if (status != LF_OK)
         return status;

@@ -37,7 +37,7 @@ static enum lf_status list_end(struct list *list, enum lf_status status, cJSON *
     return status;
 }
 
-/* ---- instruments --------------------------------------------------------------------------------------- */
+/* ---- instruments ---- */
 
 enum lf_status find_instrument(struct lf_context *context, const char *name,
                                struct lf_instrument **instrument, struct lf_error *err)
@@ -49,17 +49,22 @@ enum lf_status find_instrument(struct lf_context *context, const char *name,
     for (size_t i = 0; i < lf_jobs_instrument_count(context->jobs); i++)
         lf_buffer_format(&names, "%s%s", i ? ", " : "",
                          lf_instrument_name(lf_jobs_instrument_at(context->jobs, i)));
-    enum lf_status status =
-        lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no instrument \"%.80s\"; there are %s", name,
-                names.len ? names.data : "none");
+    enum lf_status status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
+                                    "there is no instrument \"%.80s\"; there are %s", name,
+                                    names.len ? names.data : "none");
     lf_buffer_free(&names);
     return status;
 }
 
 static cJSON *instrument_report(struct lf_context *context, struct lf_instrument *instrument)
 {
-    static const struct { uint32_t ability; const char *name; } abilities[] = {
-        {LF_CAN_DELIVER, "deliver"}, {LF_CAN_RUN, "run"}, {LF_CAN_ASK, "ask"}, {LF_CAN_COLLECT, "collect"}};
+    static const struct {
+        uint32_t ability;
+        const char *name;
+    } abilities[] = {{LF_CAN_DELIVER, "deliver"},
+                     {LF_CAN_RUN, "run"},
+                     {LF_CAN_ASK, "ask"},
+                     {LF_CAN_COLLECT, "collect"}};
     cJSON *report = lf_instrument_info(instrument), *can = cJSON_CreateArray();
     for (size_t i = 0; i < sizeof abilities / sizeof *abilities; i++)
         if (lf_instrument_driver(instrument)->can & abilities[i].ability)
@@ -88,7 +93,7 @@ enum lf_status verb_instruments(struct lf_context *context, const struct lf_requ
     return list_end(&list, status, result, err);
 }
 
-/* ---- jobs ---------------------------------------------------------------------------------------------- */
+/* ---- jobs ---- */
 
 static void list_job(void *context, const struct lf_job *job)
 {
@@ -111,10 +116,10 @@ static enum lf_status check_word(const char *what, const char *word, const char 
         known |= word && !strcmp(word, words[i]);
         lf_buffer_format(&list, "%s%s", i ? ", " : "", words[i]);
     }
-    enum lf_status status =
-        known ? LF_OK
-              : lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no %s \"%.40s\"; there are %s", what, word,
-                        list.data ? list.data : "");
+    enum lf_status status = known ? LF_OK
+                                  : lf_fail(err, LF_INVALID, LF_PERMANENT,
+                                            "there is no %s \"%.40s\"; there are %s", what, word,
+                                            list.data ? list.data : "");
     lf_buffer_free(&list);
     return status;
 }
@@ -126,8 +131,10 @@ enum lf_status verb_jobs(struct lf_context *context, const struct lf_request_to_
                                          "done", "failed", "cancelled", "expired", NULL};
     static const char *const kinds[] = {"deliver", "collect", "task", NULL};
     struct lf_job_filter filter = {
-        .state = arg_text(request, "state"), .kind = arg_text(request, "kind"),
-        .instrument = arg_text(request, "instrument"), .before = arg_int(request, "before", 0),
+        .state = arg_text(request, "state"),
+        .kind = arg_text(request, "kind"),
+        .instrument = arg_text(request, "instrument"),
+        .before = arg_int(request, "before", 0),
         .limit = list_limit(request),
     };
     enum lf_status status = check_word("state", filter.state, states, err);
@@ -152,7 +159,7 @@ enum lf_status verb_job(struct lf_context *context, const struct lf_request_to_v
     return *result ? LF_OK : lf_fail_memory(err, "telling about a job");
 }
 
-/* ---- events -------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static bool set_time(cJSON *object, const char *key, int64_t wall_ms)
 {
@@ -166,14 +173,15 @@ static bool set_time(cJSON *object, const char *key, int64_t wall_ms)
 static cJSON *event_report(const struct lf_event_row *row)
 {
     cJSON *report = cJSON_CreateObject();
-    bool good =
-        report && lf_json_set_text(report, "id", row->id) && lf_json_set_text(report, "type", row->type)
-        && lf_json_set_text(report, "resource", row->resource_id)
-        && lf_json_set_text(report, "source", row->source)
-        && lf_json_set_text(report, "fate", lf_fate_name(row->fate))
-        && lf_json_set_text(report, "note", row->note) && set_time(report, "created", row->created_ms)
-        && set_time(report, "received", row->received_ms) && lf_json_set_int(report, "times", row->times)
-        && (!row->job || lf_json_set_int(report, "job", row->job));
+    bool good = report && lf_json_set_text(report, "id", row->id)
+                && lf_json_set_text(report, "type", row->type)
+                && lf_json_set_text(report, "resource", row->resource_id)
+                && lf_json_set_text(report, "source", row->source)
+                && lf_json_set_text(report, "fate", lf_fate_name(row->fate))
+                && lf_json_set_text(report, "note", row->note) && set_time(report, "created", row->created_ms)
+                && set_time(report, "received", row->received_ms)
+                && lf_json_set_int(report, "times", row->times)
+                && (!row->job || lf_json_set_int(report, "job", row->job));
     if (good)
         return report;
     cJSON_Delete(report);
@@ -216,7 +224,7 @@ static bool add_body(cJSON *report, const struct lf_event_row *row)
     }
     struct lf_buffer coded = {0};
     bool good = lf_base64_append(&coded, body.data, body.len) == LF_OK
-             && lf_json_set_text(report, "body_base64", coded.data ? coded.data : "");
+                && lf_json_set_text(report, "body_base64", coded.data ? coded.data : "");
     lf_buffer_free(&coded);
     return good;
 }

@@ -20,7 +20,7 @@ enum {
     GRACE_MS = 10 * 1000, /* away for so long, an instrument or the broker needs a person */
 };
 
-/* ---- what needs a person ------------------------------------------------------------------------------- */
+/* ---- what needs a person ---- */
 
 /* Takes both texts. */
 static void need(cJSON *list, char *what, char *todo)
@@ -36,8 +36,9 @@ static void need(cJSON *list, char *what, char *todo)
 
 static void need_job(void *list, const struct lf_job *job)
 {
-    const char *what = lf_json_text_or(job->facts, "display", lf_json_text_or(job->facts, "file_name",
-                                       lf_json_text_or(job->facts, "procedure", "")));
+    const char *what = lf_json_text_or(job->facts, "display",
+                                       lf_json_text_or(job->facts, "file_name",
+                                                       lf_json_text_or(job->facts, "procedure", "")));
     need(list,
          lf_format("job %lld (%s%s%s%s%s) is held at %s: %s", (long long)job->id, job->kind,
                    *what ? " of " : "", what, *job->instrument ? ", " : "", job->instrument, job->step,
@@ -70,7 +71,8 @@ static void need_resume(struct lf_context *context, cJSON *list, const char *nam
     char *key = lf_format("paused.%s", name), *why = NULL;
     if (key)
         lf_journal_get(context->journal, key, &why, NULL);
-    need(list, lf_format("%s is paused: %s", name, why ? why : "configured so"), lf_format("labferry resume %s", name));
+    need(list, lf_format("%s is paused: %s", name, why ? why : "configured so"),
+         lf_format("labferry resume %s", name));
     free(why);
     free(key);
 }
@@ -78,7 +80,7 @@ static void need_resume(struct lf_context *context, cJSON *list, const char *nam
 static void need_instruments(struct lf_context *context, cJSON *list, const cJSON *instruments)
 {
     const cJSON *info;
-    cJSON_ArrayForEach(info, instruments) {
+    cJSON_ArrayForEach (info, instruments) {
         const char *name = lf_json_text_or(info, "name", "");
         bool offline = !strcmp(lf_json_text_or(info, "state", ""), "offline");
         if (offline && !just_now(lf_json_at(info, "since")))
@@ -94,7 +96,8 @@ static void need_clock(cJSON *list)
     char clock[LF_CLOCK_TEXT];
     lf_clock_words(clock);
     if (lf_clock_ahead_ms())
-        need(list, strdup(clock), strdup("set it, or start time synchronisation; times in the log are wrong meanwhile"));
+        need(list, strdup(clock),
+             strdup("set it, or start time synchronisation; times in the log are wrong meanwhile"));
 }
 
 static void need_disk(struct lf_context *context, cJSON *list)
@@ -102,18 +105,22 @@ static void need_disk(struct lf_context *context, cJSON *list)
     struct lf_error err = {0};
     if (lf_journal_works(context->journal, &err) != LF_OK)
         need(list, strdup(err.text),
-             strdup(err.status == LF_CORRUPT ? "stop the agent, then labferry journal check"
-                                             : "mend the disk; the agent goes on by itself as soon as it can write"));
+             strdup(err.status == LF_CORRUPT
+                        ? "stop the agent, then labferry journal check"
+                        : "mend the disk; the agent goes on by itself as soon as it can write"));
     else if (lf_intake_room(context->intake, &err) != LF_OK)
-        need(list, strdup(err.text), strdup("make room; nothing new is taken in before, and the agent goes on by itself"));
+        need(list, strdup(err.text),
+             strdup("make room; nothing new is taken in before, and the agent goes on by itself"));
 }
 
 /* Soon there is no room: better now than when work stands still. */
-static void need_room(cJSON *list, const cJSON *storage, const char *used, const char *max, const char *what, const char *todo)
+static void need_room(cJSON *list, const cJSON *storage, const char *used, const char *max, const char *what,
+                      const char *todo)
 {
     int64_t use = lf_json_int(storage, used, 0), limit = lf_json_int(storage, max, 0);
     if (limit && use < limit && use >= limit / 100 * NEAR_PERCENT)
-        need(list, lf_format("%s: %lld %% of %s are used", what, (long long)(use * 100 / limit), max), strdup(todo));
+        need(list, lf_format("%s: %lld %% of %s are used", what, (long long)(use * 100 / limit), max),
+             strdup(todo));
 }
 
 static void need_rooms(cJSON *list, const cJSON *storage)
@@ -128,9 +135,11 @@ static void need_rooms(cJSON *list, const cJSON *storage)
              strdup("end what is held (labferry jobs --state held), or raise agent.spool_max"));
     int64_t reports = lf_json_int(storage, "outbox", 0);
     if (reports >= lf_json_int(storage, "outbox_max", INT64_MAX))
-        need(list, lf_format("%lld reports wait for the broker, which is the limit: the oldest job reports are dropped "
-                             "(%lld so far; the audit trail has it all)", (long long)reports,
-                             (long long)lf_json_int(storage, "outbox_dropped", 0)),
+        need(list,
+             lf_format(
+                 "%lld reports wait for the broker, which is the limit: the oldest job reports are dropped "
+                 "(%lld so far; the audit trail has it all)",
+                 (long long)reports, (long long)lf_json_int(storage, "outbox_dropped", 0)),
              strdup("connect the broker, or raise agent.outbox_max"));
 }
 
@@ -140,7 +149,8 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
     bool offline = context->link && lf_link_state(context->link) != LF_LINK_ONLINE;
     if (namesake)
         need(list, strdup(namesake),
-             strdup("look for the other one; stop it, or give one of them another agent.name (and link.client_id)"));
+             strdup("look for the other one; stop it, or give one of them another agent.name (and "
+                    "link.client_id)"));
     else if (offline && !just_now(lf_json_at(status, "link.since")))
         need(list,
              lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
@@ -149,8 +159,9 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
         need(list, strdup(error), strdup("check the broker's access rules for this agent"));
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
         need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
-             strdup("check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs that "
-                    "wait for it go on by themselves"));
+             strdup(
+                 "check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs that "
+                 "wait for it go on by themselves"));
     int64_t lost = lf_json_int(status, "intake.events.lost", 0);
     if (lost)
         need(list,
@@ -159,7 +170,7 @@ static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *
              strdup("labferry events --fate lost"));
 }
 
-/* ---- the parts ----------------------------------------------------------------------------------------- */
+/* ---- the parts ---- */
 
 static cJSON *agent_part(const struct lf_context *context)
 {
@@ -195,12 +206,19 @@ static cJSON *storage_part(struct lf_context *context)
         const char *name;
         int64_t value;
     } numbers[] = {
-        {"journal_bytes", use.bytes}, {"journal_max", config->journal_max},
-        {"unused_bytes", use.unused}, {"unused_max", config->unused_max}, {"unused_dropped", use.unused_dropped},
-        {"spool_bytes", lf_jobs_spool_size(context->jobs)}, {"spool_max", config->spool_max},
-        {"journal_disk_free", lf_disk_free(config->state_dir)}, {"spool_disk_free", lf_disk_free(config->spool_dir)},
+        {"journal_bytes", use.bytes},
+        {"journal_max", config->journal_max},
+        {"unused_bytes", use.unused},
+        {"unused_max", config->unused_max},
+        {"unused_dropped", use.unused_dropped},
+        {"spool_bytes", lf_jobs_spool_size(context->jobs)},
+        {"spool_max", config->spool_max},
+        {"journal_disk_free", lf_disk_free(config->state_dir)},
+        {"spool_disk_free", lf_disk_free(config->spool_dir)},
         {"reserve", config->disk_reserve},
-        {"outbox", use.outbox}, {"outbox_max", config->outbox_max}, {"outbox_dropped", use.outbox_dropped},
+        {"outbox", use.outbox},
+        {"outbox_max", config->outbox_max},
+        {"outbox_dropped", use.outbox_dropped},
         {"commands", lf_journal_command_count(context->journal, LF_COMMAND_ACCEPTED)},
         {"commands_max", context->config->link.commands_max},
         {"commands_refused", context->commands ? lf_commands_refused(context->commands) : 0},
@@ -220,15 +238,16 @@ enum lf_status verb_status(struct lf_context *context, const struct lf_request_t
 {
     (void)request;
     cJSON *status = cJSON_CreateObject(), *needs = cJSON_CreateArray();
-    bool good =
-        lf_json_set(status, "needs", needs) && lf_json_set(status, "agent", agent_part(context))
-        && lf_json_set(status, "link", context->link ? lf_link_health(context->link) : cJSON_CreateNull())
-        && lf_json_set(status, "cloud", lf_cloud_health(context->cloud))
-        && lf_json_set(status, "poll", context->poll ? lf_poll_health(context->poll) : cJSON_CreateNull())
-        && lf_json_set(status, "intake", lf_intake_health(context->intake))
-        && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
-        && lf_json_set(status, "instruments", instruments_part(context))
-        && lf_json_set(status, "storage", storage_part(context));
+    bool good = lf_json_set(status, "needs", needs) && lf_json_set(status, "agent", agent_part(context))
+                && lf_json_set(status, "link",
+                               context->link ? lf_link_health(context->link) : cJSON_CreateNull())
+                && lf_json_set(status, "cloud", lf_cloud_health(context->cloud))
+                && lf_json_set(status, "poll",
+                               context->poll ? lf_poll_health(context->poll) : cJSON_CreateNull())
+                && lf_json_set(status, "intake", lf_intake_health(context->intake))
+                && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
+                && lf_json_set(status, "instruments", instruments_part(context))
+                && lf_json_set(status, "storage", storage_part(context));
     if (!good) {
         cJSON_Delete(status);
         return lf_fail_memory(err, "telling the status");

@@ -57,7 +57,7 @@ static enum lf_status need_text(const cJSON *object, const char *where, const ch
                                 struct lf_error *err)
 {
     enum lf_status status = take_text(object, where, key, out, err);
-    if (!status && (!*out || !**out))
+    if (status == LF_OK && (!*out || !**out))
         return REFUSE("%s%s: missing or empty", where, key);
     return status;
 }
@@ -66,9 +66,9 @@ static enum lf_status take_type(struct lf_event *event, const struct source *fro
                                 const cJSON *message, struct lf_error *err)
 {
     enum lf_status status = take_text(body, from->where, from->type_key, &event->type, err);
-    if (!status && !event->type && from->envelope == LF_ENVELOPE_EVENTBRIDGE)
+    if (status == LF_OK && !event->type && from->envelope == LF_ENVELOPE_EVENTBRIDGE)
         status = take_text(message, "", "detail-type", &event->type, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     if (!event->type || !*event->type)
         return REFUSE("%s%s: missing or empty", from->where, from->type_key);
@@ -98,7 +98,7 @@ static enum lf_status take_created(struct lf_event *event, const struct source *
                                    struct lf_error *err)
 {
     enum lf_status status = take_text(body, from->where, "createdAt", &event->created_at, err);
-    if (!status && event->created_at && lf_time_parse(event->created_at, &event->created_ms))
+    if (status == LF_OK && event->created_at && lf_time_parse(event->created_at, &event->created_ms))
         return REFUSE("%screatedAt: \"%.60s\" is not a time such as 2026-11-22T06:09:34Z", from->where,
                       event->created_at);
     return status;
@@ -218,7 +218,7 @@ static enum lf_status decode(struct lf_event *event, struct lf_slice text, cJSON
     const struct source *from = NULL;
     const cJSON *body = NULL;
     enum lf_status status = find_source(message, &from, &body, err);
-    if (status) {
+    if (status != LF_OK) {
         cJSON_Delete(message);
         return status;
     }
@@ -240,12 +240,13 @@ static enum lf_status decode(struct lf_event *event, struct lf_slice text, cJSON
                         : cJSON_DetachItemFromObjectCaseSensitive(message, "message");
     if (from->envelope == LF_ENVELOPE_WEBHOOK)
         cJSON_Delete(message);
-    if (status) {
+    if (status != LF_OK) {
         cJSON_Delete(detail);
         return status;
     }
     bool made = true;
-    if (from->envelope == LF_ENVELOPE_WEBHOOK) { /* where an eventType means nothing: patterns look at ours alone */
+    if (from->envelope
+        == LF_ENVELOPE_WEBHOOK) { /* where an eventType means nothing: patterns look at ours alone */
         while (member(detail, "eventType"))
             cJSON_DeleteItemFromObjectCaseSensitive(detail, "eventType");
         made = lf_json_set_text(detail, "eventType", event->type);
@@ -263,12 +264,13 @@ enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event,
     return lf_event_decode_completed(message, event, err);
 }
 
-enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event, struct lf_error *err)
+enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event,
+                                         struct lf_error *err)
 {
     cJSON *json;
     *event = NULL;
     enum lf_status status = lf_event_text_parse(message, &json, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     struct lf_event *made = calloc(1, sizeof *made);
     if (!made) {
@@ -276,7 +278,7 @@ enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_even
         return lf_fail_memory(err, "decoding an event");
     }
     status = decode(made, message, json, err);
-    if (status)
+    if (status != LF_OK)
         lf_event_free(made);
     else
         *event = made;

@@ -29,21 +29,21 @@ struct lf_event_kind {
 /* One event. All texts are owned by the event; NULL when the envelope does not have them. */
 struct lf_event {
     enum lf_envelope envelope;
-    char *id;          /* Benchling's "evt_..."; never NULL. A webhook without one: "sha256:..." of its bytes */
-    char *type;        /* "v2.automationInputGenerator.completed"; never NULL */
-    char *version;     /* "v2", "v2-beta", "v2-alpha", "v3"... */
-    char *name;        /* type without version */
-    char *resource;    /* payload key; for unknown types the part of the name before the first '.' */
-    char *resource_id; /* id of the resource, if told */
-    char *created_at;  /* RFC 3339 as given */
+    char *id;       /* Benchling's "evt_..."; never NULL. A webhook without one: "sha256:..." of its bytes */
+    char *type;     /* "v2.automationInputGenerator.completed"; never NULL */
+    char *version;  /* "v2", "v2-beta", "v2-alpha", "v3"... */
+    char *name;     /* type without version */
+    char *resource; /* payload key; for unknown types the part of the name before the first '.' */
+    char *resource_id;  /* id of the resource, if told */
+    char *created_at;   /* RFC 3339 as given */
     int64_t created_ms; /* the same as wall time; 0 if unknown */
     char *schema_id, *schema_name;
-    bool known;        /* one of lf_event_kinds */
+    bool known; /* one of lf_event_kinds */
     bool deprecated;
-    bool thin;         /* has the resource's id but not the resource (webhook): read it from the API */
-    char **excluded;   /* excludedProperties: read these from the API */
+    bool thin;       /* has the resource's id but not the resource (webhook): read it from the API */
+    char **excluded; /* excludedProperties: read these from the API */
     size_t excluded_count;
-    cJSON *whole;      /* what patterns look at: an EventBridge envelope, made up for the other two */
+    cJSON *whole;         /* what patterns look at: an EventBridge envelope, made up for the other two */
     const cJSON *detail;  /* whole.detail, borrowed from whole */
     const cJSON *payload; /* the resource object in detail, borrowed; NULL when thin or dropped */
 };
@@ -52,8 +52,10 @@ struct lf_event {
  * with what is wrong and where in the message, LF_TOO_LARGE. Never crashes on any bytes. */
 enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event, struct lf_error *err);
 /* The same without the bound: for an event whose dropped properties were read from the API and put back. It
- * had been too large for its envelope, so it is larger than any that arrives; the API's answer was bounded. */
-enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event, struct lf_error *err);
+ * had been too large for its envelope, so it is larger than any that arrives; the API's answer was bounded.
+ */
+enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event,
+                                         struct lf_error *err);
 void lf_event_free(struct lf_event *event);
 
 /* The same happening told twice has the same key; a new happening has a new one. "name|resource id|state":

@@ -1,8 +1,8 @@
 /* The known types and the names in `on`. Sources: Benchling events reference; the OpenAPI `Event`
  * discriminator; the webhook types of the SDK.
  */
-#include "base/setting.h"
 #include "event/kind.h"
+#include "base/setting.h"
 
 #include <ctype.h>
 #include <stdio.h>

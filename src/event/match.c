@@ -21,7 +21,7 @@ static enum lf_status read_until(FILE *file, int end, struct lf_buffer *buffer, 
         enum lf_status status = lf_buffer_append(buffer, &byte, 1);
         if (status == LF_TOO_LARGE)
             return lf_fail(err, status, LF_PERMANENT, "longer than %zu bytes", buffer->max);
-        if (status)
+        if (status != LF_OK)
             return lf_fail_memory(err, "reading");
     }
     return ferror(file) ? lf_fail_errno(err, "reading") : LF_OK;
@@ -32,7 +32,7 @@ static enum lf_status read_pattern(FILE *file, struct lf_pattern **pattern, stru
     struct lf_buffer text = {.max = LF_MATCH_MAX_LINE};
     bool more;
     enum lf_status status = read_until(file, EOF, &text, &more, err);
-    if (!status)
+    if (status == LF_OK)
         status = lf_pattern_parse(lf_buffer_slice(&text), pattern, err);
     lf_buffer_free(&text);
     return status ? lf_error_prefix(err, "pattern") : LF_OK;
@@ -71,7 +71,7 @@ static enum lf_status match_line(const struct lf_pattern *pattern, struct lf_sli
 {
     cJSON *event = NULL;
     enum lf_status status = lf_event_text_parse(text, &event, err);
-    if (!status) {
+    if (status == LF_OK) {
         const char *unsatisfied = lf_pattern_mismatch(pattern, event);
         status = answer(out, style, line, unsatisfied, err);
         count->events++;
@@ -89,11 +89,11 @@ static enum lf_status match_lines(const struct lf_pattern *pattern, FILE *events
     enum lf_status status = LF_OK;
     bool more = true;
     int64_t line = 0;
-    while (!status && more) {
+    while (status == LF_OK && more) {
         line++;
         status = read_until(events, '\n', &text, &more, err);
         size_t blank = text.len > 0 ? strspn(text.data, " \t\r") : 0;
-        if (!status && text.len > blank)
+        if (status == LF_OK && text.len > blank)
             status = match_line(pattern, lf_buffer_slice(&text), line, out, style, count, err);
     }
     lf_buffer_free(&text);
@@ -110,10 +110,10 @@ enum lf_status lf_match_files(FILE *pattern, FILE *events, FILE *out, enum lf_ma
     err = err ? err : &own;
     *count = (struct lf_match_count){0};
     enum lf_status status = read_pattern(pattern, &compiled, err);
-    if (!status)
+    if (status == LF_OK)
         status = match_lines(compiled, events, out, style, count, err);
     lf_pattern_free(compiled);
-    if (fflush(out) != 0 && !status)
+    if (fflush(out) != 0 && status == LF_OK)
         status = lf_fail_errno(err, "writing the answers");
     return status;
 }

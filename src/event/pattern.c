@@ -128,7 +128,7 @@ static enum lf_status read_terms(struct compile *c, const cJSON *list, struct lf
         char at[260];
         snprintf(at, sizeof at, "%.200s[%zu]", c->path, field->term_count);
         enum lf_status status = lf_term_parse(item, at, &field->terms[field->term_count++], err);
-        if (status)
+        if (status != LF_OK)
             return status;
     }
     return LF_OK;
@@ -178,18 +178,18 @@ static enum lf_status read_or(struct compile *c, const cJSON *list, struct lf_ru
         return REFUSE("%s%s$or: must be a list of at least two objects", c->path, dot);
     struct lf_rules all = {0}, one = {0};
     enum lf_status status = LF_OK;
-    for (const cJSON *item = list->child; item && !status; item = item->next) {
+    for (const cJSON *item = list->child; item && status == LF_OK; item = item->next) {
         if (!cJSON_IsObject(item))
             status = REFUSE("%s%s$or: every alternative must be an object", c->path, dot);
-        if (!status)
+        if (status == LF_OK)
             status = rules_append(&one, rules, err);
-        if (!status)
+        if (status == LF_OK)
             status = read_object(c, item, true, &one, err);
-        if (!status)
+        if (status == LF_OK)
             status = rules_append(&all, &one, err);
         rules_clear(&one);
     }
-    if (status) {
+    if (status != LF_OK) {
         rules_clear(&all);
         return status;
     }
@@ -207,7 +207,7 @@ static enum lf_status read_member(struct compile *c, const cJSON *item, bool in_
     if (!*item->string)
         return REFUSE("%s: a field without a name", len > 0 ? c->path : "the pattern");
     enum lf_status status = path_push(c, item->string, err);
-    if (status)
+    if (status != LF_OK)
         return status;
     if (in_or && is_reserved(item->string))
         status = REFUSE("%s: \"%s\" is a comparison, which cannot be a field's name in an alternative of $or",
@@ -230,7 +230,7 @@ static enum lf_status read_object(struct compile *c, const cJSON *object, bool i
         return REFUSE("%s: an empty object is not allowed", c->path_len > 0 ? c->path : "the pattern");
     for (const cJSON *item = object->child; item; item = item->next) {
         enum lf_status status = read_member(c, item, in_or, rules, err);
-        if (status)
+        if (status != LF_OK)
             return status;
     }
     return LF_OK;
@@ -247,7 +247,7 @@ static enum lf_status compile(const cJSON *json, bool or_is_field, struct lf_pat
     }
     c.pattern->rules.count = 1;
     enum lf_status status = read_object(&c, json, false, &c.pattern->rules, err);
-    if (status)
+    if (status != LF_OK)
         lf_pattern_free(c.pattern);
     else
         *pattern = c.pattern;
@@ -276,7 +276,7 @@ enum lf_status lf_pattern_parse(struct lf_slice text, struct lf_pattern **patter
                        LF_PATTERN_MAX_BYTES);
     cJSON *json = NULL;
     enum lf_status status = lf_event_text_parse(text, &json, err);
-    if (!status)
+    if (status == LF_OK)
         status = lf_pattern_compile(json, pattern, err);
     cJSON_Delete(json);
     return status;

@@ -70,7 +70,7 @@ static bool matches_wildcard(const struct lf_term *term, const char *text)
     const char *piece = term->text;
     size_t first = term->pieces[0], last = term->pieces[term->piece_count - 1];
     if (term->piece_count == 1)
-        return left == first && memcmp(text, piece, first) == 0;
+        return left == first && !memcmp(text, piece, first);
     if (left < first + last || memcmp(text, piece, first) != 0
         || memcmp(text + left - last, term->text + term->len - last, last) != 0)
         return false;
@@ -93,52 +93,37 @@ static bool matches_text(const struct lf_term *term, const char *text)
 {
     size_t len;
     switch (term->kind) {
-    case LF_TERM_TEXT:
-        return strcmp(text, term->text) == 0;
-    case LF_TERM_PREFIX:
-        return strncmp(text, term->text, term->len) == 0;
+    case LF_TERM_TEXT: return !strcmp(text, term->text);
+    case LF_TERM_PREFIX: return !strncmp(text, term->text, term->len);
     case LF_TERM_SUFFIX:
         len = strlen(text);
-        return len >= term->len && memcmp(text + len - term->len, term->text, term->len) == 0;
-    case LF_TERM_IGNORE_CASE:
-        return lf_fold_equals(&term->fold, text);
-    case LF_TERM_PREFIX_IGNORE_CASE:
-        return lf_fold_starts(&term->fold, text);
-    case LF_TERM_SUFFIX_IGNORE_CASE:
-        return lf_fold_ends(&term->fold, text);
-    case LF_TERM_WILDCARD:
-        return matches_wildcard(term, text);
-    case LF_TERM_CIDR:
-        return in_cidr(&term->cidr, text);
-    default:
-        return false;
+        return len >= term->len && !memcmp(text + len - term->len, term->text, term->len);
+    case LF_TERM_IGNORE_CASE: return lf_fold_equals(&term->fold, text);
+    case LF_TERM_PREFIX_IGNORE_CASE: return lf_fold_starts(&term->fold, text);
+    case LF_TERM_SUFFIX_IGNORE_CASE: return lf_fold_ends(&term->fold, text);
+    case LF_TERM_WILDCARD: return matches_wildcard(term, text);
+    case LF_TERM_CIDR: return in_cidr(&term->cidr, text);
+    default: return false;
     }
 }
 
 bool lf_term_matches(const struct lf_term *term, const cJSON *value)
 {
     switch (term->kind) {
-    case LF_TERM_EXISTS:
-        return true;
-    case LF_TERM_ABSENT:
-        return false;
+    case LF_TERM_EXISTS: return true;
+    case LF_TERM_ABSENT: return false;
     case LF_TERM_NONE_OF:
         for (size_t i = 0; i < term->none_of_count; i++)
             if (lf_term_matches(&term->none_of[i], value))
                 return false;
         return true;
-    case LF_TERM_TRUE:
-        return cJSON_IsTrue(value);
-    case LF_TERM_FALSE:
-        return cJSON_IsFalse(value);
-    case LF_TERM_NULL:
-        return cJSON_IsNull(value);
+    case LF_TERM_TRUE: return cJSON_IsTrue(value);
+    case LF_TERM_FALSE: return cJSON_IsFalse(value);
+    case LF_TERM_NULL: return cJSON_IsNull(value);
     case LF_TERM_NUMBER:
         return cJSON_IsNumber(value) && value->valuedouble >= term->number
                && value->valuedouble <= term->number;
-    case LF_TERM_RANGE:
-        return cJSON_IsNumber(value) && in_range(&term->range, value->valuedouble);
-    default:
-        return cJSON_IsString(value) && matches_text(term, value->valuestring);
+    case LF_TERM_RANGE: return cJSON_IsNumber(value) && in_range(&term->range, value->valuedouble);
+    default: return cJSON_IsString(value) && matches_text(term, value->valuestring);
     }
 }

@@ -132,7 +132,7 @@ static enum lf_status parse_numeric(const cJSON *json, const char *at, struct lf
             return REFUSE("%s: a comparison must be one of \"=\", \"<\", \"<=\", \">\", \">=\", not %s", at,
                           type_name(item));
         enum lf_status status = parse_number(item->next, op, at, &number, err);
-        if (status)
+        if (status != LF_OK)
             return status;
         const cJSON *more = item->next->next;
         if (op[0] == '>' && (!op[1] || !strcmp(op, ">=")) && !low) {
@@ -241,7 +241,7 @@ static enum lf_status parse_anything_but(const cJSON *json, const char *at, stru
         if (cJSON_IsString(item) != cJSON_IsString(first))
             return REFUSE("%s: text and numbers cannot be mixed in one list", at);
         enum lf_status status = parse_not(item, op, at, &term->none_of[term->none_of_count++], err);
-        if (status)
+        if (status != LF_OK)
             return status;
     }
     return LF_OK;

@@ -1,9 +1,10 @@
 /* The bench thread.
  *
- * States: not connected (connect with back-off, full jitter, up to 30 s) -> connected (questions first, then work, then
- * listening). Only this thread calls the driver. A driver call that ends in LF_DISCONNECTED leads to disconnect at once, so
- * that a replugged device can come back under its name. A connection that lasts less than STEADY_MS does not reset the
- * back-off: a device that vanishes after every open is tried ever more slowly.
+ * States: not connected (connect with back-off, full jitter, up to 30 s) -> connected (questions first, then
+ * work, then listening). Only this thread calls the driver. A driver call that ends in LF_DISCONNECTED leads
+ * to disconnect at once, so that a replugged device can come back under its name. A connection that lasts
+ * less than STEADY_MS does not reset the back-off: a device that vanishes after every open is tried ever more
+ * slowly.
  */
 #include "instrument/host.h"
 
@@ -41,7 +42,8 @@ static void set_connected(struct lf_instrument *instrument, bool connected, cons
     if (!news)
         return;
     if (connected)
-        lf_log_info(instrument->name, "connected%s%s", instrument->identity[0] ? ": " : "", instrument->identity);
+        lf_log_info(instrument->name, "connected%s%s", instrument->identity[0] ? ": " : "",
+                    instrument->identity);
     else
         lf_log_warning(instrument->name, "offline: %s", note);
     instrument_changed(instrument);
@@ -78,7 +80,8 @@ static void connect_device(struct lf_instrument *instrument, struct connection *
     connection->due = lf_deadline_in(lf_backoff_ms(connection->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS));
 }
 
-/* Full jitter may give nearly nothing: a device that connects and vanishes must not be tried in a tight loop. */
+/* Full jitter may give nearly nothing: a device that connects and vanishes must not be tried in a tight loop.
+ */
 static void plan_reconnect(struct connection *connection)
 {
     if (lf_clock_mono_ms() - connection->connected >= STEADY_MS)
@@ -87,7 +90,7 @@ static void plan_reconnect(struct connection *connection)
                                      + lf_backoff_ms(connection->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS));
 }
 
-/* ---- busy and idle --------------------------------------------------------------------------------------------- */
+/* ---- busy and idle ---- */
 
 static void begin(struct lf_instrument *instrument, int64_t job)
 {
@@ -113,13 +116,14 @@ static void end(struct lf_instrument *instrument)
     instrument_changed(instrument);
 }
 
-/* ---- the driver's calls ------------------------------------------------------------------------------------------ */
+/* ---- the driver's calls ---- */
 
 static enum lf_status must_be_connected(struct lf_instrument *instrument, struct lf_error *err)
 {
     if (instrument->connected)
         return LF_OK;
-    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is offline: %s", instrument->name, instrument->note);
+    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is offline: %s", instrument->name,
+                   instrument->note);
 }
 
 enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const struct lf_action *action,
@@ -145,7 +149,8 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
                                      struct lf_outcome *outcome, struct lf_error *err)
 {
     if (!instrument->driver->verify) {
-        lf_fail(err, LF_UNSUPPORTED, LF_UNKNOWN_OUTCOME, "%s cannot tell whether it was done", instrument->name);
+        lf_fail(err, LF_UNSUPPORTED, LF_UNKNOWN_OUTCOME, "%s cannot tell whether it was done",
+                instrument->name);
         return LF_VERDICT_UNKNOWN;
     }
     if (must_be_connected(instrument, err) != LF_OK)
@@ -158,8 +163,8 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
     return verdict;
 }
 
-enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version, int to,
-                                  int64_t max, struct lf_error *err)
+enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version,
+                                  int to, int64_t max, struct lf_error *err)
 {
     enum lf_status status = must_be_connected(instrument, err);
     if (status == LF_OK && !instrument->driver->take)
@@ -180,11 +185,13 @@ enum lf_status lf_instrument_file(struct lf_instrument *instrument, const char *
     return status;
 }
 
-/* ---- questions ---------------------------------------------------------------------------------------------------- */
+/* ---- questions ---- */
 
 static enum lf_status answer(struct lf_instrument *instrument, struct question *question)
 {
-    struct lf_action action = {.kind = LF_ACTION_ASK, .name = question->command, .inputs = question->inputs,
+    struct lf_action action = {.kind = LF_ACTION_ASK,
+                               .name = question->command,
+                               .inputs = question->inputs,
                                .input_count = question->input_count};
     enum lf_repeat repeat;
     enum lf_status status = must_be_connected(instrument, question->err);
@@ -194,7 +201,8 @@ static enum lf_status answer(struct lf_instrument *instrument, struct question *
         status = lf_fail(question->err, LF_REFUSED, LF_NEEDS_PERSON,
                          "%s: '%s' moves or changes something and is done once only. Say --once to mean it",
                          instrument->name, question->command);
-    return status == LF_OK ? lf_instrument_act(instrument, &action, question->outcome, question->err) : status;
+    return status == LF_OK ? lf_instrument_act(instrument, &action, question->outcome, question->err)
+                           : status;
 }
 
 static bool serve_question(struct lf_instrument *instrument)
@@ -216,7 +224,7 @@ static bool serve_question(struct lf_instrument *instrument)
     return true;
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------------------------- */
+/* ---- the thread ---- */
 
 static bool do_work(struct lf_instrument *instrument, int64_t *next)
 {
@@ -263,8 +271,8 @@ void *bench_run(void *arg)
     pthread_mutex_lock(&instrument->mutex);
     instrument->connected = false;
     if (instrument->question) {
-        instrument->question->status =
-            lf_fail(instrument->question->err, LF_CANCELLED, LF_TRANSIENT, "the agent is stopping");
+        instrument->question->status = lf_fail(instrument->question->err, LF_CANCELLED, LF_TRANSIENT,
+                                               "the agent is stopping");
         instrument->question->answered = true;
         instrument->question = NULL;
         pthread_cond_broadcast(&instrument->answered);

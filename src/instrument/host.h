@@ -24,22 +24,22 @@ struct lf_instrument {
     char *name, *expect_identity;
     const struct lf_driver *driver;
     struct lf_instrument_hooks hooks;
-    struct lf_host host;      /* what the device sees of us */
+    struct lf_host host; /* what the device sees of us */
     void *device;
-    struct lf_wake wake;      /* something changed: listen shall return */
-    struct lf_cancel cancel;  /* what runs shall end */
+    struct lf_wake wake;     /* something changed: listen shall return */
+    struct lf_cancel cancel; /* what runs shall end */
     pthread_t thread;
     bool started;
 
-    pthread_mutex_t mutex;    /* guards everything below */
+    pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t answered;
     bool stopping, paused, connected;
     char *paused_why;
     char identity[IDENTITY_TEXT];
     char note[LF_ERROR_TEXT]; /* why it is offline */
     char progress[PROGRESS_TEXT];
-    int64_t since_ms;         /* wall: when the shown state began */
-    int64_t job;              /* that is on the bench; 0: none */
+    int64_t since_ms; /* wall: when the shown state began */
+    int64_t job;      /* that is on the bench; 0: none */
     bool busy;
     struct question *question;
 };

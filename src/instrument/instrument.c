@@ -6,7 +6,9 @@
 #include <string.h>
 
 static const char *const state_names[] = {
-    [LF_INSTRUMENT_OFFLINE] = "offline", [LF_INSTRUMENT_IDLE] = "idle", [LF_INSTRUMENT_BUSY] = "busy",
+    [LF_INSTRUMENT_OFFLINE] = "offline",
+    [LF_INSTRUMENT_IDLE] = "idle",
+    [LF_INSTRUMENT_BUSY] = "busy",
     [LF_INSTRUMENT_PAUSED] = "paused",
 };
 
@@ -15,7 +17,7 @@ const char *lf_instrument_state_name(enum lf_instrument_state state)
     return state_names[state];
 }
 
-/* ---- what the device is offered -------------------------------------------------------------------------------- */
+/* ---- what the device is offered ---- */
 
 static enum lf_status host_found(void *self, const struct lf_finding *finding, struct lf_error *err)
 {
@@ -32,7 +34,8 @@ static enum lf_status host_identity(void *self, const char *identity, struct lf_
     if (instrument->expect_identity && !strstr(identity, instrument->expect_identity))
         return lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
                        "%s is connected to \"%s\" but its configuration expects \"%s\". Check the cables, or "
-                       "expect_identity", instrument->name, identity, instrument->expect_identity);
+                       "expect_identity",
+                       instrument->name, identity, instrument->expect_identity);
     return LF_OK;
 }
 
@@ -44,10 +47,11 @@ static void host_progress(void *self, const char *text)
     pthread_mutex_unlock(&instrument->mutex);
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-enum lf_status lf_instrument_open(const struct lf_instrument_options *options, const struct lf_instrument_hooks *hooks,
-                                  struct lf_instrument **out, struct lf_error *err)
+enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
+                                  const struct lf_instrument_hooks *hooks, struct lf_instrument **out,
+                                  struct lf_error *err)
 {
     struct lf_instrument *instrument = calloc(1, sizeof *instrument);
     if (!instrument)
@@ -73,8 +77,13 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options, c
     if (status == LF_OK)
         status = lf_cancel_open(&instrument->cancel, err);
     instrument->host = (struct lf_host){
-        .self = instrument, .instrument = instrument->name, .cancel = &instrument->cancel, .wake = &instrument->wake,
-        .found = host_found, .identity = host_identity, .progress = host_progress,
+        .self = instrument,
+        .instrument = instrument->name,
+        .cancel = &instrument->cancel,
+        .wake = &instrument->wake,
+        .found = host_found,
+        .identity = host_identity,
+        .progress = host_progress,
     };
     if (status == LF_OK)
         status = instrument->driver->open(options->values, &instrument->host, &instrument->device, err);
@@ -140,7 +149,7 @@ const struct lf_driver *lf_instrument_driver(const struct lf_instrument *instrum
     return instrument->driver;
 }
 
-/* ---- steering ----------------------------------------------------------------------------------------------------- */
+/* ---- steering ---- */
 
 void instrument_changed(struct lf_instrument *instrument)
 {
@@ -186,7 +195,7 @@ bool lf_instrument_cancel(struct lf_instrument *instrument, int64_t job)
     return runs;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 static enum lf_instrument_state state_now(const struct lf_instrument *instrument)
 {
@@ -229,14 +238,19 @@ cJSON *lf_instrument_info(struct lf_instrument *instrument)
     return info;
 }
 
-enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command, const struct lf_input *inputs,
-                                 size_t input_count, bool allow_once, int64_t deadline, struct lf_outcome *outcome,
-                                 struct lf_error *err)
+enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command,
+                                 const struct lf_input *inputs, size_t input_count, bool allow_once,
+                                 int64_t deadline, struct lf_outcome *outcome, struct lf_error *err)
 {
-    struct question question = {.command = command, .inputs = inputs, .input_count = input_count,
-                                .allow_once = allow_once, .outcome = outcome, .err = err};
+    struct question question = {.command = command,
+                                .inputs = inputs,
+                                .input_count = input_count,
+                                .allow_once = allow_once,
+                                .outcome = outcome,
+                                .err = err};
     pthread_mutex_lock(&instrument->mutex);
-    while (instrument->question && !instrument->stopping && lf_cond_wait(&instrument->answered, &instrument->mutex, deadline))
+    while (instrument->question && !instrument->stopping
+           && lf_cond_wait(&instrument->answered, &instrument->mutex, deadline))
         ;
     if (instrument->question || instrument->stopping) {
         pthread_mutex_unlock(&instrument->mutex);

@@ -1,5 +1,5 @@
-/* Instruments: hosting drivers. Each configured instrument has one bench thread that connects, works, and listens between
- * jobs. A hung instrument stops nobody else.
+/* Instruments: hosting drivers. Each configured instrument has one bench thread that connects, works, and
+ * listens between jobs. A hung instrument stops nobody else.
  */
 #ifndef LF_INSTRUMENT_INSTRUMENT_H
 #define LF_INSTRUMENT_INSTRUMENT_H
@@ -12,15 +12,15 @@ struct lf_instrument;
 struct lf_instrument_options {
     const char *name;
     const struct lf_driver *driver;
-    const struct lf_values *values;   /* borrowed until lf_instrument_close */
-    const char *expect_identity;      /* NULL: any; else the identity must be this or contain it */
-    bool paused;                      /* start paused */
+    const struct lf_values *values; /* borrowed until lf_instrument_close */
+    const char *expect_identity;    /* NULL: any; else the identity must be this or contain it */
+    bool paused;                    /* start paused */
 };
 
 struct lf_instrument_hooks {
     void *context;
-    /* On the bench thread, connected and not paused: do at most one piece of work. True: something was done, ask again. False:
-     * nothing to do before *next_mono or lf_instrument_kick. */
+    /* On the bench thread, connected and not paused: do at most one piece of work. True: something was done,
+     * ask again. False: nothing to do before *next_mono or lf_instrument_kick. */
     bool (*work)(void *context, struct lf_instrument *instrument, int64_t *next_mono);
     /* On the bench thread: see lf_host.found. */
     enum lf_status (*found)(void *context, struct lf_instrument *instrument, const struct lf_finding *finding,
@@ -30,15 +30,17 @@ struct lf_instrument_hooks {
 };
 
 /* Makes the device (no I/O yet). options' texts are copied. Returns owned. */
-enum lf_status lf_instrument_open(const struct lf_instrument_options *options, const struct lf_instrument_hooks *hooks,
-                                  struct lf_instrument **instrument, struct lf_error *err);
+enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
+                                  const struct lf_instrument_hooks *hooks, struct lf_instrument **instrument,
+                                  struct lf_error *err);
 /* Starts the bench thread. */
 enum lf_status lf_instrument_start(struct lf_instrument *instrument, struct lf_error *err);
 /* Asks the thread to end (what runs is cancelled). */
 void lf_instrument_stop(struct lf_instrument *instrument);
 /* Waits until it has. */
 void lf_instrument_join(struct lf_instrument *instrument);
-/* Ends it if that was not done, and frees. NULL is fine. No other instrument's thread may run: it may look for this one. */
+/* Ends it if that was not done, and frees. NULL is fine. No other instrument's thread may run: it may look
+ * for this one. */
 void lf_instrument_close(struct lf_instrument *instrument);
 
 const char *lf_instrument_name(const struct lf_instrument *instrument);
@@ -46,35 +48,40 @@ const struct lf_driver *lf_instrument_driver(const struct lf_instrument *instrum
 
 /* There may be work, or a change of mind: wake the bench. Any thread. */
 void lf_instrument_kick(struct lf_instrument *instrument);
-/* A paused instrument finishes what runs, then starts nothing new; it stays connected and goes on finding results. */
+/* A paused instrument finishes what runs, then starts nothing new; it stays connected and goes on finding
+ * results. */
 void lf_instrument_pause(struct lf_instrument *instrument, const char *why);
 void lf_instrument_resume(struct lf_instrument *instrument);
 /* Cancels the action that runs for `job`. False: nothing runs for it at this moment. */
 bool lf_instrument_cancel(struct lf_instrument *instrument, int64_t job);
 
 enum lf_instrument_state {
-    LF_INSTRUMENT_OFFLINE, LF_INSTRUMENT_IDLE, LF_INSTRUMENT_BUSY, LF_INSTRUMENT_PAUSED,
+    LF_INSTRUMENT_OFFLINE,
+    LF_INSTRUMENT_IDLE,
+    LF_INSTRUMENT_BUSY,
+    LF_INSTRUMENT_PAUSED,
 };
 const char *lf_instrument_state_name(enum lf_instrument_state state);
 /* For reports: name, driver, state, identity, since, note, job, progress. Returns owned; any thread. */
 cJSON *lf_instrument_info(struct lf_instrument *instrument);
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
 
-/* One command to the instrument for an operator: runs on the bench between jobs; blocks until the deadline. Any thread but the
- * bench. A `once` command needs allow_once. LF_BUSY / LF_TIMEOUT: it was not begun. */
-enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command, const struct lf_input *inputs,
-                                 size_t input_count, bool allow_once, int64_t deadline, struct lf_outcome *outcome,
-                                 struct lf_error *err);
+/* One command to the instrument for an operator: runs on the bench between jobs; blocks until the deadline.
+ * Any thread but the bench. A `once` command needs allow_once. LF_BUSY / LF_TIMEOUT: it was not begun. */
+enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command,
+                                 const struct lf_input *inputs, size_t input_count, bool allow_once,
+                                 int64_t deadline, struct lf_outcome *outcome, struct lf_error *err);
 
-/* ---- bench thread only: the driver's calls, with bookkeeping (busy, progress, disconnect on LF_DISCONNECTED) ---- */
+/* ---- bench thread only: the driver's calls, with bookkeeping (busy, progress, disconnect on
+ * LF_DISCONNECTED) ---- */
 enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const struct lf_action *action,
                                     enum lf_repeat *repeat, struct lf_error *err);
 enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct lf_action *action,
                                  struct lf_outcome *outcome, struct lf_error *err);
 enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const struct lf_action *action,
                                      struct lf_outcome *outcome, struct lf_error *err);
-enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version, int to,
-                                  int64_t max, struct lf_error *err);
+enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version,
+                                  int to, int64_t max, struct lf_error *err);
 enum lf_status lf_instrument_file(struct lf_instrument *instrument, const char *id, const char *version,
                                   struct lf_error *err);
 

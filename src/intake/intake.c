@@ -1,7 +1,8 @@
 /* Taking in events.
  *
- * Every message ends as exactly one row (or one more count on a known row) in the journal, with a fate. What is kept in memory is
- * only for telling: which kinds of bad events and which deprecated types have been logged already.
+ * Every message ends as exactly one row (or one more count on a known row) in the journal, with a fate. What
+ * is kept in memory is only for telling: which kinds of bad events and which deprecated types have been
+ * logged already.
  */
 #include "intake/intake.h"
 
@@ -26,8 +27,8 @@ struct lf_intake {
     cJSON *bad;            /* kind: count */
 };
 
-enum lf_status lf_intake_open(const struct lf_config *config, struct lf_journal *journal, struct lf_intake **out,
-                              struct lf_error *err)
+enum lf_status lf_intake_open(const struct lf_config *config, struct lf_journal *journal,
+                              struct lf_intake **out, struct lf_error *err)
 {
     struct lf_intake *intake = calloc(1, sizeof *intake);
     if (!intake)
@@ -37,7 +38,8 @@ enum lf_status lf_intake_open(const struct lf_config *config, struct lf_journal 
     intake->journal = journal;
     intake->deprecated = cJSON_CreateObject();
     intake->bad = cJSON_CreateObject();
-    enum lf_status status = intake->deprecated && intake->bad ? LF_OK : lf_fail_memory(err, "opening the intake");
+    enum lf_status status = intake->deprecated && intake->bad ? LF_OK
+                                                              : lf_fail_memory(err, "opening the intake");
     if (status == LF_OK)
         status = routes_compile(config, &intake->routes, err);
     if (status != LF_OK) {
@@ -73,10 +75,10 @@ static bool count_first(struct lf_intake *intake, cJSON *counts, const char *nam
     return first;
 }
 
-/* ---- bad events ---------------------------------------------------------------------------------------------------- */
+/* ---- bad events ---- */
 
-static enum lf_status keep_bad(struct lf_intake *intake, const char *source, const char *topic, struct lf_slice message,
-                               const char *why, struct lf_error *err)
+static enum lf_status keep_bad(struct lf_intake *intake, const char *source, const char *topic,
+                               struct lf_slice message, const char *why, struct lf_error *err)
 {
     char digest[LF_SHA256_HEX], id[LF_SHA256_HEX + 8], kind[LF_ERROR_TEXT];
     if (lf_digest_bytes(LF_SHA256, message.data, message.len, digest) != LF_OK)
@@ -84,18 +86,24 @@ static enum lf_status keep_bad(struct lf_intake *intake, const char *source, con
     snprintf(id, sizeof id, "bad:%s", digest);
     snprintf(kind, sizeof kind, "%s: %.300s", topic ? topic : source, why);
     if (count_first(intake, intake->bad, kind))
-        lf_log_warning("intake", "a message on %s is no event that can be used: %s. It is kept as %s (labferry events)",
+        lf_log_warning("intake",
+                       "a message on %s is no event that can be used: %s. It is kept as %s (labferry events)",
                        topic ? topic : source, why, id);
     struct lf_event_row row = {
-        .id = id, .source = (char *)source, .note = (char *)why, .received_ms = lf_clock_best_ms(), .fate = LF_FATE_BAD,
-        .body = (char *)message.data, .body_len = message.len < BAD_BODY_MAX ? message.len : BAD_BODY_MAX,
+        .id = id,
+        .source = (char *)source,
+        .note = (char *)why,
+        .received_ms = lf_clock_best_ms(),
+        .fate = LF_FATE_BAD,
+        .body = (char *)message.data,
+        .body_len = message.len < BAD_BODY_MAX ? message.len : BAD_BODY_MAX,
     };
     enum lf_status status = lf_journal_event_add(intake->journal, &row, err);
     return status == LF_EXISTS ? LF_OK : status;
 }
 
-enum lf_status lf_intake_too_large(struct lf_intake *intake, const char *source, const char *topic, int64_t size,
-                                   struct lf_error *err)
+enum lf_status lf_intake_too_large(struct lf_intake *intake, const char *source, const char *topic,
+                                   int64_t size, struct lf_error *err)
 {
     char why[160];
     snprintf(why, sizeof why, "%lld bytes are more than the %d that an event may have", (long long)size,
@@ -103,17 +111,17 @@ enum lf_status lf_intake_too_large(struct lf_intake *intake, const char *source,
     return keep_bad(intake, source, topic, lf_slice_text(why), why, err);
 }
 
-/* ---- routing ------------------------------------------------------------------------------------------------------- */
+/* ---- routing ---- */
 
-static enum lf_status settle(struct lf_intake *intake, const struct lf_event *event, enum lf_fate fate, int64_t job,
-                             const char *note, struct lf_error *err)
+static enum lf_status settle(struct lf_intake *intake, const struct lf_event *event, enum lf_fate fate,
+                             int64_t job, const char *note, struct lf_error *err)
 {
     return lf_journal_event_fate(intake->journal, event->id, fate, job, note, err);
 }
 
 /* A processor that has completed wakes the collect job that waits for it. */
-static enum lf_status wake_waiting(struct lf_intake *intake, const struct lf_event *event, int *count, int64_t *job,
-                                   struct lf_error *err)
+static enum lf_status wake_waiting(struct lf_intake *intake, const struct lf_event *event, int *count,
+                                   int64_t *job, struct lf_error *err)
 {
     *count = 0;
     if (strcmp(event->name, "automationOutputProcessor.completed") != 0 || !event->resource_id)
@@ -139,10 +147,12 @@ static enum lf_status make_job(struct lf_intake *intake, const struct lf_config_
     int64_t earlier = 0;
     status = lf_journal_job_add(intake->journal, &job, &earlier, err);
     if (status == LF_EXISTS) {
-        status = settle(intake, event, LF_FATE_TWIN, earlier, "tells of the same thing as an earlier event", err);
+        status = settle(intake, event, LF_FATE_TWIN, earlier, "tells of the same thing as an earlier event",
+                        err);
     } else if (status == LF_OK) {
         char text[200];
-        snprintf(text, sizeof text, "made from event %s (%s) by route %s", event->id, event->type, route->name);
+        snprintf(text, sizeof text, "made from event %s (%s) by route %s", event->id, event->type,
+                 route->name);
         status = lf_journal_history_add(intake->journal, job.id, "agent", text, err);
         if (status == LF_OK)
             status = settle(intake, event, LF_FATE_JOB, job.id, NULL, err);
@@ -173,14 +183,15 @@ static enum lf_status route_event(struct lf_intake *intake, const struct lf_even
         return settle(intake, event, LF_FATE_WOKE, job, NULL, err);
     if (!event->known) {
         if (count_first(intake, intake->bad, event->type))
-            lf_log_info("intake", "events of type %s are unknown to this version; they are stored and counted",
+            lf_log_info("intake",
+                        "events of type %s are unknown to this version; they are stored and counted",
                         event->type);
         return settle(intake, event, LF_FATE_UNKNOWN, 0, NULL, err);
     }
     return settle(intake, event, LF_FATE_UNROUTED, 0, NULL, err);
 }
 
-/* ---- taking in ------------------------------------------------------------------------------------------------------ */
+/* ---- taking in ---- */
 
 static enum lf_status store(struct lf_intake *intake, const struct lf_event *event, const char *source,
                             struct lf_slice message, bool lacking, struct lf_error *err)
@@ -189,17 +200,24 @@ static enum lf_status store(struct lf_intake *intake, const struct lf_event *eve
     if (!key)
         return lf_fail_memory(err, "storing an event");
     struct lf_event_row row = {
-        .id = event->id, .key = key, .type = event->type, .resource_id = event->resource_id, .source = (char *)source,
-        .created_ms = event->created_ms, .received_ms = lf_clock_best_ms(),
-        .fate = lacking ? LF_FATE_REREAD : LF_FATE_UNROUTED, .body = (char *)message.data, .body_len = message.len,
+        .id = event->id,
+        .key = key,
+        .type = event->type,
+        .resource_id = event->resource_id,
+        .source = (char *)source,
+        .created_ms = event->created_ms,
+        .received_ms = lf_clock_best_ms(),
+        .fate = lacking ? LF_FATE_REREAD : LF_FATE_UNROUTED,
+        .body = (char *)message.data,
+        .body_len = message.len,
     };
     enum lf_status status = lf_journal_event_add(intake->journal, &row, err);
     free(key);
     return status;
 }
 
-enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const char *topic, struct lf_slice message,
-                             int *jobs, struct lf_error *err)
+enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const char *topic,
+                             struct lf_slice message, int *jobs, struct lf_error *err)
 {
     struct lf_event *event = NULL;
     struct lf_error why = {0};
@@ -208,10 +226,12 @@ enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const
         return lf_fail(err, status, why.class, "%s", why.text);
     if (status != LF_OK)
         return keep_bad(intake, source, topic, message, why.text, err);
-    bool lacking = (event->thin || event->excluded_count > 0 || !event->payload) && routes_name(&intake->routes, event);
+    bool lacking = (event->thin || event->excluded_count > 0 || !event->payload)
+                   && routes_name(&intake->routes, event);
     status = store(intake, event, source, message, lacking, err);
     if (status == LF_OK && event->deprecated && count_first(intake, intake->deprecated, event->type))
-        lf_log_warning("intake", "Benchling marks events of type %s as deprecated: plan to move the routes that use it",
+        lf_log_warning("intake",
+                       "Benchling marks events of type %s as deprecated: plan to move the routes that use it",
                        event->type);
     if (status == LF_EXISTS)
         status = LF_OK; /* resent: known, counted, nothing to do */
@@ -236,8 +256,8 @@ static char *completed(const struct lf_event *event, const cJSON *resource)
     return text;
 }
 
-enum lf_status lf_intake_reread(struct lf_intake *intake, const struct lf_event_row *row, const cJSON *resource, int *jobs,
-                                struct lf_error *err)
+enum lf_status lf_intake_reread(struct lf_intake *intake, const struct lf_event_row *row,
+                                const cJSON *resource, int *jobs, struct lf_error *err)
 {
     struct lf_event *event = NULL, *whole = NULL;
     char *text = NULL;
@@ -269,9 +289,10 @@ enum lf_status lf_intake_room(struct lf_intake *intake, struct lf_error *err)
     if (left < 0 || left >= agent->disk_reserve)
         return LF_OK;
     return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                   "only %lld MB are free on the disk of %s and %lld MB are kept in reserve (agent.disk_reserve): no new "
-                   "work is taken in until there is room", (long long)(left / 1000000), agent->state_dir,
-                   (long long)(agent->disk_reserve / 1000000));
+                   "only %lld MB are free on the disk of %s and %lld MB are kept in reserve "
+                   "(agent.disk_reserve): no new "
+                   "work is taken in until there is room",
+                   (long long)(left / 1000000), agent->state_dir, (long long)(agent->disk_reserve / 1000000));
 }
 
 cJSON *lf_intake_health(struct lf_intake *intake)

@@ -46,7 +46,8 @@ const struct lf_config_route *routes_find(const struct routes *routes, const str
 {
     for (size_t i = 0; i < routes->config->route_count; i++) {
         const struct lf_config_route *route = &routes->config->routes[i];
-        if (named(route, event) && (!routes->patterns[i] || lf_pattern_match(routes->patterns[i], event->whole)))
+        if (named(route, event)
+            && (!routes->patterns[i] || lf_pattern_match(routes->patterns[i], event->whole)))
             return route;
     }
     return NULL;
@@ -60,23 +61,37 @@ bool routes_name(const struct routes *routes, const struct lf_event *event)
     return false;
 }
 
-/* ---- the job of an event ------------------------------------------------------------------------------------------ */
+/* ---- the job of an event ---- */
 
 /* What each kind of job begins with, what it works on, and which facts it takes from the event's resource. */
 struct birth {
     enum lf_config_job job;
     const char *step, *resource;
-    struct { const char *fact, *path; } facts[8];
+    struct {
+        const char *fact, *path;
+    } facts[8];
 };
 
 static const struct birth births[] = {
-    {LF_CONFIG_DELIVER, "resolve", "automationInputGenerator",
-     {{"generator", "id"}, {"file", "file.id"}, {"file_name", "file.name"}, {"run", "assayRunId"},
+    {LF_CONFIG_DELIVER,
+     "resolve",
+     "automationInputGenerator",
+     {{"generator", "id"},
+      {"file", "file.id"},
+      {"file_name", "file.name"},
+      {"run", "assayRunId"},
       {"config", "automationFileConfig.name"}}},
-    {LF_CONFIG_COLLECT, "adopt", "automationOutputProcessor",
-     {{"processor", "id"}, {"blob", "file.id"}, {"file_name", "file.name"}, {"run", "assayRunId"},
+    {LF_CONFIG_COLLECT,
+     "adopt",
+     "automationOutputProcessor",
+     {{"processor", "id"},
+      {"blob", "file.id"},
+      {"file_name", "file.name"},
+      {"run", "assayRunId"},
       {"config", "automationFileConfig.name"}}},
-    {LF_CONFIG_TASK, "check", "workflowTask",
+    {LF_CONFIG_TASK,
+     "check",
+     "workflowTask",
      {{"workflow_task", "id"}, {"display", "displayId"}, {"status", "status.id"}}},
 };
 
@@ -90,9 +105,10 @@ static enum lf_status copy_facts(const struct birth *birth, const struct lf_even
     return LF_OK;
 }
 
-/* Counted from when it happened, not from when it was heard of: that is what makes a late event late. As long as nobody knows whether
- * our clock is right, it is counted from now, and the rest is left to the runner (LF_FACT_HAPPENED): a clock that is ahead must not
- * make all work too late, nor one that is behind let the work of last week begin. */
+/* Counted from when it happened, not from when it was heard of: that is what makes a late event late. As long
+ * as nobody knows whether our clock is right, it is counted from now, and the rest is left to the runner
+ * (LF_FACT_HAPPENED): a clock that is ahead must not make all work too late, nor one that is behind let the
+ * work of last week begin. */
 static bool set_expiry(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job)
 {
     bool sure = lf_clock_learned();
@@ -100,8 +116,8 @@ static bool set_expiry(const struct lf_config_route *route, const struct lf_even
     return sure || event->created_ms <= 0 || lf_json_set_int(job->facts, LF_FACT_HAPPENED, event->created_ms);
 }
 
-enum lf_status routes_job(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job,
-                          struct lf_error *err)
+enum lf_status routes_job(const struct lf_config_route *route, const struct lf_event *event,
+                          struct lf_job *job, struct lf_error *err)
 {
     memset(job, 0, sizeof *job);
     const struct birth *birth = births;
@@ -109,8 +125,8 @@ enum lf_status routes_job(const struct lf_config_route *route, const struct lf_e
         birth++;
     if (strcmp(event->resource, birth->resource) != 0 || !lf_json_text(event->payload, "id"))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "route \"%s\" makes %s jobs, which work on a %s with an id; this event has none", route->name,
-                       lf_config_job_name(route->job), birth->resource);
+                       "route \"%s\" makes %s jobs, which work on a %s with an id; this event has none",
+                       route->name, lf_config_job_name(route->job), birth->resource);
     job->kind = strdup(lf_config_job_name(route->job));
     job->route = strdup(route->name);
     job->instrument = strdup(route->instrument ? route->instrument : "");
@@ -119,7 +135,7 @@ enum lf_status routes_job(const struct lf_config_route *route, const struct lf_e
     snprintf(job->step, sizeof job->step, "%s", birth->step);
     job->facts = cJSON_CreateObject();
     bool good = job->kind && job->route && job->instrument && job->event_id && job->key && job->facts
-             && copy_facts(birth, event, job->facts) == LF_OK && set_expiry(route, event, job);
+                && copy_facts(birth, event, job->facts) == LF_OK && set_expiry(route, event, job);
     if (good && route->job == LF_CONFIG_TASK)
         good = lf_json_set_text(job->facts, "procedure", route->procedure);
     if (good)

@@ -21,7 +21,7 @@ const struct lf_config_route *routes_find(const struct routes *routes, const str
 bool routes_name(const struct routes *routes, const struct lf_event *event);
 
 /* Fills a job (owned; lf_job_free) for the event. LF_INVALID when the event lacks what the job needs. */
-enum lf_status routes_job(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job,
-                          struct lf_error *err);
+enum lf_status routes_job(const struct lf_config_route *route, const struct lf_event *event,
+                          struct lf_job *job, struct lf_error *err);
 
 #endif

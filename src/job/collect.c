@@ -1,9 +1,10 @@
 /* collect: the instrument produced a result; bring it to the cloud and see it through.
  *
- * [adopt ->] spool -> match -> compare -> upload -> attach -> process -> file. Facts: finding, version, file_name, sidecar, said (it came
- * as words, not as a file), gone (before it could be read); sha256; run, config; blob, parts_blob, part_size; processor; task; rows. A job
- * born of an `.uploaded` event (someone uploaded by hand) has a processor from the start: adopt -> process. A collect job never fails
- * on its own: a result must not be lost, so a person decides.
+ * [adopt ->] spool -> match -> compare -> upload -> attach -> process -> file. Facts: finding, version,
+ * file_name, sidecar, said (it came as words, not as a file), gone (before it could be read); sha256; run,
+ * config; blob, parts_blob, part_size; processor; task; rows. A job born of an `.uploaded` event (someone
+ * uploaded by hand) has a processor from the start: adopt -> process. A collect job never fails on its own: a
+ * result must not be lost, so a person decides.
  */
 #include "job/collect_upload.h"
 #include "job/spool.h"
@@ -22,7 +23,8 @@ enum { TASK_POLL_MS = 10000, SAME_POLL_MS = 2000 };
 /* The rule for this file: the first whose glob fits. */
 const struct lf_config_collect *collect_rule(const struct work *work)
 {
-    const struct lf_config_instrument *instrument = lf_config_instrument(work->jobs->config, work->job->instrument);
+    const struct lf_config_instrument *instrument = lf_config_instrument(work->jobs->config,
+                                                                         work->job->instrument);
     const char *name = fact(work, "file_name");
     for (size_t i = 0; instrument && name && i < instrument->collect_count; i++)
         if (lf_glob_match(instrument->collect[i].files, name, false))
@@ -30,7 +32,7 @@ const struct lf_config_collect *collect_rule(const struct work *work)
     return NULL;
 }
 
-/* ---- adopt: uploaded by hand, or was it us? ---------------------------------------------------------------------- */
+/* ---- adopt: uploaded by hand, or was it us? ---- */
 
 static enum lf_status adopt(struct work *work, struct lf_error *err)
 {
@@ -38,9 +40,11 @@ static enum lf_status adopt(struct work *work, struct lf_error *err)
     int64_t ours = 0;
     enum lf_status status = LF_NOT_FOUND;
     if (blob)
-        status = lf_journal_job_with_fact(work->jobs->journal, "collect", "blob", blob, false, work->job->id, &ours, err);
+        status = lf_journal_job_with_fact(work->jobs->journal, "collect", "blob", blob, false, work->job->id,
+                                          &ours, err);
     if (status == LF_OK)
-        return work_end(work, LF_JOB_CANCELLED, "this agent uploaded it itself, in job %lld", (long long)ours);
+        return work_end(work, LF_JOB_CANCELLED, "this agent uploaded it itself, in job %lld",
+                        (long long)ours);
     if (status != LF_NOT_FOUND)
         return status;
     work->follow = FOLLOW_GO;
@@ -49,7 +53,7 @@ static enum lf_status adopt(struct work *work, struct lf_error *err)
     return LF_OK;
 }
 
-/* ---- spool ------------------------------------------------------------------------------------------------------------ */
+/* ---- spool ---- */
 
 static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *size, struct lf_error *err)
 {
@@ -63,11 +67,13 @@ static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *si
     if (status == LF_OK)
         status = spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)
-        status = lf_instrument_take(work->instrument, finding, version, file.fd, work->jobs->config->agent.file_max, err);
+        status = lf_instrument_take(work->instrument, finding, version, file.fd,
+                                    work->jobs->config->agent.file_max, err);
     if (status == LF_OK)
         status = lf_digest_fd(LF_SHA256, file.fd, 0, INT64_MAX, sha256, size, err);
     if (status == LF_OK)
-        status = spool_parcel(work->jobs, work->job->id, &file, fact(work, "file_name"), NULL, sha256, *size, err);
+        status = spool_parcel(work->jobs, work->job->id, &file, fact(work, "file_name"), NULL, sha256, *size,
+                              err);
     spool_discard(&file);
     return status;
 }
@@ -77,8 +83,8 @@ static enum lf_status gone(struct work *work, const char *why, struct lf_error *
 {
     if (!lf_json_set_bool(work->job->facts, "gone", true))
         return lf_fail_memory(err, "noting that a result is gone");
-    enum lf_status status = lf_journal_finding_gone(work->jobs->journal, work->job->instrument, fact(work, "finding"),
-                                                    fact(work, "version"), true, err);
+    enum lf_status status = lf_journal_finding_gone(work->jobs->journal, work->job->instrument,
+                                                    fact(work, "finding"), fact(work, "version"), true, err);
     if (status != LF_OK)
         return status;
     return work_end(work, LF_JOB_CANCELLED, "%s", why);
@@ -102,8 +108,10 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
     }
     if (status == LF_NOT_FOUND && fact(work, "sha256"))
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                       "the copy in the spool is damaged and the original is gone from %s: restore %.150s there and `labferry "
-                       "retry %lld`, or cancel", work->job->instrument, fact(work, "file_name"), (long long)work->job->id);
+                       "the copy in the spool is damaged and the original is gone from %s: restore %.150s "
+                       "there and `labferry "
+                       "retry %lld`, or cancel",
+                       work->job->instrument, fact(work, "file_name"), (long long)work->job->id);
     if (status == LF_NOT_FOUND)
         return gone(work, "the file is gone from the instrument before it could be read", err);
     if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
@@ -117,15 +125,15 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
     return status;
 }
 
-/* ---- match ------------------------------------------------------------------------------------------------------------ */
+/* ---- match ---- */
 
 static enum lf_status match(struct work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = collect_rule(work);
     if (!rule)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                       "no entry in the collect list of %s fits the name %.150s. Add one, or cancel", work->job->instrument,
-                       fact(work, "file_name"));
+                       "no entry in the collect list of %s fits the name %.150s. Add one, or cancel",
+                       work->job->instrument, fact(work, "file_name"));
     enum lf_status status = fact(work, "assigned") ? LF_OK : match_result(work, rule, err);
     if (status == LF_CORRUPT)
         return collect_anew(work, err);
@@ -134,39 +142,43 @@ static enum lf_status match(struct work *work, struct lf_error *err)
     if (!fact(work, "config") && rule->config)
         status = fact_set(work, "config", rule->config, err);
     if (status == LF_OK && !fact(work, "config"))
-        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                       "run %.80s was found but no output file configuration: set config in the collect entry, or say "
-                       "labferry assign %lld RUN CONFIG", fact(work, "run"), (long long)work->job->id);
+        return lf_fail(
+            err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+            "run %.80s was found but no output file configuration: set config in the collect entry, or say "
+            "labferry assign %lld RUN CONFIG",
+            fact(work, "run"), (long long)work->job->id);
     cJSON *run = NULL;
     status = lf_cloud_get_run(work->jobs->cloud, fact(work, "run"), &work->call, &run, err);
     if (status == LF_OK)
         status = fact_set(work, "run", lf_json_text_or(run, "id", fact(work, "run")), err);
     else if (err->class == LF_PERMANENT && err->status != LF_PROTOCOL)
-        status = lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "Benchling has no run %.100s for %.100s (%.200s). Say which it is: "
-                         "labferry assign %lld RUN", fact(work, "run"), fact(work, "file_name"), err->text,
-                         (long long)work->job->id);
+        status = lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                         "Benchling has no run %.100s for %.100s (%.200s). Say which it is: "
+                         "labferry assign %lld RUN",
+                         fact(work, "run"), fact(work, "file_name"), err->text, (long long)work->job->id);
     cJSON_Delete(run);
     return status;
 }
 
-/* ---- compare: is the same content in this run already? ------------------------------------------------------------ */
+/* ---- compare: is the same content in this run already? ---- */
 
-/* A file may be seen twice, touched or copied. In another run the same content (a blank plate) is another result, and what the
- * instrument says twice was measured twice. */
+/* A file may be seen twice, touched or copied. In another run the same content (a blank plate) is another
+ * result, and what the instrument says twice was measured twice. */
 static enum lf_status compare(struct work *work, struct lf_error *err)
 {
     int64_t other = 0;
     bool attached = false;
     if (lf_json_bool(work->job->facts, "said", false))
         return LF_OK;
-    enum lf_status status = lf_journal_finding_same(work->jobs->journal, work->job->id, fact(work, "run"), fact(work, "config"),
-                                                    &other, &attached, err);
+    enum lf_status status = lf_journal_finding_same(work->jobs->journal, work->job->id, fact(work, "run"),
+                                                    fact(work, "config"), &other, &attached, err);
     if (status == LF_NOT_FOUND)
         return LF_OK;
     if (status != LF_OK)
         return status;
     if (!attached)
-        return work_wait(work, SAME_POLL_MS, "job %lld is about to bring the same content to this run", (long long)other);
+        return work_wait(work, SAME_POLL_MS, "job %lld is about to bring the same content to this run",
+                         (long long)other);
     if (!lf_json_set_int(work->job->facts, "same_as", other))
         return lf_fail_memory(err, "noting a repeated result");
     work->follow = FOLLOW_GO;
@@ -175,12 +187,12 @@ static enum lf_status compare(struct work *work, struct lf_error *err)
     return LF_OK;
 }
 
-/* ---- attach: look before creating, since the API has no idempotency key ------------------------------------------- */
+/* ---- attach: look before creating, since the API has no idempotency key ---- */
 
 static const char *holder_of(const cJSON *processors, const char *blob)
 {
     const cJSON *processor;
-    cJSON_ArrayForEach(processor, processors) {
+    cJSON_ArrayForEach (processor, processors) {
         const char *file = lf_json_text(processor, "file.id");
         if (file && !strcmp(file, blob))
             return lf_json_text(processor, "id");
@@ -200,7 +212,8 @@ static enum lf_status create(struct work *work, const char *run, const char *con
         wanted.timezone = rule->timezone;
     }
     cJSON *processor = NULL;
-    enum lf_status status = lf_cloud_create_processor(work->jobs->cloud, &wanted, &work->call, &processor, err);
+    enum lf_status status = lf_cloud_create_processor(work->jobs->cloud, &wanted, &work->call, &processor,
+                                                      err);
     if (status == LF_OK)
         status = fact_set(work, "processor", lf_json_text(processor, "id"), err);
     if (status == LF_OK)
@@ -219,29 +232,31 @@ static enum lf_status same_file(struct work *work, const char *processor, bool *
     *same = false;
     if (!finding)
         return LF_OK;
-    enum lf_status status =
-        lf_journal_job_with_fact(journal, "collect", "processor", processor, false, work->job->id, &id, err);
+    enum lf_status status = lf_journal_job_with_fact(journal, "collect", "processor", processor, false,
+                                                     work->job->id, &id, err);
     if (status == LF_OK)
         status = lf_journal_job_get(journal, id, &earlier, err);
     if (status != LF_OK)
         return status == LF_NOT_FOUND ? LF_OK : status;
     *same = id < work->job->id && !strcmp(earlier.instrument, work->job->instrument)
-         && !strcmp(lf_json_text_or(earlier.facts, "finding", ""), finding);
+            && !strcmp(lf_json_text_or(earlier.facts, "finding", ""), finding);
     lf_job_free(&earlier);
     return LF_OK;
 }
 
-/* An earlier version of this file, attached by us and not processed yet: it is replaced rather than joined. *stale is NULL if
- * there is none. */
-static enum lf_status unprocessed_earlier(struct work *work, const cJSON *processors, const char **stale, struct lf_error *err)
+/* An earlier version of this file, attached by us and not processed yet: it is replaced rather than joined.
+ * *stale is NULL if there is none. */
+static enum lf_status unprocessed_earlier(struct work *work, const cJSON *processors, const char **stale,
+                                          struct lf_error *err)
 {
     const cJSON *processor;
     enum lf_status status = LF_OK;
     *stale = NULL;
-    cJSON_ArrayForEach(processor, processors) {
+    cJSON_ArrayForEach (processor, processors) {
         const char *id = lf_json_text(processor, "id");
         bool same = false;
-        if (status == LF_OK && !*stale && id && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED"))
+        if (status == LF_OK && !*stale && id
+            && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED"))
             status = same_file(work, id, &same, err);
         if (same)
             *stale = id;
@@ -249,11 +264,12 @@ static enum lf_status unprocessed_earlier(struct work *work, const cJSON *proces
     return status;
 }
 
-static enum lf_status replace(struct work *work, const char *processor, const char *blob, struct lf_error *err)
+static enum lf_status replace(struct work *work, const char *processor, const char *blob,
+                              struct lf_error *err)
 {
     cJSON *updated = NULL;
-    enum lf_status status =
-        lf_cloud_set_processor_file(work->jobs->cloud, processor, blob, &work->call, &updated, err);
+    enum lf_status status = lf_cloud_set_processor_file(work->jobs->cloud, processor, blob, &work->call,
+                                                        &updated, err);
     if (status == LF_OK)
         status = fact_set(work, "processor", processor, err);
     if (status == LF_OK)
@@ -290,21 +306,24 @@ static enum lf_status attach(struct work *work, struct lf_error *err)
     return status;
 }
 
-/* ---- process ---------------------------------------------------------------------------------------------------------- */
+/* ---- process ---- */
 
 static enum lf_status rows_of(struct work *work, const cJSON *processor, struct lf_error *err)
 {
     int64_t good = lf_json_int(processor, "progressStats.rowsSucceeded", 0);
     int64_t bad = lf_json_int(processor, "progressStats.rowsFailed", 0);
-    if (!lf_json_set_int(work->job->facts, "rows_succeeded", good) || !lf_json_set_int(work->job->facts, "rows_failed", bad))
+    if (!lf_json_set_int(work->job->facts, "rows_succeeded", good)
+        || !lf_json_set_int(work->job->facts, "rows_failed", bad))
         return lf_fail_memory(err, "noting rows");
     const char *error_file = lf_json_text(processor, "errorFile.id");
     if (error_file && fact_set(work, "error_blob", error_file, err) != LF_OK)
         return err->status;
-    work_note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good, (long long)bad);
-    if (!fact(work, "finding") && !fact(work, "error_blob")) /* uploaded by hand: nothing of ours is left to do */
-        return work_end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
-                        (long long)bad);
+    work_note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
+              (long long)bad);
+    if (!fact(work, "finding")
+        && !fact(work, "error_blob")) /* uploaded by hand: nothing of ours is left to do */
+        return work_end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed",
+                        (long long)good, (long long)bad);
     return LF_OK;
 }
 
@@ -314,7 +333,8 @@ static enum lf_status wait_for_processing(struct work *work, const char *process
     return work_wait(work, TASK_POLL_MS, "Benchling is processing it");
 }
 
-/* What the long-running task says; LF_NOT_FOUND when it is unknown or gone: then the processor itself is asked. */
+/* What the long-running task says; LF_NOT_FOUND when it is unknown or gone: then the processor itself is
+ * asked. */
 static enum lf_status ask_task(struct work *work, const char *processor, struct lf_error *err)
 {
     const char *task_id = fact(work, "task");
@@ -330,8 +350,10 @@ static enum lf_status ask_task(struct work *work, const char *processor, struct 
         snprintf(why, sizeof why, "%s", lf_json_text_or(task, "message", "no reason was given"));
         cJSON_DeleteItemFromObject(work->job->facts, "task"); /* a retry starts processing anew */
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "Benchling could not process the file: %s. It is attached to %s; mend the cause there, then `labferry "
-                         "retry %lld`, or cancel", why, processor, (long long)work->job->id);
+                         "Benchling could not process the file: %s. It is attached to %s; mend the cause "
+                         "there, then `labferry "
+                         "retry %lld`, or cancel",
+                         why, processor, (long long)work->job->id);
     } else {
         status = !strcmp(state, "SUCCEEDED") ? LF_NOT_FOUND : LF_OK;
     }
@@ -374,21 +396,24 @@ static enum lf_status process(struct work *work, struct lf_error *err)
         status = wait_for_processing(work, id);
     else if (!strcmp(state, "FAILED") && fact(work, "task"))
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "Benchling could not process the file on %s. Mend the cause there, then `labferry retry %lld`, or "
-                         "cancel", id, (long long)work->job->id);
+                         "Benchling could not process the file on %s. Mend the cause there, then `labferry "
+                         "retry %lld`, or "
+                         "cancel",
+                         id, (long long)work->job->id);
     else
         status = start_processing(work, id, err);
     cJSON_Delete(processor);
     return status;
 }
 
-/* ---- file: archive the original, fetch the error file -------------------------------------------------------------- */
+/* ---- file: archive the original, fetch the error file ---- */
 
 static enum lf_status fetch_errors(struct work *work, const char *blob, struct lf_error *err)
 {
     char *dir = lf_format("%s/errors", work->jobs->config->agent.state_dir);
     char *path = dir ? lf_format("%s/job-%lld-errors.csv", dir, (long long)work->job->id) : NULL;
-    enum lf_status status = path ? lf_dir_make(dir, 0750, err) : lf_fail_memory(err, "fetching the error file");
+    enum lf_status status = path ? lf_dir_make(dir, 0750, err)
+                                 : lf_fail_memory(err, "fetching the error file");
     if (status == LF_OK) {
         char sha256[LF_SHA256_HEX];
         int64_t size = 0;
@@ -396,8 +421,8 @@ static enum lf_status fetch_errors(struct work *work, const char *blob, struct l
         if (fd < 0)
             status = lf_fail_errno(err, "cannot create %s", path);
         if (status == LF_OK)
-            status = lf_cloud_download(work->jobs->cloud, blob, fd, work->jobs->config->agent.file_max, &work->call, sha256,
-                                       &size, err);
+            status = lf_cloud_download(work->jobs->cloud, blob, fd, work->jobs->config->agent.file_max,
+                                       &work->call, sha256, &size, err);
         if (fd >= 0)
             close(fd);
     }
@@ -419,12 +444,15 @@ static enum lf_status errors(struct work *work, struct lf_error *err)
     return status;
 }
 
-/* Without an archive the original stays where it is, and must stay known. What was said is never shown again. */
-static enum lf_status note_gone(struct work *work, const char *finding, const char *version, struct lf_error *err)
+/* Without an archive the original stays where it is, and must stay known. What was said is never shown again.
+ */
+static enum lf_status note_gone(struct work *work, const char *finding, const char *version,
+                                struct lf_error *err)
 {
     struct lf_error answer = {0};
     if (lf_json_bool(work->job->facts, "said", false))
-        return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true, err);
+        return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true,
+                                       err);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere < 0)
         return lf_fail_errno(err, "cannot open /dev/null");
@@ -453,7 +481,8 @@ static enum lf_status file(struct work *work, struct lf_error *err)
         work_note(work, "the same content as in job %lld; not uploaded again", (long long)same_as);
     else if (good >= 0)
         work_note(work, "in run %s: %lld rows succeeded, %lld failed%s%s", fact(work, "run"), (long long)good,
-                  (long long)lf_json_int(work->job->facts, "rows_failed", 0), fact(work, "error_file") ? "; see " : "",
+                  (long long)lf_json_int(work->job->facts, "rows_failed", 0),
+                  fact(work, "error_file") ? "; see " : "",
                   fact(work, "error_file") ? fact(work, "error_file") : "");
     else
         work_note(work, "attached to run %s", fact(work, "run"));

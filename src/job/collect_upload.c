@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The blob of a multipart upload is noted apart from the finished one: facts.parts_blob, and facts.part_size with it. */
+/* The blob of a multipart upload is noted apart from the finished one: facts.parts_blob, and facts.part_size
+ * with it. */
 static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file, struct lf_error *err)
 {
     int64_t begun_with = lf_json_int(work->job->facts, "part_size", 0);
@@ -28,15 +29,15 @@ static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file
     return status;
 }
 
-static enum lf_status send_parts(struct work *work, const struct lf_upload_file *file, char **etags, int count,
-                                 struct lf_error *err)
+static enum lf_status send_parts(struct work *work, const struct lf_upload_file *file, char **etags,
+                                 int count, struct lf_error *err)
 {
     const char *blob = fact(work, "parts_blob");
     for (int number = 1; number <= count; number++) {
         if (etags[number - 1])
             continue;
-        enum lf_status status =
-            lf_cloud_upload_part(work->jobs->cloud, blob, file, number, &work->call, &etags[number - 1], err);
+        enum lf_status status = lf_cloud_upload_part(work->jobs->cloud, blob, file, number, &work->call,
+                                                     &etags[number - 1], err);
         if (status == LF_OK)
             status = lf_journal_part_add(work->jobs->journal, work->job->id, number, etags[number - 1], err);
         if (status != LF_OK)
@@ -46,13 +47,15 @@ static enum lf_status send_parts(struct work *work, const struct lf_upload_file 
 }
 
 /* Has it been completed in an earlier life, the answer lost? */
-static enum lf_status complete_already(struct work *work, const char *blob, bool *complete, struct lf_error *err)
+static enum lf_status complete_already(struct work *work, const char *blob, bool *complete,
+                                       struct lf_error *err)
 {
     cJSON *object = NULL;
     enum lf_status status = lf_cloud_get_blob(work->jobs->cloud, blob, &work->call, &object, err);
     *complete = status == LF_OK && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(object);
-    return status == LF_NO_MEMORY ? status : LF_OK; /* any other trouble shows again when the parts are sent */
+    return status == LF_NO_MEMORY ? status
+                                  : LF_OK; /* any other trouble shows again when the parts are sent */
 }
 
 /* The cloud does not know the upload any more, or refuses it for good: begin anew next time. */
@@ -81,8 +84,8 @@ static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, s
     if (status == LF_OK && !complete) {
         status = send_parts(work, file, etags, count, err);
         if (status == LF_OK)
-            status = lf_cloud_complete_parts(work->jobs->cloud, fact(work, "parts_blob"), (const char *const *)etags, count,
-                                             &work->call, err);
+            status = lf_cloud_complete_parts(work->jobs->cloud, fact(work, "parts_blob"),
+                                             (const char *const *)etags, count, &work->call, err);
     }
     if (status == LF_OK)
         status = fact_set(work, "blob", fact(work, "parts_blob"), err);
@@ -126,9 +129,13 @@ enum lf_status collect_upload(struct work *work, struct lf_error *err)
     if (status != LF_OK)
         return status;
     const struct lf_config_collect *rule = collect_rule(work);
-    struct lf_upload_file file = {.fd = fd, .size = row.size, .name = row.name, .mime = row.mime,
+    struct lf_upload_file file = {.fd = fd,
+                                  .size = row.size,
+                                  .name = row.name,
+                                  .mime = row.mime,
                                   .type = rule ? rule->type : "RAW_FILE"};
-    status = lf_cloud_wants_parts(work->jobs->cloud, row.size) ? in_parts(work, &file, err) : in_one(work, &file, err);
+    status = lf_cloud_wants_parts(work->jobs->cloud, row.size) ? in_parts(work, &file, err)
+                                                               : in_one(work, &file, err);
     if (status == LF_OK)
         work_note(work, "%s uploaded as blob %s", row.name, fact(work, "blob"));
     close(fd);

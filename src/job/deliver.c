@@ -1,7 +1,7 @@
 /* deliver: an input file was generated; bring it to the instrument.
  *
- * resolve -> fetch -> deliver -> confirm. Facts: generator, file, file_name, run, config (from the event), sha256, place.
- * An operator's own file (`labferry send`) starts at deliver with its parcel in the spool.
+ * resolve -> fetch -> deliver -> confirm. Facts: generator, file, file_name, run, config (from the event),
+ * sha256, place. An operator's own file (`labferry send`) starts at deliver with its parcel in the spool.
  */
 #include "job/spool.h"
 
@@ -14,28 +14,36 @@
 
 enum { NOT_COMPLETE_WAIT_MS = 5000 };
 
-/* ---- resolve: events come late and out of order. Is this still the generator's file, and complete? ---------------- */
+/* ---- resolve: events come late and out of order. Is this still the generator's file, and complete? ---- */
 
-/* The generator has a newer file. Its own event may be lost, so the job for it is made here; if it is there already, fine. */
-static enum lf_status hand_over(struct work *work, const cJSON *generator, const char *file, struct lf_error *err)
+/* The generator has a newer file. Its own event may be lost, so the job for it is made here; if it is there
+ * already, fine. */
+static enum lf_status hand_over(struct work *work, const cJSON *generator, const char *file,
+                                struct lf_error *err)
 {
     const struct lf_job *old = work->job;
-    struct lf_job job = {.kind = old->kind, .route = old->route, .instrument = old->instrument,
-                         .event_id = old->event_id, .state = LF_JOB_READY, .step = "resolve",
-                         .expires_ms = old->expires_ms, .expires_mono = old->expires_mono};
+    struct lf_job job = {.kind = old->kind,
+                         .route = old->route,
+                         .instrument = old->instrument,
+                         .event_id = old->event_id,
+                         .state = LF_JOB_READY,
+                         .step = "resolve",
+                         .expires_ms = old->expires_ms,
+                         .expires_mono = old->expires_mono};
     const char *generator_id = fact(work, "generator");
     job.key = lf_format("automationInputGenerator.completed|%s|%s", generator_id, file);
     job.facts = cJSON_Duplicate(old->facts, true);
     bool good = job.key && job.facts && lf_json_set_text(job.facts, "file", file)
-             && lf_json_set_text(job.facts, "file_name", lf_json_text(generator, "file.name"));
-    enum lf_status status = good ? add_job(work->jobs, &job, "agent", "found when an older event was looked into", NULL, err)
+                && lf_json_set_text(job.facts, "file_name", lf_json_text(generator, "file.name"));
+    enum lf_status status = good ? add_job(work->jobs, &job, "agent",
+                                           "found when an older event was looked into", NULL, err)
                                  : lf_fail_memory(err, "handing over to a newer file");
     free(job.key);
     cJSON_Delete(job.facts);
     if (status != LF_OK && status != LF_EXISTS)
         return status;
-    return work_end(work, LF_JOB_CANCELLED, "the generator has a newer file (%s) by now; that one is delivered instead",
-                    file);
+    return work_end(work, LF_JOB_CANCELLED,
+                    "the generator has a newer file (%s) by now; that one is delivered instead", file);
 }
 
 static enum lf_status resolve(struct work *work, struct lf_error *err)
@@ -64,7 +72,7 @@ static enum lf_status resolve(struct work *work, struct lf_error *err)
     return status;
 }
 
-/* ---- fetch ------------------------------------------------------------------------------------------------------------ */
+/* ---- fetch ---- */
 
 static enum lf_status fetch(struct work *work, struct lf_error *err)
 {
@@ -78,11 +86,11 @@ static enum lf_status fetch(struct work *work, struct lf_error *err)
     if (status == LF_OK)
         status = spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)
-        status = lf_cloud_download(work->jobs->cloud, blob, file.fd, work->jobs->config->agent.file_max, &work->call,
-                                   sha256, &size, err);
+        status = lf_cloud_download(work->jobs->cloud, blob, file.fd, work->jobs->config->agent.file_max,
+                                   &work->call, sha256, &size, err);
     if (status == LF_OK)
-        status = spool_parcel(work->jobs, work->job->id, &file, fact(work, "file_name"), fact(work, "mime"), sha256, size,
-                              err);
+        status = spool_parcel(work->jobs, work->job->id, &file, fact(work, "file_name"), fact(work, "mime"),
+                              sha256, size, err);
     spool_discard(&file);
     if (status == LF_OK)
         status = fact_set(work, "sha256", sha256, err);
@@ -91,10 +99,10 @@ static enum lf_status fetch(struct work *work, struct lf_error *err)
     return status;
 }
 
-/* ---- deliver and confirm ------------------------------------------------------------------------------------------------ */
+/* ---- deliver and confirm ---- */
 
-/* The parcel as the journal knows it. Only an action that is to be done needs its file whole; looking what became of one needs
- * no more than name and digest. */
+/* The parcel as the journal knows it. Only an action that is to be done needs its file whole; looking what
+ * became of one needs no more than name and digest. */
 static void name_parcel(struct work *work, struct lf_action *action)
 {
     const struct lf_parcel_row *row = &work->parcel_row;
@@ -107,9 +115,10 @@ static enum lf_status parcel_action(struct work *work, struct lf_action *action,
 {
     int fd = -1;
     struct lf_job *job = work->job;
-    enum lf_status status =
-        job->acting ? spool_name(work->jobs, job->id, &work->parcel_row, &work->parcel_path, err)
-                    : spool_open(work->jobs, job->id, &work->parcel_row, &work->parcel_path, &fd, err);
+    enum lf_status status = job->acting
+                                ? spool_name(work->jobs, job->id, &work->parcel_row, &work->parcel_path, err)
+                                : spool_open(work->jobs, job->id, &work->parcel_row, &work->parcel_path, &fd,
+                                             err);
     if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && fact(work, "file") && !job->acting) {
         work->follow = FOLLOW_GO;
         work->go = "fetch";
@@ -117,7 +126,8 @@ static enum lf_status parcel_action(struct work *work, struct lf_action *action,
         return LF_OK;
     }
     if (status == LF_CORRUPT || status == LF_NOT_FOUND)
-        return lf_fail(err, status, LF_NEEDS_PERSON, "%.300s. Cancel the job and send the file again", err->text);
+        return lf_fail(err, status, LF_NEEDS_PERSON, "%.300s. Cancel the job and send the file again",
+                       err->text);
     if (status != LF_OK)
         return status;
     if (fd >= 0)
@@ -167,10 +177,11 @@ static enum lf_status confirm(struct work *work, struct lf_error *err)
             work_note(work, "%s is on %s, which has taken it already", name, instrument);
         break;
     case LF_VERDICT_NOT_DONE:
-        status = lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
-                         "%s was put on %s but is not there as it should be%s%s. Look at the instrument, then `labferry "
-                         "retry %lld` (look again) or `cancel`", name, instrument, why.text[0] ? ": " : "", why.text,
-                         (long long)work->job->id);
+        status = lf_fail(
+            err, LF_MISMATCH, LF_NEEDS_PERSON,
+            "%s was put on %s but is not there as it should be%s%s. Look at the instrument, then `labferry "
+            "retry %lld` (look again) or `cancel`",
+            name, instrument, why.text[0] ? ": " : "", why.text, (long long)work->job->id);
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.class == LF_TRANSIENT)

@@ -1,7 +1,8 @@
 /* Jobs: the three kinds, their steps, and the runner that walks them.
  *
- * Couriers (threads of this module) do cloud steps; the bench thread of an instrument does bench steps by calling
- * lf_jobs_work. Every change of a job is committed together with its history and its report before anything follows from it.
+ * Couriers (threads of this module) do cloud steps; the bench thread of an instrument does bench steps by
+ * calling lf_jobs_work. Every change of a job is committed together with its history and its report before
+ * anything follows from it.
  */
 #ifndef LF_JOB_JOB_H
 #define LF_JOB_JOB_H
@@ -24,16 +25,20 @@ struct lf_jobs_options { /* everything is borrowed until lf_jobs_close */
     void *context;
 };
 
-enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_jobs **jobs, struct lf_error *err);
+enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_jobs **jobs,
+                            struct lf_error *err);
 /* Instruments are added before lf_jobs_start; borrowed until lf_jobs_close. */
-enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument, struct lf_error *err);
-struct lf_instrument *lf_jobs_instrument(struct lf_jobs *jobs, const char *name); /* NULL: none of that name */
+enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
+                                      struct lf_error *err);
+struct lf_instrument *lf_jobs_instrument(struct lf_jobs *jobs,
+                                         const char *name); /* NULL: none of that name */
 size_t lf_jobs_instrument_count(const struct lf_jobs *jobs);
 struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t index);
 /* Starts the couriers. */
 enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err);
-/* Cancels what is under way and ends all couriers and benches; jobs stay where they are. Couriers go before benches: a bench that is
- * interrupted must see that the agent stops, or it takes it for an operator's cancel. */
+/* Cancels what is under way and ends all couriers and benches; jobs stay where they are. Couriers go before
+ * benches: a bench that is interrupted must see that the agent stops, or it takes it for an operator's
+ * cancel. */
 void lf_jobs_stop(struct lf_jobs *jobs);
 void lf_jobs_close(struct lf_jobs *jobs);
 
@@ -46,24 +51,25 @@ enum lf_status lf_jobs_found(void *jobs, struct lf_instrument *instrument, const
                              struct lf_error *err);
 void lf_jobs_instrument_changed(void *jobs, struct lf_instrument *instrument);
 
-/* ---- what an operator can do. `who` is noted in the history. All commit before they return. ---------------------- */
+/* ---- what an operator can do. `who` is noted in the history. All commit before they return. ---- */
 
 /* Sends a local file (read from fd) to an instrument. */
-enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd, const char *who,
-                            int64_t *id, struct lf_error *err);
+enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd,
+                            const char *who, int64_t *id, struct lf_error *err);
 /* Runs a procedure; inputs is an object of texts or NULL. The captured values are in the job's facts. */
-enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure, const cJSON *inputs,
-                           const char *who, int64_t *id, struct lf_error *err);
+enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
+                           const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err);
 /* Held or failed: do the step again ("it did not happen"). Waiting: do it now. */
 enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
-/* Held with an unknown outcome: it did happen; go on. values (object of texts, may be NULL) stands for what the instrument
- * would have said. */
+/* Held with an unknown outcome: it did happen; go on. values (object of texts, may be NULL) stands for what
+ * the instrument would have said. */
 enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,
                                struct lf_error *err);
-enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who, struct lf_error *err);
-/* A held result belongs to this run and output file configuration (NULL: as configured). */
-enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config, const char *who,
+enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
                               struct lf_error *err);
+/* A held result belongs to this run and output file configuration (NULL: as configured). */
+enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,
+                              const char *who, struct lf_error *err);
 
 /* A job for reports and lists. verbose adds facts and history. Returns owned. */
 cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbose);
@@ -73,7 +79,8 @@ const char *lf_job_help(const struct lf_job *job);
 /* Is `rule` a way of matching that collect.match may name? For `labferry check`. */
 enum lf_status lf_match_check(const char *rule, struct lf_error *err);
 
-/* Removes files of jobs that have left the journal: from the spool, and lists of failed rows. Now and then; any thread. */
+/* Removes files of jobs that have left the journal: from the spool, and lists of failed rows. Now and then;
+ * any thread. */
 void lf_jobs_tidy(struct lf_jobs *jobs);
 /* Room taken by the spool in bytes; -1 if unknown. */
 int64_t lf_jobs_spool_size(struct lf_jobs *jobs);

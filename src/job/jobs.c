@@ -33,7 +33,8 @@ enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_job
     return LF_OK;
 }
 
-enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument, struct lf_error *err)
+enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
+                                      struct lf_error *err)
 {
     if (jobs->instrument_count == INSTRUMENTS_MAX)
         return lf_fail(err, LF_FULL, LF_NEEDS_PERSON, "more than %d instruments", INSTRUMENTS_MAX);
@@ -59,7 +60,7 @@ struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t i
     return jobs->instruments[index];
 }
 
-/* ---- couriers -------------------------------------------------------------------------------------------------------- */
+/* ---- couriers ---- */
 
 /* Waits for a kick that came after `seen`, or for the deadline. False: stop. */
 static bool wait_for_kick(struct lf_jobs *jobs, uint64_t *seen, int64_t deadline)
@@ -73,8 +74,8 @@ static bool wait_for_kick(struct lf_jobs *jobs, uint64_t *seen, int64_t deadline
     return go_on;
 }
 
-/* The report of an instrument is its state for all who are not here: it must not stay an old one because the journal was in trouble
- * when it changed. Returns when to try again. */
+/* The report of an instrument is its state for all who are not here: it must not stay an old one because the
+ * journal was in trouble when it changed. Returns when to try again. */
 static int64_t report_again(struct lf_jobs *jobs)
 {
     struct lf_error err = {0};
@@ -116,10 +117,9 @@ static void *courier(void *arg)
     struct lf_jobs *jobs = arg;
     uint64_t seen = 0;
     int64_t next = 0;
-    while (wait_for_kick(jobs, &seen, next)) {
+    while (wait_for_kick(jobs, &seen, next))
         while (!lf_cancel_is_set(&jobs->cancel) && courier_work(jobs, &next))
             ;
-    }
     return NULL;
 }
 
@@ -145,11 +145,13 @@ static enum lf_status hold_orphan(struct lf_jobs *jobs, int64_t id, struct lf_er
     if (status != LF_OK)
         return status;
     snprintf(why, sizeof why,
-             "the instrument %.80s is not in the configuration any more. Put it back and `labferry retry %lld`, or cancel",
+             "the instrument %.80s is not in the configuration any more. Put it back and `labferry retry "
+             "%lld`, or cancel",
              job.instrument, (long long)id);
     job.state = LF_JOB_HELD;
     job.class = job.acting ? LF_UNKNOWN_OUTCOME : LF_NEEDS_PERSON;
-    status = set_text(&job.note, why) ? save_job(jobs, &job, "agent", why, err) : lf_fail_memory(err, "holding a job");
+    status = set_text(&job.note, why) ? save_job(jobs, &job, "agent", why, err)
+                                      : lf_fail_memory(err, "holding a job");
     lf_job_free(&job);
     return status;
 }
@@ -219,7 +221,7 @@ void lf_jobs_kick(struct lf_jobs *jobs)
     pthread_mutex_unlock(&jobs->mutex);
 }
 
-/* ---- hooks of instruments ------------------------------------------------------------------------------------------ */
+/* ---- hooks of instruments ---- */
 
 bool lf_jobs_work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
 {
@@ -228,7 +230,8 @@ bool lf_jobs_work(void *context, struct lf_instrument *instrument, int64_t *next
     struct lf_error err = {0};
     if (lf_cancel_is_set(&jobs->cancel))
         return false;
-    enum lf_status status = lf_journal_job_claim(jobs->journal, lf_instrument_name(instrument), &job, next_mono, &err);
+    enum lf_status status = lf_journal_job_claim(jobs->journal, lf_instrument_name(instrument), &job,
+                                                 next_mono, &err);
     if (status == LF_NOT_FOUND)
         return false;
     if (status != LF_OK) {
@@ -257,18 +260,21 @@ static enum lf_status keep_data(struct lf_jobs *jobs, int64_t job, const struct 
     return status;
 }
 
-static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument, const struct lf_finding *finding,
-                                 int64_t *id, struct lf_error *err)
+static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
+                                 const struct lf_finding *finding, int64_t *id, struct lf_error *err)
 {
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)instrument, .state = LF_JOB_READY,
-                         .step = "spool", .bench = true};
+    struct lf_job job = {.kind = (char *)"collect",
+                         .instrument = (char *)instrument,
+                         .state = LF_JOB_READY,
+                         .step = "spool",
+                         .bench = true};
     job.key = lf_format("result|%s|%s|%s", instrument, finding->id, finding->version);
     job.facts = cJSON_CreateObject();
     bool good = job.key && job.facts && lf_json_set_text(job.facts, "finding", finding->id)
-             && lf_json_set_text(job.facts, "version", finding->version)
-             && lf_json_set_text(job.facts, "file_name", finding->name)
-             && (!finding->data || lf_json_set_bool(job.facts, "said", true))
-             && (!finding->sidecar || lf_json_set_text(job.facts, "sidecar", finding->sidecar));
+                && lf_json_set_text(job.facts, "version", finding->version)
+                && lf_json_set_text(job.facts, "file_name", finding->name)
+                && (!finding->data || lf_json_set_bool(job.facts, "said", true))
+                && (!finding->sidecar || lf_json_set_text(job.facts, "sidecar", finding->sidecar));
     enum lf_status status = good ? LF_OK : lf_fail_memory(err, "noting a result");
     char text[300];
     snprintf(text, sizeof text, "result %.200s seen on %s", finding->name, instrument);
@@ -280,14 +286,16 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument, c
     return status;
 }
 
-/* A known result is told again. If it had gone away before it could be read, it has come back: a share does that. */
-static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *instrument, const struct lf_finding *finding,
-                                  struct lf_error *err)
+/* A known result is told again. If it had gone away before it could be read, it has come back: a share does
+ * that. */
+static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *instrument,
+                                  const struct lf_finding *finding, struct lf_error *err)
 {
     struct lf_job job;
     /* What was said once and lies nowhere stays gone. */
-    enum lf_status status = finding->data ? LF_OK : lf_journal_finding_gone(jobs->journal, instrument, finding->id, finding->version,
-                                                                           false, err);
+    enum lf_status status = finding->data ? LF_OK
+                                          : lf_journal_finding_gone(jobs->journal, instrument, finding->id,
+                                                                    finding->version, false, err);
     if (status == LF_OK)
         status = lf_journal_job_get(jobs->journal, id, &job, err);
     if (status != LF_OK)
@@ -303,8 +311,8 @@ static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *
     return status;
 }
 
-enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument, const struct lf_finding *finding,
-                             struct lf_error *err)
+enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument,
+                             const struct lf_finding *finding, struct lf_error *err)
 {
     struct lf_jobs *jobs = context;
     const char *name = lf_instrument_name(instrument);
@@ -341,7 +349,8 @@ void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
     struct lf_jobs *jobs = context;
     struct lf_error err = {0};
     if (report_instrument(jobs, instrument, &err) != LF_OK) {
-        lf_log_warning(lf_instrument_name(instrument), "cannot queue a report, it will be tried again: %s", err.text);
+        lf_log_warning(lf_instrument_name(instrument), "cannot queue a report, it will be tried again: %s",
+                       err.text);
         jobs->unreported = true;
         lf_jobs_kick(jobs);
     } else if (jobs->options.reported) {

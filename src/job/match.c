@@ -1,8 +1,8 @@
 /* Which run does a result belong to? The rules of collect.match, tried in order:
  *
- *   filename:REGEX   content:REGEX (of the first CONTENT_MAX bytes), with a group (?<run>...) and perhaps (?<config>...)
- *   last-job         the run whose file the instrument received last
- *   sidecar          a file beside it that says {"run": "...", "config": "..."}
+ *   filename:REGEX   content:REGEX (of the first CONTENT_MAX bytes), with a group (?<run>...) and perhaps
+ * (?<config>...) last-job         the run whose file the instrument received last sidecar          a file
+ * beside it that says {"run": "...", "config": "..."}
  *
  * Never a guess: what matches no rule is held, with what was tried.
  */
@@ -20,7 +20,7 @@ enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200, OPEN_MAX = 
 static const char *after(const char *rule, const char *prefix)
 {
     size_t len = strlen(prefix);
-    return strncmp(rule, prefix, len) == 0 ? rule + len : NULL;
+    return !strncmp(rule, prefix, len) ? rule + len : NULL;
 }
 
 static enum lf_status compile(const char *regex, pcre2_code **code, struct lf_error *err)
@@ -33,13 +33,15 @@ static enum lf_status compile(const char *regex, pcre2_code **code, struct lf_er
     if (!*code) {
         char why[160];
         pcre2_get_error_message(number, (PCRE2_UCHAR *)why, sizeof why);
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the regular expression is wrong at character %zu: %s", at + 1, why);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the regular expression is wrong at character %zu: %s",
+                       at + 1, why);
     }
-    if (pcre2_substring_number_from_name(*code, (PCRE2_SPTR)"run") >= 0)
+    if (pcre2_substring_number_from_name(*code, (PCRE2_SPTR) "run") >= 0)
         return LF_OK;
     pcre2_code_free(*code);
     *code = NULL;
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "the regular expression needs a group (?<run>...) that holds the run");
+    return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                   "the regular expression needs a group (?<run>...) that holds the run");
 }
 
 enum lf_status lf_match_check(const char *rule, struct lf_error *err)
@@ -50,8 +52,9 @@ enum lf_status lf_match_check(const char *rule, struct lf_error *err)
     if (!regex)
         regex = after(rule, "content:");
     if (!regex)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "\"%.100s\" is no way to match: use filename:REGEX, content:REGEX, last-job or sidecar", rule);
+        return lf_fail(
+            err, LF_INVALID, LF_PERMANENT,
+            "\"%.100s\" is no way to match: use filename:REGEX, content:REGEX, last-job or sidecar", rule);
     pcre2_code *code;
     enum lf_status status = compile(regex, &code, err);
     pcre2_code_free(code);
@@ -59,11 +62,13 @@ enum lf_status lf_match_check(const char *rule, struct lf_error *err)
 }
 
 /* A run or configuration as it came from a file: short and printable. Class when not: needs a person. */
-static enum lf_status take(struct work *work, const char *name, const char *text, size_t len, struct lf_error *err)
+static enum lf_status take(struct work *work, const char *name, const char *text, size_t len,
+                           struct lf_error *err)
 {
     char value[ID_MAX];
     if (len == 0 || len >= sizeof value)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found is empty or longer than %d bytes", name, ID_MAX - 1);
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found is empty or longer than %d bytes",
+                       name, ID_MAX - 1);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
             return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found has control characters", name);
@@ -72,8 +77,8 @@ static enum lf_status take(struct work *work, const char *name, const char *text
     return fact_set(work, name, value, err);
 }
 
-static enum lf_status take_group(struct work *work, const pcre2_code *code, pcre2_match_data *match, const char *name,
-                                 const char *subject, struct lf_error *err)
+static enum lf_status take_group(struct work *work, const pcre2_code *code, pcre2_match_data *match,
+                                 const char *name, const char *subject, struct lf_error *err)
 {
     ptrdiff_t group = pcre2_substring_number_from_name(code, (PCRE2_SPTR)name);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
@@ -103,8 +108,8 @@ static enum lf_status by_regex(struct work *work, const char *regex, const char 
     } else if (found == PCRE2_ERROR_NOMEMORY) {
         status = lf_fail_memory(err, "matching a result");
     } else if (found < 0) {
-        status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the regular expression %.200s takes too long; simplify it",
-                         regex);
+        status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                         "the regular expression %.200s takes too long; simplify it", regex);
     } else {
         status = take_group(work, code, match, "run", subject, err);
         if (status == LF_OK && take_group(work, code, match, "config", subject, err) == LF_NO_MEMORY)
@@ -148,16 +153,22 @@ static void note_doubt(void *context, const struct lf_job *job)
         *doubt = job->id;
 }
 
-/* A delivery of which nobody knows yet whether it happened may be the last one: then an earlier one's run would be a guess. */
+/* A delivery of which nobody knows yet whether it happened may be the last one: then an earlier one's run
+ * would be a guess. */
 static enum lf_status no_doubt(struct work *work, struct lf_error *err)
 {
-    struct lf_job_filter open = {.state = "open", .kind = "deliver", .instrument = work->job->instrument, .limit = OPEN_MAX};
+    struct lf_job_filter open = {.state = "open",
+                                 .kind = "deliver",
+                                 .instrument = work->job->instrument,
+                                 .limit = OPEN_MAX};
     int64_t doubt = 0;
     enum lf_status status = lf_journal_job_list(work->jobs->journal, &open, note_doubt, &doubt, err);
     if (status == LF_OK && doubt)
-        status = lf_fail(err, LF_BUSY, LF_TRANSIENT,
-                         "it may belong to the delivery of job %lld, of which nobody knows yet whether it happened: "
-                         "`labferry job %lld`", (long long)doubt, (long long)doubt);
+        status = lf_fail(
+            err, LF_BUSY, LF_TRANSIENT,
+            "it may belong to the delivery of job %lld, of which nobody knows yet whether it happened: "
+            "`labferry job %lld`",
+            (long long)doubt, (long long)doubt);
     return status;
 }
 
@@ -225,7 +236,8 @@ enum lf_status match_result(struct work *work, const struct lf_config_collect *c
         size_t used = strlen(tried);
         snprintf(tried + used, sizeof tried - used, "%s%.80s", used ? ", " : "", rule);
     }
-    return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                   "no run was found for the result %.150s (tried: %s). Say which it is: labferry assign %lld RUN",
-                   fact(work, "file_name"), tried, (long long)work->job->id);
+    return lf_fail(
+        err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+        "no run was found for the result %.150s (tried: %s). Say which it is: labferry assign %lld RUN",
+        fact(work, "file_name"), tried, (long long)work->job->id);
 }

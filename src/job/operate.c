@@ -1,5 +1,5 @@
-/* What an operator can do to jobs. Each is one transaction: read the job, see that it is allowed, write it. A job that is running
- * belongs to its thread and is not touched, only asked to stop. */
+/* What an operator can do to jobs. Each is one transaction: read the job, see that it is allowed, write it. A
+ * job that is running belongs to its thread and is not touched, only asked to stop. */
 #include "job/spool.h"
 
 #include "base/digest.h"
@@ -10,15 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- new jobs ------------------------------------------------------------------------------------------------------------ */
+/* ---- new jobs ---- */
 
 static enum lf_status able(struct lf_jobs *jobs, const char *name, uint32_t ability, const char *what,
                            struct lf_error *err)
 {
     struct lf_instrument *instrument = lf_jobs_instrument(jobs, name);
     if (!instrument)
-        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no instrument \"%.80s\". `labferry instruments` lists them",
-                       name);
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
+                       "there is no instrument \"%.80s\". `labferry instruments` lists them", name);
     if (!(lf_instrument_driver(instrument)->can & ability))
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the driver \"%s\" of %s cannot %s",
                        lf_instrument_driver(instrument)->name, name, what);
@@ -26,8 +26,8 @@ static enum lf_status able(struct lf_jobs *jobs, const char *name, uint32_t abil
 }
 
 /* An operator's own job: its key is itself. */
-static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char *step, const char *instrument,
-                              struct lf_job *job, struct lf_error *err)
+static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char *step,
+                              const char *instrument, struct lf_job *job, struct lf_error *err)
 {
     int64_t not_after = jobs->config->agent.not_after_ms;
     memset(job, 0, sizeof *job);
@@ -45,9 +45,10 @@ static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char
     return lf_fail_memory(err, "making a job");
 }
 
-/* The bytes come first: whoever sends them may be slow, and the journal must not wait for that. A file without its row is swept. */
-static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const char *name, int fd, const char *who,
-                                 struct lf_error *err)
+/* The bytes come first: whoever sends them may be slow, and the journal must not wait for that. A file
+ * without its row is swept. */
+static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const char *name, int fd,
+                                 const char *who, struct lf_error *err)
 {
     struct spool_file file = {.fd = -1};
     struct lf_parcel_row row = {.name = (char *)name};
@@ -79,8 +80,8 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
     return status;
 }
 
-enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd, const char *who,
-                            int64_t *id, struct lf_error *err)
+enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd,
+                            const char *who, int64_t *id, struct lf_error *err)
 {
     struct lf_job job = {0};
     enum lf_status status = able(jobs, instrument, LF_CAN_DELIVER, "take files", err);
@@ -99,8 +100,8 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
     return status;
 }
 
-enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure, const cJSON *inputs,
-                           const char *who, int64_t *id, struct lf_error *err)
+enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
+                           const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err)
 {
     struct lf_job job = {0};
     char text[300];
@@ -108,9 +109,10 @@ enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const c
     enum lf_status status = able(jobs, instrument, LF_CAN_RUN, "run procedures", err);
     if (status == LF_OK)
         status = own_job(jobs, "task", "run", instrument, &job, err);
-    if (status == LF_OK && (!lf_json_set_text(job.facts, "procedure", procedure)
-                            || !lf_json_set(job.facts, "inputs", inputs ? cJSON_Duplicate(inputs, true)
-                                                                        : cJSON_CreateObject())))
+    if (status == LF_OK
+        && (!lf_json_set_text(job.facts, "procedure", procedure)
+            || !lf_json_set(job.facts, "inputs",
+                            inputs ? cJSON_Duplicate(inputs, true) : cJSON_CreateObject())))
         status = lf_fail_memory(err, "making a job");
     if (status == LF_OK)
         status = add_job(jobs, &job, who, text, NULL, err);
@@ -119,7 +121,7 @@ enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const c
     return status;
 }
 
-/* ---- jobs that are there ----------------------------------------------------------------------------------------------- */
+/* ---- jobs that are there ---- */
 
 /* Opens a transaction with the job read. On failure none is open. */
 static enum lf_status take_up(struct lf_jobs *jobs, int64_t id, struct lf_job *job, struct lf_error *err)
@@ -133,8 +135,8 @@ static enum lf_status take_up(struct lf_jobs *jobs, int64_t id, struct lf_job *j
     return status;
 }
 
-static enum lf_status put_down(struct lf_jobs *jobs, struct lf_job *job, enum lf_status status, const char *who,
-                               const char *text, struct lf_error *err)
+static enum lf_status put_down(struct lf_jobs *jobs, struct lf_job *job, enum lf_status status,
+                               const char *who, const char *text, struct lf_error *err)
 {
     if (status == LF_OK)
         status = save_job(jobs, job, who, text, err);
@@ -147,9 +149,9 @@ static enum lf_status put_down(struct lf_jobs *jobs, struct lf_job *job, enum lf
 
 static enum lf_status not_now(const struct lf_job *job, const char *what, struct lf_error *err)
 {
-    return lf_fail(err, LF_REFUSED, LF_PERMANENT, "job %lld is %s at %s; it cannot be %s%s%s", (long long)job->id,
-                   lf_job_state_name(job->state), job->step, what, *lf_job_help(job) ? ". What can be done: " : "",
-                   lf_job_help(job));
+    return lf_fail(err, LF_REFUSED, LF_PERMANENT, "job %lld is %s at %s; it cannot be %s%s%s",
+                   (long long)job->id, lf_job_state_name(job->state), job->step, what,
+                   *lf_job_help(job) ? ". What can be done: " : "", lf_job_help(job));
 }
 
 static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
@@ -177,8 +179,10 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
         return status;
     if (told_cloud(&job))
         status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
-                         "job %lld has told Benchling that the workflow task failed. Set the task back there to have it done "
-                         "again", (long long)id);
+                         "job %lld has told Benchling that the workflow task failed. Set the task back there "
+                         "to have it done "
+                         "again",
+                         (long long)id);
     else if (job.state != LF_JOB_HELD && job.state != LF_JOB_FAILED && job.state != LF_JOB_WAITING
              && job.state != LF_JOB_EXPIRED)
         status = not_now(&job, "retried", err);
@@ -190,21 +194,25 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
 static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome, struct lf_error *err)
 {
     const cJSON *value;
-    cJSON_ArrayForEach(value, values) {
+    cJSON_ArrayForEach (value, values) {
         if (!cJSON_IsString(value))
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the value of \"%s\" must be a text", value->string);
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the value of \"%s\" must be a text",
+                           value->string);
         cJSON *number = NULL;
-        bool real = lf_json_parse(lf_slice_text(value->valuestring), &number, NULL) == LF_OK && cJSON_IsNumber(number);
+        bool real = lf_json_parse(lf_slice_text(value->valuestring), &number, NULL) == LF_OK
+                    && cJSON_IsNumber(number);
         cJSON_Delete(number);
-        enum lf_status status = lf_outcome_add(outcome, value->string, real ? LF_CAPTURE_REAL : LF_CAPTURE_TEXT,
-                                               value->valuestring, err);
+        enum lf_status status = lf_outcome_add(outcome, value->string,
+                                               real ? LF_CAPTURE_REAL : LF_CAPTURE_TEXT, value->valuestring,
+                                               err);
         if (status != LF_OK)
             return status;
     }
     return LF_OK;
 }
 
-static enum lf_status go_on_as_done(struct lf_jobs *jobs, struct lf_job *job, const cJSON *values, struct lf_error *err)
+static enum lf_status go_on_as_done(struct lf_jobs *jobs, struct lf_job *job, const cJSON *values,
+                                    struct lf_error *err)
 {
     const struct kind *kind = kind_find(job->kind);
     const struct step *step = kind ? step_find(kind, job->step) : NULL;
@@ -231,7 +239,8 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
     if (status != LF_OK)
         return status;
     if (job.state != LF_JOB_HELD || (job.class != LF_UNKNOWN_OUTCOME && !job.acting))
-        status = not_now(&job, "confirmed: that is for an action of which nobody knows whether it happened", err);
+        status = not_now(&job, "confirmed: that is for an action of which nobody knows whether it happened",
+                         err);
     else
         status = go_on_as_done(jobs, &job, values, err);
     return put_down(jobs, &job, status, who, "confirmed: it happened", err);
@@ -247,7 +256,8 @@ static enum lf_status interrupt(struct lf_jobs *jobs, const struct lf_job *job, 
                    (long long)job->id, job->step);
 }
 
-enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who, struct lf_error *err)
+enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
+                              struct lf_error *err)
 {
     struct lf_job job;
     char text[300];
@@ -276,12 +286,13 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     return status;
 }
 
-enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config, const char *who,
-                              struct lf_error *err)
+enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,
+                              const char *who, struct lf_error *err)
 {
     struct lf_job job;
     char text[300];
-    snprintf(text, sizeof text, "assigned to run %.100s%s%.100s", run, config ? ", " : "", config ? config : "");
+    snprintf(text, sizeof text, "assigned to run %.100s%s%.100s", run, config ? ", " : "",
+             config ? config : "");
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;

@@ -19,11 +19,15 @@ struct ways {
 
 static const struct ways *ways(const struct lf_job *job)
 {
-    static const struct ways none = {"", {0}}, wait = {"it goes on by itself; retry: do it now; cancel", {"retry", "cancel"}},
-        over = {"retry", {"retry"}}, doubt = {"confirm: it happened; retry: it did not; cancel", {"confirm", "retry", "cancel"}},
-        whose = {"assign: say which run it belongs to; retry: look again; cancel", {"assign", "retry", "cancel"}},
-        mend = {"retry: once the cause is mended; cancel", {"retry", "cancel"}},
-        told = {"set the workflow task back in Benchling to have it done again", {0}};
+    static const struct ways none = {"", {0}},
+                             wait = {"it goes on by itself; retry: do it now; cancel", {"retry", "cancel"}},
+                             over = {"retry", {"retry"}},
+                             doubt = {"confirm: it happened; retry: it did not; cancel",
+                                      {"confirm", "retry", "cancel"}},
+                             whose = {"assign: say which run it belongs to; retry: look again; cancel",
+                                      {"assign", "retry", "cancel"}},
+                             mend = {"retry: once the cause is mended; cancel", {"retry", "cancel"}},
+                             told = {"set the workflow task back in Benchling to have it done again", {0}};
     if (job->state == LF_JOB_WAITING)
         return &wait;
     if (job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED)
@@ -77,8 +81,10 @@ static void add_history(void *context, int64_t at_ms, const char *who, const cha
 static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *report)
 {
     struct history history = {cJSON_CreateArray(), true};
-    if (!lf_json_set(report, "history", history.lines) || !lf_json_set(report, "facts", cJSON_Duplicate(job->facts, true))
-        || lf_journal_history_list(jobs->journal, job->id, add_history, &history, NULL) != LF_OK || !history.whole)
+    if (!lf_json_set(report, "history", history.lines)
+        || !lf_json_set(report, "facts", cJSON_Duplicate(job->facts, true))
+        || lf_journal_history_list(jobs->journal, job->id, add_history, &history, NULL) != LF_OK
+        || !history.whole)
         return false;
     struct lf_parcel_row parcel;
     enum lf_status status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, NULL);
@@ -86,7 +92,8 @@ static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *r
         return status == LF_NOT_FOUND;
     cJSON *file = cJSON_CreateObject();
     bool good = lf_json_set(report, "file", file) && lf_json_set_text(file, "name", parcel.name)
-             && lf_json_set_int(file, "size", parcel.size) && lf_json_set_text(file, "sha256", parcel.sha256);
+                && lf_json_set_int(file, "size", parcel.size)
+                && lf_json_set_text(file, "sha256", parcel.sha256);
     lf_parcel_row_free(&parcel);
     return good;
 }
@@ -94,16 +101,22 @@ static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *r
 cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbose)
 {
     cJSON *report = cJSON_CreateObject();
-    bool good = report && lf_json_set_int(report, "id", job->id) && lf_json_set_text(report, "kind", job->kind)
-             && lf_json_set_text(report, "state", lf_job_state_name(job->state))
-             && lf_json_set_text(report, "step", job->step)
-             && lf_json_set_text(report, "instrument", *job->instrument ? job->instrument : NULL)
-             && lf_json_set_text(report, "route", job->route) && lf_json_set_text(report, "event", job->event_id)
-             && lf_json_set_text(report, "what", lf_json_text_or(job->facts, "display",
-                                         lf_json_text_or(job->facts, "file_name", lf_json_text(job->facts, "procedure"))))
-             && lf_json_set_text(report, "note", job->note) && lf_json_set_int(report, "attempt", job->attempt)
-             && add_time(report, "created", job->created_ms) && add_time(report, "updated", job->updated_ms)
-             && add_time(report, "not_after", job->expires_ms);
+    bool good = report && lf_json_set_int(report, "id", job->id)
+                && lf_json_set_text(report, "kind", job->kind)
+                && lf_json_set_text(report, "state", lf_job_state_name(job->state))
+                && lf_json_set_text(report, "step", job->step)
+                && lf_json_set_text(report, "instrument", *job->instrument ? job->instrument : NULL)
+                && lf_json_set_text(report, "route", job->route)
+                && lf_json_set_text(report, "event", job->event_id)
+                && lf_json_set_text(report, "what",
+                                    lf_json_text_or(job->facts, "display",
+                                                    lf_json_text_or(job->facts, "file_name",
+                                                                    lf_json_text(job->facts, "procedure"))))
+                && lf_json_set_text(report, "note", job->note)
+                && lf_json_set_int(report, "attempt", job->attempt)
+                && add_time(report, "created", job->created_ms)
+                && add_time(report, "updated", job->updated_ms)
+                && add_time(report, "not_after", job->expires_ms);
     if (good && job->class != LF_CLASS_NONE)
         good = lf_json_set_text(report, "class", lf_class_name(job->class));
     if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED))
@@ -119,8 +132,8 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
 }
 
 /* Queues `report` (taken) under the agent's own topics. */
-static enum lf_status queue(struct lf_jobs *jobs, cJSON *report, bool retain, struct lf_error *err, const char *kind,
-                            const char *name)
+static enum lf_status queue(struct lf_jobs *jobs, cJSON *report, bool retain, struct lf_error *err,
+                            const char *kind, const char *name)
 {
     char *topic = lf_format("%s/%s/%s", jobs->config->link.base, kind, name);
     char *payload = report ? lf_json_print(report) : NULL;
@@ -146,5 +159,6 @@ enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *ins
 {
     if (!jobs->config->link.used)
         return LF_OK;
-    return queue(jobs, lf_instrument_info(instrument), true, err, "instruments", lf_instrument_name(instrument));
+    return queue(jobs, lf_instrument_info(instrument), true, err, "instruments",
+                 lf_instrument_name(instrument));
 }

@@ -1,4 +1,5 @@
-/* Events that lack properties (dropped for size, or a thin webhook): read the resource from the API, then route. */
+/* Events that lack properties (dropped for size, or a thin webhook): read the resource from the API, then
+ * route. */
 #include "job/steps.h"
 
 #include "base/log.h"
@@ -16,9 +17,11 @@ static enum lf_status read_resource(struct lf_jobs *jobs, const struct lf_event_
         return status;
     struct lf_call call = {.deadline = lf_deadline_in(REREAD_DEADLINE_MS), .cancel = &jobs->cancel};
     if (event->resource_id)
-        status = lf_cloud_get_resource(jobs->cloud, event->resource, event->resource_id, &call, resource, err);
+        status = lf_cloud_get_resource(jobs->cloud, event->resource, event->resource_id, &call, resource,
+                                       err);
     else
-        status = lf_fail(err, LF_INVALID, LF_PERMANENT, "the event does not name the id of its %s", event->resource);
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT, "the event does not name the id of its %s",
+                         event->resource);
     lf_event_free(event);
     return status;
 }
@@ -45,7 +48,8 @@ bool reread_one(struct lf_jobs *jobs, int64_t *next_mono)
 {
     struct lf_event_row row;
     struct lf_error err = {0};
-    int64_t again = lf_deadline_in(REREAD_DEADLINE_MS + REREAD_CAP_MS); /* should this process be killed now */
+    int64_t again = lf_deadline_in(REREAD_DEADLINE_MS
+                                   + REREAD_CAP_MS); /* should this process be killed now */
     enum lf_status status = lf_journal_event_claim_reread(jobs->journal, again, &row, next_mono, &err);
     if (status != LF_OK && status != LF_NOT_FOUND) {
         lf_log_error("jobs", "cannot look for events to be read again: %s", err.text);

@@ -1,7 +1,8 @@
 /* One step of a job, and what follows from it.
  *
- * The rule for physical actions whose class is `once`: commit "about to act" (job->acting) -> act -> commit what came of it. A job
- * claimed with acting set was interrupted in between: the driver's verify decides, and when it cannot tell the job is held.
+ * The rule for physical actions whose class is `once`: commit "about to act" (job->acting) -> act -> commit
+ * what came of it. A job claimed with acting set was interrupted in between: the driver's verify decides, and
+ * when it cannot tell the job is held.
  *
  * What follows from an error is decided by its class alone (see after_error); a step never retries by itself.
  */
@@ -17,8 +18,10 @@
 enum {
     RETRY_BASE_MS = 1000,
     RETRY_CAP_MS = 5 * 60 * 1000,
-    LOOK_AGAIN_MS = 5000, /* after an unknown outcome in the cloud: what was created may take a moment to be seen */
-    STEP_DEADLINE_MS = 6 * 60 * 60 * 1000, /* of cloud calls in one step; each request has its own, shorter ones */
+    LOOK_AGAIN_MS =
+        5000, /* after an unknown outcome in the cloud: what was created may take a moment to be seen */
+    STEP_DEADLINE_MS = 6 * 60 * 60
+                       * 1000, /* of cloud calls in one step; each request has its own, shorter ones */
 };
 
 const struct kind *kind_find(const char *name)
@@ -38,7 +41,7 @@ const struct step *step_find(const struct kind *kind, const char *name)
     return NULL;
 }
 
-/* ---- ends and turns -------------------------------------------------------------------------------------------- */
+/* ---- ends and turns ---- */
 
 static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note)
 {
@@ -53,9 +56,9 @@ static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class
 static void log_state(const struct lf_job *job)
 {
     bool trouble = job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED;
-    lf_log(trouble ? LF_LOG_WARNING : LF_LOG_INFO, *job->instrument ? job->instrument : "jobs", "%s job %lld %s at %s%s%s",
-           job->kind, (long long)job->id, lf_job_state_name(job->state), job->step, job->note ? ": " : "",
-           job->note ? job->note : "");
+    lf_log(trouble ? LF_LOG_WARNING : LF_LOG_INFO, *job->instrument ? job->instrument : "jobs",
+           "%s job %lld %s at %s%s%s", job->kind, (long long)job->id, lf_job_state_name(job->state),
+           job->step, job->note ? ": " : "", job->note ? job->note : "");
 }
 
 void go_to(struct lf_job *job, const struct step *step)
@@ -64,7 +67,8 @@ void go_to(struct lf_job *job, const struct step *step)
     set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
 }
 
-void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *why)
+void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
+               const char *why)
 {
     bool no_memory = false;
     const char *words = kind && kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
@@ -84,13 +88,12 @@ static void wait_and_retry(struct lf_job *job, int64_t least_ms, const char *why
     job->attempt++;
 }
 
-static void after_error(const struct kind *kind, const struct step *step, struct lf_job *job, const struct lf_error *err)
+static void after_error(const struct kind *kind, const struct step *step, struct lf_job *job,
+                        const struct lf_error *err)
 {
     switch (err->class) {
     case LF_CLASS_NONE:
-    case LF_TRANSIENT:
-        wait_and_retry(job, err->retry_after_ms, err->text);
-        break;
+    case LF_TRANSIENT: wait_and_retry(job, err->retry_after_ms, err->text); break;
     case LF_UNKNOWN_OUTCOME:
         if (step->looks)
             wait_and_retry(job, LOOK_AGAIN_MS, err->text);
@@ -103,9 +106,7 @@ static void after_error(const struct kind *kind, const struct step *step, struct
         else
             end_badly(kind, job, LF_JOB_FAILED, LF_PERMANENT, err->text);
         break;
-    case LF_NEEDS_PERSON:
-        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, err->text);
-        break;
+    case LF_NEEDS_PERSON: set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, err->text); break;
     }
 }
 
@@ -119,9 +120,7 @@ static void after_success(const struct kind *kind, const struct step *step, stru
         else
             set_state(job, LF_JOB_DONE, LF_CLASS_NONE, work->note);
         break;
-    case FOLLOW_GO:
-        go_to(job, step_find(kind, work->go));
-        break;
+    case FOLLOW_GO: go_to(job, step_find(kind, work->go)); break;
     case FOLLOW_WAIT:
         set_state(job, LF_JOB_WAITING, LF_CLASS_NONE, work->note);
         set_text(&job->wake, *work->wake ? work->wake : NULL);
@@ -134,10 +133,10 @@ static void after_success(const struct kind *kind, const struct step *step, stru
     }
 }
 
-/* ---- physical actions ---------------------------------------------------------------------------------------------- */
+/* ---- physical actions ---- */
 
-/* Interrupted in an earlier life between "about to act" and "acted": what does the instrument say? If it was not done the step
- * begins anew, as any other would: it may be too late for it by now. */
+/* Interrupted in an earlier life between "about to act" and "acted": what does the instrument say? If it was
+ * not done the step begins anew, as any other would: it may be too late for it by now. */
 static enum lf_status ask_verify(struct work *work, const struct step *step, const struct lf_action *action,
                                  struct lf_error *err)
 {
@@ -160,11 +159,13 @@ static enum lf_status ask_verify(struct work *work, const struct step *step, con
         if (why.status == LF_DISCONNECTED || why.status == LF_CANCELLED)
             status = lf_fail(err, why.status, LF_TRANSIENT, "%s", why.text);
         else
-            status = lf_fail(err, LF_IO, LF_UNKNOWN_OUTCOME,
-                             "the agent was interrupted while it acted on %s, and nobody can tell whether it happened (%s). "
-                             "Look at the instrument, then `labferry confirm %lld` (it happened), `retry` (it did not) or "
-                             "`cancel`", work->job->instrument, why.text[0] ? why.text : "no answer",
-                             (long long)work->job->id);
+            status = lf_fail(
+                err, LF_IO, LF_UNKNOWN_OUTCOME,
+                "the agent was interrupted while it acted on %s, and nobody can tell whether it happened "
+                "(%s). "
+                "Look at the instrument, then `labferry confirm %lld` (it happened), `retry` (it did not) or "
+                "`cancel`",
+                work->job->instrument, why.text[0] ? why.text : "no answer", (long long)work->job->id);
         break;
     }
     lf_outcome_free(&outcome);
@@ -199,7 +200,8 @@ static enum lf_status act(struct work *work, const struct step *step, struct lf_
     struct lf_outcome outcome = {0};
     status = lf_instrument_act(work->instrument, &action, &outcome, err);
     LF_POINT("act.acted");
-    /* Whatever class but "unknown" says that the instrument did nothing (or nothing that repeating would do twice). */
+    /* Whatever class but "unknown" says that the instrument did nothing (or nothing that repeating would do
+     * twice). */
     if (status != LF_OK && err->class != LF_UNKNOWN_OUTCOME)
         job->acting = false;
     if (status == LF_OK) {
@@ -207,22 +209,22 @@ static enum lf_status act(struct work *work, const struct step *step, struct lf_
         struct lf_error late = {0};
         status = step->acted(work, &outcome, &late);
         if (status != LF_OK) /* it has happened: nothing may lead to doing it again */
-            status = lf_fail(err, status, LF_UNKNOWN_OUTCOME, "it was done, but what came of it could not be kept: %s",
-                             late.text);
+            status = lf_fail(err, status, LF_UNKNOWN_OUTCOME,
+                             "it was done, but what came of it could not be kept: %s", late.text);
     }
     lf_outcome_free(&outcome);
     return status;
 }
 
-/* ---- one step -------------------------------------------------------------------------------------------------------- */
+/* ---- one step ---- */
 
 static bool expired(const struct lf_job *job)
 {
     return job->expires_mono > 0 && !job->acting && lf_clock_mono_ms() >= job->expires_mono;
 }
 
-/* The work was counted from when we heard of it, since our clock was not known to be right. Now it is, or there is no more time to find
- * out: something is to move. */
+/* The work was counted from when we heard of it, since our clock was not known to be right. Now it is, or
+ * there is no more time to find out: something is to move. */
 static void count_from_event(const struct lf_jobs *jobs, const struct step *step, struct lf_job *job)
 {
     int64_t happened = lf_json_int(job->facts, LF_FACT_HAPPENED, 0);
@@ -242,8 +244,9 @@ static void expire(const struct kind *kind, struct lf_job *job)
     char when[LF_TIME_TEXT], clock[LF_CLOCK_TEXT], why[200 + LF_CLOCK_TEXT];
     lf_time_format(job->expires_ms, when);
     lf_clock_words(clock);
-    snprintf(why, sizeof why, "it did not start on its instrument before %s, the time limit of its route (not_after); %s", when,
-             clock);
+    snprintf(why, sizeof why,
+             "it did not start on its instrument before %s, the time limit of its route (not_after); %s",
+             when, clock);
     end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
     if (job->state != LF_JOB_HELD) /* if a person sends it on, it is still too late */
         job->expires_mono = 0;
@@ -255,7 +258,8 @@ static bool stopped(struct lf_jobs *jobs, enum lf_status status)
     return status == LF_CANCELLED && lf_cancel_is_set(&jobs->cancel);
 }
 
-/* A job that looks every few seconds whether it can go on would fill history, audit trail and outbox while it waits for a person. */
+/* A job that looks every few seconds whether it can go on would fill history, audit trail and outbox while it
+ * waits for a person. */
 static bool waits_as_before(const struct work *work)
 {
     const char *note = work->job->note; /* still that of the last time */
@@ -266,11 +270,14 @@ static bool waits_as_before(const struct work *work)
 static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
 {
     struct lf_error err = {0};
-    /* The disk may be full for a while: the job stays claimed in the journal until this is kept, or until a restart. */
-    for (int attempt = 0; (history ? save_job(jobs, job, "agent", history, &err) : save_silently(jobs, job, &err)) != LF_OK;
+    /* The disk may be full for a while: the job stays claimed in the journal until this is kept, or until a
+     * restart. */
+    for (int attempt = 0;
+         (history ? save_job(jobs, job, "agent", history, &err) : save_silently(jobs, job, &err)) != LF_OK;
          attempt++) {
         lf_log_error("jobs", "cannot keep the state of job %lld: %s", (long long)job->id, err.text);
-        if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel) == LF_CANCELLED)
+        if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel)
+            == LF_CANCELLED)
             return;
     }
 }
@@ -296,8 +303,9 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
         return;
     }
     if (!step) {
-        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, "this version of the agent does not know this step; cancel it, or "
-                                                     "install the version that made it");
+        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON,
+                  "this version of the agent does not know this step; cancel it, or "
+                  "install the version that made it");
         keep(jobs, job, job->note ? job->note : "");
         return;
     }
@@ -309,7 +317,9 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
         return;
     }
     struct work work = {
-        .jobs = jobs, .job = job, .instrument = instrument,
+        .jobs = jobs,
+        .job = job,
+        .instrument = instrument,
         .route = job->route ? lf_config_route(jobs->config, job->route) : NULL,
         .call = {.deadline = lf_deadline_in(STEP_DEADLINE_MS), .cancel = &jobs->cancel},
     };
@@ -339,6 +349,7 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
     keep(jobs, job, silent ? NULL : history);
     LF_POINT("step.kept");
     free_parcel(&work);
-    if (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED) /* only now: a step that is repeated needs it */
+    if (job->state == LF_JOB_DONE
+        || job->state == LF_JOB_CANCELLED) /* only now: a step that is repeated needs it */
         spool_drop(jobs, job->id);
 }

@@ -1,4 +1,5 @@
-/* Jobs on their way into the journal: job, history and report in one transaction, then a kick to whoever is next. */
+/* Jobs on their way into the journal: job, history and report in one transaction, then a kick to whoever is
+ * next. */
 #include "job/steps.h"
 
 #include <stdarg.h>
@@ -110,7 +111,8 @@ enum lf_status fact_need(const struct work *work, const char *name, const char *
     *value = fact(work, name);
     if (*value)
         return LF_OK;
-    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "job %lld does not know its %s", (long long)work->job->id, name);
+    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "job %lld does not know its %s",
+                   (long long)work->job->id, name);
 }
 
 void work_note(struct work *work, const char *format, ...)

@@ -22,29 +22,36 @@ enum lf_status spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *e
     int64_t used = lf_jobs_spool_size(jobs);
     if (agent->spool_max && used + size >= agent->spool_max)
         return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                       "the spool %s holds %lld MB and may hold %lld MB (agent.spool_max): it goes on when jobs that hold files have "
-                       "ended", agent->spool_dir, (long long)(used / 1000000), (long long)(agent->spool_max / 1000000));
+                       "the spool %s holds %lld MB and may hold %lld MB (agent.spool_max): it goes on when "
+                       "jobs that hold files have "
+                       "ended",
+                       agent->spool_dir, (long long)(used / 1000000),
+                       (long long)(agent->spool_max / 1000000));
     int64_t left = lf_disk_free(agent->spool_dir);
     if (left < 0 || left - size >= agent->disk_reserve)
         return LF_OK;
-    return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                   "no room in the spool %s: %lld MB are free and %lld MB are kept in reserve. Free some space",
-                   agent->spool_dir, (long long)(left / 1000000), (long long)(agent->disk_reserve / 1000000));
+    return lf_fail(
+        err, LF_FULL, LF_TRANSIENT,
+        "no room in the spool %s: %lld MB are free and %lld MB are kept in reserve. Free some space",
+        agent->spool_dir, (long long)(left / 1000000), (long long)(agent->disk_reserve / 1000000));
 }
 
-/* Trouble with the spool's folder is no job's fault, and must not look as if its file were missing: every job waits until it is over. */
+/* Trouble with the spool's folder is no job's fault, and must not look as if its file were missing: every job
+ * waits until it is over. */
 static enum lf_status spool_trouble(struct lf_error *err, const char *doing, const char *path)
 {
     struct lf_error why = {0};
     lf_fail_errno(&why, "cannot %s %.200s", doing, path);
-    return lf_fail(err, why.status == LF_FULL || why.status == LF_NO_MEMORY ? why.status : LF_IO, LF_TRANSIENT, "%s", why.text);
+    return lf_fail(err, why.status == LF_FULL || why.status == LF_NO_MEMORY ? why.status : LF_IO,
+                   LF_TRANSIENT, "%s", why.text);
 }
 
 static int open_new(const char *dir, const char *path)
 {
     int flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
     int fd = open(path, flags, 0600);
-    if (fd < 0 && errno == ENOENT && lf_dir_make(dir, 0700, NULL) == LF_OK) /* somebody has removed the folder */
+    if (fd < 0 && errno == ENOENT
+        && lf_dir_make(dir, 0700, NULL) == LF_OK) /* somebody has removed the folder */
         fd = open(path, flags, 0600);
     return fd;
 }
@@ -57,7 +64,8 @@ enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file
     if (job)
         snprintf(file->name, sizeof file->name, "job-%lld", (long long)job);
     else
-        snprintf(file->name, sizeof file->name, "job-new-%016llx", (unsigned long long)lf_random_below(UINT64_MAX));
+        snprintf(file->name, sizeof file->name, "job-new-%016llx",
+                 (unsigned long long)lf_random_below(UINT64_MAX));
     file->path = lf_format("%s/%s.part", dir, file->name);
     file->final = lf_format("%s/%s", dir, file->name);
     if (!file->path || !file->final)
@@ -93,7 +101,11 @@ enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file
     enum lf_status status = spool_keep(file, err);
     if (status != LF_OK)
         return status;
-    struct lf_parcel_row row = {.job = job, .name = (char *)name, .file = file->name, .mime = (char *)mime, .size = size};
+    struct lf_parcel_row row = {.job = job,
+                                .name = (char *)name,
+                                .file = file->name,
+                                .mime = (char *)mime,
+                                .size = size};
     snprintf(row.sha256, sizeof row.sha256, "%s", sha256);
     return lf_journal_parcel_add(jobs->journal, &row, err);
 }
@@ -127,7 +139,8 @@ enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_ro
     if (status == LF_OK)
         status = lf_digest_fd(LF_SHA256, *fd, 0, INT64_MAX, sha256, &size, err);
     if (status == LF_OK && (size != row->size || strcmp(sha256, row->sha256) != 0))
-        status = lf_fail(err, LF_CORRUPT, LF_TRANSIENT, "the spool file %s is damaged: its digest differs", *path);
+        status = lf_fail(err, LF_CORRUPT, LF_TRANSIENT, "the spool file %s is damaged: its digest differs",
+                         *path);
     if (status != LF_OK) {
         if (*fd >= 0)
             close(*fd);
@@ -152,19 +165,23 @@ void spool_drop(struct lf_jobs *jobs, int64_t job)
     lf_parcel_row_free(&row);
 }
 
-/* The journal is an older copy: the file may be the only one of a result of which it knows nothing, and its job's number comes again. */
+/* The journal is an older copy: the file may be the only one of a result of which it knows nothing, and its
+ * job's number comes again. */
 static void put_aside(int dir, const char *name, const char *path)
 {
     char kept[300];
     snprintf(kept, sizeof kept, "kept-%016llx-%.200s", (unsigned long long)lf_random_below(UINT64_MAX), name);
     if (renameat(dir, name, dir, kept) == 0)
-        lf_log_warning("jobs", "%s/%s is of a job that the journal does not know, since it is an older copy. It is kept as %s until somebody "
-                       "removes it", path, name, kept);
+        lf_log_warning("jobs",
+                       "%s/%s is of a job that the journal does not know, since it is an older copy. It is "
+                       "kept as %s until somebody "
+                       "removes it",
+                       path, name, kept);
 }
 
 /* Removes job files that `needed` does not want kept and that nobody has written to since before_s. */
-static void sweep(struct lf_jobs *jobs, const char *path, bool (*needed)(struct lf_journal *journal, const char *name),
-                  int64_t before_s)
+static void sweep(struct lf_jobs *jobs, const char *path,
+                  bool (*needed)(struct lf_journal *journal, const char *name), int64_t before_s)
 {
     struct stat st;
     DIR *dir = opendir(path);
@@ -172,8 +189,8 @@ static void sweep(struct lf_jobs *jobs, const char *path, bool (*needed)(struct 
         return;
     for (struct dirent *entry; (entry = readdir(dir));) {
         const char *name = entry->d_name;
-        if (strncmp(name, "job-", 4) != 0 || fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (int64_t)st.st_mtime > before_s
-            || needed(jobs->journal, name))
+        if (strncmp(name, "job-", 4) != 0 || fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0
+            || (int64_t)st.st_mtime > before_s || needed(jobs->journal, name))
             continue;
         if (lf_journal_missing(jobs->journal) && needed == lf_journal_parcel_knows) {
             put_aside(dirfd(dir), name, path);

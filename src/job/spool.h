@@ -1,5 +1,5 @@
-/* Inside jobs: the spool, where parcels lie on their way. A file is made under a temporary name, synced, renamed, and only
- * then named in the journal. Files that the journal does not know are swept at the start.
+/* Inside jobs: the spool, where parcels lie on their way. A file is made under a temporary name, synced,
+ * renamed, and only then named in the journal. Files that the journal does not know are swept at the start.
  */
 #ifndef LF_JOB_SPOOL_H
 #define LF_JOB_SPOOL_H
@@ -16,15 +16,18 @@ struct spool_file {
 enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file, struct lf_error *err);
 /* Syncs and renames. On failure call spool_discard. */
 enum lf_status spool_keep(struct spool_file *file, struct lf_error *err);
-void spool_discard(struct spool_file *file); /* also after spool_keep, to free; removes only what was not kept */
+void spool_discard(
+    struct spool_file *file); /* also after spool_keep, to free; removes only what was not kept */
 
 /* Keeps a created file under its final name and makes it the job's parcel in the journal. */
 enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
                             const char *mime, const char *sha256, int64_t size, struct lf_error *err);
 
 /* The job's parcel and its path, unseen. LF_NOT_FOUND: it has none. */
-enum lf_status spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, struct lf_error *err);
-/* The same with the file open and checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it anew. */
+enum lf_status spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
+                          struct lf_error *err);
+/* The same with the file open and checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it
+ * anew. */
 enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
                           struct lf_error *err);
 /* The job needs it no more. */

@@ -6,8 +6,8 @@
 #include "config/config.h"
 #include "job/job.h"
 
-#include <stdatomic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256 };
 
@@ -16,13 +16,13 @@ struct lf_jobs {
     const struct lf_config *config;
     struct lf_journal *journal;
     struct lf_cloud *cloud;
-    struct lf_cancel cancel;       /* the agent stops: couriers give up what they wait for */
+    struct lf_cancel cancel; /* the agent stops: couriers give up what they wait for */
     struct lf_instrument *instruments[INSTRUMENTS_MAX];
     size_t instrument_count;
-    atomic_bool unreported;        /* what changed on an instrument could not be queued; couriers do it */
+    atomic_bool unreported; /* what changed on an instrument could not be queued; couriers do it */
     pthread_t couriers[COURIERS_MAX];
     int courier_count;
-    pthread_mutex_t mutex;         /* guards kicks and stopping */
+    pthread_mutex_t mutex; /* guards kicks and stopping */
     pthread_cond_t kicked;
     uint64_t kicks;
     bool stopping;
@@ -34,28 +34,29 @@ enum follow { FOLLOW_NEXT, FOLLOW_GO, FOLLOW_WAIT, FOLLOW_END };
 struct work {
     struct lf_jobs *jobs;
     struct lf_job *job;
-    struct lf_instrument *instrument;     /* bench steps only */
-    const struct lf_config_route *route;  /* NULL for operators' jobs and results */
-    struct lf_call call;                  /* for cloud calls of courier steps */
-    struct lf_parcel_row parcel_row;      /* what an action borrows; freed after the step */
+    struct lf_instrument *instrument;    /* bench steps only */
+    const struct lf_config_route *route; /* NULL for operators' jobs and results */
+    struct lf_call call;                 /* for cloud calls of courier steps */
+    struct lf_parcel_row parcel_row;     /* what an action borrows; freed after the step */
     struct lf_parcel parcel;
     char *parcel_path;
 
     enum follow follow;
-    const char *go;                       /* FOLLOW_GO: the step */
-    enum lf_job_state end;                /* FOLLOW_END: how */
-    int64_t wait_ms;                      /* FOLLOW_WAIT */
-    char wake[160];                       /* FOLLOW_WAIT: what would wake it earlier; may be empty */
-    char note[LF_ERROR_TEXT];             /* what was done, for history and people; may be empty */
+    const char *go;           /* FOLLOW_GO: the step */
+    enum lf_job_state end;    /* FOLLOW_END: how */
+    int64_t wait_ms;          /* FOLLOW_WAIT */
+    char wake[160];           /* FOLLOW_WAIT: what would wake it earlier; may be empty */
+    char note[LF_ERROR_TEXT]; /* what was done, for history and people; may be empty */
 };
 
 struct step {
     const char *name;
     bool bench;
-    /* A step that sends something to the cloud but looks first whether it is there already: repeating it after an unknown
-     * outcome is safe. */
+    /* A step that sends something to the cloud but looks first whether it is there already: repeating it
+     * after an unknown outcome is safe. */
     bool looks;
-    /* Never fails the job on its own: a permanent error is held for a person, because a result must not be lost. */
+    /* Never fails the job on its own: a permanent error is held for a person, because a result must not be
+     * lost. */
     bool keeps;
     enum lf_status (*run)(struct work *work, struct lf_error *err);
     /* A physical action has these two in place of run: what to do, and what came of it. */
@@ -66,8 +67,8 @@ struct step {
 struct kind {
     const char *name;
     const struct step *steps; /* ends with name NULL */
-    /* The job is about to end as failed, cancelled or expired. Returning a step's name sends it there instead (a workflow task
-     * is told first). NULL: nothing to say, or *no_memory and it could not be said. */
+    /* The job is about to end as failed, cancelled or expired. Returning a step's name sends it there instead
+     * (a workflow task is told first). NULL: nothing to say, or *no_memory and it could not be said. */
     const char *(*last_words)(struct lf_job *job, enum lf_job_state end, const char *why, bool *no_memory);
 };
 
@@ -85,12 +86,14 @@ void work_note(struct work *work, const char *format, ...) __attribute__((format
 /* Ends the job in good order with this note. */
 enum lf_status work_end(struct work *work, enum lf_job_state end, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-enum lf_status work_wait(struct work *work, int64_t ms, const char *format, ...) __attribute__((format(printf, 3, 4)));
+enum lf_status work_wait(struct work *work, int64_t ms, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* runner.c: one step of a claimed job, and everything that follows from it. */
 void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument);
 /* The job ends badly, unless its kind has something to say first. */
-void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *why);
+void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
+               const char *why);
 /* To this step, ready. */
 void go_to(struct lf_job *job, const struct step *step);
 
@@ -98,20 +101,23 @@ void go_to(struct lf_job *job, const struct step *step);
 bool told_cloud(const struct lf_job *job);
 /* To be called inside a transaction, after lf_journal_job_save. */
 enum lf_status report_job(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
-enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument, struct lf_error *err);
+enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
+                                 struct lf_error *err);
 
 /* save.c: saves job, history line (may be NULL) and report at once; kicks whoever may run it next. */
 enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                         struct lf_error *err);
 /* Only the job: nothing of it is told anywhere. */
 enum lf_status save_silently(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
-/* Adds a job with a first history line and report. Within a transaction if the caller has one. LF_EXISTS as the journal's. */
+/* Adds a job with a first history line and report. Within a transaction if the caller has one. LF_EXISTS as
+ * the journal's. */
 enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                        int64_t *existing, struct lf_error *err);
 void set_step(struct lf_job *job, const struct step *step);
 bool set_text(char **field, const char *text); /* frees and copies; NULL clears */
 
-/* match.c: finds the run of a result: sets facts run and config. LF_NOT_FOUND (needs a person) says why not. */
+/* match.c: finds the run of a result: sets facts run and config. LF_NOT_FOUND (needs a person) says why not.
+ */
 enum lf_status match_result(struct work *work, const struct lf_config_collect *collect, struct lf_error *err);
 
 /* values.c: makes a collect job of the captured values; facts.run names its run. Repeatable. */

@@ -1,8 +1,9 @@
 /* task: a workflow task wants something done on an instrument.
  *
- * check -> claim -> run -> report -> settle. Facts: workflow_task, display, status (in which it was found), procedure; inputs;
- * claiming, claimed; captures; outputs_before, output; end and failed (when it ends badly and the workflow task has to be told).
- * An operator's own run (`labferry run`) starts at run and has no workflow task: report and settle have nothing to do.
+ * check -> claim -> run -> report -> settle. Facts: workflow_task, display, status (in which it was found),
+ * procedure; inputs; claiming, claimed; captures; outputs_before, output; end and failed (when it ends badly
+ * and the workflow task has to be told). An operator's own run (`labferry run`) starts at run and has no
+ * workflow task: report and settle have nothing to do.
  */
 #include "job/steps.h"
 
@@ -22,7 +23,8 @@ static enum lf_status need_route(const struct work *work, struct lf_error *err)
     if (work->route)
         return LF_OK;
     return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                   "the route \"%s\" is not in the configuration any more. Put it back and `labferry retry %lld`, or cancel",
+                   "the route \"%s\" is not in the configuration any more. Put it back and `labferry retry "
+                   "%lld`, or cancel",
                    work->job->route ? work->job->route : "", (long long)work->job->id);
 }
 
@@ -31,12 +33,14 @@ static bool reports_file(const struct work *work)
     return work->route && work->route->report == LF_REPORT_FILE;
 }
 
-/* ---- check: is it still ours to do? --------------------------------------------------------------------------------- */
+/* ---- check: is it still ours to do? ---- */
 
-/* Field values are texts, numbers, truths or objects; procedures take texts. *text is owned. LF_NOT_FOUND: no value. */
+/* Field values are texts, numbers, truths or objects; procedures take texts. *text is owned. LF_NOT_FOUND: no
+ * value. */
 static enum lf_status field_text(const cJSON *task, const char *field, char **text, struct lf_error *err)
 {
-    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(task, "fields"), field);
+    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(task, "fields"),
+                                                          field);
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, "value");
     bool plain = cJSON_IsNumber(value) || cJSON_IsBool(value);
     const char *shown = cJSON_IsString(value) ? value->valuestring : lf_json_text(entry, "textValue");
@@ -57,9 +61,11 @@ static enum lf_status read_inputs(struct work *work, const cJSON *task, struct l
         enum lf_status status = field_text(task, map->field, &text, err);
         if (status == LF_NOT_FOUND)
             return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                           "workflow task %s has no value in the field \"%s\", which the input \"%s\" needs. Fill it in and "
-                           "`labferry retry %lld`, or cancel", fact(work, "display") ? fact(work, "display") : "",
-                           map->field, map->name, (long long)work->job->id);
+                           "workflow task %s has no value in the field \"%s\", which the input \"%s\" needs. "
+                           "Fill it in and "
+                           "`labferry retry %lld`, or cancel",
+                           fact(work, "display") ? fact(work, "display") : "", map->field, map->name,
+                           (long long)work->job->id);
         if (status == LF_OK && !lf_json_set_text(inputs, map->name, text))
             status = lf_fail_memory(err, "reading a workflow task");
         free(text);
@@ -74,28 +80,33 @@ static enum lf_status read_inputs(struct work *work, const cJSON *task, struct l
         status = fact_set(work, "run", run, err);
     else if (status == LF_NOT_FOUND)
         lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                "workflow task %s names no run in the field \"%s\" (run_field). Fill it in and `labferry retry %lld`, or cancel",
-                fact(work, "display") ? fact(work, "display") : "", work->route->run_field, (long long)work->job->id);
+                "workflow task %s names no run in the field \"%s\" (run_field). Fill it in and `labferry "
+                "retry %lld`, or cancel",
+                fact(work, "display") ? fact(work, "display") : "", work->route->run_field,
+                (long long)work->job->id);
     free(run);
     return status;
 }
 
 static bool over(const char *type)
 {
-    return !strcmp(type, "COMPLETED") || !strcmp(type, "FAILED") || !strcmp(type, "CANCELLED") || !strcmp(type, "INVALID");
+    return !strcmp(type, "COMPLETED") || !strcmp(type, "FAILED") || !strcmp(type, "CANCELLED")
+           || !strcmp(type, "INVALID");
 }
 
 static enum lf_status still_ours(struct work *work, const cJSON *task, struct lf_error *err)
 {
     const char *status_id = lf_json_text_or(task, "status.id", ""), *told = fact(work, "status");
-    const char *type = lf_json_text_or(task, "status.statusType", ""), *name = lf_json_text_or(task, "status.displayName", type);
+    const char *type = lf_json_text_or(task, "status.statusType", ""),
+               *name = lf_json_text_or(task, "status.displayName", type);
     int64_t other = 0;
     if (cJSON_IsObject(lf_json_at(task, "archiveRecord")))
         return work_end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
     if (over(type))
         return work_end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
     enum lf_status status = lf_journal_job_with_fact(work->jobs->journal, "task", "workflow_task",
-                                                     lf_json_text_or(task, "id", ""), true, work->job->id, &other, err);
+                                                     lf_json_text_or(task, "id", ""), true, work->job->id,
+                                                     &other, err);
     if (status != LF_OK && status != LF_NOT_FOUND)
         return status;
     if (status == LF_OK && other < work->job->id)
@@ -112,7 +123,8 @@ static enum lf_status get_task(struct work *work, cJSON **task, struct lf_error 
     enum lf_status status = need_route(work, err);
     if (status == LF_OK)
         status = fact_need(work, "workflow_task", &id, err);
-    return status == LF_OK ? lf_cloud_get_workflow_task(work->jobs->cloud, id, &work->call, task, err) : status;
+    return status == LF_OK ? lf_cloud_get_workflow_task(work->jobs->cloud, id, &work->call, task, err)
+                           : status;
 }
 
 static enum lf_status check(struct work *work, struct lf_error *err)
@@ -127,16 +139,18 @@ static enum lf_status check(struct work *work, struct lf_error *err)
     return status;
 }
 
-/* ---- claim and settle: statuses ------------------------------------------------------------------------------------- */
+/* ---- claim and settle: statuses ---- */
 
 /* Brings a workflow task to the status that is called so. LF_EXISTS: it is there already. */
 static enum lf_status move_to(struct work *work, const cJSON *task, const char *wanted, struct lf_error *err)
 {
     cJSON *updated = NULL;
     char *status_id = NULL;
-    enum lf_status status = lf_cloud_resolve_status(work->jobs->cloud, task, wanted, &work->call, &status_id, err);
+    enum lf_status status = lf_cloud_resolve_status(work->jobs->cloud, task, wanted, &work->call, &status_id,
+                                                    err);
     if (status == LF_OK)
-        status = lf_cloud_set_task_status(work->jobs->cloud, lf_json_text(task, "id"), status_id, &work->call, &updated, err);
+        status = lf_cloud_set_task_status(work->jobs->cloud, lf_json_text(task, "id"), status_id, &work->call,
+                                          &updated, err);
     free(status_id);
     cJSON_Delete(updated);
     return status;
@@ -155,7 +169,8 @@ static enum lf_status note_claiming(struct work *work, struct lf_error *err)
     return save_job(work->jobs, work->job, "agent", NULL, err);
 }
 
-/* "claiming" is committed before Benchling is asked: if the task is in progress without it, somebody else was faster. */
+/* "claiming" is committed before Benchling is asked: if the task is in progress without it, somebody else was
+ * faster. */
 static enum lf_status claim(struct work *work, struct lf_error *err)
 {
     cJSON *task = NULL;
@@ -176,7 +191,8 @@ static enum lf_status claim(struct work *work, struct lf_error *err)
     if (status == LF_OK && !lf_json_set_bool(work->job->facts, "claimed", true))
         status = lf_fail_memory(err, "noting a fact");
     if (status == LF_OK)
-        work_note(work, "%s is %s", fact(work, "display") ? fact(work, "display") : fact(work, "workflow_task"),
+        work_note(work, "%s is %s",
+                  fact(work, "display") ? fact(work, "display") : fact(work, "workflow_task"),
                   work->route->claim_status);
     cJSON_Delete(task);
     return status;
@@ -201,7 +217,8 @@ static enum lf_status settle(struct work *work, struct lf_error *err)
     const char *failed = fact(work, "failed");
     enum lf_status status = get_task(work, &task, err);
     /* Asked to claim it, but it never came to that: then there is nothing to take back. */
-    bool untouched = status == LF_OK && failed && !lf_json_bool(work->job->facts, "claimed", false) && as_found(work, task);
+    bool untouched = status == LF_OK && failed && !lf_json_bool(work->job->facts, "claimed", false)
+                     && as_found(work, task);
     if (status == LF_OK && !untouched)
         status = move_to(work, task, failed ? work->route->failed_status : work->route->done_status, err);
     cJSON_Delete(task);
@@ -221,14 +238,15 @@ static const char *last_words(struct lf_job *job, enum lf_job_state end, const c
 {
     if (!lf_json_bool(job->facts, "claiming", false) || lf_json_text(job->facts, "failed"))
         return NULL;
-    *no_memory = !lf_json_set_text(job->facts, "end", lf_job_state_name(end)) || !lf_json_set_text(job->facts, "failed", why);
+    *no_memory = !lf_json_set_text(job->facts, "end", lf_job_state_name(end))
+                 || !lf_json_set_text(job->facts, "failed", why);
     if (*no_memory)
         return NULL;
     job->expires_mono = 0;
     return "settle";
 }
 
-/* ---- run ------------------------------------------------------------------------------------------------------------------ */
+/* ---- run ---- */
 
 static _Thread_local struct lf_input inputs[INPUTS_MAX];
 
@@ -238,7 +256,7 @@ static enum lf_status run_action(struct work *work, struct lf_action *action, st
     action->kind = LF_ACTION_RUN;
     action->inputs = inputs;
     const cJSON *input;
-    cJSON_ArrayForEach(input, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
+    cJSON_ArrayForEach (input, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
         if (status == LF_OK && action->input_count == INPUTS_MAX)
             status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d inputs", INPUTS_MAX);
         if (status == LF_OK && cJSON_IsString(input))
@@ -248,7 +266,10 @@ static enum lf_status run_action(struct work *work, struct lf_action *action, st
 }
 
 static const char *const type_names[] = {
-    [LF_CAPTURE_TEXT] = "text", [LF_CAPTURE_INT] = "int", [LF_CAPTURE_REAL] = "real", [LF_CAPTURE_BOOL] = "bool",
+    [LF_CAPTURE_TEXT] = "text",
+    [LF_CAPTURE_INT] = "int",
+    [LF_CAPTURE_REAL] = "real",
+    [LF_CAPTURE_BOOL] = "bool",
 };
 
 static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, struct lf_error *err)
@@ -259,11 +280,13 @@ static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, s
     for (size_t i = 0; good && i < outcome->count; i++) {
         const struct lf_capture *capture = &outcome->captures[i];
         cJSON *entry = cJSON_CreateObject();
-        good = entry && cJSON_AddItemToArray(captures, entry) && lf_json_set_text(entry, "name", capture->name)
-            && lf_json_set_text(entry, "value", capture->value)
-            && lf_json_set_text(entry, "type", type_names[capture->type]);
+        good = entry && cJSON_AddItemToArray(captures, entry)
+               && lf_json_set_text(entry, "name", capture->name)
+               && lf_json_set_text(entry, "value", capture->value)
+               && lf_json_set_text(entry, "type", type_names[capture->type]);
         size_t used = strlen(summary);
-        snprintf(summary + used, sizeof summary - used, "%s%.60s %.60s", used ? ", " : "", capture->name, capture->value);
+        snprintf(summary + used, sizeof summary - used, "%s%.60s %.60s", used ? ", " : "", capture->name,
+                 capture->value);
     }
     if (!good || !lf_json_set_text(work->job->facts, "summary", *summary ? summary : "done"))
         return lf_fail_memory(err, "keeping what the instrument said");
@@ -272,7 +295,7 @@ static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, s
     return LF_OK;
 }
 
-/* ---- report: a workflow output with the captured values ---------------------------------------------------------- */
+/* ---- report: a workflow output with the captured values ---- */
 
 /* False when out of memory. */
 static bool is_json_number(const char *text, bool *is)
@@ -322,10 +345,11 @@ static enum lf_status output_fields(const struct work *work, cJSON **fields, str
 {
     *fields = cJSON_CreateObject();
     const cJSON *capture;
-    cJSON_ArrayForEach(capture, cJSON_GetObjectItemCaseSensitive(work->job->facts, "captures")) {
+    cJSON_ArrayForEach (capture, cJSON_GetObjectItemCaseSensitive(work->job->facts, "captures")) {
         const char *name = lf_json_text(capture, "name"), *value = lf_json_text(capture, "value");
         const char *field = name && value ? output_field(work, name) : NULL;
-        if (field && !lf_json_set(*fields, field, field_value(lf_json_text_or(capture, "type", "text"), value)))
+        if (field
+            && !lf_json_set(*fields, field, field_value(lf_json_text_or(capture, "type", "text"), value)))
             return lf_fail_memory(err, "making a workflow output");
     }
     return *fields ? LF_OK : lf_fail_memory(err, "making a workflow output");
@@ -333,13 +357,15 @@ static enum lf_status output_fields(const struct work *work, cJSON **fields, str
 
 static enum lf_status same_value(const cJSON *sent, const cJSON *there, bool *same, struct lf_error *err)
 {
-    const cJSON *a = cJSON_GetObjectItemCaseSensitive(sent, "value"), *b = cJSON_GetObjectItemCaseSensitive(there, "value");
+    const cJSON *a = cJSON_GetObjectItemCaseSensitive(sent, "value"),
+                *b = cJSON_GetObjectItemCaseSensitive(there, "value");
     cJSON *number = NULL; /* a raw number compares as a number */
     *same = false;
     if (!a || !b)
         return LF_OK;
     char *left = lf_json_print(a);
-    enum lf_status status = left ? lf_json_parse(lf_slice_text(left), &number, err) : lf_fail_memory(err, "comparing outputs");
+    enum lf_status status = left ? lf_json_parse(lf_slice_text(left), &number, err)
+                                 : lf_fail_memory(err, "comparing outputs");
     if (status == LF_OK)
         *same = cJSON_Compare(number, b, true) || (cJSON_IsString(b) && !strcmp(left, b->valuestring));
     cJSON_Delete(number);
@@ -352,7 +378,7 @@ static enum lf_status has_fields(const cJSON *output, const cJSON *fields, bool 
     const cJSON *theirs = cJSON_GetObjectItemCaseSensitive(output, "fields"), *field;
     enum lf_status status = LF_OK;
     *has = true;
-    cJSON_ArrayForEach(field, fields)
+    cJSON_ArrayForEach (field, fields)
         if (status == LF_OK && *has)
             status = same_value(field, cJSON_GetObjectItemCaseSensitive(theirs, field->string), has, err);
     return status;
@@ -361,37 +387,39 @@ static enum lf_status has_fields(const cJSON *output, const cJSON *fields, bool 
 static bool listed(const cJSON *ids, const char *id)
 {
     const cJSON *known;
-    cJSON_ArrayForEach(known, ids)
+    cJSON_ArrayForEach (known, ids)
         if (cJSON_IsString(known) && !strcmp(known->valuestring, id))
             return true;
     return false;
 }
 
 /* Made by somebody else: it was there before we began, or belongs to another job. */
-static enum lf_status not_ours(const struct work *work, const char *id, bool *not, struct lf_error *err)
+static enum lf_status not_ours(const struct work *work, const char *id, bool * not, struct lf_error *err)
 {
     int64_t other;
     *not = listed(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"), id);
-    if (*not)
+    if (*not )
         return LF_OK;
-    enum lf_status status =
-        lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false, work->job->id, &other, err);
+    enum lf_status status = lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false,
+                                                     work->job->id, &other, err);
     *not = status == LF_OK;
     return status == LF_NOT_FOUND ? LF_OK : status;
 }
 
-/* After an answer that was lost: an output that came since and says the same is ours. One that came since and says something else may
- * be ours, as Benchling keeps it, or a person's: that is for a person to tell; a retry then counts it as not ours. */
-static enum lf_status look_for_output(struct work *work, const char *task, const cJSON *fields, struct lf_error *err)
+/* After an answer that was lost: an output that came since and says the same is ours. One that came since and
+ * says something else may be ours, as Benchling keeps it, or a person's: that is for a person to tell; a
+ * retry then counts it as not ours. */
+static enum lf_status look_for_output(struct work *work, const char *task, const cJSON *fields,
+                                      struct lf_error *err)
 {
     cJSON *outputs = NULL, *before = cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before");
     enum lf_status status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
     const cJSON *output;
-    cJSON_ArrayForEach(output, outputs) {
+    cJSON_ArrayForEach (output, outputs) {
         const char *id = lf_json_text(output, "id");
         bool not = false, same = false;
         enum lf_status looked = id ? not_ours(work, id, &not, err) : LF_OK;
-        if (looked == LF_OK && (!id || not))
+        if (looked == LF_OK && (!id || not ))
             continue;
         if (looked == LF_OK)
             looked = has_fields(output, fields, &same, err);
@@ -401,9 +429,10 @@ static enum lf_status look_for_output(struct work *work, const char *task, const
         }
         cJSON_AddItemToArray(before, cJSON_CreateString(id));
         status = lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
-                         "while the workflow output was being created, the answer was lost, and %s appeared with other values. If it "
-                         "is not this one (%.200s), `labferry retry %lld` creates it; else cancel", id,
-                         lf_json_text_or(work->job->facts, "summary", ""), (long long)work->job->id);
+                         "while the workflow output was being created, the answer was lost, and %s appeared "
+                         "with other values. If it "
+                         "is not this one (%.200s), `labferry retry %lld` creates it; else cancel",
+                         id, lf_json_text_or(work->job->facts, "summary", ""), (long long)work->job->id);
     }
     cJSON_Delete(outputs);
     return status;
@@ -413,10 +442,11 @@ static enum lf_status look_for_output(struct work *work, const char *task, const
 static enum lf_status note_outputs(struct work *work, const char *task, struct lf_error *err)
 {
     cJSON *outputs = NULL, *before = cJSON_CreateArray();
-    enum lf_status status = before ? lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err)
-                                   : lf_fail_memory(err, "noting workflow outputs");
+    enum lf_status status = before
+                                ? lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err)
+                                : lf_fail_memory(err, "noting workflow outputs");
     const cJSON *output;
-    cJSON_ArrayForEach(output, outputs) {
+    cJSON_ArrayForEach (output, outputs) {
         const char *id = lf_json_text(output, "id");
         if (id && !cJSON_AddItemToArray(before, cJSON_CreateString(id)))
             status = lf_fail_memory(err, "noting workflow outputs");
@@ -429,10 +459,12 @@ static enum lf_status note_outputs(struct work *work, const char *task, struct l
     return status == LF_OK ? save_job(work->jobs, work->job, "agent", NULL, err) : status;
 }
 
-static enum lf_status create_output(struct work *work, const char *task, const cJSON *fields, struct lf_error *err)
+static enum lf_status create_output(struct work *work, const char *task, const cJSON *fields,
+                                    struct lf_error *err)
 {
     cJSON *output = NULL;
-    enum lf_status status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output, err);
+    enum lf_status status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output,
+                                                   err);
     if (status == LF_OK)
         status = fact_set(work, "output", lf_json_text(output, "id"), err);
     cJSON_Delete(output);
@@ -463,7 +495,8 @@ static enum lf_status report(struct work *work, struct lf_error *err)
     if (status == LF_OK && !fact(work, "output"))
         status = create_output(work, task, fields, err);
     if (status == LF_OK)
-        work_note(work, "workflow output %s: %s", fact(work, "output"), lf_json_text_or(work->job->facts, "summary", ""));
+        work_note(work, "workflow output %s: %s", fact(work, "output"),
+                  lf_json_text_or(work->job->facts, "summary", ""));
     cJSON_Delete(fields);
     return status;
 }

@@ -1,5 +1,6 @@
-/* Captured values as a result file: report = "file" of a task route. A table with a column for each input and each captured name, a
- * row for each repetition, becomes the parcel of a collect job whose run is known from the start. */
+/* Captured values as a result file: report = "file" of a task route. A table with a column for each input and
+ * each captured name, a row for each repetition, becomes the parcel of a collect job whose run is known from
+ * the start. */
 #include "job/spool.h"
 
 #include "base/digest.h"
@@ -25,22 +26,23 @@ static const char *capture_name(const cJSON *capture)
 static const char *nth_value(const cJSON *captures, const char *name, size_t n)
 {
     const cJSON *capture;
-    cJSON_ArrayForEach(capture, captures)
+    cJSON_ArrayForEach (capture, captures)
         if (!strcmp(capture_name(capture), name) && n-- == 0)
             return lf_json_text(capture, "value");
     return NULL;
 }
 
-static enum lf_status lay_out(const struct work *work, const cJSON *captures, struct table *table, struct lf_error *err)
+static enum lf_status lay_out(const struct work *work, const cJSON *captures, struct table *table,
+                              struct lf_error *err)
 {
     const cJSON *item;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
+    cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
         if (table->columns == COLUMNS_MAX)
             return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d columns", COLUMNS_MAX);
         table->names[table->columns++] = item->string;
     }
     table->inputs = table->columns;
-    cJSON_ArrayForEach(item, captures) {
+    cJSON_ArrayForEach (item, captures) {
         const char *name = capture_name(item);
         size_t at = table->inputs;
         while (at < table->columns && strcmp(table->names[at], name) != 0)
@@ -79,27 +81,32 @@ static enum lf_status write_csv(const struct work *work, struct lf_buffer *csv, 
         status = add_cell(csv, table.names[i], i + 1 == table.columns);
     for (size_t row = 0; row < table.rows; row++)
         for (size_t i = 0; status == LF_OK && i < table.columns; i++) {
-            const cJSON *input = i < table.inputs ? cJSON_GetObjectItemCaseSensitive(inputs, table.names[i]) : NULL;
-            const char *value = i < table.inputs ? cJSON_GetStringValue(input) : nth_value(captures, table.names[i], row);
+            const cJSON *input = i < table.inputs ? cJSON_GetObjectItemCaseSensitive(inputs, table.names[i])
+                                                  : NULL;
+            const char *value = i < table.inputs ? cJSON_GetStringValue(input)
+                                                 : nth_value(captures, table.names[i], row);
             status = add_cell(csv, value ? value : "", i + 1 == table.columns);
         }
     return status == LF_OK ? LF_OK : lf_fail_memory(err, "writing the values down");
 }
 
-static enum lf_status collect_job(const struct work *work, const char *name, const char *run, struct lf_job *job,
-                                  struct lf_error *err)
+static enum lf_status collect_job(const struct work *work, const char *name, const char *run,
+                                  struct lf_job *job, struct lf_error *err)
 {
-    *job = (struct lf_job){.kind = strdup("collect"), .instrument = strdup(work->job->instrument), .step = "match",
-                           .key = lf_format("values|%lld", (long long)work->job->id), .facts = cJSON_CreateObject()};
+    *job = (struct lf_job){.kind = strdup("collect"),
+                           .instrument = strdup(work->job->instrument),
+                           .step = "match",
+                           .key = lf_format("values|%lld", (long long)work->job->id),
+                           .facts = cJSON_CreateObject()};
     bool good = job->kind && job->instrument && job->key && job->facts
-             && lf_json_set_text(job->facts, "file_name", name) && lf_json_set_text(job->facts, "run", run)
-             && lf_json_set_text(job->facts, "assigned", work->job->route);
+                && lf_json_set_text(job->facts, "file_name", name) && lf_json_set_text(job->facts, "run", run)
+                && lf_json_set_text(job->facts, "assigned", work->job->route);
     return good ? LF_OK : lf_fail_memory(err, "making a result of the values");
 }
 
 /* Job and file at once; LF_EXISTS: made in an earlier life. */
-static enum lf_status add_with_file(struct work *work, struct lf_job *job, const struct lf_buffer *csv, int64_t *existing,
-                                    struct lf_error *err)
+static enum lf_status add_with_file(struct work *work, struct lf_job *job, const struct lf_buffer *csv,
+                                    int64_t *existing, struct lf_error *err)
 {
     struct lf_journal *journal = work->jobs->journal;
     struct spool_file file = {.fd = -1};
@@ -116,8 +123,8 @@ static enum lf_status add_with_file(struct work *work, struct lf_job *job, const
     if (status == LF_OK && lf_digest_bytes(LF_SHA256, csv->data, csv->len, sha256) != LF_OK)
         status = lf_fail_memory(err, "making a result of the values");
     if (status == LF_OK)
-        status = spool_parcel(work->jobs, job->id, &file, lf_json_text(job->facts, "file_name"), "text/csv", sha256,
-                              (int64_t)csv->len, err);
+        status = spool_parcel(work->jobs, job->id, &file, lf_json_text(job->facts, "file_name"), "text/csv",
+                              sha256, (int64_t)csv->len, err);
     spool_discard(&file);
     if (status == LF_OK)
         return lf_journal_commit(journal, err);

@@ -18,7 +18,7 @@
 
 enum { VERIFY_BATCH = 500 }; /* rows read before others get their turn with the journal */
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* What the next entry follows. */
 struct tail {
@@ -73,8 +73,10 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
     int64_t newest = tail.kept.seq > tail.last.seq ? tail.kept.seq : tail.last.seq;
     if (newest == INT64_MAX) /* only somebody else can have put it there */
         return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                       "the audit trail was changed by something else: it has an entry %" PRId64 ", after which no other can follow. "
-                       "`labferry journal export` reads the journal; restore it from a copy", newest);
+                       "the audit trail was changed by something else: it has an entry %" PRId64
+                       ", after which no other can follow. "
+                       "`labferry journal export` reads the journal; restore it from a copy",
+                       newest);
     entry.seq = newest + 1;
     entry.prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
     status = audit_hash(&entry, hash, err);
@@ -104,8 +106,8 @@ enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who,
     char at[LF_TIME_TEXT];
     char *by = bounded(who, LF_AUDIT_NAME_MAX), *of = bounded(about, LF_AUDIT_NAME_MAX),
          *said = bounded(text, LF_AUDIT_TEXT_MAX);
-    enum lf_status status =
-        by && of && said ? lf_journal_begin(journal, err) : lf_fail_memory(err, "the audit trail");
+    enum lf_status status = by && of && said ? lf_journal_begin(journal, err)
+                                             : lf_fail_memory(err, "the audit trail");
     if (status == LF_OK) {
         lf_time_format(now, at);
         struct lf_audit_entry entry = {.at = at, .who = by, .what = what, .about = of, .text = said};
@@ -137,7 +139,7 @@ enum lf_status audit_recover(struct lf_journal *journal, struct lf_error *err)
     return lf_journal_audit_add(journal, "agent", "audit", NULL, text, err);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 #define AUDIT_COLUMNS "seq, at_ms, who, what, about, text, prev, hash"
 
@@ -203,7 +205,7 @@ enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit
     return status;
 }
 
-/* ---- verifying ----------------------------------------------------------------------------------------- */
+/* ---- verifying ---- */
 
 static enum lf_status head_is_gone(struct audit_check *check, struct lf_error *err)
 {
@@ -225,10 +227,12 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
     int rows = 0;
     pthread_mutex_lock(&journal->mutex);
     enum lf_status fits = LF_OK,
-                   status = query_start(
-                       journal, &query, err,
-                       "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2", "ii",
-                       check->verdict->count ? check->verdict->head.seq + 1 : INT64_MIN, (int64_t)VERIFY_BATCH);
+                   status = query_start(journal, &query, err,
+                                        "SELECT " AUDIT_COLUMNS
+                                        " FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
+                                        "ii",
+                                        check->verdict->count ? check->verdict->head.seq + 1 : INT64_MIN,
+                                        (int64_t)VERIFY_BATCH);
     if (status == LF_OK) {
         while (fits == LF_OK && query_row(&query)) {
             struct lf_audit_entry entry = read_entry(&query, at);
@@ -262,7 +266,7 @@ enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct 
     return status;
 }
 
-/* ---- letting go ---------------------------------------------------------------------------------------- */
+/* ---- letting go ---- */
 
 /* What is to go: all before the first that is young enough. first > last: nothing. */
 struct cut {
@@ -275,9 +279,9 @@ static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, st
 {
     struct query query;
     *cut = (struct cut){.first = 1};
-    enum lf_status status =
-        query_start(journal, &query, err, "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1", "i",
-                    (int64_t)LF_AUDIT_PRUNE_MAX);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1", "i",
+                                        (int64_t)LF_AUDIT_PRUNE_MAX);
     if (status != LF_OK)
         return status;
     while (query_row(&query) && column_int(&query, 1) < before_ms) {

@@ -64,7 +64,7 @@ enum { LF_AUDIT_PRUNE_MAX = 20000 };
 enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
                                       struct lf_error *err);
 
-/* ---- verifying ----------------------------------------------------------------------------------------- */
+/* ---- verifying ---- */
 
 struct lf_audit_verdict {
     int64_t first, count; /* entries that were read */
@@ -83,7 +83,7 @@ enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head
 /* Reads "SEQ:HASH". */
 bool lf_audit_head_parse(const char *text, struct lf_audit_head *head);
 
-/* ---- exports: JSON lines, an entry each, and the head as the last line --------------------------------- */
+/* ---- exports: JSON lines, an entry each, and the head as the last line ---- */
 
 /* Returns owned; NULL when out of memory. */
 cJSON *lf_audit_entry_json(const struct lf_audit_entry *entry);

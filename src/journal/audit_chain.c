@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- digests ------------------------------------------------------------------------------------------- */
+/* ---- digests ---- */
 
 static void add_field(struct lf_digest *digest, const char *text)
 {
@@ -48,7 +48,7 @@ bool lf_audit_head_parse(const char *text, struct lf_audit_head *head)
     return true;
 }
 
-/* ---- checking ------------------------------------------------------------------------------------------ */
+/* ---- checking ---- */
 
 static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format,
                             ...) __attribute__((format(printf, 4, 5)));

@@ -32,7 +32,7 @@ cJSON *lf_audit_end_json(const struct lf_audit_head *head)
     return NULL;
 }
 
-/* ---- exporting a journal file -------------------------------------------------------------------------- */
+/* ---- exporting a journal file ---- */
 
 enum { EXPORT_PAGE = 1000 };
 
@@ -89,7 +89,7 @@ enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit
     return status;
 }
 
-/* ---- verifying ----------------------------------------------------------------------------------------- */
+/* ---- verifying ---- */
 
 static enum lf_status verify_journal(const char *path, const struct lf_audit_head *noted,
                                      struct lf_audit_verdict *verdict, struct lf_error *err)

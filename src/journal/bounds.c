@@ -1,7 +1,7 @@
 /* What the journal may grow to, and what leaves when it has.
  *
- * The tally is kept in memory beside each change, taken back with its transaction, and counted anew when the journal is opened and
- * pruned. What had to leave is counted for good.
+ * The tally is kept in memory beside each change, taken back with its transaction, and counted anew when the
+ * journal is opened and pruned. What had to leave is counted for good.
  */
 #include "journal/db.h"
 
@@ -13,7 +13,8 @@ enum {
     DROPS_AT_ONCE = 100,
 };
 
-static const char *const unused_fates[] = {"bad", "unknown", "unrouted"}; /* in the order in which they leave */
+static const char *const unused_fates[] = {"bad", "unknown",
+                                           "unrouted"}; /* in the order in which they leave */
 enum { UNUSED_FATES = sizeof unused_fates / sizeof *unused_fates };
 
 int64_t bounds_cost(enum lf_fate fate, int64_t body_len)
@@ -22,9 +23,10 @@ int64_t bounds_cost(enum lf_fate fate, int64_t body_len)
     return unused ? ROW_BYTES + body_len : 0;
 }
 
-/* ---- counting ---------------------------------------------------------------------------------------------------------- */
+/* ---- counting ---- */
 
-static enum lf_status read_number(struct lf_journal *journal, const char *sql, int64_t *number, struct lf_error *err)
+static enum lf_status read_number(struct lf_journal *journal, const char *sql, int64_t *number,
+                                  struct lf_error *err)
 {
     struct query query;
     enum lf_status status = query_start(journal, &query, err, sql, "");
@@ -34,7 +36,8 @@ static enum lf_status read_number(struct lf_journal *journal, const char *sql, i
     return query_end(&query, err);
 }
 
-static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number, struct lf_error *err)
+static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number,
+                                  struct lf_error *err)
 {
     char *text;
     enum lf_status status = lf_journal_get(journal, name, &text, err);
@@ -43,7 +46,8 @@ static enum lf_status kept_number(struct lf_journal *journal, const char *name, 
     return status;
 }
 
-static enum lf_status keep_number(struct lf_journal *journal, const char *name, int64_t number, struct lf_error *err)
+static enum lf_status keep_number(struct lf_journal *journal, const char *name, int64_t number,
+                                  struct lf_error *err)
 {
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)number);
@@ -60,10 +64,13 @@ enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err)
     if (status == LF_OK)
         status = read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
     if (status == LF_OK)
-        status = read_number(journal, "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows, err);
-    if (status == LF_OK)
-        status = read_number(journal, "SELECT sum(length(body)) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &bodies,
+        status = read_number(journal,
+                             "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows,
                              err);
+    if (status == LF_OK)
+        status = read_number(
+            journal, "SELECT sum(length(body)) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')",
+            &bodies, err);
     tally.unused = rows * ROW_BYTES + bodies;
     if (status == LF_OK)
         journal->tally = tally;
@@ -91,8 +98,11 @@ void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use)
 {
     pthread_mutex_lock(&journal->mutex);
     *use = (struct lf_journal_use){
-        .bytes = used_bytes(journal), .outbox = journal->tally.outbox, .unused = journal->tally.unused,
-        .outbox_dropped = journal->tally.outbox_dropped, .unused_dropped = journal->tally.unused_dropped,
+        .bytes = used_bytes(journal),
+        .outbox = journal->tally.outbox,
+        .unused = journal->tally.unused,
+        .outbox_dropped = journal->tally.outbox_dropped,
+        .unused_dropped = journal->tally.unused_dropped,
     };
     pthread_mutex_unlock(&journal->mutex);
 }
@@ -105,11 +115,13 @@ enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err)
     if (!limit || used < limit)
         return LF_OK;
     return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                   "the journal has grown to %lld MB and may have %lld MB (agent.journal_max): no new work is taken in until old "
-                   "entries leave it (agent.keep, agent.audit_keep)", (long long)(used / 1000000), (long long)(limit / 1000000));
+                   "the journal has grown to %lld MB and may have %lld MB (agent.journal_max): no new work "
+                   "is taken in until old "
+                   "entries leave it (agent.keep, agent.audit_keep)",
+                   (long long)(used / 1000000), (long long)(limit / 1000000));
 }
 
-/* ---- leaving ------------------------------------------------------------------------------------------------------------- */
+/* ---- leaving ---- */
 
 /* Retained reports stay: there is one for each topic, and it is the state. */
 enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err)
@@ -118,7 +130,9 @@ enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err)
     int64_t dropped = 0;
     while (status == LF_OK && journal->limits.outbox && journal->tally.outbox > journal->limits.outbox) {
         status = query_do(journal, err,
-                          "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE NOT retain ORDER BY reply, seq LIMIT 1)", "");
+                          "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE NOT retain ORDER BY "
+                          "reply, seq LIMIT 1)",
+                          "");
         if (status != LF_OK || sqlite3_changes(journal->db) == 0)
             break;
         journal->tally.outbox--;
@@ -131,13 +145,15 @@ enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err)
 }
 
 /* The oldest of a fate, if it is older than `newest`. LF_NOT_FOUND: there is none. */
-static enum lf_status drop_oldest(struct lf_journal *journal, const char *fate, int64_t newest, struct lf_error *err)
+static enum lf_status drop_oldest(struct lf_journal *journal, const char *fate, int64_t newest,
+                                  struct lf_error *err)
 {
     struct query query;
     int64_t seq = 0, len = 0;
     enum lf_status status = query_start(journal, &query, err,
                                         "SELECT seq, length(body) FROM event WHERE fate = ?1 AND seq < ?2 "
-                                        "ORDER BY due_mono, seq LIMIT 1", "ti", fate, newest);
+                                        "ORDER BY due_mono, seq LIMIT 1",
+                                        "ti", fate, newest);
     if (status != LF_OK)
         return status;
     if (query_row(&query)) {
@@ -153,12 +169,14 @@ static enum lf_status drop_oldest(struct lf_journal *journal, const char *fate, 
     return status;
 }
 
-enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped, struct lf_error *err)
+enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
+                             struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     int64_t before = journal->tally.unused_dropped;
     size_t fate = 0;
-    for (int i = 0; i < DROPS_AT_ONCE && journal->limits.unused && journal->tally.unused > journal->limits.unused; i++) {
+    for (int i = 0;
+         i < DROPS_AT_ONCE && journal->limits.unused && journal->tally.unused > journal->limits.unused; i++) {
         status = drop_oldest(journal, unused_fates[fate], newest, err);
         if (status == LF_NOT_FOUND && ++fate < UNUSED_FATES)
             continue;

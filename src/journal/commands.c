@@ -7,7 +7,9 @@
 #include <string.h>
 
 static const char *const state_names[] = {
-    [LF_COMMAND_ACCEPTED] = "accepted", [LF_COMMAND_RUNNING] = "running", [LF_COMMAND_FINISHED] = "finished",
+    [LF_COMMAND_ACCEPTED] = "accepted",
+    [LF_COMMAND_RUNNING] = "running",
+    [LF_COMMAND_FINISHED] = "finished",
 };
 
 void lf_command_row_free(struct lf_command_row *row)
@@ -30,12 +32,14 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
                                       struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(
-        journal, &query, err,
-        "INSERT INTO command (id, verb, args, reply, correlation, expires_ms, state, received_ms, finished_ms, answer) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10)",
-        "ttttbitiit", row->id, row->verb, row->args, row->reply, row->correlation.data, row->correlation.len,
-        row->expires_ms, state_names[row->state], lf_clock_best_ms(), finished_at(row), row->answer);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "INSERT INTO command (id, verb, args, reply, correlation, "
+                                        "expires_ms, state, received_ms, finished_ms, answer) "
+                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10)",
+                                        "ttttbitiit", row->id, row->verb, row->args, row->reply,
+                                        row->correlation.data, row->correlation.len, row->expires_ms,
+                                        state_names[row->state], lf_clock_best_ms(), finished_at(row),
+                                        row->answer);
     if (status != LF_OK)
         return status;
     query_row(&query);
@@ -47,22 +51,28 @@ enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct 
                                        struct lf_error *err)
 {
     return query_do(journal, err,
-                    "UPDATE command SET state = ?2, reply = ?3, correlation = ?4, answer = ?5, finished_ms = nullif(?6, 0) "
+                    "UPDATE command SET state = ?2, reply = ?3, correlation = ?4, answer = ?5, finished_ms = "
+                    "nullif(?6, 0) "
                     "WHERE seq = ?1",
-                    "ittbti", row->seq, state_names[row->state], row->reply, row->correlation.data, row->correlation.len,
-                    row->answer, finished_at(row));
+                    "ittbti", row->seq, state_names[row->state], row->reply, row->correlation.data,
+                    row->correlation.len, row->answer, finished_at(row));
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 #define COMMAND_COLUMNS "seq, id, verb, args, reply, correlation, expires_ms, state, answer"
 
 static bool read_row(struct query *query, struct lf_command_row *row)
 {
     *row = (struct lf_command_row){
-        .seq = column_int(query, 0), .id = column_text(query, 1), .verb = column_text(query, 2),
-        .args = column_text(query, 3), .reply = column_text(query, 4), .expires_ms = column_int(query, 6),
-        .state = LF_COMMAND_RUNNING, .answer = column_text(query, 8),
+        .seq = column_int(query, 0),
+        .id = column_text(query, 1),
+        .verb = column_text(query, 2),
+        .args = column_text(query, 3),
+        .reply = column_text(query, 4),
+        .expires_ms = column_int(query, 6),
+        .state = LF_COMMAND_RUNNING,
+        .answer = column_text(query, 8),
     };
     const char *state = column_peek(query, 7);
     for (size_t i = 0; state && i < sizeof state_names / sizeof *state_names; i++)
@@ -91,8 +101,8 @@ enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id
                                       struct lf_error *err)
 {
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err, "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1", "t", id);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1", "t", id);
     return status == LF_OK ? read_one(&query, row, err) : status;
 }
 
@@ -111,7 +121,9 @@ int64_t lf_journal_command_count(struct lf_journal *journal, enum lf_command_sta
 {
     struct query query;
     int64_t count = -1;
-    if (query_start(journal, &query, NULL, "SELECT count(*) FROM command WHERE state = ?1", "t", state_names[state]) != LF_OK)
+    if (query_start(journal, &query, NULL, "SELECT count(*) FROM command WHERE state = ?1", "t",
+                    state_names[state])
+        != LF_OK)
         return count;
     if (query_row(&query))
         count = column_int(&query, 0);

@@ -1,7 +1,8 @@
 /* Opening, transactions and statements.
  *
- * State: one connection, used by one thread at a time (the recursive mutex). depth > 0 means that the thread which holds the
- * mutex has a transaction open; every statement outside of one commits by itself. A rolled back inner part poisons the outer.
+ * State: one connection, used by one thread at a time (the recursive mutex). depth > 0 means that the thread
+ * which holds the mutex has a transaction open; every statement outside of one commits by itself. A rolled
+ * back inner part poisons the outer.
  */
 #include "journal/db.h"
 
@@ -15,14 +16,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the system said of the file (the WAL or the database itself) when SQLite says no more than "disk I/O error". 0: nothing. */
+/* What the system said of the file (the WAL or the database itself) when SQLite says no more than "disk I/O
+ * error". 0: nothing. */
 static int system_error(struct lf_journal *journal, int code)
 {
     sqlite3_file *wal = NULL;
     int number = 0;
     if (!journal->db || ((code & 0xFF) != SQLITE_IOERR && (code & 0xFF) != SQLITE_CANTOPEN))
         return 0;
-    if (sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal && wal->pMethods)
+    if (sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal
+        && wal->pMethods)
         wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &number);
     if (!number)
         sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_LAST_ERRNO, &number);
@@ -33,29 +36,27 @@ enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doi
 {
     char why[256];
     int system = system_error(journal, code);
-    snprintf(why, sizeof why, "%s%s%s%s", journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code), system ? " (" : "",
-             system ? strerror(system) : "", system ? ")" : "");
+    snprintf(why, sizeof why, "%s%s%s%s", journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code),
+             system ? " (" : "", system ? strerror(system) : "", system ? ")" : "");
     health_note(journal, code);
     if (journal->damaged)
         return health_damaged(journal, doing, why, err);
     switch (code & 0xFF) {
-    case SQLITE_CONSTRAINT:
-        return lf_fail(err, LF_EXISTS, LF_PERMANENT, "journal: %s: %s", doing, why);
+    case SQLITE_CONSTRAINT: return lf_fail(err, LF_EXISTS, LF_PERMANENT, "journal: %s: %s", doing, why);
     case SQLITE_FULL:
-        return lf_fail(err, LF_FULL, LF_TRANSIENT, "journal: %s: no room on the disk. Free some space", doing);
-    case SQLITE_NOMEM:
-        return lf_fail_memory(err, "journal");
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "journal: %s: no room on the disk. Free some space",
+                       doing);
+    case SQLITE_NOMEM: return lf_fail_memory(err, "journal");
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "journal: %s: %s. Check the folder's owner and mode", doing,
-                       why);
-    default:
-        return lf_fail(err, LF_IO, LF_TRANSIENT, "journal: %s: %s", doing, why);
+        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "journal: %s: %s. Check the folder's owner and mode",
+                       doing, why);
+    default: return lf_fail(err, LF_IO, LF_TRANSIENT, "journal: %s: %s", doing, why);
     }
 }
 
-/* ---- statements ------------------------------------------------------------------------------------------------ */
+/* ---- statements ---- */
 
 static sqlite3_stmt *prepare(struct lf_journal *journal, struct query *query, const char *sql)
 {
@@ -87,7 +88,8 @@ static sqlite3_stmt *prepare(struct lf_journal *journal, struct query *query, co
 
 static void roll_back(struct lf_journal *journal)
 {
-    if (!sqlite3_get_autocommit(journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
+    if (!sqlite3_get_autocommit(
+            journal->db)) /* SQLite may have rolled back on its own, when the disk was full */
         sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
     journal->tally = journal->tally_before;
     journal->acts = false;
@@ -98,12 +100,8 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
     int code = SQLITE_OK;
     for (int i = 1; code == SQLITE_OK && types[i - 1]; i++) {
         switch (types[i - 1]) {
-        case 'i':
-            code = sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
-            break;
-        case 't':
-            code = sqlite3_bind_text(stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
-            break;
+        case 'i': code = sqlite3_bind_int64(stmt, i, va_arg(args, int64_t)); break;
+        case 't': code = sqlite3_bind_text(stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC); break;
         default: { /* 'b' */
             const void *data = va_arg(args, const void *);
             size_t len = va_arg(args, size_t);
@@ -130,8 +128,8 @@ static enum lf_status query_startv(struct lf_journal *journal, struct query *que
     return query_end(query, err);
 }
 
-enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err, const char *sql,
-                           const char *types, ...)
+enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
+                           const char *sql, const char *types, ...)
 {
     va_list args;
     va_start(args, types);
@@ -150,8 +148,9 @@ enum lf_status query_end(struct query *query, struct lf_error *err)
 {
     struct lf_journal *journal = query->journal;
     bool failed = query->code != SQLITE_OK && query->code != SQLITE_ROW && query->code != SQLITE_DONE;
-    enum lf_status status = failed ? sqlite_fail(journal, query->code, "a statement failed", err)
-                          : query->no_memory ? lf_fail_memory(err, "reading the journal") : LF_OK;
+    enum lf_status status = failed             ? sqlite_fail(journal, query->code, "a statement failed", err)
+                            : query->no_memory ? lf_fail_memory(err, "reading the journal")
+                                               : LF_OK;
     if (query->cached) {
         sqlite3_reset(query->stmt);
         sqlite3_clear_bindings(query->stmt);
@@ -163,7 +162,8 @@ enum lf_status query_end(struct query *query, struct lf_error *err)
     return status;
 }
 
-enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types, ...)
+enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types,
+                        ...)
 {
     struct query query;
     va_list args;
@@ -229,7 +229,7 @@ bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
     return true;
 }
 
-/* ---- transactions ---------------------------------------------------------------------------------------------- */
+/* ---- transactions ---- */
 
 enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err)
 {
@@ -257,7 +257,8 @@ enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *er
         if (journal->damaged)
             status = health_damaged(journal, "refused", "found while the agent ran", err);
         else if (journal->broken || sqlite3_get_autocommit(journal->db))
-            status = lf_fail(err, LF_IO, LF_TRANSIENT, "journal: a part of the transaction had failed; nothing was kept");
+            status = lf_fail(err, LF_IO, LF_TRANSIENT,
+                             "journal: a part of the transaction had failed; nothing was kept");
         else
             status = query_do(journal, err, "COMMIT", "");
         if (status != LF_OK)
@@ -290,11 +291,12 @@ enum lf_status end_transaction(struct lf_journal *journal, enum lf_status status
     return status;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static enum lf_status in_use(const char *path, struct lf_error *err)
 {
-    return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON, "the journal %s is in use: another labferryd runs on it. Stop that one first", path);
+    return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON,
+                   "the journal %s is in use: another labferryd runs on it. Stop that one first", path);
 }
 
 static enum lf_status take_lock(struct lf_journal *journal, const char *path, struct lf_error *err)
@@ -312,8 +314,9 @@ static enum lf_status take_lock(struct lf_journal *journal, const char *path, st
     return status;
 }
 
-/* Somebody may remove the lock file of an agent that runs, and start a second one: its first act would be to take up the jobs that the
- * first has under way. So the database is locked as well. Where the system cannot do that the lock file must do. */
+/* Somebody may remove the lock file of an agent that runs, and start a second one: its first act would be to
+ * take up the jobs that the first has under way. So the database is locked as well. Where the system cannot
+ * do that the lock file must do. */
 static enum lf_status lock_database(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
     journal->file_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -333,10 +336,12 @@ static enum lf_status check_integrity(struct lf_journal *journal, struct lf_erro
         snprintf(found, sizeof found, "%s", column_peek(&query, 0));
     status = query_end(&query, err);
     if (status == LF_OK && strcmp(found, "ok") != 0)
-        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                         "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is wrong, "
-                         "`labferry journal export FILE` reads what can still be read. The agent never starts on an empty "
-                         "journal by itself", found);
+        status = lf_fail(
+            err, LF_CORRUPT, LF_NEEDS_PERSON,
+            "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is wrong, "
+            "`labferry journal export FILE` reads what can still be read. The agent never starts on an empty "
+            "journal by itself",
+            found);
     return status;
 }
 
@@ -351,8 +356,12 @@ static enum lf_status open_database(struct lf_journal *journal, const char *path
     sqlite3_extended_result_codes(journal->db, 1);
     sqlite3_busy_timeout(journal->db, 5000);
     static const char *const pragmas[] = {
-        "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF",
-        "PRAGMA journal_size_limit=16777216", "PRAGMA cell_size_check=ON",
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON",
+        "PRAGMA trusted_schema=OFF",
+        "PRAGMA journal_size_limit=16777216",
+        "PRAGMA cell_size_check=ON",
     };
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < sizeof pragmas / sizeof *pragmas; i++)
@@ -382,7 +391,8 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
     if (!journal)
         return LF_NO_MEMORY;
     journal->path = strdup(path);
-    enum lf_status status = journal->path ? take_lock(journal, path, err) : lf_fail_memory(err, "opening the journal");
+    enum lf_status status = journal->path ? take_lock(journal, path, err)
+                                          : lf_fail_memory(err, "opening the journal");
     if (status == LF_OK)
         status = health_not_missing(journal, path, err);
     if (status == LF_OK)

@@ -17,25 +17,26 @@ struct statement {
 
 /* What is counted as it changes, so that nothing needs to be counted to know. */
 struct tally {
-    int64_t outbox;       /* rows */
-    int64_t unused;       /* bytes of events that made no job; see bounds.c */
+    int64_t outbox;                         /* rows */
+    int64_t unused;                         /* bytes of events that made no job; see bounds.c */
     int64_t outbox_dropped, unused_dropped; /* let go since the journal was begun */
 };
 
 struct lf_journal {
     sqlite3 *db;
-    int lock_fd;            /* held exclusively while open */
-    int file_fd;            /* of the database, held too; never closed before SQLite's own, or the system forgets SQLite's locks */
-    pthread_mutex_t mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
-    int depth;              /* nested transactions count as one */
-    bool broken;            /* an inner part rolled back: the outer commit must fail */
-    char *path;             /* NULL: only read, and somebody else's */
-    bool ready;             /* it is open */
-    bool damaged;           /* found while it was open: nothing is written any more */
-    bool trouble;           /* the last attempt to write failed */
-    int64_t audited;        /* number of the newest entry of the audit trail that was written here */
-    bool acts;              /* this transaction notes that an action is about to begin */
-    int64_t missing;        /* entries that the journal had and has not: it is an older copy; see health.c */
+    int lock_fd; /* held exclusively while open */
+    int file_fd; /* of the database, held too; never closed before SQLite's own, or the system forgets
+                    SQLite's locks */
+    pthread_mutex_t mutex; /* recursive: lf_journal_begin keeps it until commit or rollback */
+    int depth;             /* nested transactions count as one */
+    bool broken;           /* an inner part rolled back: the outer commit must fail */
+    char *path;            /* NULL: only read, and somebody else's */
+    bool ready;            /* it is open */
+    bool damaged;          /* found while it was open: nothing is written any more */
+    bool trouble;          /* the last attempt to write failed */
+    int64_t audited;       /* number of the newest entry of the audit trail that was written here */
+    bool acts;             /* this transaction notes that an action is about to begin */
+    int64_t missing;       /* entries that the journal had and has not: it is an older copy; see health.c */
     struct lf_journal_limits limits;
     struct tally tally, tally_before; /* ... and as it was before the transaction */
     struct statement cache[STATEMENT_CACHE];
@@ -46,26 +47,28 @@ struct query {
     struct lf_journal *journal;
     struct statement *cached; /* NULL: prepared for this run only */
     sqlite3_stmt *stmt;
-    int code;                 /* last SQLite code */
-    bool no_memory;           /* a column could not be read: what was read is not whole, and query_end says so */
+    int code;       /* last SQLite code */
+    bool no_memory; /* a column could not be read: what was read is not whole, and query_end says so */
 };
 
-/* Prepares and binds. types: one letter an argument: 't' const char * (NULL binds null), 'i' int64_t, 'b' const void *,
- * size_t. Texts and blobs are borrowed until query_end. */
-enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err, const char *sql,
-                           const char *types, ...);
+/* Prepares and binds. types: one letter an argument: 't' const char * (NULL binds null), 'i' int64_t, 'b'
+ * const void *, size_t. Texts and blobs are borrowed until query_end. */
+enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
+                           const char *sql, const char *types, ...);
 /* True: a row. False: the end or an error. */
 bool query_row(struct query *query);
 /* Ends it; LF_OK or the error of the run. LF_EXISTS for a broken uniqueness rule. */
 enum lf_status query_end(struct query *query, struct lf_error *err);
-/* Reads the rows (name, count) of a started query to the end, and ends it. An object, owned; NULL: it could not be read whole. */
+/* Reads the rows (name, count) of a started query to the end, and ends it. An object, owned; NULL: it could
+ * not be read whole. */
 cJSON *query_counts(struct query *query);
 /* All three for a statement without rows. */
-enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types, ...);
+enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types,
+                        ...);
 
 int64_t column_int(struct query *query, int column);
-char *column_text(struct query *query, int column);          /* owned; NULL for null */
-const char *column_peek(struct query *query, int column);    /* borrowed until the next row; NULL for null */
+char *column_text(struct query *query, int column);       /* owned; NULL for null */
+const char *column_peek(struct query *query, int column); /* borrowed until the next row; NULL for null */
 /* Owned bytes; the empty slice for null and for none. False: out of memory. */
 bool column_bytes(struct query *query, int column, struct lf_slice *bytes);
 
@@ -78,7 +81,8 @@ enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doi
 
 /* What an error of SQLite says about the journal. */
 void health_note(struct lf_journal *journal, int code);
-enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why, struct lf_error *err);
+enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
+                              struct lf_error *err);
 /* Before each transaction: neither damaged nor gone. */
 enum lf_status health_check(struct lf_journal *journal, struct lf_error *err);
 /* While opening: before (is one missing?) and after. */
@@ -94,13 +98,15 @@ enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err);
 /* After a row came: lets go of the oldest beyond the limit. */
 enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err);
 /* *dropped: how many have been let go so far, if one was now; else 0. */
-enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped, struct lf_error *err);
+enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
+                             struct lf_error *err);
 /* What an event of this fate and length counts as unused: 0 if a job came of it. */
 int64_t bounds_cost(enum lf_fate fate, int64_t body_len);
 
 /* Without a database yet; end with lf_journal_close. NULL: out of memory. */
 struct lf_journal *journal_new(struct lf_error *err);
-/* Opens a file for reading, in one transaction, as it is: nothing is checked, recovered or migrated. An agent may be running on it. */
+/* Opens a file for reading, in one transaction, as it is: nothing is checked, recovered or migrated. An agent
+ * may be running on it. */
 enum lf_status journal_read(const char *path, struct lf_journal **journal, struct lf_error *err);
 
 /* Creates or migrates the tables. */

@@ -9,8 +9,9 @@
 #include <string.h>
 
 static const char *const fate_names[] = {
-    [LF_FATE_JOB] = "job", [LF_FATE_TWIN] = "twin", [LF_FATE_WOKE] = "woke", [LF_FATE_UNROUTED] = "unrouted",
-    [LF_FATE_UNKNOWN] = "unknown", [LF_FATE_BAD] = "bad", [LF_FATE_REREAD] = "reread", [LF_FATE_LOST] = "lost",
+    [LF_FATE_JOB] = "job",           [LF_FATE_TWIN] = "twin",       [LF_FATE_WOKE] = "woke",
+    [LF_FATE_UNROUTED] = "unrouted", [LF_FATE_UNKNOWN] = "unknown", [LF_FATE_BAD] = "bad",
+    [LF_FATE_REREAD] = "reread",     [LF_FATE_LOST] = "lost",
 };
 
 const char *lf_fate_name(enum lf_fate fate)
@@ -38,11 +39,13 @@ void lf_event_row_free(struct lf_event_row *row)
     memset(row, 0, sizeof *row);
 }
 
-static enum lf_status audit_received(struct lf_journal *journal, const struct lf_event_row *row, struct lf_error *err)
+static enum lf_status audit_received(struct lf_journal *journal, const struct lf_event_row *row,
+                                     struct lf_error *err)
 {
     char text[LF_ERROR_TEXT + 200];
     snprintf(text, sizeof text, "received by %.40s: %.120s%s%s", row->source ? row->source : "?",
-             row->type ? row->type : lf_fate_name(row->fate), row->note ? ": " : "", row->note ? row->note : "");
+             row->type ? row->type : lf_fate_name(row->fate), row->note ? ": " : "",
+             row->note ? row->note : "");
     return lf_journal_audit_add(journal, "agent", "event", row->id, text, err);
 }
 
@@ -50,13 +53,15 @@ static enum lf_status audit_received(struct lf_journal *journal, const struct lf
 static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(
-        journal, &query, err,
-        "INSERT INTO event (id, key, type, resource_id, source, note, created_ms, received_ms, fate, job, body) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET times = times + 1 "
-        "RETURNING seq, times",
-        "ttttttiitib", row->id, row->key, row->type, row->resource_id, row->source, row->note, row->created_ms,
-        row->received_ms, fate_names[row->fate], row->job, row->body, row->body_len);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "INSERT INTO event (id, key, type, resource_id, source, note, "
+                                        "created_ms, received_ms, fate, job, body) "
+                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT "
+                                        "(id) DO UPDATE SET times = times + 1 "
+                                        "RETURNING seq, times",
+                                        "ttttttiitib", row->id, row->key, row->type, row->resource_id,
+                                        row->source, row->note, row->created_ms, row->received_ms,
+                                        fate_names[row->fate], row->job, row->body, row->body_len);
     if (status != LF_OK)
         return status;
     if (query_row(&query)) {
@@ -70,7 +75,8 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
     return status;
 }
 
-/* In a flood of messages that are no events the trail tells of each thousandth that had to leave, not of each that came. */
+/* In a flood of messages that are no events the trail tells of each thousandth that had to leave, not of each
+ * that came. */
 enum { TELL_DROPPED = 1000 };
 
 static enum lf_status audit_new(struct lf_journal *journal, const struct lf_event_row *row, int64_t dropped,
@@ -81,12 +87,14 @@ static enum lf_status audit_new(struct lf_journal *journal, const struct lf_even
         return audit_received(journal, row, err);
     if (dropped % TELL_DROPPED)
         return LF_OK;
-    snprintf(text, sizeof text, "%lld messages that made no job have left the journal early (agent.unused_max)",
+    snprintf(text, sizeof text,
+             "%lld messages that made no job have left the journal early (agent.unused_max)",
              (long long)dropped);
     return lf_journal_audit_add(journal, "agent", "event", NULL, text, err);
 }
 
-enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
+enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row,
+                                    struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
@@ -104,12 +112,13 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
     return status == LF_OK && known ? LF_EXISTS : status;
 }
 
-static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64_t *len, int64_t *cost, struct lf_error *err)
+static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64_t *len, int64_t *cost,
+                               struct lf_error *err)
 {
     struct query query;
     *len = *cost = 0;
-    enum lf_status status =
-        query_start(journal, &query, err, "SELECT fate, length(body) FROM event WHERE id = ?1", "t", id);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT fate, length(body) FROM event WHERE id = ?1", "t", id);
     if (status != LF_OK)
         return status;
     if (query_row(&query)) {
@@ -119,8 +128,8 @@ static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64
     return query_end(&query, err);
 }
 
-enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t job,
-                                     const char *note, struct lf_error *err)
+enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate,
+                                     int64_t job, const char *note, struct lf_error *err)
 {
     char about[32], text[LF_ERROR_TEXT + 300];
     enum lf_status status = lf_journal_begin(journal, err);
@@ -129,17 +138,18 @@ enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id,
     int64_t len, cost;
     status = cost_now(journal, id, &len, &cost, err);
     if (status == LF_OK)
-        status = query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit", id,
-                          fate_names[fate], job, note);
+        status = query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1",
+                          "ttit", id, fate_names[fate], job, note);
     journal->tally.unused += bounds_cost(fate, len) - cost;
     snprintf(about, sizeof about, "job %lld", (long long)job);
-    snprintf(text, sizeof text, "event %.200s: %s%s%s", id, fate_names[fate], note ? ": " : "", note ? note : "");
+    snprintf(text, sizeof text, "event %.200s: %s%s%s", id, fate_names[fate], note ? ": " : "",
+             note ? note : "");
     if (status == LF_OK)
         status = lf_journal_audit_add(journal, "agent", "event", job ? about : id, text, err);
     return end_transaction(journal, status, err);
 }
 
-#define EVENT_COLUMNS                                                                                                \
+#define EVENT_COLUMNS                                                                                        \
     "seq, id, key, type, resource_id, source, note, created_ms, received_ms, fate, job, times, attempt"
 
 /* Fills everything but the body. False when out of memory. */
@@ -180,8 +190,8 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 {
     memset(row, 0, sizeof *row);
     struct query query;
-    enum lf_status status = query_start(journal, &query, err, "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1",
-                                        "t", id);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1", "t", id);
     if (status != LF_OK)
         return status;
     bool found = query_row(&query);
@@ -197,8 +207,8 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 }
 
 enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
-                                     void (*each)(void *context, const struct lf_event_row *row), void *context,
-                                     struct lf_error *err)
+                                     void (*each)(void *context, const struct lf_event_row *row),
+                                     void *context, struct lf_error *err)
 {
     struct query query;
     enum lf_status status = query_start(journal, &query, err,
@@ -219,8 +229,9 @@ enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fat
 int64_t lf_journal_event_newest(struct lf_journal *journal)
 {
     struct query query;
-    if (query_start(journal, &query, NULL, "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'",
-                    "") != LF_OK)
+    if (query_start(journal, &query, NULL,
+                    "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'", "")
+        != LF_OK)
         return 0;
     int64_t newest = query_row(&query) ? column_int(&query, 0) : 0;
     query_end(&query, NULL);
@@ -230,15 +241,16 @@ int64_t lf_journal_event_newest(struct lf_journal *journal)
 cJSON *lf_journal_event_counts(struct lf_journal *journal)
 {
     struct query query;
-    bool started = query_start(journal, &query, NULL, "SELECT fate, count(*) FROM event GROUP BY fate", "") == LF_OK;
+    bool started = query_start(journal, &query, NULL, "SELECT fate, count(*) FROM event GROUP BY fate", "")
+                   == LF_OK;
     return started ? query_counts(&query) : NULL;
 }
 
 static enum lf_status next_reread(struct lf_journal *journal, int64_t *next, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err, "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
     if (status != LF_OK)
         return status;
     if (query_row(&query) && column_peek(&query, 0))
@@ -246,17 +258,19 @@ static enum lf_status next_reread(struct lf_journal *journal, int64_t *next, str
     return query_end(&query, err);
 }
 
-enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono, struct lf_event_row *row,
-                                             int64_t *next_mono, struct lf_error *err)
+enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono,
+                                             struct lf_event_row *row, int64_t *next_mono,
+                                             struct lf_error *err)
 {
     memset(row, 0, sizeof *row);
     *next_mono = LF_NEVER;
     struct query query;
-    enum lf_status status = query_start(
-        journal, &query, err,
-        "UPDATE event SET attempt = attempt + 1, due_mono = ?1 WHERE seq = (SELECT seq FROM event WHERE fate = 'reread' "
-        "AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) RETURNING " EVENT_COLUMNS ", body",
-        "ii", again_mono, lf_clock_mono_ms());
+    enum lf_status status =
+        query_start(journal, &query, err,
+                    "UPDATE event SET attempt = attempt + 1, due_mono = ?1 WHERE seq = (SELECT seq FROM "
+                    "event WHERE fate = 'reread' "
+                    "AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) RETURNING " EVENT_COLUMNS ", body",
+                    "ii", again_mono, lf_clock_mono_ms());
     if (status != LF_OK)
         return status;
     bool found = query_row(&query);
@@ -279,5 +293,6 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
 enum lf_status lf_journal_event_put_off(struct lf_journal *journal, const char *id, int64_t until_mono,
                                         struct lf_error *err)
 {
-    return query_do(journal, err, "UPDATE event SET due_mono = ?2 WHERE id = ?1 AND fate = 'reread'", "ti", id, until_mono);
+    return query_do(journal, err, "UPDATE event SET due_mono = ?2 WHERE id = ?1 AND fate = 'reread'", "ti",
+                    id, until_mono);
 }

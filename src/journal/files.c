@@ -16,20 +16,23 @@ void lf_parcel_row_free(struct lf_parcel_row *row)
     memset(row, 0, sizeof *row);
 }
 
-enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row, struct lf_error *err)
+enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row,
+                                     struct lf_error *err)
 {
     char about[32], text[400];
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
     /* A step that is repeated after a crash brings its parcel again. */
-    status = query_do(journal, err,
-                      "INSERT INTO parcel (job, name, file, mime, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-                      "ON CONFLICT (job) DO UPDATE SET name = excluded.name, file = excluded.file, mime = excluded.mime, "
-                      "sha256 = excluded.sha256, size = excluded.size",
-                      "itttti", row->job, row->name, row->file, row->mime, row->sha256, row->size);
+    status = query_do(
+        journal, err,
+        "INSERT INTO parcel (job, name, file, mime, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+        "ON CONFLICT (job) DO UPDATE SET name = excluded.name, file = excluded.file, mime = excluded.mime, "
+        "sha256 = excluded.sha256, size = excluded.size",
+        "itttti", row->job, row->name, row->file, row->mime, row->sha256, row->size);
     snprintf(about, sizeof about, "job %lld", (long long)row->job);
-    snprintf(text, sizeof text, "%.250s, %lld bytes, sha256 %s", row->name, (long long)row->size, row->sha256);
+    snprintf(text, sizeof text, "%.250s, %lld bytes, sha256 %s", row->name, (long long)row->size,
+             row->sha256);
     if (status == LF_OK)
         status = lf_journal_audit_add(journal, "agent", "file", about, text, err);
     return end_transaction(journal, status, err);
@@ -40,9 +43,9 @@ enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, st
 {
     memset(row, 0, sizeof *row);
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT id, job, name, file, mime, sha256, size FROM parcel WHERE job = ?1", "i",
-                                        job);
+    enum lf_status status =
+        query_start(journal, &query, err,
+                    "SELECT id, job, name, file, mime, sha256, size FROM parcel WHERE job = ?1", "i", job);
     if (status != LF_OK)
         return status;
     bool found = query_row(&query);
@@ -77,7 +80,9 @@ bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file)
     struct query query;
     if (query_start(journal, &query, NULL,
                     "SELECT 1 FROM parcel JOIN job ON job.id = parcel.job WHERE file = ?1 "
-                    "AND state NOT IN ('done', 'cancelled')", "t", file) != LF_OK)
+                    "AND state NOT IN ('done', 'cancelled')",
+                    "t", file)
+        != LF_OK)
         return true; /* when in doubt the file is kept */
     bool known = query_row(&query);
     return query_end(&query, NULL) != LF_OK || known;
@@ -86,17 +91,17 @@ bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file)
 enum lf_status lf_journal_part_add(struct lf_journal *journal, int64_t job, int number, const char *etag,
                                    struct lf_error *err)
 {
-    return query_do(journal, err, "INSERT OR REPLACE INTO part (job, number, etag) VALUES (?1, ?2, ?3)", "iit", job,
-                    (int64_t)number, etag);
+    return query_do(journal, err, "INSERT OR REPLACE INTO part (job, number, etag) VALUES (?1, ?2, ?3)",
+                    "iit", job, (int64_t)number, etag);
 }
 
 enum lf_status lf_journal_part_list(struct lf_journal *journal, int64_t job, char **etags, int count,
                                     struct lf_error *err)
 {
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err, "SELECT number, etag FROM part WHERE job = ?1 AND number BETWEEN 1 AND ?2",
-                    "ii", job, (int64_t)count);
+    enum lf_status status = query_start(
+        journal, &query, err, "SELECT number, etag FROM part WHERE job = ?1 AND number BETWEEN 1 AND ?2",
+        "ii", job, (int64_t)count);
     if (status != LF_OK)
         return status;
     while (query_row(&query))
@@ -109,11 +114,14 @@ enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, st
     return query_do(journal, err, "DELETE FROM part WHERE job = ?1", "i", job);
 }
 
-int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id, const char *version)
+int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id,
+                               const char *version)
 {
     struct query query;
-    if (query_start(journal, &query, NULL, "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
-                    "ttt", instrument, id, version) != LF_OK)
+    if (query_start(journal, &query, NULL,
+                    "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3", "ttt",
+                    instrument, id, version)
+        != LF_OK)
         return 0; /* adding it will tell the error */
     int64_t job = query_row(&query) ? column_int(&query, 0) : 0;
     query_end(&query, NULL);
@@ -123,31 +131,39 @@ int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrumen
 enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
                                       const char *version, int64_t job, struct lf_error *err)
 {
-    return query_do(journal, err, "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+    return query_do(journal, err,
+                    "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
                     "tttii", instrument, id, version, job, lf_clock_best_ms());
 }
 
-enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256, struct lf_error *err)
+enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256,
+                                         struct lf_error *err)
 {
     return query_do(journal, err, "UPDATE finding SET sha256 = ?2 WHERE job = ?1", "it", job, sha256);
 }
 
-enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run, const char *config,
-                                       int64_t *other, bool *attached, struct lf_error *err)
+enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run,
+                                       const char *config, int64_t *other, bool *attached,
+                                       struct lf_error *err)
 {
     struct query query;
-    /* Attached and not replaced since by a later version. Of those under way only earlier ones count, or two would wait for each
-     * other. One held before its run is known may stay so for long: nobody waits for it. */
+    /* Attached and not replaced since by a later version. Of those under way only earlier ones count, or two
+     * would wait for each other. One held before its run is known may stay so for long: nobody waits for it.
+     */
     enum lf_status status = query_start(
         journal, &query, err,
-        "SELECT there.job, json_extract(facts, '$.processor') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job AS later "
-        "WHERE later.id > job.id AND json_extract(later.facts, '$.processor') = json_extract(job.facts, '$.processor')) AS attached "
-        "FROM finding AS mine JOIN finding AS there ON there.instrument = mine.instrument AND there.sha256 = mine.sha256 "
+        "SELECT there.job, json_extract(facts, '$.processor') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job "
+        "AS later "
+        "WHERE later.id > job.id AND json_extract(later.facts, '$.processor') = json_extract(job.facts, "
+        "'$.processor')) AS attached "
+        "FROM finding AS mine JOIN finding AS there ON there.instrument = mine.instrument AND there.sha256 = "
+        "mine.sha256 "
         "JOIN job ON job.id = there.job "
         "WHERE mine.job = ?1 AND there.job <> ?1 AND json_extract(facts, '$.same_as') IS NULL AND CASE "
         "WHEN json_extract(facts, '$.run') = ?2 AND json_extract(facts, '$.config') = ?3 "
         "THEN attached OR (there.job < ?1 AND state IN ('ready', 'running', 'waiting', 'held')) "
-        "WHEN json_extract(facts, '$.run') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', 'waiting') "
+        "WHEN json_extract(facts, '$.run') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', "
+        "'waiting') "
         "ELSE 0 END ORDER BY attached DESC, there.job LIMIT 1",
         "itt", job, run, config);
     if (status != LF_OK)
@@ -158,12 +174,16 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
         *attached = column_int(&query, 1) != 0;
     }
     status = query_end(&query, err);
-    return status == LF_OK && !found ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content") : status;
+    return status == LF_OK && !found
+               ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content")
+               : status;
 }
 
-enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version, bool gone,
-                                       struct lf_error *err)
+enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id,
+                                       const char *version, bool gone, struct lf_error *err)
 {
-    return query_do(journal, err, "UPDATE finding SET gone = ?4 WHERE instrument = ?1 AND id = ?2 AND version = ?3 AND gone <> ?4",
-                    "ttti", instrument, id, version, (int64_t)gone);
+    return query_do(
+        journal, err,
+        "UPDATE finding SET gone = ?4 WHERE instrument = ?1 AND id = ?2 AND version = ?3 AND gone <> ?4",
+        "ttti", instrument, id, version, (int64_t)gone);
 }

@@ -1,11 +1,13 @@
 /* Can the journal be written, and is it still the file that it was?
  *
- * Damage that shows while the agent runs ends all writing: SQLite refuses it from then on (query_only), reading goes on. Trouble of
- * the disk ends by itself: what fails is rolled back, and whoever wanted it tries again.
+ * Damage that shows while the agent runs ends all writing: SQLite refuses it from then on (query_only),
+ * reading goes on. Trouble of the disk ends by itself: what fails is rolled back, and whoever wanted it tries
+ * again.
  *
- * A journal that was begun leaves a word in its lock file. So a start that finds the word but no journal knows that one is missing. Before
- * each action the number of its entry in the audit trail is put there, too. So a start on an older copy of the journal knows that there
- * were actions of which the copy knows nothing, and which it would begin again.
+ * A journal that was begun leaves a word in its lock file. So a start that finds the word but no journal
+ * knows that one is missing. Before each action the number of its entry in the audit trail is put there, too.
+ * So a start on an older copy of the journal knows that there were actions of which the copy knows nothing,
+ * and which it would begin again.
  */
 #include "journal/audit.h"
 #include "journal/db.h"
@@ -25,28 +27,27 @@ void health_note(struct lf_journal *journal, int code)
 {
     switch (code & 0xFF) {
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        journal->damaged = true;
-        break;
+    case SQLITE_NOTADB: journal->damaged = true; break;
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-        journal->trouble = true;
-        break;
+    case SQLITE_PERM: journal->trouble = true; break;
     }
     if (journal->damaged && journal->path)
         sqlite3_exec(journal->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
 }
 
-enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why, struct lf_error *err)
+enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
+                              struct lf_error *err)
 {
     return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                   "journal: %s: the database%s%s is damaged (%s). Nothing is taken in and nothing is done with it. Stop the agent "
-                   "and keep the file. `labferry journal check FILE` shows what is wrong, `labferry journal export FILE` reads what "
-                   "can still be read. The agent never starts on an empty journal by itself", doing, journal->path ? " " : "",
-                   journal->path ? journal->path : "", why);
+                   "journal: %s: the database%s%s is damaged (%s). Nothing is taken in and nothing is done "
+                   "with it. Stop the agent "
+                   "and keep the file. `labferry journal check FILE` shows what is wrong, `labferry journal "
+                   "export FILE` reads what "
+                   "can still be read. The agent never starts on an empty journal by itself",
+                   doing, journal->path ? " " : "", journal->path ? journal->path : "", why);
 }
 
 /* SQLite would go on writing to a file that nobody finds again. */
@@ -57,7 +58,7 @@ static bool moved(struct lf_journal *journal)
     char wal[4200];
     snprintf(wal, sizeof wal, "%s-wal", journal->path); /* PATH_MAX is less */
     return sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_HAS_MOVED, &gone) == SQLITE_OK
-        && (gone || (journal->ready && stat(wal, &st) != 0));
+           && (gone || (journal->ready && stat(wal, &st) != 0));
 }
 
 enum lf_status health_check(struct lf_journal *journal, struct lf_error *err)
@@ -68,8 +69,10 @@ enum lf_status health_check(struct lf_journal *journal, struct lf_error *err)
         return LF_OK;
     journal->trouble = true;
     return lf_fail(err, LF_IO, LF_NEEDS_PERSON,
-                   "the journal %s is gone, or another file is in its place. Nothing is taken in and nothing is done until that very "
-                   "file (with its -wal) is back. If it is lost, restore a copy while the agent is stopped", journal->path);
+                   "the journal %s is gone, or another file is in its place. Nothing is taken in and nothing "
+                   "is done until that very "
+                   "file (with its -wal) is back. If it is lost, restore a copy while the agent is stopped",
+                   journal->path);
 }
 
 enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err)
@@ -87,19 +90,23 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
     return status;
 }
 
-/* ---- a journal that is missing --------------------------------------------------------------------------------------- */
+/* ---- a journal that is missing ---- */
 
 static const char begun[] = "A journal was begun here. Without it the agent does not start here.\n";
 
 enum lf_status health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
     struct stat lock, file;
-    if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size == 0 || (stat(path, &file) == 0 && file.st_size > 0))
+    if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size == 0
+        || (stat(path, &file) == 0 && file.st_size > 0))
         return LF_OK;
     return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                   "the journal is missing or empty, and there was one: what the agent has promised would be forgotten. Restore it "
-                   "(with its -wal, if there is one) from where it went or from a copy. If it is lost for good and the agent shall "
-                   "begin anew, remove %s.lock", path);
+                   "the journal is missing or empty, and there was one: what the agent has promised would be "
+                   "forgotten. Restore it "
+                   "(with its -wal, if there is one) from where it went or from a copy. If it is lost for "
+                   "good and the agent shall "
+                   "begin anew, remove %s.lock",
+                   path);
 }
 
 enum lf_status health_begun(struct lf_journal *journal, const char *path, struct lf_error *err)
@@ -108,7 +115,8 @@ enum lf_status health_begun(struct lf_journal *journal, const char *path, struct
     journal->ready = true;
     if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size > 0)
         return LF_OK;
-    enum lf_status status = lf_file_sync_parent(path, err); /* the word must not be there before the journal is */
+    enum lf_status status = lf_file_sync_parent(path,
+                                                err); /* the word must not be there before the journal is */
     if (status == LF_OK)
         status = lf_file_write_all(journal->lock_fd, begun, sizeof begun - 1, err);
     if (status == LF_OK && fsync(journal->lock_fd) != 0)
@@ -116,7 +124,7 @@ enum lf_status health_begun(struct lf_journal *journal, const char *path, struct
     return status;
 }
 
-/* ---- a journal that is older than it was ------------------------------------------------------------------------------ */
+/* ---- a journal that is older than it was ---- */
 
 #define ACTED "The last action was noted as entry "
 
@@ -126,8 +134,10 @@ void health_acts(struct lf_journal *journal)
     journal->acts = false;
     int len = snprintf(text, sizeof text, ACTED "%019" PRId64 " of its audit trail.\n", journal->audited);
     if (pwrite(journal->lock_fd, text, (size_t)len, sizeof begun - 1) != len)
-        lf_log_warning("journal", "cannot note the last action in %s.lock: a copy of the journal could not be told from it",
-                       journal->path);
+        lf_log_warning(
+            "journal",
+            "cannot note the last action in %s.lock: a copy of the journal could not be told from it",
+            journal->path);
 }
 
 enum lf_status health_compare(struct lf_journal *journal, struct lf_error *err)

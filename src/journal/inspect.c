@@ -12,7 +12,7 @@
 
 enum { TABLES_MAX = 64, TABLE_NAME_MAX = 64, PROBLEMS_MAX = 50 };
 
-/* ---- opening ------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static bool has_content(const char *path, const char *suffix)
 {
@@ -30,8 +30,8 @@ static enum lf_status open_with(const char *name, int flags, struct lf_journal *
     if (!journal)
         return LF_NO_MEMORY;
     int code = sqlite3_open_v2(name, &journal->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | flags, NULL);
-    enum lf_status status =
-        code == SQLITE_OK ? LF_OK : sqlite_fail(journal, code, "cannot open the file", err);
+    enum lf_status status = code == SQLITE_OK ? LF_OK
+                                              : sqlite_fail(journal, code, "cannot open the file", err);
     if (status == LF_OK) {
         sqlite3_extended_result_codes(journal->db, 1);
         sqlite3_busy_timeout(journal->db, 5000);
@@ -81,7 +81,7 @@ enum lf_status journal_read(const char *path, struct lf_journal **journal, struc
     return status == LF_DENIED ? open_unchanging(path, journal, err) : status;
 }
 
-/* ---- tables -------------------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 struct table {
     char name[TABLE_NAME_MAX];
@@ -125,7 +125,7 @@ static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...
     return sqlite3_prepare_v2(journal->db, sql, -1, &stmt, NULL) == SQLITE_OK ? stmt : NULL;
 }
 
-/* ---- checking ------------------------------------------------------------------------------------------ */
+/* ---- checking ---- */
 
 static void add_problem(cJSON *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -224,8 +224,8 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
     if (good) {
         check_version(version, problems);
         check_pages(journal, problems);
-        good =
-            check_rows(journal, report, problems) && (version < 2 || check_audit(journal, report, problems));
+        good = check_rows(journal, report, problems)
+               && (version < 2 || check_audit(journal, report, problems));
     }
     lf_journal_close(journal);
     if (!good) {
@@ -239,7 +239,7 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
                                 count == 1 ? "" : "s");
 }
 
-/* ---- exporting ----------------------------------------------------------------------------------------- */
+/* ---- exporting ---- */
 
 static cJSON *bytes_value(const void *data, size_t len)
 {
@@ -264,10 +264,8 @@ static cJSON *column_value(sqlite3_stmt *stmt, int column)
         number = sqlite3_column_int64(stmt, column);
         snprintf(digits, sizeof digits, "%" PRId64, number);
         return cJSON_CreateRaw(digits); /* exact, whatever its size */
-    case SQLITE_FLOAT:
-        return cJSON_CreateNumber(sqlite3_column_double(stmt, column));
-    case SQLITE_NULL:
-        return cJSON_CreateNull();
+    case SQLITE_FLOAT: return cJSON_CreateNumber(sqlite3_column_double(stmt, column));
+    case SQLITE_NULL: return cJSON_CreateNull();
     default:
         data = sqlite3_column_blob(stmt, column);
         return bytes_value(data ? data : "", (size_t)sqlite3_column_bytes(stmt, column));
@@ -347,18 +345,18 @@ static enum lf_status write_table(struct export *export, const struct table *tab
     int64_t reached = INT64_MIN, back = INT64_MAX;
     int code;
     char what[120];
-    sqlite3_stmt *stmt =
-        table->rowids ? prepare(export->journal, "SELECT rowid, * FROM \"%s\" ORDER BY rowid", table->name)
-                      : prepare(export->journal, "SELECT * FROM \"%s\"", table->name);
+    sqlite3_stmt *stmt = table->rowids ? prepare(export->journal,
+                                                 "SELECT rowid, * FROM \"%s\" ORDER BY rowid", table->name)
+                                       : prepare(export->journal, "SELECT * FROM \"%s\"", table->name);
     enum lf_status status = write_rows(export, table, stmt, &reached, &code, err);
     if (status == LF_OK && code != SQLITE_DONE && !table->rowids)
         status = write_gap(export, table->name, "what follows cannot be read", err);
     sqlite3_finalize(stmt);
     if (status != LF_OK || code == SQLITE_DONE || !table->rowids)
         return status;
-    stmt =
-        prepare(export->journal, "SELECT rowid, * FROM \"%s\" WHERE rowid > %" PRId64 " ORDER BY rowid DESC",
-                table->name, reached);
+    stmt = prepare(export->journal,
+                   "SELECT rowid, * FROM \"%s\" WHERE rowid > %" PRId64 " ORDER BY rowid DESC", table->name,
+                   reached);
     status = write_rows(export, table, stmt, &back, &code, err);
     if (status == LF_OK) {
         snprintf(what, sizeof what, "rows after %" PRId64 " and before %" PRId64 " cannot be read",

@@ -8,8 +8,9 @@
 #include <string.h>
 
 static const char *const state_names[] = {
-    [LF_JOB_READY] = "ready", [LF_JOB_RUNNING] = "running", [LF_JOB_WAITING] = "waiting", [LF_JOB_HELD] = "held",
-    [LF_JOB_DONE] = "done", [LF_JOB_FAILED] = "failed", [LF_JOB_CANCELLED] = "cancelled", [LF_JOB_EXPIRED] = "expired",
+    [LF_JOB_READY] = "ready",         [LF_JOB_RUNNING] = "running", [LF_JOB_WAITING] = "waiting",
+    [LF_JOB_HELD] = "held",           [LF_JOB_DONE] = "done",       [LF_JOB_FAILED] = "failed",
+    [LF_JOB_CANCELLED] = "cancelled", [LF_JOB_EXPIRED] = "expired",
 };
 
 const char *lf_job_state_name(enum lf_job_state state)
@@ -58,7 +59,8 @@ void lf_job_free(struct lf_job *job)
 static enum lf_status hold_damaged(struct lf_job *job, struct lf_error *err)
 {
     free(job->note);
-    job->note = strdup("what this job had found out is damaged in the journal; cancel it, and see labferry journal check");
+    job->note = strdup(
+        "what this job had found out is damaged in the journal; cancel it, and see labferry journal check");
     job->facts = cJSON_CreateObject();
     job->state = LF_JOB_HELD;
     job->class = LF_NEEDS_PERSON;

@@ -4,8 +4,9 @@
 
 #include "journal/db.h"
 
-#define JOB_COLUMNS                                                                                                  \
-    "id, kind, route, instrument, key, event_id, state, step, bench, acting, attempt, created_ms, updated_ms, "       \
+#define JOB_COLUMNS                                                                                          \
+    "id, kind, route, instrument, key, event_id, state, step, bench, acting, attempt, created_ms, "          \
+    "updated_ms, "                                                                                           \
     "due_mono, expires_ms, expires_mono, class, note, wake, facts"
 
 /* Reads a row of JOB_COLUMNS; on failure the job is freed. */

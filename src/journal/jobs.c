@@ -1,8 +1,9 @@
 /* Jobs: from birth to end.
  *
- * Times to wait are instants of the boot-time clock, so steps of the wall clock move nothing; they mean something only within
- * one boot. jobs_recover compares the boot id and, after a reboot, makes waiting jobs due and works expiry out anew. For that alone
- * expires_ms is kept, and made to fit expires_mono again when the wall clock was set.
+ * Times to wait are instants of the boot-time clock, so steps of the wall clock move nothing; they mean
+ * something only within one boot. jobs_recover compares the boot id and, after a reboot, makes waiting jobs
+ * due and works expiry out anew. For that alone expires_ms is kept, and made to fit expires_mono again when
+ * the wall clock was set.
  */
 #include "journal/audit.h"
 #include "journal/job_rows.h"
@@ -15,18 +16,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- after opening ------------------------------------------------------------------------------------------------ */
+/* ---- after opening ---- */
 
-/* expires_mono 0 means that it has acted already and stays so; an instant that lies before the boot still counts as one. The
- * wall clock may not be set yet (a board without a battery), but it is never earlier than what the job's own row says. */
+/* expires_mono 0 means that it has acted already and stays so; an instant that lies before the boot still
+ * counts as one. The wall clock may not be set yet (a board without a battery), but it is never earlier than
+ * what the job's own row says. */
 static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
 {
     enum lf_status status = query_do(journal, err, "UPDATE job SET due_mono = 0 WHERE due_mono <> 0", "");
     if (status == LF_OK)
-        status = query_do(journal, err,
-                          "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
-                          "WHERE expires_mono <> 0 AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
-                          "ii", lf_clock_mono_ms(), lf_clock_best_ms());
+        status =
+            query_do(journal, err,
+                     "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
+                     "WHERE expires_mono <> 0 AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
+                     "ii", lf_clock_mono_ms(), lf_clock_best_ms());
     return status;
 }
 
@@ -73,7 +76,7 @@ done:
     return status;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static enum lf_status find_key(struct lf_journal *journal, const char *key, int64_t *id, struct lf_error *err)
 {
@@ -95,14 +98,16 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
         return lf_fail_memory(err, "adding a job");
     job->created_ms = job->updated_ms = lf_clock_best_ms();
     struct query query;
-    enum lf_status status = query_start(
-        journal, &query, err,
-        "INSERT INTO job (kind, route, instrument, key, event_id, state, step, bench, created_ms, updated_ms, due_mono, "
-        "expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
-        "ON CONFLICT (key) DO NOTHING RETURNING id",
-        "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key, job->event_id,
-        lf_job_state_name(job->state), job->step, (int64_t)job->bench, job->created_ms, job->due_mono, job->expires_ms,
-        job->expires_mono, job->note, facts);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "INSERT INTO job (kind, route, instrument, key, event_id, state, "
+                                        "step, bench, created_ms, updated_ms, due_mono, "
+                                        "expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, "
+                                        "?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
+                                        "ON CONFLICT (key) DO NOTHING RETURNING id",
+                                        "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key,
+                                        job->event_id, lf_job_state_name(job->state), job->step,
+                                        (int64_t)job->bench, job->created_ms, job->due_mono, job->expires_ms,
+                                        job->expires_mono, job->note, facts);
     bool added = false;
     if (status == LF_OK) {
         added = query_row(&query);
@@ -118,8 +123,8 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     return status;
 }
 
-static enum lf_status audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what, const char *text,
-                                struct lf_error *err)
+static enum lf_status audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what,
+                                const char *text, struct lf_error *err)
 {
     char about[32];
     snprintf(about, sizeof about, "job %lld", (long long)job);
@@ -134,7 +139,8 @@ static enum lf_status audit_change(struct lf_journal *journal, const struct lf_j
     bool acting = false;
     char text[LF_ERROR_TEXT + 200];
     const char *who = job->by ? job->by : "agent", *note = job->state == LF_JOB_DONE ? NULL : job->note;
-    enum lf_status status = query_start(journal, &query, err, "SELECT state, acting FROM job WHERE id = ?1", "i", job->id);
+    enum lf_status status = query_start(journal, &query, err, "SELECT state, acting FROM job WHERE id = ?1",
+                                        "i", job->id);
     if (status != LF_OK)
         return status;
     if (query_row(&query)) {
@@ -148,22 +154,24 @@ static enum lf_status audit_change(struct lf_journal *journal, const struct lf_j
     if (status == LF_OK && about_to_act)
         status = audit_job(journal, job->id, who, "acting", text, err);
     journal->acts = journal->acts || about_to_act;
-    if (status == LF_OK && job->state != before && (job->state == LF_JOB_HELD || lf_job_state_final(job->state)))
+    if (status == LF_OK && job->state != before
+        && (job->state == LF_JOB_HELD || lf_job_state_final(job->state)))
         status = audit_job(journal, job->id, who, lf_job_state_name(job->state), text, err);
     return status;
 }
 
-static enum lf_status write_job(struct lf_journal *journal, const struct lf_job *job, const char *facts, struct lf_error *err)
+static enum lf_status write_job(struct lf_journal *journal, const struct lf_job *job, const char *facts,
+                                struct lf_error *err)
 {
-    return query_do(
-        journal, err,
-        "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms = ?7, due_mono = ?8, "
-        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14, "
-        "expires_ms = ?15 WHERE id = ?1",
-        "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench, (int64_t)job->acting,
-        (int64_t)job->attempt, job->updated_ms, job->due_mono,
-        job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts, job->instrument,
-        job->expires_mono, job->expires_ms);
+    return query_do(journal, err,
+                    "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms "
+                    "= ?7, due_mono = ?8, "
+                    "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14, "
+                    "expires_ms = ?15 WHERE id = ?1",
+                    "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench,
+                    (int64_t)job->acting, (int64_t)job->attempt, job->updated_ms, job->due_mono,
+                    job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake,
+                    facts, job->instrument, job->expires_mono, job->expires_ms);
 }
 
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
@@ -186,7 +194,7 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
     return status;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 /* Reads the one row of a started query. LF_NOT_FOUND without filling err. */
 static enum lf_status read_one(struct query *query, struct lf_job *job, struct lf_error *err)
@@ -203,11 +211,13 @@ static enum lf_status read_one(struct query *query, struct lf_job *job, struct l
     return status != LF_OK ? status : read;
 }
 
-enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err)
+enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job,
+                                  struct lf_error *err)
 {
     struct query query;
     memset(job, 0, sizeof *job);
-    enum lf_status status = query_start(journal, &query, err, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1", "i", id);
+    enum lf_status status = query_start(journal, &query, err, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
+                                        "i", id);
     if (status == LF_OK)
         status = read_one(&query, job, err);
     if (status == LF_NOT_FOUND)
@@ -221,16 +231,17 @@ enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *
 {
     struct query query;
     memset(job, 0, sizeof *job);
-    enum lf_status status =
-        query_start(journal, &query, err,
-                    "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = 'done' "
-                    "OR (expires_ms <> 0 AND expires_mono = 0 AND state IN ('ready', 'running', 'waiting', 'held'))) "
-                    "ORDER BY (SELECT max(seq) FROM history WHERE history.job = job.id) DESC, id DESC LIMIT 1",
-                    "tt", instrument, kind);
+    enum lf_status status = query_start(
+        journal, &query, err,
+        "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = 'done' "
+        "OR (expires_ms <> 0 AND expires_mono = 0 AND state IN ('ready', 'running', 'waiting', 'held'))) "
+        "ORDER BY (SELECT max(seq) FROM history WHERE history.job = job.id) DESC, id DESC LIMIT 1",
+        "tt", instrument, kind);
     if (status == LF_OK)
         status = read_one(&query, job, err);
     if (status == LF_NOT_FOUND)
-        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "%s has not finished a %s job yet", instrument, kind);
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "%s has not finished a %s job yet", instrument,
+                       kind);
     return status;
 }
 
@@ -265,22 +276,27 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 {
     struct query query;
-    bool started = query_start(journal, &query, NULL,
-                               "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state", "t",
-                               instrument) == LF_OK;
+    bool started =
+        query_start(journal, &query, NULL,
+                    "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state", "t",
+                    instrument)
+        == LF_OK;
     return started ? query_counts(&query) : NULL;
 }
 
-/* ---- scheduling --------------------------------------------------------------------------------------------------- */
+/* ---- scheduling ---- */
 
-/* Couriers also take bench jobs that have expired: an instrument that is offline or paused would never look at them. */
-#define RUNNABLE                                                                                                     \
-    "((state = 'ready' OR (state = 'waiting' AND due_mono <= ?3)) AND bench = ?2 "                                    \
-    "AND (?1 IS NULL OR instrument = ?1)) "                                                                           \
-    "OR (?1 IS NULL AND bench = 1 AND acting = 0 AND expires_mono BETWEEN 1 AND ?3 AND state IN ('ready', 'waiting'))"
+/* Couriers also take bench jobs that have expired: an instrument that is offline or paused would never look
+ * at them. */
+#define RUNNABLE                                                                                             \
+    "((state = 'ready' OR (state = 'waiting' AND due_mono <= ?3)) AND bench = ?2 "                           \
+    "AND (?1 IS NULL OR instrument = ?1)) "                                                                  \
+    "OR (?1 IS NULL AND bench = 1 AND acting = 0 AND expires_mono BETWEEN 1 AND ?3 AND state IN ('ready', "  \
+    "'waiting'))"
 
 /* When the next waiting job is due. Not to know that is an error: nobody would come back for it. */
-static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t *next, struct lf_error *err)
+static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t *next,
+                               struct lf_error *err)
 {
     struct query query;
     enum lf_status status =
@@ -308,8 +324,7 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = query_start(journal, &query, err,
-                         "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1",
+    status = query_start(journal, &query, err, "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1",
                          "tii", instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
     if (status == LF_OK) {
         if (query_row(&query))
@@ -322,7 +337,8 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
             status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
     }
     if (status == LF_OK)
-        status = query_do(journal, err, "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i", id);
+        status = query_do(journal, err, "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i",
+                          id);
     if (status == LF_OK)
         status = lf_journal_job_get(journal, id, job, err);
     if (status == LF_OK)
@@ -354,7 +370,8 @@ enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake,
 }
 
 enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
-                                        const char *value, bool open, int64_t but, int64_t *job, struct lf_error *err)
+                                        const char *value, bool open, int64_t but, int64_t *job,
+                                        struct lf_error *err)
 {
     struct query query;
     enum lf_status status = query_start(journal, &query, err,
@@ -373,28 +390,30 @@ enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *
     return status;
 }
 
-/* ---- history -------------------------------------------------------------------------------------------------------- */
+/* ---- history ---- */
 
-enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who, const char *text,
-                                      struct lf_error *err)
+enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who,
+                                      const char *text, struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = query_do(journal, err, "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)", "iitt", job,
-                      lf_clock_best_ms(), who, text);
+    status = query_do(journal, err, "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)",
+                      "iitt", job, lf_clock_best_ms(), who, text);
     if (status == LF_OK)
         status = audit_job(journal, job, who, "job", text, err);
     return end_transaction(journal, status, err);
 }
 
 enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
-                                       void (*each)(void *context, int64_t at_ms, const char *who, const char *text),
+                                       void (*each)(void *context, int64_t at_ms, const char *who,
+                                                    const char *text),
                                        void *context, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err, "SELECT at_ms, who, text FROM history WHERE job = ?1 ORDER BY seq", "i", job);
+    enum lf_status status = query_start(journal, &query, err,
+                                        "SELECT at_ms, who, text FROM history WHERE job = ?1 ORDER BY seq",
+                                        "i", job);
     if (status != LF_OK)
         return status;
     while (query_row(&query))

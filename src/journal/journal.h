@@ -1,9 +1,11 @@
-/* The journal: the SQLite database that knows everything the agent has promised. WAL, synchronous=FULL: what a call has
- * committed survives a power cut. What it tells for good, with who and when, is the audit trail: audit.h.
+/* The journal: the SQLite database that knows everything the agent has promised. WAL, synchronous=FULL: what
+ * a call has committed survives a power cut. What it tells for good, with who and when, is the audit trail:
+ * audit.h.
  *
- * Any thread may call; calls are serialised. Between lf_journal_begin and lf_journal_commit the calling thread owns the journal
- * and everything it writes becomes true at once or not at all. Texts in filled structs are owned by the struct and freed
- * by its _free function. Errors: LF_FULL, LF_IO (transient: disk), LF_CORRUPT (needs a person), LF_NO_MEMORY.
+ * Any thread may call; calls are serialised. Between lf_journal_begin and lf_journal_commit the calling
+ * thread owns the journal and everything it writes becomes true at once or not at all. Texts in filled
+ * structs are owned by the struct and freed by its _free function. Errors: LF_FULL, LF_IO (transient: disk),
+ * LF_CORRUPT (needs a person), LF_NO_MEMORY.
  */
 #ifndef LF_JOURNAL_JOURNAL_H
 #define LF_JOURNAL_JOURNAL_H
@@ -13,44 +15,51 @@
 
 struct lf_journal;
 
-/* Opens or creates. Refuses a damaged file (LF_CORRUPT), one of a newer program (LF_UNSUPPORTED), and one that another process
- * has open (LF_BUSY). After a crash: running jobs become ready again. */
+/* Opens or creates. Refuses a damaged file (LF_CORRUPT), one of a newer program (LF_UNSUPPORTED), and one
+ * that another process has open (LF_BUSY). After a crash: running jobs become ready again. */
 enum lf_status lf_journal_open(const char *path, struct lf_journal **journal, struct lf_error *err);
 void lf_journal_close(struct lf_journal *journal);
 
 enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err);
-enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err); /* on failure everything is rolled back */
+enum lf_status lf_journal_commit(struct lf_journal *journal,
+                                 struct lf_error *err); /* on failure everything is rolled back */
 void lf_journal_rollback(struct lf_journal *journal);
 
-/* LF_OK if it can be written now; after a failed attempt that is tried. Else why not: no room, damage found while running (nothing is
- * written any more), its file gone or replaced. */
+/* LF_OK if it can be written now; after a failed attempt that is tried. Else why not: no room, damage found
+ * while running (nothing is written any more), its file gone or replaced. */
 enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err);
 
-/* How many entries of its audit trail the journal had when an action was begun last, and has not: it is an older copy, and of what was
- * done since it knows nothing. 0: none. Found by opening, until it was told, in the audit trail, too: then it goes on from where it stands. */
+/* How many entries of its audit trail the journal had when an action was begun last, and has not: it is an
+ * older copy, and of what was done since it knows nothing. 0: none. Found by opening, until it was told, in
+ * the audit trail, too: then it goes on from where it stands. */
 int64_t lf_journal_missing(const struct lf_journal *journal);
 void lf_journal_missing_told(struct lf_journal *journal);
 
 /* What it may grow to; 0: no limit. */
 struct lf_journal_limits {
-    int64_t bytes;  /* of the whole, free pages not counted: beyond it lf_journal_room refuses */
-    int64_t outbox; /* reports that wait: beyond it the oldest job reports are dropped, then the oldest replies */
-    int64_t unused; /* bytes of events that made no job: beyond it the oldest leave, bad ones first, then unknown, then unrouted */
+    int64_t bytes; /* of the whole, free pages not counted: beyond it lf_journal_room refuses */
+    int64_t
+        outbox; /* reports that wait: beyond it the oldest job reports are dropped, then the oldest replies */
+    int64_t unused; /* bytes of events that made no job: beyond it the oldest leave, bad ones first, then
+                       unknown, then unrouted */
 };
 void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits *limits);
 struct lf_journal_use {
     int64_t bytes, outbox, unused;
-    int64_t outbox_dropped, unused_dropped; /* rows that had to leave before their time, since the journal was begun */
+    int64_t outbox_dropped,
+        unused_dropped; /* rows that had to leave before their time, since the journal was begun */
 };
 void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use);
 /* LF_FULL (transient) when it has reached its size. Open jobs go on; nothing new should be promised. */
 enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err);
 
 /* Small named values. get: *value is owned, NULL when not set. */
-enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value, struct lf_error *err);
-enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value, struct lf_error *err);
+enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,
+                              struct lf_error *err);
+enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
+                              struct lf_error *err);
 
-/* ---- events -------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 enum lf_fate {
     LF_FATE_JOB,      /* made job `job` */
@@ -77,34 +86,44 @@ struct lf_event_row {
 };
 void lf_event_row_free(struct lf_event_row *row);
 
-/* Stores a new event (seq is filled). LF_EXISTS: this id is known; its count goes up and nothing else changes. */
-enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err);
-enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t job,
-                                     const char *note, struct lf_error *err);
+/* Stores a new event (seq is filled). LF_EXISTS: this id is known; its count goes up and nothing else
+ * changes. */
+enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row,
+                                    struct lf_error *err);
+enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate,
+                                     int64_t job, const char *note, struct lf_error *err);
 enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, struct lf_event_row *row,
                                     struct lf_error *err);
 /* Newest first; fate_filter NULL: all. Calls each with a borrowed row without body. */
 enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
-                                     void (*each)(void *context, const struct lf_event_row *row), void *context,
-                                     struct lf_error *err);
-/* createdAt (wall ms) of the newest event received, none counted as newer than its receipt: one with a date in the future must not
- * hide what was missed. 0: none. */
+                                     void (*each)(void *context, const struct lf_event_row *row),
+                                     void *context, struct lf_error *err);
+/* createdAt (wall ms) of the newest event received, none counted as newer than its receipt: one with a date
+ * in the future must not hide what was missed. 0: none. */
 int64_t lf_journal_event_newest(struct lf_journal *journal);
 /* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
 cJSON *lf_journal_event_counts(struct lf_journal *journal);
-/* Next event of fate reread that is due; puts it off to `again_mono` so that nobody else takes it, and counts the attempt.
- * LF_NOT_FOUND with *next_mono (when the next is due; LF_NEVER). */
-enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono, struct lf_event_row *row,
-                                             int64_t *next_mono, struct lf_error *err);
+/* Next event of fate reread that is due; puts it off to `again_mono` so that nobody else takes it, and counts
+ * the attempt. LF_NOT_FOUND with *next_mono (when the next is due; LF_NEVER). */
+enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono,
+                                             struct lf_event_row *row, int64_t *next_mono,
+                                             struct lf_error *err);
 
 /* When a claimed one may be tried again. */
 enum lf_status lf_journal_event_put_off(struct lf_journal *journal, const char *id, int64_t until_mono,
                                         struct lf_error *err);
 
-/* ---- jobs ------------------------------------------------------------------------------------------------------ */
+/* ---- jobs ---- */
 
 enum lf_job_state {
-    LF_JOB_READY, LF_JOB_RUNNING, LF_JOB_WAITING, LF_JOB_HELD, LF_JOB_DONE, LF_JOB_FAILED, LF_JOB_CANCELLED, LF_JOB_EXPIRED,
+    LF_JOB_READY,
+    LF_JOB_RUNNING,
+    LF_JOB_WAITING,
+    LF_JOB_HELD,
+    LF_JOB_DONE,
+    LF_JOB_FAILED,
+    LF_JOB_CANCELLED,
+    LF_JOB_EXPIRED,
 };
 const char *lf_job_state_name(enum lf_job_state state);
 bool lf_job_state_parse(const char *name, enum lf_job_state *state);
@@ -114,39 +133,42 @@ enum { LF_STEP_NAME = 16 };
 
 struct lf_job {
     int64_t id;
-    char *kind;       /* "deliver", "collect", "task" */
-    char *route;      /* name of the route; NULL for an operator's own job and for results */
+    char *kind;  /* "deliver", "collect", "task" */
+    char *route; /* name of the route; NULL for an operator's own job and for results */
     char *instrument;
-    char *key;        /* the same work has the same key */
-    char *event_id;   /* NULL: no event */
+    char *key;      /* the same work has the same key */
+    char *event_id; /* NULL: no event */
     enum lf_job_state state;
-    char step[LF_STEP_NAME]; /* name of the step it is at */
-    bool bench;       /* the step runs on the bench (else on a courier) */
-    bool acting;      /* "about to act" was committed and "acted" was not */
-    int attempt;      /* of this step */
+    char step[LF_STEP_NAME];        /* name of the step it is at */
+    bool bench;                     /* the step runs on the bench (else on a courier) */
+    bool acting;                    /* "about to act" was committed and "acted" was not */
+    int attempt;                    /* of this step */
     int64_t created_ms, updated_ms; /* wall */
-    int64_t due_mono;    /* waiting: not before */
-    int64_t expires_ms;  /* wall; 0: never. Not after this time may it start to act */
+    int64_t due_mono;               /* waiting: not before */
+    int64_t expires_ms;             /* wall; 0: never. Not after this time may it start to act */
     int64_t expires_mono; /* the same on the monotonic clock, which decides; 0: never, or it has acted */
-    enum lf_class class; /* of the last error */
-    char *note;       /* why it waits, is held, failed; what came of it */
-    char *wake;       /* waiting: what would wake it ("processor:aop_1") */
-    cJSON *facts;     /* what the steps found out; an object */
-    const char *by;   /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
+    enum lf_class class;  /* of the last error */
+    char *note;           /* why it waits, is held, failed; what came of it */
+    char *wake;           /* waiting: what would wake it ("processor:aop_1") */
+    cJSON *facts;         /* what the steps found out; an object */
+    const char *by;       /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
 void lf_job_free(struct lf_job *job); /* the struct's contents */
-/* It may start for so long after the work came about, which was at happened_ms (wall; 0, or ahead of now: now). */
+/* It may start for so long after the work came about, which was at happened_ms (wall; 0, or ahead of now:
+ * now). */
 void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_after_ms);
 /* A fact while the expiry counts from when we heard of the work: when it came about, by the cloud's clock. */
 #define LF_FACT_HAPPENED "happened_ms"
 
-/* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is its id. */
+/* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is
+ * its id. */
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
-/* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, facts, instrument; sets updated_ms. That it is
- * about to act, is held or has ended goes into the audit trail. */
+/* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, facts, instrument; sets
+ * updated_ms. That it is about to act, is held or has ended goes into the audit trail. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
-enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job, struct lf_error *err);
+enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job,
+                                  struct lf_error *err);
 
 struct lf_job_filter {
     const char *state, *kind, *instrument; /* NULL: any. state may be "open": not final */
@@ -160,32 +182,35 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
 /* {"ready": 1, "held": 2, ...}. Returns owned; NULL if they cannot be counted now. instrument NULL: all. */
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
 
-/* Takes the oldest job that can run now: courier steps (instrument NULL) or bench steps of the instrument; marks it running.
- * Couriers are also given bench jobs that have expired before they acted.
- * LF_NOT_FOUND with *next_mono: when the next waiting one is due (LF_NEVER: none). */
+/* Takes the oldest job that can run now: courier steps (instrument NULL) or bench steps of the instrument;
+ * marks it running. Couriers are also given bench jobs that have expired before they acted. LF_NOT_FOUND with
+ * *next_mono: when the next waiting one is due (LF_NEVER: none). */
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
                                     int64_t *next_mono, struct lf_error *err);
 /* Makes jobs that wait for `wake` ready; *count says how many and *job (may be NULL) is one of them. */
 enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int *count, int64_t *job,
                                    struct lf_error *err);
-/* The job of that kind which acted on the instrument last: done, or at a step after its action. By the order of the history, since
- * the wall clock may step. LF_NOT_FOUND. For matching by last job. */
+/* The job of that kind which acted on the instrument last: done, or at a step after its action. By the order
+ * of the history, since the wall clock may step. LF_NOT_FOUND. For matching by last job. */
 enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
                                         struct lf_job *job, struct lf_error *err);
 
-/* The oldest job of that kind, other than `but`, of which facts.<name> is value; `open`: only one that is not final.
- * LF_NOT_FOUND. */
+/* The oldest job of that kind, other than `but`, of which facts.<name> is value; `open`: only one that is not
+ * final. LF_NOT_FOUND. */
 enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
-                                        const char *value, bool open, int64_t but, int64_t *job, struct lf_error *err);
+                                        const char *value, bool open, int64_t but, int64_t *job,
+                                        struct lf_error *err);
 
-/* What happened to a job, when and by whom ("agent", "cli:maria", "mqtt:..."). Goes into the audit trail, too. */
-enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who, const char *text,
-                                      struct lf_error *err);
+/* What happened to a job, when and by whom ("agent", "cli:maria", "mqtt:..."). Goes into the audit trail,
+ * too. */
+enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who,
+                                      const char *text, struct lf_error *err);
 enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
-                                       void (*each)(void *context, int64_t at_ms, const char *who, const char *text),
+                                       void (*each)(void *context, int64_t at_ms, const char *who,
+                                                    const char *text),
                                        void *context, struct lf_error *err);
 
-/* ---- parcels --------------------------------------------------------------------------------------------------- */
+/* ---- parcels ---- */
 
 struct lf_parcel_row {
     int64_t id, job;
@@ -195,7 +220,8 @@ struct lf_parcel_row {
     int64_t size;
 };
 void lf_parcel_row_free(struct lf_parcel_row *row);
-enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row, struct lf_error *err);
+enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row,
+                                     struct lf_error *err);
 enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,
                                      struct lf_error *err);
 enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, struct lf_error *err);
@@ -210,29 +236,35 @@ enum lf_status lf_journal_part_list(struct lf_journal *journal, int64_t job, cha
                                     struct lf_error *err);
 enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, struct lf_error *err);
 
-/* ---- findings: results seen on instruments ------------------------------------------------------------------- */
+/* ---- findings: results seen on instruments ---- */
 
 /* The job of a known result; 0: it is not known. */
-int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id, const char *version);
+int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id,
+                               const char *version);
 /* Remembers a result and its job. LF_EXISTS: known. */
 enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
                                       const char *version, int64_t job, struct lf_error *err);
 /* Notes the digest of the content of a job's finding. */
-enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256, struct lf_error *err);
-/* Another job of the same instrument with the same content for this run and output file configuration: one that has attached it
+enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256,
+                                         struct lf_error *err);
+/* Another job of the same instrument with the same content for this run and output file configuration: one
+ * that has attached it
  * (*attached), or an earlier one that still may. LF_NOT_FOUND. */
-enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run, const char *config,
-                                       int64_t *other, bool *attached, struct lf_error *err);
-
-/* gone: the instrument does not show it any more, and it may leave when it is old. Not gone: it shows it again. */
-enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id, const char *version, bool gone,
+enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run,
+                                       const char *config, int64_t *other, bool *attached,
                                        struct lf_error *err);
 
-/* ---- outbox: reports on their way to the broker --------------------------------------------------------------- */
+/* gone: the instrument does not show it any more, and it may leave when it is old. Not gone: it shows it
+ * again. */
+enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id,
+                                       const char *version, bool gone, struct lf_error *err);
 
-/* Queues a report. A retained report replaces waiting ones of the same topic. Beyond the limit old ones are dropped and counted. */
-enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
-                                     struct lf_error *err);
+/* ---- outbox: reports on their way to the broker ---- */
+
+/* Queues a report. A retained report replaces waiting ones of the same topic. Beyond the limit old ones are
+ * dropped and counted. */
+enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload,
+                                     bool retain, struct lf_error *err);
 /* The same for the reply to a command, with its MQTT correlation data (len 0: none). */
 enum lf_status lf_journal_outbox_add_reply(struct lf_journal *journal, const char *topic, const char *payload,
                                            struct lf_slice correlation, struct lf_error *err);
@@ -248,7 +280,7 @@ enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after,
 void lf_outbox_row_free(struct lf_outbox_row *row);
 enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq, struct lf_error *err);
 
-/* ---- commands --------------------------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 
 enum lf_command_state {
     LF_COMMAND_ACCEPTED, /* is to be done */
@@ -257,19 +289,20 @@ enum lf_command_state {
 };
 
 struct lf_command_row {
-    int64_t seq;                 /* commands are done in this order */
+    int64_t seq; /* commands are done in this order */
     char *id;
     char *verb, *args;           /* NULL: what came could not be understood; args is JSON, NULL: none */
     char *reply;                 /* topic of the answer */
     struct lf_slice correlation; /* owned like the texts; len 0: none */
     int64_t expires_ms;          /* wall; 0: never */
     enum lf_command_state state;
-    char *answer;                /* JSON; NULL until it is finished */
+    char *answer; /* JSON; NULL until it is finished */
 };
 void lf_command_row_free(struct lf_command_row *row);
 
 /* Stores a new one (seq is filled). LF_EXISTS: this id is known; nothing changes. */
-enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row, struct lf_error *err);
+enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_command_row *row,
+                                      struct lf_error *err);
 /* Writes state, reply, correlation and answer. */
 enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct lf_command_row *row,
                                        struct lf_error *err);
@@ -280,11 +313,14 @@ enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id
 enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_command_state state,
                                        struct lf_command_row *row, struct lf_error *err);
 
-/* The wall clock was set, or we have learned better: the expiry that a reboot would go by is made to fit the monotonic one. */
+/* The wall clock was set, or we have learned better: the expiry that a reboot would go by is made to fit the
+ * monotonic one. */
 enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err);
 
-/* Drops what is past its keeping time (ms): final jobs with their history, events without open jobs, finished commands.
- * Findings stay until they are gone from the instrument, or a file would be taken for a new one. *dropped counts rows. */
-enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped, struct lf_error *err);
+/* Drops what is past its keeping time (ms): final jobs with their history, events without open jobs, finished
+ * commands. Findings stay until they are gone from the instrument, or a file would be taken for a new one.
+ * *dropped counts rows. */
+enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
+                                struct lf_error *err);
 
 #endif

@@ -6,17 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value, struct lf_error *err)
+enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,
+                              struct lf_error *err)
 {
-    return query_do(journal, err, "INSERT INTO small (name, value) VALUES (?1, ?2) "
-                                  "ON CONFLICT (name) DO UPDATE SET value = excluded.value", "tt", name, value);
+    return query_do(journal, err,
+                    "INSERT INTO small (name, value) VALUES (?1, ?2) "
+                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    "tt", name, value);
 }
 
-enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value, struct lf_error *err)
+enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
+                              struct lf_error *err)
 {
     struct query query;
     *value = NULL;
-    enum lf_status status = query_start(journal, &query, err, "SELECT value FROM small WHERE name = ?1", "t", name);
+    enum lf_status status = query_start(journal, &query, err, "SELECT value FROM small WHERE name = ?1", "t",
+                                        name);
     if (status != LF_OK)
         return status;
     *value = query_row(&query) ? column_text(&query, 0) : NULL;
@@ -28,8 +33,8 @@ enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char
     return status;
 }
 
-static enum lf_status add(struct lf_journal *journal, const char *topic, const char *payload, bool retain, bool reply,
-                          struct lf_slice correlation, struct lf_error *err)
+static enum lf_status add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
+                          bool reply, struct lf_slice correlation, struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
@@ -39,9 +44,10 @@ static enum lf_status add(struct lf_journal *journal, const char *topic, const c
         journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
     }
     if (status == LF_OK)
-        status = query_do(journal, err,
-                          "INSERT INTO outbox (topic, payload, retain, reply, correlation) VALUES (?1, ?2, ?3, ?4, ?5)",
-                          "ttiib", topic, payload, (int64_t)retain, (int64_t)reply, correlation.data, correlation.len);
+        status = query_do(
+            journal, err,
+            "INSERT INTO outbox (topic, payload, retain, reply, correlation) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "ttiib", topic, payload, (int64_t)retain, (int64_t)reply, correlation.data, correlation.len);
     if (status == LF_OK) {
         journal->tally.outbox++;
         status = bounds_outbox(journal, err);
@@ -49,8 +55,8 @@ static enum lf_status add(struct lf_journal *journal, const char *topic, const c
     return end_transaction(journal, status, err);
 }
 
-enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
-                                     struct lf_error *err)
+enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload,
+                                     bool retain, struct lf_error *err)
 {
     return add(journal, topic, payload, retain, false, (struct lf_slice){0}, err);
 }
@@ -65,16 +71,20 @@ enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after,
                                       struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT seq, topic, payload, retain, correlation FROM outbox WHERE seq > ?1 "
-                                        "ORDER BY seq LIMIT 1",
-                                        "i", after);
+    enum lf_status status =
+        query_start(journal, &query, err,
+                    "SELECT seq, topic, payload, retain, correlation FROM outbox WHERE seq > ?1 "
+                    "ORDER BY seq LIMIT 1",
+                    "i", after);
     if (status != LF_OK)
         return status;
     bool found = query_row(&query);
     if (found)
-        *row = (struct lf_outbox_row){column_int(&query, 0), column_text(&query, 1), column_text(&query, 2),
-                                      column_int(&query, 3) != 0, {0}};
+        *row = (struct lf_outbox_row){column_int(&query, 0),
+                                      column_text(&query, 1),
+                                      column_text(&query, 2),
+                                      column_int(&query, 3) != 0,
+                                      {0}};
     bool whole = !found || column_bytes(&query, 4, &row->correlation);
     status = query_end(&query, err);
     if (status == LF_OK && !found)

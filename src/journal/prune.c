@@ -1,14 +1,15 @@
 /* Letting go of what is finished and past its keeping time. Open jobs and all that belongs to them stay.
  *
- * What was stamped while our clock was behind looks older than it is. An event would be let go too early then, and if it came again, be
- * taken for a new one; so the younger of its two times counts, one of which is the cloud's (unless that lies ahead of us). */
+ * What was stamped while our clock was behind looks older than it is. An event would be let go too early
+ * then, and if it came again, be taken for a new one; so the younger of its two times counts, one of which is
+ * the cloud's (unless that lies ahead of us). */
 #include "journal/db.h"
 
 #include "base/clock.h"
 
 /* types: "i", or "ii" when the statement also looks at ?2, the time of now. */
-static enum lf_status drop(struct lf_journal *journal, const char *types, const char *sql, int64_t keep_ms, int64_t *dropped,
-                           struct lf_error *err)
+static enum lf_status drop(struct lf_journal *journal, const char *types, const char *sql, int64_t keep_ms,
+                           int64_t *dropped, struct lf_error *err)
 {
     int64_t now = lf_clock_best_ms();
     enum lf_status status = query_do(journal, err, sql, types, now - keep_ms, now);
@@ -17,33 +18,39 @@ static enum lf_status drop(struct lf_journal *journal, const char *types, const 
     return status;
 }
 
-enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped, struct lf_error *err)
+enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
+                                struct lf_error *err)
 {
     *dropped = 0;
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
     status = drop(journal, "ii",
-                  "DELETE FROM event WHERE max(received_ms, iif(created_ms <= ?2, created_ms, 0)) < ?1 AND fate <> 'reread' "
+                  "DELETE FROM event WHERE max(received_ms, iif(created_ms <= ?2, created_ms, 0)) < ?1 AND "
+                  "fate <> 'reread' "
                   "AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = event.job "
                   "AND job.state IN ('ready', 'running', 'waiting', 'held'))",
                   keep_ms, dropped, err);
-    /* As long as the file may lie on the instrument it must not be taken for a new one, so its finding stays, with its job. And it
-     * leaves with its job: a result that came back to a job without its finding could be neither known nor new. */
+    /* As long as the file may lie on the instrument it must not be taken for a new one, so its finding stays,
+     * with its job. And it leaves with its job: a result that came back to a job without its finding could be
+     * neither known nor new. */
     if (status == LF_OK)
         status = drop(journal, "i",
-                      "DELETE FROM finding WHERE gone AND seen_ms < ?1 AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = finding.job "
+                      "DELETE FROM finding WHERE gone AND seen_ms < ?1 AND NOT EXISTS (SELECT 1 FROM job "
+                      "WHERE job.id = finding.job "
                       "AND (job.updated_ms >= ?1 OR job.state IN ('ready', 'running', 'waiting', 'held'))) "
-                      "AND job NOT IN (SELECT job FROM event)", keep_ms, dropped, err);
-    if (status == LF_OK)
-        status = drop(journal, "i",
-                      "DELETE FROM job WHERE updated_ms < ?1 AND state IN ('done', 'failed', 'cancelled', 'expired') "
-                      "AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.job = job.id) "
-                      "AND id NOT IN (SELECT job FROM event)", /* one pass, where EXISTS would be one for each job */
+                      "AND job NOT IN (SELECT job FROM event)",
                       keep_ms, dropped, err);
     if (status == LF_OK)
-        status = drop(journal, "i", "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1", keep_ms, dropped,
-                      err);
+        status = drop(
+            journal, "i",
+            "DELETE FROM job WHERE updated_ms < ?1 AND state IN ('done', 'failed', 'cancelled', 'expired') "
+            "AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.job = job.id) "
+            "AND id NOT IN (SELECT job FROM event)", /* one pass, where EXISTS would be one for each job */
+            keep_ms, dropped, err);
+    if (status == LF_OK)
+        status = drop(journal, "i", "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1",
+                      keep_ms, dropped, err);
     if (status == LF_OK)
         status = bounds_load(journal, err);
     if (status == LF_OK)

@@ -1,4 +1,5 @@
-/* The tables. Each entry of `migrations` brings the database from its index to the next version (PRAGMA user_version). */
+/* The tables. Each entry of `migrations` brings the database from its index to the next version (PRAGMA
+ * user_version). */
 #include "journal/db.h"
 
 #include <stdio.h>
@@ -7,32 +8,40 @@ static const char *const version_1[] = {
     "CREATE TABLE small (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
 
     "CREATE TABLE event ("
-    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, type TEXT, resource_id TEXT, source TEXT, note TEXT,"
-    " created_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, fate TEXT NOT NULL, job INTEGER NOT NULL DEFAULT 0,"
-    " times INTEGER NOT NULL DEFAULT 1, attempt INTEGER NOT NULL DEFAULT 0, due_mono INTEGER NOT NULL DEFAULT 0,"
+    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, type TEXT, resource_id TEXT, source TEXT, "
+    "note TEXT,"
+    " created_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, fate TEXT NOT NULL, job INTEGER NOT NULL "
+    "DEFAULT 0,"
+    " times INTEGER NOT NULL DEFAULT 1, attempt INTEGER NOT NULL DEFAULT 0, due_mono INTEGER NOT NULL "
+    "DEFAULT 0,"
     " body BLOB)",
     "CREATE INDEX event_by_fate ON event (fate, due_mono)",
 
     "CREATE TABLE job ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, route TEXT, instrument TEXT NOT NULL,"
-    " key TEXT NOT NULL UNIQUE, event_id TEXT, state TEXT NOT NULL, step TEXT NOT NULL, bench INTEGER NOT NULL,"
+    " key TEXT NOT NULL UNIQUE, event_id TEXT, state TEXT NOT NULL, step TEXT NOT NULL, bench INTEGER NOT "
+    "NULL,"
     " acting INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,"
-    " updated_ms INTEGER NOT NULL, due_mono INTEGER NOT NULL DEFAULT 0, expires_ms INTEGER NOT NULL DEFAULT 0,"
+    " updated_ms INTEGER NOT NULL, due_mono INTEGER NOT NULL DEFAULT 0, expires_ms INTEGER NOT NULL DEFAULT "
+    "0,"
     " expires_mono INTEGER NOT NULL DEFAULT 0, class TEXT, note TEXT, wake TEXT, facts TEXT NOT NULL)",
     "CREATE INDEX job_by_state ON job (state, bench, instrument, id)",
     "CREATE INDEX job_by_wake ON job (wake) WHERE wake IS NOT NULL",
 
     "CREATE TABLE history ("
-    " seq INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, at_ms INTEGER NOT NULL,"
+    " seq INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, at_ms INTEGER NOT "
+    "NULL,"
     " who TEXT NOT NULL, text TEXT NOT NULL)",
     "CREATE INDEX history_by_job ON history (job, seq)",
 
     "CREATE TABLE parcel ("
-    " id INTEGER PRIMARY KEY, job INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE, name TEXT NOT NULL,"
+    " id INTEGER PRIMARY KEY, job INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE, name TEXT "
+    "NOT NULL,"
     " file TEXT NOT NULL UNIQUE, mime TEXT, sha256 TEXT NOT NULL, size INTEGER NOT NULL)",
 
     "CREATE TABLE part ("
-    " job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, number INTEGER NOT NULL, etag TEXT NOT NULL,"
+    " job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, number INTEGER NOT NULL, etag TEXT NOT "
+    "NULL,"
     " PRIMARY KEY (job, number)) WITHOUT ROWID",
 
     "CREATE TABLE finding ("
@@ -42,12 +51,14 @@ static const char *const version_1[] = {
     "CREATE INDEX finding_by_job ON finding (job)",
 
     "CREATE TABLE outbox ("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT NULL, retain INTEGER NOT NULL,"
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT NULL, retain INTEGER NOT "
+    "NULL,"
     " correlation BLOB)",
     "CREATE INDEX outbox_by_topic ON outbox (topic) WHERE retain",
 
     "CREATE TABLE command ("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, verb TEXT, args TEXT, reply TEXT NOT NULL,"
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, verb TEXT, args TEXT, reply TEXT NOT "
+    "NULL,"
     " correlation BLOB, expires_ms INTEGER NOT NULL, state TEXT NOT NULL, received_ms INTEGER NOT NULL,"
     " finished_ms INTEGER, answer TEXT)",
     "CREATE INDEX command_by_state ON command (state, seq)",
@@ -57,7 +68,8 @@ static const char *const version_1[] = {
 /* Once written, an entry of the audit trail stays as it is; only what an entry "pruned" names may go. */
 static const char *const version_2[] = {
     "CREATE TABLE audit ("
-    " seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL,"
+    " seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT "
+    "NULL,"
     " text TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL)",
     "CREATE INDEX audit_by_about ON audit (about, seq) WHERE about <> ''",
     "CREATE INDEX audit_pruned ON audit (seq) WHERE what = 'pruned'",
@@ -72,7 +84,8 @@ static const char *const version_2[] = {
     NULL,
 };
 
-/* When the outbox is full, job reports are dropped before replies. What is gone from its instrument need not be known for ever. */
+/* When the outbox is full, job reports are dropped before replies. What is gone from its instrument need not
+ * be known for ever. */
 static const char *const version_3[] = {
     "ALTER TABLE outbox ADD COLUMN reply INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX outbox_to_drop ON outbox (reply, seq) WHERE NOT retain",
@@ -112,8 +125,10 @@ enum lf_status schema_apply(struct lf_journal *journal, struct lf_error *err)
     enum lf_status status = read_version(journal, &version, err);
     if (status == LF_OK && version > VERSION)
         return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
-                       "the journal has version %d and this program knows up to %d: it was written by a newer labferryd. "
-                       "Install that or a later one", version, VERSION);
+                       "the journal has version %d and this program knows up to %d: it was written by a "
+                       "newer labferryd. "
+                       "Install that or a later one",
+                       version, VERSION);
     if (status != LF_OK || version == VERSION)
         return status;
     status = lf_journal_begin(journal, err);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static void incoming_free(struct incoming *incoming)
 {
@@ -48,7 +48,8 @@ static bool copy_message(struct lf_link *link, struct incoming *to, const struct
     return true;
 }
 
-/* False when out of memory: the library then speaks as if the property were not there, so it is asked twice. */
+/* False when out of memory: the library then speaks as if the property were not there, so it is asked twice.
+ */
 static bool copy_properties(struct incoming *to, const mosquitto_property *properties)
 {
     uint16_t len = 0;
@@ -58,7 +59,8 @@ static bool copy_properties(struct incoming *to, const mosquitto_property *prope
         return false;
     to->message.response_topic = to->response_topic;
     if (mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, NULL, NULL, false)
-        && !mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &to->correlation, &len, false))
+        && !mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &to->correlation, &len,
+                                           false))
         return false;
     to->message.correlation = lf_slice(to->correlation, len);
     if (mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &expiry, false))
@@ -95,7 +97,7 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
     pthread_mutex_unlock(&link->mutex);
 }
 
-/* ---- the session ------------------------------------------------------------------------------ */
+/* ---- the session ---- */
 
 enum { RETRY_BASE_MS = 5000, RETRY_CAP_MS = 60 * 1000 }; /* of refused subscriptions */
 
@@ -109,7 +111,9 @@ static void up(struct lf_link *link)
         lf_log_info("link", "the broker grants all subscriptions now");
     if (!link->up_at)
         link->up_at = lf_clock_mono_ms();
-    link->retry_at = link->refusal[0] ? lf_deadline_in(lf_backoff_ms(link->retries++, RETRY_BASE_MS, RETRY_CAP_MS)) : LF_NEVER;
+    link->retry_at = link->refusal[0]
+                         ? lf_deadline_in(lf_backoff_ms(link->retries++, RETRY_BASE_MS, RETRY_CAP_MS))
+                         : LF_NEVER;
     if (link->hooks.online)
         link->hooks.online(link->hooks.context, link->session_present, !link->gap_open);
 }
@@ -176,10 +180,13 @@ static void refused(struct lf_link *link, int mid, int reason)
     size_t which = 0;
     while (which < link->filter_count && link->filter_mids[which] != mid)
         which++;
-    const char *filter = which < link->filter_count ? link->filters[which] : link->will_topic ? link->will_topic : "?";
+    const char *filter = which < link->filter_count ? link->filters[which]
+                         : link->will_topic         ? link->will_topic
+                                                    : "?";
     snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s", filter,
              mosquitto_reason_string(reason));
-    lf_log(link->up_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link", "%s. Check its access rules for this agent", link->refusal);
+    lf_log(link->up_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link", "%s. Check its access rules for this agent",
+           link->refusal);
     link->gap_open = link->gap_open || which < link->event_filters;
 }
 

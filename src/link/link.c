@@ -49,8 +49,8 @@ static void tell(struct lf_link *link, const struct lf_error *err, char *told, s
         link->hooks.offline(link->hooks.context, err);
 }
 
-/* Taken over by the broker's own word, and not by the marks: the other does not know yet. Once, we go and look: either its mark is
- * there, and it gets our notice, or it learns from the broker, as we did. */
+/* Taken over by the broker's own word, and not by the marks: the other does not know yet. Once, we go and
+ * look: either its mark is there, and it gets our notice, or it learns from the broker, as we did. */
 static bool come_back_once(struct lf_link *link)
 {
     int64_t before = link->taken_at;
@@ -101,7 +101,7 @@ static void *run(void *arg)
     }
 }
 
-/* ---- opening and closing ---------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 static bool copy_text(char **to, const char *from)
 {
@@ -115,7 +115,8 @@ static bool copy_options(struct lf_link *link, const struct lf_link_options *opt
     link->tls = options->tls;
     link->keepalive_s = options->keepalive_s > 0 ? options->keepalive_s : DEFAULT_KEEPALIVE_S;
     link->event_filters = options->event_filters;
-    /* The library asks when this long was silent, and gives up after as long again: keepalive_s in all. Below 5 it refuses. */
+    /* The library asks when this long was silent, and gives up after as long again: keepalive_s in all. Below
+     * 5 it refuses. */
     link->ping_s = link->keepalive_s / 2 > 5 ? link->keepalive_s / 2 : 5;
     link->session_expiry_s = options->session_expiry_s > 0 ? options->session_expiry_s : DEFAULT_EXPIRY_S;
     link->receive_maximum = options->receive_maximum > 0 ? options->receive_maximum : DEFAULT_RECEIVE_MAXIMUM;
@@ -179,8 +180,8 @@ void lf_link_close(struct lf_link *link)
     queue_clear(link);
     for (size_t i = 0; i < link->filter_count; i++)
         free(link->filters[i]);
-    char *texts[] = {link->host,         link->ca_file,       link->cert_file, link->key_file,
-                     link->username,     link->password_file, link->client_id, link->will_topic,
+    char *texts[] = {link->host,         link->ca_file,       link->cert_file,       link->key_file,
+                     link->username,     link->password_file, link->client_id,       link->will_topic,
                      link->will_payload, link->goodbye,       link->namesake_payload};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
@@ -206,7 +207,7 @@ enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct
     return LF_OK;
 }
 
-/* ---- looking ---------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 enum lf_link_state lf_link_state(struct lf_link *link)
 {

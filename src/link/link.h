@@ -1,8 +1,10 @@
-/* Link: the MQTT 5 session. One thread owns libmosquitto; everything else is told by callbacks on that thread.
+/* Link: the MQTT 5 session. One thread owns libmosquitto; everything else is told by callbacks on that
+ * thread.
  *
- * Acknowledge after commit: the link reads a batch of messages, hands it to `batch`, and only when that returns LF_OK do the
- * acknowledgements leave. If `batch` fails, the connection is dropped without acknowledging and made anew (with back-off), so
- * that the broker sends the same messages again. The session is persistent: fixed client id, clean start false.
+ * Acknowledge after commit: the link reads a batch of messages, hands it to `batch`, and only when that
+ * returns LF_OK do the acknowledgements leave. If `batch` fails, the connection is dropped without
+ * acknowledging and made anew (with back-off), so that the broker sends the same messages again. The session
+ * is persistent: fixed client id, clean start false.
  */
 #ifndef LF_LINK_LINK_H
 #define LF_LINK_LINK_H
@@ -21,16 +23,19 @@ struct lf_link_options { /* all copied */
     const char *ca_file, *cert_file, *key_file; /* NULL: system CAs; no client certificate */
     const char *username, *password_file;       /* NULL: none; the file is read at each connect */
     const char *client_id;
-    int keepalive_s;             /* a broker silent for so long is left, at the latest half as long later. At least 10; 0: 30 */
-    int64_t session_expiry_s;    /* 0: 7 days */
-    int receive_maximum;         /* bounds a batch; 0: 200 */
-    int64_t max_message;         /* bytes; larger ones are handed on cut to 0 bytes with too_large set. 0: 272 KiB */
-    const char *const *filters;  /* subscriptions, QoS 1; one that the broker refuses is asked for again */
+    int keepalive_s; /* a broker silent for so long is left, at the latest half as long later. At least 10; 0:
+                        30 */
+    int64_t session_expiry_s; /* 0: 7 days */
+    int receive_maximum;      /* bounds a batch; 0: 200 */
+    int64_t max_message; /* bytes; larger ones are handed on cut to 0 bytes with too_large set. 0: 272 KiB */
+    const char *const *filters; /* subscriptions, QoS 1; one that the broker refuses is asked for again */
     size_t filter_count;
-    size_t event_filters;        /* so many of them, the first, are such that a refusal is a gap */
-    const char *will_topic;      /* retained last will, QoS 1; NULL: none. Read too, to find another agent of this name */
+    size_t event_filters; /* so many of them, the first, are such that a refusal is a gap */
+    const char
+        *will_topic; /* retained last will, QoS 1; NULL: none. Read too, to find another agent of this name */
     const char *will_payload;
-    const char *namesake_payload; /* what is left on the will topic when standing back for another agent; NULL: will_payload */
+    const char *namesake_payload; /* what is left on the will topic when standing back for another agent;
+                                     NULL: will_payload */
 };
 
 struct lf_message { /* borrowed for the callback */
@@ -38,9 +43,9 @@ struct lf_message { /* borrowed for the callback */
     struct lf_slice payload;
     bool retained, too_large;
     int64_t too_large_size;
-    const char *response_topic;         /* MQTT 5; NULL: none */
-    struct lf_slice correlation;        /* MQTT 5 correlation data; len 0: none */
-    int64_t expiry_s;                   /* message expiry left; -1: none */
+    const char *response_topic;  /* MQTT 5; NULL: none */
+    struct lf_slice correlation; /* MQTT 5 correlation data; len 0: none */
+    int64_t expiry_s;            /* message expiry left; -1: none */
 };
 
 enum lf_link_state { LF_LINK_CONNECTING, LF_LINK_ONLINE, LF_LINK_WAITING };
@@ -48,26 +53,29 @@ enum lf_link_state { LF_LINK_CONNECTING, LF_LINK_ONLINE, LF_LINK_WAITING };
 struct lf_link_hooks {
     void *context;
     /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
-    enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count, struct lf_error *err);
-    /* Events may have been missed: note since when. Before any message of each session is read, since a broker that kept the session
-     * may yet have dropped what its queue had no room for (mosquitto: max_queued_messages, 1000); and when it refuses an event
-     * filter. Not LF_OK: the session is dropped, and this comes again with the next. */
+    enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count,
+                            struct lf_error *err);
+    /* Events may have been missed: note since when. Before any message of each session is read, since a
+     * broker that kept the session may yet have dropped what its queue had no room for (mosquitto:
+     * max_queued_messages, 1000); and when it refuses an event filter. Not LF_OK: the session is dropped, and
+     * this comes again with the next. */
     enum lf_status (*gap)(void *context, struct lf_error *err);
-    /* The session is up and every subscription was answered: from here on nothing is missed, unless an event filter was refused
-     * (whole is false): then this comes again with every attempt. */
+    /* The session is up and every subscription was answered: from here on nothing is missed, unless an event
+     * filter was refused (whole is false): then this comes again with every attempt. */
     void (*online)(void *context, bool session_present, bool whole);
     void (*offline)(void *context, const struct lf_error *why);
     /* Another agent has the same name or client id: lf_link_health has something new to tell. */
     void (*namesake)(void *context);
-    /* A publication given with a ticket above 0 was acknowledged by the broker (reason text NULL) or refused for good (reason). */
+    /* A publication given with a ticket above 0 was acknowledged by the broker (reason text NULL) or refused
+     * for good (reason). */
     void (*published)(void *context, int64_t ticket, const char *refused);
 };
 
 /* *link is set before the first callback. */
 enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
                             struct lf_link **link, struct lf_error *err);
-/* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (only a name lookup under way
- * can make that long). */
+/* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (only a
+ * name lookup under way can make that long). */
 void lf_link_close(struct lf_link *link);
 
 struct lf_publication { /* everything is copied */
@@ -79,15 +87,18 @@ struct lf_publication { /* everything is copied */
     int64_t ticket;              /* > 0: told by `published`. 0: nobody asks */
 };
 
-/* Queues a publication; any thread; in order. Only while online: LF_DISCONNECTED otherwise, and everything queued or
- * unacknowledged is forgotten when the connection drops (the journal's outbox is the durable queue). LF_FULL: too many wait. */
-enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication, struct lf_error *err);
+/* Queues a publication; any thread; in order. Only while online: LF_DISCONNECTED otherwise, and everything
+ * queued or unacknowledged is forgotten when the connection drops (the journal's outbox is the durable
+ * queue). LF_FULL: too many wait. */
+enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication,
+                               struct lf_error *err);
 /* What to publish (retained, QoS 1) on the will topic at a regular end. */
 enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct lf_error *err);
 
 enum lf_link_state lf_link_state(struct lf_link *link);
-/* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects, takeovers,
- * and namesake: a text when another agent seems to have the same name, else null. Returns owned. */
+/* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects,
+ * takeovers, and namesake: a text when another agent seems to have the same name, else null. Returns owned.
+ */
 cJSON *lf_link_health(struct lf_link *link);
 
 #endif

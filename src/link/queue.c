@@ -44,12 +44,12 @@ static struct outgoing *copy(const struct lf_publication *publication)
     outgoing->qos = publication->qos;
     outgoing->retain = publication->retain;
     outgoing->ticket = publication->ticket;
-    bool good =
-        outgoing->topic
-        && lf_buffer_append(&outgoing->payload, publication->payload.data, publication->payload.len) == LF_OK
-        && lf_buffer_append(&outgoing->correlation, publication->correlation.data,
-                            publication->correlation.len)
-               == LF_OK;
+    bool good = outgoing->topic
+                && lf_buffer_append(&outgoing->payload, publication->payload.data, publication->payload.len)
+                       == LF_OK
+                && lf_buffer_append(&outgoing->correlation, publication->correlation.data,
+                                    publication->correlation.len)
+                       == LF_OK;
     if (good)
         return outgoing;
     outgoing_free(outgoing);

@@ -14,8 +14,8 @@ static int try_address(const struct addrinfo *address, int64_t deadline, const s
 {
     int error = 0;
     socklen_t len = sizeof error;
-    int fd =
-        socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
+    int fd = socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                    address->ai_protocol);
     if (fd < 0)
         return errno;
     if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)

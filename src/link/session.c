@@ -32,8 +32,8 @@ enum {
     STEADY_MS = 60 * 1000, /* a session that stood this long was worth having */
 };
 
-/* Did the broker's certificate fail for its dates only? Then it is not the broker that is refused: it is over as soon as the clock is
- * set, or the broker has its new certificate. */
+/* Did the broker's certificate fail for its dates only? Then it is not the broker that is refused: it is over
+ * as soon as the clock is set, or the broker has its new certificate. */
 static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error *err)
 {
     SSL *ssl = link->mosq ? mosquitto_ssl_get(link->mosq) : NULL;
@@ -44,8 +44,8 @@ static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error 
     if (!early && !late)
         return false;
     lf_clock_words(clock);
-    lf_fail(err, LF_DENIED, LF_TRANSIENT, "%s %s:%d: the broker's certificate %s: %s. %s", doing, link->host, link->port,
-            early ? "is not yet valid" : "has expired", clock,
+    lf_fail(err, LF_DENIED, LF_TRANSIENT, "%s %s:%d: the broker's certificate %s: %s. %s", doing, link->host,
+            link->port, early ? "is not yet valid" : "has expired", clock,
             early ? "It is probably wrong; set it, or start time synchronisation"
                   : "If the clock is right, the broker needs a new certificate; if not, set the clock");
     return true;
@@ -61,8 +61,7 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
     const char *why = code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code);
     bool more = link->detail[0] && strcmp(link->detail, why) != 0;
     switch (code) {
-    case MOSQ_ERR_NOMEM:
-        return lf_fail_memory(err, doing);
+    case MOSQ_ERR_NOMEM: return lf_fail_memory(err, doing);
     case MOSQ_ERR_TLS:
         if (fail_dates(link, doing, err))
             return LF_DENIED;
@@ -70,17 +69,18 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
                        "%s %s:%d: TLS failed%s%s. Check link.ca_file and the certificate of the broker",
                        doing, link->host, link->port, more ? ": " : "", link->detail);
     case MOSQ_ERR_KEEPALIVE: /* has no text in the library */
-        if (!link->up_at) /* nothing was asked yet but the greeting */
+        if (!link->up_at)    /* nothing was asked yet but the greeting */
             return no_answer(link, err);
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: the broker has been silent for %d s (link.keepalive)",
-                       doing, link->host, link->port, link->keepalive_s);
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
+                       "%s %s:%d: the broker has been silent for %d s (link.keepalive)", doing, link->host,
+                       link->port, link->keepalive_s);
     default:
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: %s%s%s%s", doing, link->host,
                        link->port, why, more ? " (" : "", more ? link->detail : "", more ? ")" : "");
     }
 }
 
-/* ---- preparing -------------------------------------------------------------------------------- */
+/* ---- preparing ---- */
 
 static enum lf_status set_credentials(struct lf_link *link, struct lf_error *err)
 {
@@ -111,8 +111,8 @@ static enum lf_status set_tls(struct lf_link *link, struct lf_error *err)
 {
     if (!link->tls)
         return LF_OK;
-    int code =
-        link->ca_file ? MOSQ_ERR_SUCCESS : mosquitto_int_option(link->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+    int code = link->ca_file ? MOSQ_ERR_SUCCESS
+                             : mosquitto_int_option(link->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
     if (code == MOSQ_ERR_SUCCESS && (link->ca_file || link->cert_file))
         code = mosquitto_tls_set(link->mosq, link->ca_file, link->ca_file ? NULL : "/etc/ssl/certs",
                                  link->cert_file, link->key_file, no_passphrase);
@@ -155,10 +155,10 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
     mosquitto_int_option(link->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(link->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->receive_maximum);
     mosquitto_int_option(link->mosq, MOSQ_OPT_TCP_NODELAY, 1);
-    int code = link->will_topic ? mosquitto_will_set_v5(link->mosq, link->will_topic,
-                                                        (int)strlen(link->will_payload),
-                                                        link->will_payload, 1, true, NULL)
-                                : MOSQ_ERR_SUCCESS;
+    int code = link->will_topic
+                   ? mosquitto_will_set_v5(link->mosq, link->will_topic, (int)strlen(link->will_payload),
+                                           link->will_payload, 1, true, NULL)
+                   : MOSQ_ERR_SUCCESS;
     if (code == MOSQ_ERR_NOMEM)
         return lf_fail_memory(err, "setting the last will");
     if (code != MOSQ_ERR_SUCCESS)
@@ -182,7 +182,7 @@ static enum lf_status connect_now(struct lf_link *link, struct lf_error *err)
     return status;
 }
 
-/* ---- rounds ----------------------------------------------------------------------------------- */
+/* ---- rounds ---- */
 
 static bool more_to_read(struct lf_link *link)
 {
@@ -216,9 +216,7 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
     if (link->batch_count == 0)
         return LF_OK;
     struct lf_message messages[64];
-    enum {
-        STEP = sizeof messages / sizeof *messages
-    };
+    enum { STEP = sizeof messages / sizeof *messages };
     enum lf_status status = LF_OK;
     /* In steps of one transaction each; what is committed but not acknowledged comes again, and is known. */
     for (size_t at = 0; status == LF_OK && at < link->batch_count; at += STEP) {
@@ -234,8 +232,9 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
         link->refused_batches++;
         pthread_mutex_unlock(&link->mutex);
     }
-    /* LF_CANCELLED and LF_BUSY mean something else from here on, and LF_CANCELLED ends in a goodbye, with which the
-     * acknowledgements of this very batch would leave. Whatever the reason, the connection is dropped. */
+    /* LF_CANCELLED and LF_BUSY mean something else from here on, and LF_CANCELLED ends in a goodbye, with
+     * which the acknowledgements of this very batch would leave. Whatever the reason, the connection is
+     * dropped. */
     return status == LF_OK ? LF_OK : lf_fail(err, LF_DISCONNECTED, err->class, "%s", err->text);
 }
 
@@ -317,8 +316,8 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
     if (reason >= 0x80)
         return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the broker %s:%d ended the session: %s", link->host,
                        link->port, mosquitto_reason_string(reason));
-    enum lf_status status =
-        mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST, "lost the connection to", err);
+    enum lf_status status = mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST,
+                                           "lost the connection to", err);
     /* mosquitto 2.0 takes a session over without a word. */
     namesake_count(link, link->up_at && lf_clock_mono_ms() - link->up_at < STEADY_MS);
     return status;
@@ -351,10 +350,11 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
     return code == MOSQ_ERR_SUCCESS ? LF_OK : mosquitto_fail(link, code, "lost the connection to", err);
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
-/* To close while something from the broker is unread resets the connection, and what was written last may be lost: the broker would
- * publish the last will in its place. So we wait until the broker has closed. Nothing that comes now is acknowledged. */
+/* To close while something from the broker is unread resets the connection, and what was written last may be
+ * lost: the broker would publish the last will in its place. So we wait until the broker has closed. Nothing
+ * that comes now is acknowledged. */
 static void wait_for_end(int fd, int64_t deadline)
 {
     char unread[4096];
@@ -368,7 +368,8 @@ static void leave(struct lf_link *link, const char *last_words, mosquitto_proper
 {
     int mid = 0;
     if (last_words && link->will_topic)
-        mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(last_words), last_words, 1, true, properties);
+        mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(last_words), last_words, 1, true,
+                             properties);
     int fd = mosquitto_socket(link->mosq) >= 0 ? fcntl(mosquitto_socket(link->mosq), F_DUPFD_CLOEXEC, 0) : -1;
     mosquitto_disconnect_v5(link->mosq, last_words ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
     int64_t deadline = lf_deadline_in(1000);

@@ -60,23 +60,25 @@ struct lf_link {
     size_t ticket_count;
     bool out_of_memory; /* a message could not be copied or sent: the batch must not be committed */
     bool session_present;
-    bool gap_unnoted;       /* events may have been missed, and nobody could write that down */
+    bool gap_unnoted; /* events may have been missed, and nobody could write that down */
     struct lf_error gap_error;
-    char refusal[200];      /* the subscription that the broker refused last; empty: none */
+    char refusal[200]; /* the subscription that the broker refused last; empty: none */
     bool gap_open;     /* an event filter was refused */
     int retries;       /* in this session */
-    int64_t retry_at;  /* monotonic, when refused subscriptions are asked for again; LF_NEVER: none was refused */
+    int64_t
+        retry_at; /* monotonic, when refused subscriptions are asked for again; LF_NEVER: none was refused */
     size_t unanswered; /* subscriptions */
     int *filter_mids;  /* message ids of the subscriptions, for their answers; the will topic is the last */
     int64_t up_at;     /* monotonic; 0: this session did not come up */
     bool useful;       /* this session has committed something, or stood for a while */
     bool marked;       /* our own mark was on the will topic */
-    long marks_sent, marks_seen; /* numbers of the newest; what was sent and not seen yet will come after all that is read */
-    bool stands_back;  /* a strange mark came after it: this session ends with a notice */
-    int64_t taken_at;  /* monotonic, when the broker last said that the session was taken over; 0: never */
-    bool ended;        /* the broker has ended the session */
-    int end_reason;    /* MQTT reason code */
-    char detail[200];  /* last error line of the library */
+    long marks_sent, marks_seen; /* numbers of the newest; what was sent and not seen yet will come after all
+                                    that is read */
+    bool stands_back;            /* a strange mark came after it: this session ends with a notice */
+    int64_t taken_at; /* monotonic, when the broker last said that the session was taken over; 0: never */
+    bool ended;       /* the broker has ended the session */
+    int end_reason;   /* MQTT reason code */
+    char detail[200]; /* last error line of the library */
 
     pthread_mutex_t mutex; /* guards everything below */
     enum lf_link_state state;
@@ -90,8 +92,8 @@ struct lf_link {
     uint64_t messages_in, bytes_in, messages_out, reconnects, takeovers, refused_batches;
 };
 
-/* One session: connects, works until it ends, and cleans up. *online says whether it came up. The error says why it ended:
- * LF_CANCELLED when asked to stop; LF_BUSY when another client took the session over. */
+/* One session: connects, works until it ends, and cleans up. *online says whether it came up. The error says
+ * why it ended: LF_CANCELLED when asked to stop; LF_BUSY when another client took the session over. */
 enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *err);
 
 /* callbacks.c: registers the library's callbacks. */

@@ -1,11 +1,12 @@
 /* The poll thread.
  *
  * Two reasons to ask, each with its place kept in the journal:
- * - regular asking (cloud.events = "poll" or "both") goes on from "poll.after", the id of the last event taken in here; before there
- *   is one, from "poll.since", the time of the first start. The list is in the order of processing, so an id is a sound place.
- * - a gap in MQTT (we were away, and who knows what the broker kept of that time) is filled from "poll.gap", a time: that of the newest event known when the
- *   session came up, less an overlap. It is noted before the first message of the new session is read, and kept until a round
- *   has come to its end, over restarts.
+ * - regular asking (cloud.events = "poll" or "both") goes on from "poll.after", the id of the last event
+ * taken in here; before there is one, from "poll.since", the time of the first start. The list is in the
+ * order of processing, so an id is a sound place.
+ * - a gap in MQTT (we were away, and who knows what the broker kept of that time) is filled from "poll.gap",
+ * a time: that of the newest event known when the session came up, less an overlap. It is noted before the
+ * first message of the new session is read, and kept until a round has come to its end, over restarts.
  */
 #include "poll/poll.h"
 
@@ -22,22 +23,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_BASE_MS = 2000, RETRY_CAP_MS = 5 * 60 * 1000, PAGE_DEADLINE_MS = 2 * 60 * 1000, PAGES_MAX = 10000,
-       OVERLAP_MS = 10 * 60 * 1000 };
+enum {
+    RETRY_BASE_MS = 2000,
+    RETRY_CAP_MS = 5 * 60 * 1000,
+    PAGE_DEADLINE_MS = 2 * 60 * 1000,
+    PAGES_MAX = 10000,
+    OVERLAP_MS = 10 * 60 * 1000
+};
 
 struct lf_poll {
     struct lf_poll_options options;
     struct lf_cancel cancel;
     pthread_t thread;
     bool started;
-    int64_t began;         /* monotonic: the first start of all, while we are not sure of its date; else 0. Poll thread */
+    int64_t
+        began; /* monotonic: the first start of all, while we are not sure of its date; else 0. Poll thread */
     pthread_mutex_t mutex; /* guards the rest */
     pthread_cond_t told;
     bool gap, stopping;
-    bool keep;             /* events are still being missed: the gap stays, though it was asked for */
-    uint64_t gaps;         /* counts gaps noted; the journal is asked with the mutex held, never the other way round */
-    int64_t last_ms;       /* wall, of the last complete round */
-    int64_t taken;         /* events taken in since the start */
+    bool keep; /* events are still being missed: the gap stays, though it was asked for */
+    uint64_t
+        gaps; /* counts gaps noted; the journal is asked with the mutex held, never the other way round */
+    int64_t last_ms; /* wall, of the last complete round */
+    int64_t taken;   /* events taken in since the start */
     char error[LF_ERROR_TEXT];
 };
 
@@ -52,7 +60,7 @@ static enum lf_status take_page(struct lf_poll *poll, const cJSON *events, struc
         status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    cJSON_ArrayForEach(event, events) {
+    cJSON_ArrayForEach (event, events) {
         char *text = status == LF_OK ? lf_json_print(event) : NULL;
         if (status == LF_OK && !text)
             status = lf_fail_memory(err, "taking in events");
@@ -103,12 +111,14 @@ static void not_ahead(char **since)
     lf_time_format(lf_clock_best_ms() - OVERLAP_MS, latest);
     if (strcmp(*since, latest) <= 0 || !(copy = strdup(latest)))
         return;
-    lf_log_warning("poll", "%s, from which on events are to be asked for, lies ahead: asking from %s on", *since, latest);
+    lf_log_warning("poll", "%s, from which on events are to be asked for, lies ahead: asking from %s on",
+                   *since, latest);
     free(*since);
     *since = copy;
 }
 
-/* When was the beginning? By the clock of now, which may have been set since; for good once we know that it is right. */
+/* When was the beginning? By the clock of now, which may have been set since; for good once we know that it
+ * is right. */
 static void correct_beginning(struct lf_poll *poll)
 {
     char since[LF_TIME_TEXT];
@@ -134,9 +144,10 @@ static enum lf_status begin_at(struct lf_poll *poll, bool regular, struct place 
     return status;
 }
 
-/* Page by page to the end, which is a page without a token: one without events may still be followed by others. Not to have come
- * to the end is an error, since a gap counts as filled only then. */
-static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place, const char *types, struct lf_error *err)
+/* Page by page to the end, which is a page without a token: one without events may still be followed by
+ * others. Not to have come to the end is an error, since a gap counts as filled only then. */
+static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place, const char *types,
+                                struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     char *next = NULL;
@@ -144,8 +155,8 @@ static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place,
     for (int pages = 0; status == LF_OK && more && pages < PAGES_MAX; pages++) {
         struct lf_call call = {.deadline = lf_deadline_in(PAGE_DEADLINE_MS), .cancel = &poll->cancel};
         cJSON *page = NULL;
-        status = lf_cloud_get_events(poll->options.cloud, place->after, place->after ? NULL : place->since, types, next,
-                                     &call, &page, err);
+        status = lf_cloud_get_events(poll->options.cloud, place->after, place->after ? NULL : place->since,
+                                     types, next, &call, &page, err);
         const cJSON *events = cJSON_GetObjectItemCaseSensitive(page, "events");
         if (status == LF_OK && cJSON_GetArraySize(events) > 0)
             status = take_page(poll, events, err);
@@ -159,7 +170,8 @@ static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place,
     }
     free(next);
     if (status == LF_OK && more)
-        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the list of events does not end after %d pages", PAGES_MAX);
+        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the list of events does not end after %d pages",
+                         PAGES_MAX);
     return status;
 }
 
@@ -171,11 +183,14 @@ static uint64_t gaps_now(struct lf_poll *poll)
     return gaps;
 }
 
-/* A gap noted since the round began starts at the same place, which stays until it has been asked for, too. */
+/* A gap noted since the round began starts at the same place, which stays until it has been asked for, too.
+ */
 static enum lf_status close_gap(struct lf_poll *poll, uint64_t gaps, struct lf_error *err)
 {
     pthread_mutex_lock(&poll->mutex);
-    enum lf_status status = poll->gaps == gaps && !poll->keep ? lf_journal_set(poll->options.journal, "poll.gap", NULL, err) : LF_OK;
+    enum lf_status status = poll->gaps == gaps && !poll->keep
+                                ? lf_journal_set(poll->options.journal, "poll.gap", NULL, err)
+                                : LF_OK;
     pthread_mutex_unlock(&poll->mutex);
     return status;
 }
@@ -192,7 +207,8 @@ static enum lf_status ask_round(struct lf_poll *poll, bool regular, struct lf_er
     if (status == LF_OK)
         status = ask_pages(poll, &place, types, err);
     if (status != LF_OK && place.after && err->class == LF_PERMANENT) {
-        lf_log_warning("poll", "the event list does not go on from %s (%s); asking by time from now on", place.after, err->text);
+        lf_log_warning("poll", "the event list does not go on from %s (%s); asking by time from now on",
+                       place.after, err->text);
         lf_journal_set(journal, "poll.after", NULL, NULL);
     }
     if (status == LF_OK && !place.after)
@@ -228,7 +244,8 @@ static bool wait_for_turn(struct lf_poll *poll, int64_t deadline)
     return go_on;
 }
 
-/* One of an earlier life, too. Whether there is one may not be known for want of memory: then it is looked for. */
+/* One of an earlier life, too. Whether there is one may not be known for want of memory: then it is looked
+ * for. */
 static bool has_gap(struct lf_poll *poll)
 {
     char *gap;
@@ -242,7 +259,9 @@ static void *run(void *arg)
     struct lf_poll *poll = arg;
     const struct lf_config_cloud *cloud = &poll->options.config->cloud;
     bool regular = cloud->events != LF_SOURCE_MQTT;
-    int64_t next = regular || (has_gap(poll) && !poll->options.config->link.used) ? 0 : LF_NEVER; /* else the link says when */
+    int64_t next = regular || (has_gap(poll) && !poll->options.config->link.used)
+                       ? 0
+                       : LF_NEVER; /* else the link says when */
     int attempt = 0;
     while (wait_for_turn(poll, next)) {
         struct lf_error err = {0};
@@ -252,7 +271,8 @@ static void *run(void *arg)
         note_outcome(poll, status, &err);
         int64_t wait = lf_backoff_ms(attempt, RETRY_BASE_MS, RETRY_CAP_MS);
         attempt = status == LF_OK ? 0 : attempt + 1;
-        if (status != LF_OK) /* a gap that could not be filled is tried again, with or without regular asking */
+        if (status
+            != LF_OK) /* a gap that could not be filled is tried again, with or without regular asking */
             next = lf_deadline_in(wait > err.retry_after_ms ? wait : err.retry_after_ms);
         else
             next = regular ? lf_deadline_in(cloud->poll_interval_ms) : LF_NEVER;

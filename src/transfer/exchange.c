@@ -38,7 +38,8 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
 }
 
 /* A connection is ready and the request is about to be written: from here on it may reach the server. */
-static int on_ready(void *context, char *remote, char *local, // NOLINT(readability-non-const-parameter): libcurl's type
+static int on_ready(void *context, char *remote,
+                    char *local, // NOLINT(readability-non-const-parameter): libcurl's type
                     int remote_port, int local_port)
 {
     struct lf_exchange *exchange = context;
@@ -162,16 +163,16 @@ static bool add_headers(struct lf_exchange *exchange)
 {
     const struct lf_request *request = exchange->request;
     return add_header(exchange, "Expect", "")
-        && add_header(exchange, "Content-Type", request->content_type ? request->content_type : "")
-        && (!exchange->authorize || !request->authorization
-            || add_header(exchange, "Authorization", request->authorization));
+           && add_header(exchange, "Content-Type", request->content_type ? request->content_type : "")
+           && (!exchange->authorize || !request->authorization
+               || add_header(exchange, "Authorization", request->authorization));
 }
 
 /* The first option that fails is remembered in `code`. */
-#define SET(option, value)                                                  \
-    do {                                                                    \
-        if (code == CURLE_OK)                                               \
-            code = curl_easy_setopt(exchange->easy, (option), (value));     \
+#define SET(option, value)                                                                                   \
+    do {                                                                                                     \
+        if (code == CURLE_OK)                                                                                \
+            code = curl_easy_setopt(exchange->easy, (option), (value));                                      \
     } while (0)
 
 static CURLcode set_method(struct lf_exchange *exchange)
@@ -202,7 +203,8 @@ static CURLcode set_method(struct lf_exchange *exchange)
 static CURLcode set_security(struct lf_exchange *exchange, const struct lf_exchange_common *common)
 {
     bool loopback;
-    CURLcode code = lf_url_is_loopback(exchange->url, &loopback, NULL) == LF_OK ? CURLE_OK : CURLE_OUT_OF_MEMORY;
+    CURLcode code = lf_url_is_loopback(exchange->url, &loopback, NULL) == LF_OK ? CURLE_OK
+                                                                                : CURLE_OUT_OF_MEMORY;
     SET(CURLOPT_PROTOCOLS_STR, loopback ? "https,http" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -260,11 +262,13 @@ bool lf_exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_co
     exchange->answer->text.max = MEMORY_ANSWER_MAX;
     if (exchange->request->max_answer > 0 && exchange->request->to_fd < 0)
         exchange->answer->text.max = exchange->request->max_answer > (int64_t)(SIZE_MAX / 2)
-                                   ? SIZE_MAX / 2 : (size_t)exchange->request->max_answer;
+                                         ? SIZE_MAX / 2
+                                         : (size_t)exchange->request->max_answer;
     if (exchange->answer->text.max < ERROR_PAGE_MAX)
         exchange->answer->text.max = ERROR_PAGE_MAX;
     bool digests = exchange->request->to_fd < 0
-                || ((exchange->sha256 = lf_digest_new(LF_SHA256)) && (exchange->md5 = lf_digest_new(LF_MD5)));
+                   || ((exchange->sha256 = lf_digest_new(LF_SHA256))
+                       && (exchange->md5 = lf_digest_new(LF_MD5)));
     if (exchange->easy && digests && add_headers(exchange) && set_options(exchange, common) == CURLE_OK)
         return true;
     lf_fail_memory(&exchange->error, "preparing a request");
@@ -302,7 +306,8 @@ static int64_t retry_after(const struct lf_exchange *exchange)
 static int64_t date(const struct lf_exchange *exchange)
 {
     const char *text = header_of(exchange, "Date");
-    time_t seconds = text && lf_clock_mono_ms() - exchange->begun < DATE_FRESH_MS ? curl_getdate(text, NULL) : -1;
+    time_t seconds = text && lf_clock_mono_ms() - exchange->begun < DATE_FRESH_MS ? curl_getdate(text, NULL)
+                                                                                  : -1;
     return seconds > 0 ? (int64_t)seconds * 1000 : -1;
 }
 
@@ -336,8 +341,8 @@ void lf_exchange_end(struct lf_exchange *exchange, CURLcode code)
     if (exchange->error.status != LF_OK)
         return;
     /* An error status stands on its own, even when its page was cut off. */
-    bool answered =
-        code == CURLE_OK || exchange->enough || (status_of(exchange) >= 300 && code == CURLE_PARTIAL_FILE);
+    bool answered = code == CURLE_OK || exchange->enough
+                    || (status_of(exchange) >= 300 && code == CURLE_PARTIAL_FILE);
     if (!answered)
         lf_transfer_failure(exchange, code);
     else if (!fill_answer(exchange))

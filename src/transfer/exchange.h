@@ -13,7 +13,7 @@
 struct lf_exchange_common {
     char *ca_file, *proxy; /* owned; NULL as in lf_transfer_options */
     int64_t connect_timeout_ms, stall_timeout_ms;
-    CURLSH *share;         /* TLS sessions */
+    CURLSH *share; /* TLS sessions */
 };
 
 struct lf_exchange {
@@ -25,10 +25,10 @@ struct lf_exchange {
     CURL *easy;
     struct curl_slist *headers;
     struct lf_digest *sha256, *md5;
-    bool sent;                        /* a connection stood and the request began */
-    int64_t begun;                    /* monotonic */
-    bool enough;                      /* we stopped reading an error page: not a failure */
-    struct lf_error error;            /* first failure; status LF_OK while there is none */
+    bool sent;             /* a connection stood and the request began */
+    int64_t begun;         /* monotonic */
+    bool enough;           /* we stopped reading an error page: not a failure */
+    struct lf_error error; /* first failure; status LF_OK while there is none */
     char curl_text[CURL_ERROR_SIZE];
 };
 

@@ -5,9 +5,9 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-/* Refusals of TLS or of a proxy are transient, as all trouble on the way is: it is over as soon as the clock is
- * set, the server has its new certificate or the proxy its rule, and work goes on without anybody telling each
- * job. */
+/* Refusals of TLS or of a proxy are transient, as all trouble on the way is: it is over as soon as the clock
+ * is set, the server has its new certificate or the proxy its rule, and work goes on without anybody telling
+ * each job. */
 
 /* The certificate's dates do not fit this machine's clock: a board without a battery starts in the past, and
  * time synchronisation comes later. */
@@ -71,9 +71,7 @@ void lf_transfer_failure(struct lf_exchange *exchange, CURLcode code)
         lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: check the name and this machine's DNS", text);
         break;
     case CURLE_COULDNT_CONNECT:
-    case CURLE_PROXY:
-        lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot connect: %s", text);
-        break;
+    case CURLE_PROXY: lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot connect: %s", text); break;
     case CURLE_OPERATION_TIMEDOUT:
         lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no answer in time: %s", text);
         break;
@@ -93,15 +91,9 @@ void lf_transfer_failure(struct lf_exchange *exchange, CURLcode code)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CLIENTCERT:
-        tls_failure(exchange, text);
-        break;
-    case CURLE_URL_MALFORMAT:
-        lf_fail(err, LF_INVALID, LF_PERMANENT, "bad URL: %s", text);
-        break;
-    case CURLE_OUT_OF_MEMORY:
-        lf_fail_memory(err, "talking to a server");
-        break;
+    case CURLE_SSL_CLIENTCERT: tls_failure(exchange, text); break;
+    case CURLE_URL_MALFORMAT: lf_fail(err, LF_INVALID, LF_PERMANENT, "bad URL: %s", text); break;
+    case CURLE_OUT_OF_MEMORY: lf_fail_memory(err, "talking to a server"); break;
     default: /* reset, empty answer, something that is not HTTP, HTTP/2 stream errors */
         receive_failure(exchange, text);
         break;

@@ -32,11 +32,11 @@ struct lf_transfer {
     struct lf_exchange_common common;
     CURLM *multi;
     pthread_t thread;
-    bool running;         /* the thread was started */
+    bool running; /* the thread was started */
     pthread_mutex_t lock;
-    pthread_cond_t left;  /* a caller has left lf_transfer_perform */
+    pthread_cond_t left; /* a caller has left lf_transfer_perform */
     struct ticket *tickets;
-    int callers;          /* inside lf_transfer_perform */
+    int callers; /* inside lf_transfer_perform */
     bool closing;
 };
 
@@ -146,7 +146,7 @@ static bool copy_options(struct lf_transfer *transfer, const struct lf_transfer_
     if (common->stall_timeout_ms > INT_MAX)
         common->stall_timeout_ms = INT_MAX;
     return (!options->ca_file || (common->ca_file = strdup(options->ca_file)))
-        && (!options->proxy || (common->proxy = strdup(options->proxy)));
+           && (!options->proxy || (common->proxy = strdup(options->proxy)));
 }
 
 static bool open_curl(struct lf_transfer *transfer, int max_connections)
@@ -277,14 +277,15 @@ static bool is_redirect(const struct lf_request *request, const struct lf_answer
 {
     int status = answer->status;
     return request->follow && !strcmp(request->method, "GET") && answer->location
-        && (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
+           && (status == 301 || status == 302 || status == 303 || status == 307 || status == 308);
 }
 
 static void answer_clear(struct lf_answer *answer)
 {
     lf_answer_free(answer);
     memset(answer, 0, sizeof *answer);
-    answer->retry_after_ms = answer->rate_limit = answer->rate_remaining = answer->rate_reset_s = answer->date_ms = -1;
+    answer->retry_after_ms = answer->rate_limit = answer->rate_remaining = answer->rate_reset_s =
+        answer->date_ms = -1;
 }
 
 static enum lf_status follow(struct lf_transfer *transfer, const struct lf_request *request,
@@ -296,8 +297,8 @@ static enum lf_status follow(struct lf_transfer *transfer, const struct lf_reque
         char name[LF_URL_NAME];
         lf_url_name(url ? url : request->url, name);
         if (hops == REDIRECTS_MAX)
-            status =
-                lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "%s: more than %d redirects", name, REDIRECTS_MAX);
+            status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "%s: more than %d redirects", name,
+                             REDIRECTS_MAX);
         else if ((status = lf_url_redirect(url ? url : request->url, answer->location, &next, err)) != LF_OK)
             lf_error_prefix(err, "%s", name);
         if (status != LF_OK)

@@ -12,11 +12,11 @@
 struct lf_transfer;
 
 struct lf_transfer_options {
-    const char *ca_file;       /* NULL: the system's CAs. All options are copied */
-    const char *proxy;         /* NULL: from the environment as curl does; "" : none */
+    const char *ca_file; /* NULL: the system's CAs. All options are copied */
+    const char *proxy;   /* NULL: from the environment as curl does; "" : none */
     int64_t connect_timeout_ms;
-    int64_t stall_timeout_ms;  /* no byte either way for this long: LF_TIMEOUT */
-    int max_connections;       /* over all hosts; 0: 8 */
+    int64_t stall_timeout_ms; /* no byte either way for this long: LF_TIMEOUT */
+    int max_connections;      /* over all hosts; 0: 8 */
 };
 
 enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struct lf_transfer **transfer,
@@ -38,8 +38,8 @@ struct lf_request {
     const char *url;
     /* Value of the header; sent to the URL's own host only, never on a redirect. NULL: none. */
     const char *authorization;
-    const char *content_type;   /* NULL when there is no body */
-    struct lf_slice text;       /* a body in memory; used when body is NULL */
+    const char *content_type; /* NULL when there is no body */
+    struct lf_slice text;     /* a body in memory; used when body is NULL */
     const struct lf_body *body;
     /* Never sent a second time behind the caller's back: libcurl repeats a request when a reused connection
      * turns out dead, so this one gets a connection of its own. */
@@ -50,8 +50,8 @@ struct lf_request {
     /* Bound of a 2xx body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory, none in a file. The body of any
      * other status is cut at 64 KiB. */
     int64_t max_answer;
-    bool follow;                /* the redirects of a GET: https to https; http only from and to loopback */
-    int64_t deadline;           /* monotonic; for the whole request */
+    bool follow;      /* the redirects of a GET: https to https; http only from and to loopback */
+    int64_t deadline; /* monotonic; for the whole request */
     const struct lf_cancel *cancel; /* may be NULL */
     /* May be NULL; called on the transfer thread; total -1: unknown. */
     void (*progress)(void *context, int64_t done, int64_t total);
@@ -64,10 +64,10 @@ struct lf_answer {
     int64_t size;             /* bytes of the body, in memory or in to_fd */
     char sha256[65], md5[33]; /* of the body when it went to to_fd */
     char content_type[128];
-    char etag[64];            /* header, as received; empty if there is none */
-    char *location;           /* header, may be NULL */
-    bool redirected;          /* the answer comes from where a redirect led, not from the URL asked */
-    int64_t retry_after_ms;   /* Retry-After (seconds or date), -1 if none */
+    char etag[64];          /* header, as received; empty if there is none */
+    char *location;         /* header, may be NULL */
+    bool redirected;        /* the answer comes from where a redirect led, not from the URL asked */
+    int64_t retry_after_ms; /* Retry-After (seconds or date), -1 if none */
     int64_t rate_limit, rate_remaining, rate_reset_s; /* x-rate-limit-*; -1 if none */
     int64_t date_ms; /* the server's clock (Date), when the answer came soon after it; else -1 */
 };

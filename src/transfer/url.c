@@ -65,9 +65,14 @@ static enum lf_status split(const char *url, struct parts *parts, struct lf_erro
     *parts = (struct parts){0};
     CURLU *parsed = curl_url();
     CURLUcode code = parsed ? curl_url_set(parsed, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
-    struct { CURLUPart part; char **text; } wanted[] = {
-        {CURLUPART_SCHEME, &parts->scheme}, {CURLUPART_HOST, &parts->host},
-        {CURLUPART_USER, &parts->user}, {CURLUPART_PASSWORD, &parts->password},
+    struct {
+        CURLUPart part;
+        char **text;
+    } wanted[] = {
+        {CURLUPART_SCHEME, &parts->scheme},
+        {CURLUPART_HOST, &parts->host},
+        {CURLUPART_USER, &parts->user},
+        {CURLUPART_PASSWORD, &parts->password},
     };
     for (size_t i = 0; code == CURLUE_OK && i < sizeof wanted / sizeof *wanted; i++)
         if (curl_url_get(parsed, wanted[i].part, wanted[i].text, 0) == CURLUE_OUT_OF_MEMORY)
@@ -89,8 +94,9 @@ static bool on_loopback(const struct parts *parts)
 {
     const char *host = parts->host;
     struct in_addr v4;
-    return host && (!strcasecmp(host, "localhost") || !strcmp(host, "[::1]")
-                    || (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127));
+    return host
+           && (!strcasecmp(host, "localhost") || !strcmp(host, "[::1]")
+               || (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127));
 }
 
 enum lf_status lf_url_is_loopback(const char *url, bool *loopback, struct lf_error *err)

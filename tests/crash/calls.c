@@ -1,6 +1,8 @@
-/* The calls of interest. Libraries (SQLite, libcurl, libmosquitto) reach libc through the dynamic linker, so theirs come here, too.
+/* The calls of interest. Libraries (SQLite, libcurl, libmosquitto) reach libc through the dynamic linker, so
+ * theirs come here, too.
  *
- * Each is counted if it touches the world outside (count_is_outside), then made; those that change files also tell durable.c.
+ * Each is counted if it touches the world outside (count_is_outside), then made; those that change files also
+ * tell durable.c.
  */
 #include "shim.h"
 
@@ -15,7 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------------ */
+/* ---- bytes ---- */
 
 #define MAY_FAIL(counted)                                                                                    \
     do {                                                                                                     \
@@ -144,7 +146,7 @@ int fdatasync(int fd)
     return result;
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static int moved(int result, int to_dir, const char *to)
 {
@@ -236,7 +238,7 @@ int mkdirat(int dir, const char *path, mode_t mode)
     return moved(REAL(mkdirat)(dir, path, mode), dir, path);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 /* After a power cut the machine has another boot id: LF_CRASH_BOOT_ID names the file that has it. */
 static const char *renamed(const char *path)

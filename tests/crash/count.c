@@ -1,7 +1,8 @@
 /* Counting calls, and ending the process at one of them.
  *
- * The count lies in a file that is mapped, so that it can be read while the process runs and after it was killed. Once the call
- * has come at which the process ends, no other thread gets through another one: they wait for the end.
+ * The count lies in a file that is mapped, so that it can be read while the process runs and after it was
+ * killed. Once the call has come at which the process ends, no other thread gets through another one: they
+ * wait for the end.
  */
 #include "shim.h"
 
@@ -153,7 +154,7 @@ static bool reached(const char *call, int fd, const char *path)
     return true;
 }
 
-/* ---- calls that fail --------------------------------------------------------------------------------------------------- */
+/* ---- calls that fail ---- */
 
 static int64_t now_ms(void)
 {

@@ -1,9 +1,10 @@
 /* What a power cut at this moment would leave: only what was synced.
  *
- * In LF_CRASH_STORE lie, by inode number, "i-N": the content of a file below LF_CRASH_ROOT when it was last synced (or when this
- * process first opened it to write), and "d-N": a folder's names when it was last synced (or at the start): "inode mode name" a line.
- * "log" has, a line each: "wrote INODE", "gone FOLDER NAME", "came FOLDER NAME", "sync FOLDER", in the order of happening. From
- * these powercut.py makes the tree that a cut leaves.
+ * In LF_CRASH_STORE lie, by inode number, "i-N": the content of a file below LF_CRASH_ROOT when it was last
+ * synced (or when this process first opened it to write), and "d-N": a folder's names when it was last synced
+ * (or at the start): "inode mode name" a line. "log" has, a line each: "wrote INODE", "gone FOLDER NAME",
+ * "came FOLDER NAME", "sync FOLDER", in the order of happening. From these powercut.py makes the tree that a
+ * cut leaves.
  *
  * With LF_CRASH_NO_SYNC nothing is ever synced: a disk that lies, to see that a sweep finds what that does.
  * What others do to these folders is not tracked: the instrument's computer has its own power.
@@ -161,7 +162,7 @@ __attribute__((constructor)) static void start(void)
         abort();
 }
 
-/* ---- what calls.c tells -------------------------------------------------------------------------------------------------- */
+/* ---- what calls.c tells ---- */
 
 void durable_before_open(int dir, const char *path, int flags, struct opening *opening)
 {

@@ -1,7 +1,7 @@
 /* Between labferryd and its system calls. Loaded by LD_PRELOAD; see README.md.
  *
- * calls.c has a wrapper for every call of interest; count.c counts them and ends the process at one of them; durable.c keeps what
- * would survive a power cut.
+ * calls.c has a wrapper for every call of interest; count.c counts them and ends the process at one of them;
+ * durable.c keeps what would survive a power cut.
  */
 #ifndef CRASH_SHIM_H
 #define CRASH_SHIM_H
@@ -20,26 +20,31 @@
     })
 void *shim_next(void **slot, const char *name);
 
-/* ---- count.c: environment LF_CRASH_COUNT_FILE, LF_CRASH_AT, LF_CRASH_HOW, LF_CRASH_FOR, LF_CRASH_ONLY, LF_CRASH_LOG ------- */
+/* ---- count.c: environment LF_CRASH_COUNT_FILE, LF_CRASH_AT, LF_CRASH_HOW, LF_CRASH_FOR, LF_CRASH_ONLY,
+ * LF_CRASH_LOG ---- */
 
-/* A call that touches the world outside the process is about to be made: on fd, or on path (NULL: none). Does not return if this
- * is where the process ends. Else 0, or the error with which the call shall fail instead of being made. */
+/* A call that touches the world outside the process is about to be made: on fd, or on path (NULL: none). Does
+ * not return if this is where the process ends. Else 0, or the error with which the call shall fail instead
+ * of being made. */
 int count_before(const char *call, int fd, const char *path);
-/* The same for a call that writes *len bytes, which becomes how many of them shall be written (all but for a torn one). */
+/* The same for a call that writes *len bytes, which becomes how many of them shall be written (all but for a
+ * torn one). */
 int count_write(const char *call, int fd, size_t *len);
 /* The same for a file that is to be created: counted only where calls fail. */
 int count_create(const char *call, const char *path);
 /* It was made. Does not return if this is where the process ends. */
 void count_after(void);
-/* Is fd outside the process: a file, a serial line, a network socket? Pipes, wake-ups, logs and the control socket are not. */
+/* Is fd outside the process: a file, a serial line, a network socket? Pipes, wake-ups, logs and the control
+ * socket are not. */
 bool count_is_outside(int fd);
 
-/* ---- durable.c: environment LF_CRASH_ROOT, LF_CRASH_STORE, LF_CRASH_NO_SYNC ----------------------------------------------------------------- */
+/* ---- durable.c: environment LF_CRASH_ROOT, LF_CRASH_STORE, LF_CRASH_NO_SYNC ---- */
 
 struct opening {
     bool tracked, existed;
 };
-/* Around an open: a file below the root that was there before keeps, as durable, what is in it; a new one has nothing. */
+/* Around an open: a file below the root that was there before keeps, as durable, what is in it; a new one has
+ * nothing. */
 void durable_before_open(int dir, const char *path, int flags, struct opening *opening);
 void durable_after_open(const struct opening *opening, int fd);
 /* A name goes or comes; from and its content are noted before the call, to after it. */

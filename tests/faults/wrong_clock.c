@@ -1,6 +1,7 @@
-/* A wall clock that can be wrong: loaded by LD_PRELOAD, it shifts what the program reads by the nanoseconds that stand in the first
- * eight bytes of the file LF_CLOCK_SHIFT, which may change at any moment. Only the date is shifted; the monotonic clocks, and whatever
- * the kernel does by itself (times of files, time-outs), go on as they are. */
+/* A wall clock that can be wrong: loaded by LD_PRELOAD, it shifts what the program reads by the nanoseconds
+ * that stand in the first eight bytes of the file LF_CLOCK_SHIFT, which may change at any moment. Only the
+ * date is shifted; the monotonic clocks, and whatever the kernel does by itself (times of files, time-outs),
+ * go on as they are. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>

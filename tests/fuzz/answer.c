@@ -21,9 +21,7 @@
 #define TENANT "https://acme.example"
 #define SECRET "t0psecret"
 
-enum {
-    CALLS_MAX = 8
-};
+enum { CALLS_MAX = 8 };
 enum {
     STRANGE_SENT = 1,
     STRANGE_REDIRECTED = 2,
@@ -89,8 +87,8 @@ static void fill(struct lf_answer *answer, const struct lf_request *request, uin
 enum lf_status __wrap_lf_transfer_perform(struct lf_transfer *transfer, const struct lf_request *request,
                                           struct lf_answer *answer, bool *sent, struct lf_error *err)
 {
-    static const char token[] =
-        "{\"access_token\":\"" SECRET "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}";
+    static const char token[] = "{\"access_token\":\"" SECRET
+                                "\",\"expires_in\":3600,\"token_type\":\"Bearer\"}";
     (void)transfer;
     bool ignored;
     sent = sent ? sent : &ignored;
@@ -128,28 +126,17 @@ static enum lf_status read_only(uint8_t what, const struct lf_call *call, const 
 {
     struct lf_cloud *cloud = server.cloud;
     switch (what) {
-    case 0:
-        return lf_cloud_get_generator(cloud, id, call, out, err);
-    case 1:
-        return lf_cloud_list_outputs(cloud, id, call, out, err);
-    case 2:
-        return lf_cloud_get_run(cloud, id, call, out, err);
-    case 3:
-        return lf_cloud_get_resource(cloud, "workflowTask", id, call, out, err);
-    case 4:
-        return lf_cloud_get_resource(cloud, id, id, call, out, err);
-    case 5:
-        return lf_cloud_get_blob(cloud, id, call, out, err);
-    case 6:
-        return lf_cloud_find_processors(cloud, id, "config", call, out, err);
-    case 7:
-        return lf_cloud_get_processor(cloud, id, call, out, err);
-    case 8:
-        return lf_cloud_get_task(cloud, id, call, out, err);
-    case 9:
-        return lf_cloud_get_workflow_task(cloud, id, call, out, err);
-    default:
-        return lf_cloud_get_events(cloud, id, NULL, "v2.entry.created", NULL, call, out, err);
+    case 0: return lf_cloud_get_generator(cloud, id, call, out, err);
+    case 1: return lf_cloud_list_outputs(cloud, id, call, out, err);
+    case 2: return lf_cloud_get_run(cloud, id, call, out, err);
+    case 3: return lf_cloud_get_resource(cloud, "workflowTask", id, call, out, err);
+    case 4: return lf_cloud_get_resource(cloud, id, id, call, out, err);
+    case 5: return lf_cloud_get_blob(cloud, id, call, out, err);
+    case 6: return lf_cloud_find_processors(cloud, id, "config", call, out, err);
+    case 7: return lf_cloud_get_processor(cloud, id, call, out, err);
+    case 8: return lf_cloud_get_task(cloud, id, call, out, err);
+    case 9: return lf_cloud_get_workflow_task(cloud, id, call, out, err);
+    default: return lf_cloud_get_events(cloud, id, NULL, "v2.entry.created", NULL, call, out, err);
     }
 }
 
@@ -161,18 +148,10 @@ static enum lf_status changing(uint8_t what, const struct lf_call *call, const c
     cJSON *fields = cJSON_Parse("{\"Mass\":{\"value\":\"12.3\"}}");
     enum lf_status status;
     switch (what) {
-    case 0:
-        status = lf_cloud_create_processor(cloud, &processor, call, out, err);
-        break;
-    case 1:
-        status = lf_cloud_create_output(cloud, id, fields, call, out, err);
-        break;
-    case 2:
-        status = lf_cloud_set_processor_file(cloud, id, "file_1", call, out, err);
-        break;
-    default:
-        status = lf_cloud_set_task_status(cloud, id, "wfts_1", call, out, err);
-        break;
+    case 0: status = lf_cloud_create_processor(cloud, &processor, call, out, err); break;
+    case 1: status = lf_cloud_create_output(cloud, id, fields, call, out, err); break;
+    case 2: status = lf_cloud_set_processor_file(cloud, id, "file_1", call, out, err); break;
+    default: status = lf_cloud_set_task_status(cloud, id, "wfts_1", call, out, err); break;
     }
     cJSON_Delete(fields);
     return status;
@@ -182,27 +161,23 @@ static enum lf_status with_file(uint8_t what, const struct lf_call *call, const 
                                 struct lf_error *err)
 {
     struct lf_cloud *cloud = server.cloud;
-    struct lf_upload_file file = {.fd = server.file, .size = 20, .name = "result.csv", .type = "RAW_FILE",
+    struct lf_upload_file file = {.fd = server.file,
+                                  .size = 20,
+                                  .name = "result.csv",
+                                  .type = "RAW_FILE",
                                   .part_size = lf_cloud_part_size(cloud, 20)};
     const char *const etags[] = {"\"a\"", "\"b\""};
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
     fuzz_need(ftruncate(server.file, 0) == 0 && ftruncate(server.file, 20) == 0, "no file");
     switch (what) {
-    case 0:
-        return lf_cloud_upload_blob(cloud, &file, call, text, err);
-    case 1:
-        return lf_cloud_start_parts(cloud, &file, call, text, err);
-    case 2:
-        return lf_cloud_upload_part(cloud, id, &file, 1, call, text, err);
-    case 3:
-        return lf_cloud_complete_parts(cloud, id, etags, 2, call, err);
-    case 4:
-        return lf_cloud_abort_parts(cloud, id, call, err);
-    case 5:
-        return lf_cloud_process(cloud, id, call, text, err);
-    default:
-        return lf_cloud_download(cloud, id, server.file, 1 << 20, call, sha256, &size, err);
+    case 0: return lf_cloud_upload_blob(cloud, &file, call, text, err);
+    case 1: return lf_cloud_start_parts(cloud, &file, call, text, err);
+    case 2: return lf_cloud_upload_part(cloud, id, &file, 1, call, text, err);
+    case 3: return lf_cloud_complete_parts(cloud, id, etags, 2, call, err);
+    case 4: return lf_cloud_abort_parts(cloud, id, call, err);
+    case 5: return lf_cloud_process(cloud, id, call, text, err);
+    default: return lf_cloud_download(cloud, id, server.file, 1 << 20, call, sha256, &size, err);
     }
 }
 
@@ -249,8 +224,10 @@ static void open_cloud(void)
         server.file = memfd_create("file", MFD_CLOEXEC);
         fuzz_need(server.file >= 0, "no file");
     }
-    struct lf_cloud_options options = {
-        .tenant = TENANT, .client_id = "id", .client_secret_file = secret_file, .part_size = 12};
+    struct lf_cloud_options options = {.tenant = TENANT,
+                                       .client_id = "id",
+                                       .client_secret_file = secret_file,
+                                       .part_size = 12};
     fuzz_need(lf_cloud_open(&options, (struct lf_transfer *)&server, &server.cloud, &err) == LF_OK, err.text);
 }
 

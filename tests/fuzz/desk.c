@@ -18,12 +18,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-enum {
-    FRESH_AFTER = 400,
-    ROOM = 4 * 1024 * 1024,
-    REQUESTS_MAX = 16,
-    BENCHES = 2
-};
+enum { FRESH_AFTER = 400, ROOM = 4 * 1024 * 1024, REQUESTS_MAX = 16, BENCHES = 2 };
 
 static const char config_text[] =
     "agent = { name = \"bench-3\"; site = \"boston\"; state_dir = \"state\"; spool_dir = \"spool\"; };\n"
@@ -96,8 +91,9 @@ static void open_benches(struct lf_error *err)
 {
     for (size_t i = 0; i < agent.config->instrument_count && i < BENCHES; i++) {
         const struct lf_config_instrument *config = &agent.config->instruments[i];
-        struct lf_instrument_options options = {
-            .name = config->name, .driver = lf_driver_find(config->driver), .values = config->settings};
+        struct lf_instrument_options options = {.name = config->name,
+                                                .driver = lf_driver_find(config->driver),
+                                                .values = config->settings};
         struct lf_instrument_hooks hooks = {.context = agent.context.jobs,
                                             .work = lf_jobs_work,
                                             .found = lf_jobs_found,
@@ -123,8 +119,10 @@ static void open_agent(void)
                                      .client_secret_file = config->cloud.client_secret_file};
     fuzz_need(lf_cloud_open(&cloud, agent.transfer, &context->cloud, &err) == LF_OK, err.text);
     fuzz_need(lf_intake_open(config, context->journal, &context->intake, &err) == LF_OK, err.text);
-    struct lf_jobs_options options = {
-        .config = config, .journal = context->journal, .cloud = context->cloud, .intake = context->intake};
+    struct lf_jobs_options options = {.config = config,
+                                      .journal = context->journal,
+                                      .cloud = context->cloud,
+                                      .intake = context->intake};
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
     open_benches(&err);
     agent.desk = (struct lf_desk){.context = context, .listening = -1};
@@ -178,8 +176,10 @@ static void visit_with(struct lf_slice requests, bool with_file)
     fuzz_need(lf_file_write_all(ends[1], requests.data, requests.len, NULL) == LF_OK, "cannot ask");
     shutdown(ends[1], SHUT_WR);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    *visitor = (struct visitor){
-        .desk = &agent.desk, .fd = ends[0], .file = -1, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
+    *visitor = (struct visitor){.desk = &agent.desk,
+                                .fd = ends[0],
+                                .file = -1,
+                                .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     if (with_file && (visitor->file = memfd_create("sent", MFD_CLOEXEC)) >= 0)
         fuzz_need(write(visitor->file, "sent", 4) == 4, "no file");
     agent.desk.visitors = 1;

@@ -26,9 +26,7 @@ enum {
 
 static const char *const shipped[] = {"mt-sics", "and-balance",   "ismatec", "metrohm",
                                       "new-era", "sartorius-sbi", "scpi"};
-enum {
-    SHIPPED = sizeof shipped / sizeof *shipped
-};
+enum { SHIPPED = sizeof shipped / sizeof *shipped };
 
 static struct {
     struct fuzz_input input;
@@ -194,14 +192,15 @@ static void check_command(const struct lf_command *command, enum lf_status statu
 static void command(const struct lf_command *command, const char *text)
 {
     struct lf_input inputs[8];
-    struct lf_input_set set = {
-        .given = inputs, .given_count = make_inputs(command->inputs, command->input_count, text, inputs, 8)};
+    struct lf_input_set set = {.given = inputs,
+                               .given_count = make_inputs(command->inputs, command->input_count, text, inputs,
+                                                          8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     bool doubted = bench.dialogue.doubt;
     size_t before = bench.writes;
-    enum lf_status status =
-        lf_dialogue_command(&bench.dialogue, command, &set, lf_deadline_in(60000), &values, &err);
+    enum lf_status status = lf_dialogue_command(&bench.dialogue, command, &set, lf_deadline_in(60000),
+                                                &values, &err);
     check_command(command, status, &err, doubted, bench.writes - before);
     check_values(&values);
     lf_outcome_free(&values);
@@ -217,8 +216,8 @@ static void procedure(const struct lf_procedure *procedure, const char *text)
 {
     struct lf_input inputs[8];
     struct lf_input_set set = {.given = inputs,
-                               .given_count =
-                                   make_inputs(procedure->inputs, procedure->input_count, text, inputs, 8)};
+                               .given_count = make_inputs(procedure->inputs, procedure->input_count, text,
+                                                          inputs, 8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     size_t before = bench.writes;

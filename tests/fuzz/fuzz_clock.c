@@ -3,9 +3,7 @@
 
 #include "base/os_wake.h"
 
-enum {
-    START_MS = 1000000
-};
+enum { START_MS = 1000000 };
 
 int64_t __wrap_lf_clock_mono_ms(void);
 int64_t __wrap_lf_deadline_in(int64_t ms);

@@ -8,9 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    enum {
-        ROOM = 64
-    };
+    enum { ROOM = 64 };
     char *spec = fuzz_text(lf_slice((const char *)data, size)), *resource = malloc(ROOM),
          *again = malloc(ROOM);
     struct lf_error err = {0}, second = {0};

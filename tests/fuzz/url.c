@@ -37,8 +37,7 @@ static void check_asked(const char *url)
     fuzz_check_error(status, &err);
     for (const char *at = err.text; *at; at++)
         MUST(!iscntrl((unsigned char)*at), "a control character in: %s", err.text);
-    MUST(status != LF_OK || !strncasecmp(url, "https:", 6) || on_loopback(url), "%s may be asked",
-         url);
+    MUST(status != LF_OK || !strncasecmp(url, "https:", 6) || on_loopback(url), "%s may be asked", url);
 }
 
 static void check_redirect(const char *url, const char *location)

@@ -1,8 +1,10 @@
-// States: off (counting is false) -> failing_start -> counting -> failing_stop -> off. The counters are atomic: any thread
-// allocates. Whose allocation it is, is seen on the stack: the innermost function of the program itself decides.
+// States: off (counting is false) -> failing_start -> counting -> failing_stop -> off. The counters are
+// atomic: any thread allocates. Whose allocation it is, is seen on the stack: the innermost function of the
+// program itself decides.
 //
-// Built with FAILING_PRELOAD it becomes a library for LD_PRELOAD: every allocation of the program is the product's then,
-// and about one in LF_FAIL_EVERY fails, in an order that LF_FAIL_SEED gives; the first LF_FAIL_AFTER succeed.
+// Built with FAILING_PRELOAD it becomes a library for LD_PRELOAD: every allocation of the program is the
+// product's then, and about one in LF_FAIL_EVERY fails, in an order that LF_FAIL_SEED gives; the first
+// LF_FAIL_AFTER succeed.
 #include "failing.h"
 
 #ifdef FAILING_POSSIBLE
@@ -80,10 +82,9 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *context)
     if (*first)
         program = range;
     *first = false;
-    for (size_t i = 0; i < sizeof spared_libraries / sizeof spared_libraries[0]; i++) {
+    for (size_t i = 0; i < sizeof spared_libraries / sizeof spared_libraries[0]; i++)
         if (strstr(info->dlpi_name, spared_libraries[i]) && spared_count < SPARED_MAX)
             spared[spared_count++] = range;
-    }
     return 0;
 }
 
@@ -119,15 +120,13 @@ static _Unwind_Reason_Code look(struct _Unwind_Context *context, void *memory)
         return _URC_END_OF_STACK;
     if (!search->reached)
         return _URC_NO_REASON;
-    for (size_t i = 0; i < spared_count; i++) {
+    for (size_t i = 0; i < spared_count; i++)
         if (within(&spared[i], place))
             return _URC_END_OF_STACK;
-    }
     uintptr_t start = _Unwind_GetRegionStart(context);
-    for (size_t i = 0; i < SPARED_MAX; i++) {
+    for (size_t i = 0; i < SPARED_MAX; i++)
         if (start != 0 && start == spared_starts[i])
             return _URC_END_OF_STACK;
-    }
     if (!within(&program, place))
         return _URC_NO_REASON;
     search->ours = within(&product, place);
@@ -204,7 +203,8 @@ EXPORTED char *strndup(const char *text, size_t max)
 static void tell(void)
 {
     uint64_t failed, all = failing_stop(&failed);
-    dprintf(STDERR_FILENO, "failing: %" PRIu64 " of %" PRIu64 " allocations failed on purpose\n", failed, all);
+    dprintf(STDERR_FILENO, "failing: %" PRIu64 " of %" PRIu64 " allocations failed on purpose\n", failed,
+            all);
 }
 
 static uint64_t wanted(const char *name)

@@ -1,5 +1,5 @@
-// States of the parent: for each test, one counting run, then up to TOGETHER runs at a time (a slot each) until no
-// allocation is left. The children share nothing but `struct told` with it.
+// States of the parent: for each test, one counting run, then up to TOGETHER runs at a time (a slot each)
+// until no allocation is left. The children share nothing but `struct told` with it.
 #include "torture.h"
 
 #include "failing.h"
@@ -86,8 +86,8 @@ static void must(bool done, const char *what)
     }
 }
 
-static void start(struct slot *slot, const struct torture *torture, const struct unit_test *test, uint64_t nth,
-                  bool onwards)
+static void start(struct slot *slot, const struct torture *torture, const struct unit_test *test,
+                  uint64_t nth, bool onwards)
 {
     slot->nth = nth;
     slot->onwards = onwards;
@@ -149,10 +149,9 @@ static bool reap(const struct torture *torture, const struct unit_test *test, bo
 
 static struct slot *free_slot(void)
 {
-    for (size_t i = 0; i < TOGETHER; i++) {
+    for (size_t i = 0; i < TOGETHER; i++)
         if (slots[i].pid == 0)
             return &slots[i];
-    }
     return NULL;
 }
 
@@ -163,9 +162,8 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// Libraries make themselves ready at their first use, and some leak or stay broken when they cannot: that is theirs.
-// One run in this process has it done before anything is counted.
-// Returns how long that took.
+// Libraries make themselves ready at their first use, and some leak or stay broken when they cannot: that is
+// theirs. One run in this process has it done before anything is counted. Returns how long that took.
 static int64_t warm_up(const struct torture *torture, const struct unit_test *test)
 {
     fflush(stdout);
@@ -236,17 +234,18 @@ static bool promises(const struct unit_test *test, const char *words)
 int torture(const struct torture *torture, int64_t budget_ms)
 {
     if (!failing_possible()) {
-        puts("allocations fail on purpose only in a build by gcc with AddressSanitizer: toolchain/build debug");
+        puts("allocations fail on purpose only in a build by gcc with AddressSanitizer: toolchain/build "
+             "debug");
         return 2;
     }
-    struct told *shared = mmap(NULL, TOGETHER * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct told *shared = mmap(NULL, TOGETHER * sizeof *shared, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(shared != MAP_FAILED, "share memory");
     for (size_t i = 0; i < TOGETHER; i++)
         slots[i].told = &shared[i];
-    for (size_t i = 0; i < torture->count; i++) {
+    for (size_t i = 0; i < torture->count; i++)
         if (promises(&torture->tests[i], torture->words))
             torture_test(torture, &torture->tests[i], budget_ms);
-    }
     printf("%" PRIu64 " runs, %" PRIu64 " allocations failed on purpose\n", runs, injected);
     printf("%u passed, %u failed\n", passed, failed);
     return failed == 0 ? 0 : 1;
@@ -263,7 +262,8 @@ int torture_once(const struct torture *torture, const char *which)
             failing_start(nth, *end == '+');
             torture->run(&torture->tests[i]);
             tell();
-            printf("%" PRIu64 " allocations, %" PRIu64 " of them failed on purpose\n", told.counted, told.failed);
+            printf("%" PRIu64 " allocations, %" PRIu64 " of them failed on purpose\n", told.counted,
+                   told.failed);
             return 0;
         }
     }

@@ -1,28 +1,30 @@
-// Every test again while memory runs out: curl's torture mode. A test is run once to count the allocations of the product
-// in it, then again for the chosen ones of them: the Nth fails, and the Nth and all that follow fail. Each run has a
-// process of its own. A run is good if that process neither crashes nor hangs nor leaks; failed checks are expected.
+// Every test again while memory runs out: curl's torture mode. A test is run once to count the allocations of
+// the product in it, then again for the chosen ones of them: the Nth fails, and the Nth and all that follow
+// fail. Each run has a process of its own. A run is good if that process neither crashes nor hangs nor leaks;
+// failed checks are expected.
 #ifndef TORTURE_H
 #define TORTURE_H
 
 #include "unit.h"
 
 struct torture {
-    void (*run)(const struct unit_test *test); // runs it in this process, with the limit of time; ignores its checks
+    void (*run)(
+        const struct unit_test *test); // runs it in this process, with the limit of time; ignores its checks
     const struct unit_test *tests;
     size_t count;
-    const char *words;                         // only tests that promise them; NULL: all
+    const char *words; // only tests that promise them; NULL: all
     const char *program;
 };
 
-// budget_ms: what the runs of one test may take, added up; by that, allocations are chosen, evenly, and how many is printed.
-// 0: all of them. Prints as ordinary runs do. Returns an exit status.
+// budget_ms: what the runs of one test may take, added up; by that, allocations are chosen, evenly, and how
+// many is printed. 0: all of them. Prints as ordinary runs do. Returns an exit status.
 int torture(const struct torture *torture, int64_t budget_ms);
 
 // One such run in this process: `N` or `N+`.
 int torture_once(const struct torture *torture, const char *which);
 
-// A NEED that does not hold: ends a run while what the test holds is still on its stack, and so is no leak. Returns if no
-// allocation is failing.
+// A NEED that does not hold: ends a run while what the test holds is still on its stack, and so is no leak.
+// Returns if no allocation is failing.
 void torture_need(void);
 
 #endif

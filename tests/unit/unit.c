@@ -1,5 +1,5 @@
-// States: idle -> a test runs (running is set, limit armed) -> idle. Single-threaded, apart from the tests' own
-// threads, which must not call in here.
+// States: idle -> a test runs (running is set, limit armed) -> idle. Single-threaded, apart from the tests'
+// own threads, which must not call in here.
 #include "unit.h"
 
 #include "torture.h"
@@ -47,9 +47,8 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 
 static void remove_folder(void)
 {
-    if (folder[0] != '\0' && nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0) {
+    if (folder[0] != '\0' && nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
         printf("      could not remove %s\n", folder);
-    }
     folder[0] = '\0';
 }
 
@@ -107,9 +106,8 @@ static void after_test(const CU_pTest test, const CU_pSuite suite, const CU_pFai
 static void set_limit(void)
 {
     const char *text = getenv("UNIT_LIMIT");
-    if (text == NULL) {
+    if (text == NULL)
         return;
-    }
     char *end = NULL;
     unsigned long value = strtoul(text, &end, 10);
     if (*end != '\0' || value < 1 || value > MAX_LIMIT_S) {
@@ -128,7 +126,8 @@ static void must(bool done, const char *what)
 }
 
 // Borrows all; returns how many tests were chosen.
-static size_t add_tests(const char *suite_name, const struct unit_test *tests, size_t count, const char *words)
+static size_t add_tests(const char *suite_name, const struct unit_test *tests, size_t count,
+                        const char *words)
 {
     CU_pSuite suite = CU_add_suite(suite_name, NULL, NULL);
     must(suite != NULL, "add the suite");
@@ -167,9 +166,12 @@ static void run_one(const struct unit_test *test)
 
 static int usage(const char *program)
 {
-    fprintf(stderr, "usage: %s [--list | WORDS OF A PROMISE]\n"
-            "       %s --torture SECONDS|all [WORDS]   each test again with allocations that fail, so long for each\n"
-            "       %s --fail N[+] WORDS              one such run in this process\n", program, program, program);
+    fprintf(stderr,
+            "usage: %s [--list | WORDS OF A PROMISE]\n"
+            "       %s --torture SECONDS|all [WORDS]   each test again with allocations that fail, so long "
+            "for each\n"
+            "       %s --fail N[+] WORDS              one such run in this process\n",
+            program, program, program);
     return 2;
 }
 
@@ -177,44 +179,37 @@ static int usage(const char *program)
 static int run_torture(int argc, char **argv, const struct unit_test *tests, size_t count)
 {
     struct torture it = {run_one, tests, count, argc == 4 ? argv[3] : NULL, argv[0]};
-    if (argc < 3 || argc > 4) {
+    if (argc < 3 || argc > 4)
         return usage(argv[0]);
-    }
-    if (strcmp(argv[1], "--fail") == 0) {
+    if (!strcmp(argv[1], "--fail"))
         return torture_once(&it, argv[2]);
-    }
     char *end = NULL;
-    double seconds = strcmp(argv[2], "all") == 0 ? 0 : strtod(argv[2], &end);
-    if (end != NULL && (*end != '\0' || !(seconds >= 0.001 && seconds <= MAX_LIMIT_S))) {
+    double seconds = !strcmp(argv[2], "all") ? 0 : strtod(argv[2], &end);
+    if (end != NULL && (*end != '\0' || !(seconds >= 0.001 && seconds <= MAX_LIMIT_S)))
         return usage(argv[0]);
-    }
     return torture(&it, (int64_t)(seconds * 1000));
 }
 
 int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count)
 {
-    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
-        for (size_t i = 0; i < count; i++) {
+    if (argc == 2 && !strcmp(argv[1], "--list")) {
+        for (size_t i = 0; i < count; i++)
             puts(tests[i].promise);
-        }
         return 0;
     }
     set_limit();
     signal(SIGALRM, on_limit);
-    if (argc > 1 && (strcmp(argv[1], "--torture") == 0 || strcmp(argv[1], "--fail") == 0)) {
+    if (argc > 1 && (!strcmp(argv[1], "--torture") || !strcmp(argv[1], "--fail")))
         return run_torture(argc, argv, tests, count);
-    }
-    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
         return usage(argv[0]);
-    }
     return run_tests(suite, tests, count, argc == 2 ? argv[1] : NULL);
 }
 
 void unit_need(bool holds, const char *condition, const char *file, unsigned line)
 {
-    if (!holds) {
+    if (!holds)
         torture_need();
-    }
     CU_assertImplementation(holds, line, condition, file, "", CU_TRUE);
 }
 
@@ -236,17 +231,14 @@ static const char *show(char *out, const void *bytes, size_t size)
 {
     const unsigned char *from = bytes;
     char *to = out;
-    if (bytes == NULL) {
+    if (bytes == NULL)
         return "NULL";
-    }
     *to++ = '"';
-    for (size_t i = 0; i < size && i < SHOWN_BYTES; i++) {
-        if (isprint(from[i]) && from[i] != '"' && from[i] != '\\') {
+    for (size_t i = 0; i < size && i < SHOWN_BYTES; i++)
+        if (isprint(from[i]) && from[i] != '"' && from[i] != '\\')
             *to++ = (char)from[i];
-        } else {
+        else
             to += sprintf(to, "\\x%02x", from[i]);
-        }
-    }
     strcpy(to, size > SHOWN_BYTES ? "\"..." : "\"");
     return out;
 }
@@ -271,23 +263,26 @@ static size_t length(const char *text)
     return text != NULL ? strlen(text) : 0;
 }
 
-bool unit_check_str(const char *actual, const char *expected, const char *what, const char *file, unsigned line)
+bool unit_check_str(const char *actual, const char *expected, const char *what, const char *file,
+                    unsigned line)
 {
-    bool holds = actual == expected || (actual != NULL && expected != NULL && strcmp(actual, expected) == 0);
+    bool holds = actual == expected || (actual != NULL && expected != NULL && !strcmp(actual, expected));
     return check_shown(holds, what, "", actual, length(actual), expected, length(expected), file, line);
 }
 
 bool unit_check_has(const char *actual, const char *part, const char *what, const char *file, unsigned line)
 {
     bool holds = actual != NULL && part != NULL && strstr(actual, part) != NULL;
-    return check_shown(holds, what, "something with ", actual, length(actual), part, length(part), file, line);
+    return check_shown(holds, what, "something with ", actual, length(actual), part, length(part), file,
+                       line);
 }
 
 bool unit_check_bytes(const void *actual, size_t actual_size, const void *expected, size_t expected_size,
                       const char *what, const char *file, unsigned line)
 {
-    bool same_content = actual_size == 0 || (actual != NULL && expected != NULL
-                        && actual_size == expected_size && memcmp(actual, expected, actual_size) == 0);
+    bool same_content = actual_size == 0
+                        || (actual != NULL && expected != NULL && actual_size == expected_size
+                            && !memcmp(actual, expected, actual_size));
     bool holds = actual_size == expected_size && same_content;
     return check_shown(holds, what, "", actual, actual_size, expected, expected_size, file, line);
 }

@@ -14,8 +14,8 @@
 // tests, `PROGRAM WORDS` runs those whose promise contains WORDS.
 //
 // A test that runs longer than UNIT_LIMIT seconds (environment, default 120) ends the program as a failure.
-// CUnit's own CU_ASSERT... macros may be used beside the CHECK... ones. Checks belong in the test's own thread:
-// CUnit keeps its failures without a lock.
+// CUnit's own CU_ASSERT... macros may be used beside the CHECK... ones. Checks belong in the test's own
+// thread: CUnit keeps its failures without a lock.
 #ifndef UNIT_H
 #define UNIT_H
 
@@ -30,21 +30,21 @@ struct unit_test {
 };
 
 // Defines main(). Each further argument is {"promise", function}.
-#define UNIT_TESTS(suite, ...)                                                         \
-    int main(int argc, char **argv)                                                    \
-    {                                                                                  \
-        static const struct unit_test tests[] = {__VA_ARGS__};                         \
-        return unit_main(argc, argv, (suite), tests, sizeof(tests) / sizeof(tests[0])); \
+#define UNIT_TESTS(suite, ...)                                                                               \
+    int main(int argc, char **argv)                                                                          \
+    {                                                                                                        \
+        static const struct unit_test tests[] = {__VA_ARGS__};                                               \
+        return unit_main(argc, argv, (suite), tests, sizeof(tests) / sizeof(tests[0]));                      \
     }
 
 // The checks go on after a failure; the NEED ones end the test there (what follows would make no sense).
 #define CHECK(condition) CU_assertImplementation(!!(condition), __LINE__, #condition, __FILE__, "", CU_FALSE)
 #define NEED(condition) unit_need(!!(condition), #condition, __FILE__, __LINE__)
-#define CHECK_INT(actual, expected) \
+#define CHECK_INT(actual, expected)                                                                          \
     unit_check_int((int64_t)(actual), (int64_t)(expected), #actual, __FILE__, __LINE__)
 #define CHECK_STR(actual, expected) unit_check_str((actual), (expected), #actual, __FILE__, __LINE__)
 #define CHECK_HAS(actual, part) unit_check_has((actual), (part), #actual, __FILE__, __LINE__)
-#define CHECK_BYTES(actual, actual_size, expected, expected_size) \
+#define CHECK_BYTES(actual, actual_size, expected, expected_size)                                            \
     unit_check_bytes((actual), (actual_size), (expected), (expected_size), #actual, __FILE__, __LINE__)
 
 // A private, empty folder for the running test; it and all in it is removed when the test ends. The same

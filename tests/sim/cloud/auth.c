@@ -9,11 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    TOKENS = 64,
-    TOKEN_SIZE = 64,
-    CREDENTIALS = 400
-};
+enum { TOKENS = 64, TOKEN_SIZE = 64, CREDENTIALS = 400 };
 
 struct token {
     char text[TOKEN_SIZE];
@@ -60,9 +56,8 @@ static struct window *current_window(struct sim *sim, int identity)
 static bool take(struct sim *sim, int identity)
 {
     struct window *window = current_window(sim, identity);
-    if (window->used >= limit_of(sim, identity)) {
+    if (window->used >= limit_of(sim, identity))
         return false;
-    }
     window->used++;
     return true;
 }
@@ -84,7 +79,7 @@ struct sim_budget sim_auth_budget(struct sim *sim, int identity)
 static bool basic(const char *header, char user[CREDENTIALS], char *password)
 {
     struct lf_buffer plain = {.max = CREDENTIALS - 1};
-    bool good = header && strncasecmp(header, "Basic ", 6) == 0
+    bool good = header && !strncasecmp(header, "Basic ", 6)
                 && lf_base64_decode(lf_slice_text(header + 6), &plain) == LF_OK && plain.data
                 && strchr(plain.data, ':');
     if (good) {
@@ -98,11 +93,9 @@ static bool basic(const char *header, char user[CREDENTIALS], char *password)
 
 static bool token_valid(const struct sim_auth *auth, const char *text)
 {
-    for (size_t i = 0; i < TOKENS; i++) {
-        if (auth->tokens[i].text[0] && strcmp(auth->tokens[i].text, text) == 0) {
+    for (size_t i = 0; i < TOKENS; i++)
+        if (auth->tokens[i].text[0] && !strcmp(auth->tokens[i].text, text))
             return !lf_deadline_passed(auth->tokens[i].expires);
-        }
-    }
     return false;
 }
 
@@ -110,22 +103,18 @@ static int identify(const struct sim_request *request)
 {
     char user[CREDENTIALS], password[CREDENTIALS];
     const char *header = sim_request_header(request, "Authorization");
-    if (!header) {
+    if (!header)
         return SIM_NOBODY;
-    }
-    if (strncasecmp(header, "Bearer ", 7) == 0) {
+    if (!strncasecmp(header, "Bearer ", 7))
         return token_valid(request->sim->auth, header + 7) ? SIM_APP : SIM_NOBODY;
-    }
-    bool key =
-        basic(header, user, password) && strcmp(user, request->sim->options.api_key) == 0 && !password[0];
+    bool key = basic(header, user, password) && !strcmp(user, request->sim->options.api_key) && !password[0];
     return key ? SIM_KEY : SIM_NOBODY;
 }
 
 bool sim_auth_check(struct sim_request *request, struct sim_reply *reply)
 {
-    if (request->route->flags & (SIM_OPEN | SIM_CONTROL)) {
+    if (request->route->flags & (SIM_OPEN | SIM_CONTROL))
         return true;
-    }
     request->identity = identify(request);
     if (request->identity == SIM_NOBODY) {
         *reply = sim_reply_error_typed(401, "authentication_error", "Failed to authenticate");
@@ -149,13 +138,12 @@ static int hex_digit(char c)
 static bool form_field(const char *form, const char *name, char out[CREDENTIALS])
 {
     size_t name_len = strlen(name), n = 0;
-    while (form && *form && !(strncmp(form, name, name_len) == 0 && form[name_len] == '=')) {
+    while (form && *form && !(!strncmp(form, name, name_len) && form[name_len] == '=')) {
         form = strchr(form, '&');
         form = form ? form + 1 : NULL;
     }
-    if (!form || !*form) {
+    if (!form || !*form)
         return false;
-    }
     for (const char *p = form + name_len + 1; *p && *p != '&' && n < CREDENTIALS - 1; p++) {
         int high = *p == '%' ? hex_digit(p[1]) : -1;
         int low = high >= 0 ? hex_digit(p[2]) : -1;
@@ -182,22 +170,17 @@ struct sim_reply sim_auth_token(struct sim_request *request)
     struct sim *sim = request->sim;
     const char *type = sim_request_header(request, "Content-Type");
     const char *header = sim_request_header(request, "Authorization");
-    if (!type || strncasecmp(type, "application/x-www-form-urlencoded", 33) != 0) {
+    if (!type || strncasecmp(type, "application/x-www-form-urlencoded", 33) != 0)
         return sim_reply_error_typed(400, "invalid_request", "Send application/x-www-form-urlencoded");
-    }
-    if (!form_field(request->raw.data, "grant_type", grant)) {
+    if (!form_field(request->raw.data, "grant_type", grant))
         return sim_reply_error_typed(400, "invalid_request", "Missing grant_type");
-    }
-    if (strcmp(grant, "client_credentials") != 0) {
+    if (strcmp(grant, "client_credentials") != 0)
         return sim_reply_error_typed(400, "unsupported_grant_type", "Only client_credentials is supported");
-    }
     bool given = header ? basic(header, id, secret)
                         : form_field(request->raw.data, "client_id", id)
                               && form_field(request->raw.data, "client_secret", secret);
-    if (!given || strcmp(id, sim->options.client_id) != 0
-        || strcmp(secret, sim->options.client_secret) != 0) {
+    if (!given || strcmp(id, sim->options.client_id) != 0 || strcmp(secret, sim->options.client_secret) != 0)
         return sim_reply_error_typed(401, "invalid_client", "Client authentication failed");
-    }
     cJSON *json = cJSON_CreateObject();
     sim_set_text(json, "access_token", new_token(sim));
     sim_set_int(json, "expires_in", sim->options.token_seconds);
@@ -208,9 +191,8 @@ struct sim_reply sim_auth_token(struct sim_request *request)
 size_t sim_auth_tokens(const struct sim *sim)
 {
     size_t count = 0;
-    for (size_t i = 0; i < TOKENS; i++) {
+    for (size_t i = 0; i < TOKENS; i++)
         count += sim->auth->tokens[i].text[0] && !lf_deadline_passed(sim->auth->tokens[i].expires);
-    }
     return count;
 }
 

@@ -4,12 +4,7 @@
 
 #include "http.h"
 
-enum {
-    SIM_NOBODY,
-    SIM_APP,
-    SIM_KEY,
-    SIM_IDENTITIES
-};
+enum { SIM_NOBODY, SIM_APP, SIM_KEY, SIM_IDENTITIES };
 
 struct sim_budget {
     int64_t limit, remaining, reset; /* reset: seconds left in the window */

@@ -18,12 +18,10 @@ static const char *const state_names[] = {
 struct sim_blobs *sim_blobs_new(const char *dir)
 {
     struct sim_blobs *blobs = sim_alloc(sizeof *blobs);
-    if ((size_t)snprintf(blobs->dir, sizeof blobs->dir, "%s", dir) >= sizeof blobs->dir) {
+    if ((size_t)snprintf(blobs->dir, sizeof blobs->dir, "%s", dir) >= sizeof blobs->dir)
         sim_die("--data %.100s...: the path is too long", dir);
-    }
-    if (mkdir(blobs->dir, 0700) != 0 && errno != EEXIST) {
+    if (mkdir(blobs->dir, 0700) != 0 && errno != EEXIST)
         sim_die("cannot make --data %s: %s", blobs->dir, strerror(errno));
-    }
     sim_new_uuid(blobs->secret);
     return blobs;
 }
@@ -69,11 +67,9 @@ void sim_blobs_free(struct sim_blobs *blobs)
 
 struct sim_blob *sim_blob_find(const struct sim *sim, const char *id)
 {
-    for (size_t i = sim->blobs->count; id && i-- > 0;) {
-        if (strcmp(sim->blobs->items[i]->id, id) == 0) {
+    for (size_t i = sim->blobs->count; id && i-- > 0;)
+        if (!strcmp(sim->blobs->items[i]->id, id))
             return sim->blobs->items[i];
-        }
-    }
     return NULL;
 }
 
@@ -84,8 +80,8 @@ struct sim_blob *sim_blob_add(struct sim *sim, const char *name, const char *mim
     blob->name = sim_text(name);
     blob->mime = sim_text(mime);
     blob->type = sim_text(type);
-    sim->blobs->items =
-        sim_grow(sim->blobs->items, sim->blobs->count, &sim->blobs->room, sizeof(struct sim_blob *));
+    sim->blobs->items = sim_grow(sim->blobs->items, sim->blobs->count, &sim->blobs->room,
+                                 sizeof(struct sim_blob *));
     sim->blobs->items[sim->blobs->count++] = blob;
     return blob;
 }
@@ -111,9 +107,8 @@ struct sim_blob *sim_blob_make(struct sim *sim, const char *name, const char *mi
     struct sim_blob *blob = sim_blob_add(sim, name, mime, "RAW_FILE");
     sim_blob_path(sim, blob->id, path);
     if (!sim_blob_write(path, bytes, len) || lf_digest_bytes(LF_MD5, bytes, len, blob->md5) != LF_OK
-        || lf_digest_bytes(LF_SHA256, bytes, len, blob->sha256) != LF_OK) {
+        || lf_digest_bytes(LF_SHA256, bytes, len, blob->sha256) != LF_OK)
         sim_die("cannot write %s: %s", path, strerror(errno));
-    }
     blob->size = (int64_t)len;
     blob->state = SIM_BLOB_COMPLETE;
     return blob;

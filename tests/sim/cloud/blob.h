@@ -6,16 +6,9 @@
 
 #include "base/digest.h"
 
-enum {
-    SIM_BLOB_PATH = 400
-};
+enum { SIM_BLOB_PATH = 400 };
 
-enum sim_blob_state {
-    SIM_BLOB_IN_PROGRESS,
-    SIM_BLOB_COMPLETE,
-    SIM_BLOB_ABORTED,
-    SIM_BLOB_ASSEMBLING
-};
+enum sim_blob_state { SIM_BLOB_IN_PROGRESS, SIM_BLOB_COMPLETE, SIM_BLOB_ABORTED, SIM_BLOB_ASSEMBLING };
 
 struct sim_part {
     int number;

@@ -77,9 +77,8 @@ struct sim_reply sim_control_forget_requests(struct sim_request *request)
 struct sim_reply sim_control_scenario(struct sim_request *request)
 {
     char problem[300];
-    if (!sim_scenario_load(request->sim, request->body, problem, sizeof problem)) {
+    if (!sim_scenario_load(request->sim, request->body, problem, sizeof problem))
         return sim_reply_error(400, "%s", problem);
-    }
     return sim_reply_json(201, cJSON_CreateObject());
 }
 
@@ -94,9 +93,8 @@ struct sim_reply sim_control_blob_bytes(struct sim_request *request)
 {
     char path[SIM_BLOB_PATH];
     const struct sim_blob *blob = sim_blob_find(request->sim, request->params[0]);
-    if (!blob || blob->state != SIM_BLOB_COMPLETE) {
+    if (!blob || blob->state != SIM_BLOB_COMPLETE)
         return sim_reply_missing("Complete blob", request->params[0]);
-    }
     sim_blob_path(request->sim, blob->id, path);
     struct sim_reply reply = {.status = 200, .size = blob->size, .mime = "application/octet-stream"};
     reply.fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -112,12 +110,10 @@ struct sim_reply sim_control_run(struct sim_request *request)
     const struct sim_item *schema = name                         ? sim_table_named(&sim->run_schemas, name)
                                     : sim->run_schemas.count > 0 ? sim->run_schemas.items[0]
                                                                  : NULL;
-    if (!schema) {
+    if (!schema)
         return sim_reply_missing("Run schema", name ? name : "(any)");
-    }
-    if (id && (sim_table_find(&sim->runs, id) || strlen(id) >= SIM_ID)) {
+    if (id && (sim_table_find(&sim->runs, id) || strlen(id) >= SIM_ID))
         return sim_reply_error(409, "There is a run already with id %s, or the id is too long", id);
-    }
     return sim_reply_item(201, sim_run_make(sim, schema, id, lf_json_at(request->body, "fields"))->json);
 }
 
@@ -150,25 +146,22 @@ struct sim_reply sim_control_input(struct sim_request *request)
     char name[300];
     struct lf_buffer bytes = {0};
     struct sim_reply reply = {.fd = -1};
-    struct sim_item *generator =
-        sim_generator_of(sim, request->params[0], lf_json_text(request->body, "config"));
-    if (!generator) {
+    struct sim_item *generator = sim_generator_of(sim, request->params[0],
+                                                  lf_json_text(request->body, "config"));
+    if (!generator)
         return sim_reply_missing("Input generator of run", request->params[0]);
-    }
-    if (!take_content(request, &bytes, &reply)) {
+    if (!take_content(request, &bytes, &reply))
         goto done;
-    }
     if (!bytes.data) {
         char *text = sim_generator_worklist(sim, generator, lf_json_int(request->body, "rows", -1));
-        if (lf_buffer_text(&bytes, text ? text : "") != LF_OK) {
+        if (lf_buffer_text(&bytes, text ? text : "") != LF_OK)
             sim_die("out of memory (a worklist)");
-        }
         free(text);
     }
     sim_generator_file_name(sim, generator, name, sizeof name);
-    struct sim_blob *blob =
-        sim_blob_make(sim, lf_json_text_or(request->body, "name", name),
-                      lf_json_text_or(request->body, "mimeType", "text/csv"), bytes.data, bytes.len);
+    struct sim_blob *blob = sim_blob_make(sim, lf_json_text_or(request->body, "name", name),
+                                          lf_json_text_or(request->body, "mimeType", "text/csv"), bytes.data,
+                                          bytes.len);
     int64_t wait = lf_json_int(request->body, "completeAfterMs", 0);
     if (wait > 0) {
         blob->state = SIM_BLOB_IN_PROGRESS;
@@ -190,22 +183,21 @@ struct sim_reply sim_control_output(struct sim_request *request)
     struct lf_buffer bytes = {0};
     struct sim_reply reply = {.fd = -1};
     const struct sim_item *run = sim_table_find(&sim->runs, request->params[0]);
-    if (!run) {
+    if (!run)
         return sim_reply_missing("Run", request->params[0]);
-    }
     const cJSON *configs = lf_json_at(sim_run_schema_of(sim, run)->hidden, "outputFileConfigs");
     const char *first = lf_json_text_or(cJSON_GetArrayItem(configs, 0), "name", "");
     const char *config = lf_json_text_or(request->body, "config", first);
-    if (!sim_file_config(sim_run_schema_of(sim, run), "outputFileConfigs", config)) {
+    if (!sim_file_config(sim_run_schema_of(sim, run), "outputFileConfigs", config))
         return sim_reply_missing("Output file config", config);
-    }
     if (take_content(request, &bytes, &reply)) {
-        const struct sim_blob *blob = sim_blob_make(
-            sim, lf_json_text_or(request->body, "name", "by-hand.csv"),
-            lf_json_text_or(request->body, "mimeType", "text/csv"), bytes.data ? bytes.data : "", bytes.len);
+        const struct sim_blob *blob = sim_blob_make(sim,
+                                                    lf_json_text_or(request->body, "name", "by-hand.csv"),
+                                                    lf_json_text_or(request->body, "mimeType", "text/csv"),
+                                                    bytes.data ? bytes.data : "", bytes.len);
         bool with_errors = lf_json_bool(request->body, "completeWithErrors", false);
-        reply = sim_reply_json(
-            201, sim_automation_show(sim, sim_processor_make(sim, run, config, blob, with_errors)));
+        reply = sim_reply_json(201, sim_automation_show(sim, sim_processor_make(sim, run, config, blob,
+                                                                                with_errors)));
     }
     lf_buffer_free(&bytes);
     return reply;
@@ -218,9 +210,8 @@ struct sim_reply sim_control_task(struct sim_request *request)
     char problem[300];
     struct sim *sim = request->sim;
     cJSON *scenario = cJSON_CreateObject(), *task = cJSON_Duplicate(request->body, true);
-    if (!lf_json_text(task, "schema") && sim->task_schemas.count > 0) {
+    if (!lf_json_text(task, "schema") && sim->task_schemas.count > 0)
         sim_set_text(task, "schema", lf_json_text(sim->task_schemas.items[0]->json, "name"));
-    }
     cJSON_AddItemToArray(sim_array(scenario, "tasks"), task);
     bool good = sim_scenario_load(sim, scenario, problem, sizeof problem);
     cJSON_Delete(scenario);
@@ -233,14 +224,12 @@ struct sim_reply sim_control_status(struct sim_request *request)
     struct sim *sim = request->sim;
     struct sim_item *task = sim_table_find(&sim->tasks, request->params[0]);
     const char *wanted = lf_json_text_or(request->body, "status", "");
-    if (!task) {
+    if (!task)
         return sim_reply_missing("Workflow task", request->params[0]);
-    }
     const struct sim_item *schema = sim_task_schema_of(sim, task);
     const cJSON *status = sim_status_find(schema, wanted);
-    if (!status) {
+    if (!status)
         return sim_reply_missing("Status", wanted);
-    }
     if (!lf_json_bool(request->body, "force", false)
         && !sim_transition_allowed(schema, lf_json_text_or(task->json, "status.id", ""),
                                    lf_json_text_or(status, "id", ""))) {

@@ -26,9 +26,8 @@ static const cJSON *resource_by_id(const struct sim *sim, const char *id)
                                               &sim->task_groups};
     for (size_t i = 0; id && i < sizeof tables / sizeof *tables; i++) {
         const struct sim_item *item = sim_table_find(tables[i], id);
-        if (item) {
+        if (item)
             return item->json;
-        }
     }
     return NULL;
 }
@@ -112,12 +111,9 @@ static void reverse(size_t *order, size_t count)
 static bool id_listed(const cJSON *ids, const char *id)
 {
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, ids)
-    {
-        if (strcmp(entry->valuestring, id) == 0) {
+    cJSON_ArrayForEach (entry, ids)
+        if (!strcmp(entry->valuestring, id))
             return true;
-        }
-    }
     return false;
 }
 
@@ -130,9 +126,8 @@ static size_t choose(const struct sim_request *request, size_t *order)
     size_t count = 0, last = (size_t)lf_json_int(request->body, "last", INT32_MAX);
     for (size_t i = 0; i < sim_events_count(request->sim); i++) {
         const struct sim_event *event = sim_events_at(request->sim, i);
-        if ((!ids || id_listed(ids, event->id)) && (!types || sim_in_list(types, event->type))) {
+        if ((!ids || id_listed(ids, event->id)) && (!types || sim_in_list(types, event->type)))
             order[count++] = i;
-        }
     }
     if (count > last) {
         memmove(order, order + (count - last), last * sizeof *order);
@@ -146,21 +141,17 @@ struct sim_reply sim_control_replay(struct sim_request *request)
     struct sim *sim = request->sim;
     const char *how = lf_json_text_or(request->body, "order", "same");
     int64_t times = lf_json_int(request->body, "times", 1);
-    if (!sim->relay) {
+    if (!sim->relay)
         return sim_reply_error(409, "There is no relay: the simulator was started without --broker");
-    }
     size_t *order = sim_alloc((sim_events_count(sim) + 1) * sizeof *order);
     size_t count = choose(request, order);
-    if (strcmp(how, "reverse") == 0) {
+    if (!strcmp(how, "reverse"))
         reverse(order, count);
-    } else if (strcmp(how, "shuffle") == 0) {
+    else if (!strcmp(how, "shuffle"))
         shuffle(order, count);
-    }
-    for (int64_t round = 0; round < times; round++) {
-        for (size_t i = 0; i < count; i++) {
+    for (int64_t round = 0; round < times; round++)
+        for (size_t i = 0; i < count; i++)
             sim_relay_push(sim, sim_events_at(sim, order[i]));
-        }
-    }
     free(order);
     cJSON *json = cJSON_CreateObject();
     sim_set_int(json, "replayed", (int64_t)count * times);
@@ -174,12 +165,10 @@ struct sim_reply sim_control_publish(struct sim_request *request)
     const char *payload = lf_json_text(request->body, "payload"),
                *base64 = lf_json_text(request->body, "payload64");
     struct lf_buffer bytes = {.max = (size_t)request->sim->options.max_body};
-    if (base64 && lf_base64_decode(lf_slice_text(base64), &bytes) != LF_OK) {
+    if (base64 && lf_base64_decode(lf_slice_text(base64), &bytes) != LF_OK)
         return sim_reply_error(400, "payload64 is not valid base64");
-    }
-    if (!base64 && lf_buffer_text(&bytes, payload ? payload : "") != LF_OK) {
+    if (!base64 && lf_buffer_text(&bytes, payload ? payload : "") != LF_OK)
         return sim_reply_error(413, "payload is too long");
-    }
     bool queued = sim_relay_push_raw(request->sim, lf_json_text(request->body, "topic"),
                                      bytes.data ? bytes.data : "", bytes.len);
     lf_buffer_free(&bytes);
@@ -189,9 +178,8 @@ struct sim_reply sim_control_publish(struct sim_request *request)
 
 struct sim_reply sim_control_relay(struct sim_request *request)
 {
-    if (!request->sim->relay) {
+    if (!request->sim->relay)
         return sim_reply_error(409, "There is no relay: the simulator was started without --broker");
-    }
     sim_relay_pause(request->sim, lf_json_bool(request->body, "paused", false));
     return sim_reply_json(200, sim_relay_state(request->sim));
 }

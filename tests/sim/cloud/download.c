@@ -20,11 +20,9 @@ struct sim_reply sim_blob_bulk_get(struct sim_request *request)
     const struct sim *sim = request->sim;
     const char *ids = sim_query(request, "blobIds");
     cJSON *json = cJSON_CreateObject(), *list = sim_array(json, "blobs");
-    for (size_t i = 0; ids && i < sim->blobs->count; i++) {
-        if (sim_in_list(ids, sim->blobs->items[i]->id)) {
+    for (size_t i = 0; ids && i < sim->blobs->count; i++)
+        if (sim_in_list(ids, sim->blobs->items[i]->id))
             cJSON_AddItemToArray(list, sim_blob_json(sim->blobs->items[i]));
-        }
-    }
     return sim_reply_json(200, json);
 }
 
@@ -34,9 +32,8 @@ static void sign(const struct sim *sim, const char *id, int64_t expires, char he
 {
     char text[200];
     snprintf(text, sizeof text, "%s|%lld|%s", id, (long long)expires, sim->blobs->secret);
-    if (lf_digest_bytes(LF_SHA256, text, strlen(text), hex) != LF_OK) {
+    if (lf_digest_bytes(LF_SHA256, text, strlen(text), hex) != LF_OK)
         sim_die("out of memory (signing)");
-    }
 }
 
 static int64_t signed_url(const struct sim *sim, const struct sim_blob *blob, char *url, size_t size)
@@ -67,9 +64,8 @@ struct sim_reply sim_blob_download_url(struct sim_request *request)
     struct sim_reply reply = {.fd = -1};
     char url[600];
     const struct sim_blob *blob = readable(request, &reply);
-    if (!blob) {
+    if (!blob)
         return reply;
-    }
     cJSON *json = cJSON_CreateObject();
     sim_set_int(json, "expiresAt", signed_url(request->sim, blob, url, sizeof url));
     sim_set_text(json, "downloadURL", url);
@@ -93,9 +89,8 @@ static struct sim_reply xml_error(unsigned status, const char *code, const char 
         lf_format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message>"
                   "</Error>",
                   code, message);
-    if (!text) {
+    if (!text)
         sim_die("out of memory (an error's text)");
-    }
     return sim_reply_text(status, "application/xml", text);
 }
 
@@ -103,9 +98,8 @@ static struct sim_reply xml_error(unsigned status, const char *code, const char 
 static bool parse_range(const char *range, int64_t total, int64_t *offset, int64_t *size)
 {
     char *rest;
-    if (strncmp(range, "bytes=", 6) != 0) {
+    if (strncmp(range, "bytes=", 6) != 0)
         return false;
-    }
     if (range[6] == '-') {
         int64_t tail = strtoll(range + 7, NULL, 10);
         *size = tail < total ? tail : total;
@@ -124,14 +118,12 @@ static struct sim_reply open_bytes(const struct sim_request *request, const stru
     char path[SIM_BLOB_PATH];
     const char *range = sim_request_header(request, "Range");
     struct sim_reply reply = {.status = 200, .fd = -1, .size = blob->size, .ranges = true};
-    if (range && !parse_range(range, blob->size, &reply.offset, &reply.size)) {
+    if (range && !parse_range(range, blob->size, &reply.offset, &reply.size))
         return xml_error(416, "InvalidRange", "The requested range is not satisfiable");
-    }
     sim_blob_path(request->sim, blob->id, path);
     reply.fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (reply.fd < 0) {
+    if (reply.fd < 0)
         return xml_error(404, "NoSuchKey", "The specified key does not exist.");
-    }
     if (range) {
         reply.status = 206;
         snprintf(reply.range, sizeof reply.range, "bytes %lld-%lld/%lld", (long long)reply.offset,
@@ -153,11 +145,9 @@ struct sim_reply sim_blob_presigned(struct sim_request *request)
                          "string parameter or the Authorization header should be specified");
     }
     sign(request->sim, request->params[0], expires ? strtoll(expires, NULL, 10) : 0, signature);
-    if (!blob || !expires || !given || strcmp(signature, given) != 0) {
+    if (!blob || !expires || !given || strcmp(signature, given) != 0)
         return xml_error(403, "SignatureDoesNotMatch", "The signature does not match");
-    }
-    if (strtoll(expires, NULL, 10) < lf_clock_wall_ms() / 1000) {
+    if (strtoll(expires, NULL, 10) < lf_clock_wall_ms() / 1000)
         return xml_error(403, "AccessDenied", "Request has expired");
-    }
     return open_bytes(request, blob);
 }

@@ -7,9 +7,8 @@
 static char *print_and_delete(cJSON *json)
 {
     char *text = lf_json_print(json);
-    if (!text) {
+    if (!text)
         sim_die("out of memory (an envelope)");
-    }
     cJSON_Delete(json);
     return text;
 }
@@ -36,12 +35,9 @@ static char *eventbridge(const struct sim *sim, const struct sim_event *event)
 static const char *resource_id(const cJSON *detail)
 {
     const cJSON *member;
-    cJSON_ArrayForEach(member, detail)
-    {
-        if (cJSON_IsObject(member) && strcmp(member->string, "schema") != 0) {
+    cJSON_ArrayForEach (member, detail)
+        if (cJSON_IsObject(member) && strcmp(member->string, "schema") != 0)
             return lf_json_text_or(member, "id", "");
-        }
-    }
     return "";
 }
 
@@ -51,16 +47,14 @@ static cJSON *thin_message(const struct sim_event *event)
     static const char *const kept[] = {"id",     "createdAt", "deprecated", "excludedProperties",
                                        "schema", "updates"};
     cJSON *detail = NULL, *message = cJSON_CreateObject();
-    if (lf_json_parse(lf_slice_text(event->detail), &detail, NULL) != LF_OK) {
+    if (lf_json_parse(lf_slice_text(event->detail), &detail, NULL) != LF_OK)
         return message;
-    }
     sim_set_text(message, "type", event->type);
     sim_set_text(message, "resourceId", resource_id(detail));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         const cJSON *member = cJSON_GetObjectItemCaseSensitive(detail, kept[i]);
-        if (member) {
+        if (member)
             sim_set(message, kept[i], cJSON_Duplicate(member, true));
-        }
     }
     cJSON_Delete(detail);
     return message;
@@ -84,8 +78,7 @@ static char *webhook(const struct sim *sim, const struct sim_event *event)
 
 char *sim_envelope(const struct sim *sim, const struct sim_event *event)
 {
-    if (strcmp(sim->options.envelope, "bare") == 0) {
+    if (!strcmp(sim->options.envelope, "bare"))
         return sim_text(event->detail);
-    }
-    return strcmp(sim->options.envelope, "webhook") == 0 ? webhook(sim, event) : eventbridge(sim, event);
+    return !strcmp(sim->options.envelope, "webhook") ? webhook(sim, event) : eventbridge(sim, event);
 }

@@ -32,9 +32,8 @@ static void event_clear(struct sim_event *event)
 
 void sim_events_free(struct sim_events *events)
 {
-    for (size_t i = 0; i < events->count; i++) {
+    for (size_t i = 0; i < events->count; i++)
         event_clear(&events->items[i]);
-    }
     free(events->items);
     free(events);
 }
@@ -59,9 +58,8 @@ int64_t sim_events_total(const struct sim *sim)
 static char *print(const cJSON *json)
 {
     char *text = lf_json_print(json);
-    if (!text) {
+    if (!text)
         sim_die("out of memory (printing an event)");
-    }
     return text;
 }
 
@@ -77,8 +75,7 @@ static bool drop_largest(cJSON *detail, cJSON *resource)
     const char *largest = NULL;
     size_t most = 0;
     const cJSON *member;
-    cJSON_ArrayForEach(member, resource)
-    {
+    cJSON_ArrayForEach (member, resource) {
         char *text = print(member);
         if (strlen(text) > most && strcmp(member->string, "id") != 0) {
             most = strlen(text);
@@ -86,9 +83,8 @@ static bool drop_largest(cJSON *detail, cJSON *resource)
         }
         free(text);
     }
-    if (!largest) {
+    if (!largest)
         return false;
-    }
     char *name = sim_text(largest);
     drop(detail, resource, name);
     free(name);
@@ -105,14 +101,11 @@ static cJSON *detail_json(const struct sim_news *news, const char *type, const c
     sim_set_text(detail, "eventType", type);
     sim_array(detail, "excludedProperties");
     sim_set(detail, "schema", news->schema ? sim_summary(news->schema, "name") : cJSON_CreateNull());
-    if (news->updates) {
+    if (news->updates)
         sim_set(detail, "updates", cJSON_Duplicate(news->updates, true));
-    }
     sim_set(detail, news->key, resource);
-    cJSON_ArrayForEach(name, news->exclude)
-    {
+    cJSON_ArrayForEach (name, news->exclude)
         drop(detail, resource, name->valuestring);
-    }
     return detail;
 }
 
@@ -133,12 +126,10 @@ static void forget_oldest(struct sim *sim)
 {
     struct sim_events *events = sim->events;
     size_t gone = (size_t)sim->options.max_events / 10 + 1;
-    if (events->count < (size_t)sim->options.max_events || events->count < gone) {
+    if (events->count < (size_t)sim->options.max_events || events->count < gone)
         return;
-    }
-    for (size_t i = 0; i < gone; i++) {
+    for (size_t i = 0; i < gone; i++)
         event_clear(&events->items[i]);
-    }
     events->count -= gone;
     memmove(events->items, events->items + gone, events->count * sizeof *events->items);
     events->first += (int64_t)gone;
@@ -179,15 +170,14 @@ static bool find_start(const struct sim_request *request, int64_t *number, struc
     const struct sim_events *events = request->sim->events;
     const char *after = sim_query(request, "startingAfter");
     *number = events->first;
-    if (sim_query(request, "nextToken")) {
+    if (sim_query(request, "nextToken"))
         return sim_list_start(request, number, reply);
-    }
     for (size_t i = 0; after && i <= events->count; i++) {
         if (i == events->count) {
             *reply = sim_reply_error(400, "startingAfter: there is no event %.60s", after);
             return false;
         }
-        if (strcmp(events->items[i].id, after) == 0) {
+        if (!strcmp(events->items[i].id, after)) {
             *number = events->first + (int64_t)i + 1;
             break;
         }
@@ -213,9 +203,8 @@ struct sim_reply sim_event_list(struct sim_request *request)
     int64_t number, since, last = sim_events_total(request->sim), taken = 0;
     int64_t page = lf_json_int(request->query, "pageSize", SIM_PAGE_DEFAULT);
     struct sim_reply reply = {.fd = -1};
-    if (!find_start(request, &number, &reply) || !find_time(request, &since, &reply)) {
+    if (!find_start(request, &number, &reply) || !find_time(request, &since, &reply))
         return reply;
-    }
     number = number < events->first ? events->first : number;
     cJSON *json = cJSON_CreateObject(), *list = sim_array(json, "events");
     for (; number < last && taken < page; number++) {

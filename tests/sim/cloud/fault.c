@@ -24,9 +24,7 @@ static const char *const names[] = {
     [SIM_FAULT_WRONG_SCHEMA] = "wrong-schema",
 };
 
-enum {
-    KINDS = sizeof names / sizeof *names
-};
+enum { KINDS = sizeof names / sizeof *names };
 
 struct rule {
     int64_t id;
@@ -76,11 +74,9 @@ void sim_faults_wait(struct sim *sim, int64_t ms)
     until.tv_nsec = (long)(ns % 1000000000);
     pthread_mutex_lock(&faults->mutex);
     uint64_t generation = faults->generation;
-    while (generation == faults->generation) {
-        if (pthread_cond_timedwait(&faults->hurry, &faults->mutex, &until) != 0) {
+    while (generation == faults->generation)
+        if (pthread_cond_timedwait(&faults->hurry, &faults->mutex, &until) != 0)
             break;
-        }
-    }
     pthread_mutex_unlock(&faults->mutex);
 }
 
@@ -101,27 +97,22 @@ const char *sim_fault_name(enum sim_fault_kind kind)
 
 static bool rule_hits(struct rule *rule, const char *method, const char *path)
 {
-    if (!sim_glob(rule->method, method) || !sim_glob(rule->path, path)) {
+    if (!sim_glob(rule->method, method) || !sim_glob(rule->path, path))
         return false;
-    }
     rule->matched++;
-    if (rule->matched <= rule->after || (rule->count > 0 && rule->hits >= rule->count)) {
+    if (rule->matched <= rule->after || (rule->count > 0 && rule->hits >= rule->count))
         return false;
-    }
-    if (rule->probability < 1 && (double)lf_random_below(1000000) >= rule->probability * 1000000) {
+    if (rule->probability < 1 && (double)lf_random_below(1000000) >= rule->probability * 1000000)
         return false;
-    }
     rule->hits++;
     return true;
 }
 
 struct sim_hit sim_faults_pick(struct sim *sim, const char *method, const char *path)
 {
-    for (size_t i = 0; i < sim->faults->count; i++) {
-        if (rule_hits(&sim->faults->rules[i], method, path)) {
+    for (size_t i = 0; i < sim->faults->count; i++)
+        if (rule_hits(&sim->faults->rules[i], method, path))
             return sim->faults->rules[i].hit;
-        }
-    }
     return (struct sim_hit){.kind = SIM_FAULT_NONE};
 }
 
@@ -140,11 +131,9 @@ static struct sim_reply status_reply(unsigned status)
         {413, "invalid_request_error", "Request entity too large"},
         {429, "invalid_request_error", "Rate limit exceeded."},
     };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (known[i].status == status) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].status == status)
             return sim_reply_error_typed(status, known[i].type, known[i].message);
-        }
-    }
     return sim_reply_error_typed(status, status < 500 ? "invalid_request_error" : "internal_server_error",
                                  status < 500 ? "The request was refused" : "Something went wrong");
 }
@@ -152,9 +141,7 @@ static struct sim_reply status_reply(unsigned status)
 bool sim_fault_replaces(const struct sim_hit *hit, struct sim_reply *reply)
 {
     switch (hit->kind) {
-    case SIM_FAULT_STATUS:
-        *reply = status_reply(hit->status);
-        return true;
+    case SIM_FAULT_STATUS: *reply = status_reply(hit->status); return true;
     case SIM_FAULT_HTML:
         *reply = sim_reply_text(hit->status, "text/html",
                                 sim_text("<!DOCTYPE html><html><head><title>Sign in</title></head>"
@@ -169,8 +156,7 @@ bool sim_fault_replaces(const struct sim_hit *hit, struct sim_reply *reply)
             sim_text("{\"id\":17,\"status\":{\"no\":\"status\"},\"file\":[],\"events\":\"none\","
                      "\"taskId\":null,\"access_token\":false,\"parts\":{}}"));
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -178,11 +164,9 @@ bool sim_fault_replaces(const struct sim_hit *hit, struct sim_reply *reply)
 
 static enum sim_fault_kind kind_of(const char *name)
 {
-    for (size_t i = 1; name && i < KINDS; i++) {
-        if (strcmp(names[i], name) == 0) {
+    for (size_t i = 1; name && i < KINDS; i++)
+        if (!strcmp(names[i], name))
             return (enum sim_fault_kind)i;
-        }
-    }
     return SIM_FAULT_NONE;
 }
 
@@ -247,15 +231,12 @@ struct sim_reply sim_faults_create(struct sim_request *request)
 {
     struct sim_faults *faults = request->sim->faults;
     struct rule rule = rule_from(request->body);
-    if (rule.hit.kind == SIM_FAULT_NONE) {
+    if (rule.hit.kind == SIM_FAULT_NONE)
         return unknown_kind();
-    }
-    if (rule.hit.kind == SIM_FAULT_LATENCY && rule.hit.ms <= 0) {
+    if (rule.hit.kind == SIM_FAULT_LATENCY && rule.hit.ms <= 0)
         return sim_reply_error(400, "latency needs \"ms\" above 0");
-    }
-    if (rule.probability < 0 || rule.probability > 1) {
+    if (rule.probability < 0 || rule.probability > 1)
         return sim_reply_error(400, "\"probability\" must be between 0 and 1");
-    }
     rule.id = ++faults->last_id;
     faults->rules = sim_grow(faults->rules, faults->count, &faults->room, sizeof rule);
     faults->rules[faults->count++] = rule;
@@ -266,9 +247,8 @@ struct sim_reply sim_faults_create(struct sim_request *request)
 struct sim_reply sim_faults_list(struct sim_request *request)
 {
     cJSON *json = cJSON_CreateObject(), *list = sim_array(json, "faults");
-    for (size_t i = 0; i < request->sim->faults->count; i++) {
+    for (size_t i = 0; i < request->sim->faults->count; i++)
         cJSON_AddItemToArray(list, rule_json(&request->sim->faults->rules[i]));
-    }
     return sim_reply_json(200, json);
 }
 
@@ -277,11 +257,9 @@ struct sim_reply sim_faults_clear(struct sim_request *request)
     struct sim_faults *faults = request->sim->faults;
     int64_t id = lf_json_int(request->query, "id", 0);
     size_t kept = 0, before = faults->count;
-    for (size_t i = 0; i < before; i++) {
-        if (id && faults->rules[i].id != id) {
+    for (size_t i = 0; i < before; i++)
+        if (id && faults->rules[i].id != id)
             faults->rules[kept++] = faults->rules[i];
-        }
-    }
     faults->count = kept;
     sim_faults_hurry(request->sim);
     cJSON *json = cJSON_CreateObject();

@@ -9,10 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    WORKLIST_ROWS = 8,
-    WORKLIST_MOST = 1000000
-};
+enum { WORKLIST_ROWS = 8, WORKLIST_MOST = 1000000 };
 
 /* ---- shared ---- */
 
@@ -38,11 +35,10 @@ cJSON *sim_automation_file(struct sim *sim, const char *prefix, const char *path
 
 static void refresh_file(const struct sim *sim, cJSON *json, const char *key)
 {
-    const struct sim_blob *blob =
-        sim_blob_find(sim, lf_json_text(cJSON_GetObjectItemCaseSensitive(json, key), "id"));
-    if (blob) {
+    const struct sim_blob *blob = sim_blob_find(sim, lf_json_text(cJSON_GetObjectItemCaseSensitive(json, key),
+                                                                  "id"));
+    if (blob)
         sim_set(json, key, sim_blob_json(blob));
-    }
 }
 
 static void refresh_transforms(const struct sim *sim, const struct sim_item *item, cJSON *json)
@@ -50,9 +46,8 @@ static void refresh_transforms(const struct sim *sim, const struct sim_item *ite
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < sim->transforms.count; i++) {
         const cJSON *transform = sim->transforms.items[i]->json;
-        if (strcmp(lf_json_text_or(transform, "outputProcessorId", ""), item->id) == 0) {
+        if (!strcmp(lf_json_text_or(transform, "outputProcessorId", ""), item->id))
             cJSON_AddItemToArray(list, cJSON_Duplicate(transform, true));
-        }
     }
     sim_set(json, "transforms", list);
 }
@@ -72,12 +67,13 @@ void sim_automation_emit(struct sim *sim, const struct sim_item *item, const cha
     char type[120];
     const struct sim_item *run = sim_table_find(&sim->runs, lf_json_text(item->json, "assayRunId"));
     cJSON *whole = sim_automation_show(sim, item), *file = cJSON_CreateObject();
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         sim_set(file, members[i], cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(whole, members[i]), true));
-    }
     snprintf(type, sizeof type, "v2.%s.%s", key, action);
-    struct sim_news news = {
-        .type = type, .key = key, .resource = file, .schema = run ? lf_json_at(run->json, "schema") : NULL};
+    struct sim_news news = {.type = type,
+                            .key = key,
+                            .resource = file,
+                            .schema = run ? lf_json_at(run->json, "schema") : NULL};
     sim_event_emit(sim, &news);
     cJSON_Delete(whole);
     cJSON_Delete(file);
@@ -101,10 +97,9 @@ struct sim_item *sim_generator_of(const struct sim *sim, const char *run_id, con
 {
     for (size_t i = 0; i < sim->generators.count; i++) {
         const cJSON *json = sim->generators.items[i]->json;
-        if (strcmp(lf_json_text_or(json, "assayRunId", ""), run_id) == 0
-            && (!config || strcmp(lf_json_text_or(json, "automationFileConfig.name", ""), config) == 0)) {
+        if (!strcmp(lf_json_text_or(json, "assayRunId", ""), run_id)
+            && (!config || !strcmp(lf_json_text_or(json, "automationFileConfig.name", ""), config)))
             return sim->generators.items[i];
-        }
     }
     return NULL;
 }
@@ -118,9 +113,8 @@ static const cJSON *generator_config(const struct sim *sim, const struct sim_ite
 
 static void append(struct lf_buffer *out, const char *text, size_t len)
 {
-    if (lf_buffer_append(out, text, len) != LF_OK) {
+    if (lf_buffer_append(out, text, len) != LF_OK)
         sim_die("a worklist became too large");
-    }
 }
 
 /* A column's value for row n: {n} is the row's number, {well} its well on a 96-well plate, {run} the run's
@@ -132,11 +126,11 @@ static void append_value(struct lf_buffer *out, const char *value, int64_t n, co
         size_t plain = strcspn(value, "{");
         append(out, value, plain);
         value += plain;
-        if (strncmp(value, "{n}", 3) == 0) {
+        if (!strncmp(value, "{n}", 3)) {
             snprintf(text, sizeof text, "%03lld", (long long)n + 1);
-        } else if (strncmp(value, "{well}", 6) == 0) {
+        } else if (!strncmp(value, "{well}", 6)) {
             snprintf(text, sizeof text, "%c%d", (char)('A' + n % 8), (int)(n / 8 % 12) + 1);
-        } else if (strncmp(value, "{run}", 5) == 0) {
+        } else if (!strncmp(value, "{run}", 5)) {
             snprintf(text, sizeof text, "%s", run_id);
         } else if (*value) {
             append(out, value++, 1);
@@ -153,11 +147,9 @@ static void append_row(struct lf_buffer *out, const cJSON *columns, const char *
                        const char *run)
 {
     const cJSON *column;
-    cJSON_ArrayForEach(column, columns)
-    {
-        if (column->prev && column != columns->child) {
+    cJSON_ArrayForEach (column, columns) {
+        if (column->prev && column != columns->child)
             append(out, delimiter, strlen(delimiter));
-        }
         if (n < 0) {
             const char *name = lf_json_text_or(column, "name", "");
             append(out, name, strlen(name));
@@ -174,9 +166,8 @@ char *sim_generator_worklist(struct sim *sim, const struct sim_item *generator, 
     const char *delimiter = lf_json_text_or(config, "delimiter", ",");
     struct lf_buffer out = {.max = (size_t)sim->options.max_body};
     rows = rows >= 0 ? rows : lf_json_int(config, "rows", WORKLIST_ROWS);
-    for (int64_t n = -1; n < rows && n < WORKLIST_MOST; n++) {
+    for (int64_t n = -1; n < rows && n < WORKLIST_MOST; n++)
         append_row(&out, columns, delimiter, n, lf_json_text_or(generator->json, "assayRunId", ""));
-    }
     return lf_buffer_take(&out);
 }
 
@@ -186,9 +177,8 @@ void sim_generator_file_name(const struct sim *sim, const struct sim_item *gener
     snprintf(name, size, "%s_%s.%s", lf_json_text_or(generator->json, "automationFileConfig.name", ""),
              lf_json_text_or(generator->json, "assayRunId", ""),
              lf_json_text_or(config, "fileExtension", "csv"));
-    for (char *p = name; *p; p++) {
+    for (char *p = name; *p; p++)
         *p = *p == ' ' ? '_' : *p;
-    }
 }
 
 void sim_generator_give(struct sim *sim, struct sim_item *generator, const struct sim_blob *blob,
@@ -197,16 +187,15 @@ void sim_generator_give(struct sim *sim, struct sim_item *generator, const struc
     sim_set(generator->json, "file", sim_blob_json(blob));
     sim_set_text(generator->json, "status", "SUCCEEDED");
     sim_stamp(generator->json, "modifiedAt");
-    if (announce) {
+    if (announce)
         sim_automation_emit(sim, generator, "automationInputGenerator", "completed");
-    }
 }
 
 /* ---- API ---- */
 
 static bool generator_wanted(const struct sim_request *request, const struct sim_item *generator)
 {
-    return strcmp(lf_json_text_or(generator->json, "assayRunId", ""), request->params[0]) == 0
+    return !strcmp(lf_json_text_or(generator->json, "assayRunId", ""), request->params[0])
            && sim_list_modified(request, generator);
 }
 
@@ -214,9 +203,8 @@ struct sim_reply sim_generator_list(struct sim_request *request)
 {
     struct sim_list list = {"automationInputGenerators", &request->sim->generators, generator_wanted,
                             sim_automation_show};
-    if (!sim_table_find(&request->sim->runs, request->params[0])) {
+    if (!sim_table_find(&request->sim->runs, request->params[0]))
         return sim_reply_missing_400("Run", request->params[0]);
-    }
     return sim_list_reply(request, &list);
 }
 
@@ -232,9 +220,8 @@ struct sim_reply sim_generator_update(struct sim_request *request)
     struct sim *sim = request->sim;
     struct sim_reply reply = {.fd = -1};
     struct sim_item *generator = sim_table_find(&sim->generators, request->params[0]);
-    if (!generator) {
+    if (!generator)
         return sim_reply_missing_400("Automation input generator", request->params[0]);
-    }
     const cJSON *file = cJSON_GetObjectItemCaseSensitive(request->body, "fileId");
     if (cJSON_IsNull(file)) {
         sim_set(generator->json, "file", cJSON_CreateNull());
@@ -242,9 +229,8 @@ struct sim_reply sim_generator_update(struct sim_request *request)
         sim_stamp(generator->json, "modifiedAt");
     } else if (file) {
         const struct sim_blob *blob = sim_attachable(sim, file->valuestring, &reply);
-        if (!blob) {
+        if (!blob)
             return reply;
-        }
         sim_generator_give(sim, generator, blob, false);
     }
     return sim_reply_json(200, sim_automation_show(sim, generator));
@@ -267,12 +253,10 @@ struct sim_reply sim_generator_generate(struct sim_request *request)
 {
     struct sim *sim = request->sim;
     struct sim_item *generator = sim_table_find(&sim->generators, request->params[0]);
-    if (!generator) {
+    if (!generator)
         return sim_reply_missing_400("Automation input generator", request->params[0]);
-    }
-    if (sim_task_of(sim, generator->id)) {
+    if (sim_task_of(sim, generator->id))
         return sim_reply_error(400, "The input file is being generated already");
-    }
     sim_set_text(generator->json, "status", "RUNNING");
     sim_stamp(generator->json, "modifiedAt");
     struct sim_reply reply = sim_task_link(sim_task_start(sim, generator->id));

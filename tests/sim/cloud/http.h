@@ -7,10 +7,7 @@
 
 #include <microhttpd.h>
 
-enum {
-    SIM_PARAMS = 2,
-    SIM_PARAM = 200
-};
+enum { SIM_PARAMS = 2, SIM_PARAM = 200 };
 
 enum sim_route_flags {
     SIM_OPEN = 1,      /* needs no authentication */

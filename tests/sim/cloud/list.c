@@ -11,16 +11,14 @@ bool sim_list_start(const struct sim_request *request, int64_t *position, struct
     const char *token = sim_query(request, "nextToken");
     struct lf_buffer plain = {.max = 64};
     *position = 0;
-    if (!token || !*token) {
+    if (!token || !*token)
         return true;
-    }
     bool good = lf_base64_decode(lf_slice_text(token), &plain) == LF_OK && plain.data
-                && strncmp(plain.data, "at:", 3) == 0;
-    if (good) {
+                && !strncmp(plain.data, "at:", 3);
+    if (good)
         *position = strtoll(plain.data + 3, NULL, 10);
-    } else {
+    else
         *reply = sim_reply_error(400, "Invalid nextToken");
-    }
     lf_buffer_free(&plain);
     return good;
 }
@@ -30,9 +28,8 @@ void sim_list_finish(cJSON *json, bool more, int64_t position)
     char text[40];
     struct lf_buffer token = {.max = 128};
     snprintf(text, sizeof text, "at:%lld", (long long)position);
-    if (more && lf_base64_append(&token, text, strlen(text)) != LF_OK) {
+    if (more && lf_base64_append(&token, text, strlen(text)) != LF_OK)
         sim_die("out of memory (a page's token)");
-    }
     sim_set_text(json, "nextToken", more ? token.data : "");
     lf_buffer_free(&token);
 }
@@ -42,18 +39,15 @@ struct sim_reply sim_list_reply(struct sim_request *request, const struct sim_li
     int64_t at, page = lf_json_int(request->query, "pageSize", SIM_PAGE_DEFAULT), taken = 0;
     int64_t count = (int64_t)list->table->count;
     struct sim_reply reply = {.fd = -1};
-    if (!sim_list_start(request, &at, &reply)) {
+    if (!sim_list_start(request, &at, &reply))
         return reply;
-    }
     cJSON *json = cJSON_CreateObject(), *array = sim_array(json, list->key);
     for (at = at < 0 ? 0 : at; at < count; at++) {
         const struct sim_item *item = list->table->items[at];
-        if (list->wanted && !list->wanted(request, item)) {
+        if (list->wanted && !list->wanted(request, item))
             continue;
-        }
-        if (taken == page) {
+        if (taken == page)
             break;
-        }
         taken++;
         cJSON_AddItemToArray(array,
                              list->show ? list->show(request->sim, item) : cJSON_Duplicate(item->json, true));
@@ -81,7 +75,7 @@ bool sim_list_has_id(const struct sim_request *request, const char *query, const
 bool sim_list_equals(const struct sim_request *request, const char *query, const char *value)
 {
     const char *wanted = sim_query(request, query);
-    return !wanted || strcmp(wanted, value ? value : "") == 0;
+    return !wanted || !strcmp(wanted, value ? value : "");
 }
 
 /* "> 2017-04-30", "< T", or both joined with AND. */
@@ -89,9 +83,8 @@ bool sim_list_modified(const struct sim_request *request, const struct sim_item 
 {
     const char *filter = sim_query(request, "modifiedAt");
     int64_t modified = 0, bound;
-    if (!filter || !sim_list_time(lf_json_text_or(item->json, "modifiedAt", ""), &modified)) {
+    if (!filter || !sim_list_time(lf_json_text_or(item->json, "modifiedAt", ""), &modified))
         return true;
-    }
     while (*filter) {
         char sign = *filter, text[LF_TIME_TEXT];
         if (sign != '<' && sign != '>') {
@@ -102,9 +95,8 @@ bool sim_list_modified(const struct sim_request *request, const struct sim_item 
         int len = (int)strcspn(filter, " <>");
         snprintf(text, sizeof text, "%.*s", len, filter);
         filter += len;
-        if (sim_list_time(text, &bound) && (sign == '<' ? modified >= bound : modified <= bound)) {
+        if (sim_list_time(text, &bound) && (sign == '<' ? modified >= bound : modified <= bound))
             return false;
-        }
     }
     return true;
 }
@@ -113,11 +105,9 @@ bool sim_list_archive(const struct sim_request *request, const struct sim_item *
 {
     const char *wanted = sim_query(request, "archiveReason");
     const char *reason = lf_json_text(item->json, "archiveRecord.reason");
-    if (!wanted || strcmp(wanted, "NOT_ARCHIVED") == 0) {
+    if (!wanted || !strcmp(wanted, "NOT_ARCHIVED"))
         return !reason;
-    }
-    if (strcmp(wanted, "ANY_ARCHIVED") == 0) {
+    if (!strcmp(wanted, "ANY_ARCHIVED"))
         return reason != NULL;
-    }
-    return strcmp(wanted, "ANY_ARCHIVED_OR_NOT_ARCHIVED") == 0 || (reason && strcmp(reason, wanted) == 0);
+    return !strcmp(wanted, "ANY_ARCHIVED_OR_NOT_ARCHIVED") || (reason && !strcmp(reason, wanted));
 }

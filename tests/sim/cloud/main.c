@@ -19,30 +19,27 @@
 static void load_scenario(struct sim *sim)
 {
     char problem[300];
-    cJSON *scenario =
-        sim->options.scenario ? sim_scenario_read(sim->options.scenario) : sim_scenario_builtin();
+    cJSON *scenario = sim->options.scenario ? sim_scenario_read(sim->options.scenario)
+                                            : sim_scenario_builtin();
     bool good = sim_scenario_load(sim, scenario, problem, sizeof problem);
     cJSON_Delete(scenario);
-    if (!good) {
+    if (!good)
         sim_die("%s", problem);
-    }
 }
 
 static void write_port(const char *path, int port)
 {
     FILE *file = fopen(path, "we");
-    if (!file || fprintf(file, "%d\n", port) < 0 || fclose(file) != 0) {
+    if (!file || fprintf(file, "%d\n", port) < 0 || fclose(file) != 0)
         sim_die("cannot write --port-file %s: %s", path, strerror(errno));
-    }
 }
 
 static void announce(const struct sim *sim, int port)
 {
     printf("listening http%s://%s:%d\n", sim->options.cert ? "s" : "", sim->options.listen, port);
     fflush(stdout);
-    if (sim->options.port_file) {
+    if (sim->options.port_file)
         write_port(sim->options.port_file, port);
-    }
 }
 
 static void free_tables(struct sim *sim)
@@ -51,9 +48,8 @@ static void free_tables(struct sim *sim)
                                         &sim->processors,   &sim->transforms,  &sim->results,
                                         &sim->task_schemas, &sim->task_groups, &sim->tasks,
                                         &sim->outputs,      &sim->async_tasks};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         sim_table_free(tables[i]);
-    }
 }
 
 static void stop(struct sim *sim, struct MHD_Daemon *daemon, const char *temporary)
@@ -69,9 +65,8 @@ static void stop(struct sim *sim, struct MHD_Daemon *daemon, const char *tempora
     sim_blobs_free(sim->blobs);
     sim_auth_free(sim->auth);
     pthread_mutex_destroy(&sim->mutex);
-    if (temporary) {
+    if (temporary)
         rmdir(temporary);
-    }
 }
 
 int main(int argc, char **argv)
@@ -87,9 +82,8 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread starts, so that all inherit it */
-    if (!sim.options.data_dir && !mkdtemp(temporary)) {
+    if (!sim.options.data_dir && !mkdtemp(temporary))
         sim_die("cannot make a temporary folder: %s", strerror(errno));
-    }
     sim.blobs = sim_blobs_new(sim.options.data_dir ? sim.options.data_dir : temporary);
     sim.auth = sim_auth_new();
     sim.events = sim_events_new();

@@ -7,11 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind {
-    TEXT,
-    NUMBER,
-    FLAG
-};
+enum kind { TEXT, NUMBER, FLAG };
 
 struct row {
     const char *name, *value, *fallback, *help;
@@ -83,9 +79,7 @@ static const struct row rows[] = {
     {"quiet", NULL, NULL, "do not print the requests on standard error", AT(quiet), FLAG, 0, 0},
 };
 
-enum {
-    ROWS = sizeof rows / sizeof *rows
-};
+enum { ROWS = sizeof rows / sizeof *rows };
 
 static void help(void)
 {
@@ -128,28 +122,24 @@ static void set(struct sim_options *options, const struct row *row, const char *
 
 static const struct row *find(const char *name, size_t len)
 {
-    for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].name && strlen(rows[i].name) == len && strncmp(rows[i].name, name, len) == 0) {
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].name && strlen(rows[i].name) == len && !strncmp(rows[i].name, name, len))
             return &rows[i];
-        }
-    }
     return NULL;
 }
 
 static void read_arguments(struct sim_options *options, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        const char *name = strncmp(argv[i], "--", 2) == 0 ? argv[i] + 2 : "";
+        const char *name = !strncmp(argv[i], "--", 2) ? argv[i] + 2 : "";
         size_t len = strcspn(name, "=");
         const struct row *row = find(name, len);
-        if (!row) {
+        if (!row)
             sim_die("unknown argument \"%s\"; --help lists the options", argv[i]);
-        }
         const char *value = name[len] == '=' ? name + len + 1 : NULL;
         if (row->kind != FLAG && !value) {
-            if (++i >= argc) {
+            if (++i >= argc)
                 sim_die("--%s needs a value (%s)", row->name, row->value);
-            }
             value = argv[i];
         } else if (row->kind == FLAG && value) {
             sim_die("--%s takes no value", row->name);
@@ -161,42 +151,36 @@ static void read_arguments(struct sim_options *options, int argc, char **argv)
 static void check_together(const struct sim_options *o)
 {
     size_t base = strlen(o->base_path);
-    if (!o->cert != !o->key) {
+    if (!o->cert != !o->key)
         sim_die("--cert and --key belong together");
-    }
-    if (!o->mqtt_cert != !o->mqtt_key) {
+    if (!o->mqtt_cert != !o->mqtt_key)
         sim_die("--mqtt-cert and --mqtt-key belong together");
-    }
     if (base && (o->base_path[0] != '/' || o->base_path[base - 1] == '/')) {
         sim_die("--base-path %s: begin with a slash and do not end with one, or leave it empty",
                 o->base_path);
     }
     if (strcmp(o->envelope, "eventbridge") != 0 && strcmp(o->envelope, "bare") != 0
-        && strcmp(o->envelope, "webhook") != 0) {
+        && strcmp(o->envelope, "webhook") != 0)
         sim_die("--envelope %s: eventbridge, bare or webhook", o->envelope);
-    }
-    if (!o->site[0] || strpbrk(o->site, "/+#") || strlen(o->site) > 100) {
+    if (!o->site[0] || strpbrk(o->site, "/+#") || strlen(o->site) > 100)
         sim_die("--site \"%s\": up to 100 characters, without / + and #", o->site);
-    }
 }
 
 void sim_options_read(struct sim_options *options, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
+        if (!strcmp(argv[i], "--help")) {
             help();
             exit(0);
         }
-        if (strcmp(argv[i], "--version") == 0) {
+        if (!strcmp(argv[i], "--version")) {
             puts("labferry-sim-cloud " LF_VERSION);
             exit(0);
         }
     }
-    for (size_t i = 0; i < ROWS; i++) {
-        if (rows[i].fallback) {
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].fallback)
             set(options, &rows[i], rows[i].fallback);
-        }
-    }
     read_arguments(options, argc, argv);
     check_together(options);
 }

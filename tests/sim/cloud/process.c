@@ -15,12 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    CELLS_MOST = 256,
-    RESULTS_MOST = 5000,
-    ERRORS_MOST = 100,
-    ERROR_FILE_MOST = 8 * 1024 * 1024
-};
+enum { CELLS_MOST = 256, RESULTS_MOST = 5000, ERRORS_MOST = 100, ERROR_FILE_MOST = 8 * 1024 * 1024 };
 
 struct table {
     struct sim *sim;
@@ -48,9 +43,8 @@ static size_t split(char *line, char delimiter, char *cells[CELLS_MOST])
         } else {
             cells[count++] = p;
             p = strchr(p, delimiter);
-            if (p) {
+            if (p)
                 *p = '\0';
-            }
         }
         p = p ? p + 1 : NULL;
     }
@@ -60,12 +54,9 @@ static size_t split(char *line, char delimiter, char *cells[CELLS_MOST])
 static const cJSON *column_named(const struct table *table, const char *name)
 {
     const cJSON *column;
-    cJSON_ArrayForEach(column, table->columns)
-    {
-        if (strcmp(lf_json_text_or(column, "name", ""), name) == 0) {
+    cJSON_ArrayForEach (column, table->columns)
+        if (!strcmp(lf_json_text_or(column, "name", ""), name))
             return column;
-        }
-    }
     return NULL;
 }
 
@@ -80,12 +71,10 @@ static bool is_number(const char *text, bool whole)
 static const char *check_cell(const cJSON *column, const char *cell)
 {
     const char *type = lf_json_text_or(column, "type", "text");
-    if (!*cell) {
+    if (!*cell)
         return lf_json_bool(column, "required", false) ? "is required" : NULL;
-    }
-    if (strcmp(type, "float") == 0 || strcmp(type, "integer") == 0) {
+    if (!strcmp(type, "float") || !strcmp(type, "integer"))
         return is_number(cell, type[0] == 'i') ? NULL : "is not a number";
-    }
     return NULL;
 }
 
@@ -110,7 +99,7 @@ static bool check_row(const struct table *table, char *const cells[], size_t cou
 static cJSON *cell_field(const cJSON *column, const char *cell)
 {
     const char *type = lf_json_text_or(column, "type", "text");
-    bool number = strcmp(type, "float") == 0 || strcmp(type, "integer") == 0;
+    bool number = !strcmp(type, "float") || !strcmp(type, "integer");
     cJSON *field = cJSON_CreateObject();
     sim_set(field, "value",
             !*cell   ? cJSON_CreateNull()
@@ -125,13 +114,11 @@ static cJSON *cell_field(const cJSON *column, const char *cell)
 
 static void keep_result(struct table *table, char *const cells[], size_t count)
 {
-    if (table->succeeded++ >= RESULTS_MOST) {
+    if (table->succeeded++ >= RESULTS_MOST)
         return;
-    }
     cJSON *fields = cJSON_CreateObject();
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         sim_set(fields, table->names[i], cell_field(column_named(table, table->names[i]), cells[i]));
-    }
     cJSON_AddItemToArray(table->results, fields);
 }
 
@@ -151,16 +138,14 @@ static void read_row(struct table *table, int64_t index, char *line)
 {
     char *cells[CELLS_MOST], why[200];
     line[strcspn(line, "\r\n")] = '\0';
-    if (!*line) {
+    if (!*line)
         return;
-    }
     char *copy = sim_text(line);
     size_t count = split(copy, table->delimiter, cells);
-    if (check_row(table, cells, count, why, sizeof why)) {
+    if (check_row(table, cells, count, why, sizeof why))
         keep_result(table, cells, count);
-    } else {
+    else
         keep_error(table, index, line, why);
-    }
     free(copy);
 }
 
@@ -168,20 +153,17 @@ static void read_row(struct table *table, int64_t index, char *line)
 static const char *read_header(struct table *table, char *line, char *why, size_t why_size)
 {
     const cJSON *column;
-    if (strncmp(line, "\xef\xbb\xbf", 3) == 0) {
+    if (!strncmp(line, "\xef\xbb\xbf", 3))
         line += 3;
-    }
     table->header = sim_text(line);
     line[strcspn(line, "\r\n")] = '\0';
     (void)lf_buffer_format(&table->error_file, "%s%cError\n", line, table->delimiter);
     table->width = split(table->header, table->delimiter, table->names);
-    cJSON_ArrayForEach(column, table->columns)
-    {
+    cJSON_ArrayForEach (column, table->columns) {
         const char *name = lf_json_text_or(column, "name", "");
         bool found = false;
-        for (size_t i = 0; i < table->width; i++) {
-            found = found || strcmp(table->names[i], name) == 0;
-        }
+        for (size_t i = 0; i < table->width; i++)
+            found = found || !strcmp(table->names[i], name);
         if (!found && lf_json_bool(column, "required", false)) {
             snprintf(why, why_size, "Column \"%.80s\" is missing from the file", name);
             return why;
@@ -201,14 +183,12 @@ static const char *read_table(struct table *table, const char *path, char *why, 
         snprintf(why, why_size, "The file cannot be read: %s", strerror(errno));
         return why;
     }
-    if (getline(&line, &room, file) < 0 || !line[strspn(line, "\r\n")]) {
+    if (getline(&line, &room, file) < 0 || !line[strspn(line, "\r\n")])
         wrong = "The file is empty";
-    } else {
+    else
         wrong = read_header(table, line, why, why_size);
-    }
-    for (int64_t index = 0; !wrong && getline(&line, &room, file) >= 0; index++) {
+    for (int64_t index = 0; !wrong && getline(&line, &room, file) >= 0; index++)
         read_row(table, index, line);
-    }
     free(line);
     fclose(file);
     return wrong;
@@ -276,8 +256,8 @@ static void attach_error_file(struct table *table)
     char name[300];
     snprintf(name, sizeof name, "errors_%.250s",
              lf_json_text_or(table->processor->json, "file.name", "file.csv"));
-    const struct sim_blob *blob =
-        sim_blob_make(table->sim, name, "text/csv", table->error_file.data, table->error_file.len);
+    const struct sim_blob *blob = sim_blob_make(table->sim, name, "text/csv", table->error_file.data,
+                                                table->error_file.len);
     sim_set(table->processor->json, "errorFile", sim_blob_json(blob));
 }
 
@@ -290,9 +270,8 @@ static void conclude(struct table *table, const char *wrong)
         sim_process_fail(sim, processor, wrong, NULL);
         return;
     }
-    if (table->failed > 0) {
+    if (table->failed > 0)
         attach_error_file(table);
-    }
     if (table->failed > 0 && !tolerant) {
         set_progress(processor, 0, table->failed, table->succeeded);
         sim_process_fail(sim, processor, "Some rows could not be processed; nothing was committed",
@@ -319,9 +298,8 @@ void sim_process(struct sim *sim, const char *processor_id)
     char path[SIM_BLOB_PATH], why[200];
     struct sim_item *processor = sim_table_find(&sim->processors, processor_id);
     if (strcmp(lf_json_text_or(processor->json, "status", ""), "RUNNING") != 0
-        || sim_transform_begin(sim, processor)) {
+        || sim_transform_begin(sim, processor))
         return;
-    }
     const struct sim_item *run = sim_table_find(&sim->runs, lf_json_text(processor->json, "assayRunId"));
     const cJSON *config = sim_file_config(sim_run_schema_of(sim, run), "outputFileConfigs",
                                           lf_json_text(processor->json, "automationFileConfig.name"));

@@ -46,16 +46,13 @@ struct sim_reply sim_processor_create(struct sim_request *request)
     const char *run_id = lf_json_text_or(request->body, "assayRunId", "");
     const char *config = lf_json_text_or(request->body, "automationFileConfigName", "");
     const struct sim_item *run = sim_table_find(&sim->runs, run_id);
-    if (!run) {
+    if (!run)
         return sim_reply_missing_400("Run", run_id);
-    }
-    if (!sim_file_config(sim_run_schema_of(sim, run), "outputFileConfigs", config)) {
+    if (!sim_file_config(sim_run_schema_of(sim, run), "outputFileConfigs", config))
         return sim_reply_error(400, "The run's schema has no output file config named \"%.100s\"", config);
-    }
     const struct sim_blob *blob = sim_attachable(sim, lf_json_text_or(request->body, "fileId", ""), &reply);
-    if (!blob) {
+    if (!blob)
         return reply;
-    }
     bool with_errors = lf_json_bool(request->body, "completeWithErrors", false);
     const struct sim_item *processor = sim_processor_make(sim, run, config, blob, with_errors);
     return sim_reply_json(201, sim_automation_show(sim, processor));
@@ -64,15 +61,14 @@ struct sim_reply sim_processor_create(struct sim_request *request)
 static struct sim_item *find(const struct sim_request *request, struct sim_reply *reply)
 {
     struct sim_item *processor = sim_table_find(&request->sim->processors, request->params[0]);
-    if (!processor) {
+    if (!processor)
         *reply = sim_reply_missing_400("Automation output processor", request->params[0]);
-    }
     return processor;
 }
 
 static bool has_status(const struct sim_item *processor, const char *status)
 {
-    return strcmp(lf_json_text_or(processor->json, "status", ""), status) == 0;
+    return !strcmp(lf_json_text_or(processor->json, "status", ""), status);
 }
 
 struct sim_reply sim_processor_get(struct sim_request *request)
@@ -86,17 +82,14 @@ struct sim_reply sim_processor_update(struct sim_request *request)
 {
     struct sim_reply reply = {.fd = -1};
     struct sim_item *processor = find(request, &reply);
-    if (!processor) {
+    if (!processor)
         return reply;
-    }
-    if (has_status(processor, "RUNNING")) {
+    if (has_status(processor, "RUNNING"))
         return sim_reply_error(400, "The processor is running; its file cannot be changed now");
-    }
-    const struct sim_blob *blob =
-        sim_attachable(request->sim, lf_json_text_or(request->body, "fileId", ""), &reply);
-    if (!blob) {
+    const struct sim_blob *blob = sim_attachable(request->sim, lf_json_text_or(request->body, "fileId", ""),
+                                                 &reply);
+    if (!blob)
         return reply;
-    }
     attach(request->sim, processor, blob);
     return sim_reply_json(200, sim_automation_show(request->sim, processor));
 }
@@ -121,17 +114,15 @@ struct sim_reply sim_processor_process(struct sim_request *request)
     struct sim *sim = request->sim;
     struct sim_reply reply = {.fd = -1};
     struct sim_item *processor = find(request, &reply);
-    if (!processor) {
+    if (!processor)
         return reply;
-    }
     if (has_status(processor, "RUNNING") || has_status(processor, "SUCCEEDED")) {
         return sim_reply_error(400, "The file %s already",
                                has_status(processor, "RUNNING") ? "is being processed"
                                                                 : "has been processed");
     }
-    if (lf_json_at(processor->json, "archiveRecord.reason")) {
+    if (lf_json_at(processor->json, "archiveRecord.reason"))
         return sim_reply_error(400, "The processor is archived");
-    }
     sim_set_text(processor->json, "status", "RUNNING");
     sim_stamp(processor->json, "modifiedAt");
     reply = sim_task_link(sim_task_start(sim, processor->id));
@@ -144,9 +135,8 @@ struct sim_reply sim_processor_process(struct sim_request *request)
 static void archive(struct sim_item *item, const char *reason)
 {
     cJSON *record = reason ? cJSON_CreateObject() : cJSON_CreateNull();
-    if (reason) {
+    if (reason)
         sim_set_text(record, "reason", reason);
-    }
     sim_set(item->json, "archiveRecord", record);
     sim_stamp(item->json, "modifiedAt");
 }
@@ -158,20 +148,18 @@ static struct sim_reply change_archival(struct sim_request *request, const char 
     cJSON *json = cJSON_CreateObject(), *done = sim_array(json, "automationOutputProcessorIds");
     cJSON *results = sim_array(json, "resultIds");
     const cJSON *id, *ids = lf_json_at(request->body, "automationOutputProcessorIds");
-    cJSON_ArrayForEach(id, ids)
-    {
+    cJSON_ArrayForEach (id, ids) {
         if (!sim_table_find(&sim->processors, id->valuestring)) {
             cJSON_Delete(json);
             return sim_reply_missing_400("Automation output processor", id->valuestring);
         }
     }
-    cJSON_ArrayForEach(id, ids)
-    {
+    cJSON_ArrayForEach (id, ids) {
         archive(sim_table_find(&sim->processors, id->valuestring), reason);
         cJSON_AddItemToArray(done, cJSON_CreateString(id->valuestring));
         for (size_t i = 0; i < sim->results.count; i++) {
             struct sim_item *result = sim->results.items[i];
-            if (strcmp(lf_json_text_or(result->hidden, "processor", ""), id->valuestring) == 0) {
+            if (!strcmp(lf_json_text_or(result->hidden, "processor", ""), id->valuestring)) {
                 archive(result, reason);
                 cJSON_AddItemToArray(results, cJSON_CreateString(result->id));
             }

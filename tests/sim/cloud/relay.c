@@ -16,13 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum {
-    WINDOW = 20,
-    KEEPALIVE = 30,
-    RETRY_FIRST_MS = 100,
-    RETRY_MOST_MS = 3000,
-    IDLE_MS = 1000
-};
+enum { WINDOW = 20, KEEPALIVE = 30, RETRY_FIRST_MS = 100, RETRY_MOST_MS = 3000, IDLE_MS = 1000 };
 
 struct message {
     char *topic, *payload;
@@ -92,9 +86,8 @@ void sim_relay_push(struct sim *sim, const struct sim_event *event)
 bool sim_relay_push_raw(struct sim *sim, const char *topic, const void *payload, size_t len)
 {
     char own[300];
-    if (!sim->relay) {
+    if (!sim->relay)
         return false;
-    }
     event_topic(sim->relay, "raw", own, sizeof own);
     char *copy = sim_alloc(len + 1);
     memcpy(copy, payload, len);
@@ -113,9 +106,8 @@ void sim_relay_pause(struct sim *sim, bool paused)
 cJSON *sim_relay_state(const struct sim *sim)
 {
     const struct sim_relay *relay = sim->relay;
-    if (!relay) {
+    if (!relay)
         return cJSON_CreateNull();
-    }
     cJSON *json = cJSON_CreateObject();
     sim_set_bool(json, "connected", relay->connected);
     sim_set_bool(json, "paused", relay->paused);
@@ -148,9 +140,8 @@ static void pop_acked(struct sim_relay *relay)
     while (relay->first && relay->first->acked) {
         struct message *message = relay->first;
         relay->first = message->next;
-        if (!relay->first) {
+        if (!relay->first)
             relay->last = NULL;
-        }
         message_free(message);
         relay->queued--;
         relay->published++;
@@ -180,9 +171,8 @@ static void publish_more(struct sim_relay *relay)
 {
     sim_lock(relay->sim);
     struct message *message = relay->first;
-    while (message && message->mid) {
+    while (message && message->mid)
         message = message->next;
-    }
     while (message && relay->connected && !relay->paused && relay->in_flight < WINDOW) {
         if (mosquitto_publish_v5(relay->client, &message->mid, message->topic, (int)message->len,
                                  message->payload, 1, false, NULL)
@@ -214,17 +204,15 @@ static struct mosquitto *new_client(struct sim_relay *relay)
 {
     const struct sim_options *o = &relay->sim->options;
     struct mosquitto *client = mosquitto_new(relay->client_id, true, relay);
-    if (!client) {
+    if (!client)
         sim_die("out of memory (MQTT client)");
-    }
     mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_connect_v5_callback_set(client, on_connect);
     mosquitto_publish_v5_callback_set(client, on_publish);
     if (relay->tls
         && mosquitto_tls_set(client, o->ca, o->ca ? NULL : "/etc/ssl/certs", o->mqtt_cert, o->mqtt_key, NULL)
-               != MOSQ_ERR_SUCCESS) {
+               != MOSQ_ERR_SUCCESS)
         sim_die("--ca, --mqtt-cert and --mqtt-key: a file cannot be read, or they do not belong together");
-    }
     mosquitto_username_pw_set(client, o->username, relay->password);
     return client;
 }
@@ -235,20 +223,17 @@ static bool serve(struct sim_relay *relay)
     publish_more(relay);
     struct pollfd fds[2] = {{.fd = relay->wake, .events = POLLIN},
                             {.fd = mosquitto_socket(relay->client), .events = POLLIN}};
-    if (mosquitto_want_write(relay->client)) {
+    if (mosquitto_want_write(relay->client))
         fds[1].events |= POLLOUT;
-    }
-    if (fds[1].fd < 0 || (poll(fds, 2, IDLE_MS) < 0 && errno != EINTR)) {
+    if (fds[1].fd < 0 || (poll(fds, 2, IDLE_MS) < 0 && errno != EINTR))
         return false;
-    }
     if (fds[0].revents) {
         uint64_t count;
         (void)!read(relay->wake, &count, sizeof count);
     }
     if (fds[1].revents & (POLLIN | POLLERR | POLLHUP)
-        && mosquitto_loop_read(relay->client, 1) != MOSQ_ERR_SUCCESS) {
+        && mosquitto_loop_read(relay->client, 1) != MOSQ_ERR_SUCCESS)
         return false;
-    }
     return mosquitto_loop_write(relay->client, 1) == MOSQ_ERR_SUCCESS
            && mosquitto_loop_misc(relay->client) == MOSQ_ERR_SUCCESS;
 }
@@ -268,9 +253,8 @@ static void pause_before_retry(struct sim_relay *relay, int64_t ms)
     while (!lf_deadline_passed(deadline) && !stopping(relay)) {
         struct pollfd fd = {.fd = relay->wake, .events = POLLIN};
         uint64_t count;
-        if (poll(&fd, 1, lf_deadline_poll_ms(deadline)) > 0) {
+        if (poll(&fd, 1, lf_deadline_poll_ms(deadline)) > 0)
             (void)!read(relay->wake, &count, sizeof count);
-        }
     }
 }
 
@@ -286,9 +270,8 @@ static void *run(void *arg)
                     relay->host, relay->port,
                     rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
         }
-        while (rc == MOSQ_ERR_SUCCESS && !stopping(relay) && serve(relay)) {
+        while (rc == MOSQ_ERR_SUCCESS && !stopping(relay) && serve(relay))
             attempt = relay->connected ? 0 : attempt;
-        }
         if (relay->connected && stopping(relay)) {
             mosquitto_disconnect_v5(relay->client, 0, NULL);
             mosquitto_loop_write(relay->client, 1);
@@ -303,28 +286,23 @@ static void *run(void *arg)
 
 static void parse_broker(struct sim_relay *relay, const char *url)
 {
-    const char *rest = strncmp(url, "mqtt://", 7) == 0    ? url + 7
-                       : strncmp(url, "mqtts://", 8) == 0 ? url + 8
-                                                          : NULL;
-    if (!rest || strcspn(rest, ":/") == 0 || strcspn(rest, ":/") >= sizeof relay->host) {
+    const char *rest = !strncmp(url, "mqtt://", 7) ? url + 7 : !strncmp(url, "mqtts://", 8) ? url + 8 : NULL;
+    if (!rest || strcspn(rest, ":/") == 0 || strcspn(rest, ":/") >= sizeof relay->host)
         sim_die("--broker %s: write mqtt://HOST[:PORT] or mqtts://HOST[:PORT]", url);
-    }
     relay->tls = url[4] == 's';
     size_t len = strcspn(rest, ":/");
     snprintf(relay->host, sizeof relay->host, "%.*s", (int)len, rest);
     relay->port = rest[len] == ':' ? (int)strtol(rest + len + 1, NULL, 10) : relay->tls ? 8883 : 1883;
-    if (relay->port < 1 || relay->port > 65535) {
+    if (relay->port < 1 || relay->port > 65535)
         sim_die("--broker %s: the port must be between 1 and 65535", url);
-    }
 }
 
 static char *read_password(const char *path)
 {
     char text[300] = "";
     FILE *file = fopen(path, "re");
-    if (!file || !fgets(text, sizeof text, file)) {
+    if (!file || !fgets(text, sizeof text, file))
         sim_die("cannot read --password-file %s: %s", path, file ? "it is empty" : strerror(errno));
-    }
     fclose(file);
     text[strcspn(text, "\r\n")] = '\0';
     return sim_text(text);
@@ -332,32 +310,28 @@ static char *read_password(const char *path)
 
 void sim_relay_start(struct sim *sim)
 {
-    if (!sim->options.broker) {
+    if (!sim->options.broker)
         return;
-    }
     struct sim_relay *relay = sim_alloc(sizeof *relay);
     char uuid[SIM_ID];
     relay->sim = sim;
     relay->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     parse_broker(relay, sim->options.broker);
-    if (sim->options.password_file) {
+    if (sim->options.password_file)
         relay->password = read_password(sim->options.password_file);
-    }
     sim_new_uuid(uuid);
     snprintf(relay->client_id, sizeof relay->client_id, "sim-relay-%.8s", uuid);
     mosquitto_lib_init();
     sim->relay = relay;
-    if (relay->wake < 0 || pthread_create(&relay->thread, NULL, run, relay) != 0) {
+    if (relay->wake < 0 || pthread_create(&relay->thread, NULL, run, relay) != 0)
         sim_die("cannot start the relay: %s", strerror(errno));
-    }
 }
 
 void sim_relay_stop(struct sim *sim)
 {
     struct sim_relay *relay = sim->relay;
-    if (!relay) {
+    if (!relay)
         return;
-    }
     sim_lock(sim);
     relay->stop = true;
     wake(relay);

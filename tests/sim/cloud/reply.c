@@ -8,17 +8,19 @@
 
 struct sim_reply sim_reply_text(unsigned status, const char *mime, char *text)
 {
-    return (struct sim_reply){
-        .status = status, .text = text, .fd = -1, .size = (int64_t)strlen(text), .mime = mime};
+    return (struct sim_reply){.status = status,
+                              .text = text,
+                              .fd = -1,
+                              .size = (int64_t)strlen(text),
+                              .mime = mime};
 }
 
 struct sim_reply sim_reply_json(unsigned status, cJSON *json)
 {
     char *text = lf_json_print(json);
     cJSON_Delete(json);
-    if (!text) {
+    if (!text)
         sim_die("out of memory (printing an answer)");
-    }
     return sim_reply_text(status, "application/json", text);
 }
 
@@ -73,8 +75,7 @@ struct sim_reply sim_reply_missing_400(const char *what, const char *id)
 void sim_reply_free(struct sim_reply *reply)
 {
     free(reply->text);
-    if (reply->fd >= 0) {
+    if (reply->fd >= 0)
         close(reply->fd);
-    }
     *reply = (struct sim_reply){.fd = -1};
 }

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    KEPT = 20000
-};
+enum { KEPT = 20000 };
 
 struct note {
     int64_t wall_ms, received, rule;
@@ -44,9 +42,8 @@ static void count(struct sim_requests *requests, const char *operation, unsigned
 {
     char key[16];
     cJSON *by_status = cJSON_GetObjectItemCaseSensitive(requests->counts, operation);
-    if (!by_status) {
+    if (!by_status)
         by_status = cJSON_AddObjectToObject(requests->counts, operation);
-    }
     snprintf(key, sizeof key, "%u", status);
     sim_set_int(by_status, status ? key : "reset", lf_json_int(by_status, status ? key : "reset", 0) + 1);
 }
@@ -54,9 +51,8 @@ static void count(struct sim_requests *requests, const char *operation, unsigned
 void sim_requests_note(struct sim_request *request, unsigned status)
 {
     const struct sim_route *route = request->route;
-    if (route && route->flags & SIM_CONTROL) {
+    if (route && route->flags & SIM_CONTROL)
         return;
-    }
     struct sim *sim = request->sim;
     sim_lock(sim);
     struct note *note = &sim->requests->ring[sim->requests->total++ % KEPT];
@@ -112,9 +108,8 @@ cJSON *sim_requests_list(const struct sim *sim, int64_t since)
     const struct sim_requests *requests = sim->requests;
     cJSON *list = cJSON_CreateArray();
     int64_t oldest = requests->total > KEPT ? requests->total - KEPT : 0;
-    for (int64_t n = since > oldest ? since : oldest; n < requests->total; n++) {
+    for (int64_t n = since > oldest ? since : oldest; n < requests->total; n++)
         cJSON_AddItemToArray(list, note_json(&requests->ring[n % KEPT], n));
-    }
     return list;
 }
 

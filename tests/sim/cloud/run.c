@@ -29,12 +29,9 @@ struct sim_item *sim_run_schema_of(const struct sim *sim, const struct sim_item 
 const cJSON *sim_file_config(const struct sim_item *schema, const char *kind, const char *name)
 {
     const cJSON *config;
-    cJSON_ArrayForEach(config, lf_json_at(schema->hidden, kind))
-    {
-        if (name && strcmp(lf_json_text_or(config, "name", ""), name) == 0) {
+    cJSON_ArrayForEach (config, lf_json_at(schema->hidden, kind))
+        if (name && !strcmp(lf_json_text_or(config, "name", ""), name))
             return config;
-        }
-    }
     return NULL;
 }
 
@@ -52,8 +49,7 @@ static cJSON *creator(void)
 static void make_generators(struct sim *sim, const struct sim_item *schema, const char *run_id)
 {
     const cJSON *config;
-    cJSON_ArrayForEach(config, lf_json_at(schema->hidden, "inputFileConfigs"))
-    {
+    cJSON_ArrayForEach (config, lf_json_at(schema->hidden, "inputFileConfigs")) {
         cJSON *json = sim_automation_file(sim, "aif", "automation-input-generators", run_id,
                                           lf_json_text_or(config, "name", ""));
         sim_table_add(&sim->generators, json, NULL);
@@ -93,8 +89,10 @@ struct sim_item *sim_run_make(struct sim *sim, const struct sim_item *schema, co
     }
     struct sim_item *run = sim_table_add(&sim->runs, run_json(sim, schema, id, fields), NULL);
     make_generators(sim, schema, id);
-    struct sim_news news = {
-        .type = "v2.assayRun.created", .key = "assayRun", .resource = run->json, .schema = schema->json};
+    struct sim_news news = {.type = "v2.assayRun.created",
+                            .key = "assayRun",
+                            .resource = run->json,
+                            .schema = schema->json};
     sim_event_emit(sim, &news);
     return run;
 }
@@ -125,15 +123,12 @@ struct sim_reply sim_run_update(struct sim_request *request)
 {
     struct sim_item *run = sim_table_find(&request->sim->runs, request->params[0]);
     const cJSON *field;
-    if (!run) {
+    if (!run)
         return sim_reply_missing_400("Run", request->params[0]);
-    }
-    if (cJSON_GetObjectItemCaseSensitive(request->body, "equipmentId")) {
+    if (cJSON_GetObjectItemCaseSensitive(request->body, "equipmentId"))
         return sim_reply_error(400, "equipmentId: the equipment feature is not enabled");
-    }
     cJSON *fields = cJSON_GetObjectItemCaseSensitive(run->json, "fields"), *updates = cJSON_CreateArray();
-    cJSON_ArrayForEach(field, lf_json_at(request->body, "fields"))
-    {
+    cJSON_ArrayForEach (field, lf_json_at(request->body, "fields")) {
         char name[200];
         snprintf(name, sizeof name, "fields.%s", field->string);
         cJSON_AddItemToArray(updates, cJSON_CreateString(name));
@@ -170,11 +165,9 @@ static bool result_wanted(const struct sim_request *request, const struct sim_it
 struct sim_reply sim_result_list(struct sim_request *request)
 {
     struct sim_list list = {"assayResults", &request->sim->results, result_wanted, NULL};
-    if (!sim_query(request, "automationOutputProcessorId") && !sim_query(request, "schemaId")) {
+    if (!sim_query(request, "automationOutputProcessorId") && !sim_query(request, "schemaId"))
         return sim_reply_error(400, "Name a schemaId or an automationOutputProcessorId");
-    }
-    if (sim_query(request, "automationOutputProcessorId") && sim_query(request, "assayRunIds")) {
+    if (sim_query(request, "automationOutputProcessorId") && sim_query(request, "assayRunIds"))
         return sim_reply_error(400, "automationOutputProcessorId and assayRunIds exclude each other");
-    }
     return sim_list_reply(request, &list);
 }

@@ -11,9 +11,7 @@
 
 #include "scenario_builtin.h" /* made from tests/sim/scenarios/plate-prep.json when building */
 
-enum {
-    SCENARIO_MOST = 8 * 1024 * 1024
-};
+enum { SCENARIO_MOST = 8 * 1024 * 1024 };
 
 static const char run_schema_shape[] =
     "name:s!, systemName:s, fields:[o], inputFileConfigs:[o], outputFileConfigs:[o]";
@@ -38,9 +36,8 @@ struct loader {
 static bool check(struct loader *loader, const char *what, const char *shape, const cJSON *object)
 {
     char problem[160];
-    if (sim_shape_check(shape, object, problem, sizeof problem)) {
+    if (sim_shape_check(shape, object, problem, sizeof problem))
         return true;
-    }
     snprintf(loader->problem, loader->size, "scenario, %s \"%.60s\": %s", what,
              lf_json_text_or(object, "name", lf_json_text_or(object, "schema", "?")), problem);
     return false;
@@ -49,12 +46,9 @@ static bool check(struct loader *loader, const char *what, const char *shape, co
 static bool check_all(struct loader *loader, const char *what, const char *shape, const cJSON *list)
 {
     const cJSON *object;
-    cJSON_ArrayForEach(object, list)
-    {
-        if (!check(loader, what, shape, object)) {
+    cJSON_ArrayForEach (object, list)
+        if (!check(loader, what, shape, object))
             return false;
-        }
-    }
     return true;
 }
 
@@ -78,7 +72,7 @@ static void add_definition(cJSON *list, const cJSON *field)
     sim_set_bool(definition, "isMulti", false);
     sim_set_bool(definition, "isRequired", lf_json_bool(field, "required", false));
     sim_set(definition, "archiveRecord", cJSON_CreateNull());
-    if (strcmp(type, "float") == 0 || strcmp(type, "integer") == 0) {
+    if (!strcmp(type, "float") || !strcmp(type, "integer")) {
         sim_set(definition, "numericMin", cJSON_CreateNull());
         sim_set(definition, "numericMax", cJSON_CreateNull());
     }
@@ -96,10 +90,8 @@ static cJSON *schema_json(const char *prefix, const char *name, const char *type
     sim_set_text(json, "type", type);
     sim_set(json, "archiveRecord", cJSON_CreateNull());
     cJSON *definitions = sim_array(json, "fieldDefinitions");
-    cJSON_ArrayForEach(field, fields)
-    {
+    cJSON_ArrayForEach (field, fields)
         add_definition(definitions, field);
-    }
     return json;
 }
 
@@ -117,8 +109,7 @@ static void show_configs(cJSON *json, const char *key, const cJSON *configs)
 {
     const cJSON *config;
     cJSON *list = sim_array(json, key);
-    cJSON_ArrayForEach(config, configs)
-    {
+    cJSON_ArrayForEach (config, configs) {
         cJSON *shown = cJSON_CreateObject();
         sim_set_text(shown, "name", lf_json_text_or(config, "name", ""));
         cJSON_AddItemToArray(list, shown);
@@ -128,15 +119,11 @@ static void show_configs(cJSON *json, const char *key, const cJSON *configs)
 static bool check_configs(struct loader *loader, const cJSON *schema, const char *key, const char *shape)
 {
     const cJSON *config, *configs = lf_json_at(schema, key);
-    if (!check_all(loader, key, shape, configs)) {
+    if (!check_all(loader, key, shape, configs))
         return false;
-    }
-    cJSON_ArrayForEach(config, configs)
-    {
-        if (!check_all(loader, "column", column_shape, lf_json_at(config, "columns"))) {
+    cJSON_ArrayForEach (config, configs)
+        if (!check_all(loader, "column", column_shape, lf_json_at(config, "columns")))
             return false;
-        }
-    }
     return true;
 }
 
@@ -146,12 +133,10 @@ static bool load_run_schema(struct loader *loader, const cJSON *schema)
     if (!check(loader, "run schema", run_schema_shape, schema)
         || !check_all(loader, "field", field_shape, lf_json_at(schema, "fields"))
         || !check_configs(loader, schema, "inputFileConfigs", input_shape)
-        || !check_configs(loader, schema, "outputFileConfigs", output_shape)) {
+        || !check_configs(loader, schema, "outputFileConfigs", output_shape))
         return false;
-    }
-    if (sim_table_named(&loader->sim->run_schemas, name)) {
+    if (sim_table_named(&loader->sim->run_schemas, name))
         return fail(loader, "there is a run schema already with the name", name);
-    }
     cJSON *json = schema_json("assaysch", name, "assay_run", lf_json_at(schema, "fields"));
     sim_set_text(json, "derivedFrom", NULL);
     sim_set(json, "organization", organization());
@@ -173,8 +158,7 @@ static cJSON *lifecycle_json(const cJSON *schema)
     sim_new_id(id, "prstswf");
     sim_set_text(json, "id", id);
     sim_set_text(json, "name", lf_json_text_or(schema, "name", ""));
-    cJSON_ArrayForEach(entry, lf_json_at(schema, "statuses"))
-    {
+    cJSON_ArrayForEach (entry, lf_json_at(schema, "statuses")) {
         cJSON *status = cJSON_CreateObject();
         sim_new_id(id, "wfts");
         sim_set_text(status, "id", id);
@@ -192,8 +176,7 @@ static bool add_transitions(struct loader *loader, struct sim_item *schema, cons
     const cJSON *entry;
     cJSON *lifecycle = cJSON_GetObjectItemCaseSensitive(schema->json, "statusLifecycle");
     cJSON *list = sim_array(lifecycle, "transitions");
-    cJSON_ArrayForEach(entry, transitions)
-    {
+    cJSON_ArrayForEach (entry, transitions) {
         const cJSON *from = sim_status_find(schema, lf_json_text(entry, "from"));
         const cJSON *to = sim_status_find(schema, lf_json_text(entry, "to"));
         if (!from || !to) {
@@ -243,15 +226,12 @@ static bool load_task_schema(struct loader *loader, const cJSON *schema)
         || !check_all(loader, "field", field_shape, lf_json_at(schema, "fields"))
         || !check_all(loader, "output field", field_shape, lf_json_at(schema, "outputFields"))
         || !check_all(loader, "status", status_shape, lf_json_at(schema, "statuses"))
-        || !check_all(loader, "transition", transition_shape, lf_json_at(schema, "transitions"))) {
+        || !check_all(loader, "transition", transition_shape, lf_json_at(schema, "transitions")))
         return false;
-    }
-    if (cJSON_GetArraySize(lf_json_at(schema, "statuses")) == 0) {
+    if (cJSON_GetArraySize(lf_json_at(schema, "statuses")) == 0)
         return fail(loader, "a lifecycle needs statuses; this task schema has none:", name);
-    }
-    if (sim_table_named(&loader->sim->task_schemas, name)) {
+    if (sim_table_named(&loader->sim->task_schemas, name))
         return fail(loader, "there is a task schema already with the name", name);
-    }
     cJSON *json = schema_json("prstsch", name, "workflow_task", lf_json_at(schema, "fields"));
     set_task_schema_rest(json, schema);
     struct sim_item *item = sim_table_add(&loader->sim->task_schemas, json, NULL);
@@ -262,17 +242,14 @@ static bool load_task_schema(struct loader *loader, const cJSON *schema)
 
 static bool load_run(struct loader *loader, const cJSON *run)
 {
-    if (!check(loader, "run", run_shape, run)) {
+    if (!check(loader, "run", run_shape, run))
         return false;
-    }
     const char *name = lf_json_text_or(run, "schema", ""), *id = lf_json_text(run, "id");
     const struct sim_item *schema = sim_table_named(&loader->sim->run_schemas, name);
-    if (!schema) {
+    if (!schema)
         return fail(loader, "a run names an unknown run schema:", name);
-    }
-    if (sim_table_find(&loader->sim->runs, id)) {
+    if (sim_table_find(&loader->sim->runs, id))
         return fail(loader, "there is a run already with the id", id);
-    }
     sim_run_make(loader->sim, schema, id, lf_json_at(run, "fields"));
     return true;
 }
@@ -280,23 +257,19 @@ static bool load_run(struct loader *loader, const cJSON *run)
 static bool load_task(struct loader *loader, const cJSON *task)
 {
     char why[200];
-    if (!check(loader, "task", task_shape, task)) {
+    if (!check(loader, "task", task_shape, task))
         return false;
-    }
     const char *name = lf_json_text_or(task, "schema", "");
     const struct sim_item *schema = sim_table_named(&loader->sim->task_schemas, name);
-    if (!schema) {
+    if (!schema)
         return fail(loader, "a task names an unknown task schema:", name);
-    }
     if (sim_fields_check(lf_json_at(schema->json, "fieldDefinitions"), lf_json_at(task, "fields"), why,
-                         sizeof why)) {
+                         sizeof why))
         return fail(loader, why, name);
-    }
     const char *group_name = lf_json_text_or(task, "group", name);
     struct sim_item *group = sim_table_named(&loader->sim->task_groups, group_name);
-    if (!group) {
+    if (!group)
         group = sim_group_make(loader->sim, schema, group_name, "lib_simulate");
-    }
     sim_workflow_task_make(loader->sim, group, lf_json_at(task, "fields"));
     return true;
 }
@@ -305,16 +278,14 @@ static bool load_each(struct loader *loader, const cJSON *scenario, const char *
                       bool (*load)(struct loader *, const cJSON *))
 {
     const cJSON *entry;
-    cJSON_ArrayForEach(entry, lf_json_at(scenario, key))
-    {
-        if (!load(loader, entry)) {
+    cJSON_ArrayForEach (entry, lf_json_at(scenario, key))
+        if (!load(loader, entry))
             return false;
-        }
-    }
     return true;
 }
 
-bool sim_scenario_load(struct sim *sim, const cJSON *scenario, char *problem, // NOLINT(readability-non-const-parameter): filled
+bool sim_scenario_load(struct sim *sim, const cJSON *scenario,
+                       char *problem, // NOLINT(readability-non-const-parameter): filled
                        size_t problem_size)
 {
     struct loader loader = {.sim = sim, .problem = problem, .size = problem_size};
@@ -332,9 +303,8 @@ static cJSON *parse(const char *name, const char *text, size_t len)
 {
     struct lf_error error = {0};
     cJSON *json = NULL;
-    if (lf_json_parse(lf_slice(text, len), &json, &error) != LF_OK) {
+    if (lf_json_parse(lf_slice(text, len), &json, &error) != LF_OK)
         sim_die("scenario %s: %s", name, error.text);
-    }
     return json;
 }
 
@@ -347,9 +317,8 @@ cJSON *sim_scenario_read(const char *path)
 {
     char *text = sim_alloc(SCENARIO_MOST);
     FILE *file = fopen(path, "re");
-    if (!file) {
+    if (!file)
         sim_die("cannot open --scenario %s: %s", path, strerror(errno));
-    }
     size_t len = fread(text, 1, SCENARIO_MOST, file);
     fclose(file);
     cJSON *json = parse(path, text, len);

@@ -17,9 +17,8 @@ struct member {
 static bool next_member(const char **at, struct member *member)
 {
     const char *p = *at + strspn(*at, " ,");
-    if (!*p) {
+    if (!*p)
         return false;
-    }
     member->name = p;
     member->name_len = strcspn(p, ":");
     p += member->name_len + 1;
@@ -27,20 +26,17 @@ static bool next_member(const char **at, struct member *member)
     size_t len = strcspn(p, ",");
     *at = p + len;
     member->required = member->nullable = false;
-    for (; len > 0 && strchr("!?", p[len - 1]); len--) {
+    for (; len > 0 && strchr("!?", p[len - 1]); len--)
         *(p[len - 1] == '!' ? &member->required : &member->nullable) = true;
-    }
     member->type_len = len;
     return true;
 }
 
 static bool find_member(const char *shape, const char *name, struct member *member)
 {
-    while (next_member(&shape, member)) {
-        if (strlen(name) == member->name_len && strncmp(name, member->name, member->name_len) == 0) {
+    while (next_member(&shape, member))
+        if (strlen(name) == member->name_len && !strncmp(name, member->name, member->name_len))
             return true;
-        }
-    }
     return false;
 }
 
@@ -54,9 +50,8 @@ static bool check_enum(const struct member *member, const char *value)
     for (const char *p = member->type, *end = p + member->type_len; p < end;) {
         const char *bar = memchr(p, '|', (size_t)(end - p));
         size_t len = (size_t)((bar ? bar : end) - p);
-        if (strlen(value) == len && strncmp(value, p, len) == 0) {
+        if (strlen(value) == len && !strncmp(value, p, len))
             return true;
-        }
         p += len + 1;
     }
     return false;
@@ -70,17 +65,15 @@ static const char *check_int(const struct member *member, const cJSON *value)
         low = strtod(member->type + 1, &rest);
         high = strtod(rest + strspn(rest, "."), NULL);
     }
-    if (!cJSON_IsNumber(value) || value->valuedouble != trunc(value->valuedouble)) {
+    if (!cJSON_IsNumber(value) || value->valuedouble != trunc(value->valuedouble))
         return "must be an integer";
-    }
     return value->valuedouble < low || value->valuedouble > high ? "is out of range" : NULL;
 }
 
 static const char *check_text(const struct member *member, const cJSON *value)
 {
-    if (!cJSON_IsString(value)) {
+    if (!cJSON_IsString(value))
         return "must be a string";
-    }
     size_t longest = member->type_len > 1 ? strtoul(member->type + 1, NULL, 10) : SIZE_MAX;
     return strlen(value->valuestring) > longest ? "is too long" : NULL;
 }
@@ -88,30 +81,24 @@ static const char *check_text(const struct member *member, const cJSON *value)
 static const char *check_date(const cJSON *value)
 {
     const char *text = cJSON_GetStringValue(value);
-    if (!text || strlen(text) != 10) {
+    if (!text || strlen(text) != 10)
         return "must be a date (YYYY-MM-DD)";
-    }
     for (size_t i = 0; i < 10; i++) {
         bool dash = i == 4 || i == 7;
-        if (dash ? text[i] != '-' : !isdigit((unsigned char)text[i])) {
+        if (dash ? text[i] != '-' : !isdigit((unsigned char)text[i]))
             return "must be a date (YYYY-MM-DD)";
-        }
     }
     return NULL;
 }
 
 static const char *check_array(const cJSON *value, char kind)
 {
-    if (!cJSON_IsArray(value)) {
+    if (!cJSON_IsArray(value))
         return "must be an array";
-    }
     const cJSON *element;
-    cJSON_ArrayForEach(element, value)
-    {
-        if (kind == 's' ? !cJSON_IsString(element) : !cJSON_IsObject(element)) {
+    cJSON_ArrayForEach (element, value)
+        if (kind == 's' ? !cJSON_IsString(element) : !cJSON_IsObject(element))
             return kind == 's' ? "must be an array of strings" : "must be an array of objects";
-        }
-    }
     return NULL;
 }
 
@@ -123,46 +110,33 @@ static bool field_value_ok(const cJSON *value)
 
 static const char *check_fields(const cJSON *value)
 {
-    if (!cJSON_IsObject(value)) {
+    if (!cJSON_IsObject(value))
         return "must be an object of fields";
-    }
     const cJSON *field;
-    cJSON_ArrayForEach(field, value)
-    {
-        if (!cJSON_IsObject(field) || !field_value_ok(cJSON_GetObjectItemCaseSensitive(field, "value"))) {
+    cJSON_ArrayForEach (field, value)
+        if (!cJSON_IsObject(field) || !field_value_ok(cJSON_GetObjectItemCaseSensitive(field, "value")))
             return "must hold an object with a \"value\" for each field";
-        }
-    }
     return NULL;
 }
 
 static const char *check_value(const struct member *member, const cJSON *value)
 {
-    if (cJSON_IsNull(value) && member->nullable) {
+    if (cJSON_IsNull(value) && member->nullable)
         return NULL;
-    }
     if (is_enum(member)) {
         return cJSON_IsString(value) && check_enum(member, value->valuestring)
                    ? NULL
                    : "is not one of the allowed values";
     }
     switch (member->type[0]) {
-    case 's':
-        return check_text(member, value);
-    case 'b':
-        return cJSON_IsBool(value) ? NULL : "must be a boolean";
-    case 'i':
-        return check_int(member, value);
-    case 'n':
-        return cJSON_IsNumber(value) ? NULL : "must be a number";
-    case 'd':
-        return check_date(value);
-    case 'f':
-        return check_fields(value);
-    case '[':
-        return check_array(value, member->type[1]);
-    default:
-        return cJSON_IsObject(value) ? NULL : "must be an object";
+    case 's': return check_text(member, value);
+    case 'b': return cJSON_IsBool(value) ? NULL : "must be a boolean";
+    case 'i': return check_int(member, value);
+    case 'n': return cJSON_IsNumber(value) ? NULL : "must be a number";
+    case 'd': return check_date(value);
+    case 'f': return check_fields(value);
+    case '[': return check_array(value, member->type[1]);
+    default: return cJSON_IsObject(value) ? NULL : "must be an object";
     }
 }
 
@@ -174,8 +148,7 @@ bool sim_shape_check(const char *shape, const cJSON *object, char *problem, size
         return false;
     }
     const cJSON *value;
-    cJSON_ArrayForEach(value, object)
-    {
+    cJSON_ArrayForEach (value, object) {
         if (!find_member(shape, value->string, &member)) {
             snprintf(problem, problem_size, "Unknown property \"%.60s\"", value->string);
             return false;
@@ -203,12 +176,10 @@ cJSON *sim_shape_query_value(const char *shape, const char *name, const char *va
     if (find_member(shape, name, &member) && !is_enum(&member)) {
         char *rest;
         double number = strtod(value, &rest);
-        if (member.type[0] == 'i' && *value && !*rest) {
+        if (member.type[0] == 'i' && *value && !*rest)
             return cJSON_CreateNumber(number);
-        }
-        if (member.type[0] == 'b' && (strcasecmp(value, "true") == 0 || strcasecmp(value, "false") == 0)) {
-            return cJSON_CreateBool(strcasecmp(value, "true") == 0);
-        }
+        if (member.type[0] == 'b' && (!strcasecmp(value, "true") || !strcasecmp(value, "false")))
+            return cJSON_CreateBool(!strcasecmp(value, "true"));
     }
     return cJSON_CreateString(value);
 }

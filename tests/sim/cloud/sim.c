@@ -30,9 +30,8 @@ void sim_die(const char *format, ...)
 void *sim_alloc(size_t size)
 {
     void *memory = calloc(1, size ? size : 1);
-    if (!memory) {
+    if (!memory)
         sim_die("out of memory (%zu bytes); lower --max-body or --max-events", size);
-    }
     return memory;
 }
 
@@ -44,14 +43,12 @@ char *sim_text(const char *text)
 
 void *sim_grow(void *array, size_t count, size_t *room, size_t size)
 {
-    if (count < *room) {
+    if (count < *room)
         return array;
-    }
     *room = *room ? *room * 2 : 16;
     void *grown = reallocarray(array, *room, size);
-    if (!grown) {
+    if (!grown)
         sim_die("out of memory (%zu elements of %zu bytes)", *room, size);
-    }
     return grown;
 }
 
@@ -75,21 +72,17 @@ struct sim_item *sim_table_add(struct sim_table *table, cJSON *json, cJSON *hidd
 struct sim_item *sim_table_find(const struct sim_table *table, const char *id)
 {
     /* From the newest back: that is what callers ask for most. */
-    for (size_t i = table->count; id && i-- > 0;) {
-        if (strcmp(table->items[i]->id, id) == 0) {
+    for (size_t i = table->count; id && i-- > 0;)
+        if (!strcmp(table->items[i]->id, id))
             return table->items[i];
-        }
-    }
     return NULL;
 }
 
 struct sim_item *sim_table_named(const struct sim_table *table, const char *name)
 {
-    for (size_t i = 0; name && i < table->count; i++) {
-        if (strcmp(lf_json_text_or(table->items[i]->json, "name", ""), name) == 0) {
+    for (size_t i = 0; name && i < table->count; i++)
+        if (!strcmp(lf_json_text_or(table->items[i]->json, "name", ""), name))
             return table->items[i];
-        }
-    }
     return NULL;
 }
 
@@ -108,18 +101,16 @@ void sim_new_id(char id[SIM_ID], const char *prefix)
 {
     static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     char tail[9] = {0};
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++)
         tail[i] = alphabet[lf_random_below(sizeof alphabet - 1)];
-    }
     snprintf(id, SIM_ID, "%s_%s", prefix, tail);
 }
 
 void sim_new_uuid(char id[SIM_ID])
 {
     unsigned char b[16];
-    if (RAND_bytes(b, sizeof b) != 1) {
+    if (RAND_bytes(b, sizeof b) != 1)
         sim_die("the system gives no random bytes");
-    }
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
     snprintf(id, SIM_ID, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
@@ -135,9 +126,8 @@ void sim_stamp(cJSON *object, const char *key)
 
 void sim_set(cJSON *object, const char *key, cJSON *value)
 {
-    if (!lf_json_set(object, key, value)) {
+    if (!lf_json_set(object, key, value))
         sim_die("out of memory (setting \"%s\")", key);
-    }
 }
 
 void sim_set_text(cJSON *object, const char *key, const char *text)
@@ -190,9 +180,8 @@ bool sim_glob(const char *pattern, const char *text)
             return false;
         }
     }
-    while (*pattern == '*') {
+    while (*pattern == '*')
         pattern++;
-    }
     return *pattern == '\0';
 }
 
@@ -201,9 +190,8 @@ bool sim_in_list(const char *list, const char *text)
     size_t len = strlen(text);
     while (*list) {
         size_t word = strcspn(list, ",");
-        if (word == len && strncmp(list, text, len) == 0) {
+        if (word == len && !strncmp(list, text, len))
             return true;
-        }
         list += word + (list[word] == ',');
     }
     return false;

@@ -14,11 +14,7 @@
 
 #include <pthread.h>
 
-enum {
-    SIM_ID = 48,
-    SIM_PAGE_DEFAULT = 50,
-    SIM_PAGE_MAX = 100
-};
+enum { SIM_ID = 48, SIM_PAGE_DEFAULT = 50, SIM_PAGE_MAX = 100 };
 
 struct sim_options {
     const char *listen, *port_file, *base_path, *public_url, *download_host, *data_dir, *scenario;

@@ -21,16 +21,15 @@ struct sim_item *sim_task_start(struct sim *sim, const char *subject)
 
 static bool is(const struct sim_item *task, const char *status)
 {
-    return strcmp(lf_json_text_or(task->json, "status", ""), status) == 0;
+    return !strcmp(lf_json_text_or(task->json, "status", ""), status);
 }
 
 struct sim_item *sim_task_of(const struct sim *sim, const char *subject)
 {
     for (size_t i = sim->async_tasks.count; i-- > 0;) {
         struct sim_item *task = sim->async_tasks.items[i];
-        if (is(task, "RUNNING") && strcmp(lf_json_text_or(task->hidden, "subject", ""), subject) == 0) {
+        if (is(task, "RUNNING") && !strcmp(lf_json_text_or(task->hidden, "subject", ""), subject))
             return task;
-        }
     }
     return NULL;
 }
@@ -59,9 +58,8 @@ void sim_task_fail(struct sim_item *task, const char *message, cJSON *errors)
     }
     end(task, "FAILED");
     sim_set_text(task->json, "message", message);
-    if (errors) {
+    if (errors)
         sim_set(task->json, "errors", errors);
-    }
 }
 
 struct sim_reply sim_task_link(const struct sim_item *task)
@@ -75,8 +73,7 @@ struct sim_reply sim_task_get(struct sim_request *request)
 {
     const struct sim_item *task = sim_table_find(&request->sim->async_tasks, request->params[0]);
     int64_t ended = task ? lf_json_int(task->hidden, "ended", 0) : 0;
-    if (!task || (ended && lf_clock_mono_ms() > ended + request->sim->options.task_seconds * 1000)) {
+    if (!task || (ended && lf_clock_mono_ms() > ended + request->sim->options.task_seconds * 1000))
         return sim_reply_missing("Task", request->params[0]);
-    }
     return sim_reply_item(200, task->json);
 }

@@ -64,9 +64,8 @@ struct sim_timers *sim_timers_start(struct sim *sim)
     pthread_cond_init(&timers->changed, &attr);
     pthread_condattr_destroy(&attr);
     sim->timers = timers;
-    if (pthread_create(&timers->thread, NULL, run, sim) != 0) {
+    if (pthread_create(&timers->thread, NULL, run, sim) != 0)
         sim_die("cannot start a thread");
-    }
     return timers;
 }
 
@@ -94,9 +93,8 @@ void sim_timer_after(struct sim *sim, int64_t ms, sim_timer_call *call, const ch
     entry->call = call;
     snprintf(entry->id, sizeof entry->id, "%s", id);
     struct entry **at = &sim->timers->first;
-    while (*at && (*at)->due <= entry->due) {
+    while (*at && (*at)->due <= entry->due)
         at = &(*at)->next;
-    }
     entry->next = *at;
     *at = entry;
     pthread_cond_signal(&sim->timers->changed);

@@ -57,9 +57,8 @@ bool sim_transform_begin(struct sim *sim, struct sim_item *processor)
     const cJSON *config = sim_file_config(sim_run_schema_of(sim, run), "outputFileConfigs",
                                           lf_json_text(processor->json, "automationFileConfig.name"));
     const struct sim_item *done = transform_of(sim, processor);
-    if (!lf_json_bool(config, "transform", false) || (done && lf_json_text(done->json, "blobId"))) {
+    if (!lf_json_bool(config, "transform", false) || (done && lf_json_text(done->json, "blobId")))
         return false;
-    }
     struct sim_item *transform = sim_table_add(&sim->transforms, transform_json(sim, processor), NULL);
     sim_set_text(processor->hidden, "transform", transform->id);
     set_status(sim, transform, "NOT_STARTED", "pending");
@@ -78,8 +77,7 @@ static void take_errors(struct sim_item *transform, const cJSON *errors)
 {
     cJSON *list = sim_array(cJSON_GetObjectItemCaseSensitive(transform->json, "errors"), "topLevelErrors");
     const cJSON *error;
-    cJSON_ArrayForEach(error, errors)
-    {
+    cJSON_ArrayForEach (error, errors) {
         cJSON *entry = cJSON_CreateObject();
         sim_set_text(entry, "errorMessage", lf_json_text_or(error, "message", ""));
         cJSON_AddItemToArray(list, entry);
@@ -93,17 +91,14 @@ struct sim_reply sim_transform_update(struct sim_request *request)
     struct sim_item *transform = sim_table_find(&sim->transforms, request->params[0]);
     const char *blob_id = lf_json_text(request->body, "blobId");
     const cJSON *errors = lf_json_at(request->body, "errors");
-    if (!transform) {
+    if (!transform)
         return sim_reply_missing_400("Transform", request->params[0]);
-    }
-    if (strcmp(lf_json_text_or(transform->json, "status", ""), "RUNNING") != 0) {
+    if (strcmp(lf_json_text_or(transform->json, "status", ""), "RUNNING") != 0)
         return sim_reply_error(400, "The transform has ended already");
-    }
-    if (!blob_id == !errors) {
+    if (!blob_id == !errors)
         return sim_reply_error(400, "Give either blobId or errors");
-    }
-    struct sim_item *processor =
-        sim_table_find(&sim->processors, lf_json_text(transform->json, "outputProcessorId"));
+    struct sim_item *processor = sim_table_find(&sim->processors,
+                                                lf_json_text(transform->json, "outputProcessorId"));
     if (errors) {
         take_errors(transform, errors);
         set_status(sim, transform, "FAILED", "failed");

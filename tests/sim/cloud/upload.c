@@ -9,9 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    COPY_BLOCK = 256 * 1024
-};
+enum { COPY_BLOCK = 256 * 1024 };
 
 /* Bytes of a request, decoded and checked against the md5 sent with them. */
 static bool decode(const cJSON *body, struct lf_buffer *bytes, struct sim_reply *reply)
@@ -22,9 +20,8 @@ static bool decode(const cJSON *body, struct lf_buffer *bytes, struct sim_reply 
         *reply = sim_reply_error(400, "data64 is not valid base64");
         return false;
     }
-    if (lf_digest_bytes(LF_MD5, bytes->data ? bytes->data : "", bytes->len, md5) != LF_OK) {
+    if (lf_digest_bytes(LF_MD5, bytes->data ? bytes->data : "", bytes->len, md5) != LF_OK)
         sim_die("out of memory (digest)");
-    }
     if (strcasecmp(md5, lf_json_text_or(body, "md5", "")) != 0) {
         *reply = sim_reply_error(400, "md5 does not match the data: %s was computed", md5);
         return false;
@@ -42,17 +39,17 @@ struct sim_reply sim_blob_create(struct sim_request *request)
     struct sim *sim = request->sim;
     struct lf_buffer bytes = {.max = (size_t)sim->options.max_body};
     struct sim_reply reply = {.fd = -1};
-    if (!decode(request->body, &bytes, &reply)) {
+    if (!decode(request->body, &bytes, &reply))
         goto done;
-    }
     if ((int64_t)bytes.len > sim->options.max_single) {
         reply = sim_reply_error(400, "The file has %zu bytes; above %lld it must be uploaded in parts",
                                 bytes.len, (long long)sim->options.max_single);
         goto done;
     }
-    struct sim_blob *blob = sim_blob_make(
-        sim, lf_json_text_or(request->body, "name", ""),
-        lf_json_text_or(request->body, "mimeType", "application/octet-stream"), bytes.data, bytes.len);
+    struct sim_blob *blob = sim_blob_make(sim, lf_json_text_or(request->body, "name", ""),
+                                          lf_json_text_or(request->body, "mimeType",
+                                                          "application/octet-stream"),
+                                          bytes.data, bytes.len);
     blob->from_client = true;
     free(blob->type);
     blob->type = sim_text(lf_json_text_or(request->body, "type", "RAW_FILE"));
@@ -64,10 +61,10 @@ done:
 
 struct sim_reply sim_blob_start(struct sim_request *request)
 {
-    struct sim_blob *blob =
-        sim_blob_add(request->sim, lf_json_text_or(request->body, "name", ""),
-                     lf_json_text_or(request->body, "mimeType", "application/octet-stream"),
-                     lf_json_text_or(request->body, "type", ""));
+    struct sim_blob *blob = sim_blob_add(request->sim, lf_json_text_or(request->body, "name", ""),
+                                         lf_json_text_or(request->body, "mimeType",
+                                                         "application/octet-stream"),
+                                         lf_json_text_or(request->body, "type", ""));
     blob->from_client = true;
     return sim_reply_json(200, sim_blob_json(blob));
 }
@@ -88,11 +85,9 @@ static struct sim_blob *open_blob(const struct sim_request *request, struct sim_
 
 static struct sim_part *find_part(struct sim_blob *blob, int number)
 {
-    for (size_t i = 0; i < blob->part_count; i++) {
-        if (blob->parts[i].number == number) {
+    for (size_t i = 0; i < blob->part_count; i++)
+        if (blob->parts[i].number == number)
             return &blob->parts[i];
-        }
-    }
     return NULL;
 }
 
@@ -124,9 +119,8 @@ struct sim_reply sim_blob_part(struct sim_request *request)
     struct lf_buffer bytes = {.max = (size_t)sim->options.max_body};
     struct sim_reply reply = {.fd = -1};
     struct sim_part part = {.number = (int)lf_json_int(request->body, "partNumber", 1)};
-    if (!open_blob(request, &reply)) {
+    if (!open_blob(request, &reply))
         return reply;
-    }
     sim_blob_part_path(sim, request->params[0], part.number, path);
     sim_new_uuid(uuid);
     snprintf(fresh, sizeof fresh, "%s.%s", path, uuid);
@@ -166,8 +160,7 @@ static struct sim_part *named_parts(const struct sim *sim, struct sim_blob *blob
     const cJSON *list = lf_json_at(body, "parts"), *entry;
     struct sim_part *parts = sim_alloc(sizeof *parts * (size_t)(cJSON_GetArraySize(list) + 1));
     *count = 0;
-    cJSON_ArrayForEach(entry, list)
-    {
+    cJSON_ArrayForEach (entry, list) {
         int number = (int)lf_json_int(entry, "partNumber", 0);
         struct sim_part *part = find_part(blob, number);
         char etag[LF_MD5_HEX + 2];
@@ -185,15 +178,14 @@ static struct sim_part *named_parts(const struct sim *sim, struct sim_blob *blob
             goto refuse;
         }
         if (i + 1 < *count && parts[i].size < sim->options.min_part) {
-            *reply =
-                sim_reply_error(400, "Part %d has %lld bytes; all but the last need %lld", parts[i].number,
-                                (long long)parts[i].size, (long long)sim->options.min_part);
+            *reply = sim_reply_error(400, "Part %d has %lld bytes; all but the last need %lld",
+                                     parts[i].number, (long long)parts[i].size,
+                                     (long long)sim->options.min_part);
             goto refuse;
         }
     }
-    if (*count > 0) {
+    if (*count > 0)
         return parts;
-    }
     *reply = sim_reply_error(400, "No parts are named");
 refuse:
     free(parts);
@@ -213,9 +205,8 @@ static bool append_part(int out, const char *path, char *block, struct lf_digest
             break;
         }
     }
-    if (in >= 0) {
+    if (in >= 0)
         close(in);
-    }
     return n == 0;
 }
 
@@ -233,15 +224,12 @@ static bool assemble(const struct sim *sim, const char *id, const struct sim_par
         sim_blob_part_path(sim, id, parts[i].number, path);
         good = append_part(out, path, block, md5, sha256);
     }
-    if (out >= 0 && close(out) != 0) {
+    if (out >= 0 && close(out) != 0)
         good = false;
-    }
-    if (md5) {
+    if (md5)
         lf_digest_finish(md5, md5_hex);
-    }
-    if (sha256) {
+    if (sha256)
         lf_digest_finish(sha256, sha256_hex);
-    }
     free(block);
     return good;
 }
@@ -253,18 +241,16 @@ struct sim_reply sim_blob_complete(struct sim_request *request)
     size_t count;
     struct sim_blob *blob = open_blob(request, &reply);
     struct sim_part *parts = blob ? named_parts(sim, blob, request->body, &count, &reply) : NULL;
-    if (!parts) {
+    if (!parts)
         return reply;
-    }
     blob->state = SIM_BLOB_ASSEMBLING;
     sim_unlock(sim);
     bool good = assemble(sim, blob->id, parts, count, blob->md5, blob->sha256);
     sim_lock(sim);
     blob->state = good ? SIM_BLOB_COMPLETE : SIM_BLOB_IN_PROGRESS;
     if (good) {
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             blob->size += parts[i].size;
-        }
         sim_blob_drop_parts(sim, blob);
         blob->part_count = count; /* kept for the state dump; the files are gone */
     }
@@ -277,9 +263,8 @@ struct sim_reply sim_blob_abort(struct sim_request *request)
 {
     struct sim_reply reply = {.fd = -1};
     struct sim_blob *blob = open_blob(request, &reply);
-    if (!blob) {
+    if (!blob)
         return reply;
-    }
     sim_blob_drop_parts(request->sim, blob);
     blob->state = SIM_BLOB_ABORTED;
     return sim_reply_json(200, cJSON_CreateObject());

@@ -13,35 +13,29 @@
 static const cJSON *definition_named(const cJSON *definitions, const char *name)
 {
     const cJSON *definition;
-    cJSON_ArrayForEach(definition, definitions)
-    {
-        if (strcmp(lf_json_text_or(definition, "name", ""), name) == 0) {
+    cJSON_ArrayForEach (definition, definitions)
+        if (!strcmp(lf_json_text_or(definition, "name", ""), name))
             return definition;
-        }
-    }
     return NULL;
 }
 
 static bool value_fits(const char *type, const cJSON *value)
 {
-    if (cJSON_IsNull(value)) {
+    if (cJSON_IsNull(value))
         return true;
-    }
-    if (strcmp(type, "float") == 0 || strcmp(type, "integer") == 0) {
+    if (!strcmp(type, "float") || !strcmp(type, "integer")) {
         return cJSON_IsNumber(value)
                && (type[0] == 'f' || value->valuedouble == (double)(int64_t)value->valuedouble);
     }
-    if (strcmp(type, "boolean") == 0) {
+    if (!strcmp(type, "boolean"))
         return cJSON_IsBool(value);
-    }
-    return strcmp(type, "json") == 0 ? true : cJSON_IsString(value);
+    return !strcmp(type, "json") ? true : cJSON_IsString(value);
 }
 
 const char *sim_fields_check(const cJSON *definitions, const cJSON *fields, char *why, size_t why_size)
 {
     const cJSON *field;
-    cJSON_ArrayForEach(field, fields)
-    {
+    cJSON_ArrayForEach (field, fields) {
         const cJSON *definition = definition_named(definitions, field->string);
         if (!definition) {
             snprintf(why, why_size, "The schema has no field \"%.80s\"", field->string);
@@ -73,8 +67,7 @@ static void set_display(cJSON *field, const cJSON *value)
 void sim_fields_merge(cJSON *into, const cJSON *definitions, const cJSON *fields)
 {
     const cJSON *given;
-    cJSON_ArrayForEach(given, fields)
-    {
+    cJSON_ArrayForEach (given, fields) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(given, "value");
         cJSON *field = cJSON_CreateObject();
         sim_set(field, "value", cJSON_Duplicate(value, true));
@@ -91,30 +84,23 @@ void sim_fields_merge(cJSON *into, const cJSON *definitions, const cJSON *fields
 const cJSON *sim_status_find(const struct sim_item *schema, const char *id_or_name)
 {
     const cJSON *status;
-    cJSON_ArrayForEach(status, lf_json_at(schema->json, "statusLifecycle.statuses"))
-    {
+    cJSON_ArrayForEach (status, lf_json_at(schema->json, "statusLifecycle.statuses"))
         if (id_or_name
-            && (strcmp(lf_json_text_or(status, "id", ""), id_or_name) == 0
-                || strcmp(lf_json_text_or(status, "displayName", ""), id_or_name) == 0)) {
+            && (!strcmp(lf_json_text_or(status, "id", ""), id_or_name)
+                || !strcmp(lf_json_text_or(status, "displayName", ""), id_or_name)))
             return status;
-        }
-    }
     return NULL;
 }
 
 bool sim_transition_allowed(const struct sim_item *schema, const char *from_id, const char *to_id)
 {
     const cJSON *transition;
-    if (strcmp(from_id, to_id) == 0) {
+    if (!strcmp(from_id, to_id))
         return true;
-    }
-    cJSON_ArrayForEach(transition, lf_json_at(schema->json, "statusLifecycle.transitions"))
-    {
-        if (strcmp(lf_json_text_or(transition, "from.id", ""), from_id) == 0
-            && strcmp(lf_json_text_or(transition, "to.id", ""), to_id) == 0) {
+    cJSON_ArrayForEach (transition, lf_json_at(schema->json, "statusLifecycle.transitions"))
+        if (!strcmp(lf_json_text_or(transition, "from.id", ""), from_id)
+            && !strcmp(lf_json_text_or(transition, "to.id", ""), to_id))
             return true;
-        }
-    }
     return false;
 }
 
@@ -211,8 +197,7 @@ static void set_watchers(struct sim_item *group, const cJSON *ids)
 {
     cJSON *watchers = cJSON_CreateArray();
     const cJSON *id;
-    cJSON_ArrayForEach(id, ids)
-    {
+    cJSON_ArrayForEach (id, ids) {
         cJSON *user = cJSON_CreateObject();
         sim_set_text(user, "id", id->valuestring);
         sim_set_text(user, "handle", id->valuestring);
@@ -226,9 +211,8 @@ struct sim_reply sim_group_create(struct sim_request *request)
 {
     const char *schema_id = lf_json_text_or(request->body, "schemaId", "");
     const struct sim_item *schema = sim_table_find(&request->sim->task_schemas, schema_id);
-    if (!schema) {
+    if (!schema)
         return sim_reply_missing_400("Workflow task schema", schema_id);
-    }
     struct sim_item *group = sim_group_make(request->sim, schema, lf_json_text(request->body, "name"),
                                             lf_json_text_or(request->body, "folderId", ""));
     set_watchers(group, lf_json_at(request->body, "watcherIds"));
@@ -240,18 +224,14 @@ struct sim_reply sim_group_update(struct sim_request *request)
     struct sim_item *group = sim_table_find(&request->sim->task_groups, request->params[0]);
     const char *name = lf_json_text(request->body, "name"), *folder = lf_json_text(request->body, "folderId");
     const cJSON *watchers = lf_json_at(request->body, "watcherIds");
-    if (!group) {
+    if (!group)
         return sim_reply_missing("Workflow task group", request->params[0]);
-    }
-    if (folder && (name || watchers)) {
+    if (folder && (name || watchers))
         return sim_reply_error(400, "folderId cannot be changed together with other properties");
-    }
-    if (folder) {
+    if (folder)
         sim_set(group->json, "folder", folder_json(folder));
-    }
-    if (name) {
+    if (name)
         sim_set_text(group->json, "name", name);
-    }
     sim_stamp(group->json, "modifiedAt");
     if (watchers) {
         cJSON *updates = cJSON_CreateArray();

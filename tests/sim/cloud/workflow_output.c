@@ -20,8 +20,7 @@ static void emit(struct sim *sim, const struct sim_item *output, const char *typ
     char name[200];
     const cJSON *field, *schema = sim_task_schema_of(sim, task_of(sim, output))->json;
     cJSON *updates = fields ? cJSON_CreateArray() : NULL;
-    cJSON_ArrayForEach(field, fields)
-    {
+    cJSON_ArrayForEach (field, fields) {
         snprintf(name, sizeof name, "fields.%s", field->string);
         cJSON_AddItemToArray(updates, cJSON_CreateString(name));
     }
@@ -49,9 +48,8 @@ static cJSON *output_json(struct sim *sim, const struct sim_item *task)
     sim_set(json, "fields", cJSON_CreateObject());
     sim_set(json, "workflowTask", sim_summary(task->json, "displayId"));
     sim_set(json, "workflowTaskGroup", cJSON_Duplicate(lf_json_at(task->json, "workflowTaskGroup"), true));
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         sim_array(json, lists[i]);
-    }
     snprintf(text, sizeof text, "%s/simulator/workflow-outputs/%s", sim->base_url, id);
     sim_set_text(json, "webURL", text);
     return json;
@@ -64,15 +62,12 @@ struct sim_reply sim_output_create(struct sim_request *request)
     const char *task_id = lf_json_text_or(request->body, "workflowTaskId", "");
     const cJSON *fields = lf_json_at(request->body, "fields");
     struct sim_item *task = sim_table_find(&sim->tasks, task_id);
-    if (!task) {
+    if (!task)
         return sim_reply_missing_400("Workflow task", task_id);
-    }
-    if (!lf_json_at(sim_task_schema_of(sim, task)->json, "workflowOutputSchema.id")) {
+    if (!lf_json_at(sim_task_schema_of(sim, task)->json, "workflowOutputSchema.id"))
         return sim_reply_error(400, "The task's schema has no outputs");
-    }
-    if (sim_fields_check(definitions_for(sim, task), fields, why, sizeof why)) {
+    if (sim_fields_check(definitions_for(sim, task), fields, why, sizeof why))
         return sim_reply_error(400, "%s", why);
-    }
     struct sim_item *output = sim_table_add(&sim->outputs, output_json(sim, task), NULL);
     sim_fields_merge(cJSON_GetObjectItemCaseSensitive(output->json, "fields"), definitions_for(sim, task),
                      fields);
@@ -89,18 +84,15 @@ struct sim_reply sim_output_update(struct sim_request *request)
     struct sim *sim = request->sim;
     const cJSON *fields = lf_json_at(request->body, "fields");
     struct sim_item *output = sim_table_find(&sim->outputs, request->params[0]);
-    if (!output) {
+    if (!output)
         return sim_reply_missing("Workflow output", request->params[0]);
-    }
     const cJSON *definitions = definitions_for(sim, task_of(sim, output));
-    if (sim_fields_check(definitions, fields, why, sizeof why)) {
+    if (sim_fields_check(definitions, fields, why, sizeof why))
         return sim_reply_error(400, "%s", why);
-    }
     sim_fields_merge(cJSON_GetObjectItemCaseSensitive(output->json, "fields"), definitions, fields);
     sim_stamp(output->json, "modifiedAt");
-    if (cJSON_GetArraySize(fields) > 0) {
+    if (cJSON_GetArraySize(fields) > 0)
         emit(sim, output, "v2.workflowOutput.updated.fields", fields);
-    }
     return sim_reply_item(200, output->json);
 }
 
@@ -119,9 +111,9 @@ static bool output_wanted(const struct sim_request *request, const struct sim_it
            && sim_list_has_id(request, "workflowTaskGroupIds",
                               lf_json_text(task->json, "workflowTaskGroup.id"))
            && sim_list_has_id(request, "displayIds", lf_json_text(output->json, "displayId"))
-           && sim_list_equals(
-               request, "schemaId",
-               lf_json_text(sim_task_schema_of(request->sim, task)->json, "workflowOutputSchema.id"))
+           && sim_list_equals(request, "schemaId",
+                              lf_json_text(sim_task_schema_of(request->sim, task)->json,
+                                           "workflowOutputSchema.id"))
            && sim_list_archive(request, output) && sim_list_modified(request, output);
 }
 

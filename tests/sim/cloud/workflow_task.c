@@ -30,11 +30,9 @@ static void emit(struct sim *sim, const struct sim_item *task, const char *what,
     const cJSON *field;
     cJSON *updates = member ? cJSON_CreateArray() : NULL;
     snprintf(type, sizeof type, "v2.workflowTask.%s", what);
-    if (member && !fields) {
+    if (member && !fields)
         cJSON_AddItemToArray(updates, cJSON_CreateString(member));
-    }
-    cJSON_ArrayForEach(field, fields)
-    {
+    cJSON_ArrayForEach (field, fields) {
         snprintf(name, sizeof name, "fields.%s", field->string);
         cJSON_AddItemToArray(updates, cJSON_CreateString(name));
     }
@@ -81,9 +79,8 @@ static cJSON *task_json(struct sim *sim, const struct sim_item *schema, const st
     cJSON *group_summary = sim_summary(group->json, "displayId");
     sim_set_text(group_summary, "name", lf_json_text_or(group->json, "name", ""));
     sim_set(json, "workflowTaskGroup", group_summary);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         sim_array(json, lists[i]);
-    }
     snprintf(text, sizeof text, "%s/simulator/workflow-tasks/%s", sim->base_url, id);
     sim_set_text(json, "webURL", text);
     return json;
@@ -91,8 +88,8 @@ static cJSON *task_json(struct sim *sim, const struct sim_item *schema, const st
 
 struct sim_item *sim_workflow_task_make(struct sim *sim, struct sim_item *group, const cJSON *fields)
 {
-    const struct sim_item *schema =
-        sim_table_find(&sim->task_schemas, lf_json_text(group->json, "workflowTaskSchema.id"));
+    const struct sim_item *schema = sim_table_find(&sim->task_schemas,
+                                                   lf_json_text(group->json, "workflowTaskSchema.id"));
     struct sim_item *task = sim_table_add(&sim->tasks, task_json(sim, schema, group), NULL);
     sim_fields_merge(cJSON_GetObjectItemCaseSensitive(task->json, "fields"),
                      lf_json_at(schema->json, "fieldDefinitions"), fields);
@@ -156,21 +153,18 @@ static void apply_update(struct sim *sim, struct sim_item *task, const cJSON *bo
         sim_set_text(task->json, "scheduledOn", scheduled);
         emit(sim, task, "updated.scheduledOn", "scheduledOn", NULL);
     }
-    if (status && strcmp(status, lf_json_text_or(task->json, "status.id", "")) != 0) {
+    if (status && strcmp(status, lf_json_text_or(task->json, "status.id", "")) != 0)
         sim_workflow_task_move(sim, task, sim_status_find(schema, status));
-    }
 }
 
 struct sim_reply sim_workflow_task_update(struct sim_request *request)
 {
     char why[300];
     struct sim_item *task = sim_table_find(&request->sim->tasks, request->params[0]);
-    if (!task) {
+    if (!task)
         return sim_reply_missing("Workflow task", request->params[0]);
-    }
-    if (check_update(request->sim, task, request->body, why, sizeof why)) {
+    if (check_update(request->sim, task, request->body, why, sizeof why))
         return sim_reply_error(400, "%s", why);
-    }
     apply_update(request->sim, task, request->body);
     return sim_reply_item(200, task->json);
 }
@@ -183,8 +177,7 @@ static void run_bulk_update(struct sim *sim, const char *task_id)
     const cJSON *update, *updates = lf_json_at(job->hidden, "updates");
     cJSON *done = cJSON_CreateObject(), *list = sim_array(done, "workflowTasks");
     int index = 0;
-    cJSON_ArrayForEach(update, updates)
-    {
+    cJSON_ArrayForEach (update, updates) {
         const char *id = lf_json_text_or(update, "workflowTaskId", "");
         const struct sim_item *task = sim_table_find(&sim->tasks, id);
         const char *wrong = task ? check_update(sim, task, update, why, sizeof why) : "No such workflow task";
@@ -198,8 +191,7 @@ static void run_bulk_update(struct sim *sim, const char *task_id)
         }
         index++;
     }
-    cJSON_ArrayForEach(update, updates)
-    {
+    cJSON_ArrayForEach (update, updates) {
         struct sim_item *task = sim_table_find(&sim->tasks, lf_json_text(update, "workflowTaskId"));
         apply_update(sim, task, update);
         cJSON_AddItemToArray(list, cJSON_Duplicate(task->json, true));
@@ -248,15 +240,13 @@ struct sim_reply sim_workflow_task_create(struct sim_request *request)
     struct sim *sim = request->sim;
     const char *group_id = lf_json_text_or(request->body, "workflowTaskGroupId", "");
     struct sim_item *group = sim_table_find(&sim->task_groups, group_id);
-    if (!group) {
+    if (!group)
         return sim_reply_missing_400("Workflow task group", group_id);
-    }
-    const struct sim_item *schema =
-        sim_table_find(&sim->task_schemas, lf_json_text(group->json, "workflowTaskSchema.id"));
+    const struct sim_item *schema = sim_table_find(&sim->task_schemas,
+                                                   lf_json_text(group->json, "workflowTaskSchema.id"));
     const cJSON *fields = lf_json_at(request->body, "fields");
-    if (sim_fields_check(lf_json_at(schema->json, "fieldDefinitions"), fields, why, sizeof why)) {
+    if (sim_fields_check(lf_json_at(schema->json, "fieldDefinitions"), fields, why, sizeof why))
         return sim_reply_error(400, "%s", why);
-    }
     struct sim_item *task = sim_workflow_task_make(sim, group, fields);
     cJSON_DeleteItemFromObjectCaseSensitive(request->body, "fields");
     apply_update(sim, task, request->body);

@@ -40,14 +40,21 @@ static const struct stage_row rows[] = {
     {"noise", "GRAMS", "noise of a stable weight, +- (0)", {VALUE_NUMBER, AT(scale.noise), 0, 1e6}},
     {"drift", "GRAMS", "drift of a stable weight, a second (0)", {VALUE_NUMBER, AT(scale.drift), -1e6, 1e6}},
     {"restless", "off|on", "never stable (off)", {VALUE_CHOICE, AT(scale.restless), 0, 0}},
-    {"capacity", "GRAMS", "above is overload, 2 % of it below zero underload (220)",
+    {"capacity",
+     "GRAMS",
+     "above is overload, 2 % of it below zero underload (220)",
      {VALUE_NUMBER, AT(scale.capacity), 1e-3, 1e6}},
     {"decimals", "N", "digits after the point, 0 to 5 (2)", {VALUE_WHOLE32, AT(scale.decimals), 0, 5}},
     {"serial", "TEXT", "serial number (B021002593)", {VALUE_TEXT, AT(serial), 0, NAME_ROOM}},
     {"model", "TEXT", "model (XS204)", {VALUE_TEXT, AT(model), 0, NAME_ROOM}},
-    {"patience", "MS", "how long S, Z and T wait for a stable weight (10000)", {VALUE_MS, AT(patience_ms), 0, 0}},
+    {"patience",
+     "MS",
+     "how long S, Z and T wait for a stable weight (10000)",
+     {VALUE_MS, AT(patience_ms), 0, 0}},
     {"interval", "MS", "between the lines of SIR (200)", {VALUE_MS, AT(interval_ms), 0, 0}},
-    {"si-style", "manual|emulator", "does the reply to SI begin with 'S' or with 'SI'? (manual)",
+    {"si-style",
+     "manual|emulator",
+     "does the reply to SI begin with 'S' or with 'SI'? (manual)",
      {VALUE_CHOICE, AT(emulator_style), 0, 0}},
     {"seed", "N", "start of the random noise (1)", {VALUE_WHOLE32, AT(scale.random), 0, UINT32_MAX}},
     {0},
@@ -362,7 +369,7 @@ static const struct command *find_command(const char *text, const char **args)
     size_t len = strcspn(text, " ");
     *args = text[len] ? text + len + 1 : "";
     for (size_t i = 0; i < COMMANDS; i++)
-        if (strlen(commands[i].name) == len && strncmp(commands[i].name, text, len) == 0)
+        if (strlen(commands[i].name) == len && !strncmp(commands[i].name, text, len))
             return &commands[i];
     return NULL;
 }
@@ -382,8 +389,8 @@ static bool hear(void *context, struct stage *stage, const char *line, size_t le
     struct balance *self = context;
     const char *args = "";
     char text[128] = "";
-    bool whole =
-        len >= 3 && len - 2 < sizeof text && memcmp(line + len - 2, "\r\n", 2) == 0 && !memchr(line, 0, len);
+    bool whole = len >= 3 && len - 2 < sizeof text && !memcmp(line + len - 2, "\r\n", 2)
+                 && !memchr(line, 0, len);
     if (whole)
         memcpy(text, line, len - 2);
     const struct command *command = whole ? find_command(text, &args) : NULL;
@@ -414,8 +421,8 @@ static void tell_change(struct balance *self, struct stage *stage, int64_t now)
         say_weight(self, stage, command, "S", 'S', value);
         self->last_sent = value;
         self->moving = false;
-    } else if (!stable && changed && self->stream == STREAM_CHANGES && !self->moving &&
-               !isnan(self->last_sent)) {
+    } else if (!stable && changed && self->stream == STREAM_CHANGES && !self->moving
+               && !isnan(self->last_sent)) {
         say_weight(self, stage, command, "S", 'D', value);
         self->moving = true;
     }
@@ -494,8 +501,11 @@ int main(int argc, char **argv)
     };
     static struct balance balance = {
         .scale = {.settle_ms = 500, .capacity = 220, .decimals = 2, .random = 1},
-        .serial = "B021002593", .model = "XS204", .software = "2.10 10.28.0.493.142",
-        .patience_ms = 10000, .interval_ms = 200,
+        .serial = "B021002593",
+        .model = "XS204",
+        .software = "2.10 10.28.0.493.142",
+        .patience_ms = 10000,
+        .interval_ms = 200,
     };
     balance.scale.changed = lf_clock_mono_ms() - balance.scale.settle_ms; /* settled at the start */
     return stage_run(argc, argv, &instrument, &balance);

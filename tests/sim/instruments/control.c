@@ -95,8 +95,8 @@ static bool answer_lines(struct control *control, int index,
         *end = '\0';
         answer(context, input->data, &reply);
         lf_buffer_text(&reply, "\n");
-        bool sent =
-            send_all(control->clients[index], reply.data ? reply.data : "\n", reply.data ? reply.len : 1);
+        bool sent = send_all(control->clients[index], reply.data ? reply.data : "\n",
+                             reply.data ? reply.len : 1);
         lf_buffer_free(&reply);
         lf_buffer_consume(input, len);
         if (!sent)
@@ -116,8 +116,8 @@ void control_serve(struct control *control,
         ssize_t count = read(control->clients[i], data, sizeof data);
         if (count < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
-        if (count <= 0 || lf_buffer_append(&control->input[i], data, (size_t)count) ||
-            !answer_lines(control, i, answer, context))
+        if (count <= 0 || lf_buffer_append(&control->input[i], data, (size_t)count)
+            || !answer_lines(control, i, answer, context))
             drop(control, i);
     }
 }

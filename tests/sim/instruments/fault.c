@@ -21,7 +21,7 @@ const struct fault_kind fault_common[] = {
 static const struct fault_kind *find_kind(const struct fault_kind *table, const char *name)
 {
     for (; table && table->name; table++)
-        if (strcmp(table->name, name) == 0)
+        if (!strcmp(table->name, name))
             return table;
     return NULL;
 }
@@ -47,15 +47,15 @@ static enum lf_status parse_word(struct fault *fault, char *word, struct lf_erro
     long number = 0;
     if (value)
         *value++ = '\0';
-    if (value && strcmp(word, "on") == 0 && strlen(value) < sizeof fault->on) {
+    if (value && !strcmp(word, "on") && strlen(value) < sizeof fault->on) {
         strcpy(fault->on, value);
         return LF_OK;
     }
-    if (value && strcmp(word, "times") == 0 && parse_number(value, 1, &number)) {
+    if (value && !strcmp(word, "times") && parse_number(value, 1, &number)) {
         fault->times = (int)number;
         return LF_OK;
     }
-    if (value && strcmp(word, "after") == 0 && parse_number(value, 0, &number)) {
+    if (value && !strcmp(word, "after") && parse_number(value, 0, &number)) {
         fault->after = (int)number;
         return LF_OK;
     }
@@ -103,8 +103,8 @@ bool fault_strikes(struct faults *faults, const char *name, const char *command,
 {
     for (size_t i = 0; i < faults->count; i++) {
         struct fault *fault = &faults->list[i];
-        if (strcmp(fault->kind->name, name) != 0 ||
-            (fault->on[0] && (!command || strcasecmp(fault->on, command) != 0)))
+        if (strcmp(fault->kind->name, name) != 0
+            || (fault->on[0] && (!command || strcasecmp(fault->on, command) != 0)))
             continue;
         if (fault->after > 0) {
             fault->after--;
@@ -122,7 +122,7 @@ bool fault_strikes(struct faults *faults, const char *name, const char *command,
 const struct fault *fault_find(const struct faults *faults, const char *name)
 {
     for (size_t i = 0; i < faults->count; i++)
-        if (strcmp(faults->list[i].kind->name, name) == 0)
+        if (!strcmp(faults->list[i].kind->name, name))
             return &faults->list[i];
     return NULL;
 }

@@ -16,7 +16,7 @@ static size_t node_length(const char *node, size_t *brief)
 
 static bool node_match(const char *node, size_t len, size_t brief, const char *word, size_t word_len)
 {
-    return (word_len == len || word_len == brief) && strncasecmp(node, word, word_len) == 0;
+    return (word_len == len || word_len == brief) && !strncasecmp(node, word, word_len);
 }
 
 bool mnemonic_match(const char *pattern, const char *header, size_t len)

@@ -50,8 +50,8 @@ void options_help(const struct stage_instrument *instrument)
 static size_t add_options(struct option *options, size_t count, const struct stage_row *rows)
 {
     for (; rows->name && count < ROWS_MAX; rows++)
-        options[count++] =
-            (struct option){rows->name, rows->value ? required_argument : no_argument, NULL, 0};
+        options[count++] = (struct option){rows->name, rows->value ? required_argument : no_argument, NULL,
+                                           0};
     return count;
 }
 

@@ -6,14 +6,14 @@
 #include <stdint.h>
 
 struct scale {
-    double load, before;   /* what lies on the pan, and what lay there until `changed` */
-    int64_t changed;       /* when the load was changed */
-    int64_t settle_ms;     /* until the reading is stable again */
-    double noise, drift;   /* +- grams while stable; grams a second since stable */
-    double capacity;       /* overload above; underload below -2 % of it */
+    double load, before; /* what lies on the pan, and what lay there until `changed` */
+    int64_t changed;     /* when the load was changed */
+    int64_t settle_ms;   /* until the reading is stable again */
+    double noise, drift; /* +- grams while stable; grams a second since stable */
+    double capacity;     /* overload above; underload below -2 % of it */
     double zero, tare;
-    int decimals;          /* 0 to 5 */
-    bool restless;         /* never stable (a draught) */
+    int decimals;  /* 0 to 5 */
+    bool restless; /* never stable (a draught) */
     uint32_t random;
 };
 

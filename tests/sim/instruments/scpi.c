@@ -42,12 +42,12 @@ struct device {
     struct error errors[ERRORS_MAX];
     size_t error_count;
     unsigned event_status;
-    int64_t ready_at;        /* when the acquisition ends */
-    bool fresh, tell_opc;    /* there is an acquired value; *OPC waits for the end */
+    int64_t ready_at;     /* when the acquisition ends */
+    bool fresh, tell_opc; /* there is an acquired value; *OPC waits for the end */
     double acquired;
     struct lf_buffer answer; /* of the line being carried out, or waiting for answer_at */
     int64_t answer_at;
-    char asked[64];          /* which command the answer belongs to */
+    char asked[64]; /* which command the answer belongs to */
 
     int64_t measured, initiated, switched, sourced, beeped, resets;
 };
@@ -60,8 +60,13 @@ static const struct stage_row rows[] = {
     {"measure", "MS", "how long a measurement takes (0)", {VALUE_MS, AT(measure_ms), 0, 0}},
     {"acquire", "MS", "how long INITiate takes (500)", {VALUE_MS, AT(acquire_ms), 0, 0}},
     {"points", "N", "bytes of the curve (1000)", {VALUE_WHOLE, AT(points), 0, POINTS_MAX}},
-    {"identity", "TEXT", "reply to *IDN? (LABFERRY,SIM-DMM,SN0001,1.0)", {VALUE_TEXT, AT(identity), 0, IDENTITY_ROOM}},
-    {"interrupt", "off|on", "does a new command throw away a reply not sent yet, with -410? (on)",
+    {"identity",
+     "TEXT",
+     "reply to *IDN? (LABFERRY,SIM-DMM,SN0001,1.0)",
+     {VALUE_TEXT, AT(identity), 0, IDENTITY_ROOM}},
+    {"interrupt",
+     "off|on",
+     "does a new command throw away a reply not sent yet, with -410? (on)",
      {VALUE_CHOICE, AT(strict), 0, 0}},
     {"seed", "N", "start of the random noise (1)", {VALUE_WHOLE32, AT(random), 0, UINT32_MAX}},
     {0},
@@ -75,10 +80,10 @@ static const struct fault_kind faults[] = {
 /* ---- error queue (SCPI-1999 volume 2, chapter 21) ---- */
 
 static const struct error known_errors[] = {
-    {-102, "Syntax error"},        {-104, "Data type error"},   {-108, "Parameter not allowed"},
-    {-109, "Missing parameter"},   {-113, "Undefined header"},  {-200, "Execution error"},
-    {-213, "Init ignored"},        {-222, "Data out of range"}, {-224, "Illegal parameter value"},
-    {-230, "Data corrupt or stale"}, {-240, "Hardware error"},  {-350, "Queue overflow"},
+    {-102, "Syntax error"},          {-104, "Data type error"},   {-108, "Parameter not allowed"},
+    {-109, "Missing parameter"},     {-113, "Undefined header"},  {-200, "Execution error"},
+    {-213, "Init ignored"},          {-222, "Data out of range"}, {-224, "Illegal parameter value"},
+    {-230, "Data corrupt or stale"}, {-240, "Hardware error"},    {-350, "Queue overflow"},
     {-410, "Query INTERRUPTED"},
 };
 
@@ -325,7 +330,7 @@ static void ask_source(struct device *self, const char *args)
 
 static void cmd_output(struct device *self, const char *args)
 {
-    bool on = strcasecmp(args, "ON") == 0 || strcmp(args, "1") == 0;
+    bool on = !strcasecmp(args, "ON") || !strcmp(args, "1");
     if (!on && strcasecmp(args, "OFF") != 0 && strcmp(args, "0") != 0) {
         push_error(self, *args ? -224 : -109);
         return;
@@ -537,7 +542,11 @@ int main(int argc, char **argv)
     };
     static struct device device = {
         .identity = "LABFERRY,SIM-DMM,SN0001,1.0",
-        .volts = 1.5, .acquire_ms = 500, .points = 1000, .strict = true, .random = 1,
+        .volts = 1.5,
+        .acquire_ms = 500,
+        .points = 1000,
+        .strict = true,
+        .random = 1,
     };
     int code = stage_run(argc, argv, &instrument, &device);
     lf_buffer_free(&device.answer);

@@ -95,15 +95,15 @@ static enum lf_status plug(struct stage *stage, struct lf_error *err)
 static enum lf_status set_common(struct stage *stage, const char *name, const char *value,
                                  struct lf_error *err)
 {
-    if (strcmp(name, "fault") == 0)
+    if (!strcmp(name, "fault"))
         return fault_add(&stage->faults, value, err);
-    if (strcmp(name, "clear") == 0)
+    if (!strcmp(name, "clear"))
         fault_clear(&stage->faults);
-    else if (strcmp(name, "print") == 0)
+    else if (!strcmp(name, "print"))
         stage->instrument->print(stage->self, stage);
-    else if (strcmp(name, "unplug") == 0)
+    else if (!strcmp(name, "unplug"))
         pull(stage);
-    else if (strcmp(name, "plug") == 0)
+    else if (!strcmp(name, "plug"))
         return plug(stage, err);
     else
         return value_ms(name, value, &stage->replug_ms, err);
@@ -113,7 +113,7 @@ static enum lf_status set_common(struct stage *stage, const char *name, const ch
 static const struct stage_row *find_row(const struct stage_row *rows, const char *name)
 {
     for (; rows->name; rows++)
-        if (strcmp(rows->name, name) == 0)
+        if (!strcmp(rows->name, name))
             return rows;
     return NULL;
 }
@@ -193,17 +193,17 @@ static void answer(void *context, const char *line, struct lf_buffer *reply)
     sscanf(line, "%31s", name);
     const char *value = line + strspn(line, " ") + strlen(name);
     value += strspn(value, " ");
-    if (strcmp(name, "state") == 0 || strcmp(name, "transcript") == 0) {
+    if (!strcmp(name, "state") || !strcmp(name, "transcript")) {
         cJSON *json = name[0] == 's' ? describe(stage, false) : record_json(&stage->record);
         char *text = lf_json_print(json);
         lf_buffer_text(reply, text ? text : "error: out of memory");
         free(text);
         cJSON_Delete(json);
-    } else if (strcmp(name, "help") == 0) {
+    } else if (!strcmp(name, "help")) {
         list_rows(reply, stage->instrument->rows);
         list_rows(reply, stage_common);
         lf_buffer_text(reply, "state, transcript, quit");
-    } else if (strcmp(name, "quit") == 0) {
+    } else if (!strcmp(name, "quit")) {
         stage->quit = true;
         lf_buffer_text(reply, "ok");
     } else if (set_row(stage, name, value, &err)) {
@@ -441,21 +441,21 @@ static enum lf_status take_option(void *context, const char *name, const char *v
     struct starting *starting = context;
     struct stage *stage = starting->stage;
     struct where *where = &starting->where;
-    enum wire_kind kind = strcmp(name, "pty") == 0   ? WIRE_PTY
-                          : strcmp(name, "tcp") == 0 ? WIRE_TCP
-                          : strcmp(name, "unix") == 0 ? WIRE_UNIX
-                                                      : WIRE_NONE;
+    enum wire_kind kind = !strcmp(name, "pty")    ? WIRE_PTY
+                          : !strcmp(name, "tcp")  ? WIRE_TCP
+                          : !strcmp(name, "unix") ? WIRE_UNIX
+                                                  : WIRE_NONE;
     if (kind != WIRE_NONE && where->kind != WIRE_NONE)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "give one of --pty, --tcp and --unix, not two");
     if (kind != WIRE_NONE)
         *where = (struct where){.kind = kind, .place = value, .help = where->help};
-    else if (strcmp(name, "control") == 0)
+    else if (!strcmp(name, "control"))
         stage->control_path = value;
-    else if (strcmp(name, "state") == 0)
+    else if (!strcmp(name, "state"))
         stage->state_path = strdup(value);
-    else if (strcmp(name, "verbose") == 0)
+    else if (!strcmp(name, "verbose"))
         stage->record.loud = true;
-    else if (strcmp(name, "help") == 0)
+    else if (!strcmp(name, "help"))
         where->help = true;
     else
         return set_row(stage, name, value, err);
@@ -482,14 +482,19 @@ int stage_run(int argc, char **argv, const struct stage_instrument *instrument, 
     struct lf_error err = {0};
     struct starting starting = {0};
     struct sigaction action = {.sa_handler = on_signal};
-    if (argc >= 4 && strcmp(argv[1], "--tell") == 0)
+    if (argc >= 4 && !strcmp(argv[1], "--tell"))
         return control_tell(argv[2], argc - 3, argv + 3);
     struct stage *stage = calloc(1, sizeof *stage);
     if (!stage)
         return 1;
-    *stage = (struct stage){.instrument = instrument, .self = self, .replug_ms = 1000, .replug_at = LF_NEVER,
-                            .chatter_at = LF_NEVER, .input = {.max = INPUT_BOUND},
-                            .faults = {.own = instrument->faults}, .control = {.listener = -1},
+    *stage = (struct stage){.instrument = instrument,
+                            .self = self,
+                            .replug_ms = 1000,
+                            .replug_at = LF_NEVER,
+                            .chatter_at = LF_NEVER,
+                            .input = {.max = INPUT_BOUND},
+                            .faults = {.own = instrument->faults},
+                            .control = {.listener = -1},
                             .wire = {.fd = -1, .listener = -1, .slave = -1}};
     for (int i = 0; i < CONTROL_CLIENTS; i++)
         stage->control.clients[i] = -1;

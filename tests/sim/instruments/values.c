@@ -19,8 +19,8 @@ enum lf_status value_number(const char *name, const char *text, double least, do
     return LF_OK;
 }
 
-static enum lf_status value_whole(const char *name, const char *text, int64_t least, int64_t most, int64_t *number,
-                           struct lf_error *err)
+static enum lf_status value_whole(const char *name, const char *text, int64_t least, int64_t most,
+                                  int64_t *number, struct lf_error *err)
 {
     char *end;
     long long got = strtoll(text, &end, 10);
@@ -37,41 +37,35 @@ enum lf_status value_ms(const char *name, const char *text, int64_t *ms, struct 
     return value_whole(name, text, 0, longest_ms, ms, err);
 }
 
-static enum lf_status value_choice(const char *name, const char *words, const char *text, bool *choice, struct lf_error *err)
+static enum lf_status value_choice(const char *name, const char *words, const char *text, bool *choice,
+                                   struct lf_error *err)
 {
     size_t no = strcspn(words, "|");
-    *choice = strcmp(text, words + no + 1) == 0;
-    if (*choice || (strlen(text) == no && strncmp(text, words, no) == 0))
+    *choice = !strcmp(text, words + no + 1);
+    if (*choice || (strlen(text) == no && !strncmp(text, words, no)))
         return LF_OK;
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is neither '%.*s' nor '%s'", name, text, (int)no, words,
-                   words + no + 1);
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: '%s' is neither '%.*s' nor '%s'", name, text, (int)no,
+                   words, words + no + 1);
 }
 
-enum lf_status value_set(const struct value *value, const char *name, const char *words, void *self, const char *text,
-                         struct lf_error *err)
+enum lf_status value_set(const struct value *value, const char *name, const char *words, void *self,
+                         const char *text, struct lf_error *err)
 {
     void *to = (char *)self + value->at;
     int64_t whole = 0;
     enum lf_status status = LF_OK;
     switch (value->kind) {
-    case VALUE_NUMBER:
-        return value_number(name, text, value->least, value->most, to, err);
-    case VALUE_WHOLE:
-        return value_whole(name, text, (int64_t)value->least, (int64_t)value->most, to, err);
+    case VALUE_NUMBER: return value_number(name, text, value->least, value->most, to, err);
+    case VALUE_WHOLE: return value_whole(name, text, (int64_t)value->least, (int64_t)value->most, to, err);
     case VALUE_WHOLE32:
         status = value_whole(name, text, (int64_t)value->least, (int64_t)value->most, &whole, err);
         if (status == LF_OK)
             memcpy(to, &(uint32_t){(uint32_t)whole}, sizeof(uint32_t));
         return status;
-    case VALUE_MS:
-        return value_ms(name, text, to, err);
-    case VALUE_CHOICE:
-        return value_choice(name, words, text, to, err);
-    case VALUE_TEXT:
-        snprintf(to, (size_t)value->most, "%s", text);
-        return LF_OK;
-    case VALUE_OWN:
-        break;
+    case VALUE_MS: return value_ms(name, text, to, err);
+    case VALUE_CHOICE: return value_choice(name, words, text, to, err);
+    case VALUE_TEXT: snprintf(to, (size_t)value->most, "%s", text); return LF_OK;
+    case VALUE_OWN: break;
     }
     return LF_OK;
 }

@@ -26,8 +26,8 @@ struct value {
 };
 
 /* `words` is what stands after the setting's name in the help. */
-enum lf_status value_set(const struct value *value, const char *name, const char *words, void *self, const char *text,
-                         struct lf_error *err);
+enum lf_status value_set(const struct value *value, const char *name, const char *words, void *self,
+                         const char *text, struct lf_error *err);
 
 enum lf_status value_number(const char *name, const char *text, double least, double most, double *number,
                             struct lf_error *err);

@@ -20,7 +20,7 @@
 /* Makes `place` a link to the terminal, at once and only over another link. */
 static enum lf_status link_terminal(const char *place, const char *terminal, struct lf_error *err)
 {
-    char next[sizeof ((struct wire *)NULL)->place + 16];
+    char next[sizeof((struct wire *)NULL)->place + 16];
     struct stat info;
     if (lstat(place, &info) == 0 && !S_ISLNK(info.st_mode))
         return lf_fail(err, LF_EXISTS, LF_PERMANENT,
@@ -75,8 +75,8 @@ static enum lf_status plug_tcp(struct wire *wire, struct lf_error *err)
     wire->listener = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (wire->listener >= 0)
         setsockopt(wire->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (wire->listener < 0 || bind(wire->listener, list->ai_addr, list->ai_addrlen) ||
-        listen(wire->listener, 4)) {
+    if (wire->listener < 0 || bind(wire->listener, list->ai_addr, list->ai_addrlen)
+        || listen(wire->listener, 4)) {
         status = lf_fail_errno(err, "cannot listen on %s", wire->place);
     } else {
         struct sockaddr_storage address;
@@ -103,8 +103,8 @@ int wire_listen_unix(const char *path, struct lf_error *err)
     memcpy(address.sun_path, path, strlen(path));
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct stat info;
-    if (fd >= 0 && lstat(path, &info) == 0 && S_ISSOCK(info.st_mode) &&
-        connect(fd, (struct sockaddr *)&address, sizeof address) && errno == ECONNREFUSED)
+    if (fd >= 0 && lstat(path, &info) == 0 && S_ISSOCK(info.st_mode)
+        && connect(fd, (struct sockaddr *)&address, sizeof address) && errno == ECONNREFUSED)
         unlink(path);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 8)) {
         lf_fail_errno(err, "cannot listen on %s", path);
@@ -179,7 +179,7 @@ void wire_unplug(struct wire *wire)
     if (wire->slave >= 0) { /* take only our own link away */
         int unnamed = ttyname_r(wire->slave, terminal, sizeof terminal);
         ssize_t len = readlink(wire->place, target, sizeof target - 1);
-        if (!unnamed && len > 0 && strcmp(terminal, target) == 0)
+        if (!unnamed && len > 0 && !strcmp(terminal, target))
             unlink(wire->place);
     }
     if (wire->kind == WIRE_UNIX && wire->listener >= 0)

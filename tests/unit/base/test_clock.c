@@ -149,9 +149,8 @@ static void random_is_in_bounds(void)
         NEED(value < 5);
         seen[value]++;
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 5; i++)
         CHECK(seen[i] > 100);
-    }
     CHECK_INT(lf_random_below(1), 0);
     lf_random_below(UINT64_MAX);
 }

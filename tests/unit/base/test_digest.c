@@ -78,8 +78,8 @@ static void base64_vectors(void)
 
 static void base64_refuses(void)
 {
-    static const char *const bad[] = {
-        "Z", "Zg=", "Zg", "Z===", "====", "Zg==Zg==", "Zm9v\n", " Zm9v", "Zm9_", "Zm=v"};
+    static const char *const bad[] = {"Z",        "Zg=",    "Zg",    "Z===", "====",
+                                      "Zg==Zg==", "Zm9v\n", " Zm9v", "Zm9_", "Zm=v"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct lf_buffer out = {0};
         lf_buffer_text(&out, "kept");
@@ -94,9 +94,8 @@ static void base64_of_much(void)
     enum { MUCH = 200001 };
     unsigned char *data = malloc(MUCH);
     NEED(data != NULL);
-    for (size_t i = 0; i < MUCH; i++) {
+    for (size_t i = 0; i < MUCH; i++)
         data[i] = (unsigned char)(i * 7 + i / 256);
-    }
     struct lf_buffer out = {0}, back = {0};
     CHECK_INT(lf_base64_append(&out, data, MUCH), LF_OK);
     CHECK_INT(out.len, (MUCH + 2) / 3 * 4);

@@ -77,12 +77,10 @@ static void names_are_stable(void)
 {
     CHECK_STR(lf_status_name(LF_NOT_FOUND), "not found");
     CHECK_STR(lf_class_name(LF_UNKNOWN_OUTCOME), "unknown outcome");
-    for (int class = LF_CLASS_NONE; class <= LF_NEEDS_PERSON; class ++) {
+    for (int class = LF_CLASS_NONE; class <= LF_NEEDS_PERSON; class ++)
         CHECK_INT(lf_class_from_name(lf_class_name((enum lf_class) class)), class);
-    }
-    for (int status = LF_OK; status <= LF_MISMATCH; status++) {
+    for (int status = LF_OK; status <= LF_MISMATCH; status++)
         CHECK(lf_status_name((enum lf_status)status) != NULL);
-    }
     CHECK(lf_status_name((enum lf_status)999) != NULL);
     CHECK(lf_class_name((enum lf_class)999) != NULL);
     CHECK_INT(lf_class_from_name("nonsense"), LF_CLASS_NONE);

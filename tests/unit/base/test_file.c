@@ -99,12 +99,10 @@ static int entries(void)
 {
     DIR *folder = opendir(unit_folder());
     int count = 0;
-    while (folder && readdir(folder)) {
+    while (folder && readdir(folder))
         count++;
-    }
-    if (folder) {
+    if (folder)
         closedir(folder);
-    }
     return count - 2;
 }
 
@@ -197,9 +195,8 @@ static void good_names(void)
                                        "~x",
                                        "x-",
                                        "aux1"};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         CHECK_INT(lf_name_check(good[i], NULL), LF_OK);
-    }
     char name[202];
     memset(name, 'a', sizeof name);
     name[200] = '\0';
@@ -211,11 +208,12 @@ static void good_names(void)
 
 static void bad_names(void)
 {
-    static const char *const bad[] = {
-        "",       ".",       "..",   "../x",     "a/b",     "/etc/passwd", "a\\b",  "C:x",  "a*",
-        "a?",     "a|b",     "a<b",  "a>b",      "a\"b",    "a\nb",        "a\x7f", ".hid", "-rf",
-        " a",     "a ",      "a.",   "CON",      "con.txt", "Aux",         "NUL.a", "com1", "LPT9.x",
-        "CONIN$", "conout$", "\xff", "\xc0\xaf", "nul .x",  "prn.tar.gz"};
+    static const char *const bad[] = {"",         ".",      "..",        "../x",   "a/b",     "/etc/passwd",
+                                      "a\\b",     "C:x",    "a*",        "a?",     "a|b",     "a<b",
+                                      "a>b",      "a\"b",   "a\nb",      "a\x7f",  ".hid",    "-rf",
+                                      " a",       "a ",     "a.",        "CON",    "con.txt", "Aux",
+                                      "NUL.a",    "com1",   "LPT9.x",    "CONIN$", "conout$", "\xff",
+                                      "\xc0\xaf", "nul .x", "prn.tar.gz"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct lf_error err = {0};
         CHECK_INT(lf_name_check(bad[i], &err), LF_INVALID);

@@ -132,16 +132,14 @@ static void utf8(void)
                                        "\xef\xbf\xbf",
                                        "\xf0\x90\x80\x80",
                                        "\xf4\x8f\xbf\xbf"};
-    static const char *const bad[] = {
-        "\x80",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x9f\xbf",     "\xed\xa0\x80",
-        "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
-        "\xc2",         "\xe1\x80",         "\xf1\x80\x80",     "\xe1\x80q",        "a\xc2\xc2"};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    static const char *const bad[] =
+        {"\x80",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x9f\xbf",     "\xed\xa0\x80",
+         "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
+         "\xc2",         "\xe1\x80",         "\xf1\x80\x80",     "\xe1\x80q",        "a\xc2\xc2"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         CHECK(lf_utf8_valid(lf_slice_text(good[i])));
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         CHECK(!lf_utf8_valid(lf_slice_text(bad[i])));
-    }
 }
 
 static void memory_is_not_syntax(void)
@@ -152,7 +150,8 @@ static void memory_is_not_syntax(void)
         struct lf_error err = {0};
         enum lf_status status = lf_json_parse(lf_slice_text(text), &value, &err);
         unit_failing_over();
-        CHECK(status == LF_OK ? cJSON_IsObject(value) : status == LF_NO_MEMORY && err.class == LF_TRANSIENT && !value);
+        CHECK(status == LF_OK ? cJSON_IsObject(value)
+                              : status == LF_NO_MEMORY && err.class == LF_TRANSIENT && !value);
         cJSON_Delete(value);
     }
 }

@@ -166,7 +166,8 @@ static void storm(void)
     CHECK_INT(count_lines(lines, "balance-1: no answer"), 10);
     CHECK_INT(count_lines(lines, "balance-2: another"), 5);
     CHECK_INT(count_lines(lines, "something else"), 1);
-    CHECK_HAS(lines, "warning balance-1: 990 more lines like this were left out: \"no answer, attempt %d\"\n");
+    CHECK_HAS(lines,
+              "warning balance-1: 990 more lines like this were left out: \"no answer, attempt %d\"\n");
     CHECK_INT(lf_log_left_out() - before, 990);
 }
 
@@ -190,7 +191,8 @@ static void after_the_storm(void)
     CHECK(told && told < strstr(lines, "calm"));
 }
 
-/* A reader who has stopped: the pipe is full. All lines are written in a thread's time, and what he reads later is whole lines. */
+/* A reader who has stopped: the pipe is full. All lines are written in a thread's time, and what he reads
+ * later is whole lines. */
 static void nobody_reads(void)
 {
     int ends[2], kept = dup(STDERR_FILENO);
@@ -217,14 +219,16 @@ static void nobody_reads(void)
         got += (size_t)n;
     close(ends[0]);
     char expected[100];
-    snprintf(expected, sizeof expected, "Z warning log: nobody read the log: %lld lines were left out\n", (long long)lost);
+    snprintf(expected, sizeof expected, "Z warning log: nobody read the log: %lld lines were left out\n",
+             (long long)lost);
     CHECK_HAS(all, expected);
     CHECK_HAS(all, "balance-1: read again\n");
     CHECK_INT(count_lines(all, "as long as dialogues are\n"), 1000 - (int)lost);
     free(all);
 }
 
-UNIT_TESTS("log", {"nobody waits for a reader who has stopped; what he misses is counted and told", nobody_reads},
+UNIT_TESTS("log",
+           {"nobody waits for a reader who has stopped; what he misses is counted and told", nobody_reads},
            {"a line has time, level, part and text", text_lines},
            {"what is below the level is not written", level_decides},
            {"outside data cannot forge a line or steer the terminal", no_forged_lines},

@@ -67,8 +67,8 @@ static void sizes(void)
         CHECK_INT(lf_size_parse(good[i].text, &bytes), LF_OK);
         CHECK_INT(bytes, good[i].bytes);
     }
-    static const char *const bad[] = {
-        "", "KB", "-1", "1.5MB", "1XB", "10 M", "9223372036854775808", "9223372036854776KB", "9999999TiB"};
+    static const char *const bad[] =
+        {"", "KB", "-1", "1.5MB", "1XB", "10 M", "9223372036854775808", "9223372036854776KB", "9999999TiB"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         int64_t bytes = 7;
         CHECK_INT(lf_size_parse(bad[i], &bytes), LF_INVALID);

@@ -186,9 +186,8 @@ static void outside_text_is_bounded(void)
     CHECK_INT(lf_values_set(values, "timeout", text, "f:1", &err), LF_INVALID);
     CHECK_INT(lf_values_set(values, "broker", text, "f:1", &err), LF_INVALID);
     CHECK_HAS(err.text, "longer than 65536 bytes");
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000; i++)
         set(values, "tags", "t");
-    }
     CHECK_INT(lf_values_set(values, "tags", "t", NULL, &err), LF_INVALID);
     CHECK_HAS(err.text, "more than 1000 entries");
     free(text);

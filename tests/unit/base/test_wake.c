@@ -117,9 +117,8 @@ static void condition_has_a_deadline(void)
     CHECK(!lf_cond_wait(&cond, &mutex, 0));
     flag = false;
     NEED(lf_thread_start(&thread, "signaller", signal_soon, NULL, NULL) == LF_OK);
-    while (!flag) {
+    while (!flag)
         CHECK(lf_cond_wait(&cond, &mutex, LF_NEVER));
-    }
     pthread_mutex_unlock(&mutex);
     pthread_join(thread, NULL);
     pthread_cond_destroy(&cond);

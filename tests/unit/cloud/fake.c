@@ -53,8 +53,9 @@ static void answer(void *context, struct server_call *call)
     }
     struct fake_line line = next_line(fake, call);
     char extra[1024];
-    snprintf(extra, sizeof extra, "%s%s", line.extra && strstr(line.extra, "Content-Type:") ? ""
-             : "Content-Type: application/json\r\n", line.extra ? line.extra : "");
+    snprintf(extra, sizeof extra, "%s%s",
+             line.extra && strstr(line.extra, "Content-Type:") ? "" : "Content-Type: application/json\r\n",
+             line.extra ? line.extra : "");
     if (line.status > 0)
         server_reply(call, line.status, extra, line.body);
     else if (line.status == 0)

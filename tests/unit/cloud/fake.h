@@ -10,8 +10,8 @@
 enum { FAKE_LINES = 300, FAKE_TEXT = 4096 };
 
 struct fake_line {
-    int status;         /* 0: break the connection off; -1: 200 with the body cut off; -2: no answer */
-    const char *extra;  /* header lines, may be NULL */
+    int status;        /* 0: break the connection off; -1: 200 with the body cut off; -2: no answer */
+    const char *extra; /* header lines, may be NULL */
     const char *body;
 };
 
@@ -27,10 +27,10 @@ struct fake {
     struct fake_line lines[FAKE_LINES];
     int line_count, line_at;
     atomic_int calls, tokens; /* answered */
-    char asked[FAKE_TEXT]; /* "GET /api/v2/... [authorization]\n" for each call */
-    char *body;           /* of the last call */
+    char asked[FAKE_TEXT];    /* "GET /api/v2/... [authorization]\n" for each call */
+    char *body;               /* of the last call */
     size_t body_len;
-    int token_status;     /* 0: 200 with a fresh token */
+    int token_status;       /* 0: 200 with a fresh token */
     const char *token_body; /* NULL: {"access_token":"token-N",...} */
     int token_life_s;
     int64_t token_delay_ms;

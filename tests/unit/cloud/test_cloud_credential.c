@@ -79,7 +79,10 @@ static void one_failure(void)
     fake_close(&fake);
 }
 
-struct cancelled { struct fake *fake; struct lf_cancel cancel; };
+struct cancelled {
+    struct fake *fake;
+    struct lf_cancel cancel;
+};
 
 static void *get_cancelled(void *arg)
 {
@@ -295,8 +298,12 @@ static void options(void)
     open_is(&fake, &(struct lf_cloud_options){.api_key_file = "k"}, LF_INVALID);
     open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example"}, LF_INVALID);
     open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example", .client_id = "c"}, LF_INVALID);
-    open_is(&fake, &(struct lf_cloud_options){.tenant = "https://a.example", .client_id = "c",
-                                              .client_secret_file = "s", .api_key_file = "k"}, LF_INVALID);
+    open_is(&fake,
+            &(struct lf_cloud_options){.tenant = "https://a.example",
+                                       .client_id = "c",
+                                       .client_secret_file = "s",
+                                       .api_key_file = "k"},
+            LF_INVALID);
     fake_close(&fake);
 }
 
@@ -313,7 +320,8 @@ static void hidden_is(const char *authorization, const char *said, const char *l
 static void echoes(void)
 {
     hidden_is("Bearer abcdefgh", "bad abcdefgh, abcdefgh", "bad ********, ********");
-    hidden_is("Basic dGhlLWNsaWVudDpsb25nLXNlY3JldA==", "the-client said dGhlLWNsaWVudDpsb25nLXNlY3JldA== (long-secret)",
+    hidden_is("Basic dGhlLWNsaWVudDpsb25nLXNlY3JldA==",
+              "the-client said dGhlLWNsaWVudDpsb25nLXNlY3JldA== (long-secret)",
               "the-client said ******************************** (***********)");
     hidden_is("Basic c2tfMTIzNDU2Nzo=", "key sk_1234567", "key **********");
     hidden_is("Bearer abc", "abc is an ordinary word", "abc is an ordinary word");
@@ -328,18 +336,17 @@ static void echoes(void)
 }
 
 UNIT_TESTS("cloud credential",
-    {"a token is asked for by Basic header, and used for many calls", asks_by_basic_header},
-    {"eight threads that need a token make one request", one_fetch},
-    {"a refusal is given to all who waited for it", one_failure},
-    {"a fetch that is cancelled half-way is taken over by who waited for it", cancelled_fetch},
-    {"who waits for another's fetch keeps its own deadline", waiter_deadline},
-    {"a token is renewed before it ends, and the old one used while that fails", refreshes_early},
-    {"a token that lives for a second is used, not fetched for ever", short_lives},
-    {"after 401 the token is fetched anew and the call repeated once", revoked},
-    {"a rotated secret is picked up", rotates},
-    {"what goes wrong with a token is classed, without its secret", refusals},
-    {"a secret that an answer repeats is hidden in it", echoes},
-    {"a secret file that is open to others, empty or odd is refused", secret_files},
-    {"an API key goes as Basic user name with an empty password", api_key},
-    {"a tenant or credentials that cannot work are refused at once", options},
-)
+           {"a token is asked for by Basic header, and used for many calls", asks_by_basic_header},
+           {"eight threads that need a token make one request", one_fetch},
+           {"a refusal is given to all who waited for it", one_failure},
+           {"a fetch that is cancelled half-way is taken over by who waited for it", cancelled_fetch},
+           {"who waits for another's fetch keeps its own deadline", waiter_deadline},
+           {"a token is renewed before it ends, and the old one used while that fails", refreshes_early},
+           {"a token that lives for a second is used, not fetched for ever", short_lives},
+           {"after 401 the token is fetched anew and the call repeated once", revoked},
+           {"a rotated secret is picked up", rotates},
+           {"what goes wrong with a token is classed, without its secret", refusals},
+           {"a secret that an answer repeats is hidden in it", echoes},
+           {"a secret file that is open to others, empty or odd is refused", secret_files},
+           {"an API key goes as Basic user name with an empty password", api_key},
+           {"a tenant or credentials that cannot work are refused at once", options}, )

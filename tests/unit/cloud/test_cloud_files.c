@@ -24,8 +24,11 @@ static void single(void)
     struct fake fake;
     char *id = NULL;
     int fd = file_of("up", "hello");
-    struct lf_upload_file file = {
-        .fd = fd, .size = 5, .name = "n.csv", .mime = "text/csv", .type = "RAW_FILE"};
+    struct lf_upload_file file = {.fd = fd,
+                                  .size = 5,
+                                  .name = "n.csv",
+                                  .mime = "text/csv",
+                                  .type = "RAW_FILE"};
     fake_open(&fake);
     fake_will(&fake, 401, NULL, "{}"); /* the streamed body goes a second time */
     fake_will(&fake, 200, NULL, BLOB);
@@ -225,7 +228,7 @@ static void download_digest(void)
         {"\"900150983cd24fb0d6963f7d28e17f72\"", "abd", "abc", LF_OK},
         {"\"900150983cd24fb0d6963f7d28e17f72\"", "ab", "abc", LF_OK},
         {"\"900150983cd24fb0d6963f7d28e17f72\"", "abd", "abe", LF_MISMATCH},
-        {"\"00000000000000000000000000000000\"", "abc", "abc", LF_OK}, /* no MD5 at all */
+        {"\"00000000000000000000000000000000\"", "abc", "abc", LF_OK},  /* no MD5 at all */
         {"\"00000000000000000000000000000000-2\"", "abc", NULL, LF_OK}, /* of parts */
         {"W/\"1\"", "abc", NULL, LF_OK},
         {"\"", "abc", NULL, LF_OK},
@@ -237,7 +240,8 @@ static void download_digest(void)
         int fd = file_of("down", "");
         fake_open(&fake);
         fake_open(&store);
-        snprintf(location, sizeof location, "Location: http://127.0.0.1:%d/key\r\n", server_port(store.server));
+        snprintf(location, sizeof location, "Location: http://127.0.0.1:%d/key\r\n",
+                 server_port(store.server));
         snprintf(etag, sizeof etag, "ETag: %s\r\n", rows[i].etag);
         fake_will(&fake, 302, location, "");
         fake_will(&store, 200, etag, rows[i].first);
@@ -245,7 +249,8 @@ static void download_digest(void)
             fake_will(&fake, 302, location, "");
             fake_will(&store, 200, etag, rows[i].second);
         }
-        CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err), rows[i].status);
+        CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err),
+                  rows[i].status);
         CHECK_INT(store.calls, rows[i].second ? 2 : 1);
         if (rows[i].status == LF_OK)
             CHECK_STR(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -277,12 +282,12 @@ static void download_is_free(void)
 }
 
 UNIT_TESTS("cloud files",
-    {"a small file goes in one request, with the vendor's vector, also after a renewed token", single},
-    {"parts: one more byte, one more part; never more than 10,000", boundaries},
-    {"parts make up the file, and their eTags go back as they came", parts},
-    {"the last part of a file beyond 4 GiB is its end", beyond_4_gib},
-    {"completing again what is complete is no failure", completed_before},
-    {"a download follows the redirect without credentials, and fails in classes", download},
-    {"a download that the store's digest disagrees with is right when it comes twice with equal bytes", download_digest},
-    {"a download does not wait for the rate limit", download_is_free},
-)
+           {"a small file goes in one request, with the vendor's vector, also after a renewed token", single},
+           {"parts: one more byte, one more part; never more than 10,000", boundaries},
+           {"parts make up the file, and their eTags go back as they came", parts},
+           {"the last part of a file beyond 4 GiB is its end", beyond_4_gib},
+           {"completing again what is complete is no failure", completed_before},
+           {"a download follows the redirect without credentials, and fails in classes", download},
+           {"a download that the store's digest disagrees with is right when it comes twice with equal bytes",
+            download_digest},
+           {"a download does not wait for the rate limit", download_is_free}, )

@@ -1,11 +1,11 @@
 /* The parts that need no server: the table of answers, shapes, the rate limit's window, the streamed upload
  * body. */
+#include "base/digest.h"
+#include "cloud/cloud.h"
 #include "cloud/rate.h"
 #include "cloud/shape.h"
 #include "cloud/upload.h"
 #include "cloud/words.h"
-#include "base/digest.h"
-#include "cloud/cloud.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -29,13 +29,15 @@ static struct lf_error judged(int status, const char *type, const char *body)
 
 static void classes(void)
 {
-    static const struct { int status; enum lf_class class;
+    static const struct {
+        int status;
+        enum lf_class class;
     } rows[] = {
-        {200, LF_CLASS_NONE},   {201, LF_CLASS_NONE},   {202, LF_CLASS_NONE},   {408, LF_TRANSIENT},
-        {429, LF_TRANSIENT},    {500, LF_TRANSIENT},    {502, LF_TRANSIENT},    {503, LF_TRANSIENT},
-        {504, LF_TRANSIENT},    {520, LF_TRANSIENT},    {400, LF_PERMANENT},    {404, LF_PERMANENT},
-        {405, LF_PERMANENT},    {409, LF_PERMANENT},    {413, LF_PERMANENT},    {422, LF_PERMANENT},
-        {501, LF_PERMANENT},    {403, LF_NEEDS_PERSON}, {401, LF_TRANSIENT},    {302, LF_TRANSIENT},
+        {200, LF_CLASS_NONE}, {201, LF_CLASS_NONE},   {202, LF_CLASS_NONE}, {408, LF_TRANSIENT},
+        {429, LF_TRANSIENT},  {500, LF_TRANSIENT},    {502, LF_TRANSIENT},  {503, LF_TRANSIENT},
+        {504, LF_TRANSIENT},  {520, LF_TRANSIENT},    {400, LF_PERMANENT},  {404, LF_PERMANENT},
+        {405, LF_PERMANENT},  {409, LF_PERMANENT},    {413, LF_PERMANENT},  {422, LF_PERMANENT},
+        {501, LF_PERMANENT},  {403, LF_NEEDS_PERSON}, {401, LF_TRANSIENT},  {302, LF_TRANSIENT},
         {407, LF_TRANSIENT},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -150,9 +152,13 @@ static void shapes(void)
     struct lf_error err = {0};
     CHECK_INT(shape_of(GENERATOR, lf_shape_automation_file, &err), LF_OK);
     CHECK_INT(shape_of("{\"id\":\"aif_1\",\"assayRunId\":\"r\",\"automationFileConfig\":{\"name\":\"H\"},"
-                       "\"file\":null,\"status\":\"RUNNING\"}", lf_shape_automation_file, &err), LF_OK);
+                       "\"file\":null,\"status\":\"RUNNING\"}",
+                       lf_shape_automation_file, &err),
+              LF_OK);
     CHECK_INT(shape_of("{\"id\":\"aif_1\",\"assayRunId\":\"r\",\"automationFileConfig\":{\"name\":\"H\"},"
-                       "\"status\":\"ODD\"}", lf_shape_automation_file, &err), LF_PROTOCOL);
+                       "\"status\":\"ODD\"}",
+                       lf_shape_automation_file, &err),
+              LF_PROTOCOL);
     CHECK_INT(err.class, LF_PERMANENT);
     CHECK_HAS(err.text, "'status' is \"ODD\", which is none of NOT_STARTED, RUNNING, SUCCEEDED, FAILED");
     CHECK_INT(shape_of("{\"id\":7}", lf_shape_resource, &err), LF_PROTOCOL);
@@ -356,20 +362,18 @@ static void upload_shrinks(void)
     close(fd);
 }
 
-UNIT_TESTS("cloud parts",
-    {"every HTTP status has the class of the table", classes},
-    {"the vendor's words are in the message, made plain", vendor},
-    {"odd and huge error bodies do no harm", hostile},
-    {"a web page in place of the API is recognised", pages},
-    {"Retry-After, else the rate limit's reset, says how long to wait", waits},
-    {"text from outside is cut between letters and made plain", plain},
-    {"a wrong field is named with what it is and what it should be", shapes},
-    {"without a known limit nothing waits", rate_unknown},
-    {"the window's budget is used up to a reserve", rate_counts},
-    {"answers that overtake each other do not raise the budget", rate_overtaking},
-    {"the next window is waited for, and taken as whole", rate_waits},
-    {"waiting for the window can be cancelled", rate_cancel},
-    {"the vendor's vector: hello is aGVsbG8= with md5 5d41402abc4b2a76b9719d911017c592", upload_hello},
-    {"any piece of a file comes out as that piece", upload_pieces},
-    {"a file that became shorter is noticed", upload_shrinks},
-)
+UNIT_TESTS("cloud parts", {"every HTTP status has the class of the table", classes},
+           {"the vendor's words are in the message, made plain", vendor},
+           {"odd and huge error bodies do no harm", hostile},
+           {"a web page in place of the API is recognised", pages},
+           {"Retry-After, else the rate limit's reset, says how long to wait", waits},
+           {"text from outside is cut between letters and made plain", plain},
+           {"a wrong field is named with what it is and what it should be", shapes},
+           {"without a known limit nothing waits", rate_unknown},
+           {"the window's budget is used up to a reserve", rate_counts},
+           {"answers that overtake each other do not raise the budget", rate_overtaking},
+           {"the next window is waited for, and taken as whole", rate_waits},
+           {"waiting for the window can be cancelled", rate_cancel},
+           {"the vendor's vector: hello is aGVsbG8= with md5 5d41402abc4b2a76b9719d911017c592", upload_hello},
+           {"any piece of a file comes out as that piece", upload_pieces},
+           {"a file that became shorter is noticed", upload_shrinks}, )

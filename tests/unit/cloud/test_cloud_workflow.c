@@ -23,8 +23,8 @@ static const char OLD_SCHEMA[] =
 
 static cJSON *task_in(const char *status)
 {
-    char *text =
-        lf_format("{\"id\":\"wftask_1\",\"status\":%s,\"schema\":{\"id\":\"s1\"},\"fields\":{}}", status);
+    char *text = lf_format("{\"id\":\"wftask_1\",\"status\":%s,\"schema\":{\"id\":\"s1\"},\"fields\":{}}",
+                           status);
     cJSON *task = cJSON_Parse(text);
     free(text);
     NEED(task != NULL);
@@ -89,7 +89,8 @@ static void changed(void)
 static void odd_schemas(void)
 {
     static const char *const odd[] = {
-        "{\"id\":\"s1\"}", "{\"id\":\"s1\",\"statusLifecycle\":null}",
+        "{\"id\":\"s1\"}",
+        "{\"id\":\"s1\",\"statusLifecycle\":null}",
         "{\"id\":\"s1\",\"statusLifecycle\":{\"statuses\":{}}}",
     };
     struct fake fake;
@@ -144,10 +145,8 @@ static void outputs(void)
 }
 
 UNIT_TESTS("cloud workflow",
-    {"a status is found by name or type, reachable ones first, from a schema read once", statuses},
-    {"a transition that the workflow lacks needs a person, and is explained", refused},
-    {"a life cycle that changed is read again before anything is refused", changed},
-    {"odd life cycles do no harm", odd_schemas},
-    {"a status is set by its id", sets},
-    {"outputs are created once, and listed over all pages", outputs},
-)
+           {"a status is found by name or type, reachable ones first, from a schema read once", statuses},
+           {"a transition that the workflow lacks needs a person, and is explained", refused},
+           {"a life cycle that changed is read again before anything is refused", changed},
+           {"odd life cycles do no harm", odd_schemas}, {"a status is set by its id", sets},
+           {"outputs are created once, and listed over all pages", outputs}, )

@@ -34,21 +34,21 @@ static const char *const drivers[] = {"folder", "line", NULL};
 
 static const struct lf_setting *driver_settings(const char *driver)
 {
-    return strcmp(driver, "folder") == 0 ? folder_rows : strcmp(driver, "line") == 0 ? line_rows : NULL;
+    return !strcmp(driver, "folder") ? folder_rows : !strcmp(driver, "line") ? line_rows : NULL;
 }
 
 static bool driver_can(const char *driver, enum lf_config_job job)
 {
-    return strcmp(driver, "folder") == 0 ? job != LF_CONFIG_TASK : job == LF_CONFIG_TASK;
+    return !strcmp(driver, "folder") ? job != LF_CONFIG_TASK : job == LF_CONFIG_TASK;
 }
 
 static enum lf_status driver_check(const char *driver, const struct lf_values *values,
                                    void (*resource)(void *context, const char *resource), void *context,
                                    struct lf_error *err)
 {
-    bool folder = strcmp(driver, "folder") == 0;
+    bool folder = !strcmp(driver, "folder");
     const char *text = lf_values_text(values, folder ? "inbox" : "port");
-    if (strcmp(text, "/dev/wrong") == 0) {
+    if (!strcmp(text, "/dev/wrong")) {
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: port: /dev/wrong is wrong",
                        lf_values_at(values, "port"));
     }
@@ -60,17 +60,15 @@ static enum lf_status driver_check(const char *driver, const struct lf_values *v
 static enum lf_status procedure_check(const char *driver, const struct lf_values *values,
                                       const char *procedure, struct lf_error *err)
 {
-    if (strcmp(driver, "line") == 0 && lf_values_int(values, "baud") && strcmp(procedure, "weigh") == 0) {
+    if (!strcmp(driver, "line") && lf_values_int(values, "baud") && !strcmp(procedure, "weigh"))
         return LF_OK;
-    }
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no procedure \"%s\"; there is \"weigh\"", procedure);
 }
 
 static enum lf_status on_check(const char *on, struct lf_error *err)
 {
-    if (strstr(on, "automation") || strstr(on, "workflowTask.")) {
+    if (strstr(on, "automation") || strstr(on, "workflowTask."))
         return LF_OK;
-    }
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "no event \"%s\"", on);
 }
 
@@ -86,17 +84,15 @@ static void on_types(const char *on, void (*each)(void *context, const char *typ
 static enum lf_status pattern_check(const cJSON *pattern, struct lf_error *err)
 {
     const cJSON *detail = cJSON_GetObjectItemCaseSensitive(pattern, "detail");
-    if (cJSON_GetObjectItemCaseSensitive(detail, "bad")) {
+    if (cJSON_GetObjectItemCaseSensitive(detail, "bad"))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "detail.bad: makes no sense");
-    }
     return LF_OK;
 }
 
 static enum lf_status match_check(const char *rule, struct lf_error *err)
 {
-    if (strstr(rule, "((")) {
+    if (strstr(rule, "(("))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "a bracket is not closed");
-    }
     return LF_OK;
 }
 
@@ -128,9 +124,8 @@ const char *case_file(const char *name, const char *text, unsigned mode)
 
 static void tell_problems(void)
 {
-    for (size_t i = 0; i < case_report.count; i++) {
+    for (size_t i = 0; i < case_report.count; i++)
         printf("\n      line %d: %s", case_report.problems[i].line, case_report.problems[i].text);
-    }
 }
 
 struct lf_config *case_load(const char *text)
@@ -139,9 +134,9 @@ struct lf_config *case_load(const char *text)
     case_file("secret", "hush\n", 0600);
     struct lf_config *config = NULL;
     if (lf_config_load(case_file("labferry.conf", text, 0644), &case_hooks, &config, &case_report,
-                       &case_error) != LF_OK) {
+                       &case_error)
+        != LF_OK)
         tell_problems();
-    }
     NEED(config != NULL);
     return config;
 }
@@ -165,21 +160,17 @@ void case_mistake(const char *text, int line, const char *words, const char *fil
 {
     bool refused = case_refused(text);
     bool one = refused && case_report.errors == 1 && case_report.count >= 1;
-    if (!one) {
+    if (!one)
         tell_problems();
-    }
     CU_assertImplementation(one, at, "one error is reported", file, "", CU_FALSE);
-    if (!one) {
+    if (!one)
         return;
-    }
     const struct lf_config_problem *problem = &case_report.problems[0];
-    for (size_t i = 0; i < case_report.count && problem->severity != LF_CONFIG_ERROR; i++) {
+    for (size_t i = 0; i < case_report.count && problem->severity != LF_CONFIG_ERROR; i++)
         problem = &case_report.problems[i];
-    }
     unit_check_int(problem->line, line, "line of the problem", file, at);
     char copy[500];
     snprintf(copy, sizeof copy, "%s", words);
-    for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|")) {
+    for (char *word = strtok(copy, "|"); word; word = strtok(NULL, "|"))
         unit_check_has(problem->text, word, "text of the problem", file, at);
-    }
 }

@@ -63,9 +63,8 @@ static void report_is_bounded(void)
 {
     struct lf_buffer text = {0};
     lf_buffer_text(&text, HEAD "instruments = (\n");
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 500; i++)
         lf_buffer_format(&text, "%s{ name = \"n%d\"; driver = \"zzz\"; }", i ? ",\n" : "", i);
-    }
     NEED(lf_buffer_text(&text, ");\n") == LF_OK);
     CHECK(case_refused(text.data));
     CHECK_INT(case_report.errors, 500);
@@ -284,12 +283,10 @@ static void deep_nesting_is_refused(void)
     lf_buffer_text(&text, HEAD INSTRUMENTS
                    "routes = ( { name = \"w\"; on = \"workflowTask.created\"; job = \"task\"; "
                    "procedure = \"weigh\"; instrument = \"balance-1\"; where = { a = ");
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000; i++)
         lf_buffer_text(&text, "( ");
-    }
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000; i++)
         lf_buffer_text(&text, ")");
-    }
     lf_buffer_text(&text, "; }; } );\n");
     MISTAKE(text.data, 5, "nested more than");
     lf_buffer_free(&text);
@@ -311,9 +308,8 @@ static void example_is_up_to_date(void)
     char *text = printed_example();
     struct lf_buffer file = {0};
     CHECK_INT(lf_file_read(unit_source("etc/labferry.conf.example"), LF_CONFIG_FILE_MAX, &file, NULL), LF_OK);
-    if (!file.data || strcmp(text, file.data) != 0) {
+    if (!file.data || strcmp(text, file.data) != 0)
         printf("\n      write it anew: test_config_file --example > etc/labferry.conf.example\n");
-    }
     CHECK_STR(text, file.data);
     lf_buffer_free(&file);
     free(text);
@@ -326,8 +322,8 @@ static void example_lacks_only_files(void)
     size_t others = 0;
     for (size_t i = 0; i < case_report.count; i++) {
         const char *what = case_report.problems[i].text;
-        others += !strstr(what, "No such file") && !strstr(what, "\"outbox\"") &&
-                  !strstr(what, "\"stream\"") && !strstr(what, "\"profile\"") && !strstr(what, "\"port\"");
+        others += !strstr(what, "No such file") && !strstr(what, "\"outbox\"") && !strstr(what, "\"stream\"")
+                  && !strstr(what, "\"profile\"") && !strstr(what, "\"port\"");
     }
     CHECK_INT(others, 0);
     free(text);
@@ -347,7 +343,8 @@ static const struct unit_test tests[] = {
     {"a mistake in an included file names that file and line", mistakes_in_includes_name_the_include},
     {"an include that is missing, a folder or itself is refused", bad_includes},
     {"relative paths start at the folder of the file", relative_paths_start_at_the_file},
-    {"the place of the control socket is found without the rest, and no include ends the program", place_of_the_socket},
+    {"the place of the control socket is found without the rest, and no include ends the program",
+     place_of_the_socket},
     {"a systemd credential is found, or said to be unseen", credentials_of_systemd},
     {"the digest is the same for the same files and another for others", digest_follows_content},
     {"pattern files count in the digest", pattern_files_count_in_the_digest},
@@ -359,7 +356,7 @@ static const struct unit_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--example") == 0) {
+    if (argc == 2 && !strcmp(argv[1], "--example")) {
         lf_config_print_example(stdout);
         return 0;
     }

@@ -137,9 +137,9 @@ static void missing_files(void)
 
 static void tenants(void)
 {
-    static const char *const tenants[] = {
-        "acme.benchling.com", "http://acme.benchling.com", "https://a/api/v2", "https://me:pw@acme.com",
-        "https://",           "https://a:99999",           "ftp://a",          "https://a b"};
+    static const char *const tenants[] =
+        {"acme.benchling.com", "http://acme.benchling.com", "https://a/api/v2", "https://me:pw@acme.com",
+         "https://",           "https://a:99999",           "ftp://a",          "https://a b"};
     for (size_t i = 0; i < sizeof tenants / sizeof tenants[0]; i++) {
         char text[1500];
         snprintf(text, sizeof text,

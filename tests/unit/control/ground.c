@@ -17,8 +17,9 @@ static void open_instrument(struct ground *ground)
     NEED(lf_values_set(ground->values, "profile", unit_source("etc/profiles/mt-sics.profile"), NULL, &err)
          == LF_OK);
     NEED(lf_values_finish(ground->values, &err) == LF_OK);
-    ground->instrument_config =
-        (struct lf_config_instrument){.name = "balance-1", .driver = "line", .settings = ground->values};
+    ground->instrument_config = (struct lf_config_instrument){.name = "balance-1",
+                                                              .driver = "line",
+                                                              .settings = ground->values};
     ground->config.instruments = &ground->instrument_config;
     ground->config.instrument_count = 1;
     struct lf_instrument_options options = {.name = "balance-1", .driver = driver, .values = ground->values};

@@ -1,10 +1,10 @@
-// What the tests of control stand on: an agent with a journal, a spool and one instrument (a balance that is not connected),
-// without cloud and broker, in the test's private folder.
+// What the tests of control stand on: an agent with a journal, a spool and one instrument (a balance that is
+// not connected), without cloud and broker, in the test's private folder.
 #ifndef GROUND_H
 #define GROUND_H
 
-#include "control/control.h"
 #include "config/config.h"
+#include "control/control.h"
 #include "job/job.h"
 #include "unit.h"
 

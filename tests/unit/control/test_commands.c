@@ -47,7 +47,8 @@ static void send_text(const char *text)
     take(&message);
 }
 
-// The next answer in the outbox (reports of jobs are passed over); waits for it. Returns owned; NULL: none came.
+// The next answer in the outbox (reports of jobs are passed over); waits for it. Returns owned; NULL: none
+// came.
 static cJSON *answer_on(const char *topic, const char *correlation)
 {
     for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end);
@@ -201,7 +202,10 @@ static void nothing_to_answer(void)
                                  .correlation = {"k", 1}};
     take(&message);
     expect("me", "k", NULL, "failed", "JSON");
-    message = (struct lf_message){.topic = TOPIC, .expiry_s = -1, .response_topic = "me", .too_large = true,
+    message = (struct lf_message){.topic = TOPIC,
+                                  .expiry_s = -1,
+                                  .response_topic = "me",
+                                  .too_large = true,
                                   .too_large_size = 1000000};
     take(&message);
     expect("me", "", NULL, "failed", "1000000");
@@ -219,8 +223,10 @@ static void bad_ways_back(void)
         snprintf(id, sizeof id, "w%zu", i);
         snprintf(text, sizeof text, "{\"id\": \"%s\", \"verb\": \"jobs\"}", id);
         snprintf(reply, sizeof reply, REPLY("%s"), id);
-        struct lf_message message = {
-            .topic = TOPIC, .payload = lf_slice_text(text), .expiry_s = -1, .response_topic = topics[i]};
+        struct lf_message message = {.topic = TOPIC,
+                                     .payload = lf_slice_text(text),
+                                     .expiry_s = -1,
+                                     .response_topic = topics[i]};
         take(&message);
         expect(reply, "", id, "failed", "response topic");
     }
@@ -250,15 +256,17 @@ static void lying_about(void)
 {
     heard = 0;
     open_commands();
-    struct lf_message message = {
-        .topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1, .retained = true};
+    struct lf_message message = {.topic = TOPIC,
+                                 .payload = lf_slice_text(RUN("c1")),
+                                 .expiry_s = -1,
+                                 .retained = true};
     take(&message);
     expect_nothing();
     CHECK_INT(ground_jobs(&ground), 0);
     close_commands();
 }
 
-/* ---- crashes ------------------------------------------------------------------------------------------- */
+/* ---- crashes ---- */
 
 // What a killed agent has left in the journal.
 static void leave(const char *id, const char *verb, const char *args, enum lf_command_state state,
@@ -350,7 +358,8 @@ static void too_many(void)
     expect(REPLY("c2"), "", "c2", "accepted", NULL);
     cJSON *answer = answer_on(REPLY("c3"), "");
     CHECK_STR(lf_json_text(answer, "state"), "failed");
-    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "2 commands wait to be done already (link.commands_max)");
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""),
+              "2 commands wait to be done already (link.commands_max)");
     CHECK_STR(lf_json_text(answer, "error.class"), "transient");
     cJSON_Delete(answer);
     CHECK_INT(lf_commands_refused(commands), 1);
@@ -369,15 +378,18 @@ static void too_many(void)
 }
 
 UNIT_TESTS("commands",
-    {"a command is accepted, running and succeeded, on its response topic with its correlation data", three_answers},
-    {"a repeated id gets the stored answer and no second action, also after a restart", once_whatever_happens},
-    {"what cannot be done is failed with what would be right", refused_with_what_would_be_right},
-    {"what has no id is answered if there is a response topic, and does nothing", nothing_to_answer},
-    {"a response topic that cannot be used is refused", bad_ways_back},
-    {"what comes too late is failed as expired and not done", too_late},
-    {"a retained command is ignored", lying_about},
-    {"after a crash, begun actions are unknown, looking is repeated, accepted ones are done in order", after_a_crash},
-    {"a verb that fails answers so and does not stop the next", failed_leaves_no_trace},
-    {"a command whose batch was not committed was never there", undone_with_its_transaction},
-    {"when too many commands wait one more is refused for now, and taken when it comes again later", too_many},
-)
+           {"a command is accepted, running and succeeded, on its response topic with its correlation data",
+            three_answers},
+           {"a repeated id gets the stored answer and no second action, also after a restart",
+            once_whatever_happens},
+           {"what cannot be done is failed with what would be right", refused_with_what_would_be_right},
+           {"what has no id is answered if there is a response topic, and does nothing", nothing_to_answer},
+           {"a response topic that cannot be used is refused", bad_ways_back},
+           {"what comes too late is failed as expired and not done", too_late},
+           {"a retained command is ignored", lying_about},
+           {"after a crash, begun actions are unknown, looking is repeated, accepted ones are done in order",
+            after_a_crash},
+           {"a verb that fails answers so and does not stop the next", failed_leaves_no_trace},
+           {"a command whose batch was not committed was never there", undone_with_its_transaction},
+           {"when too many commands wait one more is refused for now, and taken when it comes again later",
+            too_many}, )

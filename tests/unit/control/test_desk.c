@@ -197,9 +197,9 @@ static void a_file_passed_along(void)
     cJSON_Delete(answer);
     int pipe_fds[2];
     NEED(pipe(pipe_fds) == 0);
-    CHECK_INT(
-        lf_control_request(ground.socket, "send", args, pipe_fds[0], lf_deadline_in(SOON_MS), &answer, &err),
-        LF_OK);
+    CHECK_INT(lf_control_request(ground.socket, "send", args, pipe_fds[0], lf_deadline_in(SOON_MS), &answer,
+                                 &err),
+              LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "plain files");
     cJSON_Delete(answer);
     cJSON_Delete(args);
@@ -209,7 +209,7 @@ static void a_file_passed_along(void)
     close_desk();
 }
 
-/* ---- the socket file ----------------------------------------------------------------------------------- */
+/* ---- the socket file ---- */
 
 static void nobody_there(void)
 {
@@ -273,7 +273,7 @@ static void not_a_socket(void)
     CHECK(stat(path, &st) != 0);
 }
 
-/* ---- rights -------------------------------------------------------------------------------------------- */
+/* ---- rights ---- */
 
 // Exit status of a child that runs `verb` as nobody: 0 done, 1 denied, 2 something else.
 static int as_nobody(const char *verb)
@@ -285,8 +285,8 @@ static int as_nobody(const char *verb)
               *args = cJSON_Parse(strcmp(verb, "pause") != 0 ? "{}" : "{\"instrument\": \"all\"}");
         if (setgid(65534) != 0 || setuid(65534) != 0)
             _exit(3);
-        enum lf_status status =
-            lf_control_request(ground.socket, verb, args, -1, lf_deadline_in(SOON_MS), &answer, &err);
+        enum lf_status status = lf_control_request(ground.socket, verb, args, -1, lf_deadline_in(SOON_MS),
+                                                   &answer, &err);
         if (status == LF_OK && lf_json_bool(answer, "ok", false))
             _exit(0);
         _exit(status == LF_DENIED
@@ -319,15 +319,13 @@ static void rights(void)
     close_desk();
 }
 
-UNIT_TESTS("desk",
-    {"garbage is answered with an error, and the next request with what it asks for", garbage},
-    {"a request without end is cut off and said so", too_large},
-    {"requests may come in pieces or together", in_pieces_and_together},
-    {"sixteen callers are served, the next is told to come again", many_callers},
-    {"a caller who stops in the middle holds up nobody, nor the end", a_slow_one_holds_up_nobody},
-    {"a file can be passed along, and only a plain one", a_file_passed_along},
-    {"without an agent the error says how to start one", nobody_there},
-    {"a stale socket is replaced, a living one is not", stale_and_living},
-    {"a file that is no socket is left alone", not_a_socket},
-    {"others may look if they can open the socket; only operators may act", rights},
-)
+UNIT_TESTS("desk", {"garbage is answered with an error, and the next request with what it asks for", garbage},
+           {"a request without end is cut off and said so", too_large},
+           {"requests may come in pieces or together", in_pieces_and_together},
+           {"sixteen callers are served, the next is told to come again", many_callers},
+           {"a caller who stops in the middle holds up nobody, nor the end", a_slow_one_holds_up_nobody},
+           {"a file can be passed along, and only a plain one", a_file_passed_along},
+           {"without an agent the error says how to start one", nobody_there},
+           {"a stale socket is replaced, a living one is not", stale_and_living},
+           {"a file that is no socket is left alone", not_a_socket},
+           {"others may look if they can open the socket; only operators may act", rights}, )

@@ -62,9 +62,9 @@ static void wrong_arguments(void)
     CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"tare\", \"once\": \"yes\"}", &text),
               LF_INVALID);
     CHECK_HAS(text, "true or false");
-    CHECK_INT(
-        check("run", "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": {\"volume\": 50}}", &text),
-        LF_INVALID);
+    CHECK_INT(check("run", "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": {\"volume\": 50}}",
+                    &text),
+              LF_INVALID);
     CHECK_HAS(text, "volume");
     CHECK_INT(check("run", "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": [1]}", &text),
               LF_INVALID);
@@ -135,13 +135,13 @@ static void a_job_from_run_to_cancel(void)
 {
     struct ground ground;
     ground_open(&ground);
-    cJSON *job =
-        perform(&ground, "run", "{\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}", LF_OK, NULL);
+    cJSON *job = perform(&ground, "run", "{\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}", LF_OK,
+                         NULL);
     CHECK_STR(lf_json_text(job, "state"), "ready");
     CHECK_INT(lf_json_int(job, "id", 0), 1);
     cJSON_Delete(job);
-    cJSON *list =
-        perform(&ground, "jobs", "{\"state\": \"open\", \"instrument\": \"balance-1\"}", LF_OK, NULL);
+    cJSON *list = perform(&ground, "jobs", "{\"state\": \"open\", \"instrument\": \"balance-1\"}", LF_OK,
+                          NULL);
     CHECK_INT(cJSON_GetArraySize(list), 1);
     cJSON_Delete(list);
     job = perform(&ground, "cancel", "{\"id\": 1, \"why\": \"wrong balance\"}", LF_OK, NULL);
@@ -157,12 +157,11 @@ static void a_job_from_run_to_cancel(void)
     ground_close(&ground);
 }
 
-UNIT_TESTS("verbs",
-    {"requests as they should be are taken", good_requests},
-    {"an unknown verb is refused with the nearest and all there are", wrong_verbs},
-    {"a wrong argument is refused with what would be right", wrong_arguments},
-    {"an argument given twice is checked twice", second_of_a_name},
-    {"what is not there is refused with what is, and makes no job", refused_with_what_is_right},
-    {"a pause outlives a restart, with who and why; resume ends it", pause_outlives_a_restart},
-    {"a run becomes a job that is listed, told of and cancelled, with who did it", a_job_from_run_to_cancel},
-)
+UNIT_TESTS("verbs", {"requests as they should be are taken", good_requests},
+           {"an unknown verb is refused with the nearest and all there are", wrong_verbs},
+           {"a wrong argument is refused with what would be right", wrong_arguments},
+           {"an argument given twice is checked twice", second_of_a_name},
+           {"what is not there is refused with what is, and makes no job", refused_with_what_is_right},
+           {"a pause outlives a restart, with who and why; resume ends it", pause_outlives_a_restart},
+           {"a run becomes a job that is listed, told of and cancelled, with who did it",
+            a_job_from_run_to_cancel}, )

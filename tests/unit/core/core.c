@@ -13,7 +13,7 @@
 
 static const struct lf_setting *settings_of(const char *driver)
 {
-    return strcmp(driver, fake_driver.name) == 0 ? fake_driver.settings : NULL;
+    return !strcmp(driver, fake_driver.name) ? fake_driver.settings : NULL;
 }
 
 static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
@@ -25,7 +25,9 @@ static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
 }
 
 static const struct lf_config_hooks hooks = {
-    .driver_settings = settings_of, .on_check = lf_event_on_check, .on_types = lf_event_on_types,
+    .driver_settings = settings_of,
+    .on_check = lf_event_on_check,
+    .on_types = lf_event_on_types,
     .pattern_check = pattern_check,
 };
 
@@ -40,7 +42,8 @@ static void write_file(const char *path, const char *text)
 struct lf_config *core_config(const char *more)
 {
     static const char head[] =
-        "agent = { name = \"bench-1\"; site = \"lab\"; state_dir = \"%s/state\"; socket = \"%s/socket\"; disk_reserve = \"1MB\"; "
+        "agent = { name = \"bench-1\"; site = \"lab\"; state_dir = \"%s/state\"; socket = \"%s/socket\"; "
+        "disk_reserve = \"1MB\"; "
         "couriers = 2; };\n"
         "cloud = { tenant = \"http://127.0.0.1:1\"; client_id = \"app\"; client_secret_file = \"%s/secret\"; "
         "events = \"poll\"; };\n%s\n";

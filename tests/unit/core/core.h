@@ -1,5 +1,5 @@
-// A configuration and a journal for tests of the parts between link and instruments. The configuration is text as a user
-// would write it, loaded by the real loader; the only driver it knows is fake_driver.
+// A configuration and a journal for tests of the parts between link and instruments. The configuration is
+// text as a user would write it, loaded by the real loader; the only driver it knows is fake_driver.
 #ifndef CORE_H
 #define CORE_H
 
@@ -8,7 +8,8 @@
 #include "unit.h"
 
 // The groups that every configuration needs: agent (state in the test's folder) and cloud, without a link.
-// `more` (instruments, routes, in libconfig's syntax) follows. Ends the test if it is refused. Free with lf_config_free.
+// `more` (instruments, routes, in libconfig's syntax) follows. Ends the test if it is refused. Free with
+// lf_config_free.
 struct lf_config *core_config(const char *more);
 
 // The journal in the test's folder; the same one when it is opened again.
@@ -16,7 +17,8 @@ struct lf_journal *core_journal(void);
 // As if the process had been killed: the journal is closed and opened again.
 struct lf_journal *core_reopen(struct lf_journal *journal);
 
-// Copies of a job and an event row; end the test if they are not there. Free with lf_job_free, lf_event_row_free.
+// Copies of a job and an event row; end the test if they are not there. Free with lf_job_free,
+// lf_event_row_free.
 struct lf_job core_job(struct lf_journal *journal, int64_t id);
 struct lf_event_row core_event(struct lf_journal *journal, const char *id);
 

@@ -114,7 +114,8 @@ static enum lf_status fake_listen(void *device, int64_t deadline, struct lf_erro
     return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "unplugged");
 }
 
-static enum lf_status fake_repeat(void *device, const struct lf_action *action, enum lf_repeat *repeat, struct lf_error *err)
+static enum lf_status fake_repeat(void *device, const struct lf_action *action, enum lf_repeat *repeat,
+                                  struct lf_error *err)
 {
     struct fake_device *fake = device;
     *repeat = fake->repeat;
@@ -123,7 +124,8 @@ static enum lf_status fake_repeat(void *device, const struct lf_action *action, 
     return LF_OK;
 }
 
-static enum lf_status fake_act(void *device, const struct lf_action *action, struct lf_outcome *outcome, struct lf_error *err)
+static enum lf_status fake_act(void *device, const struct lf_action *action, struct lf_outcome *outcome,
+                               struct lf_error *err)
 {
     struct fake_device *fake = device;
     fake->acts++;
@@ -155,7 +157,8 @@ static enum lf_verdict fake_verify(void *device, const struct lf_action *action,
     return fake->verdict;
 }
 
-static enum lf_status fake_take(void *device, const char *id, const char *version, int to, int64_t max, struct lf_error *err)
+static enum lf_status fake_take(void *device, const char *id, const char *version, int to, int64_t max,
+                                struct lf_error *err)
 {
     struct fake_device *fake = device;
     (void)id;
@@ -184,8 +187,19 @@ static enum lf_status fake_file(void *device, const char *id, const char *versio
 static const struct lf_setting settings[] = {{0}};
 
 const struct lf_driver fake_driver = {
-    .abi = LF_DRIVER_ABI, .name = "fake", .help = "For tests.",
-    .can = LF_CAN_DELIVER | LF_CAN_RUN | LF_CAN_ASK | LF_CAN_COLLECT, .settings = settings,
-    .open = fake_open, .close = fake_close, .connect = fake_connect, .disconnect = fake_disconnect, .listen = fake_listen,
-    .repeat = fake_repeat, .act = fake_act, .verify = fake_verify, .take = fake_take, .file = fake_file,
+    .abi = LF_DRIVER_ABI,
+    .name = "fake",
+    .help = "For tests.",
+    .can = LF_CAN_DELIVER | LF_CAN_RUN | LF_CAN_ASK | LF_CAN_COLLECT,
+    .settings = settings,
+    .open = fake_open,
+    .close = fake_close,
+    .connect = fake_connect,
+    .disconnect = fake_disconnect,
+    .listen = fake_listen,
+    .repeat = fake_repeat,
+    .act = fake_act,
+    .verify = fake_verify,
+    .take = fake_take,
+    .file = fake_file,
 };

@@ -1,5 +1,6 @@
-// A driver whose device does what the test says and counts what was done to it. Devices are known by the name of their
-// instrument: fake_device("balance") before it is opened, fake_devices_free() at the end of the test.
+// A driver whose device does what the test says and counts what was done to it. Devices are known by the name
+// of their instrument: fake_device("balance") before it is opened, fake_devices_free() at the end of the
+// test.
 #ifndef FAKE_DEVICE_H
 #define FAKE_DEVICE_H
 
@@ -11,10 +12,10 @@ struct fake_device {
     char name[40];
     const struct lf_host *host; // set by open
     // What it does. Set before it is called for; fake_say for what the bench may read meanwhile.
-    atomic_int connect_fails;   // so many connects fail
-    atomic_bool vanish;         // the next listen says that it is gone
-    atomic_bool stuck;          // act waits for its cancel, or for this to end
-    atomic_int lingers_ms;      // so long it takes to let go then
+    atomic_int connect_fails; // so many connects fail
+    atomic_bool vanish;       // the next listen says that it is gone
+    atomic_bool stuck;        // act waits for its cancel, or for this to end
+    atomic_int lingers_ms;    // so long it takes to let go then
     _Atomic(enum lf_repeat) repeat;
     _Atomic(enum lf_verdict) verdict;
     _Atomic(enum lf_status) act_status, verify_status, file_status;

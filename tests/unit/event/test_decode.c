@@ -133,8 +133,9 @@ static void stray_type_in_a_webhook(void)
 {
     struct lf_event *event;
     struct lf_error err;
-    NEED(decode("{\"message\":{\"type\":\"v2.entry.created\",\"id\":\"evt_1\",\"eventType\":\"v2.x.y\",\"eventType\":3}}", &event,
-                &err)
+    NEED(decode("{\"message\":{\"type\":\"v2.entry.created\",\"id\":\"evt_1\",\"eventType\":\"v2.x.y\","
+                "\"eventType\":3}}",
+                &event, &err)
          == LF_OK);
     CHECK_STR(event->type, "v2.entry.created");
     CHECK_STR(lf_json_text(event->whole, "detail-type"), "v2.entry.created");
@@ -285,7 +286,8 @@ UNIT_TESTS("decode", {"every known type is decoded from every envelope", every_k
            {"the account may be a text or a number", account_as_text_or_number},
            {"unknown types are decoded and marked", unknown_types},
            {"an app signal without id gets one that a resend shares", app_signal_without_id},
-           {"a webhook's event is of one type, whatever else its message calls a type", stray_type_in_a_webhook},
+           {"a webhook's event is of one type, whatever else its message calls a type",
+            stray_type_in_a_webhook},
            {"the names of dropped properties are kept", excluded_properties},
            {"a wrong type is refused with the field's name", wrong_types_are_named},
            {"null is the same as left out", null_means_not_told},

@@ -23,8 +23,8 @@ static char *key_of(const char *type, const char *id, const char *created, const
 
 static void check_keys(bool same, char *a, char *b)
 {
-    CHECK(a && b && (strcmp(a, b) == 0) == same);
-    if (a && b && (strcmp(a, b) == 0) != same)
+    CHECK(a && b && (!strcmp(a, b)) == same);
+    if (a && b && (!strcmp(a, b)) != same)
         fprintf(stderr, "%s\n%s\n", a, b);
     free(a);
     free(b);
@@ -40,14 +40,15 @@ static void twins_share_a_key(void)
                key_of("v2-beta." GENERATOR ".completed", "evt_2", "2026-01-01T00:00:00.9Z", GENERATOR, file));
     static const char task[] =
         "{\"id\":\"wftask_1\",\"status\":{\"id\":\"prsts_1\",\"displayName\":\"In progress\"}}";
-    check_keys(
-        true,
-        key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:01.200Z", "workflowTask", task),
-        key_of("v2-alpha.workflowTask.updated.status", "evt_2", "2026-01-01T00:00:01.207Z", "workflowTask",
-               task));
-    check_keys(
-        true, key_of("v2.assayRun.created", "evt_1", "2026-01-01T00:00:01Z", "assayRun", "{\"id\":\"r\"}"),
-        key_of("v2-beta.assayRun.created", "evt_2", "2026-01-02T00:00:01Z", "assayRun", "{\"id\":\"r\"}"));
+    check_keys(true,
+               key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:01.200Z", "workflowTask",
+                      task),
+               key_of("v2-alpha.workflowTask.updated.status", "evt_2", "2026-01-01T00:00:01.207Z",
+                      "workflowTask", task));
+    check_keys(true,
+               key_of("v2.assayRun.created", "evt_1", "2026-01-01T00:00:01Z", "assayRun", "{\"id\":\"r\"}"),
+               key_of("v2-beta.assayRun.created", "evt_2", "2026-01-02T00:00:01Z", "assayRun",
+                      "{\"id\":\"r\"}"));
 }
 
 static void new_files_get_new_keys(void)
@@ -72,10 +73,11 @@ static void new_files_get_new_keys(void)
 static void a_status_reached_again_gets_a_new_key(void)
 {
     static const char task[] = "{\"id\":\"wftask_1\",\"status\":{\"id\":\"prsts_1\"}}";
-    check_keys(
-        false,
-        key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:00Z", "workflowTask", task),
-        key_of("v2.workflowTask.updated.status", "evt_2", "2026-01-01T00:05:00Z", "workflowTask", task));
+    check_keys(false,
+               key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:00Z", "workflowTask",
+                      task),
+               key_of("v2.workflowTask.updated.status", "evt_2", "2026-01-01T00:05:00Z", "workflowTask",
+                      task));
     check_keys(false,
                key_of("v2.workflowTask.updated.status", "evt_1", "2026-01-01T00:00:00Z", "workflowTask",
                       "{\"id\":\"w\",\"status\":{\"id\":\"p\"},\"modifiedAt\":\"2026-01-01T00:00:00.1Z\"}"),
@@ -173,9 +175,11 @@ static void on_stands_for_types(void)
 static void no_other_key(void)
 {
     static const char *const texts[] = {
-        "{\"eventType\":\"v2.automationInputGenerator.completed\",\"id\":\"evt_1\",\"createdAt\":\"2026-01-01T00:00:00Z\","
+        "{\"eventType\":\"v2.automationInputGenerator.completed\",\"id\":\"evt_1\",\"createdAt\":\"2026-01-"
+        "01T00:00:00Z\","
         "\"automationInputGenerator\":{\"id\":\"aif_1\",\"file\":{\"id\":\"f-1\"}}}",
-        "{\"eventType\":\"v2.workflowTask.updated.status\",\"id\":\"evt_1\",\"createdAt\":\"2026-01-01T00:00:00Z\","
+        "{\"eventType\":\"v2.workflowTask.updated.status\",\"id\":\"evt_1\",\"createdAt\":\"2026-01-01T00:00:"
+        "00Z\","
         "\"workflowTask\":{\"id\":\"wftask_1\",\"status\":{\"id\":\"prsts_1\"}}}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -193,8 +197,8 @@ static void no_other_key(void)
     }
 }
 
-UNIT_TESTS("key",
-           {"for want of memory there is no key, and never another one", no_other_key}, {"the twins v2, v2-beta and v2-alpha of one happening share a key", twins_share_a_key},
+UNIT_TESTS("key", {"for want of memory there is no key, and never another one", no_other_key},
+           {"the twins v2, v2-beta and v2-alpha of one happening share a key", twins_share_a_key},
            {"a new file, a new outcome or another kind of event gets a new key", new_files_get_new_keys},
            {"a status that is reached a second time gets a new key", a_status_reached_again_gets_a_new_key},
            {"a resend has the same key even when nothing is told", resends_share_a_key_in_any_case},

@@ -41,8 +41,8 @@ static void take_line(struct table *t, char *line, int number)
         lf_error_clear(&t->err);
         t->status = lf_pattern_parse(lf_slice_text(line + 2), &t->pattern, &t->err);
     } else if (line[0] == '!') {
-        bool right =
-            t->status == LF_INVALID && t->err.class == LF_PERMANENT && all_words(t->err.text, line + 2);
+        bool right = t->status == LF_INVALID && t->err.class == LF_PERMANENT
+                     && all_words(t->err.text, line + 2);
         CU_assertImplementation(right, (unsigned)number, t->status ? t->err.text : "accepted", place, "",
                                 CU_FALSE);
         t->refusals++;
@@ -105,10 +105,10 @@ static void siblings_do_not_multiply(void)
 {
     static const char *const keys[] = {"a", "b", "c", "d", "e", "f", NULL};
     struct lf_pattern *pattern;
-    NEED(lf_pattern_parse(
-             lf_slice_text("{\"a\":{\"k\":[1]},\"b\":{\"k\":[1]},\"c\":{\"k\":[1]},\"d\":{\"k\":[1]},"
-                           "\"e\":{\"k\":[1]},\"f\":{\"k\":[1]},\"z\":[1]}"),
-             &pattern, NULL)
+    NEED(lf_pattern_parse(lf_slice_text(
+                              "{\"a\":{\"k\":[1]},\"b\":{\"k\":[1]},\"c\":{\"k\":[1]},\"d\":{\"k\":[1]},"
+                              "\"e\":{\"k\":[1]},\"f\":{\"k\":[1]},\"z\":[1]}"),
+                          &pattern, NULL)
          == LF_OK);
     cJSON *event = siblings(keys, 1000, "k");
     CHECK(!lf_pattern_match(pattern, event));

@@ -112,8 +112,10 @@ const struct lf_action *bench_parcel(struct bench *bench, int64_t job, const cha
     bench_write(bench->spool, "parcel", text);
     snprintf(name_copy, sizeof name_copy, "%s", name);
     lf_digest_bytes(LF_SHA256, text, strlen(text), sha256);
-    parcel =
-        (struct lf_parcel){.name = name_copy, .path = path, .size = (int64_t)strlen(text), .sha256 = sha256};
+    parcel = (struct lf_parcel){.name = name_copy,
+                                .path = path,
+                                .size = (int64_t)strlen(text),
+                                .sha256 = sha256};
     action = (struct lf_action){.kind = LF_ACTION_DELIVER, .job = job, .parcel = &parcel};
     return &action;
 }

@@ -169,15 +169,13 @@ static void unwritable_archive(void)
     bench_close(&bench);
 }
 
-UNIT_TESTS("folder: archive",
-    {"a result moves to the archive's folder of its day", moved_by_day},
-    {"archiving again what is archived changes nothing", repeatable},
-    {"results of the same name are all kept", same_name_kept},
-    {"the same bytes under the same name are kept once", same_bytes_kept_once},
-    {"a version that the cloud does not have stays in the outbox", newer_version_stays},
-    {"folders below the outbox are the same in the archive", folders_are_kept},
-    {"a result's marker and sidecar go with it", companions_go_along},
-    {"without an archive results stay and are not told again", none_leaves_it},
-    {"an archive on another file system gets a whole copy, also after a crash", across_file_systems},
-    {"an archive that cannot be written leaves the result where it is", unwritable_archive},
-)
+UNIT_TESTS("folder: archive", {"a result moves to the archive's folder of its day", moved_by_day},
+           {"archiving again what is archived changes nothing", repeatable},
+           {"results of the same name are all kept", same_name_kept},
+           {"the same bytes under the same name are kept once", same_bytes_kept_once},
+           {"a version that the cloud does not have stays in the outbox", newer_version_stays},
+           {"folders below the outbox are the same in the archive", folders_are_kept},
+           {"a result's marker and sidecar go with it", companions_go_along},
+           {"without an archive results stay and are not told again", none_leaves_it},
+           {"an archive on another file system gets a whole copy, also after a crash", across_file_systems},
+           {"an archive that cannot be written leaves the result where it is", unwritable_archive}, )

@@ -299,9 +299,9 @@ static void not_taken(void)
 
 static void never_above_the_outbox(void)
 {
-    static const char *const ids[] = {
-        "../spool/secret", "/etc/passwd", "a/../../spool/secret", "", "a//b", ".hidden", "link/secret",
-        "link.csv",        NULL};
+    static const char *const ids[] =
+        {"../spool/secret", "/etc/passwd", "a/../../spool/secret", "", "a//b", ".hidden", "link/secret",
+         "link.csv",        NULL};
     char path[BENCH_PATH + 32];
     start(NULL);
     bench_write(bench.spool, "secret", "s");
@@ -395,28 +395,27 @@ static void remembered_over_reconnection(void)
 }
 
 UNIT_TESTS("folder: collect",
-    {"a result is told once, when it has been unchanged for long enough", stable_result},
-    {"a result that grows is not told before it is whole", growing_result},
-    {"an empty file is no finished result", empty_result_waits},
-    {"where no changes are told, looking finds the result", polling_sees_it_too},
-    {"where changes are told, a rename is seen without waiting for the next look", watching_is_prompt},
-    {"folders that appear below the outbox are watched too", new_folders_are_watched},
-    {"a done marker finishes its result and is none itself", done_marker},
-    {"an end marker counts only at the end of the text", end_marker},
-    {"a required sidecar is waited for, told with its result, and is none itself", sidecar},
-    {"a sidecar that is not text does not hold its result back", unusable_sidecar},
-    {"only names that the configuration asks for are results", names_that_count},
-    {"links, pipes and unsafe names are refused, and stay where they are", refused_results},
-    {"new content under a known name is a new version", new_version},
-    {"what the host could not take over is told again", told_again_after_failure},
-    {"listening ends when the host calls or cancels", host_calls},
-    {"an idle outbox costs no processor time", idle_does_not_spin},
-    {"a result is taken whole", taken_whole},
-    {"a result that is gone, changed or too large is not taken, and why is told", not_taken},
-    {"nothing outside the outbox can be taken", never_above_the_outbox},
-    {"a folder that is not there, or goes, is a lost connection", missing_folder},
-    {"the mount marker guards against an empty mount point and names the instrument", mount_marker},
-    {"a second agent is kept out of the folder", second_agent},
-    {"one folder may serve for both ways", one_folder_for_both},
-    {"what was told is remembered over a reconnection", remembered_over_reconnection},
-)
+           {"a result is told once, when it has been unchanged for long enough", stable_result},
+           {"a result that grows is not told before it is whole", growing_result},
+           {"an empty file is no finished result", empty_result_waits},
+           {"where no changes are told, looking finds the result", polling_sees_it_too},
+           {"where changes are told, a rename is seen without waiting for the next look", watching_is_prompt},
+           {"folders that appear below the outbox are watched too", new_folders_are_watched},
+           {"a done marker finishes its result and is none itself", done_marker},
+           {"an end marker counts only at the end of the text", end_marker},
+           {"a required sidecar is waited for, told with its result, and is none itself", sidecar},
+           {"a sidecar that is not text does not hold its result back", unusable_sidecar},
+           {"only names that the configuration asks for are results", names_that_count},
+           {"links, pipes and unsafe names are refused, and stay where they are", refused_results},
+           {"new content under a known name is a new version", new_version},
+           {"what the host could not take over is told again", told_again_after_failure},
+           {"listening ends when the host calls or cancels", host_calls},
+           {"an idle outbox costs no processor time", idle_does_not_spin},
+           {"a result is taken whole", taken_whole},
+           {"a result that is gone, changed or too large is not taken, and why is told", not_taken},
+           {"nothing outside the outbox can be taken", never_above_the_outbox},
+           {"a folder that is not there, or goes, is a lost connection", missing_folder},
+           {"the mount marker guards against an empty mount point and names the instrument", mount_marker},
+           {"a second agent is kept out of the folder", second_agent},
+           {"one folder may serve for both ways", one_folder_for_both},
+           {"what was told is remembered over a reconnection", remembered_over_reconnection}, )

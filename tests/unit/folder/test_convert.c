@@ -81,7 +81,8 @@ static void byte_order_mark(void)
     expect("\xEF\xBB\xBFµl\n", LF_EOL_CRLF, LF_ENCODING_UTF8_BOM, "\xEF\xBB\xBFµl\r\n");
     refuse("a\n\xff\n", LF_ENCODING_UTF8_BOM, "line 2 is not valid UTF-8");
     refuse("a\nb\n\xC3", LF_ENCODING_UTF8_BOM, "line 3 is not valid UTF-8");
-    refuse("a\n\xF7\x82\xAC\xAE\n", LF_ENCODING_UTF8_BOM, "line 2 is not valid UTF-8"); // RFC 3629: up to U+10FFFF
+    refuse("a\n\xF7\x82\xAC\xAE\n", LF_ENCODING_UTF8_BOM,
+           "line 2 is not valid UTF-8"); // RFC 3629: up to U+10FFFF
 }
 
 static void windows_1252(void)
@@ -127,11 +128,10 @@ static void worst_growth(void)
     free(in);
 }
 
-UNIT_TESTS("folder: convert",
-    {"crlf turns every lone LF into CR LF and leaves the rest", to_crlf},
-    {"lf turns every CR LF into LF and leaves lone CRs", to_lf},
-    {"utf-8-bom begins with exactly one byte order mark and refuses what is not UTF-8", byte_order_mark},
-    {"windows-1252 follows its table and refuses what it cannot hold, with the line", windows_1252},
-    {"a character or line end cut by the reading block comes out whole", across_borders},
-    {"a file of nothing but line ends doubles and nothing breaks", worst_growth},
-)
+UNIT_TESTS("folder: convert", {"crlf turns every lone LF into CR LF and leaves the rest", to_crlf},
+           {"lf turns every CR LF into LF and leaves lone CRs", to_lf},
+           {"utf-8-bom begins with exactly one byte order mark and refuses what is not UTF-8",
+            byte_order_mark},
+           {"windows-1252 follows its table and refuses what it cannot hold, with the line", windows_1252},
+           {"a character or line end cut by the reading block comes out whole", across_borders},
+           {"a file of nothing but line ends doubles and nothing breaks", worst_growth}, )

@@ -19,10 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static long calls, kill_at;         // 0: never
+static long calls, kill_at; // 0: never
 static int rename_new_fails, link_fails, sync_fails_at, syncs;
 static const char *boot_name;
-static const char *rival;           // appears in the last moment before publishing; a path
+static const char *rival; // appears in the last moment before publishing; a path
 
 static void step(void)
 {
@@ -219,11 +219,8 @@ static int recover(bool takes_first, int *unknown)
     case LF_VERDICT_NOT_DONE:
         CHECK_INT(lf_driver_folder.act(bench.device, action, &outcome, &err), LF_OK);
         break;
-    case LF_VERDICT_DONE:
-        break;
-    default:
-        ++*unknown;
-        runs = -1000;
+    case LF_VERDICT_DONE: break;
+    default: ++*unknown; runs = -1000;
     }
     bench_close(&bench);
     return runs + instrument_takes();
@@ -281,8 +278,9 @@ static void killed_twice(void)
             if (!agent_killed_at(first))
                 goto lived;
             bench_connect(&bench, NULL);
-            enum lf_verdict verdict = lf_driver_folder.verify(
-                bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err);
+            enum lf_verdict verdict = lf_driver_folder.verify(bench.device,
+                                                              bench_parcel(&bench, 12, "plate.csv", "abc"),
+                                                              &outcome, &err);
             bench_close(&bench);
             if (verdict == LF_VERDICT_NOT_DONE && agent_killed_at(second))
                 attempts++;
@@ -387,8 +385,9 @@ static void sync_fails_with(int rename_error)
         bench_connect(&bench, NULL);
         rename_new_fails = rename_error;
         sync_fails_at = at;
-        enum lf_status status =
-            lf_driver_folder.act(bench.device, bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome, &err);
+        enum lf_status status = lf_driver_folder.act(bench.device,
+                                                     bench_parcel(&bench, 1, "plate.csv", "abc"), &outcome,
+                                                     &err);
         bool visible = bench_exists(bench.inbox, "plate.csv");
         if (status != LF_OK && visible) {
             CHECK_INT(err.class, LF_UNKNOWN_OUTCOME);

@@ -134,7 +134,6 @@ static void collect(void)
 }
 
 UNIT_TESTS("folder: memory",
-    {"out of memory anywhere in a delivery: not done and repeatable, or done and found so", deliver},
-    {"the same with conversion", deliver_converted},
-    {"out of memory anywhere in collecting: the result is found, taken and archived later", collect},
-)
+           {"out of memory anywhere in a delivery: not done and repeatable, or done and found so", deliver},
+           {"the same with conversion", deliver_converted},
+           {"out of memory anywhere in collecting: the result is found, taken and archived later", collect}, )

@@ -44,9 +44,9 @@ static void good_ones(void)
 {
     CHECK_INT(check((const char *[]){"inbox", "/no/such/in", "outbox", "/no/such/out", NULL}), LF_OK);
     CHECK_STR(resources, "folder /no/such/in|folder /no/such/out|");
-    CHECK_INT(
-        check((const char *[]){"outbox", "/no/such/out", "finish", "marker", "end_marker", "END", NULL}),
-        LF_OK);
+    CHECK_INT(check(
+                  (const char *[]){"outbox", "/no/such/out", "finish", "marker", "end_marker", "END", NULL}),
+              LF_OK);
     CHECK_INT(check((const char *[]){"inbox", "/in", "encoding", "windows-1252", "eol", "crlf", NULL}),
               LF_OK);
 }
@@ -90,9 +90,7 @@ static void every_row_has_help(void)
         CHECK(row->help && strlen(row->help) > 20 && row->help[strlen(row->help) - 1] == '.');
 }
 
-UNIT_TESTS("folder: options",
-    {"good settings pass, also for folders that are not mounted yet", good_ones},
-    {"every mistake is refused with the setting, where it stands and what to do", mistakes},
-    {"a folder is the same resource under each of its names", same_folder_by_two_names},
-    {"every setting has a sentence of help", every_row_has_help},
-)
+UNIT_TESTS("folder: options", {"good settings pass, also for folders that are not mounted yet", good_ones},
+           {"every mistake is refused with the setting, where it stands and what to do", mistakes},
+           {"a folder is the same resource under each of its names", same_folder_by_two_names},
+           {"every setting has a sentence of help", every_row_has_help}, )

@@ -1,4 +1,5 @@
-// What a share does that a disk does not: files that change under the reader, crowds of files, names of all kinds, rights that go.
+// What a share does that a disk does not: files that change under the reader, crowds of files, names of all
+// kinds, rights that go.
 #include "bench.h"
 
 #include "base/digest.h"
@@ -104,7 +105,8 @@ static enum lf_status take_while(void (*what)(void))
     usleep(20000); // the clock of files ticks every few ms
     meanwhile = what;
     reading = true;
-    enum lf_status status = lf_driver_folder.take(bench.device, "plate.csv", bench.found[0].version, to, SIZE * 2, &err);
+    enum lf_status status = lf_driver_folder.take(bench.device, "plate.csv", bench.found[0].version, to,
+                                                  SIZE * 2, &err);
     reading = false;
     CHECK(meanwhile == NULL); // it did happen
     if (status == LF_OK) {    // then it is the version that was told, whole
@@ -112,7 +114,7 @@ static enum lf_status take_while(void (*what)(void))
         NEED(text != NULL);
         CHECK_INT(lseek(to, 0, SEEK_END), SIZE);
         CHECK_INT(pread(to, text, SIZE, 0), SIZE);
-        CHECK(text[0] == 'a' && memcmp(text, text + 1, SIZE - 1) == 0);
+        CHECK(text[0] == 'a' && !memcmp(text, text + 1, SIZE - 1));
         free(text);
     }
     close(to);
@@ -203,7 +205,8 @@ static void count_line(int fd)
 
 static void name_bombs(void)
 {
-    static const char *const bad[] = {"-rf.csv", "a\nb.csv", "a\x1b[2J.csv", "CON.csv", "a .csv ", "\xff\xfe.csv", "a:b.csv", "%n%s.csv"};
+    static const char *const bad[] = {"-rf.csv", "a\nb.csv",     "a\x1b[2J.csv", "CON.csv",
+                                      "a .csv ", "\xff\xfe.csv", "a:b.csv",      "%n%s.csv"};
     enum { BAD = sizeof bad / sizeof *bad - 1, MANY = 3000 };
     char name[300], log[BENCH_PATH + 32];
     start((const char *[]){"finish", "rename", "results", "*", NULL});
@@ -244,7 +247,8 @@ static void no_plain_files(void)
     CHECK_INT(mkfifo(in_outbox("pipe.csv"), 0644), 0);
     CHECK_INT(symlink("/dev/zero", in_outbox("endless.csv")), 0);
     CHECK_INT(symlink(".", in_outbox("loop")), 0);
-    bool device = mknod(in_outbox("null.csv"), S_IFCHR | 0644, makedev(1, 5)) == 0; // where the kernel lets us
+    bool device = mknod(in_outbox("null.csv"), S_IFCHR | 0644, makedev(1, 5))
+                  == 0; // where the kernel lets us
     bench_write(bench.outbox, "good.csv", "x");
     bench_listen_for(&bench, 1);
     bench_listen(&bench, 200, &err);
@@ -287,10 +291,10 @@ static void rights_go(void)
 }
 
 UNIT_TESTS("folder, as shares are",
-    {"a result that changes while it is copied is not taken, and is found anew", changed_while_copied},
-    {"a result that is replaced or removed while it is copied is taken as it was, whole", replaced_while_copied},
-    {"ten thousand results at once are told, each once", crowd},
-    {"names of all kinds are refused, told, and do not fill the log", name_bombs},
-    {"links, pipes and devices are neither results nor read", no_plain_files},
-    {"an outbox that may not be read any more is a lost connection, and comes back", rights_go},
-)
+           {"a result that changes while it is copied is not taken, and is found anew", changed_while_copied},
+           {"a result that is replaced or removed while it is copied is taken as it was, whole",
+            replaced_while_copied},
+           {"ten thousand results at once are told, each once", crowd},
+           {"names of all kinds are refused, told, and do not fill the log", name_bombs},
+           {"links, pipes and devices are neither results nor read", no_plain_files},
+           {"an outbox that may not be read any more is a lost connection, and comes back", rights_go}, )

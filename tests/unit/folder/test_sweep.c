@@ -118,9 +118,7 @@ static void many_in_an_hour(void)
     bench_close(&bench);
 }
 
-UNIT_TESTS("folder: sweep",
-    {"the mark of a delivery goes an hour after its answer, not before", answered},
-    {"what crashes left goes after 30 days, once the host has had an hour to ask", left_by_crashes},
-    {"more than 256 left marks: the oldest go first", bounded},
-    {"a busy hour leaves no more than 256 marks", many_in_an_hour},
-)
+UNIT_TESTS("folder: sweep", {"the mark of a delivery goes an hour after its answer, not before", answered},
+           {"what crashes left goes after 30 days, once the host has had an hour to ask", left_by_crashes},
+           {"more than 256 left marks: the oldest go first", bounded},
+           {"a busy hour leaves no more than 256 marks", many_in_an_hour}, )

@@ -41,8 +41,9 @@ static enum lf_verdict verdict_of(const char *lines, enum boot boot, bool part, 
     if (file != ABSENT)
         bench_write(bench.inbox, "plate.csv", file == OURS ? "abc" : "another");
     lf_outcome_free(&outcome);
-    enum lf_verdict verdict =
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err);
+    enum lf_verdict verdict = lf_driver_folder.verify(bench.device,
+                                                      bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                                      &err);
     return verdict;
 }
 
@@ -122,9 +123,9 @@ static void linked_and_moved(void)
     snprintf(from, sizeof from, "%s/%s", bench.inbox, PART);
     snprintf(to, sizeof to, "%s/taken.csv", bench.outbox); // the instrument moved it away
     CHECK_INT(link(from, to), 0);
-    expect(
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-        LF_VERDICT_DONE, "its second name is elsewhere");
+    expect(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                   &err),
+           LF_VERDICT_DONE, "its second name is elsewhere");
     CHECK(!bench_exists(bench.inbox, PART));
 }
 
@@ -146,12 +147,12 @@ static void other_jobs_do_not_count(void)
     struct lf_error err = {0};
     bench_connect(&bench, NULL);
     make_mark("about\ndone\n", SAME_BOOT);
-    CHECK_INT(
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 13, "plate.csv", "abc"), &outcome, &err),
-        LF_VERDICT_NOT_DONE);
-    CHECK_INT(
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abd"), &outcome, &err),
-        LF_VERDICT_NOT_DONE);
+    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 13, "plate.csv", "abc"), &outcome,
+                                      &err),
+              LF_VERDICT_NOT_DONE);
+    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abd"), &outcome,
+                                      &err),
+              LF_VERDICT_NOT_DONE);
     bench_close(&bench);
 }
 
@@ -160,16 +161,16 @@ static void answer_survives(void)
     struct lf_error err = {0};
     char path[BENCH_PATH + 64];
     bench_connect(&bench, NULL);
-    CHECK_INT(
-        lf_driver_folder.act(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-        LF_OK);
+    CHECK_INT(lf_driver_folder.act(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                   &err),
+              LF_OK);
     bench_close(&bench);
     snprintf(path, sizeof path, "%s/plate.csv", bench.inbox);
     CHECK_INT(unlink(path), 0); // the instrument ran it
     bench_connect(&bench, NULL);
-    expect(
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-        LF_VERDICT_DONE, "killed before the host committed");
+    expect(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                   &err),
+           LF_VERDICT_DONE, "killed before the host committed");
     lf_outcome_free(&outcome);
 }
 
@@ -179,15 +180,15 @@ static void mark_of_garbage(void)
     char path[BENCH_PATH + 64];
     bench_connect(&bench, NULL);
     bench_write(bench.inbox, MARK, "\x01\x02 not a mark\nabout\ndone\n");
-    CHECK_INT(
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-        LF_VERDICT_NOT_DONE);
+    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                      &err),
+              LF_VERDICT_NOT_DONE);
     snprintf(path, sizeof path, "%s/%s", bench.inbox, MARK);
     unlink(path);
     CHECK_INT(symlink("/etc/hostname", path), 0); // a link cannot speak for us: nobody can tell
-    CHECK_INT(
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-        LF_VERDICT_UNKNOWN);
+    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                      &err),
+              LF_VERDICT_UNKNOWN);
     bench_close(&bench);
 }
 
@@ -195,23 +196,21 @@ static void not_connected(void)
 {
     struct lf_error err = {0};
     bench_open(&bench, NULL);
-    CHECK_INT(
-        lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome, &err),
-        LF_VERDICT_UNKNOWN);
+    CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
+                                      &err),
+              LF_VERDICT_UNKNOWN);
     bench_close(&bench);
 }
 
-UNIT_TESTS("folder: verify",
-    {"without a whole mark nothing was ever visible: not done", without_mark},
-    {"a mark that says done is believed, whatever became of the file", finished},
-    {"killed before the rename: not done", killed_before},
-    {"killed after the rename: done, also when the instrument has taken the file", killed_after},
-    {"after a power cut only what is certain is said", power_cut},
-    {"where files are published by links, what cannot be known is unknown", linking},
-    {"a linked file that the instrument moved away was delivered", linked_and_moved},
-    {"verify fills the outcome as the delivery would have", outcome_is_filled},
-    {"the mark of another job or another content says nothing", other_jobs_do_not_count},
-    {"a delivery whose answer was lost is found done after a restart", answer_survives},
-    {"a damaged mark counts as none, and a link in its place as unknown", mark_of_garbage},
-    {"verify without a connection says unknown", not_connected},
-)
+UNIT_TESTS("folder: verify", {"without a whole mark nothing was ever visible: not done", without_mark},
+           {"a mark that says done is believed, whatever became of the file", finished},
+           {"killed before the rename: not done", killed_before},
+           {"killed after the rename: done, also when the instrument has taken the file", killed_after},
+           {"after a power cut only what is certain is said", power_cut},
+           {"where files are published by links, what cannot be known is unknown", linking},
+           {"a linked file that the instrument moved away was delivered", linked_and_moved},
+           {"verify fills the outcome as the delivery would have", outcome_is_filled},
+           {"the mark of another job or another content says nothing", other_jobs_do_not_count},
+           {"a delivery whose answer was lost is found done after a restart", answer_survives},
+           {"a damaged mark counts as none, and a link in its place as unknown", mark_of_garbage},
+           {"verify without a connection says unknown", not_connected}, )

@@ -52,7 +52,10 @@ static struct lf_instrument *start_with(const char *name, const char *expect, bo
 {
     works = changes = 0;
     struct lf_instrument *instrument = NULL;
-    struct lf_instrument_options options = {.name = name, .driver = &fake_driver, .expect_identity = expect, .paused = paused};
+    struct lf_instrument_options options = {.name = name,
+                                            .driver = &fake_driver,
+                                            .expect_identity = expect,
+                                            .paused = paused};
     struct lf_instrument_hooks hooks = {.work = work, .found = found, .changed = changed};
     NEED(lf_instrument_open(&options, &hooks, &instrument, NULL) == LF_OK);
     NEED(lf_instrument_start(instrument, NULL) == LF_OK);
@@ -121,7 +124,8 @@ static void heals_after_unplug(void)
     fake_devices_free();
 }
 
-/* A device that connects and vanishes must be tried ever more slowly: in one second a tight loop would try thousands of times. */
+/* A device that connects and vanishes must be tried ever more slowly: in one second a tight loop would try
+ * thousands of times. */
 static void flapping_is_not_spun_on(void)
 {
     struct fake_device *device = fake_device("a");
@@ -185,11 +189,13 @@ static void cancels_what_runs(void)
     fake_devices_free();
 }
 
-static enum lf_status ask(struct lf_instrument *instrument, const char *command, bool once, int64_t ms, char *text)
+static enum lf_status ask(struct lf_instrument *instrument, const char *command, bool once, int64_t ms,
+                          char *text)
 {
     struct lf_outcome outcome = {0};
     struct lf_error err = {0};
-    enum lf_status status = lf_instrument_ask(instrument, command, NULL, 0, once, lf_deadline_in(ms), &outcome, &err);
+    enum lf_status status = lf_instrument_ask(instrument, command, NULL, 0, once, lf_deadline_in(ms),
+                                              &outcome, &err);
     snprintf(text, 200, "%s", status == LF_OK && outcome.count ? outcome.captures[0].value : err.text);
     lf_outcome_free(&outcome);
     return status;
@@ -259,7 +265,8 @@ static void second_question(void)
     act_in_work = true;
     struct lf_instrument *instrument = start("a");
     NEED(fake_reached(&device->acts, 1));
-    struct asker first = {.instrument = instrument, .ms = 300}, second = {.instrument = instrument, .ms = 20000};
+    struct asker first = {.instrument = instrument, .ms = 300},
+                 second = {.instrument = instrument, .ms = 20000};
     pthread_t threads[2];
     NEED(pthread_create(&threads[0], NULL, ask_in_thread, &first) == 0);
     lf_sleep_until(lf_deadline_in(100), NULL);
@@ -347,16 +354,17 @@ static void hung_stops_nobody_else(void)
 }
 
 UNIT_TESTS("instrument",
-    {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
-    {"an unplugged device is let go of and found again when it is back", heals_after_unplug},
-    {"a device that connects and vanishes is tried ever more slowly", flapping_is_not_spun_on},
-    {"a paused instrument starts nothing, listens on, and goes on when resumed", paused_starts_nothing},
-    {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
-    {"an operator's question is answered; one that moves something needs a word more", asks},
-    {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
-    {"whoever waits behind a withdrawn question gets his turn", second_question},
-    {"a question is answered when the agent stops", question_at_the_end},
-    {"a question to an instrument that is offline is answered with the reason", offline_question},
-    {"the wrong instrument on the cable is told apart and not worked with", wrong_identity},
-    {"an instrument that hangs stops nobody else and not the end of the agent", hung_stops_nobody_else},
-)
+           {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
+           {"an unplugged device is let go of and found again when it is back", heals_after_unplug},
+           {"a device that connects and vanishes is tried ever more slowly", flapping_is_not_spun_on},
+           {"a paused instrument starts nothing, listens on, and goes on when resumed",
+            paused_starts_nothing},
+           {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
+           {"an operator's question is answered; one that moves something needs a word more", asks},
+           {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
+           {"whoever waits behind a withdrawn question gets his turn", second_question},
+           {"a question is answered when the agent stops", question_at_the_end},
+           {"a question to an instrument that is offline is answered with the reason", offline_question},
+           {"the wrong instrument on the cable is told apart and not worked with", wrong_identity},
+           {"an instrument that hangs stops nobody else and not the end of the agent",
+            hung_stops_nobody_else}, )

@@ -8,16 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INSTRUMENTS "instruments = ( { name = \"robot\"; driver = \"fake\"; }, { name = \"balance\"; driver = \"fake\"; } );\n"
-#define ROUTES                                                                                                       \
-    "routes = (\n"                                                                                                   \
-    " { name = \"first\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = \"robot\";\n" \
-    "   where = { automationInputGenerator = { assayRunId = [ \"run_1\" ]; }; }; },\n"                               \
-    " { name = \"any\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = \"balance\";\n" \
-    "   not_after = \"2h\"; },\n"                                                                                    \
-    " { name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; instrument = \"balance\";\n"         \
-    "   procedure = \"weigh\"; },\n"                                                                                 \
-    " { name = \"by-hand\"; on = \"automationOutputProcessor.uploaded\"; job = \"collect\"; }\n"                     \
+#define INSTRUMENTS                                                                                          \
+    "instruments = ( { name = \"robot\"; driver = \"fake\"; }, { name = \"balance\"; driver = \"fake\"; } "  \
+    ");\n"
+#define ROUTES                                                                                               \
+    "routes = (\n"                                                                                           \
+    " { name = \"first\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "     \
+    "\"robot\";\n"                                                                                           \
+    "   where = { automationInputGenerator = { assayRunId = [ \"run_1\" ]; }; }; },\n"                       \
+    " { name = \"any\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "       \
+    "\"balance\";\n"                                                                                         \
+    "   not_after = \"2h\"; },\n"                                                                            \
+    " { name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; instrument = \"balance\";\n" \
+    "   procedure = \"weigh\"; },\n"                                                                         \
+    " { name = \"by-hand\"; on = \"automationOutputProcessor.uploaded\"; job = \"collect\"; }\n"             \
     ");\n"
 
 static struct lf_config *config;
@@ -43,7 +47,8 @@ static enum lf_status take(const char *text)
 {
     struct lf_error err = {0};
     jobs = 0;
-    enum lf_status status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &jobs, &err);
+    enum lf_status status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &jobs,
+                                          &err);
     CHECK_STR(status == LF_OK ? "" : err.text, "");
     return status;
 }
@@ -59,18 +64,21 @@ static const char *ago(int64_t ms)
 static enum lf_status take_event(const char *id, const char *type, const char *created, const char *excluded,
                                  const char *resource)
 {
-    char *text = lf_format("{\"version\":\"0\",\"id\":\"aws-%s\",\"detail-type\":\"%s\",\"source\":\"aws.partner/benchling.com/"
-                           "acme\",\"account\":\"1\",\"time\":\"%s\",\"region\":\"us-west-1\",\"resources\":[],\"detail\":{"
-                           "\"id\":\"%s\",\"eventType\":\"%s\",\"createdAt\":\"%s\",\"deprecated\":false,"
-                           "\"excludedProperties\":[%s],%s}}", id, type, created, id, type, created, excluded, resource);
+    char *text = lf_format(
+        "{\"version\":\"0\",\"id\":\"aws-%s\",\"detail-type\":\"%s\",\"source\":\"aws.partner/benchling.com/"
+        "acme\",\"account\":\"1\",\"time\":\"%s\",\"region\":\"us-west-1\",\"resources\":[],\"detail\":{"
+        "\"id\":\"%s\",\"eventType\":\"%s\",\"createdAt\":\"%s\",\"deprecated\":false,"
+        "\"excludedProperties\":[%s],%s}}",
+        id, type, created, id, type, created, excluded, resource);
     NEED(text != NULL);
     enum lf_status status = take(text);
     free(text);
     return status;
 }
 
-#define GENERATOR(run, file)                                                                                           \
-    "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":\"" run "\",\"automationFileConfig\":{\"name\":\"Worklist" \
+#define GENERATOR(run, file)                                                                                 \
+    "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":\"" run                                   \
+    "\",\"automationFileConfig\":{\"name\":\"Worklist"                                                       \
     "\"},\"file\":{\"id\":\"" file "\",\"name\":\"w.csv\"}}"
 
 static void check_fate(const char *id, enum lf_fate fate, int64_t job)
@@ -95,7 +103,9 @@ static int64_t job_count(void)
 static void event_becomes_a_job(void)
 {
     open_all();
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "file_1")),
+              LF_OK);
     CHECK_INT(jobs, 1);
     check_fate("evt_1", LF_FATE_JOB, 1);
     struct lf_job job = core_job(journal, 1);
@@ -116,15 +126,23 @@ static void event_becomes_a_job(void)
 static void twins(void)
 {
     open_all();
-    CHECK_INT(take_event("evt_a", "v2-beta.automationInputGenerator.completed", ago(1000), "", GENERATOR("run_1", "file_1")), LF_OK);
-    CHECK_INT(take_event("evt_b", "v2.automationInputGenerator.completed", ago(900), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(take_event("evt_a", "v2-beta.automationInputGenerator.completed", ago(1000), "",
+                         GENERATOR("run_1", "file_1")),
+              LF_OK);
+    CHECK_INT(take_event("evt_b", "v2.automationInputGenerator.completed", ago(900), "",
+                         GENERATOR("run_1", "file_1")),
+              LF_OK);
     CHECK_INT(jobs, 0);
-    CHECK_INT(take_event("evt_c", "v2-alpha.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(take_event("evt_c", "v2-alpha.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "file_1")),
+              LF_OK);
     CHECK_INT(job_count(), 1);
     check_fate("evt_a", LF_FATE_JOB, 1);
     check_fate("evt_b", LF_FATE_TWIN, 1);
     check_fate("evt_c", LF_FATE_TWIN, 1);
-    CHECK_INT(take_event("evt_d", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_2")), LF_OK);
+    CHECK_INT(take_event("evt_d", "v2.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "file_2")),
+              LF_OK);
     CHECK_INT(job_count(), 2); /* generated anew: another happening */
     close_all();
 }
@@ -133,7 +151,9 @@ static void resent(void)
 {
     open_all();
     for (int i = 0; i < 3; i++)
-        CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "", GENERATOR("run_1", "file_1")), LF_OK);
+        CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "",
+                             GENERATOR("run_1", "file_1")),
+                  LF_OK);
     CHECK_INT(jobs, 0);
     struct lf_event_row row = core_event(journal, "evt_1");
     CHECK_INT(row.times, 3);
@@ -146,10 +166,16 @@ static void resent(void)
 static void resent_in_another_envelope(void)
 {
     open_all();
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "",
+                         GENERATOR("run_1", "file_1")),
+              LF_OK);
     int made = 0;
-    CHECK_INT(lf_intake_add(intake, "poll", NULL, lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator."
-              "completed\",\"createdAt\":\"2026-05-04T09:42:00Z\"," GENERATOR("run_1", "file_1") "}"), &made, NULL), LF_OK);
+    CHECK_INT(lf_intake_add(intake, "poll", NULL,
+                            lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator."
+                                          "completed\",\"createdAt\":\"2026-05-04T09:42:00Z\"," GENERATOR(
+                                              "run_1", "file_1") "}"),
+                            &made, NULL),
+              LF_OK);
     CHECK_INT(made, 0);
     CHECK_INT(job_count(), 1);
     close_all();
@@ -158,18 +184,27 @@ static void resent_in_another_envelope(void)
 static void out_of_order(void)
 {
     open_all();
-    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "file_2")), LF_OK);
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(60000), "", GENERATOR("run_1", "file_1")), LF_OK);
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "file_2")),
+              LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(60000), "",
+                         GENERATOR("run_1", "file_1")),
+              LF_OK);
     check_fate("evt_2", LF_FATE_JOB, 1);
-    check_fate("evt_1", LF_FATE_JOB, 2); /* whether its file is still the generator's is found out at the first step */
+    check_fate("evt_1", LF_FATE_JOB,
+               2); /* whether its file is still the generator's is found out at the first step */
     close_all();
 }
 
 static void first_route(void)
 {
     open_all();
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "f1")), LF_OK);
-    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_2", "f2")), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "f1")),
+              LF_OK);
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_2", "f2")),
+              LF_OK);
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.route, "first");
     lf_job_free(&job);
@@ -186,14 +221,18 @@ static void expiry_unsure(void)
     open_all();
     int64_t hour = 60 * 60 * 1000;
     CHECK(!lf_clock_learned());
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(72 * hour), "", GENERATOR("run_2", "f1")), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(72 * hour), "",
+                         GENERATOR("run_2", "f1")),
+              LF_OK);
     int64_t now = lf_clock_mono_ms();
     struct lf_job job = core_job(journal, 1);
     CHECK(job.expires_mono > now + hour && job.expires_mono <= now + 2 * hour);
     CHECK(llabs(lf_json_int(job.facts, LF_FACT_HAPPENED, 0) - (lf_clock_wall_ms() - 72 * hour)) < 60000);
     lf_job_free(&job);
     lf_clock_learn(lf_clock_wall_ms() - 72 * hour); /* it is our clock that is ahead */
-    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(73 * hour), "", GENERATOR("run_2", "f2")), LF_OK);
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(73 * hour), "",
+                         GENERATOR("run_2", "f2")),
+              LF_OK);
     job = core_job(journal, 2);
     CHECK(job.expires_mono > now + hour - 60000 && job.expires_mono <= now + hour + 60000);
     CHECK_INT(lf_json_int(job.facts, LF_FACT_HAPPENED, 0), 0);
@@ -206,9 +245,15 @@ static void expiry(void)
     open_all();
     lf_clock_learn(lf_clock_wall_ms());
     int64_t hour = 60 * 60 * 1000;
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(hour), "", GENERATOR("run_2", "f1")), LF_OK);
-    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(72 * hour), "", GENERATOR("run_2", "f2")), LF_OK);
-    CHECK_INT(take_event("evt_3", "v2.automationInputGenerator.completed", ago(-72 * hour), "", GENERATOR("run_2", "f3")), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(hour), "",
+                         GENERATOR("run_2", "f1")),
+              LF_OK);
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(72 * hour), "",
+                         GENERATOR("run_2", "f2")),
+              LF_OK);
+    CHECK_INT(take_event("evt_3", "v2.automationInputGenerator.completed", ago(-72 * hour), "",
+                         GENERATOR("run_2", "f3")),
+              LF_OK);
     int64_t now = lf_clock_mono_ms();
     struct lf_job job = core_job(journal, 1);
     CHECK(job.expires_mono > now + hour - 60000 && job.expires_mono <= now + hour);
@@ -226,7 +271,8 @@ static void excluded(void)
 {
     open_all();
     CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "\"file\"",
-                         "\"automationInputGenerator\":{\"id\":\"aig_1\"}"), LF_OK);
+                         "\"automationInputGenerator\":{\"id\":\"aig_1\"}"),
+              LF_OK);
     check_fate("evt_1", LF_FATE_REREAD, 0);
     CHECK_INT(jobs, 1); /* a courier is to be woken */
     CHECK_INT(job_count(), 0);
@@ -235,7 +281,9 @@ static void excluded(void)
     NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(1000), &row, &next, NULL) == LF_OK);
     cJSON *resource = cJSON_Parse("{" GENERATOR("run_1", "file_1") "}");
     int made = 0;
-    CHECK_INT(lf_intake_reread(intake, &row, cJSON_GetObjectItem(resource, "automationInputGenerator"), &made, NULL), LF_OK);
+    CHECK_INT(lf_intake_reread(intake, &row, cJSON_GetObjectItem(resource, "automationInputGenerator"), &made,
+                               NULL),
+              LF_OK);
     cJSON_Delete(resource);
     lf_event_row_free(&row);
     CHECK_INT(made, 1);
@@ -258,10 +306,14 @@ static void excluded_without_a_route(void)
 static void thin(void)
 {
     open_all();
-    CHECK_INT(take("{\"version\":\"0\",\"baseURL\":\"https://acme.benchling.com\",\"tenantId\":\"ten_1\",\"app\":{\"id\":\"app_1\"},"
-                   "\"appDefinition\":{\"id\":null},\"channel\":\"events\",\"message\":{\"id\":\"evt_1\",\"type\":"
-                   "\"v2.workflowTask.updated.status\",\"createdAt\":\"2026-05-04T09:42:00.250Z\",\"deprecated\":false,"
-                   "\"resourceId\":\"wftask_1\",\"schema\":{\"id\":\"s\"}}}"), LF_OK);
+    CHECK_INT(
+        take("{\"version\":\"0\",\"baseURL\":\"https://"
+             "acme.benchling.com\",\"tenantId\":\"ten_1\",\"app\":{\"id\":\"app_1\"},"
+             "\"appDefinition\":{\"id\":null},\"channel\":\"events\",\"message\":{\"id\":\"evt_1\",\"type\":"
+             "\"v2.workflowTask.updated.status\",\"createdAt\":\"2026-05-04T09:42:00.250Z\",\"deprecated\":"
+             "false,"
+             "\"resourceId\":\"wftask_1\",\"schema\":{\"id\":\"s\"}}}"),
+        LF_OK);
     check_fate("evt_1", LF_FATE_REREAD, 0);
     struct lf_event_row row;
     int64_t next;
@@ -298,8 +350,10 @@ static void deprecated(void)
     open_all();
     for (int i = 0; i < 3; i++) {
         char text[300];
-        snprintf(text, sizeof text, "{\"id\":\"evt_%d\",\"eventType\":\"v2-beta.entry.created\",\"deprecated\":true,"
-                 "\"entry\":{\"id\":\"etr_%d\"}}", i, i);
+        snprintf(text, sizeof text,
+                 "{\"id\":\"evt_%d\",\"eventType\":\"v2-beta.entry.created\",\"deprecated\":true,"
+                 "\"entry\":{\"id\":\"etr_%d\"}}",
+                 i, i);
         CHECK_INT(take(text), LF_OK);
     }
     cJSON *health = lf_intake_health(intake);
@@ -322,8 +376,15 @@ static void see_bad(void *context, const struct lf_event_row *row)
 
 static void bad_messages(void)
 {
-    static const char *const messages[] = {"", "\0\xff\xfe", "{", "[]", "null", "{\"detail\":7}", "{\"eventType\":{}}",
-                                           "{\"detail-type\":\"v2.entry.created\",\"detail\":[]}", "\xc3\x28"};
+    static const char *const messages[] = {"",
+                                           "\0\xff\xfe",
+                                           "{",
+                                           "[]",
+                                           "null",
+                                           "{\"detail\":7}",
+                                           "{\"eventType\":{}}",
+                                           "{\"detail-type\":\"v2.entry.created\",\"detail\":[]}",
+                                           "\xc3\x28"};
     open_all();
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         CHECK_INT(take(messages[i]), LF_OK); /* acknowledged: it would be bad for ever */
@@ -340,7 +401,9 @@ static void bad_messages(void)
     CHECK_INT(row.times, 2);
     lf_event_row_free(&row);
     CHECK_INT(job_count(), 0);
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", GENERATOR("run_1", "f")), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "f")),
+              LF_OK);
     CHECK_INT(job_count(), 1); /* the rest goes on */
     close_all();
 }
@@ -371,7 +434,9 @@ static void too_large(void)
 static void routed_but_unfit(void)
 {
     open_all();
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "", "\"automationInputGenerator\":{}"), LF_OK);
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "",
+                         "\"automationInputGenerator\":{}"),
+              LF_OK);
     check_fate("evt_1", LF_FATE_BAD, 0);
     struct lf_event_row row = core_event(journal, "evt_1");
     CHECK_HAS(row.note, "route \"any\"");
@@ -382,7 +447,10 @@ static void routed_but_unfit(void)
 static void completed_wakes(void)
 {
     open_all();
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"robot", .key = (char *)"k", .step = "process",
+    struct lf_job job = {.kind = (char *)"collect",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"k",
+                         .step = "process",
                          .state = LF_JOB_READY};
     int64_t next;
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
@@ -393,10 +461,12 @@ static void completed_wakes(void)
     NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
     lf_job_free(&job);
     CHECK_INT(take_event("evt_1", "v2.automationOutputProcessor.completed", ago(0), "",
-                         "\"automationOutputProcessor\":{\"id\":\"aop_2\",\"status\":\"SUCCEEDED\"}"), LF_OK);
+                         "\"automationOutputProcessor\":{\"id\":\"aop_2\",\"status\":\"SUCCEEDED\"}"),
+              LF_OK);
     CHECK_INT(jobs, 0);
     CHECK_INT(take_event("evt_2", "v2.automationOutputProcessor.completed", ago(0), "",
-                         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"status\":\"SUCCEEDED\"}"), LF_OK);
+                         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"status\":\"SUCCEEDED\"}"),
+              LF_OK);
     CHECK_INT(jobs, 1);
     check_fate("evt_1", LF_FATE_UNROUTED, 0);
     check_fate("evt_2", LF_FATE_WOKE, 1);
@@ -410,8 +480,10 @@ static void by_hand(void)
 {
     open_all();
     CHECK_INT(take_event("evt_1", "v2.automationOutputProcessor.uploaded", ago(0), "",
-                         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"blob_1\","
-                         "\"name\":\"r.csv\"}}"), LF_OK);
+                         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"assayRunId\":\"run_1\",\"file\":{"
+                         "\"id\":\"blob_1\","
+                         "\"name\":\"r.csv\"}}"),
+              LF_OK);
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.kind, "collect");
     CHECK_STR(job.step, "adopt");
@@ -426,7 +498,8 @@ static void journal_error_is_told(void)
     open_all();
     struct lf_error err = {0};
     NEED(lf_journal_begin(journal, NULL) == LF_OK);
-    NEED(lf_intake_add(intake, "mqtt", NULL, lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), NULL, &err)
+    NEED(lf_intake_add(intake, "mqtt", NULL,
+                       lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), NULL, &err)
          == LF_OK);
     lf_journal_rollback(journal); /* as when a later message of the batch cannot be stored */
     struct lf_event_row row;
@@ -449,10 +522,13 @@ static void taken_or_refused(void)
         char id[32], text[900];
         struct lf_error err = {0};
         snprintf(id, sizeof id, "evt_%u", n);
-        snprintf(text, sizeof text,
-                 "{\"eventType\":\"v2.automationInputGenerator.completed\",\"id\":\"%s\",\"createdAt\":\"%s\","
-                 "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"file_%u\",\"name\":"
-                 "\"w.csv\"},\"automationFileConfig\":{\"name\":\"Worklist\"}}}", id, ago(0), n);
+        snprintf(
+            text, sizeof text,
+            "{\"eventType\":\"v2.automationInputGenerator.completed\",\"id\":\"%s\",\"createdAt\":\"%s\","
+            "\"automationInputGenerator\":{\"id\":\"aig_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"file_"
+            "%u\",\"name\":"
+            "\"w.csv\"},\"automationFileConfig\":{\"name\":\"Worklist\"}}}",
+            id, ago(0), n);
         int made = 0;
         enum lf_status status = lf_journal_begin(journal, &err);
         if (status == LF_OK) {
@@ -485,25 +561,27 @@ static void taken_or_refused(void)
 }
 
 UNIT_TESTS("intake",
-    {"for want of memory an event is refused whole, to be sent again; taken, it is taken whole", taken_or_refused},
-    {"an event that a route wants becomes a job with what the event told", event_becomes_a_job},
-    {"v2, v2-beta and v2-alpha events of one happening make one job; a new happening makes another", twins},
-    {"an event that is sent again is counted and makes nothing new", resent},
-    {"an event that comes by MQTT and by GET /events is one event", resent_in_another_envelope},
-    {"events out of order each get their job, which finds out what is still true", out_of_order},
-    {"the first route that fits wins", first_route},
-    {"while nobody knows whether our clock is right, no work is taken for too late by it", expiry_unsure},
-    {"the time limit counts from when it happened, not from when it was heard of", expiry},
-    {"properties that were dropped for size are read again before routing", excluded},
-    {"what no route names is not read again", excluded_without_a_route},
-    {"a webhook's thin event is filled in before routing", thin},
-    {"unknown and unwanted events are kept, each under its fate", unknown_and_unrouted},
-    {"deprecated types are counted", deprecated},
-    {"what is no event is kept with the reason, and the rest goes on", bad_messages},
-    {"a message nested a hundred thousand deep is a bad message", deeply_nested},
-    {"a message that was too large is told with its size", too_large},
-    {"an event that a route wants but no job can be made of says why", routed_but_unfit},
-    {"a processor that has completed wakes the job that waits for it, and no other", completed_wakes},
-    {"an upload by hand becomes a collect job at its last steps", by_hand},
-    {"a batch that could not be committed is not known when it comes again", journal_error_is_told},
-)
+           {"for want of memory an event is refused whole, to be sent again; taken, it is taken whole",
+            taken_or_refused},
+           {"an event that a route wants becomes a job with what the event told", event_becomes_a_job},
+           {"v2, v2-beta and v2-alpha events of one happening make one job; a new happening makes another",
+            twins},
+           {"an event that is sent again is counted and makes nothing new", resent},
+           {"an event that comes by MQTT and by GET /events is one event", resent_in_another_envelope},
+           {"events out of order each get their job, which finds out what is still true", out_of_order},
+           {"the first route that fits wins", first_route},
+           {"while nobody knows whether our clock is right, no work is taken for too late by it",
+            expiry_unsure},
+           {"the time limit counts from when it happened, not from when it was heard of", expiry},
+           {"properties that were dropped for size are read again before routing", excluded},
+           {"what no route names is not read again", excluded_without_a_route},
+           {"a webhook's thin event is filled in before routing", thin},
+           {"unknown and unwanted events are kept, each under its fate", unknown_and_unrouted},
+           {"deprecated types are counted", deprecated},
+           {"what is no event is kept with the reason, and the rest goes on", bad_messages},
+           {"a message nested a hundred thousand deep is a bad message", deeply_nested},
+           {"a message that was too large is told with its size", too_large},
+           {"an event that a route wants but no job can be made of says why", routed_but_unfit},
+           {"a processor that has completed wakes the job that waits for it, and no other", completed_wakes},
+           {"an upload by hand becomes a collect job at its last steps", by_hand},
+           {"a batch that could not be committed is not known when it comes again", journal_error_is_told}, )

@@ -18,9 +18,16 @@ void fake_cloud_reset(void)
     cJSON_Delete(THE.processors);
     cJSON_Delete(THE.outputs);
     pthread_mutex_unlock(&THE.mutex);
-    THE = (struct fake_cloud){.mutex = PTHREAD_MUTEX_INITIALIZER, .file = "file_1", .file_name = "plate.csv",
-                              .upload_status = "COMPLETE", .bytes = "A1,5\n", .task_status = "st_TODO", .display = "T-1",
-                              .processed = "SUCCEEDED", .processors = cJSON_CreateArray(), .outputs = cJSON_CreateArray()};
+    THE = (struct fake_cloud){.mutex = PTHREAD_MUTEX_INITIALIZER,
+                              .file = "file_1",
+                              .file_name = "plate.csv",
+                              .upload_status = "COMPLETE",
+                              .bytes = "A1,5\n",
+                              .task_status = "st_TODO",
+                              .display = "T-1",
+                              .processed = "SUCCEEDED",
+                              .processors = cJSON_CreateArray(),
+                              .outputs = cJSON_CreateArray()};
 }
 
 void fake_cloud_fail(const char *call, int times, bool after, enum lf_status status, enum lf_class class)
@@ -86,23 +93,26 @@ static cJSON *json(const char *format, ...)
     return value;
 }
 
-enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call, cJSON **out,
-                                      struct lf_error *err)
+enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
+                                      cJSON **out, struct lf_error *err)
 {
     (void)cloud;
     (void)call;
     bool lost;
     if (enter("get_generator", &lost)) {
         THE.generators++;
-        *out = THE.file ? json("{\"id\":\"%s\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"%s\",\"name\":\"%s\",\"mimeType\":"
-                               "\"text/csv\",\"uploadStatus\":\"%s\"}}", id, THE.file, THE.file_name, THE.upload_status)
+        *out = THE.file ? json("{\"id\":\"%s\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"%s\",\"name\":\"%"
+                               "s\",\"mimeType\":"
+                               "\"text/csv\",\"uploadStatus\":\"%s\"}}",
+                               id, THE.file, THE.file_name, THE.upload_status)
                         : json("{\"id\":\"%s\",\"file\":null}", id);
     }
     return leave(lost, out, err);
 }
 
 enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, int fd, int64_t max,
-                                 const struct lf_call *call, char sha256[65], int64_t *size, struct lf_error *err)
+                                 const struct lf_call *call, char sha256[65], int64_t *size,
+                                 struct lf_error *err)
 {
     (void)cloud;
     (void)call;
@@ -118,8 +128,8 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, in
     return leave(lost, NULL, err);
 }
 
-enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call, cJSON **out,
-                                struct lf_error *err)
+enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
+                                cJSON **out, struct lf_error *err)
 {
     (void)cloud;
     (void)call;
@@ -138,8 +148,8 @@ enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resourc
 
 /* ---- blobs ---- */
 
-enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call, cJSON **out,
-                                 struct lf_error *err)
+enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
+                                 cJSON **out, struct lf_error *err)
 {
     (void)cloud;
     (void)call;
@@ -148,8 +158,8 @@ enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, co
     return LF_OK;
 }
 
-enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_upload_file *file, const struct lf_call *call,
-                                    char **blob_id, struct lf_error *err)
+enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_upload_file *file,
+                                    const struct lf_call *call, char **blob_id, struct lf_error *err)
 {
     (void)cloud;
     (void)call;
@@ -182,14 +192,15 @@ int lf_cloud_part_count(const struct lf_upload_file *file)
     return 1;
 }
 
-enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_upload_file *file, const struct lf_call *call,
-                                    char **blob_id, struct lf_error *err)
+enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_upload_file *file,
+                                    const struct lf_call *call, char **blob_id, struct lf_error *err)
 {
     return lf_cloud_upload_blob(cloud, file, call, blob_id, err);
 }
 
-enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id, const struct lf_upload_file *file,
-                                    int number, const struct lf_call *call, char **etag, struct lf_error *err)
+enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
+                                    const struct lf_upload_file *file, int number, const struct lf_call *call,
+                                    char **etag, struct lf_error *err)
 {
     (void)cloud;
     (void)blob_id;
@@ -202,8 +213,8 @@ enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
     return leave(lost, NULL, err);
 }
 
-enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_id, const char *const *etags, int count,
-                                       const struct lf_call *call, struct lf_error *err)
+enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_id, const char *const *etags,
+                                       int count, const struct lf_call *call, struct lf_error *err)
 {
     (void)cloud;
     (void)blob_id;
@@ -232,7 +243,7 @@ enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_
     if (enter("find_processors", &lost)) {
         *array = cJSON_CreateArray();
         const cJSON *processor;
-        cJSON_ArrayForEach(processor, THE.processors)
+        cJSON_ArrayForEach (processor, THE.processors)
             if (!strcmp(lf_json_text_or(processor, "run", ""), run_id)
                 && !strcmp(lf_json_text_or(processor, "config", ""), config_name))
                 cJSON_AddItemToArray(*array, cJSON_Duplicate(processor, true));
@@ -243,21 +254,22 @@ enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_
 static cJSON *find(cJSON *array, const char *id)
 {
     cJSON *item;
-    cJSON_ArrayForEach(item, array)
+    cJSON_ArrayForEach (item, array)
         if (!strcmp(lf_json_text_or(item, "id", ""), id))
             return item;
     return NULL;
 }
 
-enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call, cJSON **out,
-                                      struct lf_error *err)
+enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
+                                      cJSON **out, struct lf_error *err)
 {
     (void)cloud;
     (void)call;
     bool lost;
     if (enter("get_processor", &lost)) {
         cJSON *processor = find(THE.processors, id);
-        *out = processor ? cJSON_Duplicate(processor, true) : json("{\"id\":\"%s\",\"status\":\"NOT_STARTED\"}", id);
+        *out = processor ? cJSON_Duplicate(processor, true)
+                         : json("{\"id\":\"%s\",\"status\":\"NOT_STARTED\"}", id);
     }
     return leave(lost, out, err);
 }
@@ -270,9 +282,10 @@ enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf
     bool lost;
     if (enter("create_processor", &lost)) {
         THE.created++;
-        cJSON *made = json("{\"id\":\"aop_%d\",\"run\":\"%s\",\"config\":\"%s\",\"status\":\"NOT_STARTED\",\"file\":{\"id\":\"%s\","
-                           "\"name\":\"r.csv\"},\"progressStats\":{\"rowsSucceeded\":3,\"rowsFailed\":0}}", THE.created,
-                           processor->run_id, processor->config_name, processor->file_id);
+        cJSON *made = json("{\"id\":\"aop_%d\",\"run\":\"%s\",\"config\":\"%s\",\"status\":\"NOT_STARTED\","
+                           "\"file\":{\"id\":\"%s\","
+                           "\"name\":\"r.csv\"},\"progressStats\":{\"rowsSucceeded\":3,\"rowsFailed\":0}}",
+                           THE.created, processor->run_id, processor->config_name, processor->file_id);
         *out = cJSON_Duplicate(made, true);
         cJSON_AddItemToArray(THE.processors, made);
     }
@@ -312,8 +325,8 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
 }
 
 /* Every long-running task is gone already, as 30 minutes after its end. */
-enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call, cJSON **out,
-                                 struct lf_error *err)
+enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
+                                 cJSON **out, struct lf_error *err)
 {
     (void)cloud;
     (void)call;
@@ -323,15 +336,17 @@ enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, co
 
 /* ---- workflow tasks ---- */
 
-enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call, cJSON **out,
-                                          struct lf_error *err)
+enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
+                                          cJSON **out, struct lf_error *err)
 {
     (void)cloud;
     (void)call;
     bool lost;
     if (enter("get_workflow_task", &lost))
-        *out = json("{\"id\":\"%s\",\"displayId\":\"%s\",%s\"status\":{\"id\":\"%s\",\"displayName\":\"%s\",\"statusType\":\"%s\"},"
-                    "\"fields\":{\"Sample\":{\"value\":\"S-1\"}%s}}", id, THE.display, THE.archived ? "\"archiveRecord\":{\"reason\":\"Made in error\"}," : "",
+        *out = json("{\"id\":\"%s\",\"displayId\":\"%s\",%s\"status\":{\"id\":\"%s\",\"displayName\":\"%s\","
+                    "\"statusType\":\"%s\"},"
+                    "\"fields\":{\"Sample\":{\"value\":\"S-1\"}%s}}",
+                    id, THE.display, THE.archived ? "\"archiveRecord\":{\"reason\":\"Made in error\"}," : "",
                     THE.task_status, THE.task_status + 3, THE.task_status + 3,
                     THE.no_run ? "" : ",\"Run\":{\"value\":\"run_1\"}");
     return leave(lost, out, err);

@@ -1,5 +1,6 @@
-// A cloud in memory: the functions of cloud/cloud.h that jobs call, in place of the real ones. It keeps processors, outputs
-// and the status of one workflow task, counts what it was asked to do, and fails on demand, also after it has acted.
+// A cloud in memory: the functions of cloud/cloud.h that jobs call, in place of the real ones. It keeps
+// processors, outputs and the status of one workflow task, counts what it was asked to do, and fails on
+// demand, also after it has acted.
 #ifndef FAKE_CLOUD_H
 #define FAKE_CLOUD_H
 
@@ -18,7 +19,8 @@ struct fake_cloud {
     bool parts;                                   // files go up in parts
     const char *processed;                        // status that processing ends with; NULL: it stays RUNNING
     const char *refused_transition;               // a wanted status that no transition leads to
-    // The next `fail_times` calls of this name fail so; with `fail_after` it is done all the same (the answer is lost).
+    // The next `fail_times` calls of this name fail so; with `fail_after` it is done all the same (the answer
+    // is lost).
     const char *fail_call;
     int fail_times;
     bool fail_after;

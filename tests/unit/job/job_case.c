@@ -9,17 +9,22 @@
 
 static const char more[] =
     "instruments = ( { name = \"robot\"; driver = \"fake\"; collect = (\n"
-    "  { files = \"R*.csv\"; match = [ \"filename:^R-(?<run>run_[0-9]+)\", \"sidecar\" ]; config = \"Reader\"; },\n"
+    "  { files = \"R*.csv\"; match = [ \"filename:^R-(?<run>run_[0-9]+)\", \"sidecar\" ]; config = "
+    "\"Reader\"; },\n"
     "  { files = \"L*.csv\"; match = [ \"last-job\" ]; config = \"Reader\"; },\n"
-    "  { files = \"C*.csv\"; match = [ \"content:^run=(?<run>run_[0-9]+)\" ]; config = \"Reader\"; process = false; },\n"
+    "  { files = \"C*.csv\"; match = [ \"content:^run=(?<run>run_[0-9]+)\" ]; config = \"Reader\"; process = "
+    "false; },\n"
     "  { files = \"T*.csv\"; match = [ \"last-job\" ]; config = \"Reader\"; },\n"
     "  { files = \"N*.csv\"; match = [ \"filename:^N-(?<run>run_[0-9]+)(-(?<config>[a-z]+))?\" ]; } ); } );\n"
     "routes = (\n"
-    " { name = \"plates\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = \"robot\"; },\n"
-    " { name = \"weigh\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = \"weigh\";\n"
+    " { name = \"plates\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "
+    "\"robot\"; },\n"
+    " { name = \"weigh\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = "
+    "\"weigh\";\n"
     "   inputs = { sample = \"Sample\"; }; outputs = { weight = \"Mass\"; };\n"
     "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; },\n"
-    " { name = \"table\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = \"weigh\";\n"
+    " { name = \"table\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = "
+    "\"weigh\";\n"
     "   inputs = { sample = \"Sample\"; }; report = \"file\"; run_field = \"Run\";\n"
     "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; } );\n";
 
@@ -30,7 +35,9 @@ static void open_jobs(struct job_case *c)
     struct lf_jobs_options options = {.config = c->config, .journal = c->journal, .intake = c->intake};
     NEED(lf_jobs_open(&options, &c->jobs, NULL) == LF_OK);
     struct lf_instrument_options instrument = {.name = "robot", .driver = &fake_driver};
-    struct lf_instrument_hooks hooks = {.context = c->jobs, .work = lf_jobs_work, .found = lf_jobs_found,
+    struct lf_instrument_hooks hooks = {.context = c->jobs,
+                                        .work = lf_jobs_work,
+                                        .found = lf_jobs_found,
                                         .changed = lf_jobs_instrument_changed};
     NEED(lf_instrument_open(&instrument, &hooks, &c->robot, NULL) == LF_OK);
     NEED(lf_jobs_add_instrument(c->jobs, c->robot, NULL) == LF_OK);
@@ -102,7 +109,8 @@ int64_t case_deliver(struct job_case *c, const char *file)
 int64_t case_task(struct job_case *c, const char *route)
 {
     struct lf_job job = {.kind = (char *)"task", .route = (char *)route, .step = "check"};
-    return add(c, &job, "task|1", "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
+    return add(c, &job, "task|1",
+               "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
 }
 
 static void newest(void *context, const struct lf_job *job)

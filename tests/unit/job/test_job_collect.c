@@ -111,7 +111,8 @@ static void same_content(void)
     begin();
     int64_t first = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
     NEED(case_becomes(&c, first, LF_JOB_DONE));
-    int64_t second = case_result(&c, "R-run_1.csv", "A1,0.5\n", 2); /* touched: a new version of the same bytes */
+    int64_t second = case_result(&c, "R-run_1.csv", "A1,0.5\n",
+                                 2); /* touched: a new version of the same bytes */
     CHECK(case_becomes(&c, second, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 1);
     CHECK_HAS(case_note(&c, second), "not uploaded again");
@@ -186,7 +187,8 @@ static void said_twice(void)
     c.device->as_data = true;
     int64_t first = case_result(&c, "R-run_1-a.csv", "S S 12.34 g\n", 1);
     CHECK(case_becomes(&c, first, LF_JOB_DONE));
-    int64_t second = case_result(&c, "R-run_1-b.csv", "S S 12.34 g\n", 1); /* weighed again: the same weight */
+    int64_t second = case_result(&c, "R-run_1-b.csv", "S S 12.34 g\n",
+                                 1); /* weighed again: the same weight */
     CHECK(case_becomes(&c, second, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 2);
     CHECK_INT(fake_cloud.created, 2);
@@ -215,7 +217,8 @@ static void told_again(void)
 static void newer_version(void)
 {
     begin();
-    fake_cloud_fail("process", 1, false, LF_IO, LF_PERMANENT); /* the first one stops before it is processed */
+    fake_cloud_fail("process", 1, false, LF_IO,
+                    LF_PERMANENT); /* the first one stops before it is processed */
     int64_t first = case_result(&c, "R-run_1.csv", "half", 1);
     NEED(case_becomes(&c, first, LF_JOB_HELD));
     int64_t second = case_result(&c, "R-run_1.csv", "whole", 2);
@@ -231,7 +234,8 @@ static void same_name_other_file(void)
     fake_cloud_fail("process", 1, false, LF_IO, LF_PERMANENT);
     int64_t first = case_result(&c, "R-run_1.csv", "one", 1);
     NEED(case_becomes(&c, first, LF_JOB_HELD));
-    /* Another file of the same run (the cloud knows both as r.csv): it must not take the first one's place. */
+    /* Another file of the same run (the cloud knows both as r.csv): it must not take the first one's place.
+     */
     int64_t second = case_result(&c, "R-run_1-other.csv", "two", 1);
     CHECK(case_becomes(&c, second, LF_JOB_DONE));
     CHECK_INT(fake_cloud.created, 2);
@@ -464,7 +468,8 @@ static int64_t uploaded_event(const char *processor, const char *blob)
     char key[100], facts[200];
     struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"", .step = "adopt", .key = key};
     snprintf(key, sizeof key, "automationOutputProcessor.uploaded|%s|%s", processor, blob);
-    snprintf(facts, sizeof facts, "{\"processor\":\"%s\",\"blob\":\"%s\",\"file_name\":\"r.csv\"}", processor, blob);
+    snprintf(facts, sizeof facts, "{\"processor\":\"%s\",\"blob\":\"%s\",\"file_name\":\"r.csv\"}", processor,
+             blob);
     job.facts = cJSON_Parse(facts);
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
     cJSON_Delete(job.facts);
@@ -552,8 +557,8 @@ static void by_hand(void)
     case_close(&c);
 }
 
-UNIT_TESTS("job, results",
-    {"a result goes up, is attached once, processed and archived", result_goes_up},
+UNIT_TESTS(
+    "job, results", {"a result goes up, is attached once, processed and archived", result_goes_up},
     {"the answer to creating a processor is lost: no second one", create_answer_lost},
     {"the answer to starting it is lost: it is not started twice", process_answer_lost},
     {"killed after creating a processor: no second one, no second upload", killed_after_create},
@@ -562,7 +567,8 @@ UNIT_TESTS("job, results",
     {"the same content is not uploaded twice into a run", same_content},
     {"the same content in another run is another result", same_content_other_run},
     {"a job that waits for a person looks again and again, and tells it once", waits_silently},
-    {"the same content waits until the first is attached, and takes its place if it is cancelled", same_content_waits},
+    {"the same content waits until the first is attached, and takes its place if it is cancelled",
+     same_content_waits},
     {"what the instrument says twice is reported twice", said_twice},
     {"a result that is seen again after a restart is known", told_again},
     {"a later version of an unprocessed file takes its place", newer_version},
@@ -571,7 +577,8 @@ UNIT_TESTS("job, results",
     {"a result that was done with and lies there again stays known", done_and_back},
     {"a result that went away before it could be read is taken when it comes back", gone_and_back},
     {"a damaged spool file is collected anew", damaged_spool},
-    {"a result that was archived leaves the journal when it is old, one that still lies there does not", archived_leaves},
+    {"a result that was archived leaves the journal when it is old, one that still lies there does not",
+     archived_leaves},
     {"damaged here and gone there: held, saying so", damaged_and_gone},
     {"no rule finds the run: held with what was tried, until somebody assigns it", no_match},
     {"a result that no collect entry fits is held", no_rule},
@@ -584,5 +591,4 @@ UNIT_TESTS("job, results",
     {"while the spool has no folder, jobs wait, say so, and go on by themselves", file_for_spool_folder},
     {"a cancel that cannot be written down leaves the result where it is", cancel_not_kept},
     {"the echo of our own upload is recognised", echo_of_our_own},
-    {"an upload by hand is processed and not uploaded", by_hand},
-)
+    {"an upload by hand is processed and not uploaded", by_hand}, )

@@ -1,9 +1,11 @@
-/* The journal fails under a job: of each statement that couriers and bench give to SQLite each use fails in turn, once. Whatever it was,
- * the job comes to its end or is held, nothing is done twice, and nothing is left behind.
+/* The journal fails under a job: of each statement that couriers and bench give to SQLite each use fails in
+ * turn, once. Whatever it was, the job comes to its end or is held, nothing is done twice, and nothing is
+ * left behind.
  *
  * Uses are counted for each statement by itself: how often the idle look for work differs from run to run.
  *
- * sqlite3_step is wrapped, for threads other than the test's own; so are the agent's pauses, which are cut short.
+ * sqlite3_step is wrapped, for threads other than the test's own; so are the agent's pauses, which are cut
+ * short.
  */
 #include "job_case.h"
 
@@ -24,7 +26,7 @@ static pthread_t tester;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* for what follows */
 static char statements[STATEMENTS_MAX][SQL_MAX];
-static int uses[STATEMENTS_MAX];     /* in this run */
+static int uses[STATEMENTS_MAX]; /* in this run */
 static int statement_count;
 static int failing = -1, failing_use; /* this use of this statement fails; -1: none does any more */
 
@@ -69,7 +71,9 @@ int __wrap_sqlite3_step(sqlite3_stmt *stmt);
 int __wrap_sqlite3_step(sqlite3_stmt *stmt)
 {
     bool begun = sqlite3_stmt_busy(stmt); /* left in its middle, SQLite would commit it */
-    return !begun && !pthread_equal(pthread_self(), tester) && fails(sqlite3_sql(stmt)) ? SQLITE_IOERR : __real_sqlite3_step(stmt);
+    return !begun && !pthread_equal(pthread_self(), tester) && fails(sqlite3_sql(stmt))
+               ? SQLITE_IOERR
+               : __real_sqlite3_step(stmt);
 }
 
 enum lf_status __real_lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel);
@@ -111,7 +115,8 @@ static void remove_journal(void)
 }
 
 /* One run, in which one use of a statement fails. False: there was no such use. */
-static bool one_run(int statement, int use, int64_t (*make)(void), void (*right)(int64_t id), enum lf_repeat repeat)
+static bool one_run(int statement, int use, int64_t (*make)(void), void (*right)(int64_t id),
+                    enum lf_repeat repeat)
 {
     case_open(&c);
     c.device->says = "12.340";
@@ -123,7 +128,8 @@ static bool one_run(int statement, int use, int64_t (*make)(void), void (*right)
     enum lf_job_state state = outcome(id);
     bool failed = has_failed();
     char told[700];
-    snprintf(told, sizeof told, "use %d of %.60s: %s, %s", use, statements[statement], lf_job_state_name(state), case_note(&c, id));
+    snprintf(told, sizeof told, "use %d of %.60s: %s, %s", use, statements[statement],
+             lf_job_state_name(state), case_note(&c, id));
     if (state == LF_JOB_HELD) {
         CHECK_INT(repeat, LF_ONCE); /* only then is there a doubt */
         CHECK_HAS(told, "labferry confirm");
@@ -206,16 +212,30 @@ static void attached_once(int64_t id)
     CHECK_INT(fake_cloud_get(&fake_cloud.started), 1);
 }
 
-static void once(void) { every_statement(make_run, acted_once, LF_ONCE); }
-static void delivery(void) { every_statement(make_delivery, acted_once, LF_ONCE); }
-static void task(void) { every_statement(make_task, reported_once, LF_ONCE); }
-static void table(void) { every_statement(make_table, uploaded_once, LF_ONCE); }
-static void result(void) { every_statement(make_result, attached_once, LF_IDEMPOTENT); }
+static void once(void)
+{
+    every_statement(make_run, acted_once, LF_ONCE);
+}
+static void delivery(void)
+{
+    every_statement(make_delivery, acted_once, LF_ONCE);
+}
+static void task(void)
+{
+    every_statement(make_task, reported_once, LF_ONCE);
+}
+static void table(void)
+{
+    every_statement(make_table, uploaded_once, LF_ONCE);
+}
+static void result(void)
+{
+    every_statement(make_result, attached_once, LF_IDEMPOTENT);
+}
 
 UNIT_TESTS("job errors",
-    {"whichever statement fails, an action is done once, or is held with what a person can say", once},
-    {"whichever statement fails, a file is delivered once, or is held", delivery},
-    {"whichever statement fails, a task is measured once and reported once, or is held", task},
-    {"whichever statement fails, the values of a task become one result, once", table},
-    {"whichever statement fails, a result is attached and processed once", result},
-)
+           {"whichever statement fails, an action is done once, or is held with what a person can say", once},
+           {"whichever statement fails, a file is delivered once, or is held", delivery},
+           {"whichever statement fails, a task is measured once and reported once, or is held", task},
+           {"whichever statement fails, the values of a task become one result, once", table},
+           {"whichever statement fails, a result is attached and processed once", result}, )

@@ -190,8 +190,10 @@ static void classes_decide(void)
         enum lf_job_state state;
         bool acting;
     } rows[] = {
-        {LF_TRANSIENT, LF_JOB_WAITING, false}, {LF_PERMANENT, LF_JOB_FAILED, false},
-        {LF_UNKNOWN_OUTCOME, LF_JOB_HELD, true}, {LF_NEEDS_PERSON, LF_JOB_HELD, false},
+        {LF_TRANSIENT, LF_JOB_WAITING, false},
+        {LF_PERMANENT, LF_JOB_FAILED, false},
+        {LF_UNKNOWN_OUTCOME, LF_JOB_HELD, true},
+        {LF_NEEDS_PERSON, LF_JOB_HELD, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int64_t id = failing(LF_IO, rows[i].class);
@@ -218,13 +220,16 @@ static void classes_decide(void)
     }
 }
 
-/* What it ends with looks for its instrument among all of them (found by the soak: the first was gone by then). */
+/* What it ends with looks for its instrument among all of them (found by the soak: the first was gone by
+ * then). */
 static void stop_waits_for_all(void)
 {
     struct lf_instrument *slow = NULL;
     struct lf_instrument_options options = {.name = "slow", .driver = &fake_driver};
     case_open(&c);
-    struct lf_instrument_hooks hooks = {.context = c.jobs, .work = lf_jobs_work, .found = lf_jobs_found,
+    struct lf_instrument_hooks hooks = {.context = c.jobs,
+                                        .work = lf_jobs_work,
+                                        .found = lf_jobs_found,
                                         .changed = lf_jobs_instrument_changed};
     struct fake_device *device = fake_device("slow");
     device->stuck = true;
@@ -309,9 +314,12 @@ static void newer_file(void)
     CHECK(case_becomes(&c, id + 1, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id + 1, "file"), "file_2");
     CHECK_INT(c.device->acts, 1);
-    struct lf_job late = {.kind = (char *)"deliver", .instrument = (char *)"robot", .step = "resolve",
+    struct lf_job late = {.kind = (char *)"deliver",
+                          .instrument = (char *)"robot",
+                          .step = "resolve",
                           .key = (char *)"automationInputGenerator.completed|aig_1|file_2"};
-    CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, NULL), LF_EXISTS); /* its event comes after all: the same work */
+    CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, NULL),
+              LF_EXISTS); /* its event comes after all: the same work */
     case_close(&c);
 }
 
@@ -364,7 +372,7 @@ static void damaged_before(void)
     lf_instrument_pause(c.robot, "test");
     case_start(&c);
     int64_t id = case_deliver(&c, "file_1");
-    for (int i = 0; i < 500 && strcmp(case_fact(&c, id, "sha256"), "") == 0; i++)
+    for (int i = 0; i < 500 && !strcmp(case_fact(&c, id, "sha256"), ""); i++)
         lf_sleep_until(lf_deadline_in(10), NULL);
     char name[40];
     snprintf(name, sizeof name, "job-%lld", (long long)id);
@@ -377,7 +385,8 @@ static void damaged_before(void)
     case_close(&c);
 }
 
-/* The instrument may have used the file: a copy that is damaged or gone afterwards must not lead to a second delivery. */
+/* The instrument may have used the file: a copy that is damaged or gone afterwards must not lead to a second
+ * delivery. */
 static void damaged_after(bool gone)
 {
     case_open(&c);
@@ -414,24 +423,31 @@ static void gone_after_delivery(void)
 }
 
 UNIT_TESTS("job, the rule for physical actions",
-    {"a generated file reaches the instrument once, read back, and the spool is empty again", delivered},
-    {"killed while acting, the instrument says done: it goes on and acts no more", interrupted_and_done},
-    {"killed while acting, the instrument says not done: it is done, once", interrupted_and_not_done},
-    {"killed while acting, nobody knows: held, over restarts, until a person says that it happened", interrupted_and_unknown},
-    {"killed while acting, nobody knows: done again only when a person says that it did not happen", retried_by_a_person},
-    {"a job that waits to ask the instrument is not acted on by a retry", retry_while_it_waits_keeps_the_doubt},
-    {"killed while acting and not done: past its time limit it expires instead of acting late", interrupted_and_too_late},
-    {"killed while acting and the driver knows the action no more: held, not failed", interrupted_and_unheard_of},
-    {"what may be repeated is done again after a kill", idempotent_is_done_again},
-    {"the class of an error decides what follows", classes_decide},
-    {"an action interrupted by the end of the agent is ready at the next start, not cancelled", stopped_while_acting},
-    {"the agent's end waits for every instrument before any of them goes", stop_waits_for_all},
-    {"a once-action interrupted by the end of the agent is held", stopped_in_doubt},
-    {"a job whose instrument is away expires at its time limit", expires},
-    {"a generator that has a newer file by now: that one is delivered, once", newer_file},
-    {"a file that Benchling is still storing is waited for", not_stored_yet},
-    {"file names that could do harm are refused with the reason", hostile_names},
-    {"a spool file damaged before the delivery is fetched anew", damaged_before},
-    {"a spool file damaged after the delivery does not lead to a second one", damaged_after_delivery},
-    {"a spool file lost after the delivery does not lead to a second one", gone_after_delivery},
-)
+           {"a generated file reaches the instrument once, read back, and the spool is empty again",
+            delivered},
+           {"killed while acting, the instrument says done: it goes on and acts no more",
+            interrupted_and_done},
+           {"killed while acting, the instrument says not done: it is done, once", interrupted_and_not_done},
+           {"killed while acting, nobody knows: held, over restarts, until a person says that it happened",
+            interrupted_and_unknown},
+           {"killed while acting, nobody knows: done again only when a person says that it did not happen",
+            retried_by_a_person},
+           {"a job that waits to ask the instrument is not acted on by a retry",
+            retry_while_it_waits_keeps_the_doubt},
+           {"killed while acting and not done: past its time limit it expires instead of acting late",
+            interrupted_and_too_late},
+           {"killed while acting and the driver knows the action no more: held, not failed",
+            interrupted_and_unheard_of},
+           {"what may be repeated is done again after a kill", idempotent_is_done_again},
+           {"the class of an error decides what follows", classes_decide},
+           {"an action interrupted by the end of the agent is ready at the next start, not cancelled",
+            stopped_while_acting},
+           {"the agent's end waits for every instrument before any of them goes", stop_waits_for_all},
+           {"a once-action interrupted by the end of the agent is held", stopped_in_doubt},
+           {"a job whose instrument is away expires at its time limit", expires},
+           {"a generator that has a newer file by now: that one is delivered, once", newer_file},
+           {"a file that Benchling is still storing is waited for", not_stored_yet},
+           {"file names that could do harm are refused with the reason", hostile_names},
+           {"a spool file damaged before the delivery is fetched anew", damaged_before},
+           {"a spool file damaged after the delivery does not lead to a second one", damaged_after_delivery},
+           {"a spool file lost after the delivery does not lead to a second one", gone_after_delivery}, )

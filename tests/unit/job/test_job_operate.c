@@ -1,4 +1,5 @@
-/* What an operator asks for and what a task reports as a file: done once, or refused with what to do instead. */
+/* What an operator asks for and what a task reports as a file: done once, or refused with what to do instead.
+ */
 #include "job_case.h"
 
 #include "base/clock.h"
@@ -170,7 +171,8 @@ static void values_must_be_texts(void)
     case_close(&c);
 }
 
-UNIT_TESTS("job operate",
+UNIT_TESTS(
+    "job operate",
     {"a file that an operator sends reaches the instrument once, and the spool is empty again", sent},
     {"a file that cannot be sent is refused with the reason, and leaves nothing", not_sent},
     {"the values of a task become a result file of the run that the task names", values_as_file},
@@ -178,5 +180,5 @@ UNIT_TESTS("job operate",
     {"a task whose route has left the configuration is held", route_gone},
     {"a wrong way to match is refused with what is wrong", rules},
     {"a job at a step that this version does not know is held", unknown_step},
-    {"values that a person gives for a doubtful action must be texts, and not too many; else it stays held", values_must_be_texts},
-)
+    {"values that a person gives for a doubtful action must be texts, and not too many; else it stays held",
+     values_must_be_texts}, )

@@ -89,7 +89,8 @@ static void report_answer_lost(void)
     case_close(&c);
 }
 
-/* The answer is lost, and what is there afterwards says something else (rounded by the cloud, or a person's own). */
+/* The answer is lost, and what is there afterwards says something else (rounded by the cloud, or a person's
+ * own). */
 static void report_answer_lost_and_changed(void)
 {
     begin();
@@ -114,7 +115,10 @@ static void report_answer_lost_and_changed(void)
 static void orphan_is_held(void)
 {
     case_open(&c);
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"gone", .key = (char *)"k", .step = "deliver",
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"gone",
+                         .key = (char *)"k",
+                         .step = "deliver",
                          .bench = true};
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
     case_start(&c);
@@ -186,7 +190,8 @@ static void expired_is_told(void)
     case_close(&c);
 }
 
-/* The claim was asked for but its answer is not known; then the operator cancels: the task must not stay in progress. */
+/* The claim was asked for but its answer is not known; then the operator cancels: the task must not stay in
+ * progress. */
 static void cancelled_while_claiming(void)
 {
     begin();
@@ -266,7 +271,10 @@ static void second_job_steps_back(void)
     c.device->stuck = true;
     int64_t first = case_task(&c, "weigh");
     NEED(fake_reached(&c.device->acts, 1));
-    struct lf_job job = {.kind = (char *)"task", .route = (char *)"weigh", .instrument = (char *)"robot", .key = (char *)"task|2",
+    struct lf_job job = {.kind = (char *)"task",
+                         .route = (char *)"weigh",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"task|2",
                          .step = "check",
                          .facts = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\"}")};
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK); /* another event of the same task */
@@ -294,13 +302,15 @@ static void operators_cancel(void)
     case_close(&c);
 }
 
-UNIT_TESTS("job, workflow tasks",
+UNIT_TESTS(
+    "job, workflow tasks",
     {"a task is claimed, measured, reported with the digits of the instrument, and completed", weighed},
     {"a task that has moved on is left alone", moved_on},
     {"a task that somebody else has taken meanwhile is left alone", somebody_was_faster},
     {"the answer to the claim is lost: it is ours all the same", claim_answer_lost},
     {"the answer to the report is lost: no second output", report_answer_lost},
-    {"the answer to the report is lost and other values are there: a person decides", report_answer_lost_and_changed},
+    {"the answer to the report is lost and other values are there: a person decides",
+     report_answer_lost_and_changed},
     {"a job whose instrument has left the configuration is held, not forgotten", orphan_is_held},
     {"a task that fails is told so, and not tried again here", failed_is_told},
     {"a claimed task that an operator cancels is not left in progress", cancelled_is_told},
@@ -311,5 +321,4 @@ UNIT_TESTS("job, workflow tasks",
     {"a status that no transition leads to holds the job, with its result", settle_refused},
     {"an action of unknown outcome goes on with the values that a person gives", confirmed_with_values},
     {"two events of one task do not measure twice", second_job_steps_back},
-    {"an operator's cancel stops what runs", operators_cancel},
-)
+    {"an operator's cancel stops what runs", operators_cancel}, )

@@ -1,5 +1,5 @@
-/* Ways that a job seldom goes: facts that are missing, files that turn out to be damaged, disks that do not sync, tasks without
- * values. Each ends where a person would look for it.
+/* Ways that a job seldom goes: facts that are missing, files that turn out to be damaged, disks that do not
+ * sync, tasks without values. Each ends where a person would look for it.
  *
  * fsync and rename are wrapped (CMakeLists.txt).
  */
@@ -58,7 +58,11 @@ static int64_t add(const char *kind, const char *step, const char *route, bool b
     static int number;
     char key[20];
     snprintf(key, sizeof key, "key %d", ++number);
-    struct lf_job job = {.kind = (char *)kind, .route = (char *)route, .instrument = (char *)"robot", .key = key, .bench = bench,
+    struct lf_job job = {.kind = (char *)kind,
+                         .route = (char *)route,
+                         .instrument = (char *)"robot",
+                         .key = key,
+                         .bench = bench,
                          .facts = facts};
     snprintf(job.step, sizeof job.step, "%s", step);
     NEED(facts && lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
@@ -141,7 +145,8 @@ static void damaged_row(void)
     sqlite3_close(db);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    int64_t deadline = lf_deadline_in(15000); /* whoever reads it takes it for held; the courier keeps it so */
+    int64_t deadline = lf_deadline_in(
+        15000); /* whoever reads it takes it for held; the courier keeps it so */
     while (!core_told(c.journal, id, "labferry journal check") && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(10), NULL);
     CHECK(core_told(c.journal, id, "labferry journal check"));
@@ -228,7 +233,9 @@ static void sent_in_part(void)
     begin();
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
     NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 10000) == SQLITE_OK);
-    NEED(sqlite3_exec(db, "CREATE TRIGGER refuse BEFORE INSERT ON parcel BEGIN SELECT RAISE (ABORT, 'no'); END", NULL, NULL, NULL)
+    NEED(sqlite3_exec(db,
+                      "CREATE TRIGGER refuse BEFORE INSERT ON parcel BEGIN SELECT RAISE (ABORT, 'no'); END",
+                      NULL, NULL, NULL)
          == SQLITE_OK);
     sqlite3_close(db);
     CHECK_INT(send_file(), 0);
@@ -243,8 +250,12 @@ static void sent_in_part(void)
 
 static void add_event(const char *id, const char *body)
 {
-    struct lf_event_row row = {.id = (char *)id, .type = (char *)"v2.automationInputGenerator.completed", .source = (char *)"mqtt",
-                               .fate = LF_FATE_REREAD, .body = (char *)body, .body_len = strlen(body)};
+    struct lf_event_row row = {.id = (char *)id,
+                               .type = (char *)"v2.automationInputGenerator.completed",
+                               .source = (char *)"mqtt",
+                               .fate = LF_FATE_REREAD,
+                               .body = (char *)body,
+                               .body_len = strlen(body)};
     NEED(lf_journal_event_add(c.journal, &row, NULL) == LF_OK);
     lf_jobs_kick(c.jobs);
 }
@@ -262,11 +273,14 @@ static bool fate_becomes(const char *id, enum lf_fate fate)
     return is;
 }
 
-#define EVENT(resource)                                                                                                    \
-    "{\"version\":\"0\",\"id\":\"aws-1\",\"detail-type\":\"v2.automationInputGenerator.completed\",\"source\":\"aws.partner/" \
-    "benchling.com/acme\",\"account\":\"1\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"us-west-1\",\"resources\":[],"     \
-    "\"detail\":{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator.completed\",\"createdAt\":"                       \
-    "\"2026-01-01T00:00:00Z\",\"deprecated\":false,\"excludedProperties\":[\"file\"],\"automationInputGenerator\":" resource "}}"
+#define EVENT(resource)                                                                                      \
+    "{\"version\":\"0\",\"id\":\"aws-1\",\"detail-type\":\"v2.automationInputGenerator.completed\","         \
+    "\"source\":\"aws.partner/"                                                                              \
+    "benchling.com/"                                                                                         \
+    "acme\",\"account\":\"1\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"us-west-1\",\"resources\":[],"  \
+    "\"detail\":{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator.completed\",\"createdAt\":"    \
+    "\"2026-01-01T00:00:00Z\",\"deprecated\":false,\"excludedProperties\":[\"file\"],"                       \
+    "\"automationInputGenerator\":" resource "}}"
 
 static void never_readable(void)
 {
@@ -436,8 +450,9 @@ static void endless_expression(void)
     struct lf_config_collect *collect = (struct lf_config_collect *)&c.config->instruments[0].collect[0];
     struct lf_config_list before = collect->match;
     collect->match = (struct lf_config_list){rule, 1};
-    int64_t id = add("collect", "match", NULL, false,
-                     cJSON_Parse("{\"file_name\":\"Raaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bb.csv\"}"));
+    int64_t id = add(
+        "collect", "match", NULL, false,
+        cJSON_Parse("{\"file_name\":\"Raaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bb.csv\"}"));
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "takes too long; simplify it");
@@ -463,10 +478,12 @@ static void uploaded_already(void)
 {
     case_open(&c);
     /* Of somebody else, not started: it is not taken over. */
-    cJSON_AddItemToArray(fake_cloud.processors,
-                         cJSON_Parse("{\"id\":\"aop_0\",\"run\":\"run_1\",\"config\":\"Reader\",\"status\":\"NOT_STARTED\"}"));
-    int64_t id = add("collect", "upload", NULL, false,
-                     cJSON_Parse("{\"file_name\":\"R.csv\",\"run\":\"run_1\",\"config\":\"Reader\",\"blob\":\"blob_7\"}"));
+    cJSON_AddItemToArray(
+        fake_cloud.processors,
+        cJSON_Parse("{\"id\":\"aop_0\",\"run\":\"run_1\",\"config\":\"Reader\",\"status\":\"NOT_STARTED\"}"));
+    int64_t id = add(
+        "collect", "upload", NULL, false,
+        cJSON_Parse("{\"file_name\":\"R.csv\",\"run\":\"run_1\",\"config\":\"Reader\",\"blob\":\"blob_7\"}"));
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* for the processing, as one that was uploaded by hand */
     CHECK_INT(fake_cloud.uploads, 0);
@@ -477,7 +494,8 @@ static void uploaded_already(void)
 static void processed_by_hand(void)
 {
     case_open(&c);
-    int64_t id = add("collect", "errors", NULL, false, cJSON_Parse("{\"file_name\":\"R.csv\",\"processor\":\"aop_1\"}"));
+    int64_t id = add("collect", "errors", NULL, false,
+                     cJSON_Parse("{\"file_name\":\"R.csv\",\"processor\":\"aop_1\"}"));
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* nothing is archived: no instrument has it */
     CHECK_INT(c.device->files, 0);
@@ -516,14 +534,21 @@ static void spool_not_kept(atomic_int *bad, const char *word)
     case_close(&c);
 }
 
-static void not_synced(void) { spool_not_kept(&bad_fsyncs, "cannot sync"); }
-static void not_renamed(void) { spool_not_kept(&bad_renames, "cannot rename"); }
+static void not_synced(void)
+{
+    spool_not_kept(&bad_fsyncs, "cannot sync");
+}
+static void not_renamed(void)
+{
+    spool_not_kept(&bad_renames, "cannot rename");
+}
 
 static void error_file_in_the_way(void)
 {
     char path[500];
     case_open(&c);
-    int64_t id = add("collect", "errors", NULL, false, cJSON_Parse("{\"file_name\":\"R.csv\",\"error_blob\":\"blob_1\"}"));
+    int64_t id = add("collect", "errors", NULL, false,
+                     cJSON_Parse("{\"file_name\":\"R.csv\",\"error_blob\":\"blob_1\"}"));
     snprintf(path, sizeof path, "%s/errors", c.config->agent.state_dir);
     NEED(mkdir(path, 0700) == 0);
     snprintf(path, sizeof path, "%s/errors/job-%lld-errors.csv", c.config->agent.state_dir, (long long)id);
@@ -591,7 +616,8 @@ static void by_their_names(void)
     size_t count = route->output_count;
     route->output_count = 0;
     int64_t id = add("task", "report", "weigh", false,
-                     cJSON_Parse("{\"workflow_task\":\"wft_1\",\"captures\":[{\"name\":\"weight\",\"type\":\"real\",\"value\":\"1.50\"},"
+                     cJSON_Parse("{\"workflow_task\":\"wft_1\",\"captures\":[{\"name\":\"weight\",\"type\":"
+                                 "\"real\",\"value\":\"1.50\"},"
                                  "{\"name\":\"stable\",\"type\":\"bool\",\"value\":\"true\"},"
                                  "{\"name\":\"empty\",\"type\":\"bool\",\"value\":\"false\"}]}"));
     case_start(&c);
@@ -607,7 +633,8 @@ static void by_their_names(void)
 static cJSON *many(int inputs, int captures)
 {
     char name[20];
-    cJSON *facts = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"run\":\"run_1\",\"display\":\"T-1\",\"procedure\":\"weigh\"}");
+    cJSON *facts = cJSON_Parse(
+        "{\"workflow_task\":\"wft_1\",\"run\":\"run_1\",\"display\":\"T-1\",\"procedure\":\"weigh\"}");
     cJSON *in = cJSON_AddObjectToObject(facts, "inputs"), *out = cJSON_AddArrayToObject(facts, "captures");
     for (int i = 0; i < inputs; i++) {
         snprintf(name, sizeof name, "i%d", i);
@@ -628,10 +655,13 @@ static void too_many_values(void)
     static const struct {
         const char *step, *why;
         int inputs, captures;
-    } at[] = {{"report", "more than 64 columns", 65, 1}, {"report", "more than 64 columns", 60, 5}, {"run", "more than 64 inputs", 65, 0}};
+    } at[] = {{"report", "more than 64 columns", 65, 1},
+              {"report", "more than 64 columns", 60, 5},
+              {"run", "more than 64 inputs", 65, 0}};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         case_open(&c);
-        int64_t id = add("task", at[i].step, "table", !strcmp(at[i].step, "run"), many(at[i].inputs, at[i].captures));
+        int64_t id = add("task", at[i].step, "table", !strcmp(at[i].step, "run"),
+                         many(at[i].inputs, at[i].captures));
         case_start(&c);
         CHECK(case_becomes(&c, id, i == 2 ? LF_JOB_FAILED : LF_JOB_HELD));
         CHECK_HAS(case_note(&c, id), at[i].why);
@@ -652,37 +682,44 @@ static void name_of_the_values(void)
     case_close(&c);
 }
 
-UNIT_TESTS("job, seldom ways",
-    {"a job whose facts are missing is held, and says what is missing", missing_facts},
+UNIT_TESTS(
+    "job, seldom ways", {"a job whose facts are missing is held, and says what is missing", missing_facts},
     {"a job of a kind that this version does not know is held, and can be cancelled", unknown_kind},
     {"a job whose row is damaged is held with what to do, and nothing is done for it", damaged_row},
-    {"whatever is asked of a job that does not exist is refused, saying where the jobs are listed", no_such_job},
+    {"whatever is asked of a job that does not exist is refused, saying where the jobs are listed",
+     no_such_job},
     {"while the journal is gone nothing is taken from an operator, and says so", journal_gone},
-    {"the agent ends although it cannot keep what it has just found out, and finds it out again", end_while_gone},
+    {"the agent ends although it cannot keep what it has just found out, and finds it out again",
+     end_while_gone},
     {"more instruments than there is room for are refused", too_many_instruments},
     {"a sent file that the journal does not take leaves neither a job nor a file", sent_in_part},
     {"an event that was to be read again and never can be is told as lost, with why", never_readable},
     {"an event is read again later when the journal cannot take what came of it", read_later},
     {"a generator that has lost its file ends the delivery without an action", no_file_any_more},
-    {"a file that is not on the instrument as it should be is held, and not delivered again by itself", not_as_it_should_be},
+    {"a file that is not on the instrument as it should be is held, and not delivered again by itself",
+     not_as_it_should_be},
     {"a sent file that is damaged in the spool is not delivered; it must be sent again", sent_and_damaged},
-    {"killed while delivering, what became of it is asked of the instrument, even if the spool is damaged", looked_for_there},
+    {"killed while delivering, what became of it is asked of the instrument, even if the spool is damaged",
+     looked_for_there},
     {"an expired job is done once a person wants it all the same", expired_and_wanted},
-    {"what cannot be stopped right now is told so, and its history does not claim otherwise", cancelled_at_a_courier},
+    {"what cannot be stopped right now is told so, and its history does not claim otherwise",
+     cancelled_at_a_courier},
     {"a waiting job tells that it goes on by itself", waiting_is_reported},
     {"a sidecar with a run that cannot be one holds the result, with why", sidecars},
     {"a regular expression without an end holds the result instead of the agent", endless_expression},
-    {"a result damaged in the spool before its run was known is taken from the instrument anew", damaged_before_the_match},
+    {"a result damaged in the spool before its run was known is taken from the instrument anew",
+     damaged_before_the_match},
     {"what is uploaded is not uploaded again", uploaded_already},
     {"what was uploaded by hand ends with its processing, and nothing is archived for it", processed_by_hand},
     {"an upload in parts that the cloud refuses is given up there, and begun anew by a retry", parts_refused},
     {"a result that could not be synced to the disk is not called kept, and is taken again", not_synced},
     {"a result that could not get its name in the spool is taken again", not_renamed},
-    {"where the file with the refused rows cannot be made, the job is held and says where", error_file_in_the_way},
+    {"where the file with the refused rows cannot be made, the job is held and says where",
+     error_file_in_the_way},
     {"old files with refused rows leave with their job, and not before", old_error_files},
     {"an archived task is left alone", archived},
     {"a task whose procedure gives no values is completed, without an output", without_values},
     {"without a list of outputs, values are reported under their own names", by_their_names},
-    {"more values than a file or a procedure takes are refused, none is left out in silence", too_many_values},
-    {"values of a task whose name is no file name are named after the job", name_of_the_values},
-)
+    {"more values than a file or a procedure takes are refused, none is left out in silence",
+     too_many_values},
+    {"values of a task whose name is no file name are named after the job", name_of_the_values}, )

@@ -93,7 +93,7 @@ static void tampered(const char *sql, int64_t named, const char *words)
     CHECK_HAS(err.text, words);
 }
 
-/* ---- the chain ----------------------------------------------------------------------------------------- */
+/* ---- the chain ---- */
 
 struct seen {
     int count;
@@ -172,8 +172,11 @@ static void filters(void)
         const struct lf_audit_filter *filter;
         int count;
         int64_t first, last;
-    } cases[] = {
-        {&of_job, 3, 16, 20}, {&from, 4, 5, 8}, {&last, 2, 19, 20}, {&late, 0, 0, 0}, {&none, 0, 0, 0}};
+    } cases[] = {{&of_job, 3, 16, 20},
+                 {&from, 4, 5, 8},
+                 {&last, 2, 19, 20},
+                 {&late, 0, 0, 0},
+                 {&none, 0, 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct seen seen = {0};
         CHECK_INT(lf_journal_audit_list(journal, cases[i].filter, see, &seen, NULL), LF_OK);
@@ -219,7 +222,7 @@ static void note_kind(void *context, const struct lf_audit_entry *entry)
              entry->who);
 }
 
-/* ---- tampering ----------------------------------------------------------------------------------------- */
+/* ---- tampering ---- */
 
 static void changed(void)
 {
@@ -267,12 +270,15 @@ static void put_in(void)
         11, "entry 11");
     tampered("INSERT INTO audit SELECT 0, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
              1, "impossible number 0");
-    tampered("INSERT INTO audit SELECT -9223372036854775807 - 1, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
+    tampered("INSERT INTO audit SELECT -9223372036854775807 - 1, at_ms, who, what, about, text, prev, hash "
+             "FROM audit WHERE seq = 1",
              1, "impossible number -9223372036854775808");
-    tampered("INSERT INTO audit SELECT 9223372036854775807, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
+    tampered("INSERT INTO audit SELECT 9223372036854775807, at_ms, who, what, about, text, prev, hash FROM "
+             "audit WHERE seq = 1",
              INT64_MAX, "impossible number 9223372036854775807");
     tampered("DELETE FROM audit; DELETE FROM small; "
-             "INSERT INTO audit VALUES (9223372036854775807, 0, 'a', 'b', 'c', 'd', 'e', 'f')", INT64_MAX, "");
+             "INSERT INTO audit VALUES (9223372036854775807, 0, 'a', 'b', 'c', 'd', 'e', 'f')",
+             INT64_MAX, "");
     struct lf_journal *journal = NULL; /* no entry can follow: said, and nothing written */
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
     CHECK_HAS(err.text, "after which no other can follow");
@@ -290,7 +296,8 @@ static void added_with_digest(void)
     NEED(lf_journal_open(other, &journal, NULL) == LF_OK);
     CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "released", NULL), LF_OK);
     lf_journal_close(journal);
-    snprintf(sql, sizeof sql, "ATTACH '%s' AS other; INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11", other);
+    snprintf(sql, sizeof sql,
+             "ATTACH '%s' AS other; INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11", other);
     tamper(sql);
     unlink(other);
     CHECK_INT(wrong_entry(NULL), 11);
@@ -398,7 +405,7 @@ static void refuses_own_mistakes(void)
     CHECK_INT(wrong_entry(NULL), 0);
 }
 
-/* ---- with what it tells of ----------------------------------------------------------------------------- */
+/* ---- with what it tells of ---- */
 
 static void killed_in_between(void)
 {
@@ -451,8 +458,10 @@ static void life_of_a_job(void)
                          .facts = cJSON_CreateObject()};
     struct lf_parcel_row row = {.name = (char *)"w.csv", .file = (char *)"1", .sha256 = "ab", .size = 3};
     struct kinds kinds = {0};
-    struct lf_event_row event = {
-        .id = (char *)"evt_1", .type = (char *)"v2.x", .source = (char *)"mqtt", .received_ms = 1};
+    struct lf_event_row event = {.id = (char *)"evt_1",
+                                 .type = (char *)"v2.x",
+                                 .source = (char *)"mqtt",
+                                 .received_ms = 1};
     CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_OK);
     CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_EXISTS); /* no entry: nothing new */
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
@@ -479,7 +488,7 @@ static void life_of_a_job(void)
     lf_journal_close(journal);
 }
 
-/* ---- letting go, and figures --------------------------------------------------------------------------- */
+/* ---- letting go, and figures ---- */
 
 static void pruned(void)
 {
@@ -498,7 +507,8 @@ static void pruned(void)
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
     CHECK_STR(err.text, "");
     struct lf_audit_head noted = {.seq = 5};
-    CHECK_INT(lf_journal_audit_verify(journal, &noted, &verdict, &err), LF_CORRUPT); /* it cannot be vouched for any more */
+    CHECK_INT(lf_journal_audit_verify(journal, &noted, &verdict, &err),
+              LF_CORRUPT); /* it cannot be vouched for any more */
     CHECK_HAS(err.text, "entry 5, whose digest was noted, is not there any more");
     err = (struct lf_error){0};
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
@@ -540,7 +550,8 @@ static void older_journal(void)
     struct lf_audit_verdict verdict;
     make_journal();
     tamper("DROP TABLE audit; DELETE FROM small WHERE name = 'audit.head'; DROP INDEX outbox_to_drop; "
-           "ALTER TABLE outbox DROP COLUMN reply; ALTER TABLE finding DROP COLUMN gone; PRAGMA user_version = 1");
+           "ALTER TABLE outbox DROP COLUMN reply; ALTER TABLE finding DROP COLUMN gone; PRAGMA user_version "
+           "= 1");
     struct lf_journal *journal = open_journal();
     add(journal, 2);
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
@@ -563,15 +574,14 @@ static void check_of_a_whole_journal(void)
     cJSON_Delete(report);
 }
 
-UNIT_TESTS("audit",
-    {"each entry holds the digest of the one before, and the head is that of the last", whole_trail},
+UNIT_TESTS(
+    "audit", {"each entry holds the digest of the one before, and the head is that of the last", whole_trail},
     {"the digest is SHA-256 over the fields with their lengths, as audit.h says", known_digest},
     {"entries are found by what they are about, by kind, time and number", filters},
     {"broken and large texts are made fit, so that an export of them verifies", broken_texts},
     {"an entry that was changed in any field is named", changed},
     {"entries that were removed are named, at the start, in the middle and at the end", removed},
-    {"entries that were moved are named", moved},
-    {"entries that were put in are named", put_in},
+    {"entries that were moved are named", moved}, {"entries that were put in are named", put_in},
     {"an entry that was added with a right digest is named", added_with_digest},
     {"an entry that was exchanged together with its digest is named", exchanged_with_digest},
     {"a trail that was computed anew as a whole does not have the head that was noted", forged_whole},
@@ -583,5 +593,4 @@ UNIT_TESTS("audit",
     {"what audit_keep lets go leaves an entry that holds the rest, and without that one it is found", pruned},
     {"100000 entries are verified in reasonable time", fast_enough},
     {"a journal of the version before gets a trail of its own", older_journal},
-    {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal},
-)
+    {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal}, )

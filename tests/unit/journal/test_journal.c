@@ -1,4 +1,5 @@
-/* The journal's promises: what was committed is there after a kill, the same work is there once, what waits comes when due. */
+/* The journal's promises: what was committed is there after a kill, the same work is there once, what waits
+ * comes when due. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "journal/journal.h"
@@ -28,16 +29,25 @@ static struct lf_journal *open_journal(void)
 
 static enum lf_status add_event(struct lf_journal *journal, const char *id)
 {
-    struct lf_event_row row = {.id = (char *)id, .type = (char *)"v2.assayRun.created", .source = (char *)"mqtt",
-                               .received_ms = 1000, .created_ms = 900, .fate = LF_FATE_UNROUTED, .body = (char *)"{\"a\":1}",
+    struct lf_event_row row = {.id = (char *)id,
+                               .type = (char *)"v2.assayRun.created",
+                               .source = (char *)"mqtt",
+                               .received_ms = 1000,
+                               .created_ms = 900,
+                               .fate = LF_FATE_UNROUTED,
+                               .body = (char *)"{\"a\":1}",
                                .body_len = 7};
     return lf_journal_event_add(journal, &row, NULL);
 }
 
 static int64_t add_job(struct lf_journal *journal, const char *key, const char *instrument, bool bench)
 {
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)instrument, .key = (char *)key,
-                         .step = "resolve", .bench = bench, .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)instrument,
+                         .key = (char *)key,
+                         .step = "resolve",
+                         .bench = bench,
+                         .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
     int64_t existing = 0;
     enum lf_status status = lf_journal_job_add(journal, &job, &existing, NULL);
     cJSON_Delete(job.facts);
@@ -144,7 +154,8 @@ static void no_database_is_refused(void)
     struct lf_journal *journal = NULL;
     struct lf_error err = {0};
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(lf_file_replace(path, "this is a text and no database at all, long enough to be looked at as one", 70, 0600, NULL)
+    NEED(lf_file_replace(path, "this is a text and no database at all, long enough to be looked at as one",
+                         70, 0600, NULL)
          == LF_OK);
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
 }
@@ -209,8 +220,13 @@ static void woken_by_name(void)
 static void expired_on_an_offline_instrument(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"off", .key = (char *)"k", .step = "deliver",
-                         .bench = true, .expires_ms = 1, .expires_mono = lf_clock_mono_ms() - 1};
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"off",
+                         .key = (char *)"k",
+                         .step = "deliver",
+                         .bench = true,
+                         .expires_ms = 1,
+                         .expires_mono = lf_clock_mono_ms() - 1};
     int64_t next;
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_OK);
@@ -245,14 +261,17 @@ static void findings(void)
 static void same_content_is_known(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t other = 0, first = add_finding(journal, "a", "{\"run\":\"r1\",\"config\":\"c\",\"processor\":\"p1\"}");
-    int64_t second = add_finding(journal, "b", "{\"run\":\"r2\",\"config\":\"c\"}"), third = add_finding(journal, "c", "{}");
+    int64_t other = 0,
+            first = add_finding(journal, "a", "{\"run\":\"r1\",\"config\":\"c\",\"processor\":\"p1\"}");
+    int64_t second = add_finding(journal, "b", "{\"run\":\"r2\",\"config\":\"c\"}"),
+            third = add_finding(journal, "c", "{}");
     bool attached = false;
     CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, NULL), LF_OK);
     CHECK(attached && other == first);
     CHECK_INT(lf_journal_finding_same(journal, third, "r2", "c", &other, &attached, NULL), LF_OK);
     CHECK(!attached && other == second); /* on its way there */
-    CHECK_INT(lf_journal_finding_same(journal, second, "r2", "c", &other, &attached, NULL), LF_NOT_FOUND); /* never for a later one */
+    CHECK_INT(lf_journal_finding_same(journal, second, "r2", "c", &other, &attached, NULL),
+              LF_NOT_FOUND); /* never for a later one */
     CHECK_INT(lf_journal_finding_same(journal, third, "r3", "c", &other, &attached, NULL), LF_NOT_FOUND);
     CHECK_INT(lf_journal_finding_same(journal, third, "r1", "d", &other, &attached, NULL), LF_NOT_FOUND);
     add_finding(journal, "d", "{\"processor\":\"p1\"}"); /* a later version took the place of the first */
@@ -300,7 +319,10 @@ static void outbox_in_order(void)
 static void command_answered_again(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_command_row row = {.id = (char *)"c-1", .verb = (char *)"retry", .args = (char *)"{}", .reply = (char *)"reply/c-1",
+    struct lf_command_row row = {.id = (char *)"c-1",
+                                 .verb = (char *)"retry",
+                                 .args = (char *)"{}",
+                                 .reply = (char *)"reply/c-1",
                                  .correlation = lf_slice_text("\x01z")};
     CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_OK);
     CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
@@ -327,8 +349,10 @@ static void damaged_job_is_held(void)
     int64_t bad = add_job(journal, "bad", "x", false), good = add_job(journal, "good", "x", false), next;
     lf_journal_close(journal);
     char command[700];
-    snprintf(command, sizeof command, "/usr/bin/python3 -c \"import sqlite3; d = sqlite3.connect('%s'); "
-             "d.execute('UPDATE job SET facts = ? WHERE id = ?', ('{broken', %lld)); d.commit()\"", path, (long long)bad);
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 -c \"import sqlite3; d = sqlite3.connect('%s'); "
+             "d.execute('UPDATE job SET facts = ? WHERE id = ?', ('{broken', %lld)); d.commit()\"",
+             path, (long long)bad);
     NEED(getenv("LF_EMULATED") || system(command) == 0);
     if (getenv("LF_EMULATED"))
         return;
@@ -349,7 +373,8 @@ static void damaged_job_is_held(void)
 static void prune_keeps_promises(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t open_job = add_job(journal, "open", "x", false), done = add_job(journal, "done", "x", false), dropped;
+    int64_t open_job = add_job(journal, "open", "x", false), done = add_job(journal, "done", "x", false),
+            dropped;
     struct lf_job job;
     NEED(lf_journal_job_get(journal, done, &job, NULL) == LF_OK);
     job.state = LF_JOB_DONE;
@@ -358,7 +383,8 @@ static void prune_keeps_promises(void)
     add_event(journal, "evt_open");
     add_event(journal, "evt_old");
     NEED(lf_journal_event_fate(journal, "evt_open", LF_FATE_JOB, open_job, NULL, NULL) == LF_OK);
-    CHECK_INT(lf_journal_prune(journal, -60000, &dropped, NULL), LF_OK); /* everything is older than a minute from now */
+    CHECK_INT(lf_journal_prune(journal, -60000, &dropped, NULL),
+              LF_OK); /* everything is older than a minute from now */
     struct lf_event_row row;
     CHECK_INT(lf_journal_event_get(journal, "evt_open", &row, NULL), LF_OK);
     lf_event_row_free(&row);
@@ -416,7 +442,8 @@ static void whole_or_not_at_all(void)
         enum lf_status claimed = lf_journal_job_claim(journal, "robot", &job, &next, &err);
         if (claimed == LF_OK)
             job.state = LF_JOB_READY;
-        bool whole = claimed == LF_OK && !strcmp(job.step, "resolve") && !strcmp(lf_json_text_or(job.facts, "run", ""), "r-1");
+        bool whole = claimed == LF_OK && !strcmp(job.step, "resolve")
+                     && !strcmp(lf_json_text_or(job.facts, "run", ""), "r-1");
         enum lf_status kept = claimed == LF_OK ? lf_journal_job_save(journal, &job, &err) : claimed;
         enum lf_status got = lf_journal_get(journal, "paused.robot", &why, &err);
         unit_failing_over();
@@ -435,23 +462,25 @@ static void whole_or_not_at_all(void)
 }
 
 UNIT_TESTS("journal",
-    {"for want of memory a row is not read, and never read in part or taken for missing", whole_or_not_at_all},
-    {"what was committed is there after a kill, and what was not is not", committed_survives_a_kill},
-    {"an event that comes again is counted and not stored again", event_once},
-    {"the same work is there once, however often it is told of", key_once},
-    {"a transaction of which a part failed leaves nothing", rollback_is_whole},
-    {"a second daemon on the same journal is refused", one_daemon},
-    {"a damaged journal is refused and never begun anew in silence", damage_is_refused},
-    {"a file that is no database is refused", no_database_is_refused},
-    {"a job is claimed by one thread, and is ready again after a crash", claimed_once_and_back_after_a_crash},
-    {"a waiting job comes when it is due and not before", waiting_until_due},
-    {"a waiting job is woken by what it waits for", woken_by_name},
-    {"a job expires although its instrument is offline", expired_on_an_offline_instrument},
-    {"a result is known by instrument, name and version", findings},
-    {"content that a run has or is about to get is known; in another run it is new", same_content_is_known},
-    {"reports leave in order, and only the newest of a retained topic", outbox_in_order},
-    {"a repeated command gets its stored answer, after a restart too", command_answered_again},
-    {"a job whose record is damaged is held, and the others go on", damaged_job_is_held},
-    {"pruning drops what is over and keeps what is still promised", prune_keeps_promises},
-    {"transactions of several threads do not mix", threads_do_not_mix},
-)
+           {"for want of memory a row is not read, and never read in part or taken for missing",
+            whole_or_not_at_all},
+           {"what was committed is there after a kill, and what was not is not", committed_survives_a_kill},
+           {"an event that comes again is counted and not stored again", event_once},
+           {"the same work is there once, however often it is told of", key_once},
+           {"a transaction of which a part failed leaves nothing", rollback_is_whole},
+           {"a second daemon on the same journal is refused", one_daemon},
+           {"a damaged journal is refused and never begun anew in silence", damage_is_refused},
+           {"a file that is no database is refused", no_database_is_refused},
+           {"a job is claimed by one thread, and is ready again after a crash",
+            claimed_once_and_back_after_a_crash},
+           {"a waiting job comes when it is due and not before", waiting_until_due},
+           {"a waiting job is woken by what it waits for", woken_by_name},
+           {"a job expires although its instrument is offline", expired_on_an_offline_instrument},
+           {"a result is known by instrument, name and version", findings},
+           {"content that a run has or is about to get is known; in another run it is new",
+            same_content_is_known},
+           {"reports leave in order, and only the newest of a retained topic", outbox_in_order},
+           {"a repeated command gets its stored answer, after a restart too", command_answered_again},
+           {"a job whose record is damaged is held, and the others go on", damaged_job_is_held},
+           {"pruning drops what is over and keeps what is still promised", prune_keeps_promises},
+           {"transactions of several threads do not mix", threads_do_not_mix}, )

@@ -113,8 +113,12 @@ static void add_event(struct lf_journal *journal, const char *id, enum lf_fate f
     char *body = calloc(1, len + 1);
     NEED(body);
     memset(body, 'x', len);
-    struct lf_event_row row = {.id = (char *)id, .source = (char *)"mqtt", .received_ms = lf_clock_wall_ms(), .fate = fate,
-                               .body = body, .body_len = len};
+    struct lf_event_row row = {.id = (char *)id,
+                               .source = (char *)"mqtt",
+                               .received_ms = lf_clock_wall_ms(),
+                               .fate = fate,
+                               .body = body,
+                               .body_len = len};
     CHECK_INT(lf_journal_event_add(journal, &row, NULL), LF_OK);
     free(body);
 }
@@ -181,7 +185,8 @@ static void unrouted_ones_leave_after_bad_ones(void)
     add_event(journal, "u4", LF_FATE_UNROUTED, 90000); /* now the oldest unrouted one */
     CHECK(!has_event(journal, "u1") && has_event(journal, "u2") && has_event(journal, "u4"));
     CHECK(has_event(journal, "waits"));
-    NEED(lf_journal_event_fate(journal, "u4", LF_FATE_JOB, 1, NULL, NULL) == LF_OK); /* what became work takes none of the room */
+    NEED(lf_journal_event_fate(journal, "u4", LF_FATE_JOB, 1, NULL, NULL)
+         == LF_OK); /* what became work takes none of the room */
     CHECK_INT(use_of(journal).unused, 2 * (1000 + 90000));
     lf_journal_close(journal);
 }
@@ -217,7 +222,10 @@ static void full_until_pruned(void)
 
 static void add_result(struct lf_journal *journal, const char *id, enum lf_job_state state)
 {
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)id, .step = "file",
+    struct lf_job job = {.kind = (char *)"collect",
+                         .instrument = (char *)"reader",
+                         .key = (char *)id,
+                         .step = "file",
                          .state = state};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     NEED(lf_journal_finding_add(journal, "reader", id, "v", job.id, NULL) == LF_OK);
@@ -244,7 +252,8 @@ static void results_are_known_while_they_may_lie_there(void)
     gone(journal, "held.csv");
     NEED(lf_journal_prune(journal, 60000, &dropped, NULL) == LF_OK); /* nothing is that old */
     CHECK(known(journal, "archived.csv"));
-    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK); /* everything is older than a minute from now */
+    NEED(lf_journal_prune(journal, -60000, &dropped, NULL)
+         == LF_OK); /* everything is older than a minute from now */
     CHECK(!known(journal, "archived.csv"));
     CHECK(known(journal, "stays.csv") && known(journal, "held.csv"));
     CHECK_INT(dropped, 2); /* the finding and its job */
@@ -283,7 +292,10 @@ static void a_result_never_leaves_before_its_job(void)
     NEED(lf_journal_prune(journal, 1000, &dropped, NULL) == LF_OK);
     CHECK_INT(dropped, 0);
     CHECK(known(journal, "late.csv"));
-    struct lf_event_row event = {.id = (char *)"evt_1", .fate = LF_FATE_WOKE, .job = 1, .received_ms = lf_clock_wall_ms() + 1000 * 1000};
+    struct lf_event_row event = {.id = (char *)"evt_1",
+                                 .fate = LF_FATE_WOKE,
+                                 .job = 1,
+                                 .received_ms = lf_clock_wall_ms() + 1000 * 1000};
     NEED(lf_journal_event_add(journal, &event, NULL) == LF_OK);
     NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
     CHECK(known(journal, "late.csv"));
@@ -294,14 +306,20 @@ static void a_result_never_leaves_before_its_job(void)
 }
 
 UNIT_TESTS("journal bounds",
-    {"a result that came back to its instrument stays known", results_that_came_back_stay_known},
-    {"a result never leaves the journal before its job, however long that took", a_result_never_leaves_before_its_job},
-    {"a full outbox drops the oldest job reports, counts them, and keeps answers and state", oldest_reports_go_first},
-    {"an outbox full of answers drops the oldest of them, never the state", replies_go_when_nothing_else_is_left},
-    {"the outbox is counted as it is, whatever is undone or acknowledged twice", the_count_follows_what_is_kept},
-    {"a flood of messages that are no events takes no more room than it may, and is counted", a_flood_of_bad_messages_is_bounded},
-    {"bad events leave before unrouted ones, the oldest first, and never one that is work", unrouted_ones_leave_after_bad_ones},
-    {"a journal that has its size refuses new work until old entries have left it", full_until_pruned},
-    {"a result leaves with its job when it is old and gone from the instrument, and is known as long as it may lie there",
-     results_are_known_while_they_may_lie_there},
-)
+           {"a result that came back to its instrument stays known", results_that_came_back_stay_known},
+           {"a result never leaves the journal before its job, however long that took",
+            a_result_never_leaves_before_its_job},
+           {"a full outbox drops the oldest job reports, counts them, and keeps answers and state",
+            oldest_reports_go_first},
+           {"an outbox full of answers drops the oldest of them, never the state",
+            replies_go_when_nothing_else_is_left},
+           {"the outbox is counted as it is, whatever is undone or acknowledged twice",
+            the_count_follows_what_is_kept},
+           {"a flood of messages that are no events takes no more room than it may, and is counted",
+            a_flood_of_bad_messages_is_bounded},
+           {"bad events leave before unrouted ones, the oldest first, and never one that is work",
+            unrouted_ones_leave_after_bad_ones},
+           {"a journal that has its size refuses new work until old entries have left it", full_until_pruned},
+           {"a result leaves with its job when it is old and gone from the instrument, and is known as long "
+            "as it may lie there",
+            results_are_known_while_they_may_lie_there}, )

@@ -28,8 +28,12 @@ static struct lf_journal *reboot(struct lf_journal *journal)
 /* A deliver job on the bench which may start until so many ms from now. */
 static int64_t add(struct lf_journal *journal, const char *key, int64_t expires_in)
 {
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)key, .step = "deliver",
-                         .bench = true, .expires_ms = lf_clock_wall_ms() + expires_in,
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"robot",
+                         .key = (char *)key,
+                         .step = "deliver",
+                         .bench = true,
+                         .expires_ms = lf_clock_wall_ms() + expires_in,
                          .expires_mono = lf_clock_mono_ms() + expires_in};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     NEED(lf_journal_history_add(journal, job.id, "agent", "made", NULL) == LF_OK);
@@ -46,8 +50,13 @@ static struct lf_job get(struct lf_journal *journal, int64_t id)
 static void expired_before_the_boot(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"old", .step = "deliver",
-                         .bench = true, .expires_ms = lf_clock_wall_ms() - 72LL * HOUR - lf_clock_mono_ms(), /* before it was up */
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"old",
+                         .step = "deliver",
+                         .bench = true,
+                         .expires_ms = lf_clock_wall_ms() - 72LL * HOUR
+                                       - lf_clock_mono_ms(),    /* before it was up */
                          .expires_mono = lf_deadline_in(1000)}; /* as the other boot saw it */
     int64_t id, next;
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
@@ -56,7 +65,8 @@ static void expired_before_the_boot(void)
     job = get(journal, id);
     CHECK(job.expires_mono > 0 && job.expires_mono <= lf_clock_mono_ms());
     lf_job_free(&job);
-    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_OK); /* by a courier, which ends it */
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL),
+              LF_OK); /* by a courier, which ends it */
     CHECK_INT(job.id, id);
     lf_job_free(&job);
     lf_journal_close(journal);
@@ -77,8 +87,13 @@ static void still_in_time_after_the_boot(void)
 static void clock_was_set(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_job job = {.kind = (char *)"deliver", .instrument = (char *)"robot", .key = (char *)"in 1970", .step = "deliver",
-                         .bench = true, .expires_ms = 2 * HOUR, .expires_mono = lf_deadline_in(2 * HOUR)};
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"in 1970",
+                         .step = "deliver",
+                         .bench = true,
+                         .expires_ms = 2 * HOUR,
+                         .expires_mono = lf_deadline_in(2 * HOUR)};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     NEED(lf_journal_clock_stepped(journal, NULL) == LF_OK);
     journal = reboot(journal);
@@ -92,7 +107,10 @@ static void clock_was_set(void)
 static void stamped_in_the_past(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_event_row row = {.id = (char *)"evt_1", .source = (char *)"mqtt", .received_ms = HOUR, .fate = LF_FATE_UNROUTED};
+    struct lf_event_row row = {.id = (char *)"evt_1",
+                               .source = (char *)"mqtt",
+                               .received_ms = HOUR,
+                               .fate = LF_FATE_UNROUTED};
     int64_t dropped;
     row.created_ms = lf_clock_wall_ms() - HOUR; /* by the cloud's clock; ours was in 1970 */
     NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
@@ -138,8 +156,11 @@ static void due_after_the_boot(void)
 
 static void add_event(struct lf_journal *journal, const char *id, enum lf_fate fate, int64_t created_ms)
 {
-    struct lf_event_row row = {.id = (char *)id, .source = (char *)"mqtt", .received_ms = lf_clock_wall_ms(),
-                               .created_ms = created_ms, .fate = fate};
+    struct lf_event_row row = {.id = (char *)id,
+                               .source = (char *)"mqtt",
+                               .received_ms = lf_clock_wall_ms(),
+                               .created_ms = created_ms,
+                               .fate = fate};
     NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
 }
 
@@ -208,13 +229,17 @@ static void last_job(void)
 }
 
 UNIT_TESTS("journal, boots and clocks",
-    {"a job whose time ran out before the machine restarted does not start after it", expired_before_the_boot},
-    {"a job that is in time keeps the rest of its time over a restart of the machine", still_in_time_after_the_boot},
-    {"a job from before the clock was set keeps its time over a restart of the machine", clock_was_set},
-    {"an event that came while the clock was behind is not forgotten sooner than others", stamped_in_the_past},
-    {"a job that has acted never expires, whatever restarts", acted_does_not_expire},
-    {"what waited in an earlier boot is due in the next", due_after_the_boot},
-    {"an event that a killed process was about to read again is read again at once", reread_after_a_kill},
-    {"an event with a date in the future hides no gap", future_event},
-    {"the last job of an instrument is the one that acted last, confirmed or not", last_job},
-)
+           {"a job whose time ran out before the machine restarted does not start after it",
+            expired_before_the_boot},
+           {"a job that is in time keeps the rest of its time over a restart of the machine",
+            still_in_time_after_the_boot},
+           {"a job from before the clock was set keeps its time over a restart of the machine",
+            clock_was_set},
+           {"an event that came while the clock was behind is not forgotten sooner than others",
+            stamped_in_the_past},
+           {"a job that has acted never expires, whatever restarts", acted_does_not_expire},
+           {"what waited in an earlier boot is due in the next", due_after_the_boot},
+           {"an event that a killed process was about to read again is read again at once",
+            reread_after_a_kill},
+           {"an event with a date in the future hides no gap", future_event},
+           {"the last job of an instrument is the one that acted last, confirmed or not", last_job}, )

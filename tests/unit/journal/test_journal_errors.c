@@ -1,13 +1,14 @@
-/* What a disk does to the journal: each statement of each call fails in turn. The call must say so, nothing of it may be half
- * there, and the same call must do its work once the disk is good again.
+/* What a disk does to the journal: each statement of each call fails in turn. The call must say so, nothing
+ * of it may be half there, and the same call must do its work once the disk is good again.
  *
- * sqlite3_step, sqlite3_prepare_v3, sqlite3_exec and fsync are wrapped (CMakeLists.txt). Every run starts from a copy of one journal.
+ * sqlite3_step, sqlite3_prepare_v3, sqlite3_exec and fsync are wrapped (CMakeLists.txt). Every run starts
+ * from a copy of one journal.
  */
+#include "base/clock.h"
 #include "base/file.h"
 #include "journal/audit.h"
 #include "journal/db.h"
 #include "journal/inspect.h"
-#include "base/clock.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@ static char model[TEXT_MAX], path[TEXT_MAX];
 
 /* ---- the disk ---- */
 
-static int good_calls;  /* so many go well, then one fails; -1: all go well */
-static bool goes_on;    /* and all after it fail as well */
+static int good_calls; /* so many go well, then one fails; -1: all go well */
+static bool goes_on;   /* and all after it fail as well */
 static bool has_failed;
 static bool stays_open; /* the next way back fails as well: SQLite leaves the transaction open */
 
@@ -54,14 +55,18 @@ int __real_sqlite3_step(sqlite3_stmt *stmt);
 int __wrap_sqlite3_step(sqlite3_stmt *stmt);
 int __wrap_sqlite3_step(sqlite3_stmt *stmt)
 {
-    /* What has begun to write has done it: were it only left, SQLite would commit it, which a failing disk does not. */
+    /* What has begun to write has done it: were it only left, SQLite would commit it, which a failing disk
+     * does not. */
     bool begun = sqlite3_stmt_busy(stmt) && !sqlite3_stmt_readonly(stmt);
     return !begun && fails() ? SQLITE_IOERR : __real_sqlite3_step(stmt);
 }
 
-int __real_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **stmt, const char **rest);
-int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **stmt, const char **rest);
-int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **stmt, const char **rest)
+int __real_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **stmt,
+                              const char **rest);
+int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **stmt,
+                              const char **rest);
+int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags, sqlite3_stmt **stmt,
+                              const char **rest)
 {
     *stmt = NULL;
     return fails() ? SQLITE_IOERR : __real_sqlite3_prepare_v3(db, sql, len, flags, stmt, rest);
@@ -89,25 +94,36 @@ int __wrap_fsync(int fd)
 
 /* ---- the model ---- */
 
-static enum lf_status add_event(struct lf_journal *journal, const char *id, enum lf_fate fate, struct lf_error *err)
+static enum lf_status add_event(struct lf_journal *journal, const char *id, enum lf_fate fate,
+                                struct lf_error *err)
 {
-    struct lf_event_row row = {.id = (char *)id, .type = (char *)"v2.assayRun.created", .source = (char *)"mqtt",
-                               .received_ms = 1000, .created_ms = 900, .fate = fate, .body = (char *)"{}", .body_len = 2};
+    struct lf_event_row row = {.id = (char *)id,
+                               .type = (char *)"v2.assayRun.created",
+                               .source = (char *)"mqtt",
+                               .received_ms = 1000,
+                               .created_ms = 900,
+                               .fate = fate,
+                               .body = (char *)"{}",
+                               .body_len = 2};
     return lf_journal_event_add(journal, &row, err);
 }
 
 static enum lf_status add_job(struct lf_journal *journal, const char *key, bool bench, struct lf_error *err)
 {
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)key,
-                         .event_id = (char *)"evt_1", .step = "match", .bench = bench,
+    struct lf_job job = {.kind = (char *)"collect",
+                         .instrument = (char *)"reader",
+                         .key = (char *)key,
+                         .event_id = (char *)"evt_1",
+                         .step = "match",
+                         .bench = bench,
                          .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
     enum lf_status status = lf_journal_job_add(journal, &job, NULL, err);
     cJSON_Delete(job.facts);
     return status;
 }
 
-static enum lf_status change_job(struct lf_journal *journal, int64_t id, enum lf_job_state state, bool acting, const char *wake,
-                                 struct lf_error *err)
+static enum lf_status change_job(struct lf_journal *journal, int64_t id, enum lf_job_state state, bool acting,
+                                 const char *wake, struct lf_error *err)
 {
     struct lf_job job = {0};
     enum lf_status status = lf_journal_job_get(journal, id, &job, err);
@@ -134,12 +150,15 @@ static enum lf_status add_parcel(struct lf_journal *journal, int64_t job, struct
 
 static enum lf_status add_command(struct lf_journal *journal, const char *id, struct lf_error *err)
 {
-    struct lf_command_row row = {.id = (char *)id, .verb = (char *)"status", .reply = (char *)"a/reply",
+    struct lf_command_row row = {.id = (char *)id,
+                                 .verb = (char *)"status",
+                                 .reply = (char *)"a/reply",
                                  .correlation = lf_slice_text("c")};
     return lf_journal_command_add(journal, &row, err);
 }
 
-/* Jobs: 1 ready on a courier, 2 ready on the bench, 3 waits for "it", 4 is done; each with what may belong to a job. */
+/* Jobs: 1 ready on a courier, 2 ready on the bench, 3 waits for "it", 4 is done; each with what may belong to
+ * a job. */
 static void make_model(void)
 {
     struct lf_journal *journal;
@@ -204,35 +223,47 @@ static char *rows_of(struct lf_journal *journal)
 
 typedef enum lf_status call(struct lf_journal *journal, struct lf_error *err);
 
-static void each_event(void *context, const struct lf_event_row *row) { (void)context, (void)row; }
-static void each_job(void *context, const struct lf_job *job) { (void)context, (void)job; }
+static void each_event(void *context, const struct lf_event_row *row)
+{
+    (void)context, (void)row;
+}
+static void each_job(void *context, const struct lf_job *job)
+{
+    (void)context, (void)job;
+}
 static void each_history(void *context, int64_t at, const char *who, const char *text)
 {
     (void)context, (void)at, (void)who, (void)text;
 }
-static void each_entry(void *context, const struct lf_audit_entry *entry) { (void)context, (void)entry; }
+static void each_entry(void *context, const struct lf_audit_entry *entry)
+{
+    (void)context, (void)entry;
+}
 
-#define CALL(name, ...)                                                                    \
-    static enum lf_status name(struct lf_journal *journal, struct lf_error *err)            \
-    {                                                                                       \
-        __VA_ARGS__                                                                         \
+#define CALL(name, ...)                                                                                      \
+    static enum lf_status name(struct lf_journal *journal, struct lf_error *err)                             \
+    {                                                                                                        \
+        __VA_ARGS__                                                                                          \
     }
 
 CALL(set, return lf_journal_set(journal, "name", "value", err);)
 CALL(event_add, return add_event(journal, "evt_3", LF_FATE_UNROUTED, err);)
 CALL(event_again, return add_event(journal, "evt_1", LF_FATE_JOB, err);)
 CALL(event_fate, return lf_journal_event_fate(journal, "evt_2", LF_FATE_LOST, 0, "gone", err);)
-CALL(event_get, struct lf_event_row row; enum lf_status status = lf_journal_event_get(journal, "evt_1", &row, err);
-     lf_event_row_free(&row); return status;)
+CALL(event_get, struct lf_event_row row;
+     enum lf_status status = lf_journal_event_get(journal, "evt_1", &row, err); lf_event_row_free(&row);
+     return status;)
 CALL(event_list, return lf_journal_event_list(journal, NULL, 9, each_event, NULL, err);)
 CALL(event_reread, struct lf_event_row row; int64_t next;
-     enum lf_status status = lf_journal_event_claim_reread(journal, 0, &row, &next, err); lf_event_row_free(&row); return status;)
+     enum lf_status status = lf_journal_event_claim_reread(journal, 0, &row, &next, err);
+     lf_event_row_free(&row); return status;)
 CALL(event_put_off, return lf_journal_event_put_off(journal, "evt_2", 0, err);)
 CALL(event_no_reread, struct lf_event_row row; int64_t next;
      enum lf_status status = lf_journal_event_put_off(journal, "evt_2", LF_NEVER, err);
      return status == LF_OK ? lf_journal_event_claim_reread(journal, 0, &row, &next, err) : status;)
 CALL(event_drops, struct lf_journal_limits limits = {.unused = 1};
-     enum lf_status status = add_event(journal, "evt_3", LF_FATE_UNROUTED, err); lf_journal_limit(journal, &limits);
+     enum lf_status status = add_event(journal, "evt_3", LF_FATE_UNROUTED, err);
+     lf_journal_limit(journal, &limits);
      return status == LF_OK || status == LF_EXISTS ? add_event(journal, "evt_4", LF_FATE_BAD, err) : status;)
 CALL(job_add, return add_job(journal, "k5", false, err);)
 CALL(job_add_known, return add_job(journal, "k1", false, err);)
@@ -242,20 +273,25 @@ CALL(job_end, return change_job(journal, 1, LF_JOB_DONE, false, NULL, err);)
 CALL(job_list, struct lf_job_filter filter = {.state = "open", .limit = 9};
      return lf_journal_job_list(journal, &filter, each_job, NULL, err);)
 CALL(job_claim, struct lf_job job = {0}; int64_t next;
-     enum lf_status status = lf_journal_job_claim(journal, NULL, &job, &next, err); lf_job_free(&job); return status;)
+     enum lf_status status = lf_journal_job_claim(journal, NULL, &job, &next, err); lf_job_free(&job);
+     return status;)
 CALL(job_claim_bench, struct lf_job job = {0}; int64_t next;
-     enum lf_status status = lf_journal_job_claim(journal, "reader", &job, &next, err); lf_job_free(&job); return status;)
+     enum lf_status status = lf_journal_job_claim(journal, "reader", &job, &next, err); lf_job_free(&job);
+     return status;)
 CALL(job_claim_none, struct lf_job job = {0}; int64_t next;
      return lf_journal_job_claim(journal, "another", &job, &next, err);)
 CALL(job_wake, int count; int64_t job; return lf_journal_job_wake(journal, "it", &count, &job, err);)
 CALL(job_last_done, struct lf_job job = {0};
-     enum lf_status status = lf_journal_job_last_done(journal, "reader", "collect", &job, err); lf_job_free(&job); return status;)
-CALL(job_with_fact, int64_t job; return lf_journal_job_with_fact(journal, "collect", "run", "r-1", true, 0, &job, err);)
+     enum lf_status status = lf_journal_job_last_done(journal, "reader", "collect", &job, err);
+     lf_job_free(&job); return status;)
+CALL(job_with_fact, int64_t job;
+     return lf_journal_job_with_fact(journal, "collect", "run", "r-1", true, 0, &job, err);)
 CALL(history_add, return lf_journal_history_add(journal, 1, "cli:maria", "looked at", err);)
 CALL(history_list, return lf_journal_history_list(journal, 1, each_history, NULL, err);)
 CALL(parcel_add, return add_parcel(journal, 2, err);)
-CALL(parcel_get, struct lf_parcel_row row = {0}; enum lf_status status = lf_journal_parcel_get(journal, 1, &row, err);
-     lf_parcel_row_free(&row); return status;)
+CALL(parcel_get, struct lf_parcel_row row = {0};
+     enum lf_status status = lf_journal_parcel_get(journal, 1, &row, err); lf_parcel_row_free(&row);
+     return status;)
 CALL(parcel_drop, return lf_journal_parcel_drop(journal, 1, err);)
 CALL(part_add, return lf_journal_part_add(journal, 1, 2, "etag", err);)
 CALL(part_list, char *etags[2] = {0}; enum lf_status status = lf_journal_part_list(journal, 1, etags, 2, err);
@@ -267,40 +303,83 @@ CALL(finding_same, int64_t other; bool attached;
      return lf_journal_finding_same(journal, 1, "r-1", "c", &other, &attached, err);)
 CALL(outbox_add, return lf_journal_outbox_add(journal, "a/status", "{\"new\":1}", true, err);)
 CALL(outbox_reply, return lf_journal_outbox_add_reply(journal, "a/reply", "{}", lf_slice_text("c"), err);)
-CALL(outbox_next, struct lf_outbox_row row = {0}; enum lf_status status = lf_journal_outbox_next(journal, 0, &row, err);
-     lf_outbox_row_free(&row); return status;)
+CALL(outbox_next, struct lf_outbox_row row = {0};
+     enum lf_status status = lf_journal_outbox_next(journal, 0, &row, err); lf_outbox_row_free(&row);
+     return status;)
 CALL(outbox_remove, return lf_journal_outbox_remove(journal, 1, err);)
 CALL(command_add, return add_command(journal, "c2", err);)
 CALL(command_next, struct lf_command_row row = {0};
-     enum lf_status status = lf_journal_command_next(journal, LF_COMMAND_ACCEPTED, &row, err); lf_command_row_free(&row);
-     return status;)
-CALL(command_save, struct lf_command_row row = {0}; enum lf_status status = lf_journal_command_get(journal, "c1", &row, err);
-     row.state = LF_COMMAND_FINISHED; if (status == LF_OK) status = lf_journal_command_save(journal, &row, err);
+     enum lf_status status = lf_journal_command_next(journal, LF_COMMAND_ACCEPTED, &row, err);
      lf_command_row_free(&row); return status;)
+CALL(command_save, struct lf_command_row row = {0};
+     enum lf_status status = lf_journal_command_get(journal, "c1", &row, err);
+     row.state = LF_COMMAND_FINISHED;
+     if (status == LF_OK) status = lf_journal_command_save(journal, &row, err); lf_command_row_free(&row);
+     return status;)
 CALL(prune, int64_t dropped; return lf_journal_prune(journal, -1000, &dropped, err);)
 CALL(audit_add, return lf_journal_audit_add(journal, "agent", "agent", NULL, "says", err);)
 CALL(audit_list, struct lf_audit_filter filter = {.limit = 9};
      return lf_journal_audit_list(journal, &filter, each_entry, NULL, err);)
 CALL(audit_head, struct lf_audit_head head; return lf_journal_audit_head(journal, &head, err);)
 CALL(audit_prune, int64_t dropped; usleep(2000); return lf_journal_audit_prune(journal, 1, &dropped, err);)
-CALL(audit_verify, struct lf_audit_verdict verdict; return lf_journal_audit_verify(journal, NULL, &verdict, err);)
+CALL(audit_verify, struct lf_audit_verdict verdict;
+     return lf_journal_audit_verify(journal, NULL, &verdict, err);)
 
 static const struct {
     const char *name;
     call *run;
     enum lf_status good; /* what it gives when nothing fails */
 } calls[] = {
-#define GIVES(name, status) {#name, name, status}
-    GIVES(set, LF_OK), GIVES(event_add, LF_OK), GIVES(event_again, LF_EXISTS), GIVES(event_fate, LF_OK), GIVES(event_get, LF_OK),
-    GIVES(event_list, LF_OK), GIVES(event_reread, LF_OK), GIVES(event_put_off, LF_OK), GIVES(event_no_reread, LF_NOT_FOUND), GIVES(event_drops, LF_OK), GIVES(job_add, LF_OK),
-    GIVES(job_add_known, LF_EXISTS), GIVES(job_hold, LF_OK), GIVES(job_act, LF_OK), GIVES(job_end, LF_OK), GIVES(job_list, LF_OK),
-    GIVES(job_claim, LF_OK), GIVES(job_claim_bench, LF_OK), GIVES(job_claim_none, LF_NOT_FOUND), GIVES(job_wake, LF_OK), GIVES(job_last_done, LF_OK),
-    GIVES(job_with_fact, LF_OK), GIVES(history_add, LF_OK), GIVES(history_list, LF_OK), GIVES(parcel_add, LF_OK),
-    GIVES(parcel_get, LF_OK), GIVES(parcel_drop, LF_OK), GIVES(part_add, LF_OK), GIVES(part_list, LF_OK), GIVES(part_clear, LF_OK),
-    GIVES(finding_add, LF_OK), GIVES(finding_digest, LF_OK), GIVES(finding_same, LF_NOT_FOUND), GIVES(outbox_add, LF_OK), GIVES(outbox_reply, LF_OK),
-    GIVES(outbox_next, LF_OK), GIVES(outbox_remove, LF_OK), GIVES(command_add, LF_OK), GIVES(command_next, LF_OK),
-    GIVES(command_save, LF_OK), GIVES(prune, LF_OK), GIVES(audit_add, LF_OK), GIVES(audit_list, LF_OK), GIVES(audit_head, LF_OK),
-    GIVES(audit_prune, LF_OK), GIVES(audit_verify, LF_OK),
+#define GIVES(name, status)                                                                                  \
+    {                                                                                                        \
+#name, name, status                                                                                  \
+    }
+    GIVES(set, LF_OK),
+    GIVES(event_add, LF_OK),
+    GIVES(event_again, LF_EXISTS),
+    GIVES(event_fate, LF_OK),
+    GIVES(event_get, LF_OK),
+    GIVES(event_list, LF_OK),
+    GIVES(event_reread, LF_OK),
+    GIVES(event_put_off, LF_OK),
+    GIVES(event_no_reread, LF_NOT_FOUND),
+    GIVES(event_drops, LF_OK),
+    GIVES(job_add, LF_OK),
+    GIVES(job_add_known, LF_EXISTS),
+    GIVES(job_hold, LF_OK),
+    GIVES(job_act, LF_OK),
+    GIVES(job_end, LF_OK),
+    GIVES(job_list, LF_OK),
+    GIVES(job_claim, LF_OK),
+    GIVES(job_claim_bench, LF_OK),
+    GIVES(job_claim_none, LF_NOT_FOUND),
+    GIVES(job_wake, LF_OK),
+    GIVES(job_last_done, LF_OK),
+    GIVES(job_with_fact, LF_OK),
+    GIVES(history_add, LF_OK),
+    GIVES(history_list, LF_OK),
+    GIVES(parcel_add, LF_OK),
+    GIVES(parcel_get, LF_OK),
+    GIVES(parcel_drop, LF_OK),
+    GIVES(part_add, LF_OK),
+    GIVES(part_list, LF_OK),
+    GIVES(part_clear, LF_OK),
+    GIVES(finding_add, LF_OK),
+    GIVES(finding_digest, LF_OK),
+    GIVES(finding_same, LF_NOT_FOUND),
+    GIVES(outbox_add, LF_OK),
+    GIVES(outbox_reply, LF_OK),
+    GIVES(outbox_next, LF_OK),
+    GIVES(outbox_remove, LF_OK),
+    GIVES(command_add, LF_OK),
+    GIVES(command_next, LF_OK),
+    GIVES(command_save, LF_OK),
+    GIVES(prune, LF_OK),
+    GIVES(audit_add, LF_OK),
+    GIVES(audit_list, LF_OK),
+    GIVES(audit_head, LF_OK),
+    GIVES(audit_prune, LF_OK),
+    GIVES(audit_verify, LF_OK),
 };
 
 static void broken_call(size_t i, bool onwards)
@@ -318,10 +397,14 @@ static void broken_call(size_t i, bool onwards)
         mend();
         if (broke) {
             snprintf(told, sizeof told, "%s, statement call %d: %s", calls[i].name, good + 1,
-                     status == LF_IO && err.class == LF_TRANSIENT ? "told" : status == LF_OK ? "nothing" : err.text);
-            snprintf(told + strlen(told), sizeof told - strlen(told), "; then %d", (int)calls[i].run(journal, &err));
+                     status == LF_IO && err.class == LF_TRANSIENT ? "told"
+                     : status == LF_OK                            ? "nothing"
+                                                                  : err.text);
+            snprintf(told + strlen(told), sizeof told - strlen(told), "; then %d",
+                     (int)calls[i].run(journal, &err));
             char wanted[120];
-            snprintf(wanted, sizeof wanted, "%s, statement call %d: told; then %d", calls[i].name, good + 1, (int)calls[i].good);
+            snprintf(wanted, sizeof wanted, "%s, statement call %d: told; then %d", calls[i].name, good + 1,
+                     (int)calls[i].good);
             CHECK_STR(told, wanted);
         }
         char *rows = rows_of(journal);
@@ -388,7 +471,8 @@ static void without_status(void)
     for (int good = 0; good < 2; good++) {
         break_after(good, true);
         CHECK(lf_journal_parcel_knows(journal, "1.csv"));
-        CHECK(lf_journal_parcel_knows(journal, "unknown.csv")); /* a spool file is swept only if surely nobody needs it */
+        CHECK(lf_journal_parcel_knows(
+            journal, "unknown.csv")); /* a spool file is swept only if surely nobody needs it */
         mend();
         CHECK(!lf_journal_parcel_knows(journal, "unknown.csv"));
     }
@@ -506,12 +590,15 @@ static void one_moment(void)
 }
 
 UNIT_TESTS("journal errors",
-    {"a statement that fails is told, nothing of the call is half there, and the call works when it is made again", one_failure},
-    {"the same when all that follow fail as well, the way back included", no_disk},
-    {"opening that fails is told, and goes well the next time", opening},
-    {"a spool file whose job cannot be asked for counts as needed", without_status},
-    {"what cannot be counted is not told as nothing", no_counts},
-    {"what was to be undone never becomes part of what is done next, even if undoing it failed", no_way_back},
-    {"a check or an export that could not read everything never says that all is well", looked_at},
-    {"what reads a journal file sees one moment of it, whatever the agent writes meanwhile", one_moment},
-)
+           {"a statement that fails is told, nothing of the call is half there, and the call works when it "
+            "is made again",
+            one_failure},
+           {"the same when all that follow fail as well, the way back included", no_disk},
+           {"opening that fails is told, and goes well the next time", opening},
+           {"a spool file whose job cannot be asked for counts as needed", without_status},
+           {"what cannot be counted is not told as nothing", no_counts},
+           {"what was to be undone never becomes part of what is done next, even if undoing it failed",
+            no_way_back},
+           {"a check or an export that could not read everything never says that all is well", looked_at},
+           {"what reads a journal file sees one moment of it, whatever the agent writes meanwhile",
+            one_moment}, )

@@ -36,7 +36,11 @@ static enum lf_status add_event(struct lf_journal *journal, int number, size_t l
 {
     char id[32], *body = calloc(1, len + 1);
     snprintf(id, sizeof id, "evt_%d", number);
-    struct lf_event_row row = {.id = id, .source = (char *)"mqtt", .fate = LF_FATE_JOB, .body = body, .body_len = len};
+    struct lf_event_row row = {.id = id,
+                               .source = (char *)"mqtt",
+                               .fate = LF_FATE_JOB,
+                               .body = body,
+                               .body_len = len};
     enum lf_status status = lf_journal_event_add(journal, &row, err);
     free(body);
     return status;
@@ -186,7 +190,11 @@ static void lock_file_removed(void)
     struct lf_error err;
     char lock[600];
     snprintf(lock, sizeof lock, "%s.lock", path);
-    struct lf_job job = {.kind = (char *)"task", .instrument = (char *)"robot", .key = (char *)"k", .step = "run", .state = LF_JOB_RUNNING};
+    struct lf_job job = {.kind = (char *)"task",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"k",
+                         .step = "run",
+                         .state = LF_JOB_RUNNING};
     NEED(lf_journal_job_add(first, &job, NULL, NULL) == LF_OK);
     NEED(unlink(lock) == 0);
     CHECK_INT(try_open(&second, &err), LF_BUSY);
@@ -205,7 +213,11 @@ static void acts(int number)
     struct lf_journal *journal = open_journal();
     char key[20];
     snprintf(key, sizeof key, "job %d", number);
-    struct lf_job job = {.kind = (char *)"task", .instrument = (char *)"robot", .key = key, .step = "run", .state = LF_JOB_RUNNING};
+    struct lf_job job = {.kind = (char *)"task",
+                         .instrument = (char *)"robot",
+                         .key = key,
+                         .step = "run",
+                         .state = LF_JOB_RUNNING};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     job.acting = true;
     NEED((job.facts = cJSON_CreateObject()) && lf_journal_job_save(journal, &job, NULL) == LF_OK);
@@ -244,12 +256,11 @@ static void older_copy(void)
     acts(4);
 }
 
-UNIT_TESTS("journal health",
-    {"an older copy of a journal is known by the action that it lacks", older_copy},
-    {"no second agent takes up a journal in use, even when its lock file was removed", lock_file_removed},
-    {"damage that is found while running ends all writing, and says what to do", found_while_running},
-    {"a transaction in which damage is found is not kept", in_the_middle_of_a_transaction},
-    {"a journal that is moved away or replaced takes nothing until it is back", gone_and_back},
-    {"a journal that was there and is missing is never begun anew in silence", missing_at_the_start},
-    {"a disk that takes nothing for a while is told and got over", no_room_for_a_while},
-)
+UNIT_TESTS("journal health", {"an older copy of a journal is known by the action that it lacks", older_copy},
+           {"no second agent takes up a journal in use, even when its lock file was removed",
+            lock_file_removed},
+           {"damage that is found while running ends all writing, and says what to do", found_while_running},
+           {"a transaction in which damage is found is not kept", in_the_middle_of_a_transaction},
+           {"a journal that is moved away or replaced takes nothing until it is back", gone_and_back},
+           {"a journal that was there and is missing is never begun anew in silence", missing_at_the_start},
+           {"a disk that takes nothing for a while is told and got over", no_room_for_a_while}, )

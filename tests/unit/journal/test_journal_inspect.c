@@ -1,4 +1,5 @@
-/* What is looked at from outside is not always a journal, not always whole, and not always where it may be written. */
+/* What is looked at from outside is not always a journal, not always whole, and not always where it may be
+ * written. */
 #include "journal/audit_chain.h"
 #include "journal/inspect.h"
 #include "journal/journal.h"
@@ -96,14 +97,19 @@ static void all_values(void)
 {
     struct lf_journal_export done;
     set_path("values.db");
-    sql("CREATE TABLE t (a, b, c, d, e); CREATE TABLE \"not\"\"ours\" (a); INSERT INTO \"not\"\"ours\" VALUES (77);"
-        "INSERT INTO t VALUES (9007199254740993, 0.25, NULL, x'00ff', 'f\xc3\xbcnf'), (CAST(x'ff' AS TEXT), '', x'', -1, 12345678.5)");
+    sql("CREATE TABLE t (a, b, c, d, e); CREATE TABLE \"not\"\"ours\" (a); INSERT INTO \"not\"\"ours\" "
+        "VALUES (77);"
+        "INSERT INTO t VALUES (9007199254740993, 0.25, NULL, x'00ff', 'f\xc3\xbcnf'), (CAST(x'ff' AS TEXT), "
+        "'', x'', -1, 12345678.5)");
     char *text = export(&done);
     CHECK_INT(done.rows, 2);
     CHECK_INT(done.gaps, 0);
-    CHECK_STR(text, "{\"table\":\"t\",\"row\":{\"a\":9007199254740993,\"b\":0.25,\"c\":null,\"d\":{\"base64\":\"AP8=\"},"
-                    "\"e\":\"f\xc3\xbcnf\"}}\n"
-                    "{\"table\":\"t\",\"row\":{\"a\":{\"base64\":\"/w==\"},\"b\":\"\",\"c\":\"\",\"d\":-1,\"e\":12345678.5}}\n");
+    CHECK_STR(
+        text,
+        "{\"table\":\"t\",\"row\":{\"a\":9007199254740993,\"b\":0.25,\"c\":null,\"d\":{\"base64\":\"AP8=\"},"
+        "\"e\":\"f\xc3\xbcnf\"}}\n"
+        "{\"table\":\"t\",\"row\":{\"a\":{\"base64\":\"/"
+        "w==\"},\"b\":\"\",\"c\":\"\",\"d\":-1,\"e\":12345678.5}}\n");
     free(text);
 }
 
@@ -112,7 +118,8 @@ static int64_t root_page(const char *table)
     sqlite3 *db;
     sqlite3_stmt *stmt = NULL;
     NEED(sqlite3_open(path, &db) == SQLITE_OK);
-    NEED(sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_master WHERE name = ?1", -1, &stmt, NULL) == SQLITE_OK);
+    NEED(sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_master WHERE name = ?1", -1, &stmt, NULL)
+         == SQLITE_OK);
     sqlite3_bind_text(stmt, 1, table, -1, SQLITE_STATIC);
     NEED(sqlite3_step(stmt) == SQLITE_ROW);
     int64_t page = sqlite3_column_int64(stmt, 0);
@@ -134,7 +141,8 @@ static void tables_lost_as_a_whole(void)
 {
     struct lf_journal_export done;
     set_path("ruined.db");
-    sql("PRAGMA page_size = 4096; CREATE TABLE a (x); INSERT INTO a VALUES (1); CREATE TABLE b (x PRIMARY KEY) WITHOUT ROWID;"
+    sql("PRAGMA page_size = 4096; CREATE TABLE a (x); INSERT INTO a VALUES (1); CREATE TABLE b (x PRIMARY "
+        "KEY) WITHOUT ROWID;"
         "INSERT INTO b VALUES (2); CREATE TABLE c (x); INSERT INTO c VALUES (3)");
     int64_t a = root_page("a"), b = root_page("b");
     ruin(a);
@@ -168,9 +176,15 @@ static void note_fate(void *found, const struct lf_event_row *row)
 static void words_nobody_knows(void)
 {
     struct lf_journal *journal = NULL;
-    struct lf_event_row row = {.id = (char *)"evt_1", .source = (char *)"mqtt", .fate = LF_FATE_UNROUTED, .body = (char *)"{}",
+    struct lf_event_row row = {.id = (char *)"evt_1",
+                               .source = (char *)"mqtt",
+                               .fate = LF_FATE_UNROUTED,
+                               .body = (char *)"{}",
                                .body_len = 2};
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)"k", .step = "match",
+    struct lf_job job = {.kind = (char *)"collect",
+                         .instrument = (char *)"reader",
+                         .key = (char *)"k",
+                         .step = "match",
                          .facts = cJSON_CreateObject()};
     struct lf_job_filter all = {.limit = 9};
     enum lf_job_state state = LF_JOB_READY;
@@ -213,8 +227,13 @@ static void a_list_within_a_list(void)
     set_path("lists.db");
     NEED(lf_journal_open(path, &lists.journal, &err) == LF_OK);
     for (int i = 0; i < 3; i++) {
-        struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"reader", .key = (char *)(i == 0 ? "a" : i == 1 ? "b" : "c"),
-                             .step = "match", .facts = cJSON_CreateObject()};
+        struct lf_job job = {.kind = (char *)"collect",
+                             .instrument = (char *)"reader",
+                             .key = (char *)(i == 0   ? "a"
+                                             : i == 1 ? "b"
+                                                      : "c"),
+                             .step = "match",
+                             .facts = cJSON_CreateObject()};
         NEED(lf_journal_job_add(lists.journal, &job, NULL, &err) == LF_OK);
         cJSON_Delete(job.facts);
     }
@@ -226,7 +245,8 @@ static void a_list_within_a_list(void)
 
 static void where_nothing_may_be_written(void)
 {
-    if (getenv("LF_EMULATED")) /* an emulator looks into its sysroot first, which may be closed to another user */
+    if (getenv("LF_EMULATED")) /* an emulator looks into its sysroot first, which may be closed to another
+                                  user */
         return;
     struct lf_journal_export done;
     char folder[560], wal[640];
@@ -313,8 +333,14 @@ static void write_lines(const char *name, cJSON *first, cJSON *second, cJSON *th
 static void forged_exports(void)
 {
     char hash[LF_SHA256_HEX];
-    struct lf_audit_entry entry = {.seq = 1, .at = "2026-01-01T00:00:00Z", .who = "a", .what = "b", .about = "", .text = "",
-                                   .prev = AUDIT_GENESIS, .hash = hash};
+    struct lf_audit_entry entry = {.seq = 1,
+                                   .at = "2026-01-01T00:00:00Z",
+                                   .who = "a",
+                                   .what = "b",
+                                   .about = "",
+                                   .text = "",
+                                   .prev = AUDIT_GENESIS,
+                                   .hash = hash};
     struct lf_audit_head head = {.seq = 1};
     struct lf_audit_verdict verdict;
     NEED(audit_hash(&entry, hash, NULL) == LF_OK);
@@ -322,7 +348,8 @@ static void forged_exports(void)
     write_lines("good.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head), NULL);
     CHECK_INT(lf_audit_verify_file(path, NULL, &verdict, &err), LF_OK);
     CHECK_STR(err.text, "");
-    write_lines("longer.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head), lf_audit_entry_json(&entry));
+    write_lines("longer.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head),
+                lf_audit_entry_json(&entry));
     verify_wrong(2, "line 3: something stands after the end");
     entry.prev = "1111111111111111111111111111111111111111111111111111111111111111";
     NEED(audit_hash(&entry, hash, NULL) == LF_OK);
@@ -341,20 +368,25 @@ static void unreadable_exports(void)
     set_path("");
     CHECK(lf_audit_verify_file(path, NULL, &verdict, &err) != LF_OK);
     CHECK_HAS(err.text, "cannot read the export");
-    static const char *const heads[] = {"", "7", "7:", "7:abc", "x:", "-1:" AUDIT_GENESIS, "7:" AUDIT_GENESIS "0", "7:G" AUDIT_GENESIS};
+    static const char *const heads[] =
+        {"", "7", "7:", "7:abc", "x:", "-1:" AUDIT_GENESIS, "7:" AUDIT_GENESIS "0", "7:G" AUDIT_GENESIS};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         CHECK(!lf_audit_head_parse(heads[i], &head));
-    CHECK(lf_audit_head_parse("7:" AUDIT_GENESIS, &head) && head.seq == 7 && !strcmp(head.hash, AUDIT_GENESIS));
+    CHECK(lf_audit_head_parse("7:" AUDIT_GENESIS, &head) && head.seq == 7
+          && !strcmp(head.hash, AUDIT_GENESIS));
 }
 
-UNIT_TESTS("journal inspect",
-    {"what is no journal, or that of a newer program, is told as that, and nothing is done with it", strangers},
+UNIT_TESTS(
+    "journal inspect",
+    {"what is no journal, or that of a newer program, is told as that, and nothing is done with it",
+     strangers},
     {"an export has every value as it is: numbers, fractions, bytes, and nothing", all_values},
-    {"a table that is lost as a whole is told in the export, and the others are in it", tables_lost_as_a_whole},
+    {"a table that is lost as a whole is told in the export, and the others are in it",
+     tables_lost_as_a_whole},
     {"a state or fate that this program does not know is never taken for work to do", words_nobody_knows},
     {"who reads a list may ask for the same list in its middle", a_list_within_a_list},
-    {"a journal whose folder may not be written is read, unless a part of it still lies beside it", where_nothing_may_be_written},
+    {"a journal whose folder may not be written is read, unless a part of it still lies beside it",
+     where_nothing_may_be_written},
     {"an export for which there is no room is told, never taken for whole", nowhere_to_write},
     {"an export to which something was added, or whose beginning was taken, is found out", forged_exports},
-    {"a file that cannot be read is no verdict, and a head that was mistyped is none", unreadable_exports},
-)
+    {"a file that cannot be read is no verdict, and a head that was mistyped is none", unreadable_exports}, )

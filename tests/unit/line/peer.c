@@ -20,8 +20,8 @@ static bool await(struct peer *peer, size_t *from, const char *wanted, size_t le
         struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
         if (poll(&fd, 1, PEER_PATIENCE_MS) <= 0)
             return false;
-        ssize_t got =
-            read(peer->fd, peer->received + peer->received_len, sizeof peer->received - peer->received_len);
+        ssize_t got = read(peer->fd, peer->received + peer->received_len,
+                           sizeof peer->received - peer->received_len);
         if (got <= 0)
             return false;
         peer->received_len += (size_t)got;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define HEAD    "[profile]\ntitle = 'T'\n[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\n"
+#define HEAD "[profile]\ntitle = 'T'\n[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\n"
 #define COMMAND "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S S {value:real} {unit:word}'\n"
 
 static struct lf_profile *good(const char *text)
@@ -32,8 +32,8 @@ static void bad(const char *text, const char *expected)
 
 static void small_profile(void)
 {
-    struct lf_profile *profile =
-        good(HEAD COMMAND "[procedure p]\ndo = weigh 3 times every 1s\nresult = value as weight\n");
+    struct lf_profile *profile = good(
+        HEAD COMMAND "[procedure p]\ndo = weigh 3 times every 1s\nresult = value as weight\n");
     NEED(profile != NULL);
     CHECK_BYTES(profile->send_end.data, profile->send_end.len, "\r\n", 2);
     const struct lf_command *command = lf_profile_command(profile, "weigh");
@@ -133,11 +133,11 @@ static void all_problems(void)
 
 static void procedure_class(void)
 {
-    struct lf_profile *profile =
-        good(HEAD COMMAND
-             "[command t]\nclass = once\nsend = 'T'\nexpect = 'T'\n[command d]\nclass = idempotent\n"
-             "send = 'D'\nexpect = 'D'\n[procedure a]\ndo = weigh\n[procedure b]\ndo = weigh\ndo = d\n"
-             "[procedure c]\ndo = t\ndo = d\ndo = weigh\n");
+    struct lf_profile *profile = good(
+        HEAD COMMAND
+        "[command t]\nclass = once\nsend = 'T'\nexpect = 'T'\n[command d]\nclass = idempotent\n"
+        "send = 'D'\nexpect = 'D'\n[procedure a]\ndo = weigh\n[procedure b]\ndo = weigh\ndo = d\n"
+        "[procedure c]\ndo = t\ndo = d\ndo = weigh\n");
     NEED(profile != NULL);
     CHECK_INT(lf_profile_procedure(profile, "a")->repeat, LF_SAFE);
     CHECK_INT(lf_profile_procedure(profile, "b")->repeat, LF_IDEMPOTENT);
@@ -228,8 +228,8 @@ static void matches(const char *extra, const char *pattern, const char *line, si
     struct lf_profile *profile = good(text);
     NEED(profile != NULL);
     struct lf_outcome values = {0};
-    enum lf_status status =
-        lf_reply_pattern_match(profile, &profile->commands[0].expects[0], lf_slice(line, len), &values, NULL);
+    enum lf_status status = lf_reply_pattern_match(profile, &profile->commands[0].expects[0],
+                                                   lf_slice(line, len), &values, NULL);
     for (size_t i = 0; i < values.count; i++)
         snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
                  values.captures[i].name, values.captures[i].value);

@@ -236,7 +236,7 @@ static void classes(void)
     static const char *const profiles[] = {"mt-sics", "sartorius-sbi", "and-balance"};
     for (size_t i = 0; i < 3; i++) {
         struct lf_profile *profile = shipped(profiles[i]);
-    NEED(profile != NULL);
+        NEED(profile != NULL);
         NEED(profile != NULL);
         CHECK_INT(lf_profile_command(profile, "tare")->repeat, LF_ONCE);
         CHECK_INT(lf_profile_command(profile, "zero")->repeat, LF_ONCE);

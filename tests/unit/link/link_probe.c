@@ -3,11 +3,12 @@
  * standard input; what happens is told as JSON lines on standard output.
  *
  *   host port client_id tls=1 ca cert key username password_file filter=... (again and again) will_topic
- * will_payload namesake_payload journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch
- * is answered die=before | after   kill this process when the first batch comes, before or after it is
- * committed refuse=N             refuse the first N batches (N < 0: all) wait=FILE        a batch waits until this file is there
- * max_message keepalive correlation=N          bytes of correlation data in place of "corr-1"
- * receive_maximum Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | close
+ * will_payload namesake_payload journal=FILE         append "topic<tab>payload" of every message, and fsync,
+ * before the batch is answered die=before | after   kill this process when the first batch comes, before or
+ * after it is committed refuse=N             refuse the first N batches (N < 0: all) wait=FILE        a batch
+ * waits until this file is there max_message keepalive correlation=N          bytes of correlation data in
+ * place of "corr-1" receive_maximum Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health
+ * | close
  */
 #include "link/link.h"
 
@@ -136,7 +137,8 @@ static void publish(const struct probe *probe, struct lf_link *link, char *args)
     publication.topic = strsep(&args, " ");
     publication.payload = lf_slice_text(args);
     publication.correlation = probe->correlation > 0 && probe->correlation <= CORRELATION_MAX
-                                  ? lf_slice(long_one, (size_t)probe->correlation) : lf_slice_text("corr-1");
+                                  ? lf_slice(long_one, (size_t)probe->correlation)
+                                  : lf_slice_text("corr-1");
     if (lf_link_publish(link, &publication, &err)) {
         cJSON *line = line_of("not published");
         lf_json_set_int(line, "ticket", publication.ticket);
@@ -213,8 +215,11 @@ int main(int argc, char **argv)
     const char *filters[64];
     struct probe probe = {.journal = -1};
     struct lf_link_options options = {.host = "localhost", .client_id = "probe", .filters = filters};
-    struct lf_link_hooks hooks = {
-        .context = &probe, .batch = batch, .online = online, .offline = offline, .published = published};
+    struct lf_link_hooks hooks = {.context = &probe,
+                                  .batch = batch,
+                                  .online = online,
+                                  .offline = offline,
+                                  .published = published};
     struct lf_error err = {0};
     struct lf_link *link;
     char *line = NULL;

@@ -118,10 +118,9 @@ static void ports(void)
 }
 
 UNIT_TESTS("stream names",
-    {"a well-formed name is accepted and says what only one instrument may use", good_names},
-    {"two links to one port name the same resource", links_resolve},
-    {"a name that is none is refused with what would be right", bad_names},
-    {"a wrong option is refused by name", bad_options},
-    {"a wrong network address is refused with the reason", bad_addresses},
-    {"the ports of this machine can be listed, also when there are none", ports},
-)
+           {"a well-formed name is accepted and says what only one instrument may use", good_names},
+           {"two links to one port name the same resource", links_resolve},
+           {"a name that is none is refused with what would be right", bad_names},
+           {"a wrong option is refused by name", bad_options},
+           {"a wrong network address is refused with the reason", bad_addresses},
+           {"the ports of this machine can be listed, also when there are none", ports}, )

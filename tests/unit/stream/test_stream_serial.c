@@ -117,8 +117,8 @@ static void every_byte(void)
     CHECK_BYTES(back, len, all, sizeof all);
     CHECK_INT(write(line.device, all, sizeof all), sizeof all);
     for (len = 0; len < sizeof back; len += got)
-        NEED(lf_stream_read(stream, back + len, sizeof back - len, lf_deadline_in(SOON_MS), &got, &err) ==
-             LF_OK);
+        NEED(lf_stream_read(stream, back + len, sizeof back - len, lf_deadline_in(SOON_MS), &got, &err)
+             == LF_OK);
     CHECK_BYTES(back, len, all, sizeof all);
     lf_stream_close(stream);
     close(line.device);
@@ -411,7 +411,7 @@ static void strange_rate(void)
 {
     struct line line;
     if (getenv("LF_EMULATED"))
-        return; // QEMU's user emulation knows no TCSETS2
+        return;                                        // QEMU's user emulation knows no TCSETS2
     make_line(&line, "baud=74880&bits=7&parity=even"); // a PTY drops bits and parity: must open all the same
     struct lf_stream *stream = open_line(&line, NULL);
     CHECK_HAS(lf_stream_name(stream), "at 74880 7E1");

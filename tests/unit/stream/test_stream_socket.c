@@ -103,8 +103,8 @@ static void unknown_name(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     int64_t before = lf_clock_mono_ms();
-    enum lf_status status =
-        lf_stream_open("tcp:no-such-balance.invalid:8001", lf_deadline_in(SOON_MS), NULL, &stream, &err);
+    enum lf_status status = lf_stream_open("tcp:no-such-balance.invalid:8001", lf_deadline_in(SOON_MS), NULL,
+                                           &stream, &err);
     CHECK(status == LF_NOT_FOUND || status == LF_DISCONNECTED || status == LF_TIMEOUT);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "no-such-balance.invalid");
@@ -116,8 +116,8 @@ static void lookup_given_up(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     // The deadline has passed already: whatever the name server does, the lookup must be left to itself.
-    enum lf_status status =
-        lf_stream_open("tcp:slow-balance.invalid:8001", lf_deadline_in(0), NULL, &stream, &err);
+    enum lf_status status = lf_stream_open("tcp:slow-balance.invalid:8001", lf_deadline_in(0), NULL, &stream,
+                                           &err);
     CHECK(status == LF_TIMEOUT || status == LF_NOT_FOUND || status == LF_DISCONNECTED);
     CHECK(stream == NULL);
 }
@@ -229,15 +229,13 @@ static void over_unix(void)
     CHECK_HAS(err.text, "refused");
 }
 
-UNIT_TESTS("socket streams",
-    {"bytes pass over TCP, and close is seen by the peer", over_v4},
-    {"bytes pass over IPv6", over_v6},
-    {"a host can be given by name", by_name},
-    {"an unknown host is told by name and may be tried again", unknown_name},
-    {"a lookup that takes too long is given up and harms nobody", lookup_given_up},
-    {"a refused connection says so and what to check", refused},
-    {"a host that does not answer ends at the deadline", black_hole},
-    {"a peer that closes is noticed after its last bytes, and writing to it is an error", peer_closes},
-    {"a peer that does not read makes the write end at the deadline, and says how much left", partial_write},
-    {"bytes pass over a Unix socket, and a missing one is told from a dead one", over_unix},
-)
+UNIT_TESTS("socket streams", {"bytes pass over TCP, and close is seen by the peer", over_v4},
+           {"bytes pass over IPv6", over_v6}, {"a host can be given by name", by_name},
+           {"an unknown host is told by name and may be tried again", unknown_name},
+           {"a lookup that takes too long is given up and harms nobody", lookup_given_up},
+           {"a refused connection says so and what to check", refused},
+           {"a host that does not answer ends at the deadline", black_hole},
+           {"a peer that closes is noticed after its last bytes, and writing to it is an error", peer_closes},
+           {"a peer that does not read makes the write end at the deadline, and says how much left",
+            partial_write},
+           {"bytes pass over a Unix socket, and a missing one is told from a dead one", over_unix}, )

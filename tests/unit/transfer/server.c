@@ -163,7 +163,9 @@ static void *serve(void *arg)
         go_on = SSL_accept(connection->tls) == 1;
     }
     while (go_on) {
-        struct server_call call = {.server = server, .fd = connection->fd, .connection = connection->index,
+        struct server_call call = {.server = server,
+                                   .fd = connection->fd,
+                                   .connection = connection->index,
                                    .tls = connection->tls};
         go_on = read_call(&call, buffer, &have);
         if (go_on) {

@@ -15,12 +15,12 @@ struct server;
 struct server_call {
     char method[16];
     char target[2048];
-    char *headers;   /* raw, NUL-terminated */
+    char *headers; /* raw, NUL-terminated */
     char *body;
     size_t body_len;
-    int connection;  /* counts from 1 */
-    int number;      /* of the call in the server's life, from 1 */
-    bool close;      /* set by the handler: close the connection after this */
+    int connection; /* counts from 1 */
+    int number;     /* of the call in the server's life, from 1 */
+    bool close;     /* set by the handler: close the connection after this */
     struct server *server;
     int fd;
     void *tls;

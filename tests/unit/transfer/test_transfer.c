@@ -70,8 +70,10 @@ static void answer_echo(void *context, struct server_call *call)
              server_header(call, "User-Agent", agent, sizeof agent),
              server_header(call, "Expect", expect, sizeof expect),
              server_header(call, "Accept-Encoding", encoding, sizeof encoding), call->body_len);
-    server_reply(call, 201, "Content-Type: text/x-test\r\nRetry-After: 7\r\nx-rate-limit-limit: 60\r\n"
-                 "X-Rate-Limit-Remaining: 57\r\nx-rate-limit-reset: 21\r\nLocation: /elsewhere\r\n", text);
+    server_reply(call, 201,
+                 "Content-Type: text/x-test\r\nRetry-After: 7\r\nx-rate-limit-limit: 60\r\n"
+                 "X-Rate-Limit-Remaining: 57\r\nx-rate-limit-reset: 21\r\nLocation: /elsewhere\r\n",
+                 text);
 }
 
 static void plain_get(void)
@@ -102,8 +104,10 @@ static void large_text_without_expect(void)
     NEED(text != NULL);
     memset(text, 'x', len);
     bench_open(&bench, answer_echo, NULL);
-    bench_perform(&bench, &(struct lf_request){.method = "PATCH", .text = lf_slice(text, len),
-                                               .content_type = "application/json", .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "PATCH",
+                                               .text = lf_slice(text, len),
+                                               .content_type = "application/json",
+                                               .to_fd = -1});
     CHECK_STR(bench.answer.text.data, "PATCH|/thing?secret=hush||labferry/" LF_VERSION "|||3145728");
     bench_close(&bench);
     free(text);
@@ -111,7 +115,11 @@ static void large_text_without_expect(void)
 
 /* ---- streaming ---- */
 
-struct pattern { int64_t size, at; int rewinds; bool fail; };
+struct pattern {
+    int64_t size, at;
+    int rewinds;
+    bool fail;
+};
 
 static size_t pattern_read(void *context, char *into, size_t room)
 {
@@ -454,7 +462,8 @@ static void silent_dns(void)
     struct bench bench;
     bench_open(&bench, answer_echo, NULL);
     int64_t start = lf_clock_mono_ms();
-    bench_perform(&bench, &(struct lf_request){.url = "https://silent.example/", .to_fd = -1,
+    bench_perform(&bench, &(struct lf_request){.url = "https://silent.example/",
+                                               .to_fd = -1,
                                                .deadline = lf_deadline_in(300)});
     CHECK(resolver_asked);
     CHECK_INT(bench.status, LF_TIMEOUT);
@@ -471,7 +480,12 @@ static void silent_dns(void)
 
 /* ---- redirects ---- */
 
-struct hops { int port; int left; char seen[64]; const char *location; };
+struct hops {
+    int port;
+    int left;
+    char seen[64];
+    const char *location;
+};
 
 static void answer_target(void *context, struct server_call *call)
 {
@@ -554,7 +568,9 @@ static void *perform_many(void *arg)
     intptr_t good = 0;
     for (int i = 0; i < 25; i++) {
         struct lf_answer answer;
-        struct lf_request request = {.method = "GET", .url = bench->url, .to_fd = -1,
+        struct lf_request request = {.method = "GET",
+                                     .url = bench->url,
+                                     .to_fd = -1,
                                      .deadline = lf_deadline_in(20000)};
         good += lf_transfer_perform(bench->transfer, &request, &answer, NULL, NULL) == LF_OK
                 && answer.status == 201;

@@ -22,13 +22,17 @@ static enum lf_status get(enum server_tls tls, bool ca, const char *host, struct
     snprintf(ca_file, sizeof ca_file, "%s/ca.pem", unit_folder());
     struct server *server = server_open(answer_ok, NULL, tls, ca_file);
     NEED(server != NULL);
-    struct lf_transfer_options options = {
-        .ca_file = ca ? ca_file : NULL, .proxy = "", .stall_timeout_ms = 5000};
+    struct lf_transfer_options options = {.ca_file = ca ? ca_file : NULL,
+                                          .proxy = "",
+                                          .stall_timeout_ms = 5000};
     struct lf_transfer *transfer = NULL;
     NEED(lf_transfer_open(&options, &transfer, err) == LF_OK);
     snprintf(url, sizeof url, "https://%s:%d/", host, server_port(server));
     struct lf_answer answer;
-    struct lf_request request = {.method = "GET", .url = url, .to_fd = -1, .deadline = lf_deadline_in(20000),
+    struct lf_request request = {.method = "GET",
+                                 .url = url,
+                                 .to_fd = -1,
+                                 .deadline = lf_deadline_in(20000),
                                  .authorization = "Bearer t"};
     enum lf_status status = lf_transfer_perform(transfer, &request, &answer, sent, err);
     if (status == LF_OK)
@@ -118,7 +122,10 @@ static void missing_ca(void)
 }
 
 /* A proxy that answers every request the same. */
-struct proxy { int http; char seen[128]; };
+struct proxy {
+    int http;
+    char seen[128];
+};
 
 static void answer_proxy(void *context, struct server_call *call)
 {
@@ -143,8 +150,11 @@ static void proxies(void)
     bool sent = true;
     NEED(lf_transfer_open(&options, &transfer, &err) == LF_OK);
     struct lf_answer answer;
-    struct lf_request request = {.method = "POST", .url = "https://acme.example/", .to_fd = -1,
-                                 .deadline = lf_deadline_in(20000), .authorization = "Bearer t"};
+    struct lf_request request = {.method = "POST",
+                                 .url = "https://acme.example/",
+                                 .to_fd = -1,
+                                 .deadline = lf_deadline_in(20000),
+                                 .authorization = "Bearer t"};
     CHECK_INT(lf_transfer_perform(transfer, &request, &answer, &sent, &err), LF_DENIED);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "proxy");
@@ -160,13 +170,10 @@ static void proxies(void)
     lf_transfer_close(transfer);
 }
 
-UNIT_TESTS("transfer over TLS",
-    {"a certificate of the given authority is trusted", trusted},
-    {"an unknown certificate is refused before anything is sent", untrusted},
-    {"a certificate for another name is refused", wrong_host},
-    {"a certificate that is not yet valid is explained as clock trouble and tried again", early},
-    {"an expired certificate is told as such, and the clock is named", late},
-    {"a server without TLS gets no request", plain_server},
-    {"a missing CA file is named", missing_ca},
-    {"a proxy that refuses, fails or is down is told apart, and never sees credentials", proxies},
-)
+UNIT_TESTS("transfer over TLS", {"a certificate of the given authority is trusted", trusted},
+           {"an unknown certificate is refused before anything is sent", untrusted},
+           {"a certificate for another name is refused", wrong_host},
+           {"a certificate that is not yet valid is explained as clock trouble and tried again", early},
+           {"an expired certificate is told as such, and the clock is named", late},
+           {"a server without TLS gets no request", plain_server}, {"a missing CA file is named", missing_ca},
+           {"a proxy that refuses, fails or is down is told apart, and never sees credentials", proxies}, )

@@ -97,7 +97,8 @@ static void memory_is_no_verdict(void)
     for (unsigned n = 1; unit_failing(n); n++) {
         struct lf_error err = {0};
         char *target;
-        enum lf_status status = lf_url_redirect("http://127.0.0.1:1/x", "http://127.0.0.1:2/y", &target, &err);
+        enum lf_status status = lf_url_redirect("http://127.0.0.1:1/x", "http://127.0.0.1:2/y", &target,
+                                                &err);
         unit_failing_over();
         CHECK(status == LF_OK ? target != NULL : status == LF_NO_MEMORY && !target);
         free(target);
@@ -105,9 +106,9 @@ static void memory_is_no_verdict(void)
 }
 
 UNIT_TESTS("url",
-    {"for want of memory no URL is called wrong, and none with a password right", memory_is_no_verdict},
-    {"what is not unreserved is percent-encoded (RFC 3986)", encoding},
-    {"a URL in a message has no query, user or control characters", names},
-    {"https anywhere, http to this machine only, no credentials in URLs", allowed},
-    {"a redirect may not leave https", redirects},
-)
+           {"for want of memory no URL is called wrong, and none with a password right",
+            memory_is_no_verdict},
+           {"what is not unreserved is percent-encoded (RFC 3986)", encoding},
+           {"a URL in a message has no query, user or control characters", names},
+           {"https anywhere, http to this machine only, no credentials in URLs", allowed},
+           {"a redirect may not leave https", redirects}, )

@@ -39,9 +39,7 @@ static void nothing_equals_nothing(void)
     CHECK_HAS("a sentence", "sent");
 }
 
-UNIT_TESTS("unit",
-    {"a test gets a private folder to write in", folder_is_private},
-    {"the folder is gone when the next test starts", folder_is_gone},
-    {"a file of the source tree is found from any folder", source_is_found},
-    {"checks of strings and bytes hold for absent and binary values", nothing_equals_nothing},
-)
+UNIT_TESTS("unit", {"a test gets a private folder to write in", folder_is_private},
+           {"the folder is gone when the next test starts", folder_is_gone},
+           {"a file of the source tree is found from any folder", source_is_found},
+           {"checks of strings and bytes hold for absent and binary values", nothing_equals_nothing}, )

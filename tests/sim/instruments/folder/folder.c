@@ -28,11 +28,11 @@ struct sim {
     cJSON *entry;             /* its entry in the state; borrowed */
     char run[80];
     struct lf_buffer result;
-    char *result_path;        /* NULL until writing */
+    char *result_path; /* NULL until writing */
     size_t written;
-    int64_t piece;            /* next one to write */
-    int64_t due;              /* mono ms of the next step */
-    int64_t runs;             /* in this life */
+    int64_t piece;                      /* next one to write */
+    int64_t due;                        /* mono ms of the next step */
+    int64_t runs;                       /* in this life */
     char broken[BROKEN_KEPT][65 + 256]; /* kept broken worklists: not complained about again */
     size_t broken_count;
 };

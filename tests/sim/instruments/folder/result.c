@@ -109,7 +109,7 @@ char *result_name(const char *template, const char *worklist, const char *run)
     time_t now = time(NULL);
     struct tm local;
     strftime(date, sizeof date, "%Y%m%d", localtime_r(&now, &local));
-    for (const char *at = template; *at;) {
+    for (const char *at = template; *at;)
         if (!strncmp(at, "{stem}", 6))
             must(lf_buffer_append(&out, worklist, stem)), at += 6;
         else if (!strncmp(at, "{name}", 6))
@@ -120,7 +120,6 @@ char *result_name(const char *template, const char *worklist, const char *run)
             must(lf_buffer_text(&out, date)), at += 6;
         else
             must(lf_buffer_append(&out, at++, 1));
-    }
     char *name = lf_buffer_take(&out);
     if (!name)
         die("out of memory");

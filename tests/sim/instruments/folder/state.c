@@ -9,7 +9,7 @@ enum { RUNS_KEPT = 1000, STATE_MAX = 4 * 1024 * 1024 };
 static void abort_running(struct state *state)
 {
     cJSON *run;
-    cJSON_ArrayForEach(run, state->runs)
+    cJSON_ArrayForEach (run, state->runs)
         if (!strcmp(lf_json_text_or(run, "state", ""), "running")) {
             lf_json_set_text(run, "state", "aborted");
             state->aborted++;
@@ -51,14 +51,15 @@ void state_save(const struct state *state, const struct options *options)
     if (!state->path)
         return;
     cJSON *json = cJSON_CreateObject(), *runs = cJSON_Duplicate(state->runs, true);
-    bool good =
-        json && runs && lf_json_set_text(json, "inbox", options->inbox)
-        && lf_json_set_text(json, "outbox", options->outbox) && lf_json_set_int(json, "seen", state->seen)
-        && lf_json_set_int(json, "started", state->started)
-        && lf_json_set_int(json, "finished", state->finished)
-        && lf_json_set_int(json, "broken", state->broken) && lf_json_set_int(json, "results", state->results)
-        && lf_json_set_int(json, "repeated", state->repeated)
-        && lf_json_set_int(json, "aborted", state->aborted) && lf_json_set(json, "runs", runs);
+    bool good = json && runs && lf_json_set_text(json, "inbox", options->inbox)
+                && lf_json_set_text(json, "outbox", options->outbox)
+                && lf_json_set_int(json, "seen", state->seen)
+                && lf_json_set_int(json, "started", state->started)
+                && lf_json_set_int(json, "finished", state->finished)
+                && lf_json_set_int(json, "broken", state->broken)
+                && lf_json_set_int(json, "results", state->results)
+                && lf_json_set_int(json, "repeated", state->repeated)
+                && lf_json_set_int(json, "aborted", state->aborted) && lf_json_set(json, "runs", runs);
     char *text = good ? lf_json_print(json) : NULL;
     if (!text)
         die("out of memory");
@@ -73,7 +74,7 @@ cJSON *state_add_run(struct state *state, const char *run, const struct worklist
     char now[LF_TIME_TEXT];
     const cJSON *before;
     bool again = false;
-    cJSON_ArrayForEach(before, state->runs)
+    cJSON_ArrayForEach (before, state->runs)
         again = again || !strcmp(lf_json_text_or(before, "sha256", ""), worklist->sha256);
     state->repeated += again;
     state->started++;
@@ -95,8 +96,9 @@ cJSON *state_add_run(struct state *state, const char *run, const struct worklist
 bool state_knows(const struct state *state, const char *name, const char *sha256)
 {
     const cJSON *run;
-    cJSON_ArrayForEach(run,
-                       state->runs) if (!strcmp(lf_json_text_or(run, "worklist", ""), name)
-                                        && !strcmp(lf_json_text_or(run, "sha256", ""), sha256)) return true;
+    cJSON_ArrayForEach (run, state->runs)
+        if (!strcmp(lf_json_text_or(run, "worklist", ""), name)
+            && !strcmp(lf_json_text_or(run, "sha256", ""), sha256))
+            return true;
     return false;
 }
