@@ -35,7 +35,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     if(NOT LF_COVERAGE)
         set(LF_SANITIZE ON)
     endif()
-    add_compile_definitions(LF_TEST_POINTS) # src/base/point.h: where tests may kill the program
+    add_compile_definitions(LF_FAILPOINTS) # src/base/failpoint.h: where tests may kill the program
 endif()
 
 # lf_flag(FLAG): compiles with FLAG where this compiler knows it for this processor.

@@ -8,7 +8,7 @@
  *
  * Between looking at the version and moving, the instrument may have written a new one; what was moved is
  * looked at again and put back if it is not what the cloud has. */
-#include "below.h"
+#include "beneath.h"
 #include "folder.h"
 
 #include "base/digest.h"
@@ -63,8 +63,8 @@ static bool same_bytes(struct lf_folder *folder, int a_dir, const char *a, int b
     if (fstatat(a_dir, a, &a_st, AT_SYMLINK_NOFOLLOW) != 0
         || fstatat(b_dir, b, &b_st, AT_SYMLINK_NOFOLLOW) != 0 || a_st.st_size != b_st.st_size)
         return false;
-    return lf_below_digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
-           && lf_below_digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK
+    return folder__beneath_digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
+           && folder__beneath_digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK
            && !strcmp(left, right);
 }
 
@@ -77,7 +77,7 @@ static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const ch
     int64_t size;
     int to = -1;
     enum lf_status status = LF_OK;
-    int from = lf_below_open(from_dir, name, &st);
+    int from = folder__beneath_open(from_dir, name, &st);
     if (from >= 0)
         to = openat(to_dir, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (to < 0) {
@@ -88,12 +88,13 @@ static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const ch
     if (status == LF_OK) {
         int ignored = futimens(to, (struct timespec[2]){st.st_atim, st.st_mtim});
         (void)ignored;
-        status = lf_below_sync(to, err);
+        status = folder__beneath_sync(to, err);
     }
     if (close(to) != 0 && status == LF_OK)
         status = lf_fail_errno(err, "cannot finish the copy of %s in the archive", name);
     if (status == LF_OK) {
-        /* hidden names are not for lf_below_open's path rule: read back through the descriptor's folder */
+        /* hidden names are not for folder__beneath_open's path rule: read back through the descriptor's
+         * folder */
         int again = openat(to_dir, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         status = again < 0 ? lf_fail_errno(err, "cannot read the archived copy of %s", name)
                            : lf_file_copy(again, -1, INT64_MAX, folder->host->cancel, back, NULL, err);
@@ -117,7 +118,7 @@ static enum lf_status remove_original(struct lf_folder *folder, int dir, const c
     struct stat st;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? LF_OK : lf_fail_errno(err, "cannot look at %s", name);
-    lf_folder_version(folder, &st, now);
+    folder__version(folder, &st, now);
     if (version && strcmp(now, version) != 0)
         return LF_OK; /* a new version has come: it stays, and is found */
     if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
@@ -187,7 +188,7 @@ static enum lf_status archive_one(struct lf_folder *folder, int from_dir, const 
         return status;
     if (fstatat(to_dir, out, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return lf_fail_errno(err, "cannot look at the archived %s", name);
-    lf_folder_version(folder, &st, now);
+    folder__version(folder, &st, now);
     if (!strcmp(now, version))
         return LF_OK;
     char back[NAME_ROOM];
@@ -220,7 +221,7 @@ static int open_archive(struct lf_folder *folder, const char *id, const struct s
         goto done;
     fd = open(whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0)
-        parent = lf_below_parent(fd, target, true);
+        parent = folder__beneath_parent(fd, target, true);
     if (parent < 0)
         lf_fail_errno(err, "cannot make the folder for %s in the archive %s", target, whole);
 done:
@@ -236,8 +237,8 @@ static void archive_companion(struct lf_folder *folder, int from_dir, const char
 {
     struct lf_error err = {0};
     struct stat st;
-    char *companion = pattern ? lf_folder_companion(name, pattern) : NULL;
-    int fd = companion ? lf_below_open(from_dir, companion, &st) : -1;
+    char *companion = pattern ? folder__companion(name, pattern) : NULL;
+    int fd = companion ? folder__beneath_open(from_dir, companion, &st) : -1;
     if (fd >= 0 && archive_one(folder, from_dir, companion, to_dir, NULL, &err) != LF_OK)
         lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s",
                        companion, err.text);
@@ -246,24 +247,24 @@ static void archive_companion(struct lf_folder *folder, int from_dir, const char
     free(companion);
 }
 
-enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const char *version,
-                              struct lf_error *err)
+enum lf_status folder__file(struct lf_folder *folder, const char *id, const char *version,
+                            struct lf_error *err)
 {
     char now[LF_VERSION_TEXT];
     struct stat st;
     int from_dir = -1, to_dir = -1;
-    const char *name = lf_below_base(id);
+    const char *name = folder__beneath_base(id);
     if (!folder->options.archive)
         return LF_OK;
-    enum lf_status status = lf_folder_alive(folder, err);
+    enum lf_status status = folder__alive(folder, err);
     if (status != LF_OK)
         return status;
-    from_dir = lf_below_parent(folder->outbox, id, false);
+    from_dir = folder__beneath_parent(folder->outbox, id, false);
     if (from_dir < 0 || fstatat(from_dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         status = errno == ENOENT ? LF_OK : lf_fail_errno(err, "cannot archive %s", id);
         goto done;
     }
-    lf_folder_version(folder, &st, now);
+    folder__version(folder, &st, now);
     if (strcmp(now, version) != 0) {
         lf_log_info(folder->host->instrument,
                     "%s has been written anew: the new version stays and is collected", id);

@@ -1,5 +1,5 @@
 /* Taking a result into the spool: the very version that was told, whole, or an error. */
-#include "below.h"
+#include "beneath.h"
 #include "folder.h"
 
 #include "base/digest.h"
@@ -19,15 +19,15 @@ static void format_version(const struct lf_folder *folder, int64_t size, int64_t
              folder->outbox_remote ? 0 : inode);
 }
 
-void lf_folder_version(const struct lf_folder *folder, const struct stat *st, char text[LF_VERSION_TEXT])
+void folder__version(const struct lf_folder *folder, const struct stat *st, char text[LF_VERSION_TEXT])
 {
     format_version(folder, (int64_t)st->st_size,
                    (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec, (uint64_t)st->st_ino,
                    text);
 }
 
-void lf_folder_entry_version(const struct lf_folder *folder, const struct lf_entry *entry,
-                             char text[LF_VERSION_TEXT])
+void folder__entry_version(const struct lf_folder *folder, const struct lf_entry *entry,
+                           char text[LF_VERSION_TEXT])
 {
     format_version(folder, entry->size, entry->mtime_ns, entry->inode, text);
 }
@@ -53,19 +53,19 @@ static enum lf_status open_failed(const char *id, struct lf_error *err)
     return lf_fail_errno(err, "cannot open the result %s", id);
 }
 
-enum lf_status lf_folder_take(struct lf_folder *folder, const char *id, const char *version, int to,
-                              int64_t max, struct lf_error *err)
+enum lf_status folder__take(struct lf_folder *folder, const char *id, const char *version, int to,
+                            int64_t max, struct lf_error *err)
 {
     char now[LF_VERSION_TEXT], sha256[LF_SHA256_HEX];
     struct stat st;
     int64_t size = 0;
-    enum lf_status status = lf_folder_alive(folder, err);
+    enum lf_status status = folder__alive(folder, err);
     if (status != LF_OK)
         return status;
-    int fd = lf_below_open(folder->outbox, id, &st);
+    int fd = folder__beneath_open(folder->outbox, id, &st);
     if (fd < 0)
         return open_failed(id, err);
-    lf_folder_version(folder, &st, now);
+    folder__version(folder, &st, now);
     if (strcmp(now, version) != 0) {
         status = changed(id, err);
         goto done;
@@ -85,7 +85,7 @@ enum lf_status lf_folder_take(struct lf_folder *folder, const char *id, const ch
         status = lf_fail_errno(err, "cannot look at the result %s", id);
         goto done;
     }
-    lf_folder_version(folder, &st, now);
+    folder__version(folder, &st, now);
     if (strcmp(now, version) != 0 || size != (int64_t)st.st_size)
         status = changed(id, err);
 done:

@@ -32,7 +32,7 @@ struct convert {
     char out[2 * CHUNK];
 };
 
-static const char *target_of(enum lf_encoding encoding)
+static const char *target_of(enum folder_encoding encoding)
 {
     switch (encoding) {
     case LF_ENCODING_UTF8_BOM: return "UTF-8"; /* to itself: refuses what is not UTF-8 */
@@ -41,7 +41,7 @@ static const char *target_of(enum lf_encoding encoding)
     }
 }
 
-enum lf_status lf_convert_check(enum lf_encoding encoding, struct lf_error *err)
+enum lf_status folder__convert_check(enum folder_encoding encoding, struct lf_error *err)
 {
     const char *target = target_of(encoding);
     if (!target)
@@ -177,9 +177,9 @@ static enum lf_status run(struct convert *c, int from, const struct lf_cancel *c
     return status == LF_OK ? flush(c, true, err) : status;
 }
 
-enum lf_status lf_convert_copy(int from, int to, enum lf_eol eol, enum lf_encoding encoding,
-                               const struct lf_cancel *cancel, char *sha256, int64_t *size,
-                               struct lf_error *err)
+enum lf_status folder__convert_copy(int from, int to, enum lf_eol eol, enum folder_encoding encoding,
+                                    const struct lf_cancel *cancel, char *sha256, int64_t *size,
+                                    struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     struct convert *c = calloc(1, sizeof *c);
@@ -197,7 +197,7 @@ enum lf_status lf_convert_copy(int from, int to, enum lf_eol eol, enum lf_encodi
         goto done;
     }
     if (c->target && (c->iconv = iconv_open(c->target, "UTF-8")) == NO_ICONV) {
-        status = lf_convert_check(encoding, err);
+        status = folder__convert_check(encoding, err);
         goto done;
     }
     if (encoding == LF_ENCODING_UTF8_BOM && (status = put(c, BYTE_ORDER_MARK, 3, err)) != LF_OK)

@@ -38,9 +38,9 @@
  *
  * The same content already lying under the name is a delivery done, without a mark: nothing became
  * visible. */
-#include "below.h"
+#include "beneath.h"
 #include "convert.h"
-#include "mark.h"
+#include "delivery_record.h"
 
 #include "base/file.h"
 #include "base/log.h"
@@ -151,8 +151,8 @@ static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *de
     delivery->size = size;
     if (!converts(folder))
         return LF_OK;
-    return lf_convert_copy(from, to, o->eol, o->encoding, folder->host->cancel, delivery->sha256,
-                           &delivery->size, err);
+    return folder__convert_copy(from, to, o->eol, o->encoding, folder->host->cancel, delivery->sha256,
+                                &delivery->size, err);
 }
 
 static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *delivery, struct lf_error *err)
@@ -175,7 +175,7 @@ static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *d
     (void)ignored;
     status = fill_part(folder, delivery, from, to, err);
     if (status == LF_OK)
-        status = lf_below_sync(to, err);
+        status = folder__beneath_sync(to, err);
     if (close(to) != 0 && status == LF_OK)
         status = lf_fail_errno(err, "cannot finish a file in %s", folder->options.inbox);
     if (status == LF_OK)
@@ -208,7 +208,7 @@ static enum lf_status look_at_name(struct lf_folder *folder, const struct lf_del
     if ((int64_t)st.st_size != delivery->size)
         return LF_OK;
     char sha256[LF_SHA256_HEX];
-    enum lf_status status = lf_below_digest(folder->inbox, name, folder->host->cancel, sha256, err);
+    enum lf_status status = folder__beneath_digest(folder->inbox, name, folder->host->cancel, sha256, err);
     if (status == LF_NOT_FOUND) {
         *taken = NAME_FREE;
         return LF_OK;
@@ -233,7 +233,7 @@ static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_
                                       struct lf_error *err)
 {
     const char *name = delivery->parcel->name;
-    enum lf_status status = lf_mark_add(folder, delivery, "linking", err);
+    enum lf_status status = folder__record_add(folder, delivery, "linking", err);
     if (status != LF_OK)
         return status;
     if (linkat(folder->work, delivery->part, folder->inbox, name, 0) == 0) {
@@ -320,8 +320,8 @@ static enum lf_status read_back(struct lf_folder *folder, const struct lf_delive
                                 struct lf_outcome *outcome, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX];
-    enum lf_status status = lf_below_digest(folder->inbox, delivery->parcel->name, folder->host->cancel,
-                                            sha256, err);
+    enum lf_status status = folder__beneath_digest(folder->inbox, delivery->parcel->name,
+                                                   folder->host->cancel, sha256, err);
     if (status == LF_OK && strcmp(sha256, delivery->sha256) != 0)
         return lf_fail(err, LF_MISMATCH, LF_UNKNOWN_OUTCOME,
                        "\"%s\" was delivered, but reads back with digest %.12s... instead of %.12s...: look "
@@ -345,12 +345,12 @@ static enum lf_status after_failed_publish(struct lf_folder *folder, const struc
 {
     struct lf_error ignored = {0};
     if (err->status == LF_DENIED || err->status == LF_FULL) { /* a clear no */
-        lf_mark_clear(folder, delivery, &ignored);
+        folder__record_clear(folder, delivery, &ignored);
         return err->status;
     }
-    switch (lf_folder_verify(folder, action, outcome, &ignored)) {
+    switch (folder__verify(folder, action, outcome, &ignored)) {
     case LF_VERDICT_DONE: return LF_OK;
-    case LF_VERDICT_NOT_DONE: lf_mark_clear(folder, delivery, &ignored); return err->status;
+    case LF_VERDICT_NOT_DONE: folder__record_clear(folder, delivery, &ignored); return err->status;
     default: return unknown(err, delivery->parcel->name);
     }
 }
@@ -361,19 +361,19 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
 {
     struct lf_error ignored;
     const char *name = delivery->parcel->name;
-    enum lf_status status = lf_mark_write(folder, delivery, err);
+    enum lf_status status = folder__record_write(folder, delivery, err);
     if (status != LF_OK) {
-        lf_mark_clear(folder, delivery, &ignored);
+        folder__record_clear(folder, delivery, &ignored);
         return status;
     }
     *err = (struct lf_error){0};
     status = publish(folder, delivery, err);
     if (status == LF_EXISTS) {
-        lf_mark_clear(folder, delivery, &ignored);
+        folder__record_clear(folder, delivery, &ignored);
         return refuse_taken(folder, name, err);
     }
     if (status != LF_OK && err->status) {
-        lf_mark_clear(folder, delivery, &ignored);
+        folder__record_clear(folder, delivery, &ignored);
         return status;
     }
     if (status != LF_OK) {
@@ -382,32 +382,32 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
     }
     status = sync_folders(folder, err);
     if (status == LF_OK)
-        status = lf_mark_add(folder, delivery, "done", err);
+        status = folder__record_add(folder, delivery, "done", err);
     if (status != LF_OK)
         return unknown(err, name);
     status = read_back(folder, delivery, outcome, err);
     if (status == LF_NO_MEMORY) /* delivered and durable: verify will tell the same once there is memory */
         return unknown(err, name);
     if (status == LF_OK)
-        lf_mark_settle(folder, delivery);
+        folder__record_settle(folder, delivery);
     return status;
 }
 
-enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action,
-                                 struct lf_outcome *outcome, struct lf_error *err)
+enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action *action,
+                               struct lf_outcome *outcome, struct lf_error *err)
 {
     struct lf_delivery delivery = {0};
     struct lf_error ignored;
     enum taken taken = NAME_FREE;
-    enum lf_status status = lf_folder_alive(folder, err);
+    enum lf_status status = folder__alive(folder, err);
     if (status == LF_OK && folder->inbox < 0)
         status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s has no inbox to deliver to: set inbox",
                          folder->host->instrument);
     if (status == LF_OK)
-        status = lf_delivery_name(&delivery, action, err);
+        status = folder__delivery_name(&delivery, action, err);
     /* First of all: the traces of an attempt that a person overruled must not speak for this one. */
     if (status == LF_OK)
-        status = lf_mark_clear(folder, &delivery, err);
+        status = folder__record_clear(folder, &delivery, err);
     if (status == LF_OK)
         status = check_before(folder, action, err);
     if (status != LF_OK)
@@ -419,7 +419,7 @@ enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_actio
         status = refuse_taken(folder, delivery.parcel->name, err);
     if (status == LF_OK && taken != NAME_SAME)
         return bring_out(folder, action, &delivery, outcome, err);
-    lf_mark_clear(folder, &delivery, &ignored);
+    folder__record_clear(folder, &delivery, &ignored);
     return status == LF_OK ? tell(folder, &delivery, NULL, outcome, err) : status;
 }
 
@@ -443,8 +443,8 @@ static enum lf_verdict cannot_tell(struct lf_folder *folder, const struct lf_err
     return LF_VERDICT_UNKNOWN;
 }
 
-enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_action *action,
-                                 struct lf_outcome *outcome, struct lf_error *err)
+enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action *action,
+                               struct lf_outcome *outcome, struct lf_error *err)
 {
     struct lf_delivery delivery = {0};
     struct lf_mark mark;
@@ -453,9 +453,9 @@ enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_actio
         lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the inbox is not open");
         return cannot_tell(folder, err);
     }
-    if (lf_folder_alive(folder, err) != LF_OK || lf_delivery_name(&delivery, action, err) != LF_OK)
+    if (folder__alive(folder, err) != LF_OK || folder__delivery_name(&delivery, action, err) != LF_OK)
         return cannot_tell(folder, err);
-    enum lf_status status = lf_mark_read(folder, &delivery, &mark, err);
+    enum lf_status status = folder__record_read(folder, &delivery, &mark, err);
     if (status == LF_NOT_FOUND || (status == LF_OK && !mark.about))
         return LF_VERDICT_NOT_DONE;
     if (status != LF_OK)
@@ -469,7 +469,7 @@ enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_actio
     }
     char sha256[LF_SHA256_HEX] = "";
     memcpy(delivery.sha256, mark.sha256, sizeof mark.sha256);
-    status = lf_below_digest(folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
+    status = folder__beneath_digest(folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
     bool same = status == LF_OK && !strcmp(sha256, mark.sha256);
     if (status != LF_OK && status != LF_NOT_FOUND && !mark.done)
         return cannot_tell(folder, err);
@@ -479,7 +479,7 @@ enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_actio
         if (part)
             unlinkat(folder->work, delivery.part, 0);
         if (tell(folder, &delivery, unread, outcome, err) == LF_OK)
-            lf_mark_settle(folder, &delivery);
+            folder__record_settle(folder, &delivery);
     }
     return verdict;
 }

@@ -7,7 +7,7 @@
  *
  * And always: it can be opened (a program that holds it without sharing is still at it), and its sidecar is
  * there when one is required. */
-#include "below.h"
+#include "beneath.h"
 #include "folder.h"
 
 #include "base/json.h"
@@ -35,10 +35,10 @@ static const char *place_of(const char *pattern, bool *stem)
     return at ? at : strstr(pattern, "{stem}");
 }
 
-char *lf_folder_companion(const char *path, const char *pattern)
+char *folder__companion(const char *path, const char *pattern)
 {
     bool stem;
-    const char *place = place_of(pattern, &stem), *base = lf_below_base(path);
+    const char *place = place_of(pattern, &stem), *base = folder__beneath_base(path);
     if (!place)
         return NULL;
     const char *dot = stem ? strrchr(base, '.') : NULL;
@@ -58,7 +58,7 @@ static bool fits(const char *pattern, const char *name)
            && !strcasecmp(name + len - tail, place + 6);
 }
 
-bool lf_folder_is_companion(const struct lf_folder *folder, const char *name)
+bool folder__is_companion(const struct lf_folder *folder, const char *name)
 {
     return fits(folder->options.sidecar, name) || fits(folder->options.done_marker, name);
 }
@@ -66,8 +66,8 @@ bool lf_folder_is_companion(const struct lf_folder *folder, const char *name)
 static bool companion_exists(const struct lf_folder *folder, const char *path, const char *pattern)
 {
     struct stat st;
-    char *companion = lf_folder_companion(path, pattern);
-    int fd = companion ? lf_below_open(folder->outbox, companion, &st) : -1;
+    char *companion = folder__companion(path, pattern);
+    int fd = companion ? folder__beneath_open(folder->outbox, companion, &st) : -1;
     free(companion);
     if (fd >= 0)
         close(fd);
@@ -126,7 +126,7 @@ static int open_entry(struct lf_folder *folder, struct lf_entry *entry, int64_t 
 {
     char text[160], reason[64];
     struct stat st;
-    int fd = lf_below_open(folder->outbox, entry->path, &st);
+    int fd = folder__beneath_open(folder->outbox, entry->path, &st);
     if (fd >= 0)
         return fd;
     snprintf(text, sizeof text,
@@ -145,8 +145,8 @@ static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char 
     struct lf_buffer text = {.max = SIDECAR_MAX};
     struct stat st;
     *sidecar = NULL;
-    char *path = o->sidecar ? lf_folder_companion(entry->path, o->sidecar) : NULL;
-    int fd = path ? lf_below_open(folder->outbox, path, &st) : -1;
+    char *path = o->sidecar ? folder__companion(entry->path, o->sidecar) : NULL;
+    int fd = path ? folder__beneath_open(folder->outbox, path, &st) : -1;
     if (fd < 0) {
         if (o->sidecar_required)
             complain(folder, entry, "its sidecar is not there yet");
@@ -171,7 +171,7 @@ static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char 
     return true;
 }
 
-bool lf_folder_finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms)
+bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms)
 {
     *sidecar = NULL;
     *wait_ms = 0;

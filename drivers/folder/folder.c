@@ -3,7 +3,7 @@
  *
  * States: open (no descriptor) -> connected (folders open, locks held) -> disconnected. The descriptors are
  * opened once per connection and everything happens below them; a folder that was unmounted or replaced under
- * its name is noticed (lf_folder_alive) and ends the connection. What was told to the host is remembered
+ * its name is noticed (folder__alive) and ends the connection. What was told to the host is remembered
  * until close, over reconnections.
  *
  * Delivering is in deliver.c (with the rule that keeps a worklist from running twice), collecting in scan.c,
@@ -12,8 +12,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "below.h"
-#include "mark.h"
+#include "beneath.h"
+#include "delivery_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +71,7 @@ static enum lf_status check_alive(const char *path, int fd, struct lf_error *err
     return LF_OK;
 }
 
-enum lf_status lf_folder_alive(struct lf_folder *folder, struct lf_error *err)
+enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err)
 {
     const struct lf_folder_options *o = &folder->options;
     if (folder->inbox < 0 && folder->outbox < 0)
@@ -209,7 +209,7 @@ static enum lf_status folder_open(const struct lf_values *values, const struct l
     folder->host = host;
     folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock = folder->watch
                                                                                                    .fd = -1;
-    lf_folder_read_options(values, &folder->options);
+    folder__read_options(values, &folder->options);
     *device = folder;
     return LF_OK;
 }
@@ -224,7 +224,7 @@ static void folder_disconnect(void *device)
     close_fd(&folder->work);
     close_fd(&folder->inbox);
     close_fd(&folder->outbox);
-    lf_mark_forget(folder);
+    folder__record_forget(folder);
 }
 
 static void folder_close(void *device)
@@ -233,7 +233,7 @@ static void folder_close(void *device)
     if (!folder)
         return;
     folder_disconnect(folder);
-    lf_folder_forget(folder);
+    folder__forget(folder);
     free(folder);
 }
 
@@ -284,11 +284,11 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
     bool called = false;
     struct lf_error spare = {0};
     err = err ? err : &spare;
-    enum lf_status status = lf_folder_alive(folder, err);
+    enum lf_status status = folder__alive(folder, err);
     while (status == LF_OK) {
         if (folder->outbox >= 0 && lf_deadline_passed(folder->next_scan))
-            status = lf_folder_scan(folder, err);
-        lf_mark_sweep(folder);
+            status = folder__scan(folder, err);
+        folder__record_sweep(folder);
         if (status != LF_OK || called || lf_cancel_is_set(folder->host->cancel)
             || lf_deadline_passed(deadline))
             break;
@@ -298,7 +298,7 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
         if (wait_for_change(folder, lf_deadline_sooner(deadline, next), &called))
             folder->next_scan = lf_deadline_sooner(folder->next_scan, lf_deadline_in(SETTLE_MS));
         if (folder->outbox < 0 && !called)
-            status = lf_folder_alive(folder, err);
+            status = folder__alive(folder, err);
     }
     return status == LF_CANCELLED ? LF_OK : status;
 }
@@ -326,7 +326,7 @@ static enum lf_status folder_act(void *device, const struct lf_action *action, s
     struct lf_error spare = {0};
     err = err ? err : &spare; /* the parts look into it */
     enum lf_status status = folder_repeat(device, action, &repeat, err);
-    return status == LF_OK ? lf_folder_deliver(device, action, outcome, err) : status;
+    return status == LF_OK ? folder__deliver(device, action, outcome, err) : status;
 }
 
 static enum lf_verdict folder_verify(void *device, const struct lf_action *action, struct lf_outcome *outcome,
@@ -337,19 +337,19 @@ static enum lf_verdict folder_verify(void *device, const struct lf_action *actio
     err = err ? err : &spare;
     if (folder_repeat(device, action, &repeat, err) != LF_OK)
         return LF_VERDICT_NOT_DONE;
-    return lf_folder_verify(device, action, outcome, err);
+    return folder__verify(device, action, outcome, err);
 }
 
 static enum lf_status folder_take(void *device, const char *id, const char *version, int to, int64_t max,
                                   struct lf_error *err)
 {
-    return lf_folder_take(device, id, version, to, max, err);
+    return folder__take(device, id, version, to, max, err);
 }
 
 static enum lf_status folder_file(void *device, const char *id, const char *version, struct lf_error *err)
 {
     struct lf_error spare = {0};
-    return lf_folder_file(device, id, version, err ? err : &spare);
+    return folder__file(device, id, version, err ? err : &spare);
 }
 
 extern const struct lf_driver lf_driver_folder;
@@ -358,8 +358,8 @@ const struct lf_driver lf_driver_folder = {
     .name = "folder",
     .help = "Puts worklists into a folder and collects results from one, on a local disk or a network mount.",
     .can = LF_CAN_DELIVER | LF_CAN_COLLECT,
-    .settings = lf_folder_settings,
-    .check = lf_folder_check,
+    .settings = folder__settings,
+    .check = folder__check,
     .open = folder_open,
     .close = folder_close,
     .connect = folder_connect,

@@ -10,7 +10,7 @@
 
 enum lf_finish { LF_FINISH_STABLE, LF_FINISH_MARKER, LF_FINISH_RENAME };
 enum lf_eol { LF_EOL_KEEP, LF_EOL_CRLF, LF_EOL_LF };
-enum lf_encoding { LF_ENCODING_KEEP, LF_ENCODING_UTF8_BOM, LF_ENCODING_WINDOWS_1252 };
+enum folder_encoding { LF_ENCODING_KEEP, LF_ENCODING_UTF8_BOM, LF_ENCODING_WINDOWS_1252 };
 
 /* The settings in a form that is quick to use. Texts are borrowed from the values. */
 struct lf_folder_options {
@@ -19,7 +19,7 @@ struct lf_folder_options {
     bool overwrite, ascii_names;
     unsigned mode;
     enum lf_eol eol;
-    enum lf_encoding encoding;
+    enum folder_encoding encoding;
     enum lf_finish finish;
     int depth, stable_polls;
     int64_t stable_for, scan_interval, safety_interval;
@@ -28,11 +28,11 @@ struct lf_folder_options {
     const char *archive; /* NULL: leave results where they are */
 };
 
-extern const struct lf_setting lf_folder_settings[];
-void lf_folder_read_options(const struct lf_values *values, struct lf_folder_options *options);
-enum lf_status lf_folder_check(const struct lf_values *values,
-                               void (*resource)(void *context, const char *resource), void *context,
-                               struct lf_error *err);
+extern const struct lf_setting folder__settings[];
+void folder__read_options(const struct lf_values *values, struct lf_folder_options *options);
+enum lf_status folder__check(const struct lf_values *values,
+                             void (*resource)(void *context, const char *resource), void *context,
+                             struct lf_error *err);
 
 /* What is known of one file in the outbox. */
 enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_TOLD, LF_ENTRY_REFUSED };
@@ -82,35 +82,35 @@ struct lf_folder {
 };
 
 /* folder.c: do the configured folders still lie where they were opened? LF_DISCONNECTED when not. */
-enum lf_status lf_folder_alive(struct lf_folder *folder, struct lf_error *err);
+enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err);
 
 /* deliver.c, mark.c */
-enum lf_status lf_folder_deliver(struct lf_folder *folder, const struct lf_action *action,
-                                 struct lf_outcome *outcome, struct lf_error *err);
-enum lf_verdict lf_folder_verify(struct lf_folder *folder, const struct lf_action *action,
-                                 struct lf_outcome *outcome, struct lf_error *err);
+enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action *action,
+                               struct lf_outcome *outcome, struct lf_error *err);
+enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action *action,
+                               struct lf_outcome *outcome, struct lf_error *err);
 
 /* scan.c: reads the outbox, tells what is finished, and sets next_scan. */
-enum lf_status lf_folder_scan(struct lf_folder *folder, struct lf_error *err);
-void lf_folder_forget(struct lf_folder *folder); /* all entries */
+enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err);
+void folder__forget(struct lf_folder *folder); /* all entries */
 
 /* finished.c: is the entry, unchanged at this look, finished? Also reads its sidecar (*sidecar owned, may
  * stay NULL). When it is not, *wait_ms says when to look again (0: at the next scan is soon enough). */
-bool lf_folder_finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms);
+bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms);
 /* Is this a done marker or a sidecar, and so no result? */
-bool lf_folder_is_companion(const struct lf_folder *folder, const char *name);
+bool folder__is_companion(const struct lf_folder *folder, const char *name);
 /* The companion of `path` by a pattern with {name} or {stem}, in the same folder. Returns owned; NULL: out of
  * memory. */
-char *lf_folder_companion(const char *path, const char *pattern);
+char *folder__companion(const char *path, const char *pattern);
 
 /* collect.c, archive.c */
 enum { LF_VERSION_TEXT = 80 };
-void lf_folder_version(const struct lf_folder *folder, const struct stat *st, char text[LF_VERSION_TEXT]);
-void lf_folder_entry_version(const struct lf_folder *folder, const struct lf_entry *entry,
-                             char text[LF_VERSION_TEXT]);
-enum lf_status lf_folder_take(struct lf_folder *folder, const char *id, const char *version, int to,
-                              int64_t max, struct lf_error *err);
-enum lf_status lf_folder_file(struct lf_folder *folder, const char *id, const char *version,
-                              struct lf_error *err);
+void folder__version(const struct lf_folder *folder, const struct stat *st, char text[LF_VERSION_TEXT]);
+void folder__entry_version(const struct lf_folder *folder, const struct lf_entry *entry,
+                           char text[LF_VERSION_TEXT]);
+enum lf_status folder__take(struct lf_folder *folder, const char *id, const char *version, int to,
+                            int64_t max, struct lf_error *err);
+enum lf_status folder__file(struct lf_folder *folder, const char *id, const char *version,
+                            struct lf_error *err);
 
 #endif

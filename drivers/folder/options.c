@@ -18,7 +18,7 @@ static const char *const encoding_choices[] = {"keep", "utf-8-bom", "windows-125
 static const char *const finish_choices[] = {"stable", "marker", "rename", NULL};
 static const char *const watch_choices[] = {"auto", "poll", NULL};
 
-const struct lf_setting lf_folder_settings[] = {
+const struct lf_setting folder__settings[] = {
     {"inbox", LF_PATH, NULL,
      "Folder that the instrument takes its worklists from; leave out to only collect.", 0, 0, NULL},
     {"outbox", LF_PATH, NULL, "Folder that the instrument writes its results to; leave out to only deliver.",
@@ -95,7 +95,7 @@ static bool read_mode(const char *text, unsigned *mode)
     return (*mode & ~0777u) == 0 && (*mode & 0400u);
 }
 
-void lf_folder_read_options(const struct lf_values *values, struct lf_folder_options *o)
+void folder__read_options(const struct lf_values *values, struct lf_folder_options *o)
 {
     *o = (struct lf_folder_options){
         .inbox = text_of(values, "inbox"),
@@ -178,7 +178,7 @@ static enum lf_status check_delivery(const struct lf_values *values, const struc
     if (o->work_dir && !o->inbox)
         return wrong(err, values, "work_dir", "is for deliveries, but there is no inbox");
     if (o->encoding != LF_ENCODING_KEEP)
-        return lf_convert_check(o->encoding, err);
+        return folder__convert_check(o->encoding, err);
     return LF_OK;
 }
 
@@ -218,12 +218,12 @@ static void name_resource(const char *path, void (*resource)(void *, const char 
     resource(context, text);
 }
 
-enum lf_status lf_folder_check(const struct lf_values *values, void (*resource)(void *, const char *),
-                               void *context, struct lf_error *err)
+enum lf_status folder__check(const struct lf_values *values, void (*resource)(void *, const char *),
+                             void *context, struct lf_error *err)
 {
     static const char *const paths[] = {"inbox", "outbox", "work_dir"};
     struct lf_folder_options o;
-    lf_folder_read_options(values, &o);
+    folder__read_options(values, &o);
     if (!o.inbox && !o.outbox)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "a folder instrument needs an inbox (to deliver), an outbox (to collect), or both");

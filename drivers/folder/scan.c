@@ -8,7 +8,7 @@
  *   refused  its name or kind is not acceptable: logged once, left where it is, looked at again when it
  *            changes.
  * Entries that are gone are forgotten. */
-#include "below.h"
+#include "beneath.h"
 #include "folder.h"
 
 #include "base/file.h"
@@ -34,7 +34,7 @@ static void free_entries(struct lf_entries *entries)
     *entries = (struct lf_entries){0};
 }
 
-void lf_folder_forget(struct lf_folder *folder)
+void folder__forget(struct lf_folder *folder)
 {
     free_entries(&folder->entries);
 }
@@ -85,9 +85,9 @@ static bool wanted(const struct lf_folder *folder, const char *name)
     for (size_t i = 0; any && i < lf_values_count(folder->values, "ignore"); i++)
         if (lf_glob_match(lf_values_item(folder->values, "ignore", i), name, true))
             return false;
-    if (folder->options.mount_marker && !strcmp(lf_below_base(folder->options.mount_marker), name))
+    if (folder->options.mount_marker && !strcmp(folder__beneath_base(folder->options.mount_marker), name))
         return false;
-    return any && !lf_folder_is_companion(folder, name);
+    return any && !folder__is_companion(folder, name);
 }
 
 /* The archive, the inbox and the work folder may lie below the outbox; nothing in them is a result. */
@@ -233,10 +233,10 @@ static void merge(struct lf_folder *folder, struct lf_entries *now)
 static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
 {
     struct lf_error err = {0};
-    const char *name = lf_below_base(entry->path);
+    const char *name = folder__beneath_base(entry->path);
     if (!entry->plain)
         lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "it is a link or a device, not a plain file");
-    else if (lf_name_check(name, &err) == LF_OK && !lf_below_path_ok(entry->path))
+    else if (lf_name_check(name, &err) == LF_OK && !folder__beneath_path_ok(entry->path))
         lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON,
                 "the name of its folder begins with a dot or has a control character");
     if (err.status == LF_OK)
@@ -256,10 +256,10 @@ static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, con
                            struct lf_error *err)
 {
     char version[LF_VERSION_TEXT];
-    lf_folder_entry_version(folder, entry, version);
+    folder__entry_version(folder, entry, version);
     struct lf_finding finding = {.id = entry->path,
                                  .version = version,
-                                 .name = lf_below_base(entry->path),
+                                 .name = folder__beneath_base(entry->path),
                                  .sidecar = sidecar};
     enum lf_status status = folder->host->found(folder->host->self, &finding, err);
     if (status == LF_OK)
@@ -280,8 +280,7 @@ static void look(struct lf_folder *folder, int64_t *wait_ms)
             return;
         if (entry->state != LF_ENTRY_WATCHED || !acceptable(folder, entry))
             continue;
-        if (lf_folder_finished(folder, entry, &sidecar, &ask)
-            && tell(folder, entry, sidecar, &err) != LF_OK) {
+        if (folder__finished(folder, entry, &sidecar, &ask) && tell(folder, entry, sidecar, &err) != LF_OK) {
             lf_log_warning(folder->host->instrument,
                            "the result %s could not be taken over, it will be told again: %s", entry->path,
                            err.text);
@@ -294,11 +293,11 @@ static void look(struct lf_folder *folder, int64_t *wait_ms)
     }
 }
 
-enum lf_status lf_folder_scan(struct lf_folder *folder, struct lf_error *err)
+enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err)
 {
     struct lf_entries now = {0};
     int64_t wait_ms = folder->options.scan_interval;
-    enum lf_status status = lf_folder_alive(folder, err);
+    enum lf_status status = folder__alive(folder, err);
     if (status == LF_OK)
         status = read_folder(folder, folder->outbox, "", folder->options.depth, &now, err);
     if (status == LF_OK) {

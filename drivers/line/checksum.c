@@ -1,7 +1,7 @@
 #include "drivers/line/checksum.h"
 
-const char *const lf_checksum_names[] = {"sum8",        "lrc",          "xor", "crc16-xmodem",
-                                         "crc16-ccitt", "crc16-modbus", NULL};
+const char *const line__checksum_names[] = {"sum8",        "lrc",          "xor", "crc16-xmodem",
+                                            "crc16-ccitt", "crc16-modbus", NULL};
 
 static uint16_t crc_forward(uint16_t crc, uint8_t byte)
 {
@@ -19,7 +19,7 @@ static uint16_t crc_reflected(uint16_t crc, uint8_t byte)
     return crc;
 }
 
-static uint16_t step(enum lf_checksum kind, uint16_t sum, uint8_t byte)
+static uint16_t step(enum line__checksum kind, uint16_t sum, uint8_t byte)
 {
     switch (kind) {
     case LF_CHECKSUM_SUM8:
@@ -33,7 +33,7 @@ static uint16_t step(enum lf_checksum kind, uint16_t sum, uint8_t byte)
     return 0;
 }
 
-uint16_t lf_checksum(enum lf_checksum kind, const struct lf_slice *pieces, size_t count)
+uint16_t line__checksum(enum line__checksum kind, const struct lf_slice *pieces, size_t count)
 {
     bool from_ones = kind == LF_CHECKSUM_CRC16_CCITT || kind == LF_CHECKSUM_CRC16_MODBUS;
     uint16_t sum = from_ones ? 0xFFFF : 0;
@@ -43,7 +43,7 @@ uint16_t lf_checksum(enum lf_checksum kind, const struct lf_slice *pieces, size_
     return kind == LF_CHECKSUM_LRC ? (uint16_t)((0x100 - sum) & 0xFF) : sum;
 }
 
-size_t lf_checksum_size(enum lf_checksum kind)
+size_t line__checksum_size(enum line__checksum kind)
 {
     if (kind == LF_CHECKSUM_NONE)
         return 0;

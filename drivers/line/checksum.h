@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum lf_checksum {
+enum line__checksum {
     LF_CHECKSUM_NONE,
     LF_CHECKSUM_SUM8,         /* sum of all bytes modulo 256 (ASTM E1381) */
     LF_CHECKSUM_LRC,          /* two's complement of that sum (Modbus ASCII) */
@@ -17,11 +17,11 @@ enum lf_checksum {
 };
 
 /* Names as in profiles, NULL-terminated, in the order of the enum from LF_CHECKSUM_SUM8 on. */
-extern const char *const lf_checksum_names[];
+extern const char *const line__checksum_names[];
 
 /* The checksum over several pieces of bytes, one after the other. */
-uint16_t lf_checksum(enum lf_checksum kind, const struct lf_slice *pieces, size_t count);
+uint16_t line__checksum(enum line__checksum kind, const struct lf_slice *pieces, size_t count);
 /* How many bytes it has: 1 or 2; 0 for none. */
-size_t lf_checksum_size(enum lf_checksum kind);
+size_t line__checksum_size(enum line__checksum kind);
 
 #endif

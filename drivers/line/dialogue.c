@@ -38,7 +38,8 @@ static bool says_option(const char *options, const char *name, size_t len)
 }
 
 /* The stream's name with the profile's port settings behind it, as far as it does not say them itself. */
-static enum lf_status full_spec(const struct lf_profile *profile, const char *stream, struct lf_buffer *spec)
+static enum lf_status full_spec(const struct lf_line_profile *profile, const char *stream,
+                                struct lf_buffer *spec)
 {
     const char *question = strchr(stream, '?');
     enum lf_status status = lf_buffer_text(spec, stream);
@@ -56,8 +57,8 @@ static enum lf_status full_spec(const struct lf_profile *profile, const char *st
     return status;
 }
 
-enum lf_status lf_dialogue_open(struct lf_dialogue *dialogue, const char *stream, int64_t deadline,
-                                struct lf_error *err)
+enum lf_status line__dialogue_open(struct lf_line_dialogue *dialogue, const char *stream, int64_t deadline,
+                                   struct lf_error *err)
 {
     struct lf_buffer spec = {0};
     enum lf_status status = full_spec(dialogue->profile, stream, &spec);
@@ -72,7 +73,7 @@ enum lf_status lf_dialogue_open(struct lf_dialogue *dialogue, const char *stream
     return status;
 }
 
-void lf_dialogue_close(struct lf_dialogue *dialogue)
+void line__dialogue_close(struct lf_line_dialogue *dialogue)
 {
     lf_stream_close(dialogue->stream);
     dialogue->stream = NULL;
@@ -82,27 +83,28 @@ void lf_dialogue_close(struct lf_dialogue *dialogue)
 /* ---- unasked lines ---- */
 
 /* Warns at the 1st, 2nd, 4th, 8th ... dropped line: a chattering instrument must not fill the log. */
-static void drop_unit(struct lf_dialogue *dialogue, struct lf_slice line)
+static void drop_unit(struct lf_line_dialogue *dialogue, struct lf_slice line)
 {
     char room[LF_SHOW_ROOM];
     uint64_t count = ++dialogue->dropped;
     if ((count & (count - 1)) == 0)
         lf_log_warning(dialogue->instrument,
                        "it said '%s', which nothing in the profile matches (%llu so far)",
-                       lf_show(line, room), (unsigned long long)count);
+                       line__show(line, room), (unsigned long long)count);
 }
 
 /* Is the line one of [listen]? Tells of it then. */
-static enum lf_status try_unasked(struct lf_dialogue *dialogue, struct lf_slice line, bool *taken,
+static enum lf_status try_unasked(struct lf_line_dialogue *dialogue, struct lf_slice line, bool *taken,
                                   struct lf_error *err)
 {
-    const struct lf_profile *profile = dialogue->profile;
+    const struct lf_line_profile *profile = dialogue->profile;
     *taken = false;
     for (size_t i = 0; i < profile->listen_count; i++) {
-        const struct lf_listen *listen = &profile->listens[i];
+        const struct lf_line_listen *listen = &profile->listens[i];
         for (size_t k = 0; k < listen->match_count; k++) {
             struct lf_outcome values = {0};
-            enum lf_status status = lf_reply_pattern_match(profile, &listen->matches[k], line, &values, err);
+            enum lf_status status = line__reply_pattern_match(profile, &listen->matches[k], line, &values,
+                                                              err);
             if (status == LF_OK && listen->form != LF_FORM_IGNORE && dialogue->unasked)
                 status = dialogue->unasked(dialogue->self, listen, line, &values, err);
             lf_outcome_free(&values);
@@ -116,12 +118,12 @@ static enum lf_status try_unasked(struct lf_dialogue *dialogue, struct lf_slice 
 
 /* Tells of all whole lines in the buffer. A line leaves the buffer only when it was told: a failure keeps it.
  */
-static enum lf_status tell_unasked(struct lf_dialogue *dialogue, bool quiet, struct lf_error *err)
+static enum lf_status tell_unasked(struct lf_line_dialogue *dialogue, bool quiet, struct lf_error *err)
 {
-    const struct lf_ending *ending = &dialogue->profile->ending;
-    struct lf_dialogue_unit unit;
+    const struct lf_line_ending *ending = &dialogue->profile->ending;
+    struct lf_line_dialogue_unit unit;
     while (ending->unit != LF_UNIT_NONE && dialogue->in.len
-           && lf_dialogue_look(dialogue, ending, quiet, &unit)) {
+           && line__dialogue_look(dialogue, ending, quiet, &unit)) {
         bool taken = false;
         if (!unit.bad && unit.frame.body.len) {
             enum lf_status status = try_unasked(dialogue, unit.frame.body, &taken, err);
@@ -130,28 +132,28 @@ static enum lf_status tell_unasked(struct lf_dialogue *dialogue, bool quiet, str
         }
         if (!taken && (unit.bad || unit.frame.body.len))
             drop_unit(dialogue, unit.bad ? lf_buffer_slice(&dialogue->in) : unit.frame.body);
-        lf_dialogue_take(dialogue, &unit);
+        line__dialogue_take(dialogue, &unit);
     }
     return LF_OK;
 }
 
 /* Half a line that does not go on. */
-static void drop_rest(struct lf_dialogue *dialogue)
+static void drop_rest(struct lf_line_dialogue *dialogue)
 {
     if (dialogue->in.len)
         drop_unit(dialogue, lf_buffer_slice(&dialogue->in));
-    lf_dialogue_drop(dialogue);
+    line__dialogue_drop(dialogue);
 }
 
 /* Before a command: what the instrument said meanwhile is told, a line that is just arriving is waited for.
  */
-static enum lf_status clear_input(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err)
+static enum lf_status clear_input(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     deadline = lf_deadline_sooner(deadline, lf_deadline_in(CLEAR_MAX_MS));
     do {
         int64_t wait = dialogue->in.len ? dialogue->profile->times.gap : 0;
-        status = lf_dialogue_fill(dialogue, lf_deadline_in(wait), err);
+        status = line__dialogue_fill(dialogue, lf_deadline_in(wait), err);
         if (status == LF_OK || status == LF_TIMEOUT) {
             enum lf_status told = tell_unasked(dialogue, status == LF_TIMEOUT, err);
             if (told != LF_OK)
@@ -172,27 +174,27 @@ static enum lf_status clear_input(struct lf_dialogue *dialogue, int64_t deadline
 /* What a unit means to the command that waits for its reply. */
 enum meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
 
-static enum lf_status first_match(struct lf_dialogue *dialogue, const struct lf_reply_pattern *patterns,
-                                  size_t count, struct lf_slice line, struct lf_outcome *values,
-                                  struct lf_error *err)
+static enum lf_status first_match(struct lf_line_dialogue *dialogue,
+                                  const struct lf_line_reply_pattern *patterns, size_t count,
+                                  struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
 {
     enum lf_status status = LF_MISMATCH;
     for (size_t i = 0; i < count && status == LF_MISMATCH; i++)
-        status = lf_reply_pattern_match(dialogue->profile, &patterns[i], line, values, err);
+        status = line__reply_pattern_match(dialogue->profile, &patterns[i], line, values, err);
     return status;
 }
 
-static const struct lf_error_rule *first_error(struct lf_dialogue *dialogue,
-                                               const struct lf_error_rule *rules, size_t count,
-                                               struct lf_slice line)
+static const struct lf_line_error_rule *first_error(struct lf_line_dialogue *dialogue,
+                                                    const struct lf_line_error_rule *rules, size_t count,
+                                                    struct lf_slice line)
 {
     for (size_t i = 0; i < count; i++)
-        if (lf_reply_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, NULL) == LF_OK)
+        if (line__reply_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, NULL) == LF_OK)
             return &rules[i];
     return NULL;
 }
 
-static enum lf_status refused(const struct lf_command *command, const struct lf_error_rule *rule,
+static enum lf_status refused(const struct lf_line_command *command, const struct lf_line_error_rule *rule,
                               struct lf_slice line, struct lf_error *err)
 {
     char room[LF_SHOW_ROOM];
@@ -204,16 +206,17 @@ static enum lf_status refused(const struct lf_command *command, const struct lf_
         class = LF_NEEDS_PERSON;
     else if (rule->says == LF_SAYS_UNKNOWN && command->repeat == LF_ONCE)
         class = LF_UNKNOWN_OUTCOME;
-    return lf_fail(err, status, class, "it answered '%s'%s%s", lf_show(line, room), rule->message ? ": " : "",
-                   rule->message ? rule->message : "");
+    return lf_fail(err, status, class, "it answered '%s'%s%s", line__show(line, room),
+                   rule->message ? ": " : "", rule->message ? rule->message : "");
 }
 
 /* Error lines come first: "S I" must not be read as a weight. */
-static enum meaning understand(struct lf_dialogue *dialogue, const struct lf_command *command,
+static enum meaning understand(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
                                struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
 {
-    const struct lf_profile *profile = dialogue->profile;
-    const struct lf_error_rule *rule = first_error(dialogue, command->errors, command->error_count, line);
+    const struct lf_line_profile *profile = dialogue->profile;
+    const struct lf_line_error_rule *rule = first_error(dialogue, command->errors, command->error_count,
+                                                        line);
     if (!rule)
         rule = first_error(dialogue, profile->errors, profile->error_count, line);
     if (rule)
@@ -232,34 +235,35 @@ static enum meaning understand(struct lf_dialogue *dialogue, const struct lf_com
     return status != LF_OK ? MEANS_FAILURE : taken ? MEANS_UNASKED : MEANS_NOTHING;
 }
 
-static enum lf_status not_understood(const struct lf_command *command, const struct lf_dialogue_unit *unit,
-                                     struct lf_slice bytes, struct lf_error *err)
+static enum lf_status not_understood(const struct lf_line_command *command,
+                                     const struct lf_line_dialogue_unit *unit, struct lf_slice bytes,
+                                     struct lf_error *err)
 {
     char room[LF_SHOW_ROOM];
     if (unit->bad)
         return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "its answer '%s' cannot be used: %s",
-                       lf_show(bytes, room), unit->frame.why);
+                       line__show(bytes, room), unit->frame.why);
     return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it answered '%s', but '%s' was expected%s",
-                   lf_show(unit->frame.body, room), command->expects[0].source,
+                   line__show(unit->frame.body, room), command->expects[0].source,
                    command->expect_count > 1 ? " (or another of the patterns)" : "");
 }
 
 /* Is a unit that nothing matches harmless? Stray line ends between replies are. */
-static bool is_stray(const struct lf_command *command, const struct lf_dialogue_unit *unit)
+static bool is_stray(const struct lf_line_command *command, const struct lf_line_dialogue_unit *unit)
 {
     return !unit->bad && !unit->frame.body.len && command->ending.unit == LF_UNIT_LINE;
 }
 
 /* Reads units until the reply is complete. */
-static enum lf_status read_reply(struct lf_dialogue *dialogue, const struct lf_command *command,
+static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
                                  int64_t deadline, struct lf_outcome *values, struct lf_error *err)
 {
-    const struct lf_ending *ending = &command->ending;
+    const struct lf_line_ending *ending = &command->ending;
     size_t done = 0, bytes = 0;
     for (size_t lines = 0; lines < dialogue->profile->max_lines && bytes <= dialogue->profile->max_reply;
          lines++) {
-        struct lf_dialogue_unit unit;
-        enum lf_status status = lf_dialogue_read(dialogue, ending, &command->times, deadline, &unit, err);
+        struct lf_line_dialogue_unit unit;
+        enum lf_status status = line__dialogue_read(dialogue, ending, &command->times, deadline, &unit, err);
         if (status != LF_OK)
             return status;
         bytes += unit.frame.used;
@@ -271,7 +275,7 @@ static enum lf_status read_reply(struct lf_dialogue *dialogue, const struct lf_c
             status = not_understood(command, &unit, lf_buffer_slice(&dialogue->in), err);
         if (meaning == MEANS_REFUSED && done > 0 && command->repeat == LF_ONCE)
             err->class = LF_UNKNOWN_OUTCOME; /* it had begun to say yes */
-        lf_dialogue_take(dialogue, &unit);
+        line__dialogue_take(dialogue, &unit);
         if (meaning == MEANS_FAILURE || meaning == MEANS_REFUSED || status != LF_OK)
             return dialogue->doubt = meaning != MEANS_REFUSED, err->status;
         done += meaning == MEANS_DONE;
@@ -282,19 +286,19 @@ static enum lf_status read_reply(struct lf_dialogue *dialogue, const struct lf_c
 }
 
 /* The bytes on the wire. */
-static enum lf_status wire_bytes(struct lf_dialogue *dialogue, const struct lf_command *command,
-                                 const struct lf_input_set *inputs, struct lf_buffer *wire,
+static enum lf_status wire_bytes(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                 const struct lf_line_input_set *inputs, struct lf_buffer *wire,
                                  struct lf_error *err)
 {
-    const struct lf_profile *profile = dialogue->profile;
+    const struct lf_line_profile *profile = dialogue->profile;
     struct lf_buffer payload = {0};
-    struct lf_input_set all = *inputs;
+    struct lf_line_input_set all = *inputs;
     all.fixed = dialogue->fixed;
     all.fixed_count = dialogue->fixed_count;
-    enum lf_status status = lf_command_bytes(profile, command, &all, profile->send_framed ? &payload : wire,
-                                             err);
+    enum lf_status status = line__command_bytes(profile, command, &all,
+                                                profile->send_framed ? &payload : wire, err);
     if (status == LF_OK && profile->send_framed)
-        status = lf_frame_wrap(&profile->ending, lf_buffer_slice(&payload), wire, err);
+        status = line__frame_wrap(&profile->ending, lf_buffer_slice(&payload), wire, err);
     else if (status == LF_OK
              && lf_buffer_append(wire, profile->send_end.data, profile->send_end.len) != LF_OK)
         status = lf_fail_memory(err, "making a command");
@@ -302,7 +306,7 @@ static enum lf_status wire_bytes(struct lf_dialogue *dialogue, const struct lf_c
     return status;
 }
 
-static void set_doubt(struct lf_dialogue *dialogue, const struct lf_command *command)
+static void set_doubt(struct lf_line_dialogue *dialogue, const struct lf_line_command *command)
 {
     int64_t quiet = command->times.first_byte < DOUBT_QUIET_MAX_MS ? command->times.first_byte
                                                                    : DOUBT_QUIET_MAX_MS;
@@ -310,12 +314,12 @@ static void set_doubt(struct lf_dialogue *dialogue, const struct lf_command *com
     dialogue->doubt_quiet_ms = quiet > dialogue->profile->quiet_ms ? quiet : dialogue->profile->quiet_ms;
 }
 
-static enum lf_status send_and_read(struct lf_dialogue *dialogue, const struct lf_command *command,
+static enum lf_status send_and_read(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
                                     struct lf_slice wire, int64_t deadline, struct lf_outcome *values,
                                     size_t *written, struct lf_error *err)
 {
     set_doubt(dialogue, command);
-    enum lf_status status = lf_dialogue_send(dialogue, wire, written, err);
+    enum lf_status status = line__dialogue_send(dialogue, wire, written, err);
     if (status != LF_OK) {
         dialogue->doubt = *written > 0;
         return status;
@@ -330,21 +334,22 @@ static enum lf_status send_and_read(struct lf_dialogue *dialogue, const struct l
 
 /* ---- getting in step ---- */
 
-static enum lf_status await_handshake(struct lf_dialogue *dialogue, const struct lf_command *command,
-                                      struct lf_outcome *values, struct lf_error *err)
+static enum lf_status await_handshake(struct lf_line_dialogue *dialogue,
+                                      const struct lf_line_command *command, struct lf_outcome *values,
+                                      struct lf_error *err)
 {
     int64_t deadline = lf_deadline_in(command->times.total);
     for (int units = 0; units < HANDSHAKE_UNITS_MAX; units++) {
-        struct lf_dialogue_unit unit;
-        enum lf_status status = lf_dialogue_read(dialogue, &command->ending, &command->times, deadline, &unit,
-                                                 err);
+        struct lf_line_dialogue_unit unit;
+        enum lf_status status = line__dialogue_read(dialogue, &command->ending, &command->times, deadline,
+                                                    &unit, err);
         if (status != LF_OK)
             return status;
         if (!unit.bad)
             status = first_match(dialogue, command->expects, command->expect_count, unit.frame.body, values,
                                  err);
         bool good = !unit.bad && status == LF_OK;
-        lf_dialogue_take(dialogue, &unit);
+        line__dialogue_take(dialogue, &unit);
         if (good || (status != LF_OK && status != LF_MISMATCH))
             return status;
     }
@@ -353,20 +358,20 @@ static enum lf_status await_handshake(struct lf_dialogue *dialogue, const struct
 
 /* Sends the handshake until it is answered: what went before may be half a command in the instrument, late
  * replies on the way, or both. */
-static enum lf_status handshake(struct lf_dialogue *dialogue, const struct lf_command *command,
+static enum lf_status handshake(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
                                 struct lf_outcome *values, struct lf_error *err)
 {
     struct lf_buffer wire = {0};
-    enum lf_status status = wire_bytes(dialogue, command, &(struct lf_input_set){0}, &wire, err);
+    enum lf_status status = wire_bytes(dialogue, command, &(struct lf_line_input_set){0}, &wire, err);
     for (int attempt = 0; status == LF_OK && attempt < HANDSHAKE_TRIES; attempt++) {
         size_t written;
         if (attempt)
-            status = lf_dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
-        lf_dialogue_drop(dialogue);
+            status = line__dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
+        line__dialogue_drop(dialogue);
         if (status == LF_OK || status == LF_PROTOCOL)
             status = lf_stream_drain(dialogue->stream, NULL, err);
         if (status == LF_OK)
-            status = lf_dialogue_send(dialogue, lf_buffer_slice(&wire), &written, err);
+            status = line__dialogue_send(dialogue, lf_buffer_slice(&wire), &written, err);
         if (status == LF_OK)
             status = await_handshake(dialogue, command, values, err);
         if (status == LF_OK)
@@ -377,17 +382,17 @@ static enum lf_status handshake(struct lf_dialogue *dialogue, const struct lf_co
     }
     lf_buffer_free(&wire);
     if (status == LF_OK)
-        status = lf_dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
+        status = line__dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
     return status;
 }
 
-static enum lf_status get_in_step(struct lf_dialogue *dialogue, struct lf_error *err)
+static enum lf_status get_in_step(struct lf_line_dialogue *dialogue, struct lf_error *err)
 {
-    const struct lf_profile *profile = dialogue->profile;
-    const struct lf_command *command = profile->resync ? profile->resync : profile->identify;
+    const struct lf_line_profile *profile = dialogue->profile;
+    const struct lf_line_command *command = profile->resync ? profile->resync : profile->identify;
     struct lf_outcome values = {0};
     enum lf_status status = command ? handshake(dialogue, command, &values, err)
-                                    : lf_dialogue_settle(dialogue, dialogue->doubt_quiet_ms, err);
+                                    : line__dialogue_settle(dialogue, dialogue->doubt_quiet_ms, err);
     lf_outcome_free(&values);
     if (status == LF_OK) {
         dialogue->doubt = false;
@@ -400,12 +405,13 @@ static enum lf_status get_in_step(struct lf_dialogue *dialogue, struct lf_error 
     return err->status = LF_DISCONNECTED;
 }
 
-static enum lf_status compose_identity(const struct lf_command *identify, const struct lf_outcome *values,
-                                       struct lf_buffer *identity, struct lf_error *err)
+static enum lf_status compose_identity(const struct lf_line_command *identify,
+                                       const struct lf_outcome *values, struct lf_buffer *identity,
+                                       struct lf_error *err)
 {
-    struct lf_template_part only = {.input = (char[]){"identity"}};
-    struct lf_template plain = {.parts = &only, .count = 1};
-    const struct lf_template *template = identify->has_identity ? &identify->identity : &plain;
+    struct lf_line_template_part only = {.input = (char[]){"identity"}};
+    struct lf_line_template plain = {.parts = &only, .count = 1};
+    const struct lf_line_template *template = identify->has_identity ? &identify->identity : &plain;
     for (size_t i = 0; i < template->count; i++) {
         struct lf_slice text = template->parts[i].bytes;
         for (size_t k = 0; template->parts[i].input && k < values->count; k++)
@@ -417,10 +423,10 @@ static enum lf_status compose_identity(const struct lf_command *identify, const 
     return LF_OK;
 }
 
-enum lf_status lf_dialogue_begin(struct lf_dialogue *dialogue, struct lf_buffer *identity,
-                                 struct lf_error *err)
+enum lf_status line__dialogue_begin(struct lf_line_dialogue *dialogue, struct lf_buffer *identity,
+                                    struct lf_error *err)
 {
-    const struct lf_profile *profile = dialogue->profile;
+    const struct lf_line_profile *profile = dialogue->profile;
     struct lf_outcome values = {0};
     enum lf_status status = LF_OK;
     lf_buffer_clear(identity);
@@ -440,11 +446,11 @@ enum lf_status lf_dialogue_begin(struct lf_dialogue *dialogue, struct lf_buffer 
 
 /* ---- listening ---- */
 
-enum lf_status lf_dialogue_listen(struct lf_dialogue *dialogue, const struct lf_wake *wake, int64_t deadline,
-                                  struct lf_error *err)
+enum lf_status line__dialogue_listen(struct lf_line_dialogue *dialogue, const struct lf_wake *wake,
+                                     int64_t deadline, struct lf_error *err)
 {
-    const struct lf_profile *profile = dialogue->profile;
-    const struct lf_ending *ending = &profile->ending;
+    const struct lf_line_profile *profile = dialogue->profile;
+    const struct lf_line_ending *ending = &profile->ending;
     /* A late reply that looks like a line of the Print key must not become a result. */
     enum lf_status ready = dialogue->doubt ? get_in_step(dialogue, err) : LF_OK;
     while (ready == LF_OK) {
@@ -455,7 +461,7 @@ enum lf_status lf_dialogue_listen(struct lf_dialogue *dialogue, const struct lf_
         if (status == LF_OK && !readable)
             return LF_OK; /* woken */
         if (status == LF_OK)
-            status = lf_dialogue_fill(dialogue, deadline, err);
+            status = line__dialogue_fill(dialogue, deadline, err);
         if (status == LF_TIMEOUT && partial && (deadline == LF_NEVER || !lf_deadline_passed(deadline))) {
             status = tell_unasked(dialogue, true, err);
             if (status == LF_OK)
@@ -474,7 +480,7 @@ enum lf_status lf_dialogue_listen(struct lf_dialogue *dialogue, const struct lf_
 /* ---- the whole of a command ---- */
 
 /* Before any byte has left, nothing can have happened: the class stays what it was. */
-static enum lf_status prepare(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err)
+static enum lf_status prepare(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
     if (!dialogue->stream)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "it is not connected");
@@ -490,7 +496,7 @@ static enum lf_status prepare(struct lf_dialogue *dialogue, int64_t deadline, st
     return clear_input(dialogue, deadline, err);
 }
 
-static enum lf_status finish(const struct lf_command *command, size_t written, struct lf_error *err)
+static enum lf_status finish(const struct lf_line_command *command, size_t written, struct lf_error *err)
 {
     bool told_no = (err->status == LF_REFUSED || err->status == LF_BUSY);
     if (command->repeat == LF_ONCE && written && !told_no && err->class != LF_UNKNOWN_OUTCOME) {
@@ -500,9 +506,10 @@ static enum lf_status finish(const struct lf_command *command, size_t written, s
     return lf_error_prefix(err, "%s", command->name);
 }
 
-enum lf_status lf_dialogue_command(struct lf_dialogue *dialogue, const struct lf_command *command,
-                                   const struct lf_input_set *inputs, int64_t deadline,
-                                   struct lf_outcome *values, struct lf_error *err)
+enum lf_status line__dialogue_command(struct lf_line_dialogue *dialogue,
+                                      const struct lf_line_command *command,
+                                      const struct lf_line_input_set *inputs, int64_t deadline,
+                                      struct lf_outcome *values, struct lf_error *err)
 {
     struct lf_error local;
     struct lf_buffer wire = {0};
@@ -518,15 +525,15 @@ enum lf_status lf_dialogue_command(struct lf_dialogue *dialogue, const struct lf
     return status == LF_OK ? LF_OK : finish(command, written, err);
 }
 
-enum lf_status lf_dialogue_raw(struct lf_dialogue *dialogue, struct lf_slice bytes, int64_t listen_ms,
-                               struct lf_error *err)
+enum lf_status line__dialogue_raw(struct lf_line_dialogue *dialogue, struct lf_slice bytes, int64_t listen_ms,
+                                  struct lf_error *err)
 {
     size_t written;
     int64_t deadline = lf_deadline_in(listen_ms);
     dialogue->doubt = true;
-    enum lf_status status = lf_dialogue_send(dialogue, bytes, &written, err);
+    enum lf_status status = line__dialogue_send(dialogue, bytes, &written, err);
     while (status == LF_OK) {
-        status = lf_dialogue_fill(dialogue, deadline, err);
+        status = line__dialogue_fill(dialogue, deadline, err);
         lf_buffer_clear(&dialogue->in);
     }
     return status == LF_TIMEOUT ? LF_OK : status;

@@ -13,7 +13,7 @@ enum {
     SETTLE_MAX_MS = 5000, /* beside the silence that is waited for */
 };
 
-static void tell(struct lf_dialogue *dialogue, enum lf_trace what, struct lf_slice bytes)
+static void tell(struct lf_line_dialogue *dialogue, enum lf_line_trace what, struct lf_slice bytes)
 {
     static const char *const words[] = {"sent", "received", "dropped"};
     char room[LF_SHOW_ROOM];
@@ -22,10 +22,10 @@ static void tell(struct lf_dialogue *dialogue, enum lf_trace what, struct lf_sli
     if (dialogue->trace)
         dialogue->trace(dialogue->self, what, bytes);
     if (lf_log_wants(LF_LOG_DEBUG))
-        lf_log_debug(dialogue->instrument, "%s %s", words[what], lf_show(bytes, room));
+        lf_log_debug(dialogue->instrument, "%s %s", words[what], line__show(bytes, room));
 }
 
-enum lf_status lf_dialogue_fill(struct lf_dialogue *dialogue, int64_t deadline, struct lf_error *err)
+enum lf_status line__dialogue_fill(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
     size_t got;
     char *room = lf_buffer_reserve(&dialogue->in, CHUNK);
@@ -40,8 +40,8 @@ enum lf_status lf_dialogue_fill(struct lf_dialogue *dialogue, int64_t deadline, 
     return LF_OK;
 }
 
-enum lf_status lf_dialogue_send(struct lf_dialogue *dialogue, struct lf_slice bytes, size_t *written,
-                                struct lf_error *err)
+enum lf_status line__dialogue_send(struct lf_line_dialogue *dialogue, struct lf_slice bytes, size_t *written,
+                                   struct lf_error *err)
 {
     int64_t deadline = lf_deadline_in(WRITE_MS + (int64_t)bytes.len * WRITE_MS_PER_BYTE);
     enum lf_status status = lf_stream_write(dialogue->stream, bytes.data, bytes.len, deadline, written, err);
@@ -49,20 +49,21 @@ enum lf_status lf_dialogue_send(struct lf_dialogue *dialogue, struct lf_slice by
     return status;
 }
 
-bool lf_dialogue_look(struct lf_dialogue *dialogue, const struct lf_ending *ending, bool quiet,
-                      struct lf_dialogue_unit *unit)
+bool line__dialogue_look(struct lf_line_dialogue *dialogue, const struct lf_line_ending *ending, bool quiet,
+                         struct lf_line_dialogue_unit *unit)
 {
-    enum lf_frame_state state = lf_frame_find(ending, lf_buffer_slice(&dialogue->in), quiet, &unit->frame);
+    enum lf_line_frame_state state = line__frame_find(ending, lf_buffer_slice(&dialogue->in), quiet,
+                                                      &unit->frame);
     unit->bad = state == LF_FRAME_BAD;
     return state != LF_FRAME_MORE;
 }
 
-void lf_dialogue_take(struct lf_dialogue *dialogue, const struct lf_dialogue_unit *unit)
+void line__dialogue_take(struct lf_line_dialogue *dialogue, const struct lf_line_dialogue_unit *unit)
 {
     lf_buffer_consume(&dialogue->in, unit->frame.used);
 }
 
-static enum lf_status silent(struct lf_dialogue *dialogue, int64_t waited, struct lf_error *err)
+static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, struct lf_error *err)
 {
     char room[LF_SHOW_ROOM], time[32];
     lf_duration_format(waited, time, sizeof time);
@@ -70,43 +71,44 @@ static enum lf_status silent(struct lf_dialogue *dialogue, int64_t waited, struc
         return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no answer within %s on %s", time,
                        lf_stream_name(dialogue->stream));
     return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the answer stopped for %s in the middle, after '%s'", time,
-                   lf_show(lf_buffer_slice(&dialogue->in), room));
+                   line__show(lf_buffer_slice(&dialogue->in), room));
 }
 
-enum lf_status lf_dialogue_read(struct lf_dialogue *dialogue, const struct lf_ending *ending,
-                                const struct lf_times *times, int64_t deadline, struct lf_dialogue_unit *unit,
-                                struct lf_error *err)
+enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const struct lf_line_ending *ending,
+                                   const struct lf_line_times *times, int64_t deadline,
+                                   struct lf_line_dialogue_unit *unit, struct lf_error *err)
 {
-    while (!lf_dialogue_look(dialogue, ending, false, unit)) {
+    while (!line__dialogue_look(dialogue, ending, false, unit)) {
         if (dialogue->in.len > dialogue->profile->max_reply)
             return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT,
                            "the answer has no end within %zu bytes (max_reply)",
                            dialogue->profile->max_reply);
         bool idle = ending->unit == LF_UNIT_IDLE && dialogue->in.len;
         int64_t wait = idle ? ending->idle_ms : dialogue->in.len ? times->gap : times->first_byte;
-        enum lf_status status = lf_dialogue_fill(dialogue, lf_deadline_sooner(deadline, lf_deadline_in(wait)),
-                                                 err);
+        enum lf_status status = line__dialogue_fill(dialogue,
+                                                    lf_deadline_sooner(deadline, lf_deadline_in(wait)), err);
         if (status == LF_OK)
             continue;
-        if (status == LF_TIMEOUT && lf_dialogue_look(dialogue, ending, true, unit))
+        if (status == LF_TIMEOUT && line__dialogue_look(dialogue, ending, true, unit))
             return LF_OK;
         return status == LF_TIMEOUT ? silent(dialogue, wait, err) : status;
     }
     return LF_OK;
 }
 
-void lf_dialogue_drop(struct lf_dialogue *dialogue)
+void line__dialogue_drop(struct lf_line_dialogue *dialogue)
 {
     tell(dialogue, LF_TRACE_DROPPED, lf_buffer_slice(&dialogue->in));
     lf_buffer_clear(&dialogue->in);
 }
 
-enum lf_status lf_dialogue_settle(struct lf_dialogue *dialogue, int64_t quiet_ms, struct lf_error *err)
+enum lf_status line__dialogue_settle(struct lf_line_dialogue *dialogue, int64_t quiet_ms,
+                                     struct lf_error *err)
 {
     int64_t give_up = lf_deadline_in(quiet_ms + SETTLE_MAX_MS);
     for (;;) {
-        lf_dialogue_drop(dialogue);
-        enum lf_status status = lf_dialogue_fill(dialogue, lf_deadline_in(quiet_ms), err);
+        line__dialogue_drop(dialogue);
+        enum lf_status status = line__dialogue_fill(dialogue, lf_deadline_in(quiet_ms), err);
         if (status == LF_TIMEOUT)
             return LF_OK;
         if (status != LF_OK)

@@ -23,19 +23,19 @@ static void free_item(struct lf_finding_item *item)
     free(item);
 }
 
-void lf_findings_init(struct lf_findings *findings, const char *instrument)
+void line__findings_init(struct lf_line_findings *findings, const char *instrument)
 {
-    *findings = (struct lf_findings){.instrument = instrument};
+    *findings = (struct lf_line_findings){.instrument = instrument};
     findings->last = &findings->first;
 }
 
-void lf_findings_free(struct lf_findings *findings)
+void line__findings_free(struct lf_line_findings *findings)
 {
     for (struct lf_finding_item *item = findings->first, *next; item; item = next) {
         next = item->next;
         free_item(item);
     }
-    lf_findings_init(findings, findings->instrument);
+    line__findings_init(findings, findings->instrument);
 }
 
 /* ---- the forms ---- */
@@ -62,7 +62,7 @@ static cJSON *capture_json(const struct lf_capture *capture)
                                             : cJSON_CreateRaw(capture->value);
 }
 
-static bool fill_json(cJSON *object, const char *instrument, const struct lf_listen *listen,
+static bool fill_json(cJSON *object, const char *instrument, const struct lf_line_listen *listen,
                       const char *stamp, const char *line, const struct lf_outcome *values)
 {
     cJSON *captured = cJSON_CreateObject();
@@ -80,8 +80,8 @@ static bool fill_json(cJSON *object, const char *instrument, const struct lf_lis
            && lf_json_set_text(object, "line", line);
 }
 
-static enum lf_status append_json(const char *instrument, const struct lf_listen *listen, const char *stamp,
-                                  struct lf_slice line, const struct lf_outcome *values,
+static enum lf_status append_json(const char *instrument, const struct lf_line_listen *listen,
+                                  const char *stamp, struct lf_slice line, const struct lf_outcome *values,
                                   struct lf_buffer *out)
 {
     struct lf_buffer visible = {0};
@@ -132,7 +132,8 @@ static enum lf_status append_line(struct lf_slice line, struct lf_buffer *out)
 /* ---- the list ---- */
 
 /* "balance-1-printed-20261122T060934.120Z-7.csv": unique, and safe as a file name. */
-static char *file_name(const struct lf_findings *findings, const struct lf_listen *listen, const char *stamp)
+static char *file_name(const struct lf_line_findings *findings, const struct lf_line_listen *listen,
+                       const char *stamp)
 {
     static const char *const endings[] = {"json", "csv", "txt", "txt"};
     char compact[LF_TIME_TEXT], *to = compact;
@@ -148,7 +149,7 @@ static char *file_name(const struct lf_findings *findings, const struct lf_liste
     return name;
 }
 
-static enum lf_status fill_item(struct lf_findings *findings, const struct lf_listen *listen,
+static enum lf_status fill_item(struct lf_line_findings *findings, const struct lf_line_listen *listen,
                                 struct lf_slice line, const struct lf_outcome *values,
                                 struct lf_finding_item *item)
 {
@@ -166,8 +167,8 @@ static enum lf_status fill_item(struct lf_findings *findings, const struct lf_li
     return append_json(findings->instrument, listen, stamp, line, values, &item->data);
 }
 
-enum lf_status lf_findings_add(struct lf_findings *findings, const struct lf_listen *listen,
-                               struct lf_slice line, const struct lf_outcome *values, struct lf_error *err)
+enum lf_status line__findings_add(struct lf_line_findings *findings, const struct lf_line_listen *listen,
+                                  struct lf_slice line, const struct lf_outcome *values, struct lf_error *err)
 {
     if (findings->count >= WAITING_MAX)
         return lf_fail(err, LF_FULL, LF_TRANSIENT, "%d lines of the instrument wait to be stored",
@@ -185,8 +186,8 @@ enum lf_status lf_findings_add(struct lf_findings *findings, const struct lf_lis
     return LF_OK;
 }
 
-enum lf_status lf_findings_tell(struct lf_findings *findings, const struct lf_host *host,
-                                struct lf_error *err)
+enum lf_status line__findings_tell(struct lf_line_findings *findings, const struct lf_host *host,
+                                   struct lf_error *err)
 {
     while (findings->first) {
         struct lf_finding_item *item = findings->first;

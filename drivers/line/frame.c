@@ -24,29 +24,29 @@ static bool in_set(struct lf_slice set, char c)
     return set.len && memchr(set.data, c, set.len);
 }
 
-static enum lf_frame_state bad(struct lf_frame *frame, size_t used, const char *why)
+static enum lf_line_frame_state bad(struct lf_line_frame *frame, size_t used, const char *why)
 {
-    *frame = (struct lf_frame){.used = used ? used : 1, .why = why};
+    *frame = (struct lf_line_frame){.used = used ? used : 1, .why = why};
     return LF_FRAME_BAD;
 }
 
-static enum lf_frame_state done(struct lf_frame *frame, size_t used, struct lf_slice body)
+static enum lf_line_frame_state done(struct lf_line_frame *frame, size_t used, struct lf_slice body)
 {
-    *frame = (struct lf_frame){.used = used, .body = body};
+    *frame = (struct lf_line_frame){.used = used, .body = body};
     return LF_FRAME_DONE;
 }
 
 /* ---- checksums on the wire ---- */
 
-static size_t wire_size(const struct lf_check *check)
+static size_t wire_size(const struct lf_line_check *check)
 {
-    return lf_checksum_size(check->kind) * (check->hex ? 2 : 1);
+    return line__checksum_size(check->kind) * (check->hex ? 2 : 1);
 }
 
-static size_t wire_form(const struct lf_check *check, uint16_t sum, char wire[CHECKSUM_ROOM])
+static size_t wire_form(const struct lf_line_check *check, uint16_t sum, char wire[CHECKSUM_ROOM])
 {
     static const char digits[] = "0123456789ABCDEF";
-    size_t size = lf_checksum_size(check->kind);
+    size_t size = line__checksum_size(check->kind);
     uint8_t bytes[2] = {(uint8_t)(sum >> 8), (uint8_t)sum};
     if (size == 1 || check->low_first) {
         bytes[0] = (uint8_t)sum;
@@ -63,18 +63,18 @@ static size_t wire_form(const struct lf_check *check, uint16_t sum, char wire[CH
     return wire_size(check);
 }
 
-static size_t expected(const struct lf_ending *ending, struct lf_slice body, char wire[CHECKSUM_ROOM])
+static size_t expected(const struct lf_line_ending *ending, struct lf_slice body, char wire[CHECKSUM_ROOM])
 {
-    const struct lf_check *check = &ending->check;
+    const struct lf_line_check *check = &ending->check;
     struct lf_slice pieces[3], none = {0};
     pieces[0] = check->with_start ? ending->start : none;
     pieces[1] = body;
     pieces[2] = check->after_end ? ending->end : none;
-    return wire_form(check, lf_checksum(check->kind, pieces, 3), wire);
+    return wire_form(check, line__checksum(check->kind, pieces, 3), wire);
 }
 
 /* Instruments send hexadecimal digits in either case. */
-static bool checksum_good(const struct lf_ending *ending, struct lf_slice body, struct lf_slice given)
+static bool checksum_good(const struct lf_line_ending *ending, struct lf_slice body, struct lf_slice given)
 {
     char wire[CHECKSUM_ROOM] = {0};
     size_t size = expected(ending, body, wire);
@@ -89,8 +89,8 @@ static bool checksum_good(const struct lf_ending *ending, struct lf_slice body, 
 }
 
 /* A checksum in the last bytes of the body. */
-static enum lf_frame_state done_checked(const struct lf_ending *ending, struct lf_frame *frame, size_t used,
-                                        struct lf_slice body)
+static enum lf_line_frame_state done_checked(const struct lf_line_ending *ending, struct lf_line_frame *frame,
+                                             size_t used, struct lf_slice body)
 {
     size_t size = wire_size(&ending->check);
     if (!size)
@@ -112,19 +112,19 @@ static struct lf_slice without_trailing_blanks(struct lf_slice line)
     return line;
 }
 
-static enum lf_frame_state find_line(const struct lf_ending *ending, struct lf_slice bytes,
-                                     struct lf_frame *frame)
+static enum lf_line_frame_state find_line(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                          struct lf_line_frame *frame)
 {
     size_t end = find_from(bytes, 0, ending->end);
     if (end == SIZE_MAX)
         return LF_FRAME_MORE;
-    enum lf_frame_state state = done_checked(ending, frame, end + ending->end.len, part(bytes, 0, end));
+    enum lf_line_frame_state state = done_checked(ending, frame, end + ending->end.len, part(bytes, 0, end));
     frame->body = without_trailing_blanks(frame->body);
     return state;
 }
 
-static enum lf_frame_state find_prompt(const struct lf_ending *ending, struct lf_slice bytes,
-                                       struct lf_frame *frame)
+static enum lf_line_frame_state find_prompt(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                            struct lf_line_frame *frame)
 {
     for (size_t i = 0; i < bytes.len; i++)
         if (in_set(ending->end, bytes.data[i]))
@@ -132,8 +132,8 @@ static enum lf_frame_state find_prompt(const struct lf_ending *ending, struct lf
     return LF_FRAME_MORE;
 }
 
-static enum lf_frame_state find_char(const struct lf_ending *ending, struct lf_slice bytes,
-                                     struct lf_frame *frame)
+static enum lf_line_frame_state find_char(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                          struct lf_line_frame *frame)
 {
     if (!bytes.len)
         return LF_FRAME_MORE;
@@ -141,15 +141,15 @@ static enum lf_frame_state find_char(const struct lf_ending *ending, struct lf_s
                                               : bad(frame, 1, "it is none of the characters that can come");
 }
 
-static enum lf_frame_state find_fixed(const struct lf_ending *ending, struct lf_slice bytes,
-                                      struct lf_frame *frame)
+static enum lf_line_frame_state find_fixed(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                           struct lf_line_frame *frame)
 {
     return bytes.len < ending->size ? LF_FRAME_MORE
                                     : done_checked(ending, frame, ending->size, part(bytes, 0, ending->size));
 }
 
-static enum lf_frame_state find_block(const struct lf_ending *ending, struct lf_slice bytes,
-                                      struct lf_frame *frame)
+static enum lf_line_frame_state find_block(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                           struct lf_line_frame *frame)
 {
     if (!bytes.len)
         return LF_FRAME_MORE;
@@ -181,8 +181,8 @@ static enum lf_frame_state find_block(const struct lf_ending *ending, struct lf_
 }
 
 /* The tail and what precedes the frame count as used. `end` is the offset behind all but the tail. */
-static enum lf_frame_state finish_frame(const struct lf_ending *ending, struct lf_slice bytes, size_t end,
-                                        struct lf_slice body, struct lf_frame *frame)
+static enum lf_line_frame_state finish_frame(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                             size_t end, struct lf_slice body, struct lf_line_frame *frame)
 {
     size_t total = end + ending->tail.len;
     if (bytes.len < total)
@@ -192,8 +192,8 @@ static enum lf_frame_state finish_frame(const struct lf_ending *ending, struct l
     return done(frame, total, body);
 }
 
-static enum lf_frame_state find_counted(const struct lf_ending *ending, struct lf_slice bytes, size_t start,
-                                        struct lf_frame *frame)
+static enum lf_line_frame_state find_counted(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                             size_t start, struct lf_line_frame *frame)
 {
     size_t length_at = start + ending->start.len;
     if (bytes.len <= length_at)
@@ -213,8 +213,8 @@ static enum lf_frame_state find_counted(const struct lf_ending *ending, struct l
 }
 
 /* ... body, end, checksum, tail */
-static enum lf_frame_state find_sum_behind(const struct lf_ending *ending, struct lf_slice bytes,
-                                           size_t start, struct lf_frame *frame)
+static enum lf_line_frame_state find_sum_behind(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                                size_t start, struct lf_line_frame *frame)
 {
     size_t text = start + ending->start.len, end = find_from(bytes, text, ending->end);
     if (end == SIZE_MAX)
@@ -229,8 +229,8 @@ static enum lf_frame_state find_sum_behind(const struct lf_ending *ending, struc
 
 /* ... body, checksum, end, tail. The checksum may hold the end character: then the true end is at most the
  * checksum's size further on. */
-static enum lf_frame_state find_sum_inside(const struct lf_ending *ending, struct lf_slice bytes,
-                                           size_t start, struct lf_frame *frame)
+static enum lf_line_frame_state find_sum_inside(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                                size_t start, struct lf_line_frame *frame)
 {
     size_t size = wire_size(&ending->check), text = start + ending->start.len;
     size_t first = find_from(bytes, text, ending->end), last = first + size;
@@ -246,8 +246,8 @@ static enum lf_frame_state find_sum_inside(const struct lf_ending *ending, struc
     return bad(frame, first + ending->end.len, "its checksum is wrong");
 }
 
-static enum lf_frame_state find_frame(const struct lf_ending *ending, struct lf_slice bytes,
-                                      struct lf_frame *frame)
+static enum lf_line_frame_state find_frame(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                           struct lf_line_frame *frame)
 {
     size_t start = find_from(bytes, 0, ending->start);
     if (start == SIZE_MAX)
@@ -259,10 +259,10 @@ static enum lf_frame_state find_frame(const struct lf_ending *ending, struct lf_
                : find_sum_inside(ending, bytes, start, frame);
 }
 
-enum lf_frame_state lf_frame_find(const struct lf_ending *ending, struct lf_slice bytes, bool quiet,
-                                  struct lf_frame *frame)
+enum lf_line_frame_state line__frame_find(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                          bool quiet, struct lf_line_frame *frame)
 {
-    *frame = (struct lf_frame){0};
+    *frame = (struct lf_line_frame){0};
     if (bytes.len && in_set(ending->alone, bytes.data[0]))
         return done(frame, 1, part(bytes, 0, 1));
     switch (ending->unit) {
@@ -279,8 +279,8 @@ enum lf_frame_state lf_frame_find(const struct lf_ending *ending, struct lf_slic
     return LF_FRAME_MORE;
 }
 
-enum lf_status lf_frame_wrap(const struct lf_ending *ending, struct lf_slice payload, struct lf_buffer *out,
-                             struct lf_error *err)
+enum lf_status line__frame_wrap(const struct lf_line_ending *ending, struct lf_slice payload,
+                                struct lf_buffer *out, struct lf_error *err)
 {
     char wire[CHECKSUM_ROOM] = {0};
     size_t sum = expected(ending, payload, wire), length = 1 + payload.len + sum + ending->end.len;

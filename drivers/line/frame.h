@@ -5,13 +5,13 @@
 
 #include "drivers/line/profile.h"
 
-enum lf_frame_state {
+enum lf_line_frame_state {
     LF_FRAME_MORE, /* not complete yet */
     LF_FRAME_DONE,
     LF_FRAME_BAD, /* complete or beyond repair, and wrong */
 };
 
-struct lf_frame {
+struct lf_line_frame {
     size_t used;          /* bytes to take away from the front: done or bad */
     struct lf_slice body; /* what the instrument said, without framing; points into the bytes */
     const char *why;      /* bad: the reason, for people */
@@ -19,12 +19,12 @@ struct lf_frame {
 
 /* Looks for one unit (line, frame, block ...) at the front of the bytes. `quiet` says that nothing has come
  * for the idle time: then an idle-ended reply is complete. */
-enum lf_frame_state lf_frame_find(const struct lf_ending *ending, struct lf_slice bytes, bool quiet,
-                                  struct lf_frame *frame);
+enum lf_line_frame_state line__frame_find(const struct lf_line_ending *ending, struct lf_slice bytes,
+                                          bool quiet, struct lf_line_frame *frame);
 
 /* Appends the payload framed as `ending` (LF_UNIT_FRAME) says. LF_TOO_LARGE when a length byte cannot say its
  * length. */
-enum lf_status lf_frame_wrap(const struct lf_ending *ending, struct lf_slice payload, struct lf_buffer *out,
-                             struct lf_error *err);
+enum lf_status line__frame_wrap(const struct lf_line_ending *ending, struct lf_slice payload,
+                                struct lf_buffer *out, struct lf_error *err);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { NUMBER_ROOM = 64 };
 
-static enum lf_status refuse(const struct lf_input_rule *rule, const char *value, const char *why,
+static enum lf_status refuse(const struct lf_line_input_rule *rule, const char *value, const char *why,
                              struct lf_error *err)
 {
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s': '%.80s' %s", rule->name, value, why);
@@ -22,12 +22,13 @@ static enum lf_status append(struct lf_buffer *out, const void *data, size_t len
     return lf_buffer_append(out, data, len) == LF_OK ? LF_OK : lf_fail_memory(err, "making a command");
 }
 
-static bool within(const struct lf_input_rule *rule, double number)
+static bool within(const struct lf_line_input_rule *rule, double number)
 {
     return number >= rule->min && number <= rule->max;
 }
 
-static enum lf_status refuse_bounds(const struct lf_input_rule *rule, const char *value, struct lf_error *err)
+static enum lf_status refuse_bounds(const struct lf_line_input_rule *rule, const char *value,
+                                    struct lf_error *err)
 {
     char why[100];
     snprintf(why, sizeof why, "is out of bounds: %.10g to %.10g", rule->min, rule->max);
@@ -40,8 +41,8 @@ static bool number_shaped(const char *value, const char *allowed)
     return *value && strlen(value) < NUMBER_ROOM && value[strspn(value, allowed)] == '\0';
 }
 
-static enum lf_status append_int(const struct lf_input_rule *rule, const char *value, struct lf_buffer *out,
-                                 struct lf_error *err)
+static enum lf_status append_int(const struct lf_line_input_rule *rule, const char *value,
+                                 struct lf_buffer *out, struct lf_error *err)
 {
     char *stop, text[NUMBER_ROOM];
     errno = 0;
@@ -55,8 +56,9 @@ static enum lf_status append_int(const struct lf_input_rule *rule, const char *v
     return append(out, text, (size_t)len, err);
 }
 
-static enum lf_status append_real(const struct lf_profile *profile, const struct lf_input_rule *rule,
-                                  const char *value, struct lf_buffer *out, struct lf_error *err)
+static enum lf_status append_real(const struct lf_line_profile *profile,
+                                  const struct lf_line_input_rule *rule, const char *value,
+                                  struct lf_buffer *out, struct lf_error *err)
 {
     char *stop, text[NUMBER_ROOM * 2];
     double number = number_shaped(value, "+-.0123456789") ? strtod(value, &stop) : (stop = "x", 0.0);
@@ -83,8 +85,8 @@ static bool holds(struct lf_slice set, char c)
 }
 
 /* Control characters never pass: line ends, STX, ETX, ESC, XON and XOFF are among them. */
-static bool may_send(const struct lf_profile *profile, const struct lf_input_rule *rule, unsigned char next,
-                     char c)
+static bool may_send(const struct lf_line_profile *profile, const struct lf_line_input_rule *rule,
+                     unsigned char next, char c)
 {
     unsigned char byte = (unsigned char)c;
     return byte >= 0x20 && byte != 0x7f && !(next && byte == next) && !holds(rule->never, c)
@@ -103,9 +105,9 @@ static unsigned take_rune(const char **at)
     return rune;
 }
 
-static enum lf_status append_text(const struct lf_profile *profile, const struct lf_input_rule *rule,
-                                  const char *value, unsigned char next, struct lf_buffer *out,
-                                  struct lf_error *err)
+static enum lf_status append_text(const struct lf_line_profile *profile,
+                                  const struct lf_line_input_rule *rule, const char *value,
+                                  unsigned char next, struct lf_buffer *out, struct lf_error *err)
 {
     size_t count = 0;
     if (!lf_utf8_valid(lf_slice_text(value)))
@@ -129,8 +131,8 @@ static enum lf_status append_text(const struct lf_profile *profile, const struct
     return within(rule, (double)count) ? LF_OK : refuse(rule, value, "is too short or too long", err);
 }
 
-static enum lf_status append_word(const struct lf_input_rule *rule, const char *value, struct lf_buffer *out,
-                                  struct lf_error *err)
+static enum lf_status append_word(const struct lf_line_input_rule *rule, const char *value,
+                                  struct lf_buffer *out, struct lf_error *err)
 {
     char list[200] = "";
     size_t used = 0;
@@ -144,9 +146,9 @@ static enum lf_status append_word(const struct lf_input_rule *rule, const char *
     return refuse(rule, value, list, err);
 }
 
-enum lf_status lf_input_append(const struct lf_profile *profile, const struct lf_input_rule *rule,
-                               const char *value, unsigned char next, struct lf_buffer *out,
-                               struct lf_error *err)
+enum lf_status line__input_append(const struct lf_line_profile *profile,
+                                  const struct lf_line_input_rule *rule, const char *value,
+                                  unsigned char next, struct lf_buffer *out, struct lf_error *err)
 {
     switch (rule->type) {
     case LF_INPUT_INT: return append_int(rule, value, out, err);
@@ -165,8 +167,8 @@ static const char *find(const struct lf_input *inputs, size_t count, const char 
     return NULL;
 }
 
-const char *lf_input_value(const struct lf_input_rule *rule, const struct lf_input_set *set,
-                           struct lf_error *err)
+const char *line__input_value(const struct lf_line_input_rule *rule, const struct lf_line_input_set *set,
+                              struct lf_error *err)
 {
     const char *value = find(set->fixed, set->fixed_count, rule->name);
     if (!value)
@@ -179,49 +181,53 @@ const char *lf_input_value(const struct lf_input_rule *rule, const struct lf_inp
     return value;
 }
 
-static const struct lf_input_rule *rule_of(const struct lf_profile *profile, const struct lf_command *command,
-                                           const char *name)
+static const struct lf_line_input_rule *rule_of(const struct lf_line_profile *profile,
+                                                const struct lf_line_command *command, const char *name)
 {
-    const struct lf_input_rule *rule = lf_input_rule_find(command->inputs, command->input_count, name);
-    return rule ? rule : lf_input_rule_find(profile->inputs, profile->input_count, name);
+    const struct lf_line_input_rule *rule = line__input_rule_find(command->inputs, command->input_count,
+                                                                  name);
+    return rule ? rule : line__input_rule_find(profile->inputs, profile->input_count, name);
 }
 
 /* What follows part i on the wire, 0 for nothing or another input. */
-static unsigned char byte_behind(const struct lf_template *template, size_t i)
+static unsigned char byte_behind(const struct lf_line_template *template, size_t i)
 {
     if (i + 1 >= template->count || !template->parts[i + 1].bytes.len)
         return 0;
     return (unsigned char)template->parts[i + 1].bytes.data[0];
 }
 
-enum lf_status lf_command_bytes(const struct lf_profile *profile, const struct lf_command *command,
-                                const struct lf_input_set *set, struct lf_buffer *out, struct lf_error *err)
+enum lf_status line__command_bytes(const struct lf_line_profile *profile,
+                                   const struct lf_line_command *command, const struct lf_line_input_set *set,
+                                   struct lf_buffer *out, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     for (size_t i = 0; i < command->send.count && status == LF_OK; i++) {
-        const struct lf_template_part *part = &command->send.parts[i];
+        const struct lf_line_template_part *part = &command->send.parts[i];
         if (!part->input) {
             status = append(out, part->bytes.data, part->bytes.len, err);
             continue;
         }
-        const struct lf_input_rule *rule = rule_of(profile, command, part->input);
-        const char *value = lf_input_value(rule, set, err);
+        const struct lf_line_input_rule *rule = rule_of(profile, command, part->input);
+        const char *value = line__input_value(rule, set, err);
         if (!value)
             return LF_INVALID;
-        status = lf_input_append(profile, rule, value, byte_behind(&command->send, i), out, err);
+        status = line__input_append(profile, rule, value, byte_behind(&command->send, i), out, err);
     }
     return status;
 }
 
-enum lf_status lf_template_fill(const struct lf_template *template, const struct lf_input_rule *rules,
-                                size_t rule_count, const struct lf_input_set *set, struct lf_buffer *out,
-                                struct lf_error *err)
+enum lf_status line__template_fill(const struct lf_line_template *template,
+                                   const struct lf_line_input_rule *rules, size_t rule_count,
+                                   const struct lf_line_input_set *set, struct lf_buffer *out,
+                                   struct lf_error *err)
 {
     for (size_t i = 0; i < template->count; i++) {
-        const struct lf_template_part *part = &template->parts[i];
+        const struct lf_line_template_part *part = &template->parts[i];
         struct lf_slice bytes = part->bytes;
         if (part->input) {
-            const char *value = lf_input_value(lf_input_rule_find(rules, rule_count, part->input), set, err);
+            const char *value = line__input_value(line__input_rule_find(rules, rule_count, part->input), set,
+                                                  err);
             if (!value)
                 return LF_INVALID;
             bytes = lf_slice_text(value);
@@ -232,8 +238,9 @@ enum lf_status lf_template_fill(const struct lf_template *template, const struct
     return LF_OK;
 }
 
-static enum lf_status refuse_unknown(const struct lf_profile *profile, const struct lf_input_rule *rules,
-                                     size_t count, const char *name, struct lf_error *err)
+static enum lf_status refuse_unknown(const struct lf_line_profile *profile,
+                                     const struct lf_line_input_rule *rules, size_t count, const char *name,
+                                     struct lf_error *err)
 {
     const char *names[LF_PROFILE_ITEMS_MAX + 1];
     char hint[LF_HINT_ROOM];
@@ -244,16 +251,16 @@ static enum lf_status refuse_unknown(const struct lf_profile *profile, const str
         names[used++] = profile->inputs[i].name;
     names[used] = NULL;
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no input '%.60s' here%s", name,
-                   lf_did_you_mean(name, names, hint));
+                   line__did_you_mean(name, names, hint));
 }
 
-enum lf_status lf_inputs_known(const struct lf_profile *profile, const struct lf_input_rule *rules,
-                               size_t count, const struct lf_input *given, size_t given_count,
-                               struct lf_error *err)
+enum lf_status line__inputs_known(const struct lf_line_profile *profile,
+                                  const struct lf_line_input_rule *rules, size_t count,
+                                  const struct lf_input *given, size_t given_count, struct lf_error *err)
 {
     for (size_t i = 0; i < given_count; i++)
-        if (!lf_input_rule_find(rules, count, given[i].name)
-            && !lf_input_rule_find(profile->inputs, profile->input_count, given[i].name))
+        if (!line__input_rule_find(rules, count, given[i].name)
+            && !line__input_rule_find(profile->inputs, profile->input_count, given[i].name))
             return refuse_unknown(profile, rules, count, given[i].name, err);
     return LF_OK;
 }

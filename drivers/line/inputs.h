@@ -7,7 +7,7 @@
 
 /* The values that are at hand, all borrowed. `fixed` (the instrument's configuration) goes before `given`
  * (the action). */
-struct lf_input_set {
+struct lf_line_input_set {
     const struct lf_input *given;
     size_t given_count;
     const struct lf_input *fixed;
@@ -17,27 +17,29 @@ struct lf_input_set {
 /* Checks a value against its rule and the profile, and appends it as the instrument is to get it. `next` is
  * the character that follows in the command (0: none): a text must not hold it. LF_INVALID (permanent) says
  * what is wrong. */
-enum lf_status lf_input_append(const struct lf_profile *profile, const struct lf_input_rule *rule,
-                               const char *value, unsigned char next, struct lf_buffer *out,
-                               struct lf_error *err);
+enum lf_status line__input_append(const struct lf_line_profile *profile,
+                                  const struct lf_line_input_rule *rule, const char *value,
+                                  unsigned char next, struct lf_buffer *out, struct lf_error *err);
 
 /* The value of an input: fixed, given, or the default; NULL (and err filled) when there is none. Borrowed. */
-const char *lf_input_value(const struct lf_input_rule *rule, const struct lf_input_set *set,
-                           struct lf_error *err);
+const char *line__input_value(const struct lf_line_input_rule *rule, const struct lf_line_input_set *set,
+                              struct lf_error *err);
 
 /* The bytes of a command without its line end. Class of errors: permanent; nothing was sent. */
-enum lf_status lf_command_bytes(const struct lf_profile *profile, const struct lf_command *command,
-                                const struct lf_input_set *set, struct lf_buffer *out, struct lf_error *err);
+enum lf_status line__command_bytes(const struct lf_line_profile *profile,
+                                   const struct lf_line_command *command, const struct lf_line_input_set *set,
+                                   struct lf_buffer *out, struct lf_error *err);
 
 /* Fills the text of a template from inputs as they are, unchecked: for arguments of steps, which the command
  * checks. */
-enum lf_status lf_template_fill(const struct lf_template *template, const struct lf_input_rule *rules,
-                                size_t rule_count, const struct lf_input_set *set, struct lf_buffer *out,
-                                struct lf_error *err);
+enum lf_status line__template_fill(const struct lf_line_template *template,
+                                   const struct lf_line_input_rule *rules, size_t rule_count,
+                                   const struct lf_line_input_set *set, struct lf_buffer *out,
+                                   struct lf_error *err);
 
 /* Refuses values that no rule knows, naming the nearest. LF_INVALID. */
-enum lf_status lf_inputs_known(const struct lf_profile *profile, const struct lf_input_rule *rules,
-                               size_t count, const struct lf_input *given, size_t given_count,
-                               struct lf_error *err);
+enum lf_status line__inputs_known(const struct lf_line_profile *profile,
+                                  const struct lf_line_input_rule *rules, size_t count,
+                                  const struct lf_input *given, size_t given_count, struct lf_error *err);
 
 #endif

@@ -20,9 +20,9 @@ extern const struct lf_driver lf_driver_line;
 struct line {
     const struct lf_host *host;
     const char *stream; /* borrowed from the values */
-    struct lf_profile *profile;
-    struct lf_dialogue dialogue;
-    struct lf_findings findings;
+    struct lf_line_profile *profile;
+    struct lf_line_dialogue dialogue;
+    struct lf_line_findings findings;
     struct lf_input fixed[INPUTS_MAX]; /* inputs from the configuration */
     char *fixed_names;                 /* their memory, "name\0value\0" after one another */
 };
@@ -45,31 +45,31 @@ static const struct lf_setting settings[] = {
 
 /* ---- inputs from the configuration ---- */
 
-static enum lf_status check_fixed(const struct lf_profile *profile, const struct lf_input *input,
+static enum lf_status check_fixed(const struct lf_line_profile *profile, const struct lf_input *input,
                                   struct lf_error *err)
 {
     struct lf_buffer sink = {0};
-    enum lf_status status = lf_inputs_known(profile, NULL, 0, input, 1, err);
+    enum lf_status status = line__inputs_known(profile, NULL, 0, input, 1, err);
     for (size_t i = 0; status == LF_OK && i < profile->input_count; i++)
         if (!strcmp(profile->inputs[i].name, input->name))
-            status = lf_input_append(profile, &profile->inputs[i], input->value, 0, &sink, err);
+            status = line__input_append(profile, &profile->inputs[i], input->value, 0, &sink, err);
     lf_buffer_free(&sink);
     return status;
 }
 
-static enum lf_status check_needed(const struct lf_profile *profile, const struct lf_input *fixed,
+static enum lf_status check_needed(const struct lf_line_profile *profile, const struct lf_input *fixed,
                                    size_t count, struct lf_error *err)
 {
-    struct lf_input_set set = {.fixed = fixed, .fixed_count = count};
+    struct lf_line_input_set set = {.fixed = fixed, .fixed_count = count};
     for (size_t i = 0; i < profile->input_count; i++)
-        if (!lf_input_value(&profile->inputs[i], &set, NULL))
+        if (!line__input_value(&profile->inputs[i], &set, NULL))
             return lf_fail(err, LF_INVALID, LF_PERMANENT, "the profile needs inputs = [\"%s=...\"]",
                            profile->inputs[i].name);
     return LF_OK;
 }
 
 /* Cuts "name=value" of the setting into fixed[]; the text belongs to *memory. */
-static enum lf_status read_fixed(const struct lf_values *values, const struct lf_profile *profile,
+static enum lf_status read_fixed(const struct lf_values *values, const struct lf_line_profile *profile,
                                  struct lf_input *fixed, size_t *count, char **memory, struct lf_error *err)
 {
     size_t items = lf_values_count(values, "inputs"), room = 1;
@@ -102,7 +102,7 @@ static enum lf_status line_check(const struct lf_values *values,
                                  struct lf_error *err)
 {
     char name[512] = "";
-    struct lf_profile *profile = NULL;
+    struct lf_line_profile *profile = NULL;
     struct lf_input fixed[INPUTS_MAX];
     size_t count;
     char *memory = NULL;
@@ -125,17 +125,17 @@ static enum lf_status line_check(const struct lf_values *values,
 static void hand_over(struct line *device)
 {
     struct lf_error err;
-    if (lf_findings_tell(&device->findings, device->host, &err) != LF_OK)
+    if (line__findings_tell(&device->findings, device->host, &err) != LF_OK)
         lf_log_warning(device->host->instrument, "%zu lines wait to be stored: %s", device->findings.count,
                        err.text);
 }
 
 /* A line that has come is handed over at once: it exists nowhere else. */
-static enum lf_status keep_line(void *self, const struct lf_listen *listen, struct lf_slice line,
+static enum lf_status keep_line(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                                 const struct lf_outcome *values, struct lf_error *err)
 {
     struct line *device = self;
-    enum lf_status status = lf_findings_add(&device->findings, listen, line, values, err);
+    enum lf_status status = line__findings_add(&device->findings, listen, line, values, err);
     hand_over(device);
     return status;
 }
@@ -143,11 +143,11 @@ static enum lf_status keep_line(void *self, const struct lf_listen *listen, stru
 static void line_close(void *self)
 {
     struct line *device = self;
-    lf_dialogue_close(&device->dialogue);
+    line__dialogue_close(&device->dialogue);
     if (device->findings.count)
         lf_log_warning(device->host->instrument, "%zu lines that it said were never stored",
                        device->findings.count);
-    lf_findings_free(&device->findings);
+    line__findings_free(&device->findings);
     lf_profile_free(device->profile);
     free(device->fixed_names);
     free(device);
@@ -163,11 +163,11 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
         return lf_fail_memory(err, "an instrument");
     device->host = host;
     device->stream = lf_values_text(values, "stream");
-    lf_findings_init(&device->findings, host->instrument);
+    line__findings_init(&device->findings, host->instrument);
     enum lf_status status = lf_profile_load(lf_values_text(values, "profile"), &device->profile, err);
     if (status == LF_OK)
         status = read_fixed(values, device->profile, device->fixed, &count, &device->fixed_names, err);
-    device->dialogue = (struct lf_dialogue){
+    device->dialogue = (struct lf_line_dialogue){
         .profile = device->profile,
         .instrument = host->instrument,
         .cancel = host->cancel,
@@ -186,17 +186,18 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
 static void line_disconnect(void *self)
 {
     struct line *device = self;
-    lf_dialogue_close(&device->dialogue);
+    line__dialogue_close(&device->dialogue);
 }
 
 static enum lf_status line_connect(void *self, struct lf_error *err)
 {
     struct line *device = self;
     struct lf_buffer identity = {0};
-    lf_dialogue_close(&device->dialogue);
-    enum lf_status status = lf_dialogue_open(&device->dialogue, device->stream, lf_deadline_in(OPEN_MS), err);
+    line__dialogue_close(&device->dialogue);
+    enum lf_status status = line__dialogue_open(&device->dialogue, device->stream, lf_deadline_in(OPEN_MS),
+                                                err);
     if (status == LF_OK)
-        status = lf_dialogue_begin(&device->dialogue, &identity, err);
+        status = line__dialogue_begin(&device->dialogue, &identity, err);
     /* Who cannot be identified has no identity: the host refuses it when the configuration expects one. */
     if (status == LF_OK && device->host->identity)
         status = device->host->identity(device->host->self, identity.len ? identity.data : "", err);
@@ -210,7 +211,7 @@ static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error 
     hand_over(device);
     if (!device->dialogue.stream)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "it is not connected");
-    enum lf_status status = lf_dialogue_listen(&device->dialogue, device->host->wake, deadline, err);
+    enum lf_status status = line__dialogue_listen(&device->dialogue, device->host->wake, deadline, err);
     return status == LF_CANCELLED ? LF_OK : status;
 }
 
@@ -219,7 +220,7 @@ static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error 
 static enum lf_status refuse_unknown(const struct line *device, bool run, const char *name,
                                      struct lf_error *err)
 {
-    const struct lf_profile *profile = device->profile;
+    const struct lf_line_profile *profile = device->profile;
     const char *names[2 * LF_PROFILE_ITEMS_MAX + 1];
     char list[240] = "", hint[LF_HINT_ROOM];
     size_t count = 0, used = 0;
@@ -228,22 +229,22 @@ static enum lf_status refuse_unknown(const struct line *device, bool run, const 
     for (size_t i = 0; i < profile->command_count; i++)
         if (!run
             || (!profile->commands[i].provisional
-                && !lf_profile_procedure(profile, profile->commands[i].name)))
+                && !line__profile_procedure(profile, profile->commands[i].name)))
             names[count++] = profile->commands[i].name;
     names[count] = NULL;
     for (size_t i = 0; i < count && used < sizeof list - 1; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it knows no %s '%.60s'%s; it knows %s",
-                   run ? "procedure" : "command", name, lf_did_you_mean(name, names, hint), list);
+                   run ? "procedure" : "command", name, line__did_you_mean(name, names, hint), list);
 }
 
 /* What an action means. A command may be run like a procedure of one step, unless its readings are
  * provisional. */
 static enum lf_status resolve(const struct line *device, const struct lf_action *action,
-                              const struct lf_command **command, const struct lf_procedure **procedure,
-                              struct lf_error *err)
+                              const struct lf_line_command **command,
+                              const struct lf_line_procedure **procedure, struct lf_error *err)
 {
-    const struct lf_profile *profile = device->profile;
+    const struct lf_line_profile *profile = device->profile;
     bool run = action->kind == LF_ACTION_RUN;
     *command = NULL;
     *procedure = NULL;
@@ -253,9 +254,9 @@ static enum lf_status resolve(const struct line *device, const struct lf_action 
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of a %s is missing",
                        run ? "procedure" : "command");
     if (run)
-        *procedure = lf_profile_procedure(profile, action->name);
+        *procedure = line__profile_procedure(profile, action->name);
     if (!*procedure)
-        *command = lf_profile_command(profile, action->name);
+        *command = line__profile_command(profile, action->name);
     if (run && *command && (*command)->provisional)
         *command = NULL;
     return *command || *procedure ? LF_OK : refuse_unknown(device, run, action->name, err);
@@ -264,8 +265,8 @@ static enum lf_status resolve(const struct line *device, const struct lf_action 
 static enum lf_status line_repeat(void *self, const struct lf_action *action, enum lf_repeat *repeat,
                                   struct lf_error *err)
 {
-    const struct lf_command *command;
-    const struct lf_procedure *procedure;
+    const struct lf_line_command *command;
+    const struct lf_line_procedure *procedure;
     enum lf_status status = resolve(self, action, &command, &procedure, err);
     if (command)
         *repeat = command->repeat;
@@ -285,18 +286,18 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
                                struct lf_error *err)
 {
     struct line *device = self;
-    const struct lf_command *command;
-    const struct lf_procedure *procedure;
-    struct lf_input_set inputs = {.given = action->inputs, .given_count = action->input_count};
+    const struct lf_line_command *command;
+    const struct lf_line_procedure *procedure;
+    struct lf_line_input_set inputs = {.given = action->inputs, .given_count = action->input_count};
     enum lf_status status = resolve(device, action, &command, &procedure, err);
     /* A person who asks gets misspelt inputs back; a task's fields may hold more than the procedure needs. */
     if (status == LF_OK && action->kind == LF_ACTION_ASK)
-        status = lf_inputs_known(device->profile, command->inputs, command->input_count, action->inputs,
-                                 action->input_count, err);
+        status = line__inputs_known(device->profile, command->inputs, command->input_count, action->inputs,
+                                    action->input_count, err);
     if (status == LF_OK)
-        status = command ? lf_dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
-                         : lf_procedure_run(&device->dialogue, procedure, &inputs, tell_progress, device,
-                                            outcome, err);
+        status = command ? line__dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
+                         : line__procedure_run(&device->dialogue, procedure, &inputs, tell_progress, device,
+                                               outcome, err);
     hand_over(device);
     return status;
 }

@@ -9,59 +9,59 @@
 enum { STEADY_MAX = 100, EVERY_MAX_MS = 60 * 60 * 1000 };
 
 /* A value for a command's input: '...' with {inputs} in it, {input}, or a bare word. */
-static bool read_argument_value(struct lf_scan *scan, struct lf_template *value)
+static bool read_argument_value(struct lf_line_scan *scan, struct lf_line_template *value)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     if (scan->at < scan->end && (*scan->at == '\'' || *scan->at == '"'))
-        return lf_parse_template(scan, "a value", value);
+        return line__parse_template(scan, "a value", value);
     const char *start = scan->at;
     char *word = NULL;
-    struct lf_template_part *part = lf_scan_add(scan, &value->parts, &value->count, sizeof *part);
-    if (!part || !lf_scan_value(scan, "a value", &word))
+    struct lf_line_template_part *part = line__scan_add(scan, &value->parts, &value->count, sizeof *part);
+    if (!part || !line__scan_value(scan, "a value", &word))
         return false;
     size_t len = strlen(word);
     value->source = word;
     if (len > 2 && word[0] == '{' && word[len - 1] == '}')
-        part->input = lf_scan_copy(scan, lf_slice(word + 1, len - 2));
+        part->input = line__scan_copy(scan, lf_slice(word + 1, len - 2));
     if (!part->input)
         part->bytes = lf_slice(word, len);
     if (part->input ? strpbrk(part->input, "{}") : strpbrk(word, "{}"))
-        return lf_scan_problem(scan, start, "put quotes around it: '%s'", word);
+        return line__scan_problem(scan, start, "put quotes around it: '%s'", word);
     return true;
 }
 
 /* NAME=VALUE; *found false (and nothing read) when something else comes next. */
-static bool read_argument(struct lf_scan *scan, struct lf_step *step, bool *found)
+static bool read_argument(struct lf_line_scan *scan, struct lf_line_step *step, bool *found)
 {
     const char *start = scan->at;
     while (scan->at < scan->end && (isalnum((unsigned char)*scan->at) || *scan->at == '_'))
         scan->at++;
     struct lf_slice name = lf_slice(start, (size_t)(scan->at - start));
-    *found = name.len && lf_scan_accept_char(scan, '=');
+    *found = name.len && line__scan_accept_char(scan, '=');
     if (!*found) {
         scan->at = start;
         return true;
     }
-    struct lf_argument *argument = lf_scan_add(scan, &step->arguments, &step->argument_count,
-                                               sizeof *argument);
-    if (!argument || !(argument->input = lf_scan_copy(scan, name)))
+    struct lf_line_argument *argument = line__scan_add(scan, &step->arguments, &step->argument_count,
+                                                       sizeof *argument);
+    if (!argument || !(argument->input = line__scan_copy(scan, name)))
         return false;
     for (size_t i = 0; i + 1 < step->argument_count; i++)
         if (!strcmp(step->arguments[i].input, argument->input))
-            return lf_scan_problem(scan, start, "'%s' is given twice", argument->input);
+            return line__scan_problem(scan, start, "'%s' is given twice", argument->input);
     return read_argument_value(scan, &argument->value);
 }
 
-static bool expect_word(struct lf_scan *scan, const char *word, const char *example)
+static bool expect_word(struct lf_line_scan *scan, const char *word, const char *example)
 {
-    return lf_scan_accept(scan, word)
-           || lf_scan_problem(scan, scan->at, "'%s' is expected here, as in: %s", word, example);
+    return line__scan_accept(scan, word)
+           || line__scan_problem(scan, scan->at, "'%s' is expected here, as in: %s", word, example);
 }
 
-static bool read_times(struct lf_scan *scan, struct lf_step *step)
+static bool read_times(struct lf_line_scan *scan, struct lf_line_step *step)
 {
     int64_t times;
-    if (!lf_scan_int(scan, "a number of times", 1, LF_REPEAT_MAX, &times)
+    if (!line__scan_int(scan, "a number of times", 1, LF_REPEAT_MAX, &times)
         || !expect_word(scan, "times", "3 times"))
         return false;
     step->times = (size_t)times;
@@ -69,65 +69,66 @@ static bool read_times(struct lf_scan *scan, struct lf_step *step)
 }
 
 /* within X [over N] */
-static bool read_steady(struct lf_scan *scan, struct lf_condition *until)
+static bool read_steady(struct lf_line_scan *scan, struct lf_line_condition *until)
 {
     int64_t over = 2;
     until->kind = LF_UNTIL_STEADY;
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     if (!expect_word(scan, "within", "until value steady within 0.001 over 3"))
         return false;
     const char *start = scan->at;
-    if (!lf_scan_real(scan, "a difference", &until->number))
+    if (!line__scan_real(scan, "a difference", &until->number))
         return false;
     if (until->number < 0)
-        return lf_scan_problem(scan, start, "a difference is not negative");
-    if (lf_scan_accept(scan, "over") && !lf_scan_int(scan, "a number of readings", 2, STEADY_MAX, &over))
+        return line__scan_problem(scan, start, "a difference is not negative");
+    if (line__scan_accept(scan, "over")
+        && !line__scan_int(scan, "a number of readings", 2, STEADY_MAX, &over))
         return false;
     until->over = (size_t)over;
     return true;
 }
 
-static bool read_condition(struct lf_scan *scan, struct lf_condition *until)
+static bool read_condition(struct lf_line_scan *scan, struct lf_line_condition *until)
 {
     static const char *const words[] = {"is", "above", "below", "steady", NULL};
     size_t word;
-    if (lf_scan_accept(scan, "done")) {
+    if (line__scan_accept(scan, "done")) {
         until->kind = LF_UNTIL_DONE;
         return true;
     }
-    if (!lf_scan_name(scan, "the name of a captured value, or 'done',", &until->capture)
-        || !lf_scan_choice(scan, "a comparison", words, &word))
+    if (!line__scan_name(scan, "the name of a captured value, or 'done',", &until->capture)
+        || !line__scan_choice(scan, "a comparison", words, &word))
         return false;
     if (word == 3)
         return read_steady(scan, until);
     if (word > 0) {
         until->kind = word == 1 ? LF_UNTIL_ABOVE : LF_UNTIL_BELOW;
-        return lf_scan_real(scan, "a number", &until->number);
+        return line__scan_real(scan, "a number", &until->number);
     }
-    until->kind = lf_scan_accept(scan, "not") ? LF_UNTIL_IS_NOT : LF_UNTIL_IS;
-    return lf_scan_value(scan, "a value", &until->text);
+    until->kind = line__scan_accept(scan, "not") ? LF_UNTIL_IS_NOT : LF_UNTIL_IS;
+    return line__scan_value(scan, "a value", &until->text);
 }
 
-static bool read_until(struct lf_scan *scan, struct lf_step *step)
+static bool read_until(struct lf_line_scan *scan, struct lf_line_step *step)
 {
     static const char example[] = "at most 20 times until stability is stable";
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     if (!expect_word(scan, "most", example) || !read_times(scan, step))
         return false;
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     return expect_word(scan, "until", example) && read_condition(scan, &step->until);
 }
 
 /* COMMAND [NAME=VALUE]... [as LABEL] [N times | at most N times until CONDITION] [every TIME] */
-bool lf_parse_step(struct lf_scan *scan, struct lf_step *step)
+bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step)
 {
-    struct lf_place place = lf_scan_place(scan);
+    struct lf_line_place place = line__scan_place(scan);
     step->line = place.line;
     step->column = place.column;
     step->times = 1;
-    if (!lf_scan_name(scan, "the name of a command", &step->command_name))
+    if (!line__scan_name(scan, "the name of a command", &step->command_name))
         return false;
-    while (!lf_scan_at_end(scan)) {
+    while (!line__scan_at_end(scan)) {
         bool good, found;
         if (!read_argument(scan, step, &found))
             return false;
@@ -135,16 +136,16 @@ bool lf_parse_step(struct lf_scan *scan, struct lf_step *step)
             continue;
         if (isdigit((unsigned char)*scan->at))
             good = read_times(scan, step);
-        else if (lf_scan_accept(scan, "at"))
+        else if (line__scan_accept(scan, "at"))
             good = read_until(scan, step);
-        else if (lf_scan_accept(scan, "every"))
-            good = lf_scan_duration(scan, 1, EVERY_MAX_MS, &step->wait_ms);
-        else if (lf_scan_accept(scan, "as"))
-            good = lf_scan_name(scan, "a label", &step->label);
+        else if (line__scan_accept(scan, "every"))
+            good = line__scan_duration(scan, 1, EVERY_MAX_MS, &step->wait_ms);
+        else if (line__scan_accept(scan, "as"))
+            good = line__scan_name(scan, "a label", &step->label);
         else
-            return lf_scan_problem(scan, scan->at,
-                                   "expected: input=VALUE, 'as LABEL', 'N times', 'at most N times until "
-                                   "...' or 'every TIME'");
+            return line__scan_problem(scan, scan->at,
+                                      "expected: input=VALUE, 'as LABEL', 'N times', 'at most N times until "
+                                      "...' or 'every TIME'");
         if (!good)
             return false;
     }
@@ -154,29 +155,29 @@ bool lf_parse_step(struct lf_scan *scan, struct lf_step *step)
 }
 
 /* [LABEL.]CAPTURE [as NAME] [optional] */
-bool lf_parse_result(struct lf_scan *scan, struct lf_result *result)
+bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result)
 {
-    struct lf_place place = lf_scan_place(scan);
+    struct lf_line_place place = line__scan_place(scan);
     result->line = place.line;
     result->column = place.column;
-    if (!lf_scan_name(scan, "the name of a captured value", &result->capture))
+    if (!line__scan_name(scan, "the name of a captured value", &result->capture))
         return false;
     if (scan->at < scan->end && *scan->at == '.') {
         scan->at++;
         result->label = result->capture;
-        if (!lf_scan_name(scan, "the name of a captured value", &result->capture))
+        if (!line__scan_name(scan, "the name of a captured value", &result->capture))
             return false;
     }
     result->as = result->capture;
-    if (lf_scan_accept(scan, "as") && !lf_scan_name(scan, "a name", &result->as))
+    if (line__scan_accept(scan, "as") && !line__scan_name(scan, "a name", &result->as))
         return false;
-    result->optional = lf_scan_accept(scan, "optional");
+    result->optional = line__scan_accept(scan, "optional");
     return true;
 }
 
 /* ---- tying together ---- */
 
-static bool pattern_captures(const struct lf_reply_pattern *pattern, const char *name)
+static bool pattern_captures(const struct lf_line_reply_pattern *pattern, const char *name)
 {
     for (size_t i = 0; i < pattern->count; i++)
         if (pattern->parts[i].name && !strcmp(pattern->parts[i].name, name))
@@ -185,7 +186,7 @@ static bool pattern_captures(const struct lf_reply_pattern *pattern, const char 
 }
 
 /* Is there a pattern that captures it (any), or do all success patterns (all)? */
-static bool command_captures(const struct lf_command *command, const char *name, bool all)
+static bool command_captures(const struct lf_line_command *command, const char *name, bool all)
 {
     size_t having = 0;
     for (size_t i = 0; i < command->expect_count; i++)
@@ -195,12 +196,12 @@ static bool command_captures(const struct lf_command *command, const char *name,
     return all ? having == command->expect_count && having : having > 0;
 }
 
-bool lf_command_always_captures(const struct lf_command *command, const char *name)
+bool line__command_always_captures(const struct lf_line_command *command, const char *name)
 {
     return command_captures(command, name, true);
 }
 
-static bool mentions(const struct lf_template *template, const char *input)
+static bool mentions(const struct lf_line_template *template, const char *input)
 {
     for (size_t i = 0; i < template->count; i++)
         if (template->parts[i].input && !strcmp(template->parts[i].input, input))
@@ -208,29 +209,29 @@ static bool mentions(const struct lf_template *template, const char *input)
     return false;
 }
 
-static struct lf_place place_of(const struct lf_step *step)
+static struct lf_line_place place_of(const struct lf_line_step *step)
 {
-    return (struct lf_place){step->line, step->column};
+    return (struct lf_line_place){step->line, step->column};
 }
 
-static bool link_command(struct lf_scan *scan, struct lf_step *step)
+static bool link_command(struct lf_line_scan *scan, struct lf_line_step *step)
 {
-    const struct lf_profile *profile = scan->profile;
+    const struct lf_line_profile *profile = scan->profile;
     const char *names[LF_PROFILE_ITEMS_MAX + 1];
     char hint[LF_HINT_ROOM];
-    step->command = lf_profile_command(profile, step->command_name);
+    step->command = line__profile_command(profile, step->command_name);
     if (step->command)
         return true;
     for (size_t i = 0; i < profile->command_count; i++)
         names[i] = profile->commands[i].name;
     names[profile->command_count] = NULL;
-    return lf_scan_problem_at(scan, place_of(step), "there is no command '%s'%s", step->command_name,
-                              lf_did_you_mean(step->command_name, names, hint));
+    return line__scan_problem_at(scan, place_of(step), "there is no command '%s'%s", step->command_name,
+                                 line__did_you_mean(step->command_name, names, hint));
 }
 
 /* A value without {inputs} can be checked now. */
-static bool check_literal(struct lf_scan *scan, const struct lf_step *step,
-                          const struct lf_argument *argument, const struct lf_input_rule *rule)
+static bool check_literal(struct lf_line_scan *scan, const struct lf_line_step *step,
+                          const struct lf_line_argument *argument, const struct lf_line_input_rule *rule)
 {
     struct lf_buffer sink = {0}, value = {0};
     struct lf_error err;
@@ -242,9 +243,9 @@ static bool check_literal(struct lf_scan *scan, const struct lf_step *step,
                                   argument->value.parts[i].bytes.len);
     }
     if (status == LF_OK)
-        status = lf_input_append(scan->profile, rule, value.data, 0, &sink, &err);
+        status = line__input_append(scan->profile, rule, value.data, 0, &sink, &err);
     if (status == LF_INVALID)
-        lf_scan_problem_at(scan, place_of(step), "%s", err.text);
+        line__scan_problem_at(scan, place_of(step), "%s", err.text);
     scan->no_memory = scan->no_memory || status == LF_NO_MEMORY;
 done:
     lf_buffer_free(&sink);
@@ -252,47 +253,48 @@ done:
     return true;
 }
 
-static bool link_argument(struct lf_scan *scan, const struct lf_procedure *procedure,
-                          const struct lf_step *step, const struct lf_argument *argument)
+static bool link_argument(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
+                          const struct lf_line_step *step, const struct lf_line_argument *argument)
 {
-    const struct lf_command *command = step->command;
-    const struct lf_profile *profile = scan->profile;
-    const struct lf_input_rule *rule = lf_input_rule_find(command->inputs, command->input_count,
-                                                          argument->input);
+    const struct lf_line_command *command = step->command;
+    const struct lf_line_profile *profile = scan->profile;
+    const struct lf_line_input_rule *rule = line__input_rule_find(command->inputs, command->input_count,
+                                                                  argument->input);
     if (!rule)
-        rule = lf_input_rule_find(profile->inputs, profile->input_count, argument->input);
+        rule = line__input_rule_find(profile->inputs, profile->input_count, argument->input);
     if (!rule)
-        return lf_scan_problem_at(scan, place_of(step), "'%s' has no input '%s'", command->name,
-                                  argument->input);
+        return line__scan_problem_at(scan, place_of(step), "'%s' has no input '%s'", command->name,
+                                     argument->input);
     for (size_t i = 0; i < argument->value.count; i++) {
         const char *input = argument->value.parts[i].input;
-        if (input && !lf_input_rule_find(procedure->inputs, procedure->input_count, input))
-            return lf_scan_problem_at(scan, place_of(step),
-                                      "the procedure has no input '%s'; declare it: input = %s ...", input,
-                                      input);
+        if (input && !line__input_rule_find(procedure->inputs, procedure->input_count, input))
+            return line__scan_problem_at(scan, place_of(step),
+                                         "the procedure has no input '%s'; declare it: input = %s ...", input,
+                                         input);
     }
     return check_literal(scan, step, argument, rule);
 }
 
-static bool link_arguments(struct lf_scan *scan, const struct lf_procedure *procedure,
-                           const struct lf_step *step)
+static bool link_arguments(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
+                           const struct lf_line_step *step)
 {
     for (size_t i = 0; i < step->argument_count; i++)
         if (!link_argument(scan, procedure, step, &step->arguments[i]))
             return false;
     for (size_t i = 0; i < step->command->input_count; i++) {
-        const struct lf_input_rule *rule = &step->command->inputs[i];
+        const struct lf_line_input_rule *rule = &step->command->inputs[i];
         bool given = rule->fallback != NULL;
         for (size_t k = 0; k < step->argument_count; k++)
             given = given || !strcmp(step->arguments[k].input, rule->name);
         if (!given)
-            return lf_scan_problem_at(scan, place_of(step), "'%s' needs the input '%s': write %s=...",
-                                      step->command->name, rule->name, rule->name);
+            return line__scan_problem_at(scan, place_of(step), "'%s' needs the input '%s': write %s=...",
+                                         step->command->name, rule->name, rule->name);
     }
     return true;
 }
 
-static bool link_step(struct lf_scan *scan, struct lf_procedure *procedure, struct lf_step *step)
+static bool link_step(struct lf_line_scan *scan, struct lf_line_procedure *procedure,
+                      struct lf_line_step *step)
 {
     if (!step->command_name)
         return true;
@@ -303,44 +305,44 @@ static bool link_step(struct lf_scan *scan, struct lf_procedure *procedure, stru
     if (step->until.kind == LF_UNTIL_NOTHING)
         return true;
     if (step->command->repeat == LF_ONCE)
-        return lf_scan_problem_at(scan, place_of(step),
-                                  "'%s' is of class once: it cannot be repeated until something is so",
-                                  step->command->name);
+        return line__scan_problem_at(scan, place_of(step),
+                                     "'%s' is of class once: it cannot be repeated until something is so",
+                                     step->command->name);
     return step->until.kind == LF_UNTIL_DONE || command_captures(step->command, step->until.capture, true)
-           || lf_scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect",
-                                 step->command->name, step->until.capture);
+           || line__scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect",
+                                    step->command->name, step->until.capture);
 }
 
 /* A reading that does not count by itself: "done" says nothing about its being stable. */
-static bool is_provisional(const struct lf_step *step)
+static bool is_provisional(const struct lf_line_step *step)
 {
     return step->command && step->command->provisional && step->until.kind <= LF_UNTIL_DONE;
 }
 
-static bool link_result(struct lf_scan *scan, const struct lf_procedure *procedure,
-                        const struct lf_result *result)
+static bool link_result(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
+                        const struct lf_line_result *result)
 {
-    struct lf_place place = {result->line, result->column};
+    struct lf_line_place place = {result->line, result->column};
     for (size_t i = procedure->step_count; i-- > 0;) {
-        const struct lf_step *step = &procedure->steps[i];
+        const struct lf_line_step *step = &procedure->steps[i];
         if (!step->command || (result->label && strcmp(result->label, step->label) != 0)
             || !command_captures(step->command, result->capture, false))
             continue;
         if (is_provisional(step))
-            return lf_scan_problem_at(scan, place,
-                                      "'%s' gives provisional readings: repeat it until it is stable "
-                                      "(at most N times until ...)",
-                                      step->command->name);
+            return line__scan_problem_at(scan, place,
+                                         "'%s' gives provisional readings: repeat it until it is stable "
+                                         "(at most N times until ...)",
+                                         step->command->name);
         return result->optional || command_captures(step->command, result->capture, true)
-               || lf_scan_problem_at(scan, place,
-                                     "not every expect of '%s' captures '%s': write 'optional' behind it",
-                                     step->command->name, result->capture);
+               || line__scan_problem_at(scan, place,
+                                        "not every expect of '%s' captures '%s': write 'optional' behind it",
+                                        step->command->name, result->capture);
     }
-    return lf_scan_problem_at(scan, place, "no step%s%s captures '%s'", result->label ? " labelled " : "",
-                              result->label ? result->label : "", result->capture);
+    return line__scan_problem_at(scan, place, "no step%s%s captures '%s'", result->label ? " labelled " : "",
+                                 result->label ? result->label : "", result->capture);
 }
 
-static bool check_inputs_used(struct lf_scan *scan, const struct lf_procedure *procedure)
+static bool check_inputs_used(struct lf_line_scan *scan, const struct lf_line_procedure *procedure)
 {
     for (size_t i = 0; i < procedure->input_count; i++) {
         bool used = false;
@@ -348,36 +350,37 @@ static bool check_inputs_used(struct lf_scan *scan, const struct lf_procedure *p
             for (size_t a = 0; a < procedure->steps[s].argument_count; a++)
                 used = used || mentions(&procedure->steps[s].arguments[a].value, procedure->inputs[i].name);
         if (!used)
-            return lf_scan_problem_at(scan, (struct lf_place){procedure->line, 1},
-                                      "no step uses the input '%s'", procedure->inputs[i].name);
+            return line__scan_problem_at(scan, (struct lf_line_place){procedure->line, 1},
+                                         "no step uses the input '%s'", procedure->inputs[i].name);
     }
     return true;
 }
 
-static bool link_procedure(struct lf_scan *scan, struct lf_procedure *procedure)
+static bool link_procedure(struct lf_line_scan *scan, struct lf_line_procedure *procedure)
 {
     bool good = true, acts = false, provisional = false;
     for (size_t i = 0; i < procedure->step_count; i++) {
-        struct lf_step *step = &procedure->steps[i];
+        struct lf_line_step *step = &procedure->steps[i];
         good = link_step(scan, procedure, step) && good;
         acts = acts || step->command_name;
         provisional = provisional || is_provisional(step);
     }
-    struct lf_place place = {procedure->line, 1};
+    struct lf_line_place place = {procedure->line, 1};
     if (!acts)
-        return lf_scan_problem_at(scan, place, "the procedure '%s' does nothing: add do = COMMAND",
-                                  procedure->name);
+        return line__scan_problem_at(scan, place, "the procedure '%s' does nothing: add do = COMMAND",
+                                     procedure->name);
     if (provisional && !procedure->result_count)
-        return lf_scan_problem_at(scan, place,
-                                  "the procedure '%s' has provisional readings: say with result = ... what "
-                                  "counts",
-                                  procedure->name);
+        return line__scan_problem_at(
+            scan, place,
+            "the procedure '%s' has provisional readings: say with result = ... what "
+            "counts",
+            procedure->name);
     for (size_t i = 0; good && i < procedure->result_count; i++)
         good = link_result(scan, procedure, &procedure->results[i]);
     return good && check_inputs_used(scan, procedure);
 }
 
-bool lf_link_procedures(struct lf_scan *scan)
+bool line__link_procedures(struct lf_line_scan *scan)
 {
     bool good = true;
     for (size_t i = 0; i < scan->profile->procedure_count; i++)

@@ -6,6 +6,6 @@
 
 /* Looks at the whole profile when all lines are read: fills in what [line] gives to commands, and reports
  * what is missing or contradicts itself. */
-void lf_check_profile(struct lf_scan *scan);
+void line__check_profile(struct lf_line_scan *scan);
 
 #endif

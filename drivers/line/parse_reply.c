@@ -6,60 +6,60 @@
 
 enum { FIXED_MAX = 1024 * 1024, TEXT_MAX = 4096, DIGITS_MAX = 15 };
 
-static bool need_bytes(struct lf_scan *scan, const char *what, struct lf_slice *bytes)
+static bool need_bytes(struct lf_line_scan *scan, const char *what, struct lf_slice *bytes)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     const char *start = scan->at;
-    if (!lf_scan_bytes(scan, what, bytes))
+    if (!line__scan_bytes(scan, what, bytes))
         return false;
-    return bytes->len ? true : lf_scan_problem(scan, start, "%s must not be empty", what);
+    return bytes->len ? true : line__scan_problem(scan, start, "%s must not be empty", what);
 }
 
-static bool parse_one_of(struct lf_scan *scan, struct lf_slice *set)
+static bool parse_one_of(struct lf_line_scan *scan, struct lf_slice *set)
 {
-    if (!lf_scan_accept(scan, "of"))
-        return lf_scan_problem(scan, scan->at, "'of' is expected here: one of \"*#\"");
+    if (!line__scan_accept(scan, "of"))
+        return line__scan_problem(scan, scan->at, "'of' is expected here: one of \"*#\"");
     return need_bytes(scan, "a set of characters", set);
 }
 
-static bool parse_prompt(struct lf_scan *scan, struct lf_ending *ending)
+static bool parse_prompt(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
     ending->unit = LF_UNIT_PROMPT;
-    if (!lf_scan_accept(scan, "one"))
-        return lf_scan_problem(scan, scan->at, "'one of' is expected here: prompt one of \":<>\"");
+    if (!line__scan_accept(scan, "one"))
+        return line__scan_problem(scan, scan->at, "'one of' is expected here: prompt one of \":<>\"");
     return parse_one_of(scan, &ending->end);
 }
 
-static bool parse_fixed(struct lf_scan *scan, struct lf_ending *ending)
+static bool parse_fixed(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
     int64_t size;
-    if (!lf_scan_int(scan, "a number of bytes", 1, FIXED_MAX, &size))
+    if (!line__scan_int(scan, "a number of bytes", 1, FIXED_MAX, &size))
         return false;
     ending->size = (size_t)size;
     return true;
 }
 
 /* frame "<STX>" [length] to "<ETX>" [tail "\r\n"] */
-static bool parse_frame(struct lf_scan *scan, struct lf_ending *ending)
+static bool parse_frame(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
     if (!need_bytes(scan, "the start of the frame", &ending->start))
         return false;
-    ending->length_byte = lf_scan_accept(scan, "length");
-    if (!lf_scan_accept(scan, "to"))
-        return lf_scan_problem(scan, scan->at, "'to' is expected here: frame \"<STX>\" to \"<ETX>\"");
+    ending->length_byte = line__scan_accept(scan, "length");
+    if (!line__scan_accept(scan, "to"))
+        return line__scan_problem(scan, scan->at, "'to' is expected here: frame \"<STX>\" to \"<ETX>\"");
     if (!need_bytes(scan, "the end of the frame", &ending->end))
         return false;
-    return !lf_scan_accept(scan, "tail") || need_bytes(scan, "the tail of the frame", &ending->tail);
+    return !line__scan_accept(scan, "tail") || need_bytes(scan, "the tail of the frame", &ending->tail);
 }
 
-static bool parse_unit(struct lf_scan *scan, struct lf_ending *ending)
+static bool parse_unit(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
     static const char *const units[] = {"none",  "line", "prompt", "one", "fixed",
                                         "frame", "idle", "block",  NULL};
     size_t index;
-    if (!lf_scan_choice(scan, "a way a reply ends", units, &index))
+    if (!line__scan_choice(scan, "a way a reply ends", units, &index))
         return false;
-    ending->unit = (enum lf_unit)index;
+    ending->unit = (enum lf_line_unit)index;
     switch (ending->unit) {
     case LF_UNIT_NONE: return true;
     case LF_UNIT_LINE:
@@ -68,65 +68,66 @@ static bool parse_unit(struct lf_scan *scan, struct lf_ending *ending)
     case LF_UNIT_CHAR: return parse_one_of(scan, &ending->end);
     case LF_UNIT_FIXED: return parse_fixed(scan, ending);
     case LF_UNIT_FRAME: return parse_frame(scan, ending);
-    case LF_UNIT_IDLE: return lf_scan_duration(scan, 1, 60000, &ending->idle_ms);
+    case LF_UNIT_IDLE: return line__scan_duration(scan, 1, 60000, &ending->idle_ms);
     }
     return false;
 }
 
-static bool parse_many(struct lf_scan *scan, struct lf_ending *ending)
+static bool parse_many(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
     const char *start = scan->at;
-    if (lf_scan_accept(scan, "until")) {
-        if (!lf_scan_accept(scan, "blank"))
-            return lf_scan_problem(scan, scan->at, "'blank' is expected here: line \"\\r\\n\" until blank");
+    if (line__scan_accept(scan, "until")) {
+        if (!line__scan_accept(scan, "blank"))
+            return line__scan_problem(scan, scan->at,
+                                      "'blank' is expected here: line \"\\r\\n\" until blank");
         if (ending->unit != LF_UNIT_LINE)
-            return lf_scan_problem(scan, start, "'until blank' goes with 'line' only");
+            return line__scan_problem(scan, start, "'until blank' goes with 'line' only");
         ending->until_blank = true;
-    } else if (lf_scan_accept(scan, "times")) {
+    } else if (line__scan_accept(scan, "times")) {
         int64_t times;
-        if (!lf_scan_int(scan, "a number of times", 1, LF_REPLY_LINES_MAX, &times))
+        if (!line__scan_int(scan, "a number of times", 1, LF_REPLY_LINES_MAX, &times))
             return false;
         ending->times = (size_t)times;
     }
     return true;
 }
 
-bool lf_parse_ending(struct lf_scan *scan, struct lf_ending *ending)
+bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
-    *ending = (struct lf_ending){.times = 1};
+    *ending = (struct lf_line_ending){.times = 1};
     if (!parse_unit(scan, ending))
         return false;
-    if (lf_scan_accept(scan, "or")) {
-        if (!lf_scan_accept(scan, "one"))
-            return lf_scan_problem(scan, scan->at,
-                                   "'one of' is expected here: line \"\\r\\n\" or one of \"#\"");
+    if (line__scan_accept(scan, "or")) {
+        if (!line__scan_accept(scan, "one"))
+            return line__scan_problem(scan, scan->at,
+                                      "'one of' is expected here: line \"\\r\\n\" or one of \"#\"");
         if (!parse_one_of(scan, &ending->alone))
             return false;
     }
     if (!parse_many(scan, ending))
         return false;
     if (ending->unit == LF_UNIT_NONE && (ending->times > 1 || ending->alone.len))
-        return lf_scan_problem(scan, scan->at, "'none' stands alone");
-    return !lf_scan_accept(scan, "checksum") || lf_parse_checksum(scan, &ending->check);
+        return line__scan_problem(scan, scan->at, "'none' stands alone");
+    return !line__scan_accept(scan, "checksum") || line__parse_checksum(scan, &ending->check);
 }
 
 /* NAME [hex] [low first | high first] [after end] [with start] */
-bool lf_parse_checksum(struct lf_scan *scan, struct lf_check *check)
+bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check)
 {
     size_t index;
-    if (!lf_scan_choice(scan, "a checksum", lf_checksum_names, &index))
+    if (!line__scan_choice(scan, "a checksum", line__checksum_names, &index))
         return false;
-    *check = (struct lf_check){.kind = (enum lf_checksum)(index + 1)};
+    *check = (struct lf_line_check){.kind = (enum line__checksum)(index + 1)};
     check->low_first = check->kind == LF_CHECKSUM_CRC16_MODBUS;
-    while (!lf_scan_at_end(scan)) {
+    while (!line__scan_at_end(scan)) {
         static const char *const words[] = {"hex", "low", "high", "after", "with", NULL};
         static const char *const seconds[] = {NULL, "first", "first", "end", "start"};
         size_t word;
-        if (!lf_scan_choice(scan, "a property of a checksum", words, &word))
+        if (!line__scan_choice(scan, "a property of a checksum", words, &word))
             return false;
-        if (seconds[word] && !lf_scan_accept(scan, seconds[word]))
-            return lf_scan_problem(scan, scan->at, "'%s' is expected here: %s %s", seconds[word], words[word],
-                                   seconds[word]);
+        if (seconds[word] && !line__scan_accept(scan, seconds[word]))
+            return line__scan_problem(scan, scan->at, "'%s' is expected here: %s %s", seconds[word],
+                                      words[word], seconds[word]);
         switch (word) {
         case 0: check->hex = true; break;
         case 1: check->low_first = true; break;
@@ -138,67 +139,67 @@ bool lf_parse_checksum(struct lf_scan *scan, struct lf_check *check)
     return true;
 }
 
-static bool parse_bounds(struct lf_scan *scan, struct lf_input_rule *rule)
+static bool parse_bounds(struct lf_line_scan *scan, struct lf_line_input_rule *rule)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     const char *start = scan->at;
-    if (!lf_scan_real(scan, "the lower bound", &rule->min))
+    if (!line__scan_real(scan, "the lower bound", &rule->min))
         return false;
-    if (!lf_scan_accept(scan, "to"))
-        return lf_scan_problem(scan, scan->at, "'to' is expected here, as in: %g to 100", rule->min);
-    if (!lf_scan_real(scan, "the upper bound", &rule->max))
+    if (!line__scan_accept(scan, "to"))
+        return line__scan_problem(scan, scan->at, "'to' is expected here, as in: %g to 100", rule->min);
+    if (!line__scan_real(scan, "the upper bound", &rule->max))
         return false;
     if (rule->min > rule->max)
-        return lf_scan_problem(scan, start, "the bounds are the wrong way round");
+        return line__scan_problem(scan, start, "the bounds are the wrong way round");
     if (rule->type == LF_INPUT_TEXT
         && (rule->min < 0 || rule->max > TEXT_MAX || rule->min != floor(rule->min)))
-        return lf_scan_problem(scan, start, "bounds of a text are its length: whole numbers from 0 to %d",
-                               TEXT_MAX);
+        return line__scan_problem(scan, start, "bounds of a text are its length: whole numbers from 0 to %d",
+                                  TEXT_MAX);
     if (rule->type == LF_INPUT_INT
         && (rule->min != floor(rule->min) || rule->max != floor(rule->max) || fabs(rule->min) > 9e15
             || fabs(rule->max) > 9e15))
-        return lf_scan_problem(scan, start, "bounds of a whole number are whole, and at most 9e15");
+        return line__scan_problem(scan, start, "bounds of a whole number are whole, and at most 9e15");
     return true;
 }
 
-static bool parse_words(struct lf_scan *scan, struct lf_input_rule *rule)
+static bool parse_words(struct lf_line_scan *scan, struct lf_line_input_rule *rule)
 {
-    if (!lf_scan_accept(scan, "of"))
-        return lf_scan_problem(scan, scan->at, "'of' is expected here: one of g, kg");
+    if (!line__scan_accept(scan, "of"))
+        return line__scan_problem(scan, scan->at, "'of' is expected here: one of g, kg");
     do {
-        char **word = lf_scan_add(scan, &rule->choices, &rule->choice_count, sizeof *rule->choices);
-        if (!word || !lf_scan_value(scan, "a word", word))
+        char **word = line__scan_add(scan, &rule->choices, &rule->choice_count, sizeof *rule->choices);
+        if (!word || !line__scan_value(scan, "a word", word))
             return false;
-    } while (lf_scan_accept_char(scan, ','));
+    } while (line__scan_accept_char(scan, ','));
     return true;
 }
 
-static bool parse_small(struct lf_scan *scan, const char *what, int *value)
+static bool parse_small(struct lf_line_scan *scan, const char *what, int *value)
 {
     int64_t number;
-    if (!lf_scan_int(scan, what, 0, DIGITS_MAX, &number))
+    if (!line__scan_int(scan, what, 0, DIGITS_MAX, &number))
         return false;
     *value = (int)number;
     return true;
 }
 
 /* [digits N] [decimals N] [without "chars"] [default VALUE] */
-static bool parse_extras(struct lf_scan *scan, struct lf_input_rule *rule)
+static bool parse_extras(struct lf_line_scan *scan, struct lf_line_input_rule *rule)
 {
-    while (!lf_scan_at_end(scan)) {
+    while (!line__scan_at_end(scan)) {
         static const char *const words[] = {"digits", "decimals", "without", "default", NULL};
         size_t word;
-        lf_scan_skip(scan);
+        line__scan_skip(scan);
         const char *start = scan->at;
-        if (!lf_scan_choice(scan, "a property of an input", words, &word))
+        if (!line__scan_choice(scan, "a property of an input", words, &word))
             return false;
-        enum lf_input_type only = word == 0 ? LF_INPUT_INT : word == 1 ? LF_INPUT_REAL : LF_INPUT_TEXT;
+        enum lf_line_input_type only = word == 0 ? LF_INPUT_INT : word == 1 ? LF_INPUT_REAL : LF_INPUT_TEXT;
         if (word < 3 && rule->type != only)
-            return lf_scan_problem(scan, start, "'%s' does not go with this type of input", words[word]);
+            return line__scan_problem(scan, start, "'%s' does not go with this type of input", words[word]);
         bool good = word == 0   ? parse_small(scan, "a number of digits", &rule->digits)
                     : word == 1 ? parse_small(scan, "a number of decimals", &rule->decimals)
-                    : word == 2 ? lf_scan_bytes(scan, "a set of characters", &rule->never)
-                                : lf_scan_value(scan, "a default", &rule->fallback);
+                    : word == 2 ? line__scan_bytes(scan, "a set of characters", &rule->never)
+                                : line__scan_value(scan, "a default", &rule->fallback);
         if (!good)
             return false;
     }
@@ -206,26 +207,26 @@ static bool parse_extras(struct lf_scan *scan, struct lf_input_rule *rule)
 }
 
 /* NAME TYPE BOUNDS EXTRAS */
-bool lf_parse_input(struct lf_scan *scan, struct lf_input_rule *rule)
+bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule)
 {
     static const char *const types[] = {"text", "int", "real", "one", NULL};
     size_t type;
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     const char *start = scan->at;
-    if (!lf_scan_name(scan, "the name of an input", &rule->name))
+    if (!line__scan_name(scan, "the name of an input", &rule->name))
         return false;
     if (strchr(rule->name, '-'))
-        return lf_scan_problem(scan, start, "the name of an input has no '-': use '_'");
-    if (!lf_scan_choice(scan, "a type of input", types, &type))
+        return line__scan_problem(scan, start, "the name of an input has no '-': use '_'");
+    if (!line__scan_choice(scan, "a type of input", types, &type))
         return false;
-    rule->type = (enum lf_input_type)type;
+    rule->type = (enum lf_line_input_type)type;
     rule->decimals = -1;
     return (rule->type == LF_INPUT_ONE ? parse_words(scan, rule) : parse_bounds(scan, rule))
            && parse_extras(scan, rule);
 }
 
-const struct lf_input_rule *lf_input_rule_find(const struct lf_input_rule *rules, size_t count,
-                                               const char *name)
+const struct lf_line_input_rule *line__input_rule_find(const struct lf_line_input_rule *rules, size_t count,
+                                                       const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (!strcmp(rules[i].name, name))

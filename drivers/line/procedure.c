@@ -6,10 +6,10 @@
 
 enum { STEADY_MAX = 100, PROGRESS_ROOM = 160 };
 
-struct run {
-    struct lf_dialogue *dialogue;
-    const struct lf_procedure *procedure;
-    const struct lf_input_set *inputs;
+struct procedure_run {
+    struct lf_line_dialogue *dialogue;
+    const struct lf_line_procedure *procedure;
+    const struct lf_line_input_set *inputs;
     void (*progress)(void *self, const char *text);
     void *self;
     int64_t deadline;
@@ -31,17 +31,17 @@ static void free_arguments(struct arguments *arguments)
     free(arguments->list);
 }
 
-static enum lf_status fill_arguments(const struct run *run, const struct lf_step *step,
+static enum lf_status fill_arguments(const struct procedure_run *run, const struct lf_line_step *step,
                                      struct arguments *arguments, struct lf_error *err)
 {
-    const struct lf_procedure *procedure = run->procedure;
+    const struct lf_line_procedure *procedure = run->procedure;
     *arguments = (struct arguments){.list = calloc(step->argument_count + 1, sizeof *arguments->list)};
     if (!arguments->list)
         return lf_fail_memory(err, "preparing a step");
     for (size_t i = 0; i < step->argument_count; i++) {
         struct lf_buffer text = {0};
-        enum lf_status status = lf_template_fill(&step->arguments[i].value, procedure->inputs,
-                                                 procedure->input_count, run->inputs, &text, err);
+        enum lf_status status = line__template_fill(&step->arguments[i].value, procedure->inputs,
+                                                    procedure->input_count, run->inputs, &text, err);
         char *value = status == LF_OK ? lf_buffer_take(&text) : NULL;
         lf_buffer_free(&text);
         if (!value)
@@ -53,15 +53,16 @@ static enum lf_status fill_arguments(const struct run *run, const struct lf_step
 
 /* Makes the command's bytes and throws them away: a bad input must not be found when half the procedure is
  * done. */
-static enum lf_status check_step(const struct run *run, const struct lf_step *step, struct lf_error *err)
+static enum lf_status check_step(const struct procedure_run *run, const struct lf_line_step *step,
+                                 struct lf_error *err)
 {
     struct arguments arguments;
     struct lf_buffer sink = {0};
     enum lf_status status = fill_arguments(run, step, &arguments, err);
-    struct lf_input_set set = {arguments.list, arguments.count, run->dialogue->fixed,
-                               run->dialogue->fixed_count};
+    struct lf_line_input_set set = {arguments.list, arguments.count, run->dialogue->fixed,
+                                    run->dialogue->fixed_count};
     if (status == LF_OK)
-        status = lf_command_bytes(run->dialogue->profile, step->command, &set, &sink, err);
+        status = line__command_bytes(run->dialogue->profile, step->command, &set, &sink, err);
     lf_buffer_free(&sink);
     free_arguments(&arguments);
     return status;
@@ -82,7 +83,7 @@ struct readings {
     size_t count;
 };
 
-static bool steady(struct readings *readings, const struct lf_condition *until, double number)
+static bool steady(struct readings *readings, const struct lf_line_condition *until, double number)
 {
     readings->last[readings->count++ % until->over] = number;
     if (readings->count < until->over)
@@ -95,7 +96,7 @@ static bool steady(struct readings *readings, const struct lf_condition *until, 
     return high - low <= until->number;
 }
 
-static bool holds(const struct lf_condition *until, const struct lf_outcome *values,
+static bool holds(const struct lf_line_condition *until, const struct lf_outcome *values,
                   struct readings *readings)
 {
     const char *value = until->kind == LF_UNTIL_DONE ? "" : last_value(values, until->capture);
@@ -118,7 +119,7 @@ static bool holds(const struct lf_condition *until, const struct lf_outcome *val
 
 /* ---- steps ---- */
 
-static enum lf_status pause_for(const struct run *run, int64_t ms, struct lf_error *err)
+static enum lf_status pause_for(const struct procedure_run *run, int64_t ms, struct lf_error *err)
 {
     int64_t until = lf_deadline_in(ms);
     if (until > run->deadline)
@@ -128,7 +129,7 @@ static enum lf_status pause_for(const struct run *run, int64_t ms, struct lf_err
     return LF_OK;
 }
 
-static void tell(const struct run *run, const struct lf_step *step, size_t turn)
+static void tell(const struct procedure_run *run, const struct lf_line_step *step, size_t turn)
 {
     char text[PROGRESS_ROOM];
     if (!run->progress)
@@ -142,8 +143,9 @@ static void tell(const struct run *run, const struct lf_step *step, size_t turn)
 }
 
 /* "Busy" while something is waited for is one more "not yet". */
-static enum lf_status repeat_step(struct run *run, const struct lf_step *step, const struct lf_input_set *set,
-                                  struct lf_outcome *captured, struct lf_error *err)
+static enum lf_status repeat_step(struct procedure_run *run, const struct lf_line_step *step,
+                                  const struct lf_line_input_set *set, struct lf_outcome *captured,
+                                  struct lf_error *err)
 {
     struct readings readings = {.count = 0};
     bool waiting = step->until.kind != LF_UNTIL_NOTHING;
@@ -156,7 +158,7 @@ static enum lf_status repeat_step(struct run *run, const struct lf_step *step, c
         tell(run, step, turn);
         if (waiting)
             lf_outcome_free(captured);
-        status = lf_dialogue_command(run->dialogue, step->command, set, run->deadline, captured, err);
+        status = line__dialogue_command(run->dialogue, step->command, set, run->deadline, captured, err);
         if (status != LF_OK && !(waiting && status == LF_BUSY))
             return status;
         if (status == LF_OK && step->command->repeat == LF_ONCE)
@@ -171,14 +173,14 @@ static enum lf_status repeat_step(struct run *run, const struct lf_step *step, c
                               step->until.capture ? "' did not become what is waited for" : "", step->times);
 }
 
-static enum lf_status run_step(struct run *run, const struct lf_step *step, struct lf_outcome *captured,
-                               struct lf_error *err)
+static enum lf_status job__run_step(struct procedure_run *run, const struct lf_line_step *step,
+                                    struct lf_outcome *captured, struct lf_error *err)
 {
     struct arguments arguments;
     if (!step->command)
         return pause_for(run, step->wait_ms, err);
     enum lf_status status = fill_arguments(run, step, &arguments, err);
-    struct lf_input_set set = {.given = arguments.list, .given_count = arguments.count};
+    struct lf_line_input_set set = {.given = arguments.list, .given_count = arguments.count};
     if (status == LF_OK)
         status = repeat_step(run, step, &set, captured, err);
     free_arguments(&arguments);
@@ -204,12 +206,12 @@ static enum lf_status copy_captures(const struct lf_outcome *from, const char *n
 }
 
 /* From the latest step (with that label) that captured it, as the parser promised. */
-static enum lf_status give_result(const struct run *run, const struct lf_result *wanted,
+static enum lf_status give_result(const struct procedure_run *run, const struct lf_line_result *wanted,
                                   struct lf_outcome *result, struct lf_error *err)
 {
     size_t copied = 0;
     for (size_t i = run->procedure->step_count; i-- > 0 && !copied;) {
-        const struct lf_step *step = &run->procedure->steps[i];
+        const struct lf_line_step *step = &run->procedure->steps[i];
         if (!step->command || (wanted->label && strcmp(wanted->label, step->label) != 0))
             continue;
         enum lf_status status = copy_captures(&run->captured[i], wanted->capture, wanted->as, result, &copied,
@@ -222,9 +224,10 @@ static enum lf_status give_result(const struct run *run, const struct lf_result 
                                                 "nothing was captured for the result '%s'", wanted->as);
 }
 
-static enum lf_status give_results(const struct run *run, struct lf_outcome *result, struct lf_error *err)
+static enum lf_status give_results(const struct procedure_run *run, struct lf_outcome *result,
+                                   struct lf_error *err)
 {
-    const struct lf_procedure *procedure = run->procedure;
+    const struct lf_line_procedure *procedure = run->procedure;
     enum lf_status status = LF_OK;
     size_t copied = 0;
     for (size_t i = 0; i < procedure->result_count && status == LF_OK; i++)
@@ -234,29 +237,31 @@ static enum lf_status give_results(const struct run *run, struct lf_outcome *res
     return status;
 }
 
-static enum lf_status walk(struct run *run, struct lf_outcome *result, struct lf_error *err)
+static enum lf_status walk(struct procedure_run *run, struct lf_outcome *result, struct lf_error *err)
 {
-    const struct lf_procedure *procedure = run->procedure;
+    const struct lf_line_procedure *procedure = run->procedure;
     enum lf_status status = LF_OK;
     for (size_t i = 0; i < procedure->step_count && status == LF_OK; i++)
         if (procedure->steps[i].command)
             status = check_step(run, &procedure->steps[i], err);
     for (size_t i = 0; i < procedure->step_count && status == LF_OK; i++)
-        status = run_step(run, &procedure->steps[i], &run->captured[i], err);
+        status = job__run_step(run, &procedure->steps[i], &run->captured[i], err);
     return status == LF_OK ? give_results(run, result, err) : status;
 }
 
-enum lf_status lf_procedure_run(struct lf_dialogue *dialogue, const struct lf_procedure *procedure,
-                                const struct lf_input_set *inputs,
-                                void (*progress)(void *self, const char *text), void *self,
-                                struct lf_outcome *result, struct lf_error *err)
+enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
+                                   const struct lf_line_procedure *procedure,
+                                   const struct lf_line_input_set *inputs,
+                                   void (*progress)(void *self, const char *text), void *self,
+                                   struct lf_outcome *result, struct lf_error *err)
 {
     struct lf_error local;
-    struct lf_input_set all = *inputs;
+    struct lf_line_input_set all = *inputs;
     all.fixed = dialogue->fixed;
     all.fixed_count = dialogue->fixed_count;
-    struct run run = {dialogue, procedure, &all, progress, self, lf_deadline_in(procedure->limit_ms),
-                      NULL,     NULL};
+    struct procedure_run run = {dialogue, procedure, &all,
+                                progress, self,      lf_deadline_in(procedure->limit_ms),
+                                NULL,     NULL};
     err = err ? err : &local;
     run.captured = calloc(procedure->step_count, sizeof *run.captured);
     if (!run.captured)

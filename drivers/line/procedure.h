@@ -7,9 +7,10 @@
 /* Checks all inputs before anything is sent; then runs row by row. The class of an error covers the whole
  * procedure: once a command of class once has been done, a later failure is LF_UNKNOWN_OUTCOME, since
  * repeating would do it twice. `progress` (may be NULL) is told of each step with `self`. */
-enum lf_status lf_procedure_run(struct lf_dialogue *dialogue, const struct lf_procedure *procedure,
-                                const struct lf_input_set *inputs,
-                                void (*progress)(void *self, const char *text), void *self,
-                                struct lf_outcome *result, struct lf_error *err);
+enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
+                                   const struct lf_line_procedure *procedure,
+                                   const struct lf_line_input_set *inputs,
+                                   void (*progress)(void *self, const char *text), void *self,
+                                   struct lf_outcome *result, struct lf_error *err);
 
 #endif

@@ -13,7 +13,7 @@ static const char suffix[] = ".profile";
 
 enum { NAMES_ROOM = 300, PATH_ROOM = 4096 };
 
-const struct lf_command *lf_profile_command(const struct lf_profile *profile, const char *name)
+const struct lf_line_command *line__profile_command(const struct lf_line_profile *profile, const char *name)
 {
     for (size_t i = 0; i < profile->command_count; i++)
         if (!strcmp(profile->commands[i].name, name))
@@ -21,7 +21,8 @@ const struct lf_command *lf_profile_command(const struct lf_profile *profile, co
     return NULL;
 }
 
-const struct lf_procedure *lf_profile_procedure(const struct lf_profile *profile, const char *name)
+const struct lf_line_procedure *line__profile_procedure(const struct lf_line_profile *profile,
+                                                        const char *name)
 {
     for (size_t i = 0; i < profile->procedure_count; i++)
         if (!strcmp(profile->procedures[i].name, name))
@@ -97,8 +98,8 @@ static enum lf_status find(const char *which, char *path, struct lf_error *err)
     return refuse_missing(which, err);
 }
 
-static enum lf_status load(const char *which, const struct lf_profile_report *report,
-                           struct lf_profile **profile, struct lf_error *err)
+static enum lf_status load(const char *which, const struct lf_line_profile_report *report,
+                           struct lf_line_profile **profile, struct lf_error *err)
 {
     char path[PATH_ROOM];
     struct lf_buffer text = {0};
@@ -107,12 +108,12 @@ static enum lf_status load(const char *which, const struct lf_profile_report *re
     if (status == LF_OK)
         status = lf_file_read(path, LF_PROFILE_BYTES_MAX, &text, err);
     if (status == LF_OK)
-        status = lf_profile_parse(lf_buffer_slice(&text), path, report, profile, err);
+        status = line__profile_parse(lf_buffer_slice(&text), path, report, profile, err);
     lf_buffer_free(&text);
     return status;
 }
 
-enum lf_status lf_profile_load(const char *which, struct lf_profile **profile, struct lf_error *err)
+enum lf_status lf_profile_load(const char *which, struct lf_line_profile **profile, struct lf_error *err)
 {
     return load(which, NULL, profile, err);
 }
@@ -132,9 +133,9 @@ static void print_problem(void *self, int line, int column, const char *text)
 
 enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *err)
 {
-    struct lf_profile *profile;
+    struct lf_line_profile *profile;
     struct checking checking = {out, which, 0};
-    struct lf_profile_report report = {&checking, print_problem};
+    struct lf_line_profile_report report = {&checking, print_problem};
     enum lf_status status = load(which, &report, &profile, err);
     if (status != LF_OK)
         return status;
@@ -145,10 +146,10 @@ enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *e
     return LF_OK;
 }
 
-static void describe_inputs(const struct lf_input_rule *rules, size_t count, FILE *out)
+static void describe_inputs(const struct lf_line_input_rule *rules, size_t count, FILE *out)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct lf_input_rule *rule = &rules[i];
+        const struct lf_line_input_rule *rule = &rules[i];
         fprintf(out, "      %s: ", rule->name);
         switch (rule->type) {
         case LF_INPUT_TEXT: fprintf(out, "text of %g to %g characters", rule->min, rule->max); break;
@@ -170,7 +171,7 @@ static void describe_item(const char *name, enum lf_repeat repeat, const char *h
     fprintf(out, "  %-20s %-10s  %s\n", name, lf_repeat_name(repeat), help ? help : "");
 }
 
-void lf_profile_describe(const struct lf_profile *profile, FILE *out)
+void lf_profile_describe(const struct lf_line_profile *profile, FILE *out)
 {
     fprintf(out, "%s (%s)\n", profile->title ? profile->title : "no title", profile->name);
     if (profile->serial)
@@ -182,14 +183,14 @@ void lf_profile_describe(const struct lf_profile *profile, FILE *out)
     if (profile->command_count)
         fprintf(out, "commands\n");
     for (size_t i = 0; i < profile->command_count; i++) {
-        const struct lf_command *command = &profile->commands[i];
+        const struct lf_line_command *command = &profile->commands[i];
         describe_item(command->name, command->repeat, command->help, out);
         describe_inputs(command->inputs, command->input_count, out);
     }
     if (profile->procedure_count)
         fprintf(out, "procedures\n");
     for (size_t i = 0; i < profile->procedure_count; i++) {
-        const struct lf_procedure *procedure = &profile->procedures[i];
+        const struct lf_line_procedure *procedure = &profile->procedures[i];
         describe_item(procedure->name, procedure->repeat, procedure->help, out);
         describe_inputs(procedure->inputs, procedure->input_count, out);
     }

@@ -1,8 +1,8 @@
 /* Profiles: text files that teach the line driver one type of instrument. The language is explained in
  * etc/profiles/README.md; this header is what the parser makes of it.
  *
- * A profile is made by lf_profile_parse or lf_profile_load, is read-only from then on (any thread) and ends
- * with lf_profile_free. Everything that hangs on it belongs to it.
+ * A profile is made by line__profile_parse or lf_profile_load, is read-only from then on (any thread) and
+ * ends with lf_profile_free. Everything that hangs on it belongs to it.
  */
 #ifndef LABFERRY_LINE_PROFILE_H
 #define LABFERRY_LINE_PROFILE_H
@@ -25,11 +25,11 @@ enum {
     LF_REPEAT_MAX = 10000,
 };
 
-enum lf_encoding { LF_ENCODING_ASCII, LF_ENCODING_LATIN1, LF_ENCODING_UTF8 };
+enum lf_line_encoding { LF_ENCODING_ASCII, LF_ENCODING_LATIN1, LF_ENCODING_UTF8 };
 
 /* ---- patterns: what a line must look like ---- */
 
-enum lf_value_type {
+enum lf_line_value_type {
     LF_VALUE_TEXT, /* anything printable, as little as possible */
     LF_VALUE_WORD, /* the same without blanks, at least one character */
     LF_VALUE_INT,
@@ -40,45 +40,45 @@ enum lf_value_type {
     LF_VALUE_ONE,  /* one of a few words */
 };
 
-struct lf_choice {
+struct lf_line_choice {
     struct lf_slice said; /* by the instrument */
     char *means;          /* what is reported */
 };
 
-struct lf_reply_part {
+struct lf_line_reply_part {
     enum { LF_PART_BYTES, LF_PART_BLANKS, LF_PART_VALUE } kind;
     struct lf_slice bytes; /* LF_PART_BYTES */
     char *name;            /* LF_PART_VALUE: NULL when it is checked but not kept */
-    enum lf_value_type type;
+    enum lf_line_value_type type;
     size_t width; /* 0: as long as it is; else exactly so many characters, blanks around the value allowed */
-    struct lf_choice *choices;
+    struct lf_line_choice *choices;
     size_t choice_count;
 };
 
-struct lf_reply_pattern {
-    struct lf_reply_part *parts;
+struct lf_line_reply_pattern {
+    struct lf_line_reply_part *parts;
     size_t count;
     char *source; /* as written, for messages */
 };
 
 /* ---- what is sent ---- */
 
-struct lf_template_part {
+struct lf_line_template_part {
     struct lf_slice bytes;
     char *input; /* not NULL: the value of this input instead of bytes */
 };
 
-struct lf_template {
-    struct lf_template_part *parts;
+struct lf_line_template {
+    struct lf_line_template_part *parts;
     size_t count;
     char *source;
 };
 
-enum lf_input_type { LF_INPUT_TEXT, LF_INPUT_INT, LF_INPUT_REAL, LF_INPUT_ONE };
+enum lf_line_input_type { LF_INPUT_TEXT, LF_INPUT_INT, LF_INPUT_REAL, LF_INPUT_ONE };
 
-struct lf_input_rule {
+struct lf_line_input_rule {
     char *name;
-    enum lf_input_type type;
+    enum lf_line_input_type type;
     double min, max;       /* of the number; of the length for text */
     int digits;            /* whole numbers: at least so many, with leading zeros */
     int decimals;          /* reals: exactly so many; -1: as given */
@@ -90,7 +90,7 @@ struct lf_input_rule {
 
 /* ---- where a reply ends ---- */
 
-enum lf_unit {
+enum lf_line_unit {
     LF_UNIT_NONE,   /* no reply at all */
     LF_UNIT_LINE,   /* ends with the bytes `end` */
     LF_UNIT_PROMPT, /* ends with one of the characters in `end`, which belongs to the reply */
@@ -102,81 +102,81 @@ enum lf_unit {
                     */
 };
 
-struct lf_check {
-    enum lf_checksum kind; /* LF_CHECKSUM_NONE: none */
-    bool hex;              /* two or four hexadecimal digits instead of bytes */
-    bool low_first;        /* 16-bit: low byte first */
-    bool after_end;        /* behind `end` and covering it; else just before it */
-    bool with_start;       /* covers `start` too */
+struct lf_line_check {
+    enum line__checksum kind; /* LF_CHECKSUM_NONE: none */
+    bool hex;                 /* two or four hexadecimal digits instead of bytes */
+    bool low_first;           /* 16-bit: low byte first */
+    bool after_end;           /* behind `end` and covering it; else just before it */
+    bool with_start;          /* covers `start` too */
 };
 
-struct lf_ending {
-    enum lf_unit unit;
+struct lf_line_ending {
+    enum lf_line_unit unit;
     struct lf_slice start, end, tail;
     struct lf_slice alone; /* a first byte out of this set is a whole reply */
     bool length_byte;      /* frame: a byte behind `start` counts itself and all that follows */
     size_t size;
     int64_t idle_ms;
-    struct lf_check check;
+    struct lf_line_check check;
     size_t times;     /* so many units make the reply; at least 1 */
     bool until_blank; /* units up to an empty one make the reply */
 };
 
 /* ---- commands ---- */
 
-enum lf_says { LF_SAYS_TRANSIENT, LF_SAYS_BUSY, LF_SAYS_PERMANENT, LF_SAYS_PERSON, LF_SAYS_UNKNOWN };
+enum lf_line_says { LF_SAYS_TRANSIENT, LF_SAYS_BUSY, LF_SAYS_PERMANENT, LF_SAYS_PERSON, LF_SAYS_UNKNOWN };
 
 /* An answer that means "no". All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
-struct lf_error_rule {
-    struct lf_reply_pattern pattern;
-    enum lf_says says;
+struct lf_line_error_rule {
+    struct lf_line_reply_pattern pattern;
+    enum lf_line_says says;
     char *message; /* may be NULL */
 };
 
-struct lf_times {
+struct lf_line_times {
     int64_t first_byte, gap, total; /* ms */
 };
 
-struct lf_command {
+struct lf_line_command {
     char *name, *help;
     int line;
     enum lf_repeat repeat;
     bool has_class, provisional;
-    struct lf_template send;
+    struct lf_line_template send;
     bool has_send;
-    struct lf_ending ending;
+    struct lf_line_ending ending;
     bool has_ending;
-    struct lf_times times; /* filled from [line] where the command says nothing */
-    struct lf_reply_pattern *expects;
+    struct lf_line_times times; /* filled from [line] where the command says nothing */
+    struct lf_line_reply_pattern *expects;
     size_t expect_count;
-    struct lf_reply_pattern *mores;
+    struct lf_line_reply_pattern *mores;
     size_t more_count;
-    struct lf_error_rule *errors;
+    struct lf_line_error_rule *errors;
     size_t error_count;
-    struct lf_input_rule *inputs;
+    struct lf_line_input_rule *inputs;
     size_t input_count;
-    struct lf_template identity; /* [identify] only */
+    struct lf_line_template identity; /* [identify] only */
     bool has_identity;
 };
 
-enum lf_form { LF_FORM_JSON, LF_FORM_CSV, LF_FORM_TEXT, LF_FORM_IGNORE };
+enum lf_line_form { LF_FORM_JSON, LF_FORM_CSV, LF_FORM_TEXT, LF_FORM_IGNORE };
 
-struct lf_listen {
+struct lf_line_listen {
     char *name, *help;
     int line;
-    struct lf_reply_pattern *matches;
+    struct lf_line_reply_pattern *matches;
     size_t match_count;
-    enum lf_form form;
+    enum lf_line_form form;
 };
 
 /* ---- procedures ---- */
 
-struct lf_argument {
+struct lf_line_argument {
     char *input;
-    struct lf_template value;
+    struct lf_line_template value;
 };
 
-struct lf_condition {
+struct lf_line_condition {
     enum {
         LF_UNTIL_NOTHING, /* no condition: N times */
         LF_UNTIL_DONE,    /* answered well, not "busy" */
@@ -192,65 +192,65 @@ struct lf_condition {
     size_t over;   /* steady over so many readings */
 };
 
-struct lf_step {
+struct lf_line_step {
     int line, column;
     int64_t wait_ms; /* a pause when command_name is NULL; else the time between repetitions */
     char *command_name, *label;
-    const struct lf_command *command; /* set when the whole profile has been read */
-    size_t times;                     /* repetitions, or the most of them with a condition */
-    struct lf_condition until;
-    struct lf_argument *arguments;
+    const struct lf_line_command *command; /* set when the whole profile has been read */
+    size_t times;                          /* repetitions, or the most of them with a condition */
+    struct lf_line_condition until;
+    struct lf_line_argument *arguments;
     size_t argument_count;
 };
 
-struct lf_result {
+struct lf_line_result {
     int line, column;
     char *label, *capture; /* label NULL: from the latest step that captured it */
     char *as;
     bool optional;
 };
 
-struct lf_procedure {
+struct lf_line_procedure {
     char *name, *help;
     int line;
     enum lf_repeat repeat; /* the strictest of its commands */
     int64_t limit_ms;
-    struct lf_input_rule *inputs;
+    struct lf_line_input_rule *inputs;
     size_t input_count;
-    struct lf_step *steps;
+    struct lf_line_step *steps;
     size_t step_count;
-    struct lf_result *results;
+    struct lf_line_result *results;
     size_t result_count;
 };
 
-struct lf_profile {
+struct lf_line_profile {
     char *name; /* file name without folder and ending */
     char *title;
     char *serial; /* "baud=9600&flow=xonxoff": port settings unless the stream says otherwise; may be NULL */
-    enum lf_encoding encoding;
+    enum lf_line_encoding encoding;
     bool decimal_comma, send_framed;
     struct lf_slice send_end, never;
-    struct lf_ending ending;
+    struct lf_line_ending ending;
     bool has_ending;
-    struct lf_times times;
+    struct lf_line_times times;
     int64_t quiet_ms, pause_ms;
     size_t max_reply, max_lines;
-    struct lf_input_rule *inputs; /* of the instrument, for all commands: an address */
+    struct lf_line_input_rule *inputs; /* of the instrument, for all commands: an address */
     size_t input_count;
-    struct lf_error_rule *errors;
+    struct lf_line_error_rule *errors;
     size_t error_count;
-    struct lf_command *identify, *resync; /* NULL: the instrument has none */
-    struct lf_command *commands;
+    struct lf_line_command *identify, *resync; /* NULL: the instrument has none */
+    struct lf_line_command *commands;
     size_t command_count;
-    struct lf_listen *listens;
+    struct lf_line_listen *listens;
     size_t listen_count;
-    struct lf_procedure *procedures;
+    struct lf_line_procedure *procedures;
     size_t procedure_count;
     void *memory; /* all of the above lives here */
 };
 
 /* Told of each problem; line and column count from 1. */
-struct lf_profile_report {
+struct lf_line_profile_report {
     void *self;
     void (*problem)(void *self, int line, int column, const char *text);
 };
@@ -258,29 +258,30 @@ struct lf_profile_report {
 /* Makes a profile of its text. `name` is for messages and is copied. `report` may be NULL. On failure err
  * holds the first problem as "name:line:column: text" (LF_INVALID, permanent) and *profile stays NULL.
  * Returns owned in *profile. */
-enum lf_status lf_profile_parse(struct lf_slice text, const char *name,
-                                const struct lf_profile_report *report, struct lf_profile **profile,
-                                struct lf_error *err);
+enum lf_status line__profile_parse(struct lf_slice text, const char *name,
+                                   const struct lf_line_profile_report *report,
+                                   struct lf_line_profile **profile, struct lf_error *err);
 
 /* The same from a file. `which` is a path (it has a '/'), or a name that is looked up as NAME.profile in the
  * folders of the environment variable LABFERRY_PROFILE_PATH or, without it, in the installed ones.
  * LF_NOT_FOUND names what there is. */
-enum lf_status lf_profile_load(const char *which, struct lf_profile **profile, struct lf_error *err);
-void lf_profile_free(struct lf_profile *profile); /* NULL is fine */
+enum lf_status lf_profile_load(const char *which, struct lf_line_profile **profile, struct lf_error *err);
+void lf_profile_free(struct lf_line_profile *profile); /* NULL is fine */
 
 /* For `labferry profile check FILE`: prints every problem as "file:line:column: text", or one line of
  * summary. */
 enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *err);
 /* Prints what the instrument can do: commands, procedures, listens, each with class and inputs. */
-void lf_profile_describe(const struct lf_profile *profile, FILE *out);
+void lf_profile_describe(const struct lf_line_profile *profile, FILE *out);
 /* For `labferry profile try`: opens the stream, identifies, then takes lines from `in` (a command or
  * procedure with name=value inputs, "> bytes", "listen 10s", "help", "quit") and shows the bytes, captures
  * and times on `out`. LF_OK at the end of `in`. */
-enum lf_status lf_profile_try(const struct lf_profile *profile, const char *stream, FILE *in, FILE *out,
+enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream, FILE *in, FILE *out,
                               const struct lf_cancel *cancel, struct lf_error *err);
 
-const struct lf_command *lf_profile_command(const struct lf_profile *profile, const char *name);
-const struct lf_procedure *lf_profile_procedure(const struct lf_profile *profile, const char *name);
+const struct lf_line_command *line__profile_command(const struct lf_line_profile *profile, const char *name);
+const struct lf_line_procedure *line__profile_procedure(const struct lf_line_profile *profile,
+                                                        const char *name);
 /* "safe", "idempotent", "once". */
 const char *lf_repeat_name(enum lf_repeat repeat);
 

@@ -14,13 +14,13 @@ enum {
     PROCEDURE_LIMIT_MS = 10 * 60 * 1000,
 };
 
-static bool wrong(struct lf_scan *scan, int line, const char *name, const char *what)
+static bool wrong(struct lf_line_scan *scan, int line, const char *name, const char *what)
 {
-    return lf_scan_problem_at(scan, (struct lf_place){line ? line : 1, 1}, "%s%s%s", name, *name ? ": " : "",
-                              what);
+    return line__scan_problem_at(scan, (struct lf_line_place){line ? line : 1, 1}, "%s%s%s", name,
+                                 *name ? ": " : "", what);
 }
 
-static void fill_times(const struct lf_profile *profile, struct lf_times *times)
+static void fill_times(const struct lf_line_profile *profile, struct lf_line_times *times)
 {
     times->first_byte = times->first_byte ? times->first_byte : profile->times.first_byte;
     times->gap = times->gap ? times->gap : profile->times.gap;
@@ -30,7 +30,7 @@ static void fill_times(const struct lf_profile *profile, struct lf_times *times)
                            : times->first_byte + TOTAL_OVER_FIRST_MS;
 }
 
-static void fill_defaults(struct lf_profile *profile)
+static void fill_defaults(struct lf_line_profile *profile)
 {
     profile->times.first_byte = profile->times.first_byte ? profile->times.first_byte : FIRST_BYTE_MS;
     profile->times.gap = profile->times.gap ? profile->times.gap : GAP_MS;
@@ -43,9 +43,10 @@ static void fill_defaults(struct lf_profile *profile)
             profile->procedures[i].limit_ms = PROCEDURE_LIMIT_MS;
 }
 
-static bool check_ending(struct lf_scan *scan, const struct lf_ending *ending, int line, const char *name)
+static bool check_ending(struct lf_line_scan *scan, const struct lf_line_ending *ending, int line,
+                         const char *name)
 {
-    const struct lf_check *check = &ending->check;
+    const struct lf_line_check *check = &ending->check;
     bool frame = ending->unit == LF_UNIT_FRAME;
     if (check->kind != LF_CHECKSUM_NONE && !frame && ending->unit != LF_UNIT_LINE
         && ending->unit != LF_UNIT_FIXED && ending->unit != LF_UNIT_IDLE)
@@ -59,9 +60,9 @@ static bool check_ending(struct lf_scan *scan, const struct lf_ending *ending, i
     return true;
 }
 
-static bool check_line_section(struct lf_scan *scan)
+static bool check_line_section(struct lf_line_scan *scan)
 {
-    const struct lf_profile *profile = scan->profile;
+    const struct lf_line_profile *profile = scan->profile;
     if (!profile->has_ending)
         return wrong(scan, 1, "[line]", "say where a reply ends: reply = line \"\\r\\n\"");
     if (profile->send_framed && profile->ending.unit != LF_UNIT_FRAME)
@@ -73,15 +74,15 @@ static bool check_line_section(struct lf_scan *scan)
     return check_ending(scan, &profile->ending, 1, "[line]");
 }
 
-static bool check_fallbacks(struct lf_scan *scan, const struct lf_input_rule *rules, size_t count, int line,
-                            const char *name)
+static bool check_fallbacks(struct lf_line_scan *scan, const struct lf_line_input_rule *rules, size_t count,
+                            int line, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
         struct lf_buffer sink = {0};
         struct lf_error err;
         enum lf_status status = LF_OK;
         if (rules[i].fallback)
-            status = lf_input_append(scan->profile, &rules[i], rules[i].fallback, 0, &sink, &err);
+            status = line__input_append(scan->profile, &rules[i], rules[i].fallback, 0, &sink, &err);
         lf_buffer_free(&sink);
         if (status == LF_NO_MEMORY)
             return scan->no_memory = true, false;
@@ -91,7 +92,7 @@ static bool check_fallbacks(struct lf_scan *scan, const struct lf_input_rule *ru
     return true;
 }
 
-static bool uses(const struct lf_template *template, const char *input)
+static bool uses(const struct lf_line_template *template, const char *input)
 {
     for (size_t i = 0; i < template->count; i++)
         if (template->parts[i].input && !strcmp(template->parts[i].input, input))
@@ -99,27 +100,28 @@ static bool uses(const struct lf_template *template, const char *input)
     return false;
 }
 
-static bool check_command_inputs(struct lf_scan *scan, const struct lf_command *command)
+static bool check_command_inputs(struct lf_line_scan *scan, const struct lf_line_command *command)
 {
-    const struct lf_profile *profile = scan->profile;
-    struct lf_place place = {command->line, 1};
+    const struct lf_line_profile *profile = scan->profile;
+    struct lf_line_place place = {command->line, 1};
     for (size_t i = 0; i < command->send.count; i++) {
         const char *input = command->send.parts[i].input;
-        if (input && !lf_input_rule_find(command->inputs, command->input_count, input)
-            && !lf_input_rule_find(profile->inputs, profile->input_count, input))
-            return lf_scan_problem_at(scan, place, "%s: no input '%s' is declared: input = %s real 0 to 100",
-                                      command->name, input, input);
+        if (input && !line__input_rule_find(command->inputs, command->input_count, input)
+            && !line__input_rule_find(profile->inputs, profile->input_count, input))
+            return line__scan_problem_at(scan, place,
+                                         "%s: no input '%s' is declared: input = %s real 0 to 100",
+                                         command->name, input, input);
     }
     for (size_t i = 0; i < command->input_count; i++)
         if (!uses(&command->send, command->inputs[i].name))
-            return lf_scan_problem_at(scan, place, "%s: 'send' does not use the input '%s'", command->name,
-                                      command->inputs[i].name);
+            return line__scan_problem_at(scan, place, "%s: 'send' does not use the input '%s'", command->name,
+                                         command->inputs[i].name);
     return check_fallbacks(scan, command->inputs, command->input_count, command->line, command->name);
 }
 
-static bool check_replies(struct lf_scan *scan, const struct lf_command *command)
+static bool check_replies(struct lf_line_scan *scan, const struct lf_line_command *command)
 {
-    const struct lf_ending *ending = &command->ending;
+    const struct lf_line_ending *ending = &command->ending;
     if (ending->unit == LF_UNIT_NONE
         && (command->expect_count || command->more_count || command->error_count))
         return wrong(scan, command->line, command->name, "'reply = none' leaves nothing to expect");
@@ -130,9 +132,9 @@ static bool check_replies(struct lf_scan *scan, const struct lf_command *command
     return check_ending(scan, ending, command->line, command->name);
 }
 
-static bool check_command(struct lf_scan *scan, struct lf_command *command)
+static bool check_command(struct lf_line_scan *scan, struct lf_line_command *command)
 {
-    struct lf_profile *profile = scan->profile;
+    struct lf_line_profile *profile = scan->profile;
     if (!command->has_class)
         return wrong(scan, command->line, command->name,
                      "say how often it may be done: class = safe, idempotent or once");
@@ -150,7 +152,7 @@ static bool check_command(struct lf_scan *scan, struct lf_command *command)
 }
 
 /* [identify] and [resync] prove that the instrument listens: they need an answer, and no input from a job. */
-static bool check_handshake(struct lf_scan *scan, struct lf_command *command)
+static bool check_handshake(struct lf_line_scan *scan, struct lf_line_command *command)
 {
     if (!command)
         return true;
@@ -164,26 +166,26 @@ static bool check_handshake(struct lf_scan *scan, struct lf_command *command)
     return true;
 }
 
-static bool check_identity(struct lf_scan *scan, const struct lf_command *identify)
+static bool check_identity(struct lf_line_scan *scan, const struct lf_line_command *identify)
 {
     if (!identify)
         return true;
     if (!identify->has_identity)
-        return lf_command_always_captures(identify, "identity")
+        return line__command_always_captures(identify, "identity")
                || wrong(scan, identify->line, "identify",
                         "capture {identity} in every expect, or say identity = '{serial}'");
     for (size_t i = 0; i < identify->identity.count; i++) {
         const char *name = identify->identity.parts[i].input;
-        if (name && !lf_command_always_captures(identify, name))
-            return lf_scan_problem_at(scan, (struct lf_place){identify->line, 1},
-                                      "identify: not every expect captures '%s'", name);
+        if (name && !line__command_always_captures(identify, name))
+            return line__scan_problem_at(scan, (struct lf_line_place){identify->line, 1},
+                                         "identify: not every expect captures '%s'", name);
     }
     return true;
 }
 
-void lf_check_profile(struct lf_scan *scan)
+void line__check_profile(struct lf_line_scan *scan)
 {
-    struct lf_profile *profile = scan->profile;
+    struct lf_line_profile *profile = scan->profile;
     fill_defaults(profile);
     if (!check_line_section(scan))
         return;
@@ -199,5 +201,5 @@ void lf_check_profile(struct lf_scan *scan)
     if (!profile->command_count && !profile->listen_count)
         wrong(scan, 1, "", "the profile has neither a [command] nor a [listen]");
     if (good)
-        lf_link_procedures(scan);
+        line__link_procedures(scan);
 }

@@ -5,25 +5,25 @@
 
 #include "drivers/line/scan.h"
 
-bool lf_parse_pattern(struct lf_scan *scan, struct lf_reply_pattern *pattern);
-bool lf_parse_template(struct lf_scan *scan, const char *what, struct lf_template *template);
-bool lf_parse_ending(struct lf_scan *scan, struct lf_ending *ending);
-bool lf_parse_checksum(struct lf_scan *scan, struct lf_check *check);
-bool lf_parse_input(struct lf_scan *scan, struct lf_input_rule *rule);
+bool line__parse_pattern(struct lf_line_scan *scan, struct lf_line_reply_pattern *pattern);
+bool line__parse_template(struct lf_line_scan *scan, const char *what, struct lf_line_template *template);
+bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending);
+bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check);
+bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule);
 /* PATTERN says CLASS ['message'] */
-bool lf_parse_error_rule(struct lf_scan *scan, struct lf_error_rule *rule);
+bool line__parse_error_rule(struct lf_line_scan *scan, struct lf_line_error_rule *rule);
 
 /* One line `do = ...` of a procedure, and one line `result = ...`. */
-bool lf_parse_step(struct lf_scan *scan, struct lf_step *step);
-bool lf_parse_result(struct lf_scan *scan, struct lf_result *result);
+bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step);
+bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result);
 /* When all has been read: finds the commands that steps name, checks inputs and results, derives the classes.
  */
-bool lf_link_procedures(struct lf_scan *scan);
+bool line__link_procedures(struct lf_line_scan *scan);
 
 /* Does every success pattern capture this? */
-bool lf_command_always_captures(const struct lf_command *command, const char *name);
+bool line__command_always_captures(const struct lf_line_command *command, const char *name);
 
-const struct lf_input_rule *lf_input_rule_find(const struct lf_input_rule *rules, size_t count,
-                                               const char *name);
+const struct lf_line_input_rule *line__input_rule_find(const struct lf_line_input_rule *rules, size_t count,
+                                                       const char *name);
 
 #endif

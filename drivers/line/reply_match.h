@@ -7,8 +7,8 @@
 /* LF_OK: the whole line matches; the captured values were added to `values` (may be NULL). LF_MISMATCH: it
  * does not; err is untouched. LF_NO_MEMORY, LF_TOO_LARGE (too many values) fill err. The time is bounded by
  * parts x length. */
-enum lf_status lf_reply_pattern_match(const struct lf_profile *profile,
-                                      const struct lf_reply_pattern *pattern, struct lf_slice line,
-                                      struct lf_outcome *values, struct lf_error *err);
+enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,
+                                         const struct lf_line_reply_pattern *pattern, struct lf_slice line,
+                                         struct lf_outcome *values, struct lf_error *err);
 
 #endif

@@ -19,7 +19,7 @@ struct block {
     max_align_t bytes[];
 };
 
-void *lf_scan_memory(struct lf_scan *scan, size_t size)
+void *line__scan_memory(struct lf_line_scan *scan, size_t size)
 {
     struct block *block = calloc(1, sizeof *block + size);
     if (!block) {
@@ -31,7 +31,7 @@ void *lf_scan_memory(struct lf_scan *scan, size_t size)
     return block->bytes;
 }
 
-void lf_profile_free(struct lf_profile *profile)
+void lf_profile_free(struct lf_line_profile *profile)
 {
     if (!profile)
         return;
@@ -42,16 +42,16 @@ void lf_profile_free(struct lf_profile *profile)
     free(profile);
 }
 
-void *lf_scan_add(struct lf_scan *scan, void *array_pointer, size_t *count, size_t item_size)
+void *line__scan_add(struct lf_line_scan *scan, void *array_pointer, size_t *count, size_t item_size)
 {
     void *array;
     memcpy(&array, array_pointer, sizeof array);
     if (*count >= LF_PROFILE_ITEMS_MAX) {
-        lf_scan_problem(scan, scan->line_start, "too many of these: at most %d", LF_PROFILE_ITEMS_MAX);
+        line__scan_problem(scan, scan->line_start, "too many of these: at most %d", LF_PROFILE_ITEMS_MAX);
         return NULL;
     }
     if ((*count & (*count - 1)) == 0) { /* full whenever the count is 0 or a power of two */
-        void *grown = lf_scan_memory(scan, item_size * (*count ? *count * 2 : 1));
+        void *grown = line__scan_memory(scan, item_size * (*count ? *count * 2 : 1));
         if (!grown)
             return NULL;
         if (*count)
@@ -62,20 +62,20 @@ void *lf_scan_add(struct lf_scan *scan, void *array_pointer, size_t *count, size
     return (char *)array + (*count)++ * item_size;
 }
 
-char *lf_scan_copy(struct lf_scan *scan, struct lf_slice text)
+char *line__scan_copy(struct lf_line_scan *scan, struct lf_slice text)
 {
-    char *copy = lf_scan_memory(scan, text.len + 1);
+    char *copy = line__scan_memory(scan, text.len + 1);
     if (copy && text.len)
         memcpy(copy, text.data, text.len);
     return copy;
 }
 
-struct lf_place lf_scan_place(const struct lf_scan *scan)
+struct lf_line_place line__scan_place(const struct lf_line_scan *scan)
 {
-    return (struct lf_place){scan->line, (int)(scan->at - scan->line_start) + 1};
+    return (struct lf_line_place){scan->line, (int)(scan->at - scan->line_start) + 1};
 }
 
-static bool problem(struct lf_scan *scan, struct lf_place place, const char *format, va_list args)
+static bool problem(struct lf_line_scan *scan, struct lf_line_place place, const char *format, va_list args)
 {
     char text[LF_ERROR_TEXT - 128];
     vsnprintf(text, sizeof text, format, args);
@@ -88,7 +88,7 @@ static bool problem(struct lf_scan *scan, struct lf_place place, const char *for
     return false;
 }
 
-bool lf_scan_problem_at(struct lf_scan *scan, struct lf_place place, const char *format, ...)
+bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -97,33 +97,33 @@ bool lf_scan_problem_at(struct lf_scan *scan, struct lf_place place, const char 
     return false;
 }
 
-bool lf_scan_problem(struct lf_scan *scan, const char *at, const char *format, ...)
+bool line__scan_problem(struct lf_line_scan *scan, const char *at, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    problem(scan, (struct lf_place){scan->line, (int)(at - scan->line_start) + 1}, format, args);
+    problem(scan, (struct lf_line_place){scan->line, (int)(at - scan->line_start) + 1}, format, args);
     va_end(args);
     return false;
 }
 
-void lf_scan_skip(struct lf_scan *scan)
+void line__scan_skip(struct lf_line_scan *scan)
 {
     while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t'))
         scan->at++;
 }
 
-bool lf_scan_at_end(struct lf_scan *scan)
+bool line__scan_at_end(struct lf_line_scan *scan)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     return scan->at == scan->end || *scan->at == '#';
 }
 
-bool lf_scan_finish(struct lf_scan *scan)
+bool line__scan_finish(struct lf_line_scan *scan)
 {
-    if (lf_scan_at_end(scan))
+    if (line__scan_at_end(scan))
         return true;
     int shown = (int)(scan->end - scan->at);
-    return lf_scan_problem(scan, scan->at, "'%.*s' is too much here", shown > 40 ? 40 : shown, scan->at);
+    return line__scan_problem(scan, scan->at, "'%.*s' is too much here", shown > 40 ? 40 : shown, scan->at);
 }
 
 static bool is_name_char(char c)
@@ -132,16 +132,16 @@ static bool is_name_char(char c)
 }
 
 /* The bare word that comes next; empty when none does. */
-static struct lf_slice peek_word(struct lf_scan *scan)
+static struct lf_slice peek_word(struct lf_line_scan *scan)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     const char *stop = scan->at;
     while (stop < scan->end && is_name_char(*stop))
         stop++;
     return lf_slice(scan->at, (size_t)(stop - scan->at));
 }
 
-bool lf_scan_accept(struct lf_scan *scan, const char *word)
+bool line__scan_accept(struct lf_line_scan *scan, const char *word)
 {
     struct lf_slice next = peek_word(scan);
     if (!lf_slice_is(next, word))
@@ -150,29 +150,29 @@ bool lf_scan_accept(struct lf_scan *scan, const char *word)
     return true;
 }
 
-bool lf_scan_accept_char(struct lf_scan *scan, char c)
+bool line__scan_accept_char(struct lf_line_scan *scan, char c)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     if (scan->at == scan->end || *scan->at != c)
         return false;
     scan->at++;
     return true;
 }
 
-bool lf_scan_name(struct lf_scan *scan, const char *what, char **name)
+bool line__scan_name(struct lf_line_scan *scan, const char *what, char **name)
 {
     struct lf_slice word = peek_word(scan);
     if (!word.len || !isalpha((unsigned char)*word.data))
-        return lf_scan_problem(scan, scan->at,
-                               "%s is expected here: letters, digits, '-' and '_', a letter first", what);
+        return line__scan_problem(scan, scan->at,
+                                  "%s is expected here: letters, digits, '-' and '_', a letter first", what);
     if (word.len > WORD_MAX)
-        return lf_scan_problem(scan, scan->at, "%s is too long: at most %d characters", what, WORD_MAX);
+        return line__scan_problem(scan, scan->at, "%s is too long: at most %d characters", what, WORD_MAX);
     scan->at += word.len;
-    *name = lf_scan_copy(scan, word);
+    *name = line__scan_copy(scan, word);
     return *name != NULL;
 }
 
-const char *lf_nearest(const char *word, const char *const *words)
+const char *line__nearest(const char *word, const char *const *words)
 {
     const char *best = NULL;
     size_t best_distance = strlen(word) < 5 ? 2 : 3;
@@ -186,9 +186,9 @@ const char *lf_nearest(const char *word, const char *const *words)
     return best;
 }
 
-const char *lf_did_you_mean(const char *word, const char *const *words, char *room)
+const char *line__did_you_mean(const char *word, const char *const *words, char *room)
 {
-    const char *nearest = lf_nearest(word, words);
+    const char *nearest = line__nearest(word, words);
     room[0] = '\0';
     if (nearest)
         snprintf(room, LF_HINT_ROOM, " (did you mean '%.50s'?)", nearest);
@@ -203,7 +203,7 @@ static void list_words(const char *const *words, char *room, size_t size)
         used += (size_t)snprintf(room + used, size - used, "%s%s", used ? ", " : "", *words);
 }
 
-bool lf_scan_choice(struct lf_scan *scan, const char *what, const char *const *words, size_t *index)
+bool line__scan_choice(struct lf_line_scan *scan, const char *what, const char *const *words, size_t *index)
 {
     struct lf_slice word = peek_word(scan);
     for (*index = 0; words[*index]; (*index)++)
@@ -215,21 +215,21 @@ bool lf_scan_choice(struct lf_scan *scan, const char *what, const char *const *w
     list_words(words, list, sizeof list);
     snprintf(copy, sizeof copy, "%.*s", (int)(word.len > WORD_MAX ? WORD_MAX : word.len), word.data);
     if (!word.len)
-        return lf_scan_problem(scan, scan->at, "%s is expected here: one of %s", what, list);
-    return lf_scan_problem(scan, scan->at, "'%s' is not %s%s; one of %s", copy, what,
-                           lf_did_you_mean(copy, words, hint), list);
+        return line__scan_problem(scan, scan->at, "%s is expected here: one of %s", what, list);
+    return line__scan_problem(scan, scan->at, "'%s' is not %s%s; one of %s", copy, what,
+                              line__did_you_mean(copy, words, hint), list);
 }
 
-bool lf_scan_quoted(struct lf_scan *scan, const char *what, struct lf_slice *raw)
+bool line__scan_quoted(struct lf_line_scan *scan, const char *what, struct lf_slice *raw)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     if (scan->at == scan->end || (*scan->at != '\'' && *scan->at != '"'))
-        return lf_scan_problem(scan, scan->at, "%s is expected here, in quotes: '...' or \"...\"", what);
+        return line__scan_problem(scan, scan->at, "%s is expected here, in quotes: '...' or \"...\"", what);
     const char *open = scan->at, *at = open + 1;
     while (at < scan->end && *at != *open)
         at += *at == '\\' && at + 1 < scan->end ? 2 : 1;
     if (at >= scan->end)
-        return lf_scan_problem(scan, open, "the closing %c is missing", *open);
+        return line__scan_problem(scan, open, "the closing %c is missing", *open);
     *raw = lf_slice(open + 1, (size_t)(at - open - 1));
     scan->at = at + 1;
     return true;
@@ -241,8 +241,8 @@ static bool scan_control_name(const char **at, const char *end, char *byte)
     if (!close)
         return false;
     struct lf_slice name = lf_slice(*at + 1, (size_t)(close - *at - 1));
-    for (unsigned char code = 0; lf_control_name(code); code++)
-        if (lf_slice_is(name, lf_control_name(code))) {
+    for (unsigned char code = 0; line__control_name(code); code++)
+        if (lf_slice_is(name, line__control_name(code))) {
             *byte = (char)code;
             *at = close + 1;
             return true;
@@ -255,11 +255,11 @@ static int hex_digit(char c)
     return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-static bool scan_escape(struct lf_scan *scan, const char **at, const char *end, char *byte)
+static bool scan_escape(struct lf_line_scan *scan, const char **at, const char *end, char *byte)
 {
     static const char letters[] = "rnte0\\'\"{}< ", means[] = "\r\n\t\x1b\0\\'\"{}< ";
     if (*at + 1 >= end)
-        return lf_scan_problem(scan, *at, "a character is missing after '\\'");
+        return line__scan_problem(scan, *at, "a character is missing after '\\'");
     char letter = (*at)[1];
     const char *found = strchr(letters, letter);
     if (found && letter) {
@@ -268,17 +268,17 @@ static bool scan_escape(struct lf_scan *scan, const char **at, const char *end, 
         return true;
     }
     if (letter != 'x')
-        return lf_scan_problem(
+        return line__scan_problem(
             scan, *at, "unknown escape '\\%c': use \\r \\n \\t \\e \\0 \\xHH \\\\ \\' \\\" \\{ \\} \\<",
             isprint((unsigned char)letter) ? letter : '?');
     if (*at + 3 >= end || hex_digit((*at)[2]) < 0 || hex_digit((*at)[3]) < 0)
-        return lf_scan_problem(scan, *at, "'\\x' needs two hexadecimal digits, such as \\x0d");
+        return line__scan_problem(scan, *at, "'\\x' needs two hexadecimal digits, such as \\x0d");
     *byte = (char)(hex_digit((*at)[2]) << 4 | hex_digit((*at)[3]));
     *at += 4;
     return true;
 }
 
-bool lf_scan_char(struct lf_scan *scan, const char **at, const char *end, char *byte, bool *plain)
+bool line__scan_char(struct lf_line_scan *scan, const char **at, const char *end, char *byte, bool *plain)
 {
     *plain = false;
     if (**at == '\\')
@@ -290,72 +290,72 @@ bool lf_scan_char(struct lf_scan *scan, const char **at, const char *end, char *
     return true;
 }
 
-bool lf_scan_bytes(struct lf_scan *scan, const char *what, struct lf_slice *bytes)
+bool line__scan_bytes(struct lf_line_scan *scan, const char *what, struct lf_slice *bytes)
 {
     struct lf_slice raw = {0};
-    if (!lf_scan_quoted(scan, what, &raw))
+    if (!line__scan_quoted(scan, what, &raw))
         return false;
-    char *copy = lf_scan_memory(scan, raw.len + 1);
+    char *copy = line__scan_memory(scan, raw.len + 1);
     if (!copy)
         return false;
     size_t len = 0;
     bool plain;
     for (const char *at = raw.data; at < raw.data + raw.len; len++)
-        if (!lf_scan_char(scan, &at, raw.data + raw.len, &copy[len], &plain))
+        if (!line__scan_char(scan, &at, raw.data + raw.len, &copy[len], &plain))
             return false;
     *bytes = lf_slice(copy, len);
     return true;
 }
 
-bool lf_scan_text(struct lf_scan *scan, const char *what, char **text)
+bool line__scan_text(struct lf_line_scan *scan, const char *what, char **text)
 {
     struct lf_slice bytes;
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     const char *start = scan->at;
-    if (!lf_scan_bytes(scan, what, &bytes))
+    if (!line__scan_bytes(scan, what, &bytes))
         return false;
     bool good = lf_utf8_valid(bytes);
     for (size_t i = 0; i < bytes.len; i++)
         good = good && (unsigned char)bytes.data[i] >= 0x20 && bytes.data[i] != 0x7f;
     if (!good)
-        return lf_scan_problem(scan, start, "%s must be printable text (UTF-8)", what);
-    *text = (char *)bytes.data; /* made by lf_scan_bytes: ours, with a NUL behind it */
+        return line__scan_problem(scan, start, "%s must be printable text (UTF-8)", what);
+    *text = (char *)bytes.data; /* made by line__scan_bytes: ours, with a NUL behind it */
     return true;
 }
 
-bool lf_scan_value(struct lf_scan *scan, const char *what, char **text)
+bool line__scan_value(struct lf_line_scan *scan, const char *what, char **text)
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     if (scan->at < scan->end && (*scan->at == '\'' || *scan->at == '"'))
-        return lf_scan_text(scan, what, text);
+        return line__scan_text(scan, what, text);
     const char *start = scan->at;
     while (scan->at < scan->end && !strchr(" \t,#=", *scan->at) && (unsigned char)*scan->at > 0x20)
         scan->at++;
     if (scan->at == start)
-        return lf_scan_problem(scan, start, "%s is expected here", what);
+        return line__scan_problem(scan, start, "%s is expected here", what);
     struct lf_slice word = lf_slice(start, (size_t)(scan->at - start));
     if (!lf_utf8_valid(word))
-        return lf_scan_problem(scan, start, "%s is not valid UTF-8", what);
-    *text = lf_scan_copy(scan, word);
+        return line__scan_problem(scan, start, "%s is not valid UTF-8", what);
+    *text = line__scan_copy(scan, word);
     return *text != NULL;
 }
 
 /* The run of characters up to the next blank, copied: for numbers with units. */
-static bool peek_number(struct lf_scan *scan, const char *what, char room[WORD_MAX])
+static bool peek_number(struct lf_line_scan *scan, const char *what, char room[WORD_MAX])
 {
-    lf_scan_skip(scan);
+    line__scan_skip(scan);
     size_t len = 0;
     while (scan->at + len < scan->end && len < WORD_MAX - 1 && !strchr(" \t,#", scan->at[len])
            && scan->at[len])
         len++;
     if (!len)
-        return lf_scan_problem(scan, scan->at, "%s is expected here", what);
+        return line__scan_problem(scan, scan->at, "%s is expected here", what);
     memcpy(room, scan->at, len);
     room[len] = '\0';
     return true;
 }
 
-bool lf_scan_int(struct lf_scan *scan, const char *what, int64_t min, int64_t max, int64_t *value)
+bool line__scan_int(struct lf_line_scan *scan, const char *what, int64_t min, int64_t max, int64_t *value)
 {
     char text[WORD_MAX], *stop;
     if (!peek_number(scan, what, text))
@@ -363,62 +363,62 @@ bool lf_scan_int(struct lf_scan *scan, const char *what, int64_t min, int64_t ma
     errno = 0;
     long long number = strtoll(text, &stop, 10);
     if (*stop || errno || number < min || number > max)
-        return lf_scan_problem(scan, scan->at, "'%s' is not %s: a whole number from %lld to %lld", text, what,
-                               (long long)min, (long long)max);
+        return line__scan_problem(scan, scan->at, "'%s' is not %s: a whole number from %lld to %lld", text,
+                                  what, (long long)min, (long long)max);
     scan->at += strlen(text);
     *value = number;
     return true;
 }
 
-bool lf_scan_real(struct lf_scan *scan, const char *what, double *value)
+bool line__scan_real(struct lf_line_scan *scan, const char *what, double *value)
 {
     char text[WORD_MAX], *stop;
     if (!peek_number(scan, what, text))
         return false;
     *value = strtod(text, &stop);
     if (*stop || !isfinite(*value) || strpbrk(text, "xXnN"))
-        return lf_scan_problem(scan, scan->at, "'%s' is not %s: a number", text, what);
+        return line__scan_problem(scan, scan->at, "'%s' is not %s: a number", text, what);
     scan->at += strlen(text);
     return true;
 }
 
-bool lf_scan_duration(struct lf_scan *scan, int64_t min, int64_t max, int64_t *ms)
+bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *ms)
 {
     char text[WORD_MAX], low[32], high[32];
     if (!peek_number(scan, "a time such as 500ms or 3s", text))
         return false;
     if (lf_duration_parse(text, ms) != LF_OK)
-        return lf_scan_problem(scan, scan->at, "'%s' is not a time such as 500ms, 3s or 2m", text);
+        return line__scan_problem(scan, scan->at, "'%s' is not a time such as 500ms, 3s or 2m", text);
     if (*ms < min || *ms > max) {
         lf_duration_format(min, low, sizeof low);
         lf_duration_format(max, high, sizeof high);
-        return lf_scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
+        return line__scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
     }
     scan->at += strlen(text);
     return true;
 }
 
-bool lf_scan_size(struct lf_scan *scan, int64_t min, int64_t max, int64_t *bytes)
+bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *bytes)
 {
     char text[WORD_MAX], low[32], high[32];
     if (!peek_number(scan, "a size such as 512 or 64KB", text))
         return false;
     if (lf_size_parse(text, bytes) != LF_OK)
-        return lf_scan_problem(scan, scan->at, "'%s' is not a size such as 512, 64KB or 1MB", text);
+        return line__scan_problem(scan, scan->at, "'%s' is not a size such as 512, 64KB or 1MB", text);
     if (*bytes < min || *bytes > max) {
         lf_size_format(min, low, sizeof low);
         lf_size_format(max, high, sizeof high);
-        return lf_scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
+        return line__scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
     }
     scan->at += strlen(text);
     return true;
 }
 
-bool lf_scan_yes_no(struct lf_scan *scan, bool *yes)
+bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes)
 {
     static const char *const words[] = {"yes", "no", NULL};
     size_t index;
-    if (!lf_scan_choice(scan, "yes or no", words, &index))
+    if (!line__scan_choice(scan, "yes or no", words, &index))
         return false;
     *yes = index == 0;
     return true;

@@ -9,9 +9,9 @@
 
 #include "drivers/line/profile.h"
 
-struct lf_scan {
-    struct lf_profile *profile; /* what is being made; owns the memory */
-    const struct lf_profile_report *report;
+struct lf_line_scan {
+    struct lf_line_profile *profile; /* what is being made; owns the memory */
+    const struct lf_line_profile_report *report;
     struct lf_error *err; /* gets the first problem */
     int problems;
     bool no_memory;
@@ -20,61 +20,61 @@ struct lf_scan {
 };
 
 /* A place in the text, for problems found later. */
-struct lf_place {
+struct lf_line_place {
     int line, column;
 };
 
-struct lf_place lf_scan_place(const struct lf_scan *scan);
+struct lf_line_place line__scan_place(const struct lf_line_scan *scan);
 /* Reports a problem at `at` in the current line, or at a place. Always returns false. */
-bool lf_scan_problem(struct lf_scan *scan, const char *at, const char *format, ...)
+bool line__scan_problem(struct lf_line_scan *scan, const char *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-bool lf_scan_problem_at(struct lf_scan *scan, struct lf_place place, const char *format, ...)
+bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Memory that lives as long as the profile, zeroed; NULL (and no_memory set) when there is none left. */
-void *lf_scan_memory(struct lf_scan *scan, size_t size);
+void *line__scan_memory(struct lf_line_scan *scan, size_t size);
 /* Room for one more item at the end of an array that holds *count; returns the zeroed item and counts it.
  * Reports when the array is full (LF_PROFILE_ITEMS_MAX). */
-void *lf_scan_add(struct lf_scan *scan, void *array_pointer, size_t *count, size_t item_size);
-char *lf_scan_copy(struct lf_scan *scan, struct lf_slice text);
+void *line__scan_add(struct lf_line_scan *scan, void *array_pointer, size_t *count, size_t item_size);
+char *line__scan_copy(struct lf_line_scan *scan, struct lf_slice text);
 
 /* Skips blanks. */
-void lf_scan_skip(struct lf_scan *scan);
+void line__scan_skip(struct lf_line_scan *scan);
 /* Is the rest of the line empty or a comment? */
-bool lf_scan_at_end(struct lf_scan *scan);
+bool line__scan_at_end(struct lf_line_scan *scan);
 /* The same, and reports what is there too much. */
-bool lf_scan_finish(struct lf_scan *scan);
+bool line__scan_finish(struct lf_line_scan *scan);
 /* Takes the given word if it comes next; never reports. */
-bool lf_scan_accept(struct lf_scan *scan, const char *word);
+bool line__scan_accept(struct lf_line_scan *scan, const char *word);
 /* Takes the given character if it comes next (after blanks); never reports. */
-bool lf_scan_accept_char(struct lf_scan *scan, char c);
+bool line__scan_accept_char(struct lf_line_scan *scan, char c);
 /* A name: letters, digits, '_', '-'; begins with a letter. `what` is for the message. */
-bool lf_scan_name(struct lf_scan *scan, const char *what, char **name);
+bool line__scan_name(struct lf_line_scan *scan, const char *what, char **name);
 /* One of the words (NULL-terminated); reports the nearest. */
-bool lf_scan_choice(struct lf_scan *scan, const char *what, const char *const *words, size_t *index);
+bool line__scan_choice(struct lf_line_scan *scan, const char *what, const char *const *words, size_t *index);
 /* A text in '...' or "..." as it stands between the quotes: the escapes are still in it. */
-bool lf_scan_quoted(struct lf_scan *scan, const char *what, struct lf_slice *raw);
+bool line__scan_quoted(struct lf_line_scan *scan, const char *what, struct lf_slice *raw);
 /* The same with the escapes read: any bytes. */
-bool lf_scan_bytes(struct lf_scan *scan, const char *what, struct lf_slice *bytes);
+bool line__scan_bytes(struct lf_line_scan *scan, const char *what, struct lf_slice *bytes);
 /* The same for people: valid UTF-8 without control characters. */
-bool lf_scan_text(struct lf_scan *scan, const char *what, char **text);
+bool line__scan_text(struct lf_line_scan *scan, const char *what, char **text);
 /* A quoted text or a bare word up to the next blank or comma. */
-bool lf_scan_value(struct lf_scan *scan, const char *what, char **text);
-bool lf_scan_int(struct lf_scan *scan, const char *what, int64_t min, int64_t max, int64_t *value);
-bool lf_scan_real(struct lf_scan *scan, const char *what, double *value);
-bool lf_scan_duration(struct lf_scan *scan, int64_t min, int64_t max, int64_t *ms);
-bool lf_scan_size(struct lf_scan *scan, int64_t min, int64_t max, int64_t *bytes);
-bool lf_scan_yes_no(struct lf_scan *scan, bool *yes);
+bool line__scan_value(struct lf_line_scan *scan, const char *what, char **text);
+bool line__scan_int(struct lf_line_scan *scan, const char *what, int64_t min, int64_t max, int64_t *value);
+bool line__scan_real(struct lf_line_scan *scan, const char *what, double *value);
+bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *ms);
+bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *bytes);
+bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes);
 
 /* Reads one character between quotes at *at and moves on; *plain says that it was written as itself, so that
  * '{' or a blank means what it means to a pattern. Knows \r \n \t \e \0 \\ \' \" \{ \} \< \xHH, \ before a
  * blank, and the names of control characters as manuals print them: <CR> <LF> <STX> <ESC> ... */
-bool lf_scan_char(struct lf_scan *scan, const char **at, const char *end, char *byte, bool *plain);
+bool line__scan_char(struct lf_line_scan *scan, const char **at, const char *end, char *byte, bool *plain);
 
 /* The nearest of the words by edit distance, or NULL. */
-const char *lf_nearest(const char *word, const char *const *words);
+const char *line__nearest(const char *word, const char *const *words);
 /* " (did you mean 'x'?)" or "". Room 80. */
-const char *lf_did_you_mean(const char *word, const char *const *words, char *room);
+const char *line__did_you_mean(const char *word, const char *const *words, char *room);
 
 enum { LF_HINT_ROOM = 80 };
 

@@ -8,8 +8,8 @@ enum { LF_SHOW_ROOM = 160 };
 
 /* Control characters by name, other unprintable bytes as \xHH; cut with "..." when it is too long. Returns
  * room. */
-const char *lf_show(struct lf_slice bytes, char room[LF_SHOW_ROOM]);
+const char *line__show(struct lf_slice bytes, char room[LF_SHOW_ROOM]);
 /* "CR" for 13 and so on; NULL for anything that is no control character. */
-const char *lf_control_name(unsigned char code);
+const char *line__control_name(unsigned char code);
 
 #endif

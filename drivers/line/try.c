@@ -12,21 +12,21 @@
 enum { OPEN_MS = 10000, WORDS_MAX = 66, RAW_LISTEN_MS = 1000, LISTEN_MS = 10000 };
 
 struct session {
-    const struct lf_profile *profile;
-    struct lf_dialogue dialogue;
+    const struct lf_line_profile *profile;
+    struct lf_line_dialogue dialogue;
     FILE *out;
     int64_t begun; /* of what runs, for the times that are shown */
 };
 
 /* ---- showing ---- */
 
-static void show_bytes(void *self, enum lf_trace what, struct lf_slice bytes)
+static void show_bytes(void *self, enum lf_line_trace what, struct lf_slice bytes)
 {
     static const char *const marks[] = {"->", "<-", "drop"};
     struct session *session = self;
     char room[LF_SHOW_ROOM];
     fprintf(session->out, "  %6lld ms %-4s %s\n", (long long)(lf_clock_mono_ms() - session->begun),
-            marks[what], lf_show(bytes, room));
+            marks[what], line__show(bytes, room));
 }
 
 static void show_values(struct session *session, const struct lf_outcome *values)
@@ -37,13 +37,13 @@ static void show_values(struct session *session, const struct lf_outcome *values
                 types[values->captures[i].type]);
 }
 
-static enum lf_status show_unasked(void *self, const struct lf_listen *listen, struct lf_slice line,
+static enum lf_status show_unasked(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                                    const struct lf_outcome *values, struct lf_error *err)
 {
     struct session *session = self;
     char room[LF_SHOW_ROOM];
     (void)err;
-    fprintf(session->out, "  unasked, [listen %s]: %s\n", listen->name, lf_show(line, room));
+    fprintf(session->out, "  unasked, [listen %s]: %s\n", listen->name, line__show(line, room));
     show_values(session, values);
     return LF_OK;
 }
@@ -107,22 +107,24 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     struct lf_input inputs[WORDS_MAX];
     struct lf_outcome values = {0};
     struct lf_error err = {0};
-    const struct lf_command *command = run ? NULL : lf_profile_command(session->profile, words[0]);
-    const struct lf_procedure *procedure = command ? NULL : lf_profile_procedure(session->profile, words[0]);
+    const struct lf_line_command *command = run ? NULL : line__profile_command(session->profile, words[0]);
+    const struct lf_line_procedure *procedure = command ? NULL
+                                                        : line__profile_procedure(session->profile, words[0]);
     if (!command && !procedure) {
         fprintf(session->out, "  there is no %s '%s'; type help\n", run ? "procedure" : "command", words[0]);
         return;
     }
     if (!cut_inputs(session, words + 1, count - 1, inputs))
         return;
-    struct lf_input_set set = {.given = inputs, .given_count = count - 1};
-    enum lf_status status = lf_inputs_known(session->profile, command ? command->inputs : procedure->inputs,
-                                            command ? command->input_count : procedure->input_count, inputs,
-                                            count - 1, &err);
+    struct lf_line_input_set set = {.given = inputs, .given_count = count - 1};
+    enum lf_status status = line__inputs_known(session->profile,
+                                               command ? command->inputs : procedure->inputs,
+                                               command ? command->input_count : procedure->input_count,
+                                               inputs, count - 1, &err);
     if (status == LF_OK)
-        status = command ? lf_dialogue_command(&session->dialogue, command, &set, LF_NEVER, &values, &err)
-                         : lf_procedure_run(&session->dialogue, procedure, &set, show_progress, session,
-                                            &values, &err);
+        status = command ? line__dialogue_command(&session->dialogue, command, &set, LF_NEVER, &values, &err)
+                         : line__procedure_run(&session->dialogue, procedure, &set, show_progress, session,
+                                               &values, &err);
     show_values(session, &values);
     show_end(session, status, &err);
     lf_outcome_free(&values);
@@ -135,26 +137,26 @@ static enum lf_status do_listen(struct session *session, const char *time, struc
         fprintf(session->out, "  '%s' is not a time such as 10s\n", time);
         return LF_OK;
     }
-    return lf_dialogue_listen(&session->dialogue, NULL, lf_deadline_in(ms), err);
+    return line__dialogue_listen(&session->dialogue, NULL, lf_deadline_in(ms), err);
 }
 
 /* Bytes as typed, with the escapes of profiles and nothing added; then shows what comes back. */
 static enum lf_status do_raw(struct session *session, const char *text, struct lf_error *err)
 {
-    struct lf_profile nobody = {.name = (char[]){"bytes"}};
+    struct lf_line_profile nobody = {.name = (char[]){"bytes"}};
     const char *at = text, *end = text + strlen(text);
-    struct lf_scan scan = {.profile = &nobody, .err = err, .line = 1, .line_start = text};
+    struct lf_line_scan scan = {.profile = &nobody, .err = err, .line = 1, .line_start = text};
     struct lf_buffer bytes = {0};
     char byte;
     bool plain;
     enum lf_status status = LF_OK;
     while (at < end && status == LF_OK)
-        status = lf_scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1)
-                                                              : LF_INVALID;
+        status = line__scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1)
+                                                                 : LF_INVALID;
     if (status == LF_INVALID)
         fprintf(session->out, "  %s\n", err->text);
     else if (status == LF_OK)
-        status = lf_dialogue_raw(&session->dialogue, lf_buffer_slice(&bytes), RAW_LISTEN_MS, err);
+        status = line__dialogue_raw(&session->dialogue, lf_buffer_slice(&bytes), RAW_LISTEN_MS, err);
     lf_buffer_free(&bytes);
     return status == LF_INVALID ? LF_OK : status;
 }
@@ -171,7 +173,7 @@ static const char help[] =
 static enum lf_status do_identify(struct session *session, struct lf_error *err)
 {
     struct lf_buffer identity = {0};
-    enum lf_status status = lf_dialogue_begin(&session->dialogue, &identity, err);
+    enum lf_status status = line__dialogue_begin(&session->dialogue, &identity, err);
     if (status == LF_OK)
         fprintf(session->out, "  %s%s\n",
                 identity.len ? "identity: " : "connected; the profile cannot identify",
@@ -228,17 +230,17 @@ static enum lf_status talk(struct session *session, FILE *in, struct lf_error *e
     return status;
 }
 
-enum lf_status lf_profile_try(const struct lf_profile *profile, const char *stream, FILE *in, FILE *out,
+enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream, FILE *in, FILE *out,
                               const struct lf_cancel *cancel, struct lf_error *err)
 {
     struct session session = {.profile = profile, .out = out, .begun = lf_clock_mono_ms()};
-    session.dialogue = (struct lf_dialogue){.profile = profile,
-                                            .instrument = "try",
-                                            .cancel = cancel,
-                                            .self = &session,
-                                            .unasked = show_unasked,
-                                            .trace = show_bytes};
-    enum lf_status status = lf_dialogue_open(&session.dialogue, stream, lf_deadline_in(OPEN_MS), err);
+    session.dialogue = (struct lf_line_dialogue){.profile = profile,
+                                                 .instrument = "try",
+                                                 .cancel = cancel,
+                                                 .self = &session,
+                                                 .unasked = show_unasked,
+                                                 .trace = show_bytes};
+    enum lf_status status = line__dialogue_open(&session.dialogue, stream, lf_deadline_in(OPEN_MS), err);
     if (status == LF_OK) {
         fprintf(out, "%s on %s\n", profile->title ? profile->title : profile->name,
                 lf_stream_name(session.dialogue.stream));
@@ -247,6 +249,6 @@ enum lf_status lf_profile_try(const struct lf_profile *profile, const char *stre
             show_end(&session, err->status, err);
         status = talk(&session, in, err);
     }
-    lf_dialogue_close(&session.dialogue);
+    line__dialogue_close(&session.dialogue);
     return status;
 }

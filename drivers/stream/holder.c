@@ -44,7 +44,7 @@ static void process_name(const char *pid, char *name, size_t room)
     fclose(file);
 }
 
-bool lf_port_holder(const char *device, char *who, size_t room)
+bool stream__port_holder(const char *device, char *who, size_t room)
 {
     bool found = false;
     DIR *proc = opendir("/proc");

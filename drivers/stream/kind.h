@@ -38,20 +38,20 @@ struct lf_stream_kind {
     void (*close)(struct lf_stream *stream);
 };
 
-extern const struct lf_stream_kind lf_stream_serial, lf_stream_tcp, lf_stream_unix;
+extern const struct lf_stream_kind stream__serial, stream__tcp, stream__unix;
 
 /* Connects a socket: makes it non-blocking, waits for the deadline or the cancel. Returns the descriptor in
  * *fd. `what` names the peer in messages. Shared by tcp.c and unix.c. */
 struct sockaddr;
-enum lf_status lf_socket_connect(const struct sockaddr *address, unsigned address_len, int64_t deadline,
-                                 const struct lf_cancel *cancel, const char *what, int *fd,
-                                 struct lf_error *err);
-void lf_socket_close(struct lf_stream *stream);
+enum lf_status stream__socket_connect(const struct sockaddr *address, unsigned address_len, int64_t deadline,
+                                      const struct lf_cancel *cancel, const char *what, int *fd,
+                                      struct lf_error *err);
+void stream__socket_close(struct lf_stream *stream);
 
 /* Looks a host and port up, without waiting beyond the deadline or the cancel. Returns an owned list
  * (freeaddrinfo). */
 struct addrinfo;
-enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline,
-                          const struct lf_cancel *cancel, struct addrinfo **list, struct lf_error *err);
+enum lf_status stream__resolve(const char *host, const char *port, int64_t deadline,
+                               const struct lf_cancel *cancel, struct addrinfo **list, struct lf_error *err);
 
 #endif

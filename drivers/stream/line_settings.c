@@ -16,7 +16,7 @@ static const char *const levels[] = {"on", "off", NULL};
 
 enum { BAUD_TOLERANCE_PER_MILLE = 25 }; /* what a UART's divider may be off and still be understood */
 
-const struct lf_setting lf_line_table[] = {
+const struct lf_setting stream__line_table[] = {
     {.name = "baud",
      .type = LF_INT,
      .fallback = "9600",
@@ -49,8 +49,8 @@ static int choice(const struct lf_values *values, const char *name, const char *
     return 0;
 }
 
-enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_line_settings *line,
-                                   struct lf_error *err)
+enum lf_status stream__line_from_values(const struct lf_values *values, struct lf_line_settings *line,
+                                        struct lf_error *err)
 {
     *line = (struct lf_line_settings){
         .baud = (unsigned)lf_values_int(values, "baud"),
@@ -67,7 +67,7 @@ enum lf_status lf_line_from_values(const struct lf_values *values, struct lf_lin
     return LF_OK;
 }
 
-void lf_line_text(const struct lf_line_settings *line, char *text, size_t room)
+void stream__line_text(const struct lf_line_settings *line, char *text, size_t room)
 {
     static const char letters[] = "NEOMS";
     snprintf(text, room, "%u %d%c%d%s%s", line->baud, line->bits, letters[line->parity], line->stop,
@@ -84,9 +84,9 @@ static tcflag_t wanted_cflag(const struct lf_line_settings *line)
 
 static const tcflag_t line_cflags = CSIZE | PARENB | PARODD | CMSPAR | CSTOPB | CRTSCTS;
 
-/* Sets the flags that libserialport would: the rest is lf_line_tidy's. */
-enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const char *name,
-                             struct lf_error *err)
+/* Sets the flags that libserialport would: the rest is stream__line_tidy's. */
+enum lf_status stream__line_apply(int fd, const struct lf_line_settings *line, const char *name,
+                                  struct lf_error *err)
 {
     struct termios now;
     if (tcgetattr(fd, &now))
@@ -95,13 +95,13 @@ enum lf_status lf_line_apply(int fd, const struct lf_line_settings *line, const 
     now.c_cflag = (now.c_cflag & ~line_cflags) | wanted_cflag(line);
     if (tcsetattr(fd, TCSANOW, &now))
         return lf_fail_errno(err, "%s: cannot set the line", name);
-    if (lf_termios2_set_baud(fd, line->baud))
+    if (stream__termios2_set_baud(fd, line->baud))
         return lf_fail_errno(err, "%s: cannot set %u baud", name, line->baud);
     return LF_OK;
 }
 
-enum lf_status lf_line_tidy(int fd, const struct lf_line_settings *line, const char *name,
-                            struct lf_error *err)
+enum lf_status stream__line_tidy(int fd, const struct lf_line_settings *line, const char *name,
+                                 struct lf_error *err)
 {
     struct termios now;
     if (tcgetattr(fd, &now))
@@ -127,7 +127,7 @@ static const char *difference(int fd, const struct lf_line_settings *line)
 {
     struct termios now;
     unsigned baud;
-    if (tcgetattr(fd, &now) || lf_termios2_get_baud(fd, &baud))
+    if (tcgetattr(fd, &now) || stream__termios2_get_baud(fd, &baud))
         return "anything (it cannot be read back)";
     tcflag_t differs = (now.c_cflag ^ wanted_cflag(line)) & line_cflags;
     int64_t off = llabs((long long)baud - (long long)line->baud);
@@ -144,8 +144,8 @@ static const char *difference(int fd, const struct lf_line_settings *line)
     return NULL;
 }
 
-enum lf_status lf_line_verify(int fd, const struct lf_line_settings *line, bool pseudo, const char *name,
-                              struct lf_error *err)
+enum lf_status stream__line_verify(int fd, const struct lf_line_settings *line, bool pseudo, const char *name,
+                                   struct lf_error *err)
 {
     const char *setting = difference(fd, line);
     if (!setting)
@@ -164,8 +164,8 @@ static int set_signal(int fd, int signal, bool on)
     return ioctl(fd, on ? TIOCMBIS : TIOCMBIC, &signal);
 }
 
-enum lf_status lf_line_signals(int fd, const struct lf_line_settings *line, bool pseudo, const char *name,
-                               struct lf_error *err)
+enum lf_status stream__line_signals(int fd, const struct lf_line_settings *line, bool pseudo,
+                                    const char *name, struct lf_error *err)
 {
     int failed = set_signal(fd, TIOCM_DTR, line->dtr);
     if (!failed && line->flow != LF_FLOW_RTSCTS)

@@ -11,7 +11,7 @@
 
 enum { PORTS_MAX = 1024 };
 
-struct list {
+struct port_list {
     struct lf_port *ports;
     size_t count;
     bool modem_manager, brltty;
@@ -52,7 +52,7 @@ static char *stable_link(const struct lf_port_facts *facts)
 }
 
 /* Returns owned; NULL when there is nothing to warn of or no memory for it. */
-static char *hints(const struct list *list, const struct lf_port_facts *facts)
+static char *hints(const struct port_list *list, const struct lf_port_facts *facts)
 {
     struct lf_buffer text = {.max = 1024};
     if (facts->usb && (!facts->serial || !*facts->serial))
@@ -82,7 +82,7 @@ static char *usb_text(const struct lf_port_facts *facts)
 
 static enum lf_status add(void *context, const struct lf_port_facts *facts, struct lf_error *err)
 {
-    struct list *list = context;
+    struct port_list *list = context;
     if (!facts->path || list->count >= PORTS_MAX)
         return LF_OK;
     struct lf_port *bigger = realloc(list->ports, (list->count + 1) * sizeof *bigger);
@@ -128,13 +128,13 @@ static bool is_running(const char *name)
 
 enum lf_status lf_ports_list(struct lf_port **ports, size_t *count, struct lf_error *err)
 {
-    struct list list = {
+    struct port_list list = {
         .modem_manager = is_running("ModemManager"),
         .brltty = access("/usr/bin/brltty", X_OK) == 0 || access("/sbin/brltty", X_OK) == 0,
     };
     *ports = NULL;
     *count = 0;
-    enum lf_status status = lf_serial_scan(add, &list, err);
+    enum lf_status status = stream__serial_scan(add, &list, err);
     if (status != LF_OK) {
         lf_ports_free(list.ports, list.count);
         return status;

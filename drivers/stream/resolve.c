@@ -78,8 +78,8 @@ static enum lf_status begin(const char *host, const char *port, struct lookup **
     return LF_OK;
 }
 
-enum lf_status lf_resolve(const char *host, const char *port, int64_t deadline,
-                          const struct lf_cancel *cancel, struct addrinfo **list, struct lf_error *err)
+enum lf_status stream__resolve(const char *host, const char *port, int64_t deadline,
+                               const struct lf_cancel *cancel, struct addrinfo **list, struct lf_error *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct lookup *lookup = NULL;

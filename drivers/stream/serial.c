@@ -49,7 +49,7 @@ static enum lf_status check_serial(const char *place, const struct lf_values *va
     if (strlen(place) >= LF_STREAM_NAME_MAX - 64)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "the path of the serial port is too long: %.200s",
                        place);
-    enum lf_status status = lf_line_from_values(values, &line, err);
+    enum lf_status status = stream__line_from_values(values, &line, err);
     if (status != LF_OK)
         return status;
     snprintf(resource, room, "serial %s",
@@ -62,7 +62,7 @@ static enum lf_status check_serial(const char *place, const struct lf_values *va
 static enum lf_status busy(const char *device, struct lf_error *err)
 {
     char who[128];
-    if (lf_port_holder(device, who, sizeof who))
+    if (stream__port_holder(device, who, sizeof who))
         return lf_fail(err, LF_BUSY, LF_TRANSIENT,
                        "%s is in use by %s; stop that program, or configure another port", device, who);
     return lf_fail(err, LF_BUSY, LF_TRANSIENT,
@@ -197,14 +197,14 @@ static enum lf_status set_up(struct lf_stream *stream, const char *device,
     } else {
         stream->fd = port->claim;
         port->claim = -1;
-        status = lf_line_apply(stream->fd, line, device, err);
+        status = stream__line_apply(stream->fd, line, device, err);
     }
     if (status == LF_OK)
-        status = lf_line_tidy(stream->fd, line, device, err);
+        status = stream__line_tidy(stream->fd, line, device, err);
     if (status == LF_OK)
-        status = lf_line_verify(stream->fd, line, pseudo, device, err);
+        status = stream__line_verify(stream->fd, line, pseudo, device, err);
     if (status == LF_OK)
-        status = lf_line_signals(stream->fd, line, pseudo, device, err);
+        status = stream__line_signals(stream->fd, line, pseudo, device, err);
     if (status == LF_OK && !pseudo && ioctl(stream->fd, TIOCEXCL))
         lf_log_debug("stream", "%s cannot be kept from other programs", device);
     return status;
@@ -218,7 +218,7 @@ static enum lf_status open_serial(const char *place, const struct lf_values *val
     int claim = -1;
     bool pseudo = false;
     (void)deadline; /* nothing here waits: O_NONBLOCK does not wait for a carrier */
-    enum lf_status status = lf_line_from_values(values, &line, err);
+    enum lf_status status = stream__line_from_values(values, &line, err);
     if (status != LF_OK)
         return status;
     if (!realpath(place, device)) /* libserialport 0.1.1 refuses links, and by-id names are links */
@@ -233,7 +233,7 @@ static enum lf_status open_serial(const char *place, const struct lf_values *val
     }
     port->claim = claim;
     stream->port = port;
-    lf_line_text(&line, text, sizeof text);
+    stream__line_text(&line, text, sizeof text);
     snprintf(stream->name, sizeof stream->name, "%.250s at %s", device, text);
     status = set_up(stream, device, &line, pseudo, err);
     if (status != LF_OK)
@@ -243,11 +243,11 @@ static enum lf_status open_serial(const char *place, const struct lf_values *val
     return status;
 }
 
-const struct lf_stream_kind lf_stream_serial = {
+const struct lf_stream_kind stream__serial = {
     .name = "serial",
     .example = "serial:/dev/serial/by-id/usb-FTDI_FT232R_A50285BI-if00-port0?baud=9600",
     .terminal = true,
-    .settings = lf_line_table,
+    .settings = stream__line_table,
     .check = check_serial,
     .open = open_serial,
     .close = close_serial,
@@ -255,9 +255,9 @@ const struct lf_stream_kind lf_stream_serial = {
 
 /* ---- listing ---- */
 
-enum lf_status lf_serial_scan(enum lf_status (*each)(void *context, const struct lf_port_facts *facts,
-                                                     struct lf_error *err),
-                              void *context, struct lf_error *err)
+enum lf_status stream__serial_scan(enum lf_status (*each)(void *context, const struct lf_port_facts *facts,
+                                                          struct lf_error *err),
+                                   void *context, struct lf_error *err)
 {
     struct sp_port **list = NULL;
     enum lf_status status = LF_OK;

@@ -49,9 +49,9 @@ static int finish_connect(int fd, int64_t deadline, const struct lf_cancel *canc
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &len) ? errno : number;
 }
 
-enum lf_status lf_socket_connect(const struct sockaddr *address, unsigned address_len, int64_t deadline,
-                                 const struct lf_cancel *cancel, const char *what, int *fd,
-                                 struct lf_error *err)
+enum lf_status stream__socket_connect(const struct sockaddr *address, unsigned address_len, int64_t deadline,
+                                      const struct lf_cancel *cancel, const char *what, int *fd,
+                                      struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     int number = 0;
@@ -73,7 +73,7 @@ enum lf_status lf_socket_connect(const struct sockaddr *address, unsigned addres
     return connect_failed(what, number, err);
 }
 
-void lf_socket_close(struct lf_stream *stream)
+void stream__socket_close(struct lf_stream *stream)
 {
     if (stream->fd >= 0)
         close(stream->fd);

@@ -27,7 +27,7 @@ enum {
     SENT_NAP_MAX_MS = 20,
 };
 
-static const struct lf_stream_kind *const kinds[] = {&lf_stream_serial, &lf_stream_tcp, &lf_stream_unix};
+static const struct lf_stream_kind *const kinds[] = {&stream__serial, &stream__tcp, &stream__unix};
 
 /* ---- the name of a stream ---- */
 

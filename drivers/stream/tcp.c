@@ -121,8 +121,8 @@ static enum lf_status connect_any(const struct addrinfo *list, int64_t deadline,
         others++;
     for (const struct addrinfo *item = list; item; item = item->ai_next) {
         others--;
-        status = lf_socket_connect(item->ai_addr, item->ai_addrlen, share(deadline, others), stream->cancel,
-                                   stream->name, &stream->fd, err);
+        status = stream__socket_connect(item->ai_addr, item->ai_addrlen, share(deadline, others),
+                                        stream->cancel, stream->name, &stream->fd, err);
         if (status == LF_OK || status == LF_CANCELLED)
             break;
     }
@@ -139,7 +139,7 @@ static enum lf_status open_tcp(const char *place, const struct lf_values *values
     if (status != LF_OK)
         return status;
     address_text(&address, stream->name, sizeof stream->name);
-    status = lf_resolve(address.host, address.port, deadline, stream->cancel, &list, err);
+    status = stream__resolve(address.host, address.port, deadline, stream->cancel, &list, err);
     if (status != LF_OK)
         return status;
     status = connect_any(list, deadline, stream, err);
@@ -149,11 +149,11 @@ static enum lf_status open_tcp(const char *place, const struct lf_values *values
     return status;
 }
 
-const struct lf_stream_kind lf_stream_tcp = {
+const struct lf_stream_kind stream__tcp = {
     .name = "tcp",
     .example = "tcp:192.0.2.7:8001",
     .settings = settings,
     .check = check_tcp,
     .open = open_tcp,
-    .close = lf_socket_close,
+    .close = stream__socket_close,
 };

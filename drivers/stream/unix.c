@@ -31,15 +31,15 @@ static enum lf_status open_unix(const char *place, const struct lf_values *value
     (void)values;
     memcpy(address.sun_path, place, strlen(place)); /* check_unix has seen that it fits with its NUL */
     snprintf(stream->name, sizeof stream->name, "%s", place);
-    return lf_socket_connect((const struct sockaddr *)&address, sizeof address, deadline, stream->cancel,
-                             stream->name, &stream->fd, err);
+    return stream__socket_connect((const struct sockaddr *)&address, sizeof address, deadline, stream->cancel,
+                                  stream->name, &stream->fd, err);
 }
 
-const struct lf_stream_kind lf_stream_unix = {
+const struct lf_stream_kind stream__unix = {
     .name = "unix",
     .example = "unix:/run/balance.sock",
     .settings = settings,
     .check = check_unix,
     .open = open_unix,
-    .close = lf_socket_close,
+    .close = stream__socket_close,
 };

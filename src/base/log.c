@@ -132,7 +132,7 @@ static void put(enum lf_log_level level, const char *part, const char *text)
 /* ---- storms ---- */
 
 /* The lines of one kind since `since`. */
-struct kind {
+struct line_kind {
     const char *format; /* a literal: known by its address; NULL: free */
     char part[PART_MAX];
     enum lf_log_level level;
@@ -142,7 +142,7 @@ struct kind {
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the rest */
-static struct kind kinds[KINDS];
+static struct line_kind kinds[KINDS];
 static int limit = 200;
 static int64_t window = 60 * 1000;
 
@@ -152,7 +152,7 @@ int64_t lf_log_left_out(void)
 }
 
 /* Forgets a kind, and tells what was left out of it. */
-static void let_go(struct kind *kind)
+static void let_go(struct line_kind *kind)
 {
     char text[PART_MAX + 160];
     if (kind->left_out) {
@@ -160,23 +160,23 @@ static void let_go(struct kind *kind)
                  (long long)kind->left_out, kind->format);
         put(kind->level, kind->part, text);
     }
-    *kind = (struct kind){0};
+    *kind = (struct line_kind){0};
 }
 
 void lf_log_limit(int lines, int64_t window_ms)
 {
     pthread_mutex_lock(&mutex);
-    for (struct kind *kind = kinds; kind < kinds + KINDS; kind++)
+    for (struct line_kind *kind = kinds; kind < kinds + KINDS; kind++)
         let_go(kind);
     limit = lines;
     window = window_ms;
     pthread_mutex_unlock(&mutex);
 }
 
-static struct kind *kind_of(enum lf_log_level level, const char *part, const char *format, int64_t now)
+static struct line_kind *kind_of(enum lf_log_level level, const char *part, const char *format, int64_t now)
 {
-    struct kind *found = NULL, *oldest = &kinds[0];
-    for (struct kind *kind = kinds; kind < kinds + KINDS; kind++) {
+    struct line_kind *found = NULL, *oldest = &kinds[0];
+    for (struct line_kind *kind = kinds; kind < kinds + KINDS; kind++) {
         if (kind->format && now - kind->since >= window)
             let_go(kind);
         if (kind->format == format && !strncmp(kind->part, part, PART_MAX - 1))
@@ -187,7 +187,7 @@ static struct kind *kind_of(enum lf_log_level level, const char *part, const cha
     if (found)
         return found;
     let_go(oldest);
-    *oldest = (struct kind){.format = format, .level = level, .since = now};
+    *oldest = (struct line_kind){.format = format, .level = level, .since = now};
     snprintf(oldest->part, sizeof oldest->part, "%s", part);
     return oldest;
 }
@@ -198,7 +198,7 @@ static bool room(enum lf_log_level level, const char *part, const char *format)
     if (level == LF_LOG_DEBUG)
         return true;
     pthread_mutex_lock(&mutex);
-    struct kind *kind = limit ? kind_of(level, part, format, lf_clock_mono_ms()) : NULL;
+    struct line_kind *kind = limit ? kind_of(level, part, format, lf_clock_mono_ms()) : NULL;
     bool good = !kind || kind->lines < limit;
     if (!good) {
         kind->left_out++;

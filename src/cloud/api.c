@@ -1,16 +1,16 @@
 #include "cloud/api.h"
 
-#include "cloud/words.h"
+#include "cloud/http_error.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path,
-                           struct lf_error *err)
+enum lf_status cloud__api_path(const char *before, const char *id, const char *after, char **path,
+                               struct lf_error *err)
 {
     char shown[80];
     *path = NULL;
-    lf_words_plain(id ? id : "", shown, sizeof shown);
+    cloud__http_error_plain(id ? id : "", shown, sizeof shown);
     /* An empty id would ask for a list, and "." or ".." for something else altogether. */
     if (!id || !*id || strlen(id) > LF_API_ID_MAX || !strcmp(id, ".") || !strcmp(id, ".."))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' cannot be an id in the cloud", shown);
@@ -21,7 +21,7 @@ enum lf_status lf_api_path(const char *before, const char *id, const char *after
     return *path ? LF_OK : lf_fail_memory(err, "building a request");
 }
 
-bool lf_api_query(struct lf_buffer *path, const char *key, const char *value)
+bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value)
 {
     if (!value)
         return true;
@@ -36,7 +36,7 @@ bool lf_api_query(struct lf_buffer *path, const char *key, const char *value)
 
 /* Health is about the cloud, not about one request: an answer that refuses this request (for good, or until a
  * person gives access) shows a cloud that works. */
-void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err)
+void cloud__api_note(struct lf_cloud *cloud, const struct lf_error *err)
 {
     struct lf_api_health *health = &cloud->health;
     bool own_end = err && err->status == LF_CANCELLED;
@@ -55,34 +55,34 @@ void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err)
     pthread_mutex_unlock(&health->lock);
 }
 
-enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
-                              const struct lf_call *call, struct lf_answer *answer, bool *sent,
-                              struct lf_error *err)
+enum lf_status cloud__api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
+                                  const struct lf_call *call, struct lf_answer *answer, bool *sent,
+                                  struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     *sent = false;
     for (int attempt = 0; status == LF_OK; attempt++) {
         char *authorization = NULL;
         bool was_sent = false;
-        status = lf_credential_get(&cloud->credential, call, &authorization, err);
+        status = cloud__credential_get(&cloud->credential, call, &authorization, err);
         if (status == LF_OK && counted)
-            status = lf_rate_take(&cloud->rate, request->deadline, call->cancel, err);
+            status = cloud__rate_take(&cloud->rate, request->deadline, call->cancel, err);
         if (status == LF_OK) {
             request->authorization = authorization;
             status = lf_transfer_perform(cloud->transfer, request, answer, &was_sent, err);
             request->authorization = NULL;
         }
         if (status == LF_OK)
-            lf_credential_hide(authorization, &answer->text);
+            cloud__credential_hide(authorization, &answer->text);
         if (status == LF_OK && !answer->redirected)
             lf_clock_learn(answer->date_ms);
         *sent = was_sent; /* a 401 before this attempt says that nothing was done */
         if (status == LF_OK && counted)
-            lf_rate_learn(&cloud->rate, answer->rate_limit, answer->rate_remaining, answer->rate_reset_s);
+            cloud__rate_learn(&cloud->rate, answer->rate_limit, answer->rate_remaining, answer->rate_reset_s);
         bool again = status == LF_OK && answer->status == 401 && !answer->redirected && attempt == 0;
         if (status == LF_OK && answer->status == 401 && !answer->redirected)
-            lf_credential_drop(&cloud->credential, authorization); /* expired early, or revoked */
-        lf_credential_forget(authorization);
+            cloud__credential_drop(&cloud->credential, authorization); /* expired early, or revoked */
+        cloud__credential_forget(authorization);
         if (!again)
             break;
         lf_answer_free(answer);
@@ -95,10 +95,10 @@ enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request
 /* The JSON of a 2xx answer, checked. What is not JSON, or not of the shape, may be from something in between,
  * and one such answer must not fail a workflow task for good: transient. If it stays so, the status says that
  * the cloud cannot be used. */
-static enum lf_status read_answer(const struct lf_answer *answer, const struct lf_field *shape, cJSON **out,
-                                  struct lf_error *err)
+static enum lf_status read_answer(const struct lf_answer *answer, const struct cloud_field *shape,
+                                  cJSON **out, struct lf_error *err)
 {
-    enum lf_status status = lf_words_judge(answer, err);
+    enum lf_status status = cloud__http_error_judge(answer, err);
     if (status != LF_OK)
         return status;
     if (lf_json_parse(lf_buffer_slice(&answer->text), out, err) != LF_OK) {
@@ -106,7 +106,7 @@ static enum lf_status read_answer(const struct lf_answer *answer, const struct l
         err->class = LF_TRANSIENT;
         return lf_error_prefix(err, "the answer (%d) cannot be read", answer->status);
     }
-    status = lf_shape_check(*out, shape, err);
+    status = cloud__schema_check(*out, shape, err);
     if (status != LF_OK) {
         err->class = LF_TRANSIENT;
         cJSON_Delete(*out);
@@ -125,7 +125,7 @@ static bool in_doubt(bool sent, int http_status)
 static enum lf_status finish(struct lf_cloud *cloud, const struct lf_api_request *request, bool sent,
                              int http_status, struct lf_error *err)
 {
-    lf_api_note(cloud, err->status == LF_OK ? NULL : err);
+    cloud__api_note(cloud, err->status == LF_OK ? NULL : err);
     if (err->status == LF_OK)
         return LF_OK;
     lf_error_prefix(err, "%s", request->doing);
@@ -134,8 +134,8 @@ static enum lf_status finish(struct lf_cloud *cloud, const struct lf_api_request
     return err->status;
 }
 
-enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
-                           const struct lf_call *call, cJSON **out, struct lf_error *err)
+enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
+                               const struct lf_call *call, cJSON **out, struct lf_error *err)
 {
     struct lf_error own = {0};
     struct lf_answer answer = {0};
@@ -162,7 +162,7 @@ enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *
         .deadline = deadline,
         .cancel = call->cancel,
     };
-    if (lf_api_perform(cloud, &wire, true, call, &answer, &sent, &own) == LF_OK)
+    if (cloud__api_perform(cloud, &wire, true, call, &answer, &sent, &own) == LF_OK)
         read_answer(&answer, request->shape, out, &own);
 done:
     free(url);
@@ -174,23 +174,23 @@ done:
     return status;
 }
 
-enum lf_status lf_api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
-                          const struct lf_field *shape, const struct lf_call *call, cJSON **out,
-                          struct lf_error *err)
+enum lf_status cloud__api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
+                              const struct cloud_field *shape, const struct lf_call *call, cJSON **out,
+                              struct lf_error *err)
 {
     char *path;
     *out = NULL;
-    enum lf_status status = lf_api_path(before, id, "", &path, err);
+    enum lf_status status = cloud__api_path(before, id, "", &path, err);
     if (status == LF_OK) {
         struct lf_api_request request = {.doing = doing, .method = "GET", .path = path, .shape = shape};
-        status = lf_api_call(cloud, &request, call, out, err);
+        status = cloud__api_call(cloud, &request, call, out, err);
     }
     free(path);
     return status;
 }
 
 /* Moves the items of one page to the array. */
-static enum lf_status take_items(cJSON *page, const char *key, const struct lf_field *shape, cJSON *array,
+static enum lf_status take_items(cJSON *page, const char *key, const struct cloud_field *shape, cJSON *array,
                                  struct lf_error *err)
 {
     cJSON *items = cJSON_GetObjectItemCaseSensitive(page, key);
@@ -198,7 +198,7 @@ static enum lf_status take_items(cJSON *page, const char *key, const struct lf_f
         return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer's field '%s' is not a list", key);
     while (items->child) {
         cJSON *item = cJSON_DetachItemFromArray(items, 0);
-        if (lf_shape_check(item, shape, err) != LF_OK) {
+        if (cloud__schema_check(item, shape, err) != LF_OK) {
             cJSON_Delete(item);
             err->class = LF_TRANSIENT; /* as in read_answer */
             return lf_error_prefix(err, "in '%s'", key);
@@ -213,19 +213,19 @@ static enum lf_status get_page(struct lf_cloud *cloud, const char *doing, const 
 {
     struct lf_buffer full = {0};
     enum lf_status status = LF_OK;
-    if (lf_buffer_text(&full, path) != LF_OK || !lf_api_query(&full, "nextToken", token))
+    if (lf_buffer_text(&full, path) != LF_OK || !cloud__api_query(&full, "nextToken", token))
         status = lf_fail_memory(err, "building a request");
     if (status == LF_OK) {
         struct lf_api_request request = {.doing = doing, .method = "GET", .path = full.data};
-        status = lf_api_call(cloud, &request, call, page, err);
+        status = cloud__api_call(cloud, &request, call, page, err);
     }
     lf_buffer_free(&full);
     return status;
 }
 
-enum lf_status lf_api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
-                           const struct lf_field *shape, const struct lf_call *call, cJSON **array,
-                           struct lf_error *err)
+enum lf_status cloud__api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
+                               const struct cloud_field *shape, const struct lf_call *call, cJSON **array,
+                               struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     struct lf_error own = {0};

@@ -7,7 +7,7 @@
 #include "cloud/cloud.h"
 #include "cloud/credential.h"
 #include "cloud/rate.h"
-#include "cloud/shape.h"
+#include "cloud/schema.h"
 #include "transfer/transfer.h"
 
 enum {
@@ -39,43 +39,43 @@ struct lf_cloud {
 struct lf_api_request {
     const char *doing; /* for messages: "reading the input generator" */
     const char *method;
-    const char *path;             /* after /api/v2, ids already encoded; see lf_api_path */
-    const cJSON *json;            /* body, borrowed; NULL: none */
-    const struct lf_body *body;   /* or a streamed JSON body: bounded by the call's deadline alone */
-    bool once;                    /* repeating it would create twice: doubt is an unknown outcome */
-    const struct lf_field *shape; /* what a 2xx answer must have; NULL: any JSON object */
-    int64_t max_answer;           /* 0: LF_API_ANSWER_MAX */
+    const char *path;                /* after /api/v2, ids already encoded; see cloud__api_path */
+    const cJSON *json;               /* body, borrowed; NULL: none */
+    const struct lf_body *body;      /* or a streamed JSON body: bounded by the call's deadline alone */
+    bool once;                       /* repeating it would create twice: doubt is an unknown outcome */
+    const struct cloud_field *shape; /* what a 2xx answer must have; NULL: any JSON object */
+    int64_t max_answer;              /* 0: LF_API_ANSWER_MAX */
 };
 
 /* Performs it; *out (owned) is the JSON of a 2xx answer. */
-enum lf_status lf_api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
-                           const struct lf_call *call, cJSON **out, struct lf_error *err);
+enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
+                               const struct lf_call *call, cJSON **out, struct lf_error *err);
 
 /* GET of one object: before + encoded id + after. */
-enum lf_status lf_api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
-                          const struct lf_field *shape, const struct lf_call *call, cJSON **out,
-                          struct lf_error *err);
+enum lf_status cloud__api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
+                              const struct cloud_field *shape, const struct lf_call *call, cJSON **out,
+                              struct lf_error *err);
 
 /* GET of all pages of a list: `path` already holds a '?' and a query. Collects the items of member `key`,
  * each checked against `shape`, into *array (owned). */
-enum lf_status lf_api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
-                           const struct lf_field *shape, const struct lf_call *call, cJSON **array,
-                           struct lf_error *err);
+enum lf_status cloud__api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
+                               const struct cloud_field *shape, const struct lf_call *call, cJSON **array,
+                               struct lf_error *err);
 
 /* before + encoded id + after; refuses ids that cannot be one path segment. *path is owned. */
-enum lf_status lf_api_path(const char *before, const char *id, const char *after, char **path,
-                           struct lf_error *err);
+enum lf_status cloud__api_path(const char *before, const char *id, const char *after, char **path,
+                               struct lf_error *err);
 /* Appends "key=<encoded value>" with '?' or '&' in front; nothing when value is NULL. False when out of
  * memory. */
-bool lf_api_query(struct lf_buffer *path, const char *key, const char *value);
+bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value);
 
-/* Authorisation for one request, and what an answer tells of the rate limit; used by lf_api_call and the
+/* Authorisation for one request, and what an answer tells of the rate limit; used by cloud__api_call and the
  * download. */
-enum lf_status lf_api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
-                              const struct lf_call *call, struct lf_answer *answer, bool *sent,
-                              struct lf_error *err);
+enum lf_status cloud__api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
+                                  const struct lf_call *call, struct lf_answer *answer, bool *sent,
+                                  struct lf_error *err);
 
 /* Remembers for the operator how a call went; err NULL: well. */
-void lf_api_note(struct lf_cloud *cloud, const struct lf_error *err);
+void cloud__api_note(struct lf_cloud *cloud, const struct lf_error *err);
 
 #endif

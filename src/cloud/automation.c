@@ -9,14 +9,14 @@
 enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
                                       cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "reading an input generator", "/automation-input-generators/", id,
-                      lf_shape_automation_file, call, out, err);
+    return cloud__api_get(cloud, "reading an input generator", "/automation-input-generators/", id,
+                          cloud__schema_automation_file, call, out, err);
 }
 
 enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
                                 cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "reading a run", "/assay-runs/", run_id, lf_shape_run, call, out, err);
+    return cloud__api_get(cloud, "reading a run", "/assay-runs/", run_id, cloud__schema_run, call, out, err);
 }
 
 static bool holds_file(const cJSON *processor, const char *config_name)
@@ -32,10 +32,10 @@ enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_
     enum lf_status status;
     *array = NULL;
     if (lf_buffer_text(&path, "/automation-output-processors") == LF_OK
-        && lf_api_query(&path, "assayRunId", run_id)
-        && lf_api_query(&path, "automationFileConfigName", config_name))
-        status = lf_api_list(cloud, "looking for output processors", path.data, "automationOutputProcessors",
-                             lf_shape_processor, call, array, err);
+        && cloud__api_query(&path, "assayRunId", run_id)
+        && cloud__api_query(&path, "automationFileConfigName", config_name))
+        status = cloud__api_list(cloud, "looking for output processors", path.data,
+                                 "automationOutputProcessors", cloud__schema_processor, call, array, err);
     else
         status = lf_fail_memory(err, "looking for output processors");
     lf_buffer_free(&path);
@@ -48,8 +48,8 @@ enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_
 enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
                                       cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "reading an output processor", "/automation-output-processors/", id,
-                      lf_shape_processor, call, out, err);
+    return cloud__api_get(cloud, "reading an output processor", "/automation-output-processors/", id,
+                          cloud__schema_processor, call, out, err);
 }
 
 static bool set_if(cJSON *object, const char *key, const char *text)
@@ -74,8 +74,8 @@ enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf
                                      .path = "/automation-output-processors",
                                      .json = body,
                                      .once = true,
-                                     .shape = lf_shape_processor};
-    enum lf_status status = made ? lf_api_call(cloud, &request, call, out, err)
+                                     .shape = cloud__schema_processor};
+    enum lf_status status = made ? cloud__api_call(cloud, &request, call, out, err)
                                  : lf_fail_memory(err, "creating an output processor");
     cJSON_Delete(body);
     return status;
@@ -86,7 +86,7 @@ enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *i
 {
     char *path;
     *out = NULL;
-    enum lf_status status = lf_api_path("/automation-output-processors/", id, "", &path, err);
+    enum lf_status status = cloud__api_path("/automation-output-processors/", id, "", &path, err);
     if (status != LF_OK)
         return status;
     cJSON *body = cJSON_CreateObject();
@@ -95,8 +95,8 @@ enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *i
                                      .method = "PATCH",
                                      .path = path,
                                      .json = body,
-                                     .shape = lf_shape_processor};
-    status = made ? lf_api_call(cloud, &request, call, out, err)
+                                     .shape = cloud__schema_processor};
+    status = made ? cloud__api_call(cloud, &request, call, out, err)
                   : lf_fail_memory(err, "setting the file of an output processor");
     cJSON_Delete(body);
     free(path);
@@ -109,15 +109,15 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
     char *path;
     cJSON *answer = NULL;
     *task_id = NULL;
-    enum lf_status status = lf_api_path("/automation-output-processors/", processor_id, ":process-output",
-                                        &path, err);
+    enum lf_status status = cloud__api_path("/automation-output-processors/", processor_id, ":process-output",
+                                            &path, err);
     if (status == LF_OK) {
         struct lf_api_request request = {.doing = "starting an output processor",
                                          .method = "POST",
                                          .path = path,
                                          .once = true,
-                                         .shape = lf_shape_task_link};
-        status = lf_api_call(cloud, &request, call, &answer, err);
+                                         .shape = cloud__schema_task_link};
+        status = cloud__api_call(cloud, &request, call, &answer, err);
     }
     if (status == LF_OK && !(*task_id = strdup(lf_json_text_or(answer, "taskId", ""))))
         status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME,
@@ -130,5 +130,6 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
 enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
                                  cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "asking a long-running task", "/tasks/", task_id, lf_shape_task, call, out, err);
+    return cloud__api_get(cloud, "asking a long-running task", "/tasks/", task_id, cloud__schema_task, call,
+                          out, err);
 }

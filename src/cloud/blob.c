@@ -1,7 +1,7 @@
 /* Blobs: files going up (whole, or in parts) and coming down. Source: tag "Blobs" of the OpenAPI document. */
 #include "cloud/api.h"
+#include "cloud/http_error.h"
 #include "cloud/upload.h"
-#include "cloud/words.h"
 
 #include "base/log.h"
 
@@ -19,7 +19,7 @@ static const int64_t PART_SIZE_MAX = 70000000; /* a request may have 100 MB, and
 enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
                                  cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "reading a blob", "/blobs/", blob_id, lf_shape_blob, call, out, err);
+    return cloud__api_get(cloud, "reading a blob", "/blobs/", blob_id, cloud__schema_blob, call, out, err);
 }
 
 /* A link that the file store does not accept has run out: the next attempt gets a fresh one. */
@@ -37,7 +37,7 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
     if (answer->redirected && (answer->status == 400 || answer->status == 401 || answer->status == 403))
         return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store did not accept the link (%d)",
                        answer->status);
-    enum lf_status status = lf_words_judge(answer, err);
+    enum lf_status status = cloud__http_error_judge(answer, err);
     if (answer->redirected && status == LF_NOT_FOUND)
         err->class = LF_TRANSIENT; /* written a moment ago, not yet to be read everywhere */
     return status;
@@ -78,7 +78,7 @@ static enum lf_status download(struct lf_cloud *cloud, const char *url, int fd, 
     if (ftruncate(fd, 0))
         return lf_fail_errno(err, "cannot empty the file to download into");
     /* The vendor does not count downloads in the rate limit. */
-    enum lf_status status = lf_api_perform(cloud, &request, false, call, answer, &sent, err);
+    enum lf_status status = cloud__api_perform(cloud, &request, false, call, answer, &sent, err);
     return status == LF_OK ? judge_download(answer, err) : status;
 }
 
@@ -123,14 +123,14 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, in
     struct lf_error own = {0};
     struct lf_answer answer = {0};
     char *path = NULL, *url = NULL;
-    enum lf_status status = lf_api_path("/blobs/", blob_id, "/download", &path, &own);
+    enum lf_status status = cloud__api_path("/blobs/", blob_id, "/download", &path, &own);
     if (status == LF_OK && !(url = lf_format("%s%s", cloud->base, path)))
         status = lf_fail_memory(&own, "building a request");
     if (status == LF_OK)
         status = download_sure(cloud, url, fd, max, call, &answer, &own);
     if (status == LF_OK)
         status = judge_page(cloud, blob_id, &answer, call, &own);
-    lf_api_note(cloud, status == LF_OK ? NULL : &own);
+    cloud__api_note(cloud, status == LF_OK ? NULL : &own);
     if (status == LF_OK) {
         memcpy(sha256, answer.sha256, sizeof answer.sha256);
         *size = answer.size;
@@ -186,17 +186,17 @@ static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *
                                  cJSON **answer, struct lf_error *err)
 {
     struct lf_upload *upload = NULL;
-    enum lf_status status = lf_upload_open(fd, offset, len, fields, call, &upload, err);
+    enum lf_status status = cloud__upload_open(fd, offset, len, fields, call, &upload, err);
     if (status != LF_OK)
         return status;
     request->method = "POST";
-    request->body = lf_upload_body(upload);
-    status = lf_api_call(cloud, request, call, answer, err);
-    if (status != LF_OK && lf_upload_error(upload)->status != LF_OK && err) {
-        *err = *lf_upload_error(upload); /* the cause, rather than the broken request it led to */
+    request->body = cloud__upload_body(upload);
+    status = cloud__api_call(cloud, request, call, answer, err);
+    if (status != LF_OK && cloud__upload_error(upload)->status != LF_OK && err) {
+        *err = *cloud__upload_error(upload); /* the cause, rather than the broken request it led to */
         status = lf_error_prefix(err, "%s", request->doing);
     }
-    lf_upload_free(upload);
+    cloud__upload_free(upload);
     return status;
 }
 
@@ -211,7 +211,9 @@ enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_uplo
     cJSON *fields = blob_fields(file);
     if (!fields)
         return lf_fail_memory(err, "preparing an upload");
-    struct lf_api_request request = {.doing = "uploading a file", .path = "/blobs", .shape = lf_shape_blob};
+    struct lf_api_request request = {.doing = "uploading a file",
+                                     .path = "/blobs",
+                                     .shape = cloud__schema_blob};
     status = send_piece(cloud, &request, file->fd, 0, file->size, fields, call, &answer, err);
     cJSON_Delete(fields);
     return status == LF_OK ? take_text(answer, "id", blob_id, err) : status;
@@ -254,8 +256,8 @@ enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_uplo
                                      .method = "POST",
                                      .path = "/blobs:start-multipart-upload",
                                      .json = fields,
-                                     .shape = lf_shape_blob};
-    status = lf_api_call(cloud, &request, call, &answer, err);
+                                     .shape = cloud__schema_blob};
+    status = cloud__api_call(cloud, &request, call, &answer, err);
     cJSON_Delete(fields);
     return status == LF_OK ? take_text(answer, "id", blob_id, err) : status;
 }
@@ -271,14 +273,16 @@ enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
     if (number < 1 || number > lf_cloud_part_count(file))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no part %d in a file of %lld bytes", number,
                        (long long)file->size);
-    enum lf_status status = lf_api_path("/blobs/", blob_id, "/parts", &path, err);
+    enum lf_status status = cloud__api_path("/blobs/", blob_id, "/parts", &path, err);
     if (status != LF_OK)
         return status;
     fields = cJSON_CreateObject();
     if (!fields || !lf_json_set_int(fields, "partNumber", number)) {
         status = lf_fail_memory(err, "preparing an upload");
     } else {
-        struct lf_api_request request = {.doing = "uploading a part", .path = path, .shape = lf_shape_part};
+        struct lf_api_request request = {.doing = "uploading a part",
+                                         .path = path,
+                                         .shape = cloud__schema_part};
         int64_t len = file->size - offset < part ? file->size - offset : part;
         status = send_piece(cloud, &request, file->fd, offset, len, fields, call, &answer, err);
     }
@@ -323,7 +327,7 @@ enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_
     char *path;
     cJSON *answer = NULL;
     struct lf_error own = {0};
-    enum lf_status status = lf_api_path("/blobs/", blob_id, ":complete-upload", &path, &own);
+    enum lf_status status = cloud__api_path("/blobs/", blob_id, ":complete-upload", &path, &own);
     cJSON *parts = status == LF_OK ? parts_object(etags, count) : NULL;
     if (status == LF_OK && !parts)
         status = lf_fail_memory(&own, "completing an upload");
@@ -332,8 +336,8 @@ enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_
                                          .method = "POST",
                                          .path = path,
                                          .json = parts,
-                                         .shape = lf_shape_blob};
-        status = lf_api_call(cloud, &request, call, &answer, &own);
+                                         .shape = cloud__schema_blob};
+        status = cloud__api_call(cloud, &request, call, &answer, &own);
     }
     if (status != LF_OK && own.class == LF_PERMANENT && parts && is_complete(cloud, blob_id, call))
         status = LF_OK;
@@ -350,12 +354,12 @@ enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id,
 {
     char *path;
     cJSON *answer = NULL;
-    enum lf_status status = lf_api_path("/blobs/", blob_id, ":abort-upload", &path, err);
+    enum lf_status status = cloud__api_path("/blobs/", blob_id, ":abort-upload", &path, err);
     if (status == LF_OK) {
         struct lf_api_request request = {.doing = "giving up a multipart upload",
                                          .method = "POST",
                                          .path = path};
-        status = lf_api_call(cloud, &request, call, &answer, err);
+        status = cloud__api_call(cloud, &request, call, &answer, err);
     }
     cJSON_Delete(answer);
     free(path);

@@ -49,12 +49,12 @@ enum lf_status lf_cloud_open(const struct lf_cloud_options *options, struct lf_t
     pthread_mutex_init(&cloud->health.lock, NULL);
     pthread_mutex_init(&cloud->schemas_lock, NULL);
     pthread_mutex_init(&cloud->credential.lock, NULL);
-    lf_rate_open(&cloud->rate);
+    cloud__rate_open(&cloud->rate);
     struct lf_error own = {0};
     enum lf_status status = make_base(options->tenant, &cloud->base, &own);
     if (status == LF_OK)
-        status = lf_credential_open(&cloud->credential, transfer, cloud->base, options->client_id,
-                                    options->client_secret_file, options->api_key_file, &own);
+        status = cloud__credential_open(&cloud->credential, transfer, cloud->base, options->client_id,
+                                        options->client_secret_file, options->api_key_file, &own);
     if (status != LF_OK) {
         lf_cloud_close(cloud);
         if (err)
@@ -69,8 +69,8 @@ void lf_cloud_close(struct lf_cloud *cloud)
 {
     if (!cloud)
         return;
-    lf_credential_close(&cloud->credential);
-    lf_rate_close(&cloud->rate);
+    cloud__credential_close(&cloud->credential);
+    cloud__rate_close(&cloud->rate);
     cJSON_Delete(cloud->schemas);
     pthread_mutex_destroy(&cloud->health.lock);
     pthread_mutex_destroy(&cloud->schemas_lock);
@@ -104,10 +104,10 @@ static bool add_health(cJSON *object, struct lf_api_health *health)
 
 static bool add_limits(cJSON *object, struct lf_cloud *cloud)
 {
-    int64_t limit, remaining, reset_ms, left = lf_credential_left(&cloud->credential);
+    int64_t limit, remaining, reset_ms, left = cloud__credential_left(&cloud->credential);
     bool good = lf_json_set_text(object, "credential",
                                  cloud->credential.key_file ? "API key" : "client credentials");
-    lf_rate_read(&cloud->rate, &limit, &remaining, &reset_ms);
+    cloud__rate_read(&cloud->rate, &limit, &remaining, &reset_ms);
     if (limit >= 0)
         good &= lf_json_set_int(object, "rate_limit", limit)
                 && lf_json_set_int(object, "rate_remaining", remaining)

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cloud/cloud.h"
-#include "cloud/words.h"
+#include "cloud/http_error.h"
 #include "transfer/transfer.h"
 
 #include <ctype.h>
@@ -43,9 +43,9 @@ static bool copy(char **to, const char *text)
     return !text || *to;
 }
 
-enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
-                                  const char *base, const char *client_id, const char *secret_file,
-                                  const char *key_file, struct lf_error *err)
+enum lf_status cloud__credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
+                                      const char *base, const char *client_id, const char *secret_file,
+                                      const char *key_file, struct lf_error *err)
 {
     credential->transfer = transfer;
     credential->timeout_ms = 60000;
@@ -62,16 +62,16 @@ enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_tr
     return LF_OK;
 }
 
-void lf_credential_forget(char *value)
+void cloud__credential_forget(char *value)
 {
     if (value)
         explicit_bzero(value, strlen(value));
     free(value);
 }
 
-void lf_credential_close(struct lf_credential *credential)
+void cloud__credential_close(struct lf_credential *credential)
 {
-    lf_credential_forget(credential->value);
+    cloud__credential_forget(credential->value);
     free(credential->token_url);
     free(credential->client_id);
     free(credential->secret_file);
@@ -118,7 +118,7 @@ static void hide(struct lf_buffer *text, const char *secret)
         memset(at, '*', len);
 }
 
-void lf_credential_hide(const char *authorization, struct lf_buffer *text)
+void cloud__credential_hide(const char *authorization, struct lf_buffer *text)
 {
     struct lf_buffer plain = {0};
     const char *value = strchr(authorization, ' ') + 1;
@@ -176,7 +176,7 @@ static enum lf_status read_token(const struct lf_answer *answer, char **value, i
 static enum lf_status judge_token(const struct lf_credential *credential, const struct lf_answer *answer,
                                   struct lf_error *err)
 {
-    if (lf_words_judge(answer, err) == LF_OK)
+    if (cloud__http_error_judge(answer, err) == LF_OK)
         return LF_OK;
     if (answer->status == 400 || answer->status == 401) {
         err->status = LF_DENIED;
@@ -214,7 +214,7 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
     if (status == LF_OK)
         lf_clock_learn(answer.date_ms);
     if (status == LF_OK && answer.status >= 300)
-        lf_credential_hide(authorization, &answer.text);
+        cloud__credential_hide(authorization, &answer.text);
     if (status == LF_OK)
         status = judge_token(credential, &answer, err);
     if (status == LF_OK)
@@ -222,7 +222,7 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
     if (answer.text.data)
         lf_buffer_wipe(&answer.text);
     lf_answer_free(&answer);
-    lf_credential_forget(authorization);
+    cloud__credential_forget(authorization);
     lf_buffer_wipe(&secret);
     return status;
 }
@@ -232,7 +232,7 @@ static void keep(struct lf_credential *credential, char *value, int64_t asked_at
 {
     const int64_t most = (int64_t)EARLY_MAX_S * 1000, tenth = life_ms / 10;
     int64_t early = tenth > most ? most : tenth < 1000 ? 1000 : tenth;
-    lf_credential_forget(credential->value);
+    cloud__credential_forget(credential->value);
     credential->value = value;
     credential->expires_at = life_ms == LF_NEVER ? LF_NEVER : asked_at + life_ms;
     credential->refresh_at = life_ms == LF_NEVER ? LF_NEVER : asked_at + life_ms - early;
@@ -306,8 +306,8 @@ static enum lf_status wait_for_fetch(struct lf_credential *credential, const str
     return waiter.error.status;
 }
 
-enum lf_status lf_credential_get(struct lf_credential *credential, const struct lf_call *call, char **value,
-                                 struct lf_error *err)
+enum lf_status cloud__credential_get(struct lf_credential *credential, const struct lf_call *call,
+                                     char **value, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     struct lf_error own = {0};
@@ -330,17 +330,17 @@ enum lf_status lf_credential_get(struct lf_credential *credential, const struct 
     return status;
 }
 
-void lf_credential_drop(struct lf_credential *credential, const char *value)
+void cloud__credential_drop(struct lf_credential *credential, const char *value)
 {
     pthread_mutex_lock(&credential->lock);
     if (credential->value && !strcmp(credential->value, value)) {
-        lf_credential_forget(credential->value);
+        cloud__credential_forget(credential->value);
         credential->value = NULL;
     }
     pthread_mutex_unlock(&credential->lock);
 }
 
-int64_t lf_credential_left(struct lf_credential *credential)
+int64_t cloud__credential_left(struct lf_credential *credential)
 {
     pthread_mutex_lock(&credential->lock);
     int64_t left = credential->value ? lf_deadline_left(credential->expires_at) : -1;

@@ -26,24 +26,24 @@ struct lf_credential {
     struct lf_waiter *waiters; /* threads that wait for the one that fetches */
 };
 
-/* Authorization header value, owned by the caller (lf_credential_forget frees and wipes it). Fetches a token
- * when there is none, or it is about to expire. */
-enum lf_status lf_credential_get(struct lf_credential *credential, const struct lf_call *call, char **value,
-                                 struct lf_error *err);
+/* Authorization header value, owned by the caller (cloud__credential_forget frees and wipes it). Fetches a
+ * token when there is none, or it is about to expire. */
+enum lf_status cloud__credential_get(struct lf_credential *credential, const struct lf_call *call,
+                                     char **value, struct lf_error *err);
 /* The server did not accept `value` (401): fetch anew, unless someone has already. */
-void lf_credential_drop(struct lf_credential *credential, const char *value);
-void lf_credential_forget(char *value);
+void cloud__credential_drop(struct lf_credential *credential, const char *value);
+void cloud__credential_forget(char *value);
 /* An answer may repeat what it was sent, and parts of it end in logs: the secret in `value` becomes
  * asterisks. */
-void lf_credential_hide(const char *value, struct lf_buffer *text);
+void cloud__credential_hide(const char *value, struct lf_buffer *text);
 
 /* Takes copies. key_file alone, or client_id and secret_file. */
-enum lf_status lf_credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
-                                  const char *base, const char *client_id, const char *secret_file,
-                                  const char *key_file, struct lf_error *err);
-void lf_credential_close(struct lf_credential *credential);
+enum lf_status cloud__credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
+                                      const char *base, const char *client_id, const char *secret_file,
+                                      const char *key_file, struct lf_error *err);
+void cloud__credential_close(struct lf_credential *credential);
 
 /* ms the credential is still good for; -1: there is none; LF_NEVER for API keys. */
-int64_t lf_credential_left(struct lf_credential *credential);
+int64_t cloud__credential_left(struct lf_credential *credential);
 
 #endif

@@ -12,14 +12,14 @@ enum {
     RESERVE_MAX = 2, /* left for whatever else uses this budget: people's own scripts */
 };
 
-void lf_rate_open(struct lf_rate *rate)
+void cloud__rate_open(struct lf_rate *rate)
 {
     pthread_mutex_init(&rate->lock, NULL);
     rate->limit = rate->remaining = -1;
     rate->window_end = 0;
 }
 
-void lf_rate_close(struct lf_rate *rate)
+void cloud__rate_close(struct lf_rate *rate)
 {
     pthread_mutex_destroy(&rate->lock);
 }
@@ -48,8 +48,8 @@ static bool take_now(struct lf_rate *rate, int64_t *until)
     return false;
 }
 
-enum lf_status lf_rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
-                            struct lf_error *err)
+enum lf_status cloud__rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
+                                struct lf_error *err)
 {
     for (;;) {
         int64_t until = 0;
@@ -71,7 +71,7 @@ enum lf_status lf_rate_take(struct lf_rate *rate, int64_t deadline, const struct
     }
 }
 
-void lf_rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s)
+void cloud__rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s)
 {
     if (limit <= 0 || remaining < 0 || reset_s < 0)
         return;
@@ -92,7 +92,7 @@ void lf_rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64
     pthread_mutex_unlock(&rate->lock);
 }
 
-void lf_rate_read(struct lf_rate *rate, int64_t *limit, int64_t *remaining, int64_t *reset_ms)
+void cloud__rate_read(struct lf_rate *rate, int64_t *limit, int64_t *remaining, int64_t *reset_ms)
 {
     pthread_mutex_lock(&rate->lock);
     *limit = rate->limit;

@@ -13,18 +13,18 @@ struct lf_rate {
     int64_t window_end;       /* monotonic; 0: not known */
 };
 
-void lf_rate_open(struct lf_rate *rate);
-void lf_rate_close(struct lf_rate *rate);
+void cloud__rate_open(struct lf_rate *rate);
+void cloud__rate_close(struct lf_rate *rate);
 
 /* Takes one request out of the window, waiting for the next window if none is left but the reserve. LF_BUSY
  * (transient, with retry_after_ms) when the next window begins after the deadline; LF_CANCELLED. */
-enum lf_status lf_rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
-                            struct lf_error *err);
+enum lf_status cloud__rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
+                                struct lf_error *err);
 
 /* What an answer told; -1 where it told nothing. */
-void lf_rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s);
+void cloud__rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s);
 
 /* For the operator. */
-void lf_rate_read(struct lf_rate *rate, int64_t *limit, int64_t *remaining, int64_t *reset_ms);
+void cloud__rate_read(struct lf_rate *rate, int64_t *limit, int64_t *remaining, int64_t *reset_ms);
 
 #endif

@@ -3,7 +3,7 @@
  * asked for, it is read again before anything is refused, since administrators change life cycles.
  */
 #include "cloud/api.h"
-#include "cloud/words.h"
+#include "cloud/http_error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,9 +43,9 @@ static enum lf_status read_cycle(struct lf_cloud *cloud, const char *schema_id, 
                                  cJSON **cycle, struct lf_error *err)
 {
     cJSON *schema = NULL;
-    enum lf_status status = lf_api_get(cloud, "reading the schema of a workflow task",
-                                       "/workflow-task-schemas/", schema_id, lf_shape_task_schema, call,
-                                       &schema, err);
+    enum lf_status status = cloud__api_get(cloud, "reading the schema of a workflow task",
+                                           "/workflow-task-schemas/", schema_id, cloud__schema_task_schema,
+                                           call, &schema, err);
     if (status != LF_OK)
         return status;
     *cycle = cJSON_DetachItemFromObjectCaseSensitive(schema, "statusLifecycle");
@@ -83,7 +83,7 @@ static void list_names(const cJSON *cycle, const char *from, char *names, size_t
         char name[60];
         if (from && !is_allowed(cycle, from, lf_json_text_or(status, "id", "")))
             continue;
-        lf_words_plain(lf_json_text_or(status, "displayName", "?"), name, sizeof name);
+        cloud__http_error_plain(lf_json_text_or(status, "displayName", "?"), name, sizeof name);
         int added = snprintf(names + used, room - used, "%s'%s'", used ? ", " : "", name);
         if (added < 0 || (size_t)added >= room - used)
             return;
@@ -95,7 +95,7 @@ static enum lf_status refuse(const cJSON *cycle, const cJSON *task, const char *
                              struct lf_error *err)
 {
     char names[240], now[60];
-    lf_words_plain(lf_json_text_or(task, "status.displayName", "?"), now, sizeof now);
+    cloud__http_error_plain(lf_json_text_or(task, "status.displayName", "?"), now, sizeof now);
     list_names(cycle, known ? lf_json_text_or(task, "status.id", "") : NULL, names, sizeof names);
     if (known)
         return lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
@@ -132,7 +132,7 @@ enum lf_status lf_cloud_resolve_status(struct lf_cloud *cloud, const cJSON *task
                                        const struct lf_call *call, char **status_id, struct lf_error *err)
 {
     *status_id = NULL;
-    enum lf_status status = lf_shape_check(task, lf_shape_workflow_task, err);
+    enum lf_status status = cloud__schema_check(task, cloud__schema_workflow_task, err);
     if (status != LF_OK)
         return status;
     const char *schema_id = lf_json_text(task, "schema.id");

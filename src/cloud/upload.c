@@ -113,8 +113,8 @@ static enum lf_status make_head(struct lf_upload *upload, const cJSON *fields, s
     return made ? LF_OK : lf_fail_memory(err, "preparing an upload");
 }
 
-enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
-                              const struct lf_call *call, struct lf_upload **out, struct lf_error *err)
+enum lf_status cloud__upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
+                                  const struct lf_call *call, struct lf_upload **out, struct lf_error *err)
 {
     *out = NULL;
     struct lf_upload *upload = calloc(1, sizeof *upload);
@@ -126,7 +126,7 @@ enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *
     upload->call = *call;
     enum lf_status status = make_head(upload, fields, err);
     if (status != LF_OK) {
-        lf_upload_free(upload);
+        cloud__upload_free(upload);
         return status;
     }
     upload->body = (struct lf_body){
@@ -139,7 +139,7 @@ enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *
     return LF_OK;
 }
 
-void lf_upload_free(struct lf_upload *upload)
+void cloud__upload_free(struct lf_upload *upload)
 {
     if (!upload)
         return;
@@ -148,12 +148,12 @@ void lf_upload_free(struct lf_upload *upload)
     free(upload);
 }
 
-const struct lf_body *lf_upload_body(const struct lf_upload *upload)
+const struct lf_body *cloud__upload_body(const struct lf_upload *upload)
 {
     return &upload->body;
 }
 
-const struct lf_error *lf_upload_error(const struct lf_upload *upload)
+const struct lf_error *cloud__upload_error(const struct lf_upload *upload)
 {
     return &upload->error;
 }

@@ -12,14 +12,15 @@ struct lf_upload;
  * once for the digest. Borrows fd until freed; reads with pread. progress (may be NULL) is told bytes of the
  * piece. Returns owned in *upload. */
 struct lf_call;
-enum lf_status lf_upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
-                              const struct lf_call *call, struct lf_upload **upload, struct lf_error *err);
-void lf_upload_free(struct lf_upload *upload);
+enum lf_status cloud__upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
+                                  const struct lf_call *call, struct lf_upload **upload,
+                                  struct lf_error *err);
+void cloud__upload_free(struct lf_upload *upload);
 
 /* For lf_api_request; borrowed. */
-const struct lf_body *lf_upload_body(const struct lf_upload *upload);
+const struct lf_body *cloud__upload_body(const struct lf_upload *upload);
 
 /* Why reading the piece failed on the way; status LF_OK if it did not. Borrowed. */
-const struct lf_error *lf_upload_error(const struct lf_upload *upload);
+const struct lf_error *cloud__upload_error(const struct lf_upload *upload);
 
 #endif

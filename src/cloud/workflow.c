@@ -9,8 +9,8 @@
 enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
                                           cJSON **out, struct lf_error *err)
 {
-    return lf_api_get(cloud, "reading a workflow task", "/workflow-tasks/", id, lf_shape_workflow_task, call,
-                      out, err);
+    return cloud__api_get(cloud, "reading a workflow task", "/workflow-tasks/", id,
+                          cloud__schema_workflow_task, call, out, err);
 }
 
 enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task_id, const char *status_id,
@@ -18,7 +18,7 @@ enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task
 {
     char *path;
     *out = NULL;
-    enum lf_status status = lf_api_path("/workflow-tasks/", task_id, "", &path, err);
+    enum lf_status status = cloud__api_path("/workflow-tasks/", task_id, "", &path, err);
     if (status != LF_OK)
         return status;
     cJSON *body = cJSON_CreateObject();
@@ -27,8 +27,8 @@ enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task
                                      .method = "PATCH",
                                      .path = path,
                                      .json = body,
-                                     .shape = lf_shape_workflow_task};
-    status = made ? lf_api_call(cloud, &request, call, out, err)
+                                     .shape = cloud__schema_workflow_task};
+    status = made ? cloud__api_call(cloud, &request, call, out, err)
                   : lf_fail_memory(err, "setting the status of a workflow task");
     cJSON_Delete(body);
     free(path);
@@ -50,8 +50,8 @@ enum lf_status lf_cloud_create_output(struct lf_cloud *cloud, const char *task_i
                                      .path = "/workflow-outputs",
                                      .json = body,
                                      .once = true,
-                                     .shape = lf_shape_workflow_output};
-    enum lf_status status = made ? lf_api_call(cloud, &request, call, out, err)
+                                     .shape = cloud__schema_workflow_output};
+    enum lf_status status = made ? cloud__api_call(cloud, &request, call, out, err)
                                  : lf_fail_memory(err, "creating a workflow output");
     cJSON_Delete(body);
     return status;
@@ -63,10 +63,10 @@ enum lf_status lf_cloud_list_outputs(struct lf_cloud *cloud, const char *task_id
     struct lf_buffer path = {0};
     enum lf_status status;
     *array = NULL;
-    if (lf_buffer_text(&path, "/workflow-outputs") == LF_OK && lf_api_query(&path, "workflowTaskIds", task_id)
-        && lf_api_query(&path, "pageSize", "100"))
-        status = lf_api_list(cloud, "listing the outputs of a workflow task", path.data, "workflowOutputs",
-                             lf_shape_workflow_output, call, array, err);
+    if (lf_buffer_text(&path, "/workflow-outputs") == LF_OK
+        && cloud__api_query(&path, "workflowTaskIds", task_id) && cloud__api_query(&path, "pageSize", "100"))
+        status = cloud__api_list(cloud, "listing the outputs of a workflow task", path.data,
+                                 "workflowOutputs", cloud__schema_workflow_output, call, array, err);
     else
         status = lf_fail_memory(err, "listing the outputs of a workflow task");
     lf_buffer_free(&path);
@@ -76,18 +76,18 @@ enum lf_status lf_cloud_list_outputs(struct lf_cloud *cloud, const char *task_id
 /* Payload keys of events that can be read again, and where. */
 static const struct {
     const char *resource, *path, *doing;
-    const struct lf_field *shape;
+    const struct cloud_field *shape;
 } resources[] = {
     {"automationInputGenerator", "/automation-input-generators/", "reading an input generator",
-     lf_shape_automation_file},
+     cloud__schema_automation_file},
     {"automationOutputProcessor", "/automation-output-processors/", "reading an output processor",
-     lf_shape_processor},
+     cloud__schema_processor},
     {"automationFileTransform", "/automation-file-transforms/", "reading a file transform",
-     lf_shape_resource},
-    {"assayRun", "/assay-runs/", "reading a run", lf_shape_run},
-    {"workflowTask", "/workflow-tasks/", "reading a workflow task", lf_shape_workflow_task},
-    {"workflowTaskGroup", "/workflow-task-groups/", "reading a workflow task group", lf_shape_resource},
-    {"workflowOutput", "/workflow-outputs/", "reading a workflow output", lf_shape_workflow_output},
+     cloud__schema_resource},
+    {"assayRun", "/assay-runs/", "reading a run", cloud__schema_run},
+    {"workflowTask", "/workflow-tasks/", "reading a workflow task", cloud__schema_workflow_task},
+    {"workflowTaskGroup", "/workflow-task-groups/", "reading a workflow task group", cloud__schema_resource},
+    {"workflowOutput", "/workflow-outputs/", "reading a workflow output", cloud__schema_workflow_output},
 };
 
 enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resource, const char *id,
@@ -96,8 +96,8 @@ enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resourc
     *out = NULL;
     for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
         if (!strcmp(resources[i].resource, resource))
-            return lf_api_get(cloud, resources[i].doing, resources[i].path, id, resources[i].shape, call, out,
-                              err);
+            return cloud__api_get(cloud, resources[i].doing, resources[i].path, id, resources[i].shape, call,
+                                  out, err);
     return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "Labferry cannot read a '%s' from the cloud", resource);
 }
 
@@ -108,15 +108,16 @@ enum lf_status lf_cloud_get_events(struct lf_cloud *cloud, const char *starting_
     struct lf_buffer path = {0};
     enum lf_status status;
     *page = NULL;
-    if (lf_buffer_text(&path, "/events") == LF_OK && lf_api_query(&path, "pageSize", "100")
-        && lf_api_query(&path, "startingAfter", starting_after) && lf_api_query(&path, "createdAt.gte", since)
-        && lf_api_query(&path, "eventTypes", types) && lf_api_query(&path, "nextToken", next_token)) {
+    if (lf_buffer_text(&path, "/events") == LF_OK && cloud__api_query(&path, "pageSize", "100")
+        && cloud__api_query(&path, "startingAfter", starting_after)
+        && cloud__api_query(&path, "createdAt.gte", since) && cloud__api_query(&path, "eventTypes", types)
+        && cloud__api_query(&path, "nextToken", next_token)) {
         struct lf_api_request request = {.doing = "asking for events",
                                          .method = "GET",
                                          .path = path.data,
-                                         .shape = lf_shape_events,
+                                         .shape = cloud__schema_events,
                                          .max_answer = LF_API_EVENTS_MAX};
-        status = lf_api_call(cloud, &request, call, page, err);
+        status = cloud__api_call(cloud, &request, call, page, err);
     } else {
         status = lf_fail_memory(err, "asking for events");
     }

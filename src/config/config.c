@@ -16,12 +16,12 @@ static void check_top(struct lf_load *load, const config_setting_t *root)
     for (int i = 0; i < count; i++) {
         const config_setting_t *setting = config_setting_get_elem(root, (unsigned)i);
         const char *name = config_setting_name(setting);
-        if (lf_setting_find(lf_settings_file, name))
+        if (lf_setting_find(config__settings_file, name))
             continue;
-        const char *near = lf_setting_nearest(lf_settings_file, name);
-        lf_load_error(load, setting,
-                      "unknown group \"%.80s\"%s%s%s; there are agent, cloud, link, instruments, routes",
-                      name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        const char *near = lf_setting_nearest(config__settings_file, name);
+        config__load_error(load, setting,
+                           "unknown group \"%.80s\"%s%s%s; there are agent, cloud, link, instruments, routes",
+                           name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
 }
 
@@ -30,7 +30,7 @@ static config_setting_t *top_group(struct lf_load *load, const char *name)
 {
     config_setting_t *setting = config_lookup(&load->file, name);
     if (setting && !config_setting_is_group(setting)) {
-        lf_load_error(load, setting, "\"%s\" must be a group: %s = { ... };", name, name);
+        config__load_error(load, setting, "\"%s\" must be a group: %s = { ... };", name, name);
         return NULL;
     }
     return setting;
@@ -40,8 +40,8 @@ static config_setting_t *top_list(struct lf_load *load, const char *name)
 {
     config_setting_t *setting = config_lookup(&load->file, name);
     if (setting && !config_setting_is_list(setting)) {
-        lf_load_error(load, setting, "\"%s\" must be a list of groups: %s = ( { ... }, { ... } );", name,
-                      name);
+        config__load_error(load, setting, "\"%s\" must be a list of groups: %s = ( { ... }, { ... } );", name,
+                           name);
         return NULL;
     }
     return setting;
@@ -50,7 +50,7 @@ static config_setting_t *top_list(struct lf_load *load, const char *name)
 static void need_group(struct lf_load *load, const char *name, const char *why)
 {
     if (!config_lookup(&load->file, name))
-        lf_load_error(load, NULL, "the group \"%s\" is missing: add %s = { ... };%s", name, name, why);
+        config__load_error(load, NULL, "the group \"%s\" is missing: add %s = { ... };%s", name, name, why);
 }
 
 static void load_groups(struct lf_load *load)
@@ -62,20 +62,20 @@ static void load_groups(struct lf_load *load)
     config_setting_t *link = top_group(load, "link");
     config_setting_t *instruments = top_list(load, "instruments"), *routes = top_list(load, "routes");
     if (agent)
-        lf_load_agent(load, agent);
+        config__load_agent(load, agent);
     if (cloud)
-        lf_load_cloud(load, cloud);
+        config__load_cloud(load, cloud);
     if (link)
-        lf_load_link(load, link);
+        config__load_link(load, link);
     else if (cloud && load->config->cloud.events != LF_SOURCE_POLL)
         need_group(load, "link", " or set events = \"poll\" in \"cloud\" to do without a broker");
     if (instruments)
-        lf_load_instruments(load, instruments);
-    lf_load_routes(load, routes);
-    lf_load_topics(load);
+        config__load_instruments(load, instruments);
+    config__load_routes(load, routes);
+    config__load_topics(load);
     if (load->config->instrument_count == 0) {
-        lf_load_warning(load, NULL,
-                        "there are no instruments: the agent will do nothing; add some to \"instruments\"");
+        config__load_warning(
+            load, NULL, "there are no instruments: the agent will do nothing; add some to \"instruments\"");
     }
 }
 
@@ -131,9 +131,9 @@ enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *ho
     *config = NULL;
     if (!start(&load))
         load.no_memory = true;
-    else if (lf_load_source(&load))
+    else if (config__load_source(&load))
         load_groups(&load);
-    lf_report_sort(load.report, path);
+    config__report_sort(load.report, path);
     enum lf_status status = tell_result(&load, err);
     if (status == LF_OK) {
         lf_digest_finish(load.digest, load.config->digest);
@@ -154,7 +154,7 @@ static char *place_of(struct lf_load *load, const char *setting)
     const char *text = NULL;
     const config_setting_t *group = config_lookup(&load->file, "agent");
     if (!group || config_setting_lookup_string(group, setting, &text) != CONFIG_TRUE || !*text)
-        return strdup(lf_setting_find(lf_settings_agent, setting)->fallback);
+        return strdup(lf_setting_find(config__settings_agent, setting)->fallback);
     return text[0] == '/' ? strdup(text) : lf_format("%s/%s", load->folder, text);
 }
 
@@ -165,7 +165,7 @@ static enum lf_status find_place(const char *path, const char *setting, char **p
     *place = NULL;
     if (access(path, R_OK) != 0)
         return lf_fail_errno(err, "cannot open %s", path);
-    bool good = start(&load) && lf_load_source(&load);
+    bool good = start(&load) && config__load_source(&load);
     if (good)
         *place = place_of(&load, setting);
     load.no_memory = load.no_memory || (!*place && report.errors == 0);

@@ -208,7 +208,7 @@ static void print_group(const char *name, const struct lf_setting *rows, const s
                         FILE *out)
 {
     fputc('\n', out);
-    print_comment(lf_setting_find(lf_settings_file, name)->help, 0, out);
+    print_comment(lf_setting_find(config__settings_file, name)->help, 0, out);
     fprintf(out, "%s = {\n", name);
     print_rows(rows, samples, 4, out);
     fputs("};\n", out);
@@ -217,7 +217,7 @@ static void print_group(const char *name, const struct lf_setting *rows, const s
 static void print_list(const char *name, const char *entries, FILE *out)
 {
     fputc('\n', out);
-    print_comment(lf_setting_find(lf_settings_file, name)->help, 0, out);
+    print_comment(lf_setting_find(config__settings_file, name)->help, 0, out);
     fputs(entries, out);
 }
 
@@ -230,13 +230,13 @@ static void print_reference(const char *title, const struct lf_setting *rows, FI
 void lf_config_print_example(FILE *out)
 {
     fputs(head, out);
-    print_group("agent", lf_settings_agent, agent_samples, out);
-    print_group("cloud", lf_settings_cloud, cloud_samples, out);
-    print_group("link", lf_settings_link, link_samples, out);
+    print_group("agent", config__settings_agent, agent_samples, out);
+    print_group("cloud", config__settings_cloud, cloud_samples, out);
+    print_group("link", config__settings_link, link_samples, out);
     print_list("instruments", instruments_text, out);
     print_list("routes", routes_text, out);
     fputs("\n# ---- Settings of an instrument, of its collect entries and of a route ----\n", out);
-    print_reference("An instrument, with any driver:", lf_settings_instrument, out);
-    print_reference("An entry of collect:", lf_settings_collect, out);
-    print_reference("A route:", lf_settings_route, out);
+    print_reference("An instrument, with any driver:", config__settings_instrument, out);
+    print_reference("An entry of collect:", config__settings_collect, out);
+    print_reference("A route:", config__settings_route, out);
 }

@@ -22,8 +22,8 @@ static const char *label(struct lf_load *load, const config_setting_t *group, co
 {
     const char *name = NULL;
     config_setting_lookup_string(group, "name", &name);
-    return name ? lf_load_format(load, "%s \"%.70s\"", kind, name)
-                : lf_load_format(load, "%s %d", kind, index + 1);
+    return name ? config__load_format(load, "%s \"%.70s\"", kind, name)
+                : config__load_format(load, "%s %d", kind, index + 1);
 }
 
 /* ---- collect ---- */
@@ -38,13 +38,13 @@ static void check_match(struct lf_load *load, const config_setting_t *at, const 
     struct lf_error err;
     bool regex = starts_with(rule, "filename:") || starts_with(rule, "content:");
     if (!regex && strcmp(rule, "last-job") != 0 && strcmp(rule, "sidecar") != 0) {
-        lf_load_error(load, at,
-                      "%s: \"match\": \"%.80s\" is no way to find a run; there are \"filename:REGEX\", "
-                      "\"content:REGEX\", \"last-job\" and \"sidecar\"",
-                      where, rule);
+        config__load_error(load, at,
+                           "%s: \"match\": \"%.80s\" is no way to find a run; there are \"filename:REGEX\", "
+                           "\"content:REGEX\", \"last-job\" and \"sidecar\"",
+                           where, rule);
     } else if (load->hooks->match_check && load->hooks->match_check(rule, &err) != LF_OK) {
-        lf_load_note(load, &err);
-        lf_load_error(load, at, "%s: \"match\": \"%.80s\": %s", where, rule, err.text);
+        config__load_note(load, &err);
+        config__load_error(load, at, "%s: \"match\": \"%.80s\": %s", where, rule, err.text);
     }
 }
 
@@ -61,15 +61,15 @@ static void read_collect(struct lf_load *load, config_setting_t *group, const ch
                          struct lf_config_collect *collect)
 {
     if (!config_setting_is_group(group)) {
-        lf_load_error(load, group, "%s must be a group { } of settings", where);
+        config__load_error(load, group, "%s must be a group { } of settings", where);
         return;
     }
-    struct lf_values *v = lf_load_new_values(load, lf_settings_collect, where);
-    if (!v || !lf_load_values(load, group, where, v, lf_settings_collect, NULL, true))
+    struct lf_values *v = config__load_new_values(load, config__settings_collect, where);
+    if (!v || !config__load_values(load, group, where, v, config__settings_collect, NULL, true))
         return;
     *collect = (struct lf_config_collect){
         .files = lf_values_text(v, "files"),
-        .match = lf_load_list(load, v, "match"),
+        .match = config__load_list(load, v, "match"),
         .config = lf_values_text(v, "config"),
         .process = lf_values_bool(v, "process"),
         .complete_with_errors = lf_values_bool(v, "complete_with_errors"),
@@ -79,9 +79,9 @@ static void read_collect(struct lf_load *load, config_setting_t *group, const ch
         .timezone = lf_values_text(v, "timezone"),
     };
     for (size_t i = 0; i < collect->match.count; i++)
-        check_match(load, lf_load_member(group, "match"), where, collect->match.items[i]);
+        check_match(load, config__load_member(group, "match"), where, collect->match.items[i]);
     if (!collect->config && !match_tells_config(&collect->match)) {
-        lf_load_error(
+        config__load_error(
             load, group,
             "%s: nothing tells the output file configuration; add \"config\" with its name in the run schema",
             where);
@@ -93,13 +93,13 @@ static void read_collects(struct lf_load *load, config_setting_t *group, const c
 {
     config_setting_t *member = config_setting_get_member(group, "collect");
     if (!member || !config_setting_is_aggregate(member))
-        return; /* a wrong type was told by lf_load_values */
+        return; /* a wrong type was told by config__load_values */
     bool one = config_setting_is_group(member);
     size_t count = one ? 1 : (size_t)config_setting_length(member);
-    struct lf_config_collect *collect = lf_load_alloc(load, count, sizeof *collect);
+    struct lf_config_collect *collect = config__load_alloc(load, count, sizeof *collect);
     for (size_t i = 0; collect && i < count; i++) {
         config_setting_t *entry = one ? member : config_setting_get_elem(member, (unsigned)i);
-        const char *entry_where = lf_load_format(load, "%s: collect %zu", where, i + 1);
+        const char *entry_where = config__load_format(load, "%s: collect %zu", where, i + 1);
         if (entry_where)
             read_collect(load, entry, entry_where, &collect[i]);
     }
@@ -127,8 +127,8 @@ static void tell_unknown_driver(struct lf_load *load, const config_setting_t *at
                                 const char *name)
 {
     const char *near = nearest_driver(load, name);
-    lf_load_error(load, at, "%s: there is no driver \"%.60s\"%s%s%s; list them with: labferry drivers", where,
-                  name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    config__load_error(load, at, "%s: there is no driver \"%.60s\"%s%s%s; list them with: labferry drivers",
+                       where, name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static void claim(void *context, const char *resource)
@@ -142,9 +142,9 @@ static void claim(void *context, const char *resource)
         if (!strcmp(taken->resource, resource) && taken->owner != claims->owner) {
             struct lf_load *load = claims->load;
             const struct lf_config_instrument *owner = &load->instruments[taken->owner];
-            lf_load_error(load, config_setting_get_elem(claims->list, (unsigned)claims->owner),
-                          "%s is already used by instrument \"%s\" (%s); each instrument needs its own",
-                          resource, owner->name ? owner->name : "?", owner->at);
+            config__load_error(load, config_setting_get_elem(claims->list, (unsigned)claims->owner),
+                               "%s is already used by instrument \"%s\" (%s); each instrument needs its own",
+                               resource, owner->name ? owner->name : "?", owner->at);
             break;
         }
     }
@@ -168,11 +168,11 @@ static void tell_objection(struct lf_load *load, const config_setting_t *group, 
         const char *at = lf_values_at(values, row->name);
         size_t len = at ? strlen(at) : 0;
         if (len && !strncmp(text, at, len) && !strncmp(text + len, ": ", 2)) {
-            lf_load_error(load, lf_load_member(group, row->name), "%s: %s", where, text + len + 2);
+            config__load_error(load, config__load_member(group, row->name), "%s: %s", where, text + len + 2);
             return;
         }
     }
-    lf_load_error(load, group, "%s: %s", where, text);
+    config__load_error(load, group, "%s: %s", where, text);
 }
 
 static void read_driver_settings(struct claims *claims, config_setting_t *group, const char *where,
@@ -180,12 +180,12 @@ static void read_driver_settings(struct claims *claims, config_setting_t *group,
                                  struct lf_config_instrument *instrument)
 {
     struct lf_load *load = claims->load;
-    struct lf_values *v = lf_load_new_values(load, rows, where);
-    if (!v || !lf_load_values(load, group, where, v, rows, lf_settings_instrument, false))
+    struct lf_values *v = config__load_new_values(load, rows, where);
+    if (!v || !config__load_values(load, group, where, v, rows, config__settings_instrument, false))
         return;
     struct lf_error err;
     if (load->hooks->driver_check && load->hooks->driver_check(driver, v, claim, claims, &err) != LF_OK) {
-        lf_load_note(load, &err);
+        config__load_note(load, &err);
         tell_objection(load, group, where, v, rows, err.text);
         return; /* nothing more is asked of settings that are wrong */
     }
@@ -199,9 +199,9 @@ static void check_duplicate(struct lf_load *load, const config_setting_t *group,
 {
     for (size_t i = 0; i < index; i++) {
         if (load->instruments[i].name && !strcmp(load->instruments[i].name, name)) {
-            lf_load_error(load, lf_load_member(group, "name"),
-                          "instrument \"%.70s\" is there already (%s); give each its own name", name,
-                          load->instruments[i].at);
+            config__load_error(load, config__load_member(group, "name"),
+                               "instrument \"%.70s\" is there already (%s); give each its own name", name,
+                               load->instruments[i].at);
             return;
         }
     }
@@ -212,20 +212,20 @@ static void read_instrument(struct claims *claims, config_setting_t *group, int 
     struct lf_load *load = claims->load;
     struct lf_config_instrument *instrument = &load->instruments[index];
     const char *where = label(load, group, "instrument", index);
-    struct lf_values *v = where ? lf_load_new_values(load, lf_settings_instrument, where) : NULL;
-    instrument->at = lf_load_at(load, group);
+    struct lf_values *v = where ? config__load_new_values(load, config__settings_instrument, where) : NULL;
+    instrument->at = config__load_at(load, group);
     if (!v || !instrument->at)
         return;
     const char *driver = NULL;
     config_setting_lookup_string(group, "driver", &driver);
     const struct lf_setting *rows = driver ? load->hooks->driver_settings(driver) : NULL;
     /* Without the driver's rows nobody can say which of its settings are unknown. */
-    bool whole = lf_load_values(load, group, where, v, lf_settings_instrument, rows, rows != NULL);
+    bool whole = config__load_values(load, group, where, v, config__settings_instrument, rows, rows != NULL);
     if (driver && !rows)
-        tell_unknown_driver(load, lf_load_member(group, "driver"), where, driver);
+        tell_unknown_driver(load, config__load_member(group, "driver"), where, driver);
     instrument->name = lf_values_text(v, "name");
     if (instrument->name) {
-        lf_load_check_name(load, lf_load_member(group, "name"), "instrument", instrument->name);
+        config__load_check_name(load, config__load_member(group, "name"), "instrument", instrument->name);
         check_duplicate(load, group, (size_t)index, instrument->name);
     }
     if (whole) {
@@ -239,11 +239,11 @@ static void read_instrument(struct claims *claims, config_setting_t *group, int 
     read_collects(load, group, where, instrument);
 }
 
-void lf_load_instruments(struct lf_load *load, config_setting_t *list)
+void config__load_instruments(struct lf_load *load, config_setting_t *list)
 {
     struct claims claims = {.load = load, .list = list};
     int count = config_setting_length(list);
-    load->instruments = lf_load_alloc(load, (size_t)count, sizeof *load->instruments);
+    load->instruments = config__load_alloc(load, (size_t)count, sizeof *load->instruments);
     if (!load->instruments)
         return;
     load->config->instruments = load->instruments;
@@ -254,7 +254,7 @@ void lf_load_instruments(struct lf_load *load, config_setting_t *list)
         if (config_setting_is_group(group))
             read_instrument(&claims, group, i);
         else
-            lf_load_error(load, group, "instrument %d must be a group { } of settings", i + 1);
+            config__load_error(load, group, "instrument %d must be a group { } of settings", i + 1);
     }
     for (size_t i = 0; i < claims.count; i++)
         free(claims.claims[i].resource);

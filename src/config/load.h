@@ -31,68 +31,70 @@ struct lf_load {
 
 /* Gives ptr to the configuration, which will release it. NULL, and no_memory set, if ptr is NULL or there is
  * no room (ptr is released then). */
-void *lf_load_keep(struct lf_load *load, void *ptr, void (*release)(void *));
-void *lf_load_alloc(struct lf_load *load, size_t count, size_t size); /* zeroed */
-const char *lf_load_format(struct lf_load *load, const char *format, ...)
+void *config__load_keep(struct lf_load *load, void *ptr, void (*release)(void *));
+void *config__load_alloc(struct lf_load *load, size_t count, size_t size); /* zeroed */
+const char *config__load_format(struct lf_load *load, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-struct lf_values *lf_load_new_values(struct lf_load *load, const struct lf_setting *table, const char *where);
+struct lf_values *config__load_new_values(struct lf_load *load, const struct lf_setting *table,
+                                          const char *where);
 /* Appends to a list that came from here and is still growing. */
-void lf_load_append(struct lf_load *load, struct lf_config_list *list, const char *text);
+void config__load_append(struct lf_load *load, struct lf_config_list *list, const char *text);
 
 /* ---- report.c ---- */
 
 /* Adds a problem at a setting of the file (NULL: the file as a whole). */
-void lf_load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+void config__load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void lf_load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+void config__load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same with a place in plain words. */
-void lf_load_error_in(struct lf_load *load, const char *file, int line, const char *text);
+void config__load_error_in(struct lf_load *load, const char *file, int line, const char *text);
 /* To be called with every error from below before it is reported: one for want of memory says nothing about
  * the file. */
-void lf_load_note(struct lf_load *load, const struct lf_error *err);
-void lf_report_sort(struct lf_config_report *report, const char *path);
+void config__load_note(struct lf_load *load, const struct lf_error *err);
+void config__report_sort(struct lf_config_report *report, const char *path);
 
 /* ---- source.c ---- */
 
 /* Reads and parses the file. False: it could not, and the report says why. */
-bool lf_load_source(struct lf_load *load);
+bool config__load_source(struct lf_load *load);
 /* The file that a setting stands in, and "file:line" of it. */
-const char *lf_load_file_of(const struct lf_load *load, const config_setting_t *setting);
-const char *lf_load_at(struct lf_load *load, const config_setting_t *setting);
+const char *config__load_file_of(const struct lf_load *load, const config_setting_t *setting);
+const char *config__load_at(struct lf_load *load, const config_setting_t *setting);
 
 /* ---- value.c ---- */
 
 /* Reads the members of a group that are rows of `table` into values, checking types and files; members that
  * are rows of `other` (may be NULL) are left alone. With tell_unknown, members of neither are errors. Then
  * fills in defaults. True: the group is whole. */
-bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *where,
-                    struct lf_values *values, const struct lf_setting *table, const struct lf_setting *other,
-                    bool tell_unknown);
+bool config__load_values(struct lf_load *load, config_setting_t *group, const char *where,
+                         struct lf_values *values, const struct lf_setting *table,
+                         const struct lf_setting *other, bool tell_unknown);
 /* Any nested value as JSON, owned; NULL with an error reported. */
-cJSON *lf_load_json(struct lf_load *load, const config_setting_t *setting, const char *where);
+cJSON *config__load_json(struct lf_load *load, const config_setting_t *setting, const char *where);
 /* Reads and parses a JSON file named by a setting. Returns owned; NULL with an error reported. */
-cJSON *lf_load_json_file(struct lf_load *load, const config_setting_t *at, const char *path);
+cJSON *config__load_json_file(struct lf_load *load, const config_setting_t *at, const char *path);
 /* { name = "text"; ... } */
-const struct lf_config_map *lf_load_map(struct lf_load *load, config_setting_t *setting, const char *where,
-                                        size_t *count);
+const struct lf_config_map *config__load_map(struct lf_load *load, config_setting_t *setting,
+                                             const char *where, size_t *count);
 /* The list in a values object, as the configuration has it. */
-struct lf_config_list lf_load_list(struct lf_load *load, const struct lf_values *values, const char *name);
+struct lf_config_list config__load_list(struct lf_load *load, const struct lf_values *values,
+                                        const char *name);
 
 /* ---- the groups: agent.c, instrument.c, route.c ---- */
 
-void lf_load_agent(struct lf_load *load, config_setting_t *group);
-void lf_load_cloud(struct lf_load *load, config_setting_t *group);
-void lf_load_link(struct lf_load *load, config_setting_t *group);
-void lf_load_topics(struct lf_load *load); /* after the routes */
-void lf_load_instruments(struct lf_load *load, config_setting_t *list);
-void lf_load_routes(struct lf_load *load, config_setting_t *list);
+void config__load_agent(struct lf_load *load, config_setting_t *group);
+void config__load_cloud(struct lf_load *load, config_setting_t *group);
+void config__load_link(struct lf_load *load, config_setting_t *group);
+void config__load_topics(struct lf_load *load); /* after the routes */
+void config__load_instruments(struct lf_load *load, config_setting_t *list);
+void config__load_routes(struct lf_load *load, config_setting_t *list);
 
 /* A group's member, or the group itself: where a problem with it is shown. */
-const config_setting_t *lf_load_member(const config_setting_t *group, const char *name);
+const config_setting_t *config__load_member(const config_setting_t *group, const char *name);
 /* Reports a name that does not fit into an MQTT topic. */
-void lf_load_check_name(struct lf_load *load, const config_setting_t *at, const char *where,
-                        const char *name);
+void config__load_check_name(struct lf_load *load, const config_setting_t *at, const char *where,
+                             const char *name);
 
 /* ---- url.c ---- */
 
@@ -104,6 +106,6 @@ struct lf_url {
 };
 /* Splits SCHEME://HOST[:PORT][/]; refuses a path, a query and a user (secrets belong in files). why says what
  * is wrong. */
-bool lf_url_split(const char *text, struct lf_url *url, const char **why);
+bool config__url_split(const char *text, struct lf_url *url, const char **why);
 
 #endif

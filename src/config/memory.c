@@ -29,7 +29,7 @@ static bool make_room(struct lf_config_memory *memory)
     return true;
 }
 
-void *lf_load_keep(struct lf_load *load, void *ptr, void (*release)(void *))
+void *config__load_keep(struct lf_load *load, void *ptr, void (*release)(void *))
 {
     struct lf_config *config = load->config;
     if (!config->memory)
@@ -44,12 +44,12 @@ void *lf_load_keep(struct lf_load *load, void *ptr, void (*release)(void *))
     return ptr;
 }
 
-void *lf_load_alloc(struct lf_load *load, size_t count, size_t size)
+void *config__load_alloc(struct lf_load *load, size_t count, size_t size)
 {
-    return lf_load_keep(load, calloc(count ? count : 1, size), free);
+    return config__load_keep(load, calloc(count ? count : 1, size), free);
 }
 
-const char *lf_load_format(struct lf_load *load, const char *format, ...)
+const char *config__load_format(struct lf_load *load, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -57,7 +57,7 @@ const char *lf_load_format(struct lf_load *load, const char *format, ...)
     if (vasprintf(&text, format, args) < 0)
         text = NULL;
     va_end(args);
-    return lf_load_keep(load, text, free);
+    return config__load_keep(load, text, free);
 }
 
 static void release_values(void *values)
@@ -65,17 +65,18 @@ static void release_values(void *values)
     lf_values_free(values);
 }
 
-struct lf_values *lf_load_new_values(struct lf_load *load, const struct lf_setting *table, const char *where)
+struct lf_values *config__load_new_values(struct lf_load *load, const struct lf_setting *table,
+                                          const char *where)
 {
-    return lf_load_keep(load, lf_values_new(table, where), release_values);
+    return config__load_keep(load, lf_values_new(table, where), release_values);
 }
 
 /* A list grows by powers of two: it is copied whenever its count reaches one. Lists here are short. */
-void lf_load_append(struct lf_load *load, struct lf_config_list *list, const char *text)
+void config__load_append(struct lf_load *load, struct lf_config_list *list, const char *text)
 {
     const char **items = (const char **)list->items;
     if ((list->count & (list->count - 1)) == 0) {
-        items = lf_load_alloc(load, list->count ? list->count * 2 : 1, sizeof *items);
+        items = config__load_alloc(load, list->count ? list->count * 2 : 1, sizeof *items);
         if (!items)
             return;
         if (list->count)

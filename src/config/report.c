@@ -35,11 +35,11 @@ static void add_formatted(struct lf_load *load, enum lf_config_severity severity
 {
     char text[2 * LF_ERROR_TEXT];
     vsnprintf(text, sizeof text, format, args);
-    const char *file = at ? lf_load_file_of(load, at) : load->path;
+    const char *file = at ? config__load_file_of(load, at) : load->path;
     add_problem(load, severity, file, at ? (int)config_setting_source_line(at) : 0, text);
 }
 
-void lf_load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+void config__load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -47,7 +47,7 @@ void lf_load_error(struct lf_load *load, const config_setting_t *at, const char 
     va_end(args);
 }
 
-void lf_load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
+void config__load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -55,12 +55,12 @@ void lf_load_warning(struct lf_load *load, const config_setting_t *at, const cha
     va_end(args);
 }
 
-void lf_load_error_in(struct lf_load *load, const char *file, int line, const char *text)
+void config__load_error_in(struct lf_load *load, const char *file, int line, const char *text)
 {
     add_problem(load, LF_CONFIG_ERROR, file, line, text);
 }
 
-void lf_load_note(struct lf_load *load, const struct lf_error *err)
+void config__load_note(struct lf_load *load, const struct lf_error *err)
 {
     load->no_memory = load->no_memory || err->status == LF_NO_MEMORY;
 }
@@ -75,7 +75,7 @@ static bool comes_after(const struct lf_config_problem *a, const struct lf_confi
     return a->line > b->line;
 }
 
-void lf_report_sort(struct lf_config_report *report, const char *path)
+void config__report_sort(struct lf_config_report *report, const char *path)
 {
     for (size_t i = 1; i < report->count; i++) {
         struct lf_config_problem moving = report->problems[i];

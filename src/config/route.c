@@ -24,7 +24,8 @@ static enum lf_config_job job_of(const char *name)
     return job;
 }
 
-static const struct lf_config_instrument *find_instrument(const struct lf_load *load, const char *name)
+static const struct lf_config_instrument *control__find_instrument(const struct lf_load *load,
+                                                                   const char *name)
 {
     for (size_t i = 0; i < load->config->instrument_count; i++)
         if (load->instruments[i].name && !strcmp(load->instruments[i].name, name))
@@ -56,11 +57,11 @@ static void check_on(struct lf_load *load, const config_setting_t *at, const cha
         const char *on = route->on.items[i];
         struct lf_error err;
         if (load->hooks->on_check && load->hooks->on_check(on, &err) != LF_OK) {
-            lf_load_note(load, &err);
-            lf_load_error(load, at, "%s: \"on\": %s", where, err.text);
+            config__load_note(load, &err);
+            config__load_error(load, at, "%s: \"on\": %s", where, err.text);
         } else if (!strstr(on, job_events[route->job])) {
-            lf_load_error(load, at, "%s: a %s job is made by events %s...; \"%.80s\" cannot make one", where,
-                          job_names[route->job], job_events[route->job], on);
+            config__load_error(load, at, "%s: a %s job is made by events %s...; \"%.80s\" cannot make one",
+                               where, job_names[route->job], job_events[route->job], on);
         }
     }
 }
@@ -74,10 +75,11 @@ static void release_json(void *json)
 static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *setting, const char *where)
 {
     if (!config_setting_is_group(setting)) {
-        lf_load_error(load, setting, "%s: \"where\" must be a group { }, as the event's detail is", where);
+        config__load_error(load, setting, "%s: \"where\" must be a group { }, as the event's detail is",
+                           where);
         return NULL;
     }
-    cJSON *detail = lf_load_json(load, setting, where);
+    cJSON *detail = config__load_json(load, setting, where);
     cJSON *pattern = detail ? cJSON_CreateObject() : NULL;
     if (!detail)
         return NULL;
@@ -96,7 +98,7 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
     const config_setting_t *inline_pattern = config_setting_get_member(group, "where");
     const config_setting_t *file = config_setting_get_member(group, "pattern_file");
     if (inline_pattern && file) {
-        lf_load_error(load, file, "%s: there is a \"where\" and a \"pattern_file\"; keep one", where);
+        config__load_error(load, file, "%s: there is a \"where\" and a \"pattern_file\"; keep one", where);
         return;
     }
     const config_setting_t *at = inline_pattern ? inline_pattern : file;
@@ -105,13 +107,13 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
     if (inline_pattern)
         pattern = pattern_from_where(load, inline_pattern, where);
     else if (path && access(path, R_OK) == 0) /* else already told */
-        pattern = lf_load_json_file(load, file, path);
-    route->pattern = pattern ? lf_load_keep(load, pattern, release_json) : NULL;
+        pattern = config__load_json_file(load, file, path);
+    route->pattern = pattern ? config__load_keep(load, pattern, release_json) : NULL;
     struct lf_error err;
     if (route->pattern && load->hooks->pattern_check
         && load->hooks->pattern_check(route->pattern, &err) != LF_OK) {
-        lf_load_note(load, &err);
-        lf_load_error(load, at, "%s: \"%s\": %s", where, config_setting_name(at), err.text);
+        config__load_note(load, &err);
+        config__load_error(load, at, "%s: \"%s\": %s", where, config_setting_name(at), err.text);
     }
 }
 
@@ -122,38 +124,39 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
 {
     if (!route->instrument) {
         if (route->job != LF_CONFIG_COLLECT) {
-            lf_load_error(load, group, "%s: \"instrument\" is missing: a %s job needs one", where,
-                          job_names[route->job]);
+            config__load_error(load, group, "%s: \"instrument\" is missing: a %s job needs one", where,
+                               job_names[route->job]);
         }
         return;
     }
-    const config_setting_t *at = lf_load_member(group, "instrument");
-    const struct lf_config_instrument *instrument = find_instrument(load, route->instrument);
+    const config_setting_t *at = config__load_member(group, "instrument");
+    const struct lf_config_instrument *instrument = control__find_instrument(load, route->instrument);
     if (!instrument) {
         const char *near = nearest_instrument(load, route->instrument);
-        lf_load_error(load, at, "%s: there is no instrument \"%.70s\"%s%s%s; add it to \"instruments\"",
-                      where, route->instrument, near ? "; did you mean \"" : "", near ? near : "",
-                      near ? "\"?" : "");
+        config__load_error(load, at, "%s: there is no instrument \"%.70s\"%s%s%s; add it to \"instruments\"",
+                           where, route->instrument, near ? "; did you mean \"" : "", near ? near : "",
+                           near ? "\"?" : "");
         return;
     }
     if (!instrument->driver)
         return; /* already told */
     if (load->hooks->driver_can && !load->hooks->driver_can(instrument->driver, route->job)) {
-        lf_load_error(load, at,
-                      "%s: instrument \"%s\" cannot do a %s job: its driver \"%s\" has no such ability",
-                      where, route->instrument, job_names[route->job], instrument->driver);
+        config__load_error(load, at,
+                           "%s: instrument \"%s\" cannot do a %s job: its driver \"%s\" has no such ability",
+                           where, route->instrument, job_names[route->job], instrument->driver);
         return;
     }
     struct lf_error err;
     if (route->procedure && instrument->settings && load->hooks->procedure_check
         && load->hooks->procedure_check(instrument->driver, instrument->settings, route->procedure, &err)
                != LF_OK) {
-        lf_load_note(load, &err);
-        lf_load_error(load, lf_load_member(group, "procedure"), "%s: \"procedure\": %s", where, err.text);
+        config__load_note(load, &err);
+        config__load_error(load, config__load_member(group, "procedure"), "%s: \"procedure\": %s", where,
+                           err.text);
     }
     if (route->report == LF_REPORT_FILE && instrument->collect_count == 0) {
-        lf_load_error(
-            load, lf_load_member(group, "report"),
+        config__load_error(
+            load, config__load_member(group, "report"),
             "%s: the file goes the way of the instrument's results: add \"collect\" to instrument \"%s\"",
             where, route->instrument);
     }
@@ -166,8 +169,8 @@ static void refuse_task_settings(struct lf_load *load, config_setting_t *group, 
     for (size_t i = 0; i < sizeof task_only / sizeof task_only[0]; i++) {
         const config_setting_t *member = config_setting_get_member(group, task_only[i]);
         if (member) {
-            lf_load_error(load, member, "%s: \"%s\" is for job = \"task\" only; remove it", where,
-                          task_only[i]);
+            config__load_error(load, member, "%s: \"%s\" is for job = \"task\" only; remove it", where,
+                               task_only[i]);
         }
     }
 }
@@ -185,22 +188,22 @@ static void read_task(struct lf_load *load, config_setting_t *group, const char 
     route->report = report && !strcmp(report, "file") ? LF_REPORT_FILE : LF_REPORT_OUTPUT;
     route->run_field = lf_values_text(v, "run_field");
     if (inputs)
-        route->inputs = lf_load_map(load, inputs, where, &route->input_count);
+        route->inputs = config__load_map(load, inputs, where, &route->input_count);
     if (outputs)
-        route->outputs = lf_load_map(load, outputs, where, &route->output_count);
+        route->outputs = config__load_map(load, outputs, where, &route->output_count);
     if (!config_setting_get_member(group, "procedure")) {
-        lf_load_error(load, group,
-                      "%s: \"procedure\" is missing: a task job must know what the instrument shall do",
-                      where);
+        config__load_error(load, group,
+                           "%s: \"procedure\" is missing: a task job must know what the instrument shall do",
+                           where);
     }
     if (route->report == LF_REPORT_FILE && !route->run_field) {
-        lf_load_error(load, lf_load_member(group, "report"),
-                      "%s: \"run_field\" is missing: report = \"file\" must know for which run the file is",
-                      where);
+        config__load_error(
+            load, config__load_member(group, "report"),
+            "%s: \"run_field\" is missing: report = \"file\" must know for which run the file is", where);
     }
     if (route->report == LF_REPORT_OUTPUT && route->run_field) {
-        lf_load_error(load, lf_load_member(group, "run_field"),
-                      "%s: \"run_field\" goes with report = \"file\"; add that or remove this", where);
+        config__load_error(load, config__load_member(group, "run_field"),
+                           "%s: \"run_field\" goes with report = \"file\"; add that or remove this", where);
     }
 }
 
@@ -211,9 +214,9 @@ static void check_duplicate(struct lf_load *load, const config_setting_t *group,
 {
     for (size_t i = 0; i < index; i++) {
         if (load->routes[i].name && !strcmp(load->routes[i].name, name)) {
-            lf_load_error(load, lf_load_member(group, "name"),
-                          "route \"%.70s\" is there already (%s); give each its own name", name,
-                          load->routes[i].at);
+            config__load_error(load, config__load_member(group, "name"),
+                               "route \"%.70s\" is there already (%s); give each its own name", name,
+                               load->routes[i].at);
             return;
         }
     }
@@ -224,22 +227,22 @@ static void read_route(struct lf_load *load, config_setting_t *group, int index)
     struct lf_config_route *route = &load->routes[index];
     const char *name = NULL;
     config_setting_lookup_string(group, "name", &name);
-    const char *where = name ? lf_load_format(load, "route \"%.70s\"", name)
-                             : lf_load_format(load, "route %d", index + 1);
-    struct lf_values *v = where ? lf_load_new_values(load, lf_settings_route, where) : NULL;
-    route->at = lf_load_at(load, group);
+    const char *where = name ? config__load_format(load, "route \"%.70s\"", name)
+                             : config__load_format(load, "route %d", index + 1);
+    struct lf_values *v = where ? config__load_new_values(load, config__settings_route, where) : NULL;
+    route->at = config__load_at(load, group);
     if (!v || !route->at)
         return;
-    lf_load_values(load, group, where, v, lf_settings_route, NULL, true);
+    config__load_values(load, group, where, v, config__settings_route, NULL, true);
     route->name = lf_values_text(v, "name");
     if (route->name) {
-        lf_load_check_name(load, lf_load_member(group, "name"), "route", route->name);
+        config__load_check_name(load, config__load_member(group, "name"), "route", route->name);
         check_duplicate(load, group, (size_t)index, route->name);
     }
     read_pattern(load, group, where, v, route);
     if (!lf_values_text(v, "job"))
         return; /* already told; what else is right depends on it */
-    route->on = lf_load_list(load, v, "on");
+    route->on = config__load_list(load, v, "on");
     route->job = job_of(lf_values_text(v, "job"));
     route->instrument = lf_values_text(v, "instrument");
     route->not_after_ms = lf_values_given(v, "not_after") ? lf_values_int(v, "not_after")
@@ -248,7 +251,7 @@ static void read_route(struct lf_load *load, config_setting_t *group, int index)
         read_task(load, group, where, v, route);
     else
         refuse_task_settings(load, group, where);
-    check_on(load, lf_load_member(group, "on"), where, route);
+    check_on(load, config__load_member(group, "on"), where, route);
     check_instrument(load, group, where, route);
 }
 
@@ -269,17 +272,17 @@ static void check_collects(struct lf_load *load, const config_setting_t *instrum
         }
         if (!filled) {
             config_setting_t *group = config_setting_get_elem(instruments, (unsigned)i);
-            lf_load_error(load, lf_load_member(group, "collect"),
-                          "instrument \"%s\": its driver \"%s\" finds no results; remove \"collect\"",
-                          instrument->name, instrument->driver);
+            config__load_error(load, config__load_member(group, "collect"),
+                               "instrument \"%s\": its driver \"%s\" finds no results; remove \"collect\"",
+                               instrument->name, instrument->driver);
         }
     }
 }
 
-void lf_load_routes(struct lf_load *load, config_setting_t *list)
+void config__load_routes(struct lf_load *load, config_setting_t *list)
 {
     int count = list ? config_setting_length(list) : 0;
-    load->routes = lf_load_alloc(load, (size_t)count, sizeof *load->routes);
+    load->routes = config__load_alloc(load, (size_t)count, sizeof *load->routes);
     if (!load->routes)
         return;
     load->config->routes = load->routes;
@@ -289,7 +292,7 @@ void lf_load_routes(struct lf_load *load, config_setting_t *list)
         if (config_setting_is_group(group))
             read_route(load, group, i);
         else
-            lf_load_error(load, group, "route %d must be a group { } of settings", i + 1);
+            config__load_error(load, group, "route %d must be a group { } of settings", i + 1);
     }
     const config_setting_t *instruments = config_lookup(&load->file, "instruments");
     if (instruments)

@@ -17,7 +17,7 @@ static const char *const jobs[] = {"deliver", "collect", "task", NULL};
 static const char *const reports[] = {"output", "file", NULL};
 static const char *const blob_types[] = {"RAW_FILE", "VISUALIZATION", NULL};
 
-const struct lf_setting lf_settings_file[] = {
+const struct lf_setting config__settings_file[] = {
     {.name = "agent", .type = LF_NESTED, .help = "This agent: who it is and where it keeps its things."},
     {.name = "cloud", .type = LF_NESTED, .help = "The Benchling tenant and how to sign in to it."},
     {.name = "link", .type = LF_NESTED, .help = "The MQTT broker from which events and commands come."},
@@ -28,7 +28,7 @@ const struct lf_setting lf_settings_file[] = {
     {0},
 };
 
-const struct lf_setting lf_settings_agent[] = {
+const struct lf_setting config__settings_agent[] = {
     {.name = "name",
      .type = LF_TEXT,
      .fallback = LF_REQUIRED,
@@ -133,7 +133,7 @@ const struct lf_setting lf_settings_agent[] = {
     {0},
 };
 
-const struct lf_setting lf_settings_cloud[] = {
+const struct lf_setting config__settings_cloud[] = {
     {.name = "tenant", .type = LF_TEXT, .fallback = LF_REQUIRED, .help = "Address of your Benchling tenant."},
     {.name = "client_id",
      .type = LF_TEXT,
@@ -188,7 +188,7 @@ const struct lf_setting lf_settings_cloud[] = {
     {0},
 };
 
-const struct lf_setting lf_settings_link[] = {
+const struct lf_setting config__settings_link[] = {
     {.name = "broker",
      .type = LF_TEXT,
      .fallback = LF_REQUIRED,
@@ -236,7 +236,7 @@ const struct lf_setting lf_settings_link[] = {
     {0},
 };
 
-const struct lf_setting lf_settings_instrument[] = {
+const struct lf_setting config__settings_instrument[] = {
     {.name = "name",
      .type = LF_TEXT,
      .fallback = LF_REQUIRED,
@@ -256,7 +256,7 @@ const struct lf_setting lf_settings_instrument[] = {
     {0},
 };
 
-const struct lf_setting lf_settings_collect[] = {
+const struct lf_setting config__settings_collect[] = {
     {.name = "files", .type = LF_TEXT, .fallback = "*", .help = "Which results, by name (* ? [set])."},
     {.name = "match",
      .type = LF_LIST,
@@ -291,7 +291,7 @@ const struct lf_setting lf_settings_collect[] = {
     {0},
 };
 
-const struct lf_setting lf_settings_route[] = {
+const struct lf_setting config__settings_route[] = {
     {.name = "name",
      .type = LF_TEXT,
      .fallback = LF_REQUIRED,

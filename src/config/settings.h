@@ -4,12 +4,12 @@
 
 #include "base/setting.h"
 
-extern const struct lf_setting lf_settings_file[]; /* the groups themselves */
-extern const struct lf_setting lf_settings_agent[];
-extern const struct lf_setting lf_settings_cloud[];
-extern const struct lf_setting lf_settings_link[];
-extern const struct lf_setting lf_settings_instrument[]; /* common to all drivers */
-extern const struct lf_setting lf_settings_collect[];    /* an entry of an instrument's `collect` */
-extern const struct lf_setting lf_settings_route[];
+extern const struct lf_setting config__settings_file[]; /* the groups themselves */
+extern const struct lf_setting config__settings_agent[];
+extern const struct lf_setting config__settings_cloud[];
+extern const struct lf_setting config__settings_link[];
+extern const struct lf_setting config__settings_instrument[]; /* common to all drivers */
+extern const struct lf_setting config__settings_collect[];    /* an entry of an instrument's `collect` */
+extern const struct lf_setting config__settings_route[];
 
 #endif

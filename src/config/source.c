@@ -66,9 +66,9 @@ static bool scan_include(struct scan *scan, const char *from, int line, const ch
         good = true;
     } else if (status != LF_OK) {
         char message[LF_ERROR_TEXT + 64];
-        lf_load_note(scan->load, &err);
+        config__load_note(scan->load, &err);
         snprintf(message, sizeof message, "@include: %s", err.text);
-        lf_load_error_in(scan->load, from, line, message);
+        config__load_error_in(scan->load, from, line, message);
     } else {
         add_to_digest(scan->load, &text);
         good = scan_includes(scan, path, text.data);
@@ -109,14 +109,14 @@ static bool scan_line(struct scan *scan, const char *file, int line, const char 
     if (!is_include(text, &from))
         return true;
     if (!copy_name(from, name)) {
-        lf_load_error_in(
+        config__load_error_in(
             scan->load, file, line,
             "@include needs one file name in quotes, without backslashes; it starts at the folder of the "
             "main file");
         return false;
     }
     if (++scan->files > INCLUDES_MAX) {
-        lf_load_error_in(scan->load, file, line, "more than 100 files are included; put them together");
+        config__load_error_in(scan->load, file, line, "more than 100 files are included; put them together");
         return false;
     }
     return scan_include(scan, file, line, name);
@@ -154,7 +154,7 @@ static const char *remedy_for(const char *text)
 static void tell_parse_error(struct lf_load *load, const struct scan *scan)
 {
     if (config_error_type(&load->file) != CONFIG_ERR_PARSE) {
-        lf_load_error(load, NULL, "cannot be read");
+        config__load_error(load, NULL, "cannot be read");
         return;
     }
     const char *text = config_error_text(&load->file);
@@ -164,10 +164,10 @@ static void tell_parse_error(struct lf_load *load, const struct scan *scan)
     bool missing = strstr(text, "include") && scan->missing_line == config_error_line(&load->file);
     snprintf(message, sizeof message, "%s%s%.200s: %s", text, missing ? " " : "",
              missing ? scan->missing : "", remedy_for(text));
-    lf_load_error_in(load, file ? file : load->path, config_error_line(&load->file), message);
+    config__load_error_in(load, file ? file : load->path, config_error_line(&load->file), message);
 }
 
-bool lf_load_source(struct lf_load *load)
+bool config__load_source(struct lf_load *load)
 {
     bool good = false;
     struct lf_buffer text = {0};
@@ -175,12 +175,12 @@ bool lf_load_source(struct lf_load *load)
     struct scan scan = {.load = load};
     enum lf_status status = read_plain(load->path, &text, &err);
     if (status == LF_NOT_FOUND) {
-        lf_load_note(load, &err);
-        lf_load_error(load, NULL, "%s; name another with --config, or write one with: labferry init",
-                      err.text);
+        config__load_note(load, &err);
+        config__load_error(load, NULL, "%s; name another with --config, or write one with: labferry init",
+                           err.text);
     } else if (status != LF_OK) {
-        lf_load_note(load, &err);
-        lf_load_error(load, NULL, "%s", err.text);
+        config__load_note(load, &err);
+        config__load_error(load, NULL, "%s", err.text);
     }
     if (status != LF_OK)
         goto done;
@@ -196,17 +196,17 @@ done:
     return good;
 }
 
-cJSON *lf_load_json_file(struct lf_load *load, const config_setting_t *at, const char *path)
+cJSON *config__load_json_file(struct lf_load *load, const config_setting_t *at, const char *path)
 {
     struct lf_buffer text = {0};
     struct lf_error err;
     cJSON *json = NULL;
     if (read_plain(path, &text, &err) != LF_OK) {
-        lf_load_note(load, &err);
-        lf_load_error(load, at, "\"%s\": %s", config_setting_name(at), err.text);
+        config__load_note(load, &err);
+        config__load_error(load, at, "\"%s\": %s", config_setting_name(at), err.text);
     } else if (lf_json_parse(lf_buffer_slice(&text), &json, &err) != LF_OK) {
-        lf_load_note(load, &err);
-        lf_load_error(load, at, "\"%s\": %s: %s", config_setting_name(at), path, err.text);
+        config__load_note(load, &err);
+        config__load_error(load, at, "\"%s\": %s: %s", config_setting_name(at), path, err.text);
     } else {
         add_to_digest(load, &text);
     }
@@ -214,13 +214,14 @@ cJSON *lf_load_json_file(struct lf_load *load, const config_setting_t *at, const
     return json;
 }
 
-const char *lf_load_file_of(const struct lf_load *load, const config_setting_t *setting)
+const char *config__load_file_of(const struct lf_load *load, const config_setting_t *setting)
 {
     const char *file = config_setting_source_file(setting);
     return file ? file : load->path;
 }
 
-const char *lf_load_at(struct lf_load *load, const config_setting_t *setting)
+const char *config__load_at(struct lf_load *load, const config_setting_t *setting)
 {
-    return lf_load_format(load, "%s:%u", lf_load_file_of(load, setting), config_setting_source_line(setting));
+    return config__load_format(load, "%s:%u", config__load_file_of(load, setting),
+                               config_setting_source_line(setting));
 }

@@ -35,7 +35,7 @@ static const char *split_host(const char *rest, const char **host, size_t *len)
     return rest + *len;
 }
 
-bool lf_url_split(const char *text, struct lf_url *url, const char **why)
+bool config__url_split(const char *text, struct lf_url *url, const char **why)
 {
     *url = (struct lf_url){0};
     const char *sep = strstr(text, "://");

@@ -73,20 +73,21 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
 {
     struct lf_error err;
     if (row->type == LF_SECRET_FILE && !strncmp(path, "credential:", 11)) {
-        lf_load_warning(load, setting,
-                        "%s: \"%s\" cannot be looked at here: systemd gives credentials to the service only",
-                        where, row->name);
+        config__load_warning(
+            load, setting,
+            "%s: \"%s\" cannot be looked at here: systemd gives credentials to the service only", where,
+            row->name);
     } else if (row->type == LF_SECRET_FILE) {
         if (lf_file_check_secret(path, &err) != LF_OK) {
             const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or mend the path" : "";
-            lf_load_note(load, &err);
-            lf_load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
+            config__load_note(load, &err);
+            config__load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
         }
     } else if (ends_with(row->name, "_file") && access(path, R_OK) != 0) {
         lf_fail_errno(&err, "cannot read %s", path);
-        lf_load_note(load, &err);
-        lf_load_error(load, setting, "%s: \"%s\": %s; mend the path or who may read it", where, row->name,
-                      err.text);
+        config__load_note(load, &err);
+        config__load_error(load, setting, "%s: \"%s\": %s; mend the path or who may read it", where,
+                           row->name, err.text);
     }
 }
 
@@ -112,7 +113,7 @@ static void tell_refusal(struct lf_load *load, const config_setting_t *setting, 
     }
     size_t len = strlen(at);
     bool prefixed = !strncmp(err->text, at, len) && !strncmp(err->text + len, ": ", 2);
-    lf_load_error(load, setting, "%s", prefixed ? err->text + len + 2 : err->text);
+    config__load_error(load, setting, "%s", prefixed ? err->text + len + 2 : err->text);
 }
 
 static void set_one(struct lf_load *load, const config_setting_t *setting, const char *where,
@@ -120,16 +121,17 @@ static void set_one(struct lf_load *load, const config_setting_t *setting, const
 {
     const char *form = wanted_form(setting, row->type);
     if (form) {
-        lf_load_error(load, setting, "%s: \"%s\" must be %s, not %s", where, row->name, form,
-                      type_name(config_setting_type(setting)));
+        config__load_error(load, setting, "%s: \"%s\" must be %s, not %s", where, row->name, form,
+                           type_name(config_setting_type(setting)));
         return;
     }
     char room[32];
     struct lf_error err;
     const char *text = scalar_text(setting, room);
-    const char *at = lf_load_at(load, setting);
+    const char *at = config__load_at(load, setting);
     bool is_path = row->type == LF_PATH || row->type == LF_SECRET_FILE;
-    if (!at || (is_path && *text && !(text = lf_load_keep(load, resolve_path(load, row->type, text), free))))
+    if (!at
+        || (is_path && *text && !(text = config__load_keep(load, resolve_path(load, row->type, text), free))))
         return;
     if (lf_values_set(values, row->name, text, at, &err) != LF_OK)
         tell_refusal(load, setting, at, &err);
@@ -143,8 +145,8 @@ static void set_member(struct lf_load *load, const config_setting_t *setting, co
     int type = config_setting_type(setting);
     if (row->type == LF_NESTED) {
         if (wanted_form(setting, LF_NESTED)) {
-            lf_load_error(load, setting, "%s: \"%s\" must be %s, not %s", where, row->name,
-                          wanted_form(setting, LF_NESTED), type_name(type));
+            config__load_error(load, setting, "%s: \"%s\" must be %s, not %s", where, row->name,
+                               wanted_form(setting, LF_NESTED), type_name(type));
         }
         return;
     }
@@ -154,8 +156,8 @@ static void set_member(struct lf_load *load, const config_setting_t *setting, co
     }
     int count = config_setting_length(setting);
     if (count == 0) {
-        lf_load_error(load, setting, "%s: \"%s\" is empty; name at least one or leave it out", where,
-                      row->name);
+        config__load_error(load, setting, "%s: \"%s\" is empty; name at least one or leave it out", where,
+                           row->name);
     }
     for (int i = 0; i < count; i++)
         set_one(load, config_setting_get_elem(setting, (unsigned)i), where, row, values);
@@ -172,12 +174,12 @@ static void tell_unknown_member(struct lf_load *load, const config_setting_t *se
     if (!near || (near_other && lf_edit_distance(near_other, name) < lf_edit_distance(near, name)))
         near = near_other;
     if (near) {
-        lf_load_error(load, setting, "%s: unknown setting \"%.80s\"; did you mean \"%s\"?", where, name,
-                      near);
+        config__load_error(load, setting, "%s: unknown setting \"%.80s\"; did you mean \"%s\"?", where, name,
+                           near);
     } else {
-        lf_load_error(load, setting,
-                      "%s: unknown setting \"%.80s\"; remove it (known settings: labferry.conf.example)",
-                      where, name);
+        config__load_error(load, setting,
+                           "%s: unknown setting \"%.80s\"; remove it (known settings: labferry.conf.example)",
+                           where, name);
     }
 }
 
@@ -186,12 +188,12 @@ static void check_required(struct lf_load *load, config_setting_t *group, const 
 {
     for (const struct lf_setting *row = table; row->name; row++)
         if (row->fallback == LF_REQUIRED && !config_setting_get_member(group, row->name))
-            lf_load_error(load, group, "%s: \"%s\" is missing: add it. %s", where, row->name, row->help);
+            config__load_error(load, group, "%s: \"%s\" is missing: add it. %s", where, row->name, row->help);
 }
 
-bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *where,
-                    struct lf_values *values, const struct lf_setting *table, const struct lf_setting *other,
-                    bool tell_unknown)
+bool config__load_values(struct lf_load *load, config_setting_t *group, const char *where,
+                         struct lf_values *values, const struct lf_setting *table,
+                         const struct lf_setting *other, bool tell_unknown)
 {
     size_t errors = load->report->errors;
     int count = config_setting_length(group);
@@ -215,35 +217,36 @@ bool lf_load_values(struct lf_load *load, config_setting_t *group, const char *w
     return true;
 }
 
-struct lf_config_list lf_load_list(struct lf_load *load, const struct lf_values *values, const char *name)
+struct lf_config_list config__load_list(struct lf_load *load, const struct lf_values *values,
+                                        const char *name)
 {
     struct lf_config_list list = {0};
     for (size_t i = 0; i < lf_values_count(values, name); i++)
-        lf_load_append(load, &list, lf_values_item(values, name, i));
+        config__load_append(load, &list, lf_values_item(values, name, i));
     return list;
 }
 
-const struct lf_config_map *lf_load_map(struct lf_load *load, config_setting_t *setting, const char *where,
-                                        size_t *count)
+const struct lf_config_map *config__load_map(struct lf_load *load, config_setting_t *setting,
+                                             const char *where, size_t *count)
 {
     *count = 0;
     if (!config_setting_is_group(setting)) {
-        lf_load_error(load, setting, "%s: \"%s\" must be a group: { name = \"field\"; }", where,
-                      config_setting_name(setting));
+        config__load_error(load, setting, "%s: \"%s\" must be a group: { name = \"field\"; }", where,
+                           config_setting_name(setting));
         return NULL;
     }
     size_t length = (size_t)config_setting_length(setting);
-    struct lf_config_map *map = lf_load_alloc(load, length, sizeof *map);
+    struct lf_config_map *map = config__load_alloc(load, length, sizeof *map);
     for (size_t i = 0; map && i < length; i++) {
         const config_setting_t *entry = config_setting_get_elem(setting, (unsigned)i);
         const char *field = config_setting_get_string(entry);
         if (!field || !*field) {
-            lf_load_error(load, entry, "%s: \"%s\" must name a field, as a text in quotes", where,
-                          config_setting_name(entry));
+            config__load_error(load, entry, "%s: \"%s\" must name a field, as a text in quotes", where,
+                               config_setting_name(entry));
             continue;
         }
-        const char *name = lf_load_format(load, "%s", config_setting_name(entry));
-        field = lf_load_format(load, "%s", field);
+        const char *name = config__load_format(load, "%s", config_setting_name(entry));
+        field = config__load_format(load, "%s", field);
         if (name && field)
             map[(*count)++] = (struct lf_config_map){name, field};
     }
@@ -279,8 +282,8 @@ static cJSON *json_number(struct lf_load *load, const config_setting_t *setting,
 {
     int64_t number = config_setting_get_int64(setting);
     if (number > EXACT_INTEGER || number < -EXACT_INTEGER) {
-        lf_load_error(load, setting, "%s: %" PRId64 " is too large to be exact; write it as a text", where,
-                      number);
+        config__load_error(load, setting, "%s: %" PRId64 " is too large to be exact; write it as a text",
+                           where, number);
         return NULL;
     }
     return cJSON_CreateNumber((double)number);
@@ -289,7 +292,7 @@ static cJSON *json_number(struct lf_load *load, const config_setting_t *setting,
 static cJSON *json_of(struct lf_load *load, const config_setting_t *setting, const char *where, int depth)
 {
     if (depth > JSON_DEPTH) {
-        lf_load_error(load, setting, "%s: nested more than %d deep", where, JSON_DEPTH);
+        config__load_error(load, setting, "%s: nested more than %d deep", where, JSON_DEPTH);
         return NULL;
     }
     switch (config_setting_type(setting)) {
@@ -297,7 +300,7 @@ static cJSON *json_of(struct lf_load *load, const config_setting_t *setting, con
     case CONFIG_TYPE_INT64: return json_number(load, setting, where);
     case CONFIG_TYPE_FLOAT:
         if (!isfinite(config_setting_get_float(setting))) {
-            lf_load_error(load, setting, "%s: the number is too large", where);
+            config__load_error(load, setting, "%s: the number is too large", where);
             return NULL;
         }
         return cJSON_CreateNumber(config_setting_get_float(setting));
@@ -307,7 +310,7 @@ static cJSON *json_of(struct lf_load *load, const config_setting_t *setting, con
     }
 }
 
-cJSON *lf_load_json(struct lf_load *load, const config_setting_t *setting, const char *where)
+cJSON *config__load_json(struct lf_load *load, const config_setting_t *setting, const char *where)
 {
     size_t errors = load->report->errors;
     cJSON *json = json_of(load, setting, where, 0);

@@ -1,6 +1,6 @@
 #include "control/answer.h"
 
-cJSON *answer_error(const struct lf_error *err)
+cJSON *control__answer_error(const struct lf_error *err)
 {
     cJSON *error = cJSON_CreateObject();
     if (error && lf_json_set_text(error, "status", lf_status_name(err->status))
@@ -11,7 +11,7 @@ cJSON *answer_error(const struct lf_error *err)
     return NULL;
 }
 
-cJSON *answer_of(enum lf_status status, cJSON *result, const struct lf_error *err)
+cJSON *control__answer_of(enum lf_status status, cJSON *result, const struct lf_error *err)
 {
     cJSON *answer = cJSON_CreateObject();
     bool good = answer && lf_json_set_bool(answer, "ok", status == LF_OK);
@@ -19,7 +19,7 @@ cJSON *answer_of(enum lf_status status, cJSON *result, const struct lf_error *er
         good = lf_json_set(answer, "result", result ? result : cJSON_CreateNull()) && good;
     else {
         cJSON_Delete(result);
-        good = lf_json_set(answer, "error", answer_error(err)) && good;
+        good = lf_json_set(answer, "error", control__answer_error(err)) && good;
     }
     if (good)
         return answer;
@@ -27,7 +27,7 @@ cJSON *answer_of(enum lf_status status, cJSON *result, const struct lf_error *er
     return NULL;
 }
 
-char *answer_print(const cJSON *value)
+char *control__answer_print(const cJSON *value)
 {
     char *text = lf_json_print(value);
     if (text)

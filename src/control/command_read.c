@@ -131,12 +131,12 @@ static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, s
     return row->args || !args || cJSON_IsNull(args) ? LF_OK : lf_fail_memory(err, "taking a command");
 }
 
-bool command_expired(const struct lf_command_row *row)
+bool control__command_expired(const struct lf_command_row *row)
 {
     return row->expires_ms && row->expires_ms <= lf_clock_best_ms();
 }
 
-void command_fail_expired(struct lf_error *err, const char *why)
+void control__command_fail_expired(struct lf_error *err, const char *why)
 {
     char clock[LF_CLOCK_TEXT];
     lf_clock_words(clock);
@@ -158,8 +158,8 @@ static enum lf_status read_rest(const struct lf_message *message, const cJSON *j
     return status;
 }
 
-enum lf_status command_read(const struct lf_message *message, const char *base, struct lf_command_row *row,
-                            struct lf_error *err)
+enum lf_status control__command_read(const struct lf_message *message, const char *base,
+                                     struct lf_command_row *row, struct lf_error *err)
 {
     cJSON *json = NULL;
     struct lf_error way_err = {0};

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control/answer.h"
-#include "control/record.h"
+#include "control/command_audit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,10 +45,10 @@ static char *make_answer(const struct lf_command_row *row, const char *state, cJ
     bool good = answer && lf_json_set_text(answer, "id", row->id)
                 && lf_json_set_text(answer, "verb", row->verb) && lf_json_set_text(answer, "state", state)
                 && lf_json_set_text(answer, "at", at)
-                && (!err || lf_json_set(answer, "error", answer_error(err)));
+                && (!err || lf_json_set(answer, "error", control__answer_error(err)));
     if (result)
         good = lf_json_set(answer, "result", result) && good;
-    char *text = good ? answer_print(answer) : NULL;
+    char *text = good ? control__answer_print(answer) : NULL;
     cJSON_Delete(answer);
     return text;
 }
@@ -82,8 +82,8 @@ static enum lf_status record(struct lf_commands *commands, const struct lf_comma
     if (row->args && lf_json_parse(lf_slice_text(row->args), &args, err) == LF_NO_MEMORY)
         return LF_NO_MEMORY;
     snprintf(who, sizeof who, "mqtt:%.80s", row->id);
-    enum lf_status status = record_command(commands->context->journal, who, row->verb, args, outcome, why,
-                                           err);
+    enum lf_status status = control__audit_command(commands->context->journal, who, row->verb, args, outcome,
+                                                   why, err);
     cJSON_Delete(args);
     return status;
 }
@@ -160,8 +160,8 @@ static enum lf_status take_new(struct lf_commands *commands, struct lf_command_r
                                const struct lf_error *refusal, struct lf_error *err)
 {
     struct lf_error expired;
-    if (!refusal && command_expired(row)) {
-        command_fail_expired(&expired, "it came after the time that it names");
+    if (!refusal && control__command_expired(row)) {
+        control__command_fail_expired(&expired, "it came after the time that it names");
         refusal = &expired;
     }
     if (refusal)
@@ -202,7 +202,8 @@ enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_me
             message->topic);
         return LF_OK;
     }
-    enum lf_status status = command_read(message, commands->context->config->link.base, &row, &refusal);
+    enum lf_status status = control__command_read(message, commands->context->config->link.base, &row,
+                                                  &refusal);
     bool bad = status != LF_OK;
     if (status == LF_NO_MEMORY && err)
         *err = refusal;
@@ -355,8 +356,8 @@ static enum lf_status perform(struct lf_commands *commands, struct lf_command_ro
 {
     const struct lf_verb *verb = lf_verb_find(row->verb);
     struct lf_error why = {0};
-    if (command_expired(row)) {
-        command_fail_expired(&why, "its time passed before its turn came");
+    if (control__command_expired(row)) {
+        control__command_fail_expired(&why, "its time passed before its turn came");
         return commit_verdict(commands, row, NULL, &why, err);
     }
     return verb && verb->atomic ? perform_atomic(commands, row, err) : perform_openly(commands, row, err);

@@ -82,11 +82,11 @@ enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_reque
  */
 enum { LF_CONTROL_MAX = 256 * 1024 };
 
-struct lf_desk;
+struct lf_server;
 
 /* Binds (mode 0660 and the operators' group, if there is one), starts the thread. */
-enum lf_status lf_desk_open(struct lf_context *context, struct lf_desk **desk, struct lf_error *err);
-void lf_desk_close(struct lf_desk *desk);
+enum lf_status lf_server_open(struct lf_context *context, struct lf_server **desk, struct lf_error *err);
+void lf_server_close(struct lf_server *desk);
 
 /* The other end, for the CLI: sends one request (fd -1: none) and waits for its answer. *answer is the
  * whole answer object, owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says

@@ -18,11 +18,13 @@ typedef enum lf_status verb_function(struct lf_context *context, const struct lf
                                      cJSON **result, struct lf_error *err);
 
 /* verbs_look.c, verbs_status.c: they only look */
-verb_function verb_audit, verb_audit_verify; /* verbs_audit.c */
-verb_function verb_status, verb_instruments, verb_jobs, verb_job, verb_events, verb_event;
+verb_function control__verb_audit, control__verb_audit_verify; /* verbs_audit.c */
+verb_function control__verb_status, control__verb_instruments, control__verb_jobs, control__verb_job,
+    control__verb_events, control__verb_event;
 /* verbs_act.c */
-verb_function verb_send, verb_run, verb_ask, verb_retry, verb_confirm, verb_cancel, verb_assign, verb_pause,
-    verb_resume;
+verb_function control__verb_send, control__verb_run, control__verb_ask, control__verb_retry,
+    control__verb_confirm, control__verb_cancel, control__verb_assign, control__verb_pause,
+    control__verb_resume;
 
 /* Borrowed from the request. */
 static inline const char *arg_text(const struct lf_request_to_verb *request, const char *name)
@@ -41,7 +43,7 @@ static inline const cJSON *arg_object(const struct lf_request_to_verb *request, 
 }
 
 /* LF_NOT_FOUND names the instruments that there are. */
-enum lf_status find_instrument(struct lf_context *context, const char *name,
-                               struct lf_instrument **instrument, struct lf_error *err);
+enum lf_status control__find_instrument(struct lf_context *context, const char *name,
+                                        struct lf_instrument **instrument, struct lf_error *err);
 
 #endif

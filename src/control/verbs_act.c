@@ -27,8 +27,8 @@ static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON *
 
 /* ---- new work ---- */
 
-enum lf_status verb_send(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                         struct lf_error *err)
+enum lf_status control__verb_send(struct lf_context *context, const struct lf_request_to_verb *request,
+                                  cJSON **result, struct lf_error *err)
 {
     struct stat st;
     int64_t id = 0;
@@ -51,7 +51,8 @@ static enum lf_status check_procedure(struct lf_context *context, const struct l
                                       struct lf_error *err)
 {
     struct lf_instrument *instrument;
-    enum lf_status status = find_instrument(context, arg_text(request, "instrument"), &instrument, err);
+    enum lf_status status = control__find_instrument(context, arg_text(request, "instrument"), &instrument,
+                                                     err);
     const struct lf_config_instrument *config = status == LF_OK
                                                     ? lf_config_instrument(context->config,
                                                                            lf_instrument_name(instrument))
@@ -63,8 +64,8 @@ static enum lf_status check_procedure(struct lf_context *context, const struct l
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", config->name);
 }
 
-enum lf_status verb_run(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                        struct lf_error *err)
+enum lf_status control__verb_run(struct lf_context *context, const struct lf_request_to_verb *request,
+                                 cJSON **result, struct lf_error *err)
 {
     int64_t id = 0;
     enum lf_status status = check_procedure(context, request, err);
@@ -98,15 +99,16 @@ static cJSON *captures_report(const struct lf_outcome *outcome)
     return NULL;
 }
 
-enum lf_status verb_ask(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                        struct lf_error *err)
+enum lf_status control__verb_ask(struct lf_context *context, const struct lf_request_to_verb *request,
+                                 cJSON **result, struct lf_error *err)
 {
     struct lf_input inputs[ARG_MEMBERS_MAX];
     struct lf_instrument *instrument;
     struct lf_outcome outcome = {0};
     const char *command = arg_text(request, "command");
     size_t count = 0;
-    enum lf_status status = find_instrument(context, arg_text(request, "instrument"), &instrument, err);
+    enum lf_status status = control__find_instrument(context, arg_text(request, "instrument"), &instrument,
+                                                     err);
     if (status != LF_OK)
         return status;
     if (!(lf_instrument_driver(instrument)->can & LF_CAN_ASK))
@@ -132,16 +134,16 @@ enum lf_status verb_ask(struct lf_context *context, const struct lf_request_to_v
 
 /* ---- jobs that are there ---- */
 
-enum lf_status verb_retry(struct lf_context *context, const struct lf_request_to_verb *request,
-                          cJSON **result, struct lf_error *err)
+enum lf_status control__verb_retry(struct lf_context *context, const struct lf_request_to_verb *request,
+                                   cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
     enum lf_status status = lf_jobs_retry(context->jobs, id, request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status verb_confirm(struct lf_context *context, const struct lf_request_to_verb *request,
-                            cJSON **result, struct lf_error *err)
+enum lf_status control__verb_confirm(struct lf_context *context, const struct lf_request_to_verb *request,
+                                     cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
     enum lf_status status = lf_jobs_confirm(context->jobs, id, arg_object(request, "values"), request->who,
@@ -149,16 +151,16 @@ enum lf_status verb_confirm(struct lf_context *context, const struct lf_request_
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status verb_cancel(struct lf_context *context, const struct lf_request_to_verb *request,
-                           cJSON **result, struct lf_error *err)
+enum lf_status control__verb_cancel(struct lf_context *context, const struct lf_request_to_verb *request,
+                                    cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
     enum lf_status status = lf_jobs_cancel(context->jobs, id, arg_text(request, "why"), request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status verb_assign(struct lf_context *context, const struct lf_request_to_verb *request,
-                           cJSON **result, struct lf_error *err)
+enum lf_status control__verb_assign(struct lf_context *context, const struct lf_request_to_verb *request,
+                                    cJSON **result, struct lf_error *err)
 {
     int64_t id = arg_int(request, "id", 0);
     enum lf_status status = lf_jobs_assign(context->jobs, id, arg_text(request, "run"),
@@ -192,7 +194,8 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_re
 {
     const char *name = arg_text(request, "instrument");
     struct lf_instrument *only = NULL;
-    enum lf_status status = strcmp(name, "all") != 0 ? find_instrument(context, name, &only, err) : LF_OK;
+    enum lf_status status = strcmp(name, "all") != 0 ? control__find_instrument(context, name, &only, err)
+                                                     : LF_OK;
     cJSON *list = status == LF_OK ? cJSON_CreateArray() : NULL;
     for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(context->jobs); i++) {
         struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
@@ -208,8 +211,8 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_re
     return status;
 }
 
-enum lf_status verb_pause(struct lf_context *context, const struct lf_request_to_verb *request,
-                          cJSON **result, struct lf_error *err)
+enum lf_status control__verb_pause(struct lf_context *context, const struct lf_request_to_verb *request,
+                                   cJSON **result, struct lf_error *err)
 {
     const char *why = arg_text(request, "why");
     char text[300];
@@ -217,8 +220,8 @@ enum lf_status verb_pause(struct lf_context *context, const struct lf_request_to
     return each_paused(context, request, text, result, err);
 }
 
-enum lf_status verb_resume(struct lf_context *context, const struct lf_request_to_verb *request,
-                           cJSON **result, struct lf_error *err)
+enum lf_status control__verb_resume(struct lf_context *context, const struct lf_request_to_verb *request,
+                                    cJSON **result, struct lf_error *err)
 {
     return each_paused(context, request, NULL, result, err);
 }

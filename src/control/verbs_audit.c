@@ -7,14 +7,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct list {
+struct entry_list {
     cJSON *array;
     bool short_of_memory;
 };
 
 static void list_entry(void *context, const struct lf_audit_entry *entry)
 {
-    struct list *list = context;
+    struct entry_list *list = context;
     cJSON *json = lf_audit_entry_json(entry);
     if (!json || !cJSON_AddItemToArray(list->array, json)) {
         cJSON_Delete(json);
@@ -45,15 +45,15 @@ static enum lf_status read_filter(const struct lf_request_to_verb *request, stru
     return LF_OK;
 }
 
-enum lf_status verb_audit(struct lf_context *context, const struct lf_request_to_verb *request,
-                          cJSON **result, struct lf_error *err)
+enum lf_status control__verb_audit(struct lf_context *context, const struct lf_request_to_verb *request,
+                                   cJSON **result, struct lf_error *err)
 {
     struct lf_audit_filter filter;
     char about[32];
     enum lf_status status = read_filter(request, &filter, about, err);
     if (status != LF_OK)
         return status;
-    struct list list = {.array = cJSON_CreateArray()};
+    struct entry_list list = {.array = cJSON_CreateArray()};
     status = list.array ? lf_journal_audit_list(context->journal, &filter, list_entry, &list, err) : LF_OK;
     if (status == LF_OK && (!list.array || list.short_of_memory))
         status = lf_fail_memory(err, "making a list");
@@ -64,8 +64,9 @@ enum lf_status verb_audit(struct lf_context *context, const struct lf_request_to
     return status;
 }
 
-enum lf_status verb_audit_verify(struct lf_context *context, const struct lf_request_to_verb *request,
-                                 cJSON **result, struct lf_error *err)
+enum lf_status control__verb_audit_verify(struct lf_context *context,
+                                          const struct lf_request_to_verb *request, cJSON **result,
+                                          struct lf_error *err)
 {
     struct lf_audit_head noted;
     struct lf_audit_verdict verdict;

@@ -10,14 +10,14 @@
 #include <string.h>
 
 /* A list that could not take all of its entries for want of memory is not told as if it were whole. */
-struct list {
+struct row_list {
     struct lf_jobs *jobs;
     cJSON *array;
     bool short_of_memory;
 };
 
 /* Takes item. */
-static void list_add(struct list *list, cJSON *item)
+static void list_add(struct row_list *list, cJSON *item)
 {
     if (!item || !cJSON_AddItemToArray(list->array, item)) {
         cJSON_Delete(item);
@@ -26,7 +26,8 @@ static void list_add(struct list *list, cJSON *item)
 }
 
 /* Hands the list over as the result. */
-static enum lf_status list_end(struct list *list, enum lf_status status, cJSON **result, struct lf_error *err)
+static enum lf_status list_end(struct row_list *list, enum lf_status status, cJSON **result,
+                               struct lf_error *err)
 {
     if (status == LF_OK && (!list->array || list->short_of_memory))
         status = lf_fail_memory(err, "making a list");
@@ -39,8 +40,8 @@ static enum lf_status list_end(struct list *list, enum lf_status status, cJSON *
 
 /* ---- instruments ---- */
 
-enum lf_status find_instrument(struct lf_context *context, const char *name,
-                               struct lf_instrument **instrument, struct lf_error *err)
+enum lf_status control__find_instrument(struct lf_context *context, const char *name,
+                                        struct lf_instrument **instrument, struct lf_error *err)
 {
     struct lf_buffer names = {.max = 300};
     *instrument = lf_jobs_instrument(context->jobs, name);
@@ -78,13 +79,13 @@ static cJSON *instrument_report(struct lf_context *context, struct lf_instrument
     return report;
 }
 
-enum lf_status verb_instruments(struct lf_context *context, const struct lf_request_to_verb *request,
-                                cJSON **result, struct lf_error *err)
+enum lf_status control__verb_instruments(struct lf_context *context, const struct lf_request_to_verb *request,
+                                         cJSON **result, struct lf_error *err)
 {
     const char *name = arg_text(request, "name");
     struct lf_instrument *only = NULL;
-    enum lf_status status = name ? find_instrument(context, name, &only, err) : LF_OK;
-    struct list list = {.array = cJSON_CreateArray()};
+    enum lf_status status = name ? control__find_instrument(context, name, &only, err) : LF_OK;
+    struct row_list list = {.array = cJSON_CreateArray()};
     for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(context->jobs); i++) {
         struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
         if (!only || only == instrument)
@@ -97,7 +98,7 @@ enum lf_status verb_instruments(struct lf_context *context, const struct lf_requ
 
 static void list_job(void *context, const struct lf_job *job)
 {
-    struct list *list = context;
+    struct row_list *list = context;
     list_add(list, lf_job_to_json(list->jobs, job, false));
 }
 
@@ -124,8 +125,8 @@ static enum lf_status check_word(const char *what, const char *word, const char 
     return status;
 }
 
-enum lf_status verb_jobs(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                         struct lf_error *err)
+enum lf_status control__verb_jobs(struct lf_context *context, const struct lf_request_to_verb *request,
+                                  cJSON **result, struct lf_error *err)
 {
     static const char *const states[] = {"open", "ready",  "running",   "waiting", "held",
                                          "done", "failed", "cancelled", "expired", NULL};
@@ -142,13 +143,13 @@ enum lf_status verb_jobs(struct lf_context *context, const struct lf_request_to_
         status = check_word("kind of job", filter.kind, kinds, err);
     if (status != LF_OK)
         return status;
-    struct list list = {.jobs = context->jobs, .array = cJSON_CreateArray()};
+    struct row_list list = {.jobs = context->jobs, .array = cJSON_CreateArray()};
     status = lf_journal_job_list(context->journal, &filter, list_job, &list, err);
     return list_end(&list, status, result, err);
 }
 
-enum lf_status verb_job(struct lf_context *context, const struct lf_request_to_verb *request, cJSON **result,
-                        struct lf_error *err)
+enum lf_status control__verb_job(struct lf_context *context, const struct lf_request_to_verb *request,
+                                 cJSON **result, struct lf_error *err)
 {
     struct lf_job job;
     enum lf_status status = lf_journal_job_get(context->journal, arg_int(request, "id", 0), &job, err);
@@ -193,8 +194,8 @@ static void list_event(void *list, const struct lf_event_row *row)
     list_add(list, event_report(row));
 }
 
-enum lf_status verb_events(struct lf_context *context, const struct lf_request_to_verb *request,
-                           cJSON **result, struct lf_error *err)
+enum lf_status control__verb_events(struct lf_context *context, const struct lf_request_to_verb *request,
+                                    cJSON **result, struct lf_error *err)
 {
     static const char *const fates[] = {"job", "twin",   "woke", "unrouted", "unknown",
                                         "bad", "reread", "lost", NULL};
@@ -202,7 +203,7 @@ enum lf_status verb_events(struct lf_context *context, const struct lf_request_t
     enum lf_status status = check_word("fate", fate, fates, err);
     if (status != LF_OK)
         return status;
-    struct list list = {.array = cJSON_CreateArray()};
+    struct row_list list = {.array = cJSON_CreateArray()};
     status = lf_journal_event_list(context->journal, fate, list_limit(request), list_event, &list, err);
     return list_end(&list, status, result, err);
 }
@@ -229,8 +230,8 @@ static bool add_body(cJSON *report, const struct lf_event_row *row)
     return good;
 }
 
-enum lf_status verb_event(struct lf_context *context, const struct lf_request_to_verb *request,
-                          cJSON **result, struct lf_error *err)
+enum lf_status control__verb_event(struct lf_context *context, const struct lf_request_to_verb *request,
+                                   cJSON **result, struct lf_error *err)
 {
     struct lf_event_row row;
     enum lf_status status = lf_journal_event_get(context->journal, arg_text(request, "id"), &row, err);

@@ -233,8 +233,8 @@ static cJSON *storage_part(struct lf_context *context)
     return storage;
 }
 
-enum lf_status verb_status(struct lf_context *context, const struct lf_request_to_verb *request,
-                           cJSON **result, struct lf_error *err)
+enum lf_status control__verb_status(struct lf_context *context, const struct lf_request_to_verb *request,
+                                    cJSON **result, struct lf_error *err)
 {
     (void)request;
     cJSON *status = cJSON_CreateObject(), *needs = cJSON_CreateArray();

@@ -72,8 +72,8 @@ static enum lf_status take_type(struct lf_event *event, const struct source *fro
         return status;
     if (!event->type || !*event->type)
         return REFUSE("%s%s: missing or empty", from->where, from->type_key);
-    const char *name = lf_event_name_of(event->type);
-    const struct lf_event_kind *kind = lf_event_kind_find(name);
+    const char *name = event__name_of(event->type);
+    const struct lf_event_kind *kind = event__kind_find(name);
     event->known = kind != NULL;
     event->name = strdup(name);
     event->resource = kind ? strdup(kind->resource) : strndup(name, strcspn(name, "."));
@@ -269,7 +269,7 @@ enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_even
 {
     cJSON *json;
     *event = NULL;
-    enum lf_status status = lf_event_text_parse(message, &json, err);
+    enum lf_status status = event__text_parse(message, &json, err);
     if (status != LF_OK)
         return status;
     struct lf_event *made = calloc(1, sizeof *made);

@@ -38,7 +38,7 @@ struct lf_event {
     char *created_at;   /* RFC 3339 as given */
     int64_t created_ms; /* the same as wall time; 0 if unknown */
     char *schema_id, *schema_name;
-    bool known; /* one of lf_event_kinds */
+    bool known; /* one of event__kinds */
     bool deprecated;
     bool thin;       /* has the resource's id but not the resource (webhook): read it from the API */
     char **excluded; /* excludedProperties: read these from the API */
@@ -82,6 +82,6 @@ enum lf_status lf_event_on_check(const char *on, struct lf_error *err);
 /* The detail-types that `on` stands for, to subscribe to: calls each for every one. */
 void lf_event_on_types(const char *on, void (*each)(void *context, const char *type), void *context);
 
-extern const struct lf_event_kind lf_event_kinds[]; /* ends with name NULL */
+extern const struct lf_event_kind event__kinds[]; /* ends with name NULL */
 
 #endif

@@ -5,13 +5,13 @@
 
 /* Upper-case letters: a run from `first` to `last`, every `step`-th code point; the lower-case one is `away`
  * further. */
-struct run {
+struct fold_run {
     uint32_t first, last, step;
     int32_t away;
 };
 
 /* clang-format off */
-static const struct run runs[] = {
+static const struct fold_run runs[] = {
     {'A', 'Z', 1, 32},
     /* Latin-1 */
     {0xC0, 0xD6, 1, 32}, {0xD8, 0xDE, 1, 32},
@@ -33,7 +33,7 @@ static const struct run runs[] = {
 static uint32_t lower(uint32_t point)
 {
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        const struct run *run = &runs[i];
+        const struct fold_run *run = &runs[i];
         if (point >= run->first && point <= run->last && (point - run->first) % run->step == 0)
             return (uint32_t)((int32_t)point + run->away);
     }
@@ -57,7 +57,7 @@ static uint32_t next_point(const char **text)
     return point;
 }
 
-bool lf_fold_make(const char *text, struct lf_fold *fold)
+bool event__fold_make(const char *text, struct lf_fold *fold)
 {
     fold->points = malloc((strlen(text) + 1) * sizeof *fold->points);
     fold->count = 0;
@@ -68,7 +68,7 @@ bool lf_fold_make(const char *text, struct lf_fold *fold)
     return true;
 }
 
-void lf_fold_clear(struct lf_fold *fold)
+void event__fold_clear(struct lf_fold *fold)
 {
     free(fold->points);
     *fold = (struct lf_fold){0};
@@ -83,18 +83,18 @@ static const char *after(const struct lf_fold *fold, const char *text)
     return text;
 }
 
-bool lf_fold_starts(const struct lf_fold *fold, const char *text)
+bool event__fold_starts(const struct lf_fold *fold, const char *text)
 {
     return after(fold, text) != NULL;
 }
 
-bool lf_fold_equals(const struct lf_fold *fold, const char *text)
+bool event__fold_equals(const struct lf_fold *fold, const char *text)
 {
     const char *rest = after(fold, text);
     return rest && !*rest;
 }
 
-bool lf_fold_ends(const struct lf_fold *fold, const char *text)
+bool event__fold_ends(const struct lf_fold *fold, const char *text)
 {
     size_t points = 0;
     for (const char *p = text; *p; points++)
@@ -103,5 +103,5 @@ bool lf_fold_ends(const struct lf_fold *fold, const char *text)
         return false;
     for (size_t skip = points - fold->count; skip > 0; skip--)
         next_point(&text);
-    return lf_fold_equals(fold, text);
+    return event__fold_equals(fold, text);
 }

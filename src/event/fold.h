@@ -15,11 +15,11 @@ struct lf_fold {
 };
 
 /* Folds text (valid UTF-8; anything else is taken byte by byte). False when out of memory. */
-bool lf_fold_make(const char *text, struct lf_fold *fold);
-void lf_fold_clear(struct lf_fold *fold);
+bool event__fold_make(const char *text, struct lf_fold *fold);
+void event__fold_clear(struct lf_fold *fold);
 
-bool lf_fold_equals(const struct lf_fold *fold, const char *text);
-bool lf_fold_starts(const struct lf_fold *fold, const char *text);
-bool lf_fold_ends(const struct lf_fold *fold, const char *text);
+bool event__fold_equals(const struct lf_fold *fold, const char *text);
+bool event__fold_starts(const struct lf_fold *fold, const char *text);
+bool event__fold_ends(const struct lf_fold *fold, const char *text);
 
 #endif

@@ -53,7 +53,7 @@ static bool add_state(const struct lf_event *event, enum lf_event_state state, s
 
 char *lf_event_key(const struct lf_event *event)
 {
-    const struct lf_event_kind *kind = lf_event_kind_find(event->name);
+    const struct lf_event_kind *kind = event__kind_find(event->name);
     struct lf_buffer key = {0};
     bool told = kind && event->resource_id;
     bool good = !told

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct lf_event_kind lf_event_kinds[] = {
+const struct lf_event_kind event__kinds[] = {
     {"automationInputGenerator.completed", "automationInputGenerator", LF_STATE_FILE},
     {"automationOutputProcessor.completed", "automationOutputProcessor", LF_STATE_FILE},
     {"automationOutputProcessor.uploaded", "automationOutputProcessor", LF_STATE_FILE},
@@ -53,7 +53,7 @@ const struct lf_event_kind lf_event_kinds[] = {
 static const char *const versions[] = {"v2", "v2-beta", "v2-alpha"};
 enum { VERSIONS = sizeof versions / sizeof *versions };
 
-const char *lf_event_name_of(const char *type)
+const char *event__name_of(const char *type)
 {
     const char *p = type;
     if (*p++ != 'v' || !isdigit((unsigned char)*p))
@@ -66,9 +66,9 @@ const char *lf_event_name_of(const char *type)
     return *p == '.' && p[1] ? p + 1 : type;
 }
 
-const struct lf_event_kind *lf_event_kind_find(const char *name)
+const struct lf_event_kind *event__kind_find(const char *name)
 {
-    for (const struct lf_event_kind *kind = lf_event_kinds; kind->name; kind++)
+    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++)
         if (!strcmp(kind->name, name))
             return kind;
     return NULL;
@@ -86,7 +86,7 @@ static bool names(const char *pattern, const char *name)
 /* Does `on` ask for this version? Without one it asks for the three of v2. */
 static bool asks_version(const char *on, const char *version, size_t len)
 {
-    const char *name = lf_event_name_of(on);
+    const char *name = event__name_of(on);
     if (name != on)
         return (size_t)(name - on) == len + 1 && !strncmp(on, version, len);
     for (size_t i = 0; i < VERSIONS; i++)
@@ -99,15 +99,14 @@ bool lf_event_is_on(const struct lf_event *event, const char *on)
 {
     if (!event->version)
         return names(on, event->name);
-    return asks_version(on, event->version, strlen(event->version))
-           && names(lf_event_name_of(on), event->name);
+    return asks_version(on, event->version, strlen(event->version)) && names(event__name_of(on), event->name);
 }
 
 static const char *nearest(const char *name)
 {
     const char *best = NULL;
     size_t least = strlen(name) / 3 + 2;
-    for (const struct lf_event_kind *kind = lf_event_kinds; kind->name; kind++) {
+    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++) {
         size_t distance = lf_edit_distance(name, kind->name);
         if (distance < least) {
             least = distance;
@@ -119,8 +118,8 @@ static const char *nearest(const char *name)
 
 enum lf_status lf_event_on_check(const char *on, struct lf_error *err)
 {
-    const char *name = lf_event_name_of(on);
-    for (const struct lf_event_kind *kind = lf_event_kinds; *name && kind->name; kind++)
+    const char *name = event__name_of(on);
+    for (const struct lf_event_kind *kind = event__kinds; *name && kind->name; kind++)
         if (names(name, kind->name))
             return LF_OK;
     const char *near = nearest(name);
@@ -136,8 +135,8 @@ enum lf_status lf_event_on_check(const char *on, struct lf_error *err)
 
 void lf_event_on_types(const char *on, void (*each)(void *context, const char *type), void *context)
 {
-    const char *name = lf_event_name_of(on);
-    for (const struct lf_event_kind *kind = lf_event_kinds; kind->name; kind++) {
+    const char *name = event__name_of(on);
+    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++) {
         if (!names(name, kind->name))
             continue;
         char type[160];

@@ -6,8 +6,8 @@
 
 /* The name in "v2-beta.entry.created", or the type itself when it begins with no version. Borrowed from type.
  */
-const char *lf_event_name_of(const char *type);
+const char *event__name_of(const char *type);
 /* NULL if the name is not a known one. */
-const struct lf_event_kind *lf_event_kind_find(const char *name);
+const struct lf_event_kind *event__kind_find(const char *name);
 
 #endif

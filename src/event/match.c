@@ -33,7 +33,7 @@ static enum lf_status read_pattern(FILE *file, struct lf_pattern **pattern, stru
     bool more;
     enum lf_status status = read_until(file, EOF, &text, &more, err);
     if (status == LF_OK)
-        status = lf_pattern_parse(lf_buffer_slice(&text), pattern, err);
+        status = event__pattern_parse(lf_buffer_slice(&text), pattern, err);
     lf_buffer_free(&text);
     return status ? lf_error_prefix(err, "pattern") : LF_OK;
 }
@@ -70,9 +70,9 @@ static enum lf_status match_line(const struct lf_pattern *pattern, struct lf_sli
                                  struct lf_error *err)
 {
     cJSON *event = NULL;
-    enum lf_status status = lf_event_text_parse(text, &event, err);
+    enum lf_status status = event__text_parse(text, &event, err);
     if (status == LF_OK) {
-        const char *unsatisfied = lf_pattern_mismatch(pattern, event);
+        const char *unsatisfied = event__pattern_mismatch(pattern, event);
         status = answer(out, style, line, unsatisfied, err);
         count->events++;
         count->matched += !unsatisfied;

@@ -94,7 +94,7 @@ static enum lf_status rules_append(struct lf_rules *to, const struct lf_rules *f
     return LF_OK;
 }
 
-static enum lf_status rule_put(struct lf_rule *rule, const struct lf_field *field, struct lf_error *err)
+static enum lf_status rule_put(struct lf_rule *rule, const struct event_field *field, struct lf_error *err)
 {
     size_t at = 0;
     while (at < rule->count && strcmp(rule->fields[at]->path, field->path) < 0)
@@ -105,7 +105,7 @@ static enum lf_status rule_put(struct lf_rule *rule, const struct lf_field *fiel
     }
     if (rule->count == LF_RULE_MAX_FIELDS)
         return REFUSE("%s: the pattern has more than %d fields", field->path, LF_RULE_MAX_FIELDS);
-    const struct lf_field **fields = realloc(rule->fields, (rule->count + 1) * sizeof *fields);
+    const struct event_field **fields = realloc(rule->fields, (rule->count + 1) * sizeof *fields);
     if (!fields)
         return lf_fail_memory(err, "compiling a pattern");
     rule->fields = fields;
@@ -115,7 +115,7 @@ static enum lf_status rule_put(struct lf_rule *rule, const struct lf_field *fiel
     return LF_OK;
 }
 
-static enum lf_status read_terms(struct compile *c, const cJSON *list, struct lf_field *field,
+static enum lf_status read_terms(struct compile *c, const cJSON *list, struct event_field *field,
                                  struct lf_error *err)
 {
     size_t count = (size_t)cJSON_GetArraySize(list);
@@ -127,7 +127,7 @@ static enum lf_status read_terms(struct compile *c, const cJSON *list, struct lf
     for (const cJSON *item = list->child; item; item = item->next) {
         char at[260];
         snprintf(at, sizeof at, "%.200s[%zu]", c->path, field->term_count);
-        enum lf_status status = lf_term_parse(item, at, &field->terms[field->term_count++], err);
+        enum lf_status status = event__term_parse(item, at, &field->terms[field->term_count++], err);
         if (status != LF_OK)
             return status;
     }
@@ -137,7 +137,7 @@ static enum lf_status read_terms(struct compile *c, const cJSON *list, struct lf
 static enum lf_status read_field(struct compile *c, const cJSON *list, struct lf_rules *rules,
                                  struct lf_error *err)
 {
-    struct lf_field *field = calloc(1, sizeof *field);
+    struct event_field *field = calloc(1, sizeof *field);
     if (!field || !(field->path = strdup(c->path))) {
         free(field);
         return lf_fail_memory(err, "compiling a pattern");
@@ -268,14 +268,14 @@ enum lf_status lf_pattern_compile(const cJSON *json, struct lf_pattern **pattern
     return status;
 }
 
-enum lf_status lf_pattern_parse(struct lf_slice text, struct lf_pattern **pattern, struct lf_error *err)
+enum lf_status event__pattern_parse(struct lf_slice text, struct lf_pattern **pattern, struct lf_error *err)
 {
     *pattern = NULL;
     if (text.len > LF_PATTERN_MAX_BYTES)
         return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the pattern has more than %d bytes",
                        LF_PATTERN_MAX_BYTES);
     cJSON *json = NULL;
-    enum lf_status status = lf_event_text_parse(text, &json, err);
+    enum lf_status status = event__text_parse(text, &json, err);
     if (status == LF_OK)
         status = lf_pattern_compile(json, pattern, err);
     cJSON_Delete(json);
@@ -287,10 +287,10 @@ void lf_pattern_free(struct lf_pattern *pattern)
     if (!pattern)
         return;
     while (pattern->fields) {
-        struct lf_field *field = pattern->fields;
+        struct event_field *field = pattern->fields;
         pattern->fields = field->next;
         for (size_t i = 0; i < field->term_count; i++)
-            lf_term_clear(&field->terms[i]);
+            event__term_clear(&field->terms[i]);
         free(field->terms);
         free(field->path);
         free(field);

@@ -43,10 +43,10 @@ static enum outcome best_of(enum outcome a, enum outcome b)
     return a > b ? a : b;
 }
 
-static bool any_term(const struct lf_field *field, const cJSON *leaf)
+static bool any_term(const struct event_field *field, const cJSON *leaf)
 {
     for (size_t i = 0; i < field->term_count; i++)
-        if (lf_term_matches(&field->terms[i], leaf))
+        if (event__term_matches(&field->terms[i], leaf))
             return true;
     return false;
 }
@@ -166,7 +166,7 @@ static enum outcome visit(struct search *s, size_t index, const cJSON *node, con
     return *path ? NOTHING : visit_leaf(s, index, node, event);
 }
 
-static bool wants_absence(const struct lf_field *field)
+static bool wants_absence(const struct event_field *field)
 {
     for (size_t i = 0; i < field->term_count; i++)
         if (field->terms[i].kind == LF_TERM_ABSENT)
@@ -188,7 +188,7 @@ static enum outcome match_fields(struct search *s, size_t index, const cJSON *ev
         s->deepest = index;
     if (index == s->rule->count)
         return MATCHED;
-    const struct lf_field *field = s->rule->fields[index];
+    const struct event_field *field = s->rule->fields[index];
     if (wants_absence(field) && is_absent(s, index, event))
         return match_fields(s, index + 1, event);
     return visit_object(s, index, event, field->path, event);
@@ -196,10 +196,10 @@ static enum outcome match_fields(struct search *s, size_t index, const cJSON *ev
 
 bool lf_pattern_match(const struct lf_pattern *pattern, const cJSON *event)
 {
-    return !lf_pattern_mismatch(pattern, event);
+    return !event__pattern_mismatch(pattern, event);
 }
 
-const char *lf_pattern_mismatch(const struct lf_pattern *pattern, const cJSON *event)
+const char *event__pattern_mismatch(const struct lf_pattern *pattern, const cJSON *event)
 {
     const char *where = "the event is not an object";
     size_t deepest = 0;

@@ -16,16 +16,16 @@ enum {
     LF_PATTERN_MAX_BYTES = 256 * 1024,
 };
 
-struct lf_field {
+struct event_field {
     char *path;
     size_t path_len;
     struct lf_term *terms; /* any one must hold */
     size_t term_count;
-    struct lf_field *next; /* in the pattern's list of all fields */
+    struct event_field *next; /* in the pattern's list of all fields */
 };
 
 struct lf_rule {
-    const struct lf_field **fields; /* sorted by path, paths distinct */
+    const struct event_field **fields; /* sorted by path, paths distinct */
     size_t count;
 };
 
@@ -35,7 +35,7 @@ struct lf_rules {
 };
 
 struct lf_pattern {
-    struct lf_field *fields; /* owned */
+    struct event_field *fields; /* owned */
     struct lf_rules rules;
 };
 

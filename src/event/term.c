@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-void lf_term_clear(struct lf_term *term)
+void event__term_clear(struct lf_term *term)
 {
     for (size_t i = 0; i < term->none_of_count; i++)
-        lf_term_clear(&term->none_of[i]);
+        event__term_clear(&term->none_of[i]);
     free(term->none_of);
     free(term->text);
     free(term->pieces);
-    lf_fold_clear(&term->fold);
+    event__fold_clear(&term->fold);
     *term = (struct lf_term){0};
 }
 
@@ -36,7 +36,7 @@ static bool address_v4(const char *text, unsigned char bytes[16])
     return true;
 }
 
-size_t lf_term_address(const char *text, unsigned char bytes[16])
+size_t event__term_address(const char *text, unsigned char bytes[16])
 {
     if (address_v4(text, bytes))
         return 4;
@@ -48,7 +48,7 @@ size_t lf_term_address(const char *text, unsigned char bytes[16])
 static bool in_cidr(const struct lf_term_cidr *cidr, const char *text)
 {
     unsigned char bytes[16];
-    size_t len = lf_term_address(text, bytes);
+    size_t len = event__term_address(text, bytes);
     return len != 0 && len == cidr->len && memcmp(bytes, cidr->low, len) >= 0
            && memcmp(bytes, cidr->high, len) <= 0;
 }
@@ -98,23 +98,23 @@ static bool matches_text(const struct lf_term *term, const char *text)
     case LF_TERM_SUFFIX:
         len = strlen(text);
         return len >= term->len && !memcmp(text + len - term->len, term->text, term->len);
-    case LF_TERM_IGNORE_CASE: return lf_fold_equals(&term->fold, text);
-    case LF_TERM_PREFIX_IGNORE_CASE: return lf_fold_starts(&term->fold, text);
-    case LF_TERM_SUFFIX_IGNORE_CASE: return lf_fold_ends(&term->fold, text);
+    case LF_TERM_IGNORE_CASE: return event__fold_equals(&term->fold, text);
+    case LF_TERM_PREFIX_IGNORE_CASE: return event__fold_starts(&term->fold, text);
+    case LF_TERM_SUFFIX_IGNORE_CASE: return event__fold_ends(&term->fold, text);
     case LF_TERM_WILDCARD: return matches_wildcard(term, text);
     case LF_TERM_CIDR: return in_cidr(&term->cidr, text);
     default: return false;
     }
 }
 
-bool lf_term_matches(const struct lf_term *term, const cJSON *value)
+bool event__term_matches(const struct lf_term *term, const cJSON *value)
 {
     switch (term->kind) {
     case LF_TERM_EXISTS: return true;
     case LF_TERM_ABSENT: return false;
     case LF_TERM_NONE_OF:
         for (size_t i = 0; i < term->none_of_count; i++)
-            if (lf_term_matches(&term->none_of[i], value))
+            if (event__term_matches(&term->none_of[i], value))
                 return false;
         return true;
     case LF_TERM_TRUE: return cJSON_IsTrue(value);

@@ -56,14 +56,15 @@ struct lf_term {
 #define LF_TERM_NUMBER_MAX 5e11
 
 /* Does the value (text, number, true, false or null) satisfy the term? */
-bool lf_term_matches(const struct lf_term *term, const cJSON *value);
+bool event__term_matches(const struct lf_term *term, const cJSON *value);
 
-/* Reads one entry of a pattern's array into *term (all zero before; end with lf_term_clear also on failure).
- * `at` is the path of the entry for messages. LF_INVALID or LF_NO_MEMORY. */
-enum lf_status lf_term_parse(const cJSON *json, const char *at, struct lf_term *term, struct lf_error *err);
-void lf_term_clear(struct lf_term *term);
+/* Reads one entry of a pattern's array into *term (all zero before; end with event__term_clear also on
+ * failure). `at` is the path of the entry for messages. LF_INVALID or LF_NO_MEMORY. */
+enum lf_status event__term_parse(const cJSON *json, const char *at, struct lf_term *term,
+                                 struct lf_error *err);
+void event__term_clear(struct lf_term *term);
 
 /* The bytes of an IP address written as text (IPv4 or IPv6): 4 or 16, 0 if it is none. */
-size_t lf_term_address(const char *text, unsigned char bytes[16]);
+size_t event__term_address(const char *text, unsigned char bytes[16]);
 
 #endif

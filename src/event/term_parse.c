@@ -18,8 +18,8 @@ static const char *type_name(const cJSON *json)
                                   : "an object";
 }
 
-static enum lf_status set_text(struct lf_term *term, enum lf_term_kind kind, const char *text,
-                               struct lf_error *err)
+static enum lf_status job__set_text(struct lf_term *term, enum lf_term_kind kind, const char *text,
+                                    struct lf_error *err)
 {
     term->kind = kind;
     term->text = strdup(text);
@@ -31,7 +31,7 @@ static enum lf_status set_fold(struct lf_term *term, enum lf_term_kind kind, con
                                struct lf_error *err)
 {
     term->kind = kind;
-    return lf_fold_make(text, &term->fold) ? LF_OK : lf_fail_memory(err, "compiling a pattern");
+    return event__fold_make(text, &term->fold) ? LF_OK : lf_fail_memory(err, "compiling a pattern");
 }
 
 static enum lf_status set_wildcard(struct lf_term *term, const char *text, const char *at,
@@ -90,7 +90,7 @@ static enum lf_status set_cidr(struct lf_term *term, const char *text, const cha
             text);
     memcpy(address, text, (size_t)(slash - text));
     address[slash - text] = '\0';
-    size_t len = lf_term_address(address, bytes);
+    size_t len = event__term_address(address, bytes);
     if (len == 0)
         return REFUSE("%s: \"%.63s\" is not an IPv4 or IPv6 address", at, address);
     size_t digits = strspn(slash + 1, "0123456789");
@@ -167,9 +167,9 @@ static enum lf_status set_text_test(struct lf_term *term, const char *op, const 
                                     struct lf_error *err)
 {
     if (!strcmp(op, "prefix"))
-        return set_text(term, LF_TERM_PREFIX, text, err);
+        return job__set_text(term, LF_TERM_PREFIX, text, err);
     if (!strcmp(op, "suffix"))
-        return set_text(term, LF_TERM_SUFFIX, text, err);
+        return job__set_text(term, LF_TERM_SUFFIX, text, err);
     if (!strcmp(op, "equals-ignore-case"))
         return set_fold(term, LF_TERM_IGNORE_CASE, text, err);
     return set_wildcard(term, text, at, err);
@@ -180,7 +180,7 @@ static enum lf_status parse_affix(const cJSON *json, bool prefix, const char *at
                                   struct lf_error *err)
 {
     if (cJSON_IsString(json))
-        return set_text(term, prefix ? LF_TERM_PREFIX : LF_TERM_SUFFIX, json->valuestring, err);
+        return job__set_text(term, prefix ? LF_TERM_PREFIX : LF_TERM_SUFFIX, json->valuestring, err);
     if (!cJSON_IsObject(json))
         return REFUSE("%s: must be text or {\"equals-ignore-case\": text}, not %s", at, type_name(json));
     const cJSON *inner = json->child;
@@ -201,7 +201,7 @@ static enum lf_status parse_not(const cJSON *json, const char *op, const char *a
     if (!cJSON_IsString(json))
         return REFUSE("%s: %s not allowed here; use text%s", at, type_name(json), op ? "" : " or a number");
     if (!op)
-        return set_text(term, LF_TERM_TEXT, json->valuestring, err);
+        return job__set_text(term, LF_TERM_TEXT, json->valuestring, err);
     if (!*json->valuestring && (!strcmp(op, "prefix") || !strcmp(op, "suffix")))
         return REFUSE("%s: an empty %s would exclude every text", at, op);
     return set_text_test(term, op, json->valuestring, at, err);
@@ -272,21 +272,21 @@ static enum lf_status parse_operator(const cJSON *json, const char *at, struct l
     if (!cJSON_IsString(json))
         return REFUSE("%s: must be text, not %s", at, type_name(json));
     return cidr      ? set_cidr(term, json->valuestring, at, err)
-           : exactly ? set_text(term, LF_TERM_TEXT, json->valuestring, err)
+           : exactly ? job__set_text(term, LF_TERM_TEXT, json->valuestring, err)
                      : set_text_test(term, op, json->valuestring, at, err);
 }
 
 static enum lf_status parse_value(const cJSON *json, struct lf_term *term, struct lf_error *err)
 {
     unsigned char bytes[16];
-    size_t len = cJSON_IsString(json) ? lf_term_address(json->valuestring, bytes) : 0;
+    size_t len = cJSON_IsString(json) ? event__term_address(json->valuestring, bytes) : 0;
     if (len != 0) {
         term->kind = LF_TERM_CIDR;
         address_range(bytes, len, len * 8, &term->cidr);
         return LF_OK;
     }
     if (cJSON_IsString(json))
-        return set_text(term, LF_TERM_TEXT, json->valuestring, err);
+        return job__set_text(term, LF_TERM_TEXT, json->valuestring, err);
     term->number = json->valuedouble;
     term->kind = cJSON_IsNumber(json)  ? LF_TERM_NUMBER
                  : cJSON_IsTrue(json)  ? LF_TERM_TRUE
@@ -295,7 +295,8 @@ static enum lf_status parse_value(const cJSON *json, struct lf_term *term, struc
     return LF_OK;
 }
 
-enum lf_status lf_term_parse(const cJSON *json, const char *at, struct lf_term *term, struct lf_error *err)
+enum lf_status event__term_parse(const cJSON *json, const char *at, struct lf_term *term,
+                                 struct lf_error *err)
 {
     if (cJSON_IsArray(json))
         return REFUSE(

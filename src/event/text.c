@@ -17,7 +17,7 @@ static bool has_nul(struct lf_slice text, size_t *at)
     return false;
 }
 
-enum lf_status lf_event_text_parse(struct lf_slice text, cJSON **json, struct lf_error *err)
+enum lf_status event__text_parse(struct lf_slice text, cJSON **json, struct lf_error *err)
 {
     size_t at;
     *json = NULL;

@@ -6,6 +6,6 @@
 
 /* Like lf_json_parse, but LF_INVALID also for a NUL byte or a \u0000 escape: C texts end there, so "a\u0000b"
  * would be taken for "a". No name or id in a database can hold one. */
-enum lf_status lf_event_text_parse(struct lf_slice text, cJSON **json, struct lf_error *err);
+enum lf_status event__text_parse(struct lf_slice text, cJSON **json, struct lf_error *err);
 
 #endif

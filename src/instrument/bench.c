@@ -46,7 +46,7 @@ static void set_connected(struct lf_instrument *instrument, bool connected, cons
                     instrument->identity);
     else
         lf_log_warning(instrument->name, "offline: %s", note);
-    instrument_changed(instrument);
+    instrument__changed(instrument);
 }
 
 static void lose(struct lf_instrument *instrument, const struct lf_error *err)
@@ -100,7 +100,7 @@ static void begin(struct lf_instrument *instrument, int64_t job)
     instrument->progress[0] = '\0';
     instrument->since_ms = lf_clock_wall_ms();
     pthread_mutex_unlock(&instrument->mutex);
-    instrument_changed(instrument);
+    instrument__changed(instrument);
 }
 
 static void end(struct lf_instrument *instrument)
@@ -113,7 +113,7 @@ static void end(struct lf_instrument *instrument)
     if (!instrument->stopping)
         lf_cancel_reset(&instrument->cancel); /* a cancel meant what has just ended */
     pthread_mutex_unlock(&instrument->mutex);
-    instrument_changed(instrument);
+    instrument__changed(instrument);
 }
 
 /* ---- the driver's calls ---- */
@@ -245,7 +245,7 @@ static void listen_for_results(struct lf_instrument *instrument, int64_t until)
     lose(instrument, &err);
 }
 
-void *bench_run(void *arg)
+void *instrument__bench_run(void *arg)
 {
     struct lf_instrument *instrument = arg;
     struct connection connection = {.due = lf_clock_mono_ms()};

@@ -44,8 +44,8 @@ struct lf_instrument {
     struct question *question;
 };
 
-void *bench_run(void *instrument);
+void *instrument__bench_run(void *instrument);
 /* Sets fields under the mutex, then reports the change. */
-void instrument_changed(struct lf_instrument *instrument);
+void instrument__changed(struct lf_instrument *instrument);
 
 #endif

@@ -99,7 +99,8 @@ enum lf_status lf_instrument_start(struct lf_instrument *instrument, struct lf_e
 {
     char name[16];
     snprintf(name, sizeof name, "b:%.13s", instrument->name);
-    enum lf_status status = lf_thread_start(&instrument->thread, name, bench_run, instrument, err);
+    enum lf_status status = lf_thread_start(&instrument->thread, name, instrument__bench_run, instrument,
+                                            err);
     instrument->started = status == LF_OK;
     return status;
 }
@@ -151,7 +152,7 @@ const struct lf_driver *lf_instrument_driver(const struct lf_instrument *instrum
 
 /* ---- steering ---- */
 
-void instrument_changed(struct lf_instrument *instrument)
+void instrument__changed(struct lf_instrument *instrument)
 {
     if (instrument->hooks.changed)
         instrument->hooks.changed(instrument->hooks.context, instrument);
@@ -172,7 +173,7 @@ static void set_paused(struct lf_instrument *instrument, bool paused, const char
     instrument->paused_why = why ? strdup(why) : NULL;
     pthread_mutex_unlock(&instrument->mutex);
     lf_instrument_kick(instrument);
-    instrument_changed(instrument);
+    instrument__changed(instrument);
 }
 
 void lf_instrument_pause(struct lf_instrument *instrument, const char *why)

@@ -41,7 +41,7 @@ enum lf_status lf_intake_open(const struct lf_config *config, struct lf_journal 
     enum lf_status status = intake->deprecated && intake->bad ? LF_OK
                                                               : lf_fail_memory(err, "opening the intake");
     if (status == LF_OK)
-        status = routes_compile(config, &intake->routes, err);
+        status = intake__routes_compile(config, &intake->routes, err);
     if (status != LF_OK) {
         lf_intake_close(intake);
         return status;
@@ -54,7 +54,7 @@ void lf_intake_close(struct lf_intake *intake)
 {
     if (!intake)
         return;
-    routes_free(&intake->routes);
+    intake__routes_free(&intake->routes);
     cJSON_Delete(intake->deprecated);
     cJSON_Delete(intake->bad);
     pthread_mutex_destroy(&intake->mutex);
@@ -139,7 +139,7 @@ static enum lf_status make_job(struct lf_intake *intake, const struct lf_config_
 {
     struct lf_job job;
     struct lf_error why = {0};
-    enum lf_status status = routes_job(route, event, &job, &why);
+    enum lf_status status = intake__routes_job(route, event, &job, &why);
     if (status == LF_INVALID)
         return settle(intake, event, LF_FATE_BAD, 0, why.text, err);
     if (status != LF_OK)
@@ -176,7 +176,7 @@ static enum lf_status route_event(struct lf_intake *intake, const struct lf_even
         return status;
     if (jobs)
         *jobs += woken;
-    const struct lf_config_route *route = routes_find(&intake->routes, event);
+    const struct lf_config_route *route = intake__routes_find(&intake->routes, event);
     if (route)
         return make_job(intake, route, event, jobs, err);
     if (woken)
@@ -227,7 +227,7 @@ enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const
     if (status != LF_OK)
         return keep_bad(intake, source, topic, message, why.text, err);
     bool lacking = (event->thin || event->excluded_count > 0 || !event->payload)
-                   && routes_name(&intake->routes, event);
+                   && intake__routes_name(&intake->routes, event);
     status = store(intake, event, source, message, lacking, err);
     if (status == LF_OK && event->deprecated && count_first(intake, intake->deprecated, event->type))
         lf_log_warning("intake",

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum lf_status routes_compile(const struct lf_config *config, struct routes *routes, struct lf_error *err)
+enum lf_status intake__routes_compile(const struct lf_config *config, struct routes *routes,
+                                      struct lf_error *err)
 {
     *routes = (struct routes){.config = config};
     routes->patterns = calloc(config->route_count + 1, sizeof *routes->patterns);
@@ -19,14 +20,14 @@ enum lf_status routes_compile(const struct lf_config *config, struct routes *rou
         enum lf_status status = lf_pattern_compile(route->pattern, &routes->patterns[i], err);
         if (status != LF_OK) {
             lf_error_prefix(err, "%s: route \"%s\"", route->at, route->name);
-            routes_free(routes);
+            intake__routes_free(routes);
             return status;
         }
     }
     return LF_OK;
 }
 
-void routes_free(struct routes *routes)
+void intake__routes_free(struct routes *routes)
 {
     for (size_t i = 0; routes->patterns && i < routes->config->route_count; i++)
         lf_pattern_free(routes->patterns[i]);
@@ -42,7 +43,7 @@ static bool named(const struct lf_config_route *route, const struct lf_event *ev
     return false;
 }
 
-const struct lf_config_route *routes_find(const struct routes *routes, const struct lf_event *event)
+const struct lf_config_route *intake__routes_find(const struct routes *routes, const struct lf_event *event)
 {
     for (size_t i = 0; i < routes->config->route_count; i++) {
         const struct lf_config_route *route = &routes->config->routes[i];
@@ -53,7 +54,7 @@ const struct lf_config_route *routes_find(const struct routes *routes, const str
     return NULL;
 }
 
-bool routes_name(const struct routes *routes, const struct lf_event *event)
+bool intake__routes_name(const struct routes *routes, const struct lf_event *event)
 {
     for (size_t i = 0; i < routes->config->route_count; i++)
         if (named(&routes->config->routes[i], event))
@@ -116,8 +117,8 @@ static bool set_expiry(const struct lf_config_route *route, const struct lf_even
     return sure || event->created_ms <= 0 || lf_json_set_int(job->facts, LF_FACT_HAPPENED, event->created_ms);
 }
 
-enum lf_status routes_job(const struct lf_config_route *route, const struct lf_event *event,
-                          struct lf_job *job, struct lf_error *err)
+enum lf_status intake__routes_job(const struct lf_config_route *route, const struct lf_event *event,
+                                  struct lf_job *job, struct lf_error *err)
 {
     memset(job, 0, sizeof *job);
     const struct birth *birth = births;

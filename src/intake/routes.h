@@ -12,16 +12,17 @@ struct routes {
     struct lf_pattern **patterns; /* one a route; NULL: every event that `on` names */
 };
 
-enum lf_status routes_compile(const struct lf_config *config, struct routes *routes, struct lf_error *err);
-void routes_free(struct routes *routes);
+enum lf_status intake__routes_compile(const struct lf_config *config, struct routes *routes,
+                                      struct lf_error *err);
+void intake__routes_free(struct routes *routes);
 
 /* The first route that wants the event; NULL. */
-const struct lf_config_route *routes_find(const struct routes *routes, const struct lf_event *event);
+const struct lf_config_route *intake__routes_find(const struct routes *routes, const struct lf_event *event);
 /* Does any route's `on` name it, whatever its pattern says? */
-bool routes_name(const struct routes *routes, const struct lf_event *event);
+bool intake__routes_name(const struct routes *routes, const struct lf_event *event);
 
 /* Fills a job (owned; lf_job_free) for the event. LF_INVALID when the event lacks what the job needs. */
-enum lf_status routes_job(const struct lf_config_route *route, const struct lf_event *event,
-                          struct lf_job *job, struct lf_error *err);
+enum lf_status intake__routes_job(const struct lf_config_route *route, const struct lf_event *event,
+                                  struct lf_job *job, struct lf_error *err);
 
 #endif

@@ -21,11 +21,11 @@
 enum { TASK_POLL_MS = 10000, SAME_POLL_MS = 2000 };
 
 /* The rule for this file: the first whose glob fits. */
-const struct lf_config_collect *collect_rule(const struct work *work)
+const struct lf_config_collect *job__collect_rule(const struct work *work)
 {
     const struct lf_config_instrument *instrument = lf_config_instrument(work->jobs->config,
                                                                          work->job->instrument);
-    const char *name = fact(work, "file_name");
+    const char *name = job__fact(work, "file_name");
     for (size_t i = 0; instrument && name && i < instrument->collect_count; i++)
         if (lf_glob_match(instrument->collect[i].files, name, false))
             return &instrument->collect[i];
@@ -36,20 +36,21 @@ const struct lf_config_collect *collect_rule(const struct work *work)
 
 static enum lf_status adopt(struct work *work, struct lf_error *err)
 {
-    const char *blob = fact(work, "blob");
+    const char *blob = job__fact(work, "blob");
     int64_t ours = 0;
     enum lf_status status = LF_NOT_FOUND;
     if (blob)
         status = lf_journal_job_with_fact(work->jobs->journal, "collect", "blob", blob, false, work->job->id,
                                           &ours, err);
     if (status == LF_OK)
-        return work_end(work, LF_JOB_CANCELLED, "this agent uploaded it itself, in job %lld",
+        return job__end(work, LF_JOB_CANCELLED, "this agent uploaded it itself, in job %lld",
                         (long long)ours);
     if (status != LF_NOT_FOUND)
         return status;
     work->follow = FOLLOW_GO;
     work->go = "process";
-    work_note(work, "%s was uploaded by hand", fact(work, "file_name") ? fact(work, "file_name") : "a file");
+    job__note(work, "%s was uploaded by hand",
+              job__fact(work, "file_name") ? job__fact(work, "file_name") : "a file");
     return LF_OK;
 }
 
@@ -59,22 +60,22 @@ static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *si
 {
     struct spool_file file = {.fd = -1};
     const char *finding = NULL, *version = NULL;
-    enum lf_status status = fact_need(work, "finding", &finding, err);
+    enum lf_status status = job__fact_need(work, "finding", &finding, err);
     if (status == LF_OK)
-        status = fact_need(work, "version", &version, err);
+        status = job__fact_need(work, "version", &version, err);
     if (status == LF_OK)
-        status = spool_room(work->jobs, 0, err);
+        status = job__spool_room(work->jobs, 0, err);
     if (status == LF_OK)
-        status = spool_create(work->jobs, work->job->id, &file, err);
+        status = job__spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)
         status = lf_instrument_take(work->instrument, finding, version, file.fd,
                                     work->jobs->config->agent.file_max, err);
     if (status == LF_OK)
         status = lf_digest_fd(LF_SHA256, file.fd, 0, INT64_MAX, sha256, size, err);
     if (status == LF_OK)
-        status = spool_parcel(work->jobs, work->job->id, &file, fact(work, "file_name"), NULL, sha256, *size,
-                              err);
-    spool_discard(&file);
+        status = job__spool_parcel(work->jobs, work->job->id, &file, job__fact(work, "file_name"), NULL,
+                                   sha256, *size, err);
+    job__spool_discard(&file);
     return status;
 }
 
@@ -84,10 +85,11 @@ static enum lf_status gone(struct work *work, const char *why, struct lf_error *
     if (!lf_json_set_bool(work->job->facts, "gone", true))
         return lf_fail_memory(err, "noting that a result is gone");
     enum lf_status status = lf_journal_finding_gone(work->jobs->journal, work->job->instrument,
-                                                    fact(work, "finding"), fact(work, "version"), true, err);
+                                                    job__fact(work, "finding"), job__fact(work, "version"),
+                                                    true, err);
     if (status != LF_OK)
         return status;
-    return work_end(work, LF_JOB_CANCELLED, "%s", why);
+    return job__end(work, LF_JOB_CANCELLED, "%s", why);
 }
 
 static enum lf_status spool(struct work *work, struct lf_error *err)
@@ -106,22 +108,22 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
     } else {
         status = take_to_spool(work, sha256, &size, err);
     }
-    if (status == LF_NOT_FOUND && fact(work, "sha256"))
+    if (status == LF_NOT_FOUND && job__fact(work, "sha256"))
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                        "the copy in the spool is damaged and the original is gone from %s: restore %.150s "
                        "there and `labferry "
                        "retry %lld`, or cancel",
-                       work->job->instrument, fact(work, "file_name"), (long long)work->job->id);
+                       work->job->instrument, job__fact(work, "file_name"), (long long)work->job->id);
     if (status == LF_NOT_FOUND)
         return gone(work, "the file is gone from the instrument before it could be read", err);
     if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
         return gone(work, "the file changed while it was read; its new version has a job of its own", err);
     if (status == LF_OK)
-        status = fact_set(work, "sha256", sha256, err);
+        status = job__fact_set(work, "sha256", sha256, err);
     if (status == LF_OK)
         status = lf_journal_finding_digest(work->jobs->journal, work->job->id, sha256, err);
     if (status == LF_OK)
-        work_note(work, "%s, %lld bytes, sha256 %s", fact(work, "file_name"), (long long)size, sha256);
+        job__note(work, "%s, %lld bytes, sha256 %s", job__fact(work, "file_name"), (long long)size, sha256);
     return status;
 }
 
@@ -129,33 +131,34 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
 
 static enum lf_status match(struct work *work, struct lf_error *err)
 {
-    const struct lf_config_collect *rule = collect_rule(work);
+    const struct lf_config_collect *rule = job__collect_rule(work);
     if (!rule)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                        "no entry in the collect list of %s fits the name %.150s. Add one, or cancel",
-                       work->job->instrument, fact(work, "file_name"));
-    enum lf_status status = fact(work, "assigned") ? LF_OK : match_result(work, rule, err);
+                       work->job->instrument, job__fact(work, "file_name"));
+    enum lf_status status = job__fact(work, "assigned") ? LF_OK : job__match_result(work, rule, err);
     if (status == LF_CORRUPT)
-        return collect_anew(work, err);
+        return job__collect_again(work, err);
     if (status != LF_OK)
         return status;
-    if (!fact(work, "config") && rule->config)
-        status = fact_set(work, "config", rule->config, err);
-    if (status == LF_OK && !fact(work, "config"))
+    if (!job__fact(work, "config") && rule->config)
+        status = job__fact_set(work, "config", rule->config, err);
+    if (status == LF_OK && !job__fact(work, "config"))
         return lf_fail(
             err, LF_NOT_FOUND, LF_NEEDS_PERSON,
             "run %.80s was found but no output file configuration: set config in the collect entry, or say "
             "labferry assign %lld RUN CONFIG",
-            fact(work, "run"), (long long)work->job->id);
+            job__fact(work, "run"), (long long)work->job->id);
     cJSON *run = NULL;
-    status = lf_cloud_get_run(work->jobs->cloud, fact(work, "run"), &work->call, &run, err);
+    status = lf_cloud_get_run(work->jobs->cloud, job__fact(work, "run"), &work->call, &run, err);
     if (status == LF_OK)
-        status = fact_set(work, "run", lf_json_text_or(run, "id", fact(work, "run")), err);
+        status = job__fact_set(work, "run", lf_json_text_or(run, "id", job__fact(work, "run")), err);
     else if (err->class == LF_PERMANENT && err->status != LF_PROTOCOL)
         status = lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                          "Benchling has no run %.100s for %.100s (%.200s). Say which it is: "
                          "labferry assign %lld RUN",
-                         fact(work, "run"), fact(work, "file_name"), err->text, (long long)work->job->id);
+                         job__fact(work, "run"), job__fact(work, "file_name"), err->text,
+                         (long long)work->job->id);
     cJSON_Delete(run);
     return status;
 }
@@ -170,20 +173,21 @@ static enum lf_status compare(struct work *work, struct lf_error *err)
     bool attached = false;
     if (lf_json_bool(work->job->facts, "said", false))
         return LF_OK;
-    enum lf_status status = lf_journal_finding_same(work->jobs->journal, work->job->id, fact(work, "run"),
-                                                    fact(work, "config"), &other, &attached, err);
+    enum lf_status status = lf_journal_finding_same(work->jobs->journal, work->job->id,
+                                                    job__fact(work, "run"), job__fact(work, "config"), &other,
+                                                    &attached, err);
     if (status == LF_NOT_FOUND)
         return LF_OK;
     if (status != LF_OK)
         return status;
     if (!attached)
-        return work_wait(work, SAME_POLL_MS, "job %lld is about to bring the same content to this run",
+        return job__wait(work, SAME_POLL_MS, "job %lld is about to bring the same content to this run",
                          (long long)other);
     if (!lf_json_set_int(work->job->facts, "same_as", other))
         return lf_fail_memory(err, "noting a repeated result");
     work->follow = FOLLOW_GO;
     work->go = "file";
-    work_note(work, "the same content as in job %lld; not uploaded again", (long long)other);
+    job__note(work, "the same content as in job %lld; not uploaded again", (long long)other);
     return LF_OK;
 }
 
@@ -203,7 +207,7 @@ static const char *holder_of(const cJSON *processors, const char *blob)
 static enum lf_status create(struct work *work, const char *run, const char *config, const char *blob,
                              struct lf_error *err)
 {
-    const struct lf_config_collect *rule = collect_rule(work);
+    const struct lf_config_collect *rule = job__collect_rule(work);
     struct lf_new_processor wanted = {.run_id = run, .config_name = config, .file_id = blob};
     if (rule) {
         wanted.complete_with_errors = rule->complete_with_errors;
@@ -215,9 +219,10 @@ static enum lf_status create(struct work *work, const char *run, const char *con
     enum lf_status status = lf_cloud_create_processor(work->jobs->cloud, &wanted, &work->call, &processor,
                                                       err);
     if (status == LF_OK)
-        status = fact_set(work, "processor", lf_json_text(processor, "id"), err);
+        status = job__fact_set(work, "processor", lf_json_text(processor, "id"), err);
     if (status == LF_OK)
-        work_note(work, "attached to the new output processor %s of run %s", fact(work, "processor"), run);
+        job__note(work, "attached to the new output processor %s of run %s", job__fact(work, "processor"),
+                  run);
     cJSON_Delete(processor);
     return status;
 }
@@ -227,7 +232,7 @@ static enum lf_status same_file(struct work *work, const char *processor, bool *
 {
     struct lf_job earlier;
     int64_t id;
-    const char *finding = fact(work, "finding");
+    const char *finding = job__fact(work, "finding");
     struct lf_journal *journal = work->jobs->journal;
     *same = false;
     if (!finding)
@@ -271,9 +276,9 @@ static enum lf_status replace(struct work *work, const char *processor, const ch
     enum lf_status status = lf_cloud_set_processor_file(work->jobs->cloud, processor, blob, &work->call,
                                                         &updated, err);
     if (status == LF_OK)
-        status = fact_set(work, "processor", processor, err);
+        status = job__fact_set(work, "processor", processor, err);
     if (status == LF_OK)
-        work_note(work, "replaces the earlier, unprocessed version on output processor %s", processor);
+        job__note(work, "replaces the earlier, unprocessed version on output processor %s", processor);
     cJSON_Delete(updated);
     return status;
 }
@@ -281,11 +286,11 @@ static enum lf_status replace(struct work *work, const char *processor, const ch
 static enum lf_status attach(struct work *work, struct lf_error *err)
 {
     const char *run, *config, *blob;
-    enum lf_status status = fact_need(work, "run", &run, err);
+    enum lf_status status = job__fact_need(work, "run", &run, err);
     if (status == LF_OK)
-        status = fact_need(work, "config", &config, err);
+        status = job__fact_need(work, "config", &config, err);
     if (status == LF_OK)
-        status = fact_need(work, "blob", &blob, err);
+        status = job__fact_need(work, "blob", &blob, err);
     cJSON *processors = NULL;
     if (status == LF_OK)
         status = lf_cloud_find_processors(work->jobs->cloud, run, config, &work->call, &processors, err);
@@ -295,8 +300,8 @@ static enum lf_status attach(struct work *work, struct lf_error *err)
     if (!holder)
         status = unprocessed_earlier(work, processors, &stale, err);
     if (holder) {
-        status = fact_set(work, "processor", holder, err);
-        work_note(work, "output processor %s of run %s has it already", holder, run);
+        status = job__fact_set(work, "processor", holder, err);
+        job__note(work, "output processor %s of run %s has it already", holder, run);
     } else if (status == LF_OK && stale) {
         status = replace(work, stale, blob, err);
     } else if (status == LF_OK) {
@@ -316,13 +321,13 @@ static enum lf_status rows_of(struct work *work, const cJSON *processor, struct 
         || !lf_json_set_int(work->job->facts, "rows_failed", bad))
         return lf_fail_memory(err, "noting rows");
     const char *error_file = lf_json_text(processor, "errorFile.id");
-    if (error_file && fact_set(work, "error_blob", error_file, err) != LF_OK)
+    if (error_file && job__fact_set(work, "error_blob", error_file, err) != LF_OK)
         return err->status;
-    work_note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
+    job__note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
               (long long)bad);
-    if (!fact(work, "finding")
-        && !fact(work, "error_blob")) /* uploaded by hand: nothing of ours is left to do */
-        return work_end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed",
+    if (!job__fact(work, "finding")
+        && !job__fact(work, "error_blob")) /* uploaded by hand: nothing of ours is left to do */
+        return job__end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed",
                         (long long)good, (long long)bad);
     return LF_OK;
 }
@@ -330,14 +335,14 @@ static enum lf_status rows_of(struct work *work, const cJSON *processor, struct 
 static enum lf_status wait_for_processing(struct work *work, const char *processor)
 {
     snprintf(work->wake, sizeof work->wake, "processor:%.120s", processor);
-    return work_wait(work, TASK_POLL_MS, "Benchling is processing it");
+    return job__wait(work, TASK_POLL_MS, "Benchling is processing it");
 }
 
 /* What the long-running task says; LF_NOT_FOUND when it is unknown or gone: then the processor itself is
  * asked. */
 static enum lf_status ask_task(struct work *work, const char *processor, struct lf_error *err)
 {
-    const char *task_id = fact(work, "task");
+    const char *task_id = job__fact(work, "task");
     if (!task_id)
         return LF_NOT_FOUND;
     cJSON *task = NULL;
@@ -366,20 +371,20 @@ static enum lf_status start_processing(struct work *work, const char *processor,
     char *task = NULL;
     enum lf_status status = lf_cloud_process(work->jobs->cloud, processor, &work->call, &task, err);
     if (status == LF_OK)
-        status = fact_set(work, "task", task, err);
+        status = job__fact_set(work, "task", task, err);
     free(task);
     return status == LF_OK ? wait_for_processing(work, processor) : status;
 }
 
 static enum lf_status process(struct work *work, struct lf_error *err)
 {
-    const struct lf_config_collect *rule = collect_rule(work);
+    const struct lf_config_collect *rule = job__collect_rule(work);
     const char *id;
-    enum lf_status status = fact_need(work, "processor", &id, err);
+    enum lf_status status = job__fact_need(work, "processor", &id, err);
     if (status != LF_OK)
         return status;
     if (rule && !rule->process) {
-        work_note(work, "attached; processing is left to people (process = false)");
+        job__note(work, "attached; processing is left to people (process = false)");
         return LF_OK;
     }
     status = ask_task(work, id, err);
@@ -394,7 +399,7 @@ static enum lf_status process(struct work *work, struct lf_error *err)
         status = rows_of(work, processor, err);
     else if (!strcmp(state, "RUNNING"))
         status = wait_for_processing(work, id);
-    else if (!strcmp(state, "FAILED") && fact(work, "task"))
+    else if (!strcmp(state, "FAILED") && job__fact(work, "task"))
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
                          "Benchling could not process the file on %s. Mend the cause there, then `labferry "
                          "retry %lld`, or "
@@ -427,9 +432,9 @@ static enum lf_status fetch_errors(struct work *work, const char *blob, struct l
             close(fd);
     }
     if (status == LF_OK)
-        status = fact_set(work, "error_file", path, err);
+        status = job__fact_set(work, "error_file", path, err);
     if (status == LF_OK)
-        work_note(work, "the rows that failed are in %s", path);
+        job__note(work, "the rows that failed are in %s", path);
     free(path);
     free(dir);
     return status;
@@ -437,10 +442,10 @@ static enum lf_status fetch_errors(struct work *work, const char *blob, struct l
 
 static enum lf_status errors(struct work *work, struct lf_error *err)
 {
-    const char *blob = fact(work, "error_blob");
+    const char *blob = job__fact(work, "error_blob");
     enum lf_status status = blob ? fetch_errors(work, blob, err) : LF_OK;
-    if (status == LF_OK && !fact(work, "finding"))
-        return work_end(work, LF_JOB_DONE, "%s", work->note);
+    if (status == LF_OK && !job__fact(work, "finding"))
+        return job__end(work, LF_JOB_DONE, "%s", work->note);
     return status;
 }
 
@@ -466,9 +471,9 @@ static enum lf_status note_gone(struct work *work, const char *finding, const ch
 static enum lf_status file(struct work *work, struct lf_error *err)
 {
     const char *finding, *version;
-    enum lf_status status = fact_need(work, "finding", &finding, err);
+    enum lf_status status = job__fact_need(work, "finding", &finding, err);
     if (status == LF_OK)
-        status = fact_need(work, "version", &version, err);
+        status = job__fact_need(work, "version", &version, err);
     if (status == LF_OK)
         status = lf_instrument_file(work->instrument, finding, version, err);
     if (status != LF_OK)
@@ -478,14 +483,14 @@ static enum lf_status file(struct work *work, struct lf_error *err)
     int64_t same_as = lf_json_int(work->job->facts, "same_as", 0);
     int64_t good = lf_json_int(work->job->facts, "rows_succeeded", -1);
     if (same_as)
-        work_note(work, "the same content as in job %lld; not uploaded again", (long long)same_as);
+        job__note(work, "the same content as in job %lld; not uploaded again", (long long)same_as);
     else if (good >= 0)
-        work_note(work, "in run %s: %lld rows succeeded, %lld failed%s%s", fact(work, "run"), (long long)good,
-                  (long long)lf_json_int(work->job->facts, "rows_failed", 0),
-                  fact(work, "error_file") ? "; see " : "",
-                  fact(work, "error_file") ? fact(work, "error_file") : "");
+        job__note(work, "in run %s: %lld rows succeeded, %lld failed%s%s", job__fact(work, "run"),
+                  (long long)good, (long long)lf_json_int(work->job->facts, "rows_failed", 0),
+                  job__fact(work, "error_file") ? "; see " : "",
+                  job__fact(work, "error_file") ? job__fact(work, "error_file") : "");
     else
-        work_note(work, "attached to run %s", fact(work, "run"));
+        job__note(work, "attached to run %s", job__fact(work, "run"));
     return LF_OK;
 }
 
@@ -494,7 +499,7 @@ static const struct step steps[] = {
     {.name = "spool", .keeps = true, .bench = true, .run = spool},
     {.name = "match", .keeps = true, .run = match},
     {.name = "compare", .keeps = true, .run = compare},
-    {.name = "upload", .keeps = true, .looks = true, .run = collect_upload},
+    {.name = "upload", .keeps = true, .looks = true, .run = job__collect_upload},
     {.name = "attach", .keeps = true, .looks = true, .run = attach},
     {.name = "process", .keeps = true, .looks = true, .run = process},
     {.name = "errors", .keeps = true, .run = errors},
@@ -502,4 +507,4 @@ static const struct step steps[] = {
     {0},
 };
 
-const struct kind kind_collect = {.name = "collect", .steps = steps};
+const struct kind job__kind_collect = {.name = "collect", .steps = steps};

@@ -11,7 +11,7 @@
 static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file, struct lf_error *err)
 {
     int64_t begun_with = lf_json_int(work->job->facts, "part_size", 0);
-    bool begun = fact(work, "parts_blob") && begun_with > 0;
+    bool begun = job__fact(work, "parts_blob") && begun_with > 0;
     file->part_size = begun ? begun_with : lf_cloud_part_size(work->jobs->cloud, file->size);
     if (begun)
         return LF_OK;
@@ -20,11 +20,11 @@ static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file
     if (status == LF_OK)
         status = lf_journal_part_clear(work->jobs->journal, work->job->id, err);
     if (status == LF_OK)
-        status = fact_set(work, "parts_blob", blob, err);
+        status = job__fact_set(work, "parts_blob", blob, err);
     if (status == LF_OK && !lf_json_set_int(work->job->facts, "part_size", file->part_size))
         status = lf_fail_memory(err, "noting a fact");
     if (status == LF_OK)
-        status = save_job(work->jobs, work->job, "agent", NULL, err);
+        status = job__save(work->jobs, work->job, "agent", NULL, err);
     free(blob);
     return status;
 }
@@ -32,7 +32,7 @@ static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file
 static enum lf_status send_parts(struct work *work, const struct lf_upload_file *file, char **etags,
                                  int count, struct lf_error *err)
 {
-    const char *blob = fact(work, "parts_blob");
+    const char *blob = job__fact(work, "parts_blob");
     for (int number = 1; number <= count; number++) {
         if (etags[number - 1])
             continue;
@@ -62,14 +62,14 @@ static enum lf_status complete_already(struct work *work, const char *blob, bool
 static void forget_parts(struct work *work)
 {
     struct lf_error ignored = {0};
-    lf_cloud_abort_parts(work->jobs->cloud, fact(work, "parts_blob"), &work->call, &ignored);
+    lf_cloud_abort_parts(work->jobs->cloud, job__fact(work, "parts_blob"), &work->call, &ignored);
     cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "parts_blob");
     lf_journal_part_clear(work->jobs->journal, work->job->id, &ignored);
 }
 
 static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, struct lf_error *err)
 {
-    bool resumed = fact(work, "parts_blob") != NULL;
+    bool resumed = job__fact(work, "parts_blob") != NULL;
     enum lf_status status = begin_parts(work, file, err);
     if (status != LF_OK)
         return status;
@@ -80,15 +80,15 @@ static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, s
     status = lf_journal_part_list(work->jobs->journal, work->job->id, etags, count, err);
     bool complete = false;
     if (status == LF_OK && resumed)
-        status = complete_already(work, fact(work, "parts_blob"), &complete, err);
+        status = complete_already(work, job__fact(work, "parts_blob"), &complete, err);
     if (status == LF_OK && !complete) {
         status = send_parts(work, file, etags, count, err);
         if (status == LF_OK)
-            status = lf_cloud_complete_parts(work->jobs->cloud, fact(work, "parts_blob"),
+            status = lf_cloud_complete_parts(work->jobs->cloud, job__fact(work, "parts_blob"),
                                              (const char *const *)etags, count, &work->call, err);
     }
     if (status == LF_OK)
-        status = fact_set(work, "blob", fact(work, "parts_blob"), err);
+        status = job__fact_set(work, "blob", job__fact(work, "parts_blob"), err);
     else if (err->class == LF_PERMANENT)
         forget_parts(work);
     for (int i = 0; i < count; i++)
@@ -102,33 +102,33 @@ static enum lf_status in_one(struct work *work, const struct lf_upload_file *fil
     char *blob = NULL;
     enum lf_status status = lf_cloud_upload_blob(work->jobs->cloud, file, &work->call, &blob, err);
     if (status == LF_OK)
-        status = fact_set(work, "blob", blob, err);
+        status = job__fact_set(work, "blob", blob, err);
     free(blob);
     return status;
 }
 
-enum lf_status collect_anew(struct work *work, const struct lf_error *why)
+enum lf_status job__collect_again(struct work *work, const struct lf_error *why)
 {
-    spool_drop(work->jobs, work->job->id);
+    job__spool_drop(work->jobs, work->job->id);
     work->follow = FOLLOW_GO;
     work->go = "spool";
-    work_note(work, "collected anew: %.300s", why->text);
+    job__note(work, "collected anew: %.300s", why->text);
     return LF_OK;
 }
 
-enum lf_status collect_upload(struct work *work, struct lf_error *err)
+enum lf_status job__collect_upload(struct work *work, struct lf_error *err)
 {
-    if (fact(work, "blob"))
+    if (job__fact(work, "blob"))
         return LF_OK;
     struct lf_parcel_row row;
     char *path = NULL;
     int fd = -1;
-    enum lf_status status = spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
+    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
     if (status == LF_NOT_FOUND || status == LF_CORRUPT)
-        return collect_anew(work, err);
+        return job__collect_again(work, err);
     if (status != LF_OK)
         return status;
-    const struct lf_config_collect *rule = collect_rule(work);
+    const struct lf_config_collect *rule = job__collect_rule(work);
     struct lf_upload_file file = {.fd = fd,
                                   .size = row.size,
                                   .name = row.name,
@@ -137,7 +137,7 @@ enum lf_status collect_upload(struct work *work, struct lf_error *err)
     status = lf_cloud_wants_parts(work->jobs->cloud, row.size) ? in_parts(work, &file, err)
                                                                : in_one(work, &file, err);
     if (status == LF_OK)
-        work_note(work, "%s uploaded as blob %s", row.name, fact(work, "blob"));
+        job__note(work, "%s uploaded as blob %s", row.name, job__fact(work, "blob"));
     close(fd);
     free(path);
     lf_parcel_row_free(&row);

@@ -30,44 +30,45 @@ static enum lf_status hand_over(struct work *work, const cJSON *generator, const
                          .step = "resolve",
                          .expires_ms = old->expires_ms,
                          .expires_mono = old->expires_mono};
-    const char *generator_id = fact(work, "generator");
+    const char *generator_id = job__fact(work, "generator");
     job.key = lf_format("automationInputGenerator.completed|%s|%s", generator_id, file);
     job.facts = cJSON_Duplicate(old->facts, true);
     bool good = job.key && job.facts && lf_json_set_text(job.facts, "file", file)
                 && lf_json_set_text(job.facts, "file_name", lf_json_text(generator, "file.name"));
-    enum lf_status status = good ? add_job(work->jobs, &job, "agent",
-                                           "found when an older event was looked into", NULL, err)
+    enum lf_status status = good ? job__add(work->jobs, &job, "agent",
+                                            "found when an older event was looked into", NULL, err)
                                  : lf_fail_memory(err, "handing over to a newer file");
     free(job.key);
     cJSON_Delete(job.facts);
     if (status != LF_OK && status != LF_EXISTS)
         return status;
-    return work_end(work, LF_JOB_CANCELLED,
+    return job__end(work, LF_JOB_CANCELLED,
                     "the generator has a newer file (%s) by now; that one is delivered instead", file);
 }
 
 static enum lf_status resolve(struct work *work, struct lf_error *err)
 {
     const char *id;
-    enum lf_status status = fact_need(work, "generator", &id, err);
+    enum lf_status status = job__fact_need(work, "generator", &id, err);
     if (status != LF_OK)
         return status;
     cJSON *generator = NULL;
     status = lf_cloud_get_generator(work->jobs->cloud, id, &work->call, &generator, err);
     if (status != LF_OK)
         return status;
-    const char *file = lf_json_text(generator, "file.id"), *known = fact(work, "file");
+    const char *file = lf_json_text(generator, "file.id"), *known = job__fact(work, "file");
     if (!file)
-        status = work_end(work, LF_JOB_CANCELLED, "the generator has no file any more");
+        status = job__end(work, LF_JOB_CANCELLED, "the generator has no file any more");
     else if (known && strcmp(known, file) != 0)
         status = hand_over(work, generator, file, err);
     else if (strcmp(lf_json_text_or(generator, "file.uploadStatus", "COMPLETE"), "COMPLETE") != 0)
-        status = work_wait(work, NOT_COMPLETE_WAIT_MS, "Benchling is still storing the file");
-    else if ((status = fact_set(work, "file", file, err)) == LF_OK
-             && (status = fact_set(work, "file_name", lf_json_text(generator, "file.name"), err)) == LF_OK
-             && (status = fact_set(work, "mime", lf_json_text(generator, "file.mimeType"), err)) == LF_OK
-             && (status = fact_set(work, "run", lf_json_text(generator, "assayRunId"), err)) == LF_OK)
-        status = lf_name_check(fact(work, "file_name") ? fact(work, "file_name") : "", err);
+        status = job__wait(work, NOT_COMPLETE_WAIT_MS, "Benchling is still storing the file");
+    else if ((status = job__fact_set(work, "file", file, err)) == LF_OK
+             && (status = job__fact_set(work, "file_name", lf_json_text(generator, "file.name"), err))
+                    == LF_OK
+             && (status = job__fact_set(work, "mime", lf_json_text(generator, "file.mimeType"), err)) == LF_OK
+             && (status = job__fact_set(work, "run", lf_json_text(generator, "assayRunId"), err)) == LF_OK)
+        status = lf_name_check(job__fact(work, "file_name") ? job__fact(work, "file_name") : "", err);
     cJSON_Delete(generator);
     return status;
 }
@@ -77,25 +78,25 @@ static enum lf_status resolve(struct work *work, struct lf_error *err)
 static enum lf_status fetch(struct work *work, struct lf_error *err)
 {
     const char *blob;
-    enum lf_status status = fact_need(work, "file", &blob, err);
+    enum lf_status status = job__fact_need(work, "file", &blob, err);
     struct spool_file file = {.fd = -1};
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
     if (status == LF_OK)
-        status = spool_room(work->jobs, 0, err);
+        status = job__spool_room(work->jobs, 0, err);
     if (status == LF_OK)
-        status = spool_create(work->jobs, work->job->id, &file, err);
+        status = job__spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)
         status = lf_cloud_download(work->jobs->cloud, blob, file.fd, work->jobs->config->agent.file_max,
                                    &work->call, sha256, &size, err);
     if (status == LF_OK)
-        status = spool_parcel(work->jobs, work->job->id, &file, fact(work, "file_name"), fact(work, "mime"),
-                              sha256, size, err);
-    spool_discard(&file);
+        status = job__spool_parcel(work->jobs, work->job->id, &file, job__fact(work, "file_name"),
+                                   job__fact(work, "mime"), sha256, size, err);
+    job__spool_discard(&file);
     if (status == LF_OK)
-        status = fact_set(work, "sha256", sha256, err);
+        status = job__fact_set(work, "sha256", sha256, err);
     if (status == LF_OK)
-        work_note(work, "%s, %lld bytes, sha256 %s", fact(work, "file_name"), (long long)size, sha256);
+        job__note(work, "%s, %lld bytes, sha256 %s", job__fact(work, "file_name"), (long long)size, sha256);
     return status;
 }
 
@@ -115,14 +116,14 @@ static enum lf_status parcel_action(struct work *work, struct lf_action *action,
 {
     int fd = -1;
     struct lf_job *job = work->job;
-    enum lf_status status = job->acting
-                                ? spool_name(work->jobs, job->id, &work->parcel_row, &work->parcel_path, err)
-                                : spool_open(work->jobs, job->id, &work->parcel_row, &work->parcel_path, &fd,
-                                             err);
-    if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && fact(work, "file") && !job->acting) {
+    enum lf_status status = job->acting ? job__spool_name(work->jobs, job->id, &work->parcel_row,
+                                                          &work->parcel_path, err)
+                                        : job__spool_open(work->jobs, job->id, &work->parcel_row,
+                                                          &work->parcel_path, &fd, err);
+    if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && job__fact(work, "file") && !job->acting) {
         work->follow = FOLLOW_GO;
         work->go = "fetch";
-        work_note(work, "fetched anew: %.300s", err->text);
+        job__note(work, "fetched anew: %.300s", err->text);
         return LF_OK;
     }
     if (status == LF_CORRUPT || status == LF_NOT_FOUND)
@@ -140,11 +141,11 @@ static enum lf_status delivered(struct work *work, const struct lf_outcome *outc
 {
     enum lf_status status = LF_OK;
     if (outcome->place)
-        status = fact_set(work, "place", outcome->place, err);
+        status = job__fact_set(work, "place", outcome->place, err);
     if (status == LF_OK && outcome->sha256[0])
-        status = fact_set(work, "sha256_there", outcome->sha256, err);
+        status = job__fact_set(work, "sha256_there", outcome->sha256, err);
     if (!*work->note)
-        work_note(work, "at %s", outcome->place ? outcome->place : work->job->instrument);
+        job__note(work, "at %s", outcome->place ? outcome->place : work->job->instrument);
     return status;
 }
 
@@ -155,9 +156,10 @@ static enum lf_status confirm(struct work *work, struct lf_error *err)
     struct lf_outcome outcome = {0};
     struct lf_error why = {0};
     const char *name, *instrument = work->job->instrument;
-    enum lf_status status = spool_name(work->jobs, work->job->id, &work->parcel_row, &work->parcel_path, err);
+    enum lf_status status = job__spool_name(work->jobs, work->job->id, &work->parcel_row, &work->parcel_path,
+                                            err);
     if (status == LF_NOT_FOUND) {
-        work_note(work, "it was put on %s; what was there is not known any more", instrument);
+        job__note(work, "it was put on %s; what was there is not known any more", instrument);
         return LF_OK;
     }
     if (status != LF_OK)
@@ -167,14 +169,14 @@ static enum lf_status confirm(struct work *work, struct lf_error *err)
     switch (lf_instrument_verify(work->instrument, &action, &outcome, &why)) {
     case LF_VERDICT_DONE:
         if (outcome.sha256[0])
-            status = fact_set(work, "sha256_there", outcome.sha256, err);
+            status = job__fact_set(work, "sha256_there", outcome.sha256, err);
         if (outcome.sha256[0])
-            work_note(work, "%s is on %s; read back, %s: sha256 %s", name, instrument,
+            job__note(work, "%s is on %s; read back, %s: sha256 %s", name, instrument,
                       !strcmp(outcome.sha256, work->parcel.sha256) ? "equal on both sides"
                                                                    : "converted as configured",
                       outcome.sha256);
         else
-            work_note(work, "%s is on %s, which has taken it already", name, instrument);
+            job__note(work, "%s is on %s, which has taken it already", name, instrument);
         break;
     case LF_VERDICT_NOT_DONE:
         status = lf_fail(
@@ -187,7 +189,7 @@ static enum lf_status confirm(struct work *work, struct lf_error *err)
         if (why.status == LF_DISCONNECTED || why.class == LF_TRANSIENT)
             status = lf_fail(err, why.status, LF_TRANSIENT, "%s", why.text);
         else
-            work_note(work, "%s is on %s; it cannot be read back there", name, instrument);
+            job__note(work, "%s is on %s; it cannot be read back there", name, instrument);
         break;
     }
     lf_outcome_free(&outcome);
@@ -202,4 +204,4 @@ static const struct step steps[] = {
     {0},
 };
 
-const struct kind kind_deliver = {.name = "deliver", .steps = steps};
+const struct kind job__kind_deliver = {.name = "deliver", .steps = steps};

@@ -28,7 +28,7 @@ enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_job
         lf_jobs_close(jobs);
         return status;
     }
-    spool_sweep(jobs);
+    job__spool_sweep(jobs);
     *out = jobs;
     return LF_OK;
 }
@@ -83,7 +83,7 @@ static int64_t report_again(struct lf_jobs *jobs)
     if (!atomic_exchange(&jobs->unreported, false))
         return LF_NEVER;
     for (size_t i = 0; status == LF_OK && i < jobs->instrument_count; i++)
-        status = report_instrument(jobs, jobs->instruments[i], &err);
+        status = job__report_instrument(jobs, jobs->instruments[i], &err);
     if (status == LF_OK && jobs->options.reported)
         jobs->options.reported(jobs->options.context);
     jobs->unreported = jobs->unreported || status != LF_OK;
@@ -96,11 +96,11 @@ static bool courier_work(struct lf_jobs *jobs, int64_t *next)
     struct lf_job job;
     struct lf_error err = {0};
     int64_t next_event = LF_NEVER;
-    if (reread_one(jobs, &next_event))
+    if (job__reread_one(jobs, &next_event))
         return true;
     enum lf_status status = lf_journal_job_claim(jobs->journal, NULL, &job, next, &err);
     if (status == LF_OK) {
-        run_step(jobs, &job, NULL);
+        job__run_step(jobs, &job, NULL);
         lf_job_free(&job);
         return true;
     }
@@ -150,8 +150,8 @@ static enum lf_status hold_orphan(struct lf_jobs *jobs, int64_t id, struct lf_er
              job.instrument, (long long)id);
     job.state = LF_JOB_HELD;
     job.class = job.acting ? LF_UNKNOWN_OUTCOME : LF_NEEDS_PERSON;
-    status = set_text(&job.note, why) ? save_job(jobs, &job, "agent", why, err)
-                                      : lf_fail_memory(err, "holding a job");
+    status = job__set_text(&job.note, why) ? job__save(jobs, &job, "agent", why, err)
+                                           : lf_fail_memory(err, "holding a job");
     lf_job_free(&job);
     return status;
 }
@@ -239,7 +239,7 @@ bool lf_jobs_work(void *context, struct lf_instrument *instrument, int64_t *next
         *next_mono = lf_deadline_in(NO_JOURNAL_WAIT_MS);
         return false;
     }
-    run_step(jobs, &job, instrument);
+    job__run_step(jobs, &job, instrument);
     lf_job_free(&job);
     return true;
 }
@@ -249,14 +249,14 @@ static enum lf_status keep_data(struct lf_jobs *jobs, int64_t job, const struct 
 {
     struct spool_file file;
     char sha256[LF_SHA256_HEX];
-    enum lf_status status = spool_create(jobs, job, &file, err);
+    enum lf_status status = job__spool_create(jobs, job, &file, err);
     if (status == LF_OK)
         status = lf_file_write_all(file.fd, finding->data, finding->len, err);
     if (status == LF_OK && lf_digest_bytes(LF_SHA256, finding->data, finding->len, sha256) != LF_OK)
         status = lf_fail_memory(err, "keeping a result");
     if (status == LF_OK)
-        status = spool_parcel(jobs, job, &file, finding->name, NULL, sha256, (int64_t)finding->len, err);
-    spool_discard(&file);
+        status = job__spool_parcel(jobs, job, &file, finding->name, NULL, sha256, (int64_t)finding->len, err);
+    job__spool_discard(&file);
     return status;
 }
 
@@ -279,7 +279,7 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
     char text[300];
     snprintf(text, sizeof text, "result %.200s seen on %s", finding->name, instrument);
     if (status == LF_OK)
-        status = add_job(jobs, &job, "agent", text, NULL, err);
+        status = job__add(jobs, &job, "agent", text, NULL, err);
     *id = job.id;
     free(job.key);
     cJSON_Delete(job.facts);
@@ -302,10 +302,10 @@ static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *
         return status;
     if (job.state == LF_JOB_CANCELLED && lf_json_bool(job.facts, "gone", false)) {
         cJSON_DeleteItemFromObjectCaseSensitive(job.facts, "gone");
-        go_to(&job, step_find(&kind_collect, "spool"));
+        job__enter_step(&job, job__step_find(&job__kind_collect, "spool"));
         char text[120];
         snprintf(text, sizeof text, "it is on %.80s again", instrument);
-        status = save_job(jobs, &job, "agent", text, err);
+        status = job__save(jobs, &job, "agent", text, err);
     }
     lf_job_free(&job);
     return status;
@@ -348,7 +348,7 @@ void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
 {
     struct lf_jobs *jobs = context;
     struct lf_error err = {0};
-    if (report_instrument(jobs, instrument, &err) != LF_OK) {
+    if (job__report_instrument(jobs, instrument, &err) != LF_OK) {
         lf_log_warning(lf_instrument_name(instrument), "cannot queue a report, it will be tried again: %s",
                        err.text);
         jobs->unreported = true;

@@ -74,7 +74,7 @@ static enum lf_status take(struct work *work, const char *name, const char *text
             return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found has control characters", name);
     memcpy(value, text, len);
     value[len] = '\0';
-    return fact_set(work, name, value, err);
+    return job__fact_set(work, name, value, err);
 }
 
 static enum lf_status take_group(struct work *work, const pcre2_code *code, pcre2_match_data *match,
@@ -127,7 +127,7 @@ static enum lf_status by_content(struct work *work, const char *regex, struct lf
     struct lf_parcel_row row;
     char *path = NULL, *start = NULL;
     int fd = -1;
-    enum lf_status status = spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
+    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
     if (status != LF_OK)
         return status;
     ssize_t got = -1;
@@ -181,14 +181,14 @@ static enum lf_status by_last_job(struct work *work, struct lf_error *err)
     if (status != LF_OK)
         return status;
     const char *run = lf_json_text(last.facts, "run");
-    status = run ? fact_set(work, "run", run, err) : LF_NOT_FOUND;
+    status = run ? job__fact_set(work, "run", run, err) : LF_NOT_FOUND;
     lf_job_free(&last);
     return status;
 }
 
 static enum lf_status by_sidecar(struct work *work, struct lf_error *err)
 {
-    const char *text = fact(work, "sidecar");
+    const char *text = job__fact(work, "sidecar");
     if (!text)
         return LF_NOT_FOUND;
     cJSON *says = NULL;
@@ -198,11 +198,11 @@ static enum lf_status by_sidecar(struct work *work, struct lf_error *err)
         return lf_fail_memory(err, "reading a sidecar file");
     if (status != LF_OK)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s cannot be read: %s",
-                       fact(work, "file_name"), why.text);
+                       job__fact(work, "file_name"), why.text);
     const char *run = lf_json_text(says, "run"), *config = lf_json_text(says, "config");
     if (!run)
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s names no \"run\"",
-                         fact(work, "file_name"));
+                         job__fact(work, "file_name"));
     if (status == LF_OK)
         status = take(work, "run", run, strlen(run), err);
     if (status == LF_OK && config)
@@ -213,7 +213,7 @@ static enum lf_status by_sidecar(struct work *work, struct lf_error *err)
 
 static enum lf_status try_rule(struct work *work, const char *rule, struct lf_error *err)
 {
-    const char *regex, *name = fact(work, "file_name");
+    const char *regex, *name = job__fact(work, "file_name");
     if ((regex = after(rule, "filename:")))
         return by_regex(work, regex, name, strlen(name), err);
     if ((regex = after(rule, "content:")))
@@ -221,14 +221,15 @@ static enum lf_status try_rule(struct work *work, const char *rule, struct lf_er
     return !strcmp(rule, "last-job") ? by_last_job(work, err) : by_sidecar(work, err);
 }
 
-enum lf_status match_result(struct work *work, const struct lf_config_collect *collect, struct lf_error *err)
+enum lf_status job__match_result(struct work *work, const struct lf_config_collect *collect,
+                                 struct lf_error *err)
 {
     char tried[300] = "";
     for (size_t i = 0; i < collect->match.count; i++) {
         const char *rule = collect->match.items[i];
         enum lf_status status = try_rule(work, rule, err);
         if (status == LF_OK) {
-            work_note(work, "run %s, by %.100s", fact(work, "run"), rule);
+            job__note(work, "run %s, by %.100s", job__fact(work, "run"), rule);
             return LF_OK;
         }
         if (status != LF_NOT_FOUND)
@@ -239,5 +240,5 @@ enum lf_status match_result(struct work *work, const struct lf_config_collect *c
     return lf_fail(
         err, LF_NOT_FOUND, LF_NEEDS_PERSON,
         "no run was found for the result %.150s (tried: %s). Say which it is: labferry assign %lld RUN",
-        fact(work, "file_name"), tried, (long long)work->job->id);
+        job__fact(work, "file_name"), tried, (long long)work->job->id);
 }

@@ -54,18 +54,18 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
     struct lf_parcel_row row = {.name = (char *)name};
     char text[300];
     snprintf(text, sizeof text, "%.200s sent to %s by %s", name, job->instrument, who);
-    enum lf_status status = spool_create(jobs, 0, &file, err);
+    enum lf_status status = job__spool_create(jobs, 0, &file, err);
     if (status == LF_OK)
         status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, NULL, row.sha256, &row.size, err);
     if (status == LF_OK)
-        status = spool_keep(&file, err);
+        status = job__spool_keep(&file, err);
     if (status == LF_OK)
         status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK) {
-        spool_discard(&file);
+        job__spool_discard(&file);
         return status;
     }
-    status = add_job(jobs, job, who, text, NULL, err);
+    status = job__add(jobs, job, who, text, NULL, err);
     row.job = job->id;
     row.file = file.name;
     if (status == LF_OK)
@@ -76,7 +76,7 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
         lf_journal_rollback(jobs->journal);
     if (status != LF_OK)
         unlink(file.final);
-    spool_discard(&file);
+    job__spool_discard(&file);
     return status;
 }
 
@@ -88,7 +88,7 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
     if (status == LF_OK)
         status = lf_name_check(name, err);
     if (status == LF_OK)
-        status = spool_room(jobs, 0, err);
+        status = job__spool_room(jobs, 0, err);
     if (status == LF_OK)
         status = own_job(jobs, "deliver", "deliver", instrument, &job, err);
     if (status == LF_OK && !lf_json_set_text(job.facts, "file_name", name))
@@ -115,7 +115,7 @@ enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const c
                             inputs ? cJSON_Duplicate(inputs, true) : cJSON_CreateObject())))
         status = lf_fail_memory(err, "making a job");
     if (status == LF_OK)
-        status = add_job(jobs, &job, who, text, NULL, err);
+        status = job__add(jobs, &job, who, text, NULL, err);
     *id = job.id;
     lf_job_free(&job);
     return status;
@@ -139,7 +139,7 @@ static enum lf_status put_down(struct lf_jobs *jobs, struct lf_job *job, enum lf
                                const char *who, const char *text, struct lf_error *err)
 {
     if (status == LF_OK)
-        status = save_job(jobs, job, who, text, err);
+        status = job__save(jobs, job, who, text, err);
     lf_job_free(job);
     if (status == LF_OK)
         return lf_journal_commit(jobs->journal, err);
@@ -167,8 +167,8 @@ static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
     job->class = LF_CLASS_NONE;
     job->attempt = 0;
     job->due_mono = 0;
-    set_text(&job->note, NULL);
-    set_text(&job->wake, NULL);
+    job__set_text(&job->note, NULL);
+    job__set_text(&job->wake, NULL);
 }
 
 enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err)
@@ -177,7 +177,7 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (told_cloud(&job))
+    if (job__cloud_was_told(&job))
         status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
                          "job %lld has told Benchling that the workflow task failed. Set the task back there "
                          "to have it done "
@@ -214,8 +214,8 @@ static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome
 static enum lf_status go_on_as_done(struct lf_jobs *jobs, struct lf_job *job, const cJSON *values,
                                     struct lf_error *err)
 {
-    const struct kind *kind = kind_find(job->kind);
-    const struct step *step = kind ? step_find(kind, job->step) : NULL;
+    const struct kind *kind = job__kind_find(job->kind);
+    const struct step *step = kind ? job__step_find(kind, job->step) : NULL;
     if (!step || !step->acted || !step[1].name)
         return not_now(job, "confirmed", err);
     struct work work = {.jobs = jobs, .job = job};
@@ -226,7 +226,7 @@ static enum lf_status go_on_as_done(struct lf_jobs *jobs, struct lf_job *job, co
     lf_outcome_free(&outcome);
     if (status == LF_OK) {
         job->expires_mono = 0;
-        go_to(job, &step[1]);
+        job__enter_step(job, &step[1]);
     }
     return status;
 }
@@ -278,11 +278,11 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     if (lf_job_state_final(job.state))
         status = not_now(&job, "cancelled", err);
     else /* also one of a kind that this version does not know */
-        end_badly(kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
+        job__end_badly(job__kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
     bool over = job.state == LF_JOB_CANCELLED;
     status = put_down(jobs, &job, status, who, text, err);
     if (status == LF_OK && over) /* not before it is committed: the spool may hold the only copy */
-        spool_drop(jobs, id);
+        job__spool_drop(jobs, id);
     return status;
 }
 
@@ -301,12 +301,12 @@ enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run,
         || lf_json_text(job.facts, "processor"))
         status = not_now(&job, "assigned: that is for a held result which is not attached yet", err);
     if (status == LF_OK)
-        status = fact_set(&work, "run", run, err);
+        status = job__fact_set(&work, "run", run, err);
     if (status == LF_OK && config)
-        status = fact_set(&work, "config", config, err);
+        status = job__fact_set(&work, "config", config, err);
     if (status == LF_OK)
-        status = fact_set(&work, "assigned", who, err);
+        status = job__fact_set(&work, "assigned", who, err);
     if (status == LF_OK)
-        go_to(&job, step_find(&kind_collect, "match"));
+        job__enter_step(&job, job__step_find(&job__kind_collect, "match"));
     return put_down(jobs, &job, status, who, text, err);
 }

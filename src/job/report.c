@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool told_cloud(const struct lf_job *job)
+bool job__cloud_was_told(const struct lf_job *job)
 {
     return lf_job_state_final(job->state) && lf_json_text(job->facts, "failed");
 }
@@ -31,7 +31,7 @@ static const struct ways *ways(const struct lf_job *job)
     if (job->state == LF_JOB_WAITING)
         return &wait;
     if (job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED)
-        return told_cloud(job) ? &told : &over;
+        return job__cloud_was_told(job) ? &told : &over;
     if (job->state != LF_JOB_HELD)
         return &none;
     if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
@@ -146,7 +146,7 @@ static enum lf_status queue(struct lf_jobs *jobs, cJSON *report, bool retain, st
     return status;
 }
 
-enum lf_status report_job(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
+enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
 {
     if (!jobs->config->link.used)
         return LF_OK;
@@ -155,7 +155,8 @@ enum lf_status report_job(struct lf_jobs *jobs, const struct lf_job *job, struct
     return queue(jobs, lf_job_to_json(jobs, job, false), false, err, "jobs", id);
 }
 
-enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument, struct lf_error *err)
+enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
+                                      struct lf_error *err)
 {
     if (!jobs->config->link.used)
         return LF_OK;

@@ -44,7 +44,7 @@ static enum lf_status route_again(struct lf_jobs *jobs, const struct lf_event_ro
     return status;
 }
 
-bool reread_one(struct lf_jobs *jobs, int64_t *next_mono)
+bool job__reread_one(struct lf_jobs *jobs, int64_t *next_mono)
 {
     struct lf_event_row row;
     struct lf_error err = {0};

@@ -8,8 +8,8 @@
  */
 #include "job/spool.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
-#include "base/point.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,16 +24,16 @@ enum {
                        * 1000, /* of cloud calls in one step; each request has its own, shorter ones */
 };
 
-const struct kind *kind_find(const char *name)
+const struct kind *job__kind_find(const char *name)
 {
-    static const struct kind *const kinds[] = {&kind_deliver, &kind_collect, &kind_task};
+    static const struct kind *const kinds[] = {&job__kind_deliver, &job__kind_collect, &job__kind_task};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kinds[i]->name, name))
             return kinds[i];
     return NULL;
 }
 
-const struct step *step_find(const struct kind *kind, const char *name)
+const struct step *job__step_find(const struct kind *kind, const char *name)
 {
     for (const struct step *step = kind->steps; step->name; step++)
         if (!strcmp(step->name, name))
@@ -47,9 +47,9 @@ static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class
 {
     job->state = state;
     job->class = class;
-    if (!set_text(&job->note, note && *note ? note : NULL))
-        set_text(&job->note, NULL); /* the history has it; one that is no longer true would mislead */
-    set_text(&job->wake, NULL);
+    if (!job__set_text(&job->note, note && *note ? note : NULL))
+        job__set_text(&job->note, NULL); /* the history has it; one that is no longer true would mislead */
+    job__set_text(&job->wake, NULL);
     job->due_mono = 0;
 }
 
@@ -61,19 +61,19 @@ static void log_state(const struct lf_job *job)
            job->step, job->note ? ": " : "", job->note ? job->note : "");
 }
 
-void go_to(struct lf_job *job, const struct step *step)
+void job__enter_step(struct lf_job *job, const struct step *step)
 {
-    set_step(job, step);
+    job__set_step(job, step);
     set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
 }
 
-void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
-               const char *why)
+void job__end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
+                    const char *why)
 {
     bool no_memory = false;
     const char *words = kind && kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
     if (words)
-        go_to(job, step_find(kind, words));
+        job__enter_step(job, job__step_find(kind, words));
     else if (no_memory) /* Benchling would go on believing that somebody works on it: a person ends it */
         set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, why);
     else
@@ -104,7 +104,7 @@ static void after_error(const struct kind *kind, const struct step *step, struct
         if (step->keeps)
             set_state(job, LF_JOB_HELD, LF_PERMANENT, err->text);
         else
-            end_badly(kind, job, LF_JOB_FAILED, LF_PERMANENT, err->text);
+            job__end_badly(kind, job, LF_JOB_FAILED, LF_PERMANENT, err->text);
         break;
     case LF_NEEDS_PERSON: set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, err->text); break;
     }
@@ -116,14 +116,14 @@ static void after_success(const struct kind *kind, const struct step *step, stru
     switch (work->follow) {
     case FOLLOW_NEXT:
         if (step[1].name)
-            go_to(job, &step[1]);
+            job__enter_step(job, &step[1]);
         else
             set_state(job, LF_JOB_DONE, LF_CLASS_NONE, work->note);
         break;
-    case FOLLOW_GO: go_to(job, step_find(kind, work->go)); break;
+    case FOLLOW_GO: job__enter_step(job, job__step_find(kind, work->go)); break;
     case FOLLOW_WAIT:
         set_state(job, LF_JOB_WAITING, LF_CLASS_NONE, work->note);
-        set_text(&job->wake, *work->wake ? work->wake : NULL);
+        job__set_text(&job->wake, *work->wake ? work->wake : NULL);
         job->due_mono = lf_deadline_in(work->wait_ms);
         break;
     case FOLLOW_END:
@@ -146,14 +146,14 @@ static enum lf_status ask_verify(struct work *work, const struct step *step, con
     switch (lf_instrument_verify(work->instrument, action, &outcome, &why)) {
     case LF_VERDICT_DONE:
         work->job->expires_mono = 0;
-        work_note(work, "it had been done before the interruption (the instrument confirms it)");
+        job__note(work, "it had been done before the interruption (the instrument confirms it)");
         status = step->acted(work, &outcome, err);
         break;
     case LF_VERDICT_NOT_DONE:
         work->job->acting = false;
         work->follow = FOLLOW_GO;
         work->go = step->name;
-        work_note(work, "it had not been done before the interruption (the instrument says so)");
+        job__note(work, "it had not been done before the interruption (the instrument says so)");
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.status == LF_CANCELLED)
@@ -190,16 +190,16 @@ static enum lf_status act(struct work *work, const struct step *step, struct lf_
         return status;
     if (repeat == LF_ONCE) {
         job->acting = true;
-        status = save_job(work->jobs, job, "agent", NULL, err);
+        status = job__save(work->jobs, job, "agent", NULL, err);
         if (status != LF_OK) {
             job->acting = false; /* not begun */
             return status;
         }
     }
-    LF_POINT("act.about");
+    LF_FAILPOINT("act.about");
     struct lf_outcome outcome = {0};
     status = lf_instrument_act(work->instrument, &action, &outcome, err);
-    LF_POINT("act.acted");
+    LF_FAILPOINT("act.acted");
     /* Whatever class but "unknown" says that the instrument did nothing (or nothing that repeating would do
      * twice). */
     if (status != LF_OK && err->class != LF_UNKNOWN_OUTCOME)
@@ -247,7 +247,7 @@ static void expire(const struct kind *kind, struct lf_job *job)
     snprintf(why, sizeof why,
              "it did not start on its instrument before %s, the time limit of its route (not_after); %s",
              when, clock);
-    end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
+    job__end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
     if (job->state != LF_JOB_HELD) /* if a person sends it on, it is still too late */
         job->expires_mono = 0;
 }
@@ -273,7 +273,8 @@ static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
     /* The disk may be full for a while: the job stays claimed in the journal until this is kept, or until a
      * restart. */
     for (int attempt = 0;
-         (history ? save_job(jobs, job, "agent", history, &err) : save_silently(jobs, job, &err)) != LF_OK;
+         (history ? job__save(jobs, job, "agent", history, &err) : job__save_unreported(jobs, job, &err))
+         != LF_OK;
          attempt++) {
         lf_log_error("jobs", "cannot keep the state of job %lld: %s", (long long)job->id, err.text);
         if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel)
@@ -290,11 +291,11 @@ static void free_parcel(struct work *work)
 
 static const struct step *find_step(const struct lf_job *job, const struct kind **kind)
 {
-    *kind = kind_find(job->kind);
-    return *kind ? step_find(*kind, job->step) : NULL;
+    *kind = job__kind_find(job->kind);
+    return *kind ? job__step_find(*kind, job->step) : NULL;
 }
 
-void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument)
+void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument)
 {
     const struct kind *kind;
     const struct step *step = find_step(job, &kind);
@@ -337,7 +338,8 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
     } else {
         snprintf(history, sizeof history, "%s: %s (%s)", step->name, err.text, lf_class_name(err.class));
         if (status == LF_CANCELLED && err.class != LF_UNKNOWN_OUTCOME)
-            end_badly(kind, job, LF_JOB_CANCELLED, LF_CLASS_NONE, "an operator cancelled it while it ran");
+            job__end_badly(kind, job, LF_JOB_CANCELLED, LF_CLASS_NONE,
+                           "an operator cancelled it while it ran");
         else
             after_error(kind, step, job, &err);
     }
@@ -345,11 +347,11 @@ void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *in
         log_state(job);
     else if (*history && !silent)
         lf_log_info(*job->instrument ? job->instrument : "jobs", "job %lld: %s", (long long)job->id, history);
-    LF_POINT("step.done");
+    LF_FAILPOINT("step.done");
     keep(jobs, job, silent ? NULL : history);
-    LF_POINT("step.kept");
+    LF_FAILPOINT("step.kept");
     free_parcel(&work);
     if (job->state == LF_JOB_DONE
         || job->state == LF_JOB_CANCELLED) /* only now: a step that is repeated needs it */
-        spool_drop(jobs, job->id);
+        job__spool_drop(jobs, job->id);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool set_text(char **field, const char *text)
+bool job__set_text(char **field, const char *text)
 {
     char *copy = text ? strdup(text) : NULL;
     if (text && !copy)
@@ -17,7 +17,7 @@ bool set_text(char **field, const char *text)
     return true;
 }
 
-void set_step(struct lf_job *job, const struct step *step)
+void job__set_step(struct lf_job *job, const struct step *step)
 {
     snprintf(job->step, sizeof job->step, "%s", step->name);
     job->bench = step->bench;
@@ -43,8 +43,8 @@ static void told(struct lf_jobs *jobs, const struct lf_job *job)
         jobs->options.reported(jobs->options.context);
 }
 
-enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
-                        struct lf_error *err)
+enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
+                         struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK)
@@ -56,7 +56,7 @@ enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *wh
         status = lf_journal_job_save(jobs->journal, job, err);
     job->by = NULL;
     if (status == LF_OK)
-        status = report_job(jobs, job, err);
+        status = job__report(jobs, job, err);
     if (status != LF_OK) {
         lf_journal_rollback(jobs->journal);
         return status;
@@ -67,7 +67,7 @@ enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *wh
     return status;
 }
 
-enum lf_status save_silently(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err)
+enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err)
 {
     enum lf_status status = lf_journal_job_save(jobs->journal, job, err);
     if (status == LF_OK)
@@ -75,8 +75,8 @@ enum lf_status save_silently(struct lf_jobs *jobs, struct lf_job *job, struct lf
     return status;
 }
 
-enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
-                       int64_t *existing, struct lf_error *err)
+enum lf_status job__add(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
+                        int64_t *existing, struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK)
@@ -85,7 +85,7 @@ enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who
     if (status == LF_OK)
         status = lf_journal_history_add(jobs->journal, job->id, who, history, err);
     if (status == LF_OK)
-        status = report_job(jobs, job, err);
+        status = job__report(jobs, job, err);
     if (status != LF_OK) {
         lf_journal_rollback(jobs->journal);
         return status;
@@ -96,26 +96,27 @@ enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who
     return status;
 }
 
-const char *fact(const struct work *work, const char *name)
+const char *job__fact(const struct work *work, const char *name)
 {
     return lf_json_text(work->job->facts, name);
 }
 
-enum lf_status fact_set(struct work *work, const char *name, const char *value, struct lf_error *err)
+enum lf_status job__fact_set(struct work *work, const char *name, const char *value, struct lf_error *err)
 {
     return lf_json_set_text(work->job->facts, name, value) ? LF_OK : lf_fail_memory(err, "noting a fact");
 }
 
-enum lf_status fact_need(const struct work *work, const char *name, const char **value, struct lf_error *err)
+enum lf_status job__fact_need(const struct work *work, const char *name, const char **value,
+                              struct lf_error *err)
 {
-    *value = fact(work, name);
+    *value = job__fact(work, name);
     if (*value)
         return LF_OK;
     return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "job %lld does not know its %s",
                    (long long)work->job->id, name);
 }
 
-void work_note(struct work *work, const char *format, ...)
+void job__note(struct work *work, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -123,7 +124,7 @@ void work_note(struct work *work, const char *format, ...)
     va_end(args);
 }
 
-enum lf_status work_end(struct work *work, enum lf_job_state end, const char *format, ...)
+enum lf_status job__end(struct work *work, enum lf_job_state end, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -134,7 +135,7 @@ enum lf_status work_end(struct work *work, enum lf_job_state end, const char *fo
     return LF_OK;
 }
 
-enum lf_status work_wait(struct work *work, int64_t ms, const char *format, ...)
+enum lf_status job__wait(struct work *work, int64_t ms, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

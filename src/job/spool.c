@@ -16,7 +16,7 @@
 
 enum { TIDY_AFTER_S = 24 * 60 * 60 };
 
-enum lf_status spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err)
+enum lf_status job__spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err)
 {
     const struct lf_config_agent *agent = &jobs->config->agent;
     int64_t used = lf_jobs_spool_size(jobs);
@@ -56,7 +56,8 @@ static int open_new(const char *dir, const char *path)
     return fd;
 }
 
-enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file, struct lf_error *err)
+enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file,
+                                 struct lf_error *err)
 {
     const char *dir = jobs->config->agent.spool_dir;
     memset(file, 0, sizeof *file);
@@ -74,7 +75,7 @@ enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file
     return file->fd < 0 ? spool_trouble(err, "create", file->path) : LF_OK;
 }
 
-enum lf_status spool_keep(struct spool_file *file, struct lf_error *err)
+enum lf_status job__spool_keep(struct spool_file *file, struct lf_error *err)
 {
     if (fsync(file->fd) != 0)
         return spool_trouble(err, "sync", file->path);
@@ -83,7 +84,7 @@ enum lf_status spool_keep(struct spool_file *file, struct lf_error *err)
     return lf_file_sync_parent(file->final, err);
 }
 
-void spool_discard(struct spool_file *file)
+void job__spool_discard(struct spool_file *file)
 {
     if (file->fd >= 0)
         close(file->fd);
@@ -95,10 +96,10 @@ void spool_discard(struct spool_file *file)
     file->fd = -1;
 }
 
-enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
-                            const char *mime, const char *sha256, int64_t size, struct lf_error *err)
+enum lf_status job__spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
+                                 const char *mime, const char *sha256, int64_t size, struct lf_error *err)
 {
-    enum lf_status status = spool_keep(file, err);
+    enum lf_status status = job__spool_keep(file, err);
     if (status != LF_OK)
         return status;
     struct lf_parcel_row row = {.job = job,
@@ -110,8 +111,8 @@ enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file
     return lf_journal_parcel_add(jobs->journal, &row, err);
 }
 
-enum lf_status spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                          struct lf_error *err)
+enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
+                               struct lf_error *err)
 {
     *path = NULL;
     enum lf_status status = lf_journal_parcel_get(jobs->journal, job, row, err);
@@ -124,11 +125,11 @@ enum lf_status spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_ro
     return lf_fail_memory(err, "opening a file in the spool");
 }
 
-enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
-                          struct lf_error *err)
+enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
+                               int *fd, struct lf_error *err)
 {
     *fd = -1;
-    enum lf_status status = spool_name(jobs, job, row, path, err);
+    enum lf_status status = job__spool_name(jobs, job, row, path, err);
     if (status == LF_OK) {
         *fd = open(*path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (*fd < 0)
@@ -152,7 +153,7 @@ enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_ro
     return status;
 }
 
-void spool_drop(struct lf_jobs *jobs, int64_t job)
+void job__spool_drop(struct lf_jobs *jobs, int64_t job)
 {
     struct lf_parcel_row row;
     if (lf_journal_parcel_get(jobs->journal, job, &row, NULL) != LF_OK)
@@ -212,7 +213,7 @@ static bool job_is_known(struct lf_journal *journal, const char *name)
     return status != LF_NOT_FOUND;
 }
 
-void spool_sweep(struct lf_jobs *jobs)
+void job__spool_sweep(struct lf_jobs *jobs)
 {
     sweep(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, INT64_MAX);
 }

@@ -13,28 +13,29 @@ struct spool_file {
 };
 
 /* job 0: for one that is yet to be added; a name of its own. */
-enum lf_status spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file, struct lf_error *err);
-/* Syncs and renames. On failure call spool_discard. */
-enum lf_status spool_keep(struct spool_file *file, struct lf_error *err);
-void spool_discard(
-    struct spool_file *file); /* also after spool_keep, to free; removes only what was not kept */
+enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file,
+                                 struct lf_error *err);
+/* Syncs and renames. On failure call job__spool_discard. */
+enum lf_status job__spool_keep(struct spool_file *file, struct lf_error *err);
+void job__spool_discard(
+    struct spool_file *file); /* also after job__spool_keep, to free; removes only what was not kept */
 
 /* Keeps a created file under its final name and makes it the job's parcel in the journal. */
-enum lf_status spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
-                            const char *mime, const char *sha256, int64_t size, struct lf_error *err);
+enum lf_status job__spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
+                                 const char *mime, const char *sha256, int64_t size, struct lf_error *err);
 
 /* The job's parcel and its path, unseen. LF_NOT_FOUND: it has none. */
-enum lf_status spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                          struct lf_error *err);
+enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
+                               struct lf_error *err);
 /* The same with the file open and checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it
  * anew. */
-enum lf_status spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path, int *fd,
-                          struct lf_error *err);
+enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
+                               int *fd, struct lf_error *err);
 /* The job needs it no more. */
-void spool_drop(struct lf_jobs *jobs, int64_t job);
+void job__spool_drop(struct lf_jobs *jobs, int64_t job);
 /* Removes what no job knows. */
-void spool_sweep(struct lf_jobs *jobs);
+void job__spool_sweep(struct lf_jobs *jobs);
 /* Refuses when the disk would fall below its reserve. */
-enum lf_status spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err);
+enum lf_status job__spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err);
 
 #endif

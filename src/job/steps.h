@@ -72,58 +72,60 @@ struct kind {
     const char *(*last_words)(struct lf_job *job, enum lf_job_state end, const char *why, bool *no_memory);
 };
 
-extern const struct kind kind_deliver, kind_collect, kind_task;
-const struct kind *kind_find(const char *name);
-const struct step *step_find(const struct kind *kind, const char *name);
+extern const struct kind job__kind_deliver, job__kind_collect, job__kind_task;
+const struct kind *job__kind_find(const char *name);
+const struct step *job__step_find(const struct kind *kind, const char *name);
 
 /* Facts */
-const char *fact(const struct work *work, const char *name); /* text or NULL */
-enum lf_status fact_set(struct work *work, const char *name, const char *value, struct lf_error *err);
+const char *job__fact(const struct work *work, const char *name); /* text or NULL */
+enum lf_status job__fact_set(struct work *work, const char *name, const char *value, struct lf_error *err);
 /* The same, refused in words when missing. */
-enum lf_status fact_need(const struct work *work, const char *name, const char **value, struct lf_error *err);
+enum lf_status job__fact_need(const struct work *work, const char *name, const char **value,
+                              struct lf_error *err);
 
-void work_note(struct work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void job__note(struct work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Ends the job in good order with this note. */
-enum lf_status work_end(struct work *work, enum lf_job_state end, const char *format, ...)
+enum lf_status job__end(struct work *work, enum lf_job_state end, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-enum lf_status work_wait(struct work *work, int64_t ms, const char *format, ...)
+enum lf_status job__wait(struct work *work, int64_t ms, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* runner.c: one step of a claimed job, and everything that follows from it. */
-void run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument);
+void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument);
 /* The job ends badly, unless its kind has something to say first. */
-void end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
-               const char *why);
+void job__end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
+                    const char *why);
 /* To this step, ready. */
-void go_to(struct lf_job *job, const struct step *step);
+void job__enter_step(struct lf_job *job, const struct step *step);
 
 /* report.c: it has ended, and Benchling has been told that its workflow task failed. */
-bool told_cloud(const struct lf_job *job);
+bool job__cloud_was_told(const struct lf_job *job);
 /* To be called inside a transaction, after lf_journal_job_save. */
-enum lf_status report_job(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
-enum lf_status report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
-                                 struct lf_error *err);
+enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
+enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
+                                      struct lf_error *err);
 
 /* save.c: saves job, history line (may be NULL) and report at once; kicks whoever may run it next. */
-enum lf_status save_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
-                        struct lf_error *err);
+enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
+                         struct lf_error *err);
 /* Only the job: nothing of it is told anywhere. */
-enum lf_status save_silently(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
+enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
 /* Adds a job with a first history line and report. Within a transaction if the caller has one. LF_EXISTS as
  * the journal's. */
-enum lf_status add_job(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
-                       int64_t *existing, struct lf_error *err);
-void set_step(struct lf_job *job, const struct step *step);
-bool set_text(char **field, const char *text); /* frees and copies; NULL clears */
+enum lf_status job__add(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
+                        int64_t *existing, struct lf_error *err);
+void job__set_step(struct lf_job *job, const struct step *step);
+bool job__set_text(char **field, const char *text); /* frees and copies; NULL clears */
 
 /* match.c: finds the run of a result: sets facts run and config. LF_NOT_FOUND (needs a person) says why not.
  */
-enum lf_status match_result(struct work *work, const struct lf_config_collect *collect, struct lf_error *err);
+enum lf_status job__match_result(struct work *work, const struct lf_config_collect *collect,
+                                 struct lf_error *err);
 
 /* values.c: makes a collect job of the captured values; facts.run names its run. Repeatable. */
-enum lf_status values_to_result(struct work *work, struct lf_error *err);
+enum lf_status job__values_to_result(struct work *work, struct lf_error *err);
 
 /* reread.c: true if an event was worked on. */
-bool reread_one(struct lf_jobs *jobs, int64_t *next_mono);
+bool job__reread_one(struct lf_jobs *jobs, int64_t *next_mono);
 
 #endif

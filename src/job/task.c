@@ -15,7 +15,7 @@ enum { INPUTS_MAX = 64 };
 
 static bool local(const struct work *work)
 {
-    return fact(work, "workflow_task") == NULL;
+    return job__fact(work, "workflow_task") == NULL;
 }
 
 static enum lf_status need_route(const struct work *work, struct lf_error *err)
@@ -64,8 +64,8 @@ static enum lf_status read_inputs(struct work *work, const cJSON *task, struct l
                            "workflow task %s has no value in the field \"%s\", which the input \"%s\" needs. "
                            "Fill it in and "
                            "`labferry retry %lld`, or cancel",
-                           fact(work, "display") ? fact(work, "display") : "", map->field, map->name,
-                           (long long)work->job->id);
+                           job__fact(work, "display") ? job__fact(work, "display") : "", map->field,
+                           map->name, (long long)work->job->id);
         if (status == LF_OK && !lf_json_set_text(inputs, map->name, text))
             status = lf_fail_memory(err, "reading a workflow task");
         free(text);
@@ -77,12 +77,12 @@ static enum lf_status read_inputs(struct work *work, const cJSON *task, struct l
     char *run;
     enum lf_status status = field_text(task, work->route->run_field, &run, err);
     if (status == LF_OK)
-        status = fact_set(work, "run", run, err);
+        status = job__fact_set(work, "run", run, err);
     else if (status == LF_NOT_FOUND)
         lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                 "workflow task %s names no run in the field \"%s\" (run_field). Fill it in and `labferry "
                 "retry %lld`, or cancel",
-                fact(work, "display") ? fact(work, "display") : "", work->route->run_field,
+                job__fact(work, "display") ? job__fact(work, "display") : "", work->route->run_field,
                 (long long)work->job->id);
     free(run);
     return status;
@@ -96,24 +96,24 @@ static bool over(const char *type)
 
 static enum lf_status still_ours(struct work *work, const cJSON *task, struct lf_error *err)
 {
-    const char *status_id = lf_json_text_or(task, "status.id", ""), *told = fact(work, "status");
+    const char *status_id = lf_json_text_or(task, "status.id", ""), *told = job__fact(work, "status");
     const char *type = lf_json_text_or(task, "status.statusType", ""),
                *name = lf_json_text_or(task, "status.displayName", type);
     int64_t other = 0;
     if (cJSON_IsObject(lf_json_at(task, "archiveRecord")))
-        return work_end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
+        return job__end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
     if (over(type))
-        return work_end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
+        return job__end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
     enum lf_status status = lf_journal_job_with_fact(work->jobs->journal, "task", "workflow_task",
                                                      lf_json_text_or(task, "id", ""), true, work->job->id,
                                                      &other, err);
     if (status != LF_OK && status != LF_NOT_FOUND)
         return status;
     if (status == LF_OK && other < work->job->id)
-        return work_end(work, LF_JOB_CANCELLED, "job %lld is at this workflow task", (long long)other);
+        return job__end(work, LF_JOB_CANCELLED, "job %lld is at this workflow task", (long long)other);
     if (told && strcmp(told, status_id) != 0)
-        return work_end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
-    status = fact_set(work, "status", status_id, err);
+        return job__end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
+    status = job__fact_set(work, "status", status_id, err);
     return status == LF_OK ? read_inputs(work, task, err) : status;
 }
 
@@ -122,7 +122,7 @@ static enum lf_status get_task(struct work *work, cJSON **task, struct lf_error 
     const char *id;
     enum lf_status status = need_route(work, err);
     if (status == LF_OK)
-        status = fact_need(work, "workflow_task", &id, err);
+        status = job__fact_need(work, "workflow_task", &id, err);
     return status == LF_OK ? lf_cloud_get_workflow_task(work->jobs->cloud, id, &work->call, task, err)
                            : status;
 }
@@ -132,7 +132,8 @@ static enum lf_status check(struct work *work, struct lf_error *err)
     cJSON *task = NULL;
     enum lf_status status = get_task(work, &task, err);
     if (status == LF_OK)
-        status = fact_set(work, "display", lf_json_text_or(task, "displayId", fact(work, "display")), err);
+        status = job__fact_set(work, "display",
+                               lf_json_text_or(task, "displayId", job__fact(work, "display")), err);
     if (status == LF_OK)
         status = still_ours(work, task, err);
     cJSON_Delete(task);
@@ -158,7 +159,7 @@ static enum lf_status move_to(struct work *work, const cJSON *task, const char *
 
 static bool as_found(const struct work *work, const cJSON *task)
 {
-    const char *found = fact(work, "status");
+    const char *found = job__fact(work, "status");
     return found && !strcmp(found, lf_json_text_or(task, "status.id", ""));
 }
 
@@ -166,7 +167,7 @@ static enum lf_status note_claiming(struct work *work, struct lf_error *err)
 {
     if (!lf_json_set_bool(work->job->facts, "claiming", true))
         return lf_fail_memory(err, "noting a fact");
-    return save_job(work->jobs, work->job, "agent", NULL, err);
+    return job__save(work->jobs, work->job, "agent", NULL, err);
 }
 
 /* "claiming" is committed before Benchling is asked: if the task is in progress without it, somebody else was
@@ -177,7 +178,7 @@ static enum lf_status claim(struct work *work, struct lf_error *err)
     enum lf_status status = get_task(work, &task, err);
     bool ours = lf_json_bool(work->job->facts, "claiming", false);
     if (status == LF_OK && !ours && !as_found(work, task)) {
-        status = work_end(work, LF_JOB_CANCELLED, "somebody else was faster: the workflow task is %s by now",
+        status = job__end(work, LF_JOB_CANCELLED, "somebody else was faster: the workflow task is %s by now",
                           lf_json_text_or(task, "status.displayName", "in another status"));
         cJSON_Delete(task);
         return status;
@@ -191,8 +192,8 @@ static enum lf_status claim(struct work *work, struct lf_error *err)
     if (status == LF_OK && !lf_json_set_bool(work->job->facts, "claimed", true))
         status = lf_fail_memory(err, "noting a fact");
     if (status == LF_OK)
-        work_note(work, "%s is %s",
-                  fact(work, "display") ? fact(work, "display") : fact(work, "workflow_task"),
+        job__note(work, "%s is %s",
+                  job__fact(work, "display") ? job__fact(work, "display") : job__fact(work, "workflow_task"),
                   work->route->claim_status);
     cJSON_Delete(task);
     return status;
@@ -201,20 +202,20 @@ static enum lf_status claim(struct work *work, struct lf_error *err)
 /* It ends badly, and Benchling has been told nothing: a retry begins from the start. */
 static enum lf_status end_untold(struct work *work, enum lf_job_state end, const char *failed)
 {
-    work_end(work, end, "%s", failed);
+    job__end(work, end, "%s", failed);
     cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "failed");
     cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "end");
     cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "claiming");
-    set_step(work->job, step_find(&kind_task, "check"));
+    job__set_step(work->job, job__step_find(&job__kind_task, "check"));
     return LF_OK;
 }
 
 static enum lf_status settle(struct work *work, struct lf_error *err)
 {
     if (local(work))
-        return work_end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
+        return job__end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
     cJSON *task = NULL;
-    const char *failed = fact(work, "failed");
+    const char *failed = job__fact(work, "failed");
     enum lf_status status = get_task(work, &task, err);
     /* Asked to claim it, but it never came to that: then there is nothing to take back. */
     bool untouched = status == LF_OK && failed && !lf_json_bool(work->job->facts, "claimed", false)
@@ -225,12 +226,12 @@ static enum lf_status settle(struct work *work, struct lf_error *err)
     if (status != LF_OK && status != LF_EXISTS)
         return status;
     if (!failed)
-        return work_end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
+        return job__end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
     enum lf_job_state end = LF_JOB_FAILED;
-    lf_job_state_parse(fact(work, "end"), &end);
+    lf_job_state_parse(job__fact(work, "end"), &end);
     if (untouched)
         return end_untold(work, end, failed);
-    return work_end(work, end, "%s", failed);
+    return job__end(work, end, "%s", failed);
 }
 
 /* A claimed workflow task must not be left in progress: tell Benchling before the job ends badly. */
@@ -252,7 +253,7 @@ static _Thread_local struct lf_input inputs[INPUTS_MAX];
 
 static enum lf_status run_action(struct work *work, struct lf_action *action, struct lf_error *err)
 {
-    enum lf_status status = fact_need(work, "procedure", &action->name, err);
+    enum lf_status status = job__fact_need(work, "procedure", &action->name, err);
     action->kind = LF_ACTION_RUN;
     action->inputs = inputs;
     const cJSON *input;
@@ -291,7 +292,7 @@ static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, s
     if (!good || !lf_json_set_text(work->job->facts, "summary", *summary ? summary : "done"))
         return lf_fail_memory(err, "keeping what the instrument said");
     if (!*work->note)
-        work_note(work, "%s", *summary ? summary : "done");
+        job__note(work, "%s", *summary ? summary : "done");
     return LF_OK;
 }
 
@@ -424,7 +425,7 @@ static enum lf_status look_for_output(struct work *work, const char *task, const
         if (looked == LF_OK)
             looked = has_fields(output, fields, &same, err);
         if (looked != LF_OK || same) {
-            status = looked == LF_OK ? fact_set(work, "output", id, err) : looked;
+            status = looked == LF_OK ? job__fact_set(work, "output", id, err) : looked;
             break;
         }
         cJSON_AddItemToArray(before, cJSON_CreateString(id));
@@ -456,7 +457,7 @@ static enum lf_status note_outputs(struct work *work, const char *task, struct l
         cJSON_Delete(before);
     else if (!lf_json_set(work->job->facts, "outputs_before", before))
         status = lf_fail_memory(err, "noting workflow outputs");
-    return status == LF_OK ? save_job(work->jobs, work->job, "agent", NULL, err) : status;
+    return status == LF_OK ? job__save(work->jobs, work->job, "agent", NULL, err) : status;
 }
 
 static enum lf_status create_output(struct work *work, const char *task, const cJSON *fields,
@@ -466,36 +467,36 @@ static enum lf_status create_output(struct work *work, const char *task, const c
     enum lf_status status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output,
                                                    err);
     if (status == LF_OK)
-        status = fact_set(work, "output", lf_json_text(output, "id"), err);
+        status = job__fact_set(work, "output", lf_json_text(output, "id"), err);
     cJSON_Delete(output);
     return status;
 }
 
 static enum lf_status report(struct work *work, struct lf_error *err)
 {
-    if (local(work) || fact(work, "output"))
+    if (local(work) || job__fact(work, "output"))
         return LF_OK;
     const char *task;
     cJSON *fields = NULL;
     enum lf_status status = need_route(work, err);
     if (status == LF_OK && reports_file(work))
-        return values_to_result(work, err);
+        return job__values_to_result(work, err);
     if (status == LF_OK)
-        status = fact_need(work, "workflow_task", &task, err);
+        status = job__fact_need(work, "workflow_task", &task, err);
     if (status == LF_OK)
         status = output_fields(work, &fields, err);
     if (status == LF_OK && cJSON_GetArraySize(fields) == 0) {
-        work_note(work, "the procedure has no values to report");
+        job__note(work, "the procedure has no values to report");
         cJSON_Delete(fields);
         return LF_OK;
     }
     bool begun = cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"));
     if (status == LF_OK)
         status = begun ? look_for_output(work, task, fields, err) : note_outputs(work, task, err);
-    if (status == LF_OK && !fact(work, "output"))
+    if (status == LF_OK && !job__fact(work, "output"))
         status = create_output(work, task, fields, err);
     if (status == LF_OK)
-        work_note(work, "workflow output %s: %s", fact(work, "output"),
+        job__note(work, "workflow output %s: %s", job__fact(work, "output"),
                   lf_json_text_or(work->job->facts, "summary", ""));
     cJSON_Delete(fields);
     return status;
@@ -510,4 +511,4 @@ static const struct step steps[] = {
     {0},
 };
 
-const struct kind kind_task = {.name = "task", .steps = steps, .last_words = last_words};
+const struct kind job__kind_task = {.name = "task", .steps = steps, .last_words = last_words};

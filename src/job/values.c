@@ -12,7 +12,7 @@
 
 enum { COLUMNS_MAX = 64 };
 
-struct table {
+struct value_table {
     const char *names[COLUMNS_MAX];
     size_t inputs, columns, rows;
 };
@@ -32,7 +32,7 @@ static const char *nth_value(const cJSON *captures, const char *name, size_t n)
     return NULL;
 }
 
-static enum lf_status lay_out(const struct work *work, const cJSON *captures, struct table *table,
+static enum lf_status lay_out(const struct work *work, const cJSON *captures, struct value_table *table,
                               struct lf_error *err)
 {
     const cJSON *item;
@@ -73,7 +73,7 @@ static enum lf_status write_csv(const struct work *work, struct lf_buffer *csv, 
 {
     const cJSON *captures = cJSON_GetObjectItemCaseSensitive(work->job->facts, "captures");
     const cJSON *inputs = cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs");
-    struct table table = {0};
+    struct value_table table = {0};
     enum lf_status status = lay_out(work, captures, &table, err);
     if (status != LF_OK)
         return status;
@@ -115,34 +115,34 @@ static enum lf_status add_with_file(struct work *work, struct lf_job *job, const
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = add_job(work->jobs, job, "agent", text, existing, err);
+    status = job__add(work->jobs, job, "agent", text, existing, err);
     if (status == LF_OK)
-        status = spool_create(work->jobs, job->id, &file, err);
+        status = job__spool_create(work->jobs, job->id, &file, err);
     if (status == LF_OK)
         status = lf_file_write_all(file.fd, csv->data, csv->len, err);
     if (status == LF_OK && lf_digest_bytes(LF_SHA256, csv->data, csv->len, sha256) != LF_OK)
         status = lf_fail_memory(err, "making a result of the values");
     if (status == LF_OK)
-        status = spool_parcel(work->jobs, job->id, &file, lf_json_text(job->facts, "file_name"), "text/csv",
-                              sha256, (int64_t)csv->len, err);
-    spool_discard(&file);
+        status = job__spool_parcel(work->jobs, job->id, &file, lf_json_text(job->facts, "file_name"),
+                                   "text/csv", sha256, (int64_t)csv->len, err);
+    job__spool_discard(&file);
     if (status == LF_OK)
         return lf_journal_commit(journal, err);
     lf_journal_rollback(journal);
     return status;
 }
 
-enum lf_status values_to_result(struct work *work, struct lf_error *err)
+enum lf_status job__values_to_result(struct work *work, struct lf_error *err)
 {
     const char *run;
     char name[240];
     struct lf_buffer csv = {0};
     struct lf_job job = {0};
     int64_t existing = 0;
-    snprintf(name, sizeof name, "%.200s.csv", fact(work, "display") ? fact(work, "display") : "");
+    snprintf(name, sizeof name, "%.200s.csv", job__fact(work, "display") ? job__fact(work, "display") : "");
     if (lf_name_check(name, NULL) != LF_OK)
         snprintf(name, sizeof name, "job-%lld.csv", (long long)work->job->id);
-    enum lf_status status = fact_need(work, "run", &run, err);
+    enum lf_status status = job__fact_need(work, "run", &run, err);
     if (status == LF_OK)
         status = write_csv(work, &csv, err);
     if (status == LF_OK)
@@ -150,7 +150,7 @@ enum lf_status values_to_result(struct work *work, struct lf_error *err)
     if (status == LF_OK)
         status = add_with_file(work, &job, &csv, &existing, err);
     if (status == LF_OK || status == LF_EXISTS)
-        work_note(work, "the values are the result %s of run %s: job %lld", name, run,
+        job__note(work, "the values are the result %s of run %s: job %lld", name, run,
                   (long long)(status == LF_OK ? job.id : existing));
     lf_job_free(&job);
     lf_buffer_free(&csv);

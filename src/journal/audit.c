@@ -2,8 +2,8 @@
  *
  * `audit` has the entries, the small value "audit.head" is "SEQ:HASH" of the newest. They are written
  * together; where they do not agree somebody else has written. Then new entries go on from the kept head
- * (with a number above both), so that verifying shows the break for ever, and audit_recover adds an entry
- * that tells of it.
+ * (with a number above both), so that verifying shows the break for ever, and journal__audit_recover adds an
+ * entry that tells of it.
  */
 #include "journal/audit_chain.h"
 #include "journal/db.h"
@@ -30,22 +30,22 @@ static enum lf_status read_tail(struct lf_journal *journal, struct tail *tail, s
 {
     struct query query;
     *tail = (struct tail){.kept.hash = AUDIT_GENESIS, .last.hash = AUDIT_GENESIS};
-    enum lf_status status =
-        query_start(journal, &query, err,
-                    "SELECT (SELECT value FROM small WHERE name = 'audit.head'), seq, hash "
-                    "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1)",
-                    "");
+    enum lf_status status = journal__query_start(
+        journal, &query, err,
+        "SELECT (SELECT value FROM small WHERE name = 'audit.head'), seq, hash "
+        "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1)",
+        "");
     if (status != LF_OK)
         return status;
-    if (query_row(&query)) {
-        const char *kept = column_peek(&query, 0), *hash = column_peek(&query, 2);
+    if (journal__query_row(&query)) {
+        const char *kept = journal__column_peek(&query, 0), *hash = journal__column_peek(&query, 2);
         tail->has_kept = kept && lf_audit_head_parse(kept, &tail->kept);
-        tail->last.seq = column_int(&query, 1);
+        tail->last.seq = journal__column_int(&query, 1);
         if (hash)
             snprintf(tail->last.hash, sizeof tail->last.hash, "%s", hash);
-        query_row(&query);
+        journal__query_row(&query);
     }
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 static bool agrees(const struct tail *tail)
@@ -79,13 +79,13 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
                        newest);
     entry.seq = newest + 1;
     entry.prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
-    status = audit_hash(&entry, hash, err);
+    status = journal__audit_hash(&entry, hash, err);
     if (status == LF_OK)
-        status = query_do(journal, err,
-                          "INSERT INTO audit (seq, at_ms, who, what, about, text, prev, hash) "
-                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                          "iitttttt", entry.seq, at_ms, entry.who, entry.what, entry.about, entry.text,
-                          entry.prev, hash);
+        status = journal__query_do(journal, err,
+                                   "INSERT INTO audit (seq, at_ms, who, what, about, text, prev, hash) "
+                                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                                   "iitttttt", entry.seq, at_ms, entry.who, entry.what, entry.about,
+                                   entry.text, entry.prev, hash);
     journal->audited = entry.seq;
     return status == LF_OK ? keep_head(journal, entry.seq, hash, err) : status;
 }
@@ -111,7 +111,7 @@ enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who,
     if (status == LF_OK) {
         lf_time_format(now, at);
         struct lf_audit_entry entry = {.at = at, .who = by, .what = what, .about = of, .text = said};
-        status = end_transaction(journal, append(journal, entry, now, err), err);
+        status = journal__end_transaction(journal, append(journal, entry, now, err), err);
     }
     free(by);
     free(of);
@@ -119,7 +119,7 @@ enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who,
     return status;
 }
 
-enum lf_status audit_recover(struct lf_journal *journal, struct lf_error *err)
+enum lf_status journal__audit_recover(struct lf_journal *journal, struct lf_error *err)
 {
     struct tail tail;
     char text[300];
@@ -145,15 +145,15 @@ enum lf_status audit_recover(struct lf_journal *journal, struct lf_error *err)
 
 static const char *text_at(struct query *query, int column)
 {
-    const char *text = column_peek(query, column);
+    const char *text = journal__column_peek(query, column);
     return text ? text : "";
 }
 
 /* Borrowed until the next row. */
 static struct lf_audit_entry read_entry(struct query *query, char at[LF_TIME_TEXT])
 {
-    lf_time_format(column_int(query, 1), at);
-    return (struct lf_audit_entry){.seq = column_int(query, 0),
+    lf_time_format(journal__column_int(query, 1), at);
+    return (struct lf_audit_entry){.seq = journal__column_int(query, 0),
                                    .at = at,
                                    .who = text_at(query, 2),
                                    .what = text_at(query, 3),
@@ -177,23 +177,23 @@ enum lf_status lf_journal_audit_list(struct lf_journal *journal, const struct lf
     int64_t since = filter->since_ms ? filter->since_ms : INT64_MIN, limit = filter->limit;
     enum lf_status status;
     if (filter->about) /* "about <> ''" is the condition of its index */
-        status = query_start(journal, &query, err, AUDIT_LAST("about = ?1 AND about <> ''"), "titi",
-                             filter->about, since, filter->what, limit);
+        status = journal__query_start(journal, &query, err, AUDIT_LAST("about = ?1 AND about <> ''"), "titi",
+                                      filter->about, since, filter->what, limit);
     else if (filter->from)
-        status = query_start(journal, &query, err,
-                             "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 AND " AUDIT_FILTER
-                             " ORDER BY seq LIMIT ?4",
-                             "iiti", filter->from, since, filter->what, limit);
+        status = journal__query_start(journal, &query, err,
+                                      "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 AND " AUDIT_FILTER
+                                      " ORDER BY seq LIMIT ?4",
+                                      "iiti", filter->from, since, filter->what, limit);
     else
-        status = query_start(journal, &query, err, AUDIT_LAST("seq >= ?1"), "iiti", filter->from, since,
-                             filter->what, limit);
+        status = journal__query_start(journal, &query, err, AUDIT_LAST("seq >= ?1"), "iiti", filter->from,
+                                      since, filter->what, limit);
     if (status != LF_OK)
         return status;
-    while (query_row(&query)) {
+    while (journal__query_row(&query)) {
         struct lf_audit_entry entry = read_entry(&query, at);
         each(context, &entry);
     }
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit_head *head,
@@ -227,19 +227,20 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
     int rows = 0;
     pthread_mutex_lock(&journal->mutex);
     enum lf_status fits = LF_OK,
-                   status = query_start(journal, &query, err,
-                                        "SELECT " AUDIT_COLUMNS
-                                        " FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
-                                        "ii",
-                                        check->verdict->count ? check->verdict->head.seq + 1 : INT64_MIN,
-                                        (int64_t)VERIFY_BATCH);
+                   status = journal__query_start(journal, &query, err,
+                                                 "SELECT " AUDIT_COLUMNS
+                                                 " FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
+                                                 "ii",
+                                                 check->verdict->count ? check->verdict->head.seq + 1
+                                                                       : INT64_MIN,
+                                                 (int64_t)VERIFY_BATCH);
     if (status == LF_OK) {
-        while (fits == LF_OK && query_row(&query)) {
+        while (fits == LF_OK && journal__query_row(&query)) {
             struct lf_audit_entry entry = read_entry(&query, at);
-            fits = audit_check_entry(check, &entry, err);
+            fits = journal__audit_check_entry(check, &entry, err);
             rows++;
         }
-        status = query_end(&query, fits == LF_OK ? err : NULL);
+        status = journal__query_end(&query, fits == LF_OK ? err : NULL);
     }
     if (fits != LF_OK)
         status = fits;
@@ -247,7 +248,9 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
     if (status == LF_OK && !*more) {
         status = read_tail(journal, &tail, err);
         if (status == LF_OK)
-            status = audit_check_end(check, tail.has_kept || !check->verdict->count ? &tail.kept : NULL, err);
+            status = journal__audit_check_end(check,
+                                              tail.has_kept || !check->verdict->count ? &tail.kept : NULL,
+                                              err);
         if (status == LF_OK && !tail.has_kept && check->verdict->count)
             status = head_is_gone(check, err);
     }
@@ -279,22 +282,22 @@ static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, st
 {
     struct query query;
     *cut = (struct cut){.first = 1};
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1", "i",
-                                        (int64_t)LF_AUDIT_PRUNE_MAX);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1",
+                                                 "i", (int64_t)LF_AUDIT_PRUNE_MAX);
     if (status != LF_OK)
         return status;
-    while (query_row(&query) && column_int(&query, 1) < before_ms) {
-        const char *hash = column_peek(&query, 2);
+    while (journal__query_row(&query) && journal__column_int(&query, 1) < before_ms) {
+        const char *hash = journal__column_peek(&query, 2);
         if (!cut->last) {
-            cut->first = column_int(&query, 0);
-            cut->from_ms = column_int(&query, 1);
+            cut->first = journal__column_int(&query, 0);
+            cut->from_ms = journal__column_int(&query, 1);
         }
-        cut->last = column_int(&query, 0);
-        cut->to_ms = column_int(&query, 1);
+        cut->last = journal__column_int(&query, 0);
+        cut->to_ms = journal__column_int(&query, 1);
         snprintf(cut->hash, sizeof cut->hash, "%s", hash ? hash : "");
     }
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 static enum lf_status let_go(struct lf_journal *journal, const struct cut *cut, int64_t *dropped,
@@ -311,7 +314,7 @@ static enum lf_status let_go(struct lf_journal *journal, const struct cut *cut, 
              cut->first, cut->last, from, to, cut->hash);
     enum lf_status status = lf_journal_audit_add(journal, "agent", "pruned", about, text, err);
     if (status == LF_OK) /* the trigger lets go what an entry "pruned" names */
-        status = query_do(journal, err, "DELETE FROM audit WHERE seq <= ?1", "i", cut->last);
+        status = journal__query_do(journal, err, "DELETE FROM audit WHERE seq <= ?1", "i", cut->last);
     if (status == LF_OK)
         *dropped = sqlite3_changes64(journal->db);
     return status;
@@ -330,5 +333,5 @@ enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_m
     status = find_cut(journal, lf_clock_best_ms() - keep_ms, &cut, err);
     if (status == LF_OK && cut.first <= cut.last)
         status = let_go(journal, &cut, dropped, err);
-    return end_transaction(journal, status, err);
+    return journal__end_transaction(journal, status, err);
 }

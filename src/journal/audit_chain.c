@@ -19,7 +19,8 @@ static void add_field(struct lf_digest *digest, const char *text)
     lf_digest_add(digest, "\n", 1);
 }
 
-enum lf_status audit_hash(const struct lf_audit_entry *entry, char hash[LF_SHA256_HEX], struct lf_error *err)
+enum lf_status journal__audit_hash(const struct lf_audit_entry *entry, char hash[LF_SHA256_HEX],
+                                   struct lf_error *err)
 {
     static const char begin[] = "labferry-audit-1\n";
     char seq[24];
@@ -117,11 +118,11 @@ static bool is_anchor(const struct audit_check *check, const struct lf_audit_ent
            && strstr(entry->text, check->start) != NULL;
 }
 
-enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry,
-                                 struct lf_error *err)
+enum lf_status journal__audit_check_entry(struct audit_check *check, const struct lf_audit_entry *entry,
+                                          struct lf_error *err)
 {
     char hash[LF_SHA256_HEX];
-    enum lf_status status = audit_hash(entry, hash, err);
+    enum lf_status status = journal__audit_hash(entry, hash, err);
     if (status != LF_OK)
         return status;
     bool whole = !strcmp(hash, entry->hash);
@@ -149,8 +150,8 @@ enum lf_status audit_check_entry(struct audit_check *check, const struct lf_audi
     return LF_OK;
 }
 
-enum lf_status audit_check_end(struct audit_check *check, const struct lf_audit_head *kept,
-                               struct lf_error *err)
+enum lf_status journal__audit_check_end(struct audit_check *check, const struct lf_audit_head *kept,
+                                        struct lf_error *err)
 {
     const struct lf_audit_verdict *verdict = check->verdict;
     const struct lf_audit_head *last = &verdict->head;

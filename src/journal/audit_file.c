@@ -69,7 +69,7 @@ enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit
 {
     struct lf_journal *journal = NULL;
     struct writer writer = {.out = out, .rows = EXPORT_PAGE};
-    enum lf_status status = journal_read(path, &journal, err);
+    enum lf_status status = journal__open_to_read(path, &journal, err);
     while (status == LF_OK && writer.status == LF_OK && writer.rows == EXPORT_PAGE) {
         struct lf_audit_filter filter = {.from = writer.last + 1, .limit = EXPORT_PAGE};
         writer.rows = 0;
@@ -95,7 +95,7 @@ static enum lf_status verify_journal(const char *path, const struct lf_audit_hea
                                      struct lf_audit_verdict *verdict, struct lf_error *err)
 {
     struct lf_journal *journal = NULL;
-    enum lf_status status = journal_read(path, &journal, err);
+    enum lf_status status = journal__open_to_read(path, &journal, err);
     if (status == LF_OK)
         status = lf_journal_audit_verify(journal, noted, verdict, err);
     lf_journal_close(journal);
@@ -141,7 +141,7 @@ static enum lf_status verify_line(struct audit_check *check, struct lf_slice lin
     if (status == LF_OK && *ended)
         status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "something stands after the end of the export");
     else if (status == LF_OK && read_line(json, &entry))
-        status = audit_check_entry(check, &entry, err);
+        status = journal__audit_check_entry(check, &entry, err);
     else if (status == LF_OK && read_end(json, end))
         *ended = true;
     else if (status == LF_OK || status == LF_INVALID)
@@ -170,7 +170,7 @@ static enum lf_status verify_export(FILE *file, const struct lf_audit_head *note
         status = lf_fail_errno(err, "cannot read the export");
     free(line);
     if (status == LF_OK)
-        status = audit_check_end(&check, ended ? &end : NULL, err);
+        status = journal__audit_check_end(&check, ended ? &end : NULL, err);
     if (status == LF_OK && !ended) {
         verdict->wrong = verdict->head.seq + 1;
         status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,

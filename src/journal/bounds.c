@@ -17,7 +17,7 @@ static const char *const unused_fates[] = {"bad", "unknown",
                                            "unrouted"}; /* in the order in which they leave */
 enum { UNUSED_FATES = sizeof unused_fates / sizeof *unused_fates };
 
-int64_t bounds_cost(enum lf_fate fate, int64_t body_len)
+int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len)
 {
     bool unused = fate == LF_FATE_BAD || fate == LF_FATE_UNKNOWN || fate == LF_FATE_UNROUTED;
     return unused ? ROW_BYTES + body_len : 0;
@@ -29,11 +29,11 @@ static enum lf_status read_number(struct lf_journal *journal, const char *sql, i
                                   struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err, sql, "");
+    enum lf_status status = journal__query_start(journal, &query, err, sql, "");
     if (status != LF_OK)
         return status;
-    *number = query_row(&query) ? column_int(&query, 0) : 0;
-    return query_end(&query, err);
+    *number = journal__query_row(&query) ? journal__column_int(&query, 0) : 0;
+    return journal__query_end(&query, err);
 }
 
 static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number,
@@ -54,7 +54,7 @@ static enum lf_status keep_number(struct lf_journal *journal, const char *name, 
     return lf_journal_set(journal, name, text, err);
 }
 
-enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err)
+enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error *err)
 {
     struct tally tally = {0};
     int64_t rows = 0, bodies = 0;
@@ -124,15 +124,16 @@ enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err)
 /* ---- leaving ---- */
 
 /* Retained reports stay: there is one for each topic, and it is the state. */
-enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err)
+enum lf_status journal__bounds_outbox(struct lf_journal *journal, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     int64_t dropped = 0;
     while (status == LF_OK && journal->limits.outbox && journal->tally.outbox > journal->limits.outbox) {
-        status = query_do(journal, err,
-                          "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE NOT retain ORDER BY "
-                          "reply, seq LIMIT 1)",
-                          "");
+        status = journal__query_do(
+            journal, err,
+            "DELETE FROM outbox WHERE seq = (SELECT seq FROM outbox WHERE NOT retain ORDER BY "
+            "reply, seq LIMIT 1)",
+            "");
         if (status != LF_OK || sqlite3_changes(journal->db) == 0)
             break;
         journal->tally.outbox--;
@@ -150,27 +151,28 @@ static enum lf_status drop_oldest(struct lf_journal *journal, const char *fate, 
 {
     struct query query;
     int64_t seq = 0, len = 0;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT seq, length(body) FROM event WHERE fate = ?1 AND seq < ?2 "
-                                        "ORDER BY due_mono, seq LIMIT 1",
-                                        "ti", fate, newest);
+    enum lf_status status =
+        journal__query_start(journal, &query, err,
+                             "SELECT seq, length(body) FROM event WHERE fate = ?1 AND seq < ?2 "
+                             "ORDER BY due_mono, seq LIMIT 1",
+                             "ti", fate, newest);
     if (status != LF_OK)
         return status;
-    if (query_row(&query)) {
-        seq = column_int(&query, 0);
-        len = column_int(&query, 1);
+    if (journal__query_row(&query)) {
+        seq = journal__column_int(&query, 0);
+        len = journal__column_int(&query, 1);
     }
-    status = query_end(&query, err);
+    status = journal__query_end(&query, err);
     if (status != LF_OK || !seq)
         return status == LF_OK ? LF_NOT_FOUND : status;
-    status = query_do(journal, err, "DELETE FROM event WHERE seq = ?1", "i", seq);
+    status = journal__query_do(journal, err, "DELETE FROM event WHERE seq = ?1", "i", seq);
     journal->tally.unused -= ROW_BYTES + len;
     journal->tally.unused_dropped++;
     return status;
 }
 
-enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
-                             struct lf_error *err)
+enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
+                                      struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     int64_t before = journal->tally.unused_dropped;

@@ -32,30 +32,30 @@ enum lf_status lf_journal_command_add(struct lf_journal *journal, struct lf_comm
                                       struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "INSERT INTO command (id, verb, args, reply, correlation, "
-                                        "expires_ms, state, received_ms, finished_ms, answer) "
-                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10)",
-                                        "ttttbitiit", row->id, row->verb, row->args, row->reply,
-                                        row->correlation.data, row->correlation.len, row->expires_ms,
-                                        state_names[row->state], lf_clock_best_ms(), finished_at(row),
-                                        row->answer);
+    enum lf_status status = journal__query_start(
+        journal, &query, err,
+        "INSERT INTO command (id, verb, args, reply, correlation, "
+        "expires_ms, state, received_ms, finished_ms, answer) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10)",
+        "ttttbitiit", row->id, row->verb, row->args, row->reply, row->correlation.data, row->correlation.len,
+        row->expires_ms, state_names[row->state], lf_clock_best_ms(), finished_at(row), row->answer);
     if (status != LF_OK)
         return status;
-    query_row(&query);
+    journal__query_row(&query);
     row->seq = sqlite3_last_insert_rowid(journal->db);
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct lf_command_row *row,
                                        struct lf_error *err)
 {
-    return query_do(journal, err,
-                    "UPDATE command SET state = ?2, reply = ?3, correlation = ?4, answer = ?5, finished_ms = "
-                    "nullif(?6, 0) "
-                    "WHERE seq = ?1",
-                    "ittbti", row->seq, state_names[row->state], row->reply, row->correlation.data,
-                    row->correlation.len, row->answer, finished_at(row));
+    return journal__query_do(
+        journal, err,
+        "UPDATE command SET state = ?2, reply = ?3, correlation = ?4, answer = ?5, finished_ms = "
+        "nullif(?6, 0) "
+        "WHERE seq = ?1",
+        "ittbti", row->seq, state_names[row->state], row->reply, row->correlation.data, row->correlation.len,
+        row->answer, finished_at(row));
 }
 
 /* ---- reading ---- */
@@ -65,20 +65,20 @@ enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct 
 static bool read_row(struct query *query, struct lf_command_row *row)
 {
     *row = (struct lf_command_row){
-        .seq = column_int(query, 0),
-        .id = column_text(query, 1),
-        .verb = column_text(query, 2),
-        .args = column_text(query, 3),
-        .reply = column_text(query, 4),
-        .expires_ms = column_int(query, 6),
+        .seq = journal__column_int(query, 0),
+        .id = journal__column_text(query, 1),
+        .verb = journal__column_text(query, 2),
+        .args = journal__column_text(query, 3),
+        .reply = journal__column_text(query, 4),
+        .expires_ms = journal__column_int(query, 6),
         .state = LF_COMMAND_RUNNING,
-        .answer = column_text(query, 8),
+        .answer = journal__column_text(query, 8),
     };
-    const char *state = column_peek(query, 7);
+    const char *state = journal__column_peek(query, 7);
     for (size_t i = 0; state && i < sizeof state_names / sizeof *state_names; i++)
         if (!strcmp(state, state_names[i]))
             row->state = (enum lf_command_state)i;
-    return column_bytes(query, 5, &row->correlation) && row->id && row->reply
+    return journal__column_bytes(query, 5, &row->correlation) && row->id && row->reply
            && (row->answer || row->state != LF_COMMAND_FINISHED)
            && (row->verb || row->state == LF_COMMAND_FINISHED);
 }
@@ -86,8 +86,8 @@ static bool read_row(struct query *query, struct lf_command_row *row)
 static enum lf_status read_one(struct query *query, struct lf_command_row *row, struct lf_error *err)
 {
     memset(row, 0, sizeof *row);
-    bool found = query_row(query), whole = !found || read_row(query, row);
-    enum lf_status status = query_end(query, err);
+    bool found = journal__query_row(query), whole = !found || read_row(query, row);
+    enum lf_status status = journal__query_end(query, err);
     if (status == LF_OK && !found)
         return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "there is no such command");
     if (status == LF_OK && !whole)
@@ -101,8 +101,9 @@ enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id
                                       struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1", "t", id);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT " COMMAND_COLUMNS " FROM command WHERE id = ?1", "t",
+                                                 id);
     return status == LF_OK ? read_one(&query, row, err) : status;
 }
 
@@ -110,10 +111,10 @@ enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_comma
                                        struct lf_command_row *row, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT " COMMAND_COLUMNS " FROM command WHERE state = ?1 "
-                                        "ORDER BY seq LIMIT 1",
-                                        "t", state_names[state]);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT " COMMAND_COLUMNS " FROM command WHERE state = ?1 "
+                                                 "ORDER BY seq LIMIT 1",
+                                                 "t", state_names[state]);
     return status == LF_OK ? read_one(&query, row, err) : status;
 }
 
@@ -121,11 +122,11 @@ int64_t lf_journal_command_count(struct lf_journal *journal, enum lf_command_sta
 {
     struct query query;
     int64_t count = -1;
-    if (query_start(journal, &query, NULL, "SELECT count(*) FROM command WHERE state = ?1", "t",
-                    state_names[state])
+    if (journal__query_start(journal, &query, NULL, "SELECT count(*) FROM command WHERE state = ?1", "t",
+                             state_names[state])
         != LF_OK)
         return count;
-    if (query_row(&query))
-        count = column_int(&query, 0);
-    return query_end(&query, NULL) == LF_OK ? count : -1;
+    if (journal__query_row(&query))
+        count = journal__column_int(&query, 0);
+    return journal__query_end(&query, NULL) == LF_OK ? count : -1;
 }

@@ -32,15 +32,16 @@ static int system_error(struct lf_journal *journal, int code)
     return number ? number : sqlite3_system_errno(journal->db);
 }
 
-enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err)
+enum lf_status journal__sqlite_fail(struct lf_journal *journal, int code, const char *doing,
+                                    struct lf_error *err)
 {
     char why[256];
     int system = system_error(journal, code);
     snprintf(why, sizeof why, "%s%s%s%s", journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code),
              system ? " (" : "", system ? strerror(system) : "", system ? ")" : "");
-    health_note(journal, code);
+    journal__health_note(journal, code);
     if (journal->damaged)
-        return health_damaged(journal, doing, why, err);
+        return journal__health_damaged(journal, doing, why, err);
     switch (code & 0xFF) {
     case SQLITE_CONSTRAINT: return lf_fail(err, LF_EXISTS, LF_PERMANENT, "journal: %s: %s", doing, why);
     case SQLITE_FULL:
@@ -125,11 +126,11 @@ static enum lf_status query_startv(struct lf_journal *journal, struct query *que
         query->code = bind(query->stmt, types, args);
     if (query->code == SQLITE_OK)
         return LF_OK;
-    return query_end(query, err);
+    return journal__query_end(query, err);
 }
 
-enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
-                           const char *sql, const char *types, ...)
+enum lf_status journal__query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
+                                    const char *sql, const char *types, ...)
 {
     va_list args;
     va_start(args, types);
@@ -138,17 +139,17 @@ enum lf_status query_start(struct lf_journal *journal, struct query *query, stru
     return status;
 }
 
-bool query_row(struct query *query)
+bool journal__query_row(struct query *query)
 {
     query->code = sqlite3_step(query->stmt);
     return query->code == SQLITE_ROW;
 }
 
-enum lf_status query_end(struct query *query, struct lf_error *err)
+enum lf_status journal__query_end(struct query *query, struct lf_error *err)
 {
     struct lf_journal *journal = query->journal;
     bool failed = query->code != SQLITE_OK && query->code != SQLITE_ROW && query->code != SQLITE_DONE;
-    enum lf_status status = failed             ? sqlite_fail(journal, query->code, "a statement failed", err)
+    enum lf_status status = failed ? journal__sqlite_fail(journal, query->code, "a statement failed", err)
                             : query->no_memory ? lf_fail_memory(err, "reading the journal")
                                                : LF_OK;
     if (query->cached) {
@@ -162,8 +163,8 @@ enum lf_status query_end(struct query *query, struct lf_error *err)
     return status;
 }
 
-enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types,
-                        ...)
+enum lf_status journal__query_do(struct lf_journal *journal, struct lf_error *err, const char *sql,
+                                 const char *types, ...)
 {
     struct query query;
     va_list args;
@@ -172,46 +173,46 @@ enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const 
     va_end(args);
     if (status != LF_OK)
         return status;
-    while (query_row(&query))
+    while (journal__query_row(&query))
         ;
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
-int64_t column_int(struct query *query, int column)
+int64_t journal__column_int(struct query *query, int column)
 {
     return sqlite3_column_int64(query->stmt, column);
 }
 
-const char *column_peek(struct query *query, int column)
+const char *journal__column_peek(struct query *query, int column)
 {
     const char *text = (const char *)sqlite3_column_text(query->stmt, column);
     query->no_memory = query->no_memory || (!text && sqlite3_column_type(query->stmt, column) != SQLITE_NULL);
     return text;
 }
 
-cJSON *query_counts(struct query *query)
+cJSON *journal__query_counts(struct query *query)
 {
     cJSON *counts = cJSON_CreateObject();
     bool good = counts != NULL;
-    while (query_row(query)) {
-        const char *name = column_peek(query, 0);
-        good = good && name && lf_json_set_int(counts, name, column_int(query, 1));
+    while (journal__query_row(query)) {
+        const char *name = journal__column_peek(query, 0);
+        good = good && name && lf_json_set_int(counts, name, journal__column_int(query, 1));
     }
-    if (query_end(query, NULL) == LF_OK && good)
+    if (journal__query_end(query, NULL) == LF_OK && good)
         return counts;
     cJSON_Delete(counts);
     return NULL;
 }
 
-char *column_text(struct query *query, int column)
+char *journal__column_text(struct query *query, int column)
 {
-    const char *text = column_peek(query, column);
+    const char *text = journal__column_peek(query, column);
     char *copy = text ? strdup(text) : NULL;
     query->no_memory = query->no_memory || (text && !copy);
     return copy;
 }
 
-bool column_bytes(struct query *query, int column, struct lf_slice *bytes)
+bool journal__column_bytes(struct query *query, int column, struct lf_slice *bytes)
 {
     const void *data = sqlite3_column_blob(query->stmt, column);
     size_t len = (size_t)sqlite3_column_bytes(query->stmt, column);
@@ -240,9 +241,9 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
         roll_back(journal);
     journal->broken = false;
     journal->tally_before = journal->tally;
-    enum lf_status status = health_check(journal, err);
+    enum lf_status status = journal__health_check(journal, err);
     if (status == LF_OK)
-        status = query_do(journal, err, "BEGIN IMMEDIATE", "");
+        status = journal__query_do(journal, err, "BEGIN IMMEDIATE", "");
     if (status != LF_OK) {
         journal->depth--;
         pthread_mutex_unlock(&journal->mutex);
@@ -255,18 +256,18 @@ enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *er
     enum lf_status status = LF_OK;
     if (journal->depth == 1) {
         if (journal->damaged)
-            status = health_damaged(journal, "refused", "found while the agent ran", err);
+            status = journal__health_damaged(journal, "refused", "found while the agent ran", err);
         else if (journal->broken || sqlite3_get_autocommit(journal->db))
             status = lf_fail(err, LF_IO, LF_TRANSIENT,
                              "journal: a part of the transaction had failed; nothing was kept");
         else
-            status = query_do(journal, err, "COMMIT", "");
+            status = journal__query_do(journal, err, "COMMIT", "");
         if (status != LF_OK)
             roll_back(journal);
         else
             journal->trouble = false;
         if (status == LF_OK && journal->acts)
-            health_acts(journal);
+            journal__health_acts(journal);
     }
     journal->depth--;
     pthread_mutex_unlock(&journal->mutex);
@@ -283,7 +284,8 @@ void lf_journal_rollback(struct lf_journal *journal)
     pthread_mutex_unlock(&journal->mutex);
 }
 
-enum lf_status end_transaction(struct lf_journal *journal, enum lf_status status, struct lf_error *err)
+enum lf_status journal__end_transaction(struct lf_journal *journal, enum lf_status status,
+                                        struct lf_error *err)
 {
     if (status == LF_OK)
         return lf_journal_commit(journal, err);
@@ -328,13 +330,13 @@ static enum lf_status lock_database(struct lf_journal *journal, const char *path
 static enum lf_status check_integrity(struct lf_journal *journal, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err, "PRAGMA quick_check(1)", "");
+    enum lf_status status = journal__query_start(journal, &query, err, "PRAGMA quick_check(1)", "");
     if (status != LF_OK)
         return status;
     char found[200] = "no answer";
-    if (query_row(&query))
-        snprintf(found, sizeof found, "%s", column_peek(&query, 0));
-    status = query_end(&query, err);
+    if (journal__query_row(&query))
+        snprintf(found, sizeof found, "%s", journal__column_peek(&query, 0));
+    status = journal__query_end(&query, err);
     if (status == LF_OK && strcmp(found, "ok") != 0)
         status = lf_fail(
             err, LF_CORRUPT, LF_NEEDS_PERSON,
@@ -352,7 +354,7 @@ static enum lf_status open_database(struct lf_journal *journal, const char *path
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     umask(before);
     if (code != SQLITE_OK)
-        return sqlite_fail(journal, code, "cannot open the database", err);
+        return journal__sqlite_fail(journal, code, "cannot open the database", err);
     sqlite3_extended_result_codes(journal->db, 1);
     sqlite3_busy_timeout(journal->db, 5000);
     static const char *const pragmas[] = {
@@ -365,11 +367,11 @@ static enum lf_status open_database(struct lf_journal *journal, const char *path
     };
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < sizeof pragmas / sizeof *pragmas; i++)
-        status = query_do(journal, err, pragmas[i], "");
+        status = journal__query_do(journal, err, pragmas[i], "");
     return status;
 }
 
-struct lf_journal *journal_new(struct lf_error *err)
+struct lf_journal *journal__new(struct lf_error *err)
 {
     struct lf_journal *journal = calloc(1, sizeof *journal);
     if (!journal) {
@@ -387,14 +389,14 @@ struct lf_journal *journal_new(struct lf_error *err)
 
 enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct lf_error *err)
 {
-    struct lf_journal *journal = journal_new(err);
+    struct lf_journal *journal = journal__new(err);
     if (!journal)
         return LF_NO_MEMORY;
     journal->path = strdup(path);
     enum lf_status status = journal->path ? take_lock(journal, path, err)
                                           : lf_fail_memory(err, "opening the journal");
     if (status == LF_OK)
-        status = health_not_missing(journal, path, err);
+        status = journal__health_not_missing(journal, path, err);
     if (status == LF_OK)
         status = lock_database(journal, path, err);
     if (status == LF_OK)
@@ -402,17 +404,17 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
     if (status == LF_OK)
         status = check_integrity(journal, err);
     if (status == LF_OK)
-        status = schema_apply(journal, err);
+        status = journal__schema_apply(journal, err);
     if (status == LF_OK)
-        status = health_compare(journal, err);
+        status = journal__health_compare(journal, err);
     if (status == LF_OK)
-        status = jobs_recover(journal, err);
+        status = journal__jobs_recover(journal, err);
     if (status == LF_OK)
-        status = audit_recover(journal, err);
+        status = journal__audit_recover(journal, err);
     if (status == LF_OK)
-        status = bounds_load(journal, err);
+        status = journal__bounds_load(journal, err);
     if (status == LF_OK)
-        status = health_begun(journal, path, err);
+        status = journal__health_begun(journal, path, err);
     if (status != LF_OK) {
         lf_error_prefix(err, "%s", path);
         lf_journal_close(journal);

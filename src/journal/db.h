@@ -42,78 +42,83 @@ struct lf_journal {
     struct statement cache[STATEMENT_CACHE];
 };
 
-/* A statement being run. Holds the journal's mutex from query_start to query_end. */
+/* A statement being run. Holds the journal's mutex from journal__query_start to journal__query_end. */
 struct query {
     struct lf_journal *journal;
     struct statement *cached; /* NULL: prepared for this run only */
     sqlite3_stmt *stmt;
     int code;       /* last SQLite code */
-    bool no_memory; /* a column could not be read: what was read is not whole, and query_end says so */
+    bool no_memory; /* a column could not be read: what was read is not whole, and journal__query_end says so
+                     */
 };
 
 /* Prepares and binds. types: one letter an argument: 't' const char * (NULL binds null), 'i' int64_t, 'b'
- * const void *, size_t. Texts and blobs are borrowed until query_end. */
-enum lf_status query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
-                           const char *sql, const char *types, ...);
+ * const void *, size_t. Texts and blobs are borrowed until journal__query_end. */
+enum lf_status journal__query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
+                                    const char *sql, const char *types, ...);
 /* True: a row. False: the end or an error. */
-bool query_row(struct query *query);
+bool journal__query_row(struct query *query);
 /* Ends it; LF_OK or the error of the run. LF_EXISTS for a broken uniqueness rule. */
-enum lf_status query_end(struct query *query, struct lf_error *err);
+enum lf_status journal__query_end(struct query *query, struct lf_error *err);
 /* Reads the rows (name, count) of a started query to the end, and ends it. An object, owned; NULL: it could
  * not be read whole. */
-cJSON *query_counts(struct query *query);
+cJSON *journal__query_counts(struct query *query);
 /* All three for a statement without rows. */
-enum lf_status query_do(struct lf_journal *journal, struct lf_error *err, const char *sql, const char *types,
-                        ...);
+enum lf_status journal__query_do(struct lf_journal *journal, struct lf_error *err, const char *sql,
+                                 const char *types, ...);
 
-int64_t column_int(struct query *query, int column);
-char *column_text(struct query *query, int column);       /* owned; NULL for null */
-const char *column_peek(struct query *query, int column); /* borrowed until the next row; NULL for null */
+int64_t journal__column_int(struct query *query, int column);
+char *journal__column_text(struct query *query, int column); /* owned; NULL for null */
+const char *journal__column_peek(struct query *query,
+                                 int column); /* borrowed until the next row; NULL for null */
 /* Owned bytes; the empty slice for null and for none. False: out of memory. */
-bool column_bytes(struct query *query, int column, struct lf_slice *bytes);
+bool journal__column_bytes(struct query *query, int column, struct lf_slice *bytes);
 
 /* Commits if status is LF_OK, else rolls back. Returns what came of it. */
-enum lf_status end_transaction(struct lf_journal *journal, enum lf_status status, struct lf_error *err);
+enum lf_status journal__end_transaction(struct lf_journal *journal, enum lf_status status,
+                                        struct lf_error *err);
 
-enum lf_status sqlite_fail(struct lf_journal *journal, int code, const char *doing, struct lf_error *err);
+enum lf_status journal__sqlite_fail(struct lf_journal *journal, int code, const char *doing,
+                                    struct lf_error *err);
 
 /* ---- health.c: with the mutex held */
 
 /* What an error of SQLite says about the journal. */
-void health_note(struct lf_journal *journal, int code);
-enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
-                              struct lf_error *err);
+void journal__health_note(struct lf_journal *journal, int code);
+enum lf_status journal__health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
+                                       struct lf_error *err);
 /* Before each transaction: neither damaged nor gone. */
-enum lf_status health_check(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__health_check(struct lf_journal *journal, struct lf_error *err);
 /* While opening: before (is one missing?) and after. */
-enum lf_status health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err);
-enum lf_status health_begun(struct lf_journal *journal, const char *path, struct lf_error *err);
-enum lf_status health_compare(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__health_not_missing(struct lf_journal *journal, const char *path,
+                                           struct lf_error *err);
+enum lf_status journal__health_begun(struct lf_journal *journal, const char *path, struct lf_error *err);
+enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_error *err);
 /* After a transaction that noted that an action is about to begin. */
-void health_acts(struct lf_journal *journal);
+void journal__health_acts(struct lf_journal *journal);
 
 /* ---- bounds.c: within the caller's transaction */
 
-enum lf_status bounds_load(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error *err);
 /* After a row came: lets go of the oldest beyond the limit. */
-enum lf_status bounds_outbox(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__bounds_outbox(struct lf_journal *journal, struct lf_error *err);
 /* *dropped: how many have been let go so far, if one was now; else 0. */
-enum lf_status bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
-                             struct lf_error *err);
+enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
+                                      struct lf_error *err);
 /* What an event of this fate and length counts as unused: 0 if a job came of it. */
-int64_t bounds_cost(enum lf_fate fate, int64_t body_len);
+int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len);
 
 /* Without a database yet; end with lf_journal_close. NULL: out of memory. */
-struct lf_journal *journal_new(struct lf_error *err);
+struct lf_journal *journal__new(struct lf_error *err);
 /* Opens a file for reading, in one transaction, as it is: nothing is checked, recovered or migrated. An agent
  * may be running on it. */
-enum lf_status journal_read(const char *path, struct lf_journal **journal, struct lf_error *err);
+enum lf_status journal__open_to_read(const char *path, struct lf_journal **journal, struct lf_error *err);
 
 /* Creates or migrates the tables. */
 enum { SCHEMA_VERSION = 3 };
-enum lf_status schema_apply(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error *err);
 /* After opening: what a crash or reboot left behind. */
-enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err);
-enum lf_status audit_recover(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__audit_recover(struct lf_journal *journal, struct lf_error *err);
 
 #endif

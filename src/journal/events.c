@@ -53,23 +53,23 @@ static enum lf_status audit_received(struct lf_journal *journal, const struct lf
 static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "INSERT INTO event (id, key, type, resource_id, source, note, "
-                                        "created_ms, received_ms, fate, job, body) "
-                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT "
-                                        "(id) DO UPDATE SET times = times + 1 "
-                                        "RETURNING seq, times",
-                                        "ttttttiitib", row->id, row->key, row->type, row->resource_id,
-                                        row->source, row->note, row->created_ms, row->received_ms,
-                                        fate_names[row->fate], row->job, row->body, row->body_len);
+    enum lf_status status = journal__query_start(
+        journal, &query, err,
+        "INSERT INTO event (id, key, type, resource_id, source, note, "
+        "created_ms, received_ms, fate, job, body) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT "
+        "(id) DO UPDATE SET times = times + 1 "
+        "RETURNING seq, times",
+        "ttttttiitib", row->id, row->key, row->type, row->resource_id, row->source, row->note,
+        row->created_ms, row->received_ms, fate_names[row->fate], row->job, row->body, row->body_len);
     if (status != LF_OK)
         return status;
-    if (query_row(&query)) {
-        row->seq = column_int(&query, 0);
-        row->times = column_int(&query, 1);
-        query_row(&query); /* to its end: only then is it done */
+    if (journal__query_row(&query)) {
+        row->seq = journal__column_int(&query, 0);
+        row->times = journal__column_int(&query, 1);
+        journal__query_row(&query); /* to its end: only then is it done */
     }
-    status = query_end(&query, err);
+    status = journal__query_end(&query, err);
     if (status == LF_OK && row->times > 1)
         return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "event %s is known", row->id);
     return status;
@@ -103,12 +103,12 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
     bool known = status == LF_EXISTS;
     int64_t dropped = 0;
     if (status == LF_OK) {
-        journal->tally.unused += bounds_cost(row->fate, (int64_t)row->body_len);
-        status = bounds_unused(journal, row->seq, &dropped, err);
+        journal->tally.unused += journal__bounds_cost(row->fate, (int64_t)row->body_len);
+        status = journal__bounds_unused(journal, row->seq, &dropped, err);
     }
     if (status == LF_OK)
         status = audit_new(journal, row, dropped, err);
-    status = end_transaction(journal, known ? LF_OK : status, err);
+    status = journal__end_transaction(journal, known ? LF_OK : status, err);
     return status == LF_OK && known ? LF_EXISTS : status;
 }
 
@@ -117,15 +117,16 @@ static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64
 {
     struct query query;
     *len = *cost = 0;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT fate, length(body) FROM event WHERE id = ?1", "t", id);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT fate, length(body) FROM event WHERE id = ?1", "t",
+                                                 id);
     if (status != LF_OK)
         return status;
-    if (query_row(&query)) {
-        *len = column_int(&query, 1);
-        *cost = bounds_cost(fate_of(column_peek(&query, 0)), *len);
+    if (journal__query_row(&query)) {
+        *len = journal__column_int(&query, 1);
+        *cost = journal__bounds_cost(fate_of(journal__column_peek(&query, 0)), *len);
     }
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate,
@@ -138,15 +139,16 @@ enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id,
     int64_t len, cost;
     status = cost_now(journal, id, &len, &cost, err);
     if (status == LF_OK)
-        status = query_do(journal, err, "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1",
-                          "ttit", id, fate_names[fate], job, note);
-    journal->tally.unused += bounds_cost(fate, len) - cost;
+        status = journal__query_do(journal, err,
+                                   "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit",
+                                   id, fate_names[fate], job, note);
+    journal->tally.unused += journal__bounds_cost(fate, len) - cost;
     snprintf(about, sizeof about, "job %lld", (long long)job);
     snprintf(text, sizeof text, "event %.200s: %s%s%s", id, fate_names[fate], note ? ": " : "",
              note ? note : "");
     if (status == LF_OK)
         status = lf_journal_audit_add(journal, "agent", "event", job ? about : id, text, err);
-    return end_transaction(journal, status, err);
+    return journal__end_transaction(journal, status, err);
 }
 
 #define EVENT_COLUMNS                                                                                        \
@@ -156,19 +158,19 @@ enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id,
 static bool read_event(struct query *query, struct lf_event_row *row)
 {
     memset(row, 0, sizeof *row);
-    row->seq = column_int(query, 0);
-    row->id = column_text(query, 1);
-    row->key = column_text(query, 2);
-    row->type = column_text(query, 3);
-    row->resource_id = column_text(query, 4);
-    row->source = column_text(query, 5);
-    row->note = column_text(query, 6);
-    row->created_ms = column_int(query, 7);
-    row->received_ms = column_int(query, 8);
-    row->fate = fate_of(column_peek(query, 9));
-    row->job = column_int(query, 10);
-    row->times = column_int(query, 11);
-    row->attempt = (int)column_int(query, 12);
+    row->seq = journal__column_int(query, 0);
+    row->id = journal__column_text(query, 1);
+    row->key = journal__column_text(query, 2);
+    row->type = journal__column_text(query, 3);
+    row->resource_id = journal__column_text(query, 4);
+    row->source = journal__column_text(query, 5);
+    row->note = journal__column_text(query, 6);
+    row->created_ms = journal__column_int(query, 7);
+    row->received_ms = journal__column_int(query, 8);
+    row->fate = fate_of(journal__column_peek(query, 9));
+    row->job = journal__column_int(query, 10);
+    row->times = journal__column_int(query, 11);
+    row->attempt = (int)journal__column_int(query, 12);
     return row->id != NULL && !query->no_memory;
 }
 
@@ -190,13 +192,14 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 {
     memset(row, 0, sizeof *row);
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1", "t", id);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1",
+                                                 "t", id);
     if (status != LF_OK)
         return status;
-    bool found = query_row(&query);
+    bool found = journal__query_row(&query);
     bool good = !found || (read_event(&query, row) && read_body(&query, 13, row));
-    status = query_end(&query, err);
+    status = journal__query_end(&query, err);
     if (status == LF_OK && !good)
         status = lf_fail_memory(err, "reading an event");
     if (status == LF_OK && !found)
@@ -211,51 +214,53 @@ enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fat
                                      void *context, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT " EVENT_COLUMNS " FROM event WHERE ?1 IS NULL OR fate = ?1 "
-                                        "ORDER BY seq DESC LIMIT ?2",
-                                        "ti", fate_filter, (int64_t)limit);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT " EVENT_COLUMNS
+                                                 " FROM event WHERE ?1 IS NULL OR fate = ?1 "
+                                                 "ORDER BY seq DESC LIMIT ?2",
+                                                 "ti", fate_filter, (int64_t)limit);
     if (status != LF_OK)
         return status;
-    while (query_row(&query)) {
+    while (journal__query_row(&query)) {
         struct lf_event_row row;
         if (read_event(&query, &row))
             each(context, &row);
         lf_event_row_free(&row);
     }
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 int64_t lf_journal_event_newest(struct lf_journal *journal)
 {
     struct query query;
-    if (query_start(journal, &query, NULL,
-                    "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'", "")
+    if (journal__query_start(journal, &query, NULL,
+                             "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'", "")
         != LF_OK)
         return 0;
-    int64_t newest = query_row(&query) ? column_int(&query, 0) : 0;
-    query_end(&query, NULL);
+    int64_t newest = journal__query_row(&query) ? journal__column_int(&query, 0) : 0;
+    journal__query_end(&query, NULL);
     return newest;
 }
 
 cJSON *lf_journal_event_counts(struct lf_journal *journal)
 {
     struct query query;
-    bool started = query_start(journal, &query, NULL, "SELECT fate, count(*) FROM event GROUP BY fate", "")
+    bool started = journal__query_start(journal, &query, NULL,
+                                        "SELECT fate, count(*) FROM event GROUP BY fate", "")
                    == LF_OK;
-    return started ? query_counts(&query) : NULL;
+    return started ? journal__query_counts(&query) : NULL;
 }
 
 static enum lf_status next_reread(struct lf_journal *journal, int64_t *next, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
     if (status != LF_OK)
         return status;
-    if (query_row(&query) && column_peek(&query, 0))
-        *next = column_int(&query, 0);
-    return query_end(&query, err);
+    if (journal__query_row(&query) && journal__column_peek(&query, 0))
+        *next = journal__column_int(&query, 0);
+    return journal__query_end(&query, err);
 }
 
 enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono,
@@ -265,19 +270,19 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
     memset(row, 0, sizeof *row);
     *next_mono = LF_NEVER;
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err,
-                    "UPDATE event SET attempt = attempt + 1, due_mono = ?1 WHERE seq = (SELECT seq FROM "
-                    "event WHERE fate = 'reread' "
-                    "AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) RETURNING " EVENT_COLUMNS ", body",
-                    "ii", again_mono, lf_clock_mono_ms());
+    enum lf_status status = journal__query_start(
+        journal, &query, err,
+        "UPDATE event SET attempt = attempt + 1, due_mono = ?1 WHERE seq = (SELECT seq FROM "
+        "event WHERE fate = 'reread' "
+        "AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) RETURNING " EVENT_COLUMNS ", body",
+        "ii", again_mono, lf_clock_mono_ms());
     if (status != LF_OK)
         return status;
-    bool found = query_row(&query);
+    bool found = journal__query_row(&query);
     bool good = !found || (read_event(&query, row) && read_body(&query, 13, row));
     if (found)
-        query_row(&query);
-    status = query_end(&query, err);
+        journal__query_row(&query);
+    status = journal__query_end(&query, err);
     if (status == LF_OK && !good)
         status = lf_fail_memory(err, "reading an event");
     if (status == LF_OK && !found) {
@@ -293,6 +298,6 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
 enum lf_status lf_journal_event_put_off(struct lf_journal *journal, const char *id, int64_t until_mono,
                                         struct lf_error *err)
 {
-    return query_do(journal, err, "UPDATE event SET due_mono = ?2 WHERE id = ?1 AND fate = 'reread'", "ti",
-                    id, until_mono);
+    return journal__query_do(journal, err, "UPDATE event SET due_mono = ?2 WHERE id = ?1 AND fate = 'reread'",
+                             "ti", id, until_mono);
 }

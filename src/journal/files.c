@@ -24,7 +24,7 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
     if (status != LF_OK)
         return status;
     /* A step that is repeated after a crash brings its parcel again. */
-    status = query_do(
+    status = journal__query_do(
         journal, err,
         "INSERT INTO parcel (job, name, file, mime, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT (job) DO UPDATE SET name = excluded.name, file = excluded.file, mime = excluded.mime, "
@@ -35,7 +35,7 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
              row->sha256);
     if (status == LF_OK)
         status = lf_journal_audit_add(journal, "agent", "file", about, text, err);
-    return end_transaction(journal, status, err);
+    return journal__end_transaction(journal, status, err);
 }
 
 enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,
@@ -43,24 +43,24 @@ enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, st
 {
     memset(row, 0, sizeof *row);
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err,
-                    "SELECT id, job, name, file, mime, sha256, size FROM parcel WHERE job = ?1", "i", job);
+    enum lf_status status = journal__query_start(
+        journal, &query, err, "SELECT id, job, name, file, mime, sha256, size FROM parcel WHERE job = ?1",
+        "i", job);
     if (status != LF_OK)
         return status;
-    bool found = query_row(&query);
+    bool found = journal__query_row(&query);
     if (found) {
-        row->id = column_int(&query, 0);
-        row->job = column_int(&query, 1);
-        row->name = column_text(&query, 2);
-        row->file = column_text(&query, 3);
-        row->mime = column_text(&query, 4);
-        const char *sha256 = column_peek(&query, 5);
+        row->id = journal__column_int(&query, 0);
+        row->job = journal__column_int(&query, 1);
+        row->name = journal__column_text(&query, 2);
+        row->file = journal__column_text(&query, 3);
+        row->mime = journal__column_text(&query, 4);
+        const char *sha256 = journal__column_peek(&query, 5);
         if (sha256)
             strncpy(row->sha256, sha256, sizeof row->sha256 - 1);
-        row->size = column_int(&query, 6);
+        row->size = journal__column_int(&query, 6);
     }
-    status = query_end(&query, err);
+    status = journal__query_end(&query, err);
     if (status == LF_OK && !found)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "job %lld has no file in the spool", (long long)job);
     if (status == LF_OK && (!row->name || !row->file)) {
@@ -72,74 +72,77 @@ enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, st
 
 enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, struct lf_error *err)
 {
-    return query_do(journal, err, "DELETE FROM parcel WHERE job = ?1", "i", job);
+    return journal__query_do(journal, err, "DELETE FROM parcel WHERE job = ?1", "i", job);
 }
 
 bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file)
 {
     struct query query;
-    if (query_start(journal, &query, NULL,
-                    "SELECT 1 FROM parcel JOIN job ON job.id = parcel.job WHERE file = ?1 "
-                    "AND state NOT IN ('done', 'cancelled')",
-                    "t", file)
+    if (journal__query_start(journal, &query, NULL,
+                             "SELECT 1 FROM parcel JOIN job ON job.id = parcel.job WHERE file = ?1 "
+                             "AND state NOT IN ('done', 'cancelled')",
+                             "t", file)
         != LF_OK)
         return true; /* when in doubt the file is kept */
-    bool known = query_row(&query);
-    return query_end(&query, NULL) != LF_OK || known;
+    bool known = journal__query_row(&query);
+    return journal__query_end(&query, NULL) != LF_OK || known;
 }
 
 enum lf_status lf_journal_part_add(struct lf_journal *journal, int64_t job, int number, const char *etag,
                                    struct lf_error *err)
 {
-    return query_do(journal, err, "INSERT OR REPLACE INTO part (job, number, etag) VALUES (?1, ?2, ?3)",
-                    "iit", job, (int64_t)number, etag);
+    return journal__query_do(journal, err,
+                             "INSERT OR REPLACE INTO part (job, number, etag) VALUES (?1, ?2, ?3)", "iit",
+                             job, (int64_t)number, etag);
 }
 
 enum lf_status lf_journal_part_list(struct lf_journal *journal, int64_t job, char **etags, int count,
                                     struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(
+    enum lf_status status = journal__query_start(
         journal, &query, err, "SELECT number, etag FROM part WHERE job = ?1 AND number BETWEEN 1 AND ?2",
         "ii", job, (int64_t)count);
     if (status != LF_OK)
         return status;
-    while (query_row(&query))
-        etags[column_int(&query, 0) - 1] = column_text(&query, 1);
-    return query_end(&query, err);
+    while (journal__query_row(&query))
+        etags[journal__column_int(&query, 0) - 1] = journal__column_text(&query, 1);
+    return journal__query_end(&query, err);
 }
 
 enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, struct lf_error *err)
 {
-    return query_do(journal, err, "DELETE FROM part WHERE job = ?1", "i", job);
+    return journal__query_do(journal, err, "DELETE FROM part WHERE job = ?1", "i", job);
 }
 
 int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id,
                                const char *version)
 {
     struct query query;
-    if (query_start(journal, &query, NULL,
-                    "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3", "ttt",
-                    instrument, id, version)
+    if (journal__query_start(journal, &query, NULL,
+                             "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
+                             "ttt", instrument, id, version)
         != LF_OK)
         return 0; /* adding it will tell the error */
-    int64_t job = query_row(&query) ? column_int(&query, 0) : 0;
-    query_end(&query, NULL);
+    int64_t job = journal__query_row(&query) ? journal__column_int(&query, 0) : 0;
+    journal__query_end(&query, NULL);
     return job;
 }
 
 enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *instrument, const char *id,
                                       const char *version, int64_t job, struct lf_error *err)
 {
-    return query_do(journal, err,
-                    "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    "tttii", instrument, id, version, job, lf_clock_best_ms());
+    return journal__query_do(
+        journal, err,
+        "INSERT INTO finding (instrument, id, version, job, seen_ms) VALUES (?1, ?2, ?3, ?4, ?5)", "tttii",
+        instrument, id, version, job, lf_clock_best_ms());
 }
 
 enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256,
                                          struct lf_error *err)
 {
-    return query_do(journal, err, "UPDATE finding SET sha256 = ?2 WHERE job = ?1", "it", job, sha256);
+    return journal__query_do(journal, err, "UPDATE finding SET sha256 = ?2 WHERE job = ?1", "it", job,
+                             sha256);
 }
 
 enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run,
@@ -150,7 +153,7 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
     /* Attached and not replaced since by a later version. Of those under way only earlier ones count, or two
      * would wait for each other. One held before its run is known may stay so for long: nobody waits for it.
      */
-    enum lf_status status = query_start(
+    enum lf_status status = journal__query_start(
         journal, &query, err,
         "SELECT there.job, json_extract(facts, '$.processor') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job "
         "AS later "
@@ -168,12 +171,12 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
         "itt", job, run, config);
     if (status != LF_OK)
         return status;
-    bool found = query_row(&query);
+    bool found = journal__query_row(&query);
     if (found) {
-        *other = column_int(&query, 0);
-        *attached = column_int(&query, 1) != 0;
+        *other = journal__column_int(&query, 0);
+        *attached = journal__column_int(&query, 1) != 0;
     }
-    status = query_end(&query, err);
+    status = journal__query_end(&query, err);
     return status == LF_OK && !found
                ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content")
                : status;
@@ -182,7 +185,7 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
 enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id,
                                        const char *version, bool gone, struct lf_error *err)
 {
-    return query_do(
+    return journal__query_do(
         journal, err,
         "UPDATE finding SET gone = ?4 WHERE instrument = ?1 AND id = ?2 AND version = ?3 AND gone <> ?4",
         "ttti", instrument, id, version, (int64_t)gone);

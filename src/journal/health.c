@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void health_note(struct lf_journal *journal, int code)
+void journal__health_note(struct lf_journal *journal, int code)
 {
     switch (code & 0xFF) {
     case SQLITE_CORRUPT:
@@ -38,8 +38,8 @@ void health_note(struct lf_journal *journal, int code)
         sqlite3_exec(journal->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
 }
 
-enum lf_status health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
-                              struct lf_error *err)
+enum lf_status journal__health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
+                                       struct lf_error *err)
 {
     return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
                    "journal: %s: the database%s%s is damaged (%s). Nothing is taken in and nothing is done "
@@ -61,10 +61,10 @@ static bool moved(struct lf_journal *journal)
            && (gone || (journal->ready && stat(wal, &st) != 0));
 }
 
-enum lf_status health_check(struct lf_journal *journal, struct lf_error *err)
+enum lf_status journal__health_check(struct lf_journal *journal, struct lf_error *err)
 {
     if (journal->damaged)
-        return health_damaged(journal, "refused", "found while the agent ran", err);
+        return journal__health_damaged(journal, "refused", "found while the agent ran", err);
     if (!moved(journal))
         return LF_OK;
     journal->trouble = true;
@@ -81,10 +81,10 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
     enum lf_status status = LF_OK;
     pthread_mutex_lock(&journal->mutex);
     if (!journal->trouble) {
-        status = health_check(journal, err);
+        status = journal__health_check(journal, err);
     } else if ((status = lf_journal_begin(journal, err)) == LF_OK) {
         lf_time_format(lf_clock_wall_ms(), now);
-        status = end_transaction(journal, lf_journal_set(journal, "journal.tried", now, err), err);
+        status = journal__end_transaction(journal, lf_journal_set(journal, "journal.tried", now, err), err);
     }
     pthread_mutex_unlock(&journal->mutex);
     return status;
@@ -94,7 +94,7 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 
 static const char begun[] = "A journal was begun here. Without it the agent does not start here.\n";
 
-enum lf_status health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err)
+enum lf_status journal__health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
     struct stat lock, file;
     if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size == 0
@@ -109,7 +109,7 @@ enum lf_status health_not_missing(struct lf_journal *journal, const char *path, 
                    path);
 }
 
-enum lf_status health_begun(struct lf_journal *journal, const char *path, struct lf_error *err)
+enum lf_status journal__health_begun(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
     struct stat lock;
     journal->ready = true;
@@ -128,7 +128,7 @@ enum lf_status health_begun(struct lf_journal *journal, const char *path, struct
 
 #define ACTED "The last action was noted as entry "
 
-void health_acts(struct lf_journal *journal)
+void journal__health_acts(struct lf_journal *journal)
 {
     char text[80];
     journal->acts = false;
@@ -140,7 +140,7 @@ void health_acts(struct lf_journal *journal)
             journal->path);
 }
 
-enum lf_status health_compare(struct lf_journal *journal, struct lf_error *err)
+enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_error *err)
 {
     struct lf_audit_head head;
     char text[80] = "";
@@ -162,6 +162,6 @@ void lf_journal_missing_told(struct lf_journal *journal)
 {
     pthread_mutex_lock(&journal->mutex);
     if (journal->audited)
-        health_acts(journal);
+        journal__health_acts(journal);
     pthread_mutex_unlock(&journal->mutex);
 }

@@ -26,20 +26,21 @@ static bool has_content(const char *path, const char *suffix)
 /* SQLite reads no byte before the first statement. */
 static enum lf_status open_with(const char *name, int flags, struct lf_journal **out, struct lf_error *err)
 {
-    struct lf_journal *journal = journal_new(err);
+    struct lf_journal *journal = journal__new(err);
     if (!journal)
         return LF_NO_MEMORY;
     int code = sqlite3_open_v2(name, &journal->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | flags, NULL);
-    enum lf_status status = code == SQLITE_OK ? LF_OK
-                                              : sqlite_fail(journal, code, "cannot open the file", err);
+    enum lf_status status = code == SQLITE_OK
+                                ? LF_OK
+                                : journal__sqlite_fail(journal, code, "cannot open the file", err);
     if (status == LF_OK) {
         sqlite3_extended_result_codes(journal->db, 1);
         sqlite3_busy_timeout(journal->db, 5000);
         journal->depth = 1; /* ended only by closing */
-        status = query_do(journal, err, "BEGIN", "");
+        status = journal__query_do(journal, err, "BEGIN", "");
     }
     if (status == LF_OK)
-        status = query_do(journal, err, "SELECT count(*) FROM sqlite_master", "");
+        status = journal__query_do(journal, err, "SELECT count(*) FROM sqlite_master", "");
     if (status == LF_OK)
         *out = journal;
     else
@@ -69,7 +70,7 @@ static enum lf_status open_unchanging(const char *path, struct lf_journal **jour
     return status;
 }
 
-enum lf_status journal_read(const char *path, struct lf_journal **journal, struct lf_error *err)
+enum lf_status journal__open_to_read(const char *path, struct lf_journal **journal, struct lf_error *err)
 {
     struct stat st;
     *journal = NULL;
@@ -83,31 +84,31 @@ enum lf_status journal_read(const char *path, struct lf_journal **journal, struc
 
 /* ---- tables ---- */
 
-struct table {
+struct copied_table {
     char name[TABLE_NAME_MAX];
     bool rowids;
 };
 
-static enum lf_status list_tables(struct lf_journal *journal, struct table *tables, size_t *count,
+static enum lf_status list_tables(struct lf_journal *journal, struct copied_table *tables, size_t *count,
                                   struct lf_error *err)
 {
     struct query query;
     *count = 0;
-    enum lf_status status =
-        query_start(journal, &query, err,
-                    "SELECT name, sql NOT LIKE '%WITHOUT ROWID' FROM sqlite_master WHERE type = 'table' "
-                    "AND name NOT LIKE 'sqlite%' ORDER BY name",
-                    "");
+    enum lf_status status = journal__query_start(
+        journal, &query, err,
+        "SELECT name, sql NOT LIKE '%WITHOUT ROWID' FROM sqlite_master WHERE type = 'table' "
+        "AND name NOT LIKE 'sqlite%' ORDER BY name",
+        "");
     if (status != LF_OK)
         return status;
-    while (*count < TABLES_MAX && query_row(&query)) {
-        const char *name = column_peek(&query, 0);
+    while (*count < TABLES_MAX && journal__query_row(&query)) {
+        const char *name = journal__column_peek(&query, 0);
         if (!name || strlen(name) >= TABLE_NAME_MAX || strchr(name, '"'))
             continue;
         snprintf(tables[*count].name, TABLE_NAME_MAX, "%s", name);
-        tables[(*count)++].rowids = column_int(&query, 1) != 0;
+        tables[(*count)++].rowids = journal__column_int(&query, 1) != 0;
     }
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 /* A statement whose text is made for this run only. Ends by sqlite3_finalize. */
@@ -165,7 +166,7 @@ static int64_t number_of(struct lf_journal *journal, const char *sql)
 
 static bool check_rows(struct lf_journal *journal, cJSON *report, cJSON *problems)
 {
-    struct table tables[TABLES_MAX];
+    struct copied_table tables[TABLES_MAX];
     size_t count = 0;
     struct lf_error err = {0};
     cJSON *rows = cJSON_CreateObject();
@@ -212,7 +213,7 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
 {
     struct lf_journal *journal = NULL;
     *out = NULL;
-    enum lf_status status = journal_read(path, &journal, err);
+    enum lf_status status = journal__open_to_read(path, &journal, err);
     if (status != LF_OK) {
         lf_error_prefix(err, "%s", path);
         return status;
@@ -325,7 +326,7 @@ static enum lf_status write_gap(struct export *export, const char *table, const 
 
 /* Writes the rows that a statement gives; its first column is the rowid. *code is SQLITE_DONE when all could
  * be read. */
-static enum lf_status write_rows(struct export *export, const struct table *table, sqlite3_stmt *stmt,
+static enum lf_status write_rows(struct export *export, const struct copied_table *table, sqlite3_stmt *stmt,
                                  int64_t *last, int *code, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
@@ -340,7 +341,8 @@ static enum lf_status write_rows(struct export *export, const struct table *tabl
 
 /* From the start, and where that breaks off, from the end back to there: a damaged page costs its own rows
  * only. */
-static enum lf_status write_table(struct export *export, const struct table *table, struct lf_error *err)
+static enum lf_status write_table(struct export *export, const struct copied_table *table,
+                                  struct lf_error *err)
 {
     int64_t reached = INT64_MIN, back = INT64_MAX;
     int code;
@@ -374,10 +376,10 @@ enum lf_status lf_journal_export_file(const char *path, FILE *out, struct lf_jou
                                       struct lf_error *err)
 {
     struct export export = {.out = out, .done = done};
-    struct table tables[TABLES_MAX];
+    struct copied_table tables[TABLES_MAX];
     size_t count = 0;
     *done = (struct lf_journal_export){0};
-    enum lf_status status = journal_read(path, &export.journal, err);
+    enum lf_status status = journal__open_to_read(path, &export.journal, err);
     if (status == LF_OK)
         status = list_tables(export.journal, tables, &count, err);
     for (size_t i = 0; status == LF_OK && i < count; i++)

@@ -67,31 +67,31 @@ static enum lf_status hold_damaged(struct lf_job *job, struct lf_error *err)
     return job->note && job->facts ? LF_OK : lf_fail_memory(err, "reading a job");
 }
 
-enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error *err)
+enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct lf_error *err)
 {
     memset(job, 0, sizeof *job);
-    job->id = column_int(query, 0);
-    job->kind = column_text(query, 1);
-    job->route = column_text(query, 2);
-    job->instrument = column_text(query, 3);
-    job->key = column_text(query, 4);
-    job->event_id = column_text(query, 5);
+    job->id = journal__column_int(query, 0);
+    job->kind = journal__column_text(query, 1);
+    job->route = journal__column_text(query, 2);
+    job->instrument = journal__column_text(query, 3);
+    job->key = journal__column_text(query, 4);
+    job->event_id = journal__column_text(query, 5);
     job->state = LF_JOB_HELD;
-    lf_job_state_parse(column_peek(query, 6), &job->state);
-    const char *step = column_peek(query, 7);
+    lf_job_state_parse(journal__column_peek(query, 6), &job->state);
+    const char *step = journal__column_peek(query, 7);
     snprintf(job->step, sizeof job->step, "%s", step ? step : "");
-    job->bench = column_int(query, 8) != 0;
-    job->acting = column_int(query, 9) != 0;
-    job->attempt = (int)column_int(query, 10);
-    job->created_ms = column_int(query, 11);
-    job->updated_ms = column_int(query, 12);
-    job->due_mono = column_int(query, 13);
-    job->expires_ms = column_int(query, 14);
-    job->expires_mono = column_int(query, 15);
-    job->class = lf_class_from_name(column_peek(query, 16));
-    job->note = column_text(query, 17);
-    job->wake = column_text(query, 18);
-    const char *facts = column_peek(query, 19);
+    job->bench = journal__column_int(query, 8) != 0;
+    job->acting = journal__column_int(query, 9) != 0;
+    job->attempt = (int)journal__column_int(query, 10);
+    job->created_ms = journal__column_int(query, 11);
+    job->updated_ms = journal__column_int(query, 12);
+    job->due_mono = journal__column_int(query, 13);
+    job->expires_ms = journal__column_int(query, 14);
+    job->expires_mono = journal__column_int(query, 15);
+    job->class = lf_class_from_name(journal__column_peek(query, 16));
+    job->note = journal__column_text(query, 17);
+    job->wake = journal__column_text(query, 18);
+    const char *facts = journal__column_peek(query, 19);
     enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, err) : LF_CORRUPT;
     if (query->no_memory) /* nothing that is missing may be taken for damage */
         status = lf_fail_memory(err, "reading a job");

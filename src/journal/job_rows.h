@@ -10,6 +10,6 @@
     "due_mono, expires_ms, expires_mono, class, note, wake, facts"
 
 /* Reads a row of JOB_COLUMNS; on failure the job is freed. */
-enum lf_status job_read(struct query *query, struct lf_job *job, struct lf_error *err);
+enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct lf_error *err);
 
 #endif

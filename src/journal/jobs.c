@@ -1,9 +1,9 @@
 /* Jobs: from birth to end.
  *
  * Times to wait are instants of the boot-time clock, so steps of the wall clock move nothing; they mean
- * something only within one boot. jobs_recover compares the boot id and, after a reboot, makes waiting jobs
- * due and works expiry out anew. For that alone expires_ms is kept, and made to fit expires_mono again when
- * the wall clock was set.
+ * something only within one boot. journal__jobs_recover compares the boot id and, after a reboot, makes
+ * waiting jobs due and works expiry out anew. For that alone expires_ms is kept, and made to fit expires_mono
+ * again when the wall clock was set.
  */
 #include "journal/audit.h"
 #include "journal/job_rows.h"
@@ -23,26 +23,27 @@
  * what the job's own row says. */
 static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
 {
-    enum lf_status status = query_do(journal, err, "UPDATE job SET due_mono = 0 WHERE due_mono <> 0", "");
+    enum lf_status status = journal__query_do(journal, err, "UPDATE job SET due_mono = 0 WHERE due_mono <> 0",
+                                              "");
     if (status == LF_OK)
-        status =
-            query_do(journal, err,
-                     "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
-                     "WHERE expires_mono <> 0 AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
-                     "ii", lf_clock_mono_ms(), lf_clock_best_ms());
+        status = journal__query_do(
+            journal, err,
+            "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
+            "WHERE expires_mono <> 0 AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
+            "ii", lf_clock_mono_ms(), lf_clock_best_ms());
     return status;
 }
 
 enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err)
 {
     int64_t mono = lf_clock_mono_ms();
-    return query_do(journal, err,
-                    "UPDATE job SET expires_ms = expires_mono + ?1 WHERE expires_mono > ?2 "
-                    "AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
-                    "ii", lf_clock_best_ms() - mono, mono);
+    return journal__query_do(journal, err,
+                             "UPDATE job SET expires_ms = expires_mono + ?1 WHERE expires_mono > ?2 "
+                             "AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
+                             "ii", lf_clock_best_ms() - mono, mono);
 }
 
-enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
+enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error *err)
 {
     struct lf_buffer boot = {0};
     char *known = NULL;
@@ -63,9 +64,10 @@ enum lf_status jobs_recover(struct lf_journal *journal, struct lf_error *err)
         status = lf_journal_clock_stepped(journal, err); /* if it did, while we were away */
     }
     if (status == LF_OK)
-        status = query_do(journal, err, "UPDATE job SET state = 'ready' WHERE state = 'running'", "");
+        status = journal__query_do(journal, err, "UPDATE job SET state = 'ready' WHERE state = 'running'",
+                                   "");
     if (status == LF_OK) /* whoever had claimed them is gone */
-        status = query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE fate = 'reread'", "");
+        status = journal__query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE fate = 'reread'", "");
     if (status == LF_OK)
         status = lf_journal_commit(journal, err);
     else
@@ -81,12 +83,13 @@ done:
 static enum lf_status find_key(struct lf_journal *journal, const char *key, int64_t *id, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err, "SELECT id FROM job WHERE key = ?1", "t", key);
+    enum lf_status status = journal__query_start(journal, &query, err, "SELECT id FROM job WHERE key = ?1",
+                                                 "t", key);
     if (status != LF_OK)
         return status;
-    if (query_row(&query) && id)
-        *id = column_int(&query, 0);
-    status = query_end(&query, err);
+    if (journal__query_row(&query) && id)
+        *id = journal__column_int(&query, 0);
+    status = journal__query_end(&query, err);
     return status == LF_OK ? LF_EXISTS : status;
 }
 
@@ -98,24 +101,24 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
         return lf_fail_memory(err, "adding a job");
     job->created_ms = job->updated_ms = lf_clock_best_ms();
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "INSERT INTO job (kind, route, instrument, key, event_id, state, "
-                                        "step, bench, created_ms, updated_ms, due_mono, "
-                                        "expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, "
-                                        "?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
-                                        "ON CONFLICT (key) DO NOTHING RETURNING id",
-                                        "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key,
-                                        job->event_id, lf_job_state_name(job->state), job->step,
-                                        (int64_t)job->bench, job->created_ms, job->due_mono, job->expires_ms,
-                                        job->expires_mono, job->note, facts);
+    enum lf_status status = journal__query_start(
+        journal, &query, err,
+        "INSERT INTO job (kind, route, instrument, key, event_id, state, "
+        "step, bench, created_ms, updated_ms, due_mono, "
+        "expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, "
+        "?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
+        "ON CONFLICT (key) DO NOTHING RETURNING id",
+        "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key, job->event_id,
+        lf_job_state_name(job->state), job->step, (int64_t)job->bench, job->created_ms, job->due_mono,
+        job->expires_ms, job->expires_mono, job->note, facts);
     bool added = false;
     if (status == LF_OK) {
-        added = query_row(&query);
+        added = journal__query_row(&query);
         if (added) {
-            job->id = column_int(&query, 0);
-            query_row(&query);
+            job->id = journal__column_int(&query, 0);
+            journal__query_row(&query);
         }
-        status = query_end(&query, err);
+        status = journal__query_end(&query, err);
     }
     free(facts);
     if (status == LF_OK && !added)
@@ -139,15 +142,15 @@ static enum lf_status audit_change(struct lf_journal *journal, const struct lf_j
     bool acting = false;
     char text[LF_ERROR_TEXT + 200];
     const char *who = job->by ? job->by : "agent", *note = job->state == LF_JOB_DONE ? NULL : job->note;
-    enum lf_status status = query_start(journal, &query, err, "SELECT state, acting FROM job WHERE id = ?1",
-                                        "i", job->id);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT state, acting FROM job WHERE id = ?1", "i", job->id);
     if (status != LF_OK)
         return status;
-    if (query_row(&query)) {
-        lf_job_state_parse(column_peek(&query, 0), &before);
-        acting = column_int(&query, 1) != 0;
+    if (journal__query_row(&query)) {
+        lf_job_state_parse(journal__column_peek(&query, 0), &before);
+        acting = journal__column_int(&query, 1) != 0;
     }
-    status = query_end(&query, err);
+    status = journal__query_end(&query, err);
     bool about_to_act = job->acting && !acting;
     snprintf(text, sizeof text, "%sstep %.60s%s%.100s%s%s", about_to_act ? "about to act: " : "", job->step,
              *job->instrument ? " on " : "", job->instrument, note ? ": " : "", note ? note : "");
@@ -163,15 +166,16 @@ static enum lf_status audit_change(struct lf_journal *journal, const struct lf_j
 static enum lf_status write_job(struct lf_journal *journal, const struct lf_job *job, const char *facts,
                                 struct lf_error *err)
 {
-    return query_do(journal, err,
-                    "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms "
-                    "= ?7, due_mono = ?8, "
-                    "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14, "
-                    "expires_ms = ?15 WHERE id = ?1",
-                    "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench,
-                    (int64_t)job->acting, (int64_t)job->attempt, job->updated_ms, job->due_mono,
-                    job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake,
-                    facts, job->instrument, job->expires_mono, job->expires_ms);
+    return journal__query_do(
+        journal, err,
+        "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms "
+        "= ?7, due_mono = ?8, "
+        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14, "
+        "expires_ms = ?15 WHERE id = ?1",
+        "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench,
+        (int64_t)job->acting, (int64_t)job->attempt, job->updated_ms, job->due_mono,
+        job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts,
+        job->instrument, job->expires_mono, job->expires_ms);
 }
 
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
@@ -188,7 +192,7 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
         status = audit_change(journal, job, err);
         if (status == LF_OK)
             status = write_job(journal, job, facts, err);
-        status = end_transaction(journal, status, err);
+        status = journal__end_transaction(journal, status, err);
     }
     free(facts);
     return status;
@@ -201,11 +205,11 @@ static enum lf_status read_one(struct query *query, struct lf_job *job, struct l
 {
     memset(job, 0, sizeof *job);
     enum lf_status read = LF_NOT_FOUND;
-    if (query_row(query)) {
-        read = job_read(query, job, err);
-        query_row(query);
+    if (journal__query_row(query)) {
+        read = journal__job_read(query, job, err);
+        journal__query_row(query);
     }
-    enum lf_status status = query_end(query, err);
+    enum lf_status status = journal__query_end(query, err);
     if (status != LF_OK && read == LF_OK)
         lf_job_free(job);
     return status != LF_OK ? status : read;
@@ -216,8 +220,8 @@ enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct
 {
     struct query query;
     memset(job, 0, sizeof *job);
-    enum lf_status status = query_start(journal, &query, err, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
-                                        "i", id);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1", "i", id);
     if (status == LF_OK)
         status = read_one(&query, job, err);
     if (status == LF_NOT_FOUND)
@@ -231,7 +235,7 @@ enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *
 {
     struct query query;
     memset(job, 0, sizeof *job);
-    enum lf_status status = query_start(
+    enum lf_status status = journal__query_start(
         journal, &query, err,
         "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = 'done' "
         "OR (expires_ms <> 0 AND expires_mono = 0 AND state IN ('ready', 'running', 'waiting', 'held'))) "
@@ -251,7 +255,7 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
 {
     struct query query;
     bool open = filter->state && !strcmp(filter->state, "open");
-    enum lf_status status = query_start(
+    enum lf_status status = journal__query_start(
         journal, &query, err,
         "SELECT " JOB_COLUMNS " FROM job WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) "
         "AND (?3 IS NULL OR instrument = ?3) AND (?4 = 0 OR id < ?4) "
@@ -261,27 +265,27 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
     if (status != LF_OK)
         return status;
     enum lf_status read = LF_OK;
-    while (read == LF_OK && query_row(&query)) {
+    while (read == LF_OK && journal__query_row(&query)) {
         struct lf_job job;
-        read = job_read(&query, &job, err);
+        read = journal__job_read(&query, &job, err);
         if (read == LF_OK) {
             each(context, &job);
             lf_job_free(&job);
         }
     }
-    status = query_end(&query, err);
+    status = journal__query_end(&query, err);
     return read != LF_OK ? read : status;
 }
 
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 {
     struct query query;
-    bool started =
-        query_start(journal, &query, NULL,
-                    "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state", "t",
-                    instrument)
-        == LF_OK;
-    return started ? query_counts(&query) : NULL;
+    bool started = journal__query_start(
+                       journal, &query, NULL,
+                       "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state",
+                       "t", instrument)
+                   == LF_OK;
+    return started ? journal__query_counts(&query) : NULL;
 }
 
 /* ---- scheduling ---- */
@@ -299,19 +303,19 @@ static enum lf_status next_due(struct lf_journal *journal, const char *instrumen
                                struct lf_error *err)
 {
     struct query query;
-    enum lf_status status =
-        query_start(journal, &query, err,
-                    "SELECT min(due) FROM ("
-                    "SELECT min(due_mono) AS due FROM job WHERE state = 'waiting' AND bench = ?2 "
-                    "AND (?1 IS NULL OR instrument = ?1) UNION ALL "
-                    "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND bench = 1 AND acting = 0 "
-                    "AND expires_mono > 0 AND state IN ('ready', 'waiting'))",
-                    "ti", instrument, (int64_t)(instrument != NULL));
+    enum lf_status status = journal__query_start(
+        journal, &query, err,
+        "SELECT min(due) FROM ("
+        "SELECT min(due_mono) AS due FROM job WHERE state = 'waiting' AND bench = ?2 "
+        "AND (?1 IS NULL OR instrument = ?1) UNION ALL "
+        "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND bench = 1 AND acting = 0 "
+        "AND expires_mono > 0 AND state IN ('ready', 'waiting'))",
+        "ti", instrument, (int64_t)(instrument != NULL));
     if (status != LF_OK)
         return status;
-    if (query_row(&query) && column_peek(&query, 0))
-        *next = column_int(&query, 0);
-    return query_end(&query, err);
+    if (journal__query_row(&query) && journal__column_peek(&query, 0))
+        *next = journal__column_int(&query, 0);
+    return journal__query_end(&query, err);
 }
 
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
@@ -324,12 +328,13 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = query_start(journal, &query, err, "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1",
-                         "tii", instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
+    status = journal__query_start(journal, &query, err,
+                                  "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1", "tii",
+                                  instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
     if (status == LF_OK) {
-        if (query_row(&query))
-            id = column_int(&query, 0);
-        status = query_end(&query, err);
+        if (journal__query_row(&query))
+            id = journal__column_int(&query, 0);
+        status = journal__query_end(&query, err);
     }
     if (status == LF_OK && id == 0) {
         status = next_due(journal, instrument, next_mono, err);
@@ -337,8 +342,8 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
             status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
     }
     if (status == LF_OK)
-        status = query_do(journal, err, "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i",
-                          id);
+        status = journal__query_do(journal, err,
+                                   "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i", id);
     if (status == LF_OK)
         status = lf_journal_job_get(journal, id, job, err);
     if (status == LF_OK)
@@ -355,18 +360,18 @@ enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake,
 {
     *count = 0;
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "UPDATE job SET state = 'ready', due_mono = 0, wake = NULL "
-                                        "WHERE wake = ?1 AND state = 'waiting' RETURNING id",
-                                        "t", wake);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "UPDATE job SET state = 'ready', due_mono = 0, wake = NULL "
+                                                 "WHERE wake = ?1 AND state = 'waiting' RETURNING id",
+                                                 "t", wake);
     if (status != LF_OK)
         return status;
-    while (query_row(&query)) {
+    while (journal__query_row(&query)) {
         (*count)++;
         if (job)
-            *job = column_int(&query, 0);
+            *job = journal__column_int(&query, 0);
     }
-    return query_end(&query, err);
+    return journal__query_end(&query, err);
 }
 
 enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
@@ -374,17 +379,18 @@ enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *
                                         struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT id FROM job WHERE kind = ?1 AND id <> ?4 "
-                                        "AND (?5 = 0 OR state IN ('ready', 'running', 'waiting', 'held')) "
-                                        "AND json_extract(facts, '$.' || ?2) = ?3 ORDER BY id LIMIT 1",
-                                        "tttii", kind, name, value, but, (int64_t)open);
+    enum lf_status status =
+        journal__query_start(journal, &query, err,
+                             "SELECT id FROM job WHERE kind = ?1 AND id <> ?4 "
+                             "AND (?5 = 0 OR state IN ('ready', 'running', 'waiting', 'held')) "
+                             "AND json_extract(facts, '$.' || ?2) = ?3 ORDER BY id LIMIT 1",
+                             "tttii", kind, name, value, but, (int64_t)open);
     if (status != LF_OK)
         return status;
-    bool found = query_row(&query);
+    bool found = journal__query_row(&query);
     if (found)
-        *job = column_int(&query, 0);
-    status = query_end(&query, err);
+        *job = journal__column_int(&query, 0);
+    status = journal__query_end(&query, err);
     if (status == LF_OK && !found)
         return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no such job");
     return status;
@@ -398,11 +404,12 @@ enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, c
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = query_do(journal, err, "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)",
-                      "iitt", job, lf_clock_best_ms(), who, text);
+    status = journal__query_do(journal, err,
+                               "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)", "iitt",
+                               job, lf_clock_best_ms(), who, text);
     if (status == LF_OK)
         status = audit_job(journal, job, who, "job", text, err);
-    return end_transaction(journal, status, err);
+    return journal__end_transaction(journal, status, err);
 }
 
 enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
@@ -411,12 +418,12 @@ enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
                                        void *context, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err,
-                                        "SELECT at_ms, who, text FROM history WHERE job = ?1 ORDER BY seq",
-                                        "i", job);
+    enum lf_status status = journal__query_start(
+        journal, &query, err, "SELECT at_ms, who, text FROM history WHERE job = ?1 ORDER BY seq", "i", job);
     if (status != LF_OK)
         return status;
-    while (query_row(&query))
-        each(context, column_int(&query, 0), column_peek(&query, 1), column_peek(&query, 2));
-    return query_end(&query, err);
+    while (journal__query_row(&query))
+        each(context, journal__column_int(&query, 0), journal__column_peek(&query, 1),
+             journal__column_peek(&query, 2));
+    return journal__query_end(&query, err);
 }

@@ -9,10 +9,10 @@
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,
                               struct lf_error *err)
 {
-    return query_do(journal, err,
-                    "INSERT INTO small (name, value) VALUES (?1, ?2) "
-                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                    "tt", name, value);
+    return journal__query_do(journal, err,
+                             "INSERT INTO small (name, value) VALUES (?1, ?2) "
+                             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                             "tt", name, value);
 }
 
 enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
@@ -20,12 +20,12 @@ enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char
 {
     struct query query;
     *value = NULL;
-    enum lf_status status = query_start(journal, &query, err, "SELECT value FROM small WHERE name = ?1", "t",
-                                        name);
+    enum lf_status status = journal__query_start(journal, &query, err,
+                                                 "SELECT value FROM small WHERE name = ?1", "t", name);
     if (status != LF_OK)
         return status;
-    *value = query_row(&query) ? column_text(&query, 0) : NULL;
-    status = query_end(&query, err);
+    *value = journal__query_row(&query) ? journal__column_text(&query, 0) : NULL;
+    status = journal__query_end(&query, err);
     if (status != LF_OK) {
         free(*value);
         *value = NULL;
@@ -40,19 +40,20 @@ static enum lf_status add(struct lf_journal *journal, const char *topic, const c
     if (status != LF_OK)
         return status;
     if (retain) {
-        status = query_do(journal, err, "DELETE FROM outbox WHERE topic = ?1 AND retain", "t", topic);
+        status = journal__query_do(journal, err, "DELETE FROM outbox WHERE topic = ?1 AND retain", "t",
+                                   topic);
         journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
     }
     if (status == LF_OK)
-        status = query_do(
+        status = journal__query_do(
             journal, err,
             "INSERT INTO outbox (topic, payload, retain, reply, correlation) VALUES (?1, ?2, ?3, ?4, ?5)",
             "ttiib", topic, payload, (int64_t)retain, (int64_t)reply, correlation.data, correlation.len);
     if (status == LF_OK) {
         journal->tally.outbox++;
-        status = bounds_outbox(journal, err);
+        status = journal__bounds_outbox(journal, err);
     }
-    return end_transaction(journal, status, err);
+    return journal__end_transaction(journal, status, err);
 }
 
 enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload,
@@ -72,21 +73,21 @@ enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after,
 {
     struct query query;
     enum lf_status status =
-        query_start(journal, &query, err,
-                    "SELECT seq, topic, payload, retain, correlation FROM outbox WHERE seq > ?1 "
-                    "ORDER BY seq LIMIT 1",
-                    "i", after);
+        journal__query_start(journal, &query, err,
+                             "SELECT seq, topic, payload, retain, correlation FROM outbox WHERE seq > ?1 "
+                             "ORDER BY seq LIMIT 1",
+                             "i", after);
     if (status != LF_OK)
         return status;
-    bool found = query_row(&query);
+    bool found = journal__query_row(&query);
     if (found)
-        *row = (struct lf_outbox_row){column_int(&query, 0),
-                                      column_text(&query, 1),
-                                      column_text(&query, 2),
-                                      column_int(&query, 3) != 0,
+        *row = (struct lf_outbox_row){journal__column_int(&query, 0),
+                                      journal__column_text(&query, 1),
+                                      journal__column_text(&query, 2),
+                                      journal__column_int(&query, 3) != 0,
                                       {0}};
-    bool whole = !found || column_bytes(&query, 4, &row->correlation);
-    status = query_end(&query, err);
+    bool whole = !found || journal__column_bytes(&query, 4, &row->correlation);
+    status = journal__query_end(&query, err);
     if (status == LF_OK && !found)
         return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "the outbox is empty");
     if (status == LF_OK && (!whole || !row->topic || !row->payload))
@@ -109,7 +110,7 @@ enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq,
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = query_do(journal, err, "DELETE FROM outbox WHERE seq = ?1", "i", seq);
+    status = journal__query_do(journal, err, "DELETE FROM outbox WHERE seq = ?1", "i", seq);
     journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
-    return end_transaction(journal, status, err);
+    return journal__end_transaction(journal, status, err);
 }

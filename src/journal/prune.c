@@ -12,7 +12,7 @@ static enum lf_status drop(struct lf_journal *journal, const char *types, const 
                            int64_t *dropped, struct lf_error *err)
 {
     int64_t now = lf_clock_best_ms();
-    enum lf_status status = query_do(journal, err, sql, types, now - keep_ms, now);
+    enum lf_status status = journal__query_do(journal, err, sql, types, now - keep_ms, now);
     if (status == LF_OK)
         *dropped += sqlite3_changes64(journal->db);
     return status;
@@ -52,7 +52,7 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
         status = drop(journal, "i", "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1",
                       keep_ms, dropped, err);
     if (status == LF_OK)
-        status = bounds_load(journal, err);
+        status = journal__bounds_load(journal, err);
     if (status == LF_OK)
         return lf_journal_commit(journal, err);
     lf_journal_rollback(journal);

@@ -100,26 +100,26 @@ _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHE
 static enum lf_status read_version(struct lf_journal *journal, int *version, struct lf_error *err)
 {
     struct query query;
-    enum lf_status status = query_start(journal, &query, err, "PRAGMA user_version", "");
+    enum lf_status status = journal__query_start(journal, &query, err, "PRAGMA user_version", "");
     if (status != LF_OK)
         return status;
-    *version = query_row(&query) ? (int)column_int(&query, 0) : 0;
-    return query_end(&query, err);
+    *version = journal__query_row(&query) ? (int)journal__column_int(&query, 0) : 0;
+    return journal__query_end(&query, err);
 }
 
 static enum lf_status migrate(struct lf_journal *journal, int from, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && migrations[from][i]; i++)
-        status = query_do(journal, err, migrations[from][i], "");
+        status = journal__query_do(journal, err, migrations[from][i], "");
     char pragma[48];
     snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", from + 1);
     if (status == LF_OK && sqlite3_exec(journal->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
-        status = sqlite_fail(journal, sqlite3_errcode(journal->db), "cannot set the version", err);
+        status = journal__sqlite_fail(journal, sqlite3_errcode(journal->db), "cannot set the version", err);
     return status;
 }
 
-enum lf_status schema_apply(struct lf_journal *journal, struct lf_error *err)
+enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error *err)
 {
     int version = 0;
     enum lf_status status = read_version(journal, &version, err);

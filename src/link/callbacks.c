@@ -20,7 +20,7 @@ static void incoming_free(struct incoming *incoming)
     free(incoming->correlation);
 }
 
-void batch_clear(struct lf_link *link)
+void link__batch_clear(struct lf_link *link)
 {
     for (size_t i = 0; i < link->batch_count; i++)
         incoming_free(&link->batch[i]);
@@ -74,7 +74,7 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
     (void)mosq;
     struct lf_link *link = context;
     if (link->will_topic && !strcmp(message->topic, link->will_topic)) {
-        namesake_read(link, properties);
+        link__duplicate_read(link, properties);
         return;
     }
     struct incoming *grown = realloc(link->batch, (link->batch_count + 1) * sizeof *grown);
@@ -103,7 +103,7 @@ enum { RETRY_BASE_MS = 5000, RETRY_CAP_MS = 60 * 1000 }; /* of refused subscript
 
 static void up(struct lf_link *link)
 {
-    link_set_state(link, LF_LINK_ONLINE, link->refusal);
+    link__set_state(link, LF_LINK_ONLINE, link->refusal);
     if (!link->up_at)
         lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
                     link->session_present ? ", session resumed" : ", new session");
@@ -137,10 +137,10 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
     link->session_present = flags & 1;
     link->gap_unnoted = note_gap(link) != LF_OK;
     if (!link->gap_unnoted)
-        session_subscribe(link);
+        link__session_subscribe(link);
 }
 
-void session_subscribe(struct lf_link *link)
+void link__session_subscribe(struct lf_link *link)
 {
     link->refusal[0] = '\0';
     link->gap_open = false;
@@ -232,7 +232,7 @@ static void on_log(struct mosquitto *mosq, void *context, int level, const char 
         snprintf(link->detail, sizeof link->detail, "%s", text);
 }
 
-void session_callbacks(struct lf_link *link)
+void link__session_callbacks(struct lf_link *link)
 {
     mosquitto_connect_v5_callback_set(link->mosq, on_connect);
     mosquitto_disconnect_v5_callback_set(link->mosq, on_disconnect);

@@ -27,7 +27,7 @@ static const char *const state_names[] = {
     [LF_LINK_WAITING] = "offline",
 };
 
-void link_set_state(struct lf_link *link, enum lf_link_state state, const char *error)
+void link__set_state(struct lf_link *link, enum lf_link_state state, const char *error)
 {
     pthread_mutex_lock(&link->mutex);
     if ((state == LF_LINK_ONLINE) != (link->state == LF_LINK_ONLINE))
@@ -85,8 +85,8 @@ static void *run(void *arg)
     for (;;) {
         struct lf_error err = {0};
         bool online = false;
-        link_set_state(link, LF_LINK_CONNECTING, NULL);
-        enum lf_status status = session_run(link, &online, &err);
+        link__set_state(link, LF_LINK_CONNECTING, NULL);
+        enum lf_status status = link__session_run(link, &online, &err);
         if (status == LF_CANCELLED || lf_cancel_is_set(&link->stop))
             return NULL;
         tell(link, &err, told, sizeof told, online);
@@ -147,7 +147,7 @@ enum lf_status lf_link_open(const struct lf_link_options *options, const struct 
     if (!link)
         return lf_fail_memory(err, "opening the link");
     mosquitto_lib_init(); /* counted by the library */
-    namesake_open(link);
+    link__duplicate_open(link);
     link->wake.fd = link->stop.wake.fd = -1;
     link->hooks = *hooks;
     link->last = &link->first;
@@ -177,7 +177,7 @@ void lf_link_close(struct lf_link *link)
         lf_cancel_set(&link->stop);
         pthread_join(link->thread, NULL);
     }
-    queue_clear(link);
+    link__queue_clear(link);
     for (size_t i = 0; i < link->filter_count; i++)
         free(link->filters[i]);
     char *texts[] = {link->host,         link->ca_file,       link->cert_file,       link->key_file,
@@ -235,7 +235,7 @@ cJSON *lf_link_health(struct lf_link *link)
     lf_json_set_int(health, "messages_out", (int64_t)link->messages_out);
     lf_json_set_int(health, "reconnects", (int64_t)link->reconnects);
     lf_json_set_int(health, "takeovers", (int64_t)link->takeovers);
-    char *namesake = namesake_told(link);
+    char *namesake = link__duplicate_told(link);
     lf_json_set_text(health, "namesake", namesake);
     lf_json_set_int(health, "refused_batches", (int64_t)link->refused_batches);
     pthread_mutex_unlock(&link->mutex);

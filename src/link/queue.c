@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void outgoing_free(struct outgoing *outgoing)
+void link__outgoing_free(struct outgoing *outgoing)
 {
     if (!outgoing)
         return;
@@ -15,7 +15,7 @@ void outgoing_free(struct outgoing *outgoing)
     free(outgoing);
 }
 
-struct outgoing *queue_take(struct lf_link *link)
+struct outgoing *link__queue_take(struct lf_link *link)
 {
     pthread_mutex_lock(&link->mutex);
     struct outgoing *outgoing = link->first;
@@ -29,10 +29,10 @@ struct outgoing *queue_take(struct lf_link *link)
     return outgoing;
 }
 
-void queue_clear(struct lf_link *link)
+void link__queue_clear(struct lf_link *link)
 {
-    for (struct outgoing *outgoing; (outgoing = queue_take(link));)
-        outgoing_free(outgoing);
+    for (struct outgoing *outgoing; (outgoing = link__queue_take(link));)
+        link__outgoing_free(outgoing);
 }
 
 static struct outgoing *copy(const struct lf_publication *publication)
@@ -52,7 +52,7 @@ static struct outgoing *copy(const struct lf_publication *publication)
                        == LF_OK;
     if (good)
         return outgoing;
-    outgoing_free(outgoing);
+    link__outgoing_free(outgoing);
     return NULL;
 }
 
@@ -79,7 +79,7 @@ enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication
         outgoing = NULL;
     }
     pthread_mutex_unlock(&link->mutex);
-    outgoing_free(outgoing);
+    link__outgoing_free(outgoing);
     if (status == LF_OK)
         lf_wake_up(&link->wake);
     return status;

@@ -150,7 +150,7 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
     link->mosq = mosquitto_new(link->client_id, false, link);
     if (!link->mosq)
         return lf_fail_memory(err, "connecting to the broker");
-    session_callbacks(link);
+    link__session_callbacks(link);
     mosquitto_threaded_set(link->mosq, true);
     mosquitto_int_option(link->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(link->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->receive_maximum);
@@ -226,7 +226,7 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
         status = link->hooks.batch(link->hooks.context, messages, count, err);
         link->useful = link->useful || status == LF_OK;
     }
-    batch_clear(link);
+    link__batch_clear(link);
     if (status != LF_OK) {
         pthread_mutex_lock(&link->mutex);
         link->refused_batches++;
@@ -243,7 +243,8 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
     mosquitto_property *properties = NULL;
     int mid = 0, code = MOSQ_ERR_SUCCESS;
     if (link->will_topic && !strcmp(outgoing->topic, link->will_topic))
-        namesake_mark(link, false, &properties); /* unmarked for want of memory, it goes out all the same */
+        link__duplicate_tag(link, false,
+                            &properties); /* unmarked for want of memory, it goes out all the same */
     if (outgoing->correlation.len)
         code = mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA,
                                              outgoing->correlation.data, (uint16_t)outgoing->correlation.len);
@@ -261,7 +262,7 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
         return code;
     }
     if (outgoing->ticket > 0)
-        link->tickets[link->ticket_count++] = (struct ticket){mid, outgoing->ticket};
+        link->tickets[link->ticket_count++] = (struct publish_ticket){mid, outgoing->ticket};
     pthread_mutex_lock(&link->mutex);
     link->messages_out++;
     pthread_mutex_unlock(&link->mutex);
@@ -271,11 +272,11 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
 static void send_queued(struct lf_link *link)
 {
     while (link->ticket_count < QUEUE_MAX) {
-        struct outgoing *outgoing = queue_take(link);
+        struct outgoing *outgoing = link__queue_take(link);
         if (!outgoing)
             return;
         send_one(link, outgoing);
-        outgoing_free(outgoing);
+        link__outgoing_free(outgoing);
     }
 }
 
@@ -306,7 +307,7 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
 {
     int reason = link->end_reason;
     if (reason == MQTT_RC_SESSION_TAKEN_OVER)
-        return namesake_fail(link, err);
+        return link__duplicate_fail(link, err);
     if (reason == MQTT_RC_NOT_AUTHORIZED || reason == MQTT_RC_BAD_USERNAME_OR_PASSWORD
         || reason == MQTT_RC_BANNED)
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
@@ -319,7 +320,7 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
     enum lf_status status = mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST,
                                            "lost the connection to", err);
     /* mosquitto 2.0 takes a session over without a word. */
-    namesake_count(link, link->up_at && lf_clock_mono_ms() - link->up_at < STEADY_MS);
+    link__duplicate_count(link, link->up_at && lf_clock_mono_ms() - link->up_at < STEADY_MS);
     return status;
 }
 
@@ -333,11 +334,11 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
     if (status != LF_OK)
         return status;
     if (link->stands_back && !link->ended)
-        return namesake_fail(link, err);
+        return link__duplicate_fail(link, err);
     if (code == MOSQ_ERR_SUCCESS && !link->ended) {
         if (lf_deadline_passed(link->retry_at)) {
             link->retry_at = LF_NEVER;
-            session_subscribe(link);
+            link__session_subscribe(link);
         }
         send_queued(link);
         if (mosquitto_want_write(link->mosq))
@@ -395,18 +396,18 @@ static void say_goodbye(struct lf_link *link)
 static void stand_back(struct lf_link *link)
 {
     mosquitto_property *properties = NULL;
-    if (namesake_mark(link, true, &properties) == LF_OK)
+    if (link__duplicate_tag(link, true, &properties) == LF_OK)
         leave(link, link->namesake_payload, properties);
     mosquitto_property_free_all(&properties);
     link->marked = false;
 }
 
-enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *err)
+enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_error *err)
 {
     enum lf_status status = prepare(link, err);
     int64_t deadline = lf_deadline_in(CONNECT_DEADLINE_MS);
     if (status == LF_OK)
-        status = session_reach(link, deadline, err);
+        status = link__preflight(link, deadline, err);
     if (status == LF_OK)
         status = connect_now(link, err);
     *online = false;
@@ -414,7 +415,7 @@ enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *
         status = one_round(link, err);
         link->useful = link->useful || (link->up_at && lf_clock_mono_ms() - link->up_at > STEADY_MS);
         if (link->useful && lf_clock_mono_ms() - link->up_at > STEADY_MS)
-            namesake_count(link, false);
+            link__duplicate_count(link, false);
         *online = *online || lf_link_state(link) == LF_LINK_ONLINE;
         if (status == LF_OK && !*online && lf_deadline_passed(deadline))
             status = no_answer(link, err);
@@ -424,10 +425,10 @@ enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *
     if (status == LF_BUSY && link->stands_back)
         stand_back(link);
     if (status == LF_BUSY)
-        namesake_seen(link);
-    link_set_state(link, LF_LINK_WAITING, status == LF_CANCELLED ? "" : err->text);
-    batch_clear(link);
-    queue_clear(link);
+        link__duplicate_seen(link);
+    link__set_state(link, LF_LINK_WAITING, status == LF_CANCELLED ? "" : err->text);
+    link__batch_clear(link);
+    link__queue_clear(link);
     mosquitto_destroy(link->mosq); /* with whatever was not written */
     link->mosq = NULL;
     return status;

@@ -31,7 +31,7 @@ struct incoming {
 };
 
 /* Which ticket a message id of the library stands for. */
-struct ticket {
+struct publish_ticket {
     int mid;
     int64_t number;
 };
@@ -56,7 +56,7 @@ struct lf_link {
     struct mosquitto *mosq;
     struct incoming *batch;
     size_t batch_count, batch_bytes;
-    struct ticket tickets[QUEUE_MAX];
+    struct publish_ticket tickets[QUEUE_MAX];
     size_t ticket_count;
     bool out_of_memory; /* a message could not be copied or sent: the batch must not be committed */
     bool session_present;
@@ -94,34 +94,34 @@ struct lf_link {
 
 /* One session: connects, works until it ends, and cleans up. *online says whether it came up. The error says
  * why it ended: LF_CANCELLED when asked to stop; LF_BUSY when another client took the session over. */
-enum lf_status session_run(struct lf_link *link, bool *online, struct lf_error *err);
+enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_error *err);
 
 /* callbacks.c: registers the library's callbacks. */
-void session_callbacks(struct lf_link *link);
-void batch_clear(struct lf_link *link);
-void link_set_state(struct lf_link *link, enum lf_link_state state, const char *error);
+void link__session_callbacks(struct lf_link *link);
+void link__batch_clear(struct lf_link *link);
+void link__set_state(struct lf_link *link, enum lf_link_state state, const char *error);
 
 /* reach.c: LF_OK when something listens at the broker's address. */
-enum lf_status session_reach(struct lf_link *link, int64_t deadline, struct lf_error *err);
+enum lf_status link__preflight(struct lf_link *link, int64_t deadline, struct lf_error *err);
 
 /* Asks for all subscriptions. */
-void session_subscribe(struct lf_link *link);
+void link__session_subscribe(struct lf_link *link);
 
 /* namesake.c: other agents with the same name or client id. */
-void namesake_open(struct lf_link *link);
+void link__duplicate_open(struct lf_link *link);
 /* Puts our mark onto a publication to the will topic. */
-enum lf_status namesake_mark(struct lf_link *link, bool stands_back, mosquitto_property **properties);
+enum lf_status link__duplicate_tag(struct lf_link *link, bool stands_back, mosquitto_property **properties);
 /* Something came on the will topic. */
-void namesake_read(struct lf_link *link, const mosquitto_property *properties);
-void namesake_seen(struct lf_link *link);
-void namesake_count(struct lf_link *link, bool is_short);
-enum lf_status namesake_fail(const struct lf_link *link, struct lf_error *err);
+void link__duplicate_read(struct lf_link *link, const mosquitto_property *properties);
+void link__duplicate_seen(struct lf_link *link);
+void link__duplicate_count(struct lf_link *link, bool is_short);
+enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error *err);
 /* For the operator, with the mutex held. Owned; NULL: nothing to tell. */
-char *namesake_told(const struct lf_link *link);
+char *link__duplicate_told(const struct lf_link *link);
 
 /* queue.c */
-struct outgoing *queue_take(struct lf_link *link); /* owned; NULL: empty */
-void queue_clear(struct lf_link *link);
-void outgoing_free(struct outgoing *outgoing);
+struct outgoing *link__queue_take(struct lf_link *link); /* owned; NULL: empty */
+void link__queue_clear(struct lf_link *link);
+void link__outgoing_free(struct outgoing *outgoing);
 
 #endif

@@ -203,8 +203,8 @@ static CURLcode set_method(struct lf_exchange *exchange)
 static CURLcode set_security(struct lf_exchange *exchange, const struct lf_exchange_common *common)
 {
     bool loopback;
-    CURLcode code = lf_url_is_loopback(exchange->url, &loopback, NULL) == LF_OK ? CURLE_OK
-                                                                                : CURLE_OUT_OF_MEMORY;
+    CURLcode code = transfer__url_is_loopback(exchange->url, &loopback, NULL) == LF_OK ? CURLE_OK
+                                                                                       : CURLE_OUT_OF_MEMORY;
     SET(CURLOPT_PROTOCOLS_STR, loopback ? "https,http" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
@@ -255,7 +255,7 @@ static CURLcode set_options(struct lf_exchange *exchange, const struct lf_exchan
     return code == CURLE_OK ? set_method(exchange) : code;
 }
 
-bool lf_exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_common *common)
+bool transfer__exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_common *common)
 {
     exchange->easy = curl_easy_init();
     exchange->begun = lf_clock_mono_ms();
@@ -336,7 +336,7 @@ static bool fill_answer(struct lf_exchange *exchange)
     return !location || answer->location;
 }
 
-void lf_exchange_end(struct lf_exchange *exchange, CURLcode code)
+void transfer__exchange_end(struct lf_exchange *exchange, CURLcode code)
 {
     if (exchange->error.status != LF_OK)
         return;
@@ -344,12 +344,12 @@ void lf_exchange_end(struct lf_exchange *exchange, CURLcode code)
     bool answered = code == CURLE_OK || exchange->enough
                     || (status_of(exchange) >= 300 && code == CURLE_PARTIAL_FILE);
     if (!answered)
-        lf_transfer_failure(exchange, code);
+        transfer__failure(exchange, code);
     else if (!fill_answer(exchange))
         lf_fail_memory(&exchange->error, "receiving an answer");
 }
 
-void lf_exchange_free(struct lf_exchange *exchange)
+void transfer__exchange_free(struct lf_exchange *exchange)
 {
     curl_easy_cleanup(exchange->easy);
     curl_slist_free_all(exchange->headers);

@@ -33,10 +33,10 @@ struct lf_exchange {
 };
 
 /* Makes the handle. False with exchange->error set when it cannot be made. */
-bool lf_exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_common *common);
+bool transfer__exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_common *common);
 /* The handle has come to its end with `code`: fills answer or error. */
-void lf_exchange_end(struct lf_exchange *exchange, CURLcode code);
+void transfer__exchange_end(struct lf_exchange *exchange, CURLcode code);
 /* Frees what begin made; any number of times. The handle must be out of its multi handle. */
-void lf_exchange_free(struct lf_exchange *exchange);
+void transfer__exchange_free(struct lf_exchange *exchange);
 
 #endif

@@ -61,7 +61,7 @@ static void receive_failure(struct lf_exchange *exchange, const char *text)
         lf_fail(&exchange->error, LF_DISCONNECTED, LF_TRANSIENT, "the connection broke: %s", text);
 }
 
-void lf_transfer_failure(struct lf_exchange *exchange, CURLcode code)
+void transfer__failure(struct lf_exchange *exchange, CURLcode code)
 {
     const char *text = *exchange->curl_text ? exchange->curl_text : curl_easy_strerror(code);
     struct lf_error *err = &exchange->error;

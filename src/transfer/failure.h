@@ -5,6 +5,6 @@
 #include "transfer/exchange.h"
 
 /* Fills exchange->error from the code, the handle's details and libcurl's own text. */
-void lf_transfer_failure(struct lf_exchange *exchange, CURLcode code);
+void transfer__failure(struct lf_exchange *exchange, CURLcode code);
 
 #endif

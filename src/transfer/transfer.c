@@ -69,7 +69,7 @@ static void end_ticket(struct lf_transfer *transfer, struct ticket *ticket)
 {
     if (ticket->begun)
         curl_multi_remove_handle(transfer->multi, ticket->exchange.easy);
-    lf_exchange_free(&ticket->exchange);
+    transfer__exchange_free(&ticket->exchange);
     list_remove(transfer, ticket);
     lf_wake_up(&ticket->ended);
 }
@@ -77,7 +77,7 @@ static void end_ticket(struct lf_transfer *transfer, struct ticket *ticket)
 static void begin_ticket(struct lf_transfer *transfer, struct ticket *ticket)
 {
     struct lf_exchange *exchange = &ticket->exchange;
-    if (lf_exchange_begin(exchange, &transfer->common)) {
+    if (transfer__exchange_begin(exchange, &transfer->common)) {
         if (curl_multi_add_handle(transfer->multi, exchange->easy) == CURLM_OK) {
             ticket->begun = true;
             return;
@@ -117,7 +117,7 @@ static void collect_ended(struct lf_transfer *transfer)
         struct lf_exchange *exchange = NULL;
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&exchange);
-        lf_exchange_end(exchange, code);
+        transfer__exchange_end(exchange, code);
         pthread_mutex_lock(&transfer->lock);
         end_ticket(transfer, (struct ticket *)((char *)exchange - offsetof(struct ticket, exchange)));
         pthread_mutex_unlock(&transfer->lock);
@@ -266,7 +266,7 @@ static enum lf_status exchange_once(struct lf_transfer *transfer, const struct l
     lf_wake_close(&ticket.ended);
     *sent |= ticket.exchange.sent;
     if (error->status != LF_OK) {
-        lf_url_name(url, name);
+        transfer__url_name(url, name);
         lf_error_prefix(error, "%s %s", request->method, name);
         *err = *error;
     }
@@ -295,11 +295,12 @@ static enum lf_status follow(struct lf_transfer *transfer, const struct lf_reque
     enum lf_status status = LF_OK;
     for (int hops = 0; status == LF_OK && is_redirect(request, answer); hops++) {
         char name[LF_URL_NAME];
-        lf_url_name(url ? url : request->url, name);
+        transfer__url_name(url ? url : request->url, name);
         if (hops == REDIRECTS_MAX)
             status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "%s: more than %d redirects", name,
                              REDIRECTS_MAX);
-        else if ((status = lf_url_redirect(url ? url : request->url, answer->location, &next, err)) != LF_OK)
+        else if ((status = transfer__url_redirect(url ? url : request->url, answer->location, &next, err))
+                 != LF_OK)
             lf_error_prefix(err, "%s", name);
         if (status != LF_OK)
             break;

@@ -27,7 +27,7 @@ char *lf_url_encode(const char *text)
     return encoded;
 }
 
-void lf_url_name(const char *url, char name[LF_URL_NAME])
+void transfer__url_name(const char *url, char name[LF_URL_NAME])
 {
     size_t end = strcspn(url, "?#"), used = 0;
     const char *slashes = strstr(url, "://");
@@ -99,7 +99,7 @@ static bool on_loopback(const struct parts *parts)
                || (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127));
 }
 
-enum lf_status lf_url_is_loopback(const char *url, bool *loopback, struct lf_error *err)
+enum lf_status transfer__url_is_loopback(const char *url, bool *loopback, struct lf_error *err)
 {
     struct parts parts;
     enum lf_status status = split(url, &parts, err);
@@ -115,7 +115,7 @@ enum lf_status lf_url_check(const char *url, struct lf_error *err)
     enum lf_status status = split(url, &parts, err);
     if (status != LF_OK)
         return status;
-    lf_url_name(url, name);
+    transfer__url_name(url, name);
     if (!parts.host || !*parts.host)
         status = lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is not a URL with a host", name);
     else if (parts.user || parts.password)
@@ -149,7 +149,8 @@ static enum lf_status may_lead(const char *url, const char *target, const char *
     return status;
 }
 
-enum lf_status lf_url_redirect(const char *url, const char *location, char **target, struct lf_error *err)
+enum lf_status transfer__url_redirect(const char *url, const char *location, char **target,
+                                      struct lf_error *err)
 {
     char name[LF_URL_NAME];
     enum lf_status status = LF_OK;
@@ -163,7 +164,7 @@ enum lf_status lf_url_redirect(const char *url, const char *location, char **tar
         set = curl_url_set(parsed, CURLUPART_URL, location, 0); /* resolves a relative location */
     if (set == CURLUE_OK)
         set = curl_url_get(parsed, CURLUPART_URL, &absolute, 0);
-    lf_url_name(location, name);
+    transfer__url_name(location, name);
     if (set == CURLUE_OUT_OF_MEMORY) {
         status = lf_fail_memory(err, "following a redirect");
         goto done;

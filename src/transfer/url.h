@@ -8,13 +8,14 @@ enum { LF_URL_NAME = 200 };
 
 /* For messages and logs: scheme, host and path, without user, query (a pre-signed query is a credential) and
  * fragment; control characters become '?'. */
-void lf_url_name(const char *url, char name[LF_URL_NAME]);
+void transfer__url_name(const char *url, char name[LF_URL_NAME]);
 
 /* http to this host is allowed: "localhost", 127.0.0.0/8, ::1. */
-enum lf_status lf_url_is_loopback(const char *url, bool *loopback, struct lf_error *err);
+enum lf_status transfer__url_is_loopback(const char *url, bool *loopback, struct lf_error *err);
 
 /* Where `location` leads, seen from `url`. Refuses (LF_REFUSED, needs a person) to leave https, and to go
  * from elsewhere to plain http on loopback. *target is owned. */
-enum lf_status lf_url_redirect(const char *url, const char *location, char **target, struct lf_error *err);
+enum lf_status transfer__url_redirect(const char *url, const char *location, char **target,
+                                      struct lf_error *err);
 
 #endif

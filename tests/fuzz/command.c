@@ -25,7 +25,7 @@ static void check_row(const struct lf_command_row *row, const struct lf_message 
              row->verb, row->args);
     }
     MUST(message->expiry_s < 0 || row->expires_ms, "the message expires, the command does not");
-    command_expired(row);
+    control__command_expired(row);
     cJSON_Delete(args);
 }
 
@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     struct lf_command_row row = {0};
     struct lf_error err = {0};
-    enum lf_status status = command_read(&message, BASE, &row, &err);
+    enum lf_status status = control__command_read(&message, BASE, &row, &err);
     fuzz_check_error(status, &err);
     MUST(status == LF_OK || err.class == LF_PERMANENT, "a bad command does not get better: %s", err.text);
     if (status == LF_OK)

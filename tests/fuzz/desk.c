@@ -37,7 +37,7 @@ static struct {
     struct lf_context context;
     struct lf_instrument *benches[BENCHES];
     size_t bench_count;
-    struct lf_desk desk;
+    struct lf_server desk;
 } agent;
 
 /* ---- the agent ---- */
@@ -125,7 +125,7 @@ static void open_agent(void)
                                       .intake = context->intake};
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
     open_benches(&err);
-    agent.desk = (struct lf_desk){.context = context, .listening = -1};
+    agent.desk = (struct lf_server){.context = context, .listening = -1};
     pthread_mutex_init(&agent.desk.mutex, NULL);
     lf_cond_init(&agent.desk.left);
     fuzz_need(lf_cancel_open(&agent.desk.cancel, &err) == LF_OK, err.text);

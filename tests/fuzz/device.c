@@ -30,8 +30,8 @@ enum { SHIPPED = sizeof shipped / sizeof *shipped };
 
 static struct {
     struct fuzz_input input;
-    struct lf_dialogue dialogue;
-    struct lf_findings findings;
+    struct lf_line_dialogue dialogue;
+    struct lf_line_findings findings;
     bool unplugged;
     size_t writes;
 } bench;
@@ -135,12 +135,12 @@ const char *__wrap_lf_stream_name(const struct lf_stream *stream)
 
 /* ---- what the driver tells ---- */
 
-static enum lf_status unasked(void *self, const struct lf_listen *listen, struct lf_slice line,
+static enum lf_status unasked(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                               const struct lf_outcome *values, struct lf_error *err)
 {
     (void)self;
     MUST(line.len, "an empty line was told");
-    return lf_findings_add(&bench.findings, listen, line, values, err);
+    return line__findings_add(&bench.findings, listen, line, values, err);
 }
 
 static enum lf_status found(void *self, const struct lf_finding *finding, struct lf_error *err)
@@ -161,7 +161,7 @@ static void check_values(const struct lf_outcome *values)
 
 /* ---- actions ---- */
 
-static size_t make_inputs(const struct lf_input_rule *rules, size_t count, const char *text,
+static size_t make_inputs(const struct lf_line_input_rule *rules, size_t count, const char *text,
                           struct lf_input *inputs, size_t most)
 {
     size_t made = 0;
@@ -174,8 +174,8 @@ static size_t make_inputs(const struct lf_input_rule *rules, size_t count, const
 }
 
 /* A command that may have been done once is never said to have surely not been done. */
-static void check_command(const struct lf_command *command, enum lf_status status, const struct lf_error *err,
-                          bool doubted, size_t written)
+static void check_command(const struct lf_line_command *command, enum lf_status status,
+                          const struct lf_error *err, bool doubted, size_t written)
 {
     fuzz_check_error(status, err);
     MUST(status != LF_OK || !bench.dialogue.doubt, "%s: in doubt after a good answer", command->name);
@@ -189,18 +189,18 @@ static void check_command(const struct lf_command *command, enum lf_status statu
         MUST(bench.dialogue.doubt, "%s: no whole answer, but no doubt: %s", command->name, err->text);
 }
 
-static void command(const struct lf_command *command, const char *text)
+static void command(const struct lf_line_command *command, const char *text)
 {
     struct lf_input inputs[8];
-    struct lf_input_set set = {.given = inputs,
-                               .given_count = make_inputs(command->inputs, command->input_count, text, inputs,
-                                                          8)};
+    struct lf_line_input_set set = {.given = inputs,
+                                    .given_count = make_inputs(command->inputs, command->input_count, text,
+                                                               inputs, 8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     bool doubted = bench.dialogue.doubt;
     size_t before = bench.writes;
-    enum lf_status status = lf_dialogue_command(&bench.dialogue, command, &set, lf_deadline_in(60000),
-                                                &values, &err);
+    enum lf_status status = line__dialogue_command(&bench.dialogue, command, &set, lf_deadline_in(60000),
+                                                   &values, &err);
     check_command(command, status, &err, doubted, bench.writes - before);
     check_values(&values);
     lf_outcome_free(&values);
@@ -212,16 +212,17 @@ static void progress(void *self, const char *text)
     MUST(text && *text, "progress without words");
 }
 
-static void procedure(const struct lf_procedure *procedure, const char *text)
+static void procedure(const struct lf_line_procedure *procedure, const char *text)
 {
     struct lf_input inputs[8];
-    struct lf_input_set set = {.given = inputs,
-                               .given_count = make_inputs(procedure->inputs, procedure->input_count, text,
-                                                          inputs, 8)};
+    struct lf_line_input_set set = {.given = inputs,
+                                    .given_count = make_inputs(procedure->inputs, procedure->input_count,
+                                                               text, inputs, 8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     size_t before = bench.writes;
-    enum lf_status status = lf_procedure_run(&bench.dialogue, procedure, &set, progress, NULL, &values, &err);
+    enum lf_status status = line__procedure_run(&bench.dialogue, procedure, &set, progress, NULL, &values,
+                                                &err);
     fuzz_check_error(status, &err);
     MUST(err.class != LF_UNKNOWN_OUTCOME || bench.writes > before,
          "%s: nothing was sent, but it may have been done: %s", procedure->name, err.text);
@@ -229,15 +230,15 @@ static void procedure(const struct lf_procedure *procedure, const char *text)
     lf_outcome_free(&values);
 }
 
-static void act(const struct lf_profile *profile)
+static void act(const struct lf_line_profile *profile)
 {
     struct lf_buffer identity = {0};
     struct lf_error err = {0};
     uint8_t what = fuzz_byte(&bench.input);
     if (what == ACT_LISTEN) {
-        fuzz_check_error(lf_dialogue_listen(&bench.dialogue, NULL, lf_deadline_in(10000), &err), &err);
+        fuzz_check_error(line__dialogue_listen(&bench.dialogue, NULL, lf_deadline_in(10000), &err), &err);
     } else if (what == ACT_BEGIN) {
-        fuzz_check_error(lf_dialogue_begin(&bench.dialogue, &identity, &err), &err);
+        fuzz_check_error(line__dialogue_begin(&bench.dialogue, &identity, &err), &err);
         lf_buffer_free(&identity);
     } else {
         char *text = fuzz_text(fuzz_until(&bench.input, '\n'));
@@ -249,25 +250,27 @@ static void act(const struct lf_profile *profile)
     }
 }
 
-static void act_all(const struct lf_profile *profile)
+static void act_all(const struct lf_line_profile *profile)
 {
     static const struct lf_host host = {.instrument = "balance-1", .found = found};
     struct lf_error err = {0};
-    bench.dialogue = (struct lf_dialogue){.profile = profile, .instrument = "balance-1", .unasked = unasked};
+    bench.dialogue = (struct lf_line_dialogue){.profile = profile,
+                                               .instrument = "balance-1",
+                                               .unasked = unasked};
     bench.unplugged = false;
     bench.writes = 0;
-    lf_findings_init(&bench.findings, "balance-1");
-    MUST(lf_dialogue_open(&bench.dialogue, "tcp:fuzzed:1", LF_NEVER, &err) == LF_OK, "%s", err.text);
+    line__findings_init(&bench.findings, "balance-1");
+    MUST(line__dialogue_open(&bench.dialogue, "tcp:fuzzed:1", LF_NEVER, &err) == LF_OK, "%s", err.text);
     for (int actions = 0; actions < ACTIONS_MAX && bench.input.left && !bench.unplugged; actions++)
         act(profile);
-    MUST(lf_findings_tell(&bench.findings, &host, &err) == LF_OK, "%s", err.text);
-    lf_findings_free(&bench.findings);
-    lf_dialogue_close(&bench.dialogue);
+    MUST(line__findings_tell(&bench.findings, &host, &err) == LF_OK, "%s", err.text);
+    line__findings_free(&bench.findings);
+    line__dialogue_close(&bench.dialogue);
 }
 
-static struct lf_profile **load_shipped(void)
+static struct lf_line_profile **load_shipped(void)
 {
-    static struct lf_profile *profiles[SHIPPED];
+    static struct lf_line_profile *profiles[SHIPPED];
     for (size_t i = 0; i < SHIPPED && !profiles[i]; i++) {
         struct lf_error err = {0};
         char *path = lf_format(FUZZ_SOURCE "/etc/profiles/%s.profile", shipped[i]);
@@ -279,12 +282,12 @@ static struct lf_profile **load_shipped(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct lf_profile **profiles = load_shipped(), *own = NULL;
+    struct lf_line_profile **profiles = load_shipped(), *own = NULL;
     lf_log_setup(LF_LOG_ERROR, LF_LOG_TEXT);
     fuzz_clock_start();
     bench.input = fuzz_input(data, size);
     uint8_t which = fuzz_byte(&bench.input);
-    if (which == '!' && lf_profile_parse(fuzz_until(&bench.input, '\0'), "own", NULL, &own, NULL) != LF_OK)
+    if (which == '!' && line__profile_parse(fuzz_until(&bench.input, '\0'), "own", NULL, &own, NULL) != LF_OK)
         return 0;
     act_all(own ? own : profiles[which % SHIPPED]);
     lf_profile_free(own);

@@ -9,16 +9,17 @@
 
 /* What the parser of profiles promises about endings: `end` is there where the unit needs it, times is at
  * least 1. */
-static struct lf_ending read_ending(struct fuzz_input *input)
+static struct lf_line_ending read_ending(struct fuzz_input *input)
 {
-    struct lf_ending ending = {.times = 1, .idle_ms = 100};
+    struct lf_line_ending ending = {.times = 1, .idle_ms = 100};
     uint8_t check = fuzz_byte(input), more = fuzz_byte(input);
-    ending.unit = (enum lf_unit)(fuzz_byte(input) % (LF_UNIT_BLOCK + 1));
-    ending.check = (struct lf_check){.kind = (enum lf_checksum)(check % (LF_CHECKSUM_CRC16_MODBUS + 1)),
-                                     .hex = check & 16,
-                                     .low_first = check & 32,
-                                     .after_end = check & 64,
-                                     .with_start = check & 128};
+    ending.unit = (enum lf_line_unit)(fuzz_byte(input) % (LF_UNIT_BLOCK + 1));
+    ending.check = (struct lf_line_check){.kind = (enum line__checksum)(check
+                                                                        % (LF_CHECKSUM_CRC16_MODBUS + 1)),
+                                          .hex = check & 16,
+                                          .low_first = check & 32,
+                                          .after_end = check & 64,
+                                          .with_start = check & 128};
     ending.length_byte = more & 1;
     ending.size = 1 + more / 8;
     struct lf_slice set = fuzz_until(input, '\n');
@@ -36,12 +37,12 @@ static struct lf_ending read_ending(struct fuzz_input *input)
     return ending;
 }
 
-static void check_found(const struct lf_ending *ending, struct lf_slice bytes, bool quiet)
+static void check_found(const struct lf_line_ending *ending, struct lf_slice bytes, bool quiet)
 {
-    struct lf_frame frame = {0}, again = {0};
+    struct lf_line_frame frame = {0}, again = {0};
     char room[LF_SHOW_ROOM];
-    enum lf_frame_state state = lf_frame_find(ending, bytes, quiet, &frame);
-    MUST(state == lf_frame_find(ending, bytes, quiet, &again)
+    enum lf_line_frame_state state = line__frame_find(ending, bytes, quiet, &frame);
+    MUST(state == line__frame_find(ending, bytes, quiet, &again)
              && (state == LF_FRAME_MORE || frame.used == again.used),
          "another answer the second time");
     if (state == LF_FRAME_MORE)
@@ -54,22 +55,23 @@ static void check_found(const struct lf_ending *ending, struct lf_slice bytes, b
              "the body lies outside");
         MUST(frame.body.len <= frame.used, "a body of %zu in a unit of %zu", frame.body.len, frame.used);
     }
-    MUST(strlen(lf_show(frame.body, room)) < LF_SHOW_ROOM, "shown too long");
+    MUST(strlen(line__show(frame.body, room)) < LF_SHOW_ROOM, "shown too long");
     if (state == LF_FRAME_DONE && !quiet
         && ending->unit != LF_UNIT_IDLE) { /* what comes behind changes nothing */
-        enum lf_frame_state alone = lf_frame_find(ending, lf_slice(bytes.data, frame.used), false, &again);
+        enum lf_line_frame_state alone = line__frame_find(ending, lf_slice(bytes.data, frame.used), false,
+                                                          &again);
         MUST(alone == LF_FRAME_DONE && again.used == frame.used && again.body.len == frame.body.len,
              "%zu bytes are a unit only with others behind them", frame.used);
     }
 }
 
 /* What is wrapped is found again, if its bytes cannot be taken for the end. */
-static void check_wrapped(const struct lf_ending *ending, struct lf_slice payload)
+static void check_wrapped(const struct lf_line_ending *ending, struct lf_slice payload)
 {
     struct lf_buffer out = {0};
     struct lf_error err = {0};
-    struct lf_frame frame = {0};
-    enum lf_status status = lf_frame_wrap(ending, payload, &out, &err);
+    struct lf_line_frame frame = {0};
+    enum lf_status status = line__frame_wrap(ending, payload, &out, &err);
     fuzz_check_error(status, &err);
     if (status == LF_OK && out.len) {
         check_found(ending, lf_buffer_slice(&out), false);
@@ -80,7 +82,7 @@ static void check_wrapped(const struct lf_ending *ending, struct lf_slice payloa
                     && !memchr(ending->end.data, payload.data[i], ending->end.len);
         plain = plain && ending->check.kind == LF_CHECKSUM_NONE;
         if (plain) {
-            enum lf_frame_state state = lf_frame_find(ending, lf_buffer_slice(&out), false, &frame);
+            enum lf_line_frame_state state = line__frame_find(ending, lf_buffer_slice(&out), false, &frame);
             MUST(state == LF_FRAME_DONE && lf_slice_equal(frame.body, payload),
                  "wrapped, but not found again (%d)", (int)state);
         }
@@ -91,7 +93,7 @@ static void check_wrapped(const struct lf_ending *ending, struct lf_slice payloa
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = fuzz_input(data, size);
-    struct lf_ending ending = read_ending(&input);
+    struct lf_line_ending ending = read_ending(&input);
     struct lf_slice bytes = fuzz_rest(&input);
     if (ending.unit == LF_UNIT_NONE)
         return 0; /* no reply is looked for */

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "drivers/folder/below.h"
+#include "drivers/folder/beneath.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,7 +33,7 @@ static void check_name(const char *name)
     MUST(strncasecmp(name, "nul", 3) != 0 || (name[3] && name[3] != '.' && name[3] != ' ')
              || strspn(name + 3, " ") == 0 || name[3 + strspn(name + 3, " ")] != '.',
          "\"%s\"", name);
-    MUST(lf_below_path_ok(name), "a good name \"%s\" is no path", name);
+    MUST(folder__beneath_path_ok(name), "a good name \"%s\" is no path", name);
     MUST(lf_glob_match("*", name, false), "* does not match \"%s\"", name);
     if (!strpbrk(name, "["))
         MUST(lf_glob_match(name, name, false) && lf_glob_match(name, name, true),
@@ -61,18 +61,18 @@ static void check_path(const char *path)
         close(secret);
         close(outside);
     }
-    bool ok = lf_below_path_ok(path);
-    int fd = lf_below_open(inside, path, &st);
+    bool ok = folder__beneath_path_ok(path);
+    int fd = folder__beneath_open(inside, path, &st);
     int why = errno;
     MUST(fd < 0 || (ok && st.st_size == 0), "\"%s\" reached the outside", path);
     MUST(fd >= 0 || why != 0, "no reason");
     if (fd >= 0)
         close(fd);
-    int parent = lf_below_parent(inside, path, false);
+    int parent = folder__beneath_parent(inside, path, false);
     MUST(parent < 0 || ok, "\"%s\" is no path, but has a folder", path);
     if (parent >= 0)
         close(parent);
-    const char *base = lf_below_base(path);
+    const char *base = folder__beneath_base(path);
     MUST(!strchr(base, '/') && strlen(base) <= strlen(path), "\"%s\"", path);
     if (ok) {
         MUST(*path != '/' && *base, "\"%s\"", path);

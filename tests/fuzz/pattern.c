@@ -10,7 +10,7 @@
 static struct lf_pattern *compile(struct lf_slice text, struct lf_error *err)
 {
     struct lf_pattern *pattern = NULL;
-    enum lf_status status = lf_pattern_parse(text, &pattern, err);
+    enum lf_status status = event__pattern_parse(text, &pattern, err);
     fuzz_check_error(status, err);
     MUST((status == LF_OK) == (pattern != NULL), "status %s", lf_status_name(status));
     return pattern;
@@ -20,7 +20,7 @@ static struct lf_pattern *compile(struct lf_slice text, struct lf_error *err)
 static void check_event(const struct lf_pattern *one, const struct lf_pattern *two, const cJSON *event)
 {
     bool matches = lf_pattern_match(one, event);
-    const char *why = lf_pattern_mismatch(one, event);
+    const char *why = event__pattern_mismatch(one, event);
     MUST(matches == lf_pattern_match(one, event), "another answer the second time");
     MUST(matches == lf_pattern_match(two, event), "another answer of the second compilation");
     MUST(matches == (why == NULL), "matches: %d, but not satisfied: %s", matches, why);

@@ -24,11 +24,11 @@ static void problem(void *self, int line, int column, const char *text)
         snprintf(told->first, sizeof told->first, "fuzzed:%d:%d: %s", line, column, text);
 }
 
-static struct lf_profile *parse(struct lf_slice text, struct told *told, struct lf_error *err)
+static struct lf_line_profile *parse(struct lf_slice text, struct told *told, struct lf_error *err)
 {
-    struct lf_profile *profile = NULL;
-    struct lf_profile_report report = {told, problem};
-    enum lf_status status = lf_profile_parse(text, "fuzzed", &report, &profile, err);
+    struct lf_line_profile *profile = NULL;
+    struct lf_line_profile_report report = {told, problem};
+    enum lf_status status = line__profile_parse(text, "fuzzed", &report, &profile, err);
     fuzz_check_error(status, err);
     MUST((status == LF_OK) == (profile != NULL), "status %s", lf_status_name(status));
     MUST(status != LF_OK || !told->problems, "accepted with problems: %s", told->first);
@@ -36,11 +36,11 @@ static struct lf_profile *parse(struct lf_slice text, struct told *told, struct 
     return profile;
 }
 
-static void check_command(const struct lf_profile *profile, const struct lf_command *command)
+static void check_command(const struct lf_line_profile *profile, const struct lf_line_command *command)
 {
-    const struct lf_ending *ending = &command->ending;
+    const struct lf_line_ending *ending = &command->ending;
     MUST(command->name && *command->name, "a command without a name");
-    MUST(lf_profile_command(profile, command->name), "%s is not found", command->name);
+    MUST(line__profile_command(profile, command->name), "%s is not found", command->name);
     MUST(ending->unit == LF_UNIT_NONE || command->expect_count, "%s: a reply, but nothing is expected",
          command->name);
     MUST(ending->unit == LF_UNIT_NONE || ending->times >= 1 || ending->until_blank, "%s: no units",
@@ -51,13 +51,13 @@ static void check_command(const struct lf_profile *profile, const struct lf_comm
     MUST(ending->unit != LF_UNIT_FIXED || ending->size, "%s: a unit of no bytes", command->name);
     MUST(command->times.total > 0 || ending->unit == LF_UNIT_NONE, "%s: no time", command->name);
     for (size_t i = 0; i < command->expect_count; i++) {
-        enum lf_status status = lf_reply_pattern_match(profile, &command->expects[i],
-                                                       lf_slice_text("S S 100.00 g"), NULL, NULL);
+        enum lf_status status = line__reply_pattern_match(profile, &command->expects[i],
+                                                          lf_slice_text("S S 100.00 g"), NULL, NULL);
         MUST(status == LF_OK || status == LF_MISMATCH, "%s: %s", command->name, lf_status_name(status));
     }
 }
 
-static void check_profile(const struct lf_profile *profile)
+static void check_profile(const struct lf_line_profile *profile)
 {
     FILE *nowhere = fopen("/dev/null", "w");
     fuzz_need(nowhere, "no /dev/null");
@@ -66,10 +66,10 @@ static void check_profile(const struct lf_profile *profile)
     for (size_t i = 0; i < profile->command_count; i++)
         check_command(profile, &profile->commands[i]);
     for (size_t i = 0; i < profile->procedure_count; i++) {
-        const struct lf_procedure *procedure = &profile->procedures[i];
-        MUST(lf_profile_procedure(profile, procedure->name), "%s is not found", procedure->name);
+        const struct lf_line_procedure *procedure = &profile->procedures[i];
+        MUST(line__profile_procedure(profile, procedure->name), "%s is not found", procedure->name);
         for (size_t k = 0; k < procedure->step_count; k++) {
-            const struct lf_step *step = &procedure->steps[k];
+            const struct lf_line_step *step = &procedure->steps[k];
             MUST(!step->command_name || step->command, "%s: a step without its command", procedure->name);
             MUST(!step->command || step->command->repeat <= procedure->repeat,
                  "%s: more often than %s may be done", procedure->name, step->command_name);
@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < size; i++)
         told.lines += data[i] == '\n' || data[i] == '\r';
     again.lines = told.lines;
-    struct lf_profile *profile = parse(text, &told, &err);
+    struct lf_line_profile *profile = parse(text, &told, &err);
     if (profile) {
         check_profile(profile);
     } else {

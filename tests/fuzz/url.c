@@ -13,7 +13,7 @@
 static bool on_loopback(const char *url)
 {
     bool loopback;
-    return lf_url_is_loopback(url, &loopback, NULL) == LF_OK && loopback;
+    return transfer__url_is_loopback(url, &loopback, NULL) == LF_OK && loopback;
 }
 
 /* Neither secrets nor control characters. */
@@ -21,7 +21,7 @@ static void check_name(const char *url)
 {
     char name[LF_URL_NAME];
     memset(name, 'x', sizeof name);
-    lf_url_name(url, name);
+    transfer__url_name(url, name);
     MUST(memchr(name, 0, sizeof name), "the name has no end");
     MUST(!strchr(name, '#'), "a fragment in %s", name);
     for (const char *at = name; *at; at++)
@@ -44,7 +44,7 @@ static void check_redirect(const char *url, const char *location)
 {
     struct lf_error err = {0};
     char *target = NULL;
-    enum lf_status status = lf_url_redirect(url, location, &target, &err);
+    enum lf_status status = transfer__url_redirect(url, location, &target, &err);
     fuzz_check_error(status, &err);
     MUST((status == LF_OK) == (target != NULL), "status %s", lf_status_name(status));
     if (target) {
@@ -71,7 +71,7 @@ static void check_split(const char *text)
 {
     struct lf_url url;
     const char *why = NULL;
-    if (!lf_url_split(text, &url, &why)) {
+    if (!config__url_split(text, &url, &why)) {
         MUST(why && *why, "refused without a reason: %s", text);
         return;
     }

@@ -38,8 +38,8 @@ static void *get_value(void *arg)
     struct fake *fake = arg;
     char *value = NULL;
     struct lf_error err = {0};
-    enum lf_status status = lf_credential_get(&fake->cloud->credential, &fake->call, &value, &err);
-    lf_credential_forget(value);
+    enum lf_status status = cloud__credential_get(&fake->cloud->credential, &fake->call, &value, &err);
+    cloud__credential_forget(value);
     return (void *)(intptr_t)status;
 }
 
@@ -90,7 +90,7 @@ static void *get_cancelled(void *arg)
     struct lf_call own = {.deadline = cancelled->fake->call.deadline, .cancel = &cancelled->cancel};
     char *value = NULL;
     struct lf_error err = {0};
-    return (void *)(intptr_t)lf_credential_get(&cancelled->fake->cloud->credential, &own, &value, &err);
+    return (void *)(intptr_t)cloud__credential_get(&cancelled->fake->cloud->credential, &own, &value, &err);
 }
 
 static void cancelled_fetch(void)
@@ -128,7 +128,7 @@ static void waiter_deadline(void)
     char *value = NULL;
     struct lf_error err = {0};
     int64_t start = lf_clock_mono_ms();
-    CHECK_INT(lf_credential_get(&fake.cloud->credential, &hasty, &value, &err), LF_TIMEOUT);
+    CHECK_INT(cloud__credential_get(&fake.cloud->credential, &hasty, &value, &err), LF_TIMEOUT);
     CHECK(lf_clock_mono_ms() - start < 1000);
     void *status;
     pthread_join(thread, &status);
@@ -311,7 +311,7 @@ static void hidden_is(const char *authorization, const char *said, const char *l
 {
     struct lf_buffer text = {0};
     NEED(lf_buffer_text(&text, said) == LF_OK);
-    lf_credential_hide(authorization, &text);
+    cloud__credential_hide(authorization, &text);
     CHECK_STR(text.data, left);
     lf_buffer_free(&text);
 }

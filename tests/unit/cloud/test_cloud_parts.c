@@ -2,10 +2,10 @@
  * body. */
 #include "base/digest.h"
 #include "cloud/cloud.h"
+#include "cloud/http_error.h"
 #include "cloud/rate.h"
-#include "cloud/shape.h"
+#include "cloud/schema.h"
 #include "cloud/upload.h"
-#include "cloud/words.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static struct lf_error judged(int status, const char *type, const char *body)
     struct lf_error err = {0};
     strcpy(answer.content_type, type);
     lf_buffer_text(&answer.text, body);
-    lf_words_judge(&answer, &err);
+    cloud__http_error_judge(&answer, &err);
     lf_answer_free(&answer);
     return err;
 }
@@ -113,22 +113,22 @@ static void waits(void)
 {
     struct lf_answer answer = {.status = 429, .retry_after_ms = -1, .rate_reset_s = 21};
     struct lf_error err = {0};
-    lf_words_judge(&answer, &err);
+    cloud__http_error_judge(&answer, &err);
     CHECK_INT(err.retry_after_ms, 21000);
     answer.retry_after_ms = 3000;
-    lf_words_judge(&answer, &err);
+    cloud__http_error_judge(&answer, &err);
     CHECK_INT(err.retry_after_ms, 3000);
     answer.retry_after_ms = answer.rate_reset_s = -1;
-    lf_words_judge(&answer, &err);
+    cloud__http_error_judge(&answer, &err);
     CHECK_INT(err.retry_after_ms, 0);
 }
 
 static void plain(void)
 {
     char shown[8];
-    lf_words_plain("abcd\xC3\xA9\xC3\xA9\xC3\xA9", shown, sizeof shown);
+    cloud__http_error_plain("abcd\xC3\xA9\xC3\xA9\xC3\xA9", shown, sizeof shown);
     CHECK_STR(shown, "abcd\xC3\xA9");
-    lf_words_plain("a\xff\x01", shown, sizeof shown);
+    cloud__http_error_plain("a\xff\x01", shown, sizeof shown);
     CHECK_STR(shown, "a??");
 }
 
@@ -138,11 +138,11 @@ static const char GENERATOR[] =
     "{\"id\":\"aif_1\",\"assayRunId\":\"r\",\"automationFileConfig\":{\"name\":\"H\"},"
     "\"file\":{\"id\":\"b\",\"name\":\"n\",\"uploadStatus\":\"COMPLETE\"},\"status\":\"SUCCEEDED\"}";
 
-static enum lf_status shape_of(const char *json, const struct lf_field *shape, struct lf_error *err)
+static enum lf_status shape_of(const char *json, const struct cloud_field *shape, struct lf_error *err)
 {
     cJSON *value = cJSON_Parse(json);
     NEED(value != NULL);
-    enum lf_status status = lf_shape_check(value, shape, err);
+    enum lf_status status = cloud__schema_check(value, shape, err);
     cJSON_Delete(value);
     return status;
 }
@@ -150,32 +150,32 @@ static enum lf_status shape_of(const char *json, const struct lf_field *shape, s
 static void shapes(void)
 {
     struct lf_error err = {0};
-    CHECK_INT(shape_of(GENERATOR, lf_shape_automation_file, &err), LF_OK);
+    CHECK_INT(shape_of(GENERATOR, cloud__schema_automation_file, &err), LF_OK);
     CHECK_INT(shape_of("{\"id\":\"aif_1\",\"assayRunId\":\"r\",\"automationFileConfig\":{\"name\":\"H\"},"
                        "\"file\":null,\"status\":\"RUNNING\"}",
-                       lf_shape_automation_file, &err),
+                       cloud__schema_automation_file, &err),
               LF_OK);
     CHECK_INT(shape_of("{\"id\":\"aif_1\",\"assayRunId\":\"r\",\"automationFileConfig\":{\"name\":\"H\"},"
                        "\"status\":\"ODD\"}",
-                       lf_shape_automation_file, &err),
+                       cloud__schema_automation_file, &err),
               LF_PROTOCOL);
     CHECK_INT(err.class, LF_PERMANENT);
     CHECK_HAS(err.text, "'status' is \"ODD\", which is none of NOT_STARTED, RUNNING, SUCCEEDED, FAILED");
-    CHECK_INT(shape_of("{\"id\":7}", lf_shape_resource, &err), LF_PROTOCOL);
+    CHECK_INT(shape_of("{\"id\":7}", cloud__schema_resource, &err), LF_PROTOCOL);
     CHECK_HAS(err.text, "'id' is a number, not a text");
-    CHECK_INT(shape_of("{\"id\":\"\"}", lf_shape_resource, &err), LF_PROTOCOL); /* found by fuzzing */
+    CHECK_INT(shape_of("{\"id\":\"\"}", cloud__schema_resource, &err), LF_PROTOCOL); /* found by fuzzing */
     CHECK_HAS(err.text, "'id' is empty");
-    CHECK_INT(shape_of("{}", lf_shape_task, &err), LF_PROTOCOL);
+    CHECK_INT(shape_of("{}", cloud__schema_task, &err), LF_PROTOCOL);
     CHECK_HAS(err.text, "'status' is missing, not a text");
     CHECK_INT(
         shape_of("{\"id\":\"a\",\"assayRunId\":\"r\",\"automationFileConfig\":\"H\",\"status\":\"FAILED\"}",
-                 lf_shape_automation_file, &err),
+                 cloud__schema_automation_file, &err),
         LF_PROTOCOL);
     CHECK_HAS(err.text, "automationFileConfig");
     CHECK_INT(shape_of("[]", NULL, &err), LF_PROTOCOL);
-    CHECK_INT(shape_of("{\"partNumber\":1.5,\"eTag\":\"e\"}", lf_shape_part, &err), LF_PROTOCOL);
-    CHECK_INT(shape_of("{\"partNumber\":1e300,\"eTag\":\"e\"}", lf_shape_part, &err), LF_PROTOCOL);
-    CHECK_INT(shape_of("{\"partNumber\":1,\"eTag\":\"e\"}", lf_shape_part, &err), LF_OK);
+    CHECK_INT(shape_of("{\"partNumber\":1.5,\"eTag\":\"e\"}", cloud__schema_part, &err), LF_PROTOCOL);
+    CHECK_INT(shape_of("{\"partNumber\":1e300,\"eTag\":\"e\"}", cloud__schema_part, &err), LF_PROTOCOL);
+    CHECK_INT(shape_of("{\"partNumber\":1,\"eTag\":\"e\"}", cloud__schema_part, &err), LF_OK);
 }
 
 /* ---- rate ---- */
@@ -183,10 +183,10 @@ static void shapes(void)
 static void rate_unknown(void)
 {
     struct lf_rate rate;
-    lf_rate_open(&rate);
+    cloud__rate_open(&rate);
     for (int i = 0; i < 1000; i++)
-        CHECK_INT(lf_rate_take(&rate, lf_clock_mono_ms() - 1, NULL, NULL), LF_OK);
-    lf_rate_close(&rate);
+        CHECK_INT(cloud__rate_take(&rate, lf_clock_mono_ms() - 1, NULL, NULL), LF_OK);
+    cloud__rate_close(&rate);
 }
 
 static void rate_counts(void)
@@ -194,55 +194,55 @@ static void rate_counts(void)
     struct lf_rate rate;
     struct lf_error err = {0};
     int taken = 0;
-    lf_rate_open(&rate);
-    lf_rate_learn(&rate, 60, 10, 20);
-    while (taken < 100 && lf_rate_take(&rate, lf_deadline_in(1000), NULL, &err) == LF_OK)
+    cloud__rate_open(&rate);
+    cloud__rate_learn(&rate, 60, 10, 20);
+    while (taken < 100 && cloud__rate_take(&rate, lf_deadline_in(1000), NULL, &err) == LF_OK)
         taken++;
     CHECK_INT(taken, 8); /* 10 left, 2 of them kept in reserve */
     CHECK_INT(err.status, LF_BUSY);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK(err.retry_after_ms > 18000 && err.retry_after_ms <= 20000);
-    lf_rate_close(&rate);
+    cloud__rate_close(&rate);
 }
 
 static void rate_overtaking(void)
 {
     struct lf_rate rate;
     int64_t limit, remaining, reset_ms;
-    lf_rate_open(&rate);
-    lf_rate_learn(&rate, 60, 10, 20);
-    lf_rate_learn(&rate, 60, 50, 20); /* an older answer of the same window */
-    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    cloud__rate_open(&rate);
+    cloud__rate_learn(&rate, 60, 10, 20);
+    cloud__rate_learn(&rate, 60, 50, 20); /* an older answer of the same window */
+    cloud__rate_read(&rate, &limit, &remaining, &reset_ms);
     CHECK_INT(remaining, 10);
-    lf_rate_learn(&rate, 60, 59, 30); /* the next window */
-    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    cloud__rate_learn(&rate, 60, 59, 30); /* the next window */
+    cloud__rate_read(&rate, &limit, &remaining, &reset_ms);
     CHECK_INT(remaining, 59);
     CHECK(reset_ms > 28000);
-    lf_rate_learn(&rate, 60, 58, 29); /* the same, in whole seconds */
-    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    cloud__rate_learn(&rate, 60, 58, 29); /* the same, in whole seconds */
+    cloud__rate_read(&rate, &limit, &remaining, &reset_ms);
     CHECK(reset_ms > 29000);
-    lf_rate_learn(&rate, 60, 0, 3); /* a 429 that lets us go on sooner */
-    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    cloud__rate_learn(&rate, 60, 0, 3); /* a 429 that lets us go on sooner */
+    cloud__rate_read(&rate, &limit, &remaining, &reset_ms);
     CHECK_INT(remaining, 0);
     CHECK(reset_ms > 2000 && reset_ms <= 3000);
-    lf_rate_learn(&rate, -1, -1, -1);
-    lf_rate_learn(&rate, 0, 0, 0);
-    lf_rate_read(&rate, &limit, &remaining, &reset_ms);
+    cloud__rate_learn(&rate, -1, -1, -1);
+    cloud__rate_learn(&rate, 0, 0, 0);
+    cloud__rate_read(&rate, &limit, &remaining, &reset_ms);
     CHECK_INT(limit, 60);
-    lf_rate_close(&rate);
+    cloud__rate_close(&rate);
 }
 
 static void rate_waits(void)
 {
     struct lf_rate rate;
-    lf_rate_open(&rate);
-    lf_rate_learn(&rate, 60, 0, 1);
+    cloud__rate_open(&rate);
+    cloud__rate_learn(&rate, 60, 0, 1);
     int64_t start = lf_clock_mono_ms();
-    CHECK_INT(lf_rate_take(&rate, lf_deadline_in(20000), NULL, NULL), LF_OK);
+    CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(20000), NULL, NULL), LF_OK);
     CHECK(lf_clock_mono_ms() - start >= 900);
     for (int i = 0; i < 200; i++) /* nobody has told of the new window yet: no deadlock */
-        CHECK_INT(lf_rate_take(&rate, lf_deadline_in(100), NULL, NULL), LF_OK);
-    lf_rate_close(&rate);
+        CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(100), NULL, NULL), LF_OK);
+    cloud__rate_close(&rate);
 }
 
 static void *cancel_soon(void *arg)
@@ -257,14 +257,14 @@ static void rate_cancel(void)
     struct lf_rate rate;
     struct lf_cancel cancel;
     pthread_t thread;
-    lf_rate_open(&rate);
+    cloud__rate_open(&rate);
     NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
-    lf_rate_learn(&rate, 60, 0, 30);
+    cloud__rate_learn(&rate, 60, 0, 30);
     NEED(lf_thread_start(&thread, "cancel", cancel_soon, &cancel, NULL) == LF_OK);
-    CHECK_INT(lf_rate_take(&rate, LF_NEVER, &cancel, NULL), LF_CANCELLED);
+    CHECK_INT(cloud__rate_take(&rate, LF_NEVER, &cancel, NULL), LF_CANCELLED);
     pthread_join(thread, NULL);
     lf_cancel_close(&cancel);
-    lf_rate_close(&rate);
+    cloud__rate_close(&rate);
 }
 
 /* ---- upload ---- */
@@ -298,16 +298,16 @@ static void upload_hello(void)
     struct lf_error err = {0};
     cJSON *fields = cJSON_CreateObject();
     lf_json_set_text(fields, "name", "a \"b\"\\\n\xC3\xA9.txt");
-    NEED(lf_upload_open(fd, 0, 5, fields, &call, &upload, &err) == LF_OK);
+    NEED(cloud__upload_open(fd, 0, 5, fields, &call, &upload, &err) == LF_OK);
     for (size_t step = 1; step < 100; step += 49) {
-        char *text = body_text(lf_upload_body(upload), step);
+        char *text = body_text(cloud__upload_body(upload), step);
         CHECK_STR(text,
                   "{\"name\":\"a \\\"b\\\"\\\\\\n\xC3\xA9.txt\",\"md5\":\"5d41402abc4b2a76b9719d911017c592\","
                   "\"data64\":\"aGVsbG8=\"}");
         free(text);
-        CHECK(lf_upload_body(upload)->rewind(lf_upload_body(upload)->context));
+        CHECK(cloud__upload_body(upload)->rewind(cloud__upload_body(upload)->context));
     }
-    lf_upload_free(upload);
+    cloud__upload_free(upload);
     cJSON_Delete(fields);
     close(fd);
 }
@@ -326,16 +326,17 @@ static void upload_pieces(void)
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         struct lf_upload *upload = NULL;
         struct lf_buffer decoded = {0};
-        NEED(lf_upload_open(fd, (int64_t)pieces[i][0], (int64_t)pieces[i][1], fields, &call, &upload, &err)
-             == LF_OK);
-        char *text = body_text(lf_upload_body(upload), 1000);
+        NEED(
+            cloud__upload_open(fd, (int64_t)pieces[i][0], (int64_t)pieces[i][1], fields, &call, &upload, &err)
+            == LF_OK);
+        char *text = body_text(cloud__upload_body(upload), 1000);
         cJSON *json = cJSON_Parse(text);
         CHECK_INT(lf_base64_decode(lf_slice_text(lf_json_text(json, "data64")), &decoded), LF_OK);
         CHECK_BYTES(decoded.data ? decoded.data : "", decoded.len, data + pieces[i][0], pieces[i][1]);
         lf_buffer_free(&decoded);
         cJSON_Delete(json);
         free(text);
-        lf_upload_free(upload);
+        cloud__upload_free(upload);
     }
     cJSON_Delete(fields);
     close(fd);
@@ -349,15 +350,15 @@ static void upload_shrinks(void)
     char block[1000];
     int fd = file_of("hello", 5);
     cJSON *fields = cJSON_CreateObject();
-    CHECK_INT(lf_upload_open(fd, 0, 6, fields, &call, &upload, &err), LF_MISMATCH);
-    NEED(lf_upload_open(fd, 0, 5, fields, &call, &upload, &err) == LF_OK);
+    CHECK_INT(cloud__upload_open(fd, 0, 6, fields, &call, &upload, &err), LF_MISMATCH);
+    NEED(cloud__upload_open(fd, 0, 5, fields, &call, &upload, &err) == LF_OK);
     CHECK_INT(ftruncate(fd, 2), 0);
     size_t got = 1;
     while (got && got != (size_t)-1)
-        got = lf_upload_body(upload)->read(lf_upload_body(upload)->context, block, sizeof block);
+        got = cloud__upload_body(upload)->read(cloud__upload_body(upload)->context, block, sizeof block);
     CHECK(got == (size_t)-1);
-    CHECK_INT(lf_upload_error(upload)->status, LF_MISMATCH);
-    lf_upload_free(upload);
+    CHECK_INT(cloud__upload_error(upload)->status, LF_MISMATCH);
+    cloud__upload_free(upload);
     cJSON_Delete(fields);
     close(fd);
 }

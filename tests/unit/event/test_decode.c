@@ -70,7 +70,7 @@ static void check_one(const struct lf_event_kind *kind, const char *version, enu
 static void every_kind_in_every_envelope(void)
 {
     static const char *const versions[] = {"v2", "v2-beta", "v2-alpha"};
-    for (const struct lf_event_kind *kind = lf_event_kinds; kind->name; kind++)
+    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++)
         for (int v = 0; v < 3; v++)
             for (enum lf_envelope e = LF_ENVELOPE_EVENTBRIDGE; e <= LF_ENVELOPE_WEBHOOK; e++)
                 check_one(kind, versions[v], e);

@@ -39,7 +39,7 @@ static void take_line(struct table *t, char *line, int number)
     if (line[0] == '=') {
         lf_pattern_free(t->pattern);
         lf_error_clear(&t->err);
-        t->status = lf_pattern_parse(lf_slice_text(line + 2), &t->pattern, &t->err);
+        t->status = event__pattern_parse(lf_slice_text(line + 2), &t->pattern, &t->err);
     } else if (line[0] == '!') {
         bool right = t->status == LF_INVALID && t->err.class == LF_PERMANENT
                      && all_words(t->err.text, line + 2);
@@ -72,16 +72,16 @@ static void table_holds(void)
 static void says_which_field(void)
 {
     struct lf_pattern *pattern;
-    NEED(lf_pattern_parse(lf_slice_text("{\"a\":[1],\"detail\":{\"b\":[2],\"c\":[3]}}"), &pattern, NULL)
+    NEED(event__pattern_parse(lf_slice_text("{\"a\":[1],\"detail\":{\"b\":[2],\"c\":[3]}}"), &pattern, NULL)
          == LF_OK);
     cJSON *event = json_of("{\"a\":1,\"detail\":{\"b\":2,\"c\":4}}");
-    CHECK_STR(lf_pattern_mismatch(pattern, event), "detail.c");
+    CHECK_STR(event__pattern_mismatch(pattern, event), "detail.c");
     cJSON_Delete(event);
     event = json_of("{\"a\":1,\"detail\":{\"b\":2,\"c\":3}}");
-    CHECK_STR(lf_pattern_mismatch(pattern, event), NULL);
+    CHECK_STR(event__pattern_mismatch(pattern, event), NULL);
     cJSON_Delete(event);
     event = json_of("[1]");
-    CHECK_HAS(lf_pattern_mismatch(pattern, event), "not an object");
+    CHECK_HAS(event__pattern_mismatch(pattern, event), "not an object");
     cJSON_Delete(event);
     lf_pattern_free(pattern);
 }
@@ -105,10 +105,10 @@ static void siblings_do_not_multiply(void)
 {
     static const char *const keys[] = {"a", "b", "c", "d", "e", "f", NULL};
     struct lf_pattern *pattern;
-    NEED(lf_pattern_parse(lf_slice_text(
-                              "{\"a\":{\"k\":[1]},\"b\":{\"k\":[1]},\"c\":{\"k\":[1]},\"d\":{\"k\":[1]},"
-                              "\"e\":{\"k\":[1]},\"f\":{\"k\":[1]},\"z\":[1]}"),
-                          &pattern, NULL)
+    NEED(event__pattern_parse(lf_slice_text(
+                                  "{\"a\":{\"k\":[1]},\"b\":{\"k\":[1]},\"c\":{\"k\":[1]},\"d\":{\"k\":[1]},"
+                                  "\"e\":{\"k\":[1]},\"f\":{\"k\":[1]},\"z\":[1]}"),
+                              &pattern, NULL)
          == LF_OK);
     cJSON *event = siblings(keys, 1000, "k");
     CHECK(!lf_pattern_match(pattern, event));
@@ -122,7 +122,7 @@ static void nested_siblings_do_not_multiply(void)
 {
     static const char *const keys[] = {"b", "c", "d", "e", NULL};
     struct lf_pattern *pattern;
-    NEED(lf_pattern_parse(
+    NEED(event__pattern_parse(
              lf_slice_text("{\"a\":{\"b\":{\"k\":[1]},\"c\":{\"k\":[1]},\"d\":{\"k\":[1]},\"e\":{\"k\":[1]},"
                            "\"x\":[{\"exists\":false}],\"z\":[1]}}"),
              &pattern, NULL)
@@ -149,13 +149,13 @@ static void wildcards_take_linear_time(void)
     cJSON_AddStringToObject(event, "a", text);
     free(text);
     struct lf_pattern *pattern;
-    NEED(lf_pattern_parse(lf_slice_text("{\"a\":[{\"wildcard\":\"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b*\"}]}"),
-                          &pattern, NULL)
+    NEED(event__pattern_parse(lf_slice_text("{\"a\":[{\"wildcard\":\"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b*\"}]}"),
+                              &pattern, NULL)
          == LF_OK);
     CHECK(!lf_pattern_match(pattern, event));
     lf_pattern_free(pattern);
-    NEED(lf_pattern_parse(lf_slice_text("{\"a\":[{\"wildcard\":\"*aaaaaaaaaaaaaaaaaaaaaaaaaaaaab*\"}]}"),
-                          &pattern, NULL)
+    NEED(event__pattern_parse(lf_slice_text("{\"a\":[{\"wildcard\":\"*aaaaaaaaaaaaaaaaaaaaaaaaaaaaab*\"}]}"),
+                              &pattern, NULL)
          == LF_OK);
     CHECK(!lf_pattern_match(pattern, event));
     lf_pattern_free(pattern);
@@ -171,26 +171,26 @@ static void too_many_are_refused(void)
     for (int i = 0; i < 13; i++)
         lf_buffer_format(&text, "%s\"n%d\":{\"$or\":[{\"a\":[1]},{\"b\":[1]}]}", i ? "," : "", i);
     lf_buffer_text(&text, "}");
-    CHECK_INT(lf_pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_INVALID);
+    CHECK_INT(event__pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_INVALID);
     CHECK_HAS(err.text, "combinations");
     lf_buffer_clear(&text);
     lf_buffer_text(&text, "{\"f\":[1]");
     for (int i = 0; i < LF_RULE_MAX_FIELDS; i++)
         lf_buffer_format(&text, ",\"n%d\":[1]", i);
     lf_buffer_text(&text, "}");
-    CHECK_INT(lf_pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_INVALID);
+    CHECK_INT(event__pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_INVALID);
     CHECK_HAS(err.text, "128 fields");
     lf_buffer_clear(&text);
     for (int i = 0; i < 5000; i++)
         lf_buffer_text(&text, "{\"a\":");
-    CHECK_INT(lf_pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_INVALID);
+    CHECK_INT(event__pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_INVALID);
     CHECK_HAS(err.text, "nested");
     lf_buffer_clear(&text);
     lf_buffer_text(&text, "{\"a\":[\"");
     for (int i = 0; i < 300; i++)
         lf_buffer_format(&text, "%01000d", 0);
     lf_buffer_text(&text, "\"]}");
-    CHECK_INT(lf_pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_TOO_LARGE);
+    CHECK_INT(event__pattern_parse(lf_buffer_slice(&text), &pattern, &err), LF_TOO_LARGE);
     lf_buffer_free(&text);
 }
 

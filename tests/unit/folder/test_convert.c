@@ -23,14 +23,14 @@ static int file_of(const char *name, const void *data, size_t len)
 }
 
 // Converts len bytes; returns what came out (up to 1 MB), owned, with its length.
-static char *convert(const char *in, size_t len, enum lf_eol eol, enum lf_encoding encoding,
+static char *convert(const char *in, size_t len, enum lf_eol eol, enum folder_encoding encoding,
                      enum lf_status expected, size_t *out_len)
 {
     char sha256[LF_SHA256_HEX] = "", again[LF_SHA256_HEX];
     int64_t size = 0;
     int from = file_of("in", in, len), to = file_of("out", "", 0);
     memset(&err, 0, sizeof err);
-    CHECK_INT(lf_convert_copy(from, to, eol, encoding, NULL, sha256, &size, &err), expected);
+    CHECK_INT(folder__convert_copy(from, to, eol, encoding, NULL, sha256, &size, &err), expected);
     char *out = calloc(1, 1 << 20);
     NEED(out != NULL);
     ssize_t got = pread(to, out, 1 << 20, 0);
@@ -45,7 +45,7 @@ static char *convert(const char *in, size_t len, enum lf_eol eol, enum lf_encodi
     return out;
 }
 
-static void expect(const char *in, enum lf_eol eol, enum lf_encoding encoding, const char *wanted)
+static void expect(const char *in, enum lf_eol eol, enum folder_encoding encoding, const char *wanted)
 {
     size_t len;
     char *out = convert(in, strlen(in), eol, encoding, LF_OK, &len);
@@ -53,7 +53,7 @@ static void expect(const char *in, enum lf_eol eol, enum lf_encoding encoding, c
     free(out);
 }
 
-static void refuse(const char *in, enum lf_encoding encoding, const char *reason)
+static void refuse(const char *in, enum folder_encoding encoding, const char *reason)
 {
     size_t len;
     free(convert(in, strlen(in), LF_EOL_KEEP, encoding, LF_INVALID, &len));

@@ -40,7 +40,7 @@ static enum lf_status add_event(struct lf_journal *journal, const char *id)
     return lf_journal_event_add(journal, &row, NULL);
 }
 
-static int64_t add_job(struct lf_journal *journal, const char *key, const char *instrument, bool bench)
+static int64_t job__add(struct lf_journal *journal, const char *key, const char *instrument, bool bench)
 {
     struct lf_job job = {.kind = (char *)"deliver",
                          .instrument = (char *)instrument,
@@ -94,10 +94,10 @@ static void event_once(void)
 static void key_once(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t first = add_job(journal, "generator|g|file", "hamilton", false);
+    int64_t first = job__add(journal, "generator|g|file", "hamilton", false);
     CHECK(first > 0);
-    CHECK_INT(add_job(journal, "generator|g|file", "hamilton", false), -first);
-    CHECK(add_job(journal, "generator|g|other", "hamilton", false) > first);
+    CHECK_INT(job__add(journal, "generator|g|file", "hamilton", false), -first);
+    CHECK(job__add(journal, "generator|g|other", "hamilton", false) > first);
     lf_journal_close(journal);
 }
 
@@ -163,7 +163,7 @@ static void no_database_is_refused(void)
 static void claimed_once_and_back_after_a_crash(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t id = add_job(journal, "k", "balance", true), next;
+    int64_t id = job__add(journal, "k", "balance", true), next;
     struct lf_job job;
     CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_NOT_FOUND); /* no courier's work */
     NEED(lf_journal_job_claim(journal, "balance", &job, &next, NULL) == LF_OK);
@@ -182,7 +182,7 @@ static void claimed_once_and_back_after_a_crash(void)
 static void waiting_until_due(void)
 {
     struct lf_journal *journal = open_journal();
-    add_job(journal, "k", "x", false);
+    job__add(journal, "k", "x", false);
     int64_t next;
     struct lf_job job;
     NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
@@ -198,7 +198,7 @@ static void waiting_until_due(void)
 static void woken_by_name(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t id = add_job(journal, "k", "x", false), next, woken = 0;
+    int64_t id = job__add(journal, "k", "x", false), next, woken = 0;
     struct lf_job job;
     NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
     job.state = LF_JOB_WAITING;
@@ -236,7 +236,7 @@ static void expired_on_an_offline_instrument(void)
 
 static int64_t add_finding(struct lf_journal *journal, const char *name, const char *facts)
 {
-    int64_t id = add_job(journal, name, "reader", true);
+    int64_t id = job__add(journal, name, "reader", true);
     NEED(lf_journal_finding_add(journal, "reader", name, "v1", id, NULL) == LF_OK);
     CHECK_INT(lf_journal_finding_digest(journal, id, "abc", NULL), LF_OK);
     struct lf_job job;
@@ -346,7 +346,7 @@ static void command_answered_again(void)
 static void damaged_job_is_held(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t bad = add_job(journal, "bad", "x", false), good = add_job(journal, "good", "x", false), next;
+    int64_t bad = job__add(journal, "bad", "x", false), good = job__add(journal, "good", "x", false), next;
     lf_journal_close(journal);
     char command[700];
     snprintf(command, sizeof command,
@@ -373,7 +373,7 @@ static void damaged_job_is_held(void)
 static void prune_keeps_promises(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t open_job = add_job(journal, "open", "x", false), done = add_job(journal, "done", "x", false),
+    int64_t open_job = job__add(journal, "open", "x", false), done = job__add(journal, "done", "x", false),
             dropped;
     struct lf_job job;
     NEED(lf_journal_job_get(journal, done, &job, NULL) == LF_OK);
@@ -432,7 +432,7 @@ static void threads_do_not_mix(void)
 static void whole_or_not_at_all(void)
 {
     struct lf_journal *journal = open_journal();
-    int64_t id = add_job(journal, "k", "robot", true);
+    int64_t id = job__add(journal, "k", "robot", true);
     CHECK_INT(lf_journal_set(journal, "paused.robot", "by maria", NULL), LF_OK);
     for (unsigned n = 1; unit_failing(n); n++) {
         struct lf_job job;

@@ -108,7 +108,7 @@ static enum lf_status add_event(struct lf_journal *journal, const char *id, enum
     return lf_journal_event_add(journal, &row, err);
 }
 
-static enum lf_status add_job(struct lf_journal *journal, const char *key, bool bench, struct lf_error *err)
+static enum lf_status job__add(struct lf_journal *journal, const char *key, bool bench, struct lf_error *err)
 {
     struct lf_job job = {.kind = (char *)"collect",
                          .instrument = (char *)"reader",
@@ -171,7 +171,7 @@ static void make_model(void)
     for (int i = 1; i <= 4; i++) {
         char key[8];
         snprintf(key, sizeof key, "k%d", i);
-        NEED(add_job(journal, key, i == 2, NULL) == LF_OK);
+        NEED(job__add(journal, key, i == 2, NULL) == LF_OK);
         NEED(lf_journal_finding_add(journal, "reader", key, "1", i, NULL) == LF_OK);
         NEED(lf_journal_finding_digest(journal, i, "d1", NULL) == LF_OK);
     }
@@ -265,8 +265,8 @@ CALL(event_drops, struct lf_journal_limits limits = {.unused = 1};
      enum lf_status status = add_event(journal, "evt_3", LF_FATE_UNROUTED, err);
      lf_journal_limit(journal, &limits);
      return status == LF_OK || status == LF_EXISTS ? add_event(journal, "evt_4", LF_FATE_BAD, err) : status;)
-CALL(job_add, return add_job(journal, "k5", false, err);)
-CALL(job_add_known, return add_job(journal, "k1", false, err);)
+CALL(job_add, return job__add(journal, "k5", false, err);)
+CALL(job_add_known, return job__add(journal, "k1", false, err);)
 CALL(job_hold, return change_job(journal, 1, LF_JOB_HELD, false, NULL, err);)
 CALL(job_act, return change_job(journal, 2, LF_JOB_RUNNING, true, NULL, err);)
 CALL(job_end, return change_job(journal, 1, LF_JOB_DONE, false, NULL, err);)
@@ -580,7 +580,7 @@ static void one_moment(void)
     make_model();
     struct lf_journal *writer = open_copy(), *reader = NULL;
     struct lf_audit_head before, after;
-    NEED(journal_read(path, &reader, NULL) == LF_OK);
+    NEED(journal__open_to_read(path, &reader, NULL) == LF_OK);
     CHECK_INT(lf_journal_audit_head(reader, &before, NULL), LF_OK);
     CHECK_INT(lf_journal_audit_add(writer, "agent", "agent", NULL, "meanwhile", NULL), LF_OK);
     CHECK_INT(lf_journal_audit_head(reader, &after, NULL), LF_OK);

@@ -343,7 +343,7 @@ static void forged_exports(void)
                                    .hash = hash};
     struct lf_audit_head head = {.seq = 1};
     struct lf_audit_verdict verdict;
-    NEED(audit_hash(&entry, hash, NULL) == LF_OK);
+    NEED(journal__audit_hash(&entry, hash, NULL) == LF_OK);
     memcpy(head.hash, hash, sizeof hash);
     write_lines("good.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head), NULL);
     CHECK_INT(lf_audit_verify_file(path, NULL, &verdict, &err), LF_OK);
@@ -352,7 +352,7 @@ static void forged_exports(void)
                 lf_audit_entry_json(&entry));
     verify_wrong(2, "line 3: something stands after the end");
     entry.prev = "1111111111111111111111111111111111111111111111111111111111111111";
-    NEED(audit_hash(&entry, hash, NULL) == LF_OK);
+    NEED(journal__audit_hash(&entry, hash, NULL) == LF_OK);
     memcpy(head.hash, hash, sizeof hash);
     write_lines("beheaded.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head), NULL);
     verify_wrong(1, "entry 1 is not the beginning");

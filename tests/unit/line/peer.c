@@ -83,37 +83,38 @@ void peer_stop(struct peer *peer)
     close(peer->listener);
 }
 
-struct lf_profile *need_profile(const char *text)
+struct lf_line_profile *need_profile(const char *text)
 {
-    struct lf_profile *profile;
+    struct lf_line_profile *profile;
     struct lf_error err;
-    if (lf_profile_parse(lf_slice_text(text), "test", NULL, &profile, &err) != LF_OK) {
+    if (line__profile_parse(lf_slice_text(text), "test", NULL, &profile, &err) != LF_OK) {
         fprintf(stderr, "%s\n", err.text);
         NEED(false);
     }
     return profile;
 }
 
-void need_dialogue(struct lf_dialogue *dialogue, const struct lf_profile *profile, const struct peer *peer)
+void need_dialogue(struct lf_line_dialogue *dialogue, const struct lf_line_profile *profile,
+                   const struct peer *peer)
 {
     struct lf_error err;
     dialogue->profile = profile;
     dialogue->instrument = "test";
-    if (lf_dialogue_open(dialogue, peer->spec, lf_deadline_in(5000), &err) != LF_OK) {
+    if (line__dialogue_open(dialogue, peer->spec, lf_deadline_in(5000), &err) != LF_OK) {
         fprintf(stderr, "%s\n", err.text);
         NEED(false);
     }
     dialogue->doubt = false;
 }
 
-enum lf_status ask(struct lf_dialogue *dialogue, const char *command, struct lf_outcome *values,
+enum lf_status ask(struct lf_line_dialogue *dialogue, const char *command, struct lf_outcome *values,
                    struct lf_error *err)
 {
-    struct lf_input_set none = {0};
+    struct lf_line_input_set none = {0};
     memset(err, 0, sizeof *err);
     memset(values, 0, sizeof *values);
-    return lf_dialogue_command(dialogue, lf_profile_command(dialogue->profile, command), &none, LF_NEVER,
-                               values, err);
+    return line__dialogue_command(dialogue, line__profile_command(dialogue->profile, command), &none,
+                                  LF_NEVER, values, err);
 }
 
 const char *value_of(const struct lf_outcome *values, const char *name)

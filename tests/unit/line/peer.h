@@ -39,12 +39,13 @@ void peer_start(struct peer *peer, const struct peer_step *steps, size_t count);
 void peer_stop(struct peer *peer);
 
 /* A profile made of its text; ends the program with the error when it is wrong. */
-struct lf_profile *need_profile(const char *text);
+struct lf_line_profile *need_profile(const char *text);
 
 /* A dialogue over the peer, in step (no handshake done). */
-void need_dialogue(struct lf_dialogue *dialogue, const struct lf_profile *profile, const struct peer *peer);
+void need_dialogue(struct lf_line_dialogue *dialogue, const struct lf_line_profile *profile,
+                   const struct peer *peer);
 /* Runs a command by name with one "name=value" input or none, and without time limit of its own. */
-enum lf_status ask(struct lf_dialogue *dialogue, const char *command, struct lf_outcome *values,
+enum lf_status ask(struct lf_line_dialogue *dialogue, const char *command, struct lf_outcome *values,
                    struct lf_error *err);
 const char *value_of(const struct lf_outcome *values, const char *name);
 

@@ -25,9 +25,9 @@
 
 /* One command against a script. */
 struct talk {
-    struct lf_profile *profile;
+    struct lf_line_profile *profile;
     struct peer peer;
-    struct lf_dialogue dialogue;
+    struct lf_line_dialogue dialogue;
     struct lf_outcome values;
     struct lf_error err;
 };
@@ -48,7 +48,7 @@ static void say(struct talk *talk, const char *command)
 
 static void end(struct talk *talk)
 {
-    lf_dialogue_close(&talk->dialogue);
+    line__dialogue_close(&talk->dialogue);
     peer_stop(&talk->peer);
     lf_outcome_free(&talk->values);
     lf_profile_free(talk->profile);
@@ -320,7 +320,7 @@ static void untidy_begin(void)
          {E("@\r\n"), R("S D       0.03 g\r\nES\r\n")}, {E("@\r\n"), R("I4 A \"B021002593\"\r\n")});
     struct lf_buffer identity = {0};
     struct lf_error err = {0};
-    CHECK_INT(lf_dialogue_begin(&talk.dialogue, &identity, &err), LF_OK);
+    CHECK_INT(line__dialogue_begin(&talk.dialogue, &identity, &err), LF_OK);
     CHECK_STR(identity.data, "B021002593");
     CHECK(!talk.dialogue.doubt);
     lf_buffer_free(&identity);
@@ -334,7 +334,7 @@ static void composed_identity(void)
          {E("*IDN?\n"), R("ACME,X-1,42,1.0\n")});
     struct lf_buffer identity = {0};
     struct lf_error err = {0};
-    CHECK_INT(lf_dialogue_begin(&talk.dialogue, &identity, &err), LF_OK);
+    CHECK_INT(line__dialogue_begin(&talk.dialogue, &identity, &err), LF_OK);
     CHECK_STR(identity.data, "ACME X-1 42");
     lf_buffer_free(&identity);
     end(&talk);
@@ -347,7 +347,7 @@ struct heard {
     char last[100];
 };
 
-static enum lf_status hear(void *self, const struct lf_listen *listen, struct lf_slice line,
+static enum lf_status hear(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                            const struct lf_outcome *values, struct lf_error *err)
 {
     struct heard *heard = self;
@@ -381,7 +381,7 @@ static void unasked_listening(void)
     struct lf_error err = {0};
     talk.dialogue.self = &heard;
     talk.dialogue.unasked = hear;
-    CHECK_INT(lf_dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &err), LF_DISCONNECTED);
+    CHECK_INT(line__dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &err), LF_DISCONNECTED);
     CHECK_INT(heard.count, 2);
     CHECK_STR(heard.last, "P 3|3");
     CHECK_INT(talk.dialogue.dropped, 2);
@@ -395,10 +395,10 @@ static void listening_ends(void)
     struct lf_error err = {0};
     NEED(lf_wake_open(&wake, &err) == LF_OK);
     int64_t before = lf_clock_mono_ms();
-    CHECK_INT(lf_dialogue_listen(&talk.dialogue, &wake, lf_deadline_in(100), &err), LF_OK);
+    CHECK_INT(line__dialogue_listen(&talk.dialogue, &wake, lf_deadline_in(100), &err), LF_OK);
     CHECK(lf_clock_mono_ms() - before >= 90);
     lf_wake_up(&wake);
-    CHECK_INT(lf_dialogue_listen(&talk.dialogue, &wake, lf_deadline_in(60000), &err), LF_OK);
+    CHECK_INT(line__dialogue_listen(&talk.dialogue, &wake, lf_deadline_in(60000), &err), LF_OK);
     CHECK(lf_clock_mono_ms() - before < 30000);
     lf_wake_close(&wake);
     end(&talk);
@@ -415,7 +415,7 @@ static void late_reply_is_no_result(void)
     talk.dialogue.unasked = hear;
     say(&talk, "weigh");
     CHECK_INT(talk.err.status, LF_TIMEOUT);
-    CHECK_INT(lf_dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &talk.err), LF_DISCONNECTED);
+    CHECK_INT(line__dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &talk.err), LF_DISCONNECTED);
     CHECK_INT(heard.count, 1);
     CHECK_STR(heard.last, "S S 5 g|5");
     end(&talk);
@@ -425,10 +425,10 @@ static void late_reply_is_no_result(void)
 
 static enum lf_status run(struct talk *talk, const char *name)
 {
-    struct lf_input_set none = {0};
+    struct lf_line_input_set none = {0};
     memset(&talk->err, 0, sizeof talk->err);
-    return lf_procedure_run(&talk->dialogue, lf_profile_procedure(talk->profile, name), &none, NULL, NULL,
-                            &talk->values, &talk->err);
+    return line__procedure_run(&talk->dialogue, line__profile_procedure(talk->profile, name), &none, NULL,
+                               NULL, &talk->values, &talk->err);
 }
 
 static void procedure_result(void)
@@ -504,9 +504,9 @@ static void procedure_inputs_first(void)
                    "[procedure p]\ninput = v text 0 to 9\ndo = tare\ndo = set v={v}\n",
          {E("never")});
     struct lf_input input = {"v", "12"};
-    struct lf_input_set set = {.given = &input, .given_count = 1};
-    CHECK_INT(lf_procedure_run(&talk.dialogue, lf_profile_procedure(talk.profile, "p"), &set, NULL, NULL,
-                               &talk.values, &talk.err),
+    struct lf_line_input_set set = {.given = &input, .given_count = 1};
+    CHECK_INT(line__procedure_run(&talk.dialogue, line__profile_procedure(talk.profile, "p"), &set, NULL,
+                                  NULL, &talk.values, &talk.err),
               LF_INVALID);
     CHECK_INT(talk.err.class, LF_PERMANENT);
     end(&talk);

@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-static uint16_t sum_of(enum lf_checksum kind, const char *bytes, size_t len)
+static uint16_t sum_of(enum line__checksum kind, const char *bytes, size_t len)
 {
     struct lf_slice slice = lf_slice(bytes, len);
-    return lf_checksum(kind, &slice, 1);
+    return line__checksum(kind, &slice, 1);
 }
 
 /* The vectors are published ones, or were taken from the manuals named in the facts. */
@@ -28,7 +28,7 @@ static void checksum_vectors(void)
 }
 
 /* The reply of a profile whose [line] says `reply`. */
-static struct lf_profile *with_reply(const char *reply)
+static struct lf_line_profile *with_reply(const char *reply)
 {
     char text[400];
     snprintf(text, sizeof text,
@@ -41,11 +41,11 @@ static struct lf_profile *with_reply(const char *reply)
 /* Feeds the bytes one by one: the unit must be found exactly when the last has come. */
 static void finds(const char *reply, const char *bytes, size_t len, const char *body, size_t body_len)
 {
-    struct lf_profile *profile = with_reply(reply);
-    struct lf_frame frame;
+    struct lf_line_profile *profile = with_reply(reply);
+    struct lf_line_frame frame;
     for (size_t i = 0; i < len; i++)
-        CHECK_INT(lf_frame_find(&profile->ending, lf_slice(bytes, i), false, &frame), LF_FRAME_MORE);
-    CHECK_INT(lf_frame_find(&profile->ending, lf_slice(bytes, len), false, &frame), LF_FRAME_DONE);
+        CHECK_INT(line__frame_find(&profile->ending, lf_slice(bytes, i), false, &frame), LF_FRAME_MORE);
+    CHECK_INT(line__frame_find(&profile->ending, lf_slice(bytes, len), false, &frame), LF_FRAME_DONE);
     CHECK_INT(frame.used, len);
     CHECK_BYTES(frame.body.data, frame.body.len, body, body_len);
     lf_profile_free(profile);
@@ -53,9 +53,9 @@ static void finds(const char *reply, const char *bytes, size_t len, const char *
 
 static void refuses(const char *reply, const char *bytes, size_t len, const char *why)
 {
-    struct lf_profile *profile = with_reply(reply);
-    struct lf_frame frame;
-    CHECK_INT(lf_frame_find(&profile->ending, lf_slice(bytes, len), false, &frame), LF_FRAME_BAD);
+    struct lf_line_profile *profile = with_reply(reply);
+    struct lf_line_frame frame;
+    CHECK_INT(line__frame_find(&profile->ending, lf_slice(bytes, len), false, &frame), LF_FRAME_BAD);
     CHECK_HAS(frame.why ? frame.why : "", why);
     CHECK(frame.used > 0 && frame.used <= len);
     lf_profile_free(profile);
@@ -125,12 +125,12 @@ static void frames(void)
 /* "<STX>" 01 02, exclusive or = 03: the checksum is the end character itself. */
 static void checksum_like_the_end(void)
 {
-    struct lf_profile *profile = with_reply("frame '<STX>' to '<ETX>' checksum xor");
-    struct lf_frame frame;
+    struct lf_line_profile *profile = with_reply("frame '<STX>' to '<ETX>' checksum xor");
+    struct lf_line_frame frame;
     struct lf_slice bytes = lf_slice("\x02"
                                      "AB\x03\x03",
                                      5);
-    CHECK_INT(lf_frame_find(&profile->ending, bytes, false, &frame), LF_FRAME_DONE);
+    CHECK_INT(line__frame_find(&profile->ending, bytes, false, &frame), LF_FRAME_DONE);
     CHECK_BYTES(frame.body.data, frame.body.len, "AB", 2);
     CHECK_INT(frame.used, 5);
     lf_profile_free(profile);
@@ -150,21 +150,21 @@ static void blocks(void)
 
 static void idle_time(void)
 {
-    struct lf_profile *profile = with_reply("idle 100ms");
-    struct lf_frame frame;
+    struct lf_line_profile *profile = with_reply("idle 100ms");
+    struct lf_line_frame frame;
     struct lf_slice bytes = lf_slice("a\r\nb", 4);
-    CHECK_INT(lf_frame_find(&profile->ending, bytes, false, &frame), LF_FRAME_MORE);
-    CHECK_INT(lf_frame_find(&profile->ending, bytes, true, &frame), LF_FRAME_DONE);
+    CHECK_INT(line__frame_find(&profile->ending, bytes, false, &frame), LF_FRAME_MORE);
+    CHECK_INT(line__frame_find(&profile->ending, bytes, true, &frame), LF_FRAME_DONE);
     CHECK_BYTES(frame.body.data, frame.body.len, "a\r\nb", 4);
-    CHECK_INT(lf_frame_find(&profile->ending, lf_slice("", 0), true, &frame), LF_FRAME_MORE);
+    CHECK_INT(line__frame_find(&profile->ending, lf_slice("", 0), true, &frame), LF_FRAME_MORE);
     lf_profile_free(profile);
 }
 
 static void wraps(const char *reply, const char *payload, const char *wire, size_t wire_len)
 {
-    struct lf_profile *profile = with_reply(reply);
+    struct lf_line_profile *profile = with_reply(reply);
     struct lf_buffer out = {0};
-    CHECK_INT(lf_frame_wrap(&profile->ending, lf_slice_text(payload), &out, NULL), LF_OK);
+    CHECK_INT(line__frame_wrap(&profile->ending, lf_slice_text(payload), &out, NULL), LF_OK);
     CHECK_BYTES(out.data, out.len, wire, wire_len);
     lf_buffer_free(&out);
     lf_profile_free(profile);

@@ -251,7 +251,7 @@ static void try_session(void)
                                              {E("raw\r\n"), R("ES\r\n")}};
     static char input[] = "weigh\ndisplay text='hello world'\nnonsense\n> raw<CR><LF>\nquit\n";
     struct peer peer;
-    struct lf_profile *profile;
+    struct lf_line_profile *profile;
     struct lf_error err = {0};
     char *text = NULL;
     size_t size = 0;

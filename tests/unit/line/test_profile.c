@@ -10,20 +10,20 @@
 #define HEAD "[profile]\ntitle = 'T'\n[line]\nsend_end = '<CR><LF>'\nreply = line '<CR><LF>'\n"
 #define COMMAND "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S S {value:real} {unit:word}'\n"
 
-static struct lf_profile *good(const char *text)
+static struct lf_line_profile *good(const char *text)
 {
-    struct lf_profile *profile;
+    struct lf_line_profile *profile;
     struct lf_error err = {0};
-    lf_profile_parse(lf_slice_text(text), "p", NULL, &profile, &err);
+    line__profile_parse(lf_slice_text(text), "p", NULL, &profile, &err);
     CHECK_STR(err.text, "");
     return profile;
 }
 
 static void bad(const char *text, const char *expected)
 {
-    struct lf_profile *profile;
+    struct lf_line_profile *profile;
     struct lf_error err = {0};
-    CHECK_INT(lf_profile_parse(lf_slice_text(text), "p", NULL, &profile, &err), LF_INVALID);
+    CHECK_INT(line__profile_parse(lf_slice_text(text), "p", NULL, &profile, &err), LF_INVALID);
     CHECK_HAS(err.text, expected);
     CHECK(profile == NULL);
     CHECK_INT(err.class, LF_PERMANENT);
@@ -32,14 +32,14 @@ static void bad(const char *text, const char *expected)
 
 static void small_profile(void)
 {
-    struct lf_profile *profile = good(
+    struct lf_line_profile *profile = good(
         HEAD COMMAND "[procedure p]\ndo = weigh 3 times every 1s\nresult = value as weight\n");
     NEED(profile != NULL);
     CHECK_BYTES(profile->send_end.data, profile->send_end.len, "\r\n", 2);
-    const struct lf_command *command = lf_profile_command(profile, "weigh");
+    const struct lf_line_command *command = line__profile_command(profile, "weigh");
     CHECK_INT(command->repeat, LF_SAFE);
     CHECK_INT(command->times.first_byte, 3000);
-    const struct lf_procedure *procedure = lf_profile_procedure(profile, "p");
+    const struct lf_line_procedure *procedure = line__profile_procedure(profile, "p");
     CHECK_INT(procedure->steps[0].times, 3);
     CHECK_INT(procedure->steps[0].wait_ms, 1000);
     CHECK(procedure->steps[0].command == command);
@@ -121,10 +121,11 @@ static void count_problem(void *self, int line, int column, const char *text)
 static void all_problems(void)
 {
     int lines[60] = {0};
-    struct lf_profile_report report = {lines, count_problem};
-    struct lf_profile *profile;
-    lf_profile_parse(lf_slice_text(HEAD "[command w]\nclas = safe\nsend = 'S\nexpect = 'S'\ntimeout = 3s\n"),
-                     "p", &report, &profile, NULL);
+    struct lf_line_profile_report report = {lines, count_problem};
+    struct lf_line_profile *profile;
+    line__profile_parse(lf_slice_text(HEAD
+                                      "[command w]\nclas = safe\nsend = 'S\nexpect = 'S'\ntimeout = 3s\n"),
+                        "p", &report, &profile, NULL);
     CHECK_INT(lines[0], 3);
     CHECK_INT(lines[1], 7);
     CHECK_INT(lines[2], 8);
@@ -133,15 +134,15 @@ static void all_problems(void)
 
 static void procedure_class(void)
 {
-    struct lf_profile *profile = good(
+    struct lf_line_profile *profile = good(
         HEAD COMMAND
         "[command t]\nclass = once\nsend = 'T'\nexpect = 'T'\n[command d]\nclass = idempotent\n"
         "send = 'D'\nexpect = 'D'\n[procedure a]\ndo = weigh\n[procedure b]\ndo = weigh\ndo = d\n"
         "[procedure c]\ndo = t\ndo = d\ndo = weigh\n");
     NEED(profile != NULL);
-    CHECK_INT(lf_profile_procedure(profile, "a")->repeat, LF_SAFE);
-    CHECK_INT(lf_profile_procedure(profile, "b")->repeat, LF_IDEMPOTENT);
-    CHECK_INT(lf_profile_procedure(profile, "c")->repeat, LF_ONCE);
+    CHECK_INT(line__profile_procedure(profile, "a")->repeat, LF_SAFE);
+    CHECK_INT(line__profile_procedure(profile, "b")->repeat, LF_IDEMPOTENT);
+    CHECK_INT(line__profile_procedure(profile, "c")->repeat, LF_ONCE);
     lf_profile_free(profile);
 }
 
@@ -154,15 +155,16 @@ static void procedure_class(void)
 
 static void command_is(const char *name, const char *value, const char *expected)
 {
-    struct lf_profile *profile = good(DISPLAY);
+    struct lf_line_profile *profile = good(DISPLAY);
     NEED(profile != NULL);
     struct lf_input inputs[] = {{"text", "hi"}, {name, value}};
     if (!strcmp(name, "text"))
         inputs[0].value = value;
-    struct lf_input_set set = {.given = inputs, .given_count = 2};
+    struct lf_line_input_set set = {.given = inputs, .given_count = 2};
     struct lf_buffer out = {0};
     struct lf_error err = {0};
-    enum lf_status status = lf_command_bytes(profile, lf_profile_command(profile, "d"), &set, &out, &err);
+    enum lf_status status = line__command_bytes(profile, line__profile_command(profile, "d"), &set, &out,
+                                                &err);
     CHECK_INT(status, *expected == 'D' ? LF_OK : LF_INVALID);
     if (*expected == 'D')
         CHECK_STR(out.data, expected);
@@ -201,15 +203,16 @@ static void inputs_cannot_escape(void)
 
 static void inputs_must_be_known(void)
 {
-    struct lf_profile *profile = good(DISPLAY);
+    struct lf_line_profile *profile = good(DISPLAY);
     NEED(profile != NULL);
-    const struct lf_command *command = lf_profile_command(profile, "d");
+    const struct lf_line_command *command = line__profile_command(profile, "d");
     struct lf_input input = {"txet", "x"};
     struct lf_error err;
-    CHECK_INT(lf_inputs_known(profile, command->inputs, command->input_count, &input, 1, &err), LF_INVALID);
+    CHECK_INT(line__inputs_known(profile, command->inputs, command->input_count, &input, 1, &err),
+              LF_INVALID);
     CHECK_HAS(err.text, "did you mean 'text'?");
     struct lf_buffer out = {0};
-    CHECK_INT(lf_command_bytes(profile, command, &(struct lf_input_set){0}, &out, &err), LF_INVALID);
+    CHECK_INT(line__command_bytes(profile, command, &(struct lf_line_input_set){0}, &out, &err), LF_INVALID);
     CHECK_HAS(err.text, "the input 'text' is missing");
     lf_buffer_free(&out);
     lf_profile_free(profile);
@@ -225,11 +228,11 @@ static void matches(const char *extra, const char *pattern, const char *line, si
              "[profile]\n%s[line]\nsend_end='x'\nreply = line 'x'\n[command c]\nclass = safe\nsend = 'c'\n"
              "expect = '%s'\n",
              extra, pattern);
-    struct lf_profile *profile = good(text);
+    struct lf_line_profile *profile = good(text);
     NEED(profile != NULL);
     struct lf_outcome values = {0};
-    enum lf_status status = lf_reply_pattern_match(profile, &profile->commands[0].expects[0],
-                                                   lf_slice(line, len), &values, NULL);
+    enum lf_status status = line__reply_pattern_match(profile, &profile->commands[0].expects[0],
+                                                      lf_slice(line, len), &values, NULL);
     for (size_t i = 0; i < values.count; i++)
         snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
                  values.captures[i].name, values.captures[i].value);

@@ -14,9 +14,9 @@ struct exchange {
     struct lf_input input;
 };
 
-static struct lf_profile *shipped(const char *name)
+static struct lf_line_profile *shipped(const char *name)
 {
-    struct lf_profile *profile = NULL;
+    struct lf_line_profile *profile = NULL;
     struct lf_error err = {0};
     setenv("LABFERRY_PROFILE_PATH", unit_source("etc/profiles"), 1);
     lf_profile_load(name, &profile, &err);
@@ -24,16 +24,16 @@ static struct lf_profile *shipped(const char *name)
     return profile;
 }
 
-static void check_one(struct lf_dialogue *dialogue, const struct exchange *exchange)
+static void check_one(struct lf_line_dialogue *dialogue, const struct exchange *exchange)
 {
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     char got[300] = "";
-    struct lf_input_set set = {.given = &exchange->input, .given_count = exchange->input.name ? 1 : 0};
-    const struct lf_command *command = lf_profile_command(dialogue->profile, exchange->command);
+    struct lf_line_input_set set = {.given = &exchange->input, .given_count = exchange->input.name ? 1 : 0};
+    const struct lf_line_command *command = line__profile_command(dialogue->profile, exchange->command);
     NEED(command != NULL);
     dialogue->doubt = false;
-    if (lf_dialogue_command(dialogue, command, &set, LF_NEVER, &values, &err) != LF_OK)
+    if (line__dialogue_command(dialogue, command, &set, LF_NEVER, &values, &err) != LF_OK)
         snprintf(got, sizeof got, "%s", lf_class_name(err.class));
     for (size_t i = 0; i < values.count; i++)
         snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
@@ -46,8 +46,8 @@ static void check_all(const char *name, const struct exchange *exchanges, size_t
 {
     struct peer_step steps[64];
     struct peer peer;
-    struct lf_dialogue dialogue = {0};
-    struct lf_profile *profile = shipped(name);
+    struct lf_line_dialogue dialogue = {0};
+    struct lf_line_profile *profile = shipped(name);
     NEED(profile != NULL && count <= 64);
     for (size_t i = 0; i < count; i++)
         steps[i] = (struct peer_step){.expect = exchanges[i].sent,
@@ -58,7 +58,7 @@ static void check_all(const char *name, const struct exchange *exchanges, size_t
     need_dialogue(&dialogue, profile, &peer);
     for (size_t i = 0; i < count; i++)
         check_one(&dialogue, &exchanges[i]);
-    lf_dialogue_close(&dialogue);
+    line__dialogue_close(&dialogue);
     peer_stop(&peer);
     CHECK_INT(peer.done, count);
     size_t sent = 0;
@@ -103,11 +103,11 @@ static void mt_sics(void)
 /* A weight that is not stable is no answer to "S", whatever the instrument thinks. */
 static void mt_sics_unstable(void)
 {
-    struct lf_profile *profile = shipped("mt-sics");
+    struct lf_line_profile *profile = shipped("mt-sics");
     NEED(profile != NULL);
     static const struct peer_step steps[] = {{E("S\r\n"), R("S D     129.07 g\r\nS S     129.09 g\r\n")}};
     struct peer peer;
-    struct lf_dialogue dialogue = {0};
+    struct lf_line_dialogue dialogue = {0};
     struct lf_outcome values;
     struct lf_error err;
     peer_start(&peer, steps, 1);
@@ -115,7 +115,7 @@ static void mt_sics_unstable(void)
     CHECK_INT(ask(&dialogue, "weigh", &values, &err), LF_OK);
     CHECK_INT(values.count, 2);
     CHECK_STR(value_of(&values, "value"), "129.09");
-    lf_dialogue_close(&dialogue);
+    line__dialogue_close(&dialogue);
     peer_stop(&peer);
     lf_outcome_free(&values);
     lf_profile_free(profile);
@@ -235,24 +235,24 @@ static void classes(void)
 {
     static const char *const profiles[] = {"mt-sics", "sartorius-sbi", "and-balance"};
     for (size_t i = 0; i < 3; i++) {
-        struct lf_profile *profile = shipped(profiles[i]);
+        struct lf_line_profile *profile = shipped(profiles[i]);
         NEED(profile != NULL);
         NEED(profile != NULL);
-        CHECK_INT(lf_profile_command(profile, "tare")->repeat, LF_ONCE);
-        CHECK_INT(lf_profile_command(profile, "zero")->repeat, LF_ONCE);
-        CHECK_INT(lf_profile_command(profile, "weigh-now")->repeat, LF_SAFE);
-        CHECK_INT(lf_profile_procedure(profile, "weigh")->repeat, LF_SAFE);
+        CHECK_INT(line__profile_command(profile, "tare")->repeat, LF_ONCE);
+        CHECK_INT(line__profile_command(profile, "zero")->repeat, LF_ONCE);
+        CHECK_INT(line__profile_command(profile, "weigh-now")->repeat, LF_SAFE);
+        CHECK_INT(line__profile_procedure(profile, "weigh")->repeat, LF_SAFE);
         lf_profile_free(profile);
     }
-    struct lf_profile *pump = shipped("new-era");
+    struct lf_line_profile *pump = shipped("new-era");
     NEED(pump != NULL);
-    CHECK_INT(lf_profile_procedure(pump, "dispense")->repeat, LF_ONCE);
+    CHECK_INT(line__profile_procedure(pump, "dispense")->repeat, LF_ONCE);
     lf_profile_free(pump);
 }
 
 static void missing_profile(void)
 {
-    struct lf_profile *profile;
+    struct lf_line_profile *profile;
     struct lf_error err;
     setenv("LABFERRY_PROFILE_PATH", unit_source("etc/profiles"), 1);
     CHECK_INT(lf_profile_load("mt-siks", &profile, &err), LF_NOT_FOUND);

@@ -17,7 +17,7 @@ static void encoding(void)
 static void name_is(const char *url, const char *expected)
 {
     char name[LF_URL_NAME];
-    lf_url_name(url, name);
+    transfer__url_name(url, name);
     CHECK_STR(name, expected);
 }
 
@@ -65,7 +65,7 @@ static void leads(const char *from, const char *location, const char *expected)
 {
     struct lf_error err = {0};
     char *target = NULL;
-    enum lf_status status = lf_url_redirect(from, location, &target, &err);
+    enum lf_status status = transfer__url_redirect(from, location, &target, &err);
     CHECK_INT(status, expected ? LF_OK : LF_REFUSED);
     CHECK_STR(target, expected);
     free(target);
@@ -97,8 +97,8 @@ static void memory_is_no_verdict(void)
     for (unsigned n = 1; unit_failing(n); n++) {
         struct lf_error err = {0};
         char *target;
-        enum lf_status status = lf_url_redirect("http://127.0.0.1:1/x", "http://127.0.0.1:2/y", &target,
-                                                &err);
+        enum lf_status status = transfer__url_redirect("http://127.0.0.1:1/x", "http://127.0.0.1:2/y",
+                                                       &target, &err);
         unit_failing_over();
         CHECK(status == LF_OK ? target != NULL : status == LF_NO_MEMORY && !target);
         free(target);

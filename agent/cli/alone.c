@@ -1,0 +1,291 @@
+/* Commands that need no agent: check, match, ports, drivers. */
+#include "agent/cli/cli.h"
+
+#include "control/config_hooks.h"
+#include "drivers/driver.h"
+#include "drivers/stream/stream.h"
+#include "event/match.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- check ---- */
+
+static cJSON *problems_json(const struct lf_config_report *report)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < report->count; i++) {
+        const struct lf_config_problem *problem = &report->problems[i];
+        cJSON *entry = cJSON_CreateObject();
+        lf_json_set_text(entry, "severity", problem->severity == LF_CONFIG_ERROR ? "error" : "warning");
+        lf_json_set_text(entry, "file", problem->file);
+        lf_json_set_int(entry, "line", problem->line);
+        lf_json_set_text(entry, "text", problem->text);
+        cJSON_AddItemToArray(list, entry);
+    }
+    return list;
+}
+
+static enum cli_exit run_check(struct cli *cli)
+{
+    const char *path = cli->arg_count ? cli->args[0] : cli->config ? cli->config : LF_CONFIG_PATH;
+    struct lf_config *config = NULL;
+    struct lf_config_report report = {0};
+    struct lf_error err = {0};
+    enum lf_status status = lf_config_load(path, lf_control_config_hooks(), &config, &report, &err);
+    enum cli_exit code = status == LF_OK ? CLI_DONE : CLI_REFUSED;
+    if (cli->json) {
+        cJSON *answer = cJSON_CreateObject();
+        lf_json_set_bool(answer, "ok", status == LF_OK);
+        lf_json_set_text(answer, "file", path);
+        if (config) {
+            lf_json_set_text(answer, "digest", config->digest);
+            lf_json_set_int(answer, "instruments", (int64_t)config->instrument_count);
+            lf_json_set_int(answer, "routes", (int64_t)config->route_count);
+        } else {
+            lf_json_set_text(answer, "error", err.text);
+        }
+        lf_json_set(answer, "problems", problems_json(&report));
+        if (cli_print_json(cli, answer) != CLI_DONE)
+            code = CLI_REFUSED;
+    } else {
+        lf_config_report_print(&report, stdout);
+        if (config)
+            printf("%s: good: %zu instrument%s, %zu route%s%s\n", path, config->instrument_count,
+                   config->instrument_count == 1 ? "" : "s", config->route_count,
+                   config->route_count == 1 ? "" : "s", report.count ? "; see the warnings" : "");
+        else if (!report.count)
+            cli_failed(cli, &err);
+    }
+    lf_config_report_free(&report);
+    lf_config_free(config);
+    return code;
+}
+
+/* ---- match ---- */
+
+/* "-" is standard input. */
+static FILE *open_file(const struct cli *cli, const char *path)
+{
+    FILE *file = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+    if (!file) {
+        struct lf_error err;
+        lf_fail_errno(&err, "cannot open %s", path);
+        cli_failed(cli, &err);
+    }
+    return file;
+}
+
+static enum cli_exit run_match(struct cli *cli)
+{
+    const char *pattern_path = cli_value(cli, "pattern"), *events_path = cli_value(cli, "events");
+    if (!pattern_path || !events_path)
+        return cli_misuse(cli, "--pattern FILE and --events FILE are needed");
+    if (!strcmp(pattern_path, "-") && !strcmp(events_path, "-"))
+        return cli_misuse(cli, "only one of the two can be standard input");
+    FILE *pattern = open_file(cli, pattern_path), *events = pattern ? open_file(cli, events_path) : NULL;
+    struct lf_error err = {0};
+    enum lf_match_style style = cli->json                  ? LF_MATCH_JSON
+                                : cli_flag(cli, "explain") ? LF_MATCH_EXPLAIN
+                                                           : LF_MATCH_PLAIN;
+    enum cli_exit code = CLI_REFUSED;
+    if (events && lf_match_files(pattern, events, stdout, style, NULL, &err) == LF_OK)
+        code = CLI_DONE;
+    else if (events)
+        cli_failed(cli, &err);
+    if (pattern && pattern != stdin)
+        fclose(pattern);
+    if (events && events != stdin)
+        fclose(events);
+    return code;
+}
+
+/* ---- ports ---- */
+
+static cJSON *ports_json(const struct lf_port *ports, size_t count)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        lf_json_set_text(entry, "path", ports[i].path);
+        lf_json_set_text(entry, "by_id", ports[i].by_id);
+        lf_json_set_text(entry, "description", ports[i].description);
+        lf_json_set_text(entry, "usb", ports[i].usb);
+        lf_json_set_text(entry, "hint", ports[i].hint);
+        cJSON_AddItemToArray(list, entry);
+    }
+    return list;
+}
+
+static void print_ports(const struct cli *cli, const struct lf_port *ports, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        cli_print(cli, CLI_BOLD, ports[i].path);
+        fputs("  ", stdout);
+        cli_print(cli, CLI_PLAIN, ports[i].description);
+        if (ports[i].usb) {
+            fputs("  USB ", stdout);
+            cli_print(cli, CLI_DIM, ports[i].usb);
+        }
+        fputs("\n  stream = \"serial:", stdout);
+        cli_print(cli, CLI_PLAIN, ports[i].by_id ? ports[i].by_id : ports[i].path);
+        puts("\"");
+        if (ports[i].hint) {
+            fputs("  ", stdout);
+            cli_print(cli, CLI_YELLOW, ports[i].hint);
+            putchar('\n');
+        }
+    }
+    if (!count)
+        puts("This machine has no serial ports, or none that you may see.");
+}
+
+static enum cli_exit run_ports(struct cli *cli)
+{
+    struct lf_port *ports = NULL;
+    size_t count = 0;
+    struct lf_error err = {0};
+    if (lf_ports_list(&ports, &count, &err) != LF_OK) {
+        cli_failed(cli, &err);
+        return CLI_REFUSED;
+    }
+    if (cli->json)
+        cli_print_json(cli, ports_json(ports, count));
+    else
+        print_ports(cli, ports, count);
+    lf_ports_free(ports, count);
+    return CLI_DONE;
+}
+
+/* ---- drivers ---- */
+
+static const struct {
+    uint32_t ability;
+    const char *name;
+} abilities[] = {{LF_CAN_DELIVER, "deliver"},
+                 {LF_CAN_RUN, "run"},
+                 {LF_CAN_ASK, "ask"},
+                 {LF_CAN_COLLECT, "collect"}};
+enum { ABILITIES = sizeof abilities / sizeof *abilities };
+
+static const char *type_name(enum lf_setting_type type)
+{
+    static const char *const names[] =
+        {[LF_TEXT] = "text",   [LF_PATH] = "path",     [LF_SECRET_FILE] = "secret file",
+         [LF_INT] = "int",     [LF_BOOL] = "bool",     [LF_DURATION] = "duration",
+         [LF_SIZE] = "size",   [LF_CHOICE] = "choice", [LF_LIST] = "list",
+         [LF_NESTED] = "group"};
+    return names[type];
+}
+
+static cJSON *driver_json(const struct lf_driver *driver)
+{
+    cJSON *entry = cJSON_CreateObject(), *can = cJSON_CreateArray(), *settings = cJSON_CreateArray();
+    for (int i = 0; i < ABILITIES; i++)
+        if (driver->can & abilities[i].ability)
+            cJSON_AddItemToArray(can, cJSON_CreateString(abilities[i].name));
+    for (const struct lf_setting *row = driver->settings; row->name; row++) {
+        cJSON *setting = cJSON_CreateObject();
+        lf_json_set_text(setting, "name", row->name);
+        lf_json_set_text(setting, "type", type_name(row->type));
+        lf_json_set_bool(setting, "required", row->fallback == LF_REQUIRED);
+        lf_json_set_text(setting, "default", row->fallback == LF_REQUIRED ? NULL : row->fallback);
+        lf_json_set_text(setting, "help", row->help);
+        if (row->choices) {
+            cJSON *choices = cJSON_CreateArray();
+            for (int i = 0; row->choices[i]; i++)
+                cJSON_AddItemToArray(choices, cJSON_CreateString(row->choices[i]));
+            lf_json_set(setting, "choices", choices);
+        }
+        cJSON_AddItemToArray(settings, setting);
+    }
+    lf_json_set_text(entry, "name", driver->name);
+    lf_json_set_text(entry, "help", driver->help);
+    lf_json_set(entry, "can", can);
+    lf_json_set(entry, "settings", settings);
+    return entry;
+}
+
+static void print_driver(const struct cli *cli, const struct lf_driver *driver, bool settings)
+{
+    cli_print(cli, CLI_BOLD, driver->name);
+    printf("  %s\n  can ", driver->help);
+    bool first = true;
+    for (int i = 0; i < ABILITIES; i++)
+        if (driver->can & abilities[i].ability) {
+            printf("%s%s", first ? "" : ", ", abilities[i].name);
+            first = false;
+        }
+    putchar('\n');
+    if (settings) {
+        puts("\nSettings of an instrument with this driver, beside the common ones:");
+        lf_config_print_rows(driver->settings, 2, stdout);
+    }
+}
+
+static enum cli_exit run_drivers(struct cli *cli)
+{
+    const struct lf_driver *only = cli->arg_count ? lf_driver_find(cli->args[0]) : NULL;
+    if (cli->arg_count && !only) {
+        struct lf_error err;
+        char names[200] = "";
+        for (size_t i = 0; lf_drivers[i]; i++) {
+            size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lf_drivers[i]->name);
+        }
+        lf_fail(&err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.60s\"; there are %s", cli->args[0],
+                names);
+        cli_failed(cli, &err);
+        return CLI_REFUSED;
+    }
+    if (cli->json) {
+        cJSON *list = cJSON_CreateArray();
+        for (size_t i = 0; lf_drivers[i]; i++)
+            if (!only || only == lf_drivers[i])
+                cJSON_AddItemToArray(list, driver_json(lf_drivers[i]));
+        return cli_print_json(cli, list);
+    }
+    for (size_t i = 0; lf_drivers[i]; i++)
+        if (!only || only == lf_drivers[i])
+            print_driver(cli, lf_drivers[i], only != NULL);
+    if (!only)
+        puts("\n`labferry drivers NAME` shows the settings of one.");
+    return CLI_DONE;
+}
+
+/* ---- the table ---- */
+
+const struct cli_command cli_alone_commands[] = {
+    {.name = "check",
+     .synopsis = "[FILE]",
+     .max_args = 1,
+     .summary = "Checks a configuration and all that it names, and says what to mend.",
+     .about = "Nothing is connected. The agent starts with what passes this check, and refuses what does\n"
+              "not. Without FILE: that of --config, or " LF_CONFIG_PATH ".",
+     .examples = "labferry check\nlabferry check ./labferry.conf --json",
+     .run = run_check},
+    {.name = "match",
+     .synopsis = "--pattern FILE --events FILE",
+     .summary = "Tries an EventBridge pattern on events: prints 1 or 0 for each.",
+     .about =
+         "The events' file has one JSON value a line; \"-\" is standard input. A bad pattern is refused\n"
+         "with where and why.",
+     .options = {{"pattern", "FILE", "the pattern (JSON)"},
+                 {"events", "FILE", "events, one a line"},
+                 {"explain", NULL, "say which field did not fit"}},
+     .examples = "labferry match --pattern route.json --events recorded.jsonl\n"
+                 "tail -f events.jsonl | labferry match --pattern route.json --events - --explain",
+     .run = run_match},
+    {.name = "ports",
+     .summary = "Lists the serial ports of this machine and how to name them.",
+     .examples = "labferry ports",
+     .run = run_ports},
+    {.name = "drivers",
+     .synopsis = "[NAME]",
+     .max_args = 1,
+     .summary = "Lists the drivers, or one with its settings.",
+     .examples = "labferry drivers\nlabferry drivers folder",
+     .run = run_drivers},
+    {0},
+};

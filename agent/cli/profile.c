@@ -1,0 +1,194 @@
+/* Commands about profiles; they need no agent. */
+#include "agent/cli/cli.h"
+
+#include "base/clock.h"
+#include "drivers/line/profile.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- check ---- */
+
+/* What lf_profile_check prints, as a list of lines. */
+static cJSON *lines_json(char *text)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (char *at = text, *rest; (at = strtok_r(at, "\n", &rest)) != NULL; at = NULL)
+        cJSON_AddItemToArray(list, cJSON_CreateString(at));
+    return list;
+}
+
+static enum cli_exit run_check(struct cli *cli)
+{
+    struct lf_error err = {0};
+    if (!cli->json) {
+        enum lf_status status = lf_profile_check(cli->args[0], stdout, &err);
+        if (status != LF_OK && status != LF_INVALID) /* those were printed */
+            cli_failed(cli, &err);
+        return status == LF_OK ? CLI_DONE : CLI_REFUSED;
+    }
+    char *text = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&text, &len);
+    if (!memory)
+        return cli_failed(cli, &(struct lf_error){.status = LF_NO_MEMORY, .text = "out of memory"});
+    enum lf_status status = lf_profile_check(cli->args[0], memory, &err);
+    fclose(memory);
+    cJSON *answer = cJSON_CreateObject();
+    lf_json_set_bool(answer, "ok", status == LF_OK);
+    lf_json_set_text(answer, "error", status == LF_OK ? NULL : err.text);
+    lf_json_set(answer, "lines", lines_json(text));
+    free(text);
+    enum cli_exit code = cli_print_json(cli, answer);
+    return status == LF_OK ? code : CLI_REFUSED;
+}
+
+/* ---- show ---- */
+
+static cJSON *inputs_json(const struct lf_line_input_rule *rules, size_t count)
+{
+    static const char *const types[] =
+        {[LF_INPUT_TEXT] = "text", [LF_INPUT_INT] = "int", [LF_INPUT_REAL] = "real", [LF_INPUT_ONE] = "one"};
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        lf_json_set_text(entry, "name", rules[i].name);
+        lf_json_set_text(entry, "type", types[rules[i].type]);
+        lf_json_set_text(entry, "default", rules[i].fallback);
+        cJSON_AddItemToArray(list, entry);
+    }
+    return list;
+}
+
+static void add_action(cJSON *list, const char *name, const char *help, enum lf_repeat repeat,
+                       const struct lf_line_input_rule *inputs, size_t count)
+{
+    cJSON *entry = cJSON_CreateObject();
+    lf_json_set_text(entry, "name", name);
+    lf_json_set_text(entry, "help", help);
+    lf_json_set_text(entry, "class", lf_repeat_name(repeat));
+    lf_json_set(entry, "inputs", inputs_json(inputs, count));
+    cJSON_AddItemToArray(list, entry);
+}
+
+static cJSON *profile_json(const struct lf_line_profile *profile)
+{
+    cJSON *answer = cJSON_CreateObject(), *commands = cJSON_CreateArray(), *procedures = cJSON_CreateArray();
+    for (size_t i = 0; i < profile->command_count; i++) {
+        const struct lf_line_command *command = &profile->commands[i];
+        add_action(commands, command->name, command->help, command->repeat, command->inputs,
+                   command->input_count);
+    }
+    for (size_t i = 0; i < profile->procedure_count; i++) {
+        const struct lf_line_procedure *procedure = &profile->procedures[i];
+        add_action(procedures, procedure->name, procedure->help, procedure->repeat, procedure->inputs,
+                   procedure->input_count);
+    }
+    lf_json_set_text(answer, "name", profile->name);
+    lf_json_set_text(answer, "title", profile->title);
+    lf_json_set(answer, "inputs", inputs_json(profile->inputs, profile->input_count));
+    lf_json_set(answer, "commands", commands);
+    lf_json_set(answer, "procedures", procedures);
+    return answer;
+}
+
+static struct lf_line_profile *load(const struct cli *cli)
+{
+    struct lf_line_profile *profile = NULL;
+    struct lf_error err = {0};
+    if (lf_profile_load(cli->args[0], &profile, &err) != LF_OK)
+        cli_failed(cli, &err);
+    return profile;
+}
+
+static enum cli_exit run_show(struct cli *cli)
+{
+    struct lf_line_profile *profile = load(cli);
+    enum cli_exit code = profile ? CLI_DONE : CLI_REFUSED;
+    if (profile && cli->json)
+        code = cli_print_json(cli, profile_json(profile));
+    else if (profile)
+        lf_profile_describe(profile, stdout);
+    lf_profile_free(profile);
+    return code;
+}
+
+/* ---- try ---- */
+
+static struct lf_cancel interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    lf_cancel_set(&interrupted);
+}
+
+static enum cli_exit run_try(struct cli *cli)
+{
+    const char *stream = cli_value(cli, "stream");
+    struct lf_error err = {0};
+    if (!stream)
+        return cli_misuse(
+            cli, "--stream is needed, for example --stream serial:/dev/ttyUSB0 (labferry ports lists them)");
+    if (cli->json)
+        return cli_misuse(cli, "it is a conversation and has no JSON");
+    struct lf_line_profile *profile = load(cli);
+    if (!profile)
+        return CLI_REFUSED;
+    enum cli_exit code = CLI_DONE;
+    enum lf_status status = lf_cancel_open(&interrupted, &err);
+    if (status == LF_OK) {
+        struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: reading a line ends too */
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        status = lf_profile_try(profile, stream, stdin, stdout, &interrupted, &err);
+        lf_cancel_close(&interrupted);
+    }
+    if (status != LF_OK) {
+        cli_failed(cli, &err);
+        code = CLI_REFUSED;
+    }
+    lf_profile_free(profile);
+    return code;
+}
+
+/* ---- the table ---- */
+
+#define WHICH                                                                                                \
+    "PROFILE is a path (with a '/'), or the name of an installed profile; LABFERRY_PROFILE_PATH names "      \
+    "other\n"                                                                                                \
+    "folders."
+
+const struct cli_command cli_profile_commands[] = {
+    {.name = "profile check",
+     .synopsis = "PROFILE",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "Checks a profile and tells every problem with line and column.",
+     .about = WHICH,
+     .examples = "labferry profile check ./my-balance.profile\nlabferry profile check mt-sics",
+     .run = run_check},
+    {.name = "profile show",
+     .synopsis = "PROFILE",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "Shows what an instrument with this profile can do.",
+     .about = WHICH,
+     .examples = "labferry profile show mt-sics",
+     .run = run_show},
+    {.name = "profile try",
+     .synopsis = "PROFILE --stream STREAM",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "Talks to an instrument from the terminal.",
+     .about = WHICH
+     "\nThe agent must not use the same port meanwhile. Type help for what can be typed, quit to "
+     "end.",
+     .options = {{"stream", "STREAM", "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH"}},
+     .examples = "labferry profile try mt-sics --stream serial:/dev/ttyUSB0\n"
+                 "echo weigh | labferry profile try mt-sics --stream tcp:192.0.2.7:8001",
+     .run = run_try},
+    {0},
+};

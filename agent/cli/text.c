@@ -1,0 +1,270 @@
+/* Writing for people: safe texts, colours, times, tables. */
+#include "agent/cli/cli.h"
+
+#include "base/clock.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+
+enum { WIDTH_MIN = 40, WIDTH_MAX = 10000, GAP = 2, FLEXIBLE_MIN = 12, COLUMN_MIN = 2 };
+
+static const char *const codes[] = {
+    [CLI_PLAIN] = "",          [CLI_BOLD] = "\033[1m", [CLI_DIM] = "\033[2m",   [CLI_GREEN] = "\033[32m",
+    [CLI_YELLOW] = "\033[33m", [CLI_RED] = "\033[31m", [CLI_BLUE] = "\033[36m",
+};
+
+void cli_setup_terminal(struct cli *cli)
+{
+    struct winsize size = {0};
+    const char *none = getenv("NO_COLOR"), *kind = getenv("TERM"), *columns = getenv("COLUMNS");
+    if (!setlocale(LC_CTYPE, "C.UTF-8")) /* what comes from outside is UTF-8, whatever the user's own is */
+        setlocale(LC_CTYPE, "");
+    if (!isatty(STDOUT_FILENO))
+        return;
+    cli->colour = !(none && *none) && kind && strcmp(kind, "dumb") != 0;
+    long asked = columns ? strtol(columns, NULL, 10) : 0;
+    cli->width = asked > 0 && asked <= WIDTH_MAX                               ? (int)asked
+                 : ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col
+                                                                               : 80;
+    if (cli->width < WIDTH_MIN)
+        cli->width = WIDTH_MIN;
+}
+
+enum cli_colour cli_state_colour(const char *state)
+{
+    static const struct {
+        const char *name;
+        enum cli_colour colour;
+    } colours[] = {
+        {"done", CLI_GREEN},      {"idle", CLI_GREEN},     {"online", CLI_GREEN},   {"ok", CLI_GREEN},
+        {"job", CLI_GREEN},       {"running", CLI_BLUE},   {"busy", CLI_BLUE},      {"ready", CLI_BLUE},
+        {"connecting", CLI_BLUE}, {"woke", CLI_GREEN},     {"waiting", CLI_YELLOW}, {"paused", CLI_YELLOW},
+        {"reread", CLI_YELLOW},   {"unknown", CLI_YELLOW}, {"held", CLI_RED},       {"failed", CLI_RED},
+        {"offline", CLI_RED},     {"failing", CLI_RED},    {"bad", CLI_RED},        {"lost", CLI_RED},
+        {"cancelled", CLI_DIM},   {"expired", CLI_RED},    {"twin", CLI_DIM},       {"unrouted", CLI_DIM},
+    };
+    for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
+        if (state && !strcmp(colours[i].name, state))
+            return colours[i].colour;
+    return CLI_PLAIN;
+}
+
+/* ---- texts from outside ---- */
+
+/* Control characters, and those that turn the direction of writing or hide in no width, could make a
+ * terminal lie. */
+static bool is_safe(wchar_t c)
+{
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e)
+        || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe0000 && c <= 0xe007f))
+        return false;
+    return wcwidth(c) >= 0;
+}
+
+/* The next character of text; *len bytes long, *width columns wide. False: it must not be printed as it
+ * is. */
+static bool next_character(const char *text, size_t *len, int *width)
+{
+    wchar_t c;
+    mbstate_t state = {0};
+    size_t got = mbrtowc(&c, text, strlen(text), &state);
+    if (got == 0 || got > 4 || !is_safe(c)) {
+        *len = got == 0 || got > 4 ? 1 : got;
+        *width = 1;
+        return false;
+    }
+    *len = got;
+    *width = wcwidth(c);
+    return true;
+}
+
+static int width_of(const char *text)
+{
+    int total = 0, width;
+    for (size_t len; *text; text += len) {
+        next_character(text, &len, &width);
+        total += width;
+    }
+    return total;
+}
+
+/* At most `room` columns (0: no bound), ending in "..." if that is too little. */
+static void print_cut(FILE *out, const char *text, int room)
+{
+    bool cut = room > 0 && width_of(text) > room;
+    int left = cut ? room - 1 : 0, width;
+    for (size_t len; *text; text += len) {
+        bool safe = next_character(text, &len, &width);
+        if (cut && (left -= width) < 0)
+            break;
+        if (safe)
+            fwrite(text, 1, len, out);
+        else
+            fputc(*text == '\n' || *text == '\t' ? ' ' : '?', out);
+    }
+    if (cut)
+        fputs("\u2026", out);
+}
+
+void cli_print_to(const struct cli *cli, FILE *out, const char *text)
+{
+    (void)cli;
+    print_cut(out, text, 0);
+}
+
+static void print_coloured(const struct cli *cli, enum cli_colour colour, const char *text, int room)
+{
+    bool coloured = cli->colour && colour != CLI_PLAIN;
+    if (coloured)
+        fputs(codes[colour], stdout);
+    print_cut(stdout, text, room);
+    if (coloured)
+        fputs("\033[0m", stdout);
+}
+
+void cli_print(const struct cli *cli, enum cli_colour colour, const char *text)
+{
+    if (text)
+        print_coloured(cli, colour, text, 0);
+}
+
+/* ---- times ---- */
+
+const char *cli_ago(const char *time, char room[CLI_TIME_ROOM])
+{
+    int64_t at, ms;
+    *room = '\0';
+    if (!time || lf_time_parse(time, &at) != LF_OK)
+        return room;
+    ms = lf_clock_wall_ms() - at;
+    int64_t seconds = (ms < 0 ? -ms : ms) / 1000, count = seconds;
+    const char *unit = "s";
+    if (seconds >= INT64_C(2) * 86400)
+        count = seconds / 86400, unit = "days";
+    else if (seconds >= INT64_C(2) * 3600)
+        count = seconds / 3600, unit = "h";
+    else if (seconds >= 60)
+        count = seconds / 60, unit = "min";
+    if (seconds < 2)
+        snprintf(room, CLI_TIME_ROOM, "now");
+    else
+        snprintf(room, CLI_TIME_ROOM, ms < 0 ? "in %lld %s" : "%lld %s ago", (long long)count, unit);
+    return room;
+}
+
+const char *cli_when(const char *time, char room[CLI_TIME_ROOM])
+{
+    int64_t at;
+    struct tm parts;
+    *room = '\0';
+    if (!time || lf_time_parse(time, &at) != LF_OK)
+        return room;
+    time_t seconds = (time_t)(at / 1000);
+    if (localtime_r(&seconds, &parts))
+        strftime(room, CLI_TIME_ROOM, "%Y-%m-%d %H:%M:%S", &parts);
+    return room;
+}
+
+/* ---- tables ---- */
+
+struct cell {
+    char *text;
+    enum cli_colour colour;
+};
+
+struct cli_table {
+    const char *const *headings;
+    int columns, flexible;
+    struct cell *cells;
+    size_t count, room;
+};
+
+static void *must(void *memory)
+{
+    if (!memory) {
+        fputs("labferry: out of memory\n", stderr);
+        exit(CLI_REFUSED);
+    }
+    return memory;
+}
+
+struct cli_table *cli_table_new(const char *const *headings, int columns, int flexible)
+{
+    struct cli_table *table = must(calloc(1, sizeof *table));
+    *table = (struct cli_table){.headings = headings, .columns = columns, .flexible = flexible};
+    return table;
+}
+
+void cli_cell(struct cli_table *table, enum cli_colour colour, const char *text)
+{
+    if (table->count == table->room) {
+        table->room = table->room ? table->room * 2 : 64;
+        table->cells = must(realloc(table->cells, table->room * sizeof *table->cells));
+    }
+    table->cells[table->count++] = (struct cell){must(strdup(text && *text ? text : "-")), colour};
+}
+
+/* Makes a table fit the terminal: first the flexible column gives way, then whichever is the widest. */
+static void shrink(const struct cli *cli, const struct cli_table *table, int *widths, int total)
+{
+    for (; cli->width && total > cli->width; total--) {
+        int give = table->flexible;
+        if (widths[give] <= FLEXIBLE_MIN)
+            for (int i = 0; i < table->columns; i++)
+                if (widths[i] > widths[give])
+                    give = i;
+        if (widths[give] <= COLUMN_MIN)
+            return;
+        widths[give]--;
+    }
+}
+
+static void measure(const struct cli *cli, const struct cli_table *table, int *widths)
+{
+    int total = 0;
+    for (int i = 0; i < table->columns; i++)
+        widths[i] = width_of(table->headings[i]);
+    for (size_t i = 0; i < table->count; i++) {
+        int column = (int)(i % (size_t)table->columns), width = width_of(table->cells[i].text);
+        if (width > widths[column])
+            widths[column] = width;
+    }
+    for (int i = 0; i < table->columns; i++)
+        total += widths[i] + (i ? GAP : 0);
+    shrink(cli, table, widths, total);
+}
+
+static void print_row(const struct cli *cli, const struct cli_table *table, const int *widths,
+                      const struct cell *row)
+{
+    for (int i = 0; i < table->columns; i++) {
+        int width = width_of(row[i].text);
+        print_coloured(cli, row[i].colour, row[i].text, cli->width ? widths[i] : 0);
+        if (width > widths[i])
+            width = widths[i];
+        if (i + 1 < table->columns)
+            printf("%*s", widths[i] - width + GAP, "");
+    }
+    putchar('\n');
+}
+
+void cli_table_print(const struct cli *cli, struct cli_table *table)
+{
+    int widths[16] = {0};
+    struct cell heading[16];
+    measure(cli, table, widths);
+    for (int i = 0; i < table->columns; i++)
+        heading[i] = (struct cell){(char *)table->headings[i], CLI_DIM};
+    print_row(cli, table, widths, heading);
+    for (size_t i = 0; i + (size_t)table->columns <= table->count; i += (size_t)table->columns)
+        print_row(cli, table, widths, &table->cells[i]);
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i].text);
+    free(table->cells);
+    free(table);
+}

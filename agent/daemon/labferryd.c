@@ -1,0 +1,138 @@
+/* labferryd: the daemon. Reads the configuration, starts the agent, and waits for a signal to end. */
+#include "agent/daemon/wiring.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "control/config_hooks.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_CANNOT_START = 1, EXIT_USAGE_WRONG = 2, EXIT_CONFIG_WRONG = 78, LOG_WINDOW_MS = 60 * 1000 };
+
+static struct lf_cancel stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    lf_cancel_set(&stop);
+}
+
+static enum lf_status catch_signals(struct lf_error *err)
+{
+    enum lf_status status = lf_cancel_open(&stop, err);
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return status;
+}
+
+/* Whoever starts us may have closed them. The next files opened would take their place, the journal for one,
+ * and the log be written there. */
+static bool have_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static int usage(FILE *out, int code)
+{
+    fputs(
+        "usage: labferryd [--config FILE]\n"
+        "\n"
+        "The Labferry agent: brings files and tasks from Benchling to instruments, and results back.\n"
+        "It runs in the foreground and logs to standard error; SIGTERM ends it in good order.\n"
+        "\n"
+        "  -c, --config FILE   configuration (default " LF_CONFIG_PATH ")\n"
+        "  -V, --version       print the version\n"
+        "  -h, --help          print this\n"
+        "\n"
+        "Exit status: 0 ended in good order, 1 could not start, 2 wrong arguments, 78 wrong configuration.\n"
+        "Check a configuration with `labferry check FILE`; speak to the running agent with `labferry "
+        "status`.\n",
+        out);
+    return code;
+}
+
+/* Returns an exit status. */
+static int load(const char *path, struct lf_config **config)
+{
+    struct lf_config_report report = {0};
+    struct lf_error err = {0};
+    enum lf_status status = lf_config_load(path, lf_control_config_hooks(), config, &report, &err);
+    if (status == LF_NO_MEMORY) /* then nothing was found out about the file */
+        fprintf(stderr, "labferryd: %s\n", err.text);
+    else if (status != LF_OK && report.count == 0)
+        fprintf(stderr, "%s\n", err.text);
+    if (status != LF_NO_MEMORY)
+        lf_config_report_print(&report, stderr);
+    lf_config_report_free(&report);
+    return status == LF_OK ? EXIT_SUCCESS : status == LF_NO_MEMORY ? EXIT_CANNOT_START : EXIT_CONFIG_WRONG;
+}
+
+static int serve(const struct lf_config *config, const char *path)
+{
+    struct lf_error err = {0};
+    struct agent *agent = NULL;
+    lf_log_setup(config->agent.log_level, config->agent.log_format);
+    lf_log_limit(config->agent.log_limit, LOG_WINDOW_MS);
+    lf_log_info("agent", "labferryd " LF_VERSION " starts as %s at %s, configuration %s (%.12s)",
+                config->agent.name, config->agent.site, path, config->digest);
+    if (agent_open(config, &agent, &err) != LF_OK) {
+        lf_log_error("agent", "cannot start: %s", err.text);
+        return EXIT_CANNOT_START;
+    }
+    agent_run(agent, &stop);
+    lf_log_info("agent", "stopping");
+    agent_close(agent);
+    lf_log_limit(0, LOG_WINDOW_MS); /* tells what was left out */
+    lf_log_info("agent", "stopped in good order");
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    const char *path = LF_CONFIG_PATH;
+    if (!have_standard_files())
+        return EXIT_CANNOT_START;
+    for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c': path = optarg; break;
+        case 'V': puts("labferryd " LF_VERSION); return EXIT_SUCCESS;
+        case 'h': return usage(stdout, EXIT_SUCCESS);
+        default: return usage(stderr, EXIT_USAGE_WRONG);
+        }
+    }
+    if (optind != argc)
+        return usage(stderr, EXIT_USAGE_WRONG);
+    umask(0027);
+    struct lf_error err = {0};
+    if (catch_signals(&err) != LF_OK) {
+        fprintf(stderr, "labferryd: %s\n", err.text);
+        return EXIT_CANNOT_START;
+    }
+    struct lf_config *config = NULL;
+    int code = load(path, &config);
+    if (code == EXIT_SUCCESS)
+        code = serve(config, path);
+    lf_config_free(config);
+    lf_cancel_close(&stop);
+    return code;
+}

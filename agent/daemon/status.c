@@ -1,0 +1,103 @@
+#include "agent/daemon/status.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "intake/intake.h"
+#include "job/job.h"
+#include "journal/audit.h"
+#include "link/link.h"
+
+#include <stdlib.h>
+
+/* False: no memory. */
+static bool set_namesake(cJSON *status, struct lf_context *context)
+{
+    cJSON *health = context->link ? lf_link_health(context->link) : NULL;
+    const char *text = lf_json_text(health, "namesake");
+    bool good = !text || lf_json_set_text(status, "namesake", text);
+    cJSON_Delete(health);
+    return good;
+}
+
+/* How many instruments are in each state. */
+static cJSON *instrument_counts(struct lf_jobs *jobs)
+{
+    cJSON *counts = cJSON_CreateObject();
+    for (size_t i = 0; counts && i < lf_jobs_instrument_count(jobs); i++) {
+        const char *state = lf_instrument_state_name(lf_instrument_state(lf_jobs_instrument_at(jobs, i)));
+        lf_json_set_int(counts, state, lf_json_int(counts, state, 0) + 1);
+    }
+    return counts;
+}
+
+static cJSON *outbox_counts(struct lf_journal *journal)
+{
+    struct lf_journal_use use;
+    cJSON *counts = cJSON_CreateObject();
+    lf_journal_use(journal, &use);
+    if (counts && lf_json_set_int(counts, "waiting", use.outbox)
+        && lf_json_set_int(counts, "dropped", use.outbox_dropped))
+        return counts;
+    cJSON_Delete(counts);
+    return NULL;
+}
+
+/* The head of the audit trail, noted where this machine cannot change it unseen. Not part of the status,
+ * which the last will replaces. */
+static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
+{
+    struct lf_audit_head head;
+    char at[LF_TIME_TEXT];
+    if (lf_journal_audit_head(context->journal, &head, err) != LF_OK)
+        return false;
+    lf_time_format(lf_clock_wall_ms(), at);
+    char *topic = lf_format("%s/audit", context->config->link.base);
+    char *text = lf_format("{\"head\":\"%lld:%s\",\"at\":\"%s\"}", (long long)head.seq, head.hash, at);
+    bool good = topic && text ? lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK
+                              : lf_fail_memory(err, "telling the head of the audit trail") == LF_OK;
+    free(topic);
+    free(text);
+    return good;
+}
+
+static bool queue(struct lf_context *context, const char *topic, const char *text, struct lf_error *err)
+{
+    if (lf_journal_begin(context->journal, err) != LF_OK)
+        return false;
+    if (lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK
+        && queue_audit_head(context, err))
+        return lf_journal_commit(context->journal, err) == LF_OK;
+    lf_journal_rollback(context->journal);
+    return false;
+}
+
+bool status_queue(struct lf_context *context)
+{
+    char started[LF_TIME_TEXT], *text = NULL, *topic = NULL;
+    struct lf_error err = {0}, trouble = {0};
+    cJSON *status = cJSON_CreateObject();
+    lf_time_format(context->started_ms, started);
+    bool good = status && lf_json_set_text(status, "state", "online")
+                && lf_json_set_text(status, "version", LF_VERSION)
+                && lf_json_set_text(status, "config", context->config->digest)
+                && lf_json_set_text(status, "started", started) && set_namesake(status, context)
+                && lf_json_set(status, "instruments", instrument_counts(context->jobs))
+                && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
+                && lf_json_set(status, "events", lf_journal_event_counts(context->journal))
+                && lf_json_set(status, "outbox", outbox_counts(context->journal))
+                && lf_json_set_text(status, "trouble",
+                                    lf_intake_room(context->intake, &trouble) == LF_OK ? NULL : trouble.text)
+                && (text = lf_json_print(status))
+                && (topic = lf_format("%s/status", context->config->link.base));
+    if (!good)
+        lf_fail_memory(&err, "making the status message");
+    if (good)
+        good = queue(context, topic, text, &err);
+    if (!good)
+        lf_log_warning("agent", "the status message could not be queued: %s", err.text);
+    free(topic);
+    free(text);
+    cJSON_Delete(status);
+    return good;
+}

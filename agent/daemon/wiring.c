@@ -1,0 +1,500 @@
+/* Wiring.
+ *
+ * The way of the data, as callbacks: link -> batch() -> intake or commands, in one journal transaction ->
+ * jobs -> instruments; jobs and instruments -> outbox -> link. Parts know only those below them; what one
+ * part must tell another passes through here. Threads start last and end first.
+ */
+#include "agent/daemon/wiring.h"
+
+#include "agent/daemon/starts.h"
+#include "agent/daemon/status.h"
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cloud/cloud.h"
+#include "config/config.h"
+#include "control/control.h"
+#include "drivers/driver.h"
+#include "intake/intake.h"
+#include "job/job.h"
+#include "journal/audit.h"
+#include "link/link.h"
+#include "poll/poll.h"
+#include "transfer/transfer.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STATUS_PACE_MS = 5000, /* the status message is sent at most this often */
+    PRUNE_PACE_MS = 60 * 60 * 1000,
+    LOOK_PACE_MS = 60 * 1000, /* at the clock */
+};
+
+struct agent {
+    const struct lf_config *config;
+    struct lf_journal *journal;
+    struct lf_transfer *transfer;
+    struct lf_context context; /* cloud, intake, jobs, link, poll and the rest live here */
+    struct lf_outbox *outbox;
+    struct lf_commands *commands;
+    struct lf_server *desk;
+    struct lf_wake changed; /* something that the status message tells has changed */
+    char *command_topic;
+    int64_t clock_offset; /* wall minus monotonic clock, when it was looked at last */
+    bool clock_wrong;
+    pthread_mutex_t door; /* held while a batch is taken in; guards closing */
+    bool closing;
+};
+
+/* ---- callbacks ---- */
+
+static void reported(void *context)
+{
+    struct agent *agent = context;
+    if (agent->outbox)
+        lf_outbox_kick(agent->outbox);
+    lf_wake_up(&agent->changed);
+}
+
+static void jobs_ready(void *context)
+{
+    struct agent *agent = context;
+    lf_jobs_kick(agent->context.jobs);
+}
+
+static enum lf_status take_message(struct agent *agent, const struct lf_message *message, int *jobs,
+                                   int *commands, struct lf_error *err)
+{
+    if (agent->commands && !strcmp(message->topic, agent->command_topic)) {
+        (*commands)++;
+        return lf_commands_take(agent->commands, message, err);
+    }
+    if (message->too_large)
+        return lf_intake_too_large(agent->context.intake, "mqtt", message->topic, message->too_large_size,
+                                   err);
+    return lf_intake_add(agent->context.intake, "mqtt", message->topic, message->payload, jobs, err);
+}
+
+static enum lf_status commit_messages(struct agent *agent, const struct lf_message *messages, size_t count,
+                                      struct lf_error *err)
+{
+    int jobs = 0, commands = 0;
+    LF_FAILPOINT("batch.received");
+    enum lf_status status = lf_intake_room(agent->context.intake, err);
+    if (status == LF_OK)
+        status = lf_journal_begin(agent->journal, err);
+    if (status != LF_OK)
+        return status;
+    for (size_t i = 0; status == LF_OK && i < count; i++)
+        status = take_message(agent, &messages[i], &jobs, &commands, err);
+    if (status != LF_OK) {
+        lf_journal_rollback(agent->journal);
+        return status;
+    }
+    LF_FAILPOINT("batch.stored");
+    status = lf_journal_commit(agent->journal, err);
+    if (status != LF_OK)
+        return status;
+    LF_FAILPOINT("batch.committed");
+    if (jobs)
+        lf_jobs_kick(agent->context.jobs);
+    if (commands)
+        lf_commands_go(agent->commands);
+    return LF_OK;
+}
+
+/* Messages come until the link is closed, and commands, which may ask about the link, are closed before it.
+ */
+static enum lf_status batch(void *context, const struct lf_message *messages, size_t count,
+                            struct lf_error *err)
+{
+    struct agent *agent = context;
+    pthread_mutex_lock(&agent->door);
+    enum lf_status status = agent->closing ? lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "the agent is stopping")
+                                           : commit_messages(agent, messages, count, err);
+    pthread_mutex_unlock(&agent->door);
+    return status;
+}
+
+static enum lf_status gap(void *context, struct lf_error *err)
+{
+    struct agent *agent = context;
+    return lf_poll_gap(agent->context.poll, err);
+}
+
+static void online(void *context, bool session_present, bool whole)
+{
+    (void)session_present;
+    struct agent *agent = context;
+    lf_poll_fill(agent->context.poll, whole);
+    status_queue(&agent->context);
+    lf_outbox_online(agent->outbox);
+}
+
+static void namesake(void *context)
+{
+    struct agent *agent = context;
+    lf_wake_up(&agent->changed);
+}
+
+static void published(void *context, int64_t ticket, const char *refused)
+{
+    struct agent *agent = context;
+    lf_outbox_published(agent->outbox, ticket, refused);
+}
+
+/* ---- opening ---- */
+
+/* An older copy of the journal: events since then come again, and what was done for them would be done again.
+ * So nothing moves until a person has looked. */
+static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
+{
+    static const char why[] = "the journal is an older copy: what the instrument did since it was made would "
+                              "be done again. Look at the open "
+                              "jobs, cancel those that were done already, then resume";
+    const struct lf_config *config = agent->config;
+    char text[200];
+    int64_t missing = lf_journal_missing(agent->journal);
+    if (!missing)
+        return LF_OK;
+    snprintf(
+        text, sizeof text,
+        "the journal is an older copy: it lacks %lld entries that it had when an action was begun last. All "
+        "instruments are paused",
+        (long long)missing);
+    lf_log_error("agent", "%s", text);
+    enum lf_status status = lf_journal_begin(agent->journal, err);
+    if (status != LF_OK)
+        return status;
+    status = lf_journal_audit_add(agent->journal, "agent", "audit", NULL, text, err);
+    for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++) {
+        char *key = lf_format("paused.%s", config->instruments[i].name);
+        status = key ? lf_journal_set(agent->journal, key, why, err)
+                     : lf_fail_memory(err, "pausing an instrument");
+        free(key);
+    }
+    if (status == LF_OK)
+        status = lf_journal_commit(agent->journal, err);
+    else
+        lf_journal_rollback(agent->journal);
+    if (status == LF_OK)
+        lf_journal_missing_told(agent->journal);
+    return status;
+}
+
+static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
+{
+    const struct lf_config_agent *config = &agent->config->agent;
+    enum lf_status status = lf_dir_make(config->state_dir, 0750, err);
+    if (status == LF_OK)
+        status = lf_dir_make(config->spool_dir, 0700, err);
+    char *path = status == LF_OK ? lf_format("%s/journal.db", config->state_dir) : NULL;
+    if (status == LF_OK && !path)
+        status = lf_fail_memory(err, "opening the journal");
+    if (status == LF_OK)
+        status = lf_journal_open(path, &agent->journal, err);
+    free(path);
+    agent->context.journal = agent->journal;
+    struct lf_journal_limits limits = {config->journal_max, config->outbox_max, config->unused_max};
+    if (status == LF_OK)
+        lf_journal_limit(agent->journal, &limits);
+    if (status == LF_OK)
+        status = starts_note_start(agent->journal, agent->config, err);
+    return status == LF_OK ? pause_if_older(agent, err) : status;
+}
+
+static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
+{
+    const struct lf_config_cloud *config = &agent->config->cloud;
+    struct lf_transfer_options transfer = {
+        .ca_file = config->ca_file,
+        .proxy = config->proxy,
+        .connect_timeout_ms = config->connect_timeout_ms,
+        .stall_timeout_ms = config->stall_timeout_ms,
+        .max_connections = config->connections,
+    };
+    struct lf_cloud_options cloud = {
+        .tenant = config->tenant,
+        .client_id = config->client_id,
+        .client_secret_file = config->client_secret_file,
+        .api_key_file = config->api_key_file,
+        .request_timeout_ms = config->request_timeout_ms,
+    };
+    enum lf_status status = lf_transfer_open(&transfer, &agent->transfer, err);
+    return status == LF_OK ? lf_cloud_open(&cloud, agent->transfer, &agent->context.cloud, err) : status;
+}
+
+static enum lf_status open_instrument(struct agent *agent, const struct lf_config_instrument *config,
+                                      struct lf_error *err)
+{
+    char *key = lf_format("paused.%s", config->name);
+    char *paused = NULL;
+    enum lf_status status = key ? lf_journal_get(agent->journal, key, &paused, err)
+                                : lf_fail_memory(err, "opening an instrument");
+    struct lf_instrument_options options = {
+        .name = config->name,
+        .driver = lf_driver_find(config->driver),
+        .values = config->settings,
+        .expect_identity = config->expect_identity,
+        .paused = config->paused || paused != NULL,
+    };
+    struct lf_instrument_hooks hooks = {
+        .context = agent->context.jobs,
+        .work = lf_jobs_work,
+        .found = lf_jobs_found,
+        .changed = lf_jobs_instrument_changed,
+    };
+    struct lf_instrument *instrument = NULL;
+    if (status == LF_OK) /* one that a person has paused must not start for want of memory */
+        status = lf_instrument_open(&options, &hooks, &instrument, err);
+    if (status == LF_OK)
+        status = lf_jobs_add_instrument(agent->context.jobs, instrument, err);
+    if (status != LF_OK)
+        lf_instrument_close(instrument);
+    else if (paused)
+        lf_instrument_pause(instrument, paused);
+    free(paused);
+    free(key);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s: instrument \"%s\"", config->at, config->name);
+}
+
+static enum lf_status open_work(struct agent *agent, struct lf_error *err)
+{
+    enum lf_status status = lf_intake_open(agent->config, agent->journal, &agent->context.intake, err);
+    struct lf_jobs_options options = {
+        .config = agent->config,
+        .journal = agent->journal,
+        .cloud = agent->context.cloud,
+        .intake = agent->context.intake,
+        .reported = reported,
+        .context = agent,
+    };
+    if (status == LF_OK)
+        status = lf_jobs_open(&options, &agent->context.jobs, err);
+    for (size_t i = 0; status == LF_OK && i < agent->config->instrument_count; i++)
+        status = open_instrument(agent, &agent->config->instruments[i], err);
+    return status;
+}
+
+static enum lf_status open_link(struct agent *agent, struct lf_error *err)
+{
+    const struct lf_config_link *config = &agent->config->link;
+    if (!config->used)
+        return LF_OK;
+    enum lf_status status = lf_outbox_open(agent->journal, &agent->outbox, err);
+    agent->context.outbox = agent->outbox;
+    if (status == LF_OK && config->commands)
+        status = lf_commands_open(&agent->context, &agent->commands, err);
+    agent->context.commands = agent->commands;
+    char *will_topic = lf_format("%s/status", config->base);
+    agent->command_topic = lf_format("%s/command", config->base);
+    const char **filters = calloc(config->topics.count + 1, sizeof *filters);
+    if (status == LF_OK && (!will_topic || !agent->command_topic || !filters))
+        status = lf_fail_memory(err, "opening the link");
+    size_t count = 0;
+    for (size_t i = 0;
+         status == LF_OK && agent->config->cloud.events != LF_SOURCE_POLL && i < config->topics.count; i++)
+        filters[count++] = config->topics.items[i];
+    size_t event_filters = count;
+    if (status == LF_OK && agent->commands)
+        filters[count++] = agent->command_topic;
+    struct lf_link_options options = {
+        .host = config->host,
+        .port = config->port,
+        .tls = config->tls,
+        .ca_file = config->ca_file,
+        .cert_file = config->cert_file,
+        .key_file = config->key_file,
+        .username = config->username,
+        .password_file = config->password_file,
+        .client_id = config->client_id,
+        .keepalive_s = config->keepalive_s,
+        .session_expiry_s = config->session_expiry_s,
+        .receive_maximum = config->receive_maximum,
+        .filters = filters,
+        .filter_count = count,
+        .event_filters = event_filters,
+        .will_topic = will_topic,
+        .will_payload = STATUS_LOST,
+        .namesake_payload = STATUS_NAMESAKE,
+    };
+    struct lf_link_hooks hooks = {.context = agent,
+                                  .batch = batch,
+                                  .gap = gap,
+                                  .online = online,
+                                  .published = published,
+                                  .namesake = namesake};
+    if (status == LF_OK)
+        status = lf_link_open(&options, &hooks, &agent->context.link, err);
+    if (status == LF_OK)
+        status = lf_link_goodbye(agent->context.link, STATUS_STOPPED, err);
+    if (status == LF_OK)
+        lf_outbox_attach(agent->outbox, agent->context.link);
+    free(filters);
+    free(will_topic);
+    return status;
+}
+
+static enum lf_status open_poll(struct agent *agent, struct lf_error *err)
+{
+    struct lf_poll_options options = {
+        .config = agent->config,
+        .journal = agent->journal,
+        .intake = agent->context.intake,
+        .cloud = agent->context.cloud,
+        .jobs = jobs_ready,
+        .context = agent,
+    };
+    return lf_poll_open(&options, &agent->context.poll, err);
+}
+
+static enum lf_status start(struct agent *agent, struct lf_error *err)
+{
+    struct lf_jobs *jobs = agent->context.jobs;
+    enum lf_status status = lf_jobs_start(jobs, err);
+    for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(jobs); i++)
+        status = lf_instrument_start(lf_jobs_instrument_at(jobs, i), err);
+    return status;
+}
+
+enum lf_status agent_open(const struct lf_config *config, struct agent **out, struct lf_error *err)
+{
+    struct agent *agent = calloc(1, sizeof *agent);
+    if (!agent)
+        return lf_fail_memory(err, "starting the agent");
+    pthread_mutex_init(&agent->door, NULL);
+    agent->config = config;
+    agent->context.config = config;
+    agent->context.started_ms = lf_clock_wall_ms();
+    agent->context.started_mono = lf_clock_mono_ms();
+    agent->clock_offset = agent->context.started_ms - agent->context.started_mono;
+    enum lf_status status = lf_wake_open(&agent->changed, err);
+    if (status == LF_OK)
+        status = open_journal(agent, err);
+    if (status == LF_OK)
+        status = open_cloud(agent, err);
+    if (status == LF_OK)
+        status = open_work(agent, err);
+    if (status == LF_OK)
+        status = open_poll(agent, err);
+    if (status == LF_OK)
+        status = open_link(agent, err);
+    if (status == LF_OK)
+        status = lf_server_open(&agent->context, &agent->desk, err);
+    if (status == LF_OK)
+        status = start(agent, err);
+    if (status != LF_OK) {
+        agent_close(agent);
+        return status;
+    }
+    *out = agent;
+    return LF_OK;
+}
+
+/* ---- running and closing ---- */
+
+static bool is_step(int64_t ms)
+{
+    return ms > LF_CLOCK_TOLERANCE_MS || ms < -LF_CLOCK_TOLERANCE_MS;
+}
+
+/* Timers do not care about the wall clock, but people who read times do. */
+static void look_at_clock(struct agent *agent)
+{
+    int64_t offset = lf_clock_wall_ms() - lf_clock_mono_ms(), step = offset - agent->clock_offset;
+    bool wrong = lf_clock_ahead_ms() != 0;
+    struct lf_error err = {0};
+    if (!is_step(step) && wrong == agent->clock_wrong)
+        return;
+    if (starts_note_clock(agent->journal, is_step(step) ? step : 0, &err) != LF_OK
+        || lf_journal_clock_stepped(agent->journal, &err) != LF_OK) {
+        lf_log_warning("agent", "cannot record that the clock was set: %s", err.text); /* tried again */
+        return;
+    }
+    agent->clock_offset = offset;
+    agent->clock_wrong = wrong;
+}
+
+/* Nothing is let go by a clock that nobody has confirmed: ten years ahead it would be everything, and with it
+ * what tells an event or a command that comes again from a new one. */
+static void prune(struct agent *agent)
+{
+    int64_t dropped = 0;
+    struct lf_error err = {0};
+    if (lf_journal_prune(agent->journal, agent->config->agent.keep_ms, &dropped, &err) != LF_OK)
+        lf_log_warning("agent", "cannot prune the journal: %s", err.text);
+    else if (dropped)
+        lf_log_info("agent", "%lld finished entries were older than agent.keep and have left the journal",
+                    (long long)dropped);
+    lf_jobs_tidy(agent->context.jobs);
+    if (lf_journal_audit_prune(agent->journal, agent->config->agent.audit_keep_ms, &dropped, &err) != LF_OK)
+        lf_log_warning("agent", "cannot prune the audit trail: %s", err.text);
+    else if (dropped)
+        lf_log_info("agent", "%lld entries were older than agent.audit_keep and have left the audit trail",
+                    (long long)dropped);
+}
+
+void agent_run(struct agent *agent, const struct lf_cancel *stop)
+{
+    int64_t next_prune = lf_clock_mono_ms(), next_status = next_prune;
+    while (!lf_cancel_is_set(stop)) {
+        look_at_clock(agent);
+        if (lf_deadline_passed(next_prune) && lf_clock_learned()) {
+            prune(agent);
+            next_prune = lf_deadline_in(PRUNE_PACE_MS);
+        }
+        if (lf_wait_fd(agent->changed.fd, POLLIN, lf_deadline_in(LOOK_PACE_MS), stop, NULL) != LF_OK)
+            continue;
+        if (lf_sleep_until(next_status, stop) != LF_OK)
+            continue;
+        lf_wake_clear(&agent->changed);
+        if (agent->context.link && lf_link_state(agent->context.link) == LF_LINK_ONLINE
+            && status_queue(&agent->context))
+            lf_outbox_kick(agent->outbox);
+        next_status = lf_deadline_in(STATUS_PACE_MS);
+    }
+}
+
+static void shut(struct agent *agent)
+{
+    pthread_mutex_lock(&agent->door);
+    agent->closing = true;
+    pthread_mutex_unlock(&agent->door);
+}
+
+/* What works is stopped. Then everything is closed, each before what it stands on. */
+void agent_close(struct agent *agent)
+{
+    if (!agent)
+        return;
+    struct lf_context *context = &agent->context;
+    size_t count = context->jobs ? lf_jobs_instrument_count(context->jobs) : 0;
+    shut(agent);
+    if (context->jobs)
+        lf_jobs_stop(context->jobs);
+    lf_server_close(agent->desk);
+    lf_commands_close(agent->commands);
+    if (agent->outbox)
+        lf_outbox_attach(agent->outbox, NULL);
+    lf_link_close(context->link);
+    lf_poll_close(context->poll);
+    for (size_t i = 0; i < count; i++)
+        lf_instrument_close(lf_jobs_instrument_at(context->jobs, i));
+    lf_outbox_close(agent->outbox);
+    lf_jobs_close(context->jobs);
+    lf_intake_close(context->intake);
+    lf_cloud_close(context->cloud);
+    lf_transfer_close(agent->transfer);
+    if (agent->journal)
+        starts_note_stop(agent->journal);
+    lf_journal_close(agent->journal);
+    lf_wake_close(&agent->changed);
+    pthread_mutex_destroy(&agent->door);
+    free(agent->command_topic);
+    free(agent);
+}

@@ -1,0 +1,19 @@
+/* The agent: every part opened in order, wired together, and closed in the opposite order. */
+#ifndef LF_AGENT_DAEMON_WIRING_H
+#define LF_AGENT_DAEMON_WIRING_H
+
+#include "base/error.h"
+#include "base/os_wake.h"
+
+struct lf_config;
+struct agent;
+
+/* Opens and starts everything. Borrows config until agent_close. Returns owned. */
+enum lf_status agent_open(const struct lf_config *config, struct agent **agent, struct lf_error *err);
+/* Works until `stop` is set; the calling thread does the housekeeping. */
+void agent_run(struct agent *agent, const struct lf_cancel *stop);
+/* Ends in good order: what runs on benches is cancelled or finished, jobs stay where they are, the broker is
+ * told. */
+void agent_close(struct agent *agent);
+
+#endif

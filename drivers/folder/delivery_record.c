@@ -1,0 +1,260 @@
+/* Delivery marks on disk. A mark is a small text file in the work folder:
+ *
+ *     labferry delivery mark
+ *     name plate-7.csv
+ *     sha256 <of the bytes as delivered>
+ *     boot <which run of the machine>
+ *     about
+ *     linking        (only where the file system cannot rename without replacing)
+ *     done
+ *
+ * It counts from the line "about" on, and each line only with its line end: a mark cut short by a power cut
+ * says no more than what was durable. Marks of answered deliveries are removed an hour after the answer; what
+ * crashes left behind goes after 30 days, or when there are more than 256 (oldest first), and never before
+ * this device was connected for an hour: by then the host has asked `verify` about everything it had
+ * begun. */
+#include "delivery_record.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "beneath.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MARKS_MAX = LF_SETTLED_MAX, MARK_BYTES_MAX = 2048 };
+static const int64_t HOUR_MS = INT64_C(3600) * 1000;
+static const int64_t LEFTOVER_MS = INT64_C(30) * 24 * 3600 * 1000;
+static const char HEAD[] = "labferry delivery mark\n";
+
+enum lf_status folder__delivery_name(struct lf_delivery *delivery, const struct lf_action *action,
+                                     struct lf_error *err)
+{
+    delivery->parcel = action->parcel;
+    int used = snprintf(delivery->part, sizeof delivery->part, ".%s.part-%" PRId64, action->parcel->name,
+                        action->job);
+    if (used < 0 || (size_t)used >= sizeof delivery->part)
+        return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "the file name \"%s\" is too long",
+                       action->parcel->name);
+    snprintf(delivery->mark, sizeof delivery->mark, ".labferry-%" PRId64 "-%.16s.mark", action->job,
+             action->parcel->sha256);
+    return LF_OK;
+}
+
+static enum lf_status write_durably(struct lf_folder *folder, const char *name, int flags, const char *text,
+                                    struct lf_error *err)
+{
+    int fd = openat(folder->work, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags, 0644);
+    if (fd < 0)
+        return lf_fail_errno(err, "cannot write the delivery mark %s", name);
+    enum lf_status status = lf_file_write_all(fd, text, strlen(text), err);
+    if (status == LF_OK)
+        status = folder__beneath_sync(fd, err);
+    if (close(fd) != 0 && status == LF_OK)
+        status = lf_fail_errno(err, "cannot close the delivery mark %s", name);
+    return status;
+}
+
+enum lf_status folder__record_write(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                    struct lf_error *err)
+{
+    char boot[LF_BOOT_TEXT] = "unknown", text[MARK_BYTES_MAX];
+    lf_boot_name(boot);
+    snprintf(text, sizeof text, "%sname %s\nsha256 %s\nboot %s\nabout\n", HEAD, delivery->parcel->name,
+             delivery->sha256, boot);
+    enum lf_status status = write_durably(folder, delivery->mark, O_CREAT | O_EXCL, text, err);
+    return status == LF_OK ? lf_dir_sync(folder->work, err) : status;
+}
+
+enum lf_status folder__record_add(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                  const char *line, struct lf_error *err)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s\n", line);
+    return write_durably(folder, delivery->mark, O_APPEND, text, err);
+}
+
+/* Finds the value of a whole line "key value\n" or "key\n". */
+static const char *line_of(const char *text, const char *key, size_t *len)
+{
+    size_t key_len = strlen(key);
+    for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
+        size_t line = (size_t)(end - at);
+        if (line < key_len || memcmp(at, key, key_len) != 0)
+            continue;
+        if (line != key_len && at[key_len] != ' ')
+            continue;
+        at += line == key_len ? key_len : key_len + 1;
+        *len = (size_t)(end - at);
+        return at;
+    }
+    return NULL;
+}
+
+static void parse(const char *text, struct lf_mark *mark)
+{
+    char boot[LF_BOOT_TEXT];
+    size_t len;
+    memset(mark, 0, sizeof *mark);
+    if (strncmp(text, HEAD, sizeof HEAD - 1) != 0 || !line_of(text, "about", &len))
+        return;
+    const char *value = line_of(text, "sha256", &len);
+    if (!value || len != LF_SHA256_HEX - 1)
+        return;
+    memcpy(mark->sha256, value, len);
+    mark->about = true;
+    value = line_of(text, "boot", &len);
+    mark->same_boot = value && lf_boot_name(boot) && lf_slice_is(lf_slice(value, len), boot);
+    mark->linking = line_of(text, "linking", &len);
+    mark->done = line_of(text, "done", &len);
+}
+
+enum lf_status folder__record_read(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                   struct lf_mark *mark, struct lf_error *err)
+{
+    char text[MARK_BYTES_MAX + 1];
+    struct stat st;
+    int fd = openat(folder->work, delivery->mark, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return lf_fail_errno(err, "cannot read the delivery mark %s", delivery->mark);
+    size_t used = 0;
+    ssize_t got = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? 1 : -1;
+    while (got > 0 && used < MARK_BYTES_MAX) {
+        got = read(fd, text + used, MARK_BYTES_MAX - used);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0)
+            used += (size_t)got;
+    }
+    enum lf_status status = LF_OK;
+    if (got < 0)
+        status = lf_fail_errno(err, "cannot read the delivery mark %s", delivery->mark);
+    close(fd);
+    text[used] = '\0';
+    if (status == LF_OK)
+        parse(text, mark);
+    return status;
+}
+
+/* Removes a file that may be absent. */
+static enum lf_status drop(int dir, const char *name, struct lf_error *err)
+{
+    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
+        return lf_fail_errno(err, "cannot remove %s", name);
+    return LF_OK;
+}
+
+enum lf_status folder__record_clear(struct lf_folder *folder, const struct lf_delivery *delivery,
+                                    struct lf_error *err)
+{
+    enum lf_status status = drop(folder->work, delivery->mark, err);
+    if (status == LF_OK)
+        status = lf_dir_sync(folder->work, err);
+    return status == LF_OK ? drop(folder->work, delivery->part, err) : status;
+}
+
+/* ---- cleaning up ---- */
+
+static void release(struct lf_folder *folder, size_t index, bool remove_file)
+{
+    struct lf_error err;
+    if (remove_file && drop(folder->work, folder->settled[index].mark, &err) != LF_OK)
+        lf_log_warning(folder->host->instrument, "%s", err.text);
+    free(folder->settled[index].mark);
+    folder->settled_count--;
+    memmove(&folder->settled[index], &folder->settled[index + 1],
+            (folder->settled_count - index) * sizeof folder->settled[0]);
+}
+
+void folder__record_settle(struct lf_folder *folder, const struct lf_delivery *delivery)
+{
+    if (folder->settled_count == LF_SETTLED_MAX)
+        release(folder, 0, true);
+    char *mark = strdup(delivery->mark);
+    if (!mark)
+        return; /* it stays as a leftover, and goes with those */
+    folder->settled[folder->settled_count++] = (struct lf_settled){.mark = mark, .since = lf_clock_mono_ms()};
+}
+
+void folder__record_forget(struct lf_folder *folder)
+{
+    while (folder->settled_count)
+        release(folder, folder->settled_count - 1, false);
+}
+
+static bool is_mark(const char *name)
+{
+    return lf_glob_match(".labferry-*.mark", name, false);
+}
+
+/* ".<name>.part-<number>", as folder__delivery_name makes it. */
+static bool is_part(const char *name)
+{
+    const char *tail = strrchr(name, '-');
+    return name[0] == '.' && tail && tail - name > 6 && !strncmp(tail - 5, ".part-", 6) && tail[1]
+           && strspn(tail + 1, "0123456789") == strlen(tail + 1);
+}
+
+struct leftover {
+    char name[256];
+    int64_t age;
+};
+
+static int oldest_first(const void *a, const void *b)
+{
+    const struct leftover *left = a, *right = b;
+    return (left->age < right->age) - (left->age > right->age);
+}
+
+/* Marks first, parts last: see folder__record_clear. */
+static void sweep_kind(struct lf_folder *folder, bool (*wanted)(const char *), size_t keep)
+{
+    enum { LEFTOVERS_MAX = 4096 };
+    struct lf_error err;
+    size_t count = 0;
+    int fd = openat(folder->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct leftover *found = malloc(LEFTOVERS_MAX * sizeof *found);
+    if (!dir || !found)
+        goto done;
+    for (const struct dirent *entry; count < LEFTOVERS_MAX && (entry = readdir(dir));) {
+        struct stat st;
+        if (!wanted(entry->d_name) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0
+            || !S_ISREG(st.st_mode))
+            continue;
+        snprintf(found[count].name, sizeof found[count].name, "%s", entry->d_name);
+        found[count++].age = lf_clock_wall_ms() - (int64_t)st.st_mtime * 1000;
+    }
+    qsort(found, count, sizeof *found, oldest_first);
+    for (size_t i = 0; i < count && (count - i > keep || found[i].age > LEFTOVER_MS); i++)
+        if (drop(folder->work, found[i].name, &err) != LF_OK)
+            lf_log_warning(folder->host->instrument, "%s", err.text);
+done:
+    free(found);
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+}
+
+void folder__record_sweep(struct lf_folder *folder)
+{
+    int64_t now = lf_clock_mono_ms();
+    if (folder->work < 0 || now < folder->next_sweep)
+        return;
+    while (folder->settled_count && now - folder->settled[0].since >= HOUR_MS)
+        release(folder, 0, true);
+    if (now - folder->connected >= HOUR_MS) {
+        struct lf_error err;
+        sweep_kind(folder, is_mark, MARKS_MAX);
+        if (lf_dir_sync(folder->work, &err) == LF_OK)
+            sweep_kind(folder, is_part, SIZE_MAX);
+    }
+    folder->next_sweep = now + HOUR_MS;
+}

@@ -1,0 +1,41 @@
+#include "base/failpoint.h"
+
+#ifdef LF_FAILPOINTS
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+enum { ENTRIES_MAX = 16 };
+static int passed[ENTRIES_MAX]; /* how often each entry of LF_DIE_AT was passed */
+
+/* Is this entry, "name:count", the point's, and has its time come? */
+static bool due(const char *entry, size_t len, const char *name, int *times)
+{
+    const char *colon = memchr(entry, ':', len);
+    size_t named = colon ? (size_t)(colon - entry) : len;
+    if (named != strlen(name) || strncmp(entry, name, named) != 0)
+        return false;
+    return ++*times == (colon ? strtol(colon + 1, NULL, 10) : 1);
+}
+
+void lf_failpoint(const char *name)
+{
+    const char *entry = getenv("LF_DIE_AT");
+    if (!entry)
+        return;
+    pthread_mutex_lock(&mutex);
+    for (size_t i = 0; i < ENTRIES_MAX && *entry; i++) {
+        size_t len = strcspn(entry, "|");
+        if (due(entry, len, name, &passed[i]))
+            raise(SIGKILL);
+        entry += len + (entry[len] == '|');
+    }
+    pthread_mutex_unlock(&mutex);
+}
+#else
+typedef int lf_no_points; /* ISO C wants something in a file */
+#endif

@@ -1,0 +1,170 @@
+#include "cloud/http_error.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* One row for each status whose meaning is not just its family's. What stands in the way of every request
+ * (the credential, a proxy, a wrong address) is no job's own trouble: transient, and the status tells it
+ * once. */
+static const struct verdict {
+    int status;
+    enum lf_status means;
+    enum lf_class class;
+    const char *words;
+} verdicts[] = {
+    {400, LF_REFUSED, LF_PERMANENT, "refused the request"},
+    {401, LF_DENIED, LF_TRANSIENT,
+     "did not accept our credentials: check cloud.client_id and its secret, or the API key"},
+    {403, LF_DENIED, LF_NEEDS_PERSON,
+     "denies access: give the app or user access to the project, team or registry"},
+    {404, LF_NOT_FOUND, LF_PERMANENT, "does not have it (or the app may not see it)"},
+    {407, LF_DENIED, LF_TRANSIENT, "is behind a proxy that wants credentials"},
+    {408, LF_TIMEOUT, LF_TRANSIENT, "waited too long for our request"},
+    {409, LF_REFUSED, LF_PERMANENT, "has a conflict"},
+    {410, LF_NOT_FOUND, LF_PERMANENT, "no longer has it"},
+    {413, LF_TOO_LARGE, LF_PERMANENT, "says the request is too large"},
+    {422, LF_REFUSED, LF_PERMANENT, "cannot process the request"},
+    {425, LF_BUSY, LF_TRANSIENT, "asks to try again"},
+    {429, LF_BUSY, LF_TRANSIENT, "says the rate limit is used up"},
+    {500, LF_IO, LF_TRANSIENT, "has an internal error"},
+    {501, LF_UNSUPPORTED, LF_PERMANENT, "does not support this"},
+    {502, LF_IO, LF_TRANSIENT, "is not reached by its gateway"},
+    {503, LF_BUSY, LF_TRANSIENT, "is not available"},
+    {504, LF_TIMEOUT, LF_TRANSIENT, "did not answer its gateway in time"},
+};
+
+static const struct verdict families[] = {
+    {300, LF_PROTOCOL, LF_TRANSIENT, "redirects us elsewhere: is the tenant URL right?"},
+    {400, LF_REFUSED, LF_PERMANENT, "refused the request"},
+    {500, LF_IO, LF_TRANSIENT, "has trouble"},
+    {0, LF_PROTOCOL, LF_TRANSIENT, "gave an answer with a status that cannot be right"},
+};
+
+static struct verdict verdict_of(int status)
+{
+    for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
+        if (verdicts[i].status == status)
+            return verdicts[i];
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (families[i].status == status / 100 * 100)
+            return families[i];
+    return families[sizeof families / sizeof *families - 1];
+}
+
+void cloud__http_error_plain(const char *text, char *plain, size_t room)
+{
+    bool utf8 = lf_utf8_valid(lf_slice_text(text));
+    size_t used = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c && used + 1 < room; c++)
+        plain[used++] = *c < 0x20 || *c == 0x7F || (!utf8 && *c >= 0x80)
+                            ? (*c == '\n' || *c == '\t' ? ' ' : '?')
+                            : (char)*c;
+    if (utf8)
+        while (used && text[used] && ((unsigned char)text[used] & 0xC0) == 0x80)
+            used--; /* not in the middle of a letter */
+    plain[used] = '\0';
+}
+
+/* Adds "; label text" to the message being built. */
+static void add_words(struct lf_buffer *said, const char *label, const char *text)
+{
+    char plain[160];
+    if (!text || !*text)
+        return;
+    cloud__http_error_plain(text, plain, sizeof plain);
+    if (said->data && strstr(said->data, plain))
+        return; /* userMessage often repeats message */
+    lf_buffer_format(said, "%s%s%s", said->len ? "; " : "", label, plain);
+}
+
+/* "errors": [{"index":0,"message":"..."}, {"global":["..."],"fields":{"Mass":"..."}}, "..."]: the first
+ * few. */
+static void add_errors(struct lf_buffer *said, const cJSON *errors)
+{
+    const cJSON *item;
+    int count = 0;
+    cJSON_ArrayForEach (item, errors) {
+        if (++count > 3)
+            break;
+        const cJSON *global = lf_json_at(item, "global"), *field;
+        if (cJSON_IsString(item))
+            add_words(said, "", item->valuestring);
+        add_words(said, "", lf_json_text(item, "message"));
+        add_words(said, "",
+                  cJSON_IsArray(global) ? cJSON_GetStringValue(cJSON_GetArrayItem(global, 0)) : NULL);
+        cJSON_ArrayForEach (field, lf_json_at(item, "fields")) {
+            char label[80];
+            cloud__http_error_plain(field->string ? field->string : "", label, sizeof label - 3);
+            strcat(label, ": ");
+            add_words(said, label,
+                      cJSON_IsArray(field) ? cJSON_GetStringValue(cJSON_GetArrayItem(field, 0))
+                                           : cJSON_GetStringValue(field));
+        }
+    }
+}
+
+static void vendor_words(const cJSON *body, struct lf_buffer *said)
+{
+    const cJSON *invalid = lf_json_at(body, "invalidIds");
+    add_words(said, "", lf_json_text(body, "error.message"));
+    add_words(said, "", lf_json_text(body, "error.userMessage"));
+    add_words(said, "", lf_json_text(body, "error")); /* RFC 6749's form, from a proxy or older host */
+    add_words(said, "", lf_json_text(body, "message"));
+    add_words(said, "", lf_json_text(body, "detail")); /* problem+json */
+    add_words(said, "invalid id ", lf_json_text(body, "error.invalidId"));
+    add_words(said, "invalid id ", cJSON_GetStringValue(cJSON_GetArrayItem(invalid, 0)));
+    add_errors(said, lf_json_at(body, "error.errors"));
+    add_errors(said, lf_json_at(body, "errors"));
+}
+
+static bool is_page(const struct lf_answer *answer)
+{
+    const char *text = answer->text.data ? answer->text.data : "";
+    text += strspn(text, " \t\r\n\xEF\xBB\xBF");
+    return !strncasecmp(answer->content_type, "text/html", 9) || !strncasecmp(text, "<!doctype", 9)
+           || !strncasecmp(text, "<html", 5);
+}
+
+/* A web page where the API should speak: a proxy, a maintenance page, or the wrong host. */
+static enum lf_status judge_page(const struct lf_answer *answer, struct lf_error *err)
+{
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                   "a web page came in place of the API's answer (status %d): is the tenant URL right, or "
+                   "does a proxy or a maintenance page stand in between?",
+                   answer->status);
+}
+
+static int64_t wait_asked_for(const struct lf_answer *answer)
+{
+    if (answer->retry_after_ms >= 0)
+        return answer->retry_after_ms;
+    return answer->status == 429 && answer->rate_reset_s >= 0 ? answer->rate_reset_s * 1000 : 0;
+}
+
+static enum lf_status judge_error(const struct lf_answer *answer, struct lf_error *err)
+{
+    struct verdict verdict = verdict_of(answer->status);
+    struct lf_buffer said = {.max = 400};
+    cJSON *body = NULL;
+    lf_json_parse(lf_buffer_slice(&answer->text), &body, NULL);
+    vendor_words(body, &said);
+    lf_fail(err, verdict.means, verdict.class, "the cloud %s (%d%s%s)", verdict.words, answer->status,
+            said.len ? ": " : "", said.len ? said.data : "");
+    if (err && verdict.class == LF_TRANSIENT)
+        err->retry_after_ms = wait_asked_for(answer);
+    cJSON_Delete(body);
+    lf_buffer_free(&said);
+    return verdict.means;
+}
+
+enum lf_status cloud__http_error_judge(const struct lf_answer *answer, struct lf_error *err)
+{
+    int status = answer->status;
+    bool page_matters = (status >= 200 && status < 300) || status == 401 || status == 403 || status == 404;
+    if (page_matters && is_page(answer))
+        return judge_page(answer, err);
+    return status >= 200 && status < 300 ? LF_OK : judge_error(answer, err);
+}

@@ -1,0 +1,331 @@
+#include "ground.h"
+
+#include "base/clock.h"
+#include "base/os_socket.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SOON_MS = 20000 };
+
+static struct ground ground;
+static struct lf_server *desk;
+
+static void open_desk(void)
+{
+    struct lf_error err = {0};
+    ground_open(&ground);
+    NEED(lf_server_open(&ground.context, &desk, &err) == LF_OK);
+}
+
+static void close_desk(void)
+{
+    lf_server_close(desk);
+    ground_close(&ground);
+}
+
+static int call(void)
+{
+    int fd;
+    NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &fd, NULL) == LF_OK);
+    return fd;
+}
+
+static void say(int fd, const void *data, size_t len)
+{
+    CHECK_INT(lf_local_send(fd, data, len, -1, lf_deadline_in(SOON_MS), NULL, NULL), LF_OK);
+}
+
+// Reads one line; returns owned JSON, NULL when the desk hung up.
+static cJSON *hear(int fd)
+{
+    char line[65536];
+    size_t len = 0, got;
+    int passed = -1;
+    while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
+        if (lf_local_receive(fd, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, NULL) != LF_OK
+            || got == 0)
+            return NULL;
+        len += got;
+    }
+    cJSON *json = cJSON_ParseWithLength(line, len);
+    CHECK(json != NULL);
+    return json;
+}
+
+static void expect_refusal(int fd, const char *part)
+{
+    cJSON *answer = hear(fd);
+    CHECK(answer && !lf_json_bool(answer, "ok", true));
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), part);
+    cJSON_Delete(answer);
+}
+
+static void garbage(void)
+{
+    static const char *const lines[] = {"hello\n",
+                                        "\n",
+                                        "{\n",
+                                        "[]\n",
+                                        "{\"verb\": 5}\n",
+                                        "{}\n",
+                                        "{\"verb\": \"x\"}\n",
+                                        "{\"verb\": \"job\", \"args\": 7}\n",
+                                        "{\"verb\":\"jobs\"}{\"verb\":\"jobs\"}\n"};
+    open_desk();
+    int fd = call();
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        say(fd, lines[i], strlen(lines[i]));
+        expect_refusal(fd, "");
+    }
+    say(fd, "\0\xff\xfe\n", 4);
+    expect_refusal(fd, "JSON");
+    say(fd, "{\"verb\": \"jobs\"}\n", 17);
+    cJSON *answer = hear(fd);
+    CHECK(lf_json_bool(answer, "ok", false));
+    cJSON_Delete(answer);
+    close(fd);
+    close_desk();
+}
+
+static void too_large(void)
+{
+    open_desk();
+    int fd = call();
+    char *much = malloc(LF_CONTROL_MAX + 100000);
+    NEED(much);
+    memset(much, ' ', LF_CONTROL_MAX + 100000);
+    lf_local_send(fd, much, LF_CONTROL_MAX + 100000, -1, lf_deadline_in(SOON_MS), NULL,
+                  NULL); /* it may hang up early */
+    expect_refusal(fd, "bytes");
+    CHECK(hear(fd) == NULL);
+    free(much);
+    close(fd);
+    close_desk();
+}
+
+static void in_pieces_and_together(void)
+{
+    static const char one[] = "{\"verb\": \"jobs\"}\n",
+                      two[] = "{\"verb\": \"jobs\"}\n{\"verb\": \"instruments\"}\n";
+    open_desk();
+    int fd = call();
+    for (size_t i = 0; i < sizeof one - 1; i++)
+        say(fd, one + i, 1);
+    cJSON_Delete(hear(fd));
+    say(fd, two, sizeof two - 1);
+    cJSON *first = hear(fd), *second = hear(fd);
+    CHECK_INT(cJSON_GetArraySize(lf_json_at(first, "result")), 0);
+    CHECK_INT(cJSON_GetArraySize(lf_json_at(second, "result")), 1);
+    cJSON_Delete(first);
+    cJSON_Delete(second);
+    close(fd);
+    close_desk();
+}
+
+static void many_callers(void)
+{
+    int fds[17];
+    open_desk();
+    for (int i = 0; i < 16; i++) {
+        fds[i] = call();
+        say(fds[i], "{\"verb\": \"jobs\"}\n", 17);
+        cJSON_Delete(hear(fds[i]));
+    }
+    fds[16] = call();
+    expect_refusal(fds[16], "callers");
+    close(fds[16]);
+    say(fds[3], "{\"verb\": \"jobs\"}\n", 17); /* those who sit are served on */
+    cJSON *answer = hear(fds[3]);
+    CHECK(lf_json_bool(answer, "ok", false));
+    cJSON_Delete(answer);
+    for (int i = 0; i < 16; i++)
+        close(fds[i]);
+    for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end);) { /* and seats become free again */
+        int fd = call();
+        say(fd, "{\"verb\": \"jobs\"}\n", 17);
+        answer = hear(fd);
+        bool served = lf_json_bool(answer, "ok", false);
+        cJSON_Delete(answer);
+        close(fd);
+        if (served)
+            break;
+        CHECK(!lf_deadline_passed(end));
+    }
+    close_desk();
+}
+
+static void a_slow_one_holds_up_nobody(void)
+{
+    open_desk();
+    NEED(lf_instrument_start(ground.instrument, NULL) == LF_OK);
+    int slow = call();
+    static const char half[] = "{\"verb\": \"jo";
+    say(slow, half, sizeof half - 1);
+    int quick = call();
+    say(quick, "{\"verb\": \"instruments\"}\n", 24);
+    cJSON *answer = hear(quick);
+    CHECK_STR(lf_json_text(cJSON_GetArrayItem(lf_json_at(answer, "result"), 0), "state"), "offline");
+    cJSON_Delete(answer);
+    close(quick);
+    close_desk(); /* ends although the slow one is still there */
+    close(slow);
+}
+
+static void a_file_passed_along(void)
+{
+    struct lf_error err = {0};
+    char path[300];
+    open_desk();
+    snprintf(path, sizeof path, "%s/plate.csv", unit_folder());
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    NEED(file >= 0);
+    cJSON *args = cJSON_Parse("{\"instrument\": \"balance-1\", \"name\": \"plate.csv\"}"), *answer = NULL;
+    CHECK_INT(lf_control_request(ground.socket, "send", args, file, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""),
+              "cannot"); /* a balance takes no files: the file itself did arrive */
+    cJSON_Delete(answer);
+    CHECK_INT(lf_control_request(ground.socket, "send", args, -1, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "open file");
+    cJSON_Delete(answer);
+    int pipe_fds[2];
+    NEED(pipe(pipe_fds) == 0);
+    CHECK_INT(lf_control_request(ground.socket, "send", args, pipe_fds[0], lf_deadline_in(SOON_MS), &answer,
+                                 &err),
+              LF_OK);
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "plain files");
+    cJSON_Delete(answer);
+    cJSON_Delete(args);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    close(file);
+    close_desk();
+}
+
+/* ---- the socket file ---- */
+
+static void nobody_there(void)
+{
+    struct lf_error err = {0};
+    cJSON *answer = NULL;
+    char path[300];
+    snprintf(path, sizeof path, "%s/none.sock", unit_folder());
+    CHECK_INT(lf_control_request(path, "status", NULL, -1, lf_deadline_in(1000), &answer, &err),
+              LF_NOT_FOUND);
+    CHECK_HAS(err.text, "labferryd");
+    CHECK(answer == NULL);
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    CHECK_INT(lf_control_request(path, "status", NULL, -1, lf_deadline_in(1000), &answer, &err), LF_INVALID);
+}
+
+static void stale_and_living(void)
+{
+    struct lf_error err = {0};
+    struct lf_server *second = NULL;
+    struct stat st;
+    open_desk();
+    NEED(stat(ground.socket, &st) == 0);
+    CHECK_INT(st.st_mode & 0777, 0660);
+    CHECK_INT(lf_server_open(&ground.context, &second, &err), LF_BUSY);
+    cJSON *answer = NULL;
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
+    cJSON_Delete(answer);
+    close_desk();
+    CHECK(stat(ground.socket, &st) != 0); /* removed at the end */
+
+    int fd; /* left behind by a killed agent */
+    NEED(lf_local_listen(ground.socket, 0600, NULL, &fd, &err) == LF_OK);
+    close(fd);
+    CHECK(stat(ground.socket, &st) == 0);
+    open_desk();
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err),
+              LF_OK);
+    cJSON_Delete(answer);
+    close_desk();
+}
+
+static void not_a_socket(void)
+{
+    struct lf_error err = {0};
+    char path[300];
+    struct stat st;
+    int fd;
+    snprintf(path, sizeof path, "%s/precious", unit_folder());
+    FILE *file = fopen(path, "w");
+    NEED(file);
+    fputs("data", file);
+    fclose(file);
+    CHECK_INT(lf_local_listen(path, 0600, NULL, &fd, &err), LF_EXISTS);
+    CHECK_HAS(err.text, path);
+    CHECK(stat(path, &st) == 0 && st.st_size == 4);
+    CHECK_INT(lf_local_listen(path, 0600, "no-such-group-here", &fd, &err), LF_EXISTS);
+    snprintf(path, sizeof path, "%s/new", unit_folder());
+    CHECK_INT(lf_local_listen(path, 0600, "no-such-group-here", &fd, &err), LF_NOT_FOUND);
+    CHECK(stat(path, &st) != 0);
+}
+
+/* ---- rights ---- */
+
+// Exit status of a child that runs `verb` as nobody: 0 done, 1 denied, 2 something else.
+static int as_nobody(const char *verb)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct lf_error err = {0};
+        cJSON *answer = NULL,
+              *args = cJSON_Parse(strcmp(verb, "pause") != 0 ? "{}" : "{\"instrument\": \"all\"}");
+        if (setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(3);
+        enum lf_status status = lf_control_request(ground.socket, verb, args, -1, lf_deadline_in(SOON_MS),
+                                                   &answer, &err);
+        if (status == LF_OK && lf_json_bool(answer, "ok", false))
+            _exit(0);
+        _exit(status == LF_DENIED
+                      || !strcmp(lf_json_text_or(answer, "error.status", ""), lf_status_name(LF_DENIED))
+                  ? 1
+                  : 2);
+    }
+    int code = 0;
+    NEED(child > 0 && waitpid(child, &code, 0) == child);
+    return WIFEXITED(code) ? WEXITSTATUS(code) : 4;
+}
+
+static void rights(void)
+{
+    char folder[300];
+    if (geteuid() != 0)
+        return; /* only root can be somebody else */
+    open_desk();
+    snprintf(folder, sizeof folder, "%s", unit_folder());
+    chmod(folder, 0755);
+    CHECK_INT(as_nobody("jobs"), 1); /* the socket itself is closed to others */
+    chmod(ground.socket, 0666);
+    CHECK_INT(as_nobody("jobs"), 0); /* whoever can open it may look */
+    CHECK_INT(as_nobody("pause"), 1);
+    close_desk();
+    ground_open(&ground);
+    ground.config.agent.operators = "nogroup"; /* 65534 on Debian: nobody's group */
+    NEED(lf_server_open(&ground.context, &desk, NULL) == LF_OK);
+    CHECK_INT(as_nobody("pause"), 0); /* members of the operators' group may open the socket, and act */
+    close_desk();
+}
+
+UNIT_TESTS("desk", {"garbage is answered with an error, and the next request with what it asks for", garbage},
+           {"a request without end is cut off and said so", too_large},
+           {"requests may come in pieces or together", in_pieces_and_together},
+           {"sixteen callers are served, the next is told to come again", many_callers},
+           {"a caller who stops in the middle holds up nobody, nor the end", a_slow_one_holds_up_nobody},
+           {"a file can be passed along, and only a plain one", a_file_passed_along},
+           {"without an agent the error says how to start one", nobody_there},
+           {"a stale socket is replaced, a living one is not", stale_and_living},
+           {"a file that is no socket is left alone", not_a_socket},
+           {"others may look if they can open the socket; only operators may act", rights}, )
