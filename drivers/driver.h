@@ -19,8 +19,8 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/os_wake.h"
 #include "base/setting.h"
+#include "os/wait.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -23,8 +23,8 @@
 #include "poll/poll.h"
 #include "transfer/transfer.h"
 
+#include "os/thread.h"
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,7 @@ struct agent {
     char *command_topic;
     int64_t clock_offset; /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
-    pthread_mutex_t door; /* held while a batch is taken in; guards closing */
+    struct lf_mutex door; /* held while a batch is taken in; guards closing */
     bool closing;
 };
 
@@ -114,10 +114,10 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
                             struct lf_error *err)
 {
     struct agent *agent = context;
-    pthread_mutex_lock(&agent->door);
+    lf_mutex_lock(&agent->door);
     enum lf_status status = agent->closing ? lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "the agent is stopping")
                                            : commit_messages(agent, messages, count, err);
-    pthread_mutex_unlock(&agent->door);
+    lf_mutex_unlock(&agent->door);
     return status;
 }
 
@@ -367,7 +367,7 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent)
         return lf_fail_memory(err, "starting the agent");
-    pthread_mutex_init(&agent->door, NULL);
+    lf_mutex_init(&agent->door);
     agent->config = config;
     agent->context.config = config;
     agent->context.started_ms = lf_clock_wall_ms();
@@ -462,9 +462,9 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
 
 static void shut(struct agent *agent)
 {
-    pthread_mutex_lock(&agent->door);
+    lf_mutex_lock(&agent->door);
     agent->closing = true;
-    pthread_mutex_unlock(&agent->door);
+    lf_mutex_unlock(&agent->door);
 }
 
 /* What works is stopped. Then everything is closed, each before what it stands on. */
@@ -494,7 +494,7 @@ void agent_close(struct agent *agent)
         starts_note_stop(agent->journal);
     lf_journal_close(agent->journal);
     lf_wake_close(&agent->changed);
-    pthread_mutex_destroy(&agent->door);
+    lf_mutex_destroy(&agent->door);
     free(agent->command_topic);
     free(agent);
 }

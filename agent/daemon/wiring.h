@@ -3,7 +3,7 @@
 #define LF_AGENT_DAEMON_WIRING_H
 
 #include "base/error.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 struct lf_config;
 struct agent;

@@ -3,7 +3,7 @@
 #ifndef LF_FOLDER_BELOW_H
 #define LF_FOLDER_BELOW_H
 
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 #include <sys/stat.h>
 

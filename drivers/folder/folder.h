@@ -3,8 +3,8 @@
 #ifndef LF_FOLDER_FOLDER_H
 #define LF_FOLDER_FOLDER_H
 
-#include "base/os_folder.h"
 #include "drivers/driver.h"
+#include "os/watch.h"
 
 #include <sys/stat.h>
 

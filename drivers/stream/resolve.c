@@ -5,6 +5,7 @@
  * thread and the waiter; whoever leaves last frees it, so that a waiter may give up at any time.
  */
 #include "drivers/stream/kind.h"
+#include "os/thread.h"
 
 #include <netdb.h>
 #include <poll.h>
@@ -55,7 +56,7 @@ static enum lf_status explain(const char *host, int result, struct lf_error *err
 
 static enum lf_status begin(const char *host, const char *port, struct lookup **out, struct lf_error *err)
 {
-    pthread_t thread;
+    struct lf_thread thread;
     struct lookup *lookup = calloc(1, sizeof *lookup);
     if (!lookup)
         return lf_fail_memory(err, "looking up a host name");
@@ -73,7 +74,7 @@ static enum lf_status begin(const char *host, const char *port, struct lookup **
         free(lookup);
         return status;
     }
-    pthread_detach(thread);
+    lf_thread_detach(&thread);
     *out = lookup;
     return LF_OK;
 }

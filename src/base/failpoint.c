@@ -1,13 +1,13 @@
 #include "base/failpoint.h"
 
 #ifdef LF_FAILPOINTS
-#include <pthread.h>
+#include "os/thread.h"
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct lf_mutex mutex = LF_MUTEX_INIT;
 
 enum { ENTRIES_MAX = 16 };
 static int passed[ENTRIES_MAX]; /* how often each entry of LF_DIE_AT was passed */
@@ -27,14 +27,14 @@ void lf_failpoint(const char *name)
     const char *entry = getenv("LF_DIE_AT");
     if (!entry)
         return;
-    pthread_mutex_lock(&mutex);
+    lf_mutex_lock(&mutex);
     for (size_t i = 0; i < ENTRIES_MAX && *entry; i++) {
         size_t len = strcspn(entry, "|");
         if (due(entry, len, name, &passed[i]))
             raise(SIGKILL);
         entry += len + (entry[len] == '|');
     }
-    pthread_mutex_unlock(&mutex);
+    lf_mutex_unlock(&mutex);
 }
 #else
 typedef int lf_no_points; /* ISO C wants something in a file */

@@ -3,7 +3,7 @@
 #define LF_BASE_FILE_H
 
 #include "base/buffer.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 #include <stdint.h>
 

@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/json.h"
 
+#include "os/thread.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -68,10 +68,9 @@ static void escape(const char *text, char *out, size_t room)
  * something can go. */
 enum { PATIENCE_MS = 50 /* with a reader who is only slow; none once he has not read for so long */ };
 
-static pthread_mutex_t writer =
-    PTHREAD_MUTEX_INITIALIZER; /* guards stuck and unread; taken after `mutex`, if both are */
-static bool stuck;             /* the last line was not taken, or not whole */
-static int64_t unread;         /* lines not taken since the last that was */
+static struct lf_mutex writer = LF_MUTEX_INIT; /* guards stuck and unread; taken after `mutex`, if both are */
+static bool stuck;                             /* the last line was not taken, or not whole */
+static int64_t unread;                         /* lines not taken since the last that was */
 static _Atomic int64_t left_out;
 
 static bool write_all(const char *text, size_t len)
@@ -119,14 +118,14 @@ static bool print(enum lf_log_level level, const char *part, const char *text)
 static void put(enum lf_log_level level, const char *part, const char *text)
 {
     char told[120];
-    pthread_mutex_lock(&writer);
+    lf_mutex_lock(&writer);
     snprintf(told, sizeof told, "nobody read the log: %lld lines were left out", (long long)unread);
     bool taken = (!stuck || (write_all("\n", 1) && print(LF_LOG_WARNING, "log", told)))
                  && print(level, part, text);
     unread = taken ? 0 : unread + 1;
     left_out += !taken;
     stuck = !taken;
-    pthread_mutex_unlock(&writer);
+    lf_mutex_unlock(&writer);
 }
 
 /* ---- storms ---- */
@@ -141,7 +140,7 @@ struct line_kind {
     int64_t left_out;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the rest */
+static struct lf_mutex mutex = LF_MUTEX_INIT; /* guards the rest */
 static struct line_kind kinds[KINDS];
 static int limit = 200;
 static int64_t window = 60 * 1000;
@@ -165,12 +164,12 @@ static void let_go(struct line_kind *kind)
 
 void lf_log_limit(int lines, int64_t window_ms)
 {
-    pthread_mutex_lock(&mutex);
+    lf_mutex_lock(&mutex);
     for (struct line_kind *kind = kinds; kind < kinds + KINDS; kind++)
         let_go(kind);
     limit = lines;
     window = window_ms;
-    pthread_mutex_unlock(&mutex);
+    lf_mutex_unlock(&mutex);
 }
 
 static struct line_kind *kind_of(enum lf_log_level level, const char *part, const char *format, int64_t now)
@@ -197,7 +196,7 @@ static bool room(enum lf_log_level level, const char *part, const char *format)
 {
     if (level == LF_LOG_DEBUG)
         return true;
-    pthread_mutex_lock(&mutex);
+    lf_mutex_lock(&mutex);
     struct line_kind *kind = limit ? kind_of(level, part, format, lf_clock_mono_ms()) : NULL;
     bool good = !kind || kind->lines < limit;
     if (!good) {
@@ -206,7 +205,7 @@ static bool room(enum lf_log_level level, const char *part, const char *format)
     } else if (kind) {
         kind->lines++;
     }
-    pthread_mutex_unlock(&mutex);
+    lf_mutex_unlock(&mutex);
     return good;
 }
 

@@ -41,7 +41,7 @@ void cloud__api_note(struct lf_cloud *cloud, const struct lf_error *err)
     struct lf_api_health *health = &cloud->health;
     bool own_end = err && err->status == LF_CANCELLED;
     bool failing = err && !own_end && err->class != LF_PERMANENT && err->class != LF_NEEDS_PERSON;
-    pthread_mutex_lock(&health->lock);
+    lf_mutex_lock(&health->lock);
     health->calls++;
     if (err && !own_end) {
         health->failures++;
@@ -52,7 +52,7 @@ void cloud__api_note(struct lf_cloud *cloud, const struct lf_error *err)
         health->failing = failing;
         health->since = lf_clock_wall_ms();
     }
-    pthread_mutex_unlock(&health->lock);
+    lf_mutex_unlock(&health->lock);
 }
 
 enum lf_status cloud__api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,

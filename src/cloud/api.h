@@ -8,6 +8,7 @@
 #include "cloud/credential.h"
 #include "cloud/rate.h"
 #include "cloud/schema.h"
+#include "os/thread.h"
 #include "transfer/transfer.h"
 
 enum {
@@ -18,7 +19,7 @@ enum {
 };
 
 struct lf_api_health {
-    pthread_mutex_t lock;
+    struct lf_mutex lock;
     bool failing;
     int64_t since, calls, failures; /* wall ms; counts */
     struct lf_error last;           /* the last failure */
@@ -32,7 +33,7 @@ struct lf_cloud {
     struct lf_credential credential;
     struct lf_rate rate;
     struct lf_api_health health;
-    pthread_mutex_t schemas_lock;
+    struct lf_mutex schemas_lock;
     cJSON *schemas; /* task schemas by id, as the API gave them; under schemas_lock. See status.c */
 };
 

@@ -46,9 +46,9 @@ enum lf_status lf_cloud_open(const struct lf_cloud_options *options, struct lf_t
                                                                 : REQUEST_TIMEOUT_MS;
     cloud->part_size = options->part_size > 0 ? options->part_size : PART_SIZE;
     cloud->single_max = options->single_max > 0 ? options->single_max : SINGLE_MAX;
-    pthread_mutex_init(&cloud->health.lock, NULL);
-    pthread_mutex_init(&cloud->schemas_lock, NULL);
-    pthread_mutex_init(&cloud->credential.lock, NULL);
+    lf_mutex_init(&cloud->health.lock);
+    lf_mutex_init(&cloud->schemas_lock);
+    lf_mutex_init(&cloud->credential.lock);
     cloud__rate_open(&cloud->rate);
     struct lf_error own = {0};
     enum lf_status status = make_base(options->tenant, &cloud->base, &own);
@@ -72,9 +72,9 @@ void lf_cloud_close(struct lf_cloud *cloud)
     cloud__credential_close(&cloud->credential);
     cloud__rate_close(&cloud->rate);
     cJSON_Delete(cloud->schemas);
-    pthread_mutex_destroy(&cloud->health.lock);
-    pthread_mutex_destroy(&cloud->schemas_lock);
-    pthread_mutex_destroy(&cloud->credential.lock);
+    lf_mutex_destroy(&cloud->health.lock);
+    lf_mutex_destroy(&cloud->schemas_lock);
+    lf_mutex_destroy(&cloud->credential.lock);
     free(cloud->base);
     free(cloud);
 }
@@ -83,7 +83,7 @@ static bool add_health(cJSON *object, struct lf_api_health *health)
 {
     char at[LF_TIME_TEXT];
     bool good = true;
-    pthread_mutex_lock(&health->lock);
+    lf_mutex_lock(&health->lock);
     const char *state = !health->since ? "not asked yet" : health->failing ? "failing" : "ok";
     good &= lf_json_set_text(object, "state", state);
     good &= lf_json_set_int(object, "calls", health->calls)
@@ -98,7 +98,7 @@ static bool add_health(cJSON *object, struct lf_api_health *health)
                 && lf_json_set_text(object, "last_error_class", lf_class_name(health->last.class))
                 && lf_json_set_text(object, "last_error_at", at);
     }
-    pthread_mutex_unlock(&health->lock);
+    lf_mutex_unlock(&health->lock);
     return good;
 }
 

@@ -15,7 +15,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 struct lf_cloud;
 struct lf_transfer;

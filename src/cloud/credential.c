@@ -257,10 +257,10 @@ static enum lf_status fetch(struct lf_credential *credential, const struct lf_ca
     char *value = NULL;
     int64_t life_ms = 0, asked_at = lf_clock_mono_ms();
     credential->fetching = true;
-    pthread_mutex_unlock(&credential->lock);
+    lf_mutex_unlock(&credential->lock);
     enum lf_status status = credential->key_file ? take_key(credential, &value, &life_ms, err)
                                                  : ask_token(credential, call, &value, &life_ms, err);
-    pthread_mutex_lock(&credential->lock);
+    lf_mutex_lock(&credential->lock);
     credential->fetching = false;
     bool own_end = status == LF_CANCELLED || (status == LF_TIMEOUT && lf_deadline_passed(call->deadline));
     if (status != LF_OK)
@@ -293,9 +293,9 @@ static enum lf_status wait_for_fetch(struct lf_credential *credential, const str
         return err->status;
     waiter.next = credential->waiters;
     credential->waiters = &waiter;
-    pthread_mutex_unlock(&credential->lock);
+    lf_mutex_unlock(&credential->lock);
     enum lf_status waited = lf_wait_fd(waiter.wake.fd, POLLIN, call->deadline, call->cancel, NULL);
-    pthread_mutex_lock(&credential->lock);
+    lf_mutex_lock(&credential->lock);
     leave_waiters(credential, &waiter);
     lf_wake_close(&waiter.wake);
     if (waiter.shared && waiter.error.status != LF_OK)
@@ -312,7 +312,7 @@ enum lf_status cloud__credential_get(struct lf_credential *credential, const str
     enum lf_status status = LF_OK;
     struct lf_error own = {0};
     *value = NULL;
-    pthread_mutex_lock(&credential->lock);
+    lf_mutex_lock(&credential->lock);
     while (status == LF_OK && (!credential->value || lf_deadline_passed(credential->refresh_at))) {
         if (!credential->fetching) {
             status = fetch(credential, call, &own);
@@ -324,7 +324,7 @@ enum lf_status cloud__credential_get(struct lf_credential *credential, const str
     }
     if (status == LF_OK && !(*value = strdup(credential->value)))
         status = lf_fail_memory(&own, "using a token");
-    pthread_mutex_unlock(&credential->lock);
+    lf_mutex_unlock(&credential->lock);
     if (status != LF_OK && err)
         *err = own;
     return status;
@@ -332,18 +332,18 @@ enum lf_status cloud__credential_get(struct lf_credential *credential, const str
 
 void cloud__credential_drop(struct lf_credential *credential, const char *value)
 {
-    pthread_mutex_lock(&credential->lock);
+    lf_mutex_lock(&credential->lock);
     if (credential->value && !strcmp(credential->value, value)) {
         cloud__credential_forget(credential->value);
         credential->value = NULL;
     }
-    pthread_mutex_unlock(&credential->lock);
+    lf_mutex_unlock(&credential->lock);
 }
 
 int64_t cloud__credential_left(struct lf_credential *credential)
 {
-    pthread_mutex_lock(&credential->lock);
+    lf_mutex_lock(&credential->lock);
     int64_t left = credential->value ? lf_deadline_left(credential->expires_at) : -1;
-    pthread_mutex_unlock(&credential->lock);
+    lf_mutex_unlock(&credential->lock);
     return left;
 }

@@ -7,7 +7,8 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/os_wake.h"
+#include "os/thread.h"
+#include "os/wait.h"
 
 struct lf_call;
 struct lf_transfer;
@@ -19,7 +20,7 @@ struct lf_credential {
     char *client_id, *secret_file, *key_file; /* owned; key_file, or the other two */
     int64_t timeout_ms;                       /* of a token request */
 
-    pthread_mutex_t lock;           /* guards what follows */
+    struct lf_mutex lock;           /* guards what follows */
     char *value;                    /* "Bearer ..." or "Basic ..."; NULL: none yet */
     int64_t refresh_at, expires_at; /* monotonic */
     bool fetching;

@@ -14,14 +14,14 @@ enum {
 
 void cloud__rate_open(struct lf_rate *rate)
 {
-    pthread_mutex_init(&rate->lock, NULL);
+    lf_mutex_init(&rate->lock);
     rate->limit = rate->remaining = -1;
     rate->window_end = 0;
 }
 
 void cloud__rate_close(struct lf_rate *rate)
 {
-    pthread_mutex_destroy(&rate->lock);
+    lf_mutex_destroy(&rate->lock);
 }
 
 static int64_t reserve_of(int64_t limit)
@@ -53,9 +53,9 @@ enum lf_status cloud__rate_take(struct lf_rate *rate, int64_t deadline, const st
 {
     for (;;) {
         int64_t until = 0;
-        pthread_mutex_lock(&rate->lock);
+        lf_mutex_lock(&rate->lock);
         bool taken = take_now(rate, &until);
-        pthread_mutex_unlock(&rate->lock);
+        lf_mutex_unlock(&rate->lock);
         if (taken)
             return LF_OK;
         if (until >= deadline) {
@@ -78,7 +78,7 @@ void cloud__rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, i
     if (reset_s > WINDOW_MAX_S)
         reset_s = WINDOW_MAX_S;
     int64_t end = lf_clock_mono_ms() + reset_s * 1000;
-    pthread_mutex_lock(&rate->lock);
+    lf_mutex_lock(&rate->lock);
     bool new_window = rate->remaining < 0 || rate->window_end == 0 || end > rate->window_end + SAME_WINDOW_MS;
     if (new_window) {
         rate->window_end = end;
@@ -89,14 +89,14 @@ void cloud__rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, i
             rate->window_end = end;
     }
     rate->limit = limit;
-    pthread_mutex_unlock(&rate->lock);
+    lf_mutex_unlock(&rate->lock);
 }
 
 void cloud__rate_read(struct lf_rate *rate, int64_t *limit, int64_t *remaining, int64_t *reset_ms)
 {
-    pthread_mutex_lock(&rate->lock);
+    lf_mutex_lock(&rate->lock);
     *limit = rate->limit;
     *remaining = rate->remaining;
     *reset_ms = rate->window_end ? lf_deadline_left(rate->window_end) : 0;
-    pthread_mutex_unlock(&rate->lock);
+    lf_mutex_unlock(&rate->lock);
 }

@@ -5,10 +5,11 @@
 #define LF_CLOUD_RATE_H
 
 #include "base/clock.h"
-#include "base/os_wake.h"
+#include "os/thread.h"
+#include "os/wait.h"
 
 struct lf_rate {
-    pthread_mutex_t lock;
+    struct lf_mutex lock;
     int64_t limit, remaining; /* -1: not known yet. remaining counts down with what we send, too */
     int64_t window_end;       /* monotonic; 0: not known */
 };

@@ -15,11 +15,11 @@ enum { SCHEMAS_MAX = 64 };
 /* Owned copy of the life cycle from the cache; NULL if it is not there. */
 static cJSON *cached(struct lf_cloud *cloud, const char *schema_id)
 {
-    pthread_mutex_lock(&cloud->schemas_lock);
+    lf_mutex_lock(&cloud->schemas_lock);
     cJSON *cycle = cloud->schemas
                        ? cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(cloud->schemas, schema_id), true)
                        : NULL;
-    pthread_mutex_unlock(&cloud->schemas_lock);
+    lf_mutex_unlock(&cloud->schemas_lock);
     return cycle;
 }
 
@@ -27,7 +27,7 @@ static cJSON *cached(struct lf_cloud *cloud, const char *schema_id)
 static void cache(struct lf_cloud *cloud, const char *schema_id, const cJSON *cycle)
 {
     cJSON *copy = cJSON_Duplicate(cycle, true);
-    pthread_mutex_lock(&cloud->schemas_lock);
+    lf_mutex_lock(&cloud->schemas_lock);
     if (!cloud->schemas)
         cloud->schemas = cJSON_CreateObject();
     if (cloud->schemas && cJSON_GetArraySize(cloud->schemas) >= SCHEMAS_MAX)
@@ -36,7 +36,7 @@ static void cache(struct lf_cloud *cloud, const char *schema_id, const cJSON *cy
         cJSON_Delete(copy);
     else if (copy)
         lf_json_set(cloud->schemas, schema_id, copy);
-    pthread_mutex_unlock(&cloud->schemas_lock);
+    lf_mutex_unlock(&cloud->schemas_lock);
 }
 
 static enum lf_status read_cycle(struct lf_cloud *cloud, const char *schema_id, const struct lf_call *call,

@@ -2,7 +2,7 @@
 #include "control/control.h"
 
 #include "base/clock.h"
-#include "base/os_socket.h"
+#include "os/local.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "control/answer.h"
 #include "control/command_audit.h"
+#include "os/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +26,10 @@ enum {
 struct lf_commands {
     struct lf_context *context;
     struct lf_cancel cancel;
-    pthread_t thread;
+    struct lf_thread thread;
     bool started;
-    pthread_mutex_t mutex; /* guards the rest */
-    pthread_cond_t changed;
+    struct lf_mutex mutex; /* guards the rest */
+    struct lf_cond changed;
     bool kicked, stopping;
     int64_t refused; /* because too many waited */
 };
@@ -147,9 +148,9 @@ static enum lf_status refuse_for_now(struct lf_commands *commands, const struct 
             "%d commands wait to be done already (link.commands_max): it is not taken. Send it again later",
             commands->context->config->link.commands_max);
     lf_log_warning("commands", "%.128s (%s) is refused: %s", row->id, row->verb, full.text);
-    pthread_mutex_lock(&commands->mutex);
+    lf_mutex_lock(&commands->mutex);
     commands->refused++;
-    pthread_mutex_unlock(&commands->mutex);
+    lf_mutex_unlock(&commands->mutex);
     char *answer = make_answer(row, "failed", NULL, &full);
     enum lf_status status = queue(commands, row, answer, err);
     free(answer);
@@ -223,9 +224,9 @@ enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_me
 
 int64_t lf_commands_refused(struct lf_commands *commands)
 {
-    pthread_mutex_lock(&commands->mutex);
+    lf_mutex_lock(&commands->mutex);
     int64_t refused = commands->refused;
-    pthread_mutex_unlock(&commands->mutex);
+    lf_mutex_unlock(&commands->mutex);
     return refused;
 }
 
@@ -390,14 +391,14 @@ static void *run(void *arg)
     struct lf_commands *commands = arg;
     for (;;) {
         bool trouble, more = perform_next(commands, &trouble);
-        pthread_mutex_lock(&commands->mutex);
+        lf_mutex_lock(&commands->mutex);
         int64_t until = trouble ? lf_deadline_in(TROUBLE_WAIT_MS) : LF_NEVER;
         while ((!more || trouble) && !commands->stopping && (trouble || !commands->kicked)
                && lf_cond_wait(&commands->changed, &commands->mutex, until))
             ;
         commands->kicked = false;
         bool stop = commands->stopping;
-        pthread_mutex_unlock(&commands->mutex);
+        lf_mutex_unlock(&commands->mutex);
         if (stop)
             return NULL;
     }
@@ -448,7 +449,7 @@ enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands *
         return lf_fail_memory(err, "opening commands");
     commands->context = context;
     commands->cancel.wake.fd = -1;
-    pthread_mutex_init(&commands->mutex, NULL);
+    lf_mutex_init(&commands->mutex);
     lf_cond_init(&commands->changed);
     enum lf_status status = lf_cancel_open(&commands->cancel, err);
     if (status == LF_OK)
@@ -468,25 +469,25 @@ void lf_commands_close(struct lf_commands *commands)
 {
     if (!commands)
         return;
-    pthread_mutex_lock(&commands->mutex);
+    lf_mutex_lock(&commands->mutex);
     commands->stopping = true;
-    pthread_cond_broadcast(&commands->changed);
-    pthread_mutex_unlock(&commands->mutex);
+    lf_cond_broadcast(&commands->changed);
+    lf_mutex_unlock(&commands->mutex);
     if (commands->started) {
         lf_cancel_set(&commands->cancel);
-        pthread_join(commands->thread, NULL);
+        lf_thread_join(&commands->thread);
     }
     lf_cancel_close(&commands->cancel);
-    pthread_cond_destroy(&commands->changed);
-    pthread_mutex_destroy(&commands->mutex);
+    lf_cond_destroy(&commands->changed);
+    lf_mutex_destroy(&commands->mutex);
     free(commands);
 }
 
 void lf_commands_go(struct lf_commands *commands)
 {
-    pthread_mutex_lock(&commands->mutex);
+    lf_mutex_lock(&commands->mutex);
     commands->kicked = true;
-    pthread_cond_broadcast(&commands->changed);
-    pthread_mutex_unlock(&commands->mutex);
+    lf_cond_broadcast(&commands->changed);
+    lf_mutex_unlock(&commands->mutex);
     told(commands);
 }

@@ -5,6 +5,7 @@
 #include "event/event.h"
 #include "event/pattern.h"
 #include "job/job.h"
+#include "os/thread.h"
 
 enum { DRIVERS_MAX = 64 };
 
@@ -82,7 +83,9 @@ static void list_drivers(void)
 
 const struct lf_config_hooks *lf_control_config_hooks(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, list_drivers);
+    static struct lf_mutex mutex = LF_MUTEX_INIT;
+    lf_mutex_lock(&mutex);
+    list_drivers();
+    lf_mutex_unlock(&mutex);
     return &hooks;
 }

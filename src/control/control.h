@@ -4,7 +4,7 @@
 #define LF_CONTROL_CONTROL_H
 
 #include "base/json.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 struct lf_cloud;
 struct lf_commands;

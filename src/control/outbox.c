@@ -12,17 +12,17 @@
 #include "journal/journal.h"
 #include "link/link.h"
 
-#include <pthread.h>
+#include "os/thread.h"
 #include <stdlib.h>
 
 enum { WINDOW = 50, TROUBLE_WAIT_MS = 5000 };
 
 struct lf_outbox {
     struct lf_journal *journal;
-    pthread_t thread;
+    struct lf_thread thread;
     bool started;
-    pthread_mutex_t mutex; /* guards the rest */
-    pthread_cond_t changed;
+    struct lf_mutex mutex; /* guards the rest */
+    struct lf_cond changed;
     struct lf_link *link;
     bool stopping, kicked;
     bool sending; /* the pump uses the link: it may not be taken away now */
@@ -35,14 +35,14 @@ enum pace { MORE, WAIT_KICK, WAIT_TROUBLE };
 
 static enum pace send_next(struct lf_outbox *outbox)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    lf_mutex_lock(&outbox->mutex);
     struct lf_link *link = outbox->link;
     int64_t after = outbox->sent;
     uint64_t session = outbox->session;
     bool room = outbox->in_flight < WINDOW;
     outbox->kicked = false;
     outbox->sending = true;
-    pthread_mutex_unlock(&outbox->mutex);
+    lf_mutex_unlock(&outbox->mutex);
     if (!link || !room || lf_link_state(link) != LF_LINK_ONLINE)
         return WAIT_KICK;
     struct lf_outbox_row row;
@@ -60,21 +60,21 @@ static enum pace send_next(struct lf_outbox *outbox)
                                          .retain = row.retain,
                                          .correlation = row.correlation,
                                          .ticket = row.seq};
-    pthread_mutex_lock(&outbox->mutex);
+    lf_mutex_lock(&outbox->mutex);
     bool same = outbox->session == session;
     if (same) { /* counted before it is sent: the acknowledgement may be faster than we are */
         outbox->sent = row.seq;
         outbox->in_flight++;
     }
-    pthread_mutex_unlock(&outbox->mutex);
+    lf_mutex_unlock(&outbox->mutex);
     status = same ? lf_link_publish(link, &publication, &err) : LF_OK;
     if (status != LF_OK) {
-        pthread_mutex_lock(&outbox->mutex);
+        lf_mutex_lock(&outbox->mutex);
         if (outbox->session == session) {
             outbox->sent = after;
             outbox->in_flight--;
         }
-        pthread_mutex_unlock(&outbox->mutex);
+        lf_mutex_unlock(&outbox->mutex);
     }
     lf_outbox_row_free(&row);
     if (status == LF_OK)
@@ -89,14 +89,14 @@ static void *run(void *arg)
     for (;;) {
         enum pace pace = send_next(outbox);
         int64_t until = pace == WAIT_TROUBLE ? lf_deadline_in(TROUBLE_WAIT_MS) : LF_NEVER;
-        pthread_mutex_lock(&outbox->mutex);
+        lf_mutex_lock(&outbox->mutex);
         outbox->sending = false;
-        pthread_cond_broadcast(&outbox->changed);
+        lf_cond_broadcast(&outbox->changed);
         while (pace != MORE && !outbox->stopping && !outbox->kicked
                && lf_cond_wait(&outbox->changed, &outbox->mutex, until))
             ;
         bool stop = outbox->stopping;
-        pthread_mutex_unlock(&outbox->mutex);
+        lf_mutex_unlock(&outbox->mutex);
         if (stop)
             return NULL;
     }
@@ -108,7 +108,7 @@ enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **out
     if (!outbox)
         return lf_fail_memory(err, "opening the outbox");
     outbox->journal = journal;
-    pthread_mutex_init(&outbox->mutex, NULL);
+    lf_mutex_init(&outbox->mutex);
     lf_cond_init(&outbox->changed);
     enum lf_status status = lf_thread_start(&outbox->thread, "outbox", run, outbox, err);
     outbox->started = status == LF_OK;
@@ -124,42 +124,42 @@ void lf_outbox_close(struct lf_outbox *outbox)
 {
     if (!outbox)
         return;
-    pthread_mutex_lock(&outbox->mutex);
+    lf_mutex_lock(&outbox->mutex);
     outbox->stopping = true;
-    pthread_cond_broadcast(&outbox->changed);
-    pthread_mutex_unlock(&outbox->mutex);
+    lf_cond_broadcast(&outbox->changed);
+    lf_mutex_unlock(&outbox->mutex);
     if (outbox->started)
-        pthread_join(outbox->thread, NULL);
-    pthread_cond_destroy(&outbox->changed);
-    pthread_mutex_destroy(&outbox->mutex);
+        lf_thread_join(&outbox->thread);
+    lf_cond_destroy(&outbox->changed);
+    lf_mutex_destroy(&outbox->mutex);
     free(outbox);
 }
 
 void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    lf_mutex_lock(&outbox->mutex);
     outbox->link = link;
     while (outbox->sending)
         lf_cond_wait(&outbox->changed, &outbox->mutex, LF_NEVER);
-    pthread_mutex_unlock(&outbox->mutex);
+    lf_mutex_unlock(&outbox->mutex);
     lf_outbox_kick(outbox);
 }
 
 void lf_outbox_kick(struct lf_outbox *outbox)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    lf_mutex_lock(&outbox->mutex);
     outbox->kicked = true;
-    pthread_cond_broadcast(&outbox->changed);
-    pthread_mutex_unlock(&outbox->mutex);
+    lf_cond_broadcast(&outbox->changed);
+    lf_mutex_unlock(&outbox->mutex);
 }
 
 void lf_outbox_online(struct lf_outbox *outbox)
 {
-    pthread_mutex_lock(&outbox->mutex);
+    lf_mutex_lock(&outbox->mutex);
     outbox->session++;
     outbox->sent = 0;
     outbox->in_flight = 0;
-    pthread_mutex_unlock(&outbox->mutex);
+    lf_mutex_unlock(&outbox->mutex);
     lf_outbox_kick(outbox);
 }
 
@@ -172,9 +172,9 @@ void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *r
     if (lf_journal_outbox_remove(outbox->journal, ticket, &err) != LF_OK)
         lf_log_warning("outbox", "report %lld was sent but cannot be removed and will be sent again: %s",
                        (long long)ticket, err.text);
-    pthread_mutex_lock(&outbox->mutex);
+    lf_mutex_lock(&outbox->mutex);
     if (outbox->in_flight > 0)
         outbox->in_flight--;
-    pthread_mutex_unlock(&outbox->mutex);
+    lf_mutex_unlock(&outbox->mutex);
     lf_outbox_kick(outbox);
 }

@@ -9,11 +9,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/os_socket.h"
 #include "config/config.h"
 #include "control/answer.h"
 #include "control/command_audit.h"
 #include "journal/journal.h"
+#include "os/local.h"
+#include "os/thread.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -33,10 +34,10 @@ struct lf_server {
     struct lf_context *context;
     struct lf_cancel cancel;
     int listening;
-    pthread_t thread;
+    struct lf_thread thread;
     bool started;
-    pthread_mutex_t mutex;
-    pthread_cond_t left; /* a visitor has gone */
+    struct lf_mutex mutex;
+    struct lf_cond left; /* a visitor has gone */
     int visitors;
 };
 
@@ -227,10 +228,10 @@ static void *visit(void *arg)
     close(visitor->fd);
     lf_buffer_free(&visitor->in);
     free(visitor);
-    pthread_mutex_lock(&desk->mutex);
+    lf_mutex_lock(&desk->mutex);
     desk->visitors--;
-    pthread_cond_broadcast(&desk->left);
-    pthread_mutex_unlock(&desk->mutex);
+    lf_cond_broadcast(&desk->left);
+    lf_mutex_unlock(&desk->mutex);
     return NULL;
 }
 
@@ -238,24 +239,24 @@ static void *visit(void *arg)
 
 static bool take_seat(struct lf_server *desk)
 {
-    pthread_mutex_lock(&desk->mutex);
+    lf_mutex_lock(&desk->mutex);
     bool room = desk->visitors < VISITORS_MAX;
     if (room)
         desk->visitors++;
-    pthread_mutex_unlock(&desk->mutex);
+    lf_mutex_unlock(&desk->mutex);
     return room;
 }
 
 static void leave_seat(struct lf_server *desk)
 {
-    pthread_mutex_lock(&desk->mutex);
+    lf_mutex_lock(&desk->mutex);
     desk->visitors--;
-    pthread_mutex_unlock(&desk->mutex);
+    lf_mutex_unlock(&desk->mutex);
 }
 
 static enum lf_status welcome(struct lf_server *desk, int fd, struct lf_error *err)
 {
-    pthread_t thread;
+    struct lf_thread thread;
     struct visitor *visitor = calloc(1, sizeof *visitor);
     if (!visitor)
         return lf_fail_memory(err, "serving a caller");
@@ -265,7 +266,7 @@ static enum lf_status welcome(struct lf_server *desk, int fd, struct lf_error *e
                                 .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     enum lf_status status = lf_thread_start(&thread, "visitor", visit, visitor, err);
     if (status == LF_OK)
-        pthread_detach(thread);
+        lf_thread_detach(&thread);
     else
         free(visitor);
     return status;
@@ -319,7 +320,7 @@ enum lf_status lf_server_open(struct lf_context *context, struct lf_server **out
     if (!desk)
         return lf_fail_memory(err, "opening the control socket");
     *desk = (struct lf_server){.context = context, .listening = -1, .cancel.wake.fd = -1};
-    pthread_mutex_init(&desk->mutex, NULL);
+    lf_mutex_init(&desk->mutex);
     lf_cond_init(&desk->left);
     enum lf_status status = lf_cancel_open(&desk->cancel, err);
     if (status == LF_OK)
@@ -342,15 +343,15 @@ void lf_server_close(struct lf_server *desk)
         return;
     if (desk->started) {
         lf_cancel_set(&desk->cancel);
-        pthread_join(desk->thread, NULL);
+        lf_thread_join(&desk->thread);
     }
     lf_local_unlisten(desk->context->config->agent.socket, desk->listening);
-    pthread_mutex_lock(&desk->mutex);
+    lf_mutex_lock(&desk->mutex);
     while (desk->visitors > 0)
         lf_cond_wait(&desk->left, &desk->mutex, LF_NEVER);
-    pthread_mutex_unlock(&desk->mutex);
+    lf_mutex_unlock(&desk->mutex);
     lf_cancel_close(&desk->cancel);
-    pthread_cond_destroy(&desk->left);
-    pthread_mutex_destroy(&desk->mutex);
+    lf_cond_destroy(&desk->left);
+    lf_mutex_destroy(&desk->mutex);
     free(desk);
 }

@@ -24,21 +24,21 @@ struct connection {
 
 static bool stopping(struct lf_instrument *instrument)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     bool stop = instrument->stopping;
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     return stop;
 }
 
 static void set_connected(struct lf_instrument *instrument, bool connected, const char *note)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     bool news = instrument->connected != connected || strcmp(instrument->note, note) != 0;
     if (instrument->connected != connected)
         instrument->since_ms = lf_clock_wall_ms();
     instrument->connected = connected;
     snprintf(instrument->note, sizeof instrument->note, "%s", note);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     if (!news)
         return;
     if (connected)
@@ -94,25 +94,25 @@ static void plan_reconnect(struct connection *connection)
 
 static void begin(struct lf_instrument *instrument, int64_t job)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     instrument->busy = true;
     instrument->job = job;
     instrument->progress[0] = '\0';
     instrument->since_ms = lf_clock_wall_ms();
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     instrument__changed(instrument);
 }
 
 static void end(struct lf_instrument *instrument)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     instrument->busy = false;
     instrument->job = 0;
     instrument->progress[0] = '\0';
     instrument->since_ms = lf_clock_wall_ms();
     if (!instrument->stopping)
         lf_cancel_reset(&instrument->cancel); /* a cancel meant what has just ended */
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     instrument__changed(instrument);
 }
 
@@ -207,20 +207,20 @@ static enum lf_status answer(struct lf_instrument *instrument, struct question *
 
 static bool serve_question(struct lf_instrument *instrument)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     struct question *question = instrument->question;
     if (question)
         question->begun = true;
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     if (!question)
         return false;
     enum lf_status status = answer(instrument, question);
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     question->status = status;
     question->answered = true;
     instrument->question = NULL;
-    pthread_cond_broadcast(&instrument->answered);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_cond_broadcast(&instrument->answered);
+    lf_mutex_unlock(&instrument->mutex);
     return true;
 }
 
@@ -228,9 +228,9 @@ static bool serve_question(struct lf_instrument *instrument)
 
 static bool do_work(struct lf_instrument *instrument, int64_t *next)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     bool paused = instrument->paused;
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     *next = LF_NEVER;
     return !paused && instrument->hooks.work(instrument->hooks.context, instrument, next);
 }
@@ -268,15 +268,15 @@ void *instrument__bench_run(void *arg)
     }
     if (instrument->connected)
         instrument->driver->disconnect(instrument->device);
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     instrument->connected = false;
     if (instrument->question) {
         instrument->question->status = lf_fail(instrument->question->err, LF_CANCELLED, LF_TRANSIENT,
                                                "the agent is stopping");
         instrument->question->answered = true;
         instrument->question = NULL;
-        pthread_cond_broadcast(&instrument->answered);
+        lf_cond_broadcast(&instrument->answered);
     }
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     return NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "instrument/instrument.h"
 
-#include <pthread.h>
+#include "os/thread.h"
 
 enum { PROGRESS_TEXT = 160, IDENTITY_TEXT = 160 };
 
@@ -28,11 +28,11 @@ struct lf_instrument {
     void *device;
     struct lf_wake wake;     /* something changed: listen shall return */
     struct lf_cancel cancel; /* what runs shall end */
-    pthread_t thread;
+    struct lf_thread thread;
     bool started;
 
-    pthread_mutex_t mutex; /* guards everything below */
-    pthread_cond_t answered;
+    struct lf_mutex mutex; /* guards everything below */
+    struct lf_cond answered;
     bool stopping, paused, connected;
     char *paused_why;
     char identity[IDENTITY_TEXT];

@@ -28,9 +28,9 @@ static enum lf_status host_found(void *self, const struct lf_finding *finding, s
 static enum lf_status host_identity(void *self, const char *identity, struct lf_error *err)
 {
     struct lf_instrument *instrument = self;
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     snprintf(instrument->identity, sizeof instrument->identity, "%s", identity);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     if (instrument->expect_identity && !strstr(identity, instrument->expect_identity))
         return lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
                        "%s is connected to \"%s\" but its configuration expects \"%s\". Check the cables, or "
@@ -42,9 +42,9 @@ static enum lf_status host_identity(void *self, const char *identity, struct lf_
 static void host_progress(void *self, const char *text)
 {
     struct lf_instrument *instrument = self;
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     snprintf(instrument->progress, sizeof instrument->progress, "%s", text);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
 }
 
 /* ---- life ---- */
@@ -57,7 +57,7 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
     if (!instrument)
         return lf_fail_memory(err, "opening an instrument");
     instrument->wake.fd = instrument->cancel.wake.fd = -1;
-    pthread_mutex_init(&instrument->mutex, NULL);
+    lf_mutex_init(&instrument->mutex);
     lf_cond_init(&instrument->answered);
     instrument->driver = options->driver;
     instrument->hooks = *hooks;
@@ -107,17 +107,17 @@ enum lf_status lf_instrument_start(struct lf_instrument *instrument, struct lf_e
 
 void lf_instrument_stop(struct lf_instrument *instrument)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     instrument->stopping = true;
     lf_cancel_set(&instrument->cancel);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     lf_wake_up(&instrument->wake);
 }
 
 void lf_instrument_join(struct lf_instrument *instrument)
 {
     if (instrument->started)
-        pthread_join(instrument->thread, NULL);
+        lf_thread_join(&instrument->thread);
     instrument->started = false;
 }
 
@@ -132,8 +132,8 @@ void lf_instrument_close(struct lf_instrument *instrument)
         instrument->driver->close(instrument->device);
     lf_wake_close(&instrument->wake);
     lf_cancel_close(&instrument->cancel);
-    pthread_cond_destroy(&instrument->answered);
-    pthread_mutex_destroy(&instrument->mutex);
+    lf_cond_destroy(&instrument->answered);
+    lf_mutex_destroy(&instrument->mutex);
     free(instrument->paused_why);
     free(instrument->expect_identity);
     free(instrument->name);
@@ -165,13 +165,13 @@ void lf_instrument_kick(struct lf_instrument *instrument)
 
 static void set_paused(struct lf_instrument *instrument, bool paused, const char *why)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     if (instrument->paused != paused)
         instrument->since_ms = lf_clock_wall_ms();
     instrument->paused = paused;
     free(instrument->paused_why);
     instrument->paused_why = why ? strdup(why) : NULL;
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     lf_instrument_kick(instrument);
     instrument__changed(instrument);
 }
@@ -188,11 +188,11 @@ void lf_instrument_resume(struct lf_instrument *instrument)
 
 bool lf_instrument_cancel(struct lf_instrument *instrument, int64_t job)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     bool runs = instrument->busy && instrument->job == job;
     if (runs)
         lf_cancel_set(&instrument->cancel);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     return runs;
 }
 
@@ -209,9 +209,9 @@ static enum lf_instrument_state state_now(const struct lf_instrument *instrument
 
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
 {
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     enum lf_instrument_state state = state_now(instrument);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     return state;
 }
 
@@ -221,7 +221,7 @@ cJSON *lf_instrument_info(struct lf_instrument *instrument)
     if (!info)
         return NULL;
     char since[LF_TIME_TEXT];
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     lf_time_format(instrument->since_ms, since);
     lf_json_set_text(info, "name", instrument->name);
     lf_json_set_text(info, "driver", instrument->driver->name);
@@ -235,7 +235,7 @@ cJSON *lf_instrument_info(struct lf_instrument *instrument)
         lf_json_set_int(info, "job", instrument->job);
     if (instrument->progress[0])
         lf_json_set_text(info, "progress", instrument->progress);
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     return info;
 }
 
@@ -249,12 +249,12 @@ enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *c
                                 .allow_once = allow_once,
                                 .outcome = outcome,
                                 .err = err};
-    pthread_mutex_lock(&instrument->mutex);
+    lf_mutex_lock(&instrument->mutex);
     while (instrument->question && !instrument->stopping
            && lf_cond_wait(&instrument->answered, &instrument->mutex, deadline))
         ;
     if (instrument->question || instrument->stopping) {
-        pthread_mutex_unlock(&instrument->mutex);
+        lf_mutex_unlock(&instrument->mutex);
         return lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy with another question", instrument->name);
     }
     instrument->question = &question;
@@ -267,8 +267,8 @@ enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *c
             question.status = lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy; the question was not sent",
                                       instrument->name);
             question.answered = true;
-            pthread_cond_broadcast(&instrument->answered); /* its place is free for whoever waits for it */
+            lf_cond_broadcast(&instrument->answered); /* its place is free for whoever waits for it */
         }
-    pthread_mutex_unlock(&instrument->mutex);
+    lf_mutex_unlock(&instrument->mutex);
     return question.status;
 }

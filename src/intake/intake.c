@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "intake/routes.h"
 
-#include <pthread.h>
+#include "os/thread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ struct lf_intake {
     const struct lf_config *config;
     struct lf_journal *journal;
     struct routes routes;
-    pthread_mutex_t mutex; /* guards the counts */
+    struct lf_mutex mutex; /* guards the counts */
     cJSON *deprecated;     /* type: count */
     cJSON *bad;            /* kind: count */
 };
@@ -33,7 +33,7 @@ enum lf_status lf_intake_open(const struct lf_config *config, struct lf_journal 
     struct lf_intake *intake = calloc(1, sizeof *intake);
     if (!intake)
         return lf_fail_memory(err, "opening the intake");
-    pthread_mutex_init(&intake->mutex, NULL);
+    lf_mutex_init(&intake->mutex);
     intake->config = config;
     intake->journal = journal;
     intake->deprecated = cJSON_CreateObject();
@@ -57,21 +57,21 @@ void lf_intake_close(struct lf_intake *intake)
     intake__routes_free(&intake->routes);
     cJSON_Delete(intake->deprecated);
     cJSON_Delete(intake->bad);
-    pthread_mutex_destroy(&intake->mutex);
+    lf_mutex_destroy(&intake->mutex);
     free(intake);
 }
 
 /* Counts under a name; true for its first time. */
 static bool count_first(struct lf_intake *intake, cJSON *counts, const char *name)
 {
-    pthread_mutex_lock(&intake->mutex);
+    lf_mutex_lock(&intake->mutex);
     cJSON *item = cJSON_GetObjectItemCaseSensitive(counts, name);
     bool first = !item && cJSON_GetArraySize(counts) < TOLD_MAX;
     if (item)
         cJSON_SetNumberHelper(item, item->valuedouble + 1);
     else if (first)
         lf_json_set_int(counts, name, 1);
-    pthread_mutex_unlock(&intake->mutex);
+    lf_mutex_unlock(&intake->mutex);
     return first;
 }
 
@@ -301,9 +301,9 @@ cJSON *lf_intake_health(struct lf_intake *intake)
     if (!health)
         return NULL;
     lf_json_set(health, "events", lf_journal_event_counts(intake->journal));
-    pthread_mutex_lock(&intake->mutex);
+    lf_mutex_lock(&intake->mutex);
     lf_json_set(health, "deprecated", cJSON_Duplicate(intake->deprecated, true));
     lf_json_set(health, "bad", cJSON_Duplicate(intake->bad, true));
-    pthread_mutex_unlock(&intake->mutex);
+    lf_mutex_unlock(&intake->mutex);
     return health;
 }

@@ -21,7 +21,7 @@ enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_job
     jobs->config = options->config;
     jobs->journal = options->journal;
     jobs->cloud = options->cloud;
-    pthread_mutex_init(&jobs->mutex, NULL);
+    lf_mutex_init(&jobs->mutex);
     lf_cond_init(&jobs->kicked);
     enum lf_status status = lf_cancel_open(&jobs->cancel, err);
     if (status != LF_OK) {
@@ -65,12 +65,12 @@ struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t i
 /* Waits for a kick that came after `seen`, or for the deadline. False: stop. */
 static bool wait_for_kick(struct lf_jobs *jobs, uint64_t *seen, int64_t deadline)
 {
-    pthread_mutex_lock(&jobs->mutex);
+    lf_mutex_lock(&jobs->mutex);
     while (!jobs->stopping && jobs->kicks == *seen && lf_cond_wait(&jobs->kicked, &jobs->mutex, deadline))
         ;
     *seen = jobs->kicks;
     bool go_on = !jobs->stopping;
-    pthread_mutex_unlock(&jobs->mutex);
+    lf_mutex_unlock(&jobs->mutex);
     return go_on;
 }
 
@@ -189,13 +189,13 @@ enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err)
 
 void lf_jobs_stop(struct lf_jobs *jobs)
 {
-    pthread_mutex_lock(&jobs->mutex);
+    lf_mutex_lock(&jobs->mutex);
     jobs->stopping = true;
-    pthread_cond_broadcast(&jobs->kicked);
-    pthread_mutex_unlock(&jobs->mutex);
+    lf_cond_broadcast(&jobs->kicked);
+    lf_mutex_unlock(&jobs->mutex);
     lf_cancel_set(&jobs->cancel);
     for (int i = 0; i < jobs->courier_count; i++)
-        pthread_join(jobs->couriers[i], NULL);
+        lf_thread_join(&jobs->couriers[i]);
     jobs->courier_count = 0;
     for (size_t i = 0; i < jobs->instrument_count; i++)
         lf_instrument_stop(jobs->instruments[i]);
@@ -208,17 +208,17 @@ void lf_jobs_close(struct lf_jobs *jobs)
     if (!jobs)
         return;
     lf_cancel_close(&jobs->cancel);
-    pthread_cond_destroy(&jobs->kicked);
-    pthread_mutex_destroy(&jobs->mutex);
+    lf_cond_destroy(&jobs->kicked);
+    lf_mutex_destroy(&jobs->mutex);
     free(jobs);
 }
 
 void lf_jobs_kick(struct lf_jobs *jobs)
 {
-    pthread_mutex_lock(&jobs->mutex);
+    lf_mutex_lock(&jobs->mutex);
     jobs->kicks++;
-    pthread_cond_broadcast(&jobs->kicked);
-    pthread_mutex_unlock(&jobs->mutex);
+    lf_cond_broadcast(&jobs->kicked);
+    lf_mutex_unlock(&jobs->mutex);
 }
 
 /* ---- hooks of instruments ---- */

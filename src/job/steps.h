@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "job/job.h"
 
-#include <pthread.h>
+#include "os/thread.h"
 #include <stdatomic.h>
 
 enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256 };
@@ -20,10 +20,10 @@ struct lf_jobs {
     struct lf_instrument *instruments[INSTRUMENTS_MAX];
     size_t instrument_count;
     atomic_bool unreported; /* what changed on an instrument could not be queued; couriers do it */
-    pthread_t couriers[COURIERS_MAX];
+    struct lf_thread couriers[COURIERS_MAX];
     int courier_count;
-    pthread_mutex_t mutex; /* guards kicks and stopping */
-    pthread_cond_t kicked;
+    struct lf_mutex mutex; /* guards kicks and stopping */
+    struct lf_cond kicked;
     uint64_t kicks;
     bool stopping;
 };

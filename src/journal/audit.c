@@ -225,7 +225,7 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
     struct tail tail;
     char at[LF_TIME_TEXT];
     int rows = 0;
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     enum lf_status fits = LF_OK,
                    status = journal__query_start(journal, &query, err,
                                                  "SELECT " AUDIT_COLUMNS
@@ -254,7 +254,7 @@ static enum lf_status verify_batch(struct lf_journal *journal, struct audit_chec
         if (status == LF_OK && !tail.has_kept && check->verdict->count)
             status = head_is_gone(check, err);
     }
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
     return status;
 }
 

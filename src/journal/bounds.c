@@ -79,9 +79,9 @@ enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error 
 
 void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits *limits)
 {
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     journal->limits = *limits;
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
 }
 
 static int64_t used_bytes(struct lf_journal *journal)
@@ -96,7 +96,7 @@ static int64_t used_bytes(struct lf_journal *journal)
 
 void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use)
 {
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     *use = (struct lf_journal_use){
         .bytes = used_bytes(journal),
         .outbox = journal->tally.outbox,
@@ -104,14 +104,14 @@ void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use)
         .outbox_dropped = journal->tally.outbox_dropped,
         .unused_dropped = journal->tally.unused_dropped,
     };
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
 }
 
 enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err)
 {
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     int64_t limit = journal->limits.bytes, used = limit ? used_bytes(journal) : 0;
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
     if (!limit || used < limit)
         return LF_OK;
     return lf_fail(err, LF_FULL, LF_TRANSIENT,

@@ -117,7 +117,7 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
 static enum lf_status query_startv(struct lf_journal *journal, struct query *query, struct lf_error *err,
                                    const char *sql, const char *types, va_list args)
 {
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     *query = (struct query){.journal = journal, .code = SQLITE_OK};
     if (journal->depth == 0 && !sqlite3_get_autocommit(journal->db)) /* the last rollback failed */
         roll_back(journal);
@@ -159,7 +159,7 @@ enum lf_status journal__query_end(struct query *query, struct lf_error *err)
     } else {
         sqlite3_finalize(query->stmt);
     }
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
     return status;
 }
 
@@ -234,7 +234,7 @@ bool journal__column_bytes(struct query *query, int column, struct lf_slice *byt
 
 enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err)
 {
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     if (journal->depth++ > 0)
         return LF_OK;
     if (!sqlite3_get_autocommit(journal->db)) /* the last rollback failed */
@@ -246,7 +246,7 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
         status = journal__query_do(journal, err, "BEGIN IMMEDIATE", "");
     if (status != LF_OK) {
         journal->depth--;
-        pthread_mutex_unlock(&journal->mutex);
+        lf_mutex_unlock(&journal->mutex);
     }
     return status;
 }
@@ -270,7 +270,7 @@ enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *er
             journal__health_acts(journal);
     }
     journal->depth--;
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
     return status;
 }
 
@@ -281,7 +281,7 @@ void lf_journal_rollback(struct lf_journal *journal)
     else
         journal->broken = true;
     journal->depth--;
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
 }
 
 enum lf_status journal__end_transaction(struct lf_journal *journal, enum lf_status status,
@@ -379,11 +379,7 @@ struct lf_journal *journal__new(struct lf_error *err)
         return NULL;
     }
     journal->lock_fd = journal->file_fd = -1;
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(&journal->mutex, &attributes);
-    pthread_mutexattr_destroy(&attributes);
+    lf_mutex_init_recursive(&journal->mutex);
     return journal;
 }
 
@@ -435,7 +431,7 @@ void lf_journal_close(struct lf_journal *journal)
         close(journal->file_fd);
     if (journal->lock_fd >= 0)
         close(journal->lock_fd);
-    pthread_mutex_destroy(&journal->mutex);
+    lf_mutex_destroy(&journal->mutex);
     free(journal->path);
     free(journal);
 }

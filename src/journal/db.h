@@ -4,7 +4,7 @@
 
 #include "journal/journal.h"
 
-#include <pthread.h>
+#include "os/thread.h"
 #include <sqlite3.h>
 
 enum { STATEMENT_CACHE = 96 };
@@ -27,7 +27,7 @@ struct lf_journal {
     int lock_fd; /* held exclusively while open */
     int file_fd; /* of the database, held too; never closed before SQLite's own, or the system forgets
                     SQLite's locks */
-    pthread_mutex_t mutex; /* recursive: lf_journal_begin keeps it until commit or rollback */
+    struct lf_mutex mutex; /* recursive: lf_journal_begin keeps it until commit or rollback */
     int depth;             /* nested transactions count as one */
     bool broken;           /* an inner part rolled back: the outer commit must fail */
     char *path;            /* NULL: only read, and somebody else's */

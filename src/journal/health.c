@@ -79,14 +79,14 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 {
     char now[LF_TIME_TEXT];
     enum lf_status status = LF_OK;
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     if (!journal->trouble) {
         status = journal__health_check(journal, err);
     } else if ((status = lf_journal_begin(journal, err)) == LF_OK) {
         lf_time_format(lf_clock_wall_ms(), now);
         status = journal__end_transaction(journal, lf_journal_set(journal, "journal.tried", now, err), err);
     }
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
     return status;
 }
 
@@ -160,8 +160,8 @@ int64_t lf_journal_missing(const struct lf_journal *journal)
 
 void lf_journal_missing_told(struct lf_journal *journal)
 {
-    pthread_mutex_lock(&journal->mutex);
+    lf_mutex_lock(&journal->mutex);
     if (journal->audited)
         journal__health_acts(journal);
-    pthread_mutex_unlock(&journal->mutex);
+    lf_mutex_unlock(&journal->mutex);
 }

@@ -91,10 +91,10 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
     }
     link->batch_count++;
     link->batch_bytes += incoming->message.payload.len;
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     link->messages_in++;
     link->bytes_in += (uint64_t)message->payloadlen;
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
 }
 
 /* ---- the session ---- */

@@ -67,9 +67,9 @@ enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error 
 
 void link__duplicate_seen(struct lf_link *link)
 {
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     link->namesake_until = lf_deadline_in(REMEMBERED_MS);
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     if (link->hooks.namesake)
         link->hooks.namesake(link->hooks.context);
 }
@@ -113,9 +113,9 @@ void link__duplicate_read(struct lf_link *link, const mosquitto_property *proper
 
 void link__duplicate_count(struct lf_link *link, bool is_short)
 {
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     link->short_sessions = is_short ? link->short_sessions + 1 : 0;
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
 }
 
 char *link__duplicate_told(const struct lf_link *link)

@@ -29,13 +29,13 @@ static const char *const state_names[] = {
 
 void link__set_state(struct lf_link *link, enum lf_link_state state, const char *error)
 {
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     if ((state == LF_LINK_ONLINE) != (link->state == LF_LINK_ONLINE))
         link->since_ms = lf_clock_wall_ms();
     link->state = state;
     if (error)
         snprintf(link->error, sizeof link->error, "%s", error);
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
 }
 
 /* Logs a failure once, until something else happens. */
@@ -65,9 +65,9 @@ static bool come_back_once(struct lf_link *link)
 static int64_t pause_after(struct lf_link *link, enum lf_status status, int *attempt)
 {
     if (status == LF_BUSY) {
-        pthread_mutex_lock(&link->mutex);
+        lf_mutex_lock(&link->mutex);
         link->takeovers++;
-        pthread_mutex_unlock(&link->mutex);
+        lf_mutex_unlock(&link->mutex);
         if (come_back_once(link))
             return lf_backoff_ms(0, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
         return TAKEN_OVER_WAIT_MS + lf_backoff_ms(0, TAKEN_OVER_WAIT_MS, TAKEN_OVER_WAIT_MS);
@@ -95,9 +95,9 @@ static void *run(void *arg)
         int64_t wait = pause_after(link, status, &attempt);
         if (lf_sleep_until(lf_deadline_in(wait), &link->stop) == LF_CANCELLED)
             return NULL;
-        pthread_mutex_lock(&link->mutex);
+        lf_mutex_lock(&link->mutex);
         link->reconnects++;
-        pthread_mutex_unlock(&link->mutex);
+        lf_mutex_unlock(&link->mutex);
     }
 }
 
@@ -152,7 +152,7 @@ enum lf_status lf_link_open(const struct lf_link_options *options, const struct 
     link->hooks = *hooks;
     link->last = &link->first;
     link->since_ms = lf_clock_wall_ms();
-    pthread_mutex_init(&link->mutex, NULL);
+    lf_mutex_init(&link->mutex);
     enum lf_status status = copy_options(link, options) ? LF_OK : lf_fail_memory(err, "opening the link");
     if (status == LF_OK)
         status = lf_wake_open(&link->wake, err);
@@ -175,7 +175,7 @@ void lf_link_close(struct lf_link *link)
         return;
     if (link->started) {
         lf_cancel_set(&link->stop);
-        pthread_join(link->thread, NULL);
+        lf_thread_join(&link->thread);
     }
     link__queue_clear(link);
     for (size_t i = 0; i < link->filter_count; i++)
@@ -190,7 +190,7 @@ void lf_link_close(struct lf_link *link)
     free(link->batch);
     lf_wake_close(&link->wake);
     lf_cancel_close(&link->stop);
-    pthread_mutex_destroy(&link->mutex);
+    lf_mutex_destroy(&link->mutex);
     free(link);
     mosquitto_lib_cleanup();
 }
@@ -200,10 +200,10 @@ enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct
     char *copy = strdup(payload);
     if (!copy)
         return lf_fail_memory(err, "setting the goodbye");
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     free(link->goodbye);
     link->goodbye = copy;
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     return LF_OK;
 }
 
@@ -211,9 +211,9 @@ enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct
 
 enum lf_link_state lf_link_state(struct lf_link *link)
 {
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     enum lf_link_state state = link->state;
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     return state;
 }
 
@@ -224,7 +224,7 @@ cJSON *lf_link_health(struct lf_link *link)
     if (!health)
         return NULL;
     snprintf(broker, sizeof broker, "%s://%s:%d", link->tls ? "mqtts" : "mqtt", link->host, link->port);
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     lf_time_format(link->since_ms, since);
     lf_json_set_text(health, "state", state_names[link->state]);
     lf_json_set_text(health, "since", since);
@@ -238,7 +238,7 @@ cJSON *lf_link_health(struct lf_link *link)
     char *namesake = link__duplicate_told(link);
     lf_json_set_text(health, "namesake", namesake);
     lf_json_set_int(health, "refused_batches", (int64_t)link->refused_batches);
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     free(namesake);
     return health;
 }

@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 struct lf_link;
 

@@ -17,7 +17,7 @@ void link__outgoing_free(struct outgoing *outgoing)
 
 struct outgoing *link__queue_take(struct lf_link *link)
 {
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     struct outgoing *outgoing = link->first;
     if (outgoing) {
         link->first = outgoing->next;
@@ -25,7 +25,7 @@ struct outgoing *link__queue_take(struct lf_link *link)
             link->last = &link->first;
         link->queued--;
     }
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     return outgoing;
 }
 
@@ -67,7 +67,7 @@ enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication
     if (!outgoing)
         return lf_fail_memory(err, "publishing");
     enum lf_status status = LF_OK;
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     if (link->state != LF_LINK_ONLINE) {
         status = lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "there is no connection to the broker now");
     } else if (link->queued >= QUEUE_MAX) {
@@ -78,7 +78,7 @@ enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication
         link->queued++;
         outgoing = NULL;
     }
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     link__outgoing_free(outgoing);
     if (status == LF_OK)
         lf_wake_up(&link->wake);

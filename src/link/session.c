@@ -228,9 +228,9 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
     }
     link__batch_clear(link);
     if (status != LF_OK) {
-        pthread_mutex_lock(&link->mutex);
+        lf_mutex_lock(&link->mutex);
         link->refused_batches++;
-        pthread_mutex_unlock(&link->mutex);
+        lf_mutex_unlock(&link->mutex);
     }
     /* LF_CANCELLED and LF_BUSY mean something else from here on, and LF_CANCELLED ends in a goodbye, with
      * which the acknowledgements of this very batch would leave. Whatever the reason, the connection is
@@ -263,9 +263,9 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
     }
     if (outgoing->ticket > 0)
         link->tickets[link->ticket_count++] = (struct publish_ticket){mid, outgoing->ticket};
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     link->messages_out++;
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     return code;
 }
 
@@ -384,10 +384,10 @@ static void leave(struct lf_link *link, const char *last_words, mosquitto_proper
 
 static void say_goodbye(struct lf_link *link)
 {
-    pthread_mutex_lock(&link->mutex);
+    lf_mutex_lock(&link->mutex);
     char *goodbye = link->goodbye;
     link->goodbye = NULL;
-    pthread_mutex_unlock(&link->mutex);
+    lf_mutex_unlock(&link->mutex);
     leave(link, goodbye, NULL);
     free(goodbye);
 }

@@ -4,8 +4,8 @@
 
 #include "link/link.h"
 
+#include "os/thread.h"
 #include <mosquitto.h>
-#include <pthread.h>
 
 enum {
     QUEUE_MAX = 1000,
@@ -47,7 +47,7 @@ struct lf_link {
     bool tls;
     int64_t session_expiry_s, max_message;
     struct lf_link_hooks hooks;
-    pthread_t thread;
+    struct lf_thread thread;
     bool started;
     struct lf_cancel stop;
     struct lf_wake wake; /* something was queued */
@@ -80,7 +80,7 @@ struct lf_link {
     int end_reason;   /* MQTT reason code */
     char detail[200]; /* last error line of the library */
 
-    pthread_mutex_t mutex; /* guards everything below */
+    struct lf_mutex mutex; /* guards everything below */
     enum lf_link_state state;
     struct outgoing *first, **last;
     size_t queued;

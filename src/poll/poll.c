@@ -12,13 +12,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/os_wake.h"
 #include "cloud/cloud.h"
 #include "config/config.h"
 #include "intake/intake.h"
 #include "journal/journal.h"
+#include "os/wait.h"
 
-#include <pthread.h>
+#include "os/thread.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +34,12 @@ enum {
 struct lf_poll {
     struct lf_poll_options options;
     struct lf_cancel cancel;
-    pthread_t thread;
+    struct lf_thread thread;
     bool started;
     int64_t
         began; /* monotonic: the first start of all, while we are not sure of its date; else 0. Poll thread */
-    pthread_mutex_t mutex; /* guards the rest */
-    pthread_cond_t told;
+    struct lf_mutex mutex; /* guards the rest */
+    struct lf_cond told;
     bool gap, stopping;
     bool keep; /* events are still being missed: the gap stays, though it was asked for */
     uint64_t
@@ -79,9 +79,9 @@ static enum lf_status take_page(struct lf_poll *poll, const cJSON *events, struc
     status = lf_journal_commit(journal, err);
     if (status != LF_OK)
         return status;
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     poll->taken += taken;
-    pthread_mutex_unlock(&poll->mutex);
+    lf_mutex_unlock(&poll->mutex);
     if (jobs)
         poll->options.jobs(poll->options.context);
     return LF_OK;
@@ -177,9 +177,9 @@ static enum lf_status ask_pages(struct lf_poll *poll, const struct place *place,
 
 static uint64_t gaps_now(struct lf_poll *poll)
 {
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     uint64_t gaps = poll->gaps;
-    pthread_mutex_unlock(&poll->mutex);
+    lf_mutex_unlock(&poll->mutex);
     return gaps;
 }
 
@@ -187,11 +187,11 @@ static uint64_t gaps_now(struct lf_poll *poll)
  */
 static enum lf_status close_gap(struct lf_poll *poll, uint64_t gaps, struct lf_error *err)
 {
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     enum lf_status status = poll->gaps == gaps && !poll->keep
                                 ? lf_journal_set(poll->options.journal, "poll.gap", NULL, err)
                                 : LF_OK;
-    pthread_mutex_unlock(&poll->mutex);
+    lf_mutex_unlock(&poll->mutex);
     return status;
 }
 
@@ -221,12 +221,12 @@ static enum lf_status ask_round(struct lf_poll *poll, bool regular, struct lf_er
 
 static void note_outcome(struct lf_poll *poll, enum lf_status status, const struct lf_error *err)
 {
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     bool news = strcmp(poll->error, status == LF_OK ? "" : err->text) != 0;
     snprintf(poll->error, sizeof poll->error, "%s", status == LF_OK ? "" : err->text);
     if (status == LF_OK)
         poll->last_ms = lf_clock_wall_ms();
-    pthread_mutex_unlock(&poll->mutex);
+    lf_mutex_unlock(&poll->mutex);
     if (status == LF_OK || !news)
         return;
     lf_log_warning("poll", "cannot ask for events: %s", err->text);
@@ -235,12 +235,12 @@ static void note_outcome(struct lf_poll *poll, enum lf_status status, const stru
 /* Waits for the deadline or a gap. False: stop. */
 static bool wait_for_turn(struct lf_poll *poll, int64_t deadline)
 {
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     while (!poll->stopping && !poll->gap && lf_cond_wait(&poll->told, &poll->mutex, deadline))
         ;
     poll->gap = false;
     bool go_on = !poll->stopping;
-    pthread_mutex_unlock(&poll->mutex);
+    lf_mutex_unlock(&poll->mutex);
     return go_on;
 }
 
@@ -300,7 +300,7 @@ enum lf_status lf_poll_open(const struct lf_poll_options *options, struct lf_pol
     if (!poll)
         return lf_fail_memory(err, "opening the poll");
     poll->options = *options;
-    pthread_mutex_init(&poll->mutex, NULL);
+    lf_mutex_init(&poll->mutex);
     lf_cond_init(&poll->told);
     enum lf_status status = lf_cancel_open(&poll->cancel, err);
     if (status == LF_OK)
@@ -320,17 +320,17 @@ void lf_poll_close(struct lf_poll *poll)
 {
     if (!poll)
         return;
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     poll->stopping = true;
-    pthread_cond_broadcast(&poll->told);
-    pthread_mutex_unlock(&poll->mutex);
+    lf_cond_broadcast(&poll->told);
+    lf_mutex_unlock(&poll->mutex);
     if (poll->started) {
         lf_cancel_set(&poll->cancel);
-        pthread_join(poll->thread, NULL);
+        lf_thread_join(&poll->thread);
     }
     lf_cancel_close(&poll->cancel);
-    pthread_cond_destroy(&poll->told);
-    pthread_mutex_destroy(&poll->mutex);
+    lf_cond_destroy(&poll->told);
+    lf_mutex_destroy(&poll->mutex);
     free(poll);
 }
 
@@ -353,21 +353,21 @@ static enum lf_status note_gap(struct lf_journal *journal, struct lf_error *err)
 
 enum lf_status lf_poll_gap(struct lf_poll *poll, struct lf_error *err)
 {
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     poll->gaps++;
     enum lf_status status = note_gap(poll->options.journal, err);
-    pthread_mutex_unlock(&poll->mutex);
+    lf_mutex_unlock(&poll->mutex);
     return status;
 }
 
 void lf_poll_fill(struct lf_poll *poll, bool whole)
 {
     bool open = has_gap(poll);
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     poll->keep = !whole;
     poll->gap = poll->gap || open;
-    pthread_cond_broadcast(&poll->told);
-    pthread_mutex_unlock(&poll->mutex);
+    lf_cond_broadcast(&poll->told);
+    lf_mutex_unlock(&poll->mutex);
 }
 
 cJSON *lf_poll_health(struct lf_poll *poll)
@@ -375,7 +375,7 @@ cJSON *lf_poll_health(struct lf_poll *poll)
     cJSON *health = cJSON_CreateObject();
     char *after, last[LF_TIME_TEXT];
     lf_journal_get(poll->options.journal, "poll.after", &after, NULL);
-    pthread_mutex_lock(&poll->mutex);
+    lf_mutex_lock(&poll->mutex);
     if (poll->last_ms) {
         lf_time_format(poll->last_ms, last);
         lf_json_set_text(health, "last", last);
@@ -383,7 +383,7 @@ cJSON *lf_poll_health(struct lf_poll *poll)
     lf_json_set_text(health, "after", after);
     lf_json_set_int(health, "taken", poll->taken);
     lf_json_set_text(health, "error", poll->error[0] ? poll->error : NULL);
-    pthread_mutex_unlock(&poll->mutex);
+    lf_mutex_unlock(&poll->mutex);
     free(after);
     return health;
 }

@@ -9,6 +9,7 @@
  * States of a ticket: listed -> begun -> ended. `lock` guards the list, `stop` and `closing`.
  */
 #include "transfer/transfer.h"
+#include "os/thread.h"
 
 #include "transfer/exchange.h"
 #include "transfer/url.h"
@@ -31,10 +32,10 @@ struct ticket {
 struct lf_transfer {
     struct lf_exchange_common common;
     CURLM *multi;
-    pthread_t thread;
+    struct lf_thread thread;
     bool running; /* the thread was started */
-    pthread_mutex_t lock;
-    pthread_cond_t left; /* a caller has left lf_transfer_perform */
+    struct lf_mutex lock;
+    struct lf_cond left; /* a caller has left lf_transfer_perform */
     struct ticket *tickets;
     int callers; /* inside lf_transfer_perform */
     bool closing;
@@ -90,7 +91,7 @@ static void begin_ticket(struct lf_transfer *transfer, struct ticket *ticket)
 /* Begins what is new, ends what must stop. True while there is a reason to go on. */
 static bool tend_tickets(struct lf_transfer *transfer)
 {
-    pthread_mutex_lock(&transfer->lock);
+    lf_mutex_lock(&transfer->lock);
     for (struct ticket *ticket = transfer->tickets, *next; ticket; ticket = next) {
         next = ticket->next;
         if (transfer->closing && ticket->stop == LF_OK)
@@ -103,7 +104,7 @@ static bool tend_tickets(struct lf_transfer *transfer)
         }
     }
     bool go_on = !transfer->closing || transfer->tickets;
-    pthread_mutex_unlock(&transfer->lock);
+    lf_mutex_unlock(&transfer->lock);
     return go_on;
 }
 
@@ -118,9 +119,9 @@ static void collect_ended(struct lf_transfer *transfer)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&exchange);
         transfer__exchange_end(exchange, code);
-        pthread_mutex_lock(&transfer->lock);
+        lf_mutex_lock(&transfer->lock);
         end_ticket(transfer, (struct ticket *)((char *)exchange - offsetof(struct ticket, exchange)));
-        pthread_mutex_unlock(&transfer->lock);
+        lf_mutex_unlock(&transfer->lock);
     }
 }
 
@@ -172,7 +173,7 @@ enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struc
         curl_global_cleanup();
         return lf_fail_memory(err, "starting the transfer engine");
     }
-    pthread_mutex_init(&transfer->lock, NULL);
+    lf_mutex_init(&transfer->lock);
     lf_cond_init(&transfer->left);
     enum lf_status status = LF_OK;
     if (!copy_options(transfer, options) || !open_curl(transfer, options->max_connections))
@@ -190,15 +191,15 @@ enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struc
 
 static void stop_thread(struct lf_transfer *transfer)
 {
-    pthread_mutex_lock(&transfer->lock);
+    lf_mutex_lock(&transfer->lock);
     transfer->closing = true;
-    pthread_mutex_unlock(&transfer->lock);
+    lf_mutex_unlock(&transfer->lock);
     curl_multi_wakeup(transfer->multi);
-    pthread_join(transfer->thread, NULL);
-    pthread_mutex_lock(&transfer->lock);
+    lf_thread_join(&transfer->thread);
+    lf_mutex_lock(&transfer->lock);
     while (transfer->callers)
         lf_cond_wait(&transfer->left, &transfer->lock, LF_NEVER);
-    pthread_mutex_unlock(&transfer->lock);
+    lf_mutex_unlock(&transfer->lock);
 }
 
 void lf_transfer_close(struct lf_transfer *transfer)
@@ -209,8 +210,8 @@ void lf_transfer_close(struct lf_transfer *transfer)
         stop_thread(transfer);
     curl_multi_cleanup(transfer->multi);
     curl_share_cleanup(transfer->common.share);
-    pthread_cond_destroy(&transfer->left);
-    pthread_mutex_destroy(&transfer->lock);
+    lf_cond_destroy(&transfer->left);
+    lf_mutex_destroy(&transfer->lock);
     free(transfer->common.ca_file);
     free(transfer->common.proxy);
     free(transfer);
@@ -220,11 +221,11 @@ void lf_transfer_close(struct lf_transfer *transfer)
 /* Refused once the engine is closing, so that nobody waits for a thread that is gone. */
 static bool hand_over(struct lf_transfer *transfer, struct ticket *ticket)
 {
-    pthread_mutex_lock(&transfer->lock);
+    lf_mutex_lock(&transfer->lock);
     bool open = !transfer->closing;
     if (open)
         list_add(transfer, ticket);
-    pthread_mutex_unlock(&transfer->lock);
+    lf_mutex_unlock(&transfer->lock);
     if (open)
         curl_multi_wakeup(transfer->multi);
     return open;
@@ -236,16 +237,16 @@ static void wait_for(struct lf_transfer *transfer, struct ticket *ticket)
     const struct lf_request *request = ticket->exchange.request;
     enum lf_status waited = lf_wait_fd(ticket->ended.fd, POLLIN, request->deadline, request->cancel, NULL);
     if (waited != LF_OK) {
-        pthread_mutex_lock(&transfer->lock);
+        lf_mutex_lock(&transfer->lock);
         ticket->stop = waited == LF_TIMEOUT ? LF_TIMEOUT : LF_CANCELLED;
-        pthread_mutex_unlock(&transfer->lock);
+        lf_mutex_unlock(&transfer->lock);
         curl_multi_wakeup(transfer->multi);
         while (lf_wait_fd(ticket->ended.fd, POLLIN, LF_NEVER, NULL, NULL) != LF_OK)
             ;
     }
     /* The thread woke us with the lock held: once we have had it, the thread has let go of the ticket. */
-    pthread_mutex_lock(&transfer->lock);
-    pthread_mutex_unlock(&transfer->lock);
+    lf_mutex_lock(&transfer->lock);
+    lf_mutex_unlock(&transfer->lock);
 }
 
 /* One request to one URL, without redirects. */
@@ -321,9 +322,9 @@ enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf
     struct lf_error own = {0};
     memset(answer, 0, sizeof *answer);
     answer_clear(answer);
-    pthread_mutex_lock(&transfer->lock);
+    lf_mutex_lock(&transfer->lock);
     transfer->callers++;
-    pthread_mutex_unlock(&transfer->lock);
+    lf_mutex_unlock(&transfer->lock);
     enum lf_status status = lf_url_check(request->url, &own);
     if (status == LF_OK)
         status = exchange_once(transfer, request, request->url, true, answer, &was_sent, &own);
@@ -335,10 +336,10 @@ enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf
         *err = own;
     if (sent)
         *sent = was_sent;
-    pthread_mutex_lock(&transfer->lock);
+    lf_mutex_lock(&transfer->lock);
     transfer->callers--;
-    pthread_cond_signal(&transfer->left);
-    pthread_mutex_unlock(&transfer->lock);
+    lf_cond_signal(&transfer->left);
+    lf_mutex_unlock(&transfer->lock);
     return status;
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 struct lf_transfer;
 

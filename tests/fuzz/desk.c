@@ -2,6 +2,7 @@
  * whose journal is begun anew from time to time. The desk's own reader is taken in as source, to run a
  * visitor in this thread. */
 #include "control/desk.c"
+#include "os/thread.h"
 
 #include "fuzz.h"
 
@@ -126,7 +127,7 @@ static void open_agent(void)
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
     open_benches(&err);
     agent.desk = (struct lf_server){.context = context, .listening = -1};
-    pthread_mutex_init(&agent.desk.mutex, NULL);
+    lf_mutex_init(&agent.desk.mutex);
     lf_cond_init(&agent.desk.left);
     fuzz_need(lf_cancel_open(&agent.desk.cancel, &err) == LF_OK, err.text);
     free(path);
@@ -141,8 +142,8 @@ static void close_agent(void)
     lf_cloud_close(agent.context.cloud);
     lf_journal_close(agent.context.journal);
     lf_cancel_close(&agent.desk.cancel);
-    pthread_cond_destroy(&agent.desk.left);
-    pthread_mutex_destroy(&agent.desk.mutex);
+    lf_cond_destroy(&agent.desk.left);
+    lf_mutex_destroy(&agent.desk.mutex);
     nftw(agent.config->agent.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     nftw(agent.config->agent.spool_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

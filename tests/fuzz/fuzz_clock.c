@@ -1,7 +1,7 @@
 /* What the code under test asks in place of base/clock.c and the sleeping of base/os_wake.c. */
 #include "fuzz_clock.h"
 
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 enum { START_MS = 1000000 };
 

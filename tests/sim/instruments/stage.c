@@ -8,9 +8,9 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
-#include "base/os_wake.h"
 #include "control.h"
 #include "options.h"
+#include "os/wait.h"
 #include "outlet.h"
 #include "record.h"
 #include "values.h"

@@ -1,6 +1,9 @@
+#include "os/thread.h"
+
 #include "base/clock.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 #include "unit.h"
+#include <pthread.h>
 
 #include <poll.h>
 #include <signal.h>
@@ -59,13 +62,13 @@ static void *set_soon(void *cancel)
 static void cancel_ends_waiting(void)
 {
     struct lf_cancel cancel;
-    pthread_t thread;
+    struct lf_thread thread;
     NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
     CHECK(!lf_cancel_is_set(&cancel));
     CHECK_INT(lf_sleep_until(lf_deadline_in(1), &cancel), LF_OK);
     NEED(lf_thread_start(&thread, "setter", set_soon, &cancel, NULL) == LF_OK);
     CHECK_INT(lf_sleep_until(LF_NEVER, &cancel), LF_CANCELLED);
-    pthread_join(thread, NULL);
+    lf_thread_join(&thread);
     CHECK(lf_cancel_is_set(&cancel));
     CHECK_INT(lf_wait_fd(-1, 0, LF_NEVER, &cancel, NULL), LF_CANCELLED);
     lf_cancel_reset(&cancel);
@@ -90,26 +93,26 @@ static void stale_wake_costs_nothing(void)
     lf_cancel_close(&cancel);
 }
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t cond;
+static struct lf_mutex mutex = LF_MUTEX_INIT;
+static struct lf_cond cond;
 static bool flag;
 
 static void *signal_soon(void *unused)
 {
     (void)unused;
     usleep(20000);
-    pthread_mutex_lock(&mutex);
+    lf_mutex_lock(&mutex);
     flag = true;
-    pthread_cond_signal(&cond);
-    pthread_mutex_unlock(&mutex);
+    lf_cond_signal(&cond);
+    lf_mutex_unlock(&mutex);
     return NULL;
 }
 
 static void condition_has_a_deadline(void)
 {
-    pthread_t thread;
+    struct lf_thread thread;
     lf_cond_init(&cond);
-    pthread_mutex_lock(&mutex);
+    lf_mutex_lock(&mutex);
     int64_t deadline = lf_deadline_in(30);
     while (lf_cond_wait(&cond, &mutex, deadline)) {
     }
@@ -119,9 +122,9 @@ static void condition_has_a_deadline(void)
     NEED(lf_thread_start(&thread, "signaller", signal_soon, NULL, NULL) == LF_OK);
     while (!flag)
         CHECK(lf_cond_wait(&cond, &mutex, LF_NEVER));
-    pthread_mutex_unlock(&mutex);
-    pthread_join(thread, NULL);
-    pthread_cond_destroy(&cond);
+    lf_mutex_unlock(&mutex);
+    lf_thread_join(&thread);
+    lf_cond_destroy(&cond);
 }
 
 static char name[32];
@@ -141,9 +144,9 @@ static void *look_at_self(void *unused)
 
 static void threads_have_names(void)
 {
-    pthread_t thread;
+    struct lf_thread thread;
     NEED(lf_thread_start(&thread, "bench balance", look_at_self, NULL, NULL) == LF_OK);
-    pthread_join(thread, NULL);
+    lf_thread_join(&thread);
     CHECK_STR(name, "bench balance");
     CHECK(blocked);
     sigset_t set;

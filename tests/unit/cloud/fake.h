@@ -7,6 +7,8 @@
 #include "server.h"
 #include "unit.h"
 
+#include <pthread.h>
+
 enum { FAKE_LINES = 300, FAKE_TEXT = 4096 };
 
 struct fake_line {

@@ -1,6 +1,7 @@
 #include "fake.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static void one_fetch(void)
     fake_open(&fake);
     fake.token_delay_ms = 300;
     for (int i = 0; i < 8; i++)
-        NEED(lf_thread_start(&threads[i], "getter", get_value, &fake, NULL) == LF_OK);
+        NEED(pthread_create(&threads[i], NULL, get_value, &fake) == 0);
     for (int i = 0; i < 8; i++) {
         void *status;
         pthread_join(threads[i], &status);
@@ -69,7 +70,7 @@ static void one_failure(void)
     fake.token_status = 401;
     fake.token_body = "{\"error\":{\"message\":\"no\",\"type\":\"invalid_client\"}}";
     for (int i = 0; i < 8; i++)
-        NEED(lf_thread_start(&threads[i], "getter", get_value, &fake, NULL) == LF_OK);
+        NEED(pthread_create(&threads[i], NULL, get_value, &fake) == 0);
     for (int i = 0; i < 8; i++) {
         void *status;
         pthread_join(threads[i], &status);
@@ -102,9 +103,9 @@ static void cancelled_fetch(void)
     fake_open(&fake);
     fake.token_delay_ms = 1000;
     NEED(lf_cancel_open(&cancelled.cancel, NULL) == LF_OK);
-    NEED(lf_thread_start(&first, "first", get_cancelled, &cancelled, NULL) == LF_OK);
+    NEED(pthread_create(&first, NULL, get_cancelled, &cancelled) == 0);
     lf_sleep_until(lf_deadline_in(200), NULL);
-    NEED(lf_thread_start(&second, "second", get_value, &fake, NULL) == LF_OK);
+    NEED(pthread_create(&second, NULL, get_value, &fake) == 0);
     lf_sleep_until(lf_deadline_in(200), NULL);
     lf_cancel_set(&cancelled.cancel);
     pthread_join(first, &status);
@@ -122,7 +123,7 @@ static void waiter_deadline(void)
     pthread_t thread;
     fake_open(&fake);
     fake.token_delay_ms = 1500;
-    NEED(lf_thread_start(&thread, "getter", get_value, &fake, NULL) == LF_OK);
+    NEED(pthread_create(&thread, NULL, get_value, &fake) == 0);
     lf_sleep_until(lf_deadline_in(300), NULL);
     struct lf_call hasty = {.deadline = lf_deadline_in(200)};
     char *value = NULL;

@@ -6,6 +6,7 @@
 #include "cloud/rate.h"
 #include "cloud/schema.h"
 #include "cloud/upload.h"
+#include "os/thread.h"
 #include "unit.h"
 
 #include <fcntl.h>
@@ -256,13 +257,13 @@ static void rate_cancel(void)
 {
     struct lf_rate rate;
     struct lf_cancel cancel;
-    pthread_t thread;
+    struct lf_thread thread;
     cloud__rate_open(&rate);
     NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
     cloud__rate_learn(&rate, 60, 0, 30);
     NEED(lf_thread_start(&thread, "cancel", cancel_soon, &cancel, NULL) == LF_OK);
     CHECK_INT(cloud__rate_take(&rate, LF_NEVER, &cancel, NULL), LF_CANCELLED);
-    pthread_join(thread, NULL);
+    lf_thread_join(&thread);
     lf_cancel_close(&cancel);
     cloud__rate_close(&rate);
 }

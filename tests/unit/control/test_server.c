@@ -1,7 +1,7 @@
 #include "ground.h"
 
 #include "base/clock.h"
-#include "base/os_socket.h"
+#include "os/local.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // Results are found when they are finished, told once, and taken whole or not at all.
 #include "bench.h"
 
-#include "base/os_folder.h"
+#include "os/watch.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 // The linker sends these calls here first (see CMakeLists.txt).
 #include "bench.h"
 
-#include "base/os_folder.h"
+#include "os/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>

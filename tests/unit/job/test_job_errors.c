@@ -10,7 +10,7 @@
 #include "job_case.h"
 
 #include "base/clock.h"
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

@@ -1,9 +1,9 @@
 /* The audit trail: nothing can be changed in it, taken from it or put into it without being found and named.
  */
 #include "base/clock.h"
-#include "base/os_wake.h"
 #include "journal/audit.h"
 #include "journal/inspect.h"
+#include "os/wait.h"
 #include "unit.h"
 
 #include <signal.h>

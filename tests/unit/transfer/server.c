@@ -2,12 +2,12 @@
 
 #include "base/clock.h"
 
+#include "os/thread.h"
 #include <arpa/inet.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ enum { CONNECTIONS_MAX = 256, HEADERS_MAX = 32 * 1024, BODY_MAX = 64 * 1024 * 10
 
 struct connection {
     struct server *server;
-    pthread_t thread;
+    struct lf_thread thread;
     int fd, index;
     SSL *tls;
 };
@@ -30,7 +30,7 @@ struct server {
     server_handler handler;
     void *context;
     int listener, port;
-    pthread_t acceptor;
+    struct lf_thread acceptor;
     struct lf_cancel stop;
     SSL_CTX *tls;
     atomic_int calls;
@@ -269,9 +269,9 @@ void server_close(struct server *server)
     if (!server)
         return;
     lf_cancel_set(&server->stop);
-    pthread_join(server->acceptor, NULL);
+    lf_thread_join(&server->acceptor);
     for (int i = 0; i < server->count; i++)
-        pthread_join(server->connections[i].thread, NULL);
+        lf_thread_join(&server->connections[i].thread);
     close(server->listener);
     lf_cancel_close(&server->stop);
     SSL_CTX_free(server->tls);

@@ -5,7 +5,7 @@
 #ifndef TEST_SERVER_H
 #define TEST_SERVER_H
 
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,7 +415,7 @@ static void cancels(void)
     pthread_t thread;
     NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
     bench_open(&bench, answer_never, NULL);
-    NEED(lf_thread_start(&thread, "cancel", cancel_soon, &cancel, NULL) == LF_OK);
+    NEED(pthread_create(&thread, NULL, cancel_soon, &cancel) == 0);
     int64_t start = lf_clock_mono_ms();
     bench_perform(&bench, &(struct lf_request){.to_fd = -1, .cancel = &cancel});
     CHECK_INT(bench.status, LF_CANCELLED);
@@ -436,7 +437,7 @@ static void closing(void)
     struct bench bench;
     pthread_t thread;
     bench_open(&bench, answer_never, NULL);
-    NEED(lf_thread_start(&thread, "close", close_soon, bench.transfer, NULL) == LF_OK);
+    NEED(pthread_create(&thread, NULL, close_soon, bench.transfer) == 0);
     bench_perform(&bench, &(struct lf_request){.to_fd = -1});
     CHECK_INT(bench.status, LF_CANCELLED);
     pthread_join(thread, NULL);
@@ -585,7 +586,7 @@ static void many_at_once(void)
     pthread_t threads[16];
     bench_open(&bench, answer_echo, NULL);
     for (int i = 0; i < 16; i++)
-        NEED(lf_thread_start(&threads[i], "caller", perform_many, &bench, NULL) == LF_OK);
+        NEED(pthread_create(&threads[i], NULL, perform_many, &bench) == 0);
     for (int i = 0; i < 16; i++) {
         void *good;
         pthread_join(threads[i], &good);

@@ -1,12 +1,12 @@
 /* Waking and cancelling threads that wait in poll(). */
-#ifndef LF_BASE_OS_WAKE_H
-#define LF_BASE_OS_WAKE_H
+#ifndef LF_OS_WAIT_H
+#define LF_OS_WAIT_H
 
 #include "base/error.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* A wake-up that one thread waits for and any thread gives. Wakes add up to one. */
 struct lf_wake {
@@ -38,14 +38,5 @@ enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct l
 
 /* Sleeps till the deadline; LF_CANCELLED if cancelled first. */
 enum lf_status lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel);
-
-/* A condition variable on the monotonic clock, and a wait with a deadline. True: signalled (or spurious);
- * false: the deadline has passed. */
-void lf_cond_init(pthread_cond_t *cond);
-bool lf_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline);
-
-/* Starts a thread with a name of at most 15 characters (seen in ps and gdb) and all signals blocked. */
-enum lf_status lf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg,
-                               struct lf_error *err);
 
 #endif

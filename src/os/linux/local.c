@@ -1,4 +1,4 @@
-#include "base/os_socket.h"
+#include "os/local.h"
 
 #include "base/clock.h"
 #include "base/file.h"

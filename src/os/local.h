@@ -2,10 +2,10 @@
  * passed along. Unix sockets here. Descriptors are non-blocking and closed on exec; every wait has a
  * deadline and a cancel (may be NULL).
  */
-#ifndef LF_BASE_OS_SOCKET_H
-#define LF_BASE_OS_SOCKET_H
+#ifndef LF_OS_LOCAL_H
+#define LF_OS_LOCAL_H
 
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* What a folder can do that differs between operating systems: tell of changes, lie on another machine,
  * rename without replacing, be locked. And which run of the machine this is.
  */
-#ifndef LF_BASE_OS_FOLDER_H
-#define LF_BASE_OS_FOLDER_H
+#ifndef LF_OS_WATCH_H
+#define LF_OS_WATCH_H
 
 #include "base/error.h"
 

@@ -1,13 +1,11 @@
-#include "base/os_wake.h"
+#include "os/wait.h"
 
 #include "base/clock.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum lf_status lf_wake_open(struct lf_wake *wake, struct lf_error *err)
@@ -96,49 +94,4 @@ enum lf_status lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel)
 {
     enum lf_status status = lf_wait_fd(-1, 0, deadline, cancel, NULL);
     return status == LF_TIMEOUT ? LF_OK : status;
-}
-
-void lf_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-bool lf_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline)
-{
-    if (deadline == LF_NEVER) {
-        pthread_cond_wait(cond, mutex);
-        return true;
-    }
-    int64_t left = lf_deadline_left(deadline);
-    if (left == 0)
-        return false;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(left / 1000);
-    until.tv_nsec += (long)(left % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return pthread_cond_timedwait(cond, mutex, &until) != ETIMEDOUT;
-}
-
-enum lf_status lf_thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *arg,
-                               struct lf_error *err)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(thread, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
-        errno = failed;
-        return lf_fail_errno(err, "cannot start the thread '%s'", name);
-    }
-    pthread_setname_np(*thread, name);
-    return LF_OK;
 }

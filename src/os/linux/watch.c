@@ -1,4 +1,4 @@
-#include "base/os_folder.h"
+#include "os/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
