@@ -10,13 +10,15 @@ SOURCE = pathlib.Path(os.environ.get("LF_SOURCE", pathlib.Path(__file__).resolve
 BUILD = pathlib.Path(os.environ["LF_BUILD"])
 
 FLOORS = {
-    "base": 0,
+    "os": 0,
+    "base": 0.5,  # stands on os/
     "event": 1, "journal": 1, "config": 1, "transfer": 1, "drivers": 1,
     "intake": 2, "instrument": 2, "cloud": 2, "link": 2,
     "job": 3, "poll": 3,
     "control": 4,
     "agent": 5,
 }
+BELOW_OS = {"base/error.h", "base/clock.h", "base/file.h"}  # what the contract with the system is made of
 ROOMS = {
     "sqlite3.h": "src/journal/", "mosquitto.h": "src/link/", "mqtt_protocol.h": "src/link/", "curl/curl.h": "src/transfer/",
     "libconfig.h": "src/config/", "libserialport.h": "drivers/stream/serial.c drivers/stream/ports.c", "pcre2.h": "src/job/match.c",
@@ -46,6 +48,8 @@ class Structure(unittest.TestCase):
             here = room_of(name)
             for include in includes(text):
                 there = include.split("/")[0]
+                if here == "os" and include in BELOW_OS:
+                    continue
                 if there in FLOORS and there != here and FLOORS[there] >= FLOORS[here]:
                     wrong.append(f"{name} includes {include}")
         self.assertEqual(wrong, [])
