@@ -70,10 +70,7 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
     row.file = file.name;
     if (status == LF_OK)
         status = lf_journal_parcel_add(jobs->journal, &row, err);
-    if (status == LF_OK)
-        status = lf_journal_commit(jobs->journal, err);
-    else
-        lf_journal_rollback(jobs->journal);
+    status = lf_journal_end(jobs->journal, status, err);
     if (status != LF_OK)
         unlink(file.final);
     job__spool_discard(&file);
@@ -141,10 +138,7 @@ static enum lf_status put_down(struct lf_jobs *jobs, struct lf_job *job, enum lf
     if (status == LF_OK)
         status = job__save(jobs, job, who, text, err);
     lf_job_free(job);
-    if (status == LF_OK)
-        return lf_journal_commit(jobs->journal, err);
-    lf_journal_rollback(jobs->journal);
-    return status;
+    return lf_journal_end(jobs->journal, status, err);
 }
 
 static enum lf_status not_now(const struct lf_job *job, const char *what, struct lf_error *err)
@@ -270,10 +264,7 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
         if (status == LF_OK)
             status = lf_journal_history_add(jobs->journal, id, who, "asked to stop what runs", err);
         lf_job_free(&job);
-        if (status == LF_OK)
-            return lf_journal_commit(jobs->journal, err);
-        lf_journal_rollback(jobs->journal);
-        return status;
+        return lf_journal_end(jobs->journal, status, err);
     }
     if (lf_job_state_final(job.state))
         status = not_now(&job, "cancelled", err);

@@ -111,7 +111,7 @@ enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who,
     if (status == LF_OK) {
         lf_time_format(now, at);
         struct lf_audit_entry entry = {.at = at, .who = by, .what = what, .about = of, .text = said};
-        status = journal__end_transaction(journal, append(journal, entry, now, err), err);
+        status = lf_journal_end(journal, append(journal, entry, now, err), err);
     }
     free(by);
     free(of);
@@ -333,5 +333,5 @@ enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_m
     status = find_cut(journal, lf_clock_best_ms() - keep_ms, &cut, err);
     if (status == LF_OK && cut.first <= cut.last)
         status = let_go(journal, &cut, dropped, err);
-    return journal__end_transaction(journal, status, err);
+    return lf_journal_end(journal, status, err);
 }

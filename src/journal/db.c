@@ -239,7 +239,7 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
         return LF_OK;
     if (!sqlite3_get_autocommit(journal->db)) /* the last rollback failed */
         roll_back(journal);
-    journal->broken = false;
+    journal->broken = LF_OK;
     journal->tally_before = journal->tally;
     enum lf_status status = journal__health_check(journal, err);
     if (status == LF_OK)
@@ -247,50 +247,57 @@ enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err
     if (status != LF_OK) {
         journal->depth--;
         lf_mutex_unlock(&journal->mutex);
+        return status;
     }
+    journal__effects_begin(journal);
+    return LF_OK;
+}
+
+static enum lf_status commit(struct lf_journal *journal, struct lf_error *err)
+{
+    if (journal->damaged)
+        return journal__health_damaged(journal, "refused", "found while the agent ran", err);
+    if (journal->broken == LF_NO_MEMORY)
+        return lf_fail_memory(err, "journal: noting what follows a commit");
+    if (journal->broken || sqlite3_get_autocommit(journal->db))
+        return lf_fail(err, LF_IO, LF_TRANSIENT,
+                       "journal: part of the transaction failed; nothing was saved");
+    enum lf_status status = journal__query_do(journal, err, "COMMIT", "");
+    if (status == LF_OK) {
+        journal->trouble = false;
+        if (journal->acts)
+            journal__health_acts(journal);
+    }
+    return status;
+}
+
+enum lf_status lf_journal_end(struct lf_journal *journal, enum lf_status status, struct lf_error *err)
+{
+    struct effect *effects = NULL;
+    if (journal->depth > 1) {
+        if (status != LF_OK)
+            journal->broken = LF_IO;
+    } else {
+        if (status == LF_OK)
+            status = commit(journal, err);
+        if (status != LF_OK)
+            roll_back(journal);
+        effects = journal__effects_take(journal);
+    }
+    journal->depth--;
+    lf_mutex_unlock(&journal->mutex);
+    journal__effects_end(effects, status == LF_OK);
     return status;
 }
 
 enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
-    if (journal->depth == 1) {
-        if (journal->damaged)
-            status = journal__health_damaged(journal, "refused", "found while the agent ran", err);
-        else if (journal->broken || sqlite3_get_autocommit(journal->db))
-            status = lf_fail(err, LF_IO, LF_TRANSIENT,
-                             "journal: a part of the transaction had failed; nothing was kept");
-        else
-            status = journal__query_do(journal, err, "COMMIT", "");
-        if (status != LF_OK)
-            roll_back(journal);
-        else
-            journal->trouble = false;
-        if (status == LF_OK && journal->acts)
-            journal__health_acts(journal);
-    }
-    journal->depth--;
-    lf_mutex_unlock(&journal->mutex);
-    return status;
+    return lf_journal_end(journal, LF_OK, err);
 }
 
 void lf_journal_rollback(struct lf_journal *journal)
 {
-    if (journal->depth == 1)
-        roll_back(journal);
-    else
-        journal->broken = true;
-    journal->depth--;
-    lf_mutex_unlock(&journal->mutex);
-}
-
-enum lf_status journal__end_transaction(struct lf_journal *journal, enum lf_status status,
-                                        struct lf_error *err)
-{
-    if (status == LF_OK)
-        return lf_journal_commit(journal, err);
-    lf_journal_rollback(journal);
-    return status;
+    lf_journal_end(journal, LF_CANCELLED, NULL);
 }
 
 /* ---- opening ---- */

@@ -5,7 +5,9 @@
 #include "journal/journal.h"
 
 #include "os/thread.h"
+
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 enum { STATEMENT_CACHE = 96 };
 
@@ -27,16 +29,18 @@ struct lf_journal {
     int lock_fd; /* held exclusively while open */
     int file_fd; /* of the database, held too; never closed before SQLite's own, or the system forgets
                     SQLite's locks */
-    struct lf_mutex mutex; /* recursive: lf_journal_begin keeps it until commit or rollback */
-    int depth;             /* nested transactions count as one */
-    bool broken;           /* an inner part rolled back: the outer commit must fail */
-    char *path;            /* NULL: only read, and somebody else's */
-    bool ready;            /* it is open */
-    bool damaged;          /* found while it was open: nothing is written any more */
-    bool trouble;          /* the last attempt to write failed */
-    int64_t audited;       /* number of the newest entry of the audit trail that was written here */
-    bool acts;             /* this transaction notes that an action is about to begin */
-    int64_t missing;       /* entries that the journal had and has not: it is an older copy; see health.c */
+    struct lf_mutex mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
+    int depth;              /* nested transactions count as one */
+    enum lf_status broken;  /* not LF_OK: a part of the transaction failed, so the outermost commit fails */
+    struct effect *effects; /* of the open transaction */
+    _Atomic(const void *) owner; /* the thread that has it open; see effects.c */
+    char *path;                  /* NULL: only read, and somebody else's */
+    bool ready;                  /* it is open */
+    bool damaged;                /* found while it was open: nothing is written any more */
+    bool trouble;                /* the last attempt to write failed */
+    int64_t audited;             /* number of the newest entry of the audit trail that was written here */
+    bool acts;                   /* this transaction notes that an action is about to begin */
+    int64_t missing; /* entries that the journal had and has not: it is an older copy; see health.c */
     struct lf_journal_limits limits;
     struct tally tally, tally_before; /* ... and as it was before the transaction */
     struct statement cache[STATEMENT_CACHE];
@@ -74,9 +78,13 @@ const char *journal__column_peek(struct query *query,
 /* Owned bytes; the empty slice for null and for none. False: out of memory. */
 bool journal__column_bytes(struct query *query, int column, struct lf_slice *bytes);
 
-/* Commits if status is LF_OK, else rolls back. Returns what came of it. */
-enum lf_status journal__end_transaction(struct lf_journal *journal, enum lf_status status,
-                                        struct lf_error *err);
+/* ---- effects.c: on the thread that has the transaction open ---- */
+
+void journal__effects_begin(struct lf_journal *journal);
+/* Ends the transaction's ownership. The list goes to journal__effects_end, without the mutex. */
+struct effect *journal__effects_take(struct lf_journal *journal);
+/* Runs the effects if the transaction was kept, and frees them. */
+void journal__effects_end(struct effect *effects, bool kept);
 
 enum lf_status journal__sqlite_fail(struct lf_journal *journal, int code, const char *doing,
                                     struct lf_error *err);

@@ -108,7 +108,7 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
     }
     if (status == LF_OK)
         status = audit_new(journal, row, dropped, err);
-    status = journal__end_transaction(journal, known ? LF_OK : status, err);
+    status = lf_journal_end(journal, known ? LF_OK : status, err);
     return status == LF_OK && known ? LF_EXISTS : status;
 }
 
@@ -148,7 +148,7 @@ enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id,
              note ? note : "");
     if (status == LF_OK)
         status = lf_journal_audit_add(journal, "agent", "event", job ? about : id, text, err);
-    return journal__end_transaction(journal, status, err);
+    return lf_journal_end(journal, status, err);
 }
 
 #define EVENT_COLUMNS                                                                                        \

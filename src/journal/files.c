@@ -35,7 +35,7 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
              row->sha256);
     if (status == LF_OK)
         status = lf_journal_audit_add(journal, "agent", "file", about, text, err);
-    return journal__end_transaction(journal, status, err);
+    return lf_journal_end(journal, status, err);
 }
 
 enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,

@@ -84,7 +84,7 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
         status = journal__health_check(journal, err);
     } else if ((status = lf_journal_begin(journal, err)) == LF_OK) {
         lf_time_format(lf_clock_wall_ms(), now);
-        status = journal__end_transaction(journal, lf_journal_set(journal, "journal.tried", now, err), err);
+        status = lf_journal_end(journal, lf_journal_set(journal, "journal.tried", now, err), err);
     }
     lf_mutex_unlock(&journal->mutex);
     return status;

@@ -68,10 +68,7 @@ enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error
                                    "");
     if (status == LF_OK) /* whoever had claimed them is gone */
         status = journal__query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE fate = 'reread'", "");
-    if (status == LF_OK)
-        status = lf_journal_commit(journal, err);
-    else
-        lf_journal_rollback(journal);
+    status = lf_journal_end(journal, status, err);
 done:
     free(known);
     lf_buffer_free(&boot);
@@ -192,7 +189,7 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
         status = audit_change(journal, job, err);
         if (status == LF_OK)
             status = write_job(journal, job, facts, err);
-        status = journal__end_transaction(journal, status, err);
+        status = lf_journal_end(journal, status, err);
     }
     free(facts);
     return status;
@@ -346,10 +343,7 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
                                    "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i", id);
     if (status == LF_OK)
         status = lf_journal_job_get(journal, id, job, err);
-    if (status == LF_OK)
-        status = lf_journal_commit(journal, err);
-    else
-        lf_journal_rollback(journal);
+    status = lf_journal_end(journal, status, err);
     if (status != LF_OK)
         lf_job_free(job);
     return status;
@@ -409,7 +403,7 @@ enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, c
                                job, lf_clock_best_ms(), who, text);
     if (status == LF_OK)
         status = audit_job(journal, job, who, "job", text, err);
-    return journal__end_transaction(journal, status, err);
+    return lf_journal_end(journal, status, err);
 }
 
 enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,

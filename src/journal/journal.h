@@ -20,10 +20,27 @@ struct lf_journal;
 enum lf_status lf_journal_open(const char *path, struct lf_journal **journal, struct lf_error *err);
 void lf_journal_close(struct lf_journal *journal);
 
+/* Transactions nest; only the outermost commit writes, and it fails if an inner part was rolled back. On
+ * failure everything is rolled back. */
 enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err);
-enum lf_status lf_journal_commit(struct lf_journal *journal,
-                                 struct lf_error *err); /* on failure everything is rolled back */
+enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err);
 void lf_journal_rollback(struct lf_journal *journal);
+/* Commits if status is LF_OK, otherwise rolls back. Returns the result of the commit, or status. */
+enum lf_status lf_journal_end(struct lf_journal *journal, enum lf_status status, struct lf_error *err);
+
+/* An effect: something that happens outside the journal because of a change in it, such as a file that is
+ * removed, a thread that is woken, an instrument that is paused. */
+typedef void lf_journal_effect(void *context, int64_t number, const char *text);
+/* Registers an effect in the transaction that this thread has open. It runs on this thread once the outermost
+ * commit is on disk, in the order of registration, without the journal's mutex, and may begin transactions.
+ * After a rollback it does not run. Outside a transaction, and if journal is NULL, it runs at once.
+ *
+ * The text is copied (NULL becomes ""); the context is borrowed until the effect has run. Of equal effects
+ * in one transaction only the last runs. If memory is short the transaction cannot be committed any more.
+ * Effects of transactions on different threads are not ordered. An effect is lost if the process dies first:
+ * the next start must find what is left to do from the journal alone. */
+void lf_journal_after_commit(struct lf_journal *journal, lf_journal_effect *effect, void *context,
+                             int64_t number, const char *text);
 
 /* LF_OK if it can be written now; after a failed attempt that is tried. Else why not: no room, damage found
  * while running (nothing is written any more), its file gone or replaced. */

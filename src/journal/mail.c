@@ -53,7 +53,7 @@ static enum lf_status add(struct lf_journal *journal, const char *topic, const c
         journal->tally.outbox++;
         status = journal__bounds_outbox(journal, err);
     }
-    return journal__end_transaction(journal, status, err);
+    return lf_journal_end(journal, status, err);
 }
 
 enum lf_status lf_journal_outbox_add(struct lf_journal *journal, const char *topic, const char *payload,
@@ -112,5 +112,5 @@ enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq,
         return status;
     status = journal__query_do(journal, err, "DELETE FROM outbox WHERE seq = ?1", "i", seq);
     journal->tally.outbox -= status == LF_OK ? sqlite3_changes64(journal->db) : 0;
-    return journal__end_transaction(journal, status, err);
+    return lf_journal_end(journal, status, err);
 }

@@ -53,8 +53,5 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
                       keep_ms, dropped, err);
     if (status == LF_OK)
         status = journal__bounds_load(journal, err);
-    if (status == LF_OK)
-        return lf_journal_commit(journal, err);
-    lf_journal_rollback(journal);
-    return status;
+    return lf_journal_end(journal, status, err);
 }

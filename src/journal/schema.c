@@ -136,8 +136,5 @@ enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error
         return status;
     for (; status == LF_OK && version < VERSION; version++)
         status = migrate(journal, version, err);
-    if (status == LF_OK)
-        return lf_journal_commit(journal, err);
-    lf_journal_rollback(journal);
-    return status;
+    return lf_journal_end(journal, status, err);
 }

@@ -101,6 +101,145 @@ static void key_once(void)
     lf_journal_close(journal);
 }
 
+/* ---- effects ---- */
+
+static char happened[200];
+
+static void note_effect(void *context, int64_t number, const char *text)
+{
+    size_t len = strlen(happened);
+    snprintf(happened + len, sizeof happened - len, "%s%d%s ", (const char *)context, (int)number, text);
+}
+
+static void effects_follow_the_outermost_commit(void)
+{
+    struct lf_journal *journal = open_journal();
+    happened[0] = '\0';
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, note_effect, "a", 1, "x");
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, note_effect, "b", 2, NULL);
+    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    lf_journal_after_commit(journal, note_effect, "c", 3, NULL);
+    CHECK_STR(happened, ""); /* the inner commit is not on disk */
+    CHECK_INT(lf_journal_end(journal, LF_OK, NULL), LF_OK);
+    CHECK_STR(happened, "a1x b2 c3 ");
+    lf_journal_after_commit(journal, note_effect, "d", 4, NULL);
+    lf_journal_after_commit(NULL, note_effect, "e", 5, NULL);
+    CHECK_STR(happened, "a1x b2 c3 d4 e5 ");
+    lf_journal_close(journal);
+}
+
+static void effects_are_dropped_on_rollback(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    happened[0] = '\0';
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, note_effect, "a", 1, NULL);
+    CHECK_INT(lf_journal_end(journal, LF_BUSY, &err), LF_BUSY);
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, note_effect, "b", 1, NULL);
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_rollback(journal);
+    CHECK_INT(lf_journal_commit(journal, &err), LF_IO);
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK); /* nothing is left over for the next one */
+    CHECK_STR(happened, "");
+    lf_journal_close(journal);
+}
+
+static void the_last_of_equal_effects_runs(void)
+{
+    struct lf_journal *journal = open_journal();
+    happened[0] = '\0';
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, note_effect, "pause", 1, "why");
+    lf_journal_after_commit(journal, note_effect, "resume", 1, NULL);
+    lf_journal_after_commit(journal, note_effect, "pause", 1, "why");
+    lf_journal_after_commit(journal, note_effect, "pause", 2, "why");
+    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_STR(happened, "resume1 pause1why pause2why ");
+    lf_journal_close(journal);
+}
+
+static void *add_from_elsewhere(void *journal)
+{
+    CHECK_INT(add_event(journal, "evt_elsewhere"), LF_OK);
+    lf_journal_after_commit(journal, note_effect, "elsewhere", 1, NULL);
+    return NULL;
+}
+
+/* Would never return if the mutex were held. */
+static void use_journal(void *context, int64_t number, const char *text)
+{
+    pthread_t thread;
+    struct lf_journal *journal = context;
+    NEED(pthread_create(&thread, NULL, add_from_elsewhere, journal) == 0);
+    pthread_join(thread, NULL);
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, note_effect, "inner", number, text);
+    CHECK_INT(add_event(journal, "evt_effect"), LF_OK);
+    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+}
+
+static void effects_may_use_the_journal(void)
+{
+    struct lf_journal *journal = open_journal();
+    happened[0] = '\0';
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, use_journal, journal, 1, "x");
+    lf_journal_after_commit(journal, note_effect, "outer", 2, NULL);
+    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_STR(happened, "elsewhere1 inner1x outer2 ");
+    lf_journal_close(journal);
+}
+
+static void *effect_of_another(void *journal)
+{
+    lf_journal_after_commit(journal, note_effect, "other", 1, NULL);
+    return NULL;
+}
+
+/* A thread that has no transaction open never waits for one. */
+static void effects_belong_to_their_thread(void)
+{
+    struct lf_journal *journal = open_journal();
+    pthread_t thread;
+    happened[0] = '\0';
+    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    lf_journal_after_commit(journal, note_effect, "mine", 1, NULL);
+    NEED(pthread_create(&thread, NULL, effect_of_another, journal) == 0);
+    pthread_join(thread, NULL);
+    CHECK_STR(happened, "other1 ");
+    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_STR(happened, "other1 mine1 ");
+    lf_journal_close(journal);
+}
+
+static void no_commit_without_its_effects(void)
+{
+    struct lf_journal *journal = open_journal();
+    for (unsigned n = 1; unit_failing(n); n++) {
+        char id[20];
+        struct lf_event_row row;
+        struct lf_error err = {0};
+        happened[0] = '\0';
+        snprintf(id, sizeof id, "evt_%u", n);
+        enum lf_status status = lf_journal_begin(journal, &err);
+        if (status == LF_OK) {
+            lf_journal_after_commit(journal, note_effect, "a", 1, "text");
+            status = lf_journal_end(journal, add_event(journal, id), &err);
+        }
+        unit_failing_over();
+        CHECK_STR(happened, status == LF_OK ? "a1text " : "");
+        CHECK_INT(lf_journal_event_get(journal, id, &row, NULL), status == LF_OK ? LF_OK : LF_NOT_FOUND);
+        if (status == LF_OK)
+            lf_event_row_free(&row);
+    }
+    lf_journal_close(journal);
+}
+
 static void rollback_is_whole(void)
 {
     struct lf_journal *journal = open_journal();
@@ -468,6 +607,12 @@ UNIT_TESTS("journal",
            {"an event that comes again is counted and not stored again", event_once},
            {"the same work is there once, however often it is told of", key_once},
            {"a transaction of which a part failed leaves nothing", rollback_is_whole},
+           {"effects run in order after the outermost commit", effects_follow_the_outermost_commit},
+           {"effects of a transaction that was rolled back never run", effects_are_dropped_on_rollback},
+           {"of equal effects the last one runs", the_last_of_equal_effects_runs},
+           {"effects run without the journal's lock and may begin transactions", effects_may_use_the_journal},
+           {"a thread without a transaction runs its effects at once", effects_belong_to_their_thread},
+           {"when memory runs out nothing is committed without its effects", no_commit_without_its_effects},
            {"a second daemon on the same journal is refused", one_daemon},
            {"a damaged journal is refused and never begun anew in silence", damage_is_refused},
            {"a file that is no database is refused", no_database_is_refused},
