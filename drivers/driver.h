@@ -1,17 +1,27 @@
-/* The driver contract: the only header that a driver needs.
+/* The driver contract. With the kit (drivers/kit/) it is all that a driver needs; copy drivers/template/ to
+ * start a new one.
  *
  * A driver speaks to a class of instruments (a folder, a line protocol, ASTM ...). The agent opens one
- * *device* of it for every configured instrument and calls it from that instrument's own bench thread only: a
- * device needs no locks. Every call that waits honours the deadline it is given and the host's cancel, and
- * returns LF_CANCELLED or LF_TIMEOUT then.
+ * *device* of it for each configured instrument.
  *
- * How a device lives: open -> (connect -> (listen | act | verify | take | file)* -> disconnect)* -> close.
- * When a call fails with LF_DISCONNECTED, the host calls disconnect and later connect again, with back-off.
+ * Life of a device: open -> (connect -> (listen | act | verify | take | archive)* -> disconnect)* -> close.
+ * After a failed connect, and when any call fails with LF_DISCONNECTED, the host calls disconnect and later
+ * connect again, with back-off.
  *
- * Physical actions. Before `act` of an action whose class is LF_ONCE, the host has committed "about to act"
- * to its journal. If `act` fails after the instrument may have moved, the error's class must be
- * LF_UNKNOWN_OUTCOME; if the instrument certainly did nothing, LF_TRANSIENT or LF_PERMANENT. After a crash in
- * between, the host asks `verify`.
+ * Threads: one call at a time. connect to disconnect run on the instrument's own bench thread, open and close
+ * on another one, so a device needs no locks. `check` may run on any thread, and so may open, repeat and
+ * close of a device that is never connected: that is how `labferry check` looks procedures up.
+ *
+ * Errors: `err` is never NULL. A call that does not return LF_OK fills it with status, class and a sentence
+ * that says what happened, where, and what to do.
+ *
+ * Waits: a call that waits has a deadline (given to listen, the driver's own elsewhere) and watches
+ * host->cancel. It returns LF_TIMEOUT or LF_CANCELLED then.
+ *
+ * Physical actions: before `act` of an LF_ONCE action the host has committed "about to act" to its journal.
+ * If `act` fails after the instrument may have moved, the class of the error must be LF_UNKNOWN_OUTCOME; if
+ * the instrument certainly did nothing, LF_TRANSIENT or LF_PERMANENT. After a crash in between, the host asks
+ * `verify`.
  */
 #ifndef LABFERRY_DRIVER_H
 #define LABFERRY_DRIVER_H
@@ -26,28 +36,30 @@
 extern "C" {
 #endif
 
-#define LF_DRIVER_ABI 1u
+/* The version of this contract. 0 promises nothing: before 1.0, build a driver against the agent's own
+ * header. */
+#define LF_DRIVER_ABI 0u
 
 /* How often may an action be done? */
 enum lf_repeat {
     LF_SAFE,       /* changes nothing: repeat freely (read a weight) */
     LF_IDEMPOTENT, /* repeating changes nothing more (put the same file at the same place) */
-    LF_ONCE, /* moves, consumes or prints something: never repeated on our own (tare, dispense, start) */
+    LF_ONCE,       /* moves, consumes or prints something: the agent never repeats it (tare, dispense) */
 };
 
-/* What verify found out about an action that was begun. */
+/* What verify found out about an action that may have been done. */
 enum lf_verdict { LF_VERDICT_UNKNOWN, LF_VERDICT_DONE, LF_VERDICT_NOT_DONE };
 
-/* A file on its way. Everything is borrowed for the call. */
+/* A file for an instrument. Everything is borrowed for the call. */
 struct lf_parcel {
-    const char *name;   /* file name for the instrument; already passed lf_name_check */
-    const char *path;   /* where its bytes lie in the spool */
+    const char *name;   /* file name for the instrument; has passed lf_name_check */
+    const char *path;   /* of its bytes in the spool */
     int64_t size;       /* bytes */
     const char *sha256; /* lower-case hex */
     const char *mime;   /* may be NULL */
 };
 
-/* A named text value: inputs of a procedure. */
+/* A named text value: an input of a procedure, a header of a request. */
 struct lf_input {
     const char *name, *value;
 };
@@ -58,9 +70,10 @@ enum lf_action_kind {
     LF_ACTION_ASK,     /* send one command, `name` with `inputs`, for an operator */
 };
 
+/* Everything is borrowed for the call. */
 struct lf_action {
     enum lf_action_kind kind;
-    int64_t job; /* number of the job, for temporary names and logs; 0 when there is none */
+    int64_t job;                    /* number of the job, for temporary names and logs; 0: none */
     const struct lf_parcel *parcel; /* LF_ACTION_DELIVER */
     const char *name;               /* LF_ACTION_RUN, LF_ACTION_ASK */
     const struct lf_input *inputs;
@@ -74,11 +87,11 @@ enum { LF_CAPTURES_MAX = 256 };
 
 struct lf_capture {
     char *name;  /* owned by the outcome */
-    char *value; /* as text: exactly what the instrument said, decimal point '.' for numbers */
+    char *value; /* the instrument's own digits or text; decimal point '.'; "true" or "false" */
     enum lf_capture_type type;
 };
 
-/* What came of an action. The host gives a zeroed one and frees it with lf_outcome_free. */
+/* What came of an action. The host passes a zeroed one and frees it with lf_outcome_free. */
 struct lf_outcome {
     struct lf_capture *captures;
     size_t count;
@@ -86,39 +99,40 @@ struct lf_outcome {
     char sha256[65]; /* digest read back from the instrument; empty if it cannot be read back */
 };
 
-/* Adds a capture; name and value are copied. A name given twice keeps both, in order (repeated measurements).
- */
+/* Adds a capture; copies name and value. A repeated name keeps both values, in order (repeated
+ * measurements). */
 enum lf_status lf_outcome_add(struct lf_outcome *outcome, const char *name, enum lf_capture_type type,
                               const char *value, struct lf_error *err);
 void lf_outcome_free(struct lf_outcome *outcome);
 
 /* A result that the instrument has produced. Everything is borrowed for the call. */
 struct lf_finding {
-    const char *
-        id; /* names it for `take` and `file`; stable over restarts (a path below the outbox, a message id) */
-    const char *version; /* changes when the content does (size, mtime, inode; or a digest) */
+    const char *id;      /* for `take` and `archive`; the same after a restart (a path below the outbox) */
+    const char *version; /* changes with the content (size and time, or a digest) */
     const char *name;    /* file name for the cloud */
-    const char *sidecar; /* text of a sidecar file that says what this is; NULL if there is none */
-    const void
-        *data; /* bytes that exist only here (an unsolicited line); NULL: the host calls `take` later */
+    const char *sidecar; /* text of a sidecar file that describes it; NULL: none */
+    const void *data;    /* bytes that exist only here (an unsolicited line); NULL: the host calls `take` */
     size_t len;
 };
 
-/* What the host offers to a device. Valid from open to close; call only from the bench thread. */
+/* What the host offers to a device. Valid from open to close. From connect to disconnect nothing in it is
+ * NULL, and it may be called from within the device's calls. Before that only `instrument` is sure to be set.
+ */
 struct lf_host {
     void *self;
     const char *instrument;         /* its name, for messages */
-    const struct lf_cancel *cancel; /* set when the agent stops or the operator cancels what runs */
+    const struct lf_cancel *cancel; /* set when the agent stops or an operator cancels what is running */
     const struct lf_wake *wake;     /* readable when the host wants `listen` to return */
 
-    /* Tells of a result. The host keeps it safe (commits it to the journal; stores `data`) before this
-     * returns LF_OK. Telling the same id and version again is harmless. On failure tell again at the next
-     * scan. */
+    /* found reports a result. LF_OK: the host has committed it to its journal (and stored `data`). Otherwise
+     * the device keeps it and reports it again from a later call. Reporting the same id and version again is
+     * harmless. */
     enum lf_status (*found)(void *self, const struct lf_finding *finding, struct lf_error *err);
-    /* Who is connected (serial number, model), as read from the instrument. LF_MISMATCH (needs a person) when
-     * the configuration expects another: the device must then fail `connect`. */
+    /* identity reports who is connected (model, serial number), as read from the instrument; "" if it cannot
+     * be read. LF_MISMATCH (needs a person): the configuration expects another one, and connect must fail
+     * with this error. */
     enum lf_status (*identity)(void *self, const char *identity, struct lf_error *err);
-    /* How far a long action is, in words ("block 12 of 80"); cheap to call often. */
+    /* progress reports how far a long action is ("block 12 of 80"). Cheap; call it often. */
     void (*progress)(void *self, const char *text);
 };
 
@@ -131,52 +145,79 @@ enum {
 };
 
 struct lf_driver {
-    uint32_t abi;                      /* LF_DRIVER_ABI */
-    const char *name;                  /* as in the configuration: driver = "folder" */
-    const char *help;                  /* one sentence */
-    uint32_t can;                      /* LF_CAN_... */
-    const struct lf_setting *settings; /* options beside the common ones; ends with a row without name */
+    /* abi is LF_DRIVER_ABI. It stays first and `name` second in every version, so that a driver built for
+     * another version can be refused by name. */
+    uint32_t abi;
+    const char *name;                  /* name is what the configuration says: driver = "folder". */
+    const char *help;                  /* help is one sentence for `labferry drivers`. */
+    uint32_t can;                      /* can holds the abilities, LF_CAN_... or-ed. */
+    const struct lf_setting *settings; /* settings are the driver's own options; the last row has no name. */
 
-    /* Checks values beyond what the rows say: files exist, profile parses, URL is good. Touches no device.
-     * Calls `resource` (may be NULL) for everything that only one instrument may use ("serial /dev/ttyUSB0",
-     * "folder /x/in"). */
+    /* check judges values beyond what the rows say: files exist, a profile parses, a URL is good. It touches
+     * no instrument, and calls `resource` (may be NULL) for whatever only one instrument may use ("serial
+     * /dev/ttyUSB0", "folder /x/in"). NULL: all values that fit the rows are good, and instruments share
+     * nothing. */
     enum lf_status (*check)(const struct lf_values *values,
                             void (*resource)(void *context, const char *resource), void *context,
                             struct lf_error *err);
-    /* Makes a device. Touches no instrument. Borrows values and host until close. */
+
+    /* open makes a device, touches no instrument, and borrows values and host until close. On failure it
+     * frees what it made and leaves *device NULL: close is not called. Never NULL. */
     enum lf_status (*open)(const struct lf_values *values, const struct lf_host *host, void **device,
                            struct lf_error *err);
+    /* close frees a device that open made. It is not connected any more. Never NULL. */
     void (*close)(void *device);
 
-    /* Opens the way to the instrument and finds out who is there (host->identity). */
+    /* connect opens the way to the instrument and reports who is there (host->identity). On failure it may
+     * leave things half open: disconnect follows. Never NULL. */
     enum lf_status (*connect)(void *device, struct lf_error *err);
-    void (*disconnect)(void *device); /* also after a failed connect; never fails, never waits long */
+    /* disconnect releases all that connect took, also after a failed connect, and leaves a device that can be
+     * connected again. It does not fail and does not wait long. Never NULL. */
+    void (*disconnect)(void *device);
 
-    /* Watches the instrument between jobs until the deadline, host->wake or host->cancel; tells results by
-     * host->found. LF_OK for all of these; LF_DISCONNECTED when the instrument is gone. Never spins. */
+    /* listen watches the instrument between jobs until the deadline, host->wake or host->cancel, and reports
+     * results by host->found; it returns LF_OK for each of the three, LF_DISCONNECTED when the instrument is
+     * gone. It waits; it never spins. NULL: the instrument says nothing by itself, and the host waits. */
     enum lf_status (*listen)(void *device, int64_t deadline, struct lf_error *err);
 
-    /* How often may this action be done? Also refuses what the device does not know (LF_NOT_FOUND, with what
-     * it knows). */
+    /* repeat sets how often the action may be done, and refuses what the device does not know (LF_NOT_FOUND,
+     * with what it knows). It works without a connection and never waits. NULL: the driver can neither
+     * deliver, run nor ask; the host refuses every action. */
     enum lf_status (*repeat)(void *device, const struct lf_action *action, enum lf_repeat *repeat,
                              struct lf_error *err);
+    /* act does the action and fills the outcome; see "Physical actions" above for the class of its errors. It
+     * also refuses what `repeat` refuses. NULL where repeat is. */
     enum lf_status (*act)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                           struct lf_error *err);
-    /* Was an action that we began done? May be NULL: unknown. Fills the outcome as act would when done. */
+    /* verify finds out whether an action that began was done, from evidence on the instrument; when it was,
+     * it fills the outcome as act would. Without evidence it answers LF_VERDICT_UNKNOWN and says in err why.
+     * NULL: always unknown; a person decides. */
     enum lf_verdict (*verify)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                               struct lf_error *err);
 
-    /* Copies a finding's bytes to the open file `to` (the spool). LF_MISMATCH (transient) when it changed
-     * meanwhile; LF_NOT_FOUND when it is gone. max bounds the size. NULL without LF_CAN_COLLECT. */
+    /* take copies the bytes of a finding to the open file `to`, at most `max` of them (else LF_TOO_LARGE).
+     * LF_MISMATCH (transient): it has changed since; LF_NOT_FOUND: it is gone. NULL: the driver reports
+     * findings with their data only, or none. */
     enum lf_status (*take)(void *device, const char *id, const char *version, int to, int64_t max,
                            struct lf_error *err);
-    /* The cloud has it: archive the original. Must be repeatable. NULL without LF_CAN_COLLECT. */
-    enum lf_status (*file)(void *device, const char *id, const char *version, struct lf_error *err);
+    /* archive moves the original of a finding out of the way after the cloud has it; doing it again is
+     * harmless. NULL: nothing is left on the instrument to be moved. */
+    enum lf_status (*archive)(void *device, const char *id, const char *version, struct lf_error *err);
 };
+
+/* Refuses a driver that was built for another version of this contract, or that lacks a slot it needs for
+ * what it says it can do. LF_UNSUPPORTED (permanent). */
+enum lf_status lf_driver_check(const struct lf_driver *driver, struct lf_error *err);
 
 /* The built-in drivers, NULL-terminated. */
 extern const struct lf_driver *const lf_drivers[];
-const struct lf_driver *lf_driver_find(const char *name);
+const struct lf_driver *lf_driver_find(const char *name); /* NULL: none of that name */
+
+/* Words for people and reports: "deliver" for ability 1 << 0 and so on, NULL-terminated; "safe",
+ * "idempotent", "once"; "text", "int", "real", "bool". */
+extern const char *const lf_ability_names[];
+const char *lf_repeat_name(enum lf_repeat repeat);
+const char *lf_capture_type_name(enum lf_capture_type type);
 
 #ifdef __cplusplus
 }

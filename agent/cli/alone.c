@@ -160,15 +160,6 @@ static enum cli_exit run_ports(struct cli *cli)
 
 /* ---- drivers ---- */
 
-static const struct {
-    uint32_t ability;
-    const char *name;
-} abilities[] = {{LF_CAN_DELIVER, "deliver"},
-                 {LF_CAN_RUN, "run"},
-                 {LF_CAN_ASK, "ask"},
-                 {LF_CAN_COLLECT, "collect"}};
-enum { ABILITIES = sizeof abilities / sizeof *abilities };
-
 static const char *type_name(enum lf_setting_type type)
 {
     static const char *const names[] =
@@ -182,9 +173,9 @@ static const char *type_name(enum lf_setting_type type)
 static cJSON *driver_json(const struct lf_driver *driver)
 {
     cJSON *entry = cJSON_CreateObject(), *can = cJSON_CreateArray(), *settings = cJSON_CreateArray();
-    for (int i = 0; i < ABILITIES; i++)
-        if (driver->can & abilities[i].ability)
-            cJSON_AddItemToArray(can, cJSON_CreateString(abilities[i].name));
+    for (int i = 0; lf_ability_names[i]; i++)
+        if (driver->can & 1u << i)
+            cJSON_AddItemToArray(can, cJSON_CreateString(lf_ability_names[i]));
     for (const struct lf_setting *row = driver->settings; row->name; row++) {
         cJSON *setting = cJSON_CreateObject();
         lf_json_set_text(setting, "name", row->name);
@@ -211,11 +202,11 @@ static void print_driver(const struct cli *cli, const struct lf_driver *driver, 
 {
     cli_print(cli, CLI_BOLD, driver->name);
     printf("  %s\n  can ", driver->help);
-    bool first = true;
-    for (int i = 0; i < ABILITIES; i++)
-        if (driver->can & abilities[i].ability) {
-            printf("%s%s", first ? "" : ", ", abilities[i].name);
-            first = false;
+    const char *between = "";
+    for (int i = 0; lf_ability_names[i]; i++)
+        if (driver->can & 1u << i) {
+            printf("%s%s", between, lf_ability_names[i]);
+            between = ", ";
         }
     putchar('\n');
     if (settings) {

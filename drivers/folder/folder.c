@@ -346,7 +346,7 @@ static enum lf_status folder_take(void *device, const char *id, const char *vers
     return folder__take(device, id, version, to, max, err);
 }
 
-static enum lf_status folder_file(void *device, const char *id, const char *version, struct lf_error *err)
+static enum lf_status folder_archive(void *device, const char *id, const char *version, struct lf_error *err)
 {
     struct lf_error spare = {0};
     return folder__file(device, id, version, err ? err : &spare);
@@ -369,5 +369,5 @@ const struct lf_driver lf_driver_folder = {
     .act = folder_act,
     .verify = folder_verify,
     .take = folder_take,
-    .file = folder_file,
+    .archive = folder_archive,
 };

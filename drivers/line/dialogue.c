@@ -105,7 +105,7 @@ static enum lf_status try_unasked(struct lf_line_dialogue *dialogue, struct lf_s
             struct lf_outcome values = {0};
             enum lf_status status = line__reply_pattern_match(profile, &listen->matches[k], line, &values,
                                                               err);
-            if (status == LF_OK && listen->form != LF_FORM_IGNORE && dialogue->unasked)
+            if (status == LF_OK && listen->form != LF_FORM_NONE && dialogue->unasked)
                 status = dialogue->unasked(dialogue->self, listen, line, &values, err);
             lf_outcome_free(&values);
             *taken = status == LF_OK;

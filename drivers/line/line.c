@@ -6,7 +6,6 @@
 #include "drivers/driver.h"
 
 #include "base/log.h"
-#include "drivers/line/findings.h"
 #include "drivers/line/procedure.h"
 #include "drivers/line/scan.h"
 
@@ -22,7 +21,7 @@ struct line {
     const char *stream; /* borrowed from the values */
     struct lf_line_profile *profile;
     struct lf_line_dialogue dialogue;
-    struct lf_line_findings findings;
+    struct lf_findings findings;
     struct lf_input fixed[INPUTS_MAX]; /* inputs from the configuration */
     char *fixed_names;                 /* their memory, "name\0value\0" after one another */
 };
@@ -125,7 +124,7 @@ static enum lf_status line_check(const struct lf_values *values,
 static void hand_over(struct line *device)
 {
     struct lf_error err;
-    if (line__findings_tell(&device->findings, device->host, &err) != LF_OK)
+    if (lf_findings_report(&device->findings, device->host, &err) != LF_OK)
         lf_log_warning(device->host->instrument, "%zu lines wait to be stored: %s", device->findings.count,
                        err.text);
 }
@@ -135,7 +134,7 @@ static enum lf_status keep_line(void *self, const struct lf_line_listen *listen,
                                 const struct lf_outcome *values, struct lf_error *err)
 {
     struct line *device = self;
-    enum lf_status status = line__findings_add(&device->findings, listen, line, values, err);
+    enum lf_status status = lf_findings_add(&device->findings, listen->name, listen->form, line, values, err);
     hand_over(device);
     return status;
 }
@@ -147,7 +146,7 @@ static void line_close(void *self)
     if (device->findings.count)
         lf_log_warning(device->host->instrument, "%zu lines that it said were never stored",
                        device->findings.count);
-    line__findings_free(&device->findings);
+    lf_findings_free(&device->findings);
     lf_profile_free(device->profile);
     free(device->fixed_names);
     free(device);
@@ -163,7 +162,7 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
         return lf_fail_memory(err, "an instrument");
     device->host = host;
     device->stream = lf_values_text(values, "stream");
-    line__findings_init(&device->findings, host->instrument);
+    lf_findings_init(&device->findings, host->instrument);
     enum lf_status status = lf_profile_load(lf_values_text(values, "profile"), &device->profile, err);
     if (status == LF_OK)
         status = read_fixed(values, device->profile, device->fixed, &count, &device->fixed_names, err);
@@ -199,7 +198,7 @@ static enum lf_status line_connect(void *self, struct lf_error *err)
     if (status == LF_OK)
         status = line__dialogue_begin(&device->dialogue, &identity, err);
     /* Who cannot be identified has no identity: the host refuses it when the configuration expects one. */
-    if (status == LF_OK && device->host->identity)
+    if (status == LF_OK)
         status = device->host->identity(device->host->self, identity.len ? identity.data : "", err);
     lf_buffer_free(&identity);
     return status;
@@ -278,8 +277,7 @@ static enum lf_status line_repeat(void *self, const struct lf_action *action, en
 static void tell_progress(void *self, const char *text)
 {
     struct line *device = self;
-    if (device->host->progress)
-        device->host->progress(device->host->self, text);
+    device->host->progress(device->host->self, text);
 }
 
 static enum lf_status line_act(void *self, const struct lf_action *action, struct lf_outcome *outcome,
@@ -302,21 +300,6 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
     return status;
 }
 
-/* The bytes of a finding went to the host when it was told: there is nothing to fetch or to file. */
-static enum lf_status line_take(void *self, const char *id, const char *version, int to, int64_t max,
-                                struct lf_error *err)
-{
-    (void)self, (void)version, (void)to, (void)max;
-    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
-                   "the line '%.80s' was said once and cannot be fetched again", id);
-}
-
-static enum lf_status line_file(void *self, const char *id, const char *version, struct lf_error *err)
-{
-    (void)self, (void)id, (void)version, (void)err;
-    return LF_OK;
-}
-
 const struct lf_driver lf_driver_line = {
     .abi = LF_DRIVER_ABI,
     .name = "line",
@@ -332,7 +315,6 @@ const struct lf_driver lf_driver_line = {
     .listen = line_listen,
     .repeat = line_repeat,
     .act = line_act,
-    .verify = NULL, /* whether a tare or a dispense took place cannot be asked: a person decides */
-    .take = line_take,
-    .file = line_file,
+    /* No verify: whether a tare or a dispense took place cannot be asked, a person decides. No take and no
+     * archive: its findings carry their data. */
 };

@@ -288,7 +288,7 @@ static bool read_form(struct lf_line_scan *scan, struct section *section)
     size_t index = 0;
     if (!line__scan_choice(scan, "a form", words, &index))
         return false;
-    section->listen->form = (enum lf_line_form)index;
+    section->listen->form = (enum lf_form)index;
     return true;
 }
 

@@ -30,11 +30,6 @@ const struct lf_line_procedure *line__profile_procedure(const struct lf_line_pro
     return NULL;
 }
 
-const char *lf_repeat_name(enum lf_repeat repeat)
-{
-    return repeat == LF_SAFE ? "safe" : repeat == LF_IDEMPOTENT ? "idempotent" : "once";
-}
-
 static const char *folders(void)
 {
     const char *given = getenv("LABFERRY_PROFILE_PATH");

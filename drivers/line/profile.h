@@ -8,6 +8,7 @@
 #define LABFERRY_LINE_PROFILE_H
 
 #include "drivers/driver.h"
+#include "drivers/kit/findings.h"
 #include "drivers/line/checksum.h"
 
 #include <stdio.h>
@@ -159,14 +160,12 @@ struct lf_line_command {
     bool has_identity;
 };
 
-enum lf_line_form { LF_FORM_JSON, LF_FORM_CSV, LF_FORM_TEXT, LF_FORM_IGNORE };
-
 struct lf_line_listen {
     char *name, *help;
     int line;
     struct lf_line_reply_pattern *matches;
     size_t match_count;
-    enum lf_line_form form;
+    enum lf_form form;
 };
 
 /* ---- procedures ---- */
@@ -282,7 +281,5 @@ enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char 
 const struct lf_line_command *line__profile_command(const struct lf_line_profile *profile, const char *name);
 const struct lf_line_procedure *line__profile_procedure(const struct lf_line_profile *profile,
                                                         const char *name);
-/* "safe", "idempotent", "once". */
-const char *lf_repeat_name(enum lf_repeat repeat);
 
 #endif

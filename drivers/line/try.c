@@ -31,10 +31,9 @@ static void show_bytes(void *self, enum lf_line_trace what, struct lf_slice byte
 
 static void show_values(struct session *session, const struct lf_outcome *values)
 {
-    static const char *const types[] = {"text", "int", "real", "bool"};
     for (size_t i = 0; i < values->count; i++)
         fprintf(session->out, "  %s = %s (%s)\n", values->captures[i].name, values->captures[i].value,
-                types[values->captures[i].type]);
+                lf_capture_type_name(values->captures[i].type));
 }
 
 static enum lf_status show_unasked(void *self, const struct lf_line_listen *listen, struct lf_slice line,

@@ -45,6 +45,11 @@ void lf_buffer_wipe(struct lf_buffer *buffer);
 char *lf_buffer_take(struct lf_buffer *buffer);
 struct lf_slice lf_buffer_slice(const struct lf_buffer *buffer);
 
+/* Is it valid UTF-8? */
+bool lf_utf8_valid(struct lf_slice text);
+/* Makes it valid: each byte that is not part of a character becomes '?'. */
+void lf_utf8_mend(char *text);
+
 /* printf into freshly allocated text. Returns owned, NULL when out of memory. */
 char *lf_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

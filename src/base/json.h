@@ -35,9 +35,4 @@ bool lf_json_set_bool(cJSON *object, const char *key, bool truth);
 /* Takes item. */
 bool lf_json_set(cJSON *object, const char *key, cJSON *item);
 
-/* Is it valid UTF-8? */
-bool lf_utf8_valid(struct lf_slice text);
-/* Makes it valid: what is no character becomes '?', byte by byte. */
-void lf_utf8_mend(char *text);
-
 #endif

@@ -33,7 +33,8 @@ static enum lf_status driver_check(const char *name, const struct lf_values *val
     const struct lf_driver *driver = lf_driver_find(name);
     if (!driver)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.80s\"", name);
-    return driver->check ? driver->check(values, resource, context, err) : LF_OK;
+    enum lf_status status = lf_driver_check(driver, err);
+    return status == LF_OK && driver->check ? driver->check(values, resource, context, err) : status;
 }
 
 /* A device knows what it can do before it is connected: the driver itself is asked, whichever it is. */
@@ -50,7 +51,8 @@ static enum lf_status procedure_check(const char *name, const struct lf_values *
     enum lf_status status = driver->open(values, &host, &device, err);
     if (status != LF_OK)
         return status;
-    status = driver->repeat(device, &action, &repeat, err);
+    status = driver->repeat ? driver->repeat(device, &action, &repeat, err)
+                            : lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "it only collects");
     driver->close(device);
     return status;
 }

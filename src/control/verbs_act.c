@@ -79,10 +79,6 @@ enum lf_status control__verb_run(struct lf_context *context, const struct lf_req
 
 static cJSON *captures_report(const struct lf_outcome *outcome)
 {
-    static const char *const types[] = {[LF_CAPTURE_TEXT] = "text",
-                                        [LF_CAPTURE_INT] = "int",
-                                        [LF_CAPTURE_REAL] = "real",
-                                        [LF_CAPTURE_BOOL] = "bool"};
     cJSON *report = cJSON_CreateObject(), *values = cJSON_CreateArray();
     bool good = lf_json_set(report, "values", values);
     for (size_t i = 0; good && i < outcome->count; i++) {
@@ -90,7 +86,7 @@ static cJSON *captures_report(const struct lf_outcome *outcome)
         cJSON *value = cJSON_CreateObject();
         good = value && lf_json_set_text(value, "name", capture->name)
                && lf_json_set_text(value, "value", capture->value)
-               && lf_json_set_text(value, "type", types[capture->type]);
+               && lf_json_set_text(value, "type", lf_capture_type_name(capture->type));
         cJSON_AddItemToArray(values, value);
     }
     if (good)

@@ -59,17 +59,10 @@ enum lf_status control__find_instrument(struct lf_context *context, const char *
 
 static cJSON *instrument_report(struct lf_context *context, struct lf_instrument *instrument)
 {
-    static const struct {
-        uint32_t ability;
-        const char *name;
-    } abilities[] = {{LF_CAN_DELIVER, "deliver"},
-                     {LF_CAN_RUN, "run"},
-                     {LF_CAN_ASK, "ask"},
-                     {LF_CAN_COLLECT, "collect"}};
     cJSON *report = lf_instrument_info(instrument), *can = cJSON_CreateArray();
-    for (size_t i = 0; i < sizeof abilities / sizeof *abilities; i++)
-        if (lf_instrument_driver(instrument)->can & abilities[i].ability)
-            cJSON_AddItemToArray(can, cJSON_CreateString(abilities[i].name));
+    for (int i = 0; lf_ability_names[i]; i++)
+        if (lf_instrument_driver(instrument)->can & 1u << i)
+            cJSON_AddItemToArray(can, cJSON_CreateString(lf_ability_names[i]));
     if (!lf_json_set(report, "can", can)
         || !lf_json_set(report, "jobs",
                         lf_journal_job_counts(context->journal, lf_instrument_name(instrument)))) {

@@ -129,6 +129,10 @@ static enum lf_status must_be_connected(struct lf_instrument *instrument, struct
 enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const struct lf_action *action,
                                     enum lf_repeat *repeat, struct lf_error *err)
 {
+    if (!instrument->driver->repeat)
+        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
+                       "%s only collects: its driver \"%s\" does no actions", instrument->name,
+                       instrument->driver->name);
     return instrument->driver->repeat(instrument->device, action, repeat, err);
 }
 
@@ -138,6 +142,8 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
     enum lf_status status = must_be_connected(instrument, err);
     if (status != LF_OK)
         return status;
+    if (!instrument->driver->act)
+        return lf_instrument_repeat(instrument, action, &(enum lf_repeat){LF_SAFE}, err);
     begin(instrument, action->job);
     status = instrument->driver->act(instrument->device, action, outcome, err);
     judge(instrument, status, err);
@@ -168,19 +174,20 @@ enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *
 {
     enum lf_status status = must_be_connected(instrument, err);
     if (status == LF_OK && !instrument->driver->take)
-        status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s cannot hand out files", instrument->name);
+        status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "'%.80s' cannot be read from %s again", id,
+                         instrument->name);
     if (status == LF_OK)
         status = instrument->driver->take(instrument->device, id, version, to, max, err);
     judge(instrument, status, err);
     return status;
 }
 
-enum lf_status lf_instrument_file(struct lf_instrument *instrument, const char *id, const char *version,
-                                  struct lf_error *err)
+enum lf_status lf_instrument_archive(struct lf_instrument *instrument, const char *id, const char *version,
+                                     struct lf_error *err)
 {
     enum lf_status status = must_be_connected(instrument, err);
-    if (status == LF_OK && instrument->driver->file)
-        status = instrument->driver->file(instrument->device, id, version, err);
+    if (status == LF_OK && instrument->driver->archive)
+        status = instrument->driver->archive(instrument->device, id, version, err);
     judge(instrument, status, err);
     return status;
 }
@@ -238,7 +245,9 @@ static bool do_work(struct lf_instrument *instrument, int64_t *next)
 static void listen_for_results(struct lf_instrument *instrument, int64_t until)
 {
     struct lf_error err = {0};
-    enum lf_status status = instrument->driver->listen(instrument->device, until, &err);
+    enum lf_status status = instrument->driver->listen
+                                ? instrument->driver->listen(instrument->device, until, &err)
+                                : lf_wait_fd(instrument->wake.fd, POLLIN, until, &instrument->cancel, NULL);
     if (status == LF_OK || status == LF_TIMEOUT || status == LF_CANCELLED)
         return;
     /* Whatever else went wrong: start from a clean connection rather than listen on a doubtful one. */

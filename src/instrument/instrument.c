@@ -73,6 +73,8 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
     if (!instrument->name || (options->expect_identity && !instrument->expect_identity))
         status = lf_fail_memory(err, "opening an instrument");
     if (status == LF_OK)
+        status = lf_driver_check(instrument->driver, err);
+    if (status == LF_OK)
         status = lf_wake_open(&instrument->wake, err);
     if (status == LF_OK)
         status = lf_cancel_open(&instrument->cancel, err);

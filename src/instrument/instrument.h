@@ -82,7 +82,7 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
                                      struct lf_outcome *outcome, struct lf_error *err);
 enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version,
                                   int to, int64_t max, struct lf_error *err);
-enum lf_status lf_instrument_file(struct lf_instrument *instrument, const char *id, const char *version,
-                                  struct lf_error *err);
+enum lf_status lf_instrument_archive(struct lf_instrument *instrument, const char *id, const char *version,
+                                     struct lf_error *err);
 
 #endif

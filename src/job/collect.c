@@ -475,7 +475,7 @@ static enum lf_status file(struct work *work, struct lf_error *err)
     if (status == LF_OK)
         status = job__fact_need(work, "version", &version, err);
     if (status == LF_OK)
-        status = lf_instrument_file(work->instrument, finding, version, err);
+        status = lf_instrument_archive(work->instrument, finding, version, err);
     if (status != LF_OK)
         return status;
     if ((status = note_gone(work, finding, version, err)) != LF_OK)

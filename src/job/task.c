@@ -266,13 +266,6 @@ static enum lf_status run_action(struct work *work, struct lf_action *action, st
     return status;
 }
 
-static const char *const type_names[] = {
-    [LF_CAPTURE_TEXT] = "text",
-    [LF_CAPTURE_INT] = "int",
-    [LF_CAPTURE_REAL] = "real",
-    [LF_CAPTURE_BOOL] = "bool",
-};
-
 static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, struct lf_error *err)
 {
     cJSON *captures = cJSON_CreateArray();
@@ -284,7 +277,7 @@ static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, s
         good = entry && cJSON_AddItemToArray(captures, entry)
                && lf_json_set_text(entry, "name", capture->name)
                && lf_json_set_text(entry, "value", capture->value)
-               && lf_json_set_text(entry, "type", type_names[capture->type]);
+               && lf_json_set_text(entry, "type", lf_capture_type_name(capture->type));
         size_t used = strlen(summary);
         snprintf(summary + used, sizeof summary - used, "%s%.60s %.60s", used ? ", " : "", capture->name,
                  capture->value);

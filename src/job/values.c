@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "drivers/kit/captures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,15 +58,9 @@ static enum lf_status lay_out(const struct work *work, const cJSON *captures, st
     return LF_OK;
 }
 
-/* RFC 4180: quoted where it must be. */
 static enum lf_status add_cell(struct lf_buffer *csv, const char *text, bool last)
 {
-    bool quote = strpbrk(text, ",\"\r\n") != NULL;
-    enum lf_status status = quote ? lf_buffer_text(csv, "\"") : LF_OK;
-    for (; status == LF_OK && *text; text++)
-        status = quote && *text == '"' ? lf_buffer_text(csv, "\"\"") : lf_buffer_append(csv, text, 1);
-    if (status == LF_OK && quote)
-        status = lf_buffer_text(csv, "\"");
+    enum lf_status status = lf_csv_cell(csv, text);
     return status == LF_OK ? lf_buffer_text(csv, last ? "\r\n" : ",") : status;
 }
 

@@ -9,7 +9,7 @@
 #include "fuzz_clock.h"
 
 #include "base/log.h"
-#include "drivers/line/findings.h"
+#include "drivers/kit/findings.h"
 #include "drivers/line/procedure.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ enum { SHIPPED = sizeof shipped / sizeof *shipped };
 static struct {
     struct fuzz_input input;
     struct lf_line_dialogue dialogue;
-    struct lf_line_findings findings;
+    struct lf_findings findings;
     bool unplugged;
     size_t writes;
 } bench;
@@ -140,7 +140,7 @@ static enum lf_status unasked(void *self, const struct lf_line_listen *listen, s
 {
     (void)self;
     MUST(line.len, "an empty line was told");
-    return line__findings_add(&bench.findings, listen, line, values, err);
+    return lf_findings_add(&bench.findings, listen->name, listen->form, line, values, err);
 }
 
 static enum lf_status found(void *self, const struct lf_finding *finding, struct lf_error *err)
@@ -259,12 +259,12 @@ static void act_all(const struct lf_line_profile *profile)
                                                .unasked = unasked};
     bench.unplugged = false;
     bench.writes = 0;
-    line__findings_init(&bench.findings, "balance-1");
+    lf_findings_init(&bench.findings, "balance-1");
     MUST(line__dialogue_open(&bench.dialogue, "tcp:fuzzed:1", LF_NEVER, &err) == LF_OK, "%s", err.text);
     for (int actions = 0; actions < ACTIONS_MAX && bench.input.left && !bench.unplugged; actions++)
         act(profile);
-    MUST(line__findings_tell(&bench.findings, &host, &err) == LF_OK, "%s", err.text);
-    line__findings_free(&bench.findings);
+    MUST(lf_findings_report(&bench.findings, &host, &err) == LF_OK, "%s", err.text);
+    lf_findings_free(&bench.findings);
     line__dialogue_close(&bench.dialogue);
 }
 

@@ -173,7 +173,7 @@ static enum lf_status fake_take(void *device, const char *id, const char *versio
     return lf_file_write_all(to, bytes, strlen(bytes), err);
 }
 
-static enum lf_status fake_file(void *device, const char *id, const char *version, struct lf_error *err)
+static enum lf_status fake_archive(void *device, const char *id, const char *version, struct lf_error *err)
 {
     struct fake_device *fake = device;
     (void)id;
@@ -201,5 +201,5 @@ const struct lf_driver fake_driver = {
     .act = fake_act,
     .verify = fake_verify,
     .take = fake_take,
-    .file = fake_file,
+    .archive = fake_archive,
 };

@@ -29,7 +29,7 @@ static enum lf_status archive_result(const char *id, const char *text)
     bench_listen_for(&bench, bench.found_count + 1);
     const struct bench_finding *found = bench_found(&bench, id);
     NEED(found != NULL);
-    return lf_driver_folder.file(bench.device, id, found->version, &err);
+    return lf_driver_folder.archive(bench.device, id, found->version, &err);
 }
 
 static const char *const QUICK[] = {"finish", "rename", "safety_interval", "100ms", "depth", "1", NULL};
@@ -49,7 +49,7 @@ static void repeatable(void)
 {
     start(QUICK);
     CHECK_INT(archive_result("plate.csv", "a"), LF_OK);
-    CHECK_INT(lf_driver_folder.file(bench.device, "plate.csv", bench.found[0].version, &err), LF_OK);
+    CHECK_INT(lf_driver_folder.archive(bench.device, "plate.csv", bench.found[0].version, &err), LF_OK);
     CHECK_INT(bench_count(archive, ""), 1);
     bench_close(&bench);
 }
@@ -82,7 +82,7 @@ static void newer_version_stays(void)
     bench_write(bench.outbox, "plate.csv", "old");
     bench_listen_for(&bench, 1);
     bench_write(bench.outbox, "plate.csv", "newer");
-    CHECK_INT(lf_driver_folder.file(bench.device, "plate.csv", bench.found[0].version, &err), LF_OK);
+    CHECK_INT(lf_driver_folder.archive(bench.device, "plate.csv", bench.found[0].version, &err), LF_OK);
     CHECK_STR(bench_text(bench.outbox, "plate.csv"), "newer");
     bench_listen_for(&bench, 2);
     bench_close(&bench);

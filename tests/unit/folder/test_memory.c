@@ -123,10 +123,10 @@ static void collect(void)
         CHECK(status == LF_OK || err.class == LF_TRANSIENT);
         close(fd);
         begin(n);
-        status = lf_driver_folder.file(bench.device, found->id, found->version, &err);
+        status = lf_driver_folder.archive(bench.device, found->id, found->version, &err);
         reached = end() || reached;
         CHECK(status == LF_OK || err.class == LF_TRANSIENT);
-        CHECK_INT(lf_driver_folder.file(bench.device, found->id, found->version, &err), LF_OK);
+        CHECK_INT(lf_driver_folder.archive(bench.device, found->id, found->version, &err), LF_OK);
         CHECK(!bench_exists(bench.outbox, name));
     }
     CHECK(n > 3 && n < 100);

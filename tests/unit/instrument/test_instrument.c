@@ -353,7 +353,82 @@ static void hung_stops_nobody_else(void)
     fake_devices_free();
 }
 
+/* A driver that fills only the slots it must. */
+static struct lf_driver smallest(uint32_t can)
+{
+    struct lf_driver driver = {.abi = LF_DRIVER_ABI,
+                               .name = "smallest",
+                               .help = "For tests.",
+                               .can = can,
+                               .settings = fake_driver.settings,
+                               .open = fake_driver.open,
+                               .close = fake_driver.close,
+                               .connect = fake_driver.connect,
+                               .disconnect = fake_driver.disconnect};
+    return driver;
+}
+
+static struct lf_error call_error;
+static enum lf_status call_status[4];
+static enum lf_verdict call_verdict;
+
+static bool call_empty_slots(void *context, struct lf_instrument *instrument, int64_t *next)
+{
+    (void)context;
+    struct lf_action action = {.kind = LF_ACTION_RUN, .name = "weigh"};
+    struct lf_outcome outcome = {0};
+    struct lf_error err = {0};
+    enum lf_repeat repeat;
+    *next = LF_NEVER;
+    if (works++)
+        return false;
+    call_status[0] = lf_instrument_repeat(instrument, &action, &repeat, &call_error);
+    call_status[1] = lf_instrument_act(instrument, &action, &outcome, &err);
+    call_status[2] = lf_instrument_take(instrument, "a.csv", "1", -1, 0, &err);
+    call_status[3] = lf_instrument_archive(instrument, "a.csv", "1", &err);
+    call_verdict = lf_instrument_verify(instrument, &action, &outcome, &err);
+    return true;
+}
+
+static void empty_slots(void)
+{
+    struct lf_driver driver = smallest(0);
+    struct lf_instrument_options options = {.name = "lamp", .driver = &driver};
+    struct lf_instrument_hooks hooks = {.work = call_empty_slots, .found = found, .changed = changed};
+    struct lf_instrument *instrument = NULL;
+    struct lf_error err = {0};
+    works = 0;
+    NEED(lf_instrument_open(&options, &hooks, &instrument, &err) == LF_OK);
+    NEED(lf_instrument_start(instrument, &err) == LF_OK);
+    CHECK(fake_reached(&works, 2)); /* it listens now, by waiting */
+    lf_instrument_kick(instrument);
+    CHECK(fake_reached(&works, 3));
+    lf_instrument_close(instrument);
+    CHECK_INT(call_status[0], LF_UNSUPPORTED);
+    CHECK_HAS(call_error.text, "only collects");
+    CHECK_INT(call_status[1], LF_UNSUPPORTED);
+    CHECK_INT(call_status[2], LF_NOT_FOUND);
+    CHECK_INT(call_status[3], LF_OK);
+    CHECK_INT(call_verdict, LF_VERDICT_UNKNOWN);
+    fake_devices_free();
+}
+
+static void refused_at_the_door(void)
+{
+    struct lf_instrument *instrument = NULL;
+    struct lf_error err = {0};
+    struct lf_instrument_hooks hooks = {.work = work, .found = found};
+    struct lf_driver driver = smallest(0);
+    struct lf_instrument_options options = {.name = "lamp", .driver = &driver};
+    driver.abi = LF_DRIVER_ABI + 7;
+    CHECK_INT(lf_instrument_open(&options, &hooks, &instrument, &err), LF_UNSUPPORTED);
+    CHECK(instrument == NULL);
+    CHECK_HAS(err.text, "smallest");
+}
+
 UNIT_TESTS("instrument",
+           {"a driver's empty slots are honoured: the host waits for it and answers for it", empty_slots},
+           {"a driver built for another version of the contract is refused by name", refused_at_the_door},
            {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
            {"an unplugged device is let go of and found again when it is back", heals_after_unplug},
            {"a device that connects and vanishes is tried ever more slowly", flapping_is_not_spun_on},

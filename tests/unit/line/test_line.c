@@ -40,6 +40,11 @@ static enum lf_status on_identity(void *self, const char *identity, struct lf_er
     return host->refuse_identity ? lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON, "another") : LF_OK;
 }
 
+static void on_progress(void *self, const char *text)
+{
+    (void)self, (void)text;
+}
+
 struct device {
     struct host host;
     struct peer peer;
@@ -73,7 +78,8 @@ static void begin(struct device *device, const char *profile, const struct peer_
                                   .cancel = &host->cancel,
                                   .wake = &host->wake,
                                   .found = on_found,
-                                  .identity = on_identity};
+                                  .identity = on_identity,
+                                  .progress = on_progress};
     peer_start(&device->peer, steps, count);
     device->values = values_for(device->peer.spec, profile, NULL);
     NEED(lf_driver_line.open(device->values, &host->host, &device->device, &device->err) == LF_OK);
