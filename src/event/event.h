@@ -11,7 +11,7 @@ enum { LF_EVENT_MAX_BYTES = 256 * 1024 + 16 * 1024 }; /* EventBridge's 256 KB an
 
 enum lf_envelope { LF_ENVELOPE_EVENTBRIDGE, LF_ENVELOPE_BARE, LF_ENVELOPE_WEBHOOK };
 
-/* What tells one happening from the next one of the same name and resource (see lf_event_key). */
+/* What tells one happening from the next one of the same name and resource (see key.h). */
 enum lf_event_state {
     LF_STATE_ONCE,   /* happens once to a resource: nothing more is needed */
     LF_STATE_FILE,   /* the file it is about, and how processing it ended */
@@ -57,20 +57,6 @@ enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event,
 enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_event **event,
                                          struct lf_error *err);
 void lf_event_free(struct lf_event *event);
-
-/* The same happening told twice has the same key; a new happening has a new one. "name|resource id|state":
- * without version and event id, since the twins `v2`, `v2-beta` and `v2-alpha` of one happening differ in
- * just these. The state is
- *   LF_STATE_FILE    file.id, and for processors the status: a generator run again writes a new file;
- *   LF_STATE_STATUS  status.id (or status) and the moment: a task may come to a status a second time;
- *   LF_STATE_MOMENT  the moment: modifiedAt of the resource, which twins share exactly; where it is not
- *                    told, createdAt of the event in steps of LF_EVENT_MOMENT_MS, since twins may be some
- *                    milliseconds apart.
- * If the state or the resource's id is not told (thin, dropped for size) or the kind is unknown:
- * "name|event|event id", which at least finds resends. Twins that fall on the two sides of a step get two
- * keys: jobs check the resource before they act. Returns owned; NULL when out of memory. */
-enum { LF_EVENT_MOMENT_MS = 10 * 1000 };
-char *lf_event_key(const struct lf_event *event);
 
 /* Does a route's `on` name this event? "automationInputGenerator.completed" matches v2, v2-beta and
  * v2-alpha; "v2.automation..." only that version. A trailing ".*" or "*" matches a family

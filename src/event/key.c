@@ -1,69 +1,122 @@
-/* The key of a happening: event.h says why it is made the way it is. */
+#include "event/key.h"
+
+#include "base/clock.h"
 #include "event/kind.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* These append to the key. *told becomes false if the event does not tell; they return false when out of
- * memory: taken for not told, it would make a second happening of the same. */
-static bool add_moment(const struct lf_event *event, struct lf_buffer *key, bool *told)
+/* Appends a part after its border. What separates parts, or parts of a part, is escaped inside them. */
+static bool add(struct lf_buffer *key, const char *border, const char *part)
 {
+    bool ok = lf_buffer_text(key, border) == LF_OK;
+    for (; ok && *part; part++)
+        ok = (strchr("%|,@", *part) ? lf_buffer_format(key, "%%%02X", (unsigned)*part)
+                                    : lf_buffer_append(key, part, 1))
+             == LF_OK;
+    return ok;
+}
+
+static char *finish(struct lf_buffer *key, bool ok)
+{
+    char *text = ok ? lf_buffer_take(key) : NULL;
+    lf_buffer_free(key);
+    return text;
+}
+
+/* ---- happenings ---- */
+
+struct happening {
+    const char *name, *resource, *state;
+    const char *outcome, *moment; /* more of the state; NULL: not part of it */
+};
+
+static char *spell(const struct happening *it)
+{
+    struct lf_buffer key = {0};
+    return finish(&key, add(&key, "", it->name) && add(&key, "|", it->resource) && add(&key, "|", it->state)
+                            && (!it->outcome || add(&key, ",", it->outcome))
+                            && (!it->moment || add(&key, "@", it->moment)));
+}
+
+/* A time begins with a digit, a step with 't'. NULL: the event does not say. */
+static const char *moment(const struct lf_event *event, char step[32])
+{
+    int64_t ms;
     const char *modified = lf_json_text(event->payload, "modifiedAt");
-    if (!modified && event->created_ms != 0)
-        return lf_buffer_format(key, "t%" PRId64, event->created_ms / LF_EVENT_MOMENT_MS) == LF_OK;
-    if (!modified)
-        modified = event->created_at;
-    *told = modified != NULL;
-    return !modified || lf_buffer_text(key, modified) == LF_OK;
+    if (modified && lf_time_parse(modified, &ms) == LF_OK)
+        return modified;
+    snprintf(step, 32, "t%" PRId64, event->created_ms / LF_KEY_MOMENT_MS);
+    return event->created_at ? step : NULL;
 }
 
-static bool add_file(const struct lf_event *event, struct lf_buffer *key, bool *told)
-{
-    const char *file = lf_json_text(event->payload, "file.id");
-    const char *status = lf_json_text(event->payload, "status");
-    bool processor = !strcmp(event->name, "automationOutputProcessor.completed");
-    *told = file != NULL;
-    return !file
-           || lf_buffer_format(key, "%s%s%s", file, processor && status ? "," : "",
-                               processor && status ? status : "")
-                  == LF_OK;
-}
-
-static bool add_status(const struct lf_event *event, struct lf_buffer *key, bool *told)
-{
-    const char *status = lf_json_text(event->payload, "status.id");
-    if (status == LF_OK)
-        status = lf_json_text(event->payload, "status");
-    *told = status != NULL;
-    return !status || (lf_buffer_format(key, "%s@", status) == LF_OK && add_moment(event, key, told));
-}
-
-static bool add_state(const struct lf_event *event, enum lf_event_state state, struct lf_buffer *key,
-                      bool *told)
+/* Fills in the state. False: the event lacks what that needs. */
+static bool has_state(const struct lf_event *event, enum lf_event_state state, struct happening *it,
+                      char step[32])
 {
     switch (state) {
-    case LF_STATE_FILE: return add_file(event, key, told);
-    case LF_STATE_STATUS: return add_status(event, key, told);
-    case LF_STATE_MOMENT: return add_moment(event, key, told);
+    case LF_STATE_FILE:
+        it->state = lf_json_text(event->payload, "file.id");
+        if (!strcmp(event->name, "automationOutputProcessor.completed"))
+            it->outcome = lf_json_text(event->payload, "status");
+        return it->state;
+    case LF_STATE_STATUS:
+        it->state = lf_json_text(event->payload, "status.id");
+        if (!it->state)
+            it->state = lf_json_text(event->payload, "status");
+        it->moment = moment(event, step);
+        return it->state && it->moment;
+    case LF_STATE_MOMENT: it->state = moment(event, step); return it->state;
     case LF_STATE_ONCE: break;
     }
-    return lf_buffer_text(key, "once") == LF_OK;
+    it->state = "once";
+    return true;
 }
 
-char *lf_event_key(const struct lf_event *event)
+char *lf_key_event(const struct lf_event *event)
 {
     const struct lf_event_kind *kind = event__kind_find(event->name);
+    struct happening it = {.name = event->name, .resource = event->resource_id};
+    char step[32];
+    if (!kind || !it.resource || !*it.resource || !has_state(event, kind->state, &it, step))
+        it = (struct happening){.name = event->name, .resource = "", .state = event->id};
+    return spell(&it);
+}
+
+char *lf_key_generator_file(const char *generator, const char *file)
+{
+    return spell(&(struct happening){"automationInputGenerator.completed", generator, file, NULL, NULL});
+}
+
+/* ---- jobs ---- */
+
+char *lf_key_job(const char *happening, const char *instrument, const char *kind, const char *detail)
+{
     struct lf_buffer key = {0};
-    bool told = kind && event->resource_id;
-    bool good = !told
-                || (lf_buffer_format(&key, "%s|%s|", event->name, event->resource_id) == LF_OK
-                    && add_state(event, kind->state, &key, &told));
-    if (!told) {
-        lf_buffer_clear(&key);
-        good = lf_buffer_format(&key, "%s|event|%s", event->name, event->id) == LF_OK;
-    }
-    char *text = good ? lf_buffer_take(&key) : NULL;
-    lf_buffer_free(&key);
-    return text;
+    return finish(&key, lf_buffer_text(&key, happening) == LF_OK && add(&key, "|", instrument)
+                            && add(&key, "|", kind) && add(&key, "|", detail ? detail : ""));
+}
+
+char *lf_key_result(const char *instrument, const char *id, const char *version)
+{
+    struct lf_buffer key = {0};
+    return finish(&key, add(&key, "", "result") && add(&key, "|", instrument) && add(&key, "|", id)
+                            && add(&key, "|", version));
+}
+
+char *lf_key_values(int64_t job)
+{
+    return lf_format("values|%" PRId64, job);
+}
+
+char *lf_key_operator(int64_t at_ms, uint64_t random)
+{
+    return lf_format("operator|%" PRId64 "|%" PRIu64, at_ms, random);
+}
+
+char *lf_key_wake_processor(const char *processor)
+{
+    return lf_format("processor:%s", processor);
 }

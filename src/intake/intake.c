@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "event/key.h"
 #include "intake/routes.h"
 
 #include "os/thread.h"
@@ -126,7 +127,7 @@ static enum lf_status wake_waiting(struct lf_intake *intake, const struct lf_eve
     *count = 0;
     if (strcmp(event->name, "automationOutputProcessor.completed") != 0 || !event->resource_id)
         return LF_OK;
-    char *wake = lf_format("processor:%s", event->resource_id);
+    char *wake = lf_key_wake_processor(event->resource_id);
     if (!wake)
         return lf_fail_memory(err, "waking a job");
     enum lf_status status = lf_journal_job_wake(intake->journal, wake, count, job, err);
@@ -196,7 +197,7 @@ static enum lf_status route_event(struct lf_intake *intake, const struct lf_even
 static enum lf_status store(struct lf_intake *intake, const struct lf_event *event, const char *source,
                             struct lf_slice message, bool lacking, struct lf_error *err)
 {
-    char *key = lf_event_key(event);
+    char *key = lf_key_event(event);
     if (!key)
         return lf_fail_memory(err, "storing an event");
     struct lf_event_row row = {

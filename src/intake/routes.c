@@ -1,6 +1,7 @@
 #include "intake/routes.h"
 
 #include "base/clock.h"
+#include "event/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ bool intake__routes_name(const struct routes *routes, const struct lf_event *eve
 struct birth {
     enum lf_config_job job;
     const char *step, *resource;
+    const char *detail; /* the fact that tells two jobs of one happening for one instrument apart */
     struct {
         const char *fact, *path;
     } facts[8];
@@ -77,6 +79,7 @@ static const struct birth births[] = {
     {LF_CONFIG_DELIVER,
      "resolve",
      "automationInputGenerator",
+     "file",
      {{"generator", "id"},
       {"file", "file.id"},
       {"file_name", "file.name"},
@@ -85,6 +88,7 @@ static const struct birth births[] = {
     {LF_CONFIG_COLLECT,
      "adopt",
      "automationOutputProcessor",
+     "blob",
      {{"processor", "id"},
       {"blob", "file.id"},
       {"file_name", "file.name"},
@@ -93,6 +97,7 @@ static const struct birth births[] = {
     {LF_CONFIG_TASK,
      "check",
      "workflowTask",
+     "procedure",
      {{"workflow_task", "id"}, {"display", "displayId"}, {"status", "status.id"}}},
 };
 
@@ -132,14 +137,17 @@ enum lf_status intake__routes_job(const struct lf_config_route *route, const str
     job->route = strdup(route->name);
     job->instrument = strdup(route->instrument ? route->instrument : "");
     job->event_id = strdup(event->id);
-    job->key = lf_event_key(event);
     snprintf(job->step, sizeof job->step, "%s", birth->step);
     job->facts = cJSON_CreateObject();
-    bool good = job->kind && job->route && job->instrument && job->event_id && job->key && job->facts
+    bool good = job->kind && job->route && job->instrument && job->event_id && job->facts
                 && copy_facts(birth, event, job->facts) == LF_OK && set_expiry(route, event, job);
     if (good && route->job == LF_CONFIG_TASK)
         good = lf_json_set_text(job->facts, "procedure", route->procedure);
-    if (good)
+    char *happening = good ? lf_key_event(event) : NULL;
+    if (happening)
+        job->key = lf_key_job(happening, job->instrument, job->kind, lf_json_text(job->facts, birth->detail));
+    free(happening);
+    if (job->key)
         return LF_OK;
     lf_job_free(job);
     return lf_fail_memory(err, "making a job");

@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "event/key.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -334,7 +335,8 @@ static enum lf_status rows_of(struct work *work, const cJSON *processor, struct 
 
 static enum lf_status wait_for_processing(struct work *work, const char *processor)
 {
-    snprintf(work->wake, sizeof work->wake, "processor:%.120s", processor);
+    free(work->wake);
+    work->wake = lf_key_wake_processor(processor);
     return job__wait(work, TASK_POLL_MS, "Benchling is processing it");
 }
 

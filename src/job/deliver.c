@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "event/key.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,9 @@ static enum lf_status hand_over(struct work *work, const cJSON *generator, const
                          .expires_ms = old->expires_ms,
                          .expires_mono = old->expires_mono};
     const char *generator_id = job__fact(work, "generator");
-    job.key = lf_format("automationInputGenerator.completed|%s|%s", generator_id, file);
+    char *happening = lf_key_generator_file(generator_id, file);
+    job.key = happening ? lf_key_job(happening, old->instrument, old->kind, file) : NULL;
+    free(happening);
     job.facts = cJSON_Duplicate(old->facts, true);
     bool good = job.key && job.facts && lf_json_set_text(job.facts, "file", file)
                 && lf_json_set_text(job.facts, "file_name", lf_json_text(generator, "file.name"));

@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "event/key.h"
 #include "intake/intake.h"
 
 #include <stdio.h>
@@ -268,7 +269,7 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
                          .state = LF_JOB_READY,
                          .step = "spool",
                          .bench = true};
-    job.key = lf_format("result|%s|%s|%s", instrument, finding->id, finding->version);
+    job.key = lf_key_result(instrument, finding->id, finding->version);
     job.facts = cJSON_CreateObject();
     bool good = job.key && job.facts && lf_json_set_text(job.facts, "finding", finding->id)
                 && lf_json_set_text(job.facts, "version", finding->version)

@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "event/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,7 @@ static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char
     snprintf(job->step, sizeof job->step, "%s", step);
     job->bench = true;
     job->instrument = strdup(instrument);
-    job->key = lf_format("operator|%lld|%llu", (long long)lf_clock_best_ms(),
-                         (unsigned long long)lf_random_below(UINT64_MAX));
+    job->key = lf_key_operator(lf_clock_best_ms(), lf_random_below(UINT64_MAX));
     job->facts = cJSON_CreateObject();
     lf_job_expire_after(job, 0, not_after);
     if (job->kind && job->instrument && job->key && job->facts)

@@ -123,7 +123,7 @@ static void after_success(const struct kind *kind, const struct step *step, stru
     case FOLLOW_GO: job__enter_step(job, job__step_find(kind, work->go)); break;
     case FOLLOW_WAIT:
         set_state(job, LF_JOB_WAITING, LF_CLASS_NONE, work->note);
-        job__set_text(&job->wake, *work->wake ? work->wake : NULL);
+        job__set_text(&job->wake, work->wake);
         job->due_mono = lf_deadline_in(work->wait_ms);
         break;
     case FOLLOW_END:
@@ -287,6 +287,7 @@ static void free_parcel(struct work *work)
 {
     lf_parcel_row_free(&work->parcel_row);
     free(work->parcel_path);
+    free(work->wake);
 }
 
 static const struct step *find_step(const struct lf_job *job, const struct kind **kind)

@@ -45,7 +45,7 @@ struct work {
     const char *go;           /* FOLLOW_GO: the step */
     enum lf_job_state end;    /* FOLLOW_END: how */
     int64_t wait_ms;          /* FOLLOW_WAIT */
-    char wake[160];           /* FOLLOW_WAIT: what would wake it earlier; may be empty */
+    char *wake;               /* FOLLOW_WAIT: what would wake it earlier, a key; may be NULL. Owned */
     char note[LF_ERROR_TEXT]; /* what was done, for history and people; may be empty */
 };
 

@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "drivers/kit/captures.h"
+#include "event/key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ static enum lf_status collect_job(const struct work *work, const char *name, con
     *job = (struct lf_job){.kind = strdup("collect"),
                            .instrument = strdup(work->job->instrument),
                            .step = "match",
-                           .key = lf_format("values|%lld", (long long)work->job->id),
+                           .key = lf_key_values(work->job->id),
                            .facts = cJSON_CreateObject()};
     bool good = job->kind && job->instrument && job->key && job->facts
                 && lf_json_set_text(job->facts, "file_name", name) && lf_json_set_text(job->facts, "run", run)

@@ -93,7 +93,28 @@ static const char *const version_3[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2, version_3};
+/* Keys as event/key.h spells them since version 4. Until then they were spelled without instrument, kind and
+ * detail, without escapes, and as "name|event|event id" where the state was unknown. */
+#define ESCAPED(part)                                                                                        \
+    "replace(replace(replace(replace(" part ", '%', '%25'), '|', '%7C'), ',', '%2C'), '@', '%40')"
+#define HAPPENING "replace(replace(key, '%', '%25'), '|event|', '||')"
+#define FACT(name) ESCAPED("coalesce(iif(json_valid(facts), json_extract(facts, '$." name "'), NULL), '')")
+
+static const char *const version_4[] = {
+    "UPDATE event SET key = " HAPPENING,
+    "UPDATE job SET key = " HAPPENING " || '|' || " ESCAPED(
+        "instrument") " || '|' || kind || '|' || CASE"
+                      " WHEN kind = 'task' THEN " FACT(
+                          "procedure") " WHEN instr(key, '|event|') THEN ''"
+                                       " WHEN kind = 'deliver' THEN " FACT("file") " ELSE " FACT(
+                                           "blob") " END WHERE event_id IS NOT NULL",
+    "UPDATE job SET key = 'result|' || " ESCAPED("f.instrument") " || '|' || " ESCAPED("f.id") " || '|' || " ESCAPED(
+        "f.version") " FROM finding AS f"
+                     " WHERE f.job = job.id AND job.key = 'result|' || f.instrument || '|' || f.id || '|' || f.version",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2, version_3, version_4};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

@@ -160,11 +160,12 @@ class Files(WithLab):
         jobs = {job["what"]: job for job in lab.jobs()}
         self.assertEqual(jobs["middle.csv"]["state"], "cancelled")
         self.assertIn("newer file", jobs["middle.csv"]["note"])
+        self.assertEqual(len(lab.jobs()), 3)
         self.assertEqual([sha256(data) for data in lab.worklists()["newest.csv"]], [newest["sha256"]])
         self.assertEqual(sorted(lab.worklists()), ["newest.csv", "old.csv"])
 
     def test_superseded_event_lost(self):
-        """the newer file is delivered even if its own event never comes"""
+        """a newer file is delivered before its own event comes, which then makes no second job"""
         lab = self.lab
         lab.start_all(hamilton=None)
         lab.ask_cloud("/sim/relay", {"paused": True})
@@ -173,6 +174,11 @@ class Files(WithLab):
         lab.ask_cloud("/sim/relay", {"paused": False})
         lab.wait_job("deliver", ("done", "cancelled"), count=2)
         self.assertEqual(sorted(lab.worklists()), ["second.csv"])
+        generator = lab.job(lab.jobs()[0]["id"])["facts"]["generator"]
+        lab.ask_cloud("/sim/events", {"type": "v2.automationInputGenerator.completed", "resourceId": generator})
+        late = lab.until("its event is stored", lambda: lab.event(fate="twin"))
+        self.assertEqual(lab.job(late["job"])["what"], "second.csv")
+        self.assertEqual(len(lab.jobs()), 2)
 
     def test_not_complete_yet(self):
         """a file that Benchling is still storing is waited for"""

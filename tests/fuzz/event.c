@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "event/event.h"
+#include "event/key.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,13 +57,13 @@ static void check_key(const struct lf_event *event)
         return;
     struct lf_event *again = NULL;
     struct lf_error err = {0};
-    char *key = lf_event_key(event), *text = lf_json_print(event->whole);
+    char *key = lf_key_event(event), *text = lf_json_print(event->whole);
     MUST(key && *key, "no key");
     MUST(text, "cannot print");
     enum lf_status status = lf_event_decode(lf_slice_text(text), &again, &err);
     MUST(status == LF_OK || status == LF_TOO_LARGE, "its own whole is refused: %s: %s", err.text, text);
     if (status == LF_OK) {
-        char *second = lf_event_key(again);
+        char *second = lf_key_event(again);
         MUST(!strcmp(event->id, again->id) && !strcmp(event->type, again->type), "another id or type: %s",
              text);
         MUST(second && !strcmp(key, second), "the key %s became %s: %s", key, second, text);
@@ -76,10 +77,10 @@ static void check_key(const struct lf_event *event)
 static void check_again(const struct lf_event *event, struct lf_slice message)
 {
     struct lf_event *again = NULL;
-    char *first = lf_event_key(event);
+    char *first = lf_key_event(event);
     MUST(first && *first, "no key");
     MUST(lf_event_decode(message, &again, NULL) == LF_OK, "refused the second time");
-    char *second = lf_event_key(again);
+    char *second = lf_key_event(again);
     MUST(second && !strcmp(first, second) && !strcmp(event->id, again->id), "the key %s became %s", first,
          second);
     lf_event_free(again);

@@ -1,4 +1,5 @@
 #include "event/event.h"
+#include "event/key.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ static char *key_of(const char *type, const char *id, const char *created, const
     struct lf_error err = {0};
     if (lf_event_decode(lf_slice_text(text), &event, &err))
         fprintf(stderr, "%s: %s\n", text, err.text);
-    char *key = event ? lf_event_key(event) : NULL;
+    char *key = event ? lf_key_event(event) : NULL;
     lf_event_free(event);
     free(text);
     return key;
@@ -185,9 +186,9 @@ static void no_other_key(void)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct lf_event *event;
         NEED(lf_event_decode(lf_slice_text(texts[i]), &event, NULL) == LF_OK);
-        char *whole = lf_event_key(event);
+        char *whole = lf_key_event(event);
         for (unsigned n = 1; unit_failing(n); n++) {
-            char *key = lf_event_key(event);
+            char *key = lf_key_event(event);
             unit_failing_over();
             CHECK(!key || (whole && !strcmp(key, whole)));
             free(key);
@@ -197,7 +198,96 @@ static void no_other_key(void)
     }
 }
 
-UNIT_TESTS("key", {"for want of memory there is no key, and never another one", no_other_key},
+/* Stored journals hold these spellings: another one needs a migration, or the same work is done twice. */
+static void spellings(void)
+{
+    static const struct {
+        const char *event, *key;
+    } cases[] = {
+        {"{\"version\":\"0\",\"detail-type\":\"v2.workflowTask.updated.status\",\"time\":\"2022-11-25T11:37:19Z\","
+         "\"detail\":{\"updates\":[\"status\"],\"deprecated\":false,\"workflowTask\":{\"id\":\"wftask_AAAAAAAA\","
+         "\"status\":{\"id\":\"wfts_AAAAAAAA\",\"statusType\":\"IN_PROGRESS\"},\"assignee\":null},"
+         "\"excludedProperties\":[],\"id\":\"evt_AAAAAAAAAAAA\",\"createdAt\":\"2022-11-25T11:37:19.157644+00:00\","
+         "\"eventType\":\"v2.workflowTask.updated.status\"}}", /* as a tenant sent it, shortened */
+         "workflowTask.updated.status|wftask_AAAAAAAA|wfts_AAAAAAAA@t166937623"},
+        {"{\"version\":\"0\",\"detail-type\":\"v2.entity.registered\",\"time\":\"2023-01-20T18:38:14Z\",\"detail\":{"
+         "\"entity\":{\"id\":\"bfi_AAAAAAAA\",\"name\":\"qPCR - 004\","
+         "\"modifiedAt\":\"2023-01-20T18:38:14.356574+00:00\"},\"id\":\"evt_BBBBBBBBBBBB\","
+         "\"createdAt\":\"2023-01-20T18:38:14.356574+00:00\",\"eventType\":\"v2.entity.registered\"}}", /* this,
+                                                                                                           too
+                                                                                                         */
+         "entity.registered|bfi_AAAAAAAA|2023-01-20T18:38:14.356574+00:00"},
+        {"{\"eventType\":\"v2.automationInputGenerator.completed\",\"id\":\"evt_1\","
+         "\"automationInputGenerator\":{\"id\":\"aif_1\",\"file\":{\"id\":\"f-1\"},\"status\":\"SUCCEEDED\"}}",
+         "automationInputGenerator.completed|aif_1|f-1"},
+        {"{\"eventType\":\"v2.automationOutputProcessor.completed\",\"id\":\"evt_1\","
+         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"file\":{\"id\":\"f-1\"},\"status\":\"FAILED\"}}",
+         "automationOutputProcessor.completed|aop_1|f-1,FAILED"},
+        {"{\"eventType\":\"v2.automationOutputProcessor.uploaded\",\"id\":\"evt_1\","
+         "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"file\":{\"id\":\"f-1\"},\"status\":\"FAILED\"}}",
+         "automationOutputProcessor.uploaded|aop_1|f-1"},
+        {"{\"eventType\":\"v3.run.created\",\"id\":\"evt_1\",\"run\":{\"id\":\"run_1\"}}",
+         "run.created|run_1|once"},
+        {"{\"eventType\":\"v2.robot.danced\",\"id\":\"evt_1\",\"robot\":{\"id\":\"r\"}}",
+         "robot.danced||evt_1"},
+        {"{\"eventType\":\"v2.entry.updated.fields\",\"id\":\"evt_1\",\"createdAt\":\"2026-01-01T00:00:05Z\","
+         "\"entry\":{\"id\":\"a|b%c,d@e\",\"modifiedAt\":\"t1\"}}",
+         "entry.updated.fields|a%7Cb%25c%2Cd%40e|t176722560"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct lf_event *event;
+        NEED(lf_event_decode(lf_slice_text(cases[i].event), &event, NULL) == LF_OK);
+        char *key = lf_key_event(event);
+        CHECK_STR(key, cases[i].key);
+        free(key);
+        lf_event_free(event);
+    }
+}
+
+static void check_spelled(char *key, const char *expected)
+{
+    CHECK_STR(key, expected);
+    free(key);
+}
+
+static void spellings_of_jobs(void)
+{
+    check_spelled(lf_key_generator_file("aif_1", "f-1"), "automationInputGenerator.completed|aif_1|f-1");
+    check_spelled(lf_key_job("entry.created|etr_1|once", "robot", "deliver", "f-1"),
+                  "entry.created|etr_1|once|robot|deliver|f-1");
+    check_spelled(lf_key_job("entry.created|etr_1|once", "robot", "procedure", "print|50% label"),
+                  "entry.created|etr_1|once|robot|procedure|print%7C50%25 label");
+    check_spelled(lf_key_job("entry.created|etr_1|once", "", "collect", NULL),
+                  "entry.created|etr_1|once||collect|");
+    check_spelled(lf_key_result("robot", "out/a,b.csv", "12@7"), "result|robot|out/a%2Cb.csv|12%407");
+    check_spelled(lf_key_values(7), "values|7");
+    check_spelled(lf_key_operator(1767225605000, 18446744073709551615U),
+                  "operator|1767225605000|18446744073709551615");
+    check_spelled(lf_key_wake_processor("aop_1"), "processor:aop_1");
+}
+
+static void borders_hold(void)
+{
+    check_keys(false, lf_key_generator_file("a|b", "c"), lf_key_generator_file("a", "b|c"));
+    check_keys(false, lf_key_generator_file("a", "b%7Cc"), lf_key_generator_file("a", "b|c"));
+    check_keys(false, lf_key_result("r", "a|b", "c"), lf_key_result("r", "a", "b|c"));
+    check_keys(false, lf_key_job("h", "i|k", "", ""), lf_key_job("h", "i", "k", ""));
+    check_keys(false,
+               key_of("v2." PROCESSOR ".completed", "evt_1", "2026-01-01T00:00:00Z", PROCESSOR,
+                      "{\"id\":\"aop_1\",\"file\":{\"id\":\"f,FAILED\"}}"),
+               key_of("v2." PROCESSOR ".completed", "evt_1", "2026-01-01T00:00:00Z", PROCESSOR,
+                      "{\"id\":\"aop_1\",\"file\":{\"id\":\"f\"},\"status\":\"FAILED\"}"));
+    check_keys(false,
+               key_of("v2." GENERATOR ".completed", "f-1", "2026-01-01T00:00:00Z", GENERATOR,
+                      "{\"id\":\"aif_1\"}"),
+               key_of("v2." GENERATOR ".completed", "evt_1", "2026-01-01T00:00:00Z", GENERATOR,
+                      "{\"id\":\"event\",\"file\":{\"id\":\"f-1\"}}"));
+}
+
+UNIT_TESTS("key", {"every kind of happening is spelled as in the journals that exist", spellings},
+           {"every kind of job is spelled as in the journals that exist", spellings_of_jobs},
+           {"two different inputs never spell one key, whatever characters they hold", borders_hold},
+           {"for want of memory there is no key, and never another one", no_other_key},
            {"the twins v2, v2-beta and v2-alpha of one happening share a key", twins_share_a_key},
            {"a new file, a new outcome or another kind of event gets a new key", new_files_get_new_keys},
            {"a status that is reached a second time gets a new key", a_status_reached_again_gets_a_new_key},

@@ -101,7 +101,7 @@ int64_t case_deliver(struct job_case *c, const char *file)
 {
     char key[120], facts[200];
     struct lf_job job = {.kind = (char *)"deliver", .route = (char *)"plates", .step = "resolve"};
-    snprintf(key, sizeof key, "automationInputGenerator.completed|aig_1|%s", file);
+    snprintf(key, sizeof key, "automationInputGenerator.completed|aig_1|%s|robot|deliver|%s", file, file);
     snprintf(facts, sizeof facts, "{\"generator\":\"aig_1\",\"file\":\"%s\"}", file);
     return add(c, &job, key, facts);
 }

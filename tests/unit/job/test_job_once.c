@@ -314,12 +314,10 @@ static void newer_file(void)
     CHECK(case_becomes(&c, id + 1, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id + 1, "file"), "file_2");
     CHECK_INT(c.device->acts, 1);
-    struct lf_job late = {.kind = (char *)"deliver",
-                          .instrument = (char *)"robot",
-                          .step = "resolve",
-                          .key = (char *)"automationInputGenerator.completed|aig_1|file_2"};
-    CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, NULL),
-              LF_EXISTS); /* its event comes after all: the same work */
+    struct lf_job late = core_job(c.journal, id + 1); /* its event comes after all: the same work */
+    CHECK_STR(late.key, "automationInputGenerator.completed|aig_1|file_2|robot|deliver|file_2");
+    CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, NULL), LF_EXISTS);
+    lf_job_free(&late);
     case_close(&c);
 }
 

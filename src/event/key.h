@@ -1,0 +1,43 @@
+/* Keys: what makes two pieces of work the same work. Nobody else spells one.
+ *
+ * A key is a row of parts with '|' between them, each part escaped, so two different inputs never spell the
+ * same key. All functions return owned text; NULL when out of memory, never a shortened key.
+ */
+#ifndef LF_EVENT_KEY_H
+#define LF_EVENT_KEY_H
+
+#include <stdint.h>
+
+struct lf_event;
+
+/* The happening that an event reports: "name|resource id|state". All events that report it have this key; a
+ * new happening has a new one. Version and event id are left out because the twins `v2`, `v2-beta` and
+ * `v2-alpha` of one happening differ only in these. The state is
+ *   LF_STATE_FILE    file.id, for processors also the status: a generator that runs again writes a new file;
+ *   LF_STATE_STATUS  status.id (or status) and the moment: a task can reach a status twice;
+ *   LF_STATE_MOMENT  the moment: modifiedAt of the resource, which twins share exactly; without one,
+ *                    createdAt of the event in steps of LF_KEY_MOMENT_MS, since twins can be some
+ *                    milliseconds apart;
+ *   LF_STATE_ONCE    nothing more.
+ * An event that lacks what its state needs (thin, or dropped for size), or whose type is unknown, is known
+ * only by its own id: "name||event id". That still finds resends. Twins on the two sides of a step get two
+ * keys; jobs check the resource before they act. */
+enum { LF_KEY_MOMENT_MS = 10 * 1000 };
+char *lf_key_event(const struct lf_event *event);
+/* The happening "this generator has generated this file", known without its event. */
+char *lf_key_generator_file(const char *generator, const char *file);
+
+/* A job born of a happening. `detail` tells jobs of the same kind for the same instrument apart: the id of
+ * the file, or the procedure. NULL counts as "". */
+char *lf_key_job(const char *happening, const char *instrument, const char *kind, const char *detail);
+/* The job of a result found on an instrument. */
+char *lf_key_result(const char *instrument, const char *id, const char *version);
+/* The job of values captured by another job. */
+char *lf_key_values(int64_t job);
+/* An operator's own job: the same as no other. */
+char *lf_key_operator(int64_t at_ms, uint64_t random);
+
+/* What a job waits for while the cloud runs an output processor. */
+char *lf_key_wake_processor(const char *processor);
+
+#endif
