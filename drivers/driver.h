@@ -32,10 +32,6 @@
 #include "base/setting.h"
 #include "os/wait.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 /* The version of this contract. 0 promises nothing: before 1.0, build a driver against the agent's own
  * header. */
 #define LF_DRIVER_ABI 0u
@@ -209,7 +205,7 @@ struct lf_driver {
  * what it says it can do. LF_UNSUPPORTED (permanent). */
 enum lf_status lf_driver_check(const struct lf_driver *driver, struct lf_error *err);
 
-/* The built-in drivers, NULL-terminated. */
+/* The built-in drivers, NULL-terminated. Of the agent, not of the kit. */
 extern const struct lf_driver *const lf_drivers[];
 const struct lf_driver *lf_driver_find(const char *name); /* NULL: none of that name */
 
@@ -218,9 +214,5 @@ const struct lf_driver *lf_driver_find(const char *name); /* NULL: none of that 
 extern const char *const lf_ability_names[];
 const char *lf_repeat_name(enum lf_repeat repeat);
 const char *lf_capture_type_name(enum lf_capture_type type);
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

@@ -247,7 +247,7 @@ static void listen_for_results(struct lf_instrument *instrument, int64_t until)
     struct lf_error err = {0};
     enum lf_status status = instrument->driver->listen
                                 ? instrument->driver->listen(instrument->device, until, &err)
-                                : lf_wait_fd(instrument->wake.fd, POLLIN, until, &instrument->cancel, NULL);
+                                : lf_wake_wait(&instrument->wake, until, &instrument->cancel);
     if (status == LF_OK || status == LF_TIMEOUT || status == LF_CANCELLED)
         return;
     /* Whatever else went wrong: start from a clean connection rather than listen on a doubtful one. */

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct lf_cancel;
+
 /* A wake-up that one thread waits for and any thread gives. Wakes add up to one. */
 struct lf_wake {
     int fd; /* readable while a wake is pending */
@@ -17,6 +19,9 @@ enum lf_status lf_wake_open(struct lf_wake *wake, struct lf_error *err);
 void lf_wake_close(struct lf_wake *wake);
 void lf_wake_up(struct lf_wake *wake);    /* any thread, and signal handlers */
 void lf_wake_clear(struct lf_wake *wake); /* forget pending wakes */
+
+/* Waits for a wake, which stays pending. LF_OK, LF_TIMEOUT, LF_CANCELLED or LF_IO. */
+enum lf_status lf_wake_wait(const struct lf_wake *wake, int64_t deadline, const struct lf_cancel *cancel);
 
 /* Once set stays set: "stop what you wait for". */
 struct lf_cancel {

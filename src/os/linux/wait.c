@@ -95,3 +95,8 @@ enum lf_status lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel)
     enum lf_status status = lf_wait_fd(-1, 0, deadline, cancel, NULL);
     return status == LF_TIMEOUT ? LF_OK : status;
 }
+
+enum lf_status lf_wake_wait(const struct lf_wake *wake, int64_t deadline, const struct lf_cancel *cancel)
+{
+    return lf_wait_fd(wake->fd, POLLIN, deadline, cancel, NULL);
+}
