@@ -28,8 +28,6 @@ BUILD_LIMIT_S = 1800
 UNIT_LIMIT_S = 600
 FILE_LIMIT_S = 900
 FUZZ_S = 20
-TORTURE_S = 0.2          # what the runs of one test may take while memory runs out
-TORTURE_ALL_S = 4        # the same with --all
 TORTURE_LIMIT_S = 7200
 TORTURE_TEST_S = 600     # one run of a test, which may be slow for want of processors
 SHOWN_LINES = 200
@@ -38,6 +36,7 @@ ANALYSE_LIMIT_S = 3600
 COVERAGE_LIMIT_S = 3 * 3600  # all tests once more
 TSAN_RND_BITS = 28  # clang 14's ThreadSanitizer finds its place in memory only with so little chance in addresses
 VALGRIND = "valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99"
+STARTED = time.monotonic()
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 TORTURE = re.compile(r"^(\d+) runs, (\d+) allocations failed on purpose$")
 
@@ -53,7 +52,8 @@ class Tally:
 
 
 def section(title):
-    print(f"\n== {title}", flush=True)
+    spent = int(time.monotonic() - STARTED)
+    print(f"\n== {title}   ({spent // 60}:{spent % 60:02} so far)", flush=True)
     return time.monotonic()
 
 
@@ -94,11 +94,11 @@ def ending(status, limit):
 
 
 def in_parallel(work, items):
-    """Yields (item, result) in the order of items, as they become ready."""
+    """Yields (progress, item, result), each as soon as it is ready; progress is how many of all are."""
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
-        waiting = [(item, pool.submit(work, item)) for item in items]
-        for item, result in waiting:
-            yield item, result.result()
+        waiting = {pool.submit(work, item): item for item in items}
+        for done, future in enumerate(concurrent.futures.as_completed(waiting), 1):
+            yield f"[{done}/{len(waiting)}]", waiting[future], future.result()
     processes.end_children(grace=0)
 
 
@@ -149,12 +149,12 @@ def unit_tests(kind, tally, options):
     env = {"LF_EMULATED": kind} if kind in EMULATORS else {}
     chosen = chosen_units(programs, before, options.only)
     work = lambda item: run([*before, item[0], *item[1]], UNIT_LIMIT_S, env)
-    for (program, _), (status, output, seconds) in in_parallel(work, chosen):
+    for progress, (program, _), (status, output, seconds) in in_parallel(work, chosen):
         summary = next((m for m in map(SUMMARY.match, reversed(output.splitlines())) if m), None)
-        passed, failed = map(int, summary.groups()) if summary else (output.count(" ... ok\n"), 0)
+        passed, failed = map(int, summary.groups()) if summary else (output.count(" ... ok ("), 0)
         tally.passed += passed
         if status == 0 and summary and failed == 0:
-            print(f"  ok    {program.name}: {passed} tests ({seconds:.1f} s)", flush=True)
+            print(f"  ok    {progress} {program.name}: {passed} tests ({seconds:.1f} s)", flush=True)
             if options.verbose:
                 show(output)
             continue
@@ -168,12 +168,12 @@ def unit_tests(kind, tally, options):
 
 def torture(tally, options):
     """Each unit test again while memory runs out, at as many allocations as there is time for."""
-    budget = TORTURE_ALL_S if options.all else TORTURE_S
-    started = section(f"unit tests while memory runs out, {budget} s each")
+    points = "many" if options.all else "some"
+    started = section(f"unit tests while memory runs out, {points} allocations fail")
     programs = sorted(p for p in (BUILDS / "debug/unit").glob("test_*") if os.access(p, os.X_OK))
-    work = lambda item: run([item[0], "--torture", str(budget), *item[1]], TORTURE_LIMIT_S, {"UNIT_LIMIT": str(TORTURE_TEST_S)})
+    work = lambda item: run([item[0], "--torture", points, *item[1]], TORTURE_LIMIT_S, {"UNIT_LIMIT": str(TORTURE_TEST_S)})
     injected = 0
-    for (program, _), (status, output, seconds) in in_parallel(work, chosen_units(programs, [], options.only)):
+    for progress, (program, _), (status, output, seconds) in in_parallel(work, chosen_units(programs, [], options.only)):
         lines = output.splitlines()
         summary = next((m for m in map(SUMMARY.match, reversed(lines)) if m), None)
         figures = next((m for m in map(TORTURE.match, reversed(lines)) if m), None)
@@ -181,9 +181,9 @@ def torture(tally, options):
         injected += int(figures[2]) if figures else 0
         tally.passed += passed
         if status == 0 and summary and figures and failed == 0:
-            left_out = output.count(" left out: ")
-            print(f"  ok    {program.name}: {passed} tests, {figures[1]} runs, {figures[2]} allocations failed ({seconds:.1f} s)"
-                  + (f"; {left_out} too long" if left_out else ""), flush=True)
+            left_out = output.count(" left out: slow")
+            print(f"  ok    {progress} {program.name}: {passed} tests, {figures[1]} runs, {figures[2]} allocations failed ({seconds:.1f} s)"
+                  + (f"; {left_out} slow ones left out" if left_out else ""), flush=True)
             if options.verbose:
                 show(output)
             continue
@@ -214,10 +214,10 @@ def black_box(title, files, tally, words, kind="debug", more=None):
     started = section(title)
     files = sorted((SOURCE / "tests").glob(files))
     work = lambda path: run_file(path, words, kind, more)
-    for path, (verdicts, status, output, seconds) in in_parallel(work, files):
+    for progress, path, (verdicts, status, output, seconds) in in_parallel(work, files):
         if words and status == 0 and not verdicts:
             continue
-        print(f"  {path.name} ({seconds:.1f} s)")
+        print(f"  {progress} {path.name} ({seconds:.1f} s)")
         for verdict in verdicts:
             print(f"    {verdict['result']:<5} {verdict['promise']} ({verdict['seconds']:.1f} s)")
             if verdict["result"] == "ok":
@@ -267,13 +267,13 @@ def fuzz_targets(tally):
     started = section(f"fuzzing, {FUZZ_S} s each")
     folder = BUILDS / "fuzz"
     work = lambda name: fuzz.fuzz(folder, name, FUZZ_S)
-    for name, result in in_parallel(work, fuzz.names()):
+    for progress, name, result in in_parallel(work, fuzz.names()):
         if result.finding:
             print(f"  FAIL  {name}: {result.finding}" + (f"; the input is kept: {result.kept}" if result.kept else ""))
             show(fuzz.story(result.output))
             tally.fail(f"fuzz {name}: {result.finding}")
         else:
-            print(f"  ok    {name}: {result.executions} inputs ({result.seconds} s)", flush=True)
+            print(f"  ok    {progress} {name}: {result.executions} inputs ({result.seconds} s)", flush=True)
             tally.passed += 1
     end_section(started)
 
@@ -293,7 +293,6 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     tally = Tally()
-    started = time.monotonic()
     processes.adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
@@ -322,7 +321,7 @@ def main():
             build("fuzz", tally)
             fuzz_targets(tally)
 
-    print(f"\n== all in all, {time.monotonic() - started:.0f} s")
+    print(f"\n== all in all, {time.monotonic() - STARTED:.0f} s")
     for failure in tally.failures:
         print(f"  FAIL  {failure}")
     if options.only and tally.passed + tally.failed + tally.skipped == 0:

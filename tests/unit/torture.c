@@ -12,13 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     TOGETHER = 4,
-    TOO_LONG = 5, // times what a test may take: it is left out
-    START_MS = 10,
     SHOWN_FAILURES = 5, // of one test; the rest is counted
     SHOWN_BYTES = 6000,
 };
@@ -155,16 +152,9 @@ static struct slot *free_slot(void)
     return NULL;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // Libraries make themselves ready at their first use, and some leak or stay broken when they cannot: that is
-// theirs. One run in this process has it done before anything is counted. Returns how long that took.
-static int64_t warm_up(const struct torture *torture, const struct unit_test *test)
+// theirs. One run in this process does it before anything is counted.
+static void warm_up(const struct torture *torture, const struct unit_test *test)
 {
     fflush(stdout);
     int out = dup(STDOUT_FILENO), error = dup(STDERR_FILENO);
@@ -172,56 +162,55 @@ static int64_t warm_up(const struct torture *torture, const struct unit_test *te
     must(out >= 0 && error >= 0 && output != NULL, "make a file for output");
     dup2(fileno(output), STDOUT_FILENO);
     dup2(fileno(output), STDERR_FILENO);
-    int64_t began = now_ms();
     torture->run(test);
-    int64_t took = now_ms() - began;
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     dup2(error, STDERR_FILENO);
     close(out);
     close(error);
     fclose(output);
-    return took;
 }
 
-// How many allocations may be chosen in each of the two ways, for a test that takes so long.
-static uint64_t points_for(int64_t took_ms, int64_t budget_ms)
+// The point after nth. Points do not depend on how many allocations there are or how fast this machine is:
+// the same ones are chosen everywhere.
+static uint64_t next_point(uint64_t nth, enum torture_points points)
 {
-    int64_t most = budget_ms / 2 / (took_ms + START_MS);
-    return budget_ms == 0 ? UINT64_MAX : most < 1 ? 1 : (uint64_t)most;
+    switch (points) {
+    case TORTURE_SOME: return nth * 8;
+    case TORTURE_MANY: return nth + 1 + nth / 12;
+    default: return nth + 1;
+    }
 }
 
-static void torture_test(const struct torture *torture, const struct unit_test *test, int64_t budget_ms)
+static void torture_test(const struct torture *torture, const struct unit_test *test,
+                         enum torture_points points)
 {
     printf("  %s ...", test->promise);
     fflush(stdout);
-    uint64_t bad = 0;
-    int64_t took_ms = warm_up(torture, test);
-    if (budget_ms != 0 && took_ms > TOO_LONG * budget_ms) {
-        printf(" left out: it takes %.1f s, give it more\n", (double)took_ms / 1000);
+    if (test->slow && points == TORTURE_SOME) {
+        puts(" left out: slow");
         return;
     }
-    uint64_t most = points_for(took_ms, budget_ms);
+    uint64_t bad = 0, runs_before = runs, running = 0;
+    warm_up(torture, test);
     start(&slots[0], torture, test, 0, false);
     bad += !reap(torture, test, true);
-    uint64_t total = slots[0].told->counted, runs_before = runs, running = 0;
-    uint64_t step = total <= most ? 1 : (total + most - 1) / most;
-    for (int onwards = 0; onwards < 2; onwards++) {
-        for (uint64_t nth = (step + 1) / 2; nth <= total; nth += step) {
-            if (running == TOGETHER) {
-                bad += !reap(torture, test, bad < SHOWN_FAILURES);
-                running--;
-            }
-            start(free_slot(), torture, test, nth, onwards);
-            running++;
+    uint64_t total = slots[0].told->counted;
+    bool onwards = false;
+    for (uint64_t nth = 1; nth <= total; onwards = !onwards) {
+        if (running == TOGETHER) {
+            bad += !reap(torture, test, bad < SHOWN_FAILURES);
+            running--;
         }
+        start(free_slot(), torture, test, nth, onwards);
+        running++;
+        if (onwards || points == TORTURE_SOME) // there, the two ways take turns
+            nth = next_point(nth, points);
     }
     for (; running > 0; running--)
         bad += !reap(torture, test, bad < SHOWN_FAILURES);
-    printf(" %s (%" PRIu64 " allocations, ", bad == 0 ? "ok" : "FAIL", total);
-    if (step > 1)
-        printf("one in %" PRIu64 " chosen, ", step);
-    printf("%" PRIu64 " runs", runs - runs_before);
+    printf(" %s (%" PRIu64 " allocations, %" PRIu64 " runs", bad == 0 ? "ok" : "FAIL", total,
+           runs - runs_before);
     printf(bad > 0 ? ", %" PRIu64 " of them bad)\n" : ")\n", bad);
     *(bad == 0 ? &passed : &failed) += 1;
 }
@@ -231,7 +220,7 @@ static bool promises(const struct unit_test *test, const char *words)
     return words == NULL || strstr(test->promise, words) != NULL;
 }
 
-int torture(const struct torture *torture, int64_t budget_ms)
+int torture(const struct torture *torture, enum torture_points points)
 {
     if (!failing_possible()) {
         puts("allocations fail on purpose only in a build by gcc with AddressSanitizer: toolchain/build "
@@ -245,7 +234,7 @@ int torture(const struct torture *torture, int64_t budget_ms)
         slots[i].told = &shared[i];
     for (size_t i = 0; i < torture->count; i++)
         if (promises(&torture->tests[i], torture->words))
-            torture_test(torture, &torture->tests[i], budget_ms);
+            torture_test(torture, &torture->tests[i], points);
     printf("%" PRIu64 " runs, %" PRIu64 " allocations failed on purpose\n", runs, injected);
     printf("%u passed, %u failed\n", passed, failed);
     return failed == 0 ? 0 : 1;

@@ -16,9 +16,12 @@ struct torture {
     const char *program;
 };
 
-// budget_ms: what the runs of one test may take, added up; by that, allocations are chosen, evenly, and how
-// many is printed. 0: all of them. Prints as ordinary runs do. Returns an exit status.
-int torture(const struct torture *torture, int64_t budget_ms);
+// Which allocations fail: the 1st, 8th, 64th ... of each test that is not slow; some fifty of each
+// thousand of every test; or each one.
+enum torture_points { TORTURE_SOME, TORTURE_MANY, TORTURE_ALL };
+
+// Prints as ordinary runs do. Returns an exit status.
+int torture(const struct torture *torture, enum torture_points points);
 
 // One such run in this process: `N` or `N+`.
 int torture_once(const struct torture *torture, const char *which);

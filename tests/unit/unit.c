@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -26,6 +27,7 @@ enum {
 static unsigned limit_s = DEFAULT_LIMIT_S;
 static unsigned passed;
 static unsigned failed;
+static int64_t began_ms; // of the test that runs
 static char folder[PATH_MAX];
 
 static void on_limit(int number)
@@ -75,11 +77,19 @@ const char *unit_source(const char *relative)
     return path;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void before_test(const CU_pTest test, const CU_pSuite suite)
 {
     (void)suite;
     printf("  %s ...", test->pName);
     fflush(stdout);
+    began_ms = now_ms();
     alarm(limit_s);
 }
 
@@ -90,7 +100,7 @@ static void after_test(const CU_pTest test, const CU_pSuite suite, const CU_pFai
     alarm(0);
     if (failures == NULL) {
         passed++;
-        puts(" ok");
+        printf(" ok (%" PRId64 " ms)\n", now_ms() - began_ms);
     } else {
         failed++;
         puts(" FAIL");
@@ -168,8 +178,7 @@ static int usage(const char *program)
 {
     fprintf(stderr,
             "usage: %s [--list | WORDS OF A PROMISE]\n"
-            "       %s --torture SECONDS|all [WORDS]   each test again with allocations that fail, so long "
-            "for each\n"
+            "       %s --torture some|many|all [WORDS]   each test again with allocations that fail\n"
             "       %s --fail N[+] WORDS              one such run in this process\n",
             program, program, program);
     return 2;
@@ -183,11 +192,11 @@ static int run_torture(int argc, char **argv, const struct unit_test *tests, siz
         return usage(argv[0]);
     if (!strcmp(argv[1], "--fail"))
         return torture_once(&it, argv[2]);
-    char *end = NULL;
-    double seconds = !strcmp(argv[2], "all") ? 0 : strtod(argv[2], &end);
-    if (end != NULL && (*end != '\0' || !(seconds >= 0.001 && seconds <= MAX_LIMIT_S)))
-        return usage(argv[0]);
-    return torture(&it, (int64_t)(seconds * 1000));
+    static const char *const names[] = {"some", "many", "all"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(argv[2], names[i]))
+            return torture(&it, (enum torture_points)i);
+    return usage(argv[0]);
 }
 
 int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count)

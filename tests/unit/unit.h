@@ -27,7 +27,10 @@
 struct unit_test {
     const char *promise; // what the user may rely on, as a sentence
     void (*run)(void);
+    bool slow; // UNIT_SLOW: over half a second on an idle machine; --torture some leaves it out
 };
+
+#define UNIT_SLOW true
 
 // Defines main(). Each further argument is {"promise", function}.
 #define UNIT_TESTS(suite, ...)                                                                               \

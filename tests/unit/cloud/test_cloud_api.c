@@ -314,7 +314,7 @@ UNIT_TESTS("cloud api", {"a processor is created with the fields the API require
            {"a refused token says that nothing was created: the call is repeated", create_after_401},
            {"processing is started once", process}, {"what goes wrong in reading is classed", reading},
            {"endless and endlessly nested answers are refused", endless},
-           {"the rate limit is respected before it is hit", rate_limit},
+           {"the rate limit is respected before it is hit", rate_limit, UNIT_SLOW},
            {"ids are data: encoded, never a path", ids},
            {"processors are found over all pages, with a file and of the config", finds},
            {"a list that does not end, or holds something else, is refused", list_without_end},

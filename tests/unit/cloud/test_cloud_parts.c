@@ -374,7 +374,7 @@ UNIT_TESTS("cloud parts", {"every HTTP status has the class of the table", class
            {"without a known limit nothing waits", rate_unknown},
            {"the window's budget is used up to a reserve", rate_counts},
            {"answers that overtake each other do not raise the budget", rate_overtaking},
-           {"the next window is waited for, and taken as whole", rate_waits},
+           {"the next window is waited for, and taken as whole", rate_waits, UNIT_SLOW},
            {"waiting for the window can be cancelled", rate_cancel},
            {"the vendor's vector: hello is aGVsbG8= with md5 5d41402abc4b2a76b9719d911017c592", upload_hello},
            {"any piece of a file comes out as that piece", upload_pieces},

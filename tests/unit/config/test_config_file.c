@@ -348,7 +348,7 @@ static const struct unit_test tests[] = {
     {"a systemd credential is found, or said to be unseen", credentials_of_systemd},
     {"the digest is the same for the same files and another for others", digest_follows_content},
     {"pattern files count in the digest", pattern_files_count_in_the_digest},
-    {"a file cut or damaged anywhere never crashes", damaged_files_never_crash},
+    {"a file cut or damaged anywhere never crashes", damaged_files_never_crash, UNIT_SLOW},
     {"nesting without end is refused", deep_nesting_is_refused},
     {"the example in etc is what the rows say", example_is_up_to_date},
     {"the example lacks nothing but its files", example_lacks_only_files},

@@ -433,14 +433,15 @@ static void power_cut_mid_way(void)
 }
 
 UNIT_TESTS(
-    "folder: crash", {"killed at any call, the file is delivered exactly once", killed_untaken},
+    "folder: crash", {"killed at any call, the file is delivered exactly once", killed_untaken, UNIT_SLOW},
     {"killed at any call with an instrument that takes the file at once, the worklist runs exactly once",
-     killed_taken},
-    {"killed again while clearing up after the first kill, the worklist runs exactly once", killed_twice},
-    {"the same where files are published by links, or the job is held", killed_linking},
-    {"the same where the file system has neither links nor exclusive renames", killed_plain},
+     killed_taken, UNIT_SLOW},
+    {"killed again while clearing up after the first kill, the worklist runs exactly once", killed_twice,
+     UNIT_SLOW},
+    {"the same where files are published by links, or the job is held", killed_linking, UNIT_SLOW},
+    {"the same where the file system has neither links nor exclusive renames", killed_plain, UNIT_SLOW},
     {"nothing is overwritten on file systems that lack exclusive renames or links", poor_file_systems},
     {"a file that comes under the same name in the last moment is not overwritten", rivals},
     {"a rename that fails is looked at on the disk, and leaves no trace if nothing happened", rename_refused},
     {"a sync that fails before the rename is retried, after it is held", sync_fails},
-    {"after a power cut the worklist runs once or the job is held", power_cut_mid_way}, )
+    {"after a power cut the worklist runs once or the job is held", power_cut_mid_way, UNIT_SLOW}, )

@@ -294,7 +294,7 @@ UNIT_TESTS("folder, as shares are",
            {"a result that changes while it is copied is not taken, and is found anew", changed_while_copied},
            {"a result that is replaced or removed while it is copied is taken as it was, whole",
             replaced_while_copied},
-           {"ten thousand results at once are told, each once", crowd},
+           {"ten thousand results at once are told, each once", crowd, UNIT_SLOW},
            {"names of all kinds are refused, told, and do not fill the log", name_bombs},
            {"links, pipes and devices are neither results nor read", no_plain_files},
            {"an outbox that may not be read any more is a lost connection, and comes back", rights_go}, )

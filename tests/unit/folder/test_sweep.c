@@ -121,4 +121,4 @@ static void many_in_an_hour(void)
 UNIT_TESTS("folder: sweep", {"the mark of a delivery goes an hour after its answer, not before", answered},
            {"what crashes left goes after 30 days, once the host has had an hour to ask", left_by_crashes},
            {"more than 256 left marks: the oldest go first", bounded},
-           {"a busy hour leaves no more than 256 marks", many_in_an_hour}, )
+           {"a busy hour leaves no more than 256 marks", many_in_an_hour, UNIT_SLOW}, )

@@ -426,20 +426,19 @@ static void refused_at_the_door(void)
     CHECK_HAS(err.text, "smallest");
 }
 
-UNIT_TESTS("instrument",
-           {"a driver's empty slots are honoured: the host waits for it and answers for it", empty_slots},
-           {"a driver built for another version of the contract is refused by name", refused_at_the_door},
-           {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
-           {"an unplugged device is let go of and found again when it is back", heals_after_unplug},
-           {"a device that connects and vanishes is tried ever more slowly", flapping_is_not_spun_on},
-           {"a paused instrument starts nothing, listens on, and goes on when resumed",
-            paused_starts_nothing},
-           {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
-           {"an operator's question is answered; one that moves something needs a word more", asks},
-           {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
-           {"whoever waits behind a withdrawn question gets his turn", second_question},
-           {"a question is answered when the agent stops", question_at_the_end},
-           {"a question to an instrument that is offline is answered with the reason", offline_question},
-           {"the wrong instrument on the cable is told apart and not worked with", wrong_identity},
-           {"an instrument that hangs stops nobody else and not the end of the agent",
-            hung_stops_nobody_else}, )
+UNIT_TESTS(
+    "instrument",
+    {"a driver's empty slots are honoured: the host waits for it and answers for it", empty_slots},
+    {"a driver built for another version of the contract is refused by name", refused_at_the_door},
+    {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
+    {"an unplugged device is let go of and found again when it is back", heals_after_unplug},
+    {"a device that connects and vanishes is tried ever more slowly", flapping_is_not_spun_on, UNIT_SLOW},
+    {"a paused instrument starts nothing, listens on, and goes on when resumed", paused_starts_nothing},
+    {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
+    {"an operator's question is answered; one that moves something needs a word more", asks},
+    {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
+    {"whoever waits behind a withdrawn question gets his turn", second_question},
+    {"a question is answered when the agent stops", question_at_the_end},
+    {"a question to an instrument that is offline is answered with the reason", offline_question},
+    {"the wrong instrument on the cable is told apart and not worked with", wrong_identity},
+    {"an instrument that hangs stops nobody else and not the end of the agent", hung_stops_nobody_else}, )

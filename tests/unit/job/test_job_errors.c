@@ -234,8 +234,10 @@ static void result(void)
 }
 
 UNIT_TESTS("job errors",
-           {"whichever statement fails, an action is done once, or is held with what a person can say", once},
-           {"whichever statement fails, a file is delivered once, or is held", delivery},
-           {"whichever statement fails, a task is measured once and reported once, or is held", task},
-           {"whichever statement fails, the values of a task become one result, once", table},
-           {"whichever statement fails, a result is attached and processed once", result}, )
+           {"whichever statement fails, an action is done once, or is held with what a person can say", once,
+            UNIT_SLOW},
+           {"whichever statement fails, a file is delivered once, or is held", delivery, UNIT_SLOW},
+           {"whichever statement fails, a task is measured once and reported once, or is held", task,
+            UNIT_SLOW},
+           {"whichever statement fails, the values of a task become one result, once", table, UNIT_SLOW},
+           {"whichever statement fails, a result is attached and processed once", result, UNIT_SLOW}, )

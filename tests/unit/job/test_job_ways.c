@@ -694,7 +694,7 @@ UNIT_TESTS(
     {"more instruments than there is room for are refused", too_many_instruments},
     {"a sent file that the journal does not take leaves neither a job nor a file", sent_in_part},
     {"an event that was to be read again and never can be is told as lost, with why", never_readable},
-    {"an event is read again later when the journal cannot take what came of it", read_later},
+    {"an event is read again later when the journal cannot take what came of it", read_later, UNIT_SLOW},
     {"a generator that has lost its file ends the delivery without an action", no_file_any_more},
     {"a file that is not on the instrument as it should be is held, and not delivered again by itself",
      not_as_it_should_be},

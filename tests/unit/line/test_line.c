@@ -282,10 +282,11 @@ static void try_session(void)
 
 UNIT_TESTS("line", {"a weight is asked for and captured", weighs},
            {"another balance than expected is refused", wrong_balance},
-           {"an instrument that does not answer is explained", nobody_there},
+           {"an instrument that does not answer is explained", nobody_there, UNIT_SLOW},
            {"unknown commands and procedures are refused with the nearest name", unknown_actions},
-           {"lines of the Print key are findings, kept while the host cannot store them", print_key},
+           {"lines of the Print key are findings, kept while the host cannot store them", print_key,
+            UNIT_SLOW},
            {"an unplugged cable during a once command leaves its outcome unknown", unplugged},
            {"a cancel ends a long wait", cancelled},
            {"a wrong configuration is explained without touching a device", checks},
-           {"a person can try a profile from a terminal", try_session}, )
+           {"a person can try a profile from a terminal", try_session, UNIT_SLOW}, )
