@@ -87,7 +87,9 @@ bool status_queue(struct lf_context *context)
                 && lf_json_set(status, "events", lf_journal_event_counts(context->journal))
                 && lf_json_set(status, "outbox", outbox_counts(context->journal))
                 && lf_json_set_text(status, "trouble",
-                                    lf_intake_room(context->intake, &trouble) == LF_OK ? NULL : trouble.text)
+                                    lf_journal_room(context->journal, LF_ROOM_WORK, &trouble) == LF_OK
+                                        ? NULL
+                                        : trouble.text)
                 && (text = lf_json_print(status))
                 && (topic = lf_format("%s/status", context->config->link.base));
     if (!good)

@@ -85,7 +85,7 @@ static enum lf_status commit_messages(struct agent *agent, const struct lf_messa
 {
     int jobs = 0, commands = 0;
     LF_FAILPOINT("batch.received");
-    enum lf_status status = lf_intake_room(agent->context.intake, err);
+    enum lf_status status = lf_journal_room(agent->journal, LF_ROOM_WORK, err);
     if (status == LF_OK)
         status = lf_journal_begin(agent->journal, err);
     if (status != LF_OK)
@@ -200,7 +200,14 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
         status = lf_journal_open(path, &agent->journal, err);
     free(path);
     agent->context.journal = agent->journal;
-    struct lf_journal_limits limits = {config->journal_max, config->outbox_max, config->unused_max};
+    struct lf_journal_limits limits = {
+        .bytes = config->journal_max,
+        .outbox = config->outbox_max,
+        .unused = config->unused_max,
+        .spool = config->spool_max,
+        .reserve = config->disk_reserve,
+        .spool_dir = config->spool_dir,
+    };
     if (status == LF_OK)
         lf_journal_limit(agent->journal, &limits);
     if (status == LF_OK)

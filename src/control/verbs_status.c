@@ -108,7 +108,7 @@ static void need_disk(struct lf_context *context, cJSON *list)
              strdup(err.status == LF_CORRUPT
                         ? "stop the agent, then labferry journal check"
                         : "mend the disk; the agent goes on by itself as soon as it can write"));
-    else if (lf_intake_room(context->intake, &err) != LF_OK)
+    else if (lf_journal_room(context->journal, LF_ROOM_WORK, &err) != LF_OK)
         need(list, strdup(err.text),
              strdup("make room; nothing new is taken in before, and the agent goes on by itself"));
 }
@@ -211,10 +211,10 @@ static cJSON *storage_part(struct lf_context *context)
         {"unused_bytes", use.unused},
         {"unused_max", config->unused_max},
         {"unused_dropped", use.unused_dropped},
-        {"spool_bytes", lf_jobs_spool_size(context->jobs)},
+        {"spool_bytes", use.spool},
         {"spool_max", config->spool_max},
-        {"journal_disk_free", lf_disk_free(config->state_dir)},
-        {"spool_disk_free", lf_disk_free(config->spool_dir)},
+        {"journal_disk_free", use.disk_free},
+        {"spool_disk_free", use.spool_disk_free},
         {"reserve", config->disk_reserve},
         {"outbox", use.outbox},
         {"outbox_max", config->outbox_max},

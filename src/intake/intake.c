@@ -280,22 +280,6 @@ done:
     return status;
 }
 
-enum lf_status lf_intake_room(struct lf_intake *intake, struct lf_error *err)
-{
-    const struct lf_config_agent *agent = &intake->config->agent;
-    int64_t left = lf_disk_free(agent->state_dir);
-    enum lf_status status = lf_journal_room(intake->journal, err);
-    if (status != LF_OK)
-        return status;
-    if (left < 0 || left >= agent->disk_reserve)
-        return LF_OK;
-    return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                   "only %lld MB are free on the disk of %s and %lld MB are kept in reserve "
-                   "(agent.disk_reserve): no new "
-                   "work is taken in until there is room",
-                   (long long)(left / 1000000), agent->state_dir, (long long)(agent->disk_reserve / 1000000));
-}
-
 cJSON *lf_intake_health(struct lf_intake *intake)
 {
     cJSON *health = cJSON_CreateObject();

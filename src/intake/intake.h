@@ -30,10 +30,6 @@ enum lf_status lf_intake_too_large(struct lf_intake *intake, const char *source,
 enum lf_status lf_intake_reread(struct lf_intake *intake, const struct lf_event_row *row,
                                 const cJSON *resource, int *jobs, struct lf_error *err);
 
-/* Is there room to promise more? LF_FULL (transient) when the journal has reached its size or its disk is
- * below the reserve. */
-enum lf_status lf_intake_room(struct lf_intake *intake, struct lf_error *err);
-
 /* Counts by fate, deprecated types with counts, kinds of bad events. Returns owned. */
 cJSON *lf_intake_health(struct lf_intake *intake);
 

@@ -65,7 +65,7 @@ static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *si
     if (status == LF_OK)
         status = job__fact_need(work, "version", &version, err);
     if (status == LF_OK)
-        status = job__spool_room(work->jobs, 0, err);
+        status = lf_journal_room(work->jobs->journal, LF_ROOM_FILE, err);
     if (status == LF_OK)
         status = job__spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)

@@ -86,7 +86,7 @@ static enum lf_status fetch(struct work *work, struct lf_error *err)
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
     if (status == LF_OK)
-        status = job__spool_room(work->jobs, 0, err);
+        status = lf_journal_room(work->jobs->journal, LF_ROOM_FILE, err);
     if (status == LF_OK)
         status = job__spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)

@@ -82,7 +82,5 @@ enum lf_status lf_match_check(const char *rule, struct lf_error *err);
 /* Removes files of jobs that have left the journal: from the spool, and lists of failed rows. Now and then;
  * any thread. */
 void lf_jobs_tidy(struct lf_jobs *jobs);
-/* Room taken by the spool in bytes; -1 if unknown. */
-int64_t lf_jobs_spool_size(struct lf_jobs *jobs);
 
 #endif

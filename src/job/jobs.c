@@ -319,7 +319,7 @@ enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument,
     const char *name = lf_instrument_name(instrument);
     int64_t id = 0;
     /* A file can wait on the instrument; what is only said is never said again. */
-    enum lf_status status = finding->data ? LF_OK : lf_intake_room(jobs->options.intake, err);
+    enum lf_status status = finding->data ? LF_OK : lf_journal_room(jobs->journal, LF_ROOM_WORK, err);
     if (status == LF_OK)
         status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK)

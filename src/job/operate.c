@@ -85,7 +85,7 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
     if (status == LF_OK)
         status = lf_name_check(name, err);
     if (status == LF_OK)
-        status = job__spool_room(jobs, 0, err);
+        status = lf_journal_room(jobs->journal, LF_ROOM_FILE, err);
     if (status == LF_OK)
         status = own_job(jobs, "deliver", "deliver", instrument, &job, err);
     if (status == LF_OK && !lf_json_set_text(job.facts, "file_name", name))

@@ -16,26 +16,6 @@
 
 enum { TIDY_AFTER_S = 24 * 60 * 60 };
 
-enum lf_status job__spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err)
-{
-    const struct lf_config_agent *agent = &jobs->config->agent;
-    int64_t used = lf_jobs_spool_size(jobs);
-    if (agent->spool_max && used + size >= agent->spool_max)
-        return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                       "the spool %s holds %lld MB and may hold %lld MB (agent.spool_max): it goes on when "
-                       "jobs that hold files have "
-                       "ended",
-                       agent->spool_dir, (long long)(used / 1000000),
-                       (long long)(agent->spool_max / 1000000));
-    int64_t left = lf_disk_free(agent->spool_dir);
-    if (left < 0 || left - size >= agent->disk_reserve)
-        return LF_OK;
-    return lf_fail(
-        err, LF_FULL, LF_TRANSIENT,
-        "no room in the spool %s: %lld MB are free and %lld MB are kept in reserve. Free some space",
-        agent->spool_dir, (long long)(left / 1000000), (long long)(agent->disk_reserve / 1000000));
-}
-
 /* Trouble with the spool's folder is no job's fault, and must not look as if its file were missing: every job
  * waits until it is over. */
 static enum lf_status spool_trouble(struct lf_error *err, const char *doing, const char *path)
@@ -226,18 +206,4 @@ void lf_jobs_tidy(struct lf_jobs *jobs)
     if (errors)
         sweep(jobs, errors, job_is_known, before);
     free(errors);
-}
-
-int64_t lf_jobs_spool_size(struct lf_jobs *jobs)
-{
-    DIR *dir = opendir(jobs->config->agent.spool_dir);
-    if (!dir)
-        return -1;
-    int64_t total = 0;
-    struct stat st;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-            total += st.st_size;
-    closedir(dir);
-    return total;
 }

@@ -35,7 +35,5 @@ enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parc
 void job__spool_drop(struct lf_jobs *jobs, int64_t job);
 /* Removes what no job knows. */
 void job__spool_sweep(struct lf_jobs *jobs);
-/* Refuses when the disk would fall below its reserve. */
-enum lf_status job__spool_room(struct lf_jobs *jobs, int64_t size, struct lf_error *err);
 
 #endif

@@ -25,8 +25,8 @@ int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len)
 
 /* ---- counting ---- */
 
-static enum lf_status read_number(struct lf_journal *journal, const char *sql, int64_t *number,
-                                  struct lf_error *err)
+enum lf_status journal__read_number(struct lf_journal *journal, const char *sql, int64_t *number,
+                                    struct lf_error *err)
 {
     struct query query;
     enum lf_status status = journal__query_start(journal, &query, err, sql, "");
@@ -62,63 +62,18 @@ enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error 
     if (status == LF_OK)
         status = kept_number(journal, "unused.dropped", &tally.unused_dropped, err);
     if (status == LF_OK)
-        status = read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
+        status = journal__read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
     if (status == LF_OK)
-        status = read_number(journal,
-                             "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows,
-                             err);
+        status = journal__read_number(
+            journal, "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows, err);
     if (status == LF_OK)
-        status = read_number(
+        status = journal__read_number(
             journal, "SELECT sum(length(body)) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')",
             &bodies, err);
     tally.unused = rows * ROW_BYTES + bodies;
     if (status == LF_OK)
         journal->tally = tally;
     return status;
-}
-
-void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits *limits)
-{
-    lf_mutex_lock(&journal->mutex);
-    journal->limits = *limits;
-    lf_mutex_unlock(&journal->mutex);
-}
-
-static int64_t used_bytes(struct lf_journal *journal)
-{
-    int64_t pages = 0, unused = 0, size = 0;
-    if (read_number(journal, "PRAGMA page_count", &pages, NULL) != LF_OK
-        || read_number(journal, "PRAGMA freelist_count", &unused, NULL) != LF_OK
-        || read_number(journal, "PRAGMA page_size", &size, NULL) != LF_OK)
-        return -1;
-    return (pages - unused) * size;
-}
-
-void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use)
-{
-    lf_mutex_lock(&journal->mutex);
-    *use = (struct lf_journal_use){
-        .bytes = used_bytes(journal),
-        .outbox = journal->tally.outbox,
-        .unused = journal->tally.unused,
-        .outbox_dropped = journal->tally.outbox_dropped,
-        .unused_dropped = journal->tally.unused_dropped,
-    };
-    lf_mutex_unlock(&journal->mutex);
-}
-
-enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err)
-{
-    lf_mutex_lock(&journal->mutex);
-    int64_t limit = journal->limits.bytes, used = limit ? used_bytes(journal) : 0;
-    lf_mutex_unlock(&journal->mutex);
-    if (!limit || used < limit)
-        return LF_OK;
-    return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                   "the journal has grown to %lld MB and may have %lld MB (agent.journal_max): no new work "
-                   "is taken in until old "
-                   "entries leave it (agent.keep, agent.audit_keep)",
-                   (long long)(used / 1000000), (long long)(limit / 1000000));
 }
 
 /* ---- leaving ---- */

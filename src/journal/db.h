@@ -89,6 +89,10 @@ void journal__effects_end(struct effect *effects, bool kept);
 enum lf_status journal__sqlite_fail(struct lf_journal *journal, int code, const char *doing,
                                     struct lf_error *err);
 
+/* The first column of the first row; 0 if there is none. */
+enum lf_status journal__read_number(struct lf_journal *journal, const char *sql, int64_t *number,
+                                    struct lf_error *err);
+
 /* ---- health.c: with the mutex held */
 
 /* What an error of SQLite says about the journal. */

@@ -52,23 +52,34 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 int64_t lf_journal_missing(const struct lf_journal *journal);
 void lf_journal_missing_told(struct lf_journal *journal);
 
-/* What it may grow to; 0: no limit. */
+/* ---- limits and free space: journal/room.c ---- */
+
+/* 0 and NULL: no limit. */
 struct lf_journal_limits {
-    int64_t bytes; /* of the whole, free pages not counted: beyond it lf_journal_room refuses */
-    int64_t
-        outbox; /* reports that wait: beyond it the oldest job reports are dropped, then the oldest replies */
-    int64_t unused; /* bytes of events that made no job: beyond it the oldest leave, bad ones first, then
-                       unknown, then unrouted */
+    int64_t bytes;         /* of the journal, free pages not counted */
+    int64_t outbox;        /* waiting reports; beyond it the oldest job reports are dropped, then replies */
+    int64_t unused;        /* bytes of events that made no job; beyond it bad ones leave first, then unknown,
+                              then unrouted, the oldest first */
+    int64_t spool;         /* bytes of all files in spool_dir */
+    int64_t reserve;       /* bytes that stay free on the disks of the journal and of the spool */
+    const char *spool_dir; /* borrowed until lf_journal_close */
 };
 void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits *limits);
+
 struct lf_journal_use {
-    int64_t bytes, outbox, unused;
-    int64_t outbox_dropped,
-        unused_dropped; /* rows that had to leave before their time, since the journal was begun */
+    int64_t bytes, outbox, unused, spool;
+    int64_t outbox_dropped, unused_dropped; /* rows removed early since the journal was created */
+    int64_t disk_free, spool_disk_free;     /* bytes; -1 here and above: unknown */
 };
 void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use);
-/* LF_FULL (transient) when it has reached its size. Open jobs go on; nothing new should be promised. */
-enum lf_status lf_journal_room(struct lf_journal *journal, struct lf_error *err);
+
+enum lf_room {
+    LF_ROOM_WORK, /* events, findings, commands: anything that adds to the journal */
+    LF_ROOM_FILE, /* a file in the spool */
+};
+/* Is there room for more of that? LF_FULL (transient) if not; err says what is full and what to do. Open jobs
+ * go on. */
+enum lf_status lf_journal_room(struct lf_journal *journal, enum lf_room room, struct lf_error *err);
 
 /* Small named values. get: *value is owned, NULL when not set. */
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,

@@ -55,7 +55,7 @@ static enum lf_status take_page(struct lf_poll *poll, const cJSON *events, struc
     const cJSON *event;
     const char *last = NULL;
     int jobs = 0, taken = 0;
-    enum lf_status status = lf_intake_room(poll->options.intake, err);
+    enum lf_status status = lf_journal_room(journal, LF_ROOM_WORK, err);
     if (status == LF_OK)
         status = lf_journal_begin(journal, err);
     if (status != LF_OK)

@@ -53,7 +53,7 @@ class BeforeAnEvent(OnSmallDisks):
         lab = self.lab
         self.begin(config().replace('disk_reserve = "1MB"', 'disk_reserve = "6MB"'), hamilton=None)
         self.disk.fill(leave=5 * MB)
-        self.told("6 MB are kept in reserve")
+        self.told("6 MB are kept in reserve (agent.disk_reserve)")
         lab.ask("pause", instrument="balance-1")  # something that the status message has to tell
         lab.until("the status message says it", lambda: "agent.disk_reserve" in (self.status_message().get("trouble") or ""))
         task = lab.new_task()

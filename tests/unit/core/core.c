@@ -4,6 +4,7 @@
 #include "event/pattern.h"
 #include "fake_device.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,21 @@ struct lf_journal *core_journal(void)
     CHECK_STR(err.text, "");
     NEED(journal != NULL);
     return journal;
+}
+
+int64_t core_spool_bytes(void)
+{
+    char path[512];
+    int64_t total = 0;
+    struct stat st;
+    snprintf(path, sizeof path, "%s/state/spool", unit_folder());
+    DIR *dir = opendir(path);
+    NEED(dir != NULL);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            total += st.st_size;
+    closedir(dir);
+    return total;
 }
 
 struct lf_journal *core_reopen(struct lf_journal *journal)

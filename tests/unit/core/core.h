@@ -17,6 +17,9 @@ struct lf_journal *core_journal(void);
 // As if the process had been killed: the journal is closed and opened again.
 struct lf_journal *core_reopen(struct lf_journal *journal);
 
+// Bytes in the spool of the configuration's state folder.
+int64_t core_spool_bytes(void);
+
 // Copies of a job and an event row; end the test if they are not there. Free with lf_job_free,
 // lf_event_row_free.
 struct lf_job core_job(struct lf_journal *journal, int64_t id);

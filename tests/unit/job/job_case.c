@@ -164,12 +164,12 @@ bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state)
     return there;
 }
 
-bool case_spool_empties(struct job_case *c)
+bool case_spool_empties(void)
 {
     int64_t deadline = lf_deadline_in(5000);
-    while (lf_jobs_spool_size(c->jobs) != 0 && !lf_deadline_passed(deadline))
+    while (core_spool_bytes() != 0 && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(10), NULL);
-    return lf_jobs_spool_size(c->jobs) == 0;
+    return core_spool_bytes() == 0;
 }
 
 void case_killed_while_acting(struct job_case *c, int64_t id, const char *step)

@@ -35,7 +35,7 @@ bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state);
 // As if the process had been killed between "about to act" and "acted".
 void case_killed_while_acting(struct job_case *c, int64_t id, const char *step);
 // Waits until the spool is empty.
-bool case_spool_empties(struct job_case *c);
+bool case_spool_empties(void);
 // Text of a fact or of the note, until the next call.
 const char *case_fact(struct job_case *c, int64_t id, const char *name);
 const char *case_note(struct job_case *c, int64_t id);

@@ -140,7 +140,7 @@ static bool one_run(int statement, int use, int64_t (*make)(void), void (*right)
         CHECK_STR(told, "done");
     right(id);
     case_restart(&c); /* a file whose row could not be dropped is swept at the next start */
-    CHECK_INT(lf_jobs_spool_size(c.jobs), 0);
+    CHECK_INT(core_spool_bytes(), 0);
     case_close(&c);
     remove_journal();
     return failed;

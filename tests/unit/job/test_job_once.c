@@ -21,7 +21,7 @@ static void delivered(void)
     CHECK_INT(c.device->acts, 1);
     CHECK_STR(case_fact(&c, id, "file_name"), "plate.csv");
     CHECK_STR(case_fact(&c, id, "sha256"), case_fact(&c, id, "sha256_there"));
-    CHECK(case_spool_empties(&c)); /* nothing is left behind */
+    CHECK(case_spool_empties()); /* nothing is left behind */
     case_close(&c);
 }
 

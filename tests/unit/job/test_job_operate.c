@@ -39,7 +39,7 @@ static void sent(void)
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK(core_told(c.journal, id, "plate.csv sent to robot by cli:maria"));
-    CHECK(case_spool_empties(&c));
+    CHECK(case_spool_empties());
     case_close(&c);
 }
 
@@ -51,15 +51,17 @@ static void not_sent(void)
     CHECK_HAS(err.text, "labferry instruments");
     CHECK_INT(send_file("robot", "../plate.csv", &id), LF_INVALID);
     CHECK_HAS(err.text, "../plate.csv");
-    c.config->agent.disk_reserve = INT64_MAX;
+    struct lf_journal_limits limits = {.reserve = INT64_MAX, .spool_dir = c.config->agent.spool_dir};
+    lf_journal_limit(c.journal, &limits);
     CHECK_INT(send_file("robot", "plate.csv", &id), LF_FULL);
     CHECK_INT(err.class, LF_TRANSIENT);
-    c.config->agent.disk_reserve = 1;
+    limits.reserve = 1;
+    lf_journal_limit(c.journal, &limits);
     c.config->agent.file_max = 4;
     CHECK_INT(send_file("robot", "plate.csv", &id), LF_TOO_LARGE);
     struct lf_job job;
     CHECK_INT(lf_journal_job_get(c.journal, 1, &job, NULL), LF_NOT_FOUND);
-    CHECK(case_spool_empties(&c));
+    CHECK(case_spool_empties());
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
 }
@@ -80,7 +82,7 @@ static void values_as_file(void)
     CHECK_STR(fake_cloud.last_upload, "sample,weight\r\nS-1,\"a,\"\"b\"\"\"\r\n");
     CHECK_INT(fake_cloud.uploads, 1);
     CHECK_INT(c.device->acts, 1);
-    CHECK(case_spool_empties(&c));
+    CHECK(case_spool_empties());
     case_close(&c);
 }
 

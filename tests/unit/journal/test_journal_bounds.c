@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char path[512];
@@ -191,6 +192,56 @@ static void unrouted_ones_leave_after_bad_ones(void)
     lf_journal_close(journal);
 }
 
+/* ---- room for more ---- */
+
+static void refused_below_the_reserve(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    struct lf_journal_limits limits = {.reserve = INT64_MAX, .spool_dir = unit_folder()};
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_WORK, &err), LF_OK);
+    lf_journal_limit(journal, &limits);
+    for (enum lf_room room = LF_ROOM_WORK; room <= LF_ROOM_FILE; room++) {
+        CHECK_INT(lf_journal_room(journal, room, &err), LF_FULL);
+        CHECK_INT(err.class, LF_TRANSIENT);
+        CHECK_HAS(err.text, "agent.disk_reserve");
+        CHECK_HAS(err.text, room == LF_ROOM_WORK ? "no new work" : "no new files");
+    }
+    limits.reserve = 1;
+    lf_journal_limit(journal, &limits);
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_WORK, &err), LF_OK);
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_FILE, &err), LF_OK);
+    lf_journal_close(journal);
+}
+
+static void write_bytes(const char *name, int count)
+{
+    FILE *file = fopen(name, "w");
+    NEED(file && fprintf(file, "%.*s", count, "123") == count && fclose(file) == 0);
+}
+
+static void files_refused_when_the_spool_is_full(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_error err = {0};
+    char spool[600], file[700];
+    snprintf(spool, sizeof spool, "%s/spool", unit_folder());
+    snprintf(file, sizeof file, "%s/job-1", spool);
+    struct lf_journal_limits limits = {.spool = 3, .spool_dir = spool};
+    lf_journal_limit(journal, &limits);
+    CHECK_INT(use_of(journal).spool, -1); /* there is no such folder */
+    NEED(mkdir(spool, 0700) == 0);
+    write_bytes(file, 2);
+    CHECK_INT(use_of(journal).spool, 2);
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_FILE, &err), LF_OK);
+    write_bytes(file, 3);
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_FILE, &err), LF_FULL);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, "agent.spool_max");
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_WORK, &err), LF_OK); /* only files need the spool */
+    lf_journal_close(journal);
+}
+
 /* ---- the whole */
 
 static void full_until_pruned(void)
@@ -200,13 +251,13 @@ static void full_until_pruned(void)
     struct lf_error err = {0};
     int64_t dropped;
     lf_journal_limit(journal, &limits);
-    CHECK_INT(lf_journal_room(journal, &err), LF_OK);
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_WORK, &err), LF_OK);
     for (int i = 0; i < 20; i++) {
         char id[32];
         snprintf(id, sizeof id, "evt_%d", i);
         add_event(journal, id, LF_FATE_UNROUTED, 60000);
     }
-    CHECK_INT(lf_journal_room(journal, &err), LF_FULL);
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_WORK, &err), LF_FULL);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "agent.journal_max");
     CHECK(use_of(journal).bytes > limits.bytes);
@@ -214,7 +265,7 @@ static void full_until_pruned(void)
     CHECK_INT(dropped, 20);
     CHECK(use_of(journal).bytes < limits.bytes); /* the file keeps its size, its free pages do not count */
     CHECK_INT(use_of(journal).unused, 0);
-    CHECK_INT(lf_journal_room(journal, NULL), LF_OK);
+    CHECK_INT(lf_journal_room(journal, LF_ROOM_WORK, &err), LF_OK);
     lf_journal_close(journal);
 }
 
@@ -320,6 +371,8 @@ UNIT_TESTS("journal bounds",
            {"bad events leave before unrouted ones, the oldest first, and never one that is work",
             unrouted_ones_leave_after_bad_ones},
            {"a journal that has its size refuses new work until old entries have left it", full_until_pruned},
+           {"below the reserve neither work nor files are accepted", refused_below_the_reserve},
+           {"a full spool refuses files and goes on taking in work", files_refused_when_the_spool_is_full},
            {"a result leaves with its job when it is old and gone from the instrument, and is known as long "
             "as it may lie there",
             results_are_known_while_they_may_lie_there}, )
