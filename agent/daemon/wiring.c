@@ -248,7 +248,10 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .driver = lf_driver_find(config->driver),
         .values = config->settings,
         .expect_identity = config->expect_identity,
-        .paused = config->paused || paused != NULL,
+        .paused = paused           ? paused
+                  : config->paused ? "configured so"
+                                   : NULL,
+        .journal = agent->journal,
     };
     struct lf_instrument_hooks hooks = {
         .context = agent->context.jobs,
@@ -263,8 +266,6 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         status = lf_jobs_add_instrument(agent->context.jobs, instrument, err);
     if (status != LF_OK)
         lf_instrument_close(instrument);
-    else if (paused)
-        lf_instrument_pause(instrument, paused);
     free(paused);
     free(key);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s: instrument \"%s\"", config->at, config->name);

@@ -483,11 +483,18 @@ void lf_commands_close(struct lf_commands *commands)
     free(commands);
 }
 
-void lf_commands_go(struct lf_commands *commands)
+static void kick(void *context, int64_t number, const char *text)
 {
+    (void)number, (void)text;
+    struct lf_commands *commands = context;
     lf_mutex_lock(&commands->mutex);
     commands->kicked = true;
     lf_cond_broadcast(&commands->changed);
     lf_mutex_unlock(&commands->mutex);
     told(commands);
+}
+
+void lf_commands_go(struct lf_commands *commands)
+{
+    lf_journal_after_commit(commands->context->journal, kick, commands, 0, NULL);
 }

@@ -145,12 +145,19 @@ void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link)
     lf_outbox_kick(outbox);
 }
 
-void lf_outbox_kick(struct lf_outbox *outbox)
+static void kick(void *context, int64_t number, const char *text)
 {
+    (void)number, (void)text;
+    struct lf_outbox *outbox = context;
     lf_mutex_lock(&outbox->mutex);
     outbox->kicked = true;
     lf_cond_broadcast(&outbox->changed);
     lf_mutex_unlock(&outbox->mutex);
+}
+
+void lf_outbox_kick(struct lf_outbox *outbox)
+{
+    lf_journal_after_commit(outbox->journal, kick, outbox, 0, NULL);
 }
 
 void lf_outbox_online(struct lf_outbox *outbox)

@@ -198,7 +198,7 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_re
         if (only && only != instrument)
             continue;
         status = set_paused(context, instrument, why, err);
-        cJSON_AddItemToArray(list, lf_instrument_info(instrument));
+        cJSON_AddItemToArray(list, lf_instrument_info_paused(instrument, why));
     }
     if (status == LF_OK)
         *result = list;

@@ -236,7 +236,7 @@ static bool serve_question(struct lf_instrument *instrument)
 static bool do_work(struct lf_instrument *instrument, int64_t *next)
 {
     lf_mutex_lock(&instrument->mutex);
-    bool paused = instrument->paused;
+    bool paused = *instrument->paused;
     lf_mutex_unlock(&instrument->mutex);
     *next = LF_NEVER;
     return !paused && instrument->hooks.work(instrument->hooks.context, instrument, next);

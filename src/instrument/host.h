@@ -26,15 +26,17 @@ struct lf_instrument {
     struct lf_instrument_hooks hooks;
     struct lf_host host; /* what the device sees of us */
     void *device;
-    struct lf_wake wake;     /* something changed: listen shall return */
-    struct lf_cancel cancel; /* what runs shall end */
+    struct lf_journal *journal; /* NULL: none */
+    struct lf_wake wake;        /* something changed: listen shall return */
+    struct lf_cancel cancel;    /* what runs shall end */
     struct lf_thread thread;
     bool started;
 
     struct lf_mutex mutex; /* guards everything below */
     struct lf_cond answered;
-    bool stopping, paused, connected;
-    char *paused_why;
+    bool stopping, connected;
+    char paused[LF_ERROR_TEXT];         /* why it is; "": it is not */
+    int64_t pause_asked, pause_applied; /* number of the newest pause or resume, in the order of commits */
     char identity[IDENTITY_TEXT];
     char note[LF_ERROR_TEXT]; /* why it is offline */
     char progress[PROGRESS_TEXT];

@@ -1,6 +1,8 @@
 /* What other threads ask and say. All shared fields are behind the mutex; hooks are called without it. */
 #include "instrument/host.h"
 
+#include "base/failpoint.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,14 +63,13 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
     lf_cond_init(&instrument->answered);
     instrument->driver = options->driver;
     instrument->hooks = *hooks;
-    instrument->paused = options->paused;
+    instrument->journal = options->journal;
+    snprintf(instrument->paused, sizeof instrument->paused, "%s", options->paused ? options->paused : "");
     instrument->since_ms = lf_clock_wall_ms();
     snprintf(instrument->note, sizeof instrument->note, "not connected yet");
     instrument->name = strdup(options->name);
     if (options->expect_identity)
         instrument->expect_identity = strdup(options->expect_identity);
-    if (options->paused)
-        instrument->paused_why = strdup("configured so");
     enum lf_status status = LF_OK;
     if (!instrument->name || (options->expect_identity && !instrument->expect_identity))
         status = lf_fail_memory(err, "opening an instrument");
@@ -136,7 +137,6 @@ void lf_instrument_close(struct lf_instrument *instrument)
     lf_cancel_close(&instrument->cancel);
     lf_cond_destroy(&instrument->answered);
     lf_mutex_destroy(&instrument->mutex);
-    free(instrument->paused_why);
     free(instrument->expect_identity);
     free(instrument->name);
     free(instrument);
@@ -160,83 +160,130 @@ void instrument__changed(struct lf_instrument *instrument)
         instrument->hooks.changed(instrument->hooks.context, instrument);
 }
 
-void lf_instrument_kick(struct lf_instrument *instrument)
+static void wake(void *context, int64_t number, const char *text)
 {
+    (void)number, (void)text;
+    struct lf_instrument *instrument = context;
     lf_wake_up(&instrument->wake);
 }
 
-static void set_paused(struct lf_instrument *instrument, bool paused, const char *why)
+void lf_instrument_kick(struct lf_instrument *instrument)
+{
+    lf_journal_after_commit(instrument->journal, wake, instrument, 0, NULL);
+}
+
+/* Two threads may get here in the opposite order of their commits: the later commit wins. */
+static void apply_pause(void *context, int64_t number, const char *why)
+{
+    struct lf_instrument *instrument = context;
+    LF_FAILPOINT("effect.pause");
+    lf_mutex_lock(&instrument->mutex);
+    if (number > instrument->pause_applied) {
+        if (!*why != !*instrument->paused)
+            instrument->since_ms = lf_clock_wall_ms();
+        snprintf(instrument->paused, sizeof instrument->paused, "%s", why);
+        instrument->pause_applied = number;
+    }
+    lf_mutex_unlock(&instrument->mutex);
+    lf_wake_up(&instrument->wake);
+    instrument__changed(instrument);
+}
+
+static void set_paused(struct lf_instrument *instrument, const char *why)
 {
     lf_mutex_lock(&instrument->mutex);
-    if (instrument->paused != paused)
-        instrument->since_ms = lf_clock_wall_ms();
-    instrument->paused = paused;
-    free(instrument->paused_why);
-    instrument->paused_why = why ? strdup(why) : NULL;
+    int64_t number = ++instrument->pause_asked;
     lf_mutex_unlock(&instrument->mutex);
-    lf_instrument_kick(instrument);
-    instrument__changed(instrument);
+    lf_journal_after_commit(instrument->journal, apply_pause, instrument, number, why);
 }
 
 void lf_instrument_pause(struct lf_instrument *instrument, const char *why)
 {
-    set_paused(instrument, true, why);
+    set_paused(instrument, why);
 }
 
 void lf_instrument_resume(struct lf_instrument *instrument)
 {
-    set_paused(instrument, false, NULL);
+    set_paused(instrument, "");
+}
+
+static bool runs(struct lf_instrument *instrument, int64_t job, bool cancel)
+{
+    lf_mutex_lock(&instrument->mutex);
+    bool running = instrument->busy && instrument->job == job;
+    if (running && cancel)
+        lf_cancel_set(&instrument->cancel);
+    lf_mutex_unlock(&instrument->mutex);
+    return running;
+}
+
+static void cancel(void *context, int64_t job, const char *text)
+{
+    (void)text;
+    LF_FAILPOINT("effect.cancel");
+    runs(context, job, true);
 }
 
 bool lf_instrument_cancel(struct lf_instrument *instrument, int64_t job)
 {
-    lf_mutex_lock(&instrument->mutex);
-    bool runs = instrument->busy && instrument->job == job;
-    if (runs)
-        lf_cancel_set(&instrument->cancel);
-    lf_mutex_unlock(&instrument->mutex);
-    return runs;
+    bool running = runs(instrument, job, false);
+    if (running)
+        lf_journal_after_commit(instrument->journal, cancel, instrument, job, NULL);
+    return running;
 }
 
 /* ---- looking ---- */
 
-static enum lf_instrument_state state_now(const struct lf_instrument *instrument)
+static enum lf_instrument_state state_if(const struct lf_instrument *instrument, const char *paused)
 {
     if (!instrument->connected)
         return LF_INSTRUMENT_OFFLINE;
     if (instrument->busy)
         return LF_INSTRUMENT_BUSY;
-    return instrument->paused ? LF_INSTRUMENT_PAUSED : LF_INSTRUMENT_IDLE;
+    return *paused ? LF_INSTRUMENT_PAUSED : LF_INSTRUMENT_IDLE;
 }
 
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
 {
     lf_mutex_lock(&instrument->mutex);
-    enum lf_instrument_state state = state_now(instrument);
+    enum lf_instrument_state state = state_if(instrument, instrument->paused);
     lf_mutex_unlock(&instrument->mutex);
     return state;
 }
 
-cJSON *lf_instrument_info(struct lf_instrument *instrument)
+/* With the mutex locked. */
+static cJSON *info_if(struct lf_instrument *instrument, const char *paused)
 {
     cJSON *info = cJSON_CreateObject();
-    if (!info)
-        return NULL;
     char since[LF_TIME_TEXT];
-    lf_mutex_lock(&instrument->mutex);
     lf_time_format(instrument->since_ms, since);
     lf_json_set_text(info, "name", instrument->name);
     lf_json_set_text(info, "driver", instrument->driver->name);
-    lf_json_set_text(info, "state", state_names[state_now(instrument)]);
+    lf_json_set_text(info, "state", state_names[state_if(instrument, paused)]);
     lf_json_set_text(info, "since", since);
     lf_json_set_text(info, "identity", instrument->identity[0] ? instrument->identity : NULL);
-    lf_json_set_bool(info, "paused", instrument->paused);
-    const char *note = instrument->connected ? instrument->paused_why : instrument->note;
-    lf_json_set_text(info, "note", note && *note ? note : NULL);
+    lf_json_set_bool(info, "paused", *paused);
+    const char *note = instrument->connected ? paused : instrument->note;
+    lf_json_set_text(info, "note", *note ? note : NULL);
     if (instrument->job)
         lf_json_set_int(info, "job", instrument->job);
     if (instrument->progress[0])
         lf_json_set_text(info, "progress", instrument->progress);
+    return info;
+}
+
+cJSON *lf_instrument_info(struct lf_instrument *instrument)
+{
+    lf_mutex_lock(&instrument->mutex);
+    cJSON *info = info_if(instrument, instrument->paused);
+    lf_mutex_unlock(&instrument->mutex);
+    return info;
+}
+
+cJSON *lf_instrument_info_paused(struct lf_instrument *instrument, const char *why)
+{
+    lf_mutex_lock(&instrument->mutex);
+    cJSON *info = info_if(instrument, why ? why : "");
     lf_mutex_unlock(&instrument->mutex);
     return info;
 }

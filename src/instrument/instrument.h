@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "drivers/driver.h"
+#include "journal/journal.h"
 
 struct lf_instrument;
 
@@ -14,7 +15,8 @@ struct lf_instrument_options {
     const struct lf_driver *driver;
     const struct lf_values *values; /* borrowed until lf_instrument_close */
     const char *expect_identity;    /* NULL: any; else the identity must be this or contain it */
-    bool paused;                    /* start paused */
+    const char *paused;             /* why it starts paused; NULL: it does not */
+    struct lf_journal *journal;     /* see "steering"; NULL: effects are immediate */
 };
 
 struct lf_instrument_hooks {
@@ -46,7 +48,10 @@ void lf_instrument_close(struct lf_instrument *instrument);
 const char *lf_instrument_name(const struct lf_instrument *instrument);
 const struct lf_driver *lf_instrument_driver(const struct lf_instrument *instrument);
 
-/* There may be work, or a change of mind: wake the bench. Any thread. */
+/* ---- steering, from any thread. In a transaction of the journal these four take effect once the outermost
+ * commit is on disk, and not at all after a rollback ---- */
+
+/* There may be work: wakes the bench. */
 void lf_instrument_kick(struct lf_instrument *instrument);
 /* A paused instrument finishes what runs, then starts nothing new; it stays connected and goes on finding
  * results. */
@@ -64,6 +69,9 @@ enum lf_instrument_state {
 const char *lf_instrument_state_name(enum lf_instrument_state state);
 /* For reports: name, driver, state, identity, since, note, job, progress. Returns owned; any thread. */
 cJSON *lf_instrument_info(struct lf_instrument *instrument);
+/* The same as if the instrument were paused (why) or not (NULL): for the answer to a pause or resume that has
+ * not been committed yet. */
+cJSON *lf_instrument_info_paused(struct lf_instrument *instrument, const char *why);
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
 
 /* One command to the instrument for an operator: runs on the bench between jobs; blocks until the deadline.

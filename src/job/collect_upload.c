@@ -109,7 +109,8 @@ static enum lf_status in_one(struct work *work, const struct lf_upload_file *fil
 
 enum lf_status job__collect_again(struct work *work, const struct lf_error *why)
 {
-    job__spool_drop(work->jobs, work->job->id);
+    struct lf_error err; /* a parcel that stays is replaced */
+    job__spool_drop(work->jobs, work->job->id, &err);
     work->follow = FOLLOW_GO;
     work->go = "spool";
     job__note(work, "collected anew: %.300s", why->text);

@@ -2,6 +2,7 @@
 #include "job/spool.h"
 
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "event/key.h"
@@ -85,8 +86,8 @@ static int64_t report_again(struct lf_jobs *jobs)
         return LF_NEVER;
     for (size_t i = 0; status == LF_OK && i < jobs->instrument_count; i++)
         status = job__report_instrument(jobs, jobs->instruments[i], &err);
-    if (status == LF_OK && jobs->options.reported)
-        jobs->options.reported(jobs->options.context);
+    if (status == LF_OK)
+        job__reported(jobs);
     jobs->unreported = jobs->unreported || status != LF_OK;
     return status == LF_OK ? LF_NEVER : lf_deadline_in(NO_JOURNAL_WAIT_MS);
 }
@@ -214,12 +215,33 @@ void lf_jobs_close(struct lf_jobs *jobs)
     free(jobs);
 }
 
-void lf_jobs_kick(struct lf_jobs *jobs)
+static void kick(void *context, int64_t number, const char *text)
 {
+    (void)number, (void)text;
+    struct lf_jobs *jobs = context;
+    LF_FAILPOINT("effect.kick");
     lf_mutex_lock(&jobs->mutex);
     jobs->kicks++;
     lf_cond_broadcast(&jobs->kicked);
     lf_mutex_unlock(&jobs->mutex);
+}
+
+void lf_jobs_kick(struct lf_jobs *jobs)
+{
+    lf_journal_after_commit(jobs->journal, kick, jobs, 0, NULL);
+}
+
+static void reported(void *context, int64_t number, const char *text)
+{
+    (void)number, (void)text;
+    struct lf_jobs *jobs = context;
+    jobs->options.reported(jobs->options.context);
+}
+
+void job__reported(struct lf_jobs *jobs)
+{
+    if (jobs->options.reported)
+        lf_journal_after_commit(jobs->journal, reported, jobs, 0, NULL);
 }
 
 /* ---- hooks of instruments ---- */
@@ -354,7 +376,7 @@ void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
                        err.text);
         jobs->unreported = true;
         lf_jobs_kick(jobs);
-    } else if (jobs->options.reported) {
-        jobs->options.reported(jobs->options.context);
+    } else {
+        job__reported(jobs);
     }
 }

@@ -270,11 +270,7 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
         status = not_now(&job, "cancelled", err);
     else /* also one of a kind that this version does not know */
         job__end_badly(job__kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
-    bool over = job.state == LF_JOB_CANCELLED;
-    status = put_down(jobs, &job, status, who, text, err);
-    if (status == LF_OK && over) /* not before it is committed: the spool may hold the only copy */
-        job__spool_drop(jobs, id);
-    return status;
+    return put_down(jobs, &job, status, who, text, err);
 }
 
 enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,

@@ -352,7 +352,4 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     keep(jobs, job, silent ? NULL : history);
     LF_FAILPOINT("step.kept");
     free_parcel(&work);
-    if (job->state == LF_JOB_DONE
-        || job->state == LF_JOB_CANCELLED) /* only now: a step that is repeated needs it */
-        job__spool_drop(jobs, job->id);
 }

@@ -1,6 +1,6 @@
 /* Jobs on their way into the journal: job, history and report in one transaction, then a kick to whoever is
  * next. */
-#include "job/steps.h"
+#include "job/spool.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,8 +39,7 @@ static void kick_next(struct lf_jobs *jobs, const struct lf_job *job)
 static void told(struct lf_jobs *jobs, const struct lf_job *job)
 {
     kick_next(jobs, job);
-    if (jobs->options.reported)
-        jobs->options.reported(jobs->options.context);
+    job__reported(jobs);
 }
 
 enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
@@ -57,14 +56,10 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
     job->by = NULL;
     if (status == LF_OK)
         status = job__report(jobs, job, err);
-    if (status != LF_OK) {
-        lf_journal_rollback(jobs->journal);
-        return status;
-    }
-    status = lf_journal_commit(jobs->journal, err);
-    if (status == LF_OK)
-        told(jobs, job);
-    return status;
+    if (status == LF_OK && (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED))
+        status = job__spool_drop(jobs, job->id, err);
+    told(jobs, job);
+    return lf_journal_end(jobs->journal, status, err);
 }
 
 enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err)
@@ -86,14 +81,8 @@ enum lf_status job__add(struct lf_jobs *jobs, struct lf_job *job, const char *wh
         status = lf_journal_history_add(jobs->journal, job->id, who, history, err);
     if (status == LF_OK)
         status = job__report(jobs, job, err);
-    if (status != LF_OK) {
-        lf_journal_rollback(jobs->journal);
-        return status;
-    }
-    status = lf_journal_commit(jobs->journal, err);
-    if (status == LF_OK)
-        told(jobs, job);
-    return status;
+    told(jobs, job);
+    return lf_journal_end(jobs->journal, status, err);
 }
 
 const char *job__fact(const struct work *work, const char *name)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -133,17 +134,28 @@ enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parc
     return status;
 }
 
-void job__spool_drop(struct lf_jobs *jobs, int64_t job)
+static void remove_file(void *context, int64_t number, const char *path)
+{
+    (void)context, (void)number;
+    LF_FAILPOINT("effect.remove");
+    unlink(path); /* if it stays, it is swept */
+}
+
+enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_error *err)
 {
     struct lf_parcel_row row;
-    if (lf_journal_parcel_get(jobs->journal, job, &row, NULL) != LF_OK)
-        return;
-    char *path = lf_format("%s/%s", jobs->config->agent.spool_dir, row.file);
-    /* First the journal, then the file: a file too many is swept, a row too many would be a promise. */
-    if (path && lf_journal_parcel_drop(jobs->journal, job, NULL) == LF_OK)
-        unlink(path);
+    char *path;
+    enum lf_status status = job__spool_name(jobs, job, &row, &path, err);
+    if (status != LF_OK)
+        return status == LF_NOT_FOUND ? LF_OK : status;
+    status = lf_journal_begin(jobs->journal, err);
+    if (status == LF_OK) {
+        lf_journal_after_commit(jobs->journal, remove_file, NULL, 0, path);
+        status = lf_journal_end(jobs->journal, lf_journal_parcel_drop(jobs->journal, job, err), err);
+    }
     free(path);
     lf_parcel_row_free(&row);
+    return status;
 }
 
 /* The journal is an older copy: the file may be the only one of a result of which it knows nothing, and its

@@ -31,9 +31,9 @@ enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parc
  * anew. */
 enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
                                int *fd, struct lf_error *err);
-/* The job needs it no more. */
-void job__spool_drop(struct lf_jobs *jobs, int64_t job);
-/* Removes what no job knows. */
+/* Removes the job's file, if it has one, once the transaction that this is part of is committed. */
+enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_error *err);
+/* Removes files that no job needs. */
 void job__spool_sweep(struct lf_jobs *jobs);
 
 #endif

@@ -115,6 +115,8 @@ enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, st
 enum lf_status job__add(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                         int64_t *existing, struct lf_error *err);
 void job__set_step(struct lf_job *job, const struct step *step);
+/* jobs.c: something was queued for the broker. */
+void job__reported(struct lf_jobs *jobs);
 bool job__set_text(char **field, const char *text); /* frees and copies; NULL clears */
 
 /* match.c: finds the run of a result: sets facts run and config. LF_NOT_FOUND (needs a person) says why not.

@@ -55,7 +55,7 @@ static struct lf_instrument *start_with(const char *name, const char *expect, bo
     struct lf_instrument_options options = {.name = name,
                                             .driver = &fake_driver,
                                             .expect_identity = expect,
-                                            .paused = paused};
+                                            .paused = paused ? "configured so" : NULL};
     struct lf_instrument_hooks hooks = {.work = work, .found = found, .changed = changed};
     NEED(lf_instrument_open(&options, &hooks, &instrument, NULL) == LF_OK);
     NEED(lf_instrument_start(instrument, NULL) == LF_OK);
