@@ -414,13 +414,28 @@ static enum cli_exit show_job(struct cli *cli)
 
 /* ---- events ---- */
 
+/* "3 4 ..."; NULL: none. */
+static const char *jobs_text(const cJSON *event, char text[80])
+{
+    const cJSON *job;
+    size_t len = 0;
+    cJSON_ArrayForEach (job, cJSON_GetObjectItemCaseSensitive(event, "jobs"))
+        if (len < 60)
+            len += (size_t)snprintf(text + len, 80 - len, "%s%.0f", len ? " " : "", job->valuedouble);
+        else if (len < 76) {
+            snprintf(text + len, 80 - len, " ...");
+            len = 76;
+        }
+    return len ? text : NULL;
+}
+
 static enum cli_exit show_events(struct cli *cli)
 {
-    static const char *const headings[] = {"EVENT", "RECEIVED", "TIMES", "FATE", "JOB", "TYPE", "NOTE"};
+    static const char *const headings[] = {"EVENT", "RECEIVED", "TIMES", "FATE", "JOBS", "TYPE", "NOTE"};
     static const char *const names[] = {"fate", NULL};
     cJSON *list, *args = option_args(cli, names);
     const cJSON *event;
-    char ago[CLI_TIME_ROOM], times[24], job[24];
+    char ago[CLI_TIME_ROOM], times[24], jobs[80];
     if (!add_limit(cli, args)) {
         cJSON_Delete(args);
         return CLI_USAGE;
@@ -432,12 +447,11 @@ static enum cli_exit show_events(struct cli *cli)
     cJSON_ArrayForEach (event, list) {
         const char *fate = text_or(event, "fate", "?");
         snprintf(times, sizeof times, "%" PRId64, lf_json_int(event, "times", 0));
-        snprintf(job, sizeof job, "%" PRId64, lf_json_int(event, "job", 0));
         cli_cell(table, CLI_BOLD, lf_json_text(event, "id"));
         cli_cell(table, CLI_PLAIN, cli_ago(lf_json_text(event, "received"), ago));
         cli_cell(table, CLI_PLAIN, times);
         cli_cell(table, cli_state_colour(fate), fate);
-        cli_cell(table, CLI_PLAIN, strcmp(job, "0") != 0 ? job : NULL);
+        cli_cell(table, CLI_PLAIN, jobs_text(event, jobs));
         cli_cell(table, CLI_PLAIN, lf_json_text(event, "type"));
         cli_cell(table, CLI_PLAIN, lf_json_text(event, "note"));
     }
@@ -465,8 +479,8 @@ static enum cli_exit show_event(struct cli *cli)
     char number[24];
     snprintf(number, sizeof number, "%" PRId64, lf_json_int(event, "times", 0));
     line(cli, "times", CLI_PLAIN, number);
-    snprintf(number, sizeof number, "%" PRId64, lf_json_int(event, "job", 0));
-    line(cli, "job", CLI_PLAIN, strcmp(number, "0") != 0 ? number : NULL);
+    char jobs[80];
+    line(cli, "jobs", CLI_PLAIN, jobs_text(event, jobs));
     heading(cli, "Body");
     const cJSON *body = lf_json_at(event, "body");
     char *text = body ? cJSON_Print(body) : NULL;

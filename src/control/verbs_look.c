@@ -175,7 +175,7 @@ static cJSON *event_report(const struct lf_event_row *row)
                 && lf_json_set_text(report, "note", row->note) && set_time(report, "created", row->created_ms)
                 && set_time(report, "received", row->received_ms)
                 && lf_json_set_int(report, "times", row->times)
-                && (!row->job || lf_json_set_int(report, "job", row->job));
+                && lf_json_set(report, "jobs", cJSON_Parse(row->jobs));
     if (good)
         return report;
     cJSON_Delete(report);

@@ -14,6 +14,8 @@
 #include "intake/routes.h"
 
 #include "os/thread.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,82 +116,134 @@ enum lf_status lf_intake_too_large(struct lf_intake *intake, const char *source,
 
 /* ---- routing ---- */
 
-static enum lf_status settle(struct lf_intake *intake, const struct lf_event *event, enum lf_fate fate,
-                             int64_t job, const char *note, struct lf_error *err)
+/* What has become of an event so far. */
+struct routed {
+    enum lf_fate fate; /* the foremost of all that happened to it; LF_FATE_LOST: nothing has */
+    int64_t first;     /* job made of it; 0: none */
+    char note[LF_ERROR_TEXT];
+};
+
+static void add_note(struct routed *routed, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_note(struct routed *routed, const char *format, ...)
 {
-    return lf_journal_event_fate(intake->journal, event->id, fate, job, note, err);
+    size_t len = strlen(routed->note);
+    va_list args;
+    va_start(args, format);
+    if (len && len < sizeof routed->note - 3)
+        len += (size_t)snprintf(routed->note + len, sizeof routed->note - len, "; ");
+    vsnprintf(routed->note + len, sizeof routed->note - len, format, args);
+    va_end(args);
+}
+
+static void raise_fate(struct routed *routed, enum lf_fate fate)
+{
+    if (fate < routed->fate)
+        routed->fate = fate;
+}
+
+static enum lf_status link_job(struct lf_intake *intake, const struct lf_event *event, enum lf_fate fate,
+                               int64_t job, struct routed *routed, struct lf_error *err)
+{
+    raise_fate(routed, fate);
+    return lf_journal_event_job(intake->journal, event->id, fate, job, err);
 }
 
 /* A processor that has completed wakes the collect job that waits for it. */
-static enum lf_status wake_waiting(struct lf_intake *intake, const struct lf_event *event, int *count,
-                                   int64_t *job, struct lf_error *err)
+static enum lf_status wake_waiting(struct lf_intake *intake, const struct lf_event *event,
+                                   struct routed *routed, int *jobs, struct lf_error *err)
 {
-    *count = 0;
+    int count = 0;
+    int64_t job = 0;
     if (strcmp(event->name, "automationOutputProcessor.completed") != 0 || !event->resource_id)
         return LF_OK;
     char *wake = lf_key_wake_processor(event->resource_id);
     if (!wake)
         return lf_fail_memory(err, "waking a job");
-    enum lf_status status = lf_journal_job_wake(intake->journal, wake, count, job, err);
+    enum lf_status status = lf_journal_job_wake(intake->journal, wake, &count, &job, err);
     free(wake);
+    if (status == LF_OK && count)
+        status = link_job(intake, event, LF_FATE_WOKE, job, routed, err);
+    *jobs += count;
     return status;
 }
 
-static enum lf_status make_job(struct lf_intake *intake, const struct lf_config_route *route,
-                               const struct lf_event *event, int *jobs, struct lf_error *err)
+static enum lf_status add_job(struct lf_intake *intake, const struct lf_config_route *route,
+                              const struct lf_event *event, struct lf_job *job, int64_t *earlier,
+                              struct lf_error *err)
+{
+    char text[200];
+    enum lf_status status = lf_journal_job_add(intake->journal, job, earlier, err);
+    if (status != LF_OK)
+        return status;
+    snprintf(text, sizeof text, "made from event %s (%s) by route %s", event->id, event->type, route->name);
+    status = lf_journal_history_add(intake->journal, job->id, "agent", text, err);
+    if (status == LF_OK)
+        lf_log_info("intake", "event %s (%s) made %s job %lld%s%s", event->id, event->type, job->kind,
+                    (long long)job->id, *job->instrument ? " for " : "", job->instrument);
+    return status;
+}
+
+/* A job that exists: made a moment ago by another route that wants the same, or by an earlier event. */
+static enum lf_status known_job(struct lf_intake *intake, const struct lf_config_route *route,
+                                const struct lf_event *event, int64_t job, struct routed *routed,
+                                struct lf_error *err)
+{
+    if (routed->first && job >= routed->first) {
+        add_note(routed, "route \"%s\" wants the same as another route: job %lld", route->name,
+                 (long long)job);
+        return LF_OK;
+    }
+    add_note(routed, "an earlier event reported the same: job %lld", (long long)job);
+    return link_job(intake, event, LF_FATE_TWIN, job, routed, err);
+}
+
+static enum lf_status take_route(struct lf_intake *intake, const struct lf_config_route *route,
+                                 const struct lf_event *event, struct routed *routed, int *jobs,
+                                 struct lf_error *err)
 {
     struct lf_job job;
+    int64_t earlier = 0;
     struct lf_error why = {0};
     enum lf_status status = intake__routes_job(route, event, &job, &why);
-    if (status == LF_INVALID)
-        return settle(intake, event, LF_FATE_BAD, 0, why.text, err);
+    if (status == LF_INVALID) {
+        add_note(routed, "%s", why.text);
+        raise_fate(routed, LF_FATE_BAD);
+        return LF_OK;
+    }
     if (status != LF_OK)
         return lf_fail(err, status, why.class, "%s", why.text);
-    int64_t earlier = 0;
-    status = lf_journal_job_add(intake->journal, &job, &earlier, err);
+    status = add_job(intake, route, event, &job, &earlier, err);
     if (status == LF_EXISTS) {
-        status = settle(intake, event, LF_FATE_TWIN, earlier, "tells of the same thing as an earlier event",
-                        err);
+        status = known_job(intake, route, event, earlier, routed, err);
     } else if (status == LF_OK) {
-        char text[200];
-        snprintf(text, sizeof text, "made from event %s (%s) by route %s", event->id, event->type,
-                 route->name);
-        status = lf_journal_history_add(intake->journal, job.id, "agent", text, err);
-        if (status == LF_OK)
-            status = settle(intake, event, LF_FATE_JOB, job.id, NULL, err);
-        if (status == LF_OK)
-            lf_log_info("intake", "event %s (%s) made %s job %lld%s%s", event->id, event->type, job.kind,
-                        (long long)job.id, *job.instrument ? " for " : "", job.instrument);
-        if (status == LF_OK && jobs)
-            (*jobs)++;
+        routed->first = routed->first ? routed->first : job.id;
+        status = link_job(intake, event, LF_FATE_JOB, job.id, routed, err);
+        (*jobs)++;
     }
     lf_job_free(&job);
     return status;
 }
 
+/* Every route that wants the event makes its job. */
 static enum lf_status route_event(struct lf_intake *intake, const struct lf_event *event, int *jobs,
                                   struct lf_error *err)
 {
-    int woken;
-    int64_t job = 0;
-    enum lf_status status = wake_waiting(intake, event, &woken, &job, err);
+    int unwanted = 0;
+    jobs = jobs ? jobs : &unwanted;
+    struct routed routed = {.fate = LF_FATE_LOST};
+    enum lf_status status = wake_waiting(intake, event, &routed, jobs, err);
+    for (size_t i = 0; status == LF_OK && i < intake->config->route_count; i++)
+        if (intake__routes_match(&intake->routes, i, event))
+            status = take_route(intake, &intake->config->routes[i], event, &routed, jobs, err);
     if (status != LF_OK)
         return status;
-    if (jobs)
-        *jobs += woken;
-    const struct lf_config_route *route = intake__routes_find(&intake->routes, event);
-    if (route)
-        return make_job(intake, route, event, jobs, err);
-    if (woken)
-        return settle(intake, event, LF_FATE_WOKE, job, NULL, err);
-    if (!event->known) {
-        if (count_first(intake, intake->bad, event->type))
-            lf_log_info("intake",
-                        "events of type %s are unknown to this version; they are stored and counted",
-                        event->type);
-        return settle(intake, event, LF_FATE_UNKNOWN, 0, NULL, err);
-    }
-    return settle(intake, event, LF_FATE_UNROUTED, 0, NULL, err);
+    if (routed.fate == LF_FATE_LOST)
+        routed.fate = event->known ? LF_FATE_UNROUTED : LF_FATE_UNKNOWN;
+    if (routed.fate == LF_FATE_UNKNOWN && count_first(intake, intake->bad, event->type))
+        lf_log_info("intake", "events of type %s are unknown to this version; they are stored and counted",
+                    event->type);
+    return lf_journal_event_fate(intake->journal, event->id, routed.fate, *routed.note ? routed.note : NULL,
+                                 err);
 }
 
 /* ---- taking in ---- */

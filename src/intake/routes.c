@@ -44,15 +44,11 @@ static bool named(const struct lf_config_route *route, const struct lf_event *ev
     return false;
 }
 
-const struct lf_config_route *intake__routes_find(const struct routes *routes, const struct lf_event *event)
+bool intake__routes_match(const struct routes *routes, size_t index, const struct lf_event *event)
 {
-    for (size_t i = 0; i < routes->config->route_count; i++) {
-        const struct lf_config_route *route = &routes->config->routes[i];
-        if (named(route, event)
-            && (!routes->patterns[i] || lf_pattern_match(routes->patterns[i], event->whole)))
-            return route;
-    }
-    return NULL;
+    const struct lf_pattern *pattern = routes->patterns[index];
+    return named(&routes->config->routes[index], event)
+           && (!pattern || lf_pattern_match(pattern, event->whole));
 }
 
 bool intake__routes_name(const struct routes *routes, const struct lf_event *event)

@@ -16,8 +16,8 @@ enum lf_status intake__routes_compile(const struct lf_config *config, struct rou
                                       struct lf_error *err);
 void intake__routes_free(struct routes *routes);
 
-/* The first route that wants the event; NULL. */
-const struct lf_config_route *intake__routes_find(const struct routes *routes, const struct lf_event *event);
+/* Does the route want the event? */
+bool intake__routes_match(const struct routes *routes, size_t index, const struct lf_event *event);
 /* Does any route's `on` name it, whatever its pattern says? */
 bool intake__routes_name(const struct routes *routes, const struct lf_event *event);
 

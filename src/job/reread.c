@@ -63,7 +63,7 @@ bool job__reread_one(struct lf_jobs *jobs, int64_t *next_mono)
         status = route_again(jobs, &row, resource, &err);
     if (status != LF_OK && err.class == LF_PERMANENT) {
         lf_log_warning("jobs", "event %s lacks properties that cannot be read: %s", row.id, err.text);
-        lf_journal_event_fate(jobs->journal, row.id, LF_FATE_LOST, 0, err.text, NULL);
+        lf_journal_event_fate(jobs->journal, row.id, LF_FATE_LOST, err.text, NULL);
     } else if (status != LF_OK) {
         lf_log_info("jobs", "event %s is read again later: %s", row.id, err.text);
         int64_t wait = lf_backoff_ms(row.attempt, 1000, REREAD_CAP_MS);

@@ -35,6 +35,7 @@ void lf_event_row_free(struct lf_event_row *row)
     free(row->resource_id);
     free(row->source);
     free(row->note);
+    free(row->jobs);
     free(row->body);
     memset(row, 0, sizeof *row);
 }
@@ -56,12 +57,12 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
     enum lf_status status = journal__query_start(
         journal, &query, err,
         "INSERT INTO event (id, key, type, resource_id, source, note, "
-        "created_ms, received_ms, fate, job, body) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT "
+        "created_ms, received_ms, fate, body) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT "
         "(id) DO UPDATE SET times = times + 1 "
         "RETURNING seq, times",
-        "ttttttiitib", row->id, row->key, row->type, row->resource_id, row->source, row->note,
-        row->created_ms, row->received_ms, fate_names[row->fate], row->job, row->body, row->body_len);
+        "ttttttiitb", row->id, row->key, row->type, row->resource_id, row->source, row->note, row->created_ms,
+        row->received_ms, fate_names[row->fate], row->body, row->body_len);
     if (status != LF_OK)
         return status;
     if (journal__query_row(&query)) {
@@ -130,29 +131,45 @@ static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64
 }
 
 enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate,
-                                     int64_t job, const char *note, struct lf_error *err)
+                                     const char *note, struct lf_error *err)
 {
-    char about[32], text[LF_ERROR_TEXT + 300];
+    char text[LF_ERROR_TEXT + 300];
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
     int64_t len, cost;
     status = cost_now(journal, id, &len, &cost, err);
     if (status == LF_OK)
-        status = journal__query_do(journal, err,
-                                   "UPDATE event SET fate = ?2, job = ?3, note = ?4 WHERE id = ?1", "ttit",
-                                   id, fate_names[fate], job, note);
+        status = journal__query_do(journal, err, "UPDATE event SET fate = ?2, note = ?3 WHERE id = ?1", "ttt",
+                                   id, fate_names[fate], note);
     journal->tally.unused += journal__bounds_cost(fate, len) - cost;
-    snprintf(about, sizeof about, "job %lld", (long long)job);
     snprintf(text, sizeof text, "event %.200s: %s%s%s", id, fate_names[fate], note ? ": " : "",
              note ? note : "");
+    if (status == LF_OK && (fate > LF_FATE_WOKE || note)) /* its jobs have entries of their own */
+        status = lf_journal_audit_add(journal, "agent", "event", id, text, err);
+    return lf_journal_end(journal, status, err);
+}
+
+enum lf_status lf_journal_event_job(struct lf_journal *journal, const char *id, enum lf_fate fate,
+                                    int64_t job, struct lf_error *err)
+{
+    char about[32], text[300];
+    snprintf(about, sizeof about, "job %lld", (long long)job);
+    snprintf(text, sizeof text, "event %.200s: %s", id, fate_names[fate]);
+    enum lf_status status = lf_journal_begin(journal, err);
+    if (status != LF_OK)
+        return status;
+    status = journal__query_do(journal, err,
+                               "INSERT OR IGNORE INTO event_job SELECT seq, ?2 FROM event WHERE id = ?1",
+                               "ti", id, job);
     if (status == LF_OK)
-        status = lf_journal_audit_add(journal, "agent", "event", job ? about : id, text, err);
+        status = lf_journal_audit_add(journal, "agent", "event", about, text, err);
     return lf_journal_end(journal, status, err);
 }
 
 #define EVENT_COLUMNS                                                                                        \
-    "seq, id, key, type, resource_id, source, note, created_ms, received_ms, fate, job, times, attempt"
+    "seq, id, key, type, resource_id, source, note, created_ms, received_ms, fate, "                         \
+    "(SELECT json_group_array(job) FROM event_job WHERE event_job.event = event.seq), times, attempt"
 
 /* Fills everything but the body. False when out of memory. */
 static bool read_event(struct query *query, struct lf_event_row *row)
@@ -168,7 +185,7 @@ static bool read_event(struct query *query, struct lf_event_row *row)
     row->created_ms = journal__column_int(query, 7);
     row->received_ms = journal__column_int(query, 8);
     row->fate = fate_of(journal__column_peek(query, 9));
-    row->job = journal__column_int(query, 10);
+    row->jobs = journal__column_text(query, 10);
     row->times = journal__column_int(query, 11);
     row->attempt = (int)journal__column_int(query, 12);
     return row->id != NULL && !query->no_memory;

@@ -90,8 +90,8 @@ enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char
 /* ---- events ---- */
 
 enum lf_fate {
-    LF_FATE_JOB,      /* made job `job` */
-    LF_FATE_TWIN,     /* tells of the same thing as an earlier one, whose job is `job` */
+    LF_FATE_JOB,      /* made at least one job */
+    LF_FATE_TWIN,     /* reports what an earlier event reported, whose jobs it names */
     LF_FATE_WOKE,     /* woke a waiting job */
     LF_FATE_UNROUTED, /* no route wants it */
     LF_FATE_UNKNOWN,  /* type that this version does not know, and no route wants it */
@@ -106,7 +106,7 @@ struct lf_event_row {
     char *id, *key, *type, *resource_id, *source, *note;
     int64_t created_ms, received_ms; /* wall */
     enum lf_fate fate;
-    int64_t job;   /* 0: none */
+    char *jobs;    /* a JSON array: the jobs it made or woke, or that existed for what it reports */
     int64_t times; /* how often it was received */
     int attempt;   /* of rereading */
     char *body;    /* as received; may be NULL in lists */
@@ -119,7 +119,10 @@ void lf_event_row_free(struct lf_event_row *row);
 enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row,
                                     struct lf_error *err);
 enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate,
-                                     int64_t job, const char *note, struct lf_error *err);
+                                     const char *note, struct lf_error *err);
+/* Adds a job to those of the event. fate: what the event was to this job. */
+enum lf_status lf_journal_event_job(struct lf_journal *journal, const char *id, enum lf_fate fate,
+                                    int64_t job, struct lf_error *err);
 enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, struct lf_event_row *row,
                                     struct lf_error *err);
 /* Newest first; fate_filter NULL: all. Calls each with a borrowed row without body. */

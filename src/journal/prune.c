@@ -25,12 +25,13 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = drop(journal, "ii",
-                  "DELETE FROM event WHERE max(received_ms, iif(created_ms <= ?2, created_ms, 0)) < ?1 AND "
-                  "fate <> 'reread' "
-                  "AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = event.job "
-                  "AND job.state IN ('ready', 'running', 'waiting', 'held'))",
-                  keep_ms, dropped, err);
+    status =
+        drop(journal, "ii",
+             "DELETE FROM event WHERE max(received_ms, iif(created_ms <= ?2, created_ms, 0)) < ?1 AND "
+             "fate <> 'reread' "
+             "AND NOT EXISTS (SELECT 1 FROM event_job JOIN job ON job.id = event_job.job "
+             "WHERE event_job.event = event.seq AND job.state IN ('ready', 'running', 'waiting', 'held'))",
+             keep_ms, dropped, err);
     /* As long as the file may lie on the instrument it must not be taken for a new one, so its finding stays,
      * with its job. And it leaves with its job: a result that came back to a job without its finding could be
      * neither known nor new. */
@@ -39,14 +40,15 @@ enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int
                       "DELETE FROM finding WHERE gone AND seen_ms < ?1 AND NOT EXISTS (SELECT 1 FROM job "
                       "WHERE job.id = finding.job "
                       "AND (job.updated_ms >= ?1 OR job.state IN ('ready', 'running', 'waiting', 'held'))) "
-                      "AND job NOT IN (SELECT job FROM event)",
+                      "AND job NOT IN (SELECT job FROM event_job)",
                       keep_ms, dropped, err);
     if (status == LF_OK)
         status = drop(
             journal, "i",
             "DELETE FROM job WHERE updated_ms < ?1 AND state IN ('done', 'failed', 'cancelled', 'expired') "
             "AND NOT EXISTS (SELECT 1 FROM finding WHERE finding.job = job.id) "
-            "AND id NOT IN (SELECT job FROM event)", /* one pass, where EXISTS would be one for each job */
+            "AND id NOT IN (SELECT job FROM event_job)", /* one pass, where EXISTS would be one for each job
+                                                          */
             keep_ms, dropped, err);
     if (status == LF_OK)
         status = drop(journal, "i", "DELETE FROM command WHERE finished_ms IS NOT NULL AND finished_ms < ?1",

@@ -100,7 +100,13 @@ static const char *const version_3[] = {
 #define HAPPENING "replace(replace(key, '%', '%25'), '|event|', '||')"
 #define FACT(name) ESCAPED("coalesce(iif(json_valid(facts), json_extract(facts, '$." name "'), NULL), '')")
 
+/* An event can make several jobs. */
 static const char *const version_4[] = {
+    "CREATE TABLE event_job ("
+    " event INTEGER NOT NULL REFERENCES event (seq) ON DELETE CASCADE, job INTEGER NOT NULL,"
+    " PRIMARY KEY (event, job)) WITHOUT ROWID",
+    "INSERT INTO event_job SELECT seq, job FROM event WHERE job <> 0",
+    "ALTER TABLE event DROP COLUMN job",
     "UPDATE event SET key = " HAPPENING,
     "UPDATE job SET key = " HAPPENING " || '|' || " ESCAPED(
         "instrument") " || '|' || kind || '|' || CASE"

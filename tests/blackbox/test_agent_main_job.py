@@ -73,7 +73,7 @@ class Envelopes(WithLab):
         self.deliver_and_weigh("--twins")
         lab = self.lab
         twin = lab.until("the twin is stored", lambda: lab.event(fate="twin"))
-        self.assertEqual(twin["job"], 1)
+        self.assertEqual(twin["jobs"], [1])
         self.assertEqual(len([job for job in lab.jobs() if job["kind"] == "deliver"]), 1)
         self.assertEqual(lab.hamilton_state()["repeated"], 0)
 
@@ -177,7 +177,7 @@ class Files(WithLab):
         generator = lab.job(lab.jobs()[0]["id"])["facts"]["generator"]
         lab.ask_cloud("/sim/events", {"type": "v2.automationInputGenerator.completed", "resourceId": generator})
         late = lab.until("its event is stored", lambda: lab.event(fate="twin"))
-        self.assertEqual(lab.job(late["job"])["what"], "second.csv")
+        self.assertEqual([lab.job(job)["what"] for job in late["jobs"]], ["second.csv"])
         self.assertEqual(len(lab.jobs()), 2)
 
     def test_not_complete_yet(self):

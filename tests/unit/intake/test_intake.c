@@ -16,8 +16,9 @@
     " { name = \"first\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "     \
     "\"robot\";\n"                                                                                           \
     "   where = { automationInputGenerator = { assayRunId = [ \"run_1\" ]; }; }; },\n"                       \
-    " { name = \"any\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "       \
+    " { name = \"other\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "     \
     "\"balance\";\n"                                                                                         \
+    "   where = { automationInputGenerator = { assayRunId = ( { anything-but = [ \"run_1\" ]; } ); }; };\n"  \
     "   not_after = \"2h\"; },\n"                                                                            \
     " { name = \"weigh\"; on = \"workflowTask.updated.status\"; job = \"task\"; instrument = \"balance\";\n" \
     "   procedure = \"weigh\"; },\n"                                                                         \
@@ -85,7 +86,10 @@ static void check_fate(const char *id, enum lf_fate fate, int64_t job)
 {
     struct lf_event_row row = core_event(journal, id);
     CHECK_STR(lf_fate_name(row.fate), lf_fate_name(fate));
-    CHECK_INT(row.job, job);
+    char jobs_text[40] = "[]";
+    if (job)
+        snprintf(jobs_text, sizeof jobs_text, "[%lld]", (long long)job);
+    CHECK_STR(row.jobs, jobs_text);
     lf_event_row_free(&row);
 }
 
@@ -196,23 +200,89 @@ static void out_of_order(void)
     close_all();
 }
 
-static void first_route(void)
+/* `again` wants the same as `first`. */
+#define MORE_ROUTES                                                                                          \
+    " { name = \"again\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "     \
+    "\"robot\"; },\n"                                                                                        \
+    " { name = \"both\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "      \
+    "\"balance\"; },\n"                                                                                      \
+    " { name = \"tare\"; on = \"workflowTask.*\"; job = \"task\"; instrument = \"balance\"; procedure = "    \
+    "\"tare\"; },\n"
+
+static void open_with_more_routes(void)
+{
+    char *text = lf_format("%sroutes = (\n" MORE_ROUTES "%s", INSTRUMENTS, strchr(ROUTES, '(') + 1);
+    config = core_config(text);
+    free(text);
+    journal = core_journal();
+    NEED(lf_intake_open(config, journal, &intake, NULL) == LF_OK);
+}
+
+static void check_job(int64_t id, const char *route, const char *instrument)
+{
+    struct lf_job job = core_job(journal, id);
+    CHECK_STR(job.route, route);
+    CHECK_STR(job.instrument, instrument);
+    lf_job_free(&job);
+}
+
+static void every_route(void)
+{
+    open_with_more_routes();
+    CHECK_INT(take_event("evt_1", "v2.workflowTask.updated.status", ago(0), "",
+                         "\"workflowTask\":{\"id\":\"wft_1\",\"status\":{\"id\":\"st\"}}"),
+              LF_OK);
+    struct lf_event_row row = core_event(journal, "evt_1"); /* one instrument and kind, two procedures */
+    CHECK_STR(row.jobs, "[1,2]");
+    CHECK_STR(row.note, NULL);
+    lf_event_row_free(&row);
+    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "f1")),
+              LF_OK);
+    CHECK_INT(jobs, 2);
+    CHECK_INT(job_count(), 4);
+    check_job(3, "again", "robot");
+    check_job(4, "both", "balance");
+    row = core_event(journal, "evt_2");
+    CHECK_STR(lf_fate_name(row.fate), "job");
+    CHECK_STR(row.jobs, "[3,4]");
+    CHECK_STR(row.note, "route \"first\" wants the same as another route: job 3");
+    lf_event_row_free(&row);
+    CHECK_INT(take_event("evt_3", "v2-beta.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_1", "f1")),
+              LF_OK);
+    row = core_event(journal, "evt_3");
+    CHECK_STR(lf_fate_name(row.fate), "twin");
+    CHECK_STR(row.jobs, "[3,4]");
+    lf_event_row_free(&row);
+    CHECK_INT(job_count(), 4);
+    close_all();
+}
+
+/* A route added since makes its job, even of a happening that is known. */
+static void known_to_some_routes(void)
 {
     open_all();
     CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "",
-                         GENERATOR("run_1", "f1")),
+                         GENERATOR("run_2", "f1")),
               LF_OK);
-    CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "",
-                         GENERATOR("run_2", "f2")),
+    CHECK_INT(job_count(), 1);
+    lf_intake_close(intake);
+    lf_config_free(config);
+    config = core_config(INSTRUMENTS
+                         "routes = ({ name = \"new\"; on = \"automationInputGenerator.completed\"; job = "
+                         "\"deliver\"; instrument = \"robot\"; }, { name = \"other\"; on = "
+                         "\"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "
+                         "\"balance\"; });");
+    NEED(lf_intake_open(config, journal, &intake, NULL) == LF_OK);
+    CHECK_INT(take_event("evt_2", "v2-beta.automationInputGenerator.completed", ago(0), "",
+                         GENERATOR("run_2", "f1")),
               LF_OK);
-    struct lf_job job = core_job(journal, 1);
-    CHECK_STR(job.route, "first");
-    lf_job_free(&job);
-    job = core_job(journal, 2);
-    CHECK_STR(job.route, "any");
-    CHECK_STR(job.instrument, "balance");
-    lf_job_free(&job);
-    CHECK_INT(job_count(), 2);
+    struct lf_event_row row = core_event(journal, "evt_2");
+    CHECK_STR(lf_fate_name(row.fate), "job");
+    CHECK_STR(row.jobs, "[1,2]");
+    CHECK_STR(row.note, "an earlier event reported the same: job 1");
+    lf_event_row_free(&row);
     close_all();
 }
 
@@ -434,12 +504,11 @@ static void too_large(void)
 static void routed_but_unfit(void)
 {
     open_all();
-    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "",
-                         "\"automationInputGenerator\":{}"),
+    CHECK_INT(take_event("evt_1", "v2.workflowTask.updated.status", ago(0), "", "\"workflowTask\":{}"),
               LF_OK);
     check_fate("evt_1", LF_FATE_BAD, 0);
     struct lf_event_row row = core_event(journal, "evt_1");
-    CHECK_HAS(row.note, "route \"any\"");
+    CHECK_HAS(row.note, "route \"weigh\"");
     lf_event_row_free(&row);
     close_all();
 }
@@ -545,7 +614,7 @@ static void taken_or_refused(void)
         CHECK_INT(lf_journal_event_get(journal, id, &row, NULL), status == LF_OK ? LF_OK : LF_NOT_FOUND);
         if (status == LF_OK) {
             CHECK_STR(lf_fate_name(row.fate), "job");
-            struct lf_job job = core_job(journal, row.job);
+            struct lf_job job = core_job(journal, there);
             CHECK_STR(job.route, "first");
             CHECK_STR(lf_json_text(job.facts, "run"), "run_1");
             CHECK_STR(lf_json_text(job.facts, "file_name"), "w.csv");
@@ -569,7 +638,8 @@ UNIT_TESTS("intake",
            {"an event that is sent again is counted and makes nothing new", resent},
            {"an event that comes by MQTT and by GET /events is one event", resent_in_another_envelope},
            {"events out of order each get their job, which finds out what is still true", out_of_order},
-           {"the first route that fits wins", first_route},
+           {"every route that matches makes its job, and routes that want the same make one", every_route},
+           {"a route that is added later makes its job of a happening that is known", known_to_some_routes},
            {"while nobody knows whether our clock is right, no work is taken for too late by it",
             expiry_unsure},
            {"the time limit counts from when it happened, not from when it was heard of", expiry},

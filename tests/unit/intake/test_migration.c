@@ -123,6 +123,7 @@ static void keys_are_rewritten(void)
     lf_event_row_free(&row);
     row = core_event(journal, "evt_7");
     CHECK_STR(row.key, "automationInputGenerator.completed||evt_7");
+    CHECK_STR(row.jobs, "[7]");
     lf_event_row_free(&row);
     lf_journal_close(journal);
 }

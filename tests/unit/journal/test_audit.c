@@ -466,7 +466,7 @@ static void life_of_a_job(void)
     CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_EXISTS); /* no entry: nothing new */
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     row.job = job.id;
-    CHECK_INT(lf_journal_event_fate(journal, "evt_1", LF_FATE_JOB, job.id, NULL, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_job(journal, "evt_1", LF_FATE_JOB, job.id, NULL), LF_OK);
     CHECK_INT(lf_journal_parcel_add(journal, &row, NULL), LF_OK);
     job.acting = true;
     CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
@@ -549,9 +549,10 @@ static void older_journal(void)
 {
     struct lf_audit_verdict verdict;
     make_journal();
-    tamper("DROP TABLE audit; DELETE FROM small WHERE name = 'audit.head'; DROP INDEX outbox_to_drop; "
-           "ALTER TABLE outbox DROP COLUMN reply; ALTER TABLE finding DROP COLUMN gone; PRAGMA user_version "
-           "= 1");
+    tamper(
+        "DROP TABLE audit; DELETE FROM small WHERE name = 'audit.head'; DROP INDEX outbox_to_drop; "
+        "ALTER TABLE outbox DROP COLUMN reply; ALTER TABLE finding DROP COLUMN gone; DROP TABLE event_job; ALTER TABLE event ADD COLUMN job INTEGER NOT NULL DEFAULT 0; PRAGMA user_version "
+        "= 1");
     struct lf_journal *journal = open_journal();
     add(journal, 2);
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);

@@ -521,7 +521,7 @@ static void prune_keeps_promises(void)
     lf_job_free(&job);
     add_event(journal, "evt_open");
     add_event(journal, "evt_old");
-    NEED(lf_journal_event_fate(journal, "evt_open", LF_FATE_JOB, open_job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_event_job(journal, "evt_open", LF_FATE_JOB, open_job, NULL) == LF_OK);
     CHECK_INT(lf_journal_prune(journal, -60000, &dropped, NULL),
               LF_OK); /* everything is older than a minute from now */
     struct lf_event_row row;

@@ -145,7 +145,7 @@ static void a_flood_of_bad_messages_is_bounded(void)
     int told = 0;
     lf_journal_limit(journal, &limits);
     add_event(journal, "work", LF_FATE_UNROUTED, 50000);
-    NEED(lf_journal_event_fate(journal, "work", LF_FATE_JOB, 1, NULL, NULL) == LF_OK);
+    NEED(lf_journal_event_fate(journal, "work", LF_FATE_JOB, NULL, NULL) == LF_OK);
     add_event(journal, "unrouted", LF_FATE_UNROUTED, 50000);
     NEED(lf_journal_begin(journal, NULL) == LF_OK); /* one sync for all */
     for (int i = 0; i < 2500; i++) {
@@ -186,7 +186,7 @@ static void unrouted_ones_leave_after_bad_ones(void)
     add_event(journal, "u4", LF_FATE_UNROUTED, 90000); /* now the oldest unrouted one */
     CHECK(!has_event(journal, "u1") && has_event(journal, "u2") && has_event(journal, "u4"));
     CHECK(has_event(journal, "waits"));
-    NEED(lf_journal_event_fate(journal, "u4", LF_FATE_JOB, 1, NULL, NULL)
+    NEED(lf_journal_event_fate(journal, "u4", LF_FATE_JOB, NULL, NULL)
          == LF_OK); /* what became work takes none of the room */
     CHECK_INT(use_of(journal).unused, 2 * (1000 + 90000));
     lf_journal_close(journal);
@@ -345,9 +345,9 @@ static void a_result_never_leaves_before_its_job(void)
     CHECK(known(journal, "late.csv"));
     struct lf_event_row event = {.id = (char *)"evt_1",
                                  .fate = LF_FATE_WOKE,
-                                 .job = 1,
                                  .received_ms = lf_clock_wall_ms() + 1000 * 1000};
     NEED(lf_journal_event_add(journal, &event, NULL) == LF_OK);
+    NEED(lf_journal_event_job(journal, "evt_1", LF_FATE_WOKE, 1, NULL) == LF_OK);
     NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
     CHECK(known(journal, "late.csv"));
     NEED(lf_journal_prune(journal, -2000 * 1000, &dropped, NULL) == LF_OK);

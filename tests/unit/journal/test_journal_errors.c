@@ -249,7 +249,7 @@ static void each_entry(void *context, const struct lf_audit_entry *entry)
 CALL(set, return lf_journal_set(journal, "name", "value", err);)
 CALL(event_add, return add_event(journal, "evt_3", LF_FATE_UNROUTED, err);)
 CALL(event_again, return add_event(journal, "evt_1", LF_FATE_JOB, err);)
-CALL(event_fate, return lf_journal_event_fate(journal, "evt_2", LF_FATE_LOST, 0, "gone", err);)
+CALL(event_fate, return lf_journal_event_fate(journal, "evt_2", LF_FATE_LOST, "gone", err);)
 CALL(event_get, struct lf_event_row row;
      enum lf_status status = lf_journal_event_get(journal, "evt_1", &row, err); lf_event_row_free(&row);
      return status;)
