@@ -24,7 +24,6 @@
 #include "transfer/transfer.h"
 
 #include "os/thread.h"
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -456,7 +455,7 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
             prune(agent);
             next_prune = lf_deadline_in(PRUNE_PACE_MS);
         }
-        if (lf_wait_fd(agent->changed.fd, POLLIN, lf_deadline_in(LOOK_PACE_MS), stop, NULL) != LF_OK)
+        if (lf_wake_wait(&agent->changed, lf_deadline_in(LOOK_PACE_MS), stop) != LF_OK)
             continue;
         if (lf_sleep_until(next_status, stop) != LF_OK)
             continue;

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,8 +206,7 @@ static enum lf_status folder_open(const struct lf_values *values, const struct l
         return lf_fail_memory(err, "opening a folder instrument");
     folder->values = values;
     folder->host = host;
-    folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock = folder->watch
-                                                                                                   .fd = -1;
+    folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock = -1;
     folder__read_options(values, &folder->options);
     *device = folder;
     return LF_OK;
@@ -266,14 +264,14 @@ static enum lf_status folder_connect(void *device, struct lf_error *err)
 /* Waits for changes, the host, cancel or `until`. True: something may have changed in the outbox. */
 static bool wait_for_change(struct lf_folder *folder, int64_t until, bool *called)
 {
-    struct pollfd fds[3] = {
-        {.fd = folder->host->wake ? folder->host->wake->fd : -1, .events = POLLIN},
-        {.fd = folder->host->cancel ? folder->host->cancel->wake.fd : -1, .events = POLLIN},
-        {.fd = folder->watching ? folder->watch.fd : -1, .events = POLLIN},
+    struct lf_wait_item items[] = {
+        {.what = folder->host->wake ? folder->host->wake->event : (struct lf_waitable){0},
+         .events = LF_READABLE},
+        {.what = folder->watch.changed, .events = LF_READABLE},
     };
-    int ready = poll(fds, 3, lf_deadline_poll_ms(until));
-    *called = ready > 0 && (fds[0].revents || fds[1].revents);
-    return ready > 0 && fds[2].revents && lf_watch_drain(&folder->watch);
+    enum lf_status status = lf_wait_any(items, 2, until, folder->host->cancel);
+    *called = status == LF_CANCELLED || items[0].ready;
+    return items[1].ready && lf_watch_drain(&folder->watch);
 }
 
 static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_error *err)

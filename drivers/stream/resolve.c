@@ -8,7 +8,6 @@
 #include "os/thread.h"
 
 #include <netdb.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +90,7 @@ enum lf_status stream__resolve(const char *host, const char *port, int64_t deadl
     enum lf_status status = begin(host, port, &lookup, err);
     if (status != LF_OK)
         return status;
-    status = lf_wait_fd(lookup->done.fd, POLLIN, deadline, cancel, NULL);
+    status = lf_wake_wait(&lookup->done, deadline, cancel);
     if (status == LF_CANCELLED)
         lf_fail(err, status, LF_TRANSIENT, "stopped while looking up '%s'", host);
     else if (status || !lookup->finished)

@@ -2,7 +2,6 @@
 #include "drivers/stream/kind.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,8 +37,7 @@ static enum lf_status connect_failed(const char *what, int number, struct lf_err
  * cancel. */
 static int finish_connect(int fd, int64_t deadline, const struct lf_cancel *cancel, enum lf_status *status)
 {
-    short revents;
-    *status = lf_wait_fd(fd, POLLOUT, deadline, cancel, &revents);
+    *status = lf_wait(lf_waitable_socket(fd), LF_WRITABLE, deadline, cancel, NULL);
     if (*status == LF_TIMEOUT)
         return ETIMEDOUT;
     if (*status)

@@ -11,7 +11,6 @@
 #include "drivers/stream/kind.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,9 +191,19 @@ static enum lf_status gone_errno(const struct lf_stream *stream, struct lf_error
     return gone(stream, strerror_r(errno, reason, sizeof reason), err);
 }
 
-static bool hung_up(short revents, short wanted)
+static enum lf_status silent(const struct lf_stream *stream, struct lf_error *err)
 {
-    return (revents & (POLLHUP | POLLERR | POLLNVAL)) && !(revents & wanted);
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
+}
+
+static struct lf_waitable waitable(const struct lf_stream *stream)
+{
+    return lf_waitable_socket(stream->fd);
+}
+
+static bool hung_up(unsigned ready, unsigned wanted)
+{
+    return (ready & LF_HUNG_UP) && !(ready & wanted);
 }
 
 static enum lf_status stopped(const struct lf_stream *stream, struct lf_error *err)
@@ -205,7 +214,7 @@ static enum lf_status stopped(const struct lf_stream *stream, struct lf_error *e
 enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline,
                               size_t *got, struct lf_error *err)
 {
-    short revents = 0;
+    unsigned ready = 0;
     *got = 0;
     for (;;) {
         if (lf_cancel_is_set(stream->cancel))
@@ -221,14 +230,13 @@ enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room,
             continue;
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             return gone_errno(stream, err);
-        if (hung_up(revents, POLLIN))
+        if (hung_up(ready, LF_READABLE))
             return gone(stream, "it hung up", err);
-        enum lf_status status = lf_wait_fd(stream->fd, POLLIN, deadline, stream->cancel, &revents);
+        enum lf_status status = lf_wait(waitable(stream), LF_READABLE, deadline, stream->cancel, &ready);
         if (status == LF_CANCELLED)
             return stopped(stream, err);
         if (status == LF_TIMEOUT)
-            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed",
-                           stream->name);
+            return silent(stream, err);
         if (status != LF_OK)
             return gone_errno(stream, err);
     }
@@ -268,9 +276,9 @@ static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline
 {
     for (int64_t nap = SENT_NAP_FIRST_MS; still_queued(stream) > 0;
          nap = nap < SENT_NAP_MAX_MS ? nap * 2 : nap) {
-        short revents;
-        enum lf_status status = lf_wait_fd(stream->fd, 0, lf_deadline_sooner(deadline, lf_deadline_in(nap)),
-                                           stream->cancel, &revents);
+        enum lf_status status = lf_wait(waitable(stream), 0,
+                                        lf_deadline_sooner(deadline, lf_deadline_in(nap)), stream->cancel,
+                                        NULL);
         if (status == LF_OK) { /* no event was asked for: this is a hang-up */
             errno = EIO;
             return LF_DISCONNECTED;
@@ -301,12 +309,12 @@ enum lf_status lf_stream_write(struct lf_stream *stream, const void *data, size_
     size_t taken = 0, left = 0;
     while (status == LF_OK && taken < len) {
         size_t count;
-        short revents = 0;
+        unsigned ready = 0;
         status = write_some(stream, (const char *)data + taken, len - taken, &count);
         taken += count;
         if (status == LF_BUSY) {
-            status = lf_wait_fd(stream->fd, POLLOUT, deadline, stream->cancel, &revents);
-            if (status == LF_OK && hung_up(revents, POLLOUT)) {
+            status = lf_wait(waitable(stream), LF_WRITABLE, deadline, stream->cancel, &ready);
+            if (status == LF_OK && hung_up(ready, LF_WRITABLE)) {
                 status = LF_DISCONNECTED;
                 errno = EIO;
             }
@@ -351,28 +359,16 @@ enum lf_status lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct
 enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
                               bool *readable, struct lf_error *err)
 {
-    struct pollfd fds[3] = {
-        {.fd = stream->fd, .events = POLLIN},
-        {.fd = wake ? wake->fd : -1, .events = POLLIN},
-        {.fd = stream->cancel ? stream->cancel->wake.fd : -1, .events = POLLIN},
-    };
-    *readable = false;
-    for (;;) {
-        if (lf_cancel_is_set(stream->cancel))
-            return stopped(stream, err);
-        int ready = poll(fds, sizeof fds / sizeof *fds, lf_deadline_poll_ms(deadline));
-        if (ready < 0 && errno != EINTR)
-            return gone_errno(stream, err);
-        if (ready <= 0) {
-            if (ready == 0 && lf_deadline_passed(deadline))
-                return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed",
-                               stream->name);
-            continue;
-        }
-        if (hung_up(fds[0].revents, POLLIN))
-            return gone(stream, "it hung up", err);
-        *readable = fds[0].revents & POLLIN;
-        if (*readable || fds[1].revents)
-            return LF_OK;
-    }
+    struct lf_wait_item items[] = {{.what = waitable(stream), .events = LF_READABLE},
+                                   {.what = wake ? wake->event : (struct lf_waitable){0},
+                                    .events = LF_READABLE}};
+    enum lf_status status = lf_wait_any(items, 2, deadline, stream->cancel);
+    *readable = items[0].ready & LF_READABLE;
+    if (status == LF_CANCELLED)
+        return stopped(stream, err);
+    if (status == LF_TIMEOUT)
+        return silent(stream, err);
+    if (status != LF_OK)
+        return gone_errno(stream, err);
+    return hung_up(items[0].ready, LF_READABLE) ? gone(stream, "it hung up", err) : LF_OK;
 }

@@ -18,7 +18,6 @@
 #include "transfer/transfer.h"
 
 #include <ctype.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,7 +293,7 @@ static enum lf_status wait_for_fetch(struct lf_credential *credential, const str
     waiter.next = credential->waiters;
     credential->waiters = &waiter;
     lf_mutex_unlock(&credential->lock);
-    enum lf_status waited = lf_wait_fd(waiter.wake.fd, POLLIN, call->deadline, call->cancel, NULL);
+    enum lf_status waited = lf_wake_wait(&waiter.wake, call->deadline, call->cancel);
     lf_mutex_lock(&credential->lock);
     leave_waiters(credential, &waiter);
     lf_wake_close(&waiter.wake);

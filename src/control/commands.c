@@ -448,7 +448,6 @@ enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands *
     if (!commands)
         return lf_fail_memory(err, "opening commands");
     commands->context = context;
-    commands->cancel.wake.fd = -1;
     lf_mutex_init(&commands->mutex);
     lf_cond_init(&commands->changed);
     enum lf_status status = lf_cancel_open(&commands->cancel, err);

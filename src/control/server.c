@@ -16,7 +16,6 @@
 #include "os/local.h"
 #include "os/thread.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,7 +288,8 @@ static void send_away(int fd, const struct lf_error *err)
 static void *run(void *arg)
 {
     struct lf_server *desk = arg;
-    while (lf_wait_fd(desk->listening, POLLIN, LF_NEVER, &desk->cancel, NULL) != LF_CANCELLED) {
+    while (lf_wait(lf_waitable_socket(desk->listening), LF_READABLE, LF_NEVER, &desk->cancel, NULL)
+           != LF_CANCELLED) {
         struct lf_error err = {0};
         int fd;
         if (lf_local_accept(desk->listening, &fd, &err) != LF_OK) {
@@ -319,7 +319,7 @@ enum lf_status lf_server_open(struct lf_context *context, struct lf_server **out
     struct lf_server *desk = calloc(1, sizeof *desk);
     if (!desk)
         return lf_fail_memory(err, "opening the control socket");
-    *desk = (struct lf_server){.context = context, .listening = -1, .cancel.wake.fd = -1};
+    *desk = (struct lf_server){.context = context, .listening = -1};
     lf_mutex_init(&desk->mutex);
     lf_cond_init(&desk->left);
     enum lf_status status = lf_cancel_open(&desk->cancel, err);

@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -266,7 +265,7 @@ void *instrument__bench_run(void *arg)
             if (lf_deadline_passed(connection.due))
                 connect_device(instrument, &connection);
             else
-                lf_wait_fd(instrument->wake.fd, POLLIN, connection.due, &instrument->cancel, NULL);
+                lf_wake_wait(&instrument->wake, connection.due, &instrument->cancel);
             continue;
         }
         int64_t next;

@@ -58,7 +58,6 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
     struct lf_instrument *instrument = calloc(1, sizeof *instrument);
     if (!instrument)
         return lf_fail_memory(err, "opening an instrument");
-    instrument->wake.fd = instrument->cancel.wake.fd = -1;
     lf_mutex_init(&instrument->mutex);
     lf_cond_init(&instrument->answered);
     instrument->driver = options->driver;

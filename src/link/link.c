@@ -148,7 +148,6 @@ enum lf_status lf_link_open(const struct lf_link_options *options, const struct 
         return lf_fail_memory(err, "opening the link");
     mosquitto_lib_init(); /* counted by the library */
     link__duplicate_open(link);
-    link->wake.fd = link->stop.wake.fd = -1;
     link->hooks = *hooks;
     link->last = &link->first;
     link->since_ms = lf_clock_wall_ms();

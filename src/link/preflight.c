@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,7 +20,7 @@ static int try_address(const struct addrinfo *address, int64_t deadline, const s
     if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
         error = errno;
     if (error == EINPROGRESS) {
-        enum lf_status status = lf_wait_fd(fd, POLLOUT, deadline, cancel, NULL);
+        enum lf_status status = lf_wait(lf_waitable_socket(fd), LF_WRITABLE, deadline, cancel, NULL);
         error = status == LF_CANCELLED ? ECANCELED : ETIMEDOUT;
         if (status == LF_OK && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
             error = errno;

@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <mqtt_protocol.h>
 #include <openssl/ssl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,13 +183,19 @@ static enum lf_status connect_now(struct lf_link *link, struct lf_error *err)
 
 /* ---- rounds ---- */
 
+static struct lf_waitable broker(const struct lf_link *link)
+{
+    return lf_waitable_socket(mosquitto_socket(link->mosq));
+}
+
 static bool more_to_read(struct lf_link *link)
 {
     SSL *ssl = mosquitto_ssl_get(link->mosq);
     if (ssl && SSL_pending(ssl) > 0) /* not SSL_has_pending: half a record is nothing to read yet */
         return true;
-    struct pollfd fd = {.fd = mosquitto_socket(link->mosq), .events = POLLIN};
-    return fd.fd >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN);
+    unsigned ready;
+    lf_wait(broker(link), LF_READABLE, 0, NULL, &ready);
+    return ready & LF_READABLE;
 }
 
 /* Reads until nothing is there, the batch is full, or the connection ends. */
@@ -282,22 +287,17 @@ static void send_queued(struct lf_link *link)
 
 static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *err)
 {
-    struct pollfd fds[] = {
-        {.fd = mosquitto_socket(link->mosq),
-         .events = (short)(POLLIN | (mosquitto_want_write(link->mosq) ? POLLOUT : 0))},
-        {.fd = link->wake.fd, .events = POLLIN},
-        {.fd = link->stop.wake.fd, .events = POLLIN},
+    struct lf_wait_item items[] = {
+        {.what = broker(link), .events = LF_READABLE | (mosquitto_want_write(link->mosq) ? LF_WRITABLE : 0u)},
+        {.what = link->wake.event, .events = LF_READABLE},
     };
-    if (fds[0].fd < 0)
+    if (mosquitto_socket(link->mosq) < 0)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost", link->host,
                        link->port);
-    int64_t until_retry = lf_deadline_left(link->retry_at);
-    int wait_ms = link->keepalive_s * 1000 / 4;
-    if (until_retry < wait_ms)
-        wait_ms = (int)until_retry;
-    if (!more_to_read(link) && poll(fds, 3, wait_ms) < 0 && errno != EINTR)
+    int64_t until = lf_deadline_sooner(link->retry_at, lf_deadline_in(link->keepalive_s * 1000 / 4));
+    if (!more_to_read(link) && lf_wait_any(items, 2, until, &link->stop) == LF_IO)
         return lf_fail_errno(err, "cannot wait for the broker");
-    if (fds[1].revents)
+    if (items[1].ready)
         lf_wake_clear(&link->wake);
     return lf_cancel_is_set(&link->stop) ? LF_CANCELLED : LF_OK;
 }
@@ -360,7 +360,8 @@ static void wait_for_end(int fd, int64_t deadline)
 {
     char unread[4096];
     shutdown(fd, SHUT_WR);
-    while (lf_wait_fd(fd, POLLIN, deadline, NULL, NULL) == LF_OK && read(fd, unread, sizeof unread) > 0)
+    while (lf_wait(lf_waitable_socket(fd), LF_READABLE, deadline, NULL, NULL) == LF_OK
+           && read(fd, unread, sizeof unread) > 0)
         ;
     close(fd);
 }
@@ -375,7 +376,7 @@ static void leave(struct lf_link *link, const char *last_words, mosquitto_proper
     mosquitto_disconnect_v5(link->mosq, last_words ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
     int64_t deadline = lf_deadline_in(1000);
     while (mosquitto_want_write(link->mosq) && mosquitto_socket(link->mosq) >= 0
-           && lf_wait_fd(mosquitto_socket(link->mosq), POLLOUT, deadline, NULL, NULL) == LF_OK
+           && lf_wait(broker(link), LF_WRITABLE, deadline, NULL, NULL) == LF_OK
            && mosquitto_loop_write(link->mosq, 1) == MOSQ_ERR_SUCCESS)
         ;
     if (fd >= 0) /* the library has closed its own */

@@ -4,15 +4,15 @@
 #ifndef LF_OS_WATCH_H
 #define LF_OS_WATCH_H
 
-#include "base/error.h"
+#include "os/wait.h"
 
 #include <stdbool.h>
 
 /* Watches folders for files that appear, are closed after writing, are renamed or go away. One thread at a
- * time. It says only *that* something happened: read the folder again. Blind to what other machines do on a
- * network mount. */
+ * time. Zeroed: closed. It says only *that* something happened: read the folder again. Blind to what other
+ * machines do on a network mount. */
 struct lf_watch {
-    int fd; /* readable when something happened; -1 when closed */
+    struct lf_waitable changed; /* readable when something happened */
 };
 
 enum lf_status lf_watch_open(struct lf_watch *watch, struct lf_error *err);

@@ -15,7 +15,6 @@
 #include "transfer/url.h"
 
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,13 +234,13 @@ static bool hand_over(struct lf_transfer *transfer, struct ticket *ticket)
 static void wait_for(struct lf_transfer *transfer, struct ticket *ticket)
 {
     const struct lf_request *request = ticket->exchange.request;
-    enum lf_status waited = lf_wait_fd(ticket->ended.fd, POLLIN, request->deadline, request->cancel, NULL);
+    enum lf_status waited = lf_wake_wait(&ticket->ended, request->deadline, request->cancel);
     if (waited != LF_OK) {
         lf_mutex_lock(&transfer->lock);
         ticket->stop = waited == LF_TIMEOUT ? LF_TIMEOUT : LF_CANCELLED;
         lf_mutex_unlock(&transfer->lock);
         curl_multi_wakeup(transfer->multi);
-        while (lf_wait_fd(ticket->ended.fd, POLLIN, LF_NEVER, NULL, NULL) != LF_OK)
+        while (lf_wake_wait(&ticket->ended, LF_NEVER, NULL) != LF_OK)
             ;
     }
     /* The thread woke us with the lock held: once we have had it, the thread has let go of the ticket. */

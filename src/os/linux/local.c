@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "os/linux/native.h"
 
 #include <errno.h>
 #include <grp.h>
-#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,11 +244,10 @@ union control {
     char room[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 };
 
-static enum lf_status wait_for(int fd, short events, int64_t deadline, const struct lf_cancel *cancel,
+static enum lf_status wait_for(int fd, unsigned events, int64_t deadline, const struct lf_cancel *cancel,
                                const char *what, struct lf_error *err)
 {
-    short revents;
-    enum lf_status status = lf_wait_fd(fd, events, deadline, cancel, &revents);
+    enum lf_status status = lf_wait(os__waitable(fd), events, deadline, cancel, NULL);
     if (status == LF_TIMEOUT)
         return lf_fail(err, status, LF_TRANSIENT, "%s took too long", what);
     if (status == LF_CANCELLED)
@@ -286,7 +285,7 @@ enum lf_status lf_local_send(int fd, const void *data, size_t len, int pass, int
             return errno == EPIPE || errno == ECONNRESET
                        ? lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the other end has hung up")
                        : lf_fail_errno(err, "sending");
-        enum lf_status status = wait_for(fd, POLLOUT, deadline, cancel, "sending", err);
+        enum lf_status status = wait_for(fd, LF_WRITABLE, deadline, cancel, "sending", err);
         if (status != LF_OK)
             return status;
     }
@@ -336,7 +335,7 @@ enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadlin
         }
         if (errno != EAGAIN)
             return lf_fail_errno(err, "receiving");
-        enum lf_status status = wait_for(fd, POLLIN, deadline, cancel, "receiving", err);
+        enum lf_status status = wait_for(fd, LF_READABLE, deadline, cancel, "receiving", err);
         if (status != LF_OK)
             return status;
     }

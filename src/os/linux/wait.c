@@ -1,38 +1,51 @@
+/* Waiting by poll(), waking by eventfd. */
 #include "os/wait.h"
 
 #include "base/clock.h"
+#include "os/linux/native.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+struct lf_waitable lf_waitable_socket(intptr_t native)
+{
+    return os__waitable((int)native);
+}
+
+/* ---- waking and cancelling ---- */
+
 enum lf_status lf_wake_open(struct lf_wake *wake, struct lf_error *err)
 {
-    wake->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return wake->fd < 0 ? lf_fail_errno(err, "cannot create an event descriptor") : LF_OK;
+    wake->event = os__waitable(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return wake->event.os ? LF_OK : lf_fail_errno(err, "cannot create an event descriptor");
 }
 
 void lf_wake_close(struct lf_wake *wake)
 {
-    if (wake->fd >= 0)
-        close(wake->fd);
-    wake->fd = -1;
+    if (wake->event.os)
+        close(os__fd(wake->event));
+    wake->event = (struct lf_waitable){0};
 }
 
 void lf_wake_up(struct lf_wake *wake)
 {
     uint64_t one = 1;
-    ssize_t ignored = write(wake->fd, &one, sizeof one); /* fails only when already pending to the brim */
+    ssize_t ignored = write(os__fd(wake->event), &one, sizeof one); /* fails only when it is full of wakes */
     (void)ignored;
 }
 
 void lf_wake_clear(struct lf_wake *wake)
 {
     uint64_t count;
-    ssize_t ignored = read(wake->fd, &count, sizeof count);
+    ssize_t ignored = read(os__fd(wake->event), &count, sizeof count);
     (void)ignored;
+}
+
+enum lf_status lf_wake_wait(const struct lf_wake *wake, int64_t deadline, const struct lf_cancel *cancel)
+{
+    return lf_wait(wake->event, LF_READABLE, deadline, cancel, NULL);
 }
 
 enum lf_status lf_cancel_open(struct lf_cancel *cancel, struct lf_error *err)
@@ -63,40 +76,66 @@ bool lf_cancel_is_set(const struct lf_cancel *cancel)
     return cancel && cancel->set;
 }
 
-enum lf_status lf_wait_fd(int fd, short events, int64_t deadline, const struct lf_cancel *cancel,
-                          short *revents)
+/* ---- waiting ---- */
+
+static unsigned ready_of(short revents)
 {
-    struct pollfd fds[2] = {{.fd = fd, .events = events},
-                            {.fd = cancel ? cancel->wake.fd : -1, .events = POLLIN}};
-    if (revents)
-        *revents = 0;
+    return (revents & POLLIN ? LF_READABLE : 0u) | (revents & POLLOUT ? LF_WRITABLE : 0u)
+           | (revents & (POLLHUP | POLLERR | POLLNVAL) ? LF_HUNG_UP : 0u);
+}
+
+/* True when something of the list is ready. */
+static bool fill_ready(struct lf_wait_item *list, size_t count, const struct pollfd *fds)
+{
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        list[i].ready = ready_of(fds[i].revents);
+        any = any || list[i].ready;
+    }
+    return any;
+}
+
+enum lf_status lf_wait_any(struct lf_wait_item *list, size_t count, int64_t deadline,
+                           const struct lf_cancel *cancel)
+{
+    struct pollfd fds[LF_WAIT_MAX + 1] = {{.fd = cancel ? os__fd(cancel->wake.event) : -1, .events = POLLIN}};
+    if (count > LF_WAIT_MAX)
+        return LF_IO;
+    for (size_t i = 0; i < count; i++) {
+        list[i].ready = 0;
+        fds[i + 1].fd = os__fd(list[i].what);
+        fds[i + 1].events = (short)((list[i].events & LF_READABLE ? POLLIN : 0)
+                                    | (list[i].events & LF_WRITABLE ? POLLOUT : 0));
+    }
     for (;;) {
         if (lf_cancel_is_set(cancel))
             return LF_CANCELLED;
-        int ready = poll(fds, 2, lf_deadline_poll_ms(deadline));
+        int ready = poll(fds, (nfds_t)count + 1, lf_deadline_poll_ms(deadline));
         if (ready < 0 && errno != EINTR)
             return LF_IO;
-        if (ready > 0 && fds[0].revents) {
-            if (revents)
-                *revents = fds[0].revents;
+        if (ready > 0 && fill_ready(list, count, fds + 1))
             return LF_OK;
-        }
         if (ready == 0 && lf_deadline_passed(deadline))
             return LF_TIMEOUT;
-        /* A cancel that came in the middle of a reset leaves a wake without its flag: not to be waited on for
-         * ever. */
-        if (ready > 0 && fds[1].revents && !lf_cancel_is_set(cancel))
-            lf_wake_clear(&(struct lf_wake){fds[1].fd});
+        /* A cancel that is set while it is being reset can leave its wake behind without the flag. Cleared,
+         * or this would spin. */
+        if (ready > 0 && fds[0].revents && !lf_cancel_is_set(cancel))
+            lf_wake_clear(&(struct lf_wake){cancel->wake.event});
     }
+}
+
+enum lf_status lf_wait(struct lf_waitable what, unsigned events, int64_t deadline,
+                       const struct lf_cancel *cancel, unsigned *ready)
+{
+    struct lf_wait_item one = {.what = what, .events = events};
+    enum lf_status status = lf_wait_any(&one, 1, deadline, cancel);
+    if (ready)
+        *ready = one.ready;
+    return status;
 }
 
 enum lf_status lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel)
 {
-    enum lf_status status = lf_wait_fd(-1, 0, deadline, cancel, NULL);
+    enum lf_status status = lf_wait_any(NULL, 0, deadline, cancel);
     return status == LF_TIMEOUT ? LF_OK : status;
-}
-
-enum lf_status lf_wake_wait(const struct lf_wake *wake, int64_t deadline, const struct lf_cancel *cancel)
-{
-    return lf_wait_fd(wake->fd, POLLIN, deadline, cancel, NULL);
 }

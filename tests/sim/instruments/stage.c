@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "control.h"
 #include "options.h"
+#include "os/linux/native.h"
 #include "os/wait.h"
 #include "outlet.h"
 #include "record.h"
@@ -402,7 +403,7 @@ static void play(struct stage *stage)
         int64_t next = act(stage);
         struct pollfd polls[3 + CONTROL_CLIENTS + 1];
         short want = (short)(POLLIN | (stage->outlet.blocked ? POLLOUT : 0));
-        polls[0] = (struct pollfd){.fd = stop.wake.fd, .events = POLLIN};
+        polls[0] = (struct pollfd){.fd = os__fd(stop.wake.event), .events = POLLIN};
         polls[1] = (struct pollfd){.fd = stage->wire.fd, .events = want};
         /* one client at a time: the others wait in the queue */
         polls[2] = (struct pollfd){.fd = stage->wire.fd < 0 ? stage->wire.listener : -1, .events = POLLIN};

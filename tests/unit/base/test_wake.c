@@ -5,51 +5,73 @@
 #include "unit.h"
 #include <pthread.h>
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static bool readable(int fd)
+static bool pending(const struct lf_wake *wake)
 {
-    struct pollfd one = {.fd = fd, .events = POLLIN};
-    return poll(&one, 1, 0) == 1;
+    return lf_wake_wait(wake, 0, NULL) == LF_OK;
 }
 
 static void wakes_add_up_to_one(void)
 {
     struct lf_wake wake;
     NEED(lf_wake_open(&wake, NULL) == LF_OK);
-    CHECK(!readable(wake.fd));
+    CHECK(!pending(&wake));
     lf_wake_up(&wake);
     lf_wake_up(&wake);
-    CHECK(readable(wake.fd));
+    CHECK(pending(&wake));
     lf_wake_clear(&wake);
-    CHECK(!readable(wake.fd));
+    CHECK(!pending(&wake));
     lf_wake_clear(&wake);
     lf_wake_close(&wake);
-    CHECK_INT(wake.fd, -1);
+    CHECK(!wake.event.os);
     lf_wake_close(&wake);
 }
 
-static void waits_for_a_descriptor(void)
+static void waits_for_one(void)
 {
     int pipes[2];
-    short revents = 0;
+    unsigned ready = 9;
     NEED(pipe(pipes) == 0);
-    CHECK_INT(lf_wait_fd(pipes[0], POLLIN, lf_deadline_in(20), NULL, &revents), LF_TIMEOUT);
-    CHECK_INT(revents, 0);
+    struct lf_waitable in = lf_waitable_socket(pipes[0]), out = lf_waitable_socket(pipes[1]);
+    CHECK_INT(lf_wait(in, LF_READABLE, lf_deadline_in(20), NULL, &ready), LF_TIMEOUT);
+    CHECK_INT(ready, 0);
     NEED(write(pipes[1], "x", 1) == 1);
-    CHECK_INT(lf_wait_fd(pipes[0], POLLIN, LF_NEVER, NULL, &revents), LF_OK);
-    CHECK(revents & POLLIN);
-    CHECK_INT(lf_wait_fd(pipes[1], POLLOUT, 0, NULL, NULL), LF_OK);
+    CHECK_INT(lf_wait(in, LF_READABLE, LF_NEVER, NULL, &ready), LF_OK);
+    CHECK_INT(ready, LF_READABLE);
+    CHECK_INT(lf_wait(out, LF_WRITABLE, 0, NULL, NULL), LF_OK);
     close(pipes[1]);
     NEED(read(pipes[0], &(char){0}, 1) == 1);
-    CHECK_INT(lf_wait_fd(pipes[0], POLLIN, LF_NEVER, NULL, &revents), LF_OK);
-    CHECK(revents & POLLHUP);
+    CHECK_INT(lf_wait(in, 0, LF_NEVER, NULL, &ready), LF_OK);
+    CHECK_INT(ready, LF_HUNG_UP);
     close(pipes[0]);
+}
+
+static void waits_for_several(void)
+{
+    struct lf_wake wakes[2] = {0};
+    struct lf_cancel cancel;
+    NEED(lf_wake_open(&wakes[0], NULL) == LF_OK && lf_wake_open(&wakes[1], NULL) == LF_OK);
+    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    struct lf_wait_item items[] = {{.what = wakes[0].event, .events = LF_READABLE},
+                                   {.events = LF_READABLE}, // nothing
+                                   {.what = wakes[1].event, .events = LF_READABLE}};
+    CHECK_INT(lf_wait_any(items, 3, lf_deadline_in(5), &cancel), LF_TIMEOUT);
+    lf_wake_up(&wakes[1]);
+    CHECK_INT(lf_wait_any(items, 3, LF_NEVER, &cancel), LF_OK);
+    CHECK(!items[0].ready && !items[1].ready);
+    CHECK_INT(items[2].ready, LF_READABLE);
+    lf_cancel_set(&cancel);
+    CHECK_INT(lf_wait_any(items, 3, LF_NEVER, &cancel), LF_CANCELLED);
+    CHECK_INT(items[2].ready, 0);
+    CHECK_INT(lf_wait_any(items, LF_WAIT_MAX + 1, LF_NEVER, NULL), LF_IO);
+    lf_wake_close(&wakes[0]);
+    lf_wake_close(&wakes[1]);
+    lf_cancel_close(&cancel);
 }
 
 static void *set_soon(void *cancel)
@@ -70,7 +92,7 @@ static void cancel_ends_waiting(void)
     CHECK_INT(lf_sleep_until(LF_NEVER, &cancel), LF_CANCELLED);
     lf_thread_join(&thread);
     CHECK(lf_cancel_is_set(&cancel));
-    CHECK_INT(lf_wait_fd(-1, 0, LF_NEVER, &cancel, NULL), LF_CANCELLED);
+    CHECK_INT(lf_wait((struct lf_waitable){0}, 0, LF_NEVER, &cancel, NULL), LF_CANCELLED);
     lf_cancel_reset(&cancel);
     CHECK(!lf_cancel_is_set(&cancel));
     CHECK_INT(lf_sleep_until(lf_deadline_in(1), &cancel), LF_OK);
@@ -155,7 +177,8 @@ static void threads_have_names(void)
 }
 
 UNIT_TESTS("wake", {"wakes add up to one and are forgotten when cleared", wakes_add_up_to_one},
-           {"waiting ends with the descriptor or the deadline", waits_for_a_descriptor},
+           {"waiting ends when the thing is ready, hangs up, or at the deadline", waits_for_one},
+           {"of several things, those that are ready are named, and a cancel wins", waits_for_several},
            {"a cancel ends any wait at once and stays until reset", cancel_ends_waiting},
            {"a wake left without its cancel does not spin", stale_wake_costs_nothing},
            {"a condition is waited for until its deadline", condition_has_a_deadline},

@@ -107,7 +107,7 @@ static enum lf_status fake_listen(void *device, int64_t deadline, struct lf_erro
             return status;
     }
     if (!fake->vanish)
-        lf_wait_fd(fake->host->wake->fd, POLLIN, deadline, fake->host->cancel, NULL);
+        lf_wake_wait(fake->host->wake, deadline, fake->host->cancel);
     if (!fake->vanish)
         return LF_OK;
     fake->vanish = false;

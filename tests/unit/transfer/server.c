@@ -7,7 +7,6 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,14 +39,14 @@ struct server {
 
 static ssize_t get(struct server_call *call, void *into, size_t len)
 {
-    short ready;
     if (call->tls) {
         if (!SSL_pending(call->tls)
-            && lf_wait_fd(call->fd, POLLIN, LF_NEVER, &call->server->stop, &ready) != LF_OK)
+            && lf_wait(lf_waitable_socket(call->fd), LF_READABLE, LF_NEVER, &call->server->stop, NULL)
+                   != LF_OK)
             return -1;
         return SSL_read(call->tls, into, (int)len);
     }
-    if (lf_wait_fd(call->fd, POLLIN, LF_NEVER, &call->server->stop, &ready) != LF_OK)
+    if (lf_wait(lf_waitable_socket(call->fd), LF_READABLE, LF_NEVER, &call->server->stop, NULL) != LF_OK)
         return -1;
     return recv(call->fd, into, len, 0);
 }
@@ -56,9 +55,9 @@ void server_send(struct server_call *call, const void *bytes, size_t len)
 {
     const char *at = bytes;
     while (len && !call->close) {
-        short ready;
         ssize_t sent;
-        if (lf_wait_fd(call->fd, POLLOUT, LF_NEVER, &call->server->stop, &ready) != LF_OK) {
+        if (lf_wait(lf_waitable_socket(call->fd), LF_WRITABLE, LF_NEVER, &call->server->stop, NULL)
+            != LF_OK) {
             call->close = true;
             return;
         }
@@ -185,9 +184,9 @@ static void *serve(void *arg)
 static void *accept_all(void *arg)
 {
     struct server *server = arg;
-    short ready;
     while (server->count < CONNECTIONS_MAX
-           && lf_wait_fd(server->listener, POLLIN, LF_NEVER, &server->stop, &ready) == LF_OK) {
+           && lf_wait(lf_waitable_socket(server->listener), LF_READABLE, LF_NEVER, &server->stop, NULL)
+                  == LF_OK) {
         struct connection *connection = &server->connections[server->count];
         connection->fd = accept(server->listener, NULL, NULL);
         connection->server = server;
