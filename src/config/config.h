@@ -100,10 +100,18 @@ struct lf_config_instrument {
     const char *at; /* "file:line" */
 };
 
-enum lf_config_job { LF_CONFIG_DELIVER, LF_CONFIG_COLLECT, LF_CONFIG_TASK };
-const char *lf_config_job_name(enum lf_config_job job); /* "deliver", "collect", "task": lf_job.kind */
+/* What the configuration must know about a kind of job. The kinds themselves live above, in job/kinds.h. */
+struct lf_config_kind {
+    const char *name;            /* "deliver": what route.job and lf_job.kind say */
+    const char *resource;        /* its events are about this: "automationInputGenerator"; NULL: any event */
+    uint32_t ability;            /* what its driver must be able to do: LF_CAN_* */
+    bool no_instrument;          /* its routes may leave the instrument out */
+    bool collects;               /* its jobs bring an instrument's results: `collect` configures them */
+    const char *const *settings; /* settings of a route for this kind only, NULL-terminated; NULL: none */
+};
 
-/* One entry of `inputs` (procedure input from task field) or `outputs` (captured value to output field). */
+/* One entry of `inputs` (procedure input from a field of the workflow task or the event) or `outputs`
+ * (captured value to output field). */
 struct lf_config_map {
     const char *name;  /* in the procedure */
     const char *field; /* in Benchling: the field's system name */
@@ -119,10 +127,10 @@ struct lf_config_route {
     const char *name;
     struct lf_config_list on; /* event names; any of them */
     const cJSON *pattern;     /* EventBridge pattern over the whole envelope; NULL: all that `on` names */
-    enum lf_config_job job;
-    const char *instrument; /* NULL only for collect */
+    const struct lf_config_kind *kind;
+    const char *instrument; /* NULL only if the kind allows it */
     int64_t not_after_ms;   /* the route's own or the agent's */
-    /* job = "task" only: */
+    /* Those that the kind takes: */
     const char *procedure;
     const struct lf_config_map *inputs; /* empty: the procedure gets no inputs */
     size_t input_count;
@@ -147,13 +155,15 @@ struct lf_config {
     struct lf_config_memory *memory;   /* private: everything above lives there */
 };
 
-/* What the floors above know. Names are borrowed for the call. Only driver_settings must be there; a check
- * whose hook is NULL is not made. */
+/* What the floors above know. Names are borrowed for the call. Only driver_settings and kind_at must be
+ * there; a check whose hook is NULL is not made. */
 struct lf_config_hooks {
     /* Static rows; NULL: there is no such driver. */
     const struct lf_setting *(*driver_settings)(const char *driver);
     const char *const *drivers; /* known names, NULL-terminated, for messages; may be NULL */
-    bool (*driver_can)(const char *driver, enum lf_config_job job);
+    bool (*driver_can)(const char *driver, uint32_t ability);
+    /* The kinds of job; NULL behind the last. */
+    const struct lf_config_kind *(*kind_at)(size_t index);
     /* As lf_driver.check. */
     enum lf_status (*driver_check)(const char *driver, const struct lf_values *values,
                                    void (*resource)(void *context, const char *resource), void *context,

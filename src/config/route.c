@@ -6,26 +6,37 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const job_names[] = {"deliver", "collect", "task"};
-/* What the events of a job must be about. */
-static const char *const job_events[] = {"automationInputGenerator.", "automationOutputProcessor.",
-                                         "workflowTask."};
+/* Settings of a route that only some kinds of job take. */
+static const char *const kind_settings[] = {"procedure",    "inputs",      "outputs",
+                                            "claim_status", "done_status", "failed_status",
+                                            "report",       "run_field",   NULL};
 
-const char *lf_config_job_name(enum lf_config_job job)
+static bool takes(const struct lf_config_kind *kind, const char *setting)
 {
-    return job_names[job];
+    for (const char *const *name = kind->settings; name && *name; name++)
+        if (!strcmp(*name, setting))
+            return true;
+    return false;
 }
 
-static enum lf_config_job job_of(const char *name)
+/* The kind that `job` names; NULL: it names none, and the report says so. */
+static const struct lf_config_kind *find_kind(struct lf_load *load, config_setting_t *group,
+                                              const char *where, const char *name)
 {
-    enum lf_config_job job = LF_CONFIG_DELIVER;
-    while (job < LF_CONFIG_TASK && strcmp(job_names[job], name) != 0)
-        job++;
-    return job;
+    char known[200] = "";
+    const struct lf_config_kind *kind;
+    for (size_t i = 0; (kind = load->hooks->kind_at(i)); i++) {
+        if (!strcmp(kind->name, name))
+            return kind;
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", kind->name);
+    }
+    config__load_error(load, config__load_member(group, "job"),
+                       "%s: \"job\": there is no kind of job \"%.40s\"; use one of: %s", where, name, known);
+    return NULL;
 }
 
-static const struct lf_config_instrument *control__find_instrument(const struct lf_load *load,
-                                                                   const char *name)
+static const struct lf_config_instrument *find_instrument(const struct lf_load *load, const char *name)
 {
     for (size_t i = 0; i < load->config->instrument_count; i++)
         if (load->instruments[i].name && !strcmp(load->instruments[i].name, name))
@@ -50,6 +61,13 @@ static const char *nearest_instrument(const struct lf_load *load, const char *na
 
 /* ---- events and patterns ---- */
 
+/* "v2.workflowTask.created" is about a workflowTask; anything is about NULL. */
+static bool is_about(const char *on, const char *resource)
+{
+    const char *at = resource ? strstr(on, resource) : NULL;
+    return !resource || (at && at[strlen(resource)] == '.');
+}
+
 static void check_on(struct lf_load *load, const config_setting_t *at, const char *where,
                      const struct lf_config_route *route)
 {
@@ -59,9 +77,9 @@ static void check_on(struct lf_load *load, const config_setting_t *at, const cha
         if (load->hooks->on_check && load->hooks->on_check(on, &err) != LF_OK) {
             config__load_note(load, &err);
             config__load_error(load, at, "%s: \"on\": %s", where, err.text);
-        } else if (!strstr(on, job_events[route->job])) {
-            config__load_error(load, at, "%s: a %s job is made by events %s...; \"%.80s\" cannot make one",
-                               where, job_names[route->job], job_events[route->job], on);
+        } else if (!is_about(on, route->kind->resource)) {
+            config__load_error(load, at, "%s: a %s job is made by events %s....; \"%.80s\" cannot make one",
+                               where, route->kind->name, route->kind->resource, on);
         }
     }
 }
@@ -123,14 +141,13 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
                              const struct lf_config_route *route)
 {
     if (!route->instrument) {
-        if (route->job != LF_CONFIG_COLLECT) {
+        if (!route->kind->no_instrument)
             config__load_error(load, group, "%s: \"instrument\" is missing: a %s job needs one", where,
-                               job_names[route->job]);
-        }
+                               route->kind->name);
         return;
     }
     const config_setting_t *at = config__load_member(group, "instrument");
-    const struct lf_config_instrument *instrument = control__find_instrument(load, route->instrument);
+    const struct lf_config_instrument *instrument = find_instrument(load, route->instrument);
     if (!instrument) {
         const char *near = nearest_instrument(load, route->instrument);
         config__load_error(load, at, "%s: there is no instrument \"%.70s\"%s%s%s; add it to \"instruments\"",
@@ -140,10 +157,10 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
     }
     if (!instrument->driver)
         return; /* already told */
-    if (load->hooks->driver_can && !load->hooks->driver_can(instrument->driver, route->job)) {
+    if (load->hooks->driver_can && !load->hooks->driver_can(instrument->driver, route->kind->ability)) {
         config__load_error(load, at,
                            "%s: instrument \"%s\" cannot do a %s job: its driver \"%s\" has no such ability",
-                           where, route->instrument, job_names[route->job], instrument->driver);
+                           where, route->instrument, route->kind->name, instrument->driver);
         return;
     }
     struct lf_error err;
@@ -162,21 +179,19 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
     }
 }
 
-static void refuse_task_settings(struct lf_load *load, config_setting_t *group, const char *where)
+static void refuse_other_settings(struct lf_load *load, config_setting_t *group, const char *where,
+                                  const struct lf_config_kind *kind)
 {
-    static const char *const task_only[] = {"procedure",   "inputs",        "outputs", "claim_status",
-                                            "done_status", "failed_status", "report",  "run_field"};
-    for (size_t i = 0; i < sizeof task_only / sizeof task_only[0]; i++) {
-        const config_setting_t *member = config_setting_get_member(group, task_only[i]);
-        if (member) {
-            config__load_error(load, member, "%s: \"%s\" is for job = \"task\" only; remove it", where,
-                               task_only[i]);
-        }
+    for (const char *const *name = kind_settings; *name; name++) {
+        const config_setting_t *member = config_setting_get_member(group, *name);
+        if (member && !takes(kind, *name))
+            config__load_error(load, member, "%s: \"%s\" is not for job = \"%s\"; remove it", where, *name,
+                               kind->name);
     }
 }
 
-static void read_task(struct lf_load *load, config_setting_t *group, const char *where,
-                      const struct lf_values *v, struct lf_config_route *route)
+static void read_kind_settings(struct lf_load *load, config_setting_t *group, const char *where,
+                               const struct lf_values *v, struct lf_config_route *route)
 {
     config_setting_t *inputs = config_setting_get_member(group, "inputs");
     config_setting_t *outputs = config_setting_get_member(group, "outputs");
@@ -191,11 +206,10 @@ static void read_task(struct lf_load *load, config_setting_t *group, const char 
         route->inputs = config__load_map(load, inputs, where, &route->input_count);
     if (outputs)
         route->outputs = config__load_map(load, outputs, where, &route->output_count);
-    if (!config_setting_get_member(group, "procedure")) {
+    if (!route->procedure)
         config__load_error(load, group,
-                           "%s: \"procedure\" is missing: a task job must know what the instrument shall do",
-                           where);
-    }
+                           "%s: \"procedure\" is missing: a %s job must know what the instrument has to do",
+                           where, route->kind->name);
     if (route->report == LF_REPORT_FILE && !route->run_field) {
         config__load_error(
             load, config__load_member(group, "report"),
@@ -242,17 +256,27 @@ static void read_route(struct lf_load *load, config_setting_t *group, int index)
     read_pattern(load, group, where, v, route);
     if (!lf_values_text(v, "job"))
         return; /* already told; what else is right depends on it */
+    route->kind = find_kind(load, group, where, lf_values_text(v, "job"));
+    if (!route->kind)
+        return;
     route->on = config__load_list(load, v, "on");
-    route->job = job_of(lf_values_text(v, "job"));
     route->instrument = lf_values_text(v, "instrument");
     route->not_after_ms = lf_values_given(v, "not_after") ? lf_values_int(v, "not_after")
                                                           : load->config->agent.not_after_ms;
-    if (route->job == LF_CONFIG_TASK)
-        read_task(load, group, where, v, route);
-    else
-        refuse_task_settings(load, group, where);
+    refuse_other_settings(load, group, where, route->kind);
+    if (takes(route->kind, "procedure"))
+        read_kind_settings(load, group, where, v, route);
     check_on(load, config__load_member(group, "on"), where, route);
     check_instrument(load, group, where, route);
+}
+
+static bool finds_results(const struct lf_load *load, const char *driver)
+{
+    const struct lf_config_kind *kind;
+    for (size_t i = 0; (kind = load->hooks->kind_at(i)); i++)
+        if (kind->collects && load->hooks->driver_can(driver, kind->ability))
+            return true;
+    return false;
 }
 
 /* Collecting needs a driver that finds results, or a task that makes files. */
@@ -261,7 +285,7 @@ static void check_collects(struct lf_load *load, const config_setting_t *instrum
     for (size_t i = 0; load->hooks->driver_can && i < load->config->instrument_count; i++) {
         const struct lf_config_instrument *instrument = &load->instruments[i];
         if (!instrument->driver || !instrument->name || instrument->collect_count == 0
-            || load->hooks->driver_can(instrument->driver, LF_CONFIG_COLLECT))
+            || finds_results(load, instrument->driver))
             continue;
         bool filled = false;
         for (size_t j = 0; j < load->config->route_count; j++) {

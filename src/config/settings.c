@@ -13,7 +13,6 @@
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_formats[] = {"auto", "text", "journald", "json", NULL};
 static const char *const sources[] = {"mqtt", "poll", "both", NULL};
-static const char *const jobs[] = {"deliver", "collect", "task", NULL};
 static const char *const reports[] = {"output", "file", NULL};
 static const char *const blob_types[] = {"RAW_FILE", "VISUALIZATION", NULL};
 
@@ -307,11 +306,11 @@ const struct lf_setting config__settings_route[] = {
      .type = LF_PATH,
      .help = "File with an EventBridge pattern (JSON) over the whole event; instead of where."},
     {.name = "job",
-     .type = LF_CHOICE,
+     .type = LF_TEXT,
      .fallback = LF_REQUIRED,
-     .choices = jobs,
      .help = "deliver: bring the generated file to the instrument; task: let it work on a workflow task; "
-             "collect: see a result through that someone uploaded by hand."},
+             "procedure: let it run a procedure; collect: see a result through that someone uploaded by "
+             "hand."},
     {.name = "instrument", .type = LF_TEXT, .help = "For which instrument; only collect does without."},
     {.name = "not_after",
      .type = LF_DURATION,
@@ -321,10 +320,12 @@ const struct lf_setting config__settings_route[] = {
              "agent's."},
     {.name = "procedure",
      .type = LF_TEXT,
-     .help = "task: what the instrument shall do; a procedure of its profile."},
+     .help = "task, procedure: what the instrument has to do; a procedure of its profile."},
     {.name = "inputs",
      .type = LF_NESTED,
-     .help = "task: what the procedure is told: { its input = \"field of the task\"; }."},
+     .help =
+         "What the procedure is given. task: { its input = \"field of the task\"; }; procedure: { its input = "
+         "\"path in the event's resource\"; }."},
     {.name = "outputs",
      .type = LF_NESTED,
      .help = "task: where its values go: { its value = \"field of the output\"; }; default is each value's "

@@ -5,6 +5,7 @@
 #include "event/event.h"
 #include "event/pattern.h"
 #include "job/job.h"
+#include "job/kinds.h"
 #include "os/thread.h"
 
 enum { DRIVERS_MAX = 64 };
@@ -17,13 +18,10 @@ static const struct lf_setting *driver_settings(const char *name)
     return driver ? driver->settings : NULL;
 }
 
-static bool driver_can(const char *name, enum lf_config_job job)
+static bool driver_can(const char *name, uint32_t ability)
 {
-    static const uint32_t needed[] = {[LF_CONFIG_DELIVER] = LF_CAN_DELIVER,
-                                      [LF_CONFIG_COLLECT] = LF_CAN_COLLECT,
-                                      [LF_CONFIG_TASK] = LF_CAN_RUN};
     const struct lf_driver *driver = lf_driver_find(name);
-    return driver && (driver->can & needed[job]) != 0;
+    return driver && (driver->can & ability) != 0;
 }
 
 static enum lf_status driver_check(const char *name, const struct lf_values *values,
@@ -69,6 +67,7 @@ static const struct lf_config_hooks hooks = {
     .driver_settings = driver_settings,
     .drivers = driver_names,
     .driver_can = driver_can,
+    .kind_at = lf_job_kind_at,
     .driver_check = driver_check,
     .procedure_check = procedure_check,
     .on_check = lf_event_on_check,

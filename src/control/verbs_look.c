@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "config/config.h"
 #include "job/job.h"
+#include "job/kinds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +124,8 @@ enum lf_status control__verb_jobs(struct lf_context *context, const struct lf_re
 {
     static const char *const states[] = {"open", "ready",  "running",   "waiting", "held",
                                          "done", "failed", "cancelled", "expired", NULL};
-    static const char *const kinds[] = {"deliver", "collect", "task", NULL};
+    const char *kinds[LF_JOB_KINDS_MAX];
+    lf_job_kind_names(kinds);
     struct lf_job_filter filter = {
         .state = arg_text(request, "state"),
         .kind = arg_text(request, "kind"),

@@ -36,9 +36,7 @@ static void need(cJSON *list, char *what, char *todo)
 
 static void need_job(void *list, const struct lf_job *job)
 {
-    const char *what = lf_json_text_or(job->facts, "display",
-                                       lf_json_text_or(job->facts, "file_name",
-                                                       lf_json_text_or(job->facts, "procedure", "")));
+    const char *what = lf_job_about(job);
     need(list,
          lf_format("job %lld (%s%s%s%s%s) is held at %s: %s", (long long)job->id, job->kind,
                    *what ? " of " : "", what, *job->instrument ? ", " : "", job->instrument, job->step,

@@ -61,61 +61,68 @@ bool intake__routes_name(const struct routes *routes, const struct lf_event *eve
 
 /* ---- the job of an event ---- */
 
-/* What each kind of job begins with, what it works on, and which facts it takes from the event's resource. */
+/* What each kind of job begins with, what it works on, and which fields it takes from the event's resource.
+ */
 struct birth {
-    enum lf_config_job job;
+    const char *job;
     const char *step, *resource;
-    const char *detail; /* the fact that tells two jobs of one happening for one instrument apart */
+    enum lf_job_field detail; /* tells two jobs of one happening for one instrument apart */
     struct {
-        const char *fact, *path;
-    } facts[8];
+        enum lf_job_field field;
+        const char *path;
+    } takes[8];
 };
 
 static const struct birth births[] = {
-    {LF_CONFIG_DELIVER,
+    {"deliver",
      "resolve",
      "automationInputGenerator",
-     "file",
-     {{"generator", "id"},
-      {"file", "file.id"},
-      {"file_name", "file.name"},
-      {"run", "assayRunId"},
-      {"config", "automationFileConfig.name"}}},
-    {LF_CONFIG_COLLECT,
+     LF_JOB_FILE,
+     {{LF_JOB_GENERATOR, "id"},
+      {LF_JOB_FILE, "file.id"},
+      {LF_JOB_FILE_NAME, "file.name"},
+      {LF_JOB_RUN, "assayRunId"},
+      {LF_JOB_CONFIG, "automationFileConfig.name"}}},
+    {"collect",
      "adopt",
      "automationOutputProcessor",
-     "blob",
-     {{"processor", "id"},
-      {"blob", "file.id"},
-      {"file_name", "file.name"},
-      {"run", "assayRunId"},
-      {"config", "automationFileConfig.name"}}},
-    {LF_CONFIG_TASK,
+     LF_JOB_BLOB,
+     {{LF_JOB_PROCESSOR, "id"},
+      {LF_JOB_BLOB, "file.id"},
+      {LF_JOB_FILE_NAME, "file.name"},
+      {LF_JOB_RUN, "assayRunId"},
+      {LF_JOB_CONFIG, "automationFileConfig.name"}}},
+    {"task",
      "check",
      "workflowTask",
-     "procedure",
-     {{"workflow_task", "id"}, {"display", "displayId"}, {"status", "status.id"}}},
+     LF_JOB_PROCEDURE,
+     {{LF_JOB_WORKFLOW_TASK, "id"}, {LF_JOB_DISPLAY, "displayId"}, {LF_JOB_STATUS, "status.id"}}},
+    {0},
 };
 
-static enum lf_status copy_facts(const struct birth *birth, const struct lf_event *event, cJSON *facts)
+static enum lf_status take_fields(const struct birth *birth, const struct lf_event *event, struct lf_job *job,
+                                  struct lf_error *err)
 {
-    for (size_t i = 0; i < sizeof birth->facts / sizeof *birth->facts && birth->facts[i].fact; i++) {
-        const char *value = lf_json_text(event->payload, birth->facts[i].path);
-        if (value && !lf_json_set_text(facts, birth->facts[i].fact, value))
-            return LF_NO_MEMORY;
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; i < sizeof birth->takes / sizeof *birth->takes && birth->takes[i].path; i++) {
+        const char *value = lf_json_text(event->payload, birth->takes[i].path);
+        if (value && status == LF_OK)
+            status = lf_job_set_text(job, birth->takes[i].field, value, err);
     }
-    return LF_OK;
+    return status;
 }
 
 /* Counted from when it happened, not from when it was heard of: that is what makes a late event late. As long
  * as nobody knows whether our clock is right, it is counted from now, and the rest is left to the runner
- * (LF_FACT_HAPPENED): a clock that is ahead must not make all work too late, nor one that is behind let the
+ * (LF_JOB_HAPPENED): a clock that is ahead must not make all work too late, nor one that is behind let the
  * work of last week begin. */
-static bool set_expiry(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job)
+static bool set_expiry(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job,
+                       struct lf_error *err)
 {
     bool sure = lf_clock_learned();
     lf_job_expire_after(job, sure ? event->created_ms : 0, route->not_after_ms);
-    return sure || event->created_ms <= 0 || lf_json_set_int(job->facts, LF_FACT_HAPPENED, event->created_ms);
+    return sure || event->created_ms <= 0
+           || lf_job_set_int(job, LF_JOB_HAPPENED, event->created_ms, err) == LF_OK;
 }
 
 enum lf_status intake__routes_job(const struct lf_config_route *route, const struct lf_event *event,
@@ -123,25 +130,25 @@ enum lf_status intake__routes_job(const struct lf_config_route *route, const str
 {
     memset(job, 0, sizeof *job);
     const struct birth *birth = births;
-    while (birth->job != route->job)
+    while (birth->job && strcmp(birth->job, route->kind->name) != 0)
         birth++;
-    if (strcmp(event->resource, birth->resource) != 0 || !lf_json_text(event->payload, "id"))
+    if (!birth->job || strcmp(event->resource, birth->resource) != 0 || !lf_json_text(event->payload, "id"))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "route \"%s\" makes %s jobs, which work on a %s with an id; this event has none",
-                       route->name, lf_config_job_name(route->job), birth->resource);
-    job->kind = strdup(lf_config_job_name(route->job));
+                       route->name, route->kind->name, birth->resource ? birth->resource : "resource");
+    job->kind = strdup(route->kind->name);
     job->route = strdup(route->name);
     job->instrument = strdup(route->instrument ? route->instrument : "");
     job->event_id = strdup(event->id);
     snprintf(job->step, sizeof job->step, "%s", birth->step);
-    job->facts = cJSON_CreateObject();
-    bool good = job->kind && job->route && job->instrument && job->event_id && job->facts
-                && copy_facts(birth, event, job->facts) == LF_OK && set_expiry(route, event, job);
-    if (good && route->job == LF_CONFIG_TASK)
-        good = lf_json_set_text(job->facts, "procedure", route->procedure);
+    job->fields = cJSON_CreateObject();
+    bool good = job->kind && job->route && job->instrument && job->event_id && job->fields
+                && take_fields(birth, event, job, err) == LF_OK && set_expiry(route, event, job, err);
+    if (good && route->procedure)
+        good = lf_job_set_text(job, LF_JOB_PROCEDURE, route->procedure, err) == LF_OK;
     char *happening = good ? lf_key_event(event) : NULL;
     if (happening)
-        job->key = lf_key_job(happening, job->instrument, job->kind, lf_json_text(job->facts, birth->detail));
+        job->key = lf_key_job(happening, job->instrument, job->kind, lf_job_text(job, birth->detail));
     free(happening);
     if (job->key)
         return LF_OK;

@@ -22,11 +22,11 @@
 enum { TASK_POLL_MS = 10000, SAME_POLL_MS = 2000 };
 
 /* The rule for this file: the first whose glob fits. */
-const struct lf_config_collect *job__collect_rule(const struct work *work)
+const struct lf_config_collect *job__collect_rule(const struct job_work *work)
 {
     const struct lf_config_instrument *instrument = lf_config_instrument(work->jobs->config,
                                                                          work->job->instrument);
-    const char *name = job__fact(work, "file_name");
+    const char *name = lf_job_text(work->job, LF_JOB_FILE_NAME);
     for (size_t i = 0; instrument && name && i < instrument->collect_count; i++)
         if (lf_glob_match(instrument->collect[i].files, name, false))
             return &instrument->collect[i];
@@ -35,35 +35,32 @@ const struct lf_config_collect *job__collect_rule(const struct work *work)
 
 /* ---- adopt: uploaded by hand, or was it us? ---- */
 
-static enum lf_status adopt(struct work *work, struct lf_error *err)
+static enum lf_status adopt(struct job_work *work, struct lf_error *err)
 {
-    const char *blob = job__fact(work, "blob");
+    const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
     int64_t ours = 0;
     enum lf_status status = LF_NOT_FOUND;
     if (blob)
-        status = lf_journal_job_with_fact(work->jobs->journal, "collect", "blob", blob, false, work->job->id,
-                                          &ours, err);
+        status = lf_journal_job_with_field(work->jobs->journal, "collect", LF_JOB_BLOB, blob, false,
+                                           work->job->id, &ours, err);
     if (status == LF_OK)
         return job__end(work, LF_JOB_CANCELLED, "this agent uploaded it itself, in job %lld",
                         (long long)ours);
     if (status != LF_NOT_FOUND)
         return status;
-    work->follow = FOLLOW_GO;
-    work->go = "process";
-    job__note(work, "%s was uploaded by hand",
-              job__fact(work, "file_name") ? job__fact(work, "file_name") : "a file");
-    return LF_OK;
+    return job__go(work, "process", "%s was uploaded by hand",
+                   lf_job_text_or(work->job, LF_JOB_FILE_NAME, "a file"));
 }
 
 /* ---- spool ---- */
 
-static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *size, struct lf_error *err)
+static enum lf_status take_to_spool(struct job_work *work, char *sha256, int64_t *size, struct lf_error *err)
 {
     struct spool_file file = {.fd = -1};
     const char *finding = NULL, *version = NULL;
-    enum lf_status status = job__fact_need(work, "finding", &finding, err);
+    enum lf_status status = job__need(work, LF_JOB_FINDING, &finding, err);
     if (status == LF_OK)
-        status = job__fact_need(work, "version", &version, err);
+        status = job__need(work, LF_JOB_VERSION, &version, err);
     if (status == LF_OK)
         status = lf_journal_room(work->jobs->journal, LF_ROOM_FILE, err);
     if (status == LF_OK)
@@ -74,26 +71,26 @@ static enum lf_status take_to_spool(struct work *work, char *sha256, int64_t *si
     if (status == LF_OK)
         status = lf_digest_fd(LF_SHA256, file.fd, 0, INT64_MAX, sha256, size, err);
     if (status == LF_OK)
-        status = job__spool_parcel(work->jobs, work->job->id, &file, job__fact(work, "file_name"), NULL,
-                                   sha256, *size, err);
+        status = job__spool_parcel(work->jobs, work->job->id, &file, lf_job_text(work->job, LF_JOB_FILE_NAME),
+                                   NULL, sha256, *size, err);
     job__spool_discard(&file);
     return status;
 }
 
 /* Should it come back as it was, lf_jobs_found goes on with this job. */
-static enum lf_status gone(struct work *work, const char *why, struct lf_error *err)
+static enum lf_status gone(struct job_work *work, const char *why, struct lf_error *err)
 {
-    if (!lf_json_set_bool(work->job->facts, "gone", true))
-        return lf_fail_memory(err, "noting that a result is gone");
-    enum lf_status status = lf_journal_finding_gone(work->jobs->journal, work->job->instrument,
-                                                    job__fact(work, "finding"), job__fact(work, "version"),
-                                                    true, err);
+    enum lf_status status = lf_job_set_bool(work->job, LF_JOB_GONE, true, err);
+    if (status == LF_OK)
+        status = lf_journal_finding_gone(work->jobs->journal, work->job->instrument,
+                                         lf_job_text(work->job, LF_JOB_FINDING),
+                                         lf_job_text(work->job, LF_JOB_VERSION), true, err);
     if (status != LF_OK)
         return status;
     return job__end(work, LF_JOB_CANCELLED, "%s", why);
 }
 
-static enum lf_status spool(struct work *work, struct lf_error *err)
+static enum lf_status spool(struct job_work *work, struct lf_error *err)
 {
     struct lf_parcel_row row;
     char sha256[LF_SHA256_HEX];
@@ -109,57 +106,61 @@ static enum lf_status spool(struct work *work, struct lf_error *err)
     } else {
         status = take_to_spool(work, sha256, &size, err);
     }
-    if (status == LF_NOT_FOUND && job__fact(work, "sha256"))
+    if (status == LF_NOT_FOUND && lf_job_text(work->job, LF_JOB_SHA256))
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                        "the copy in the spool is damaged and the original is gone from %s: restore %.150s "
                        "there and `labferry "
                        "retry %lld`, or cancel",
-                       work->job->instrument, job__fact(work, "file_name"), (long long)work->job->id);
+                       work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME),
+                       (long long)work->job->id);
     if (status == LF_NOT_FOUND)
         return gone(work, "the file is gone from the instrument before it could be read", err);
     if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
         return gone(work, "the file changed while it was read; its new version has a job of its own", err);
     if (status == LF_OK)
-        status = job__fact_set(work, "sha256", sha256, err);
+        status = lf_job_set_text(work->job, LF_JOB_SHA256, sha256, err);
     if (status == LF_OK)
         status = lf_journal_finding_digest(work->jobs->journal, work->job->id, sha256, err);
     if (status == LF_OK)
-        job__note(work, "%s, %lld bytes, sha256 %s", job__fact(work, "file_name"), (long long)size, sha256);
+        job__note(work, "%s, %lld bytes, sha256 %s", lf_job_text(work->job, LF_JOB_FILE_NAME),
+                  (long long)size, sha256);
     return status;
 }
 
 /* ---- match ---- */
 
-static enum lf_status match(struct work *work, struct lf_error *err)
+static enum lf_status match(struct job_work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
     if (!rule)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                        "no entry in the collect list of %s fits the name %.150s. Add one, or cancel",
-                       work->job->instrument, job__fact(work, "file_name"));
-    enum lf_status status = job__fact(work, "assigned") ? LF_OK : job__match_result(work, rule, err);
+                       work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME));
+    enum lf_status status = lf_job_text(work->job, LF_JOB_ASSIGNED) ? LF_OK
+                                                                    : job__match_result(work, rule, err);
     if (status == LF_CORRUPT)
         return job__collect_again(work, err);
     if (status != LF_OK)
         return status;
-    if (!job__fact(work, "config") && rule->config)
-        status = job__fact_set(work, "config", rule->config, err);
-    if (status == LF_OK && !job__fact(work, "config"))
+    if (!lf_job_text(work->job, LF_JOB_CONFIG) && rule->config)
+        status = lf_job_set_text(work->job, LF_JOB_CONFIG, rule->config, err);
+    if (status == LF_OK && !lf_job_text(work->job, LF_JOB_CONFIG))
         return lf_fail(
             err, LF_NOT_FOUND, LF_NEEDS_PERSON,
             "run %.80s was found but no output file configuration: set config in the collect entry, or say "
             "labferry assign %lld RUN CONFIG",
-            job__fact(work, "run"), (long long)work->job->id);
+            lf_job_text(work->job, LF_JOB_RUN), (long long)work->job->id);
     cJSON *run = NULL;
-    status = lf_cloud_get_run(work->jobs->cloud, job__fact(work, "run"), &work->call, &run, err);
+    status = lf_cloud_get_run(work->jobs->cloud, lf_job_text(work->job, LF_JOB_RUN), &work->call, &run, err);
     if (status == LF_OK)
-        status = job__fact_set(work, "run", lf_json_text_or(run, "id", job__fact(work, "run")), err);
+        status = lf_job_set_text(work->job, LF_JOB_RUN,
+                                 lf_json_text_or(run, "id", lf_job_text(work->job, LF_JOB_RUN)), err);
     else if (err->class == LF_PERMANENT && err->status != LF_PROTOCOL)
         status = lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                          "Benchling has no run %.100s for %.100s (%.200s). Say which it is: "
                          "labferry assign %lld RUN",
-                         job__fact(work, "run"), job__fact(work, "file_name"), err->text,
-                         (long long)work->job->id);
+                         lf_job_text(work->job, LF_JOB_RUN), lf_job_text(work->job, LF_JOB_FILE_NAME),
+                         err->text, (long long)work->job->id);
     cJSON_Delete(run);
     return status;
 }
@@ -168,15 +169,16 @@ static enum lf_status match(struct work *work, struct lf_error *err)
 
 /* A file may be seen twice, touched or copied. In another run the same content (a blank plate) is another
  * result, and what the instrument says twice was measured twice. */
-static enum lf_status compare(struct work *work, struct lf_error *err)
+static enum lf_status compare(struct job_work *work, struct lf_error *err)
 {
     int64_t other = 0;
     bool attached = false;
-    if (lf_json_bool(work->job->facts, "said", false))
+    if (lf_job_bool(work->job, LF_JOB_SAID))
         return LF_OK;
     enum lf_status status = lf_journal_finding_same(work->jobs->journal, work->job->id,
-                                                    job__fact(work, "run"), job__fact(work, "config"), &other,
-                                                    &attached, err);
+                                                    lf_job_text(work->job, LF_JOB_RUN),
+                                                    lf_job_text(work->job, LF_JOB_CONFIG), &other, &attached,
+                                                    err);
     if (status == LF_NOT_FOUND)
         return LF_OK;
     if (status != LF_OK)
@@ -184,12 +186,10 @@ static enum lf_status compare(struct work *work, struct lf_error *err)
     if (!attached)
         return job__wait(work, SAME_POLL_MS, "job %lld is about to bring the same content to this run",
                          (long long)other);
-    if (!lf_json_set_int(work->job->facts, "same_as", other))
-        return lf_fail_memory(err, "noting a repeated result");
-    work->follow = FOLLOW_GO;
-    work->go = "file";
-    job__note(work, "the same content as in job %lld; not uploaded again", (long long)other);
-    return LF_OK;
+    status = lf_job_set_int(work->job, LF_JOB_SAME_AS, other, err);
+    return status == LF_OK ? job__go(work, "file", "the same content as in job %lld; not uploaded again",
+                                     (long long)other)
+                           : status;
 }
 
 /* ---- attach: look before creating, since the API has no idempotency key ---- */
@@ -205,7 +205,7 @@ static const char *holder_of(const cJSON *processors, const char *blob)
     return NULL;
 }
 
-static enum lf_status create(struct work *work, const char *run, const char *config, const char *blob,
+static enum lf_status create(struct job_work *work, const char *run, const char *config, const char *blob,
                              struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
@@ -220,39 +220,40 @@ static enum lf_status create(struct work *work, const char *run, const char *con
     enum lf_status status = lf_cloud_create_processor(work->jobs->cloud, &wanted, &work->call, &processor,
                                                       err);
     if (status == LF_OK)
-        status = job__fact_set(work, "processor", lf_json_text(processor, "id"), err);
+        status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, lf_json_text(processor, "id"), err);
     if (status == LF_OK)
-        job__note(work, "attached to the new output processor %s of run %s", job__fact(work, "processor"),
-                  run);
+        job__note(work, "attached to the new output processor %s of run %s",
+                  lf_job_text(work->job, LF_JOB_PROCESSOR), run);
     cJSON_Delete(processor);
     return status;
 }
 
 /* Did an earlier job attach a version of this very file (not only one of the same name) to the processor? */
-static enum lf_status same_file(struct work *work, const char *processor, bool *same, struct lf_error *err)
+static enum lf_status same_file(struct job_work *work, const char *processor, bool *same,
+                                struct lf_error *err)
 {
     struct lf_job earlier;
     int64_t id;
-    const char *finding = job__fact(work, "finding");
+    const char *finding = lf_job_text(work->job, LF_JOB_FINDING);
     struct lf_journal *journal = work->jobs->journal;
     *same = false;
     if (!finding)
         return LF_OK;
-    enum lf_status status = lf_journal_job_with_fact(journal, "collect", "processor", processor, false,
-                                                     work->job->id, &id, err);
+    enum lf_status status = lf_journal_job_with_field(journal, "collect", LF_JOB_PROCESSOR, processor, false,
+                                                      work->job->id, &id, err);
     if (status == LF_OK)
         status = lf_journal_job_get(journal, id, &earlier, err);
     if (status != LF_OK)
         return status == LF_NOT_FOUND ? LF_OK : status;
     *same = id < work->job->id && !strcmp(earlier.instrument, work->job->instrument)
-            && !strcmp(lf_json_text_or(earlier.facts, "finding", ""), finding);
+            && !strcmp(lf_job_text_or(&earlier, LF_JOB_FINDING, ""), finding);
     lf_job_free(&earlier);
     return LF_OK;
 }
 
 /* An earlier version of this file, attached by us and not processed yet: it is replaced rather than joined.
  * *stale is NULL if there is none. */
-static enum lf_status unprocessed_earlier(struct work *work, const cJSON *processors, const char **stale,
+static enum lf_status unprocessed_earlier(struct job_work *work, const cJSON *processors, const char **stale,
                                           struct lf_error *err)
 {
     const cJSON *processor;
@@ -270,28 +271,28 @@ static enum lf_status unprocessed_earlier(struct work *work, const cJSON *proces
     return status;
 }
 
-static enum lf_status replace(struct work *work, const char *processor, const char *blob,
+static enum lf_status replace(struct job_work *work, const char *processor, const char *blob,
                               struct lf_error *err)
 {
     cJSON *updated = NULL;
     enum lf_status status = lf_cloud_set_processor_file(work->jobs->cloud, processor, blob, &work->call,
                                                         &updated, err);
     if (status == LF_OK)
-        status = job__fact_set(work, "processor", processor, err);
+        status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, processor, err);
     if (status == LF_OK)
         job__note(work, "replaces the earlier, unprocessed version on output processor %s", processor);
     cJSON_Delete(updated);
     return status;
 }
 
-static enum lf_status attach(struct work *work, struct lf_error *err)
+static enum lf_status attach(struct job_work *work, struct lf_error *err)
 {
     const char *run, *config, *blob;
-    enum lf_status status = job__fact_need(work, "run", &run, err);
+    enum lf_status status = job__need(work, LF_JOB_RUN, &run, err);
     if (status == LF_OK)
-        status = job__fact_need(work, "config", &config, err);
+        status = job__need(work, LF_JOB_CONFIG, &config, err);
     if (status == LF_OK)
-        status = job__fact_need(work, "blob", &blob, err);
+        status = job__need(work, LF_JOB_BLOB, &blob, err);
     cJSON *processors = NULL;
     if (status == LF_OK)
         status = lf_cloud_find_processors(work->jobs->cloud, run, config, &work->call, &processors, err);
@@ -301,7 +302,7 @@ static enum lf_status attach(struct work *work, struct lf_error *err)
     if (!holder)
         status = unprocessed_earlier(work, processors, &stale, err);
     if (holder) {
-        status = job__fact_set(work, "processor", holder, err);
+        status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, holder, err);
         job__note(work, "output processor %s of run %s has it already", holder, run);
     } else if (status == LF_OK && stale) {
         status = replace(work, stale, blob, err);
@@ -314,26 +315,26 @@ static enum lf_status attach(struct work *work, struct lf_error *err)
 
 /* ---- process ---- */
 
-static enum lf_status rows_of(struct work *work, const cJSON *processor, struct lf_error *err)
+static enum lf_status rows_of(struct job_work *work, const cJSON *processor, struct lf_error *err)
 {
     int64_t good = lf_json_int(processor, "progressStats.rowsSucceeded", 0);
     int64_t bad = lf_json_int(processor, "progressStats.rowsFailed", 0);
-    if (!lf_json_set_int(work->job->facts, "rows_succeeded", good)
-        || !lf_json_set_int(work->job->facts, "rows_failed", bad))
-        return lf_fail_memory(err, "noting rows");
+    if (lf_job_set_int(work->job, LF_JOB_ROWS_SUCCEEDED, good, err) != LF_OK
+        || lf_job_set_int(work->job, LF_JOB_ROWS_FAILED, bad, err) != LF_OK)
+        return err->status;
     const char *error_file = lf_json_text(processor, "errorFile.id");
-    if (error_file && job__fact_set(work, "error_blob", error_file, err) != LF_OK)
+    if (error_file && lf_job_set_text(work->job, LF_JOB_ERROR_BLOB, error_file, err) != LF_OK)
         return err->status;
     job__note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
               (long long)bad);
-    if (!job__fact(work, "finding")
-        && !job__fact(work, "error_blob")) /* uploaded by hand: nothing of ours is left to do */
+    if (!lf_job_text(work->job, LF_JOB_FINDING)
+        && !lf_job_text(work->job, LF_JOB_ERROR_BLOB)) /* uploaded by hand: nothing of ours is left to do */
         return job__end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed",
                         (long long)good, (long long)bad);
     return LF_OK;
 }
 
-static enum lf_status wait_for_processing(struct work *work, const char *processor)
+static enum lf_status wait_for_processing(struct job_work *work, const char *processor)
 {
     free(work->wake);
     work->wake = lf_key_wake_processor(processor);
@@ -342,9 +343,9 @@ static enum lf_status wait_for_processing(struct work *work, const char *process
 
 /* What the long-running task says; LF_NOT_FOUND when it is unknown or gone: then the processor itself is
  * asked. */
-static enum lf_status ask_task(struct work *work, const char *processor, struct lf_error *err)
+static enum lf_status ask_task(struct job_work *work, const char *processor, struct lf_error *err)
 {
-    const char *task_id = job__fact(work, "task");
+    const char *task_id = lf_job_text(work->job, LF_JOB_TASK);
     if (!task_id)
         return LF_NOT_FOUND;
     cJSON *task = NULL;
@@ -355,7 +356,7 @@ static enum lf_status ask_task(struct work *work, const char *processor, struct 
     if (!strcmp(state, "FAILED")) {
         char why[300];
         snprintf(why, sizeof why, "%s", lf_json_text_or(task, "message", "no reason was given"));
-        cJSON_DeleteItemFromObject(work->job->facts, "task"); /* a retry starts processing anew */
+        lf_job_clear(work->job, LF_JOB_TASK); /* a retry starts processing anew */
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
                          "Benchling could not process the file: %s. It is attached to %s; mend the cause "
                          "there, then `labferry "
@@ -368,21 +369,21 @@ static enum lf_status ask_task(struct work *work, const char *processor, struct 
     return status == LF_OK ? wait_for_processing(work, processor) : status;
 }
 
-static enum lf_status start_processing(struct work *work, const char *processor, struct lf_error *err)
+static enum lf_status start_processing(struct job_work *work, const char *processor, struct lf_error *err)
 {
     char *task = NULL;
     enum lf_status status = lf_cloud_process(work->jobs->cloud, processor, &work->call, &task, err);
     if (status == LF_OK)
-        status = job__fact_set(work, "task", task, err);
+        status = lf_job_set_text(work->job, LF_JOB_TASK, task, err);
     free(task);
     return status == LF_OK ? wait_for_processing(work, processor) : status;
 }
 
-static enum lf_status process(struct work *work, struct lf_error *err)
+static enum lf_status process(struct job_work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
     const char *id;
-    enum lf_status status = job__fact_need(work, "processor", &id, err);
+    enum lf_status status = job__need(work, LF_JOB_PROCESSOR, &id, err);
     if (status != LF_OK)
         return status;
     if (rule && !rule->process) {
@@ -401,7 +402,7 @@ static enum lf_status process(struct work *work, struct lf_error *err)
         status = rows_of(work, processor, err);
     else if (!strcmp(state, "RUNNING"))
         status = wait_for_processing(work, id);
-    else if (!strcmp(state, "FAILED") && job__fact(work, "task"))
+    else if (!strcmp(state, "FAILED") && lf_job_text(work->job, LF_JOB_TASK))
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
                          "Benchling could not process the file on %s. Mend the cause there, then `labferry "
                          "retry %lld`, or "
@@ -415,7 +416,7 @@ static enum lf_status process(struct work *work, struct lf_error *err)
 
 /* ---- file: archive the original, fetch the error file ---- */
 
-static enum lf_status fetch_errors(struct work *work, const char *blob, struct lf_error *err)
+static enum lf_status fetch_errors(struct job_work *work, const char *blob, struct lf_error *err)
 {
     char *dir = lf_format("%s/errors", work->jobs->config->agent.state_dir);
     char *path = dir ? lf_format("%s/job-%lld-errors.csv", dir, (long long)work->job->id) : NULL;
@@ -434,7 +435,7 @@ static enum lf_status fetch_errors(struct work *work, const char *blob, struct l
             close(fd);
     }
     if (status == LF_OK)
-        status = job__fact_set(work, "error_file", path, err);
+        status = lf_job_set_text(work->job, LF_JOB_ERROR_FILE, path, err);
     if (status == LF_OK)
         job__note(work, "the rows that failed are in %s", path);
     free(path);
@@ -442,22 +443,22 @@ static enum lf_status fetch_errors(struct work *work, const char *blob, struct l
     return status;
 }
 
-static enum lf_status errors(struct work *work, struct lf_error *err)
+static enum lf_status errors(struct job_work *work, struct lf_error *err)
 {
-    const char *blob = job__fact(work, "error_blob");
+    const char *blob = lf_job_text(work->job, LF_JOB_ERROR_BLOB);
     enum lf_status status = blob ? fetch_errors(work, blob, err) : LF_OK;
-    if (status == LF_OK && !job__fact(work, "finding"))
+    if (status == LF_OK && !lf_job_text(work->job, LF_JOB_FINDING))
         return job__end(work, LF_JOB_DONE, "%s", work->note);
     return status;
 }
 
 /* Without an archive the original stays where it is, and must stay known. What was said is never shown again.
  */
-static enum lf_status note_gone(struct work *work, const char *finding, const char *version,
+static enum lf_status note_gone(struct job_work *work, const char *finding, const char *version,
                                 struct lf_error *err)
 {
     struct lf_error answer = {0};
-    if (lf_json_bool(work->job->facts, "said", false))
+    if (lf_job_bool(work->job, LF_JOB_SAID))
         return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true,
                                        err);
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -470,43 +471,57 @@ static enum lf_status note_gone(struct work *work, const char *finding, const ch
     return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true, err);
 }
 
-static enum lf_status file(struct work *work, struct lf_error *err)
+static enum lf_status file(struct job_work *work, struct lf_error *err)
 {
     const char *finding, *version;
-    enum lf_status status = job__fact_need(work, "finding", &finding, err);
+    enum lf_status status = job__need(work, LF_JOB_FINDING, &finding, err);
     if (status == LF_OK)
-        status = job__fact_need(work, "version", &version, err);
+        status = job__need(work, LF_JOB_VERSION, &version, err);
     if (status == LF_OK)
         status = lf_instrument_archive(work->instrument, finding, version, err);
     if (status != LF_OK)
         return status;
     if ((status = note_gone(work, finding, version, err)) != LF_OK)
         return status;
-    int64_t same_as = lf_json_int(work->job->facts, "same_as", 0);
-    int64_t good = lf_json_int(work->job->facts, "rows_succeeded", -1);
+    int64_t same_as = lf_job_int(work->job, LF_JOB_SAME_AS, 0);
+    int64_t good = lf_job_int(work->job, LF_JOB_ROWS_SUCCEEDED, -1);
     if (same_as)
         job__note(work, "the same content as in job %lld; not uploaded again", (long long)same_as);
     else if (good >= 0)
-        job__note(work, "in run %s: %lld rows succeeded, %lld failed%s%s", job__fact(work, "run"),
-                  (long long)good, (long long)lf_json_int(work->job->facts, "rows_failed", 0),
-                  job__fact(work, "error_file") ? "; see " : "",
-                  job__fact(work, "error_file") ? job__fact(work, "error_file") : "");
+        job__note(work, "in run %s: %lld rows succeeded, %lld failed%s%s", lf_job_text(work->job, LF_JOB_RUN),
+                  (long long)good, (long long)lf_job_int(work->job, LF_JOB_ROWS_FAILED, 0),
+                  lf_job_text(work->job, LF_JOB_ERROR_FILE) ? "; see " : "",
+                  lf_job_text_or(work->job, LF_JOB_ERROR_FILE, ""));
     else
-        job__note(work, "attached to run %s", job__fact(work, "run"));
+        job__note(work, "attached to run %s", lf_job_text(work->job, LF_JOB_RUN));
     return LF_OK;
 }
 
-static const struct step steps[] = {
-    {.name = "adopt", .keeps = true, .run = adopt},
-    {.name = "spool", .keeps = true, .bench = true, .run = spool},
-    {.name = "match", .keeps = true, .run = match},
-    {.name = "compare", .keeps = true, .run = compare},
-    {.name = "upload", .keeps = true, .looks = true, .run = job__collect_upload},
-    {.name = "attach", .keeps = true, .looks = true, .run = attach},
-    {.name = "process", .keeps = true, .looks = true, .run = process},
-    {.name = "errors", .keeps = true, .run = errors},
-    {.name = "file", .keeps = true, .bench = true, .run = file},
+static const struct job_step steps[] = {
+    {.name = "adopt", .hold_on_permanent = true, .run = adopt},
+    {.name = "spool", .hold_on_permanent = true, .bench = true, .run = spool},
+    {.name = "match", .hold_on_permanent = true, .run = match},
+    {.name = "compare", .hold_on_permanent = true, .run = compare},
+    {.name = "upload", .hold_on_permanent = true, .checks_first = true, .run = job__collect_upload},
+    {.name = "attach", .hold_on_permanent = true, .checks_first = true, .run = attach},
+    {.name = "process", .hold_on_permanent = true, .checks_first = true, .run = process},
+    {.name = "errors", .hold_on_permanent = true, .run = errors},
+    {.name = "file", .hold_on_permanent = true, .bench = true, .run = file},
     {0},
 };
 
-const struct kind job__kind_collect = {.name = "collect", .steps = steps};
+const struct lf_job_kind job__kind_collect = {
+    .config = {.name = "collect",
+               .resource = "automationOutputProcessor",
+               .ability = LF_CAN_COLLECT,
+               .no_instrument = true,
+               .collects = true},
+    .takes = {{LF_JOB_PROCESSOR, "id"},
+              {LF_JOB_BLOB, "file.id"},
+              {LF_JOB_FILE_NAME, "file.name"},
+              {LF_JOB_RUN, "assayRunId"},
+              {LF_JOB_CONFIG, "automationFileConfig.name"}},
+    .detail = LF_JOB_BLOB,
+    .steps = steps,
+    .assign_step = "match",
+};

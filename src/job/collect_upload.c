@@ -6,12 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The blob of a multipart upload is noted apart from the finished one: facts.parts_blob, and facts.part_size
- * with it. */
-static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file, struct lf_error *err)
+/* The blob of a multipart upload is noted apart from the finished one. */
+static enum lf_status begin_parts(struct job_work *work, struct lf_upload_file *file, struct lf_error *err)
 {
-    int64_t begun_with = lf_json_int(work->job->facts, "part_size", 0);
-    bool begun = job__fact(work, "parts_blob") && begun_with > 0;
+    int64_t begun_with = lf_job_int(work->job, LF_JOB_PART_SIZE, 0);
+    bool begun = lf_job_text(work->job, LF_JOB_PARTS_BLOB) && begun_with > 0;
     file->part_size = begun ? begun_with : lf_cloud_part_size(work->jobs->cloud, file->size);
     if (begun)
         return LF_OK;
@@ -20,19 +19,19 @@ static enum lf_status begin_parts(struct work *work, struct lf_upload_file *file
     if (status == LF_OK)
         status = lf_journal_part_clear(work->jobs->journal, work->job->id, err);
     if (status == LF_OK)
-        status = job__fact_set(work, "parts_blob", blob, err);
-    if (status == LF_OK && !lf_json_set_int(work->job->facts, "part_size", file->part_size))
-        status = lf_fail_memory(err, "noting a fact");
+        status = lf_job_set_text(work->job, LF_JOB_PARTS_BLOB, blob, err);
+    if (status == LF_OK)
+        status = lf_job_set_int(work->job, LF_JOB_PART_SIZE, file->part_size, err);
     if (status == LF_OK)
         status = job__save(work->jobs, work->job, "agent", NULL, err);
     free(blob);
     return status;
 }
 
-static enum lf_status send_parts(struct work *work, const struct lf_upload_file *file, char **etags,
+static enum lf_status send_parts(struct job_work *work, const struct lf_upload_file *file, char **etags,
                                  int count, struct lf_error *err)
 {
-    const char *blob = job__fact(work, "parts_blob");
+    const char *blob = lf_job_text(work->job, LF_JOB_PARTS_BLOB);
     for (int number = 1; number <= count; number++) {
         if (etags[number - 1])
             continue;
@@ -47,7 +46,7 @@ static enum lf_status send_parts(struct work *work, const struct lf_upload_file 
 }
 
 /* Has it been completed in an earlier life, the answer lost? */
-static enum lf_status complete_already(struct work *work, const char *blob, bool *complete,
+static enum lf_status complete_already(struct job_work *work, const char *blob, bool *complete,
                                        struct lf_error *err)
 {
     cJSON *object = NULL;
@@ -59,17 +58,17 @@ static enum lf_status complete_already(struct work *work, const char *blob, bool
 }
 
 /* The cloud does not know the upload any more, or refuses it for good: begin anew next time. */
-static void forget_parts(struct work *work)
+static void forget_parts(struct job_work *work)
 {
     struct lf_error ignored = {0};
-    lf_cloud_abort_parts(work->jobs->cloud, job__fact(work, "parts_blob"), &work->call, &ignored);
-    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "parts_blob");
+    lf_cloud_abort_parts(work->jobs->cloud, lf_job_text(work->job, LF_JOB_PARTS_BLOB), &work->call, &ignored);
+    lf_job_clear(work->job, LF_JOB_PARTS_BLOB);
     lf_journal_part_clear(work->jobs->journal, work->job->id, &ignored);
 }
 
-static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, struct lf_error *err)
+static enum lf_status in_parts(struct job_work *work, struct lf_upload_file *file, struct lf_error *err)
 {
-    bool resumed = job__fact(work, "parts_blob") != NULL;
+    bool resumed = lf_job_text(work->job, LF_JOB_PARTS_BLOB) != NULL;
     enum lf_status status = begin_parts(work, file, err);
     if (status != LF_OK)
         return status;
@@ -80,15 +79,15 @@ static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, s
     status = lf_journal_part_list(work->jobs->journal, work->job->id, etags, count, err);
     bool complete = false;
     if (status == LF_OK && resumed)
-        status = complete_already(work, job__fact(work, "parts_blob"), &complete, err);
+        status = complete_already(work, lf_job_text(work->job, LF_JOB_PARTS_BLOB), &complete, err);
     if (status == LF_OK && !complete) {
         status = send_parts(work, file, etags, count, err);
         if (status == LF_OK)
-            status = lf_cloud_complete_parts(work->jobs->cloud, job__fact(work, "parts_blob"),
+            status = lf_cloud_complete_parts(work->jobs->cloud, lf_job_text(work->job, LF_JOB_PARTS_BLOB),
                                              (const char *const *)etags, count, &work->call, err);
     }
     if (status == LF_OK)
-        status = job__fact_set(work, "blob", job__fact(work, "parts_blob"), err);
+        status = lf_job_set_text(work->job, LF_JOB_BLOB, lf_job_text(work->job, LF_JOB_PARTS_BLOB), err);
     else if (err->class == LF_PERMANENT)
         forget_parts(work);
     for (int i = 0; i < count; i++)
@@ -97,29 +96,26 @@ static enum lf_status in_parts(struct work *work, struct lf_upload_file *file, s
     return status;
 }
 
-static enum lf_status in_one(struct work *work, const struct lf_upload_file *file, struct lf_error *err)
+static enum lf_status in_one(struct job_work *work, const struct lf_upload_file *file, struct lf_error *err)
 {
     char *blob = NULL;
     enum lf_status status = lf_cloud_upload_blob(work->jobs->cloud, file, &work->call, &blob, err);
     if (status == LF_OK)
-        status = job__fact_set(work, "blob", blob, err);
+        status = lf_job_set_text(work->job, LF_JOB_BLOB, blob, err);
     free(blob);
     return status;
 }
 
-enum lf_status job__collect_again(struct work *work, const struct lf_error *why)
+enum lf_status job__collect_again(struct job_work *work, const struct lf_error *why)
 {
     struct lf_error err; /* a parcel that stays is replaced */
     job__spool_drop(work->jobs, work->job->id, &err);
-    work->follow = FOLLOW_GO;
-    work->go = "spool";
-    job__note(work, "collected anew: %.300s", why->text);
-    return LF_OK;
+    return job__go(work, "spool", "collected again: %.300s", why->text);
 }
 
-enum lf_status job__collect_upload(struct work *work, struct lf_error *err)
+enum lf_status job__collect_upload(struct job_work *work, struct lf_error *err)
 {
-    if (job__fact(work, "blob"))
+    if (lf_job_text(work->job, LF_JOB_BLOB))
         return LF_OK;
     struct lf_parcel_row row;
     char *path = NULL;
@@ -138,7 +134,7 @@ enum lf_status job__collect_upload(struct work *work, struct lf_error *err)
     status = lf_cloud_wants_parts(work->jobs->cloud, row.size) ? in_parts(work, &file, err)
                                                                : in_one(work, &file, err);
     if (status == LF_OK)
-        job__note(work, "%s uploaded as blob %s", row.name, job__fact(work, "blob"));
+        job__note(work, "%s uploaded as blob %s", row.name, lf_job_text(work->job, LF_JOB_BLOB));
     close(fd);
     free(path);
     lf_parcel_row_free(&row);

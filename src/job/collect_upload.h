@@ -5,13 +5,13 @@
 #include "job/steps.h"
 
 /* The collect entry of the instrument's configuration that fits this result; NULL. */
-const struct lf_config_collect *job__collect_rule(const struct work *work);
+const struct lf_config_collect *job__collect_rule(const struct job_work *work);
 
 /* The spool's copy is damaged or gone: back to `spool`, since the original is archived only at the end. */
-enum lf_status job__collect_again(struct work *work, const struct lf_error *why);
+enum lf_status job__collect_again(struct job_work *work, const struct lf_error *why);
 
-/* Uploads the parcel as a blob: facts.blob. Large files go in parts whose receipts are kept in the journal,
+/* Uploads the parcel as a blob. Large files go in parts whose receipts are kept in the journal,
  * so that an upload goes on where it was after a restart. */
-enum lf_status job__collect_upload(struct work *work, struct lf_error *err);
+enum lf_status job__collect_upload(struct job_work *work, struct lf_error *err);
 
 #endif

@@ -19,69 +19,63 @@ enum { NOT_COMPLETE_WAIT_MS = 5000 };
 
 /* The generator has a newer file. Its own event may be lost, so the job for it is made here; if it is there
  * already, fine. */
-static enum lf_status hand_over(struct work *work, const cJSON *generator, const char *file,
+static enum lf_status hand_over(struct job_work *work, const cJSON *generator, const char *file,
                                 struct lf_error *err)
 {
-    const struct lf_job *old = work->job;
-    struct lf_job job = {.kind = old->kind,
-                         .route = old->route,
-                         .instrument = old->instrument,
-                         .event_id = old->event_id,
-                         .state = LF_JOB_READY,
-                         .step = "resolve",
-                         .expires_ms = old->expires_ms,
-                         .expires_mono = old->expires_mono};
-    const char *generator_id = job__fact(work, "generator");
-    char *happening = lf_key_generator_file(generator_id, file);
-    job.key = happening ? lf_key_job(happening, old->instrument, old->kind, file) : NULL;
+    char *happening = lf_key_generator_file(lf_job_text(work->job, LF_JOB_GENERATOR), file);
+    struct lf_birth birth = {
+        .kind = &job__kind_deliver,
+        .older = work->job,
+        .happening = happening,
+        .history = "found when an older event was looked into",
+        .texts = {{LF_JOB_FILE, file}, {LF_JOB_FILE_NAME, lf_json_text(generator, "file.name")}},
+    };
+    int64_t id;
+    enum lf_status status = lf_jobs_birth(work->jobs, &birth, &id, err);
     free(happening);
-    job.facts = cJSON_Duplicate(old->facts, true);
-    bool good = job.key && job.facts && lf_json_set_text(job.facts, "file", file)
-                && lf_json_set_text(job.facts, "file_name", lf_json_text(generator, "file.name"));
-    enum lf_status status = good ? job__add(work->jobs, &job, "agent",
-                                            "found when an older event was looked into", NULL, err)
-                                 : lf_fail_memory(err, "handing over to a newer file");
-    free(job.key);
-    cJSON_Delete(job.facts);
     if (status != LF_OK && status != LF_EXISTS)
         return status;
     return job__end(work, LF_JOB_CANCELLED,
                     "the generator has a newer file (%s) by now; that one is delivered instead", file);
 }
 
-static enum lf_status resolve(struct work *work, struct lf_error *err)
+static enum lf_status resolve(struct job_work *work, struct lf_error *err)
 {
     const char *id;
-    enum lf_status status = job__fact_need(work, "generator", &id, err);
+    enum lf_status status = job__need(work, LF_JOB_GENERATOR, &id, err);
     if (status != LF_OK)
         return status;
     cJSON *generator = NULL;
     status = lf_cloud_get_generator(work->jobs->cloud, id, &work->call, &generator, err);
     if (status != LF_OK)
         return status;
-    const char *file = lf_json_text(generator, "file.id"), *known = job__fact(work, "file");
+    const char *file = lf_json_text(generator, "file.id"), *known = lf_job_text(work->job, LF_JOB_FILE);
     if (!file)
         status = job__end(work, LF_JOB_CANCELLED, "the generator has no file any more");
     else if (known && strcmp(known, file) != 0)
         status = hand_over(work, generator, file, err);
     else if (strcmp(lf_json_text_or(generator, "file.uploadStatus", "COMPLETE"), "COMPLETE") != 0)
         status = job__wait(work, NOT_COMPLETE_WAIT_MS, "Benchling is still storing the file");
-    else if ((status = job__fact_set(work, "file", file, err)) == LF_OK
-             && (status = job__fact_set(work, "file_name", lf_json_text(generator, "file.name"), err))
+    else if ((status = lf_job_set_text(work->job, LF_JOB_FILE, file, err)) == LF_OK
+             && (status = lf_job_set_text(work->job, LF_JOB_FILE_NAME, lf_json_text(generator, "file.name"),
+                                          err))
                     == LF_OK
-             && (status = job__fact_set(work, "mime", lf_json_text(generator, "file.mimeType"), err)) == LF_OK
-             && (status = job__fact_set(work, "run", lf_json_text(generator, "assayRunId"), err)) == LF_OK)
-        status = lf_name_check(job__fact(work, "file_name") ? job__fact(work, "file_name") : "", err);
+             && (status = lf_job_set_text(work->job, LF_JOB_MIME, lf_json_text(generator, "file.mimeType"),
+                                          err))
+                    == LF_OK
+             && (status = lf_job_set_text(work->job, LF_JOB_RUN, lf_json_text(generator, "assayRunId"), err))
+                    == LF_OK)
+        status = lf_name_check(lf_job_text_or(work->job, LF_JOB_FILE_NAME, ""), err);
     cJSON_Delete(generator);
     return status;
 }
 
 /* ---- fetch ---- */
 
-static enum lf_status fetch(struct work *work, struct lf_error *err)
+static enum lf_status fetch(struct job_work *work, struct lf_error *err)
 {
     const char *blob;
-    enum lf_status status = job__fact_need(work, "file", &blob, err);
+    enum lf_status status = job__need(work, LF_JOB_FILE, &blob, err);
     struct spool_file file = {.fd = -1};
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
@@ -93,13 +87,14 @@ static enum lf_status fetch(struct work *work, struct lf_error *err)
         status = lf_cloud_download(work->jobs->cloud, blob, file.fd, work->jobs->config->agent.file_max,
                                    &work->call, sha256, &size, err);
     if (status == LF_OK)
-        status = job__spool_parcel(work->jobs, work->job->id, &file, job__fact(work, "file_name"),
-                                   job__fact(work, "mime"), sha256, size, err);
+        status = job__spool_parcel(work->jobs, work->job->id, &file, lf_job_text(work->job, LF_JOB_FILE_NAME),
+                                   lf_job_text(work->job, LF_JOB_MIME), sha256, size, err);
     job__spool_discard(&file);
     if (status == LF_OK)
-        status = job__fact_set(work, "sha256", sha256, err);
+        status = lf_job_set_text(work->job, LF_JOB_SHA256, sha256, err);
     if (status == LF_OK)
-        job__note(work, "%s, %lld bytes, sha256 %s", job__fact(work, "file_name"), (long long)size, sha256);
+        job__note(work, "%s, %lld bytes, sha256 %s", lf_job_text(work->job, LF_JOB_FILE_NAME),
+                  (long long)size, sha256);
     return status;
 }
 
@@ -107,7 +102,7 @@ static enum lf_status fetch(struct work *work, struct lf_error *err)
 
 /* The parcel as the journal knows it. Only an action that is to be done needs its file whole; looking what
  * became of one needs no more than name and digest. */
-static void name_parcel(struct work *work, struct lf_action *action)
+static void name_parcel(struct job_work *work, struct lf_action *action)
 {
     const struct lf_parcel_row *row = &work->parcel_row;
     work->parcel = (struct lf_parcel){row->name, work->parcel_path, row->size, row->sha256, row->mime};
@@ -115,7 +110,7 @@ static void name_parcel(struct work *work, struct lf_action *action)
     action->parcel = &work->parcel;
 }
 
-static enum lf_status parcel_action(struct work *work, struct lf_action *action, struct lf_error *err)
+static enum lf_status parcel_action(struct job_work *work, struct lf_action *action, struct lf_error *err)
 {
     int fd = -1;
     struct lf_job *job = work->job;
@@ -123,12 +118,9 @@ static enum lf_status parcel_action(struct work *work, struct lf_action *action,
                                                           &work->parcel_path, err)
                                         : job__spool_open(work->jobs, job->id, &work->parcel_row,
                                                           &work->parcel_path, &fd, err);
-    if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && job__fact(work, "file") && !job->acting) {
-        work->follow = FOLLOW_GO;
-        work->go = "fetch";
-        job__note(work, "fetched anew: %.300s", err->text);
-        return LF_OK;
-    }
+    if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && lf_job_text(work->job, LF_JOB_FILE)
+        && !job->acting)
+        return job__go(work, "fetch", "fetched again: %.300s", err->text);
     if (status == LF_CORRUPT || status == LF_NOT_FOUND)
         return lf_fail(err, status, LF_NEEDS_PERSON, "%.300s. Cancel the job and send the file again",
                        err->text);
@@ -140,20 +132,20 @@ static enum lf_status parcel_action(struct work *work, struct lf_action *action,
     return LF_OK;
 }
 
-static enum lf_status delivered(struct work *work, const struct lf_outcome *outcome, struct lf_error *err)
+static enum lf_status delivered(struct job_work *work, const struct lf_outcome *outcome, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     if (outcome->place)
-        status = job__fact_set(work, "place", outcome->place, err);
+        status = lf_job_set_text(work->job, LF_JOB_PLACE, outcome->place, err);
     if (status == LF_OK && outcome->sha256[0])
-        status = job__fact_set(work, "sha256_there", outcome->sha256, err);
+        status = lf_job_set_text(work->job, LF_JOB_SHA256_THERE, outcome->sha256, err);
     if (!*work->note)
         job__note(work, "at %s", outcome->place ? outcome->place : work->job->instrument);
     return status;
 }
 
 /* Looks only. From here nothing leads back to delivering: the instrument may have used the file already. */
-static enum lf_status confirm(struct work *work, struct lf_error *err)
+static enum lf_status confirm(struct job_work *work, struct lf_error *err)
 {
     struct lf_action action = {.job = work->job->id};
     struct lf_outcome outcome = {0};
@@ -172,7 +164,7 @@ static enum lf_status confirm(struct work *work, struct lf_error *err)
     switch (lf_instrument_verify(work->instrument, &action, &outcome, &why)) {
     case LF_VERDICT_DONE:
         if (outcome.sha256[0])
-            status = job__fact_set(work, "sha256_there", outcome.sha256, err);
+            status = lf_job_set_text(work->job, LF_JOB_SHA256_THERE, outcome.sha256, err);
         if (outcome.sha256[0])
             job__note(work, "%s is on %s; read back, %s: sha256 %s", name, instrument,
                       !strcmp(outcome.sha256, work->parcel.sha256) ? "equal on both sides"
@@ -199,7 +191,7 @@ static enum lf_status confirm(struct work *work, struct lf_error *err)
     return status;
 }
 
-static const struct step steps[] = {
+static const struct job_step steps[] = {
     {.name = "resolve", .run = resolve},
     {.name = "fetch", .run = fetch},
     {.name = "deliver", .bench = true, .action = parcel_action, .acted = delivered},
@@ -207,4 +199,14 @@ static const struct step steps[] = {
     {0},
 };
 
-const struct kind job__kind_deliver = {.name = "deliver", .steps = steps};
+const struct lf_job_kind job__kind_deliver = {
+    .config = {.name = "deliver", .resource = "automationInputGenerator", .ability = LF_CAN_DELIVER},
+    .takes = {{LF_JOB_GENERATOR, "id"},
+              {LF_JOB_FILE, "file.id"},
+              {LF_JOB_FILE_NAME, "file.name"},
+              {LF_JOB_RUN, "assayRunId"},
+              {LF_JOB_CONFIG, "automationFileConfig.name"}},
+    .detail = LF_JOB_FILE,
+    .steps = steps,
+    .brings_run = true,
+};

@@ -286,26 +286,21 @@ static enum lf_status keep_data(struct lf_jobs *jobs, int64_t job, const struct 
 static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
                                  const struct lf_finding *finding, int64_t *id, struct lf_error *err)
 {
-    struct lf_job job = {.kind = (char *)"collect",
-                         .instrument = (char *)instrument,
-                         .state = LF_JOB_READY,
-                         .step = "spool",
-                         .bench = true};
-    job.key = lf_key_result(instrument, finding->id, finding->version);
-    job.facts = cJSON_CreateObject();
-    bool good = job.key && job.facts && lf_json_set_text(job.facts, "finding", finding->id)
-                && lf_json_set_text(job.facts, "version", finding->version)
-                && lf_json_set_text(job.facts, "file_name", finding->name)
-                && (!finding->data || lf_json_set_bool(job.facts, "said", true))
-                && (!finding->sidecar || lf_json_set_text(job.facts, "sidecar", finding->sidecar));
-    enum lf_status status = good ? LF_OK : lf_fail_memory(err, "noting a result");
-    char text[300];
-    snprintf(text, sizeof text, "result %.200s seen on %s", finding->name, instrument);
-    if (status == LF_OK)
-        status = job__add(jobs, &job, "agent", text, NULL, err);
-    *id = job.id;
-    free(job.key);
-    cJSON_Delete(job.facts);
+    char history[300];
+    char *key = lf_key_result(instrument, finding->id, finding->version);
+    struct lf_birth birth = {.kind = &job__kind_collect,
+                             .step = "spool",
+                             .key = key,
+                             .instrument = instrument,
+                             .history = history,
+                             .texts = {{LF_JOB_FINDING, finding->id},
+                                       {LF_JOB_VERSION, finding->version},
+                                       {LF_JOB_FILE_NAME, finding->name},
+                                       {LF_JOB_SAID, finding->data ? "yes" : NULL},
+                                       {LF_JOB_SIDECAR, finding->sidecar}}};
+    snprintf(history, sizeof history, "result %.200s seen on %s", finding->name, instrument);
+    enum lf_status status = lf_jobs_birth(jobs, &birth, id, err);
+    free(key);
     return status;
 }
 
@@ -323,8 +318,8 @@ static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *
         status = lf_journal_job_get(jobs->journal, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (job.state == LF_JOB_CANCELLED && lf_json_bool(job.facts, "gone", false)) {
-        cJSON_DeleteItemFromObjectCaseSensitive(job.facts, "gone");
+    if (job.state == LF_JOB_CANCELLED && lf_job_bool(&job, LF_JOB_GONE)) {
+        lf_job_clear(&job, LF_JOB_GONE);
         job__enter_step(&job, job__step_find(&job__kind_collect, "spool"));
         char text[120];
         snprintf(text, sizeof text, "it is on %.80s again", instrument);

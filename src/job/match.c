@@ -62,9 +62,10 @@ enum lf_status lf_match_check(const char *rule, struct lf_error *err)
 }
 
 /* A run or configuration as it came from a file: short and printable. Class when not: needs a person. */
-static enum lf_status take(struct work *work, const char *name, const char *text, size_t len,
+static enum lf_status take(struct job_work *work, enum lf_job_field field, const char *text, size_t len,
                            struct lf_error *err)
 {
+    const char *name = lf_job_field_name(field);
     char value[ID_MAX];
     if (len == 0 || len >= sizeof value)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found is empty or longer than %d bytes",
@@ -74,21 +75,21 @@ static enum lf_status take(struct work *work, const char *name, const char *text
             return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found has control characters", name);
     memcpy(value, text, len);
     value[len] = '\0';
-    return job__fact_set(work, name, value, err);
+    return lf_job_set_text(work->job, field, value, err);
 }
 
-static enum lf_status take_group(struct work *work, const pcre2_code *code, pcre2_match_data *match,
-                                 const char *name, const char *subject, struct lf_error *err)
+static enum lf_status take_group(struct job_work *work, const pcre2_code *code, pcre2_match_data *match,
+                                 enum lf_job_field field, const char *subject, struct lf_error *err)
 {
-    ptrdiff_t group = pcre2_substring_number_from_name(code, (PCRE2_SPTR)name);
+    ptrdiff_t group = pcre2_substring_number_from_name(code, (PCRE2_SPTR)lf_job_field_name(field));
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
     if (group < 0 || at[2 * group] == PCRE2_UNSET)
         return LF_NOT_FOUND;
-    return take(work, name, subject + at[2 * group], at[2 * group + 1] - at[2 * group], err);
+    return take(work, field, subject + at[2 * group], at[2 * group + 1] - at[2 * group], err);
 }
 
 /* LF_NOT_FOUND without err: it does not match. */
-static enum lf_status by_regex(struct work *work, const char *regex, const char *subject, size_t len,
+static enum lf_status by_regex(struct job_work *work, const char *regex, const char *subject, size_t len,
                                struct lf_error *err)
 {
     pcre2_code *code = NULL;
@@ -111,8 +112,8 @@ static enum lf_status by_regex(struct work *work, const char *regex, const char 
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
                          "the regular expression %.200s takes too long; simplify it", regex);
     } else {
-        status = take_group(work, code, match, "run", subject, err);
-        if (status == LF_OK && take_group(work, code, match, "config", subject, err) == LF_NO_MEMORY)
+        status = take_group(work, code, match, LF_JOB_RUN, subject, err);
+        if (status == LF_OK && take_group(work, code, match, LF_JOB_CONFIG, subject, err) == LF_NO_MEMORY)
             status = LF_NO_MEMORY;
     }
 done:
@@ -122,7 +123,7 @@ done:
     return status;
 }
 
-static enum lf_status by_content(struct work *work, const char *regex, struct lf_error *err)
+static enum lf_status by_content(struct job_work *work, const char *regex, struct lf_error *err)
 {
     struct lf_parcel_row row;
     char *path = NULL, *start = NULL;
@@ -155,7 +156,7 @@ static void note_doubt(void *context, const struct lf_job *job)
 
 /* A delivery of which nobody knows yet whether it happened may be the last one: then an earlier one's run
  * would be a guess. */
-static enum lf_status no_doubt(struct work *work, struct lf_error *err)
+static enum lf_status no_doubt(struct job_work *work, struct lf_error *err)
 {
     struct lf_job_filter open = {.state = "open",
                                  .kind = "deliver",
@@ -172,7 +173,7 @@ static enum lf_status no_doubt(struct work *work, struct lf_error *err)
     return status;
 }
 
-static enum lf_status by_last_job(struct work *work, struct lf_error *err)
+static enum lf_status by_last_job(struct job_work *work, struct lf_error *err)
 {
     struct lf_job last;
     enum lf_status status = no_doubt(work, err);
@@ -180,15 +181,15 @@ static enum lf_status by_last_job(struct work *work, struct lf_error *err)
         status = lf_journal_job_last_done(work->jobs->journal, work->job->instrument, "deliver", &last, err);
     if (status != LF_OK)
         return status;
-    const char *run = lf_json_text(last.facts, "run");
-    status = run ? job__fact_set(work, "run", run, err) : LF_NOT_FOUND;
+    const char *run = lf_job_text(&last, LF_JOB_RUN);
+    status = run ? lf_job_set_text(work->job, LF_JOB_RUN, run, err) : LF_NOT_FOUND;
     lf_job_free(&last);
     return status;
 }
 
-static enum lf_status by_sidecar(struct work *work, struct lf_error *err)
+static enum lf_status by_sidecar(struct job_work *work, struct lf_error *err)
 {
-    const char *text = job__fact(work, "sidecar");
+    const char *text = lf_job_text(work->job, LF_JOB_SIDECAR);
     if (!text)
         return LF_NOT_FOUND;
     cJSON *says = NULL;
@@ -198,22 +199,22 @@ static enum lf_status by_sidecar(struct work *work, struct lf_error *err)
         return lf_fail_memory(err, "reading a sidecar file");
     if (status != LF_OK)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s cannot be read: %s",
-                       job__fact(work, "file_name"), why.text);
+                       lf_job_text(work->job, LF_JOB_FILE_NAME), why.text);
     const char *run = lf_json_text(says, "run"), *config = lf_json_text(says, "config");
     if (!run)
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s names no \"run\"",
-                         job__fact(work, "file_name"));
+                         lf_job_text(work->job, LF_JOB_FILE_NAME));
     if (status == LF_OK)
-        status = take(work, "run", run, strlen(run), err);
+        status = take(work, LF_JOB_RUN, run, strlen(run), err);
     if (status == LF_OK && config)
-        status = take(work, "config", config, strlen(config), err);
+        status = take(work, LF_JOB_CONFIG, config, strlen(config), err);
     cJSON_Delete(says);
     return status;
 }
 
-static enum lf_status try_rule(struct work *work, const char *rule, struct lf_error *err)
+static enum lf_status try_rule(struct job_work *work, const char *rule, struct lf_error *err)
 {
-    const char *regex, *name = job__fact(work, "file_name");
+    const char *regex, *name = lf_job_text(work->job, LF_JOB_FILE_NAME);
     if ((regex = after(rule, "filename:")))
         return by_regex(work, regex, name, strlen(name), err);
     if ((regex = after(rule, "content:")))
@@ -221,7 +222,7 @@ static enum lf_status try_rule(struct work *work, const char *rule, struct lf_er
     return !strcmp(rule, "last-job") ? by_last_job(work, err) : by_sidecar(work, err);
 }
 
-enum lf_status job__match_result(struct work *work, const struct lf_config_collect *collect,
+enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err)
 {
     char tried[300] = "";
@@ -229,7 +230,7 @@ enum lf_status job__match_result(struct work *work, const struct lf_config_colle
         const char *rule = collect->match.items[i];
         enum lf_status status = try_rule(work, rule, err);
         if (status == LF_OK) {
-            job__note(work, "run %s, by %.100s", job__fact(work, "run"), rule);
+            job__note(work, "run %s, by %.100s", lf_job_text(work->job, LF_JOB_RUN), rule);
             return LF_OK;
         }
         if (status != LF_NOT_FOUND)
@@ -240,5 +241,5 @@ enum lf_status job__match_result(struct work *work, const struct lf_config_colle
     return lf_fail(
         err, LF_NOT_FOUND, LF_NEEDS_PERSON,
         "no run was found for the result %.150s (tried: %s). Say which it is: labferry assign %lld RUN",
-        job__fact(work, "file_name"), tried, (long long)work->job->id);
+        lf_job_text(work->job, LF_JOB_FILE_NAME), tried, (long long)work->job->id);
 }

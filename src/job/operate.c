@@ -27,33 +27,23 @@ static enum lf_status able(struct lf_jobs *jobs, const char *name, uint32_t abil
 }
 
 /* An operator's own job: its key is itself. */
-static enum lf_status own_job(struct lf_jobs *jobs, const char *kind, const char *step,
-                              const char *instrument, struct lf_job *job, struct lf_error *err)
+static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int64_t *id, struct lf_error *err)
 {
-    int64_t not_after = jobs->config->agent.not_after_ms;
-    memset(job, 0, sizeof *job);
-    job->kind = strdup(kind);
-    snprintf(job->step, sizeof job->step, "%s", step);
-    job->bench = true;
-    job->instrument = strdup(instrument);
-    job->key = lf_key_operator(lf_clock_best_ms(), lf_random_below(UINT64_MAX));
-    job->facts = cJSON_CreateObject();
-    lf_job_expire_after(job, 0, not_after);
-    if (job->kind && job->instrument && job->key && job->facts)
-        return LF_OK;
-    lf_job_free(job);
-    return lf_fail_memory(err, "making a job");
+    char *key = lf_key_operator(lf_clock_best_ms(), lf_random_below(UINT64_MAX));
+    birth->key = key;
+    birth->not_after_ms = jobs->config->agent.not_after_ms;
+    enum lf_status status = lf_jobs_birth(jobs, birth, id, err);
+    free(key);
+    return status;
 }
 
 /* The bytes come first: whoever sends them may be slow, and the journal must not wait for that. A file
  * without its row is swept. */
-static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const char *name, int fd,
-                                 const char *who, struct lf_error *err)
+static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name, int fd,
+                                 int64_t *id, struct lf_error *err)
 {
     struct spool_file file = {.fd = -1};
     struct lf_parcel_row row = {.name = (char *)name};
-    char text[300];
-    snprintf(text, sizeof text, "%.200s sent to %s by %s", name, job->instrument, who);
     enum lf_status status = job__spool_create(jobs, 0, &file, err);
     if (status == LF_OK)
         status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, NULL, row.sha256, &row.size, err);
@@ -65,8 +55,8 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
         job__spool_discard(&file);
         return status;
     }
-    status = job__add(jobs, job, who, text, NULL, err);
-    row.job = job->id;
+    status = own_job(jobs, birth, id, err);
+    row.job = *id;
     row.file = file.name;
     if (status == LF_OK)
         status = lf_journal_parcel_add(jobs->journal, &row, err);
@@ -80,42 +70,36 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_job *job, const
 enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd,
                             const char *who, int64_t *id, struct lf_error *err)
 {
-    struct lf_job job = {0};
+    char history[300];
+    struct lf_birth birth = {.kind = &job__kind_deliver,
+                             .step = "deliver",
+                             .instrument = instrument,
+                             .who = who,
+                             .history = history,
+                             .texts = {{LF_JOB_FILE_NAME, name}}};
+    snprintf(history, sizeof history, "%.200s sent to %s by %s", name, instrument, who);
     enum lf_status status = able(jobs, instrument, LF_CAN_DELIVER, "take files", err);
     if (status == LF_OK)
         status = lf_name_check(name, err);
     if (status == LF_OK)
         status = lf_journal_room(jobs->journal, LF_ROOM_FILE, err);
-    if (status == LF_OK)
-        status = own_job(jobs, "deliver", "deliver", instrument, &job, err);
-    if (status == LF_OK && !lf_json_set_text(job.facts, "file_name", name))
-        status = lf_fail_memory(err, "making a job");
-    if (status == LF_OK)
-        status = spool_sent(jobs, &job, name, fd, who, err);
-    *id = job.id;
-    lf_job_free(&job);
-    return status;
+    return status == LF_OK ? spool_sent(jobs, &birth, name, fd, id, err) : status;
 }
 
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
                            const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err)
 {
-    struct lf_job job = {0};
-    char text[300];
-    snprintf(text, sizeof text, "run of %.100s on %.80s asked for by %.80s", procedure, instrument, who);
+    char history[300];
+    struct lf_birth birth = {.kind = &job__kind_procedure,
+                             .instrument = instrument,
+                             .who = who,
+                             .history = history,
+                             .inputs = inputs,
+                             .texts = {{LF_JOB_PROCEDURE, procedure}}};
+    snprintf(history, sizeof history, "run of %.100s on %.80s asked for by %.80s", procedure, instrument,
+             who);
     enum lf_status status = able(jobs, instrument, LF_CAN_RUN, "run procedures", err);
-    if (status == LF_OK)
-        status = own_job(jobs, "task", "run", instrument, &job, err);
-    if (status == LF_OK
-        && (!lf_json_set_text(job.facts, "procedure", procedure)
-            || !lf_json_set(job.facts, "inputs",
-                            inputs ? cJSON_Duplicate(inputs, true) : cJSON_CreateObject())))
-        status = lf_fail_memory(err, "making a job");
-    if (status == LF_OK)
-        status = job__add(jobs, &job, who, text, NULL, err);
-    *id = job.id;
-    lf_job_free(&job);
-    return status;
+    return status == LF_OK ? own_job(jobs, &birth, id, err) : status;
 }
 
 /* ---- jobs that are there ---- */
@@ -152,7 +136,7 @@ static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
 {
     if (job->state == LF_JOB_EXPIRED) {
         lf_job_expire_after(job, 0, jobs->config->agent.not_after_ms);
-        cJSON_DeleteItemFromObjectCaseSensitive(job->facts, LF_FACT_HAPPENED);
+        lf_job_clear(job, LF_JOB_HAPPENED);
     }
     /* Only of a job that is held has anybody said "it did not happen"; one that waits asks the instrument. */
     if (job->state != LF_JOB_WAITING)
@@ -208,11 +192,11 @@ static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome
 static enum lf_status go_on_as_done(struct lf_jobs *jobs, struct lf_job *job, const cJSON *values,
                                     struct lf_error *err)
 {
-    const struct kind *kind = job__kind_find(job->kind);
-    const struct step *step = kind ? job__step_find(kind, job->step) : NULL;
+    const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
+    const struct job_step *step = job__step_find(kind, job->step);
     if (!step || !step->acted || !step[1].name)
         return not_now(job, "confirmed", err);
-    struct work work = {.jobs = jobs, .job = job};
+    struct job_work work = {.jobs = jobs, .job = job};
     struct lf_outcome outcome = {0};
     enum lf_status status = outcome_of(values, &outcome, err);
     if (status == LF_OK)
@@ -269,7 +253,7 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     if (lf_job_state_final(job.state))
         status = not_now(&job, "cancelled", err);
     else /* also one of a kind that this version does not know */
-        job__end_badly(job__kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
+        job__end_badly(lf_job_kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
     return put_down(jobs, &job, status, who, text, err);
 }
 
@@ -283,17 +267,17 @@ enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run,
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    struct work work = {.jobs = jobs, .job = &job};
-    if (strcmp(job.kind, "collect") != 0 || job.state != LF_JOB_HELD || !lf_json_text(job.facts, "finding")
-        || lf_json_text(job.facts, "processor"))
+    const struct lf_job_kind *kind = lf_job_kind_find(job.kind);
+    if (!kind || !kind->assign_step || job.state != LF_JOB_HELD || !lf_job_text(&job, LF_JOB_FINDING)
+        || lf_job_text(&job, LF_JOB_PROCESSOR))
         status = not_now(&job, "assigned: that is for a held result which is not attached yet", err);
     if (status == LF_OK)
-        status = job__fact_set(&work, "run", run, err);
+        status = lf_job_set_text(&job, LF_JOB_RUN, run, err);
     if (status == LF_OK && config)
-        status = job__fact_set(&work, "config", config, err);
+        status = lf_job_set_text(&job, LF_JOB_CONFIG, config, err);
     if (status == LF_OK)
-        status = job__fact_set(&work, "assigned", who, err);
+        status = lf_job_set_text(&job, LF_JOB_ASSIGNED, who, err);
     if (status == LF_OK)
-        job__enter_step(&job, job__step_find(&job__kind_collect, "match"));
+        job__enter_step(&job, job__step_find(kind, kind->assign_step));
     return put_down(jobs, &job, status, who, text, err);
 }

@@ -9,7 +9,7 @@
 
 bool job__cloud_was_told(const struct lf_job *job)
 {
-    return lf_job_state_final(job->state) && lf_json_text(job->facts, "failed");
+    return lf_job_state_final(job->state) && lf_job_text(job, LF_JOB_FAILURE);
 }
 
 /* What a person can do about a job, in words and as verbs. */
@@ -36,7 +36,8 @@ static const struct ways *ways(const struct lf_job *job)
         return &none;
     if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
         return &doubt;
-    return !strcmp(job->kind, "collect") && !strcmp(job->step, "match") ? &whose : &mend;
+    const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
+    return kind && kind->assign_step && !strcmp(job->step, kind->assign_step) ? &whose : &mend;
 }
 
 const char *lf_job_help(const struct lf_job *job)
@@ -82,7 +83,7 @@ static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *r
 {
     struct history history = {cJSON_CreateArray(), true};
     if (!lf_json_set(report, "history", history.lines)
-        || !lf_json_set(report, "facts", cJSON_Duplicate(job->facts, true))
+        || !lf_json_set(report, "facts", cJSON_Duplicate(job->fields, true))
         || lf_journal_history_list(jobs->journal, job->id, add_history, &history, NULL) != LF_OK
         || !history.whole)
         return false;
@@ -109,9 +110,9 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
                 && lf_json_set_text(report, "route", job->route)
                 && lf_json_set_text(report, "event", job->event_id)
                 && lf_json_set_text(report, "what",
-                                    lf_json_text_or(job->facts, "display",
-                                                    lf_json_text_or(job->facts, "file_name",
-                                                                    lf_json_text(job->facts, "procedure"))))
+                                    lf_job_text_or(job, LF_JOB_DISPLAY,
+                                                   lf_job_text_or(job, LF_JOB_FILE_NAME,
+                                                                  lf_job_text(job, LF_JOB_PROCEDURE))))
                 && lf_json_set_text(report, "note", job->note)
                 && lf_json_set_int(report, "attempt", job->attempt)
                 && add_time(report, "created", job->created_ms)

@@ -24,23 +24,6 @@ enum {
                        * 1000, /* of cloud calls in one step; each request has its own, shorter ones */
 };
 
-const struct kind *job__kind_find(const char *name)
-{
-    static const struct kind *const kinds[] = {&job__kind_deliver, &job__kind_collect, &job__kind_task};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(kinds[i]->name, name))
-            return kinds[i];
-    return NULL;
-}
-
-const struct step *job__step_find(const struct kind *kind, const char *name)
-{
-    for (const struct step *step = kind->steps; step->name; step++)
-        if (!strcmp(step->name, name))
-            return step;
-    return NULL;
-}
-
 /* ---- ends and turns ---- */
 
 static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note)
@@ -61,20 +44,23 @@ static void log_state(const struct lf_job *job)
            job->step, job->note ? ": " : "", job->note ? job->note : "");
 }
 
-void job__enter_step(struct lf_job *job, const struct step *step)
+void job__enter_step(struct lf_job *job, const struct job_step *step)
 {
     job__set_step(job, step);
     set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
 }
 
-void job__end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
-                    const char *why)
+void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_job_state state,
+                    enum lf_class class, const char *why)
 {
-    bool no_memory = false;
-    const char *words = kind && kind->last_words ? kind->last_words(job, state, why, &no_memory) : NULL;
-    if (words)
-        job__enter_step(job, job__step_find(kind, words));
-    else if (no_memory) /* Benchling would go on believing that somebody works on it: a person ends it */
+    struct lf_error err = {0};
+    const char *step = NULL;
+    if (kind && kind->on_bad_end)
+        kind->on_bad_end(job, state, why, &step, &err);
+    if (step)
+        job__enter_step(job, job__step_find(kind, step));
+    else if (err.status
+             != LF_OK) /* Benchling would go on believing that somebody works on it: a person ends it */
         set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, why);
     else
         set_state(job, state, class, why);
@@ -88,20 +74,20 @@ static void wait_and_retry(struct lf_job *job, int64_t least_ms, const char *why
     job->attempt++;
 }
 
-static void after_error(const struct kind *kind, const struct step *step, struct lf_job *job,
+static void after_error(const struct lf_job_kind *kind, const struct job_step *step, struct lf_job *job,
                         const struct lf_error *err)
 {
     switch (err->class) {
     case LF_CLASS_NONE:
     case LF_TRANSIENT: wait_and_retry(job, err->retry_after_ms, err->text); break;
     case LF_UNKNOWN_OUTCOME:
-        if (step->looks)
+        if (step->checks_first)
             wait_and_retry(job, LOOK_AGAIN_MS, err->text);
         else
             set_state(job, LF_JOB_HELD, LF_UNKNOWN_OUTCOME, err->text);
         break;
     case LF_PERMANENT:
-        if (step->keeps)
+        if (step->hold_on_permanent)
             set_state(job, LF_JOB_HELD, LF_PERMANENT, err->text);
         else
             job__end_badly(kind, job, LF_JOB_FAILED, LF_PERMANENT, err->text);
@@ -110,7 +96,7 @@ static void after_error(const struct kind *kind, const struct step *step, struct
     }
 }
 
-static void after_success(const struct kind *kind, const struct step *step, struct work *work)
+static void after_success(const struct lf_job_kind *kind, const struct job_step *step, struct job_work *work)
 {
     struct lf_job *job = work->job;
     switch (work->follow) {
@@ -137,8 +123,8 @@ static void after_success(const struct kind *kind, const struct step *step, stru
 
 /* Interrupted in an earlier life between "about to act" and "acted": what does the instrument say? If it was
  * not done the step begins anew, as any other would: it may be too late for it by now. */
-static enum lf_status ask_verify(struct work *work, const struct step *step, const struct lf_action *action,
-                                 struct lf_error *err)
+static enum lf_status ask_verify(struct job_work *work, const struct job_step *step,
+                                 const struct lf_action *action, struct lf_error *err)
 {
     struct lf_outcome outcome = {0};
     struct lf_error why = {0};
@@ -151,9 +137,7 @@ static enum lf_status ask_verify(struct work *work, const struct step *step, con
         break;
     case LF_VERDICT_NOT_DONE:
         work->job->acting = false;
-        work->follow = FOLLOW_GO;
-        work->go = step->name;
-        job__note(work, "it had not been done before the interruption (the instrument says so)");
+        job__go(work, step->name, "it had not been done before the interruption (the instrument says so)");
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.status == LF_CANCELLED)
@@ -172,7 +156,7 @@ static enum lf_status ask_verify(struct work *work, const struct step *step, con
     return status;
 }
 
-static enum lf_status act(struct work *work, const struct step *step, struct lf_error *err)
+static enum lf_status act(struct job_work *work, const struct job_step *step, struct lf_error *err)
 {
     struct lf_job *job = work->job;
     struct lf_action action = {.job = job->id};
@@ -225,9 +209,9 @@ static bool expired(const struct lf_job *job)
 
 /* The work was counted from when we heard of it, since our clock was not known to be right. Now it is, or
  * there is no more time to find out: something is to move. */
-static void count_from_event(const struct lf_jobs *jobs, const struct step *step, struct lf_job *job)
+static void count_from_event(const struct lf_jobs *jobs, const struct job_step *step, struct lf_job *job)
 {
-    int64_t happened = lf_json_int(job->facts, LF_FACT_HAPPENED, 0);
+    int64_t happened = lf_job_int(job, LF_JOB_HAPPENED, 0);
     const struct lf_config_route *route = job->route ? lf_config_route(jobs->config, job->route) : NULL;
     if (!happened || (!lf_clock_learned() && step->run))
         return;
@@ -236,10 +220,10 @@ static void count_from_event(const struct lf_jobs *jobs, const struct step *step
         lf_job_expire_after(job, happened, route->not_after_ms);
         job->expires_mono = lf_deadline_sooner(job->expires_mono, latest);
     }
-    cJSON_DeleteItemFromObjectCaseSensitive(job->facts, LF_FACT_HAPPENED);
+    lf_job_clear(job, LF_JOB_HAPPENED);
 }
 
-static void expire(const struct kind *kind, struct lf_job *job)
+static void expire(const struct lf_job_kind *kind, struct lf_job *job)
 {
     char when[LF_TIME_TEXT], clock[LF_CLOCK_TEXT], why[200 + LF_CLOCK_TEXT];
     lf_time_format(job->expires_ms, when);
@@ -260,7 +244,7 @@ static bool stopped(struct lf_jobs *jobs, enum lf_status status)
 
 /* A job that looks every few seconds whether it can go on would fill history, audit trail and outbox while it
  * waits for a person. */
-static bool waits_as_before(const struct work *work)
+static bool waits_as_before(const struct job_work *work)
 {
     const char *note = work->job->note; /* still that of the last time */
     return work->follow == FOLLOW_WAIT && note && !strcmp(note, work->note);
@@ -283,23 +267,23 @@ static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
     }
 }
 
-static void free_parcel(struct work *work)
+static void free_parcel(struct job_work *work)
 {
     lf_parcel_row_free(&work->parcel_row);
     free(work->parcel_path);
     free(work->wake);
 }
 
-static const struct step *find_step(const struct lf_job *job, const struct kind **kind)
+static const struct job_step *find_step(const struct lf_job *job, const struct lf_job_kind **kind)
 {
-    *kind = job__kind_find(job->kind);
-    return *kind ? job__step_find(*kind, job->step) : NULL;
+    *kind = lf_job_kind_find(job->kind);
+    return job__step_find(*kind, job->step);
 }
 
 void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument)
 {
-    const struct kind *kind;
-    const struct step *step = find_step(job, &kind);
+    const struct lf_job_kind *kind;
+    const struct job_step *step = find_step(job, &kind);
     if (job->state == LF_JOB_HELD) { /* the journal could not read it whole, and says so in the note */
         keep(jobs, job, job->note ? job->note : "");
         return;
@@ -318,7 +302,7 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
         keep(jobs, job, job->note ? job->note : "");
         return;
     }
-    struct work work = {
+    struct job_work work = {
         .jobs = jobs,
         .job = job,
         .instrument = instrument,

@@ -17,7 +17,7 @@ bool job__set_text(char **field, const char *text)
     return true;
 }
 
-void job__set_step(struct lf_job *job, const struct step *step)
+void job__set_step(struct lf_job *job, const struct job_step *step)
 {
     snprintf(job->step, sizeof job->step, "%s", step->name);
     job->bench = step->bench;
@@ -36,7 +36,7 @@ static void kick_next(struct lf_jobs *jobs, const struct lf_job *job)
         lf_jobs_kick(jobs);
 }
 
-static void told(struct lf_jobs *jobs, const struct lf_job *job)
+void job__changed(struct lf_jobs *jobs, const struct lf_job *job)
 {
     kick_next(jobs, job);
     job__reported(jobs);
@@ -58,7 +58,7 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
         status = job__report(jobs, job, err);
     if (status == LF_OK && (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED))
         status = job__spool_drop(jobs, job->id, err);
-    told(jobs, job);
+    job__changed(jobs, job);
     return lf_journal_end(jobs->journal, status, err);
 }
 
@@ -70,67 +70,65 @@ enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, st
     return status;
 }
 
-enum lf_status job__add(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
-                        int64_t *existing, struct lf_error *err)
+enum lf_status job__need(const struct job_work *work, enum lf_job_field field, const char **value,
+                         struct lf_error *err)
 {
-    enum lf_status status = lf_journal_begin(jobs->journal, err);
-    if (status != LF_OK)
-        return status;
-    status = lf_journal_job_add(jobs->journal, job, existing, err);
-    if (status == LF_OK)
-        status = lf_journal_history_add(jobs->journal, job->id, who, history, err);
-    if (status == LF_OK)
-        status = job__report(jobs, job, err);
-    told(jobs, job);
-    return lf_journal_end(jobs->journal, status, err);
-}
-
-const char *job__fact(const struct work *work, const char *name)
-{
-    return lf_json_text(work->job->facts, name);
-}
-
-enum lf_status job__fact_set(struct work *work, const char *name, const char *value, struct lf_error *err)
-{
-    return lf_json_set_text(work->job->facts, name, value) ? LF_OK : lf_fail_memory(err, "noting a fact");
-}
-
-enum lf_status job__fact_need(const struct work *work, const char *name, const char **value,
-                              struct lf_error *err)
-{
-    *value = job__fact(work, name);
+    *value = lf_job_text(work->job, field);
     if (*value)
         return LF_OK;
     return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "job %lld does not know its %s",
-                   (long long)work->job->id, name);
+                   (long long)work->job->id, lf_job_field_name(field));
 }
 
-void job__note(struct work *work, const char *format, ...)
+enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err)
 {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(work->note, sizeof work->note, format, args);
-    va_end(args);
+    const cJSON *inner = cJSON_GetObjectItemCaseSensitive(value, "value");
+    const char *shown = lf_json_text(value, "textValue");
+    if (cJSON_IsString(inner) || cJSON_IsNumber(inner) || cJSON_IsBool(inner))
+        value = inner;
+    if (cJSON_IsString(value))
+        shown = value->valuestring;
+    *text = NULL;
+    if (!shown && !cJSON_IsNumber(value) && !cJSON_IsBool(value))
+        return LF_NOT_FOUND;
+    *text = shown ? strdup(shown) : lf_json_print(value);
+    return *text ? LF_OK : lf_fail_memory(err, "reading a value");
 }
 
-enum lf_status job__end(struct work *work, enum lf_job_state end, const char *format, ...)
+/* Formats the arguments of the function that it is used in as the note. */
+#define NOTE(work, format)                                                                                   \
+    do {                                                                                                     \
+        va_list args;                                                                                        \
+        va_start(args, format);                                                                              \
+        vsnprintf((work)->note, sizeof(work)->note, format, args);                                           \
+        va_end(args);                                                                                        \
+    } while (0)
+
+void job__note(struct job_work *work, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(work->note, sizeof work->note, format, args);
-    va_end(args);
+    NOTE(work, format);
+}
+
+enum lf_status job__end(struct job_work *work, enum lf_job_state end, const char *format, ...)
+{
+    NOTE(work, format);
     work->follow = FOLLOW_END;
     work->end = end;
     return LF_OK;
 }
 
-enum lf_status job__wait(struct work *work, int64_t ms, const char *format, ...)
+enum lf_status job__wait(struct job_work *work, int64_t ms, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(work->note, sizeof work->note, format, args);
-    va_end(args);
+    NOTE(work, format);
     work->follow = FOLLOW_WAIT;
     work->wait_ms = ms;
+    return LF_OK;
+}
+
+enum lf_status job__go(struct job_work *work, const char *step, const char *format, ...)
+{
+    NOTE(work, format);
+    work->follow = FOLLOW_GO;
+    work->go = step;
     return LF_OK;
 }

@@ -4,12 +4,12 @@
 
 #include "cloud/cloud.h"
 #include "config/config.h"
-#include "job/job.h"
-
+#include "job/birth.h"
 #include "os/thread.h"
+
 #include <stdatomic.h>
 
-enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256 };
+enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256, INPUTS_MAX = 64 };
 
 struct lf_jobs {
     struct lf_jobs_options options;
@@ -31,7 +31,7 @@ struct lf_jobs {
 /* What a step says should follow when it returns LF_OK. An error's class says it otherwise. */
 enum follow { FOLLOW_NEXT, FOLLOW_GO, FOLLOW_WAIT, FOLLOW_END };
 
-struct work {
+struct job_work {
     struct lf_jobs *jobs;
     struct lf_job *job;
     struct lf_instrument *instrument;    /* bench steps only */
@@ -40,6 +40,7 @@ struct work {
     struct lf_parcel_row parcel_row;     /* what an action borrows; freed after the step */
     struct lf_parcel parcel;
     char *parcel_path;
+    struct lf_input inputs[INPUTS_MAX];
 
     enum follow follow;
     const char *go;           /* FOLLOW_GO: the step */
@@ -49,54 +50,47 @@ struct work {
     char note[LF_ERROR_TEXT]; /* what was done, for history and people; may be empty */
 };
 
-struct step {
+struct job_step {
     const char *name;
     bool bench;
     /* A step that sends something to the cloud but looks first whether it is there already: repeating it
      * after an unknown outcome is safe. */
-    bool looks;
+    bool checks_first;
     /* Never fails the job on its own: a permanent error is held for a person, because a result must not be
      * lost. */
-    bool keeps;
-    enum lf_status (*run)(struct work *work, struct lf_error *err);
+    bool hold_on_permanent;
+    enum lf_status (*run)(struct job_work *work, struct lf_error *err);
     /* A physical action has these two in place of run: what to do, and what came of it. */
-    enum lf_status (*action)(struct work *work, struct lf_action *action, struct lf_error *err);
-    enum lf_status (*acted)(struct work *work, const struct lf_outcome *outcome, struct lf_error *err);
+    enum lf_status (*action)(struct job_work *work, struct lf_action *action, struct lf_error *err);
+    enum lf_status (*acted)(struct job_work *work, const struct lf_outcome *outcome, struct lf_error *err);
 };
 
-struct kind {
-    const char *name;
-    const struct step *steps; /* ends with name NULL */
-    /* The job is about to end as failed, cancelled or expired. Returning a step's name sends it there instead
-     * (a workflow task is told first). NULL: nothing to say, or *no_memory and it could not be said. */
-    const char *(*last_words)(struct lf_job *job, enum lf_job_state end, const char *why, bool *no_memory);
-};
+const struct job_step *job__step_find(const struct lf_job_kind *kind, const char *name);
 
-extern const struct kind job__kind_deliver, job__kind_collect, job__kind_task;
-const struct kind *job__kind_find(const char *name);
-const struct step *job__step_find(const struct kind *kind, const char *name);
+/* The text of a field; held for a person when it is missing. */
+enum lf_status job__need(const struct job_work *work, enum lf_job_field field, const char **value,
+                         struct lf_error *err);
+/* A text, number or truth, or an object that has one as its "value", as text: *text is owned. LF_NOT_FOUND:
+ * it is nothing of the kind. */
+enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err);
 
-/* Facts */
-const char *job__fact(const struct work *work, const char *name); /* text or NULL */
-enum lf_status job__fact_set(struct work *work, const char *name, const char *value, struct lf_error *err);
-/* The same, refused in words when missing. */
-enum lf_status job__fact_need(const struct work *work, const char *name, const char **value,
-                              struct lf_error *err);
-
-void job__note(struct work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Ends the job in good order with this note. */
-enum lf_status job__end(struct work *work, enum lf_job_state end, const char *format, ...)
+/* What a step says before it returns: what was done ... */
+void job__note(struct job_work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* ... and what follows, with a note. These return LF_OK: the job ends; it waits; it goes to another step. */
+enum lf_status job__end(struct job_work *work, enum lf_job_state end, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-enum lf_status job__wait(struct work *work, int64_t ms, const char *format, ...)
+enum lf_status job__wait(struct job_work *work, int64_t ms, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+enum lf_status job__go(struct job_work *work, const char *step, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* runner.c: one step of a claimed job, and everything that follows from it. */
 void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument);
 /* The job ends badly, unless its kind has something to say first. */
-void job__end_badly(const struct kind *kind, struct lf_job *job, enum lf_job_state state, enum lf_class class,
-                    const char *why);
+void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_job_state state,
+                    enum lf_class class, const char *why);
 /* To this step, ready. */
-void job__enter_step(struct lf_job *job, const struct step *step);
+void job__enter_step(struct lf_job *job, const struct job_step *step);
 
 /* report.c: it has ended, and Benchling has been told that its workflow task failed. */
 bool job__cloud_was_told(const struct lf_job *job);
@@ -110,22 +104,26 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
                          struct lf_error *err);
 /* Only the job: nothing of it is told anywhere. */
 enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
-/* Adds a job with a first history line and report. Within a transaction if the caller has one. LF_EXISTS as
- * the journal's. */
-enum lf_status job__add(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
-                        int64_t *existing, struct lf_error *err);
-void job__set_step(struct lf_job *job, const struct step *step);
+/* Once the transaction is on disk: kicks whoever can run the job next, and the outbox. */
+void job__changed(struct lf_jobs *jobs, const struct lf_job *job);
+void job__set_step(struct lf_job *job, const struct job_step *step);
 /* jobs.c: something was queued for the broker. */
 void job__reported(struct lf_jobs *jobs);
 bool job__set_text(char **field, const char *text); /* frees and copies; NULL clears */
 
-/* match.c: finds the run of a result: sets facts run and config. LF_NOT_FOUND (needs a person) says why not.
+/* procedure.c: the step that runs a procedure, and keeps the values that it captured. */
+enum lf_status job__procedure_action(struct job_work *work, struct lf_action *action, struct lf_error *err);
+enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome *outcome,
+                                  struct lf_error *err);
+
+/* match.c: finds the run of a result: sets the fields run and config. LF_NOT_FOUND (needs a person) says why
+ * not.
  */
-enum lf_status job__match_result(struct work *work, const struct lf_config_collect *collect,
+enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err);
 
-/* values.c: makes a collect job of the captured values; facts.run names its run. Repeatable. */
-enum lf_status job__values_to_result(struct work *work, struct lf_error *err);
+/* values.c: makes a collect job of the captured values; the field run names its run. Repeatable. */
+enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err);
 
 /* reread.c: true if an event was worked on. */
 bool job__reread_one(struct lf_jobs *jobs, int64_t *next_mono);

@@ -11,14 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INPUTS_MAX = 64 };
-
-static bool local(const struct work *work)
+static bool local(const struct job_work *work)
 {
-    return job__fact(work, "workflow_task") == NULL;
+    return lf_job_text(work->job, LF_JOB_WORKFLOW_TASK) == NULL;
 }
 
-static enum lf_status need_route(const struct work *work, struct lf_error *err)
+static enum lf_status need_route(const struct job_work *work, struct lf_error *err)
 {
     if (work->route)
         return LF_OK;
@@ -28,61 +26,50 @@ static enum lf_status need_route(const struct work *work, struct lf_error *err)
                    work->job->route ? work->job->route : "", (long long)work->job->id);
 }
 
-static bool reports_file(const struct work *work)
+static bool reports_file(const struct job_work *work)
 {
     return work->route && work->route->report == LF_REPORT_FILE;
 }
 
 /* ---- check: is it still ours to do? ---- */
 
-/* Field values are texts, numbers, truths or objects; procedures take texts. *text is owned. LF_NOT_FOUND: no
- * value. */
+/* *text is owned. LF_NOT_FOUND: the task has no value in this field. */
 static enum lf_status field_text(const cJSON *task, const char *field, char **text, struct lf_error *err)
 {
-    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(task, "fields"),
-                                                          field);
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, "value");
-    bool plain = cJSON_IsNumber(value) || cJSON_IsBool(value);
-    const char *shown = cJSON_IsString(value) ? value->valuestring : lf_json_text(entry, "textValue");
-    *text = plain ? lf_json_print(value) : shown ? strdup(shown) : NULL;
-    if (*text)
-        return LF_OK;
-    return plain || shown ? lf_fail_memory(err, "reading a workflow task") : LF_NOT_FOUND;
+    const cJSON *fields = cJSON_GetObjectItemCaseSensitive(task, "fields");
+    return job__json_text(cJSON_GetObjectItemCaseSensitive(fields, field), text, err);
 }
 
-static enum lf_status read_inputs(struct work *work, const cJSON *task, struct lf_error *err)
+static enum lf_status read_inputs(struct job_work *work, const cJSON *task, struct lf_error *err)
 {
     cJSON *inputs = cJSON_CreateObject();
-    if (!inputs || !lf_json_set(work->job->facts, "inputs", inputs))
-        return lf_fail_memory(err, "reading a workflow task");
-    for (size_t i = 0; i < work->route->input_count; i++) {
+    enum lf_status status = lf_job_set_object(work->job, LF_JOB_INPUTS, inputs, err);
+    for (size_t i = 0; status == LF_OK && i < work->route->input_count; i++) {
         const struct lf_config_map *map = &work->route->inputs[i];
-        char *text;
-        enum lf_status status = field_text(task, map->field, &text, err);
+        char *text = NULL;
+        status = field_text(task, map->field, &text, err);
         if (status == LF_NOT_FOUND)
             return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                            "workflow task %s has no value in the field \"%s\", which the input \"%s\" needs. "
                            "Fill it in and "
                            "`labferry retry %lld`, or cancel",
-                           job__fact(work, "display") ? job__fact(work, "display") : "", map->field,
-                           map->name, (long long)work->job->id);
+                           lf_job_text_or(work->job, LF_JOB_DISPLAY, ""), map->field, map->name,
+                           (long long)work->job->id);
         if (status == LF_OK && !lf_json_set_text(inputs, map->name, text))
             status = lf_fail_memory(err, "reading a workflow task");
         free(text);
-        if (status != LF_OK)
-            return status;
     }
-    if (!reports_file(work))
-        return LF_OK;
+    if (status != LF_OK || !reports_file(work))
+        return status;
     char *run;
-    enum lf_status status = field_text(task, work->route->run_field, &run, err);
+    status = field_text(task, work->route->run_field, &run, err);
     if (status == LF_OK)
-        status = job__fact_set(work, "run", run, err);
+        status = lf_job_set_text(work->job, LF_JOB_RUN, run, err);
     else if (status == LF_NOT_FOUND)
         lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                 "workflow task %s names no run in the field \"%s\" (run_field). Fill it in and `labferry "
                 "retry %lld`, or cancel",
-                job__fact(work, "display") ? job__fact(work, "display") : "", work->route->run_field,
+                lf_job_text_or(work->job, LF_JOB_DISPLAY, ""), work->route->run_field,
                 (long long)work->job->id);
     free(run);
     return status;
@@ -94,9 +81,10 @@ static bool over(const char *type)
            || !strcmp(type, "INVALID");
 }
 
-static enum lf_status still_ours(struct work *work, const cJSON *task, struct lf_error *err)
+static enum lf_status still_ours(struct job_work *work, const cJSON *task, struct lf_error *err)
 {
-    const char *status_id = lf_json_text_or(task, "status.id", ""), *told = job__fact(work, "status");
+    const char *status_id = lf_json_text_or(task, "status.id", ""),
+               *told = lf_job_text(work->job, LF_JOB_STATUS);
     const char *type = lf_json_text_or(task, "status.statusType", ""),
                *name = lf_json_text_or(task, "status.displayName", type);
     int64_t other = 0;
@@ -104,36 +92,37 @@ static enum lf_status still_ours(struct work *work, const cJSON *task, struct lf
         return job__end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
     if (over(type))
         return job__end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
-    enum lf_status status = lf_journal_job_with_fact(work->jobs->journal, "task", "workflow_task",
-                                                     lf_json_text_or(task, "id", ""), true, work->job->id,
-                                                     &other, err);
+    enum lf_status status = lf_journal_job_with_field(work->jobs->journal, "task", LF_JOB_WORKFLOW_TASK,
+                                                      lf_json_text_or(task, "id", ""), true, work->job->id,
+                                                      &other, err);
     if (status != LF_OK && status != LF_NOT_FOUND)
         return status;
     if (status == LF_OK && other < work->job->id)
         return job__end(work, LF_JOB_CANCELLED, "job %lld is at this workflow task", (long long)other);
     if (told && strcmp(told, status_id) != 0)
         return job__end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
-    status = job__fact_set(work, "status", status_id, err);
+    status = lf_job_set_text(work->job, LF_JOB_STATUS, status_id, err);
     return status == LF_OK ? read_inputs(work, task, err) : status;
 }
 
-static enum lf_status get_task(struct work *work, cJSON **task, struct lf_error *err)
+static enum lf_status get_task(struct job_work *work, cJSON **task, struct lf_error *err)
 {
     const char *id;
     enum lf_status status = need_route(work, err);
     if (status == LF_OK)
-        status = job__fact_need(work, "workflow_task", &id, err);
+        status = job__need(work, LF_JOB_WORKFLOW_TASK, &id, err);
     return status == LF_OK ? lf_cloud_get_workflow_task(work->jobs->cloud, id, &work->call, task, err)
                            : status;
 }
 
-static enum lf_status check(struct work *work, struct lf_error *err)
+static enum lf_status check(struct job_work *work, struct lf_error *err)
 {
     cJSON *task = NULL;
     enum lf_status status = get_task(work, &task, err);
     if (status == LF_OK)
-        status = job__fact_set(work, "display",
-                               lf_json_text_or(task, "displayId", job__fact(work, "display")), err);
+        status = lf_job_set_text(work->job, LF_JOB_DISPLAY,
+                                 lf_json_text_or(task, "displayId", lf_job_text(work->job, LF_JOB_DISPLAY)),
+                                 err);
     if (status == LF_OK)
         status = still_ours(work, task, err);
     cJSON_Delete(task);
@@ -143,7 +132,8 @@ static enum lf_status check(struct work *work, struct lf_error *err)
 /* ---- claim and settle: statuses ---- */
 
 /* Brings a workflow task to the status that is called so. LF_EXISTS: it is there already. */
-static enum lf_status move_to(struct work *work, const cJSON *task, const char *wanted, struct lf_error *err)
+static enum lf_status move_to(struct job_work *work, const cJSON *task, const char *wanted,
+                              struct lf_error *err)
 {
     cJSON *updated = NULL;
     char *status_id = NULL;
@@ -157,26 +147,25 @@ static enum lf_status move_to(struct work *work, const cJSON *task, const char *
     return status;
 }
 
-static bool as_found(const struct work *work, const cJSON *task)
+static bool as_found(const struct job_work *work, const cJSON *task)
 {
-    const char *found = job__fact(work, "status");
+    const char *found = lf_job_text(work->job, LF_JOB_STATUS);
     return found && !strcmp(found, lf_json_text_or(task, "status.id", ""));
 }
 
-static enum lf_status note_claiming(struct work *work, struct lf_error *err)
+static enum lf_status note_claiming(struct job_work *work, struct lf_error *err)
 {
-    if (!lf_json_set_bool(work->job->facts, "claiming", true))
-        return lf_fail_memory(err, "noting a fact");
-    return job__save(work->jobs, work->job, "agent", NULL, err);
+    enum lf_status status = lf_job_set_bool(work->job, LF_JOB_CLAIMING, true, err);
+    return status == LF_OK ? job__save(work->jobs, work->job, "agent", NULL, err) : status;
 }
 
 /* "claiming" is committed before Benchling is asked: if the task is in progress without it, somebody else was
  * faster. */
-static enum lf_status claim(struct work *work, struct lf_error *err)
+static enum lf_status claim(struct job_work *work, struct lf_error *err)
 {
     cJSON *task = NULL;
     enum lf_status status = get_task(work, &task, err);
-    bool ours = lf_json_bool(work->job->facts, "claiming", false);
+    bool ours = lf_job_bool(work->job, LF_JOB_CLAIMING);
     if (status == LF_OK && !ours && !as_found(work, task)) {
         status = job__end(work, LF_JOB_CANCELLED, "somebody else was faster: the workflow task is %s by now",
                           lf_json_text_or(task, "status.displayName", "in another status"));
@@ -189,36 +178,36 @@ static enum lf_status claim(struct work *work, struct lf_error *err)
         status = move_to(work, task, work->route->claim_status, err);
     if (status == LF_EXISTS)
         status = LF_OK;
-    if (status == LF_OK && !lf_json_set_bool(work->job->facts, "claimed", true))
-        status = lf_fail_memory(err, "noting a fact");
+    if (status == LF_OK)
+        status = lf_job_set_bool(work->job, LF_JOB_CLAIMED, true, err);
     if (status == LF_OK)
         job__note(work, "%s is %s",
-                  job__fact(work, "display") ? job__fact(work, "display") : job__fact(work, "workflow_task"),
+                  lf_job_text_or(work->job, LF_JOB_DISPLAY, lf_job_text(work->job, LF_JOB_WORKFLOW_TASK)),
                   work->route->claim_status);
     cJSON_Delete(task);
     return status;
 }
 
 /* It ends badly, and Benchling has been told nothing: a retry begins from the start. */
-static enum lf_status end_untold(struct work *work, enum lf_job_state end, const char *failed)
+static enum lf_status end_untold(struct job_work *work, enum lf_job_state end, const char *failed)
 {
     job__end(work, end, "%s", failed);
-    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "failed");
-    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "end");
-    cJSON_DeleteItemFromObjectCaseSensitive(work->job->facts, "claiming");
+    lf_job_clear(work->job, LF_JOB_FAILURE);
+    lf_job_clear(work->job, LF_JOB_END);
+    lf_job_clear(work->job, LF_JOB_CLAIMING);
     job__set_step(work->job, job__step_find(&job__kind_task, "check"));
     return LF_OK;
 }
 
-static enum lf_status settle(struct work *work, struct lf_error *err)
+static enum lf_status settle(struct job_work *work, struct lf_error *err)
 {
     if (local(work))
-        return job__end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
+        return job__end(work, LF_JOB_DONE, "%s", lf_job_text_or(work->job, LF_JOB_SUMMARY, "done"));
     cJSON *task = NULL;
-    const char *failed = job__fact(work, "failed");
+    const char *failed = lf_job_text(work->job, LF_JOB_FAILURE);
     enum lf_status status = get_task(work, &task, err);
     /* Asked to claim it, but it never came to that: then there is nothing to take back. */
-    bool untouched = status == LF_OK && failed && !lf_json_bool(work->job->facts, "claimed", false)
+    bool untouched = status == LF_OK && failed && !lf_job_bool(work->job, LF_JOB_CLAIMED)
                      && as_found(work, task);
     if (status == LF_OK && !untouched)
         status = move_to(work, task, failed ? work->route->failed_status : work->route->done_status, err);
@@ -226,66 +215,27 @@ static enum lf_status settle(struct work *work, struct lf_error *err)
     if (status != LF_OK && status != LF_EXISTS)
         return status;
     if (!failed)
-        return job__end(work, LF_JOB_DONE, "%s", lf_json_text_or(work->job->facts, "summary", "done"));
+        return job__end(work, LF_JOB_DONE, "%s", lf_job_text_or(work->job, LF_JOB_SUMMARY, "done"));
     enum lf_job_state end = LF_JOB_FAILED;
-    lf_job_state_parse(job__fact(work, "end"), &end);
+    lf_job_state_parse(lf_job_text(work->job, LF_JOB_END), &end);
     if (untouched)
         return end_untold(work, end, failed);
     return job__end(work, end, "%s", failed);
 }
 
-/* A claimed workflow task must not be left in progress: tell Benchling before the job ends badly. */
-static const char *last_words(struct lf_job *job, enum lf_job_state end, const char *why, bool *no_memory)
+/* A claimed workflow task must not be left in progress: settle sets it to failed before the job ends. */
+static enum lf_status on_bad_end(struct lf_job *job, enum lf_job_state end, const char *why,
+                                 const char **step, struct lf_error *err)
 {
-    if (!lf_json_bool(job->facts, "claiming", false) || lf_json_text(job->facts, "failed"))
-        return NULL;
-    *no_memory = !lf_json_set_text(job->facts, "end", lf_job_state_name(end))
-                 || !lf_json_set_text(job->facts, "failed", why);
-    if (*no_memory)
-        return NULL;
+    if (!lf_job_bool(job, LF_JOB_CLAIMING) || lf_job_text(job, LF_JOB_FAILURE))
+        return LF_OK;
+    enum lf_status status = lf_job_set_text(job, LF_JOB_END, lf_job_state_name(end), err);
+    if (status == LF_OK)
+        status = lf_job_set_text(job, LF_JOB_FAILURE, why, err);
+    if (status != LF_OK)
+        return status;
     job->expires_mono = 0;
-    return "settle";
-}
-
-/* ---- run ---- */
-
-static _Thread_local struct lf_input inputs[INPUTS_MAX];
-
-static enum lf_status run_action(struct work *work, struct lf_action *action, struct lf_error *err)
-{
-    enum lf_status status = job__fact_need(work, "procedure", &action->name, err);
-    action->kind = LF_ACTION_RUN;
-    action->inputs = inputs;
-    const cJSON *input;
-    cJSON_ArrayForEach (input, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
-        if (status == LF_OK && action->input_count == INPUTS_MAX)
-            status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d inputs", INPUTS_MAX);
-        if (status == LF_OK && cJSON_IsString(input))
-            inputs[action->input_count++] = (struct lf_input){input->string, input->valuestring};
-    }
-    return status;
-}
-
-static enum lf_status ran(struct work *work, const struct lf_outcome *outcome, struct lf_error *err)
-{
-    cJSON *captures = cJSON_CreateArray();
-    char summary[300] = "";
-    bool good = captures && lf_json_set(work->job->facts, "captures", captures);
-    for (size_t i = 0; good && i < outcome->count; i++) {
-        const struct lf_capture *capture = &outcome->captures[i];
-        cJSON *entry = cJSON_CreateObject();
-        good = entry && cJSON_AddItemToArray(captures, entry)
-               && lf_json_set_text(entry, "name", capture->name)
-               && lf_json_set_text(entry, "value", capture->value)
-               && lf_json_set_text(entry, "type", lf_capture_type_name(capture->type));
-        size_t used = strlen(summary);
-        snprintf(summary + used, sizeof summary - used, "%s%.60s %.60s", used ? ", " : "", capture->name,
-                 capture->value);
-    }
-    if (!good || !lf_json_set_text(work->job->facts, "summary", *summary ? summary : "done"))
-        return lf_fail_memory(err, "keeping what the instrument said");
-    if (!*work->note)
-        job__note(work, "%s", *summary ? summary : "done");
+    *step = "settle";
     return LF_OK;
 }
 
@@ -324,7 +274,7 @@ static cJSON *field_value(const char *type, const char *value)
 }
 
 /* Where a captured value goes; NULL: nowhere. */
-static const char *output_field(const struct work *work, const char *capture)
+static const char *output_field(const struct job_work *work, const char *capture)
 {
     if (work->route->output_count == 0)
         return capture;
@@ -335,11 +285,11 @@ static const char *output_field(const struct work *work, const char *capture)
 }
 
 /* A value captured several times reports its last. */
-static enum lf_status output_fields(const struct work *work, cJSON **fields, struct lf_error *err)
+static enum lf_status output_fields(const struct job_work *work, cJSON **fields, struct lf_error *err)
 {
     *fields = cJSON_CreateObject();
     const cJSON *capture;
-    cJSON_ArrayForEach (capture, cJSON_GetObjectItemCaseSensitive(work->job->facts, "captures")) {
+    cJSON_ArrayForEach (capture, lf_job_object(work->job, LF_JOB_CAPTURES)) {
         const char *name = lf_json_text(capture, "name"), *value = lf_json_text(capture, "value");
         const char *field = name && value ? output_field(work, name) : NULL;
         if (field
@@ -388,14 +338,14 @@ static bool listed(const cJSON *ids, const char *id)
 }
 
 /* Made by somebody else: it was there before we began, or belongs to another job. */
-static enum lf_status not_ours(const struct work *work, const char *id, bool * not, struct lf_error *err)
+static enum lf_status not_ours(const struct job_work *work, const char *id, bool * not, struct lf_error *err)
 {
     int64_t other;
-    *not = listed(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"), id);
+    *not = listed(lf_job_object(work->job, LF_JOB_OUTPUTS_BEFORE), id);
     if (*not )
         return LF_OK;
-    enum lf_status status = lf_journal_job_with_fact(work->jobs->journal, "task", "output", id, false,
-                                                     work->job->id, &other, err);
+    enum lf_status status = lf_journal_job_with_field(work->jobs->journal, "task", LF_JOB_OUTPUT, id, false,
+                                                      work->job->id, &other, err);
     *not = status == LF_OK;
     return status == LF_NOT_FOUND ? LF_OK : status;
 }
@@ -403,10 +353,10 @@ static enum lf_status not_ours(const struct work *work, const char *id, bool * n
 /* After an answer that was lost: an output that came since and says the same is ours. One that came since and
  * says something else may be ours, as Benchling keeps it, or a person's: that is for a person to tell; a
  * retry then counts it as not ours. */
-static enum lf_status look_for_output(struct work *work, const char *task, const cJSON *fields,
+static enum lf_status look_for_output(struct job_work *work, const char *task, const cJSON *fields,
                                       struct lf_error *err)
 {
-    cJSON *outputs = NULL, *before = cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before");
+    cJSON *outputs = NULL, *before = lf_job_object(work->job, LF_JOB_OUTPUTS_BEFORE);
     enum lf_status status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
     const cJSON *output;
     cJSON_ArrayForEach (output, outputs) {
@@ -418,7 +368,7 @@ static enum lf_status look_for_output(struct work *work, const char *task, const
         if (looked == LF_OK)
             looked = has_fields(output, fields, &same, err);
         if (looked != LF_OK || same) {
-            status = looked == LF_OK ? job__fact_set(work, "output", id, err) : looked;
+            status = looked == LF_OK ? lf_job_set_text(work->job, LF_JOB_OUTPUT, id, err) : looked;
             break;
         }
         cJSON_AddItemToArray(before, cJSON_CreateString(id));
@@ -426,14 +376,14 @@ static enum lf_status look_for_output(struct work *work, const char *task, const
                          "while the workflow output was being created, the answer was lost, and %s appeared "
                          "with other values. If it "
                          "is not this one (%.200s), `labferry retry %lld` creates it; else cancel",
-                         id, lf_json_text_or(work->job->facts, "summary", ""), (long long)work->job->id);
+                         id, lf_job_text_or(work->job, LF_JOB_SUMMARY, ""), (long long)work->job->id);
     }
     cJSON_Delete(outputs);
     return status;
 }
 
 /* Which outputs there are before ours is created: whatever comes later and is not listed may be ours. */
-static enum lf_status note_outputs(struct work *work, const char *task, struct lf_error *err)
+static enum lf_status note_outputs(struct job_work *work, const char *task, struct lf_error *err)
 {
     cJSON *outputs = NULL, *before = cJSON_CreateArray();
     enum lf_status status = before
@@ -448,26 +398,26 @@ static enum lf_status note_outputs(struct work *work, const char *task, struct l
     cJSON_Delete(outputs);
     if (status != LF_OK)
         cJSON_Delete(before);
-    else if (!lf_json_set(work->job->facts, "outputs_before", before))
-        status = lf_fail_memory(err, "noting workflow outputs");
+    else
+        status = lf_job_set_object(work->job, LF_JOB_OUTPUTS_BEFORE, before, err);
     return status == LF_OK ? job__save(work->jobs, work->job, "agent", NULL, err) : status;
 }
 
-static enum lf_status create_output(struct work *work, const char *task, const cJSON *fields,
+static enum lf_status create_output(struct job_work *work, const char *task, const cJSON *fields,
                                     struct lf_error *err)
 {
     cJSON *output = NULL;
     enum lf_status status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output,
                                                    err);
     if (status == LF_OK)
-        status = job__fact_set(work, "output", lf_json_text(output, "id"), err);
+        status = lf_job_set_text(work->job, LF_JOB_OUTPUT, lf_json_text(output, "id"), err);
     cJSON_Delete(output);
     return status;
 }
 
-static enum lf_status report(struct work *work, struct lf_error *err)
+static enum lf_status report(struct job_work *work, struct lf_error *err)
 {
-    if (local(work) || job__fact(work, "output"))
+    if (local(work) || lf_job_text(work->job, LF_JOB_OUTPUT))
         return LF_OK;
     const char *task;
     cJSON *fields = NULL;
@@ -475,7 +425,7 @@ static enum lf_status report(struct work *work, struct lf_error *err)
     if (status == LF_OK && reports_file(work))
         return job__values_to_result(work, err);
     if (status == LF_OK)
-        status = job__fact_need(work, "workflow_task", &task, err);
+        status = job__need(work, LF_JOB_WORKFLOW_TASK, &task, err);
     if (status == LF_OK)
         status = output_fields(work, &fields, err);
     if (status == LF_OK && cJSON_GetArraySize(fields) == 0) {
@@ -483,25 +433,35 @@ static enum lf_status report(struct work *work, struct lf_error *err)
         cJSON_Delete(fields);
         return LF_OK;
     }
-    bool begun = cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(work->job->facts, "outputs_before"));
+    bool begun = cJSON_IsArray(lf_job_object(work->job, LF_JOB_OUTPUTS_BEFORE));
     if (status == LF_OK)
         status = begun ? look_for_output(work, task, fields, err) : note_outputs(work, task, err);
-    if (status == LF_OK && !job__fact(work, "output"))
+    if (status == LF_OK && !lf_job_text(work->job, LF_JOB_OUTPUT))
         status = create_output(work, task, fields, err);
     if (status == LF_OK)
-        job__note(work, "workflow output %s: %s", job__fact(work, "output"),
-                  lf_json_text_or(work->job->facts, "summary", ""));
+        job__note(work, "workflow output %s: %s", lf_job_text(work->job, LF_JOB_OUTPUT),
+                  lf_job_text_or(work->job, LF_JOB_SUMMARY, ""));
     cJSON_Delete(fields);
     return status;
 }
 
-static const struct step steps[] = {
+static const struct job_step steps[] = {
     {.name = "check", .run = check},
-    {.name = "claim", .looks = true, .run = claim},
-    {.name = "run", .bench = true, .action = run_action, .acted = ran},
-    {.name = "report", .looks = true, .keeps = true, .run = report},
-    {.name = "settle", .looks = true, .keeps = true, .run = settle},
+    {.name = "claim", .checks_first = true, .run = claim},
+    {.name = "run", .bench = true, .action = job__procedure_action, .acted = job__procedure_ran},
+    {.name = "report", .checks_first = true, .hold_on_permanent = true, .run = report},
+    {.name = "settle", .checks_first = true, .hold_on_permanent = true, .run = settle},
     {0},
 };
 
-const struct kind job__kind_task = {.name = "task", .steps = steps, .last_words = last_words};
+static const char *const settings[] = {"procedure",    "inputs",      "outputs",
+                                       "claim_status", "done_status", "failed_status",
+                                       "report",       "run_field",   NULL};
+
+const struct lf_job_kind job__kind_task = {
+    .config = {.name = "task", .resource = "workflowTask", .ability = LF_CAN_RUN, .settings = settings},
+    .takes = {{LF_JOB_WORKFLOW_TASK, "id"}, {LF_JOB_DISPLAY, "displayId"}, {LF_JOB_STATUS, "status.id"}},
+    .detail = LF_JOB_PROCEDURE,
+    .steps = steps,
+    .on_bad_end = on_bad_end,
+};

@@ -34,11 +34,11 @@ static const char *nth_value(const cJSON *captures, const char *name, size_t n)
     return NULL;
 }
 
-static enum lf_status lay_out(const struct work *work, const cJSON *captures, struct value_table *table,
+static enum lf_status lay_out(const struct job_work *work, const cJSON *captures, struct value_table *table,
                               struct lf_error *err)
 {
     const cJSON *item;
-    cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs")) {
+    cJSON_ArrayForEach (item, lf_job_object(work->job, LF_JOB_INPUTS)) {
         if (table->columns == COLUMNS_MAX)
             return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d columns", COLUMNS_MAX);
         table->names[table->columns++] = item->string;
@@ -65,10 +65,10 @@ static enum lf_status add_cell(struct lf_buffer *csv, const char *text, bool las
     return status == LF_OK ? lf_buffer_text(csv, last ? "\r\n" : ",") : status;
 }
 
-static enum lf_status write_csv(const struct work *work, struct lf_buffer *csv, struct lf_error *err)
+static enum lf_status write_csv(const struct job_work *work, struct lf_buffer *csv, struct lf_error *err)
 {
-    const cJSON *captures = cJSON_GetObjectItemCaseSensitive(work->job->facts, "captures");
-    const cJSON *inputs = cJSON_GetObjectItemCaseSensitive(work->job->facts, "inputs");
+    const cJSON *captures = lf_job_object(work->job, LF_JOB_CAPTURES);
+    const cJSON *inputs = lf_job_object(work->job, LF_JOB_INPUTS);
     struct value_table table = {0};
     enum lf_status status = lay_out(work, captures, &table, err);
     if (status != LF_OK)
@@ -86,41 +86,26 @@ static enum lf_status write_csv(const struct work *work, struct lf_buffer *csv, 
     return status == LF_OK ? LF_OK : lf_fail_memory(err, "writing the values down");
 }
 
-static enum lf_status collect_job(const struct work *work, const char *name, const char *run,
-                                  struct lf_job *job, struct lf_error *err)
-{
-    *job = (struct lf_job){.kind = strdup("collect"),
-                           .instrument = strdup(work->job->instrument),
-                           .step = "match",
-                           .key = lf_key_values(work->job->id),
-                           .facts = cJSON_CreateObject()};
-    bool good = job->kind && job->instrument && job->key && job->facts
-                && lf_json_set_text(job->facts, "file_name", name) && lf_json_set_text(job->facts, "run", run)
-                && lf_json_set_text(job->facts, "assigned", work->job->route);
-    return good ? LF_OK : lf_fail_memory(err, "making a result of the values");
-}
-
-/* Job and file at once; LF_EXISTS: made in an earlier life. */
-static enum lf_status add_with_file(struct work *work, struct lf_job *job, const struct lf_buffer *csv,
-                                    int64_t *existing, struct lf_error *err)
+/* Job and file at once; LF_EXISTS: made before a restart. */
+static enum lf_status add_with_file(struct job_work *work, const struct lf_birth *birth,
+                                    const struct lf_buffer *csv, int64_t *id, struct lf_error *err)
 {
     struct lf_journal *journal = work->jobs->journal;
     struct spool_file file = {.fd = -1};
-    char sha256[LF_SHA256_HEX], text[160];
-    snprintf(text, sizeof text, "values of job %lld", (long long)work->job->id);
+    char sha256[LF_SHA256_HEX];
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = job__add(work->jobs, job, "agent", text, existing, err);
+    status = lf_jobs_birth(work->jobs, birth, id, err);
     if (status == LF_OK)
-        status = job__spool_create(work->jobs, job->id, &file, err);
+        status = job__spool_create(work->jobs, *id, &file, err);
     if (status == LF_OK)
         status = lf_file_write_all(file.fd, csv->data, csv->len, err);
     if (status == LF_OK && lf_digest_bytes(LF_SHA256, csv->data, csv->len, sha256) != LF_OK)
         status = lf_fail_memory(err, "making a result of the values");
     if (status == LF_OK)
-        status = job__spool_parcel(work->jobs, job->id, &file, lf_json_text(job->facts, "file_name"),
-                                   "text/csv", sha256, (int64_t)csv->len, err);
+        status = job__spool_parcel(work->jobs, *id, &file, birth->texts[0].text, "text/csv", sha256,
+                                   (int64_t)csv->len, err);
     job__spool_discard(&file);
     if (status == LF_OK)
         return lf_journal_commit(journal, err);
@@ -128,27 +113,34 @@ static enum lf_status add_with_file(struct work *work, struct lf_job *job, const
     return status;
 }
 
-enum lf_status job__values_to_result(struct work *work, struct lf_error *err)
+enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err)
 {
     const char *run;
-    char name[240];
+    char name[240], history[160];
     struct lf_buffer csv = {0};
-    struct lf_job job = {0};
-    int64_t existing = 0;
-    snprintf(name, sizeof name, "%.200s.csv", job__fact(work, "display") ? job__fact(work, "display") : "");
+    int64_t id = 0;
+    snprintf(history, sizeof history, "values of job %lld", (long long)work->job->id);
+    snprintf(name, sizeof name, "%.200s.csv", lf_job_text_or(work->job, LF_JOB_DISPLAY, ""));
     if (lf_name_check(name, NULL) != LF_OK)
         snprintf(name, sizeof name, "job-%lld.csv", (long long)work->job->id);
-    enum lf_status status = job__fact_need(work, "run", &run, err);
+    char *key = lf_key_values(work->job->id);
+    enum lf_status status = job__need(work, LF_JOB_RUN, &run, err);
     if (status == LF_OK)
         status = write_csv(work, &csv, err);
-    if (status == LF_OK)
-        status = collect_job(work, name, run, &job, err);
-    if (status == LF_OK)
-        status = add_with_file(work, &job, &csv, &existing, err);
+    if (status == LF_OK) {
+        struct lf_birth birth = {.kind = &job__kind_collect,
+                                 .step = "match",
+                                 .key = key,
+                                 .instrument = work->job->instrument,
+                                 .history = history,
+                                 .texts = {{LF_JOB_FILE_NAME, name},
+                                           {LF_JOB_RUN, run},
+                                           {LF_JOB_ASSIGNED, work->job->route}}};
+        status = add_with_file(work, &birth, &csv, &id, err);
+    }
     if (status == LF_OK || status == LF_EXISTS)
-        job__note(work, "the values are the result %s of run %s: job %lld", name, run,
-                  (long long)(status == LF_OK ? job.id : existing));
-    lf_job_free(&job);
+        job__note(work, "the values are the result %s of run %s: job %lld", name, run, (long long)id);
+    free(key);
     lf_buffer_free(&csv);
     return status == LF_EXISTS ? LF_OK : status;
 }

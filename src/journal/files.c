@@ -155,17 +155,22 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
      */
     enum lf_status status = journal__query_start(
         journal, &query, err,
-        "SELECT there.job, json_extract(facts, '$.processor') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job "
+        "SELECT there.job, json_extract(facts, '$." LF_NAME_PROCESSOR
+        "') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job "
         "AS later "
-        "WHERE later.id > job.id AND json_extract(later.facts, '$.processor') = json_extract(job.facts, "
-        "'$.processor')) AS attached "
+        "WHERE later.id > job.id AND json_extract(later.facts, '$." LF_NAME_PROCESSOR
+        "') = json_extract(job.facts, "
+        "'$." LF_NAME_PROCESSOR "')) AS attached "
         "FROM finding AS mine JOIN finding AS there ON there.instrument = mine.instrument AND there.sha256 = "
         "mine.sha256 "
         "JOIN job ON job.id = there.job "
-        "WHERE mine.job = ?1 AND there.job <> ?1 AND json_extract(facts, '$.same_as') IS NULL AND CASE "
-        "WHEN json_extract(facts, '$.run') = ?2 AND json_extract(facts, '$.config') = ?3 "
+        "WHERE mine.job = ?1 AND there.job <> ?1 AND json_extract(facts, '$." LF_NAME_SAME_AS
+        "') IS NULL AND CASE "
+        "WHEN json_extract(facts, '$." LF_NAME_RUN "') = ?2 AND json_extract(facts, '$." LF_NAME_CONFIG
+        "') = ?3 "
         "THEN attached OR (there.job < ?1 AND state IN ('ready', 'running', 'waiting', 'held')) "
-        "WHEN json_extract(facts, '$.run') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', "
+        "WHEN json_extract(facts, '$." LF_NAME_RUN
+        "') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', "
         "'waiting') "
         "ELSE 0 END ORDER BY attached DESC, there.job LIMIT 1",
         "itt", job, run, config);

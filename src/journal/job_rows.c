@@ -51,7 +51,7 @@ void lf_job_free(struct lf_job *job)
     free(job->event_id);
     free(job->note);
     free(job->wake);
-    cJSON_Delete(job->facts);
+    cJSON_Delete(job->fields);
     memset(job, 0, sizeof *job);
 }
 
@@ -61,10 +61,10 @@ static enum lf_status hold_damaged(struct lf_job *job, struct lf_error *err)
     free(job->note);
     job->note = strdup(
         "what this job had found out is damaged in the journal; cancel it, and see labferry journal check");
-    job->facts = cJSON_CreateObject();
+    job->fields = cJSON_CreateObject();
     job->state = LF_JOB_HELD;
     job->class = LF_NEEDS_PERSON;
-    return job->note && job->facts ? LF_OK : lf_fail_memory(err, "reading a job");
+    return job->note && job->fields ? LF_OK : lf_fail_memory(err, "reading a job");
 }
 
 enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct lf_error *err)
@@ -92,7 +92,7 @@ enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct
     job->note = journal__column_text(query, 17);
     job->wake = journal__column_text(query, 18);
     const char *facts = journal__column_peek(query, 19);
-    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->facts, err) : LF_CORRUPT;
+    enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->fields, err) : LF_CORRUPT;
     if (query->no_memory) /* nothing that is missing may be taken for damage */
         status = lf_fail_memory(err, "reading a job");
     if (status == LF_INVALID || status == LF_CORRUPT)

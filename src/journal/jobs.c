@@ -93,7 +93,7 @@ static enum lf_status find_key(struct lf_journal *journal, const char *key, int6
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err)
 {
-    char *facts = job->facts ? lf_json_print(job->facts) : strdup("{}");
+    char *facts = job->fields ? lf_json_print(job->fields) : strdup("{}");
     if (!facts)
         return lf_fail_memory(err, "adding a job");
     job->created_ms = job->updated_ms = lf_clock_best_ms();
@@ -177,7 +177,7 @@ static enum lf_status write_job(struct lf_journal *journal, const struct lf_job 
 
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err)
 {
-    char *facts = lf_json_print(job->facts);
+    char *facts = lf_json_print(job->fields);
     if (!facts)
         return lf_fail_memory(err, "saving a job");
     int64_t mono = lf_clock_mono_ms();
@@ -368,9 +368,9 @@ enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake,
     return journal__query_end(&query, err);
 }
 
-enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
-                                        const char *value, bool open, int64_t but, int64_t *job,
-                                        struct lf_error *err)
+enum lf_status lf_journal_job_with_field(struct lf_journal *journal, const char *kind,
+                                         enum lf_job_field field, const char *value, bool open, int64_t but,
+                                         int64_t *job, struct lf_error *err)
 {
     struct query query;
     enum lf_status status =
@@ -378,7 +378,7 @@ enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *
                              "SELECT id FROM job WHERE kind = ?1 AND id <> ?4 "
                              "AND (?5 = 0 OR state IN ('ready', 'running', 'waiting', 'held')) "
                              "AND json_extract(facts, '$.' || ?2) = ?3 ORDER BY id LIMIT 1",
-                             "tttii", kind, name, value, but, (int64_t)open);
+                             "tttii", kind, lf_job_field_name(field), value, but, (int64_t)open);
     if (status != LF_OK)
         return status;
     bool found = journal__query_row(&query);

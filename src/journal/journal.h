@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "journal/job_fields.h"
 
 struct lf_journal;
 
@@ -181,21 +182,19 @@ struct lf_job {
     enum lf_class class;  /* of the last error */
     char *note;           /* why it waits, is held, failed; what came of it */
     char *wake;           /* waiting: what would wake it ("processor:aop_1") */
-    cJSON *facts;         /* what the steps found out; an object */
+    cJSON *fields;        /* see job_fields.h; an object */
     const char *by;       /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
 void lf_job_free(struct lf_job *job); /* the struct's contents */
 /* It may start for so long after the work came about, which was at happened_ms (wall; 0, or ahead of now:
  * now). */
 void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_after_ms);
-/* A fact while the expiry counts from when we heard of the work: when it came about, by the cloud's clock. */
-#define LF_FACT_HAPPENED "happened_ms"
 
-/* Adds a job (id is filled; job->facts is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is
+/* Adds a job (id is filled; job->fields is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is
  * its id. */
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
-/* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, facts, instrument; sets
+/* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, fields, instrument; sets
  * updated_ms. That it is about to act, is held or has ended goes into the audit trail. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job,
@@ -226,11 +225,11 @@ enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake,
 enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
                                         struct lf_job *job, struct lf_error *err);
 
-/* The oldest job of that kind, other than `but`, of which facts.<name> is value; `open`: only one that is not
+/* The oldest job of that kind, other than `but`, whose field has this text; `open`: only one that is not
  * final. LF_NOT_FOUND. */
-enum lf_status lf_journal_job_with_fact(struct lf_journal *journal, const char *kind, const char *name,
-                                        const char *value, bool open, int64_t but, int64_t *job,
-                                        struct lf_error *err);
+enum lf_status lf_journal_job_with_field(struct lf_journal *journal, const char *kind,
+                                         enum lf_job_field field, const char *value, bool open, int64_t but,
+                                         int64_t *job, struct lf_error *err);
 
 /* What happened to a job, when and by whom ("agent", "cli:maria", "mqtt:..."). Goes into the audit trail,
  * too. */

@@ -37,9 +37,31 @@ static const struct lf_setting *driver_settings(const char *driver)
     return !strcmp(driver, "folder") ? folder_rows : !strcmp(driver, "line") ? line_rows : NULL;
 }
 
-static bool driver_can(const char *driver, enum lf_config_job job)
+enum { CAN_FILES = 1, CAN_RUN = 2 };
+
+static bool driver_can(const char *driver, uint32_t ability)
 {
-    return !strcmp(driver, "folder") ? job != LF_CONFIG_TASK : job == LF_CONFIG_TASK;
+    return ability == (!strcmp(driver, "folder") ? CAN_FILES : CAN_RUN);
+}
+
+static const char *const task_settings[] = {"procedure",    "inputs",      "outputs",
+                                            "claim_status", "done_status", "failed_status",
+                                            "report",       "run_field",   NULL};
+static const char *const procedure_settings[] = {"procedure", "inputs", NULL};
+static const struct lf_config_kind kinds[] = {
+    {.name = "deliver", .resource = "automationInputGenerator", .ability = CAN_FILES},
+    {.name = "collect",
+     .resource = "automationOutputProcessor",
+     .ability = CAN_FILES,
+     .no_instrument = true,
+     .collects = true},
+    {.name = "task", .resource = "workflowTask", .ability = CAN_RUN, .settings = task_settings},
+    {.name = "procedure", .ability = CAN_RUN, .settings = procedure_settings},
+};
+
+static const struct lf_config_kind *kind_at(size_t index)
+{
+    return index < sizeof kinds / sizeof *kinds ? &kinds[index] : NULL;
 }
 
 static enum lf_status driver_check(const char *driver, const struct lf_values *values,
@@ -100,6 +122,7 @@ const struct lf_config_hooks case_hooks = {
     .driver_settings = driver_settings,
     .drivers = drivers,
     .driver_can = driver_can,
+    .kind_at = kind_at,
     .driver_check = driver_check,
     .procedure_check = procedure_check,
     .on_check = on_check,

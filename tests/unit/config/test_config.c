@@ -186,8 +186,7 @@ static void task_maps_are_read(void)
         "\"file\";\n"
         "  run_field = \"Run\"; } );\n");
     const struct lf_config_route *route = &config->routes[0];
-    CHECK_INT(route->job, LF_CONFIG_TASK);
-    CHECK_STR(lf_config_job_name(route->job), "task");
+    CHECK_STR(route->kind->name, "task");
     CHECK_INT(route->on.count, 2);
     CHECK_STR(route->on.items[1], "workflowTask.updated.status");
     NEED(route->input_count == 1 && route->output_count == 2);

@@ -3,6 +3,7 @@
 #include "event/event.h"
 #include "event/pattern.h"
 #include "fake_device.h"
+#include "job/kinds.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
 
 static const struct lf_config_hooks hooks = {
     .driver_settings = settings_of,
+    .kind_at = lf_job_kind_at,
     .on_check = lf_event_on_check,
     .on_types = lf_event_on_types,
     .pattern_check = pattern_check,

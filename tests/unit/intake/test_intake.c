@@ -118,10 +118,10 @@ static void event_becomes_a_job(void)
     CHECK_STR(job.step, "resolve");
     CHECK_STR(job.event_id, "evt_1");
     CHECK_INT(job.state, LF_JOB_READY);
-    CHECK_STR(lf_json_text(job.facts, "generator"), "aig_1");
-    CHECK_STR(lf_json_text(job.facts, "file"), "file_1");
-    CHECK_STR(lf_json_text(job.facts, "run"), "run_1");
-    CHECK_STR(lf_json_text(job.facts, "config"), "Worklist");
+    CHECK_STR(lf_job_text(&job, LF_JOB_GENERATOR), "aig_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_FILE), "file_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_RUN), "run_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_CONFIG), "Worklist");
     lf_job_free(&job);
     CHECK(core_told(journal, 1, "event evt_1"));
     close_all();
@@ -297,7 +297,7 @@ static void expiry_unsure(void)
     int64_t now = lf_clock_mono_ms();
     struct lf_job job = core_job(journal, 1);
     CHECK(job.expires_mono > now + hour && job.expires_mono <= now + 2 * hour);
-    CHECK(llabs(lf_json_int(job.facts, LF_FACT_HAPPENED, 0) - (lf_clock_wall_ms() - 72 * hour)) < 60000);
+    CHECK(llabs(lf_job_int(&job, LF_JOB_HAPPENED, 0) - (lf_clock_wall_ms() - 72 * hour)) < 60000);
     lf_job_free(&job);
     lf_clock_learn(lf_clock_wall_ms() - 72 * hour); /* it is our clock that is ahead */
     CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(73 * hour), "",
@@ -305,7 +305,7 @@ static void expiry_unsure(void)
               LF_OK);
     job = core_job(journal, 2);
     CHECK(job.expires_mono > now + hour - 60000 && job.expires_mono <= now + hour + 60000);
-    CHECK_INT(lf_json_int(job.facts, LF_FACT_HAPPENED, 0), 0);
+    CHECK_INT(lf_job_int(&job, LF_JOB_HAPPENED, 0), 0);
     lf_job_free(&job);
     close_all();
 }
@@ -360,7 +360,7 @@ static void excluded(void)
     check_fate("evt_1", LF_FATE_JOB, 1);
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.route, "first"); /* its pattern looks at what had been left out */
-    CHECK_STR(lf_json_text(job.facts, "file"), "file_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_FILE), "file_1");
     lf_job_free(&job);
     close_all();
 }
@@ -395,9 +395,9 @@ static void thin(void)
     lf_event_row_free(&row);
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.kind, "task");
-    CHECK_STR(lf_json_text(job.facts, "workflow_task"), "wftask_1");
-    CHECK_STR(lf_json_text(job.facts, "status"), "st_1");
-    CHECK_STR(lf_json_text(job.facts, "procedure"), "weigh");
+    CHECK_STR(lf_job_text(&job, LF_JOB_WORKFLOW_TASK), "wftask_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_STATUS), "st_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_PROCEDURE), "weigh");
     lf_job_free(&job);
     close_all();
 }
@@ -556,8 +556,8 @@ static void by_hand(void)
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.kind, "collect");
     CHECK_STR(job.step, "adopt");
-    CHECK_STR(lf_json_text(job.facts, "processor"), "aop_1");
-    CHECK_STR(lf_json_text(job.facts, "blob"), "blob_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_PROCESSOR), "aop_1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_BLOB), "blob_1");
     lf_job_free(&job);
     close_all();
 }
@@ -616,8 +616,8 @@ static void taken_or_refused(void)
             CHECK_STR(lf_fate_name(row.fate), "job");
             struct lf_job job = core_job(journal, there);
             CHECK_STR(job.route, "first");
-            CHECK_STR(lf_json_text(job.facts, "run"), "run_1");
-            CHECK_STR(lf_json_text(job.facts, "file_name"), "w.csv");
+            CHECK_STR(lf_job_text(&job, LF_JOB_RUN), "run_1");
+            CHECK_STR(lf_job_text(&job, LF_JOB_FILE_NAME), "w.csv");
             lf_job_free(&job);
         } else {
             CHECK_INT(err.class, LF_TRANSIENT);

@@ -87,12 +87,12 @@ static int64_t add(struct job_case *c, struct lf_job *job, const char *key, cons
 {
     job->instrument = (char *)"robot";
     job->key = (char *)key;
-    job->facts = cJSON_Parse(facts);
+    job->fields = cJSON_Parse(facts);
     job->expires_ms = lf_clock_wall_ms() + 3600000;
     job->expires_mono = lf_deadline_in(3600000);
-    NEED(job->facts != NULL);
+    NEED(job->fields != NULL);
     NEED(lf_journal_job_add(c->journal, job, NULL, NULL) == LF_OK);
-    cJSON_Delete(job->facts);
+    cJSON_Delete(job->fields);
     lf_jobs_kick(c->jobs);
     return job->id;
 }
@@ -189,7 +189,7 @@ static char text[1000];
 const char *case_fact(struct job_case *c, int64_t id, const char *name)
 {
     struct lf_job job = core_job(c->journal, id);
-    snprintf(text, sizeof text, "%s", lf_json_text_or(job.facts, name, ""));
+    snprintf(text, sizeof text, "%s", lf_json_text_or(job.fields, name, ""));
     lf_job_free(&job);
     return text;
 }

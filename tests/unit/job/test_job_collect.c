@@ -470,9 +470,9 @@ static int64_t uploaded_event(const char *processor, const char *blob)
     snprintf(key, sizeof key, "automationOutputProcessor.uploaded|%s|%s", processor, blob);
     snprintf(facts, sizeof facts, "{\"processor\":\"%s\",\"blob\":\"%s\",\"file_name\":\"r.csv\"}", processor,
              blob);
-    job.facts = cJSON_Parse(facts);
+    job.fields = cJSON_Parse(facts);
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
-    cJSON_Delete(job.facts);
+    cJSON_Delete(job.fields);
     lf_jobs_kick(c.jobs);
     return job.id;
 }

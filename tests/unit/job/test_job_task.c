@@ -276,9 +276,9 @@ static void second_job_steps_back(void)
                          .instrument = (char *)"robot",
                          .key = (char *)"task|2",
                          .step = "check",
-                         .facts = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\"}")};
+                         .fields = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\"}")};
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK); /* another event of the same task */
-    cJSON_Delete(job.facts);
+    cJSON_Delete(job.fields);
     lf_jobs_kick(c.jobs);
     CHECK(case_becomes(&c, job.id, LF_JOB_CANCELLED));
     c.device->stuck = false;

@@ -63,7 +63,7 @@ static int64_t add(const char *kind, const char *step, const char *route, bool b
                          .instrument = (char *)"robot",
                          .key = key,
                          .bench = bench,
-                         .facts = facts};
+                         .fields = facts};
     snprintf(job.step, sizeof job.step, "%s", step);
     NEED(facts && lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
     cJSON_Delete(facts);

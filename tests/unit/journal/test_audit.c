@@ -455,7 +455,7 @@ static void life_of_a_job(void)
                          .key = (char *)"k",
                          .step = "deliver",
                          .bench = true,
-                         .facts = cJSON_CreateObject()};
+                         .fields = cJSON_CreateObject()};
     struct lf_parcel_row row = {.name = (char *)"w.csv", .file = (char *)"1", .sha256 = "ab", .size = 3};
     struct kinds kinds = {0};
     struct lf_event_row event = {.id = (char *)"evt_1",
@@ -484,7 +484,7 @@ static void life_of_a_job(void)
         kinds.text,
         "event by agent; event by agent; file by agent; acting by agent; held by agent; job by cli:maria; "
         "cancelled by cli:maria");
-    cJSON_Delete(job.facts);
+    cJSON_Delete(job.fields);
     lf_journal_close(journal);
 }
 

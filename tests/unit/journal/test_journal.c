@@ -47,10 +47,10 @@ static int64_t job__add(struct lf_journal *journal, const char *key, const char 
                          .key = (char *)key,
                          .step = "resolve",
                          .bench = bench,
-                         .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
+                         .fields = cJSON_Parse("{\"run\":\"r-1\"}")};
     int64_t existing = 0;
     enum lf_status status = lf_journal_job_add(journal, &job, &existing, NULL);
-    cJSON_Delete(job.facts);
+    cJSON_Delete(job.fields);
     return status == LF_OK ? job.id : -existing;
 }
 
@@ -308,7 +308,7 @@ static void claimed_once_and_back_after_a_crash(void)
     NEED(lf_journal_job_claim(journal, "balance", &job, &next, NULL) == LF_OK);
     CHECK_INT(job.id, id);
     CHECK_INT(job.state, LF_JOB_RUNNING);
-    CHECK_STR(lf_json_text(job.facts, "run"), "r-1");
+    CHECK_STR(lf_job_text(&job, LF_JOB_RUN), "r-1");
     lf_job_free(&job);
     CHECK_INT(lf_journal_job_claim(journal, "balance", &job, &next, NULL), LF_NOT_FOUND);
     lf_journal_close(journal);
@@ -380,8 +380,8 @@ static int64_t add_finding(struct lf_journal *journal, const char *name, const c
     CHECK_INT(lf_journal_finding_digest(journal, id, "abc", NULL), LF_OK);
     struct lf_job job;
     NEED(lf_journal_job_get(journal, id, &job, NULL) == LF_OK);
-    cJSON_Delete(job.facts);
-    job.facts = cJSON_Parse(facts);
+    cJSON_Delete(job.fields);
+    job.fields = cJSON_Parse(facts);
     NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
     lf_job_free(&job);
     return id;
@@ -582,7 +582,7 @@ static void whole_or_not_at_all(void)
         if (claimed == LF_OK)
             job.state = LF_JOB_READY;
         bool whole = claimed == LF_OK && !strcmp(job.step, "resolve")
-                     && !strcmp(lf_json_text_or(job.facts, "run", ""), "r-1");
+                     && !strcmp(lf_job_text_or(&job, LF_JOB_RUN, ""), "r-1");
         enum lf_status kept = claimed == LF_OK ? lf_journal_job_save(journal, &job, &err) : claimed;
         enum lf_status got = lf_journal_get(journal, "paused.robot", &why, &err);
         unit_failing_over();

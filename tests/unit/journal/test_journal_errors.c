@@ -116,9 +116,9 @@ static enum lf_status job__add(struct lf_journal *journal, const char *key, bool
                          .event_id = (char *)"evt_1",
                          .step = "match",
                          .bench = bench,
-                         .facts = cJSON_Parse("{\"run\":\"r-1\"}")};
+                         .fields = cJSON_Parse("{\"run\":\"r-1\"}")};
     enum lf_status status = lf_journal_job_add(journal, &job, NULL, err);
-    cJSON_Delete(job.facts);
+    cJSON_Delete(job.fields);
     return status;
 }
 
@@ -284,8 +284,8 @@ CALL(job_wake, int count; int64_t job; return lf_journal_job_wake(journal, "it",
 CALL(job_last_done, struct lf_job job = {0};
      enum lf_status status = lf_journal_job_last_done(journal, "reader", "collect", &job, err);
      lf_job_free(&job); return status;)
-CALL(job_with_fact, int64_t job;
-     return lf_journal_job_with_fact(journal, "collect", "run", "r-1", true, 0, &job, err);)
+CALL(job_with_field, int64_t job;
+     return lf_journal_job_with_field(journal, "collect", LF_JOB_RUN, "r-1", true, 0, &job, err);)
 CALL(history_add, return lf_journal_history_add(journal, 1, "cli:maria", "looked at", err);)
 CALL(history_list, return lf_journal_history_list(journal, 1, each_history, NULL, err);)
 CALL(parcel_add, return add_parcel(journal, 2, err);)
@@ -355,7 +355,7 @@ static const struct {
     GIVES(job_claim_none, LF_NOT_FOUND),
     GIVES(job_wake, LF_OK),
     GIVES(job_last_done, LF_OK),
-    GIVES(job_with_fact, LF_OK),
+    GIVES(job_with_field, LF_OK),
     GIVES(history_add, LF_OK),
     GIVES(history_list, LF_OK),
     GIVES(parcel_add, LF_OK),

@@ -220,8 +220,8 @@ static void acts(int number)
                          .state = LF_JOB_RUNNING};
     NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
     job.acting = true;
-    NEED((job.facts = cJSON_CreateObject()) && lf_journal_job_save(journal, &job, NULL) == LF_OK);
-    cJSON_Delete(job.facts);
+    NEED((job.fields = cJSON_CreateObject()) && lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    cJSON_Delete(job.fields);
     CHECK_INT(lf_journal_missing(journal), 0);
     lf_journal_close(journal);
 }

@@ -185,7 +185,7 @@ static void words_nobody_knows(void)
                          .instrument = (char *)"reader",
                          .key = (char *)"k",
                          .step = "match",
-                         .facts = cJSON_CreateObject()};
+                         .fields = cJSON_CreateObject()};
     struct lf_job_filter all = {.limit = 9};
     enum lf_job_state state = LF_JOB_READY;
     enum lf_fate fate = LF_FATE_UNROUTED;
@@ -194,7 +194,7 @@ static void words_nobody_knows(void)
     NEED(lf_journal_open(path, &journal, &err) == LF_OK);
     NEED(lf_journal_event_add(journal, &row, &err) == LF_OK);
     NEED(lf_journal_job_add(journal, &job, NULL, &err) == LF_OK);
-    cJSON_Delete(job.facts);
+    cJSON_Delete(job.fields);
     lf_journal_close(journal);
     sql("UPDATE job SET state = 'rEady'; UPDATE event SET fate = 'unrOuted'");
     NEED(lf_journal_open(path, &journal, &err) == LF_OK);
@@ -233,9 +233,9 @@ static void a_list_within_a_list(void)
                                              : i == 1 ? "b"
                                                       : "c"),
                              .step = "match",
-                             .facts = cJSON_CreateObject()};
+                             .fields = cJSON_CreateObject()};
         NEED(lf_journal_job_add(lists.journal, &job, NULL, &err) == LF_OK);
-        cJSON_Delete(job.facts);
+        cJSON_Delete(job.fields);
     }
     struct lf_job_filter all = {.limit = 9};
     CHECK_INT(lf_journal_job_list(lists.journal, &all, count_job, &lists, &err), LF_OK);

@@ -1,0 +1,6 @@
+/* The list of kinds, alone in its file: a test links another list in its place. */
+#include "job/kinds.h"
+
+const struct lf_job_kind *const lf_job_kinds[] = {
+    &job__kind_deliver, &job__kind_collect, &job__kind_task, &job__kind_procedure, NULL,
+};
