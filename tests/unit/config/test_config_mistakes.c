@@ -278,7 +278,7 @@ static void job_beyond_the_driver(void)
             5, "\"balance-1\" cannot do a deliver job|\"line\"");
     MISTAKE(HEAD INSTRUMENTS
             "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"brew\"; } );\n",
-            5, "\"job\"|\"deliver\", \"collect\", \"task\"|\"brew\"");
+            5, "\"job\"|use one of: deliver, collect, task, procedure|\"brew\"");
 }
 
 static void instrument_left_out(void)
@@ -303,11 +303,11 @@ static void procedures(void)
     MISTAKE(HEAD INSTRUMENTS
             "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "
             "instrument = \"hamilton-1\";\n procedure = \"weigh\"; } );\n",
-            6, "\"procedure\" is for job = \"task\" only");
+            6, "\"procedure\" is not for job = \"deliver\"");
     MISTAKE(HEAD INSTRUMENTS
             "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; "
             "instrument = \"hamilton-1\";\n outputs = { a = \"b\"; }; } );\n",
-            6, "\"outputs\" is for job = \"task\" only");
+            6, "\"outputs\" is not for job = \"deliver\"");
 }
 
 static void events(void)
