@@ -3,8 +3,8 @@
 
 #include "control/config_hooks.h"
 #include "drivers/driver.h"
-#include "drivers/stream/stream.h"
 #include "event/match.h"
+#include "os/serial.h"
 
 #include <errno.h>
 #include <stdlib.h>

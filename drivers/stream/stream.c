@@ -1,23 +1,17 @@
 /* Streams: parsing their names, and reading and writing with deadlines.
  *
  * A stream is open from lf_stream_open to lf_stream_close and belongs to one thread. After LF_DISCONNECTED
- * the only sensible call is lf_stream_close: a dead serial descriptor that stays open keeps the kernel from
- * giving the device its old name when it comes back. Every wait is one poll() on the descriptor, the cancel
- * and the deadline; a hang-up (poll says so, read gives 0 or EIO) is an error at once, never "nothing yet",
- * so that nothing here can spin.
+ * close it: a dead serial port that stays open keeps the system from giving the device its old name when it
+ * comes back. Every wait is for the connection, the cancel and the deadline at once. A hang-up, seen by
+ * waiting or by reading, is an error at once and never "nothing yet", so that nothing here can spin.
  */
 #include "drivers/stream/stream.h"
 
 #include "drivers/stream/kind.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <termios.h>
-#include <unistd.h>
 
 enum {
     SPEC_MAX = 1024,
@@ -65,8 +59,10 @@ static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_
 /* Sets each name=value of the options; the table knows what is allowed. */
 static enum lf_status parse_options(char *options, struct lf_values *values, struct lf_error *err)
 {
-    char *rest = options;
-    for (char *pair = strsep(&rest, "&"); pair; pair = strsep(&rest, "&")) {
+    for (char *pair = options, *next; pair; pair = next) {
+        next = strchr(pair, '&');
+        if (next)
+            *next++ = '\0';
         char *equals = strchr(pair, '=');
         if (!equals || equals == pair)
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
@@ -151,7 +147,6 @@ enum lf_status lf_stream_open(const char *spec_text, int64_t deadline, const str
         goto done;
     }
     stream->kind = spec.kind;
-    stream->fd = -1;
     stream->cancel = cancel;
     status = spec.kind->open(spec.place, values, deadline, stream, err);
     if (status == LF_OK) {
@@ -168,7 +163,8 @@ void lf_stream_close(struct lf_stream *stream)
 {
     if (!stream)
         return;
-    stream->kind->close(stream);
+    lf_serial_close(stream->serial);
+    lf_socket_close(&stream->socket);
     free(stream);
 }
 
@@ -182,23 +178,22 @@ const char *lf_stream_name(const struct lf_stream *stream)
 static enum lf_status gone(const struct lf_stream *stream, const char *reason, struct lf_error *err)
 {
     return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: the connection is gone (%s)%s", stream->name,
-                   reason, stream->kind->terminal ? "; unplugged, or the device lost power?" : "");
+                   reason, stream->serial ? "; unplugged, or the device lost power?" : "");
 }
 
-static enum lf_status gone_errno(const struct lf_stream *stream, struct lf_error *err)
+/* A wait ended with this status. */
+static enum lf_status waited(const struct lf_stream *stream, enum lf_status status, struct lf_error *err)
 {
-    char reason[80];
-    return gone(stream, strerror_r(errno, reason, sizeof reason), err);
-}
-
-static enum lf_status silent(const struct lf_stream *stream, struct lf_error *err)
-{
-    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
+    if (status == LF_CANCELLED)
+        return lf_fail(err, status, LF_TRANSIENT, "%s: stopped on request", stream->name);
+    if (status == LF_TIMEOUT)
+        return lf_fail(err, status, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
+    return gone(stream, "it cannot be waited for", err);
 }
 
 static struct lf_waitable waitable(const struct lf_stream *stream)
 {
-    return lf_waitable_socket(stream->fd);
+    return stream->serial ? lf_serial_waitable(stream->serial) : stream->socket.waitable;
 }
 
 static bool hung_up(unsigned ready, unsigned wanted)
@@ -206,58 +201,55 @@ static bool hung_up(unsigned ready, unsigned wanted)
     return (ready & LF_HUNG_UP) && !(ready & wanted);
 }
 
-static enum lf_status stopped(const struct lf_stream *stream, struct lf_error *err)
+static enum lf_status read_some(struct lf_stream *stream, void *data, size_t room, size_t *count,
+                                struct lf_error *why)
 {
-    return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "%s: stopped on request", stream->name);
+    return stream->serial ? lf_serial_read(stream->serial, data, room, count, why)
+                          : lf_socket_read(&stream->socket, data, room, count, why);
+}
+
+static enum lf_status write_some(struct lf_stream *stream, const void *data, size_t len, size_t *count,
+                                 struct lf_error *why)
+{
+    return stream->serial ? lf_serial_write(stream->serial, data, len, count, why)
+                          : lf_socket_write(&stream->socket, data, len, count, why);
 }
 
 enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline,
                               size_t *got, struct lf_error *err)
 {
+    struct lf_error why = {0};
     unsigned ready = 0;
     *got = 0;
     for (;;) {
         if (lf_cancel_is_set(stream->cancel))
-            return stopped(stream, err);
-        ssize_t count = read(stream->fd, data, room);
-        if (count > 0) {
-            *got = (size_t)count;
+            return waited(stream, LF_CANCELLED, err);
+        enum lf_status status = read_some(stream, data, room, got, &why);
+        if (status == LF_OK)
             return LF_OK;
-        }
-        if (count == 0)
-            return gone(stream, "it ended", err);
-        if (errno == EINTR)
-            continue;
-        if (errno != EAGAIN && errno != EWOULDBLOCK)
-            return gone_errno(stream, err);
+        if (status != LF_BUSY)
+            return gone(stream, why.text, err);
         if (hung_up(ready, LF_READABLE))
             return gone(stream, "it hung up", err);
-        enum lf_status status = lf_wait(waitable(stream), LF_READABLE, deadline, stream->cancel, &ready);
-        if (status == LF_CANCELLED)
-            return stopped(stream, err);
-        if (status == LF_TIMEOUT)
-            return silent(stream, err);
+        status = lf_wait(waitable(stream), LF_READABLE, deadline, stream->cancel, &ready);
         if (status != LF_OK)
-            return gone_errno(stream, err);
+            return waited(stream, status, err);
     }
 }
 
-/* Bytes that the kernel took but the line has not; 0 where that cannot be asked. */
+/* Bytes that the system took but the line has not. */
 static size_t still_queued(const struct lf_stream *stream)
 {
-    int queued = 0;
-    if (!stream->kind->terminal || ioctl(stream->fd, TIOCOUTQ, &queued) || queued < 0)
-        return 0;
-    return (size_t)queued;
+    return stream->serial ? lf_serial_unsent(stream->serial) : 0;
 }
 
-/* A command must not lie in the kernel's queue when we report failure: the device would get it later, when
- * nobody waits for its reply. Returns how many of `taken` bytes have really left. */
+/* A command must not stay queued when we report failure: the device would get it later, when nobody waits for
+ * its reply. Returns how many of `taken` bytes have really left. */
 static size_t give_up(const struct lf_stream *stream, size_t taken)
 {
     size_t queued = still_queued(stream);
-    if (stream->kind->terminal)
-        tcflush(stream->fd, TCOFLUSH);
+    if (stream->serial)
+        lf_serial_drop_unsent(stream->serial);
     return queued < taken ? taken - queued : 0;
 }
 
@@ -266,11 +258,11 @@ static enum lf_status write_timeout(const struct lf_stream *stream, size_t left,
 {
     return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT,
                    "%s: only %zu of %zu bytes could be sent in the time allowed; %s", stream->name, left, len,
-                   stream->kind->terminal ? "is flow control holding the line (XOFF, or CTS low)?"
-                                          : "the other side does not read");
+                   stream->serial ? "is flow control holding the line (XOFF, or CTS low)?"
+                                  : "the other side does not read");
 }
 
-/* Waits until the queued bytes have left, so that "written" means on the wire. The kernel has no event for
+/* Waits until the queued bytes have left, so that "written" means on the wire. The system has no event for
  * that: naps, as long as a few bytes take. */
 static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline)
 {
@@ -279,10 +271,8 @@ static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline
         enum lf_status status = lf_wait(waitable(stream), 0,
                                         lf_deadline_sooner(deadline, lf_deadline_in(nap)), stream->cancel,
                                         NULL);
-        if (status == LF_OK) { /* no event was asked for: this is a hang-up */
-            errno = EIO;
+        if (status == LF_OK) /* no event was asked for: this is a hang-up */
             return LF_DISCONNECTED;
-        }
         if (status != LF_TIMEOUT)
             return status;
         if (lf_deadline_passed(deadline))
@@ -291,69 +281,55 @@ static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline
     return LF_OK;
 }
 
-/* Sends what it can now. LF_OK: *count bytes went; LF_BUSY: nothing fits at the moment. */
-static enum lf_status write_some(struct lf_stream *stream, const char *data, size_t len, size_t *count)
+/* Hands all bytes to the system. *taken counts those that it took. */
+static enum lf_status write_queue(struct lf_stream *stream, const char *data, size_t len, int64_t deadline,
+                                  size_t *taken, struct lf_error *why)
 {
-    ssize_t done = stream->kind->terminal ? write(stream->fd, data, len)
-                                          : send(stream->fd, data, len, MSG_NOSIGNAL);
-    *count = done > 0 ? (size_t)done : 0;
-    if (done >= 0)
-        return done > 0 ? LF_OK : LF_BUSY;
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? LF_BUSY : LF_DISCONNECTED;
+    enum lf_status status = lf_cancel_is_set(stream->cancel) ? LF_CANCELLED : LF_OK;
+    while (status == LF_OK && *taken < len) {
+        size_t count;
+        unsigned ready = 0;
+        status = write_some(stream, data + *taken, len - *taken, &count, why);
+        *taken += count;
+        if (status == LF_BUSY)
+            status = lf_wait(waitable(stream), LF_WRITABLE, deadline, stream->cancel, &ready);
+        if (hung_up(ready, LF_WRITABLE))
+            status = LF_DISCONNECTED;
+    }
+    return status;
 }
 
 enum lf_status lf_stream_write(struct lf_stream *stream, const void *data, size_t len, int64_t deadline,
                                size_t *written, struct lf_error *err)
 {
-    enum lf_status status = lf_cancel_is_set(stream->cancel) ? LF_CANCELLED : LF_OK;
-    size_t taken = 0, left = 0;
-    while (status == LF_OK && taken < len) {
-        size_t count;
-        unsigned ready = 0;
-        status = write_some(stream, (const char *)data + taken, len - taken, &count);
-        taken += count;
-        if (status == LF_BUSY) {
-            status = lf_wait(waitable(stream), LF_WRITABLE, deadline, stream->cancel, &ready);
-            if (status == LF_OK && hung_up(ready, LF_WRITABLE)) {
-                status = LF_DISCONNECTED;
-                errno = EIO;
-            }
-        }
-    }
+    struct lf_error why = {.text = "it hung up"};
+    size_t taken = 0;
+    enum lf_status status = write_queue(stream, data, len, deadline, &taken, &why);
     if (status == LF_OK)
         status = wait_sent(stream, deadline);
-    int reason = errno;
-    left = status == LF_OK ? len : give_up(stream, taken);
-    errno = reason;
+    size_t left = status == LF_OK ? len : give_up(stream, taken);
     if (written)
         *written = left;
     if (status == LF_TIMEOUT)
         return write_timeout(stream, left, len, err);
     if (status == LF_CANCELLED)
-        return stopped(stream, err);
-    return status ? gone_errno(stream, err) : LF_OK;
+        return waited(stream, status, err);
+    return status == LF_OK ? LF_OK : gone(stream, why.text, err);
 }
 
 enum lf_status lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err)
 {
     char waste[4096];
-    size_t total = 0;
+    size_t total = 0, count;
+    struct lf_error why = {0};
     enum lf_status status = LF_OK;
-    while (total < DRAIN_MAX) {
-        ssize_t count = read(stream->fd, waste, sizeof waste);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            break;
-        if (count <= 0) {
-            status = count == 0 ? gone(stream, "it ended", err) : gone_errno(stream, err);
-            break;
-        }
-        total += (size_t)count;
+    while (status == LF_OK && total < DRAIN_MAX) {
+        status = read_some(stream, waste, sizeof waste, &count, &why);
+        total += count;
     }
     if (dropped)
         *dropped = total;
-    return status;
+    return status == LF_OK || status == LF_BUSY ? LF_OK : gone(stream, why.text, err);
 }
 
 enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
@@ -364,11 +340,7 @@ enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wa
                                     .events = LF_READABLE}};
     enum lf_status status = lf_wait_any(items, 2, deadline, stream->cancel);
     *readable = items[0].ready & LF_READABLE;
-    if (status == LF_CANCELLED)
-        return stopped(stream, err);
-    if (status == LF_TIMEOUT)
-        return silent(stream, err);
     if (status != LF_OK)
-        return gone_errno(stream, err);
+        return waited(stream, status, err);
     return hung_up(items[0].ready, LF_READABLE) ? gone(stream, "it hung up", err) : LF_OK;
 }

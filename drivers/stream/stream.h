@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "os/serial.h"
 #include "os/wait.h"
 
 struct lf_stream;
@@ -45,17 +46,5 @@ enum lf_status lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wa
                               bool *readable, struct lf_error *err);
 /* For people: "/dev/ttyUSB0 at 9600 8N1", "192.0.2.7:8001". Borrowed. */
 const char *lf_stream_name(const struct lf_stream *stream);
-
-/* Serial ports of this machine, for `labferry ports`. */
-struct lf_port {
-    char *path;        /* /dev/ttyUSB0 */
-    char *by_id;       /* stable link under /dev/serial/by-id, or by-path, or NULL */
-    char *description; /* "USB FT232R ..." */
-    char *usb;         /* "0403:6001 serial A50285BI", or NULL */
-    char *hint;        /* a warning: no serial number, ModemManager, brltty ...; or NULL */
-};
-/* Returns an owned array of *count ports (lf_ports_free). */
-enum lf_status lf_ports_list(struct lf_port **ports, size_t *count, struct lf_error *err);
-void lf_ports_free(struct lf_port *ports, size_t count);
 
 #endif

@@ -1,24 +1,11 @@
-/* TCP: tcp:192.0.2.7:8001, tcp:balance.lab.example:4001, tcp:[2001:db8::7]:8001.
- *
- * A name may have several addresses: each gets its share of the time that is left, so that one dead address
- * (an IPv6 one that leads nowhere, mostly) does not eat the time of those that work.
- */
+/* TCP: tcp:192.0.2.7:8001, tcp:balance.lab.example:4001, tcp:[2001:db8::7]:8001. */
 #include "drivers/stream/kind.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-enum {
-    HOST_MAX = 254, /* RFC 1035: 253 characters */
-    KEEPALIVE_IDLE_S = 15,
-    KEEPALIVE_INTERVAL_S = 5,
-    KEEPALIVE_COUNT = 4, /* a cable pulled out of a switch is noticed within 35 s */
-};
+enum { HOST_MAX = 254 /* RFC 1035: 253 characters */ };
 
 static const struct lf_setting settings[] = {{0}};
 
@@ -93,60 +80,41 @@ static enum lf_status check_tcp(const char *place, const struct lf_values *value
     return LF_OK;
 }
 
-/* Small commands must leave at once; a peer that vanished must be noticed while we only listen. */
-static void tune(int fd)
+static const char *advice(enum lf_status status)
 {
-    int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-}
-
-/* This address's share of the time, when `others` more follow. */
-static int64_t share(int64_t deadline, int others)
-{
-    if (deadline == LF_NEVER)
-        return LF_NEVER;
-    return lf_deadline_in(lf_deadline_left(deadline) / (others + 1));
-}
-
-static enum lf_status connect_any(const struct addrinfo *list, int64_t deadline, struct lf_stream *stream,
-                                  struct lf_error *err)
-{
-    enum lf_status status = LF_DISCONNECTED;
-    int others = 0;
-    for (const struct addrinfo *item = list; item; item = item->ai_next)
-        others++;
-    for (const struct addrinfo *item = list; item; item = item->ai_next) {
-        others--;
-        status = stream__socket_connect(item->ai_addr, item->ai_addrlen, share(deadline, others),
-                                        stream->cancel, stream->name, &stream->fd, err);
-        if (status == LF_OK || status == LF_CANCELLED)
-            break;
+    switch (status) {
+    case LF_REFUSED: return "; is the instrument on, and is its interface set to this port?";
+    case LF_TIMEOUT: return "; is the instrument on and cabled?";
+    case LF_NOT_FOUND: return "; is the program that makes it running?";
+    default: return "";
     }
-    return status;
+}
+
+enum lf_status stream__connect(struct lf_stream *stream, struct lf_addresses *addresses, int64_t deadline,
+                               struct lf_error *err)
+{
+    struct lf_error why = {0};
+    enum lf_status status = lf_socket_connect(&stream->socket, addresses, deadline, stream->cancel,
+                                              stream->name, &why);
+    lf_addresses_free(addresses);
+    if (status == LF_OK)
+        return LF_OK;
+    bool away = status == LF_REFUSED || status == LF_UNSUPPORTED;
+    return lf_fail(err, away ? LF_DISCONNECTED : status, why.class, "%s%s", why.text, advice(status));
 }
 
 static enum lf_status open_tcp(const char *place, const struct lf_values *values, int64_t deadline,
                                struct lf_stream *stream, struct lf_error *err)
 {
     struct address address;
-    struct addrinfo *list = NULL;
+    struct lf_addresses *addresses;
     (void)values;
     enum lf_status status = parse_address(place, &address, err);
     if (status != LF_OK)
         return status;
     address_text(&address, stream->name, sizeof stream->name);
-    status = stream__resolve(address.host, address.port, deadline, stream->cancel, &list, err);
-    if (status != LF_OK)
-        return status;
-    status = connect_any(list, deadline, stream, err);
-    freeaddrinfo(list);
-    if (status == LF_OK)
-        tune(stream->fd);
-    return status;
+    status = lf_net_lookup(address.host, address.port, deadline, stream->cancel, &addresses, err);
+    return status == LF_OK ? stream__connect(stream, addresses, deadline, err) : status;
 }
 
 const struct lf_stream_kind stream__tcp = {
@@ -155,5 +123,4 @@ const struct lf_stream_kind stream__tcp = {
     .settings = settings,
     .check = check_tcp,
     .open = open_tcp,
-    .close = stream__socket_close,
 };

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 static const struct lf_setting settings[] = {{0}};
 
@@ -12,11 +10,10 @@ static enum lf_status check_unix(const char *place, const struct lf_values *valu
                                  size_t room, struct lf_error *err)
 {
     (void)values;
-    size_t limit = sizeof((struct sockaddr_un *)NULL)->sun_path;
-    if (strlen(place) >= limit)
+    if (strlen(place) > LF_LOCAL_PATH_MAX)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "the path of a Unix socket may have %zu bytes, this one has %zu: %.200s", limit - 1,
-                       strlen(place), place);
+                       "the path of a Unix socket may have %d bytes, this one has %zu: %.200s",
+                       LF_LOCAL_PATH_MAX, strlen(place), place);
     if (place[0] != '/')
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "unix:%.100s is not an absolute path; write unix:/...",
                        place);
@@ -27,12 +24,11 @@ static enum lf_status check_unix(const char *place, const struct lf_values *valu
 static enum lf_status open_unix(const char *place, const struct lf_values *values, int64_t deadline,
                                 struct lf_stream *stream, struct lf_error *err)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct lf_addresses *addresses;
     (void)values;
-    memcpy(address.sun_path, place, strlen(place)); /* check_unix has seen that it fits with its NUL */
     snprintf(stream->name, sizeof stream->name, "%s", place);
-    return stream__socket_connect((const struct sockaddr *)&address, sizeof address, deadline, stream->cancel,
-                                  stream->name, &stream->fd, err);
+    enum lf_status status = lf_net_local(place, &addresses, err);
+    return status == LF_OK ? stream__connect(stream, addresses, deadline, err) : status;
 }
 
 const struct lf_stream_kind stream__unix = {
@@ -41,5 +37,4 @@ const struct lf_stream_kind stream__unix = {
     .settings = settings,
     .check = check_unix,
     .open = open_unix,
-    .close = stream__socket_close,
 };

@@ -1,6 +1,7 @@
 #include "event/term.h"
 
-#include <arpa/inet.h>
+#include "os/net.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ size_t event__term_address(const char *text, unsigned char bytes[16])
         return 4;
     if (!strchr(text, ':') || text[strspn(text, "0123456789abcdefABCDEF:")])
         return 0;
-    return inet_pton(AF_INET6, text, bytes) == 1 ? 16 : 0;
+    return lf_net_parse(text, bytes);
 }
 
 static bool in_cidr(const struct lf_term_cidr *cidr, const char *text)

@@ -13,16 +13,14 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "os/net.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <mqtt_protocol.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     CONNECT_DEADLINE_MS = 30000,  /* from the first packet to CONNACK */
@@ -353,34 +351,24 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
 
 /* ---- the end ---- */
 
-/* To close while something from the broker is unread resets the connection, and what was written last may be
- * lost: the broker would publish the last will in its place. So we wait until the broker has closed. Nothing
- * that comes now is acknowledged. */
-static void wait_for_end(int fd, int64_t deadline)
-{
-    char unread[4096];
-    shutdown(fd, SHUT_WR);
-    while (lf_wait(lf_waitable_socket(fd), LF_READABLE, deadline, NULL, NULL) == LF_OK
-           && read(fd, unread, sizeof unread) > 0)
-        ;
-    close(fd);
-}
-
+/* If the connection is reset, what was written last may be lost, and the broker publishes the last will in
+ * its place. So we linger until the broker has closed. Nothing that comes now is acknowledged. */
 static void leave(struct lf_link *link, const char *last_words, mosquitto_property *properties)
 {
     int mid = 0;
     if (last_words && link->will_topic)
         mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(last_words), last_words, 1, true,
                              properties);
-    int fd = mosquitto_socket(link->mosq) >= 0 ? fcntl(mosquitto_socket(link->mosq), F_DUPFD_CLOEXEC, 0) : -1;
+    struct lf_socket socket = {0};
+    enum lf_status shared = lf_socket_share(mosquitto_socket(link->mosq), &socket);
     mosquitto_disconnect_v5(link->mosq, last_words ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
     int64_t deadline = lf_deadline_in(1000);
     while (mosquitto_want_write(link->mosq) && mosquitto_socket(link->mosq) >= 0
            && lf_wait(broker(link), LF_WRITABLE, deadline, NULL, NULL) == LF_OK
            && mosquitto_loop_write(link->mosq, 1) == MOSQ_ERR_SUCCESS)
         ;
-    if (fd >= 0) /* the library has closed its own */
-        wait_for_end(fd, deadline);
+    if (shared == LF_OK) /* the library has closed its own */
+        lf_socket_linger(&socket, deadline);
 }
 
 static void say_goodbye(struct lf_link *link)

@@ -5,6 +5,7 @@
 #include "transfer/exchange.h"
 
 #include "base/clock.h"
+#include "os/net.h"
 #include "transfer/failure.h"
 #include "transfer/url.h"
 
@@ -12,7 +13,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -34,7 +34,7 @@ static long status_of(const struct lf_exchange *exchange)
 static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)context, (void)purpose;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return (curl_socket_t)lf_socket_make(address->family, address->socktype, address->protocol);
 }
 
 /* A connection is ready and the request is about to be written: from here on it may reach the server. */

@@ -1,6 +1,7 @@
 #include "transfer/url.h"
 
-#include <arpa/inet.h>
+#include "os/net.h"
+
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,10 +94,10 @@ static bool scheme_is(const struct parts *parts, const char *wanted)
 static bool on_loopback(const struct parts *parts)
 {
     const char *host = parts->host;
-    struct in_addr v4;
+    unsigned char address[16];
     return host
            && (!strcasecmp(host, "localhost") || !strcmp(host, "[::1]")
-               || (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127));
+               || (lf_net_parse(host, address) == 4 && address[0] == 127));
 }
 
 enum lf_status transfer__url_is_loopback(const char *url, bool *loopback, struct lf_error *err)

@@ -5,6 +5,8 @@
 
 #include "os/wait.h"
 
+#include <sys/types.h>
+
 static inline int os__fd(struct lf_waitable what)
 {
     return (int)what.os - 1;
@@ -14,5 +16,8 @@ static inline struct lf_waitable os__waitable(int fd)
 {
     return (struct lf_waitable){fd >= 0 ? (intptr_t)fd + 1 : 0};
 }
+
+/* net.c: what a read or write without waiting has returned, as lf_socket_read says it. */
+enum lf_status os__moved(ssize_t result, size_t *count, struct lf_error *err);
 
 #endif

@@ -2,6 +2,8 @@
 #include "drivers/stream/stream.h"
 #include "unit.h"
 
+#include <libserialport.h>
+
 #include <string.h>
 #include <unistd.h>
 
@@ -53,7 +55,7 @@ static void bad_names(void)
     refuse("tpc:192.0.2.7:8001", "tcp:192.0.2.7:8001");
     refuse("serial:", "does not say where");
     refuse("serial:?baud=9600", "does not say where");
-    refuse("serial:ttyUSB0", "not a path");
+    refuse("serial:ttyUSB0", "not an absolute path");
     refuse("serial:/dev/tty\nUSB0", "control character at byte 16");
     refuse("unix:run/x.sock", "absolute path");
 
@@ -117,10 +119,43 @@ static void ports(void)
     lf_ports_free(NULL, 0);
 }
 
+// What libserialport answers in place of looking; NULL: it looks.
+static const enum sp_return *answer;
+enum sp_return __real_sp_list_ports(struct sp_port ***list);
+enum sp_return __wrap_sp_list_ports(struct sp_port ***list);
+
+enum sp_return __wrap_sp_list_ports(struct sp_port ***list)
+{
+    if (!answer)
+        return __real_sp_list_ports(list);
+    *list = NULL;
+    return *answer;
+}
+
+static void no_list_of_ports(void)
+{
+    static const struct {
+        enum sp_return answer;
+        enum lf_status status;
+    } cases[] = {{SP_OK, LF_NO_MEMORY}, {SP_ERR_MEM, LF_NO_MEMORY}, {SP_ERR_FAIL, LF_IO}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct lf_port *list = NULL;
+        size_t count = 1;
+        struct lf_error err = {0};
+        answer = &cases[i].answer;
+        CHECK_INT(lf_ports_list(&list, &count, &err), cases[i].status);
+        CHECK_INT(err.class, LF_TRANSIENT);
+        CHECK(!list && count == 0);
+    }
+    answer = NULL;
+}
+
 UNIT_TESTS("stream names",
            {"a well-formed name is accepted and says what only one instrument may use", good_names},
            {"two links to one port name the same resource", links_resolve},
            {"a name that is none is refused with what would be right", bad_names},
            {"a wrong option is refused by name", bad_options},
            {"a wrong network address is refused with the reason", bad_addresses},
-           {"the ports of this machine can be listed, also when there are none", ports}, )
+           {"the ports of this machine can be listed, also when there are none", ports},
+           {"ports that cannot be listed are an error, also where libserialport reports none",
+            no_list_of_ports}, )

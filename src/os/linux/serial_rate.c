@@ -6,8 +6,8 @@
 #include <sys/ioctl.h>
 
 /* As in serial.h, which cannot be included here. */
-int stream__termios2_set_baud(int fd, unsigned baud);
-int stream__termios2_get_baud(int fd, unsigned *baud);
+int os__rate_set(int fd, unsigned baud);
+int os__rate_get(int fd, unsigned *baud);
 
 /* Rates with a code of their own are set by it: every other program then reads the port's rate right, and it
  * works where the numbered interface is missing (emulators, old kernels). */
@@ -35,7 +35,7 @@ static int set_code(int fd, tcflag_t code)
     return ioctl(fd, TCSETS, &now);
 }
 
-int stream__termios2_set_baud(int fd, unsigned baud)
+int os__rate_set(int fd, unsigned baud)
 {
     struct termios2 now;
     for (size_t i = 0; i < CODES; i++)
@@ -49,7 +49,7 @@ int stream__termios2_set_baud(int fd, unsigned baud)
     return ioctl(fd, TCSETS2, &now);
 }
 
-int stream__termios2_get_baud(int fd, unsigned *baud)
+int os__rate_get(int fd, unsigned *baud)
 {
     struct termios2 numbered;
     struct termios coded;

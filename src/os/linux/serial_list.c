@@ -1,21 +1,103 @@
 /* The serial ports of this machine, with the stable names and the warnings that a person needs to configure
- * one. */
-#include "drivers/stream/serial.h"
+ * one; and who has a port open, as /proc shows it: completely for root, else only for our own processes.
+ */
+#include "os/linux/serial.h"
+
+#include "base/buffer.h"
 
 #include <dirent.h>
+#include <libserialport.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PORTS_MAX = 1024 };
+enum { PORTS_MAX = 1024, PID_TEXT = 17 };
+
+/* What libserialport knows of a port; borrowed, all but path may be NULL. */
+struct facts {
+    const char *path, *description, *serial;
+    bool usb;
+    int vendor, product;
+};
 
 struct port_list {
     struct lf_port *ports;
     size_t count;
     bool modem_manager, brltty;
 };
+
+/* ---- processes ---- */
+
+static void process_name(const char *pid, char *name, size_t room)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%.16s/comm", pid);
+    snprintf(name, room, "a program");
+    FILE *file = fopen(path, "re");
+    if (file && fgets(name, (int)room, file))
+        name[strcspn(name, "\n")] = '\0';
+    if (file)
+        fclose(file);
+}
+
+static bool is_called(const char *pid, const char *wanted)
+{
+    char name[64];
+    process_name(pid, name, sizeof name);
+    return !strcmp(name, wanted);
+}
+
+static bool process_has(const char *pid, const char *device)
+{
+    char folder[64], path[400], target[256];
+    bool has = false;
+    snprintf(folder, sizeof folder, "/proc/%.16s/fd", pid);
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return false;
+    for (struct dirent *entry = readdir(dir); entry && !has; entry = readdir(dir)) {
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        ssize_t len = readlink(path, target, sizeof target - 1);
+        if (len > 0) {
+            target[len] = '\0';
+            has = !strcmp(target, device);
+        }
+    }
+    closedir(dir);
+    return has;
+}
+
+/* The first process of which `is` holds. */
+static bool find_process(bool (*is)(const char *pid, const char *text), const char *text, char pid[PID_TEXT])
+{
+    bool found = false;
+    DIR *proc = opendir("/proc");
+    if (!proc)
+        return false;
+    for (struct dirent *entry = readdir(proc); entry && !found; entry = readdir(proc)) {
+        snprintf(pid, PID_TEXT, "%.16s", entry->d_name);
+        found = pid[0] >= '1' && pid[0] <= '9' && is(pid, text);
+    }
+    closedir(proc);
+    return found;
+}
+
+bool os__port_holder(const char *device, char *who, size_t room)
+{
+    char pid[PID_TEXT], name[64];
+    if (!find_process(process_has, device, pid))
+        return false;
+    process_name(pid, name, sizeof name);
+    if (strtol(pid, NULL, 10) == (long)getpid())
+        snprintf(who, room, "this program itself (two instruments on one port?)");
+    else
+        snprintf(who, room, "%s (pid %s)", name, pid);
+    return true;
+}
+
+/* ---- one port ---- */
 
 /* Adapters that brltty takes for Braille displays: CH340, CP210x and FT232. */
 static bool brltty_wants(int vendor, int product)
@@ -44,7 +126,7 @@ static char *link_in(const char *folder, const char *device)
 }
 
 /* By serial number if it has one, else by the socket it is plugged into. */
-static char *stable_link(const struct lf_port_facts *facts)
+static char *stable_link(const struct facts *facts)
 {
     bool named = facts->usb && facts->serial && *facts->serial;
     char *link = named ? link_in("/dev/serial/by-id", facts->path) : NULL;
@@ -52,7 +134,7 @@ static char *stable_link(const struct lf_port_facts *facts)
 }
 
 /* Returns owned; NULL when there is nothing to warn of or no memory for it. */
-static char *hints(const struct port_list *list, const struct lf_port_facts *facts)
+static char *hints(const struct port_list *list, const struct facts *facts)
 {
     struct lf_buffer text = {.max = 1024};
     if (facts->usb && (!facts->serial || !*facts->serial))
@@ -70,7 +152,7 @@ static char *hints(const struct port_list *list, const struct lf_port_facts *fac
     return text.len ? lf_buffer_take(&text) : NULL;
 }
 
-static char *usb_text(const struct lf_port_facts *facts)
+static char *usb_text(const struct facts *facts)
 {
     if (!facts->usb)
         return NULL;
@@ -80,9 +162,8 @@ static char *usb_text(const struct lf_port_facts *facts)
     return lf_format("%04x:%04x", (unsigned)facts->vendor, (unsigned)facts->product);
 }
 
-static enum lf_status add(void *context, const struct lf_port_facts *facts, struct lf_error *err)
+static enum lf_status add(struct port_list *list, const struct facts *facts, struct lf_error *err)
 {
-    struct port_list *list = context;
     if (!facts->path || list->count >= PORTS_MAX)
         return LF_OK;
     struct lf_port *bigger = realloc(list->ports, (list->count + 1) * sizeof *bigger);
@@ -102,39 +183,41 @@ static enum lf_status add(void *context, const struct lf_port_facts *facts, stru
     return LF_OK;
 }
 
-static bool is_running(const char *name)
+/* ---- the list ---- */
+
+static enum lf_status add_port(struct port_list *list, const struct sp_port *port, struct lf_error *err)
 {
-    bool found = false;
-    DIR *proc = opendir("/proc");
-    if (!proc)
-        return false;
-    for (struct dirent *entry = readdir(proc); entry && !found; entry = readdir(proc)) {
-        char path[300], comm[64] = "";
-        snprintf(path, sizeof path, "/proc/%s/comm", entry->d_name);
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
-            continue;
-        FILE *file = fopen(path, "re");
-        if (!file)
-            continue;
-        if (fgets(comm, sizeof comm, file)) {
-            comm[strcspn(comm, "\n")] = '\0';
-            found = !strcmp(comm, name);
-        }
-        fclose(file);
+    struct facts facts = {
+        .path = sp_get_port_name(port),
+        .description = sp_get_port_description(port),
+        .usb = sp_get_port_transport(port) == SP_TRANSPORT_USB,
+    };
+    if (facts.usb) {
+        facts.usb = sp_get_port_usb_vid_pid(port, &facts.vendor, &facts.product) == SP_OK;
+        facts.serial = sp_get_port_usb_serial(port);
     }
-    closedir(proc);
-    return found;
+    return add(list, &facts, err);
 }
 
 enum lf_status lf_ports_list(struct lf_port **ports, size_t *count, struct lf_error *err)
 {
+    char pid[PID_TEXT];
+    struct sp_port **found = NULL;
     struct port_list list = {
-        .modem_manager = is_running("ModemManager"),
+        .modem_manager = find_process(is_called, "ModemManager", pid),
         .brltty = access("/usr/bin/brltty", X_OK) == 0 || access("/sbin/brltty", X_OK) == 0,
     };
     *ports = NULL;
     *count = 0;
-    enum lf_status status = stream__serial_scan(add, &list, err);
+    enum sp_return result = sp_list_ports(&found);
+    if (result == SP_ERR_MEM || (result == SP_OK && !found)) /* 0.1.1 forgets to report that memory ran out */
+        return lf_fail_memory(err, "listing the serial ports");
+    if (result != SP_OK)
+        return lf_fail(err, LF_IO, LF_TRANSIENT, "cannot list the serial ports; is /sys mounted?");
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; found[i] && status == LF_OK; i++)
+        status = add_port(&list, found[i], err);
+    sp_free_port_list(found);
     if (status != LF_OK) {
         lf_ports_free(list.ports, list.count);
         return status;
