@@ -1,8 +1,8 @@
 /* labferry: the command line. Commands are rows in the tables of cli_look.c, cli_act.c, cli_alone.c,
  * cli_profile.c and cli_audit.c. */
 #include "agent/cli/cli.h"
+#include "os/service.h"
 
-#include <signal.h>
 #include <string.h>
 
 static enum cli_exit help(const struct cli *cli)
@@ -30,7 +30,8 @@ static enum cli_exit help(const struct cli *cli)
 int main(int argc, char **argv)
 {
     struct cli cli = {0};
-    signal(SIGPIPE, SIG_IGN);
+    if (!lf_service_begin())
+        return CLI_REFUSED;
     for (int i = 1; i < argc && argv[i][0] == '-'; i++)
         if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-V")) {
             puts("labferry " LF_VERSION);

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "drivers/line/profile.h"
+#include "os/service.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,12 +119,6 @@ static enum cli_exit run_show(struct cli *cli)
 
 static struct lf_cancel interrupted;
 
-static void on_interrupt(int number)
-{
-    (void)number;
-    lf_cancel_set(&interrupted);
-}
-
 static enum cli_exit run_try(struct cli *cli)
 {
     const char *stream = cli_value(cli, "stream");
@@ -138,14 +132,10 @@ static enum cli_exit run_try(struct cli *cli)
     if (!profile)
         return CLI_REFUSED;
     enum cli_exit code = CLI_DONE;
-    enum lf_status status = lf_cancel_open(&interrupted, &err);
-    if (status == LF_OK) {
-        struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: reading a line ends too */
-        sigaction(SIGINT, &action, NULL);
-        sigaction(SIGTERM, &action, NULL);
+    enum lf_status status = lf_service_stop_on_signals(&interrupted, true, &err);
+    if (status == LF_OK)
         status = lf_profile_try(profile, stream, stdin, stdout, &interrupted, &err);
-        lf_cancel_close(&interrupted);
-    }
+    lf_cancel_close(&interrupted);
     if (status != LF_OK) {
         cli_failed(cli, &err);
         code = CLI_REFUSED;

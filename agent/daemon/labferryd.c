@@ -3,48 +3,15 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control/config_hooks.h"
+#include "os/service.h"
 
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { EXIT_CANNOT_START = 1, EXIT_USAGE_WRONG = 2, EXIT_CONFIG_WRONG = 78, LOG_WINDOW_MS = 60 * 1000 };
 
 static struct lf_cancel stop;
-
-static void on_signal(int number)
-{
-    (void)number;
-    lf_cancel_set(&stop);
-}
-
-static enum lf_status catch_signals(struct lf_error *err)
-{
-    enum lf_status status = lf_cancel_open(&stop, err);
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return status;
-}
-
-/* Whoever starts us may have closed them. The next files opened would take their place, the journal for one,
- * and the log be written there. */
-static bool have_standard_files(void)
-{
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
 
 static int usage(FILE *out, int code)
 {
@@ -93,7 +60,9 @@ static int serve(const struct lf_config *config, const char *path)
         lf_log_error("agent", "cannot start: %s", err.text);
         return EXIT_CANNOT_START;
     }
+    lf_service_notify(LF_SERVICE_READY);
     agent_run(agent, &stop);
+    lf_service_notify(LF_SERVICE_STOPPING);
     lf_log_info("agent", "stopping");
     agent_close(agent);
     lf_log_limit(0, LOG_WINDOW_MS); /* tells what was left out */
@@ -110,7 +79,7 @@ int main(int argc, char **argv)
         {0},
     };
     const char *path = LF_CONFIG_PATH;
-    if (!have_standard_files())
+    if (!lf_service_begin())
         return EXIT_CANNOT_START;
     for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;) {
         switch (option) {
@@ -122,9 +91,9 @@ int main(int argc, char **argv)
     }
     if (optind != argc)
         return usage(stderr, EXIT_USAGE_WRONG);
-    umask(0027);
+    lf_service_be_private();
     struct lf_error err = {0};
-    if (catch_signals(&err) != LF_OK) {
+    if (lf_service_stop_on_signals(&stop, false, &err) != LF_OK) {
         fprintf(stderr, "labferryd: %s\n", err.text);
         return EXIT_CANNOT_START;
     }

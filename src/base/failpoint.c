@@ -1,8 +1,8 @@
 #include "base/failpoint.h"
 
 #ifdef LF_FAILPOINTS
+#include "os/service.h"
 #include "os/thread.h"
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,7 @@ void lf_failpoint(const char *name)
     for (size_t i = 0; i < ENTRIES_MAX && *entry; i++) {
         size_t len = strcspn(entry, "|");
         if (due(entry, len, name, &passed[i]))
-            raise(SIGKILL);
+            lf_service_crash();
         entry += len + (entry[len] == '|');
     }
     lf_mutex_unlock(&mutex);

@@ -2,18 +2,15 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-
+#include "os/service.h"
 #include "os/thread.h"
+
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { LINE_MAX_BYTES = 4096, KINDS = 64, PART_MAX = 32 };
 
@@ -22,21 +19,10 @@ static atomic_int line_format = LF_LOG_TEXT;
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
-/* journald sets JOURNAL_STREAM=<device>:<inode> of the stream that it reads. */
-static bool stderr_is_journal(void)
-{
-    const char *stream = getenv("JOURNAL_STREAM");
-    char *rest;
-    struct stat st;
-    if (!stream || fstat(STDERR_FILENO, &st) != 0 || strtoull(stream, &rest, 10) != st.st_dev || *rest != ':')
-        return false;
-    return strtoull(rest + 1, NULL, 10) == st.st_ino;
-}
-
 void lf_log_setup(enum lf_log_level level, enum lf_log_format format)
 {
     if (format == LF_LOG_AUTO)
-        format = stderr_is_journal() ? LF_LOG_JOURNALD : LF_LOG_TEXT;
+        format = lf_service_log_is_journal() ? LF_LOG_JOURNALD : LF_LOG_TEXT;
     threshold = (int)level;
     line_format = (int)format;
 }
@@ -63,10 +49,9 @@ static void escape(const char *text, char *out, size_t room)
 
 /* ---- writing ---- */
 
-/* Whoever reads the log may have stopped (a pager, a log daemon that hangs). Work must not wait for him: a
- * line that is not taken is left out and counted. Up to PIPE_BUF bytes go at once where poll says that
- * something can go. */
-enum { PATIENCE_MS = 50 /* with a reader who is only slow; none once he has not read for so long */ };
+/* What reads the log may have stopped (a pager, a log daemon that hangs). Work must not wait for it: a line
+ * that is not taken is left out and counted. */
+enum { PATIENCE_MS = 50 /* with a slow reader; none once it has not read for so long */ };
 
 static struct lf_mutex writer = LF_MUTEX_INIT; /* guards stuck and unread; taken after `mutex`, if both are */
 static bool stuck;                             /* the last line was not taken, or not whole */
@@ -75,16 +60,7 @@ static _Atomic int64_t left_out;
 
 static bool write_all(const char *text, size_t len)
 {
-    for (size_t at = 0; at < len;) {
-        struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-        if (poll(&out, 1, stuck ? 0 : PATIENCE_MS) == 0)
-            return false;
-        ssize_t wrote = write(STDERR_FILENO, text + at, len - at < PIPE_BUF ? len - at : PIPE_BUF);
-        if (wrote < 0 && errno != EINTR && errno != EAGAIN)
-            return true; /* nobody will ever read it */
-        at += wrote > 0 ? (size_t)wrote : 0;
-    }
-    return true;
+    return lf_service_log(text, len, stuck ? 0 : PATIENCE_MS);
 }
 
 static bool print_json(const char *stamp, enum lf_log_level level, const char *part, const char *text)

@@ -1,0 +1,103 @@
+/* Signals, standard files, and systemd's notification protocol (sd_notify(3)). */
+#include "os/service.h"
+
+#include "base/clock.h"
+#include "os/linux/native.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct lf_cancel *asked; /* set by signals */
+
+bool lf_service_begin(void)
+{
+    int fd;
+    signal(SIGPIPE, SIG_IGN);
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+void lf_service_be_private(void)
+{
+    umask(0027);
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    lf_cancel_set(asked);
+}
+
+enum lf_status lf_service_stop_on_signals(struct lf_cancel *stop, bool at_once, struct lf_error *err)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = at_once ? 0 : SA_RESTART};
+    enum lf_status status = lf_cancel_open(stop, err);
+    asked = stop;
+    if (status == LF_OK && (sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0))
+        status = lf_fail_errno(err, "cannot catch signals");
+    return status;
+}
+
+void lf_service_notify(enum lf_service_state state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    const char *text = state == LF_SERVICE_READY ? "READY=1" : "STOPPING=1";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = path ? strlen(path) : 0;
+    if (len < 2 || len >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@'))
+        return;
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@') /* an abstract name */
+        address.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return;
+    sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
+           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    close(fd);
+}
+
+/* journald sets JOURNAL_STREAM=<device>:<inode> of the stream that it reads. */
+bool lf_service_log_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char *rest;
+    struct stat st;
+    if (!stream || fstat(STDERR_FILENO, &st) != 0 || strtoull(stream, &rest, 10) != st.st_dev || *rest != ':')
+        return false;
+    return strtoull(rest + 1, NULL, 10) == st.st_ino;
+}
+
+/* Up to PIPE_BUF bytes go at once where poll says that something can go. */
+bool lf_service_log(const char *text, size_t len, int64_t patience_ms)
+{
+    for (size_t at = 0; at < len;) {
+        if (lf_wait(os__waitable(STDERR_FILENO), LF_WRITABLE, lf_deadline_in(patience_ms), NULL, NULL)
+            == LF_TIMEOUT)
+            return false;
+        ssize_t wrote = write(STDERR_FILENO, text + at, len - at < PIPE_BUF ? len - at : PIPE_BUF);
+        if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+            return true; /* nobody will ever read it */
+        at += wrote > 0 ? (size_t)wrote : 0;
+    }
+    return true;
+}
+
+_Noreturn void lf_service_crash(void)
+{
+    raise(SIGKILL);
+    abort();
+}

@@ -1,0 +1,101 @@
+#include "os/service.h"
+
+#include "base/clock.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int manager(const char *name, struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(address->sun_path, sizeof address->sun_path, "%s", name);
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+    if (name[0] == '@')
+        address->sun_path[0] = '\0';
+    NEED(fd >= 0 && bind(fd, (struct sockaddr *)address, len) == 0);
+    return fd;
+}
+
+static void check_reports(const char *name)
+{
+    struct sockaddr_un address;
+    char text[64] = "";
+    int fd = manager(name, &address);
+    setenv("NOTIFY_SOCKET", name, 1);
+    lf_service_notify(LF_SERVICE_READY);
+    CHECK(recv(fd, text, sizeof text - 1, MSG_DONTWAIT) == 7);
+    CHECK_STR(text, "READY=1");
+    lf_service_notify(LF_SERVICE_STOPPING);
+    CHECK(recv(fd, text, sizeof text - 1, MSG_DONTWAIT) == 10);
+    CHECK_STR(text, "STOPPING=1");
+    unsetenv("NOTIFY_SOCKET");
+    lf_service_notify(LF_SERVICE_READY);
+    CHECK(recv(fd, text, sizeof text - 1, MSG_DONTWAIT) == -1);
+    close(fd);
+}
+
+static void manager_is_notified(void)
+{
+    char name[100];
+    snprintf(name, sizeof name, "%s/notify", unit_folder());
+    check_reports(name);
+    snprintf(name, sizeof name, "@labferry-test-%d", (int)getpid());
+    check_reports(name);
+}
+
+static void no_manager(void)
+{
+    char longer[300];
+    memset(longer, '/', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    const char *const names[] = {"", "/", "relative", "/nowhere/notify", longer};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        setenv("NOTIFY_SOCKET", names[i], 1);
+        lf_service_notify(LF_SERVICE_READY);
+    }
+    unsetenv("NOTIFY_SOCKET");
+}
+
+static void signals_ask_to_stop(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < 2; i++) {
+        struct lf_cancel stop;
+        struct lf_error err = {0};
+        NEED(lf_service_stop_on_signals(&stop, false, &err) == LF_OK);
+        CHECK(!lf_cancel_is_set(&stop));
+        raise(numbers[i]);
+        CHECK_INT(lf_sleep_until(LF_NEVER, &stop), LF_CANCELLED);
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGINT, SIG_DFL);
+        lf_cancel_close(&stop);
+    }
+}
+
+static void log_does_not_wait(void)
+{
+    char much[100000] = {0};
+    int pipes[2], kept = dup(STDERR_FILENO);
+    NEED(pipe(pipes) == 0 && kept >= 0 && dup2(pipes[1], STDERR_FILENO) >= 0);
+    bool taken = lf_service_log("line\n", 5, 0);
+    bool all = lf_service_log(much, sizeof much, 0);
+    dup2(kept, STDERR_FILENO);
+    CHECK(taken);
+    CHECK(!all);
+    close(kept);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+UNIT_TESTS("service",
+           {"a service manager that asks is notified of start and stop, and no other", manager_is_notified},
+           {"an address that leads nowhere is ignored", no_manager},
+           {"SIGTERM and SIGINT ask the program to stop", signals_ask_to_stop},
+           {"a log that nobody reads holds nothing up", log_does_not_wait}, )
