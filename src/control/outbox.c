@@ -1,4 +1,4 @@
-/* The outbox pump: a thread of its own, because whoever queues a report may be in the middle of a journal
+/* The outbox pump. It has a thread of its own, because a report may be queued in the middle of a journal
  * transaction.
  *
  * `sent` is the newest row handed to the link in this session, `in_flight` how many of those are not
@@ -19,40 +19,37 @@ enum { WINDOW = 50, TROUBLE_WAIT_MS = 5000 };
 
 struct lf_outbox {
     struct lf_journal *journal;
-    struct lf_thread thread;
-    bool started;
+    struct lf_worker worker;
     struct lf_mutex mutex; /* guards the rest */
-    struct lf_cond changed;
+    struct lf_cond idle;   /* sending became false */
     struct lf_link *link;
-    bool stopping, kicked;
     bool sending; /* the pump uses the link: it may not be taken away now */
     int64_t sent;
     int in_flight;
     uint64_t session; /* counts sessions: what was read for an older one is not counted for this */
 };
 
-enum pace { MORE, WAIT_KICK, WAIT_TROUBLE };
-
-static enum pace send_next(struct lf_outbox *outbox)
+/* Returns when to go on: at once, when kicked, or after a pause where nobody kicks (there is room or memory
+ * again). */
+static int64_t send_next(struct lf_outbox *outbox)
 {
     lf_mutex_lock(&outbox->mutex);
     struct lf_link *link = outbox->link;
     int64_t after = outbox->sent;
     uint64_t session = outbox->session;
     bool room = outbox->in_flight < WINDOW;
-    outbox->kicked = false;
     outbox->sending = true;
     lf_mutex_unlock(&outbox->mutex);
     if (!link || !room || lf_link_state(link) != LF_LINK_ONLINE)
-        return WAIT_KICK;
+        return LF_NEVER;
     struct lf_outbox_row row;
     struct lf_error err = {0};
     enum lf_status status = lf_journal_outbox_next(outbox->journal, after, &row, &err);
     if (status == LF_NOT_FOUND)
-        return WAIT_KICK;
+        return LF_NEVER;
     if (status != LF_OK) {
         lf_log_warning("outbox", "%s", err.text);
-        return WAIT_TROUBLE;
+        return lf_deadline_in(TROUBLE_WAIT_MS);
     }
     struct lf_publication publication = {.topic = row.topic,
                                          .payload = lf_slice_text(row.payload),
@@ -78,28 +75,19 @@ static enum pace send_next(struct lf_outbox *outbox)
     }
     lf_outbox_row_free(&row);
     if (status == LF_OK)
-        return MORE;
-    return status == LF_DISCONNECTED ? WAIT_KICK
-                                     : WAIT_TROUBLE; /* nobody kicks when there is room or memory again */
+        return 0;
+    return status == LF_DISCONNECTED ? LF_NEVER : lf_deadline_in(TROUBLE_WAIT_MS);
 }
 
-static void *run(void *arg)
+static int64_t pump(void *context)
 {
-    struct lf_outbox *outbox = arg;
-    for (;;) {
-        enum pace pace = send_next(outbox);
-        int64_t until = pace == WAIT_TROUBLE ? lf_deadline_in(TROUBLE_WAIT_MS) : LF_NEVER;
-        lf_mutex_lock(&outbox->mutex);
-        outbox->sending = false;
-        lf_cond_broadcast(&outbox->changed);
-        while (pace != MORE && !outbox->stopping && !outbox->kicked
-               && lf_cond_wait(&outbox->changed, &outbox->mutex, until))
-            ;
-        bool stop = outbox->stopping;
-        lf_mutex_unlock(&outbox->mutex);
-        if (stop)
-            return NULL;
-    }
+    struct lf_outbox *outbox = context;
+    int64_t next = send_next(outbox);
+    lf_mutex_lock(&outbox->mutex);
+    outbox->sending = false;
+    lf_cond_broadcast(&outbox->idle);
+    lf_mutex_unlock(&outbox->mutex);
+    return next;
 }
 
 enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **out, struct lf_error *err)
@@ -109,9 +97,10 @@ enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **out
         return lf_fail_memory(err, "opening the outbox");
     outbox->journal = journal;
     lf_mutex_init(&outbox->mutex);
-    lf_cond_init(&outbox->changed);
-    enum lf_status status = lf_thread_start(&outbox->thread, "outbox", run, outbox, err);
-    outbox->started = status == LF_OK;
+    lf_cond_init(&outbox->idle);
+    enum lf_status status = lf_worker_open(&outbox->worker, err);
+    if (status == LF_OK)
+        status = lf_worker_start(&outbox->worker, "outbox", pump, outbox, err);
     if (status != LF_OK) {
         lf_outbox_close(outbox);
         return status;
@@ -124,13 +113,8 @@ void lf_outbox_close(struct lf_outbox *outbox)
 {
     if (!outbox)
         return;
-    lf_mutex_lock(&outbox->mutex);
-    outbox->stopping = true;
-    lf_cond_broadcast(&outbox->changed);
-    lf_mutex_unlock(&outbox->mutex);
-    if (outbox->started)
-        lf_thread_join(&outbox->thread);
-    lf_cond_destroy(&outbox->changed);
+    lf_worker_close(&outbox->worker);
+    lf_cond_destroy(&outbox->idle);
     lf_mutex_destroy(&outbox->mutex);
     free(outbox);
 }
@@ -140,7 +124,7 @@ void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link)
     lf_mutex_lock(&outbox->mutex);
     outbox->link = link;
     while (outbox->sending)
-        lf_cond_wait(&outbox->changed, &outbox->mutex, LF_NEVER);
+        lf_cond_wait(&outbox->idle, &outbox->mutex, LF_NEVER);
     lf_mutex_unlock(&outbox->mutex);
     lf_outbox_kick(outbox);
 }
@@ -149,10 +133,7 @@ static void kick(void *context, int64_t number, const char *text)
 {
     (void)number, (void)text;
     struct lf_outbox *outbox = context;
-    lf_mutex_lock(&outbox->mutex);
-    outbox->kicked = true;
-    lf_cond_broadcast(&outbox->changed);
-    lf_mutex_unlock(&outbox->mutex);
+    lf_worker_kick(&outbox->worker);
 }
 
 void lf_outbox_kick(struct lf_outbox *outbox)

@@ -39,11 +39,11 @@ void link__set_state(struct lf_link *link, enum lf_link_state state, const char 
 }
 
 /* Logs a failure once, until something else happens. */
-static void tell(struct lf_link *link, const struct lf_error *err, char *told, size_t room, bool was_online)
+static void report_end(struct lf_link *link, const struct lf_error *err, bool was_online)
 {
-    if (!was_online && !strcmp(told, err->text))
+    if (!was_online && !strcmp(link->reported, err->text))
         return;
-    snprintf(told, room, "%s", err->text);
+    snprintf(link->reported, sizeof link->reported, "%s", was_online ? "" : err->text);
     lf_log(err->class == LF_NEEDS_PERSON ? LF_LOG_ERROR : LF_LOG_WARNING, "link", "%s", err->text);
     if (was_online && link->hooks.offline)
         link->hooks.offline(link->hooks.context, err);
@@ -62,7 +62,7 @@ static bool come_back_once(struct lf_link *link)
 
 /* A session that only came up does not shorten the waits: it may be refused its batch, or be thrown out,
  * again and again, and so may one that was soon ended. */
-static int64_t pause_after(struct lf_link *link, enum lf_status status, int *attempt)
+static int64_t pause_after(struct lf_link *link, enum lf_status status)
 {
     if (status == LF_BUSY) {
         lf_mutex_lock(&link->mutex);
@@ -73,32 +73,25 @@ static int64_t pause_after(struct lf_link *link, enum lf_status status, int *att
         return TAKEN_OVER_WAIT_MS + lf_backoff_ms(0, TAKEN_OVER_WAIT_MS, TAKEN_OVER_WAIT_MS);
     }
     if (link->useful && !link->short_sessions)
-        *attempt = 0;
-    return lf_backoff_ms((*attempt)++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+        link->attempt = 0;
+    return lf_backoff_ms(link->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
 }
 
-static void *run(void *arg)
+/* One session. Returns when to try the next. */
+static int64_t run(void *context)
 {
-    struct lf_link *link = arg;
-    char told[LF_ERROR_TEXT] = "";
-    int attempt = 0;
-    for (;;) {
-        struct lf_error err = {0};
-        bool online = false;
-        link__set_state(link, LF_LINK_CONNECTING, NULL);
-        enum lf_status status = link__session_run(link, &online, &err);
-        if (status == LF_CANCELLED || lf_cancel_is_set(&link->stop))
-            return NULL;
-        tell(link, &err, told, sizeof told, online);
-        if (online)
-            told[0] = '\0';
-        int64_t wait = pause_after(link, status, &attempt);
-        if (lf_sleep_until(lf_deadline_in(wait), &link->stop) == LF_CANCELLED)
-            return NULL;
-        lf_mutex_lock(&link->mutex);
-        link->reconnects++;
-        lf_mutex_unlock(&link->mutex);
-    }
+    struct lf_link *link = context;
+    struct lf_error err = {0};
+    bool online = false;
+    lf_mutex_lock(&link->mutex);
+    link->reconnects += link->sessions++ > 0;
+    lf_mutex_unlock(&link->mutex);
+    link__set_state(link, LF_LINK_CONNECTING, NULL);
+    enum lf_status status = link__session_run(link, &online, &err);
+    if (status == LF_CANCELLED || lf_cancel_is_set(&link->worker.cancel))
+        return LF_NEVER;
+    report_end(link, &err, online);
+    return lf_deadline_in(pause_after(link, status));
 }
 
 /* ---- opening and closing ---- */
@@ -156,11 +149,10 @@ enum lf_status lf_link_open(const struct lf_link_options *options, const struct 
     if (status == LF_OK)
         status = lf_wake_open(&link->wake, err);
     if (status == LF_OK)
-        status = lf_cancel_open(&link->stop, err);
+        status = lf_worker_open(&link->worker, err);
     *out = link; /* before the thread starts: a callback may want it */
     if (status == LF_OK)
-        status = lf_thread_start(&link->thread, "link", run, link, err);
-    link->started = status == LF_OK;
+        status = lf_worker_start(&link->worker, "link", run, link, err);
     if (status != LF_OK) {
         *out = NULL;
         lf_link_close(link);
@@ -172,10 +164,7 @@ void lf_link_close(struct lf_link *link)
 {
     if (!link)
         return;
-    if (link->started) {
-        lf_cancel_set(&link->stop);
-        lf_thread_join(&link->thread);
-    }
+    lf_worker_close(&link->worker);
     link__queue_clear(link);
     for (size_t i = 0; i < link->filter_count; i++)
         free(link->filters[i]);
@@ -188,7 +177,6 @@ void lf_link_close(struct lf_link *link)
     free(link->filter_mids);
     free(link->batch);
     lf_wake_close(&link->wake);
-    lf_cancel_close(&link->stop);
     lf_mutex_destroy(&link->mutex);
     free(link);
     mosquitto_lib_cleanup();

@@ -13,9 +13,9 @@ enum lf_status link__preflight(struct lf_link *link, int64_t deadline, struct lf
     char port[12], what[300];
     snprintf(port, sizeof port, "%d", link->port);
     snprintf(what, sizeof what, "%s:%d", link->host, link->port);
-    enum lf_status status = lf_net_lookup(link->host, port, deadline, &link->stop, &addresses, err);
+    enum lf_status status = lf_net_lookup(link->host, port, deadline, &link->worker.cancel, &addresses, err);
     if (status == LF_OK) {
-        status = lf_socket_connect(&socket, addresses, deadline, &link->stop, what, err);
+        status = lf_socket_connect(&socket, addresses, deadline, &link->worker.cancel, what, err);
         lf_addresses_free(addresses);
         lf_socket_close(&socket);
     }

@@ -293,11 +293,11 @@ static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *er
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost", link->host,
                        link->port);
     int64_t until = lf_deadline_sooner(link->retry_at, lf_deadline_in(link->keepalive_s * 1000 / 4));
-    if (!more_to_read(link) && lf_wait_any(items, 2, until, &link->stop) == LF_IO)
+    if (!more_to_read(link) && lf_wait_any(items, 2, until, &link->worker.cancel) == LF_IO)
         return lf_fail_errno(err, "cannot wait for the broker");
     if (items[1].ready)
         lf_wake_clear(&link->wake);
-    return lf_cancel_is_set(&link->stop) ? LF_CANCELLED : LF_OK;
+    return lf_cancel_is_set(&link->worker.cancel) ? LF_CANCELLED : LF_OK;
 }
 
 /* Why did the broker end it? */

@@ -47,12 +47,12 @@ struct lf_link {
     bool tls;
     int64_t session_expiry_s, max_message;
     struct lf_link_hooks hooks;
-    struct lf_thread thread;
-    bool started;
-    struct lf_cancel stop;
-    struct lf_wake wake; /* something was queued */
+    struct lf_worker worker; /* the link thread; its work is one session */
+    struct lf_wake wake;     /* something was queued */
 
     /* link thread only */
+    int attempt;                  /* since a session was of use: lengthens the pauses */
+    char reported[LF_ERROR_TEXT]; /* the failure that was logged last; empty once a session came up */
     struct mosquitto *mosq;
     struct incoming *batch;
     size_t batch_count, batch_bytes;
@@ -88,6 +88,7 @@ struct lf_link {
     int64_t since_ms;
     char error[LF_ERROR_TEXT];
     int64_t namesake_until; /* monotonic; 0: none was seen */
+    uint64_t sessions;      /* begun so far */
     int short_sessions;     /* in a row, ended without a word */
     uint64_t messages_in, bytes_in, messages_out, reconnects, takeovers, refused_batches;
 };
