@@ -111,6 +111,33 @@ struct lf_finding {
     size_t len;
 };
 
+/* A request to a web interface of the instrument. Everything is borrowed for the call. */
+struct lf_http_request {
+    const char *method;             /* "GET", "POST" ... */
+    const char *url;                /* https; plain http to this machine only */
+    const struct lf_input *headers; /* Content-Type, Authorization ...; sent to this URL only */
+    size_t header_count;
+    struct lf_slice body;
+    int64_t max_body; /* bytes of the response's body; 0: 1 MiB */
+    int64_t deadline; /* for the request and its response */
+    bool once;        /* it must not reach the server twice, not even after a broken connection */
+};
+
+/* The host passes a response on even if the call fails; pass a zeroed one and free it with
+ * lf_http_response_free. */
+struct lf_http_response {
+    int status;               /* HTTP status; 0: none came */
+    bool sent;                /* the request may have reached the server */
+    struct lf_buffer headers; /* "name: value\n" lines, names in lower case */
+    struct lf_buffer body;
+};
+
+/* Copies the value of a header, whatever its case; returns room, or NULL if there is none or it does not
+ * fit. */
+const char *lf_http_header(const struct lf_http_response *response, const char *name, char *room,
+                           size_t size);
+void lf_http_response_free(struct lf_http_response *response);
+
 /* What the host offers to a device. Valid from open to close. From connect to disconnect nothing in it is
  * NULL, and it may be called from within the device's calls. Before that only `instrument` is sure to be set.
  */
@@ -130,6 +157,13 @@ struct lf_host {
     enum lf_status (*identity)(void *self, const char *identity, struct lf_error *err);
     /* progress reports how far a long action is ("block 12 of 80"). Cheap; call it often. */
     void (*progress)(void *self, const char *text);
+
+    /* http sends a request and waits for the response, until the deadline or host->cancel. LF_OK: one came;
+     * judge its status. TLS is always verified, and redirects are not followed. Errors are those of any call
+     * here (LF_DISCONNECTED, LF_TIMEOUT, LF_CANCELLED, LF_TOO_LARGE, LF_INVALID ...), and transient where
+     * trying again may help: whether the server acted is for the driver to say, by response->sent. */
+    enum lf_status (*http)(void *self, const struct lf_http_request *request,
+                           struct lf_http_response *response, struct lf_error *err);
 };
 
 /* Abilities, or-ed. */

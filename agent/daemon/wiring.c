@@ -251,6 +251,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
                   : config->paused ? "configured so"
                                    : NULL,
         .journal = agent->journal,
+        .transfer = agent->transfer,
     };
     struct lf_instrument_hooks hooks = {
         .context = agent->context.jobs,

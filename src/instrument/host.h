@@ -25,6 +25,7 @@ struct lf_instrument {
     const struct lf_driver *driver;
     struct lf_instrument_hooks hooks;
     struct lf_host host; /* what the device sees of us */
+    struct lf_transfer *transfer;
     void *device;
     struct lf_journal *journal; /* NULL: none */
     struct lf_wake wake;        /* something changed: listen shall return */
@@ -45,6 +46,10 @@ struct lf_instrument {
     bool busy;
     struct question *question;
 };
+
+/* What drivers are offered of other rooms: see lf_host. */
+enum lf_status instrument__http(void *self, const struct lf_http_request *request,
+                                struct lf_http_response *response, struct lf_error *err);
 
 void *instrument__bench_run(void *instrument);
 /* Sets fields under the mutex, then reports the change. */

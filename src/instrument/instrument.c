@@ -61,6 +61,7 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
     lf_mutex_init(&instrument->mutex);
     lf_cond_init(&instrument->answered);
     instrument->driver = options->driver;
+    instrument->transfer = options->transfer;
     instrument->hooks = *hooks;
     instrument->journal = options->journal;
     snprintf(instrument->paused, sizeof instrument->paused, "%s", options->paused ? options->paused : "");
@@ -86,6 +87,7 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
         .found = host_found,
         .identity = host_identity,
         .progress = host_progress,
+        .http = instrument__http,
     };
     if (status == LF_OK)
         status = instrument->driver->open(options->values, &instrument->host, &instrument->device, err);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "drivers/driver.h"
 #include "journal/journal.h"
+#include "transfer/transfer.h"
 
 struct lf_instrument;
 
@@ -17,6 +18,7 @@ struct lf_instrument_options {
     const char *expect_identity;    /* NULL: any; else the identity must be this or contain it */
     const char *paused;             /* why it starts paused; NULL: it does not */
     struct lf_journal *journal;     /* see "steering"; NULL: effects are immediate */
+    struct lf_transfer *transfer;   /* for requests of the driver; borrowed until lf_instrument_close */
 };
 
 struct lf_instrument_hooks {

@@ -9,6 +9,7 @@
 #include "transfer/failure.h"
 #include "transfer/url.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -146,22 +147,31 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
     return 0;
 }
 
-static bool add_header(struct lf_exchange *exchange, const char *name, const char *value)
+static bool add_line(struct lf_exchange *exchange, const char *line)
 {
-    /* "Name:" takes away the header that libcurl would add. */
-    char *line = *value ? lf_format("%s: %s", name, value) : lf_format("%s:", name);
     struct curl_slist *longer = line ? curl_slist_append(exchange->headers, line) : NULL;
-    if (line)
-        explicit_bzero(line, strlen(line));
-    free(line);
     if (longer)
         exchange->headers = longer;
     return longer != NULL;
 }
 
+static bool add_header(struct lf_exchange *exchange, const char *name, const char *value)
+{
+    /* "Name:" takes away the header that libcurl would add. */
+    char *line = *value ? lf_format("%s: %s", name, value) : lf_format("%s:", name);
+    bool ok = add_line(exchange, line);
+    if (line)
+        explicit_bzero(line, strlen(line));
+    free(line);
+    return ok;
+}
+
 static bool add_headers(struct lf_exchange *exchange)
 {
     const struct lf_request *request = exchange->request;
+    for (const char *const *line = request->headers; line && *line; line++)
+        if (!add_line(exchange, *line))
+            return false;
     return add_header(exchange, "Expect", "")
            && add_header(exchange, "Content-Type", request->content_type ? request->content_type : "")
            && (!exchange->authorize || !request->authorization
@@ -311,6 +321,19 @@ static int64_t date(const struct lf_exchange *exchange)
     return seconds > 0 ? (int64_t)seconds * 1000 : -1;
 }
 
+static bool keep_headers(const struct lf_exchange *exchange, struct lf_buffer *headers)
+{
+    struct curl_header *header = NULL;
+    while ((header = curl_easy_nextheader(exchange->easy, CURLH_HEADER, -1, header))) {
+        size_t begin = headers->len;
+        if (lf_buffer_format(headers, "%s: %s\n", header->name, header->value) != LF_OK)
+            return false;
+        for (char *at = headers->data + begin; *at != ':'; at++)
+            *at = (char)tolower((unsigned char)*at);
+    }
+    return true;
+}
+
 static bool fill_answer(struct lf_exchange *exchange)
 {
     struct lf_answer *answer = exchange->answer;
@@ -333,7 +356,8 @@ static bool fill_answer(struct lf_exchange *exchange)
     }
     free(answer->location);
     answer->location = location ? strdup(location) : NULL;
-    return !location || answer->location;
+    return (!location || answer->location)
+           && (!exchange->request->want_headers || keep_headers(exchange, &answer->headers));
 }
 
 void transfer__exchange_end(struct lf_exchange *exchange, CURLcode code)

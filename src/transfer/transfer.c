@@ -345,6 +345,7 @@ enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf
 void lf_answer_free(struct lf_answer *answer)
 {
     lf_buffer_free(&answer->text);
+    lf_buffer_free(&answer->headers);
     free(answer->location);
     answer->location = NULL;
 }

@@ -38,8 +38,9 @@ struct lf_request {
     const char *url;
     /* Value of the header; sent to the URL's own host only, never on a redirect. NULL: none. */
     const char *authorization;
-    const char *content_type; /* NULL when there is no body */
-    struct lf_slice text;     /* a body in memory; used when body is NULL */
+    const char *content_type;   /* NULL when there is no body */
+    const char *const *headers; /* more header lines, "Name: value", ended by NULL; NULL: none */
+    struct lf_slice text;       /* a body in memory; used when body is NULL */
     const struct lf_body *body;
     /* Never sent a second time behind the caller's back: libcurl repeats a request when a reused connection
      * turns out dead, so this one gets a connection of its own. */
@@ -50,8 +51,9 @@ struct lf_request {
     /* Bound of a 2xx body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory, none in a file. The body of any
      * other status is cut at 64 KiB. */
     int64_t max_answer;
-    bool follow;      /* the redirects of a GET: https to https; http only from and to loopback */
-    int64_t deadline; /* monotonic; for the whole request */
+    bool want_headers; /* fill answer->headers */
+    bool follow;       /* the redirects of a GET: https to https; http only from and to loopback */
+    int64_t deadline;  /* monotonic; for the whole request */
     const struct lf_cancel *cancel; /* may be NULL */
     /* May be NULL; called on the transfer thread; total -1: unknown. */
     void (*progress)(void *context, int64_t done, int64_t total);
@@ -61,6 +63,7 @@ struct lf_request {
 struct lf_answer {
     int status;               /* HTTP status */
     struct lf_buffer text;    /* body in memory */
+    struct lf_buffer headers; /* if wanted: "name: value\n" lines, names in lower case */
     int64_t size;             /* bytes of the body, in memory or in to_fd */
     char sha256[65], md5[33]; /* of the body when it went to to_fd */
     char content_type[128];
