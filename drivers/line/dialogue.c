@@ -411,7 +411,7 @@ static enum lf_status compose_identity(const struct lf_line_command *identify,
 {
     struct lf_line_template_part only = {.input = (char[]){"identity"}};
     struct lf_line_template plain = {.parts = &only, .count = 1};
-    const struct lf_line_template *template = identify->has_identity ? &identify->identity : &plain;
+    const struct lf_line_template *template = identify->identity.source ? &identify->identity : &plain;
     for (size_t i = 0; i < template->count; i++) {
         struct lf_slice text = template->parts[i].bytes;
         for (size_t k = 0; template->parts[i].input && k < values->count; k++)

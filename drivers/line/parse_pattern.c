@@ -87,9 +87,9 @@ static bool read_choice_word(struct text *text, bool stop_at_equals, struct lf_s
         text->bytes[text->len++] = byte;
     }
     *word = take_bytes(text);
-    return word->len ? true
-                     : line__scan_problem(text->scan, start,
-                                          "a word is expected here, as in one(S=stable|D=dynamic)");
+    return word->len
+               ? true
+               : line__scan_problem(text->scan, start, "expected a word, as in one(S=stable|D=dynamic)");
 }
 
 static bool read_choice(struct text *text, struct lf_line_reply_part *part)
@@ -164,8 +164,7 @@ static bool read_width(struct text *text, struct lf_line_reply_part *part)
     for (; text->at < text->end && isdigit((unsigned char)*text->at) && width <= WIDTH_MAX; text->at++)
         width = width * 10 + (size_t)(*text->at - '0');
     if (!width || width > WIDTH_MAX)
-        return line__scan_problem(text->scan, start, "a width is expected here: 1 to %d characters",
-                                  WIDTH_MAX);
+        return line__scan_problem(text->scan, start, "expected a width: 1 to %d characters", WIDTH_MAX);
     part->width = width;
     return true;
 }
@@ -193,7 +192,7 @@ static bool read_value(struct text *text, struct lf_line_reply_pattern *pattern)
         return false;
     if (text->at == text->end || *text->at != '}')
         return line__scan_problem(text->scan, text->at,
-                                  "'}' is expected here, as in {value:real} (a brace itself: \\{)");
+                                  "expected '}', as in {value:real} (a brace itself: \\{)");
     text->at++;
     for (size_t i = 0; part->name && i + 1 < pattern->count; i++)
         if (pattern->parts[i].name && !strcmp(pattern->parts[i].name, part->name))
@@ -263,7 +262,7 @@ static bool read_reference(struct text *text, struct lf_line_template *template)
         return false;
     if (!name || text->at == text->end || *text->at != '}')
         return line__scan_problem(text->scan, start,
-                                  "the name of an input is expected here: {volume} (a brace itself: \\{)");
+                                  "expected the name of an input, as in {volume} (a brace itself: \\{)");
     text->at++;
     return add_template_part(text, template, name);
 }

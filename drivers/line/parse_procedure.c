@@ -52,17 +52,11 @@ static bool read_argument(struct lf_line_scan *scan, struct lf_line_step *step, 
     return read_argument_value(scan, &argument->value);
 }
 
-static bool expect_word(struct lf_line_scan *scan, const char *word, const char *example)
-{
-    return line__scan_accept(scan, word)
-           || line__scan_problem(scan, scan->at, "'%s' is expected here, as in: %s", word, example);
-}
-
 static bool read_times(struct lf_line_scan *scan, struct lf_line_step *step)
 {
     int64_t times;
     if (!line__scan_int(scan, "a number of times", 1, LF_REPEAT_MAX, &times)
-        || !expect_word(scan, "times", "3 times"))
+        || !line__scan_expect(scan, "times", "3 times"))
         return false;
     step->times = (size_t)times;
     return true;
@@ -74,7 +68,7 @@ static bool read_steady(struct lf_line_scan *scan, struct lf_line_condition *unt
     int64_t over = 2;
     until->kind = LF_UNTIL_STEADY;
     line__scan_skip(scan);
-    if (!expect_word(scan, "within", "until value steady within 0.001 over 3"))
+    if (!line__scan_expect(scan, "within", "until value steady within 0.001 over 3"))
         return false;
     const char *start = scan->at;
     if (!line__scan_real(scan, "a difference", &until->number))
@@ -113,16 +107,16 @@ static bool read_until(struct lf_line_scan *scan, struct lf_line_step *step)
 {
     static const char example[] = "at most 20 times until stability is stable";
     line__scan_skip(scan);
-    if (!expect_word(scan, "most", example) || !read_times(scan, step))
+    if (!line__scan_expect(scan, "most", example) || !read_times(scan, step))
         return false;
     line__scan_skip(scan);
-    return expect_word(scan, "until", example) && read_condition(scan, &step->until);
+    return line__scan_expect(scan, "until", example) && read_condition(scan, &step->until);
 }
 
 /* COMMAND [NAME=VALUE]... [as LABEL] [N times | at most N times until CONDITION] [every TIME] */
 bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step)
 {
-    struct lf_line_place place = line__scan_place(scan);
+    struct lf_line_place place = line__scan_place(scan, scan->at);
     step->line = place.line;
     step->column = place.column;
     step->times = 1;
@@ -157,7 +151,7 @@ bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step)
 /* [LABEL.]CAPTURE [as NAME] [optional] */
 bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result)
 {
-    struct lf_line_place place = line__scan_place(scan);
+    struct lf_line_place place = line__scan_place(scan, scan->at);
     result->line = place.line;
     result->column = place.column;
     if (!line__scan_name(scan, "the name of a captured value", &result->capture))

@@ -25,231 +25,135 @@ enum {
     IN_DIALOGUE = IN_IDENTIFY | IN_RESYNC | IN_COMMAND,
 };
 
-/* The section that is being filled; the pointer that fits `kind` is set. */
+/* The section that is being filled. */
 struct section {
     unsigned kind;
     uint64_t seen; /* rows of `keys` that were used, by bit */
-    struct lf_line_command *command;
-    struct lf_line_listen *listen;
-    struct lf_line_procedure *procedure;
+    void *item;    /* what it describes: a command, listen or procedure; else the profile */
 };
 
-static bool read_title(struct lf_line_scan *scan, struct section *section)
-{
-    (void)section;
-    return line__scan_text(scan, "a title", &scan->profile->title);
-}
-
-static bool read_encoding(struct lf_line_scan *scan, struct section *section)
-{
-    static const char *const words[] = {"ascii", "latin1", "utf8", NULL};
-    size_t index = 0;
-    (void)section;
-    if (!line__scan_choice(scan, "an encoding", words, &index))
-        return false;
-    scan->profile->encoding = (enum lf_line_encoding)index;
-    return true;
-}
-
-static bool read_decimal(struct lf_line_scan *scan, struct section *section)
-{
-    static const char *const words[] = {"point", "comma", NULL};
-    size_t index = 0;
-    (void)section;
-    if (!line__scan_choice(scan, "a decimal sign", words, &index))
-        return false;
-    scan->profile->decimal_comma = index == 1;
-    return true;
-}
+struct key {
+    const char *name;
+    unsigned where;
+    enum {
+        READ_TEXT,
+        READ_BYTES,
+        READ_TEMPLATE,
+        READ_YES_NO,
+        READ_CHOICE,
+        READ_COUNT,
+        READ_SIZE,
+        READ_TIME,
+        READ_SERIAL,
+        READ_PATTERN, /* one more of a list */
+        READ_BY,      /* the function `read` */
+    } how;
+    const char *what; /* for messages */
+    size_t at;        /* where it goes in the section's item */
+    int64_t min, max;
+    const char *const *words;
+    bool (*read)(struct lf_line_scan *scan, const struct section *section);
+};
 
 /* The serial settings are kept in the form streams want them: "baud=9600&flow=xonxoff". */
-static bool add_serial(struct lf_line_scan *scan, const char *key, const char *value)
+static bool read_serial(struct lf_line_scan *scan, const struct key *key)
 {
-    struct lf_line_profile *profile = scan->profile;
-    char text[200];
-    int len = snprintf(text, sizeof text, "%s%s%s=%s", profile->serial ? profile->serial : "",
-                       profile->serial ? "&" : "", key, value);
-    profile->serial = line__scan_copy(scan, lf_slice(text, (size_t)len));
-    return profile->serial != NULL;
-}
-
-static bool serial_number(struct lf_line_scan *scan, const char *key, int64_t min, int64_t max)
-{
-    int64_t number;
-    char text[24];
-    if (!line__scan_int(scan, key, min, max, &number))
+    char **serial = &scan->profile->serial, text[200], number_text[24];
+    const char *value = number_text;
+    int64_t number = 0;
+    size_t index = 0;
+    if (key->words ? !line__scan_choice(scan, key->what, key->words, &index)
+                   : !line__scan_int(scan, key->what, key->min, key->max, &number))
         return false;
-    snprintf(text, sizeof text, "%lld", (long long)number);
-    return add_serial(scan, key, text);
+    snprintf(number_text, sizeof number_text, "%lld", (long long)number);
+    if (key->words)
+        value = key->words[index];
+    int len = snprintf(text, sizeof text, "%s%s%s=%s", *serial ? *serial : "", *serial ? "&" : "", key->name,
+                       value);
+    *serial = line__scan_copy(scan, lf_slice(text, (size_t)len));
+    return *serial != NULL;
 }
 
-static bool read_baud(struct lf_line_scan *scan, struct section *section)
+/* The list's count follows its pointer. */
+static bool read_pattern(struct lf_line_scan *scan, struct lf_line_reply_pattern **list)
 {
-    (void)section;
-    return serial_number(scan, "baud", 50, 4000000);
+    struct lf_line_reply_pattern *pattern = line__scan_add(scan, list, (size_t *)(void *)(list + 1),
+                                                           sizeof *pattern);
+    return pattern && line__parse_pattern(scan, pattern);
 }
 
-static bool read_bits(struct lf_line_scan *scan, struct section *section)
+static bool read_value(struct lf_line_scan *scan, const struct key *key, const struct section *section)
 {
-    (void)section;
-    return serial_number(scan, "bits", 5, 8);
+    void *at = (char *)section->item + key->at;
+    int64_t number = 0;
+    size_t index = 0;
+    bool ok = true;
+    switch (key->how) {
+    case READ_TEXT: return line__scan_text(scan, key->what, at);
+    case READ_BYTES: return line__scan_bytes(scan, key->what, at);
+    case READ_TEMPLATE: return line__parse_template(scan, key->what, at);
+    case READ_YES_NO: return line__scan_yes_no(scan, at);
+    case READ_TIME: return line__scan_duration(scan, key->min, key->max, at);
+    case READ_SERIAL: return read_serial(scan, key);
+    case READ_PATTERN: return read_pattern(scan, at);
+    case READ_BY: return key->read(scan, section);
+    case READ_CHOICE:
+        ok = line__scan_choice(scan, key->what, key->words, &index);
+        *(unsigned *)at = ok ? (unsigned)index : 0;
+        return ok;
+    case READ_COUNT: ok = line__scan_int(scan, key->what, key->min, key->max, &number); break;
+    case READ_SIZE: ok = line__scan_size(scan, key->min, key->max, &number); break;
+    }
+    *(size_t *)at = (size_t)number;
+    return ok;
 }
 
-static bool read_stop(struct lf_line_scan *scan, struct section *section)
+/* The command that the section describes; NULL in the sections about the instrument. */
+static struct lf_line_command *command_of(const struct section *section)
 {
-    (void)section;
-    return serial_number(scan, "stop", 1, 2);
+    return section->kind & IN_DIALOGUE ? section->item : NULL;
 }
 
-static bool read_parity(struct lf_line_scan *scan, struct section *section)
+static bool read_reply(struct lf_line_scan *scan, const struct section *section)
 {
-    static const char *const words[] = {"none", "even", "odd", "mark", "space", NULL};
-    size_t index;
-    (void)section;
-    return line__scan_choice(scan, "a parity", words, &index) && add_serial(scan, "parity", words[index]);
+    struct lf_line_command *command = command_of(section);
+    return line__parse_ending(scan, command ? &command->ending : &scan->profile->ending);
 }
 
-static bool read_flow(struct lf_line_scan *scan, struct section *section)
+static struct lf_line_times *times_of(struct lf_line_scan *scan, const struct section *section)
 {
-    static const char *const words[] = {"none", "xonxoff", "rtscts", NULL};
-    size_t index;
-    (void)section;
-    return line__scan_choice(scan, "a flow control", words, &index) && add_serial(scan, "flow", words[index]);
+    struct lf_line_command *command = command_of(section);
+    return command ? &command->times : &scan->profile->times;
 }
 
-static bool read_send_end(struct lf_line_scan *scan, struct section *section)
-{
-    (void)section;
-    return line__scan_bytes(scan, "the end of a command", &scan->profile->send_end);
-}
-
-static bool read_send_framed(struct lf_line_scan *scan, struct section *section)
-{
-    (void)section;
-    return line__scan_yes_no(scan, &scan->profile->send_framed);
-}
-
-static bool read_never(struct lf_line_scan *scan, struct section *section)
-{
-    (void)section;
-    return line__scan_bytes(scan, "a set of characters", &scan->profile->never);
-}
-
-static bool read_quiet(struct lf_line_scan *scan, struct section *section)
-{
-    (void)section;
-    return line__scan_duration(scan, 10, 60000, &scan->profile->quiet_ms);
-}
-
-static bool read_pause(struct lf_line_scan *scan, struct section *section)
-{
-    (void)section;
-    return line__scan_duration(scan, 0, 60000, &scan->profile->pause_ms);
-}
-
-static bool read_max_reply(struct lf_line_scan *scan, struct section *section)
-{
-    int64_t bytes;
-    (void)section;
-    if (!line__scan_size(scan, 1, LF_REPLY_BYTES_MAX, &bytes))
-        return false;
-    scan->profile->max_reply = (size_t)bytes;
-    return true;
-}
-
-static bool read_max_lines(struct lf_line_scan *scan, struct section *section)
-{
-    int64_t lines;
-    (void)section;
-    if (!line__scan_int(scan, "a number of lines", 1, LF_REPLY_LINES_MAX, &lines))
-        return false;
-    scan->profile->max_lines = (size_t)lines;
-    return true;
-}
-
-static bool read_reply(struct lf_line_scan *scan, struct section *section)
-{
-    if (section->command)
-        section->command->has_ending = true;
-    else
-        scan->profile->has_ending = true;
-    return line__parse_ending(scan, section->command ? &section->command->ending : &scan->profile->ending);
-}
-
-static struct lf_line_times *times_of(struct lf_line_scan *scan, struct section *section)
-{
-    return section->command ? &section->command->times : &scan->profile->times;
-}
-
-static bool read_first_byte(struct lf_line_scan *scan, struct section *section)
+static bool read_first_byte(struct lf_line_scan *scan, const struct section *section)
 {
     return line__scan_duration(scan, 1, DAY_MS, &times_of(scan, section)->first_byte);
 }
 
-static bool read_gap(struct lf_line_scan *scan, struct section *section)
+static bool read_gap(struct lf_line_scan *scan, const struct section *section)
 {
     return line__scan_duration(scan, 1, DAY_MS, &times_of(scan, section)->gap);
 }
 
-static bool read_total(struct lf_line_scan *scan, struct section *section)
+static bool read_total(struct lf_line_scan *scan, const struct section *section)
 {
     return line__scan_duration(scan, 1, DAY_MS, &times_of(scan, section)->total);
 }
 
-static bool read_help(struct lf_line_scan *scan, struct section *section)
-{
-    char **help = section->command  ? &section->command->help
-                  : section->listen ? &section->listen->help
-                                    : &section->procedure->help;
-    return line__scan_text(scan, "a help text", help);
-}
-
-static bool read_class(struct lf_line_scan *scan, struct section *section)
+static bool read_class(struct lf_line_scan *scan, const struct section *section)
 {
     static const char *const words[] = {"safe", "idempotent", "once", NULL};
+    struct lf_line_command *command = section->item;
     size_t index = 0;
-    if (!line__scan_choice(scan, "a class", words, &index))
-        return false;
-    section->command->repeat = (enum lf_repeat)index;
-    return section->command->has_class = true;
+    command->has_class = line__scan_choice(scan, "a class", words, &index);
+    command->repeat = (enum lf_repeat)index;
+    return command->has_class;
 }
 
-static bool read_provisional(struct lf_line_scan *scan, struct section *section)
+static bool read_error(struct lf_line_scan *scan, const struct section *section)
 {
-    return line__scan_yes_no(scan, &section->command->provisional);
-}
-
-static bool read_send(struct lf_line_scan *scan, struct section *section)
-{
-    section->command->has_send = true;
-    return line__parse_template(scan, "what to send", &section->command->send);
-}
-
-static bool read_identity(struct lf_line_scan *scan, struct section *section)
-{
-    section->command->has_identity = true;
-    return line__parse_template(scan, "an identity such as '{maker} {serial}'", &section->command->identity);
-}
-
-static bool add_pattern(struct lf_line_scan *scan, struct lf_line_reply_pattern **patterns, size_t *count)
-{
-    struct lf_line_reply_pattern *pattern = line__scan_add(scan, patterns, count, sizeof *pattern);
-    return pattern && line__parse_pattern(scan, pattern);
-}
-
-static bool read_expect(struct lf_line_scan *scan, struct section *section)
-{
-    return add_pattern(scan, &section->command->expects, &section->command->expect_count);
-}
-
-static bool read_more(struct lf_line_scan *scan, struct section *section)
-{
-    return add_pattern(scan, &section->command->mores, &section->command->more_count);
-}
-
-static bool read_error(struct lf_line_scan *scan, struct section *section)
-{
-    struct lf_line_command *command = section->command;
+    struct lf_line_command *command = command_of(section);
     struct lf_line_error_rule *rule = command ? line__scan_add(scan, &command->errors, &command->error_count,
                                                                sizeof *rule)
                                               : line__scan_add(scan, &scan->profile->errors,
@@ -257,19 +161,21 @@ static bool read_error(struct lf_line_scan *scan, struct section *section)
     return rule && line__parse_error_rule(scan, rule);
 }
 
-static bool read_input(struct lf_line_scan *scan, struct section *section)
+static bool read_input(struct lf_line_scan *scan, const struct section *section)
 {
     struct lf_line_profile *profile = scan->profile;
-    struct lf_line_input_rule **rules = section->command     ? &section->command->inputs
-                                        : section->procedure ? &section->procedure->inputs
-                                                             : &profile->inputs;
-    size_t *count = section->command     ? &section->command->input_count
-                    : section->procedure ? &section->procedure->input_count
-                                         : &profile->input_count;
+    struct lf_line_command *command = command_of(section);
+    struct lf_line_procedure *procedure = section->kind == IN_PROCEDURE ? section->item : NULL;
+    struct lf_line_input_rule **rules = command     ? &command->inputs
+                                        : procedure ? &procedure->inputs
+                                                    : &profile->inputs;
+    size_t *count = command     ? &command->input_count
+                    : procedure ? &procedure->input_count
+                                : &profile->input_count;
     const char *start = scan->at;
     struct lf_line_input_rule *rule = line__scan_add(scan, rules, count, sizeof *rule);
     if (!rule || !line__parse_input(scan, rule)) {
-        *count -= rule ? 1 : 0; /* half a rule would trip those who look for it later */
+        *count -= rule ? 1 : 0; /* later checks must not see half a rule */
         return false;
     }
     if (line__input_rule_find(*rules, *count - 1, rule->name))
@@ -277,95 +183,104 @@ static bool read_input(struct lf_line_scan *scan, struct section *section)
     return true;
 }
 
-static bool read_match(struct lf_line_scan *scan, struct section *section)
+static struct lf_line_step *add_step(struct lf_line_scan *scan, const struct section *section)
 {
-    return add_pattern(scan, &section->listen->matches, &section->listen->match_count);
+    struct lf_line_procedure *procedure = section->item;
+    return line__scan_add(scan, &procedure->steps, &procedure->step_count, sizeof *procedure->steps);
 }
 
-static bool read_form(struct lf_line_scan *scan, struct section *section)
+static bool read_do(struct lf_line_scan *scan, const struct section *section)
 {
-    static const char *const words[] = {"json", "csv", "text", "ignore", NULL};
-    size_t index = 0;
-    if (!line__scan_choice(scan, "a form", words, &index))
-        return false;
-    section->listen->form = (enum lf_form)index;
-    return true;
-}
-
-static bool read_do(struct lf_line_scan *scan, struct section *section)
-{
-    struct lf_line_procedure *procedure = section->procedure;
-    struct lf_line_step *step = line__scan_add(scan, &procedure->steps, &procedure->step_count, sizeof *step);
+    struct lf_line_step *step = add_step(scan, section);
     return step && line__parse_step(scan, step);
 }
 
-static bool read_wait(struct lf_line_scan *scan, struct section *section)
+static bool read_wait(struct lf_line_scan *scan, const struct section *section)
 {
-    struct lf_line_procedure *procedure = section->procedure;
-    struct lf_line_step *step = line__scan_add(scan, &procedure->steps, &procedure->step_count, sizeof *step);
+    struct lf_line_step *step = add_step(scan, section);
     return step && line__scan_duration(scan, 1, DAY_MS, &step->wait_ms);
 }
 
-static bool read_result(struct lf_line_scan *scan, struct section *section)
+static bool read_result(struct lf_line_scan *scan, const struct section *section)
 {
-    struct lf_line_procedure *procedure = section->procedure;
+    struct lf_line_procedure *procedure = section->item;
     struct lf_line_result *result = line__scan_add(scan, &procedure->results, &procedure->result_count,
                                                    sizeof *result);
     return result && line__parse_result(scan, result);
 }
 
-static bool read_limit(struct lf_line_scan *scan, struct section *section)
-{
-    return line__scan_duration(scan, 1, 7 * (int64_t)DAY_MS, &section->procedure->limit_ms);
-}
+/* What [command], [listen] and [procedure] have in common stands at the same place in all of them. */
+#define SAME_PLACE(type)                                                                                     \
+    _Static_assert(offsetof(type, name) == 0 && offsetof(type, help) == HELP_AT                              \
+                       && offsetof(type, line) == LINE_AT,                                                   \
+                   #type)
+enum { HELP_AT = offsetof(struct lf_line_command, help), LINE_AT = offsetof(struct lf_line_command, line) };
+SAME_PLACE(struct lf_line_listen);
+SAME_PLACE(struct lf_line_procedure);
 
-static const struct key {
-    const char *name;
-    unsigned where;
-    bool again; /* may come more than once */
-    bool (*read)(struct lf_line_scan *scan, struct section *section);
-} keys[] = {
-    {"title", IN_PROFILE, false, read_title},
-    {"encoding", IN_PROFILE, false, read_encoding},
-    {"decimal", IN_PROFILE, false, read_decimal},
-    {"baud", IN_SERIAL, false, read_baud},
-    {"bits", IN_SERIAL, false, read_bits},
-    {"parity", IN_SERIAL, false, read_parity},
-    {"stop", IN_SERIAL, false, read_stop},
-    {"flow", IN_SERIAL, false, read_flow},
-    {"send_end", IN_LINE, false, read_send_end},
-    {"send_framed", IN_LINE, false, read_send_framed},
-    {"never", IN_LINE, false, read_never},
-    {"quiet", IN_LINE, false, read_quiet},
-    {"pause", IN_LINE, false, read_pause},
-    {"max_reply", IN_LINE, false, read_max_reply},
-    {"max_lines", IN_LINE, false, read_max_lines},
-    {"reply", IN_LINE | IN_DIALOGUE, false, read_reply},
-    {"first_byte", IN_LINE | IN_DIALOGUE, false, read_first_byte},
-    {"gap", IN_LINE | IN_DIALOGUE, false, read_gap},
-    {"total", IN_LINE | IN_DIALOGUE, false, read_total},
-    {"help", IN_COMMAND | IN_LISTEN | IN_PROCEDURE, false, read_help},
-    {"class", IN_COMMAND, false, read_class},
-    {"provisional", IN_COMMAND, false, read_provisional},
-    {"send", IN_DIALOGUE, false, read_send},
-    {"expect", IN_DIALOGUE, true, read_expect},
-    {"more", IN_COMMAND, true, read_more},
-    {"error", IN_ERRORS | IN_COMMAND, true, read_error},
-    {"input", IN_PROFILE | IN_COMMAND | IN_PROCEDURE, true, read_input},
-    {"identity", IN_IDENTIFY, false, read_identity},
-    {"match", IN_LISTEN, true, read_match},
-    {"as", IN_LISTEN, false, read_form},
-    {"do", IN_PROCEDURE, true, read_do},
-    {"wait", IN_PROCEDURE, true, read_wait},
-    {"result", IN_PROCEDURE, true, read_result},
-    {"limit", IN_PROCEDURE, false, read_limit},
+#define PROFILE(member) offsetof(struct lf_line_profile, member)
+#define COMMAND(member) offsetof(struct lf_line_command, member)
+#define LISTEN(member) offsetof(struct lf_line_listen, member)
+#define WORDS(...)                                                                                           \
+    (const char *const[])                                                                                    \
+    {                                                                                                        \
+        __VA_ARGS__, NULL                                                                                    \
+    }
+
+enum { SEVERAL_TIMES = IN_PROCEDURE << 1 }; /* in `where`: the key may be repeated in its section */
+
+/* clang-format off */
+static const struct key keys[] = {
+    {"title", IN_PROFILE, READ_TEXT, "a title", PROFILE(title)},
+    {"encoding", IN_PROFILE, READ_CHOICE, "an encoding", PROFILE(encoding), .words = WORDS("ascii", "latin1", "utf8")},
+    {"decimal", IN_PROFILE, READ_CHOICE, "a decimal sign", PROFILE(decimal_comma), .words = WORDS("point", "comma")},
+    {"baud", IN_SERIAL, READ_SERIAL, "baud", .min = 50, .max = 4000000},
+    {"bits", IN_SERIAL, READ_SERIAL, "bits", .min = 5, .max = 8},
+    {"parity", IN_SERIAL, READ_SERIAL, "a parity", .words = WORDS("none", "even", "odd", "mark", "space")},
+    {"stop", IN_SERIAL, READ_SERIAL, "stop", .min = 1, .max = 2},
+    {"flow", IN_SERIAL, READ_SERIAL, "a flow control", .words = WORDS("none", "xonxoff", "rtscts")},
+    {"send_end", IN_LINE, READ_BYTES, "the end of a command", PROFILE(send_end)},
+    {"send_framed", IN_LINE, READ_YES_NO, NULL, PROFILE(send_framed)},
+    {"never", IN_LINE, READ_BYTES, "a set of characters", PROFILE(never)},
+    {"quiet", IN_LINE, READ_TIME, NULL, PROFILE(quiet_ms), 10, 60000},
+    {"pause", IN_LINE, READ_TIME, NULL, PROFILE(pause_ms), 0, 60000},
+    {"max_reply", IN_LINE, READ_SIZE, NULL, PROFILE(max_reply), 1, LF_REPLY_BYTES_MAX},
+    {"max_lines", IN_LINE, READ_COUNT, "a number of lines", PROFILE(max_lines), 1, LF_REPLY_LINES_MAX},
+    {"reply", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_reply},
+    {"first_byte", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_first_byte},
+    {"gap", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_gap},
+    {"total", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_total},
+    {"help", IN_COMMAND | IN_LISTEN | IN_PROCEDURE, READ_TEXT, "a help text", HELP_AT},
+    {"class", IN_COMMAND, READ_BY, .read = read_class},
+    {"provisional", IN_COMMAND, READ_YES_NO, NULL, COMMAND(provisional)},
+    {"send", IN_DIALOGUE, READ_TEMPLATE, "what to send", COMMAND(send)},
+    {"expect", IN_DIALOGUE | SEVERAL_TIMES, READ_PATTERN, NULL, COMMAND(expects)},
+    {"more", IN_COMMAND | SEVERAL_TIMES, READ_PATTERN, NULL, COMMAND(mores)},
+    {"error", IN_ERRORS | IN_COMMAND | SEVERAL_TIMES, READ_BY, .read = read_error},
+    {"input", IN_PROFILE | IN_COMMAND | IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_input},
+    {"identity", IN_IDENTIFY, READ_TEMPLATE, "an identity such as '{maker} {serial}'", COMMAND(identity)},
+    {"match", IN_LISTEN | SEVERAL_TIMES, READ_PATTERN, NULL, LISTEN(matches)},
+    {"as", IN_LISTEN, READ_CHOICE, "a form", LISTEN(form), .words = WORDS("json", "csv", "text", "ignore")},
+    {"do", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_do},
+    {"wait", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_wait},
+    {"result", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_result},
+    {"limit", IN_PROCEDURE, READ_TIME, NULL, offsetof(struct lf_line_procedure, limit_ms), 1, 7 * (int64_t)DAY_MS},
 };
+/* clang-format on */
 
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 _Static_assert(KEY_COUNT <= 64, "section.seen has one bit for each key");
 
 static const char *const section_names[] = {"profile", "serial",  "line",   "errors",    "identify",
                                             "resync",  "command", "listen", "procedure", NULL};
+
+static const char *section_name(unsigned kind)
+{
+    size_t index = 0;
+    while (!(kind & 1u << index))
+        index++;
+    return section_names[index];
+}
 
 static bool refuse_key(struct lf_line_scan *scan, const char *start, const char *name, unsigned where)
 {
@@ -376,10 +291,7 @@ static bool refuse_key(struct lf_line_scan *scan, const char *start, const char 
         if (keys[i].where & where)
             known[count++] = keys[i].name;
     known[count] = NULL;
-    size_t section = 0;
-    while (!(where & 1u << section))
-        section++;
-    return line__scan_problem(scan, start, "[%s] has no setting '%s'%s", section_names[section], name,
+    return line__scan_problem(scan, start, "[%s] has no setting '%s'%s", section_name(where), name,
                               line__did_you_mean(name, known, hint));
 }
 
@@ -397,69 +309,65 @@ static bool read_setting(struct lf_line_scan *scan, struct section *section)
         i++;
     if (i == KEY_COUNT)
         return refuse_key(scan, start, name, section->kind);
-    if (!keys[i].again && section->seen & (uint64_t)1 << i)
+    if (!(keys[i].where & SEVERAL_TIMES) && section->seen & (uint64_t)1 << i)
         return line__scan_problem(scan, start, "'%s' is already set in this section", name);
     section->seen |= (uint64_t)1 << i;
     if (!line__scan_accept_char(scan, '='))
-        return line__scan_problem(scan, scan->at, "'=' is expected here, as in: %s = ...", name);
+        return line__scan_problem(scan, scan->at, "expected '=', as in: %s = ...", name);
     line__scan_skip(scan);
-    return keys[i].read(scan, section) && line__scan_finish(scan);
+    return read_value(scan, &keys[i], section) && line__scan_finish(scan);
 }
 
-static bool begin_command(struct lf_line_scan *scan, struct section *section, char *name)
+/* A section with a name of its own: one more item at the end of a list. The item begins with its name. */
+static bool begin_named(struct lf_line_scan *scan, struct section *section, void *list, size_t *count,
+                        size_t size, char *name)
 {
-    struct lf_line_profile *profile = scan->profile;
-    if (line__profile_command(profile, name))
-        return line__scan_problem(scan, scan->line_start, "there is a command '%s' already", name);
-    section->command = line__scan_add(scan, &profile->commands, &profile->command_count,
-                                      sizeof *section->command);
-    if (!section->command)
+    char *first;
+    memcpy(&first, list, sizeof first);
+    for (size_t i = 0; i < *count; i++)
+        if (!strcmp(*(char **)(void *)(first + i * size), name))
+            return line__scan_problem(scan, scan->line_start, "there is already a [%s %s]",
+                                      section_name(section->kind), name);
+    char *item = line__scan_add(scan, list, count, size);
+    if (!item)
         return false;
-    section->command->name = name;
-    section->command->line = scan->line;
-    return true;
-}
-
-static bool begin_listen(struct lf_line_scan *scan, struct section *section, char *name)
-{
-    struct lf_line_profile *profile = scan->profile;
-    for (size_t i = 0; i < profile->listen_count; i++)
-        if (!strcmp(profile->listens[i].name, name))
-            return line__scan_problem(scan, scan->line_start, "there is a [listen %s] already", name);
-    section->listen = line__scan_add(scan, &profile->listens, &profile->listen_count,
-                                     sizeof *section->listen);
-    if (!section->listen)
-        return false;
-    section->listen->name = name;
-    section->listen->line = scan->line;
-    return true;
-}
-
-static bool begin_procedure(struct lf_line_scan *scan, struct section *section, char *name)
-{
-    struct lf_line_profile *profile = scan->profile;
-    if (line__profile_procedure(profile, name))
-        return line__scan_problem(scan, scan->line_start, "there is a procedure '%s' already", name);
-    section->procedure = line__scan_add(scan, &profile->procedures, &profile->procedure_count,
-                                        sizeof *section->procedure);
-    if (!section->procedure)
-        return false;
-    section->procedure->name = name;
-    section->procedure->line = scan->line;
+    *(char **)(void *)item = name;
+    *(int *)(void *)(item + LINE_AT) = scan->line;
+    section->item = item;
     return true;
 }
 
 /* [identify] and [resync] are commands without a name of their own. */
 static bool begin_handshake(struct lf_line_scan *scan, struct section *section,
-                            struct lf_line_command **which, const char *name)
+                            struct lf_line_command **which)
 {
-    if (!(*which = line__scan_memory(scan, sizeof **which)))
+    struct lf_line_command *command = section->item = *which = line__scan_memory(scan, sizeof **which);
+    if (!command)
         return false;
-    (*which)->name = line__scan_copy(scan, lf_slice_text(name));
-    (*which)->line = scan->line;
-    (*which)->has_class = true;
-    section->command = *which;
-    return (*which)->name != NULL;
+    command->name = line__scan_copy(scan, lf_slice_text(section_name(section->kind)));
+    command->line = scan->line;
+    command->has_class = true;
+    return command->name != NULL;
+}
+
+static bool begin_item(struct lf_line_scan *scan, struct section *section, char *name)
+{
+    struct lf_line_profile *profile = scan->profile;
+    section->item = profile;
+    switch (section->kind) {
+    case IN_IDENTIFY: return begin_handshake(scan, section, &profile->identify);
+    case IN_RESYNC: return begin_handshake(scan, section, &profile->resync);
+    case IN_COMMAND:
+        return begin_named(scan, section, &profile->commands, &profile->command_count,
+                           sizeof *profile->commands, name);
+    case IN_LISTEN:
+        return begin_named(scan, section, &profile->listens, &profile->listen_count, sizeof *profile->listens,
+                           name);
+    case IN_PROCEDURE:
+        return begin_named(scan, section, &profile->procedures, &profile->procedure_count,
+                           sizeof *profile->procedures, name);
+    }
+    return true;
 }
 
 static bool begin_section(struct lf_line_scan *scan, struct section *section, unsigned *seen)
@@ -473,19 +381,12 @@ static bool begin_section(struct lf_line_scan *scan, struct section *section, un
     if (kind >= IN_COMMAND && !line__scan_name(scan, "a name for it, as in [command weigh],", &name))
         return false;
     if (!line__scan_accept_char(scan, ']'))
-        return line__scan_problem(scan, scan->at, "']' is expected here");
+        return line__scan_problem(scan, scan->at, "expected ']'");
     if (kind < IN_COMMAND && *seen & kind)
-        return line__scan_problem(scan, scan->line_start, "there is a [%s] already", section_names[index]);
+        return line__scan_problem(scan, scan->line_start, "there is already a [%s]", section_names[index]);
     *seen |= kind;
-    bool good = kind == IN_IDENTIFY    ? begin_handshake(scan, section, &scan->profile->identify, "identify")
-                : kind == IN_RESYNC    ? begin_handshake(scan, section, &scan->profile->resync, "resync")
-                : kind == IN_COMMAND   ? begin_command(scan, section, name)
-                : kind == IN_LISTEN    ? begin_listen(scan, section, name)
-                : kind == IN_PROCEDURE ? begin_procedure(scan, section, name)
-                                       : true;
-    if (good)
-        section->kind = kind;
-    return good && line__scan_finish(scan);
+    section->kind = kind;
+    return begin_item(scan, section, name) && line__scan_finish(scan);
 }
 
 /* After a section that could not be begun, its settings are skipped: they would only repeat the problem. */

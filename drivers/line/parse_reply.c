@@ -17,17 +17,13 @@ static bool need_bytes(struct lf_line_scan *scan, const char *what, struct lf_sl
 
 static bool parse_one_of(struct lf_line_scan *scan, struct lf_slice *set)
 {
-    if (!line__scan_accept(scan, "of"))
-        return line__scan_problem(scan, scan->at, "'of' is expected here: one of \"*#\"");
-    return need_bytes(scan, "a set of characters", set);
+    return line__scan_expect(scan, "of", "one of \"*#\"") && need_bytes(scan, "a set of characters", set);
 }
 
 static bool parse_prompt(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
     ending->unit = LF_UNIT_PROMPT;
-    if (!line__scan_accept(scan, "one"))
-        return line__scan_problem(scan, scan->at, "'one of' is expected here: prompt one of \":<>\"");
-    return parse_one_of(scan, &ending->end);
+    return line__scan_expect(scan, "one", "prompt one of \":<>\"") && parse_one_of(scan, &ending->end);
 }
 
 static bool parse_fixed(struct lf_line_scan *scan, struct lf_line_ending *ending)
@@ -45,9 +41,8 @@ static bool parse_frame(struct lf_line_scan *scan, struct lf_line_ending *ending
     if (!need_bytes(scan, "the start of the frame", &ending->start))
         return false;
     ending->length_byte = line__scan_accept(scan, "length");
-    if (!line__scan_accept(scan, "to"))
-        return line__scan_problem(scan, scan->at, "'to' is expected here: frame \"<STX>\" to \"<ETX>\"");
-    if (!need_bytes(scan, "the end of the frame", &ending->end))
+    if (!line__scan_expect(scan, "to", "frame \"<STX>\" to \"<ETX>\"")
+        || !need_bytes(scan, "the end of the frame", &ending->end))
         return false;
     return !line__scan_accept(scan, "tail") || need_bytes(scan, "the tail of the frame", &ending->tail);
 }
@@ -77,9 +72,8 @@ static bool parse_many(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
     const char *start = scan->at;
     if (line__scan_accept(scan, "until")) {
-        if (!line__scan_accept(scan, "blank"))
-            return line__scan_problem(scan, scan->at,
-                                      "'blank' is expected here: line \"\\r\\n\" until blank");
+        if (!line__scan_expect(scan, "blank", "line \"\\r\\n\" until blank"))
+            return false;
         if (ending->unit != LF_UNIT_LINE)
             return line__scan_problem(scan, start, "'until blank' goes with 'line' only");
         ending->until_blank = true;
@@ -97,13 +91,10 @@ bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending
     *ending = (struct lf_line_ending){.times = 1};
     if (!parse_unit(scan, ending))
         return false;
-    if (line__scan_accept(scan, "or")) {
-        if (!line__scan_accept(scan, "one"))
-            return line__scan_problem(scan, scan->at,
-                                      "'one of' is expected here: line \"\\r\\n\" or one of \"#\"");
-        if (!parse_one_of(scan, &ending->alone))
-            return false;
-    }
+    if (line__scan_accept(scan, "or")
+        && (!line__scan_expect(scan, "one", "line \"\\r\\n\" or one of \"#\"")
+            || !parse_one_of(scan, &ending->alone)))
+        return false;
     if (!parse_many(scan, ending))
         return false;
     if (ending->unit == LF_UNIT_NONE && (ending->times > 1 || ending->alone.len))
@@ -126,7 +117,7 @@ bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check
         if (!line__scan_choice(scan, "a property of a checksum", words, &word))
             return false;
         if (seconds[word] && !line__scan_accept(scan, seconds[word]))
-            return line__scan_problem(scan, scan->at, "'%s' is expected here: %s %s", seconds[word],
+            return line__scan_problem(scan, scan->at, "expected '%s', as in: %s %s", seconds[word],
                                       words[word], seconds[word]);
         switch (word) {
         case 0: check->hex = true; break;
@@ -143,11 +134,8 @@ static bool parse_bounds(struct lf_line_scan *scan, struct lf_line_input_rule *r
 {
     line__scan_skip(scan);
     const char *start = scan->at;
-    if (!line__scan_real(scan, "the lower bound", &rule->min))
-        return false;
-    if (!line__scan_accept(scan, "to"))
-        return line__scan_problem(scan, scan->at, "'to' is expected here, as in: %g to 100", rule->min);
-    if (!line__scan_real(scan, "the upper bound", &rule->max))
+    if (!line__scan_real(scan, "the lower bound", &rule->min) || !line__scan_expect(scan, "to", "0.1 to 250")
+        || !line__scan_real(scan, "the upper bound", &rule->max))
         return false;
     if (rule->min > rule->max)
         return line__scan_problem(scan, start, "the bounds are the wrong way round");
@@ -164,8 +152,8 @@ static bool parse_bounds(struct lf_line_scan *scan, struct lf_line_input_rule *r
 
 static bool parse_words(struct lf_line_scan *scan, struct lf_line_input_rule *rule)
 {
-    if (!line__scan_accept(scan, "of"))
-        return line__scan_problem(scan, scan->at, "'of' is expected here: one of g, kg");
+    if (!line__scan_expect(scan, "of", "one of g, kg"))
+        return false;
     do {
         char **word = line__scan_add(scan, &rule->choices, &rule->choice_count, sizeof *rule->choices);
         if (!word || !line__scan_value(scan, "a word", word))

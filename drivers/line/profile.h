@@ -144,10 +144,8 @@ struct lf_line_command {
     enum lf_repeat repeat;
     bool has_class, provisional;
     struct lf_line_template send;
-    bool has_send;
-    struct lf_line_ending ending;
-    bool has_ending;
-    struct lf_line_times times; /* filled from [line] where the command says nothing */
+    struct lf_line_ending ending; /* filled from [line] too */
+    struct lf_line_times times;   /* filled from [line] where the command says nothing */
     struct lf_line_reply_pattern *expects;
     size_t expect_count;
     struct lf_line_reply_pattern *mores;
@@ -157,7 +155,6 @@ struct lf_line_command {
     struct lf_line_input_rule *inputs;
     size_t input_count;
     struct lf_line_template identity; /* [identify] only */
-    bool has_identity;
 };
 
 struct lf_line_listen {
@@ -227,10 +224,10 @@ struct lf_line_profile {
     char *title;
     char *serial; /* "baud=9600&flow=xonxoff": port settings unless the stream says otherwise; may be NULL */
     enum lf_line_encoding encoding;
-    bool decimal_comma, send_framed;
+    unsigned decimal_comma; /* 0 or 1 */
+    bool send_framed;
     struct lf_slice send_end, never;
     struct lf_line_ending ending;
-    bool has_ending;
     struct lf_line_times times;
     int64_t quiet_ms, pause_ms;
     size_t max_reply, max_lines;

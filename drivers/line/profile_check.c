@@ -63,7 +63,7 @@ static bool check_ending(struct lf_line_scan *scan, const struct lf_line_ending 
 static bool check_line_section(struct lf_line_scan *scan)
 {
     const struct lf_line_profile *profile = scan->profile;
-    if (!profile->has_ending)
+    if (!profile->ending.times)
         return wrong(scan, 1, "[line]", "say where a reply ends: reply = line \"\\r\\n\"");
     if (profile->send_framed && profile->ending.unit != LF_UNIT_FRAME)
         return wrong(scan, 1, "[line]", "send_framed needs reply = frame ...");
@@ -138,12 +138,12 @@ static bool check_command(struct lf_line_scan *scan, struct lf_line_command *com
     if (!command->has_class)
         return wrong(scan, command->line, command->name,
                      "say how often it may be done: class = safe, idempotent or once");
-    if (!command->has_send)
+    if (!command->send.source)
         return wrong(scan, command->line, command->name, "say what to send: send = '...'");
     if (!command->send.count && !profile->send_end.len)
         return wrong(scan, command->line, command->name,
                      "nothing would be sent: 'send' and 'send_end' are empty");
-    if (!command->has_ending)
+    if (!command->ending.times)
         command->ending = profile->ending;
     fill_times(profile, &command->times);
     if (command->times.total < command->times.first_byte)
@@ -170,7 +170,7 @@ static bool check_identity(struct lf_line_scan *scan, const struct lf_line_comma
 {
     if (!identify)
         return true;
-    if (!identify->has_identity)
+    if (!identify->identity.source)
         return line__command_always_captures(identify, "identity")
                || wrong(scan, identify->line, "identify",
                         "capture {identity} in every expect, or say identity = '{serial}'");

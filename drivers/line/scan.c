@@ -70,39 +70,24 @@ char *line__scan_copy(struct lf_line_scan *scan, struct lf_slice text)
     return copy;
 }
 
-struct lf_line_place line__scan_place(const struct lf_line_scan *scan)
+struct lf_line_place line__scan_place(const struct lf_line_scan *scan, const char *at)
 {
-    return (struct lf_line_place){scan->line, (int)(scan->at - scan->line_start) + 1};
+    return (struct lf_line_place){scan->line, (int)(at - scan->line_start) + 1};
 }
 
-static bool problem(struct lf_line_scan *scan, struct lf_line_place place, const char *format, va_list args)
+bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place, const char *format, ...)
 {
     char text[LF_ERROR_TEXT - 128];
+    va_list args;
+    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     if (!scan->problems)
         lf_fail(scan->err, LF_INVALID, LF_PERMANENT, "%s:%d:%d: %s", scan->profile->name, place.line,
                 place.column, text);
     if (scan->report && scan->problems < LF_PROFILE_PROBLEMS_MAX)
         scan->report->problem(scan->report->self, place.line, place.column, text);
     scan->problems++;
-    return false;
-}
-
-bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    problem(scan, place, format, args);
-    va_end(args);
-    return false;
-}
-
-bool line__scan_problem(struct lf_line_scan *scan, const char *at, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    problem(scan, (struct lf_line_place){scan->line, (int)(at - scan->line_start) + 1}, format, args);
-    va_end(args);
     return false;
 }
 
@@ -150,6 +135,12 @@ bool line__scan_accept(struct lf_line_scan *scan, const char *word)
     return true;
 }
 
+bool line__scan_expect(struct lf_line_scan *scan, const char *word, const char *example)
+{
+    return line__scan_accept(scan, word)
+           || line__scan_problem(scan, scan->at, "expected '%s', as in: %s", word, example);
+}
+
 bool line__scan_accept_char(struct lf_line_scan *scan, char c)
 {
     line__scan_skip(scan);
@@ -163,8 +154,8 @@ bool line__scan_name(struct lf_line_scan *scan, const char *what, char **name)
 {
     struct lf_slice word = peek_word(scan);
     if (!word.len || !isalpha((unsigned char)*word.data))
-        return line__scan_problem(scan, scan->at,
-                                  "%s is expected here: letters, digits, '-' and '_', a letter first", what);
+        return line__scan_problem(scan, scan->at, "expected %s: letters, digits, '-' and '_', a letter first",
+                                  what);
     if (word.len > WORD_MAX)
         return line__scan_problem(scan, scan->at, "%s is too long: at most %d characters", what, WORD_MAX);
     scan->at += word.len;
@@ -215,7 +206,7 @@ bool line__scan_choice(struct lf_line_scan *scan, const char *what, const char *
     list_words(words, list, sizeof list);
     snprintf(copy, sizeof copy, "%.*s", (int)(word.len > WORD_MAX ? WORD_MAX : word.len), word.data);
     if (!word.len)
-        return line__scan_problem(scan, scan->at, "%s is expected here: one of %s", what, list);
+        return line__scan_problem(scan, scan->at, "expected %s: one of %s", what, list);
     return line__scan_problem(scan, scan->at, "'%s' is not %s%s; one of %s", copy, what,
                               line__did_you_mean(copy, words, hint), list);
 }
@@ -224,7 +215,7 @@ bool line__scan_quoted(struct lf_line_scan *scan, const char *what, struct lf_sl
 {
     line__scan_skip(scan);
     if (scan->at == scan->end || (*scan->at != '\'' && *scan->at != '"'))
-        return line__scan_problem(scan, scan->at, "%s is expected here, in quotes: '...' or \"...\"", what);
+        return line__scan_problem(scan, scan->at, "expected %s in quotes: '...' or \"...\"", what);
     const char *open = scan->at, *at = open + 1;
     while (at < scan->end && *at != *open)
         at += *at == '\\' && at + 1 < scan->end ? 2 : 1;
@@ -332,7 +323,7 @@ bool line__scan_value(struct lf_line_scan *scan, const char *what, char **text)
     while (scan->at < scan->end && !strchr(" \t,#=", *scan->at) && (unsigned char)*scan->at > 0x20)
         scan->at++;
     if (scan->at == start)
-        return line__scan_problem(scan, start, "%s is expected here", what);
+        return line__scan_problem(scan, start, "expected %s", what);
     struct lf_slice word = lf_slice(start, (size_t)(scan->at - start));
     if (!lf_utf8_valid(word))
         return line__scan_problem(scan, start, "%s is not valid UTF-8", what);
@@ -349,7 +340,7 @@ static bool peek_number(struct lf_line_scan *scan, const char *what, char room[W
            && scan->at[len])
         len++;
     if (!len)
-        return line__scan_problem(scan, scan->at, "%s is expected here", what);
+        return line__scan_problem(scan, scan->at, "expected %s", what);
     memcpy(room, scan->at, len);
     room[len] = '\0';
     return true;
@@ -382,36 +373,39 @@ bool line__scan_real(struct lf_line_scan *scan, const char *what, double *value)
     return true;
 }
 
-bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *ms)
+/* A number with a unit, and how it is read and shown. */
+struct unit {
+    const char *what;
+    enum lf_status (*parse)(const char *text, int64_t *value);
+    void (*format)(int64_t value, char *text, size_t room);
+};
+
+static bool scan_unit(struct lf_line_scan *scan, const struct unit *unit, int64_t min, int64_t max,
+                      int64_t *value)
 {
     char text[WORD_MAX], low[32], high[32];
-    if (!peek_number(scan, "a time such as 500ms or 3s", text))
+    if (!peek_number(scan, unit->what, text))
         return false;
-    if (lf_duration_parse(text, ms) != LF_OK)
-        return line__scan_problem(scan, scan->at, "'%s' is not a time such as 500ms, 3s or 2m", text);
-    if (*ms < min || *ms > max) {
-        lf_duration_format(min, low, sizeof low);
-        lf_duration_format(max, high, sizeof high);
+    if (unit->parse(text, value) != LF_OK)
+        return line__scan_problem(scan, scan->at, "'%s' is not %s", text, unit->what);
+    unit->format(min, low, sizeof low);
+    unit->format(max, high, sizeof high);
+    if (*value < min || *value > max)
         return line__scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
-    }
     scan->at += strlen(text);
     return true;
 }
 
+bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *ms)
+{
+    static const struct unit time = {"a time such as 500ms, 3s or 2m", lf_duration_parse, lf_duration_format};
+    return scan_unit(scan, &time, min, max, ms);
+}
+
 bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *bytes)
 {
-    char text[WORD_MAX], low[32], high[32];
-    if (!peek_number(scan, "a size such as 512 or 64KB", text))
-        return false;
-    if (lf_size_parse(text, bytes) != LF_OK)
-        return line__scan_problem(scan, scan->at, "'%s' is not a size such as 512, 64KB or 1MB", text);
-    if (*bytes < min || *bytes > max) {
-        lf_size_format(min, low, sizeof low);
-        lf_size_format(max, high, sizeof high);
-        return line__scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
-    }
-    scan->at += strlen(text);
-    return true;
+    static const struct unit size = {"a size such as 512, 64KB or 1MB", lf_size_parse, lf_size_format};
+    return scan_unit(scan, &size, min, max, bytes);
 }
 
 bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes)

@@ -24,10 +24,10 @@ struct lf_line_place {
     int line, column;
 };
 
-struct lf_line_place line__scan_place(const struct lf_line_scan *scan);
+/* Of `at` in the current line. */
+struct lf_line_place line__scan_place(const struct lf_line_scan *scan, const char *at);
 /* Reports a problem at `at` in the current line, or at a place. Always returns false. */
-bool line__scan_problem(struct lf_line_scan *scan, const char *at, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+#define line__scan_problem(scan, at, ...) line__scan_problem_at(scan, line__scan_place(scan, at), __VA_ARGS__)
 bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -46,6 +46,8 @@ bool line__scan_at_end(struct lf_line_scan *scan);
 bool line__scan_finish(struct lf_line_scan *scan);
 /* Takes the given word if it comes next; never reports. */
 bool line__scan_accept(struct lf_line_scan *scan, const char *word);
+/* The same, but reports when it does not come, with an example. */
+bool line__scan_expect(struct lf_line_scan *scan, const char *word, const char *example);
 /* Takes the given character if it comes next (after blanks); never reports. */
 bool line__scan_accept_char(struct lf_line_scan *scan, char c);
 /* A name: letters, digits, '_', '-'; begins with a letter. `what` is for the message. */

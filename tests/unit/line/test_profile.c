@@ -65,12 +65,12 @@ static void broken_texts(void)
     bad(HEAD "[command w]\nsend = 'S\n", "p:7:8: the closing ' is missing");
     bad(HEAD "[command w]\nsend = 'S\\q'\n", "p:7:10: unknown escape '\\q'");
     bad(HEAD "[command w]\nsend = 'S\\x0g'\n", "'\\x' needs two hexadecimal digits");
-    bad(HEAD "[command w]\nexpect = 'S {value:real'\n", "p:7:24: '}' is expected here");
+    bad(HEAD "[command w]\nexpect = 'S {value:real'\n", "p:7:24: expected '}'");
     bad(HEAD "[command w]\nexpect = 'S {a} {a}'\n", "'a' is captured twice");
     bad(HEAD "[command w]\nsend = S\n", "in quotes");
     bad(HEAD "[command w]\nclass = safe trailing\n", "p:7:14: 'trailing' is too much here");
     bad("a = b\n", "p:1:1: 'a' stands before the first section");
-    bad("[line]\nreply line\n", "'=' is expected here");
+    bad("[line]\nreply line\n", "expected '='");
     bad("[line]\ngap = 3 parsecs\n", "p:2:7: '3'");
     bad("[line]\ngap = 3s\ngap = 4s\n", "p:3:1: 'gap' is already set");
     bad("\xff\xfe", "UTF-8");
