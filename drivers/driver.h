@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/setting.h"
+#include "os/process.h"
 #include "os/wait.h"
 
 /* The version of this contract. 0 promises nothing: before 1.0, build a driver against the agent's own
@@ -164,6 +165,11 @@ struct lf_host {
      * trying again may help: whether the server acted is for the driver to say, by response->sent. */
     enum lf_status (*http)(void *self, const struct lf_http_request *request,
                            struct lf_http_response *response, struct lf_error *err);
+    /* run runs a program beside the agent, as os/process.h describes: without a shell, in an environment of
+     * its own, within its limits. It ends with host->cancel whatever process->cancel says. Free the result
+     * with lf_process_result_free. */
+    enum lf_status (*run)(void *self, const struct lf_process *process, struct lf_process_result *result,
+                          struct lf_error *err);
 };
 
 /* Abilities, or-ed. */

@@ -218,18 +218,14 @@ enum { HELP_AT = offsetof(struct lf_line_command, help), LINE_AT = offsetof(stru
 SAME_PLACE(struct lf_line_listen);
 SAME_PLACE(struct lf_line_procedure);
 
-#define PROFILE(member) offsetof(struct lf_line_profile, member)
-#define COMMAND(member) offsetof(struct lf_line_command, member)
-#define LISTEN(member) offsetof(struct lf_line_listen, member)
-#define WORDS(...)                                                                                           \
-    (const char *const[])                                                                                    \
-    {                                                                                                        \
-        __VA_ARGS__, NULL                                                                                    \
-    }
-
 enum { SEVERAL_TIMES = IN_PROCEDURE << 1 }; /* in `where`: the key may be repeated in its section */
 
 /* clang-format off */
+#define PROFILE(member) .at = offsetof(struct lf_line_profile, member)
+#define COMMAND(member) .at = offsetof(struct lf_line_command, member)
+#define LISTEN(member) .at = offsetof(struct lf_line_listen, member)
+#define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
+
 static const struct key keys[] = {
     {"title", IN_PROFILE, READ_TEXT, "a title", PROFILE(title)},
     {"encoding", IN_PROFILE, READ_CHOICE, "an encoding", PROFILE(encoding), .words = WORDS("ascii", "latin1", "utf8")},
@@ -240,31 +236,31 @@ static const struct key keys[] = {
     {"stop", IN_SERIAL, READ_SERIAL, "stop", .min = 1, .max = 2},
     {"flow", IN_SERIAL, READ_SERIAL, "a flow control", .words = WORDS("none", "xonxoff", "rtscts")},
     {"send_end", IN_LINE, READ_BYTES, "the end of a command", PROFILE(send_end)},
-    {"send_framed", IN_LINE, READ_YES_NO, NULL, PROFILE(send_framed)},
+    {"send_framed", IN_LINE, READ_YES_NO, PROFILE(send_framed)},
     {"never", IN_LINE, READ_BYTES, "a set of characters", PROFILE(never)},
-    {"quiet", IN_LINE, READ_TIME, NULL, PROFILE(quiet_ms), 10, 60000},
-    {"pause", IN_LINE, READ_TIME, NULL, PROFILE(pause_ms), 0, 60000},
-    {"max_reply", IN_LINE, READ_SIZE, NULL, PROFILE(max_reply), 1, LF_REPLY_BYTES_MAX},
-    {"max_lines", IN_LINE, READ_COUNT, "a number of lines", PROFILE(max_lines), 1, LF_REPLY_LINES_MAX},
+    {"quiet", IN_LINE, READ_TIME, PROFILE(quiet_ms), .min = 10, .max = 60000},
+    {"pause", IN_LINE, READ_TIME, PROFILE(pause_ms), .min = 0, .max = 60000},
+    {"max_reply", IN_LINE, READ_SIZE, PROFILE(max_reply), .min = 1, .max = LF_REPLY_BYTES_MAX},
+    {"max_lines", IN_LINE, READ_COUNT, "a number of lines", PROFILE(max_lines), .min = 1, .max = LF_REPLY_LINES_MAX},
     {"reply", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_reply},
     {"first_byte", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_first_byte},
     {"gap", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_gap},
     {"total", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_total},
-    {"help", IN_COMMAND | IN_LISTEN | IN_PROCEDURE, READ_TEXT, "a help text", HELP_AT},
+    {"help", IN_COMMAND | IN_LISTEN | IN_PROCEDURE, READ_TEXT, "a help text", .at = HELP_AT},
     {"class", IN_COMMAND, READ_BY, .read = read_class},
-    {"provisional", IN_COMMAND, READ_YES_NO, NULL, COMMAND(provisional)},
+    {"provisional", IN_COMMAND, READ_YES_NO, COMMAND(provisional)},
     {"send", IN_DIALOGUE, READ_TEMPLATE, "what to send", COMMAND(send)},
-    {"expect", IN_DIALOGUE | SEVERAL_TIMES, READ_PATTERN, NULL, COMMAND(expects)},
-    {"more", IN_COMMAND | SEVERAL_TIMES, READ_PATTERN, NULL, COMMAND(mores)},
+    {"expect", IN_DIALOGUE | SEVERAL_TIMES, READ_PATTERN, COMMAND(expects)},
+    {"more", IN_COMMAND | SEVERAL_TIMES, READ_PATTERN, COMMAND(mores)},
     {"error", IN_ERRORS | IN_COMMAND | SEVERAL_TIMES, READ_BY, .read = read_error},
     {"input", IN_PROFILE | IN_COMMAND | IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_input},
     {"identity", IN_IDENTIFY, READ_TEMPLATE, "an identity such as '{maker} {serial}'", COMMAND(identity)},
-    {"match", IN_LISTEN | SEVERAL_TIMES, READ_PATTERN, NULL, LISTEN(matches)},
+    {"match", IN_LISTEN | SEVERAL_TIMES, READ_PATTERN, LISTEN(matches)},
     {"as", IN_LISTEN, READ_CHOICE, "a form", LISTEN(form), .words = WORDS("json", "csv", "text", "ignore")},
     {"do", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_do},
     {"wait", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_wait},
     {"result", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_result},
-    {"limit", IN_PROCEDURE, READ_TIME, NULL, offsetof(struct lf_line_procedure, limit_ms), 1, 7 * (int64_t)DAY_MS},
+    {"limit", IN_PROCEDURE, READ_TIME, .at = offsetof(struct lf_line_procedure, limit_ms), .min = 1, .max = 7 * (int64_t)DAY_MS},
 };
 /* clang-format on */
 

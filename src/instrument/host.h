@@ -50,6 +50,8 @@ struct lf_instrument {
 /* What drivers are offered of other rooms: see lf_host. */
 enum lf_status instrument__http(void *self, const struct lf_http_request *request,
                                 struct lf_http_response *response, struct lf_error *err);
+enum lf_status instrument__run(void *self, const struct lf_process *process, struct lf_process_result *result,
+                               struct lf_error *err);
 
 void *instrument__bench_run(void *instrument);
 /* Sets fields under the mutex, then reports the change. */

@@ -88,6 +88,7 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
         .identity = host_identity,
         .progress = host_progress,
         .http = instrument__http,
+        .run = instrument__run,
     };
     if (status == LF_OK)
         status = instrument->driver->open(options->values, &instrument->host, &instrument->device, err);

@@ -62,3 +62,12 @@ enum lf_status instrument__http(void *self, const struct lf_http_request *reques
         free(lines[i]);
     return status;
 }
+
+enum lf_status instrument__run(void *self, const struct lf_process *process, struct lf_process_result *result,
+                               struct lf_error *err)
+{
+    struct lf_instrument *instrument = self;
+    struct lf_process ours = *process;
+    ours.cancel = &instrument->cancel;
+    return lf_process_run(&ours, result, err);
+}

@@ -263,6 +263,65 @@ static void refused(void)
     finish(server);
 }
 
+/* ---- programs ---- */
+
+static struct lf_process process;
+static struct lf_process_result result;
+
+static enum lf_status run_call(struct lf_error *error)
+{
+    lf_process_result_free(&result);
+    memset(&result, 0, sizeof result);
+    return host->run(host->self, &process, &result, error);
+}
+
+static void runs(void)
+{
+    static const char *const argv[] = {"/bin/sh", "-c", "cat; echo $WHO; pwd; exit 3", NULL};
+    static const char *const environment[] = {"WHO=somebody", NULL};
+    begin(NULL);
+    process = (struct lf_process){.argv = argv,
+                                  .environment = environment,
+                                  .folder = "/",
+                                  .input = lf_slice_text("in\n"),
+                                  .deadline = lf_deadline_in(60 * 1000)};
+    CHECK_INT(on_bench(run_call), LF_OK);
+    CHECK_STR(err.text, "");
+    CHECK_INT(result.exit_status, 3);
+    CHECK_STR(result.output.data, "in\nsomebody\n/\n");
+    process.output_max = 3;
+    CHECK_INT(on_bench(run_call), LF_TOO_LARGE);
+    lf_process_result_free(&result);
+    end();
+}
+
+static void *cancel_program(void *folder)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%.250s/started", (const char *)folder);
+    for (FILE *file = NULL; !file; file = fopen(path, "r"))
+        lf_sleep_until(lf_deadline_in(2), NULL);
+    CHECK(lf_instrument_cancel(instrument, 0));
+    return NULL;
+}
+
+static void programs_end(void)
+{
+    static const char *const argv[] = {"/bin/sh", "-c", "echo > started; sleep 600", NULL};
+    struct lf_thread thread;
+    char folder[300];
+    snprintf(folder, sizeof folder, "%s", unit_folder());
+    begin(NULL);
+    process = (struct lf_process){.argv = argv, .folder = folder, .deadline = lf_deadline_in(100)};
+    CHECK_INT(on_bench(run_call), LF_TIMEOUT);
+    process.deadline = lf_deadline_in(600 * 1000);
+    NEED(lf_thread_start(&thread, "cancel", cancel_program, folder, &err) == LF_OK);
+    CHECK_INT(on_bench(run_call), LF_CANCELLED);
+    lf_thread_join(&thread);
+    lf_process_result_free(&result);
+    end();
+}
+
 UNIT_TESTS("what drivers are offered",
            {"a driver's request reaches the server, and the response the driver", requests},
            {"any status is a response, for the driver to judge", statuses},
@@ -270,4 +329,6 @@ UNIT_TESTS("what drivers are offered",
            {"a request ends at its deadline", deadline},
            {"an operator's cancel ends the request that is running", cancelled},
            {"a server without a valid certificate gets nothing", verified},
-           {"headers that would become two, and plain http over the network, are refused", refused}, )
+           {"headers that would become two, and plain http over the network, are refused", refused},
+           {"a driver's program runs with its input, environment, folder and bounds", runs},
+           {"a program ends at its deadline and at an operator's cancel", programs_end}, )
