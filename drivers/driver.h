@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/setting.h"
+#include "os/file.h"
 #include "os/process.h"
 #include "os/wait.h"
 
@@ -231,11 +232,12 @@ struct lf_driver {
     enum lf_verdict (*verify)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                               struct lf_error *err);
 
-    /* take copies the bytes of a finding to the open file `to`, at most `max` of them (else LF_TOO_LARGE).
+    /* take copies the bytes of a finding to `to`, open and empty, at most `max` of them (else
+     * LF_TOO_LARGE); `to` NULL asks only whether that version is still there.
      * LF_MISMATCH (transient): it has changed since; LF_NOT_FOUND: it is gone. NULL: the driver reports
      * findings with their data only, or none. */
-    enum lf_status (*take)(void *device, const char *id, const char *version, int to, int64_t max,
-                           struct lf_error *err);
+    enum lf_status (*take)(void *device, const char *id, const char *version, const struct lf_file *to,
+                           int64_t max, struct lf_error *err);
     /* archive moves the original of a finding out of the way after the cloud has it; doing it again is
      * harmless. NULL: nothing is left on the instrument to be moved. */
     enum lf_status (*archive)(void *device, const char *id, const char *version, struct lf_error *err);

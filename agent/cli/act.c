@@ -2,13 +2,12 @@
 #include "agent/cli/cli.h"
 
 #include "base/clock.h"
+#include "os/path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SEND_MS = 3600 * 1000 };
@@ -40,7 +39,8 @@ static enum cli_exit show_outcome(struct cli *cli, cJSON *job)
     return CLI_DONE;
 }
 
-static enum cli_exit act_on_job(struct cli *cli, const char *verb, cJSON *args, int fd, int64_t deadline)
+static enum cli_exit act_on_job(struct cli *cli, const char *verb, cJSON *args, const struct lf_file *file,
+                                int64_t deadline)
 {
     cJSON *job;
     const char *timeout = cli_value(cli, "timeout");
@@ -48,7 +48,7 @@ static enum cli_exit act_on_job(struct cli *cli, const char *verb, cJSON *args, 
         cJSON_Delete(args);
         return CLI_USAGE;
     }
-    enum cli_exit code = cli_ask(cli, verb, args, fd, deadline, &job);
+    enum cli_exit code = cli_ask(cli, verb, args, file, deadline, &job);
     return code == CLI_DONE ? show_outcome(cli, job) : code;
 }
 
@@ -58,24 +58,22 @@ static enum cli_exit act_on_job(struct cli *cli, const char *verb, cJSON *args, 
 static enum cli_exit run_send(struct cli *cli)
 {
     const char *path = cli->args[1], *slash = strrchr(path, '/'), *name = cli_value(cli, "name");
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        struct lf_error err = {0};
-        if (fd < 0)
-            lf_fail_errno(&err, "cannot open %s", path);
-        else
-            lf_fail(&err, LF_INVALID, LF_PERMANENT, "%s is not a plain file", path);
-        if (fd >= 0)
-            close(fd);
+    struct lf_file file;
+    struct lf_error err;
+    /* The path may be a link, which LF_FILE_REGULAR refuses. */
+    char *real = lf_path_real(path);
+    if (lf_file_open(real ? real : path, LF_FILE_REGULAR, 0, &file, &err) != LF_OK) {
+        lf_error_prefix(&err, "cannot open %s", path);
+        free(real);
         cli_failed(cli, &err);
         return CLI_REFUSED;
     }
     cJSON *args = cJSON_CreateObject();
     lf_json_set_text(args, "instrument", cli->args[0]);
     lf_json_set_text(args, "name", name ? name : slash ? slash + 1 : path);
-    enum cli_exit code = act_on_job(cli, "send", args, fd, lf_deadline_in(SEND_MS));
-    close(fd);
+    enum cli_exit code = act_on_job(cli, "send", args, &file, lf_deadline_in(SEND_MS));
+    lf_file_close(&file);
+    free(real);
     return code;
 }
 
@@ -89,7 +87,7 @@ static enum cli_exit run_run(struct cli *cli)
     lf_json_set_text(args, "instrument", cli->args[0]);
     lf_json_set_text(args, "procedure", cli->args[1]);
     lf_json_set(args, "inputs", inputs);
-    return act_on_job(cli, "run", args, -1, lf_deadline_in(CLI_ASK_MS));
+    return act_on_job(cli, "run", args, NULL, lf_deadline_in(CLI_ASK_MS));
 }
 
 static enum cli_exit run_ask(struct cli *cli)
@@ -106,7 +104,7 @@ static enum cli_exit run_ask(struct cli *cli)
     lf_json_set_bool(args, "once", cli_flag(cli, "once"));
     lf_json_set_int(args, "timeout_s", ms < 1000 ? 1 : ms / 1000);
     /* Once it is sent to the instrument, the driver's own deadlines bound it. */
-    enum cli_exit code = cli_ask(cli, "ask", args, -1, LF_NEVER, &answer);
+    enum cli_exit code = cli_ask(cli, "ask", args, NULL, LF_NEVER, &answer);
     if (code != CLI_DONE)
         return code;
     if (cli->json)
@@ -138,7 +136,7 @@ static cJSON *job_args(const struct cli *cli)
 static enum cli_exit run_retry(struct cli *cli)
 {
     cJSON *args = job_args(cli);
-    return args ? act_on_job(cli, "retry", args, -1, lf_deadline_in(CLI_ASK_MS)) : CLI_USAGE;
+    return args ? act_on_job(cli, "retry", args, NULL, lf_deadline_in(CLI_ASK_MS)) : CLI_USAGE;
 }
 
 static enum cli_exit run_confirm(struct cli *cli)
@@ -152,7 +150,7 @@ static enum cli_exit run_confirm(struct cli *cli)
         lf_json_set(args, "values", values);
     else
         cJSON_Delete(values);
-    return act_on_job(cli, "confirm", args, -1, lf_deadline_in(CLI_ASK_MS));
+    return act_on_job(cli, "confirm", args, NULL, lf_deadline_in(CLI_ASK_MS));
 }
 
 static enum cli_exit run_cancel(struct cli *cli)
@@ -162,7 +160,7 @@ static enum cli_exit run_cancel(struct cli *cli)
         return CLI_USAGE;
     if (cli->arg_count > 1)
         lf_json_set_text(args, "why", cli->args[1]);
-    return act_on_job(cli, "cancel", args, -1, lf_deadline_in(CLI_ASK_MS));
+    return act_on_job(cli, "cancel", args, NULL, lf_deadline_in(CLI_ASK_MS));
 }
 
 static enum cli_exit run_assign(struct cli *cli)
@@ -173,7 +171,7 @@ static enum cli_exit run_assign(struct cli *cli)
     lf_json_set_text(args, "run", cli->args[1]);
     if (cli->arg_count > 2)
         lf_json_set_text(args, "config", cli->args[2]);
-    return act_on_job(cli, "assign", args, -1, lf_deadline_in(CLI_ASK_MS));
+    return act_on_job(cli, "assign", args, NULL, lf_deadline_in(CLI_ASK_MS));
 }
 
 /* ---- pause, resume ---- */
@@ -184,7 +182,7 @@ static enum cli_exit steer(struct cli *cli, const char *verb)
     lf_json_set_text(args, "instrument", cli->args[0]);
     if (cli->arg_count > 1)
         lf_json_set_text(args, "why", cli->args[1]);
-    enum cli_exit code = cli_ask(cli, verb, args, -1, lf_deadline_in(CLI_ASK_MS), &list);
+    enum cli_exit code = cli_ask(cli, verb, args, NULL, lf_deadline_in(CLI_ASK_MS), &list);
     if (code != CLI_DONE)
         return code;
     if (cli->json)

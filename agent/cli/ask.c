@@ -85,15 +85,15 @@ static enum cli_exit refused(const struct cli *cli, const cJSON *answer)
     return code_of(&err, true);
 }
 
-enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, int fd, int64_t deadline,
-                      cJSON **result)
+enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, const struct lf_file *file,
+                      int64_t deadline, cJSON **result)
 {
     enum cli_exit code = CLI_DONE;
     struct lf_error err = {0};
     cJSON *answer = NULL;
     *result = NULL;
     char *path = find_socket(cli, &code);
-    if (path && lf_control_request(path, verb, args, fd, deadline, &answer, &err) != LF_OK) {
+    if (path && lf_control_request(path, verb, args, file, deadline, &answer, &err) != LF_OK) {
         cli_failed(cli, &err);
         code = code_of(&err, false);
     } else if (path && !lf_json_bool(answer, "ok", false)) {
@@ -145,8 +145,8 @@ static void tell_change(const struct cli *cli, const cJSON *job, char **last)
                           *note ? ": " : "", note);
     if (now && !cli->json && (!*last || strcmp(now, *last) != 0)) {
         char stamp[LF_TIME_TEXT];
-        lf_time_format_short(lf_clock_wall_ms(), stamp);
-        fprintf(stderr, "%s  ", stamp);
+        lf_time_format_local(lf_clock_wall_ms(), stamp);
+        fprintf(stderr, "%s  ", stamp + strlen("2026-11-22 "));
         cli_print_to(cli, stderr, now);
         fputc('\n', stderr);
     }
@@ -161,7 +161,7 @@ enum cli_exit cli_wait_job(struct cli *cli, int64_t id, int64_t deadline)
     for (;;) {
         cJSON *args = cJSON_CreateObject(), *job = NULL;
         lf_json_set_int(args, "id", id);
-        enum cli_exit code = cli_ask(cli, "job", args, -1, lf_deadline_in(CLI_ASK_MS), &job);
+        enum cli_exit code = cli_ask(cli, "job", args, NULL, lf_deadline_in(CLI_ASK_MS), &job);
         if (code == CLI_DONE) {
             code = end_of(job);
             tell_change(cli, job, &last);

@@ -66,7 +66,7 @@ static enum cli_exit show_audit(struct cli *cli)
     char when[CLI_TIME_ROOM], seq[24];
     if (!args)
         return CLI_USAGE;
-    enum cli_exit code = cli_ask(cli, "audit", args, -1, lf_deadline_in(CLI_ASK_MS), &list);
+    enum cli_exit code = cli_ask(cli, "audit", args, NULL, lf_deadline_in(CLI_ASK_MS), &list);
     if (code != CLI_DONE)
         return code;
     if (cli->json)
@@ -129,7 +129,7 @@ static enum cli_exit verify_running(struct cli *cli, const char *noted)
     cJSON *answer, *args = cJSON_CreateObject();
     if (noted)
         lf_json_set_text(args, "noted", noted);
-    enum cli_exit code = cli_ask(cli, "audit_verify", args, -1, lf_deadline_in(VERIFY_MS), &answer);
+    enum cli_exit code = cli_ask(cli, "audit_verify", args, NULL, lf_deadline_in(VERIFY_MS), &answer);
     if (code != CLI_DONE)
         return code;
     code = tell_verdict(cli, "the agent's audit trail", lf_json_int(answer, "entries", 0),
@@ -231,7 +231,7 @@ static enum cli_exit export_running(struct cli *cli, FILE *out, struct lf_audit_
         cJSON *page, *args = cJSON_CreateObject();
         lf_json_set_int(args, "from", head->seq + 1);
         lf_json_set_int(args, "limit", PAGE);
-        code = cli_ask(cli, "audit", args, -1, lf_deadline_in(CLI_ASK_MS), &page);
+        code = cli_ask(cli, "audit", args, NULL, lf_deadline_in(CLI_ASK_MS), &page);
         count = cJSON_GetArraySize(page);
         written = code != CLI_DONE || put_page(out, page, head);
         cJSON_Delete(page);

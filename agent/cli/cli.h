@@ -4,6 +4,7 @@
 #define LF_AGENT_CLI_H
 
 #include "base/json.h"
+#include "os/file.h"
 
 #include <stdio.h>
 
@@ -81,8 +82,8 @@ void cli_help_exit_codes(FILE *out);
 
 /* Asks the agent. Takes args (may be NULL). CLI_DONE: *result is owned. Otherwise what went wrong was
  * told. */
-enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, int fd, int64_t deadline,
-                      cJSON **result);
+enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, const struct lf_file *file,
+                      int64_t deadline, cJSON **result);
 enum { CLI_ASK_MS = 20000 };
 /* Tells an error: text on standard error, or {"ok": false, "error": ...} on standard output with --json. */
 enum cli_exit cli_failed(const struct cli *cli, const struct lf_error *err);

@@ -16,7 +16,7 @@ static const char *text_or(const cJSON *value, const char *path, const char *fal
 /* Asks and prints as JSON if that is wanted; else *result is what to show. */
 static enum cli_exit look(struct cli *cli, const char *verb, cJSON *args, cJSON **result)
 {
-    enum cli_exit code = cli_ask(cli, verb, args, -1, lf_deadline_in(CLI_ASK_MS), result);
+    enum cli_exit code = cli_ask(cli, verb, args, NULL, lf_deadline_in(CLI_ASK_MS), result);
     if (code == CLI_DONE && cli->json) {
         code = cli_print_json(cli, *result);
         *result = NULL;
@@ -406,7 +406,7 @@ static enum cli_exit show_job(struct cli *cli)
         return cli_wait_job(cli, id, timeout ? lf_deadline_in(wait_ms) : LF_NEVER);
     cJSON *job, *args = cJSON_CreateObject();
     lf_json_set_int(args, "id", id);
-    enum cli_exit code = cli_ask(cli, "job", args, -1, lf_deadline_in(CLI_ASK_MS), &job);
+    enum cli_exit code = cli_ask(cli, "job", args, NULL, lf_deadline_in(CLI_ASK_MS), &job);
     if (job)
         cli_show_job(cli, job);
     return code;

@@ -160,13 +160,12 @@ const char *cli_ago(const char *time, char room[CLI_TIME_ROOM])
 const char *cli_when(const char *time, char room[CLI_TIME_ROOM])
 {
     int64_t at;
-    struct tm parts;
+    char local[LF_TIME_TEXT];
     *room = '\0';
-    if (!time || lf_time_parse(time, &at) != LF_OK)
-        return room;
-    time_t seconds = (time_t)(at / 1000);
-    if (localtime_r(&seconds, &parts))
-        strftime(room, CLI_TIME_ROOM, "%Y-%m-%d %H:%M:%S", &parts);
+    if (time && lf_time_parse(time, &at) == LF_OK) {
+        lf_time_format_local(at, local);
+        snprintf(room, CLI_TIME_ROOM, "%s", local);
+    }
     return room;
 }
 

@@ -23,6 +23,7 @@
 #include "poll/poll.h"
 #include "transfer/transfer.h"
 
+#include "os/dir.h"
 #include "os/thread.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,9 +190,9 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
 static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
 {
     const struct lf_config_agent *config = &agent->config->agent;
-    enum lf_status status = lf_dir_make(config->state_dir, 0750, err);
+    enum lf_status status = lf_dir_make(config->state_dir, LF_GROUP, err);
     if (status == LF_OK)
-        status = lf_dir_make(config->spool_dir, 0700, err);
+        status = lf_dir_make(config->spool_dir, LF_PRIVATE, err);
     char *path = status == LF_OK ? lf_format("%s/journal.db", config->state_dir) : NULL;
     if (status == LF_OK && !path)
         status = lf_fail_memory(err, "opening the journal");

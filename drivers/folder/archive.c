@@ -14,14 +14,11 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "os/path.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { NUMBERS_MAX = 1000, NAME_ROOM = 300 };
 
@@ -37,110 +34,113 @@ static void numbered(const char *name, int number, char out[NAME_ROOM])
         snprintf(out, NAME_ROOM, "%.*s~%d%s", (int)(dot - name), name, number, dot);
 }
 
-/* LF_OK, LF_EXISTS, or LF_IO with errno (EXDEV: another file system). */
-static enum lf_status move_new(int from_dir, const char *from, int to_dir, const char *to)
+/* LF_EXISTS: the name is taken; LF_MISMATCH: another file system. */
+static enum lf_status move_new(const struct lf_dir *from_dir, const char *from, const struct lf_dir *to_dir,
+                               const char *to, struct lf_error *err)
 {
-    struct stat st;
-    enum lf_status status = lf_rename_new(from_dir, from, to_dir, to);
+    struct lf_file_info info;
+    enum lf_status status = lf_dir_rename_new(from_dir, from, to_dir, to, err);
     if (status != LF_UNSUPPORTED)
         return status;
-    if (linkat(from_dir, from, to_dir, to, 0) == 0)
-        return unlinkat(from_dir, from, 0) == 0 ? LF_OK : LF_IO;
-    if (errno == EEXIST)
+    status = lf_dir_link(from_dir, from, to_dir, to, err);
+    if (status == LF_OK)
+        return lf_dir_remove(from_dir, from, err);
+    if (status == LF_EXISTS || status == LF_MISMATCH)
+        return status;
+    if (lf_dir_look(to_dir, to, &info, err) == LF_OK)
         return LF_EXISTS;
-    if (errno == EXDEV)
-        return LF_IO;
-    if (fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return LF_EXISTS;
-    return renameat(from_dir, from, to_dir, to) == 0 ? LF_OK : LF_IO;
+    return lf_dir_rename_replace(from_dir, from, to_dir, to, err);
 }
 
-static bool same_bytes(struct lf_folder *folder, int a_dir, const char *a, int b_dir, const char *b)
+static bool same_bytes(struct lf_folder *folder, const struct lf_dir *a_dir, const char *a,
+                       const struct lf_dir *b_dir, const char *b)
 {
     char left[LF_SHA256_HEX], right[LF_SHA256_HEX];
     struct lf_error ignored;
-    struct stat a_st, b_st;
-    if (fstatat(a_dir, a, &a_st, AT_SYMLINK_NOFOLLOW) != 0
-        || fstatat(b_dir, b, &b_st, AT_SYMLINK_NOFOLLOW) != 0 || a_st.st_size != b_st.st_size)
-        return false;
-    return folder__beneath_digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
+    struct lf_file_info a_info, b_info;
+    return lf_dir_look(a_dir, a, &a_info, &ignored) == LF_OK
+           && lf_dir_look(b_dir, b, &b_info, &ignored) == LF_OK && a_info.size == b_info.size
+           && folder__beneath_digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
            && folder__beneath_digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK
            && !strcmp(left, right);
 }
 
-/* Copies to a hidden name in the archive, durable and read back; then the copy can be renamed there. */
-static enum lf_status copy_over(struct lf_folder *folder, int from_dir, const char *name, int to_dir,
-                                const char *part, struct lf_error *err)
+/* The copy is on the disk; does it say what was read? Its hidden name is not for folder__beneath_open. */
+static enum lf_status read_back(struct lf_folder *folder, const char *name, const struct lf_dir *dir,
+                                const char *part, const char *sha256, struct lf_error *err)
 {
-    char sha256[LF_SHA256_HEX], back[LF_SHA256_HEX];
-    struct stat st;
-    int64_t size;
-    int to = -1;
-    enum lf_status status = LF_OK;
-    int from = folder__beneath_open(from_dir, name, &st);
-    if (from >= 0)
-        to = openat(to_dir, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (to < 0) {
-        status = lf_fail_errno(err, "cannot copy %s to the archive", name);
+    char back[LF_SHA256_HEX];
+    struct lf_file file;
+    if (lf_dir_open_file(dir, part, LF_FILE_REGULAR, 0, &file, err) != LF_OK)
+        return lf_error_prefix(err, "cannot read the archived copy of %s", name);
+    enum lf_status status = lf_file_copy(&file, NULL, INT64_MAX, folder->host->cancel, back, NULL, err);
+    lf_file_close(&file);
+    if (status == LF_OK && strcmp(sha256, back) != 0)
+        return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the archived copy of %s reads back differently",
+                       name);
+    return status;
+}
+
+/* Copies to a hidden name in the archive, durable and read back; then the copy can be renamed there. */
+static enum lf_status copy_over(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
+                                const struct lf_dir *to_dir, const char *part, struct lf_error *err)
+{
+    char sha256[LF_SHA256_HEX];
+    struct lf_file from, to = {0};
+    struct lf_file_info info;
+    enum lf_status status = folder__beneath_open(from_dir, name, &from, &info, err);
+    if (status == LF_OK)
+        status = lf_dir_open_file(to_dir, part, LF_FILE_REPLACE, LF_PUBLIC, &to, err);
+    if (status != LF_OK) {
+        lf_error_prefix(err, "cannot copy %s to the archive", name);
         goto done;
     }
-    status = lf_file_copy(from, to, INT64_MAX, folder->host->cancel, sha256, &size, err);
-    if (status == LF_OK) {
-        int ignored = futimens(to, (struct timespec[2]){st.st_atim, st.st_mtim});
-        (void)ignored;
-        status = folder__beneath_sync(to, err);
-    }
-    if (close(to) != 0 && status == LF_OK)
-        status = lf_fail_errno(err, "cannot finish the copy of %s in the archive", name);
-    if (status == LF_OK) {
-        /* hidden names are not for folder__beneath_open's path rule: read back through the descriptor's
-         * folder */
-        int again = openat(to_dir, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-        status = again < 0 ? lf_fail_errno(err, "cannot read the archived copy of %s", name)
-                           : lf_file_copy(again, -1, INT64_MAX, folder->host->cancel, back, NULL, err);
-        if (again >= 0)
-            close(again);
-        if (status == LF_OK && strcmp(sha256, back) != 0)
-            status = lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the archived copy of %s reads back differently",
-                             name);
-    }
+    status = lf_file_copy(&from, &to, INT64_MAX, folder->host->cancel, sha256, NULL, err);
+    if (status != LF_OK)
+        goto done;
+    lf_file_set_times(&to, &info);
+    status = lf_file_sync(&to, err);
+    if (status == LF_OK)
+        status = lf_file_finish(&to, err);
+    if (status != LF_OK)
+        lf_error_prefix(err, "cannot finish the copy of %s in the archive", name);
+    else
+        status = read_back(folder, name, to_dir, part, sha256, err);
 done:
-    if (from >= 0)
-        close(from);
+    lf_file_close(&from);
+    lf_file_close(&to);
     return status;
 }
 
 /* Removes a file whose bytes are in the archive; not if it has become another version meanwhile. */
-static enum lf_status remove_original(struct lf_folder *folder, int dir, const char *name,
+static enum lf_status remove_original(struct lf_folder *folder, const struct lf_dir *dir, const char *name,
                                       const char *version, struct lf_error *err)
 {
     char now[LF_VERSION_TEXT];
-    struct stat st;
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? LF_OK : lf_fail_errno(err, "cannot look at %s", name);
-    folder__version(folder, &st, now);
+    struct lf_file_info info;
+    enum lf_status status = lf_dir_look(dir, name, &info, err);
+    if (status != LF_OK)
+        return status == LF_NOT_FOUND ? LF_OK : lf_error_prefix(err, "cannot look at %s", name);
+    folder__version(folder, &info, now);
     if (version && strcmp(now, version) != 0)
         return LF_OK; /* a new version has come: it stays, and is found */
-    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
-        return lf_fail_errno(err, "cannot remove %s after archiving it", name);
-    return LF_OK;
+    status = lf_dir_remove(dir, name, err);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot remove %s after archiving it", name);
 }
 
 /* Moves within one file system to the first free number. out: the name it got; empty when the bytes were
- * there already. */
-static enum lf_status move_numbered(struct lf_folder *folder, int from_dir, const char *from, int to_dir,
-                                    const char *name, const char *version, char out[NAME_ROOM],
-                                    struct lf_error *err)
+ * there already. LF_MISMATCH: another file system. */
+static enum lf_status move_numbered(struct lf_folder *folder, const struct lf_dir *from_dir, const char *from,
+                                    const struct lf_dir *to_dir, const char *name, const char *version,
+                                    char out[NAME_ROOM], struct lf_error *err)
 {
     for (int number = 1; number <= NUMBERS_MAX; number++) {
         numbered(name, number, out);
-        switch (move_new(from_dir, from, to_dir, out)) {
-        case LF_OK: return LF_OK;
-        case LF_EXISTS: break;
-        default:
-            return errno == EXDEV ? LF_UNSUPPORTED
-                                  : lf_fail_errno(err, "cannot move %s to the archive", name);
-        }
+        enum lf_status status = move_new(from_dir, from, to_dir, out, err);
+        if (status == LF_OK || status == LF_MISMATCH)
+            return status;
+        if (status != LF_EXISTS)
+            return lf_error_prefix(err, "cannot move %s to the archive", name);
         if (from[0] != '.' && same_bytes(folder, from_dir, from, to_dir, out)) {
             out[0] = '\0';
             return remove_original(folder, from_dir, from, version, err);
@@ -150,14 +150,15 @@ static enum lf_status move_numbered(struct lf_folder *folder, int from_dir, cons
                    (int)NUMBERS_MAX, name);
 }
 
-static enum lf_status move_across(struct lf_folder *folder, int from_dir, const char *name, int to_dir,
-                                  const char *version, struct lf_error *err)
+static enum lf_status move_across(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
+                                  const struct lf_dir *to_dir, const char *version, struct lf_error *err)
 {
     char part[NAME_ROOM], out[NAME_ROOM];
-    struct stat st;
+    struct lf_file_info info;
+    struct lf_error ignored;
     for (int number = 1; number <= NUMBERS_MAX; number++) { /* was the copy finished before? */
         numbered(name, number, out);
-        if (fstatat(to_dir, out, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        if (lf_dir_look(to_dir, out, &info, &ignored) != LF_OK)
             break;
         if (same_bytes(folder, from_dir, name, to_dir, out))
             return remove_original(folder, from_dir, name, version, err);
@@ -169,81 +170,76 @@ static enum lf_status move_across(struct lf_folder *folder, int from_dir, const 
     if (status == LF_OK)
         status = lf_dir_sync(to_dir, err);
     if (status != LF_OK) {
-        unlinkat(to_dir, part, 0);
+        lf_dir_remove(to_dir, part, &ignored);
         return status;
     }
     return remove_original(folder, from_dir, name, version, err);
 }
 
 /* version NULL: any. */
-static enum lf_status archive_one(struct lf_folder *folder, int from_dir, const char *name, int to_dir,
-                                  const char *version, struct lf_error *err)
+static enum lf_status archive_one(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
+                                  const struct lf_dir *to_dir, const char *version, struct lf_error *err)
 {
     char out[NAME_ROOM], now[LF_VERSION_TEXT];
-    struct stat st;
+    struct lf_file_info info;
     enum lf_status status = move_numbered(folder, from_dir, name, to_dir, name, version, out, err);
-    if (status == LF_UNSUPPORTED)
+    if (status == LF_MISMATCH)
         return move_across(folder, from_dir, name, to_dir, version, err);
     if (status != LF_OK || !version || !out[0])
         return status;
-    if (fstatat(to_dir, out, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return lf_fail_errno(err, "cannot look at the archived %s", name);
-    folder__version(folder, &st, now);
+    if (lf_dir_look(to_dir, out, &info, err) != LF_OK)
+        return lf_error_prefix(err, "cannot look at the archived %s", name);
+    folder__version(folder, &info, now);
     if (!strcmp(now, version))
         return LF_OK;
     char back[NAME_ROOM];
     status = move_numbered(folder, to_dir, out, from_dir, name, NULL, back, err);
     return status == LF_OK ? lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
-                                     "%s was written anew while it was archived: it was put "
-                                     "back and is found again",
+                                     "%s was written again while it was archived: it was put back and is "
+                                     "collected again",
                                      name)
                            : status;
 }
 
 /* ---- where to ---- */
 
-static int open_archive(struct lf_folder *folder, const char *id, const struct stat *st, struct lf_error *err)
+static enum lf_status open_archive(struct lf_folder *folder, const char *id, const struct lf_file_info *info,
+                                   struct lf_dir *parent, struct lf_error *err)
 {
-    char day[32] = "undated";
-    struct tm local;
-    int fd = -1, parent = -1;
-    const char *archive = folder->options.archive;
-    char *whole = archive[0] == '/' ? strdup(archive) : lf_format("%s/%s", folder->options.outbox, archive);
-    time_t when = st->st_mtime;
-    if (localtime_r(&when, &local))
-        strftime(day, sizeof day, "%Y-%m-%d", &local);
-    char *target = lf_format("%s/%s", day, id);
-    if (!whole || !target) {
-        lf_fail_memory(err, "archiving a result");
+    char day[LF_TIME_TEXT];
+    struct lf_dir dir = {0};
+    char *archive = lf_path_join(folder->options.outbox, folder->options.archive);
+    lf_time_format_local(info->written_ns / 1000000, day);
+    char *target = lf_format("%.10s/%s", day, id);
+    enum lf_status status = archive && target ? lf_dir_make(archive, LF_SHARED, err)
+                                              : lf_fail_memory(err, "archiving a result");
+    if (status != LF_OK)
         goto done;
-    }
-    if (lf_dir_make(whole, 0775, err) != LF_OK)
-        goto done;
-    fd = open(whole, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        parent = folder__beneath_parent(fd, target, true);
-    if (parent < 0)
-        lf_fail_errno(err, "cannot make the folder for %s in the archive %s", target, whole);
+    status = lf_dir_open(archive, &dir, err);
+    if (status == LF_OK)
+        status = folder__beneath_parent(&dir, target, true, parent, err);
+    if (status != LF_OK)
+        lf_error_prefix(err, "cannot make the folder for %s in the archive %s", target, archive);
 done:
-    if (fd >= 0)
-        close(fd);
-    free(whole);
+    lf_dir_close(&dir);
+    free(archive);
     free(target);
-    return parent;
+    return status;
 }
 
-static void archive_companion(struct lf_folder *folder, int from_dir, const char *name, const char *pattern,
-                              int to_dir)
+static void archive_companion(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
+                              const char *pattern, const struct lf_dir *to_dir)
 {
-    struct lf_error err = {0};
-    struct stat st;
+    struct lf_error err;
+    struct lf_file file;
+    struct lf_file_info info;
     char *companion = pattern ? folder__companion(name, pattern) : NULL;
-    int fd = companion ? folder__beneath_open(from_dir, companion, &st) : -1;
-    if (fd >= 0 && archive_one(folder, from_dir, companion, to_dir, NULL, &err) != LF_OK)
-        lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s",
-                       companion, err.text);
-    if (fd >= 0)
-        close(fd);
+    if (companion && folder__beneath_open(from_dir, companion, &file, &info, &err) == LF_OK) {
+        if (archive_one(folder, from_dir, companion, to_dir, NULL, &err) != LF_OK)
+            lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s",
+                           companion, err.text);
+        lf_file_close(&file);
+    }
     free(companion);
 }
 
@@ -251,41 +247,39 @@ enum lf_status folder__file(struct lf_folder *folder, const char *id, const char
                             struct lf_error *err)
 {
     char now[LF_VERSION_TEXT];
-    struct stat st;
-    int from_dir = -1, to_dir = -1;
+    struct lf_file_info info;
+    struct lf_dir from = {0}, to = {0};
     const char *name = folder__beneath_base(id);
     if (!folder->options.archive)
         return LF_OK;
     enum lf_status status = folder__alive(folder, err);
     if (status != LF_OK)
         return status;
-    from_dir = folder__beneath_parent(folder->outbox, id, false);
-    if (from_dir < 0 || fstatat(from_dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        status = errno == ENOENT ? LF_OK : lf_fail_errno(err, "cannot archive %s", id);
+    status = folder__beneath_parent(&folder->outbox, id, false, &from, err);
+    if (status == LF_OK)
+        status = lf_dir_look(&from, name, &info, err);
+    if (status != LF_OK) {
+        status = status == LF_NOT_FOUND ? LF_OK : lf_error_prefix(err, "cannot archive %s", id);
         goto done;
     }
-    folder__version(folder, &st, now);
+    folder__version(folder, &info, now);
     if (strcmp(now, version) != 0) {
         lf_log_info(folder->host->instrument,
-                    "%s has been written anew: the new version stays and is collected", id);
+                    "%s has been written again: the new version stays and is collected", id);
         goto done;
     }
-    to_dir = open_archive(folder, id, &st, err);
-    if (to_dir < 0) {
-        status = err->status;
+    status = open_archive(folder, id, &info, &to, err);
+    if (status != LF_OK)
         goto done;
-    }
-    archive_companion(folder, from_dir, name, folder->options.sidecar, to_dir);
-    archive_companion(folder, from_dir, name, folder->options.done_marker, to_dir);
-    status = archive_one(folder, from_dir, name, to_dir, version, err);
+    archive_companion(folder, &from, name, folder->options.sidecar, &to);
+    archive_companion(folder, &from, name, folder->options.done_marker, &to);
+    status = archive_one(folder, &from, name, &to, version, err);
     if (status == LF_OK)
-        status = lf_dir_sync(to_dir, err);
+        status = lf_dir_sync(&to, err);
     if (status == LF_OK)
-        status = lf_dir_sync(from_dir, err);
+        status = lf_dir_sync(&from, err);
 done:
-    if (from_dir >= 0)
-        close(from_dir);
-    if (to_dir >= 0)
-        close(to_dir);
+    lf_dir_close(&from);
+    lf_dir_close(&to);
     return status;
 }

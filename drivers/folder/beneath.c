@@ -1,13 +1,10 @@
 #include "beneath.h"
 
+#include "base/buffer.h"
 #include "base/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { OPEN_FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 bool folder__beneath_path_ok(const char *path)
 {
@@ -30,84 +27,48 @@ const char *folder__beneath_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static int enter(int dir, const char *name, bool make)
+enum lf_status folder__beneath_parent(const struct lf_dir *dir, const char *path, bool make,
+                                      struct lf_dir *parent, struct lf_error *err)
 {
-    int fd = openat(dir, name, OPEN_FOLDER);
-    if (fd >= 0 || errno != ENOENT || !make)
-        return fd;
-    if (mkdirat(dir, name, 0777) != 0 && errno != EEXIST)
-        return -1;
-    struct lf_error ignored;
-    if (lf_dir_sync(dir, &ignored) != LF_OK)
-        return -1;
-    return openat(dir, name, OPEN_FOLDER);
-}
-
-int folder__beneath_parent(int dir, const char *path, bool make)
-{
-    if (!folder__beneath_path_ok(path)) {
-        errno = EINVAL;
-        return -1;
+    *parent = (struct lf_dir){0};
+    if (!folder__beneath_path_ok(path))
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "not a plain path below the folder");
+    enum lf_status status = lf_dir_enter(dir, ".", false, parent, err);
+    for (const char *slash; status == LF_OK && (slash = strchr(path, '/')); path = slash + 1) {
+        struct lf_dir inner = {0};
+        char *name = lf_format("%.*s", (int)(slash - path), path);
+        status = name ? lf_dir_enter(parent, name, make, &inner, err)
+                      : lf_fail_memory(err, "opening a folder");
+        free(name);
+        lf_dir_close(parent);
+        *parent = inner;
     }
-    int at = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-    for (const char *slash; at >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
-        char name[256];
-        size_t len = (size_t)(slash - path);
-        int next = -1;
-        if (len < sizeof name) {
-            memcpy(name, path, len);
-            name[len] = '\0';
-            next = enter(at, name, make);
-        } else {
-            errno = ENAMETOOLONG;
-        }
-        int kept = errno;
-        close(at);
-        errno = kept;
-        at = next;
-    }
-    return at;
-}
-
-int folder__beneath_open(int dir, const char *path, struct stat *st)
-{
-    int fd = -1;
-    int parent = folder__beneath_parent(dir, path, false);
-    if (parent < 0)
-        return -1;
-    /* O_NONBLOCK: a FIFO must not hold us up; it has no effect on plain files. */
-    fd = openat(parent, folder__beneath_base(path),
-                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    int kept = errno;
-    if (fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode))
-        goto done;
-    if (fd >= 0) {
-        close(fd);
-        fd = -1;
-        kept = EINVAL;
-    }
-done:
-    close(parent);
-    errno = kept;
-    return fd;
-}
-
-enum lf_status folder__beneath_digest(int dir, const char *path, const struct lf_cancel *cancel, char *sha256,
-                                      struct lf_error *err)
-{
-    struct stat st;
-    int fd = folder__beneath_open(dir, path, &st);
-    if (fd < 0)
-        return lf_fail_errno(err, "cannot read %s", path);
-    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    enum lf_status status = lf_file_copy(fd, -1, INT64_MAX, cancel, sha256, NULL, err);
-    close(fd);
     return status;
 }
 
-enum lf_status folder__beneath_sync(int fd, struct lf_error *err)
+enum lf_status folder__beneath_open(const struct lf_dir *dir, const char *path, struct lf_file *file,
+                                    struct lf_file_info *info, struct lf_error *err)
 {
-    if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-        return lf_fail_errno(err, "cannot sync a file");
-    return LF_OK;
+    struct lf_dir parent;
+    *file = (struct lf_file){0};
+    enum lf_status status = folder__beneath_parent(dir, path, false, &parent, err);
+    if (status == LF_OK)
+        status = lf_dir_open_file(&parent, folder__beneath_base(path), LF_FILE_REGULAR, 0, file, err);
+    lf_dir_close(&parent);
+    if (status == LF_OK && (status = lf_file_look(file, info, err)) != LF_OK)
+        lf_file_close(file);
+    return status;
+}
+
+enum lf_status folder__beneath_digest(const struct lf_dir *dir, const char *path,
+                                      const struct lf_cancel *cancel, char *sha256, struct lf_error *err)
+{
+    struct lf_file file;
+    struct lf_file_info info;
+    if (folder__beneath_open(dir, path, &file, &info, err) != LF_OK)
+        return lf_error_prefix(err, "cannot read %s", path);
+    lf_file_uncache(&file);
+    enum lf_status status = lf_file_copy(&file, NULL, INT64_MAX, cancel, sha256, NULL, err);
+    lf_file_close(&file);
+    return status;
 }

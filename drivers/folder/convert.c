@@ -8,213 +8,162 @@
 #include "base/file.h"
 #include "base/json.h"
 
-#include <errno.h>
-#include <iconv.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CHUNK = 64 * 1024, CHARACTER_MAX = 4 };
 
-static const iconv_t NO_ICONV = (iconv_t)-1;
 static const char BYTE_ORDER_MARK[] = "\xEF\xBB\xBF";
 
 struct convert {
-    int to;
+    const struct lf_file *to;
     enum lf_eol eol;
-    iconv_t iconv;
-    const char *target;
+    enum folder_encoding encoding;
     struct lf_digest *digest;
     int64_t size, line;
-    bool carriage;                              /* the last byte in was a CR that has not been written yet */
-    char middle[2 * CHUNK + CHARACTER_MAX + 2]; /* after line ends; begins with a cut-off character */
-    size_t middle_len;
-    char out[2 * CHUNK];
+    bool carriage; /* the last byte in was a CR that has not been written yet */
+    char in[CHARACTER_MAX + CHUNK], out[2 * (CHARACTER_MAX + CHUNK) + 1];
+    size_t in_len, out_len;
 };
 
-static const char *target_of(enum folder_encoding encoding)
+static enum lf_status write_out(struct convert *c, struct lf_error *err)
 {
-    switch (encoding) {
-    case LF_ENCODING_UTF8_BOM: return "UTF-8"; /* to itself: refuses what is not UTF-8 */
-    case LF_ENCODING_WINDOWS_1252: return "WINDOWS-1252";
-    default: return NULL;
-    }
+    enum lf_status status = lf_file_write_at(c->to, c->size, c->out, c->out_len, err);
+    lf_digest_add(c->digest, c->out, c->out_len);
+    c->size += (int64_t)c->out_len;
+    c->out_len = 0;
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot write");
 }
 
-enum lf_status folder__convert_check(enum folder_encoding encoding, struct lf_error *err)
+static void put(struct convert *c, char byte)
 {
-    const char *target = target_of(encoding);
-    if (!target)
-        return LF_OK;
-    iconv_t iconv = iconv_open(target, "UTF-8");
-    if (iconv == NO_ICONV)
-        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
-                       "this system cannot convert UTF-8 to %s: its C library lacks the "
-                       "conversion tables (gconv)",
-                       target);
-    iconv_close(iconv);
-    return LF_OK;
-}
-
-static enum lf_status put(struct convert *c, const char *data, size_t len, struct lf_error *err)
-{
-    lf_digest_add(c->digest, data, len);
-    c->size += (int64_t)len;
-    return lf_file_write_all(c->to, data, len, err);
-}
-
-static void line_ends(struct convert *c, const char *data, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        char byte = data[i];
-        if (c->carriage && !(byte == '\n' && c->eol == LF_EOL_LF))
-            c->middle[c->middle_len++] = '\r';
-        if (byte == '\n' && c->eol == LF_EOL_CRLF && !c->carriage)
-            c->middle[c->middle_len++] = '\r';
-        c->carriage = byte == '\r' && c->eol != LF_EOL_KEEP;
-        if (!c->carriage)
-            c->middle[c->middle_len++] = byte;
-    }
-}
-
-/* Counts lines, up to the first that is not UTF-8: false then. glibc's iconv takes code points beyond
- * Unicode. */
-static bool count_lines(struct convert *c, const char *from, const char *to)
-{
-    while (from < to) {
-        const char *end = memchr(from, '\n', (size_t)(to - from));
-        if (!lf_utf8_valid(lf_slice(from, (size_t)((end ? end : to) - from))))
-            return false;
-        c->line += end != NULL;
-        from = end ? end + 1 : to;
-    }
-    return true;
+    if (c->carriage && !(byte == '\n' && c->eol == LF_EOL_LF))
+        c->out[c->out_len++] = '\r';
+    if (byte == '\n' && c->eol == LF_EOL_CRLF && !c->carriage)
+        c->out[c->out_len++] = '\r';
+    c->carriage = byte == '\r' && c->eol != LF_EOL_KEEP;
+    if (!c->carriage)
+        c->out[c->out_len++] = byte;
 }
 
 static enum lf_status refuse(const struct convert *c, bool no_place, struct lf_error *err)
 {
+    const char *target = c->encoding == LF_ENCODING_UTF8_BOM ? "UTF-8" : "WINDOWS-1252";
     if (no_place)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                       "line %lld has a character that %s cannot hold: change the file "
-                       "or the instrument's encoding setting",
-                       (long long)c->line, c->target);
+                       "line %lld has a character that %s cannot hold: change the file or the instrument's "
+                       "encoding setting",
+                       (long long)c->line, target);
     return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                   "line %lld is not valid UTF-8, so it cannot be converted to %s: set "
-                   "encoding = \"keep\" to deliver the bytes as they are",
-                   (long long)c->line, c->target);
+                   "line %lld is not valid UTF-8, so it cannot be converted to %s: set encoding = \"keep\" "
+                   "to deliver the bytes as they are",
+                   (long long)c->line, target);
 }
 
-/* Writes out what is in the middle; `last` says that nothing follows. */
-static enum lf_status flush(struct convert *c, bool last, struct lf_error *err)
+/* The bytes of a character, from its first one. */
+static size_t length_of(unsigned char first)
 {
-    enum lf_status status = LF_OK;
-    if (c->iconv == NO_ICONV) {
-        status = put(c, c->middle, c->middle_len, err);
-        c->middle_len = 0;
-        return status;
-    }
-    char *in = c->middle;
-    size_t left = c->middle_len;
-    while (left) {
-        char *out = c->out, *before = in;
-        size_t room = sizeof c->out;
-        size_t lossy = iconv(c->iconv, &in, &left, &out, &room);
-        int reason = lossy == (size_t)-1 ? errno : 0;
-        if (!count_lines(c, before, in))
-            return refuse(c, false, err);
-        status = put(c, c->out, (size_t)(out - c->out), err);
-        if (status != LF_OK)
-            return status;
-        if (reason == EILSEQ) {
-            /* The C library says the same for broken UTF-8 and for a character without a place: tell by
-             * trying. */
-            char none[CHARACTER_MAX + 1];
-            size_t len = left < CHARACTER_MAX ? left : CHARACTER_MAX;
-            memcpy(none, in, len);
-            none[len] = '\0';
-            bool whole = false;
-            for (size_t i = 1; i <= len && !whole; i++)
-                whole = lf_utf8_valid(lf_slice(none, i));
-            return refuse(c, whole, err);
-        }
-        if (lossy != (size_t)-1 && lossy > 0)
-            return refuse(c, true, err);
-        if (reason == EINVAL && (last || left >= CHARACTER_MAX))
-            return refuse(c, false, err);
-        if (reason == EINVAL)
-            break;
-    }
-    memmove(c->middle, in, left);
-    c->middle_len = left;
+    return first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : CHARACTER_MAX;
+}
+
+/* The byte of a valid character in Windows-1252; below 0: it has none. */
+static int windows_1252(const char *at, size_t len)
+{
+    /* What the bytes from 0x80 to 0x9F stand for; 0: nothing. */
+    static const uint16_t table[32] = {
+        0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
+        0x2039, 0x0152, 0,      0x017D, 0,      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+        0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178,
+    };
+    uint32_t code = (unsigned char)at[0] & (len == 1 ? 0x7Fu : 0x7Fu >> len);
+    for (size_t i = 1; i < len; i++)
+        code = code << 6 | ((unsigned char)at[i] & 0x3Fu);
+    if (code < 0x80 || (code >= 0xA0 && code <= 0xFF))
+        return (int)code;
+    for (int i = 0; code > 0xFF && i < 32; i++)
+        if (table[i] == code)
+            return 0x80 + i;
+    return -1;
+}
+
+static enum lf_status convert_character(struct convert *c, const char *at, size_t len, struct lf_error *err)
+{
+    int byte = -1;
+    if (!lf_utf8_valid(lf_slice(at, len)))
+        return refuse(c, false, err);
+    if (c->encoding == LF_ENCODING_WINDOWS_1252 && (byte = windows_1252(at, len)) < 0)
+        return refuse(c, true, err);
+    c->line += at[0] == '\n';
+    if (byte >= 0)
+        put(c, (char)byte);
+    for (size_t i = 0; byte < 0 && i < len; i++)
+        put(c, at[i]);
     return LF_OK;
 }
 
-static enum lf_status run(struct convert *c, int from, const struct lf_cancel *cancel, char *chunk,
+/* Converts what is in, but for a character that is cut off; `last` says that nothing follows. */
+static enum lf_status convert_chunk(struct convert *c, size_t at, bool last, struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    for (size_t len; status == LF_OK && at < c->in_len; at += len) {
+        len = c->encoding == LF_ENCODING_KEEP ? 1 : length_of((unsigned char)c->in[at]);
+        if (len > c->in_len - at && !last)
+            break;
+        if (len > c->in_len - at)
+            status = refuse(c, false, err);
+        else if (c->encoding == LF_ENCODING_KEEP)
+            put(c, c->in[at]);
+        else
+            status = convert_character(c, c->in + at, len, err);
+    }
+    if (status != LF_OK)
+        return status;
+    if (last && c->carriage)
+        c->out[c->out_len++] = '\r';
+    c->in_len -= at;
+    memmove(c->in, c->in + at, c->in_len);
+    return write_out(c, err);
+}
+
+static enum lf_status run(struct convert *c, const struct lf_file *from, const struct lf_cancel *cancel,
                           struct lf_error *err)
 {
     enum lf_status status = LF_OK;
-    for (int64_t at = 0; status == LF_OK;) {
+    size_t got = CHUNK;
+    for (int64_t at = 0; status == LF_OK && got == CHUNK; at += (int64_t)got) {
         if (lf_cancel_is_set(cancel))
             return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "asked to stop while converting a file");
-        ssize_t got = pread(from, chunk, CHUNK, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return lf_fail_errno(err, "cannot read");
-        if (got == 0)
-            break;
-        size_t skip = 0;
-        if (at == 0 && c->iconv != NO_ICONV && got >= 3 && !memcmp(chunk, BYTE_ORDER_MARK, 3))
-            skip = 3;
-        at += got;
-        line_ends(c, chunk + skip, (size_t)got - skip);
-        status = flush(c, false, err);
+        if (lf_file_read_at(from, at, c->in + c->in_len, CHUNK, &got, err) != LF_OK)
+            return lf_error_prefix(err, "cannot read");
+        bool marked = at == 0 && c->encoding != LF_ENCODING_KEEP && got >= 3
+                      && !memcmp(c->in, BYTE_ORDER_MARK, 3);
+        c->in_len += got;
+        status = convert_chunk(c, marked ? 3 : 0, got < CHUNK, err);
     }
-    if (status == LF_OK && c->carriage) {
-        c->middle[c->middle_len++] = '\r';
-        c->carriage = false;
-    }
-    return status == LF_OK ? flush(c, true, err) : status;
+    return status;
 }
 
-enum lf_status folder__convert_copy(int from, int to, enum lf_eol eol, enum folder_encoding encoding,
-                                    const struct lf_cancel *cancel, char *sha256, int64_t *size,
-                                    struct lf_error *err)
+enum lf_status folder__convert_copy(const struct lf_file *from, const struct lf_file *to, enum lf_eol eol,
+                                    enum folder_encoding encoding, const struct lf_cancel *cancel,
+                                    char *sha256, int64_t *size, struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
     struct convert *c = calloc(1, sizeof *c);
-    char *chunk = malloc(CHUNK);
-    if (c) {
-        c->to = to;
-        c->eol = eol;
-        c->iconv = NO_ICONV;
-        c->target = target_of(encoding);
-        c->line = 1;
-        c->digest = lf_digest_new(LF_SHA256);
+    struct lf_digest *digest = lf_digest_new(LF_SHA256);
+    if (!c || !digest) {
+        free(c);
+        lf_digest_free(digest);
+        return lf_fail_memory(err, "converting a file");
     }
-    if (!c || !chunk || !c->digest) {
-        status = lf_fail_memory(err, "converting a file");
-        goto done;
-    }
-    if (c->target && (c->iconv = iconv_open(c->target, "UTF-8")) == NO_ICONV) {
-        status = folder__convert_check(encoding, err);
-        goto done;
-    }
-    if (encoding == LF_ENCODING_UTF8_BOM && (status = put(c, BYTE_ORDER_MARK, 3, err)) != LF_OK)
-        goto done;
-    status = run(c, from, cancel, chunk, err);
-    if (status != LF_OK)
-        goto done;
-    lf_digest_finish(c->digest, sha256);
-    c->digest = NULL;
+    *c = (struct convert){.to = to, .eol = eol, .encoding = encoding, .digest = digest, .line = 1};
+    if (encoding == LF_ENCODING_UTF8_BOM)
+        for (const char *at = BYTE_ORDER_MARK; *at; at++)
+            put(c, *at);
+    enum lf_status status = run(c, from, cancel, err);
     *size = c->size;
-done:
-    if (c) {
-        lf_digest_free(c->digest);
-        if (c->iconv != NO_ICONV)
-            iconv_close(c->iconv);
-    }
     free(c);
-    free(chunk);
+    if (status == LF_OK)
+        lf_digest_finish(digest, sha256);
+    else
+        lf_digest_free(digest);
     return status;
 }

@@ -45,14 +45,10 @@
 #include "base/file.h"
 #include "base/log.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
+#include <strings.h>
 
 enum { SPACE_RESERVE = 1024 * 1024 };
 
@@ -72,39 +68,32 @@ static enum lf_status check_ascii(const char *name, struct lf_error *err)
 /* Windows takes plate.csv and Plate.CSV for the same file. */
 static enum lf_status check_twin(struct lf_folder *folder, const char *name, struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
-    int fd = openat(folder->inbox, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir) {
-        status = lf_fail_errno(err, "cannot read the inbox %s", folder->options.inbox);
-        if (fd >= 0)
-            close(fd);
-        return status;
-    }
-    for (const struct dirent *entry; status == LF_OK && (entry = readdir(dir));)
-        if (!strcasecmp(entry->d_name, name) && strcmp(entry->d_name, name) != 0)
-            status = lf_fail(
-                err, LF_EXISTS, LF_NEEDS_PERSON,
-                "%s already has \"%s\", which Windows takes for the same name as \"%s\": remove it or rename "
-                "one of them",
-                folder->options.inbox, entry->d_name, name);
-    closedir(dir);
+    const char *inbox = folder->options.inbox, *other;
+    struct lf_dir_list *list;
+    struct lf_error end;
+    enum lf_status status = lf_dir_list(&folder->inbox, &list, err);
+    if (status != LF_OK)
+        return lf_error_prefix(err, "cannot read the inbox %s", inbox);
+    while (status == LF_OK && (other = lf_dir_next(list, NULL, &end)))
+        if (!strcasecmp(other, name) && strcmp(other, name) != 0)
+            status = lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
+                             "%s already has \"%s\", which Windows takes for the same name as \"%s\": "
+                             "remove it or rename one of them",
+                             inbox, other, name);
+    lf_dir_list_close(list);
     return status;
 }
 
 static enum lf_status check_space(struct lf_folder *folder, const struct lf_parcel *parcel,
                                   struct lf_error *err)
 {
-    struct statvfs fs;
-    if (fstatvfs(folder->work, &fs) != 0 || !fs.f_blocks)
-        return LF_OK; /* some network file systems cannot tell */
-    uint64_t have = (uint64_t)fs.f_bavail * fs.f_frsize;
-    uint64_t need = (uint64_t)parcel->size * (folder->options.eol == LF_EOL_CRLF ? 2 : 1) + SPACE_RESERVE;
-    if (have >= need)
+    int64_t have = lf_dir_free_room(&folder->work);
+    int64_t need = parcel->size * (folder->options.eol == LF_EOL_CRLF ? 2 : 1) + SPACE_RESERVE;
+    if (have < 0 || have >= need) /* below 0: some network file systems do not say */
         return LF_OK;
     char have_text[32], need_text[32];
-    lf_size_format((int64_t)have, have_text, sizeof have_text);
-    lf_size_format((int64_t)need, need_text, sizeof need_text);
+    lf_size_format(have, have_text, sizeof have_text);
+    lf_size_format(need, need_text, sizeof need_text);
     return lf_fail(err, LF_FULL, LF_TRANSIENT, "%s has %s free, but %s are needed for \"%s\": make room",
                    folder->options.inbox, have_text, need_text, parcel->name);
 }
@@ -131,14 +120,14 @@ static bool converts(const struct lf_folder *folder)
 }
 
 /* Copies from the spool; what was read must be the parcel that was promised. */
-static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *delivery, int from, int to,
-                                struct lf_error *err)
+static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *delivery,
+                                const struct lf_file *from, const struct lf_file *to, struct lf_error *err)
 {
     const struct lf_folder_options *o = &folder->options;
     const struct lf_parcel *parcel = delivery->parcel;
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
-    enum lf_status status = lf_file_copy(from, converts(folder) ? -1 : to, INT64_MAX, folder->host->cancel,
+    enum lf_status status = lf_file_copy(from, converts(folder) ? NULL : to, INT64_MAX, folder->host->cancel,
                                          sha256, &size, err);
     if (status != LF_OK)
         return status;
@@ -157,32 +146,30 @@ static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *de
 
 static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *delivery, struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
-    int to = -1;
-    int from = open(delivery->parcel->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (from < 0) {
-        status = lf_fail_errno(err, "cannot open the spooled file %s", delivery->parcel->path);
+    struct lf_file from, to = {0};
+    const char *inbox = folder->options.inbox;
+    enum lf_status status = lf_file_open(delivery->parcel->path, LF_FILE_REGULAR, 0, &from, err);
+    if (status != LF_OK)
+        return lf_error_prefix(err, "cannot open the spooled file %s", delivery->parcel->path);
+    status = lf_dir_open_file(&folder->work, delivery->part, LF_FILE_CREATE, folder->options.mode, &to, err);
+    if (status != LF_OK) {
+        lf_error_prefix(err, "cannot create a file in %s", inbox);
         goto done;
     }
-    to = openat(folder->work, delivery->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                (mode_t)folder->options.mode);
-    if (to < 0) {
-        status = lf_fail_errno(err, "cannot create a file in %s", folder->options.inbox);
+    lf_file_set_access(&to, folder->options.mode); /* the umask may have taken too much */
+    status = fill_part(folder, delivery, &from, &to, err);
+    if (status != LF_OK)
         goto done;
-    }
-    /* The umask may have taken too much; shares that keep no modes refuse, and need none. */
-    int ignored = fchmod(to, (mode_t)folder->options.mode);
-    (void)ignored;
-    status = fill_part(folder, delivery, from, to, err);
+    status = lf_file_sync(&to, err);
     if (status == LF_OK)
-        status = folder__beneath_sync(to, err);
-    if (close(to) != 0 && status == LF_OK)
-        status = lf_fail_errno(err, "cannot finish a file in %s", folder->options.inbox);
+        status = lf_file_finish(&to, err);
     if (status == LF_OK)
-        status = lf_dir_sync(folder->work, err);
+        status = lf_dir_sync(&folder->work, err);
+    if (status != LF_OK)
+        lf_error_prefix(err, "cannot finish a file in %s", inbox);
 done:
-    if (from >= 0)
-        close(from);
+    lf_file_close(&from);
+    lf_file_close(&to);
     return status;
 }
 
@@ -193,22 +180,22 @@ enum taken { NAME_FREE, NAME_SAME, NAME_OTHER };
 static enum lf_status look_at_name(struct lf_folder *folder, const struct lf_delivery *delivery,
                                    enum taken *taken, struct lf_error *err)
 {
-    struct stat st;
+    struct lf_file_info info;
     const char *name = delivery->parcel->name;
     *taken = NAME_FREE;
-    if (fstatat(folder->inbox, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno == ENOENT)
-            return LF_OK;
-        return lf_fail_errno(err, "cannot look at %s/%s", folder->options.inbox, name);
-    }
-    if (!S_ISREG(st.st_mode))
-        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s/%s is there and is no plain file: remove it",
+    enum lf_status status = lf_dir_look(&folder->inbox, name, &info, err);
+    if (status == LF_NOT_FOUND)
+        return LF_OK;
+    if (status != LF_OK)
+        return lf_error_prefix(err, "cannot look at %s/%s", folder->options.inbox, name);
+    if (info.kind != LF_KIND_FILE)
+        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s/%s exists and is not a regular file: remove it",
                        folder->options.inbox, name);
     *taken = NAME_OTHER;
-    if ((int64_t)st.st_size != delivery->size)
+    if (info.size != delivery->size)
         return LF_OK;
     char sha256[LF_SHA256_HEX];
-    enum lf_status status = folder__beneath_digest(folder->inbox, name, folder->host->cancel, sha256, err);
+    status = folder__beneath_digest(&folder->inbox, name, folder->host->cancel, sha256, err);
     if (status == LF_NOT_FOUND) {
         *taken = NAME_FREE;
         return LF_OK;
@@ -232,47 +219,46 @@ static enum lf_status refuse_taken(struct lf_folder *folder, const char *name, s
 static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_delivery *delivery,
                                       struct lf_error *err)
 {
-    const char *name = delivery->parcel->name;
-    enum lf_status status = folder__record_add(folder, delivery, "linking", err);
-    if (status != LF_OK)
-        return status;
-    if (linkat(folder->work, delivery->part, folder->inbox, name, 0) == 0) {
-        if (unlinkat(folder->work, delivery->part, 0) != 0)
-            lf_log_warning(folder->host->instrument, "cannot remove %s after publishing it", delivery->part);
-        return LF_OK;
-    }
-    if (errno == EEXIST)
-        return LF_EXISTS;
-    if (errno == EPERM || errno == ENOTSUP || errno == ENOSYS || errno == EINVAL || errno == EMLINK)
-        return LF_UNSUPPORTED;
-    return LF_IO;
+    struct lf_error ignored;
+    enum lf_status status = lf_dir_link(&folder->work, delivery->part, &folder->inbox, delivery->parcel->name,
+                                        err);
+    if (status == LF_OK && lf_dir_remove(&folder->work, delivery->part, &ignored) != LF_OK)
+        lf_log_warning(folder->host->instrument, "cannot remove %s after publishing it: %s", delivery->part,
+                       ignored.text);
+    return status;
 }
 
-/* LF_OK, LF_EXISTS, or LF_IO with errno: then the state on disk must tell. Any other failure fills the error
- * and says that publishing was not even tried. */
-static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery *delivery,
+/* LF_EXISTS: the name is taken. After another failure the state on disk says what happened, unless publishing
+ * was not even *tried. */
+static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery *delivery, bool *tried,
                               struct lf_error *err)
 {
+    struct lf_file_info info;
     const char *name = delivery->parcel->name;
+    bool replace = folder->options.overwrite;
     enum lf_status status = LF_UNSUPPORTED;
-    if (!folder->options.overwrite && !folder->no_rename_new) {
-        status = lf_rename_new(folder->work, delivery->part, folder->inbox, name);
+    *tried = true;
+    if (!replace && !folder->no_rename_new) {
+        status = lf_dir_rename_new(&folder->work, delivery->part, &folder->inbox, name, err);
         folder->no_rename_new = status == LF_UNSUPPORTED;
     }
-    if (status == LF_UNSUPPORTED && !folder->options.overwrite)
-        status = publish_by_link(folder, delivery, err);
+    if (!replace && status == LF_UNSUPPORTED) {
+        status = folder__record_add(folder, delivery, "linking", err);
+        *tried = status == LF_OK;
+        if (*tried)
+            status = publish_by_link(folder, delivery, err);
+    }
     if (status != LF_UNSUPPORTED)
         return status;
-    struct stat st;
-    if (!folder->options.overwrite && fstatat(folder->inbox, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!replace && lf_dir_look(&folder->inbox, name, &info, err) == LF_OK)
         return LF_EXISTS;
-    return renameat(folder->work, delivery->part, folder->inbox, name) == 0 ? LF_OK : LF_IO;
+    return lf_dir_rename_replace(&folder->work, delivery->part, &folder->inbox, name, err);
 }
 
 static enum lf_status sync_folders(struct lf_folder *folder, struct lf_error *err)
 {
-    enum lf_status status = lf_dir_sync(folder->inbox, err);
-    return status == LF_OK && folder->options.work_dir ? lf_dir_sync(folder->work, err) : status;
+    enum lf_status status = lf_dir_sync(&folder->inbox, err);
+    return status == LF_OK && folder->options.work_dir ? lf_dir_sync(&folder->work, err) : status;
 }
 
 /* ---- what the host is told ---- */
@@ -320,7 +306,7 @@ static enum lf_status read_back(struct lf_folder *folder, const struct lf_delive
                                 struct lf_outcome *outcome, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX];
-    enum lf_status status = folder__beneath_digest(folder->inbox, delivery->parcel->name,
+    enum lf_status status = folder__beneath_digest(&folder->inbox, delivery->parcel->name,
                                                    folder->host->cancel, sha256, err);
     if (status == LF_OK && strcmp(sha256, delivery->sha256) != 0)
         return lf_fail(err, LF_MISMATCH, LF_UNKNOWN_OUTCOME,
@@ -360,24 +346,24 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
                                 struct lf_error *err)
 {
     struct lf_error ignored;
+    bool tried;
     const char *name = delivery->parcel->name;
     enum lf_status status = folder__record_write(folder, delivery, err);
     if (status != LF_OK) {
         folder__record_clear(folder, delivery, &ignored);
         return status;
     }
-    *err = (struct lf_error){0};
-    status = publish(folder, delivery, err);
+    status = publish(folder, delivery, &tried, err);
     if (status == LF_EXISTS) {
         folder__record_clear(folder, delivery, &ignored);
         return refuse_taken(folder, name, err);
     }
-    if (status != LF_OK && err->status) {
+    if (!tried) {
         folder__record_clear(folder, delivery, &ignored);
         return status;
     }
     if (status != LF_OK) {
-        lf_fail_errno(err, "cannot rename \"%s\" in %s", delivery->part, folder->options.inbox);
+        lf_error_prefix(err, "cannot rename \"%s\" in %s", delivery->part, folder->options.inbox);
         return after_failed_publish(folder, action, delivery, outcome, err);
     }
     status = sync_folders(folder, err);
@@ -400,7 +386,7 @@ enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action 
     struct lf_error ignored;
     enum taken taken = NAME_FREE;
     enum lf_status status = folder__alive(folder, err);
-    if (status == LF_OK && folder->inbox < 0)
+    if (status == LF_OK && !lf_dir_is_open(&folder->inbox))
         status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s has no inbox to deliver to: set inbox",
                          folder->host->instrument);
     if (status == LF_OK)
@@ -426,12 +412,12 @@ enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action 
 /* ---- after a crash ---- */
 
 /* How things lie, by the table above. */
-static enum lf_verdict conclude(const struct lf_mark *mark, const struct stat *part, bool same)
+static enum lf_verdict conclude(const struct lf_mark *mark, const struct lf_file_info *part, bool same)
 {
     if (mark->done || same)
         return LF_VERDICT_DONE;
     if (mark->linking && part)
-        return part->st_nlink > 1 ? LF_VERDICT_DONE : LF_VERDICT_UNKNOWN;
+        return part->names > 1 ? LF_VERDICT_DONE : LF_VERDICT_UNKNOWN;
     if (!mark->same_boot)
         return LF_VERDICT_UNKNOWN;
     return part ? LF_VERDICT_NOT_DONE : LF_VERDICT_DONE;
@@ -448,8 +434,9 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
 {
     struct lf_delivery delivery = {0};
     struct lf_mark mark;
-    struct stat st, *part = &st;
-    if (folder->inbox < 0) {
+    struct lf_file_info info, *part = &info;
+    struct lf_error ignored;
+    if (!lf_dir_is_open(&folder->inbox)) {
         lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the inbox is not open");
         return cannot_tell(folder, err);
     }
@@ -460,16 +447,16 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
         return LF_VERDICT_NOT_DONE;
     if (status != LF_OK)
         return cannot_tell(folder, err);
-    if (fstatat(folder->work, delivery.part, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno != ENOENT) {
-            lf_fail_errno(err, "cannot look at %s", delivery.part);
-            return cannot_tell(folder, err);
-        }
+    status = lf_dir_look(&folder->work, delivery.part, &info, err);
+    if (status == LF_NOT_FOUND) {
         part = NULL;
+    } else if (status != LF_OK) {
+        lf_error_prefix(err, "cannot look at %s", delivery.part);
+        return cannot_tell(folder, err);
     }
     char sha256[LF_SHA256_HEX] = "";
     memcpy(delivery.sha256, mark.sha256, sizeof mark.sha256);
-    status = folder__beneath_digest(folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
+    status = folder__beneath_digest(&folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
     bool same = status == LF_OK && !strcmp(sha256, mark.sha256);
     if (status != LF_OK && status != LF_NOT_FOUND && !mark.done)
         return cannot_tell(folder, err);
@@ -477,7 +464,7 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
     enum lf_verdict verdict = conclude(&mark, part, same);
     if (verdict == LF_VERDICT_DONE) {
         if (part)
-            unlinkat(folder->work, delivery.part, 0);
+            lf_dir_remove(&folder->work, delivery.part, &ignored);
         if (tell(folder, &delivery, unread, outcome, err) == LF_OK)
             folder__record_settle(folder, &delivery);
     }

@@ -19,14 +19,10 @@
 #include "base/log.h"
 #include "beneath.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { MARKS_MAX = LF_SETTLED_MAX, MARK_BYTES_MAX = 2048 };
 static const int64_t HOUR_MS = INT64_C(3600) * 1000;
@@ -47,18 +43,19 @@ enum lf_status folder__delivery_name(struct lf_delivery *delivery, const struct 
     return LF_OK;
 }
 
-static enum lf_status write_durably(struct lf_folder *folder, const char *name, int flags, const char *text,
-                                    struct lf_error *err)
+static enum lf_status write_durably(struct lf_folder *folder, const char *name, enum lf_file_mode mode,
+                                    const char *text, struct lf_error *err)
 {
-    int fd = openat(folder->work, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | flags, 0644);
-    if (fd < 0)
-        return lf_fail_errno(err, "cannot write the delivery mark %s", name);
-    enum lf_status status = lf_file_write_all(fd, text, strlen(text), err);
+    struct lf_file file;
+    enum lf_status status = lf_dir_open_file(&folder->work, name, mode, LF_PUBLIC, &file, err);
     if (status == LF_OK)
-        status = folder__beneath_sync(fd, err);
-    if (close(fd) != 0 && status == LF_OK)
-        status = lf_fail_errno(err, "cannot close the delivery mark %s", name);
-    return status;
+        status = lf_file_append(&file, text, strlen(text), err);
+    if (status == LF_OK)
+        status = lf_file_sync(&file, err);
+    if (status == LF_OK)
+        status = lf_file_finish(&file, err);
+    lf_file_close(&file);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot write the delivery mark %s", name);
 }
 
 enum lf_status folder__record_write(struct lf_folder *folder, const struct lf_delivery *delivery,
@@ -68,8 +65,8 @@ enum lf_status folder__record_write(struct lf_folder *folder, const struct lf_de
     lf_boot_name(boot);
     snprintf(text, sizeof text, "%sname %s\nsha256 %s\nboot %s\nabout\n", HEAD, delivery->parcel->name,
              delivery->sha256, boot);
-    enum lf_status status = write_durably(folder, delivery->mark, O_CREAT | O_EXCL, text, err);
-    return status == LF_OK ? lf_dir_sync(folder->work, err) : status;
+    enum lf_status status = write_durably(folder, delivery->mark, LF_FILE_CREATE, text, err);
+    return status == LF_OK ? lf_dir_sync(&folder->work, err) : status;
 }
 
 enum lf_status folder__record_add(struct lf_folder *folder, const struct lf_delivery *delivery,
@@ -77,7 +74,7 @@ enum lf_status folder__record_add(struct lf_folder *folder, const struct lf_deli
 {
     char text[64];
     snprintf(text, sizeof text, "%s\n", line);
-    return write_durably(folder, delivery->mark, O_APPEND, text, err);
+    return write_durably(folder, delivery->mark, LF_FILE_CHANGE, text, err);
 }
 
 /* Finds the value of a whole line "key value\n" or "key\n". */
@@ -119,44 +116,32 @@ enum lf_status folder__record_read(struct lf_folder *folder, const struct lf_del
                                    struct lf_mark *mark, struct lf_error *err)
 {
     char text[MARK_BYTES_MAX + 1];
-    struct stat st;
-    int fd = openat(folder->work, delivery->mark, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return lf_fail_errno(err, "cannot read the delivery mark %s", delivery->mark);
+    struct lf_file file;
     size_t used = 0;
-    ssize_t got = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? 1 : -1;
-    while (got > 0 && used < MARK_BYTES_MAX) {
-        got = read(fd, text + used, MARK_BYTES_MAX - used);
-        if (got < 0 && errno == EINTR)
-            got = 1;
-        else if (got > 0)
-            used += (size_t)got;
-    }
-    enum lf_status status = LF_OK;
-    if (got < 0)
-        status = lf_fail_errno(err, "cannot read the delivery mark %s", delivery->mark);
-    close(fd);
-    text[used] = '\0';
+    enum lf_status status = lf_dir_open_file(&folder->work, delivery->mark, LF_FILE_REGULAR, 0, &file, err);
     if (status == LF_OK)
-        parse(text, mark);
-    return status;
+        status = lf_file_read_at(&file, 0, text, MARK_BYTES_MAX, &used, err);
+    lf_file_close(&file);
+    if (status != LF_OK)
+        return lf_error_prefix(err, "cannot read the delivery mark %s", delivery->mark);
+    text[used] = '\0';
+    parse(text, mark);
+    return LF_OK;
 }
 
-/* Removes a file that may be absent. */
-static enum lf_status drop(int dir, const char *name, struct lf_error *err)
+static enum lf_status drop(struct lf_folder *folder, const char *name, struct lf_error *err)
 {
-    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
-        return lf_fail_errno(err, "cannot remove %s", name);
-    return LF_OK;
+    enum lf_status status = lf_dir_remove(&folder->work, name, err);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot remove %s", name);
 }
 
 enum lf_status folder__record_clear(struct lf_folder *folder, const struct lf_delivery *delivery,
                                     struct lf_error *err)
 {
-    enum lf_status status = drop(folder->work, delivery->mark, err);
+    enum lf_status status = drop(folder, delivery->mark, err);
     if (status == LF_OK)
-        status = lf_dir_sync(folder->work, err);
-    return status == LF_OK ? drop(folder->work, delivery->part, err) : status;
+        status = lf_dir_sync(&folder->work, err);
+    return status == LF_OK ? drop(folder, delivery->part, err) : status;
 }
 
 /* ---- cleaning up ---- */
@@ -164,7 +149,7 @@ enum lf_status folder__record_clear(struct lf_folder *folder, const struct lf_de
 static void release(struct lf_folder *folder, size_t index, bool remove_file)
 {
     struct lf_error err;
-    if (remove_file && drop(folder->work, folder->settled[index].mark, &err) != LF_OK)
+    if (remove_file && drop(folder, folder->settled[index].mark, &err) != LF_OK)
         lf_log_warning(folder->host->instrument, "%s", err.text);
     free(folder->settled[index].mark);
     folder->settled_count--;
@@ -217,43 +202,39 @@ static void sweep_kind(struct lf_folder *folder, bool (*wanted)(const char *), s
 {
     enum { LEFTOVERS_MAX = 4096 };
     struct lf_error err;
+    struct lf_file_info info;
+    struct lf_dir_list *list = NULL;
+    const char *name;
     size_t count = 0;
-    int fd = openat(folder->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct leftover *found = malloc(LEFTOVERS_MAX * sizeof *found);
-    if (!dir || !found)
+    if (!found || lf_dir_list(&folder->work, &list, &err) != LF_OK)
         goto done;
-    for (const struct dirent *entry; count < LEFTOVERS_MAX && (entry = readdir(dir));) {
-        struct stat st;
-        if (!wanted(entry->d_name) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0
-            || !S_ISREG(st.st_mode))
+    while (count < LEFTOVERS_MAX && (name = lf_dir_next(list, &info, &err))) {
+        if (!wanted(name) || info.kind != LF_KIND_FILE)
             continue;
-        snprintf(found[count].name, sizeof found[count].name, "%s", entry->d_name);
-        found[count++].age = lf_clock_wall_ms() - (int64_t)st.st_mtime * 1000;
+        snprintf(found[count].name, sizeof found[count].name, "%s", name);
+        found[count++].age = lf_clock_wall_ms() - info.written_ns / 1000000;
     }
     qsort(found, count, sizeof *found, oldest_first);
     for (size_t i = 0; i < count && (count - i > keep || found[i].age > LEFTOVER_MS); i++)
-        if (drop(folder->work, found[i].name, &err) != LF_OK)
+        if (drop(folder, found[i].name, &err) != LF_OK)
             lf_log_warning(folder->host->instrument, "%s", err.text);
 done:
     free(found);
-    if (dir)
-        closedir(dir);
-    else if (fd >= 0)
-        close(fd);
+    lf_dir_list_close(list);
 }
 
 void folder__record_sweep(struct lf_folder *folder)
 {
     int64_t now = lf_clock_mono_ms();
-    if (folder->work < 0 || now < folder->next_sweep)
+    if (!lf_dir_is_open(&folder->work) || now < folder->next_sweep)
         return;
     while (folder->settled_count && now - folder->settled[0].since >= HOUR_MS)
         release(folder, 0, true);
     if (now - folder->connected >= HOUR_MS) {
         struct lf_error err;
         sweep_kind(folder, is_mark, MARKS_MAX);
-        if (lf_dir_sync(folder->work, &err) == LF_OK)
+        if (lf_dir_sync(&folder->work, &err) == LF_OK)
             sweep_kind(folder, is_part, SIZE_MAX);
     }
     folder->next_sweep = now + HOUR_MS;

@@ -14,14 +14,10 @@
 #include "base/log.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-#include "base/file.h"
+#include <strings.h>
 
 enum { SIDECAR_MAX = 64 * 1024, TAIL = 4096, COMPLAIN_AFTER_MS = 30 * 1000 };
 
@@ -65,48 +61,53 @@ bool folder__is_companion(const struct lf_folder *folder, const char *name)
 
 static bool companion_exists(const struct lf_folder *folder, const char *path, const char *pattern)
 {
-    struct stat st;
+    struct lf_file file = {0};
+    struct lf_file_info info;
+    struct lf_error ignored;
     char *companion = folder__companion(path, pattern);
-    int fd = companion ? folder__beneath_open(folder->outbox, companion, &st) : -1;
+    bool exists = companion
+                  && folder__beneath_open(&folder->outbox, companion, &file, &info, &ignored) == LF_OK;
     free(companion);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
+    lf_file_close(&file);
+    return exists;
 }
 
 /* ---- the rules ---- */
 
-static bool ends_in(int fd, int64_t size, const char *marker)
+static bool ends_in(const struct lf_file *file, int64_t size, const char *marker)
 {
     char tail[TAIL];
+    struct lf_error ignored;
+    size_t got, len = strlen(marker);
     int64_t from = size > TAIL ? size - TAIL : 0;
-    ssize_t got = pread(fd, tail, sizeof tail, (off_t)from);
-    size_t len = strlen(marker);
-    while (got > 0 && isspace((unsigned char)tail[got - 1]))
+    if (lf_file_read_at(file, from, tail, sizeof tail, &got, &ignored) != LF_OK)
+        return false;
+    while (got && isspace((unsigned char)tail[got - 1]))
         got--;
-    return got > 0 && (size_t)got >= len && !memcmp(tail + got - len, marker, len);
+    return got && got >= len && !memcmp(tail + got - len, marker, len);
 }
 
 static bool stable(const struct lf_folder *folder, const struct lf_entry *entry, int64_t *wait_ms)
 {
     const struct lf_folder_options *o = &folder->options;
     int64_t still = lf_clock_mono_ms() - entry->since;
-    if (entry->size > 0 && entry->polls >= o->stable_polls && still >= o->stable_for)
+    if (entry->info.size > 0 && entry->polls >= o->stable_polls && still >= o->stable_for)
         return true;
     /* stable_polls looks, spread over stable_for */
     int64_t step = o->stable_polls > 1 ? o->stable_for / (o->stable_polls - 1) : o->stable_for;
-    *wait_ms = entry->size > 0 ? (step < 50 ? 50 : step) : 0;
+    *wait_ms = entry->info.size > 0 ? (step < 50 ? 50 : step) : 0;
     return false;
 }
 
-static bool marked(const struct lf_folder *folder, const struct lf_entry *entry, int fd, int64_t *wait_ms)
+static bool marked(const struct lf_folder *folder, const struct lf_entry *entry, const struct lf_file *file,
+                   int64_t *wait_ms)
 {
     const struct lf_folder_options *o = &folder->options;
     if (o->done_marker && !companion_exists(folder, entry->path, o->done_marker))
         return false;
-    if (!o->end_marker || ends_in(fd, entry->size, o->end_marker))
+    if (!o->end_marker || ends_in(file, entry->info.size, o->end_marker))
         return true;
-    *wait_ms = folder->options.scan_interval; /* a file that grows is not told by watching */
+    *wait_ms = folder->options.scan_interval; /* a watch does not report that a file grows */
     return false;
 }
 
@@ -122,19 +123,36 @@ static void complain(struct lf_folder *folder, struct lf_entry *entry, const cha
 
 /* Busy, locked by another program, or not ours to read: all may pass, and a share does not say which it
  * is. */
-static int open_entry(struct lf_folder *folder, struct lf_entry *entry, int64_t *wait_ms)
+static bool open_entry(struct lf_folder *folder, struct lf_entry *entry, struct lf_file *file,
+                       int64_t *wait_ms)
 {
-    char text[160], reason[64];
-    struct stat st;
-    int fd = folder__beneath_open(folder->outbox, entry->path, &st);
-    if (fd >= 0)
-        return fd;
+    char text[160];
+    struct lf_error err;
+    struct lf_file_info info;
+    if (folder__beneath_open(&folder->outbox, entry->path, file, &info, &err) == LF_OK)
+        return true;
     snprintf(text, sizeof text,
-             "it cannot be opened (%s); still held by the instrument, or not readable for the agent",
-             strerror_r(errno, reason, sizeof reason));
+             "it cannot be opened (%.70s); still held by the instrument, or not readable for the agent",
+             err.text);
     complain(folder, entry, text);
     *wait_ms = folder->options.scan_interval;
-    return -1;
+    return false;
+}
+
+static char *sidecar_text(const struct lf_file *file, const struct lf_file_info *info)
+{
+    struct lf_buffer text = {.max = SIDECAR_MAX};
+    struct lf_error ignored;
+    size_t size = (size_t)info->size, got = 0;
+    char *room = info->size < SIDECAR_MAX ? lf_buffer_reserve(&text, size + 1) : NULL;
+    if (!room || lf_file_read_at(file, 0, room, size, &got, &ignored) != LF_OK || got != size
+        || !lf_utf8_valid(lf_slice(room, got)) || memchr(room, '\0', got)) {
+        lf_buffer_free(&text);
+        return NULL;
+    }
+    text.len = got;
+    room[got] = '\0';
+    return lf_buffer_take(&text);
 }
 
 /* True: there is none, or *sidecar has its text. A sidecar that cannot be used is logged, and the result goes
@@ -142,31 +160,22 @@ static int open_entry(struct lf_folder *folder, struct lf_entry *entry, int64_t 
 static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char **sidecar)
 {
     const struct lf_folder_options *o = &folder->options;
-    struct lf_buffer text = {.max = SIDECAR_MAX};
-    struct stat st;
-    *sidecar = NULL;
+    struct lf_file file;
+    struct lf_file_info info;
+    struct lf_error ignored;
     char *path = o->sidecar ? folder__companion(entry->path, o->sidecar) : NULL;
-    int fd = path ? folder__beneath_open(folder->outbox, path, &st) : -1;
-    if (fd < 0) {
+    if (!path || folder__beneath_open(&folder->outbox, path, &file, &info, &ignored) != LF_OK) {
         if (o->sidecar_required)
             complain(folder, entry, "its sidecar is not there yet");
         free(path);
         return !o->sidecar_required;
     }
-    char *room = st.st_size < SIDECAR_MAX ? lf_buffer_reserve(&text, (size_t)st.st_size + 1) : NULL;
-    ssize_t got = room ? pread(fd, room, (size_t)st.st_size, 0) : -1;
-    if (room && got == (ssize_t)st.st_size && lf_utf8_valid(lf_slice(room, (size_t)got))
-        && !memchr(room, '\0', (size_t)got)) {
-        text.len = (size_t)got;
-        room[got] = '\0';
-        *sidecar = lf_buffer_take(&text);
-    } else {
+    *sidecar = sidecar_text(&file, &info);
+    if (!*sidecar)
         lf_log_warning(folder->host->instrument,
                        "the sidecar %s is not used: it must be UTF-8 text below %d bytes", path,
                        (int)SIDECAR_MAX);
-    }
-    lf_buffer_free(&text);
-    close(fd);
+    lf_file_close(&file);
     free(path);
     return true;
 }
@@ -177,10 +186,10 @@ bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **s
     *wait_ms = 0;
     if (folder->options.finish == LF_FINISH_STABLE && !stable(folder, entry, wait_ms))
         return false;
-    int fd = open_entry(folder, entry, wait_ms);
-    if (fd < 0)
+    struct lf_file file;
+    if (!open_entry(folder, entry, &file, wait_ms))
         return false;
-    bool finished = folder->options.finish != LF_FINISH_MARKER || marked(folder, entry, fd, wait_ms);
-    close(fd);
+    bool finished = folder->options.finish != LF_FINISH_MARKER || marked(folder, entry, &file, wait_ms);
+    lf_file_close(&file);
     return finished && read_sidecar(folder, entry, sidecar);
 }

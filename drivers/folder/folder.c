@@ -14,25 +14,15 @@
 #include "base/log.h"
 #include "beneath.h"
 #include "delivery_record.h"
+#include "os/path.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char LOCK_NAME[] = ".labferry.lock";
 
 /* ---- opening ---- */
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
 
 static enum lf_status folder_gone(struct lf_error *err, const char *path, const char *why)
 {
@@ -40,46 +30,47 @@ static enum lf_status folder_gone(struct lf_error *err, const char *path, const 
                    "the folder %s %s: check that it exists and that its share or disk is mounted", path, why);
 }
 
-static enum lf_status open_folder(const char *path, const char *what, bool write, int *fd,
+static enum lf_status open_folder(const char *path, const char *what, bool write, struct lf_dir *dir,
                                   struct lf_error *err)
 {
     if (!path)
         return LF_OK;
-    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*fd < 0 && (errno == EACCES || errno == EPERM))
-        return lf_fail_errno(err, "the %s %s may not be opened: give the agent's user the right to read it",
-                             what, path);
-    if (*fd < 0)
-        return folder_gone(err, path, errno == ENOENT ? "is not there" : strerror(errno));
-    if (write && faccessat(*fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
-        return lf_fail_errno(err, "the %s %s may not be written to: give the agent's user the right to%s",
-                             what, path, strcmp(what, "outbox") ? "" : ", or set archive = \"none\"");
+    enum lf_status status = lf_dir_open(path, dir, err);
+    if (status == LF_DENIED)
+        return lf_error_prefix(err, "the %s %s may not be opened: give the agent's user the right to read it",
+                               what, path);
+    if (status != LF_OK)
+        return folder_gone(err, path, status == LF_NOT_FOUND ? "is not there" : err->text);
+    if (write && lf_dir_check_writable(dir, err) != LF_OK)
+        return lf_error_prefix(err, "the %s %s may not be written to: give the agent's user the right to%s",
+                               what, path, strcmp(what, "outbox") ? "" : ", or set archive = \"none\"");
     return LF_OK;
 }
 
-static enum lf_status check_alive(const char *path, int fd, struct lf_error *err)
+static enum lf_status check_alive(const char *path, const struct lf_dir *dir, struct lf_error *err)
 {
-    struct stat named, opened;
-    if (fd < 0)
+    struct lf_file_info named, opened;
+    if (!lf_dir_is_open(dir))
         return LF_OK;
-    if (stat(path, &named) != 0)
-        return folder_gone(err, path, errno == ENOENT ? "is no longer there" : strerror(errno));
-    if (fstat(fd, &opened) != 0 || named.st_dev != opened.st_dev || named.st_ino != opened.st_ino)
+    enum lf_status status = lf_path_look(path, &named, err);
+    if (status != LF_OK)
+        return folder_gone(err, path, status == LF_NOT_FOUND ? "is no longer there" : err->text);
+    if (lf_dir_look_self(dir, &opened, err) != LF_OK || !lf_file_is_same(&named, &opened))
         return folder_gone(err, path,
-                           "is not the one that was opened: it was unmounted, mounted anew or replaced");
+                           "is not the one that was opened: it was unmounted, mounted again or replaced");
     return LF_OK;
 }
 
 enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err)
 {
     const struct lf_folder_options *o = &folder->options;
-    if (folder->inbox < 0 && folder->outbox < 0)
+    if (!lf_dir_is_open(&folder->inbox) && !lf_dir_is_open(&folder->outbox))
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is not connected", folder->host->instrument);
-    enum lf_status status = check_alive(o->inbox, folder->inbox, err);
+    enum lf_status status = check_alive(o->inbox, &folder->inbox, err);
     if (status == LF_OK)
-        status = check_alive(o->outbox, folder->outbox, err);
+        status = check_alive(o->outbox, &folder->outbox, err);
     if (status == LF_OK && o->work_dir)
-        status = check_alive(o->work_dir, folder->work, err);
+        status = check_alive(o->work_dir, &folder->work, err);
     return status;
 }
 
@@ -87,72 +78,79 @@ enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err)
 static enum lf_status open_work(struct lf_folder *folder, struct lf_error *err)
 {
     const struct lf_folder_options *o = &folder->options;
-    struct stat in, work;
-    if (folder->inbox < 0)
+    struct lf_file_info in, work;
+    enum lf_status status;
+    if (!lf_dir_is_open(&folder->inbox))
         return LF_OK;
     if (!o->work_dir) {
-        folder->work = fcntl(folder->inbox, F_DUPFD_CLOEXEC, 0);
-        return folder->work < 0 ? lf_fail_errno(err, "cannot open the inbox %s again", o->inbox) : LF_OK;
+        status = lf_dir_enter(&folder->inbox, ".", false, &folder->work, err);
+        return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot open the inbox %s again", o->inbox);
     }
-    enum lf_status status = open_folder(o->work_dir, "work_dir", true, &folder->work, err);
+    status = open_folder(o->work_dir, "work_dir", true, &folder->work, err);
     if (status != LF_OK)
         return status;
-    if (fstat(folder->inbox, &in) != 0 || fstat(folder->work, &work) != 0)
-        return lf_fail_errno(err, "cannot look at the work_dir %s", o->work_dir);
-    if (in.st_dev != work.st_dev)
+    status = lf_dir_look_self(&folder->inbox, &in, err);
+    if (status == LF_OK)
+        status = lf_dir_look_self(&folder->work, &work, err);
+    if (status != LF_OK)
+        return lf_error_prefix(err, "cannot look at the work_dir %s", o->work_dir);
+    if (in.volume != work.volume)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
                        "work_dir %s is on another file system than the inbox %s, so a file cannot move "
-                       "between them whole: choose a folder beside the inbox",
+                       "between them in one step: choose a folder beside the inbox",
                        o->work_dir, o->inbox);
     return LF_OK;
 }
 
 /* ---- the share is really there, and ours alone ---- */
 
-static enum lf_status check_marker(const struct lf_folder *folder, int dir, const char *path,
+static enum lf_status check_marker(const struct lf_folder *folder, const struct lf_dir *dir, const char *path,
                                    struct lf_error *err)
 {
-    char name[PATH_MAX], line[256];
+    char line[256] = "";
+    struct lf_file_info info;
     struct lf_buffer text = {0};
-    if (dir < 0)
+    if (!lf_dir_is_open(dir))
         return LF_OK;
-    const char *marker = folder->options.mount_marker;
-    snprintf(name, sizeof name, "%s%s%s", marker[0] == '/' ? "" : path, marker[0] == '/' ? "" : "/", marker);
-    if (access(name, F_OK) != 0)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
-                       "the mount marker %s is not there: the share or disk of %s seems not to be mounted",
-                       name, path);
-    if (lf_file_read(name, (size_t)64 * 1024, &text, err) == LF_OK && text.len) {
+    char *name = lf_path_join(path, folder->options.mount_marker);
+    if (!name)
+        return lf_fail_memory(err, "looking for a mount marker");
+    enum lf_status status = lf_path_look(name, &info, err);
+    if (status != LF_OK)
+        status = lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
+                         "the mount marker %s is not there: the share or disk of %s seems not to be mounted",
+                         name, path);
+    else if (lf_file_read(name, (size_t)64 * 1024, &text, err) == LF_OK && text.len)
         snprintf(line, sizeof line, "%.*s", (int)strcspn(text.data, "\r\n"), text.data);
-        lf_buffer_free(&text);
-        return line[0] ? folder->host->identity(folder->host->self, line, err) : LF_OK;
-    }
+    if (line[0])
+        status = folder->host->identity(folder->host->self, line, err);
     lf_buffer_free(&text);
-    return LF_OK;
+    free(name);
+    return status;
 }
 
-static void sign_lock(int fd, const char *instrument)
+static void sign_lock(const struct lf_file *lock, const char *instrument)
 {
     char text[256];
     struct lf_error ignored;
     int len = snprintf(text, sizeof text, "labferry instrument %s, process %ld\n", instrument,
-                       (long)getpid());
-    if (ftruncate(fd, 0) == 0 && len > 0)
-        lf_file_write_all(fd, text, strlen(text), &ignored);
+                       (long)lf_process_id());
+    if (len > 0 && lf_file_truncate(lock, 0, &ignored) == LF_OK)
+        lf_file_write_at(lock, 0, text, strlen(text), &ignored);
 }
 
-static enum lf_status take_lock(struct lf_folder *folder, int dir, const char *path, int *lock,
-                                struct lf_error *err)
+static enum lf_status take_lock(struct lf_folder *folder, const struct lf_dir *dir, const char *path,
+                                struct lf_file *lock, struct lf_error *err)
 {
-    if (dir < 0)
+    if (!lf_dir_is_open(dir))
         return LF_OK;
-    *lock = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (*lock < 0)
-        return lf_fail_errno(
+    enum lf_status status = lf_dir_open_file(dir, LOCK_NAME, LF_FILE_KEEP, LF_PUBLIC, lock, err);
+    if (status != LF_OK)
+        return lf_error_prefix(
             err, "cannot create %s/%s, which keeps a second agent out (lock = false does without)", path,
             LOCK_NAME);
-    switch (lf_lock_take(*lock)) {
-    case LF_OK: sign_lock(*lock, folder->host->instrument); return LF_OK;
+    switch (lf_file_lock(lock, err)) {
+    case LF_OK: sign_lock(lock, folder->host->instrument); return LF_OK;
     case LF_BUSY:
         return lf_fail(
             err, LF_BUSY, LF_TRANSIENT, /* it may just be ending */
@@ -163,29 +161,30 @@ static enum lf_status take_lock(struct lf_folder *folder, int dir, const char *p
                        "the file system of %s has no locks: make sure that no second agent uses it, and set "
                        "lock = false",
                        path);
-    default: return lf_fail_errno(err, "cannot lock %s/%s", path, LOCK_NAME);
+    default: return lf_error_prefix(err, "cannot lock %s/%s", path, LOCK_NAME);
     }
 }
 
 static enum lf_status lock_folders(struct lf_folder *folder, struct lf_error *err)
 {
     const struct lf_folder_options *o = &folder->options;
-    struct stat in, out;
-    enum lf_status status = take_lock(folder, folder->inbox, o->inbox, &folder->inbox_lock, err);
-    if (status != LF_OK || folder->outbox < 0)
+    struct lf_file_info in, out;
+    struct lf_error ignored;
+    enum lf_status status = take_lock(folder, &folder->inbox, o->inbox, &folder->inbox_lock, err);
+    if (status != LF_OK || !lf_dir_is_open(&folder->outbox))
         return status;
-    if (folder->inbox >= 0 && fstat(folder->inbox, &in) == 0 && fstat(folder->outbox, &out) == 0
-        && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+    if (lf_dir_is_open(&folder->inbox) && lf_dir_look_self(&folder->inbox, &in, &ignored) == LF_OK
+        && lf_dir_look_self(&folder->outbox, &out, &ignored) == LF_OK && lf_file_is_same(&in, &out))
         return LF_OK; /* one folder for both: one lock */
-    return take_lock(folder, folder->outbox, o->outbox, &folder->outbox_lock, err);
+    return take_lock(folder, &folder->outbox, o->outbox, &folder->outbox_lock, err);
 }
 
 static void start_watching(struct lf_folder *folder)
 {
     struct lf_error err;
-    folder->outbox_remote = folder->outbox >= 0 && lf_folder_is_remote(folder->outbox);
+    folder->outbox_remote = lf_dir_is_open(&folder->outbox) && lf_dir_is_remote(&folder->outbox);
     folder->watching = false;
-    if (folder->outbox < 0 || folder->outbox_remote || !folder->options.watch)
+    if (!lf_dir_is_open(&folder->outbox) || folder->outbox_remote || !folder->options.watch)
         return;
     if (lf_watch_open(&folder->watch, &err) == LF_OK
         && lf_watch_add(&folder->watch, folder->options.outbox, &err) == LF_OK) {
@@ -206,7 +205,6 @@ static enum lf_status folder_open(const struct lf_values *values, const struct l
         return lf_fail_memory(err, "opening a folder instrument");
     folder->values = values;
     folder->host = host;
-    folder->inbox = folder->work = folder->outbox = folder->inbox_lock = folder->outbox_lock = -1;
     folder__read_options(values, &folder->options);
     *device = folder;
     return LF_OK;
@@ -217,11 +215,11 @@ static void folder_disconnect(void *device)
     struct lf_folder *folder = device;
     lf_watch_close(&folder->watch);
     folder->watching = false;
-    close_fd(&folder->inbox_lock);
-    close_fd(&folder->outbox_lock);
-    close_fd(&folder->work);
-    close_fd(&folder->inbox);
-    close_fd(&folder->outbox);
+    lf_file_close(&folder->inbox_lock);
+    lf_file_close(&folder->outbox_lock);
+    lf_dir_close(&folder->work);
+    lf_dir_close(&folder->inbox);
+    lf_dir_close(&folder->outbox);
     folder__record_forget(folder);
 }
 
@@ -245,9 +243,9 @@ static enum lf_status folder_connect(void *device, struct lf_error *err)
     if (status == LF_OK)
         status = open_work(folder, err);
     if (status == LF_OK && o->mount_marker)
-        status = check_marker(folder, folder->inbox, o->inbox, err);
+        status = check_marker(folder, &folder->inbox, o->inbox, err);
     if (status == LF_OK && o->mount_marker)
-        status = check_marker(folder, folder->outbox, o->outbox, err);
+        status = check_marker(folder, &folder->outbox, o->outbox, err);
     if (status == LF_OK && o->lock)
         status = lock_folders(folder, err);
     if (status != LF_OK) {
@@ -284,18 +282,18 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
     err = err ? err : &spare;
     enum lf_status status = folder__alive(folder, err);
     while (status == LF_OK) {
-        if (folder->outbox >= 0 && lf_deadline_passed(folder->next_scan))
+        if (lf_dir_is_open(&folder->outbox) && lf_deadline_passed(folder->next_scan))
             status = folder__scan(folder, err);
         folder__record_sweep(folder);
         if (status != LF_OK || called || lf_cancel_is_set(folder->host->cancel)
             || lf_deadline_passed(deadline))
             break;
         /* An inbox alone tells nothing, but must be missed when it goes. */
-        int64_t next = folder->outbox >= 0 ? folder->next_scan
-                                           : lf_deadline_in(folder->options.safety_interval);
+        int64_t next = lf_dir_is_open(&folder->outbox) ? folder->next_scan
+                                                       : lf_deadline_in(folder->options.safety_interval);
         if (wait_for_change(folder, lf_deadline_sooner(deadline, next), &called))
             folder->next_scan = lf_deadline_sooner(folder->next_scan, lf_deadline_in(SETTLE_MS));
-        if (folder->outbox < 0 && !called)
+        if (!lf_dir_is_open(&folder->outbox) && !called)
             status = folder__alive(folder, err);
     }
     return status == LF_CANCELLED ? LF_OK : status;
@@ -338,8 +336,8 @@ static enum lf_verdict folder_verify(void *device, const struct lf_action *actio
     return folder__verify(device, action, outcome, err);
 }
 
-static enum lf_status folder_take(void *device, const char *id, const char *version, int to, int64_t max,
-                                  struct lf_error *err)
+static enum lf_status folder_take(void *device, const char *id, const char *version, const struct lf_file *to,
+                                  int64_t max, struct lf_error *err)
 {
     return folder__take(device, id, version, to, max, err);
 }

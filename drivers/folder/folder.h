@@ -4,9 +4,8 @@
 #define LF_FOLDER_FOLDER_H
 
 #include "drivers/driver.h"
+#include "os/dir.h"
 #include "os/watch.h"
-
-#include <sys/stat.h>
 
 enum lf_finish { LF_FINISH_STABLE, LF_FINISH_MARKER, LF_FINISH_RENAME };
 enum lf_eol { LF_EOL_KEEP, LF_EOL_CRLF, LF_EOL_LF };
@@ -39,9 +38,7 @@ enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_TOLD, LF_ENTRY_REFUSED };
 
 struct lf_entry {
     char *path; /* below the outbox; owned */
-    int64_t size, mtime_ns;
-    uint64_t inode;
-    bool plain;      /* a regular file */
+    struct lf_file_info info;
     bool complained; /* a reason for waiting was logged */
     enum lf_entry_state state;
     int64_t since; /* mono ms: unchanged since */
@@ -65,11 +62,10 @@ struct lf_folder {
     const struct lf_values *values;
     const struct lf_host *host;
     struct lf_folder_options options;
-    int inbox, work,
-        outbox; /* open folders; -1 when not used or not connected. work may be a copy of inbox */
-    int inbox_lock, outbox_lock; /* open lock files or -1 */
-    bool no_rename_new;          /* learnt: this inbox cannot rename without replacing */
-    int64_t connected;           /* mono ms */
+    struct lf_dir inbox, work, outbox; /* open while connected and used; work may be the inbox again */
+    struct lf_file inbox_lock, outbox_lock;
+    bool no_rename_new; /* learnt: this inbox cannot rename without replacing */
+    int64_t connected;  /* mono ms */
     struct lf_settled settled[LF_SETTLED_MAX];
     size_t settled_count;
     int64_t next_sweep;
@@ -105,11 +101,10 @@ char *folder__companion(const char *path, const char *pattern);
 
 /* collect.c, archive.c */
 enum { LF_VERSION_TEXT = 80 };
-void folder__version(const struct lf_folder *folder, const struct stat *st, char text[LF_VERSION_TEXT]);
-void folder__entry_version(const struct lf_folder *folder, const struct lf_entry *entry,
-                           char text[LF_VERSION_TEXT]);
-enum lf_status folder__take(struct lf_folder *folder, const char *id, const char *version, int to,
-                            int64_t max, struct lf_error *err);
+void folder__version(const struct lf_folder *folder, const struct lf_file_info *info,
+                     char text[LF_VERSION_TEXT]);
+enum lf_status folder__take(struct lf_folder *folder, const char *id, const char *version,
+                            const struct lf_file *to, int64_t max, struct lf_error *err);
 enum lf_status folder__file(struct lf_folder *folder, const char *id, const char *version,
                             struct lf_error *err);
 

@@ -2,15 +2,11 @@
 #include "folder.h"
 
 #include "base/file.h"
-#include "convert.h"
+#include "os/path.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const names_choices[] = {"ascii", "utf-8", NULL};
 static const char *const eol_choices[] = {"keep", "crlf", "lf", NULL};
@@ -140,8 +136,8 @@ static enum lf_status wrong(struct lf_error *err, const struct lf_values *values
 static enum lf_status check_path(const struct lf_values *values, const char *setting, struct lf_error *err)
 {
     const char *path = text_of(values, setting);
-    if (path && path[0] != '/')
-        return wrong(err, values, setting, "give the whole path, from / on");
+    if (path && !lf_path_is_absolute(path))
+        return wrong(err, values, setting, "give the full path, from / on");
     return LF_OK;
 }
 
@@ -177,8 +173,6 @@ static enum lf_status check_delivery(const struct lf_values *values, const struc
         return wrong(err, values, "file_mode", "give an octal mode between 0400 and 0777, like 0664");
     if (o->work_dir && !o->inbox)
         return wrong(err, values, "work_dir", "is for deliveries, but there is no inbox");
-    if (o->encoding != LF_ENCODING_KEEP)
-        return folder__convert_check(o->encoding, err);
     return LF_OK;
 }
 
@@ -213,9 +207,11 @@ static enum lf_status check_collection(const struct lf_values *values, const str
 
 static void name_resource(const char *path, void (*resource)(void *, const char *), void *context)
 {
-    char real[PATH_MAX], text[PATH_MAX + 8];
-    snprintf(text, sizeof text, "folder %s", realpath(path, real) ? real : path);
-    resource(context, text);
+    char *real = lf_path_real(path), *text = lf_format("folder %s", real ? real : path);
+    if (text)
+        resource(context, text);
+    free(text);
+    free(real);
 }
 
 enum lf_status folder__check(const struct lf_values *values, void (*resource)(void *, const char *),

@@ -13,14 +13,11 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "os/path.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ENTRIES_MAX = 100 * 1000, REFUSED_LOGGED = 50 /* each; after that the 64th, 128th ... */ };
 
@@ -45,7 +42,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(left->path, right->path);
 }
 
-static enum lf_status add_entry(struct lf_entries *entries, const char *path, const struct stat *st,
+static enum lf_status add_entry(struct lf_entries *entries, const char *path, const struct lf_file_info *info,
                                 struct lf_error *err)
 {
     if (entries->count == entries->room) {
@@ -57,13 +54,7 @@ static enum lf_status add_entry(struct lf_entries *entries, const char *path, co
         entries->room = room;
     }
     struct lf_entry *entry = &entries->items[entries->count];
-    *entry = (struct lf_entry){
-        .path = strdup(path),
-        .size = (int64_t)st->st_size,
-        .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
-        .inode = (uint64_t)st->st_ino,
-        .plain = S_ISREG(st->st_mode),
-    };
+    *entry = (struct lf_entry){.path = strdup(path), .info = *info};
     if (!entry->path)
         return lf_fail_memory(err, "reading an outbox");
     entries->count++;
@@ -91,27 +82,29 @@ static bool wanted(const struct lf_folder *folder, const char *name)
 }
 
 /* The archive, the inbox and the work folder may lie below the outbox; nothing in them is a result. */
-static bool is_own_folder(const struct lf_folder *folder, const struct stat *st)
+static bool is_own_folder(const struct lf_folder *folder, const struct lf_file_info *info)
 {
-    struct stat own;
-    const int fds[] = {folder->inbox, folder->work};
+    struct lf_file_info own;
+    struct lf_error ignored;
+    const struct lf_dir *dirs[] = {&folder->inbox, &folder->work};
     for (size_t i = 0; i < 2; i++)
-        if (fds[i] >= 0 && fstat(fds[i], &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
+        if (lf_dir_is_open(dirs[i]) && lf_dir_look_self(dirs[i], &own, &ignored) == LF_OK
+            && lf_file_is_same(&own, info))
             return true;
-    const char *archive = folder->options.archive;
-    return archive && fstatat(folder->outbox, archive, &own, 0) == 0 && own.st_dev == st->st_dev
-           && own.st_ino == st->st_ino;
+    const char *name = folder->options.archive;
+    char *archive = name ? lf_path_join(folder->options.outbox, name) : NULL;
+    bool same = archive && lf_path_look(archive, &own, &ignored) == LF_OK && lf_file_is_same(&own, info);
+    free(archive);
+    return same;
 }
 
 static enum lf_status read_failed(const char *path, struct lf_error *err)
 {
-    int number = errno;
-    lf_fail_errno(err, "cannot read the folder %s", path);
-    if (number != ENOMEM && number != EMFILE && number != ENFILE) {
+    if (err->status != LF_NO_MEMORY && err->status != LF_FULL) {
         err->status = LF_DISCONNECTED;
         err->class = LF_TRANSIENT;
     }
-    return err->status;
+    return lf_error_prefix(err, "cannot read the folder %s", path);
 }
 
 static void watch_too(struct lf_folder *folder, const char *path)
@@ -124,38 +117,37 @@ static void watch_too(struct lf_folder *folder, const char *path)
     folder->watching = false;
 }
 
-static enum lf_status read_folder(struct lf_folder *folder, int at, const char *path, int depth,
-                                  struct lf_entries *entries, struct lf_error *err);
+static enum lf_status read_folder(struct lf_folder *folder, const struct lf_dir *dir, const char *path,
+                                  int depth, struct lf_entries *entries, struct lf_error *err);
 
-static enum lf_status read_below(struct lf_folder *folder, int at, const char *name, const char *path,
-                                 int depth, struct lf_entries *entries, struct lf_error *err)
+static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *at, const char *name,
+                                 const char *path, int depth, struct lf_entries *entries,
+                                 struct lf_error *err)
 {
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    struct lf_dir inner;
+    if (lf_dir_enter(at, name, false, &inner, err) != LF_OK)
         return LF_OK; /* gone meanwhile, or not ours to read: like an empty one */
-    char *whole = lf_format("%s/%s", folder->options.outbox, path);
-    if (whole)
-        watch_too(folder, whole);
-    free(whole);
-    enum lf_status status = read_folder(folder, fd, path, depth, entries, err);
-    close(fd);
+    char *full = lf_path_join(folder->options.outbox, path);
+    if (full)
+        watch_too(folder, full);
+    free(full);
+    enum lf_status status = read_folder(folder, &inner, path, depth, entries, err);
+    lf_dir_close(&inner);
     return status;
 }
 
-static enum lf_status read_entry(struct lf_folder *folder, int at, const char *name, const char *path,
-                                 int depth, struct lf_entries *entries, struct lf_error *err)
+static enum lf_status read_entry(struct lf_folder *folder, const struct lf_dir *at, const char *name,
+                                 const struct lf_file_info *info, const char *path, int depth,
+                                 struct lf_entries *entries, struct lf_error *err)
 {
-    struct stat st;
-    if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return LF_OK; /* gone meanwhile */
-    if (S_ISDIR(st.st_mode))
-        return depth > 0 && !is_own_folder(folder, &st)
+    if (info->kind == LF_KIND_FOLDER)
+        return depth > 0 && !is_own_folder(folder, info)
                    ? read_below(folder, at, name, path, depth - 1, entries, err)
                    : LF_OK;
     if (!wanted(folder, name))
         return LF_OK;
     if (entries->count < ENTRIES_MAX)
-        return add_entry(entries, path, &st, err);
+        return add_entry(entries, path, info, err);
     if (!folder->full_logged)
         lf_log_warning(folder->host->instrument,
                        "more than %d files in %s: the rest waits until some are archived", (int)ENTRIES_MAX,
@@ -165,32 +157,26 @@ static enum lf_status read_entry(struct lf_folder *folder, int at, const char *n
 }
 
 /* `path` is relative to the outbox; "" for the outbox itself. */
-static enum lf_status read_folder(struct lf_folder *folder, int at, const char *path, int depth,
-                                  struct lf_entries *entries, struct lf_error *err)
+static enum lf_status read_folder(struct lf_folder *folder, const struct lf_dir *dir, const char *path,
+                                  int depth, struct lf_entries *entries, struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
-    int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir) {
-        status = read_failed(path[0] ? path : folder->options.outbox, err);
-        if (fd >= 0)
-            close(fd);
-        return status;
+    const char *shown = path[0] ? path : folder->options.outbox, *name;
+    struct lf_dir_list *list;
+    struct lf_file_info info;
+    enum lf_status status = lf_dir_list(dir, &list, err);
+    if (status != LF_OK)
+        return read_failed(shown, err);
+    while (status == LF_OK && (name = lf_dir_next(list, &info, err))) {
+        if (name[0] == '.')
+            continue;
+        char *below = lf_format("%s%s%s", path, path[0] ? "/" : "", name);
+        status = below ? read_entry(folder, dir, name, &info, below, depth, entries, err)
+                       : lf_fail_memory(err, "reading an outbox");
+        free(below);
     }
-    const struct dirent *found;
-    errno = 0;
-    while (status == LF_OK && (found = readdir(dir))) {
-        if (found->d_name[0] != '.') {
-            char *below = lf_format("%s%s%s", path, path[0] ? "/" : "", found->d_name);
-            status = below ? read_entry(folder, at, found->d_name, below, depth, entries, err)
-                           : lf_fail_memory(err, "reading an outbox");
-            free(below);
-        }
-        errno = 0;
-    }
-    if (status == LF_OK && errno)
-        status = read_failed(path[0] ? path : folder->options.outbox, err);
-    closedir(dir);
+    if (status == LF_OK && err->status != LF_OK)
+        status = read_failed(shown, err);
+    lf_dir_list_close(list);
     return status;
 }
 
@@ -198,8 +184,8 @@ static enum lf_status read_folder(struct lf_folder *folder, int at, const char *
 
 static bool same_file(const struct lf_folder *folder, const struct lf_entry *a, const struct lf_entry *b)
 {
-    return a->size == b->size && a->mtime_ns == b->mtime_ns && a->plain == b->plain
-           && (folder->outbox_remote || a->inode == b->inode);
+    return a->info.size == b->info.size && a->info.written_ns == b->info.written_ns
+           && a->info.kind == b->info.kind && (folder->outbox_remote || a->info.id == b->info.id);
 }
 
 static void merge(struct lf_folder *folder, struct lf_entries *now)
@@ -234,8 +220,8 @@ static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
 {
     struct lf_error err = {0};
     const char *name = folder__beneath_base(entry->path);
-    if (!entry->plain)
-        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "it is a link or a device, not a plain file");
+    if (entry->info.kind != LF_KIND_FILE)
+        lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON, "it is a link or a device, not a regular file");
     else if (lf_name_check(name, &err) == LF_OK && !folder__beneath_path_ok(entry->path))
         lf_fail(&err, LF_INVALID, LF_NEEDS_PERSON,
                 "the name of its folder begins with a dot or has a control character");
@@ -256,7 +242,7 @@ static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, con
                            struct lf_error *err)
 {
     char version[LF_VERSION_TEXT];
-    folder__entry_version(folder, entry, version);
+    folder__version(folder, &entry->info, version);
     struct lf_finding finding = {.id = entry->path,
                                  .version = version,
                                  .name = folder__beneath_base(entry->path),
@@ -299,7 +285,7 @@ enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err)
     int64_t wait_ms = folder->options.scan_interval;
     enum lf_status status = folder__alive(folder, err);
     if (status == LF_OK)
-        status = read_folder(folder, folder->outbox, "", folder->options.depth, &now, err);
+        status = read_folder(folder, &folder->outbox, "", folder->options.depth, &now, err);
     if (status == LF_OK) {
         if (now.count)
             qsort(now.items, now.count, sizeof *now.items, by_path);

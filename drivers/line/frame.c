@@ -15,7 +15,7 @@ static size_t find_from(struct lf_slice bytes, size_t from, struct lf_slice want
 {
     if (from >= bytes.len || !wanted.len)
         return SIZE_MAX;
-    const char *found = memmem(bytes.data + from, bytes.len - from, wanted.data, wanted.len);
+    const char *found = lf_slice_find(lf_slice(bytes.data + from, bytes.len - from), wanted);
     return found ? (size_t)(found - bytes.data) : SIZE_MAX;
 }
 

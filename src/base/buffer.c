@@ -1,5 +1,6 @@
 #include "base/buffer.h"
 
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,23 @@ bool lf_slice_equal(struct lf_slice a, struct lf_slice b)
 bool lf_slice_is(struct lf_slice slice, const char *text)
 {
     return lf_slice_equal(slice, lf_slice_text(text));
+}
+
+const char *lf_slice_find(struct lf_slice in, struct lf_slice what)
+{
+    if (!what.len)
+        return in.data;
+    for (const char *at = in.data, *end = in.data + in.len; (size_t)(end - at) >= what.len; at++) {
+        at = memchr(at, what.data[0], (size_t)(end - at) - what.len + 1);
+        if (!at || !memcmp(at, what.data, what.len))
+            return at;
+    }
+    return NULL;
+}
+
+void lf_wipe(void *data, size_t len)
+{
+    OPENSSL_cleanse(data, len);
 }
 
 static enum lf_status grow(struct lf_buffer *buffer, size_t extra)
@@ -114,7 +132,7 @@ void lf_buffer_free(struct lf_buffer *buffer)
 void lf_buffer_wipe(struct lf_buffer *buffer)
 {
     if (buffer->data)
-        explicit_bzero(buffer->data, buffer->cap);
+        lf_wipe(buffer->data, buffer->cap);
     lf_buffer_free(buffer);
 }
 

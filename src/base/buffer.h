@@ -18,6 +18,12 @@ struct lf_slice lf_slice_text(const char *text); /* borrows text; NULL gives the
 bool lf_slice_equal(struct lf_slice a, struct lf_slice b);
 bool lf_slice_is(struct lf_slice slice, const char *text);
 
+/* Where `what` first stands in `in`; NULL: nowhere. */
+const char *lf_slice_find(struct lf_slice in, struct lf_slice what);
+
+/* Overwrites bytes so that no compiler leaves it out: for secrets. */
+void lf_wipe(void *data, size_t len);
+
 /* Owned bytes. Always NUL-terminated when data is not NULL (the NUL is not counted). Start with {.max = N};
  * max 0 means LF_BUFFER_DEFAULT_MAX. A failed append leaves the buffer as it was. */
 struct lf_buffer {

@@ -8,25 +8,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
-
-static int64_t read_clock(clockid_t id)
-{
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t lf_clock_mono_ms(void)
-{
-    return read_clock(CLOCK_BOOTTIME);
-}
-
-int64_t lf_clock_wall_ms(void)
-{
-    return read_clock(CLOCK_REALTIME);
-}
 
 /* Outside clock minus monotonic clock; 0: nobody has told (his time cannot be that of our start in 1970). */
 static _Atomic int64_t outside;
@@ -102,31 +83,54 @@ int lf_deadline_poll_ms(int64_t deadline)
     return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-void lf_time_format(int64_t wall_ms, char text[LF_TIME_TEXT])
+/* ---- dates: days since 1970-01-01 and the Gregorian calendar, without the C library's limits ---- */
+
+enum { MS_OF_DAY = 24 * 60 * 60 * 1000 };
+
+static int64_t floor_of(int64_t value, int64_t by)
 {
-    int64_t seconds = wall_ms / 1000, ms = wall_ms % 1000;
-    if (ms < 0) {
-        ms += 1000;
-        seconds--;
-    }
-    time_t when = (time_t)seconds;
-    struct tm utc;
-    if (!gmtime_r(&when, &utc)) {
-        snprintf(text, LF_TIME_TEXT, "invalid time");
-        return;
-    }
-    char rest[24];
-    strftime(rest, sizeof rest, "-%m-%dT%H:%M:%S", &utc);
-    /* strftime's %Y gives fewer than four digits to years before 1000. */
-    snprintf(text, LF_TIME_TEXT, "%04" PRId64 "%s.%03dZ", (int64_t)utc.tm_year + 1900, rest, (int)ms);
+    return value / by - (value % by < 0);
 }
 
-void lf_time_format_short(int64_t wall_ms, char text[LF_TIME_TEXT])
+/* A year that begins in March ends with its leap day; 400 of them have 146097 days. */
+static int64_t days_of(int64_t year, int month, int day)
 {
-    time_t when = (time_t)(wall_ms / 1000);
-    struct tm local;
-    if (!localtime_r(&when, &local) || !strftime(text, LF_TIME_TEXT, "%H:%M:%S", &local))
-        snprintf(text, LF_TIME_TEXT, "--:--:--");
+    year -= month <= 2;
+    int64_t era = floor_of(year, 400), of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static void date_of(int64_t days, int64_t *year, int *month, int *day)
+{
+    days += 719468;
+    int64_t era = floor_of(days, 146097), rest = days - era * 146097;
+    int64_t of_era = (rest - rest / 1460 + rest / 36524 - rest / 146096) / 365;
+    int64_t of_year = rest - (365 * of_era + of_era / 4 - of_era / 100), part = (5 * of_year + 2) / 153;
+    *day = (int)(of_year - (153 * part + 2) / 5 + 1);
+    *month = (int)(part < 10 ? part + 3 : part - 9);
+    *year = era * 400 + of_era + (*month <= 2);
+}
+
+static void format_time(int64_t ms, char between, const char *end, char text[LF_TIME_TEXT])
+{
+    int64_t days = floor_of(ms, MS_OF_DAY), year;
+    int of_day = (int)(ms - days * MS_OF_DAY), seconds = of_day / 1000, month, day;
+    date_of(days, &year, &month, &day);
+    snprintf(text, LF_TIME_TEXT, "%04" PRId64 "-%02d-%02d%c%02d:%02d:%02d%s", year, month, day, between,
+             seconds / 3600, seconds / 60 % 60, seconds % 60, end);
+}
+
+void lf_time_format(int64_t wall_ms, char text[LF_TIME_TEXT])
+{
+    char end[16];
+    snprintf(end, sizeof end, ".%03dZ", (int)(wall_ms - floor_of(wall_ms, 1000) * 1000));
+    format_time(wall_ms, 'T', end, text);
+}
+
+void lf_time_format_local(int64_t wall_ms, char text[LF_TIME_TEXT])
+{
+    format_time(wall_ms + lf_clock_zone_ms(wall_ms), ' ', "", text);
 }
 
 /* Reads exactly `digits` decimal digits. */
@@ -180,28 +184,24 @@ static bool offset(const char **at, int *minutes)
 
 enum lf_status lf_time_parse(const char *text, int64_t *wall_ms)
 {
-    struct tm tm = {0};
-    int ms, minutes;
+    int year, month, day, hour, minute, second, ms, zone, last_day = 0;
+    int64_t same_year;
     const char *at = text;
-    bool good = digits(&at, 4, &tm.tm_year) && literal(&at, '-') && digits(&at, 2, &tm.tm_mon)
-                && literal(&at, '-') && digits(&at, 2, &tm.tm_mday)
-                && (*at == 'T' || *at == 't' || *at == ' ');
+    bool good = digits(&at, 4, &year) && literal(&at, '-') && digits(&at, 2, &month) && literal(&at, '-')
+                && digits(&at, 2, &day) && (*at == 'T' || *at == 't' || *at == ' ');
     if (!good)
         return LF_INVALID;
     at++;
-    good = digits(&at, 2, &tm.tm_hour) && literal(&at, ':') && digits(&at, 2, &tm.tm_min) && literal(&at, ':')
-           && digits(&at, 2, &tm.tm_sec) && fraction(&at, &ms) && offset(&at, &minutes) && *at == '\0';
-    if (!good || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23
-        || tm.tm_min > 59 || tm.tm_sec > 60)
+    good = digits(&at, 2, &hour) && literal(&at, ':') && digits(&at, 2, &minute) && literal(&at, ':')
+           && digits(&at, 2, &second) && fraction(&at, &ms) && offset(&at, &zone) && *at == '\0';
+    /* second 60: a leap second is the first one of the next minute */
+    if (!good || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60)
         return LF_INVALID;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    int day = tm.tm_mday, leap = tm.tm_sec == 60; /* a leap second is the first one of the next minute */
-    tm.tm_sec -= leap;
-    int64_t seconds = timegm(&tm);
-    if (tm.tm_mday != day) /* 31 February and the like were normalised away */
+    int64_t days = days_of(year, month, day);
+    date_of(days, &same_year, &month, &last_day);
+    if (last_day != day) /* 31 February and the like */
         return LF_INVALID;
-    *wall_ms = (seconds + leap - (int64_t)minutes * 60) * 1000 + ms;
+    *wall_ms = days * MS_OF_DAY + (((hour * 60 + minute - zone) * INT64_C(60)) + second) * 1000 + ms;
     return LF_OK;
 }
 
@@ -209,9 +209,8 @@ uint64_t lf_random_below(uint64_t bound)
 {
     uint64_t limit = UINT64_MAX - UINT64_MAX % bound, value;
     do {
-        if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
-            value = (uint64_t)read_clock(CLOCK_MONOTONIC)
-                    * 2654435761u; /* early boot without entropy: spread is enough */
+        if (!lf_random_bytes(&value, sizeof value))
+            value = (uint64_t)lf_clock_mono_ms() * 2654435761u; /* spread is enough */
     } while (value >= limit);
     return value % bound;
 }

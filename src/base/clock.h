@@ -8,15 +8,11 @@
 #define LF_BASE_CLOCK_H
 
 #include "base/error.h"
+#include "os/host.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* Milliseconds of the monotonic clock (CLOCK_BOOTTIME: goes on while the machine sleeps). */
-int64_t lf_clock_mono_ms(void);
-/* Milliseconds since 1970-01-01 UTC, as this machine's clock says. */
-int64_t lf_clock_wall_ms(void);
 
 /* Somebody trusted says that it is this late just now; below 0: he did not say. Kept beside the monotonic
  * clock, so that a later step of ours does not touch it. */
@@ -46,8 +42,8 @@ int lf_deadline_poll_ms(int64_t deadline);
 enum { LF_TIME_TEXT = 40 };
 /* RFC 3339 in UTC with milliseconds: "2026-11-22T06:09:34.120Z". */
 void lf_time_format(int64_t wall_ms, char text[LF_TIME_TEXT]);
-/* Local "HH:MM:SS" for people. */
-void lf_time_format_short(int64_t wall_ms, char text[LF_TIME_TEXT]);
+/* Local time for people: "2026-11-22 07:09:34". */
+void lf_time_format_local(int64_t wall_ms, char text[LF_TIME_TEXT]);
 /* Parses RFC 3339 with any offset and up to 9 digits of fraction. LF_INVALID when it is none. */
 enum lf_status lf_time_parse(const char *text, int64_t *wall_ms);
 

@@ -1,10 +1,8 @@
 #include "base/digest.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The EVP context itself is the digest. */
 struct lf_digest {
@@ -65,42 +63,6 @@ enum lf_status lf_digest_bytes(enum lf_digest_kind kind, const void *data, size_
     lf_digest_add(digest, data, len);
     lf_digest_finish(digest, hex);
     return LF_OK;
-}
-
-enum lf_status lf_digest_fd(enum lf_digest_kind kind, int fd, int64_t offset, int64_t len, char *hex,
-                            int64_t *size_out, struct lf_error *err)
-{
-    enum { CHUNK = 64 * 1024 };
-    enum lf_status status = LF_OK;
-    struct lf_digest *digest = lf_digest_new(kind);
-    char *chunk = malloc(CHUNK);
-    if (!digest || !chunk) {
-        status = lf_fail_memory(err, "computing a digest");
-        goto done;
-    }
-    int64_t done_bytes = 0;
-    while (done_bytes < len) {
-        size_t want = len - done_bytes < CHUNK ? (size_t)(len - done_bytes) : CHUNK;
-        ssize_t got = pread(fd, chunk, want, (off_t)(offset + done_bytes));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            status = lf_fail_errno(err, "cannot read the file to compute its digest");
-            goto done;
-        }
-        if (got == 0)
-            break;
-        lf_digest_add(digest, chunk, (size_t)got);
-        done_bytes += got;
-    }
-    lf_digest_finish(digest, hex);
-    digest = NULL;
-    if (size_out)
-        *size_out = done_bytes;
-done:
-    lf_digest_free(digest);
-    free(chunk);
-    return status;
 }
 
 enum lf_status lf_base64_append(struct lf_buffer *out, const void *data, size_t len)

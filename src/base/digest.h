@@ -19,11 +19,6 @@ void lf_digest_free(struct lf_digest *digest);
 
 /* One call for bytes in memory. */
 enum lf_status lf_digest_bytes(enum lf_digest_kind kind, const void *data, size_t len, char *hex);
-/* Digest of at most len bytes of an open file from offset on (INT64_MAX: to its end), by pread: the file
- * offset is not moved. *size_out (may be NULL) is how many bytes there were. */
-enum lf_status lf_digest_fd(enum lf_digest_kind kind, int fd, int64_t offset, int64_t len, char *hex,
-                            int64_t *size_out, struct lf_error *err);
-
 /* Appends base64 (no line breaks). */
 enum lf_status lf_base64_append(struct lf_buffer *out, const void *data, size_t len);
 /* Strict: no white space, right padding. LF_INVALID otherwise. */

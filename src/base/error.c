@@ -1,6 +1,5 @@
 #include "base/error.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +16,6 @@ static enum lf_status fill(struct lf_error *err, enum lf_status status, enum lf_
 
 /* error.h may have put macros before these. */
 #undef lf_fail
-#undef lf_fail_errno
 #undef lf_fail_memory
 enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format,
                        ...)
@@ -29,74 +27,6 @@ enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_clas
         vsnprintf(text, sizeof text, format, args);
         va_end(args);
         memcpy(err->text, text, sizeof text);
-    }
-    return fill(err, status, class);
-}
-
-static void classify_errno(int number, enum lf_status *status, enum lf_class *class)
-{
-    *class = LF_TRANSIENT;
-    switch (number) {
-    case ENOENT:
-        *status = LF_NOT_FOUND;
-        *class = LF_PERMANENT;
-        break;
-    case EEXIST:
-        *status = LF_EXISTS;
-        *class = LF_PERMANENT;
-        break;
-    case EACCES:
-    case EPERM:
-        *status = LF_DENIED;
-        *class = LF_NEEDS_PERSON;
-        break;
-    case EROFS: *status = LF_DENIED; break; /* disks become so by themselves, and are mended as a whole */
-    case ENOSPC:
-    case EDQUOT: *status = LF_FULL; break;
-    case ENOMEM: *status = LF_NO_MEMORY; break;
-    case ETIMEDOUT: *status = LF_TIMEOUT; break;
-    case ECANCELED: *status = LF_CANCELLED; break;
-    case EBUSY:
-    case EAGAIN:
-    case ETXTBSY: *status = LF_BUSY; break;
-    case ECONNREFUSED:
-    case ECONNRESET:
-    case EPIPE:
-    case ENOTCONN:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ENODEV:
-    case ENXIO: *status = LF_DISCONNECTED; break;
-    case EFBIG:
-    case ENAMETOOLONG:
-        *status = LF_TOO_LARGE;
-        *class = LF_PERMANENT;
-        break;
-    case EINVAL:
-    case ENOTDIR:
-    case EISDIR:
-    case ELOOP:
-        *status = LF_INVALID;
-        *class = LF_PERMANENT;
-        break;
-    default: *status = LF_IO; break;
-    }
-}
-
-enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...)
-{
-    int number = errno;
-    enum lf_status status;
-    enum lf_class class;
-    classify_errno(number, &status, &class);
-    if (err) {
-        va_list args;
-        char text[LF_ERROR_TEXT - 96];
-        va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
-        va_end(args);
-        char reason[80];
-        snprintf(err->text, sizeof err->text, "%s: %s", text, strerror_r(number, reason, sizeof reason));
     }
     return fill(err, status, class);
 }

@@ -2,38 +2,31 @@
 
 #include "base/digest.h"
 #include "base/json.h"
+#include "os/dir.h"
+#include "os/host.h"
+#include "os/path.h"
+#include "os/secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
+#include <strings.h>
 
-static enum lf_status read_rest(int fd, const char *path, size_t max, struct lf_buffer *out,
-                                struct lf_error *err)
+static enum lf_status read_all(const struct lf_file *file, const char *path, size_t max,
+                               struct lf_buffer *out, struct lf_error *err)
 {
     enum { STEP = 64 * 1024 };
     out->max = max + STEP;
-    for (;;) {
+    for (size_t got = STEP; got == STEP;) {
         char *room = lf_buffer_reserve(out, STEP);
         if (!room)
             return lf_fail_memory(err, "reading a file");
-        ssize_t got = read(fd, room, STEP);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return lf_fail_errno(err, "cannot read %s", path);
-        if (got == 0)
-            break;
-        out->len += (size_t)got;
+        if (lf_file_read_at(file, (int64_t)out->len, room, STEP, &got, err) != LF_OK)
+            return lf_error_prefix(err, "cannot read %s", path);
+        out->len += got;
         if (out->len > max)
-            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT,
-                           "%s is larger than %zu bytes, the most that is read here", path, max);
+            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "%s is larger than %zu bytes, the limit", path,
+                           max);
     }
     out->data[out->len] = '\0';
     return LF_OK;
@@ -41,50 +34,32 @@ static enum lf_status read_rest(int fd, const char *path, size_t max, struct lf_
 
 enum lf_status lf_file_read(const char *path, size_t max, struct lf_buffer *out, struct lf_error *err)
 {
+    struct lf_file file;
     lf_buffer_clear(out);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return lf_fail_errno(err, "cannot open %s", path);
-    enum lf_status status = read_rest(fd, path, max, out, err);
-    close(fd);
+    if (lf_file_open(path, LF_FILE_READ, 0, &file, err) != LF_OK)
+        return lf_error_prefix(err, "cannot open %s", path);
+    enum lf_status status = read_all(&file, path, max, out, err);
+    lf_file_close(&file);
     return status;
-}
-
-static enum lf_status check_secret(int fd, const char *path, struct lf_error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return lf_fail_errno(err, "cannot look at %s", path);
-    if (!S_ISREG(st.st_mode))
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s holds a secret and must be a plain file", path);
-    if (st.st_mode & (S_IRWXG | S_IRWXO))
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
-                       "%s holds a secret but others may read it (mode %04o): run chmod 600 %s", path,
-                       (unsigned)(st.st_mode & 07777), path);
-    return LF_OK;
 }
 
 enum lf_status lf_file_check_secret(const char *path, struct lf_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return lf_fail_errno(err, "cannot open %s", path);
-    enum lf_status status = check_secret(fd, path, err);
-    close(fd);
+    struct lf_file file;
+    enum lf_status status = lf_secret_open(path, &file, err);
+    lf_file_close(&file);
     return status;
 }
 
 enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, struct lf_error *err)
 {
     enum { SECRET_MAX = 64 * 1024 };
+    struct lf_file file;
     lf_buffer_clear(out);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return lf_fail_errno(err, "cannot open %s", path);
-    enum lf_status status = check_secret(fd, path, err);
+    enum lf_status status = lf_secret_open(path, &file, err);
     if (status == LF_OK)
-        status = read_rest(fd, path, SECRET_MAX, out, err);
-    close(fd);
+        status = read_all(&file, path, SECRET_MAX, out, err);
+    lf_file_close(&file);
     if (status != LF_OK)
         return status;
     if (out->len && out->data[out->len - 1] == '\n')
@@ -96,155 +71,78 @@ enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, stru
     return LF_OK;
 }
 
-enum lf_status lf_file_write_all(int fd, const void *data, size_t len, struct lf_error *err)
+static enum lf_status write_new(const struct lf_dir *dir, const char *temporary, const void *data, size_t len,
+                                unsigned access, struct lf_error *err)
 {
-    const char *at = data;
-    while (len) {
-        ssize_t put = write(fd, at, len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return lf_fail_errno(err, "cannot write");
-        at += put;
-        len -= (size_t)put;
-    }
-    return LF_OK;
-}
-
-enum lf_status lf_dir_sync(int dir_fd, struct lf_error *err)
-{
-    /* Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done then.
-     */
-    if (fsync(dir_fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-        return lf_fail_errno(err, "cannot sync a folder");
-    return LF_OK;
-}
-
-enum lf_status lf_file_sync_parent(const char *path, struct lf_error *err)
-{
-    char *copy = strdup(path);
-    if (!copy)
-        return lf_fail_memory(err, "syncing a folder");
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(copy);
-    if (fd < 0)
-        return lf_fail_errno(err, "cannot open the folder of %s", path);
-    enum lf_status status = lf_dir_sync(fd, err);
-    close(fd);
+    struct lf_file file;
+    enum lf_status status = lf_dir_open_file(dir, temporary, LF_FILE_REPLACE, access, &file, err);
+    if (status == LF_OK)
+        status = lf_file_write_at(&file, 0, data, len, err);
+    if (status == LF_OK)
+        status = lf_file_sync(&file, err);
+    if (status == LF_OK)
+        status = lf_file_finish(&file, err);
+    lf_file_close(&file);
     return status;
 }
 
-enum lf_status lf_file_replace(const char *path, const void *data, size_t len, unsigned mode,
+enum lf_status lf_file_replace(const char *path, const void *data, size_t len, unsigned access,
                                struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
-    char *temporary = lf_format("%s.new-%d", path, (int)getpid());
-    if (!temporary)
-        return lf_fail_memory(err, "writing a file");
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
-    if (fd < 0) {
-        status = lf_fail_errno(err, "cannot create %s", temporary);
-        goto done;
+    struct lf_dir dir = {0};
+    struct lf_error ignored;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *folder = lf_path_parent(path),
+         *temporary = lf_format("%s.new-%lld", name, (long long)lf_process_id());
+    enum lf_status status = folder && temporary ? lf_dir_open(folder, &dir, err)
+                                                : lf_fail_memory(err, "writing a file");
+    if (status == LF_OK) {
+        status = write_new(&dir, temporary, data, len, access, err);
+        if (status == LF_OK)
+            status = lf_dir_rename_replace(&dir, temporary, &dir, name, err);
+        if (status == LF_OK)
+            status = lf_dir_sync(&dir, err);
+        else
+            lf_dir_remove(&dir, temporary, &ignored);
     }
-    status = lf_file_write_all(fd, data, len, err);
-    if (status == LF_OK && fsync(fd) != 0)
-        status = lf_fail_errno(err, "cannot sync %s", temporary);
-    if (close(fd) != 0 && status == LF_OK)
-        status = lf_fail_errno(err, "cannot close %s", temporary);
-    if (status == LF_OK && rename(temporary, path) != 0)
-        status = lf_fail_errno(err, "cannot rename %s to %s", temporary, path);
-    if (status == LF_OK)
-        status = lf_file_sync_parent(path, err);
-    else
-        unlink(temporary);
-done:
+    lf_dir_close(&dir);
+    free(folder);
     free(temporary);
-    return status;
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot write %s", path);
 }
 
-enum lf_status lf_file_copy(int from, int to, int64_t max, const struct lf_cancel *cancel, char sha256[65],
-                            int64_t *size, struct lf_error *err)
+enum lf_status lf_file_copy(const struct lf_file *from, const struct lf_file *to, int64_t max,
+                            const struct lf_cancel *cancel, char sha256[65], int64_t *size,
+                            struct lf_error *err)
 {
     enum { CHUNK = 128 * 1024 };
-    enum lf_status status = LF_OK;
     struct lf_digest *digest = lf_digest_new(LF_SHA256);
     char *chunk = malloc(CHUNK);
+    enum lf_status status = digest && chunk ? LF_OK : lf_fail_memory(err, "copying a file");
     int64_t total = 0;
-    if (!digest || !chunk) {
-        status = lf_fail_memory(err, "copying a file");
-        goto done;
-    }
-    for (;;) {
+    for (size_t got = CHUNK; status == LF_OK && got == CHUNK; total += (int64_t)got) {
         if (lf_cancel_is_set(cancel)) {
             status = lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "asked to stop while copying a file");
-            goto done;
-        }
-        ssize_t got = read(from, chunk, CHUNK);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            status = lf_fail_errno(err, "cannot read while copying");
-            goto done;
-        }
-        if (got == 0)
-            break;
-        total += got;
-        if (total > max) {
+        } else if ((status = lf_file_read_at(from, total, chunk, CHUNK, &got, err)) != LF_OK) {
+            lf_error_prefix(err, "cannot read while copying");
+        } else if (total + (int64_t)got > max) {
             status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
                              "the file is larger than the limit of %lld bytes", (long long)max);
-            goto done;
+        } else {
+            lf_digest_add(digest, chunk, got);
+            if (to && (status = lf_file_write_at(to, total, chunk, got, err)) != LF_OK)
+                lf_error_prefix(err, "cannot write");
         }
-        lf_digest_add(digest, chunk, (size_t)got);
-        if (to >= 0 && (status = lf_file_write_all(to, chunk, (size_t)got, err)) != LF_OK)
-            goto done;
     }
-    lf_digest_finish(digest, sha256);
-    digest = NULL;
-    if (size)
+    if (status == LF_OK) {
+        lf_digest_finish(digest, sha256);
+        digest = NULL;
+    }
+    if (status == LF_OK && size)
         *size = total;
-done:
     lf_digest_free(digest);
     free(chunk);
     return status;
-}
-
-enum lf_status lf_dir_make(const char *path, unsigned mode, struct lf_error *err)
-{
-    if (!*path)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "cannot create a folder without a name");
-    char *copy = strdup(path);
-    if (!copy)
-        return lf_fail_memory(err, "creating a folder");
-    enum lf_status status = LF_OK;
-    for (char *at = copy + 1; status == LF_OK; at++) {
-        if (*at && *at != '/')
-            continue;
-        char kept = *at;
-        *at = '\0';
-        if (mkdir(copy, (mode_t)mode) == 0)
-            status = lf_file_sync_parent(copy, err);
-        else if (errno != EEXIST)
-            status = lf_fail_errno(err, "cannot create the folder %s", copy);
-        else if (!kept) /* we may have been killed between making and syncing it; where it is not ours we may
-                           not look */
-            lf_file_sync_parent(copy, NULL);
-        *at = kept;
-        if (!kept)
-            break;
-    }
-    struct stat st;
-    if (status == LF_OK && (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
-        status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a folder", path);
-    free(copy);
-    return status;
-}
-
-int64_t lf_disk_free(const char *path)
-{
-    struct statvfs fs;
-    if (statvfs(path, &fs) != 0)
-        return -1;
-    return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
 }
 
 static bool windows_reserved(const char *name)
@@ -303,9 +201,4 @@ enum lf_status lf_name_check(const char *name, struct lf_error *err)
     if (windows_reserved(name))
         return refuse_name(err, name, "Windows reserves it for a device");
     return LF_OK;
-}
-
-bool lf_glob_match(const char *glob, const char *name, bool ignore_case)
-{
-    return fnmatch(glob, name, FNM_NOESCAPE | (ignore_case ? FNM_CASEFOLD : 0)) == 0;
 }

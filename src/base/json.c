@@ -67,7 +67,7 @@ char *lf_json_print(const cJSON *value)
 const cJSON *lf_json_at(const cJSON *value, const char *path)
 {
     while (value && *path) {
-        const char *dot = strchrnul(path, '.');
+        const char *dot = path + strcspn(path, ".");
         char key[128];
         size_t len = (size_t)(dot - path);
         if (len >= sizeof key)

@@ -214,7 +214,7 @@ static enum lf_status append_item(struct value *value, const char *text, size_t 
     if (!items)
         return LF_NO_MEMORY;
     value->items = items;
-    items[value->count] = strndup(text, len);
+    items[value->count] = lf_format("%.*s", (int)len, text);
     if (!items[value->count])
         return LF_NO_MEMORY;
     value->count++;

@@ -157,7 +157,6 @@ enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_reque
         .text = lf_slice_text(text),
         .body = request->body,
         .once = request->once,
-        .to_fd = -1,
         .max_answer = request->max_answer ? request->max_answer : LF_API_ANSWER_MAX,
         .deadline = deadline,
         .cancel = call->cancel,

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 enum { NAME_MAX_BYTES = 1000, MIME_MAX_BYTES = 100, PARTS_MAX = 10000 };
 
@@ -60,14 +59,14 @@ static enum lf_status judge_page(struct lf_cloud *cloud, const char *blob_id, co
     return status;
 }
 
-static enum lf_status download(struct lf_cloud *cloud, const char *url, int fd, int64_t max,
+static enum lf_status download(struct lf_cloud *cloud, const char *url, const struct lf_file *to, int64_t max,
                                const struct lf_call *call, struct lf_answer *answer, struct lf_error *err)
 {
     bool sent;
     struct lf_request request = {
         .method = "GET",
         .url = url,
-        .to_fd = fd,
+        .to = to,
         .max_answer = max,
         .follow = true,
         .deadline = call->deadline,
@@ -75,10 +74,11 @@ static enum lf_status download(struct lf_cloud *cloud, const char *url, int fd, 
         .progress = call->progress,
         .progress_context = call->progress_context,
     };
-    if (ftruncate(fd, 0))
-        return lf_fail_errno(err, "cannot empty the file to download into");
+    enum lf_status status = lf_file_truncate(to, 0, err);
+    if (status != LF_OK)
+        return lf_error_prefix(err, "cannot empty the file to download into");
     /* The vendor does not count downloads in the rate limit. */
-    enum lf_status status = cloud__api_perform(cloud, &request, false, call, answer, &sent, err);
+    status = cloud__api_perform(cloud, &request, false, call, answer, &sent, err);
     return status == LF_OK ? judge_download(answer, err) : status;
 }
 
@@ -94,13 +94,13 @@ static bool states_other_bytes(const struct lf_answer *answer)
 
 /* The vendor tells no digest of a file. Where that of the store disagrees, what comes twice with equal bytes
  * is right. */
-static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, int fd, int64_t max,
-                                    const struct lf_call *call, struct lf_answer *answer,
+static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, const struct lf_file *to,
+                                    int64_t max, const struct lf_call *call, struct lf_answer *answer,
                                     struct lf_error *err)
 {
     char before[sizeof answer->sha256] = "";
     for (;;) {
-        enum lf_status status = download(cloud, url, fd, max, call, answer, err);
+        enum lf_status status = download(cloud, url, to, max, call, answer, err);
         if (status != LF_OK || !states_other_bytes(answer) || !strcmp(before, answer->sha256))
             return status;
         if (*before)
@@ -116,8 +116,8 @@ static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, int
     }
 }
 
-enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, int fd, int64_t max,
-                                 const struct lf_call *call, char sha256[65], int64_t *size,
+enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, const struct lf_file *to,
+                                 int64_t max, const struct lf_call *call, char sha256[65], int64_t *size,
                                  struct lf_error *err)
 {
     struct lf_error own = {0};
@@ -127,7 +127,7 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, in
     if (status == LF_OK && !(url = lf_format("%s%s", cloud->base, path)))
         status = lf_fail_memory(&own, "building a request");
     if (status == LF_OK)
-        status = download_sure(cloud, url, fd, max, call, &answer, &own);
+        status = download_sure(cloud, url, to, max, call, &answer, &own);
     if (status == LF_OK)
         status = judge_page(cloud, blob_id, &answer, call, &own);
     cloud__api_note(cloud, status == LF_OK ? NULL : &own);
@@ -181,12 +181,12 @@ static enum lf_status take_text(cJSON *answer, const char *field, char **text, s
 }
 
 /* POSTs `fields` with a piece of the file. */
-static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *request, int fd,
-                                 int64_t offset, int64_t len, const cJSON *fields, const struct lf_call *call,
-                                 cJSON **answer, struct lf_error *err)
+static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *request,
+                                 const struct lf_file *file, int64_t offset, int64_t len, const cJSON *fields,
+                                 const struct lf_call *call, cJSON **answer, struct lf_error *err)
 {
     struct lf_upload *upload = NULL;
-    enum lf_status status = cloud__upload_open(fd, offset, len, fields, call, &upload, err);
+    enum lf_status status = cloud__upload_open(file, offset, len, fields, call, &upload, err);
     if (status != LF_OK)
         return status;
     request->method = "POST";
@@ -214,7 +214,7 @@ enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_uplo
     struct lf_api_request request = {.doing = "uploading a file",
                                      .path = "/blobs",
                                      .shape = cloud__schema_blob};
-    status = send_piece(cloud, &request, file->fd, 0, file->size, fields, call, &answer, err);
+    status = send_piece(cloud, &request, file->file, 0, file->size, fields, call, &answer, err);
     cJSON_Delete(fields);
     return status == LF_OK ? take_text(answer, "id", blob_id, err) : status;
 }
@@ -284,7 +284,7 @@ enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
                                          .path = path,
                                          .shape = cloud__schema_part};
         int64_t len = file->size - offset < part ? file->size - offset : part;
-        status = send_piece(cloud, &request, file->fd, offset, len, fields, call, &answer, err);
+        status = send_piece(cloud, &request, file->file, offset, len, fields, call, &answer, err);
     }
     cJSON_Delete(fields);
     free(path);

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "os/file.h"
 #include "os/wait.h"
 
 struct lf_cloud;
@@ -58,14 +59,14 @@ enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resourc
 /* Blobs */
 enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
                                  cJSON **out, struct lf_error *err);
-/* Downloads into fd (from offset 0); the redirect is followed without credentials. sha256[65], *size of what
- * came. */
-enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, int fd, int64_t max,
-                                 const struct lf_call *call, char sha256[65], int64_t *size,
+/* Downloads into `to` (from its start on); the redirect is followed without credentials. sha256[65], *size of
+ * what came. */
+enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, const struct lf_file *to,
+                                 int64_t max, const struct lf_call *call, char sha256[65], int64_t *size,
                                  struct lf_error *err);
 
 struct lf_upload_file {
-    int fd; /* read with pread */
+    const struct lf_file *file;
     int64_t size;
     const char *name;  /* at most 1000 bytes */
     const char *mime;  /* NULL: application/octet-stream */

@@ -64,7 +64,7 @@ enum lf_status cloud__credential_open(struct lf_credential *credential, struct l
 void cloud__credential_forget(char *value)
 {
     if (value)
-        explicit_bzero(value, strlen(value));
+        lf_wipe(value, strlen(value));
     free(value);
 }
 
@@ -112,9 +112,10 @@ enum { HIDDEN_MIN = 8 }; /* what is shorter may be an ordinary word */
 static void hide(struct lf_buffer *text, const char *secret)
 {
     size_t len = strlen(secret);
-    char *at = text->data;
-    while (len >= HIDDEN_MIN && at && (at = memmem(at, text->len - (size_t)(at - text->data), secret, len)))
-        memset(at, '*', len);
+    const char *found;
+    while (len >= HIDDEN_MIN && text->data
+           && (found = lf_slice_find(lf_buffer_slice(text), lf_slice(secret, len))))
+        memset(text->data + (found - text->data), '*', len);
 }
 
 void cloud__credential_hide(const char *authorization, struct lf_buffer *text)
@@ -203,7 +204,6 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
             .authorization = authorization,
             .content_type = "application/x-www-form-urlencoded",
             .text = lf_slice_text("grant_type=client_credentials"),
-            .to_fd = -1,
             .max_answer = (int64_t)4 * TOKEN_MAX,
             .deadline = lf_deadline_sooner(call->deadline, lf_deadline_in(credential->timeout_ms)),
             .cancel = call->cancel,

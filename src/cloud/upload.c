@@ -7,15 +7,13 @@
 #include "base/digest.h"
 #include "cloud/cloud.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CHUNK = 3 * 8192 };
 
 struct lf_upload {
-    int fd;
+    const struct lf_file *file;
     int64_t offset, len; /* the piece */
     int64_t taken;       /* bytes of the piece that were encoded */
     struct lf_buffer head;
@@ -40,22 +38,19 @@ static bool rewind_body(void *context)
     return lf_buffer_append(&upload->ready, upload->head.data, upload->head.len) == LF_OK;
 }
 
-/* Reads exactly len bytes of the piece. */
-static bool read_piece(struct lf_upload *upload, size_t len)
+/* Reads exactly len bytes of the piece, from `at` on. */
+static enum lf_status read_piece(struct lf_upload *upload, int64_t at, size_t len, struct lf_error *err)
 {
-    for (size_t got = 0; got < len;) {
-        ssize_t count = pread(upload->fd, upload->chunk + got, len - got,
-                              (off_t)(upload->offset + upload->taken + (int64_t)got));
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return lf_fail_errno(&upload->error, "cannot read the file to upload"), false;
-        if (count == 0)
-            return lf_fail(&upload->error, LF_MISMATCH, LF_TRANSIENT, "the file to upload became shorter"),
-                   false;
-        got += (size_t)count;
-    }
-    return true;
+    size_t got;
+    if (lf_file_read_at(upload->file, upload->offset + at, upload->chunk, len, &got, err) != LF_OK)
+        return lf_error_prefix(err, "cannot read the file to upload");
+    return got == len ? LF_OK
+                      : lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the file to upload is shorter than it was");
+}
+
+static size_t step_of(const struct lf_upload *upload, int64_t at)
+{
+    return upload->len - at < CHUNK ? (size_t)(upload->len - at) : CHUNK;
 }
 
 /* Puts the next bytes into `ready`; none at the end. */
@@ -63,11 +58,10 @@ static bool refill(struct lf_upload *upload)
 {
     lf_buffer_clear(&upload->ready);
     upload->ready_at = 0;
-    int64_t left = upload->len - upload->taken;
     enum lf_status status = LF_OK;
-    if (left > 0) {
-        size_t step = left < CHUNK ? (size_t)left : CHUNK;
-        if (!read_piece(upload, step))
+    size_t step = step_of(upload, upload->taken);
+    if (step) {
+        if (read_piece(upload, upload->taken, step, &upload->error) != LF_OK)
             return false;
         upload->taken += (int64_t)step;
         status = lf_base64_append(&upload->ready, upload->chunk, step);
@@ -98,12 +92,16 @@ static size_t read_body(void *context, char *into, size_t room)
 static enum lf_status make_head(struct lf_upload *upload, const cJSON *fields, struct lf_error *err)
 {
     char md5[LF_MD5_HEX];
-    int64_t got = 0;
-    enum lf_status status = lf_digest_fd(LF_MD5, upload->fd, upload->offset, upload->len, md5, &got, err);
-    if (status != LF_OK)
+    struct lf_digest *digest = lf_digest_new(LF_MD5);
+    enum lf_status status = digest ? LF_OK : lf_fail_memory(err, "preparing an upload");
+    for (int64_t at = 0; status == LF_OK && at < upload->len; at += (int64_t)step_of(upload, at))
+        if ((status = read_piece(upload, at, step_of(upload, at), err)) == LF_OK)
+            lf_digest_add(digest, upload->chunk, step_of(upload, at));
+    if (status != LF_OK) {
+        lf_digest_free(digest);
         return status;
-    if (got != upload->len)
-        return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the file to upload is shorter than it was");
+    }
+    lf_digest_finish(digest, md5);
     cJSON *whole = cJSON_Duplicate(fields, true);
     char *text = whole && lf_json_set_text(whole, "md5", md5) ? lf_json_print(whole) : NULL;
     bool made = text && lf_buffer_append(&upload->head, text, strlen(text) - 1) == LF_OK
@@ -113,14 +111,15 @@ static enum lf_status make_head(struct lf_upload *upload, const cJSON *fields, s
     return made ? LF_OK : lf_fail_memory(err, "preparing an upload");
 }
 
-enum lf_status cloud__upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
-                                  const struct lf_call *call, struct lf_upload **out, struct lf_error *err)
+enum lf_status cloud__upload_open(const struct lf_file *file, int64_t offset, int64_t len,
+                                  const cJSON *fields, const struct lf_call *call, struct lf_upload **out,
+                                  struct lf_error *err)
 {
     *out = NULL;
     struct lf_upload *upload = calloc(1, sizeof *upload);
     if (!upload)
         return lf_fail_memory(err, "preparing an upload");
-    upload->fd = fd;
+    upload->file = file;
     upload->offset = offset;
     upload->len = len;
     upload->call = *call;

@@ -9,11 +9,11 @@
 struct lf_upload;
 
 /* The body is `fields` with two members more: "md5" (hex, of the piece's bytes) and "data64". Reads the piece
- * once for the digest. Borrows fd until freed; reads with pread. progress (may be NULL) is told bytes of the
+ * once for the digest. Borrows the file until freed. progress (may be NULL) is told bytes of the
  * piece. Returns owned in *upload. */
 struct lf_call;
-enum lf_status cloud__upload_open(int fd, int64_t offset, int64_t len, const cJSON *fields,
-                                  const struct lf_call *call, struct lf_upload **upload,
+enum lf_status cloud__upload_open(const struct lf_file *file, int64_t offset, int64_t len,
+                                  const cJSON *fields, const struct lf_call *call, struct lf_upload **upload,
                                   struct lf_error *err);
 void cloud__upload_free(struct lf_upload *upload);
 

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { INCLUDE_DEPTH = 10 /* libconfig's own */, INCLUDES_MAX = 100, NAME_ROOM = 1024 };
 
@@ -24,14 +23,14 @@ struct scan {
 
 static bool scan_includes(struct scan *scan, const char *file, const char *text);
 
-/* Reads a plain file of bounded size. */
+/* Reads a regular file of bounded size. */
 static enum lf_status read_plain(const char *path, struct lf_buffer *text, struct lf_error *err)
 {
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return lf_fail_errno(err, "cannot open %s", path);
-    if (!S_ISREG(st.st_mode))
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a plain file", path);
+    struct lf_file_info info;
+    if (lf_path_look(path, &info, err) != LF_OK)
+        return lf_error_prefix(err, "cannot open %s", path);
+    if (info.kind != LF_KIND_FILE)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a regular file", path);
     enum lf_status status = lf_file_read(path, LF_CONFIG_FILE_MAX, text, err);
     if (status == LF_OK && strlen(text->data) != text->len)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a text file (it holds NUL bytes)", path);

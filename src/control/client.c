@@ -26,8 +26,8 @@ static enum lf_status connect_to(const char *path, int64_t deadline, int *fd, st
     return status;
 }
 
-static enum lf_status send_request(int fd, const char *verb, const cJSON *args, int file, int64_t deadline,
-                                   struct lf_error *err)
+static enum lf_status send_request(int fd, const char *verb, const cJSON *args, const struct lf_file *file,
+                                   int64_t deadline, struct lf_error *err)
 {
     cJSON *request = cJSON_CreateObject();
     bool good = lf_json_set_text(request, "verb", verb)
@@ -55,11 +55,10 @@ static enum lf_status read_answer(int fd, int64_t deadline, cJSON **answer, stru
     while (status == LF_OK && !end) {
         char *room = lf_buffer_reserve(&in, READ_BYTES);
         size_t got = 0;
-        int ignored = -1;
+        struct lf_file ignored = {0};
         status = room ? lf_local_receive(fd, room, READ_BYTES, deadline, NULL, &got, &ignored, err)
                       : lf_fail_memory(err, "reading the agent's answer");
-        if (ignored >= 0)
-            close(ignored);
+        lf_file_close(&ignored);
         if (status == LF_OK && got == 0)
             status = lf_fail(err, LF_PROTOCOL, LF_UNKNOWN_OUTCOME,
                              "the agent hung up without an answer: whether it has "
@@ -83,8 +82,9 @@ static enum lf_status read_answer(int fd, int64_t deadline, cJSON **answer, stru
     return status;
 }
 
-enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int file,
-                                  int64_t deadline, cJSON **answer, struct lf_error *err)
+enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args,
+                                  const struct lf_file *file, int64_t deadline, cJSON **answer,
+                                  struct lf_error *err)
 {
     int fd = -1;
     *answer = NULL;

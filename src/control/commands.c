@@ -240,7 +240,7 @@ static enum lf_status call_verb(struct lf_commands *commands, const struct lf_co
     snprintf(who, sizeof who, "mqtt:%.80s", row->id);
     *result = NULL;
     enum lf_status status = row->args ? lf_json_parse(lf_slice_text(row->args), &args, err) : LF_OK;
-    struct lf_request_to_verb request = {.verb = row->verb, .args = args, .who = who, .fd = -1};
+    struct lf_request_to_verb request = {.verb = row->verb, .args = args, .who = who};
     if (status == LF_OK)
         status = lf_verb_perform(commands->context, &request, result, err);
     cJSON_Delete(args);

@@ -33,9 +33,9 @@ struct lf_context {
 /* One request. */
 struct lf_request_to_verb {
     const char *verb;
-    const cJSON *args; /* an object, may be NULL */
-    const char *who;   /* "cli:maria", "mqtt:NAME": goes into histories */
-    int fd;            /* a file that came with it (send over the control socket); -1: none. Borrowed */
+    const cJSON *args;          /* an object, may be NULL */
+    const char *who;            /* "cli:maria", "mqtt:NAME": goes into histories */
+    const struct lf_file *file; /* came with it (send over the control socket); NULL: none. Borrowed */
 };
 
 enum lf_arg_type { LF_ARG_TEXT, LF_ARG_INT, LF_ARG_BOOL, LF_ARG_OBJECT };
@@ -88,11 +88,12 @@ struct lf_server;
 enum lf_status lf_server_open(struct lf_context *context, struct lf_server **desk, struct lf_error *err);
 void lf_server_close(struct lf_server *desk);
 
-/* The other end, for the CLI: sends one request (fd -1: none) and waits for its answer. *answer is the
+/* The other end, for the CLI: sends one request (file NULL: none) and waits for its answer. *answer is the
  * whole answer object, owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says
  * how to start it), LF_DENIED. */
-enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args, int fd,
-                                  int64_t deadline, cJSON **answer, struct lf_error *err);
+enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args,
+                                  const struct lf_file *file, int64_t deadline, cJSON **answer,
+                                  struct lf_error *err);
 
 /* ---- MQTT commands ----------------------------------------------------------------------------------------
  *

@@ -43,7 +43,7 @@ struct lf_server {
 struct visitor {
     struct lf_server *desk;
     int fd;
-    int file; /* came with the request that is being read; -1: none */
+    struct lf_file file; /* came with the request that is being read */
     struct lf_buffer in;
     struct lf_peer peer;
     char who[LF_PEER_NAME + 8];
@@ -60,10 +60,10 @@ static enum lf_status reply(struct visitor *visitor, enum lf_status status, cJSO
                             : "{\"ok\":false,\"error\":{\"status\":\"no memory\",\"class\":\"transient\","
                               "\"text\":\"the agent is short of memory\"}}";
     int64_t deadline = lf_deadline_in(REQUEST_MS);
-    enum lf_status sent = lf_local_send(visitor->fd, line, strlen(line), -1, deadline, &visitor->desk->cancel,
-                                        NULL);
+    enum lf_status sent = lf_local_send(visitor->fd, line, strlen(line), NULL, deadline,
+                                        &visitor->desk->cancel, NULL);
     if (sent == LF_OK)
-        sent = lf_local_send(visitor->fd, "\n", 1, -1, deadline, &visitor->desk->cancel, NULL);
+        sent = lf_local_send(visitor->fd, "\n", 1, NULL, deadline, &visitor->desk->cancel, NULL);
     free(text);
     cJSON_Delete(answer);
     return sent;
@@ -158,7 +158,7 @@ static enum lf_status perform(struct visitor *visitor, struct lf_slice line, cJS
     struct lf_request_to_verb request = {.verb = lf_json_text(json, "verb"),
                                          .args = lf_json_at(json, "args"),
                                          .who = visitor->who,
-                                         .fd = visitor->file};
+                                         .file = lf_file_is_open(&visitor->file) ? &visitor->file : NULL};
     if (status == LF_OK)
         status = perform_recorded(visitor, &request, result, err);
     cJSON_Delete(json);
@@ -171,9 +171,7 @@ static enum lf_status serve_line(struct visitor *visitor, size_t len)
     struct lf_error err = {0};
     enum lf_status status = perform(visitor, lf_slice(visitor->in.data, len), &result, &err);
     lf_buffer_consume(&visitor->in, len + 1);
-    if (visitor->file >= 0)
-        close(visitor->file);
-    visitor->file = -1;
+    lf_file_close(&visitor->file);
     return reply(visitor, status, result, &err);
 }
 
@@ -222,8 +220,7 @@ static void *visit(void *arg)
         else if (status != LF_DISCONNECTED && status != LF_CANCELLED && visitor->in.len)
             reply(visitor, status, NULL, &err);
     }
-    if (visitor->file >= 0)
-        close(visitor->file);
+    lf_file_close(&visitor->file);
     close(visitor->fd);
     lf_buffer_free(&visitor->in);
     free(visitor);
@@ -259,10 +256,7 @@ static enum lf_status welcome(struct lf_server *desk, int fd, struct lf_error *e
     struct visitor *visitor = calloc(1, sizeof *visitor);
     if (!visitor)
         return lf_fail_memory(err, "serving a caller");
-    *visitor = (struct visitor){.desk = desk,
-                                .fd = fd,
-                                .file = -1,
-                                .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
+    *visitor = (struct visitor){.desk = desk, .fd = fd, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     enum lf_status status = lf_thread_start(&thread, "visitor", visit, visitor, err);
     if (status == LF_OK)
         lf_thread_detach(&thread);
@@ -278,7 +272,7 @@ static void send_away(int fd, const struct lf_error *err)
     char *text = answer ? control__answer_print(answer) : NULL;
     char *line = text ? lf_format("%s\n", text) : NULL;
     if (line)
-        lf_local_send(fd, line, strlen(line), -1, lf_deadline_in(0), NULL, NULL);
+        lf_local_send(fd, line, strlen(line), NULL, lf_deadline_in(0), NULL, NULL);
     free(line);
     free(text);
     cJSON_Delete(answer);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What most of them answer: the job as it is now. */
 static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON **result, struct lf_error *err)
@@ -30,19 +29,20 @@ static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON *
 enum lf_status control__verb_send(struct lf_context *context, const struct lf_request_to_verb *request,
                                   cJSON **result, struct lf_error *err)
 {
-    struct stat st;
+    struct lf_file_info info;
     int64_t id = 0;
-    if (request->fd < 0)
+    if (!request->file)
         return lf_fail(
             err, LF_INVALID, LF_PERMANENT,
             "send needs the open file itself: use `labferry send INSTRUMENT FILE` on the agent's machine");
-    if (fstat(request->fd, &st) != 0)
-        return lf_fail_errno(err, "looking at the file to send");
-    if (!S_ISREG(st.st_mode))
+    enum lf_status status = lf_file_look(request->file, &info, err);
+    if (status != LF_OK)
+        return lf_error_prefix(err, "cannot look at the file to send");
+    if (info.kind != LF_KIND_FILE)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "only plain files can be sent, no folders, pipes or devices");
-    enum lf_status status = lf_jobs_send(context->jobs, arg_text(request, "instrument"),
-                                         arg_text(request, "name"), request->fd, request->who, &id, err);
+                       "only regular files can be sent, no folders, pipes or devices");
+    status = lf_jobs_send(context->jobs, arg_text(request, "instrument"), arg_text(request, "name"),
+                          request->file, request->who, &id, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 

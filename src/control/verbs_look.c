@@ -213,7 +213,7 @@ static bool add_body(cJSON *report, const struct lf_event_row *row)
     if (lf_json_parse(body, &json, NULL) == LF_OK)
         return lf_json_set(report, "body", json);
     if (lf_utf8_valid(body) && !memchr(body.data, '\0', body.len)) {
-        char *text = strndup(body.data, body.len);
+        char *text = lf_format("%.*s", (int)body.len, body.data);
         bool good = text && lf_json_set_text(report, "body_text", text);
         free(text);
         return good;

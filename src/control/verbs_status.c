@@ -9,6 +9,7 @@
 #include "intake/intake.h"
 #include "job/job.h"
 #include "link/link.h"
+#include "os/dir.h"
 #include "poll/poll.h"
 
 #include <stdlib.h>

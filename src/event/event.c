@@ -76,9 +76,9 @@ static enum lf_status take_type(struct lf_event *event, const struct source *fro
     const struct lf_event_kind *kind = event__kind_find(name);
     event->known = kind != NULL;
     event->name = strdup(name);
-    event->resource = kind ? strdup(kind->resource) : strndup(name, strcspn(name, "."));
+    event->resource = kind ? strdup(kind->resource) : lf_format("%.*s", (int)strcspn(name, "."), name);
     if (name != event->type)
-        event->version = strndup(event->type, (size_t)(name - event->type) - 1);
+        event->version = lf_format("%.*s", (int)(name - event->type) - 1, event->type);
     bool copied = event->name && event->resource && (name == event->type || event->version);
     return copied ? LF_OK : lf_fail_memory(err, "decoding an event");
 }

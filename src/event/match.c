@@ -13,7 +13,7 @@ static enum lf_status read_until(FILE *file, int end, struct lf_buffer *buffer, 
 {
     lf_buffer_clear(buffer);
     *more = false;
-    for (int c; (c = getc_unlocked(file)) != EOF;) {
+    for (int c; (c = getc(file)) != EOF;) {
         char byte = (char)c;
         *more = true;
         if (c == end)

@@ -79,7 +79,7 @@ static bool matches_wildcard(const struct lf_term *term, const char *text)
     piece += first;
     left -= first + last;
     for (size_t i = 1; i + 1 < term->piece_count; i++) {
-        const char *found = memmem(text, left, piece, term->pieces[i]);
+        const char *found = lf_slice_find(lf_slice(text, left), lf_slice(piece, term->pieces[i]));
         if (!found)
             return false;
         found += term->pieces[i];

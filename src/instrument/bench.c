@@ -169,7 +169,7 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
 }
 
 enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version,
-                                  int to, int64_t max, struct lf_error *err)
+                                  const struct lf_file *to, int64_t max, struct lf_error *err)
 {
     enum lf_status status = must_be_connected(instrument, err);
     if (status == LF_OK && !instrument->driver->take)

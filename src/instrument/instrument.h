@@ -91,7 +91,7 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
 enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const struct lf_action *action,
                                      struct lf_outcome *outcome, struct lf_error *err);
 enum lf_status lf_instrument_take(struct lf_instrument *instrument, const char *id, const char *version,
-                                  int to, int64_t max, struct lf_error *err);
+                                  const struct lf_file *to, int64_t max, struct lf_error *err);
 enum lf_status lf_instrument_archive(struct lf_instrument *instrument, const char *id, const char *version,
                                      struct lf_error *err);
 

@@ -13,6 +13,7 @@
 #include "event/key.h"
 #include "intake/routes.h"
 
+#include "os/dir.h"
 #include "os/thread.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -12,12 +12,11 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "event/key.h"
+#include "os/dir.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { TASK_POLL_MS = 10000, SAME_POLL_MS = 2000 };
 
@@ -56,7 +55,7 @@ static enum lf_status adopt(struct job_work *work, struct lf_error *err)
 
 static enum lf_status take_to_spool(struct job_work *work, char *sha256, int64_t *size, struct lf_error *err)
 {
-    struct spool_file file = {.fd = -1};
+    struct spool_file file = {0};
     const char *finding = NULL, *version = NULL;
     enum lf_status status = job__need(work, LF_JOB_FINDING, &finding, err);
     if (status == LF_OK)
@@ -66,10 +65,10 @@ static enum lf_status take_to_spool(struct job_work *work, char *sha256, int64_t
     if (status == LF_OK)
         status = job__spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)
-        status = lf_instrument_take(work->instrument, finding, version, file.fd,
+        status = lf_instrument_take(work->instrument, finding, version, &file.file,
                                     work->jobs->config->agent.file_max, err);
     if (status == LF_OK)
-        status = lf_digest_fd(LF_SHA256, file.fd, 0, INT64_MAX, sha256, size, err);
+        status = lf_file_copy(&file.file, NULL, INT64_MAX, NULL, sha256, size, err);
     if (status == LF_OK)
         status = job__spool_parcel(work->jobs, work->job->id, &file, lf_job_text(work->job, LF_JOB_FILE_NAME),
                                    NULL, sha256, *size, err);
@@ -420,19 +419,19 @@ static enum lf_status fetch_errors(struct job_work *work, const char *blob, stru
 {
     char *dir = lf_format("%s/errors", work->jobs->config->agent.state_dir);
     char *path = dir ? lf_format("%s/job-%lld-errors.csv", dir, (long long)work->job->id) : NULL;
-    enum lf_status status = path ? lf_dir_make(dir, 0750, err)
+    enum lf_status status = path ? lf_dir_make(dir, LF_GROUP, err)
                                  : lf_fail_memory(err, "fetching the error file");
     if (status == LF_OK) {
         char sha256[LF_SHA256_HEX];
         int64_t size = 0;
-        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-        if (fd < 0)
-            status = lf_fail_errno(err, "cannot create %s", path);
-        if (status == LF_OK)
-            status = lf_cloud_download(work->jobs->cloud, blob, fd, work->jobs->config->agent.file_max,
+        struct lf_file file;
+        status = lf_file_open(path, LF_FILE_REPLACE, LF_GROUP, &file, err);
+        if (status != LF_OK)
+            lf_error_prefix(err, "cannot create %s", path);
+        else
+            status = lf_cloud_download(work->jobs->cloud, blob, &file, work->jobs->config->agent.file_max,
                                        &work->call, sha256, &size, err);
-        if (fd >= 0)
-            close(fd);
+        lf_file_close(&file);
     }
     if (status == LF_OK)
         status = lf_job_set_text(work->job, LF_JOB_ERROR_FILE, path, err);
@@ -461,11 +460,7 @@ static enum lf_status note_gone(struct job_work *work, const char *finding, cons
     if (lf_job_bool(work->job, LF_JOB_SAID))
         return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true,
                                        err);
-    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere < 0)
-        return lf_fail_errno(err, "cannot open /dev/null");
-    enum lf_status there = lf_instrument_take(work->instrument, finding, version, nowhere, 0, &answer);
-    close(nowhere);
+    enum lf_status there = lf_instrument_take(work->instrument, finding, version, NULL, 0, &answer);
     if (there != LF_NOT_FOUND && there != LF_MISMATCH)
         return LF_OK;
     return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true, err);

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The blob of a multipart upload is noted apart from the finished one. */
 static enum lf_status begin_parts(struct job_work *work, struct lf_upload_file *file, struct lf_error *err)
@@ -119,14 +118,14 @@ enum lf_status job__collect_upload(struct job_work *work, struct lf_error *err)
         return LF_OK;
     struct lf_parcel_row row;
     char *path = NULL;
-    int fd = -1;
-    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
+    struct lf_file spooled;
+    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &spooled, err);
     if (status == LF_NOT_FOUND || status == LF_CORRUPT)
         return job__collect_again(work, err);
     if (status != LF_OK)
         return status;
     const struct lf_config_collect *rule = job__collect_rule(work);
-    struct lf_upload_file file = {.fd = fd,
+    struct lf_upload_file file = {.file = &spooled,
                                   .size = row.size,
                                   .name = row.name,
                                   .mime = row.mime,
@@ -135,7 +134,7 @@ enum lf_status job__collect_upload(struct job_work *work, struct lf_error *err)
                                                                : in_one(work, &file, err);
     if (status == LF_OK)
         job__note(work, "%s uploaded as blob %s", row.name, lf_job_text(work->job, LF_JOB_BLOB));
-    close(fd);
+    lf_file_close(&spooled);
     free(path);
     lf_parcel_row_free(&row);
     return status;

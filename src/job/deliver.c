@@ -11,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { NOT_COMPLETE_WAIT_MS = 5000 };
 
@@ -76,7 +75,7 @@ static enum lf_status fetch(struct job_work *work, struct lf_error *err)
 {
     const char *blob;
     enum lf_status status = job__need(work, LF_JOB_FILE, &blob, err);
-    struct spool_file file = {.fd = -1};
+    struct spool_file file = {0};
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
     if (status == LF_OK)
@@ -84,7 +83,7 @@ static enum lf_status fetch(struct job_work *work, struct lf_error *err)
     if (status == LF_OK)
         status = job__spool_create(work->jobs, work->job->id, &file, err);
     if (status == LF_OK)
-        status = lf_cloud_download(work->jobs->cloud, blob, file.fd, work->jobs->config->agent.file_max,
+        status = lf_cloud_download(work->jobs->cloud, blob, &file.file, work->jobs->config->agent.file_max,
                                    &work->call, sha256, &size, err);
     if (status == LF_OK)
         status = job__spool_parcel(work->jobs, work->job->id, &file, lf_job_text(work->job, LF_JOB_FILE_NAME),
@@ -112,12 +111,12 @@ static void name_parcel(struct job_work *work, struct lf_action *action)
 
 static enum lf_status parcel_action(struct job_work *work, struct lf_action *action, struct lf_error *err)
 {
-    int fd = -1;
+    struct lf_file file = {0};
     struct lf_job *job = work->job;
     enum lf_status status = job->acting ? job__spool_name(work->jobs, job->id, &work->parcel_row,
                                                           &work->parcel_path, err)
                                         : job__spool_open(work->jobs, job->id, &work->parcel_row,
-                                                          &work->parcel_path, &fd, err);
+                                                          &work->parcel_path, &file, err);
     if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && lf_job_text(work->job, LF_JOB_FILE)
         && !job->acting)
         return job__go(work, "fetch", "fetched again: %.300s", err->text);
@@ -126,8 +125,7 @@ static enum lf_status parcel_action(struct job_work *work, struct lf_action *act
                        err->text);
     if (status != LF_OK)
         return status;
-    if (fd >= 0)
-        close(fd);
+    lf_file_close(&file);
     name_parcel(work, action);
     return LF_OK;
 }

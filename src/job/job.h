@@ -53,9 +53,9 @@ void lf_jobs_instrument_changed(void *jobs, struct lf_instrument *instrument);
 
 /* ---- what an operator can do. `who` is noted in the history. All commit before they return. ---- */
 
-/* Sends a local file (read from fd) to an instrument. */
-enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd,
-                            const char *who, int64_t *id, struct lf_error *err);
+/* Sends a local file (from its start on) to an instrument. */
+enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name,
+                            const struct lf_file *from, const char *who, int64_t *id, struct lf_error *err);
 /* Runs a procedure; inputs is an object of texts or NULL. The captured values are in the job's facts. */
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
                            const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err);

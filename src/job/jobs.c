@@ -274,7 +274,7 @@ static enum lf_status keep_data(struct lf_jobs *jobs, int64_t job, const struct 
     char sha256[LF_SHA256_HEX];
     enum lf_status status = job__spool_create(jobs, job, &file, err);
     if (status == LF_OK)
-        status = lf_file_write_all(file.fd, finding->data, finding->len, err);
+        status = lf_file_append(&file.file, finding->data, finding->len, err);
     if (status == LF_OK && lf_digest_bytes(LF_SHA256, finding->data, finding->len, sha256) != LF_OK)
         status = lf_fail_memory(err, "keeping a result");
     if (status == LF_OK)

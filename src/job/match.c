@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200, OPEN_MAX = 1000 };
 
@@ -127,21 +126,18 @@ static enum lf_status by_content(struct job_work *work, const char *regex, struc
 {
     struct lf_parcel_row row;
     char *path = NULL, *start = NULL;
-    int fd = -1;
-    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &fd, err);
+    struct lf_file file;
+    size_t got = 0;
+    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &file, err);
     if (status != LF_OK)
         return status;
-    ssize_t got = -1;
     start = malloc(CONTENT_MAX);
-    if (start)
-        got = pread(fd, start, CONTENT_MAX, 0);
-    status = !start    ? lf_fail_memory(err, "reading a spooled result")
-             : got < 0 ? lf_fail(err, LF_IO, LF_TRANSIENT, "cannot read the spooled result")
-                       : LF_OK;
+    status = start ? lf_file_read_at(&file, 0, start, CONTENT_MAX, &got, err)
+                   : lf_fail_memory(err, "reading a spooled result");
     if (status == LF_OK)
-        status = by_regex(work, regex, start, (size_t)got, err);
+        status = by_regex(work, regex, start, got, err);
     free(start);
-    close(fd);
+    lf_file_close(&file);
     free(path);
     lf_parcel_row_free(&row);
     return status;

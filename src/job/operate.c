@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- new jobs ---- */
 
@@ -39,14 +38,17 @@ static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int6
 
 /* The bytes come first: whoever sends them may be slow, and the journal must not wait for that. A file
  * without its row is swept. */
-static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name, int fd,
+static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name,
+ const struct lf_file *from,
                                  int64_t *id, struct lf_error *err)
 {
-    struct spool_file file = {.fd = -1};
+    struct spool_file file = {0};
+    struct lf_error ignored;
     struct lf_parcel_row row = {.name = (char *)name};
     enum lf_status status = job__spool_create(jobs, 0, &file, err);
     if (status == LF_OK)
-        status = lf_file_copy(fd, file.fd, jobs->config->agent.file_max, NULL, row.sha256, &row.size, err);
+        status = lf_file_copy(from, &file.file, jobs->config->agent.file_max, NULL, row.sha256, &row.size,
+                              err);
     if (status == LF_OK)
         status = job__spool_keep(&file, err);
     if (status == LF_OK)
@@ -62,13 +64,13 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, c
         status = lf_journal_parcel_add(jobs->journal, &row, err);
     status = lf_journal_end(jobs->journal, status, err);
     if (status != LF_OK)
-        unlink(file.final);
+        lf_file_remove(file.final, &ignored);
     job__spool_discard(&file);
     return status;
 }
 
-enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name, int fd,
-                            const char *who, int64_t *id, struct lf_error *err)
+enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name,
+                            const struct lf_file *from, const char *who, int64_t *id, struct lf_error *err)
 {
     char history[300];
     struct lf_birth birth = {.kind = &job__kind_deliver,
@@ -83,7 +85,7 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
         status = lf_name_check(name, err);
     if (status == LF_OK)
         status = lf_journal_room(jobs->journal, LF_ROOM_FILE, err);
-    return status == LF_OK ? spool_sent(jobs, &birth, name, fd, id, err) : status;
+    return status == LF_OK ? spool_sent(jobs, &birth, name, from, id, err) : status;
 }
 
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,

@@ -5,15 +5,11 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "os/path.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { TIDY_AFTER_S = 24 * 60 * 60 };
 
@@ -21,20 +17,17 @@ enum { TIDY_AFTER_S = 24 * 60 * 60 };
  * waits until it is over. */
 static enum lf_status spool_trouble(struct lf_error *err, const char *doing, const char *path)
 {
-    struct lf_error why = {0};
-    lf_fail_errno(&why, "cannot %s %.200s", doing, path);
+    struct lf_error why = *err;
     return lf_fail(err, why.status == LF_FULL || why.status == LF_NO_MEMORY ? why.status : LF_IO,
-                   LF_TRANSIENT, "%s", why.text);
+                   LF_TRANSIENT, "cannot %s %.200s: %s", doing, path, why.text);
 }
 
-static int open_new(const char *dir, const char *path)
+static enum lf_status open_spool(const char *path, struct lf_dir *dir, struct lf_error *err)
 {
-    int flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
-    int fd = open(path, flags, 0600);
-    if (fd < 0 && errno == ENOENT
-        && lf_dir_make(dir, 0700, NULL) == LF_OK) /* somebody has removed the folder */
-        fd = open(path, flags, 0600);
-    return fd;
+    enum lf_status status = lf_dir_open(path, dir, err);
+    if (status == LF_NOT_FOUND && lf_dir_make(path, LF_PRIVATE, err) == LF_OK) /* somebody has removed it */
+        status = lf_dir_open(path, dir, err);
+    return status;
 }
 
 enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file,
@@ -42,39 +35,39 @@ enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, struct spool
 {
     const char *dir = jobs->config->agent.spool_dir;
     memset(file, 0, sizeof *file);
-    file->fd = -1;
     if (job)
         snprintf(file->name, sizeof file->name, "job-%lld", (long long)job);
     else
         snprintf(file->name, sizeof file->name, "job-new-%016llx",
                  (unsigned long long)lf_random_below(UINT64_MAX));
-    file->path = lf_format("%s/%s.part", dir, file->name);
-    file->final = lf_format("%s/%s", dir, file->name);
-    if (!file->path || !file->final)
+    snprintf(file->part, sizeof file->part, "%s.part", file->name);
+    file->final = lf_path_join(dir, file->name);
+    if (!file->final)
         return lf_fail_memory(err, "making a file in the spool");
-    file->fd = open_new(dir, file->path);
-    return file->fd < 0 ? spool_trouble(err, "create", file->path) : LF_OK;
+    enum lf_status status = open_spool(dir, &file->dir, err);
+    if (status == LF_OK)
+        status = lf_dir_open_file(&file->dir, file->part, LF_FILE_REPLACE, LF_PRIVATE, &file->file, err);
+    return status == LF_OK ? LF_OK : spool_trouble(err, "create", file->final);
 }
 
 enum lf_status job__spool_keep(struct spool_file *file, struct lf_error *err)
 {
-    if (fsync(file->fd) != 0)
-        return spool_trouble(err, "sync", file->path);
-    if (rename(file->path, file->final) != 0)
-        return spool_trouble(err, "rename", file->path);
-    return lf_file_sync_parent(file->final, err);
+    if (lf_file_sync(&file->file, err) != LF_OK)
+        return spool_trouble(err, "sync", file->final);
+    if (lf_dir_rename_replace(&file->dir, file->part, &file->dir, file->name, err) != LF_OK)
+        return spool_trouble(err, "rename", file->final);
+    return lf_dir_sync(&file->dir, err) == LF_OK ? LF_OK : spool_trouble(err, "sync", file->final);
 }
 
 void job__spool_discard(struct spool_file *file)
 {
-    if (file->fd >= 0)
-        close(file->fd);
-    if (file->path)
-        unlink(file->path); /* gone already when it was kept */
-    free(file->path);
+    struct lf_error ignored;
+    lf_file_close(&file->file);
+    if (lf_dir_is_open(&file->dir))
+        lf_dir_remove(&file->dir, file->part, &ignored); /* gone already when it was kept */
+    lf_dir_close(&file->dir);
     free(file->final);
     memset(file, 0, sizeof *file);
-    file->fd = -1;
 }
 
 enum lf_status job__spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
@@ -107,26 +100,21 @@ enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parc
 }
 
 enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                               int *fd, struct lf_error *err)
+                               struct lf_file *file, struct lf_error *err)
 {
-    *fd = -1;
-    enum lf_status status = job__spool_name(jobs, job, row, path, err);
-    if (status == LF_OK) {
-        *fd = open(*path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (*fd < 0)
-            status = lf_fail_errno(err, "the spool has lost %s", *path);
-    }
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
+    *file = (struct lf_file){0};
+    enum lf_status status = job__spool_name(jobs, job, row, path, err);
+    if (status == LF_OK && (status = lf_file_open(*path, LF_FILE_REGULAR, 0, file, err)) != LF_OK)
+        lf_error_prefix(err, "the spool has lost %s", *path);
     if (status == LF_OK)
-        status = lf_digest_fd(LF_SHA256, *fd, 0, INT64_MAX, sha256, &size, err);
+        status = lf_file_copy(file, NULL, INT64_MAX, NULL, sha256, &size, err);
     if (status == LF_OK && (size != row->size || strcmp(sha256, row->sha256) != 0))
         status = lf_fail(err, LF_CORRUPT, LF_TRANSIENT, "the spool file %s is damaged: its digest differs",
                          *path);
     if (status != LF_OK) {
-        if (*fd >= 0)
-            close(*fd);
-        *fd = -1;
+        lf_file_close(file);
         free(*path);
         *path = NULL;
         lf_parcel_row_free(row);
@@ -136,9 +124,10 @@ enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parc
 
 static void remove_file(void *context, int64_t number, const char *path)
 {
+    struct lf_error ignored;
     (void)context, (void)number;
     LF_FAILPOINT("effect.remove");
-    unlink(path); /* if it stays, it is swept */
+    lf_file_remove(path, &ignored); /* if it stays, it is swept */
 }
 
 enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_error *err)
@@ -160,11 +149,12 @@ enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_erro
 
 /* The journal is an older copy: the file may be the only one of a result of which it knows nothing, and its
  * job's number comes again. */
-static void put_aside(int dir, const char *name, const char *path)
+static void put_aside(const struct lf_dir *dir, const char *name, const char *path)
 {
     char kept[300];
+    struct lf_error ignored;
     snprintf(kept, sizeof kept, "kept-%016llx-%.200s", (unsigned long long)lf_random_below(UINT64_MAX), name);
-    if (renameat(dir, name, dir, kept) == 0)
+    if (lf_dir_rename_replace(dir, name, dir, kept, &ignored) == LF_OK)
         lf_log_warning("jobs",
                        "%s/%s is of a job that the journal does not know, since it is an older copy. It is "
                        "kept as %s until somebody "
@@ -176,23 +166,25 @@ static void put_aside(int dir, const char *name, const char *path)
 static void sweep(struct lf_jobs *jobs, const char *path,
                   bool (*needed)(struct lf_journal *journal, const char *name), int64_t before_s)
 {
-    struct stat st;
-    DIR *dir = opendir(path);
-    if (!dir)
+    struct lf_dir dir;
+    struct lf_dir_list *list = NULL;
+    struct lf_file_info info;
+    struct lf_error err;
+    const char *name;
+    if (lf_dir_open(path, &dir, &err) != LF_OK)
         return;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        const char *name = entry->d_name;
-        if (strncmp(name, "job-", 4) != 0 || fstatat(dirfd(dir), name, &st, AT_SYMLINK_NOFOLLOW) != 0
-            || (int64_t)st.st_mtime > before_s || needed(jobs->journal, name))
-            continue;
-        if (lf_journal_missing(jobs->journal) && needed == lf_journal_parcel_knows) {
-            put_aside(dirfd(dir), name, path);
-            continue;
+    if (lf_dir_list(&dir, &list, &err) == LF_OK)
+        while ((name = lf_dir_next(list, &info, &err))) {
+            if (strncmp(name, "job-", 4) != 0 || info.written_ns / 1000000000 > before_s
+                || needed(jobs->journal, name))
+                continue;
+            if (lf_journal_missing(jobs->journal) && needed == lf_journal_parcel_knows)
+                put_aside(&dir, name, path);
+            else if (lf_dir_remove(&dir, name, &err) == LF_OK)
+                lf_log_debug("jobs", "swept %s from %s", name, path);
         }
-        if (unlinkat(dirfd(dir), name, 0) == 0)
-            lf_log_debug("jobs", "swept %s from %s", name, path);
-    }
-    closedir(dir);
+    lf_dir_list_close(list);
+    lf_dir_close(&dir);
 }
 
 /* "job-12-errors.csv" */

@@ -5,11 +5,13 @@
 #define LF_JOB_SPOOL_H
 
 #include "job/steps.h"
+#include "os/dir.h"
 
 struct spool_file {
-    int fd;
-    char *path, *final; /* temporary and final path */
-    char name[64];      /* final name below the spool */
+    struct lf_file file;
+    struct lf_dir dir;       /* the spool */
+    char *final;             /* final path */
+    char name[64], part[80]; /* final and temporary name in the spool */
 };
 
 /* job 0: for one that is yet to be added; a name of its own. */
@@ -30,7 +32,7 @@ enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parc
 /* The same with the file open and checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it
  * anew. */
 enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                               int *fd, struct lf_error *err);
+                               struct lf_file *file, struct lf_error *err);
 /* Removes the job's file, if it has one, once the transaction that this is part of is committed. */
 enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_error *err);
 /* Removes files that no job needs. */

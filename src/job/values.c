@@ -91,7 +91,7 @@ static enum lf_status add_with_file(struct job_work *work, const struct lf_birth
                                     const struct lf_buffer *csv, int64_t *id, struct lf_error *err)
 {
     struct lf_journal *journal = work->jobs->journal;
-    struct spool_file file = {.fd = -1};
+    struct spool_file file = {0};
     char sha256[LF_SHA256_HEX];
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
@@ -100,7 +100,7 @@ static enum lf_status add_with_file(struct job_work *work, const struct lf_birth
     if (status == LF_OK)
         status = job__spool_create(work->jobs, *id, &file, err);
     if (status == LF_OK)
-        status = lf_file_write_all(file.fd, csv->data, csv->len, err);
+        status = lf_file_append(&file.file, csv->data, csv->len, err);
     if (status == LF_OK && lf_digest_bytes(LF_SHA256, csv->data, csv->len, sha256) != LF_OK)
         status = lf_fail_memory(err, "making a result of the values");
     if (status == LF_OK)

@@ -93,7 +93,7 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
 /* A copy of at most max bytes, of whole characters. Returns owned. */
 static char *bounded(const char *text, size_t max)
 {
-    char *copy = strndup(text ? text : "", max);
+    char *copy = lf_format("%.*s", (int)max, text ? text : "");
     if (copy)
         lf_utf8_mend(copy);
     return copy;

@@ -5,16 +5,13 @@
  * back inner part poisons the outer.
  */
 #include "journal/db.h"
+#include "os/path.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* What the system said of the file (the WAL or the database itself) when SQLite says no more than "disk I/O
  * error". 0: nothing. */
@@ -313,11 +310,10 @@ static enum lf_status take_lock(struct lf_journal *journal, const char *path, st
     char *lock = lf_format("%s.lock", path);
     if (!lock)
         return lf_fail_memory(err, "opening the journal");
-    enum lf_status status = LF_OK;
-    journal->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (journal->lock_fd < 0)
-        status = lf_fail_errno(err, "cannot create %s", lock);
-    else if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) != 0)
+    enum lf_status status = lf_file_open(lock, LF_FILE_KEEP, LF_PRIVATE, &journal->lock, err);
+    if (status != LF_OK)
+        lf_error_prefix(err, "cannot create %s", lock);
+    else if (lf_file_lock(&journal->lock, err) != LF_OK)
         status = in_use(path, err);
     free(lock);
     return status;
@@ -328,8 +324,12 @@ static enum lf_status take_lock(struct lf_journal *journal, const char *path, st
  * do that the lock file must do. */
 static enum lf_status lock_database(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
-    journal->file_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (journal->file_fd >= 0 && flock(journal->file_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    char *real = lf_path_real(path); /* the database may lie behind a link */
+    struct lf_error ignored;
+    bool held = lf_file_open(real ? real : path, LF_FILE_KEEP, LF_PRIVATE, &journal->file, &ignored) == LF_OK
+                && lf_file_lock(&journal->file, &ignored) == LF_BUSY;
+    free(real);
+    if (held)
         return in_use(path, err);
     return LF_OK; /* what else is wrong with the file SQLite says */
 }
@@ -385,7 +385,6 @@ struct lf_journal *journal__new(struct lf_error *err)
         lf_fail_memory(err, "opening the journal");
         return NULL;
     }
-    journal->lock_fd = journal->file_fd = -1;
     lf_mutex_init_recursive(&journal->mutex);
     return journal;
 }
@@ -434,10 +433,8 @@ void lf_journal_close(struct lf_journal *journal)
     for (size_t i = 0; i < STATEMENT_CACHE; i++)
         sqlite3_finalize(journal->cache[i].stmt);
     sqlite3_close(journal->db);
-    if (journal->file_fd >= 0)
-        close(journal->file_fd);
-    if (journal->lock_fd >= 0)
-        close(journal->lock_fd);
+    lf_file_close(&journal->file);
+    lf_file_close(&journal->lock);
     lf_mutex_destroy(&journal->mutex);
     free(journal->path);
     free(journal);

@@ -4,6 +4,7 @@
 
 #include "journal/journal.h"
 
+#include "os/file.h"
 #include "os/thread.h"
 
 #include <sqlite3.h>
@@ -26,8 +27,8 @@ struct tally {
 
 struct lf_journal {
     sqlite3 *db;
-    int lock_fd; /* held exclusively while open */
-    int file_fd; /* of the database, held too; never closed before SQLite's own, or the system forgets
+    struct lf_file lock; /* held exclusively while open */
+    struct lf_file file; /* of the database, held too; never closed before SQLite's own, or the system forgets
                     SQLite's locks */
     struct lf_mutex mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
     int depth;              /* nested transactions count as one */

@@ -15,13 +15,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "os/dir.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 void journal__health_note(struct lf_journal *journal, int code)
 {
@@ -54,11 +53,12 @@ enum lf_status journal__health_damaged(const struct lf_journal *journal, const c
 static bool moved(struct lf_journal *journal)
 {
     int gone = 0;
-    struct stat st;
+    struct lf_file_info info;
+    struct lf_error ignored;
     char wal[4200];
     snprintf(wal, sizeof wal, "%s-wal", journal->path); /* PATH_MAX is less */
     return sqlite3_file_control(journal->db, NULL, SQLITE_FCNTL_HAS_MOVED, &gone) == SQLITE_OK
-           && (gone || (journal->ready && stat(wal, &st) != 0));
+           && (gone || (journal->ready && lf_path_look(wal, &info, &ignored) != LF_OK));
 }
 
 enum lf_status journal__health_check(struct lf_journal *journal, struct lf_error *err)
@@ -96,9 +96,9 @@ static const char begun[] = "A journal was begun here. Without it the agent does
 
 enum lf_status journal__health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
-    struct stat lock, file;
-    if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size == 0
-        || (stat(path, &file) == 0 && file.st_size > 0))
+    struct lf_file_info lock, file;
+    if (lf_file_look(&journal->lock, &lock, err) != LF_OK || lock.size == 0
+        || (lf_path_look(path, &file, err) == LF_OK && file.size > 0))
         return LF_OK;
     return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                    "the journal is missing or empty, and there was one: what the agent has promised would be "
@@ -111,17 +111,17 @@ enum lf_status journal__health_not_missing(struct lf_journal *journal, const cha
 
 enum lf_status journal__health_begun(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
-    struct stat lock;
+    struct lf_file_info lock;
     journal->ready = true;
-    if (fstat(journal->lock_fd, &lock) != 0 || lock.st_size > 0)
+    if (lf_file_look(&journal->lock, &lock, err) != LF_OK || lock.size > 0)
         return LF_OK;
-    enum lf_status status = lf_file_sync_parent(path,
-                                                err); /* the word must not be there before the journal is */
+    enum lf_status status = lf_dir_sync_parent(path,
+                                               err); /* the word must not be there before the journal is */
     if (status == LF_OK)
-        status = lf_file_write_all(journal->lock_fd, begun, sizeof begun - 1, err);
-    if (status == LF_OK && fsync(journal->lock_fd) != 0)
-        status = lf_fail_errno(err, "cannot sync the lock file of the journal");
-    return status;
+        status = lf_file_append(&journal->lock, begun, sizeof begun - 1, err);
+    if (status == LF_OK)
+        status = lf_file_sync(&journal->lock, err);
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot begin the lock file of the journal");
 }
 
 /* ---- a journal that is older than it was ---- */
@@ -131,9 +131,10 @@ enum lf_status journal__health_begun(struct lf_journal *journal, const char *pat
 void journal__health_acts(struct lf_journal *journal)
 {
     char text[80];
+    struct lf_error err;
     journal->acts = false;
     int len = snprintf(text, sizeof text, ACTED "%019" PRId64 " of its audit trail.\n", journal->audited);
-    if (pwrite(journal->lock_fd, text, (size_t)len, sizeof begun - 1) != len)
+    if (lf_file_write_at(&journal->lock, sizeof begun - 1, text, (size_t)len, &err) != LF_OK)
         lf_log_warning(
             "journal",
             "cannot note the last action in %s.lock: a copy of the journal could not be told from it",
@@ -143,10 +144,13 @@ void journal__health_acts(struct lf_journal *journal)
 enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_error *err)
 {
     struct lf_audit_head head;
+    struct lf_error unread;
     char text[80] = "";
     enum lf_status status = lf_journal_audit_head(journal, &head, err);
-    ssize_t len = pread(journal->lock_fd, text, sizeof text - 1, sizeof begun - 1);
-    if (status != LF_OK || len <= 0 || strncmp(text, ACTED, sizeof ACTED - 1) != 0)
+    size_t len;
+    if (status != LF_OK
+        || lf_file_read_at(&journal->lock, sizeof begun - 1, text, sizeof text - 1, &len, &unread) != LF_OK
+        || strncmp(text, ACTED, sizeof ACTED - 1) != 0)
         return status;
     int64_t acted = strtoll(text + sizeof ACTED - 1, NULL, 10);
     journal->missing = acted > head.seq ? acted - head.seq : 0;

@@ -3,12 +3,12 @@
 
 #include "journal/audit.h"
 #include "journal/db.h"
+#include "os/file.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { TABLES_MAX = 64, TABLE_NAME_MAX = 64, PROBLEMS_MAX = 50 };
 
@@ -16,9 +16,10 @@ enum { TABLES_MAX = 64, TABLE_NAME_MAX = 64, PROBLEMS_MAX = 50 };
 
 static bool has_content(const char *path, const char *suffix)
 {
-    struct stat st;
+    struct lf_file_info info;
+    struct lf_error ignored;
     char *name = lf_format("%s%s", path, suffix);
-    bool there = name && stat(name, &st) == 0 && st.st_size > 0;
+    bool there = name && lf_path_look(name, &info, &ignored) == LF_OK && info.size > 0;
     free(name);
     return there;
 }
@@ -72,12 +73,12 @@ static enum lf_status open_unchanging(const char *path, struct lf_journal **jour
 
 enum lf_status journal__open_to_read(const char *path, struct lf_journal **journal, struct lf_error *err)
 {
-    struct stat st;
+    struct lf_file_info info;
     *journal = NULL;
-    if (stat(path, &st) != 0)
-        return lf_fail_errno(err, "cannot open %s", path);
-    if (!S_ISREG(st.st_mode))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is no file", path);
+    if (lf_path_look(path, &info, err) != LF_OK)
+        return lf_error_prefix(err, "cannot open %s", path);
+    if (info.kind != LF_KIND_FILE)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is not a regular file", path);
     enum lf_status status = open_with(path, 0, journal, err);
     return status == LF_DENIED ? open_unchanging(path, journal, err) : status;
 }

@@ -1,12 +1,7 @@
 /* Limits and free space: the only place that decides whether there is room for more. */
 #include "journal/db.h"
 
-#include "base/file.h"
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "os/dir.h"
 
 enum { MB = 1000000 };
 
@@ -31,15 +26,16 @@ static int64_t journal_bytes(struct lf_journal *journal)
 /* -1 if the folder cannot be read. */
 static int64_t folder_bytes(const char *path)
 {
-    DIR *dir = opendir(path);
-    if (!dir)
-        return -1;
-    int64_t total = 0;
-    struct stat st;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-            total += st.st_size;
-    closedir(dir);
+    struct lf_dir dir;
+    struct lf_dir_list *list = NULL;
+    struct lf_file_info info;
+    struct lf_error err;
+    int64_t total = -1;
+    if (lf_dir_open(path, &dir, &err) == LF_OK && lf_dir_list(&dir, &list, &err) == LF_OK)
+        for (total = 0; lf_dir_next(list, &info, &err);)
+            total += info.kind == LF_KIND_FILE ? info.size : 0;
+    lf_dir_list_close(list);
+    lf_dir_close(&dir);
     return total;
 }
 

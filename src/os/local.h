@@ -5,6 +5,7 @@
 #ifndef LF_OS_LOCAL_H
 #define LF_OS_LOCAL_H
 
+#include "os/file.h"
 #include "os/wait.h"
 
 #include <stddef.h>
@@ -33,14 +34,13 @@ struct lf_peer {
 };
 enum lf_status lf_local_peer(int fd, const char *group, struct lf_peer *peer, struct lf_error *err);
 
-/* Sends all bytes; `pass` (-1: none) is an open file for the other end, which gets a descriptor of its
- * own. */
-enum lf_status lf_local_send(int fd, const void *data, size_t len, int pass, int64_t deadline,
-                             const struct lf_cancel *cancel, struct lf_error *err);
+/* Sends all bytes; `pass` (NULL: none) is an open file for the other end, which gets a handle of its own. */
+enum lf_status lf_local_send(int fd, const void *data, size_t len, const struct lf_file *pass,
+                             int64_t deadline, const struct lf_cancel *cancel, struct lf_error *err);
 /* Receives some bytes; *got 0: the other end has closed. *passed: a file that came with them (owned), else
- * left alone. */
+ * left as it is. */
 enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadline,
-                                const struct lf_cancel *cancel, size_t *got, int *passed,
+                                const struct lf_cancel *cancel, size_t *got, struct lf_file *passed,
                                 struct lf_error *err);
 
 #endif

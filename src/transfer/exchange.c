@@ -14,7 +14,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     MEMORY_ANSWER_MAX = 8 * 1024 * 1024,
@@ -87,18 +86,11 @@ static bool write_to_file(struct lf_exchange *exchange, const char *data, size_t
     struct lf_answer *answer = exchange->answer;
     lf_digest_add(exchange->sha256, data, len);
     lf_digest_add(exchange->md5, data, len);
-    while (len) {
-        ssize_t wrote = pwrite(exchange->request->to_fd, data, len, (off_t)answer->size);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0) {
-            lf_fail_errno(&exchange->error, "cannot store what is being downloaded");
-            return false;
-        }
-        answer->size += wrote;
-        data += wrote;
-        len -= (size_t)wrote;
+    if (lf_file_write_at(exchange->request->to, answer->size, data, len, &exchange->error) != LF_OK) {
+        lf_error_prefix(&exchange->error, "cannot store what is being downloaded");
+        return false;
     }
+    answer->size += (int64_t)len;
     return true;
 }
 
@@ -108,7 +100,7 @@ static bool within_bound(struct lf_exchange *exchange, size_t len)
 {
     int64_t max = exchange->request->max_answer;
     if (!max)
-        max = exchange->request->to_fd >= 0 ? INT64_MAX : MEMORY_ANSWER_MAX;
+        max = exchange->request->to ? INT64_MAX : MEMORY_ANSWER_MAX;
     curl_off_t announced = -1;
     curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
     if (announced <= max && exchange->answer->size <= max - (int64_t)len)
@@ -127,7 +119,7 @@ static size_t on_answer(char *data, size_t size, size_t count, void *context)
         return keep_error_page(exchange, data, len);
     if (!within_bound(exchange, len))
         return 0;
-    if (exchange->request->to_fd >= 0)
+    if (exchange->request->to)
         return write_to_file(exchange, data, len) ? len : 0;
     if (lf_buffer_append(&exchange->answer->text, data, len) != LF_OK) {
         lf_fail_memory(&exchange->error, "receiving an answer");
@@ -270,13 +262,13 @@ bool transfer__exchange_begin(struct lf_exchange *exchange, const struct lf_exch
     exchange->easy = curl_easy_init();
     exchange->begun = lf_clock_mono_ms();
     exchange->answer->text.max = MEMORY_ANSWER_MAX;
-    if (exchange->request->max_answer > 0 && exchange->request->to_fd < 0)
+    if (exchange->request->max_answer > 0 && !exchange->request->to)
         exchange->answer->text.max = exchange->request->max_answer > (int64_t)(SIZE_MAX / 2)
                                          ? SIZE_MAX / 2
                                          : (size_t)exchange->request->max_answer;
     if (exchange->answer->text.max < ERROR_PAGE_MAX)
         exchange->answer->text.max = ERROR_PAGE_MAX;
-    bool digests = exchange->request->to_fd < 0
+    bool digests = !exchange->request->to
                    || ((exchange->sha256 = lf_digest_new(LF_SHA256))
                        && (exchange->md5 = lf_digest_new(LF_MD5)));
     if (exchange->easy && digests && add_headers(exchange) && set_options(exchange, common) == CURLE_OK)

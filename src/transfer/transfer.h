@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "os/file.h"
 #include "os/wait.h"
 
 struct lf_transfer;
@@ -45,9 +46,8 @@ struct lf_request {
     /* Never sent a second time behind the caller's back: libcurl repeats a request when a reused connection
      * turns out dead, so this one gets a connection of its own. */
     bool once;
-    /* >= 0: the answer's body is written there, from offset 0 on, when the status is 2xx; -1: kept in memory.
-     * A zeroed struct means descriptor 0: always set it. */
-    int to_fd;
+    /* The answer's body is written there, from its start on, when the status is 2xx. NULL: kept in memory. */
+    const struct lf_file *to;
     /* Bound of a 2xx body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory, none in a file. The body of any
      * other status is cut at 64 KiB. */
     int64_t max_answer;
@@ -64,8 +64,8 @@ struct lf_answer {
     int status;               /* HTTP status */
     struct lf_buffer text;    /* body in memory */
     struct lf_buffer headers; /* if wanted: "name: value\n" lines, names in lower case */
-    int64_t size;             /* bytes of the body, in memory or in to_fd */
-    char sha256[65], md5[33]; /* of the body when it went to to_fd */
+    int64_t size;             /* bytes of the body, in memory or in the file */
+    char sha256[65], md5[33]; /* of the body when it went to a file */
     char content_type[128];
     char etag[64];          /* header, as received; empty if there is none */
     char *location;         /* header, may be NULL */

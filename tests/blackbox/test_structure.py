@@ -18,7 +18,7 @@ FLOORS = {
     "control": 4,
     "agent": 5,
 }
-BELOW_OS = {"base/error.h", "base/clock.h", "base/file.h", "base/buffer.h"}  # what the contract with the system is made of
+BELOW_OS = {"base/error.h", "base/clock.h", "base/buffer.h"}  # what the contract with the system is made of
 ROOMS = {
     "sqlite3.h": "src/journal/", "mosquitto.h": "src/link/", "mqtt_protocol.h": "src/link/", "curl/curl.h": "src/transfer/",
     "libconfig.h": "src/config/", "libserialport.h": "src/os/linux/", "pcre2.h": "src/job/match.c",

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "drivers/folder/convert.h"
+#include "os/linux/native.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -17,18 +18,20 @@ static int from = -1, to = -1;
 static void put(int fd, struct lf_slice bytes)
 {
     fuzz_need(ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0
-                  && lf_file_write_all(fd, bytes.data, bytes.len, NULL) == LF_OK,
+                  && write(fd, bytes.data, bytes.len) == (ssize_t)bytes.len,
               "cannot write");
 }
 
-static enum lf_status convert(struct lf_slice bytes, enum lf_eol eol, enum lf_line_encoding encoding,
+static enum lf_status convert(struct lf_slice bytes, enum lf_eol eol, enum folder_encoding encoding,
                               struct lf_buffer *out, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX] = "", expected[LF_SHA256_HEX];
     int64_t size = -1;
     put(from, bytes);
     put(to, lf_slice("", 0));
-    enum lf_status status = folder__convert_copy(from, to, eol, encoding, NULL, sha256, &size, err);
+    enum lf_status status = folder__convert_copy(&(struct lf_file){os__handle(from)},
+                                                 &(struct lf_file){os__handle(to)}, eol, encoding, NULL,
+                                                 sha256, &size, err);
     fuzz_check_error(status, err);
     if (status != LF_OK)
         return status;
@@ -61,9 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_input input = fuzz_input(data, size);
     uint8_t which = fuzz_byte(&input);
     enum lf_eol eol = which % 3 == 0 ? LF_EOL_KEEP : which % 3 == 1 ? LF_EOL_CRLF : LF_EOL_LF;
-    enum lf_line_encoding encoding = which / 3 % 3 == 0   ? LF_ENCODING_KEEP
-                                     : which / 3 % 3 == 1 ? LF_ENCODING_UTF8_BOM
-                                                          : LF_ENCODING_WINDOWS_1252;
+    enum folder_encoding encoding = which / 3 % 3 == 0   ? LF_ENCODING_KEEP
+                                    : which / 3 % 3 == 1 ? LF_ENCODING_UTF8_BOM
+                                                         : LF_ENCODING_WINDOWS_1252;
     struct lf_slice bytes = fuzz_rest(&input);
     struct lf_buffer out = {0}, again = {0};
     struct lf_error err = {0};

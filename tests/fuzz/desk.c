@@ -12,6 +12,7 @@
 #include "intake/intake.h"
 #include "job/job.h"
 #include "journal/journal.h"
+#include "os/linux/native.h"
 #include "transfer/transfer.h"
 
 #include <fcntl.h>
@@ -174,15 +175,14 @@ static void visit_with(struct lf_slice requests, bool with_file)
     fuzz_need(visitor && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no sockets");
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
-    fuzz_need(lf_file_write_all(ends[1], requests.data, requests.len, NULL) == LF_OK, "cannot ask");
+    fuzz_need(write(ends[1], requests.data, requests.len) == (ssize_t)requests.len, "cannot ask");
     shutdown(ends[1], SHUT_WR);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     *visitor = (struct visitor){.desk = &agent.desk,
                                 .fd = ends[0],
-                                .file = -1,
                                 .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
-    if (with_file && (visitor->file = memfd_create("sent", MFD_CLOEXEC)) >= 0)
-        fuzz_need(write(visitor->file, "sent", 4) == 4, "no file");
+    if (with_file && (visitor->file.os = os__handle(memfd_create("sent", MFD_CLOEXEC))))
+        fuzz_need(lf_file_append(&visitor->file, "sent", 4, &(struct lf_error){0}) == LF_OK, "no file");
     agent.desk.visitors = 1;
     visit(visitor);
     MUST(agent.desk.visitors == 0, "the visitor has not left");

@@ -24,6 +24,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "os/file.h"
+#include "os/linux/native.h"
+
+// A descriptor as a handle, for the call it stands in.
+#define UNIT_FILE(fd) (&(struct lf_file){.os = os__handle(fd)})
+
 struct unit_test {
     const char *promise; // what the user may rely on, as a sentence
     void (*run)(void);

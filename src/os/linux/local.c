@@ -1,7 +1,7 @@
 #include "os/local.h"
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "os/dir.h"
 #include "os/linux/native.h"
 
 #include <errno.h>
@@ -255,28 +255,29 @@ static enum lf_status wait_for(int fd, unsigned events, int64_t deadline, const 
     return status == LF_OK ? LF_OK : lf_fail_errno(err, "%s", what);
 }
 
-enum lf_status lf_local_send(int fd, const void *data, size_t len, int pass, int64_t deadline,
-                             const struct lf_cancel *cancel, struct lf_error *err)
+enum lf_status lf_local_send(int fd, const void *data, size_t len, const struct lf_file *pass,
+                             int64_t deadline, const struct lf_cancel *cancel, struct lf_error *err)
 {
     const char *at = data;
     while (len) {
         union control control = {0};
         struct iovec bytes = {.iov_base = (void *)at, .iov_len = len};
         struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
-        if (pass >= 0) {
+        if (pass) {
+            int passed = os__descriptor(pass->os);
             message.msg_control = control.room;
             message.msg_controllen = CMSG_SPACE(sizeof(int));
             struct cmsghdr *header = CMSG_FIRSTHDR(&message);
             header->cmsg_level = SOL_SOCKET;
             header->cmsg_type = SCM_RIGHTS;
             header->cmsg_len = CMSG_LEN(sizeof(int));
-            memcpy(CMSG_DATA(header), &pass, sizeof pass);
+            memcpy(CMSG_DATA(header), &passed, sizeof passed);
         }
         ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
         if (sent > 0) {
             at += sent;
             len -= (size_t)sent;
-            pass = -1;
+            pass = NULL;
             continue;
         }
         if (sent < 0 && errno == EINTR)
@@ -293,7 +294,7 @@ enum lf_status lf_local_send(int fd, const void *data, size_t len, int pass, int
 }
 
 /* Keeps the first descriptor, closes all others. */
-static void take_passed(struct msghdr *message, int *passed)
+static void take_passed(struct msghdr *message, struct lf_file *passed)
 {
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
@@ -302,8 +303,8 @@ static void take_passed(struct msghdr *message, int *passed)
         for (size_t i = 0; i < count; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-            if (*passed < 0)
-                *passed = fd;
+            if (!lf_file_is_open(passed))
+                passed->os = os__handle(fd);
             else
                 close(fd);
         }
@@ -311,7 +312,7 @@ static void take_passed(struct msghdr *message, int *passed)
 }
 
 enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadline,
-                                const struct lf_cancel *cancel, size_t *got, int *passed,
+                                const struct lf_cancel *cancel, size_t *got, struct lf_file *passed,
                                 struct lf_error *err)
 {
     for (;;) {

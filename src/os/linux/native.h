@@ -1,23 +1,38 @@
-/* Inside src/os/linux: what is in the types of the contract. A zeroed handle holds nothing, so that a
- * descriptor is kept as its number plus one. */
+/* Inside src/os/linux, and for tests: what is in the types of the contract. A zeroed handle holds nothing, so
+ * that a descriptor is kept as its number plus one. */
 #ifndef LF_OS_LINUX_NATIVE_H
 #define LF_OS_LINUX_NATIVE_H
 
+#include "base/error.h"
 #include "os/wait.h"
 
+#include <stdint.h>
 #include <sys/types.h>
+
+static inline int os__descriptor(intptr_t os)
+{
+    return (int)os - 1;
+}
+
+static inline intptr_t os__handle(int fd)
+{
+    return fd >= 0 ? (intptr_t)fd + 1 : 0;
+}
 
 static inline int os__fd(struct lf_waitable what)
 {
-    return (int)what.os - 1;
+    return os__descriptor(what.os);
 }
 
 static inline struct lf_waitable os__waitable(int fd)
 {
-    return (struct lf_waitable){fd >= 0 ? (intptr_t)fd + 1 : 0};
+    return (struct lf_waitable){os__handle(fd)};
 }
 
 /* net.c: what a read or write without waiting has returned, as lf_socket_read says it. */
 enum lf_status os__moved(ssize_t result, size_t *count, struct lf_error *err);
+
+/* Fills *err from errno: the reason as text, with the status and class that follow from it. */
+enum lf_status os__fail(struct lf_error *err);
 
 #endif

@@ -125,7 +125,6 @@ void control_serve(struct control *control,
 int control_tell(const char *path, int count, char **words)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct lf_error err = {0};
     struct lf_buffer line = {.max = LINE_BOUND}, reply = {.max = ANSWER_BOUND};
     char data[4096];
     int code = 1;
@@ -138,8 +137,8 @@ int control_tell(const char *path, int count, char **words)
     for (int i = 0; i < count; i++)
         lf_buffer_format(&line, "%s%s", i ? " " : "", words[i]);
     lf_buffer_text(&line, "\n");
-    if (lf_file_write_all(fd, line.data, line.len, &err)) {
-        fprintf(stderr, "%s\n", err.text);
+    if (write(fd, line.data, line.len) != (ssize_t)line.len) {
+        perror("cannot write to the simulator");
         goto done;
     }
     while (!reply.len || reply.data[reply.len - 1] != '\n') {

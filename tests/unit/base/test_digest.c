@@ -39,27 +39,6 @@ static void in_pieces(void)
     lf_digest_free(NULL);
 }
 
-static void of_a_file(void)
-{
-    char path[4200], hex[LF_SHA256_HEX];
-    snprintf(path, sizeof path, "%s/file", unit_folder());
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
-    NEED(fd >= 0);
-    NEED(write(fd, "xxabcyy", 7) == 7);
-    int64_t size = 0;
-    CHECK_INT(lf_digest_fd(LF_SHA256, fd, 2, 3, hex, &size, NULL), LF_OK);
-    CHECK_STR(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    CHECK_INT(size, 3);
-    CHECK_INT(lf_digest_fd(LF_SHA256, fd, 7, INT64_MAX - 7, hex, &size, NULL), LF_OK);
-    CHECK_STR(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    CHECK_INT(size, 0);
-    CHECK_INT(lf_digest_fd(LF_MD5, fd, 0, INT64_MAX, hex, NULL, NULL), LF_OK);
-    CHECK_INT(lseek(fd, 0, SEEK_CUR), 7);
-    close(fd);
-    struct lf_error err;
-    CHECK_INT(lf_digest_fd(LF_SHA256, -1, 0, 1, hex, NULL, &err), LF_IO);
-}
-
 // RFC 4648 section 10.
 static void base64_vectors(void)
 {
@@ -112,7 +91,6 @@ static void base64_of_much(void)
 
 UNIT_TESTS("digest", {"SHA-256 and MD5 give the answers of their standards", known_answers},
            {"a digest made in pieces is that of the whole", in_pieces},
-           {"a part of a file is digested without moving in it", of_a_file},
            {"base64 gives the answers of RFC 4648, both ways", base64_vectors},
            {"base64 that is not exact is refused and changes nothing", base64_refuses},
            {"much data goes through base64 unchanged, or not at all", base64_of_much}, )

@@ -1,5 +1,6 @@
 #include "base/digest.h"
 #include "base/file.h"
+#include "os/dir.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -23,7 +24,7 @@ static void put(const char *path, const char *data, size_t len, unsigned mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     NEED(fd >= 0);
-    CHECK_INT(lf_file_write_all(fd, data, len, NULL), LF_OK);
+    CHECK(write(fd, data, len) == (ssize_t)len);
     NEED(fchmod(fd, (mode_t)mode) == 0);
     close(fd);
 }
@@ -133,22 +134,20 @@ static void copies_with_digest(void)
     put(at("a"), "abc", 3, 0600);
     int from = open(at("a"), O_RDONLY), to = open(at("b"), O_RDWR | O_CREAT, 0600);
     NEED(from >= 0 && to >= 0);
-    CHECK_INT(lf_file_copy(from, to, 3, NULL, sha256, &size, &err), LF_OK);
+    CHECK_INT(lf_file_copy(UNIT_FILE(from), UNIT_FILE(to), 3, NULL, sha256, &size, &err), LF_OK);
     CHECK_INT(size, 3);
     CHECK_STR(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    lseek(from, 0, SEEK_SET);
     sha256[0] = '\0';
-    CHECK_INT(lf_file_copy(from, -1, 3, NULL, sha256, NULL, &err), LF_OK);
+    CHECK_INT(lf_file_copy(UNIT_FILE(from), NULL, 3, NULL, sha256, NULL, &err), LF_OK);
     CHECK_STR(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    lseek(from, 0, SEEK_SET);
-    CHECK_INT(lf_file_copy(from, to, 2, NULL, sha256, &size, &err), LF_TOO_LARGE);
+    CHECK_INT(lf_file_copy(UNIT_FILE(from), UNIT_FILE(to), 2, NULL, sha256, &size, &err), LF_TOO_LARGE);
     struct lf_cancel cancel;
     NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
     lf_cancel_set(&cancel);
-    CHECK_INT(lf_file_copy(from, to, 2, &cancel, sha256, &size, &err), LF_CANCELLED);
+    CHECK_INT(lf_file_copy(UNIT_FILE(from), UNIT_FILE(to), 2, &cancel, sha256, &size, &err), LF_CANCELLED);
     lf_cancel_close(&cancel);
     close(from);
-    CHECK_INT(lf_file_copy(from, to, 2, NULL, sha256, &size, &err), LF_IO);
+    CHECK_INT(lf_file_copy(UNIT_FILE(from), UNIT_FILE(to), 2, NULL, sha256, &size, &err), LF_IO);
     close(to);
 }
 
@@ -157,7 +156,7 @@ static void full_disk_is_said(void)
     struct lf_error err;
     int fd = open("/dev/full", O_WRONLY);
     NEED(fd >= 0);
-    CHECK_INT(lf_file_write_all(fd, "x", 1, &err), LF_FULL);
+    CHECK_INT(lf_file_append(UNIT_FILE(fd), "x", 1, &err), LF_FULL);
     CHECK_INT(err.class, LF_TRANSIENT);
     close(fd);
 }
@@ -166,8 +165,8 @@ static void makes_folders(void)
 {
     struct lf_error err;
     struct stat st;
-    CHECK_INT(lf_dir_make(at("x/y/z"), 0750, &err), LF_OK);
-    CHECK_INT(lf_dir_make(at("x/y/z"), 0750, &err), LF_OK);
+    CHECK_INT(lf_dir_make(at("x/y/z"), LF_GROUP, &err), LF_OK);
+    CHECK_INT(lf_dir_make(at("x/y/z"), LF_GROUP, &err), LF_OK);
     CHECK_INT(lf_dir_make(at("x//y/q/"), 0750, &err), LF_OK);
     NEED(stat(at("x/y/z"), &st) == 0);
     CHECK_INT(st.st_mode & 07777, 0750);
@@ -175,8 +174,8 @@ static void makes_folders(void)
     CHECK(lf_dir_make(at("file"), 0750, &err) != LF_OK);
     CHECK(lf_dir_make(at("file/x"), 0750, &err) != LF_OK);
     CHECK_INT(lf_dir_make("", 0750, &err), LF_INVALID);
-    CHECK_INT(lf_file_sync_parent(at("x/y"), &err), LF_OK);
-    CHECK_INT(lf_file_sync_parent(at("none/y"), &err), LF_NOT_FOUND);
+    CHECK_INT(lf_dir_sync_parent(at("x/y"), &err), LF_OK);
+    CHECK_INT(lf_dir_sync_parent(at("none/y"), &err), LF_NOT_FOUND);
     CHECK(lf_disk_free(unit_folder()) > 0);
     CHECK_INT(lf_disk_free(at("none")), -1);
 }

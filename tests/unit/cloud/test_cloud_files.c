@@ -24,7 +24,7 @@ static void single(void)
     struct fake fake;
     char *id = NULL;
     int fd = file_of("up", "hello");
-    struct lf_upload_file file = {.fd = fd,
+    struct lf_upload_file file = {.file = UNIT_FILE(fd),
                                   .size = 5,
                                   .name = "n.csv",
                                   .mime = "text/csv",
@@ -80,7 +80,7 @@ static void parts(void)
         text[i] = (char)('a' + i % 23);
     text[2501] = '\0';
     int fd = file_of("up", text);
-    struct lf_upload_file file = {.fd = fd, .size = 2501, .name = "n.bin", .type = "RAW_FILE"};
+    struct lf_upload_file file = {.file = UNIT_FILE(fd), .size = 2501, .name = "n.bin", .type = "RAW_FILE"};
     fake_open(&fake);
     file.part_size = lf_cloud_part_size(fake.cloud, file.size);
     fake_will(&fake, 200, NULL, "{\"id\":\"b1\",\"uploadStatus\":\"IN_PROGRESS\"}");
@@ -134,7 +134,7 @@ static void beyond_4_gib(void)
     const int64_t size = INT64_C(5000000003);
     int fd = file_of("big", "");
     NEED(pwrite(fd, "end", 3, (off_t)(size - 3)) == 3); /* the rest is a hole */
-    struct lf_upload_file file = {.fd = fd, .size = size, .name = "big.raw", .type = "RAW_FILE"};
+    struct lf_upload_file file = {.file = UNIT_FILE(fd), .size = size, .name = "big.raw", .type = "RAW_FILE"};
     fake_open(&fake);
     file.part_size = lf_cloud_part_size(fake.cloud, size);
     int last = lf_cloud_part_count(&file);
@@ -182,7 +182,8 @@ static void download(void)
              server_port(store.server));
     fake_will(&fake, 302, extra, "");
     fake_will(&store, 200, NULL, "abc");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err), LF_OK);
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 1000, &fake.call, sha256, &size, &fake.err),
+              LF_OK);
     CHECK_INT(size, 3);
     CHECK_INT(lseek(fd, 0, SEEK_END), 3);
     /* FIPS 180-2, appendix B.1 */
@@ -192,24 +193,28 @@ static void download(void)
 
     fake_will(&fake, 302, extra, "");
     fake_will(&store, 403, "Content-Type: application/xml\r\n", "<Error>expired</Error>");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err),
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 1000, &fake.call, sha256, &size, &fake.err),
               LF_REFUSED);
     CHECK_INT(fake.err.class, LF_TRANSIENT);
     fake_will(&fake, 302, extra, "");
     fake_will(&store, -1, NULL, "cut");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 100000, &fake.call, sha256, &size, &fake.err),
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 100000, &fake.call, sha256, &size,
+                                &fake.err),
               LF_MISMATCH);
     CHECK_INT(fake.err.class, LF_TRANSIENT);
     CHECK(!strstr(fake.err.text, "hush"));
     fake_will(&fake, 302, extra, "");
     fake_will(&store, 200, NULL, "abcd");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 3, &fake.call, sha256, &size, &fake.err), LF_TOO_LARGE);
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 3, &fake.call, sha256, &size, &fake.err),
+              LF_TOO_LARGE);
     fake_will(&fake, 404, NULL, "{\"error\":{\"message\":\"no blob\",\"invalidId\":\"b1\"}}");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 3, &fake.call, sha256, &size, &fake.err), LF_NOT_FOUND);
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 3, &fake.call, sha256, &size, &fake.err),
+              LF_NOT_FOUND);
     CHECK_INT(fake.err.class, LF_PERMANENT);
     CHECK_HAS(fake.err.text, "no blob");
     fake_will(&fake, 403, NULL, "{}");
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 3, &fake.call, sha256, &size, &fake.err), LF_DENIED);
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 3, &fake.call, sha256, &size, &fake.err),
+              LF_DENIED);
     CHECK_INT(fake.err.class, LF_NEEDS_PERSON);
     close(fd);
     fake_close(&fake);
@@ -249,7 +254,8 @@ static void download_digest(void)
             fake_will(&fake, 302, location, "");
             fake_will(&store, 200, etag, rows[i].second);
         }
-        CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err),
+        CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 1000, &fake.call, sha256, &size,
+                                    &fake.err),
                   rows[i].status);
         CHECK_INT(store.calls, rows[i].second ? 2 : 1);
         if (rows[i].status == LF_OK)
@@ -275,7 +281,8 @@ static void download_is_free(void)
     fake_will(&fake, 200, NULL, "abc");
     CHECK_INT(lf_cloud_get_blob(fake.cloud, "b1", &fake.call, &blob, &fake.err), LF_OK);
     fake.call.deadline = lf_deadline_in(10000);
-    CHECK_INT(lf_cloud_download(fake.cloud, "b1", fd, 1000, &fake.call, sha256, &size, &fake.err), LF_OK);
+    CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 1000, &fake.call, sha256, &size, &fake.err),
+              LF_OK);
     cJSON_Delete(blob);
     close(fd);
     fake_close(&fake);

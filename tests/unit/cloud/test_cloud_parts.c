@@ -299,7 +299,7 @@ static void upload_hello(void)
     struct lf_error err = {0};
     cJSON *fields = cJSON_CreateObject();
     lf_json_set_text(fields, "name", "a \"b\"\\\n\xC3\xA9.txt");
-    NEED(cloud__upload_open(fd, 0, 5, fields, &call, &upload, &err) == LF_OK);
+    NEED(cloud__upload_open(UNIT_FILE(fd), 0, 5, fields, &call, &upload, &err) == LF_OK);
     for (size_t step = 1; step < 100; step += 49) {
         char *text = body_text(cloud__upload_body(upload), step);
         CHECK_STR(text,
@@ -327,9 +327,9 @@ static void upload_pieces(void)
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         struct lf_upload *upload = NULL;
         struct lf_buffer decoded = {0};
-        NEED(
-            cloud__upload_open(fd, (int64_t)pieces[i][0], (int64_t)pieces[i][1], fields, &call, &upload, &err)
-            == LF_OK);
+        NEED(cloud__upload_open(UNIT_FILE(fd), (int64_t)pieces[i][0], (int64_t)pieces[i][1], fields, &call,
+                                &upload, &err)
+             == LF_OK);
         char *text = body_text(cloud__upload_body(upload), 1000);
         cJSON *json = cJSON_Parse(text);
         CHECK_INT(lf_base64_decode(lf_slice_text(lf_json_text(json, "data64")), &decoded), LF_OK);
@@ -351,8 +351,8 @@ static void upload_shrinks(void)
     char block[1000];
     int fd = file_of("hello", 5);
     cJSON *fields = cJSON_CreateObject();
-    CHECK_INT(cloud__upload_open(fd, 0, 6, fields, &call, &upload, &err), LF_MISMATCH);
-    NEED(cloud__upload_open(fd, 0, 5, fields, &call, &upload, &err) == LF_OK);
+    CHECK_INT(cloud__upload_open(UNIT_FILE(fd), 0, 6, fields, &call, &upload, &err), LF_MISMATCH);
+    NEED(cloud__upload_open(UNIT_FILE(fd), 0, 5, fields, &call, &upload, &err) == LF_OK);
     CHECK_INT(ftruncate(fd, 2), 0);
     size_t got = 1;
     while (got && got != (size_t)-1)

@@ -97,7 +97,7 @@ static void missing_file(void)
 static void not_a_plain_file(void)
 {
     CHECK_INT(load_path(unit_folder()), LF_INVALID);
-    CHECK_HAS(case_error.text, "not a plain file");
+    CHECK_HAS(case_error.text, "not a regular file");
     CHECK_INT(load_path("/dev/zero"), LF_INVALID);
     char path[4300];
     snprintf(path, sizeof path, "%s/pipe", unit_folder());
@@ -162,11 +162,11 @@ static void bad_includes(void)
     char path[4300];
     snprintf(path, sizeof path, "%s/folder", unit_folder());
     NEED(mkdir(path, 0700) == 0);
-    MISTAKE(HEAD "@include \"folder\"\n", 4, "@include|not a plain file");
+    MISTAKE(HEAD "@include \"folder\"\n", 4, "@include|not a regular file");
     MISTAKE(HEAD "@include \"\"\n", 4, "@include needs one file name");
     MISTAKE(HEAD " \t@include\t\"fold\\x65r\"\n", 4, "@include needs one file name");
     MISTAKE(HEAD "@include \"\n\"\n", 4, "@include needs one file name");
-    MISTAKE(HEAD "@include \"./folder/.\"\n", 4, "not a plain file");
+    MISTAKE(HEAD "@include \"./folder/.\"\n", 4, "not a regular file");
     case_file("self.conf", "@include \"self.conf\"\n", 0644);
     CHECK(case_refused(HEAD "@include \"self.conf\"\n"));
     CHECK(!case_refused("/*\n@include \"gone.conf\"\n*/\n" GOOD));

@@ -38,7 +38,7 @@ static int call(void)
 
 static void say(int fd, const void *data, size_t len)
 {
-    CHECK_INT(lf_local_send(fd, data, len, -1, lf_deadline_in(SOON_MS), NULL, NULL), LF_OK);
+    CHECK_INT(lf_local_send(fd, data, len, NULL, lf_deadline_in(SOON_MS), NULL, NULL), LF_OK);
 }
 
 // Reads one line; returns owned JSON, NULL when the desk hung up.
@@ -46,7 +46,7 @@ static cJSON *hear(int fd)
 {
     char line[65536];
     size_t len = 0, got;
-    int passed = -1;
+    struct lf_file passed = {0};
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
         if (lf_local_receive(fd, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, NULL) != LF_OK
             || got == 0)
@@ -100,7 +100,7 @@ static void too_large(void)
     char *much = malloc(LF_CONTROL_MAX + 100000);
     NEED(much);
     memset(much, ' ', LF_CONTROL_MAX + 100000);
-    lf_local_send(fd, much, LF_CONTROL_MAX + 100000, -1, lf_deadline_in(SOON_MS), NULL,
+    lf_local_send(fd, much, LF_CONTROL_MAX + 100000, NULL, lf_deadline_in(SOON_MS), NULL,
                   NULL); /* it may hang up early */
     expect_refusal(fd, "bytes");
     CHECK(hear(fd) == NULL);
@@ -186,21 +186,22 @@ static void a_file_passed_along(void)
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     NEED(file >= 0);
     cJSON *args = cJSON_Parse("{\"instrument\": \"balance-1\", \"name\": \"plate.csv\"}"), *answer = NULL;
-    CHECK_INT(lf_control_request(ground.socket, "send", args, file, lf_deadline_in(SOON_MS), &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "send", args, UNIT_FILE(file), lf_deadline_in(SOON_MS),
+                                 &answer, &err),
               LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""),
               "cannot"); /* a balance takes no files: the file itself did arrive */
     cJSON_Delete(answer);
-    CHECK_INT(lf_control_request(ground.socket, "send", args, -1, lf_deadline_in(SOON_MS), &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "send", args, NULL, lf_deadline_in(SOON_MS), &answer, &err),
               LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "open file");
     cJSON_Delete(answer);
     int pipe_fds[2];
     NEED(pipe(pipe_fds) == 0);
-    CHECK_INT(lf_control_request(ground.socket, "send", args, pipe_fds[0], lf_deadline_in(SOON_MS), &answer,
-                                 &err),
+    CHECK_INT(lf_control_request(ground.socket, "send", args, UNIT_FILE(pipe_fds[0]), lf_deadline_in(SOON_MS),
+                                 &answer, &err),
               LF_OK);
-    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "plain files");
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "regular files");
     cJSON_Delete(answer);
     cJSON_Delete(args);
     close(pipe_fds[0]);
@@ -217,13 +218,14 @@ static void nobody_there(void)
     cJSON *answer = NULL;
     char path[300];
     snprintf(path, sizeof path, "%s/none.sock", unit_folder());
-    CHECK_INT(lf_control_request(path, "status", NULL, -1, lf_deadline_in(1000), &answer, &err),
+    CHECK_INT(lf_control_request(path, "status", NULL, NULL, lf_deadline_in(1000), &answer, &err),
               LF_NOT_FOUND);
     CHECK_HAS(err.text, "labferryd");
     CHECK(answer == NULL);
     memset(path, 'x', sizeof path - 1);
     path[sizeof path - 1] = '\0';
-    CHECK_INT(lf_control_request(path, "status", NULL, -1, lf_deadline_in(1000), &answer, &err), LF_INVALID);
+    CHECK_INT(lf_control_request(path, "status", NULL, NULL, lf_deadline_in(1000), &answer, &err),
+              LF_INVALID);
 }
 
 static void stale_and_living(void)
@@ -236,7 +238,7 @@ static void stale_and_living(void)
     CHECK_INT(st.st_mode & 0777, 0660);
     CHECK_INT(lf_server_open(&ground.context, &second, &err), LF_BUSY);
     cJSON *answer = NULL;
-    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(SOON_MS), &answer, &err),
               LF_OK);
     cJSON_Delete(answer);
     close_desk();
@@ -247,7 +249,7 @@ static void stale_and_living(void)
     close(fd);
     CHECK(stat(ground.socket, &st) == 0);
     open_desk();
-    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, -1, lf_deadline_in(SOON_MS), &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(SOON_MS), &answer, &err),
               LF_OK);
     cJSON_Delete(answer);
     close_desk();
@@ -285,7 +287,7 @@ static int as_nobody(const char *verb)
               *args = cJSON_Parse(strcmp(verb, "pause") != 0 ? "{}" : "{\"instrument\": \"all\"}");
         if (setgid(65534) != 0 || setuid(65534) != 0)
             _exit(3);
-        enum lf_status status = lf_control_request(ground.socket, verb, args, -1, lf_deadline_in(SOON_MS),
+        enum lf_status status = lf_control_request(ground.socket, verb, args, NULL, lf_deadline_in(SOON_MS),
                                                    &answer, &err);
         if (status == LF_OK && lf_json_bool(answer, "ok", false))
             _exit(0);

@@ -81,7 +81,7 @@ static cJSON *perform(struct ground *ground, const char *verb, const char *json,
 {
     struct lf_error err = {0};
     cJSON *args = json ? cJSON_Parse(json) : NULL, *result = NULL;
-    struct lf_request_to_verb request = {.verb = verb, .args = args, .who = "cli:test", .fd = -1};
+    struct lf_request_to_verb request = {.verb = verb, .args = args, .who = "cli:test"};
     CHECK_INT(lf_verb_perform(&ground->context, &request, &result, &err), expected);
     if (part)
         CHECK_HAS(err.text, part);

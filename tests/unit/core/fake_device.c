@@ -157,8 +157,8 @@ static enum lf_verdict fake_verify(void *device, const struct lf_action *action,
     return fake->verdict;
 }
 
-static enum lf_status fake_take(void *device, const char *id, const char *version, int to, int64_t max,
-                                struct lf_error *err)
+static enum lf_status fake_take(void *device, const char *id, const char *version, const struct lf_file *to,
+                                int64_t max, struct lf_error *err)
 {
     struct fake_device *fake = device;
     (void)id;
@@ -169,8 +169,10 @@ static enum lf_status fake_take(void *device, const char *id, const char *versio
     const char *bytes = fake->bytes;
     if ((int64_t)strlen(bytes) > max)
         return lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON, "it is too large");
+    if (!to)
+        return LF_OK;
     fake->takes++;
-    return lf_file_write_all(to, bytes, strlen(bytes), err);
+    return lf_file_append(to, bytes, strlen(bytes), err);
 }
 
 static enum lf_status fake_archive(void *device, const char *id, const char *version, struct lf_error *err)

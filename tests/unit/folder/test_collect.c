@@ -1,7 +1,7 @@
 // Results are found when they are finished, told once, and taken whole or not at all.
 #include "bench.h"
 
-#include "os/watch.h"
+#include "os/dir.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -79,9 +79,10 @@ static void polling_sees_it_too(void)
 // A network or user-space file system tells nothing; there is nothing to test on one.
 static bool changes_are_told(void)
 {
-    int fd = open(unit_folder(), O_RDONLY | O_DIRECTORY);
-    bool told = fd >= 0 && !lf_folder_is_remote(fd);
-    close(fd);
+    struct lf_dir dir;
+    NEED(lf_dir_open(unit_folder(), &dir, &err) == LF_OK);
+    bool told = !lf_dir_is_remote(&dir);
+    lf_dir_close(&dir);
     if (!told)
         printf("    (skipped: this file system tells of no changes)\n");
     return told;
@@ -265,7 +266,7 @@ static int spool_file(void)
 static enum lf_status take(const char *id, const char *version, int64_t max)
 {
     int fd = spool_file();
-    enum lf_status status = lf_driver_folder.take(bench.device, id, version, fd, max, &err);
+    enum lf_status status = lf_driver_folder.take(bench.device, id, version, UNIT_FILE(fd), max, &err);
     close(fd);
     return status;
 }

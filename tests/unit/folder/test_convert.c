@@ -30,7 +30,8 @@ static char *convert(const char *in, size_t len, enum lf_eol eol, enum folder_en
     int64_t size = 0;
     int from = file_of("in", in, len), to = file_of("out", "", 0);
     memset(&err, 0, sizeof err);
-    CHECK_INT(folder__convert_copy(from, to, eol, encoding, NULL, sha256, &size, &err), expected);
+    CHECK_INT(folder__convert_copy(UNIT_FILE(from), UNIT_FILE(to), eol, encoding, NULL, sha256, &size, &err),
+              expected);
     char *out = calloc(1, 1 << 20);
     NEED(out != NULL);
     ssize_t got = pread(to, out, 1 << 20, 0);

@@ -6,7 +6,7 @@
 // The linker sends these calls here first (see CMakeLists.txt).
 #include "bench.h"
 
-#include "os/watch.h"
+#include "os/host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,12 +52,12 @@ int __wrap_openat64(int dir, const char *path, int flags, ...)
     return __real_openat64(dir, path, flags, mode);
 }
 
-ssize_t __real_write(int fd, const void *data, size_t len);
-ssize_t __wrap_write(int fd, const void *data, size_t len);
-ssize_t __wrap_write(int fd, const void *data, size_t len)
+ssize_t __real_pwrite64(int fd, const void *data, size_t len, off_t at);
+ssize_t __wrap_pwrite64(int fd, const void *data, size_t len, off_t at);
+ssize_t __wrap_pwrite64(int fd, const void *data, size_t len, off_t at)
 {
     step();
-    return __real_write(fd, data, len);
+    return __real_pwrite64(fd, data, len, at);
 }
 
 // Does nothing: what a power cut would lose cannot be seen here anyway, and the tests run many times faster.

@@ -118,7 +118,7 @@ static void collect(void)
         snprintf(path, sizeof path, "%s/copy", bench.spool);
         int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
         begin(n);
-        status = lf_driver_folder.take(bench.device, found->id, found->version, fd, 1000, &err);
+        status = lf_driver_folder.take(bench.device, found->id, found->version, UNIT_FILE(fd), 1000, &err);
         reached = end() || reached;
         CHECK(status == LF_OK || err.class == LF_TRANSIENT);
         close(fd);

@@ -54,7 +54,7 @@ static void good_ones(void)
 static void mistakes(void)
 {
     refuse((const char *[]){NULL}, "needs an inbox");
-    refuse((const char *[]){"inbox", "relative/in", NULL}, "labferry.conf:7: inbox: give the whole path");
+    refuse((const char *[]){"inbox", "relative/in", NULL}, "labferry.conf:7: inbox: give the full path");
     refuse((const char *[]){"inbox", "/in", "file_mode", "rw-r--r--", NULL}, "file_mode");
     refuse((const char *[]){"inbox", "/in", "file_mode", "4755", NULL}, "file_mode");
     refuse((const char *[]){"inbox", "/in", "eol", "cr", NULL}, "eol");

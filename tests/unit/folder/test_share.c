@@ -36,11 +36,11 @@ enum { SIZE = 600 * 1000 }; // more than the driver reads at once
 static void (*meanwhile)(void); // done once, in the midst of reading
 static bool reading;
 
-ssize_t __real_read(int fd, void *to, size_t room);
-ssize_t __wrap_read(int fd, void *to, size_t room);
-ssize_t __wrap_read(int fd, void *to, size_t room)
+ssize_t __real_pread64(int fd, void *to, size_t room, off_t at);
+ssize_t __wrap_pread64(int fd, void *to, size_t room, off_t at);
+ssize_t __wrap_pread64(int fd, void *to, size_t room, off_t at)
 {
-    ssize_t got = __real_read(fd, to, room);
+    ssize_t got = __real_pread64(fd, to, room, at);
     if (reading && got > 1000 && meanwhile) {
         void (*now)(void) = meanwhile;
         meanwhile = NULL;
@@ -105,8 +105,8 @@ static enum lf_status take_while(void (*what)(void))
     usleep(20000); // the clock of files ticks every few ms
     meanwhile = what;
     reading = true;
-    enum lf_status status = lf_driver_folder.take(bench.device, "plate.csv", bench.found[0].version, to,
-                                                  SIZE * 2, &err);
+    enum lf_status status = lf_driver_folder.take(bench.device, "plate.csv", bench.found[0].version,
+                                                  UNIT_FILE(to), SIZE * 2, &err);
     reading = false;
     CHECK(meanwhile == NULL); // it did happen
     if (status == LF_OK) {    // then it is the version that was told, whole
@@ -127,7 +127,7 @@ static void changed_while_copied(void)
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         CHECK_INT(take_while(changes[i]), LF_MISMATCH);
         CHECK_INT(err.class, LF_TRANSIENT);
-        bench.found_count = 0; // and it is found anew, as another version
+        bench.found_count = 0; // and it is found again, as another version
         bench_listen_for(&bench, 1);
         CHECK_INT(bench.found_count, 1);
         bench_close(&bench);
@@ -198,7 +198,7 @@ static void count_line(int fd)
 {
     char text[4096];
     ssize_t got;
-    while ((got = __real_read(fd, text, sizeof text)) > 0)
+    while ((got = read(fd, text, sizeof text)) > 0)
         for (ssize_t i = 0; i < got; i++)
             lines += text[i] == '\n';
 }
@@ -256,7 +256,7 @@ static void no_plain_files(void)
     CHECK_STR(bench.found[0].name, "good.csv");
     static const char *const names[] = {"pipe.csv", "endless.csv", "null.csv"};
     for (size_t i = 0; i < 3; i++)
-        CHECK(lf_driver_folder.take(bench.device, names[i], "1-2-3", 1, 100, &err) != LF_OK);
+        CHECK(lf_driver_folder.take(bench.device, names[i], "1-2-3", NULL, 100, &err) != LF_OK);
     bench_close(&bench);
     unlink(in_outbox("pipe.csv"));
     unlink(in_outbox("endless.csv"));
@@ -291,7 +291,7 @@ static void rights_go(void)
 }
 
 UNIT_TESTS("folder, as shares are",
-           {"a result that changes while it is copied is not taken, and is found anew", changed_while_copied},
+           {"a result that changes while it is copied is not taken, and is found again", changed_while_copied},
            {"a result that is replaced or removed while it is copied is taken as it was, whole",
             replaced_while_copied},
            {"ten thousand results at once are told, each once", crowd, UNIT_SLOW},

@@ -2,7 +2,7 @@
 // deliver.c). The states are made by hand. "Other boot" is a mark that names another run of the machine.
 #include "bench.h"
 
-#include "os/watch.h"
+#include "os/host.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -384,7 +384,7 @@ static bool call_empty_slots(void *context, struct lf_instrument *instrument, in
         return false;
     call_status[0] = lf_instrument_repeat(instrument, &action, &repeat, &call_error);
     call_status[1] = lf_instrument_act(instrument, &action, &outcome, &err);
-    call_status[2] = lf_instrument_take(instrument, "a.csv", "1", -1, 0, &err);
+    call_status[2] = lf_instrument_take(instrument, "a.csv", "1", NULL, 0, &err);
     call_status[3] = lf_instrument_archive(instrument, "a.csv", "1", &err);
     call_verdict = lf_instrument_verify(instrument, &action, &outcome, &err);
     return true;

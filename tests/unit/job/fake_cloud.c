@@ -110,8 +110,8 @@ enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, co
     return leave(lost, out, err);
 }
 
-enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, int fd, int64_t max,
-                                 const struct lf_call *call, char sha256[65], int64_t *size,
+enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, const struct lf_file *to,
+                                 int64_t max, const struct lf_call *call, char sha256[65], int64_t *size,
                                  struct lf_error *err)
 {
     (void)cloud;
@@ -122,7 +122,7 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, in
     if (enter("download", &lost)) {
         THE.downloads++;
         *size = (int64_t)strlen(THE.bytes);
-        lf_file_write_all(fd, THE.bytes, strlen(THE.bytes), NULL);
+        lf_file_write_at(to, 0, THE.bytes, strlen(THE.bytes), err);
         lf_digest_bytes(LF_SHA256, THE.bytes, strlen(THE.bytes), sha256);
     }
     return leave(lost, NULL, err);
@@ -166,8 +166,9 @@ enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_uplo
     bool lost;
     if (enter("upload_blob", &lost)) {
         THE.uploads++;
-        ssize_t got = pread(file->fd, THE.last_upload, sizeof THE.last_upload - 1, 0);
-        THE.last_upload[got > 0 ? got : 0] = '\0';
+        size_t got = 0;
+        lf_file_read_at(file->file, 0, THE.last_upload, sizeof THE.last_upload - 1, &got, err);
+        THE.last_upload[got] = '\0';
         *blob_id = lost ? NULL : lf_format("blob_%d", THE.uploads);
     }
     return leave(lost, NULL, err);

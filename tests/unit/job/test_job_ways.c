@@ -38,11 +38,11 @@ int __wrap_fsync(int fd)
     return fails(&bad_fsyncs) ? -1 : __real_fsync(fd);
 }
 
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to)
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
-    return fails(&bad_renames) ? -1 : __real_rename(from, to);
+    return fails(&bad_renames) ? -1 : __real_renameat(from_dir, from, to_dir, to);
 }
 
 static void begin(void)
@@ -77,7 +77,7 @@ static int64_t send_file(void)
     snprintf(path, sizeof path, "%s/sent", unit_folder());
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     NEED(fd >= 0 && pwrite(fd, "A1,5\n", 5, 0) == 5);
-    enum lf_status status = lf_jobs_send(c.jobs, "robot", "plate.csv", fd, "cli:maria", &id, &err);
+    enum lf_status status = lf_jobs_send(c.jobs, "robot", "plate.csv", UNIT_FILE(fd), "cli:maria", &id, &err);
     close(fd);
     return status == LF_OK ? id : 0;
 }

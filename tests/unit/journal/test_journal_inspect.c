@@ -85,7 +85,7 @@ static void strangers(void)
     set_path("");
     cJSON *report = NULL;
     CHECK_INT(lf_journal_check_file(path, &report, &err), LF_INVALID);
-    CHECK_HAS(err.text, "is no file");
+    CHECK_HAS(err.text, "is not a regular file");
     CHECK(report == NULL);
     set_path("folder.db");
     NEED(mkdir(path, 0700) == 0);

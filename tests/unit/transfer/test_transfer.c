@@ -81,7 +81,7 @@ static void plain_get(void)
 {
     struct bench bench;
     bench_open(&bench, answer_echo, NULL);
-    bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t", .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t"});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.status, 201);
     CHECK_STR(bench.answer.text.data, "GET|/thing?secret=hush|Bearer t|labferry/" LF_VERSION "|||0");
@@ -107,8 +107,7 @@ static void large_text_without_expect(void)
     bench_open(&bench, answer_echo, NULL);
     bench_perform(&bench, &(struct lf_request){.method = "PATCH",
                                                .text = lf_slice(text, len),
-                                               .content_type = "application/json",
-                                               .to_fd = -1});
+                                               .content_type = "application/json"});
     CHECK_STR(bench.answer.text.data, "PATCH|/thing?secret=hush||labferry/" LF_VERSION "|||3145728");
     bench_close(&bench);
     free(text);
@@ -158,7 +157,7 @@ static void streams_up(void)
     struct pattern pattern = {.size = 20 * 1000 * 1000 + 7};
     struct lf_body body = {pattern_read, pattern_rewind, &pattern, pattern.size};
     bench_open(&bench, answer_body_check, NULL);
-    bench_perform(&bench, &(struct lf_request){.method = "POST", .body = &body, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .body = &body});
     CHECK_INT(bench.status, LF_OK);
     CHECK_STR(bench.answer.text.data, "same");
     CHECK_INT(pattern.at, pattern.size);
@@ -171,7 +170,7 @@ static void unreadable_body(void)
     struct pattern pattern = {.size = 2000000, .fail = true};
     struct lf_body body = {pattern_read, pattern_rewind, &pattern, pattern.size};
     bench_open(&bench, answer_body_check, NULL);
-    bench_perform(&bench, &(struct lf_request){.method = "POST", .body = &body, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .body = &body});
     CHECK_INT(bench.status, LF_IO);
     CHECK_INT(bench.err.class, LF_TRANSIENT);
     CHECK(bench.sent);
@@ -204,8 +203,9 @@ static void streams_down(void)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     NEED(fd >= 0);
     bench_open(&bench, answer_big, &size);
-    bench_perform(&bench,
-                  &(struct lf_request){.to_fd = fd, .progress = note_progress, .progress_context = seen});
+    bench_perform(&bench, &(struct lf_request){.to = UNIT_FILE(fd),
+                                               .progress = note_progress,
+                                               .progress_context = seen});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.size, 1000000);
     CHECK_INT(lseek(fd, 0, SEEK_END), 1000000);
@@ -223,13 +223,13 @@ static void too_large(void)
     struct bench bench;
     int64_t size = 300000;
     bench_open(&bench, answer_big, &size);
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .max_answer = 299999});
+    bench_perform(&bench, &(struct lf_request){.max_answer = 299999});
     CHECK_INT(bench.status, LF_TOO_LARGE);
     CHECK_INT(bench.err.class, LF_PERMANENT);
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .max_answer = 300000});
+    bench_perform(&bench, &(struct lf_request){.max_answer = 300000});
     CHECK_INT(bench.status, LF_OK);
     size = 9 * 1024 * 1024;
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_TOO_LARGE);
     bench_close(&bench);
 }
@@ -247,11 +247,11 @@ static void endless(void)
     struct bench bench;
     int http = 200;
     bench_open(&bench, answer_endless, &http);
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_TOO_LARGE);
     CHECK_INT(bench.err.class, LF_TRANSIENT);
     http = 500;
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.status, 500);
     CHECK_INT(bench.answer.text.len, 64 * 1024);
@@ -265,7 +265,7 @@ static void full_disk(void)
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
     NEED(fd >= 0);
     bench_open(&bench, answer_big, &size);
-    bench_perform(&bench, &(struct lf_request){.to_fd = fd});
+    bench_perform(&bench, &(struct lf_request){.to = UNIT_FILE(fd)});
     CHECK_INT(bench.status, LF_FULL);
     CHECK_INT(bench.err.class, LF_TRANSIENT);
     close(fd);
@@ -284,7 +284,7 @@ static void raw_gives(const char *raw, enum lf_status expected)
 {
     struct bench bench;
     bench_open(&bench, answer_raw, (void *)raw);
-    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true});
     if (!CHECK_INT(bench.status, expected))
         CHECK_STR(raw, "");
     CHECK(bench.sent);
@@ -319,7 +319,7 @@ static void reset_after_request(void)
 {
     struct bench bench;
     bench_open(&bench, answer_reset, NULL);
-    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true});
     CHECK_INT(bench.status, LF_DISCONNECTED);
     CHECK(bench.sent);
     bench_close(&bench);
@@ -342,13 +342,13 @@ static void once_is_once(void)
     struct bench bench;
     atomic_int last = 0;
     bench_open(&bench, answer_first_only, &last);
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_OK);
     /* On the reused connection this one dies unanswered; libcurl alone would send it again. */
-    bench_perform(&bench, &(struct lf_request){.method = "POST", .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "POST"});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(server_calls(bench.server), 3);
-    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "POST", .once = true});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(server_calls(bench.server), 4);
     bench_close(&bench);
@@ -360,7 +360,7 @@ static void nobody_there(void)
     bench_open(&bench, answer_reset, NULL);
     server_close(bench.server);
     bench.server = NULL;
-    bench_perform(&bench, &(struct lf_request){.method = "POST", .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.method = "POST"});
     CHECK_INT(bench.status, LF_DISCONNECTED);
     CHECK_INT(bench.err.class, LF_TRANSIENT);
     CHECK(!bench.sent);
@@ -381,7 +381,7 @@ static void stalls(void)
     struct bench bench;
     bench_open(&bench, answer_never, NULL);
     int64_t start = lf_clock_mono_ms();
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_TIMEOUT);
     CHECK(bench.sent);
     CHECK(lf_clock_mono_ms() - start >= 1500);
@@ -393,10 +393,10 @@ static void deadline(void)
 {
     struct bench bench;
     bench_open(&bench, answer_never, NULL);
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .deadline = lf_deadline_in(300)});
+    bench_perform(&bench, &(struct lf_request){.deadline = lf_deadline_in(300)});
     CHECK_INT(bench.status, LF_TIMEOUT);
     CHECK_HAS(bench.err.text, "deadline");
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .deadline = lf_clock_mono_ms() - 1});
+    bench_perform(&bench, &(struct lf_request){.deadline = lf_clock_mono_ms() - 1});
     CHECK_INT(bench.status, LF_TIMEOUT);
     bench_close(&bench);
 }
@@ -417,7 +417,7 @@ static void cancels(void)
     bench_open(&bench, answer_never, NULL);
     NEED(pthread_create(&thread, NULL, cancel_soon, &cancel) == 0);
     int64_t start = lf_clock_mono_ms();
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1, .cancel = &cancel});
+    bench_perform(&bench, &(struct lf_request){.cancel = &cancel});
     CHECK_INT(bench.status, LF_CANCELLED);
     CHECK(lf_clock_mono_ms() - start < 1500);
     pthread_join(thread, NULL);
@@ -438,7 +438,7 @@ static void closing(void)
     pthread_t thread;
     bench_open(&bench, answer_never, NULL);
     NEED(pthread_create(&thread, NULL, close_soon, bench.transfer) == 0);
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_CANCELLED);
     pthread_join(thread, NULL);
     bench.transfer = NULL;
@@ -463,16 +463,15 @@ static void silent_dns(void)
     struct bench bench;
     bench_open(&bench, answer_echo, NULL);
     int64_t start = lf_clock_mono_ms();
-    bench_perform(&bench, &(struct lf_request){.url = "https://silent.example/",
-                                               .to_fd = -1,
-                                               .deadline = lf_deadline_in(300)});
+    bench_perform(&bench,
+                  &(struct lf_request){.url = "https://silent.example/", .deadline = lf_deadline_in(300)});
     CHECK(resolver_asked);
     CHECK_INT(bench.status, LF_TIMEOUT);
     CHECK(!bench.sent);
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.status, LF_OK);
     CHECK(lf_clock_mono_ms() - start < 3000);
-    bench_perform(&bench, &(struct lf_request){.url = "https://gone.example/", .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.url = "https://gone.example/"});
     CHECK_INT(bench.status, LF_DISCONNECTED);
     CHECK_HAS(bench.err.text, "DNS");
     sleep(4); /* let the resolver's thread end, so that leak checking sees an even state */
@@ -518,13 +517,13 @@ static void follows_without_credentials(void)
     NEED(store != NULL);
     hops.port = server_port(store);
     bench_open(&bench, answer_redirect, &hops);
-    bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t", .follow = true, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.authorization = "Bearer t", .follow = true});
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.status, 200);
     CHECK(bench.answer.redirected);
     CHECK_STR(bench.answer.text.data, "from the store");
     CHECK_STR(hops.seen, "GET /key?sig=1 []");
-    bench_perform(&bench, &(struct lf_request){.to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){0});
     CHECK_INT(bench.answer.status, 302);
     bench_close(&bench);
     server_close(store);
@@ -535,16 +534,16 @@ static void refuses_redirects(void)
     struct bench bench;
     struct hops hops = {.left = 1000};
     bench_open(&bench, answer_redirect, &hops);
-    bench_perform(&bench, &(struct lf_request){.follow = true, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.follow = true});
     CHECK_INT(bench.status, LF_REFUSED);
     CHECK_INT(server_calls(bench.server), 6);
     hops.location = "http://store.example/key?sig=hush";
-    bench_perform(&bench, &(struct lf_request){.follow = true, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.follow = true});
     CHECK_INT(bench.status, LF_REFUSED);
     CHECK_HAS(bench.err.text, "http://store.example/key");
     CHECK(!strstr(bench.err.text, "hush"));
     hops.location = "file:///etc/passwd";
-    bench_perform(&bench, &(struct lf_request){.follow = true, .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.follow = true});
     CHECK_INT(bench.status, LF_REFUSED);
     bench_close(&bench);
 }
@@ -553,9 +552,9 @@ static void refuses_urls(void)
 {
     struct bench bench;
     bench_open(&bench, answer_echo, NULL);
-    bench_perform(&bench, &(struct lf_request){.url = "http://acme.benchling.com/", .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.url = "http://acme.benchling.com/"});
     CHECK_INT(bench.status, LF_INVALID);
-    bench_perform(&bench, &(struct lf_request){.url = "file:///etc/passwd", .to_fd = -1});
+    bench_perform(&bench, &(struct lf_request){.url = "file:///etc/passwd"});
     CHECK_INT(bench.status, LF_INVALID);
     CHECK_INT(server_calls(bench.server), 0);
     bench_close(&bench);
@@ -569,10 +568,7 @@ static void *perform_many(void *arg)
     intptr_t good = 0;
     for (int i = 0; i < 25; i++) {
         struct lf_answer answer;
-        struct lf_request request = {.method = "GET",
-                                     .url = bench->url,
-                                     .to_fd = -1,
-                                     .deadline = lf_deadline_in(20000)};
+        struct lf_request request = {.method = "GET", .url = bench->url, .deadline = lf_deadline_in(20000)};
         good += lf_transfer_perform(bench->transfer, &request, &answer, NULL, NULL) == LF_OK
                 && answer.status == 201;
         lf_answer_free(&answer);

@@ -31,7 +31,6 @@ static enum lf_status get(enum server_tls tls, bool ca, const char *host, struct
     struct lf_answer answer;
     struct lf_request request = {.method = "GET",
                                  .url = url,
-                                 .to_fd = -1,
                                  .deadline = lf_deadline_in(20000),
                                  .authorization = "Bearer t"};
     enum lf_status status = lf_transfer_perform(transfer, &request, &answer, sent, err);
@@ -113,7 +112,7 @@ static void missing_ca(void)
     NEED(lf_transfer_open(&options, &transfer, &err) == LF_OK);
     snprintf(url, sizeof url, "https://127.0.0.1:%d/", server_port(server));
     struct lf_answer answer;
-    struct lf_request request = {.method = "GET", .url = url, .to_fd = -1, .deadline = lf_deadline_in(20000)};
+    struct lf_request request = {.method = "GET", .url = url, .deadline = lf_deadline_in(20000)};
     CHECK_INT(lf_transfer_perform(transfer, &request, &answer, NULL, &err), LF_DENIED);
     CHECK_HAS(err.text, "/nowhere/ca.pem");
     lf_answer_free(&answer);
@@ -152,7 +151,6 @@ static void proxies(void)
     struct lf_answer answer;
     struct lf_request request = {.method = "POST",
                                  .url = "https://acme.example/",
-                                 .to_fd = -1,
                                  .deadline = lf_deadline_in(20000),
                                  .authorization = "Bearer t"};
     CHECK_INT(lf_transfer_perform(transfer, &request, &answer, &sent, &err), LF_DENIED);

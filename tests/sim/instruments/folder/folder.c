@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "os/dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -51,8 +52,8 @@ __attribute__((format(printf, 2, 3))) static void say(const struct sim *sim, con
     va_list args;
     if (sim->options.quiet)
         return;
-    lf_time_format_short(lf_clock_wall_ms(), now);
-    printf("%s ", now);
+    lf_time_format_local(lf_clock_wall_ms(), now);
+    printf("%s ", now + strlen("2026-11-22 "));
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
@@ -70,9 +71,8 @@ static char *path_of(const char *folder, const char *name)
 
 static void write_file(const char *path, const void *data, size_t len, int flags)
 {
-    struct lf_error err;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644);
-    if (fd < 0 || lf_file_write_all(fd, data, len, &err) != LF_OK)
+    if (fd < 0 || write(fd, data, len) != (ssize_t)len)
         die("cannot write %s: %s", path, strerror(errno));
     close(fd);
 }
