@@ -39,8 +39,7 @@ static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int6
 /* The bytes come first: whoever sends them may be slow, and the journal must not wait for that. A file
  * without its row is swept. */
 static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name,
- const struct lf_file *from,
-                                 int64_t *id, struct lf_error *err)
+                                 const struct lf_file *from, int64_t *id, struct lf_error *err)
 {
     struct spool_file file = {0};
     struct lf_error ignored;

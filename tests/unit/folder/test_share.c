@@ -291,7 +291,8 @@ static void rights_go(void)
 }
 
 UNIT_TESTS("folder, as shares are",
-           {"a result that changes while it is copied is not taken, and is found again", changed_while_copied},
+           {"a result that changes while it is copied is not taken, and is found again",
+            changed_while_copied},
            {"a result that is replaced or removed while it is copied is taken as it was, whole",
             replaced_while_copied},
            {"ten thousand results at once are told, each once", crowd, UNIT_SLOW},
