@@ -28,7 +28,6 @@ static enum lf_status perform(struct lf_instrument *instrument, const struct lf_
                               .headers = (const char *const *)lines,
                               .text = request->body,
                               .once = request->once,
-                              .to_fd = -1,
                               .max_answer = request->max_body ? request->max_body : BODY_DEFAULT,
                               .want_headers = true,
                               .deadline = request->deadline,

@@ -153,7 +153,7 @@ static bool add_header(struct lf_exchange *exchange, const char *name, const cha
     char *line = *value ? lf_format("%s: %s", name, value) : lf_format("%s:", name);
     bool ok = add_line(exchange, line);
     if (line)
-        explicit_bzero(line, strlen(line));
+        lf_wipe(line, strlen(line));
     free(line);
     return ok;
 }
