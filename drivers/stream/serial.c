@@ -14,7 +14,7 @@ static const struct lf_setting settings[] = {
      .fallback = "9600",
      .min = 50,
      .max = 12000000,
-     .help = "Bits a second, any rate."},
+     .help = "Bits per second; any rate."},
     {.name = "bits", .type = LF_INT, .fallback = "8", .min = 5, .max = 8, .help = "Data bits."},
     {.name = "parity", .type = LF_CHOICE, .fallback = "none", .choices = parities, .help = "Parity bit."},
     {.name = "stop", .type = LF_INT, .fallback = "1", .min = 1, .max = 2, .help = "Stop bits."},
@@ -28,7 +28,7 @@ static const struct lf_setting settings[] = {
      .type = LF_CHOICE,
      .fallback = "on",
      .choices = levels,
-     .help = "The RTS signal while open; not with flow=rtscts, which drives it."},
+     .help = "The RTS signal while open; not with flow=rtscts, which controls it."},
     {0},
 };
 
@@ -55,7 +55,7 @@ static enum lf_status line_of(const struct lf_values *values, struct lf_serial_s
     };
     if (line->flow == LF_FLOW_RTSCTS && lf_values_given(values, "rts"))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "flow=rtscts drives RTS itself: take rts= out, or use another flow");
+                       "flow=rtscts controls RTS itself; remove rts=, or choose another flow");
     return LF_OK;
 }
 

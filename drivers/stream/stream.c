@@ -15,7 +15,7 @@
 
 enum {
     SPEC_MAX = 1024,
-    DRAIN_MAX = 1024 * 1024, /* a device that chatters faster than we discard must not keep us for ever */
+    DRAIN_MAX = 1024 * 1024, /* a device that sends faster than we discard must not hold us up for ever */
     SENT_NAP_FIRST_MS = 1,   /* one byte takes 1 ms at 9600 baud */
     SENT_NAP_MAX_MS = 20,
 };
@@ -83,12 +83,12 @@ static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf
     memset(spec, 0, sizeof *spec);
     *values = NULL;
     if (len >= sizeof spec->text)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the stream's name is longer than %d bytes",
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of the stream is longer than %d bytes",
                        SPEC_MAX - 1);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)whole[i] < ' ' || whole[i] == 0x7f)
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                           "the stream's name has a control character at byte %zu; take it out", i + 1);
+                           "the stream's name has a control character at byte %zu; remove it", i + 1);
     memcpy(spec->text, whole, len + 1);
     enum lf_status status = find_kind(spec, whole, err);
     if (status != LF_OK)
@@ -97,7 +97,8 @@ static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf
     if (spec->options)
         *spec->options++ = '\0';
     if (!*spec->place)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%.200s' does not say where; for example %s", whole,
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "'%.200s' names no device or address; write for example %s", whole,
                        spec->kind->example);
 
     char where[LF_STREAM_NAME_MAX];
@@ -177,8 +178,8 @@ const char *lf_stream_name(const struct lf_stream *stream)
 
 static enum lf_status gone(const struct lf_stream *stream, const char *reason, struct lf_error *err)
 {
-    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: the connection is gone (%s)%s", stream->name,
-                   reason, stream->serial ? "; unplugged, or the device lost power?" : "");
+    return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s: connection lost (%s)%s", stream->name, reason,
+                   stream->serial ? "; unplugged, or the device lost power?" : "");
 }
 
 /* A wait ended with this status. */
@@ -188,7 +189,7 @@ static enum lf_status waited(const struct lf_stream *stream, enum lf_status stat
         return lf_fail(err, status, LF_TRANSIENT, "%s: stopped on request", stream->name);
     if (status == LF_TIMEOUT)
         return lf_fail(err, status, LF_TRANSIENT, "%s: nothing arrived in the time allowed", stream->name);
-    return gone(stream, "it cannot be waited for", err);
+    return gone(stream, "cannot wait for it", err);
 }
 
 static struct lf_waitable waitable(const struct lf_stream *stream)
@@ -257,7 +258,7 @@ static enum lf_status write_timeout(const struct lf_stream *stream, size_t left,
                                     struct lf_error *err)
 {
     return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT,
-                   "%s: only %zu of %zu bytes could be sent in the time allowed; %s", stream->name, left, len,
+                   "%s: only %zu of %zu bytes were sent in the time allowed; %s", stream->name, left, len,
                    stream->serial ? "is flow control holding the line (XOFF, or CTS low)?"
                                   : "the other side does not read");
 }

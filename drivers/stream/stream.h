@@ -30,15 +30,15 @@ enum lf_status lf_stream_open(const char *spec, int64_t deadline, const struct l
 void lf_stream_close(struct lf_stream *stream); /* NULL is fine; never waits long */
 
 /* Writes all bytes or fails. *written (may be NULL) says how many left us. On a serial port LF_OK means that
- * they are on the wire, and what a failure leaves queued is taken back, so that it cannot come late. A socket
- * cannot take back: close it after a failure. */
+ * they are on the wire, and bytes still queued at a failure are discarded, so that they cannot leave late. A
+ * socket cannot discard: close it after a failure. */
 enum lf_status lf_stream_write(struct lf_stream *stream, const void *data, size_t len, int64_t deadline,
                                size_t *written, struct lf_error *err);
 /* Reads at least one byte, at most room. LF_TIMEOUT when the deadline passes; LF_DISCONNECTED at hang-up or
  * end. */
 enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline,
                               size_t *got, struct lf_error *err);
-/* Throws away what has arrived, without waiting; *dropped (may be NULL) says how much. */
+/* Discards what has arrived, without waiting; *dropped (may be NULL) is how many bytes. */
 enum lf_status lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err);
 /* Waits until something can be read, the deadline, or `wake` (may be NULL). LF_OK readable or woken;
  * *readable says. */

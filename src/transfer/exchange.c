@@ -19,7 +19,7 @@ enum {
     MEMORY_ANSWER_MAX = 8 * 1024 * 1024,
     ERROR_PAGE_MAX = 64 * 1024,
     RETRY_AFTER_MAX_S = 3600, /* a date far ahead may be our clock's fault */
-    DATE_FRESH_MS = 30000,    /* an answer that takes longer does not tell how late it is */
+    DATE_FRESH_MS = 30000,    /* the date of a slower answer is not current */
     IDLE_CONNECTION_S = 60,   /* older idle connections are not reused: servers close them about then */
 };
 
@@ -106,7 +106,7 @@ static bool within_bound(struct lf_exchange *exchange, size_t len)
     if (announced <= max && exchange->answer->size <= max - (int64_t)len)
         return true;
     lf_fail(&exchange->error, LF_TOO_LARGE, announced > max ? LF_PERMANENT : LF_TRANSIENT,
-            "the answer is larger than the bound of %lld bytes", (long long)max);
+            "the answer is larger than the limit of %lld bytes", (long long)max);
     return false;
 }
 
@@ -149,7 +149,7 @@ static bool add_line(struct lf_exchange *exchange, const char *line)
 
 static bool add_header(struct lf_exchange *exchange, const char *name, const char *value)
 {
-    /* "Name:" takes away the header that libcurl would add. */
+    /* "Name:" removes the header that libcurl would add. */
     char *line = *value ? lf_format("%s: %s", name, value) : lf_format("%s:", name);
     bool ok = add_line(exchange, line);
     if (line)
@@ -277,7 +277,7 @@ bool transfer__exchange_begin(struct lf_exchange *exchange, const struct lf_exch
     return false;
 }
 
-/* The last header of that name in the final answer. Borrowed until the handle goes. */
+/* The last header of that name in the final answer. Borrowed from the handle. */
 static const char *header_of(const struct lf_exchange *exchange, const char *name)
 {
     struct curl_header *header;
@@ -304,7 +304,7 @@ static int64_t retry_after(const struct lf_exchange *exchange)
     return (seconds > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : seconds) * 1000;
 }
 
-/* The server looked at its clock some time between the request and the end of its answer. */
+/* The server read its clock at some time between the request and the end of its answer. */
 static int64_t date(const struct lf_exchange *exchange)
 {
     const char *text = header_of(exchange, "Date");

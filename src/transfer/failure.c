@@ -5,12 +5,11 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-/* Refusals of TLS or of a proxy are transient, as all trouble on the way is: it is over as soon as the clock
- * is set, the server has its new certificate or the proxy its rule, and work goes on without anybody telling
- * each job. */
+/* Refusals by TLS or a proxy are transient, like all network errors: once the clock is set, the certificate
+ * renewed or the proxy configured, the jobs continue by themselves. */
 
-/* The certificate's dates do not fit this machine's clock: a board without a battery starts in the past, and
- * time synchronisation comes later. */
+/* The certificate's dates do not match this machine's clock: a board without a battery starts in the past,
+ * until time synchronisation sets its clock. */
 static void date_failure(struct lf_exchange *exchange, bool early)
 {
     char clock[LF_CLOCK_TEXT];
@@ -42,8 +41,8 @@ static void tls_failure(struct lf_exchange *exchange, const char *text)
                 text);
 }
 
-/* A connection that breaks in the handshake is a broken connection; one where the two sides do not agree is
- * not. */
+/* A connection that breaks during the handshake is a network error; a handshake on which the two sides do not
+ * agree is not. */
 static bool broke_in_handshake(const char *text)
 {
     return strstr(text, "SYSCALL") || strstr(text, "reset by peer") || strstr(text, "unexpected eof");
@@ -93,7 +92,7 @@ void transfer__failure(struct lf_exchange *exchange, CURLcode code)
     case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_CLIENTCERT: tls_failure(exchange, text); break;
     case CURLE_URL_MALFORMAT: lf_fail(err, LF_INVALID, LF_PERMANENT, "bad URL: %s", text); break;
-    case CURLE_OUT_OF_MEMORY: lf_fail_memory(err, "talking to a server"); break;
+    case CURLE_OUT_OF_MEMORY: lf_fail_memory(err, "performing a request"); break;
     default: /* reset, empty answer, something that is not HTTP, HTTP/2 stream errors */
         receive_failure(exchange, text);
         break;

@@ -1,4 +1,4 @@
-/* What a libcurl failure means: status, class and words. */
+/* What a libcurl failure means: status, class and text. */
 #ifndef LF_TRANSFER_FAILURE_H
 #define LF_TRANSFER_FAILURE_H
 

@@ -1,10 +1,10 @@
 /* The engine: one thread with a libcurl multi handle.
  *
- * A caller puts a ticket (on its own stack) on the list, wakes the thread and waits on the ticket's
- * descriptor. The thread alone touches libcurl handles: it begins tickets that are new, ends those that
- * finished or were told to stop, takes them off the list, and wakes the caller, as its last touch of the
- * ticket. A caller never leaves before that: cancelled or late, it sets `stop` and waits on. So bodies,
- * contexts and answers may live on the caller's stack.
+ * A caller puts a ticket (on its own stack) on the list, wakes the thread and waits for the ticket's wake.
+ * The thread alone touches libcurl handles: it begins tickets that are new, ends those that finished or must
+ * stop, takes them off the list, and wakes the caller, as its last touch of the ticket. A caller never leaves
+ * before that: cancelled or late, it sets `stop` and waits on. So bodies, contexts and answers may live on
+ * the caller's stack.
  *
  * States of a ticket: listed -> begun -> ended. `lock` guards the list, `stop` and `closing`.
  */
@@ -61,7 +61,8 @@ static void list_remove(struct lf_transfer *transfer, struct ticket *ticket)
 
 static void explain_stop(struct lf_error *err, enum lf_status stop)
 {
-    lf_fail(err, stop, LF_TRANSIENT, stop == LF_TIMEOUT ? "not done before its deadline" : "asked to stop");
+    lf_fail(err, stop, LF_TRANSIENT,
+            stop == LF_TIMEOUT ? "not finished before its deadline" : "asked to stop");
 }
 
 /* With the lock held. The caller owns the ticket again once it is woken. */
@@ -217,7 +218,7 @@ void lf_transfer_close(struct lf_transfer *transfer)
     curl_global_cleanup();
 }
 
-/* Refused once the engine is closing, so that nobody waits for a thread that is gone. */
+/* Refused once the engine is closing, so that no caller waits for a thread that has ended. */
 static bool hand_over(struct lf_transfer *transfer, struct ticket *ticket)
 {
     lf_mutex_lock(&transfer->lock);

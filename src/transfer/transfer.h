@@ -43,13 +43,13 @@ struct lf_request {
     const char *const *headers; /* more header lines, "Name: value", ended by NULL; NULL: none */
     struct lf_slice text;       /* a body in memory; used when body is NULL */
     const struct lf_body *body;
-    /* Never sent a second time behind the caller's back: libcurl repeats a request when a reused connection
-     * turns out dead, so this one gets a connection of its own. */
+    /* Never sent twice: libcurl repeats a request when a reused connection turns out to be dead, so this one
+     * gets a new connection. */
     bool once;
     /* The answer's body is written there, from its start on, when the status is 2xx. NULL: kept in memory. */
     const struct lf_file *to;
     /* Bound of a 2xx body in bytes; more is LF_TOO_LARGE. 0: 8 MiB in memory, none in a file. The body of any
-     * other status is cut at 64 KiB. */
+     * other status is cut off at 64 KiB. */
     int64_t max_answer;
     bool want_headers; /* fill answer->headers */
     bool follow;       /* the redirects of a GET: https to https; http only from and to loopback */
@@ -69,19 +69,19 @@ struct lf_answer {
     char content_type[128];
     char etag[64];          /* header, as received; empty if there is none */
     char *location;         /* header, may be NULL */
-    bool redirected;        /* the answer comes from where a redirect led, not from the URL asked */
+    bool redirected;        /* the answer comes from a redirect, not from the URL of the request */
     int64_t retry_after_ms; /* Retry-After (seconds or date), -1 if none */
     int64_t rate_limit, rate_remaining, rate_reset_s; /* x-rate-limit-*; -1 if none */
     int64_t date_ms; /* the server's clock (Date), when the answer came soon after it; else -1 */
 };
 
 /* Performs one request and waits. Any thread. LF_OK: an answer came, whatever its status; the caller judges
- * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (TLS or proxy refused: transient,
- * with what to mend; a certificate whose dates do not fit our clock is explained as clock trouble),
- * LF_TOO_LARGE (permanent if the length was announced, else transient), LF_MISMATCH (cut off: length differs;
- * transient), LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a redirect that must not be followed). Texts
- * never hold a query string. *sent (may be NULL) is true when the request may have reached the server: then a
- * failure of a request that creates something has an unknown outcome. */
+ * it. Otherwise: LF_DISCONNECTED, LF_TIMEOUT, LF_IO (transient), LF_DENIED (refused by TLS or a proxy:
+ * transient, with what to fix; a certificate whose dates do not match our clock is explained as a clock
+ * problem), LF_TOO_LARGE (permanent if the server announced the length, else transient), LF_MISMATCH (cut
+ * off: length differs; transient), LF_CANCELLED, LF_INVALID (bad URL), LF_REFUSED (a redirect that must not
+ * be followed). Texts never contain a query string. *sent (may be NULL) is true when the request may have
+ * reached the server: then a failure of a request that creates something has an unknown outcome. */
 enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf_request *request,
                                    struct lf_answer *answer, bool *sent, struct lf_error *err);
 void lf_answer_free(struct lf_answer *answer);
@@ -89,8 +89,8 @@ void lf_answer_free(struct lf_answer *answer);
 /* Percent-encodes one path segment or query value. Returns owned, NULL when out of memory. */
 char *lf_url_encode(const char *text);
 
-/* Is it a URL that may be asked: https, or http to loopback (for rehearsal), and no user name or password in
- * it? Otherwise LF_INVALID (permanent) with the reason. */
+/* Accepts https, and http to loopback (for rehearsals), without a user name or password. Otherwise LF_INVALID
+ * (permanent) with the reason. */
 enum lf_status lf_url_check(const char *url, struct lf_error *err);
 
 #endif

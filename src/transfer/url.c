@@ -34,7 +34,7 @@ void transfer__url_name(const char *url, char name[LF_URL_NAME])
     const char *slashes = strstr(url, "://");
     size_t host = slashes && (size_t)(slashes - url) < end ? (size_t)(slashes - url) + 3 : 0;
     size_t host_end = host + strcspn(url + host, "/?#");
-    /* Whatever stands before the last '@' is a user name or password. */
+    /* Everything before the last '@' is a user name or password. */
     for (size_t i = host; i < host_end; i++)
         if (url[i] == '@')
             host = i + 1;
@@ -47,7 +47,7 @@ void transfer__url_name(const char *url, char name[LF_URL_NAME])
     name[used] = '\0';
 }
 
-/* A URL as curl reads it. What it has not is NULL, and of what is none everything. */
+/* A URL as curl parses it. Missing parts are NULL; all of them are if it is not a URL. */
 struct parts {
     char *scheme, *host, *user, *password;
 };
@@ -60,7 +60,7 @@ static void free_parts(struct parts *parts)
     curl_free(parts->password);
 }
 
-/* For want of memory nothing may be taken for missing: neither the s of https nor a password. */
+/* When memory runs out, no part may pass for missing, a password least of all. */
 static enum lf_status split(const char *url, struct parts *parts, struct lf_error *err)
 {
     *parts = (struct parts){0};
@@ -121,12 +121,13 @@ enum lf_status lf_url_check(const char *url, struct lf_error *err)
         status = lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is not a URL with a host", name);
     else if (parts.user || parts.password)
         status = lf_fail(err, LF_INVALID, LF_PERMANENT,
-                         "the URL '%s' has a user name or password in it: credentials belong in files", name);
+                         "the URL '%s' contains a user name or password; put credentials into files", name);
     else if (!scheme_is(&parts, "https") && !(scheme_is(&parts, "http") && on_loopback(&parts)))
-        status = lf_fail(err, LF_INVALID, LF_PERMANENT,
-                         "the URL '%s' is not https (plain http is accepted for this machine's own addresses "
-                         "only)",
-                         name);
+        status =
+            lf_fail(err, LF_INVALID, LF_PERMANENT,
+                    "the URL '%s' does not use https; plain http is accepted only for this machine's own "
+                    "addresses",
+                    name);
     free_parts(&parts);
     return status;
 }
@@ -144,7 +145,7 @@ static enum lf_status may_lead(const char *url, const char *target, const char *
         status = split(target, &to, err);
     if (status == LF_OK && (!good || (scheme_is(&to, "http") && !on_loopback(&from))))
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "redirected to '%s', which is not a plain https URL: not followed", name);
+                         "the redirect to '%s' is not followed: not a plain https URL", name);
     free_parts(&from);
     free_parts(&to);
     return status;
@@ -171,7 +172,8 @@ enum lf_status transfer__url_redirect(const char *url, const char *location, cha
         goto done;
     }
     if (set != CURLUE_OK) {
-        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "redirected to '%s', which is not a URL", name);
+        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON, "the redirect to '%s' is not followed: not a URL",
+                         name);
         goto done;
     }
     status = may_lead(url, absolute, name, err);

@@ -71,7 +71,7 @@ class Down(Carrying):
 
     def test_endless(self):
         """a file without end is bounded by file_max, on disk too; then the file is fetched anew"""
-        self.struck_once("larger than the bound of 3000000 bytes", kind="endless", start={"agent": 'file_max = "3MB";'})
+        self.struck_once("larger than the limit of 3000000 bytes", kind="endless", start={"agent": 'file_max = "3MB";'})
         self.assertLess(max(self.sizes), 3.2 * MB)
 
     def seen(self, kind, words, name=""):
@@ -88,7 +88,7 @@ class Down(Carrying):
         self.start(agent='file_max = "1MB";')
         self.send_down(content=FILE)
         job = self.wait("deliver", states=("failed",))
-        self.assertIn("larger than the bound of 1000000 bytes", job["note"])
+        self.assertIn("larger than the limit of 1000000 bytes", job["note"])
         self.assertEqual(self.lab.worklists(), {})
 
 
@@ -98,7 +98,7 @@ class Answers(Carrying):
         self.start(cloud='request_timeout = "1s";')
         self.lab.fault(**DRIPPING, path="/automation-input-generators/*")
         self.send_down()
-        self.seen("deliver", "not done before its deadline")
+        self.seen("deliver", "not finished before its deadline")
         self.wait("deliver")
         self.delivered_once()
 
@@ -111,7 +111,7 @@ class Answers(Carrying):
         run = self.send_down()
         self.send_up("a.csv", PLATE, run)
         for kind in ("deliver", "collect"):
-            self.seen(kind, "larger than the bound")
+            self.seen(kind, "larger than the limit")
             self.wait(kind)
         self.delivered_once()
         self.collected_once(run, PLATE)

@@ -1,6 +1,6 @@
 /* Serial ports. libserialport finds the port and sets its line; reading and writing happen on the descriptor,
- * since libserialport's own reads spin at a hang-up. What libserialport refuses (pseudo
- * terminals, and ports that report no bit rate) is opened with plain termios.
+ * since libserialport's own reads spin at a hang-up. Ports that libserialport refuses (pseudo terminals, and
+ * ports that report no bit rate) are opened with plain termios.
  *
  * An open port has two descriptors: `claim`, opened first and locked (flock), so that another agent's port is
  * never touched, not even its settings; and the one that libserialport opened. Plain termios uses the claim
@@ -41,7 +41,7 @@ enum lf_status lf_serial_device(const char *path, char device[LF_SERIAL_PATH], s
     if (path[0] != '/')
         return lf_fail(
             err, LF_INVALID, LF_PERMANENT,
-            "%.100s is not an absolute path; write /dev/serial/by-id/..., 'labferry ports' shows them", path);
+            "%.100s is not an absolute path; write /dev/serial/by-id/..., 'labferry ports' lists them", path);
     if (strlen(path) >= LF_SERIAL_PATH)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "the path of the serial port is too long: %.200s",
                        path);
@@ -59,7 +59,7 @@ static enum lf_status busy(const char *device, struct lf_error *err)
         return lf_fail(err, LF_BUSY, LF_TRANSIENT,
                        "%s is in use by %s; stop that program, or configure another port", device, who);
     return lf_fail(err, LF_BUSY, LF_TRANSIENT,
-                   "%s is in use by another program; 'fuser -v %s' as root names it", device, device);
+                   "%s is in use by another program; run 'fuser -v %s' as root to find it", device, device);
 }
 
 static enum lf_status open_failed(const char *device, struct lf_error *err)
@@ -67,18 +67,18 @@ static enum lf_status open_failed(const char *device, struct lf_error *err)
     switch (errno) {
     case ENOENT:
         return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT,
-                       "%s is not there; is the device plugged in? 'labferry ports' shows what is", device);
+                       "%s does not exist; is the device plugged in? 'labferry ports' lists the ports",
+                       device);
     case EBUSY: return busy(device, err);
     case EACCES:
     case EPERM:
-        return lf_fail(
-            err, LF_DENIED, LF_NEEDS_PERSON,
-            "%s: this user may not open it; add the user to its group, mostly 'dialout', and start again",
-            device);
+        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
+                       "%s: permission denied; add the user to its group, usually 'dialout', and restart",
+                       device);
     case EIO:
     case ENXIO:
     case ENODEV:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is there, but no device answers behind it",
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s exists, but there is no device behind it",
                        device);
     default: return lf_fail_errno(err, "cannot open %s", device);
     }
@@ -95,11 +95,11 @@ static enum lf_status claim_port(const char *device, int *fd, bool *pseudo, stru
         return LF_OK;
     }
     int number = errno;
-    close(*fd); /* before looking for the holder, who would else be we */
+    close(*fd); /* before looking for the holder, or we would find ourselves */
     *fd = -1;
     errno = number;
     if (number == ENOTTY || number == EINVAL)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is not a serial port; 'labferry ports' shows them",
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s is not a serial port; 'labferry ports' lists them",
                        device);
     return number == EWOULDBLOCK ? busy(device, err) : open_failed(device, err);
 }
@@ -137,7 +137,7 @@ static enum lf_status sp_set_line(struct sp_port *sp, const struct lf_serial_set
     return LF_OK;
 }
 
-/* The port as libserialport opens it; NULL if it will not have it (then plain termios must do). */
+/* The port as libserialport opens it; NULL if it refuses the port (then plain termios must do). */
 static struct sp_port *sp_try_open(const char *device)
 {
     struct sp_port *sp = NULL;
@@ -153,7 +153,7 @@ static enum lf_status take_sp(struct lf_serial *serial, const char *device,
                               const struct lf_serial_settings *line, struct lf_error *err)
 {
     if (sp_get_port_handle(serial->sp, &serial->fd) != SP_OK)
-        return lf_fail(err, LF_IO, LF_TRANSIENT, "%s: libserialport gives no descriptor", device);
+        return lf_fail(err, LF_IO, LF_TRANSIENT, "%s: libserialport returned no descriptor", device);
     fcntl(serial->fd, F_SETFD, FD_CLOEXEC);
     fcntl(serial->fd, F_SETFL, O_NONBLOCK);
     return sp_set_line(serial->sp, line, device, err);
@@ -197,7 +197,7 @@ static enum lf_status set_up(struct lf_serial *serial, const char *device,
     if (status == LF_OK)
         status = os__line_signals(serial->fd, line, pseudo, device, err);
     if (status == LF_OK && !pseudo && ioctl(serial->fd, TIOCEXCL))
-        lf_log_debug("serial", "%s cannot be kept from other programs", device);
+        lf_log_debug("serial", "%s cannot be locked against other programs", device);
     return status;
 }
 

@@ -88,12 +88,13 @@ enum lf_status os__line_verify(int fd, const struct lf_serial_settings *line, bo
     if (!setting)
         return LF_OK;
     if (pseudo) {
-        lf_log_debug("serial", "%s is a pseudo terminal and did not keep the setting of %s", name, setting);
+        lf_log_debug("serial", "%s is a pseudo terminal and ignored the setting of %s", name, setting);
         return LF_OK;
     }
-    return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
-                   "%s: the port did not take the setting of %s; this adapter or its driver cannot do it",
-                   name, setting);
+    return lf_fail(
+        err, LF_UNSUPPORTED, LF_PERMANENT,
+        "%s: the port did not accept the setting of %s; the adapter or its driver does not support it", name,
+        setting);
 }
 
 static int set_signal(int fd, int signal, bool on)
@@ -109,9 +110,10 @@ enum lf_status os__line_signals(int fd, const struct lf_serial_settings *line, b
         failed = set_signal(fd, TIOCM_RTS, line->rts);
     if (!failed)
         return LF_OK;
-    if (pseudo || (line->dtr && line->rts)) { /* an adapter without these wires, and nobody asked for them */
+    if (pseudo
+        || (line->dtr && line->rts)) { /* an adapter without these lines, and the defaults were asked for */
         lf_log_debug("serial", "%s has no DTR and RTS signals", name);
         return LF_OK;
     }
-    return lf_fail_errno(err, "%s: cannot set DTR and RTS as asked", name);
+    return lf_fail_errno(err, "%s: cannot set DTR and RTS", name);
 }

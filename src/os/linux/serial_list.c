@@ -99,7 +99,7 @@ bool os__port_holder(const char *device, char *who, size_t room)
 
 /* ---- one port ---- */
 
-/* Adapters that brltty takes for Braille displays: CH340, CP210x and FT232. */
+/* Adapters that brltty mistakes for Braille displays: CH340, CP210x and FT232. */
 static bool brltty_wants(int vendor, int product)
 {
     return (vendor == 0x1a86 && product == 0x7523) || (vendor == 0x10c4 && product == 0xea60)
@@ -133,20 +133,21 @@ static char *stable_link(const struct facts *facts)
     return link ? link : link_in("/dev/serial/by-path", facts->path);
 }
 
-/* Returns owned; NULL when there is nothing to warn of or no memory for it. */
+/* Returns owned; NULL when there is nothing to warn about, or no memory. */
 static char *hints(const struct port_list *list, const struct facts *facts)
 {
     struct lf_buffer text = {.max = 1024};
     if (facts->usb && (!facts->serial || !*facts->serial))
-        lf_buffer_text(&text, "no serial number: named by its USB socket, keep it plugged in there; ");
+        lf_buffer_text(&text,
+                       "no serial number: identified by its USB socket, so keep it plugged in there; ");
     if (facts->usb && list->modem_manager)
         lf_buffer_text(
             &text,
-            "ModemManager runs and may send AT commands to it: set ID_MM_DEVICE_IGNORE=1 by a udev rule; ");
+            "ModemManager is running and may send AT commands to it: set ID_MM_DEVICE_IGNORE=1 in a udev rule; ");
     if (facts->usb && list->brltty && brltty_wants(facts->vendor, facts->product))
-        lf_buffer_text(&text, "brltty is installed and may take it away: remove brltty; ");
+        lf_buffer_text(&text, "brltty is installed and may take the port: remove brltty; ");
     if (facts->path && access(facts->path, R_OK | W_OK))
-        lf_buffer_text(&text, "this user may not open it: add the user to group 'dialout'; ");
+        lf_buffer_text(&text, "permission denied: add the user to the group 'dialout'; ");
     if (text.len >= 2)
         text.data[text.len - 2] = '\0';
     return text.len ? lf_buffer_take(&text) : NULL;

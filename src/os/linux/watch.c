@@ -20,9 +20,10 @@ enum lf_status lf_watch_add(struct lf_watch *watch, const char *path, struct lf_
     if (inotify_add_watch(os__fd(watch->changed), path, mask) >= 0)
         return LF_OK;
     if (errno == ENOSPC)
-        return lf_fail(err, LF_FULL, LF_TRANSIENT,
-                       "cannot watch %s: the system's limit is reached (raise fs.inotify.max_user_watches)",
-                       path);
+        return lf_fail(
+            err, LF_FULL, LF_TRANSIENT,
+            "cannot watch %s: the system's limit of watches is reached; raise fs.inotify.max_user_watches",
+            path);
     return lf_fail_errno(err, "cannot watch %s", path);
 }
 

@@ -53,8 +53,8 @@ static void bad_names(void)
     refuse("/dev/ttyUSB0", "serial:PATH");
     refuse("seriall:/dev/ttyUSB0", "serial:/dev/serial/by-id");
     refuse("tpc:192.0.2.7:8001", "tcp:192.0.2.7:8001");
-    refuse("serial:", "does not say where");
-    refuse("serial:?baud=9600", "does not say where");
+    refuse("serial:", "names no device or address");
+    refuse("serial:?baud=9600", "names no device or address");
     refuse("serial:ttyUSB0", "not an absolute path");
     refuse("serial:/dev/tty\nUSB0", "control character at byte 16");
     refuse("unix:run/x.sock", "absolute path");
@@ -82,7 +82,7 @@ static void bad_options(void)
     refuse("serial:/dev/x?parity=evn", "even");
     refuse("serial:/dev/x?flow=both", "xonxoff");
     refuse("serial:/dev/x?dtr=maybe", "off");
-    refuse("serial:/dev/x?flow=rtscts&rts=on", "drives RTS");
+    refuse("serial:/dev/x?flow=rtscts&rts=on", "controls RTS");
     refuse("tcp:127.0.0.1:80?baud=9600", "baud");
     refuse("unix:/run/x?mode=1", "mode");
 }
@@ -151,10 +151,11 @@ static void no_list_of_ports(void)
 }
 
 UNIT_TESTS("stream names",
-           {"a well-formed name is accepted and says what only one instrument may use", good_names},
-           {"two links to one port name the same resource", links_resolve},
-           {"a name that is none is refused with what would be right", bad_names},
-           {"a wrong option is refused by name", bad_options},
+           {"a well-formed name is accepted and gives the resource that only one instrument may use",
+            good_names},
+           {"two links to the same port give the same resource", links_resolve},
+           {"a malformed name is refused with a correct example", bad_names},
+           {"an unknown or invalid option is refused by name", bad_options},
            {"a wrong network address is refused with the reason", bad_addresses},
            {"the ports of this machine can be listed, also when there are none", ports},
            {"ports that cannot be listed are an error, also where libserialport reports none",

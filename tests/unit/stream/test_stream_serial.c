@@ -434,19 +434,20 @@ static void not_there(void)
 
 UNIT_TESTS(
     "serial stream", {"bytes pass both ways unchanged, and the name says how the line is set", both_ways},
-    {"every byte value passes, none is taken for a control character", every_byte},
+    {"every byte value passes, none acts as a control character", every_byte},
     {"silence ends at the deadline without burning the processor", silence},
     {"an unplugged device is noticed at once, stays gone, and nothing spins", unplug},
     {"a wait without end can be cancelled from another thread", cancelled},
     {"a port that this agent has open is refused a second time, and free after close", one_owner},
-    {"a port that another program locked is refused with its name, and free when it was killed", other_owner},
+    {"a port locked by another program is refused with the name of that program, and free once it is killed",
+     other_owner},
     {"a pseudo terminal can be opened again by a restarted agent that is not root", no_mark_left},
-    {"a command that flow control held back is taken back, not sent late", held_by_xoff},
+    {"a command held back by flow control is discarded, not sent late", held_by_xoff},
     {"a device that does not read makes the write end at the deadline, and close at once", reader_too_slow},
     {"draining throws away what arrived and says how much", drain},
     {"waiting ends by data, by the deadline, and by a wake", waiting},
     {"what arrived before the port was opened is not taken for a reply", stale_input},
-    {"the line is raw, ignores modem lines, keeps DTR at close, and has the asked settings",
+    {"the line is raw, ignores modem lines, keeps DTR at close, and has the requested settings",
      settings_on_the_line},
-    {"any bit rate is taken, and what a pseudo terminal drops is no error there", strange_rate},
-    {"a missing port and a file that is no port are told apart", not_there}, )
+    {"any bit rate is accepted, and a setting that a pseudo terminal ignores is not an error", strange_rate},
+    {"a missing port and a file that is not a port are told apart", not_there}, )

@@ -231,11 +231,12 @@ static void over_unix(void)
 
 UNIT_TESTS("socket streams", {"bytes pass over TCP, and close is seen by the peer", over_v4},
            {"bytes pass over IPv6", over_v6}, {"a host can be given by name", by_name},
-           {"an unknown host is told by name and may be tried again", unknown_name},
-           {"a lookup that takes too long is given up and harms nobody", lookup_given_up},
+           {"an unknown host is reported by name, as a transient error", unknown_name},
+           {"a lookup that takes too long is abandoned safely", lookup_given_up},
            {"a refused connection says so and what to check", refused},
            {"a host that does not answer ends at the deadline", black_hole},
            {"a peer that closes is noticed after its last bytes, and writing to it is an error", peer_closes},
            {"a peer that does not read makes the write end at the deadline, and says how much left",
             partial_write},
-           {"bytes pass over a Unix socket, and a missing one is told from a dead one", over_unix}, )
+           {"bytes pass over a Unix socket; a missing socket and one without a listener are told apart",
+            over_unix}, )
