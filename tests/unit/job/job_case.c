@@ -23,10 +23,15 @@ static const char more[] =
     "\"weigh\";\n"
     "   inputs = { sample = \"Sample\"; }; outputs = { weight = \"Mass\"; };\n"
     "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; },\n"
+    " { name = \"label\"; on = \"entity.registered\"; job = \"procedure\"; instrument = \"robot\"; procedure = "
+    "\"print\";\n"
+    "   inputs = { title = \"name\"; copies = \"fields.Copies\"; }; },\n"
     " { name = \"table\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = "
     "\"weigh\";\n"
     "   inputs = { sample = \"Sample\"; }; report = \"file\"; run_field = \"Run\";\n"
     "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; } );\n";
+
+const char *case_config;
 
 static void open_jobs(struct job_case *c)
 {
@@ -46,7 +51,8 @@ static void open_jobs(struct job_case *c)
 void case_open(struct job_case *c)
 {
     fake_cloud_reset();
-    *c = (struct job_case){.config = core_config(more), .device = fake_device("robot")};
+    *c = (struct job_case){.config = core_config(case_config ? case_config : more),
+                           .device = fake_device("robot")};
     open_jobs(c);
 }
 

@@ -16,6 +16,8 @@ struct job_case {
     struct fake_device *device;
 };
 
+// Instruments and routes in place of those below, set before case_open; NULL: those below.
+extern const char *case_config;
 // Opens everything but starts no thread: the test may prepare journal, cloud and device.
 void case_open(struct job_case *c);
 void case_start(struct job_case *c);
