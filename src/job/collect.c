@@ -34,7 +34,7 @@ const struct lf_config_collect *job__collect_rule(const struct job_work *work)
 
 /* ---- adopt: uploaded by hand, or was it us? ---- */
 
-static enum lf_status adopt(struct job_work *work, struct lf_error *err)
+static enum lf_status adopt_upload(struct job_work *work, struct lf_error *err)
 {
     const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
     int64_t ours = 0;
@@ -53,31 +53,17 @@ static enum lf_status adopt(struct job_work *work, struct lf_error *err)
 
 /* ---- spool ---- */
 
-static enum lf_status take_to_spool(struct job_work *work, char *sha256, int64_t *size, struct lf_error *err)
+static enum lf_status take_result(struct job_work *work, struct lf_file *file, char *sha256, int64_t *size,
+                                  struct lf_error *err)
 {
-    struct spool_file file = {0};
-    const char *finding = NULL, *version = NULL;
-    enum lf_status status = job__need(work, LF_JOB_FINDING, &finding, err);
-    if (status == LF_OK)
-        status = job__need(work, LF_JOB_VERSION, &version, err);
-    if (status == LF_OK)
-        status = lf_journal_room(work->jobs->journal, LF_ROOM_FILE, err);
-    if (status == LF_OK)
-        status = job__spool_create(work->jobs, work->job->id, &file, err);
-    if (status == LF_OK)
-        status = lf_instrument_take(work->instrument, finding, version, &file.file,
-                                    work->jobs->config->agent.file_max, err);
-    if (status == LF_OK)
-        status = lf_file_copy(&file.file, NULL, INT64_MAX, NULL, sha256, size, err);
-    if (status == LF_OK)
-        status = job__spool_parcel(work->jobs, work->job->id, &file, lf_job_text(work->job, LF_JOB_FILE_NAME),
-                                   NULL, sha256, *size, err);
-    job__spool_discard(&file);
-    return status;
+    enum lf_status status = lf_instrument_take(work->instrument, lf_job_text(work->job, LF_JOB_FINDING),
+                                               lf_job_text(work->job, LF_JOB_VERSION), file,
+                                               work->jobs->config->agent.file_max, err);
+    return status == LF_OK ? lf_file_copy(file, NULL, INT64_MAX, NULL, sha256, size, err) : status;
 }
 
-/* Should it come back as it was, lf_jobs_found goes on with this job. */
-static enum lf_status gone(struct job_work *work, const char *why, struct lf_error *err)
+/* If it comes back unchanged, lf_jobs_found resumes this job. */
+static enum lf_status is_gone(struct job_work *work, const char *why, struct lf_error *err)
 {
     enum lf_status status = lf_job_set_bool(work->job, LF_JOB_GONE, true, err);
     if (status == LF_OK)
@@ -89,52 +75,50 @@ static enum lf_status gone(struct job_work *work, const char *why, struct lf_err
     return job__end(work, LF_JOB_CANCELLED, "%s", why);
 }
 
-static enum lf_status spool(struct job_work *work, struct lf_error *err)
+/* Data that the instrument sent without a file was spooled when it was found. */
+static enum lf_status know_parcel(struct job_work *work, struct lf_error *err)
 {
     struct lf_parcel_row row;
-    char sha256[LF_SHA256_HEX];
-    int64_t size = 0;
     enum lf_status status = lf_journal_parcel_get(work->jobs->journal, work->job->id, &row, err);
-    if (status != LF_OK && status != LF_NOT_FOUND)
+    if (status != LF_OK)
         return status;
-    if (status == LF_OK) {
-        /* Data that existed only in the instrument's words was spooled when it was found. */
-        memcpy(sha256, row.sha256, sizeof sha256);
-        size = row.size;
-        lf_parcel_row_free(&row);
-    } else {
-        status = take_to_spool(work, sha256, &size, err);
-    }
-    if (status == LF_NOT_FOUND && lf_job_text(work->job, LF_JOB_SHA256))
+    status = lf_job_set_text(work->job, LF_JOB_SHA256, row.sha256, err);
+    job__note(work, "%s, %lld bytes, sha256 %s", row.name, (long long)row.size, row.sha256);
+    lf_parcel_row_free(&row);
+    return status;
+}
+
+static enum lf_status spool_result(struct job_work *work, struct lf_error *err)
+{
+    bool spooled_before = lf_job_text(work->job, LF_JOB_SHA256) != NULL;
+    enum lf_status status = know_parcel(work, err);
+    if (status == LF_NOT_FOUND)
+        status = job__spool_fill(work, NULL, take_result, err);
+    if (status == LF_NOT_FOUND && spooled_before)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                        "the copy in the spool is damaged and the original is gone from %s: restore %.150s "
-                       "there and `labferry "
-                       "retry %lld`, or cancel",
+                       "there and `labferry retry %lld`, or cancel",
                        work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME),
                        (long long)work->job->id);
     if (status == LF_NOT_FOUND)
-        return gone(work, "the file is gone from the instrument before it could be read", err);
+        return is_gone(work, "the file disappeared from the instrument before it could be read", err);
     if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
-        return gone(work, "the file changed while it was read; its new version has a job of its own", err);
-    if (status == LF_OK)
-        status = lf_job_set_text(work->job, LF_JOB_SHA256, sha256, err);
-    if (status == LF_OK)
-        status = lf_journal_finding_digest(work->jobs->journal, work->job->id, sha256, err);
-    if (status == LF_OK)
-        job__note(work, "%s, %lld bytes, sha256 %s", lf_job_text(work->job, LF_JOB_FILE_NAME),
-                  (long long)size, sha256);
-    return status;
+        return is_gone(work, "the file changed while it was read; its new version has a job of its own", err);
+    return status == LF_OK ? lf_journal_finding_digest(work->jobs->journal, work->job->id,
+                                                       lf_job_text(work->job, LF_JOB_SHA256), err)
+                           : status;
 }
 
 /* ---- match ---- */
 
-static enum lf_status match(struct job_work *work, struct lf_error *err)
+static enum lf_status match_run(struct job_work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
     if (!rule)
-        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                       "no entry in the collect list of %s fits the name %.150s. Add one, or cancel",
-                       work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME));
+        return lf_fail(
+            err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+            "no entry in the collect list of %s matches the name %.150s. Add one and retry, or cancel",
+            work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME));
     enum lf_status status = lf_job_text(work->job, LF_JOB_ASSIGNED) ? LF_OK
                                                                     : job__match_result(work, rule, err);
     if (status == LF_CORRUPT)
@@ -146,8 +130,8 @@ static enum lf_status match(struct job_work *work, struct lf_error *err)
     if (status == LF_OK && !lf_job_text(work->job, LF_JOB_CONFIG))
         return lf_fail(
             err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-            "run %.80s was found but no output file configuration: set config in the collect entry, or say "
-            "labferry assign %lld RUN CONFIG",
+            "found run %.80s but no output file configuration. Set config in the collect entry, or use "
+            "`labferry assign %lld RUN CONFIG`",
             lf_job_text(work->job, LF_JOB_RUN), (long long)work->job->id);
     cJSON *run = NULL;
     status = lf_cloud_get_run(work->jobs->cloud, lf_job_text(work->job, LF_JOB_RUN), &work->call, &run, err);
@@ -156,18 +140,18 @@ static enum lf_status match(struct job_work *work, struct lf_error *err)
                                  lf_json_text_or(run, "id", lf_job_text(work->job, LF_JOB_RUN)), err);
     else if (err->class == LF_PERMANENT && err->status != LF_PROTOCOL)
         status = lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                         "Benchling has no run %.100s for %.100s (%.200s). Say which it is: "
-                         "labferry assign %lld RUN",
+                         "Benchling has no run %.100s for %.100s (%.200s). Name the run: "
+                         "`labferry assign %lld RUN`",
                          lf_job_text(work->job, LF_JOB_RUN), lf_job_text(work->job, LF_JOB_FILE_NAME),
                          err->text, (long long)work->job->id);
     cJSON_Delete(run);
     return status;
 }
 
-/* ---- compare: is the same content in this run already? ---- */
+/* ---- compare: does the run have the same content already? ---- */
 
-/* A file may be seen twice, touched or copied. In another run the same content (a blank plate) is another
- * result, and what the instrument says twice was measured twice. */
+/* A file may be found twice, touched or copied. In another run the same content (a blank plate) is another
+ * result, and data that the instrument sends twice was measured twice. */
 static enum lf_status compare(struct job_work *work, struct lf_error *err)
 {
     int64_t other = 0;
@@ -183,7 +167,7 @@ static enum lf_status compare(struct job_work *work, struct lf_error *err)
     if (status != LF_OK)
         return status;
     if (!attached)
-        return job__wait(work, SAME_POLL_MS, "job %lld is about to bring the same content to this run",
+        return job__wait(work, SAME_POLL_MS, "job %lld is bringing the same content to this run",
                          (long long)other);
     status = lf_job_set_int(work->job, LF_JOB_SAME_AS, other, err);
     return status == LF_OK ? job__go(work, "file", "the same content as in job %lld; not uploaded again",
@@ -286,15 +270,11 @@ static enum lf_status replace(struct job_work *work, const char *processor, cons
 
 static enum lf_status attach(struct job_work *work, struct lf_error *err)
 {
-    const char *run, *config, *blob;
-    enum lf_status status = job__need(work, LF_JOB_RUN, &run, err);
-    if (status == LF_OK)
-        status = job__need(work, LF_JOB_CONFIG, &config, err);
-    if (status == LF_OK)
-        status = job__need(work, LF_JOB_BLOB, &blob, err);
+    const char *run = lf_job_text(work->job, LF_JOB_RUN), *config = lf_job_text(work->job, LF_JOB_CONFIG);
+    const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
     cJSON *processors = NULL;
-    if (status == LF_OK)
-        status = lf_cloud_find_processors(work->jobs->cloud, run, config, &work->call, &processors, err);
+    enum lf_status status = lf_cloud_find_processors(work->jobs->cloud, run, config, &work->call, &processors,
+                                                     err);
     if (status != LF_OK)
         return status;
     const char *holder = holder_of(processors, blob), *stale = NULL;
@@ -327,7 +307,7 @@ static enum lf_status rows_of(struct job_work *work, const cJSON *processor, str
     job__note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
               (long long)bad);
     if (!lf_job_text(work->job, LF_JOB_FINDING)
-        && !lf_job_text(work->job, LF_JOB_ERROR_BLOB)) /* uploaded by hand: nothing of ours is left to do */
+        && !lf_job_text(work->job, LF_JOB_ERROR_BLOB)) /* uploaded by hand: nothing left to do */
         return job__end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed",
                         (long long)good, (long long)bad);
     return LF_OK;
@@ -340,8 +320,7 @@ static enum lf_status wait_for_processing(struct job_work *work, const char *pro
     return job__wait(work, TASK_POLL_MS, "Benchling is processing it");
 }
 
-/* What the long-running task says; LF_NOT_FOUND when it is unknown or gone: then the processor itself is
- * asked. */
+/* Asks the long-running task. LF_NOT_FOUND: it has succeeded or is unknown; the processor knows more. */
 static enum lf_status ask_task(struct job_work *work, const char *processor, struct lf_error *err)
 {
     const char *task_id = lf_job_text(work->job, LF_JOB_TASK);
@@ -355,9 +334,9 @@ static enum lf_status ask_task(struct job_work *work, const char *processor, str
     if (!strcmp(state, "FAILED")) {
         char why[300];
         snprintf(why, sizeof why, "%s", lf_json_text_or(task, "message", "no reason was given"));
-        lf_job_clear(work->job, LF_JOB_TASK); /* a retry starts processing anew */
+        lf_job_clear(work->job, LF_JOB_TASK); /* a retry starts processing again */
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "Benchling could not process the file: %s. It is attached to %s; mend the cause "
+                         "Benchling could not process the file: %s. It is attached to %s; fix the problem "
                          "there, then `labferry "
                          "retry %lld`, or cancel",
                          why, processor, (long long)work->job->id);
@@ -381,15 +360,12 @@ static enum lf_status start_processing(struct job_work *work, const char *proces
 static enum lf_status process(struct job_work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
-    const char *id;
-    enum lf_status status = job__need(work, LF_JOB_PROCESSOR, &id, err);
-    if (status != LF_OK)
-        return status;
+    const char *id = lf_job_text(work->job, LF_JOB_PROCESSOR);
     if (rule && !rule->process) {
         job__note(work, "attached; processing is left to people (process = false)");
         return LF_OK;
     }
-    status = ask_task(work, id, err);
+    enum lf_status status = ask_task(work, id, err);
     if (status != LF_NOT_FOUND)
         return status;
     cJSON *processor = NULL;
@@ -403,7 +379,7 @@ static enum lf_status process(struct job_work *work, struct lf_error *err)
         status = wait_for_processing(work, id);
     else if (!strcmp(state, "FAILED") && lf_job_text(work->job, LF_JOB_TASK))
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "Benchling could not process the file on %s. Mend the cause there, then `labferry "
+                         "Benchling could not process the file on %s. Fix the problem there, then `labferry "
                          "retry %lld`, or "
                          "cancel",
                          id, (long long)work->job->id);
@@ -442,7 +418,7 @@ static enum lf_status fetch_errors(struct job_work *work, const char *blob, stru
     return status;
 }
 
-static enum lf_status errors(struct job_work *work, struct lf_error *err)
+static enum lf_status get_errors(struct job_work *work, struct lf_error *err)
 {
     const char *blob = lf_job_text(work->job, LF_JOB_ERROR_BLOB);
     enum lf_status status = blob ? fetch_errors(work, blob, err) : LF_OK;
@@ -451,8 +427,8 @@ static enum lf_status errors(struct job_work *work, struct lf_error *err)
     return status;
 }
 
-/* Without an archive the original stays where it is, and must stay known. What was said is never shown again.
- */
+/* Without an archive the original stays where it is, so it must stay known. Data without a file is never seen
+ * again. */
 static enum lf_status note_gone(struct job_work *work, const char *finding, const char *version,
                                 struct lf_error *err)
 {
@@ -466,17 +442,14 @@ static enum lf_status note_gone(struct job_work *work, const char *finding, cons
     return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true, err);
 }
 
-static enum lf_status file(struct job_work *work, struct lf_error *err)
+static enum lf_status archive_result(struct job_work *work, struct lf_error *err)
 {
-    const char *finding, *version;
-    enum lf_status status = job__need(work, LF_JOB_FINDING, &finding, err);
+    const char *finding = lf_job_text(work->job, LF_JOB_FINDING),
+               *version = lf_job_text(work->job, LF_JOB_VERSION);
+    enum lf_status status = lf_instrument_archive(work->instrument, finding, version, err);
     if (status == LF_OK)
-        status = job__need(work, LF_JOB_VERSION, &version, err);
-    if (status == LF_OK)
-        status = lf_instrument_archive(work->instrument, finding, version, err);
+        status = note_gone(work, finding, version, err);
     if (status != LF_OK)
-        return status;
-    if ((status = note_gone(work, finding, version, err)) != LF_OK)
         return status;
     int64_t same_as = lf_job_int(work->job, LF_JOB_SAME_AS, 0);
     int64_t good = lf_job_int(work->job, LF_JOB_ROWS_SUCCEEDED, -1);
@@ -492,18 +465,23 @@ static enum lf_status file(struct job_work *work, struct lf_error *err)
     return LF_OK;
 }
 
+/* clang-format off */
 static const struct job_step steps[] = {
-    {.name = "adopt", .hold_on_permanent = true, .run = adopt},
-    {.name = "spool", .hold_on_permanent = true, .bench = true, .run = spool},
-    {.name = "match", .hold_on_permanent = true, .run = match},
-    {.name = "compare", .hold_on_permanent = true, .run = compare},
-    {.name = "upload", .hold_on_permanent = true, .checks_first = true, .run = job__collect_upload},
-    {.name = "attach", .hold_on_permanent = true, .checks_first = true, .run = attach},
-    {.name = "process", .hold_on_permanent = true, .checks_first = true, .run = process},
-    {.name = "errors", .hold_on_permanent = true, .run = errors},
-    {.name = "file", .hold_on_permanent = true, .bench = true, .run = file},
+    {.name = "adopt",   .run = adopt_upload, .hold_on_permanent = true},
+    {.name = "spool",   .run = spool_result, .hold_on_permanent = true, .bench = true,
+     .needs = {LF_JOB_FINDING, LF_JOB_VERSION, LF_JOB_FILE_NAME}},
+    {.name = "match",   .run = match_run,    .hold_on_permanent = true},
+    {.name = "compare", .run = compare,      .hold_on_permanent = true},
+    {.name = "upload",  .run = job__collect_upload, .hold_on_permanent = true, .checks_first = true},
+    {.name = "attach",  .run = attach,       .hold_on_permanent = true, .checks_first = true,
+     .needs = {LF_JOB_RUN, LF_JOB_CONFIG, LF_JOB_BLOB}},
+    {.name = "process", .run = process,      .hold_on_permanent = true, .checks_first = true, .needs = {LF_JOB_PROCESSOR}},
+    {.name = "errors",  .run = get_errors,   .hold_on_permanent = true},
+    {.name = "file",    .run = archive_result, .hold_on_permanent = true, .bench = true,
+     .needs = {LF_JOB_FINDING, LF_JOB_VERSION}},
     {0},
 };
+/* clang-format on */
 
 const struct lf_job_kind job__kind_collect = {
     .config = {.name = "collect",

@@ -44,7 +44,7 @@ static enum lf_status send_parts(struct job_work *work, const struct lf_upload_f
     return LF_OK;
 }
 
-/* Has it been completed in an earlier life, the answer lost? */
+/* Was it completed before, and the answer lost? */
 static enum lf_status complete_already(struct job_work *work, const char *blob, bool *complete,
                                        struct lf_error *err)
 {
@@ -53,10 +53,10 @@ static enum lf_status complete_already(struct job_work *work, const char *blob, 
     *complete = status == LF_OK && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(object);
     return status == LF_NO_MEMORY ? status
-                                  : LF_OK; /* any other trouble shows again when the parts are sent */
+                                  : LF_OK; /* any other error comes up again when the parts are sent */
 }
 
-/* The cloud does not know the upload any more, or refuses it for good: begin anew next time. */
+/* The cloud no longer knows the upload or rejects it: start a new one next time. */
 static void forget_parts(struct job_work *work)
 {
     struct lf_error ignored = {0};

@@ -5,7 +5,6 @@
  */
 #include "job/spool.h"
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "event/key.h"
 
@@ -14,10 +13,11 @@
 
 enum { NOT_COMPLETE_WAIT_MS = 5000 };
 
-/* ---- resolve: events come late and out of order. Is this still the generator's file, and complete? ---- */
+/* ---- resolve: events arrive late and out of order. Is this still the generator's file, and complete? ----
+ */
 
-/* The generator has a newer file. Its own event may be lost, so the job for it is made here; if it is there
- * already, fine. */
+/* The generator has a newer file. Its event may have been lost, so the job for it is made here unless it
+ * exists. */
 static enum lf_status hand_over(struct job_work *work, const cJSON *generator, const char *file,
                                 struct lf_error *err)
 {
@@ -26,7 +26,7 @@ static enum lf_status hand_over(struct job_work *work, const cJSON *generator, c
         .kind = &job__kind_deliver,
         .older = work->job,
         .happening = happening,
-        .history = "found when an older event was looked into",
+        .history = "the generator of an older event has this newer file",
         .texts = {{LF_JOB_FILE, file}, {LF_JOB_FILE_NAME, lf_json_text(generator, "file.name")}},
     };
     int64_t id;
@@ -34,23 +34,21 @@ static enum lf_status hand_over(struct job_work *work, const cJSON *generator, c
     free(happening);
     if (status != LF_OK && status != LF_EXISTS)
         return status;
-    return job__end(work, LF_JOB_CANCELLED,
-                    "the generator has a newer file (%s) by now; that one is delivered instead", file);
+    return job__end(work, LF_JOB_CANCELLED, "the generator has a newer file (%s), which is delivered instead",
+                    file);
 }
 
 static enum lf_status resolve(struct job_work *work, struct lf_error *err)
 {
-    const char *id;
-    enum lf_status status = job__need(work, LF_JOB_GENERATOR, &id, err);
-    if (status != LF_OK)
-        return status;
     cJSON *generator = NULL;
-    status = lf_cloud_get_generator(work->jobs->cloud, id, &work->call, &generator, err);
+    enum lf_status status = lf_cloud_get_generator(work->jobs->cloud,
+                                                   lf_job_text(work->job, LF_JOB_GENERATOR), &work->call,
+                                                   &generator, err);
     if (status != LF_OK)
         return status;
     const char *file = lf_json_text(generator, "file.id"), *known = lf_job_text(work->job, LF_JOB_FILE);
     if (!file)
-        status = job__end(work, LF_JOB_CANCELLED, "the generator has no file any more");
+        status = job__end(work, LF_JOB_CANCELLED, "the generator no longer has a file");
     else if (known && strcmp(known, file) != 0)
         status = hand_over(work, generator, file, err);
     else if (strcmp(lf_json_text_or(generator, "file.uploadStatus", "COMPLETE"), "COMPLETE") != 0)
@@ -71,36 +69,22 @@ static enum lf_status resolve(struct job_work *work, struct lf_error *err)
 
 /* ---- fetch ---- */
 
+static enum lf_status download(struct job_work *work, struct lf_file *file, char *sha256, int64_t *size,
+                               struct lf_error *err)
+{
+    return lf_cloud_download(work->jobs->cloud, lf_job_text(work->job, LF_JOB_FILE), file,
+                             work->jobs->config->agent.file_max, &work->call, sha256, size, err);
+}
+
 static enum lf_status fetch(struct job_work *work, struct lf_error *err)
 {
-    const char *blob;
-    enum lf_status status = job__need(work, LF_JOB_FILE, &blob, err);
-    struct spool_file file = {0};
-    char sha256[LF_SHA256_HEX];
-    int64_t size = 0;
-    if (status == LF_OK)
-        status = lf_journal_room(work->jobs->journal, LF_ROOM_FILE, err);
-    if (status == LF_OK)
-        status = job__spool_create(work->jobs, work->job->id, &file, err);
-    if (status == LF_OK)
-        status = lf_cloud_download(work->jobs->cloud, blob, &file.file, work->jobs->config->agent.file_max,
-                                   &work->call, sha256, &size, err);
-    if (status == LF_OK)
-        status = job__spool_parcel(work->jobs, work->job->id, &file, lf_job_text(work->job, LF_JOB_FILE_NAME),
-                                   lf_job_text(work->job, LF_JOB_MIME), sha256, size, err);
-    job__spool_discard(&file);
-    if (status == LF_OK)
-        status = lf_job_set_text(work->job, LF_JOB_SHA256, sha256, err);
-    if (status == LF_OK)
-        job__note(work, "%s, %lld bytes, sha256 %s", lf_job_text(work->job, LF_JOB_FILE_NAME),
-                  (long long)size, sha256);
-    return status;
+    return job__spool_fill(work, lf_job_text(work->job, LF_JOB_MIME), download, err);
 }
 
 /* ---- deliver and confirm ---- */
 
-/* The parcel as the journal knows it. Only an action that is to be done needs its file whole; looking what
- * became of one needs no more than name and digest. */
+/* The parcel as the journal knows it. Acting needs the file itself; verifying an earlier action needs only
+ * its name and digest. */
 static void name_parcel(struct job_work *work, struct lf_action *action)
 {
     const struct lf_parcel_row *row = &work->parcel_row;
@@ -142,7 +126,7 @@ static enum lf_status delivered(struct job_work *work, const struct lf_outcome *
     return status;
 }
 
-/* Looks only. From here nothing leads back to delivering: the instrument may have used the file already. */
+/* Only reads. Nothing here leads back to delivering: the instrument may have used the file already. */
 static enum lf_status confirm(struct job_work *work, struct lf_error *err)
 {
     struct lf_action action = {.job = work->job->id};
@@ -152,7 +136,7 @@ static enum lf_status confirm(struct job_work *work, struct lf_error *err)
     enum lf_status status = job__spool_name(work->jobs, work->job->id, &work->parcel_row, &work->parcel_path,
                                             err);
     if (status == LF_NOT_FOUND) {
-        job__note(work, "it was put on %s; what was there is not known any more", instrument);
+        job__note(work, "it was put on %s; its digest there is no longer known", instrument);
         return LF_OK;
     }
     if (status != LF_OK)
@@ -172,11 +156,11 @@ static enum lf_status confirm(struct job_work *work, struct lf_error *err)
             job__note(work, "%s is on %s, which has taken it already", name, instrument);
         break;
     case LF_VERDICT_NOT_DONE:
-        status = lf_fail(
-            err, LF_MISMATCH, LF_NEEDS_PERSON,
-            "%s was put on %s but is not there as it should be%s%s. Look at the instrument, then `labferry "
-            "retry %lld` (look again) or `cancel`",
-            name, instrument, why.text[0] ? ": " : "", why.text, (long long)work->job->id);
+        status =
+            lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
+                    "%s was put on %s but is not there as expected%s%s. Check the instrument, then `labferry "
+                    "retry %lld` (check again) or `cancel`",
+                    name, instrument, why.text[0] ? ": " : "", why.text, (long long)work->job->id);
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.class == LF_TRANSIENT)
@@ -190,8 +174,8 @@ static enum lf_status confirm(struct job_work *work, struct lf_error *err)
 }
 
 static const struct job_step steps[] = {
-    {.name = "resolve", .run = resolve},
-    {.name = "fetch", .run = fetch},
+    {.name = "resolve", .run = resolve, .needs = {LF_JOB_GENERATOR}},
+    {.name = "fetch", .run = fetch, .needs = {LF_JOB_FILE, LF_JOB_FILE_NAME}},
     {.name = "deliver", .bench = true, .action = parcel_action, .acted = delivered},
     {.name = "confirm", .bench = true, .run = confirm},
     {0},

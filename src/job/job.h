@@ -1,4 +1,4 @@
-/* Jobs: the three kinds, their steps, and the runner that walks them.
+/* Jobs: their kinds, their steps, and the runner that walks them.
  *
  * Couriers (threads of this module) do cloud steps; the bench thread of an instrument does bench steps by
  * calling lf_jobs_work. Every change of a job is committed together with its history and its report before
@@ -21,7 +21,7 @@ struct lf_jobs_options { /* everything is borrowed until lf_jobs_close */
     struct lf_journal *journal;
     struct lf_cloud *cloud;
     struct lf_intake *intake;
-    void (*reported)(void *context); /* something was put into the outbox; any thread; may be NULL */
+    void (*reported)(void *context); /* the outbox has something new; any thread; may be NULL */
     void *context;
 };
 
@@ -36,13 +36,12 @@ size_t lf_jobs_instrument_count(const struct lf_jobs *jobs);
 struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t index);
 /* Starts the couriers. */
 enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err);
-/* Cancels what is under way and ends all couriers and benches; jobs stay where they are. Couriers go before
- * benches: a bench that is interrupted must see that the agent stops, or it takes it for an operator's
- * cancel. */
+/* Cancels what runs and ends couriers and benches; jobs stay where they are. The stop is set before benches
+ * are interrupted, or they would take it for an operator's cancel. */
 void lf_jobs_stop(struct lf_jobs *jobs);
 void lf_jobs_close(struct lf_jobs *jobs);
 
-/* There may be new cloud work: wake the couriers. Any thread. */
+/* There may be new cloud work: wakes the couriers, after the commit if a transaction is open. Any thread. */
 void lf_jobs_kick(struct lf_jobs *jobs);
 
 /* Hooks for struct lf_instrument_hooks; context is the struct lf_jobs. */
@@ -56,13 +55,13 @@ void lf_jobs_instrument_changed(void *jobs, struct lf_instrument *instrument);
 /* Sends a local file (from its start on) to an instrument. */
 enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name,
                             const struct lf_file *from, const char *who, int64_t *id, struct lf_error *err);
-/* Runs a procedure; inputs is an object of texts or NULL. The captured values are in the job's facts. */
+/* Runs a procedure; inputs is an object of texts or NULL. The captured values are in the job's fields. */
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
                            const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err);
 /* Held or failed: do the step again ("it did not happen"). Waiting: do it now. */
 enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
-/* Held with an unknown outcome: it did happen; go on. values (object of texts, may be NULL) stands for what
- * the instrument would have said. */
+/* Held with an unknown outcome: it did happen; continue. values (object of texts, may be NULL) replaces what
+ * the instrument would have captured. */
 enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,
                                struct lf_error *err);
 enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
@@ -71,9 +70,9 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
 enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run, const char *config,
                               const char *who, struct lf_error *err);
 
-/* A job for reports and lists. verbose adds facts and history. Returns owned. */
+/* A job for reports and lists. verbose adds fields, history and file. Returns owned; NULL: out of memory. */
 cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbose);
-/* What a person can do about it now, in words. Borrowed. */
+/* What a person can do about it now; "" if nothing. Borrowed. */
 const char *lf_job_help(const struct lf_job *job);
 
 /* Is `rule` a way of matching that collect.match may name? For `labferry check`. */

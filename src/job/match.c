@@ -32,8 +32,8 @@ static enum lf_status compile(const char *regex, pcre2_code **code, struct lf_er
     if (!*code) {
         char why[160];
         pcre2_get_error_message(number, (PCRE2_UCHAR *)why, sizeof why);
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the regular expression is wrong at character %zu: %s",
-                       at + 1, why);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "the regular expression has an error at character %zu: %s", at + 1, why);
     }
     if (pcre2_substring_number_from_name(*code, (PCRE2_SPTR) "run") >= 0)
         return LF_OK;
@@ -53,14 +53,15 @@ enum lf_status lf_match_check(const char *rule, struct lf_error *err)
     if (!regex)
         return lf_fail(
             err, LF_INVALID, LF_PERMANENT,
-            "\"%.100s\" is no way to match: use filename:REGEX, content:REGEX, last-job or sidecar", rule);
+            "\"%.100s\" is not a way to match: use filename:REGEX, content:REGEX, last-job or sidecar", rule);
     pcre2_code *code;
     enum lf_status status = compile(regex, &code, err);
     pcre2_code_free(code);
     return status;
 }
 
-/* A run or configuration as it came from a file: short and printable. Class when not: needs a person. */
+/* Sets a run or configuration that was read from a file, if it is short and printable; otherwise a person
+ * decides. */
 static enum lf_status take(struct job_work *work, enum lf_job_field field, const char *text, size_t len,
                            struct lf_error *err)
 {
@@ -150,8 +151,8 @@ static void note_doubt(void *context, const struct lf_job *job)
         *doubt = job->id;
 }
 
-/* A delivery of which nobody knows yet whether it happened may be the last one: then an earlier one's run
- * would be a guess. */
+/* A delivery whose outcome is unknown may be the last one: then the run of an earlier one would be a guess.
+ */
 static enum lf_status no_doubt(struct job_work *work, struct lf_error *err)
 {
     struct lf_job_filter open = {.state = "open",
@@ -161,11 +162,10 @@ static enum lf_status no_doubt(struct job_work *work, struct lf_error *err)
     int64_t doubt = 0;
     enum lf_status status = lf_journal_job_list(work->jobs->journal, &open, note_doubt, &doubt, err);
     if (status == LF_OK && doubt)
-        status = lf_fail(
-            err, LF_BUSY, LF_TRANSIENT,
-            "it may belong to the delivery of job %lld, of which nobody knows yet whether it happened: "
-            "`labferry job %lld`",
-            (long long)doubt, (long long)doubt);
+        status = lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                         "it may belong to the delivery of job %lld, whose outcome is not known yet: "
+                         "`labferry job %lld`",
+                         (long long)doubt, (long long)doubt);
     return status;
 }
 
@@ -234,8 +234,7 @@ enum lf_status job__match_result(struct job_work *work, const struct lf_config_c
         size_t used = strlen(tried);
         snprintf(tried + used, sizeof tried - used, "%s%.80s", used ? ", " : "", rule);
     }
-    return lf_fail(
-        err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-        "no run was found for the result %.150s (tried: %s). Say which it is: labferry assign %lld RUN",
-        lf_job_text(work->job, LF_JOB_FILE_NAME), tried, (long long)work->job->id);
+    return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                   "no run found for the result %.150s (tried: %s). Name the run: `labferry assign %lld RUN`",
+                   lf_job_text(work->job, LF_JOB_FILE_NAME), tried, (long long)work->job->id);
 }

@@ -1,5 +1,5 @@
-/* What an operator can do to jobs. Each is one transaction: read the job, see that it is allowed, write it. A
- * job that is running belongs to its thread and is not touched, only asked to stop. */
+/* What an operator can do to jobs. Each verb is one transaction: read the job, check that the verb is
+ * allowed, write the job. A running job belongs to its thread; it is only asked to stop. */
 #include "job/spool.h"
 
 #include "base/digest.h"
@@ -18,14 +18,14 @@ static enum lf_status able(struct lf_jobs *jobs, const char *name, uint32_t abil
     struct lf_instrument *instrument = lf_jobs_instrument(jobs, name);
     if (!instrument)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
-                       "there is no instrument \"%.80s\". `labferry instruments` lists them", name);
+                       "unknown instrument \"%.80s\". `labferry instruments` lists them", name);
     if (!(lf_instrument_driver(instrument)->can & ability))
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the driver \"%s\" of %s cannot %s",
                        lf_instrument_driver(instrument)->name, name, what);
     return LF_OK;
 }
 
-/* An operator's own job: its key is itself. */
+/* An operator's own job is never the same work as another. */
 static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int64_t *id, struct lf_error *err)
 {
     char *key = lf_key_operator(lf_clock_best_ms(), lf_random_below(UINT64_MAX));
@@ -36,8 +36,8 @@ static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int6
     return status;
 }
 
-/* The bytes come first: whoever sends them may be slow, and the journal must not wait for that. A file
- * without its row is swept. */
+/* The bytes come first: the sender may be slow, and a transaction must not wait for it. A file without a row
+ * is swept. */
 static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name,
                                  const struct lf_file *from, int64_t *id, struct lf_error *err)
 {
@@ -97,7 +97,7 @@ enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const c
                              .history = history,
                              .inputs = inputs,
                              .texts = {{LF_JOB_PROCEDURE, procedure}}};
-    snprintf(history, sizeof history, "run of %.100s on %.80s asked for by %.80s", procedure, instrument,
+    snprintf(history, sizeof history, "run of %.100s on %.80s requested by %.80s", procedure, instrument,
              who);
     enum lf_status status = able(jobs, instrument, LF_CAN_RUN, "run procedures", err);
     return status == LF_OK ? own_job(jobs, &birth, id, err) : status;
@@ -139,7 +139,7 @@ static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
         lf_job_expire_after(job, 0, jobs->config->agent.not_after_ms);
         lf_job_clear(job, LF_JOB_HAPPENED);
     }
-    /* Only of a job that is held has anybody said "it did not happen"; one that waits asks the instrument. */
+    /* Retrying a held job says "it did not happen"; a waiting one asks the instrument. */
     if (job->state != LF_JOB_WAITING)
         job->acting = false;
     job->state = LF_JOB_READY;
@@ -156,11 +156,10 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
     enum lf_status status = take_up(jobs, id, &job, err);
     if (status != LF_OK)
         return status;
-    if (job__cloud_was_told(&job))
+    if (job__cloud_knows_failure(&job))
         status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
-                         "job %lld has told Benchling that the workflow task failed. Set the task back there "
-                         "to have it done "
-                         "again",
+                         "the workflow task of job %lld was set to failed in Benchling. Set it back there "
+                         "to run it again",
                          (long long)id);
     else if (job.state != LF_JOB_HELD && job.state != LF_JOB_FAILED && job.state != LF_JOB_WAITING
              && job.state != LF_JOB_EXPIRED)
@@ -218,14 +217,13 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
     if (status != LF_OK)
         return status;
     if (job.state != LF_JOB_HELD || (job.class != LF_UNKNOWN_OUTCOME && !job.acting))
-        status = not_now(&job, "confirmed: that is for an action of which nobody knows whether it happened",
-                         err);
+        status = not_now(&job, "confirmed: that is for an action whose outcome is unknown", err);
     else
         status = go_on_as_done(jobs, &job, values, err);
     return put_down(jobs, &job, status, who, "confirmed: it happened", err);
 }
 
-/* On the bench it can be interrupted; what a courier does ends soon by itself. */
+/* An action on the bench can be interrupted; a courier's step ends soon on its own. */
 static enum lf_status interrupt(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
 {
     struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
@@ -253,7 +251,7 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     }
     if (lf_job_state_final(job.state))
         status = not_now(&job, "cancelled", err);
-    else /* also one of a kind that this version does not know */
+    else /* also a job whose kind this version does not know */
         job__end_badly(lf_job_kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, text);
     return put_down(jobs, &job, status, who, text, err);
 }

@@ -27,17 +27,17 @@ static enum lf_status check_inputs(const struct job_work *work, struct lf_error 
 
 enum lf_status job__procedure_action(struct job_work *work, struct lf_action *action, struct lf_error *err)
 {
-    enum lf_status status = job__need(work, LF_JOB_PROCEDURE, &action->name, err);
-    action->kind = LF_ACTION_RUN;
-    action->inputs = work->inputs;
     const cJSON *input;
+    action->kind = LF_ACTION_RUN;
+    action->name = lf_job_text(work->job, LF_JOB_PROCEDURE);
+    action->inputs = work->inputs;
     cJSON_ArrayForEach (input, lf_job_object(work->job, LF_JOB_INPUTS)) {
-        if (status == LF_OK && action->input_count == INPUTS_MAX)
-            status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d inputs", INPUTS_MAX);
-        if (status == LF_OK && cJSON_IsString(input))
+        if (action->input_count == INPUTS_MAX)
+            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d inputs", INPUTS_MAX);
+        if (cJSON_IsString(input))
             work->inputs[action->input_count++] = (struct lf_input){input->string, input->valuestring};
     }
-    return status == LF_OK ? check_inputs(work, err) : status;
+    return check_inputs(work, err);
 }
 
 enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome *outcome,
@@ -73,7 +73,11 @@ static enum lf_status report_values(struct job_work *work, struct lf_error *err)
 }
 
 static const struct job_step steps[] = {
-    {.name = "run", .bench = true, .action = job__procedure_action, .acted = job__procedure_ran},
+    {.name = "run",
+     .bench = true,
+     .action = job__procedure_action,
+     .acted = job__procedure_ran,
+     .needs = {LF_JOB_PROCEDURE}},
     {.name = "report", .run = report_values},
     {0},
 };

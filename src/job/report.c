@@ -1,4 +1,4 @@
-/* What is told about a job: over MQTT through the outbox, and to whoever asks. */
+/* Reports about jobs and instruments: as JSON for whoever asks, and over MQTT through the outbox. */
 #include "job/steps.h"
 
 #include "base/clock.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool job__cloud_was_told(const struct lf_job *job)
+bool job__cloud_knows_failure(const struct lf_job *job)
 {
     return lf_job_state_final(job->state) && lf_job_text(job, LF_JOB_FAILURE);
 }
@@ -20,24 +20,24 @@ struct ways {
 static const struct ways *ways(const struct lf_job *job)
 {
     static const struct ways none = {"", {0}},
-                             wait = {"it goes on by itself; retry: do it now; cancel", {"retry", "cancel"}},
+                             wait = {"continues on its own; retry: do it now; cancel", {"retry", "cancel"}},
                              over = {"retry", {"retry"}},
                              doubt = {"confirm: it happened; retry: it did not; cancel",
                                       {"confirm", "retry", "cancel"}},
                              whose = {"assign: say which run it belongs to; retry: look again; cancel",
                                       {"assign", "retry", "cancel"}},
-                             mend = {"retry: once the cause is mended; cancel", {"retry", "cancel"}},
-                             told = {"set the workflow task back in Benchling to have it done again", {0}};
+                             fix = {"retry: once the cause is fixed; cancel", {"retry", "cancel"}},
+                             reported = {"to run it again, set the workflow task back in Benchling", {0}};
     if (job->state == LF_JOB_WAITING)
         return &wait;
     if (job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED)
-        return job__cloud_was_told(job) ? &told : &over;
+        return job__cloud_knows_failure(job) ? &reported : &over;
     if (job->state != LF_JOB_HELD)
         return &none;
     if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
         return &doubt;
     const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
-    return kind && kind->assign_step && !strcmp(job->step, kind->assign_step) ? &whose : &mend;
+    return kind && kind->assign_step && !strcmp(job->step, kind->assign_step) ? &whose : &fix;
 }
 
 const char *lf_job_help(const struct lf_job *job)
@@ -63,7 +63,7 @@ static bool add_time(cJSON *object, const char *key, int64_t wall_ms)
 
 struct history {
     cJSON *lines;
-    bool whole;
+    bool complete;
 };
 
 static void add_history(void *context, int64_t at_ms, const char *who, const char *text)
@@ -76,7 +76,7 @@ static void add_history(void *context, int64_t at_ms, const char *who, const cha
         return;
     }
     cJSON_Delete(line);
-    history->whole = false;
+    history->complete = false;
 }
 
 static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *report)
@@ -85,7 +85,7 @@ static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *r
     if (!lf_json_set(report, "history", history.lines)
         || !lf_json_set(report, "facts", cJSON_Duplicate(job->fields, true))
         || lf_journal_history_list(jobs->journal, job->id, add_history, &history, NULL) != LF_OK
-        || !history.whole)
+        || !history.complete)
         return false;
     struct lf_parcel_row parcel;
     enum lf_status status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, NULL);
@@ -122,6 +122,8 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
         good = lf_json_set_text(report, "class", lf_class_name(job->class));
     if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED))
         good = add_ways(report, job);
+    if (good && job->state == LF_JOB_DONE && lf_job_object(job, LF_JOB_CAPTURES))
+        good = lf_json_set(report, "values", cJSON_Duplicate(lf_job_object(job, LF_JOB_CAPTURES), true));
     if (good && job->state == LF_JOB_WAITING)
         good = lf_json_set_int(report, "again_in_ms", lf_deadline_left(job->due_mono));
     if (good && verbose)

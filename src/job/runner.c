@@ -31,7 +31,7 @@ static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class
     job->state = state;
     job->class = class;
     if (!job__set_text(&job->note, note && *note ? note : NULL))
-        job__set_text(&job->note, NULL); /* the history has it; one that is no longer true would mislead */
+        job__set_text(&job->note, NULL); /* the history has it; an outdated note would mislead */
     job__set_text(&job->wake, NULL);
     job->due_mono = 0;
 }
@@ -60,7 +60,7 @@ void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_
     if (step)
         job__enter_step(job, job__step_find(kind, step));
     else if (err.status
-             != LF_OK) /* Benchling would go on believing that somebody works on it: a person ends it */
+             != LF_OK) /* the task would stay in progress in Benchling: a person has to end the job */
         set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, why);
     else
         set_state(job, state, class, why);
@@ -121,8 +121,8 @@ static void after_success(const struct lf_job_kind *kind, const struct job_step 
 
 /* ---- physical actions ---- */
 
-/* Interrupted in an earlier life between "about to act" and "acted": what does the instrument say? If it was
- * not done the step begins anew, as any other would: it may be too late for it by now. */
+/* Interrupted by a crash between "about to act" and "acted": the driver's verify decides. If it was not done
+ * the step starts over like any other, since it may have expired meanwhile. */
 static enum lf_status ask_verify(struct job_work *work, const struct job_step *step,
                                  const struct lf_action *action, struct lf_error *err)
 {
@@ -132,12 +132,12 @@ static enum lf_status ask_verify(struct job_work *work, const struct job_step *s
     switch (lf_instrument_verify(work->instrument, action, &outcome, &why)) {
     case LF_VERDICT_DONE:
         work->job->expires_mono = 0;
-        job__note(work, "it had been done before the interruption (the instrument confirms it)");
+        job__note(work, "it was done before the interruption (the instrument confirms it)");
         status = step->acted(work, &outcome, err);
         break;
     case LF_VERDICT_NOT_DONE:
         work->job->acting = false;
-        job__go(work, step->name, "it had not been done before the interruption (the instrument says so)");
+        job__go(work, step->name, "it was not done before the interruption (the instrument confirms it)");
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.status == LF_CANCELLED)
@@ -145,7 +145,7 @@ static enum lf_status ask_verify(struct job_work *work, const struct job_step *s
         else
             status = lf_fail(
                 err, LF_IO, LF_UNKNOWN_OUTCOME,
-                "the agent was interrupted while it acted on %s, and nobody can tell whether it happened "
+                "the agent was interrupted while it acted on %s, and it is unknown whether the action happened "
                 "(%s). "
                 "Look at the instrument, then `labferry confirm %lld` (it happened), `retry` (it did not) or "
                 "`cancel`",
@@ -156,17 +156,33 @@ static enum lf_status ask_verify(struct job_work *work, const struct job_step *s
     return status;
 }
 
+static enum lf_status check_needs(const struct job_work *work, const struct job_step *step,
+                                  struct lf_error *err)
+{
+    const char *text;
+    enum lf_status status = LF_OK;
+    if (step->needs_route && !work->route)
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                       "the route \"%s\" is no longer in the configuration. Put it back and `labferry retry "
+                       "%lld`, or cancel",
+                       work->job->route ? work->job->route : "", (long long)work->job->id);
+    for (size_t i = 0; status == LF_OK && i < NEEDS_MAX && step->needs[i]; i++)
+        status = job__need(work, step->needs[i], &text, err);
+    return status;
+}
+
 static enum lf_status act(struct job_work *work, const struct job_step *step, struct lf_error *err)
 {
     struct lf_job *job = work->job;
     struct lf_action action = {.job = job->id};
     enum lf_repeat repeat = LF_ONCE;
     enum lf_status status = step->action(work, &action, err);
-    if (status == LF_OK && work->follow != FOLLOW_NEXT) /* it has to go back a step first */
+    if (status == LF_OK && work->follow != FOLLOW_NEXT) /* an earlier step comes first */
         return LF_OK;
     if (status == LF_OK)
         status = lf_instrument_repeat(work->instrument, &action, &repeat, err);
-    if (status != LF_OK && job->acting && err->class == LF_PERMANENT) /* it may have happened: no failure */
+    if (status != LF_OK && job->acting
+        && err->class == LF_PERMANENT) /* it may have happened, so it has not failed */
         err->class = LF_NEEDS_PERSON;
     if (status == LF_OK && job->acting)
         return ask_verify(work, step, &action, err);
@@ -184,17 +200,17 @@ static enum lf_status act(struct job_work *work, const struct job_step *step, st
     struct lf_outcome outcome = {0};
     status = lf_instrument_act(work->instrument, &action, &outcome, err);
     LF_FAILPOINT("act.acted");
-    /* Whatever class but "unknown" says that the instrument did nothing (or nothing that repeating would do
-     * twice). */
+    /* Any class but "unknown" means that the instrument did nothing, or nothing that a repeat would do twice.
+     */
     if (status != LF_OK && err->class != LF_UNKNOWN_OUTCOME)
         job->acting = false;
     if (status == LF_OK) {
         job->expires_mono = 0;
         struct lf_error late = {0};
         status = step->acted(work, &outcome, &late);
-        if (status != LF_OK) /* it has happened: nothing may lead to doing it again */
+        if (status != LF_OK) /* it happened, so it must never run again */
             status = lf_fail(err, status, LF_UNKNOWN_OUTCOME,
-                             "it was done, but what came of it could not be kept: %s", late.text);
+                             "it was done, but its outcome could not be saved: %s", late.text);
     }
     lf_outcome_free(&outcome);
     return status;
@@ -207,8 +223,8 @@ static bool expired(const struct lf_job *job)
     return job->expires_mono > 0 && !job->acting && lf_clock_mono_ms() >= job->expires_mono;
 }
 
-/* The work was counted from when we heard of it, since our clock was not known to be right. Now it is, or
- * there is no more time to find out: something is to move. */
+/* The time limit was counted from when we heard of the work, because our clock was not known to be right.
+ * Count it from when the work arose once the clock is known, or at the latest before an instrument acts. */
 static void count_from_event(const struct lf_jobs *jobs, const struct job_step *step, struct lf_job *job)
 {
     int64_t happened = lf_job_int(job, LF_JOB_HAPPENED, 0);
@@ -232,35 +248,33 @@ static void expire(const struct lf_job_kind *kind, struct lf_job *job)
              "it did not start on its instrument before %s, the time limit of its route (not_after); %s",
              when, clock);
     job__end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
-    if (job->state != LF_JOB_HELD) /* if a person sends it on, it is still too late */
+    if (job->state != LF_JOB_HELD) /* a job that is held stays too late */
         job->expires_mono = 0;
 }
 
-/* The agent stops: leave the job as it was before the step, for the next start. */
+/* The agent stops: the job stays as it was before the step, for the next start. */
 static bool stopped(struct lf_jobs *jobs, enum lf_status status)
 {
     return status == LF_CANCELLED && lf_cancel_is_set(&jobs->cancel);
 }
 
-/* A job that looks every few seconds whether it can go on would fill history, audit trail and outbox while it
- * waits for a person. */
+/* A job that polls every few seconds would fill history, audit trail and outbox. */
 static bool waits_as_before(const struct job_work *work)
 {
     const char *note = work->job->note; /* still that of the last time */
     return work->follow == FOLLOW_WAIT && note && !strcmp(note, work->note);
 }
 
-/* history NULL: nothing has happened that anybody would want to know. */
+/* history NULL: nothing to report. */
 static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
 {
     struct lf_error err = {0};
-    /* The disk may be full for a while: the job stays claimed in the journal until this is kept, or until a
-     * restart. */
+    /* If the disk is full, the job stays claimed in the journal until this succeeds or the agent restarts. */
     for (int attempt = 0;
          (history ? job__save(jobs, job, "agent", history, &err) : job__save_unreported(jobs, job, &err))
          != LF_OK;
          attempt++) {
-        lf_log_error("jobs", "cannot keep the state of job %lld: %s", (long long)job->id, err.text);
+        lf_log_error("jobs", "cannot save the state of job %lld: %s", (long long)job->id, err.text);
         if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel)
             == LF_CANCELLED)
             return;
@@ -284,14 +298,15 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
 {
     const struct lf_job_kind *kind;
     const struct job_step *step = find_step(job, &kind);
-    if (job->state == LF_JOB_HELD) { /* the journal could not read it whole, and says so in the note */
+    if (job->state == LF_JOB_HELD) { /* the journal could not read all of it; its note says so */
         keep(jobs, job, job->note ? job->note : "");
         return;
     }
     if (!step) {
-        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON,
-                  "this version of the agent does not know this step; cancel it, or "
-                  "install the version that made it");
+        set_state(
+            job, LF_JOB_HELD, LF_NEEDS_PERSON,
+            "this version of the agent does not know this step. Install the version that made the job, or "
+            "cancel it");
         keep(jobs, job, job->note ? job->note : "");
         return;
     }
@@ -312,7 +327,9 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     struct lf_error err = {0};
     char history[LF_ERROR_TEXT + 64] = "";
     lf_log_debug("jobs", "job %lld: %s", (long long)job->id, step->name);
-    enum lf_status status = step->run ? step->run(&work, &err) : act(&work, step, &err);
+    enum lf_status status = check_needs(&work, step, &err);
+    if (status == LF_OK)
+        status = step->run ? step->run(&work, &err) : act(&work, step, &err);
     bool silent = status == LF_OK && waits_as_before(&work);
     if (status == LF_OK) {
         if (*work.note)

@@ -1,5 +1,4 @@
-/* Jobs on their way into the journal: job, history and report in one transaction, then a kick to whoever is
- * next. */
+/* Saves jobs: row, history and report in one transaction, then kicks the thread that runs the next step. */
 #include "job/spool.h"
 
 #include <stdarg.h>
@@ -32,7 +31,7 @@ static void kick_next(struct lf_jobs *jobs, const struct lf_job *job)
     struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
     if (instrument)
         lf_instrument_kick(instrument);
-    if (!instrument || job->expires_mono > 0) /* couriers end what expires before its instrument gets to it */
+    if (!instrument || job->expires_mono > 0) /* a courier ends it if it expires first */
         lf_jobs_kick(jobs);
 }
 

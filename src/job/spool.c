@@ -13,8 +13,7 @@
 
 enum { TIDY_AFTER_S = 24 * 60 * 60 };
 
-/* Trouble with the spool's folder is no job's fault, and must not look as if its file were missing: every job
- * waits until it is over. */
+/* Errors of the spool folder are transient for every job; they must not look as if a file were missing. */
 static enum lf_status spool_trouble(struct lf_error *err, const char *doing, const char *path)
 {
     struct lf_error why = *err;
@@ -25,7 +24,7 @@ static enum lf_status spool_trouble(struct lf_error *err, const char *doing, con
 static enum lf_status open_spool(const char *path, struct lf_dir *dir, struct lf_error *err)
 {
     enum lf_status status = lf_dir_open(path, dir, err);
-    if (status == LF_NOT_FOUND && lf_dir_make(path, LF_PRIVATE, err) == LF_OK) /* somebody has removed it */
+    if (status == LF_NOT_FOUND && lf_dir_make(path, LF_PRIVATE, err) == LF_OK) /* it was removed */
         status = lf_dir_open(path, dir, err);
     return status;
 }
@@ -64,7 +63,7 @@ void job__spool_discard(struct spool_file *file)
     struct lf_error ignored;
     lf_file_close(&file->file);
     if (lf_dir_is_open(&file->dir))
-        lf_dir_remove(&file->dir, file->part, &ignored); /* gone already when it was kept */
+        lf_dir_remove(&file->dir, file->part, &ignored); /* already renamed if it was kept */
     lf_dir_close(&file->dir);
     free(file->final);
     memset(file, 0, sizeof *file);
@@ -83,6 +82,47 @@ enum lf_status job__spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool
                                 .size = size};
     snprintf(row.sha256, sizeof row.sha256, "%s", sha256);
     return lf_journal_parcel_add(jobs->journal, &row, err);
+}
+
+enum lf_status job__spool_fill(struct job_work *work, const char *mime,
+                               enum lf_status (*write)(struct job_work *work, struct lf_file *file,
+                                                       char *sha256, int64_t *size, struct lf_error *err),
+                               struct lf_error *err)
+{
+    struct lf_jobs *jobs = work->jobs;
+    struct spool_file file = {0};
+    char sha256[LF_SHA256_HEX];
+    const char *name = lf_job_text(work->job, LF_JOB_FILE_NAME);
+    int64_t size = 0;
+    enum lf_status status = lf_journal_room(jobs->journal, LF_ROOM_FILE, err);
+    if (status == LF_OK)
+        status = job__spool_create(jobs, work->job->id, &file, err);
+    if (status == LF_OK)
+        status = write(work, &file.file, sha256, &size, err);
+    if (status == LF_OK)
+        status = job__spool_parcel(jobs, work->job->id, &file, name, mime, sha256, size, err);
+    job__spool_discard(&file);
+    if (status == LF_OK)
+        status = lf_job_set_text(work->job, LF_JOB_SHA256, sha256, err);
+    if (status == LF_OK)
+        job__note(work, "%s, %lld bytes, sha256 %s", name, (long long)size, sha256);
+    return status;
+}
+
+enum lf_status job__spool_bytes(struct lf_jobs *jobs, int64_t job, const char *name, const char *mime,
+                                const void *data, size_t len, struct lf_error *err)
+{
+    struct spool_file file;
+    char sha256[LF_SHA256_HEX];
+    enum lf_status status = job__spool_create(jobs, job, &file, err);
+    if (status == LF_OK)
+        status = lf_file_append(&file.file, data, len, err);
+    if (status == LF_OK && lf_digest_bytes(LF_SHA256, data, len, sha256) != LF_OK)
+        status = lf_fail_memory(err, "spooling a file");
+    if (status == LF_OK)
+        status = job__spool_parcel(jobs, job, &file, name, mime, sha256, (int64_t)len, err);
+    job__spool_discard(&file);
+    return status;
 }
 
 enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
@@ -127,7 +167,7 @@ static void remove_file(void *context, int64_t number, const char *path)
     struct lf_error ignored;
     (void)context, (void)number;
     LF_FAILPOINT("effect.remove");
-    lf_file_remove(path, &ignored); /* if it stays, it is swept */
+    lf_file_remove(path, &ignored); /* if this fails, it is swept */
 }
 
 enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_error *err)
@@ -147,22 +187,22 @@ enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_erro
     return status;
 }
 
-/* The journal is an older copy: the file may be the only one of a result of which it knows nothing, and its
- * job's number comes again. */
+/* The journal is an older copy that may not know the result in this file, and will use the number of its job
+ * again. */
 static void put_aside(const struct lf_dir *dir, const char *name, const char *path)
 {
     char kept[300];
     struct lf_error ignored;
     snprintf(kept, sizeof kept, "kept-%016llx-%.200s", (unsigned long long)lf_random_below(UINT64_MAX), name);
     if (lf_dir_rename_replace(dir, name, dir, kept, &ignored) == LF_OK)
-        lf_log_warning("jobs",
-                       "%s/%s is of a job that the journal does not know, since it is an older copy. It is "
-                       "kept as %s until somebody "
-                       "removes it",
-                       path, name, kept);
+        lf_log_warning(
+            "jobs",
+            "%s/%s belongs to a job that the journal, an older copy, does not know. It is kept as %s; remove "
+            "it when it is not needed",
+            path, name, kept);
 }
 
-/* Removes job files that `needed` does not want kept and that nobody has written to since before_s. */
+/* Removes job files that are not `needed` and were last written before before_s. */
 static void sweep(struct lf_jobs *jobs, const char *path,
                   bool (*needed)(struct lf_journal *journal, const char *name), int64_t before_s)
 {
@@ -204,7 +244,7 @@ void job__spool_sweep(struct lf_jobs *jobs)
 
 void lf_jobs_tidy(struct lf_jobs *jobs)
 {
-    int64_t before = lf_clock_wall_ms() / 1000 - TIDY_AFTER_S; /* what is being written is newer */
+    int64_t before = lf_clock_wall_ms() / 1000 - TIDY_AFTER_S; /* files being written are newer */
     char *errors = lf_format("%s/errors", jobs->config->agent.state_dir);
     sweep(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, before);
     if (errors)

@@ -26,11 +26,21 @@ void job__spool_discard(
 enum lf_status job__spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
                                  const char *mime, const char *sha256, int64_t size, struct lf_error *err);
 
+/* Makes what `write` produces the parcel of the job at work, under its field file_name; sets its field sha256
+ * and its note. `write` gets the open file and gives digest and size. */
+enum lf_status job__spool_fill(struct job_work *work, const char *mime,
+                               enum lf_status (*write)(struct job_work *work, struct lf_file *file,
+                                                       char *sha256, int64_t *size, struct lf_error *err),
+                               struct lf_error *err);
+/* Makes these bytes the parcel of a job. */
+enum lf_status job__spool_bytes(struct lf_jobs *jobs, int64_t job, const char *name, const char *mime,
+                                const void *data, size_t len, struct lf_error *err);
+
 /* The job's parcel and its path, unseen. LF_NOT_FOUND: it has none. */
 enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
                                struct lf_error *err);
 /* The same with the file open and checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it
- * anew. */
+ * again. */
 enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
                                struct lf_file *file, struct lf_error *err);
 /* Removes the job's file, if it has one, once the transaction that this is part of is committed. */

@@ -1,4 +1,11 @@
-/* Inside jobs: steps, the work at hand, and what follows from it. Not for other folders. */
+/* Inside jobs: what a step is and what it can do. Not for other folders.
+ *
+ * A step gets the job as struct job_work, does one piece of work and returns. It never sleeps and never
+ * retries: it returns an error, whose class decides what happens, or LF_OK after at most one of job__end,
+ * job__wait and job__go; with none of these the next step follows. What it learns goes into fields of the
+ * job, which are saved, with its note, after it has returned. A step can be interrupted and run again at any
+ * point; only an action whose class is `once` is never repeated (see runner.c).
+ */
 #ifndef LF_JOB_STEPS_H
 #define LF_JOB_STEPS_H
 
@@ -9,26 +16,22 @@
 
 #include <stdatomic.h>
 
-enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256, INPUTS_MAX = 64 };
+enum { COURIERS_MAX = 32, INSTRUMENTS_MAX = 256, INPUTS_MAX = 64, NEEDS_MAX = 3 };
 
 struct lf_jobs {
     struct lf_jobs_options options;
     const struct lf_config *config;
     struct lf_journal *journal;
     struct lf_cloud *cloud;
-    struct lf_cancel cancel; /* the agent stops: couriers give up what they wait for */
+    struct lf_cancel cancel; /* set when the agent stops: couriers stop waiting */
     struct lf_instrument *instruments[INSTRUMENTS_MAX];
     size_t instrument_count;
-    atomic_bool unreported; /* what changed on an instrument could not be queued; couriers do it */
-    struct lf_thread couriers[COURIERS_MAX];
+    atomic_bool unreported; /* a report about an instrument could not be queued; a courier queues it */
+    struct lf_worker couriers[COURIERS_MAX];
     int courier_count;
-    struct lf_mutex mutex; /* guards kicks and stopping */
-    struct lf_cond kicked;
-    uint64_t kicks;
-    bool stopping;
 };
 
-/* What a step says should follow when it returns LF_OK. An error's class says it otherwise. */
+/* What follows a step that returns LF_OK. After an error, its class decides. */
 enum follow { FOLLOW_NEXT, FOLLOW_GO, FOLLOW_WAIT, FOLLOW_END };
 
 struct job_work {
@@ -53,30 +56,35 @@ struct job_work {
 struct job_step {
     const char *name;
     bool bench;
-    /* A step that sends something to the cloud but looks first whether it is there already: repeating it
-     * after an unknown outcome is safe. */
+    /* It checks whether the cloud has the change already before it makes it, so it can be repeated after an
+     * unknown outcome. */
     bool checks_first;
-    /* Never fails the job on its own: a permanent error is held for a person, because a result must not be
-     * lost. */
+    /* A permanent error holds the job for a person instead of failing it, because a result must not be lost.
+     */
     bool hold_on_permanent;
+    /* What it cannot do without: the route of its job, and texts that steps before it have found. The job is
+     * held for a person when one is missing; steps take them for granted. */
+    bool needs_route;
+    enum lf_job_field needs[NEEDS_MAX];
     enum lf_status (*run)(struct job_work *work, struct lf_error *err);
-    /* A physical action has these two in place of run: what to do, and what came of it. */
+    /* A physical action has these two in place of run: what to do, and what its outcome was. */
     enum lf_status (*action)(struct job_work *work, struct lf_action *action, struct lf_error *err);
     enum lf_status (*acted)(struct job_work *work, const struct lf_outcome *outcome, struct lf_error *err);
 };
 
 const struct job_step *job__step_find(const struct lf_job_kind *kind, const char *name);
 
-/* The text of a field; held for a person when it is missing. */
+/* The text of a field. If it is missing, the error needs a person. */
 enum lf_status job__need(const struct job_work *work, enum lf_job_field field, const char **value,
                          struct lf_error *err);
-/* A text, number or truth, or an object that has one as its "value", as text: *text is owned. LF_NOT_FOUND:
- * it is nothing of the kind. */
+/* A string, number or boolean as text, or the "value" of an object. *text is owned. LF_NOT_FOUND: it is none
+ * of these. */
 enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err);
 
-/* What a step says before it returns: what was done ... */
+/* Before it returns, a step notes what it did ... */
 void job__note(struct job_work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* ... and what follows, with a note. These return LF_OK: the job ends; it waits; it goes to another step. */
+/* ... and, if it is not the next step, what follows: the job ends, waits, or goes to another step. Each sets
+ * the note and returns LF_OK. */
 enum lf_status job__end(struct job_work *work, enum lf_job_state end, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 enum lf_status job__wait(struct job_work *work, int64_t ms, const char *format, ...)
@@ -86,23 +94,24 @@ enum lf_status job__go(struct job_work *work, const char *step, const char *form
 
 /* runner.c: one step of a claimed job, and everything that follows from it. */
 void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument);
-/* The job ends badly, unless its kind has something to say first. */
+/* The job ends badly, unless its kind has a step to run first. */
 void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_job_state state,
                     enum lf_class class, const char *why);
-/* To this step, ready. */
+/* Makes the job ready for this step. */
 void job__enter_step(struct lf_job *job, const struct job_step *step);
 
-/* report.c: it has ended, and Benchling has been told that its workflow task failed. */
-bool job__cloud_was_told(const struct lf_job *job);
+/* report.c: the job has ended and its workflow task was set to failed. */
+bool job__cloud_knows_failure(const struct lf_job *job);
 /* To be called inside a transaction, after lf_journal_job_save. */
 enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
 enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
                                       struct lf_error *err);
 
-/* save.c: saves job, history line (may be NULL) and report at once; kicks whoever may run it next. */
+/* save.c: saves the job with a history line (NULL: none) and queues its report, in one transaction. Sets
+ * updated_ms. A job that is done or cancelled loses its parcel. */
 enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                          struct lf_error *err);
-/* Only the job: nothing of it is told anywhere. */
+/* Saves only the row. */
 enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
 /* Once the transaction is on disk: kicks whoever can run the job next, and the outbox. */
 void job__changed(struct lf_jobs *jobs, const struct lf_job *job);
@@ -122,7 +131,7 @@ enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome
 enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err);
 
-/* values.c: makes a collect job of the captured values; the field run names its run. Repeatable. */
+/* values.c: makes a collect job from the captured values, for the run in the field run. Can be repeated. */
 enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err);
 
 /* reread.c: true if an event was worked on. */

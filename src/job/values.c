@@ -3,7 +3,6 @@
  * the start. */
 #include "job/spool.h"
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "drivers/kit/captures.h"
 #include "event/key.h"
@@ -91,26 +90,14 @@ static enum lf_status add_with_file(struct job_work *work, const struct lf_birth
                                     const struct lf_buffer *csv, int64_t *id, struct lf_error *err)
 {
     struct lf_journal *journal = work->jobs->journal;
-    struct spool_file file = {0};
-    char sha256[LF_SHA256_HEX];
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
     status = lf_jobs_birth(work->jobs, birth, id, err);
     if (status == LF_OK)
-        status = job__spool_create(work->jobs, *id, &file, err);
-    if (status == LF_OK)
-        status = lf_file_append(&file.file, csv->data, csv->len, err);
-    if (status == LF_OK && lf_digest_bytes(LF_SHA256, csv->data, csv->len, sha256) != LF_OK)
-        status = lf_fail_memory(err, "making a result of the values");
-    if (status == LF_OK)
-        status = job__spool_parcel(work->jobs, *id, &file, birth->texts[0].text, "text/csv", sha256,
-                                   (int64_t)csv->len, err);
-    job__spool_discard(&file);
-    if (status == LF_OK)
-        return lf_journal_commit(journal, err);
-    lf_journal_rollback(journal);
-    return status;
+        status = job__spool_bytes(work->jobs, *id, birth->texts[0].text, "text/csv", csv->data, csv->len,
+                                  err);
+    return lf_journal_end(journal, status, err);
 }
 
 enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err)

@@ -117,6 +117,9 @@ static const char *const version_4[] = {
     "UPDATE job SET key = 'result|' || " ESCAPED("f.instrument") " || '|' || " ESCAPED("f.id") " || '|' || " ESCAPED(
         "f.version") " FROM finding AS f"
                      " WHERE f.job = job.id AND job.key = 'result|' || f.instrument || '|' || f.id || '|' || f.version",
+    /* Operators' own runs were jobs of kind task, with nothing to settle. */
+    "UPDATE job SET kind = 'procedure', step = iif(step = 'settle', 'report', step)"
+    " WHERE kind = 'task' AND key LIKE 'operator|%'",
     NULL,
 };
 

@@ -230,7 +230,7 @@ class Spool(OnSmallDisks):
     def fetched_anew(self, files, job):
         self.lab.ask("resume", instrument="hamilton-1")
         self.once(files)
-        self.assertIn("fetched anew", json.dumps(self.lab.job(job["id"])["history"]))
+        self.assertIn("fetched again", json.dumps(self.lab.job(job["id"])["history"]))
 
     def test_worklist_damaged(self):
         """a worklist that was damaged in the spool is fetched anew, and never delivered as it is"""
@@ -261,7 +261,7 @@ class Spool(OnSmallDisks):
         lab.clear_faults()
         self.retry_waiting()
         self.once(files, results=1)
-        self.assertIn("collected anew", json.dumps(lab.job(job["id"])["history"]))
+        self.assertIn("collected again", json.dumps(lab.job(job["id"])["history"]))
         [processor] = lab.cloud_state()["processors"]
         self.assertEqual(sha256(lab.ask_cloud(f"/sim/blobs/{processor['file']['id']}")), sha256(original))
 

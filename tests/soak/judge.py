@@ -16,7 +16,7 @@ NOT_HEARD_S = 30  # and after so long it was not
 WANTED = ("automationInputGenerator.completed", "workflowTask.created")
 SHOWN = re.compile(r' host +(?:D|DISP:TEXT) "([^"]*)"')
 TARED, SOURCED = re.compile(r" event +tared$"), re.compile(r" host +SOUR:VOLT ")
-MAY_BE_HELD = {("task", "run"): ("unknown outcome", "needs a person"), ("collect", "match"): ("needs a person",)}
+MAY_BE_HELD = {("task", "run"): ("unknown outcome", "needs a person"), ("procedure", "run"): ("unknown outcome", "needs a person"), ("collect", "match"): ("needs a person",)}
 
 
 class Wrong(Exception):
@@ -262,7 +262,8 @@ class Judge:
         commanded = sum(item.kind == "command" and item.verb == "run" for item in self.work.items)
         self.same("deliver jobs, worklists", kinds["deliver"], made["worklist"])
         self.same("collect jobs, results", kinds["collect"], made["worklist"] + printed)
-        self.same("task jobs, tasks and run commands", kinds["task"], made["weigh"] + made["measure"] + commanded)
+        self.same("task jobs, tasks", kinds["task"], made["weigh"] + made["measure"])
+        self.same("procedure jobs, run commands", kinds["procedure"], commanded)
         self.same("worklists run, worklists", self.lab.hamilton_state()["started"], made["worklist"])
         self.same("tares, tasks", self.lab.balance_state()["moved"]["tare"], made["weigh"])
         meter = json.loads((self.lab.home / "meter.json").read_text())

@@ -159,7 +159,38 @@ static void no_second_job(void)
     lf_config_free(config);
 }
 
+/* Runs of operators were jobs of kind task without a workflow task. */
+static void operators_runs(void)
+{
+    char path[512];
+    sqlite3 *db;
+    static const char more[] = JOB("9", "task", "robot", "operator|1767225605000|43", "NULL", "settle", "{}")
+        JOB("10", "task", "robot", "operators|1", "NULL", "settle", "{}");
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    NEED(sqlite3_open(path, &db) == SQLITE_OK);
+    NEED(sqlite3_exec(db, tables, NULL, NULL, NULL) == SQLITE_OK);
+    NEED(sqlite3_exec(db, rows, NULL, NULL, NULL) == SQLITE_OK);
+    NEED(sqlite3_exec(db, more, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+    struct lf_journal *journal = core_journal();
+    static const struct {
+        int64_t id;
+        const char *kind, *step;
+    } now[] = {{2, "task", "check"},
+               {5, "procedure", "run"},
+               {9, "procedure", "report"},
+               {10, "task", "settle"}};
+    for (size_t i = 0; i < sizeof now / sizeof *now; i++) {
+        struct lf_job job = core_job(journal, now[i].id);
+        CHECK_STR(job.kind, now[i].kind);
+        CHECK_STR(job.step, now[i].step);
+        lf_job_free(&job);
+    }
+    lf_journal_close(journal);
+}
+
 UNIT_TESTS("migration",
            {"the keys of a journal of version 3 are rewritten as this version spells them",
             keys_are_rewritten},
-           {"an event that is sent again after the upgrade makes no second job", no_second_job}, )
+           {"an event that is sent again after the upgrade makes no second job", no_second_job},
+           {"an operator's run of an older journal goes on as a procedure job", operators_runs}, )

@@ -147,6 +147,13 @@ static void procedure_of_an_event(void)
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK_STR(case_note(&c, id), "weight 100.00");
+    job = core_job(c.journal, id);
+    cJSON *report = lf_job_to_json(c.jobs, &job, false); /* what goes out over MQTT */
+    const cJSON *value = cJSON_GetArrayItem(cJSON_GetObjectItem(report, "values"), 0);
+    CHECK_STR(lf_json_text(value, "name"), "weight");
+    CHECK_STR(lf_json_text(value, "value"), "100.00");
+    cJSON_Delete(report);
+    lf_job_free(&job);
     CHECK_INT(fake_cloud.patched + fake_cloud.written, 0); /* nothing in Benchling changes */
     case_close(&c);
 }

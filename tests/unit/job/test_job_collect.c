@@ -443,7 +443,7 @@ static void delivery_in_doubt(void)
     NEED(case_becomes(&c, doubtful, LF_JOB_HELD));
     int64_t id = case_result(&c, "L1.csv", "A1\n", 1);
     CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* the first delivery's run would be a guess */
-    CHECK_HAS(case_note(&c, id), "nobody knows yet");
+    CHECK_HAS(case_note(&c, id), "not known yet");
     CHECK_INT(fake_cloud.created, 0);
     CHECK_INT(lf_jobs_confirm(c.jobs, doubtful, NULL, "test", NULL), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));

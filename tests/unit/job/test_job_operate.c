@@ -92,7 +92,7 @@ static void task_without_run(void)
     fake_cloud.no_run = true;
     int64_t task = case_task(&c, "table");
     CHECK(case_becomes(&c, task, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, task), "names no run in the field \"Run\"");
+    CHECK_HAS(case_note(&c, task), "no value in the field \"Run\", which is needed as the run");
     CHECK_INT(c.device->acts, 0);
     fake_cloud.no_run = false;
     CHECK_INT(lf_jobs_retry(c.jobs, task, "test", NULL), LF_OK);
@@ -115,7 +115,7 @@ static void rules(void)
     static const struct {
         const char *rule, *why;
     } bad[] = {
-        {"filename:(", "wrong at character"},
+        {"filename:(", "error at character"},
         {"content:run=([0-9]+)", "(?<run>...)"},
         {"guess", "filename:REGEX, content:REGEX, last-job or sidecar"},
     };

@@ -123,7 +123,7 @@ static void orphan_is_held(void)
     NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
     case_start(&c);
     CHECK(case_becomes(&c, job.id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, job.id), "gone is not in the configuration");
+    CHECK_HAS(case_note(&c, job.id), "gone is no longer in the configuration");
     case_close(&c);
 }
 

@@ -126,7 +126,7 @@ static void unknown_kind(void)
     lf_job_free(&job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "does not know this step; cancel it");
+    CHECK_HAS(case_note(&c, id), "does not know this step. Install");
     CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", &err), LF_REFUSED);
     CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", &err), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
@@ -324,7 +324,7 @@ static void no_file_any_more(void)
     case_start(&c);
     int64_t id = case_deliver(&c, "file_1");
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
-    CHECK_HAS(case_note(&c, id), "no file any more");
+    CHECK_HAS(case_note(&c, id), "no longer has a file");
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
 }
@@ -336,7 +336,7 @@ static void not_as_it_should_be(void)
     case_start(&c);
     int64_t id = case_deliver(&c, "file_1");
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "is not there as it should be");
+    CHECK_HAS(case_note(&c, id), "is not there as expected");
     c.device->verdict = LF_VERDICT_DONE;
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -410,7 +410,7 @@ static void waiting_is_reported(void)
     int64_t id = case_deliver(&c, "file_1");
     CHECK(case_becomes(&c, id, LF_JOB_WAITING));
     struct lf_job job = core_job(c.journal, id);
-    CHECK_HAS(lf_job_help(&job), "it goes on by itself");
+    CHECK_HAS(lf_job_help(&job), "continues on its own");
     lf_job_free(&job);
     case_close(&c);
 }
