@@ -2,14 +2,10 @@
 #include "agent/cli/cli.h"
 
 #include "base/clock.h"
+#include "os/text.h"
 
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
-#include <wchar.h>
 
 enum { WIDTH_MIN = 40, WIDTH_MAX = 10000, GAP = 2, FLEXIBLE_MIN = 12, COLUMN_MIN = 2 };
 
@@ -20,17 +16,13 @@ static const char *const codes[] = {
 
 void cli_setup_terminal(struct cli *cli)
 {
-    struct winsize size = {0};
     const char *none = getenv("NO_COLOR"), *kind = getenv("TERM"), *columns = getenv("COLUMNS");
-    if (!setlocale(LC_CTYPE, "C.UTF-8")) /* what comes from outside is UTF-8, whatever the user's own is */
-        setlocale(LC_CTYPE, "");
-    if (!isatty(STDOUT_FILENO))
+    int width = lf_terminal_columns();
+    if (!width)
         return;
     cli->colour = !(none && *none) && kind && strcmp(kind, "dumb") != 0;
     long asked = columns ? strtol(columns, NULL, 10) : 0;
-    cli->width = asked > 0 && asked <= WIDTH_MAX                               ? (int)asked
-                 : ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col
-                                                                               : 80;
+    cli->width = asked > 0 && asked <= WIDTH_MAX ? (int)asked : width;
     if (cli->width < WIDTH_MIN)
         cli->width = WIDTH_MIN;
 }
@@ -58,29 +50,22 @@ enum cli_colour cli_state_colour(const char *state)
 
 /* Control characters, and those that turn the direction of writing or hide in no width, could make a
  * terminal lie. */
-static bool is_safe(wchar_t c)
+static bool is_safe(uint32_t c)
 {
-    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e)
-        || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe0000 && c <= 0xe007f))
-        return false;
-    return wcwidth(c) >= 0;
+    return !(c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f)
+             || (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff
+             || (c >= 0xe0000 && c <= 0xe007f));
 }
 
 /* The next character of text; *len bytes long, *width columns wide. False: it must not be printed as it
  * is. */
 static bool next_character(const char *text, size_t *len, int *width)
 {
-    wchar_t c;
-    mbstate_t state = {0};
-    size_t got = mbrtowc(&c, text, strlen(text), &state);
-    if (got == 0 || got > 4 || !is_safe(c)) {
-        *len = got == 0 || got > 4 ? 1 : got;
-        *width = 1;
-        return false;
-    }
-    *len = got;
-    *width = wcwidth(c);
-    return true;
+    uint32_t c;
+    if (lf_text_character(text, len, &c, width) && is_safe(c))
+        return true;
+    *width = 1;
+    return false;
 }
 
 static int width_of(const char *text)

@@ -3,11 +3,10 @@
 
 #include "base/file.h"
 #include "drivers/line/scan.h"
+#include "os/dir.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char suffix[] = ".profile";
 
@@ -52,18 +51,21 @@ static bool next_folder(const char **at, char *room)
 
 static void list_folder(const char *folder, char *room, size_t *used)
 {
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir)) && *used < NAMES_ROOM - 1;) {
-        size_t len = strlen(entry->d_name), tail = sizeof suffix - 1;
-        if (len > tail && !strcmp(entry->d_name + len - tail, suffix)) {
+    struct lf_dir dir;
+    struct lf_dir_list *list = NULL;
+    struct lf_error ignored;
+    const char *name;
+    if (lf_dir_open(folder, &dir, &ignored) == LF_OK && lf_dir_list(&dir, &list, &ignored) == LF_OK)
+        while (*used < NAMES_ROOM - 1 && (name = lf_dir_next(list, NULL, &ignored))) {
+            size_t len = strlen(name), tail = sizeof suffix - 1;
+            if (len <= tail || strcmp(name + len - tail, suffix) != 0)
+                continue;
             int put = snprintf(room + *used, NAMES_ROOM - *used, "%s%.*s", *used ? ", " : "",
-                               (int)(len - tail), entry->d_name);
+                               (int)(len - tail), name);
             *used += put > 0 ? (size_t)put : 0;
         }
-    }
-    closedir(dir);
+    lf_dir_list_close(list);
+    lf_dir_close(&dir);
 }
 
 static enum lf_status refuse_missing(const char *name, struct lf_error *err)
@@ -81,13 +83,15 @@ static enum lf_status refuse_missing(const char *name, struct lf_error *err)
 static enum lf_status find(const char *which, char *path, struct lf_error *err)
 {
     char folder[PATH_ROOM];
+    struct lf_file_info info;
+    struct lf_error ignored;
     if (strchr(which, '/')) {
         snprintf(path, PATH_ROOM, "%s", which);
         return LF_OK;
     }
     for (const char *at = folders(); next_folder(&at, folder);) {
         int len = snprintf(path, PATH_ROOM, "%s/%s%s", folder, which, suffix);
-        if (len > 0 && len < PATH_ROOM && access(path, F_OK) == 0)
+        if (len > 0 && len < PATH_ROOM && lf_path_look(path, &info, &ignored) == LF_OK)
             return LF_OK;
     }
     return refuse_missing(which, err);

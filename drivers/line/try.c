@@ -2,6 +2,7 @@
  * wire. */
 #include "drivers/line/procedure.h"
 
+#include "base/file.h"
 #include "base/setting.h"
 #include "drivers/line/scan.h"
 #include "drivers/line/show.h"
@@ -211,21 +212,19 @@ static enum lf_status do_line(struct session *session, char *line, bool *quit, s
 
 static enum lf_status talk(struct session *session, FILE *in, struct lf_error *err)
 {
-    char *line = NULL;
-    size_t room = 0;
+    struct lf_buffer line = {0};
     bool quit = false;
     enum lf_status status = LF_OK;
     fputs("Type help for help, quit to end.\n", session->out);
     while (status == LF_OK && !quit) {
         fputs("> ", session->out);
         fflush(session->out);
-        ssize_t len = getline(&line, &room, in);
-        if (len < 0)
+        if (!lf_stream_line(in, &line))
             break;
-        line[strcspn(line, "\r\n")] = '\0';
-        status = do_line(session, line, &quit, err);
+        line.data[strcspn(line.data, "\r\n")] = '\0';
+        status = do_line(session, line.data, &quit, err);
     }
-    free(line);
+    lf_buffer_free(&line);
     return status;
 }
 

@@ -145,6 +145,19 @@ enum lf_status lf_file_copy(const struct lf_file *from, const struct lf_file *to
     return status;
 }
 
+bool lf_stream_line(FILE *in, struct lf_buffer *line)
+{
+    lf_buffer_clear(line);
+    for (int c; (c = getc(in)) != EOF;) {
+        char byte = (char)c;
+        if (lf_buffer_append(line, &byte, 1) != LF_OK)
+            return false;
+        if (c == '\n')
+            return true;
+    }
+    return line->len > 0 && !ferror(in);
+}
+
 static bool windows_reserved(const char *name)
 {
     static const char *const names[] = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", NULL};

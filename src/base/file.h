@@ -9,6 +9,7 @@
 #include "os/wait.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
 /* Reads a file of at most max bytes into *out (emptied first). */
 enum lf_status lf_file_read(const char *path, size_t max, struct lf_buffer *out, struct lf_error *err);
@@ -27,6 +28,10 @@ enum lf_status lf_file_replace(const char *path, const void *data, size_t len, u
 enum lf_status lf_file_copy(const struct lf_file *from, const struct lf_file *to, int64_t max,
                             const struct lf_cancel *cancel, char sha256[65], int64_t *size,
                             struct lf_error *err);
+
+/* Reads a line of a stream into *line (emptied first), with its line end if it has one. False at the end of
+ * the stream, and when reading or memory fails (!feof). */
+bool lf_stream_line(FILE *in, struct lf_buffer *line);
 
 /* Is `name` one plain file name that is safe on every target, Windows included? Refused with the reason:
  * empty, longer than 200 bytes, '/' or any of <>:"\|?*, control characters, invalid UTF-8, leading '.', '-'

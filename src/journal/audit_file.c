@@ -2,6 +2,8 @@
 #include "journal/audit_chain.h"
 #include "journal/db.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,14 +163,12 @@ static enum lf_status verify_export(FILE *file, const struct lf_audit_head *note
     struct lf_audit_head end;
     enum lf_status status = LF_OK;
     bool ended = false;
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
-    for (int64_t number = 1; status == LF_OK && (len = getline(&line, &room, file)) >= 0; number++)
-        status = verify_line(&check, lf_slice(line, (size_t)len), number, &ended, &end, err);
+    struct lf_buffer line = {0};
+    for (int64_t number = 1; status == LF_OK && lf_stream_line(file, &line); number++)
+        status = verify_line(&check, lf_buffer_slice(&line), number, &ended, &end, err);
     if (status == LF_OK && !feof(file))
         status = lf_fail_errno(err, "cannot read the export");
-    free(line);
+    lf_buffer_free(&line);
     if (status == LF_OK)
         status = journal__audit_check_end(&check, ended ? &end : NULL, err);
     if (status == LF_OK && !ended) {

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What the system said of the file (the WAL or the database itself) when SQLite says no more than "disk I/O
  * error". 0: nothing. */
@@ -356,10 +355,8 @@ static enum lf_status check_integrity(struct lf_journal *journal, struct lf_erro
 
 static enum lf_status open_database(struct lf_journal *journal, const char *path, struct lf_error *err)
 {
-    mode_t before = umask(0077);
     int code = sqlite3_open_v2(path, &journal->db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    umask(before);
     if (code != SQLITE_OK)
         return journal__sqlite_fail(journal, code, "cannot open the database", err);
     sqlite3_extended_result_codes(journal->db, 1);

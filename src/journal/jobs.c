@@ -9,7 +9,6 @@
 #include "journal/job_rows.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -45,21 +44,19 @@ enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_er
 
 enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error *err)
 {
-    struct lf_buffer boot = {0};
-    char *known = NULL;
-    enum lf_status read = lf_file_read("/proc/sys/kernel/random/boot_id", 128, &boot, err);
-    if (read == LF_NO_MEMORY) /* anything else: no such file on this system */
-        return read;
+    char boot[LF_BOOT_TEXT], *known = NULL;
+    bool named = lf_boot_name(boot);
     enum lf_status status = lf_journal_get(journal, "boot", &known, err);
     if (status == LF_OK)
         status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         goto done;
-    bool same = read == LF_OK && known && lf_slice_is(lf_buffer_slice(&boot), known);
+    /* Journals of older agents have the name with its line end. */
+    bool same = named && known && !strncmp(known, boot, strlen(boot));
     if (!same) {
         status = new_boot(journal, err);
         if (status == LF_OK)
-            status = lf_journal_set(journal, "boot", boot.data ? boot.data : "unknown", err);
+            status = lf_journal_set(journal, "boot", named ? boot : "unknown", err);
     } else {
         status = lf_journal_clock_stepped(journal, err); /* if it did, while we were away */
     }
@@ -71,7 +68,6 @@ enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error
     status = lf_journal_end(journal, status, err);
 done:
     free(known);
-    lf_buffer_free(&boot);
     return status;
 }
 

@@ -19,49 +19,8 @@ LIBRARIES = ["cjson", "sqlite3.h", "curl", "mosquitto.h", "mqtt_protocol.h", "li
 AT_A_TIME = 2
 # Shrinks to nothing: these still use what Windows lacks.
 NOT_YET = """
-agent/cli/act.c
 agent/cli/audit.c
 agent/cli/profile.c
-agent/cli/text.c
-drivers/folder/archive.c
-drivers/folder/beneath.c
-drivers/folder/collect.c
-drivers/folder/convert.c
-drivers/folder/deliver.c
-drivers/folder/delivery_record.c
-drivers/folder/finished.c
-drivers/folder/folder.c
-drivers/folder/options.c
-drivers/folder/scan.c
-drivers/line/frame.c
-drivers/line/try.c
-src/base/buffer.c
-src/base/clock.c
-src/base/digest.c
-src/base/error.c
-src/base/file.c
-src/base/json.c
-src/base/setting.c
-src/cloud/credential.c
-src/cloud/upload.c
-src/control/verbs_look.c
-src/event/event.c
-src/event/match.c
-src/event/term.c
-src/job/birth.c
-src/job/collect.c
-src/job/kind_list.c
-src/job/kinds.c
-src/job/match.c
-src/job/procedure.c
-src/job/spool.c
-src/journal/audit.c
-src/journal/audit_file.c
-src/journal/db.c
-src/journal/health.c
-src/journal/job_fields.c
-src/journal/room.c
-src/transfer/exchange.c
 """
 
 

@@ -1,6 +1,6 @@
 #include "os/host.h"
 
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -32,14 +32,13 @@ int64_t lf_clock_zone_ms(int64_t wall_ms)
 
 bool lf_boot_name(char name[LF_BOOT_TEXT])
 {
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!file)
-        return false;
-    bool got = fgets(name, LF_BOOT_TEXT, file) != NULL;
-    fclose(file);
-    if (got)
-        name[strcspn(name, "\n")] = '\0';
-    return got && name[0];
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, name, LF_BOOT_TEXT - 1);
+    if (fd >= 0)
+        close(fd);
+    name[got > 0 ? got : 0] = '\0';
+    name[strcspn(name, "\n")] = '\0';
+    return name[0];
 }
 
 int64_t lf_process_id(void)
