@@ -7,11 +7,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/labferry/control.sock"
 
-/* Returns owned; NULL: told. */
+/* Returns owned; NULL: reported. */
 static char *find_socket(const struct cli *cli, enum cli_exit *code)
 {
     const char *environment = getenv("LABFERRY_SOCKET");
@@ -72,12 +71,12 @@ enum cli_exit cli_failed(const struct cli *cli, const struct lf_error *err)
     return code_of(err, true);
 }
 
-/* The agent said no. */
+/* The agent refused. */
 static enum cli_exit refused(const struct cli *cli, const cJSON *answer)
 {
     const char *status = lf_json_text_or(answer, "error.status", ""),
                *class = lf_json_text_or(answer, "error.class", "");
-    print_error(cli, lf_json_text_or(answer, "error.text", "the agent refuses and does not say why"), status,
+    print_error(cli, lf_json_text_or(answer, "error.text", "the agent refused without a reason"), status,
                 class);
     struct lf_error err = {.class = lf_class_from_name(class)};
     if (!strcmp(status, lf_status_name(LF_DENIED)))
@@ -85,7 +84,7 @@ static enum cli_exit refused(const struct cli *cli, const cJSON *answer)
     return code_of(&err, true);
 }
 
-enum cli_exit cli_ask(struct cli *cli, const char *verb, cJSON *args, const struct lf_file *file,
+enum cli_exit cli_ask(const struct cli *cli, const char *verb, cJSON *args, const struct lf_file *file,
                       int64_t deadline, cJSON **result)
 {
     enum cli_exit code = CLI_DONE;
@@ -118,62 +117,4 @@ enum cli_exit cli_print_json(const struct cli *cli, cJSON *value)
     puts(text);
     free(text);
     return CLI_DONE;
-}
-
-/* ---- waiting ---- */
-
-enum { FIRST_LOOK_MS = 100, LOOK_MS = 1000 };
-
-/* CLI_NOT_YET: it goes on. */
-static enum cli_exit end_of(const cJSON *job)
-{
-    const char *state = lf_json_text_or(job, "state", "");
-    if (!strcmp(state, "done"))
-        return CLI_DONE;
-    if (!strcmp(state, "held"))
-        return CLI_HELD;
-    if (!strcmp(state, "failed") || !strcmp(state, "cancelled") || !strcmp(state, "expired"))
-        return CLI_REFUSED;
-    return CLI_NOT_YET;
-}
-
-/* Tells a change on standard error, so that standard output has the job alone. */
-static void tell_change(const struct cli *cli, const cJSON *job, char **last)
-{
-    const char *note = lf_json_text_or(job, "note", "");
-    char *now = lf_format("%s at %s%s%s", lf_json_text_or(job, "state", ""), lf_json_text_or(job, "step", ""),
-                          *note ? ": " : "", note);
-    if (now && !cli->json && (!*last || strcmp(now, *last) != 0)) {
-        char stamp[LF_TIME_TEXT];
-        lf_time_format_local(lf_clock_wall_ms(), stamp);
-        fprintf(stderr, "%s  ", stamp + strlen("2026-11-22 "));
-        cli_print_to(cli, stderr, now);
-        fputc('\n', stderr);
-    }
-    free(*last);
-    *last = now;
-}
-
-enum cli_exit cli_wait_job(struct cli *cli, int64_t id, int64_t deadline)
-{
-    char *last = NULL;
-    int64_t pause = FIRST_LOOK_MS;
-    for (;;) {
-        cJSON *args = cJSON_CreateObject(), *job = NULL;
-        lf_json_set_int(args, "id", id);
-        enum cli_exit code = cli_ask(cli, "job", args, NULL, lf_deadline_in(CLI_ASK_MS), &job);
-        if (code == CLI_DONE) {
-            code = end_of(job);
-            tell_change(cli, job, &last);
-        }
-        if (code != CLI_NOT_YET || lf_deadline_passed(deadline)) {
-            if (job)
-                cli_show_job(cli, job);
-            free(last);
-            return code;
-        }
-        cJSON_Delete(job);
-        lf_sleep_until(lf_deadline_sooner(deadline, lf_deadline_in(pause)), NULL);
-        pause = pause * 2 < LOOK_MS ? pause * 2 : LOOK_MS;
-    }
 }

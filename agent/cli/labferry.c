@@ -1,30 +1,24 @@
-/* labferry: the command line. Commands are rows in the tables of cli_look.c, cli_act.c, cli_alone.c,
- * cli_profile.c and cli_audit.c. */
+/* labferry: the command line. */
 #include "agent/cli/cli.h"
 #include "os/service.h"
 
 #include <string.h>
 
-static enum cli_exit help(const struct cli *cli)
+static enum cli_exit run(struct cli *cli)
 {
-    const struct cli_command *command;
-    if (cli->arg_count < 2) {
-        cli_help(stdout);
+    const struct cli_command *command = cli_command_find(cli->verb->name);
+    struct lf_error err = {0};
+    if (cli_flag(cli, "version")) {
+        puts("labferry " LF_VERSION);
         return CLI_DONE;
     }
-    if (!strcmp(cli->args[1], "exit-codes")) {
-        cli_help_exit_codes(stdout);
+    if (cli_flag(cli, "help") && strcmp(cli->verb->name, "help") != 0) {
+        cli_help_verb(cli->verb, stdout);
         return CLI_DONE;
     }
-    command = cli_find(cli->args[1], cli->arg_count > 2 ? cli->args[2] : "check");
-    if (!command && cli->arg_count == 2)
-        command = cli_find(cli->args[1], "show");
-    if (!command) {
-        fprintf(stderr, "labferry: there is no command \"%.40s\". See `labferry help`\n", cli->args[1]);
-        return CLI_USAGE;
-    }
-    cli_help_command(command, stdout);
-    return CLI_DONE;
+    if (lf_verb_check_required(cli->verb, cli->args, &err) != LF_OK)
+        return cli_misuse(cli, "%s", err.text);
+    return command && command->run ? command->run(cli) : cli_perform(cli);
 }
 
 int main(int argc, char **argv)
@@ -32,23 +26,15 @@ int main(int argc, char **argv)
     struct cli cli = {0};
     if (!lf_service_begin())
         return CLI_REFUSED;
-    for (int i = 1; i < argc && argv[i][0] == '-'; i++)
-        if (!strcmp(argv[i], "--version") || !strcmp(argv[i], "-V")) {
-            puts("labferry " LF_VERSION);
-            return CLI_DONE;
-        }
     cli_setup_terminal(&cli);
-    enum cli_exit code = cli_parse(&cli, argc, argv);
-    if (code == CLI_DONE && !cli.command && !cli.help && !cli.arg_count) {
+    enum cli_exit code = CLI_USAGE;
+    if (argc < 2)
         cli_help(stderr);
-        code = CLI_USAGE;
-    } else if (code == CLI_DONE && !cli.command) {
-        code = help(&cli);
-    } else if (code == CLI_DONE && cli.help) {
-        cli_help_command(cli.command, stdout);
-    } else if (code == CLI_DONE) {
-        code = cli.command->run(&cli);
-    }
+    else
+        code = cli_read(&cli, argc, argv);
+    if (code == CLI_DONE)
+        code = run(&cli);
+    cJSON_Delete(cli.args);
     if (fflush(stdout) != 0 && code == CLI_DONE)
         code = CLI_REFUSED; /* a full disk or a closed pipe must not look like success */
     return (int)code;

@@ -24,7 +24,7 @@ static enum cli_exit run_check(struct cli *cli)
 {
     struct lf_error err = {0};
     if (!cli->json) {
-        enum lf_status status = lf_profile_check(cli->args[0], stdout, &err);
+        enum lf_status status = lf_profile_check(cli_text(cli, "profile"), stdout, &err);
         if (status != LF_OK && status != LF_INVALID) /* those were printed */
             cli_failed(cli, &err);
         return status == LF_OK ? CLI_DONE : CLI_REFUSED;
@@ -34,7 +34,7 @@ static enum cli_exit run_check(struct cli *cli)
     FILE *memory = open_memstream(&text, &len);
     if (!memory)
         return cli_failed(cli, &(struct lf_error){.status = LF_NO_MEMORY, .text = "out of memory"});
-    enum lf_status status = lf_profile_check(cli->args[0], memory, &err);
+    enum lf_status status = lf_profile_check(cli_text(cli, "profile"), memory, &err);
     fclose(memory);
     cJSON *answer = cJSON_CreateObject();
     lf_json_set_bool(answer, "ok", status == LF_OK);
@@ -98,7 +98,7 @@ static struct lf_line_profile *load(const struct cli *cli)
 {
     struct lf_line_profile *profile = NULL;
     struct lf_error err = {0};
-    if (lf_profile_load(cli->args[0], &profile, &err) != LF_OK)
+    if (lf_profile_load(cli_text(cli, "profile"), &profile, &err) != LF_OK)
         cli_failed(cli, &err);
     return profile;
 }
@@ -121,13 +121,10 @@ static struct lf_cancel interrupted;
 
 static enum cli_exit run_try(struct cli *cli)
 {
-    const char *stream = cli_value(cli, "stream");
+    const char *stream = cli_text(cli, "stream");
     struct lf_error err = {0};
-    if (!stream)
-        return cli_misuse(
-            cli, "--stream is needed, for example --stream serial:/dev/ttyUSB0 (labferry ports lists them)");
     if (cli->json)
-        return cli_misuse(cli, "it is a conversation and has no JSON");
+        return cli_misuse(cli, "profile-try is interactive and has no JSON output");
     struct lf_line_profile *profile = load(cli);
     if (!profile)
         return CLI_REFUSED;
@@ -146,39 +143,35 @@ static enum cli_exit run_try(struct cli *cli)
 
 /* ---- the table ---- */
 
-#define WHICH                                                                                                \
-    "PROFILE is a path (with a '/'), or the name of an installed profile; LABFERRY_PROFILE_PATH names "      \
-    "other\n"                                                                                                \
-    "folders."
+#define ARG_PROFILE                                                                                          \
+    {                                                                                                        \
+        "profile", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL,                                         \
+            .help = "a path (with a '/'), or the name of an installed profile"                               \
+    }
+#define SEARCH_PATH "LABFERRY_PROFILE_PATH names further folders with profiles."
 
 const struct cli_command cli_profile_commands[] = {
-    {.name = "profile check",
-     .synopsis = "PROFILE",
-     .min_args = 1,
-     .max_args = 1,
-     .summary = "Checks a profile and tells every problem with line and column.",
-     .about = WHICH,
-     .examples = "labferry profile check ./my-balance.profile\nlabferry profile check mt-sics",
+    {{.name = "profile-check",
+      .summary = "Check a profile and report every problem with line and column.",
+      .about = SEARCH_PATH,
+      .args = LF_ARGS(ARG_PROFILE),
+      .examples = "labferry profile-check ./my-balance.profile\nlabferry profile-check mt-sics"},
      .run = run_check},
-    {.name = "profile show",
-     .synopsis = "PROFILE",
-     .min_args = 1,
-     .max_args = 1,
-     .summary = "Shows what an instrument with this profile can do.",
-     .about = WHICH,
-     .examples = "labferry profile show mt-sics",
+    {{.name = "profile-show",
+      .summary = "Show what an instrument with this profile can do.",
+      .about = SEARCH_PATH,
+      .args = LF_ARGS(ARG_PROFILE),
+      .examples = "labferry profile-show mt-sics"},
      .run = run_show},
-    {.name = "profile try",
-     .synopsis = "PROFILE --stream STREAM",
-     .min_args = 1,
-     .max_args = 1,
-     .summary = "Talks to an instrument from the terminal.",
-     .about = WHICH
-     "\nThe agent must not use the same port meanwhile. Type help for what can be typed, quit to "
-     "end.",
-     .options = {{"stream", "STREAM", "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH"}},
-     .examples = "labferry profile try mt-sics --stream serial:/dev/ttyUSB0\n"
-                 "echo weigh | labferry profile try mt-sics --stream tcp:192.0.2.7:8001",
+    {{.name = "profile-try",
+      .summary = "Talk to an instrument from the terminal.",
+      .about = SEARCH_PATH " The agent must not\n"
+                           "use the same port meanwhile. Type help for what can be typed, quit to end.",
+      .args = LF_ARGS(ARG_PROFILE,
+                      {"stream", LF_ARG_TEXT, LF_ARG_REQUIRED,
+                       .help = "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH; see labferry ports"}),
+      .examples = "labferry profile-try mt-sics --stream serial:/dev/ttyUSB0\n"
+                  "echo weigh | labferry profile-try mt-sics --stream tcp:192.0.2.7:8001"},
      .run = run_try},
-    {0},
+    {.verb.name = NULL},
 };

@@ -42,7 +42,7 @@ struct agent {
     struct lf_context context; /* cloud, intake, jobs, link, poll and the rest live here */
     struct lf_outbox *outbox;
     struct lf_commands *commands;
-    struct lf_server *desk;
+    struct lf_server *server;
     struct lf_wake changed; /* something that the status message tells has changed */
     char *command_topic;
     int64_t clock_offset; /* wall minus monotonic clock, when it was looked at last */
@@ -68,12 +68,10 @@ static void jobs_ready(void *context)
 }
 
 static enum lf_status take_message(struct agent *agent, const struct lf_message *message, int *jobs,
-                                   int *commands, struct lf_error *err)
+                                   struct lf_error *err)
 {
-    if (agent->commands && !strcmp(message->topic, agent->command_topic)) {
-        (*commands)++;
+    if (agent->commands && !strcmp(message->topic, agent->command_topic))
         return lf_commands_take(agent->commands, message, err);
-    }
     if (message->too_large)
         return lf_intake_too_large(agent->context.intake, "mqtt", message->topic, message->too_large_size,
                                    err);
@@ -83,7 +81,7 @@ static enum lf_status take_message(struct agent *agent, const struct lf_message 
 static enum lf_status commit_messages(struct agent *agent, const struct lf_message *messages, size_t count,
                                       struct lf_error *err)
 {
-    int jobs = 0, commands = 0;
+    int jobs = 0;
     LF_FAILPOINT("batch.received");
     enum lf_status status = lf_journal_room(agent->journal, LF_ROOM_WORK, err);
     if (status == LF_OK)
@@ -91,7 +89,7 @@ static enum lf_status commit_messages(struct agent *agent, const struct lf_messa
     if (status != LF_OK)
         return status;
     for (size_t i = 0; status == LF_OK && i < count; i++)
-        status = take_message(agent, &messages[i], &jobs, &commands, err);
+        status = take_message(agent, &messages[i], &jobs, err);
     if (status != LF_OK) {
         lf_journal_rollback(agent->journal);
         return status;
@@ -103,8 +101,6 @@ static enum lf_status commit_messages(struct agent *agent, const struct lf_messa
     LF_FAILPOINT("batch.committed");
     if (jobs)
         lf_jobs_kick(agent->context.jobs);
-    if (commands)
-        lf_commands_go(agent->commands);
     return LF_OK;
 }
 
@@ -394,7 +390,7 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     if (status == LF_OK)
         status = open_link(agent, err);
     if (status == LF_OK)
-        status = lf_server_open(&agent->context, &agent->desk, err);
+        status = lf_server_open(&agent->context, &agent->server, err);
     if (status == LF_OK)
         status = start(agent, err);
     if (status != LF_OK) {
@@ -486,7 +482,7 @@ void agent_close(struct agent *agent)
     shut(agent);
     if (context->jobs)
         lf_jobs_stop(context->jobs);
-    lf_server_close(agent->desk);
+    lf_server_close(agent->server);
     lf_commands_close(agent->commands);
     if (agent->outbox)
         lf_outbox_attach(agent->outbox, NULL);

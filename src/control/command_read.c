@@ -118,12 +118,12 @@ static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, s
     const char *name = lf_json_text(json, "verb");
     const struct lf_verb *verb = lf_verb_find(name);
     const cJSON *args = lf_json_at(json, "args");
-    if (verb && !verb->remote)
-        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
-                       "%s cannot come over MQTT, since the content of the file must come with it. Let "
-                       "Benchling generate the "
-                       "file, or use `labferry %s` on the agent's machine",
-                       verb->name, verb->name);
+    if (verb && lf_verb_file(verb))
+        return lf_fail(
+            err, LF_UNSUPPORTED, LF_PERMANENT,
+            "%s is not available over MQTT, because the file itself must come with it. Let Benchling "
+            "generate the file, or use `labferry %s` on the agent's machine",
+            verb->name, verb->name);
     enum lf_status status = lf_verb_check(name, args, &verb, err);
     if (status != LF_OK)
         return status;

@@ -30,47 +30,125 @@ struct lf_context {
     int64_t started_ms, started_mono; /* wall and monotonic */
 };
 
-/* One request. */
-struct lf_request_to_verb {
+/* How far a request has come. */
+enum lf_verb_state { LF_VERB_ACCEPTED, LF_VERB_RUNNING, LF_VERB_SUCCEEDED, LF_VERB_FAILED };
+
+/* One request and its caller; everything is borrowed. */
+struct lf_verb_request {
     const char *verb;
     const cJSON *args;          /* an object, may be NULL */
-    const char *who;            /* "cli:maria", "mqtt:NAME": goes into histories */
-    const struct lf_file *file; /* came with it (send over the control socket); NULL: none. Borrowed */
+    const char *who;            /* "cli:maria", "mqtt:ID": goes into histories and the audit trail */
+    const char *denied;         /* why this caller may not use verbs that change something; NULL: allowed */
+    const struct lf_file *file; /* came with the request over the control socket; NULL: none */
+
+    /* Records a state inside the transaction that it belongs to (result and why as far as there are any).
+     * NULL: the caller keeps no records. */
+    enum lf_status (*record)(void *context, enum lf_verb_state state, const cJSON *result,
+                             const struct lf_error *why, struct lf_error *err);
+    void *context;
+    /* While the journal cannot store an outcome, it is tried again until this is set. NULL: tried once. */
+    const struct lf_cancel *cancel;
 };
 
-enum lf_arg_type { LF_ARG_TEXT, LF_ARG_INT, LF_ARG_BOOL, LF_ARG_OBJECT };
+/* ---- verbs ----------------------------------------------------------------------------------------------
+ *
+ * A verb is one row: name, arguments, help, examples and function. The rows stand beside their functions in
+ * verbs_*.c. Everything else comes from them: checking on every way in, the command line with its help, the
+ * MQTT commands, `labferry help --json`. Arguments have the same names everywhere.
+ */
+enum lf_arg_type {
+    LF_ARG_TEXT,     /* not empty */
+    LF_ARG_INT,      /* a whole number above 0 */
+    LF_ARG_BOOL,     /* on the command line an option without a value */
+    LF_ARG_TIME,     /* RFC 3339, or how long ago: "2h" */
+    LF_ARG_DURATION, /* "30s" */
+    LF_ARG_OBJECT,   /* an object of texts; on the command line NAME=VALUE ... */
+    LF_ARG_FILE,     /* the path of a file, which comes with the request as an open file: not over MQTT */
+};
+
+enum {
+    LF_ARG_REQUIRED = 1,
+    LF_ARG_POSITIONAL = 2, /* on the command line by position, in the order of the rows; else --name */
+    LF_ARG_REST = 4,       /* the last positional: takes all words that are left */
+    LF_ARG_LOCAL = 8,      /* only for the command line itself: never sent */
+};
 
 struct lf_arg {
     const char *name;
     enum lf_arg_type type;
-    bool required;
-    const char *help;
+    unsigned flags;
+    const char *help;                 /* continues "name: " */
+    const char *(*choice)(int index); /* the allowed values, NULL after the last; NULL: any value */
+    const char *fallback;             /* the default, for help; NULL: none */
+    const char *value;                /* what help calls the value; NULL: the name in capitals */
 };
 
+/* Rows of arguments with their end. */
+#define LF_ARGS(...)                                                                                         \
+    (const struct lf_arg[])                                                                                  \
+    {                                                                                                        \
+        __VA_ARGS__,                                                                                         \
+        {                                                                                                    \
+            0                                                                                                \
+        }                                                                                                    \
+    }
+
 struct lf_verb {
-    const char *name;
-    const char *help;          /* one sentence */
-    const struct lf_arg *args; /* ends with name NULL */
-    bool changes;              /* does something (else it only looks) */
-    bool remote;               /* also over MQTT */
-    bool atomic; /* all that it changes is in the journal: it may run inside a transaction of its caller */
-    /* Fills *result (owned JSON, may stay NULL for "done"). */
-    enum lf_status (*perform)(struct lf_context *context, const struct lf_request_to_verb *request,
+    const char *name;          /* "audit-verify" */
+    const char *summary;       /* one line: "Show one job with its history." */
+    const char *about;         /* more, lines of at most 96 characters; NULL: nothing */
+    const char *examples;      /* command lines, one a line; the first without shell syntax and options of the
+                                * command line: the JSON example is made from it */
+    const struct lf_arg *args; /* ends with name NULL; NULL: none */
+    bool changes;              /* changes something: only for operators, and audited */
+    bool atomic;      /* all that it changes is in the journal: it runs in its caller's transaction */
+    bool answers_job; /* the result is a job, which a caller can wait for */
+    bool slow;        /* may take minutes */
+    /* Fills *result (owned JSON, may stay NULL). NULL: a command of the CLI that needs no agent. */
+    enum lf_status (*perform)(struct lf_context *context, const struct lf_verb_request *request,
                               cJSON **result, struct lf_error *err);
 };
 
-/* The table, ends with name NULL. */
-extern const struct lf_verb lf_verbs[];
+/* A list of verbs: the one with this index, NULL after the last. */
+typedef const struct lf_verb *lf_verb_list(size_t index);
+/* The agent's verbs. */
+lf_verb_list lf_verb_at;
+/* NULL: there is no such verb. '_' and ' ' are the same as '-'. */
+const struct lf_verb *lf_verb_find_in(lf_verb_list *list, const char *name);
 const struct lf_verb *lf_verb_find(const char *name);
+/* LF_INVALID, with the nearest name and all names. */
+enum lf_status lf_verb_refuse(lf_verb_list *list, const char *name, struct lf_error *err);
+/* The argument that is a file; NULL: none. Such a verb cannot be used over MQTT. */
+const struct lf_arg *lf_verb_file(const struct lf_verb *verb);
 
-/* Only checks (name and args may be NULL); *verb is the one. LF_INVALID (permanent) with what would be
+/* Checks a request (name and args may be NULL) and finds its verb. LF_INVALID (permanent) says what would be
  * right. */
 enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **verb,
                              struct lf_error *err);
 
-/* Checks verb and arguments (unknown names are refused with what would be right) and performs. Any thread. */
-enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_request_to_verb *request,
-                               cJSON **result, struct lf_error *err);
+/* Reads the words of a command line, those behind the verb, into an object of arguments (owned). `common`
+ * (may be NULL) are options that every command takes. Values are checked; missing ones are not. */
+enum lf_status lf_verb_read_words(const struct lf_verb *verb, const struct lf_arg *common, int count,
+                                  const char *const *words, cJSON **args, struct lf_error *err);
+enum lf_status lf_verb_check_required(const struct lf_verb *verb, const cJSON *args, struct lf_error *err);
+
+enum { LF_ARG_SHOWN = 32 };
+/* What help calls the value of an argument: "JOB". Returns room. */
+const char *lf_arg_value(const struct lf_arg *arg, char room[LF_ARG_SHOWN]);
+/* "all, ready, held": the choices of an argument that has some. */
+void lf_arg_choices(const struct lf_arg *arg, char *list, size_t room);
+/* "run INSTRUMENT PROCEDURE [NAME=VALUE ...]"; owned, NULL when out of memory. */
+char *lf_verb_synopsis(const struct lf_verb *verb);
+/* The arguments of the first example; owned. */
+enum lf_status lf_verb_example(const struct lf_verb *verb, cJSON **args, struct lf_error *err);
+/* The row as JSON; owned, NULL when out of memory. */
+cJSON *lf_verb_json(const struct lf_verb *verb);
+
+/* Checks and performs a request, and records what came of it in the audit trail. *result is owned, NULL
+ * unless LF_OK. *settled false: the outcome is not on record; if the verb only looks or is atomic, nothing
+ * happened and it may be performed again. Any thread. */
+enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_verb_request *request,
+                               bool *settled, cJSON **result, struct lf_error *err);
 
 /* ---- control socket ---------------------------------------------------------------------------------------
  *
@@ -85,8 +163,8 @@ enum { LF_CONTROL_MAX = 256 * 1024 };
 struct lf_server;
 
 /* Binds (mode 0660 and the operators' group, if there is one), starts the thread. */
-enum lf_status lf_server_open(struct lf_context *context, struct lf_server **desk, struct lf_error *err);
-void lf_server_close(struct lf_server *desk);
+enum lf_status lf_server_open(struct lf_context *context, struct lf_server **server, struct lf_error *err);
+void lf_server_close(struct lf_server *server);
 
 /* The other end, for the CLI: sends one request (file NULL: none) and waits for its answer. *answer is the
  * whole answer object, owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says
@@ -119,12 +197,11 @@ enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands *
 void lf_commands_close(struct lf_commands *commands);
 
 struct lf_message; /* link/link.h */
-/* Takes one message on the command topic. Inside the transaction that is committed before it is
- * acknowledged; what is to be done begins with lf_commands_go, after the commit. An error means that the
- * journal could not store it. */
+/* Takes one message on the command topic, inside the transaction that is committed before the message is
+ * acknowledged; the command is performed after that commit. An error means that the journal could not store
+ * it. */
 enum lf_status lf_commands_take(struct lf_commands *commands, const struct lf_message *message,
                                 struct lf_error *err);
-void lf_commands_go(struct lf_commands *commands);
 int64_t lf_commands_refused(struct lf_commands *commands); /* since the start, because too many waited */
 
 /* ---- outbox -----------------------------------------------------------------------------------------------
@@ -137,7 +214,8 @@ struct lf_outbox;
 enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **outbox, struct lf_error *err);
 void lf_outbox_close(struct lf_outbox *outbox);
 void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link); /* NULL before the link is closed */
-void lf_outbox_kick(struct lf_outbox *outbox);                         /* something was queued; any thread */
+void lf_outbox_kick(
+    struct lf_outbox *outbox); /* after the commit of this thread's transaction, or at once; any thread */
 void lf_outbox_online(struct lf_outbox *outbox); /* a session began: send anew from the oldest */
 void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused);
 

@@ -1,9 +1,11 @@
-/* The outbox pump. It has a thread of its own, because a report may be queued in the middle of a journal
- * transaction.
+/* Sends the journal's outbox to the broker. A worker of its own, because a report is queued in the middle of
+ * a journal transaction.
  *
  * `sent` is the newest row handed to the link in this session, `in_flight` how many of those are not
- * acknowledged. A new session begins at the oldest row again: QoS 1 means that a report may come twice, never
- * that one is missing or out of order. The mutex is never held while the journal or the link is called.
+ * acknowledged. A new session starts at the oldest row again: QoS 1 means that a report may arrive twice,
+ * never that one is missing or out of order. `mutex` is never held while the journal or the link is called;
+ * `using_link` is held then by the worker alone, so that the link is not taken away under it. Lock order:
+ * using_link, mutex.
  */
 #include "control/control.h"
 
@@ -11,26 +13,36 @@
 #include "base/log.h"
 #include "journal/journal.h"
 #include "link/link.h"
-
 #include "os/thread.h"
+
 #include <stdlib.h>
 
-enum { WINDOW = 50, TROUBLE_WAIT_MS = 5000 };
+enum { WINDOW = 50, RETRY_MS = 5000 };
 
 struct lf_outbox {
     struct lf_journal *journal;
     struct lf_worker worker;
+    struct lf_mutex using_link;
     struct lf_mutex mutex; /* guards the rest */
-    struct lf_cond idle;   /* sending became false */
     struct lf_link *link;
-    bool sending; /* the pump uses the link: it may not be taken away now */
     int64_t sent;
     int in_flight;
-    uint64_t session; /* counts sessions: what was read for an older one is not counted for this */
+    uint64_t session; /* counts sessions: a row read for an older one does not count for this one */
 };
 
-/* Returns when to go on: at once, when kicked, or after a pause where nobody kicks (there is room or memory
- * again). */
+/* Takes a row into the window of its session. False: a new session has begun. */
+static bool count_sent(struct lf_outbox *outbox, uint64_t session, int64_t sent, int more)
+{
+    lf_mutex_lock(&outbox->mutex);
+    bool same = outbox->session == session;
+    if (same) {
+        outbox->sent = sent;
+        outbox->in_flight += more;
+    }
+    lf_mutex_unlock(&outbox->mutex);
+    return same;
+}
+
 static int64_t send_next(struct lf_outbox *outbox)
 {
     lf_mutex_lock(&outbox->mutex);
@@ -38,7 +50,6 @@ static int64_t send_next(struct lf_outbox *outbox)
     int64_t after = outbox->sent;
     uint64_t session = outbox->session;
     bool room = outbox->in_flight < WINDOW;
-    outbox->sending = true;
     lf_mutex_unlock(&outbox->mutex);
     if (!link || !room || lf_link_state(link) != LF_LINK_ONLINE)
         return LF_NEVER;
@@ -49,7 +60,7 @@ static int64_t send_next(struct lf_outbox *outbox)
         return LF_NEVER;
     if (status != LF_OK) {
         lf_log_warning("outbox", "%s", err.text);
-        return lf_deadline_in(TROUBLE_WAIT_MS);
+        return lf_deadline_in(RETRY_MS);
     }
     struct lf_publication publication = {.topic = row.topic,
                                          .payload = lf_slice_text(row.payload),
@@ -57,36 +68,24 @@ static int64_t send_next(struct lf_outbox *outbox)
                                          .retain = row.retain,
                                          .correlation = row.correlation,
                                          .ticket = row.seq};
-    lf_mutex_lock(&outbox->mutex);
-    bool same = outbox->session == session;
-    if (same) { /* counted before it is sent: the acknowledgement may be faster than we are */
-        outbox->sent = row.seq;
-        outbox->in_flight++;
-    }
-    lf_mutex_unlock(&outbox->mutex);
-    status = same ? lf_link_publish(link, &publication, &err) : LF_OK;
-    if (status != LF_OK) {
-        lf_mutex_lock(&outbox->mutex);
-        if (outbox->session == session) {
-            outbox->sent = after;
-            outbox->in_flight--;
-        }
-        lf_mutex_unlock(&outbox->mutex);
+    /* Counted before it is sent: the acknowledgement may be faster than this thread. */
+    if (count_sent(outbox, session, row.seq, 1)) {
+        status = lf_link_publish(link, &publication, &err);
+        if (status != LF_OK)
+            count_sent(outbox, session, after, -1);
     }
     lf_outbox_row_free(&row);
     if (status == LF_OK)
         return 0;
-    return status == LF_DISCONNECTED ? LF_NEVER : lf_deadline_in(TROUBLE_WAIT_MS);
+    return status == LF_DISCONNECTED ? LF_NEVER : lf_deadline_in(RETRY_MS); /* nothing kicks then */
 }
 
 static int64_t pump(void *context)
 {
     struct lf_outbox *outbox = context;
+    lf_mutex_lock(&outbox->using_link);
     int64_t next = send_next(outbox);
-    lf_mutex_lock(&outbox->mutex);
-    outbox->sending = false;
-    lf_cond_broadcast(&outbox->idle);
-    lf_mutex_unlock(&outbox->mutex);
+    lf_mutex_unlock(&outbox->using_link);
     return next;
 }
 
@@ -96,8 +95,8 @@ enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **out
     if (!outbox)
         return lf_fail_memory(err, "opening the outbox");
     outbox->journal = journal;
+    lf_mutex_init(&outbox->using_link);
     lf_mutex_init(&outbox->mutex);
-    lf_cond_init(&outbox->idle);
     enum lf_status status = lf_worker_open(&outbox->worker, err);
     if (status == LF_OK)
         status = lf_worker_start(&outbox->worker, "outbox", pump, outbox, err);
@@ -114,31 +113,30 @@ void lf_outbox_close(struct lf_outbox *outbox)
     if (!outbox)
         return;
     lf_worker_close(&outbox->worker);
-    lf_cond_destroy(&outbox->idle);
     lf_mutex_destroy(&outbox->mutex);
+    lf_mutex_destroy(&outbox->using_link);
     free(outbox);
 }
 
 void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link)
 {
+    lf_mutex_lock(&outbox->using_link);
     lf_mutex_lock(&outbox->mutex);
     outbox->link = link;
-    while (outbox->sending)
-        lf_cond_wait(&outbox->idle, &outbox->mutex, LF_NEVER);
     lf_mutex_unlock(&outbox->mutex);
+    lf_mutex_unlock(&outbox->using_link);
     lf_outbox_kick(outbox);
 }
 
-static void kick(void *context, int64_t number, const char *text)
+static void kick_worker(void *worker, int64_t number, const char *text)
 {
     (void)number, (void)text;
-    struct lf_outbox *outbox = context;
-    lf_worker_kick(&outbox->worker);
+    lf_worker_kick(worker);
 }
 
 void lf_outbox_kick(struct lf_outbox *outbox)
 {
-    lf_journal_after_commit(outbox->journal, kick, outbox, 0, NULL);
+    lf_journal_after_commit(outbox->journal, kick_worker, &outbox->worker, 0, NULL);
 }
 
 void lf_outbox_online(struct lf_outbox *outbox)
@@ -155,10 +153,10 @@ void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *r
 {
     struct lf_error err = {0};
     if (refused)
-        lf_log_warning("outbox", "the broker refuses report %lld: %s. It is dropped", (long long)ticket,
-                       refused);
+        lf_log_warning("outbox", "the broker refused report %lld: %s. The report is dropped",
+                       (long long)ticket, refused);
     if (lf_journal_outbox_remove(outbox->journal, ticket, &err) != LF_OK)
-        lf_log_warning("outbox", "report %lld was sent but cannot be removed and will be sent again: %s",
+        lf_log_warning("outbox", "report %lld was sent but cannot be removed, so it will be sent again: %s",
                        (long long)ticket, err.text);
     lf_mutex_lock(&outbox->mutex);
     if (outbox->in_flight > 0)

@@ -1,4 +1,4 @@
-/* Inside control: the verbs' functions, and reading arguments that lf_verb_perform has checked. */
+/* Inside control: the tables of verbs, and reading arguments that lf_verb_perform has checked. */
 #ifndef LF_CONTROL_VERBS_H
 #define LF_CONTROL_VERBS_H
 
@@ -10,37 +10,63 @@ enum {
     LIST_LIMIT_MAX = 1000,
     ARG_TEXT_MAX = 4096,  /* bytes of a text argument */
     ARG_MEMBERS_MAX = 64, /* members of an object argument */
-    ASK_SECONDS = 30,
-    ASK_SECONDS_MAX = 600,
 };
 
-typedef enum lf_status verb_function(struct lf_context *context, const struct lf_request_to_verb *request,
-                                     cJSON **result, struct lf_error *err);
+/* Each ends with name NULL; verbs.c lists them. */
+extern const struct lf_verb control__verbs_status[], control__verbs_look[], control__verbs_audit[],
+    control__verbs_act[];
 
-/* verbs_look.c, verbs_status.c: they only look */
-verb_function control__verb_audit, control__verb_audit_verify; /* verbs_audit.c */
-verb_function control__verb_status, control__verb_instruments, control__verb_jobs, control__verb_job,
-    control__verb_events, control__verb_event;
-/* verbs_act.c */
-verb_function control__verb_send, control__verb_run, control__verb_ask, control__verb_retry,
-    control__verb_confirm, control__verb_cancel, control__verb_assign, control__verb_pause,
-    control__verb_resume;
+/* ---- rows of arguments that several verbs have ---- */
+
+#define ARG_JOB                                                                                              \
+    {                                                                                                        \
+        "job", LF_ARG_INT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL, .help = "number of the job"                  \
+    }
+#define ARG_INSTRUMENT(text)                                                                                 \
+    {                                                                                                        \
+        "instrument", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL, .help = text                         \
+    }
+#define ARG_LIMIT                                                                                            \
+    {                                                                                                        \
+        "limit", LF_ARG_INT, 0, .help = "number of entries, at most 1000", .fallback = "50", .value = "N"    \
+    }
+#define ARG_WHY                                                                                              \
+    {                                                                                                        \
+        "why", LF_ARG_TEXT, LF_ARG_POSITIONAL | LF_ARG_REST, .help = "the reason, for the history"           \
+    }
+#define ARGS_WAIT                                                                                            \
+    {"wait", LF_ARG_BOOL, LF_ARG_LOCAL, .help = "wait until the job ends or is held; see help exit-codes"},  \
+    {                                                                                                        \
+        "timeout", LF_ARG_DURATION, LF_ARG_LOCAL, .help = "with --wait: wait at most this long",             \
+                                                  .value = "TIME"                                            \
+    }
+
+/* ---- arguments of a request ---- */
 
 /* Borrowed from the request. */
-static inline const char *arg_text(const struct lf_request_to_verb *request, const char *name)
+static inline const char *arg_text(const struct lf_verb_request *request, const char *name)
 {
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request->args, name));
 }
 
-static inline int64_t arg_int(const struct lf_request_to_verb *request, const char *name, int64_t fallback)
+static inline int64_t arg_int(const struct lf_verb_request *request, const char *name, int64_t fallback)
 {
     return lf_json_int(request->args, name, fallback);
 }
 
-static inline const cJSON *arg_object(const struct lf_request_to_verb *request, const char *name)
+static inline const cJSON *arg_object(const struct lf_verb_request *request, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(request->args, name);
 }
+
+/* A text of type LF_ARG_TIME as wall time. False: it is none. */
+bool control__parse_time(const char *text, int64_t *ms);
+
+/* Checks the arguments of a request. */
+enum lf_status control__check_args(const struct lf_verb *verb, const cJSON *args, struct lf_error *err);
+
+/* Adds a name to "one, two". */
+void control__list_add(char *list, size_t room, const char *name);
 
 /* LF_NOT_FOUND names the instruments that there are. */
 enum lf_status control__find_instrument(struct lf_context *context, const char *name,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/setting.h"
 #include "config/config.h"
 #include "control/config_hooks.h"
 #include "job/job.h"
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { ASK_MS = 30 * 1000, ASK_MS_MAX = 600 * 1000 }; /* until the instrument is free */
 
 /* What most of them answer: the job as it is now. */
 static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON **result, struct lf_error *err)
@@ -21,16 +24,23 @@ static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON *
         return status;
     *result = lf_job_to_json(context->jobs, &job, false);
     lf_job_free(&job);
-    return *result ? LF_OK : lf_fail_memory(err, "telling about a job");
+    return *result ? LF_OK : lf_fail_memory(err, "describing a job");
 }
 
 /* ---- new work ---- */
 
-enum lf_status control__verb_send(struct lf_context *context, const struct lf_request_to_verb *request,
-                                  cJSON **result, struct lf_error *err)
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static enum lf_status perform_send(struct lf_context *context, const struct lf_verb_request *request,
+                                   cJSON **result, struct lf_error *err)
 {
     struct lf_file_info info;
     int64_t id = 0;
+    const char *name = arg_text(request, "name");
     if (!request->file)
         return lf_fail(
             err, LF_INVALID, LF_PERMANENT,
@@ -40,14 +50,15 @@ enum lf_status control__verb_send(struct lf_context *context, const struct lf_re
         return lf_error_prefix(err, "cannot look at the file to send");
     if (info.kind != LF_KIND_FILE)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "only regular files can be sent, no folders, pipes or devices");
-    status = lf_jobs_send(context->jobs, arg_text(request, "instrument"), arg_text(request, "name"),
-                          request->file, request->who, &id, err);
+                       "only regular files can be sent, not folders, pipes or devices");
+    status = lf_jobs_send(context->jobs, arg_text(request, "instrument"),
+                          name ? name : base_name(arg_text(request, "file")), request->file, request->who,
+                          &id, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
 /* What the instrument cannot do is refused now, not later as a job that fails. */
-static enum lf_status check_procedure(struct lf_context *context, const struct lf_request_to_verb *request,
+static enum lf_status check_procedure(struct lf_context *context, const struct lf_verb_request *request,
                                       struct lf_error *err)
 {
     struct lf_instrument *instrument;
@@ -64,8 +75,8 @@ static enum lf_status check_procedure(struct lf_context *context, const struct l
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s", config->name);
 }
 
-enum lf_status control__verb_run(struct lf_context *context, const struct lf_request_to_verb *request,
-                                 cJSON **result, struct lf_error *err)
+static enum lf_status perform_run(struct lf_context *context, const struct lf_verb_request *request,
+                                  cJSON **result, struct lf_error *err)
 {
     int64_t id = 0;
     enum lf_status status = check_procedure(context, request, err);
@@ -95,8 +106,8 @@ static cJSON *captures_report(const struct lf_outcome *outcome)
     return NULL;
 }
 
-enum lf_status control__verb_ask(struct lf_context *context, const struct lf_request_to_verb *request,
-                                 cJSON **result, struct lf_error *err)
+static enum lf_status perform_ask(struct lf_context *context, const struct lf_verb_request *request,
+                                  cJSON **result, struct lf_error *err)
 {
     struct lf_input inputs[ARG_MEMBERS_MAX];
     struct lf_instrument *instrument;
@@ -108,59 +119,61 @@ enum lf_status control__verb_ask(struct lf_context *context, const struct lf_req
     if (status != LF_OK)
         return status;
     if (!(lf_instrument_driver(instrument)->can & LF_CAN_ASK))
-        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the driver \"%s\" of %s takes no commands",
+        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the driver \"%s\" of %s does not take commands",
                        lf_instrument_driver(instrument)->name, lf_instrument_name(instrument));
     const cJSON *input;
     cJSON_ArrayForEach (input, arg_object(request, "inputs"))
         if (count < ARG_MEMBERS_MAX)
             inputs[count++] = (struct lf_input){input->string, input->valuestring};
-    int64_t seconds = arg_int(request, "timeout_s", ASK_SECONDS);
-    if (seconds > ASK_SECONDS_MAX)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "ask: \"timeout_s\" may be %d at most",
-                       ASK_SECONDS_MAX);
+    const char *timeout = arg_text(request, "timeout");
+    int64_t timeout_ms = ASK_MS;
+    if (timeout)
+        lf_duration_parse(timeout, &timeout_ms);
+    if (timeout_ms > ASK_MS_MAX)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "ask: \"timeout\" may be 10m at most");
     lf_log_info(lf_instrument_name(instrument), "%s asks %s", request->who, command);
     status = lf_instrument_ask(instrument, command, inputs, count, lf_json_bool(request->args, "once", false),
-                               lf_deadline_in(seconds * 1000), &outcome, err);
+                               lf_deadline_in(timeout_ms), &outcome, err);
     if (status == LF_OK && !(*result = captures_report(&outcome)))
         status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME,
-                         "%s was done, but memory is too short to tell the answer", command);
+                         "%s was done, but there is no memory for the answer", command);
     lf_outcome_free(&outcome);
     return status;
 }
 
 /* ---- jobs that are there ---- */
 
-enum lf_status control__verb_retry(struct lf_context *context, const struct lf_request_to_verb *request,
-                                   cJSON **result, struct lf_error *err)
+static enum lf_status perform_retry(struct lf_context *context, const struct lf_verb_request *request,
+                                    cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "id", 0);
+    int64_t id = arg_int(request, "job", 0);
     enum lf_status status = lf_jobs_retry(context->jobs, id, request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status control__verb_confirm(struct lf_context *context, const struct lf_request_to_verb *request,
-                                     cJSON **result, struct lf_error *err)
+static enum lf_status perform_confirm(struct lf_context *context, const struct lf_verb_request *request,
+                                      cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "id", 0);
+    int64_t id = arg_int(request, "job", 0);
     enum lf_status status = lf_jobs_confirm(context->jobs, id, arg_object(request, "values"), request->who,
                                             err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status control__verb_cancel(struct lf_context *context, const struct lf_request_to_verb *request,
-                                    cJSON **result, struct lf_error *err)
+static enum lf_status perform_cancel(struct lf_context *context, const struct lf_verb_request *request,
+                                     cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "id", 0);
+    int64_t id = arg_int(request, "job", 0);
     enum lf_status status = lf_jobs_cancel(context->jobs, id, arg_text(request, "why"), request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
-enum lf_status control__verb_assign(struct lf_context *context, const struct lf_request_to_verb *request,
-                                    cJSON **result, struct lf_error *err)
+static enum lf_status perform_assign(struct lf_context *context, const struct lf_verb_request *request,
+                                     cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "id", 0);
+    int64_t id = arg_int(request, "job", 0);
     enum lf_status status = lf_jobs_assign(context->jobs, id, arg_text(request, "run"),
-                                           arg_text(request, "config"), request->who, err);
+                                           arg_text(request, "output"), request->who, err);
     return status == LF_OK ? answer_job(context, id, result, err) : status;
 }
 
@@ -185,7 +198,7 @@ static enum lf_status set_paused(struct lf_context *context, struct lf_instrumen
     return LF_OK;
 }
 
-static enum lf_status each_paused(struct lf_context *context, const struct lf_request_to_verb *request,
+static enum lf_status each_paused(struct lf_context *context, const struct lf_verb_request *request,
                                   const char *why, cJSON **result, struct lf_error *err)
 {
     const char *name = arg_text(request, "instrument");
@@ -207,8 +220,8 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_re
     return status;
 }
 
-enum lf_status control__verb_pause(struct lf_context *context, const struct lf_request_to_verb *request,
-                                   cJSON **result, struct lf_error *err)
+static enum lf_status perform_pause(struct lf_context *context, const struct lf_verb_request *request,
+                                    cJSON **result, struct lf_error *err)
 {
     const char *why = arg_text(request, "why");
     char text[300];
@@ -216,8 +229,111 @@ enum lf_status control__verb_pause(struct lf_context *context, const struct lf_r
     return each_paused(context, request, text, result, err);
 }
 
-enum lf_status control__verb_resume(struct lf_context *context, const struct lf_request_to_verb *request,
-                                    cJSON **result, struct lf_error *err)
+static enum lf_status perform_resume(struct lf_context *context, const struct lf_verb_request *request,
+                                     cJSON **result, struct lf_error *err)
 {
     return each_paused(context, request, NULL, result, err);
 }
+
+/* ---- the table ---- */
+
+const struct lf_verb control__verbs_act[] = {
+    {.name = "send",
+     .summary = "Send a file of this machine to an instrument.",
+     .about = "The agent keeps a copy, and needs no right to read the original.",
+     .args = LF_ARGS(ARG_INSTRUMENT("where the file goes"),
+                     {"file", LF_ARG_FILE, LF_ARG_REQUIRED | LF_ARG_POSITIONAL, .help = "the file"},
+                     {"name", LF_ARG_TEXT, 0, .help = "its name on the instrument", .fallback = "its own"},
+                     ARGS_WAIT),
+     .examples = "labferry send hamilton-1 plate-7.csv\n"
+                 "labferry send hamilton-1 /tmp/x --name plate-7.csv --wait",
+     .changes = true,
+     .answers_job = true,
+     .slow = true,
+     .perform = perform_send},
+    {.name = "run",
+     .summary = "Run a procedure on an instrument, as a job.",
+     .args = LF_ARGS(ARG_INSTRUMENT("which instrument"),
+                     {"procedure", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL, .help = "what to run"},
+                     {"inputs", LF_ARG_OBJECT, LF_ARG_POSITIONAL, .help = "values that the procedure needs"},
+                     ARGS_WAIT),
+     .examples = "labferry run pump-1 dispense volume=50\nlabferry run balance-1 weigh --wait --timeout 5m",
+     .changes = true,
+     .atomic = true,
+     .answers_job = true,
+     .perform = perform_run},
+    {.name = "ask",
+     .summary = "Send one command to an instrument and show its answer.",
+     .about = "The command runs between jobs. One that moves, consumes or prints something needs --once and\n"
+              "is never repeated.",
+     .args = LF_ARGS(ARG_INSTRUMENT("which instrument"),
+                     {"command", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL,
+                      .help = "a command of its profile"},
+                     {"inputs", LF_ARG_OBJECT, LF_ARG_POSITIONAL, .help = "values that the command needs"},
+                     {"once", LF_ARG_BOOL, 0, .help = "allow a command that moves or consumes something"},
+                     {"timeout", LF_ARG_DURATION, 0,
+                      .help = "how long to wait until the instrument is free, at most 10m", .fallback = "30s",
+                      .value = "TIME"}),
+     .examples = "labferry ask balance-1 weigh\nlabferry ask balance-1 tare --once",
+     .changes = true,
+     .slow = true,
+     .perform = perform_ask},
+    {.name = "retry",
+     .summary = "Repeat the step of a held job: it did not happen, or its cause is fixed.",
+     .args = LF_ARGS(ARG_JOB, ARGS_WAIT),
+     .examples = "labferry retry 12\nlabferry retry 12 --wait",
+     .changes = true,
+     .atomic = true,
+     .answers_job = true,
+     .perform = perform_retry},
+    {.name = "confirm",
+     .summary = "Confirm that the step of a held job did happen, and continue.",
+     .about = "Values are what the instrument would have reported.",
+     .args = LF_ARGS(ARG_JOB,
+                     {"values", LF_ARG_OBJECT, LF_ARG_POSITIONAL,
+                      .help = "what the instrument would have reported"},
+                     ARGS_WAIT),
+     .examples = "labferry confirm 12 weight=12.345\nlabferry confirm 12",
+     .changes = true,
+     .atomic = true,
+     .answers_job = true,
+     .perform = perform_confirm},
+    {.name = "cancel",
+     .summary = "Cancel a job.",
+     .args = LF_ARGS(ARG_JOB, ARG_WHY, ARGS_WAIT),
+     .examples = "labferry cancel 12 \"plate was dropped\"",
+     .changes = true,
+     .atomic = true,
+     .answers_job = true,
+     .perform = perform_cancel},
+    {.name = "assign",
+     .summary = "Assign a held result to a run.",
+     .args = LF_ARGS(ARG_JOB,
+                     {"run", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL,
+                      .help = "id of the run, as Benchling shows it"},
+                     {"output", LF_ARG_TEXT, LF_ARG_POSITIONAL,
+                      .help = "name of the output file configuration", .fallback = "that of the instrument"},
+                     ARGS_WAIT),
+     .examples = "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001\n"
+                 "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001 \"Plate reader\"",
+     .changes = true,
+     .atomic = true,
+     .answers_job = true,
+     .perform = perform_assign},
+    {.name = "pause",
+     .summary = "Let an instrument finish what it is doing and start nothing new.",
+     .about = "It stays paused until it is resumed, even after a restart. Results are still collected.",
+     .args = LF_ARGS(ARG_INSTRUMENT("its name, or all"), ARG_WHY),
+     .examples = "labferry pause hamilton-1 \"changing tips\"\nlabferry pause all",
+     .changes = true,
+     .atomic = true,
+     .perform = perform_pause},
+    {.name = "resume",
+     .summary = "Resume a paused instrument.",
+     .args = LF_ARGS(ARG_INSTRUMENT("its name, or all")),
+     .examples = "labferry resume hamilton-1",
+     .changes = true,
+     .atomic = true,
+     .perform = perform_resume},
+    {0},
+};

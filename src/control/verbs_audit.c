@@ -1,7 +1,6 @@
 /* Verbs about the audit trail. */
 #include "control/verbs.h"
 
-#include "base/clock.h"
 #include "journal/audit.h"
 
 #include <inttypes.h>
@@ -22,7 +21,7 @@ static void list_entry(void *context, const struct lf_audit_entry *entry)
     }
 }
 
-static enum lf_status read_filter(const struct lf_request_to_verb *request, struct lf_audit_filter *filter,
+static enum lf_status read_filter(const struct lf_verb_request *request, struct lf_audit_filter *filter,
                                   char about[32], struct lf_error *err)
 {
     const char *since = arg_text(request, "since");
@@ -34,19 +33,19 @@ static enum lf_status read_filter(const struct lf_request_to_verb *request, stru
     if (job && filter->about)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit: \"job\" and \"about\" exclude each other");
     if ((job || filter->about) && filter->from)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit: \"from\" goes without \"job\" and \"about\"");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "audit: \"from\" cannot be combined with \"job\" or \"about\"");
     if (job) {
         snprintf(about, 32, "job %" PRId64, job);
         filter->about = about;
     }
-    if (since && lf_time_parse(since, &filter->since_ms) != LF_OK)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "audit: \"since\" must be a time like 2026-11-22T06:09:34Z, not \"%.40s\"", since);
+    if (since)
+        control__parse_time(since, &filter->since_ms);
     return LF_OK;
 }
 
-enum lf_status control__verb_audit(struct lf_context *context, const struct lf_request_to_verb *request,
-                                   cJSON **result, struct lf_error *err)
+static enum lf_status perform_audit(struct lf_context *context, const struct lf_verb_request *request,
+                                    cJSON **result, struct lf_error *err)
 {
     struct lf_audit_filter filter;
     char about[32];
@@ -64,17 +63,17 @@ enum lf_status control__verb_audit(struct lf_context *context, const struct lf_r
     return status;
 }
 
-enum lf_status control__verb_audit_verify(struct lf_context *context,
-                                          const struct lf_request_to_verb *request, cJSON **result,
-                                          struct lf_error *err)
+static enum lf_status perform_audit_verify(struct lf_context *context, const struct lf_verb_request *request,
+                                           cJSON **result, struct lf_error *err)
 {
     struct lf_audit_head noted;
     struct lf_audit_verdict verdict;
     char head[LF_SHA256_HEX + 24];
     const char *text = arg_text(request, "noted");
     if (text && !lf_audit_head_parse(text, &noted))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "audit_verify: \"noted\" must be a head as it was told: NUMBER:DIGEST");
+        return lf_fail(
+            err, LF_INVALID, LF_PERMANENT,
+            "audit-verify: \"noted\" must be a chain head as printed by audit-verify: NUMBER:DIGEST");
     enum lf_status status = lf_journal_audit_verify(context->journal, text ? &noted : NULL, &verdict, err);
     if (status != LF_OK)
         return status;
@@ -85,5 +84,38 @@ enum lf_status control__verb_audit_verify(struct lf_context *context,
         return LF_OK;
     cJSON_Delete(*result);
     *result = NULL;
-    return lf_fail_memory(err, "telling about the audit trail");
+    return lf_fail_memory(err, "describing the audit trail");
 }
+
+const struct lf_verb control__verbs_audit[] = {
+    {.name = "audit",
+     .summary = "Show the audit trail: who did what and when, oldest first.",
+     .args = LF_ARGS(
+         {"job", LF_ARG_INT, 0, .help = "only entries about this job"},
+         {"about", LF_ARG_TEXT, 0, .help = "only entries about this event or instrument", .value = "NAME"},
+         {"what", LF_ARG_TEXT, 0,
+          .help = "only entries of this kind: agent, clock, config, event, job, acting, held, done, "
+                  "failed, cancelled, expired, file, command, pruned or audit",
+          .value = "KIND"},
+         {"since", LF_ARG_TIME, 0, .help = "only entries since then: 2h (ago), 2026-11-22T06:00:00Z",
+          .value = "TIME"},
+         {"from", LF_ARG_INT, 0, .help = "the first entries from this number on, not the newest",
+          .value = "ENTRY"},
+         ARG_LIMIT),
+     .examples = "labferry audit --job 12\nlabferry audit --what command --since 24h",
+     .perform = perform_audit},
+    {.name = "audit-verify",
+     .summary = "Verify that the audit trail is complete and unchanged.",
+     .about = "The first entry that is not is named. Anybody who may write the journal could compute a new\n"
+              "trail from the start: only a head that was noted elsewhere proves that it is the same. The\n"
+              "retained MQTT message on .../audit is such a note.",
+     .args = LF_ARGS({"file", LF_ARG_TEXT, LF_ARG_POSITIONAL | LF_ARG_LOCAL, .help = "an export or a journal",
+                      .fallback = "the running agent is asked"},
+                     {"noted", LF_ARG_TEXT, 0,
+                      .help = "a head noted earlier, which must be part of the trail", .value = "HEAD"}),
+     .examples = "labferry audit-verify\nlabferry audit-verify audit-2026.jsonl\n"
+                 "labferry audit-verify /var/lib/labferry/journal.db",
+     .slow = true,
+     .perform = perform_audit_verify},
+    {0},
+};

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list that could not take all of its entries for want of memory is not told as if it were whole. */
+/* When memory runs out, an incomplete list is not returned as if it were complete. */
 struct row_list {
     struct lf_jobs *jobs;
     cJSON *array;
@@ -52,7 +52,7 @@ enum lf_status control__find_instrument(struct lf_context *context, const char *
         lf_buffer_format(&names, "%s%s", i ? ", " : "",
                          lf_instrument_name(lf_jobs_instrument_at(context->jobs, i)));
     enum lf_status status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
-                                    "there is no instrument \"%.80s\"; there are %s", name,
+                                    "there is no instrument \"%.80s\"; the instruments are %s", name,
                                     names.len ? names.data : "none");
     lf_buffer_free(&names);
     return status;
@@ -73,10 +73,10 @@ static cJSON *instrument_report(struct lf_context *context, struct lf_instrument
     return report;
 }
 
-enum lf_status control__verb_instruments(struct lf_context *context, const struct lf_request_to_verb *request,
-                                         cJSON **result, struct lf_error *err)
+static enum lf_status perform_instruments(struct lf_context *context, const struct lf_verb_request *request,
+                                          cJSON **result, struct lf_error *err)
 {
-    const char *name = arg_text(request, "name");
+    const char *name = arg_text(request, "instrument");
     struct lf_instrument *only = NULL;
     enum lf_status status = name ? control__find_instrument(context, name, &only, err) : LF_OK;
     struct row_list list = {.array = cJSON_CreateArray()};
@@ -96,36 +96,27 @@ static void list_job(void *context, const struct lf_job *job)
     list_add(list, lf_job_to_json(list->jobs, job, false));
 }
 
-static int list_limit(const struct lf_request_to_verb *request)
+static int list_limit(const struct lf_verb_request *request)
 {
     int64_t limit = arg_int(request, "limit", LIST_LIMIT);
     return limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : (int)limit;
 }
 
-static enum lf_status check_word(const char *what, const char *word, const char *const *words,
-                                 struct lf_error *err)
+static const char *state_choice(int index)
 {
-    struct lf_buffer list = {.max = 300};
-    bool known = !word;
-    for (size_t i = 0; words[i]; i++) {
-        known |= word && !strcmp(word, words[i]);
-        lf_buffer_format(&list, "%s%s", i ? ", " : "", words[i]);
-    }
-    enum lf_status status = known ? LF_OK
-                                  : lf_fail(err, LF_INVALID, LF_PERMANENT,
-                                            "there is no %s \"%.40s\"; there are %s", what, word,
-                                            list.data ? list.data : "");
-    lf_buffer_free(&list);
-    return status;
+    return index == 0                    ? "open"
+           : index - 1 <= LF_JOB_EXPIRED ? lf_job_state_name((enum lf_job_state)(index - 1))
+                                         : NULL;
 }
 
-enum lf_status control__verb_jobs(struct lf_context *context, const struct lf_request_to_verb *request,
-                                  cJSON **result, struct lf_error *err)
+static const char *kind_choice(int index)
 {
-    static const char *const states[] = {"open", "ready",  "running",   "waiting", "held",
-                                         "done", "failed", "cancelled", "expired", NULL};
-    const char *kinds[LF_JOB_KINDS_MAX];
-    lf_job_kind_names(kinds);
+    return lf_job_kinds[index] ? lf_job_kinds[index]->config.name : NULL;
+}
+
+static enum lf_status perform_jobs(struct lf_context *context, const struct lf_verb_request *request,
+                                   cJSON **result, struct lf_error *err)
+{
     struct lf_job_filter filter = {
         .state = arg_text(request, "state"),
         .kind = arg_text(request, "kind"),
@@ -133,26 +124,21 @@ enum lf_status control__verb_jobs(struct lf_context *context, const struct lf_re
         .before = arg_int(request, "before", 0),
         .limit = list_limit(request),
     };
-    enum lf_status status = check_word("state", filter.state, states, err);
-    if (status == LF_OK)
-        status = check_word("kind of job", filter.kind, kinds, err);
-    if (status != LF_OK)
-        return status;
     struct row_list list = {.jobs = context->jobs, .array = cJSON_CreateArray()};
-    status = lf_journal_job_list(context->journal, &filter, list_job, &list, err);
+    enum lf_status status = lf_journal_job_list(context->journal, &filter, list_job, &list, err);
     return list_end(&list, status, result, err);
 }
 
-enum lf_status control__verb_job(struct lf_context *context, const struct lf_request_to_verb *request,
-                                 cJSON **result, struct lf_error *err)
+static enum lf_status perform_job(struct lf_context *context, const struct lf_verb_request *request,
+                                  cJSON **result, struct lf_error *err)
 {
     struct lf_job job;
-    enum lf_status status = lf_journal_job_get(context->journal, arg_int(request, "id", 0), &job, err);
+    enum lf_status status = lf_journal_job_get(context->journal, arg_int(request, "job", 0), &job, err);
     if (status != LF_OK)
         return status;
     *result = lf_job_to_json(context->jobs, &job, true);
     lf_job_free(&job);
-    return *result ? LF_OK : lf_fail_memory(err, "telling about a job");
+    return *result ? LF_OK : lf_fail_memory(err, "describing a job");
 }
 
 /* ---- events ---- */
@@ -189,17 +175,13 @@ static void list_event(void *list, const struct lf_event_row *row)
     list_add(list, event_report(row));
 }
 
-enum lf_status control__verb_events(struct lf_context *context, const struct lf_request_to_verb *request,
-                                    cJSON **result, struct lf_error *err)
+static enum lf_status perform_events(struct lf_context *context, const struct lf_verb_request *request,
+                                     cJSON **result, struct lf_error *err)
 {
-    static const char *const fates[] = {"job", "twin",   "woke", "unrouted", "unknown",
-                                        "bad", "reread", "lost", NULL};
     const char *fate = arg_text(request, "fate");
-    enum lf_status status = check_word("fate", fate, fates, err);
-    if (status != LF_OK)
-        return status;
     struct row_list list = {.array = cJSON_CreateArray()};
-    status = lf_journal_event_list(context->journal, fate, list_limit(request), list_event, &list, err);
+    enum lf_status status = lf_journal_event_list(context->journal, fate, list_limit(request), list_event,
+                                                  &list, err);
     return list_end(&list, status, result, err);
 }
 
@@ -225,11 +207,11 @@ static bool add_body(cJSON *report, const struct lf_event_row *row)
     return good;
 }
 
-enum lf_status control__verb_event(struct lf_context *context, const struct lf_request_to_verb *request,
-                                   cJSON **result, struct lf_error *err)
+static enum lf_status perform_event(struct lf_context *context, const struct lf_verb_request *request,
+                                    cJSON **result, struct lf_error *err)
 {
     struct lf_event_row row;
-    enum lf_status status = lf_journal_event_get(context->journal, arg_text(request, "id"), &row, err);
+    enum lf_status status = lf_journal_event_get(context->journal, arg_text(request, "event"), &row, err);
     if (status != LF_OK)
         return status;
     cJSON *report = event_report(&row);
@@ -239,5 +221,51 @@ enum lf_status control__verb_event(struct lf_context *context, const struct lf_r
     }
     lf_event_row_free(&row);
     *result = report;
-    return report ? LF_OK : lf_fail_memory(err, "telling about an event");
+    return report ? LF_OK : lf_fail_memory(err, "describing an event");
 }
+
+/* ---- the table ---- */
+
+static const char *fate_choice(int index)
+{
+    return index <= LF_FATE_LOST ? lf_fate_name((enum lf_fate)index) : NULL;
+}
+
+const struct lf_verb control__verbs_look[] = {
+    {.name = "instruments",
+     .summary = "Show the instruments and what they are doing.",
+     .args = LF_ARGS({"instrument", LF_ARG_TEXT, LF_ARG_POSITIONAL, .help = "only this one"}),
+     .examples = "labferry instruments\nlabferry instruments balance-1",
+     .perform = perform_instruments},
+    {.name = "jobs",
+     .summary = "List jobs, newest first.",
+     .args = LF_ARGS({"state", LF_ARG_TEXT, 0, .help = "only jobs in this state", .choice = state_choice},
+                     {"kind", LF_ARG_TEXT, 0, .help = "only jobs of this kind", .choice = kind_choice},
+                     {"instrument", LF_ARG_TEXT, 0, .help = "only jobs of this instrument"},
+                     {"before", LF_ARG_INT, 0, .help = "only jobs with a lower number: the next page",
+                      .value = "JOB"},
+                     ARG_LIMIT),
+     .examples = "labferry jobs --state held\n"
+                 "labferry jobs --instrument hamilton-1 --limit 5\n"
+                 "labferry jobs --state open --json",
+     .perform = perform_jobs},
+    {.name = "job",
+     .summary = "Show one job with its history, or wait for its end.",
+     .args = LF_ARGS(ARG_JOB, ARGS_WAIT),
+     .examples = "labferry job 12\nlabferry job 12 --wait --timeout 10m && echo done",
+     .answers_job = true,
+     .perform = perform_job},
+    {.name = "events",
+     .summary = "List events and what became of them, newest first.",
+     .args = LF_ARGS({"fate", LF_ARG_TEXT, 0, .help = "only events that ended like this",
+                      .choice = fate_choice},
+                     ARG_LIMIT),
+     .examples = "labferry events --fate bad\nlabferry events",
+     .perform = perform_events},
+    {.name = "event",
+     .summary = "Show one event as it was received.",
+     .args = LF_ARGS({"event", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL, .help = "id of the event"}),
+     .examples = "labferry event evt_Vq4jMZ1x\nlabferry event evt_Vq4jMZ1x --json",
+     .perform = perform_event},
+    {0},
+};

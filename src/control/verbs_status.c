@@ -232,8 +232,8 @@ static cJSON *storage_part(struct lf_context *context)
     return storage;
 }
 
-enum lf_status control__verb_status(struct lf_context *context, const struct lf_request_to_verb *request,
-                                    cJSON **result, struct lf_error *err)
+static enum lf_status perform_status(struct lf_context *context, const struct lf_verb_request *request,
+                                     cJSON **result, struct lf_error *err)
 {
     (void)request;
     cJSON *status = cJSON_CreateObject(), *needs = cJSON_CreateArray();
@@ -260,3 +260,11 @@ enum lf_status control__verb_status(struct lf_context *context, const struct lf_
     *result = status;
     return LF_OK;
 }
+
+const struct lf_verb control__verbs_status[] = {
+    {.name = "status",
+     .summary = "Show how the agent is doing and what needs attention.",
+     .examples = "labferry status\nlabferry status --json | jq .needs",
+     .perform = perform_status},
+    {0},
+};

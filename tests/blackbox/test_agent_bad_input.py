@@ -118,7 +118,7 @@ class Messages(WithLab):
         self.goes_on()
         health = lab.ask("status")["intake"]
         self.assertEqual(health["events"]["bad"], len(self.bad()))
-        whole = lab.ask("event", id=next(e["id"] for e in kept if "size" not in e["note"] and "more than" not in e["note"]))
+        whole = lab.ask("event", event=next(e["id"] for e in kept if "size" not in e["note"] and "more than" not in e["note"]))
         self.assertTrue({"body", "body_text", "body_base64"} & set(whole), "what came can be looked at")
 
     def test_logged_once(self):

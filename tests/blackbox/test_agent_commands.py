@@ -107,7 +107,7 @@ class Commands(WithLab):
         """answers that could not be sent while the broker was away come when it is back"""
         lab = self.lab
         balance, agent = lab.parts["balance"], lab.parts["agent"]
-        lab.until("the balance is there", lambda: lab.ask("instruments", name="balance-1")[0]["state"] == "idle")
+        lab.until("the balance is there", lambda: lab.ask("instruments", instrument="balance-1")[0]["state"] == "idle")
         balance.send_signal(signal.SIGSTOP)
         self.send("w1", "ask", {"instrument": "balance-1", "command": "weigh-now"})
         lab.until("the command runs", lambda: len(self.said["w1"]) == 2)
@@ -136,8 +136,8 @@ class ByHand(WithLab):
     def test_all(self):
         """a person can look, send, run, ask, pause and resume from the command line, and waits tell how it ended"""
         self.lab.start_all()
-        self.lab.until("the balance is there", lambda: self.lab.ask("instruments", name="balance-1")[0]["state"] == "idle")
-        self.assertIn("Nothing needs a person", self.labferry("status"))
+        self.lab.until("the balance is there", lambda: self.lab.ask("instruments", instrument="balance-1")[0]["state"] == "idle")
+        self.assertIn("Nothing needs attention", self.labferry("status"))
         self.assertIn("B021002593", self.labferry("instruments", "balance-1"))
         self.assertIn("12.34", self.labferry("run", "balance-1", "weigh", "--wait"))
         self.assertIn("12.34", self.labferry("ask", "balance-1", "weigh-now"))

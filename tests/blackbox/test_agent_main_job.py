@@ -200,7 +200,7 @@ class Files(WithLab):
         self.assertIn("plate.csv", held["note"])
         self.assertEqual(lab.worklists(), {"plate.csv": [b"Sample\none\n"]})
         (lab.home / "hamilton/worklists/plate.csv").unlink()
-        lab.ask("retry", id=held["id"])
+        lab.ask("retry", job=held["id"])
         lab.wait_job("deliver", count=2)
         self.assertEqual(lab.worklists(), {"plate.csv": [b"Sample\ntwo\n"]})
 

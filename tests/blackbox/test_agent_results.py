@@ -78,7 +78,7 @@ class Matching(Results):
         self.assertIn("filename:", job["note"])
         self.assertIn(f"assign {job['id']}", job["note"])
         self.assertEqual(self.processors(), [])
-        self.lab.ask("assign", id=job["id"], run=self.lab.run)
+        self.lab.ask("assign", job=job["id"], run=self.lab.run)
         self.assertEqual(self.lab.wait_job("collect")["facts"]["run"], self.lab.run)
         self.assertEqual(self.rows(), (2, 0))
         self.assertTrue((self.lab.home / "hamilton/results").joinpath("archive").exists())
@@ -89,7 +89,7 @@ class Matching(Results):
         self.lab.result("nonsense_plate.csv", PLATE)
         job = self.held()
         self.assertIn("no run nonsense", job["note"])
-        self.lab.ask("assign", id=job["id"], run=self.lab.run, config="Plate reader")
+        self.lab.ask("assign", job=job["id"], run=self.lab.run, output="Plate reader")
         self.lab.wait_job("collect")
 
     def test_bad_sidecar(self):

@@ -58,7 +58,7 @@ class Measuring(Tasks):
         job = self.held()
         self.assertIn("Target mass", job["note"])
         self.lab.ask_cloud(f"/api/v2/workflow-tasks/{task['id']}", {"fields": {"Target mass": {"value": 1.5}}}, "PATCH")
-        self.lab.ask("retry", id=job["id"])
+        self.lab.ask("retry", job=job["id"])
         self.settled(task, "COMPLETED", [{"Mass": 10.84, "Unit": "g"}])
 
     def test_moved_on(self):
@@ -99,14 +99,14 @@ class Failing(Tasks):
         self.assertEqual(self.lab.task_status(task), "IN_PROGRESS")
         self.assertTrue(any("overload" in need["what"] for need in self.lab.ask("status")["needs"]))
         self.lab.balance("weight 1.25")
-        self.lab.ask("retry", id=job["id"])
+        self.lab.ask("retry", job=job["id"])
         self.settled(task, "COMPLETED", [{"Mass": 1.25, "Unit": "g"}])
 
     def test_overload_cancelled(self):
         """a held task that a person cancels is told to Benchling as failed"""
         self.start("--weight", "500")
         task = self.lab.new_task()
-        self.lab.ask("cancel", id=self.held()["id"], why="wrong sample")
+        self.lab.ask("cancel", job=self.held()["id"], why="wrong sample")
         self.settled(task, "FAILED", [])
         job, = self.lab.jobs()
         self.assertEqual(job["state"], "cancelled")
@@ -184,7 +184,7 @@ class Interrupted(Tasks):
     def test_confirmed(self):
         """a person who confirms it says what the balance would have said; nothing is moved again"""
         task, job = self.interrupt()
-        self.lab.ask("confirm", id=job["id"], values={"weight": "1.5", "unit": "g"})
+        self.lab.ask("confirm", job=job["id"], values={"weight": "1.5", "unit": "g"})
         self.settled(task, "COMPLETED", [{"Mass": 1.5, "Unit": "g"}])
         self.assertEqual(self.lab.balance_state()["moved"]["tare"], 1)
         self.assertTrue(any("confirmed" in line["text"] and line["who"].startswith("cli:")
@@ -193,7 +193,7 @@ class Interrupted(Tasks):
     def test_retried(self):
         """a person who says it did not happen has it done anew"""
         task, job = self.interrupt()
-        self.lab.ask("retry", id=job["id"])
+        self.lab.ask("retry", job=job["id"])
         self.lab.until("it is tared again", lambda: self.lab.balance_state()["moved"]["tare"] == 2)
         self.lab.balance("weight 8.5")
         self.settled(task, "COMPLETED", [{"Mass": 3.5, "Unit": "g"}])
@@ -201,7 +201,7 @@ class Interrupted(Tasks):
     def test_cancelled(self):
         """a person who cancels it has Benchling told that it failed"""
         task, job = self.interrupt()
-        self.lab.ask("cancel", id=job["id"])
+        self.lab.ask("cancel", job=job["id"])
         self.settled(task, "FAILED", [])
         self.assertEqual(self.lab.balance_state()["moved"]["tare"], 1)
 

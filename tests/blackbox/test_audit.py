@@ -41,7 +41,7 @@ class AuditTrail(WithLab):
 
     def show(self, **filters):
         words = [word for name, value in filters.items() for word in ("--" + name, str(value))]
-        status, entries = self.lab.labferry("audit", "show", "--limit", "1000", *words)
+        status, entries = self.lab.labferry("audit", "--limit", "1000", *words)
         self.assertEqual(status, 0, entries)
         return entries
 
@@ -90,7 +90,7 @@ class AuditTrail(WithLab):
         self.has(self.told(), "agent", "config", "first seen")
         for entry in self.show():
             self.assertRegex(entry["at"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
-        self.assertIn("whole and unchanged", self.command("audit", "verify"))
+        self.assertIn("complete and unchanged", self.command("audit", "verify"))
 
     def test_people(self):
         """decisions and commands are told with who gave them and what came of them"""
@@ -165,14 +165,14 @@ class AuditTrail(WithLab):
         lab.stop("agent")
 
     def expect_wrong(self, *parts):
-        text = self.command("audit", "verify", "--journal", self.journal, status=1)
+        text = self.command("audit-verify", self.journal, status=1)
         for part in parts:
             self.assertIn(part, text)
 
     def test_tampered(self):
         """a row that was changed, removed or put in is found and named; also by the agent that starts on it"""
         self.stopped_with_trail()
-        self.assertIn("whole and unchanged", self.command("audit", "verify", "--journal", self.journal))
+        self.assertIn("complete and unchanged", self.command("audit-verify", self.journal))
         whole = self.journal.read_bytes()
         for statement, part in (
                 ("UPDATE audit SET who = 'cli:mallory' WHERE seq = 5", "entry 5"),
@@ -189,7 +189,7 @@ class AuditTrail(WithLab):
                 self.assertIn(part, self.command("journal", "check", status=1))
         self.lab.start_agent()
         with self.assertRaises(Exception) as caught:
-            self.lab.ask("audit_verify")
+            self.lab.ask("audit-verify")
         self.assertIn("does not hold", str(caught.exception))
         self.has(self.told(what="audit"), "agent", "audit", "changed by something else")
 
@@ -213,7 +213,7 @@ class AuditTrail(WithLab):
         self.assertEqual(out.stat().st_mode & 0o777, 0o600)
         lab.stop("agent")
         self.command("audit", "verify", out)  # without an agent
-        self.command("audit", "verify", "--journal", self.journal, "--noted", head)
+        self.command("audit-verify", self.journal, "--noted", head)
         lines = out.read_text().splitlines()
         forged = lines[6].replace('"who":"agent"', '"who":"me"', 1)
         self.assertNotEqual(forged, lines[6])
@@ -253,7 +253,7 @@ class AuditTrail(WithLab):
         noted = json.loads(wait_until("the head at the broker", lambda: subprocess.run(
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(lab.broker_port), "-t", topic, "-C", "1", "-W", "5"],
             capture_output=True, text=True).stdout, SOON))["head"]
-        self.assertIn("whole", self.command("audit", "verify", "--noted", noted))
+        self.assertIn("unchanged", self.command("audit", "verify", "--noted", noted))
         number, digest = noted.split(":")
         self.assertIn(f"entry {number}", self.command("audit", "verify", "--noted", f"{number}:{digest[::-1]}", status=1))
         self.assertIn("missing", self.command("audit", "verify", "--noted", f"{int(number) + 10000}:{digest}", status=1))
@@ -261,11 +261,11 @@ class AuditTrail(WithLab):
     # ---- the journal as a file
 
     def test_journal_check_and_export(self):
-        """a whole journal is found whole, running or not; everything in it can be written out"""
+        """an intact journal is found intact, running or not; everything in it can be written out"""
         self.main_job()
-        self.assertIn("Nothing is wrong", self.command("journal", "check"))
+        self.assertIn("No problems found", self.command("journal", "check"))
         self.lab.stop("agent")
-        self.assertIn("Nothing is wrong", self.command("journal", "check", self.journal))
+        self.assertIn("No problems found", self.command("journal", "check", self.journal))
         rows = [json.loads(line) for line in self.command("journal", "export").splitlines() if line.startswith("{")]
         kinds = {row["row"]["kind"] for row in rows if row["table"] == "job"}
         self.assertEqual(kinds, {"deliver", "collect", "task"})

@@ -5,6 +5,7 @@ import pathlib
 import pty
 import re
 import select
+import shlex
 import socket
 import subprocess
 import tempfile
@@ -17,7 +18,8 @@ SOON = 60  # seconds; generous, for loaded machines
 PROFILES = SOURCE / "etc/profiles"
 
 COMMANDS = ["status", "instruments", "jobs", "job", "events", "event", "send", "run", "ask", "retry", "confirm", "cancel", "assign",
-            "pause", "resume", "check", "match", "ports", "drivers", "profile check", "profile show", "profile try"]
+            "pause", "resume", "audit", "audit-verify", "help", "check", "match", "ports", "drivers", "profile-check", "profile-show",
+            "profile-try", "audit-export", "journal-check", "journal-export"]
 
 CONFIG = """
 agent = { name = "bench-1"; site = "lab"; state_dir = "%(home)s/state"; socket = "%(home)s/control.sock"; };
@@ -61,10 +63,12 @@ class Cli(unittest.TestCase):
         """Every command explains itself with usage, options, examples and exit status."""
         for command in COMMANDS:
             with self.subTest(command):
-                done = self.expect(0, *command.split(), "--help")
+                done = self.expect(0, command, "--help")
+                if command == "help":
+                    continue  # it is the overview itself
                 for part in (f"usage: labferry {command}", "options:", "--json", "examples:", f"labferry {command}", "exit status"):
                     self.assertIn(part, done.stdout)
-                self.assertEqual(self.expect(0, "help", *command.split()).stdout, done.stdout)
+                self.assertEqual(self.expect(0, "help", command).stdout, done.stdout)
 
     def test_the_overview_names_every_command(self):
         """`labferry help` names every command; without arguments it is shown too, as an error."""
@@ -75,6 +79,51 @@ class Cli(unittest.TestCase):
         self.expect(0, "--help")
         self.assertRegex(self.expect(0, "--version").stdout, r"^labferry \d+\.\d+\.\d+\n$")
 
+    def test_help_as_json(self):
+        """`labferry help --json` describes every command with arguments, permission and examples."""
+        table = {row["name"]: row for row in json.loads(self.expect(0, "help", "--json").stdout)}
+        self.assertEqual(sorted(table), sorted(COMMANDS))
+        common = {"json", "config", "socket", "help", "version"}
+        for name, row in table.items():
+            with self.subTest(name):
+                self.assertTrue(row["summary"] and row["usage"].startswith(name) and row["examples"])
+                self.assertEqual(row["permission"], "operator" if row["changes"] else "anyone")
+                self.assertEqual(row["remote"], "example_args" in row)
+                self.assertFalse(common & {arg["name"] for arg in row["args"]}, "an argument hides a common option")
+                for arg in row["args"]:
+                    self.assertTrue(arg["help"])
+        self.assertEqual([arg["name"] for arg in table["cancel"]["args"] if not arg["cli_only"]], ["job", "why"])
+        self.assertIn("held", next(arg for arg in table["jobs"]["args"] if arg["name"] == "state")["choices"])
+        self.assertFalse(table["send"]["remote"])
+        self.assertEqual([row["name"] for row in json.loads(self.expect(0, "help", "run", "--json").stdout)], ["run"])
+
+    def test_help_for_mqtt(self):
+        """`labferry help mqtt` explains topics, fields, states and rights, with an example for each verb."""
+        text = self.expect(0, "help", "mqtt").stdout
+        for part in ("labferry/SITE/agents/AGENT", "BASE/command", "BASE/reply/", "response topic", "correlation", "expires", "subscribe",
+                     "publish", "accepted", "running", "succeeded", "failed"):
+            self.assertIn(part, text)
+        examples = [json.loads(line) for line in text.splitlines() if line.startswith("  {")]
+        table = json.loads(self.expect(0, "help", "--json").stdout)
+        self.assertEqual([one["verb"] for one in examples], [row["name"] for row in table if row["remote"]])
+        for one in examples:
+            self.assertLessEqual(set(one), {"id", "verb", "args"})
+
+    def test_every_example_can_be_typed(self):
+        """Each example in the help is understood: without an agent or a file it fails, but never as wrong usage."""
+        for row in json.loads(self.expect(0, "help", "--json").stdout):
+            for example in row["examples"]:
+                if example.startswith("labferry ") and not row["name"].endswith(("export", "try")) and row["name"] != "ports":
+                    words = shlex.split(re.split(r" && | \| ", example)[0])[1:]
+                    with self.subTest(example):
+                        self.assertNotEqual(self.run_it(*words).returncode, 2)
+
+    def test_names_of_two_words(self):
+        """A command with a '-' in its name may also be typed as two words, as it is written in many places."""
+        self.assertEqual(self.expect(0, "help", "profile", "check").stdout, self.expect(0, "profile-check", "--help").stdout)
+        self.assertEqual(self.expect(0, "audit", "verify", "--help").stdout, self.expect(0, "audit-verify", "-h").stdout)
+        self.assertIn("audit trail", self.expect(0, "audit", "--help").stdout)
+
     def test_exit_codes_are_documented(self):
         """`labferry help exit-codes` explains 0 to 7."""
         text = self.expect(0, "help", "exit-codes").stdout
@@ -84,7 +133,7 @@ class Cli(unittest.TestCase):
     def test_wrong_usage(self):
         """Wrong usage ends with 2 and says what would be right."""
         for words, part in [(["stauts"], 'did you mean "status"'), (["jobs", "--sate", "x"], "--sate"), (["job"], "JOB"),
-                            (["job", "x"], "whole number"), (["job", "1", "2"], "one too many"), (["retry", "-1"], "-1"),
+                            (["job", "x"], "whole number"), (["job", "1", "2"], 'unexpected argument "2"'), (["retry", "-1"], "-1"),
                             (["jobs", "--limit"], "--limit N"), (["jobs", "--limit", "0"], "whole number"),
                             (["status", "--json=yes"], "takes no value"), (["run", "b", "p", "x"], "name=value"),
                             (["profile"], "profile"), (["profile", "chek", "x"], "check"), (["match"], "--pattern"),
@@ -223,7 +272,7 @@ class Cli(unittest.TestCase):
     def test_check_good(self):
         """A good configuration passes, and --json counts what is in it."""
         path = self.write_config()
-        self.assertIn("good: 1 instrument, 1 route", self.expect(0, "check", path).stdout)
+        self.assertIn("OK: 1 instrument, 1 route", self.expect(0, "check", path).stdout)
         answer = json.loads(self.expect(0, "check", path, "--json").stdout)
         self.assertEqual((answer["ok"], answer["instruments"], answer["routes"], answer["problems"]), (True, 1, 1, []))
         self.expect(0, "check", "--config", path)

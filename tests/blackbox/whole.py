@@ -140,7 +140,7 @@ class Lab(Stage):
         return sorted(self.ask("jobs", limit=1000, **args), key=lambda job: job["id"])
 
     def job(self, number):
-        return self.ask("job", id=number)
+        return self.ask("job", job=number)
 
     def events(self, **args):
         return self.ask("events", limit=1000, **args)

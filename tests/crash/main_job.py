@@ -252,11 +252,11 @@ class Bench(whole.Lab):
         if not any(deaths == self.deaths and kind == job["kind"] for deaths, kind, *_ in self.held):
             self.held.append((self.deaths, job["kind"], job["step"], "confirm" if happened else "retry"))
         if not happened:
-            self.ask("retry", id=job["id"])
+            self.ask("retry", job=job["id"])
         elif job["kind"] == "task":
-            self.ask("confirm", id=job["id"], values={"weight": "0.00", "unit": "g"})
+            self.ask("confirm", job=job["id"], values={"weight": "0.00", "unit": "g"})
         else:
-            self.ask("confirm", id=job["id"])
+            self.ask("confirm", job=job["id"])
 
     def tared(self):
         return self.balance_state()["moved"]["tare"]

@@ -56,7 +56,7 @@ class Carrying(WithLab):
         for job in self.lab.jobs(state="waiting"):
             if job["attempt"] or "is processing it" in job["note"]:
                 try:
-                    self.lab.ask("retry", id=job["id"])
+                    self.lab.ask("retry", job=job["id"])
                 except Refused:  # it went on by itself
                     pass
 
@@ -64,7 +64,7 @@ class Carrying(WithLab):
         """A person has mended the cause, and says so of each job that was held or failed."""
         for job in self.lab.jobs():
             if job["state"] in ("held", "failed"):
-                self.lab.ask("retry", id=job["id"])
+                self.lab.ask("retry", job=job["id"])
 
     # ---- what can be seen
 

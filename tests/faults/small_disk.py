@@ -142,7 +142,7 @@ class OnSmallDisks(WithLab):
     def retry_waiting(self):
         """Back-off may be long, and a test is not patient."""
         for job in self.lab.jobs(state="waiting"):
-            self.lab.ask("retry", id=job["id"])
+            self.lab.ask("retry", job=job["id"])
 
     @staticmethod
     def stands_still(seconds=1.0):

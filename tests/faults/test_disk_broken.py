@@ -165,7 +165,7 @@ class Journal(OnSmallDisks):
         lab.restart_agent(signal.SIGTERM)  # it stays so
         self.stands_still()
         self.assertNotIn("second.csv", lab.worklists())
-        lab.ask("cancel", id=again["id"])
+        lab.ask("cancel", job=again["id"])
         for name in ("hamilton-1", "balance-1"):
             lab.ask("resume", instrument=name)
         lab.generate(name="third.csv", content="Sample\nthird\n")
@@ -189,7 +189,7 @@ class Journal(OnSmallDisks):
                 file.write(b"\x5a" * 4096)
         for event in lab.events():
             try:
-                lab.ask("event", id=event["id"])
+                lab.ask("event", event=event["id"])
             except Refused:
                 pass
         self.stops("is damaged", "labferry journal check")
@@ -293,7 +293,7 @@ class Spool(OnSmallDisks):
         self.assertIn("the original is gone", held["note"])
         self.assertEqual(lab.cloud_state()["processors"], [])
         original.with_name(".kept").rename(original)
-        lab.ask("retry", id=job["id"])
+        lab.ask("retry", job=job["id"])
         self.once(files, results=1)
 
 

@@ -169,7 +169,7 @@ class Acting(OnSmallDisks):
         lab = self.lab
         self.begin(self.tare_config(), hamilton=None, balance=("--weight", "4", "--replug", "0"))
         lab.balance("unplug")
-        lab.until("it is noticed", lambda: lab.ask("instruments", name="balance-1")[0]["state"] == "offline")
+        lab.until("it is noticed", lambda: lab.ask("instruments", instrument="balance-1")[0]["state"] == "offline")
         tasks = [lab.new_task()]
         lab.until("it is to be run", lambda: [j for j in lab.jobs() if j["step"] == "run"])
         self.disk.fill()
@@ -207,7 +207,7 @@ class Acting(OnSmallDisks):
         lab.start_agent()
         held = lab.until("it is held", lambda: next(iter(lab.jobs(state="held")), None))
         self.assertEqual(held["class"], "unknown outcome")
-        lab.ask("confirm", id=held["id"], values={"weight": "4", "unit": "g"})
+        lab.ask("confirm", job=held["id"], values={"weight": "4", "unit": "g"})
         self.once(tasks=[task])
         self.assertEqual(self.tared(), 1)
 

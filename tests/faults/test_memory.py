@@ -47,7 +47,7 @@ class Memory(WithLab):
         for job in lab.jobs(state="held"):
             self.assertTrue(job["note"], job)
             delivered = job["kind"] == "deliver" and (lab.hamilton_state()["started"] or lab.worklists())
-            lab.ask("confirm" if delivered else "retry", id=job["id"])
+            lab.ask("confirm" if delivered else "retry", job=job["id"])
 
     def whole_job(self, every, seed, after=0):
         if not FAILING.exists():

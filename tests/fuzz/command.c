@@ -15,7 +15,7 @@ static void check_row(const struct lf_command_row *row, const struct lf_message 
     cJSON *args = NULL;
     const struct lf_verb *verb = lf_verb_find(row->verb);
     MUST(row->id && *row->id && strlen(row->id) <= LF_COMMAND_ID_MAX, "no id");
-    MUST(verb && verb->remote, "a verb that cannot come over MQTT: %s", row->verb);
+    MUST(verb && !lf_verb_file(verb), "a verb that cannot come over MQTT: %s", row->verb);
     MUST(row->reply, "nowhere to answer to");
     MUST(row->correlation.len == message->correlation.len, "the correlation data has another length");
     if (row->args) {

@@ -1,7 +1,7 @@
 /* Requests on the control socket, down to the verbs: an agent without threads (no bench works, no courier),
- * whose journal is begun anew from time to time. The desk's own reader is taken in as source, to run a
- * visitor in this thread. */
-#include "control/desk.c"
+ * whose journal is begun anew from time to time. The server is included as source, so that a client runs in
+ * this thread. */
+#include "control/server.c"
 #include "os/thread.h"
 
 #include "fuzz.h"
@@ -39,7 +39,7 @@ static struct {
     struct lf_context context;
     struct lf_instrument *benches[BENCHES];
     size_t bench_count;
-    struct lf_server desk;
+    struct lf_server server;
 } agent;
 
 /* ---- the agent ---- */
@@ -127,10 +127,10 @@ static void open_agent(void)
                                       .intake = context->intake};
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
     open_benches(&err);
-    agent.desk = (struct lf_server){.context = context, .listening = -1};
-    lf_mutex_init(&agent.desk.mutex);
-    lf_cond_init(&agent.desk.left);
-    fuzz_need(lf_cancel_open(&agent.desk.cancel, &err) == LF_OK, err.text);
+    agent.server = (struct lf_server){.context = context, .listening = -1};
+    lf_mutex_init(&agent.server.mutex);
+    lf_cond_init(&agent.server.client_gone);
+    fuzz_need(lf_worker_open(&agent.server.worker, &err) == LF_OK, err.text);
     free(path);
 }
 
@@ -142,9 +142,9 @@ static void close_agent(void)
     lf_intake_close(agent.context.intake);
     lf_cloud_close(agent.context.cloud);
     lf_journal_close(agent.context.journal);
-    lf_cancel_close(&agent.desk.cancel);
-    lf_cond_destroy(&agent.desk.left);
-    lf_mutex_destroy(&agent.desk.mutex);
+    lf_worker_close(&agent.server.worker);
+    lf_cond_destroy(&agent.server.client_gone);
+    lf_mutex_destroy(&agent.server.mutex);
     nftw(agent.config->agent.state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     nftw(agent.config->agent.spool_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
@@ -171,21 +171,21 @@ static void check_answer(struct lf_slice line)
 static void visit_with(struct lf_slice requests, bool with_file)
 {
     int ends[2], room = ROOM;
-    struct visitor *visitor = calloc(1, sizeof *visitor);
-    fuzz_need(visitor && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no sockets");
+    struct client *client = calloc(1, sizeof *client);
+    fuzz_need(client && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "no sockets");
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
     fuzz_need(write(ends[1], requests.data, requests.len) == (ssize_t)requests.len, "cannot ask");
     shutdown(ends[1], SHUT_WR);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    *visitor = (struct visitor){.desk = &agent.desk,
-                                .fd = ends[0],
-                                .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
-    if (with_file && (visitor->file.os = os__handle(memfd_create("sent", MFD_CLOEXEC))))
-        fuzz_need(lf_file_append(&visitor->file, "sent", 4, &(struct lf_error){0}) == LF_OK, "no file");
-    agent.desk.visitors = 1;
-    visit(visitor);
-    MUST(agent.desk.visitors == 0, "the visitor has not left");
+    *client = (struct client){.server = &agent.server,
+                              .fd = ends[0],
+                              .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
+    if (with_file && (client->file.os = os__handle(memfd_create("sent", MFD_CLOEXEC))))
+        fuzz_need(lf_file_append(&client->file, "sent", 4, &(struct lf_error){0}) == LF_OK, "no file");
+    agent.server.clients = 1;
+    serve_client(client);
+    MUST(agent.server.clients == 0, "the client still counts");
 
     struct lf_buffer answers = {0};
     char *into;

@@ -31,7 +31,7 @@ def c_texts(path):
 def events():
     bare = ('{"createdAt":"2026-05-04T09:42:00.250000+00:00","deprecated":false,"excludedProperties":[],"id":"evt_1",'
             '"schema":{"id":"sch_1","name":"Weighing"},"eventType":"%s","%s":{"id":"res_1","status":"SUCCEEDED",'
-            '"modifiedAt":"2026-05-04T09:41:59Z","file":{"id":"file_1","name":"plate.csv"}}}')
+            '"modifiedAt":"2026-05-04T09:41:59Z","file":{"id":"file_1","file":"plate.csv"}}}')
     kinds = ["v2.automationInputGenerator.completed", "v2-beta.automationOutputProcessor.completed",
              "v2.workflowTask.updated.status", "v2-alpha.entry.created", "v3.unheard.of"]
     for kind in kinds:
@@ -108,13 +108,13 @@ def commands():
     yield "wildcard", 'a/+/#\n\n\n{"id":"1","verb":"sttaus","more":1}'
 
 
-VERBS = [("status", "{}"), ("instruments", '{"name":"balance-1"}'), ("jobs", '{"state":"held","kind":"task","limit":5,"before":9}'),
-         ("job", '{"id":1}'), ("events", '{"fate":"bad","limit":1000}'), ("event", '{"id":"evt_1"}'),
-         ("send", '{"instrument":"hamilton-1","name":"plate.csv"}'),
+VERBS = [("status", "{}"), ("instruments", '{"instrument":"balance-1"}'), ("jobs", '{"state":"held","kind":"task","limit":5,"before":9}'),
+         ("job", '{"job":1}'), ("events", '{"fate":"bad","limit":1000}'), ("event", '{"event":"evt_1"}'),
+         ("send", '{"instrument":"hamilton-1","file":"plate.csv"}'),
          ("run", '{"instrument":"balance-1","procedure":"weigh","inputs":{"a":"1"}}'),
-         ("ask", '{"instrument":"balance-1","command":"weight","once":false,"timeout_s":1}'), ("retry", '{"id":1}'),
-         ("confirm", '{"id":1,"values":{"Mass":"1.0"}}'), ("cancel", '{"id":1,"why":"no"}'),
-         ("assign", '{"id":1,"run":"run_1","config":"c"}'), ("pause", '{"instrument":"all","why":"x"}'),
+         ("ask", '{"instrument":"balance-1","command":"weight","once":false,"timeout":"1s"}'), ("retry", '{"job":1}'),
+         ("confirm", '{"job":1,"values":{"Mass":"1.0"}}'), ("cancel", '{"job":1,"why":"no"}'),
+         ("assign", '{"job":1,"run":"run_1","output":"c"}'), ("pause", '{"instrument":"all","why":"x"}'),
          ("resume", '{"instrument":"balance-1"}')]
 
 
@@ -122,9 +122,9 @@ def requests():
     for verb, args in VERBS:
         yield verb, '\1{"verb":"%s","args":%s}\n' % (verb, args)
     yield "all", "\0" + "".join('{"verb":"%s","args":%s}\n' % one for one in VERBS if one[0] != "send")
-    yield "send-and-look", ('\1{"verb":"send","args":{"instrument":"hamilton-1","name":"plate.csv"}}\n{"verb":"jobs"}\n'
-                            '{"verb":"job","args":{"id":1}}\n{"verb":"cancel","args":{"id":1}}\n{"verb":"retry","args":{"id":1}}\n')
-    yield "misspelt", '\0{"verb":"stauts"}\n{"verb":"job","args":{"di":1}}\n{"verb":"job","args":{"id":"1"}}\n[]\n\n{'
+    yield "send-and-look", ('\1{"verb":"send","args":{"instrument":"hamilton-1","file":"plate.csv"}}\n{"verb":"jobs"}\n'
+                            '{"verb":"job","args":{"job":1}}\n{"verb":"cancel","args":{"job":1}}\n{"verb":"retry","args":{"job":1}}\n')
+    yield "misspelt", '\0{"verb":"stauts"}\n{"verb":"job","args":{"di":1}}\n{"verb":"job","args":{"job":"1"}}\n[]\n\n{'
 
 
 def answers():

@@ -151,7 +151,7 @@ class Judge:
                 break
         for event in list(self.unseen):
             try:
-                known = self.lab.ask("event", id=event)
+                known = self.lab.ask("event", event=event)
             except bench.whole.Refused:
                 continue  # not yet
             if known["fate"] not in ("job", "twin", "woke", "unrouted"):
@@ -277,7 +277,7 @@ class Judge:
         archived = collections.Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in results.rglob("archive/**/*.csv"))
         self.same("originals archived, results", archived,
                   collections.Counter(run["result_sha256"] for run in self.runs.values()))
-        self.lab.ask("audit_verify")  # refuses when the chain is not whole
+        self.lab.ask("audit-verify")  # refuses when the chain is not whole
 
     @staticmethod
     def same(what, got, wanted):

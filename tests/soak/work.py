@@ -113,7 +113,7 @@ class Work:
     def make_print(self, number):
         """Somebody presses the Print key of the other balance; each time with another weight on it."""
         weight = f"{number // 100 + 1}.{number % 100:02}"
-        ready = self.lab.ask("instruments", name="balance-2")[0]["state"] == "idle"
+        ready = self.lab.ask("instruments", instrument="balance-2")[0]["state"] == "idle"
         self.lab.tell("printer", f"weight {weight}")
         self.lab.tell("printer", "print")
         self.add("print", weight, heard=ready)

@@ -38,7 +38,6 @@ static void take(const struct lf_message *message)
     NEED(lf_journal_begin(ground.context.journal, &err) == LF_OK);
     NEED(lf_commands_take(commands, message, &err) == LF_OK);
     NEED(lf_journal_commit(ground.context.journal, &err) == LF_OK);
-    lf_commands_go(commands);
 }
 
 static void send_text(const char *text)
@@ -163,7 +162,7 @@ static void refused_with_what_would_be_right(void)
     send_text("{\"id\": \"a\", \"verb\": \"runn\"}");
     expect(REPLY("a"), "", "a", "failed", "did you mean \"run\"");
     send_text("{\"id\": \"b\", \"verb\": \"retry\"}");
-    expect(REPLY("b"), "", "b", "failed", "\"id\"");
+    expect(REPLY("b"), "", "b", "failed", "\"job\"");
     send_text("{\"id\": \"c\", \"verb\": \"send\"}");
     expect(REPLY("c"), "", "c", "failed", "MQTT");
     send_text("{\"id\": \"d\", \"verb\": \"jobs\", \"arguments\": {}}");
@@ -313,7 +312,7 @@ static void failed_leaves_no_trace(void)
 {
     heard = 0;
     open_commands();
-    send_text("{\"id\": \"a\", \"verb\": \"cancel\", \"args\": {\"id\": 99}}");
+    send_text("{\"id\": \"a\", \"verb\": \"cancel\", \"args\": {\"job\": 99}}");
     expect(REPLY("a"), "", "a", "accepted", NULL);
     expect(REPLY("a"), "", "a", "failed", "99");
     send_text(RUN("b")); /* and the next is done */
@@ -333,7 +332,6 @@ static void undone_with_its_transaction(void)
     NEED(lf_commands_take(commands, &message, &err) == LF_OK);
     lf_journal_rollback(
         ground.context.journal); /* the batch could not be committed: the broker sends it again */
-    lf_commands_go(commands);
     expect_nothing();
     CHECK_INT(ground_jobs(&ground), 0);
     send_text(RUN("c1"));
@@ -359,11 +357,10 @@ static void too_many(void)
     cJSON *answer = answer_on(REPLY("c3"), "");
     CHECK_STR(lf_json_text(answer, "state"), "failed");
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""),
-              "2 commands wait to be done already (link.commands_max)");
+              "2 commands are already waiting (link.commands_max)");
     CHECK_STR(lf_json_text(answer, "error.class"), "transient");
     cJSON_Delete(answer);
     CHECK_INT(lf_commands_refused(commands), 1);
-    lf_commands_go(commands);
     for (int i = 1; i <= 2; i++) {
         expect(i == 1 ? REPLY("c1") : REPLY("c2"), "", i == 1 ? "c1" : "c2", "running", NULL);
         expect(i == 1 ? REPLY("c1") : REPLY("c2"), "", i == 1 ? "c1" : "c2", "succeeded", NULL);

@@ -14,18 +14,18 @@
 enum { SOON_MS = 20000 };
 
 static struct ground ground;
-static struct lf_server *desk;
+static struct lf_server *server;
 
-static void open_desk(void)
+static void open_server(void)
 {
     struct lf_error err = {0};
     ground_open(&ground);
-    NEED(lf_server_open(&ground.context, &desk, &err) == LF_OK);
+    NEED(lf_server_open(&ground.context, &server, &err) == LF_OK);
 }
 
-static void close_desk(void)
+static void close_server(void)
 {
-    lf_server_close(desk);
+    lf_server_close(server);
     ground_close(&ground);
 }
 
@@ -41,7 +41,7 @@ static void say(int fd, const void *data, size_t len)
     CHECK_INT(lf_local_send(fd, data, len, NULL, lf_deadline_in(SOON_MS), NULL, NULL), LF_OK);
 }
 
-// Reads one line; returns owned JSON, NULL when the desk hung up.
+// Reads one line; returns owned JSON, NULL when the server hung up.
 static cJSON *hear(int fd)
 {
     char line[65536];
@@ -77,7 +77,7 @@ static void garbage(void)
                                         "{\"verb\": \"x\"}\n",
                                         "{\"verb\": \"job\", \"args\": 7}\n",
                                         "{\"verb\":\"jobs\"}{\"verb\":\"jobs\"}\n"};
-    open_desk();
+    open_server();
     int fd = call();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         say(fd, lines[i], strlen(lines[i]));
@@ -90,12 +90,12 @@ static void garbage(void)
     CHECK(lf_json_bool(answer, "ok", false));
     cJSON_Delete(answer);
     close(fd);
-    close_desk();
+    close_server();
 }
 
 static void too_large(void)
 {
-    open_desk();
+    open_server();
     int fd = call();
     char *much = malloc(LF_CONTROL_MAX + 100000);
     NEED(much);
@@ -106,14 +106,14 @@ static void too_large(void)
     CHECK(hear(fd) == NULL);
     free(much);
     close(fd);
-    close_desk();
+    close_server();
 }
 
 static void in_pieces_and_together(void)
 {
     static const char one[] = "{\"verb\": \"jobs\"}\n",
                       two[] = "{\"verb\": \"jobs\"}\n{\"verb\": \"instruments\"}\n";
-    open_desk();
+    open_server();
     int fd = call();
     for (size_t i = 0; i < sizeof one - 1; i++)
         say(fd, one + i, 1);
@@ -125,13 +125,13 @@ static void in_pieces_and_together(void)
     cJSON_Delete(first);
     cJSON_Delete(second);
     close(fd);
-    close_desk();
+    close_server();
 }
 
 static void many_callers(void)
 {
     int fds[17];
-    open_desk();
+    open_server();
     for (int i = 0; i < 16; i++) {
         fds[i] = call();
         say(fds[i], "{\"verb\": \"jobs\"}\n", 17);
@@ -157,12 +157,12 @@ static void many_callers(void)
             break;
         CHECK(!lf_deadline_passed(end));
     }
-    close_desk();
+    close_server();
 }
 
 static void a_slow_one_holds_up_nobody(void)
 {
-    open_desk();
+    open_server();
     NEED(lf_instrument_start(ground.instrument, NULL) == LF_OK);
     int slow = call();
     static const char half[] = "{\"verb\": \"jo";
@@ -173,7 +173,7 @@ static void a_slow_one_holds_up_nobody(void)
     CHECK_STR(lf_json_text(cJSON_GetArrayItem(lf_json_at(answer, "result"), 0), "state"), "offline");
     cJSON_Delete(answer);
     close(quick);
-    close_desk(); /* ends although the slow one is still there */
+    close_server(); /* ends although the slow one is still there */
     close(slow);
 }
 
@@ -181,11 +181,11 @@ static void a_file_passed_along(void)
 {
     struct lf_error err = {0};
     char path[300];
-    open_desk();
+    open_server();
     snprintf(path, sizeof path, "%s/plate.csv", unit_folder());
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     NEED(file >= 0);
-    cJSON *args = cJSON_Parse("{\"instrument\": \"balance-1\", \"name\": \"plate.csv\"}"), *answer = NULL;
+    cJSON *args = cJSON_Parse("{\"instrument\": \"balance-1\", \"file\": \"/x/plate.csv\"}"), *answer = NULL;
     CHECK_INT(lf_control_request(ground.socket, "send", args, UNIT_FILE(file), lf_deadline_in(SOON_MS),
                                  &answer, &err),
               LF_OK);
@@ -207,7 +207,7 @@ static void a_file_passed_along(void)
     close(pipe_fds[0]);
     close(pipe_fds[1]);
     close(file);
-    close_desk();
+    close_server();
 }
 
 /* ---- the socket file ---- */
@@ -233,7 +233,7 @@ static void stale_and_living(void)
     struct lf_error err = {0};
     struct lf_server *second = NULL;
     struct stat st;
-    open_desk();
+    open_server();
     NEED(stat(ground.socket, &st) == 0);
     CHECK_INT(st.st_mode & 0777, 0660);
     CHECK_INT(lf_server_open(&ground.context, &second, &err), LF_BUSY);
@@ -241,18 +241,18 @@ static void stale_and_living(void)
     CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(SOON_MS), &answer, &err),
               LF_OK);
     cJSON_Delete(answer);
-    close_desk();
+    close_server();
     CHECK(stat(ground.socket, &st) != 0); /* removed at the end */
 
     int fd; /* left behind by a killed agent */
     NEED(lf_local_listen(ground.socket, 0600, NULL, &fd, &err) == LF_OK);
     close(fd);
     CHECK(stat(ground.socket, &st) == 0);
-    open_desk();
+    open_server();
     CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(SOON_MS), &answer, &err),
               LF_OK);
     cJSON_Delete(answer);
-    close_desk();
+    close_server();
 }
 
 static void not_a_socket(void)
@@ -306,27 +306,28 @@ static void rights(void)
     char folder[300];
     if (geteuid() != 0)
         return; /* only root can be somebody else */
-    open_desk();
+    open_server();
     snprintf(folder, sizeof folder, "%s", unit_folder());
     chmod(folder, 0755);
     CHECK_INT(as_nobody("jobs"), 1); /* the socket itself is closed to others */
     chmod(ground.socket, 0666);
     CHECK_INT(as_nobody("jobs"), 0); /* whoever can open it may look */
     CHECK_INT(as_nobody("pause"), 1);
-    close_desk();
+    close_server();
     ground_open(&ground);
     ground.config.agent.operators = "nogroup"; /* 65534 on Debian: nobody's group */
-    NEED(lf_server_open(&ground.context, &desk, NULL) == LF_OK);
+    NEED(lf_server_open(&ground.context, &server, NULL) == LF_OK);
     CHECK_INT(as_nobody("pause"), 0); /* members of the operators' group may open the socket, and act */
-    close_desk();
+    close_server();
 }
 
-UNIT_TESTS("desk", {"garbage is answered with an error, and the next request with what it asks for", garbage},
+UNIT_TESTS("server",
+           {"garbage is answered with an error, and the next request with what it asks for", garbage},
            {"a request without end is cut off and said so", too_large},
            {"requests may come in pieces or together", in_pieces_and_together},
            {"sixteen callers are served, the next is told to come again", many_callers},
            {"a caller who stops in the middle holds up nobody, nor the end", a_slow_one_holds_up_nobody},
-           {"a file can be passed along, and only a plain one", a_file_passed_along},
+           {"a file can be passed along, and only a regular one", a_file_passed_along},
            {"without an agent the error says how to start one", nobody_there},
            {"a stale socket is replaced, a living one is not", stale_and_living},
            {"a file that is no socket is left alone", not_a_socket},

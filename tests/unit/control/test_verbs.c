@@ -1,6 +1,7 @@
 #include "ground.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 // Checks a verb with arguments given as JSON (NULL: none); the error's text stays until the next call.
 static enum lf_status check(const char *verb, const char *json, const char **text)
@@ -48,15 +49,15 @@ static void wrong_arguments(void)
     CHECK_INT(check("status", "{\"x\": 1}", &text), LF_INVALID);
     CHECK_HAS(text, "no arguments");
     CHECK_INT(check("retry", "{}", &text), LF_INVALID);
-    CHECK_HAS(text, "needs the argument \"id\"");
+    CHECK_HAS(text, "needs the argument \"job\"");
     CHECK_INT(check("retry", NULL, &text), LF_INVALID);
     CHECK_INT(check("retry", "[]", &text), LF_INVALID);
-    CHECK_INT(check("retry", "{\"id\": \"12\"}", &text), LF_INVALID);
+    CHECK_INT(check("retry", "{\"job\": \"12\"}", &text), LF_INVALID);
     CHECK_HAS(text, "a whole number above 0");
-    CHECK_INT(check("retry", "{\"id\": 1.5}", &text), LF_INVALID);
-    CHECK_INT(check("retry", "{\"id\": -1}", &text), LF_INVALID);
-    CHECK_INT(check("retry", "{\"id\": 0}", &text), LF_INVALID);
-    CHECK_INT(check("retry", "{\"id\": null}", &text), LF_INVALID);
+    CHECK_INT(check("retry", "{\"job\": 1.5}", &text), LF_INVALID);
+    CHECK_INT(check("retry", "{\"job\": -1}", &text), LF_INVALID);
+    CHECK_INT(check("retry", "{\"job\": 0}", &text), LF_INVALID);
+    CHECK_INT(check("retry", "{\"job\": null}", &text), LF_INVALID);
     CHECK_INT(check("pause", "{\"instrument\": \"\"}", &text), LF_INVALID);
     CHECK_INT(check("pause", "{\"instrument\": 5}", &text), LF_INVALID);
     CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"tare\", \"once\": \"yes\"}", &text),
@@ -73,16 +74,116 @@ static void wrong_arguments(void)
 static void second_of_a_name(void)
 {
     const char *text;
-    CHECK_INT(check("retry", "{\"id\": 1, \"id\": \"x\"}", &text), LF_INVALID);
+    CHECK_INT(check("retry", "{\"job\": 1, \"job\": \"x\"}", &text), LF_INVALID);
 }
+
+static void one_spelling(void)
+{
+    CHECK(lf_verb_find("audit-verify") != NULL);
+    CHECK(lf_verb_find("audit_verify") == lf_verb_find("audit-verify"));
+    CHECK(lf_verb_find("audit verify") == lf_verb_find("audit-verify"));
+    CHECK(lf_verb_find("audit-") == NULL);
+    CHECK(lf_verb_find("audit verify now") == NULL);
+}
+
+/* ---- rows ---- */
+
+static void check_arg(const struct lf_verb *verb, const struct lf_arg *arg)
+{
+    char shown[LF_ARG_SHOWN];
+    CHECK(arg->help && *arg->help);
+    CHECK(strcspn(arg->name, "_. =") == strlen(arg->name));
+    CHECK(*lf_arg_value(arg, shown));
+    for (const struct lf_arg *after = arg + 1; arg->flags & LF_ARG_REST && after->name; after++)
+        CHECK(!(after->flags & LF_ARG_POSITIONAL));
+    for (const struct lf_arg *other = verb->args; other != arg; other++)
+        CHECK(strcmp(other->name, arg->name) != 0);
+}
+
+static void complete_rows(void)
+{
+    const struct lf_verb *verb;
+    size_t count = 0;
+    for (; (verb = lf_verb_at(count)); count++) {
+        cJSON *args = NULL, *json;
+        const struct lf_verb *found;
+        struct lf_error err = {0};
+        char *synopsis = lf_verb_synopsis(verb);
+        CHECK(verb->perform && verb->summary && verb->examples && synopsis);
+        CHECK(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", *verb->summary) != NULL);
+        CHECK_STR(verb->summary + strlen(verb->summary) - 1, ".");
+        CHECK(!verb->atomic || verb->changes);
+        for (const struct lf_arg *arg = verb->args; arg && arg->name; arg++)
+            check_arg(verb, arg);
+        CHECK_INT(lf_verb_example(verb, &args, &err), LF_OK);
+        CHECK_INT(lf_verb_check(verb->name, args, &found, &err), LF_OK);
+        CHECK((json = lf_verb_json(verb)) != NULL);
+        CHECK_INT(cJSON_GetArraySize(lf_json_at(json, "args")) > 0, verb->args != NULL);
+        cJSON_Delete(json);
+        cJSON_Delete(args);
+        free(synopsis);
+    }
+    CHECK(count > 10);
+}
+
+/* ---- words ---- */
+
+// The arguments that these words make, as JSON text; or the error.
+static void expect_words(const char *verb, int count, const char *const *words, const char *expected)
+{
+    struct lf_error err = {0};
+    cJSON *args = NULL;
+    enum lf_status status = lf_verb_read_words(lf_verb_find(verb), NULL, count, words, &args, &err);
+    char *text = status == LF_OK ? lf_json_print(args) : strdup(err.text);
+    NEED(text);
+    CHECK_HAS(text, expected);
+    CHECK_INT(status == LF_OK, *expected == '{');
+    free(text);
+    cJSON_Delete(args);
+}
+
+#define WORDS(verb, expected, ...)                                                                           \
+    expect_words(verb, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),                               \
+                 (const char *[]){__VA_ARGS__}, expected)
+
+static void words_to_arguments(void)
+{
+    WORDS("cancel", "{\"job\":12,\"why\":\"plate was dropped\"}", "12", "plate", "was", "dropped");
+    WORDS("run", "{\"instrument\":\"p\",\"procedure\":\"d\",\"inputs\":{\"a\":\"1\",\"b\":\"x=y\"}}", "p",
+          "d", "a=1", "b=x=y");
+    WORDS("jobs", "{\"limit\":5,\"state\":\"held\"}", "--limit=5", "--state", "held");
+    WORDS("ask", "{\"instrument\":\"b\",\"once\":true,\"command\":\"-x\"}", "b", "--once", "--", "-x");
+    WORDS("job", "\"3\"", "2", "3");
+    WORDS("job", "--waitt\": did you mean \"--wait\"", "2", "--waitt");
+    WORDS("job", "whole number above 0, not \"x\"", "x");
+    WORDS("jobs", "--limit N", "--limit");
+    WORDS("ask", "--once takes no value", "b", "c", "--once=1");
+    WORDS("ask", "30s", "b", "c", "--timeout", "soon");
+    WORDS("run", "name=value", "b", "c", "=1");
+    WORDS("event", "UTF-8", "\xff");
+    WORDS("audit", "2h", "--since", "yesterday");
+    WORDS("audit", "{\"since\":\"2h\"}", "--since", "2h");
+}
+
+static void local_arguments_stay_local(void)
+{
+    const char *text;
+    CHECK_INT(check("job", "{\"job\": 1, \"wait\": true}", &text), LF_INVALID);
+    CHECK_HAS(text, "no argument \"wait\"");
+    CHECK_INT(check("audit-verify", "{\"file\": \"x\"}", &text), LF_INVALID);
+}
+
+/* ---- performing ---- */
 
 static cJSON *perform(struct ground *ground, const char *verb, const char *json, enum lf_status expected,
                       const char *part)
 {
     struct lf_error err = {0};
     cJSON *args = json ? cJSON_Parse(json) : NULL, *result = NULL;
-    struct lf_request_to_verb request = {.verb = verb, .args = args, .who = "cli:test"};
-    CHECK_INT(lf_verb_perform(&ground->context, &request, &result, &err), expected);
+    struct lf_verb_request request = {.verb = verb, .args = args, .who = "cli:test"};
+    bool settled;
+    CHECK_INT(lf_verb_perform(&ground->context, &request, &settled, &result, &err), expected);
+    CHECK(settled);
     if (part)
         CHECK_HAS(err.text, part);
     cJSON_Delete(args);
@@ -94,19 +195,19 @@ static void refused_with_what_is_right(void)
     struct ground ground;
     ground_open(&ground);
     cJSON_Delete(
-        perform(&ground, "instruments", "{\"name\": \"balance-2\"}", LF_NOT_FOUND, "there are balance-1"));
+        perform(&ground, "instruments", "{\"instrument\": \"balance-2\"}", LF_NOT_FOUND, "balance-1"));
     cJSON_Delete(perform(&ground, "pause", "{\"instrument\": \"balance-2\"}", LF_NOT_FOUND, "balance-1"));
     cJSON_Delete(perform(&ground, "jobs", "{\"state\": \"hold\"}", LF_INVALID, "held"));
     cJSON_Delete(perform(&ground, "events", "{\"fate\": \"gone\"}", LF_INVALID, "unrouted"));
-    cJSON_Delete(perform(&ground, "job", "{\"id\": 77}", LF_NOT_FOUND, "77"));
-    cJSON_Delete(perform(&ground, "event", "{\"id\": \"evt_x\"}", LF_NOT_FOUND, "evt_x"));
+    cJSON_Delete(perform(&ground, "job", "{\"job\": 77}", LF_NOT_FOUND, "77"));
+    cJSON_Delete(perform(&ground, "event", "{\"event\": \"evt_x\"}", LF_NOT_FOUND, "evt_x"));
     cJSON_Delete(perform(&ground, "run", "{\"instrument\": \"balance-1\", \"procedure\": \"wiegh\"}",
                          LF_NOT_FOUND, "weigh"));
-    cJSON_Delete(perform(&ground, "send", "{\"instrument\": \"balance-1\", \"name\": \"x.csv\"}", LF_INVALID,
+    cJSON_Delete(perform(&ground, "send", "{\"instrument\": \"balance-1\", \"file\": \"x.csv\"}", LF_INVALID,
                          "labferry send"));
     cJSON_Delete(perform(&ground, "ask",
-                         "{\"instrument\": \"balance-1\", \"command\": \"weigh\", \"timeout_s\": 100000}",
-                         LF_INVALID, "600"));
+                         "{\"instrument\": \"balance-1\", \"command\": \"weigh\", \"timeout\": \"11m\"}",
+                         LF_INVALID, "10m"));
     CHECK_INT(ground_jobs(&ground), 0);
     ground_close(&ground);
 }
@@ -144,16 +245,16 @@ static void a_job_from_run_to_cancel(void)
                           NULL);
     CHECK_INT(cJSON_GetArraySize(list), 1);
     cJSON_Delete(list);
-    job = perform(&ground, "cancel", "{\"id\": 1, \"why\": \"wrong balance\"}", LF_OK, NULL);
+    job = perform(&ground, "cancel", "{\"job\": 1, \"why\": \"wrong balance\"}", LF_OK, NULL);
     CHECK_STR(lf_json_text(job, "state"), "cancelled");
     cJSON_Delete(job);
-    job = perform(&ground, "job", "{\"id\": 1}", LF_OK, NULL);
+    job = perform(&ground, "job", "{\"job\": 1}", LF_OK, NULL);
     const cJSON *history = lf_json_at(job, "history"),
                 *last = cJSON_GetArrayItem(history, cJSON_GetArraySize(history) - 1);
     CHECK_STR(lf_json_text(last, "who"), "cli:test");
     CHECK_HAS(lf_json_text(last, "text"), "wrong balance");
     cJSON_Delete(job);
-    cJSON_Delete(perform(&ground, "cancel", "{\"id\": 1}", LF_REFUSED, "cancelled"));
+    cJSON_Delete(perform(&ground, "cancel", "{\"job\": 1}", LF_REFUSED, "cancelled"));
     ground_close(&ground);
 }
 
@@ -161,6 +262,11 @@ UNIT_TESTS("verbs", {"requests as they should be are taken", good_requests},
            {"an unknown verb is refused with the nearest and all there are", wrong_verbs},
            {"a wrong argument is refused with what would be right", wrong_arguments},
            {"an argument given twice is checked twice", second_of_a_name},
+           {"a verb has one name, which may also be written with '_' or as two words", one_spelling},
+           {"each row has its help, and its example is one of its own requests", complete_rows},
+           {"words of a command line become arguments, or are refused with what would be right",
+            words_to_arguments},
+           {"arguments of the command line itself are refused everywhere else", local_arguments_stay_local},
            {"what is not there is refused with what is, and makes no job", refused_with_what_is_right},
            {"a pause outlives a restart, with who and why; resume ends it", pause_outlives_a_restart},
            {"a run becomes a job that is listed, told of and cancelled, with who did it",

@@ -1,4 +1,4 @@
-/* Commands that need no agent: check, match, ports, drivers. */
+/* Commands that need no agent: help, check, match, ports, drivers. */
 #include "agent/cli/cli.h"
 
 #include "control/config_hooks.h"
@@ -29,7 +29,8 @@ static cJSON *problems_json(const struct lf_config_report *report)
 
 static enum cli_exit run_check(struct cli *cli)
 {
-    const char *path = cli->arg_count ? cli->args[0] : cli->config ? cli->config : LF_CONFIG_PATH;
+    const char *file = cli_text(cli, "file");
+    const char *path = file ? file : cli->config ? cli->config : LF_CONFIG_PATH;
     struct lf_config *config = NULL;
     struct lf_config_report report = {0};
     struct lf_error err = {0};
@@ -52,7 +53,7 @@ static enum cli_exit run_check(struct cli *cli)
     } else {
         lf_config_report_print(&report, stdout);
         if (config)
-            printf("%s: good: %zu instrument%s, %zu route%s%s\n", path, config->instrument_count,
+            printf("%s: OK: %zu instrument%s, %zu route%s%s\n", path, config->instrument_count,
                    config->instrument_count == 1 ? "" : "s", config->route_count,
                    config->route_count == 1 ? "" : "s", report.count ? "; see the warnings" : "");
         else if (!report.count)
@@ -79,11 +80,9 @@ static FILE *open_file(const struct cli *cli, const char *path)
 
 static enum cli_exit run_match(struct cli *cli)
 {
-    const char *pattern_path = cli_value(cli, "pattern"), *events_path = cli_value(cli, "events");
-    if (!pattern_path || !events_path)
-        return cli_misuse(cli, "--pattern FILE and --events FILE are needed");
+    const char *pattern_path = cli_text(cli, "pattern"), *events_path = cli_text(cli, "events");
     if (!strcmp(pattern_path, "-") && !strcmp(events_path, "-"))
-        return cli_misuse(cli, "only one of the two can be standard input");
+        return cli_misuse(cli, "only one of --pattern and --events can be standard input");
     FILE *pattern = open_file(cli, pattern_path), *events = pattern ? open_file(cli, events_path) : NULL;
     struct lf_error err = {0};
     enum lf_match_style style = cli->json                  ? LF_MATCH_JSON
@@ -138,7 +137,7 @@ static void print_ports(const struct cli *cli, const struct lf_port *ports, size
         }
     }
     if (!count)
-        puts("This machine has no serial ports, or none that you may see.");
+        puts("This machine has no serial ports, or none that you may access.");
 }
 
 static enum cli_exit run_ports(struct cli *cli)
@@ -210,22 +209,23 @@ static void print_driver(const struct cli *cli, const struct lf_driver *driver, 
         }
     putchar('\n');
     if (settings) {
-        puts("\nSettings of an instrument with this driver, beside the common ones:");
+        puts("\nSettings of an instrument with this driver, in addition to the common ones:");
         lf_config_print_rows(driver->settings, 2, stdout);
     }
 }
 
 static enum cli_exit run_drivers(struct cli *cli)
 {
-    const struct lf_driver *only = cli->arg_count ? lf_driver_find(cli->args[0]) : NULL;
-    if (cli->arg_count && !only) {
+    const char *name = cli_text(cli, "driver");
+    const struct lf_driver *only = name ? lf_driver_find(name) : NULL;
+    if (name && !only) {
         struct lf_error err;
         char names[200] = "";
         for (size_t i = 0; lf_drivers[i]; i++) {
             size_t used = strlen(names);
             snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lf_drivers[i]->name);
         }
-        lf_fail(&err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.60s\"; there are %s", cli->args[0],
+        lf_fail(&err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.60s\"; the drivers are %s", name,
                 names);
         cli_failed(cli, &err);
         return CLI_REFUSED;
@@ -241,42 +241,46 @@ static enum cli_exit run_drivers(struct cli *cli)
         if (!only || only == lf_drivers[i])
             print_driver(cli, lf_drivers[i], only != NULL);
     if (!only)
-        puts("\n`labferry drivers NAME` shows the settings of one.");
+        puts("\n`labferry drivers DRIVER` shows the settings of one.");
     return CLI_DONE;
 }
 
 /* ---- the table ---- */
 
-const struct cli_command cli_alone_commands[] = {
-    {.name = "check",
-     .synopsis = "[FILE]",
-     .max_args = 1,
-     .summary = "Checks a configuration and all that it names, and says what to mend.",
-     .about = "Nothing is connected. The agent starts with what passes this check, and refuses what does\n"
-              "not. Without FILE: that of --config, or " LF_CONFIG_PATH ".",
-     .examples = "labferry check\nlabferry check ./labferry.conf --json",
+const struct cli_command cli_local_commands[] = {
+    {{.name = "help",
+      .summary = "Explain the commands, one command, the exit codes, or the MQTT commands.",
+      .args = LF_ARGS(
+          {"topic", LF_ARG_TEXT, LF_ARG_POSITIONAL | LF_ARG_REST, .help = "a command, exit-codes or mqtt"}),
+      .examples = "labferry help\nlabferry help run\nlabferry help mqtt\nlabferry help --json"},
+     .run = cli_run_help},
+    {{.name = "check",
+      .summary = "Check a configuration and everything that it names.",
+      .about =
+          "Nothing is connected. The agent starts with what passes this check and refuses what does not.",
+      .args = LF_ARGS({"file", LF_ARG_TEXT, LF_ARG_POSITIONAL, .help = "the configuration",
+                       .fallback = "that of --config, or " LF_CONFIG_PATH}),
+      .examples = "labferry check\nlabferry check ./labferry.conf --json"},
      .run = run_check},
-    {.name = "match",
-     .synopsis = "--pattern FILE --events FILE",
-     .summary = "Tries an EventBridge pattern on events: prints 1 or 0 for each.",
-     .about =
-         "The events' file has one JSON value a line; \"-\" is standard input. A bad pattern is refused\n"
-         "with where and why.",
-     .options = {{"pattern", "FILE", "the pattern (JSON)"},
-                 {"events", "FILE", "events, one a line"},
-                 {"explain", NULL, "say which field did not fit"}},
-     .examples = "labferry match --pattern route.json --events recorded.jsonl\n"
-                 "tail -f events.jsonl | labferry match --pattern route.json --events - --explain",
+    {{.name = "match",
+      .summary = "Try an EventBridge pattern on events: print 1 or 0 for each.",
+      .about = "A bad pattern is refused with where and why. \"-\" is standard input.",
+      .args = LF_ARGS({"pattern", LF_ARG_TEXT, LF_ARG_REQUIRED, .help = "the pattern, as JSON",
+                       .value = "FILE"},
+                      {"events", LF_ARG_TEXT, LF_ARG_REQUIRED, .help = "events, one JSON value per line",
+                       .value = "FILE"},
+                      {"explain", LF_ARG_BOOL, 0, .help = "say which field did not match"}),
+      .examples = "labferry match --pattern route.json --events recorded.jsonl\n"
+                  "tail -f events.jsonl | labferry match --pattern route.json --events - --explain"},
      .run = run_match},
-    {.name = "ports",
-     .summary = "Lists the serial ports of this machine and how to name them.",
-     .examples = "labferry ports",
+    {{.name = "ports",
+      .summary = "List the serial ports of this machine and how to name them.",
+      .examples = "labferry ports"},
      .run = run_ports},
-    {.name = "drivers",
-     .synopsis = "[NAME]",
-     .max_args = 1,
-     .summary = "Lists the drivers, or one with its settings.",
-     .examples = "labferry drivers\nlabferry drivers folder",
+    {{.name = "drivers",
+      .summary = "List the drivers, or show one with its settings.",
+      .args = LF_ARGS({"driver", LF_ARG_TEXT, LF_ARG_POSITIONAL, .help = "only this one, with its settings"}),
+      .examples = "labferry drivers\nlabferry drivers folder"},
      .run = run_drivers},
-    {0},
+    {.verb.name = NULL},
 };

@@ -1,0 +1,501 @@
+/* How results are shown to people: rows say what is in a table or on a line. */
+#include "agent/cli/cli.h"
+
+#include "base/clock.h"
+#include "base/setting.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIELDS_MAX = 16 };
+
+/* ---- values ---- */
+
+/* "deliver, run" or "3, 4" from a list; "2 done, 1 held" from counts by name. */
+static char *join(const cJSON *value)
+{
+    struct lf_buffer text = {.max = 2000};
+    const cJSON *item;
+    cJSON_ArrayForEach (item, value) {
+        const char *between = text.len ? ", " : "";
+        if (cJSON_IsString(item))
+            lf_buffer_format(&text, "%s%s", between, item->valuestring);
+        else if (cJSON_IsNumber(item) && item->valuedouble > 0)
+            lf_buffer_format(&text, "%s%.0f%s%s", between, item->valuedouble, item->string ? " " : "",
+                             item->string ? item->string : "");
+    }
+    return text.len ? text.data : cJSON_IsObject(value) ? strdup("none") : NULL;
+}
+
+static bool is_flat(const cJSON *value)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach (item, value)
+        if (!cJSON_IsNumber(item) && (!cJSON_IsString(item) || cJSON_IsObject(value)))
+            return false;
+    return true;
+}
+
+/* Returns owned; NULL: nothing to show. */
+static char *value_text(const cJSON *value)
+{
+    if (!value || cJSON_IsNull(value))
+        return NULL;
+    if (cJSON_IsString(value))
+        return strdup(value->valuestring);
+    if (cJSON_IsBool(value))
+        return strdup(cJSON_IsTrue(value) ? "yes" : "no");
+    if (cJSON_IsNumber(value) && value->valuedouble == (double)(int64_t)value->valuedouble)
+        return lf_format("%" PRId64, (int64_t)value->valuedouble);
+    return cJSON_IsNumber(value) || !is_flat(value) ? lf_json_print(value) : join(value);
+}
+
+/* The first of "note|identity" that is there. */
+static char *field_text(const cJSON *entry, const char *path)
+{
+    char *text = NULL, name[64];
+    for (const char *at = path; !text && *at;) {
+        size_t len = strcspn(at, "|");
+        snprintf(name, sizeof name, "%.*s", (int)len, at);
+        text = value_text(lf_json_at(entry, name));
+        at += len + (at[len] == '|');
+    }
+    return text;
+}
+
+static enum cli_colour colour_of(const struct cli_field *field, const char *text)
+{
+    if (field->style == CLI_STATE)
+        return cli_state_colour(text);
+    return field->style < CLI_STATE ? (enum cli_colour)field->style : CLI_PLAIN;
+}
+
+/* ---- tables and lines ---- */
+
+void cli_show_list(const struct cli *cli, const cJSON *list, const struct cli_field *columns)
+{
+    const char *headings[FIELDS_MAX];
+    const cJSON *entry;
+    int count = 0;
+    for (; columns[count].title && count < FIELDS_MAX; count++)
+        headings[count] = columns[count].title;
+    if (!cJSON_GetArraySize(list)) {
+        puts("Nothing found.");
+        return;
+    }
+    struct cli_table *table = cli_table_new(headings, count, count - 1);
+    cJSON_ArrayForEach (entry, list)
+        for (int i = 0; i < count; i++) {
+            char *text = field_text(entry, columns[i].path), time[CLI_TIME_ROOM];
+            const char *shown = columns[i].style == CLI_AGO    ? cli_ago(text, time)
+                                : columns[i].style == CLI_WHEN ? cli_when(text, time)
+                                                               : text;
+            cli_cell(table, colour_of(&columns[i], text), shown);
+            free(text);
+        }
+    cli_table_print(cli, table);
+}
+
+static void line(const struct cli *cli, const char *name, enum cli_colour colour, const char *text)
+{
+    if (!text || !*text)
+        return;
+    fputs("  ", stdout);
+    cli_print(cli, CLI_PLAIN, name);
+    printf("%*s ", (int)(strlen(name) < 12 ? 12 - strlen(name) : 0), "");
+    cli_print(cli, colour, text);
+    putchar('\n');
+}
+
+static void show_line(const struct cli *cli, const cJSON *object, const struct cli_field *field)
+{
+    char when[CLI_TIME_ROOM], ago[CLI_TIME_ROOM], both[2 * CLI_TIME_ROOM + 4];
+    char *text = field_text(object, field->path);
+    if (text && field->style == CLI_WHEN) {
+        snprintf(both, sizeof both, "%s (%s)", cli_when(text, when), cli_ago(text, ago));
+        line(cli, field->title, CLI_PLAIN, both);
+    } else {
+        line(cli, field->title, colour_of(field, text), text);
+    }
+    free(text);
+}
+
+void cli_show_lines(const struct cli *cli, const cJSON *object, const struct cli_field *lines)
+{
+    for (; lines->title; lines++)
+        show_line(cli, object, lines);
+}
+
+static void heading(const struct cli *cli, const char *text)
+{
+    putchar('\n');
+    cli_print(cli, CLI_BOLD, text);
+    putchar('\n');
+}
+
+/* Every member of an object by its own name. */
+static void show_members(const struct cli *cli, const cJSON *object)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach (member, object) {
+        char *text = value_text(member);
+        line(cli, member->string, CLI_PLAIN, text);
+        free(text);
+    }
+}
+
+void cli_show_any(const struct cli *cli, const cJSON *value)
+{
+    struct cli_field columns[FIELDS_MAX + 1] = {{0}};
+    const cJSON *member;
+    int count = 0;
+    if (cJSON_IsObject(value)) {
+        show_members(cli, value);
+        return;
+    }
+    cJSON_ArrayForEach (member, cJSON_GetArrayItem(value, 0))
+        if (count < FIELDS_MAX && member->string)
+            columns[count++] = (struct cli_field){member->string, member->string, CLI_PLAIN};
+    if (cJSON_IsArray(value) && (count || !cJSON_GetArraySize(value))) {
+        cli_show_list(cli, value, columns);
+        return;
+    }
+    char *text = value_text(value);
+    cli_print(cli, CLI_PLAIN, text ? text : "Done.");
+    putchar('\n');
+    free(text);
+}
+
+/* ---- status ---- */
+
+static const struct cli_field instrument_columns[] = {
+    {"INSTRUMENT", "name", CLI_BOLD},
+    {"STATE", "state", CLI_STATE},
+    {"SINCE", "since", CLI_AGO},
+    {"JOB", "job", CLI_PLAIN},
+    {"DRIVER", "driver", CLI_PLAIN},
+    {"DETAILS", "progress|note|identity", CLI_PLAIN},
+    {0},
+};
+
+static void show_needs(const struct cli *cli, const cJSON *needs)
+{
+    const cJSON *need;
+    bool none = !cJSON_GetArraySize(needs);
+    cli_print(cli, none ? CLI_GREEN : CLI_RED, none ? "Nothing needs attention." : "Needs attention:");
+    putchar('\n');
+    cJSON_ArrayForEach (need, needs) {
+        fputs("  - ", stdout);
+        cli_print(cli, CLI_PLAIN, lf_json_text(need, "what"));
+        fputs("\n      ", stdout);
+        cli_print(cli, CLI_DIM, lf_json_text(need, "do"));
+        putchar('\n');
+    }
+}
+
+static void show_agent(const struct cli *cli, const cJSON *agent)
+{
+    char text[300], up[32];
+    lf_duration_format(lf_json_int(agent, "up_ms", 0), up, sizeof up);
+    snprintf(text, sizeof text, "%.100s at %.100s, version %.20s, up %s, configuration %.12s",
+             lf_json_text_or(agent, "name", ""), lf_json_text_or(agent, "site", ""),
+             lf_json_text_or(agent, "version", ""), up, lf_json_text_or(agent, "config", ""));
+    line(cli, "agent", CLI_PLAIN, text);
+}
+
+static void show_health(const struct cli *cli, const char *name, const cJSON *health, const char *detail)
+{
+    char text[700], ago[CLI_TIME_ROOM];
+    const char *state = lf_json_text(health, "state");
+    if (!state)
+        return;
+    cli_ago(lf_json_text(health, "since"), ago);
+    snprintf(text, sizeof text, "%s%s%s%s%s", state, *ago ? ", since " : "", ago,
+             detail && *detail ? ", " : "", detail ? detail : "");
+    line(cli, name, cli_state_colour(state), text);
+}
+
+static void show_poll(const struct cli *cli, const cJSON *poll)
+{
+    char text[400], ago[CLI_TIME_ROOM];
+    const char *last = lf_json_text(poll, "last"), *error = lf_json_text(poll, "error");
+    if (!last && !error)
+        return;
+    cli_ago(last, ago);
+    snprintf(text, sizeof text, "%" PRId64 " events taken%s%s%s%.250s", lf_json_int(poll, "taken", 0),
+             *ago ? ", asked " : "", ago, error ? ", error: " : "", error ? error : "");
+    line(cli, "event list", error ? CLI_YELLOW : CLI_PLAIN, text);
+}
+
+/* "1.2 MB of 2 GB"; counts without a unit. Returns room. */
+static const char *of_limit(const cJSON *storage, const char *used, const char *max, bool bytes,
+                            char room[80])
+{
+    char use[32], limit[32];
+    int64_t numbers[] = {lf_json_int(storage, used, 0), lf_json_int(storage, max, 0)};
+    char *texts[] = {use, limit};
+    for (int i = 0; i < 2; i++)
+        if (bytes)
+            lf_size_format(numbers[i], texts[i], sizeof use);
+        else
+            snprintf(texts[i], sizeof use, "%" PRId64, numbers[i]);
+    snprintf(room, 80, "%s of %s", use, limit);
+    return room;
+}
+
+/* ", 12 dropped so far" if there are any. Returns room. */
+static const char *count_of(const cJSON *storage, const char *name, const char *word, char room[60])
+{
+    int64_t count = lf_json_int(storage, name, 0);
+    room[0] = '\0';
+    if (count)
+        snprintf(room, 60, ", %" PRId64 " %s", count, word);
+    return room;
+}
+
+static void show_storage(const struct cli *cli, const cJSON *storage)
+{
+    char use[80], more[60], more_use[80], free_room[32], text[400];
+    int64_t journal_free = lf_json_int(storage, "journal_disk_free", -1),
+            spool_free = lf_json_int(storage, "spool_disk_free", -1);
+    lf_size_format(journal_free >= 0 && journal_free < spool_free ? journal_free : spool_free, free_room,
+                   sizeof free_room);
+    snprintf(text, sizeof text, "%s, of which events without a job %s%s",
+             of_limit(storage, "journal_bytes", "journal_max", true, use),
+             of_limit(storage, "unused_bytes", "unused_max", true, more_use),
+             count_of(storage, "unused_dropped", "dropped early", more));
+    line(cli, "journal", CLI_PLAIN, text);
+    snprintf(text, sizeof text, "%s, %s free on disk",
+             of_limit(storage, "spool_bytes", "spool_max", true, use), free_room);
+    line(cli, "spool", CLI_PLAIN, text);
+    snprintf(text, sizeof text, "%s reports waiting for the broker%s",
+             of_limit(storage, "outbox", "outbox_max", false, use),
+             count_of(storage, "outbox_dropped", "dropped so far", more));
+    line(cli, "outbox", CLI_PLAIN, text);
+    if (lf_json_int(storage, "commands", 0) || lf_json_int(storage, "commands_refused", 0)) {
+        snprintf(text, sizeof text, "%s waiting%s", of_limit(storage, "commands", "commands_max", false, use),
+                 count_of(storage, "commands_refused", "refused", more));
+        line(cli, "commands", CLI_PLAIN, text);
+    }
+    if (lf_json_int(storage, "log_left_out", 0)) {
+        snprintf(text, sizeof text, "%" PRId64 " lines left out", lf_json_int(storage, "log_left_out", 0));
+        line(cli, "log", CLI_PLAIN, text);
+    }
+}
+
+static void show_status(const struct cli *cli, const cJSON *status)
+{
+    static const struct cli_field counts[] = {{"jobs", "jobs", CLI_PLAIN},
+                                              {"events", "intake.events", CLI_PLAIN},
+                                              {0}};
+    const cJSON *deprecated;
+    show_needs(cli, lf_json_at(status, "needs"));
+    putchar('\n');
+    show_agent(cli, lf_json_at(status, "agent"));
+    show_health(cli, "broker", lf_json_at(status, "link"), lf_json_text(status, "link.broker"));
+    show_health(cli, "Benchling", lf_json_at(status, "cloud"), NULL);
+    show_poll(cli, lf_json_at(status, "poll"));
+    cli_show_lines(cli, status, counts);
+    cJSON_ArrayForEach (deprecated, lf_json_at(status, "intake.deprecated"))
+        line(cli, "deprecated", CLI_YELLOW, deprecated->string);
+    show_storage(cli, lf_json_at(status, "storage"));
+    putchar('\n');
+    cli_show_list(cli, lf_json_at(status, "instruments"), instrument_columns);
+}
+
+/* ---- instruments, jobs, job ---- */
+
+static void show_instruments(const struct cli *cli, const cJSON *list)
+{
+    static const struct cli_field lines[] = {{"identity", "identity", CLI_PLAIN}, {"note", "note", CLI_PLAIN},
+                                             {"can", "can", CLI_PLAIN},           {"jobs", "jobs", CLI_PLAIN},
+                                             {"since", "since", CLI_WHEN},        {0}};
+    cli_show_list(cli, list, instrument_columns);
+    if (!cli_text(cli, "instrument"))
+        return;
+    putchar('\n');
+    cli_show_lines(cli, cJSON_GetArrayItem(list, 0), lines);
+}
+
+static void show_jobs(const struct cli *cli, const cJSON *list)
+{
+    static const struct cli_field columns[] = {
+        {"JOB", "id", CLI_BOLD},     {"STATE", "state", CLI_STATE},   {"KIND", "kind", CLI_PLAIN},
+        {"STEP", "step", CLI_PLAIN}, {"INSTRUMENT", "instrument", 0}, {"CHANGED", "updated", CLI_AGO},
+        {"WHAT", "what", CLI_PLAIN}, {"NOTE", "note", CLI_PLAIN},     {0},
+    };
+    cli_show_list(cli, list, columns);
+}
+
+static void show_values(const struct cli *cli, const cJSON *captures)
+{
+    const cJSON *capture;
+    cJSON_ArrayForEach (capture, captures)
+        line(cli, lf_json_text_or(capture, "name", "?"), CLI_PLAIN, lf_json_text(capture, "value"));
+}
+
+static void show_history(const struct cli *cli, const cJSON *history)
+{
+    const cJSON *entry;
+    char when[CLI_TIME_ROOM];
+    heading(cli, "History");
+    cJSON_ArrayForEach (entry, history) {
+        printf("  %s  ", cli_when(lf_json_text(entry, "at"), when));
+        cli_print(cli, CLI_DIM, lf_json_text_or(entry, "who", ""));
+        fputs("  ", stdout);
+        cli_print(cli, CLI_PLAIN, lf_json_text_or(entry, "text", ""));
+        putchar('\n');
+    }
+}
+
+static void show_file(const struct cli *cli, const cJSON *file)
+{
+    char size[32], text[600];
+    if (!file)
+        return;
+    lf_size_format(lf_json_int(file, "size", 0), size, sizeof size);
+    snprintf(text, sizeof text, "%.300s, %s, sha256 %s", lf_json_text_or(file, "name", ""), size,
+             lf_json_text_or(file, "sha256", ""));
+    line(cli, "file", CLI_PLAIN, text);
+}
+
+void cli_show_job(const struct cli *cli, const cJSON *job)
+{
+    static const struct cli_field top[] = {{"state", "state", CLI_STATE},
+                                           {"step", "step", CLI_PLAIN},
+                                           {"note", "note", CLI_PLAIN},
+                                           {"what to do", "help", CLI_YELLOW},
+                                           {"instrument", "instrument", CLI_PLAIN},
+                                           {"route", "route", CLI_PLAIN},
+                                           {"event", "event", CLI_PLAIN},
+                                           {0}},
+                                  times[] = {{"created", "created", CLI_WHEN},
+                                             {"changed", "updated", CLI_WHEN},
+                                             {0}},
+                                  limit[] = {{"not after", "not_after", CLI_WHEN}, {0}};
+    char title[300];
+    snprintf(title, sizeof title, "Job %" PRId64 ": %s %.200s", lf_json_int(job, "id", 0),
+             lf_json_text_or(job, "kind", ""), lf_json_text_or(job, "what", ""));
+    cli_print(cli, CLI_BOLD, title);
+    putchar('\n');
+    cli_show_lines(cli, job, top);
+    show_file(cli, lf_json_at(job, "file"));
+    cli_show_lines(cli, job, times);
+    if (strcmp(lf_json_text_or(job, "state", ""), "done") != 0)
+        cli_show_lines(cli, job, limit);
+    const cJSON *facts = lf_json_at(job, "facts"), *captures = lf_json_at(facts, "captures");
+    if (cJSON_GetArraySize(captures))
+        heading(cli, "Values");
+    show_values(cli, captures);
+    heading(cli, "Facts");
+    cJSON *others = cJSON_Duplicate(facts, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(others, "captures");
+    show_members(cli, others);
+    cJSON_Delete(others);
+    show_history(cli, lf_json_at(job, "history"));
+}
+
+void cli_show_outcome(const struct cli *cli, const cJSON *job)
+{
+    int64_t id = lf_json_int(job, "id", 0);
+    const char *state = lf_json_text_or(job, "state", "?"), *note = lf_json_text(job, "note");
+    printf("Job %" PRId64 " is ", id);
+    cli_print(cli, cli_state_colour(state), state);
+    printf(" at ");
+    cli_print(cli, CLI_PLAIN, lf_json_text_or(job, "step", "?"));
+    fputs(note ? ": " : "", stdout);
+    cli_print(cli, CLI_PLAIN, note);
+    printf(". `labferry job %" PRId64 "` shows it.\n", id);
+}
+
+static void show_asked(const struct cli *cli, const cJSON *answer)
+{
+    const cJSON *values = lf_json_at(answer, "values");
+    show_values(cli, values);
+    if (!cJSON_GetArraySize(values))
+        puts("Done; it reports no values.");
+}
+
+/* ---- events, audit ---- */
+
+static void show_events(const struct cli *cli, const cJSON *list)
+{
+    static const struct cli_field columns[] = {
+        {"EVENT", "id", CLI_BOLD},     {"RECEIVED", "received", CLI_AGO},
+        {"TIMES", "times", CLI_PLAIN}, {"FATE", "fate", CLI_STATE},
+        {"JOBS", "jobs", CLI_PLAIN},   {"TYPE", "type", CLI_PLAIN},
+        {"NOTE", "note", CLI_PLAIN},   {0},
+    };
+    cli_show_list(cli, list, columns);
+}
+
+static void show_event(const struct cli *cli, const cJSON *event)
+{
+    static const struct cli_field lines[] = {
+        {"id", "id", CLI_BOLD},
+        {"type", "type", CLI_PLAIN},
+        {"about", "resource", CLI_PLAIN},
+        {"fate", "fate", CLI_STATE},
+        {"note", "note", CLI_PLAIN},
+        {"source", "source", CLI_PLAIN},
+        {"created", "created", CLI_WHEN},
+        {"received", "received", CLI_WHEN},
+        {"times", "times", CLI_PLAIN},
+        {"jobs", "jobs", CLI_PLAIN},
+        {0},
+    };
+    cli_show_lines(cli, event, lines);
+    heading(cli, "Body");
+    const cJSON *body = lf_json_at(event, "body");
+    char *text = body ? cJSON_Print(body) : NULL;
+    /* Line by line: the ends of lines are cJSON's own, those inside texts are escaped. */
+    for (char *at = text, *next; at; at = next) {
+        next = strchr(at, '\n');
+        if (next)
+            *next++ = '\0';
+        for (char *tab = at; *tab == '\t'; tab++)
+            *tab = ' ';
+        cli_print(cli, CLI_PLAIN, at);
+        putchar('\n');
+    }
+    free(text);
+    cli_print(cli, CLI_PLAIN, lf_json_text_or(event, "body_text", lf_json_text_or(event, "body_base64", "")));
+    if (!body)
+        putchar('\n');
+}
+
+static void show_audit(const struct cli *cli, const cJSON *list)
+{
+    static const struct cli_field columns[] = {
+        {"ENTRY", "seq", CLI_DIM},
+        {"WHEN", "at", CLI_WHEN},
+        {"WHO", "who", CLI_BOLD},
+        {"WHAT", "what", CLI_STATE},
+        {"ABOUT", "about", CLI_PLAIN},
+        {"TEXT", "text", CLI_PLAIN},
+        {0},
+    };
+    cli_show_list(cli, list, columns);
+}
+
+static void show_paused(const struct cli *cli, const cJSON *list)
+{
+    cli_show_list(cli, list, instrument_columns);
+}
+
+/* ---- the table ---- */
+
+const struct cli_command cli_views[] = {
+    {{.name = "status"}, .show = show_status},
+    {{.name = "instruments"}, .show = show_instruments},
+    {{.name = "jobs"}, .show = show_jobs},
+    {{.name = "job"}, .show = cli_show_job},
+    {{.name = "events"}, .show = show_events},
+    {{.name = "event"}, .show = show_event},
+    {{.name = "audit"}, .show = show_audit},
+    {{.name = "ask"}, .show = show_asked},
+    {{.name = "pause"}, .show = show_paused},
+    {{.name = "resume"}, .show = show_paused},
+    {.verb.name = NULL},
+};
