@@ -167,7 +167,7 @@ struct lf_host {
     enum lf_status (*http)(void *self, const struct lf_http_request *request,
                            struct lf_http_response *response, struct lf_error *err);
     /* run runs a program beside the agent, as os/process.h describes: without a shell, in an environment of
-     * its own, within its limits. It ends with host->cancel whatever process->cancel says. Free the result
+     * its own, within its limits. It ends with host->cancel whatever process->cancel is. Free the result
      * with lf_process_result_free. */
     enum lf_status (*run)(void *self, const struct lf_process *process, struct lf_process_result *result,
                           struct lf_error *err);
@@ -185,14 +185,14 @@ struct lf_driver {
     /* abi is LF_DRIVER_ABI. It stays first and `name` second in every version, so that a driver built for
      * another version can be refused by name. */
     uint32_t abi;
-    const char *name;                  /* name is what the configuration says: driver = "folder". */
+    const char *name;                  /* name is used in the configuration: driver = "folder". */
     const char *help;                  /* help is one sentence for `labferry drivers`. */
     uint32_t can;                      /* can holds the abilities, LF_CAN_... or-ed. */
     const struct lf_setting *settings; /* settings are the driver's own options; the last row has no name. */
 
-    /* check judges values beyond what the rows say: files exist, a profile parses, a URL is good. It touches
+    /* check judges values beyond what the rows say: files exist, a profile parses, a URL is valid. It touches
      * no instrument, and calls `resource` (may be NULL) for whatever only one instrument may use ("serial
-     * /dev/ttyUSB0", "folder /x/in"). NULL: all values that fit the rows are good, and instruments share
+     * /dev/ttyUSB0", "folder /x/in"). NULL: all values that fit the rows are valid, and instruments share
      * nothing. */
     enum lf_status (*check)(const struct lf_values *values,
                             void (*resource)(void *context, const char *resource), void *context,
@@ -214,7 +214,7 @@ struct lf_driver {
 
     /* listen watches the instrument between jobs until the deadline, host->wake or host->cancel, and reports
      * results by host->found; it returns LF_OK for each of the three, LF_DISCONNECTED when the instrument is
-     * gone. It waits; it never spins. NULL: the instrument says nothing by itself, and the host waits. */
+     * gone. It waits; it never spins. NULL: the instrument sends nothing by itself, and the host waits. */
     enum lf_status (*listen)(void *device, int64_t deadline, struct lf_error *err);
 
     /* repeat sets how often the action may be done, and refuses what the device does not know (LF_NOT_FOUND,
@@ -227,8 +227,8 @@ struct lf_driver {
     enum lf_status (*act)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                           struct lf_error *err);
     /* verify finds out whether an action that began was done, from evidence on the instrument; when it was,
-     * it fills the outcome as act would. Without evidence it answers LF_VERDICT_UNKNOWN and says in err why.
-     * NULL: always unknown; a person decides. */
+     * it fills the outcome as act would. Without evidence it answers LF_VERDICT_UNKNOWN and gives the reason
+     * in err. NULL: always unknown; a person decides. */
     enum lf_verdict (*verify)(void *device, const struct lf_action *action, struct lf_outcome *outcome,
                               struct lf_error *err);
 
@@ -244,7 +244,7 @@ struct lf_driver {
 };
 
 /* Refuses a driver that was built for another version of this contract, or that lacks a slot it needs for
- * what it says it can do. LF_UNSUPPORTED (permanent). */
+ * its abilities. LF_UNSUPPORTED (permanent). */
 enum lf_status lf_driver_check(const struct lf_driver *driver, struct lf_error *err);
 
 /* The built-in drivers, NULL-terminated. Of the agent, not of the kit. */

@@ -118,13 +118,13 @@ enum lf_status lf_findings_add(struct lf_findings *findings, const char *kind, e
     if (form == LF_FORM_NONE)
         return LF_OK;
     if (findings->count >= WAITING_MAX)
-        return lf_fail(err, LF_FULL, LF_TRANSIENT, "%d messages of the instrument wait to be stored",
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "%d messages from the instrument are waiting to be stored",
                        WAITING_MAX);
     struct lf_finding_item *item = calloc(1, sizeof *item);
     if (!item || fill_item(findings, kind, form, bytes, values, item) != LF_OK) {
         if (item)
             free_item(item);
-        return lf_fail_memory(err, "keeping a message of the instrument");
+        return lf_fail_memory(err, "keeping a message from the instrument");
     }
     *findings->last = item;
     findings->last = &item->next;

@@ -1,12 +1,12 @@
 /* Contract
  *
  * States: closed (stream NULL), in step (doubt false), in doubt. `doubt` is set from before the first byte of
- * a command leaves until its reply has been read to its end; so whatever interrupts a command in between
+ * a command leaves until its reply has been read to its end; so anything that interrupts a command in between
  * (time-out, cancel, garbage, unplugged cable) leaves it set. A failed handshake ends in LF_DISCONNECTED: the
- * host closes, and begins anew later.
+ * host closes, and connects again later.
  *
- * Bytes in `in` while in step are lines that the instrument said unasked; they are told before the next
- * command is sent. Bytes that arrive while in doubt may be a late reply and are dropped.
+ * Bytes in `in` while in step are unsolicited lines; they are reported before the next command is sent. Bytes
+ * that arrive while in doubt may be a late reply and are dropped.
  */
 #include "drivers/line/dialogue.h"
 
@@ -37,7 +37,7 @@ static bool says_option(const char *options, const char *name, size_t len)
     return false;
 }
 
-/* The stream's name with the profile's port settings behind it, as far as it does not say them itself. */
+/* The stream's name, completed by those port settings of the profile that it does not set itself. */
 static enum lf_status full_spec(const struct lf_line_profile *profile, const char *stream,
                                 struct lf_buffer *spec)
 {
@@ -80,7 +80,7 @@ void line__dialogue_close(struct lf_line_dialogue *dialogue)
     lf_buffer_free(&dialogue->in);
 }
 
-/* ---- unasked lines ---- */
+/* ---- unsolicited lines ---- */
 
 /* Warns at the 1st, 2nd, 4th, 8th ... dropped line: a chattering instrument must not fill the log. */
 static void drop_unit(struct lf_line_dialogue *dialogue, struct lf_slice line)
@@ -89,13 +89,13 @@ static void drop_unit(struct lf_line_dialogue *dialogue, struct lf_slice line)
     uint64_t count = ++dialogue->dropped;
     if ((count & (count - 1)) == 0)
         lf_log_warning(dialogue->instrument,
-                       "it said '%s', which nothing in the profile matches (%llu so far)",
+                       "ignored '%s': nothing in the profile matches it (%llu ignored so far)",
                        line__show(line, room), (unsigned long long)count);
 }
 
-/* Is the line one of [listen]? Tells of it then. */
-static enum lf_status try_unasked(struct lf_line_dialogue *dialogue, struct lf_slice line, bool *taken,
-                                  struct lf_error *err)
+/* Reports the line if it matches a [listen]. */
+static enum lf_status try_unsolicited(struct lf_line_dialogue *dialogue, struct lf_slice line, bool *taken,
+                                      struct lf_error *err)
 {
     const struct lf_line_profile *profile = dialogue->profile;
     *taken = false;
@@ -105,8 +105,8 @@ static enum lf_status try_unasked(struct lf_line_dialogue *dialogue, struct lf_s
             struct lf_outcome values = {0};
             enum lf_status status = line__reply_pattern_match(profile, &listen->matches[k], line, &values,
                                                               err);
-            if (status == LF_OK && listen->form != LF_FORM_NONE && dialogue->unasked)
-                status = dialogue->unasked(dialogue->self, listen, line, &values, err);
+            if (status == LF_OK && listen->form != LF_FORM_NONE && dialogue->unsolicited)
+                status = dialogue->unsolicited(dialogue->self, listen, line, &values, err);
             lf_outcome_free(&values);
             *taken = status == LF_OK;
             if (status != LF_MISMATCH)
@@ -116,9 +116,8 @@ static enum lf_status try_unasked(struct lf_line_dialogue *dialogue, struct lf_s
     return LF_OK;
 }
 
-/* Tells of all whole lines in the buffer. A line leaves the buffer only when it was told: a failure keeps it.
- */
-static enum lf_status tell_unasked(struct lf_line_dialogue *dialogue, bool quiet, struct lf_error *err)
+/* Reports all complete lines in the buffer. A line that could not be reported stays there. */
+static enum lf_status report_unsolicited(struct lf_line_dialogue *dialogue, bool quiet, struct lf_error *err)
 {
     const struct lf_line_ending *ending = &dialogue->profile->ending;
     struct lf_line_dialogue_unit unit;
@@ -126,7 +125,7 @@ static enum lf_status tell_unasked(struct lf_line_dialogue *dialogue, bool quiet
            && line__dialogue_look(dialogue, ending, quiet, &unit)) {
         bool taken = false;
         if (!unit.bad && unit.frame.body.len) {
-            enum lf_status status = try_unasked(dialogue, unit.frame.body, &taken, err);
+            enum lf_status status = try_unsolicited(dialogue, unit.frame.body, &taken, err);
             if (status != LF_OK)
                 return status;
         }
@@ -137,7 +136,7 @@ static enum lf_status tell_unasked(struct lf_line_dialogue *dialogue, bool quiet
     return LF_OK;
 }
 
-/* Half a line that does not go on. */
+/* An incomplete line that has stopped. */
 static void drop_rest(struct lf_line_dialogue *dialogue)
 {
     if (dialogue->in.len)
@@ -145,7 +144,7 @@ static void drop_rest(struct lf_line_dialogue *dialogue)
     line__dialogue_drop(dialogue);
 }
 
-/* Before a command: what the instrument said meanwhile is told, a line that is just arriving is waited for.
+/* Before a command: reports what the instrument has sent, and waits for the end of a line that is arriving.
  */
 static enum lf_status clear_input(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
@@ -155,13 +154,14 @@ static enum lf_status clear_input(struct lf_line_dialogue *dialogue, int64_t dea
         int64_t wait = dialogue->in.len ? dialogue->profile->times.gap : 0;
         status = line__dialogue_fill(dialogue, lf_deadline_in(wait), err);
         if (status == LF_OK || status == LF_TIMEOUT) {
-            enum lf_status told = tell_unasked(dialogue, status == LF_TIMEOUT, err);
-            if (told != LF_OK)
-                return told;
+            enum lf_status reported = report_unsolicited(dialogue, status == LF_TIMEOUT, err);
+            if (reported != LF_OK)
+                return reported;
         }
         if (status == LF_OK
             && (dialogue->in.len > dialogue->profile->max_reply || lf_deadline_passed(deadline)))
-            return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it does not stop talking; nothing was sent");
+            return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                           "the instrument keeps sending; the command was not sent");
     } while (status == LF_OK);
     if (status != LF_TIMEOUT)
         return status;
@@ -171,7 +171,7 @@ static enum lf_status clear_input(struct lf_line_dialogue *dialogue, int64_t dea
 
 /* ---- one command ---- */
 
-/* What a unit means to the command that waits for its reply. */
+/* What a unit means to the command that is waiting for its reply. */
 enum meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
 
 static enum lf_status first_match(struct lf_line_dialogue *dialogue,
@@ -206,7 +206,7 @@ static enum lf_status refused(const struct lf_line_command *command, const struc
         class = LF_NEEDS_PERSON;
     else if (rule->says == LF_SAYS_UNKNOWN && command->repeat == LF_ONCE)
         class = LF_UNKNOWN_OUTCOME;
-    return lf_fail(err, status, class, "it answered '%s'%s%s", line__show(line, room),
+    return lf_fail(err, status, class, "the instrument answered '%s'%s%s", line__show(line, room),
                    rule->message ? ": " : "", rule->message ? rule->message : "");
 }
 
@@ -231,7 +231,7 @@ static enum meaning understand(struct lf_line_dialogue *dialogue, const struct l
     }
     bool taken = false;
     if (status == LF_MISMATCH)
-        status = try_unasked(dialogue, line, &taken, err);
+        status = try_unsolicited(dialogue, line, &taken, err);
     return status != LF_OK ? MEANS_FAILURE : taken ? MEANS_UNASKED : MEANS_NOTHING;
 }
 
@@ -241,11 +241,11 @@ static enum lf_status not_understood(const struct lf_line_command *command,
 {
     char room[LF_SHOW_ROOM];
     if (unit->bad)
-        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "its answer '%s' cannot be used: %s",
-                       line__show(bytes, room), unit->frame.why);
-    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it answered '%s', but '%s' was expected%s",
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "unusable answer '%s': %s", line__show(bytes, room),
+                       unit->frame.why);
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument answered '%s'; expected '%s'%s",
                    line__show(unit->frame.body, room), command->expects[0].source,
-                   command->expect_count > 1 ? " (or another of the patterns)" : "");
+                   command->expect_count > 1 ? " or another of the command's patterns" : "");
 }
 
 /* Is a unit that nothing matches harmless? Stray line ends between replies are. */
@@ -274,7 +274,7 @@ static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct
         if (meaning == MEANS_NOTHING && !is_stray(command, &unit))
             status = not_understood(command, &unit, lf_buffer_slice(&dialogue->in), err);
         if (meaning == MEANS_REFUSED && done > 0 && command->repeat == LF_ONCE)
-            err->class = LF_UNKNOWN_OUTCOME; /* it had begun to say yes */
+            err->class = LF_UNKNOWN_OUTCOME; /* it had begun to answer yes */
         line__dialogue_take(dialogue, &unit);
         if (meaning == MEANS_FAILURE || meaning == MEANS_REFUSED || status != LF_OK)
             return dialogue->doubt = meaning != MEANS_REFUSED, err->status;
@@ -282,7 +282,7 @@ static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct
         if (last_blank || (meaning == MEANS_DONE && !ending->until_blank && done == ending->times))
             return dialogue->doubt = false, LF_OK;
     }
-    return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT, "the answer goes on beyond max_lines or max_reply");
+    return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT, "the answer is longer than max_lines or max_reply");
 }
 
 /* The bytes on the wire. */
@@ -353,11 +353,11 @@ static enum lf_status await_handshake(struct lf_line_dialogue *dialogue,
         if (good || (status != LF_OK && status != LF_MISMATCH))
             return status;
     }
-    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "it does not stop talking");
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument keeps sending");
 }
 
-/* Sends the handshake until it is answered: what went before may be half a command in the instrument, late
- * replies on the way, or both. */
+/* Sends the handshake until it is answered: the instrument may hold half a command, late replies may be on
+ * their way, or both. */
 static enum lf_status handshake(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
                                 struct lf_outcome *values, struct lf_error *err)
 {
@@ -463,11 +463,11 @@ enum lf_status line__dialogue_listen(struct lf_line_dialogue *dialogue, const st
         if (status == LF_OK)
             status = line__dialogue_fill(dialogue, deadline, err);
         if (status == LF_TIMEOUT && partial && (deadline == LF_NEVER || !lf_deadline_passed(deadline))) {
-            status = tell_unasked(dialogue, true, err);
+            status = report_unsolicited(dialogue, true, err);
             if (status == LF_OK)
                 drop_rest(dialogue);
         } else if (status == LF_OK) {
-            status = tell_unasked(dialogue, false, err);
+            status = report_unsolicited(dialogue, false, err);
             if (dialogue->in.len > profile->max_reply)
                 drop_rest(dialogue);
         }
@@ -477,13 +477,13 @@ enum lf_status line__dialogue_listen(struct lf_line_dialogue *dialogue, const st
     return ready;
 }
 
-/* ---- the whole of a command ---- */
+/* ---- a command from end to end ---- */
 
 /* Before any byte has left, nothing can have happened: the class stays what it was. */
 static enum lf_status prepare(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
     if (!dialogue->stream)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "it is not connected");
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the instrument is not connected");
     if (dialogue->doubt) {
         enum lf_status status = get_in_step(dialogue, err);
         if (status != LF_OK)
@@ -492,7 +492,7 @@ static enum lf_status prepare(struct lf_line_dialogue *dialogue, int64_t deadlin
     int64_t ready = dialogue->last_end + dialogue->profile->pause_ms;
     if (dialogue->last_end && !lf_deadline_passed(ready)
         && lf_sleep_until(ready, dialogue->cancel) == LF_CANCELLED)
-        return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "stopped on request; nothing was sent");
+        return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "cancelled; nothing was sent");
     return clear_input(dialogue, deadline, err);
 }
 

@@ -8,12 +8,12 @@
 
 enum {
     CHUNK = 4096,
-    WRITE_MS = 5000, /* beside the time the bytes take at 300 baud */
+    WRITE_MS = 5000, /* on top of the time the bytes take at 300 baud */
     WRITE_MS_PER_BYTE = 34,
-    SETTLE_MAX_MS = 5000, /* beside the silence that is waited for */
+    SETTLE_MAX_MS = 5000, /* on top of the required silence */
 };
 
-static void tell(struct lf_line_dialogue *dialogue, enum lf_line_trace what, struct lf_slice bytes)
+static void trace(struct lf_line_dialogue *dialogue, enum lf_line_trace what, struct lf_slice bytes)
 {
     static const char *const words[] = {"sent", "received", "dropped"};
     char room[LF_SHOW_ROOM];
@@ -36,7 +36,7 @@ enum lf_status line__dialogue_fill(struct lf_line_dialogue *dialogue, int64_t de
         return status;
     dialogue->in.len += got;
     dialogue->in.data[dialogue->in.len] = '\0';
-    tell(dialogue, LF_TRACE_RECEIVED, lf_slice(dialogue->in.data + dialogue->in.len - got, got));
+    trace(dialogue, LF_TRACE_RECEIVED, lf_slice(dialogue->in.data + dialogue->in.len - got, got));
     return LF_OK;
 }
 
@@ -45,7 +45,7 @@ enum lf_status line__dialogue_send(struct lf_line_dialogue *dialogue, struct lf_
 {
     int64_t deadline = lf_deadline_in(WRITE_MS + (int64_t)bytes.len * WRITE_MS_PER_BYTE);
     enum lf_status status = lf_stream_write(dialogue->stream, bytes.data, bytes.len, deadline, written, err);
-    tell(dialogue, LF_TRACE_SENT, lf_slice(bytes.data, *written));
+    trace(dialogue, LF_TRACE_SENT, lf_slice(bytes.data, *written));
     return status;
 }
 
@@ -70,7 +70,7 @@ static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, 
     if (!dialogue->in.len)
         return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "no answer within %s on %s", time,
                        lf_stream_name(dialogue->stream));
-    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the answer stopped for %s in the middle, after '%s'", time,
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the answer stopped for %s after '%s'", time,
                    line__show(lf_buffer_slice(&dialogue->in), room));
 }
 
@@ -81,7 +81,7 @@ enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const stru
     while (!line__dialogue_look(dialogue, ending, false, unit)) {
         if (dialogue->in.len > dialogue->profile->max_reply)
             return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT,
-                           "the answer has no end within %zu bytes (max_reply)",
+                           "the answer has no end within max_reply (%zu bytes)",
                            dialogue->profile->max_reply);
         bool idle = ending->unit == LF_UNIT_IDLE && dialogue->in.len;
         int64_t wait = idle ? ending->idle_ms : dialogue->in.len ? times->gap : times->first_byte;
@@ -98,7 +98,7 @@ enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const stru
 
 void line__dialogue_drop(struct lf_line_dialogue *dialogue)
 {
-    tell(dialogue, LF_TRACE_DROPPED, lf_buffer_slice(&dialogue->in));
+    trace(dialogue, LF_TRACE_DROPPED, lf_buffer_slice(&dialogue->in));
     lf_buffer_clear(&dialogue->in);
 }
 
@@ -115,8 +115,8 @@ enum lf_status line__dialogue_settle(struct lf_line_dialogue *dialogue, int64_t 
             return status;
         if (lf_deadline_passed(give_up))
             return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                           "%s: it does not stop talking; switch continuous output off at "
-                           "the instrument, or check the baud rate",
+                           "%s: the instrument keeps sending; turn off its continuous output "
+                           "or check the baud rate",
                            lf_stream_name(dialogue->stream));
     }
 }

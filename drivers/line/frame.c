@@ -10,7 +10,7 @@ static struct lf_slice part(struct lf_slice bytes, size_t from, size_t to)
     return lf_slice(bytes.data + from, to - from);
 }
 
-/* Offset of `wanted` at or behind `from`, SIZE_MAX when it is not there. */
+/* Offset of `wanted` at or after `from`, SIZE_MAX if it is not there. */
 static size_t find_from(struct lf_slice bytes, size_t from, struct lf_slice wanted)
 {
     if (from >= bytes.len || !wanted.len)
@@ -167,12 +167,12 @@ static enum lf_line_frame_state find_block(const struct lf_line_ending *ending, 
         if (bytes.len <= 2 + i)
             return LF_FRAME_MORE;
         if (!isdigit((unsigned char)bytes.data[2 + i]))
-            return bad(frame, bytes.len, "the length of its block is no number");
+            return bad(frame, bytes.len, "the length of its block is not a number");
         size = size * 10 + (size_t)(bytes.data[2 + i] - '0');
     }
     size_t data = 2 + digits, total = data + size + ending->end.len;
     if (size > LF_REPLY_BYTES_MAX)
-        return bad(frame, bytes.len, "its block says a length beyond all bounds");
+        return bad(frame, bytes.len, "the length of its block is out of bounds");
     if (bytes.len < total)
         return LF_FRAME_MORE;
     if (!lf_slice_equal(part(bytes, data + size, total), ending->end))
@@ -180,7 +180,7 @@ static enum lf_line_frame_state find_block(const struct lf_line_ending *ending, 
     return done(frame, total, part(bytes, data, data + size));
 }
 
-/* The tail and what precedes the frame count as used. `end` is the offset behind all but the tail. */
+/* The tail and what precedes the frame count as used. `end` is the offset after all but the tail. */
 static enum lf_line_frame_state finish_frame(const struct lf_line_ending *ending, struct lf_slice bytes,
                                              size_t end, struct lf_slice body, struct lf_line_frame *frame)
 {
@@ -285,7 +285,7 @@ enum lf_status line__frame_wrap(const struct lf_line_ending *ending, struct lf_s
     char wire[CHECKSUM_ROOM] = {0};
     size_t sum = expected(ending, payload, wire), length = 1 + payload.len + sum + ending->end.len;
     if (ending->length_byte && length > LENGTH_BYTE_MAX)
-        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the command is too long for its frame: %zu bytes",
+        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the command is too long for its frame (%zu bytes)",
                        payload.len);
     char length_byte = (char)length;
     bool behind = ending->check.after_end;

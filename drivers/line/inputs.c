@@ -70,8 +70,7 @@ static enum lf_status append_real(const struct lf_line_profile *profile,
         snprintf(text, sizeof text, "%.*f", rule->decimals, number);
     else
         snprintf(text, sizeof text, "%s", *value == '+' ? value + 1 : value);
-    if (strtod(text, NULL)
-        != number) /* sending another number than the one that was asked for is no option */
+    if (strtod(text, NULL) != number) /* never send a number other than the one asked for */
         return refuse(rule, value, "has more decimals than the instrument takes", err);
     char *point = profile->decimal_comma ? strchr(text, '.') : NULL;
     if (point)
@@ -84,7 +83,7 @@ static bool holds(struct lf_slice set, char c)
     return set.len && memchr(set.data, c, set.len);
 }
 
-/* Control characters never pass: line ends, STX, ETX, ESC, XON and XOFF are among them. */
+/* Control characters are refused: line ends, STX, ETX, ESC, XON and XOFF are among them. */
 static bool may_send(const struct lf_line_profile *profile, const struct lf_line_input_rule *rule,
                      unsigned char next, char c)
 {
@@ -116,7 +115,7 @@ static enum lf_status append_text(const struct lf_line_profile *profile,
         const char *start = at;
         unsigned rune = take_rune(&at);
         if (rune < 0x80 ? !may_send(profile, rule, next, *start) : rune < 0xA0)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s' must not hold the character 0x%02x",
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s' must not contain the character 0x%02x",
                            rule->name, rune);
         if (rune >= 0x80
             && (profile->encoding == LF_ENCODING_ASCII
@@ -176,8 +175,7 @@ const char *line__input_value(const struct lf_line_input_rule *rule, const struc
     if (!value)
         value = rule->fallback;
     if (!value)
-        lf_fail(err, LF_INVALID, LF_PERMANENT, "the input '%s' is missing; give %s=...", rule->name,
-                rule->name);
+        lf_fail(err, LF_INVALID, LF_PERMANENT, "missing input '%s': add %s=...", rule->name, rule->name);
     return value;
 }
 
@@ -189,7 +187,7 @@ static const struct lf_line_input_rule *rule_of(const struct lf_line_profile *pr
     return rule ? rule : line__input_rule_find(profile->inputs, profile->input_count, name);
 }
 
-/* What follows part i on the wire, 0 for nothing or another input. */
+/* The character that follows part i on the wire; 0: none, or another input. */
 static unsigned char byte_behind(const struct lf_line_template *template, size_t i)
 {
     if (i + 1 >= template->count || !template->parts[i + 1].bytes.len)
@@ -250,7 +248,7 @@ static enum lf_status refuse_unknown(const struct lf_line_profile *profile,
     for (size_t i = 0; i < profile->input_count && used < LF_PROFILE_ITEMS_MAX; i++)
         names[used++] = profile->inputs[i].name;
     names[used] = NULL;
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no input '%.60s' here%s", name,
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown input '%.60s'%s", name,
                    line__did_you_mean(name, names, hint));
 }
 

@@ -5,8 +5,8 @@
 
 #include "drivers/line/profile.h"
 
-/* The values that are at hand, all borrowed. `fixed` (the instrument's configuration) goes before `given`
- * (the action). */
+/* The values that are available, all borrowed. `fixed` (the instrument's configuration) takes precedence over
+ * `given` (the action). */
 struct lf_line_input_set {
     const struct lf_input *given;
     size_t given_count;
@@ -14,9 +14,9 @@ struct lf_line_input_set {
     size_t fixed_count;
 };
 
-/* Checks a value against its rule and the profile, and appends it as the instrument is to get it. `next` is
- * the character that follows in the command (0: none): a text must not hold it. LF_INVALID (permanent) says
- * what is wrong. */
+/* Checks a value against its rule and the profile, and appends it in the form the instrument expects. `next`
+ * is the character that follows in the command (0: none): a text must not contain it. LF_INVALID (permanent)
+ * says what is wrong. */
 enum lf_status line__input_append(const struct lf_line_profile *profile,
                                   const struct lf_line_input_rule *rule, const char *value,
                                   unsigned char next, struct lf_buffer *out, struct lf_error *err);
@@ -30,14 +30,14 @@ enum lf_status line__command_bytes(const struct lf_line_profile *profile,
                                    const struct lf_line_command *command, const struct lf_line_input_set *set,
                                    struct lf_buffer *out, struct lf_error *err);
 
-/* Fills the text of a template from inputs as they are, unchecked: for arguments of steps, which the command
- * checks. */
+/* Fills the text of a template from inputs as they are, unchecked: for arguments of steps, which are
+ * checked with the command. */
 enum lf_status line__template_fill(const struct lf_line_template *template,
                                    const struct lf_line_input_rule *rules, size_t rule_count,
                                    const struct lf_line_input_set *set, struct lf_buffer *out,
                                    struct lf_error *err);
 
-/* Refuses values that no rule knows, naming the nearest. LF_INVALID. */
+/* Refuses values without a rule and suggests the nearest name. LF_INVALID. */
 enum lf_status line__inputs_known(const struct lf_line_profile *profile,
                                   const struct lf_line_input_rule *rules, size_t count,
                                   const struct lf_input *given, size_t given_count, struct lf_error *err);

@@ -1,7 +1,7 @@
 /* The `line` driver: any instrument that takes commands and answers in lines, blocks or frames, as its
- * profile says.
+ * profile describes.
  *
- * A device is open; its dialogue is connected or not. Lines that came unasked wait in `findings` until the
+ * A device is open; its dialogue is connected or not. Unsolicited lines wait in `findings` until the
  * host has stored them. All calls come from the instrument's bench thread. */
 #include "drivers/driver.h"
 
@@ -35,7 +35,7 @@ static const struct lf_setting settings[] = {
      .type = LF_TEXT,
      .fallback = LF_REQUIRED,
      .help =
-         "What the instrument understands: the name of a shipped profile (mt-sics), or a path with a '/'."},
+         "What the instrument understands: the name of an installed profile (mt-sics), or a path with a '/'."},
     {.name = "inputs",
      .type = LF_LIST,
      .help = "Values of the profile's own inputs for this instrument, such as its address: [\"address=3\"]."},
@@ -62,12 +62,13 @@ static enum lf_status check_needed(const struct lf_line_profile *profile, const 
     struct lf_line_input_set set = {.fixed = fixed, .fixed_count = count};
     for (size_t i = 0; i < profile->input_count; i++)
         if (!line__input_value(&profile->inputs[i], &set, NULL))
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the profile needs inputs = [\"%s=...\"]",
+            return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                           "the profile needs inputs = [\"%s=...\"] in the configuration",
                            profile->inputs[i].name);
     return LF_OK;
 }
 
-/* Cuts "name=value" of the setting into fixed[]; the text belongs to *memory. */
+/* Splits the setting's "name=value" items into fixed[]; the text belongs to *memory. */
 static enum lf_status read_fixed(const struct lf_values *values, const struct lf_line_profile *profile,
                                  struct lf_input *fixed, size_t *count, char **memory, struct lf_error *err)
 {
@@ -120,22 +121,22 @@ static enum lf_status line_check(const struct lf_values *values,
 
 /* ---- a device ---- */
 
-/* A failure to store is told to the log and tried again at the next call: the lines are kept. */
-static void hand_over(struct line *device)
+/* What could not be stored is kept, logged, and reported again at the next call. */
+static void report_findings(struct line *device)
 {
     struct lf_error err;
     if (lf_findings_report(&device->findings, device->host, &err) != LF_OK)
-        lf_log_warning(device->host->instrument, "%zu lines wait to be stored: %s", device->findings.count,
-                       err.text);
+        lf_log_warning(device->host->instrument, "%zu messages are waiting to be stored: %s",
+                       device->findings.count, err.text);
 }
 
-/* A line that has come is handed over at once: it exists nowhere else. */
+/* A line is reported at once: it exists nowhere else. */
 static enum lf_status keep_line(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                                 const struct lf_outcome *values, struct lf_error *err)
 {
     struct line *device = self;
     enum lf_status status = lf_findings_add(&device->findings, listen->name, listen->form, line, values, err);
-    hand_over(device);
+    report_findings(device);
     return status;
 }
 
@@ -144,7 +145,7 @@ static void line_close(void *self)
     struct line *device = self;
     line__dialogue_close(&device->dialogue);
     if (device->findings.count)
-        lf_log_warning(device->host->instrument, "%zu lines that it said were never stored",
+        lf_log_warning(device->host->instrument, "%zu messages from the instrument were never stored",
                        device->findings.count);
     lf_findings_free(&device->findings);
     lf_profile_free(device->profile);
@@ -173,7 +174,7 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
         .fixed = device->fixed,
         .fixed_count = count,
         .self = device,
-        .unasked = keep_line,
+        .unsolicited = keep_line,
     };
     if (status == LF_OK)
         *out = device;
@@ -197,7 +198,7 @@ static enum lf_status line_connect(void *self, struct lf_error *err)
                                                 err);
     if (status == LF_OK)
         status = line__dialogue_begin(&device->dialogue, &identity, err);
-    /* Who cannot be identified has no identity: the host refuses it when the configuration expects one. */
+    /* Without an identity the host refuses it if the configuration expects one. */
     if (status == LF_OK)
         status = device->host->identity(device->host->self, identity.len ? identity.data : "", err);
     lf_buffer_free(&identity);
@@ -207,9 +208,9 @@ static enum lf_status line_connect(void *self, struct lf_error *err)
 static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error *err)
 {
     struct line *device = self;
-    hand_over(device);
+    report_findings(device);
     if (!device->dialogue.stream)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "it is not connected");
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the instrument is not connected");
     enum lf_status status = line__dialogue_listen(&device->dialogue, device->host->wake, deadline, err);
     return status == LF_CANCELLED ? LF_OK : status;
 }
@@ -233,12 +234,12 @@ static enum lf_status refuse_unknown(const struct line *device, bool run, const 
     names[count] = NULL;
     for (size_t i = 0; i < count && used < sizeof list - 1; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
-    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it knows no %s '%.60s'%s; it knows %s",
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "unknown %s '%.60s'%s; the profile has: %s",
                    run ? "procedure" : "command", name, line__did_you_mean(name, names, hint), list);
 }
 
-/* What an action means. A command may be run like a procedure of one step, unless its readings are
- * provisional. */
+/* Finds the command or procedure of an action. A command may be run like a procedure of one step, unless its
+ * readings are provisional. */
 static enum lf_status resolve(const struct line *device, const struct lf_action *action,
                               const struct lf_line_command **command,
                               const struct lf_line_procedure **procedure, struct lf_error *err)
@@ -248,9 +249,9 @@ static enum lf_status resolve(const struct line *device, const struct lf_action 
     *command = NULL;
     *procedure = NULL;
     if (!run && action->kind != LF_ACTION_ASK)
-        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "files cannot be delivered to this instrument");
+        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "this instrument does not take files");
     if (!action->name)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of a %s is missing",
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "missing name of the %s",
                        run ? "procedure" : "command");
     if (run)
         *procedure = line__profile_procedure(profile, action->name);
@@ -274,7 +275,7 @@ static enum lf_status line_repeat(void *self, const struct lf_action *action, en
     return status;
 }
 
-static void tell_progress(void *self, const char *text)
+static void report_progress(void *self, const char *text)
 {
     struct line *device = self;
     device->host->progress(device->host->self, text);
@@ -288,15 +289,15 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
     const struct lf_line_procedure *procedure;
     struct lf_line_input_set inputs = {.given = action->inputs, .given_count = action->input_count};
     enum lf_status status = resolve(device, action, &command, &procedure, err);
-    /* A person who asks gets misspelt inputs back; a task's fields may hold more than the procedure needs. */
+    /* An operator's misspelt inputs are refused; a task may have more fields than the procedure needs. */
     if (status == LF_OK && action->kind == LF_ACTION_ASK)
         status = line__inputs_known(device->profile, command->inputs, command->input_count, action->inputs,
                                     action->input_count, err);
     if (status == LF_OK)
         status = command ? line__dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
-                         : line__procedure_run(&device->dialogue, procedure, &inputs, tell_progress, device,
+                         : line__procedure_run(&device->dialogue, procedure, &inputs, report_progress, device,
                                                outcome, err);
-    hand_over(device);
+    report_findings(device);
     return status;
 }
 

@@ -1,5 +1,5 @@
-/* Patterns and texts to send. Both are read from the raw text between the quotes, because '{' and a blank
- * mean something else there when they are escaped. */
+/* Patterns and texts to send. Both are read from the raw text between the quotes, because an
+ * escaped '{' or blank has another meaning. */
 #include "drivers/line/profile_parts.h"
 
 #include <ctype.h>
@@ -7,12 +7,12 @@
 
 enum { WIDTH_MAX = 1000 };
 
-/* What is between the quotes, and bytes gathered for the part that is being read. */
+/* The text between the quotes, and the bytes collected for the part that is being read. */
 struct text {
     struct lf_line_scan *scan;
     const char *at, *end;
     char *bytes; /* room for all of the text */
-    size_t len;  /* bytes gathered */
+    size_t len;  /* bytes collected */
 };
 
 static bool begin(struct lf_line_scan *scan, const char *what, struct text *text, char **source)
@@ -25,7 +25,7 @@ static bool begin(struct lf_line_scan *scan, const char *what, struct text *text
     return *source && text->bytes;
 }
 
-/* The gathered bytes; gathering goes on behind them. */
+/* The collected bytes; collecting goes on after them. */
 static struct lf_slice take_bytes(struct text *text)
 {
     struct lf_slice bytes = lf_slice(text->bytes, text->len);
@@ -55,7 +55,7 @@ static bool end_bytes(struct text *text, struct lf_line_reply_pattern *pattern)
     return true;
 }
 
-/* The name in front of ':' or '}'; stays NULL when there is none. */
+/* The name before ':' or '}'; stays NULL if there is none. */
 static bool read_name(struct text *text, char **name)
 {
     const char *start = text->at;
@@ -65,7 +65,7 @@ static bool read_name(struct text *text, char **name)
         return true;
     if (isdigit((unsigned char)*start) || text->at - start > 64)
         return line__scan_problem(text->scan, start,
-                                  "a name begins with a letter and has at most 64 characters");
+                                  "a name starts with a letter and has at most 64 characters");
     *name = line__scan_copy(text->scan, lf_slice(start, (size_t)(text->at - start)));
     return *name != NULL;
 }
@@ -110,7 +110,7 @@ static bool read_choice(struct text *text, struct lf_line_reply_part *part)
     for (size_t i = 0; i < means.len; i++)
         if ((unsigned char)means.data[i] < 0x20 || (unsigned char)means.data[i] >= 0x7f)
             return line__scan_problem(text->scan, start,
-                                      "what a word means must be printable ASCII: write one(\\x06=done)");
+                                      "the reported word must be printable ASCII: write one(\\x06=done)");
     choice->means = line__scan_copy(text->scan, means);
     return choice->means != NULL;
 }
@@ -119,7 +119,7 @@ static bool read_choices(struct text *text, struct lf_line_reply_part *part)
 {
     const char *start = text->at;
     if (text->at == text->end || *text->at != '(')
-        return line__scan_problem(text->scan, start, "the words are missing: %s",
+        return line__scan_problem(text->scan, start, "missing words, as in: %s",
                                   part->type == LF_VALUE_ONE ? "one(S=stable|D=dynamic)" : "bool(ON|OFF)");
     do {
         text->at++;
@@ -127,11 +127,10 @@ static bool read_choices(struct text *text, struct lf_line_reply_part *part)
             return false;
     } while (text->at < text->end && *text->at == '|');
     if (text->at == text->end || *text->at != ')')
-        return line__scan_problem(text->scan, start, "the closing ')' is missing");
+        return line__scan_problem(text->scan, start, "missing closing ')'");
     text->at++;
     if (part->type == LF_VALUE_BOOL && part->choice_count != 2)
-        return line__scan_problem(text->scan, start,
-                                  "bool(...) needs two words: the one for true, the one for false");
+        return line__scan_problem(text->scan, start, "bool(...) needs two words: true first, then false");
     return true;
 }
 
@@ -152,7 +151,7 @@ static bool read_type(struct text *text, struct lf_line_reply_part *part)
     char copy[32], hint[LF_HINT_ROOM];
     snprintf(copy, sizeof copy, "%.*s", (int)(word.len > 30 ? 30 : word.len), word.data);
     return line__scan_problem(text->scan, start,
-                              "'%s' is no type of value%s: text, word, int, real, hex, data, bool(..|..), "
+                              "'%s' is not a type%s: use text, word, int, real, hex, data, bool(..|..), "
                               "one(..|..)",
                               copy, line__did_you_mean(copy, type_names, hint));
 }
@@ -177,7 +176,7 @@ static bool at_colon(struct text *text)
     return true;
 }
 
-/* Behind the '{' of {name:type:width}. */
+/* After the '{' of {name:type:width}. */
 static bool read_value(struct text *text, struct lf_line_reply_pattern *pattern)
 {
     const char *start = text->at;

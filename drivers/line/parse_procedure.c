@@ -1,4 +1,4 @@
-/* Procedures: reading their rows, and tying them to the commands they name. */
+/* Procedures: reads their steps and links them to the commands they name. */
 #include "drivers/line/profile_parts.h"
 
 #include "drivers/line/inputs.h"
@@ -74,7 +74,7 @@ static bool read_steady(struct lf_line_scan *scan, struct lf_line_condition *unt
     if (!line__scan_real(scan, "a difference", &until->number))
         return false;
     if (until->number < 0)
-        return line__scan_problem(scan, start, "a difference is not negative");
+        return line__scan_problem(scan, start, "the difference must not be negative");
     if (line__scan_accept(scan, "over")
         && !line__scan_int(scan, "a number of readings", 2, STEADY_MAX, &over))
         return false;
@@ -169,7 +169,7 @@ bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result
     return true;
 }
 
-/* ---- tying together ---- */
+/* ---- linking ---- */
 
 static bool pattern_captures(const struct lf_line_reply_pattern *pattern, const char *name)
 {
@@ -219,7 +219,7 @@ static bool link_command(struct lf_line_scan *scan, struct lf_line_step *step)
     for (size_t i = 0; i < profile->command_count; i++)
         names[i] = profile->commands[i].name;
     names[profile->command_count] = NULL;
-    return line__scan_problem_at(scan, place_of(step), "there is no command '%s'%s", step->command_name,
+    return line__scan_problem_at(scan, place_of(step), "unknown command '%s'%s", step->command_name,
                                  line__did_you_mean(step->command_name, names, hint));
 }
 
@@ -263,7 +263,7 @@ static bool link_argument(struct lf_line_scan *scan, const struct lf_line_proced
         const char *input = argument->value.parts[i].input;
         if (input && !line__input_rule_find(procedure->inputs, procedure->input_count, input))
             return line__scan_problem_at(scan, place_of(step),
-                                         "the procedure has no input '%s'; declare it: input = %s ...", input,
+                                         "undeclared input '%s'; add to the procedure: input = %s ...", input,
                                          input);
     }
     return check_literal(scan, step, argument, rule);
@@ -300,14 +300,14 @@ static bool link_step(struct lf_line_scan *scan, struct lf_line_procedure *proce
         return true;
     if (step->command->repeat == LF_ONCE)
         return line__scan_problem_at(scan, place_of(step),
-                                     "'%s' is of class once: it cannot be repeated until something is so",
+                                     "'%s' has class once: it cannot be repeated until a condition holds",
                                      step->command->name);
     return step->until.kind == LF_UNTIL_DONE || command_captures(step->command, step->until.capture, true)
            || line__scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect",
                                     step->command->name, step->until.capture);
 }
 
-/* A reading that does not count by itself: "done" says nothing about its being stable. */
+/* A reading that does not count by itself: "done" does not mean that it is stable. */
 static bool is_provisional(const struct lf_line_step *step)
 {
     return step->command && step->command->provisional && step->until.kind <= LF_UNTIL_DONE;
@@ -324,12 +324,11 @@ static bool link_result(struct lf_line_scan *scan, const struct lf_line_procedur
             continue;
         if (is_provisional(step))
             return line__scan_problem_at(scan, place,
-                                         "'%s' gives provisional readings: repeat it until it is stable "
+                                         "'%s' gives provisional readings: repeat it until they are stable "
                                          "(at most N times until ...)",
                                          step->command->name);
         return result->optional || command_captures(step->command, result->capture, true)
-               || line__scan_problem_at(scan, place,
-                                        "not every expect of '%s' captures '%s': write 'optional' behind it",
+               || line__scan_problem_at(scan, place, "not every expect of '%s' captures '%s': add 'optional'",
                                         step->command->name, result->capture);
     }
     return line__scan_problem_at(scan, place, "no step%s%s captures '%s'", result->label ? " labelled " : "",
@@ -361,14 +360,13 @@ static bool link_procedure(struct lf_line_scan *scan, struct lf_line_procedure *
     }
     struct lf_line_place place = {procedure->line, 1};
     if (!acts)
-        return line__scan_problem_at(scan, place, "the procedure '%s' does nothing: add do = COMMAND",
+        return line__scan_problem_at(scan, place, "the procedure '%s' has no steps: add do = COMMAND",
                                      procedure->name);
     if (provisional && !procedure->result_count)
-        return line__scan_problem_at(
-            scan, place,
-            "the procedure '%s' has provisional readings: say with result = ... what "
-            "counts",
-            procedure->name);
+        return line__scan_problem_at(scan, place,
+                                     "the procedure '%s' has provisional readings: name the ones that "
+                                     "count with result = ...",
+                                     procedure->name);
     for (size_t i = 0; good && i < procedure->result_count; i++)
         good = link_result(scan, procedure, &procedure->results[i]);
     return good && check_inputs_used(scan, procedure);

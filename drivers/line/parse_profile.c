@@ -1,7 +1,8 @@
 /* The profile parser: sections, and the keys each of them knows.
  *
  * A line is a section "[command weigh]", a setting "key = value", a comment or empty. The rows of `keys` say
- * which key goes where and who reads its value. When all lines are read, profile_check.c looks at the whole.
+ * which key goes where and who reads its value. When all lines have been read, profile_check.c checks the
+ * profile as a whole.
  */
 #include "drivers/line/parse_profile.h"
 
@@ -298,8 +299,7 @@ static bool read_setting(struct lf_line_scan *scan, struct section *section)
     if (!line__scan_name(scan, "a setting", &name))
         return false;
     if (!section->kind)
-        return line__scan_problem(scan, start, "'%s' stands before the first section; begin with [profile]",
-                                  name);
+        return line__scan_problem(scan, start, "'%s' is outside any section; start with [profile]", name);
     size_t i = 0;
     while (i < KEY_COUNT && !((keys[i].where & section->kind) && !strcmp(keys[i].name, name)))
         i++;
@@ -385,7 +385,7 @@ static bool begin_section(struct lf_line_scan *scan, struct section *section, un
     return begin_item(scan, section, name) && line__scan_finish(scan);
 }
 
-/* After a section that could not be begun, its settings are skipped: they would only repeat the problem. */
+/* The settings of a section that could not be begun are skipped: they would only repeat the problem. */
 static void read_line(struct lf_line_scan *scan, struct section *section, unsigned *seen, bool *skipping)
 {
     if (line__scan_at_end(scan))
@@ -413,7 +413,7 @@ static void read_lines(struct lf_line_scan *scan, struct lf_slice text)
     }
 }
 
-/* "folder/mt-sics.profile" -> "mt-sics" is for people; problems name the file as it was given. */
+/* "folder/mt-sics.profile" -> "mt-sics" is for people; problems name the file as given. */
 static enum lf_status read_all(struct lf_line_scan *scan, struct lf_slice text, const char *name)
 {
     scan->profile->name = line__scan_copy(scan, lf_slice_text(name));

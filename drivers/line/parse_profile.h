@@ -4,8 +4,8 @@
 
 #include "drivers/line/profile_parts.h"
 
-/* Looks at the whole profile when all lines are read: fills in what [line] gives to commands, and reports
- * what is missing or contradicts itself. */
+/* Checks the complete profile when all lines have been read: fills in what [line] gives to commands, and
+ * reports what is missing or contradicts itself. */
 void line__check_profile(struct lf_line_scan *scan);
 
 #endif

@@ -75,7 +75,7 @@ static bool parse_many(struct lf_line_scan *scan, struct lf_line_ending *ending)
         if (!line__scan_expect(scan, "blank", "line \"\\r\\n\" until blank"))
             return false;
         if (ending->unit != LF_UNIT_LINE)
-            return line__scan_problem(scan, start, "'until blank' goes with 'line' only");
+            return line__scan_problem(scan, start, "'until blank' works only with 'line'");
         ending->until_blank = true;
     } else if (line__scan_accept(scan, "times")) {
         int64_t times;
@@ -98,7 +98,7 @@ bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending
     if (!parse_many(scan, ending))
         return false;
     if (ending->unit == LF_UNIT_NONE && (ending->times > 1 || ending->alone.len))
-        return line__scan_problem(scan, scan->at, "'none' stands alone");
+        return line__scan_problem(scan, scan->at, "'none' cannot be combined");
     return !line__scan_accept(scan, "checksum") || line__parse_checksum(scan, &ending->check);
 }
 
@@ -138,15 +138,16 @@ static bool parse_bounds(struct lf_line_scan *scan, struct lf_line_input_rule *r
         || !line__scan_real(scan, "the upper bound", &rule->max))
         return false;
     if (rule->min > rule->max)
-        return line__scan_problem(scan, start, "the bounds are the wrong way round");
+        return line__scan_problem(scan, start, "the lower bound is greater than the upper bound");
     if (rule->type == LF_INPUT_TEXT
         && (rule->min < 0 || rule->max > TEXT_MAX || rule->min != floor(rule->min)))
-        return line__scan_problem(scan, start, "bounds of a text are its length: whole numbers from 0 to %d",
+        return line__scan_problem(scan, start,
+                                  "the bounds of a text are its length: whole numbers from 0 to %d",
                                   TEXT_MAX);
     if (rule->type == LF_INPUT_INT
         && (rule->min != floor(rule->min) || rule->max != floor(rule->max) || fabs(rule->min) > 9e15
             || fabs(rule->max) > 9e15))
-        return line__scan_problem(scan, start, "bounds of a whole number are whole, and at most 9e15");
+        return line__scan_problem(scan, start, "the bounds of an int must be whole numbers up to 9e15");
     return true;
 }
 
@@ -183,7 +184,7 @@ static bool parse_extras(struct lf_line_scan *scan, struct lf_line_input_rule *r
             return false;
         enum lf_line_input_type only = word == 0 ? LF_INPUT_INT : word == 1 ? LF_INPUT_REAL : LF_INPUT_TEXT;
         if (word < 3 && rule->type != only)
-            return line__scan_problem(scan, start, "'%s' does not go with this type of input", words[word]);
+            return line__scan_problem(scan, start, "'%s' does not apply to this type of input", words[word]);
         bool good = word == 0   ? parse_small(scan, "a number of digits", &rule->digits)
                     : word == 1 ? parse_small(scan, "a number of decimals", &rule->decimals)
                     : word == 2 ? line__scan_bytes(scan, "a set of characters", &rule->never)
@@ -204,7 +205,7 @@ bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rul
     if (!line__scan_name(scan, "the name of an input", &rule->name))
         return false;
     if (strchr(rule->name, '-'))
-        return line__scan_problem(scan, start, "the name of an input has no '-': use '_'");
+        return line__scan_problem(scan, start, "an input's name cannot contain '-': use '_'");
     if (!line__scan_choice(scan, "a type of input", types, &type))
         return false;
     rule->type = (enum lf_line_input_type)type;

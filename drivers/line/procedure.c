@@ -51,8 +51,7 @@ static enum lf_status fill_arguments(const struct procedure_run *run, const stru
     return LF_OK;
 }
 
-/* Makes the command's bytes and throws them away: a bad input must not be found when half the procedure is
- * done. */
+/* Makes the command's bytes and discards them: a bad input must be found before the procedure begins. */
 static enum lf_status check_step(const struct procedure_run *run, const struct lf_line_step *step,
                                  struct lf_error *err)
 {
@@ -123,13 +122,13 @@ static enum lf_status pause_for(const struct procedure_run *run, int64_t ms, str
 {
     int64_t until = lf_deadline_in(ms);
     if (until > run->deadline)
-        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure takes longer than its limit");
+        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure took longer than its limit");
     if (lf_sleep_until(until, run->dialogue->cancel) == LF_CANCELLED)
-        return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "stopped on request");
+        return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "cancelled");
     return LF_OK;
 }
 
-static void tell(const struct procedure_run *run, const struct lf_line_step *step, size_t turn)
+static void show_progress(const struct procedure_run *run, const struct lf_line_step *step, size_t turn)
 {
     char text[PROGRESS_ROOM];
     if (!run->progress)
@@ -142,7 +141,7 @@ static void tell(const struct procedure_run *run, const struct lf_line_step *ste
     run->progress(run->self, text);
 }
 
-/* "Busy" while something is waited for is one more "not yet". */
+/* "Busy" while waiting for a condition counts as "not yet". */
 static enum lf_status repeat_step(struct procedure_run *run, const struct lf_line_step *step,
                                   const struct lf_line_input_set *set, struct lf_outcome *captured,
                                   struct lf_error *err)
@@ -151,11 +150,11 @@ static enum lf_status repeat_step(struct procedure_run *run, const struct lf_lin
     bool waiting = step->until.kind != LF_UNTIL_NOTHING;
     for (size_t turn = 0; turn < step->times; turn++) {
         if (lf_deadline_passed(run->deadline))
-            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure takes longer than its limit");
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure took longer than its limit");
         enum lf_status status = turn && step->wait_ms ? pause_for(run, step->wait_ms, err) : LF_OK;
         if (status != LF_OK)
             return status;
-        tell(run, step, turn);
+        show_progress(run, step, turn);
         if (waiting)
             lf_outcome_free(captured);
         status = line__dialogue_command(run->dialogue, step->command, set, run->deadline, captured, err);
@@ -170,7 +169,7 @@ static enum lf_status repeat_step(struct procedure_run *run, const struct lf_lin
                     : lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s: %s%s%s in %zu tries", step->command->name,
                               step->until.capture ? "'" : "it was busy",
                               step->until.capture ? step->until.capture : "",
-                              step->until.capture ? "' did not become what is waited for" : "", step->times);
+                              step->until.capture ? "' did not reach the expected value" : "", step->times);
 }
 
 static enum lf_status job__run_step(struct procedure_run *run, const struct lf_line_step *step,
@@ -221,7 +220,7 @@ static enum lf_status give_result(const struct procedure_run *run, const struct 
     }
     return copied || wanted->optional ? LF_OK
                                       : lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                                                "nothing was captured for the result '%s'", wanted->as);
+                                                "no value was captured for the result '%s'", wanted->as);
 }
 
 static enum lf_status give_results(const struct procedure_run *run, struct lf_outcome *result,

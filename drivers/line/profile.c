@@ -75,8 +75,8 @@ static enum lf_status refuse_missing(const char *name, struct lf_error *err)
     for (const char *at = folders(); next_folder(&at, folder);)
         list_folder(folder, names, &used);
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
-                   "there is no profile '%.60s' in %.150s; there are: %s. A file of your "
-                   "own is given as a path with a '/'",
+                   "no profile '%.60s' in %.150s; available: %s. Give a file of your "
+                   "own as a path with a '/'",
                    name, folders(), *names ? names : "none");
 }
 
@@ -138,9 +138,9 @@ enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *e
     enum lf_status status = load(which, &report, &profile, err);
     if (status != LF_OK)
         return status;
-    fprintf(out, "%s: good. %s: %zu commands, %zu procedures, %zu unasked lines%s\n", which,
+    fprintf(out, "%s: OK. %s: %zu commands, %zu procedures, %zu unsolicited messages%s\n", which,
             profile->title ? profile->title : "no title", profile->command_count, profile->procedure_count,
-            profile->listen_count, profile->identify ? "" : "; it cannot identify its instrument");
+            profile->listen_count, profile->identify ? "" : "; cannot identify the instrument");
     lf_profile_free(profile);
     return LF_OK;
 }
@@ -174,7 +174,7 @@ void lf_profile_describe(const struct lf_line_profile *profile, FILE *out)
 {
     fprintf(out, "%s (%s)\n", profile->title ? profile->title : "no title", profile->name);
     if (profile->serial)
-        fprintf(out, "  serial port: %s unless the stream says otherwise\n", profile->serial);
+        fprintf(out, "  serial port: %s unless the stream sets its own\n", profile->serial);
     if (profile->input_count) {
         fprintf(out, "inputs of the instrument (inputs = [\"name=value\"] in its configuration)\n");
         describe_inputs(profile->inputs, profile->input_count, out);
@@ -194,7 +194,7 @@ void lf_profile_describe(const struct lf_line_profile *profile, FILE *out)
         describe_inputs(procedure->inputs, procedure->input_count, out);
     }
     if (profile->listen_count)
-        fprintf(out, "unasked lines\n");
+        fprintf(out, "unsolicited messages\n");
     static const char *const forms[] = {"json", "csv", "text", "ignored"};
     for (size_t i = 0; i < profile->listen_count; i++)
         fprintf(out, "  %-20s %-10s  %s\n", profile->listens[i].name, forms[profile->listens[i].form],

@@ -1,8 +1,8 @@
-/* Profiles: text files that teach the line driver one type of instrument. The language is explained in
- * etc/profiles/README.md; this header is what the parser makes of it.
+/* Profiles: text files that describe one type of instrument to the line driver. etc/profiles/README.md
+ * explains the language; this header holds what the parser makes of it.
  *
  * A profile is made by line__profile_parse or lf_profile_load, is read-only from then on (any thread) and
- * ends with lf_profile_free. Everything that hangs on it belongs to it.
+ * ends with lf_profile_free. It owns everything it points to.
  */
 #ifndef LABFERRY_LINE_PROFILE_H
 #define LABFERRY_LINE_PROFILE_H
@@ -18,7 +18,7 @@ enum {
     LF_PROFILE_BYTES_MAX = 256 * 1024, /* a profile file */
     LF_PROFILE_ITEMS_MAX = 256,        /* commands, patterns of a command, steps ... each */
     LF_PROFILE_PARTS_MAX = 64,         /* parts of one pattern or one text to send */
-    LF_PROFILE_PROBLEMS_MAX = 50,      /* problems told of in one go */
+    LF_PROFILE_PROBLEMS_MAX = 50,      /* problems reported in one go */
     LF_REPLY_BYTES_MAX = 16 * 1024 * 1024,
     LF_REPLY_BYTES_DEFAULT = 64 * 1024,
     LF_REPLY_LINES_MAX = 100000,
@@ -42,16 +42,16 @@ enum lf_line_value_type {
 };
 
 struct lf_line_choice {
-    struct lf_slice said; /* by the instrument */
+    struct lf_slice said; /* what the instrument sends */
     char *means;          /* what is reported */
 };
 
 struct lf_line_reply_part {
     enum { LF_PART_BYTES, LF_PART_BLANKS, LF_PART_VALUE } kind;
     struct lf_slice bytes; /* LF_PART_BYTES */
-    char *name;            /* LF_PART_VALUE: NULL when it is checked but not kept */
+    char *name;            /* LF_PART_VALUE: NULL if it is checked but not kept */
     enum lf_line_value_type type;
-    size_t width; /* 0: as long as it is; else exactly so many characters, blanks around the value allowed */
+    size_t width; /* exactly so many characters, blanks around the value allowed; 0: any number */
     struct lf_line_choice *choices;
     size_t choice_count;
 };
@@ -81,12 +81,12 @@ struct lf_line_input_rule {
     char *name;
     enum lf_line_input_type type;
     double min, max;       /* of the number; of the length for text */
-    int digits;            /* whole numbers: at least so many, with leading zeros */
+    int digits;            /* whole numbers: at least so many, padded with zeros */
     int decimals;          /* reals: exactly so many; -1: as given */
-    struct lf_slice never; /* characters that it must not hold */
+    struct lf_slice never; /* characters that it must not contain */
     char **choices;
     size_t choice_count;
-    char *fallback; /* NULL: must be given */
+    char *fallback; /* NULL: it must be given */
 };
 
 /* ---- where a reply ends ---- */
@@ -95,10 +95,10 @@ enum lf_line_unit {
     LF_UNIT_NONE,   /* no reply at all */
     LF_UNIT_LINE,   /* ends with the bytes `end` */
     LF_UNIT_PROMPT, /* ends with one of the characters in `end`, which belongs to the reply */
-    LF_UNIT_CHAR,   /* is one character out of `end` */
+    LF_UNIT_CHAR,   /* is one of the characters in `end` */
     LF_UNIT_FIXED,  /* is `size` bytes long */
     LF_UNIT_FRAME,  /* `start`, perhaps a length byte, body, checksum and `end`, `tail` */
-    LF_UNIT_IDLE,   /* ends when nothing came for idle_ms */
+    LF_UNIT_IDLE,   /* ends when nothing has arrived for idle_ms */
     LF_UNIT_BLOCK, /* IEEE 488.2 definite block, then perhaps `end`; anything without '#' is a line with `end`
                     */
 };
@@ -107,27 +107,27 @@ struct lf_line_check {
     enum line__checksum kind; /* LF_CHECKSUM_NONE: none */
     bool hex;                 /* two or four hexadecimal digits instead of bytes */
     bool low_first;           /* 16-bit: low byte first */
-    bool after_end;           /* behind `end` and covering it; else just before it */
+    bool after_end;           /* after `end` and covering it; else just before it */
     bool with_start;          /* covers `start` too */
 };
 
 struct lf_line_ending {
     enum lf_line_unit unit;
     struct lf_slice start, end, tail;
-    struct lf_slice alone; /* a first byte out of this set is a whole reply */
-    bool length_byte;      /* frame: a byte behind `start` counts itself and all that follows */
+    struct lf_slice alone; /* a first byte of this set is a complete reply */
+    bool length_byte;      /* frame: the byte after `start` counts itself and all that follows */
     size_t size;
     int64_t idle_ms;
     struct lf_line_check check;
-    size_t times;     /* so many units make the reply; at least 1 */
-    bool until_blank; /* units up to an empty one make the reply */
+    size_t times;     /* the reply is so many units; 0: not set in the profile */
+    bool until_blank; /* the reply is all units up to an empty one */
 };
 
 /* ---- commands ---- */
 
 enum lf_line_says { LF_SAYS_TRANSIENT, LF_SAYS_BUSY, LF_SAYS_PERMANENT, LF_SAYS_PERSON, LF_SAYS_UNKNOWN };
 
-/* An answer that means "no". All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
+/* A refusing answer. All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
 struct lf_line_error_rule {
     struct lf_line_reply_pattern pattern;
     enum lf_line_says says;
@@ -145,7 +145,7 @@ struct lf_line_command {
     bool has_class, provisional;
     struct lf_line_template send;
     struct lf_line_ending ending; /* filled from [line] too */
-    struct lf_line_times times;   /* filled from [line] where the command says nothing */
+    struct lf_line_times times;   /* filled from [line] where the command sets none */
     struct lf_line_reply_pattern *expects;
     size_t expect_count;
     struct lf_line_reply_pattern *mores;
@@ -175,7 +175,7 @@ struct lf_line_argument {
 struct lf_line_condition {
     enum {
         LF_UNTIL_NOTHING, /* no condition: N times */
-        LF_UNTIL_DONE,    /* answered well, not "busy" */
+        LF_UNTIL_DONE,    /* answered, not "busy" */
         LF_UNTIL_IS,
         LF_UNTIL_IS_NOT,
         LF_UNTIL_ABOVE,
@@ -192,7 +192,7 @@ struct lf_line_step {
     int line, column;
     int64_t wait_ms; /* a pause when command_name is NULL; else the time between repetitions */
     char *command_name, *label;
-    const struct lf_line_command *command; /* set when the whole profile has been read */
+    const struct lf_line_command *command; /* set once all of the profile has been read */
     size_t times;                          /* repetitions, or the most of them with a condition */
     struct lf_line_condition until;
     struct lf_line_argument *arguments;
@@ -209,7 +209,7 @@ struct lf_line_result {
 struct lf_line_procedure {
     char *name, *help;
     int line;
-    enum lf_repeat repeat; /* the strictest of its commands */
+    enum lf_repeat repeat; /* the strictest of its commands' */
     int64_t limit_ms;
     struct lf_line_input_rule *inputs;
     size_t input_count;
@@ -222,7 +222,7 @@ struct lf_line_procedure {
 struct lf_line_profile {
     char *name; /* file name without folder and ending */
     char *title;
-    char *serial; /* "baud=9600&flow=xonxoff": port settings unless the stream says otherwise; may be NULL */
+    char *serial; /* "baud=9600&flow=xonxoff": port settings that the stream may override; may be NULL */
     enum lf_line_encoding encoding;
     unsigned decimal_comma; /* 0 or 1 */
     bool send_framed;
@@ -242,16 +242,16 @@ struct lf_line_profile {
     size_t listen_count;
     struct lf_line_procedure *procedures;
     size_t procedure_count;
-    void *memory; /* all of the above lives here */
+    void *memory; /* holds all of the above */
 };
 
-/* Told of each problem; line and column count from 1. */
+/* Called for each problem; line and column count from 1. */
 struct lf_line_profile_report {
     void *self;
     void (*problem)(void *self, int line, int column, const char *text);
 };
 
-/* Makes a profile of its text. `name` is for messages and is copied. `report` may be NULL. On failure err
+/* Parses a profile. `name` is for messages and is copied. `report` may be NULL. On failure err
  * holds the first problem as "name:line:column: text" (LF_INVALID, permanent) and *profile stays NULL.
  * Returns owned in *profile. */
 enum lf_status line__profile_parse(struct lf_slice text, const char *name,
@@ -260,14 +260,14 @@ enum lf_status line__profile_parse(struct lf_slice text, const char *name,
 
 /* The same from a file. `which` is a path (it has a '/'), or a name that is looked up as NAME.profile in the
  * folders of the environment variable LABFERRY_PROFILE_PATH or, without it, in the installed ones.
- * LF_NOT_FOUND names what there is. */
+ * LF_NOT_FOUND lists those available. */
 enum lf_status lf_profile_load(const char *which, struct lf_line_profile **profile, struct lf_error *err);
 void lf_profile_free(struct lf_line_profile *profile); /* NULL is fine */
 
-/* For `labferry profile check FILE`: prints every problem as "file:line:column: text", or one line of
- * summary. */
+/* For `labferry profile check FILE`: prints every problem as "file:line:column: text", or a summary in one
+ * line. */
 enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *err);
-/* Prints what the instrument can do: commands, procedures, listens, each with class and inputs. */
+/* Prints the commands, procedures and listens, each with class and inputs. */
 void lf_profile_describe(const struct lf_line_profile *profile, FILE *out);
 /* For `labferry profile try`: opens the stream, identifies, then takes lines from `in` (a command or
  * procedure with name=value inputs, "> bytes", "listen 10s", "help", "quit") and shows the bytes, captures

@@ -1,4 +1,4 @@
-/* What only the whole profile can tell: is something missing, does something contradict itself? */
+/* Checks that need the complete profile: is anything missing or contradictory? */
 #include "drivers/line/parse_profile.h"
 
 #include "drivers/line/inputs.h"
@@ -50,13 +50,13 @@ static bool check_ending(struct lf_line_scan *scan, const struct lf_line_ending 
     bool frame = ending->unit == LF_UNIT_FRAME;
     if (check->kind != LF_CHECKSUM_NONE && !frame && ending->unit != LF_UNIT_LINE
         && ending->unit != LF_UNIT_FIXED && ending->unit != LF_UNIT_IDLE)
-        return wrong(scan, line, name, "a checksum goes with line, fixed, frame and idle only");
+        return wrong(scan, line, name, "a checksum works only with line, fixed, frame and idle");
     if ((check->after_end || check->with_start) && !frame)
-        return wrong(scan, line, name, "'after end' and 'with start' go with frame only");
+        return wrong(scan, line, name, "'after end' and 'with start' work only with frame");
     if (check->after_end && ending->length_byte)
         return wrong(scan, line, name, "a frame with a length byte has its checksum before the end");
     if (ending->size > scan->profile->max_reply)
-        return wrong(scan, line, name, "the fixed length is above max_reply");
+        return wrong(scan, line, name, "the fixed length is greater than max_reply");
     return true;
 }
 
@@ -64,13 +64,13 @@ static bool check_line_section(struct lf_line_scan *scan)
 {
     const struct lf_line_profile *profile = scan->profile;
     if (!profile->ending.times)
-        return wrong(scan, 1, "[line]", "say where a reply ends: reply = line \"\\r\\n\"");
+        return wrong(scan, 1, "[line]", "set where a reply ends: reply = line \"\\r\\n\"");
     if (profile->send_framed && profile->ending.unit != LF_UNIT_FRAME)
         return wrong(scan, 1, "[line]", "send_framed needs reply = frame ...");
     if (profile->send_framed && profile->send_end.len)
-        return wrong(scan, 1, "[line]", "send_framed and send_end exclude each other");
+        return wrong(scan, 1, "[line]", "send_framed and send_end cannot be used together");
     if (profile->listen_count && (profile->ending.unit == LF_UNIT_NONE || profile->ending.until_blank))
-        return wrong(scan, 1, "[line]", "unasked lines cannot be read with this kind of reply");
+        return wrong(scan, 1, "[line]", "[listen] does not work with this kind of reply");
     return check_ending(scan, &profile->ending, 1, "[line]");
 }
 
@@ -108,9 +108,9 @@ static bool check_command_inputs(struct lf_line_scan *scan, const struct lf_line
         const char *input = command->send.parts[i].input;
         if (input && !line__input_rule_find(command->inputs, command->input_count, input)
             && !line__input_rule_find(profile->inputs, profile->input_count, input))
-            return line__scan_problem_at(scan, place,
-                                         "%s: no input '%s' is declared: input = %s real 0 to 100",
-                                         command->name, input, input);
+            return line__scan_problem_at(
+                scan, place, "%s: undeclared input '%s'; declare it, as in: input = %s real 0 to 100",
+                command->name, input, input);
     }
     for (size_t i = 0; i < command->input_count; i++)
         if (!uses(&command->send, command->inputs[i].name))
@@ -124,11 +124,11 @@ static bool check_replies(struct lf_line_scan *scan, const struct lf_line_comman
     const struct lf_line_ending *ending = &command->ending;
     if (ending->unit == LF_UNIT_NONE
         && (command->expect_count || command->more_count || command->error_count))
-        return wrong(scan, command->line, command->name, "'reply = none' leaves nothing to expect");
+        return wrong(scan, command->line, command->name, "with 'reply = none' there is nothing to expect");
     if (ending->unit != LF_UNIT_NONE && !command->expect_count)
-        return wrong(scan, command->line, command->name, "say what a good reply looks like: expect = '...'");
+        return wrong(scan, command->line, command->name, "add what a good reply looks like: expect = '...'");
     if (command->more_count && (ending->unit != LF_UNIT_LINE || ending->until_blank || ending->times > 1))
-        return wrong(scan, command->line, command->name, "'more' goes with reply = line \"...\" only");
+        return wrong(scan, command->line, command->name, "'more' works only with reply = line \"...\"");
     return check_ending(scan, ending, command->line, command->name);
 }
 
@@ -137,12 +137,11 @@ static bool check_command(struct lf_line_scan *scan, struct lf_line_command *com
     struct lf_line_profile *profile = scan->profile;
     if (!command->has_class)
         return wrong(scan, command->line, command->name,
-                     "say how often it may be done: class = safe, idempotent or once");
+                     "set whether it may be repeated: class = safe, idempotent or once");
     if (!command->send.source)
-        return wrong(scan, command->line, command->name, "say what to send: send = '...'");
+        return wrong(scan, command->line, command->name, "set what to send: send = '...'");
     if (!command->send.count && !profile->send_end.len)
-        return wrong(scan, command->line, command->name,
-                     "nothing would be sent: 'send' and 'send_end' are empty");
+        return wrong(scan, command->line, command->name, "nothing to send: 'send' and 'send_end' are empty");
     if (!command->ending.times)
         command->ending = profile->ending;
     fill_times(profile, &command->times);
@@ -162,7 +161,7 @@ static bool check_handshake(struct lf_line_scan *scan, struct lf_line_command *c
         return wrong(scan, command->line, command->name, "it needs a reply");
     if (command->ending.times > 1 || command->ending.until_blank)
         return wrong(scan, command->line, command->name,
-                     "its reply is one line, frame or block: say so with reply = ...");
+                     "its reply must be one line, frame or block: set reply = ...");
     return true;
 }
 
@@ -173,7 +172,7 @@ static bool check_identity(struct lf_line_scan *scan, const struct lf_line_comma
     if (!identify->identity.source)
         return line__command_always_captures(identify, "identity")
                || wrong(scan, identify->line, "identify",
-                        "capture {identity} in every expect, or say identity = '{serial}'");
+                        "capture {identity} in every expect, or set identity = '{serial}'");
     for (size_t i = 0; i < identify->identity.count; i++) {
         const char *name = identify->identity.parts[i].input;
         if (name && !line__command_always_captures(identify, name))
@@ -197,7 +196,7 @@ void line__check_profile(struct lf_line_scan *scan)
     for (size_t i = 0; i < profile->listen_count; i++)
         if (!profile->listens[i].match_count)
             wrong(scan, profile->listens[i].line, profile->listens[i].name,
-                  "say what to listen for: match = '...'");
+                  "set what to listen for: match = '...'");
     if (!profile->command_count && !profile->listen_count)
         wrong(scan, 1, "", "the profile has neither a [command] nor a [listen]");
     if (good)

@@ -1,6 +1,6 @@
 /* A pattern is a row of parts. Fixed bytes, runs of blanks, numbers, words out of a list and values of a
  * given width can match at a place in one way only. Free text takes as little as it can, so the matcher tries
- * its lengths one after the other; `failed` remembers which (part, place) pairs are hopeless, so that no pair
+ * its lengths one after the other; `failed` remembers the (part, place) pairs that cannot match, so that none
  * is tried twice. */
 #include "drivers/line/reply_match.h"
 
@@ -54,7 +54,7 @@ static size_t exponent_at(struct lf_slice text, size_t at)
     return digits ? at + digits - start : 0;
 }
 
-/* Length of the number at the front of text, 0 when there is none. Some balances put blanks behind the sign:
+/* Length of the number at the front of text, 0 if there is none. Some balances put blanks after the sign:
  * `gap`. */
 static size_t number_length(struct lf_slice text, bool real, bool gap, char decimal)
 {
@@ -95,7 +95,7 @@ static void canonical(struct lf_slice text, char decimal, char *room)
     room[used] = '\0';
 }
 
-/* The value of a number as text; false when no machine number holds it. Room NUMBER_MAX + 4. */
+/* The value of a number as text; false if it does not fit a machine number. Room NUMBER_MAX + 4. */
 static bool number_value(const struct match *match, const struct lf_line_reply_part *part,
                          struct lf_slice text, char *room)
 {
@@ -186,7 +186,7 @@ static bool is_free(const struct lf_line_reply_part *part)
 
 /* ---- one part ---- */
 
-/* A value in a column of fixed width; a line whose trailing blanks were taken away may be shorter. */
+/* A value in a column of fixed width; a line that lost its trailing blanks may be shorter. */
 static bool fit_column(struct match *match, size_t index, size_t at, size_t *to)
 {
     const struct lf_line_reply_part *part = &match->pattern->parts[index];
@@ -241,7 +241,7 @@ static bool fit(struct match *match, size_t index, size_t at, size_t *to)
     return true;
 }
 
-/* ---- the whole ---- */
+/* ---- the line ---- */
 
 static bool bit(struct match *match, size_t index, size_t at, bool set)
 {
@@ -262,7 +262,7 @@ static bool match_free(struct match *match, size_t index, size_t at)
     for (size_t to = at;; to++) {
         bool long_enough = to > at || part->type != LF_VALUE_WORD;
         if (long_enough && bit(match, index, to, false))
-            return false; /* everything from here on was tried */
+            return false; /* tried before, without success */
         if (long_enough && match_from(match, index + 1, to)) {
             match->spans[index] = (struct span){at, to};
             if (part->type == LF_VALUE_DATA || match->profile->encoding != LF_ENCODING_UTF8

@@ -4,7 +4,7 @@
 
 #include "drivers/line/profile.h"
 
-/* LF_OK: the whole line matches; the captured values were added to `values` (may be NULL). LF_MISMATCH: it
+/* LF_OK: the entire line matches; the captured values were added to `values` (may be NULL). LF_MISMATCH: it
  * does not; err is untouched. LF_NO_MEMORY, LF_TOO_LARGE (too many values) fill err. The time is bounded by
  * parts x length. */
 enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,

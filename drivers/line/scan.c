@@ -47,7 +47,7 @@ void *line__scan_add(struct lf_line_scan *scan, void *array_pointer, size_t *cou
     void *array;
     memcpy(&array, array_pointer, sizeof array);
     if (*count >= LF_PROFILE_ITEMS_MAX) {
-        line__scan_problem(scan, scan->line_start, "too many of these: at most %d", LF_PROFILE_ITEMS_MAX);
+        line__scan_problem(scan, scan->line_start, "too many: at most %d are allowed", LF_PROFILE_ITEMS_MAX);
         return NULL;
     }
     if ((*count & (*count - 1)) == 0) { /* full whenever the count is 0 or a power of two */
@@ -108,7 +108,7 @@ bool line__scan_finish(struct lf_line_scan *scan)
     if (line__scan_at_end(scan))
         return true;
     int shown = (int)(scan->end - scan->at);
-    return line__scan_problem(scan, scan->at, "'%.*s' is too much here", shown > 40 ? 40 : shown, scan->at);
+    return line__scan_problem(scan, scan->at, "unexpected '%.*s'", shown > 40 ? 40 : shown, scan->at);
 }
 
 static bool is_name_char(char c)
@@ -220,7 +220,7 @@ bool line__scan_quoted(struct lf_line_scan *scan, const char *what, struct lf_sl
     while (at < scan->end && *at != *open)
         at += *at == '\\' && at + 1 < scan->end ? 2 : 1;
     if (at >= scan->end)
-        return line__scan_problem(scan, open, "the closing %c is missing", *open);
+        return line__scan_problem(scan, open, "missing closing %c", *open);
     *raw = lf_slice(open + 1, (size_t)(at - open - 1));
     scan->at = at + 1;
     return true;
@@ -250,7 +250,7 @@ static bool scan_escape(struct lf_line_scan *scan, const char **at, const char *
 {
     static const char letters[] = "rnte0\\'\"{}< ", means[] = "\r\n\t\x1b\0\\'\"{}< ";
     if (*at + 1 >= end)
-        return line__scan_problem(scan, *at, "a character is missing after '\\'");
+        return line__scan_problem(scan, *at, "missing character after '\\'");
     char letter = (*at)[1];
     const char *found = strchr(letters, letter);
     if (found && letter) {

@@ -31,9 +31,9 @@ struct lf_line_place line__scan_place(const struct lf_line_scan *scan, const cha
 bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Memory that lives as long as the profile, zeroed; NULL (and no_memory set) when there is none left. */
+/* Memory that lives as long as the profile, zeroed; NULL (and no_memory set) if there is none left. */
 void *line__scan_memory(struct lf_line_scan *scan, size_t size);
-/* Room for one more item at the end of an array that holds *count; returns the zeroed item and counts it.
+/* Makes room for one more item at the end of an array of *count items; returns the zeroed item and counts it.
  * Reports when the array is full (LF_PROFILE_ITEMS_MAX). */
 void *line__scan_add(struct lf_line_scan *scan, void *array_pointer, size_t *count, size_t item_size);
 char *line__scan_copy(struct lf_line_scan *scan, struct lf_slice text);
@@ -42,7 +42,7 @@ char *line__scan_copy(struct lf_line_scan *scan, struct lf_slice text);
 void line__scan_skip(struct lf_line_scan *scan);
 /* Is the rest of the line empty or a comment? */
 bool line__scan_at_end(struct lf_line_scan *scan);
-/* The same, and reports what is there too much. */
+/* The same, and reports anything that is left. */
 bool line__scan_finish(struct lf_line_scan *scan);
 /* Takes the given word if it comes next; never reports. */
 bool line__scan_accept(struct lf_line_scan *scan, const char *word);
@@ -68,8 +68,8 @@ bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, in
 bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *bytes);
 bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes);
 
-/* Reads one character between quotes at *at and moves on; *plain says that it was written as itself, so that
- * '{' or a blank means what it means to a pattern. Knows \r \n \t \e \0 \\ \' \" \{ \} \< \xHH, \ before a
+/* Reads one character between quotes at *at and moves on; *plain: it was written as itself, so that
+ * '{' or a blank has its meaning in a pattern. Accepts \r \n \t \e \0 \\ \' \" \{ \} \< \xHH, \ before a
  * blank, and the names of control characters as manuals print them: <CR> <LF> <STX> <ESC> ... */
 bool line__scan_char(struct lf_line_scan *scan, const char **at, const char *end, char *byte, bool *plain);
 

@@ -1,4 +1,4 @@
-/* Bytes as people read them: "S S     100.00 g<CR><LF>". */
+/* Bytes in readable form: "S S     100.00 g<CR><LF>". */
 #ifndef LABFERRY_LINE_SHOW_H
 #define LABFERRY_LINE_SHOW_H
 
@@ -6,10 +6,10 @@
 
 enum { LF_SHOW_ROOM = 160 };
 
-/* Control characters by name, other unprintable bytes as \xHH; cut with "..." when it is too long. Returns
+/* Control characters by name, other unprintable bytes as \xHH; cut with "..." if too long. Returns
  * room. */
 const char *line__show(struct lf_slice bytes, char room[LF_SHOW_ROOM]);
-/* "CR" for 13 and so on; NULL for anything that is no control character. */
+/* "CR" for 13 and so on; NULL for anything else. */
 const char *line__control_name(unsigned char code);
 
 #endif

@@ -1,5 +1,5 @@
-/* `labferry profile try`: talk to an instrument by its profile from a terminal, and see what passes on the
- * wire. */
+/* `labferry profile try`: talk to an instrument from a terminal through its profile, and see what passes on
+ * the wire. */
 #include "drivers/line/procedure.h"
 
 #include "base/file.h"
@@ -37,13 +37,13 @@ static void show_values(struct session *session, const struct lf_outcome *values
                 lf_capture_type_name(values->captures[i].type));
 }
 
-static enum lf_status show_unasked(void *self, const struct lf_line_listen *listen, struct lf_slice line,
-                                   const struct lf_outcome *values, struct lf_error *err)
+static enum lf_status show_unsolicited(void *self, const struct lf_line_listen *listen, struct lf_slice line,
+                                       const struct lf_outcome *values, struct lf_error *err)
 {
     struct session *session = self;
     char room[LF_SHOW_ROOM];
     (void)err;
-    fprintf(session->out, "  unasked, [listen %s]: %s\n", listen->name, line__show(line, room));
+    fprintf(session->out, "  unsolicited, [listen %s]: %s\n", listen->name, line__show(line, room));
     show_values(session, values);
     return LF_OK;
 }
@@ -52,7 +52,7 @@ static void show_end(struct session *session, enum lf_status status, const struc
 {
     long long took = (long long)(lf_clock_mono_ms() - session->begun);
     if (status == LF_OK)
-        fprintf(session->out, "  good, %lld ms\n", took);
+        fprintf(session->out, "  OK, %lld ms\n", took);
     else
         fprintf(session->out, "  failed after %lld ms: %s (%s, %s)\n", took, err->text,
                 lf_status_name(status), lf_class_name(err->class));
@@ -66,7 +66,7 @@ static void show_progress(void *self, const char *text)
 
 /* ---- what people type ---- */
 
-/* Cuts a line into words at blanks; '...' and "..." may hold blanks. Changes the line. */
+/* Splits a line into words; '...' and "..." may contain blanks. Changes the line. */
 static size_t cut_words(char *line, char **words)
 {
     size_t count = 0;
@@ -111,7 +111,7 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     const struct lf_line_procedure *procedure = command ? NULL
                                                         : line__profile_procedure(session->profile, words[0]);
     if (!command && !procedure) {
-        fprintf(session->out, "  there is no %s '%s'; type help\n", run ? "procedure" : "command", words[0]);
+        fprintf(session->out, "  unknown %s '%s'; type help\n", run ? "procedure" : "command", words[0]);
         return;
     }
     if (!cut_inputs(session, words + 1, count - 1, inputs))
@@ -140,12 +140,12 @@ static enum lf_status do_listen(struct session *session, const char *time, struc
     return line__dialogue_listen(&session->dialogue, NULL, lf_deadline_in(ms), err);
 }
 
-/* Bytes as typed, with the escapes of profiles and nothing added; then shows what comes back. */
+/* Sends the bytes as typed, with the escapes of profiles, and shows what comes back. */
 static enum lf_status do_raw(struct session *session, const char *text, struct lf_error *err)
 {
-    struct lf_line_profile nobody = {.name = (char[]){"bytes"}};
+    struct lf_line_profile none = {.name = (char[]){"bytes"}};
     const char *at = text, *end = text + strlen(text);
-    struct lf_line_scan scan = {.profile = &nobody, .err = err, .line = 1, .line_start = text};
+    struct lf_line_scan scan = {.profile = &none, .err = err, .line = 1, .line_start = text};
     struct lf_buffer bytes = {0};
     char byte;
     bool plain;
@@ -164,10 +164,10 @@ static enum lf_status do_raw(struct session *session, const char *text, struct l
 static const char help[] =
     "  NAME [input=value]...      a command (or a procedure, where there is no such command)\n"
     "  run NAME [input=value]...  a procedure\n"
-    "  > bytes                    bytes as they are: > S<CR><LF>\n"
-    "  listen [TIME]              show what comes unasked\n"
-    "  identify                   get in step and ask who is there\n"
-    "  list                       what the profile knows\n"
+    "  > bytes                    raw bytes: > S<CR><LF>\n"
+    "  listen [TIME]              show unsolicited messages\n"
+    "  identify                   resynchronise and identify the instrument\n"
+    "  list                       what the profile contains\n"
     "  quit\n";
 
 static enum lf_status do_identify(struct session *session, struct lf_error *err)
@@ -182,7 +182,7 @@ static enum lf_status do_identify(struct session *session, struct lf_error *err)
     return status;
 }
 
-/* One line. *quit when the session shall end; an error ends it too. */
+/* One line. Sets *quit to end the session; an error ends it too. */
 static enum lf_status do_line(struct session *session, char *line, bool *quit, struct lf_error *err)
 {
     char *words[WORDS_MAX];
@@ -236,13 +236,13 @@ enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char 
                                                  .instrument = "try",
                                                  .cancel = cancel,
                                                  .self = &session,
-                                                 .unasked = show_unasked,
+                                                 .unsolicited = show_unsolicited,
                                                  .trace = show_bytes};
     enum lf_status status = line__dialogue_open(&session.dialogue, stream, lf_deadline_in(OPEN_MS), err);
     if (status == LF_OK) {
         fprintf(out, "%s on %s\n", profile->title ? profile->title : profile->name,
                 lf_stream_name(session.dialogue.stream));
-        /* An instrument that does not answer is what people come here for: the session goes on. */
+        /* People come here because an instrument does not answer: the session goes on. */
         if (do_identify(&session, err) != LF_OK)
             show_end(&session, err->status, err);
         status = talk(&session, in, err);

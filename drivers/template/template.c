@@ -1,7 +1,7 @@
-/* A driver to copy. It drives a pretend label printer: its paper is a text file, a file PAPER.empty says that
- * it is out of paper, and each line that appears in PAPER.keys is a key that somebody pressed.
+/* A driver to copy. It drives a pretend label printer: its paper is a text file, a file PAPER.empty means
+ * that it is out of paper, and each line that appears in PAPER.keys is a key press.
  *
- * drivers/README.md says what to do with the copy; drivers/driver.h says what each slot promises. */
+ * drivers/README.md explains what to do with the copy, drivers/driver.h what each slot promises. */
 #include "drivers/driver.h"
 
 #include "drivers/kit/findings.h"
@@ -86,7 +86,7 @@ static enum lf_status template_connect(void *device, struct lf_error *err)
     if (!printer->keys)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the printer at %s is off: switch it on",
                        printer->paper);
-    fseek(printer->keys, 0, SEEK_END); /* keys pressed while nobody listened are gone */
+    fseek(printer->keys, 0, SEEK_END); /* keys pressed while disconnected are lost */
     return printer->host->identity(printer->host->self, "template printer", err);
 }
 
@@ -98,7 +98,7 @@ static void template_disconnect(void *device)
     printer->keys = NULL;
 }
 
-/* ---- what it says by itself ---- */
+/* ---- unsolicited data ---- */
 
 /* Keeps each key pressed and hands all that wait to the host. What the host cannot store now stays kept, and
  * the next call reports it again. */
@@ -208,8 +208,8 @@ static enum lf_status template_act(void *device, const struct lf_action *action,
     return lf_outcome_add(outcome, "label", LF_CAPTURE_TEXT, label, err);
 }
 
-/* Was the label of this job printed? The paper answers, since nobody but this driver prints on it. Where
- * others may have removed the evidence, not to find it proves nothing: answer unknown. */
+/* Was the label of this job printed? The paper is evidence, since only this driver prints on it. Where
+ * others may have removed the evidence, its absence proves nothing: answer unknown. */
 static enum lf_verdict template_verify(void *device, const struct lf_action *action,
                                        struct lf_outcome *outcome, struct lf_error *err)
 {

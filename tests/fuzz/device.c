@@ -135,8 +135,8 @@ const char *__wrap_lf_stream_name(const struct lf_stream *stream)
 
 /* ---- what the driver tells ---- */
 
-static enum lf_status unasked(void *self, const struct lf_line_listen *listen, struct lf_slice line,
-                              const struct lf_outcome *values, struct lf_error *err)
+static enum lf_status unsolicited(void *self, const struct lf_line_listen *listen, struct lf_slice line,
+                                  const struct lf_outcome *values, struct lf_error *err)
 {
     (void)self;
     MUST(line.len, "an empty line was told");
@@ -256,7 +256,7 @@ static void act_all(const struct lf_line_profile *profile)
     struct lf_error err = {0};
     bench.dialogue = (struct lf_line_dialogue){.profile = profile,
                                                .instrument = "balance-1",
-                                               .unasked = unasked};
+                                               .unsolicited = unsolicited};
     bench.unplugged = false;
     bench.writes = 0;
     lf_findings_init(&bench.findings, "balance-1");

@@ -340,7 +340,7 @@ static void composed_identity(void)
     end(&talk);
 }
 
-/* ---- unasked lines ---- */
+/* ---- unsolicited lines ---- */
 
 struct heard {
     int count;
@@ -364,7 +364,7 @@ static void unasked_between(void)
     TALK(HEAD WEIGH LISTEN, {R("P 1.5\r\nN\r\nP 2.5\r\n")}, {E("S\r\n"), R("P 3.5\r\nS S 4 g\r\n")});
     struct heard heard = {0};
     talk.dialogue.self = &heard;
-    talk.dialogue.unasked = hear;
+    talk.dialogue.unsolicited = hear;
     say(&talk, "weigh");
     CHECK_INT(talk.err.status, LF_OK);
     CHECK_STR(value_of(&talk.values, "value"), "4");
@@ -380,7 +380,7 @@ static void unasked_listening(void)
     struct heard heard = {0};
     struct lf_error err = {0};
     talk.dialogue.self = &heard;
-    talk.dialogue.unasked = hear;
+    talk.dialogue.unsolicited = hear;
     CHECK_INT(line__dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &err), LF_DISCONNECTED);
     CHECK_INT(heard.count, 2);
     CHECK_STR(heard.last, "P 3|3");
@@ -412,7 +412,7 @@ static void late_reply_is_no_result(void)
          {R("S S 5 g\r\n"), .delay_ms = 300, .hang_up = true});
     struct heard heard = {0};
     talk.dialogue.self = &heard;
-    talk.dialogue.unasked = hear;
+    talk.dialogue.unsolicited = hear;
     say(&talk, "weigh");
     CHECK_INT(talk.err.status, LF_TIMEOUT);
     CHECK_INT(line__dialogue_listen(&talk.dialogue, NULL, lf_deadline_in(10000), &talk.err), LF_DISCONNECTED);
@@ -540,7 +540,7 @@ UNIT_TESTS("dialogue", {"a weight that arrives byte by byte is read", simple_wei
            {"an identity can be composed", composed_identity},
            {"lines said between and during commands are told, in order", unasked_between},
            {"listening tells lines as they come and notices the hang-up", unasked_listening},
-           {"a late reply is not taken for a line said unasked", late_reply_is_no_result},
+           {"a late reply is not taken for an unsolicited line", late_reply_is_no_result},
            {"listening ends at its deadline and when woken", listening_ends},
            {"a procedure gives the captured values under its own names", procedure_result},
            {"a procedure whose once part was done cannot be repeated on our own", procedure_half_done},

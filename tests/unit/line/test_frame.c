@@ -143,9 +143,9 @@ static void blocks(void)
     finds("block '<LF>'", B("+1.5E+01\n"), B("+1.5E+01"));
     refuses("block '<LF>'", B("#0abc\n"), "unknown length");
     refuses("block '<LF>'", B("#x"), "no length");
-    refuses("block '<LF>'", B("#2x"), "no number");
+    refuses("block '<LF>'", B("#2x"), "not a number");
     refuses("block '<LF>'", B("#13abcd"), "no line end");
-    refuses("block '<LF>'", B("#9999999999"), "beyond all bounds");
+    refuses("block '<LF>'", B("#9999999999"), "out of bounds");
 }
 
 static void idle_time(void)

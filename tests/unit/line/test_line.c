@@ -236,7 +236,7 @@ static void checks(void)
         {"tcp:192.0.2.7:8001", "new-era", "adress=3", "did you mean 'address'?"},
         {"tcp:192.0.2.7:8001", "new-era", "address=300", "out of bounds"},
         {"tcp:192.0.2.7:8001", "new-era", "address", "name=value"},
-        {"tcp:192.0.2.7:8001", "mt-siks", NULL, "there is no profile"},
+        {"tcp:192.0.2.7:8001", "mt-siks", NULL, "no profile"},
         {"tpc:192.0.2.7:8001", "mt-sics", NULL, "stream"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -272,7 +272,7 @@ static void try_session(void)
     CHECK_HAS(text, "->   S<CR><LF>");
     CHECK_HAS(text, "<-   S S     100.00 g<CR><LF>");
     CHECK_HAS(text, "value = 100.00 (real)");
-    CHECK_HAS(text, "there is no command 'nonsense'");
+    CHECK_HAS(text, "unknown command 'nonsense'");
     CHECK_HAS(text, "<-   ES<CR><LF>");
     free(text);
     peer_stop(&peer);

@@ -54,22 +54,22 @@ static void misspelt_words(void)
     bad(HEAD "[comand weigh]\n", "p:6:2: 'comand' is not a section (did you mean 'command'?)");
     bad(HEAD "[command weigh]\nclass = saef\n", "p:7:9: 'saef' is not a class (did you mean 'safe'?)");
     bad(HEAD "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S {value:reel}'\n",
-        "p:9:20: 'reel' is no type of value (did you mean 'real'?)");
+        "p:9:20: 'reel' is not a type (did you mean 'real'?)");
     bad(HEAD COMMAND "[procedure p]\ndo = wiegh\n",
-        "p:11:6: there is no command 'wiegh' (did you mean 'weigh'?)");
+        "p:11:6: unknown command 'wiegh' (did you mean 'weigh'?)");
     bad("[line]\nsend_ends = ''\n", "p:2:1: [line] has no setting 'send_ends' (did you mean 'send_end'?)");
 }
 
 static void broken_texts(void)
 {
-    bad(HEAD "[command w]\nsend = 'S\n", "p:7:8: the closing ' is missing");
+    bad(HEAD "[command w]\nsend = 'S\n", "p:7:8: missing closing '");
     bad(HEAD "[command w]\nsend = 'S\\q'\n", "p:7:10: unknown escape '\\q'");
     bad(HEAD "[command w]\nsend = 'S\\x0g'\n", "'\\x' needs two hexadecimal digits");
     bad(HEAD "[command w]\nexpect = 'S {value:real'\n", "p:7:24: expected '}'");
     bad(HEAD "[command w]\nexpect = 'S {a} {a}'\n", "'a' is captured twice");
     bad(HEAD "[command w]\nsend = S\n", "in quotes");
-    bad(HEAD "[command w]\nclass = safe trailing\n", "p:7:14: 'trailing' is too much here");
-    bad("a = b\n", "p:1:1: 'a' stands before the first section");
+    bad(HEAD "[command w]\nclass = safe trailing\n", "p:7:14: unexpected 'trailing'");
+    bad("a = b\n", "p:1:1: 'a' is outside any section");
     bad("[line]\nreply line\n", "expected '='");
     bad("[line]\ngap = 3 parsecs\n", "p:2:7: '3'");
     bad("[line]\ngap = 3s\ngap = 4s\n", "p:3:1: 'gap' is already set");
@@ -79,11 +79,11 @@ static void broken_texts(void)
 static void missing_parts(void)
 {
     bad(HEAD, "neither a [command] nor a [listen]");
-    bad("[profile]\n[command w]\nclass = safe\nsend = 'S'\nexpect = 'S'\n", "say where a reply ends");
-    bad(HEAD "[command w]\nsend = 'S'\nexpect = 'S'\n", "p:6:1: w: say how often it may be done");
-    bad(HEAD "[command w]\nclass = safe\nexpect = 'S'\n", "say what to send");
-    bad(HEAD "[command w]\nclass = safe\nsend = 'S'\n", "say what a good reply looks like");
-    bad(HEAD "[command w]\nclass = safe\nsend = 'S {x}'\nexpect = 'S'\n", "no input 'x' is declared");
+    bad("[profile]\n[command w]\nclass = safe\nsend = 'S'\nexpect = 'S'\n", "set where a reply ends");
+    bad(HEAD "[command w]\nsend = 'S'\nexpect = 'S'\n", "p:6:1: w: set whether it may be repeated");
+    bad(HEAD "[command w]\nclass = safe\nexpect = 'S'\n", "set what to send");
+    bad(HEAD "[command w]\nclass = safe\nsend = 'S'\n", "add what a good reply looks like");
+    bad(HEAD "[command w]\nclass = safe\nsend = 'S {x}'\nexpect = 'S'\n", "undeclared input 'x'");
     bad(HEAD "[command w]\nclass = safe\nsend = 'S'\ninput = x int 0 to 9\nexpect = 'S'\n",
         "does not use the input 'x'");
     bad(HEAD "[command w]\nclass = safe\nsend = 'S{x}'\ninput = x int 0 to 9 default 10\nexpect = 'S'\n",
@@ -94,7 +94,7 @@ static void missing_parts(void)
 static void careless_procedures(void)
 {
     bad(HEAD COMMAND "[procedure p]\ndo = weigh\nresult = wieght\n", "p:12:10: no step captures 'wieght'");
-    bad(HEAD COMMAND "[procedure p]\nwait = 1s\n", "does nothing");
+    bad(HEAD COMMAND "[procedure p]\nwait = 1s\n", "has no steps");
     bad(HEAD "[command t]\nclass = once\nsend = 'T'\nexpect = 'T {v:real}'\n"
              "[procedure p]\ndo = t at most 3 times until v above 1\n",
         "class once: it cannot be repeated until");
@@ -184,9 +184,9 @@ static void inputs_are_written(void)
 
 static void inputs_cannot_escape(void)
 {
-    command_is("text", "a\r\nZ", "must not hold the character 0x0d");
+    command_is("text", "a\r\nZ", "must not contain the character 0x0d");
     command_is("text", "a\x1bP", "0x1b");
-    command_is("text", "a\" Z", "must not hold the character 0x22");
+    command_is("text", "a\" Z", "must not contain the character 0x22");
     command_is("text", "a\xc2\x85", "0x85");
     command_is("text", "\xc2\xb5g", "does not know");
     command_is("text", "\xff", "UTF-8");
@@ -213,7 +213,7 @@ static void inputs_must_be_known(void)
     CHECK_HAS(err.text, "did you mean 'text'?");
     struct lf_buffer out = {0};
     CHECK_INT(line__command_bytes(profile, command, &(struct lf_line_input_set){0}, &out, &err), LF_INVALID);
-    CHECK_HAS(err.text, "the input 'text' is missing");
+    CHECK_HAS(err.text, "missing input 'text'");
     lf_buffer_free(&out);
     lf_profile_free(profile);
 }
