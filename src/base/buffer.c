@@ -1,6 +1,5 @@
 #include "base/buffer.h"
 
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +39,9 @@ const char *lf_slice_find(struct lf_slice in, struct lf_slice what)
 
 void lf_wipe(void *data, size_t len)
 {
-    OPENSSL_cleanse(data, len);
+    if (len)
+        memset(data, 0, len);
+    __asm__ volatile("" : : "r"(data) : "memory"); /* the compiler must not leave the writes out */
 }
 
 static enum lf_status grow(struct lf_buffer *buffer, size_t extra)
