@@ -511,10 +511,8 @@ enum lf_status line__dialogue_command(struct lf_line_dialogue *dialogue,
                                       const struct lf_line_input_set *inputs, int64_t deadline,
                                       struct lf_outcome *values, struct lf_error *err)
 {
-    struct lf_error local;
     struct lf_buffer wire = {0};
     size_t written = 0;
-    err = err ? err : &local;
     enum lf_status status = wire_bytes(dialogue, command, inputs, &wire, err);
     if (status == LF_OK)
         status = prepare(dialogue, deadline, err);

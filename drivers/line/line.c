@@ -60,8 +60,9 @@ static enum lf_status check_needed(const struct lf_line_profile *profile, const 
                                    size_t count, struct lf_error *err)
 {
     struct lf_line_input_set set = {.fixed = fixed, .fixed_count = count};
+    struct lf_error missing;
     for (size_t i = 0; i < profile->input_count; i++)
-        if (!line__input_value(&profile->inputs[i], &set, NULL))
+        if (!line__input_value(&profile->inputs[i], &set, &missing))
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
                            "the profile needs inputs = [\"%s=...\"] in the configuration",
                            profile->inputs[i].name);

@@ -437,11 +437,8 @@ enum lf_status line__profile_parse(struct lf_slice text, const char *name,
                                    const struct lf_line_profile_report *report,
                                    struct lf_line_profile **profile, struct lf_error *err)
 {
-    struct lf_error local;
     *profile = NULL;
-    struct lf_line_scan scan = {.profile = calloc(1, sizeof *scan.profile),
-                                .report = report,
-                                .err = err ? err : &local};
+    struct lf_line_scan scan = {.profile = calloc(1, sizeof *scan.profile), .report = report, .err = err};
     if (!scan.profile)
         return lf_fail_memory(err, "reading a profile");
     enum lf_status status = read_all(&scan, text, name);

@@ -254,14 +254,12 @@ enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
                                    void (*progress)(void *self, const char *text), void *self,
                                    struct lf_outcome *result, struct lf_error *err)
 {
-    struct lf_error local;
     struct lf_line_input_set all = *inputs;
     all.fixed = dialogue->fixed;
     all.fixed_count = dialogue->fixed_count;
     struct procedure_run run = {dialogue, procedure, &all,
                                 progress, self,      lf_deadline_in(procedure->limit_ms),
                                 NULL,     NULL};
-    err = err ? err : &local;
     run.captured = calloc(procedure->step_count, sizeof *run.captured);
     if (!run.captured)
         return lf_fail_memory(err, "running a procedure");

@@ -283,11 +283,12 @@ static struct lf_line_profile **load_shipped(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lf_line_profile **profiles = load_shipped(), *own = NULL;
+    struct lf_error err;
     lf_log_setup(LF_LOG_ERROR, LF_LOG_TEXT);
     fuzz_clock_start();
     bench.input = fuzz_input(data, size);
     uint8_t which = fuzz_byte(&bench.input);
-    if (which == '!' && line__profile_parse(fuzz_until(&bench.input, '\0'), "own", NULL, &own, NULL) != LF_OK)
+    if (which == '!' && line__profile_parse(fuzz_until(&bench.input, '\0'), "own", NULL, &own, &err) != LF_OK)
         return 0;
     act_all(own ? own : profiles[which % SHIPPED]);
     lf_profile_free(own);

@@ -51,8 +51,9 @@ static void check_command(const struct lf_line_profile *profile, const struct lf
     MUST(ending->unit != LF_UNIT_FIXED || ending->size, "%s: a unit of no bytes", command->name);
     MUST(command->times.total > 0 || ending->unit == LF_UNIT_NONE, "%s: no time", command->name);
     for (size_t i = 0; i < command->expect_count; i++) {
+        struct lf_error err;
         enum lf_status status = line__reply_pattern_match(profile, &command->expects[i],
-                                                          lf_slice_text("S S 100.00 g"), NULL, NULL);
+                                                          lf_slice_text("S S 100.00 g"), NULL, &err);
         MUST(status == LF_OK || status == LF_MISMATCH, "%s: %s", command->name, lf_status_name(status));
     }
 }
