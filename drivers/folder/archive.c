@@ -1,13 +1,13 @@
 /* Archiving a result that the cloud has: <archive>/<day the result was written>/<its path below the outbox>.
  *
- * Nothing in the archive is ever replaced: a taken name gets "~2", "~3" ... before its ending, unless the
- * same bytes lie there already. Every step may be cut off and the whole called again: a result that is gone
- * was archived; one that is there and in the archive with the same bytes (the copy to another file system was
- * finished) is only removed. The companions go first: a done marker left behind would declare the next result
- * of that name finished too early.
+ * Nothing in the archive is ever replaced: a taken name gets "~2", "~3" ... before its extension, unless the
+ * same bytes are there already. Any step may be interrupted and all of it called again: a result that is gone
+ * was archived; one that is in the archive too, with the same bytes (the copy to another file system was
+ * finished), is only removed. The companions go first: a done marker left behind would declare the next
+ * result of that name finished too early.
  *
- * Between looking at the version and moving, the instrument may have written a new one; what was moved is
- * looked at again and put back if it is not what the cloud has. */
+ * Between the check of the version and the move, the instrument may have written a new one: what was moved is
+ * checked again, and put back if it is not what the cloud has. */
 #include "beneath.h"
 #include "folder.h"
 
@@ -65,7 +65,7 @@ static bool same_bytes(struct lf_folder *folder, const struct lf_dir *a_dir, con
            && !strcmp(left, right);
 }
 
-/* The copy is on the disk; does it say what was read? Its hidden name is not for folder__beneath_open. */
+/* Does the copy on the disk hold what was read? folder__beneath_open refuses its hidden name. */
 static enum lf_status read_back(struct lf_folder *folder, const char *name, const struct lf_dir *dir,
                                 const char *part, const char *sha256, struct lf_error *err)
 {
@@ -123,7 +123,7 @@ static enum lf_status remove_original(struct lf_folder *folder, const struct lf_
         return status == LF_NOT_FOUND ? LF_OK : lf_error_prefix(err, "cannot look at %s", name);
     folder__version(folder, &info, now);
     if (version && strcmp(now, version) != 0)
-        return LF_OK; /* a new version has come: it stays, and is found */
+        return LF_OK; /* a new version: it stays, and is collected */
     status = lf_dir_remove(dir, name, err);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot remove %s after archiving it", name);
 }
@@ -146,8 +146,8 @@ static enum lf_status move_numbered(struct lf_folder *folder, const struct lf_di
             return remove_original(folder, from_dir, from, version, err);
         }
     }
-    return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "the archive has %d files named like %s: tidy it up",
-                   (int)NUMBERS_MAX, name);
+    return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
+                   "the archive has %d files named like %s: move some of them away", (int)NUMBERS_MAX, name);
 }
 
 static enum lf_status move_across(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,

@@ -1,43 +1,40 @@
-/* Delivering: a parcel becomes a file in the inbox, whole or not at all, and at most once.
+/* Delivering: a parcel becomes a file in the inbox, completely or not at all, and at most once.
  *
- * An instrument takes a worklist as soon as it sees it, and may remove it at once. So a file that is not
- * there any more may have been *used*; delivering it again would run it twice. What is on disk must therefore
- * tell, after a kill or a power cut at any moment, whether the file was ever visible. One delivery goes
- * through these states, each durable before the next begins:
+ * An instrument takes a worklist as soon as it sees it, and may remove it at once. So a file that is gone may
+ * have been *used*; delivering it again would run it twice. After a kill or a power cut at any moment, the
+ * disk must therefore show whether the file was ever visible. A delivery goes through these states, each
+ * durable before the next begins:
  *
- *   1 part     the bytes, whole and checked, under a hidden name (".plate.csv.part-12")
- *   2 about    the mark (mark.c) says that the part is about to be published
- *   3 visible  the part was renamed to its final name, never replacing anything
- *   4 done     the mark says so, after the rename was made durable
+ *   1 part     the bytes, complete and checked, under a hidden name (".plate.csv.part-12")
+ *   2 about    the mark (delivery_record.c) says that the part is about to be published
+ *   3 visible  the part was renamed to its final name, without replacing anything
+ *   4 done     the mark says so, after the rename became durable
  *
- * From the mark, the part and the final name `verify` concludes:
+ * `verify` concludes from the mark, the part and the final name:
  *
  *   mark       part    final name        verdict
  *   none       any     any               not done: state 2 comes before 3 (a mark without "about" counts as
  *                                        none)
  *   done       any     any               done
  *   about      any     has our digest    done
- *   about      gone    else, same boot   done: only the rename takes the part away; the instrument took the
- *                                        file
+ *   about      gone    else, same boot   done: only the rename removes the part; the instrument took the file
  *   about      gone    else, other boot  unknown: a power cut may have lost the file, or the instrument took
  *                                        it
- *   about      there   else, same boot   not done: the rename takes the part away
- *   about      there   else, other boot  unknown: the rename may have been seen by the instrument, then lost
- *                                        by a power cut
+ *   about      there   else, same boot   not done: the rename would have removed the part
+ *   about      there   else, other boot  unknown: the instrument may have seen the file before a power cut
+ *                                        undid the rename
  *   linking    there   else              done if the part still has its second name, else unknown: the
  *                                        instrument may have taken the file before we removed the part
  *
- * "Same boot": the machine has not restarted since, so that the kernel's view never lost anything. On a
- * network mount, what the server called durable is taken to be so.
+ * "Same boot": the machine has not restarted since, so the kernel's view is complete. On a network mount, we
+ * trust what the server calls durable.
  *
  * Publishing tries, in this order: rename without replacing; where the file system cannot (FUSE, NFS), a link
  * under the final name and removal of the part ("linking"); where there are no links either, a plain rename
- * after looking that the name is free. That last way keeps every promise except towards a third party that
- * creates the same name in between: creating the name first to reserve it would show the instrument an empty
- * worklist, which is worse.
+ * after checking that the name is free. That last way can replace a file that a third party creates in
+ * between. Creating the name first to reserve it would be worse: the instrument would see an empty worklist.
  *
- * The same content already lying under the name is a delivery done, without a mark: nothing became
- * visible. */
+ * If the same content already has the name, the delivery is done without a mark: nothing became visible. */
 #include "beneath.h"
 #include "convert.h"
 #include "delivery_record.h"
@@ -59,8 +56,8 @@ static enum lf_status check_ascii(const char *name, struct lf_error *err)
     for (const char *at = name; *at; at++)
         if ((unsigned char)*at >= 0x80)
             return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                           "the file name \"%s\" has a letter outside ASCII, which not every instrument "
-                           "reads: rename it where it is made, or set names = \"utf-8\"",
+                           "the file name \"%s\" has a character outside ASCII, which some instruments "
+                           "cannot read: rename it at its source, or set names = \"utf-8\"",
                            name);
     return LF_OK;
 }
@@ -261,7 +258,7 @@ static enum lf_status sync_folders(struct lf_folder *folder, struct lf_error *er
     return status == LF_OK && folder->options.work_dir ? lf_dir_sync(&folder->work, err) : status;
 }
 
-/* ---- what the host is told ---- */
+/* ---- the answer to the host ---- */
 
 /* `unread` says why the file was not read back; NULL when it was. */
 static enum lf_status tell(struct lf_folder *folder, const struct lf_delivery *delivery, const char *unread,
@@ -296,12 +293,12 @@ static const char *why_unread(enum lf_status status)
 {
     switch (status) {
     case LF_OK: return NULL;
-    case LF_NOT_FOUND: return "the instrument has taken the file away already";
+    case LF_NOT_FOUND: return "the instrument has already removed the file";
     default: return "the file could not be read back";
     }
 }
 
-/* The file was visible: from here on nothing may be called undone. */
+/* The file was visible: from here on, nothing may be reported as not done. */
 static enum lf_status read_back(struct lf_folder *folder, const struct lf_delivery *delivery,
                                 struct lf_outcome *outcome, struct lf_error *err)
 {
@@ -313,7 +310,7 @@ static enum lf_status read_back(struct lf_folder *folder, const struct lf_delive
                        "\"%s\" was delivered, but reads back with digest %.12s... instead of %.12s...: look "
                        "at the file and at what the instrument did with it",
                        delivery->parcel->name, sha256, delivery->sha256);
-    /* Taken, or held open by the instrument: the rename has confirmed the delivery. */
+    /* Taken or locked by the instrument: the rename itself confirms the delivery. */
     return tell(folder, delivery, why_unread(status), outcome, err);
 }
 
@@ -324,13 +321,13 @@ static enum lf_status unknown(struct lf_error *err, const char *name)
                            name);
 }
 
-/* Publishing failed in a way that says nothing: ask the disk, as after a crash. */
+/* Publishing failed, and the error does not say whether it happened: ask the disk, as after a crash. */
 static enum lf_status after_failed_publish(struct lf_folder *folder, const struct lf_action *action,
                                            const struct lf_delivery *delivery, struct lf_outcome *outcome,
                                            struct lf_error *err)
 {
     struct lf_error ignored = {0};
-    if (err->status == LF_DENIED || err->status == LF_FULL) { /* a clear no */
+    if (err->status == LF_DENIED || err->status == LF_FULL) { /* certainly not done */
         folder__record_clear(folder, delivery, &ignored);
         return err->status;
     }
@@ -372,7 +369,7 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
     if (status != LF_OK)
         return unknown(err, name);
     status = read_back(folder, delivery, outcome, err);
-    if (status == LF_NO_MEMORY) /* delivered and durable: verify will tell the same once there is memory */
+    if (status == LF_NO_MEMORY) /* delivered and durable: verify will say so once there is memory */
         return unknown(err, name);
     if (status == LF_OK)
         folder__record_settle(folder, delivery);
@@ -391,7 +388,7 @@ enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action 
                          folder->host->instrument);
     if (status == LF_OK)
         status = folder__delivery_name(&delivery, action, err);
-    /* First of all: the traces of an attempt that a person overruled must not speak for this one. */
+    /* First: the traces of an attempt that a person overruled must not count for this one. */
     if (status == LF_OK)
         status = folder__record_clear(folder, &delivery, err);
     if (status == LF_OK)
@@ -411,7 +408,7 @@ enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action 
 
 /* ---- after a crash ---- */
 
-/* How things lie, by the table above. */
+/* The table at the top. */
 static enum lf_verdict conclude(const struct lf_mark *mark, const struct lf_file_info *part, bool same)
 {
     if (mark->done || same)

@@ -8,11 +8,11 @@
  *     linking        (only where the file system cannot rename without replacing)
  *     done
  *
- * It counts from the line "about" on, and each line only with its line end: a mark cut short by a power cut
- * says no more than what was durable. Marks of answered deliveries are removed an hour after the answer; what
- * crashes left behind goes after 30 days, or when there are more than 256 (oldest first), and never before
- * this device was connected for an hour: by then the host has asked `verify` about everything it had
- * begun. */
+ * It counts only with its line "about", and each line only with its line end: a mark cut off by a power cut
+ * says no more than was durable. The mark of an answered delivery is removed an hour after the answer. What
+ * crashes left behind is removed after 30 days, or when there are more than 256 (oldest first), and never
+ * before this device was connected for an hour: by then the host has asked `verify` about everything it
+ * began. */
 #include "delivery_record.h"
 
 #include "base/file.h"
@@ -77,7 +77,7 @@ enum lf_status folder__record_add(struct lf_folder *folder, const struct lf_deli
     return write_durably(folder, delivery->mark, LF_FILE_CHANGE, text, err);
 }
 
-/* Finds the value of a whole line "key value\n" or "key\n". */
+/* Finds the value of a complete line "key value\n" or "key\n". */
 static const char *line_of(const char *text, const char *key, size_t *len)
 {
     size_t key_len = strlen(key);
@@ -163,7 +163,7 @@ void folder__record_settle(struct lf_folder *folder, const struct lf_delivery *d
         release(folder, 0, true);
     char *mark = strdup(delivery->mark);
     if (!mark)
-        return; /* it stays as a leftover, and goes with those */
+        return; /* it is removed with the leftovers */
     folder->settled[folder->settled_count++] = (struct lf_settled){.mark = mark, .since = lf_clock_mono_ms()};
 }
 

@@ -1,5 +1,4 @@
-/* Delivery marks: what survives of a delivery begun, so that it is never done twice. See deliver.c for the
- * whole rule. */
+/* Delivery marks: what a delivery leaves on disk so that it is never done twice. deliver.c has the rule. */
 #ifndef LF_FOLDER_MARK_H
 #define LF_FOLDER_MARK_H
 
@@ -21,7 +20,7 @@ enum lf_status folder__delivery_name(struct lf_delivery *delivery, const struct 
                                      struct lf_error *err);
 
 struct lf_mark {
-    bool about;     /* whole, and durable before the file could be seen */
+    bool about;     /* complete, and durable before the file became visible */
     bool linking;   /* the file is being published as a link to the unfinished one */
     bool done;      /* published, and that is durable */
     bool same_boot; /* the machine has not restarted since */
@@ -42,9 +41,9 @@ enum lf_status folder__record_read(struct lf_folder *folder, const struct lf_del
 enum lf_status folder__record_clear(struct lf_folder *folder, const struct lf_delivery *delivery,
                                     struct lf_error *err);
 
-/* The host has the answer of this delivery: its mark may go an hour from now. */
+/* The host has the answer of this delivery: its mark is removed an hour from now. */
 void folder__record_settle(struct lf_folder *folder, const struct lf_delivery *delivery);
-/* When it is time: removes settled marks, and what crashes left behind long ago. Logs, never fails. */
+/* Once an hour: removes settled marks, and old leftovers of crashes. Logs errors, never fails. */
 void folder__record_sweep(struct lf_folder *folder);
 void folder__record_forget(struct lf_folder *folder); /* frees the list of settled ones; keeps the files */
 

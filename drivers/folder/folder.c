@@ -3,8 +3,8 @@
  *
  * States: open (no descriptor) -> connected (folders open, locks held) -> disconnected. The descriptors are
  * opened once per connection and everything happens below them; a folder that was unmounted or replaced under
- * its name is noticed (folder__alive) and ends the connection. What was told to the host is remembered
- * until close, over reconnections.
+ * its path is noticed (folder__alive) and ends the connection. What was reported to the host is remembered
+ * until close, across reconnections.
  *
  * Delivering is in deliver.c (with the rule that keeps a worklist from running twice), collecting in scan.c,
  * finished.c, collect.c and archive.c. */
@@ -278,8 +278,6 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
     enum { SETTLE_MS = 100 };
     struct lf_folder *folder = device;
     bool called = false;
-    struct lf_error spare = {0};
-    err = err ? err : &spare;
     enum lf_status status = folder__alive(folder, err);
     while (status == LF_OK) {
         if (lf_dir_is_open(&folder->outbox) && lf_deadline_passed(folder->next_scan))
@@ -288,7 +286,7 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
         if (status != LF_OK || called || lf_cancel_is_set(folder->host->cancel)
             || lf_deadline_passed(deadline))
             break;
-        /* An inbox alone tells nothing, but must be missed when it goes. */
+        /* An inbox alone reports nothing, but its loss must be noticed. */
         int64_t next = lf_dir_is_open(&folder->outbox) ? folder->next_scan
                                                        : lf_deadline_in(folder->options.safety_interval);
         if (wait_for_change(folder, lf_deadline_sooner(deadline, next), &called))
@@ -319,8 +317,6 @@ static enum lf_status folder_act(void *device, const struct lf_action *action, s
                                  struct lf_error *err)
 {
     enum lf_repeat repeat;
-    struct lf_error spare = {0};
-    err = err ? err : &spare; /* the parts look into it */
     enum lf_status status = folder_repeat(device, action, &repeat, err);
     return status == LF_OK ? folder__deliver(device, action, outcome, err) : status;
 }
@@ -329,8 +325,6 @@ static enum lf_verdict folder_verify(void *device, const struct lf_action *actio
                                      struct lf_error *err)
 {
     enum lf_repeat repeat;
-    struct lf_error spare = {0};
-    err = err ? err : &spare;
     if (folder_repeat(device, action, &repeat, err) != LF_OK)
         return LF_VERDICT_NOT_DONE;
     return folder__verify(device, action, outcome, err);
@@ -344,8 +338,7 @@ static enum lf_status folder_take(void *device, const char *id, const char *vers
 
 static enum lf_status folder_archive(void *device, const char *id, const char *version, struct lf_error *err)
 {
-    struct lf_error spare = {0};
-    return folder__file(device, id, version, err ? err : &spare);
+    return folder__file(device, id, version, err);
 }
 
 extern const struct lf_driver lf_driver_folder;

@@ -1,12 +1,10 @@
-/* Reading the outbox: what is there, what is new, what is finished; telling the host.
+/* Reading the outbox: what is there, what is new, what is finished; reporting it to the host.
  *
- * Every scan reads the names and sizes anew and merges them with what was known (both sorted by path). An
+ * Every scan reads the names and sizes again and merges them with what was known (both sorted by path). An
  * entry is
- *   watched  until it is finished and the host has it; told with the version it had then;
- *   told     nothing more is done until its size, time or inode changes: then it is watched again, as a new
- *            version;
- *   refused  its name or kind is not acceptable: logged once, left where it is, looked at again when it
- *            changes.
+ *   watched  until it is finished and the host has it, reported with the version it had then;
+ *   told     reported: ignored until its size, time or id changes; then watched again, as a new version;
+ *   refused  its name or kind is not acceptable: logged once, left in place, checked again when it changes.
  * Entries that are gone are forgotten. */
 #include "beneath.h"
 #include "folder.h"
@@ -126,7 +124,7 @@ static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *
 {
     struct lf_dir inner;
     if (lf_dir_enter(at, name, false, &inner, err) != LF_OK)
-        return LF_OK; /* gone meanwhile, or not ours to read: like an empty one */
+        return LF_OK; /* gone meanwhile, or not readable for us: like an empty one */
     char *full = lf_path_join(folder->options.outbox, path);
     if (full)
         watch_too(folder, full);
@@ -214,7 +212,7 @@ static void merge(struct lf_folder *folder, struct lf_entries *now)
     *now = (struct lf_entries){0};
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
 {
@@ -230,7 +228,7 @@ static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
     entry->state = LF_ENTRY_REFUSED;
     folder->refused++;
     if (folder->refused > REFUSED_LOGGED && (folder->refused & (folder->refused - 1)) != 0)
-        return false; /* a crowd of them must not fill the log */
+        return false; /* many of them must not fill the log */
     lf_log_warning(folder->host->instrument,
                    "the result %s is refused and stays where it is: %s (%lld refused since the "
                    "start)",
@@ -268,7 +266,7 @@ static void look(struct lf_folder *folder, int64_t *wait_ms)
             continue;
         if (folder__finished(folder, entry, &sidecar, &ask) && tell(folder, entry, sidecar, &err) != LF_OK) {
             lf_log_warning(folder->host->instrument,
-                           "the result %s could not be taken over, it will be told again: %s", entry->path,
+                           "the result %s could not be recorded and will be reported again: %s", entry->path,
                            err.text);
             ask = folder->options.scan_interval;
             failed = true; /* the journal is in trouble: the rest can wait as well */

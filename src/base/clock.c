@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Outside clock minus monotonic clock; 0: nobody has told (his time cannot be that of our start in 1970). */
+/* External wall clock minus monotonic clock; 0: none recorded (it could only mean that we booted in 1970). */
 static _Atomic int64_t outside;
 
 void lf_clock_learn(int64_t outside_ms)

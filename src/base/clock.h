@@ -1,9 +1,9 @@
-/* Time. Timers and deadlines use the monotonic clock; wall time is for stamps that people and other systems
- * read.
+/* Time. Timers and deadlines use the monotonic clock; wall time is for timestamps that people and other
+ * systems read.
  *
- * The wall clock of this machine may be wrong, and may be set at any moment. Others tell us theirs
- * (lf_clock_learn): what depends on the date, and not only on how long something takes, asks
- * lf_clock_best_ms. Any thread. */
+ * This machine's wall clock may be wrong, and may be set at any moment. Trusted servers send theirs
+ * (lf_clock_learn). Whatever depends on the date, and not only on a duration, uses lf_clock_best_ms. Any
+ * thread. */
 #ifndef LF_BASE_CLOCK_H
 #define LF_BASE_CLOCK_H
 
@@ -14,23 +14,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Somebody trusted says that it is this late just now; below 0: he did not say. Kept beside the monotonic
- * clock, so that a later step of ours does not touch it. */
+/* Records a trusted external wall-clock time; negative: unknown, ignored. It is kept relative to the
+ * monotonic clock, so that later steps of our wall clock do not affect it. */
 void lf_clock_learn(int64_t outside_ms);
-/* Has anybody told? Until then nobody knows whether our clock is right. */
+/* Has an external time been recorded? Until then our clock is unverified. */
 bool lf_clock_learned(void);
-/* How far our clock is ahead of his (below 0: behind). 0 within LF_CLOCK_TOLERANCE_MS, and while nobody has
- * told. */
+/* How far our clock is ahead of the external time (negative: behind). 0 within LF_CLOCK_TOLERANCE_MS, and
+ * while no external time is recorded. */
 int64_t lf_clock_ahead_ms(void);
 enum { LF_CLOCK_TOLERANCE_MS = 2 * 60 * 1000 };
-/* The wall clock, unless we know better: for dates that decide something or are kept. */
+/* The external time if our clock is wrong, else our own: for dates that decide something or are stored. */
 int64_t lf_clock_best_ms(void);
 enum { LF_CLOCK_TEXT = 140 };
-/* What our clock says, for messages: "the clock of this machine says 2036-11-22T06:09:34Z (3652 d ahead of
- * the tenant's)". */
+/* Our clock, for messages: "the clock of this machine says 2036-11-22T06:09:34Z (3652 d ahead of the
+ * tenant's)". */
 void lf_clock_words(char text[LF_CLOCK_TEXT]);
 
-/* A deadline is a monotonic instant in ms; LF_NEVER waits for ever. */
+/* A deadline is a monotonic instant in ms; LF_NEVER waits forever. */
 #define LF_NEVER INT64_MAX
 int64_t lf_deadline_in(int64_t ms);         /* now + ms; negative ms gives "now" */
 int64_t lf_deadline_left(int64_t deadline); /* ms left, never below 0; LF_NEVER for LF_NEVER */
@@ -44,7 +44,7 @@ enum { LF_TIME_TEXT = 40 };
 void lf_time_format(int64_t wall_ms, char text[LF_TIME_TEXT]);
 /* Local time for people: "2026-11-22 07:09:34". */
 void lf_time_format_local(int64_t wall_ms, char text[LF_TIME_TEXT]);
-/* Parses RFC 3339 with any offset and up to 9 digits of fraction. LF_INVALID when it is none. */
+/* Parses RFC 3339 with any offset and up to 9 digits of fraction. LF_INVALID for anything else. */
 enum lf_status lf_time_parse(const char *text, int64_t *wall_ms);
 
 /* Full jitter: a random wait in [0, min(cap, base * 2^attempt)] ms; attempt counts from 0. */

@@ -21,7 +21,7 @@ void lf_digest_free(struct lf_digest *digest);
 enum lf_status lf_digest_bytes(enum lf_digest_kind kind, const void *data, size_t len, char *hex);
 /* Appends base64 (no line breaks). */
 enum lf_status lf_base64_append(struct lf_buffer *out, const void *data, size_t len);
-/* Strict: no white space, right padding. LF_INVALID otherwise. */
+/* Strict: no white space, correct padding. LF_INVALID otherwise. */
 enum lf_status lf_base64_decode(struct lf_slice text, struct lf_buffer *out);
 
 #endif

@@ -1,8 +1,7 @@
-/* Status, class and sentence of an error. Every fallible call returns enum lf_status and fills a struct
- * lf_error.
+/* Errors. A call that can fail returns enum lf_status and fills a struct lf_error.
  *
- * The *status* says what kind of thing went wrong, for code that must tell cases apart. The *class* alone
- * decides what happens to a job. The *text* is for people: what, where, and what to do next. Never put a
+ * The *status* says what kind of error it is, for code that must distinguish cases. The *class* alone decides
+ * what happens to a job. The *text* is for people: what happened, where, and what to do next. Never put a
  * secret in it.
  */
 #ifndef LF_BASE_ERROR_H
@@ -22,8 +21,8 @@ enum lf_status {
     LF_TIMEOUT,
     LF_CANCELLED,    /* asked to stop */
     LF_DISCONNECTED, /* device, broker or server is gone */
-    LF_PROTOCOL,     /* the peer said something that cannot be right */
-    LF_REFUSED,      /* the peer understood and said no */
+    LF_PROTOCOL,     /* the peer sent something invalid */
+    LF_REFUSED,      /* the peer understood and refused */
     LF_BUSY,
     LF_CORRUPT, /* stored data is damaged */
     LF_TOO_LARGE,
@@ -33,10 +32,10 @@ enum lf_status {
 
 enum lf_class {
     LF_CLASS_NONE = 0,
-    LF_TRANSIENT,       /* the same attempt may work later: wait and retry */
-    LF_PERMANENT,       /* will never work as asked: fail */
-    LF_UNKNOWN_OUTCOME, /* it may or may not have happened: hold, never retry on our own */
-    LF_NEEDS_PERSON,    /* cannot go on without a person: hold */
+    LF_TRANSIENT,       /* may work later: wait and retry */
+    LF_PERMANENT,       /* will never work: fail */
+    LF_UNKNOWN_OUTCOME, /* may or may not have happened: hold, never retry automatically */
+    LF_NEEDS_PERSON,    /* needs a person: hold */
 };
 
 enum { LF_ERROR_TEXT = 512 };
@@ -52,17 +51,15 @@ struct lf_error {
 enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format,
                        ...) __attribute__((format(printf, 4, 5)));
 
-/* The same for a failed system call: appends ": <reason>" and derives status and class from errno (ENOSPC:
- * full and transient; ENOENT: not found; EACCES: denied; ENOMEM: no memory and transient; EIO, ENXIO: I/O and
- * transient ...). */
+/* The same for a failed call of the C library: appends ": <reason>" and derives status and class from errno
+ * (ENOSPC: full and transient; ENOENT: not found; EACCES: denied and needs a person ...). */
 enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Out of memory while doing `what`: transient. */
 enum lf_status lf_fail_memory(struct lf_error *err, const char *what);
 
-/* Puts context in front of an error that is being passed up: "<context>: <text>". Returns err->status, so err
- * must not be NULL where that is used. */
+/* Prepends context to an error that is passed up: "<context>: <text>". Returns err->status. */
 enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -17,7 +17,7 @@ enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error 
 char *lf_json_print(const cJSON *value);
 
 /* Looks along a path of object keys separated by '.', e.g. "file.id". Borrowed; NULL if missing. Not for keys
- * from outside: a '.' inside a key cannot be said. */
+ * from outside: a key that contains '.' cannot be reached. */
 const cJSON *lf_json_at(const cJSON *value, const char *path);
 /* Text at the path; NULL if it is missing or not a string. Borrowed. */
 const char *lf_json_text(const cJSON *value, const char *path);

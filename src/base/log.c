@@ -54,7 +54,7 @@ static void escape(const char *text, char *out, size_t room)
 enum { PATIENCE_MS = 50 /* with a slow reader; none once it has not read for so long */ };
 
 static struct lf_mutex writer = LF_MUTEX_INIT; /* guards stuck and unread; taken after `mutex`, if both are */
-static bool stuck;                             /* the last line was not taken, or not whole */
+static bool stuck;                             /* the last line was not written, or not completely */
 static int64_t unread;                         /* lines not taken since the last that was */
 static _Atomic int64_t left_out;
 
@@ -126,7 +126,7 @@ int64_t lf_log_left_out(void)
     return left_out;
 }
 
-/* Forgets a kind, and tells what was left out of it. */
+/* Forgets a kind, and logs how many of its lines were left out. */
 static void let_go(struct line_kind *kind)
 {
     char text[PART_MAX + 160];

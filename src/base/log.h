@@ -1,5 +1,5 @@
 /* The log: one line an entry on standard error, for people and for journald. Any thread. Never log a secret.
- * Nobody waits for whoever reads it: what he does not take is left out, and counted. */
+ * Logging never waits for a slow reader: lines that it does not take are left out and counted. */
 #ifndef LF_BASE_LOG_H
 #define LF_BASE_LOG_H
 
@@ -17,16 +17,16 @@ enum lf_log_format {
 };
 
 /* At most so many lines of one kind (same place in the code, same part) in `window_ms`; 0: no limit. The rest
- * is left out and counted; the count is told when the time is over, and by this call. Debug lines are never
- * left out. Default: 200 in a minute. */
+ * is left out and counted; the count is logged when the window ends, and by this call. Debug lines are never
+ * left out. Default: 200 a minute. */
 void lf_log_limit(int lines, int64_t window_ms);
 int64_t lf_log_left_out(void); /* since the start */
 
 void lf_log_setup(enum lf_log_level level, enum lf_log_format format);
 bool lf_log_wants(enum lf_log_level level);
 
-/* `part` is the speaking module or instrument ("link", "balance-1"). Control characters in the text are shown
- * escaped, so that outside data cannot forge lines. */
+/* `part` is the module or instrument that logs ("link", "balance-1"). Control characters in the text are
+ * shown escaped, so that outside data cannot forge lines. */
 void lf_log(enum lf_log_level level, const char *part, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
