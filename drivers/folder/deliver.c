@@ -293,7 +293,7 @@ static const char *why_unread(enum lf_status status)
 {
     switch (status) {
     case LF_OK: return NULL;
-    case LF_NOT_FOUND: return "the instrument has already removed the file";
+    case LF_NOT_FOUND: return "the instrument has already taken the file";
     default: return "the file could not be read back";
     }
 }
