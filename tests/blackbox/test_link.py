@@ -39,7 +39,7 @@ class LinkTest(unittest.TestCase):
         return probe
 
     def subscribed(self, broker, *options):
-        """A session that the broker keeps."""
+        """A session kept by the broker."""
         probe = self.online(broker.port, *options)
         wait_until(lambda: "Sending SUBACK" in broker.log(), "the subscription stands")
         return probe
@@ -70,14 +70,14 @@ class AcknowledgeAfterCommit(LinkTest):
         return wanted, before
 
     def test_killed_before_commit(self):
-        """killed between receipt and commit, every message comes again and is there exactly once"""
+        """killed between receipt and commit, every message is redelivered and stored exactly once"""
         wanted, before = self.killed("before")
         self.assertEqual(before, [])
         time.sleep(0.5)
         self.assertEqual(self.journal(), wanted)
 
     def test_killed_after_commit(self):
-        """killed between commit and acknowledgement, nothing is lost, and what was committed comes again"""
+        """killed between commit and acknowledgement, nothing is lost, and the committed messages are redelivered"""
         wanted, before = self.killed("after")
         self.assertGreater(len(before), 0)
         time.sleep(0.5)
@@ -86,7 +86,7 @@ class AcknowledgeAfterCommit(LinkTest):
         self.assertEqual({m for m, n in counts.items() if n > 1}, set(before))
 
     def test_refused(self):
-        """what a failed commit leaves is not acknowledged and comes again, in order"""
+        """messages whose commit fails are not acknowledged, and are redelivered in order"""
         broker = self.broker()
         self.leave_session(broker)
         wanted = [f"evt_{i}" for i in range(self.COUNT)]
@@ -97,7 +97,7 @@ class AcknowledgeAfterCommit(LinkTest):
         self.assertGreaterEqual(probe.health()["reconnects"], 3)
 
     def test_never_committed(self):
-        """while nothing can be committed the link tries less and less often"""
+        """while commits fail, the link retries less and less often"""
         broker = self.broker()
         self.leave_session(broker)
         broker.publish("lab/events/a", "evt_1")
@@ -108,7 +108,7 @@ class AcknowledgeAfterCommit(LinkTest):
         self.assertLess(probe.health()["reconnects"], 20)
 
     def test_many_in_few_batches(self):
-        """messages that wait are committed many at a time"""
+        """queued messages are committed in batches"""
         broker = self.broker()
         self.leave_session(broker)
         broker.publish("lab/events/a", *[f"evt_{i}" for i in range(2000)])
@@ -123,7 +123,7 @@ class AcknowledgeAfterCommit(LinkTest):
 
 class Session(LinkTest):
     def test_resumed(self):
-        """messages sent while the agent is away come later, and it is told whether the session was kept"""
+        """messages sent while the agent is offline arrive later, and it learns whether the session was kept"""
         broker = self.broker()
         probe = self.probe(broker.port)
         probe.next("online", session_present=False)
@@ -137,7 +137,7 @@ class Session(LinkTest):
             again.next("online", session_present=True)
 
     def test_broker_restarts(self):
-        """the link comes back by itself when the broker does, and says in between that it is away"""
+        """the link reconnects by itself once the broker is back, and reports that it was offline in between"""
         broker = self.broker()
         probe = self.subscribed(broker)
         broker.stop()
@@ -151,7 +151,7 @@ class Session(LinkTest):
         self.assertGreaterEqual(probe.health()["reconnects"], 1)
 
     def test_no_broker_at_first(self):
-        """the link waits for a broker that is not there yet"""
+        """the link waits for a broker that is not running yet"""
         port = free_port()
         probe = self.probe(port)
         probe.error("cannot reach the broker")
@@ -159,7 +159,7 @@ class Session(LinkTest):
         probe.next("online")
 
     def test_taken_over(self):
-        """when another client takes the session over, that is told, and the link stays away"""
+        """when another client takes the session over, the link reports it and stays disconnected"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port)
             broker.session()
@@ -170,7 +170,7 @@ class Session(LinkTest):
             self.assertFalse(broker.someone_came(1))
 
     def test_goodbye_arrives(self):
-        """at the end the broker has the goodbye for certain: the connection is not reset while something is on its way"""
+        """at the end the broker has certainly received the goodbye: the connection is not reset while data is in flight"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, "will_topic=lab/agents/a/status", "will_payload=died")
             broker.subscriptions(2)
@@ -189,7 +189,7 @@ class Session(LinkTest):
     TOPIC = "lab/agents/a/status"
 
     def marked(self, broker, probe):
-        """The probe publishes on its status topic. Returns the mark that it put on."""
+        """The probe publishes on its status topic. Returns the tag that it added."""
         probe.say(f"publish 1 0 1 {self.TOPIC} up")
         kind, body = broker.packet()
         self.assertEqual(kind, 3)
@@ -197,7 +197,7 @@ class Session(LinkTest):
         return body[name + 2:name + 2 + int.from_bytes(body[name:name + 2], "big")].decode()
 
     def stands_back(self, broker, probe):
-        """It leaves a notice, goes, stays away, and says why."""
+        """It leaves a notice, disconnects, stays disconnected, and says why."""
         kind, body = broker.packet()
         self.assertEqual(kind, 3)
         self.assertIn(b"labferry-stands-back", body)
@@ -211,7 +211,7 @@ class Session(LinkTest):
         return f"will_topic={self.TOPIC}", "will_payload=died", "namesake_payload=another one"
 
     def test_namesake_told(self):
-        """told by the broker that its session was taken over, it comes back once to tell the other, and stays away"""
+        """told by the broker that its session was taken over, it reconnects once to notify the other, then stays disconnected"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
             broker.subscriptions(2)
@@ -224,7 +224,7 @@ class Session(LinkTest):
             self.stands_back(broker, probe)
 
     def test_namesake_told_twice(self):
-        """taken over again without a trace of the other, it stays away"""
+        """taken over again without a trace of the other agent, it stays disconnected"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
             for _ in range(2):
@@ -234,7 +234,7 @@ class Session(LinkTest):
             self.assertIn("two agents have the same name", probe.health()["namesake"])
 
     def test_namesake_order(self):
-        """of two agents with one name exactly one stands back: the one whose mark was overwritten last"""
+        """of two agents with the same name exactly one yields: the one whose tag was overwritten last"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
             broker.subscriptions(2)
@@ -256,7 +256,7 @@ class Session(LinkTest):
             self.stands_back(broker, probe)
 
     def test_namesake_cut_mark(self):
-        """a mark that is ours but for its number is a strange one"""
+        """a tag that differs from ours in its id alone is foreign"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
             broker.subscriptions(2)
@@ -267,7 +267,7 @@ class Session(LinkTest):
             self.stands_back(broker, probe)
 
     def test_will(self):
-        """the last will is published when the agent dies, the goodbye when it ends in good order"""
+        """the last will is published when the agent crashes, the goodbye when it stops cleanly"""
         broker = self.broker()
         will = ("will_topic=lab/agents/a/status", "will_payload=died")
         probe = self.online(broker.port, *will)
@@ -282,7 +282,7 @@ class Session(LinkTest):
         wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["ended well"], "the goodbye is retained")
 
     def test_will_without_goodbye(self):
-        """an end in good order without a goodbye still leaves the last will"""
+        """a clean stop without a goodbye still publishes the last will"""
         broker = self.broker()
         probe = self.online(broker.port, "will_topic=lab/agents/a/status", "will_payload=died")
         probe.say("publish 1 1 1 lab/agents/a/status up")
@@ -291,7 +291,7 @@ class Session(LinkTest):
         wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["died"], "the last will is retained")
 
     def test_subscription_refused(self):
-        """a subscription that the broker refuses is told, and the others work"""
+        """a refused subscription is reported, and the others work"""
         events = {"acltype": "subscribePattern", "topic": "lab/events/#", "priority": 0, "allow": True}
         rules = {"defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True,
                                       "subscribe": False, "unsubscribe": True},
@@ -308,7 +308,7 @@ class Session(LinkTest):
         probe.next("message", payload="still works")
 
     def test_subscription_granted_later(self):
-        """a subscription that was refused is asked for again until it is granted, and as long it is told that events are missed"""
+        """a refused subscription is retried until it is granted; until then the link reports that events may be missed"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port)
             broker.accept()
@@ -337,7 +337,7 @@ class Session(LinkTest):
 
 class Messages(LinkTest):
     def test_properties(self):
-        """response topic, correlation data and expiry come along with a message"""
+        """response topic, correlation data and expiry are passed on with a message"""
         broker = self.broker()
         probe = self.subscribed(broker)
         properties = {"response-topic": "lab/reply", "correlation-data": "c-77",
@@ -354,7 +354,7 @@ class Messages(LinkTest):
         self.assertEqual(message["expiry_s"], -1)
 
     def test_too_large(self):
-        """a message above the bound is told with its size, without its content, and the next ones come"""
+        """a message over the size limit is reported with its size and without its content, and later messages arrive"""
         broker = self.broker()
         probe = self.subscribed(broker, "max_message=1000")
         broker.publish("lab/events/a", "x" * 5000, "y" * 1000)
@@ -363,7 +363,7 @@ class Messages(LinkTest):
         probe.next("message", payload="y" * 1000, too_large=False)
 
     def test_out(self):
-        """publications go out in order, with correlation data, and each is told when the broker has it"""
+        """publications are sent in order, with correlation data, and each is reported once the broker has it"""
         broker = self.broker()
         probe = self.online(broker.port)
         reader = subprocess.Popen(["mosquitto_sub", "-V", "5", "-p", str(broker.port), "-t", "lab/out",
@@ -381,7 +381,7 @@ class Messages(LinkTest):
         self.assertTrue(all("corr-1" in line for line in lines))
 
     def test_out_while_committing(self):
-        """while a commit takes long, what is to be published waits, up to a bound; a lost connection forgets it, and says so by no answer"""
+        """while a commit takes long, publications queue up to a limit; a lost connection drops them without a report"""
         broker = self.broker()
         held = self.folder / "go on"
         probe = self.subscribed(broker, f"wait={held}", "refuse=1")
@@ -400,7 +400,7 @@ class Messages(LinkTest):
         self.assertEqual([line["ticket"] for line in probe.told if line["what"] == "published"], [2000])
 
     def test_out_too_large(self):
-        """correlation data that MQTT has no room for is refused before it is sent; the session goes on"""
+        """correlation data too long for MQTT is refused before it is sent; the session goes on"""
         broker = self.broker()
         probe = self.online(broker.port, "correlation=65536")
         probe.say("publish 1 1 0 lab/out x")
@@ -418,7 +418,7 @@ class Messages(LinkTest):
         self.assertEqual(broker.read("lab/out", 1), ["x"])
 
     def test_out_refused(self):
-        """a publication that the broker's access rules refuse is told as refused, and the rest goes on"""
+        """a publication refused by the broker's access rules is reported as refused, and the session goes on"""
         (self.folder / "acl").write_text("topic readwrite lab/events/#\ntopic readwrite lab/out\n")
         broker = self.broker("allow_anonymous true", f"acl_file {self.folder}/acl")
         probe = self.online(broker.port)
@@ -468,7 +468,7 @@ class Access(LinkTest):
         self.assertEqual(probe.close()[0], 0)
 
     def test_tls_refusals(self):
-        """another CA, no client certificate or a strange one: refused, and TLS named as the cause"""
+        """another CA, and a missing or foreign client certificate, are refused, and TLS is named as the cause"""
         broker = self.tls_broker()
         for options in ({"ca": "other"}, {"client": None}, {"client": "stranger"}):
             with self.subTest(**options):
@@ -487,7 +487,7 @@ class Access(LinkTest):
         self.assertEqual(probe.health()["state"] == "online", False)
 
     def test_tls_encrypted_key(self):
-        """an encrypted key is told as a failure; nobody is asked for a passphrase at a terminal"""
+        """an encrypted key is reported as a failure; nobody is asked for a passphrase on a terminal"""
         broker = self.tls_broker()
         subprocess.run(["openssl", "ec", "-aes256", "-passout", "pass:secret", "-in", self.certificate("client.key"), "-out",
                         self.folder / "locked.key"], check=True, capture_output=True, timeout=60)
@@ -497,7 +497,7 @@ class Access(LinkTest):
         self.assertNotEqual(probe.health()["state"], "online")
 
     def test_tls_many_at_once(self):
-        """messages that come together in one TLS record are all read at once, none waits for the next"""
+        """messages that share one TLS record are all read at once; none waits for the next record"""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate("broker.crt"), self.certificate("broker.key"))
         with ScriptedBroker(context) as broker:
@@ -509,7 +509,7 @@ class Access(LinkTest):
                 probe.next("message", payload=f"evt_{i}", seconds=5)
 
     def test_password(self):
-        """a wrong password is told as something a person must mend; the file is read at every attempt"""
+        """a wrong password is reported as something a person must fix; the file is read at every attempt"""
         users = self.folder / "users"
         subprocess.run(["mosquitto_passwd", "-b", "-c", users, "bench-3", "right"], check=True)
         broker = self.broker("allow_anonymous false", f"password_file {users}")
@@ -563,7 +563,7 @@ class Quiet(LinkTest):
         self.assertIn("Received PINGREQ", broker.log())
 
     def test_silent_broker(self):
-        """a broker that accepts the connection and says nothing does not hold up the end"""
+        """a broker that accepts the connection and stays silent does not delay the stop"""
         with socket.create_server(("127.0.0.1", 0)) as deaf:
             probe = self.probe(deaf.getsockname()[1])
             time.sleep(1)
@@ -572,7 +572,7 @@ class Quiet(LinkTest):
             self.assertLess(seconds, 4)
 
     def test_silent_tls(self):
-        """neither does one that says nothing to a TLS greeting"""
+        """a broker that does not answer the TLS handshake does not delay the stop"""
         with socket.create_server(("127.0.0.1", 0)) as deaf:
             probe = self.probe(deaf.getsockname()[1], "tls=1", "ca=/etc/ssl/certs/ca-certificates.crt")
             time.sleep(1)
@@ -581,7 +581,7 @@ class Quiet(LinkTest):
             self.assertLess(seconds, 4)
 
     def test_unreachable(self):
-        """nor does an address that does not answer: a listener whose queue is full"""
+        """an address that does not answer (a listener whose queue is full) does not delay the stop"""
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
             full.listen(0)
@@ -598,7 +598,7 @@ class Quiet(LinkTest):
             self.assertLess(seconds, 4)
 
     def test_no_answer(self):
-        """a broker that never answers the greeting is left and told as that"""
+        """a broker that never answers CONNECT is dropped and reported"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, "keepalive=10")
             broker.accept()
@@ -606,7 +606,7 @@ class Quiet(LinkTest):
             self.assertNotIn("silent", "".join(probe.errors))
 
     def test_no_subscription(self):
-        """a broker that greets and then never answers the subscription is left after half a minute, though it lives"""
+        """a broker that never answers the subscription is dropped after half a minute, although it answers pings"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, "keepalive=10")
             broker.accept()
@@ -633,20 +633,20 @@ class Quiet(LinkTest):
             self.assertRegex(probe.next("offline")["why"], "(?i)ended the session: server shutting down")
 
     def test_no_such_host(self):
-        """a broker whose name cannot be found is told with its name"""
+        """a broker whose name cannot be resolved is reported with its name"""
         probe = Probe("host=no..name", "port=1883", "filter=lab/events/#")
         self.addCleanup(probe.end)
         probe.error("no..name")
 
     def test_last_will_refused(self):
-        """a last will that cannot be is told with its topic, and nothing connects without it"""
+        """an impossible last will is reported with its topic, and the link does not connect without it"""
         broker = self.broker()
         probe = self.probe(broker.port, "will_topic=lab/+/status", "will_payload=died")
         probe.error("the last will on lab/+/status is refused")
         self.assertNotIn("New client connected", broker.log())
 
     def test_garbage(self):
-        """a peer that speaks no MQTT is left, told, and tried again later"""
+        """a peer that does not speak MQTT is dropped, reported, and retried later"""
         with socket.create_server(("127.0.0.1", 0)) as server:
             probe = self.probe(server.getsockname()[1])
             for _ in range(2):  # the first may only have looked whether someone listens

@@ -1,4 +1,4 @@
-"""Two agents with one name or one client id, against a real broker that takes a session over without a word."""
+"""Two agents with the same name or client id, against a real broker that takes a session over silently."""
 import time
 import unittest
 
@@ -10,7 +10,7 @@ CLIENT_ID = "labferry-demo-lab-bench-1"
 
 class Namesake(WithLab):
     def two(self, second="", name="bench-1"):
-        """Two agents, each with its own journal and instruments, at one broker and one tenant."""
+        """Two agents, each with its own journal and instruments, on one broker and one tenant."""
         first = self.lab
         first.start_all()
         self.other = Lab()
@@ -49,7 +49,7 @@ class Namesake(WithLab):
         return online[0] if len(online) == 1 else None
 
     def test_same_name(self):
-        """two agents with one name do not throw each other out for ever: one stands back, both say so, no event is lost"""
+        """two agents with the same name do not disconnect each other for ever: one yields, both report it, no event is lost"""
         self.two()
         tasks = []
         end = time.monotonic() + WATCHED_S
@@ -74,7 +74,7 @@ class Namesake(WithLab):
         self.assertIsNone(self.told(goes))
 
     def test_same_name_other_id(self):
-        """one name with two client ids: no session is taken over, and yet both say so, and only one goes on"""
+        """the same name with two client ids: no session is taken over, yet both report it and only one goes on"""
         self.two('client_id = "another";')
         self.lab.until("one of them is online", self.one_online)
         self.both_told()
@@ -85,7 +85,7 @@ class Namesake(WithLab):
         self.assertEqual(len(self.lab.outputs(task)), 1)
 
     def test_same_id_other_name(self):
-        """one client id with two names: that sessions are short is told with the id, and they take turns ever more slowly"""
+        """the same client id with two names: the short sessions are reported with the id, and the agents take turns ever more slowly"""
         self.two(f'client_id = "{CLIENT_ID}";', "bench-2")
         for lab in self.labs:
             need = lab.until("it is told", lambda lab=lab: self.told(lab))

@@ -1,4 +1,4 @@
-"""The network between the agent and everything else fails: packets are lost, all of them, and nobody says so."""
+"""The network between the agent and everything else fails: some or all packets are lost silently."""
 import time
 import unittest
 
@@ -43,7 +43,7 @@ class Network(Exactly):
         return self.lab.generate(run, name=name, content=f"Sample,Volume\nS-{number},50\n"), self.lab.new_task(Sample=f"S-{number}")
 
     def test_loss(self):
-        """a fifth of all packets is lost both ways, then all of them for a while: in the end exactly one of everything"""
+        """a fifth of all packets is lost both ways, then all of them for a while: in the end everything exists exactly once"""
         line, began = self.line, time.monotonic()
         line.loss = LOSS
         done = [self.work(number) for number in range(ROUNDS)]
@@ -63,7 +63,7 @@ class Network(Exactly):
         self.exactly_one([file for file, _ in done], [task for _, task in done])
 
     def test_half_open(self):
-        """a broker that vanishes without a word is noticed within 1.5 times the keepalive, told, and found again"""
+        """a broker that vanishes silently is noticed within 1.5 times the keepalive, reported, and reconnected to"""
         lab, line = self.lab, self.line
         line.cut = True
         began = time.monotonic()

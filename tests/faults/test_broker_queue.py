@@ -1,4 +1,4 @@
-"""Many events wait at the broker while the agent is away."""
+"""Many events queue at the broker while the agent is offline."""
 import os
 import sqlite3
 import time
@@ -23,7 +23,7 @@ class Queue(WithLab):
         return relay["published"] >= COUNT and relay["queued"] + relay["inFlight"] == 0
 
     def test_queue(self):
-        """however many events wait at the broker, all are in the journal exactly once, and memory stays bounded"""
+        """however many events queue at the broker, all reach the journal exactly once, and memory stays bounded"""
         lab = self.lab
         lab.start_all()
         lab.restart_agent()
@@ -44,7 +44,7 @@ class Queue(WithLab):
         self.assertLess(grown, GROWTH)
 
     def test_overflow(self):
-        """a broker that keeps the session and drops what its queue has no room for loses nothing: the list of events is asked, too"""
+        """nothing is lost when a broker keeps the session but drops events that overflow its queue: the list of events is read too"""
         lab = self.lab
         lab.start_all(broker="max_queued_messages 3\n")
         lab.stop("agent")

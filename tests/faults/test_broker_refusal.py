@@ -1,4 +1,4 @@
-"""The broker refuses the agent, or a subscription of it: told, and healed without hands once that is mended."""
+"""The broker refuses the agent or one of its subscriptions: this is reported, and ends by itself once the cause is fixed."""
 import json
 import os
 import pathlib
@@ -13,7 +13,7 @@ EVENTS = "labferry/demo-lab/events/#"
 
 class Refused(WithLab):
     def needs(self, words):
-        """What the operator is told, if it has these words."""
+        """What the operator reads, if it contains these words."""
         try:
             return next((n for n in self.lab.ask("status")["needs"] if words in n["what"]), None)
         except OSError:
@@ -36,7 +36,7 @@ class Refused(WithLab):
                            broker=f"password_file {self.users('right')}\n", wait=wait)
 
     def test_password(self):
-        """a wrong password is told with what to mend; once the file is right, the agent connects and does what waited"""
+        """a wrong password is reported with what to fix; once the file is right, the agent connects and does the queued work"""
         lab = self.lab
         self.secret("wrong")
         self.start(wait=False)
@@ -51,7 +51,7 @@ class Refused(WithLab):
         self.assertNotIn("right", lab.log("agent"))
 
     def test_account(self):
-        """an account that the broker does not know any more is told; once it is back, so is the agent, with all events"""
+        """an account that was removed at the broker is reported; once it is restored, the agent reconnects and has all events"""
         lab = self.lab
         self.secret("right")
         self.start()
@@ -67,7 +67,7 @@ class Refused(WithLab):
         self.assertEqual(len(lab.outputs(task)), 1)
 
     def rules(self, *roles):
-        """Access rules: everybody may do all but subscribe to events; the agent what its roles say."""
+        """Access rules: everybody may do everything except subscribe to events; the agent may do what its roles say."""
         def acl(kind, topic, allow=True):
             return {"acltype": kind, "topic": topic, "priority": 0, "allow": allow}
         return {"defaultACLAccess": {"publishClientSend": True, "publishClientReceive": True, "subscribe": True,
@@ -84,7 +84,7 @@ class Refused(WithLab):
         return f"plugin {plugin}\nplugin_opt_config_file {self.lab.home}/rules.json\n"
 
     def test_subscription(self):
-        """a subscription to events that is refused is told; what happened meanwhile comes as soon as it is granted, or before"""
+        """a refused subscription to events is reported; missed events arrive once it is granted, or earlier"""
         lab = self.lab
         lab.start_all(broker=self.access("deaf"))
         need = lab.until("it is told", lambda: self.needs("refuses the subscription"))
