@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,14 +72,6 @@ bool lf_deadline_passed(int64_t deadline)
 int64_t lf_deadline_sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-int lf_deadline_poll_ms(int64_t deadline)
-{
-    if (deadline == LF_NEVER)
-        return -1;
-    int64_t left = lf_deadline_left(deadline);
-    return left > INT_MAX ? INT_MAX : (int)left;
 }
 
 /* ---- dates: days since 1970-01-01 and the Gregorian calendar, without the C library's limits ---- */

@@ -36,8 +36,6 @@ int64_t lf_deadline_in(int64_t ms);         /* now + ms; negative ms gives "now"
 int64_t lf_deadline_left(int64_t deadline); /* ms left, never below 0; LF_NEVER for LF_NEVER */
 bool lf_deadline_passed(int64_t deadline);
 int64_t lf_deadline_sooner(int64_t a, int64_t b);
-/* For poll(): -1 for LF_NEVER, else the ms left, capped at INT_MAX. */
-int lf_deadline_poll_ms(int64_t deadline);
 
 enum { LF_TIME_TEXT = 40 };
 /* RFC 3339 in UTC with milliseconds: "2026-11-22T06:09:34.120Z". */

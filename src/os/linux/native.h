@@ -35,4 +35,7 @@ enum lf_status os__moved(ssize_t result, size_t *count, struct lf_error *err);
 /* Fills *err from errno: the reason as text, with the status and class that follow from it. */
 enum lf_status os__fail(struct lf_error *err);
 
+/* wait.c: a deadline for poll(): -1 for LF_NEVER, else the ms left, at most INT_MAX. */
+int os__poll_ms(int64_t deadline);
+
 #endif

@@ -5,6 +5,7 @@
 #include "os/linux/native.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -12,6 +13,14 @@
 struct lf_waitable lf_waitable_socket(intptr_t native)
 {
     return os__waitable((int)native);
+}
+
+int os__poll_ms(int64_t deadline)
+{
+    int64_t left = lf_deadline_left(deadline);
+    if (deadline == LF_NEVER)
+        return -1;
+    return left > INT_MAX ? INT_MAX : (int)left;
 }
 
 /* ---- waking and cancelling ---- */
@@ -110,7 +119,7 @@ enum lf_status lf_wait_any(struct lf_wait_item *list, size_t count, int64_t dead
     for (;;) {
         if (lf_cancel_is_set(cancel))
             return LF_CANCELLED;
-        int ready = poll(fds, (nfds_t)count + 1, lf_deadline_poll_ms(deadline));
+        int ready = poll(fds, (nfds_t)count + 1, os__poll_ms(deadline));
         if (ready < 0 && errno != EINTR)
             return LF_IO;
         if (ready > 0 && fill_ready(list, count, fds + 1))

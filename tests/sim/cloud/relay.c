@@ -5,6 +5,7 @@
 #include "relay.h"
 
 #include "envelope.h"
+#include "os/linux/native.h"
 
 #include <errno.h>
 #include <mosquitto.h>
@@ -253,7 +254,7 @@ static void pause_before_retry(struct sim_relay *relay, int64_t ms)
     while (!lf_deadline_passed(deadline) && !stopping(relay)) {
         struct pollfd fd = {.fd = relay->wake, .events = POLLIN};
         uint64_t count;
-        if (poll(&fd, 1, lf_deadline_poll_ms(deadline)) > 0)
+        if (poll(&fd, 1, os__poll_ms(deadline)) > 0)
             (void)!read(relay->wake, &count, sizeof count);
     }
 }

@@ -408,7 +408,7 @@ static void play(struct stage *stage)
         /* one client at a time: the others wait in the queue */
         polls[2] = (struct pollfd){.fd = stage->wire.fd < 0 ? stage->wire.listener : -1, .events = POLLIN};
         size_t count = 3 + control_polls(&stage->control, polls + 3);
-        if (poll(polls, (nfds_t)count, lf_deadline_poll_ms(next)) < 0 && errno != EINTR)
+        if (poll(polls, (nfds_t)count, os__poll_ms(next)) < 0 && errno != EINTR)
             return;
         if (polls[1].revents & (POLLIN | POLLHUP | POLLERR))
             take_bytes(stage);
