@@ -6,13 +6,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ANSWER_MAX = 256 * 1024 * 1024, READ_BYTES = 64 * 1024 };
 
-static enum lf_status connect_to(const char *path, int64_t deadline, int *fd, struct lf_error *err)
+static enum lf_status connect_to(const char *path, int64_t deadline, struct lf_socket *agent,
+                                 struct lf_error *err)
 {
-    enum lf_status status = lf_local_connect(path, deadline, fd, err);
+    enum lf_status status = lf_local_connect(path, deadline, agent, err);
     if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
         return lf_fail(
             err, status, LF_NEEDS_PERSON,
@@ -26,8 +26,8 @@ static enum lf_status connect_to(const char *path, int64_t deadline, int *fd, st
     return status;
 }
 
-static enum lf_status send_request(int fd, const char *verb, const cJSON *args, const struct lf_file *file,
-                                   int64_t deadline, struct lf_error *err)
+static enum lf_status send_request(const struct lf_socket *agent, const char *verb, const cJSON *args,
+                                   const struct lf_file *file, int64_t deadline, struct lf_error *err)
 {
     cJSON *request = cJSON_CreateObject();
     bool good = lf_json_set_text(request, "verb", verb)
@@ -40,14 +40,15 @@ static enum lf_status send_request(int fd, const char *verb, const cJSON *args, 
         status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the request is too large: %zu bytes, of %d", len,
                          LF_CONTROL_MAX);
     if (status == LF_OK)
-        status = lf_local_send(fd, line, len, file, deadline, NULL, err);
+        status = lf_local_send(agent, line, len, file, deadline, NULL, err);
     free(line);
     free(text);
     cJSON_Delete(request);
     return status;
 }
 
-static enum lf_status read_answer(int fd, int64_t deadline, cJSON **answer, struct lf_error *err)
+static enum lf_status read_answer(const struct lf_socket *agent, int64_t deadline, cJSON **answer,
+                                  struct lf_error *err)
 {
     struct lf_buffer in = {.max = ANSWER_MAX};
     char *end = NULL;
@@ -56,7 +57,7 @@ static enum lf_status read_answer(int fd, int64_t deadline, cJSON **answer, stru
         char *room = lf_buffer_reserve(&in, READ_BYTES);
         size_t got = 0;
         struct lf_file ignored = {0};
-        status = room ? lf_local_receive(fd, room, READ_BYTES, deadline, NULL, &got, &ignored, err)
+        status = room ? lf_local_receive(agent, room, READ_BYTES, deadline, NULL, &got, &ignored, err)
                       : lf_fail_memory(err, "reading the agent's answer");
         lf_file_close(&ignored);
         if (status == LF_OK && got == 0)
@@ -86,16 +87,15 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
                                   const struct lf_file *file, int64_t deadline, cJSON **answer,
                                   struct lf_error *err)
 {
-    int fd = -1;
+    struct lf_socket agent;
     *answer = NULL;
-    enum lf_status status = connect_to(socket_path, deadline, &fd, err);
+    enum lf_status status = connect_to(socket_path, deadline, &agent, err);
     if (status == LF_OK) {
-        status = send_request(fd, verb, args, file, deadline, err);
+        status = send_request(&agent, verb, args, file, deadline, err);
         /* Whoever was sent away has an answer waiting although nobody took the request. */
         if (status == LF_OK || status == LF_DISCONNECTED)
-            status = read_answer(fd, deadline, answer, err);
+            status = read_answer(&agent, deadline, answer, err);
     }
-    if (fd >= 0)
-        close(fd);
+    lf_socket_close(&agent);
     return status;
 }

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     CLIENTS_MAX = 16,
@@ -29,7 +28,7 @@ enum {
 
 struct lf_server {
     struct lf_context *context;
-    int listening;
+    struct lf_socket listening;
     struct lf_worker worker;
     struct lf_mutex mutex;
     struct lf_cond client_gone;
@@ -38,7 +37,7 @@ struct lf_server {
 
 struct client {
     struct lf_server *server;
-    int fd;
+    struct lf_socket socket;
     struct lf_file file; /* came with the request that is being read */
     struct lf_buffer in;
     char who[LF_PEER_NAME + 8];
@@ -47,8 +46,9 @@ struct client {
 
 /* ---- one client ---- */
 
-static enum lf_status send_answer(int fd, enum lf_status status, cJSON *result, const struct lf_error *why,
-                                  int64_t deadline, const struct lf_cancel *cancel)
+static enum lf_status send_answer(struct lf_socket socket, enum lf_status status, cJSON *result,
+                                  const struct lf_error *why, int64_t deadline,
+                                  const struct lf_cancel *cancel)
 {
     cJSON *answer = control__answer_of(status, result, why);
     char *text = answer ? control__answer_print(answer) : NULL;
@@ -58,7 +58,7 @@ static enum lf_status send_answer(int fd, enum lf_status status, cJSON *result, 
         "\"text\":\"the agent is out of memory\"}}\n";
     const char *sent = line ? line : no_memory;
     struct lf_error err = {0};
-    status = lf_local_send(fd, sent, strlen(sent), NULL, deadline, cancel, &err);
+    status = lf_local_send(&socket, sent, strlen(sent), NULL, deadline, cancel, &err);
     free(line);
     free(text);
     cJSON_Delete(answer);
@@ -68,7 +68,7 @@ static enum lf_status send_answer(int fd, enum lf_status status, cJSON *result, 
 static enum lf_status answer_client(struct client *client, enum lf_status status, cJSON *result,
                                     const struct lf_error *why)
 {
-    return send_answer(client->fd, status, result, why, lf_deadline_in(REQUEST_MS),
+    return send_answer(client->socket, status, result, why, lf_deadline_in(REQUEST_MS),
                        &client->server->worker.cancel);
 }
 
@@ -122,7 +122,7 @@ static enum lf_status read_line(struct client *client, size_t *len, struct lf_er
         bool first = in->len == 0;
         if (!room)
             return lf_fail_memory(err, "reading a request");
-        enum lf_status status = lf_local_receive(client->fd, room, READ_BYTES, deadline,
+        enum lf_status status = lf_local_receive(&client->socket, room, READ_BYTES, deadline,
                                                  &client->server->worker.cancel, &got, &client->file, err);
         if (status == LF_OK && got == 0)
             return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the caller hung up");
@@ -138,7 +138,7 @@ static enum lf_status identify_client(struct client *client, struct lf_error *er
 {
     const char *group = client->server->context->config->agent.operators;
     struct lf_peer peer;
-    enum lf_status status = lf_local_peer(client->fd, group, &peer, err);
+    enum lf_status status = lf_local_peer(&client->socket, group, &peer, err);
     if (status != LF_OK)
         return status;
     snprintf(client->who, sizeof client->who, "cli:%s", peer.name);
@@ -176,7 +176,7 @@ static void *serve_client(void *arg)
             answer_client(client, status, NULL, &err);
     }
     lf_file_close(&client->file);
-    close(client->fd);
+    lf_socket_close(&client->socket);
     lf_buffer_free(&client->in);
     free(client);
     release_slot(server);
@@ -196,13 +196,13 @@ static enum lf_status reserve_slot(struct lf_server *server, struct lf_error *er
                 : LF_OK;
 }
 
-static enum lf_status start_client(struct lf_server *server, int fd, struct lf_error *err)
+static enum lf_status start_client(struct lf_server *server, struct lf_socket socket, struct lf_error *err)
 {
     struct lf_thread thread;
     struct client *client = calloc(1, sizeof *client);
     if (!client)
         return lf_fail_memory(err, "serving a caller");
-    *client = (struct client){.server = server, .fd = fd, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
+    *client = (struct client){.server = server, .socket = socket, .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     enum lf_status status = lf_thread_start(&thread, "client", serve_client, client, err);
     if (status == LF_OK)
         lf_thread_detach(&thread);
@@ -212,31 +212,31 @@ static enum lf_status start_client(struct lf_server *server, int fd, struct lf_e
 }
 
 /* A new socket has room for the answer, so this never waits for a caller that does not read. */
-static void reject_client(int fd, const struct lf_error *why)
+static void reject_client(struct lf_socket socket, const struct lf_error *why)
 {
-    send_answer(fd, why->status, NULL, why, lf_deadline_in(0), NULL);
-    close(fd);
+    send_answer(socket, why->status, NULL, why, lf_deadline_in(0), NULL);
+    lf_socket_close(&socket);
 }
 
 static int64_t accept_client(void *context)
 {
     struct lf_server *server = context;
     struct lf_error err = {0};
-    int fd;
-    if (lf_wait(lf_waitable_socket(server->listening), LF_READABLE, LF_NEVER, &server->worker.cancel, NULL)
+    struct lf_socket socket;
+    if (lf_wait(server->listening.waitable, LF_READABLE, LF_NEVER, &server->worker.cancel, NULL)
         == LF_CANCELLED)
         return LF_NEVER;
-    if (lf_local_accept(server->listening, &fd, &err) != LF_OK) {
+    if (lf_local_accept(&server->listening, &socket, &err) != LF_OK) {
         lf_log_warning("control", "%s", err.text);
         return lf_deadline_in(CROWDED_MS);
     }
-    if (fd < 0)
+    if (!socket.waitable.os)
         return 0;
     if (reserve_slot(server, &err) != LF_OK) {
-        reject_client(fd, &err);
-    } else if (start_client(server, fd, &err) != LF_OK) {
+        reject_client(socket, &err);
+    } else if (start_client(server, socket, &err) != LF_OK) {
         release_slot(server);
-        reject_client(fd, &err);
+        reject_client(socket, &err);
     }
     return 0;
 }
@@ -249,12 +249,12 @@ enum lf_status lf_server_open(struct lf_context *context, struct lf_server **out
     struct lf_server *server = calloc(1, sizeof *server);
     if (!server)
         return lf_fail_memory(err, "opening the control socket");
-    *server = (struct lf_server){.context = context, .listening = -1};
+    *server = (struct lf_server){.context = context};
     lf_mutex_init(&server->mutex);
     lf_cond_init(&server->client_gone);
     enum lf_status status = lf_worker_open(&server->worker, err);
     if (status == LF_OK)
-        status = lf_local_listen(config->socket, 0660, config->operators, &server->listening, err);
+        status = lf_local_listen(config->socket, config->operators, &server->listening, err);
     if (status == LF_OK)
         status = lf_worker_start(&server->worker, "control", accept_client, server, err);
     if (status != LF_OK) {
@@ -274,7 +274,7 @@ void lf_server_close(struct lf_server *server)
         lf_worker_stop(&server->worker);
         lf_worker_join(&server->worker);
     }
-    lf_local_unlisten(server->context->config->agent.socket, server->listening);
+    lf_local_unlisten(server->context->config->agent.socket, &server->listening);
     lf_mutex_lock(&server->mutex);
     while (server->clients > 0)
         lf_cond_wait(&server->client_gone, &server->mutex, LF_NEVER);

@@ -179,7 +179,7 @@ static void visit_with(struct lf_slice requests, bool with_file)
     shutdown(ends[1], SHUT_WR);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     *client = (struct client){.server = &agent.server,
-                              .fd = ends[0],
+                              .socket.waitable = os__waitable(ends[0]),
                               .in.max = LF_CONTROL_MAX + 2 * READ_BYTES};
     if (with_file && (client->file.os = os__handle(memfd_create("sent", MFD_CLOEXEC))))
         fuzz_need(lf_file_append(&client->file, "sent", 4, &(struct lf_error){0}) == LF_OK, "no file");

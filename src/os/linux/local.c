@@ -21,8 +21,9 @@ static enum lf_status address_of(const char *path, struct sockaddr_un *address, 
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (!*path || strlen(path) >= sizeof address->sun_path)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "a socket's path must have 1 to %zu bytes: %.120s",
-                       sizeof address->sun_path - 1, path);
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                       "the path of a socket must have 1 to %zu bytes: %.120s", sizeof address->sun_path - 1,
+                       path);
     memcpy(address->sun_path, path, strlen(path) + 1);
     return LF_OK;
 }
@@ -43,32 +44,35 @@ static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int
         if (errno == EINTR)
             continue;
         if (errno == ENOENT)
-            return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT, "there is no socket %s", address->sun_path);
+            return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT, "the socket %s does not exist",
+                           address->sun_path);
         if (errno == ECONNREFUSED)
-            return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "nobody listens on %s", address->sun_path);
+            return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "no program listens on %s", address->sun_path);
         if (errno == ENOTSOCK)
-            return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s is no socket", address->sun_path);
+            return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s is not a socket", address->sun_path);
         if (errno != EAGAIN)
             return lf_fail_errno(err, "connecting to %s", address->sun_path);
         if (lf_deadline_passed(deadline))
-            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s has too many callers", address->sun_path);
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s has too many callers waiting",
+                           address->sun_path);
         lf_sleep_until(lf_deadline_sooner(deadline, lf_deadline_in(CONNECT_PAUSE_MS)), NULL);
     }
     return LF_OK;
 }
 
-enum lf_status lf_local_connect(const char *path, int64_t deadline, int *out, struct lf_error *err)
+enum lf_status lf_local_connect(const char *path, int64_t deadline, struct lf_socket *out,
+                                struct lf_error *err)
 {
     struct sockaddr_un address;
     int fd = -1;
-    *out = -1;
+    *out = (struct lf_socket){0};
     enum lf_status status = address_of(path, &address, err);
     if (status == LF_OK)
         status = new_socket(&fd, err);
     if (status == LF_OK)
         status = try_connect(fd, &address, deadline, err);
     if (status == LF_OK)
-        *out = fd;
+        out->waitable = os__waitable(fd);
     else if (fd >= 0)
         close(fd);
     return status;
@@ -80,19 +84,18 @@ enum lf_status lf_local_connect(const char *path, int64_t deadline, int *out, st
 static enum lf_status is_free(const char *path, struct lf_error *err)
 {
     struct stat st;
-    int fd;
+    struct lf_socket other;
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? LF_OK : lf_fail_errno(err, "looking for %s", path);
     if (!S_ISSOCK(st.st_mode))
-        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
-                       "%s is there and is no socket; it is left alone. Choose another path", path);
-    enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &fd, err);
+        return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s exists and is not a socket; choose another path",
+                       path);
+    enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &other, err);
     if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
         return LF_OK;
-    if (fd >= 0)
-        close(fd);
+    lf_socket_close(&other);
     if (status == LF_OK || status == LF_TIMEOUT)
-        return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON, "another program listens on %s already", path);
+        return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON, "another program already listens on %s", path);
     return status;
 }
 
@@ -118,14 +121,13 @@ static enum lf_status find_group(const char *group, gid_t *gid, struct lf_error 
         *gid = entry.gr_gid;
     free(room);
     return found ? LF_OK
-                 : lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "there is no group \"%.60s\"%s%s", group,
-                           code ? ": " : "", code ? strerror(code) : "");
+                 : lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "the group \"%.60s\" does not exist%s%s",
+                           group, code ? ": " : "", code ? strerror(code) : "");
 }
 
 /* Binds under a name of its own: under the final one it appears only with its mode and group, and in one
  * go. */
-static enum lf_status bind_at(int fd, const char *path, unsigned mode, const char *group,
-                              struct lf_error *err)
+static enum lf_status bind_at(int fd, const char *path, const char *group, struct lf_error *err)
 {
     char name[sizeof((struct sockaddr_un *)0)->sun_path + 8];
     struct sockaddr_un address;
@@ -138,22 +140,22 @@ static enum lf_status bind_at(int fd, const char *path, unsigned mode, const cha
         return status;
     unlink(name);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        return lf_fail_errno(err, "creating the socket %s", path);
-    if ((group && chown(name, (uid_t)-1, gid) != 0) || chmod(name, mode) != 0)
-        status = lf_fail_errno(err, "setting group and mode of the socket %s", path);
+        return lf_fail_errno(err, "cannot create the socket %s", path);
+    if ((group && chown(name, (uid_t)-1, gid) != 0) || chmod(name, 0660) != 0)
+        status = lf_fail_errno(err, "cannot set group and mode of the socket %s", path);
     else if (listen(fd, BACKLOG) != 0 || rename(name, path) != 0)
-        status = lf_fail_errno(err, "opening the socket %s", path);
+        status = lf_fail_errno(err, "cannot listen on the socket %s", path);
     if (status != LF_OK)
         unlink(name);
     return status;
 }
 
-enum lf_status lf_local_listen(const char *path, unsigned mode, const char *group, int *out,
+enum lf_status lf_local_listen(const char *path, const char *group, struct lf_socket *out,
                                struct lf_error *err)
 {
     struct sockaddr_un address;
     int fd = -1;
-    *out = -1;
+    *out = (struct lf_socket){0};
     enum lf_status status = address_of(path, &address, err);
     if (status == LF_OK)
         status = make_folder(path, err);
@@ -162,36 +164,37 @@ enum lf_status lf_local_listen(const char *path, unsigned mode, const char *grou
     if (status == LF_OK)
         status = new_socket(&fd, err);
     if (status == LF_OK)
-        status = bind_at(fd, path, mode, group, err);
+        status = bind_at(fd, path, group, err);
     if (status == LF_OK)
-        *out = fd;
+        out->waitable = os__waitable(fd);
     else if (fd >= 0)
         close(fd);
     return status;
 }
 
 /* Only a socket file that leads nowhere once ours is closed was ours. */
-void lf_local_unlisten(const char *path, int fd)
+void lf_local_unlisten(const char *path, struct lf_socket *listener)
 {
-    int other;
-    if (fd < 0)
+    struct lf_socket other;
+    if (!listener->waitable.os)
         return;
-    close(fd);
+    lf_socket_close(listener);
     enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &other, NULL);
     if (status == LF_DISCONNECTED)
         unlink(path);
-    if (other >= 0)
-        close(other);
+    lf_socket_close(&other);
 }
 
-enum lf_status lf_local_accept(int listening, int *fd, struct lf_error *err)
+enum lf_status lf_local_accept(const struct lf_socket *listener, struct lf_socket *caller,
+                               struct lf_error *err)
 {
-    *fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (*fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+    caller->waitable = os__waitable(
+        accept4(os__fd(listener->waitable), NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (caller->waitable.os || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
         return LF_OK;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-        return lf_fail(err, LF_FULL, LF_TRANSIENT, "no room for another caller: %s", strerror(errno));
-    return lf_fail_errno(err, "accepting a caller");
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "cannot accept another caller: %s", strerror(errno));
+    return lf_fail_errno(err, "cannot accept a caller");
 }
 
 /* ---- who is it? ---- */
@@ -221,14 +224,16 @@ static bool is_in(int fd, gid_t primary, gid_t wanted)
     return found;
 }
 
-enum lf_status lf_local_peer(int fd, const char *group, struct lf_peer *peer, struct lf_error *err)
+enum lf_status lf_local_peer(const struct lf_socket *socket, const char *group, struct lf_peer *peer,
+                             struct lf_error *err)
 {
+    int fd = os__fd(socket->waitable);
     struct ucred cred = {0};
     socklen_t size = sizeof cred;
     gid_t gid;
     *peer = (struct lf_peer){0};
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
-        return lf_fail_errno(err, "asking who the caller is");
+        return lf_fail_errno(err, "cannot identify the caller");
     peer->user = cred.uid;
     peer->self = cred.uid == 0 || cred.uid == geteuid();
     name_of(cred.uid, peer->name);
@@ -244,10 +249,10 @@ union control {
     char room[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 };
 
-static enum lf_status wait_for(int fd, unsigned events, int64_t deadline, const struct lf_cancel *cancel,
-                               const char *what, struct lf_error *err)
+static enum lf_status wait_for(const struct lf_socket *socket, unsigned events, int64_t deadline,
+                               const struct lf_cancel *cancel, const char *what, struct lf_error *err)
 {
-    enum lf_status status = lf_wait(os__waitable(fd), events, deadline, cancel, NULL);
+    enum lf_status status = lf_wait(socket->waitable, events, deadline, cancel, NULL);
     if (status == LF_TIMEOUT)
         return lf_fail(err, status, LF_TRANSIENT, "%s took too long", what);
     if (status == LF_CANCELLED)
@@ -255,8 +260,9 @@ static enum lf_status wait_for(int fd, unsigned events, int64_t deadline, const 
     return status == LF_OK ? LF_OK : lf_fail_errno(err, "%s", what);
 }
 
-enum lf_status lf_local_send(int fd, const void *data, size_t len, const struct lf_file *pass,
-                             int64_t deadline, const struct lf_cancel *cancel, struct lf_error *err)
+enum lf_status lf_local_send(const struct lf_socket *socket, const void *data, size_t len,
+                             const struct lf_file *pass, int64_t deadline, const struct lf_cancel *cancel,
+                             struct lf_error *err)
 {
     const char *at = data;
     while (len) {
@@ -273,7 +279,7 @@ enum lf_status lf_local_send(int fd, const void *data, size_t len, const struct 
             header->cmsg_len = CMSG_LEN(sizeof(int));
             memcpy(CMSG_DATA(header), &passed, sizeof passed);
         }
-        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        ssize_t sent = sendmsg(os__fd(socket->waitable), &message, MSG_NOSIGNAL);
         if (sent > 0) {
             at += sent;
             len -= (size_t)sent;
@@ -284,9 +290,9 @@ enum lf_status lf_local_send(int fd, const void *data, size_t len, const struct 
             continue;
         if (sent < 0 && errno != EAGAIN)
             return errno == EPIPE || errno == ECONNRESET
-                       ? lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the other end has hung up")
+                       ? lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the other end closed the connection")
                        : lf_fail_errno(err, "sending");
-        enum lf_status status = wait_for(fd, LF_WRITABLE, deadline, cancel, "sending", err);
+        enum lf_status status = wait_for(socket, LF_WRITABLE, deadline, cancel, "sending", err);
         if (status != LF_OK)
             return status;
     }
@@ -311,7 +317,7 @@ static void take_passed(struct msghdr *message, struct lf_file *passed)
     }
 }
 
-enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadline,
+enum lf_status lf_local_receive(const struct lf_socket *socket, void *data, size_t room, int64_t deadline,
                                 const struct lf_cancel *cancel, size_t *got, struct lf_file *passed,
                                 struct lf_error *err)
 {
@@ -322,7 +328,7 @@ enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadlin
                                  .msg_iovlen = 1,
                                  .msg_control = control.room,
                                  .msg_controllen = sizeof control.room};
-        ssize_t count = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+        ssize_t count = recvmsg(os__fd(socket->waitable), &message, MSG_CMSG_CLOEXEC);
         if (count >= 0) {
             take_passed(&message, passed);
             *got = (size_t)count;
@@ -336,7 +342,7 @@ enum lf_status lf_local_receive(int fd, void *data, size_t room, int64_t deadlin
         }
         if (errno != EAGAIN)
             return lf_fail_errno(err, "receiving");
-        enum lf_status status = wait_for(fd, LF_READABLE, deadline, cancel, "receiving", err);
+        enum lf_status status = wait_for(socket, LF_READABLE, deadline, cancel, "receiving", err);
         if (status != LF_OK)
             return status;
     }

@@ -29,26 +29,27 @@ static void close_server(void)
     ground_close(&ground);
 }
 
-static int call(void)
+static struct lf_socket call(void)
 {
-    int fd;
-    NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &fd, NULL) == LF_OK);
-    return fd;
+    struct lf_socket agent;
+    NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &agent, NULL) == LF_OK);
+    return agent;
 }
 
-static void say(int fd, const void *data, size_t len)
+static void say(struct lf_socket agent, const void *data, size_t len)
 {
-    CHECK_INT(lf_local_send(fd, data, len, NULL, lf_deadline_in(SOON_MS), NULL, NULL), LF_OK);
+    CHECK_INT(lf_local_send(&agent, data, len, NULL, lf_deadline_in(SOON_MS), NULL, NULL), LF_OK);
 }
 
 // Reads one line; returns owned JSON, NULL when the server hung up.
-static cJSON *hear(int fd)
+static cJSON *hear(struct lf_socket agent)
 {
     char line[65536];
     size_t len = 0, got;
     struct lf_file passed = {0};
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
-        if (lf_local_receive(fd, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, NULL) != LF_OK
+        if (lf_local_receive(&agent, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, NULL)
+                != LF_OK
             || got == 0)
             return NULL;
         len += got;
@@ -58,9 +59,9 @@ static cJSON *hear(int fd)
     return json;
 }
 
-static void expect_refusal(int fd, const char *part)
+static void expect_refusal(struct lf_socket agent, const char *part)
 {
-    cJSON *answer = hear(fd);
+    cJSON *answer = hear(agent);
     CHECK(answer && !lf_json_bool(answer, "ok", true));
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""), part);
     cJSON_Delete(answer);
@@ -78,34 +79,34 @@ static void garbage(void)
                                         "{\"verb\": \"job\", \"args\": 7}\n",
                                         "{\"verb\":\"jobs\"}{\"verb\":\"jobs\"}\n"};
     open_server();
-    int fd = call();
+    struct lf_socket agent = call();
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        say(fd, lines[i], strlen(lines[i]));
-        expect_refusal(fd, "");
+        say(agent, lines[i], strlen(lines[i]));
+        expect_refusal(agent, "");
     }
-    say(fd, "\0\xff\xfe\n", 4);
-    expect_refusal(fd, "JSON");
-    say(fd, "{\"verb\": \"jobs\"}\n", 17);
-    cJSON *answer = hear(fd);
+    say(agent, "\0\xff\xfe\n", 4);
+    expect_refusal(agent, "JSON");
+    say(agent, "{\"verb\": \"jobs\"}\n", 17);
+    cJSON *answer = hear(agent);
     CHECK(lf_json_bool(answer, "ok", false));
     cJSON_Delete(answer);
-    close(fd);
+    lf_socket_close(&agent);
     close_server();
 }
 
 static void too_large(void)
 {
     open_server();
-    int fd = call();
+    struct lf_socket agent = call();
     char *much = malloc(LF_CONTROL_MAX + 100000);
     NEED(much);
     memset(much, ' ', LF_CONTROL_MAX + 100000);
-    lf_local_send(fd, much, LF_CONTROL_MAX + 100000, NULL, lf_deadline_in(SOON_MS), NULL,
+    lf_local_send(&agent, much, LF_CONTROL_MAX + 100000, NULL, lf_deadline_in(SOON_MS), NULL,
                   NULL); /* it may hang up early */
-    expect_refusal(fd, "bytes");
-    CHECK(hear(fd) == NULL);
+    expect_refusal(agent, "bytes");
+    CHECK(hear(agent) == NULL);
     free(much);
-    close(fd);
+    lf_socket_close(&agent);
     close_server();
 }
 
@@ -114,45 +115,45 @@ static void in_pieces_and_together(void)
     static const char one[] = "{\"verb\": \"jobs\"}\n",
                       two[] = "{\"verb\": \"jobs\"}\n{\"verb\": \"instruments\"}\n";
     open_server();
-    int fd = call();
+    struct lf_socket agent = call();
     for (size_t i = 0; i < sizeof one - 1; i++)
-        say(fd, one + i, 1);
-    cJSON_Delete(hear(fd));
-    say(fd, two, sizeof two - 1);
-    cJSON *first = hear(fd), *second = hear(fd);
+        say(agent, one + i, 1);
+    cJSON_Delete(hear(agent));
+    say(agent, two, sizeof two - 1);
+    cJSON *first = hear(agent), *second = hear(agent);
     CHECK_INT(cJSON_GetArraySize(lf_json_at(first, "result")), 0);
     CHECK_INT(cJSON_GetArraySize(lf_json_at(second, "result")), 1);
     cJSON_Delete(first);
     cJSON_Delete(second);
-    close(fd);
+    lf_socket_close(&agent);
     close_server();
 }
 
 static void many_callers(void)
 {
-    int fds[17];
+    struct lf_socket agents[17];
     open_server();
     for (int i = 0; i < 16; i++) {
-        fds[i] = call();
-        say(fds[i], "{\"verb\": \"jobs\"}\n", 17);
-        cJSON_Delete(hear(fds[i]));
+        agents[i] = call();
+        say(agents[i], "{\"verb\": \"jobs\"}\n", 17);
+        cJSON_Delete(hear(agents[i]));
     }
-    fds[16] = call();
-    expect_refusal(fds[16], "callers");
-    close(fds[16]);
-    say(fds[3], "{\"verb\": \"jobs\"}\n", 17); /* those who sit are served on */
-    cJSON *answer = hear(fds[3]);
+    agents[16] = call();
+    expect_refusal(agents[16], "callers");
+    lf_socket_close(&agents[16]);
+    say(agents[3], "{\"verb\": \"jobs\"}\n", 17); /* those who sit are served on */
+    cJSON *answer = hear(agents[3]);
     CHECK(lf_json_bool(answer, "ok", false));
     cJSON_Delete(answer);
     for (int i = 0; i < 16; i++)
-        close(fds[i]);
+        lf_socket_close(&agents[i]);
     for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end);) { /* and seats become free again */
-        int fd = call();
-        say(fd, "{\"verb\": \"jobs\"}\n", 17);
-        answer = hear(fd);
+        struct lf_socket agent = call();
+        say(agent, "{\"verb\": \"jobs\"}\n", 17);
+        answer = hear(agent);
         bool served = lf_json_bool(answer, "ok", false);
         cJSON_Delete(answer);
-        close(fd);
+        lf_socket_close(&agent);
         if (served)
             break;
         CHECK(!lf_deadline_passed(end));
@@ -164,17 +165,17 @@ static void a_slow_one_holds_up_nobody(void)
 {
     open_server();
     NEED(lf_instrument_start(ground.instrument, NULL) == LF_OK);
-    int slow = call();
+    struct lf_socket slow = call();
     static const char half[] = "{\"verb\": \"jo";
     say(slow, half, sizeof half - 1);
-    int quick = call();
+    struct lf_socket quick = call();
     say(quick, "{\"verb\": \"instruments\"}\n", 24);
     cJSON *answer = hear(quick);
     CHECK_STR(lf_json_text(cJSON_GetArrayItem(lf_json_at(answer, "result"), 0), "state"), "offline");
     cJSON_Delete(answer);
-    close(quick);
+    lf_socket_close(&quick);
     close_server(); /* ends although the slow one is still there */
-    close(slow);
+    lf_socket_close(&slow);
 }
 
 static void a_file_passed_along(void)
@@ -244,9 +245,9 @@ static void stale_and_living(void)
     close_server();
     CHECK(stat(ground.socket, &st) != 0); /* removed at the end */
 
-    int fd; /* left behind by a killed agent */
-    NEED(lf_local_listen(ground.socket, 0600, NULL, &fd, &err) == LF_OK);
-    close(fd);
+    struct lf_socket agent; /* left behind by a killed agent */
+    NEED(lf_local_listen(ground.socket, NULL, &agent, &err) == LF_OK);
+    lf_socket_close(&agent);
     CHECK(stat(ground.socket, &st) == 0);
     open_server();
     CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(SOON_MS), &answer, &err),
@@ -260,18 +261,18 @@ static void not_a_socket(void)
     struct lf_error err = {0};
     char path[300];
     struct stat st;
-    int fd;
+    struct lf_socket agent;
     snprintf(path, sizeof path, "%s/precious", unit_folder());
     FILE *file = fopen(path, "w");
     NEED(file);
     fputs("data", file);
     fclose(file);
-    CHECK_INT(lf_local_listen(path, 0600, NULL, &fd, &err), LF_EXISTS);
+    CHECK_INT(lf_local_listen(path, NULL, &agent, &err), LF_EXISTS);
     CHECK_HAS(err.text, path);
     CHECK(stat(path, &st) == 0 && st.st_size == 4);
-    CHECK_INT(lf_local_listen(path, 0600, "no-such-group-here", &fd, &err), LF_EXISTS);
+    CHECK_INT(lf_local_listen(path, "no-such-group-here", &agent, &err), LF_EXISTS);
     snprintf(path, sizeof path, "%s/new", unit_folder());
-    CHECK_INT(lf_local_listen(path, 0600, "no-such-group-here", &fd, &err), LF_NOT_FOUND);
+    CHECK_INT(lf_local_listen(path, "no-such-group-here", &agent, &err), LF_NOT_FOUND);
     CHECK(stat(path, &st) != 0);
 }
 
@@ -330,5 +331,5 @@ UNIT_TESTS("server",
            {"a file can be passed along, and only a regular one", a_file_passed_along},
            {"without an agent the error says how to start one", nobody_there},
            {"a stale socket is replaced, a living one is not", stale_and_living},
-           {"a file that is no socket is left alone", not_a_socket},
+           {"a file that is not a socket is left alone", not_a_socket},
            {"others may look if they can open the socket; only operators may act", rights}, )
