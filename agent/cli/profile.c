@@ -2,6 +2,7 @@
 #include "agent/cli/cli.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "drivers/line/profile.h"
 #include "os/service.h"
 
@@ -11,12 +12,17 @@
 
 /* ---- check ---- */
 
-/* What lf_profile_check prints, as a list of lines. */
-static cJSON *lines_json(char *text)
+/* What lf_profile_check has printed, as a list of lines. */
+static cJSON *lines_json(FILE *printed)
 {
+    struct lf_buffer line = {0};
     cJSON *list = cJSON_CreateArray();
-    for (char *at = text, *rest; (at = strtok_r(at, "\n", &rest)) != NULL; at = NULL)
-        cJSON_AddItemToArray(list, cJSON_CreateString(at));
+    rewind(printed);
+    while (lf_stream_line(printed, &line)) {
+        line.data[strcspn(line.data, "\n")] = '\0';
+        cJSON_AddItemToArray(list, cJSON_CreateString(line.data));
+    }
+    lf_buffer_free(&line);
     return list;
 }
 
@@ -29,18 +35,17 @@ static enum cli_exit run_check(struct cli *cli)
             cli_failed(cli, &err);
         return status == LF_OK ? CLI_DONE : CLI_REFUSED;
     }
-    char *text = NULL;
-    size_t len = 0;
-    FILE *memory = open_memstream(&text, &len);
-    if (!memory)
-        return cli_failed(cli, &(struct lf_error){.status = LF_NO_MEMORY, .text = "out of memory"});
-    enum lf_status status = lf_profile_check(cli_text(cli, "profile"), memory, &err);
-    fclose(memory);
+    FILE *printed = tmpfile();
+    if (!printed) {
+        lf_fail_errno(&err, "cannot create a temporary file");
+        return cli_failed(cli, &err);
+    }
+    enum lf_status status = lf_profile_check(cli_text(cli, "profile"), printed, &err);
     cJSON *answer = cJSON_CreateObject();
     lf_json_set_bool(answer, "ok", status == LF_OK);
     lf_json_set_text(answer, "error", status == LF_OK ? NULL : err.text);
-    lf_json_set(answer, "lines", lines_json(text));
-    free(text);
+    lf_json_set(answer, "lines", lines_json(printed));
+    fclose(printed);
     enum cli_exit code = cli_print_json(cli, answer);
     return status == LF_OK ? code : CLI_REFUSED;
 }

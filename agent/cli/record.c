@@ -5,13 +5,12 @@
 #include "config/config.h"
 #include "journal/audit.h"
 #include "journal/inspect.h"
+#include "os/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PAGE = 1000 };
 
@@ -79,16 +78,17 @@ static FILE *create(const struct cli *cli, const char *path)
     struct lf_error err;
     if (!path || !strcmp(path, "-"))
         return stdout;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (file)
-        return file;
-    if (fd < 0 && errno == EEXIST)
+    struct lf_file file;
+    FILE *out = NULL;
+    enum lf_status status = lf_file_open(path, LF_FILE_CREATE, LF_PRIVATE, &file, &err);
+    if (status == LF_OK)
+        out = lf_file_stream(&file, &err);
+    if (out)
+        return out;
+    if (status == LF_EXISTS)
         lf_fail(&err, LF_EXISTS, LF_PERMANENT, "%s already exists; an export never overwrites a file", path);
     else
-        lf_fail_errno(&err, "cannot create %s", path);
-    if (fd >= 0)
-        close(fd);
+        lf_error_prefix(&err, "cannot create %s", path);
     cli_failed(cli, &err);
     return NULL;
 }
@@ -97,7 +97,7 @@ static FILE *create(const struct cli *cli, const char *path)
 static enum cli_exit finish(const struct cli *cli, FILE *out, const char *path, enum cli_exit code)
 {
     struct lf_error err;
-    bool kept = fflush(out) == 0 && (out == stdout || fsync(fileno(out)) == 0);
+    bool kept = fflush(out) == 0 && (out == stdout || lf_stream_sync(out, &err) == LF_OK);
     if (code == CLI_DONE && !kept) {
         lf_fail_errno(&err, "cannot write the export");
         code = cli_failed(cli, &err);
@@ -105,7 +105,7 @@ static enum cli_exit finish(const struct cli *cli, FILE *out, const char *path, 
     if (out != stdout) {
         fclose(out);
         if (code != CLI_DONE)
-            unlink(path);
+            remove(path);
     }
     return code;
 }

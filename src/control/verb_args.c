@@ -248,7 +248,7 @@ static enum lf_status add_pair(struct reading *reading, const struct lf_arg *arg
                        reading->verb->name, word);
     if (!object && (!(object = cJSON_CreateObject()) || !lf_json_set(reading->args, arg->name, object)))
         return lf_fail_memory(err, "reading arguments");
-    char *name = strndup(word, (size_t)(equals - word));
+    char *name = lf_format("%.*s", (int)(equals - word), word);
     bool ok = name && lf_json_set_text(object, name, equals + 1);
     free(name);
     return ok ? check_value(reading->verb, arg, object, err) : lf_fail_memory(err, "reading arguments");

@@ -72,7 +72,7 @@ static enum lf_status read_example(const struct lf_verb *verb, char *line, cJSON
 
 enum lf_status lf_verb_example(const struct lf_verb *verb, cJSON **args, struct lf_error *err)
 {
-    char *line = strndup(verb->examples, strcspn(verb->examples, "\n"));
+    char *line = lf_format("%.*s", (int)strcspn(verb->examples, "\n"), verb->examples);
     *args = NULL;
     enum lf_status status = line ? read_example(verb, line, args, err) : lf_fail_memory(err, "an example");
     free(line);
@@ -127,7 +127,7 @@ static cJSON *lines_json(const char *text)
     cJSON *list = cJSON_CreateArray();
     for (size_t len; list && *text; text += len + (text[len] == '\n')) {
         len = strcspn(text, "\n");
-        char *line = strndup(text, len);
+        char *line = lf_format("%.*s", (int)len, text);
         cJSON_AddItemToArray(list, line ? cJSON_CreateString(line) : NULL);
         free(line);
     }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct lf_file {
     intptr_t os; /* belongs to the system's side; 0: not open */
@@ -84,5 +85,11 @@ bool lf_file_is_same(const struct lf_file_info *a, const struct lf_file_info *b)
 /* Both try, and leave a file system that keeps no times or permissions alone. */
 void lf_file_set_times(const struct lf_file *file, const struct lf_file_info *like);
 void lf_file_set_access(const struct lf_file *file, unsigned access);
+
+/* A stream for reading and writing the file; closing it closes the file. Takes the handle, which is closed
+ * when this fails. Returns owned; NULL: failed. */
+FILE *lf_file_stream(struct lf_file *file, struct lf_error *err);
+/* Writes out what the stream holds, as lf_file_sync does. */
+enum lf_status lf_stream_sync(FILE *stream, struct lf_error *err);
 
 #endif

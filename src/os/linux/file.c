@@ -204,3 +204,20 @@ void lf_file_set_access(const struct lf_file *file, unsigned access)
     int ignored = fchmod(os__descriptor(file->os), (mode_t)access);
     (void)ignored;
 }
+
+FILE *lf_file_stream(struct lf_file *file, struct lf_error *err)
+{
+    FILE *stream = fdopen(os__descriptor(file->os), "r+");
+    if (stream)
+        file->os = 0;
+    else
+        os__fail(err);
+    lf_file_close(file);
+    return stream;
+}
+
+enum lf_status lf_stream_sync(FILE *stream, struct lf_error *err)
+{
+    struct lf_file file = {os__handle(fileno(stream))};
+    return fflush(stream) == 0 ? lf_file_sync(&file, err) : os__fail(err);
+}
