@@ -1,6 +1,6 @@
 /* Wiring.
  *
- * The way of the data, as callbacks: link -> batch() -> intake or commands, in one journal transaction ->
+ * The way of the data, as callbacks: link -> batch() -> intake (which hands commands to control) ->
  * jobs -> instruments; jobs and instruments -> outbox -> link. Parts know only those below them; what one
  * part must tell another passes through here. Threads start last and end first.
  */
@@ -9,7 +9,6 @@
 #include "agent/daemon/starts.h"
 #include "agent/daemon/status.h"
 #include "base/clock.h"
-#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cloud/cloud.h"
@@ -20,7 +19,6 @@
 #include "job/job.h"
 #include "journal/audit.h"
 #include "link/link.h"
-#include "poll/poll.h"
 #include "transfer/transfer.h"
 
 #include "os/dir.h"
@@ -39,7 +37,7 @@ struct agent {
     const struct lf_config *config;
     struct lf_journal *journal;
     struct lf_transfer *transfer;
-    struct lf_context context; /* cloud, intake, jobs, link, poll and the rest live here */
+    struct lf_context context; /* cloud, intake, jobs, link and the rest live here */
     struct lf_outbox *outbox;
     struct lf_commands *commands;
     struct lf_server *server;
@@ -61,47 +59,12 @@ static void reported(void *context)
     lf_wake_up(&agent->changed);
 }
 
-static void jobs_ready(void *context)
-{
-    struct agent *agent = context;
-    lf_jobs_kick(agent->context.jobs);
-}
-
-static enum lf_status take_message(struct agent *agent, const struct lf_message *message, int *jobs,
+static enum lf_status take_command(void *context, const struct lf_message *message, bool *taken,
                                    struct lf_error *err)
 {
-    if (agent->commands && !strcmp(message->topic, agent->command_topic))
-        return lf_commands_take(agent->commands, message, err);
-    if (message->too_large)
-        return lf_intake_too_large(agent->context.intake, "mqtt", message->topic, message->too_large_size,
-                                   err);
-    return lf_intake_add(agent->context.intake, "mqtt", message->topic, message->payload, jobs, err);
-}
-
-static enum lf_status commit_messages(struct agent *agent, const struct lf_message *messages, size_t count,
-                                      struct lf_error *err)
-{
-    int jobs = 0;
-    LF_FAILPOINT("batch.received");
-    enum lf_status status = lf_journal_room(agent->journal, LF_ROOM_WORK, err);
-    if (status == LF_OK)
-        status = lf_journal_begin(agent->journal, err);
-    if (status != LF_OK)
-        return status;
-    for (size_t i = 0; status == LF_OK && i < count; i++)
-        status = take_message(agent, &messages[i], &jobs, err);
-    if (status != LF_OK) {
-        lf_journal_rollback(agent->journal);
-        return status;
-    }
-    LF_FAILPOINT("batch.stored");
-    status = lf_journal_commit(agent->journal, err);
-    if (status != LF_OK)
-        return status;
-    LF_FAILPOINT("batch.committed");
-    if (jobs)
-        lf_jobs_kick(agent->context.jobs);
-    return LF_OK;
+    struct agent *agent = context;
+    *taken = agent->commands && !strcmp(message->topic, agent->command_topic);
+    return *taken ? lf_commands_take(agent->commands, message, err) : LF_OK;
 }
 
 /* Messages come until the link is closed, and commands, which may ask about the link, are closed before it.
@@ -112,7 +75,7 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     struct agent *agent = context;
     lf_mutex_lock(&agent->door);
     enum lf_status status = agent->closing ? lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "the agent is stopping")
-                                           : commit_messages(agent, messages, count, err);
+                                           : lf_intake_batch(agent->context.intake, messages, count, err);
     lf_mutex_unlock(&agent->door);
     return status;
 }
@@ -120,14 +83,14 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
 static enum lf_status gap(void *context, struct lf_error *err)
 {
     struct agent *agent = context;
-    return lf_poll_gap(agent->context.poll, err);
+    return lf_intake_gap(agent->context.intake, err);
 }
 
 static void online(void *context, bool session_present, bool whole)
 {
     (void)session_present;
     struct agent *agent = context;
-    lf_poll_fill(agent->context.poll, whole);
+    lf_intake_fill(agent->context.intake, whole);
     status_queue(&agent->context);
     lf_outbox_online(agent->outbox);
 }
@@ -270,17 +233,14 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
 
 static enum lf_status open_work(struct agent *agent, struct lf_error *err)
 {
-    enum lf_status status = lf_intake_open(agent->config, agent->journal, &agent->context.intake, err);
     struct lf_jobs_options options = {
         .config = agent->config,
         .journal = agent->journal,
         .cloud = agent->context.cloud,
-        .intake = agent->context.intake,
         .reported = reported,
         .context = agent,
     };
-    if (status == LF_OK)
-        status = lf_jobs_open(&options, &agent->context.jobs, err);
+    enum lf_status status = lf_jobs_open(&options, &agent->context.jobs, err);
     for (size_t i = 0; status == LF_OK && i < agent->config->instrument_count; i++)
         status = open_instrument(agent, &agent->config->instruments[i], err);
     return status;
@@ -345,17 +305,18 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     return status;
 }
 
-static enum lf_status open_poll(struct agent *agent, struct lf_error *err)
+static enum lf_status open_intake(struct agent *agent, struct lf_error *err)
 {
-    struct lf_poll_options options = {
+    struct lf_intake_options options = {
         .config = agent->config,
         .journal = agent->journal,
-        .intake = agent->context.intake,
+        .jobs = agent->context.jobs,
         .cloud = agent->context.cloud,
-        .jobs = jobs_ready,
+        .other = take_command,
         .context = agent,
     };
-    return lf_poll_open(&options, &agent->context.poll, err);
+    enum lf_status status = lf_intake_open(&options, &agent->context.intake, err);
+    return status == LF_OK ? lf_intake_start(agent->context.intake, err) : status;
 }
 
 static enum lf_status start(struct agent *agent, struct lf_error *err)
@@ -386,7 +347,7 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     if (status == LF_OK)
         status = open_work(agent, err);
     if (status == LF_OK)
-        status = open_poll(agent, err);
+        status = open_intake(agent, err);
     if (status == LF_OK)
         status = open_link(agent, err);
     if (status == LF_OK)
@@ -487,12 +448,11 @@ void agent_close(struct agent *agent)
     if (agent->outbox)
         lf_outbox_attach(agent->outbox, NULL);
     lf_link_close(context->link);
-    lf_poll_close(context->poll);
+    lf_intake_close(context->intake);
     for (size_t i = 0; i < count; i++)
         lf_instrument_close(lf_jobs_instrument_at(context->jobs, i));
     lf_outbox_close(agent->outbox);
     lf_jobs_close(context->jobs);
-    lf_intake_close(context->intake);
     lf_cloud_close(context->cloud);
     lf_transfer_close(agent->transfer);
     if (agent->journal)

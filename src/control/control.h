@@ -14,7 +14,6 @@ struct lf_jobs;
 struct lf_journal;
 struct lf_link;
 struct lf_outbox;
-struct lf_poll;
 
 /* What verbs act on; everything is borrowed and lives as long as the agent runs. */
 struct lf_context {
@@ -24,7 +23,6 @@ struct lf_context {
     struct lf_jobs *jobs;
     struct lf_cloud *cloud;
     struct lf_link *link;             /* NULL: the agent runs without a broker */
-    struct lf_poll *poll;             /* NULL: events come over MQTT only */
     struct lf_outbox *outbox;         /* kicked when a command was answered; NULL without a broker */
     struct lf_commands *commands;     /* NULL: none come over MQTT */
     int64_t started_ms, started_mono; /* wall and monotonic */

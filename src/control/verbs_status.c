@@ -10,7 +10,6 @@
 #include "job/job.h"
 #include "link/link.h"
 #include "os/dir.h"
-#include "poll/poll.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -241,8 +240,7 @@ static enum lf_status perform_status(struct lf_context *context, const struct lf
                 && lf_json_set(status, "link",
                                context->link ? lf_link_health(context->link) : cJSON_CreateNull())
                 && lf_json_set(status, "cloud", lf_cloud_health(context->cloud))
-                && lf_json_set(status, "poll",
-                               context->poll ? lf_poll_health(context->poll) : cJSON_CreateNull())
+                && lf_json_set(status, "poll", lf_intake_poll_health(context->intake))
                 && lf_json_set(status, "intake", lf_intake_health(context->intake))
                 && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
                 && lf_json_set(status, "instruments", instruments_part(context))

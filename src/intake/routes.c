@@ -1,39 +1,34 @@
-#include "intake/routes.h"
-
-#include "base/clock.h"
+/* Routing: as with EventBridge rules, every route that matches an event makes its job. */
+#include "base/log.h"
 #include "event/key.h"
+#include "event/pattern.h"
+#include "intake/parts.h"
+#include "job/birth.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum lf_status intake__routes_compile(const struct lf_config *config, struct routes *routes,
-                                      struct lf_error *err)
+enum lf_status intake__routes_compile(struct lf_intake *intake, struct lf_error *err)
 {
-    *routes = (struct routes){.config = config};
-    routes->patterns = calloc(config->route_count + 1, sizeof *routes->patterns);
-    if (!routes->patterns)
+    const struct lf_config *config = intake->options.config;
+    intake->patterns = calloc(config->route_count + 1, sizeof *intake->patterns);
+    if (!intake->patterns)
         return lf_fail_memory(err, "reading the routes");
     for (size_t i = 0; i < config->route_count; i++) {
         const struct lf_config_route *route = &config->routes[i];
-        if (!route->pattern)
-            continue;
-        enum lf_status status = lf_pattern_compile(route->pattern, &routes->patterns[i], err);
-        if (status != LF_OK) {
-            lf_error_prefix(err, "%s: route \"%s\"", route->at, route->name);
-            intake__routes_free(routes);
-            return status;
-        }
+        if (route->pattern && lf_pattern_compile(route->pattern, &intake->patterns[i], err) != LF_OK)
+            return lf_error_prefix(err, "%s: route \"%s\"", route->at, route->name);
     }
     return LF_OK;
 }
 
-void intake__routes_free(struct routes *routes)
+void intake__routes_free(struct lf_intake *intake)
 {
-    for (size_t i = 0; routes->patterns && i < routes->config->route_count; i++)
-        lf_pattern_free(routes->patterns[i]);
-    free(routes->patterns);
-    routes->patterns = NULL;
+    for (size_t i = 0; intake->patterns && i < intake->options.config->route_count; i++)
+        lf_pattern_free(intake->patterns[i]);
+    free(intake->patterns);
 }
 
 static bool named(const struct lf_config_route *route, const struct lf_event *event)
@@ -44,114 +39,152 @@ static bool named(const struct lf_config_route *route, const struct lf_event *ev
     return false;
 }
 
-bool intake__routes_match(const struct routes *routes, size_t index, const struct lf_event *event)
+bool intake__routes_name(const struct lf_intake *intake, const struct lf_event *event)
 {
-    const struct lf_pattern *pattern = routes->patterns[index];
-    return named(&routes->config->routes[index], event)
-           && (!pattern || lf_pattern_match(pattern, event->whole));
-}
-
-bool intake__routes_name(const struct routes *routes, const struct lf_event *event)
-{
-    for (size_t i = 0; i < routes->config->route_count; i++)
-        if (named(&routes->config->routes[i], event))
+    for (size_t i = 0; i < intake->options.config->route_count; i++)
+        if (named(&intake->options.config->routes[i], event))
             return true;
     return false;
 }
 
-/* ---- the job of an event ---- */
-
-/* What each kind of job begins with, what it works on, and which fields it takes from the event's resource.
- */
-struct birth {
-    const char *job;
-    const char *step, *resource;
-    enum lf_job_field detail; /* tells two jobs of one happening for one instrument apart */
-    struct {
-        enum lf_job_field field;
-        const char *path;
-    } takes[8];
+/* An event while it is routed. */
+struct routing {
+    struct lf_intake *intake;
+    const struct lf_event *event;
+    char *happening;   /* its key */
+    enum lf_fate fate; /* the foremost of what has happened to it; LF_FATE_LOST: nothing has */
+    int64_t first;     /* the first job made of it; 0: none */
+    char note[LF_ERROR_TEXT];
 };
 
-static const struct birth births[] = {
-    {"deliver",
-     "resolve",
-     "automationInputGenerator",
-     LF_JOB_FILE,
-     {{LF_JOB_GENERATOR, "id"},
-      {LF_JOB_FILE, "file.id"},
-      {LF_JOB_FILE_NAME, "file.name"},
-      {LF_JOB_RUN, "assayRunId"},
-      {LF_JOB_CONFIG, "automationFileConfig.name"}}},
-    {"collect",
-     "adopt",
-     "automationOutputProcessor",
-     LF_JOB_BLOB,
-     {{LF_JOB_PROCESSOR, "id"},
-      {LF_JOB_BLOB, "file.id"},
-      {LF_JOB_FILE_NAME, "file.name"},
-      {LF_JOB_RUN, "assayRunId"},
-      {LF_JOB_CONFIG, "automationFileConfig.name"}}},
-    {"task",
-     "check",
-     "workflowTask",
-     LF_JOB_PROCEDURE,
-     {{LF_JOB_WORKFLOW_TASK, "id"}, {LF_JOB_DISPLAY, "displayId"}, {LF_JOB_STATUS, "status.id"}}},
-    {0},
-};
-
-static enum lf_status take_fields(const struct birth *birth, const struct lf_event *event, struct lf_job *job,
-                                  struct lf_error *err)
+static void add_note(struct routing *routing, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_note(struct routing *routing, const char *format, ...)
 {
-    enum lf_status status = LF_OK;
-    for (size_t i = 0; i < sizeof birth->takes / sizeof *birth->takes && birth->takes[i].path; i++) {
-        const char *value = lf_json_text(event->payload, birth->takes[i].path);
-        if (value && status == LF_OK)
-            status = lf_job_set_text(job, birth->takes[i].field, value, err);
+    size_t len = strlen(routing->note);
+    va_list args;
+    va_start(args, format);
+    if (len && len < sizeof routing->note - 3)
+        len += (size_t)snprintf(routing->note + len, sizeof routing->note - len, "; ");
+    vsnprintf(routing->note + len, sizeof routing->note - len, format, args);
+    va_end(args);
+}
+
+static void raise_fate(struct routing *routing, enum lf_fate fate)
+{
+    if (fate < routing->fate)
+        routing->fate = fate;
+}
+
+static enum lf_status link_job(struct routing *routing, enum lf_fate fate, int64_t job, struct lf_error *err)
+{
+    raise_fate(routing, fate);
+    return lf_journal_event_job(routing->intake->journal, routing->event->id, fate, job, err);
+}
+
+/* A processor that has completed wakes the collect job that waits for it. */
+static enum lf_status wake_waiting(struct routing *routing, struct lf_error *err)
+{
+    const struct lf_event *event = routing->event;
+    int count = 0;
+    int64_t job = 0;
+    if (strcmp(event->name, "automationOutputProcessor.completed") != 0 || !event->resource_id)
+        return LF_OK;
+    char *wake = lf_key_wake_processor(event->resource_id);
+    if (!wake)
+        return lf_fail_memory(err, "waking a job");
+    enum lf_status status = lf_journal_job_wake(routing->intake->journal, wake, &count, &job, err);
+    free(wake);
+    if (status != LF_OK || !count)
+        return status;
+    lf_jobs_kick(routing->intake->options.jobs);
+    return link_job(routing, LF_FATE_WOKE, job, err);
+}
+
+/* The job exists: another route that wants the same made it a moment ago, or an earlier event did. */
+static enum lf_status known_job(struct routing *routing, const struct lf_config_route *route, int64_t job,
+                                struct lf_error *err)
+{
+    if (routing->first && job >= routing->first) {
+        add_note(routing, "route \"%s\" wants the same as another route: job %lld", route->name,
+                 (long long)job);
+        return LF_OK;
     }
+    add_note(routing, "an earlier event reported the same: job %lld", (long long)job);
+    return link_job(routing, LF_FATE_TWIN, job, err);
+}
+
+static enum lf_status new_job(struct routing *routing, const struct lf_config_route *route, int64_t job,
+                              struct lf_error *err)
+{
+    const struct lf_event *event = routing->event;
+    if (!routing->first)
+        routing->first = job;
+    lf_log_info("intake", "event %s (%s) made %s job %lld%s%s", event->id, event->type, route->kind->name,
+                (long long)job, route->instrument ? " for " : "", route->instrument ? route->instrument : "");
+    return link_job(routing, LF_FATE_JOB, job, err);
+}
+
+static enum lf_status take_route(struct routing *routing, const struct lf_config_route *route,
+                                 struct lf_error *err)
+{
+    const struct lf_event *event = routing->event;
+    char history[200];
+    int64_t job;
+    struct lf_error why = {0};
+    snprintf(history, sizeof history, "made from event %s (%s) by route %s", event->id, event->type,
+             route->name);
+    struct lf_birth birth = {
+        .kind = lf_job_kind_find(route->kind->name),
+        .happening = routing->happening,
+        .instrument = route->instrument,
+        .history = history,
+        .route = route,
+        .event_id = event->id,
+        .resource = event->payload,
+        .not_after_ms = route->not_after_ms,
+        .happened_ms = event->created_ms,
+    };
+    switch (lf_jobs_birth(routing->intake->options.jobs, &birth, &job, &why)) {
+    case LF_OK: return new_job(routing, route, job, err);
+    case LF_EXISTS: return known_job(routing, route, job, err);
+    case LF_INVALID:
+        add_note(routing, "route \"%s\": %s", route->name, why.text);
+        raise_fate(routing, LF_FATE_BAD);
+        return LF_OK;
+    default: return lf_fail(err, why.status, why.class, "%s", why.text);
+    }
+}
+
+static enum lf_status take_routes(struct routing *routing, struct lf_error *err)
+{
+    struct lf_intake *intake = routing->intake;
+    const struct lf_config *config = intake->options.config;
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < config->route_count; i++)
+        if (named(&config->routes[i], routing->event)
+            && (!intake->patterns[i] || lf_pattern_match(intake->patterns[i], routing->event->whole)))
+            status = take_route(routing, &config->routes[i], err);
     return status;
 }
 
-/* Counted from when it happened, not from when it was heard of: that is what makes a late event late. As long
- * as nobody knows whether our clock is right, it is counted from now, and the rest is left to the runner
- * (LF_JOB_HAPPENED): a clock that is ahead must not make all work too late, nor one that is behind let the
- * work of last week begin. */
-static bool set_expiry(const struct lf_config_route *route, const struct lf_event *event, struct lf_job *job,
-                       struct lf_error *err)
+enum lf_status intake__route(struct lf_intake *intake, const struct lf_event *event, struct lf_error *err)
 {
-    bool sure = lf_clock_learned();
-    lf_job_expire_after(job, sure ? event->created_ms : 0, route->not_after_ms);
-    return sure || event->created_ms <= 0
-           || lf_job_set_int(job, LF_JOB_HAPPENED, event->created_ms, err) == LF_OK;
-}
-
-enum lf_status intake__routes_job(const struct lf_config_route *route, const struct lf_event *event,
-                                  struct lf_job *job, struct lf_error *err)
-{
-    memset(job, 0, sizeof *job);
-    const struct birth *birth = births;
-    while (birth->job && strcmp(birth->job, route->kind->name) != 0)
-        birth++;
-    if (!birth->job || strcmp(event->resource, birth->resource) != 0 || !lf_json_text(event->payload, "id"))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "route \"%s\" makes %s jobs, which work on a %s with an id; this event has none",
-                       route->name, route->kind->name, birth->resource ? birth->resource : "resource");
-    job->kind = strdup(route->kind->name);
-    job->route = strdup(route->name);
-    job->instrument = strdup(route->instrument ? route->instrument : "");
-    job->event_id = strdup(event->id);
-    snprintf(job->step, sizeof job->step, "%s", birth->step);
-    job->fields = cJSON_CreateObject();
-    bool good = job->kind && job->route && job->instrument && job->event_id && job->fields
-                && take_fields(birth, event, job, err) == LF_OK && set_expiry(route, event, job, err);
-    if (good && route->procedure)
-        good = lf_job_set_text(job, LF_JOB_PROCEDURE, route->procedure, err) == LF_OK;
-    char *happening = good ? lf_key_event(event) : NULL;
-    if (happening)
-        job->key = lf_key_job(happening, job->instrument, job->kind, lf_job_text(job, birth->detail));
-    free(happening);
-    if (job->key)
-        return LF_OK;
-    lf_job_free(job);
-    return lf_fail_memory(err, "making a job");
+    struct routing routing = {.intake = intake,
+                              .event = event,
+                              .fate = LF_FATE_LOST,
+                              .happening = lf_key_event(event)};
+    enum lf_status status = routing.happening ? wake_waiting(&routing, err)
+                                              : lf_fail_memory(err, "routing an event");
+    if (status == LF_OK)
+        status = take_routes(&routing, err);
+    free(routing.happening);
+    if (status != LF_OK)
+        return status;
+    if (routing.fate == LF_FATE_LOST)
+        routing.fate = event->known ? LF_FATE_UNROUTED : LF_FATE_UNKNOWN;
+    if (routing.fate == LF_FATE_UNKNOWN && intake__count_first(intake, intake->bad, event->type))
+        lf_log_info("intake", "this version does not know events of type %s; they are stored and counted",
+                    event->type);
+    return lf_journal_event_fate(intake->journal, event->id, routing.fate,
+                                 *routing.note ? routing.note : NULL, err);
 }

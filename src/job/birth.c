@@ -91,8 +91,11 @@ static enum lf_status add(struct lf_jobs *jobs, const struct lf_birth *birth, st
     }
     if (status == LF_OK)
         status = job__report(jobs, job, err);
-    job__changed(jobs, job);
-    return lf_journal_end(jobs->journal, status, err);
+    bool known = status == LF_EXISTS; /* no failure: the caller's transaction goes on */
+    if (!known)
+        job__changed(jobs, job);
+    status = lf_journal_end(jobs->journal, known ? LF_OK : status, err);
+    return known && status == LF_OK ? LF_EXISTS : status;
 }
 
 enum lf_status lf_jobs_birth(struct lf_jobs *jobs, const struct lf_birth *birth, int64_t *id,

@@ -13,14 +13,12 @@
 
 struct lf_cloud;
 struct lf_config;
-struct lf_intake;
 struct lf_jobs;
 
 struct lf_jobs_options { /* everything is borrowed until lf_jobs_close */
     const struct lf_config *config;
     struct lf_journal *journal;
     struct lf_cloud *cloud;
-    struct lf_intake *intake;
     void (*reported)(void *context); /* the outbox has something new; any thread; may be NULL */
     void *context;
 };

@@ -3,7 +3,6 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "intake/intake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,9 +83,6 @@ static bool courier_work(struct lf_jobs *jobs, int64_t *next)
 {
     struct lf_job job;
     struct lf_error err = {0};
-    int64_t next_event = LF_NEVER;
-    if (job__reread_one(jobs, &next_event))
-        return true;
     enum lf_status status = lf_journal_job_claim(jobs->journal, NULL, &job, next, &err);
     if (status == LF_OK) {
         job__run_step(jobs, &job, NULL);
@@ -97,7 +93,7 @@ static bool courier_work(struct lf_jobs *jobs, int64_t *next)
         lf_log_error("jobs", "cannot look for work: %s", err.text);
         *next = lf_deadline_in(NO_JOURNAL_WAIT_MS);
     }
-    *next = lf_deadline_sooner(lf_deadline_sooner(*next, next_event), report_again(jobs));
+    *next = lf_deadline_sooner(*next, report_again(jobs));
     return false;
 }
 

@@ -134,7 +134,4 @@ enum lf_status job__match_result(struct job_work *work, const struct lf_config_c
 /* values.c: makes a collect job from the captured values, for the run in the field run. Can be repeated. */
 enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err);
 
-/* reread.c: true if an event was worked on. */
-bool job__reread_one(struct lf_jobs *jobs, int64_t *next_mono);
-
 #endif

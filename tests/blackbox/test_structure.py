@@ -13,10 +13,11 @@ FLOORS = {
     "os": 0,
     "base": 0.5,  # stands on os/
     "event": 1, "journal": 1, "config": 1, "transfer": 1, "drivers": 1,
-    "intake": 2, "instrument": 2, "cloud": 2, "link": 2,
-    "job": 3, "poll": 3,
-    "control": 4,
-    "agent": 5,
+    "instrument": 2, "cloud": 2, "link": 2,
+    "job": 3,
+    "intake": 4,
+    "control": 5,
+    "agent": 6,
 }
 BELOW_OS = {"base/error.h", "base/clock.h", "base/buffer.h"}  # what the contract with the system is made of
 ROOMS = {

@@ -120,12 +120,15 @@ static void open_agent(void)
                                      .client_id = config->cloud.client_id,
                                      .client_secret_file = config->cloud.client_secret_file};
     fuzz_need(lf_cloud_open(&cloud, agent.transfer, &context->cloud, &err) == LF_OK, err.text);
-    fuzz_need(lf_intake_open(config, context->journal, &context->intake, &err) == LF_OK, err.text);
     struct lf_jobs_options options = {.config = config,
                                       .journal = context->journal,
-                                      .cloud = context->cloud,
-                                      .intake = context->intake};
+                                      .cloud = context->cloud};
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
+    struct lf_intake_options intake = {.config = config,
+                                       .journal = context->journal,
+                                       .jobs = context->jobs,
+                                       .cloud = context->cloud};
+    fuzz_need(lf_intake_open(&intake, &context->intake, &err) == LF_OK, err.text);
     open_benches(&err);
     agent.server = (struct lf_server){.context = context, .listening = -1};
     lf_mutex_init(&agent.server.mutex);
@@ -138,8 +141,8 @@ static void close_agent(void)
 {
     while (agent.bench_count)
         lf_instrument_close(agent.benches[--agent.bench_count]);
-    lf_jobs_close(agent.context.jobs);
     lf_intake_close(agent.context.intake);
+    lf_jobs_close(agent.context.jobs);
     lf_cloud_close(agent.context.cloud);
     lf_journal_close(agent.context.journal);
     lf_worker_close(&agent.server.worker);

@@ -2,7 +2,10 @@
 #include "base/clock.h"
 #include "core.h"
 #include "event/event.h"
-#include "intake/intake.h"
+#include "fake_cloud.h"
+#include "intake/parts.h"
+#include "job/job.h"
+#include "link/link.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,18 +31,30 @@
 static struct lf_config *config;
 static struct lf_journal *journal;
 static struct lf_intake *intake;
-static int jobs; /* what the last take said */
+static struct lf_jobs *jobs;
+
+static void open_with(const char *text)
+{
+    struct lf_error err;
+    config = core_config(text);
+    struct lf_jobs_options options = {.config = config, .journal = journal};
+    NEED(lf_jobs_open(&options, &jobs, &err) == LF_OK);
+    NEED(lf_intake_open(&(struct lf_intake_options){.config = config, .journal = journal, .jobs = jobs},
+                        &intake, &err)
+         == LF_OK);
+}
 
 static void open_all(void)
 {
-    config = core_config(INSTRUMENTS ROUTES);
+    fake_cloud_reset();
     journal = core_journal();
-    NEED(lf_intake_open(config, journal, &intake, NULL) == LF_OK);
+    open_with(INSTRUMENTS ROUTES);
 }
 
 static void close_all(void)
 {
     lf_intake_close(intake);
+    lf_jobs_close(jobs);
     lf_journal_close(journal);
     lf_config_free(config);
 }
@@ -47,9 +62,8 @@ static void close_all(void)
 static enum lf_status take(const char *text)
 {
     struct lf_error err = {0};
-    jobs = 0;
-    enum lf_status status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &jobs,
-                                          &err);
+    struct lf_message message = {.topic = "labferry/lab/events/x", .payload = lf_slice_text(text)};
+    enum lf_status status = lf_intake_batch(intake, &message, 1, &err);
     CHECK_STR(status == LF_OK ? "" : err.text, "");
     return status;
 }
@@ -110,7 +124,6 @@ static void event_becomes_a_job(void)
     CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "",
                          GENERATOR("run_1", "file_1")),
               LF_OK);
-    CHECK_INT(jobs, 1);
     check_fate("evt_1", LF_FATE_JOB, 1);
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.kind, "deliver");
@@ -136,7 +149,6 @@ static void twins(void)
     CHECK_INT(take_event("evt_b", "v2.automationInputGenerator.completed", ago(900), "",
                          GENERATOR("run_1", "file_1")),
               LF_OK);
-    CHECK_INT(jobs, 0);
     CHECK_INT(take_event("evt_c", "v2-alpha.automationInputGenerator.completed", ago(0), "",
                          GENERATOR("run_1", "file_1")),
               LF_OK);
@@ -158,7 +170,6 @@ static void resent(void)
         CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "",
                              GENERATOR("run_1", "file_1")),
                   LF_OK);
-    CHECK_INT(jobs, 0);
     struct lf_event_row row = core_event(journal, "evt_1");
     CHECK_INT(row.times, 3);
     CHECK_INT(row.fate, LF_FATE_JOB);
@@ -173,14 +184,13 @@ static void resent_in_another_envelope(void)
     CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(1), "",
                          GENERATOR("run_1", "file_1")),
               LF_OK);
-    int made = 0;
+    struct lf_error err = {0};
     CHECK_INT(lf_intake_add(intake, "poll", NULL,
                             lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator."
                                           "completed\",\"createdAt\":\"2026-05-04T09:42:00Z\"," GENERATOR(
                                               "run_1", "file_1") "}"),
-                            &made, NULL),
+                            &err),
               LF_OK);
-    CHECK_INT(made, 0);
     CHECK_INT(job_count(), 1);
     close_all();
 }
@@ -209,15 +219,6 @@ static void out_of_order(void)
     " { name = \"tare\"; on = \"workflowTask.*\"; job = \"task\"; instrument = \"balance\"; procedure = "    \
     "\"tare\"; },\n"
 
-static void open_with_more_routes(void)
-{
-    char *text = lf_format("%sroutes = (\n" MORE_ROUTES "%s", INSTRUMENTS, strchr(ROUTES, '(') + 1);
-    config = core_config(text);
-    free(text);
-    journal = core_journal();
-    NEED(lf_intake_open(config, journal, &intake, NULL) == LF_OK);
-}
-
 static void check_job(int64_t id, const char *route, const char *instrument)
 {
     struct lf_job job = core_job(journal, id);
@@ -228,7 +229,10 @@ static void check_job(int64_t id, const char *route, const char *instrument)
 
 static void every_route(void)
 {
-    open_with_more_routes();
+    char *text = lf_format("%sroutes = (\n" MORE_ROUTES "%s", INSTRUMENTS, strchr(ROUTES, '(') + 1);
+    journal = core_journal();
+    open_with(text);
+    free(text);
     CHECK_INT(take_event("evt_1", "v2.workflowTask.updated.status", ago(0), "",
                          "\"workflowTask\":{\"id\":\"wft_1\",\"status\":{\"id\":\"st\"}}"),
               LF_OK);
@@ -239,7 +243,6 @@ static void every_route(void)
     CHECK_INT(take_event("evt_2", "v2.automationInputGenerator.completed", ago(0), "",
                          GENERATOR("run_1", "f1")),
               LF_OK);
-    CHECK_INT(jobs, 2);
     CHECK_INT(job_count(), 4);
     check_job(3, "again", "robot");
     check_job(4, "both", "balance");
@@ -268,13 +271,12 @@ static void known_to_some_routes(void)
               LF_OK);
     CHECK_INT(job_count(), 1);
     lf_intake_close(intake);
+    lf_jobs_close(jobs);
     lf_config_free(config);
-    config = core_config(INSTRUMENTS
-                         "routes = ({ name = \"new\"; on = \"automationInputGenerator.completed\"; job = "
-                         "\"deliver\"; instrument = \"robot\"; }, { name = \"other\"; on = "
-                         "\"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "
-                         "\"balance\"; });");
-    NEED(lf_intake_open(config, journal, &intake, NULL) == LF_OK);
+    open_with(INSTRUMENTS "routes = ({ name = \"new\"; on = \"automationInputGenerator.completed\"; job = "
+                          "\"deliver\"; instrument = \"robot\"; }, { name = \"other\"; on = "
+                          "\"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "
+                          "\"balance\"; });");
     CHECK_INT(take_event("evt_2", "v2-beta.automationInputGenerator.completed", ago(0), "",
                          GENERATOR("run_2", "f1")),
               LF_OK);
@@ -344,19 +346,12 @@ static void excluded(void)
                          "\"automationInputGenerator\":{\"id\":\"aig_1\"}"),
               LF_OK);
     check_fate("evt_1", LF_FATE_REREAD, 0);
-    CHECK_INT(jobs, 1); /* a courier is to be woken */
     CHECK_INT(job_count(), 0);
-    struct lf_event_row row;
-    int64_t next;
-    NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(1000), &row, &next, NULL) == LF_OK);
-    cJSON *resource = cJSON_Parse("{" GENERATOR("run_1", "file_1") "}");
-    int made = 0;
-    CHECK_INT(lf_intake_reread(intake, &row, cJSON_GetObjectItem(resource, "automationInputGenerator"), &made,
-                               NULL),
-              LF_OK);
-    cJSON_Delete(resource);
-    lf_event_row_free(&row);
-    CHECK_INT(made, 1);
+    fake_cloud.resource = "{\"id\":\"aig_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"file_1\"}}";
+    int64_t next = 0;
+    CHECK(intake__reread_one(intake, &next));
+    CHECK(!intake__reread_one(intake, &next));
+    CHECK(next == LF_NEVER);
     check_fate("evt_1", LF_FATE_JOB, 1);
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.route, "first"); /* its pattern looks at what had been left out */
@@ -385,14 +380,9 @@ static void thin(void)
              "\"resourceId\":\"wftask_1\",\"schema\":{\"id\":\"s\"}}}"),
         LF_OK);
     check_fate("evt_1", LF_FATE_REREAD, 0);
-    struct lf_event_row row;
-    int64_t next;
-    NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(1000), &row, &next, NULL) == LF_OK);
-    CHECK_STR(row.resource_id, "wftask_1");
-    cJSON *resource = cJSON_Parse("{\"id\":\"wftask_1\",\"displayId\":\"T1\",\"status\":{\"id\":\"st_1\"}}");
-    CHECK_INT(lf_intake_reread(intake, &row, resource, NULL, NULL), LF_OK);
-    cJSON_Delete(resource);
-    lf_event_row_free(&row);
+    fake_cloud.resource = "{\"id\":\"wftask_1\",\"displayId\":\"T1\",\"status\":{\"id\":\"st_1\"}}";
+    int64_t next = 0;
+    CHECK(intake__reread_one(intake, &next));
     struct lf_job job = core_job(journal, 1);
     CHECK_STR(job.kind, "task");
     CHECK_STR(lf_job_text(&job, LF_JOB_WORKFLOW_TASK), "wftask_1");
@@ -495,7 +485,10 @@ static void too_large(void)
 {
     open_all();
     struct lf_error err = {0};
-    CHECK_INT(lf_intake_too_large(intake, "mqtt", "labferry/lab/events/x", 5000000, &err), LF_OK);
+    struct lf_message message = {.topic = "labferry/lab/events/x",
+                                 .too_large = true,
+                                 .too_large_size = 5000000};
+    CHECK_INT(lf_intake_batch(intake, &message, 1, &err), LF_OK);
     lf_journal_event_list(journal, "bad", 1, see_bad, NULL, NULL);
     CHECK_HAS(bad_why, "5000000 bytes");
     close_all();
@@ -532,11 +525,9 @@ static void completed_wakes(void)
     CHECK_INT(take_event("evt_1", "v2.automationOutputProcessor.completed", ago(0), "",
                          "\"automationOutputProcessor\":{\"id\":\"aop_2\",\"status\":\"SUCCEEDED\"}"),
               LF_OK);
-    CHECK_INT(jobs, 0);
     CHECK_INT(take_event("evt_2", "v2.automationOutputProcessor.completed", ago(0), "",
                          "\"automationOutputProcessor\":{\"id\":\"aop_1\",\"status\":\"SUCCEEDED\"}"),
               LF_OK);
-    CHECK_INT(jobs, 1);
     check_fate("evt_1", LF_FATE_UNROUTED, 0);
     check_fate("evt_2", LF_FATE_WOKE, 1);
     job = core_job(journal, 1);
@@ -568,7 +559,7 @@ static void journal_error_is_told(void)
     struct lf_error err = {0};
     NEED(lf_journal_begin(journal, NULL) == LF_OK);
     NEED(lf_intake_add(intake, "mqtt", NULL,
-                       lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), NULL, &err)
+                       lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), &err)
          == LF_OK);
     lf_journal_rollback(journal); /* as when a later message of the batch cannot be stored */
     struct lf_event_row row;
@@ -578,6 +569,145 @@ static void journal_error_is_told(void)
     row = core_event(journal, "evt_1");
     CHECK_INT(row.times, 1);
     lf_event_row_free(&row);
+    close_all();
+}
+
+static void add_incomplete(const char *id, const char *body)
+{
+    struct lf_event_row row = {.id = (char *)id,
+                               .type = (char *)"v2.entry.created",
+                               .source = (char *)"mqtt",
+                               .fate = LF_FATE_REREAD,
+                               .body = (char *)body,
+                               .body_len = strlen(body)};
+    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
+}
+
+static void never_readable(void)
+{
+    open_all();
+    int64_t next = 0;
+    add_incomplete("junk", "no event");
+    add_incomplete("nameless", "{\"id\":\"nameless\",\"eventType\":\"v2.entry.created\",\"entry\":{}}");
+    while (intake__reread_one(intake, &next))
+        ;
+    check_fate("junk", LF_FATE_LOST, 0);
+    struct lf_event_row row = core_event(journal, "nameless");
+    CHECK_HAS(row.note, "does not name the id");
+    lf_event_row_free(&row);
+    close_all();
+}
+
+static void move_journal(const char *from, const char *to)
+{
+    char old[600], new[600];
+    snprintf(old, sizeof old, "%s/%s", unit_folder(), from);
+    snprintf(new, sizeof new, "%s/%s", unit_folder(), to);
+    NEED(rename(old, new) == 0);
+}
+
+static void take_journal_away(void)
+{
+    move_journal("journal.db", "away.db");
+}
+
+static void read_but_not_stored(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "\"file\"",
+                         "\"automationInputGenerator\":{\"id\":\"aig_1\"}"),
+              LF_OK);
+    fake_cloud.resource = "{\"id\":\"aig_1\",\"assayRunId\":\"run_1\",\"file\":{\"id\":\"file_1\"}}";
+    fake_cloud.on_resource = take_journal_away;
+    int64_t next = 0;
+    CHECK(intake__reread_one(intake, &next));
+    move_journal("away.db", "journal.db");
+    fake_cloud.on_resource = NULL;
+    check_fate("evt_1", LF_FATE_REREAD, 0);
+    CHECK_INT(job_count(), 0);
+    NEED(lf_journal_event_put_off(journal, "evt_1", 0, NULL) == LF_OK);
+    CHECK(intake__reread_one(intake, &next));
+    CHECK_INT(job_count(), 1);
+    close_all();
+}
+
+/* What the thread does with a gap; where it is asked from was noted before. */
+static void gap_is_filled(void)
+{
+    open_all();
+    struct lf_error err;
+    struct lf_event_row row = {0};
+    CHECK_INT(take_event("evt_1", "v2.entry.created", "2026-01-01T01:00:00Z", "", "\"entry\":{\"id\":\"e\"}"),
+              LF_OK);
+    fake_cloud.events = "{\"events\":[{\"id\":\"evt_2\",\"eventType\":\"v2.entry.created\",\"entry\":{\"id\":"
+                        "\"f\"}}],\"nextToken\":\"\"}";
+    CHECK_INT(lf_intake_gap(intake, &err), LF_OK);
+    NEED(lf_intake_start(intake, &err) == LF_OK);
+    lf_intake_fill(intake, true);
+    char *gap = NULL;
+    int64_t deadline = lf_deadline_in(60000);
+    do {
+        free(gap);
+        lf_sleep_until(lf_deadline_in(5), NULL);
+        CHECK_INT(lf_journal_get(journal, "poll.gap", &gap, &err), LF_OK);
+    } while (gap && !lf_deadline_passed(deadline));
+    CHECK_STR(gap, NULL);
+    CHECK_INT(lf_journal_event_get(journal, "evt_2", &row, &err), LF_OK);
+    CHECK_STR(row.source, "poll");
+    CHECK_STR(fake_cloud.asked_from, "2026-01-01T00:50:00.000Z"); /* ten minutes before the newest event */
+    lf_event_row_free(&row);
+    close_all();
+}
+
+/* Takes what is on the topic "command", as control does; refuses one that says "no". */
+static enum lf_status take_command(void *context, const struct lf_message *message, bool *taken,
+                                   struct lf_error *err)
+{
+    *taken = !strcmp(message->topic, "command");
+    *(int *)context += *taken;
+    return *taken && lf_slice_is(message->payload, "no") ? lf_fail(err, LF_IO, LF_TRANSIENT, "no") : LF_OK;
+}
+
+static void batches(void)
+{
+    open_all();
+    int commands = 0;
+    struct lf_error err = {0};
+    struct lf_event_row row;
+    intake->options.other = take_command;
+    intake->options.context = &commands;
+    struct lf_message messages[] = {
+        {.topic = "e", .payload = lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}")},
+        {.topic = "command", .payload = lf_slice_text("no")},
+        {.topic = "e", .payload = lf_slice_text("{\"id\":\"evt_2\",\"eventType\":\"v2.entry.created\"}")},
+    };
+    CHECK_INT(lf_intake_batch(intake, messages, 3, &err), LF_IO);
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, &err), LF_NOT_FOUND);
+    messages[1].payload = lf_slice_text("yes");
+    CHECK_INT(lf_intake_batch(intake, messages, 3, &err), LF_OK);
+    CHECK_INT(commands, 2);
+    check_fate("evt_1", LF_FATE_UNROUTED, 0);
+    check_fate("evt_2", LF_FATE_UNROUTED, 0);
+    CHECK_INT(core_count(lf_journal_event_counts(journal), "bad"), 0); /* the command was not taken for one */
+    close_all();
+}
+
+static void incomplete_for_good(void)
+{
+    open_all();
+    CHECK_INT(take_event("evt_1", "v2.automationInputGenerator.completed", ago(0), "\"file\"",
+                         "\"automationInputGenerator\":{\"id\":\"aig_1\"}"),
+              LF_OK);
+    fake_cloud_fail("get_resource", 1, false, LF_DISCONNECTED, LF_TRANSIENT);
+    int64_t next = 0;
+    CHECK(intake__reread_one(intake, &next));
+    check_fate("evt_1", LF_FATE_REREAD, 0);
+    CHECK(!intake__reread_one(intake, &next)); /* not at once */
+    CHECK(next > lf_clock_mono_ms() && next != LF_NEVER);
+    NEED(lf_journal_event_put_off(journal, "evt_1", 0, NULL) == LF_OK);
+    fake_cloud_fail("get_resource", 1, false, LF_NOT_FOUND, LF_PERMANENT);
+    CHECK(intake__reread_one(intake, &next));
+    check_fate("evt_1", LF_FATE_LOST, 0);
     close_all();
 }
 
@@ -598,10 +728,9 @@ static void taken_or_refused(void)
             "%u\",\"name\":"
             "\"w.csv\"},\"automationFileConfig\":{\"name\":\"Worklist\"}}}",
             id, ago(0), n);
-        int made = 0;
         enum lf_status status = lf_journal_begin(journal, &err);
         if (status == LF_OK) {
-            status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &made, &err);
+            status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &err);
             if (status == LF_OK)
                 status = lf_journal_commit(journal, &err);
             else
@@ -629,29 +758,34 @@ static void taken_or_refused(void)
     close_all();
 }
 
-UNIT_TESTS("intake",
-           {"for want of memory an event is refused whole, to be sent again; taken, it is taken whole",
-            taken_or_refused},
-           {"an event that a route wants becomes a job with what the event told", event_becomes_a_job},
-           {"v2, v2-beta and v2-alpha events of one happening make one job; a new happening makes another",
-            twins},
-           {"an event that is sent again is counted and makes nothing new", resent},
-           {"an event that comes by MQTT and by GET /events is one event", resent_in_another_envelope},
-           {"events out of order each get their job, which finds out what is still true", out_of_order},
-           {"every route that matches makes its job, and routes that want the same make one", every_route},
-           {"a route that is added later makes its job of a happening that is known", known_to_some_routes},
-           {"while nobody knows whether our clock is right, no work is taken for too late by it",
-            expiry_unsure},
-           {"the time limit counts from when it happened, not from when it was heard of", expiry},
-           {"properties that were dropped for size are read again before routing", excluded},
-           {"what no route names is not read again", excluded_without_a_route},
-           {"a webhook's thin event is filled in before routing", thin},
-           {"unknown and unwanted events are kept, each under its fate", unknown_and_unrouted},
-           {"deprecated types are counted", deprecated},
-           {"what is no event is kept with the reason, and the rest goes on", bad_messages},
-           {"a message nested a hundred thousand deep is a bad message", deeply_nested},
-           {"a message that was too large is told with its size", too_large},
-           {"an event that a route wants but no job can be made of says why", routed_but_unfit},
-           {"a processor that has completed wakes the job that waits for it, and no other", completed_wakes},
-           {"an upload by hand becomes a collect job at its last steps", by_hand},
-           {"a batch that could not be committed is not known when it comes again", journal_error_is_told}, )
+UNIT_TESTS(
+    "intake",
+    {"for want of memory an event is refused whole, to be sent again; taken, it is taken whole",
+     taken_or_refused},
+    {"an event that a route wants becomes a job with what the event told", event_becomes_a_job},
+    {"v2, v2-beta and v2-alpha events of one happening make one job; a new happening makes another", twins},
+    {"an event that is sent again is counted and makes nothing new", resent},
+    {"an event that comes by MQTT and by GET /events is one event", resent_in_another_envelope},
+    {"events out of order each get their job, which finds out what is still true", out_of_order},
+    {"every route that matches makes its job, and routes that want the same make one", every_route},
+    {"a route that is added later makes its job of a happening that is known", known_to_some_routes},
+    {"while nobody knows whether our clock is right, no work is taken for too late by it", expiry_unsure},
+    {"the time limit counts from when it happened, not from when it was heard of", expiry},
+    {"properties that were dropped for size are read again before routing", excluded},
+    {"an event that can never be completed is lost, and says why", never_readable},
+    {"an event that was completed but could not be stored is routed later", read_but_not_stored},
+    {"a gap is asked for from before the newest event, and is forgotten once it is filled", gap_is_filled},
+    {"what no route names is not read again", excluded_without_a_route},
+    {"an event that cannot be completed now is tried again later; one that never can is lost, and says so",
+     incomplete_for_good},
+    {"a batch is stored and acknowledged as one, and its commands are not taken for events", batches},
+    {"a webhook's thin event is filled in before routing", thin},
+    {"unknown and unwanted events are kept, each under its fate", unknown_and_unrouted},
+    {"deprecated types are counted", deprecated},
+    {"what is no event is kept with the reason, and the rest goes on", bad_messages},
+    {"a message nested a hundred thousand deep is a bad message", deeply_nested},
+    {"a message that was too large is told with its size", too_large},
+    {"an event that a route wants but no job can be made of says why", routed_but_unfit},
+    {"a processor that has completed wakes the job that waits for it, and no other", completed_wakes},
+    {"an upload by hand becomes a collect job at its last steps", by_hand},
+    {"a batch that could not be committed is not known when it comes again", journal_error_is_told}, )

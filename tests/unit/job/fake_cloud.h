@@ -13,6 +13,9 @@ struct fake_cloud {
     // Set by the test before it starts jobs, or with the mutex held.
     const char *file, *file_name, *upload_status; // of every generator
     const char *bytes;                            // of every download
+    const char *resource;                         // of every event that lacks it
+    void (*on_resource)(void);                    // called while it reads a resource; NULL: nothing
+    const char *events;                           // every page of the event list
     const char *task_status;                      // id: "st_TODO", "st_IN_PROGRESS", ...
     bool no_run, archived;                        // the workflow task has no field Run; it is archived
     const char *display;                          // its display id
@@ -30,6 +33,7 @@ struct fake_cloud {
     cJSON *processors, *outputs;
     int generators, downloads, uploads, aborted, created, replaced, started, patched, written;
     char last_upload[200];
+    char asked_from[60]; // where the event list was asked from: an id or a time
 };
 
 extern struct fake_cloud fake_cloud;

@@ -1,7 +1,6 @@
 #include "job_case.h"
 
 #include "base/clock.h"
-#include "intake/intake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,8 +35,7 @@ const char *case_config;
 static void open_jobs(struct job_case *c)
 {
     c->journal = core_journal();
-    NEED(lf_intake_open(c->config, c->journal, &c->intake, NULL) == LF_OK);
-    struct lf_jobs_options options = {.config = c->config, .journal = c->journal, .intake = c->intake};
+    struct lf_jobs_options options = {.config = c->config, .journal = c->journal};
     NEED(lf_jobs_open(&options, &c->jobs, NULL) == LF_OK);
     struct lf_instrument_options instrument = {.name = "robot", .driver = &fake_driver};
     struct lf_instrument_hooks hooks = {.context = c->jobs,
@@ -68,7 +66,6 @@ static void close_jobs(struct job_case *c)
     for (size_t i = 0; i < lf_jobs_instrument_count(c->jobs); i++)
         lf_instrument_close(lf_jobs_instrument_at(c->jobs, i));
     lf_jobs_close(c->jobs);
-    lf_intake_close(c->intake);
     lf_journal_close(c->journal);
 }
 

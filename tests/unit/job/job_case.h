@@ -10,7 +10,6 @@
 struct job_case {
     struct lf_config *config;
     struct lf_journal *journal;
-    struct lf_intake *intake;
     struct lf_jobs *jobs;
     struct lf_instrument *robot;
     struct fake_device *device;

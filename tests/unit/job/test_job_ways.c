@@ -246,75 +246,6 @@ static void sent_in_part(void)
     case_close(&c);
 }
 
-/* ---- events that are read again ---- */
-
-static void add_event(const char *id, const char *body)
-{
-    struct lf_event_row row = {.id = (char *)id,
-                               .type = (char *)"v2.automationInputGenerator.completed",
-                               .source = (char *)"mqtt",
-                               .fate = LF_FATE_REREAD,
-                               .body = (char *)body,
-                               .body_len = strlen(body)};
-    NEED(lf_journal_event_add(c.journal, &row, NULL) == LF_OK);
-    lf_jobs_kick(c.jobs);
-}
-
-static bool fate_becomes(const char *id, enum lf_fate fate)
-{
-    int64_t deadline = lf_deadline_in(15000);
-    bool is = false;
-    while (!is && !lf_deadline_passed(deadline)) {
-        struct lf_event_row row = core_event(c.journal, id);
-        is = row.fate == fate;
-        lf_event_row_free(&row);
-        lf_sleep_until(lf_deadline_in(10), NULL);
-    }
-    return is;
-}
-
-#define EVENT(resource)                                                                                      \
-    "{\"version\":\"0\",\"id\":\"aws-1\",\"detail-type\":\"v2.automationInputGenerator.completed\","         \
-    "\"source\":\"aws.partner/"                                                                              \
-    "benchling.com/"                                                                                         \
-    "acme\",\"account\":\"1\",\"time\":\"2026-01-01T00:00:00Z\",\"region\":\"us-west-1\",\"resources\":[],"  \
-    "\"detail\":{\"id\":\"evt_1\",\"eventType\":\"v2.automationInputGenerator.completed\",\"createdAt\":"    \
-    "\"2026-01-01T00:00:00Z\",\"deprecated\":false,\"excludedProperties\":[\"file\"],"                       \
-    "\"automationInputGenerator\":" resource "}}"
-
-static void never_readable(void)
-{
-    begin();
-    add_event("junk", "no event");
-    add_event("nameless", EVENT("{\"assayRunId\":\"run_1\"}"));
-    CHECK(fate_becomes("junk", LF_FATE_LOST));
-    CHECK(fate_becomes("nameless", LF_FATE_LOST));
-    struct lf_event_row row = core_event(c.journal, "nameless");
-    CHECK_HAS(row.note, "does not name the id");
-    lf_event_row_free(&row);
-    CHECK_INT(fake_cloud_get(&fake_cloud.generators), 0);
-    case_close(&c);
-}
-
-static void read_later(void)
-{
-    char path[600], away[620];
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    snprintf(away, sizeof away, "%s.away", path);
-    begin();
-    add_event("evt_1", EVENT("{\"id\":\"aig_1\"}"));
-    pthread_mutex_lock(&fake_cloud.mutex); /* until the journal is away, the cloud does not answer */
-    NEED(rename(path, away) == 0);
-    pthread_mutex_unlock(&fake_cloud.mutex);
-    lf_sleep_until(lf_deadline_in(300), NULL);
-    NEED(rename(away, path) == 0);
-    struct lf_event_row row = core_event(c.journal, "evt_1");
-    CHECK(row.fate != LF_FATE_LOST);
-    lf_event_row_free(&row);
-    CHECK(fate_becomes("evt_1", LF_FATE_JOB));
-    case_close(&c);
-}
-
 /* ---- deliveries ---- */
 
 static void no_file_any_more(void)
@@ -693,8 +624,6 @@ UNIT_TESTS(
      end_while_gone},
     {"more instruments than there is room for are refused", too_many_instruments},
     {"a sent file that the journal does not take leaves neither a job nor a file", sent_in_part},
-    {"an event that was to be read again and never can be is told as lost, with why", never_readable},
-    {"an event is read again later when the journal cannot take what came of it", read_later, UNIT_SLOW},
     {"a generator that has lost its file ends the delivery without an action", no_file_any_more},
     {"a file that is not on the instrument as it should be is held, and not delivered again by itself",
      not_as_it_should_be},

@@ -1,0 +1,101 @@
+/* Events that lack properties (dropped for size, or a thin webhook): their resource is read from the API,
+ * then they are routed. On the intake thread. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "cloud/cloud.h"
+#include "intake/parts.h"
+
+#include <stdlib.h>
+
+enum {
+    READ_DEADLINE_MS = 5 * 60 * 1000,
+    RETRY_BASE_MS = 1000,
+    RETRY_CAP_MS = 5 * 60 * 1000,
+    NO_JOURNAL_WAIT_MS = 5000,
+};
+
+static enum lf_status read_resource(struct lf_intake *intake, const struct lf_event *event, cJSON **resource,
+                                    struct lf_error *err)
+{
+    struct lf_call call = {.deadline = lf_deadline_in(READ_DEADLINE_MS),
+                           .cancel = &intake->poll.worker.cancel};
+    if (event->resource_id)
+        return lf_cloud_get_resource(intake->options.cloud, event->resource, event->resource_id, &call,
+                                     resource, err);
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "the event does not name the id of its %s",
+                   event->resource);
+}
+
+/* The event as it would have been with nothing left out. Returns owned text. */
+static char *completed(const struct lf_event *event, const cJSON *resource)
+{
+    cJSON *whole = cJSON_Duplicate(event->whole, true);
+    cJSON *detail = cJSON_GetObjectItemCaseSensitive(whole, "detail");
+    char *text = NULL;
+    if (detail && lf_json_set(detail, event->resource, cJSON_Duplicate(resource, true))
+        && lf_json_set(detail, "excludedProperties", cJSON_CreateArray()))
+        text = lf_json_print(whole);
+    cJSON_Delete(whole);
+    return text;
+}
+
+static enum lf_status route(struct lf_intake *intake, const struct lf_event *event, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_begin(intake->journal, err);
+    return status == LF_OK ? lf_journal_end(intake->journal, intake__route(intake, event, err), err) : status;
+}
+
+static enum lf_status reread(struct lf_intake *intake, const struct lf_event_row *row, struct lf_error *err)
+{
+    struct lf_event *event = NULL, *whole = NULL;
+    cJSON *resource = NULL;
+    char *text = NULL;
+    enum lf_status status = lf_event_decode(lf_slice(row->body, row->body_len), &event, err);
+    if (status == LF_OK)
+        status = read_resource(intake, event, &resource, err);
+    if (status == LF_OK && !(text = completed(event, resource)))
+        status = lf_fail_memory(err, "completing an event");
+    if (status == LF_OK)
+        status = lf_event_decode_completed(lf_slice_text(text), &whole, err);
+    if (status == LF_OK)
+        status = route(intake, whole, err);
+    free(text);
+    cJSON_Delete(resource);
+    lf_event_free(event);
+    lf_event_free(whole);
+    return status;
+}
+
+static void after_error(struct lf_intake *intake, const struct lf_event_row *row, const struct lf_error *why)
+{
+    struct lf_error err;
+    if (why->class == LF_PERMANENT) {
+        lf_log_warning("intake", "event %s was incomplete and could not be re-fetched: %s", row->id,
+                       why->text);
+        lf_journal_event_fate(intake->journal, row->id, LF_FATE_LOST, why->text, &err);
+        return;
+    }
+    lf_log_info("intake", "event %s is incomplete and will be re-fetched later: %s", row->id, why->text);
+    int64_t wait = lf_backoff_ms(row->attempt, RETRY_BASE_MS, RETRY_CAP_MS);
+    lf_journal_event_put_off(intake->journal, row->id,
+                             lf_deadline_in(wait > why->retry_after_ms ? wait : why->retry_after_ms), &err);
+}
+
+bool intake__reread_one(struct lf_intake *intake, int64_t *next_mono)
+{
+    struct lf_event_row row;
+    struct lf_error err = {0};
+    int64_t again = lf_deadline_in(READ_DEADLINE_MS + RETRY_CAP_MS); /* if this process is killed now */
+    enum lf_status status = lf_journal_event_claim_reread(intake->journal, again, &row, next_mono, &err);
+    if (status != LF_OK) {
+        if (status != LF_NOT_FOUND) {
+            lf_log_error("intake", "cannot look for incomplete events: %s", err.text);
+            *next_mono = lf_deadline_in(NO_JOURNAL_WAIT_MS);
+        }
+        return false;
+    }
+    if (reread(intake, &row, &err) != LF_OK)
+        after_error(intake, &row, &err);
+    lf_event_row_free(&row);
+    return true;
+}
