@@ -3,7 +3,7 @@
 
 #include "control/config_hooks.h"
 #include "drivers/driver.h"
-#include "event/match.h"
+#include "event/pattern_try.h"
 #include "os/serial.h"
 
 #include <errno.h>
@@ -85,11 +85,11 @@ static enum cli_exit run_match(struct cli *cli)
         return cli_misuse(cli, "only one of --pattern and --events can be standard input");
     FILE *pattern = open_file(cli, pattern_path), *events = pattern ? open_file(cli, events_path) : NULL;
     struct lf_error err = {0};
-    enum lf_match_style style = cli->json                  ? LF_MATCH_JSON
-                                : cli_flag(cli, "explain") ? LF_MATCH_EXPLAIN
-                                                           : LF_MATCH_PLAIN;
+    enum lf_try_style style = cli->json                  ? LF_TRY_JSON
+                              : cli_flag(cli, "explain") ? LF_TRY_EXPLAIN
+                                                         : LF_TRY_PLAIN;
     enum cli_exit code = CLI_REFUSED;
-    if (events && lf_match_files(pattern, events, stdout, style, NULL, &err) == LF_OK)
+    if (events && lf_pattern_try(pattern, events, stdout, style, NULL, &err) == LF_OK)
         code = CLI_DONE;
     else if (events)
         cli_failed(cli, &err);

@@ -17,27 +17,18 @@ struct source {
     enum lf_envelope envelope;
     const char *where; /* "detail.", "message." or "" */
     const char *type_key;
+    const char *body; /* the member that tells; NULL: the message itself */
 };
 
 static const struct source sources[] = {
-    [LF_ENVELOPE_EVENTBRIDGE] = {LF_ENVELOPE_EVENTBRIDGE, "detail.", "eventType"},
-    [LF_ENVELOPE_BARE] = {LF_ENVELOPE_BARE, "", "eventType"},
-    [LF_ENVELOPE_WEBHOOK] = {LF_ENVELOPE_WEBHOOK, "message.", "type"},
+    [LF_ENVELOPE_EVENTBRIDGE] = {LF_ENVELOPE_EVENTBRIDGE, "detail.", "eventType", "detail"},
+    [LF_ENVELOPE_BARE] = {LF_ENVELOPE_BARE, "", "eventType", NULL},
+    [LF_ENVELOPE_WEBHOOK] = {LF_ENVELOPE_WEBHOOK, "message.", "type", "message"},
 };
 
 static const cJSON *member(const cJSON *object, const char *key)
 {
     return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static const char *found_name(const cJSON *json)
-{
-    return cJSON_IsString(json)   ? "text"
-           : cJSON_IsNumber(json) ? "number"
-           : cJSON_IsBool(json)   ? "true or false"
-           : cJSON_IsNull(json)   ? "null"
-           : cJSON_IsArray(json)  ? "list"
-                                  : "object";
 }
 
 /* Copies a text member into *out; missing and null give NULL. */
@@ -48,18 +39,9 @@ static enum lf_status take_text(const cJSON *object, const char *where, const ch
     if (!item || cJSON_IsNull(item))
         return LF_OK;
     if (!cJSON_IsString(item))
-        return REFUSE("%s%s: expected text, found %s", where, key, found_name(item));
+        return REFUSE("%s%s: expected text, found %s", where, key, event__type_name(item));
     *out = strdup(item->valuestring);
     return *out ? LF_OK : lf_fail_memory(err, "decoding an event");
-}
-
-static enum lf_status need_text(const cJSON *object, const char *where, const char *key, char **out,
-                                struct lf_error *err)
-{
-    enum lf_status status = take_text(object, where, key, out, err);
-    if (status == LF_OK && (!*out || !**out))
-        return REFUSE("%s%s: missing or empty", where, key);
-    return status;
 }
 
 static enum lf_status take_type(struct lf_event *event, const struct source *from, const cJSON *body,
@@ -83,14 +65,18 @@ static enum lf_status take_type(struct lf_event *event, const struct source *fro
     return copied ? LF_OK : lf_fail_memory(err, "decoding an event");
 }
 
+/* Only a webhook may lack one: then its bytes are its id, so that at least a resend is known. */
 static enum lf_status take_id(struct lf_event *event, const struct source *from, const cJSON *body,
                               struct lf_slice message, struct lf_error *err)
 {
-    if (from->envelope != LF_ENVELOPE_WEBHOOK || member(body, "id"))
-        return need_text(body, from->where, "id", &event->id, err);
     char hex[LF_SHA256_HEX];
-    enum lf_status status = lf_digest_bytes(LF_SHA256, message.data, message.len, hex);
-    event->id = status ? NULL : lf_format("sha256:%s", hex);
+    enum lf_status status = take_text(body, from->where, "id", &event->id, err);
+    if (status != LF_OK || (event->id && *event->id))
+        return status;
+    if (from->envelope != LF_ENVELOPE_WEBHOOK || member(body, "id"))
+        return REFUSE("%sid: missing or empty", from->where);
+    if (lf_digest_bytes(LF_SHA256, message.data, message.len, hex) == LF_OK)
+        event->id = lf_format("sha256:%s", hex);
     return event->id ? LF_OK : lf_fail_memory(err, "decoding an event");
 }
 
@@ -112,7 +98,7 @@ static enum lf_status take_schema(struct lf_event *event, const struct source *f
     if (!schema || cJSON_IsNull(schema))
         return LF_OK;
     if (!cJSON_IsObject(schema))
-        return REFUSE("%sschema: expected an object, found %s", from->where, found_name(schema));
+        return REFUSE("%sschema: expected an object, found %s", from->where, event__type_name(schema));
     snprintf(where, sizeof where, "%sschema.", from->where);
     enum lf_status status = take_text(schema, where, "id", &event->schema_id, err);
     return status ? status : take_text(schema, where, "name", &event->schema_name, err);
@@ -123,20 +109,22 @@ static enum lf_status take_flags(struct lf_event *event, const struct source *fr
 {
     const cJSON *deprecated = member(body, "deprecated");
     if (deprecated && !cJSON_IsBool(deprecated) && !cJSON_IsNull(deprecated))
-        return REFUSE("%sdeprecated: expected true or false, found %s", from->where, found_name(deprecated));
+        return REFUSE("%sdeprecated: expected true or false, found %s", from->where,
+                      event__type_name(deprecated));
     event->deprecated = cJSON_IsTrue(deprecated);
     const cJSON *excluded = member(body, "excludedProperties");
     if (!excluded || cJSON_IsNull(excluded))
         return LF_OK;
     if (!cJSON_IsArray(excluded))
-        return REFUSE("%sexcludedProperties: expected a list, found %s", from->where, found_name(excluded));
+        return REFUSE("%sexcludedProperties: expected a list, found %s", from->where,
+                      event__type_name(excluded));
     event->excluded = calloc((size_t)cJSON_GetArraySize(excluded) + 1, sizeof *event->excluded);
     if (!event->excluded)
         return lf_fail_memory(err, "decoding an event");
     for (const cJSON *item = excluded->child; item; item = item->next) {
         if (!cJSON_IsString(item))
             return REFUSE("%sexcludedProperties[%zu]: expected text, found %s", from->where,
-                          event->excluded_count, found_name(item));
+                          event->excluded_count, event__type_name(item));
         if (!(event->excluded[event->excluded_count] = strdup(item->valuestring)))
             return lf_fail_memory(err, "decoding an event");
         event->excluded_count++;
@@ -152,7 +140,7 @@ static enum lf_status take_resource(struct lf_event *event, const struct source 
     if (payload && !cJSON_IsNull(payload)) {
         if (!cJSON_IsObject(payload))
             return REFUSE("%s%.120s: expected an object, found %s", from->where, event->resource,
-                          found_name(payload));
+                          event__type_name(payload));
         snprintf(where, sizeof where, "%s%.120s.", from->where, event->resource);
         event->payload = payload;
         return take_text(payload, where, "id", &event->resource_id, err);
@@ -162,29 +150,11 @@ static enum lf_status take_resource(struct lf_event *event, const struct source 
     return status;
 }
 
-/* Members of an EventBridge envelope that the message did not come with. */
-static bool make_whole(struct lf_event *event, cJSON *detail)
-{
-    event->whole = cJSON_CreateObject();
-    if (!event->whole) {
-        cJSON_Delete(detail);
-        return false;
-    }
-    bool made = lf_json_set(event->whole, "detail", detail);
-    event->detail = member(event->whole, "detail");
-    return made && lf_json_set_text(event->whole, "version", "0")
-           && lf_json_set_text(event->whole, "id", event->id)
-           && lf_json_set_text(event->whole, "detail-type", event->type)
-           && lf_json_set_text(event->whole, "source", "benchling")
-           && (!event->created_at || lf_json_set_text(event->whole, "time", event->created_at))
-           && lf_json_set(event->whole, "resources", cJSON_CreateArray());
-}
-
 static enum lf_status check_account(const cJSON *message, struct lf_error *err)
 {
     const cJSON *account = member(message, "account");
     if (account && !cJSON_IsString(account) && !cJSON_IsNumber(account) && !cJSON_IsNull(account))
-        return REFUSE("account: expected text or number, found %s", found_name(account));
+        return REFUSE("account: expected text or a number, found %s", event__type_name(account));
     return LF_OK;
 }
 
@@ -192,7 +162,7 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
                                   struct lf_error *err)
 {
     if (!cJSON_IsObject(message))
-        return REFUSE("expected a JSON object, found %s", found_name(message));
+        return REFUSE("expected a JSON object, found %s", event__type_name(message));
     if (member(message, "detail-type") || member(message, "detail"))
         *from = &sources[LF_ENVELOPE_EVENTBRIDGE];
     else if (member(message, "eventType"))
@@ -200,59 +170,59 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
     else if (member(message, "message"))
         *from = &sources[LF_ENVELOPE_WEBHOOK];
     else
-        return REFUSE("not an event: there is neither \"detail-type\" and \"detail\" (EventBridge) nor "
-                      "\"eventType\" (GET "
-                      "/events) nor \"message\" (webhook)");
-    static const char *const bodies[] = {"detail", NULL, "message"};
-    const char *key = bodies[(*from)->envelope];
+        return REFUSE(
+            "not an event: there is no \"detail-type\" and \"detail\" (EventBridge), no \"eventType\" "
+            "(GET /events), and no \"message\" (webhook)");
+    const char *key = (*from)->body;
     *body = key ? member(message, key) : message;
     if (!cJSON_IsObject(*body))
-        return REFUSE("%s: expected an object, found %s", key, *body ? found_name(*body) : "nothing");
+        return REFUSE("%s: expected an object, found %s", key, *body ? event__type_name(*body) : "nothing");
     return LF_OK;
 }
 
-/* Takes message. */
-static enum lf_status decode(struct lf_event *event, struct lf_slice text, cJSON *message,
-                             struct lf_error *err)
+/* Puts the detail of another envelope into one of EventBridge, which is what patterns look at. */
+static bool make_whole(struct lf_event *event)
+{
+    cJSON *message = event->whole, *detail = message;
+    event->whole = cJSON_CreateObject();
+    if (event->envelope == LF_ENVELOPE_WEBHOOK) { /* an eventType in it means nothing; ours does */
+        detail = cJSON_DetachItemFromObjectCaseSensitive(message, "message");
+        cJSON_Delete(message);
+        while (member(detail, "eventType"))
+            cJSON_DeleteItemFromObjectCaseSensitive(detail, "eventType");
+    }
+    bool made = lf_json_set(event->whole, "detail", detail);
+    event->detail = member(event->whole, "detail");
+    return made && (event->envelope == LF_ENVELOPE_BARE || lf_json_set_text(detail, "eventType", event->type))
+           && lf_json_set_text(event->whole, "version", "0")
+           && lf_json_set_text(event->whole, "id", event->id)
+           && lf_json_set_text(event->whole, "detail-type", event->type)
+           && lf_json_set_text(event->whole, "source", "benchling")
+           && (!event->created_at || lf_json_set_text(event->whole, "time", event->created_at))
+           && lf_json_set(event->whole, "resources", cJSON_CreateArray());
+}
+
+/* event->whole is the message. */
+static enum lf_status decode(struct lf_event *event, struct lf_slice text, struct lf_error *err)
 {
     const struct source *from = NULL;
-    const cJSON *body = NULL;
-    enum lf_status status = find_source(message, &from, &body, err);
-    if (status != LF_OK) {
-        cJSON_Delete(message);
-        return status;
-    }
-    event->envelope = from->envelope;
-    if ((status = check_account(message, err)) == LF_OK
+    const cJSON *message = event->whole, *body = NULL;
+    enum lf_status status;
+    if ((status = find_source(message, &from, &body, err)) == LF_OK
+        && (status = check_account(message, err)) == LF_OK
         && (status = take_type(event, from, body, message, err)) == LF_OK
         && (status = take_id(event, from, body, text, err)) == LF_OK
         && (status = take_created(event, from, body, err)) == LF_OK
         && (status = take_schema(event, from, body, err)) == LF_OK
         && (status = take_flags(event, from, body, err)) == LF_OK)
         status = take_resource(event, from, body, err);
-    if (from->envelope == LF_ENVELOPE_EVENTBRIDGE) {
-        event->whole = message;
-        event->detail = body;
+    if (status != LF_OK)
         return status;
-    }
-    cJSON *detail = from->envelope == LF_ENVELOPE_BARE
-                        ? message
-                        : cJSON_DetachItemFromObjectCaseSensitive(message, "message");
-    if (from->envelope == LF_ENVELOPE_WEBHOOK)
-        cJSON_Delete(message);
-    if (status != LF_OK) {
-        cJSON_Delete(detail);
-        return status;
-    }
-    bool made = true;
-    if (from->envelope
-        == LF_ENVELOPE_WEBHOOK) { /* where an eventType means nothing: patterns look at ours alone */
-        while (member(detail, "eventType"))
-            cJSON_DeleteItemFromObjectCaseSensitive(detail, "eventType");
-        made = lf_json_set_text(detail, "eventType", event->type);
-    }
-    made = make_whole(event, detail) && made;
-    return made ? LF_OK : lf_fail_memory(err, "decoding an event");
+    event->envelope = from->envelope;
+    event->detail = body;
+    if (event->envelope == LF_ENVELOPE_EVENTBRIDGE || make_whole(event))
+        return LF_OK;
+    return lf_fail_memory(err, "decoding an event");
 }
 
 enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event, struct lf_error *err)
@@ -277,7 +247,8 @@ enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_even
         cJSON_Delete(json);
         return lf_fail_memory(err, "decoding an event");
     }
-    status = decode(made, message, json, err);
+    made->whole = json;
+    status = decode(made, message, err);
     if (status != LF_OK)
         lf_event_free(made);
     else

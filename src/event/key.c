@@ -101,9 +101,7 @@ char *lf_key_job(const char *happening, const char *instrument, const char *kind
 
 char *lf_key_result(const char *instrument, const char *id, const char *version)
 {
-    struct lf_buffer key = {0};
-    return finish(&key, add(&key, "", "result") && add(&key, "|", instrument) && add(&key, "|", id)
-                            && add(&key, "|", version));
+    return lf_key_job("result", instrument, id, version);
 }
 
 char *lf_key_values(int64_t job)

@@ -136,17 +136,13 @@ enum lf_status lf_event_on_check(const char *on, struct lf_error *err)
 void lf_event_on_types(const char *on, void (*each)(void *context, const char *type), void *context)
 {
     const char *name = event__name_of(on);
-    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++) {
-        if (!names(name, kind->name))
-            continue;
-        char type[160];
-        for (size_t i = 0; name == on && i < VERSIONS; i++) {
-            snprintf(type, sizeof type, "%s.%s", versions[i], kind->name);
+    char type[160];
+    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++)
+        for (size_t i = 0; names(name, kind->name) && i < (name == on ? VERSIONS : 1); i++) {
+            if (name == on)
+                snprintf(type, sizeof type, "%s.%s", versions[i], kind->name);
+            else
+                snprintf(type, sizeof type, "%.*s%s", (int)(name - on), on, kind->name);
             each(context, type);
         }
-        if (name != on) {
-            snprintf(type, sizeof type, "%.*s%s", (int)(name - on), on, kind->name);
-            each(context, type);
-        }
-    }
 }

@@ -21,33 +21,14 @@ struct compile {
 };
 
 /* In an alternative of "$or" these names would be comparisons put in the wrong place. */
+/* clang-format off */
 static const char *const reserved[] = {
-    "exactly",
-    "equals-ignore-case",
-    "prefix",
-    "suffix",
-    "anything-but",
-    "exists",
-    "wildcard",
-    "numeric",
-    "cidr",
-    "html",
-    "=",
-    "<",
-    "<=",
-    ">",
-    ">=",
-    "regex",
-    "not-wildcard",
-    "not-equals-ignore-case",
-    "date-after",
-    "date-on-or-after",
-    "date-before",
-    "date-on-or-before",
-    "in-date-range",
-    "ip-address-in-range",
+    "exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr",
+    "html", "=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case", "date-after",
+    "date-on-or-after", "date-before", "date-on-or-before", "in-date-range", "ip-address-in-range",
     "ip-address-not-in-range",
 };
+/* clang-format on */
 
 static bool is_reserved(const char *name)
 {
@@ -146,7 +127,7 @@ static enum lf_status read_field(struct compile *c, const cJSON *list, struct lf
     field->next = c->pattern->fields;
     c->pattern->fields = field;
     enum lf_status status = read_terms(c, list, field, err);
-    for (size_t i = 0; !status && i < rules->count; i++)
+    for (size_t i = 0; status == LF_OK && i < rules->count; i++)
         status = rule_put(&rules->items[i], field, err);
     return status;
 }
@@ -259,9 +240,10 @@ enum lf_status lf_pattern_compile(const cJSON *json, struct lf_pattern **pattern
     *pattern = NULL;
     if (!cJSON_IsObject(json))
         return REFUSE("the pattern must be a JSON object such as {\"source\": [\"x\"]}");
+    struct lf_error second;
     enum lf_status status = compile(json, false, pattern, err);
     /* Where "$or" cannot be an "or", AWS takes it for a field of that name. */
-    if (status == LF_INVALID && compile(json, true, pattern, NULL) == LF_OK) {
+    if (status == LF_INVALID && compile(json, true, pattern, &second) == LF_OK) {
         lf_error_clear(err);
         return LF_OK;
     }

@@ -1,5 +1,6 @@
 /* Reading terms. Where AWS refuses a form, it is refused here, with the place and what would be right. */
 #include "event/term.h"
+#include "event/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,18 +9,8 @@
 
 #define REFUSE(...) lf_fail(err, LF_INVALID, LF_PERMANENT, __VA_ARGS__)
 
-static const char *type_name(const cJSON *json)
-{
-    return cJSON_IsString(json)   ? "text"
-           : cJSON_IsNumber(json) ? "a number"
-           : cJSON_IsBool(json)   ? "true or false"
-           : cJSON_IsNull(json)   ? "null"
-           : cJSON_IsArray(json)  ? "a list"
-                                  : "an object";
-}
-
-static enum lf_status job__set_text(struct lf_term *term, enum lf_term_kind kind, const char *text,
-                                    struct lf_error *err)
+static enum lf_status set_text(struct lf_term *term, enum lf_term_kind kind, const char *text,
+                               struct lf_error *err)
 {
     term->kind = kind;
     term->text = strdup(text);
@@ -108,7 +99,7 @@ static enum lf_status parse_number(const cJSON *json, const char *what, const ch
 {
     if (!cJSON_IsNumber(json))
         return REFUSE("%s: %s must be followed by a number, not %s", at, what,
-                      json ? type_name(json) : "nothing");
+                      json ? event__type_name(json) : "nothing");
     if (!(fabs(json->valuedouble) <= LF_TERM_NUMBER_MAX))
         return REFUSE("%s: %g is out of bounds: numbers compare from -5e11 to 5e11", at, json->valuedouble);
     *number = json->valuedouble;
@@ -130,7 +121,7 @@ static enum lf_status parse_numeric(const cJSON *json, const char *at, struct lf
         double number;
         if (!op)
             return REFUSE("%s: a comparison must be one of \"=\", \"<\", \"<=\", \">\", \">=\", not %s", at,
-                          type_name(item));
+                          event__type_name(item));
         enum lf_status status = parse_number(item->next, op, at, &number, err);
         if (status != LF_OK)
             return status;
@@ -167,9 +158,9 @@ static enum lf_status set_text_test(struct lf_term *term, const char *op, const 
                                     struct lf_error *err)
 {
     if (!strcmp(op, "prefix"))
-        return job__set_text(term, LF_TERM_PREFIX, text, err);
+        return set_text(term, LF_TERM_PREFIX, text, err);
     if (!strcmp(op, "suffix"))
-        return job__set_text(term, LF_TERM_SUFFIX, text, err);
+        return set_text(term, LF_TERM_SUFFIX, text, err);
     if (!strcmp(op, "equals-ignore-case"))
         return set_fold(term, LF_TERM_IGNORE_CASE, text, err);
     return set_wildcard(term, text, at, err);
@@ -180,9 +171,10 @@ static enum lf_status parse_affix(const cJSON *json, bool prefix, const char *at
                                   struct lf_error *err)
 {
     if (cJSON_IsString(json))
-        return job__set_text(term, prefix ? LF_TERM_PREFIX : LF_TERM_SUFFIX, json->valuestring, err);
+        return set_text(term, prefix ? LF_TERM_PREFIX : LF_TERM_SUFFIX, json->valuestring, err);
     if (!cJSON_IsObject(json))
-        return REFUSE("%s: must be text or {\"equals-ignore-case\": text}, not %s", at, type_name(json));
+        return REFUSE("%s: must be text or {\"equals-ignore-case\": text}, not %s", at,
+                      event__type_name(json));
     const cJSON *inner = json->child;
     if (!inner || inner->next || strcmp(inner->string, "equals-ignore-case") != 0 || !cJSON_IsString(inner))
         return REFUSE("%s: the object may hold exactly one \"equals-ignore-case\" with text", at);
@@ -199,9 +191,10 @@ static enum lf_status parse_not(const cJSON *json, const char *op, const char *a
         return parse_number(json, "anything-but", at, &term->number, err);
     }
     if (!cJSON_IsString(json))
-        return REFUSE("%s: %s not allowed here; use text%s", at, type_name(json), op ? "" : " or a number");
+        return REFUSE("%s: %s not allowed here; use text%s", at, event__type_name(json),
+                      op ? "" : " or a number");
     if (!op)
-        return job__set_text(term, LF_TERM_TEXT, json->valuestring, err);
+        return set_text(term, LF_TERM_TEXT, json->valuestring, err);
     if (!*json->valuestring && (!strcmp(op, "prefix") || !strcmp(op, "suffix")))
         return REFUSE("%s: an empty %s would exclude every text", at, op);
     return set_text_test(term, op, json->valuestring, at, err);
@@ -259,7 +252,7 @@ static enum lf_status parse_operator(const cJSON *json, const char *at, struct l
         return parse_affix(json, op[0] == 'p', at, term, err);
     if (!strcmp(op, "exists")) {
         if (!cJSON_IsBool(json))
-            return REFUSE("%s: must be true or false, not %s", at, type_name(json));
+            return REFUSE("%s: must be true or false, not %s", at, event__type_name(json));
         term->kind = cJSON_IsTrue(json) ? LF_TERM_EXISTS : LF_TERM_ABSENT;
         return LF_OK;
     }
@@ -270,9 +263,9 @@ static enum lf_status parse_operator(const cJSON *json, const char *at, struct l
             "anything-but, numeric, cidr, exists",
             at, op);
     if (!cJSON_IsString(json))
-        return REFUSE("%s: must be text, not %s", at, type_name(json));
+        return REFUSE("%s: must be text, not %s", at, event__type_name(json));
     return cidr      ? set_cidr(term, json->valuestring, at, err)
-           : exactly ? job__set_text(term, LF_TERM_TEXT, json->valuestring, err)
+           : exactly ? set_text(term, LF_TERM_TEXT, json->valuestring, err)
                      : set_text_test(term, op, json->valuestring, at, err);
 }
 
@@ -286,7 +279,7 @@ static enum lf_status parse_value(const cJSON *json, struct lf_term *term, struc
         return LF_OK;
     }
     if (cJSON_IsString(json))
-        return job__set_text(term, LF_TERM_TEXT, json->valuestring, err);
+        return set_text(term, LF_TERM_TEXT, json->valuestring, err);
     term->number = json->valuedouble;
     term->kind = cJSON_IsNumber(json)  ? LF_TERM_NUMBER
                  : cJSON_IsTrue(json)  ? LF_TERM_TRUE

@@ -26,3 +26,13 @@ enum lf_status event__text_parse(struct lf_slice text, cJSON **json, struct lf_e
                        text.len);
     return lf_json_parse(text, json, err);
 }
+
+const char *event__type_name(const cJSON *json)
+{
+    return cJSON_IsString(json)   ? "text"
+           : cJSON_IsNumber(json) ? "a number"
+           : cJSON_IsBool(json)   ? "true or false"
+           : cJSON_IsNull(json)   ? "null"
+           : cJSON_IsArray(json)  ? "a list"
+                                  : "an object";
+}

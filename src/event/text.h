@@ -8,4 +8,7 @@
  * would be taken for "a". No name or id in a database can hold one. */
 enum lf_status event__text_parse(struct lf_slice text, cJSON **json, struct lf_error *err);
 
+/* "text", "a number", "true or false"...: what was found, in messages. */
+const char *event__type_name(const cJSON *json);
+
 #endif

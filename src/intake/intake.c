@@ -174,22 +174,24 @@ static enum lf_status take_message(struct lf_intake *intake, const struct lf_mes
     return keep_bad(intake, "mqtt", message->topic, lf_slice_text(why), why, err);
 }
 
+enum lf_status intake__begin(struct lf_intake *intake, struct lf_error *err)
+{
+    enum lf_status status = lf_journal_room(intake->journal, LF_ROOM_WORK, err);
+    return status == LF_OK ? lf_journal_begin(intake->journal, err) : status;
+}
+
 enum lf_status lf_intake_batch(struct lf_intake *intake, const struct lf_message *messages, size_t count,
                                struct lf_error *err)
 {
     LF_FAILPOINT("batch.received");
-    enum lf_status status = lf_journal_room(intake->journal, LF_ROOM_WORK, err);
-    if (status == LF_OK)
-        status = lf_journal_begin(intake->journal, err);
+    enum lf_status status = intake__begin(intake, err);
     if (status != LF_OK)
         return status;
     for (size_t i = 0; status == LF_OK && i < count; i++)
         status = take_message(intake, &messages[i], err);
-    if (status == LF_OK)
-        LF_FAILPOINT("batch.stored");
+    LF_FAILPOINT("batch.stored");
     status = lf_journal_end(intake->journal, status, err);
-    if (status == LF_OK)
-        LF_FAILPOINT("batch.committed");
+    LF_FAILPOINT("batch.committed");
     return status;
 }
 

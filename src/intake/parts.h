@@ -36,7 +36,9 @@ struct lf_intake {
     cJSON *bad;            /* kind: count */
 };
 
-/* intake.c: counts under a name; true the first time. */
+/* intake.c: begins a transaction if there is room for new work. */
+enum lf_status intake__begin(struct lf_intake *intake, struct lf_error *err);
+/* Counts under a name; true the first time. */
 bool intake__count_first(struct lf_intake *intake, cJSON *counts, const char *name);
 
 /* routes.c */

@@ -25,15 +25,18 @@ enum {
     OVERLAP_MS = 10 * 60 * 1000
 };
 
+static bool is_regular(const struct lf_intake *intake)
+{
+    return intake->options.config->cloud.events != LF_SOURCE_MQTT;
+}
+
 /* ---- one round ---- */
 
 static enum lf_status take_page(struct lf_intake *intake, const cJSON *events, struct lf_error *err)
 {
     const cJSON *event;
     const char *last = NULL;
-    enum lf_status status = lf_journal_room(intake->journal, LF_ROOM_WORK, err);
-    if (status == LF_OK)
-        status = lf_journal_begin(intake->journal, err);
+    enum lf_status status = intake__begin(intake, err);
     if (status != LF_OK)
         return status;
     cJSON_ArrayForEach (event, events) {
@@ -100,13 +103,12 @@ static void correct_beginning(struct lf_intake *intake)
         poll->began = 0;
 }
 
-static enum lf_status begin_at(struct lf_intake *intake, bool regular, struct place *place,
-                               struct lf_error *err)
+static enum lf_status begin_at(struct lf_intake *intake, struct place *place, struct lf_error *err)
 {
     struct lf_journal *journal = intake->journal;
     correct_beginning(intake);
     enum lf_status status = lf_journal_get(journal, "poll.gap", &place->since, err);
-    if (status == LF_OK && !place->since && regular)
+    if (status == LF_OK && !place->since && is_regular(intake))
         status = lf_journal_get(journal, "poll.after", &place->after, err);
     if (status == LF_OK && !place->since && !place->after)
         status = lf_journal_get(journal, "poll.since", &place->since, err);
@@ -147,14 +149,6 @@ static enum lf_status ask_pages(struct lf_intake *intake, const struct place *pl
     return status;
 }
 
-static uint64_t gaps_now(struct intake_poll *poll)
-{
-    lf_mutex_lock(&poll->mutex);
-    uint64_t gaps = poll->gaps;
-    lf_mutex_unlock(&poll->mutex);
-    return gaps;
-}
-
 /* A gap noted since the round began starts at the same place; it stays until it was asked for, too. */
 static enum lf_status close_gap(struct lf_intake *intake, uint64_t gaps, struct lf_error *err)
 {
@@ -167,12 +161,11 @@ static enum lf_status close_gap(struct lf_intake *intake, uint64_t gaps, struct 
     return status;
 }
 
-static enum lf_status ask_round(struct lf_intake *intake, bool regular, struct lf_error *err)
+static enum lf_status ask_round(struct lf_intake *intake, uint64_t gaps, struct lf_error *err)
 {
-    uint64_t gaps = gaps_now(&intake->poll);
     struct place place = {0};
     char *types = NULL;
-    enum lf_status status = begin_at(intake, regular, &place, err);
+    enum lf_status status = begin_at(intake, &place, err);
     if (status == LF_OK)
         status = wanted_types(intake->options.config, &types, err);
     if (status == LF_OK)
@@ -206,16 +199,11 @@ static void note_outcome(struct intake_poll *poll, enum lf_status status, const 
         lf_log_warning("poll", "cannot ask for events: %s", trouble);
 }
 
-static bool is_regular(const struct lf_intake *intake)
-{
-    return intake->options.config->cloud.events != LF_SOURCE_MQTT;
-}
-
-static void ask(struct lf_intake *intake)
+static void ask(struct lf_intake *intake, uint64_t gaps)
 {
     struct intake_poll *poll = &intake->poll;
     struct lf_error err = {0};
-    enum lf_status status = ask_round(intake, is_regular(intake), &err);
+    enum lf_status status = ask_round(intake, gaps, &err);
     if (status == LF_CANCELLED)
         return;
     note_outcome(poll, status, &err);
@@ -237,9 +225,10 @@ static int64_t work(void *context)
     lf_mutex_lock(&poll->mutex);
     bool asked = poll->asked;
     poll->asked = false;
+    uint64_t gaps = poll->gaps;
     lf_mutex_unlock(&poll->mutex);
     if (asked || lf_deadline_passed(poll->next))
-        ask(intake);
+        ask(intake, gaps);
     if (!lf_worker_stopping(&poll->worker) && intake__reread_one(intake, &next_event))
         return 0;
     return lf_deadline_sooner(poll->next, next_event);
@@ -256,22 +245,18 @@ static bool has_gap(struct lf_intake *intake)
 }
 
 /* Remembers when this agent began: nothing older is asked for. */
-static enum lf_status note_beginning(struct lf_intake *intake, struct lf_error *err)
+enum lf_status intake__poll_open(struct lf_intake *intake, struct lf_error *err)
 {
-    char *since, now[LF_TIME_TEXT];
+    char *since = NULL, now[LF_TIME_TEXT];
     lf_time_format(lf_clock_best_ms() - OVERLAP_MS, now);
-    enum lf_status status = lf_journal_get(intake->journal, "poll.since", &since, err);
+    enum lf_status status = lf_worker_open(&intake->poll.worker, err);
+    if (status == LF_OK)
+        status = lf_journal_get(intake->journal, "poll.since", &since, err);
     intake->poll.began = since ? 0 : lf_clock_mono_ms();
     if (status == LF_OK && !since)
         status = lf_journal_set(intake->journal, "poll.since", now, err);
     free(since);
     return status;
-}
-
-enum lf_status intake__poll_open(struct lf_intake *intake, struct lf_error *err)
-{
-    enum lf_status status = lf_worker_open(&intake->poll.worker, err);
-    return status == LF_OK ? note_beginning(intake, err) : status;
 }
 
 enum lf_status lf_intake_start(struct lf_intake *intake, struct lf_error *err)

@@ -39,12 +39,6 @@ static char *completed(const struct lf_event *event, const cJSON *resource)
     return text;
 }
 
-static enum lf_status route(struct lf_intake *intake, const struct lf_event *event, struct lf_error *err)
-{
-    enum lf_status status = lf_journal_begin(intake->journal, err);
-    return status == LF_OK ? lf_journal_end(intake->journal, intake__route(intake, event, err), err) : status;
-}
-
 static enum lf_status reread(struct lf_intake *intake, const struct lf_event_row *row, struct lf_error *err)
 {
     struct lf_event *event = NULL, *whole = NULL;
@@ -58,7 +52,9 @@ static enum lf_status reread(struct lf_intake *intake, const struct lf_event_row
     if (status == LF_OK)
         status = lf_event_decode_completed(lf_slice_text(text), &whole, err);
     if (status == LF_OK)
-        status = route(intake, whole, err);
+        status = lf_journal_begin(intake->journal, err);
+    if (status == LF_OK)
+        status = lf_journal_end(intake->journal, intake__route(intake, whole, err), err);
     free(text);
     cJSON_Delete(resource);
     lf_event_free(event);

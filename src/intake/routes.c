@@ -57,8 +57,7 @@ struct routing {
     char note[LF_ERROR_TEXT];
 };
 
-static void add_note(struct routing *routing, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void add_note(struct routing *routing, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add_note(struct routing *routing, const char *format, ...)
 {
     size_t len = strlen(routing->note);
     va_list args;
@@ -69,15 +68,9 @@ static void add_note(struct routing *routing, const char *format, ...)
     va_end(args);
 }
 
-static void raise_fate(struct routing *routing, enum lf_fate fate)
-{
-    if (fate < routing->fate)
-        routing->fate = fate;
-}
-
 static enum lf_status link_job(struct routing *routing, enum lf_fate fate, int64_t job, struct lf_error *err)
 {
-    raise_fate(routing, fate);
+    routing->fate = fate < routing->fate ? fate : routing->fate;
     return lf_journal_event_job(routing->intake->journal, routing->event->id, fate, job, err);
 }
 
@@ -149,7 +142,7 @@ static enum lf_status take_route(struct routing *routing, const struct lf_config
     case LF_EXISTS: return known_job(routing, route, job, err);
     case LF_INVALID:
         add_note(routing, "route \"%s\": %s", route->name, why.text);
-        raise_fate(routing, LF_FATE_BAD);
+        routing->fate = routing->fate < LF_FATE_BAD ? routing->fate : LF_FATE_BAD;
         return LF_OK;
     default: return lf_fail(err, why.status, why.class, "%s", why.text);
     }

@@ -89,7 +89,7 @@ static void account_as_text_or_number(void)
     CHECK_INT(decode("{\"detail-type\":\"v2.entry.created\",\"account\":[],\"detail\":{\"id\":\"e\"}}",
                      &event, &err),
               LF_INVALID);
-    CHECK_STR(err.text, "account: expected text or number, found list");
+    CHECK_STR(err.text, "account: expected text or a number, found a list");
 }
 
 static void unknown_types(void)
@@ -170,21 +170,21 @@ static void wrong_types_are_named(void)
     static const char *const cases[][2] = {
         {"nonsense", "not JSON"},
         {"", "not JSON"},
-        {"[]", "expected a JSON object, found list"},
+        {"[]", "expected a JSON object, found a list"},
         {"\"x\"", "expected a JSON object, found text"},
         {"{}", "not an event"},
         {"{\"detail-type\":\"v2.x.y\"}", "detail: expected an object, found nothing"},
-        {"{\"detail\":[]}", "detail: expected an object, found list"},
+        {"{\"detail\":[]}", "detail: expected an object, found a list"},
         {"{\"message\":\"hi\"}", "message: expected an object, found text"},
-        {"{\"detail-type\":\"v2.x.y\",\"detail\":{\"id\":5}}", "detail.id: expected text, found number"},
+        {"{\"detail-type\":\"v2.x.y\",\"detail\":{\"id\":5}}", "detail.id: expected text, found a number"},
         {"{\"detail-type\":\"v2.x.y\",\"detail\":{\"id\":\"\"}}", "detail.id: missing or empty"},
         {"{\"detail-type\":\"v2.x.y\",\"detail\":{}}", "detail.id: missing or empty"},
-        {"{\"detail-type\":7,\"detail\":{\"id\":\"e\"}}", "detail-type: expected text, found number"},
+        {"{\"detail-type\":7,\"detail\":{\"id\":\"e\"}}", "detail-type: expected text, found a number"},
         {"{\"detail\":{\"id\":\"e\"}}", "detail.eventType: missing or empty"},
         {"{\"eventType\":\"\",\"id\":\"e\"}", "eventType: missing or empty"},
-        {"{\"eventType\":{},\"id\":\"e\"}", "eventType: expected text, found object"},
+        {"{\"eventType\":{},\"id\":\"e\"}", "eventType: expected text, found an object"},
         {"{\"eventType\":\"v2.a.b\",\"id\":\"e\",\"createdAt\":12}",
-         "createdAt: expected text, found number"},
+         "createdAt: expected text, found a number"},
         {"{\"eventType\":\"v2.a.b\",\"id\":\"e\",\"createdAt\":\"yesterday\"}",
          "createdAt: \"yesterday\" is not a time"},
         {"{\"eventType\":\"v2.a.b\",\"id\":\"e\",\"schema\":\"s\"}",
@@ -196,13 +196,13 @@ static void wrong_types_are_named(void)
         {"{\"eventType\":\"v2.a.b\",\"id\":\"e\",\"excludedProperties\":\"x\"}",
          "excludedProperties: expected a list, found text"},
         {"{\"eventType\":\"v2.a.b\",\"id\":\"e\",\"excludedProperties\":[\"x\",1]}",
-         "excludedProperties[1]: expected text, found number"},
+         "excludedProperties[1]: expected text, found a number"},
         {"{\"eventType\":\"v2.entry.created\",\"id\":\"e\",\"entry\":\"x\"}",
          "entry: expected an object, found text"},
         {"{\"eventType\":\"v2.entry.created\",\"id\":\"e\",\"entry\":{\"id\":1}}",
-         "entry.id: expected text, found number"},
+         "entry.id: expected text, found a number"},
         {"{\"message\":{\"type\":\"v2.entry.created\",\"id\":\"e\",\"resourceId\":1}}",
-         "message.resourceId: expected text, found number"},
+         "message.resourceId: expected text, found a number"},
         {"{\"eventType\":\"v2.a.b\",\"id\":\"e\\u0000vil\"}", "NUL"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,16 +1,17 @@
-#include "event/match.h"
+#include "event/pattern_try.h"
 #include "unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static enum lf_status match(const char *pattern, const char *events, enum lf_match_style style, char **out,
-                            struct lf_match_count *tally, struct lf_error *err)
+static enum lf_status match(const char *pattern, const char *events, enum lf_try_style style, char **out,
+                            struct lf_try_count *tally, struct lf_error *err)
 {
     size_t size;
     FILE *p = fmemopen((void *)(uintptr_t)pattern, strlen(pattern), "r");
     FILE *e = fmemopen((void *)(uintptr_t)events, strlen(events), "r"), *o = open_memstream(out, &size);
-    enum lf_status status = lf_match_files(p, e, o, style, tally, err);
+    struct lf_try_count unused;
+    enum lf_status status = lf_pattern_try(p, e, o, style, tally ? tally : &unused, err);
     fclose(p);
     fclose(e);
     fclose(o);
@@ -20,18 +21,18 @@ static enum lf_status match(const char *pattern, const char *events, enum lf_mat
 static void one_answer_a_line(void)
 {
     static const char events[] = "{\"a\":1}\n\n  \n{\"a\":2}\r\n[1]\n5\n{\"a\":[2,1]}";
-    struct lf_match_count tally;
+    struct lf_try_count tally;
     struct lf_error err = {0};
     char *out;
-    CHECK_INT(match("{\"a\":\n [1]}\n", events, LF_MATCH_PLAIN, &out, &tally, &err), LF_OK);
+    CHECK_INT(match("{\"a\":\n [1]}\n", events, LF_TRY_PLAIN, &out, &tally, &err), LF_OK);
     CHECK_STR(out, "1\n0\n0\n0\n1\n");
     CHECK_INT(tally.events, 5);
     CHECK_INT(tally.matched, 2);
     free(out);
-    CHECK_INT(match("{\"a\":[1]}", "{\"a\":2}\n{\"a\":1}\n", LF_MATCH_EXPLAIN, &out, NULL, &err), LF_OK);
+    CHECK_INT(match("{\"a\":[1]}", "{\"a\":2}\n{\"a\":1}\n", LF_TRY_EXPLAIN, &out, NULL, &err), LF_OK);
     CHECK_STR(out, "0 a\n1\n");
     free(out);
-    CHECK_INT(match("{\"a\":[1]}", "{\"a\":2}\n{\"a\":1}\n", LF_MATCH_JSON, &out, NULL, &err), LF_OK);
+    CHECK_INT(match("{\"a\":[1]}", "{\"a\":2}\n{\"a\":1}\n", LF_TRY_JSON, &out, NULL, &err), LF_OK);
     CHECK_STR(out, "{\"line\":1,\"match\":false,\"unsatisfied\":\"a\"}\n{\"line\":2,\"match\":true}\n");
     free(out);
 }
@@ -40,15 +41,15 @@ static void bad_input_is_named(void)
 {
     struct lf_error err = {0};
     char *out;
-    CHECK_INT(match("{\"a\":[1]}", "{\"a\":1}\n{\"a\":\n", LF_MATCH_PLAIN, &out, NULL, &err), LF_INVALID);
+    CHECK_INT(match("{\"a\":[1]}", "{\"a\":1}\n{\"a\":\n", LF_TRY_PLAIN, &out, NULL, &err), LF_INVALID);
     CHECK_HAS(err.text, "events, line 2: not JSON");
     CHECK_STR(out, "1\n");
     free(out);
-    CHECK_INT(match("{\"a\":[{\"prefix\":1}]}", "{}", LF_MATCH_PLAIN, &out, NULL, &err), LF_INVALID);
+    CHECK_INT(match("{\"a\":[{\"prefix\":1}]}", "{}", LF_TRY_PLAIN, &out, NULL, &err), LF_INVALID);
     CHECK_HAS(err.text, "pattern: a[0].prefix");
     CHECK_STR(out, "");
     free(out);
-    CHECK_INT(match(" ", "{}", LF_MATCH_PLAIN, &out, NULL, &err), LF_INVALID);
+    CHECK_INT(match(" ", "{}", LF_TRY_PLAIN, &out, NULL, &err), LF_INVALID);
     CHECK_HAS(err.text, "pattern: not JSON");
     free(out);
 }
@@ -64,8 +65,8 @@ static void big_files_stream(void)
         fprintf(events, "{\"a\":%d,\"b\":\"some text to make the line longer\"}\n", i % 2);
     rewind(events);
     rewind(pattern);
-    struct lf_match_count tally;
-    CHECK_INT(lf_match_files(pattern, events, out, LF_MATCH_PLAIN, &tally, NULL), LF_OK);
+    struct lf_try_count tally;
+    CHECK_INT(lf_pattern_try(pattern, events, out, LF_TRY_PLAIN, &tally, NULL), LF_OK);
     CHECK_INT(tally.events, 50000);
     CHECK_INT(tally.matched, 25000);
     fclose(events);

@@ -1,4 +1,4 @@
-#include "event/match.h"
+#include "event/pattern_try.h"
 
 #include "base/buffer.h"
 #include "event/pattern.h"
@@ -29,7 +29,7 @@ static enum lf_status read_until(FILE *file, int end, struct lf_buffer *buffer, 
 
 static enum lf_status read_pattern(FILE *file, struct lf_pattern **pattern, struct lf_error *err)
 {
-    struct lf_buffer text = {.max = LF_MATCH_MAX_LINE};
+    struct lf_buffer text = {.max = LF_TRY_MAX_LINE};
     bool more;
     enum lf_status status = read_until(file, EOF, &text, &more, err);
     if (status == LF_OK)
@@ -53,20 +53,18 @@ static enum lf_status answer_json(FILE *out, int64_t line, const char *unsatisfi
     return LF_OK;
 }
 
-static enum lf_status answer(FILE *out, enum lf_match_style style, int64_t line, const char *unsatisfied,
+static enum lf_status answer(FILE *out, enum lf_try_style style, int64_t line, const char *unsatisfied,
                              struct lf_error *err)
 {
-    if (style == LF_MATCH_JSON)
+    if (style == LF_TRY_JSON)
         return answer_json(out, line, unsatisfied, err);
-    if (unsatisfied && style == LF_MATCH_EXPLAIN)
-        fprintf(out, "0 %s\n", unsatisfied);
-    else
-        fputs(unsatisfied ? "0\n" : "1\n", out);
+    bool explained = unsatisfied && style == LF_TRY_EXPLAIN;
+    fprintf(out, "%d%s%s\n", !unsatisfied, explained ? " " : "", explained ? unsatisfied : "");
     return LF_OK;
 }
 
 static enum lf_status match_line(const struct lf_pattern *pattern, struct lf_slice text, int64_t line,
-                                 FILE *out, enum lf_match_style style, struct lf_match_count *count,
+                                 FILE *out, enum lf_try_style style, struct lf_try_count *count,
                                  struct lf_error *err)
 {
     cJSON *event = NULL;
@@ -82,10 +80,9 @@ static enum lf_status match_line(const struct lf_pattern *pattern, struct lf_sli
 }
 
 static enum lf_status match_lines(const struct lf_pattern *pattern, FILE *events, FILE *out,
-                                  enum lf_match_style style, struct lf_match_count *count,
-                                  struct lf_error *err)
+                                  enum lf_try_style style, struct lf_try_count *count, struct lf_error *err)
 {
-    struct lf_buffer text = {.max = LF_MATCH_MAX_LINE};
+    struct lf_buffer text = {.max = LF_TRY_MAX_LINE};
     enum lf_status status = LF_OK;
     bool more = true;
     int64_t line = 0;
@@ -100,15 +97,11 @@ static enum lf_status match_lines(const struct lf_pattern *pattern, FILE *events
     return status ? lf_error_prefix(err, "events, line %lld", (long long)line) : LF_OK;
 }
 
-enum lf_status lf_match_files(FILE *pattern, FILE *events, FILE *out, enum lf_match_style style,
-                              struct lf_match_count *count, struct lf_error *err)
+enum lf_status lf_pattern_try(FILE *pattern, FILE *events, FILE *out, enum lf_try_style style,
+                              struct lf_try_count *count, struct lf_error *err)
 {
-    struct lf_error own;
-    struct lf_match_count own_count;
     struct lf_pattern *compiled = NULL;
-    count = count ? count : &own_count;
-    err = err ? err : &own;
-    *count = (struct lf_match_count){0};
+    *count = (struct lf_try_count){0};
     enum lf_status status = read_pattern(pattern, &compiled, err);
     if (status == LF_OK)
         status = match_lines(compiled, events, out, style, count, err);

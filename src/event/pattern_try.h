@@ -1,21 +1,21 @@
 /* Trying a pattern on recorded events: the engine of `labferry match`. */
-#ifndef LF_EVENT_MATCH_H
-#define LF_EVENT_MATCH_H
+#ifndef LF_EVENT_PATTERN_TRY_H
+#define LF_EVENT_PATTERN_TRY_H
 
 #include "base/error.h"
 
 #include <stdint.h>
 #include <stdio.h>
 
-enum { LF_MATCH_MAX_LINE = 16 * 1024 * 1024 };
+enum { LF_TRY_MAX_LINE = 16 * 1024 * 1024 };
 
-enum lf_match_style {
-    LF_MATCH_PLAIN,   /* "1" or "0" */
-    LF_MATCH_EXPLAIN, /* "1", or "0 detail.status": the field that could not be satisfied */
-    LF_MATCH_JSON,    /* {"line":3,"match":false,"unsatisfied":"detail.status"} */
+enum lf_try_style {
+    LF_TRY_PLAIN,   /* "1" or "0" */
+    LF_TRY_EXPLAIN, /* "1", or "0 detail.status": the field that could not be satisfied */
+    LF_TRY_JSON,    /* {"line":3,"match":false,"unsatisfied":"detail.status"} */
 };
 
-struct lf_match_count {
+struct lf_try_count {
     int64_t events, matched;
 };
 
@@ -23,7 +23,7 @@ struct lf_match_count {
  * A value that is no object matches nothing. Empty lines are skipped. Memory does not grow with the number of
  * events. LF_INVALID or LF_TOO_LARGE naming the line for a bad pattern or event: lines before it have been
  * answered. Borrows all; count may be NULL. */
-enum lf_status lf_match_files(FILE *pattern, FILE *events, FILE *out, enum lf_match_style style,
-                              struct lf_match_count *count, struct lf_error *err);
+enum lf_status lf_pattern_try(FILE *pattern, FILE *events, FILE *out, enum lf_try_style style,
+                              struct lf_try_count *count, struct lf_error *err);
 
 #endif
