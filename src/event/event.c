@@ -1,4 +1,4 @@
-/* Decoding: which envelope is it, check every field that is used, make the whole that patterns look at. */
+/* Decoding: find the envelope, check every field that is used, build what patterns look at. */
 #include "event/event.h"
 
 #include "base/clock.h"
@@ -12,12 +12,12 @@
 
 #define REFUSE(...) lf_fail(err, LF_INVALID, LF_PERMANENT, __VA_ARGS__)
 
-/* Where the message keeps what: the object that tells of the happening, and its name in messages. */
+/* Where each envelope keeps things; `where` prefixes names in messages. */
 struct source {
     enum lf_envelope envelope;
     const char *where; /* "detail.", "message." or "" */
     const char *type_key;
-    const char *body; /* the member that tells; NULL: the message itself */
+    const char *body; /* the member that holds the event; NULL: the message itself */
 };
 
 static const struct source sources[] = {
@@ -31,7 +31,7 @@ static const cJSON *member(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-/* Copies a text member into *out; missing and null give NULL. */
+/* Copies a text member into *out; NULL if it is missing or null. */
 static enum lf_status take_text(const cJSON *object, const char *where, const char *key, char **out,
                                 struct lf_error *err)
 {
@@ -65,7 +65,8 @@ static enum lf_status take_type(struct lf_event *event, const struct source *fro
     return copied ? LF_OK : lf_fail_memory(err, "decoding an event");
 }
 
-/* Only a webhook may lack one: then its bytes are its id, so that at least a resend is known. */
+/* Only a webhook may lack an id: the digest of its bytes stands in, so that at least a resend is recognised.
+ */
 static enum lf_status take_id(struct lf_event *event, const struct source *from, const cJSON *body,
                               struct lf_slice message, struct lf_error *err)
 {
@@ -171,8 +172,8 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
         *from = &sources[LF_ENVELOPE_WEBHOOK];
     else
         return REFUSE(
-            "not an event: there is no \"detail-type\" and \"detail\" (EventBridge), no \"eventType\" "
-            "(GET /events), and no \"message\" (webhook)");
+            "not an event: it has neither \"detail-type\" and \"detail\" (EventBridge) nor \"eventType\" "
+            "(GET /events) nor \"message\" (webhook)");
     const char *key = (*from)->body;
     *body = key ? member(message, key) : message;
     if (!cJSON_IsObject(*body))
@@ -180,33 +181,33 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
     return LF_OK;
 }
 
-/* Puts the detail of another envelope into one of EventBridge, which is what patterns look at. */
+/* Wraps the event of another envelope as EventBridge does, which is what patterns look at. */
 static bool make_whole(struct lf_event *event)
 {
-    cJSON *message = event->whole, *detail = message;
-    event->whole = cJSON_CreateObject();
-    if (event->envelope == LF_ENVELOPE_WEBHOOK) { /* an eventType in it means nothing; ours does */
+    cJSON *message = event->root, *detail = message;
+    event->root = cJSON_CreateObject();
+    if (event->envelope
+        == LF_ENVELOPE_WEBHOOK) { /* a webhook has no eventType of its own meaning; patterns get ours */
         detail = cJSON_DetachItemFromObjectCaseSensitive(message, "message");
         cJSON_Delete(message);
         while (member(detail, "eventType"))
             cJSON_DeleteItemFromObjectCaseSensitive(detail, "eventType");
     }
-    bool made = lf_json_set(event->whole, "detail", detail);
-    event->detail = member(event->whole, "detail");
+    bool made = lf_json_set(event->root, "detail", detail);
+    event->detail = member(event->root, "detail");
     return made && (event->envelope == LF_ENVELOPE_BARE || lf_json_set_text(detail, "eventType", event->type))
-           && lf_json_set_text(event->whole, "version", "0")
-           && lf_json_set_text(event->whole, "id", event->id)
-           && lf_json_set_text(event->whole, "detail-type", event->type)
-           && lf_json_set_text(event->whole, "source", "benchling")
-           && (!event->created_at || lf_json_set_text(event->whole, "time", event->created_at))
-           && lf_json_set(event->whole, "resources", cJSON_CreateArray());
+           && lf_json_set_text(event->root, "version", "0") && lf_json_set_text(event->root, "id", event->id)
+           && lf_json_set_text(event->root, "detail-type", event->type)
+           && lf_json_set_text(event->root, "source", "benchling")
+           && (!event->created_at || lf_json_set_text(event->root, "time", event->created_at))
+           && lf_json_set(event->root, "resources", cJSON_CreateArray());
 }
 
-/* event->whole is the message. */
+/* event->root is the message. */
 static enum lf_status decode(struct lf_event *event, struct lf_slice text, struct lf_error *err)
 {
     const struct source *from = NULL;
-    const cJSON *message = event->whole, *body = NULL;
+    const cJSON *message = event->root, *body = NULL;
     enum lf_status status;
     if ((status = find_source(message, &from, &body, err)) == LF_OK
         && (status = check_account(message, err)) == LF_OK
@@ -229,8 +230,8 @@ enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event,
 {
     *event = NULL;
     if (message.len > LF_EVENT_MAX_BYTES)
-        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the event has %zu bytes, more than %d", message.len,
-                       LF_EVENT_MAX_BYTES);
+        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the event has %zu bytes; at most %d are allowed",
+                       message.len, LF_EVENT_MAX_BYTES);
     return lf_event_decode_completed(message, event, err);
 }
 
@@ -247,7 +248,7 @@ enum lf_status lf_event_decode_completed(struct lf_slice message, struct lf_even
         cJSON_Delete(json);
         return lf_fail_memory(err, "decoding an event");
     }
-    made->whole = json;
+    made->root = json;
     status = decode(made, message, err);
     if (status != LF_OK)
         lf_event_free(made);
@@ -268,6 +269,6 @@ void lf_event_free(struct lf_event *event)
     for (size_t i = 0; i < event->excluded_count; i++)
         free(event->excluded[i]);
     free(event->excluded);
-    cJSON_Delete(event->whole);
+    cJSON_Delete(event->root);
     free(event);
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Upper-case letters: a run from `first` to `last`, every `step`-th code point; the lower-case one is `away`
- * further. */
+/* Upper-case letters: a run from `first` to `last`, every `step`-th code point; the lower-case letter is
+ * `away` code points further. */
 struct fold_run {
     uint32_t first, last, step;
     int32_t away;
@@ -40,7 +40,7 @@ static uint32_t lower(uint32_t point)
     return point;
 }
 
-/* Takes one code point off *text. */
+/* Reads one code point and moves *text past it. */
 static uint32_t next_point(const char **text)
 {
     const unsigned char *p = (const unsigned char *)*text;
@@ -74,7 +74,7 @@ void event__fold_clear(struct lf_fold *fold)
     *fold = (struct lf_fold){0};
 }
 
-/* The rest of text after the folded beginning; NULL if it begins otherwise. */
+/* The rest of text after the folded prefix; NULL if it has another. */
 static const char *after(const struct lf_fold *fold, const char *text)
 {
     for (size_t i = 0; i < fold->count; i++)

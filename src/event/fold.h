@@ -14,7 +14,7 @@ struct lf_fold {
     size_t count;
 };
 
-/* Folds text (valid UTF-8; anything else is taken byte by byte). False when out of memory. */
+/* Folds text (valid UTF-8; other bytes are taken one by one). False when out of memory. */
 bool event__fold_make(const char *text, struct lf_fold *fold);
 void event__fold_clear(struct lf_fold *fold);
 

@@ -49,7 +49,7 @@ const struct lf_event_kind event__kinds[] = {
     {NULL, NULL, LF_STATE_ONCE},
 };
 
-/* What a name without version stands for. */
+/* The versions that a name without one covers. */
 static const char *const versions[] = {"v2", "v2-beta", "v2-alpha"};
 enum { VERSIONS = sizeof versions / sizeof *versions };
 
@@ -74,7 +74,7 @@ const struct lf_event_kind *event__kind_find(const char *name)
     return NULL;
 }
 
-/* A trailing '*' stands for any rest. */
+/* A trailing '*' matches any rest. */
 static bool names(const char *pattern, const char *name)
 {
     size_t len = strlen(pattern);
@@ -83,7 +83,7 @@ static bool names(const char *pattern, const char *name)
     return !strcmp(pattern, name);
 }
 
-/* Does `on` ask for this version? Without one it asks for the three of v2. */
+/* Does `on` cover this version? Without a version it covers those of v2. */
 static bool asks_version(const char *on, const char *version, size_t len)
 {
     const char *name = event__name_of(on);
@@ -124,11 +124,10 @@ enum lf_status lf_event_on_check(const char *on, struct lf_error *err)
             return LF_OK;
     const char *near = nearest(name);
     if (near)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "there is no event \"%.100s\"; did you mean \"%.*s%s\"?", on, (int)(name - on), on,
-                       near);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown event \"%.100s\"; did you mean \"%.*s%s\"?",
+                       on, (int)(name - on), on, near);
     return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                   "there is no event \"%.100s\"; names look like "
+                   "unknown event \"%.100s\"; names look like "
                    "\"automationInputGenerator.completed\" or \"workflowTask.updated.*\"",
                    on);
 }

@@ -4,7 +4,8 @@
 
 #include "event/event.h"
 
-/* The name in "v2-beta.entry.created", or the type itself when it begins with no version. Borrowed from type.
+/* The name in "v2-beta.entry.created", or the type itself when it does not begin with a version. Borrowed
+ * from type.
  */
 const char *event__name_of(const char *type);
 /* NULL if the name is not a known one. */

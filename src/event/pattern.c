@@ -1,6 +1,6 @@
-/* Compiling patterns into rules. While an object is read, `rules` are the rules so far of the place it stands
- * in; a field is put into all of them (a later field of the same path replaces an earlier one, as AWS has
- * it), and "$or" replaces them by one copy for each alternative.
+/* Compiling patterns into rules. While an object is read, `rules` holds the rules so far at its place: a
+ * field is added to all of them (a later field with the same path replaces an earlier one, as in AWS), and
+ * "$or" replaces them by one copy per alternative.
  */
 #include "event/rules.h"
 #include "event/text.h"
@@ -20,7 +20,7 @@ struct compile {
     size_t path_len;
 };
 
-/* In an alternative of "$or" these names would be comparisons put in the wrong place. */
+/* As field names in an alternative of "$or" these would be misplaced comparisons. */
 /* clang-format off */
 static const char *const reserved[] = {
     "exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr",
@@ -101,7 +101,7 @@ static enum lf_status read_terms(struct compile *c, const cJSON *list, struct ev
 {
     size_t count = (size_t)cJSON_GetArraySize(list);
     if (count == 0)
-        return REFUSE("%s: an empty list matches nothing; name at least one value", c->path);
+        return REFUSE("%s: an empty list matches nothing; give at least one value", c->path);
     field->terms = calloc(count, sizeof *field->terms);
     if (!field->terms)
         return lf_fail_memory(err, "compiling a pattern");
@@ -186,12 +186,12 @@ static enum lf_status read_member(struct compile *c, const cJSON *item, bool in_
         return read_or(c, item, rules, err);
     size_t len = c->path_len;
     if (!*item->string)
-        return REFUSE("%s: a field without a name", len > 0 ? c->path : "the pattern");
+        return REFUSE("%s: a field has no name", len > 0 ? c->path : "the pattern");
     enum lf_status status = path_push(c, item->string, err);
     if (status != LF_OK)
         return status;
     if (in_or && is_reserved(item->string))
-        status = REFUSE("%s: \"%s\" is a comparison, which cannot be a field's name in an alternative of $or",
+        status = REFUSE("%s: \"%s\" is a comparison and cannot name a field in an alternative of $or",
                         c->path, item->string);
     else if (cJSON_IsObject(item))
         status = read_object(c, item, in_or, rules, err);
@@ -242,7 +242,7 @@ enum lf_status lf_pattern_compile(const cJSON *json, struct lf_pattern **pattern
         return REFUSE("the pattern must be a JSON object such as {\"source\": [\"x\"]}");
     struct lf_error second;
     enum lf_status status = compile(json, false, pattern, err);
-    /* Where "$or" cannot be an "or", AWS takes it for a field of that name. */
+    /* Where "$or" cannot be an "or", AWS reads it as a field of that name. */
     if (status == LF_INVALID && compile(json, true, pattern, &second) == LF_OK) {
         lf_error_clear(err);
         return LF_OK;

@@ -74,7 +74,7 @@ static enum outcome visit_object(struct search *s, size_t index, const cJSON *ob
 {
     enum outcome best = NOTHING;
     if (!*path)
-        return NOTHING; /* an object is no leaf */
+        return NOTHING; /* an object is not a leaf */
     for (const cJSON *item = object->child; item; item = item->next) {
         const char *rest = path_after(path, item->string);
         enum outcome outcome = rest ? visit(s, index, item, rest, event) : NOTHING;
@@ -95,8 +95,8 @@ static struct binding *binding_of(const struct search *s, const cJSON *array)
 
 /* An array that is not bound had a part in a failure. Fields before this one whose paths begin with the same
  * keys might bind it if they chose another leaf: for them nothing may be left out. Normally there are none,
- * or they would have bound this very array; it takes plain values beside objects in one array, or a key that
- * stands twice. */
+ * or they would have bound this very array; it takes plain values beside objects in one array, or a duplicate
+ * key. */
 static void blame_unbound(struct search *s, size_t index, const char *rest)
 {
     const char *path = s->rule->fields[index]->path;
@@ -117,7 +117,7 @@ static enum outcome visit_element(struct search *s, size_t index, const cJSON *a
     return outcome;
 }
 
-/* The texts, numbers, true, false and null that stand directly in the array. */
+/* The texts, numbers, true, false and null directly in the array. */
 static enum outcome visit_plain(struct search *s, size_t index, const cJSON *array, const cJSON *event)
 {
     enum outcome best = NOTHING;

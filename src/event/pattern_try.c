@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads up to and without the next `end` (EOF: the whole stream). *more is false when nothing was left. */
+/* Reads up to the next `end`, which is left out (EOF: the complete stream). *more: there was something. */
 static enum lf_status read_until(FILE *file, int end, struct lf_buffer *buffer, bool *more,
                                  struct lf_error *err)
 {

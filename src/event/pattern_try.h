@@ -19,10 +19,10 @@ struct lf_try_count {
     int64_t events, matched;
 };
 
-/* Reads the pattern (whole stream) and then events, one JSON value a line, and writes a line for each to out.
- * A value that is no object matches nothing. Empty lines are skipped. Memory does not grow with the number of
- * events. LF_INVALID or LF_TOO_LARGE naming the line for a bad pattern or event: lines before it have been
- * answered. Borrows all; count may be NULL. */
+/* Reads the pattern (the complete stream), then events, one JSON value per line, and writes a line for each
+ * to out. A value that is not an object never matches. Empty lines are skipped. Memory use does not grow with
+ * the number of events. LF_INVALID or LF_TOO_LARGE names the line of a bad pattern or event; the lines before
+ * it have been answered. */
 enum lf_status lf_pattern_try(FILE *pattern, FILE *events, FILE *out, enum lf_try_style style,
                               struct lf_try_count *count, struct lf_error *err);
 

@@ -1,6 +1,6 @@
 /* A compiled pattern. Private to src/event.
  *
- * As in AWS' ruler, a pattern becomes *rules*: every "$or" multiplies them, so that a rule is nothing but
+ * As in AWS' ruler, a pattern becomes *rules*: every "$or" multiplies them, so that a rule is a list of
  * fields that must all hold. A field's path is its keys joined with '.', in patterns and events alike, so
  * {"a": {"b": ...}} and {"a.b": ...} are the same field. The pattern matches when one of its rules does.
  */

@@ -27,7 +27,7 @@ enum lf_term_kind {
     LF_TERM_NONE_OF, /* anything-but */
 };
 
-/* Addresses as numbers that compare with memcmp; 4 or 16 bytes. */
+/* Addresses as bytes to compare with memcmp; 4 or 16 bytes. */
 struct lf_term_cidr {
     unsigned char low[16], high[16];
     size_t len;
@@ -52,7 +52,7 @@ struct lf_term {
     size_t none_of_count;
 };
 
-/* Ruler compares numbers only between these bounds; others are equal or not, but in no range. */
+/* AWS' ruler compares numbers only within these bounds; others can be equal but are in no range. */
 #define LF_TERM_NUMBER_MAX 5e11
 
 /* Does the value (text, number, true, false or null) satisfy the term? */
@@ -64,7 +64,7 @@ enum lf_status event__term_parse(const cJSON *json, const char *at, struct lf_te
                                  struct lf_error *err);
 void event__term_clear(struct lf_term *term);
 
-/* The bytes of an IP address written as text (IPv4 or IPv6): 4 or 16, 0 if it is none. */
+/* The bytes of an IP address written as text (IPv4 or IPv6): 4 or 16, 0: not an address. */
 size_t event__term_address(const char *text, unsigned char bytes[16]);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reading terms. Where AWS refuses a form, it is refused here, with the place and what would be right. */
+/* Reading terms. What AWS refuses is refused here, with where and what would be right. */
 #include "event/term.h"
 #include "event/text.h"
 
@@ -39,7 +39,7 @@ static enum lf_status set_wildcard(struct lf_term *term, const char *text, const
     for (const char *p = text; *p; p++) {
         if (p[0] == '*') {
             if (p[1] == '*')
-                return REFUSE("%s: two '*' in a row at position %td: one '*' already stands for any text", at,
+                return REFUSE("%s: two '*' in a row at position %td: one '*' already matches any text", at,
                               p - text);
             term->piece_count++;
             continue;
@@ -106,7 +106,7 @@ static enum lf_status parse_number(const cJSON *json, const char *what, const ch
     return LF_OK;
 }
 
-/* ["=", 5], [">", 0], ["<=", 5], [">=", 0, "<", 5]: a lower bound stands before an upper one. */
+/* ["=", 5], [">", 0], ["<=", 5], [">=", 0, "<", 5]: a lower bound comes before an upper one. */
 static enum lf_status parse_numeric(const cJSON *json, const char *at, struct lf_term *term,
                                     struct lf_error *err)
 {
@@ -135,7 +135,7 @@ static enum lf_status parse_numeric(const cJSON *json, const char *at, struct lf
             range->high_open = !op[1];
             if (more)
                 return REFUSE(
-                    "%s: nothing may follow the upper bound (a lower bound, \">\" or \">=\", goes before it)",
+                    "%s: nothing may follow the upper bound; a lower bound (\">\" or \">=\") comes before it",
                     at);
             if (low && !(range->low < range->high))
                 return REFUSE("%s: the lower bound %g must be less than the upper bound %g", at, range->low,
@@ -145,7 +145,7 @@ static enum lf_status parse_numeric(const cJSON *json, const char *at, struct lf
             if (more)
                 return REFUSE("%s: nothing may follow \"=\" and its number", at);
         } else {
-            return REFUSE("%s: comparison \"%.20s\" cannot stand %s", at, op,
+            return REFUSE("%s: comparison \"%.20s\" is not allowed %s", at, op,
                           low ? "after a lower bound: only \"<\" or \"<=\" can"
                               : "here: use =, <, <=, > or >=");
         }
@@ -224,7 +224,7 @@ static enum lf_status parse_anything_but(const cJSON *json, const char *at, stru
     const cJSON *first = list ? json->child : json;
     size_t count = list ? (size_t)cJSON_GetArraySize(json) : 1;
     if (!first)
-        return REFUSE("%s: the list is empty; name at least one value", at);
+        return REFUSE("%s: the list is empty; give at least one value", at);
     term->kind = LF_TERM_NONE_OF;
     term->none_of = calloc(count, sizeof *term->none_of);
     if (!term->none_of)
@@ -259,7 +259,7 @@ static enum lf_status parse_operator(const cJSON *json, const char *at, struct l
     bool cidr = !strcmp(op, "cidr"), exactly = !strcmp(op, "exactly");
     if (!cidr && !exactly && strcmp(op, "equals-ignore-case") != 0 && strcmp(op, "wildcard") != 0)
         return REFUSE(
-            "%s: there is no comparison \"%.40s\"; there are prefix, suffix, equals-ignore-case, wildcard, "
+            "%s: unknown comparison \"%.40s\"; there are prefix, suffix, equals-ignore-case, wildcard, "
             "anything-but, numeric, cidr, exists",
             at, op);
     if (!cJSON_IsString(json))
@@ -300,7 +300,7 @@ enum lf_status event__term_parse(const cJSON *json, const char *at, struct lf_te
     if (!json->child)
         return REFUSE("%s: an empty comparison; write one such as {\"prefix\": \"a\"}", at);
     if (json->child->next)
-        return REFUSE("%s: one comparison an object: write \"%.40s\" and \"%.40s\" as two entries", at,
+        return REFUSE("%s: only one comparison per object: write \"%.40s\" and \"%.40s\" as two entries", at,
                       json->child->string, json->child->next->string);
     char inside[300];
     snprintf(inside, sizeof inside, "%s.%.40s", at, json->child->string);

@@ -22,8 +22,7 @@ enum lf_status event__text_parse(struct lf_slice text, cJSON **json, struct lf_e
     size_t at;
     *json = NULL;
     if (has_nul(text, &at))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is a NUL character at byte %zu of %zu", at,
-                       text.len);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "a NUL character at byte %zu of %zu", at, text.len);
     return lf_json_parse(text, json, err);
 }
 

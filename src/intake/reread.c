@@ -29,7 +29,7 @@ static enum lf_status read_resource(struct lf_intake *intake, const struct lf_ev
 /* The event as it would have been with nothing left out. Returns owned text. */
 static char *completed(const struct lf_event *event, const cJSON *resource)
 {
-    cJSON *whole = cJSON_Duplicate(event->whole, true);
+    cJSON *whole = cJSON_Duplicate(event->root, true);
     cJSON *detail = cJSON_GetObjectItemCaseSensitive(whole, "detail");
     char *text = NULL;
     if (detail && lf_json_set(detail, event->resource, cJSON_Duplicate(resource, true))

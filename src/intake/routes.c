@@ -155,7 +155,7 @@ static enum lf_status take_routes(struct routing *routing, struct lf_error *err)
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < config->route_count; i++)
         if (named(&config->routes[i], routing->event)
-            && (!intake->patterns[i] || lf_pattern_match(intake->patterns[i], routing->event->whole)))
+            && (!intake->patterns[i] || lf_pattern_match(intake->patterns[i], routing->event->root)))
             status = take_route(routing, &config->routes[i], err);
     return status;
 }

@@ -120,9 +120,7 @@ static void open_agent(void)
                                      .client_id = config->cloud.client_id,
                                      .client_secret_file = config->cloud.client_secret_file};
     fuzz_need(lf_cloud_open(&cloud, agent.transfer, &context->cloud, &err) == LF_OK, err.text);
-    struct lf_jobs_options options = {.config = config,
-                                      .journal = context->journal,
-                                      .cloud = context->cloud};
+    struct lf_jobs_options options = {.config = config, .journal = context->journal, .cloud = context->cloud};
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
     struct lf_intake_options intake = {.config = config,
                                        .journal = context->journal,

@@ -13,13 +13,13 @@ static void check_texts(const struct lf_event *event)
     MUST(event->type && *event->type, "no type");
     MUST(event->name && event->resource, "no name or resource for type %s", event->type);
     MUST(strstr(event->type, event->name), "the name %s is not in the type %s", event->name, event->type);
-    MUST(cJSON_IsObject(event->whole) && cJSON_IsObject(event->detail), "no whole");
-    MUST(event->detail == lf_json_at(event->whole, "detail"), "the detail is not that of the whole");
+    MUST(cJSON_IsObject(event->root) && cJSON_IsObject(event->detail), "no whole");
+    MUST(event->detail == lf_json_at(event->root, "detail"), "the detail is not that of the whole");
     MUST(!event->payload || cJSON_IsObject(event->payload), "the payload is no object");
     MUST(!event->thin || !event->payload, "thin and with a payload");
     /* An envelope may contradict itself, or say it in one of the two places only. */
-    const char *inner = lf_json_text_or(event->whole, "detail.eventType", "");
-    const char *outer = lf_json_text_or(event->whole, "detail-type", "");
+    const char *inner = lf_json_text_or(event->root, "detail.eventType", "");
+    const char *outer = lf_json_text_or(event->root, "detail-type", "");
     MUST(!strcmp(inner, event->type) || !strcmp(outer, event->type),
          "the whole is of type \"%s\" or \"%s\", not %s", inner, outer, event->type);
     for (size_t i = 0; i < event->excluded_count; i++)
@@ -57,7 +57,7 @@ static void check_key(const struct lf_event *event)
         return;
     struct lf_event *again = NULL;
     struct lf_error err = {0};
-    char *key = lf_key_event(event), *text = lf_json_print(event->whole);
+    char *key = lf_key_event(event), *text = lf_json_print(event->root);
     MUST(key && *key, "no key");
     MUST(text, "cannot print");
     enum lf_status status = lf_event_decode(lf_slice_text(text), &again, &err);

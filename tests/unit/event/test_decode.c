@@ -58,9 +58,9 @@ static void check_one(const struct lf_event_kind *kind, const char *version, enu
         CHECK_STR(event->schema_id, "sch_1");
         CHECK_STR(event->schema_name, thin ? NULL : "Weighing");
         CHECK(event->known && !event->deprecated && event->thin == thin && (event->payload == NULL) == thin);
-        CHECK_STR(lf_json_text(event->whole, "detail-type"), type);
-        CHECK_STR(lf_json_text(event->whole, "detail.eventType"), type);
-        CHECK(event->detail == lf_json_at(event->whole, "detail"));
+        CHECK_STR(lf_json_text(event->root, "detail-type"), type);
+        CHECK_STR(lf_json_text(event->root, "detail.eventType"), type);
+        CHECK(event->detail == lf_json_at(event->root, "detail"));
         lf_event_free(event);
     }
     free(text);
@@ -124,7 +124,7 @@ static void app_signal_without_id(void)
     CHECK_HAS(event->id, "sha256:");
     CHECK_STR(event->id, again->id);
     CHECK(event->known && event->deprecated && !event->thin);
-    CHECK_STR(lf_json_text(event->whole, "detail.canvasId"), "cnvs_1");
+    CHECK_STR(lf_json_text(event->root, "detail.canvasId"), "cnvs_1");
     lf_event_free(event);
     lf_event_free(again);
 }
@@ -138,8 +138,8 @@ static void stray_type_in_a_webhook(void)
                 &event, &err)
          == LF_OK);
     CHECK_STR(event->type, "v2.entry.created");
-    CHECK_STR(lf_json_text(event->whole, "detail-type"), "v2.entry.created");
-    CHECK_STR(lf_json_text(event->whole, "detail.eventType"), "v2.entry.created");
+    CHECK_STR(lf_json_text(event->root, "detail-type"), "v2.entry.created");
+    CHECK_STR(lf_json_text(event->root, "detail.eventType"), "v2.entry.created");
     lf_event_free(event);
 }
 
