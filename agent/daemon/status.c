@@ -74,7 +74,7 @@ static bool queue(struct lf_context *context, const char *topic, const char *tex
 
 bool status_queue(struct lf_context *context)
 {
-    char started[LF_TIME_TEXT], *text = NULL, *topic = NULL;
+    char started[LF_TIME_TEXT], *text = NULL;
     struct lf_error err = {0}, trouble = {0};
     cJSON *status = cJSON_CreateObject();
     lf_time_format(context->started_ms, started);
@@ -90,15 +90,13 @@ bool status_queue(struct lf_context *context)
                                     lf_journal_room(context->journal, LF_ROOM_WORK, &trouble) == LF_OK
                                         ? NULL
                                         : trouble.text)
-                && (text = lf_json_print(status))
-                && (topic = lf_format("%s/status", context->config->link.base));
+                && (text = lf_json_print(status));
     if (!good)
         lf_fail_memory(&err, "making the status message");
     if (good)
-        good = queue(context, topic, text, &err);
+        good = queue(context, context->config->link.status_topic, text, &err);
     if (!good)
         lf_log_warning("agent", "the status message could not be queued: %s", err.text);
-    free(topic);
     free(text);
     cJSON_Delete(status);
     return good;

@@ -42,8 +42,7 @@ struct agent {
     struct lf_commands *commands;
     struct lf_server *server;
     struct lf_wake changed; /* something that the status message tells has changed */
-    char *command_topic;
-    int64_t clock_offset; /* wall minus monotonic clock, when it was looked at last */
+    int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
     struct lf_mutex door; /* held while a batch is taken in; guards closing */
     bool closing;
@@ -63,7 +62,7 @@ static enum lf_status take_command(void *context, const struct lf_message *messa
                                    struct lf_error *err)
 {
     struct agent *agent = context;
-    *taken = agent->commands && !strcmp(message->topic, agent->command_topic);
+    *taken = agent->commands && !strcmp(message->topic, agent->config->link.command_topic);
     return *taken ? lf_commands_take(agent->commands, message, err) : LF_OK;
 }
 
@@ -256,38 +255,7 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     if (status == LF_OK && config->commands)
         status = lf_commands_open(&agent->context, &agent->commands, err);
     agent->context.commands = agent->commands;
-    char *will_topic = lf_format("%s/status", config->base);
-    agent->command_topic = lf_format("%s/command", config->base);
-    const char **filters = calloc(config->topics.count + 1, sizeof *filters);
-    if (status == LF_OK && (!will_topic || !agent->command_topic || !filters))
-        status = lf_fail_memory(err, "opening the link");
-    size_t count = 0;
-    for (size_t i = 0;
-         status == LF_OK && agent->config->cloud.events != LF_SOURCE_POLL && i < config->topics.count; i++)
-        filters[count++] = config->topics.items[i];
-    size_t event_filters = count;
-    if (status == LF_OK && agent->commands)
-        filters[count++] = agent->command_topic;
-    struct lf_link_options options = {
-        .host = config->host,
-        .port = config->port,
-        .tls = config->tls,
-        .ca_file = config->ca_file,
-        .cert_file = config->cert_file,
-        .key_file = config->key_file,
-        .username = config->username,
-        .password_file = config->password_file,
-        .client_id = config->client_id,
-        .keepalive_s = config->keepalive_s,
-        .session_expiry_s = config->session_expiry_s,
-        .receive_maximum = config->receive_maximum,
-        .filters = filters,
-        .filter_count = count,
-        .event_filters = event_filters,
-        .will_topic = will_topic,
-        .will_payload = STATUS_LOST,
-        .namesake_payload = STATUS_NAMESAKE,
-    };
+    struct lf_link_options options = {.will_payload = STATUS_LOST, .namesake_payload = STATUS_NAMESAKE};
     struct lf_link_hooks hooks = {.context = agent,
                                   .batch = batch,
                                   .gap = gap,
@@ -295,13 +263,11 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
                                   .published = published,
                                   .namesake = namesake};
     if (status == LF_OK)
-        status = lf_link_open(&options, &hooks, &agent->context.link, err);
+        status = lf_link_open(config, &options, &hooks, &agent->context.link, err);
     if (status == LF_OK)
         status = lf_link_goodbye(agent->context.link, STATUS_STOPPED, err);
     if (status == LF_OK)
         lf_outbox_attach(agent->outbox, agent->context.link);
-    free(filters);
-    free(will_topic);
     return status;
 }
 
@@ -460,6 +426,5 @@ void agent_close(struct agent *agent)
     lf_journal_close(agent->journal);
     lf_wake_close(&agent->changed);
     lf_mutex_destroy(&agent->door);
-    free(agent->command_topic);
     free(agent);
 }

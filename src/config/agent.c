@@ -247,13 +247,16 @@ void config__load_link(struct lf_load *load, config_setting_t *group)
         .ca_file = lf_values_text(v, "ca_file"),
         .cert_file = lf_values_text(v, "cert_file"),
         .key_file = lf_values_text(v, "key_file"),
-        .keepalive_s = (int)(lf_values_int(v, "keepalive") / 1000),
-        .session_expiry_s = lf_values_int(v, "session_expiry") / 1000,
+        .keepalive_ms = lf_values_int(v, "keepalive"),
+        .session_expiry_ms = lf_values_int(v, "session_expiry"),
         .commands_max = (int)lf_values_int(v, "commands_max"),
         .receive_maximum = (int)lf_values_int(v, "receive_maximum"),
         .commands = lf_values_bool(v, "commands"),
         .base = config__load_format(load, "%s/%s/agents/%s", load->topic_prefix, site, name),
     };
+    link->status_topic = config__load_format(load, "%s/status", link->base ? link->base : "");
+    if (link->commands)
+        link->command_topic = config__load_format(load, "%s/command", link->base ? link->base : "");
     if (!link->client_id) {
         link->client_id = config__load_format(load, "labferry-%s-%s", site, name);
     } else if (!*link->client_id) {

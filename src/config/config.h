@@ -68,13 +68,14 @@ struct lf_config_link {
     const char *client_id; /* never NULL when used */
     const char *username, *password_file;
     const char *ca_file, *cert_file, *key_file;
-    int keepalive_s;
-    int64_t session_expiry_s;
+    int64_t keepalive_ms, session_expiry_ms;
     int receive_maximum;
     int commands_max;             /* MQTT commands that may wait to be done */
     bool commands;                /* take commands over MQTT */
     struct lf_config_list topics; /* event filters to subscribe; derived from the routes unless given */
     const char *base;             /* "labferry/boston/agents/bench-3" */
+    const char *status_topic;     /* base/status */
+    const char *command_topic;    /* base/command; NULL: no commands over MQTT */
 };
 
 /* What is to be done with results of an instrument whose file name fits. The first fitting rule counts; a

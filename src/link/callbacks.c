@@ -32,7 +32,7 @@ static bool copy_message(struct lf_link *link, struct incoming *to, const struct
 {
     *to = (struct incoming){.topic = strdup(from->topic)};
     size_t len = (size_t)from->payloadlen;
-    to->message.too_large = (int64_t)len > link->max_message;
+    to->message.too_large = (int64_t)len > link->options.max_message;
     to->message.too_large_size = (int64_t)len;
     if (to->message.too_large)
         len = 0;
@@ -73,7 +73,7 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 {
     (void)mosq;
     struct lf_link *link = context;
-    if (link->will_topic && !strcmp(message->topic, link->will_topic)) {
+    if (link->config->status_topic && !strcmp(message->topic, link->config->status_topic)) {
         link__duplicate_read(link, properties);
         return;
     }
@@ -105,7 +105,7 @@ static void up(struct lf_link *link)
 {
     link__set_state(link, LF_LINK_ONLINE, link->refusal);
     if (!link->up_at)
-        lf_log_info("link", "connected to %s:%d%s", link->host, link->port,
+        lf_log_info("link", "connected to %s:%d%s", link->config->host, link->config->port,
                     link->session_present ? ", session resumed" : ", new session");
     else if (!link->refusal[0])
         lf_log_info("link", "the broker grants all subscriptions now");
@@ -140,24 +140,34 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         link__session_subscribe(link);
 }
 
+/* The filters: those of the events, then the commands', then our own status; NULL: there is none. */
+static const char *filter_of(const struct lf_link *link, size_t index)
+{
+    const struct lf_config_list *events = &link->config->topics;
+    if (index < events->count)
+        return events->items[index];
+    return index == events->count ? link->config->command_topic : link->config->status_topic;
+}
+
 void link__session_subscribe(struct lf_link *link)
 {
     link->refusal[0] = '\0';
     link->gap_open = false;
-    link->unanswered = link->filter_count;
-    for (size_t i = 0; i < link->filter_count; i++)
-        /* What is retained comes once, when the subscription is new, and not again at every reconnect. */
-        if (mosquitto_subscribe_v5(link->mosq, &link->filter_mids[i], link->filters[i], 1,
-                                   MQTT_SUB_OPT_SEND_RETAIN_NEW, NULL)
+    link->unanswered = 0;
+    for (size_t i = 0; i < link->config->topics.count + 2; i++) {
+        const char *filter = filter_of(link, i);
+        bool own_status = filter && filter == link->config->status_topic;
+        if (!filter)
+            continue;
+        /* Our own status: asked for at every connect, and not queued for us while we are away. All others:
+         * retained messages come once, when the subscription is new. */
+        if (mosquitto_subscribe_v5(link->mosq, &link->filter_mids[i], filter, own_status ? 0 : 1,
+                                   own_status ? MQTT_SUB_OPT_SEND_RETAIN_ALWAYS
+                                              : MQTT_SUB_OPT_SEND_RETAIN_NEW,
+                                   NULL)
             != MOSQ_ERR_SUCCESS)
             link->out_of_memory = true; /* filters were checked; only memory can be short */
-    if (link->will_topic) {
         link->unanswered++;
-        /* Not kept for us while we are away: what is retained says enough. */
-        if (mosquitto_subscribe_v5(link->mosq, &link->filter_mids[link->filter_count], link->will_topic, 0,
-                                   MQTT_SUB_OPT_SEND_RETAIN_ALWAYS, NULL)
-            != MOSQ_ERR_SUCCESS)
-            link->out_of_memory = true;
     }
     if (link->unanswered == 0)
         up(link);
@@ -177,17 +187,15 @@ static void on_disconnect(struct mosquitto *mosq, void *context, int reason,
 /* Told loudly once in a session, not at every attempt. */
 static void refused(struct lf_link *link, int mid, int reason)
 {
-    size_t which = 0;
-    while (which < link->filter_count && link->filter_mids[which] != mid)
+    size_t which = 0, events = link->config->topics.count;
+    while (which < events + 1 && link->filter_mids[which] != mid)
         which++;
-    const char *filter = which < link->filter_count ? link->filters[which]
-                         : link->will_topic         ? link->will_topic
-                                                    : "?";
-    snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s", filter,
-             mosquitto_reason_string(reason));
+    const char *filter = filter_of(link, which);
+    snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s",
+             filter ? filter : "?", mosquitto_reason_string(reason));
     lf_log(link->up_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link", "%s. Check its access rules for this agent",
            link->refusal);
-    link->gap_open = link->gap_open || which < link->event_filters;
+    link->gap_open = link->gap_open || which < events;
 }
 
 static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int count, const int *granted,

@@ -61,8 +61,8 @@ enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error 
         err, LF_BUSY, LF_NEEDS_PERSON,
         "two agents have the same name: another one has the client id %s%s%s. It stays connected; this one "
         "stays away for some minutes. Stop one of them, or give it another agent.name (and link.client_id)",
-        link->client_id, link->will_topic ? " or the status topic " : "",
-        link->will_topic ? link->will_topic : "");
+        link->config->client_id, link->config->status_topic ? " or the status topic " : "",
+        link->config->status_topic ? link->config->status_topic : "");
 }
 
 void link__duplicate_seen(struct lf_link *link)
@@ -80,7 +80,7 @@ static void found_notice(struct lf_link *link)
                  "two agents have the same name: another one with the client id %s or the status topic %s "
                  "was here and "
                  "stands back. Stop one of them, or give it another agent.name (and link.client_id)",
-                 link->client_id, link->will_topic);
+                 link->config->client_id, link->config->status_topic);
     link__duplicate_seen(link);
 }
 
@@ -124,12 +124,12 @@ char *link__duplicate_told(const struct lf_link *link)
         return lf_format("two agents have the same name: another one uses the client id %s%s%s, and events "
                          "meant for one may be "
                          "done by the other, or by both",
-                         link->client_id, link->will_topic ? " or the status topic " : "",
-                         link->will_topic ? link->will_topic : "");
+                         link->config->client_id, link->config->status_topic ? " or the status topic " : "",
+                         link->config->status_topic ? link->config->status_topic : "");
     if (link->short_sessions >= SUSPECT)
         return lf_format("the broker or the network ended the last %d sessions soon after they came up; "
                          "perhaps another client "
                          "has the id %s, too",
-                         link->short_sessions, link->client_id);
+                         link->short_sessions, link->config->client_id);
     return NULL;
 }

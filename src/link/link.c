@@ -15,8 +15,6 @@
 enum {
     BACKOFF_BASE_MS = 500,
     BACKOFF_CAP_MS = 60 * 1000,
-    DEFAULT_KEEPALIVE_S = 30,
-    DEFAULT_EXPIRY_S = 7 * 24 * 3600,
     DEFAULT_RECEIVE_MAXIMUM = 200,
     DEFAULT_MAX_MESSAGE = 272 * 1024,
 };
@@ -54,7 +52,7 @@ static void report_end(struct lf_link *link, const struct lf_error *err, bool wa
 static bool come_back_once(struct lf_link *link)
 {
     int64_t before = link->taken_at;
-    if (link->stands_back || !link->will_topic)
+    if (link->stands_back || !link->config->status_topic)
         return false;
     link->taken_at = lf_clock_mono_ms();
     return !before || link->taken_at - before > TAKEN_OVER_WAIT_MS;
@@ -96,56 +94,26 @@ static int64_t run(void *context)
 
 /* ---- opening and closing ---- */
 
-static bool copy_text(char **to, const char *from)
-{
-    *to = from ? strdup(from) : NULL;
-    return !from || *to;
-}
-
-static bool copy_options(struct lf_link *link, const struct lf_link_options *options)
-{
-    link->port = options->port;
-    link->tls = options->tls;
-    link->keepalive_s = options->keepalive_s > 0 ? options->keepalive_s : DEFAULT_KEEPALIVE_S;
-    link->event_filters = options->event_filters;
-    /* The library asks when this long was silent, and gives up after as long again: keepalive_s in all. Below
-     * 5 it refuses. */
-    link->ping_s = link->keepalive_s / 2 > 5 ? link->keepalive_s / 2 : 5;
-    link->session_expiry_s = options->session_expiry_s > 0 ? options->session_expiry_s : DEFAULT_EXPIRY_S;
-    link->receive_maximum = options->receive_maximum > 0 ? options->receive_maximum : DEFAULT_RECEIVE_MAXIMUM;
-    link->max_message = options->max_message > 0 ? options->max_message : DEFAULT_MAX_MESSAGE;
-    bool good = copy_text(&link->host, options->host) && copy_text(&link->ca_file, options->ca_file)
-                && copy_text(&link->cert_file, options->cert_file)
-                && copy_text(&link->key_file, options->key_file)
-                && copy_text(&link->username, options->username)
-                && copy_text(&link->password_file, options->password_file)
-                && copy_text(&link->client_id, options->client_id)
-                && copy_text(&link->will_topic, options->will_topic)
-                && copy_text(&link->will_payload, options->will_payload)
-                && copy_text(&link->namesake_payload,
-                             options->namesake_payload ? options->namesake_payload : options->will_payload);
-    link->filters = calloc(options->filter_count + 1, sizeof *link->filters);
-    link->filter_mids = calloc(options->filter_count + 1, sizeof *link->filter_mids);
-    for (size_t i = 0; good && link->filters && i < options->filter_count; i++) {
-        good = copy_text(&link->filters[i], options->filters[i]);
-        link->filter_count = i + 1;
-    }
-    return good && link->filters && link->filter_mids;
-}
-
-enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
-                            struct lf_link **out, struct lf_error *err)
+enum lf_status lf_link_open(const struct lf_config_link *config, const struct lf_link_options *options,
+                            const struct lf_link_hooks *hooks, struct lf_link **out, struct lf_error *err)
 {
     struct lf_link *link = calloc(1, sizeof *link);
     if (!link)
         return lf_fail_memory(err, "opening the link");
     mosquitto_lib_init(); /* counted by the library */
     link__duplicate_open(link);
+    link->config = config;
+    link->options = *options;
+    if (!options->max_message)
+        link->options.max_message = DEFAULT_MAX_MESSAGE;
+    if (!options->receive_maximum)
+        link->options.receive_maximum = DEFAULT_RECEIVE_MAXIMUM;
     link->hooks = *hooks;
     link->last = &link->first;
     link->since_ms = lf_clock_wall_ms();
     lf_mutex_init(&link->mutex);
-    enum lf_status status = copy_options(link, options) ? LF_OK : lf_fail_memory(err, "opening the link");
+    link->filter_mids = calloc(config->topics.count + 2, sizeof *link->filter_mids);
+    enum lf_status status = link->filter_mids ? LF_OK : lf_fail_memory(err, "opening the link");
     if (status == LF_OK)
         status = lf_wake_open(&link->wake, err);
     if (status == LF_OK)
@@ -166,14 +134,7 @@ void lf_link_close(struct lf_link *link)
         return;
     lf_worker_close(&link->worker);
     link__queue_clear(link);
-    for (size_t i = 0; i < link->filter_count; i++)
-        free(link->filters[i]);
-    char *texts[] = {link->host,         link->ca_file,       link->cert_file,       link->key_file,
-                     link->username,     link->password_file, link->client_id,       link->will_topic,
-                     link->will_payload, link->goodbye,       link->namesake_payload};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        free(texts[i]);
-    free(link->filters);
+    free(link->goodbye);
     free(link->filter_mids);
     free(link->batch);
     lf_wake_close(&link->wake);
@@ -210,7 +171,8 @@ cJSON *lf_link_health(struct lf_link *link)
     char since[LF_TIME_TEXT], broker[300];
     if (!health)
         return NULL;
-    snprintf(broker, sizeof broker, "%s://%s:%d", link->tls ? "mqtts" : "mqtt", link->host, link->port);
+    snprintf(broker, sizeof broker, "%s://%s:%d", link->config->tls ? "mqtts" : "mqtt", link->config->host,
+             link->config->port);
     lf_mutex_lock(&link->mutex);
     lf_time_format(link->since_ms, since);
     lf_json_set_text(health, "state", state_names[link->state]);

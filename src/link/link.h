@@ -12,30 +12,18 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "config/config.h"
 #include "os/wait.h"
 
 struct lf_link;
 
-struct lf_link_options { /* all copied */
-    const char *host;
-    int port;
-    bool tls;
-    const char *ca_file, *cert_file, *key_file; /* NULL: system CAs; no client certificate */
-    const char *username, *password_file;       /* NULL: none; the file is read at each connect */
-    const char *client_id;
-    int keepalive_s; /* a broker silent for so long is left, at the latest half as long later. At least 10; 0:
-                        30 */
-    int64_t session_expiry_s; /* 0: 7 days */
-    int receive_maximum;      /* bounds a batch; 0: 200 */
-    int64_t max_message; /* bytes; larger ones are handed on cut to 0 bytes with too_large set. 0: 272 KiB */
-    const char *const *filters; /* subscriptions, QoS 1; one that the broker refuses is asked for again */
-    size_t filter_count;
-    size_t event_filters; /* so many of them, the first, are such that a refusal is a gap */
-    const char
-        *will_topic; /* retained last will, QoS 1; NULL: none. Read too, to find another agent of this name */
-    const char *will_payload;
-    const char *namesake_payload; /* what is left on the will topic when standing back for another agent;
-                                     NULL: will_payload */
+/* What the link needs beside its configuration. Texts are borrowed until lf_link_close. */
+struct lf_link_options {
+    const char *will_payload;     /* retained last will on config->status_topic, QoS 1 */
+    const char *namesake_payload; /* left there when yielding to another agent of the same name */
+    int64_t max_message;          /* bytes; a larger message arrives empty, with too_large set. 0: 272 KiB */
+    int receive_maximum; /* messages that the broker may send before they are acknowledged: bounds a batch.
+                            0: 200 */
 };
 
 struct lf_message { /* borrowed for the callback */
@@ -71,9 +59,11 @@ struct lf_link_hooks {
     void (*published)(void *context, int64_t ticket, const char *refused);
 };
 
-/* *link is set before the first callback. */
-enum lf_status lf_link_open(const struct lf_link_options *options, const struct lf_link_hooks *hooks,
-                            struct lf_link **link, struct lf_error *err);
+/* Starts the link's thread; it keeps a session with config's broker until lf_link_close. Borrows config until
+ * then. A subscription that the broker refuses is retried; for one of config->topics the refusal is a gap.
+ * *link is set before the first callback. */
+enum lf_status lf_link_open(const struct lf_config_link *config, const struct lf_link_options *options,
+                            const struct lf_link_hooks *hooks, struct lf_link **link, struct lf_error *err);
 /* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (only a
  * name lookup under way can make that long). */
 void lf_link_close(struct lf_link *link);

@@ -11,9 +11,10 @@ enum lf_status link__preflight(struct lf_link *link, int64_t deadline, struct lf
     struct lf_addresses *addresses;
     struct lf_socket socket = {0};
     char port[12], what[300];
-    snprintf(port, sizeof port, "%d", link->port);
-    snprintf(what, sizeof what, "%s:%d", link->host, link->port);
-    enum lf_status status = lf_net_lookup(link->host, port, deadline, &link->worker.cancel, &addresses, err);
+    snprintf(port, sizeof port, "%d", link->config->port);
+    snprintf(what, sizeof what, "%s:%d", link->config->host, link->config->port);
+    enum lf_status status = lf_net_lookup(link->config->host, port, deadline, &link->worker.cancel,
+                                          &addresses, err);
     if (status == LF_OK) {
         status = lf_socket_connect(&socket, addresses, deadline, &link->worker.cancel, what, err);
         lf_addresses_free(addresses);

@@ -41,8 +41,8 @@ static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error 
     if (!early && !late)
         return false;
     lf_clock_words(clock);
-    lf_fail(err, LF_DENIED, LF_TRANSIENT, "%s %s:%d: the broker's certificate %s: %s. %s", doing, link->host,
-            link->port, early ? "is not yet valid" : "has expired", clock,
+    lf_fail(err, LF_DENIED, LF_TRANSIENT, "%s %s:%d: the broker's certificate %s: %s. %s", doing,
+            link->config->host, link->config->port, early ? "is not yet valid" : "has expired", clock,
             early ? "It is probably wrong; set it, or start time synchronisation"
                   : "If the clock is right, the broker needs a new certificate; if not, set the clock");
     return true;
@@ -50,7 +50,8 @@ static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error 
 
 static enum lf_status no_answer(const struct lf_link *link, struct lf_error *err)
 {
-    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the broker %s:%d does not answer", link->host, link->port);
+    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the broker %s:%d does not answer", link->config->host,
+                   link->config->port);
 }
 
 static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char *doing, struct lf_error *err)
@@ -64,16 +65,16 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
             return LF_DENIED;
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
                        "%s %s:%d: TLS failed%s%s. Check link.ca_file and the certificate of the broker",
-                       doing, link->host, link->port, more ? ": " : "", link->detail);
+                       doing, link->config->host, link->config->port, more ? ": " : "", link->detail);
     case MOSQ_ERR_KEEPALIVE: /* has no text in the library */
         if (!link->up_at)    /* nothing was asked yet but the greeting */
             return no_answer(link, err);
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
-                       "%s %s:%d: the broker has been silent for %d s (link.keepalive)", doing, link->host,
-                       link->port, link->keepalive_s);
+                       "%s %s:%d: the broker has been silent for %d s (link.keepalive)", doing,
+                       link->config->host, link->config->port, (int)(link->config->keepalive_ms / 1000));
     default:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: %s%s%s%s", doing, link->host,
-                       link->port, why, more ? " (" : "", more ? link->detail : "", more ? ")" : "");
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s %s:%d: %s%s%s%s", doing, link->config->host,
+                       link->config->port, why, more ? " (" : "", more ? link->detail : "", more ? ")" : "");
     }
 }
 
@@ -83,12 +84,12 @@ static enum lf_status set_credentials(struct lf_link *link, struct lf_error *err
 {
     struct lf_buffer password = {0};
     enum lf_status status = LF_OK;
-    if (!link->username)
+    if (!link->config->username)
         return LF_OK;
-    if (link->password_file)
-        status = lf_file_read_secret(link->password_file, &password, err);
+    if (link->config->password_file)
+        status = lf_file_read_secret(link->config->password_file, &password, err);
     if (status == LF_OK
-        && mosquitto_username_pw_set(link->mosq, link->username, password.data) == MOSQ_ERR_NOMEM)
+        && mosquitto_username_pw_set(link->mosq, link->config->username, password.data) == MOSQ_ERR_NOMEM)
         status = lf_fail_memory(err, "setting the user name"); /* without, the broker would refuse us */
     lf_buffer_wipe(&password);
     return status;
@@ -106,13 +107,14 @@ static int no_passphrase(char *to, int room, int writing, void *context)
 
 static enum lf_status set_tls(struct lf_link *link, struct lf_error *err)
 {
-    if (!link->tls)
+    if (!link->config->tls)
         return LF_OK;
-    int code = link->ca_file ? MOSQ_ERR_SUCCESS
-                             : mosquitto_int_option(link->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
-    if (code == MOSQ_ERR_SUCCESS && (link->ca_file || link->cert_file))
-        code = mosquitto_tls_set(link->mosq, link->ca_file, link->ca_file ? NULL : "/etc/ssl/certs",
-                                 link->cert_file, link->key_file, no_passphrase);
+    int code = link->config->ca_file ? MOSQ_ERR_SUCCESS
+                                     : mosquitto_int_option(link->mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+    if (code == MOSQ_ERR_SUCCESS && (link->config->ca_file || link->config->cert_file))
+        code = mosquitto_tls_set(link->mosq, link->config->ca_file,
+                                 link->config->ca_file ? NULL : "/etc/ssl/certs", link->config->cert_file,
+                                 link->config->key_file, no_passphrase);
     if (code == MOSQ_ERR_SUCCESS)
         code = mosquitto_tls_opts_set(link->mosq, 1, NULL,
                                       NULL); /* the broker's certificate is always verified */
@@ -122,11 +124,11 @@ static enum lf_status set_tls(struct lf_link *link, struct lf_error *err)
 static enum lf_status connect_properties(const struct lf_link *link, mosquitto_property **properties,
                                          struct lf_error *err)
 {
-    uint32_t expiry = link->session_expiry_s > UINT32_MAX ? UINT32_MAX : (uint32_t)link->session_expiry_s;
-    if (mosquitto_property_add_int32(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, expiry)
+    uint32_t expiry_s = (uint32_t)(link->config->session_expiry_ms / 1000);
+    if (mosquitto_property_add_int32(properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, expiry_s)
             == MOSQ_ERR_SUCCESS
         && mosquitto_property_add_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM,
-                                        (uint16_t)link->receive_maximum)
+                                        (uint16_t)link->options.receive_maximum)
                == MOSQ_ERR_SUCCESS
         && mosquitto_property_add_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, MAX_PACKET)
                == MOSQ_ERR_SUCCESS)
@@ -144,23 +146,23 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
     link->retries = 0;
     link->retry_at = LF_NEVER;
     link->ticket_count = 0;
-    link->mosq = mosquitto_new(link->client_id, false, link);
+    link->mosq = mosquitto_new(link->config->client_id, false, link);
     if (!link->mosq)
         return lf_fail_memory(err, "connecting to the broker");
     link__session_callbacks(link);
     mosquitto_threaded_set(link->mosq, true);
     mosquitto_int_option(link->mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
-    mosquitto_int_option(link->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->receive_maximum);
+    mosquitto_int_option(link->mosq, MOSQ_OPT_RECEIVE_MAXIMUM, link->options.receive_maximum);
     mosquitto_int_option(link->mosq, MOSQ_OPT_TCP_NODELAY, 1);
-    int code = link->will_topic
-                   ? mosquitto_will_set_v5(link->mosq, link->will_topic, (int)strlen(link->will_payload),
-                                           link->will_payload, 1, true, NULL)
-                   : MOSQ_ERR_SUCCESS;
+    int code = link->config->status_topic ? mosquitto_will_set_v5(link->mosq, link->config->status_topic,
+                                                                  (int)strlen(link->options.will_payload),
+                                                                  link->options.will_payload, 1, true, NULL)
+                                          : MOSQ_ERR_SUCCESS;
     if (code == MOSQ_ERR_NOMEM)
         return lf_fail_memory(err, "setting the last will");
     if (code != MOSQ_ERR_SUCCESS)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the last will on %s is refused by the library",
-                       link->will_topic);
+                       link->config->status_topic);
     enum lf_status status = set_credentials(link, err);
     return status == LF_OK ? set_tls(link, err) : status;
 }
@@ -168,9 +170,13 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 static enum lf_status connect_now(struct lf_link *link, struct lf_error *err)
 {
     mosquitto_property *properties = NULL;
+    /* The library pings after this silence and gives up after as long again: one keepalive in all. It refuses
+     * less than 5 s. */
+    int ping_s = (int)(link->config->keepalive_ms / 2000);
+    ping_s = ping_s > 5 ? ping_s : 5;
     enum lf_status status = connect_properties(link, &properties, err);
     if (status == LF_OK) {
-        int code = mosquitto_connect_bind_v5(link->mosq, link->host, link->port, link->ping_s, NULL,
+        int code = mosquitto_connect_bind_v5(link->mosq, link->config->host, link->config->port, ping_s, NULL,
                                              properties);
         if (code != MOSQ_ERR_SUCCESS)
             status = mosquitto_fail(link, code, "cannot connect to", err);
@@ -245,7 +251,7 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
 {
     mosquitto_property *properties = NULL;
     int mid = 0, code = MOSQ_ERR_SUCCESS;
-    if (link->will_topic && !strcmp(outgoing->topic, link->will_topic))
+    if (link->config->status_topic && !strcmp(outgoing->topic, link->config->status_topic))
         link__duplicate_tag(link, false,
                             &properties); /* unmarked for want of memory, it goes out all the same */
     if (outgoing->correlation.len)
@@ -290,9 +296,9 @@ static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *er
         {.what = link->wake.event, .events = LF_READABLE},
     };
     if (mosquitto_socket(link->mosq) < 0)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost", link->host,
-                       link->port);
-    int64_t until = lf_deadline_sooner(link->retry_at, lf_deadline_in(link->keepalive_s * 1000 / 4));
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection to %s:%d was lost",
+                       link->config->host, link->config->port);
+    int64_t until = lf_deadline_sooner(link->retry_at, lf_deadline_in(link->config->keepalive_ms / 4));
     if (!more_to_read(link) && lf_wait_any(items, 2, until, &link->worker.cancel) == LF_IO)
         return lf_fail_errno(err, "cannot wait for the broker");
     if (items[1].ready)
@@ -311,10 +317,10 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
                        "the broker %s:%d refuses this agent: %s. Check link.username, its "
                        "password and certificate",
-                       link->host, link->port, mosquitto_reason_string(reason));
+                       link->config->host, link->config->port, mosquitto_reason_string(reason));
     if (reason >= 0x80)
-        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the broker %s:%d ended the session: %s", link->host,
-                       link->port, mosquitto_reason_string(reason));
+        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the broker %s:%d ended the session: %s",
+                       link->config->host, link->config->port, mosquitto_reason_string(reason));
     enum lf_status status = mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST,
                                            "lost the connection to", err);
     /* mosquitto 2.0 takes a session over without a word. */
@@ -356,9 +362,9 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
 static void leave(struct lf_link *link, const char *last_words, mosquitto_property *properties)
 {
     int mid = 0;
-    if (last_words && link->will_topic)
-        mosquitto_publish_v5(link->mosq, &mid, link->will_topic, (int)strlen(last_words), last_words, 1, true,
-                             properties);
+    if (last_words && link->config->status_topic)
+        mosquitto_publish_v5(link->mosq, &mid, link->config->status_topic, (int)strlen(last_words),
+                             last_words, 1, true, properties);
     struct lf_socket socket = {0};
     enum lf_status shared = lf_socket_share(mosquitto_socket(link->mosq), &socket);
     mosquitto_disconnect_v5(link->mosq, last_words ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
@@ -386,7 +392,7 @@ static void stand_back(struct lf_link *link)
 {
     mosquitto_property *properties = NULL;
     if (link__duplicate_tag(link, true, &properties) == LF_OK)
-        leave(link, link->namesake_payload, properties);
+        leave(link, link->options.namesake_payload, properties);
     mosquitto_property_free_all(&properties);
     link->marked = false;
 }

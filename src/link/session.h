@@ -38,15 +38,10 @@ struct publish_ticket {
 
 struct lf_link {
     /* set at opening, then read only */
-    char *host, *ca_file, *cert_file, *key_file, *username, *password_file, *client_id, *will_topic,
-        *will_payload, *namesake_payload;
-    char mark[17]; /* random, of this process; see namesake.c */
-    char **filters;
-    size_t filter_count, event_filters;
-    int port, keepalive_s, ping_s, receive_maximum;
-    bool tls;
-    int64_t session_expiry_s, max_message;
+    const struct lf_config_link *config;
+    struct lf_link_options options;
     struct lf_link_hooks hooks;
+    char mark[17];           /* random, of this process; see duplicate.c */
     struct lf_worker worker; /* the link thread; its work is one session */
     struct lf_wake wake;     /* something was queued */
 
@@ -67,11 +62,11 @@ struct lf_link {
     int retries;       /* in this session */
     int64_t
         retry_at; /* monotonic, when refused subscriptions are asked for again; LF_NEVER: none was refused */
-    size_t unanswered; /* subscriptions */
-    int *filter_mids;  /* message ids of the subscriptions, for their answers; the will topic is the last */
-    int64_t up_at;     /* monotonic; 0: this session did not come up */
-    bool useful;       /* this session has committed something, or stood for a while */
-    bool marked;       /* our own mark was on the will topic */
+    size_t unanswered;           /* subscriptions */
+    int *filter_mids;            /* message ids of the subscriptions, to match their answers; see filter_of */
+    int64_t up_at;               /* monotonic; 0: this session did not come up */
+    bool useful;                 /* this session has committed something, or stood for a while */
+    bool marked;                 /* our own mark was on the will topic */
     long marks_sent, marks_seen; /* numbers of the newest; what was sent and not seen yet will come after all
                                     that is read */
     bool stands_back;            /* a strange mark came after it: this session ends with a notice */

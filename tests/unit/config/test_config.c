@@ -39,8 +39,8 @@ static void plain_fields_are_filled(void)
     CHECK(config->link.tls);
     CHECK_STR(config->link.host, "broker.example");
     CHECK_INT(config->link.port, 8884);
-    CHECK_INT(config->link.keepalive_s, 45);
-    CHECK_INT(config->link.session_expiry_s, 86400);
+    CHECK_INT(config->link.keepalive_ms, 45000);
+    CHECK_INT(config->link.session_expiry_ms, 86400000);
     CHECK_INT(config->link.receive_maximum, 7);
     CHECK(!config->link.commands);
     CHECK_STR(config->link.client_id, "me");

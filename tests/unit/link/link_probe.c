@@ -1,14 +1,17 @@
 /* A program that has nothing but a link, for tests/blackbox/test_link.py: it commits messages to a file, and
  * can be told to die or to refuse at the moments that matter. Options are NAME=VALUE; commands come on
- * standard input; what happens is told as JSON lines on standard output.
+ * standard input; what happens is reported as JSON lines on standard output.
  *
- *   host port client_id tls=1 ca cert key username password_file filter=... (again and again) will_topic
- * will_payload namesake_payload journal=FILE         append "topic<tab>payload" of every message, and fsync,
- * before the batch is answered die=before | after   kill this process when the first batch comes, before or
- * after it is committed refuse=N             refuse the first N batches (N < 0: all) wait=FILE        a batch
- * waits until this file is there max_message keepalive correlation=N          bytes of correlation data in
- * place of "corr-1" receive_maximum Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health
- * | close
+ *   host port client_id tls=1 ca cert key username password_file keepalive (seconds)
+ *   will_topic will_payload namesake_payload max_message receive_maximum
+ *   filter=...           may be given many times
+ *   journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch is answered
+ *   die=before | after   kill this process when the first batch comes, before or after it is committed
+ *   refuse=N             refuse the first N batches (N < 0: all)
+ *   wait=FILE            a batch waits until this file exists
+ *   correlation=N        bytes of correlation data in place of "corr-1"
+ *
+ * Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | close
  */
 #include "link/link.h"
 
@@ -162,30 +165,34 @@ static bool obey(const struct probe *probe, struct lf_link *link, char *command)
     return strcmp(word, "close") != 0;
 }
 
-static void set(struct lf_link_options *options, struct probe *probe, const char **filters, char *argument)
+static void set(struct lf_config_link *config, struct lf_link_options *options, struct probe *probe,
+                const char **filters, char *argument)
 {
     struct {
         const char *name;
         const char **text;
         int *number;
+        int64_t *large;
+        int64_t unit;
     } table[] = {
-        {"host", &options->host, NULL},
-        {"port", NULL, &options->port},
-        {"client_id", &options->client_id, NULL},
-        {"ca", &options->ca_file, NULL},
-        {"cert", &options->cert_file, NULL},
-        {"key", &options->key_file, NULL},
-        {"username", &options->username, NULL},
-        {"password_file", &options->password_file, NULL},
-        {"will_topic", &options->will_topic, NULL},
-        {"will_payload", &options->will_payload, NULL},
-        {"namesake_payload", &options->namesake_payload, NULL},
-        {"keepalive", NULL, &options->keepalive_s},
-        {"receive_maximum", NULL, &options->receive_maximum},
-        {"die", &probe->die, NULL},
-        {"wait", &probe->wait, NULL},
-        {"refuse", NULL, &probe->refuse},
-        {"correlation", NULL, &probe->correlation},
+        {"host", .text = &config->host},
+        {"port", .number = &config->port},
+        {"client_id", .text = &config->client_id},
+        {"ca", .text = &config->ca_file},
+        {"cert", .text = &config->cert_file},
+        {"key", .text = &config->key_file},
+        {"username", .text = &config->username},
+        {"password_file", .text = &config->password_file},
+        {"will_topic", .text = &config->status_topic},
+        {"will_payload", .text = &options->will_payload},
+        {"namesake_payload", .text = &options->namesake_payload},
+        {"keepalive", .large = &config->keepalive_ms, .unit = 1000},
+        {"max_message", .large = &options->max_message, .unit = 1},
+        {"receive_maximum", .number = &options->receive_maximum},
+        {"die", .text = &probe->die},
+        {"wait", .text = &probe->wait},
+        {"refuse", .number = &probe->refuse},
+        {"correlation", .number = &probe->correlation},
     };
     char *value = argument;
     const char *name = strsep(&value, "=");
@@ -194,16 +201,16 @@ static void set(struct lf_link_options *options, struct probe *probe, const char
             continue;
         if (table[i].text)
             *table[i].text = value;
-        else
+        else if (table[i].number)
             *table[i].number = atoi(value);
+        else
+            *table[i].large = atoll(value) * table[i].unit;
         return;
     }
     if (!strcmp(name, "filter"))
-        filters[options->filter_count++] = value;
+        filters[config->topics.count++] = value;
     else if (!strcmp(name, "tls"))
-        options->tls = true;
-    else if (!strcmp(name, "max_message"))
-        options->max_message = atoll(value);
+        config->tls = true;
     else if (!strcmp(name, "journal"))
         probe->journal = open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     else
@@ -214,7 +221,12 @@ int main(int argc, char **argv)
 {
     const char *filters[64];
     struct probe probe = {.journal = -1};
-    struct lf_link_options options = {.host = "localhost", .client_id = "probe", .filters = filters};
+    struct lf_config_link config = {.host = "localhost",
+                                    .client_id = "probe",
+                                    .keepalive_ms = 30 * 1000,
+                                    .session_expiry_ms = 7 * 24 * 3600 * INT64_C(1000),
+                                    .topics.items = filters};
+    struct lf_link_options options = {0};
     struct lf_link_hooks hooks = {.context = &probe,
                                   .batch = batch,
                                   .online = online,
@@ -225,9 +237,10 @@ int main(int argc, char **argv)
     char *line = NULL;
     size_t room = 0;
     for (int i = 1; i < argc && i < 60; i++)
-        set(&options, &probe, filters, argv[i]);
-    options.event_filters = options.filter_count;
-    if (lf_link_open(&options, &hooks, &link, &err)) {
+        set(&config, &options, &probe, filters, argv[i]);
+    if (!options.namesake_payload)
+        options.namesake_payload = options.will_payload;
+    if (lf_link_open(&config, &options, &hooks, &link, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
