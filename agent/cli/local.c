@@ -176,6 +176,8 @@ static cJSON *driver_json(const struct lf_driver *driver)
         if (driver->can & 1u << i)
             cJSON_AddItemToArray(can, cJSON_CreateString(lf_ability_names[i]));
     for (const struct lf_setting *row = driver->settings; row->name; row++) {
+        if (row->type == LF_REMOVED)
+            continue;
         cJSON *setting = cJSON_CreateObject();
         lf_json_set_text(setting, "name", row->name);
         lf_json_set_text(setting, "type", type_name(row->type));
@@ -184,8 +186,8 @@ static cJSON *driver_json(const struct lf_driver *driver)
         lf_json_set_text(setting, "help", row->help);
         if (row->choices) {
             cJSON *choices = cJSON_CreateArray();
-            for (int i = 0; row->choices[i]; i++)
-                cJSON_AddItemToArray(choices, cJSON_CreateString(row->choices[i]));
+            for (int i = 0; row->choices[i].name; i++)
+                cJSON_AddItemToArray(choices, cJSON_CreateString(row->choices[i].name));
             lf_json_set(setting, "choices", choices);
         }
         cJSON_AddItemToArray(settings, setting);

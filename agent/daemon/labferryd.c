@@ -53,7 +53,6 @@ static int serve(const struct lf_config *config, const char *path)
     struct lf_error err = {0};
     struct agent *agent = NULL;
     lf_log_setup(config->agent.log_level, config->agent.log_format);
-    lf_log_limit(config->agent.log_limit, LOG_WINDOW_MS);
     lf_log_info("agent", "labferryd " LF_VERSION " starts as %s at %s, configuration %s (%.12s)",
                 config->agent.name, config->agent.site, path, config->digest);
     if (agent_open(config, &agent, &err) != LF_OK) {

@@ -30,7 +30,10 @@
 enum {
     STATUS_PACE_MS = 5000, /* the status message is sent at most this often */
     PRUNE_PACE_MS = 60 * 60 * 1000,
-    LOOK_PACE_MS = 60 * 1000, /* at the clock */
+    LOOK_PACE_MS = 60 * 1000,     /* at the clock */
+    OUTBOX_MAX = 100 * 1000,      /* reports: weeks of them */
+    UNUSED_SHARE = 20,            /* of journal_max, one in so many bytes may be events that made no job */
+    STALL_TIMEOUT_MS = 60 * 1000, /* the longest silence of a server that still works on an upload */
 };
 
 struct agent {
@@ -160,8 +163,8 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
     agent->context.journal = agent->journal;
     struct lf_journal_limits limits = {
         .bytes = config->journal_max,
-        .outbox = config->outbox_max,
-        .unused = config->unused_max,
+        .outbox = LF_LIMIT("LF_OUTBOX_MAX", OUTBOX_MAX),
+        .unused = LF_LIMIT("LF_UNUSED_MAX", config->journal_max / UNUSED_SHARE),
         .spool = config->spool_max,
         .reserve = config->disk_reserve,
         .spool_dir = config->spool_dir,
@@ -180,18 +183,10 @@ static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
         .ca_file = config->ca_file,
         .proxy = config->proxy,
         .connect_timeout_ms = config->connect_timeout_ms,
-        .stall_timeout_ms = config->stall_timeout_ms,
-        .max_connections = config->connections,
-    };
-    struct lf_cloud_options cloud = {
-        .tenant = config->tenant,
-        .client_id = config->client_id,
-        .client_secret_file = config->client_secret_file,
-        .api_key_file = config->api_key_file,
-        .request_timeout_ms = config->request_timeout_ms,
+        .stall_timeout_ms = LF_LIMIT("LF_STALL_MS", STALL_TIMEOUT_MS),
     };
     enum lf_status status = lf_transfer_open(&transfer, &agent->transfer, err);
-    return status == LF_OK ? lf_cloud_open(&cloud, agent->transfer, &agent->context.cloud, err) : status;
+    return status == LF_OK ? lf_cloud_open(config, agent->transfer, &agent->context.cloud, err) : status;
 }
 
 static enum lf_status open_instrument(struct agent *agent, const struct lf_config_instrument *config,

@@ -84,7 +84,7 @@ static enum lf_status check_twin(struct lf_folder *folder, const char *name, str
 static enum lf_status check_space(struct lf_folder *folder, const struct lf_parcel *parcel,
                                   struct lf_error *err)
 {
-    int64_t have = lf_dir_free_room(&folder->work);
+    int64_t have = lf_dir_free_room(&folder->inbox);
     int64_t need = parcel->size * (folder->options.eol == LF_EOL_CRLF ? 2 : 1) + SPACE_RESERVE;
     if (have < 0 || have >= need) /* below 0: some network file systems do not say */
         return LF_OK;
@@ -100,7 +100,7 @@ static enum lf_status check_before(struct lf_folder *folder, const struct lf_act
 {
     const char *name = action->parcel->name;
     enum lf_status status = lf_name_check(name, err);
-    if (status == LF_OK && folder->options.ascii_names)
+    if (status == LF_OK && folder->options.names == LF_NAMES_ASCII)
         status = check_ascii(name, err);
     if (status == LF_OK)
         status = check_twin(folder, name, err);
@@ -148,7 +148,7 @@ static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *d
     enum lf_status status = lf_file_open(delivery->parcel->path, LF_FILE_REGULAR, 0, &from, err);
     if (status != LF_OK)
         return lf_error_prefix(err, "cannot open the spooled file %s", delivery->parcel->path);
-    status = lf_dir_open_file(&folder->work, delivery->part, LF_FILE_CREATE, folder->options.mode, &to, err);
+    status = lf_dir_open_file(&folder->inbox, delivery->part, LF_FILE_CREATE, folder->options.mode, &to, err);
     if (status != LF_OK) {
         lf_error_prefix(err, "cannot create a file in %s", inbox);
         goto done;
@@ -161,7 +161,7 @@ static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *d
     if (status == LF_OK)
         status = lf_file_finish(&to, err);
     if (status == LF_OK)
-        status = lf_dir_sync(&folder->work, err);
+        status = lf_dir_sync(&folder->inbox, err);
     if (status != LF_OK)
         lf_error_prefix(err, "cannot finish a file in %s", inbox);
 done:
@@ -217,9 +217,9 @@ static enum lf_status publish_by_link(struct lf_folder *folder, const struct lf_
                                       struct lf_error *err)
 {
     struct lf_error ignored;
-    enum lf_status status = lf_dir_link(&folder->work, delivery->part, &folder->inbox, delivery->parcel->name,
-                                        err);
-    if (status == LF_OK && lf_dir_remove(&folder->work, delivery->part, &ignored) != LF_OK)
+    enum lf_status status = lf_dir_link(&folder->inbox, delivery->part, &folder->inbox,
+                                        delivery->parcel->name, err);
+    if (status == LF_OK && lf_dir_remove(&folder->inbox, delivery->part, &ignored) != LF_OK)
         lf_log_warning(folder->host->instrument, "cannot remove %s after publishing it: %s", delivery->part,
                        ignored.text);
     return status;
@@ -236,7 +236,7 @@ static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery
     enum lf_status status = LF_UNSUPPORTED;
     *tried = true;
     if (!replace && !folder->no_rename_new) {
-        status = lf_dir_rename_new(&folder->work, delivery->part, &folder->inbox, name, err);
+        status = lf_dir_rename_new(&folder->inbox, delivery->part, &folder->inbox, name, err);
         folder->no_rename_new = status == LF_UNSUPPORTED;
     }
     if (!replace && status == LF_UNSUPPORTED) {
@@ -249,13 +249,7 @@ static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery
         return status;
     if (!replace && lf_dir_look(&folder->inbox, name, &info, err) == LF_OK)
         return LF_EXISTS;
-    return lf_dir_rename_replace(&folder->work, delivery->part, &folder->inbox, name, err);
-}
-
-static enum lf_status sync_folders(struct lf_folder *folder, struct lf_error *err)
-{
-    enum lf_status status = lf_dir_sync(&folder->inbox, err);
-    return status == LF_OK && folder->options.work_dir ? lf_dir_sync(&folder->work, err) : status;
+    return lf_dir_rename_replace(&folder->inbox, delivery->part, &folder->inbox, name, err);
 }
 
 /* ---- the answer to the host ---- */
@@ -264,8 +258,6 @@ static enum lf_status sync_folders(struct lf_folder *folder, struct lf_error *er
 static enum lf_status tell(struct lf_folder *folder, const struct lf_delivery *delivery, const char *unread,
                            struct lf_outcome *outcome, struct lf_error *err)
 {
-    static const char *const eols[] = {"keep", "crlf", "lf"};
-    static const char *const encodings[] = {"keep", "utf-8-bom", "windows-1252"};
     char conversion[64];
     enum lf_status status = LF_OK;
     free(outcome->place);
@@ -279,8 +271,9 @@ static enum lf_status tell(struct lf_folder *folder, const struct lf_delivery *d
     snprintf(outcome->sha256, sizeof outcome->sha256, "%s", unread ? "" : delivery->sha256);
     if (!converts(folder) && !strcmp(delivery->sha256, delivery->parcel->sha256))
         return LF_OK;
-    snprintf(conversion, sizeof conversion, "eol %s, encoding %s", eols[folder->options.eol],
-             encodings[folder->options.encoding]);
+    snprintf(conversion, sizeof conversion, "eol %s, encoding %s",
+             lf_choice_name(folder__eols, (int)folder->options.eol),
+             lf_choice_name(folder__encodings, (int)folder->options.encoding));
     status = lf_outcome_add(outcome, "conversion", LF_CAPTURE_TEXT, conversion, err);
     if (status == LF_OK)
         status = lf_outcome_add(outcome, "parcel_sha256", LF_CAPTURE_TEXT, delivery->parcel->sha256, err);
@@ -363,7 +356,7 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
         lf_error_prefix(err, "cannot rename \"%s\" in %s", delivery->part, folder->options.inbox);
         return after_failed_publish(folder, action, delivery, outcome, err);
     }
-    status = sync_folders(folder, err);
+    status = lf_dir_sync(&folder->inbox, err);
     if (status == LF_OK)
         status = folder__record_add(folder, delivery, "done", err);
     if (status != LF_OK)
@@ -444,7 +437,7 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
         return LF_VERDICT_NOT_DONE;
     if (status != LF_OK)
         return cannot_tell(folder, err);
-    status = lf_dir_look(&folder->work, delivery.part, &info, err);
+    status = lf_dir_look(&folder->inbox, delivery.part, &info, err);
     if (status == LF_NOT_FOUND) {
         part = NULL;
     } else if (status != LF_OK) {
@@ -461,7 +454,7 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
     enum lf_verdict verdict = conclude(&mark, part, same);
     if (verdict == LF_VERDICT_DONE) {
         if (part)
-            lf_dir_remove(&folder->work, delivery.part, &ignored);
+            lf_dir_remove(&folder->inbox, delivery.part, &ignored);
         if (tell(folder, &delivery, unread, outcome, err) == LF_OK)
             folder__record_settle(folder, &delivery);
     }

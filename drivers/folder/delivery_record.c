@@ -1,4 +1,4 @@
-/* Delivery marks on disk. A mark is a small text file in the work folder:
+/* Delivery marks on disk. A mark is a small text file in the inbox:
  *
  *     labferry delivery mark
  *     name plate-7.csv
@@ -47,7 +47,7 @@ static enum lf_status write_durably(struct lf_folder *folder, const char *name, 
                                     const char *text, struct lf_error *err)
 {
     struct lf_file file;
-    enum lf_status status = lf_dir_open_file(&folder->work, name, mode, LF_PUBLIC, &file, err);
+    enum lf_status status = lf_dir_open_file(&folder->inbox, name, mode, LF_PUBLIC, &file, err);
     if (status == LF_OK)
         status = lf_file_append(&file, text, strlen(text), err);
     if (status == LF_OK)
@@ -66,7 +66,7 @@ enum lf_status folder__record_write(struct lf_folder *folder, const struct lf_de
     snprintf(text, sizeof text, "%sname %s\nsha256 %s\nboot %s\nabout\n", HEAD, delivery->parcel->name,
              delivery->sha256, boot);
     enum lf_status status = write_durably(folder, delivery->mark, LF_FILE_CREATE, text, err);
-    return status == LF_OK ? lf_dir_sync(&folder->work, err) : status;
+    return status == LF_OK ? lf_dir_sync(&folder->inbox, err) : status;
 }
 
 enum lf_status folder__record_add(struct lf_folder *folder, const struct lf_delivery *delivery,
@@ -118,7 +118,7 @@ enum lf_status folder__record_read(struct lf_folder *folder, const struct lf_del
     char text[MARK_BYTES_MAX + 1];
     struct lf_file file;
     size_t used = 0;
-    enum lf_status status = lf_dir_open_file(&folder->work, delivery->mark, LF_FILE_REGULAR, 0, &file, err);
+    enum lf_status status = lf_dir_open_file(&folder->inbox, delivery->mark, LF_FILE_REGULAR, 0, &file, err);
     if (status == LF_OK)
         status = lf_file_read_at(&file, 0, text, MARK_BYTES_MAX, &used, err);
     lf_file_close(&file);
@@ -131,7 +131,7 @@ enum lf_status folder__record_read(struct lf_folder *folder, const struct lf_del
 
 static enum lf_status drop(struct lf_folder *folder, const char *name, struct lf_error *err)
 {
-    enum lf_status status = lf_dir_remove(&folder->work, name, err);
+    enum lf_status status = lf_dir_remove(&folder->inbox, name, err);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot remove %s", name);
 }
 
@@ -140,7 +140,7 @@ enum lf_status folder__record_clear(struct lf_folder *folder, const struct lf_de
 {
     enum lf_status status = drop(folder, delivery->mark, err);
     if (status == LF_OK)
-        status = lf_dir_sync(&folder->work, err);
+        status = lf_dir_sync(&folder->inbox, err);
     return status == LF_OK ? drop(folder, delivery->part, err) : status;
 }
 
@@ -207,7 +207,7 @@ static void sweep_kind(struct lf_folder *folder, bool (*wanted)(const char *), s
     const char *name;
     size_t count = 0;
     struct leftover *found = malloc(LEFTOVERS_MAX * sizeof *found);
-    if (!found || lf_dir_list(&folder->work, &list, &err) != LF_OK)
+    if (!found || lf_dir_list(&folder->inbox, &list, &err) != LF_OK)
         goto done;
     while (count < LEFTOVERS_MAX && (name = lf_dir_next(list, &info, &err))) {
         if (!wanted(name) || info.kind != LF_KIND_FILE)
@@ -227,14 +227,14 @@ done:
 void folder__record_sweep(struct lf_folder *folder)
 {
     int64_t now = lf_clock_mono_ms();
-    if (!lf_dir_is_open(&folder->work) || now < folder->next_sweep)
+    if (!lf_dir_is_open(&folder->inbox) || now < folder->next_sweep)
         return;
     while (folder->settled_count && now - folder->settled[0].since >= HOUR_MS)
         release(folder, 0, true);
     if (now - folder->connected >= HOUR_MS) {
         struct lf_error err;
         sweep_kind(folder, is_mark, MARKS_MAX);
-        if (lf_dir_sync(&folder->work, &err) == LF_OK)
+        if (lf_dir_sync(&folder->inbox, &err) == LF_OK)
             sweep_kind(folder, is_part, SIZE_MAX);
     }
     folder->next_sweep = now + HOUR_MS;

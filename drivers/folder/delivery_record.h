@@ -9,8 +9,8 @@
 /* The names and digests of one delivery. */
 struct lf_delivery {
     const struct lf_parcel *parcel;
-    char part[256];             /* the unfinished file, in the work folder */
-    char mark[64];              /* the mark, in the work folder */
+    char part[256];             /* the unfinished file, in the inbox */
+    char mark[64];              /* the mark, in the inbox */
     char sha256[LF_SHA256_HEX]; /* of the bytes as delivered; differs from the parcel's when converted */
     int64_t size;
 };

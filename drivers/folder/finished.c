@@ -1,7 +1,7 @@
 /* When is a result finished? An instrument may write for minutes, in parts, and through a share that shows
  * old sizes.
  *
- *   stable   the same size, time and inode over `stable_polls` looks and for `stable_for`; never while empty
+ *   stable   the same size, time and inode over STABLE_LOOKS looks and for `stable_for`; never while empty
  *   marker   its companion (done_marker) exists, or its text ends in end_marker; both, when both are set
  *   rename   it has the name that matches
  *
@@ -19,7 +19,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SIDECAR_MAX = 64 * 1024, TAIL = 4096, COMPLAIN_AFTER_MS = 30 * 1000 };
+enum { STABLE_LOOKS = 3, SIDECAR_MAX = 64 * 1024, TAIL = 4096, COMPLAIN_AFTER_MS = 30 * 1000 };
 
 /* ---- companions ---- */
 
@@ -91,10 +91,9 @@ static bool stable(const struct lf_folder *folder, const struct lf_entry *entry,
 {
     const struct lf_folder_options *o = &folder->options;
     int64_t still = lf_clock_mono_ms() - entry->since;
-    if (entry->info.size > 0 && entry->polls >= o->stable_polls && still >= o->stable_for)
+    if (entry->info.size > 0 && entry->polls >= STABLE_LOOKS && still >= o->stable_for)
         return true;
-    /* stable_polls looks, spread over stable_for */
-    int64_t step = o->stable_polls > 1 ? o->stable_for / (o->stable_polls - 1) : o->stable_for;
+    int64_t step = o->stable_for / (STABLE_LOOKS - 1);
     *wait_ms = entry->info.size > 0 ? (step < 50 ? 50 : step) : 0;
     return false;
 }

@@ -10,6 +10,7 @@
  * finished.c, collect.c and archive.c. */
 #include "folder.h"
 
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "beneath.h"
@@ -69,37 +70,7 @@ enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err)
     enum lf_status status = check_alive(o->inbox, &folder->inbox, err);
     if (status == LF_OK)
         status = check_alive(o->outbox, &folder->outbox, err);
-    if (status == LF_OK && o->work_dir)
-        status = check_alive(o->work_dir, &folder->work, err);
     return status;
-}
-
-/* Parts must be renamed into the inbox, so both must lie on one file system. */
-static enum lf_status open_work(struct lf_folder *folder, struct lf_error *err)
-{
-    const struct lf_folder_options *o = &folder->options;
-    struct lf_file_info in, work;
-    enum lf_status status;
-    if (!lf_dir_is_open(&folder->inbox))
-        return LF_OK;
-    if (!o->work_dir) {
-        status = lf_dir_enter(&folder->inbox, ".", false, &folder->work, err);
-        return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot open the inbox %s again", o->inbox);
-    }
-    status = open_folder(o->work_dir, "work_dir", true, &folder->work, err);
-    if (status != LF_OK)
-        return status;
-    status = lf_dir_look_self(&folder->inbox, &in, err);
-    if (status == LF_OK)
-        status = lf_dir_look_self(&folder->work, &work, err);
-    if (status != LF_OK)
-        return lf_error_prefix(err, "cannot look at the work_dir %s", o->work_dir);
-    if (in.volume != work.volume)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                       "work_dir %s is on another file system than the inbox %s, so a file cannot move "
-                       "between them in one step: choose a folder beside the inbox",
-                       o->work_dir, o->inbox);
-    return LF_OK;
 }
 
 /* ---- the share is really there, and ours alone ---- */
@@ -184,7 +155,7 @@ static void start_watching(struct lf_folder *folder)
     struct lf_error err;
     folder->outbox_remote = lf_dir_is_open(&folder->outbox) && lf_dir_is_remote(&folder->outbox);
     folder->watching = false;
-    if (!lf_dir_is_open(&folder->outbox) || folder->outbox_remote || !folder->options.watch)
+    if (!lf_dir_is_open(&folder->outbox) || folder->outbox_remote || !LF_LIMIT("LF_WATCH", 1))
         return;
     if (lf_watch_open(&folder->watch, &err) == LF_OK
         && lf_watch_add(&folder->watch, folder->options.outbox, &err) == LF_OK) {
@@ -203,7 +174,6 @@ static enum lf_status folder_open(const struct lf_values *values, const struct l
     struct lf_folder *folder = calloc(1, sizeof *folder);
     if (!folder)
         return lf_fail_memory(err, "opening a folder instrument");
-    folder->values = values;
     folder->host = host;
     folder__read_options(values, &folder->options);
     *device = folder;
@@ -217,7 +187,6 @@ static void folder_disconnect(void *device)
     folder->watching = false;
     lf_file_close(&folder->inbox_lock);
     lf_file_close(&folder->outbox_lock);
-    lf_dir_close(&folder->work);
     lf_dir_close(&folder->inbox);
     lf_dir_close(&folder->outbox);
     folder__record_forget(folder);
@@ -240,8 +209,6 @@ static enum lf_status folder_connect(void *device, struct lf_error *err)
     enum lf_status status = open_folder(o->inbox, "inbox", true, &folder->inbox, err);
     if (status == LF_OK)
         status = open_folder(o->outbox, "outbox", o->archive != NULL, &folder->outbox, err);
-    if (status == LF_OK)
-        status = open_work(folder, err);
     if (status == LF_OK && o->mount_marker)
         status = check_marker(folder, &folder->inbox, o->inbox, err);
     if (status == LF_OK && o->mount_marker)
@@ -287,8 +254,9 @@ static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_er
             || lf_deadline_passed(deadline))
             break;
         /* An inbox alone reports nothing, but its loss must be noticed. */
-        int64_t next = lf_dir_is_open(&folder->outbox) ? folder->next_scan
-                                                       : lf_deadline_in(folder->options.safety_interval);
+        int64_t next = lf_dir_is_open(&folder->outbox)
+                           ? folder->next_scan
+                           : lf_deadline_in(folder->options.scan_interval * FOLDER_SCANS_SKIPPED);
         if (wait_for_change(folder, lf_deadline_sooner(deadline, next), &called))
             folder->next_scan = lf_deadline_sooner(folder->next_scan, lf_deadline_in(SETTLE_MS));
         if (!lf_dir_is_open(&folder->outbox) && !called)

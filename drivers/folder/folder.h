@@ -11,22 +11,30 @@ enum lf_finish { LF_FINISH_STABLE, LF_FINISH_MARKER, LF_FINISH_RENAME };
 enum lf_eol { LF_EOL_KEEP, LF_EOL_CRLF, LF_EOL_LF };
 enum folder_encoding { LF_ENCODING_KEEP, LF_ENCODING_UTF8_BOM, LF_ENCODING_WINDOWS_1252 };
 
-/* The settings in a form that is quick to use. Texts are borrowed from the values. */
+enum folder_names { LF_NAMES_ASCII, LF_NAMES_UTF8 };
+
+/* The settings. Texts are borrowed from the values; an empty one is NULL. */
 struct lf_folder_options {
-    const char *inbox, *outbox, *work_dir, *mount_marker;
-    bool lock;
-    bool overwrite, ascii_names;
-    unsigned mode;
+    const char *inbox, *outbox, *mount_marker;
+    bool lock, overwrite;
+    enum folder_names names;
+    const char *file_mode;
+    unsigned mode; /* of file_mode */
     enum lf_eol eol;
     enum folder_encoding encoding;
+    struct lf_texts results, ignore;
     enum lf_finish finish;
-    int depth, stable_polls;
-    int64_t stable_for, scan_interval, safety_interval;
+    int depth;
+    int64_t stable_for, scan_interval;
     const char *done_marker, *end_marker, *sidecar;
-    bool sidecar_required, watch;
-    const char *archive; /* NULL: leave results where they are */
+    bool sidecar_required;
+    const char *archive; /* NULL: leave results in place */
 };
 
+/* How often a watched outbox is read, in case that a change was not reported. */
+enum { FOLDER_SCANS_SKIPPED = 12 };
+
+extern const struct lf_choice folder__eols[], folder__encodings[];
 extern const struct lf_setting folder__settings[];
 void folder__read_options(const struct lf_values *values, struct lf_folder_options *options);
 enum lf_status folder__check(const struct lf_values *values,
@@ -59,10 +67,9 @@ struct lf_settled {
 enum { LF_SETTLED_MAX = 256 };
 
 struct lf_folder {
-    const struct lf_values *values;
     const struct lf_host *host;
     struct lf_folder_options options;
-    struct lf_dir inbox, work, outbox; /* open while connected and used; work may be the inbox again */
+    struct lf_dir inbox, outbox; /* open while connected and used */
     struct lf_file inbox_lock, outbox_lock;
     bool no_rename_new; /* learnt: this inbox cannot rename without replacing */
     int64_t connected;  /* mono ms */

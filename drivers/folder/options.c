@@ -1,4 +1,4 @@
-/* The settings of a folder instrument, and what must hold between them. */
+/* The settings of a folder instrument, and the rules between them. */
 #include "folder.h"
 
 #include "base/file.h"
@@ -8,77 +8,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names_choices[] = {"ascii", "utf-8", NULL};
-static const char *const eol_choices[] = {"keep", "crlf", "lf", NULL};
-static const char *const encoding_choices[] = {"keep", "utf-8-bom", "windows-1252", NULL};
-static const char *const finish_choices[] = {"stable", "marker", "rename", NULL};
-static const char *const watch_choices[] = {"auto", "poll", NULL};
+static const struct lf_choice names[] = {{"ascii", LF_NAMES_ASCII}, {"utf-8", LF_NAMES_UTF8}, {0}};
+static const struct lf_choice finishes[] = {{"stable", LF_FINISH_STABLE},
+                                            {"marker", LF_FINISH_MARKER},
+                                            {"rename", LF_FINISH_RENAME},
+                                            {0}};
+const struct lf_choice folder__eols[] = {{"keep", LF_EOL_KEEP},
+                                         {"crlf", LF_EOL_CRLF},
+                                         {"lf", LF_EOL_LF},
+                                         {0}};
+const struct lf_choice folder__encodings[] = {{"keep", LF_ENCODING_KEEP},
+                                              {"utf-8-bom", LF_ENCODING_UTF8_BOM},
+                                              {"windows-1252", LF_ENCODING_WINDOWS_1252},
+                                              {0}};
+
+#define DAY_MS INT64_C(86400000)
+#define INTO(type, member) LF_INTO(type, struct lf_folder_options, member)
+#define REMOVED .type = LF_REMOVED, .place = 0
 
 const struct lf_setting folder__settings[] = {
-    {"inbox", LF_PATH, NULL,
-     "Folder that the instrument takes its worklists from; leave out to only collect.", 0, 0, NULL},
-    {"outbox", LF_PATH, NULL, "Folder that the instrument writes its results to; leave out to only deliver.",
-     0, 0, NULL},
-    {"work_dir", LF_PATH, NULL,
-     "Folder for unfinished files and delivery marks, on the file system of the inbox; without it they lie "
-     "in the inbox under names that begin with a dot.",
-     0, 0, NULL},
-    {"mount_marker", LF_TEXT, NULL,
-     "File that must exist (a name is looked for in inbox and outbox): shows that the share is really "
-     "mounted. Its first line, if any, is the identity of the instrument.",
-     0, 0, NULL},
-    {"lock", LF_BOOL, "true",
-     "Keep a second agent out with a lock file; turn off for folders that may only be read.", 0, 0, NULL},
-    {"overwrite", LF_BOOL, "false",
-     "Replace a worklist of the same name and other content instead of asking a person.", 0, 0, NULL},
-    {"names", LF_CHOICE, "ascii", "Characters that a worklist's name may have.", 0, 0, names_choices},
-    {"file_mode", LF_TEXT, "0664", "Permissions of delivered files, in octal.", 0, 0, NULL},
-    {"eol", LF_CHOICE, "keep", "Line ends of delivered text files.", 0, 0, eol_choices},
-    {"encoding", LF_CHOICE, "keep",
-     "Encoding of delivered text files; from UTF-8, and refused when a character has no place.", 0, 0,
-     encoding_choices},
-    {"results", LF_LIST, "*", "Names that are results, with * ? [set]; upper and lower case are the same.", 0,
-     0, NULL},
-    {"ignore", LF_LIST, NULL, "Names that are no results, beside hidden and temporary files.", 0, 0, NULL},
-    {"depth", LF_INT, "0", "How many levels of folders below the outbox are read.", 0, 8, NULL},
-    {"finish", LF_CHOICE, "stable",
+    {"inbox", INTO(LF_PATH, inbox), NULL,
+     "Folder that the instrument takes its worklists from; leave out to only collect."},
+    {"outbox", INTO(LF_PATH, outbox), NULL,
+     "Folder that the instrument writes its results to; leave out to only deliver."},
+    {"mount_marker", INTO(LF_TEXT, mount_marker), NULL,
+     "File that must exist (a name is looked up in inbox and outbox) to show that the share is really mounted. "
+     "Its first line, if any, is the identity of the instrument."},
+    {"lock", INTO(LF_BOOL, lock), "true",
+     "Keep a second agent out with a lock file; turn off for folders that are read-only."},
+    {"overwrite", INTO(LF_BOOL, overwrite), "false",
+     "Replace a worklist of the same name but other content instead of asking a person."},
+    {"names", INTO(LF_CHOICE, names), "ascii", "Characters that a worklist's name may have.",
+     .choices = names},
+    {"file_mode", INTO(LF_TEXT, file_mode), "0664", "Permissions of delivered files, in octal."},
+    {"eol", INTO(LF_CHOICE, eol), "keep", "Line ends of delivered text files.", .choices = folder__eols},
+    {"encoding", INTO(LF_CHOICE, encoding), "keep",
+     "Encoding of delivered text files; converts from UTF-8, and refuses a character that the encoding lacks.",
+     .choices = folder__encodings},
+    {"results", INTO(LF_LIST, results), "*", "Names of results, with * ? [set]; case is ignored."},
+    {"ignore", INTO(LF_LIST, ignore), NULL,
+     "Names that are not results, besides hidden and temporary files."},
+    {"depth", INTO(LF_INT, depth), "0", "How many levels of folders below the outbox to read.", 0, 8},
+    {"finish", INTO(LF_CHOICE, finish), "stable",
      "When a result is finished: stable (unchanged for a while), marker (done_marker or end_marker), or "
      "rename (the instrument writes under another name first, so a name that matches is finished).",
-     0, 0, finish_choices},
-    {"stable_for", LF_DURATION, "10s", "With finish = stable: how long size and time must stay unchanged.", 0,
-     86400000, NULL},
-    {"stable_polls", LF_INT, "3", "With finish = stable: how many looks must find it unchanged.", 1, 1000,
-     NULL},
-    {"done_marker", LF_TEXT, NULL,
-     "With finish = marker: file that says a result is finished, like {name}.done or {stem}.ok.", 0, 0, NULL},
-    {"end_marker", LF_TEXT, NULL,
-     "With finish = marker: text that ends a finished result (white space after it is allowed).", 0, 0, NULL},
-    {"sidecar", LF_TEXT, "{name}.labferry.json",
-     "File beside a result that says what it belongs to, with {name} or {stem}.", 0, 0, NULL},
-    {"sidecar_required", LF_BOOL, "false", "Wait with a result until its sidecar is there.", 0, 0, NULL},
-    {"watch", LF_CHOICE, "auto",
-     "auto listens for changes where the file system tells of them; poll only looks.", 0, 0, watch_choices},
-    {"scan_interval", LF_DURATION, "5s",
-     "How often the outbox is read where no changes are told (network mounts).", 100, 86400000, NULL},
-    {"safety_interval", LF_DURATION, "1m",
-     "How often the outbox is read, to be safe, where changes are told.", 100, 86400000, NULL},
-    {"archive", LF_TEXT, "archive",
+     .choices = finishes},
+    {"stable_for", INTO(LF_DURATION, stable_for), "10s",
+     "With finish = stable: how long size and time must stay unchanged.", 0, DAY_MS},
+    {"done_marker", INTO(LF_TEXT, done_marker), NULL,
+     "With finish = marker: file that shows that a result is finished, like {name}.done or {stem}.ok."},
+    {"end_marker", INTO(LF_TEXT, end_marker), NULL,
+     "With finish = marker: text at the end of a finished result (white space may follow)."},
+    {"sidecar", INTO(LF_TEXT, sidecar), "{name}.labferry.json",
+     "File beside a result that says what it belongs to, with {name} or {stem}."},
+    {"sidecar_required", INTO(LF_BOOL, sidecar_required), "false",
+     "Don't take a result before its sidecar exists."},
+    {"scan_interval", INTO(LF_DURATION, scan_interval), "5s",
+     "How often to read the outbox where the file system reports no changes (network mounts).", 100, DAY_MS},
+    {"archive", INTO(LF_TEXT, archive), "archive",
      "Folder for results that the cloud has, by day; below the outbox unless it begins with /. \"none\" "
-     "leaves them where they are.",
-     0, 0, NULL},
+     "leaves them in place."},
+    {"work_dir", REMOVED, NULL, "unfinished files lie in the inbox under names that begin with a dot"},
+    {"stable_polls", REMOVED, NULL, "three looks within stable_for must find the file unchanged"},
+    {"watch", REMOVED, NULL, "changes are watched wherever the file system reports them"},
+    {"safety_interval", REMOVED, NULL, "a watched outbox is also read every 12 scan intervals"},
     {0},
 };
 
-static bool is(const struct lf_values *values, const char *name, const char *choice)
+static const char *text_or_null(const char *text)
 {
-    const char *text = lf_values_text(values, name);
-    return text && !strcmp(text, choice);
-}
-
-/* A text that was left empty counts as not given. */
-static const char *text_of(const struct lf_values *values, const char *name)
-{
-    const char *text = lf_values_text(values, name);
     return text && *text ? text : NULL;
 }
 
@@ -93,37 +91,16 @@ static bool read_mode(const char *text, unsigned *mode)
 
 void folder__read_options(const struct lf_values *values, struct lf_folder_options *o)
 {
-    *o = (struct lf_folder_options){
-        .inbox = text_of(values, "inbox"),
-        .outbox = text_of(values, "outbox"),
-        .work_dir = text_of(values, "work_dir"),
-        .mount_marker = text_of(values, "mount_marker"),
-        .lock = lf_values_bool(values, "lock"),
-        .overwrite = lf_values_bool(values, "overwrite"),
-        .ascii_names = is(values, "names", "ascii"),
-        .mode = 0664,
-        .eol = is(values, "eol", "crlf") ? LF_EOL_CRLF
-               : is(values, "eol", "lf") ? LF_EOL_LF
-                                         : LF_EOL_KEEP,
-        .encoding = is(values, "encoding", "utf-8-bom")      ? LF_ENCODING_UTF8_BOM
-                    : is(values, "encoding", "windows-1252") ? LF_ENCODING_WINDOWS_1252
-                                                             : LF_ENCODING_KEEP,
-        .finish = is(values, "finish", "marker")   ? LF_FINISH_MARKER
-                  : is(values, "finish", "rename") ? LF_FINISH_RENAME
-                                                   : LF_FINISH_STABLE,
-        .depth = (int)lf_values_int(values, "depth"),
-        .stable_polls = (int)lf_values_int(values, "stable_polls"),
-        .stable_for = lf_values_int(values, "stable_for"),
-        .scan_interval = lf_values_int(values, "scan_interval"),
-        .safety_interval = lf_values_int(values, "safety_interval"),
-        .done_marker = text_of(values, "done_marker"),
-        .end_marker = text_of(values, "end_marker"),
-        .sidecar = text_of(values, "sidecar"),
-        .sidecar_required = lf_values_bool(values, "sidecar_required"),
-        .watch = is(values, "watch", "auto"),
-        .archive = is(values, "archive", "none") ? NULL : text_of(values, "archive"),
-    };
-    read_mode(text_of(values, "file_mode"), &o->mode);
+    *o = (struct lf_folder_options){0};
+    lf_values_fill(values, o);
+    const char **texts[] = {&o->inbox,       &o->outbox,     &o->mount_marker, &o->file_mode,
+                            &o->done_marker, &o->end_marker, &o->sidecar,      &o->archive};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = text_or_null(*texts[i]); /* an empty text counts as not given */
+    if (o->archive && !strcmp(o->archive, "none"))
+        o->archive = NULL;
+    if (!read_mode(o->file_mode, &o->mode))
+        o->mode = 0; /* refused by folder__check */
 }
 
 static enum lf_status wrong(struct lf_error *err, const struct lf_values *values, const char *setting,
@@ -133,29 +110,25 @@ static enum lf_status wrong(struct lf_error *err, const struct lf_values *values
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s%s%s: %s", at ? at : "", at ? ": " : "", setting, why);
 }
 
-static enum lf_status check_path(const struct lf_values *values, const char *setting, struct lf_error *err)
+static enum lf_status check_path(const struct lf_values *values, const char *setting, const char *path,
+                                 struct lf_error *err)
 {
-    const char *path = text_of(values, setting);
-    if (path && !lf_path_is_absolute(path))
-        return wrong(err, values, setting, "give the full path, from / on");
-    return LF_OK;
+    return path && !lf_path_is_absolute(path) ? wrong(err, values, setting, "give an absolute path") : LF_OK;
 }
 
-static enum lf_status check_globs(const struct lf_values *values, const char *setting, struct lf_error *err)
+static enum lf_status check_globs(const struct lf_values *values, const char *setting,
+                                  const struct lf_texts *globs, struct lf_error *err)
 {
-    for (size_t i = 0; i < lf_values_count(values, setting); i++) {
-        const char *glob = lf_values_item(values, setting, i);
-        if (!*glob || strchr(glob, '/'))
+    for (size_t i = 0; i < globs->count; i++)
+        if (!*globs->items[i] || strchr(globs->items[i], '/'))
             return wrong(err, values, setting, "an entry must be a file name pattern without '/'");
-    }
     return LF_OK;
 }
 
 /* {name}.done is a companion; "done" (one for all) and "{name}" (the result itself) are not. */
 static enum lf_status check_companion(const struct lf_values *values, const char *setting,
-                                      struct lf_error *err)
+                                      const char *pattern, struct lf_error *err)
 {
-    const char *pattern = text_of(values, setting);
     if (!pattern)
         return LF_OK;
     const char *name = strstr(pattern, "{name}"), *stem = strstr(pattern, "{stem}");
@@ -168,24 +141,21 @@ static enum lf_status check_companion(const struct lf_values *values, const char
 static enum lf_status check_delivery(const struct lf_values *values, const struct lf_folder_options *o,
                                      struct lf_error *err)
 {
-    unsigned mode;
-    if (!read_mode(text_of(values, "file_mode"), &mode))
+    if (!o->mode)
         return wrong(err, values, "file_mode", "give an octal mode between 0400 and 0777, like 0664");
-    if (o->work_dir && !o->inbox)
-        return wrong(err, values, "work_dir", "is for deliveries, but there is no inbox");
     return LF_OK;
 }
 
 static enum lf_status check_collection(const struct lf_values *values, const struct lf_folder_options *o,
                                        struct lf_error *err)
 {
-    enum lf_status status = check_globs(values, "results", err);
+    enum lf_status status = check_globs(values, "results", &o->results, err);
     if (status == LF_OK)
-        status = check_globs(values, "ignore", err);
+        status = check_globs(values, "ignore", &o->ignore, err);
     if (status == LF_OK)
-        status = check_companion(values, "done_marker", err);
+        status = check_companion(values, "done_marker", o->done_marker, err);
     if (status == LF_OK)
-        status = check_companion(values, "sidecar", err);
+        status = check_companion(values, "sidecar", o->sidecar, err);
     if (status != LF_OK)
         return status;
     if (o->finish == LF_FINISH_MARKER && !o->done_marker && !o->end_marker)
@@ -198,10 +168,10 @@ static enum lf_status check_collection(const struct lf_values *values, const str
     if (o->sidecar_required && !o->sidecar)
         return wrong(err, values, "sidecar_required", "needs sidecar");
     if (o->archive && o->outbox && !strcmp(o->archive, o->outbox))
-        return wrong(err, values, "archive", "must be another folder than the outbox");
+        return wrong(err, values, "archive", "must not be the outbox");
     if (o->inbox && o->outbox && !strcmp(o->inbox, o->outbox) && !lf_values_given(values, "results"))
         return wrong(err, values, "outbox",
-                     "is also the inbox: say in results which names are the instrument's own");
+                     "is also the inbox: list the names of the instrument's own files in results");
     return LF_OK;
 }
 
@@ -217,18 +187,16 @@ static void name_resource(const char *path, void (*resource)(void *, const char 
 enum lf_status folder__check(const struct lf_values *values, void (*resource)(void *, const char *),
                              void *context, struct lf_error *err)
 {
-    static const char *const paths[] = {"inbox", "outbox", "work_dir"};
     struct lf_folder_options o;
     folder__read_options(values, &o);
     if (!o.inbox && !o.outbox)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "a folder instrument needs an inbox (to deliver), an outbox (to collect), or both");
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        enum lf_status status = check_path(values, paths[i], err);
-        if (status != LF_OK)
-            return status;
-    }
-    enum lf_status status = check_delivery(values, &o, err);
+    enum lf_status status = check_path(values, "inbox", o.inbox, err);
+    if (status == LF_OK)
+        status = check_path(values, "outbox", o.outbox, err);
+    if (status == LF_OK)
+        status = check_delivery(values, &o, err);
     if (status == LF_OK)
         status = check_collection(values, &o, err);
     if (status != LF_OK || !resource)

@@ -69,26 +69,24 @@ static bool wanted(const struct lf_folder *folder, const char *name)
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         if (lf_glob_match(never[i], name, true))
             return false;
-    for (size_t i = 0; !any && i < lf_values_count(folder->values, "results"); i++)
-        any = lf_glob_match(lf_values_item(folder->values, "results", i), name, true);
-    for (size_t i = 0; any && i < lf_values_count(folder->values, "ignore"); i++)
-        if (lf_glob_match(lf_values_item(folder->values, "ignore", i), name, true))
+    for (size_t i = 0; !any && i < folder->options.results.count; i++)
+        any = lf_glob_match(folder->options.results.items[i], name, true);
+    for (size_t i = 0; any && i < folder->options.ignore.count; i++)
+        if (lf_glob_match(folder->options.ignore.items[i], name, true))
             return false;
     if (folder->options.mount_marker && !strcmp(folder__beneath_base(folder->options.mount_marker), name))
         return false;
     return any && !folder__is_companion(folder, name);
 }
 
-/* The archive, the inbox and the work folder may lie below the outbox; nothing in them is a result. */
+/* The archive and the inbox may lie below the outbox; nothing in them is a result. */
 static bool is_own_folder(const struct lf_folder *folder, const struct lf_file_info *info)
 {
     struct lf_file_info own;
     struct lf_error ignored;
-    const struct lf_dir *dirs[] = {&folder->inbox, &folder->work};
-    for (size_t i = 0; i < 2; i++)
-        if (lf_dir_is_open(dirs[i]) && lf_dir_look_self(dirs[i], &own, &ignored) == LF_OK
-            && lf_file_is_same(&own, info))
-            return true;
+    if (lf_dir_is_open(&folder->inbox) && lf_dir_look_self(&folder->inbox, &own, &ignored) == LF_OK
+        && lf_file_is_same(&own, info))
+        return true;
     const char *name = folder->options.archive;
     char *archive = name ? lf_path_join(folder->options.outbox, name) : NULL;
     bool same = archive && lf_path_look(archive, &own, &ignored) == LF_OK && lf_file_is_same(&own, info);
@@ -289,7 +287,7 @@ enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err)
             qsort(now.items, now.count, sizeof *now.items, by_path);
         merge(folder, &now);
         if (folder->watching)
-            wait_ms = folder->options.safety_interval;
+            wait_ms *= FOLDER_SCANS_SKIPPED;
         look(folder, &wait_ms);
     }
     free_entries(&now);

@@ -26,20 +26,19 @@ struct line {
     char *fixed_names;                 /* their memory, "name\0value\0" after one another */
 };
 
+struct line_options {
+    const char *stream, *profile;
+    struct lf_texts inputs;
+};
+
 static const struct lf_setting settings[] = {
-    {.name = "stream",
-     .type = LF_TEXT,
-     .fallback = LF_REQUIRED,
-     .help = "How the instrument is connected: serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH."},
-    {.name = "profile",
-     .type = LF_TEXT,
-     .fallback = LF_REQUIRED,
-     .help =
-         "What the instrument understands: the name of an installed profile (mt-sics), or a path with a '/'."},
-    {.name = "inputs",
-     .type = LF_LIST,
-     .help = "Values of the profile's own inputs for this instrument, such as its address: [\"address=3\"]."},
-    {.name = NULL},
+    {"stream", LF_INTO(LF_TEXT, struct line_options, stream), LF_REQUIRED,
+     "How the instrument is connected: serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH."},
+    {"profile", LF_INTO(LF_TEXT, struct line_options, profile), LF_REQUIRED,
+     "What the instrument understands: the name of an installed profile (mt-sics), or a path with a '/'."},
+    {"inputs", LF_INTO(LF_LIST, struct line_options, inputs), NULL,
+     "Values of the profile's own inputs for this instrument, such as its address: [\"address=3\"]."},
+    {0},
 };
 
 /* ---- inputs from the configuration ---- */
@@ -70,20 +69,20 @@ static enum lf_status check_needed(const struct lf_line_profile *profile, const 
 }
 
 /* Splits the setting's "name=value" items into fixed[]; the text belongs to *memory. */
-static enum lf_status read_fixed(const struct lf_values *values, const struct lf_line_profile *profile,
+static enum lf_status read_fixed(const struct lf_texts *inputs, const struct lf_line_profile *profile,
                                  struct lf_input *fixed, size_t *count, char **memory, struct lf_error *err)
 {
-    size_t items = lf_values_count(values, "inputs"), room = 1;
+    size_t room = 1;
     *count = 0;
-    if (items > INPUTS_MAX)
+    if (inputs->count > INPUTS_MAX)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: at most %d", INPUTS_MAX);
-    for (size_t i = 0; i < items; i++)
-        room += strlen(lf_values_item(values, "inputs", i)) + 1;
+    for (size_t i = 0; i < inputs->count; i++)
+        room += strlen(inputs->items[i]) + 1;
     char *at = *memory = malloc(room);
     if (!at)
         return lf_fail_memory(err, "reading inputs");
-    for (size_t i = 0; i < items; i++) {
-        char *text = strcpy(at, lf_values_item(values, "inputs", i)), *equals = strchr(text, '=');
+    for (size_t i = 0; i < inputs->count; i++) {
+        char *text = strcpy(at, inputs->items[i]), *equals = strchr(text, '=');
         at += strlen(text) + 1;
         if (!equals)
             return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: '%.80s' must look like \"name=value\"",
@@ -107,14 +106,15 @@ static enum lf_status line_check(const struct lf_values *values,
     struct lf_input fixed[INPUTS_MAX];
     size_t count;
     char *memory = NULL;
-    enum lf_status status = lf_stream_check(lf_values_text(values, "stream"), name, sizeof name, err);
+    struct line_options options;
+    lf_values_fill(values, &options);
+    enum lf_status status = lf_stream_check(options.stream, name, sizeof name, err);
     if (status == LF_OK && resource && *name)
         resource(context, name);
-    if (status == LF_OK
-        && (status = lf_profile_load(lf_values_text(values, "profile"), &profile, err)) != LF_OK)
+    if (status == LF_OK && (status = lf_profile_load(options.profile, &profile, err)) != LF_OK)
         lf_error_prefix(err, "%s", lf_values_at(values, "profile"));
     if (status == LF_OK)
-        status = read_fixed(values, profile, fixed, &count, &memory, err);
+        status = read_fixed(&options.inputs, profile, fixed, &count, &memory, err);
     free(memory);
     lf_profile_free(profile);
     return status;
@@ -163,11 +163,14 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
     if (!device)
         return lf_fail_memory(err, "an instrument");
     device->host = host;
-    device->stream = lf_values_text(values, "stream");
+    struct line_options options;
+    lf_values_fill(values, &options);
+    device->stream = options.stream;
     lf_findings_init(&device->findings, host->instrument);
-    enum lf_status status = lf_profile_load(lf_values_text(values, "profile"), &device->profile, err);
+    enum lf_status status = lf_profile_load(options.profile, &device->profile, err);
     if (status == LF_OK)
-        status = read_fixed(values, device->profile, device->fixed, &count, &device->fixed_names, err);
+        status = read_fixed(&options.inputs, device->profile, device->fixed, &count, &device->fixed_names,
+                            err);
     device->dialogue = (struct lf_line_dialogue){
         .profile = device->profile,
         .instrument = host->instrument,

@@ -4,55 +4,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const parities[] = {"none", "even", "odd", "mark", "space", NULL};
-static const char *const flows[] = {"none", "xonxoff", "rtscts", NULL};
-static const char *const levels[] = {"on", "off", NULL};
+#define INTO(type, member) LF_INTO(type, struct lf_serial_settings, member)
+
+static const struct lf_choice parities[] = {{"none", LF_PARITY_NONE},   {"even", LF_PARITY_EVEN},
+                                            {"odd", LF_PARITY_ODD},     {"mark", LF_PARITY_MARK},
+                                            {"space", LF_PARITY_SPACE}, {0}};
+static const struct lf_choice flows[] = {{"none", LF_FLOW_NONE},
+                                         {"xonxoff", LF_FLOW_XONXOFF},
+                                         {"rtscts", LF_FLOW_RTSCTS},
+                                         {0}};
+static const struct lf_choice levels[] = {{"on", true}, {"off", false}, {0}};
 
 static const struct lf_setting settings[] = {
-    {.name = "baud",
-     .type = LF_INT,
-     .fallback = "9600",
-     .min = 50,
-     .max = 12000000,
-     .help = "Bits per second; any rate."},
-    {.name = "bits", .type = LF_INT, .fallback = "8", .min = 5, .max = 8, .help = "Data bits."},
-    {.name = "parity", .type = LF_CHOICE, .fallback = "none", .choices = parities, .help = "Parity bit."},
-    {.name = "stop", .type = LF_INT, .fallback = "1", .min = 1, .max = 2, .help = "Stop bits."},
-    {.name = "flow", .type = LF_CHOICE, .fallback = "none", .choices = flows, .help = "Flow control."},
-    {.name = "dtr",
-     .type = LF_CHOICE,
-     .fallback = "on",
-     .choices = levels,
-     .help = "The DTR signal while open."},
-    {.name = "rts",
-     .type = LF_CHOICE,
-     .fallback = "on",
-     .choices = levels,
-     .help = "The RTS signal while open; not with flow=rtscts, which controls it."},
+    {"baud", INTO(LF_INT, baud), "9600", "Bits per second; any rate.", 50, 12000000},
+    {"bits", INTO(LF_INT, bits), "8", "Data bits.", 5, 8},
+    {"parity", INTO(LF_CHOICE, parity), "none", "Parity bit.", .choices = parities},
+    {"stop", INTO(LF_INT, stop), "1", "Stop bits.", 1, 2},
+    {"flow", INTO(LF_CHOICE, flow), "none", "Flow control.", .choices = flows},
+    {"dtr", INTO(LF_CHOICE, dtr), "on", "The DTR signal while open.", .choices = levels},
+    {"rts", INTO(LF_CHOICE, rts), "on", "The RTS signal while open; not with flow=rtscts, which controls it.",
+     .choices = levels},
     {0},
 };
-
-static int choice(const struct lf_values *values, const char *name, const char *const *choices)
-{
-    const char *text = lf_values_text(values, name);
-    for (int i = 0; text && choices[i]; i++)
-        if (!strcmp(text, choices[i]))
-            return i;
-    return 0;
-}
 
 static enum lf_status line_of(const struct lf_values *values, struct lf_serial_settings *line,
                               struct lf_error *err)
 {
-    *line = (struct lf_serial_settings){
-        .baud = (unsigned)lf_values_int(values, "baud"),
-        .bits = (int)lf_values_int(values, "bits"),
-        .parity = (enum lf_parity)choice(values, "parity", parities),
-        .stop = (int)lf_values_int(values, "stop"),
-        .flow = (enum lf_flow)choice(values, "flow", flows),
-        .dtr = choice(values, "dtr", levels) == 0,
-        .rts = choice(values, "rts", levels) == 0,
-    };
+    lf_values_fill(values, line);
     if (line->flow == LF_FLOW_RTSCTS && lf_values_given(values, "rts"))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "flow=rtscts controls RTS itself; remove rts=, or choose another flow");
@@ -63,7 +41,8 @@ static void line_text(const struct lf_serial_settings *line, char *text, size_t 
 {
     static const char letters[] = "NEOMS";
     snprintf(text, room, "%u %d%c%d%s%s", line->baud, line->bits, letters[line->parity], line->stop,
-             line->flow == LF_FLOW_NONE ? "" : " ", line->flow == LF_FLOW_NONE ? "" : flows[line->flow]);
+             line->flow == LF_FLOW_NONE ? "" : " ",
+             line->flow == LF_FLOW_NONE ? "" : lf_choice_name(flows, (int)line->flow));
 }
 
 static enum lf_status check_serial(const char *place, const struct lf_values *values, char *resource,

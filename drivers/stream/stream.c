@@ -32,8 +32,8 @@ struct spec {
 
 static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_error *err)
 {
-    size_t best = 3; /* more than two letters off is another word */
-    const char *near = NULL;
+    struct lf_nearest nearest = {.word = spec->text};
+    const char *example = kinds[0]->example;
     char *colon = strchr(spec->text, ':');
     if (colon) {
         *colon = '\0';
@@ -44,16 +44,14 @@ static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_
             spec->kind = kinds[i];
             return LF_OK;
         }
-        size_t distance = lf_edit_distance(spec->text, kinds[i]->name);
-        if (distance < best) {
-            best = distance;
-            near = kinds[i]->example;
-        }
+        lf_nearest_try(&nearest, kinds[i]->name);
+        if (nearest.name == kinds[i]->name)
+            example = kinds[i]->example;
     }
     return lf_fail(
         err, LF_INVALID, LF_PERMANENT,
-        "'%.200s' does not name a stream; write serial:PATH, tcp:HOST:PORT or unix:PATH, for example %s",
-        whole, near ? near : kinds[0]->example);
+        "'%.200s' is not the name of a stream; write serial:PATH, tcp:HOST:PORT or unix:PATH, for example %s",
+        whole, example);
 }
 
 /* Sets each name=value of the options; the table knows what is allowed. */

@@ -14,24 +14,17 @@ enum { LABEL_MAX = 60, LOOK_MS = 50, PATH_ROOM = 512 };
 
 struct printer {
     const struct lf_host *host;
-    const char *paper;        /* borrowed from the values */
+    const char *paper;        /* from the settings, as is: */
     int64_t timeout_ms;       /* of one action */
     FILE *keys;               /* open while connected, read up to where it stands */
     struct lf_findings keyed; /* until the host has stored them */
 };
 
 static const struct lf_setting settings[] = {
-    {.name = "paper",
-     .type = LF_PATH,
-     .fallback = LF_REQUIRED,
-     .help = "The file that labels are printed to."},
-    {.name = "timeout",
-     .type = LF_DURATION,
-     .fallback = "10s",
-     .min = 10,
-     .max = 600000,
-     .help = "How long an action may take."},
-    {.name = NULL},
+    {"paper", LF_INTO(LF_PATH, struct printer, paper), LF_REQUIRED, "The file that labels are printed to."},
+    {"timeout", LF_INTO(LF_DURATION, struct printer, timeout_ms), "10s", "How long an action may take.", 10,
+     600000},
+    {0},
 };
 
 /* Two instruments with the same paper would print over each other: the resource keeps them apart. */
@@ -39,11 +32,12 @@ static enum lf_status template_check(const struct lf_values *values,
                                      void (*resource)(void *context, const char *resource), void *context,
                                      struct lf_error *err)
 {
-    const char *paper = lf_values_text(values, "paper");
+    struct printer printer;
     char name[PATH_ROOM];
-    if (strlen(paper) > PATH_ROOM - 20)
+    lf_values_fill(values, &printer);
+    if (strlen(printer.paper) > PATH_ROOM - 20)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "paper: the path is too long");
-    snprintf(name, sizeof name, "paper %s", paper);
+    snprintf(name, sizeof name, "paper %s", printer.paper);
     if (resource)
         resource(context, name);
     return LF_OK;
@@ -58,8 +52,7 @@ static enum lf_status template_open(const struct lf_values *values, const struct
     if (!printer)
         return lf_fail_memory(err, "opening a printer");
     printer->host = host;
-    printer->paper = lf_values_text(values, "paper");
-    printer->timeout_ms = lf_values_int(values, "timeout");
+    lf_values_fill(values, printer);
     lf_findings_init(&printer->keyed, host->instrument);
     return LF_OK;
 }

@@ -36,6 +36,12 @@ void lf_failpoint(const char *name)
     }
     lf_mutex_unlock(&mutex);
 }
+
+int64_t lf_test_limit(const char *variable, int64_t number)
+{
+    const char *given = getenv(variable);
+    return given ? strtoll(given, NULL, 10) : number;
+}
 #else
 typedef int lf_no_points; /* ISO C wants something in a file */
 #endif

@@ -3,15 +3,23 @@
  * LF_FAILPOINT("batch.committed") compiles to nothing unless LF_FAILPOINTS is defined (Debug builds). There
  * the environment variable LF_DIE_AT = "batch.received:3|act.about:1" names the points and at which passing
  * the process ends as by kill -9: no clean-up, no flush. Any thread.
+ *
+ * LF_LIMIT("LF_OUTBOX_MAX", 100000) is the number, which in Debug builds the environment variable replaces:
+ * so a test can reach a limit that no setting changes.
  */
 #ifndef LF_BASE_FAILPOINT_H
 #define LF_BASE_FAILPOINT_H
 
+#include <stdint.h>
+
 #ifdef LF_FAILPOINTS
 #define LF_FAILPOINT(name) lf_failpoint(name)
+#define LF_LIMIT(variable, number) lf_test_limit(variable, number)
 void lf_failpoint(const char *name);
+int64_t lf_test_limit(const char *variable, int64_t number);
 #else
 #define LF_FAILPOINT(name) ((void)0)
+#define LF_LIMIT(variable, number) (number)
 #endif
 
 #endif

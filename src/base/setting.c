@@ -1,14 +1,15 @@
 /* The values of a table's settings.
  *
  * States: filling (lf_values_set) -> finished (lf_values_finish, once) -> read-only. One thread fills; after
- * finishing any thread may read. A value that could not be set stays unset, so that a caller may go on and
- * find further mistakes.
+ * that any thread may read. A value that was refused stays unset, so that a caller can continue and find
+ * further mistakes.
  */
 #include "base/setting.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,13 @@ const struct lf_setting *lf_setting_find(const struct lf_setting *table, const c
         if (!strcmp(table->name, name))
             return table;
     return NULL;
+}
+
+const char *lf_choice_name(const struct lf_choice *choices, int value)
+{
+    while (choices->name && choices->value != value)
+        choices++;
+    return choices->name ? choices->name : "?";
 }
 
 /* ---- making and freeing ---- */
@@ -102,22 +110,24 @@ static enum lf_status parse_int(const char *text, int64_t *number)
     return LF_OK;
 }
 
-static void list_choices(const char *const *choices, char *text, size_t room)
+static void list_choices(const struct lf_choice *choices, char *text, size_t room)
 {
     size_t used = 0;
     text[0] = '\0';
-    for (size_t i = 0; choices[i] && used < room; i++) {
-        int wrote = snprintf(text + used, room - used, "%s\"%s\"", i == 0 ? "" : ", ", choices[i]);
+    for (size_t i = 0; choices[i].name && used < room; i++) {
+        int wrote = snprintf(text + used, room - used, "%s\"%s\"", i == 0 ? "" : ", ", choices[i].name);
         used += wrote > 0 ? (size_t)wrote : 0;
     }
 }
 
-static bool is_choice(const char *const *choices, const char *text)
+static enum lf_status parse_choice(const struct lf_choice *choices, const char *text, int64_t *number)
 {
-    for (size_t i = 0; choices[i]; i++)
-        if (!strcmp(choices[i], text))
-            return true;
-    return false;
+    for (; choices->name; choices++)
+        if (!strcmp(choices->name, text)) {
+            *number = choices->value;
+            return LF_OK;
+        }
+    return LF_INVALID;
 }
 
 /* A bound in the words of the setting's type. */
@@ -133,22 +143,24 @@ static void format_bound(enum lf_setting_type type, int64_t bound, char *text, s
 
 static enum lf_status check_bounds(const struct lf_setting *row, int64_t number, char *why, size_t room)
 {
-    if ((row->min == 0 && row->max == 0) || (number >= row->min && number <= row->max))
+    bool bounded = row->min || row->max;
+    int64_t least = bounded ? row->min : row->type == LF_INT ? INT_MIN : INT64_MIN;
+    int64_t most = bounded ? row->max : row->type == LF_INT ? INT_MAX : INT64_MAX;
+    if (number >= least && number <= most)
         return LF_OK;
     char min[32], max[32];
-    format_bound(row->type, row->min, min, sizeof min);
-    format_bound(row->type, row->max, max, sizeof max);
+    format_bound(row->type, least, min, sizeof min);
+    format_bound(row->type, most, max, sizeof max);
     snprintf(why, room, "must be between %s and %s", min, max);
     return LF_INVALID;
 }
 
-/* Checks text against its row; says in `why` what it must be. */
+/* Checks text against its row and makes a number of it; `why` becomes what it must be. */
 static enum lf_status check_text(const struct lf_setting *row, const char *text, int64_t *number, char *why,
                                  size_t room)
 {
     *number = 0;
     switch (row->type) {
-    case LF_TEXT:
     case LF_LIST: return LF_OK;
     case LF_PATH:
     case LF_SECRET_FILE:
@@ -168,13 +180,18 @@ static enum lf_status check_text(const struct lf_setting *row, const char *text,
     case LF_SIZE:
         snprintf(why, room, "must be a size, such as \"512\", \"64KB\", \"10MB\" or \"64KiB\"");
         return lf_size_parse(text, number) == LF_OK ? check_bounds(row, *number, why, room) : LF_INVALID;
+    case LF_TEXT:
+        if (!row->choices)
+            return LF_OK;
+        /* fall through */
     case LF_CHOICE: {
         char choices[256];
         list_choices(row->choices, choices, sizeof choices);
         snprintf(why, room, "must be one of %s", choices);
-        return is_choice(row->choices, text) ? LF_OK : LF_INVALID;
+        return parse_choice(row->choices, text, number);
     }
-    case LF_NESTED: snprintf(why, room, "must be a group or list in brackets"); return LF_INVALID;
+    case LF_NESTED:
+    case LF_REMOVED: snprintf(why, room, "must be a group or list in brackets"); return LF_INVALID;
     }
     return LF_INVALID;
 }
@@ -191,13 +208,10 @@ static enum lf_status refuse(const struct lf_values *values, const char *at, str
 static enum lf_status refuse_unknown(const struct lf_values *values, const char *name, const char *at,
                                      struct lf_error *err)
 {
-    const char *near = lf_setting_nearest(values->table, name);
-    char rest[128];
-    if (near)
-        snprintf(rest, sizeof rest, "; did you mean \"%s\"?", near);
-    else
-        snprintf(rest, sizeof rest, "; remove it or see the documented settings");
-    return refuse(values, at, err, "unknown setting ", name, rest);
+    struct lf_nearest nearest = {.word = name};
+    char hint[LF_HINT];
+    lf_nearest_setting(&nearest, values->table);
+    return refuse(values, at, err, "unknown setting ", name, lf_nearest_hint(&nearest, "; remove it", hint));
 }
 
 static enum lf_status refuse_text(const struct lf_values *values, const struct lf_setting *row,
@@ -261,6 +275,11 @@ enum lf_status lf_values_set(struct lf_values *values, const char *name, const c
     const struct lf_setting *row = lf_setting_find(values->table, name);
     if (!row)
         return refuse_unknown(values, name, at, err);
+    char why[LF_ERROR_TEXT / 2];
+    if (row->type == LF_REMOVED) {
+        snprintf(why, sizeof why, " is no longer needed: %s; remove it", row->help);
+        return refuse(values, at, err, "", name, why);
+    }
     struct value *value = &values->value[row - values->table];
     bool list = row->type == LF_LIST;
     if (!list && value->given)
@@ -269,7 +288,6 @@ enum lf_status lf_values_set(struct lf_values *values, const char *name, const c
         return refuse(values, at, err, "", name, " has more than 1000 entries");
     if (strlen(text) > TEXT_MAX)
         return refuse(values, at, err, "", name, " is longer than 65536 bytes");
-    char why[LF_ERROR_TEXT / 2];
     int64_t number;
     if (check_text(row, text, &number, why, sizeof why) != LF_OK)
         return refuse_text(values, row, text, at, why, err);
@@ -332,38 +350,38 @@ static const struct value *value_of(const struct lf_values *values, const char *
     return &values->value[row - values->table];
 }
 
-const char *lf_values_text(const struct lf_values *values, const char *name)
-{
-    return value_of(values, name)->text;
-}
-
-int64_t lf_values_int(const struct lf_values *values, const char *name)
-{
-    return value_of(values, name)->number;
-}
-
-bool lf_values_bool(const struct lf_values *values, const char *name)
-{
-    return value_of(values, name)->number != 0;
-}
-
 bool lf_values_given(const struct lf_values *values, const char *name)
 {
     return value_of(values, name)->given;
 }
 
-size_t lf_values_count(const struct lf_values *values, const char *name)
-{
-    return value_of(values, name)->count;
-}
-
-const char *lf_values_item(const struct lf_values *values, const char *name, size_t index)
-{
-    const struct value *value = value_of(values, name);
-    return index < value->count ? value->items[index] : NULL;
-}
-
 const char *lf_values_at(const struct lf_values *values, const char *name)
 {
     return value_of(values, name)->at;
+}
+
+static void fill_member(const struct lf_setting *row, const struct value *value, char *member)
+{
+    switch (row->type) {
+    case LF_TEXT:
+    case LF_PATH:
+    case LF_SECRET_FILE: *(const char **)member = value->text; break;
+    case LF_INT:
+    case LF_CHOICE: *(int *)member = (int)value->number; break;
+    case LF_BOOL: *(bool *)member = value->number != 0; break;
+    case LF_DURATION:
+    case LF_SIZE: *(int64_t *)member = value->number; break;
+    case LF_LIST:
+        *(struct lf_texts *)member = (struct lf_texts){(const char *const *)value->items, value->count};
+        break;
+    case LF_NESTED:
+    case LF_REMOVED: break;
+    }
+}
+
+void lf_values_fill(const struct lf_values *values, void *into)
+{
+    for (size_t i = 0; i < values->rows; i++)
+        if (values->table[i].place)
+            fill_member(&values->table[i], &values->value[i], (char *)into + values->table[i].place - 1);
 }

@@ -162,16 +162,26 @@ static bool is_near(const char *a, const char *b, size_t distance)
     return distance * 3 <= longer || (shorter >= 4 && !strncasecmp(a, b, shorter));
 }
 
-const char *lf_setting_nearest(const struct lf_setting *table, const char *name)
+void lf_nearest_try(struct lf_nearest *nearest, const char *name)
 {
-    const char *nearest = NULL;
-    size_t best = SIZE_MAX;
-    for (; table->name; table++) {
-        size_t distance = lf_edit_distance(table->name, name);
-        if (distance < best && is_near(table->name, name, distance)) {
-            best = distance;
-            nearest = table->name;
-        }
-    }
-    return nearest;
+    size_t distance = name ? lf_edit_distance(name, nearest->word) : SIZE_MAX;
+    if (!name || (nearest->name && distance >= nearest->distance) || !is_near(name, nearest->word, distance))
+        return;
+    nearest->name = name;
+    nearest->distance = distance;
+}
+
+void lf_nearest_setting(struct lf_nearest *nearest, const struct lf_setting *table)
+{
+    for (; table->name; table++)
+        if (table->type != LF_REMOVED)
+            lf_nearest_try(nearest, table->name);
+}
+
+const char *lf_nearest_hint(const struct lf_nearest *nearest, const char *otherwise, char hint[LF_HINT])
+{
+    if (!nearest->name)
+        return otherwise;
+    snprintf(hint, LF_HINT, "; did you mean \"%.80s\"?", nearest->name);
+    return hint;
 }

@@ -147,9 +147,9 @@ enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_reque
         lf_fail_memory(&own, "building a request");
         goto done;
     }
-    int64_t deadline = request->body
-                           ? call->deadline
-                           : lf_deadline_sooner(call->deadline, lf_deadline_in(cloud->request_timeout_ms));
+    int64_t deadline = request->body ? call->deadline
+                                     : lf_deadline_sooner(call->deadline,
+                                                          lf_deadline_in(cloud->config->request_timeout_ms));
     struct lf_request wire = {
         .method = request->method,
         .url = url,

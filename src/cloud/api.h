@@ -27,9 +27,11 @@ struct lf_api_health {
 };
 
 struct lf_cloud {
-    struct lf_transfer *transfer; /* borrowed */
-    char *base;                   /* "https://acme.benchling.com/api/v2" */
-    int64_t request_timeout_ms, part_size, single_max;
+    struct lf_transfer *transfer;         /* borrowed */
+    char *base;                           /* "https://acme.benchling.com/api/v2" */
+    const struct lf_config_cloud *config; /* borrowed */
+    int64_t part_size;  /* bytes of a part of an upload, unless the file needs larger ones */
+    int64_t single_max; /* bytes of the largest upload in one request */
     struct lf_credential credential;
     struct lf_rate rate;
     struct lf_api_health health;

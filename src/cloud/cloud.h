@@ -15,21 +15,12 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "config/config.h"
 #include "os/file.h"
 #include "os/wait.h"
 
 struct lf_cloud;
 struct lf_transfer;
-
-struct lf_cloud_options {  /* all copied */
-    const char *tenant;    /* "https://acme.benchling.com"; /api/v2 is added */
-    const char *client_id; /* with client_secret_file; or api_key_file */
-    const char *client_secret_file;
-    const char *api_key_file;
-    int64_t request_timeout_ms; /* for one request without a file; 0: 60 s */
-    int64_t part_size;          /* multipart part size in bytes; 0: 6,000,000 */
-    int64_t single_max;         /* largest single POST in bytes; 0: 10,000,000 */
-};
 
 struct lf_call {
     int64_t deadline;
@@ -38,7 +29,8 @@ struct lf_call {
     void *progress_context;
 };
 
-enum lf_status lf_cloud_open(const struct lf_cloud_options *options, struct lf_transfer *transfer,
+/* Borrows config and transfer until lf_cloud_close. */
+enum lf_status lf_cloud_open(const struct lf_config_cloud *config, struct lf_transfer *transfer,
                              struct lf_cloud **cloud, struct lf_error *err);
 void lf_cloud_close(struct lf_cloud *cloud);
 

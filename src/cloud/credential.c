@@ -23,6 +23,7 @@
 
 enum {
     TOKEN_MAX = 16 * 1024,
+    TOKEN_TIMEOUT_MS = 60 * 1000,
     TOKEN_LIFE_MAX_S = 7 * 24 * 3600,
     /* A token is renewed max(1, min(60, a tenth of its life)) s early, as the vendor's own SDK does. */
     EARLY_MAX_S = 60,
@@ -36,31 +37,6 @@ struct lf_waiter {
     struct lf_waiter *next;
 };
 
-static bool copy(char **to, const char *text)
-{
-    *to = text ? strdup(text) : NULL;
-    return !text || *to;
-}
-
-enum lf_status cloud__credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
-                                      const char *base, const char *client_id, const char *secret_file,
-                                      const char *key_file, struct lf_error *err)
-{
-    credential->transfer = transfer;
-    credential->timeout_ms = 60000;
-    if (!key_file && (!client_id || !secret_file))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "the cloud needs client_id with client_secret_file, or api_key_file");
-    if (key_file && (client_id || secret_file))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "give the cloud either client_id with client_secret_file, or api_key_file, not both");
-    credential->token_url = lf_format("%s/token", base);
-    if (!credential->token_url || !copy(&credential->client_id, client_id)
-        || !copy(&credential->secret_file, secret_file) || !copy(&credential->key_file, key_file))
-        return lf_fail_memory(err, "setting up the cloud's credentials");
-    return LF_OK;
-}
-
 void cloud__credential_forget(char *value)
 {
     if (value)
@@ -72,9 +48,6 @@ void cloud__credential_close(struct lf_credential *credential)
 {
     cloud__credential_forget(credential->value);
     free(credential->token_url);
-    free(credential->client_id);
-    free(credential->secret_file);
-    free(credential->key_file);
 }
 
 static enum lf_status read_secret(const char *path, const char *what, struct lf_buffer *secret,
@@ -136,7 +109,7 @@ static enum lf_status take_key(const struct lf_credential *credential, char **va
                                struct lf_error *err)
 {
     struct lf_buffer key = {0};
-    enum lf_status status = read_secret(credential->key_file, "the cloud's API key", &key, err);
+    enum lf_status status = read_secret(credential->config->api_key_file, "the cloud's API key", &key, err);
     if (status == LF_OK) {
         *value = basic(key.data, "");
         *life_ms = LF_NEVER;
@@ -181,7 +154,7 @@ static enum lf_status judge_token(const struct lf_credential *credential, const 
     if (answer->status == 400 || answer->status == 401) {
         err->status = LF_DENIED;
         return lf_error_prefix(err, "client id '%s' or the secret in %s was not accepted",
-                               credential->client_id, credential->secret_file);
+                               credential->config->client_id, credential->config->client_secret_file);
     }
     if (answer->status == 404)
         return lf_error_prefix(err, "there is no API at this address: is the tenant URL right?");
@@ -194,8 +167,9 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
     struct lf_buffer secret = {0};
     struct lf_answer answer = {0};
     char *authorization = NULL;
-    enum lf_status status = read_secret(credential->secret_file, "the cloud's client secret", &secret, err);
-    if (status == LF_OK && !(authorization = basic(credential->client_id, secret.data)))
+    enum lf_status status = read_secret(credential->config->client_secret_file, "the cloud's client secret",
+                                        &secret, err);
+    if (status == LF_OK && !(authorization = basic(credential->config->client_id, secret.data)))
         status = lf_fail_memory(err, "asking for a token");
     if (status == LF_OK) {
         struct lf_request request = {
@@ -205,7 +179,7 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
             .content_type = "application/x-www-form-urlencoded",
             .text = lf_slice_text("grant_type=client_credentials"),
             .max_answer = (int64_t)4 * TOKEN_MAX,
-            .deadline = lf_deadline_sooner(call->deadline, lf_deadline_in(credential->timeout_ms)),
+            .deadline = lf_deadline_sooner(call->deadline, lf_deadline_in(TOKEN_TIMEOUT_MS)),
             .cancel = call->cancel,
         };
         status = lf_transfer_perform(credential->transfer, &request, &answer, NULL, err);
@@ -257,8 +231,9 @@ static enum lf_status fetch(struct lf_credential *credential, const struct lf_ca
     int64_t life_ms = 0, asked_at = lf_clock_mono_ms();
     credential->fetching = true;
     lf_mutex_unlock(&credential->lock);
-    enum lf_status status = credential->key_file ? take_key(credential, &value, &life_ms, err)
-                                                 : ask_token(credential, call, &value, &life_ms, err);
+    enum lf_status status = credential->config->api_key_file
+                                ? take_key(credential, &value, &life_ms, err)
+                                : ask_token(credential, call, &value, &life_ms, err);
     lf_mutex_lock(&credential->lock);
     credential->fetching = false;
     bool own_end = status == LF_CANCELLED || (status == LF_TIMEOUT && lf_deadline_passed(call->deadline));

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "config/config.h"
 #include "os/thread.h"
 #include "os/wait.h"
 
@@ -15,10 +16,9 @@ struct lf_transfer;
 struct lf_waiter;
 
 struct lf_credential {
-    struct lf_transfer *transfer;             /* borrowed */
-    char *token_url;                          /* owned */
-    char *client_id, *secret_file, *key_file; /* owned; key_file, or the other two */
-    int64_t timeout_ms;                       /* of a token request */
+    const struct lf_config_cloud *config; /* borrowed */
+    struct lf_transfer *transfer;         /* borrowed */
+    char *token_url;                      /* owned */
 
     struct lf_mutex lock;           /* guards what follows */
     char *value;                    /* "Bearer ..." or "Basic ..."; NULL: none yet */
@@ -38,10 +38,6 @@ void cloud__credential_forget(char *value);
  * asterisks. */
 void cloud__credential_hide(const char *value, struct lf_buffer *text);
 
-/* Takes copies. key_file alone, or client_id and secret_file. */
-enum lf_status cloud__credential_open(struct lf_credential *credential, struct lf_transfer *transfer,
-                                      const char *base, const char *client_id, const char *secret_file,
-                                      const char *key_file, struct lf_error *err);
 void cloud__credential_close(struct lf_credential *credential);
 
 /* ms the credential is still good for; -1: there is none; LF_NEVER for API keys. */

@@ -15,17 +15,18 @@ static void check_top(struct lf_load *load, const config_setting_t *root)
     int count = config_setting_length(root);
     for (int i = 0; i < count; i++) {
         const config_setting_t *setting = config_setting_get_elem(root, (unsigned)i);
-        const char *name = config_setting_name(setting);
-        if (lf_setting_find(config__settings_file, name))
-            continue;
-        const char *near = lf_setting_nearest(config__settings_file, name);
-        config__load_error(load, setting,
-                           "unknown group \"%.80s\"%s%s%s; there are agent, cloud, link, instruments, routes",
-                           name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        struct lf_nearest nearest = {.word = config_setting_name(setting)};
+        char hint[LF_HINT];
+        lf_nearest_setting(&nearest, config__settings_file);
+        if (!lf_setting_find(config__settings_file, nearest.word))
+            config__load_error(load, setting,
+                               "unknown group \"%.80s\"%s; the groups are agent, cloud, link, instruments, "
+                               "routes",
+                               nearest.word, lf_nearest_hint(&nearest, "", hint));
     }
 }
 
-/* NULL if it is missing, or wrong (told). */
+/* NULL if it is missing or of another type (reported). */
 static config_setting_t *top_group(struct lf_load *load, const char *name)
 {
     config_setting_t *setting = config_lookup(&load->file, name);
@@ -68,15 +69,14 @@ static void load_groups(struct lf_load *load)
     if (link)
         config__load_link(load, link);
     else if (cloud && load->config->cloud.events != LF_SOURCE_POLL)
-        need_group(load, "link", " or set events = \"poll\" in \"cloud\" to do without a broker");
+        need_group(load, "link", " or set events = \"poll\" in \"cloud\" to work without a broker");
     if (instruments)
         config__load_instruments(load, instruments);
     config__load_routes(load, routes);
     config__load_topics(load);
-    if (load->config->instrument_count == 0) {
+    if (load->config->instrument_count == 0)
         config__load_warning(
             load, NULL, "there are no instruments: the agent will do nothing; add some to \"instruments\"");
-    }
 }
 
 /* ---- start and end ---- */
@@ -100,7 +100,7 @@ static void end(struct lf_load *load)
     free(load->folder);
 }
 
-static enum lf_status tell_result(const struct lf_load *load, struct lf_error *err)
+static enum lf_status final_status(const struct lf_load *load, struct lf_error *err)
 {
     const struct lf_config_report *report = load->report;
     const struct lf_config_problem *first = NULL;
@@ -124,17 +124,14 @@ enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *ho
                               struct lf_error *err)
 {
     struct lf_config_report own = {0};
-    struct lf_load load = {.path = path,
-                           .hooks = hooks,
-                           .report = report ? report : &own,
-                           .topic_prefix = "labferry"};
+    struct lf_load load = {.path = path, .hooks = hooks, .report = report ? report : &own};
     *config = NULL;
     if (!start(&load))
         load.no_memory = true;
     else if (config__load_source(&load))
         load_groups(&load);
     config__report_sort(load.report, path);
-    enum lf_status status = tell_result(&load, err);
+    enum lf_status status = final_status(&load, err);
     if (status == LF_OK) {
         lf_digest_finish(load.digest, load.config->digest);
         load.digest = NULL;
@@ -169,7 +166,7 @@ static enum lf_status find_place(const char *path, const char *setting, char **p
     if (good)
         *place = place_of(&load, setting);
     load.no_memory = load.no_memory || (!*place && report.errors == 0);
-    enum lf_status status = tell_result(&load, err);
+    enum lf_status status = final_status(&load, err);
     end(&load);
     lf_config_report_free(&report);
     return status;
@@ -190,8 +187,8 @@ enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_er
 const struct lf_config_instrument *lf_config_instrument(const struct lf_config *config, const char *name)
 {
     for (size_t i = 0; i < config->instrument_count; i++)
-        if (!strcmp(config->instruments[i].name, name))
-            return &config->instruments[i];
+        if (config->instruments[i].name && !strcmp(config->instruments[i].name, name))
+            return &config->instruments[i]; /* while loading, a name may be missing */
     return NULL;
 }
 

@@ -1,8 +1,9 @@
 /* Configuration: one libconfig file (with its @includes) becomes one immutable struct.
  *
- * Every setting is a row in config/settings.h or in its driver's table. Loading checks everything that can be
- * checked without touching an instrument or the network, and reports all problems at once, each with file,
- * line and remedy. What lives above this floor (drivers, events, matching) is asked through hooks.
+ * Each setting is a row in config/settings.c or in its driver's table, and a member of a struct here. Loading
+ * checks everything that can be checked without touching an instrument or the network, and reports all
+ * problems at once, each with file, line and remedy. Floors above this one (drivers, events, matching) are
+ * asked through hooks.
  */
 #ifndef LF_CONFIG_CONFIG_H
 #define LF_CONFIG_CONFIG_H
@@ -17,33 +18,22 @@ enum { LF_CONFIG_FILE_MAX = 1024 * 1024 }; /* bytes of the file, and of each fil
 
 #define LF_CONFIG_PATH "/etc/labferry/labferry.conf"
 
-/* Texts borrowed from the configuration. */
-struct lf_config_list {
-    const char *const *items;
-    size_t count;
-};
-
 struct lf_config_agent {
     const char *name, *site; /* fit for an MQTT topic: A-Z a-z 0-9 _ . - */
-    const char *state_dir;   /* journal */
+    const char *state_dir;   /* folder of the journal */
     const char *spool_dir;   /* never NULL */
     const char *socket;      /* path of the control socket */
-    const char *operators;   /* Unix group whose members may give commands; NULL: root and the agent's own
-                                user only */
+    const char *operators;   /* Unix group that may give commands; NULL: only root and the agent's user */
     enum lf_log_level log_level;
     enum lf_log_format log_format;
     int couriers;          /* threads for the cloud steps of jobs */
-    int64_t not_after_ms;  /* a job may not start to act later than this after its event; routes may say
-                              otherwise */
+    int64_t not_after_ms;  /* after its event, a job may not start to act later; routes may differ */
     int64_t keep_ms;       /* how long finished jobs and events stay in the journal */
-    int64_t audit_keep_ms; /* how long entries stay in the audit trail; 0: for ever */
+    int64_t audit_keep_ms; /* how long entries stay in the audit trail; 0: forever */
     int64_t file_max;      /* bytes of the largest file carried, either way */
-    int64_t disk_reserve;  /* bytes that stay free on the disks of journal and spool */
-    int64_t journal_max;   /* bytes; 0 here and below: no limit, which no file can say */
-    int64_t unused_max;    /* bytes of events that made no job */
-    int64_t outbox_max;    /* reports that wait */
-    int64_t spool_max;     /* bytes */
-    int log_limit;         /* lines of one kind in a minute */
+    int64_t disk_reserve;  /* bytes to keep free on the disks of journal and spool */
+    int64_t journal_max;   /* bytes; 0: no limit (tests only) */
+    int64_t spool_max;     /* bytes; likewise */
 };
 
 enum lf_config_source { LF_SOURCE_MQTT, LF_SOURCE_POLL, LF_SOURCE_BOTH };
@@ -54,39 +44,39 @@ struct lf_config_cloud {
     const char *api_key_file;
     const char *ca_file; /* NULL: the system's */
     const char *proxy;   /* NULL: from the environment; "": none */
-    int64_t connect_timeout_ms, request_timeout_ms, stall_timeout_ms;
-    int connections;              /* at most, at the same time */
+    int64_t connect_timeout_ms, request_timeout_ms;
     enum lf_config_source events; /* where events come from. MQTT still asks GET /events after a gap */
     int64_t poll_interval_ms;
 };
 
 struct lf_config_link {
-    bool used; /* false: events = "poll" and no link group; nothing below is set then */
+    bool used;          /* false: events = "poll" and no link group; nothing below is set then */
+    const char *broker; /* as written; split into: */
     const char *host;
     int port;
     bool tls;
-    const char *client_id; /* never NULL when used */
-    const char *username, *password_file;
-    const char *ca_file, *cert_file, *key_file;
+    const char *client_id;                      /* never NULL when used */
+    const char *username, *password_file;       /* NULL: none; the file is read at each connect */
+    const char *ca_file, *cert_file, *key_file; /* NULL: the system's CAs; no client certificate */
     int64_t keepalive_ms, session_expiry_ms;
-    int receive_maximum;
-    int commands_max;             /* MQTT commands that may wait to be done */
-    bool commands;                /* take commands over MQTT */
-    struct lf_config_list topics; /* event filters to subscribe; derived from the routes unless given */
-    const char *base;             /* "labferry/boston/agents/bench-3" */
-    const char *status_topic;     /* base/status */
-    const char *command_topic;    /* base/command; NULL: no commands over MQTT */
+    bool commands;            /* take commands over MQTT */
+    const char *topic_prefix; /* "labferry" */
+    struct lf_texts topics;   /* event filters to subscribe; derived from the routes unless given */
+    /* derived: */
+    const char *base;          /* "labferry/boston/agents/bench-3" */
+    const char *status_topic;  /* base/status */
+    const char *command_topic; /* base/command; NULL: no commands over MQTT */
 };
 
-/* What is to be done with results of an instrument whose file name fits. The first fitting rule counts; a
- * result that fits none is held. */
+/* What to do with an instrument's results whose file name fits. The first rule that fits counts; a result
+ * that fits none is held. */
 struct lf_config_collect {
-    const char *files;           /* shell-style: "*.csv" */
-    struct lf_config_list match; /* ways to find the run, tried in order; see settings.c for their forms */
-    const char *config;          /* output file configuration; NULL: the match tells */
-    bool process;                /* start processing after the upload and wait for it */
-    bool complete_with_errors;   /* good rows are taken even if others fail */
-    const char *type;            /* "RAW_FILE" or "VISUALIZATION" */
+    const char *files;         /* shell-style: "*.csv" */
+    struct lf_texts match;     /* ways to find the run, tried in order; lf_match_check knows their forms */
+    const char *config;        /* output file configuration; NULL: from the match */
+    bool process;              /* start processing after the upload and wait for it */
+    bool complete_with_errors; /* accept good rows even if others fail */
+    const char *type;          /* "RAW_FILE" or "VISUALIZATION" */
     const char *folder_id, *location_id, *timezone; /* NULL: left out of the request */
 };
 
@@ -118,7 +108,7 @@ struct lf_config_map {
     const char *field; /* in Benchling: the field's system name */
 };
 
-/* What becomes of the values that a task has measured. */
+/* What becomes of the values that a task measured. */
 enum lf_config_report_as {
     LF_REPORT_OUTPUT, /* a workflow output of the task */
     LF_REPORT_FILE,   /* a CSV file for a run, through the instrument's `collect` */
@@ -126,8 +116,10 @@ enum lf_config_report_as {
 
 struct lf_config_route {
     const char *name;
-    struct lf_config_list on; /* event names; any of them */
-    const cJSON *pattern;     /* EventBridge pattern over the whole envelope; NULL: all that `on` names */
+    struct lf_texts on;       /* event names; any of them */
+    const char *pattern_file; /* read into: */
+    const cJSON *pattern;     /* EventBridge pattern over the complete envelope; NULL: all that `on` names */
+    const char *job;          /* name of the: */
     const struct lf_config_kind *kind;
     const char *instrument; /* NULL only if the kind allows it */
     int64_t not_after_ms;   /* the route's own or the agent's */
@@ -151,15 +143,15 @@ struct lf_config {
     size_t instrument_count;
     const struct lf_config_route *routes;
     size_t route_count;
-    struct lf_config_list event_types; /* what routes, and collecting, want: "v2.workflowTask.created" */
-    char digest[65];                   /* SHA-256 over the file, its includes and the pattern files */
-    struct lf_config_memory *memory;   /* private: everything above lives there */
+    struct lf_texts event_types;     /* what routes, and collecting, want: "v2.workflowTask.created" */
+    char digest[65];                 /* SHA-256 over the file, its includes and the pattern files */
+    struct lf_config_memory *memory; /* private: everything above lives there */
 };
 
-/* What the floors above know. Names are borrowed for the call. Only driver_settings and kind_at must be
- * there; a check whose hook is NULL is not made. */
+/* What the floors above know. Names are borrowed for the call. Only driver_settings and kind_at are required;
+ * a check whose hook is NULL is skipped. */
 struct lf_config_hooks {
-    /* Static rows; NULL: there is no such driver. */
+    /* Static rows; NULL: no such driver. */
     const struct lf_setting *(*driver_settings)(const char *driver);
     const char *const *drivers; /* known names, NULL-terminated, for messages; may be NULL */
     bool (*driver_can)(const char *driver, uint32_t ability);
@@ -176,8 +168,8 @@ struct lf_config_hooks {
     enum lf_status (*on_check)(const char *on, struct lf_error *err);
     void (*on_types)(const char *on, void (*each)(void *context, const char *type), void *context);
     enum lf_status (*pattern_check)(const cJSON *pattern, struct lf_error *err);
-    /* An entry of collect.match: its regular expression compiles and has the groups it needs. */
-    enum lf_status (*match_check)(const char *rule, struct lf_error *err);
+    /* Checks an entry of collect.match. *names_config: it can also find the output file configuration. */
+    enum lf_status (*match_check)(const char *rule, bool *names_config, struct lf_error *err);
 };
 
 enum lf_config_severity { LF_CONFIG_ERROR, LF_CONFIG_WARNING };
@@ -199,16 +191,16 @@ struct lf_config_report {
 };
 
 /* Reads and checks a file. LF_OK: *config is returned owned (the report may hold warnings). Otherwise *config
- * is NULL and err tells the first error and how many more there are. report may be NULL; it is filled in both
- * cases, in the order of the file, and freed with lf_config_report_free. Class: needs a person (except out of
- * memory). */
+ * is NULL, and err has the first error and the number of further ones. report may be NULL; it is filled in
+ * both cases, in the order of the file; free it with lf_config_report_free. Class: needs a person (except out
+ * of memory). */
 enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *hooks,
                               struct lf_config **config, struct lf_config_report *report,
                               struct lf_error *err);
 void lf_config_free(struct lf_config *config);
 
-/* Only where the control socket is (the default, if the file does not say): needs no right to read secrets,
- * and checks nothing else. *socket owned. */
+/* Only the path of the control socket (the default, if the file has none): reads no secrets and checks
+ * nothing else. *socket owned. */
 enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err);
 /* The same for the folder of the journal. */
 enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_error *err);
@@ -220,9 +212,7 @@ void lf_config_report_print(const struct lf_config_report *report, FILE *out);
 const struct lf_config_instrument *lf_config_instrument(const struct lf_config *config, const char *name);
 const struct lf_config_route *lf_config_route(const struct lf_config *config, const char *name);
 
-/* The commented example, made from the rows. */
-void lf_config_print_example(FILE *out);
-/* The rows of a table as comments: for a driver's settings. `indent` spaces in front of each line. */
+/* The rows of a table as comments of a configuration, each line after `indent` spaces. */
 void lf_config_print_rows(const struct lf_setting *rows, int indent, FILE *out);
 
 #endif

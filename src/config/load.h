@@ -1,5 +1,5 @@
 /* Private to src/config: what the files of the loader share. The loader walks the parsed file once, group by
- * group, and goes on after every problem, so that a person sees all of them at once. Single-threaded.
+ * group, and continues after every problem, so that a person sees all of them at once. Single-threaded.
  */
 #ifndef LF_CONFIG_LOAD_H
 #define LF_CONFIG_LOAD_H
@@ -18,10 +18,8 @@ struct lf_load {
     struct lf_config_report *report;
     struct lf_digest *digest;
     config_t file;
-    /* The same as config->instruments and routes, still open for writing. Entry i belongs to entry i of the
-     * file's list, also when something is wrong with it: texts are NULL then. */
-    struct lf_values *link;   /* NULL without a link group */
-    const char *topic_prefix; /* "labferry" */
+    /* Same as config->instruments and routes, but writable. Entry i belongs to entry i of the file's list,
+     * even if something is wrong with it; its texts are NULL then. */
     struct lf_config_instrument *instruments;
     struct lf_config_route *routes;
     bool no_memory; /* ends in LF_NO_MEMORY whatever else was found */
@@ -29,16 +27,16 @@ struct lf_load {
 
 /* ---- memory.c: everything lives as long as the configuration ---- */
 
-/* Gives ptr to the configuration, which will release it. NULL, and no_memory set, if ptr is NULL or there is
- * no room (ptr is released then). */
+/* Hands ptr over to the configuration, which releases it in the end. NULL, with no_memory set, if ptr is NULL
+ * or can't be kept (ptr is released then). */
 void *config__load_keep(struct lf_load *load, void *ptr, void (*release)(void *));
 void *config__load_alloc(struct lf_load *load, size_t count, size_t size); /* zeroed */
 const char *config__load_format(struct lf_load *load, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 struct lf_values *config__load_new_values(struct lf_load *load, const struct lf_setting *table,
                                           const char *where);
-/* Appends to a list that came from here and is still growing. */
-void config__load_append(struct lf_load *load, struct lf_config_list *list, const char *text);
+/* Appends to a list that was empty, or made by this call. */
+void config__load_append(struct lf_load *load, struct lf_texts *list, const char *text);
 
 /* ---- report.c ---- */
 
@@ -47,16 +45,15 @@ void config__load_error(struct lf_load *load, const config_setting_t *at, const 
     __attribute__((format(printf, 3, 4)));
 void config__load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same with a place in plain words. */
+/* The same for a place that is not a setting. */
 void config__load_error_in(struct lf_load *load, const char *file, int line, const char *text);
-/* To be called with every error from below before it is reported: one for want of memory says nothing about
- * the file. */
+/* Call it with every error from below before reporting it: LF_NO_MEMORY is not a problem of the file. */
 void config__load_note(struct lf_load *load, const struct lf_error *err);
 void config__report_sort(struct lf_config_report *report, const char *path);
 
 /* ---- source.c ---- */
 
-/* Reads and parses the file. False: it could not, and the report says why. */
+/* Reads and parses the file. False: failed, and the report says why. */
 bool config__load_source(struct lf_load *load);
 /* The file that a setting stands in, and "file:line" of it. */
 const char *config__load_file_of(const struct lf_load *load, const config_setting_t *setting);
@@ -64,12 +61,18 @@ const char *config__load_at(struct lf_load *load, const config_setting_t *settin
 
 /* ---- value.c ---- */
 
-/* Reads the members of a group that are rows of `table` into values, checking types and files; members that
- * are rows of `other` (may be NULL) are left alone. With tell_unknown, members of neither are errors. Then
- * fills in defaults. True: the group is whole. */
+/* Reads the members of a group that are rows of `table`, checks types and files, fills in defaults, and
+ * writes the values into the struct that the rows belong to (NULL: none). Members that are not rows are
+ * ignored. *values (may be NULL) is kept by the configuration; NULL when out of memory. True: no problem was
+ * found. */
 bool config__load_values(struct lf_load *load, config_setting_t *group, const char *where,
-                         struct lf_values *values, const struct lf_setting *table,
-                         const struct lf_setting *other, bool tell_unknown);
+                         const struct lf_setting *table, void *into, struct lf_values **values);
+/* Reports members that are rows of neither table; `other` may be NULL. */
+void config__load_known(struct lf_load *load, const config_setting_t *group, const char *where,
+                        const struct lf_setting *table, const struct lf_setting *other);
+/* Both, for a group with one table. */
+bool config__load_group(struct lf_load *load, config_setting_t *group, const char *where,
+                        const struct lf_setting *table, void *into);
 /* Any nested value as JSON, owned; NULL with an error reported. */
 cJSON *config__load_json(struct lf_load *load, const config_setting_t *setting, const char *where);
 /* Reads and parses a JSON file named by a setting. Returns owned; NULL with an error reported. */
@@ -77,11 +80,8 @@ cJSON *config__load_json_file(struct lf_load *load, const config_setting_t *at, 
 /* { name = "text"; ... } */
 const struct lf_config_map *config__load_map(struct lf_load *load, config_setting_t *setting,
                                              const char *where, size_t *count);
-/* The list in a values object, as the configuration has it. */
-struct lf_config_list config__load_list(struct lf_load *load, const struct lf_values *values,
-                                        const char *name);
 
-/* ---- the groups: agent.c, instrument.c, route.c ---- */
+/* ---- agent.c, instrument.c, route.c ---- */
 
 void config__load_agent(struct lf_load *load, config_setting_t *group);
 void config__load_cloud(struct lf_load *load, config_setting_t *group);
@@ -90,11 +90,14 @@ void config__load_topics(struct lf_load *load); /* after the routes */
 void config__load_instruments(struct lf_load *load, config_setting_t *list);
 void config__load_routes(struct lf_load *load, config_setting_t *list);
 
-/* A group's member, or the group itself: where a problem with it is shown. */
+/* A group's member, or the group itself: where to show a problem with it. */
 const config_setting_t *config__load_member(const config_setting_t *group, const char *name);
-/* Reports a name that does not fit into an MQTT topic. */
+/* Reports a name that is unfit for an MQTT topic. NULL is fine: already reported. */
 void config__load_check_name(struct lf_load *load, const config_setting_t *at, const char *where,
                              const char *name);
+/* An entry of the list of instruments or routes for messages: `instrument "balance-1"`, or `instrument 3`.
+ * Reports a name that is unfit or taken. */
+const char *config__load_entry(struct lf_load *load, const config_setting_t *group, const char *kind);
 
 /* ---- url.c ---- */
 
@@ -104,8 +107,8 @@ struct lf_url {
     int port;       /* 0: not given */
     bool loopback;  /* localhost, 127.x.x.x, ::1 */
 };
-/* Splits SCHEME://HOST[:PORT][/]; refuses a path, a query and a user (secrets belong in files). why says what
- * is wrong. */
+/* Splits SCHEME://HOST[:PORT][/]; refuses a path, a query and a user (secrets belong in files). Sets *why
+ * when it returns false. */
 bool config__url_split(const char *text, struct lf_url *url, const char **why);
 
 #endif

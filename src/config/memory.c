@@ -72,9 +72,9 @@ struct lf_values *config__load_new_values(struct lf_load *load, const struct lf_
 }
 
 /* A list grows by powers of two: it is copied whenever its count reaches one. Lists here are short. */
-void config__load_append(struct lf_load *load, struct lf_config_list *list, const char *text)
+void config__load_append(struct lf_load *load, struct lf_texts *list, const char *text)
 {
-    const char **items = (const char **)list->items;
+    const char **items = (const char **)list->items; /* ours: see load.h */
     if ((list->count & (list->count - 1)) == 0) {
         items = config__load_alloc(load, list->count ? list->count * 2 : 1, sizeof *items);
         if (!items)

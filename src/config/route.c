@@ -36,29 +36,6 @@ static const struct lf_config_kind *find_kind(struct lf_load *load, config_setti
     return NULL;
 }
 
-static const struct lf_config_instrument *find_instrument(const struct lf_load *load, const char *name)
-{
-    for (size_t i = 0; i < load->config->instrument_count; i++)
-        if (load->instruments[i].name && !strcmp(load->instruments[i].name, name))
-            return &load->instruments[i];
-    return NULL;
-}
-
-static const char *nearest_instrument(const struct lf_load *load, const char *name)
-{
-    const char *nearest = NULL;
-    size_t best = strlen(name) / 3 + 1;
-    for (size_t i = 0; i < load->config->instrument_count; i++) {
-        const char *other = load->instruments[i].name;
-        size_t distance = other ? lf_edit_distance(other, name) : SIZE_MAX;
-        if (distance <= best) {
-            best = distance;
-            nearest = other;
-        }
-    }
-    return nearest;
-}
-
 /* ---- events and patterns ---- */
 
 /* "v2.workflowTask.created" is about a workflowTask; anything is about NULL. */
@@ -111,21 +88,20 @@ static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *s
 }
 
 static void read_pattern(struct lf_load *load, config_setting_t *group, const char *where,
-                         const struct lf_values *v, struct lf_config_route *route)
+                         struct lf_config_route *route)
 {
     const config_setting_t *inline_pattern = config_setting_get_member(group, "where");
     const config_setting_t *file = config_setting_get_member(group, "pattern_file");
     if (inline_pattern && file) {
-        config__load_error(load, file, "%s: there is a \"where\" and a \"pattern_file\"; keep one", where);
+        config__load_error(load, file, "%s: both \"where\" and \"pattern_file\" are given; keep one", where);
         return;
     }
     const config_setting_t *at = inline_pattern ? inline_pattern : file;
-    const char *path = lf_values_text(v, "pattern_file");
     cJSON *pattern = NULL;
     if (inline_pattern)
         pattern = pattern_from_where(load, inline_pattern, where);
-    else if (path && access(path, R_OK) == 0) /* else already told */
-        pattern = config__load_json_file(load, file, path);
+    else if (route->pattern_file && access(route->pattern_file, R_OK) == 0) /* else already reported */
+        pattern = config__load_json_file(load, file, route->pattern_file);
     route->pattern = pattern ? config__load_keep(load, pattern, release_json) : NULL;
     struct lf_error err;
     if (route->pattern && load->hooks->pattern_check
@@ -147,12 +123,14 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
         return;
     }
     const config_setting_t *at = config__load_member(group, "instrument");
-    const struct lf_config_instrument *instrument = find_instrument(load, route->instrument);
+    const struct lf_config_instrument *instrument = lf_config_instrument(load->config, route->instrument);
     if (!instrument) {
-        const char *near = nearest_instrument(load, route->instrument);
-        config__load_error(load, at, "%s: there is no instrument \"%.70s\"%s%s%s; add it to \"instruments\"",
-                           where, route->instrument, near ? "; did you mean \"" : "", near ? near : "",
-                           near ? "\"?" : "");
+        struct lf_nearest nearest = {.word = route->instrument};
+        char hint[LF_HINT];
+        for (size_t i = 0; i < load->config->instrument_count; i++)
+            lf_nearest_try(&nearest, load->instruments[i].name);
+        config__load_error(load, at, "%s: there is no instrument \"%.70s\"%s; add it to \"instruments\"",
+                           where, route->instrument, lf_nearest_hint(&nearest, "", hint));
         return;
     }
     if (!instrument->driver)
@@ -164,7 +142,8 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
         return;
     }
     struct lf_error err;
-    if (route->procedure && instrument->settings && load->hooks->procedure_check
+    if (route->procedure && takes(route->kind, "procedure") && instrument->settings
+        && load->hooks->procedure_check
         && load->hooks->procedure_check(instrument->driver, instrument->settings, route->procedure, &err)
                != LF_OK) {
         config__load_note(load, &err);
@@ -191,81 +170,50 @@ static void refuse_other_settings(struct lf_load *load, config_setting_t *group,
 }
 
 static void read_kind_settings(struct lf_load *load, config_setting_t *group, const char *where,
-                               const struct lf_values *v, struct lf_config_route *route)
+                               struct lf_config_route *route)
 {
     config_setting_t *inputs = config_setting_get_member(group, "inputs");
     config_setting_t *outputs = config_setting_get_member(group, "outputs");
-    route->procedure = lf_values_text(v, "procedure");
-    route->claim_status = lf_values_text(v, "claim_status");
-    route->done_status = lf_values_text(v, "done_status");
-    route->failed_status = lf_values_text(v, "failed_status");
-    const char *report = lf_values_text(v, "report");
-    route->report = report && !strcmp(report, "file") ? LF_REPORT_FILE : LF_REPORT_OUTPUT;
-    route->run_field = lf_values_text(v, "run_field");
     if (inputs)
         route->inputs = config__load_map(load, inputs, where, &route->input_count);
     if (outputs)
         route->outputs = config__load_map(load, outputs, where, &route->output_count);
-    if (!route->procedure)
+    if (!config_setting_get_member(group, "procedure"))
         config__load_error(load, group,
-                           "%s: \"procedure\" is missing: a %s job must know what the instrument has to do",
-                           where, route->kind->name);
-    if (route->report == LF_REPORT_FILE && !route->run_field) {
-        config__load_error(
-            load, config__load_member(group, "report"),
-            "%s: \"run_field\" is missing: report = \"file\" must know for which run the file is", where);
-    }
-    if (route->report == LF_REPORT_OUTPUT && route->run_field) {
+                           "%s: \"procedure\" is missing: a %s job runs a procedure of the instrument", where,
+                           route->kind->name);
+    if (route->report == LF_REPORT_FILE && !route->run_field)
+        config__load_error(load, config__load_member(group, "report"),
+                           "%s: \"run_field\" is missing: report = \"file\" needs the run that the file "
+                           "belongs to",
+                           where);
+    if (route->report == LF_REPORT_OUTPUT && route->run_field)
         config__load_error(load, config__load_member(group, "run_field"),
                            "%s: \"run_field\" goes with report = \"file\"; add that or remove this", where);
-    }
 }
 
 /* ---- one route ---- */
 
-static void check_duplicate(struct lf_load *load, const config_setting_t *group, size_t index,
-                            const char *name)
+static void read_route(struct lf_load *load, config_setting_t *group, struct lf_config_route *route)
 {
-    for (size_t i = 0; i < index; i++) {
-        if (load->routes[i].name && !strcmp(load->routes[i].name, name)) {
-            config__load_error(load, config__load_member(group, "name"),
-                               "route \"%.70s\" is there already (%s); give each its own name", name,
-                               load->routes[i].at);
-            return;
-        }
-    }
-}
-
-static void read_route(struct lf_load *load, config_setting_t *group, int index)
-{
-    struct lf_config_route *route = &load->routes[index];
-    const char *name = NULL;
-    config_setting_lookup_string(group, "name", &name);
-    const char *where = name ? config__load_format(load, "route \"%.70s\"", name)
-                             : config__load_format(load, "route %d", index + 1);
-    struct lf_values *v = where ? config__load_new_values(load, config__settings_route, where) : NULL;
+    const char *where = config__load_entry(load, group, "route");
     route->at = config__load_at(load, group);
-    if (!v || !route->at)
+    if (!where || !route->at)
         return;
-    config__load_values(load, group, where, v, config__settings_route, NULL, true);
-    route->name = lf_values_text(v, "name");
-    if (route->name) {
-        config__load_check_name(load, config__load_member(group, "name"), "route", route->name);
-        check_duplicate(load, group, (size_t)index, route->name);
-    }
-    read_pattern(load, group, where, v, route);
-    if (!lf_values_text(v, "job"))
-        return; /* already told; what else is right depends on it */
-    route->kind = find_kind(load, group, where, lf_values_text(v, "job"));
+    struct lf_values *values;
+    config__load_known(load, group, where, config__settings_route, NULL);
+    config__load_values(load, group, where, config__settings_route, route, &values);
+    read_pattern(load, group, where, route);
+    if (!values || !lf_values_given(values, "job"))
+        return; /* already reported; the other checks depend on it */
+    route->kind = find_kind(load, group, where, route->job);
     if (!route->kind)
         return;
-    route->on = config__load_list(load, v, "on");
-    route->instrument = lf_values_text(v, "instrument");
-    route->not_after_ms = lf_values_given(v, "not_after") ? lf_values_int(v, "not_after")
-                                                          : load->config->agent.not_after_ms;
+    if (!lf_values_given(values, "not_after"))
+        route->not_after_ms = load->config->agent.not_after_ms;
     refuse_other_settings(load, group, where, route->kind);
     if (takes(route->kind, "procedure"))
-        read_kind_settings(load, group, where, v, route);
+        read_kind_settings(load, group, where, route);
     check_on(load, config__load_member(group, "on"), where, route);
     check_instrument(load, group, where, route);
 }
@@ -314,7 +262,7 @@ void config__load_routes(struct lf_load *load, config_setting_t *list)
     for (int i = 0; i < count; i++) {
         config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
         if (config_setting_is_group(group))
-            read_route(load, group, i);
+            read_route(load, group, &load->routes[i]);
         else
             config__load_error(load, group, "route %d must be a group { } of settings", i + 1);
     }

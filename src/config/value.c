@@ -33,7 +33,7 @@ static bool is_whole(const config_setting_t *setting)
     return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 }
 
-/* What a row of this type is written like; NULL if the setting is written so. */
+/* How to write a row of this type; NULL if the setting is written so. */
 static const char *wanted_form(const config_setting_t *setting, enum lf_setting_type type)
 {
     bool text = config_setting_type(setting) == CONFIG_TYPE_STRING;
@@ -44,13 +44,14 @@ static const char *wanted_form(const config_setting_t *setting, enum lf_setting_
     case LF_DURATION: return text ? NULL : "a time with its unit in quotes, such as \"30s\" or \"5m\"";
     case LF_SIZE: return text || is_whole(setting) ? NULL : "a size in quotes, such as \"10MB\"";
     case LF_NESTED: return config_setting_is_aggregate(setting) ? NULL : "a group { } or list ( )";
+    case LF_REMOVED: return NULL; /* refused whatever its form */
     case LF_LIST: return text ? NULL : "a text in quotes, or several in brackets: [ \"a\", \"b\" ]";
     default: return text ? NULL : "a text in quotes";
     }
 }
 
-/* A relative path starts at the folder of the configuration file. credential:NAME is a file that systemd puts
- * into a folder of its choice. Returns owned; NULL when out of memory. */
+/* A relative path starts at the folder of the configuration file. credential:NAME is a file in the folder
+ * that systemd made for this service. Returns owned; NULL when out of memory. */
 static char *resolve_path(const struct lf_load *load, enum lf_setting_type type, const char *path)
 {
     static const char credential[] = "credential:";
@@ -67,26 +68,26 @@ static bool ends_with(const char *text, const char *end)
     return text_len >= end_len && !strcmp(text + text_len - end_len, end);
 }
 
-/* Files that must be there: secrets, and whatever is called something_file. */
+/* Files that must exist: secrets, and all settings called something_file. */
 static void check_file(struct lf_load *load, const config_setting_t *setting, const char *where,
                        const struct lf_setting *row, const char *path)
 {
     struct lf_error err;
     if (row->type == LF_SECRET_FILE && !strncmp(path, "credential:", 11)) {
         config__load_warning(
-            load, setting,
-            "%s: \"%s\" cannot be looked at here: systemd gives credentials to the service only", where,
-            row->name);
+            load, setting, "%s: \"%s\" cannot be checked here: systemd gives credentials to the service only",
+            where, row->name);
     } else if (row->type == LF_SECRET_FILE) {
         if (lf_file_check_secret(path, &err) != LF_OK) {
-            const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or mend the path" : "";
+            const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or correct the path"
+                                                          : "";
             config__load_note(load, &err);
             config__load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
         }
     } else if (ends_with(row->name, "_file") && access(path, R_OK) != 0) {
         lf_fail_errno(&err, "cannot read %s", path);
         config__load_note(load, &err);
-        config__load_error(load, setting, "%s: \"%s\": %s; mend the path or who may read it", where,
+        config__load_error(load, setting, "%s: \"%s\": %s; correct the path or its permissions", where,
                            row->name, err.text);
     }
 }
@@ -94,6 +95,8 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
 /* Texts of scalars, as lf_values_set wants them. */
 static const char *scalar_text(const config_setting_t *setting, char room[32])
 {
+    if (config_setting_is_aggregate(setting) || config_setting_type(setting) == CONFIG_TYPE_FLOAT)
+        return ""; /* only a removed setting comes here with these */
     if (is_whole(setting)) {
         snprintf(room, 32, "%lld", config_setting_get_int64(setting));
         return room;
@@ -103,9 +106,9 @@ static const char *scalar_text(const config_setting_t *setting, char room[32])
     return config_setting_get_string(setting);
 }
 
-/* lf_values puts the place in front; the report has it apart. */
-static void tell_refusal(struct lf_load *load, const config_setting_t *setting, const char *at,
-                         const struct lf_error *err)
+/* lf_values puts the place in front; the report keeps it separately. */
+static void report_refusal(struct lf_load *load, const config_setting_t *setting, const char *at,
+                           const struct lf_error *err)
 {
     if (err->status == LF_NO_MEMORY) {
         load->no_memory = true;
@@ -134,7 +137,7 @@ static void set_one(struct lf_load *load, const config_setting_t *setting, const
         || (is_path && *text && !(text = config__load_keep(load, resolve_path(load, row->type, text), free))))
         return;
     if (lf_values_set(values, row->name, text, at, &err) != LF_OK)
-        tell_refusal(load, setting, at, &err);
+        report_refusal(load, setting, at, &err);
     else if (is_path)
         check_file(load, setting, where, row, text);
 }
@@ -143,43 +146,39 @@ static void set_member(struct lf_load *load, const config_setting_t *setting, co
                        const struct lf_setting *row, struct lf_values *values)
 {
     int type = config_setting_type(setting);
-    if (row->type == LF_NESTED) {
-        if (wanted_form(setting, LF_NESTED)) {
-            config__load_error(load, setting, "%s: \"%s\" must be %s, not %s", where, row->name,
-                               wanted_form(setting, LF_NESTED), type_name(type));
-        }
-        return;
-    }
-    if (row->type != LF_LIST || (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST)) {
+    bool many = row->type == LF_LIST && (type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST);
+    if (row->type == LF_NESTED && !wanted_form(setting, LF_NESTED))
+        return; /* its owner reads it */
+    if (!many) {
         set_one(load, setting, where, row, values);
         return;
     }
     int count = config_setting_length(setting);
-    if (count == 0) {
-        config__load_error(load, setting, "%s: \"%s\" is empty; name at least one or leave it out", where,
+    if (count == 0)
+        config__load_error(load, setting, "%s: \"%s\" is empty; give at least one or leave it out", where,
                            row->name);
-    }
     for (int i = 0; i < count; i++)
         set_one(load, config_setting_get_elem(setting, (unsigned)i), where, row, values);
 }
 
 /* ---- groups ---- */
 
-static void tell_unknown_member(struct lf_load *load, const config_setting_t *setting, const char *where,
-                                const struct lf_setting *table, const struct lf_setting *other)
+void config__load_known(struct lf_load *load, const config_setting_t *group, const char *where,
+                        const struct lf_setting *table, const struct lf_setting *other)
 {
-    const char *name = config_setting_name(setting);
-    const char *near = lf_setting_nearest(table, name);
-    const char *near_other = other ? lf_setting_nearest(other, name) : NULL;
-    if (!near || (near_other && lf_edit_distance(near_other, name) < lf_edit_distance(near, name)))
-        near = near_other;
-    if (near) {
-        config__load_error(load, setting, "%s: unknown setting \"%.80s\"; did you mean \"%s\"?", where, name,
-                           near);
-    } else {
-        config__load_error(load, setting,
-                           "%s: unknown setting \"%.80s\"; remove it (known settings: labferry.conf.example)",
-                           where, name);
+    int count = config_setting_length(group);
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
+        struct lf_nearest nearest = {.word = config_setting_name(setting)};
+        char hint[LF_HINT];
+        if (lf_setting_find(table, nearest.word) || (other && lf_setting_find(other, nearest.word)))
+            continue;
+        lf_nearest_setting(&nearest, table);
+        if (other)
+            lf_nearest_setting(&nearest, other);
+        config__load_error(load, setting, "%s: unknown setting \"%.80s\"%s", where, nearest.word,
+                           lf_nearest_hint(&nearest, "; remove it (known settings: labferry.conf.example)",
+                                           hint));
     }
 }
 
@@ -188,42 +187,37 @@ static void check_required(struct lf_load *load, config_setting_t *group, const 
 {
     for (const struct lf_setting *row = table; row->name; row++)
         if (row->fallback == LF_REQUIRED && !config_setting_get_member(group, row->name))
-            config__load_error(load, group, "%s: \"%s\" is missing: add it. %s", where, row->name, row->help);
+            config__load_error(load, group, "%s: \"%s\" is missing; add it. %s", where, row->name, row->help);
 }
 
 bool config__load_values(struct lf_load *load, config_setting_t *group, const char *where,
-                         struct lf_values *values, const struct lf_setting *table,
-                         const struct lf_setting *other, bool tell_unknown)
+                         const struct lf_setting *table, void *into, struct lf_values **out)
 {
     size_t errors = load->report->errors;
-    int count = config_setting_length(group);
-    for (int i = 0; i < count; i++) {
-        const config_setting_t *setting = config_setting_get_elem(group, (unsigned)i);
-        const char *name = config_setting_name(setting);
-        const struct lf_setting *row = lf_setting_find(table, name);
-        if (row)
+    struct lf_values *values = config__load_new_values(load, table, where);
+    struct lf_error err;
+    if (out)
+        *out = values;
+    if (!values)
+        return false;
+    for (const struct lf_setting *row = table; row->name; row++) {
+        const config_setting_t *setting = config_setting_get_member(group, row->name);
+        if (setting)
             set_member(load, setting, where, row, values);
-        else if (tell_unknown && !(other && lf_setting_find(other, name)))
-            tell_unknown_member(load, setting, where, table, other);
     }
     check_required(load, group, where, table);
-    if (load->no_memory || load->report->errors > errors)
-        return false;
-    struct lf_error err;
-    if (lf_values_finish(values, &err) != LF_OK) {
-        tell_refusal(load, group, "", &err);
-        return false;
-    }
-    return true;
+    if (!load->no_memory && load->report->errors == errors && lf_values_finish(values, &err) != LF_OK)
+        report_refusal(load, group, "", &err);
+    if (into)
+        lf_values_fill(values, into);
+    return !load->no_memory && load->report->errors == errors;
 }
 
-struct lf_config_list config__load_list(struct lf_load *load, const struct lf_values *values,
-                                        const char *name)
+bool config__load_group(struct lf_load *load, config_setting_t *group, const char *where,
+                        const struct lf_setting *table, void *into)
 {
-    struct lf_config_list list = {0};
-    for (size_t i = 0; i < lf_values_count(values, name); i++)
-        config__load_append(load, &list, lf_values_item(values, name, i));
-    return list;
+    config__load_known(load, group, where, table, NULL);
+    return config__load_values(load, group, where, table, into, NULL);
 }
 
 const struct lf_config_map *config__load_map(struct lf_load *load, config_setting_t *setting,

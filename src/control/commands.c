@@ -8,6 +8,7 @@
 #include "control/commands.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "control/answer.h"
@@ -148,15 +149,19 @@ static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row
                : status;
 }
 
+static int64_t max_waiting(void)
+{
+    return LF_LIMIT("LF_COMMANDS_MAX", LF_COMMANDS_MAX);
+}
+
 /* Not stored: the same id may come again when there is room. */
 static enum lf_status refuse_for_now(struct lf_commands *commands, const struct lf_command_row *row,
                                      struct lf_error *err)
 {
     struct lf_error full;
     lf_fail(&full, LF_FULL, LF_TRANSIENT,
-            "%d commands are already waiting (link.commands_max): this one was not accepted. Send it again "
-            "later",
-            commands->context->config->link.commands_max);
+            "%lld commands are already waiting: this one was not accepted. Send it again later",
+            (long long)max_waiting());
     lf_log_warning("commands", "%.128s (%s) refused: %s", row->id, row->verb, full.text);
     atomic_fetch_add(&commands->refused, 1);
     return queue_answer(commands, row, LF_VERB_FAILED, &full, err);
@@ -178,8 +183,7 @@ static enum lf_status accept_new(struct lf_commands *commands, struct lf_command
     }
     if (refusal)
         return refuse(commands, row, refusal, err);
-    int max = commands->context->config->link.commands_max;
-    if (max && lf_journal_command_count(commands->context->journal, LF_COMMAND_ACCEPTED) >= max)
+    if (lf_journal_command_count(commands->context->journal, LF_COMMAND_ACCEPTED) >= max_waiting())
         return refuse_for_now(commands, row, err);
     row->state = LF_COMMAND_ACCEPTED;
     lf_journal_after_commit(commands->context->journal, kick_worker, &commands->worker, 0, NULL);

@@ -185,10 +185,10 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
  * - Verbs that only change the journal are done in one transaction with their answer: a crash leaves them
  *   undone or done. Others (ask) that were begun before a crash are failed with class unknown outcome and
  *   never done again.
- * - When link.commands_max wait already it is failed as transient and not stored: the same id may come again.
+ * - When LF_COMMANDS_MAX already wait it is failed as transient and not stored: the same id may come again.
  * - Retained messages are ignored: nobody sends a command by leaving it lying about.
  */
-enum { LF_COMMAND_ID_MAX = 128 };
+enum { LF_COMMAND_ID_MAX = 128, LF_COMMANDS_MAX = 1000 };
 
 enum lf_status lf_commands_open(struct lf_context *context, struct lf_commands **commands,
                                 struct lf_error *err);

@@ -138,7 +138,7 @@ static void need_rooms(cJSON *list, const cJSON *storage)
                  "%lld reports wait for the broker, which is the limit: the oldest job reports are dropped "
                  "(%lld so far; the audit trail has it all)",
                  (long long)reports, (long long)lf_json_int(storage, "outbox_dropped", 0)),
-             strdup("connect the broker, or raise agent.outbox_max"));
+             strdup("connect the broker"));
 }
 
 static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *status)
@@ -207,7 +207,7 @@ static cJSON *storage_part(struct lf_context *context)
         {"journal_bytes", use.bytes},
         {"journal_max", config->journal_max},
         {"unused_bytes", use.unused},
-        {"unused_max", config->unused_max},
+        {"unused_max", use.limits.unused},
         {"unused_dropped", use.unused_dropped},
         {"spool_bytes", use.spool},
         {"spool_max", config->spool_max},
@@ -215,10 +215,10 @@ static cJSON *storage_part(struct lf_context *context)
         {"spool_disk_free", use.spool_disk_free},
         {"reserve", config->disk_reserve},
         {"outbox", use.outbox},
-        {"outbox_max", config->outbox_max},
+        {"outbox_max", use.limits.outbox},
         {"outbox_dropped", use.outbox_dropped},
         {"commands", lf_journal_command_count(context->journal, LF_COMMAND_ACCEPTED)},
-        {"commands_max", context->config->link.commands_max},
+        {"commands_max", LF_COMMANDS_MAX},
         {"commands_refused", context->commands ? lf_commands_refused(context->commands) : 0},
         {"log_left_out", lf_log_left_out()},
     };

@@ -73,8 +73,8 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
 /* What a person can do about it now; "" if nothing. Borrowed. */
 const char *lf_job_help(const struct lf_job *job);
 
-/* Is `rule` a way of matching that collect.match may name? For `labferry check`. */
-enum lf_status lf_match_check(const char *rule, struct lf_error *err);
+/* Checks an entry of collect.match. *names_config: it may also find the output file configuration. */
+enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_error *err);
 
 /* Removes files of jobs that have left the journal: from the spool, and lists of failed rows. Now and then;
  * any thread. */

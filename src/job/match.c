@@ -43,9 +43,10 @@ static enum lf_status compile(const char *regex, pcre2_code **code, struct lf_er
                    "the regular expression needs a group (?<run>...) that holds the run");
 }
 
-enum lf_status lf_match_check(const char *rule, struct lf_error *err)
+enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_error *err)
 {
-    if (!strcmp(rule, "last-job") || !strcmp(rule, "sidecar"))
+    *names_config = !strcmp(rule, "sidecar");
+    if (*names_config || !strcmp(rule, "last-job"))
         return LF_OK;
     const char *regex = after(rule, "filename:");
     if (!regex)
@@ -53,11 +54,15 @@ enum lf_status lf_match_check(const char *rule, struct lf_error *err)
     if (!regex)
         return lf_fail(
             err, LF_INVALID, LF_PERMANENT,
-            "\"%.100s\" is not a way to match: use filename:REGEX, content:REGEX, last-job or sidecar", rule);
+            "\"%.100s\" is not a way to find the run; use \"filename:REGEX\", \"content:REGEX\", \"last-job\" "
+            "or \"sidecar\"",
+            rule);
     pcre2_code *code;
-    enum lf_status status = compile(regex, &code, err);
+    if (compile(regex, &code, err) != LF_OK)
+        return lf_error_prefix(err, "\"%.80s\"", rule);
+    *names_config = pcre2_substring_number_from_name(code, (PCRE2_SPTR) "config") >= 0;
     pcre2_code_free(code);
-    return status;
+    return LF_OK;
 }
 
 /* Sets a run or configuration that was read from a file, if it is short and printable; otherwise a person

@@ -89,7 +89,7 @@ static enum lf_status audit_new(struct lf_journal *journal, const struct lf_even
     if (dropped % TELL_DROPPED)
         return LF_OK;
     snprintf(text, sizeof text,
-             "%lld messages that made no job have left the journal early (agent.unused_max)",
+             "%lld messages that made no job have left the journal early (a twentieth of agent.journal_max)",
              (long long)dropped);
     return lf_journal_audit_add(journal, "agent", "event", NULL, text, err);
 }

@@ -68,6 +68,7 @@ struct lf_journal_limits {
 void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits *limits);
 
 struct lf_journal_use {
+    struct lf_journal_limits limits; /* as set */
     int64_t bytes, outbox, unused, spool;
     int64_t outbox_dropped, unused_dropped; /* rows removed early since the journal was created */
     int64_t disk_free, spool_disk_free;     /* bytes; -1 here and above: unknown */

@@ -44,6 +44,7 @@ void lf_journal_use(struct lf_journal *journal, struct lf_journal_use *use)
     lf_mutex_lock(&journal->mutex);
     const char *spool = journal->limits.spool_dir;
     *use = (struct lf_journal_use){
+        .limits = journal->limits,
         .bytes = journal_bytes(journal),
         .outbox = journal->tally.outbox,
         .unused = journal->tally.unused,

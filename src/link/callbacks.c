@@ -143,7 +143,7 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
 /* The filters: those of the events, then the commands', then our own status; NULL: there is none. */
 static const char *filter_of(const struct lf_link *link, size_t index)
 {
-    const struct lf_config_list *events = &link->config->topics;
+    const struct lf_texts *events = &link->config->topics;
     if (index < events->count)
         return events->items[index];
     return index == events->count ? link->config->command_topic : link->config->status_topic;

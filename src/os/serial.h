@@ -13,7 +13,7 @@ struct lf_serial_settings {
     enum lf_parity parity;
     int stop; /* 1 or 2 */
     enum lf_flow flow;
-    bool dtr, rts; /* raised while the port is open; rts means nothing with LF_FLOW_RTSCTS */
+    int dtr, rts; /* not 0: raised while the port is open; rts has no meaning with LF_FLOW_RTSCTS */
 };
 
 struct lf_serial;

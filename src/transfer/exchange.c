@@ -215,12 +215,12 @@ static CURLcode set_security(struct lf_exchange *exchange, const struct lf_excha
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* a proxy we tunnel through sees no Authorization */
-    if (common->ca_file) {
-        SET(CURLOPT_CAINFO, common->ca_file);
+    if (common->options.ca_file) {
+        SET(CURLOPT_CAINFO, common->options.ca_file);
         SET(CURLOPT_CAPATH, NULL);
     }
-    if (common->proxy)
-        SET(CURLOPT_PROXY, common->proxy);
+    if (common->options.proxy)
+        SET(CURLOPT_PROXY, common->options.proxy);
     return code;
 }
 
@@ -234,9 +234,9 @@ static CURLcode set_options(struct lf_exchange *exchange, const struct lf_exchan
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_QUICK_EXIT, 1L); /* giving up must not wait for a name server that does not answer */
     SET(CURLOPT_SHARE, common->share);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)common->connect_timeout_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)common->options.connect_timeout_ms);
     SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    SET(CURLOPT_LOW_SPEED_TIME, (long)((common->stall_timeout_ms + 999) / 1000));
+    SET(CURLOPT_LOW_SPEED_TIME, (long)((common->options.stall_timeout_ms + 999) / 1000));
     SET(CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);

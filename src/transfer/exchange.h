@@ -11,8 +11,7 @@
 
 /* Settings that all exchanges share; read-only once the engine runs. */
 struct lf_exchange_common {
-    char *ca_file, *proxy; /* owned; NULL as in lf_transfer_options */
-    int64_t connect_timeout_ms, stall_timeout_ms;
+    struct lf_transfer_options options;
     CURLSH *share; /* TLS sessions */
 };
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REDIRECTS_MAX = 5, CONNECTIONS_DEFAULT = 8 };
+enum { REDIRECTS_MAX = 5, CONNECTIONS_MAX = 8 };
 
 struct ticket {
     struct lf_exchange exchange;
@@ -137,29 +137,16 @@ static void *run(void *arg)
     return NULL;
 }
 
-static bool copy_options(struct lf_transfer *transfer, const struct lf_transfer_options *options)
-{
-    struct lf_exchange_common *common = &transfer->common;
-    common->connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : 30000;
-    common->stall_timeout_ms = options->stall_timeout_ms > 0 ? options->stall_timeout_ms : 60000;
-    if (common->connect_timeout_ms > INT_MAX)
-        common->connect_timeout_ms = INT_MAX;
-    if (common->stall_timeout_ms > INT_MAX)
-        common->stall_timeout_ms = INT_MAX;
-    return (!options->ca_file || (common->ca_file = strdup(options->ca_file)))
-           && (!options->proxy || (common->proxy = strdup(options->proxy)));
-}
-
-static bool open_curl(struct lf_transfer *transfer, int max_connections)
+static bool open_curl(struct lf_transfer *transfer)
 {
     transfer->multi = curl_multi_init();
     transfer->common.share = curl_share_init();
-    long most = max_connections > 0 ? max_connections : CONNECTIONS_DEFAULT;
     return transfer->multi && transfer->common.share
            && curl_share_setopt(transfer->common.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION)
                   == CURLSHE_OK
-           && curl_multi_setopt(transfer->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most) == CURLM_OK
-           && curl_multi_setopt(transfer->multi, CURLMOPT_MAXCONNECTS, most) == CURLM_OK;
+           && curl_multi_setopt(transfer->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX)
+                  == CURLM_OK
+           && curl_multi_setopt(transfer->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX) == CURLM_OK;
 }
 
 enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struct lf_transfer **out,
@@ -176,7 +163,8 @@ enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struc
     lf_mutex_init(&transfer->lock);
     lf_cond_init(&transfer->left);
     enum lf_status status = LF_OK;
-    if (!copy_options(transfer, options) || !open_curl(transfer, options->max_connections))
+    transfer->common.options = *options;
+    if (!open_curl(transfer))
         status = lf_fail_memory(err, "starting the transfer engine");
     else
         status = lf_thread_start(&transfer->thread, "transfer", run, transfer, err);
@@ -212,8 +200,6 @@ void lf_transfer_close(struct lf_transfer *transfer)
     curl_share_cleanup(transfer->common.share);
     lf_cond_destroy(&transfer->left);
     lf_mutex_destroy(&transfer->lock);
-    free(transfer->common.ca_file);
-    free(transfer->common.proxy);
     free(transfer);
     curl_global_cleanup();
 }

@@ -13,11 +13,10 @@
 struct lf_transfer;
 
 struct lf_transfer_options {
-    const char *ca_file; /* NULL: the system's CAs. All options are copied */
-    const char *proxy;   /* NULL: from the environment as curl does; "" : none */
+    const char *ca_file; /* NULL: the system's CAs. Texts are borrowed until lf_transfer_close */
+    const char *proxy;   /* NULL: from the environment as curl does; "": none */
     int64_t connect_timeout_ms;
     int64_t stall_timeout_ms; /* no byte either way for this long: LF_TIMEOUT */
-    int max_connections;      /* over all hosts; 0: 8 */
 };
 
 enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struct lf_transfer **transfer,

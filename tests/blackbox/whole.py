@@ -29,7 +29,7 @@ HAMILTON = """\
     {
         name = "hamilton-1"; driver = "folder";
         inbox = "%(home)s/hamilton/worklists"; outbox = "%(home)s/hamilton/results";
-        results = [ "*.csv", "*.bin" ]; stable_for = "200ms"; stable_polls = 2; scan_interval = "100ms";
+        results = [ "*.csv", "*.bin" ]; stable_for = "200ms"; scan_interval = "100ms";
         collect = ( { files = "*"; match = [ {match} ]; config = "Plate reader"; } );
         {hamilton}
     }"""

@@ -35,7 +35,7 @@ cloud = { tenant = "%(tenant)s"; client_id = "labferry-sim"; client_secret_file 
 link = { broker = "mqtt://127.0.0.1:%(broker_port)d"; };
 instruments = (
     { name = "hamilton-1"; driver = "folder"; inbox = "%(disk)s/worklists"; outbox = "%(disk)s/results"; results = [ "*.csv" ];
-      stable_for = "100ms"; stable_polls = 2; scan_interval = "100ms";
+      stable_for = "100ms"; scan_interval = "100ms";
       collect = ( { files = "*.csv"; match = [ "last-job" ]; config = "Plate reader"; } ); },
     { name = "balance-1"; driver = "line"; stream = "serial:%(home)s/balance"; profile = "%(home)s/balance.profile";
       expect_identity = "B021002593"; }

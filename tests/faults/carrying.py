@@ -4,6 +4,7 @@ Files go down; results come up: *.csv are processed, *.bin are attached and left
 replaces the old one; tasks are weighed. Together that makes every call of the API that the agent has.
 """
 import hashlib
+import os
 
 from whole import FAST, PLATE, SOON, Refused, WithLab, config, sha256
 
@@ -16,6 +17,11 @@ IN_DOUBT = "it may or may not have been done"
 
 class Carrying(WithLab):
     text = config(match=BY_NAME).replace("collect = (", LEFT_TO_PEOPLE)
+
+    def stall_after(self, ms):
+        """A transfer that moves no byte for this long is given up (by the agents started from here on)."""
+        os.environ["LF_STALL_MS"] = str(ms)
+        self.addCleanup(os.environ.pop, "LF_STALL_MS")
 
     def start(self, cloud="", agent="", sim=()):
         """Every part but the liquid handler: what it would do is done by the tests."""

@@ -28,7 +28,7 @@ class Network(Exactly):
         self.start_far("tenant-line", ["socat", f"TCP-LISTEN:{CLOUD_PORT},bind=127.0.0.1,fork,reuseaddr",
                                        f"TCP:{NEAR_ADDRESS}:{CLOUD_PORT}"])
         lab.write_config(config(match=BY_NAME, link=f'broker = "mqtt://{NEAR_ADDRESS}"; keepalive = "{KEEPALIVE_S}s";',
-                                cloud='stall_timeout = "10s"; request_timeout = "10s"; connect_timeout = "5s";'),
+                                cloud='request_timeout = "10s"; connect_timeout = "5s";'),
                          tenant=f"http://127.0.0.1:{CLOUD_PORT}")
         self.start_far("agent", [lab.program("labferryd"), "--config", str(lab.home / "labferry.conf")])
         lab.until("the agent is online", lambda: lab.alive("agent") and lab.online())

@@ -56,7 +56,8 @@ class Answers(Carrying):
         self.assertEqual([(rule["method"], rule["path"]) for rule in rules if rule["hits"] != 1], [], "every call was struck, once")
 
     def work(self, fault, in_doubt):
-        self.start(cloud='stall_timeout = "2s";', agent='file_max = "20MB";')
+        self.stall_after(2000)
+        self.start(agent='file_max = "20MB";')
         self.strike(fault)
         run = self.send_down()
         task = self.lab.new_task()

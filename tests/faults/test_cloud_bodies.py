@@ -57,12 +57,14 @@ class Down(Carrying):
         self.assertEqual(self.lab.requests("presignedDownload"), {"200": 2})
 
     def test_standing(self):
-        """a file that stands still for longer than stall_timeout is given up and fetched anew"""
-        self.struck_once("no answer in time", kind="latency", ms=15000, start={"cloud": 'stall_timeout = "1s";'})
+        """a download that stalls is given up and repeated"""
+        self.stall_after(1000)
+        self.struck_once("no answer in time", kind="latency", ms=15000)
 
     def test_slow(self):
         """a file that comes slowly is waited for as long as it moves"""
-        self.start(cloud='stall_timeout = "1s"; request_timeout = "1s";')
+        self.stall_after(1000)
+        self.start(cloud='request_timeout = "1s";')
         self.lab.fault("slow", bytesPerSecond=800_000, path="/presigned/*")
         self.send_down(content=FILE)
         self.wait("deliver")

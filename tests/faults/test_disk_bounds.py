@@ -1,5 +1,6 @@
 """What grows has a limit: what happens there is counted, and a person sees it."""
 import json
+import os
 import subprocess
 import unittest
 
@@ -30,10 +31,16 @@ class Bounds(OnSmallDisks):
         self.lab.write_config(text)
         self.lab.start_agent()
 
+    def limit(self, name, number):
+        """For the agents started from here on."""
+        os.environ[name] = str(number)
+        self.addCleanup(os.environ.pop, name)
+
     def test_outbox(self):
-        """while the broker is away reports wait up to outbox_max; then the oldest are dropped, counted and told of"""
+        """while the broker is away a bounded number of reports waits; then the oldest are dropped, counted and reported"""
         lab = self.lab
-        self.begin(config(agent="outbox_max = 100;"), hamilton=None)
+        self.limit("LF_OUTBOX_MAX", 100)
+        self.begin(config(), hamilton=None)
         lab.stop("broker")
         lab.until("it is noticed", lambda: not lab.online())
         jobs = 0
@@ -59,9 +66,9 @@ class Bounds(OnSmallDisks):
         return {"outbox": {"dropped": None}, **json.loads(said)}
 
     def test_flood(self):
-        """a flood of messages that are no events takes no more room than unused_max, and work goes on"""
+        """a flood of messages that are not events takes no more room than a twentieth of journal_max, and work goes on"""
         lab = self.lab
-        self.begin(config(link=ALL_TOPICS, agent='unused_max = "1MB";'), hamilton=None)
+        self.begin(config(link=ALL_TOPICS, agent='journal_max = "20MB";'), hamilton=None)
         for number in range(40):
             lab.publish(json.dumps({"no event": number, "filling": "x" * 200_000}), ANYTHING)
         files = [lab.generate()]
@@ -75,7 +82,8 @@ class Bounds(OnSmallDisks):
     def test_journal(self):
         """a journal that has its size takes in nothing new and says so; with more room it goes on"""
         lab = self.lab
-        small = config(link=ALL_TOPICS, agent='journal_max = "1MB"; unused_max = "5MB";')
+        self.limit("LF_UNUSED_MAX", 5 * MB)
+        small = config(link=ALL_TOPICS, agent='journal_max = "1MB";')
         self.begin(small, hamilton=None)
         for number in range(8):
             lab.publish(json.dumps({"no event": number, "filling": "x" * 200_000}), ANYTHING)

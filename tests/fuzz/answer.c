@@ -223,11 +223,10 @@ static void open_cloud(void)
         server.file = memfd_create("file", MFD_CLOEXEC);
         fuzz_need(server.file >= 0, "no file");
     }
-    struct lf_cloud_options options = {.tenant = TENANT,
-                                       .client_id = "id",
-                                       .client_secret_file = secret_file,
-                                       .part_size = 12};
-    fuzz_need(lf_cloud_open(&options, (struct lf_transfer *)&server, &server.cloud, &err) == LF_OK, err.text);
+    static struct lf_config_cloud config = {.tenant = TENANT, .client_id = "id", .request_timeout_ms = 60000};
+    config.client_secret_file = secret_file;
+    fuzz_need(lf_cloud_open(&config, (struct lf_transfer *)&server, &server.cloud, &err) == LF_OK, err.text);
+    server.cloud->part_size = 12;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

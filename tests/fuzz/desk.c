@@ -116,10 +116,7 @@ static void open_agent(void)
     fuzz_need(path && lf_dir_make(config->agent.state_dir, 0700, &err) == LF_OK, err.text);
     fuzz_need(lf_dir_make(config->agent.spool_dir, 0700, &err) == LF_OK, err.text);
     fuzz_need(lf_journal_open(path, &context->journal, &err) == LF_OK, err.text);
-    struct lf_cloud_options cloud = {.tenant = config->cloud.tenant,
-                                     .client_id = config->cloud.client_id,
-                                     .client_secret_file = config->cloud.client_secret_file};
-    fuzz_need(lf_cloud_open(&cloud, agent.transfer, &context->cloud, &err) == LF_OK, err.text);
+    fuzz_need(lf_cloud_open(&config->cloud, agent.transfer, &context->cloud, &err) == LF_OK, err.text);
     struct lf_jobs_options options = {.config = config, .journal = context->journal, .cloud = context->cloud};
     fuzz_need(lf_jobs_open(&options, &context->jobs, &err) == LF_OK, err.text);
     struct lf_intake_options intake = {.config = config,

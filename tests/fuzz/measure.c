@@ -9,15 +9,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const choices[] = {"even", "odd", NULL};
+struct options {
+    int baud;
+    int64_t wait, room;
+    enum { EVEN = 3, ODD = 8 } parity;
+    bool lock;
+    struct lf_texts names;
+    const char *title;
+};
+
+#define INTO(type, member) LF_INTO(type, struct options, member)
+
+static const struct lf_choice choices[] = {{"even", EVEN}, {"odd", ODD}, {0}};
 static const struct lf_setting table[] = {
-    {"baud", LF_INT, "9600", "A number.", 1, 4000000, NULL},
-    {"wait", LF_DURATION, "5s", "A time.", 100, 86400000, NULL},
-    {"room", LF_SIZE, "1MB", "A size.", 1, INT64_C(1) << 40, NULL},
-    {"parity", LF_CHOICE, "even", "A choice.", 0, 0, choices},
-    {"lock", LF_BOOL, "true", "A truth.", 0, 0, NULL},
-    {"names", LF_LIST, "a,b", "A list.", 0, 0, NULL},
-    {"title", LF_TEXT, NULL, "A text.", 0, 0, NULL},
+    {"baud", INTO(LF_INT, baud), "9600", "A number.", 1, 4000000},
+    {"wait", INTO(LF_DURATION, wait), "5s", "A time.", 100, 86400000},
+    {"room", INTO(LF_SIZE, room), "1MB", "A size.", 1, INT64_C(1) << 40},
+    {"parity", INTO(LF_CHOICE, parity), "even", "A choice.", .choices = choices},
+    {"lock", INTO(LF_BOOL, lock), "true", "A truth."},
+    {"names", INTO(LF_LIST, names), "a,b", "A list."},
+    {"title", INTO(LF_TEXT, title), NULL, "A text."},
+    {"gone", .type = LF_REMOVED, .help = "it was of no use"},
     {0},
 };
 
@@ -73,24 +85,26 @@ static void check_setting(struct fuzz_input *input)
     memset(&err, 0, sizeof err);
     enum lf_status status = lf_values_finish(values, &err);
     fuzz_check_error(status, &err);
-    int64_t baud = lf_values_int(values, "baud"), wait = lf_values_int(values, "wait"),
-            room = lf_values_int(values, "room");
+    struct options options;
+    lf_values_fill(values, &options);
     if (status == LF_OK) {
-        MUST(baud >= 1 && baud <= 4000000, "baud is %" PRId64, baud);
-        MUST(wait >= 100 && wait <= 86400000, "wait is %" PRId64, wait);
-        MUST(room >= 1 && room <= INT64_C(1) << 40, "room is %" PRId64, room);
-        const char *parity = lf_values_text(values, "parity");
-        MUST(parity && (!strcmp(parity, "even") || !strcmp(parity, "odd")), "parity is %s", parity);
-        for (size_t i = 0; i < lf_values_count(values, "names"); i++)
-            MUST(lf_values_item(values, "names", i), "entry %zu is missing", i);
+        MUST(options.baud >= 1 && options.baud <= 4000000, "baud is %d", options.baud);
+        MUST(options.wait >= 100 && options.wait <= 86400000, "wait is %" PRId64, options.wait);
+        MUST(options.room >= 1 && options.room <= INT64_C(1) << 40, "room is %" PRId64, options.room);
+        MUST(options.parity == EVEN || options.parity == ODD, "parity is %d", (int)options.parity);
+        for (size_t i = 0; i < options.names.count; i++)
+            MUST(options.names.items[i], "entry %zu is missing", i);
     }
     lf_values_free(values);
 }
 
 static void check_near(const char *text)
 {
-    const char *near = lf_setting_nearest(table, text);
-    MUST(!near || lf_setting_find(table, near), "suggests %s, which there is not", near);
+    struct lf_nearest near = {.word = text};
+    char hint[LF_HINT];
+    lf_nearest_setting(&near, table);
+    MUST(!near.name || lf_setting_find(table, near.name), "suggests %s, which there is not", near.name);
+    MUST(lf_nearest_hint(&near, "", hint), "no hint");
     MUST(lf_edit_distance(text, text) == 0 || strlen(text) > 64, "\"%s\" is far from itself", text);
     MUST(lf_edit_distance(text, "parity") == lf_edit_distance("parity", text),
          "there and back differ: \"%s\"", text);

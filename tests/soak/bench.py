@@ -20,11 +20,11 @@ CONFIG = """\
 agent = { name = "%(agent)s"; site = "%(site)s"; state_dir = "%(home)s/state"; socket = "%(home)s/control.sock";
           disk_reserve = "1MB"; keep = "1h"; log_level = "info"; log_format = "text"; };
 cloud = { tenant = "%(tenant)s"; client_id = "labferry-sim"; client_secret_file = "%(home)s/client_secret";
-          request_timeout = "10s"; stall_timeout = "10s"; };
+          request_timeout = "10s"; };
 link = { broker = "mqtt://127.0.0.1:%(broker_port)d"; };
 instruments = (
     { name = "hamilton-1"; driver = "folder"; inbox = "%(home)s/hamilton/worklists"; outbox = "%(home)s/hamilton/results";
-      results = [ "*.csv" ]; finish = "marker"; done_marker = "{name}.done"; scan_interval = "200ms"; safety_interval = "5s";
+      results = [ "*.csv" ]; finish = "marker"; done_marker = "{name}.done"; scan_interval = "200ms";
       collect = ( { files = "*.csv"; match = [ "filename:^(?<run>[0-9a-f-]{36})_" ]; config = "Plate reader"; } ); },
     { name = "balance-1"; driver = "line"; stream = "serial:%(home)s/balance"; profile = "%(home)s/balance.profile";
       expect_identity = "B021002593"; collect = ( { files = "*"; match = [ "sidecar" ]; config = "Printed"; } ); },

@@ -1,6 +1,7 @@
 #include "base/setting.h"
 #include "unit.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,20 +9,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const colours[] = {"red", "green", NULL};
+enum colour { RED = 7, GREEN = 4 };
+
+struct options {
+    const char *broker, *folder, *key_file, *mood;
+    int64_t timeout, room;
+    int count, any;
+    bool loud;
+    enum colour colour;
+    struct lf_texts tags;
+    int guard; /* no row's: must stay as it was */
+};
+
+#define INTO(type, member) LF_INTO(type, struct options, member)
+
+static const struct lf_choice colours[] = {{"red", RED}, {"green", GREEN}, {0}};
+static const struct lf_choice moods[] = {{"glad", 0}, {"sad", 0}, {0}};
 
 static const struct lf_setting table[] = {
-    {.name = "broker", .type = LF_TEXT, .fallback = LF_REQUIRED, .help = "Address of the broker."},
-    {.name = "timeout", .type = LF_DURATION, .fallback = "30s", .min = 1000, .max = 60000},
-    {.name = "room", .type = LF_SIZE, .fallback = "1KB"},
-    {.name = "count", .type = LF_INT, .min = -3, .max = 5},
-    {.name = "any", .type = LF_INT},
-    {.name = "loud", .type = LF_BOOL, .fallback = "true"},
-    {.name = "colour", .type = LF_CHOICE, .fallback = "red", .choices = colours},
-    {.name = "folder", .type = LF_PATH},
-    {.name = "key_file", .type = LF_SECRET_FILE},
-    {.name = "tags", .type = LF_LIST, .fallback = "a,b"},
-    {.name = "inner", .type = LF_NESTED},
+    {"broker", INTO(LF_TEXT, broker), LF_REQUIRED, "Address of the broker."},
+    {"timeout", INTO(LF_DURATION, timeout), "30s", .min = 1000, .max = 60000},
+    {"room", INTO(LF_SIZE, room), "1KB"},
+    {"count", INTO(LF_INT, count), .min = -3, .max = 5},
+    {"any", INTO(LF_INT, any)},
+    {"loud", INTO(LF_BOOL, loud), "true"},
+    {"colour", INTO(LF_CHOICE, colour), "red", .choices = colours},
+    {"mood", INTO(LF_TEXT, mood), .choices = moods},
+    {"folder", INTO(LF_PATH, folder)},
+    {"key_file", INTO(LF_SECRET_FILE, key_file)},
+    {"tags", INTO(LF_LIST, tags), "a,b"},
+    {"inner", .type = LF_NESTED},
+    {"brokers", .type = LF_REMOVED, .help = "one broker is enough"},
     {0},
 };
 
@@ -39,6 +57,14 @@ static void set(struct lf_values *values, const char *name, const char *text)
     CHECK_STR(err.text, "");
 }
 
+static struct options filled(const struct lf_values *values)
+{
+    struct options options = {.guard = 42};
+    lf_values_fill(values, &options);
+    CHECK_INT(options.guard, 42);
+    return options;
+}
+
 static void values_have_units(void)
 {
     struct lf_values *values = fresh();
@@ -46,18 +72,19 @@ static void values_have_units(void)
     set(values, "timeout", "5s");
     set(values, "room", "2KiB");
     set(values, "count", "-3");
-    set(values, "any", "-9223372036854775808");
+    set(values, "any", "-2147483648");
     set(values, "loud", "false");
     set(values, "colour", "green");
     set(values, "folder", "/x");
     CHECK_INT(lf_values_finish(values, NULL), LF_OK);
-    CHECK_STR(lf_values_text(values, "broker"), "b");
-    CHECK_INT(lf_values_int(values, "timeout"), 5000);
-    CHECK_INT(lf_values_int(values, "room"), 2048);
-    CHECK_INT(lf_values_int(values, "count"), -3);
-    CHECK_INT(lf_values_int(values, "any"), INT64_MIN);
-    CHECK(!lf_values_bool(values, "loud"));
-    CHECK_STR(lf_values_text(values, "colour"), "green");
+    struct options options = filled(values);
+    CHECK_STR(options.broker, "b");
+    CHECK_INT(options.timeout, 5000);
+    CHECK_INT(options.room, 2048);
+    CHECK_INT(options.count, -3);
+    CHECK_INT(options.any, INT_MIN);
+    CHECK(!options.loud);
+    CHECK_INT(options.colour, GREEN);
     CHECK_STR(lf_values_at(values, "broker"), "f:1");
     CHECK(lf_values_given(values, "loud"));
     lf_values_free(values);
@@ -79,16 +106,17 @@ static void left_out(void)
     struct lf_values *values = fresh();
     set(values, "broker", "b");
     CHECK_INT(lf_values_finish(values, NULL), LF_OK);
-    CHECK_INT(lf_values_int(values, "timeout"), 30000);
-    CHECK_INT(lf_values_int(values, "room"), 1000);
-    CHECK(lf_values_bool(values, "loud"));
-    CHECK_STR(lf_values_text(values, "colour"), "red");
+    struct options options = filled(values);
+    CHECK_INT(options.timeout, 30000);
+    CHECK_INT(options.room, 1000);
+    CHECK(options.loud);
+    CHECK_INT(options.colour, RED);
     CHECK(!lf_values_given(values, "timeout"));
     CHECK_STR(lf_values_at(values, "timeout"), NULL);
-    CHECK_STR(lf_values_text(values, "folder"), NULL);
-    CHECK_INT(lf_values_int(values, "count"), 0);
-    CHECK_INT(lf_values_count(values, "tags"), 2);
-    CHECK_STR(lf_values_item(values, "tags", 1), "b");
+    CHECK_STR(options.folder, NULL);
+    CHECK_INT(options.count, 0);
+    CHECK_INT(options.tags.count, 2);
+    CHECK_STR(options.tags.items[1], "b");
     lf_values_free(values);
 }
 
@@ -99,9 +127,10 @@ static void lists_grow(void)
     set(values, "tags", "x,y");
     set(values, "tags", "z");
     CHECK_INT(lf_values_finish(values, NULL), LF_OK);
-    CHECK_INT(lf_values_count(values, "tags"), 2);
-    CHECK_STR(lf_values_item(values, "tags", 0), "x,y");
-    CHECK_STR(lf_values_item(values, "tags", 2), NULL);
+    struct options options = filled(values);
+    CHECK_INT(options.tags.count, 2);
+    CHECK_STR(options.tags.items[0], "x,y");
+    CHECK_STR(options.tags.items[1], "z");
     lf_values_free(values);
 }
 
@@ -125,6 +154,7 @@ static void wrong_values(void)
     refused("count", "6", "between -3 and 5");
     refused("count", "-4", "between -3 and 5");
     refused("any", "9223372036854775808", "whole number");
+    refused("any", "2147483648", "between -2147483648 and 2147483647");
     refused("any", "1.5", "whole number");
     refused("any", "", "whole number");
     refused("any", "-", "whole number");
@@ -134,6 +164,7 @@ static void wrong_values(void)
     refused("loud", "yes", "true or false");
     refused("colour", "blue", "\"red\", \"green\", not \"blue\"");
     refused("colour", "Red", "\"red\"");
+    refused("mood", "angry", "\"glad\", \"sad\", not \"angry\"");
     refused("folder", "", "path of a file or folder");
     refused("key_file", "", "path of a file or folder");
     refused("inner", "x", "group or list");
@@ -148,9 +179,36 @@ static void unknown_names(void)
     refused("time_out", "x", "\"timeout\"");
     refused("zzz", "x", "unknown setting \"zzz\"; remove it");
     refused("", "x", "unknown setting \"\"");
-    CHECK_STR(lf_setting_nearest(table, "zzzzzz"), NULL);
     CHECK(lf_setting_find(table, "room") == &table[2]);
     CHECK(lf_setting_find(table, "Room") == NULL);
+}
+
+static void removed(void)
+{
+    refused("brokers", "x", "\"brokers\" is no longer needed: one broker is enough; remove it");
+    refused("broker_s", "x", "did you mean \"broker\"?");
+}
+
+static void nearest_name(void)
+{
+    struct lf_nearest nearest = {.word = "weigth"};
+    char hint[LF_HINT];
+    lf_nearest_try(&nearest, "height");
+    lf_nearest_try(&nearest, NULL);
+    lf_nearest_try(&nearest, "volume");
+    CHECK_STR(lf_nearest_hint(&nearest, "", hint), "; did you mean \"height\"?");
+    lf_nearest_try(&nearest, "weight");
+    lf_nearest_try(&nearest, "wait");
+    CHECK_STR(nearest.name, "weight");
+    struct lf_nearest far = {.word = "zzzzzz"};
+    lf_nearest_setting(&far, table);
+    CHECK_STR(lf_nearest_hint(&far, "; remove it", hint), "; remove it");
+}
+
+static void choice_names(void)
+{
+    CHECK_STR(lf_choice_name(colours, GREEN), "green");
+    CHECK_STR(lf_choice_name(colours, 0), "?");
 }
 
 static void twice(void)
@@ -160,7 +218,7 @@ static void twice(void)
     set(values, "broker", "a");
     CHECK_INT(lf_values_set(values, "broker", "b", NULL, &err), LF_INVALID);
     CHECK_STR(err.text, "link: \"broker\" is given twice; keep one");
-    CHECK_STR(lf_values_text(values, "broker"), "a");
+    CHECK_STR(filled(values).broker, "a");
     lf_values_free(values);
 }
 
@@ -203,7 +261,7 @@ static void wrong_reader_aborts(void)
     if (child == 0) {
         FILE *quiet = freopen("/dev/null", "w", stderr);
         signal(SIGABRT, SIG_DFL);
-        lf_values_text(values, "no such setting");
+        lf_values_at(values, "no such setting");
         _exit(quiet != NULL);
     }
     int status = 0;
@@ -219,6 +277,9 @@ UNIT_TESTS("setting", {"values arrive in ms, bytes and whole numbers, with their
            {"a list grows with each value and replaces its default", lists_grow},
            {"a wrong value is refused with place, name, what it must be and what it was", wrong_values},
            {"an unknown name is refused with the nearest known one", unknown_names},
+           {"a removed setting is refused with the reason, and never suggested", removed},
+           {"the nearest of several names is found, and none that is far", nearest_name},
+           {"a value of a choice has its name back", choice_names},
            {"a second value is refused and the first one stays", twice},
            {"what is missing is named with its help", missing},
            {"endless names, values and lists are bounded", outside_text_is_bounded},

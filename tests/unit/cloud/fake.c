@@ -77,7 +77,6 @@ void fake_write_secret(const struct fake *fake, const char *secret)
 
 void fake_open(struct fake *fake)
 {
-    char tenant[64];
     memset(fake, 0, sizeof *fake);
     pthread_mutex_init(&fake->lock, NULL);
     fake->token_life_s = 900;
@@ -85,15 +84,18 @@ void fake_open(struct fake *fake)
     fake_write_secret(fake, "hush\n");
     fake->server = server_open(answer, fake, SERVER_PLAIN, NULL);
     NEED(fake->server != NULL);
-    struct lf_transfer_options transfer = {.proxy = "", .stall_timeout_ms = 10000};
+    struct lf_transfer_options transfer = {.proxy = "",
+                                           .connect_timeout_ms = 10000,
+                                           .stall_timeout_ms = 10000};
     NEED(lf_transfer_open(&transfer, &fake->transfer, &fake->err) == LF_OK);
-    snprintf(tenant, sizeof tenant, "http://127.0.0.1:%d/", server_port(fake->server));
-    struct lf_cloud_options options = {.tenant = tenant,
-                                       .client_id = "the-client",
-                                       .client_secret_file = fake->secret_file,
-                                       .part_size = 1000,
-                                       .single_max = 2500};
-    NEED(lf_cloud_open(&options, fake->transfer, &fake->cloud, &fake->err) == LF_OK);
+    snprintf(fake->tenant, sizeof fake->tenant, "http://127.0.0.1:%d", server_port(fake->server));
+    fake->config = (struct lf_config_cloud){.tenant = fake->tenant,
+                                            .client_id = "the-client",
+                                            .client_secret_file = fake->secret_file,
+                                            .request_timeout_ms = 60000};
+    NEED(lf_cloud_open(&fake->config, fake->transfer, &fake->cloud, &fake->err) == LF_OK);
+    fake->cloud->part_size = 1000;
+    fake->cloud->single_max = 2500;
     fake->call.deadline = lf_deadline_in(30000);
 }
 

@@ -23,7 +23,8 @@ struct fake {
     struct lf_cloud *cloud;
     struct lf_call call;
     struct lf_error err;
-    char secret_file[512];
+    char secret_file[512], tenant[64];
+    struct lf_config_cloud config;
 
     pthread_mutex_t lock; /* guards what follows */
     struct fake_line lines[FAKE_LINES];

@@ -20,14 +20,14 @@ struct lf_error case_error;
 // ---- made-up drivers ----
 
 static const struct lf_setting folder_rows[] = {
-    {.name = "inbox", .type = LF_PATH, .fallback = LF_REQUIRED, .help = "Where files are put."},
-    {.name = "keep", .type = LF_DURATION, .fallback = "1d", .help = "How long."},
-    {.name = "token_file", .type = LF_SECRET_FILE, .help = "A secret."},
+    {"inbox", LF_INTO(LF_PATH, struct case_options, inbox), LF_REQUIRED, "Where files are put."},
+    {"keep", LF_INTO(LF_DURATION, struct case_options, keep), "1d", "How long."},
+    {"token_file", LF_INTO(LF_SECRET_FILE, struct case_options, token_file), NULL, "A secret."},
     {0},
 };
 static const struct lf_setting line_rows[] = {
-    {.name = "port", .type = LF_TEXT, .fallback = LF_REQUIRED, .help = "Which port."},
-    {.name = "baud", .type = LF_INT, .fallback = "9600", .min = 300, .max = 921600, .help = "Speed."},
+    {"port", LF_INTO(LF_TEXT, struct case_options, port), LF_REQUIRED, "Which port."},
+    {"baud", LF_INTO(LF_INT, struct case_options, baud), "9600", "Speed.", 300, 921600},
     {0},
 };
 static const char *const drivers[] = {"folder", "line", NULL};
@@ -68,8 +68,9 @@ static enum lf_status driver_check(const char *driver, const struct lf_values *v
                                    void (*resource)(void *context, const char *resource), void *context,
                                    struct lf_error *err)
 {
-    bool folder = !strcmp(driver, "folder");
-    const char *text = lf_values_text(values, folder ? "inbox" : "port");
+    struct case_options options;
+    lf_values_fill(values, &options);
+    const char *text = !strcmp(driver, "folder") ? options.inbox : options.port;
     if (!strcmp(text, "/dev/wrong")) {
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: port: /dev/wrong is wrong",
                        lf_values_at(values, "port"));
@@ -82,7 +83,9 @@ static enum lf_status driver_check(const char *driver, const struct lf_values *v
 static enum lf_status procedure_check(const char *driver, const struct lf_values *values,
                                       const char *procedure, struct lf_error *err)
 {
-    if (!strcmp(driver, "line") && lf_values_int(values, "baud") && !strcmp(procedure, "weigh"))
+    struct case_options options;
+    lf_values_fill(values, &options);
+    if (!strcmp(driver, "line") && options.baud && !strcmp(procedure, "weigh"))
         return LF_OK;
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no procedure \"%s\"; there is \"weigh\"", procedure);
 }
@@ -111,8 +114,11 @@ static enum lf_status pattern_check(const cJSON *pattern, struct lf_error *err)
     return LF_OK;
 }
 
-static enum lf_status match_check(const char *rule, struct lf_error *err)
+static enum lf_status match_check(const char *rule, bool *names_config, struct lf_error *err)
 {
+    *names_config = !strcmp(rule, "sidecar") || strstr(rule, "(?<config>");
+    if (!strchr(rule, ':') && strcmp(rule, "last-job") != 0 && strcmp(rule, "sidecar") != 0)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "\"%s\" is not a way to find the run", rule);
     if (strstr(rule, "(("))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "a bracket is not closed");
     return LF_OK;

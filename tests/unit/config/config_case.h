@@ -7,9 +7,10 @@
 #include "unit.h"
 
 #define AGENT "agent = { name = \"bench-3\"; site = \"boston\"; };\n"
-#define CLOUD                                                                                                \
+#define CLOUD_HEAD                                                                                           \
     "cloud = { tenant = \"https://acme.benchling.com\"; client_id = \"app\"; client_secret_file = "          \
-    "\"secret\"; };\n"
+    "\"secret\";"
+#define CLOUD CLOUD_HEAD " };\n"
 #define LINK "link = { broker = \"mqtts://broker.example\"; };\n"
 #define BALANCE "{ name = \"balance-1\"; driver = \"line\"; port = \"/dev/a\"; }"
 #define HANDLER "{ name = \"hamilton-1\"; driver = \"folder\"; inbox = \"/srv/in\"; }"
@@ -37,6 +38,13 @@ struct lf_config *case_load(const char *text);
 
 // Loads text and keeps the report until the next call. True if it was refused.
 bool case_refused(const char *text);
+/* Of the made-up drivers "folder" and "line". */
+struct case_options {
+    const char *inbox, *token_file, *port;
+    int64_t keep;
+    int baud;
+};
+
 extern struct lf_config_report case_report;
 extern struct lf_error case_error;
 

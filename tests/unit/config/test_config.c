@@ -13,11 +13,10 @@ static void plain_fields_are_filled(void)
         "5000000; };\n"
         "cloud = { tenant = \"https://acme.benchling.com/\"; client_id = \"app\"; client_secret_file = "
         "\"secret\";\n"
-        "  proxy = \"\"; events = \"both\"; poll_interval = \"5s\"; connections = 2; request_timeout = "
+        "  proxy = \"\"; events = \"both\"; poll_interval = \"5s\"; request_timeout = "
         "\"10s\"; };\n"
         "link = { broker = \"mqtts://broker.example:8884\"; keepalive = \"45s\"; session_expiry = \"1d\";\n"
-        "  receive_maximum = 7; commands = false; client_id = \"me\"; username = \"u\"; };\n" INSTRUMENTS
-            ROUTES);
+        "  commands = false; client_id = \"me\"; username = \"u\"; };\n" INSTRUMENTS ROUTES);
     CHECK_STR(config->agent.name, "bench-3");
     CHECK_STR(config->agent.site, "boston");
     CHECK_INT(config->agent.couriers, 5);
@@ -34,14 +33,12 @@ static void plain_fields_are_filled(void)
     CHECK_INT(config->cloud.events, LF_SOURCE_BOTH);
     CHECK_INT(config->cloud.poll_interval_ms, 5000);
     CHECK_INT(config->cloud.request_timeout_ms, 10000);
-    CHECK_INT(config->cloud.connections, 2);
     CHECK(config->link.used);
     CHECK(config->link.tls);
     CHECK_STR(config->link.host, "broker.example");
     CHECK_INT(config->link.port, 8884);
     CHECK_INT(config->link.keepalive_ms, 45000);
     CHECK_INT(config->link.session_expiry_ms, 86400000);
-    CHECK_INT(config->link.receive_maximum, 7);
     CHECK(!config->link.commands);
     CHECK_STR(config->link.client_id, "me");
     CHECK_STR(config->link.username, "u");
@@ -88,10 +85,13 @@ static void instruments_have_driver_settings(void)
     CHECK_STR(balance->driver, "line");
     CHECK_STR(balance->expect_identity, "123");
     CHECK(balance->paused);
-    CHECK_STR(lf_values_text(balance->settings, "port"), "/dev/a");
-    CHECK_INT(lf_values_int(balance->settings, "baud"), 19200);
+    struct case_options options = {0};
+    lf_values_fill(balance->settings, &options);
+    CHECK_STR(options.port, "/dev/a");
+    CHECK_INT(options.baud, 19200);
     CHECK_HAS(balance->at, "labferry.conf:5");
-    CHECK_INT(lf_values_int(config->instruments[1].settings, "keep"), 24 * 3600 * 1000);
+    lf_values_fill(config->instruments[1].settings, &options);
+    CHECK_INT(options.keep, 24 * 3600 * 1000);
     CHECK(!config->instruments[1].paused);
     CHECK(lf_config_instrument(config, "nobody") == NULL);
     lf_config_free(config);

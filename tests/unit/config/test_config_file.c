@@ -1,5 +1,6 @@
 // The file itself: reading, includes, paths, the report as a whole, the digest and the example.
 #include "config_case.h"
+#include "example.h"
 
 #include "base/buffer.h"
 #include "base/file.h"
@@ -203,7 +204,9 @@ static void relative_paths_start_at_the_file(void)
     snprintf(expected, sizeof expected, "%s/secret", unit_folder());
     CHECK_STR(config->cloud.client_secret_file, expected);
     snprintf(expected, sizeof expected, "%s/in", unit_folder());
-    CHECK_STR(lf_values_text(config->instruments[0].settings, "inbox"), expected);
+    struct case_options options;
+    lf_values_fill(config->instruments[0].settings, &options);
+    CHECK_STR(options.inbox, expected);
     lf_config_free(config);
 }
 
@@ -298,7 +301,7 @@ static char *printed_example(void)
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     NEED(out != NULL);
-    lf_config_print_example(out);
+    example_print(out);
     fclose(out);
     return text;
 }
@@ -309,7 +312,7 @@ static void example_is_up_to_date(void)
     struct lf_buffer file = {0};
     CHECK_INT(lf_file_read(unit_source("etc/labferry.conf.example"), LF_CONFIG_FILE_MAX, &file, NULL), LF_OK);
     if (!file.data || strcmp(text, file.data) != 0)
-        printf("\n      write it anew: test_config_file --example > etc/labferry.conf.example\n");
+        printf("\n      write it with: test_config_file --example > etc/labferry.conf.example\n");
     CHECK_STR(text, file.data);
     lf_buffer_free(&file);
     free(text);
@@ -357,7 +360,7 @@ static const struct unit_test tests[] = {
 int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "--example")) {
-        lf_config_print_example(stdout);
+        example_print(stdout);
         return 0;
     }
     return unit_main(argc, argv, "config file", tests, sizeof tests / sizeof tests[0]);

@@ -70,9 +70,29 @@ static void out_of_bounds(void)
             "\"log_level\"|\"error\", \"warning\", \"info\", \"debug\"|not \"loud\"");
 }
 
+static void removed(void)
+{
+    static const char *const agent[] = {"log_limit = 200;", "outbox_max = 100;", "unused_max = \"1MB\";"};
+    static const char *const cloud[] = {"stall_timeout = \"1m\";", "connections = [ 1, 2 ];"};
+    static const char *const link[] = {"receive_maximum = 20;", "commands_max = { };"};
+    char text[2000];
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "agent = { name = \"a\"; site = \"b\";\n%s };\n" CLOUD LINK INSTRUMENTS,
+                 agent[i]);
+        MISTAKE(text, 2, "agent: |is no longer needed: |; remove it");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, AGENT CLOUD_HEAD "\n%s };\n" LINK INSTRUMENTS, cloud[i]);
+        MISTAKE(text, 3, "cloud: |is no longer needed: |; remove it");
+        snprintf(text, sizeof text, AGENT CLOUD "link = { broker = \"mqtts://b\";\n%s };\n" INSTRUMENTS,
+                 link[i]);
+        MISTAKE(text, 4, "link: |is no longer needed: |; remove it");
+    }
+}
+
 static void missing(void)
 {
-    MISTAKE("agent = { name = \"a\"; };\n" CLOUD LINK INSTRUMENTS, 1, "agent|\"site\" is missing: add it");
+    MISTAKE("agent = { name = \"a\"; };\n" CLOUD LINK INSTRUMENTS, 1, "agent|\"site\" is missing; add it");
     MISTAKE(CLOUD LINK INSTRUMENTS, 0, "\"agent\" is missing|agent = { ... };");
     MISTAKE(AGENT CLOUD INSTRUMENTS, 0, "\"link\" is missing|events = \"poll\"");
     MISTAKE(HEAD "instruments = (\n { name = \"a\"; driver = \"line\"; } );\n", 5,
@@ -162,9 +182,9 @@ static void sign_in(void)
     MISTAKE(AGENT "cloud = { tenant = \"https://a\"; };\n" LINK INSTRUMENTS, 2,
             "no way to sign in|\"client_id\"");
     MISTAKE(AGENT "cloud = { tenant = \"https://a\"; client_id = \"x\"; };\n" LINK INSTRUMENTS, 2,
-            "\"client_id\" needs \"client_secret_file\"");
+            "\"client_id\" also needs \"client_secret_file\"");
     MISTAKE(AGENT "cloud = { tenant = \"https://a\"; client_secret_file = \"secret\"; };\n" LINK INSTRUMENTS,
-            2, "\"client_secret_file\" needs \"client_id\"");
+            2, "\"client_secret_file\" also needs \"client_id\"");
     MISTAKE(AGENT "cloud = { tenant = \"https://a\"; client_id = \"x\"; client_secret_file = \"secret\";\n"
                   "api_key_file = \"secret\"; };\n" LINK INSTRUMENTS,
             3, "two ways to sign in|keep either");
@@ -184,13 +204,13 @@ static void brokers(void)
 static void link_credentials(void)
 {
     MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; password_file = \"secret\"; };\n" INSTRUMENTS, 3,
-            "\"password_file\" needs \"username\"");
+            "\"password_file\" also needs \"username\"");
     MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; key_file = \"secret\"; };\n" INSTRUMENTS, 3,
-            "\"key_file\" needs \"cert_file\"");
+            "\"key_file\" also needs \"cert_file\"");
     MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; cert_file = \"secret\"; };\n" INSTRUMENTS, 3,
-            "\"cert_file\" needs \"key_file\"");
+            "\"cert_file\" also needs \"key_file\"");
     MISTAKE(AGENT CLOUD "link = { broker = \"mqtt://localhost\";\n ca_file = \"secret\"; };\n" INSTRUMENTS, 4,
-            "\"ca_file\" does nothing without TLS|mqtts://");
+            "\"ca_file\" has no effect without TLS|mqtts://");
 }
 
 static void topics(void)
@@ -202,7 +222,7 @@ static void topics(void)
                  AGENT CLOUD
                  "link = { broker = \"mqtts://b\"; topics = [ \"ok/#\", \"%s\" ]; };\n" INSTRUMENTS,
                  filters[i]);
-        MISTAKE(text, 3, "\"topics\"|no MQTT topic filter");
+        MISTAKE(text, 3, "\"topics\"|not an MQTT topic filter");
     }
     MISTAKE(AGENT CLOUD "link = { broker = \"mqtts://b\"; topic_prefix = \"/a\"; };\n" INSTRUMENTS, 3,
             "\"topic_prefix\"");
@@ -220,7 +240,7 @@ static void duplicate_instrument(void)
 {
     MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/a\"; },\n"
                  "{ name = \"a\"; driver = \"line\"; port = \"/dev/b\"; } );\n",
-            5, "instrument \"a\" is there already|labferry.conf:4|own name");
+            5, "instrument \"a\" already exists|labferry.conf:4|own name");
 }
 
 static void shared_port(void)
@@ -243,11 +263,11 @@ static void collects(void)
 {
     MISTAKE(HEAD READER("( { config = \"c\"; } )"), 5, "collect 1|\"match\" is missing");
     MISTAKE(HEAD READER("( { match = \"last-job\"; } )"), 5,
-            "nothing tells the output file configuration|\"config\"");
+            "the output file configuration is missing|\"config\"");
     MISTAKE(HEAD READER("( { match = \"by-luck\"; config = \"c\"; } )"), 5,
-            "\"by-luck\"|filename:REGEX|last-job|sidecar");
+            "\"match\"|\"by-luck\" is not a way to find the run");
     MISTAKE(HEAD READER("( { match = \"content:((\"; config = \"c\"; } )"), 5,
-            "content:((|a bracket is not closed");
+            "\"match\"|a bracket is not closed");
     MISTAKE(HEAD READER("( 5 )"), 5, "collect 1 must be a group");
     MISTAKE(HEAD INSTRUMENT("collect = { match = \"last-job\"; config = \"c\"; };"), 4,
             "driver \"line\" finds no results|remove \"collect\"");
@@ -267,7 +287,7 @@ static void route_to_nowhere(void)
 static void duplicate_route(void)
 {
     MISTAKE(HEAD INSTRUMENTS "routes = ( " TASK ",\n" TASK " );\n", 6,
-            "route \"weigh\" is there already|labferry.conf:5");
+            "route \"weigh\" already exists|labferry.conf:5");
 }
 
 static void job_beyond_the_driver(void)
@@ -358,6 +378,7 @@ UNIT_TESTS("config mistakes",
            {"a value of the wrong type is told how to be written", wrong_type},
            {"a value out of bounds is told its bounds", out_of_bounds},
            {"what is missing is named where it is missing", missing},
+           {"a removed setting is refused with the reason, whatever its value", removed},
            {"an empty list is refused", empty_list},
            {"a name that MQTT topics cannot hold is refused", bad_names},
            {"a secret that others may read, or that is gone, is refused", secrets},

@@ -32,7 +32,7 @@ static enum lf_status archive_result(const char *id, const char *text)
     return lf_driver_folder.archive(bench.device, id, found->version, &err);
 }
 
-static const char *const QUICK[] = {"finish", "rename", "safety_interval", "100ms", "depth", "1", NULL};
+static const char *const QUICK[] = {"finish", "rename", "scan_interval", "100ms", "depth", "1", NULL};
 
 static void moved_by_day(void)
 {
@@ -114,7 +114,7 @@ static void companions_go_along(void)
 
 static void none_leaves_it(void)
 {
-    start((const char *[]){"finish", "rename", "archive", "none", "safety_interval", "100ms", NULL});
+    start((const char *[]){"finish", "rename", "archive", "none", "scan_interval", "100ms", NULL});
     CHECK_INT(archive_result("plate.csv", "a"), LF_OK);
     CHECK(bench_exists(bench.outbox, "plate.csv"));
     CHECK_INT(bench_listen(&bench, 300, &err), LF_OK);
@@ -139,7 +139,7 @@ static void across_file_systems(void)
         printf("    (skipped: no second file system here)\n");
         return;
     }
-    start((const char *[]){"finish", "rename", "archive", other, "safety_interval", "100ms", NULL});
+    start((const char *[]){"finish", "rename", "archive", other, "scan_interval", "100ms", NULL});
     snprintf(kept, sizeof kept, "%s/%s", other, strrchr(archive, '/') + 1);
     CHECK_INT(archive_result("plate.csv", "first"), LF_OK);
     CHECK_INT(archive_result("plate.csv", "second one"), LF_OK);
@@ -162,7 +162,7 @@ static void across_file_systems(void)
 
 static void unwritable_archive(void)
 {
-    start((const char *[]){"finish", "rename", "archive", "/proc/no", "safety_interval", "100ms", NULL});
+    start((const char *[]){"finish", "rename", "archive", "/proc/no", "scan_interval", "100ms", NULL});
     CHECK(archive_result("plate.csv", "a") != LF_OK);
     CHECK_HAS(err.text, "/proc/no");
     CHECK_STR(bench_text(bench.outbox, "plate.csv"), "a");

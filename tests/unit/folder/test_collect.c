@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,7 +28,7 @@ static void expect_quiet(int64_t ms, size_t count)
 
 static void stable_result(void)
 {
-    start((const char *[]){"stable_for", "300ms", "stable_polls", "3", NULL});
+    start((const char *[]){"stable_for", "300ms", NULL});
     int64_t begin = lf_clock_mono_ms();
     bench_write(bench.outbox, "plate.csv", "well,value\nA1,0.5\n");
     bench_listen_for(&bench, 1);
@@ -42,7 +43,7 @@ static void stable_result(void)
 static void growing_result(void)
 {
     char path[BENCH_PATH + 32];
-    start((const char *[]){"stable_for", "400ms", "stable_polls", "3", NULL});
+    start((const char *[]){"stable_for", "400ms", NULL});
     snprintf(path, sizeof path, "%s/plate.csv", bench.outbox);
     for (int i = 0; i < 6; i++) {
         FILE *file = fopen(path, "a");
@@ -59,7 +60,7 @@ static void growing_result(void)
 
 static void empty_result_waits(void)
 {
-    start((const char *[]){"stable_for", "50ms", "stable_polls", "1", "safety_interval", "200ms", NULL});
+    start((const char *[]){"stable_for", "50ms", "scan_interval", "100ms", NULL});
     bench_write(bench.outbox, "plate.csv", "");
     expect_quiet(500, 0);
     bench_write(bench.outbox, "plate.csv", "a");
@@ -69,7 +70,9 @@ static void empty_result_waits(void)
 
 static void polling_sees_it_too(void)
 {
-    start((const char *[]){"watch", "poll", "scan_interval", "100ms", "finish", "rename", NULL});
+    setenv("LF_WATCH", "0", 1);
+    start((const char *[]){"scan_interval", "100ms", "finish", "rename", NULL});
+    unsetenv("LF_WATCH");
     expect_quiet(150, 0);
     bench_write(bench.outbox, "plate.csv", "a");
     bench_listen_for(&bench, 1);
@@ -94,8 +97,7 @@ static void watching_is_prompt(void)
         return;
     // with a look every hour only the file system's word can bring it
     char from[BENCH_PATH + 32], to[BENCH_PATH + 32];
-    start((const char *[]){"finish", "rename", "results", "*.csv", "safety_interval", "1h", "scan_interval",
-                           "1h", NULL});
+    start((const char *[]){"finish", "rename", "results", "*.csv", "scan_interval", "1h", NULL});
     expect_quiet(50, 0);
     bench_write(bench.outbox, "plate.writing", "a");
     expect_quiet(200, 0);
@@ -111,8 +113,7 @@ static void new_folders_are_watched(void)
     if (!changes_are_told())
         return;
     char sub[BENCH_PATH + 32];
-    start((const char *[]){"finish", "rename", "depth", "2", "safety_interval", "1h", "scan_interval", "1h",
-                           NULL});
+    start((const char *[]){"finish", "rename", "depth", "2", "scan_interval", "1h", NULL});
     expect_quiet(50, 0);
     snprintf(sub, sizeof sub, "%s/run7", bench.outbox);
     mkdir(sub, 0755);
@@ -186,7 +187,7 @@ static void names_that_count(void)
 static void refused_results(void)
 {
     char path[BENCH_PATH + 32];
-    start((const char *[]){"finish", "rename", "safety_interval", "100ms", NULL});
+    start((const char *[]){"finish", "rename", "scan_interval", "100ms", NULL});
     bench_write(bench.spool, "secret", "s");
     bench_write(bench.outbox, "line\nbreak.csv", "a");
     bench_write(bench.outbox, "-rf", "a");
@@ -206,7 +207,7 @@ static void refused_results(void)
 
 static void new_version(void)
 {
-    start((const char *[]){"finish", "rename", "safety_interval", "100ms", NULL});
+    start((const char *[]){"finish", "rename", "scan_interval", "100ms", NULL});
     bench_write(bench.outbox, "plate.csv", "a");
     bench_listen_for(&bench, 1);
     bench_write(bench.outbox, "plate.csv", "longer");

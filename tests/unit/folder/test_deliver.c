@@ -201,18 +201,6 @@ static void no_inbox(void)
     end();
 }
 
-static void work_dir_keeps_inbox_clean(void)
-{
-    char work[BENCH_PATH];
-    snprintf(work, sizeof work, "%s/work", unit_folder());
-    mkdir(work, 0755);
-    start((const char *[]){"work_dir", work, "lock", "false", NULL});
-    CHECK_INT(deliver(bench_parcel(&bench, 1, "plate.csv", "abc")), LF_OK);
-    CHECK_INT(bench_count(bench.inbox, ""), 1);
-    CHECK_INT(bench_count(work, ".mark"), 1);
-    end();
-}
-
 static void folder_gone(void)
 {
     start(NULL);
@@ -245,5 +233,4 @@ UNIT_TESTS("folder: deliver",
            {"a converted file is reported with both digests", conversion_is_reported},
            {"a cancelled delivery leaves nothing visible", cancelled},
            {"an instrument without inbox refuses files and says so", no_inbox},
-           {"with a work folder the inbox sees nothing but finished files", work_dir_keeps_inbox_clean},
            {"an inbox that was unmounted or replaced is noticed and gets no file", folder_gone}, )

@@ -101,8 +101,7 @@ static void deliver_converted(void)
 static void collect(void)
 {
     long n = 1;
-    bench_connect(&bench, (const char *[]){"finish", "rename", "safety_interval", "100ms", "scan_interval",
-                                           "100ms", NULL});
+    bench_connect(&bench, (const char *[]){"finish", "rename", "scan_interval", "100ms", NULL});
     for (bool reached = true; reached && n < 100; n++) {
         char name[32], path[BENCH_PATH + 32];
         snprintf(name, sizeof name, "r%ld.csv", n);

@@ -112,20 +112,32 @@ static void route_gone(void)
 
 static void rules(void)
 {
+    bool names_config;
     static const struct {
         const char *rule, *why;
     } bad[] = {
         {"filename:(", "error at character"},
         {"content:run=([0-9]+)", "(?<run>...)"},
-        {"guess", "filename:REGEX, content:REGEX, last-job or sidecar"},
+        {"guess", "\"filename:REGEX\", \"content:REGEX\", \"last-job\" or \"sidecar\""},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         err = (struct lf_error){0};
-        CHECK_INT(lf_match_check(bad[i].rule, &err), LF_INVALID);
+        CHECK_INT(lf_match_check(bad[i].rule, &names_config, &err), LF_INVALID);
         CHECK_HAS(err.text, bad[i].why);
     }
-    CHECK_INT(lf_match_check("filename:(?<run>x)", &err), LF_OK);
-    CHECK_INT(lf_match_check("sidecar", &err), LF_OK);
+    static const struct {
+        const char *rule;
+        bool names_config;
+    } good[] = {
+        {"last-job", false},
+        {"sidecar", true},
+        {"filename:(?<run>x)", false},
+        {"content:(?<run>x)(?<config>y)", true},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        CHECK_INT(lf_match_check(good[i].rule, &names_config, &err), LF_OK);
+        CHECK_INT(names_config, good[i].names_config);
+    }
 }
 
 static void unknown_step(void)

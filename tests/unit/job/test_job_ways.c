@@ -379,8 +379,8 @@ static void endless_expression(void)
     static const char *const rule[] = {"filename:^R(a+)+b(?<run>.)"};
     case_open(&c);
     struct lf_config_collect *collect = (struct lf_config_collect *)&c.config->instruments[0].collect[0];
-    struct lf_config_list before = collect->match;
-    collect->match = (struct lf_config_list){rule, 1};
+    struct lf_texts before = collect->match;
+    collect->match = (struct lf_texts){rule, 1};
     int64_t id = add(
         "collect", "match", NULL, false,
         cJSON_Parse("{\"file_name\":\"Raaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bb.csv\"}"));

@@ -49,7 +49,7 @@ static void links_resolve(void)
 
 static void bad_names(void)
 {
-    refuse("", "does not name a stream");
+    refuse("", "is not the name of a stream");
     refuse("/dev/ttyUSB0", "serial:PATH");
     refuse("seriall:/dev/ttyUSB0", "serial:/dev/serial/by-id");
     refuse("tpc:192.0.2.7:8001", "tcp:192.0.2.7:8001");
