@@ -161,3 +161,22 @@ char *lf_format(const char *format, ...)
     va_end(args);
     return len < 0 ? NULL : text;
 }
+
+void lf_text_show(const char *text, char *shown, size_t room)
+{
+    bool utf8 = lf_utf8_valid(lf_slice_text(text));
+    size_t used = 0;
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        bool hidden = c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8);
+        if (used + (hidden ? 4 : 1) >= room)
+            break;
+        if (hidden)
+            used += (size_t)snprintf(shown + used, room - used, "\\x%02X", c);
+        else
+            shown[used++] = *text;
+    }
+    for (; utf8 && ((unsigned char)*text & 0xC0) == 0x80; text--)
+        used--;
+    shown[used] = '\0';
+}

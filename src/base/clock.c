@@ -206,12 +206,15 @@ uint64_t lf_random_below(uint64_t bound)
     return value % bound;
 }
 
-int64_t lf_backoff_ms(int attempt, int64_t base_ms, int64_t cap_ms)
+int64_t lf_backoff_ms(int attempt, enum lf_pace pace)
 {
-    int64_t ceiling = base_ms;
-    for (int i = 0; i < attempt && ceiling < cap_ms; i++)
+    static const struct {
+        int64_t base_ms, cap_ms;
+    } paces[] = {[LF_PACE_DEVICE] = {250, 30 * 1000},
+                 [LF_PACE_BROKER] = {500, 60 * 1000},
+                 [LF_PACE_CLOUD] = {1000, 5 * 60 * 1000}};
+    int64_t ceiling = paces[pace].base_ms, cap = paces[pace].cap_ms;
+    for (int i = 0; i < attempt && ceiling < cap; i++)
         ceiling *= 2;
-    if (ceiling > cap_ms)
-        ceiling = cap_ms;
-    return (int64_t)lf_random_below((uint64_t)ceiling + 1);
+    return (int64_t)lf_random_below((uint64_t)(ceiling < cap ? ceiling : cap) + 1);
 }

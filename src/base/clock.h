@@ -45,8 +45,15 @@ void lf_time_format_local(int64_t wall_ms, char text[LF_TIME_TEXT]);
 /* Parses RFC 3339 with any offset and up to 9 digits of fraction. LF_INVALID for anything else. */
 enum lf_status lf_time_parse(const char *text, int64_t *wall_ms);
 
+/* How quickly to retry, by what is being tried. The first wait is up to the base; later ones double, up to
+ * the cap. */
+enum lf_pace {
+    LF_PACE_DEVICE, /* an instrument or the journal on this machine: 250 ms to 30 s */
+    LF_PACE_BROKER, /* 500 ms to 1 min */
+    LF_PACE_CLOUD,  /* 1 s to 5 min */
+};
 /* Full jitter: a random wait in [0, min(cap, base * 2^attempt)] ms; attempt counts from 0. */
-int64_t lf_backoff_ms(int attempt, int64_t base_ms, int64_t cap_ms);
+int64_t lf_backoff_ms(int attempt, enum lf_pace pace);
 /* Uniform in [0, bound). bound > 0. */
 uint64_t lf_random_below(uint64_t bound);
 

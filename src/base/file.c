@@ -174,15 +174,7 @@ static bool windows_reserved(const char *name)
 static enum lf_status refuse_name(struct lf_error *err, const char *name, const char *why)
 {
     char shown[80];
-    size_t used = 0;
-    for (; *name && used + 5 < sizeof shown; name++) {
-        unsigned char c = (unsigned char)*name;
-        if (c < 0x20 || c >= 0x7F)
-            used += (size_t)snprintf(shown + used, sizeof shown - used, "\\x%02X", c);
-        else
-            shown[used++] = *name;
-    }
-    shown[used] = '\0';
+    lf_text_show(name, shown, sizeof shown);
     return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
                    "the file name \"%s\" is refused: %s. Rename it where it is made", shown, why);
 }

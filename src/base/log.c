@@ -32,21 +32,6 @@ bool lf_log_wants(enum lf_log_level level)
     return (int)level <= threshold;
 }
 
-/* Copies text, showing control characters, and bytes that are not UTF-8, as \xNN. */
-static void escape(const char *text, char *out, size_t room)
-{
-    size_t used = 0;
-    unsigned char last = lf_utf8_valid(lf_slice_text(text)) ? 0xFF : 0x7E;
-    for (; *text && used + 5 < room; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7F || c > last)
-            used += (size_t)snprintf(out + used, room - used, "\\x%02X", c);
-        else
-            out[used++] = *text;
-    }
-    out[used] = '\0';
-}
-
 /* ---- writing ---- */
 
 /* What reads the log may have stopped (a pager, a log daemon that hangs). Work must not wait for it: a line
@@ -194,6 +179,6 @@ void lf_log(enum lf_log_level level, const char *part, const char *format, ...)
     va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    escape(raw, text, sizeof text);
+    lf_text_show(raw, text, sizeof text);
     put(level, part, text);
 }

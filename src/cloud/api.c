@@ -10,7 +10,7 @@ enum lf_status cloud__api_path(const char *before, const char *id, const char *a
 {
     char shown[80];
     *path = NULL;
-    cloud__http_error_plain(id ? id : "", shown, sizeof shown);
+    lf_text_show(id ? id : "", shown, sizeof shown);
     /* An empty id would ask for a list, and "." or ".." for something else altogether. */
     if (!id || !*id || strlen(id) > LF_API_ID_MAX || !strcmp(id, ".") || !strcmp(id, ".."))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' cannot be an id in the cloud", shown);

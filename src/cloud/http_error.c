@@ -54,27 +54,13 @@ static struct verdict verdict_of(int status)
     return families[sizeof families / sizeof *families - 1];
 }
 
-void cloud__http_error_plain(const char *text, char *plain, size_t room)
-{
-    bool utf8 = lf_utf8_valid(lf_slice_text(text));
-    size_t used = 0;
-    for (const unsigned char *c = (const unsigned char *)text; *c && used + 1 < room; c++)
-        plain[used++] = *c < 0x20 || *c == 0x7F || (!utf8 && *c >= 0x80)
-                            ? (*c == '\n' || *c == '\t' ? ' ' : '?')
-                            : (char)*c;
-    if (utf8)
-        while (used && text[used] && ((unsigned char)text[used] & 0xC0) == 0x80)
-            used--; /* not in the middle of a letter */
-    plain[used] = '\0';
-}
-
 /* Adds "; label text" to the message being built. */
 static void add_words(struct lf_buffer *said, const char *label, const char *text)
 {
     char plain[160];
     if (!text || !*text)
         return;
-    cloud__http_error_plain(text, plain, sizeof plain);
+    lf_text_show(text, plain, sizeof plain);
     if (said->data && strstr(said->data, plain))
         return; /* userMessage often repeats message */
     lf_buffer_format(said, "%s%s%s", said->len ? "; " : "", label, plain);
@@ -97,7 +83,7 @@ static void add_errors(struct lf_buffer *said, const cJSON *errors)
                   cJSON_IsArray(global) ? cJSON_GetStringValue(cJSON_GetArrayItem(global, 0)) : NULL);
         cJSON_ArrayForEach (field, lf_json_at(item, "fields")) {
             char label[80];
-            cloud__http_error_plain(field->string ? field->string : "", label, sizeof label - 3);
+            lf_text_show(field->string ? field->string : "", label, sizeof label - 3);
             strcat(label, ": ");
             add_words(said, label,
                       cJSON_IsArray(field) ? cJSON_GetStringValue(cJSON_GetArrayItem(field, 0))

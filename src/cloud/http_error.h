@@ -4,9 +4,6 @@
 
 #include "transfer/transfer.h"
 
-/* Copies text from outside with control characters and invalid UTF-8 as '?', cut to room. */
-void cloud__http_error_plain(const char *text, char *plain, size_t room);
-
 /* The table of answers. LF_OK for 2xx with JSON (text that starts like an object); otherwise the error that
  * the status and the body tell of, retry_after_ms set where the server said when. */
 enum lf_status cloud__http_error_judge(const struct lf_answer *answer, struct lf_error *err);

@@ -139,7 +139,7 @@ static enum lf_status check_choice(const cJSON *value, const struct cloud_field 
         size_t used = strlen(allowed);
         snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "", *choice);
     }
-    cloud__http_error_plain(value->valuestring, shown, sizeof shown);
+    lf_text_show(value->valuestring, shown, sizeof shown);
     return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is \"%s\", which is none of %s",
                    field->path, shown, allowed);
 }

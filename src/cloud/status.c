@@ -83,7 +83,7 @@ static void list_names(const cJSON *cycle, const char *from, char *names, size_t
         char name[60];
         if (from && !is_allowed(cycle, from, lf_json_text_or(status, "id", "")))
             continue;
-        cloud__http_error_plain(lf_json_text_or(status, "displayName", "?"), name, sizeof name);
+        lf_text_show(lf_json_text_or(status, "displayName", "?"), name, sizeof name);
         int added = snprintf(names + used, room - used, "%s'%s'", used ? ", " : "", name);
         if (added < 0 || (size_t)added >= room - used)
             return;
@@ -95,7 +95,7 @@ static enum lf_status refuse(const cJSON *cycle, const cJSON *task, const char *
                              struct lf_error *err)
 {
     char names[240], now[60];
-    cloud__http_error_plain(lf_json_text_or(task, "status.displayName", "?"), now, sizeof now);
+    lf_text_show(lf_json_text_or(task, "status.displayName", "?"), now, sizeof now);
     list_names(cycle, known ? lf_json_text_or(task, "status.id", "") : NULL, names, sizeof names);
     if (known)
         return lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,

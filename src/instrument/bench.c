@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BACKOFF_BASE_MS = 250, BACKOFF_CAP_MS = 30000, STEADY_MS = 2000 };
+enum { RETRY_LEAST_MS = 250, STEADY_MS = 2000 };
 
 struct connection {
     int attempt;
@@ -76,7 +76,7 @@ static void connect_device(struct lf_instrument *instrument, struct connection *
     if (status == LF_CANCELLED)
         return;
     set_connected(instrument, false, err.text);
-    connection->due = lf_deadline_in(lf_backoff_ms(connection->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS));
+    connection->due = lf_deadline_in(lf_backoff_ms(connection->attempt++, LF_PACE_DEVICE));
 }
 
 /* Full jitter may give nearly nothing: a device that connects and vanishes must not be tried in a tight loop.
@@ -85,8 +85,7 @@ static void plan_reconnect(struct connection *connection)
 {
     if (lf_clock_mono_ms() - connection->connected >= STEADY_MS)
         connection->attempt = 0;
-    connection->due = lf_deadline_in(BACKOFF_BASE_MS
-                                     + lf_backoff_ms(connection->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS));
+    connection->due = lf_deadline_in(RETRY_LEAST_MS + lf_backoff_ms(connection->attempt++, LF_PACE_DEVICE));
 }
 
 /* ---- busy and idle ---- */

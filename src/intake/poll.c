@@ -18,8 +18,6 @@
 #include <string.h>
 
 enum {
-    RETRY_BASE_MS = 2000,
-    RETRY_CAP_MS = 5 * 60 * 1000,
     PAGE_DEADLINE_MS = 2 * 60 * 1000,
     PAGES_MAX = 10000,
     OVERLAP_MS = 10 * 60 * 1000
@@ -207,7 +205,7 @@ static void ask(struct lf_intake *intake, uint64_t gaps)
     if (status == LF_CANCELLED)
         return;
     note_outcome(poll, status, &err);
-    int64_t wait = lf_backoff_ms(poll->attempt, RETRY_BASE_MS, RETRY_CAP_MS);
+    int64_t wait = lf_backoff_ms(poll->attempt, LF_PACE_CLOUD);
     poll->attempt = status == LF_OK ? 0 : poll->attempt + 1;
     if (status != LF_OK) /* with or without regular asking: a gap may be open */
         poll->next = lf_deadline_in(wait > err.retry_after_ms ? wait : err.retry_after_ms);

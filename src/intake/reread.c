@@ -9,7 +9,6 @@
 
 enum {
     READ_DEADLINE_MS = 5 * 60 * 1000,
-    RETRY_BASE_MS = 1000,
     RETRY_CAP_MS = 5 * 60 * 1000,
     NO_JOURNAL_WAIT_MS = 5000,
 };
@@ -72,7 +71,7 @@ static void after_error(struct lf_intake *intake, const struct lf_event_row *row
         return;
     }
     lf_log_info("intake", "event %s is incomplete and will be re-fetched later: %s", row->id, why->text);
-    int64_t wait = lf_backoff_ms(row->attempt, RETRY_BASE_MS, RETRY_CAP_MS);
+    int64_t wait = lf_backoff_ms(row->attempt, LF_PACE_CLOUD);
     lf_journal_event_put_off(intake->journal, row->id,
                              lf_deadline_in(wait > why->retry_after_ms ? wait : why->retry_after_ms), &err);
 }

@@ -16,8 +16,6 @@
 #include <string.h>
 
 enum {
-    RETRY_BASE_MS = 1000,
-    RETRY_CAP_MS = 5 * 60 * 1000,
     LOOK_AGAIN_MS =
         5000, /* after an unknown outcome in the cloud: what was created may take a moment to be seen */
     STEP_DEADLINE_MS = 6 * 60 * 60
@@ -68,7 +66,7 @@ void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_
 
 static void wait_and_retry(struct lf_job *job, int64_t least_ms, const char *why)
 {
-    int64_t wait = lf_backoff_ms(job->attempt, RETRY_BASE_MS, RETRY_CAP_MS);
+    int64_t wait = lf_backoff_ms(job->attempt, LF_PACE_CLOUD);
     set_state(job, LF_JOB_WAITING, LF_TRANSIENT, why);
     job->due_mono = lf_deadline_in(wait > least_ms ? wait : least_ms);
     job->attempt++;
@@ -275,7 +273,7 @@ static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
          != LF_OK;
          attempt++) {
         lf_log_error("jobs", "cannot save the state of job %lld: %s", (long long)job->id, err.text);
-        if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, 1000, 30000)), &jobs->cancel)
+        if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, LF_PACE_DEVICE)), &jobs->cancel)
             == LF_CANCELLED)
             return;
     }

@@ -99,7 +99,7 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 
 /* ---- the session ---- */
 
-enum { RETRY_BASE_MS = 5000, RETRY_CAP_MS = 60 * 1000 }; /* of refused subscriptions */
+enum { RETRY_LEAST_MS = 1000 }; /* of refused subscriptions */
 
 static void up(struct lf_link *link)
 {
@@ -112,7 +112,7 @@ static void up(struct lf_link *link)
     if (!link->up_at)
         link->up_at = lf_clock_mono_ms();
     link->retry_at = link->refusal[0]
-                         ? lf_deadline_in(lf_backoff_ms(link->retries++, RETRY_BASE_MS, RETRY_CAP_MS))
+                         ? lf_deadline_in(RETRY_LEAST_MS + lf_backoff_ms(link->retries++, LF_PACE_BROKER))
                          : LF_NEVER;
     if (link->hooks.online)
         link->hooks.online(link->hooks.context, link->session_present, !link->gap_open);

@@ -13,8 +13,6 @@
 #include <string.h>
 
 enum {
-    BACKOFF_BASE_MS = 500,
-    BACKOFF_CAP_MS = 60 * 1000,
     DEFAULT_RECEIVE_MAXIMUM = 200,
     DEFAULT_MAX_MESSAGE = 272 * 1024,
 };
@@ -67,12 +65,12 @@ static int64_t pause_after(struct lf_link *link, enum lf_status status)
         link->takeovers++;
         lf_mutex_unlock(&link->mutex);
         if (come_back_once(link))
-            return lf_backoff_ms(0, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
-        return TAKEN_OVER_WAIT_MS + lf_backoff_ms(0, TAKEN_OVER_WAIT_MS, TAKEN_OVER_WAIT_MS);
+            return lf_backoff_ms(0, LF_PACE_BROKER);
+        return TAKEN_OVER_WAIT_MS + (int64_t)lf_random_below(TAKEN_OVER_WAIT_MS);
     }
     if (link->useful && !link->short_sessions)
         link->attempt = 0;
-    return lf_backoff_ms(link->attempt++, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+    return lf_backoff_ms(link->attempt++, LF_PACE_BROKER);
 }
 
 /* One session. Returns when to try the next. */

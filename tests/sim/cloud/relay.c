@@ -278,7 +278,9 @@ static void *run(void *arg)
             mosquitto_loop_write(relay->client, 1);
         }
         forget_connection(relay);
-        pause_before_retry(relay, RETRY_FIRST_MS + lf_backoff_ms(attempt++, RETRY_FIRST_MS, RETRY_MOST_MS));
+        pause_before_retry(relay,
+                           RETRY_FIRST_MS
+                               + (int64_t)lf_random_below(attempt++ < 5 ? RETRY_FIRST_MS : RETRY_MOST_MS));
     }
     return NULL;
 }

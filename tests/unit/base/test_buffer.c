@@ -100,10 +100,24 @@ static void slices_compare_bytes(void)
     CHECK(lf_slice_is(lf_buffer_slice(&empty), ""));
 }
 
+static void shown_to_people(void)
+{
+    char shown[10];
+    lf_text_show("abcde\xC3\xA9\xE2\x82\xAC", shown, sizeof shown);
+    CHECK_STR(shown, "abcde\xC3\xA9"); /* the next character has no room */
+    lf_text_show("a\xff\x01z", shown, sizeof shown);
+    CHECK_STR(shown, "a\\xFF\\x01");
+    lf_text_show("\xC3\xA9\n", shown, sizeof shown);
+    CHECK_STR(shown, "\xC3\xA9\\x0A");
+    lf_text_show("", shown, sizeof shown);
+    CHECK_STR(shown, "");
+}
+
 UNIT_TESTS("buffer", {"a buffer grows, holds any byte and stays terminated", grows_and_stays_terminated},
            {"a buffer never grows past its bound and is unchanged then", bound_holds},
            {"formatted text of any length is appended", formats},
            {"reserved room is written first and counted after", reserve_then_count},
            {"consuming takes from the front, at most all", consumes_from_the_front},
            {"taking gives the text away and leaves an empty buffer", taking_empties},
-           {"slices compare by bytes", slices_compare_bytes}, )
+           {"slices compare by bytes", slices_compare_bytes},
+           {"text from outside shows its odd bytes and is cut between characters", shown_to_people}, )

@@ -131,15 +131,15 @@ static void backoff_is_full_jitter(void)
 {
     int64_t most = 0, least = INT64_MAX;
     for (int i = 0; i < 2000; i++) {
-        int64_t wait = lf_backoff_ms(3, 100, 10000);
-        CHECK(wait >= 0 && wait <= 800);
+        int64_t wait = lf_backoff_ms(3, LF_PACE_DEVICE);
+        CHECK(wait >= 0 && wait <= 2000);
         most = wait > most ? wait : most;
         least = wait < least ? wait : least;
-        int64_t capped = lf_backoff_ms(INT_MAX, 100, 10000);
-        CHECK(capped >= 0 && capped <= 10000);
-        CHECK(lf_backoff_ms(0, 100, 50) <= 50);
+        int64_t capped = lf_backoff_ms(INT_MAX, LF_PACE_CLOUD);
+        CHECK(capped >= 0 && capped <= 300000);
+        CHECK(lf_backoff_ms(0, LF_PACE_BROKER) <= 500);
     }
-    CHECK(most > 600 && least < 200); // the chance that this fails by itself is below 10^-200
+    CHECK(most > 1500 && least < 500); // the chance that this fails by itself is below 10^-200
 }
 
 static void random_is_in_bounds(void)

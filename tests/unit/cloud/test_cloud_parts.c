@@ -124,15 +124,6 @@ static void waits(void)
     CHECK_INT(err.retry_after_ms, 0);
 }
 
-static void plain(void)
-{
-    char shown[8];
-    cloud__http_error_plain("abcd\xC3\xA9\xC3\xA9\xC3\xA9", shown, sizeof shown);
-    CHECK_STR(shown, "abcd\xC3\xA9");
-    cloud__http_error_plain("a\xff\x01", shown, sizeof shown);
-    CHECK_STR(shown, "a??");
-}
-
 /* ---- shapes ---- */
 
 static const char GENERATOR[] =
@@ -369,7 +360,6 @@ UNIT_TESTS("cloud parts", {"every HTTP status has the class of the table", class
            {"odd and huge error bodies do no harm", hostile},
            {"a web page in place of the API is recognised", pages},
            {"Retry-After, else the rate limit's reset, says how long to wait", waits},
-           {"text from outside is cut between letters and made plain", plain},
            {"a wrong field is named with what it is and what it should be", shapes},
            {"without a known limit nothing waits", rate_unknown},
            {"the window's budget is used up to a reserve", rate_counts},
