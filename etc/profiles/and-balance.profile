@@ -1,7 +1,7 @@
 # A&D balances: header, comma, nine characters of number with sign, three characters of unit: "ST,+001.2346 kg".
 #
-# Written for balances whose acknowledgement and error codes are switched on in the menu: <ACK> comes at once, and again when
-# re-zero or tare has been done.
+# For balances with acknowledgement and error codes switched on in the menu: <ACK> comes at once, and again when re-zero or tare
+# is done.
 [profile]
 title = 'A&D balance'
 

@@ -1,4 +1,4 @@
-# Ismatec Reglo ICC peristaltic pumps: "channel COMMAND [value] CR". The answer is one character without any line end
+# Ismatec Reglo ICC peristaltic pumps: "channel COMMAND [value] CR". The answer is one character without a line end
 # ("*" done, "#" failed, "+" and "-" for yes and no), or data and CR LF.
 [profile]
 title = 'Ismatec Reglo ICC pump'

@@ -16,12 +16,12 @@ reply      = line '<CR><LF>'
 first_byte = 3s
 gap        = 1s
 
-# The instrument cannot say who it is; its state shows that no earlier reply is under way.
+# The instrument has no identity; its state shows that no earlier reply is on its way.
 [resync]
 send   = '$D'
 expect = '{:one(Ready|Busy|Hold)};{:int}'
 
-# The starting commands are not answered with their success: the state is asked afterwards.
+# The reply to a start command does not show whether it worked: query the state afterwards.
 [command state]
 help   = 'What it does: Ready, Busy or Hold. A code from 10 to 119 with Busy: a message waits for the operator'
 class  = safe
@@ -59,7 +59,7 @@ send   = '&{path} $Q'
 input  = path text 1 to 80 without '$&;" '
 expect = '{value}'
 
-# AutoInfo messages and acknowledgements, where they are switched on.
+# AutoInfo messages and acknowledgements, if switched on.
 [listen auto-info]
 help  = 'AutoInfo messages'
 match = '!{info}'

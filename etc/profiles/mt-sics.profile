@@ -1,4 +1,4 @@
-# Balances and scales that speak MT-SICS, level 0 and 1: Mettler-Toledo, and the same grammar at Ohaus, KERN (KCP) and
+# Balances and scales with MT-SICS, level 0 and 1: Mettler-Toledo, and the same grammar at Ohaus, KERN (KCP) and
 # some Sartorius scales.
 #
 # A command is NAME[ PARAMETER]... CR LF in upper case. A reply with a weight is ID, status, the weight right-aligned in ten
@@ -22,14 +22,14 @@ quiet      = 300ms
 max_reply  = 64KB
 never      = '"'
 
-# Whole lines that do not echo the command: it was not carried out.
+# Lines that do not echo the command: it was not executed.
 [errors]
 error = 'ES' permanent 'the balance does not know this command (syntax error)'
 error = 'ET' transient 'the balance received a damaged command (transmission error): check baud rate, parity and cable'
 error = 'EL' permanent 'the balance cannot carry out this command (logical error)'
 
-# '@' cancels what runs, ends continuous output and answers with the serial number. It may also clear the tare: after a
-# lost connection nobody knows what is on the pan.
+# '@' cancels a running command, stops continuous output and answers with the serial number. It may also clear the tare: after
+# a lost connection the load on the pan is unknown.
 [identify]
 send   = '@'
 expect = 'I4 A "{identity}"'
@@ -175,7 +175,7 @@ send   = 'I4'
 expect = 'I4 A "{serial}"'
 error  = 'I4 I' busy 'the balance is busy'
 
-# The Print key, and continuous output that somebody switched on. Only stable weights become results.
+# The Print key, and continuous output if switched on. Only stable weights become results.
 [listen printed]
 help  = 'A stable weight, sent by the Print key'
 match = 'S S {value:real} {unit:word}'

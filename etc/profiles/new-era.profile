@@ -1,7 +1,7 @@
 # New Era NE-xxx syringe pumps, Basic mode: "[address]COMMAND CR"; the pump answers "STX address status [data] ETX".
 #
 # Status: I infusing, W withdrawing, S stopped, P paused, T timed pause, U waiting for a trigger, X purging. "A?x" is an
-# alarm: R it lost power, S stalled, T safe-mode time-out, E program error, O program out of range.
+# alarm: R power lost, S stalled, T safe-mode time-out, E program error, O program out of range.
 [profile]
 title = 'New Era syringe pump, Basic mode'
 input = address int 0 to 99 digits 2 default 0
@@ -12,7 +12,7 @@ reply      = frame '<STX>' to '<ETX>'
 first_byte = 1s
 gap        = 300ms
 
-# Alarms are told instead of carrying out the command. Whether a running motion was cut short, a person must see.
+# An alarm is reported instead of executing the command. A person must check whether a running motion was cut short.
 [errors]
 error = '{:int:2}A?R' person 'the pump lost power since the last command; its program may be gone'
 error = '{:int:2}A?S' person 'the pump is stalled'
@@ -24,12 +24,12 @@ error = '{:int:2}{:one(I|W|S|P|T|U|X)}?OOR' permanent 'a value is out of range'
 error = '{:int:2}{:one(I|W|S|P|T|U|X)}?COM' transient 'the pump received a damaged command'
 error = '{:int:2}{:one(I|W|S|P|T|U|X)}?' permanent 'the pump does not know this command'
 
-# The firmware version; the pump has no serial number to ask for.
+# The firmware version; the pump has no serial number to query.
 [identify]
 send   = '{address}VER'
 expect = '{:int:2}{:one(I|W|S|P|T|U|X)}{identity:word}'
 
-# A pump that raised an alarm answers with it once; asking again shows whether it is in step.
+# A pump that raised an alarm answers with it once; a second query shows whether it is in step.
 [resync]
 send   = '{address}'
 expect = '{:int:2}{}'

@@ -1,7 +1,7 @@
-# Sartorius balances with SBI commands, 16-character output (set so in the balance's menu).
+# Sartorius balances with SBI commands, 16-character output (a setting in the balance's menu).
 #
 # A command is ESC and a letter. A value is sign, blank, eight characters of number, blank, three characters of unit, CR LF.
-# A blank unit says that the value is not stable. Taring and zeroing give no reply: the balance is read afterwards.
+# A blank unit means that the value is not stable. Taring and zeroing give no reply: read the balance afterwards.
 [profile]
 title = 'Sartorius balance, SBI, 16 characters'
 
@@ -11,7 +11,7 @@ reply      = line '<CR><LF>'
 first_byte = 3s
 gap        = 500ms
 
-# Special lines, in the middle of blanks.
+# Special lines, padded with blanks on both sides.
 [errors]
 error = ' H' person 'overload: take weight off the pan'
 error = ' L' person 'underload: is the pan in place?'

@@ -1,7 +1,7 @@
-# Instruments that speak SCPI (IEEE 488.2) over a raw socket (port 5025) or a serial port: multimeters, supplies, scopes.
+# Instruments with SCPI (IEEE 488.2) over a raw socket (port 5025) or a serial port: multimeters, supplies, scopes.
 #
-# Commands and replies end with LF; a reply that begins with '#' is a block of data with its length in front. After every
-# setting the error queue is asked. Copy this file and add the instrument's own commands.
+# Commands and replies end with LF; a reply that begins with '#' is a block of data that begins with its length. After every
+# setting command the error queue is queried. Copy this file and add the instrument's own commands.
 [profile]
 title = 'SCPI instrument'
 
@@ -13,7 +13,7 @@ gap        = 2s
 max_reply  = 1MB
 never      = ';'
 
-# '*IDN?' also shows that no earlier reply is under way: no measured value looks like four fields.
+# '*IDN?' also shows that no earlier reply is on its way: no measured value looks like four fields.
 [identify]
 send     = '*IDN?'
 expect   = '{maker},{model},{serial},{version}'
@@ -31,7 +31,7 @@ class  = safe
 send   = 'SYST:ERR?'
 expect = '{code:int},"{message}"'
 
-# Any code but 0 fails, with the instrument's own words.
+# Any code except 0 is a failure, with the instrument's own text.
 [command check-errors]
 help   = 'Is the error queue empty?'
 class  = safe

@@ -11,9 +11,9 @@ enum lf_status cloud__api_path(const char *before, const char *id, const char *a
     char shown[80];
     *path = NULL;
     lf_text_show(id ? id : "", shown, sizeof shown);
-    /* An empty id would ask for a list, and "." or ".." for something else altogether. */
+    /* An empty id would ask for a list, "." and ".." for another path. */
     if (!id || !*id || strlen(id) > LF_API_ID_MAX || !strcmp(id, ".") || !strcmp(id, ".."))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' cannot be an id in the cloud", shown);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is not a valid id", shown);
     char *encoded = lf_url_encode(id);
     if (encoded)
         *path = lf_format("%s%s%s", before, encoded, after);
@@ -34,8 +34,8 @@ bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value
     return added;
 }
 
-/* Health is about the cloud, not about one request: an answer that refuses this request (for good, or until a
- * person gives access) shows a cloud that works. */
+/* Health is about the cloud, not about one request: a cloud that refuses this request (permanently, or until
+ * a person grants access) works. */
 void cloud__api_note(struct lf_cloud *cloud, const struct lf_error *err)
 {
     struct lf_api_health *health = &cloud->health;
@@ -76,7 +76,7 @@ enum lf_status cloud__api_perform(struct lf_cloud *cloud, struct lf_request *req
             cloud__credential_hide(authorization, &answer->text);
         if (status == LF_OK && !answer->redirected)
             lf_clock_learn(answer->date_ms);
-        *sent = was_sent; /* a 401 before this attempt says that nothing was done */
+        *sent = was_sent; /* a 401 before this attempt means that nothing was done */
         if (status == LF_OK && counted)
             cloud__rate_learn(&cloud->rate, answer->rate_limit, answer->rate_remaining, answer->rate_reset_s);
         bool again = status == LF_OK && answer->status == 401 && !answer->redirected && attempt == 0;
@@ -87,14 +87,13 @@ enum lf_status cloud__api_perform(struct lf_cloud *cloud, struct lf_request *req
             break;
         lf_answer_free(answer);
         if (request->body && !request->body->rewind(request->body->context))
-            status = lf_fail(err, LF_IO, LF_TRANSIENT, "cannot send the body again");
+            status = lf_fail(err, LF_IO, LF_TRANSIENT, "cannot send the body a second time");
     }
     return status;
 }
 
-/* The JSON of a 2xx answer, checked. What is not JSON, or not of the shape, may be from something in between,
- * and one such answer must not fail a workflow task for good: transient. If it stays so, the status says that
- * the cloud cannot be used. */
+/* The JSON of a 2xx answer, checked. Anything else may come from a proxy in between, and one such answer must
+ * not fail a workflow task permanently: transient. If it persists, `labferry status` shows it. */
 static enum lf_status read_answer(const struct lf_answer *answer, const struct cloud_field *shape,
                                   cJSON **out, struct lf_error *err)
 {
@@ -104,7 +103,7 @@ static enum lf_status read_answer(const struct lf_answer *answer, const struct c
     if (lf_json_parse(lf_buffer_slice(&answer->text), out, err) != LF_OK) {
         err->status = LF_PROTOCOL;
         err->class = LF_TRANSIENT;
-        return lf_error_prefix(err, "the answer (%d) cannot be read", answer->status);
+        return lf_error_prefix(err, "cannot parse the answer (%d)", answer->status);
     }
     status = cloud__schema_check(*out, shape, err);
     if (status != LF_OK) {
@@ -115,7 +114,7 @@ static enum lf_status read_answer(const struct lf_answer *answer, const struct c
     return status;
 }
 
-/* For what must not be done twice: only an answer that says so means that it was not done. */
+/* For requests that must not be repeated: only a clear refusal means that nothing was done. */
 static bool in_doubt(bool sent, int http_status)
 {
     bool refused = http_status >= 300 && http_status < 500;

@@ -1,5 +1,5 @@
-/* Inside cloud: one call of the API. Everything that all operations share: credentials, the rate limit, the
- * judgement of answers, the check of shapes. The other files here say which path, which body, which fields.
+/* Inside cloud: one call of the API, with what all operations share: credentials, rate limit, errors, and the
+ * check of the answer's fields. The other files here know paths, bodies and fields.
  */
 #ifndef LF_CLOUD_API_H
 #define LF_CLOUD_API_H
@@ -13,7 +13,7 @@
 
 enum {
     LF_API_ANSWER_MAX = 8 * 1024 * 1024,
-    LF_API_EVENTS_MAX = 40 * 1024 * 1024, /* a page of 100 events of up to 256 KB, and then some */
+    LF_API_EVENTS_MAX = 40 * 1024 * 1024, /* a page of 100 events of up to 256 KB each, and some reserve */
     LF_API_PAGES_MAX = 200,
     LF_API_ID_MAX = 200,
 };
@@ -45,7 +45,7 @@ struct lf_api_request {
     const char *path;                /* after /api/v2, ids already encoded; see cloud__api_path */
     const cJSON *json;               /* body, borrowed; NULL: none */
     const struct lf_body *body;      /* or a streamed JSON body: bounded by the call's deadline alone */
-    bool once;                       /* repeating it would create twice: doubt is an unknown outcome */
+    bool once;                       /* creates something: if it may have been done, the outcome is unknown */
     const struct cloud_field *shape; /* what a 2xx answer must have; NULL: any JSON object */
     int64_t max_answer;              /* 0: LF_API_ANSWER_MAX */
 };

@@ -121,7 +121,7 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
     }
     if (status == LF_OK && !(*task_id = strdup(lf_json_text_or(answer, "taskId", ""))))
         status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME,
-                         "out of memory: the processor was started, its task is not known");
+                         "out of memory: the processor was started, but its task is unknown");
     cJSON_Delete(answer);
     free(path);
     return status;
@@ -130,6 +130,6 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
 enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
                                  cJSON **out, struct lf_error *err)
 {
-    return cloud__api_get(cloud, "asking a long-running task", "/tasks/", task_id, cloud__schema_task, call,
+    return cloud__api_get(cloud, "reading a long-running task", "/tasks/", task_id, cloud__schema_task, call,
                           out, err);
 }

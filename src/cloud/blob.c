@@ -1,4 +1,4 @@
-/* Blobs: files going up (whole, or in parts) and coming down. Source: tag "Blobs" of the OpenAPI document. */
+/* Blobs: uploads (in one request, or in parts) and downloads. Source: tag "Blobs" of the OpenAPI document. */
 #include "cloud/api.h"
 #include "cloud/http_error.h"
 #include "cloud/upload.h"
@@ -21,7 +21,7 @@ enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, co
     return cloud__api_get(cloud, "reading a blob", "/blobs/", blob_id, cloud__schema_blob, call, out, err);
 }
 
-/* A link that the file store does not accept has run out: the next attempt gets a fresh one. */
+/* A link that the file store rejects has expired: the next attempt gets a new one. */
 static enum lf_status judge_download(const struct lf_answer *answer, struct lf_error *err)
 {
     bool success = answer->status >= 200 && answer->status < 300;
@@ -31,19 +31,19 @@ static enum lf_status judge_download(const struct lf_answer *answer, struct lf_e
     if (success)
         return LF_OK;
     if (answer->status >= 300 && answer->status < 400 && !answer->location)
-        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                       "the answer redirects us (%d) but does not say where to", answer->status);
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the answer is a redirect (%d) without a location",
+                       answer->status);
     if (answer->redirected && (answer->status == 400 || answer->status == 401 || answer->status == 403))
-        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store did not accept the link (%d)",
+        return lf_fail(err, LF_REFUSED, LF_TRANSIENT, "the file store rejected the link (%d)",
                        answer->status);
     enum lf_status status = cloud__http_error_judge(answer, err);
     if (answer->redirected && status == LF_NOT_FOUND)
-        err->class = LF_TRANSIENT; /* written a moment ago, not yet to be read everywhere */
+        err->class = LF_TRANSIENT; /* written a moment ago, not yet readable everywhere */
     return status;
 }
 
-/* A sign-in or maintenance page, with status 200, in place of the file? Only a blob that is a web page itself
- * comes as one. */
+/* Refuses a sign-in or maintenance page that came with status 200 instead of the file. Only a blob that is
+ * itself a web page may come as one. */
 static enum lf_status judge_page(struct lf_cloud *cloud, const char *blob_id, const struct lf_answer *answer,
                                  const struct lf_call *call, struct lf_error *err)
 {
@@ -53,8 +53,8 @@ static enum lf_status judge_page(struct lf_cloud *cloud, const char *blob_id, co
     enum lf_status status = lf_cloud_get_blob(cloud, blob_id, call, &blob, err);
     if (status == LF_OK && strncasecmp(lf_json_text_or(blob, "mimeType", ""), "text/html", 9) != 0)
         status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                         "a web page came in place of the file: does a proxy or a maintenance page stand in "
-                         "between?");
+                         "got a web page instead of the file: check for a proxy or a maintenance page in "
+                         "between");
     cJSON_Delete(blob);
     return status;
 }
@@ -76,13 +76,13 @@ static enum lf_status download(struct lf_cloud *cloud, const char *url, const st
     };
     enum lf_status status = lf_file_truncate(to, 0, err);
     if (status != LF_OK)
-        return lf_error_prefix(err, "cannot empty the file to download into");
+        return lf_error_prefix(err, "cannot truncate the file for the download");
     /* The vendor does not count downloads in the rate limit. */
     status = cloud__api_perform(cloud, &request, false, call, answer, &sent, err);
     return status == LF_OK ? judge_download(answer, err) : status;
 }
 
-/* File stores give the MD5 of most files as their ETag; those of encrypted files only look like one. */
+/* File stores use the MD5 of most files as their ETag; the ETag of an encrypted file only looks like one. */
 static bool states_other_bytes(const struct lf_answer *answer)
 {
     size_t digits = 0;
@@ -92,8 +92,8 @@ static bool states_other_bytes(const struct lf_answer *answer)
            && strncasecmp(answer->etag + 1, answer->md5, digits) != 0;
 }
 
-/* The vendor tells no digest of a file. Where that of the store disagrees, what comes twice with equal bytes
- * is right. */
+/* The API gives no digest of a file. If that of the store differs, a second download with the same bytes
+ * settles it. */
 static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, const struct lf_file *to,
                                     int64_t max, const struct lf_call *call, struct lf_answer *answer,
                                     struct lf_error *err)
@@ -104,13 +104,11 @@ static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, con
         if (status != LF_OK || !states_other_bytes(answer) || !strcmp(before, answer->sha256))
             return status;
         if (*before)
-            return lf_fail(
-                err, LF_MISMATCH, LF_TRANSIENT,
-                "it came twice with different bytes, and not with the digest that the file store states");
-        lf_log_warning(
-            "cloud",
-            "a file came with another digest than the file store states (%s); it is fetched once more",
-            answer->md5);
+            return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
+                           "two downloads differ, and neither has the digest that the file store states");
+        lf_log_warning("cloud",
+                       "a download has another digest than the file store states (%s); downloading it again",
+                       answer->md5);
         memcpy(before, answer->sha256, sizeof before);
         lf_answer_free(answer);
     }
@@ -154,13 +152,12 @@ static enum lf_status check_file(const struct lf_upload_file *file, struct lf_er
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "the type of a blob is RAW_FILE or VISUALIZATION, not '%s'", file->type);
     if (file->mime && strlen(file->mime) > MIME_MAX_BYTES)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the media type of a blob may have %d bytes at most",
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the media type of a blob may have at most %d bytes",
                        MIME_MAX_BYTES);
     return LF_OK;
 }
 
-/* {"name","type","mimeType"}: what both ways of uploading begin with. Returns owned; NULL when out of
- * memory. */
+/* {"name","type","mimeType"}: for both ways of uploading. Returns owned; NULL when out of memory. */
 static cJSON *blob_fields(const struct lf_upload_file *file)
 {
     cJSON *fields = cJSON_CreateObject();
@@ -172,7 +169,7 @@ static cJSON *blob_fields(const struct lf_upload_file *file)
     return NULL;
 }
 
-/* Takes one text out of an answer as owned. */
+/* Copies one text of the answer, and frees the answer. */
 static enum lf_status take_text(cJSON *answer, const char *field, char **text, struct lf_error *err)
 {
     *text = strdup(lf_json_text_or(answer, field, ""));
@@ -193,7 +190,7 @@ static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *
     request->body = cloud__upload_body(upload);
     status = cloud__api_call(cloud, request, call, answer, err);
     if (status != LF_OK && cloud__upload_error(upload)->status != LF_OK && err) {
-        *err = *cloud__upload_error(upload); /* the cause, rather than the broken request it led to */
+        *err = *cloud__upload_error(upload); /* the cause, not the broken request that it led to */
         status = lf_error_prefix(err, "%s", request->doing);
     }
     cloud__upload_free(upload);
@@ -290,7 +287,7 @@ enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
     free(path);
     if (status == LF_OK && lf_json_int(answer, "partNumber", -1) != number) {
         cJSON_Delete(answer);
-        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "uploading a part: the answer is about another part");
+        return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "uploading a part: the answer is for another part");
     }
     return status == LF_OK ? take_text(answer, "eTag", etag, err) : status;
 }
@@ -311,7 +308,7 @@ static cJSON *parts_object(const char *const *etags, int count)
     return NULL;
 }
 
-/* After a completion that was refused: has an earlier one, whose answer was lost, done it? */
+/* After a refused completion: did an earlier one, whose answer was lost, succeed? */
 static bool is_complete(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call)
 {
     cJSON *blob = NULL;
@@ -356,7 +353,7 @@ enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id,
     cJSON *answer = NULL;
     enum lf_status status = cloud__api_path("/blobs/", blob_id, ":abort-upload", &path, err);
     if (status == LF_OK) {
-        struct lf_api_request request = {.doing = "giving up a multipart upload",
+        struct lf_api_request request = {.doing = "aborting a multipart upload",
                                          .method = "POST",
                                          .path = path};
         status = cloud__api_call(cloud, &request, call, &answer, err);

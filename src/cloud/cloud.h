@@ -1,13 +1,12 @@
-/* Cloud: the Benchling API v2 as typed calls. Wire facts: Benchling's OpenAPI document (API v2) and its
+/* Cloud: the Benchling API v2 as typed calls. Sources: Benchling's OpenAPI document (API v2) and its
  * documentation of authentication, rate limits and lab automation.
  *
- * Every call blocks its (courier) thread, may be made from any thread, honours the deadline and cancel in
- * struct lf_call and fills an error whose class decides what follows. Calls retry nothing themselves but an
- * expired token (once); waiting and retrying is the job's business. They do wait when the known rate limit
- * window is used up.
+ * Every call blocks its thread, may be made from any thread, honours the deadline and cancel in struct
+ * lf_call, and fills in an error whose class decides what follows. A call itself retries only an expired
+ * token (once), and waits only for the rate limit; other retries are up to the job.
  *
- * Objects are returned as the API's own JSON (owned cJSON), checked for the fields that Labferry needs:
- * readers use lf_json_text(object, "file.id") and the like.
+ * Objects are returned as the API's own JSON (owned cJSON), checked for the fields that Labferry needs. Read
+ * them with lf_json_text(object, "file.id") and the like.
  */
 #ifndef LF_CLOUD_CLOUD_H
 #define LF_CLOUD_CLOUD_H
@@ -43,16 +42,16 @@ enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, co
 enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
                                 cJSON **out, struct lf_error *err);
 
-/* Any resource of an event by its payload key and id ("workflowTask", "assayRun" ...): for excludedProperties
- * and thin events. LF_UNSUPPORTED for keys that have no GET. */
+/* The resource of an event, by its payload key ("workflowTask", "assayRun" ...) and id: for thin events and
+ * excludedProperties. LF_UNSUPPORTED for keys without a GET. */
 enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resource, const char *id,
                                      const struct lf_call *call, cJSON **out, struct lf_error *err);
 
 /* Blobs */
 enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
                                  cJSON **out, struct lf_error *err);
-/* Downloads into `to` (from its start on); the redirect is followed without credentials. sha256[65], *size of
- * what came. */
+/* Downloads into `to` (from its start); follows the redirect without credentials. Sets the digest and size of
+ * what was downloaded. */
 enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, const struct lf_file *to,
                                  int64_t max, const struct lf_call *call, char sha256[65], int64_t *size,
                                  struct lf_error *err);
@@ -65,17 +64,17 @@ struct lf_upload_file {
     const char *type;  /* "RAW_FILE" or "VISUALIZATION" */
     int64_t part_size; /* of an upload in parts: see lf_cloud_part_size */
 };
-/* A file of at most single_max bytes in one request; md5 checked by the server. Repeating makes another blob.
+/* A file of at most single_max bytes in one request; the server checks its MD5. Repeating makes another blob.
  */
 enum lf_status lf_cloud_upload_blob(struct lf_cloud *cloud, const struct lf_upload_file *file,
                                     const struct lf_call *call, char **blob_id, struct lf_error *err);
-/* Multipart, step by step, so that the caller can keep its progress in the journal. The size of the parts
- * belongs to that progress: an upload ends with the size it began with, whatever later versions would choose.
+/* Multipart, step by step, so that the caller can keep its progress in the journal. The part size belongs to
+ * that progress: an upload keeps the size that it began with, even if later versions choose another.
  */
 bool lf_cloud_wants_parts(const struct lf_cloud *cloud, int64_t size);
-/* Bytes of each part but the last, for an upload that begins now. */
+/* Bytes of each part except the last, for a new upload. */
 int64_t lf_cloud_part_size(const struct lf_cloud *cloud, int64_t size);
-/* Of a file whose part_size is set. */
+/* For a file whose part_size is set. */
 int lf_cloud_part_count(const struct lf_upload_file *file);
 enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_upload_file *file,
                                     const struct lf_call *call, char **blob_id, struct lf_error *err);
@@ -88,7 +87,7 @@ enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_
 enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
                                     struct lf_error *err);
 
-/* Output processors. `find` lists the processors of a run and config (all pages) that hold a file. */
+/* Output processors. `find` lists those of a run and config that hold a file (all pages). */
 enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_id, const char *config_name,
                                         const struct lf_call *call, cJSON **array, struct lf_error *err);
 enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
@@ -98,8 +97,7 @@ struct lf_new_processor {
     bool complete_with_errors;
     const char *folder_id, *location_id, *timezone; /* NULL: left out (older tenants refuse them) */
 };
-/* Not idempotent: an answer lost on the way gives LF_UNKNOWN_OUTCOME; look with find before creating again.
- */
+/* Not idempotent: a lost answer gives LF_UNKNOWN_OUTCOME; use find before creating another. */
 enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf_new_processor *processor,
                                          const struct lf_call *call, cJSON **out, struct lf_error *err);
 enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *id, const char *file_id,
@@ -107,22 +105,22 @@ enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *i
 /* Starts processing; returns the id of the long-running task, owned. */
 enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id, const struct lf_call *call,
                                 char **task_id, struct lf_error *err);
-/* A long-running task. LF_NOT_FOUND: gone (30 minutes after its end): ask the object itself. */
+/* A long-running task. LF_NOT_FOUND: gone (30 minutes after its end); read the object itself. */
 enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
                                  cJSON **out, struct lf_error *err);
 
 /* Workflow tasks and outputs */
 enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
                                           cJSON **out, struct lf_error *err);
-/* Resolves the wanted status in the schema's life cycle and checks that a transition leads there. `wanted` is
- * a status's displayName (ignoring case) or a statusType (IN_PROGRESS, COMPLETED, FAILED ...). Reads and
- * caches the schema. *status_id owned. LF_EXISTS when the task is already there; LF_REFUSED (needs a person)
- * when no transition leads there, with the possible ones. */
+/* Finds the wanted status in the schema's life cycle and checks that a transition leads to it. `wanted` is a
+ * displayName (ignoring case) or a statusType (IN_PROGRESS, COMPLETED, FAILED ...). Reads and caches the
+ * schema. *status_id owned. LF_EXISTS when the task already has it; LF_REFUSED (needs a person) when no
+ * transition leads there, with the possible ones. */
 enum lf_status lf_cloud_resolve_status(struct lf_cloud *cloud, const cJSON *task, const char *wanted,
                                        const struct lf_call *call, char **status_id, struct lf_error *err);
 enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task_id, const char *status_id,
                                         const struct lf_call *call, cJSON **out, struct lf_error *err);
-/* fields: {"Mass": {"value": "12.3"}}; borrowed. Not idempotent: look with list before creating again. */
+/* fields: {"Mass": {"value": "12.3"}}; borrowed. Not idempotent: use list before creating another. */
 enum lf_status lf_cloud_create_output(struct lf_cloud *cloud, const char *task_id, const cJSON *fields,
                                       const struct lf_call *call, cJSON **out, struct lf_error *err);
 enum lf_status lf_cloud_list_outputs(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,

@@ -1,12 +1,12 @@
 /* States: none -> fetching -> valid -> (about to expire, or dropped after a 401) -> fetching ...
  *
- * One thread fetches, without the lock; the others wait, each on its own descriptor so that its deadline and
- * cancel hold. A fetch that fails gives all who waited for it the same error, unless it was the fetching
- * thread's own end (cancel, deadline): then one of the others fetches. The secret is read from its file for
- * each fetch, so that it can be rotated.
+ * One thread fetches, without holding the lock; the others wait, each on its own descriptor so that its own
+ * deadline and cancel apply. If the fetch fails, all waiters get its error, unless the fetching thread was
+ * cancelled or ran out of time: then one of the others fetches. The secret is read from its file for each
+ * fetch, so that it can be rotated.
  *
- * A credential that is not accepted is the trouble of the whole agent, told once (lf_cloud_health), and of no
- * job: whatever goes wrong here is transient, so that all who wait go on as soon as it is mended.
+ * A rejected credential is a problem of the agent, not of a job: it is reported once (lf_cloud_health), and
+ * every error here is transient, so that waiting jobs continue as soon as it is fixed.
  */
 #include "cloud/credential.h"
 
@@ -27,13 +27,13 @@ enum {
     TOKEN_LIFE_MAX_S = 7 * 24 * 3600,
     /* A token is renewed max(1, min(60, a tenth of its life)) s early, as the vendor's own SDK does. */
     EARLY_MAX_S = 60,
-    RETRY_REFRESH_MS = 5000, /* when an early refresh fails and the old token still holds */
+    RETRY_REFRESH_MS = 5000, /* after a failed early refresh, while the old token still works */
 };
 
 struct lf_waiter {
     struct lf_wake wake;
-    bool shared;           /* `error` holds what became of the fetch */
-    struct lf_error error; /* status LF_OK: look again */
+    bool shared;           /* `error` holds the outcome of the fetch */
+    struct lf_error error; /* status LF_OK: check again */
     struct lf_waiter *next;
 };
 
@@ -60,9 +60,7 @@ static enum lf_status read_secret(const char *path, const char *what, struct lf_
         usable = usable && isgraph((unsigned char)secret->data[i]);
     if (!usable)
         return lf_fail(err, LF_INVALID, LF_TRANSIENT,
-                       "%s: the file %s is empty or holds more than the secret (spaces, several lines, "
-                       "other characters)",
-                       what, path);
+                       "%s: %s must hold the secret and nothing else (no spaces, one line)", what, path);
     return LF_OK;
 }
 
@@ -80,7 +78,7 @@ static char *basic(const char *user, const char *password)
     return value;
 }
 
-enum { HIDDEN_MIN = 8 }; /* what is shorter may be an ordinary word */
+enum { HIDDEN_MIN = 8 }; /* a shorter secret may be an ordinary word */
 
 static void hide(struct lf_buffer *text, const char *secret)
 {
@@ -99,7 +97,7 @@ void cloud__credential_hide(const char *authorization, struct lf_buffer *text)
     if (!strncmp(authorization, "Basic ", 6) && lf_base64_decode(lf_slice_text(value), &plain) == LF_OK
         && plain.data) {
         char *password = strchr(plain.data, ':');
-        *password++ = '\0'; /* basic() has put it there */
+        *password++ = '\0'; /* basic() put it there */
         hide(text, *password ? password : plain.data);
     }
     lf_buffer_wipe(&plain);
@@ -120,7 +118,7 @@ static enum lf_status take_key(const struct lf_credential *credential, char **va
     return status;
 }
 
-/* Takes token and life out of the answer of POST /token. */
+/* Reads the token and its lifetime from the answer to POST /token. */
 static enum lf_status read_token(const struct lf_answer *answer, char **value, int64_t *life_ms,
                                  struct lf_error *err)
 {
@@ -134,10 +132,8 @@ static enum lf_status read_token(const struct lf_answer *answer, char **value, i
     for (const char *c = token; usable && *c; c++)
         usable = isgraph((unsigned char)*c);
     if (!usable || seconds <= 0)
-        status =
-            lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                    "the answer holds no usable bearer token with its life in seconds: is the tenant URL "
-                    "right?");
+        status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                         "the answer has no usable bearer token with its lifetime; check the tenant URL");
     else if (!(*value = lf_format("Bearer %s", token)))
         status = lf_fail_memory(err, "keeping a token");
     *life_ms = (seconds > TOKEN_LIFE_MAX_S ? TOKEN_LIFE_MAX_S : seconds) * 1000;
@@ -145,7 +141,7 @@ static enum lf_status read_token(const struct lf_answer *answer, char **value, i
     return status;
 }
 
-/* 400 and 401 of the token endpoint mean that the id or secret is wrong; 404 that this is not the API. */
+/* From the token endpoint, 400 and 401 mean that the id or secret is wrong; 404, that this is not the API. */
 static enum lf_status judge_token(const struct lf_credential *credential, const struct lf_answer *answer,
                                   struct lf_error *err)
 {
@@ -153,11 +149,11 @@ static enum lf_status judge_token(const struct lf_credential *credential, const 
         return LF_OK;
     if (answer->status == 400 || answer->status == 401) {
         err->status = LF_DENIED;
-        return lf_error_prefix(err, "client id '%s' or the secret in %s was not accepted",
+        return lf_error_prefix(err, "client id '%s' or the secret in %s was rejected",
                                credential->config->client_id, credential->config->client_secret_file);
     }
     if (answer->status == 404)
-        return lf_error_prefix(err, "there is no API at this address: is the tenant URL right?");
+        return lf_error_prefix(err, "there is no API at this address; check the tenant URL");
     return err->status;
 }
 
@@ -200,7 +196,7 @@ static enum lf_status ask_token(const struct lf_credential *credential, const st
     return status;
 }
 
-/* With the lock held: the fetch is over. */
+/* Called with the lock held, after a fetch. */
 static void keep(struct lf_credential *credential, char *value, int64_t asked_at, int64_t life_ms)
 {
     const int64_t most = (int64_t)EARLY_MAX_S * 1000, tenth = life_ms / 10;
@@ -218,7 +214,7 @@ static void wake_waiters(struct lf_credential *credential, const struct lf_error
         waiter->shared = true;
         if (err)
             waiter->error = *err;
-        lf_wake_up(&waiter->wake); /* the last touch: the waiter lives on its thread's stack */
+        lf_wake_up(&waiter->wake); /* last access: the waiter lives on its thread's stack */
     }
     credential->waiters = NULL;
 }
@@ -242,7 +238,7 @@ static enum lf_status fetch(struct lf_credential *credential, const struct lf_ca
     if (status == LF_OK) {
         keep(credential, value, asked_at, life_ms);
     } else if (credential->value && !own_end && !lf_deadline_passed(credential->expires_at)) {
-        credential->refresh_at = lf_deadline_in(RETRY_REFRESH_MS); /* the old one still holds */
+        credential->refresh_at = lf_deadline_in(RETRY_REFRESH_MS); /* the old one still works */
         status = LF_OK;
     }
     wake_waiters(credential, status == LF_OK || own_end ? NULL : err);
@@ -258,7 +254,7 @@ static void leave_waiters(struct lf_credential *credential, const struct lf_wait
         }
 }
 
-/* Called with the lock held, returns with it held. LF_OK: look again. */
+/* Called with the lock held, returns with it held. LF_OK: check again. */
 static enum lf_status wait_for_fetch(struct lf_credential *credential, const struct lf_call *call,
                                      struct lf_error *err)
 {
@@ -275,8 +271,8 @@ static enum lf_status wait_for_fetch(struct lf_credential *credential, const str
     if (waiter.shared && waiter.error.status != LF_OK)
         *err = waiter.error;
     else if (!waiter.shared && waited != LF_OK)
-        return lf_fail(err, waited, LF_TRANSIENT, "%s while another request fetches a token",
-                       waited == LF_TIMEOUT ? "the deadline passed" : "asked to stop");
+        return lf_fail(err, waited, LF_TRANSIENT, "%s while another request was fetching a token",
+                       waited == LF_TIMEOUT ? "timed out" : "stopped");
     return waiter.error.status;
 }
 
@@ -290,10 +286,10 @@ enum lf_status cloud__credential_get(struct lf_credential *credential, const str
     while (status == LF_OK && (!credential->value || lf_deadline_passed(credential->refresh_at))) {
         if (!credential->fetching) {
             status = fetch(credential, call, &own);
-            break; /* what was just fetched is used, however short its life */
+            break; /* use what was just fetched, however short its lifetime */
         }
         if (credential->value && !lf_deadline_passed(credential->expires_at))
-            break; /* somebody renews it early: the old one will do */
+            break; /* another thread is renewing it early: the old one still works */
         status = wait_for_fetch(credential, call, &own);
     }
     if (status == LF_OK && !(*value = strdup(credential->value)))

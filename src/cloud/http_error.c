@@ -6,9 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* One row for each status whose meaning is not just its family's. What stands in the way of every request
- * (the credential, a proxy, a wrong address) is no job's own trouble: transient, and the status tells it
- * once. */
+/* A row for each status that means more than its family. What blocks every request (credential, proxy, wrong
+ * address) is not a problem of one job: transient, and `labferry status` shows it once. */
 static const struct verdict {
     int status;
     enum lf_status means;
@@ -17,30 +16,30 @@ static const struct verdict {
 } verdicts[] = {
     {400, LF_REFUSED, LF_PERMANENT, "refused the request"},
     {401, LF_DENIED, LF_TRANSIENT,
-     "did not accept our credentials: check cloud.client_id and its secret, or the API key"},
+     "rejected our credentials: check cloud.client_id and its secret, or the API key"},
     {403, LF_DENIED, LF_NEEDS_PERSON,
      "denies access: give the app or user access to the project, team or registry"},
     {404, LF_NOT_FOUND, LF_PERMANENT, "does not have it (or the app may not see it)"},
-    {407, LF_DENIED, LF_TRANSIENT, "is behind a proxy that wants credentials"},
-    {408, LF_TIMEOUT, LF_TRANSIENT, "waited too long for our request"},
-    {409, LF_REFUSED, LF_PERMANENT, "has a conflict"},
+    {407, LF_DENIED, LF_TRANSIENT, "is behind a proxy that requires credentials"},
+    {408, LF_TIMEOUT, LF_TRANSIENT, "timed out waiting for our request"},
+    {409, LF_REFUSED, LF_PERMANENT, "reports a conflict"},
     {410, LF_NOT_FOUND, LF_PERMANENT, "no longer has it"},
     {413, LF_TOO_LARGE, LF_PERMANENT, "says the request is too large"},
     {422, LF_REFUSED, LF_PERMANENT, "cannot process the request"},
-    {425, LF_BUSY, LF_TRANSIENT, "asks to try again"},
-    {429, LF_BUSY, LF_TRANSIENT, "says the rate limit is used up"},
+    {425, LF_BUSY, LF_TRANSIENT, "asks for a retry"},
+    {429, LF_BUSY, LF_TRANSIENT, "reports that the rate limit is used up"},
     {500, LF_IO, LF_TRANSIENT, "has an internal error"},
     {501, LF_UNSUPPORTED, LF_PERMANENT, "does not support this"},
-    {502, LF_IO, LF_TRANSIENT, "is not reached by its gateway"},
+    {502, LF_IO, LF_TRANSIENT, "could not be reached by its gateway"},
     {503, LF_BUSY, LF_TRANSIENT, "is not available"},
     {504, LF_TIMEOUT, LF_TRANSIENT, "did not answer its gateway in time"},
 };
 
 static const struct verdict families[] = {
-    {300, LF_PROTOCOL, LF_TRANSIENT, "redirects us elsewhere: is the tenant URL right?"},
+    {300, LF_PROTOCOL, LF_TRANSIENT, "redirects elsewhere; check the tenant URL"},
     {400, LF_REFUSED, LF_PERMANENT, "refused the request"},
-    {500, LF_IO, LF_TRANSIENT, "has trouble"},
-    {0, LF_PROTOCOL, LF_TRANSIENT, "gave an answer with a status that cannot be right"},
+    {500, LF_IO, LF_TRANSIENT, "reports a server error"},
+    {0, LF_PROTOCOL, LF_TRANSIENT, "answered with an invalid status"},
 };
 
 static struct verdict verdict_of(int status)
@@ -114,13 +113,14 @@ static bool is_page(const struct lf_answer *answer)
            || !strncasecmp(text, "<html", 5);
 }
 
-/* A web page where the API should speak: a proxy, a maintenance page, or the wrong host. */
+/* A web page instead of JSON: from a proxy, a maintenance page, or the wrong host. */
 static enum lf_status judge_page(const struct lf_answer *answer, struct lf_error *err)
 {
-    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                   "a web page came in place of the API's answer (status %d): is the tenant URL right, or "
-                   "does a proxy or a maintenance page stand in between?",
-                   answer->status);
+    return lf_fail(
+        err, LF_PROTOCOL, LF_TRANSIENT,
+        "got a web page instead of the API's answer (status %d): check the tenant URL, and for a proxy "
+        "or a maintenance page in between",
+        answer->status);
 }
 
 static int64_t wait_asked_for(const struct lf_answer *answer)

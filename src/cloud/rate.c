@@ -1,6 +1,6 @@
-/* The window is a guess that answers correct. Within one window `remaining` only falls: answers may overtake
- * each other. A window whose end lies well past the known one is a new one. When the known window has ended
- * and nobody has told of the next, its budget is taken to be whole until the first answer says otherwise.
+/* The window is an estimate that answers correct. Within a window `remaining` only decreases, since answers
+ * may overtake each other. A window that ends well after the known one is a new one. When the known window
+ * has ended, the full budget is assumed until the first answer says otherwise.
  */
 #include "cloud/rate.h"
 
@@ -9,7 +9,7 @@
 enum {
     SAME_WINDOW_MS = 2000, /* the reset header counts whole seconds */
     WINDOW_MAX_S = 3600,
-    RESERVE_MAX = 2, /* left for whatever else uses this budget: people's own scripts */
+    RESERVE_MAX = 2, /* left for other users of this budget, such as scripts */
 };
 
 void cloud__rate_open(struct lf_rate *rate)
@@ -29,7 +29,7 @@ static int64_t reserve_of(int64_t limit)
     return limit / 10 < RESERVE_MAX ? limit / 10 : RESERVE_MAX;
 }
 
-/* With the lock held: takes one, or says until when to wait. */
+/* Called with the lock held. Takes one request, or sets *until to the time to wait for. */
 static bool take_now(struct lf_rate *rate, int64_t *until)
 {
     if (rate->limit < 0 || rate->remaining < 0)
@@ -38,8 +38,7 @@ static bool take_now(struct lf_rate *rate, int64_t *until)
         rate->remaining = rate->limit;
         rate->window_end = 0;
     }
-    /* A window that is over but whose successor is unknown must not stop us for ever: the budget is then only
-     * a count. */
+    /* While the next window is unknown the budget is only counted: it must not stop us forever. */
     if (rate->remaining > reserve_of(rate->limit) || rate->window_end == 0) {
         rate->remaining -= rate->remaining > 0;
         return true;
@@ -67,7 +66,7 @@ enum lf_status cloud__rate_take(struct lf_rate *rate, int64_t deadline, const st
             return LF_BUSY;
         }
         if (lf_sleep_until(until + (int64_t)lf_random_below(200), cancel) != LF_OK)
-            return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "asked to stop while waiting for the rate limit");
+            return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "stopped while waiting for the rate limit");
     }
 }
 
@@ -85,7 +84,7 @@ void cloud__rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, i
         rate->remaining = remaining;
     } else if (remaining < rate->remaining) {
         rate->remaining = remaining;
-        if (end < rate->window_end - SAME_WINDOW_MS) /* it ends earlier than was said */
+        if (end < rate->window_end - SAME_WINDOW_MS) /* it ends earlier than announced */
             rate->window_end = end;
     }
     rate->limit = limit;

@@ -1,5 +1,6 @@
-/* The rate limit: what the last answers told of the window, shared by all threads. Waits before the limit is
- * hit. Source: x-rate-limit-limit, -remaining and -reset (seconds left in the window) on every answer.
+/* The rate limit: the current window according to the last answers, shared by all threads. Waits before the
+ * limit is reached. Source: x-rate-limit-limit, -remaining and -reset (seconds left in the window) on every
+ * answer.
  */
 #ifndef LF_CLOUD_RATE_H
 #define LF_CLOUD_RATE_H
@@ -17,12 +18,12 @@ struct lf_rate {
 void cloud__rate_open(struct lf_rate *rate);
 void cloud__rate_close(struct lf_rate *rate);
 
-/* Takes one request out of the window, waiting for the next window if none is left but the reserve. LF_BUSY
- * (transient, with retry_after_ms) when the next window begins after the deadline; LF_CANCELLED. */
+/* Takes one request from the window; waits for the next window when only the reserve is left. LF_BUSY
+ * (transient, with retry_after_ms) if that begins after the deadline; LF_CANCELLED. */
 enum lf_status cloud__rate_take(struct lf_rate *rate, int64_t deadline, const struct lf_cancel *cancel,
                                 struct lf_error *err);
 
-/* What an answer told; -1 where it told nothing. */
+/* The headers of an answer; -1: missing. */
 void cloud__rate_learn(struct lf_rate *rate, int64_t limit, int64_t remaining, int64_t reset_s);
 
 /* For the operator. */

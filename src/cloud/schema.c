@@ -140,11 +140,11 @@ static enum lf_status check_choice(const cJSON *value, const struct cloud_field 
         snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "", *choice);
     }
     lf_text_show(value->valuestring, shown, sizeof shown);
-    return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is \"%s\", which is none of %s",
+    return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is \"%s\", not one of %s",
                    field->path, shown, allowed);
 }
 
-/* The object a field sits in, e.g. "file" for "file.id"; the whole object for a field at the top. */
+/* The object a field sits in, e.g. "file" for "file.id"; the object itself for a field at the top. */
 static const cJSON *parent_of(const cJSON *object, const char *path)
 {
     char parent[80];
@@ -159,7 +159,7 @@ static enum lf_status check_field(const cJSON *object, const struct cloud_field 
 {
     const cJSON *parent = parent_of(object, field->path), *value = lf_json_at(object, field->path);
     if (!cJSON_IsObject(parent))
-        return LF_OK; /* the parent's own row has judged that */
+        return LF_OK; /* checked by the parent's own row */
     if (field->need == LF_MAYBE && (!value || cJSON_IsNull(value)))
         return LF_OK;
     if (!is_kind(value, field->kind))

@@ -1,4 +1,4 @@
-/* The fields Labferry needs of the API's objects, and their check. From the OpenAPI document. */
+/* The fields of the API's objects that Labferry needs. From the OpenAPI document. */
 #ifndef LF_CLOUD_SCHEMA_H
 #define LF_CLOUD_SCHEMA_H
 
@@ -6,8 +6,8 @@
 
 enum cloud_field_kind { LF_FIELD_TEXT, LF_FIELD_OBJECT, LF_FIELD_ARRAY, LF_FIELD_WHOLE, LF_FIELD_BOOL };
 enum cloud_field_need {
-    LF_NEEDED, /* a text is not empty either */
-    LF_MAYBE,  /* may be missing or null; a field below one that is missing or null is not looked for */
+    LF_NEEDED, /* a text must not be empty */
+    LF_MAYBE,  /* may be missing or null; the fields below it are not checked then */
 };
 
 struct cloud_field {
@@ -31,7 +31,7 @@ extern const struct cloud_field cloud__schema_task_schema[];
 extern const struct cloud_field cloud__schema_events[];
 extern const struct cloud_field cloud__schema_resource[]; /* anything with an id */
 
-/* LF_PROTOCOL (permanent) with the field, what it is and what it should be. shape NULL: any object. */
+/* LF_PROTOCOL (permanent) names the field, what it is and what it should be. shape NULL: any object. */
 enum lf_status cloud__schema_check(const cJSON *object, const struct cloud_field *shape,
                                    struct lf_error *err);
 

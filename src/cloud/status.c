@@ -1,6 +1,6 @@
-/* Which status id to set: the API wants ids, which differ from tenant to tenant; people and profiles say
- * names or types. The life cycle of each task schema is read once and kept; when it does not have what is
- * asked for, it is read again before anything is refused, since administrators change life cycles.
+/* Status ids: the API takes ids, which differ between tenants; people and profiles use names or types. The
+ * life cycle of each task schema is cached. Before a status is refused the life cycle is read again, since
+ * administrators change them.
  */
 #include "cloud/api.h"
 #include "cloud/http_error.h"
@@ -12,7 +12,7 @@
 
 enum { SCHEMAS_MAX = 64 };
 
-/* Owned copy of the life cycle from the cache; NULL if it is not there. */
+/* Owned copy of a cached life cycle; NULL if there is none. */
 static cJSON *cached(struct lf_cloud *cloud, const char *schema_id)
 {
     lf_mutex_lock(&cloud->schemas_lock);
@@ -23,7 +23,7 @@ static cJSON *cached(struct lf_cloud *cloud, const char *schema_id)
     return cycle;
 }
 
-/* Keeps a copy; doing without is no failure. */
+/* Caches a copy, if there is memory for it. */
 static void cache(struct lf_cloud *cloud, const char *schema_id, const cJSON *cycle)
 {
     cJSON *copy = cJSON_Duplicate(cycle, true);
@@ -60,7 +60,7 @@ static bool is_wanted(const cJSON *status, const char *wanted)
            || !strcasecmp(lf_json_text_or(status, "statusType", ""), wanted);
 }
 
-/* A life cycle without a list of transitions restricts nothing. */
+/* A life cycle without transitions allows all of them. */
 static bool is_allowed(const cJSON *cycle, const char *from, const char *to)
 {
     const cJSON *transitions = lf_json_at(cycle, "transitions"), *transition;
@@ -106,7 +106,7 @@ static enum lf_status refuse(const cJSON *cycle, const cJSON *task, const char *
                    "the workflow has no status '%s'; it has: %s. Correct the configuration", wanted, names);
 }
 
-/* Among several statuses of the wanted type the first that can be reached is taken. */
+/* Of several statuses with the wanted type, takes the first that can be reached. */
 static enum lf_status choose(const cJSON *cycle, const cJSON *task, const char *wanted, char **status_id,
                              struct lf_error *err)
 {

@@ -15,10 +15,10 @@ enum { CHUNK = 3 * 8192 };
 struct lf_upload {
     const struct lf_file *file;
     int64_t offset, len; /* the piece */
-    int64_t taken;       /* bytes of the piece that were encoded */
+    int64_t taken;       /* bytes of the piece encoded so far */
     struct lf_buffer head;
     struct lf_buffer ready; /* encoded bytes */
-    size_t ready_at;        /* how many of them were given */
+    size_t ready_at;        /* how many of them were sent */
     bool tail_made;
     unsigned char chunk[CHUNK];
     struct lf_body body;
@@ -44,8 +44,7 @@ static enum lf_status read_piece(struct lf_upload *upload, int64_t at, size_t le
     size_t got;
     if (lf_file_read_at(upload->file, upload->offset + at, upload->chunk, len, &got, err) != LF_OK)
         return lf_error_prefix(err, "cannot read the file to upload");
-    return got == len ? LF_OK
-                      : lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the file to upload is shorter than it was");
+    return got == len ? LF_OK : lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the file to upload got shorter");
 }
 
 static size_t step_of(const struct lf_upload *upload, int64_t at)
@@ -88,7 +87,7 @@ static size_t read_body(void *context, char *into, size_t room)
     return give;
 }
 
-/* {"name":"...","md5":"..."} without its last brace, and data64 begun. */
+/* {"name":"...","md5":"..." and the start of data64. */
 static enum lf_status make_head(struct lf_upload *upload, const cJSON *fields, struct lf_error *err)
 {
     char md5[LF_MD5_HEX];

@@ -73,7 +73,7 @@ enum lf_status lf_cloud_list_outputs(struct lf_cloud *cloud, const char *task_id
     return status;
 }
 
-/* Payload keys of events that can be read again, and where. */
+/* Payload keys of events whose resource can be read, and where. */
 static const struct {
     const char *resource, *path, *doing;
     const struct cloud_field *shape;

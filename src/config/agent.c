@@ -231,7 +231,7 @@ static bool waits_for_processing(const struct lf_load *load)
     return false;
 }
 
-/* '#' only as the last level, '+' only as a whole level. */
+/* '#' only as the last level, '+' only as a complete level. */
 static bool is_filter(const char *filter)
 {
     size_t len = strlen(filter);

@@ -114,7 +114,7 @@ static enum lf_status final_status(const struct lf_load *load, struct lf_error *
     if (first->line > 0)
         snprintf(line, sizeof line, ":%d", first->line);
     if (report->errors > 1)
-        snprintf(more, sizeof more, " (and %zu more; see them with: labferry check)", report->errors - 1);
+        snprintf(more, sizeof more, " (and %zu more; list them with: labferry check)", report->errors - 1);
     return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%.100s%s: %.300s%s", first->file, line, first->text,
                    more);
 }

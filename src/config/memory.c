@@ -1,5 +1,4 @@
-/* Memory of a configuration: a list of what must be released with it, in one place, so that loading may stop
- * anywhere. */
+/* Memory of a configuration: the list of what to release with it, so that loading may stop anywhere. */
 #include "config/load.h"
 
 #include <stdarg.h>

@@ -12,7 +12,7 @@ static void add_problem(struct lf_load *load, enum lf_config_severity severity, 
     struct lf_config_report *report = load->report;
     report->errors += severity == LF_CONFIG_ERROR;
     if (report->count >= LF_CONFIG_PROBLEMS_MAX)
-        return; /* counted, not kept: nobody reads the hundred and first */
+        return; /* counted, but not kept */
     struct lf_config_problem *grown = realloc(report->problems, (report->count + 1) * sizeof *grown);
     if (!grown) {
         load->no_memory = true;
@@ -65,7 +65,7 @@ void config__load_note(struct lf_load *load, const struct lf_error *err)
     load->no_memory = load->no_memory || err->status == LF_NO_MEMORY;
 }
 
-/* The main file first, then the included ones by name; in a file by line. Stable, as insertion sort is. */
+/* The main file first, then the included ones by name; within a file by line. Insertion sort is stable. */
 static bool comes_after(const struct lf_config_problem *a, const struct lf_config_problem *b,
                         const char *path)
 {

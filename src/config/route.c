@@ -1,4 +1,4 @@
-/* The list of routes, and whether each fits its instrument. */
+/* The list of routes, and whether each one fits its instrument. */
 #include "config/load.h"
 #include "config/settings.h"
 
@@ -66,11 +66,11 @@ static void release_json(void *json)
     cJSON_Delete(json);
 }
 
-/* `where` looks at the detail only: the pattern over the whole envelope is made from it. */
+/* `where` is about the detail only: makes the pattern over the complete envelope from it. */
 static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *setting, const char *where)
 {
     if (!config_setting_is_group(setting)) {
-        config__load_error(load, setting, "%s: \"where\" must be a group { }, as the event's detail is",
+        config__load_error(load, setting, "%s: \"where\" must be a group { }, like the event's detail",
                            where);
         return NULL;
     }
@@ -134,10 +134,9 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
         return;
     }
     if (!instrument->driver)
-        return; /* already told */
+        return; /* already reported */
     if (load->hooks->driver_can && !load->hooks->driver_can(instrument->driver, route->kind->ability)) {
-        config__load_error(load, at,
-                           "%s: instrument \"%s\" cannot do a %s job: its driver \"%s\" has no such ability",
+        config__load_error(load, at, "%s: instrument \"%s\" cannot do a %s job: its driver \"%s\" cannot",
                            where, route->instrument, route->kind->name, instrument->driver);
         return;
     }
@@ -153,7 +152,7 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
     if (route->report == LF_REPORT_FILE && instrument->collect_count == 0) {
         config__load_error(
             load, config__load_member(group, "report"),
-            "%s: the file goes the way of the instrument's results: add \"collect\" to instrument \"%s\"",
+            "%s: the file is handled like the instrument's results: add \"collect\" to instrument \"%s\"",
             where, route->instrument);
     }
 }

@@ -1,8 +1,8 @@
 /* From files to libconfig's tree.
  *
- * libconfig ends the program when it is given a folder, and reads without bound: so the file and everything
- * it includes is looked at here first. The same pass makes the digest. Paths in @include are relative to the
- * folder of the main file.
+ * libconfig ends the program when it is given a folder, and reads without limit: so the file and everything
+ * that it includes is checked here first. The same pass makes the digest. Paths in @include are relative to
+ * the folder of the main file.
  */
 #include "config/load.h"
 
@@ -17,7 +17,7 @@ enum { INCLUDE_DEPTH = 10 /* libconfig's own */, INCLUDES_MAX = 100, NAME_ROOM =
 struct scan {
     struct lf_load *load;
     int depth, files;
-    int missing_line; /* the last @include whose file is not there: libconfig's error does not name it */
+    int missing_line; /* the last @include whose file is missing: libconfig's error does not name it */
     char missing[NAME_ROOM];
 };
 
@@ -33,7 +33,7 @@ static enum lf_status read_plain(const char *path, struct lf_buffer *text, struc
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a regular file", path);
     enum lf_status status = lf_file_read(path, LF_CONFIG_FILE_MAX, text, err);
     if (status == LF_OK && strlen(text->data) != text->len)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a text file (it holds NUL bytes)", path);
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is not a text file (it has NUL bytes)", path);
     return status;
 }
 
@@ -41,8 +41,7 @@ static void add_to_digest(struct lf_load *load, const struct lf_buffer *text)
 {
     char length[32];
     int len = snprintf(length, sizeof length, "%zu:", text->len);
-    lf_digest_add(load->digest, length,
-                  (size_t)len); /* so that moving text between files changes the digest */
+    lf_digest_add(load->digest, length, (size_t)len); /* moving text between files changes the digest */
     lf_digest_add(load->digest, text->data, text->len);
 }
 
@@ -77,7 +76,7 @@ static bool scan_include(struct scan *scan, const char *from, int line, const ch
     return good;
 }
 
-/* Does libconfig take this line for an @include? Then *name is where its name begins. */
+/* Will libconfig treat this line as an @include? *name is set to the start of its name. */
 static bool is_include(const char *line, const char **name)
 {
     static const char word[] = "@include";
@@ -90,7 +89,7 @@ static bool is_include(const char *line, const char **name)
     return *line == '"';
 }
 
-/* Only names that libconfig reads exactly as they stand: not empty, on one line, without escapes. */
+/* Accepts only names that libconfig reads literally: not empty, on one line, without escapes. */
 static bool copy_name(const char *from, char *name)
 {
     size_t len = strcspn(from, "\"\\\n");
@@ -110,12 +109,12 @@ static bool scan_line(struct scan *scan, const char *file, int line, const char 
     if (!copy_name(from, name)) {
         config__load_error_in(
             scan->load, file, line,
-            "@include needs one file name in quotes, without backslashes; it starts at the folder of the "
-            "main file");
+            "@include needs one file name in quotes, without backslashes, relative to the folder of the main "
+            "file");
         return false;
     }
     if (++scan->files > INCLUDES_MAX) {
-        config__load_error_in(scan->load, file, line, "more than 100 files are included; put them together");
+        config__load_error_in(scan->load, file, line, "more than 100 files are included; merge some");
         return false;
     }
     return scan_include(scan, file, line, name);
@@ -143,14 +142,14 @@ static const char *remedy_for(const char *text)
     if (strstr(text, "duplicate"))
         return "it is set twice in this group; keep one";
     if (strstr(text, "include"))
-        return "an @include names an existing file, by its path from the folder of the main file";
+        return "@include needs an existing file, relative to the folder of the main file";
     if (strstr(text, "mismatched element type"))
-        return "all values in [ ] must be of one type; write ( ) for a mixed list";
-    return "look for a missing ';', quote or bracket here or just before; numbers have no unit and texts are "
+        return "all values in [ ] must have one type; write ( ) for a mixed list";
+    return "check for a missing ';', quote or bracket here or just before; numbers have no unit, and texts are "
            "in quotes";
 }
 
-static void tell_parse_error(struct lf_load *load, const struct scan *scan)
+static void report_parse_error(struct lf_load *load, const struct scan *scan)
 {
     if (config_error_type(&load->file) != CONFIG_ERR_PARSE) {
         config__load_error(load, NULL, "cannot be read");
@@ -175,7 +174,8 @@ bool config__load_source(struct lf_load *load)
     enum lf_status status = read_plain(load->path, &text, &err);
     if (status == LF_NOT_FOUND) {
         config__load_note(load, &err);
-        config__load_error(load, NULL, "%s; name another with --config, or write one with: labferry init",
+        config__load_error(load, NULL,
+                           "%s; give another one with --config, or start from labferry.conf.example",
                            err.text);
     } else if (status != LF_OK) {
         config__load_note(load, &err);
@@ -189,7 +189,7 @@ bool config__load_source(struct lf_load *load)
     config_set_include_dir(&load->file, load->folder);
     good = config_read_string(&load->file, text.data) == CONFIG_TRUE;
     if (!good)
-        tell_parse_error(load, &scan);
+        report_parse_error(load, &scan);
 done:
     lf_buffer_free(&text);
     return good;

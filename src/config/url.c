@@ -21,7 +21,7 @@ static bool split_port(const char *text, int *port)
     return *port >= 1 && *port <= 65535;
 }
 
-/* The end of the host in "host:port" or "[v6]:port"; *host and *len without brackets. NULL if it is none. */
+/* The end of the host in "host:port" or "[v6]:port"; *host and *len without brackets. NULL: not a host. */
 static const char *split_host(const char *rest, const char **host, size_t *len)
 {
     if (*rest == '[') {
@@ -41,13 +41,13 @@ bool config__url_split(const char *text, struct lf_url *url, const char **why)
     const char *sep = strstr(text, "://");
     size_t scheme = sep ? (size_t)(sep - text) : 0;
     if (scheme == 0 || scheme >= sizeof url->scheme) {
-        *why = "has no scheme in front, such as https://";
+        *why = "has no scheme, such as https://";
         return false;
     }
     memcpy(url->scheme, text, scheme);
     const char *rest = sep + 3;
     if (strchr(rest, '@')) {
-        *why = "must not hold a user or password: those have settings of their own";
+        *why = "must not contain a user or password: those have their own settings";
         return false;
     }
     const char *host;

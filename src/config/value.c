@@ -1,4 +1,4 @@
-/* From libconfig's values to texts, settings and JSON. */
+/* From libconfig's values to settings, maps and JSON. */
 #include "config/load.h"
 
 #include "base/file.h"
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum { JSON_DEPTH = 50 };
-#define EXACT_INTEGER (INT64_C(1) << 53) /* the largest whole number that JSON readers agree on */
+#define EXACT_INTEGER (INT64_C(1) << 53) /* the largest integer that all JSON readers represent exactly */
 
 static const char *type_name(int type)
 {
@@ -235,7 +235,7 @@ const struct lf_config_map *config__load_map(struct lf_load *load, config_settin
         const config_setting_t *entry = config_setting_get_elem(setting, (unsigned)i);
         const char *field = config_setting_get_string(entry);
         if (!field || !*field) {
-            config__load_error(load, entry, "%s: \"%s\" must name a field, as a text in quotes", where,
+            config__load_error(load, entry, "%s: \"%s\" must be the name of a field, in quotes", where,
                                config_setting_name(entry));
             continue;
         }
@@ -276,7 +276,7 @@ static cJSON *json_number(struct lf_load *load, const config_setting_t *setting,
 {
     int64_t number = config_setting_get_int64(setting);
     if (number > EXACT_INTEGER || number < -EXACT_INTEGER) {
-        config__load_error(load, setting, "%s: %" PRId64 " is too large to be exact; write it as a text",
+        config__load_error(load, setting, "%s: %" PRId64 " is too large to be exact; write it in quotes",
                            where, number);
         return NULL;
     }

@@ -37,7 +37,7 @@ class Down(Carrying):
 
     def test_page(self):
         """a sign-in page in place of a file never reaches the instrument"""
-        self.struck_once("a web page came in place of the file", kind="html")
+        self.struck_once("got a web page instead of the file", kind="html")
 
     def test_wrong_digest(self):
         """a file with another byte than the store's digest says is fetched anew, and told in the log"""

@@ -150,7 +150,7 @@ class Credentials(Reach):
         secret.write_text("rotated-away\n")
         self.lab.ask_cloud("/sim/tokens/revoke", {})
         runs, task = self.several()
-        self.all_wait("was not accepted", str(secret))
+        self.all_wait("was rejected", str(secret))
         secret.write_text("sim-secret\n")
         self.all_go_on(runs, task)
 
@@ -174,7 +174,7 @@ class Credentials(Reach):
                                       'api_key_file = "%(home)s/api_key";')
         self.lab.start_all(self.text, hamilton=None)
         runs, task = self.several()
-        self.all_wait("did not accept our credentials")
+        self.all_wait("rejected our credentials")
         key.write_text("sk_simulated\n")
         self.all_go_on(runs, task)
 

@@ -152,7 +152,7 @@ static void shapes(void)
                        cloud__schema_automation_file, &err),
               LF_PROTOCOL);
     CHECK_INT(err.class, LF_PERMANENT);
-    CHECK_HAS(err.text, "'status' is \"ODD\", which is none of NOT_STARTED, RUNNING, SUCCEEDED, FAILED");
+    CHECK_HAS(err.text, "'status' is \"ODD\", not one of NOT_STARTED, RUNNING, SUCCEEDED, FAILED");
     CHECK_INT(shape_of("{\"id\":7}", cloud__schema_resource, &err), LF_PROTOCOL);
     CHECK_HAS(err.text, "'id' is a number, not a text");
     CHECK_INT(shape_of("{\"id\":\"\"}", cloud__schema_resource, &err), LF_PROTOCOL); /* found by fuzzing */

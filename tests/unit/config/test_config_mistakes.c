@@ -173,7 +173,7 @@ static void passwords_in_addresses(void)
 {
     MISTAKE(AGENT
             "cloud = { tenant = \"https://me:pw@acme.com\"; api_key_file = \"secret\"; };\n" LINK INSTRUMENTS,
-            2, "must not hold a user or password|settings of their own");
+            2, "must not contain a user or password|their own settings");
     CHECK(strstr(case_error.text, "pw") == NULL);
 }
 
@@ -350,13 +350,13 @@ static void patterns(void)
     MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = [ 1 ]; };\n pattern_file = \"p.json\";"), 6, "keep one");
     MISTAKE(HEAD INSTRUMENTS ROUTE("pattern_file = \"broken.json\";"), 5,
             "\"pattern_file\"|broken.json|byte");
-    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 9007199254740993L ); };"), 5, "9007199254740993|text");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 9007199254740993L ); };"), 5, "9007199254740993|in quotes");
     MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 1e999 ); };"), 5, "too large");
 }
 
 static void maps(void)
 {
-    MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = 5; };"), 5, "\"weight\" must name a field");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = 5; };"), 5, "\"weight\" must be the name of a field");
     MISTAKE(HEAD INSTRUMENTS ROUTE("inputs = ( \"a\" );"), 5, "\"inputs\" must be a group");
 }
 
