@@ -5,20 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum lf_status cloud__api_path(const char *before, const char *id, const char *after, char **path,
-                               struct lf_error *err)
+enum lf_status cloud__api_url(const struct lf_cloud *cloud, const struct lf_api_request *request, char **url,
+                              struct lf_error *err)
 {
-    char shown[80];
-    *path = NULL;
+    const char *id = request->id;
+    char shown[80], *encoded = NULL;
+    *url = NULL;
     lf_text_show(id ? id : "", shown, sizeof shown);
     /* An empty id would ask for a list, "." and ".." for another path. */
-    if (!id || !*id || strlen(id) > LF_API_ID_MAX || !strcmp(id, ".") || !strcmp(id, ".."))
+    if (request->after
+        && (!id || !*id || strlen(id) > LF_API_ID_MAX || !strcmp(id, ".") || !strcmp(id, "..")))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is not a valid id", shown);
-    char *encoded = lf_url_encode(id);
-    if (encoded)
-        *path = lf_format("%s%s%s", before, encoded, after);
+    if (!request->after)
+        *url = lf_format("%s%s", cloud->base, request->path);
+    else if ((encoded = lf_url_encode(id)))
+        *url = lf_format("%s%s%s%s", cloud->base, request->path, encoded, request->after);
     free(encoded);
-    return *path ? LF_OK : lf_fail_memory(err, "building a request");
+    return *url ? LF_OK : lf_fail_memory(err, "building a request");
 }
 
 bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value)
@@ -121,34 +124,19 @@ static bool in_doubt(bool sent, int http_status)
     return sent && !refused;
 }
 
-static enum lf_status finish(struct lf_cloud *cloud, const struct lf_api_request *request, bool sent,
-                             int http_status, struct lf_error *err)
-{
-    cloud__api_note(cloud, err->status == LF_OK ? NULL : err);
-    if (err->status == LF_OK)
-        return LF_OK;
-    lf_error_prefix(err, "%s", request->doing);
-    if (request->once && in_doubt(sent, http_status))
-        lf_fail(err, err->status, LF_UNKNOWN_OUTCOME, "it may or may not have been done: %s", err->text);
-    return err->status;
-}
-
 enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
                                const struct lf_call *call, cJSON **out, struct lf_error *err)
 {
-    struct lf_error own = {0};
     struct lf_answer answer = {0};
     bool sent = false;
-    char *url = lf_format("%s%s", cloud->base, request->path);
-    char *text = request->json ? lf_json_print(request->json) : NULL;
+    char *url, *text = NULL;
     *out = NULL;
-    if (!url || (request->json && !text)) {
-        lf_fail_memory(&own, "building a request");
-        goto done;
-    }
-    int64_t deadline = request->body ? call->deadline
-                                     : lf_deadline_sooner(call->deadline,
-                                                          lf_deadline_in(cloud->config->request_timeout_ms));
+    enum lf_status status = cloud__api_url(cloud, request, &url, err);
+    if (status == LF_INVALID)
+        return status; /* says nothing about the cloud */
+    if (status == LF_OK && request->json && !(text = lf_json_print(request->json)))
+        status = lf_fail_memory(err, "building a request");
+    int64_t request_timeout = lf_deadline_in(cloud->config->request_timeout_ms);
     struct lf_request wire = {
         .method = request->method,
         .url = url,
@@ -157,18 +145,32 @@ enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_reque
         .body = request->body,
         .once = request->once,
         .max_answer = request->max_answer ? request->max_answer : LF_API_ANSWER_MAX,
-        .deadline = deadline,
+        .deadline = request->body ? call->deadline : lf_deadline_sooner(call->deadline, request_timeout),
         .cancel = call->cancel,
     };
-    if (cloud__api_perform(cloud, &wire, true, call, &answer, &sent, &own) == LF_OK)
-        read_answer(&answer, request->shape, out, &own);
-done:
+    if (status == LF_OK)
+        status = cloud__api_perform(cloud, &wire, true, call, &answer, &sent, err);
+    if (status == LF_OK)
+        status = read_answer(&answer, request->shape, out, err);
     free(url);
     free(text);
-    enum lf_status status = finish(cloud, request, sent, answer.status, &own);
+    cloud__api_note(cloud, status == LF_OK ? NULL : err);
+    if (status != LF_OK)
+        lf_error_prefix(err, "%s", request->doing);
+    if (status != LF_OK && request->once && in_doubt(sent, answer.status))
+        lf_fail(err, status, LF_UNKNOWN_OUTCOME, "it may or may not have been done: %s", err->text);
     lf_answer_free(&answer);
-    if (status != LF_OK && err)
-        *err = own;
+    return status;
+}
+
+enum lf_status cloud__api_send(struct lf_cloud *cloud, struct lf_api_request *request, cJSON *body, bool made,
+                               const struct lf_call *call, cJSON **out, struct lf_error *err)
+{
+    *out = NULL;
+    request->json = body;
+    enum lf_status status = made ? cloud__api_call(cloud, request, call, out, err)
+                                 : lf_fail_memory(err, request->doing);
+    cJSON_Delete(body);
     return status;
 }
 
@@ -176,15 +178,9 @@ enum lf_status cloud__api_get(struct lf_cloud *cloud, const char *doing, const c
                               const struct cloud_field *shape, const struct lf_call *call, cJSON **out,
                               struct lf_error *err)
 {
-    char *path;
-    *out = NULL;
-    enum lf_status status = cloud__api_path(before, id, "", &path, err);
-    if (status == LF_OK) {
-        struct lf_api_request request = {.doing = doing, .method = "GET", .path = path, .shape = shape};
-        status = cloud__api_call(cloud, &request, call, out, err);
-    }
-    free(path);
-    return status;
+    struct lf_api_request request =
+        {.doing = doing, .method = "GET", .path = before, .id = id, .after = "", .shape = shape};
+    return cloud__api_call(cloud, &request, call, out, err);
 }
 
 /* Moves the items of one page to the array. */
@@ -226,20 +222,19 @@ enum lf_status cloud__api_list(struct lf_cloud *cloud, const char *doing, const 
                                struct lf_error *err)
 {
     enum lf_status status = LF_OK;
-    struct lf_error own = {0};
     char *token = NULL;
     *array = cJSON_CreateArray();
     if (!*array)
         return lf_fail_memory(err, doing);
     for (int pages = 1; status == LF_OK; pages++) {
         cJSON *page = NULL;
-        status = get_page(cloud, doing, path, token, call, &page, &own);
-        if (status == LF_OK && (status = take_items(page, key, shape, *array, &own)) != LF_OK)
-            lf_error_prefix(&own, "%s", doing);
+        status = get_page(cloud, doing, path, token, call, &page, err);
+        if (status == LF_OK && (status = take_items(page, key, shape, *array, err)) != LF_OK)
+            lf_error_prefix(err, "%s", doing);
         const char *next = lf_json_text_or(page, "nextToken", "");
         bool last = status != LF_OK || !*next;
         if (!last && (pages == LF_API_PAGES_MAX || (token && !strcmp(token, next))))
-            status = lf_fail(&own, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing,
+            status = lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing,
                              pages);
         free(token);
         token = last ? NULL : strdup(next);
@@ -247,14 +242,12 @@ enum lf_status cloud__api_list(struct lf_cloud *cloud, const char *doing, const 
         if (last)
             break;
         if (!token)
-            status = lf_fail_memory(&own, doing);
+            status = lf_fail_memory(err, doing);
     }
     free(token);
     if (status != LF_OK) {
         cJSON_Delete(*array);
         *array = NULL;
-        if (err)
-            *err = own;
     }
     return status;
 }

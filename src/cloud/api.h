@@ -42,7 +42,8 @@ struct lf_cloud {
 struct lf_api_request {
     const char *doing; /* for messages: "reading the input generator" */
     const char *method;
-    const char *path;                /* after /api/v2, ids already encoded; see cloud__api_path */
+    const char *path;                /* after /api/v2; with a query, if any */
+    const char *id, *after;          /* after not NULL: id, encoded, and `after` follow the path */
     const cJSON *json;               /* body, borrowed; NULL: none */
     const struct lf_body *body;      /* or a streamed JSON body: bounded by the call's deadline alone */
     bool once;                       /* creates something: if it may have been done, the outcome is unknown */
@@ -54,7 +55,11 @@ struct lf_api_request {
 enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_request *request,
                                const struct lf_call *call, cJSON **out, struct lf_error *err);
 
-/* GET of one object: before + encoded id + after. */
+/* The same with a body, which it takes. made is false if there was no memory for all of it. */
+enum lf_status cloud__api_send(struct lf_cloud *cloud, struct lf_api_request *request, cJSON *body, bool made,
+                               const struct lf_call *call, cJSON **out, struct lf_error *err);
+
+/* GET of one object: before + encoded id. */
 enum lf_status cloud__api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
                               const struct cloud_field *shape, const struct lf_call *call, cJSON **out,
                               struct lf_error *err);
@@ -65,9 +70,9 @@ enum lf_status cloud__api_list(struct lf_cloud *cloud, const char *doing, const 
                                const struct cloud_field *shape, const struct lf_call *call, cJSON **array,
                                struct lf_error *err);
 
-/* before + encoded id + after; refuses ids that cannot be one path segment. *path is owned. */
-enum lf_status cloud__api_path(const char *before, const char *id, const char *after, char **path,
-                               struct lf_error *err);
+/* base + path [+ encoded id + after]; refuses ids that are not one path segment. *url is owned. */
+enum lf_status cloud__api_url(const struct lf_cloud *cloud, const struct lf_api_request *request, char **url,
+                              struct lf_error *err);
 /* Appends "key=<encoded value>" with '?' or '&' in front; nothing when value is NULL. False when out of
  * memory. */
 bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value);

@@ -60,9 +60,8 @@ static bool set_if(cJSON *object, const char *key, const char *text)
 enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf_new_processor *processor,
                                          const struct lf_call *call, cJSON **out, struct lf_error *err)
 {
-    *out = NULL;
     cJSON *body = cJSON_CreateObject();
-    bool made = body && lf_json_set_text(body, "assayRunId", processor->run_id)
+    bool made = lf_json_set_text(body, "assayRunId", processor->run_id)
                 && lf_json_set_text(body, "automationFileConfigName", processor->config_name)
                 && lf_json_set_text(body, "fileId", processor->file_id)
                 && lf_json_set_bool(body, "completeWithErrors", processor->complete_with_errors)
@@ -72,58 +71,42 @@ enum lf_status lf_cloud_create_processor(struct lf_cloud *cloud, const struct lf
     struct lf_api_request request = {.doing = "creating an output processor",
                                      .method = "POST",
                                      .path = "/automation-output-processors",
-                                     .json = body,
                                      .once = true,
                                      .shape = cloud__schema_processor};
-    enum lf_status status = made ? cloud__api_call(cloud, &request, call, out, err)
-                                 : lf_fail_memory(err, "creating an output processor");
-    cJSON_Delete(body);
-    return status;
+    return cloud__api_send(cloud, &request, body, made, call, out, err);
 }
 
 enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *id, const char *file_id,
                                            const struct lf_call *call, cJSON **out, struct lf_error *err)
 {
-    char *path;
-    *out = NULL;
-    enum lf_status status = cloud__api_path("/automation-output-processors/", id, "", &path, err);
-    if (status != LF_OK)
-        return status;
     cJSON *body = cJSON_CreateObject();
-    bool made = body && lf_json_set_text(body, "fileId", file_id);
+    bool made = lf_json_set_text(body, "fileId", file_id);
     struct lf_api_request request = {.doing = "setting the file of an output processor",
                                      .method = "PATCH",
-                                     .path = path,
-                                     .json = body,
+                                     .path = "/automation-output-processors/",
+                                     .id = id,
+                                     .after = "",
                                      .shape = cloud__schema_processor};
-    status = made ? cloud__api_call(cloud, &request, call, out, err)
-                  : lf_fail_memory(err, "setting the file of an output processor");
-    cJSON_Delete(body);
-    free(path);
-    return status;
+    return cloud__api_send(cloud, &request, body, made, call, out, err);
 }
 
 enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id, const struct lf_call *call,
                                 char **task_id, struct lf_error *err)
 {
-    char *path;
     cJSON *answer = NULL;
     *task_id = NULL;
-    enum lf_status status = cloud__api_path("/automation-output-processors/", processor_id, ":process-output",
-                                            &path, err);
-    if (status == LF_OK) {
-        struct lf_api_request request = {.doing = "starting an output processor",
-                                         .method = "POST",
-                                         .path = path,
-                                         .once = true,
-                                         .shape = cloud__schema_task_link};
-        status = cloud__api_call(cloud, &request, call, &answer, err);
-    }
+    struct lf_api_request request = {.doing = "starting an output processor",
+                                     .method = "POST",
+                                     .path = "/automation-output-processors/",
+                                     .id = processor_id,
+                                     .after = ":process-output",
+                                     .once = true,
+                                     .shape = cloud__schema_task_link};
+    enum lf_status status = cloud__api_call(cloud, &request, call, &answer, err);
     if (status == LF_OK && !(*task_id = strdup(lf_json_text_or(answer, "taskId", ""))))
         status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME,
                          "out of memory: the processor was started, but its task is unknown");
     cJSON_Delete(answer);
-    free(path);
     return status;
 }
 

@@ -118,26 +118,22 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, co
                                  int64_t max, const struct lf_call *call, char sha256[65], int64_t *size,
                                  struct lf_error *err)
 {
-    struct lf_error own = {0};
     struct lf_answer answer = {0};
-    char *path = NULL, *url = NULL;
-    enum lf_status status = cloud__api_path("/blobs/", blob_id, "/download", &path, &own);
-    if (status == LF_OK && !(url = lf_format("%s%s", cloud->base, path)))
-        status = lf_fail_memory(&own, "building a request");
+    struct lf_api_request request = {.path = "/blobs/", .id = blob_id, .after = "/download"};
+    char *url;
+    enum lf_status status = cloud__api_url(cloud, &request, &url, err);
     if (status == LF_OK)
-        status = download_sure(cloud, url, to, max, call, &answer, &own);
+        status = download_sure(cloud, url, to, max, call, &answer, err);
     if (status == LF_OK)
-        status = judge_page(cloud, blob_id, &answer, call, &own);
-    cloud__api_note(cloud, status == LF_OK ? NULL : &own);
+        status = judge_page(cloud, blob_id, &answer, call, err);
+    cloud__api_note(cloud, status == LF_OK ? NULL : err);
     if (status == LF_OK) {
         memcpy(sha256, answer.sha256, sizeof answer.sha256);
         *size = answer.size;
-    } else if (err) {
-        *err = own;
+    } else {
         lf_error_prefix(err, "downloading a blob");
     }
     lf_answer_free(&answer);
-    free(path);
     free(url);
     return status;
 }
@@ -189,7 +185,7 @@ static enum lf_status send_piece(struct lf_cloud *cloud, struct lf_api_request *
     request->method = "POST";
     request->body = cloud__upload_body(upload);
     status = cloud__api_call(cloud, request, call, answer, err);
-    if (status != LF_OK && cloud__upload_error(upload)->status != LF_OK && err) {
+    if (status != LF_OK && cloud__upload_error(upload)->status != LF_OK) {
         *err = *cloud__upload_error(upload); /* the cause, not the broken request that it led to */
         status = lf_error_prefix(err, "%s", request->doing);
     }
@@ -247,15 +243,11 @@ enum lf_status lf_cloud_start_parts(struct lf_cloud *cloud, const struct lf_uplo
                        "the file is too large for the cloud: more than %d parts of %lld MB", PARTS_MAX,
                        (long long)(PART_SIZE_MAX / 1000000));
     cJSON *fields = blob_fields(file);
-    if (!fields)
-        return lf_fail_memory(err, "preparing an upload");
     struct lf_api_request request = {.doing = "starting a multipart upload",
                                      .method = "POST",
                                      .path = "/blobs:start-multipart-upload",
-                                     .json = fields,
                                      .shape = cloud__schema_blob};
-    status = cloud__api_call(cloud, &request, call, &answer, err);
-    cJSON_Delete(fields);
+    status = cloud__api_send(cloud, &request, fields, fields != NULL, call, &answer, err);
     return status == LF_OK ? take_text(answer, "id", blob_id, err) : status;
 }
 
@@ -263,28 +255,25 @@ enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
                                     const struct lf_upload_file *file, int number, const struct lf_call *call,
                                     char **etag, struct lf_error *err)
 {
-    char *path = NULL;
-    cJSON *answer = NULL, *fields = NULL;
+    cJSON *answer = NULL, *fields = cJSON_CreateObject();
     int64_t part = file->part_size, offset = (number - 1) * part;
+    struct lf_api_request request = {.doing = "uploading a part",
+                                     .path = "/blobs/",
+                                     .id = blob_id,
+                                     .after = "/parts",
+                                     .shape = cloud__schema_part};
+    enum lf_status status = LF_OK;
     *etag = NULL;
     if (number < 1 || number > lf_cloud_part_count(file))
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no part %d in a file of %lld bytes", number,
-                       (long long)file->size);
-    enum lf_status status = cloud__api_path("/blobs/", blob_id, "/parts", &path, err);
-    if (status != LF_OK)
-        return status;
-    fields = cJSON_CreateObject();
-    if (!fields || !lf_json_set_int(fields, "partNumber", number)) {
+        status = lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no part %d in a file of %lld bytes", number,
+                         (long long)file->size);
+    else if (!lf_json_set_int(fields, "partNumber", number))
         status = lf_fail_memory(err, "preparing an upload");
-    } else {
-        struct lf_api_request request = {.doing = "uploading a part",
-                                         .path = path,
-                                         .shape = cloud__schema_part};
-        int64_t len = file->size - offset < part ? file->size - offset : part;
-        status = send_piece(cloud, &request, file->file, offset, len, fields, call, &answer, err);
-    }
+    else
+        status = send_piece(cloud, &request, file->file, offset,
+                            file->size - offset < part ? file->size - offset : part, fields, call, &answer,
+                            err);
     cJSON_Delete(fields);
-    free(path);
     if (status == LF_OK && lf_json_int(answer, "partNumber", -1) != number) {
         cJSON_Delete(answer);
         return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "uploading a part: the answer is for another part");
@@ -312,7 +301,8 @@ static cJSON *parts_object(const char *const *etags, int count)
 static bool is_complete(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call)
 {
     cJSON *blob = NULL;
-    bool complete = lf_cloud_get_blob(cloud, blob_id, call, &blob, NULL) == LF_OK
+    struct lf_error err;
+    bool complete = lf_cloud_get_blob(cloud, blob_id, call, &blob, &err) == LF_OK
                     && !strcmp(lf_json_text_or(blob, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(blob);
     return complete;
@@ -321,44 +311,30 @@ static bool is_complete(struct lf_cloud *cloud, const char *blob_id, const struc
 enum lf_status lf_cloud_complete_parts(struct lf_cloud *cloud, const char *blob_id, const char *const *etags,
                                        int count, const struct lf_call *call, struct lf_error *err)
 {
-    char *path;
-    cJSON *answer = NULL;
-    struct lf_error own = {0};
-    enum lf_status status = cloud__api_path("/blobs/", blob_id, ":complete-upload", &path, &own);
-    cJSON *parts = status == LF_OK ? parts_object(etags, count) : NULL;
-    if (status == LF_OK && !parts)
-        status = lf_fail_memory(&own, "completing an upload");
-    if (status == LF_OK) {
-        struct lf_api_request request = {.doing = "completing a multipart upload",
-                                         .method = "POST",
-                                         .path = path,
-                                         .json = parts,
-                                         .shape = cloud__schema_blob};
-        status = cloud__api_call(cloud, &request, call, &answer, &own);
-    }
-    if (status != LF_OK && own.class == LF_PERMANENT && parts && is_complete(cloud, blob_id, call))
+    cJSON *answer = NULL, *parts = parts_object(etags, count);
+    struct lf_api_request request = {.doing = "completing a multipart upload",
+                                     .method = "POST",
+                                     .path = "/blobs/",
+                                     .id = blob_id,
+                                     .after = ":complete-upload",
+                                     .shape = cloud__schema_blob};
+    enum lf_status status = cloud__api_send(cloud, &request, parts, parts != NULL, call, &answer, err);
+    if (status != LF_OK && err->class == LF_PERMANENT && is_complete(cloud, blob_id, call))
         status = LF_OK;
-    if (status != LF_OK && err)
-        *err = own;
-    cJSON_Delete(parts);
     cJSON_Delete(answer);
-    free(path);
     return status;
 }
 
 enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
                                     struct lf_error *err)
 {
-    char *path;
     cJSON *answer = NULL;
-    enum lf_status status = cloud__api_path("/blobs/", blob_id, ":abort-upload", &path, err);
-    if (status == LF_OK) {
-        struct lf_api_request request = {.doing = "aborting a multipart upload",
-                                         .method = "POST",
-                                         .path = path};
-        status = cloud__api_call(cloud, &request, call, &answer, err);
-    }
+    struct lf_api_request request = {.doing = "aborting a multipart upload",
+                                     .method = "POST",
+                                     .path = "/blobs/",
+                                     .id = blob_id,
+                                     .after = ":abort-upload"};
+    enum lf_status status = cloud__api_call(cloud, &request, call, &answer, err);
     cJSON_Delete(answer);
-    free(path);
     return status;
 }

@@ -280,23 +280,20 @@ enum lf_status cloud__credential_get(struct lf_credential *credential, const str
                                      char **value, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
-    struct lf_error own = {0};
     *value = NULL;
     lf_mutex_lock(&credential->lock);
     while (status == LF_OK && (!credential->value || lf_deadline_passed(credential->refresh_at))) {
         if (!credential->fetching) {
-            status = fetch(credential, call, &own);
+            status = fetch(credential, call, err);
             break; /* use what was just fetched, however short its lifetime */
         }
         if (credential->value && !lf_deadline_passed(credential->expires_at))
             break; /* another thread is renewing it early: the old one still works */
-        status = wait_for_fetch(credential, call, &own);
+        status = wait_for_fetch(credential, call, err);
     }
     if (status == LF_OK && !(*value = strdup(credential->value)))
-        status = lf_fail_memory(&own, "using a token");
+        status = lf_fail_memory(err, "using a token");
     lf_mutex_unlock(&credential->lock);
-    if (status != LF_OK && err)
-        *err = own;
     return status;
 }
 

@@ -139,7 +139,7 @@ static enum lf_status judge_error(const struct lf_answer *answer, struct lf_erro
     vendor_words(body, &said);
     lf_fail(err, verdict.means, verdict.class, "the cloud %s (%d%s%s)", verdict.words, answer->status,
             said.len ? ": " : "", said.len ? said.data : "");
-    if (err && verdict.class == LF_TRANSIENT)
+    if (verdict.class == LF_TRANSIENT)
         err->retry_after_ms = wait_asked_for(answer);
     cJSON_Delete(body);
     lf_buffer_free(&said);

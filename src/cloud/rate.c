@@ -61,8 +61,7 @@ enum lf_status cloud__rate_take(struct lf_rate *rate, int64_t deadline, const st
             int64_t left = lf_deadline_left(until);
             lf_fail(err, LF_BUSY, LF_TRANSIENT, "the rate limit is used up for another %" PRId64 " s",
                     (left + 999) / 1000);
-            if (err)
-                err->retry_after_ms = left;
+            err->retry_after_ms = left;
             return LF_BUSY;
         }
         if (lf_sleep_until(until + (int64_t)lf_random_below(200), cancel) != LF_OK)

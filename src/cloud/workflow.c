@@ -16,45 +16,29 @@ enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id
 enum lf_status lf_cloud_set_task_status(struct lf_cloud *cloud, const char *task_id, const char *status_id,
                                         const struct lf_call *call, cJSON **out, struct lf_error *err)
 {
-    char *path;
-    *out = NULL;
-    enum lf_status status = cloud__api_path("/workflow-tasks/", task_id, "", &path, err);
-    if (status != LF_OK)
-        return status;
     cJSON *body = cJSON_CreateObject();
-    bool made = body && lf_json_set_text(body, "statusId", status_id);
+    bool made = lf_json_set_text(body, "statusId", status_id);
     struct lf_api_request request = {.doing = "setting the status of a workflow task",
                                      .method = "PATCH",
-                                     .path = path,
-                                     .json = body,
+                                     .path = "/workflow-tasks/",
+                                     .id = task_id,
+                                     .after = "",
                                      .shape = cloud__schema_workflow_task};
-    status = made ? cloud__api_call(cloud, &request, call, out, err)
-                  : lf_fail_memory(err, "setting the status of a workflow task");
-    cJSON_Delete(body);
-    free(path);
-    return status;
+    return cloud__api_send(cloud, &request, body, made, call, out, err);
 }
 
 enum lf_status lf_cloud_create_output(struct lf_cloud *cloud, const char *task_id, const cJSON *fields,
                                       const struct lf_call *call, cJSON **out, struct lf_error *err)
 {
-    *out = NULL;
-    cJSON *body = cJSON_CreateObject(), *copy = fields ? cJSON_Duplicate(fields, true) : cJSON_CreateObject();
-    bool made = body && copy && lf_json_set_text(body, "workflowTaskId", task_id);
-    if (made)
-        made = lf_json_set(body, "fields", copy);
-    else
-        cJSON_Delete(copy);
+    cJSON *body = cJSON_CreateObject();
+    bool made = lf_json_set_text(body, "workflowTaskId", task_id)
+                && lf_json_set(body, "fields", fields ? cJSON_Duplicate(fields, true) : cJSON_CreateObject());
     struct lf_api_request request = {.doing = "creating a workflow output",
                                      .method = "POST",
                                      .path = "/workflow-outputs",
-                                     .json = body,
                                      .once = true,
                                      .shape = cloud__schema_workflow_output};
-    enum lf_status status = made ? cloud__api_call(cloud, &request, call, out, err)
-                                 : lf_fail_memory(err, "creating a workflow output");
-    cJSON_Delete(body);
-    return status;
+    return cloud__api_send(cloud, &request, body, made, call, out, err);
 }
 
 enum lf_status lf_cloud_list_outputs(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
