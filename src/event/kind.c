@@ -102,30 +102,18 @@ bool lf_event_is_on(const struct lf_event *event, const char *on)
     return asks_version(on, event->version, strlen(event->version)) && names(event__name_of(on), event->name);
 }
 
-static const char *nearest(const char *name)
-{
-    const char *best = NULL;
-    size_t least = strlen(name) / 3 + 2;
-    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++) {
-        size_t distance = lf_edit_distance(name, kind->name);
-        if (distance < least) {
-            least = distance;
-            best = kind->name;
-        }
-    }
-    return best;
-}
-
 enum lf_status lf_event_on_check(const char *on, struct lf_error *err)
 {
     const char *name = event__name_of(on);
     for (const struct lf_event_kind *kind = event__kinds; *name && kind->name; kind++)
         if (names(name, kind->name))
             return LF_OK;
-    const char *near = nearest(name);
-    if (near)
+    struct lf_nearest nearest = {.word = name};
+    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++)
+        lf_nearest_try(&nearest, kind->name);
+    if (nearest.name)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown event \"%.100s\"; did you mean \"%.*s%s\"?",
-                       on, (int)(name - on), on, near);
+                       on, (int)(name - on), on, nearest.name);
     return lf_fail(err, LF_INVALID, LF_PERMANENT,
                    "unknown event \"%.100s\"; names look like "
                    "\"automationInputGenerator.completed\" or \"workflowTask.updated.*\"",
