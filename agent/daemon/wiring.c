@@ -9,6 +9,7 @@
 #include "agent/daemon/starts.h"
 #include "agent/daemon/status.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "cloud/cloud.h"

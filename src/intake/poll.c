@@ -17,11 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PAGE_DEADLINE_MS = 2 * 60 * 1000,
-    PAGES_MAX = 10000,
-    OVERLAP_MS = 10 * 60 * 1000
-};
+enum { PAGE_DEADLINE_MS = 2 * 60 * 1000, PAGES_MAX = 10000, OVERLAP_MS = 10 * 60 * 1000 };
 
 static bool is_regular(const struct lf_intake *intake)
 {

@@ -350,13 +350,15 @@ static void patterns(void)
     MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = [ 1 ]; };\n pattern_file = \"p.json\";"), 6, "keep one");
     MISTAKE(HEAD INSTRUMENTS ROUTE("pattern_file = \"broken.json\";"), 5,
             "\"pattern_file\"|broken.json|byte");
-    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 9007199254740993L ); };"), 5, "9007199254740993|in quotes");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 9007199254740993L ); };"), 5,
+            "9007199254740993|in quotes");
     MISTAKE(HEAD INSTRUMENTS ROUTE("where = { a = ( 1e999 ); };"), 5, "too large");
 }
 
 static void maps(void)
 {
-    MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = 5; };"), 5, "\"weight\" must be the name of a field");
+    MISTAKE(HEAD INSTRUMENTS ROUTE("outputs = { weight = 5; };"), 5,
+            "\"weight\" must be the name of a field");
     MISTAKE(HEAD INSTRUMENTS ROUTE("inputs = ( \"a\" );"), 5, "\"inputs\" must be a group");
 }
 
