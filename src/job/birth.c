@@ -77,8 +77,8 @@ static enum lf_status check_resource(const struct lf_birth *birth, struct lf_err
                    birth->kind->config.name, needed);
 }
 
-static enum lf_status add(struct lf_jobs *jobs, const struct lf_birth *birth, struct lf_job *job, int64_t *id,
-                          struct lf_error *err)
+static enum lf_status add_job(struct lf_jobs *jobs, const struct lf_birth *birth, struct lf_job *job,
+                              int64_t *id, struct lf_error *err)
 {
     enum lf_status status = lf_journal_begin(jobs->journal, err);
     if (status != LF_OK)
@@ -134,7 +134,7 @@ enum lf_status lf_jobs_birth(struct lf_jobs *jobs, const struct lf_birth *birth,
     if (status == LF_OK && !job.key)
         status = lf_fail_memory(err, "making a job");
     if (status == LF_OK)
-        status = add(jobs, birth, &job, id, err);
+        status = add_job(jobs, birth, &job, id, err);
     free(key);
     cJSON_Delete(job.fields);
     return status;

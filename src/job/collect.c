@@ -152,7 +152,7 @@ static enum lf_status match_run(struct job_work *work, struct lf_error *err)
 
 /* A file may be found twice, touched or copied. In another run the same content (a blank plate) is another
  * result, and data that the instrument sends twice was measured twice. */
-static enum lf_status compare(struct job_work *work, struct lf_error *err)
+static enum lf_status compare_content(struct job_work *work, struct lf_error *err)
 {
     int64_t other = 0;
     bool attached = false;
@@ -188,8 +188,8 @@ static const char *holder_of(const cJSON *processors, const char *blob)
     return NULL;
 }
 
-static enum lf_status create(struct job_work *work, const char *run, const char *config, const char *blob,
-                             struct lf_error *err)
+static enum lf_status create_processor(struct job_work *work, const char *run, const char *config,
+                                       const char *blob, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
     struct lf_new_processor wanted = {.run_id = run, .config_name = config, .file_id = blob};
@@ -254,8 +254,8 @@ static enum lf_status unprocessed_earlier(struct job_work *work, const cJSON *pr
     return status;
 }
 
-static enum lf_status replace(struct job_work *work, const char *processor, const char *blob,
-                              struct lf_error *err)
+static enum lf_status replace_file(struct job_work *work, const char *processor, const char *blob,
+                                   struct lf_error *err)
 {
     cJSON *updated = NULL;
     enum lf_status status = lf_cloud_set_processor_file(work->jobs->cloud, processor, blob, &work->call,
@@ -268,7 +268,7 @@ static enum lf_status replace(struct job_work *work, const char *processor, cons
     return status;
 }
 
-static enum lf_status attach(struct job_work *work, struct lf_error *err)
+static enum lf_status attach_file(struct job_work *work, struct lf_error *err)
 {
     const char *run = lf_job_text(work->job, LF_JOB_RUN), *config = lf_job_text(work->job, LF_JOB_CONFIG);
     const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
@@ -284,9 +284,9 @@ static enum lf_status attach(struct job_work *work, struct lf_error *err)
         status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, holder, err);
         job__note(work, "output processor %s of run %s has it already", holder, run);
     } else if (status == LF_OK && stale) {
-        status = replace(work, stale, blob, err);
+        status = replace_file(work, stale, blob, err);
     } else if (status == LF_OK) {
-        status = create(work, run, config, blob, err);
+        status = create_processor(work, run, config, blob, err);
     }
     cJSON_Delete(processors);
     return status;
@@ -357,7 +357,7 @@ static enum lf_status start_processing(struct job_work *work, const char *proces
     return status == LF_OK ? wait_for_processing(work, processor) : status;
 }
 
-static enum lf_status process(struct job_work *work, struct lf_error *err)
+static enum lf_status process_file(struct job_work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
     const char *id = lf_job_text(work->job, LF_JOB_PROCESSOR);
@@ -471,11 +471,11 @@ static const struct job_step steps[] = {
     {.name = "spool",   .run = spool_result, .hold_on_permanent = true, .bench = true,
      .needs = {LF_JOB_FINDING, LF_JOB_VERSION, LF_JOB_FILE_NAME}},
     {.name = "match",   .run = match_run,    .hold_on_permanent = true},
-    {.name = "compare", .run = compare,      .hold_on_permanent = true},
+    {.name = "compare", .run = compare_content,      .hold_on_permanent = true},
     {.name = "upload",  .run = job__collect_upload, .hold_on_permanent = true, .checks_first = true},
-    {.name = "attach",  .run = attach,       .hold_on_permanent = true, .checks_first = true,
+    {.name = "attach",  .run = attach_file,       .hold_on_permanent = true, .checks_first = true,
      .needs = {LF_JOB_RUN, LF_JOB_CONFIG, LF_JOB_BLOB}},
-    {.name = "process", .run = process,      .hold_on_permanent = true, .checks_first = true, .needs = {LF_JOB_PROCESSOR}},
+    {.name = "process", .run = process_file,      .hold_on_permanent = true, .checks_first = true, .needs = {LF_JOB_PROCESSOR}},
     {.name = "errors",  .run = get_errors,   .hold_on_permanent = true},
     {.name = "file",    .run = archive_result, .hold_on_permanent = true, .bench = true,
      .needs = {LF_JOB_FINDING, LF_JOB_VERSION}},

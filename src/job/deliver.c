@@ -38,7 +38,7 @@ static enum lf_status hand_over(struct job_work *work, const cJSON *generator, c
                     file);
 }
 
-static enum lf_status resolve(struct job_work *work, struct lf_error *err)
+static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
 {
     cJSON *generator = NULL;
     enum lf_status status = lf_cloud_get_generator(work->jobs->cloud,
@@ -69,16 +69,16 @@ static enum lf_status resolve(struct job_work *work, struct lf_error *err)
 
 /* ---- fetch ---- */
 
-static enum lf_status download(struct job_work *work, struct lf_file *file, char *sha256, int64_t *size,
-                               struct lf_error *err)
+static enum lf_status download_file(struct job_work *work, struct lf_file *file, char *sha256, int64_t *size,
+                                    struct lf_error *err)
 {
     return lf_cloud_download(work->jobs->cloud, lf_job_text(work->job, LF_JOB_FILE), file,
                              work->jobs->config->agent.file_max, &work->call, sha256, size, err);
 }
 
-static enum lf_status fetch(struct job_work *work, struct lf_error *err)
+static enum lf_status fetch_file(struct job_work *work, struct lf_error *err)
 {
-    return job__spool_fill(work, lf_job_text(work->job, LF_JOB_MIME), download, err);
+    return job__spool_fill(work, lf_job_text(work->job, LF_JOB_MIME), download_file, err);
 }
 
 /* ---- deliver and confirm ---- */
@@ -114,7 +114,8 @@ static enum lf_status parcel_action(struct job_work *work, struct lf_action *act
     return LF_OK;
 }
 
-static enum lf_status delivered(struct job_work *work, const struct lf_outcome *outcome, struct lf_error *err)
+static enum lf_status note_delivery(struct job_work *work, const struct lf_outcome *outcome,
+                                    struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     if (outcome->place)
@@ -127,7 +128,7 @@ static enum lf_status delivered(struct job_work *work, const struct lf_outcome *
 }
 
 /* Only reads. Nothing here leads back to delivering: the instrument may have used the file already. */
-static enum lf_status confirm(struct job_work *work, struct lf_error *err)
+static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *err)
 {
     struct lf_action action = {.job = work->job->id};
     struct lf_outcome outcome = {0};
@@ -174,10 +175,10 @@ static enum lf_status confirm(struct job_work *work, struct lf_error *err)
 }
 
 static const struct job_step steps[] = {
-    {.name = "resolve", .run = resolve, .needs = {LF_JOB_GENERATOR}},
-    {.name = "fetch", .run = fetch, .needs = {LF_JOB_FILE, LF_JOB_FILE_NAME}},
-    {.name = "deliver", .bench = true, .action = parcel_action, .acted = delivered},
-    {.name = "confirm", .bench = true, .run = confirm},
+    {.name = "resolve", .run = resolve_file, .needs = {LF_JOB_GENERATOR}},
+    {.name = "fetch", .run = fetch_file, .needs = {LF_JOB_FILE, LF_JOB_FILE_NAME}},
+    {.name = "deliver", .bench = true, .action = parcel_action, .acted = note_delivery},
+    {.name = "confirm", .bench = true, .run = confirm_delivery},
     {0},
 };
 

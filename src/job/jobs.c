@@ -78,46 +78,48 @@ static int64_t report_again(struct lf_jobs *jobs)
     return status == LF_OK ? LF_NEVER : lf_deadline_in(NO_JOURNAL_WAIT_MS);
 }
 
-/* Does one piece of cloud work. *next: when there may be more. */
-static bool courier_work(struct lf_jobs *jobs, int64_t *next)
+bool lf_jobs_work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
 {
+    struct lf_jobs *jobs = context;
     struct lf_job job;
     struct lf_error err = {0};
-    enum lf_status status = lf_journal_job_claim(jobs->journal, NULL, &job, next, &err);
+    const char *name = instrument ? lf_instrument_name(instrument) : NULL;
+    if (lf_cancel_is_set(&jobs->cancel))
+        return false;
+    enum lf_status status = lf_journal_job_claim(jobs->journal, name, &job, next_mono, &err);
     if (status == LF_OK) {
-        job__run_step(jobs, &job, NULL);
+        job__run_step(jobs, &job, instrument);
         lf_job_free(&job);
-        return true;
+    } else if (status != LF_NOT_FOUND) {
+        lf_log_error(name ? name : "jobs", "cannot look for work: %s", err.text);
+        *next_mono = lf_deadline_in(NO_JOURNAL_WAIT_MS);
     }
-    if (status != LF_NOT_FOUND) {
-        lf_log_error("jobs", "cannot look for work: %s", err.text);
-        *next = lf_deadline_in(NO_JOURNAL_WAIT_MS);
-    }
-    *next = lf_deadline_sooner(*next, report_again(jobs));
-    return false;
+    return status == LF_OK;
 }
 
 static int64_t run_courier(void *context)
 {
     struct lf_jobs *jobs = context;
     int64_t next = LF_NEVER;
-    while (!lf_cancel_is_set(&jobs->cancel) && courier_work(jobs, &next))
+    while (!lf_cancel_is_set(&jobs->cancel) && lf_jobs_work(jobs, NULL, &next))
         ;
-    return next;
+    return lf_deadline_sooner(next, report_again(jobs));
 }
+
+/* Jobs for instruments that are no longer configured would wait unnoticed for ever. */
 
 struct orphans {
     struct lf_jobs *jobs;
-    int64_t ids[256];
-    size_t count;
+    struct lf_buffer ids; /* int64_t each */
+    enum lf_status status;
 };
 
 static void find_orphan(void *context, const struct lf_job *job)
 {
     struct orphans *orphans = context;
     if (job->state != LF_JOB_HELD && *job->instrument && !lf_jobs_instrument(orphans->jobs, job->instrument)
-        && orphans->count < sizeof orphans->ids / sizeof *orphans->ids)
-        orphans->ids[orphans->count++] = job->id;
+        && orphans->status == LF_OK)
+        orphans->status = lf_buffer_append(&orphans->ids, &job->id, sizeof job->id);
 }
 
 static enum lf_status hold_orphan(struct lf_jobs *jobs, int64_t id, struct lf_error *err)
@@ -139,18 +141,19 @@ static enum lf_status hold_orphan(struct lf_jobs *jobs, int64_t id, struct lf_er
     return status;
 }
 
-/* Jobs for instruments that are no longer configured would wait unnoticed for ever. */
 static enum lf_status hold_orphans(struct lf_jobs *jobs, struct lf_error *err)
 {
     struct lf_job_filter open = {.state = "open", .limit = 1000000};
-    struct orphans orphans;
-    enum lf_status status;
-    do {
-        orphans = (struct orphans){.jobs = jobs};
-        status = lf_journal_job_list(jobs->journal, &open, find_orphan, &orphans, err);
-        for (size_t i = 0; status == LF_OK && i < orphans.count; i++)
-            status = hold_orphan(jobs, orphans.ids[i], err);
-    } while (status == LF_OK && orphans.count > 0);
+    struct orphans orphans = {.jobs = jobs};
+    enum lf_status status = lf_journal_job_list(jobs->journal, &open, find_orphan, &orphans, err);
+    if (status == LF_OK && orphans.status != LF_OK)
+        status = lf_fail_memory(err, "holding jobs");
+    for (size_t at = 0; status == LF_OK && at < orphans.ids.len; at += sizeof(int64_t)) {
+        int64_t id;
+        memcpy(&id, orphans.ids.data + at, sizeof id);
+        status = hold_orphan(jobs, id, err);
+    }
+    lf_buffer_free(&orphans.ids);
     return status;
 }
 
@@ -188,7 +191,7 @@ void lf_jobs_close(struct lf_jobs *jobs)
     free(jobs);
 }
 
-static void kick(void *context, int64_t number, const char *text)
+static void kick_couriers(void *context, int64_t number, const char *text)
 {
     (void)number, (void)text;
     struct lf_jobs *jobs = context;
@@ -199,10 +202,10 @@ static void kick(void *context, int64_t number, const char *text)
 
 void lf_jobs_kick(struct lf_jobs *jobs)
 {
-    lf_journal_after_commit(jobs->journal, kick, jobs, 0, NULL);
+    lf_journal_after_commit(jobs->journal, kick_couriers, jobs, 0, NULL);
 }
 
-static void reported(void *context, int64_t number, const char *text)
+static void notify_outbox(void *context, int64_t number, const char *text)
 {
     (void)number, (void)text;
     struct lf_jobs *jobs = context;
@@ -212,31 +215,10 @@ static void reported(void *context, int64_t number, const char *text)
 void job__reported(struct lf_jobs *jobs)
 {
     if (jobs->options.reported)
-        lf_journal_after_commit(jobs->journal, reported, jobs, 0, NULL);
+        lf_journal_after_commit(jobs->journal, notify_outbox, jobs, 0, NULL);
 }
 
 /* ---- hooks of instruments ---- */
-
-bool lf_jobs_work(void *context, struct lf_instrument *instrument, int64_t *next_mono)
-{
-    struct lf_jobs *jobs = context;
-    struct lf_job job;
-    struct lf_error err = {0};
-    if (lf_cancel_is_set(&jobs->cancel))
-        return false;
-    enum lf_status status = lf_journal_job_claim(jobs->journal, lf_instrument_name(instrument), &job,
-                                                 next_mono, &err);
-    if (status == LF_NOT_FOUND)
-        return false;
-    if (status != LF_OK) {
-        lf_log_error(lf_instrument_name(instrument), "cannot look for work: %s", err.text);
-        *next_mono = lf_deadline_in(NO_JOURNAL_WAIT_MS);
-        return false;
-    }
-    job__run_step(jobs, &job, instrument);
-    lf_job_free(&job);
-    return true;
-}
 
 void lf_jobs_instrument_changed(void *context, struct lf_instrument *instrument)
 {

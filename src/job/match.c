@@ -16,13 +16,13 @@
 
 enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200, OPEN_MAX = 1000 };
 
-static const char *after(const char *rule, const char *prefix)
+static const char *skip_prefix(const char *rule, const char *prefix)
 {
     size_t len = strlen(prefix);
     return !strncmp(rule, prefix, len) ? rule + len : NULL;
 }
 
-static enum lf_status compile(const char *regex, pcre2_code **code, struct lf_error *err)
+static enum lf_status compile_regex(const char *regex, pcre2_code **code, struct lf_error *err)
 {
     int number;
     PCRE2_SIZE at;
@@ -48,9 +48,9 @@ enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_er
     *names_config = !strcmp(rule, "sidecar");
     if (*names_config || !strcmp(rule, "last-job"))
         return LF_OK;
-    const char *regex = after(rule, "filename:");
+    const char *regex = skip_prefix(rule, "filename:");
     if (!regex)
-        regex = after(rule, "content:");
+        regex = skip_prefix(rule, "content:");
     if (!regex)
         return lf_fail(
             err, LF_INVALID, LF_PERMANENT,
@@ -58,7 +58,7 @@ enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_er
             "or \"sidecar\"",
             rule);
     pcre2_code *code;
-    if (compile(regex, &code, err) != LF_OK)
+    if (compile_regex(regex, &code, err) != LF_OK)
         return lf_error_prefix(err, "\"%.80s\"", rule);
     *names_config = pcre2_substring_number_from_name(code, (PCRE2_SPTR) "config") >= 0;
     pcre2_code_free(code);
@@ -67,8 +67,8 @@ enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_er
 
 /* Sets a run or configuration that was read from a file, if it is short and printable; otherwise a person
  * decides. */
-static enum lf_status take(struct job_work *work, enum lf_job_field field, const char *text, size_t len,
-                           struct lf_error *err)
+static enum lf_status set_checked(struct job_work *work, enum lf_job_field field, const char *text,
+                                  size_t len, struct lf_error *err)
 {
     const char *name = lf_job_field_name(field);
     char value[ID_MAX];
@@ -83,14 +83,14 @@ static enum lf_status take(struct job_work *work, enum lf_job_field field, const
     return lf_job_set_text(work->job, field, value, err);
 }
 
-static enum lf_status take_group(struct job_work *work, const pcre2_code *code, pcre2_match_data *match,
-                                 enum lf_job_field field, const char *subject, struct lf_error *err)
+static enum lf_status set_from_group(struct job_work *work, const pcre2_code *code, pcre2_match_data *match,
+                                     enum lf_job_field field, const char *subject, struct lf_error *err)
 {
     ptrdiff_t group = pcre2_substring_number_from_name(code, (PCRE2_SPTR)lf_job_field_name(field));
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
     if (group < 0 || at[2 * group] == PCRE2_UNSET)
         return LF_NOT_FOUND;
-    return take(work, field, subject + at[2 * group], at[2 * group + 1] - at[2 * group], err);
+    return set_checked(work, field, subject + at[2 * group], at[2 * group + 1] - at[2 * group], err);
 }
 
 /* LF_NOT_FOUND without err: it does not match. */
@@ -98,7 +98,7 @@ static enum lf_status by_regex(struct job_work *work, const char *regex, const c
                                struct lf_error *err)
 {
     pcre2_code *code = NULL;
-    enum lf_status status = compile(regex, &code, err);
+    enum lf_status status = compile_regex(regex, &code, err);
     if (status != LF_OK)
         return status;
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(code, NULL);
@@ -117,8 +117,8 @@ static enum lf_status by_regex(struct job_work *work, const char *regex, const c
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
                          "the regular expression %.200s takes too long; simplify it", regex);
     } else {
-        status = take_group(work, code, match, LF_JOB_RUN, subject, err);
-        if (status == LF_OK && take_group(work, code, match, LF_JOB_CONFIG, subject, err) == LF_NO_MEMORY)
+        status = set_from_group(work, code, match, LF_JOB_RUN, subject, err);
+        if (status == LF_OK && set_from_group(work, code, match, LF_JOB_CONFIG, subject, err) == LF_NO_MEMORY)
             status = LF_NO_MEMORY;
     }
 done:
@@ -206,9 +206,9 @@ static enum lf_status by_sidecar(struct job_work *work, struct lf_error *err)
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s names no \"run\"",
                          lf_job_text(work->job, LF_JOB_FILE_NAME));
     if (status == LF_OK)
-        status = take(work, LF_JOB_RUN, run, strlen(run), err);
+        status = set_checked(work, LF_JOB_RUN, run, strlen(run), err);
     if (status == LF_OK && config)
-        status = take(work, LF_JOB_CONFIG, config, strlen(config), err);
+        status = set_checked(work, LF_JOB_CONFIG, config, strlen(config), err);
     cJSON_Delete(says);
     return status;
 }
@@ -216,9 +216,9 @@ static enum lf_status by_sidecar(struct job_work *work, struct lf_error *err)
 static enum lf_status try_rule(struct job_work *work, const char *rule, struct lf_error *err)
 {
     const char *regex, *name = lf_job_text(work->job, LF_JOB_FILE_NAME);
-    if ((regex = after(rule, "filename:")))
+    if ((regex = skip_prefix(rule, "filename:")))
         return by_regex(work, regex, name, strlen(name), err);
-    if ((regex = after(rule, "content:")))
+    if ((regex = skip_prefix(rule, "content:")))
         return by_content(work, regex, err);
     return !strcmp(rule, "last-job") ? by_last_job(work, err) : by_sidecar(work, err);
 }

@@ -12,8 +12,8 @@
 
 /* ---- new jobs ---- */
 
-static enum lf_status able(struct lf_jobs *jobs, const char *name, uint32_t ability, const char *what,
-                           struct lf_error *err)
+static enum lf_status check_ability(struct lf_jobs *jobs, const char *name, uint32_t ability,
+                                    const char *what, struct lf_error *err)
 {
     struct lf_instrument *instrument = lf_jobs_instrument(jobs, name);
     if (!instrument)
@@ -79,7 +79,7 @@ enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const 
                              .history = history,
                              .texts = {{LF_JOB_FILE_NAME, name}}};
     snprintf(history, sizeof history, "%.200s sent to %s by %s", name, instrument, who);
-    enum lf_status status = able(jobs, instrument, LF_CAN_DELIVER, "take files", err);
+    enum lf_status status = check_ability(jobs, instrument, LF_CAN_DELIVER, "take files", err);
     if (status == LF_OK)
         status = lf_name_check(name, err);
     if (status == LF_OK)
@@ -99,7 +99,7 @@ enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const c
                              .texts = {{LF_JOB_PROCEDURE, procedure}}};
     snprintf(history, sizeof history, "run of %.100s on %.80s requested by %.80s", procedure, instrument,
              who);
-    enum lf_status status = able(jobs, instrument, LF_CAN_RUN, "run procedures", err);
+    enum lf_status status = check_ability(jobs, instrument, LF_CAN_RUN, "run procedures", err);
     return status == LF_OK ? own_job(jobs, &birth, id, err) : status;
 }
 
@@ -224,7 +224,7 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
 }
 
 /* An action on the bench can be interrupted; a courier's step ends soon on its own. */
-static enum lf_status interrupt(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
+static enum lf_status interrupt_action(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
 {
     struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
     if (instrument && lf_instrument_cancel(instrument, job->id))
@@ -243,7 +243,7 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     if (status != LF_OK)
         return status;
     if (job.state == LF_JOB_RUNNING) {
-        status = interrupt(jobs, &job, err);
+        status = interrupt_action(jobs, &job, err);
         if (status == LF_OK)
             status = lf_journal_history_add(jobs->journal, id, who, "asked to stop what runs", err);
         lf_job_free(&job);

@@ -17,7 +17,7 @@ struct ways {
     const char *help, *verbs[4];
 };
 
-static const struct ways *ways(const struct lf_job *job)
+static const struct ways *ways_on(const struct lf_job *job)
 {
     static const struct ways none = {"", {0}},
                              wait = {"continues on its own; retry: do it now; cancel", {"retry", "cancel"}},
@@ -42,14 +42,14 @@ static const struct ways *ways(const struct lf_job *job)
 
 const char *lf_job_help(const struct lf_job *job)
 {
-    return ways(job)->help;
+    return ways_on(job)->help;
 }
 
 static bool add_ways(cJSON *report, const struct lf_job *job)
 {
     cJSON *verbs = cJSON_CreateArray();
     bool good = lf_json_set(report, "can", verbs) && lf_json_set_text(report, "help", lf_job_help(job));
-    for (const char *const *verb = ways(job)->verbs; good && *verb; verb++)
+    for (const char *const *verb = ways_on(job)->verbs; good && *verb; verb++)
         good = cJSON_AddItemToArray(verbs, cJSON_CreateString(*verb));
     return good;
 }
@@ -135,8 +135,8 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
 }
 
 /* Queues `report` (taken) under the agent's own topics. */
-static enum lf_status queue(struct lf_jobs *jobs, cJSON *report, bool retain, struct lf_error *err,
-                            const char *kind, const char *name)
+static enum lf_status queue_report(struct lf_jobs *jobs, cJSON *report, bool retain, struct lf_error *err,
+                                   const char *kind, const char *name)
 {
     char *topic = lf_format("%s/%s/%s", jobs->config->link.base, kind, name);
     char *payload = report ? lf_json_print(report) : NULL;
@@ -155,7 +155,7 @@ enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struc
         return LF_OK;
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)job->id);
-    return queue(jobs, lf_job_to_json(jobs, job, false), false, err, "jobs", id);
+    return queue_report(jobs, lf_job_to_json(jobs, job, false), false, err, "jobs", id);
 }
 
 enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
@@ -163,6 +163,6 @@ enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument
 {
     if (!jobs->config->link.used)
         return LF_OK;
-    return queue(jobs, lf_instrument_info(instrument), true, err, "instruments",
-                 lf_instrument_name(instrument));
+    return queue_report(jobs, lf_instrument_info(instrument), true, err, "instruments",
+                        lf_instrument_name(instrument));
 }

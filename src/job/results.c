@@ -76,11 +76,7 @@ enum lf_status lf_jobs_found(void *context, struct lf_instrument *instrument,
         status = lf_journal_finding_add(jobs->journal, name, finding->id, finding->version, id, err);
     if (status == LF_OK && finding->data)
         status = job__spool_bytes(jobs, id, finding->name, NULL, finding->data, finding->len, err);
-    if (status != LF_OK) {
-        lf_journal_rollback(jobs->journal);
-        return status;
-    }
-    status = lf_journal_commit(jobs->journal, err);
+    status = lf_journal_end(jobs->journal, status, err);
     if (status == LF_OK)
         lf_log_info(name, "result %s found: collect job %lld", finding->name, (long long)id);
     return status;

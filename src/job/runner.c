@@ -169,7 +169,8 @@ static enum lf_status check_needs(const struct job_work *work, const struct job_
     return status;
 }
 
-static enum lf_status act(struct job_work *work, const struct job_step *step, struct lf_error *err)
+static enum lf_status act_once_at_most(struct job_work *work, const struct job_step *step,
+                                       struct lf_error *err)
 {
     struct lf_job *job = work->job;
     struct lf_action action = {.job = job->id};
@@ -216,7 +217,7 @@ static enum lf_status act(struct job_work *work, const struct job_step *step, st
 
 /* ---- one step ---- */
 
-static bool expired(const struct lf_job *job)
+static bool has_expired(const struct lf_job *job)
 {
     return job->expires_mono > 0 && !job->acting && lf_clock_mono_ms() >= job->expires_mono;
 }
@@ -237,7 +238,7 @@ static void count_from_event(const struct lf_jobs *jobs, const struct job_step *
     lf_job_clear(job, LF_JOB_HAPPENED);
 }
 
-static void expire(const struct lf_job_kind *kind, struct lf_job *job)
+static void end_expired(const struct lf_job_kind *kind, struct lf_job *job)
 {
     char when[LF_TIME_TEXT], clock[LF_CLOCK_TEXT], why[200 + LF_CLOCK_TEXT];
     lf_time_format(job->expires_ms, when);
@@ -251,7 +252,7 @@ static void expire(const struct lf_job_kind *kind, struct lf_job *job)
 }
 
 /* The agent stops: the job stays as it was before the step, for the next start. */
-static bool stopped(struct lf_jobs *jobs, enum lf_status status)
+static bool agent_stops(struct lf_jobs *jobs, enum lf_status status)
 {
     return status == LF_CANCELLED && lf_cancel_is_set(&jobs->cancel);
 }
@@ -264,7 +265,7 @@ static bool waits_as_before(const struct job_work *work)
 }
 
 /* history NULL: nothing to report. */
-static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
+static void save_state(struct lf_jobs *jobs, struct lf_job *job, const char *history)
 {
     struct lf_error err = {0};
     /* If the disk is full, the job stays claimed in the journal until this succeeds or the agent restarts. */
@@ -279,42 +280,56 @@ static void keep(struct lf_jobs *jobs, struct lf_job *job, const char *history)
     }
 }
 
-static void free_parcel(struct job_work *work)
+/* Saves a job that must not run its step as held or expired. False: it can run. */
+static bool put_off(struct lf_jobs *jobs, const struct lf_job_kind *kind, const struct job_step *step,
+                    struct lf_job *job)
 {
-    lf_parcel_row_free(&work->parcel_row);
-    free(work->parcel_path);
-    free(work->wake);
-}
-
-static const struct job_step *find_step(const struct lf_job *job, const struct lf_job_kind **kind)
-{
-    *kind = lf_job_kind_find(job->kind);
-    return job__step_find(*kind, job->step);
-}
-
-void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument)
-{
-    const struct lf_job_kind *kind;
-    const struct job_step *step = find_step(job, &kind);
-    if (job->state == LF_JOB_HELD) { /* the journal could not read all of it; its note says so */
-        keep(jobs, job, job->note ? job->note : "");
-        return;
-    }
-    if (!step) {
+    bool readable = job->state != LF_JOB_HELD; /* otherwise the journal has said why in the note */
+    if (readable && !step)
         set_state(
             job, LF_JOB_HELD, LF_NEEDS_PERSON,
             "this version of the agent does not know this step. Install the version that made the job, or "
             "cancel it");
-        keep(jobs, job, job->note ? job->note : "");
-        return;
-    }
-    count_from_event(jobs, step, job);
-    if (expired(job)) {
-        expire(kind, job);
+    if (readable && step) {
+        count_from_event(jobs, step, job);
+        if (!has_expired(job))
+            return false;
+        end_expired(kind, job);
         log_state(job);
-        keep(jobs, job, job->note ? job->note : "");
+    }
+    save_state(jobs, job, job->note ? job->note : "");
+    return true;
+}
+
+/* Decides what follows a step, and writes the line for the history. */
+static void conclude(struct job_work *work, const struct lf_job_kind *kind, const struct job_step *step,
+                     enum lf_status status, const struct lf_error *err, char *history, size_t size)
+{
+    struct lf_job *job = work->job;
+    bool unknown = err->class == LF_UNKNOWN_OUTCOME;
+    if (status == LF_OK) {
+        if (*work->note)
+            snprintf(history, size, "%s: %s", step->name, work->note);
+        after_success(kind, step, work);
         return;
     }
+    if (agent_stops(work->jobs, status) && !unknown) {
+        job->state = LF_JOB_READY;
+        return;
+    }
+    snprintf(history, size, "%s: %s (%s)", step->name, err->text, lf_class_name(err->class));
+    if (status == LF_CANCELLED && !unknown)
+        job__end_badly(kind, job, LF_JOB_CANCELLED, LF_CLASS_NONE, "an operator cancelled it while it ran");
+    else
+        after_error(kind, step, job, err);
+}
+
+void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument)
+{
+    const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
+    const struct job_step *step = job__step_find(kind, job->step);
+    if (put_off(jobs, kind, step, job))
+        return;
     struct job_work work = {
         .jobs = jobs,
         .job = job,
@@ -327,28 +342,17 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     lf_log_debug("jobs", "job %lld: %s", (long long)job->id, step->name);
     enum lf_status status = check_needs(&work, step, &err);
     if (status == LF_OK)
-        status = step->run ? step->run(&work, &err) : act(&work, step, &err);
+        status = step->run ? step->run(&work, &err) : act_once_at_most(&work, step, &err);
     bool silent = status == LF_OK && waits_as_before(&work);
-    if (status == LF_OK) {
-        if (*work.note)
-            snprintf(history, sizeof history, "%s: %s", step->name, work.note);
-        after_success(kind, step, &work);
-    } else if (stopped(jobs, status) && err.class != LF_UNKNOWN_OUTCOME) {
-        job->state = LF_JOB_READY;
-    } else {
-        snprintf(history, sizeof history, "%s: %s (%s)", step->name, err.text, lf_class_name(err.class));
-        if (status == LF_CANCELLED && err.class != LF_UNKNOWN_OUTCOME)
-            job__end_badly(kind, job, LF_JOB_CANCELLED, LF_CLASS_NONE,
-                           "an operator cancelled it while it ran");
-        else
-            after_error(kind, step, job, &err);
-    }
+    conclude(&work, kind, step, status, &err, history, sizeof history);
     if (lf_job_state_final(job->state) || job->state == LF_JOB_HELD)
         log_state(job);
     else if (*history && !silent)
         lf_log_info(*job->instrument ? job->instrument : "jobs", "job %lld: %s", (long long)job->id, history);
     LF_FAILPOINT("step.done");
-    keep(jobs, job, silent ? NULL : history);
+    save_state(jobs, job, silent ? NULL : history);
     LF_FAILPOINT("step.kept");
-    free_parcel(&work);
+    lf_parcel_row_free(&work.parcel_row);
+    free(work.parcel_path);
+    free(work.wake);
 }

@@ -203,8 +203,8 @@ static void put_aside(const struct lf_dir *dir, const char *name, const char *pa
 }
 
 /* Removes job files that are not `needed` and were last written before before_s. */
-static void sweep(struct lf_jobs *jobs, const char *path,
-                  bool (*needed)(struct lf_journal *journal, const char *name), int64_t before_s)
+static void sweep_folder(struct lf_jobs *jobs, const char *path,
+                         bool (*needed)(struct lf_journal *journal, const char *name), int64_t before_s)
 {
     struct lf_dir dir;
     struct lf_dir_list *list = NULL;
@@ -239,15 +239,15 @@ static bool job_is_known(struct lf_journal *journal, const char *name)
 
 void job__spool_sweep(struct lf_jobs *jobs)
 {
-    sweep(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, INT64_MAX);
+    sweep_folder(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, INT64_MAX);
 }
 
 void lf_jobs_tidy(struct lf_jobs *jobs)
 {
     int64_t before = lf_clock_wall_ms() / 1000 - TIDY_AFTER_S; /* files being written are newer */
     char *errors = lf_format("%s/errors", jobs->config->agent.state_dir);
-    sweep(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, before);
+    sweep_folder(jobs, jobs->config->agent.spool_dir, lf_journal_parcel_knows, before);
     if (errors)
-        sweep(jobs, errors, job_is_known, before);
+        sweep_folder(jobs, errors, job_is_known, before);
     free(errors);
 }

@@ -47,7 +47,7 @@ static enum lf_status read_inputs(struct job_work *work, const cJSON *task, stru
     return status;
 }
 
-static bool over(const char *type)
+static bool is_over(const char *type)
 {
     return !strcmp(type, "COMPLETED") || !strcmp(type, "FAILED") || !strcmp(type, "CANCELLED")
            || !strcmp(type, "INVALID");
@@ -61,7 +61,7 @@ static enum lf_status still_ours(struct job_work *work, const cJSON *task, struc
     int64_t other = 0;
     if (cJSON_IsObject(lf_json_at(task, "archiveRecord")))
         return job__end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
-    if (over(type))
+    if (is_over(type))
         return job__end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
     enum lf_status status = lf_journal_job_with_field(work->jobs->journal, "task", LF_JOB_WORKFLOW_TASK,
                                                       lf_json_text_or(task, "id", ""), true, work->job->id,
