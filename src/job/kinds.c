@@ -17,14 +17,6 @@ const struct lf_config_kind *lf_job_kind_at(size_t index)
     return lf_job_kinds[index] ? &lf_job_kinds[index]->config : NULL;
 }
 
-void lf_job_kind_names(const char *names[LF_JOB_KINDS_MAX])
-{
-    size_t i = 0;
-    for (; lf_job_kinds[i] && i + 1 < LF_JOB_KINDS_MAX; i++)
-        names[i] = lf_job_kinds[i]->config.name;
-    names[i] = NULL;
-}
-
 const struct job_step *job__step_find(const struct lf_job_kind *kind, const char *name)
 {
     for (const struct job_step *step = kind ? kind->steps : NULL; step && step->name; step++)

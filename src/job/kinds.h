@@ -17,7 +17,7 @@ struct lf_job_taken {
     const char *path; /* in the resource: "file.id" */
 };
 
-enum { LF_JOB_TAKES_MAX = 8, LF_JOB_KINDS_MAX = 16 };
+enum { LF_JOB_TAKES_MAX = 8 };
 
 struct lf_job_kind {
     struct lf_config_kind config;                /* name, events, ability, settings */
@@ -44,7 +44,5 @@ extern const struct lf_job_kind job__kind_deliver, job__kind_collect, job__kind_
 const struct lf_job_kind *lf_job_kind_find(const char *name);
 /* What the configuration knows of each: its kind_at hook. NULL behind the last. */
 const struct lf_config_kind *lf_job_kind_at(size_t index);
-/* All names, NULL behind the last. */
-void lf_job_kind_names(const char *names[LF_JOB_KINDS_MAX]);
 
 #endif

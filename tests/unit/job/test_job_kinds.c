@@ -1,6 +1,8 @@
 /* A kind of job is one row: this file adds one to the list, and it is known everywhere. */
 #include "job_case.h"
 
+#include "control/control.h"
+#include "intake/intake.h"
 #include "job/steps.h"
 
 #include <stdio.h>
@@ -37,6 +39,24 @@ const struct lf_job_kind *const lf_job_kinds[] = {
     &job__kind_deliver, &job__kind_collect, &job__kind_task, &job__kind_procedure, &brew, NULL,
 };
 
+static const char event[] = "{\"eventType\":\"v2.entity.registered\",\"id\":\"evt_1\",\"createdAt\":"
+                            "\"2026-01-01T00:00:00Z\",\"entity\":{\"id\":\"bfi_1\",\"name\":\"Tea 1\"}}";
+
+/* What `labferry jobs kind=KIND` answers: a list, owned. */
+static cJSON *listed(struct job_case *c, const char *kind)
+{
+    struct lf_context context = {.config = c->config, .journal = c->journal, .jobs = c->jobs};
+    cJSON *args = cJSON_CreateObject(), *result = NULL;
+    NEED(lf_json_set_text(args, "kind", kind));
+    struct lf_verb_request request = {.verb = "jobs", .args = args, .who = "test"};
+    struct lf_error err = {0};
+    bool settled = false;
+    CHECK_INT(lf_verb_perform(&context, &request, &settled, &result, &err), LF_OK);
+    CHECK_STR(err.text, "");
+    cJSON_Delete(args);
+    return result;
+}
+
 static void one_row(void)
 {
     case_config = "instruments = ( { name = \"robot\"; driver = \"fake\"; } );\n"
@@ -44,22 +64,22 @@ static void one_row(void)
                   "\"robot\"; } );\n";
     struct job_case c;
     struct lf_error err = {0};
-    int64_t id = 0;
     case_open(&c); /* the configuration accepts its route */
     const struct lf_config_route *route = lf_config_route(c.config, "tea");
     CHECK_STR(route->kind->name, "brew");
-    const char *names[LF_JOB_KINDS_MAX];
-    lf_job_kind_names(names);
-    CHECK_STR(names[4], "brew");
-    cJSON *resource = cJSON_Parse("{\"id\":\"bfi_1\",\"name\":\"Tea 1\"}");
-    struct lf_birth birth = {.kind = lf_job_kind_find(route->kind->name),
-                             .key = "tea",
-                             .instrument = route->instrument,
-                             .history = "made for a test",
-                             .route = route,
-                             .resource = resource};
-    CHECK_INT(lf_jobs_birth(c.jobs, &birth, &id, &err), LF_OK);
-    cJSON_Delete(resource);
+    struct lf_intake_options options = {.config = c.config, .journal = c.journal, .jobs = c.jobs};
+    struct lf_intake *intake = NULL;
+    NEED(lf_intake_open(&options, &intake, &err) == LF_OK);
+    CHECK_INT(lf_intake_add(intake, "mqtt", NULL, lf_slice_text(event), &err),
+              LF_OK); /* an event makes its job */
+    lf_intake_close(intake);
+    cJSON *list = listed(&c, "brew"); /* control lists it */
+    int64_t id = lf_json_int(cJSON_GetArrayItem(list, 0), "id", 0);
+    NEED(cJSON_GetArraySize(list) == 1);
+    cJSON_Delete(list);
+    list = listed(&c, "deliver");
+    CHECK_INT(cJSON_GetArraySize(list), 0);
+    cJSON_Delete(list);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_note(&c, id), "poured on robot");
@@ -68,4 +88,4 @@ static void one_row(void)
 }
 
 UNIT_TESTS("job, kinds",
-           {"a kind of job is added by one row: configuration, birth and runner know it", one_row})
+           {"a kind of job is added by one row: configuration, intake, runner and control know it", one_row})
