@@ -132,7 +132,7 @@ static const char mqtt_text[] =
     "           may be left out. The message expiry interval of MQTT 5 counts as well\n"
     "\n"
     "Answers are published with QoS 1 to the response topic of the command (MQTT 5), else to\n"
-    "BASE/reply/ID, in which '_' stands for '+', '#' and '/' of the id. They carry the command's correlation\n"
+    "BASE/reply/ID, with '_' for each '+', '#' and '/' of the id. They carry the command's correlation\n"
     "data. An answer is {\"id\", \"verb\", \"state\", \"at\"}, with \"result\" or \"error\" at the end:\n"
     "  accepted   stored: it survives a restart of the agent\n"
     "  running    being performed\n"
@@ -143,8 +143,8 @@ static const char mqtt_text[] =
     "\n"
     "Rights needed at the broker. The agent: subscribe to BASE/command; publish to BASE/status, BASE/audit,\n"
     "BASE/instruments/+, BASE/jobs/+, BASE/reply/+ and the response topics in use. A client: publish to\n"
-    "BASE/command; subscribe to its response topic or BASE/reply/+. Whoever may publish to BASE/command may\n"
-    "do everything that an operator may. link.commands = false turns commands off.\n"
+    "BASE/command; subscribe to its response topic or BASE/reply/+. A client that may publish to BASE/command\n"
+    "may do everything that an operator may. link.commands = false turns commands off.\n"
     "\n"
     "An example of each verb; `labferry help VERB` explains its arguments:\n";
 

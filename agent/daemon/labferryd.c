@@ -15,20 +15,19 @@ static struct lf_cancel stop;
 
 static int usage(FILE *out, int code)
 {
-    fputs(
-        "usage: labferryd [--config FILE]\n"
-        "\n"
-        "The Labferry agent: brings files and tasks from Benchling to instruments, and results back.\n"
-        "It runs in the foreground and logs to standard error; SIGTERM ends it in good order.\n"
-        "\n"
-        "  -c, --config FILE   configuration (default " LF_CONFIG_PATH ")\n"
-        "  -V, --version       print the version\n"
-        "  -h, --help          print this\n"
-        "\n"
-        "Exit status: 0 ended in good order, 1 could not start, 2 wrong arguments, 78 wrong configuration.\n"
-        "Check a configuration with `labferry check FILE`; speak to the running agent with `labferry "
-        "status`.\n",
-        out);
+    fputs("usage: labferryd [--config FILE]\n"
+          "\n"
+          "The Labferry agent: brings files and tasks from Benchling to instruments, and results back.\n"
+          "It runs in the foreground and logs to standard error; SIGTERM shuts it down cleanly.\n"
+          "\n"
+          "  -c, --config FILE   configuration (default " LF_CONFIG_PATH ")\n"
+          "  -V, --version       print the version\n"
+          "  -h, --help          print this\n"
+          "\n"
+          "Exit status: 0 shut down cleanly, 1 could not start, 2 wrong arguments, 78 wrong configuration.\n"
+          "Check a configuration with `labferry check FILE`; speak to the running agent with `labferry "
+          "status`.\n",
+          out);
     return code;
 }
 
@@ -64,8 +63,8 @@ static int serve(const struct lf_config *config, const char *path)
     lf_service_notify(LF_SERVICE_STOPPING);
     lf_log_info("agent", "stopping");
     agent_close(agent);
-    lf_log_limit(0, LOG_WINDOW_MS); /* tells what was left out */
-    lf_log_info("agent", "stopped in good order");
+    lf_log_limit(0, LOG_WINDOW_MS); /* reports what was left out */
+    lf_log_info("agent", "stopped cleanly");
     return EXIT_SUCCESS;
 }
 

@@ -1,5 +1,4 @@
-/* The small value "running" is set while the agent runs: found at a start, it tells of an end that nobody
- * saw. */
+/* The value "running" is in the journal while the agent runs: found at a start, the previous run crashed. */
 #include "agent/daemon/starts.h"
 
 #include "base/clock.h"
@@ -39,16 +38,13 @@ enum lf_status starts_note_start(struct lf_journal *journal, const struct lf_con
         goto done;
     snprintf(text, sizeof text, "labferryd " LF_VERSION " starts as %.80s at %.80s, configuration %.64s%s",
              config->agent.name, config->agent.site, config->digest,
-             running ? "; the run before did not end in good order" : "");
+             running ? "; the previous run did not shut down cleanly" : "");
     status = lf_journal_audit_add(journal, "agent", "agent", NULL, text, err);
     if (status == LF_OK)
         status = record_config(journal, before, config->digest, err);
     if (status == LF_OK)
         status = lf_journal_set(journal, "running", "yes", err);
-    if (status == LF_OK)
-        status = lf_journal_commit(journal, err);
-    else
-        lf_journal_rollback(journal);
+    status = lf_journal_end(journal, status, err);
 done:
     free(before);
     free(running);
@@ -80,14 +76,11 @@ void starts_note_stop(struct lf_journal *journal)
     free(running);
     enum lf_status status = lf_journal_begin(journal, &err);
     if (status == LF_OK) {
-        status = lf_journal_audit_add(journal, "agent", "agent", NULL, "labferryd stops in good order", &err);
+        status = lf_journal_audit_add(journal, "agent", "agent", NULL, "labferryd stops cleanly", &err);
         if (status == LF_OK)
             status = lf_journal_set(journal, "running", NULL, &err);
-        if (status == LF_OK)
-            status = lf_journal_commit(journal, &err);
-        else
-            lf_journal_rollback(journal);
+        status = lf_journal_end(journal, status, &err);
     }
     if (status != LF_OK)
-        lf_log_warning("agent", "the end is not in the audit trail: %s", err.text);
+        lf_log_warning("agent", "the stop could not be recorded in the audit trail: %s", err.text);
 }

@@ -55,7 +55,7 @@ static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
     char *topic = lf_format("%s/audit", context->config->link.base);
     char *text = lf_format("{\"head\":\"%lld:%s\",\"at\":\"%s\"}", (long long)head.seq, head.hash, at);
     bool good = topic && text ? lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK
-                              : lf_fail_memory(err, "telling the head of the audit trail") == LF_OK;
+                              : lf_fail_memory(err, "publishing the head of the audit trail") == LF_OK;
     free(topic);
     free(text);
     return good;
@@ -65,11 +65,10 @@ static bool queue(struct lf_context *context, const char *topic, const char *tex
 {
     if (lf_journal_begin(context->journal, err) != LF_OK)
         return false;
-    if (lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK
-        && queue_audit_head(context, err))
-        return lf_journal_commit(context->journal, err) == LF_OK;
-    lf_journal_rollback(context->journal);
-    return false;
+    enum lf_status status = lf_journal_outbox_add(context->journal, topic, text, true, err);
+    if (status == LF_OK && !queue_audit_head(context, err))
+        status = err->status;
+    return lf_journal_end(context->journal, status, err) == LF_OK;
 }
 
 bool status_queue(struct lf_context *context)

@@ -1,8 +1,8 @@
 /* Wiring.
  *
  * The way of the data, as callbacks: link -> batch() -> intake (which hands commands to control) ->
- * jobs -> instruments; jobs and instruments -> outbox -> link. Parts know only those below them; what one
- * part must tell another passes through here. Threads start last and end first.
+ * jobs -> instruments; jobs and instruments -> outbox -> link. A part knows only those below it; calls
+ * upwards pass through here. Threads start last and stop first.
  */
 #include "agent/daemon/wiring.h"
 
@@ -45,10 +45,10 @@ struct agent {
     struct lf_outbox *outbox;
     struct lf_commands *commands;
     struct lf_server *server;
-    struct lf_wake changed; /* something that the status message tells has changed */
+    struct lf_wake changed; /* something in the status message has changed */
     int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
     bool clock_wrong;
-    struct lf_mutex door; /* held while a batch is taken in; guards closing */
+    struct lf_mutex batch_mutex; /* held while a batch is accepted; guards closing */
     bool closing;
 };
 
@@ -76,10 +76,10 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
                             struct lf_error *err)
 {
     struct agent *agent = context;
-    lf_mutex_lock(&agent->door);
+    lf_mutex_lock(&agent->batch_mutex);
     enum lf_status status = agent->closing ? lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "the agent is stopping")
                                            : lf_intake_batch(agent->context.intake, messages, count, err);
-    lf_mutex_unlock(&agent->door);
+    lf_mutex_unlock(&agent->batch_mutex);
     return status;
 }
 
@@ -89,11 +89,11 @@ static enum lf_status gap(void *context, struct lf_error *err)
     return lf_intake_gap(agent->context.intake, err);
 }
 
-static void online(void *context, bool session_present, bool whole)
+static void online(void *context, bool session_present, bool complete)
 {
     (void)session_present;
     struct agent *agent = context;
-    lf_intake_fill(agent->context.intake, whole);
+    lf_intake_fill(agent->context.intake, complete);
     status_queue(&agent->context);
     lf_outbox_online(agent->outbox);
 }
@@ -140,10 +140,7 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
                      : lf_fail_memory(err, "pausing an instrument");
         free(key);
     }
-    if (status == LF_OK)
-        status = lf_journal_commit(agent->journal, err);
-    else
-        lf_journal_rollback(agent->journal);
+    status = lf_journal_end(agent->journal, status, err);
     if (status == LF_OK)
         lf_journal_missing_told(agent->journal);
     return status;
@@ -203,7 +200,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .values = config->settings,
         .expect_identity = config->expect_identity,
         .paused = paused           ? paused
-                  : config->paused ? "configured so"
+                  : config->paused ? "paused by the configuration"
                                    : NULL,
         .journal = agent->journal,
         .transfer = agent->transfer,
@@ -215,7 +212,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .changed = lf_jobs_instrument_changed,
     };
     struct lf_instrument *instrument = NULL;
-    if (status == LF_OK) /* one that a person has paused must not start for want of memory */
+    if (status == LF_OK) /* without memory, one that a person has paused must not start */
         status = lf_instrument_open(&options, &hooks, &instrument, err);
     if (status == LF_OK)
         status = lf_jobs_add_instrument(agent->context.jobs, instrument, err);
@@ -295,7 +292,7 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent)
         return lf_fail_memory(err, "starting the agent");
-    lf_mutex_init(&agent->door);
+    lf_mutex_init(&agent->batch_mutex);
     agent->config = config;
     agent->context.config = config;
     agent->context.started_ms = lf_clock_wall_ms();
@@ -348,8 +345,8 @@ static void look_at_clock(struct agent *agent)
     agent->clock_wrong = wrong;
 }
 
-/* Nothing is let go by a clock that nobody has confirmed: ten years ahead it would be everything, and with it
- * what tells an event or a command that comes again from a new one. */
+/* Only called when the clock was confirmed: one that is ten years ahead would remove everything, including
+ * what distinguishes a repeated event or command from a new one. */
 static void prune(struct agent *agent)
 {
     int64_t dropped = 0;
@@ -388,21 +385,21 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
     }
 }
 
-static void shut(struct agent *agent)
+static void refuse_batches(struct agent *agent)
 {
-    lf_mutex_lock(&agent->door);
+    lf_mutex_lock(&agent->batch_mutex);
     agent->closing = true;
-    lf_mutex_unlock(&agent->door);
+    lf_mutex_unlock(&agent->batch_mutex);
 }
 
-/* What works is stopped. Then everything is closed, each before what it stands on. */
+/* Work stops first. Then everything is closed, each part before those it uses. */
 void agent_close(struct agent *agent)
 {
     if (!agent)
         return;
     struct lf_context *context = &agent->context;
     size_t count = context->jobs ? lf_jobs_instrument_count(context->jobs) : 0;
-    shut(agent);
+    refuse_batches(agent);
     if (context->jobs)
         lf_jobs_stop(context->jobs);
     lf_server_close(agent->server);
@@ -421,6 +418,6 @@ void agent_close(struct agent *agent)
         starts_note_stop(agent->journal);
     lf_journal_close(agent->journal);
     lf_wake_close(&agent->changed);
-    lf_mutex_destroy(&agent->door);
+    lf_mutex_destroy(&agent->batch_mutex);
     free(agent);
 }

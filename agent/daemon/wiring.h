@@ -12,8 +12,8 @@ struct agent;
 enum lf_status agent_open(const struct lf_config *config, struct agent **agent, struct lf_error *err);
 /* Works until `stop` is set; the calling thread does the housekeeping. */
 void agent_run(struct agent *agent, const struct lf_cancel *stop);
-/* Ends in good order: what runs on benches is cancelled or finished, jobs stay where they are, the broker is
- * told. */
+/* Shuts down cleanly: actions on instruments are cancelled or finished, jobs stay where they are, the broker
+ * is notified. */
 void agent_close(struct agent *agent);
 
 #endif

@@ -264,12 +264,12 @@ enum lf_status line__profile_parse(struct lf_slice text, const char *name,
 enum lf_status lf_profile_load(const char *which, struct lf_line_profile **profile, struct lf_error *err);
 void lf_profile_free(struct lf_line_profile *profile); /* NULL is fine */
 
-/* For `labferry profile check FILE`: prints every problem as "file:line:column: text", or a summary in one
+/* For `labferry profile-check FILE`: prints every problem as "file:line:column: text", or a summary in one
  * line. */
 enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *err);
 /* Prints the commands, procedures and listens, each with class and inputs. */
 void lf_profile_describe(const struct lf_line_profile *profile, FILE *out);
-/* For `labferry profile try`: opens the stream, identifies, then takes lines from `in` (a command or
+/* For `labferry profile-try`: opens the stream, identifies, then takes lines from `in` (a command or
  * procedure with name=value inputs, "> bytes", "listen 10s", "help", "quit") and shows the bytes, captures
  * and times on `out`. LF_OK at the end of `in`. */
 enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream, FILE *in, FILE *out,

@@ -1,4 +1,4 @@
-/* `labferry profile try`: talk to an instrument from a terminal through its profile, and see what passes on
+/* `labferry profile-try`: talk to an instrument from a terminal through its profile, and see what passes on
  * the wire. */
 #include "drivers/line/procedure.h"
 

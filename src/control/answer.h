@@ -8,8 +8,8 @@
 cJSON *control__answer_error(const struct lf_error *err);
 /* {"ok": true, "result": ...} or {"ok": false, "error": ...}; takes result. Returns owned. */
 cJSON *control__answer_of(enum lf_status status, cJSON *result, const struct lf_error *err);
-/* Prints on one line, always valid UTF-8: texts that were cut in the middle of a character or came broken
- * from outside are mended with '?'. Returns owned, NULL when out of memory. */
+/* Prints on one line. The text is always valid UTF-8: bytes that are not become '?'. Returns owned, NULL when
+ * out of memory. */
 char *control__answer_print(const cJSON *value);
 
 #endif

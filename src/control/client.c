@@ -20,9 +20,9 @@ static enum lf_status connect_to(const char *path, int64_t deadline, struct lf_s
             "if it runs, name its configuration with --config FILE",
             path);
     if (status == LF_DENIED)
-        return lf_fail(
-            err, status, LF_NEEDS_PERSON,
-            "you may not open %s: become root, or a member of the group that agent.operators names", path);
+        return lf_fail(err, status, LF_NEEDS_PERSON,
+                       "not allowed to open %s: become root, or a member of the group in agent.operators",
+                       path);
     return status;
 }
 
@@ -61,23 +61,24 @@ static enum lf_status read_answer(const struct lf_socket *agent, int64_t deadlin
                       : lf_fail_memory(err, "reading the agent's answer");
         lf_file_close(&ignored);
         if (status == LF_OK && got == 0)
-            status = lf_fail(err, LF_PROTOCOL, LF_UNKNOWN_OUTCOME,
-                             "the agent hung up without an answer: whether it has "
-                             "done what you asked is not known. Look at `labferry jobs`");
+            status = lf_fail(
+                err, LF_PROTOCOL, LF_UNKNOWN_OUTCOME,
+                "the agent hung up without an answer: whether the request was performed is not known. "
+                "Check `labferry jobs`");
         if (status == LF_OK)
             end = memchr(in.data + in.len, '\n', got);
         in.len += status == LF_OK ? got : 0;
     }
     if (status == LF_TIMEOUT)
         lf_fail(err, status, LF_UNKNOWN_OUTCOME,
-                "the agent has not answered in time: whether it has done what you asked is "
-                "not known. Look at `labferry jobs`");
+                "the agent did not answer in time: whether the request was performed is not known. "
+                "Check `labferry jobs`");
     if (status == LF_OK)
         status = lf_json_parse(lf_slice(in.data, (size_t)(end - in.data)), answer, err);
     if (status == LF_OK && !cJSON_IsBool(lf_json_at(*answer, "ok"))) {
         cJSON_Delete(*answer);
         *answer = NULL;
-        status = lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "what listens there is no Labferry agent");
+        status = lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the socket is not a Labferry agent");
     }
     lf_buffer_free(&in);
     return status;
@@ -92,7 +93,7 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
     enum lf_status status = connect_to(socket_path, deadline, &agent, err);
     if (status == LF_OK) {
         status = send_request(&agent, verb, args, file, deadline, err);
-        /* Whoever was sent away has an answer waiting although nobody took the request. */
+        /* A rejected caller has an answer waiting, although its request was never read. */
         if (status == LF_OK || status == LF_DISCONNECTED)
             status = read_answer(&agent, deadline, answer, err);
     }

@@ -140,7 +140,7 @@ void control__command_fail_expired(struct lf_error *err, const char *why)
 {
     char clock[LF_CLOCK_TEXT];
     lf_clock_words(clock);
-    lf_fail(err, LF_TIMEOUT, LF_PERMANENT, "expired: %s, and is not done; %s", why, clock);
+    lf_fail(err, LF_TIMEOUT, LF_PERMANENT, "%s, so it was not performed; %s", why, clock);
 }
 
 static enum lf_status read_rest(const struct lf_message *message, const cJSON *json,

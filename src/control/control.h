@@ -1,5 +1,4 @@
-/* Control: the verbs, written once, reached in two ways: the control socket (CLI) and MQTT commands.
- */
+/* Control: the verbs, and the two ways to use them: the control socket (CLI) and MQTT commands. */
 #ifndef LF_CONTROL_CONTROL_H
 #define LF_CONTROL_CONTROL_H
 
@@ -165,7 +164,7 @@ enum lf_status lf_server_open(struct lf_context *context, struct lf_server **ser
 void lf_server_close(struct lf_server *server);
 
 /* The other end, for the CLI: sends one request (file NULL: none) and waits for its answer. *answer is the
- * whole answer object, owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says
+ * complete answer object, owned. LF_NOT_FOUND / LF_DISCONNECTED when the daemon does not run (the text says
  * how to start it), LF_DENIED. */
 enum lf_status lf_control_request(const char *socket_path, const char *verb, const cJSON *args,
                                   const struct lf_file *file, int64_t deadline, cJSON **answer,
@@ -179,14 +178,14 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
  * "error"; state is accepted -> running -> succeeded or failed. Command and answers are in the journal:
  * answers leave through the outbox, in order, and survive an outage of the broker.
  *
- * - A repeated id gets the stored answer (or the state it is in), never a second action. While it is not
- *   finished, its answer goes to where it was asked for last.
- * - An expired or malformed one is failed, saying what would be right.
- * - Verbs that only change the journal are done in one transaction with their answer: a crash leaves them
- *   undone or done. Others (ask) that were begun before a crash are failed with class unknown outcome and
- *   never done again.
- * - When LF_COMMANDS_MAX already wait it is failed as transient and not stored: the same id may come again.
- * - Retained messages are ignored: nobody sends a command by leaving it lying about.
+ * - A repeated id gets the stored answer (or the state it is in), never a second action. An unfinished one
+ *   is answered where it was asked for last.
+ * - An expired or malformed one fails, and the error says what would be right.
+ * - Atomic verbs run in one transaction with their answer: a crash leaves them undone or done. Others (ask)
+ *   that a crash interrupted fail with class unknown outcome and are never retried.
+ * - When LF_COMMANDS_MAX are already waiting, it fails as transient and is not stored: the same id may be
+ *   sent again.
+ * - Retained messages are ignored.
  */
 enum { LF_COMMAND_ID_MAX = 128, LF_COMMANDS_MAX = 1000 };
 
@@ -214,7 +213,7 @@ void lf_outbox_close(struct lf_outbox *outbox);
 void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link); /* NULL before the link is closed */
 void lf_outbox_kick(
     struct lf_outbox *outbox); /* after the commit of this thread's transaction, or at once; any thread */
-void lf_outbox_online(struct lf_outbox *outbox); /* a session began: send anew from the oldest */
+void lf_outbox_online(struct lf_outbox *outbox); /* a session began: start again at the oldest */
 void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused);
 
 #endif

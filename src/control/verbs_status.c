@@ -1,4 +1,4 @@
-/* status: how the agent is. What needs a person comes first. */
+/* status: how the agent is doing; what needs a person comes first. */
 #include "control/verbs.h"
 
 #include "base/clock.h"
@@ -11,50 +11,53 @@
 #include "link/link.h"
 #include "os/dir.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     HELD_SHOWN = 20,
     NEAR_PERCENT = 90,
-    GRACE_MS = 10 * 1000, /* away for so long, an instrument or the broker needs a person */
+    GRACE_MS = 10 * 1000, /* an instrument or broker that is away longer needs a person */
 };
 
 /* ---- what needs a person ---- */
 
-/* Takes both texts. */
-static void need(cJSON *list, char *what, char *todo)
+/* Takes what. */
+static void need(cJSON *list, char *what, const char *todo)
 {
-    cJSON *entry = what && todo ? cJSON_CreateObject() : NULL;
+    cJSON *entry = what ? cJSON_CreateObject() : NULL;
     if (entry && lf_json_set_text(entry, "what", what) && lf_json_set_text(entry, "do", todo))
         cJSON_AddItemToArray(list, entry);
     else
         cJSON_Delete(entry);
     free(what);
-    free(todo);
 }
 
 static void need_job(void *list, const struct lf_job *job)
 {
     const char *what = lf_job_about(job);
+    char todo[400];
+    snprintf(todo, sizeof todo, "labferry job %lld, then %s", (long long)job->id, lf_job_help(job));
     need(list,
          lf_format("job %lld (%s%s%s%s%s) is held at %s: %s", (long long)job->id, job->kind,
                    *what ? " of " : "", what, *job->instrument ? ", " : "", job->instrument, job->step,
                    job->note ? job->note : "no reason noted"),
-         lf_format("labferry job %lld, then %s", (long long)job->id, lf_job_help(job)));
+         todo);
 }
 
 static void need_jobs(struct lf_context *context, cJSON *list, const cJSON *counts)
 {
+    struct lf_error ignored;
     struct lf_job_filter held = {.state = "held", .limit = HELD_SHOWN};
-    lf_journal_job_list(context->journal, &held, need_job, list, NULL);
+    lf_journal_job_list(context->journal, &held, need_job, list, &ignored);
     int64_t count = lf_json_int(counts, "held", 0);
     if (count > HELD_SHOWN)
         need(list, lf_format("%lld more jobs are held", (long long)count - HELD_SHOWN),
-             strdup("labferry jobs --state held"));
+             "labferry jobs --state held");
 }
 
-/* Whoever was lost a moment ago mostly comes back by itself. */
+/* Short outages usually recover on their own. */
 static bool just_now(const cJSON *since)
 {
     int64_t at, age;
@@ -66,11 +69,12 @@ static bool just_now(const cJSON *since)
 
 static void need_resume(struct lf_context *context, cJSON *list, const char *name)
 {
-    char *key = lf_format("paused.%s", name), *why = NULL;
+    struct lf_error ignored;
+    char *key = lf_format("paused.%s", name), *why = NULL, todo[120];
     if (key)
-        lf_journal_get(context->journal, key, &why, NULL);
-    need(list, lf_format("%s is paused: %s", name, why ? why : "configured so"),
-         lf_format("labferry resume %s", name));
+        lf_journal_get(context->journal, key, &why, &ignored);
+    snprintf(todo, sizeof todo, "labferry resume %.80s", name);
+    need(list, lf_format("%s is paused: %s", name, why ? why : "by the configuration"), todo);
     free(why);
     free(key);
 }
@@ -83,7 +87,7 @@ static void need_instruments(struct lf_context *context, cJSON *list, const cJSO
         bool offline = !strcmp(lf_json_text_or(info, "state", ""), "offline");
         if (offline && !just_now(lf_json_at(info, "since")))
             need(list, lf_format("%s is offline: %s", name, lf_json_text_or(info, "note", "no reason known")),
-                 strdup("check power, cable and settings; the agent keeps trying to connect"));
+                 "check power, cable and settings; the agent keeps trying to connect");
         if (lf_json_bool(info, "paused", false))
             need_resume(context, list, name);
     }
@@ -95,7 +99,7 @@ static void need_clock(cJSON *list)
     lf_clock_words(clock);
     if (lf_clock_ahead_ms())
         need(list, strdup(clock),
-             strdup("set it, or start time synchronisation; times in the log are wrong meanwhile"));
+             "set the clock, or start time synchronisation; until then times in the log are wrong");
 }
 
 static void need_disk(struct lf_context *context, cJSON *list)
@@ -103,69 +107,62 @@ static void need_disk(struct lf_context *context, cJSON *list)
     struct lf_error err = {0};
     if (lf_journal_works(context->journal, &err) != LF_OK)
         need(list, strdup(err.text),
-             strdup(err.status == LF_CORRUPT
-                        ? "stop the agent, then labferry journal check"
-                        : "mend the disk; the agent goes on by itself as soon as it can write"));
+             err.status == LF_CORRUPT ? "stop the agent, then labferry journal-check"
+                                      : "fix the disk; the agent continues as soon as it can write");
     else if (lf_journal_room(context->journal, LF_ROOM_WORK, &err) != LF_OK)
-        need(list, strdup(err.text),
-             strdup("make room; nothing new is taken in before, and the agent goes on by itself"));
+        need(list, strdup(err.text), "free some space; until then nothing new is accepted");
 }
 
-/* Soon there is no room: better now than when work stands still. */
+/* Warns before the limit is reached and work stops. */
 static void need_room(cJSON *list, const cJSON *storage, const char *used, const char *max, const char *what,
                       const char *todo)
 {
     int64_t use = lf_json_int(storage, used, 0), limit = lf_json_int(storage, max, 0);
     if (limit && use < limit && use >= limit / 100 * NEAR_PERCENT)
-        need(list, lf_format("%s: %lld %% of %s are used", what, (long long)(use * 100 / limit), max),
-             strdup(todo));
+        need(list, lf_format("%s: %lld %% of %s are used", what, (long long)(use * 100 / limit), max), todo);
 }
 
 static void need_rooms(cJSON *list, const cJSON *storage)
 {
-    need_room(list, storage, "journal_bytes", "journal_max", "the journal grows full",
-              "shorten agent.keep or raise agent.journal_max; when it is full, nothing new is taken in");
-    need_room(list, storage, "spool_bytes", "spool_max", "the spool grows full",
-              "end what is held (labferry jobs --state held), or raise agent.spool_max");
+    static const char end_held[] = "settle held jobs (labferry jobs --state held), or raise agent.spool_max";
+    need_room(list, storage, "journal_bytes", "journal_max", "the journal is almost full",
+              "shorten agent.keep or raise agent.journal_max; when it is full, nothing new is accepted");
+    need_room(list, storage, "spool_bytes", "spool_max", "the spool is almost full", end_held);
     int64_t spool = lf_json_int(storage, "spool_bytes", 0);
     if (spool >= lf_json_int(storage, "spool_max", INT64_MAX))
-        need(list, strdup("the spool is full: no file is fetched or collected"),
-             strdup("end what is held (labferry jobs --state held), or raise agent.spool_max"));
+        need(list, strdup("the spool is full: no file is fetched or collected"), end_held);
     int64_t reports = lf_json_int(storage, "outbox", 0);
     if (reports >= lf_json_int(storage, "outbox_max", INT64_MAX))
         need(list,
-             lf_format(
-                 "%lld reports wait for the broker, which is the limit: the oldest job reports are dropped "
-                 "(%lld so far; the audit trail has it all)",
-                 (long long)reports, (long long)lf_json_int(storage, "outbox_dropped", 0)),
-             strdup("connect the broker"));
+             lf_format("%lld reports are waiting for the broker, which is the limit: the oldest job reports "
+                       "are dropped (%lld so far; the audit trail has all of them)",
+                       (long long)reports, (long long)lf_json_int(storage, "outbox_dropped", 0)),
+             "connect the broker");
 }
 
 static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *status)
 {
-    const char *error = lf_json_text(status, "link.error"), *namesake = lf_json_text(status, "link.namesake");
+    const char *error = lf_json_text(status, "link.error"),
+               *duplicate = lf_json_text(status, "link.namesake");
     bool offline = context->link && lf_link_state(context->link) != LF_LINK_ONLINE;
-    if (namesake)
-        need(list, strdup(namesake),
-             strdup("look for the other one; stop it, or give one of them another agent.name (and "
-                    "link.client_id)"));
+    if (duplicate)
+        need(list, strdup(duplicate),
+             "find the other agent; stop it, or give one of them another agent.name (and link.client_id)");
     else if (offline && !just_now(lf_json_at(status, "link.since")))
-        need(list,
-             lf_format("there is no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
-             strdup("check link.broker and its credentials; the agent keeps trying to connect"));
+        need(list, lf_format("no connection to the broker%s%s", error ? ": " : "", error ? error : ""),
+             "check link.broker and its credentials; the agent keeps trying to connect");
     else if (context->link && !offline && error)
-        need(list, strdup(error), strdup("check the broker's access rules for this agent"));
+        need(list, strdup(error), "check the broker's access rules for this agent");
     if (!strcmp(lf_json_text_or(status, "cloud.state", ""), "failing"))
         need(list, lf_format("Benchling cannot be used: %s", lf_json_text_or(status, "cloud.last_error", "")),
-             strdup(
-                 "check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs that "
-                 "wait for it go on by themselves"));
+             "check the network, cloud.tenant and its credentials; the agent keeps trying, and jobs waiting "
+             "for it continue on their own");
     int64_t lost = lf_json_int(status, "intake.events.lost", 0);
     if (lost)
         need(list,
-             lf_format("%lld event%s told too little and could not be read again", (long long)lost,
-                       lost > 1 ? "s" : ""),
-             strdup("labferry events --fate lost"));
+             lf_format("%lld event%s incomplete and could not be re-fetched", (long long)lost,
+                       lost > 1 ? "s were" : " was"),
+             "labferry events --fate lost");
 }
 
 /* ---- the parts ---- */
@@ -194,7 +191,7 @@ static cJSON *instruments_part(struct lf_context *context)
     return list;
 }
 
-/* Use and limit of everything that is bounded, and what had to leave. */
+/* Use and limit of everything that is bounded, and what was dropped. */
 static cJSON *storage_part(struct lf_context *context)
 {
     const struct lf_config_agent *config = &context->config->agent;
@@ -247,7 +244,7 @@ static enum lf_status perform_status(struct lf_context *context, const struct lf
                 && lf_json_set(status, "storage", storage_part(context));
     if (!good) {
         cJSON_Delete(status);
-        return lf_fail_memory(err, "telling the status");
+        return lf_fail_memory(err, "reporting the status");
     }
     need_disk(context, needs);
     need_rooms(needs, lf_json_at(status, "storage"));

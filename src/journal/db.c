@@ -346,8 +346,8 @@ static enum lf_status check_integrity(struct lf_journal *journal, struct lf_erro
     if (status == LF_OK && strcmp(found, "ok") != 0)
         status = lf_fail(
             err, LF_CORRUPT, LF_NEEDS_PERSON,
-            "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is wrong, "
-            "`labferry journal export FILE` reads what can still be read. The agent never starts on an empty "
+            "the journal is damaged (%s). Keep the file. `labferry journal-check FILE` shows what is wrong, "
+            "`labferry journal-export FILE` reads what can still be read. The agent never starts on an empty "
             "journal by itself",
             found);
     return status;

@@ -40,13 +40,13 @@ void journal__health_note(struct lf_journal *journal, int code)
 enum lf_status journal__health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
                                        struct lf_error *err)
 {
-    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                   "journal: %s: the database%s%s is damaged (%s). Nothing is taken in and nothing is done "
-                   "with it. Stop the agent "
-                   "and keep the file. `labferry journal check FILE` shows what is wrong, `labferry journal "
-                   "export FILE` reads what "
-                   "can still be read. The agent never starts on an empty journal by itself",
-                   doing, journal->path ? " " : "", journal->path ? journal->path : "", why);
+    return lf_fail(
+        err, LF_CORRUPT, LF_NEEDS_PERSON,
+        "journal: %s: the database%s%s is damaged (%s). Nothing is taken in and nothing is done "
+        "with it. Stop the agent "
+        "and keep the file. `labferry journal-check FILE` shows what is wrong, `labferry "
+        "journal-export FILE` reads what can still be read. The agent never starts on an empty journal by itself",
+        doing, journal->path ? " " : "", journal->path ? journal->path : "", why);
 }
 
 /* SQLite would go on writing to a file that nobody finds again. */

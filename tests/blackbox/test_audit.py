@@ -122,13 +122,13 @@ class AuditTrail(WithLab):
         lab = self.lab
         lab.start_all()
         lab.restart_agent()
-        self.has(self.told(what="agent"), "agent", "agent", "did not end in good order")
+        self.has(self.told(what="agent"), "agent", "agent", "did not shut down cleanly")
         self.assertEqual(len(self.told(what="config")), 1)
         lab.stop("agent")
         lab.write_config(config(agent='not_after = "7h";'))
         lab.start_agent()
         texts = [text for _, _, text in self.told(what="agent")]
-        self.assertIn("stops in good order", texts[-2])
+        self.assertIn("stops cleanly", texts[-2])
         self.assertNotIn("did not end", texts[-1])
         self.has(self.told(what="config"), "agent", "config", "changed from")
 
@@ -152,7 +152,7 @@ class AuditTrail(WithLab):
             said = [text for text in story if "about to act" in text or "it was not done before the interruption" in text]
             self.assertEqual(["about to act" in text for text in said], [i % 2 == 0 for i in range(len(said))], story)
         self.assertEqual(lab.hamilton_state()["repeated"], 0)
-        self.assertEqual(len([text for _, _, text in self.told(what="agent") if "did not end" in text]), 8)
+        self.assertEqual(len([text for _, _, text in self.told(what="agent") if "did not shut down" in text]), 8)
 
     # ---- verifying
 
@@ -297,8 +297,8 @@ class AuditTrail(WithLab):
         lab.start("agent", [lab.program("labferryd"), "--config", str(lab.home / "labferry.conf")])
         self.assertNotEqual(lab.parts["agent"].wait(SOON), 0)
         lab.parts.pop("agent")
-        self.assertIn("labferry journal check", lab.log("agent"))
-        self.assertIn("labferry journal export", lab.log("agent"))
+        self.assertIn("labferry journal-check", lab.log("agent"))
+        self.assertIn("labferry journal-export", lab.log("agent"))
 
     def test_no_journal(self):
         """what is no journal is said to be none"""

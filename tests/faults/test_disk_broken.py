@@ -192,7 +192,7 @@ class Journal(OnSmallDisks):
                 lab.ask("event", event=event["id"])
             except Refused:
                 pass
-        self.stops("is damaged", "labferry journal check")
+        self.stops("is damaged", "labferry journal-check")
         lab.stop("agent", seconds=60)
         lab.start_agent(wait=False)
         self.assertEqual(lab.parts["agent"].wait(60), 1)

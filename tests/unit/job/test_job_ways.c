@@ -147,9 +147,9 @@ static void damaged_row(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     int64_t deadline = lf_deadline_in(
         15000); /* whoever reads it takes it for held; the courier keeps it so */
-    while (!core_told(c.journal, id, "labferry journal check") && !lf_deadline_passed(deadline))
+    while (!core_told(c.journal, id, "labferry journal-check") && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(10), NULL);
-    CHECK(core_told(c.journal, id, "labferry journal check"));
+    CHECK(core_told(c.journal, id, "labferry journal-check"));
     CHECK_INT(fake_cloud_get(&fake_cloud.generators), 0);
     case_close(&c);
 }

@@ -78,7 +78,7 @@ static void found_while_running(void)
     NEED(seen);
     CHECK_INT(lf_journal_begin(journal, &err), LF_CORRUPT);
     CHECK_INT(err.class, LF_NEEDS_PERSON);
-    CHECK_HAS(err.text, "labferry journal export");
+    CHECK_HAS(err.text, "labferry journal-export");
     CHECK_INT(add_event(journal, 1000, 10, &err), LF_CORRUPT);
     CHECK(lf_journal_set(journal, "a", "b", &err) != LF_OK); /* outside of a transaction as well */
     CHECK_INT(lf_journal_works(journal, &err), LF_CORRUPT);
