@@ -13,8 +13,8 @@ extern const struct lf_driver lf_driver_folder;
 
 static const char text[] = "well,volume\nA1,5\n";
 static char inbox[600], outbox[600], away[600], spooled[600];
-static const char *const settings[] = {"inbox",        inbox, "outbox",        outbox,  "stable_for", "0",
-                                       "stable_polls", "1",   "scan_interval", "100ms", NULL};
+static const char *const settings[] = {"inbox", inbox,           "outbox", outbox, "stable_for",
+                                       "0",     "scan_interval", "100ms",  NULL};
 static const char *const refused[] = {"lock", "true", NULL}; /* neither inbox nor outbox */
 
 static void put(const char *folder, const char *name, const char *bytes)
