@@ -97,9 +97,8 @@ static FILE *create(const struct cli *cli, const char *path)
 static enum cli_exit finish(const struct cli *cli, FILE *out, const char *path, enum cli_exit code)
 {
     struct lf_error err;
-    bool kept = fflush(out) == 0 && (out == stdout || lf_stream_sync(out, &err) == LF_OK);
-    if (code == CLI_DONE && !kept) {
-        lf_fail_errno(&err, "cannot write the export");
+    if (code == CLI_DONE && lf_stream_sync(out, &err) != LF_OK) {
+        lf_error_prefix(&err, "cannot write the export");
         code = cli_failed(cli, &err);
     }
     if (out != stdout) {

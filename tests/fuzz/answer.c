@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "cloud/api.h"
+#include "os/linux/native.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -75,7 +76,7 @@ static void fill(struct lf_answer *answer, const struct lf_request *request, uin
     if (strange & STRANGE_RATE)
         answer->rate_limit = strange, answer->rate_remaining = strange >> 6, answer->rate_reset_s = 60;
     if (request->to) {
-        fuzz_need(lf_file_write_at(request->to, 0, body.data, body.len, err) == LF_OK, "cannot write a file");
+        fuzz_need(lf_file_write_at(request->to, 0, body.data, body.len, &(struct lf_error){0}) == LF_OK, "cannot write a file");
         lf_digest_bytes(LF_SHA256, body.data, body.len, answer->sha256);
         lf_digest_bytes(LF_MD5, body.data, body.len, answer->md5);
     } else {
@@ -160,7 +161,8 @@ static enum lf_status with_file(uint8_t what, const struct lf_call *call, const 
                                 struct lf_error *err)
 {
     struct lf_cloud *cloud = server.cloud;
-    struct lf_upload_file file = {.fd = server.file,
+    const struct lf_file spooled = {.os = os__handle(server.file)};
+    struct lf_upload_file file = {.file = &spooled,
                                   .size = 20,
                                   .name = "result.csv",
                                   .type = "RAW_FILE",
@@ -176,7 +178,7 @@ static enum lf_status with_file(uint8_t what, const struct lf_call *call, const 
     case 3: return lf_cloud_complete_parts(cloud, id, etags, 2, call, err);
     case 4: return lf_cloud_abort_parts(cloud, id, call, err);
     case 5: return lf_cloud_process(cloud, id, call, text, err);
-    default: return lf_cloud_download(cloud, id, server.file, 1 << 20, call, sha256, &size, err);
+    default: return lf_cloud_download(cloud, id, &spooled, 1 << 20, call, sha256, &size, err);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "journal/journal.h"
 #include "os/linux/native.h"
 #include "transfer/transfer.h"
+#include "os/dir.h"
 
 #include <fcntl.h>
 #include <ftw.h>
