@@ -5,40 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What is not here is LF_IO and transient. */
 static const struct meaning {
-    int number;
     enum lf_status status;
     enum lf_class class;
+    int numbers[9]; /* ends with 0 */
 } meanings[] = {
-    {ENOENT, LF_NOT_FOUND, LF_PERMANENT},
-    {EEXIST, LF_EXISTS, LF_PERMANENT},
-    {EACCES, LF_DENIED, LF_NEEDS_PERSON},
-    {EPERM, LF_DENIED, LF_NEEDS_PERSON},
-    {EROFS, LF_DENIED, LF_TRANSIENT}, /* a failing disk becomes so by itself */
-    {ENOSPC, LF_FULL, LF_TRANSIENT},
-    {EDQUOT, LF_FULL, LF_TRANSIENT},
-    {EMFILE, LF_FULL, LF_TRANSIENT},
-    {ENFILE, LF_FULL, LF_TRANSIENT},
-    {ENOMEM, LF_NO_MEMORY, LF_TRANSIENT},
-    {ETIMEDOUT, LF_TIMEOUT, LF_TRANSIENT},
-    {ECANCELED, LF_CANCELLED, LF_TRANSIENT},
-    {EBUSY, LF_BUSY, LF_TRANSIENT},
-    {EAGAIN, LF_BUSY, LF_TRANSIENT},
-    {ETXTBSY, LF_BUSY, LF_TRANSIENT},
-    {ECONNREFUSED, LF_DISCONNECTED, LF_TRANSIENT},
-    {ECONNRESET, LF_DISCONNECTED, LF_TRANSIENT},
-    {EPIPE, LF_DISCONNECTED, LF_TRANSIENT},
-    {ENOTCONN, LF_DISCONNECTED, LF_TRANSIENT},
-    {EHOSTUNREACH, LF_DISCONNECTED, LF_TRANSIENT},
-    {ENETUNREACH, LF_DISCONNECTED, LF_TRANSIENT},
-    {ENODEV, LF_DISCONNECTED, LF_TRANSIENT},
-    {ENXIO, LF_DISCONNECTED, LF_TRANSIENT},
-    {EFBIG, LF_TOO_LARGE, LF_PERMANENT},
-    {ENAMETOOLONG, LF_TOO_LARGE, LF_PERMANENT},
-    {EINVAL, LF_INVALID, LF_PERMANENT},
-    {ENOTDIR, LF_INVALID, LF_PERMANENT},
-    {EISDIR, LF_INVALID, LF_PERMANENT},
-    {ELOOP, LF_INVALID, LF_PERMANENT},
+    {LF_NOT_FOUND, LF_PERMANENT, {ENOENT}},
+    {LF_EXISTS, LF_PERMANENT, {EEXIST}},
+    {LF_DENIED, LF_NEEDS_PERSON, {EACCES, EPERM}},
+    {LF_DENIED, LF_TRANSIENT, {EROFS}}, /* a failing disk becomes so by itself */
+    {LF_FULL, LF_TRANSIENT, {ENOSPC, EDQUOT, EMFILE, ENFILE}},
+    {LF_NO_MEMORY, LF_TRANSIENT, {ENOMEM}},
+    {LF_TIMEOUT, LF_TRANSIENT, {ETIMEDOUT}},
+    {LF_CANCELLED, LF_TRANSIENT, {ECANCELED}},
+    {LF_BUSY, LF_TRANSIENT, {EBUSY, EAGAIN, ETXTBSY}},
+    {LF_DISCONNECTED,
+     LF_TRANSIENT,
+     {ECONNREFUSED, ECONNRESET, EPIPE, ENOTCONN, EHOSTUNREACH, ENETUNREACH, ENODEV, ENXIO}},
+    {LF_TOO_LARGE, LF_PERMANENT, {EFBIG, ENAMETOOLONG}},
+    {LF_INVALID, LF_PERMANENT, {EINVAL, ENOTDIR, EISDIR, ELOOP}},
 };
 
 enum lf_status os__fail(struct lf_error *err)
@@ -46,9 +32,10 @@ enum lf_status os__fail(struct lf_error *err)
     int number = errno;
     char reason[80];
     const char *text = strerror_r(number, reason, sizeof reason);
-    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
-        if (meanings[i].number == number)
-            return lf_fail(err, meanings[i].status, meanings[i].class, "%s", text);
+    for (const struct meaning *row = meanings; row < meanings + sizeof meanings / sizeof *meanings; row++)
+        for (const int *known = row->numbers; *known; known++)
+            if (*known == number)
+                return lf_fail(err, row->status, row->class, "%s", text);
     return lf_fail(err, LF_IO, LF_TRANSIENT, "%s", text);
 }
 
