@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_SOCKET "/run/labferry/control.sock"
-
 /* Returns owned; NULL: reported. */
 static char *find_socket(const struct cli *cli, enum cli_exit *code)
 {
@@ -28,7 +26,7 @@ static char *find_socket(const struct cli *cli, enum cli_exit *code)
             *code = err.status == LF_DENIED ? CLI_NOT_ALLOWED : CLI_REFUSED;
             return NULL;
         }
-        path = strdup(DEFAULT_SOCKET);
+        path = strdup(LF_SOCKET_PATH);
     }
     if (!path) {
         lf_fail_memory(&err, "finding the socket");

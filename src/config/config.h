@@ -11,12 +11,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/setting.h"
+#include "os/path.h"
 
 #include <stdio.h>
 
 enum { LF_CONFIG_FILE_MAX = 1024 * 1024 }; /* bytes of the file, and of each file that it includes or names */
-
-#define LF_CONFIG_PATH "/etc/labferry/labferry.conf"
 
 struct lf_config_agent {
     const char *name, *site; /* fit for an MQTT topic: A-Z a-z 0-9 _ . - */

@@ -2,6 +2,7 @@
  * row whose name ends in _file names a file that must exist and be readable.
  */
 #include "config/settings.h"
+#include "os/path.h"
 
 #include "config/config.h"
 
@@ -52,10 +53,10 @@ const struct lf_setting config__settings_agent[] = {
     {"name", AGENT(LF_TEXT, name), LF_REQUIRED,
      "Name of this agent, unique within the site; part of its MQTT topics."},
     {"site", AGENT(LF_TEXT, site), LF_REQUIRED, "Name of the laboratory or building; part of MQTT topics."},
-    {"state_dir", AGENT(LF_PATH, state_dir), "/var/lib/labferry", "Folder of the journal."},
+    {"state_dir", AGENT(LF_PATH, state_dir), LF_STATE_PATH, "Folder of the journal."},
     {"spool_dir", AGENT(LF_PATH, spool_dir), NULL,
      "Folder for files on their way; default: spool in state_dir."},
-    {"socket", AGENT(LF_PATH, socket), "/run/labferry/control.sock",
+    {"socket", AGENT(LF_PATH, socket), LF_SOCKET_PATH,
      "Socket through which the labferry command reaches the agent."},
     {"operators", AGENT(LF_TEXT, operators), NULL,
      "Unix group whose members may give commands, besides root and the agent's own user."},

@@ -2,6 +2,8 @@
 #ifndef LF_OS_PATH_H
 #define LF_OS_PATH_H
 
+#include "os/linux/places.h" /* LF_CONFIG_PATH, LF_STATE_PATH, LF_SOCKET_PATH: the defaults */
+
 #include <stdbool.h>
 
 bool lf_path_is_absolute(const char *path);
