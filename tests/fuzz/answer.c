@@ -76,7 +76,8 @@ static void fill(struct lf_answer *answer, const struct lf_request *request, uin
     if (strange & STRANGE_RATE)
         answer->rate_limit = strange, answer->rate_remaining = strange >> 6, answer->rate_reset_s = 60;
     if (request->to) {
-        fuzz_need(lf_file_write_at(request->to, 0, body.data, body.len, &(struct lf_error){0}) == LF_OK, "cannot write a file");
+        fuzz_need(lf_file_write_at(request->to, 0, body.data, body.len, &(struct lf_error){0}) == LF_OK,
+                  "cannot write a file");
         lf_digest_bytes(LF_SHA256, body.data, body.len, answer->sha256);
         lf_digest_bytes(LF_MD5, body.data, body.len, answer->md5);
     } else {

@@ -12,9 +12,9 @@
 #include "intake/intake.h"
 #include "job/job.h"
 #include "journal/journal.h"
+#include "os/dir.h"
 #include "os/linux/native.h"
 #include "transfer/transfer.h"
-#include "os/dir.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -4,12 +4,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "drivers/folder/beneath.h"
+#include "os/linux/native.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void check_name(const char *name)
@@ -44,34 +45,34 @@ static void check_name(const char *name)
  * level up, and links "up" (to ..) and "out" (to the secret) inside. */
 static void check_path(const char *path)
 {
-    static int inside = -1;
-    struct stat st;
-    if (inside < 0) {
+    static struct lf_dir inside;
+    struct lf_file file;
+    struct lf_dir parent;
+    struct lf_file_info info;
+    struct lf_error err = {0};
+    if (!lf_dir_is_open(&inside)) {
         int outside = open(fuzz_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         fuzz_need(outside >= 0 && mkdirat(outside, "in", 0700) == 0, "no folder");
-        inside = openat(outside, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int in = openat(outside, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int secret = openat(outside, "secret", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-        fuzz_need(inside >= 0 && write(secret, "secret", 6) == 6, "no secret");
-        fuzz_need(symlinkat("..", inside, "up") == 0 && symlinkat("../secret", inside, "out") == 0,
-                  "no links");
-        fuzz_need(mkdirat(inside, "sub", 0700) == 0, "no folder");
-        int file = openat(inside, "sub/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-        fuzz_need(file >= 0, "no file");
-        close(file);
+        fuzz_need(in >= 0 && write(secret, "secret", 6) == 6, "no secret");
+        fuzz_need(symlinkat("..", in, "up") == 0 && symlinkat("../secret", in, "out") == 0, "no links");
+        fuzz_need(mkdirat(in, "sub", 0700) == 0, "no folder");
+        int empty = openat(in, "sub/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        fuzz_need(empty >= 0, "no file");
+        close(empty);
         close(secret);
         close(outside);
+        inside.os = os__handle(in);
     }
     bool ok = folder__beneath_path_ok(path);
-    int fd = folder__beneath_open(inside, path, &st);
-    int why = errno;
-    MUST(fd < 0 || (ok && st.st_size == 0), "\"%s\" reached the outside", path);
-    MUST(fd >= 0 || why != 0, "no reason");
-    if (fd >= 0)
-        close(fd);
-    int parent = folder__beneath_parent(inside, path, false);
-    MUST(parent < 0 || ok, "\"%s\" is no path, but has a folder", path);
-    if (parent >= 0)
-        close(parent);
+    bool opened = folder__beneath_open(&inside, path, &file, &info, &err) == LF_OK;
+    MUST(!opened || (ok && info.size == 0), "\"%s\" reached the outside", path);
+    MUST(opened || *err.text, "no reason");
+    lf_file_close(&file);
+    bool entered = folder__beneath_parent(&inside, path, false, &parent, &err) == LF_OK;
+    MUST(!entered || ok, "\"%s\" is no path, but has a folder", path);
+    lf_dir_close(&parent);
     const char *base = folder__beneath_base(path);
     MUST(!strchr(base, '/') && strlen(base) <= strlen(path), "\"%s\"", path);
     if (ok) {
