@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/setting.h"
+#include "base/units.h"
 #include "os/path.h"
 
 #include <stdlib.h>

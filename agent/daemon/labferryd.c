@@ -5,9 +5,9 @@
 #include "control/config_hooks.h"
 #include "os/service.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { EXIT_CANNOT_START = 1, EXIT_USAGE_WRONG = 2, EXIT_CONFIG_WRONG = 78, LOG_WINDOW_MS = 60 * 1000 };
 
@@ -70,25 +70,22 @@ static int serve(const struct lf_config *config, const char *path)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
     const char *path = LF_CONFIG_PATH;
     if (!lf_service_begin())
         return EXIT_CANNOT_START;
-    for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;) {
-        switch (option) {
-        case 'c': path = optarg; break;
-        case 'V': puts("labferryd " LF_VERSION); return EXIT_SUCCESS;
-        case 'h': return usage(stdout, EXIT_SUCCESS);
-        default: return usage(stderr, EXIT_USAGE_WRONG);
-        }
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        if (!strcmp(arg, "-V") || !strcmp(arg, "--version"))
+            return puts("labferryd " LF_VERSION), EXIT_SUCCESS;
+        if (!strcmp(arg, "-h") || !strcmp(arg, "--help"))
+            return usage(stdout, EXIT_SUCCESS);
+        if ((!strcmp(arg, "-c") || !strcmp(arg, "--config")) && i + 1 < argc)
+            path = argv[++i];
+        else if (!strncmp(arg, "--config=", 9))
+            path = arg + 9;
+        else
+            return usage(stderr, EXIT_USAGE_WRONG);
     }
-    if (optind != argc)
-        return usage(stderr, EXIT_USAGE_WRONG);
     lf_service_be_private();
     struct lf_error err = {0};
     if (lf_service_stop_on_signals(&stop, false, &err) != LF_OK) {

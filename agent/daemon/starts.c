@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/setting.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "journal/audit.h"
 

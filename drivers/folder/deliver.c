@@ -41,6 +41,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/units.h"
 
 #include <stdio.h>
 #include <stdlib.h>

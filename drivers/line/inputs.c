@@ -1,6 +1,7 @@
 #include "drivers/line/inputs.h"
 
 #include "base/json.h"
+#include "base/units.h"
 #include "drivers/line/profile_parts.h"
 
 #include <ctype.h>

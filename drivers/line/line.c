@@ -6,6 +6,7 @@
 #include "drivers/driver.h"
 
 #include "base/log.h"
+#include "base/units.h"
 #include "drivers/line/procedure.h"
 #include "drivers/line/scan.h"
 

@@ -1,5 +1,6 @@
 /* Patterns and texts to send. Both are read from the raw text between the quotes, because an
  * escaped '{' or blank has another meaning. */
+#include "base/units.h"
 #include "drivers/line/profile_parts.h"
 
 #include <ctype.h>

@@ -1,6 +1,7 @@
 /* Procedures: reads their steps and links them to the commands they name. */
 #include "drivers/line/profile_parts.h"
 
+#include "base/units.h"
 #include "drivers/line/inputs.h"
 
 #include <ctype.h>

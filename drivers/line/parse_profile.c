@@ -7,6 +7,7 @@
 #include "drivers/line/parse_profile.h"
 
 #include "base/json.h"
+#include "base/units.h"
 
 #include <stdlib.h>
 #include <string.h>

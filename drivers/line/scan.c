@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/setting.h"
+#include "base/units.h"
 #include "drivers/line/show.h"
 
 #include <ctype.h>

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/setting.h"
+#include "base/units.h"
 #include "drivers/line/scan.h"
 #include "drivers/line/show.h"
 

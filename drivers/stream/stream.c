@@ -7,6 +7,7 @@
  */
 #include "drivers/stream/stream.h"
 
+#include "base/units.h"
 #include "drivers/stream/kind.h"
 
 #include <stdio.h>

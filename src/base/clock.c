@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include "base/setting.h"
+#include "base/units.h"
 
 #include <ctype.h>
 #include <inttypes.h>

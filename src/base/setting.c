@@ -5,6 +5,7 @@
  * further mistakes.
  */
 #include "base/setting.h"
+#include "base/units.h"
 
 #include <ctype.h>
 #include <errno.h>

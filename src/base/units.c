@@ -1,4 +1,5 @@
-/* Times and sizes as people write them, and how near two names are (declared in base/setting.h). */
+#include "base/units.h"
+
 #include "base/setting.h"
 
 #include <ctype.h>

@@ -2,13 +2,13 @@
  * topics. */
 #include "config/config.h"
 
+#include "base/units.h"
 #include "config/load.h"
 #include "config/settings.h"
+#include "os/file.h"
 
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void check_top(struct lf_load *load, const config_setting_t *root)
 {
@@ -86,9 +86,7 @@ static bool start(struct lf_load *load)
     config_init(&load->file);
     load->digest = lf_digest_new(LF_SHA256);
     load->config = calloc(1, sizeof *load->config);
-    char *copy = strdup(load->path);
-    load->folder = copy ? strdup(dirname(copy)) : NULL;
-    free(copy);
+    load->folder = lf_path_parent(load->path);
     return load->digest && load->config && load->folder;
 }
 
@@ -152,7 +150,7 @@ static char *place_of(struct lf_load *load, const char *setting)
     const config_setting_t *group = config_lookup(&load->file, "agent");
     if (!group || config_setting_lookup_string(group, setting, &text) != CONFIG_TRUE || !*text)
         return strdup(lf_setting_find(config__settings_agent, setting)->fallback);
-    return text[0] == '/' ? strdup(text) : lf_format("%s/%s", load->folder, text);
+    return lf_path_join(load->folder, text);
 }
 
 static enum lf_status find_place(const char *path, const char *setting, char **place, struct lf_error *err)
@@ -160,8 +158,8 @@ static enum lf_status find_place(const char *path, const char *setting, char **p
     struct lf_config_report report = {0};
     struct lf_load load = {.path = path, .report = &report};
     *place = NULL;
-    if (access(path, R_OK) != 0)
-        return lf_fail_errno(err, "cannot open %s", path);
+    if (lf_path_check_readable(path, err) != LF_OK)
+        return lf_error_prefix(err, "cannot open %s", path);
     bool good = start(&load) && config__load_source(&load);
     if (good)
         *place = place_of(&load, setting);

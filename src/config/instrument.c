@@ -1,4 +1,5 @@
 /* The list of instruments, with their drivers' settings and what to do with their results. */
+#include "base/units.h"
 #include "config/load.h"
 #include "config/settings.h"
 

@@ -1,4 +1,5 @@
 /* Rows of settings as comments of a configuration: help, choices or bounds, and the default. */
+#include "base/units.h"
 #include "config/config.h"
 
 #include <inttypes.h>

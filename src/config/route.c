@@ -1,10 +1,11 @@
 /* The list of routes, and whether each one fits its instrument. */
+#include "base/units.h"
 #include "config/load.h"
 #include "config/settings.h"
+#include "os/file.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Settings of a route that only some kinds of job take. */
 static const char *const kind_settings[] = {"procedure",    "inputs",      "outputs",
@@ -97,13 +98,14 @@ static void read_pattern(struct lf_load *load, config_setting_t *group, const ch
         return;
     }
     const config_setting_t *at = inline_pattern ? inline_pattern : file;
+    struct lf_error err;
     cJSON *pattern = NULL;
     if (inline_pattern)
         pattern = pattern_from_where(load, inline_pattern, where);
-    else if (route->pattern_file && access(route->pattern_file, R_OK) == 0) /* else already reported */
+    else if (route->pattern_file
+             && lf_path_check_readable(route->pattern_file, &err) == LF_OK) /* else already reported */
         pattern = config__load_json_file(load, file, route->pattern_file);
     route->pattern = pattern ? config__load_keep(load, pattern, release_json) : NULL;
-    struct lf_error err;
     if (route->pattern && load->hooks->pattern_check
         && load->hooks->pattern_check(route->pattern, &err) != LF_OK) {
         config__load_note(load, &err);

@@ -2,12 +2,14 @@
 #include "config/load.h"
 
 #include "base/file.h"
+#include "base/units.h"
+#include "os/file.h"
+#include "os/path.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { JSON_DEPTH = 50 };
 #define EXACT_INTEGER (INT64_C(1) << 53) /* the largest integer that all JSON readers represent exactly */
@@ -59,7 +61,7 @@ static char *resolve_path(const struct lf_load *load, enum lf_setting_type type,
         const char *folder = getenv("CREDENTIALS_DIRECTORY");
         return folder ? lf_format("%s/%s", folder, path + sizeof credential - 1) : strdup(path);
     }
-    return *path == '/' || *path == '\0' ? strdup(path) : lf_format("%s/%s", load->folder, path);
+    return *path ? lf_path_join(load->folder, path) : strdup(path);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -84,8 +86,8 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
             config__load_note(load, &err);
             config__load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
         }
-    } else if (ends_with(row->name, "_file") && access(path, R_OK) != 0) {
-        lf_fail_errno(&err, "cannot read %s", path);
+    } else if (ends_with(row->name, "_file") && lf_path_check_readable(path, &err) != LF_OK) {
+        lf_error_prefix(&err, "cannot read %s", path);
         config__load_note(load, &err);
         config__load_error(load, setting, "%s: \"%s\": %s; correct the path or its permissions", where,
                            row->name, err.text);

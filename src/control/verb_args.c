@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/setting.h"
+#include "base/units.h"
 
 #include <stdio.h>
 #include <stdlib.h>

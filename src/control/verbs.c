@@ -2,6 +2,7 @@
 #include "control/verbs.h"
 
 #include "base/setting.h"
+#include "base/units.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/setting.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "control/config_hooks.h"
 #include "job/job.h"

@@ -3,6 +3,7 @@
  */
 #include "event/kind.h"
 #include "base/setting.h"
+#include "base/units.h"
 
 #include <ctype.h>
 #include <stdio.h>

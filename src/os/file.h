@@ -80,6 +80,8 @@ struct lf_file_info {
 enum lf_status lf_file_look(const struct lf_file *file, struct lf_file_info *info, struct lf_error *err);
 /* Looks at whatever `path` leads to; links are followed. */
 enum lf_status lf_path_look(const char *path, struct lf_file_info *info, struct lf_error *err);
+/* May we read what `path` leads to? */
+enum lf_status lf_path_check_readable(const char *path, struct lf_error *err);
 bool lf_file_is_same(const struct lf_file_info *a, const struct lf_file_info *b);
 
 /* Both try, and leave a file system that keeps no times or permissions alone. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/setting.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -187,6 +187,11 @@ enum lf_status lf_path_look(const char *path, struct lf_file_info *info, struct 
     return LF_OK;
 }
 
+enum lf_status lf_path_check_readable(const char *path, struct lf_error *err)
+{
+    return access(path, R_OK) == 0 ? LF_OK : os__fail(err);
+}
+
 bool lf_file_is_same(const struct lf_file_info *a, const struct lf_file_info *b)
 {
     return a->volume == b->volume && a->id == b->id;

@@ -1,4 +1,5 @@
 #include "base/setting.h"
+#include "base/units.h"
 #include "unit.h"
 
 #include <stdlib.h>
