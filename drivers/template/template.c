@@ -14,8 +14,8 @@ enum { LABEL_MAX = 60, LOOK_MS = 50, PATH_ROOM = 512 };
 
 struct printer {
     const struct lf_host *host;
-    const char *paper;        /* from the settings, as is: */
-    int64_t timeout_ms;       /* of one action */
+    const char *paper;        /* from the settings; borrowed from the values */
+    int64_t timeout_ms;       /* from the settings: of one action */
     FILE *keys;               /* open while connected, read up to where it stands */
     struct lf_findings keyed; /* until the host has stored them */
 };
@@ -106,11 +106,12 @@ static enum lf_status collect(struct printer *printer, struct lf_error *err)
         if (!line[key.len])
             break; /* half a line: the rest is still to come */
         line[key.len] = '\0';
-        begin = ftell(printer->keys);
         status = lf_outcome_add(&values, "key", LF_CAPTURE_TEXT, line, err);
         if (status == LF_OK)
             status = lf_findings_add(&printer->keyed, "key", LF_FORM_JSON, key, &values, err);
         lf_outcome_free(&values);
+        if (status == LF_OK)
+            begin = ftell(printer->keys);
     }
     fseek(printer->keys, begin, SEEK_SET); /* where the next look begins */
     return status == LF_OK ? lf_findings_report(&printer->keyed, printer->host, err) : status;

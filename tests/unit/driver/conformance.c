@@ -111,7 +111,14 @@ static void stand_close(struct stand *stand)
 static void begin(struct stand *stand, bool patient)
 {
     stand_open(stand, fixture.begin(patient));
-    CHECK_OK(stand_connect(stand), stand->err);
+    int64_t give_up = lf_deadline_in(60 * 1000); /* a busy machine may be too slow for an impatient one */
+    enum lf_status status;
+    while ((status = stand_connect(stand)) != LF_OK && status != LF_NO_MEMORY
+           && !lf_deadline_passed(give_up)) {
+        fixture.driver->disconnect(stand->device);
+        lf_sleep_until(lf_deadline_in(10), NULL);
+    }
+    CHECK_OK(status, stand->err);
 }
 
 static void end(struct stand *stand)
@@ -167,7 +174,7 @@ static void refuses(void)
 {
     const struct lf_driver *driver = fixture.driver;
     struct stand stand;
-    begin(&stand, false);
+    begin(&stand, true);
     if (driver->repeat) {
         refuse_action(&stand, (struct lf_action){.kind = LF_ACTION_RUN, .name = "unheard-of"});
         refuse_action(&stand, (struct lf_action){.kind = LF_ACTION_ASK, .name = "unheard-of"});
@@ -215,7 +222,7 @@ static void failed_open(void)
 static void failed_connect(void)
 {
     struct stand stand;
-    begin(&stand, false);
+    begin(&stand, true);
     fixture.driver->disconnect(stand.device);
     fixture.power(false);
     for (int i = 0; i < 3; i++) {
@@ -376,14 +383,18 @@ static void reported_until_stored(void)
     if (!fixture.produce)
         return;
     struct stand stand;
-    begin(&stand, false);
+    begin(&stand, true);
     stand.refusals = 2;
     fixture.produce("result 42");
-    for (int64_t give_up = lf_deadline_in(60 * 1000); !stand.kept && !lf_deadline_passed(give_up);) {
+    enum lf_status status = LF_OK;
+    for (int64_t give_up = lf_deadline_in(60 * 1000);
+         !stand.kept && status != LF_NO_MEMORY && !lf_deadline_passed(give_up);) {
         struct lf_error err = {0};
-        if (fixture.driver->listen(stand.device, lf_deadline_in(100), &err) == LF_DISCONNECTED) {
+        status = fixture.driver->listen(stand.device, lf_deadline_in(100), &err);
+        if (status == LF_DISCONNECTED) {
             fixture.driver->disconnect(stand.device);
-            CHECK_OK(stand_connect(&stand), stand.err);
+            status = stand_connect(&stand);
+            CHECK_OK(status, stand.err);
         }
     }
     CHECK_INT(stand.kept, 1);
