@@ -1,6 +1,6 @@
-/* What the library tells us, all on the link thread, from within mosquitto_loop_read or
- * mosquitto_loop_write. Messages are only copied here; they are handed on, and acknowledged, when the
- * batch is complete. */
+/* The library's callbacks. All run on the link thread, within mosquitto_loop_read or mosquitto_loop_write.
+ * Messages are only copied here; session.c hands them over and acknowledges them when the batch is complete.
+ */
 #include "link/session.h"
 
 #include "base/log.h"
@@ -48,7 +48,7 @@ static bool copy_message(struct lf_link *link, struct incoming *to, const struct
     return true;
 }
 
-/* False when out of memory: the library then speaks as if the property were not there, so it is asked twice.
+/* False: out of memory. The library then reports the property as missing, so it is asked twice.
  */
 static bool copy_properties(struct incoming *to, const mosquitto_property *properties)
 {
@@ -101,16 +101,16 @@ static void on_message(struct mosquitto *mosq, void *context, const struct mosqu
 
 enum { RETRY_LEAST_MS = 1000 }; /* of refused subscriptions */
 
-static void up(struct lf_link *link)
+static void session_up(struct lf_link *link)
 {
     link__set_state(link, LF_LINK_ONLINE, link->refusal);
-    if (!link->up_at)
+    if (!link->connected_at)
         lf_log_info("link", "connected to %s:%d%s", link->config->host, link->config->port,
                     link->session_present ? ", session resumed" : ", new session");
     else if (!link->refusal[0])
-        lf_log_info("link", "the broker grants all subscriptions now");
-    if (!link->up_at)
-        link->up_at = lf_clock_mono_ms();
+        lf_log_info("link", "the broker now grants all subscriptions");
+    if (!link->connected_at)
+        link->connected_at = lf_clock_mono_ms();
     link->retry_at = link->refusal[0]
                          ? lf_deadline_in(RETRY_LEAST_MS + lf_backoff_ms(link->retries++, LF_PACE_BROKER))
                          : LF_NEVER;
@@ -118,7 +118,7 @@ static void up(struct lf_link *link)
         link->hooks.online(link->hooks.context, link->session_present, !link->gap_open);
 }
 
-static enum lf_status note_gap(struct lf_link *link)
+static enum lf_status record_gap(struct lf_link *link)
 {
     return link->hooks.gap ? link->hooks.gap(link->hooks.context, &link->gap_error) : LF_OK;
 }
@@ -135,8 +135,8 @@ static void on_connect(struct mosquitto *mosq, void *context, int reason, int fl
         return;
     }
     link->session_present = flags & 1;
-    link->gap_unnoted = note_gap(link) != LF_OK;
-    if (!link->gap_unnoted)
+    link->gap_unrecorded = record_gap(link) != LF_OK;
+    if (!link->gap_unrecorded)
         link__session_subscribe(link);
 }
 
@@ -166,11 +166,11 @@ void link__session_subscribe(struct lf_link *link)
                                               : MQTT_SUB_OPT_SEND_RETAIN_NEW,
                                    NULL)
             != MOSQ_ERR_SUCCESS)
-            link->out_of_memory = true; /* filters were checked; only memory can be short */
+            link->out_of_memory = true; /* filters were checked: only memory can run out */
         link->unanswered++;
     }
     if (link->unanswered == 0)
-        up(link);
+        session_up(link);
 }
 
 static void on_disconnect(struct mosquitto *mosq, void *context, int reason,
@@ -184,8 +184,8 @@ static void on_disconnect(struct mosquitto *mosq, void *context, int reason,
     link->ended = true;
 }
 
-/* Told loudly once in a session, not at every attempt. */
-static void refused(struct lf_link *link, int mid, int reason)
+/* Logged as an error once per session, not at every retry. */
+static void subscription_refused(struct lf_link *link, int mid, int reason)
 {
     size_t which = 0, events = link->config->topics.count;
     while (which < events + 1 && link->filter_mids[which] != mid)
@@ -193,8 +193,8 @@ static void refused(struct lf_link *link, int mid, int reason)
     const char *filter = filter_of(link, which);
     snprintf(link->refusal, sizeof link->refusal, "the broker refuses the subscription to %s: %s",
              filter ? filter : "?", mosquitto_reason_string(reason));
-    lf_log(link->up_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link", "%s. Check its access rules for this agent",
-           link->refusal);
+    lf_log(link->connected_at ? LF_LOG_DEBUG : LF_LOG_ERROR, "link",
+           "%s. Check its access rules for this agent", link->refusal);
     link->gap_open = link->gap_open || which < events;
 }
 
@@ -206,12 +206,12 @@ static void on_subscribe(struct mosquitto *mosq, void *context, int mid, int cou
     struct lf_link *link = context;
     for (int i = 0; i < count; i++)
         if (granted[i] >= 0x80)
-            refused(link, mid, granted[i]);
+            subscription_refused(link, mid, granted[i]);
     if (link->unanswered == 0 || --link->unanswered > 0)
         return;
-    link->gap_unnoted = link->gap_open && note_gap(link) != LF_OK;
-    if (!link->gap_unnoted)
-        up(link);
+    link->gap_unrecorded = link->gap_open && record_gap(link) != LF_OK;
+    if (!link->gap_unrecorded)
+        session_up(link);
 }
 
 static void on_publish(struct mosquitto *mosq, void *context, int mid, int reason,

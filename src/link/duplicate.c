@@ -1,23 +1,22 @@
-/* Is there a namesake: another agent with the name or the client id of this one?
+/* Is there another agent with the name or the client id of this one?
  *
- * Some brokers say so when a session is taken over; mosquitto 2.0 closes the connection without a word, and
- * two agents would throw each other out for ever. So each agent marks what it retains on its status topic
- * with a random id of its process (an MQTT 5 user property), and reads that topic. The broker puts the
+ * Some brokers report when a session is taken over; mosquitto 2.0 closes the connection silently, and two
+ * agents would disconnect each other for ever. So each agent adds a random id of its process (a tag, in an
+ * MQTT 5 user property) to what it retains on its status topic, and reads that topic. The broker puts the
  * messages of a topic into one order, which both see, and this decides:
  *
- *   Who finds that the newest mark is a strange one, and has had its own there before, stands back: it leaves
- * a notice on the topic, and stays away for long. Who finds the notice stays. So it is never both and never
- * none.
+ *   The agent that finds a foreign tag after its own yields: it leaves a notice on the topic and stays
+ *   disconnected for some minutes. The agent that finds the notice stays. So exactly one of them yields.
  *
- * What was here before our own first mark proves nothing: it may be of our own earlier life, or of a machine
- * that was replaced. For the same reason own marks are forgotten after standing back: when the wait is over,
- * the strange mark may be all that is left of the other. If it is not, the two change places, once per wait,
- * and each says so.
+ * A tag from before our own first one proves nothing: it may come from an earlier run, or from a machine that
+ * was replaced. For the same reason our own tags are forgotten after yielding: when the pause is over, the
+ * foreign tag may be all that is left of the other agent. If it is still running, the two change places once
+ * per pause, and each reports it.
  *
- * Events are acknowledged once per session, to whichever of the two has it: none is lost, but the two know
- * nothing of each other's journals, and an event that one has committed and not acknowledged goes to the
- * other, too. Only the cloud (is the task still to be claimed?) stands between them then. This is why it is
- * said so loudly.
+ * Events are acknowledged once per session, by the agent that has it. None is lost, but an event that one has
+ * committed and not acknowledged is delivered to the other, too, which does not know the first one's journal.
+ * Only the cloud (is the task still to be claimed?) then prevents doing it twice. That is why it is reported
+ * as an error.
  */
 #include "link/session.h"
 
@@ -28,28 +27,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK "labferry-mark"
-#define STANDS_BACK "labferry-stands-back"
+#define TAG "labferry-mark"
+#define YIELDS "labferry-stands-back"
 
 enum {
-    REMEMBERED_MS = 2 * TAKEN_OVER_WAIT_MS + 5 * 60 * 1000, /* one that stood back has come again by then */
-    SUSPECT = 3,                                            /* so many short sessions in a row are told */
+    REMEMBERED_MS = 2 * TAKEN_OVER_WAIT_MS
+                    + 5 * 60 * 1000, /* an agent that yielded has reconnected by then */
+    SUSPECT = 3,                     /* so many short sessions in a row are reported */
 };
 
 void link__duplicate_open(struct lf_link *link)
 {
-    snprintf(link->mark, sizeof link->mark, "%016llx", (unsigned long long)lf_random_below(UINT64_MAX));
+    snprintf(link->tag, sizeof link->tag, "%016llx", (unsigned long long)lf_random_below(UINT64_MAX));
 }
 
-enum lf_status link__duplicate_tag(struct lf_link *link, bool stands_back, mosquitto_property **properties)
+enum lf_status link__duplicate_tag(struct lf_link *link, bool yields, mosquitto_property **properties)
 {
-    char mark[64];
-    snprintf(mark, sizeof mark, "%s-%ld", link->mark, ++link->marks_sent);
-    if (mosquitto_property_add_string_pair(properties, MQTT_PROP_USER_PROPERTY, MARK, mark)
-        != MOSQ_ERR_SUCCESS)
+    char tag[64];
+    snprintf(tag, sizeof tag, "%s-%ld", link->tag, ++link->tags_sent);
+    if (mosquitto_property_add_string_pair(properties, MQTT_PROP_USER_PROPERTY, TAG, tag) != MOSQ_ERR_SUCCESS)
         return LF_NO_MEMORY;
-    if (stands_back
-        && mosquitto_property_add_string_pair(properties, MQTT_PROP_USER_PROPERTY, STANDS_BACK, "yes")
+    if (yields
+        && mosquitto_property_add_string_pair(properties, MQTT_PROP_USER_PROPERTY, YIELDS, "yes")
                != MOSQ_ERR_SUCCESS)
         return LF_NO_MEMORY;
     return LF_OK;
@@ -60,7 +59,7 @@ enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error 
     return lf_fail(
         err, LF_BUSY, LF_NEEDS_PERSON,
         "two agents have the same name: another one has the client id %s%s%s. It stays connected; this one "
-        "stays away for some minutes. Stop one of them, or give it another agent.name (and link.client_id)",
+        "disconnects for some minutes. Stop one of them, or give it another agent.name (and link.client_id)",
         link->config->client_id, link->config->status_topic ? " or the status topic " : "",
         link->config->status_topic ? link->config->status_topic : "");
 }
@@ -78,8 +77,8 @@ static void found_notice(struct lf_link *link)
 {
     lf_log_error("link",
                  "two agents have the same name: another one with the client id %s or the status topic %s "
-                 "was here and "
-                 "stands back. Stop one of them, or give it another agent.name (and link.client_id)",
+                 "was connected and "
+                 "yields. Stop one of them, or give it another agent.name (and link.client_id)",
                  link->config->client_id, link->config->status_topic);
     link__duplicate_seen(link);
 }
@@ -91,24 +90,24 @@ void link__duplicate_read(struct lf_link *link, const mosquitto_property *proper
     const mosquitto_property *at = mosquitto_property_read_string_pair(properties, MQTT_PROP_USER_PROPERTY,
                                                                        &name, &value, false);
     while (at) {
-        if (!strcmp(name, MARK)) {
-            size_t len = strlen(link->mark);
-            own = !strncmp(value, link->mark, len) && value[len] == '-';
+        if (!strcmp(name, TAG)) {
+            size_t len = strlen(link->tag);
+            own = !strncmp(value, link->tag, len) && value[len] == '-';
             strange = !own;
             if (own)
-                link->marks_seen = strtol(value + len + 1, NULL, 10);
+                link->tags_seen = strtol(value + len + 1, NULL, 10);
         }
-        notice = notice || !strcmp(name, STANDS_BACK);
+        notice = notice || !strcmp(name, YIELDS);
         free(name);
         free(value);
         at = mosquitto_property_read_string_pair(at, MQTT_PROP_USER_PROPERTY, &name, &value, true);
     }
     if (own)
-        link->marked = true;
+        link->tagged = true;
     else if (strange && notice)
         found_notice(link);
-    else if (strange && link->marked && link->marks_seen >= link->marks_sent)
-        link->stands_back = true;
+    else if (strange && link->tagged && link->tags_seen >= link->tags_sent)
+        link->yields = true;
 }
 
 void link__duplicate_count(struct lf_link *link, bool is_short)
@@ -118,18 +117,18 @@ void link__duplicate_count(struct lf_link *link, bool is_short)
     lf_mutex_unlock(&link->mutex);
 }
 
-char *link__duplicate_told(const struct lf_link *link)
+char *link__duplicate_text(const struct lf_link *link)
 {
     if (link->namesake_until && !lf_deadline_passed(link->namesake_until))
-        return lf_format("two agents have the same name: another one uses the client id %s%s%s, and events "
-                         "meant for one may be "
-                         "done by the other, or by both",
-                         link->config->client_id, link->config->status_topic ? " or the status topic " : "",
-                         link->config->status_topic ? link->config->status_topic : "");
+        return lf_format(
+            "two agents have the same name: another one uses the client id %s%s%s, and work meant "
+            "for one may be done by the other, or by both",
+            link->config->client_id, link->config->status_topic ? " or the status topic " : "",
+            link->config->status_topic ? link->config->status_topic : "");
     if (link->short_sessions >= SUSPECT)
         return lf_format("the broker or the network ended the last %d sessions soon after they came up; "
-                         "perhaps another client "
-                         "has the id %s, too",
+                         "another client "
+                         "may have the id %s, too",
                          link->short_sessions, link->config->client_id);
     return NULL;
 }

@@ -1,8 +1,8 @@
 /* The link's thread and its life: sessions one after the other, with full jitter between them.
  *
- * Every session ends in exactly one of: asked to stop; taken over by another client (said loudly, and then
- * left alone for long: two agents of one name must not throw each other out for ever); anything else,
- * after which it is tried again.
+ * Every session ends in exactly one of: asked to stop; taken over by another client (reported, then a long
+ * pause: two agents with the same name must not disconnect each other for ever); anything else, after which
+ * the next is tried.
  */
 #include "link/session.h"
 
@@ -45,30 +45,30 @@ static void report_end(struct lf_link *link, const struct lf_error *err, bool wa
         link->hooks.offline(link->hooks.context, err);
 }
 
-/* Taken over by the broker's own word, and not by the marks: the other does not know yet. Once, we go and
- * look: either its mark is there, and it gets our notice, or it learns from the broker, as we did. */
-static bool come_back_once(struct lf_link *link)
+/* The broker reported the takeover, and no tag did: the other agent does not know yet. Reconnect once: either
+ * its tag is there and we leave our notice, or the broker reports the takeover to it. */
+static bool reconnect_once(struct lf_link *link)
 {
     int64_t before = link->taken_at;
-    if (link->stands_back || !link->config->status_topic)
+    if (link->yields || !link->config->status_topic)
         return false;
     link->taken_at = lf_clock_mono_ms();
     return !before || link->taken_at - before > TAKEN_OVER_WAIT_MS;
 }
 
-/* A session that only came up does not shorten the waits: it may be refused its batch, or be thrown out,
- * again and again, and so may one that was soon ended. */
+/* A session that merely came up does not shorten the pauses: its batches may be refused, or it may be ended
+ * soon, again and again. */
 static int64_t pause_after(struct lf_link *link, enum lf_status status)
 {
     if (status == LF_BUSY) {
         lf_mutex_lock(&link->mutex);
         link->takeovers++;
         lf_mutex_unlock(&link->mutex);
-        if (come_back_once(link))
+        if (reconnect_once(link))
             return lf_backoff_ms(0, LF_PACE_BROKER);
         return TAKEN_OVER_WAIT_MS + (int64_t)lf_random_below(TAKEN_OVER_WAIT_MS);
     }
-    if (link->useful && !link->short_sessions)
+    if (link->made_progress && !link->short_sessions)
         link->attempt = 0;
     return lf_backoff_ms(link->attempt++, LF_PACE_BROKER);
 }
@@ -182,7 +182,7 @@ cJSON *lf_link_health(struct lf_link *link)
     lf_json_set_int(health, "messages_out", (int64_t)link->messages_out);
     lf_json_set_int(health, "reconnects", (int64_t)link->reconnects);
     lf_json_set_int(health, "takeovers", (int64_t)link->takeovers);
-    char *namesake = link__duplicate_told(link);
+    char *namesake = link__duplicate_text(link);
     lf_json_set_text(health, "namesake", namesake);
     lf_json_set_int(health, "refused_batches", (int64_t)link->refused_batches);
     lf_mutex_unlock(&link->mutex);

@@ -1,9 +1,8 @@
-/* Link: the MQTT 5 session. One thread owns libmosquitto; everything else is told by callbacks on that
- * thread.
+/* Link: the MQTT 5 session. One thread owns libmosquitto and calls the hooks.
  *
  * Acknowledge after commit: the link reads a batch of messages, hands it to `batch`, and only when that
  * returns LF_OK do the acknowledgements leave. If `batch` fails, the connection is dropped without
- * acknowledging and made anew (with back-off), so that the broker sends the same messages again. The session
+ * acknowledging and re-established (with back-off), so that the broker redelivers the messages. The session
  * is persistent: fixed client id, clean start false.
  */
 #ifndef LF_LINK_LINK_H
@@ -43,19 +42,19 @@ struct lf_link_hooks {
     /* Commit all messages. Not LF_OK: nothing of the batch is acknowledged. */
     enum lf_status (*batch)(void *context, const struct lf_message *messages, size_t count,
                             struct lf_error *err);
-    /* Events may have been missed: note since when. Before any message of each session is read, since a
-     * broker that kept the session may yet have dropped what its queue had no room for (mosquitto:
+    /* Events may have been missed: record since when. Called before the first message of each session is
+     * read, since a broker that kept the session may have dropped messages for lack of room (mosquitto:
      * max_queued_messages, 1000); and when it refuses an event filter. Not LF_OK: the session is dropped, and
-     * this comes again with the next. */
+     * the next calls this again. */
     enum lf_status (*gap)(void *context, struct lf_error *err);
     /* The session is up and every subscription was answered: from here on nothing is missed, unless an event
-     * filter was refused (whole is false): then this comes again with every attempt. */
+     * filter was refused (`whole` is false); then this is called again after each retry. */
     void (*online)(void *context, bool session_present, bool whole);
     void (*offline)(void *context, const struct lf_error *why);
-    /* Another agent has the same name or client id: lf_link_health has something new to tell. */
+    /* Another agent has the same name or client id: the `namesake` of lf_link_health has changed. */
     void (*namesake)(void *context);
-    /* A publication given with a ticket above 0 was acknowledged by the broker (reason text NULL) or refused
-     * for good (reason). */
+    /* A publication given with a ticket above 0 was acknowledged by the broker (`refused` NULL), or refused
+     * permanently (the reason). */
     void (*published)(void *context, int64_t ticket, const char *refused);
 };
 
@@ -64,8 +63,7 @@ struct lf_link_hooks {
  * *link is set before the first callback. */
 enum lf_status lf_link_open(const struct lf_config_link *config, const struct lf_link_options *options,
                             const struct lf_link_hooks *hooks, struct lf_link **link, struct lf_error *err);
-/* Publishes the goodbye given with lf_link_goodbye, disconnects in good order, waits for the thread (only a
- * name lookup under way can make that long). */
+/* Publishes the goodbye given with lf_link_goodbye, disconnects cleanly and waits for the thread. */
 void lf_link_close(struct lf_link *link);
 
 struct lf_publication { /* everything is copied */
@@ -74,20 +72,20 @@ struct lf_publication { /* everything is copied */
     int qos;
     bool retain;
     struct lf_slice correlation; /* len 0: none */
-    int64_t ticket;              /* > 0: told by `published`. 0: nobody asks */
+    int64_t ticket;              /* > 0: reported by `published`. 0: not reported */
 };
 
-/* Queues a publication; any thread; in order. Only while online: LF_DISCONNECTED otherwise, and everything
- * queued or unacknowledged is forgotten when the connection drops (the journal's outbox is the durable
- * queue). LF_FULL: too many wait. */
+/* Queues a publication; any thread; in order. Only while online: LF_DISCONNECTED otherwise. A lost connection
+ * drops everything queued or unacknowledged (the journal's outbox is the durable queue). LF_FULL: the queue
+ * is full. */
 enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication,
                                struct lf_error *err);
-/* What to publish (retained, QoS 1) on the will topic at a regular end. */
+/* What to publish (retained, QoS 1) on the status topic at a clean stop. */
 enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct lf_error *err);
 
 enum lf_link_state lf_link_state(struct lf_link *link);
 /* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects,
- * takeovers, and namesake: a text when another agent seems to have the same name, else null. Returns owned.
+ * takeovers, and namesake: a text while another agent seems to have the same name, else null. Returns owned.
  */
 cJSON *lf_link_health(struct lf_link *link);
 

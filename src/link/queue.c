@@ -1,4 +1,4 @@
-/* Publications that other threads want sent. */
+/* The queue of publications from other threads. */
 #include "link/session.h"
 
 #include <stdint.h>
@@ -44,13 +44,13 @@ static struct outgoing *copy(const struct lf_publication *publication)
     outgoing->qos = publication->qos;
     outgoing->retain = publication->retain;
     outgoing->ticket = publication->ticket;
-    bool good = outgoing->topic
-                && lf_buffer_append(&outgoing->payload, publication->payload.data, publication->payload.len)
-                       == LF_OK
-                && lf_buffer_append(&outgoing->correlation, publication->correlation.data,
-                                    publication->correlation.len)
-                       == LF_OK;
-    if (good)
+    bool ok = outgoing->topic
+              && lf_buffer_append(&outgoing->payload, publication->payload.data, publication->payload.len)
+                     == LF_OK
+              && lf_buffer_append(&outgoing->correlation, publication->correlation.data,
+                                  publication->correlation.len)
+                     == LF_OK;
+    if (ok)
         return outgoing;
     link__outgoing_free(outgoing);
     return NULL;
@@ -60,8 +60,7 @@ enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication
                                struct lf_error *err)
 {
     if (publication->correlation.len > UINT16_MAX)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "correlation data of %zu bytes: at most 65535 are possible",
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the correlation data has %zu bytes; MQTT allows 65535",
                        publication->correlation.len);
     struct outgoing *outgoing = copy(publication);
     if (!outgoing)
@@ -69,9 +68,10 @@ enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication
     enum lf_status status = LF_OK;
     lf_mutex_lock(&link->mutex);
     if (link->state != LF_LINK_ONLINE) {
-        status = lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "there is no connection to the broker now");
+        status = lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "not connected to the broker");
     } else if (link->queued >= QUEUE_MAX) {
-        status = lf_fail(err, LF_FULL, LF_TRANSIENT, "%d messages wait for the broker already", QUEUE_MAX);
+        status = lf_fail(err, LF_FULL, LF_TRANSIENT, "%d messages are queued for the broker already",
+                         QUEUE_MAX);
     } else {
         *link->last = outgoing;
         link->last = &outgoing->next;

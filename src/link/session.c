@@ -1,12 +1,12 @@
 /* One session.
  *
  * Acknowledge after commit: with mosquitto_threaded_set the library only queues acknowledgements while it
- * reads, and they leave in mosquitto_loop_write. So each round is: read what is there (up to a bound) ->
- * hand the batch over, to be committed -> only then write. When the batch is refused, the library's object
- * is destroyed with the acknowledgements still in it.
+ * reads, and they leave in mosquitto_loop_write. So each round is: read what is there (up to a limit) -> hand
+ * the batch over to be committed -> only then write. When the commit fails, the library's object is destroyed
+ * with the acknowledgements still in it.
  *
- * A session's library object lives as long as its connection. Nothing has to survive in it: the journal's
- * outbox is the durable queue, and the broker keeps the session by the client id.
+ * A session's library object lives as long as its connection. Nothing in it needs to survive: the journal's
+ * outbox is the durable queue, and the broker keeps the session by client id.
  */
 #include "link/session.h"
 
@@ -24,13 +24,13 @@
 
 enum {
     CONNECT_DEADLINE_MS = 30000,  /* from the first packet to CONNACK */
-    MAX_PACKET = 4 * 1024 * 1024, /* the broker drops what is larger still */
+    MAX_PACKET = 4 * 1024 * 1024, /* the broker drops larger packets */
     BATCH_MAX = 2000,
-    STEADY_MS = 60 * 1000, /* a session that stood this long was worth having */
+    STEADY_MS = 60 * 1000, /* a session that lasted this long made progress */
 };
 
-/* Did the broker's certificate fail for its dates only? Then it is not the broker that is refused: it is over
- * as soon as the clock is set, or the broker has its new certificate. */
+/* Did the broker's certificate fail only because of its dates? That is transient: it ends once the clock is
+ * set or the certificate is renewed. */
 static bool fail_dates(struct lf_link *link, const char *doing, struct lf_error *err)
 {
     SSL *ssl = link->mosq ? mosquitto_ssl_get(link->mosq) : NULL;
@@ -66,8 +66,8 @@ static enum lf_status mosquitto_fail(struct lf_link *link, int code, const char 
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
                        "%s %s:%d: TLS failed%s%s. Check link.ca_file and the certificate of the broker",
                        doing, link->config->host, link->config->port, more ? ": " : "", link->detail);
-    case MOSQ_ERR_KEEPALIVE: /* has no text in the library */
-        if (!link->up_at)    /* nothing was asked yet but the greeting */
+    case MOSQ_ERR_KEEPALIVE:     /* the library has no text for it */
+        if (!link->connected_at) /* only CONNECT was sent so far */
             return no_answer(link, err);
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT,
                        "%s %s:%d: the broker has been silent for %d s (link.keepalive)", doing,
@@ -90,12 +90,12 @@ static enum lf_status set_credentials(struct lf_link *link, struct lf_error *err
         status = lf_file_read_secret(link->config->password_file, &password, err);
     if (status == LF_OK
         && mosquitto_username_pw_set(link->mosq, link->config->username, password.data) == MOSQ_ERR_NOMEM)
-        status = lf_fail_memory(err, "setting the user name"); /* without, the broker would refuse us */
+        status = lf_fail_memory(err, "setting the user name"); /* without it the broker would refuse us */
     lf_buffer_wipe(&password);
     return status;
 }
 
-/* An encrypted key fails to load; OpenSSL's own callback would ask on the terminal and wait for ever. */
+/* An encrypted key fails to load. OpenSSL's own callback would prompt on the terminal and wait for ever. */
 static int no_passphrase(char *to, int room, int writing, void *context)
 {
     (void)writing;
@@ -139,10 +139,10 @@ static enum lf_status connect_properties(const struct lf_link *link, mosquitto_p
 static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
 {
     link->detail[0] = '\0';
-    link->ended = link->out_of_memory = link->useful = link->stands_back = false;
-    link->gap_unnoted = false;
-    link->marks_seen = link->marks_sent;
-    link->up_at = 0;
+    link->ended = link->out_of_memory = link->made_progress = link->yields = false;
+    link->gap_unrecorded = false;
+    link->tags_seen = link->tags_sent;
+    link->connected_at = 0;
     link->retries = 0;
     link->retry_at = LF_NEVER;
     link->ticket_count = 0;
@@ -161,7 +161,8 @@ static enum lf_status prepare(struct lf_link *link, struct lf_error *err)
     if (code == MOSQ_ERR_NOMEM)
         return lf_fail_memory(err, "setting the last will");
     if (code != MOSQ_ERR_SUCCESS)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the last will on %s is refused by the library",
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                       "the last will on %s is invalid: the MQTT library refuses it",
                        link->config->status_topic);
     enum lf_status status = set_credentials(link, err);
     return status == LF_OK ? set_tls(link, err) : status;
@@ -195,14 +196,14 @@ static struct lf_waitable broker(const struct lf_link *link)
 static bool more_to_read(struct lf_link *link)
 {
     SSL *ssl = mosquitto_ssl_get(link->mosq);
-    if (ssl && SSL_pending(ssl) > 0) /* not SSL_has_pending: half a record is nothing to read yet */
+    if (ssl && SSL_pending(ssl) > 0) /* not SSL_has_pending: half a record cannot be read yet */
         return true;
     unsigned ready;
     lf_wait(broker(link), LF_READABLE, 0, NULL, &ready);
     return ready & LF_READABLE;
 }
 
-/* Reads until nothing is there, the batch is full, or the connection ends. */
+/* Reads until nothing is left, the batch is full, or the connection ends. */
 static int read_batch(struct lf_link *link)
 {
     int code = MOSQ_ERR_SUCCESS;
@@ -218,7 +219,7 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
 {
     if (link->out_of_memory)
         return lf_fail_memory(err, "reading messages");
-    if (link->gap_unnoted) {
+    if (link->gap_unrecorded) {
         *err = link->gap_error;
         return err->status;
     }
@@ -227,13 +228,14 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
     struct lf_message messages[64];
     enum { STEP = sizeof messages / sizeof *messages };
     enum lf_status status = LF_OK;
-    /* In steps of one transaction each; what is committed but not acknowledged comes again, and is known. */
+    /* In steps of one transaction each. Messages that are committed and not acknowledged are redelivered and
+     * recognised. */
     for (size_t at = 0; status == LF_OK && at < link->batch_count; at += STEP) {
         size_t count = link->batch_count - at < STEP ? link->batch_count - at : STEP;
         for (size_t i = 0; i < count; i++)
             messages[i] = link->batch[at + i].message;
         status = link->hooks.batch(link->hooks.context, messages, count, err);
-        link->useful = link->useful || status == LF_OK;
+        link->made_progress = link->made_progress || status == LF_OK;
     }
     link__batch_clear(link);
     if (status != LF_OK) {
@@ -241,9 +243,9 @@ static enum lf_status commit_batch(struct lf_link *link, struct lf_error *err)
         link->refused_batches++;
         lf_mutex_unlock(&link->mutex);
     }
-    /* LF_CANCELLED and LF_BUSY mean something else from here on, and LF_CANCELLED ends in a goodbye, with
-     * which the acknowledgements of this very batch would leave. Whatever the reason, the connection is
-     * dropped. */
+    /* From here on LF_CANCELLED and LF_BUSY mean something else, and LF_CANCELLED ends in a goodbye, with
+     * which the acknowledgements of this batch would be sent. So the connection is dropped whatever the
+     * reason. */
     return status == LF_OK ? LF_OK : lf_fail(err, LF_DISCONNECTED, err->class, "%s", err->text);
 }
 
@@ -252,8 +254,7 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
     mosquitto_property *properties = NULL;
     int mid = 0, code = MOSQ_ERR_SUCCESS;
     if (link->config->status_topic && !strcmp(outgoing->topic, link->config->status_topic))
-        link__duplicate_tag(link, false,
-                            &properties); /* unmarked for want of memory, it goes out all the same */
+        link__duplicate_tag(link, false, &properties); /* out of memory: it is sent without a tag */
     if (outgoing->correlation.len)
         code = mosquitto_property_add_binary(&properties, MQTT_PROP_CORRELATION_DATA,
                                              outgoing->correlation.data, (uint16_t)outgoing->correlation.len);
@@ -262,7 +263,7 @@ static int send_one(struct lf_link *link, const struct outgoing *outgoing)
                                     outgoing->payload.data, outgoing->qos, outgoing->retain, properties);
     mosquitto_property_free_all(&properties);
     if (code != MOSQ_ERR_SUCCESS) {
-        if (code == MOSQ_ERR_NOMEM) /* ends this session: the outbox sends it again in the next */
+        if (code == MOSQ_ERR_NOMEM) /* ends this session; the outbox sends it again in the next */
             link->out_of_memory = true;
         lf_log_warning("link", "cannot publish on %s: %s", outgoing->topic, mosquitto_strerror(code));
         if (outgoing->ticket > 0 && code != MOSQ_ERR_NO_CONN && code != MOSQ_ERR_NOMEM
@@ -306,8 +307,8 @@ static enum lf_status wait_for_traffic(struct lf_link *link, struct lf_error *er
     return lf_cancel_is_set(&link->worker.cancel) ? LF_CANCELLED : LF_OK;
 }
 
-/* Why did the broker end it? */
-static enum lf_status ended(struct lf_link *link, struct lf_error *err)
+/* Why did the broker end the session? */
+static enum lf_status explain_end(struct lf_link *link, struct lf_error *err)
 {
     int reason = link->end_reason;
     if (reason == MQTT_RC_SESSION_TAKEN_OVER)
@@ -323,8 +324,8 @@ static enum lf_status ended(struct lf_link *link, struct lf_error *err)
                        link->config->host, link->config->port, mosquitto_reason_string(reason));
     enum lf_status status = mosquitto_fail(link, reason > 0 ? reason : MOSQ_ERR_CONN_LOST,
                                            "lost the connection to", err);
-    /* mosquitto 2.0 takes a session over without a word. */
-    link__duplicate_count(link, link->up_at && lf_clock_mono_ms() - link->up_at < STEADY_MS);
+    /* mosquitto 2.0 does not report a takeover. */
+    link__duplicate_count(link, link->connected_at && lf_clock_mono_ms() - link->connected_at < STEADY_MS);
     return status;
 }
 
@@ -337,7 +338,7 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
     status = commit_batch(link, err);
     if (status != LF_OK)
         return status;
-    if (link->stands_back && !link->ended)
+    if (link->yields && !link->ended)
         return link__duplicate_fail(link, err);
     if (code == MOSQ_ERR_SUCCESS && !link->ended) {
         if (lf_deadline_passed(link->retry_at)) {
@@ -351,7 +352,7 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
     if (code == MOSQ_ERR_SUCCESS && !link->ended)
         code = mosquitto_loop_misc(link->mosq);
     if (link->ended)
-        return ended(link, err);
+        return explain_end(link, err);
     return code == MOSQ_ERR_SUCCESS ? LF_OK : mosquitto_fail(link, code, "lost the connection to", err);
 }
 
@@ -359,15 +360,15 @@ static enum lf_status one_round(struct lf_link *link, struct lf_error *err)
 
 /* If the connection is reset, what was written last may be lost, and the broker publishes the last will in
  * its place. So we linger until the broker has closed. Nothing that comes now is acknowledged. */
-static void leave(struct lf_link *link, const char *last_words, mosquitto_property *properties)
+static void disconnect(struct lf_link *link, const char *payload, mosquitto_property *properties)
 {
     int mid = 0;
-    if (last_words && link->config->status_topic)
-        mosquitto_publish_v5(link->mosq, &mid, link->config->status_topic, (int)strlen(last_words),
-                             last_words, 1, true, properties);
+    if (payload && link->config->status_topic)
+        mosquitto_publish_v5(link->mosq, &mid, link->config->status_topic, (int)strlen(payload), payload, 1,
+                             true, properties);
     struct lf_socket socket = {0};
     enum lf_status shared = lf_socket_share(mosquitto_socket(link->mosq), &socket);
-    mosquitto_disconnect_v5(link->mosq, last_words ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
+    mosquitto_disconnect_v5(link->mosq, payload ? 0 : MQTT_RC_DISCONNECT_WITH_WILL_MSG, NULL);
     int64_t deadline = lf_deadline_in(1000);
     while (mosquitto_want_write(link->mosq) && mosquitto_socket(link->mosq) >= 0
            && lf_wait(broker(link), LF_WRITABLE, deadline, NULL, NULL) == LF_OK
@@ -377,24 +378,24 @@ static void leave(struct lf_link *link, const char *last_words, mosquitto_proper
         lf_socket_linger(&socket, deadline);
 }
 
-static void say_goodbye(struct lf_link *link)
+static void publish_goodbye(struct lf_link *link)
 {
     lf_mutex_lock(&link->mutex);
     char *goodbye = link->goodbye;
     link->goodbye = NULL;
     lf_mutex_unlock(&link->mutex);
-    leave(link, goodbye, NULL);
+    disconnect(link, goodbye, NULL);
     free(goodbye);
 }
 
-/* The batch of this round is committed: its acknowledgements may leave with the notice. */
-static void stand_back(struct lf_link *link)
+/* The batch of this round is committed: its acknowledgements may be sent with the notice. */
+static void yield_name(struct lf_link *link)
 {
     mosquitto_property *properties = NULL;
     if (link__duplicate_tag(link, true, &properties) == LF_OK)
-        leave(link, link->options.namesake_payload, properties);
+        disconnect(link, link->options.namesake_payload, properties);
     mosquitto_property_free_all(&properties);
-    link->marked = false;
+    link->tagged = false;
 }
 
 enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_error *err)
@@ -408,23 +409,24 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
     *online = false;
     while (status == LF_OK) {
         status = one_round(link, err);
-        link->useful = link->useful || (link->up_at && lf_clock_mono_ms() - link->up_at > STEADY_MS);
-        if (link->useful && lf_clock_mono_ms() - link->up_at > STEADY_MS)
+        link->made_progress = link->made_progress
+                              || (link->connected_at && lf_clock_mono_ms() - link->connected_at > STEADY_MS);
+        if (link->made_progress && lf_clock_mono_ms() - link->connected_at > STEADY_MS)
             link__duplicate_count(link, false);
         *online = *online || lf_link_state(link) == LF_LINK_ONLINE;
         if (status == LF_OK && !*online && lf_deadline_passed(deadline))
             status = no_answer(link, err);
     }
     if (status == LF_CANCELLED && *online)
-        say_goodbye(link);
-    if (status == LF_BUSY && link->stands_back)
-        stand_back(link);
+        publish_goodbye(link);
+    if (status == LF_BUSY && link->yields)
+        yield_name(link);
     if (status == LF_BUSY)
         link__duplicate_seen(link);
     link__set_state(link, LF_LINK_WAITING, status == LF_CANCELLED ? "" : err->text);
     link__batch_clear(link);
     link__queue_clear(link);
-    mosquitto_destroy(link->mosq); /* with whatever was not written */
+    mosquitto_destroy(link->mosq); /* with everything that was not written */
     link->mosq = NULL;
     return status;
 }

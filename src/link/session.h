@@ -41,36 +41,35 @@ struct lf_link {
     const struct lf_config_link *config;
     struct lf_link_options options;
     struct lf_link_hooks hooks;
-    char mark[17];           /* random, of this process; see duplicate.c */
+    char tag[17];            /* random, identifies this process; see duplicate.c */
     struct lf_worker worker; /* the link thread; its work is one session */
     struct lf_wake wake;     /* something was queued */
 
     /* link thread only */
-    int attempt;                  /* since a session was of use: lengthens the pauses */
+    int attempt;                  /* since a session made progress: lengthens the pauses */
     char reported[LF_ERROR_TEXT]; /* the failure that was logged last; empty once a session came up */
     struct mosquitto *mosq;
     struct incoming *batch;
     size_t batch_count, batch_bytes;
     struct publish_ticket tickets[QUEUE_MAX];
     size_t ticket_count;
-    bool out_of_memory; /* a message could not be copied or sent: the batch must not be committed */
+    bool out_of_memory; /* out of memory for a message: the batch must not be committed */
     bool session_present;
-    bool gap_unnoted; /* events may have been missed, and nobody could write that down */
+    bool gap_unrecorded; /* events may have been missed, and this could not be recorded */
     struct lf_error gap_error;
-    char refusal[200]; /* the subscription that the broker refused last; empty: none */
-    bool gap_open;     /* an event filter was refused */
-    int retries;       /* in this session */
-    int64_t
-        retry_at; /* monotonic, when refused subscriptions are asked for again; LF_NEVER: none was refused */
-    size_t unanswered;           /* subscriptions */
-    int *filter_mids;            /* message ids of the subscriptions, to match their answers; see filter_of */
-    int64_t up_at;               /* monotonic; 0: this session did not come up */
-    bool useful;                 /* this session has committed something, or stood for a while */
-    bool marked;                 /* our own mark was on the will topic */
-    long marks_sent, marks_seen; /* numbers of the newest; what was sent and not seen yet will come after all
-                                    that is read */
-    bool stands_back;            /* a strange mark came after it: this session ends with a notice */
-    int64_t taken_at; /* monotonic, when the broker last said that the session was taken over; 0: never */
+    char refusal[200];    /* the subscription that was refused last; empty: none */
+    bool gap_open;        /* an event filter was refused */
+    int retries;          /* in this session */
+    int64_t retry_at;     /* monotonic; when refused subscriptions are retried; LF_NEVER: none was refused */
+    size_t unanswered;    /* subscriptions */
+    int *filter_mids;     /* message ids of the subscriptions, to match their answers; see filter_of */
+    int64_t connected_at; /* monotonic; 0: this session is not up yet */
+    bool made_progress;   /* this session has committed a batch, or lasted for a while */
+    bool tagged;          /* our own tag has been on the status topic */
+    long tags_sent,
+        tags_seen; /* numbers of the newest; one that was sent and not seen yet is behind all that was read */
+    bool yields;   /* a foreign tag came after ours: this session ends with a notice */
+    int64_t taken_at; /* monotonic; when the broker last reported a takeover; 0: never */
     bool ended;       /* the broker has ended the session */
     int end_reason;   /* MQTT reason code */
     char detail[200]; /* last error line of the library */
@@ -82,14 +81,14 @@ struct lf_link {
     char *goodbye;
     int64_t since_ms;
     char error[LF_ERROR_TEXT];
-    int64_t namesake_until; /* monotonic; 0: none was seen */
+    int64_t namesake_until; /* monotonic; 0: no other agent was seen */
     uint64_t sessions;      /* begun so far */
-    int short_sessions;     /* in a row, ended without a word */
+    int short_sessions;     /* in a row, ended by the broker without a reason */
     uint64_t messages_in, bytes_in, messages_out, reconnects, takeovers, refused_batches;
 };
 
-/* One session: connects, works until it ends, and cleans up. *online says whether it came up. The error says
- * why it ended: LF_CANCELLED when asked to stop; LF_BUSY when another client took the session over. */
+/* One session: connects, works until it ends, and cleans up. *online: it came up. The error says why it
+ * ended: LF_CANCELLED when asked to stop; LF_BUSY when another client took the session over. */
 enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_error *err);
 
 /* callbacks.c: registers the library's callbacks. */
@@ -97,23 +96,23 @@ void link__session_callbacks(struct lf_link *link);
 void link__batch_clear(struct lf_link *link);
 void link__set_state(struct lf_link *link, enum lf_link_state state, const char *error);
 
-/* reach.c: LF_OK when something listens at the broker's address. */
+/* preflight.c: LF_OK when something listens at the broker's address. */
 enum lf_status link__preflight(struct lf_link *link, int64_t deadline, struct lf_error *err);
 
-/* Asks for all subscriptions. */
+/* Sends all subscriptions. */
 void link__session_subscribe(struct lf_link *link);
 
-/* namesake.c: other agents with the same name or client id. */
+/* duplicate.c: other agents with the same name or client id. */
 void link__duplicate_open(struct lf_link *link);
-/* Puts our mark onto a publication to the will topic. */
-enum lf_status link__duplicate_tag(struct lf_link *link, bool stands_back, mosquitto_property **properties);
-/* Something came on the will topic. */
+/* Adds our tag to a publication on the status topic. */
+enum lf_status link__duplicate_tag(struct lf_link *link, bool yields, mosquitto_property **properties);
+/* A message arrived on the status topic. */
 void link__duplicate_read(struct lf_link *link, const mosquitto_property *properties);
 void link__duplicate_seen(struct lf_link *link);
 void link__duplicate_count(struct lf_link *link, bool is_short);
 enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error *err);
-/* For the operator, with the mutex held. Owned; NULL: nothing to tell. */
-char *link__duplicate_told(const struct lf_link *link);
+/* For the operator; call with the mutex held. Owned; NULL: no other agent. */
+char *link__duplicate_text(const struct lf_link *link);
 
 /* queue.c */
 struct outgoing *link__queue_take(struct lf_link *link); /* owned; NULL: empty */

@@ -247,7 +247,7 @@ class Session(LinkTest):
             broker.publish(self.TOPIC, "up", **strange)  # ours is on its way: we are the later one
             broker.publish(self.TOPIC, "up", labferry_mark=second)
             broker.publish(self.TOPIC, "gone", labferry_stands_back="yes", **strange)
-            probe.error("stands back")
+            probe.error("was connected and yields")
             wait_until(lambda: "two agents have the same name" in (probe.health()["namesake"] or ""), "health tells it too")
             self.marked(broker, probe)  # still there, and this mark is lost on its way
             fourth = self.marked(broker, probe)
@@ -319,7 +319,7 @@ class Session(LinkTest):
                 broker.send(bytes([0x90, 4]) + body[:2] + bytes([0, reason]))
                 probe.next("online", whole=whole)
                 self.assertEqual("refuses" in (probe.health().get("error") or ""), not whole)
-            probe.error("grants all subscriptions now")
+            probe.error("now grants all subscriptions")
             self.assertEqual("".join(probe.errors).count(" error "), 1, "told loudly once")
 
     def test_retained_once(self):

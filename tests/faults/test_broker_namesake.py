@@ -89,7 +89,7 @@ class Namesake(WithLab):
         self.two(f'client_id = "{CLIENT_ID}";', "bench-2")
         for lab in self.labs:
             need = lab.until("it is told", lambda lab=lab: self.told(lab))
-            self.assertIn("perhaps another client has the id", need["what"])
+            self.assertIn("another client may have the id", need["what"])
         self.assertLess(self.takeovers(), 20)
 
 
