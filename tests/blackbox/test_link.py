@@ -642,7 +642,7 @@ class Quiet(LinkTest):
         """an impossible last will is reported with its topic, and the link does not connect without it"""
         broker = self.broker()
         probe = self.probe(broker.port, "will_topic=lab/+/status", "will_payload=died")
-        probe.error("the last will on lab/+/status is refused")
+        probe.error("the last will on lab/+/status is invalid")
         self.assertNotIn("New client connected", broker.log())
 
     def test_garbage(self):
