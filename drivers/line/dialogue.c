@@ -172,7 +172,7 @@ static enum lf_status clear_input(struct lf_line_dialogue *dialogue, int64_t dea
 /* ---- one command ---- */
 
 /* What a unit means to the command that is waiting for its reply. */
-enum meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
+enum reply_meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
 
 static enum lf_status first_match(struct lf_line_dialogue *dialogue,
                                   const struct lf_line_reply_pattern *patterns, size_t count,
@@ -211,8 +211,8 @@ static enum lf_status refused(const struct lf_line_command *command, const struc
 }
 
 /* Error lines come first: "S I" must not be read as a weight. */
-static enum meaning understand(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
-                               struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
+static enum reply_meaning understand(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                     struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
 {
     const struct lf_line_profile *profile = dialogue->profile;
     const struct lf_line_error_rule *rule = first_error(dialogue, command->errors, command->error_count,
@@ -268,7 +268,7 @@ static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct
             return status;
         bytes += unit.frame.used;
         bool last_blank = ending->until_blank && is_stray(command, &unit) && done > 0;
-        enum meaning meaning = unit.bad ? MEANS_NOTHING : MEANS_DONE;
+        enum reply_meaning meaning = unit.bad ? MEANS_NOTHING : MEANS_DONE;
         if (!unit.bad && !last_blank)
             meaning = understand(dialogue, command, unit.frame.body, values, err);
         if (meaning == MEANS_NOTHING && !is_stray(command, &unit))

@@ -375,22 +375,22 @@ bool line__scan_real(struct lf_line_scan *scan, const char *what, double *value)
 }
 
 /* A number with a unit, and how it is read and shown. */
-struct unit {
+struct measure {
     const char *what;
     enum lf_status (*parse)(const char *text, int64_t *value);
     void (*format)(int64_t value, char *text, size_t room);
 };
 
-static bool scan_unit(struct lf_line_scan *scan, const struct unit *unit, int64_t min, int64_t max,
+static bool scan_unit(struct lf_line_scan *scan, const struct measure *measure, int64_t min, int64_t max,
                       int64_t *value)
 {
     char text[WORD_MAX], low[32], high[32];
-    if (!peek_number(scan, unit->what, text))
+    if (!peek_number(scan, measure->what, text))
         return false;
-    if (unit->parse(text, value) != LF_OK)
-        return line__scan_problem(scan, scan->at, "'%s' is not %s", text, unit->what);
-    unit->format(min, low, sizeof low);
-    unit->format(max, high, sizeof high);
+    if (measure->parse(text, value) != LF_OK)
+        return line__scan_problem(scan, scan->at, "'%s' is not %s", text, measure->what);
+    measure->format(min, low, sizeof low);
+    measure->format(max, high, sizeof high);
     if (*value < min || *value > max)
         return line__scan_problem(scan, scan->at, "%s is out of bounds: from %s to %s", text, low, high);
     scan->at += strlen(text);
@@ -399,13 +399,14 @@ static bool scan_unit(struct lf_line_scan *scan, const struct unit *unit, int64_
 
 bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *ms)
 {
-    static const struct unit time = {"a time such as 500ms, 3s or 2m", lf_duration_parse, lf_duration_format};
+    static const struct measure time = {"a time such as 500ms, 3s or 2m", lf_duration_parse,
+                                        lf_duration_format};
     return scan_unit(scan, &time, min, max, ms);
 }
 
 bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *bytes)
 {
-    static const struct unit size = {"a size such as 512, 64KB or 1MB", lf_size_parse, lf_size_format};
+    static const struct measure size = {"a size such as 512, 64KB or 1MB", lf_size_parse, lf_size_format};
     return scan_unit(scan, &size, min, max, bytes);
 }
 

@@ -3,6 +3,7 @@ import collections
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import unittest
 
@@ -32,6 +33,43 @@ def sources():
             yield path.relative_to(SOURCE).as_posix(), path.read_text()
 
 
+def with_suffix(*suffixes, tops=("src", "drivers", "agent", "tests", "toolchain", "etc")):
+    for top in tops:
+        for path in sorted((SOURCE / top).rglob("*")):
+            if path.suffix in suffixes and path.is_file():
+                yield path
+
+
+def code_only(text):
+    """the text without comments, and with empty string literals; lines keep their numbers"""
+    def replace(match):
+        return '""' if match[0][0] == '"' else match[0] if match[0][0] == "'" else re.sub(r"[^\n]", " ", match[0])
+    return re.sub(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|//[^\n]*|/\*.*?\*/', replace, text, flags=re.S)
+
+
+def after_bracket(text, start):
+    """the position after the bracket that closes the one before start"""
+    depth = 1
+    while depth and start < len(text):
+        depth += {"(": 1, ")": -1}.get(text[start], 0)
+        start += 1
+    return start
+
+
+def symbols(file):
+    """the symbols that an object or library defines for others"""
+    listing = subprocess.run(["nm", "--defined-only", "--extern-only", str(file)], capture_output=True, text=True, check=True).stdout
+    return [symbol for kind, symbol in re.findall(r"^[0-9a-f]+ ([A-Z]) (\S+)$", listing, re.M)
+            if kind in "TDBRC" and not symbol.startswith("__odr_asan")]
+
+
+def libraries():
+    """all but liblf_kit.a: that is for authors of drivers, repeats what others define, and nothing here links with it"""
+    found = sorted(set(BUILD.rglob("liblf_*.a")) - set(BUILD.rglob("liblf_kit.a")))
+    assert len(found) > 10, f"no libraries in {BUILD}"
+    return found
+
+
 def room_of(name):
     parts = name.split("/")
     return parts[1] if parts[0] == "src" else parts[0]
@@ -42,6 +80,8 @@ def includes(text):
 
 
 class Structure(unittest.TestCase):
+    maxDiff = None
+
     def test_floors(self):
         """a room includes only rooms on lower floors, and itself"""
         wrong = []
@@ -64,17 +104,57 @@ class Structure(unittest.TestCase):
     def test_names(self):
         """no two rooms define the same symbol: the linker would silently take one for the other"""
         homes = collections.defaultdict(set)
-        # liblf_kit.a is for authors of drivers: it repeats what others define, and nothing here is linked with it.
-        libraries = sorted(set(BUILD.rglob("liblf_*.a")) - set(BUILD.rglob("liblf_kit.a")))
-        self.assertGreater(len(libraries), 10)
-        for library in libraries:
-            listing = subprocess.run(["nm", "--defined-only", "--extern-only", str(library)], capture_output=True, text=True,
-                                     check=True).stdout
-            for kind, symbol in re.findall(r"^[0-9a-f]+ ([A-Z]) (\S+)$", listing, re.M):
-                if kind in "TDBRC":
-                    homes[symbol].add(library.name)
+        for library in libraries():
+            for symbol in symbols(library):
+                homes[symbol].add(library.name)
         doubles = {symbol: sorted(where) for symbol, where in homes.items() if len(where) > 1}
         self.assertEqual(doubles, {})
+
+    def test_symbols(self):
+        """a symbol that leaves its file says whose it is: room__name inside a room, lf_name for other rooms"""
+        wrong = []
+        for path in libraries():
+            home = path.relative_to(BUILD).parent.as_posix()
+            if home.startswith("tests/"):
+                continue
+            rooms = ["src/base", "src/os"] if home == "src/base" else [home]  # os/linux/ is built with base/
+            headers = "".join(header.read_text() for room in rooms for header in (SOURCE / room).rglob("*.h"))
+            if home.startswith("drivers/"):  # driver.h declares what the kit defines, and each driver defines one symbol
+                headers += (SOURCE / "drivers/driver.h").read_text() + f" lf_driver_{rooms[0].split('/')[-1]} "
+            for symbol in symbols(path):
+                inside = re.fullmatch(r"([a-z]+)__\w+", symbol)
+                if inside and inside[1] in [room.split("/")[-1] for room in rooms]:
+                    continue
+                if not re.fullmatch(r"lf_\w+", symbol, re.I) or not re.search(rf"\b{symbol}\b", headers):
+                    wrong.append(f"{symbol} in {home}")
+        self.assertEqual(wrong, [])
+
+    def test_tags(self):
+        """no two structs, unions or enums share a tag"""
+        homes = collections.defaultdict(set)
+        for name, text in sources():
+            for tag in re.findall(r"^\s*(?:typedef\s+|static\s+|const\s+)*(?:struct|union|enum)\s+(\w+)\s*\{", code_only(text), re.M):
+                homes[tag].add(name)
+        self.assertEqual({tag: sorted(files) for tag, files in homes.items() if len(files) > 1}, {})
+
+    def test_format(self):
+        """clang-format has laid out every C file"""
+        if not shutil.which("clang-format"):
+            self.fail("clang-format is missing: toolchain/deps test installs it")
+        files = [path.relative_to(SOURCE).as_posix() for path in with_suffix(".c", ".h")]
+        found = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], cwd=SOURCE, capture_output=True, text=True)
+        wrong = sorted(set(re.findall(r"^(\S+?):\d+:\d+: error", found.stderr, re.M)))
+        self.assertFalse(wrong, f"run: clang-format -i {' '.join(wrong)}")
+        self.assertEqual(found.returncode, 0, found.stderr)
+
+    def test_hosts(self):
+        """packages come from where apt and npm are configured to look: no file names a package host"""
+        hosts = re.compile(r"\b(?:(?:deb|security|snapshot|ftp|archive)\.(?:\w+\.)?(?:debian|ubuntu)\.\w+|ports\.ubuntu\.com"
+                           r"|registry\.npmjs\.\w+|registry\.yarnpkg\.\w+|pypi\.\w+|pythonhosted\.\w+|crates\.io|proxy\.golang\.\w+)")
+        texts = with_suffix("", ".sh", ".py", ".c", ".h", ".md", ".cmake", ".txt", ".json", ".conf", ".service", ".js")
+        found = [f"{path.relative_to(SOURCE)}: {host[0]}" for path in texts if "corpus" not in path.parts
+                 for host in hosts.finditer(path.read_text(errors="replace"))]
+        self.assertEqual(found, [])
 
     def test_kit(self):
         """a driver's author gets driver.h, the kit, and every header that these need"""
