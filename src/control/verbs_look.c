@@ -189,10 +189,11 @@ static enum lf_status perform_events(struct lf_context *context, const struct lf
 static bool add_body(cJSON *report, const struct lf_event_row *row)
 {
     cJSON *json = NULL;
+    struct lf_error not_json;
     struct lf_slice body = lf_slice(row->body, row->body_len);
     if (!row->body)
         return true;
-    if (lf_json_parse(body, &json, NULL) == LF_OK)
+    if (lf_json_parse(body, &json, &not_json) == LF_OK)
         return lf_json_set(report, "body", json);
     if (lf_utf8_valid(body) && !memchr(body.data, '\0', body.len)) {
         char *text = lf_format("%.*s", (int)body.len, body.data);

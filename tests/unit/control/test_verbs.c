@@ -1,5 +1,8 @@
 #include "ground.h"
 
+#include "journal/audit.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -258,6 +261,80 @@ static void a_job_from_run_to_cancel(void)
     ground_close(&ground);
 }
 
+/* ---- auditing ---- */
+
+static int recorded; /* bits of the states that were recorded */
+
+static enum lf_status record(void *context, enum lf_verb_state state, const cJSON *result,
+                             const struct lf_error *why, struct lf_error *err)
+{
+    (void)result;
+    CHECK_INT(why != NULL, state == LF_VERB_FAILED);
+    recorded |= 1 << state;
+    return context && state == LF_VERB_SUCCEEDED ? lf_fail(err, LF_FULL, LF_TRANSIENT, "no room") : LF_OK;
+}
+
+static void keep_text(void *text, const struct lf_audit_entry *entry)
+{
+    snprintf(text, 500, "%.200s %.250s", entry->who, entry->text);
+}
+
+// The newest entry about commands; "" when there is none.
+static const char *last_audited(struct ground *ground)
+{
+    static char text[500];
+    struct lf_error err;
+    struct lf_audit_filter filter = {.what = "command", .limit = 1};
+    *text = '\0';
+    NEED(lf_journal_audit_list(ground->context.journal, &filter, keep_text, text, &err) == LF_OK);
+    return text;
+}
+
+static void perform_as(struct ground *ground, struct lf_verb_request *request, enum lf_status expected,
+                       bool settles)
+{
+    struct lf_error err = {0};
+    cJSON *result;
+    bool settled;
+    recorded = 0;
+    CHECK_INT(lf_verb_perform(&ground->context, request, &settled, &result, &err), expected);
+    CHECK_INT(settled, settles);
+    CHECK_INT(result != NULL, expected == LF_OK);
+    cJSON_Delete(result);
+}
+
+static void recorded_once(void)
+{
+    struct ground ground;
+    ground_open(&ground);
+    cJSON *args = cJSON_Parse("{\"instrument\": \"balance-1\", \"procedure\": \"weigh\"}");
+    struct lf_verb_request request = {.verb = "jobs",
+                                      .who = "cli:eve",
+                                      .denied = "only operators may",
+                                      .record = record};
+    perform_as(&ground, &request, LF_OK, true); /* looking is for everybody, and not audited */
+    CHECK_STR(last_audited(&ground), "");
+    request.verb = "run";
+    request.args = args;
+    perform_as(&ground, &request, LF_DENIED, true);
+    CHECK_INT(recorded, 1 << LF_VERB_FAILED);
+    CHECK_HAS(last_audited(&ground), "only operators may");
+    CHECK_HAS(last_audited(&ground), "failed");
+    request.denied = NULL;
+    request.context = &ground; /* the caller cannot store its answer: nothing has happened */
+    perform_as(&ground, &request, LF_FULL, false);
+    CHECK_INT(ground_jobs(&ground), 0);
+    CHECK_HAS(last_audited(&ground), "only operators may");
+    request.context = NULL;
+    perform_as(&ground, &request, LF_OK, true);
+    CHECK_INT(recorded, 1 << LF_VERB_RUNNING | 1 << LF_VERB_SUCCEEDED);
+    CHECK_INT(ground_jobs(&ground), 1);
+    CHECK_HAS(last_audited(&ground), "cli:eve run");
+    CHECK_HAS(last_audited(&ground), "succeeded");
+    cJSON_Delete(args);
+    ground_close(&ground);
+}
+
 UNIT_TESTS("verbs", {"requests as they should be are taken", good_requests},
            {"an unknown verb is refused with the nearest and all there are", wrong_verbs},
            {"a wrong argument is refused with what would be right", wrong_arguments},
@@ -267,6 +344,7 @@ UNIT_TESTS("verbs", {"requests as they should be are taken", good_requests},
            {"words of a command line become arguments, or are refused with what would be right",
             words_to_arguments},
            {"arguments of the command line itself are refused everywhere else", local_arguments_stay_local},
+           {"an action, its answer and its audit entry are stored together or not at all", recorded_once},
            {"what is not there is refused with what is, and makes no job", refused_with_what_is_right},
            {"a pause outlives a restart, with who and why; resume ends it", pause_outlives_a_restart},
            {"a run becomes a job that is listed, told of and cancelled, with who did it",
