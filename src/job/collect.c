@@ -1,10 +1,8 @@
-/* collect: the instrument produced a result; bring it to the cloud and see it through.
+/* collect: an instrument has a result; bring it to the cloud and follow its processing.
  *
- * [adopt ->] spool -> match -> compare -> upload -> attach -> process -> file. Facts: finding, version,
- * file_name, sidecar, said (it came as words, not as a file), gone (before it could be read); sha256; run,
- * config; blob, parts_blob, part_size; processor; task; rows. A job born of an `.uploaded` event (someone
- * uploaded by hand) has a processor from the start: adopt -> process. A collect job never fails on its own: a
- * result must not be lost, so a person decides.
+ * spool -> match -> compare -> upload -> attach -> process -> errors -> file. The job of an `.uploaded` event
+ * (somebody uploaded the file by hand) has its processor from the start: adopt -> process -> errors. A
+ * collect job never fails on its own: a result must not be lost, so a person decides.
  */
 #include "job/collect_upload.h"
 #include "job/spool.h"

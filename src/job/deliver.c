@@ -1,7 +1,7 @@
 /* deliver: an input file was generated; bring it to the instrument.
  *
- * resolve -> fetch -> deliver -> confirm. Facts: generator, file, file_name, run, config (from the event),
- * sha256, place. An operator's own file (`labferry send`) starts at deliver with its parcel in the spool.
+ * resolve -> fetch -> deliver -> confirm. An operator's own file (`labferry send`) starts at deliver, with
+ * its parcel in the spool.
  */
 #include "job/spool.h"
 

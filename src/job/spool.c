@@ -69,8 +69,9 @@ void job__spool_discard(struct spool_file *file)
     memset(file, 0, sizeof *file);
 }
 
-enum lf_status job__spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
-                                 const char *mime, const char *sha256, int64_t size, struct lf_error *err)
+static enum lf_status make_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file,
+                                  const char *name, const char *mime, const char *sha256, int64_t size,
+                                  struct lf_error *err)
 {
     enum lf_status status = job__spool_keep(file, err);
     if (status != LF_OK)
@@ -100,7 +101,7 @@ enum lf_status job__spool_fill(struct job_work *work, const char *mime,
     if (status == LF_OK)
         status = write(work, &file.file, sha256, &size, err);
     if (status == LF_OK)
-        status = job__spool_parcel(jobs, work->job->id, &file, name, mime, sha256, size, err);
+        status = make_parcel(jobs, work->job->id, &file, name, mime, sha256, size, err);
     job__spool_discard(&file);
     if (status == LF_OK)
         status = lf_job_set_text(work->job, LF_JOB_SHA256, sha256, err);
@@ -120,7 +121,7 @@ enum lf_status job__spool_bytes(struct lf_jobs *jobs, int64_t job, const char *n
     if (status == LF_OK && lf_digest_bytes(LF_SHA256, data, len, sha256) != LF_OK)
         status = lf_fail_memory(err, "spooling a file");
     if (status == LF_OK)
-        status = job__spool_parcel(jobs, job, &file, name, mime, sha256, (int64_t)len, err);
+        status = make_parcel(jobs, job, &file, name, mime, sha256, (int64_t)len, err);
     job__spool_discard(&file);
     return status;
 }

@@ -22,10 +22,6 @@ enum lf_status job__spool_keep(struct spool_file *file, struct lf_error *err);
 void job__spool_discard(
     struct spool_file *file); /* also after job__spool_keep, to free; removes only what was not kept */
 
-/* Keeps a created file under its final name and makes it the job's parcel in the journal. */
-enum lf_status job__spool_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file, const char *name,
-                                 const char *mime, const char *sha256, int64_t size, struct lf_error *err);
-
 /* Makes what `write` produces the parcel of the job at work, under its field file_name; sets its field sha256
  * and its note. `write` gets the open file and gives digest and size. */
 enum lf_status job__spool_fill(struct job_work *work, const char *mime,
