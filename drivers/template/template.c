@@ -182,7 +182,7 @@ static enum lf_status template_act(void *device, const struct lf_action *action,
 {
     struct printer *printer = device;
     enum lf_repeat repeat;
-    const char *label;
+    const char *label = NULL;
     enum lf_status status = template_repeat(device, action, &repeat, err);
     if (status == LF_OK)
         status = label_of(action, &label, err);

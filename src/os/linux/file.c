@@ -131,7 +131,7 @@ enum lf_status lf_file_write_at(const struct lf_file *file, int64_t offset, cons
 
 enum lf_status lf_file_append(const struct lf_file *file, const void *data, size_t len, struct lf_error *err)
 {
-    struct lf_file_info info;
+    struct lf_file_info info = {0};
     enum lf_status status = lf_file_look(file, &info, err);
     return status == LF_OK ? lf_file_write_at(file, info.size, data, len, err) : status;
 }

@@ -46,7 +46,7 @@ static const char *const plain_environment[] = {"PATH=/usr/local/bin:/usr/bin:/b
 
 /* ---- in the child ---- */
 
-static int limit(int resource, int64_t most)
+static int limit(__rlimit_resource_t resource, int64_t most)
 {
     struct rlimit limits = {(rlim_t)most, (rlim_t)most};
     return most > 0 ? setrlimit(resource, &limits) : 0;
