@@ -162,21 +162,35 @@ char *lf_format(const char *format, ...)
     return len < 0 ? NULL : text;
 }
 
+/* How many bytes of a character are not for people: control characters, C1 ones included, and those that
+ * steer how text runs, which make a name look like another. 0: it is shown. */
+static size_t hidden_bytes(const unsigned char *c, bool utf8)
+{
+    if (c[0] < 0x20 || c[0] == 0x7F || (c[0] >= 0x80 && !utf8))
+        return 1;
+    if (c[0] == 0xC2 && c[1] < 0xA0)
+        return 2;
+    bool steers = (c[1] == 0x80 && ((c[2] >= 0x8B && c[2] <= 0x8F) || (c[2] >= 0xA8 && c[2] <= 0xAE)))
+                  || (c[1] == 0x81 && c[2] >= 0xA0 && c[2] <= 0xAF);
+    return c[0] == 0xE2 && steers ? 3 : 0;
+}
+
 void lf_text_show(const char *text, char *shown, size_t room)
 {
     bool utf8 = lf_utf8_valid(lf_slice_text(text));
-    size_t used = 0;
+    size_t used = 0, hidden = 0;
     for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        bool hidden = c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8);
+        if (!hidden && (!utf8 || ((unsigned char)*text & 0xC0) != 0x80))
+            hidden = hidden_bytes((const unsigned char *)text, utf8);
         if (used + (hidden ? 4 : 1) >= room)
             break;
         if (hidden)
-            used += (size_t)snprintf(shown + used, room - used, "\\x%02X", c);
+            used += (size_t)snprintf(shown + used, room - used, "\\x%02X", (unsigned char)*text);
         else
             shown[used++] = *text;
+        hidden -= hidden > 0;
     }
-    for (; utf8 && ((unsigned char)*text & 0xC0) == 0x80; text--)
+    for (; utf8 && !hidden && ((unsigned char)*text & 0xC0) == 0x80; text--)
         used--;
     shown[used] = '\0';
 }

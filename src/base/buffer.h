@@ -53,8 +53,8 @@ struct lf_slice lf_buffer_slice(const struct lf_buffer *buffer);
 
 /* Is it valid UTF-8? */
 bool lf_utf8_valid(struct lf_slice text);
-/* Copies a text from outside for people: control characters, and bytes that are not UTF-8, become \xNN. What
- * exceeds `room` bytes is cut off between characters. */
+/* Copies a text from outside for people: control characters, characters that change the direction of text,
+ * and bytes that are not UTF-8 become \xNN. What exceeds `room` bytes is cut off between characters. */
 void lf_text_show(const char *text, char *shown, size_t room);
 /* Makes it valid: each byte that is not part of a character becomes '?'. */
 void lf_utf8_mend(char *text);

@@ -20,6 +20,7 @@
 #include <ftw.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { FRESH_AFTER = 400, ROOM = 4 * 1024 * 1024, REQUESTS_MAX = 16, BENCHES = 2 };
 
@@ -126,7 +127,7 @@ static void open_agent(void)
                                        .cloud = context->cloud};
     fuzz_need(lf_intake_open(&intake, &context->intake, &err) == LF_OK, err.text);
     open_benches(&err);
-    agent.server = (struct lf_server){.context = context, .listening = -1};
+    agent.server = (struct lf_server){.context = context};
     lf_mutex_init(&agent.server.mutex);
     lf_cond_init(&agent.server.client_gone);
     fuzz_need(lf_worker_open(&agent.server.worker, &err) == LF_OK, err.text);

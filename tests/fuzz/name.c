@@ -19,9 +19,11 @@ static void check_name(const char *name)
     enum lf_status status = lf_name_check(name, &err);
     size_t len = strlen(name);
     fuzz_check_error(status, &err);
+    MUST(lf_utf8_valid(lf_slice_text(err.text)), "the message is not UTF-8");
     for (const char *at = err.text; *at; at++)
-        MUST(isprint((unsigned char)*at), "byte 0x%02x of the name went into the message",
+        MUST(!iscntrl((unsigned char)*at), "byte 0x%02x of the name went into the message",
              (unsigned)(unsigned char)*at);
+    MUST(!strstr(err.text, "\xE2\x80\xAE"), "the message runs backwards");
     if (status != LF_OK)
         return;
     MUST(len > 0 && len <= 200, "a name of %zu bytes", len);

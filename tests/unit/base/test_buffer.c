@@ -109,6 +109,13 @@ static void shown_to_people(void)
     CHECK_STR(shown, "a\\xFF\\x01");
     lf_text_show("\xC3\xA9\n", shown, sizeof shown);
     CHECK_STR(shown, "\xC3\xA9\\x0A");
+    char wide[40];
+    lf_text_show("a\xE2\x80\xAEz", wide, sizeof wide); /* U+202E: what follows runs from right to left */
+    CHECK_STR(wide, "a\\xE2\\x80\\xAEz");
+    lf_text_show("\xC2\x9B"
+                 "1m",
+                 wide, sizeof wide); /* U+009B starts a terminal's commands */
+    CHECK_STR(wide, "\\xC2\\x9B1m");
     lf_text_show("", shown, sizeof shown);
     CHECK_STR(shown, "");
 }
