@@ -106,60 +106,80 @@ static int64_t run_courier(void *context)
     return lf_deadline_sooner(next, report_again(jobs));
 }
 
-/* Jobs for instruments that are no longer configured would wait unnoticed for ever. */
+/* ---- what an earlier run of the agent left behind ---- */
 
-struct orphans {
+struct left_over {
     struct lf_jobs *jobs;
     struct lf_buffer ids; /* int64_t each */
     enum lf_status status;
 };
 
-static void find_orphan(void *context, const struct lf_job *job)
+static bool is_orphan(struct lf_jobs *jobs, const struct lf_job *job)
 {
-    struct orphans *orphans = context;
-    if (job->state != LF_JOB_HELD && *job->instrument && !lf_jobs_instrument(orphans->jobs, job->instrument)
-        && orphans->status == LF_OK)
-        orphans->status = lf_buffer_append(&orphans->ids, &job->id, sizeof job->id);
+    return job->state != LF_JOB_HELD && *job->instrument && !lf_jobs_instrument(jobs, job->instrument);
 }
 
-static enum lf_status hold_orphan(struct lf_jobs *jobs, int64_t id, struct lf_error *err)
+static void find_left_over(void *context, const struct lf_job *job)
+{
+    struct left_over *left = context;
+    if ((job->stop || is_orphan(left->jobs, job)) && left->status == LF_OK)
+        left->status = lf_buffer_append(&left->ids, &job->id, sizeof job->id);
+}
+
+static enum lf_status settle_left_over(struct lf_jobs *jobs, int64_t id, struct lf_error *err)
 {
     struct lf_job job;
-    char why[300];
+    char why[LF_ERROR_TEXT];
     enum lf_status status = lf_journal_job_get(jobs->journal, id, &job, err);
     if (status != LF_OK)
         return status;
-    snprintf(why, sizeof why,
-             "the instrument %.80s is no longer in the configuration. Put it back and `labferry retry "
-             "%lld`, or cancel",
-             job.instrument, (long long)id);
-    job.state = LF_JOB_HELD;
-    job.class = job.acting ? LF_UNKNOWN_OUTCOME : LF_NEEDS_PERSON;
-    status = job__set_text(&job.note, why) ? job__save(jobs, &job, "agent", why, err)
-                                           : lf_fail_memory(err, "holding a job");
+    if (job.stop)
+        snprintf(why, sizeof why, "%.200s%s", job.stop,
+                 job.acting
+                     ? "; the agent ended before the action had stopped, so it may have happened. Check "
+                       "the instrument, then `labferry confirm` (it happened), `retry` (it did not) or "
+                       "`cancel`"
+                     : "");
+    else
+        snprintf(why, sizeof why,
+                 "the instrument %.80s is no longer in the configuration. Put it back and `labferry retry "
+                 "%lld`, or cancel",
+                 job.instrument, (long long)id);
+    if (job.stop && !job.acting) {
+        job__end_badly(lf_job_kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, why);
+    } else {
+        job.state = LF_JOB_HELD;
+        job.class = job.acting ? LF_UNKNOWN_OUTCOME : LF_NEEDS_PERSON;
+        if (!job__set_text(&job.note, why))
+            status = lf_fail_memory(err, "holding a job");
+    }
+    if (status == LF_OK)
+        status = job__save(jobs, &job, "agent", why, err);
     lf_job_free(&job);
     return status;
 }
 
-static enum lf_status hold_orphans(struct lf_jobs *jobs, struct lf_error *err)
+/* Jobs that were being cancelled when the agent ended would run again, and jobs for instruments that are no
+ * longer configured would wait unnoticed for ever. */
+static enum lf_status settle_all_left_over(struct lf_jobs *jobs, struct lf_error *err)
 {
     struct lf_job_filter open = {.state = "open", .limit = 1000000};
-    struct orphans orphans = {.jobs = jobs};
-    enum lf_status status = lf_journal_job_list(jobs->journal, &open, find_orphan, &orphans, err);
-    if (status == LF_OK && orphans.status != LF_OK)
-        status = lf_fail_memory(err, "holding jobs");
-    for (size_t at = 0; status == LF_OK && at < orphans.ids.len; at += sizeof(int64_t)) {
+    struct left_over left = {.jobs = jobs};
+    enum lf_status status = lf_journal_job_list(jobs->journal, &open, find_left_over, &left, err);
+    if (status == LF_OK && left.status != LF_OK)
+        status = lf_fail_memory(err, "settling jobs");
+    for (size_t at = 0; status == LF_OK && at < left.ids.len; at += sizeof(int64_t)) {
         int64_t id;
-        memcpy(&id, orphans.ids.data + at, sizeof id);
-        status = hold_orphan(jobs, id, err);
+        memcpy(&id, left.ids.data + at, sizeof id);
+        status = settle_left_over(jobs, id, err);
     }
-    lf_buffer_free(&orphans.ids);
+    lf_buffer_free(&left.ids);
     return status;
 }
 
 enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err)
 {
-    enum lf_status status = hold_orphans(jobs, err);
+    enum lf_status status = settle_all_left_over(jobs, err);
     for (int i = 0; status == LF_OK && i < jobs->courier_count; i++) {
         char name[16];
         snprintf(name, sizeof name, "courier-%d", (i + 1) % 1000);

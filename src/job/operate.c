@@ -245,6 +245,8 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
     if (job.state == LF_JOB_RUNNING) {
         status = interrupt_action(jobs, &job, err);
         if (status == LF_OK)
+            status = lf_journal_job_stop(jobs->journal, id, text, err);
+        if (status == LF_OK)
             status = lf_journal_history_add(jobs->journal, id, who, "asked to stop what runs", err);
         lf_job_free(&job);
         return lf_journal_end(jobs->journal, status, err);

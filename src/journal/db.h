@@ -128,7 +128,7 @@ struct lf_journal *journal__new(struct lf_error *err);
 enum lf_status journal__open_to_read(const char *path, struct lf_journal **journal, struct lf_error *err);
 
 /* Creates or migrates the tables. */
-enum { SCHEMA_VERSION = 4 };
+enum { SCHEMA_VERSION = 5 };
 enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error *err);
 /* After opening: what a crash or reboot left behind. */
 enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error *err);

@@ -51,6 +51,7 @@ void lf_job_free(struct lf_job *job)
     free(job->event_id);
     free(job->note);
     free(job->wake);
+    free(job->stop);
     cJSON_Delete(job->fields);
     memset(job, 0, sizeof *job);
 }
@@ -91,6 +92,7 @@ enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct
     job->class = lf_class_from_name(journal__column_peek(query, 16));
     job->note = journal__column_text(query, 17);
     job->wake = journal__column_text(query, 18);
+    job->stop = journal__column_text(query, 20);
     const char *facts = journal__column_peek(query, 19);
     enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->fields, err) : LF_CORRUPT;
     if (query->no_memory) /* nothing that is missing may be taken for damage */

@@ -7,7 +7,7 @@
 #define JOB_COLUMNS                                                                                          \
     "id, kind, route, instrument, key, event_id, state, step, bench, acting, attempt, created_ms, "          \
     "updated_ms, "                                                                                           \
-    "due_mono, expires_ms, expires_mono, class, note, wake, facts"
+    "due_mono, expires_ms, expires_mono, class, note, wake, facts, stop"
 
 /* Reads a row of JOB_COLUMNS; on failure the job is freed. */
 enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct lf_error *err);

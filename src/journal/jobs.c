@@ -164,7 +164,7 @@ static enum lf_status write_job(struct lf_journal *journal, const struct lf_job 
         "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms "
         "= ?7, due_mono = ?8, "
         "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14, "
-        "expires_ms = ?15 WHERE id = ?1",
+        "expires_ms = ?15, stop = NULL WHERE id = ?1",
         "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench,
         (int64_t)job->acting, (int64_t)job->attempt, job->updated_ms, job->due_mono,
         job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts,
@@ -189,6 +189,12 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
     }
     free(facts);
     return status;
+}
+
+enum lf_status lf_journal_job_stop(struct lf_journal *journal, int64_t id, const char *text,
+                                   struct lf_error *err)
+{
+    return journal__query_do(journal, err, "UPDATE job SET stop = ?2 WHERE id = ?1", "it", id, text);
 }
 
 /* ---- reading ---- */

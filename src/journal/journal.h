@@ -183,6 +183,7 @@ struct lf_job {
     enum lf_class class;  /* of the last error */
     char *note;           /* why it waits, is held, failed; what came of it */
     char *wake;           /* waiting: what would wake it ("processor:aop_1") */
+    char *stop;           /* running: by whom and why it was asked to stop; NULL: it was not */
     cJSON *fields;        /* see job_fields.h; an object */
     const char *by;       /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
@@ -198,6 +199,10 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
 /* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, fields, instrument; sets
  * updated_ms. That it is about to act, is held or has ended goes into the audit trail. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
+/* Notes that a running job was asked to stop (job->stop), until it is saved next: what is left of a crash in
+ * between is for the next start. */
+enum lf_status lf_journal_job_stop(struct lf_journal *journal, int64_t id, const char *text,
+                                   struct lf_error *err);
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job,
                                   struct lf_error *err);
 

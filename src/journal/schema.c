@@ -123,7 +123,13 @@ static const char *const version_4[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2, version_3, version_4};
+/* What a crash left running and had been asked to stop must not begin again. */
+static const char *const version_5[] = {
+    "ALTER TABLE job ADD COLUMN stop TEXT",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2, version_3, version_4, version_5};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

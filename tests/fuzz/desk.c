@@ -96,6 +96,7 @@ static void open_benches(struct lf_error *err)
     for (size_t i = 0; i < agent.config->instrument_count && i < BENCHES; i++) {
         const struct lf_config_instrument *config = &agent.config->instruments[i];
         struct lf_instrument_options options = {.name = config->name,
+                                                .journal = agent.context.journal,
                                                 .driver = lf_driver_find(config->driver),
                                                 .values = config->settings};
         struct lf_instrument_hooks hooks = {.context = agent.context.jobs,

@@ -22,7 +22,10 @@ static void open_instrument(struct ground *ground)
                                                               .settings = ground->values};
     ground->config.instruments = &ground->instrument_config;
     ground->config.instrument_count = 1;
-    struct lf_instrument_options options = {.name = "balance-1", .driver = driver, .values = ground->values};
+    struct lf_instrument_options options = {.name = "balance-1",
+                                            .driver = driver,
+                                            .values = ground->values,
+                                            .journal = ground->context.journal};
     struct lf_instrument_hooks hooks = {.context = ground->context.jobs,
                                         .work = lf_jobs_work,
                                         .found = lf_jobs_found,

@@ -37,7 +37,9 @@ static void open_jobs(struct job_case *c)
     c->journal = core_journal();
     struct lf_jobs_options options = {.config = c->config, .journal = c->journal};
     NEED(lf_jobs_open(&options, &c->jobs, NULL) == LF_OK);
-    struct lf_instrument_options instrument = {.name = "robot", .driver = &fake_driver};
+    struct lf_instrument_options instrument = {.name = "robot",
+                                               .driver = &fake_driver,
+                                               .journal = c->journal};
     struct lf_instrument_hooks hooks = {.context = c->jobs,
                                         .work = lf_jobs_work,
                                         .found = lf_jobs_found,

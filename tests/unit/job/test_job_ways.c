@@ -319,6 +319,68 @@ static void expired_and_wanted(void)
     case_close(&c);
 }
 
+static int64_t runs_at_the_bench(enum lf_repeat repeat)
+{
+    case_open(&c);
+    c.device->stuck = true;
+    c.device->repeat = repeat;
+    case_start(&c);
+    int64_t id = 0;
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, &err) == LF_OK);
+    NEED(fake_reached(&c.device->acts, 1));
+    return id;
+}
+
+static void not_cancelled_after_all(void)
+{
+    int64_t id = runs_at_the_bench(LF_IDEMPOTENT);
+    NEED(lf_journal_begin(c.journal, &err) == LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", &err), LF_OK);
+    lf_journal_rollback(c.journal);
+    c.device->stuck = false;
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(!core_told(c.journal, id, "asked to stop"));
+    case_close(&c);
+}
+
+/* As if the process had been killed between the commit and the effect. */
+static int64_t cut_short(bool acting)
+{
+    case_open(&c);
+    int64_t id = send_file();
+    if (acting)
+        case_killed_while_acting(&c, id, "deliver");
+    NEED(lf_journal_job_stop(c.journal, id, "cancelled by test", &err) == LF_OK);
+    case_restart(&c);
+    case_start(&c);
+    return id;
+}
+
+static void cancelled_by_the_next_start(void)
+{
+    int64_t id = cut_short(false);
+    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
+    CHECK_STR(case_note(&c, id), "cancelled by test");
+    CHECK_INT(c.device->acts, 0);
+    CHECK(case_spool_empties());
+    case_close(&c);
+}
+
+static void held_by_the_next_start(void)
+{
+    int64_t id = cut_short(true);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "cancelled by test");
+    CHECK_HAS(case_note(&c, id), "labferry confirm");
+    CHECK_INT(c.device->acts, 0);
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", &err), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    case_restart(&c);
+    case_start(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* it was carried out once */
+    case_close(&c);
+}
+
 static void cancelled_at_a_courier(void)
 {
     begin();
@@ -633,6 +695,9 @@ UNIT_TESTS(
     {"an expired job is done once a person wants it all the same", expired_and_wanted},
     {"what cannot be stopped right now is told so, and its history does not claim otherwise",
      cancelled_at_a_courier},
+    {"a cancel that is rolled back stops nothing on the instrument", not_cancelled_after_all},
+    {"a cancel that a crash cut short is carried out at the next start", cancelled_by_the_next_start},
+    {"if the action had begun by then, the job is held", held_by_the_next_start},
     {"a waiting job tells that it goes on by itself", waiting_is_reported},
     {"a sidecar with a run that cannot be one holds the result, with why", sidecars},
     {"a regular expression without an end holds the result instead of the agent", endless_expression},
