@@ -28,22 +28,18 @@ struct tail {
 
 static enum lf_status read_tail(struct lf_journal *journal, struct tail *tail, struct lf_error *err)
 {
-    struct query query;
     *tail = (struct tail){.kept.hash = AUDIT_GENESIS, .last.hash = AUDIT_GENESIS};
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
-        "SELECT (SELECT value FROM small WHERE name = 'audit.head'), seq, hash "
-        "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1)",
-        "");
-    if (status != LF_OK)
-        return status;
+    struct query query =
+        journal__query(journal,
+                       "SELECT (SELECT value FROM small WHERE name = 'audit.head'), seq, hash "
+                       "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1)",
+                       "");
     if (journal__query_row(&query)) {
         const char *kept = journal__column_peek(&query, 0), *hash = journal__column_peek(&query, 2);
         tail->has_kept = kept && lf_audit_head_parse(kept, &tail->kept);
         tail->last.seq = journal__column_int(&query, 1);
         if (hash)
             snprintf(tail->last.hash, sizeof tail->last.hash, "%s", hash);
-        journal__query_row(&query);
     }
     return journal__query_end(&query, err);
 }
@@ -172,23 +168,18 @@ enum lf_status lf_journal_audit_list(struct lf_journal *journal, const struct lf
                                      void (*each)(void *context, const struct lf_audit_entry *entry),
                                      void *context, struct lf_error *err)
 {
-    struct query query;
     char at[LF_TIME_TEXT];
     int64_t since = filter->since_ms ? filter->since_ms : INT64_MIN, limit = filter->limit;
-    enum lf_status status;
-    if (filter->about) /* "about <> ''" is the condition of its index */
-        status = journal__query_start(journal, &query, err, AUDIT_LAST("about = ?1 AND about <> ''"), "titi",
-                                      filter->about, since, filter->what, limit);
-    else if (filter->from)
-        status = journal__query_start(journal, &query, err,
-                                      "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 AND " AUDIT_FILTER
-                                      " ORDER BY seq LIMIT ?4",
-                                      "iiti", filter->from, since, filter->what, limit);
-    else
-        status = journal__query_start(journal, &query, err, AUDIT_LAST("seq >= ?1"), "iiti", filter->from,
-                                      since, filter->what, limit);
-    if (status != LF_OK)
-        return status;
+    struct query query = filter->about /* "about <> ''" is the condition of its index */
+                             ? journal__query(journal, AUDIT_LAST("about = ?1 AND about <> ''"), "titi",
+                                              filter->about, since, filter->what, limit)
+                             : filter->from ? journal__query(journal,
+                                                             "SELECT " AUDIT_COLUMNS
+                                                             " FROM audit WHERE seq >= ?1 AND " AUDIT_FILTER
+                                                             " ORDER BY seq LIMIT ?4",
+                                                             "iiti", filter->from, since, filter->what, limit)
+                                            : journal__query(journal, AUDIT_LAST("seq >= ?1"), "iiti",
+                                                             filter->from, since, filter->what, limit);
     while (journal__query_row(&query)) {
         struct lf_audit_entry entry = read_entry(&query, at);
         each(context, &entry);
@@ -221,27 +212,24 @@ static enum lf_status head_is_gone(struct audit_check *check, struct lf_error *e
 static enum lf_status verify_batch(struct lf_journal *journal, struct audit_check *check, bool *more,
                                    struct lf_error *err)
 {
-    struct query query;
     struct tail tail;
+    struct lf_error ignored;
     char at[LF_TIME_TEXT];
     int rows = 0;
     lf_mutex_lock(&journal->mutex);
-    enum lf_status fits = LF_OK,
-                   status = journal__query_start(journal, &query, err,
-                                                 "SELECT " AUDIT_COLUMNS
-                                                 " FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
-                                                 "ii",
-                                                 check->verdict->count ? check->verdict->head.seq + 1
-                                                                       : INT64_MIN,
-                                                 (int64_t)VERIFY_BATCH);
-    if (status == LF_OK) {
-        while (fits == LF_OK && journal__query_row(&query)) {
-            struct lf_audit_entry entry = read_entry(&query, at);
-            fits = journal__audit_check_entry(check, &entry, err);
-            rows++;
-        }
-        status = journal__query_end(&query, fits == LF_OK ? err : NULL);
+    struct query query = journal__query(journal,
+                                        "SELECT " AUDIT_COLUMNS
+                                        " FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
+                                        "ii",
+                                        check->verdict->count ? check->verdict->head.seq + 1 : INT64_MIN,
+                                        (int64_t)VERIFY_BATCH);
+    enum lf_status fits = LF_OK;
+    while (fits == LF_OK && journal__query_row(&query)) {
+        struct lf_audit_entry entry = read_entry(&query, at);
+        fits = journal__audit_check_entry(check, &entry, err);
+        rows++;
     }
+    enum lf_status status = journal__query_end(&query, fits == LF_OK ? err : &ignored);
     if (fits != LF_OK)
         status = fits;
     *more = rows == VERIFY_BATCH;
@@ -280,13 +268,9 @@ struct cut {
 static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, struct cut *cut,
                                struct lf_error *err)
 {
-    struct query query;
+    struct query query = journal__query(journal, "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1",
+                                        "i", (int64_t)LF_AUDIT_PRUNE_MAX);
     *cut = (struct cut){.first = 1};
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT seq, at_ms, hash FROM audit ORDER BY seq LIMIT ?1",
-                                                 "i", (int64_t)LF_AUDIT_PRUNE_MAX);
-    if (status != LF_OK)
-        return status;
     while (journal__query_row(&query) && journal__column_int(&query, 1) < before_ms) {
         const char *hash = journal__column_peek(&query, 2);
         if (!cut->last) {

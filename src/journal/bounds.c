@@ -16,6 +16,7 @@ enum {
 static const char *const unused_fates[] = {"bad", "unknown",
                                            "unrouted"}; /* in the order in which they leave */
 enum { UNUSED_FATES = sizeof unused_fates / sizeof *unused_fates };
+#define UNUSED "fate IN ('bad', 'unknown', 'unrouted')"
 
 int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len)
 {
@@ -24,17 +25,6 @@ int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len)
 }
 
 /* ---- counting ---- */
-
-enum lf_status journal__read_number(struct lf_journal *journal, const char *sql, int64_t *number,
-                                    struct lf_error *err)
-{
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err, sql, "");
-    if (status != LF_OK)
-        return status;
-    *number = journal__query_row(&query) ? journal__column_int(&query, 0) : 0;
-    return journal__query_end(&query, err);
-}
 
 static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number,
                                   struct lf_error *err)
@@ -62,14 +52,12 @@ enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error 
     if (status == LF_OK)
         status = kept_number(journal, "unused.dropped", &tally.unused_dropped, err);
     if (status == LF_OK)
-        status = journal__read_number(journal, "SELECT count(*) FROM outbox", &tally.outbox, err);
+        status = journal__query_int(journal, &tally.outbox, err, "SELECT count(*) FROM outbox", "");
     if (status == LF_OK)
-        status = journal__read_number(
-            journal, "SELECT count(*) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')", &rows, err);
+        status = journal__query_int(journal, &rows, err, "SELECT count(*) FROM event WHERE " UNUSED, "");
     if (status == LF_OK)
-        status = journal__read_number(
-            journal, "SELECT sum(length(body)) FROM event WHERE fate IN ('bad', 'unknown', 'unrouted')",
-            &bodies, err);
+        status = journal__query_int(journal, &bodies, err,
+                                    "SELECT sum(length(body)) FROM event WHERE " UNUSED, "");
     tally.unused = rows * ROW_BYTES + bodies;
     if (status == LF_OK)
         journal->tally = tally;
@@ -104,21 +92,15 @@ enum lf_status journal__bounds_outbox(struct lf_journal *journal, struct lf_erro
 static enum lf_status drop_oldest(struct lf_journal *journal, const char *fate, int64_t newest,
                                   struct lf_error *err)
 {
-    struct query query;
-    int64_t seq = 0, len = 0;
-    enum lf_status status =
-        journal__query_start(journal, &query, err,
-                             "SELECT seq, length(body) FROM event WHERE fate = ?1 AND seq < ?2 "
-                             "ORDER BY due_mono, seq LIMIT 1",
-                             "ti", fate, newest);
-    if (status != LF_OK)
-        return status;
-    if (journal__query_row(&query)) {
-        seq = journal__column_int(&query, 0);
-        len = journal__column_int(&query, 1);
-    }
-    status = journal__query_end(&query, err);
-    if (status != LF_OK || !seq)
+    struct query query = journal__query(journal,
+                                        "SELECT seq, length(body) FROM event WHERE fate = ?1 AND seq < ?2 "
+                                        "ORDER BY due_mono, seq LIMIT 1",
+                                        "ti", fate, newest);
+    bool found = journal__query_row(&query);
+    int64_t seq = found ? journal__column_int(&query, 0) : 0,
+            len = found ? journal__column_int(&query, 1) : 0;
+    enum lf_status status = journal__query_end(&query, err);
+    if (status != LF_OK || !found)
         return status == LF_OK ? LF_NOT_FOUND : status;
     status = journal__query_do(journal, err, "DELETE FROM event WHERE seq = ?1", "i", seq);
     journal->tally.unused -= ROW_BYTES + len;

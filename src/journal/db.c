@@ -110,34 +110,31 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
     return code;
 }
 
-static enum lf_status query_startv(struct lf_journal *journal, struct query *query, struct lf_error *err,
-                                   const char *sql, const char *types, va_list args)
+static struct query query_startv(struct lf_journal *journal, const char *sql, const char *types, va_list args)
 {
     lf_mutex_lock(&journal->mutex);
-    *query = (struct query){.journal = journal, .code = SQLITE_OK};
+    struct query query = {.journal = journal, .code = SQLITE_OK};
     if (journal->depth == 0 && !sqlite3_get_autocommit(journal->db)) /* the last rollback failed */
         roll_back(journal);
-    query->stmt = prepare(journal, query, sql);
-    if (query->stmt)
-        query->code = bind(query->stmt, types, args);
-    if (query->code == SQLITE_OK)
-        return LF_OK;
-    return journal__query_end(query, err);
+    query.stmt = prepare(journal, &query, sql);
+    if (query.stmt)
+        query.code = bind(query.stmt, types, args);
+    return query;
 }
 
-enum lf_status journal__query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
-                                    const char *sql, const char *types, ...)
+struct query journal__query(struct lf_journal *journal, const char *sql, const char *types, ...)
 {
     va_list args;
     va_start(args, types);
-    enum lf_status status = query_startv(journal, query, err, sql, types, args);
+    struct query query = query_startv(journal, sql, types, args);
     va_end(args);
-    return status;
+    return query;
 }
 
 bool journal__query_row(struct query *query)
 {
-    query->code = sqlite3_step(query->stmt);
+    if (query->code == SQLITE_OK || query->code == SQLITE_ROW)
+        query->code = sqlite3_step(query->stmt);
     return query->code == SQLITE_ROW;
 }
 
@@ -162,15 +159,24 @@ enum lf_status journal__query_end(struct query *query, struct lf_error *err)
 enum lf_status journal__query_do(struct lf_journal *journal, struct lf_error *err, const char *sql,
                                  const char *types, ...)
 {
-    struct query query;
     va_list args;
     va_start(args, types);
-    enum lf_status status = query_startv(journal, &query, err, sql, types, args);
+    struct query query = query_startv(journal, sql, types, args);
     va_end(args);
-    if (status != LF_OK)
-        return status;
     while (journal__query_row(&query))
         ;
+    return journal__query_end(&query, err);
+}
+
+enum lf_status journal__query_int(struct lf_journal *journal, int64_t *number, struct lf_error *err,
+                                  const char *sql, const char *types, ...)
+{
+    va_list args;
+    va_start(args, types);
+    struct query query = query_startv(journal, sql, types, args);
+    va_end(args);
+    if (journal__query_row(&query) && sqlite3_column_type(query.stmt, 0) != SQLITE_NULL)
+        *number = journal__column_int(&query, 0);
     return journal__query_end(&query, err);
 }
 
@@ -208,22 +214,20 @@ char *journal__column_text(struct query *query, int column)
     return copy;
 }
 
-bool journal__column_bytes(struct query *query, int column, struct lf_slice *bytes)
+struct lf_slice journal__column_bytes(struct query *query, int column)
 {
     const void *data = sqlite3_column_blob(query->stmt, column);
     size_t len = (size_t)sqlite3_column_bytes(query->stmt, column);
-    char *copy = len ? malloc(len) : NULL;
-    *bytes = (struct lf_slice){0};
-    if (!len)
-        return true;
-    if (!data || !copy) {
-        query->no_memory = true;
+    char *copy = malloc(len + 1);
+    query->no_memory = query->no_memory || !copy || (len && !data);
+    if (!copy || (len && !data)) {
         free(copy);
-        return false;
+        return (struct lf_slice){0};
     }
-    memcpy(copy, data, len);
-    *bytes = (struct lf_slice){copy, len};
-    return true;
+    if (len)
+        memcpy(copy, data, len);
+    copy[len] = '\0';
+    return (struct lf_slice){copy, len};
 }
 
 /* ---- transactions ---- */
@@ -304,16 +308,16 @@ static enum lf_status in_use(const char *path, struct lf_error *err)
                    "the journal %s is in use: another labferryd runs on it. Stop that one first", path);
 }
 
-static enum lf_status take_lock(struct lf_journal *journal, const char *path, struct lf_error *err)
+static enum lf_status take_lock(struct lf_journal *journal, struct lf_error *err)
 {
-    char *lock = lf_format("%s.lock", path);
+    char *lock = lf_format("%s.lock", journal->path);
     if (!lock)
         return lf_fail_memory(err, "opening the journal");
     enum lf_status status = lf_file_open(lock, LF_FILE_KEEP, LF_PRIVATE, &journal->lock, err);
     if (status != LF_OK)
         lf_error_prefix(err, "cannot create %s", lock);
     else if (lf_file_lock(&journal->lock, err) != LF_OK)
-        status = in_use(path, err);
+        status = in_use(journal->path, err);
     free(lock);
     return status;
 }
@@ -321,41 +325,38 @@ static enum lf_status take_lock(struct lf_journal *journal, const char *path, st
 /* Somebody may remove the lock file of an agent that runs, and start a second one: its first act would be to
  * take up the jobs that the first has under way. So the database is locked as well. Where the system cannot
  * do that the lock file must do. */
-static enum lf_status lock_database(struct lf_journal *journal, const char *path, struct lf_error *err)
+static enum lf_status lock_database(struct lf_journal *journal, struct lf_error *err)
 {
-    char *real = lf_path_real(path); /* the database may lie behind a link */
+    char *real = lf_path_real(journal->path); /* the database may lie behind a link */
     struct lf_error ignored;
-    bool held = lf_file_open(real ? real : path, LF_FILE_KEEP, LF_PRIVATE, &journal->file, &ignored) == LF_OK
+    bool held = lf_file_open(real ? real : journal->path, LF_FILE_KEEP, LF_PRIVATE, &journal->file, &ignored)
+                    == LF_OK
                 && lf_file_lock(&journal->file, &ignored) == LF_BUSY;
     free(real);
     if (held)
-        return in_use(path, err);
+        return in_use(journal->path, err);
     return LF_OK; /* what else is wrong with the file SQLite says */
 }
 
 static enum lf_status check_integrity(struct lf_journal *journal, struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err, "PRAGMA quick_check(1)", "");
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(journal, "PRAGMA quick_check(1)", "");
     char found[200] = "no answer";
     if (journal__query_row(&query))
         snprintf(found, sizeof found, "%s", journal__column_peek(&query, 0));
-    status = journal__query_end(&query, err);
-    if (status == LF_OK && strcmp(found, "ok") != 0)
-        status = lf_fail(
-            err, LF_CORRUPT, LF_NEEDS_PERSON,
-            "the journal is damaged (%s). Keep the file. `labferry journal-check FILE` shows what is wrong, "
-            "`labferry journal-export FILE` reads what can still be read. The agent never starts on an empty "
-            "journal by itself",
-            found);
-    return status;
+    enum lf_status status = journal__query_end(&query, err);
+    if (status != LF_OK || !strcmp(found, "ok"))
+        return status;
+    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
+                   "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is "
+                   "wrong, `labferry journal export FILE` reads what can still be read. The agent never "
+                   "starts on an empty journal by itself",
+                   found);
 }
 
-static enum lf_status open_database(struct lf_journal *journal, const char *path, struct lf_error *err)
+static enum lf_status open_database(struct lf_journal *journal, struct lf_error *err)
 {
-    int code = sqlite3_open_v2(path, &journal->db,
+    int code = sqlite3_open_v2(journal->path, &journal->db,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
         return journal__sqlite_fail(journal, code, "cannot open the database", err);
@@ -391,29 +392,23 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
     struct lf_journal *journal = journal__new(err);
     if (!journal)
         return LF_NO_MEMORY;
+    static enum lf_status (*const steps[])(struct lf_journal *, struct lf_error *) = {
+        take_lock,
+        journal__health_not_missing,
+        lock_database,
+        open_database,
+        check_integrity,
+        journal__schema_apply,
+        journal__health_compare,
+        journal__jobs_recover,
+        journal__audit_recover,
+        journal__bounds_load,
+        journal__health_begun,
+    };
     journal->path = strdup(path);
-    enum lf_status status = journal->path ? take_lock(journal, path, err)
-                                          : lf_fail_memory(err, "opening the journal");
-    if (status == LF_OK)
-        status = journal__health_not_missing(journal, path, err);
-    if (status == LF_OK)
-        status = lock_database(journal, path, err);
-    if (status == LF_OK)
-        status = open_database(journal, path, err);
-    if (status == LF_OK)
-        status = check_integrity(journal, err);
-    if (status == LF_OK)
-        status = journal__schema_apply(journal, err);
-    if (status == LF_OK)
-        status = journal__health_compare(journal, err);
-    if (status == LF_OK)
-        status = journal__jobs_recover(journal, err);
-    if (status == LF_OK)
-        status = journal__audit_recover(journal, err);
-    if (status == LF_OK)
-        status = journal__bounds_load(journal, err);
-    if (status == LF_OK)
-        status = journal__health_begun(journal, path, err);
+    enum lf_status status = journal->path ? LF_OK : lf_fail_memory(err, "opening the journal");
+    for (size_t i = 0; status == LF_OK && i < sizeof steps / sizeof *steps; i++)
+        status = steps[i](journal, err);
     if (status != LF_OK) {
         lf_error_prefix(err, "%s", path);
         lf_journal_close(journal);

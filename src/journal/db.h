@@ -57,17 +57,21 @@ struct query {
                      */
 };
 
-/* Prepares and binds. types: one letter an argument: 't' const char * (NULL binds null), 'i' int64_t, 'b'
- * const void *, size_t. Texts and blobs are borrowed until journal__query_end. */
-enum lf_status journal__query_start(struct lf_journal *journal, struct query *query, struct lf_error *err,
-                                    const char *sql, const char *types, ...);
-/* True: a row. False: the end or an error. */
+/* Prepares and binds. sql is a literal. types has one letter for each argument: 't' const char * (NULL binds
+ * null), 'i' int64_t, 'b' const void *, size_t. Texts and blobs are borrowed until journal__query_end, which
+ * must follow in any case and reports what went wrong here. */
+struct query journal__query(struct lf_journal *journal, const char *sql, const char *types, ...);
+/* True: there is a row. False: the end, or an error. */
 bool journal__query_row(struct query *query);
-/* Ends it; LF_OK or the error of the run. LF_EXISTS for a broken uniqueness rule. */
+/* Finishes what the statement has left to do, and ends it. LF_OK, or the first error since it was prepared;
+ * LF_EXISTS if it would have broken a uniqueness rule. */
 enum lf_status journal__query_end(struct query *query, struct lf_error *err);
-/* Reads the rows (name, count) of a started query to the end, and ends it. An object, owned; NULL: it could
- * not be read whole. */
+/* Reads all rows (name, count) and ends the query. Returns an object, owned; NULL: an error. */
 cJSON *journal__query_counts(struct query *query);
+/* All three for one number: the first column of the first row. *number keeps its value if there is no row, or
+ * if it is null. */
+enum lf_status journal__query_int(struct lf_journal *journal, int64_t *number, struct lf_error *err,
+                                  const char *sql, const char *types, ...);
 /* All three for a statement without rows. */
 enum lf_status journal__query_do(struct lf_journal *journal, struct lf_error *err, const char *sql,
                                  const char *types, ...);
@@ -76,8 +80,8 @@ int64_t journal__column_int(struct query *query, int column);
 char *journal__column_text(struct query *query, int column); /* owned; NULL for null */
 const char *journal__column_peek(struct query *query,
                                  int column); /* borrowed until the next row; NULL for null */
-/* Owned bytes; the empty slice for null and for none. False: out of memory. */
-bool journal__column_bytes(struct query *query, int column, struct lf_slice *bytes);
+/* Owned bytes, with a 0 behind them; the empty slice for null. */
+struct lf_slice journal__column_bytes(struct query *query, int column);
 
 /* ---- effects.c: on the thread that has the transaction open ---- */
 
@@ -90,10 +94,6 @@ void journal__effects_end(struct effect *effects, bool kept);
 enum lf_status journal__sqlite_fail(struct lf_journal *journal, int code, const char *doing,
                                     struct lf_error *err);
 
-/* The first column of the first row; 0 if there is none. */
-enum lf_status journal__read_number(struct lf_journal *journal, const char *sql, int64_t *number,
-                                    struct lf_error *err);
-
 /* ---- health.c: with the mutex held */
 
 /* What an error of SQLite says about the journal. */
@@ -103,9 +103,8 @@ enum lf_status journal__health_damaged(const struct lf_journal *journal, const c
 /* Before each transaction: neither damaged nor gone. */
 enum lf_status journal__health_check(struct lf_journal *journal, struct lf_error *err);
 /* While opening: before (is one missing?) and after. */
-enum lf_status journal__health_not_missing(struct lf_journal *journal, const char *path,
-                                           struct lf_error *err);
-enum lf_status journal__health_begun(struct lf_journal *journal, const char *path, struct lf_error *err);
+enum lf_status journal__health_not_missing(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error *err);
 enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_error *err);
 /* After a transaction that noted that an action is about to begin. */
 void journal__health_acts(struct lf_journal *journal);

@@ -53,24 +53,20 @@ static enum lf_status audit_received(struct lf_journal *journal, const struct lf
 /* LF_EXISTS: one more of a known one. */
 static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
-        "INSERT INTO event (id, key, type, resource_id, source, note, "
-        "created_ms, received_ms, fate, body) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT "
-        "(id) DO UPDATE SET times = times + 1 "
-        "RETURNING seq, times",
-        "ttttttiitb", row->id, row->key, row->type, row->resource_id, row->source, row->note, row->created_ms,
-        row->received_ms, fate_names[row->fate], row->body, row->body_len);
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(journal,
+                                        "INSERT INTO event (id, key, type, resource_id, source, note, "
+                                        "created_ms, received_ms, fate, body) "
+                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT "
+                                        "(id) DO UPDATE SET times = times + 1 "
+                                        "RETURNING seq, times",
+                                        "ttttttiitb", row->id, row->key, row->type, row->resource_id,
+                                        row->source, row->note, row->created_ms, row->received_ms,
+                                        fate_names[row->fate], row->body, row->body_len);
     if (journal__query_row(&query)) {
         row->seq = journal__column_int(&query, 0);
         row->times = journal__column_int(&query, 1);
-        journal__query_row(&query); /* to its end: only then is it done */
     }
-    status = journal__query_end(&query, err);
+    enum lf_status status = journal__query_end(&query, err);
     if (status == LF_OK && row->times > 1)
         return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "event %s is known", row->id);
     return status;
@@ -116,13 +112,9 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
 static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64_t *len, int64_t *cost,
                                struct lf_error *err)
 {
-    struct query query;
+    struct query query = journal__query(journal, "SELECT fate, length(body) FROM event WHERE id = ?1", "t",
+                                        id);
     *len = *cost = 0;
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT fate, length(body) FROM event WHERE id = ?1", "t",
-                                                 id);
-    if (status != LF_OK)
-        return status;
     if (journal__query_row(&query)) {
         *len = journal__column_int(&query, 1);
         *cost = journal__bounds_cost(fate_of(journal__column_peek(&query, 0)), *len);
@@ -171,58 +163,54 @@ enum lf_status lf_journal_event_job(struct lf_journal *journal, const char *id, 
     "seq, id, key, type, resource_id, source, note, created_ms, received_ms, fate, "                         \
     "(SELECT json_group_array(job) FROM event_job WHERE event_job.event = event.seq), times, attempt"
 
-/* Fills everything but the body. False when out of memory. */
-static bool read_event(struct query *query, struct lf_event_row *row)
+/* Everything but the body. */
+static struct lf_event_row read_event(struct query *query)
 {
-    memset(row, 0, sizeof *row);
-    row->seq = journal__column_int(query, 0);
-    row->id = journal__column_text(query, 1);
-    row->key = journal__column_text(query, 2);
-    row->type = journal__column_text(query, 3);
-    row->resource_id = journal__column_text(query, 4);
-    row->source = journal__column_text(query, 5);
-    row->note = journal__column_text(query, 6);
-    row->created_ms = journal__column_int(query, 7);
-    row->received_ms = journal__column_int(query, 8);
-    row->fate = fate_of(journal__column_peek(query, 9));
-    row->jobs = journal__column_text(query, 10);
-    row->times = journal__column_int(query, 11);
-    row->attempt = (int)journal__column_int(query, 12);
-    return row->id != NULL && !query->no_memory;
+    return (struct lf_event_row){
+        .seq = journal__column_int(query, 0),
+        .id = journal__column_text(query, 1),
+        .key = journal__column_text(query, 2),
+        .type = journal__column_text(query, 3),
+        .resource_id = journal__column_text(query, 4),
+        .source = journal__column_text(query, 5),
+        .note = journal__column_text(query, 6),
+        .created_ms = journal__column_int(query, 7),
+        .received_ms = journal__column_int(query, 8),
+        .fate = fate_of(journal__column_peek(query, 9)),
+        .jobs = journal__column_text(query, 10),
+        .times = journal__column_int(query, 11),
+        .attempt = (int)journal__column_int(query, 12),
+    };
 }
 
-static bool read_body(struct query *query, int column, struct lf_event_row *row)
+/* Reads the row of a query for EVENT_COLUMNS and body, and ends it. */
+static enum lf_status read_one(struct query query, struct lf_event_row *row, bool *found,
+                               struct lf_error *err)
 {
-    const void *body = sqlite3_column_blob(query->stmt, column);
-    row->body_len = (size_t)sqlite3_column_bytes(query->stmt, column);
-    row->body = malloc(row->body_len + 1);
-    if (!row->body)
-        return false;
-    if (row->body_len)
-        memcpy(row->body, body, row->body_len);
-    row->body[row->body_len] = '\0';
-    return true;
+    memset(row, 0, sizeof *row);
+    *found = journal__query_row(&query);
+    if (*found) {
+        *row = read_event(&query);
+        struct lf_slice body = journal__column_bytes(&query, 13);
+        row->body = (char *)body.data;
+        row->body_len = body.len;
+    }
+    enum lf_status status = journal__query_end(&query, err);
+    if (status != LF_OK)
+        lf_event_row_free(row);
+    return status;
 }
 
 enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, struct lf_event_row *row,
                                     struct lf_error *err)
 {
-    memset(row, 0, sizeof *row);
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1",
-                                                 "t", id);
-    if (status != LF_OK)
-        return status;
-    bool found = journal__query_row(&query);
-    bool good = !found || (read_event(&query, row) && read_body(&query, 13, row));
-    status = journal__query_end(&query, err);
-    if (status == LF_OK && !good)
-        status = lf_fail_memory(err, "reading an event");
+    bool found;
+    enum lf_status status = read_one(journal__query(journal,
+                                                    "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1",
+                                                    "t", id),
+                                     row, &found, err);
     if (status == LF_OK && !found)
         status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no event with the id %s is in the journal", id);
-    if (status != LF_OK)
-        lf_event_row_free(row);
     return status;
 }
 
@@ -230,17 +218,13 @@ enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fat
                                      void (*each)(void *context, const struct lf_event_row *row),
                                      void *context, struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT " EVENT_COLUMNS
-                                                 " FROM event WHERE ?1 IS NULL OR fate = ?1 "
-                                                 "ORDER BY seq DESC LIMIT ?2",
-                                                 "ti", fate_filter, (int64_t)limit);
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(journal,
+                                        "SELECT " EVENT_COLUMNS " FROM event WHERE ?1 IS NULL OR fate = ?1 "
+                                        "ORDER BY seq DESC LIMIT ?2",
+                                        "ti", fate_filter, (int64_t)limit);
     while (journal__query_row(&query)) {
-        struct lf_event_row row;
-        if (read_event(&query, &row))
+        struct lf_event_row row = read_event(&query);
+        if (!query.no_memory)
             each(context, &row);
         lf_event_row_free(&row);
     }
@@ -249,66 +233,37 @@ enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fat
 
 int64_t lf_journal_event_newest(struct lf_journal *journal)
 {
-    struct query query;
-    if (journal__query_start(journal, &query, NULL,
-                             "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'", "")
-        != LF_OK)
-        return 0;
-    int64_t newest = journal__query_row(&query) ? journal__column_int(&query, 0) : 0;
-    journal__query_end(&query, NULL);
+    struct lf_error err;
+    int64_t newest = 0;
+    journal__query_int(journal, &newest, &err,
+                       "SELECT max(min(created_ms, received_ms)) FROM event WHERE fate <> 'bad'", "");
     return newest;
 }
 
 cJSON *lf_journal_event_counts(struct lf_journal *journal)
 {
-    struct query query;
-    bool started = journal__query_start(journal, &query, NULL,
-                                        "SELECT fate, count(*) FROM event GROUP BY fate", "")
-                   == LF_OK;
-    return started ? journal__query_counts(&query) : NULL;
-}
-
-static enum lf_status next_reread(struct lf_journal *journal, int64_t *next, struct lf_error *err)
-{
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
-    if (status != LF_OK)
-        return status;
-    if (journal__query_row(&query) && journal__column_peek(&query, 0))
-        *next = journal__column_int(&query, 0);
-    return journal__query_end(&query, err);
+    struct query query = journal__query(journal, "SELECT fate, count(*) FROM event GROUP BY fate", "");
+    return journal__query_counts(&query);
 }
 
 enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono,
                                              struct lf_event_row *row, int64_t *next_mono,
                                              struct lf_error *err)
 {
-    memset(row, 0, sizeof *row);
+    bool found;
     *next_mono = LF_NEVER;
-    struct query query;
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
-        "UPDATE event SET attempt = attempt + 1, due_mono = ?1 WHERE seq = (SELECT seq FROM "
-        "event WHERE fate = 'reread' "
-        "AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) RETURNING " EVENT_COLUMNS ", body",
-        "ii", again_mono, lf_clock_mono_ms());
-    if (status != LF_OK)
-        return status;
-    bool found = journal__query_row(&query);
-    bool good = !found || (read_event(&query, row) && read_body(&query, 13, row));
-    if (found)
-        journal__query_row(&query);
-    status = journal__query_end(&query, err);
-    if (status == LF_OK && !good)
-        status = lf_fail_memory(err, "reading an event");
-    if (status == LF_OK && !found) {
-        status = next_reread(journal, next_mono, err);
-        if (status == LF_OK)
-            status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be read again");
-    }
-    if (status != LF_OK)
-        lf_event_row_free(row);
+    enum lf_status status = read_one(
+        journal__query(journal,
+                       "UPDATE event SET attempt = attempt + 1, due_mono = ?1 WHERE seq = (SELECT seq FROM "
+                       "event WHERE fate = 'reread' AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) "
+                       "RETURNING " EVENT_COLUMNS ", body",
+                       "ii", again_mono, lf_clock_mono_ms()),
+        row, &found, err);
+    if (status == LF_OK && !found)
+        status = journal__query_int(journal, next_mono, err,
+                                    "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
+    if (status == LF_OK && !found)
+        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be read again");
     return status;
 }
 

@@ -1,6 +1,6 @@
 /* Parcels in the spool, parts of uploads, and findings. */
 #include "journal/audit.h"
-#include "journal/db.h"
+#include "journal/job_rows.h"
 
 #include "base/clock.h"
 
@@ -41,32 +41,25 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
 enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,
                                      struct lf_error *err)
 {
-    memset(row, 0, sizeof *row);
-    struct query query;
-    enum lf_status status = journal__query_start(
-        journal, &query, err, "SELECT id, job, name, file, mime, sha256, size FROM parcel WHERE job = ?1",
-        "i", job);
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(
+        journal, "SELECT id, name, file, mime, sha256, size FROM parcel WHERE job = ?1", "i", job);
+    *row = (struct lf_parcel_row){.job = job};
     bool found = journal__query_row(&query);
     if (found) {
         row->id = journal__column_int(&query, 0);
-        row->job = journal__column_int(&query, 1);
-        row->name = journal__column_text(&query, 2);
-        row->file = journal__column_text(&query, 3);
-        row->mime = journal__column_text(&query, 4);
-        const char *sha256 = journal__column_peek(&query, 5);
-        if (sha256)
-            strncpy(row->sha256, sha256, sizeof row->sha256 - 1);
-        row->size = journal__column_int(&query, 6);
+        row->name = journal__column_text(&query, 1);
+        row->file = journal__column_text(&query, 2);
+        row->mime = journal__column_text(&query, 3);
+        const char *sha256 = journal__column_peek(&query, 4);
+        snprintf(row->sha256, sizeof row->sha256, "%s", sha256 ? sha256 : "");
+        row->size = journal__column_int(&query, 5);
     }
-    status = journal__query_end(&query, err);
+    enum lf_status status = journal__query_end(&query, err);
     if (status == LF_OK && !found)
-        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "job %lld has no file in the spool", (long long)job);
-    if (status == LF_OK && (!row->name || !row->file)) {
+        status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "job %lld has no file in the spool",
+                         (long long)job);
+    if (status != LF_OK)
         lf_parcel_row_free(row);
-        status = lf_fail_memory(err, "reading a parcel");
-    }
     return status;
 }
 
@@ -77,15 +70,13 @@ enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, s
 
 bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file)
 {
-    struct query query;
-    if (journal__query_start(journal, &query, NULL,
-                             "SELECT 1 FROM parcel JOIN job ON job.id = parcel.job WHERE file = ?1 "
-                             "AND state NOT IN ('done', 'cancelled')",
-                             "t", file)
-        != LF_OK)
-        return true; /* when in doubt the file is kept */
-    bool known = journal__query_row(&query);
-    return journal__query_end(&query, NULL) != LF_OK || known;
+    struct lf_error err;
+    int64_t known = 0;
+    enum lf_status status = journal__query_int(journal, &known, &err,
+                                               "SELECT 1 FROM parcel JOIN job ON job.id = parcel.job WHERE "
+                                               "file = ?1 AND state NOT IN ('done', 'cancelled')",
+                                               "t", file);
+    return known || status != LF_OK; /* when in doubt the file is kept */
 }
 
 enum lf_status lf_journal_part_add(struct lf_journal *journal, int64_t job, int number, const char *etag,
@@ -99,12 +90,9 @@ enum lf_status lf_journal_part_add(struct lf_journal *journal, int64_t job, int 
 enum lf_status lf_journal_part_list(struct lf_journal *journal, int64_t job, char **etags, int count,
                                     struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status = journal__query_start(
-        journal, &query, err, "SELECT number, etag FROM part WHERE job = ?1 AND number BETWEEN 1 AND ?2",
-        "ii", job, (int64_t)count);
-    if (status != LF_OK)
-        return status;
+    struct query query =
+        journal__query(journal, "SELECT number, etag FROM part WHERE job = ?1 AND number BETWEEN 1 AND ?2",
+                       "ii", job, (int64_t)count);
     while (journal__query_row(&query))
         etags[journal__column_int(&query, 0) - 1] = journal__column_text(&query, 1);
     return journal__query_end(&query, err);
@@ -118,14 +106,11 @@ enum lf_status lf_journal_part_clear(struct lf_journal *journal, int64_t job, st
 int64_t lf_journal_finding_job(struct lf_journal *journal, const char *instrument, const char *id,
                                const char *version)
 {
-    struct query query;
-    if (journal__query_start(journal, &query, NULL,
-                             "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3",
-                             "ttt", instrument, id, version)
-        != LF_OK)
-        return 0; /* adding it will tell the error */
-    int64_t job = journal__query_row(&query) ? journal__column_int(&query, 0) : 0;
-    journal__query_end(&query, NULL);
+    struct lf_error err; /* adding it fails in the same way */
+    int64_t job = 0;
+    journal__query_int(journal, &job, &err,
+                       "SELECT job FROM finding WHERE instrument = ?1 AND id = ?2 AND version = ?3", "ttt",
+                       instrument, id, version);
     return job;
 }
 
@@ -149,12 +134,11 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
                                        const char *config, int64_t *other, bool *attached,
                                        struct lf_error *err)
 {
-    struct query query;
     /* Attached and not replaced since by a later version. Of those under way only earlier ones count, or two
      * would wait for each other. One held before its run is known may stay so for long: nobody waits for it.
      */
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
+    struct query query = journal__query(
+        journal,
         "SELECT there.job, json_extract(facts, '$." LF_NAME_PROCESSOR
         "') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job "
         "AS later "
@@ -168,20 +152,18 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
         "') IS NULL AND CASE "
         "WHEN json_extract(facts, '$." LF_NAME_RUN "') = ?2 AND json_extract(facts, '$." LF_NAME_CONFIG
         "') = ?3 "
-        "THEN attached OR (there.job < ?1 AND state IN ('ready', 'running', 'waiting', 'held')) "
+        "THEN attached OR (there.job < ?1 AND state IN (" OPEN_STATES ")) "
         "WHEN json_extract(facts, '$." LF_NAME_RUN
         "') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', "
         "'waiting') "
         "ELSE 0 END ORDER BY attached DESC, there.job LIMIT 1",
         "itt", job, run, config);
-    if (status != LF_OK)
-        return status;
     bool found = journal__query_row(&query);
     if (found) {
         *other = journal__column_int(&query, 0);
         *attached = journal__column_int(&query, 1) != 0;
     }
-    status = journal__query_end(&query, err);
+    enum lf_status status = journal__query_end(&query, err);
     return status == LF_OK && !found
                ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no other job has this content")
                : status;

@@ -94,11 +94,11 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 
 static const char begun[] = "A journal was begun here. Without it the agent does not start here.\n";
 
-enum lf_status journal__health_not_missing(struct lf_journal *journal, const char *path, struct lf_error *err)
+enum lf_status journal__health_not_missing(struct lf_journal *journal, struct lf_error *err)
 {
     struct lf_file_info lock, file;
     if (lf_file_look(&journal->lock, &lock, err) != LF_OK || lock.size == 0
-        || (lf_path_look(path, &file, err) == LF_OK && file.size > 0))
+        || (lf_path_look(journal->path, &file, err) == LF_OK && file.size > 0))
         return LF_OK;
     return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
                    "the journal is missing or empty, and there was one: what the agent has promised would be "
@@ -106,16 +106,16 @@ enum lf_status journal__health_not_missing(struct lf_journal *journal, const cha
                    "(with its -wal, if there is one) from where it went or from a copy. If it is lost for "
                    "good and the agent shall "
                    "begin anew, remove %s.lock",
-                   path);
+                   journal->path);
 }
 
-enum lf_status journal__health_begun(struct lf_journal *journal, const char *path, struct lf_error *err)
+enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error *err)
 {
     struct lf_file_info lock;
     journal->ready = true;
     if (lf_file_look(&journal->lock, &lock, err) != LF_OK || lock.size > 0)
         return LF_OK;
-    enum lf_status status = lf_dir_sync_parent(path,
+    enum lf_status status = lf_dir_sync_parent(journal->path,
                                                err); /* the word must not be there before the journal is */
     if (status == LF_OK)
         status = lf_file_append(&journal->lock, begun, sizeof begun - 1, err);

@@ -93,15 +93,12 @@ struct copied_table {
 static enum lf_status list_tables(struct lf_journal *journal, struct copied_table *tables, size_t *count,
                                   struct lf_error *err)
 {
-    struct query query;
     *count = 0;
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
-        "SELECT name, sql NOT LIKE '%WITHOUT ROWID' FROM sqlite_master WHERE type = 'table' "
-        "AND name NOT LIKE 'sqlite%' ORDER BY name",
-        "");
-    if (status != LF_OK)
-        return status;
+    struct query query =
+        journal__query(journal,
+                       "SELECT name, sql NOT LIKE '%WITHOUT ROWID' FROM sqlite_master WHERE type = 'table' "
+                       "AND name NOT LIKE 'sqlite%' ORDER BY name",
+                       "");
     while (*count < TABLES_MAX && journal__query_row(&query)) {
         const char *name = journal__column_peek(&query, 0);
         if (!name || strlen(name) >= TABLE_NAME_MAX || strchr(name, '"'))

@@ -9,6 +9,10 @@
     "updated_ms, "                                                                                           \
     "due_mono, expires_ms, expires_mono, class, note, wake, facts, stop"
 
+/* lf_job_state_final, for SQL. */
+#define OPEN_STATES "'ready', 'running', 'waiting', 'held'"
+#define FINAL_STATES "'done', 'failed', 'cancelled', 'expired'"
+
 /* Reads a row of JOB_COLUMNS; on failure the job is freed. */
 enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct lf_error *err);
 

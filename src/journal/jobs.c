@@ -25,11 +25,11 @@ static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
     enum lf_status status = journal__query_do(journal, err, "UPDATE job SET due_mono = 0 WHERE due_mono <> 0",
                                               "");
     if (status == LF_OK)
-        status = journal__query_do(
-            journal, err,
-            "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
-            "WHERE expires_mono <> 0 AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
-            "ii", lf_clock_mono_ms(), lf_clock_best_ms());
+        status =
+            journal__query_do(journal, err,
+                              "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
+                              "WHERE expires_mono <> 0 AND state NOT IN (" FINAL_STATES ")",
+                              "ii", lf_clock_mono_ms(), lf_clock_best_ms());
     return status;
 }
 
@@ -38,7 +38,7 @@ enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_er
     int64_t mono = lf_clock_mono_ms();
     return journal__query_do(journal, err,
                              "UPDATE job SET expires_ms = expires_mono + ?1 WHERE expires_mono > ?2 "
-                             "AND state NOT IN ('done', 'failed', 'cancelled', 'expired')",
+                             "AND state NOT IN (" FINAL_STATES ")",
                              "ii", lf_clock_best_ms() - mono, mono);
 }
 
@@ -73,19 +73,6 @@ done:
 
 /* ---- writing ---- */
 
-static enum lf_status find_key(struct lf_journal *journal, const char *key, int64_t *id, struct lf_error *err)
-{
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err, "SELECT id FROM job WHERE key = ?1",
-                                                 "t", key);
-    if (status != LF_OK)
-        return status;
-    if (journal__query_row(&query) && id)
-        *id = journal__column_int(&query, 0);
-    status = journal__query_end(&query, err);
-    return status == LF_OK ? LF_EXISTS : status;
-}
-
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err)
 {
@@ -93,30 +80,24 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     if (!facts)
         return lf_fail_memory(err, "adding a job");
     job->created_ms = job->updated_ms = lf_clock_best_ms();
-    struct query query;
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
-        "INSERT INTO job (kind, route, instrument, key, event_id, state, "
-        "step, bench, created_ms, updated_ms, due_mono, "
-        "expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, "
-        "?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
+    job->id = 0;
+    enum lf_status status = journal__query_int(
+        journal, &job->id, err,
+        "INSERT INTO job (kind, route, instrument, key, event_id, state, step, bench, created_ms, "
+        "updated_ms, due_mono, expires_ms, expires_mono, note, facts) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
         "ON CONFLICT (key) DO NOTHING RETURNING id",
         "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key, job->event_id,
         lf_job_state_name(job->state), job->step, (int64_t)job->bench, job->created_ms, job->due_mono,
         job->expires_ms, job->expires_mono, job->note, facts);
-    bool added = false;
-    if (status == LF_OK) {
-        added = journal__query_row(&query);
-        if (added) {
-            job->id = journal__column_int(&query, 0);
-            journal__query_row(&query);
-        }
-        status = journal__query_end(&query, err);
-    }
     free(facts);
-    if (status == LF_OK && !added)
-        return find_key(journal, job->key, existing, err);
-    return status;
+    if (status != LF_OK || job->id)
+        return status;
+    int64_t known = 0;
+    status = journal__query_int(journal, &known, err, "SELECT id FROM job WHERE key = ?1", "t", job->key);
+    if (existing)
+        *existing = known;
+    return status == LF_OK ? LF_EXISTS : status;
 }
 
 static enum lf_status audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what,
@@ -130,20 +111,16 @@ static enum lf_status audit_job(struct lf_journal *journal, int64_t job, const c
 /* Compares with the row before it is written. */
 static enum lf_status audit_change(struct lf_journal *journal, const struct lf_job *job, struct lf_error *err)
 {
-    struct query query;
     enum lf_job_state before = LF_JOB_READY;
     bool acting = false;
     char text[LF_ERROR_TEXT + 200];
     const char *who = job->by ? job->by : "agent", *note = job->state == LF_JOB_DONE ? NULL : job->note;
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT state, acting FROM job WHERE id = ?1", "i", job->id);
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(journal, "SELECT state, acting FROM job WHERE id = ?1", "i", job->id);
     if (journal__query_row(&query)) {
         lf_job_state_parse(journal__column_peek(&query, 0), &before);
         acting = journal__column_int(&query, 1) != 0;
     }
-    status = journal__query_end(&query, err);
+    enum lf_status status = journal__query_end(&query, err);
     bool about_to_act = job->acting && !acting;
     snprintf(text, sizeof text, "%sstep %.60s%s%.100s%s%s", about_to_act ? "about to act: " : "", job->step,
              *job->instrument ? " on " : "", job->instrument, note ? ": " : "", note ? note : "");
@@ -199,16 +176,12 @@ enum lf_status lf_journal_job_stop(struct lf_journal *journal, int64_t id, const
 
 /* ---- reading ---- */
 
-/* Reads the one row of a started query. LF_NOT_FOUND without filling err. */
-static enum lf_status read_one(struct query *query, struct lf_job *job, struct lf_error *err)
+/* Reads the row of a query and ends it. LF_NOT_FOUND without filling err. */
+static enum lf_status read_one(struct query query, struct lf_job *job, struct lf_error *err)
 {
     memset(job, 0, sizeof *job);
-    enum lf_status read = LF_NOT_FOUND;
-    if (journal__query_row(query)) {
-        read = journal__job_read(query, job, err);
-        journal__query_row(query);
-    }
-    enum lf_status status = journal__query_end(query, err);
+    enum lf_status read = journal__query_row(&query) ? journal__job_read(&query, job, err) : LF_NOT_FOUND;
+    enum lf_status status = journal__query_end(&query, err);
     if (status != LF_OK && read == LF_OK)
         lf_job_free(job);
     return status != LF_OK ? status : read;
@@ -217,12 +190,9 @@ static enum lf_status read_one(struct query *query, struct lf_job *job, struct l
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job,
                                   struct lf_error *err)
 {
-    struct query query;
-    memset(job, 0, sizeof *job);
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1", "i", id);
-    if (status == LF_OK)
-        status = read_one(&query, job, err);
+    enum lf_status status = read_one(journal__query(journal, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
+                                                    "i", id),
+                                     job, err);
     if (status == LF_NOT_FOUND)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no job %lld. `labferry jobs` lists them",
                        (long long)id);
@@ -232,16 +202,14 @@ enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct
 enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
                                         struct lf_job *job, struct lf_error *err)
 {
-    struct query query;
-    memset(job, 0, sizeof *job);
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
-        "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = 'done' "
-        "OR (expires_ms <> 0 AND expires_mono = 0 AND state IN ('ready', 'running', 'waiting', 'held'))) "
-        "ORDER BY (SELECT max(seq) FROM history WHERE history.job = job.id) DESC, id DESC LIMIT 1",
-        "tt", instrument, kind);
-    if (status == LF_OK)
-        status = read_one(&query, job, err);
+    enum lf_status status = read_one(
+        journal__query(journal,
+                       "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = "
+                       "'done' OR (expires_ms <> 0 AND expires_mono = 0 AND state IN (" OPEN_STATES "))) "
+                       "ORDER BY (SELECT max(seq) FROM history WHERE history.job = job.id) DESC, id DESC "
+                       "LIMIT 1",
+                       "tt", instrument, kind),
+        job, err);
     if (status == LF_NOT_FOUND)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "%s has not finished a %s job yet", instrument,
                        kind);
@@ -252,17 +220,14 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
                                    void (*each)(void *context, const struct lf_job *job), void *context,
                                    struct lf_error *err)
 {
-    struct query query;
     bool open = filter->state && !strcmp(filter->state, "open");
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
+    struct query query = journal__query(
+        journal,
         "SELECT " JOB_COLUMNS " FROM job WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR kind = ?2) "
         "AND (?3 IS NULL OR instrument = ?3) AND (?4 = 0 OR id < ?4) "
-        "AND (?6 = 0 OR state IN ('ready', 'running', 'waiting', 'held')) ORDER BY id DESC LIMIT ?5",
+        "AND (?6 = 0 OR state IN (" OPEN_STATES ")) ORDER BY id DESC LIMIT ?5",
         "tttiii", open ? NULL : filter->state, filter->kind, filter->instrument, filter->before,
         (int64_t)(filter->limit > 0 ? filter->limit : 50), (int64_t)open);
-    if (status != LF_OK)
-        return status;
     enum lf_status read = LF_OK;
     while (read == LF_OK && journal__query_row(&query)) {
         struct lf_job job;
@@ -272,19 +237,16 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
             lf_job_free(&job);
         }
     }
-    status = journal__query_end(&query, err);
+    enum lf_status status = journal__query_end(&query, err);
     return read != LF_OK ? read : status;
 }
 
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 {
-    struct query query;
-    bool started = journal__query_start(
-                       journal, &query, NULL,
-                       "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state",
-                       "t", instrument)
-                   == LF_OK;
-    return started ? journal__query_counts(&query) : NULL;
+    struct query query = journal__query(
+        journal, "SELECT state, count(*) FROM job WHERE ?1 IS NULL OR instrument = ?1 GROUP BY state", "t",
+        instrument);
+    return journal__query_counts(&query);
 }
 
 /* ---- scheduling ---- */
@@ -301,20 +263,12 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t *next,
                                struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status = journal__query_start(
-        journal, &query, err,
-        "SELECT min(due) FROM ("
-        "SELECT min(due_mono) AS due FROM job WHERE state = 'waiting' AND bench = ?2 "
-        "AND (?1 IS NULL OR instrument = ?1) UNION ALL "
-        "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND bench = 1 AND acting = 0 "
-        "AND expires_mono > 0 AND state IN ('ready', 'waiting'))",
-        "ti", instrument, (int64_t)(instrument != NULL));
-    if (status != LF_OK)
-        return status;
-    if (journal__query_row(&query) && journal__column_peek(&query, 0))
-        *next = journal__column_int(&query, 0);
-    return journal__query_end(&query, err);
+    return journal__query_int(journal, next, err,
+                              "SELECT min(due) FROM (SELECT min(due_mono) AS due FROM job WHERE state = "
+                              "'waiting' AND bench = ?2 AND (?1 IS NULL OR instrument = ?1) UNION ALL "
+                              "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND bench = 1 AND acting = "
+                              "0 AND expires_mono > 0 AND state IN ('ready', 'waiting'))",
+                              "ti", instrument, (int64_t)(instrument != NULL));
 }
 
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
@@ -322,19 +276,13 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
 {
     *next_mono = LF_NEVER;
     memset(job, 0, sizeof *job);
-    struct query query;
     int64_t id = 0;
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = journal__query_start(journal, &query, err,
-                                  "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1", "tii",
-                                  instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
-    if (status == LF_OK) {
-        if (journal__query_row(&query))
-            id = journal__column_int(&query, 0);
-        status = journal__query_end(&query, err);
-    }
+    status = journal__query_int(journal, &id, err,
+                                "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1", "tii",
+                                instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
     if (status == LF_OK && id == 0) {
         status = next_due(journal, instrument, next_mono, err);
         if (status == LF_OK)
@@ -355,13 +303,10 @@ enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake,
                                    struct lf_error *err)
 {
     *count = 0;
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "UPDATE job SET state = 'ready', due_mono = 0, wake = NULL "
-                                                 "WHERE wake = ?1 AND state = 'waiting' RETURNING id",
-                                                 "t", wake);
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(journal,
+                                        "UPDATE job SET state = 'ready', due_mono = 0, wake = NULL "
+                                        "WHERE wake = ?1 AND state = 'waiting' RETURNING id",
+                                        "t", wake);
     while (journal__query_row(&query)) {
         (*count)++;
         if (job)
@@ -374,22 +319,14 @@ enum lf_status lf_journal_job_with_field(struct lf_journal *journal, const char 
                                          enum lf_job_field field, const char *value, bool open, int64_t but,
                                          int64_t *job, struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status =
-        journal__query_start(journal, &query, err,
-                             "SELECT id FROM job WHERE kind = ?1 AND id <> ?4 "
-                             "AND (?5 = 0 OR state IN ('ready', 'running', 'waiting', 'held')) "
-                             "AND json_extract(facts, '$.' || ?2) = ?3 ORDER BY id LIMIT 1",
-                             "tttii", kind, lf_job_field_name(field), value, but, (int64_t)open);
-    if (status != LF_OK)
-        return status;
-    bool found = journal__query_row(&query);
-    if (found)
-        *job = journal__column_int(&query, 0);
-    status = journal__query_end(&query, err);
-    if (status == LF_OK && !found)
-        return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no such job");
-    return status;
+    *job = 0;
+    enum lf_status status = journal__query_int(journal, job, err,
+                                               "SELECT id FROM job WHERE kind = ?1 AND id <> ?4 "
+                                               "AND (?5 = 0 OR state IN (" OPEN_STATES ")) "
+                                               "AND json_extract(facts, '$.' || ?2) = ?3 ORDER BY id LIMIT 1",
+                                               "tttii", kind, lf_job_field_name(field), value, but,
+                                               (int64_t)open);
+    return status == LF_OK && !*job ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no such job") : status;
 }
 
 /* ---- history ---- */
@@ -413,11 +350,9 @@ enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
                                                     const char *text),
                                        void *context, struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status = journal__query_start(
-        journal, &query, err, "SELECT at_ms, who, text FROM history WHERE job = ?1 ORDER BY seq", "i", job);
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(journal,
+                                        "SELECT at_ms, who, text FROM history WHERE job = ?1 ORDER BY seq",
+                                        "i", job);
     while (journal__query_row(&query))
         each(context, journal__column_int(&query, 0), journal__column_peek(&query, 1),
              journal__column_peek(&query, 2));

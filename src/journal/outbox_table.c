@@ -1,37 +1,8 @@
-/* The outbox (reports to the broker), and small named values. */
+/* Reports on their way to the broker. */
 #include "journal/db.h"
-
-#include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,
-                              struct lf_error *err)
-{
-    return journal__query_do(journal, err,
-                             "INSERT INTO small (name, value) VALUES (?1, ?2) "
-                             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                             "tt", name, value);
-}
-
-enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
-                              struct lf_error *err)
-{
-    struct query query;
-    *value = NULL;
-    enum lf_status status = journal__query_start(journal, &query, err,
-                                                 "SELECT value FROM small WHERE name = ?1", "t", name);
-    if (status != LF_OK)
-        return status;
-    *value = journal__query_row(&query) ? journal__column_text(&query, 0) : NULL;
-    status = journal__query_end(&query, err);
-    if (status != LF_OK) {
-        free(*value);
-        *value = NULL;
-    }
-    return status;
-}
 
 static enum lf_status add(struct lf_journal *journal, const char *topic, const char *payload, bool retain,
                           bool reply, struct lf_slice correlation, struct lf_error *err)
@@ -71,30 +42,23 @@ enum lf_status lf_journal_outbox_add_reply(struct lf_journal *journal, const cha
 enum lf_status lf_journal_outbox_next(struct lf_journal *journal, int64_t after, struct lf_outbox_row *row,
                                       struct lf_error *err)
 {
-    struct query query;
-    enum lf_status status =
-        journal__query_start(journal, &query, err,
-                             "SELECT seq, topic, payload, retain, correlation FROM outbox WHERE seq > ?1 "
-                             "ORDER BY seq LIMIT 1",
-                             "i", after);
-    if (status != LF_OK)
-        return status;
+    struct query query = journal__query(journal,
+                                        "SELECT seq, topic, payload, retain, correlation FROM outbox "
+                                        "WHERE seq > ?1 ORDER BY seq LIMIT 1",
+                                        "i", after);
+    memset(row, 0, sizeof *row);
     bool found = journal__query_row(&query);
     if (found)
-        *row = (struct lf_outbox_row){journal__column_int(&query, 0),
-                                      journal__column_text(&query, 1),
-                                      journal__column_text(&query, 2),
-                                      journal__column_int(&query, 3) != 0,
-                                      {0}};
-    bool whole = !found || journal__column_bytes(&query, 4, &row->correlation);
-    status = journal__query_end(&query, err);
-    if (status == LF_OK && !found)
-        return lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "the outbox is empty");
-    if (status == LF_OK && (!whole || !row->topic || !row->payload))
-        status = lf_fail_memory(err, "reading the outbox");
-    if (status != LF_OK && found)
+        *row = (struct lf_outbox_row){.seq = journal__column_int(&query, 0),
+                                      .topic = journal__column_text(&query, 1),
+                                      .payload = journal__column_text(&query, 2),
+                                      .retain = journal__column_int(&query, 3) != 0,
+                                      .correlation = journal__column_bytes(&query, 4)};
+    enum lf_status status = journal__query_end(&query, err);
+    if (status != LF_OK)
         lf_outbox_row_free(row);
-    return status;
+    return status == LF_OK && !found ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "the outbox is empty")
+                                     : status;
 }
 
 void lf_outbox_row_free(struct lf_outbox_row *row)

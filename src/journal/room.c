@@ -16,9 +16,9 @@ static int64_t journal_bytes(struct lf_journal *journal)
 {
     struct lf_error err;
     int64_t pages = 0, unused = 0, size = 0;
-    if (journal__read_number(journal, "PRAGMA page_count", &pages, &err) != LF_OK
-        || journal__read_number(journal, "PRAGMA freelist_count", &unused, &err) != LF_OK
-        || journal__read_number(journal, "PRAGMA page_size", &size, &err) != LF_OK)
+    if (journal__query_int(journal, &pages, &err, "PRAGMA page_count", "") != LF_OK
+        || journal__query_int(journal, &unused, &err, "PRAGMA freelist_count", "") != LF_OK
+        || journal__query_int(journal, &size, &err, "PRAGMA page_size", "") != LF_OK)
         return -1;
     return (pages - unused) * size;
 }

@@ -133,23 +133,13 @@ static const char *const *const migrations[] = {version_1, version_2, version_3,
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 
-static enum lf_status read_version(struct lf_journal *journal, int *version, struct lf_error *err)
-{
-    struct query query;
-    enum lf_status status = journal__query_start(journal, &query, err, "PRAGMA user_version", "");
-    if (status != LF_OK)
-        return status;
-    *version = journal__query_row(&query) ? (int)journal__column_int(&query, 0) : 0;
-    return journal__query_end(&query, err);
-}
-
-static enum lf_status migrate(struct lf_journal *journal, int from, struct lf_error *err)
+static enum lf_status migrate(struct lf_journal *journal, int64_t from, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && migrations[from][i]; i++)
         status = journal__query_do(journal, err, migrations[from][i], "");
     char pragma[48];
-    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", from + 1);
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", (int)from + 1);
     if (status == LF_OK && sqlite3_exec(journal->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
         status = journal__sqlite_fail(journal, sqlite3_errcode(journal->db), "cannot set the version", err);
     return status;
@@ -157,14 +147,14 @@ static enum lf_status migrate(struct lf_journal *journal, int from, struct lf_er
 
 enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error *err)
 {
-    int version = 0;
-    enum lf_status status = read_version(journal, &version, err);
+    int64_t version = 0;
+    enum lf_status status = journal__query_int(journal, &version, err, "PRAGMA user_version", "");
     if (status == LF_OK && version > VERSION)
-        return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
-                       "the journal has version %d and this program knows up to %d: it was written by a "
-                       "newer labferryd. "
-                       "Install that or a later one",
-                       version, VERSION);
+        return lf_fail(
+            err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
+            "the journal was written by a newer labferryd (version %d; this one knows up to %d). Install "
+            "that version or a later one",
+            (int)version, VERSION);
     if (status != LF_OK || version == VERSION)
         return status;
     status = lf_journal_begin(journal, err);

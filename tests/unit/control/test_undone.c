@@ -48,7 +48,7 @@ static int64_t hold(const char *kind, const char *step, const char *facts, bool 
                          .key = (char *)kind,
                          .state = LF_JOB_HELD,
                          .bench = true,
-                         .facts = cJSON_Parse(facts)};
+                         .fields = cJSON_Parse(facts)};
     snprintf(job.step, sizeof job.step, "%s", step);
     NEED(lf_journal_job_add(ground.context.journal, &job, NULL, NULL) == LF_OK);
     job.acting = acting;
@@ -60,7 +60,7 @@ static int64_t hold(const char *kind, const char *step, const char *facts, bool 
     NEED(file && fclose(file) == 0);
     struct lf_parcel_row row = {.job = job.id, .name = (char *)"only-copy.csv", .file = name, .sha256 = "0"};
     NEED(lf_journal_parcel_add(ground.context.journal, &row, NULL) == LF_OK);
-    cJSON_Delete(job.facts);
+    cJSON_Delete(job.fields);
     return job.id;
 }
 
