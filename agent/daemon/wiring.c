@@ -142,7 +142,7 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
     }
     status = lf_journal_end(agent->journal, status, err);
     if (status == LF_OK)
-        lf_journal_missing_told(agent->journal);
+        lf_journal_missing_noted(agent->journal);
     return status;
 }
 

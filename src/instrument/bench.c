@@ -153,7 +153,7 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
                                      struct lf_outcome *outcome, struct lf_error *err)
 {
     if (!instrument->driver->verify) {
-        lf_fail(err, LF_UNSUPPORTED, LF_UNKNOWN_OUTCOME, "%s cannot tell whether it was done",
+        lf_fail(err, LF_UNSUPPORTED, LF_UNKNOWN_OUTCOME, "%s cannot find out whether it was done",
                 instrument->name);
         return LF_VERDICT_UNKNOWN;
     }
@@ -204,8 +204,8 @@ static enum lf_status answer(struct lf_instrument *instrument, struct question *
         status = lf_instrument_repeat(instrument, &action, &repeat, question->err);
     if (status == LF_OK && repeat == LF_ONCE && !question->allow_once)
         status = lf_fail(question->err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "%s: '%s' moves or changes something and is done once only. Say --once to mean it",
-                         instrument->name, question->command);
+                         "%s: '%s' moves or changes something. Add --once to run it", instrument->name,
+                         question->command);
     return status == LF_OK ? lf_instrument_act(instrument, &action, question->outcome, question->err)
                            : status;
 }

@@ -8,7 +8,7 @@
 
 enum { PROGRESS_TEXT = 160, IDENTITY_TEXT = 160 };
 
-/* A question that an operator waits for. Lives on the asking thread's stack. */
+/* A command that an operator waits for. Lives on the stack of the thread that asks. */
 struct question {
     const char *command;
     const struct lf_input *inputs;
@@ -28,12 +28,13 @@ struct lf_instrument {
     struct lf_transfer *transfer;
     void *device;
     struct lf_journal *journal; /* NULL: none */
-    struct lf_wake wake;        /* something changed: listen shall return */
-    struct lf_cancel cancel;    /* what runs shall end */
+    struct lf_wake wake;        /* something changed: listen must return */
+    struct lf_cancel cancel;    /* what runs must end */
     struct lf_thread thread;
     bool started;
 
-    struct lf_mutex mutex; /* guards everything below */
+    struct lf_mutex
+        mutex; /* guards everything below; only the bench thread writes `connected`, so it reads it without */
     struct lf_cond answered;
     bool stopping, connected;
     char paused[LF_ERROR_TEXT];         /* why it is; "": it is not */

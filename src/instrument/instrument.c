@@ -1,4 +1,4 @@
-/* What other threads ask and say. All shared fields are behind the mutex; hooks are called without it. */
+/* Everything that other threads call. The mutex guards all shared fields; hooks are called without it. */
 #include "instrument/host.h"
 
 #include "base/failpoint.h"
@@ -34,10 +34,10 @@ static enum lf_status host_identity(void *self, const char *identity, struct lf_
     snprintf(instrument->identity, sizeof instrument->identity, "%s", identity);
     lf_mutex_unlock(&instrument->mutex);
     if (instrument->expect_identity && !strstr(identity, instrument->expect_identity))
-        return lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
-                       "%s is connected to \"%s\" but its configuration expects \"%s\". Check the cables, or "
-                       "expect_identity",
-                       instrument->name, identity, instrument->expect_identity);
+        return lf_fail(
+            err, LF_MISMATCH, LF_NEEDS_PERSON,
+            "%s is connected to \"%s\", but its configuration expects \"%s\". Check the cables or expect_identity",
+            instrument->name, identity, instrument->expect_identity);
     return LF_OK;
 }
 
@@ -306,19 +306,19 @@ enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *c
         ;
     if (instrument->question || instrument->stopping) {
         lf_mutex_unlock(&instrument->mutex);
-        return lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy with another question", instrument->name);
+        return lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy with another command", instrument->name);
     }
     instrument->question = &question;
     lf_wake_up(&instrument->wake);
-    /* Once begun it is waited for to its end: the driver's own deadlines bound it. */
+    /* Once begun it is waited for: the driver's own deadlines limit it. */
     while (!question.answered)
         if (!lf_cond_wait(&instrument->answered, &instrument->mutex, question.begun ? LF_NEVER : deadline)
             && !question.begun && !question.answered) {
             instrument->question = NULL;
-            question.status = lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy; the question was not sent",
+            question.status = lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy; the command was not sent",
                                       instrument->name);
             question.answered = true;
-            lf_cond_broadcast(&instrument->answered); /* its place is free for whoever waits for it */
+            lf_cond_broadcast(&instrument->answered); /* its place is free for the next */
         }
     lf_mutex_unlock(&instrument->mutex);
     return question.status;

@@ -1,5 +1,5 @@
 /* Instruments: hosting drivers. Each configured instrument has one bench thread that connects, works, and
- * listens between jobs. A hung instrument stops nobody else.
+ * listens between jobs. A hung instrument holds up no other.
  */
 #ifndef LF_INSTRUMENT_INSTRUMENT_H
 #define LF_INSTRUMENT_INSTRUMENT_H
@@ -39,12 +39,12 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
                                   struct lf_error *err);
 /* Starts the bench thread. */
 enum lf_status lf_instrument_start(struct lf_instrument *instrument, struct lf_error *err);
-/* Asks the thread to end (what runs is cancelled). */
+/* Asks the thread to end; what runs is cancelled. */
 void lf_instrument_stop(struct lf_instrument *instrument);
-/* Waits until it has. */
+/* Waits until it has ended. */
 void lf_instrument_join(struct lf_instrument *instrument);
-/* Ends it if that was not done, and frees. NULL is fine. No other instrument's thread may run: it may look
- * for this one. */
+/* Stops and joins it if necessary, and frees it. NULL is fine. No other instrument's thread may be running:
+ * it may look up this one. */
 void lf_instrument_close(struct lf_instrument *instrument);
 
 const char *lf_instrument_name(const struct lf_instrument *instrument);
@@ -55,7 +55,7 @@ const struct lf_driver *lf_instrument_driver(const struct lf_instrument *instrum
 
 /* There may be work: wakes the bench. */
 void lf_instrument_kick(struct lf_instrument *instrument);
-/* A paused instrument finishes what runs, then starts nothing new; it stays connected and goes on finding
+/* A paused instrument finishes what runs and then starts nothing new; it stays connected and keeps finding
  * results. */
 void lf_instrument_pause(struct lf_instrument *instrument, const char *why);
 void lf_instrument_resume(struct lf_instrument *instrument);
@@ -76,8 +76,8 @@ cJSON *lf_instrument_info(struct lf_instrument *instrument);
 cJSON *lf_instrument_info_paused(struct lf_instrument *instrument, const char *why);
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
 
-/* One command to the instrument for an operator: runs on the bench between jobs; blocks until the deadline.
- * Any thread but the bench. A `once` command needs allow_once. LF_BUSY / LF_TIMEOUT: it was not begun. */
+/* Runs one command for an operator, on the bench between jobs; blocks until the deadline. Any thread but the
+ * bench. A `once` command needs allow_once. LF_BUSY, LF_TIMEOUT: it was not begun. */
 enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command,
                                  const struct lf_input *inputs, size_t input_count, bool allow_once,
                                  int64_t deadline, struct lf_outcome *outcome, struct lf_error *err);

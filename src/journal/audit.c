@@ -1,9 +1,9 @@
 /* The audit trail in the database.
  *
- * `audit` has the entries, the small value "audit.head" is "SEQ:HASH" of the newest. They are written
- * together; where they do not agree somebody else has written. Then new entries go on from the kept head
- * (with a number above both), so that verifying shows the break for ever, and journal__audit_recover adds an
- * entry that tells of it.
+ * `audit` has the entries; the small value "audit.head" is "SEQ:HASH" of the newest. Both are written
+ * together, so if they disagree another program has written. New entries then continue from the kept head
+ * (with a number above both): verifying keeps showing the break, and journal__audit_recover adds an entry
+ * about it.
  */
 #include "journal/audit_chain.h"
 #include "journal/db.h"
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERIFY_BATCH = 500 }; /* rows read before others get their turn with the journal */
+enum { VERIFY_BATCH = 500 }; /* rows read before other threads get the journal */
 
 /* ---- writing ---- */
 
@@ -67,11 +67,11 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
     if (status != LF_OK)
         return status;
     int64_t newest = tail.kept.seq > tail.last.seq ? tail.kept.seq : tail.last.seq;
-    if (newest == INT64_MAX) /* only somebody else can have put it there */
+    if (newest == INT64_MAX) /* only another program can have written it */
         return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                       "the audit trail was changed by something else: it has an entry %" PRId64
-                       ", after which no other can follow. "
-                       "`labferry journal-export` reads the journal; restore it from a copy",
+                       "the audit trail was changed by another program: it has an entry %" PRId64
+                       ", which must be the last possible one. "
+                       "`labferry journal export` reads the journal; restore it from a copy",
                        newest);
     entry.seq = newest + 1;
     entry.prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
@@ -86,7 +86,7 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
     return status == LF_OK ? keep_head(journal, entry.seq, hash, err) : status;
 }
 
-/* A copy of at most max bytes, of whole characters. Returns owned. */
+/* A copy of at most max bytes that ends with a complete character. Returns owned. */
 static char *bounded(const char *text, size_t max)
 {
     char *copy = lf_format("%.*s", (int)max, text ? text : "");
@@ -124,14 +124,13 @@ enum lf_status journal__audit_recover(struct lf_journal *journal, struct lf_erro
         return status;
     if (tail.has_kept)
         snprintf(text, sizeof text,
-                 "the journal was changed by something else: its last entry is %" PRId64
-                 " (%.12s), the agent "
-                 "had written %" PRId64 " (%.12s) last",
+                 "the journal was changed by another program: its last entry is %" PRId64
+                 " (%.12s), but the agent wrote %" PRId64 " (%.12s) last",
                  tail.last.seq, tail.last.hash, tail.kept.seq, tail.kept.hash);
     else
         snprintf(text, sizeof text,
-                 "the journal was changed by something else: the kept head of the audit trail is gone");
-    lf_log_error("journal", "%s. See `labferry audit-verify`", text);
+                 "the journal was changed by another program: the stored head of the audit trail is missing");
+    lf_log_error("journal", "%s. See `labferry audit verify`", text);
     return lf_journal_audit_add(journal, "agent", "audit", NULL, text, err);
 }
 
@@ -202,13 +201,13 @@ static enum lf_status head_is_gone(struct audit_check *check, struct lf_error *e
 {
     check->verdict->wrong = check->verdict->head.seq;
     return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                   "the audit trail does not hold: the head that the agent keeps beside it is "
-                   "gone, and whether entry %" PRId64 " is the last can not be told",
+                   "the audit trail is broken: the agent's copy of its head is missing, so entry %" PRId64
+                   " cannot be confirmed as the last",
                    check->verdict->head.seq);
 }
 
-/* Reads on from where the check stands; *more: there may be others. At the end of the table it is the kept
- * head that counts, read before anybody else can write. */
+/* Continues the check; *more: there may be more entries. At the end of the table the kept head decides, read
+ * before anyone else can write. */
 static enum lf_status verify_batch(struct lf_journal *journal, struct audit_check *check, bool *more,
                                    struct lf_error *err)
 {
@@ -257,9 +256,9 @@ enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct 
     return status;
 }
 
-/* ---- letting go ---- */
+/* ---- pruning ---- */
 
-/* What is to go: all before the first that is young enough. first > last: nothing. */
+/* What is to be removed: everything before the first entry that is young enough. first > last: nothing. */
 struct cut {
     int64_t first, last, from_ms, to_ms;
     char hash[LF_SHA256_HEX];
@@ -293,11 +292,10 @@ static enum lf_status let_go(struct lf_journal *journal, const struct cut *cut, 
     snprintf(about, sizeof about, "%" PRId64, cut->last);
     snprintf(text, sizeof text,
              "entries %" PRId64 " to %" PRId64
-             ", of %s to %s, were older than agent.audit_keep and were let go; "
-             "the last had the digest %s",
+             ", of %s to %s, were older than agent.audit_keep and were removed; the last had the digest %s",
              cut->first, cut->last, from, to, cut->hash);
     enum lf_status status = lf_journal_audit_add(journal, "agent", "pruned", about, text, err);
-    if (status == LF_OK) /* the trigger lets go what an entry "pruned" names */
+    if (status == LF_OK) /* the trigger allows what an entry "pruned" names */
         status = journal__query_do(journal, err, "DELETE FROM audit WHERE seq <= ?1", "i", cut->last);
     if (status == LF_OK)
         *dropped = sqlite3_changes64(journal->db);

@@ -1,20 +1,20 @@
 /* The audit trail: what was received, asked for, done and decided, with who and when.
  *
- * An entry is written in the same transaction as what it tells of: there is neither a deed without its entry
- * nor an entry without its deed. Each entry holds the SHA-256 of the one before and its own, over
+ * An entry is written in the same transaction as what it records: neither exists without the other. Each
+ * entry holds the SHA-256 of the one before and its own, over
  *
  *     labferry-audit-1 LF
  *     for prev, seq, at, who, what, about, text, in this order: its length in bytes ':' its bytes LF
  *
  * (seq in decimal, at in RFC 3339 with milliseconds, both digests in lower-case hex; prev of entry 1 is 64
- * zeros). So any entry that was changed, exchanged, removed, put in or moved breaks the chain and is named by
- * _verify. The newest digest, the *head*, is also kept beside the table, which tells a cut at the end; new
- * entries follow that kept head and not the table, so that a cut stays visible. Whoever may write the
- * database could compute a whole new chain: only a head that was noted elsewhere (the retained MQTT
- * message on .../audit, an export, a note on paper) proves that this was not done; _verify takes one.
+ * zeros). So any entry that is changed, replaced, removed, inserted or moved breaks the chain, and _verify
+ * names it. The newest digest, the *head*, is also kept beside the table, which reveals a cut at the end; new
+ * entries follow that kept head and not the table, so that a cut stays visible. Anyone who may write the
+ * database could compute a new chain: only a head noted elsewhere (the retained MQTT message on .../audit, an
+ * export, a note on paper) proves that nobody did. _verify takes one.
  *
- * Entries are let go only if agent.audit_keep says so: an entry "pruned" with the digest of the last one then
- * holds the rest. SQLite triggers refuse changes and removals by mistakes of our own. Any thread may call.
+ * Entries are removed only if agent.audit_keep is set: an entry "pruned" with the digest of the last one then
+ * anchors the rest. SQLite triggers catch changes and removals by our own mistakes. Any thread may call.
  */
 #ifndef LF_JOURNAL_AUDIT_H
 #define LF_JOURNAL_AUDIT_H
@@ -58,8 +58,8 @@ enum lf_status lf_journal_audit_list(struct lf_journal *journal, const struct lf
                                      void *context, struct lf_error *err);
 enum lf_status lf_journal_audit_head(struct lf_journal *journal, struct lf_audit_head *head,
                                      struct lf_error *err);
-/* Lets entries go that are older than keep_ms (0: none), at most LF_AUDIT_PRUNE_MAX at once. *dropped counts
- * them. */
+/* Removes entries older than keep_ms (0: none), at most LF_AUDIT_PRUNE_MAX at a time. *dropped counts them.
+ */
 enum { LF_AUDIT_PRUNE_MAX = 20000 };
 enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
                                       struct lf_error *err);
@@ -68,12 +68,12 @@ enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_m
 
 struct lf_audit_verdict {
     int64_t first, count; /* entries that were read */
-    int64_t wrong;        /* the first that does not fit; 0: all fit */
+    int64_t wrong;        /* the first entry that does not fit; 0: all fit */
     struct lf_audit_head head;
 };
 
-/* LF_OK: whole and unchanged. LF_CORRUPT: err names the first entry that does not fit. noted (NULL: none): a
- * head that was noted earlier and must still be there. Others may write meanwhile. */
+/* LF_OK: complete and unchanged. LF_CORRUPT: err names the first entry that does not fit. noted (NULL: none):
+ * a head noted earlier that must still be there. Other threads may write meanwhile. */
 enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct lf_audit_head *noted,
                                        struct lf_audit_verdict *verdict, struct lf_error *err);
 /* The same for a file, without an agent: a journal (read only; an agent may be running on it) or

@@ -1,4 +1,4 @@
-/* The chain: digests, and finding where it does not hold. */
+/* The chain: digests, and finding where it is broken. */
 #include "journal/audit_chain.h"
 
 #include <inttypes.h>
@@ -63,7 +63,7 @@ static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_er
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     check->verdict->wrong = seq;
-    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "the audit trail does not hold: %s", text);
+    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "the audit trail is broken: %s", text);
 }
 
 /* "Entry 7 is" or "entries 7 to 9 are". */
@@ -82,7 +82,7 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
     const struct lf_audit_head *last = &check->verdict->head;
     char missing[64];
     if (entry->seq < 1)
-        return wrong(check, 1, err, "before entry 1 stands one with the impossible number %" PRId64,
+        return wrong(check, 1, err, "entry 1 is preceded by one with the impossible number %" PRId64,
                      entry->seq);
     if (entry->seq == INT64_MAX) /* no other could follow it */
         return wrong(check, entry->seq, err, "an entry has the impossible number %" PRId64, entry->seq);
@@ -91,7 +91,7 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
         snprintf(check->start, sizeof check->start, "%s", entry->prev);
         check->anchored = entry->seq == 1;
         if (entry->seq == 1 && strcmp(entry->prev, AUDIT_GENESIS) != 0)
-            return wrong(check, 1, err, "entry 1 is not the beginning: it names one before it");
+            return wrong(check, 1, err, "entry 1 is not the first: it names a predecessor");
         return LF_OK;
     }
     if (entry->seq > last->seq + 1)
@@ -99,12 +99,12 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
                      range(last->seq + 1, entry->seq - 1, missing));
     if (entry->seq <= last->seq)
         return wrong(check, entry->seq, err,
-                     "entry %" PRId64 " stands after entry %" PRId64 ": it was moved, or put in", entry->seq,
+                     "entry %" PRId64 " follows entry %" PRId64 ": it was moved or inserted", entry->seq,
                      last->seq);
     if (strcmp(entry->prev, last->hash) != 0)
         return wrong(check, last->seq, err,
                      "entry %" PRId64 " is not the one that entry %" PRId64
-                     " was written after: it was changed or exchanged together with its digest",
+                     " was written after: it was changed or replaced together with its digest",
                      last->seq, entry->seq);
     return LF_OK;
 }
@@ -126,12 +126,12 @@ enum lf_status journal__audit_check_entry(struct audit_check *check, const struc
     if (status != LF_OK)
         return status;
     bool whole = !strcmp(hash, entry->hash);
-    /* A moved entry is whole but in a wrong place; of a changed one its place says nothing. */
+    /* A moved entry is intact but in the wrong place; the place of a changed one says nothing. */
     if (whole || entry->seq != check->verdict->head.seq + 1)
         status = check_place(check, entry, err);
     if (status == LF_OK && !whole)
         status = wrong(check, entry->seq, err,
-                       "entry %" PRId64 " (%.60s) was changed: its content does not have its digest",
+                       "entry %" PRId64 " (%.60s) was changed: its content does not match its digest",
                        entry->seq, entry->at);
     if (status != LF_OK)
         return status;
@@ -139,10 +139,11 @@ enum lf_status journal__audit_check_entry(struct audit_check *check, const struc
     if (check->noted && check->noted->seq == entry->seq) {
         check->noted_seen = true;
         if (strcmp(check->noted->hash, hash) != 0)
-            return wrong(check, entry->seq, err,
-                         "entry %" PRId64 " does not have the digest that was noted for it: the trail "
-                         "was written anew from there or earlier",
-                         entry->seq);
+            return wrong(
+                check, entry->seq, err,
+                "entry %" PRId64
+                " does not have the digest noted for it: the trail was rewritten from there or earlier",
+                entry->seq);
     }
     check->verdict->head.seq = entry->seq;
     memcpy(check->verdict->head.hash, hash, sizeof hash);
@@ -157,22 +158,22 @@ enum lf_status journal__audit_check_end(struct audit_check *check, const struct 
     const struct lf_audit_head *last = &verdict->head;
     char missing[64];
     if (verdict->count && !check->anchored)
-        return wrong(check, 1, err, "%s missing, and no entry tells that it was let go",
+        return wrong(check, 1, err, "%s missing, and no entry says that it was removed",
                      range(1, verdict->first - 1, missing));
     if (kept && kept->seq > last->seq)
         return wrong(check, last->seq + 1, err, "%s missing (cut off at the end)",
                      range(last->seq + 1, kept->seq, missing));
     if (kept && kept->seq < last->seq)
-        return wrong(check, kept->seq + 1, err, "%s put in at the end, not by the agent",
+        return wrong(check, kept->seq + 1, err, "%s at the end but not written by the agent",
                      range(kept->seq + 1, last->seq, missing));
     if (kept && kept->seq && strcmp(kept->hash, last->hash) != 0)
-        return wrong(check, last->seq, err, "entry %" PRId64 " is not the one that the agent wrote last",
+        return wrong(check, last->seq, err, "entry %" PRId64 " is not the last one that the agent wrote",
                      last->seq);
     if (check->noted && check->noted->seq > last->seq)
-        return wrong(check, last->seq + 1, err, "%s missing: the head that was noted is not there",
+        return wrong(check, last->seq + 1, err, "%s missing: the noted head is not there",
                      range(last->seq + 1, check->noted->seq, missing));
     if (check->noted && check->noted->seq && !check->noted_seen)
         return wrong(check, check->noted->seq, err,
-                     "entry %" PRId64 ", whose digest was noted, is not there any more", check->noted->seq);
+                     "entry %" PRId64 ", whose digest was noted, is no longer there", check->noted->seq);
     return LF_OK;
 }

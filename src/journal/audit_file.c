@@ -78,8 +78,7 @@ enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit
         status = lf_journal_audit_list(journal, &filter, write_entry, &writer, err);
     }
     if (status == LF_OK && writer.status != LF_OK)
-        status = lf_fail(err, writer.status, LF_TRANSIENT,
-                         "the export of the audit trail could not be written: %s",
+        status = lf_fail(err, writer.status, LF_TRANSIENT, "cannot write the export of the audit trail: %s",
                          writer.status == LF_NO_MEMORY ? "out of memory" : strerror(errno));
     if (status == LF_OK)
         status = lf_journal_audit_head(journal, head, err);
@@ -141,13 +140,13 @@ static enum lf_status verify_line(struct audit_check *check, struct lf_slice lin
     struct lf_audit_entry entry;
     enum lf_status status = line.len > LINE_MAX_BYTES ? LF_INVALID : lf_json_parse(line, &json, err);
     if (status == LF_OK && *ended)
-        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "something stands after the end of the export");
+        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "there is more after the end of the export");
     else if (status == LF_OK && read_line(json, &entry))
         status = journal__audit_check_entry(check, &entry, err);
     else if (status == LF_OK && read_end(json, end))
         *ended = true;
     else if (status == LF_OK || status == LF_INVALID)
-        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "this is no entry of an audit trail");
+        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON, "not an entry of an audit trail");
     if (status != LF_OK)
         lf_error_prefix(err, "line %lld", (long long)number);
     if (status == LF_CORRUPT && !check->verdict->wrong)
@@ -173,10 +172,10 @@ static enum lf_status verify_export(FILE *file, const struct lf_audit_head *note
         status = journal__audit_check_end(&check, ended ? &end : NULL, err);
     if (status == LF_OK && !ended) {
         verdict->wrong = verdict->head.seq + 1;
-        status = lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                         "the export has no end (a last line \"audit_end\"): it was cut off after entry "
-                         "%lld, or never finished",
-                         (long long)verdict->head.seq);
+        status = lf_fail(
+            err, LF_CORRUPT, LF_NEEDS_PERSON,
+            "the export has no end (a last line \"audit_end\"): it was cut off after entry %lld or never finished",
+            (long long)verdict->head.seq);
     }
     return status;
 }

@@ -1,7 +1,7 @@
-/* What the journal may grow to, and what leaves when it has.
+/* Tables that are bounded, and what is removed when they are full.
  *
- * The tally is kept in memory beside each change, taken back with its transaction, and counted anew when the
- * journal is opened and pruned. What had to leave is counted for good.
+ * The tally follows each change in memory, is rolled back with its transaction, and is recounted when the
+ * journal is opened or pruned. The number of removed rows is stored.
  */
 #include "journal/db.h"
 
@@ -64,7 +64,7 @@ enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error 
     return status;
 }
 
-/* ---- leaving ---- */
+/* ---- removing ---- */
 
 /* Retained reports stay: there is one for each topic, and it is the state. */
 enum lf_status journal__bounds_outbox(struct lf_journal *journal, struct lf_error *err)

@@ -305,7 +305,7 @@ void lf_journal_rollback(struct lf_journal *journal)
 static enum lf_status in_use(const char *path, struct lf_error *err)
 {
     return lf_fail(err, LF_BUSY, LF_NEEDS_PERSON,
-                   "the journal %s is in use: another labferryd runs on it. Stop that one first", path);
+                   "the journal %s is in use by another labferryd. Stop that one first", path);
 }
 
 static enum lf_status take_lock(struct lf_journal *journal, struct lf_error *err)
@@ -347,11 +347,11 @@ static enum lf_status check_integrity(struct lf_journal *journal, struct lf_erro
     enum lf_status status = journal__query_end(&query, err);
     if (status != LF_OK || !strcmp(found, "ok"))
         return status;
-    return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
-                   "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is "
-                   "wrong, `labferry journal export FILE` reads what can still be read. The agent never "
-                   "starts on an empty journal by itself",
-                   found);
+    return lf_fail(
+        err, LF_CORRUPT, LF_NEEDS_PERSON,
+        "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is "
+        "wrong, `labferry journal export FILE` saves what is still readable. The agent never starts on an empty journal by itself",
+        found);
 }
 
 static enum lf_status open_database(struct lf_journal *journal, struct lf_error *err)

@@ -18,30 +18,30 @@ struct statement {
     bool busy;
 };
 
-/* What is counted as it changes, so that nothing needs to be counted to know. */
+/* Counted on each change, so that no query is needed to know. */
 struct tally {
     int64_t outbox;                         /* rows */
     int64_t unused;                         /* bytes of events that made no job; see bounds.c */
-    int64_t outbox_dropped, unused_dropped; /* let go since the journal was begun */
+    int64_t outbox_dropped, unused_dropped; /* removed early since the journal was created */
 };
 
 struct lf_journal {
     sqlite3 *db;
-    struct lf_file lock; /* held exclusively while open */
-    struct lf_file file; /* of the database, held too; never closed before SQLite's own, or the system forgets
-                    SQLite's locks */
+    struct lf_file lock; /* locked exclusively while open */
+    /* Of the database, locked too; closed after SQLite's own, or the system drops SQLite's locks. */
+    struct lf_file file;
     struct lf_mutex mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
     int depth;              /* nested transactions count as one */
     enum lf_status broken;  /* not LF_OK: a part of the transaction failed, so the outermost commit fails */
     struct effect *effects; /* of the open transaction */
     _Atomic(const void *) owner; /* the thread that has it open; see effects.c */
-    char *path;                  /* NULL: only read, and somebody else's */
+    char *path;                  /* NULL: opened to read, may belong to another process */
     bool ready;                  /* it is open */
-    bool damaged;                /* found while it was open: nothing is written any more */
+    bool damaged;                /* found while open: nothing is written any more */
     bool trouble;                /* the last attempt to write failed */
-    int64_t audited;             /* number of the newest entry of the audit trail that was written here */
+    int64_t audited;             /* number of the newest audit entry written here */
     bool acts;                   /* this transaction notes that an action is about to begin */
-    int64_t missing; /* entries that the journal had and has not: it is an older copy; see health.c */
+    int64_t missing; /* audit entries that the journal once had: it is an older copy; see health.c */
     struct lf_journal_limits limits;
     struct tally tally, tally_before; /* ... and as it was before the transaction */
     struct statement cache[STATEMENT_CACHE];
@@ -53,7 +53,7 @@ struct query {
     struct statement *cached; /* NULL: prepared for this run only */
     sqlite3_stmt *stmt;
     int code;       /* last SQLite code */
-    bool no_memory; /* a column could not be read: what was read is not whole, and journal__query_end says so
+    bool no_memory; /* a column could not be read; journal__query_end reports it
                      */
 };
 
@@ -96,7 +96,7 @@ enum lf_status journal__sqlite_fail(struct lf_journal *journal, int code, const 
 
 /* ---- health.c: with the mutex held */
 
-/* What an error of SQLite says about the journal. */
+/* Notes what an error of SQLite says about the journal. */
 void journal__health_note(struct lf_journal *journal, int code);
 enum lf_status journal__health_damaged(const struct lf_journal *journal, const char *doing, const char *why,
                                        struct lf_error *err);
@@ -112,9 +112,9 @@ void journal__health_acts(struct lf_journal *journal);
 /* ---- bounds.c: within the caller's transaction */
 
 enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error *err);
-/* After a row came: lets go of the oldest beyond the limit. */
+/* After a row was added: removes the oldest beyond the limit. */
 enum lf_status journal__bounds_outbox(struct lf_journal *journal, struct lf_error *err);
-/* *dropped: how many have been let go so far, if one was now; else 0. */
+/* *dropped: how many have been removed so far, if one was now; otherwise 0. */
 enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest, int64_t *dropped,
                                       struct lf_error *err);
 /* What an event of this fate and length counts as unused: 0 if a job came of it. */
@@ -123,7 +123,7 @@ int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len);
 /* Without a database yet; end with lf_journal_close. NULL: out of memory. */
 struct lf_journal *journal__new(struct lf_error *err);
 /* Opens a file for reading, in one transaction, as it is: nothing is checked, recovered or migrated. An agent
- * may be running on it. */
+ * may be using it. */
 enum lf_status journal__open_to_read(const char *path, struct lf_journal **journal, struct lf_error *err);
 
 /* Creates or migrates the tables. */

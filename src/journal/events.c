@@ -72,8 +72,8 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
     return status;
 }
 
-/* In a flood of messages that are no events the trail tells of each thousandth that had to leave, not of each
- * that came. */
+/* In a flood of messages that are not events, the trail records every thousandth removal instead of each
+ * arrival. */
 enum { TELL_DROPPED = 1000 };
 
 static enum lf_status audit_new(struct lf_journal *journal, const struct lf_event_row *row, int64_t dropped,
@@ -85,7 +85,7 @@ static enum lf_status audit_new(struct lf_journal *journal, const struct lf_even
     if (dropped % TELL_DROPPED)
         return LF_OK;
     snprintf(text, sizeof text,
-             "%lld messages that made no job have left the journal early (a twentieth of agent.journal_max)",
+             "%lld messages that made no job were removed early (a twentieth of agent.journal_max)",
              (long long)dropped);
     return lf_journal_audit_add(journal, "agent", "event", NULL, text, err);
 }
@@ -210,7 +210,7 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
                                                     "t", id),
                                      row, &found, err);
     if (status == LF_OK && !found)
-        status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no event with the id %s is in the journal", id);
+        status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "the journal has no event %s", id);
     return status;
 }
 
@@ -263,7 +263,7 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
         status = journal__query_int(journal, next_mono, err,
                                     "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
     if (status == LF_OK && !found)
-        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be read again");
+        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be re-read");
     return status;
 }
 

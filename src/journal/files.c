@@ -23,7 +23,7 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    /* A step that is repeated after a crash brings its parcel again. */
+    /* A step repeated after a crash adds its parcel again. */
     status = journal__query_do(
         journal, err,
         "INSERT INTO parcel (job, name, file, mime, sha256, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
@@ -134,8 +134,9 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
                                        const char *config, int64_t *other, bool *attached,
                                        struct lf_error *err)
 {
-    /* Attached and not replaced since by a later version. Of those under way only earlier ones count, or two
-     * would wait for each other. One held before its run is known may stay so for long: nobody waits for it.
+    /* Attached, and not replaced by a later version since. Of those in progress only earlier ones count, or
+     * two would wait for each other. One held before its run is known may stay held for long: nothing waits
+     * for it.
      */
     struct query query = journal__query(
         journal,

@@ -1,13 +1,11 @@
 /* Can the journal be written, and is it still the file that it was?
  *
- * Damage that shows while the agent runs ends all writing: SQLite refuses it from then on (query_only),
- * reading goes on. Trouble of the disk ends by itself: what fails is rolled back, and whoever wanted it tries
- * again.
+ * Damage found while the agent runs ends all writing: from then on SQLite refuses it (query_only); reading
+ * goes on. Trouble with the disk is temporary: what fails is rolled back, and the caller tries again.
  *
- * A journal that was begun leaves a word in its lock file. So a start that finds the word but no journal
- * knows that one is missing. Before each action the number of its entry in the audit trail is put there, too.
- * So a start on an older copy of the journal knows that there were actions of which the copy knows nothing,
- * and which it would begin again.
+ * The lock file says whether a journal was ever created, so a start without one knows that it is missing. It
+ * also has the number of the audit entry of the last action, so a start on an older copy of the journal knows
+ * that there were actions the copy does not know of and would repeat.
  */
 #include "journal/audit.h"
 #include "journal/db.h"
@@ -42,14 +40,11 @@ enum lf_status journal__health_damaged(const struct lf_journal *journal, const c
 {
     return lf_fail(
         err, LF_CORRUPT, LF_NEEDS_PERSON,
-        "journal: %s: the database%s%s is damaged (%s). Nothing is taken in and nothing is done "
-        "with it. Stop the agent "
-        "and keep the file. `labferry journal-check FILE` shows what is wrong, `labferry "
-        "journal-export FILE` reads what can still be read. The agent never starts on an empty journal by itself",
+        "journal: %s: the database%s%s is damaged (%s). No work is accepted or done. Stop the agent and keep the file. `labferry journal check FILE` shows what is wrong, `labferry journal export FILE` saves what is still readable. The agent never starts on an empty journal by itself",
         doing, journal->path ? " " : "", journal->path ? journal->path : "", why);
 }
 
-/* SQLite would go on writing to a file that nobody finds again. */
+/* SQLite would keep writing to a file that has no name any more. */
 static bool moved(struct lf_journal *journal)
 {
     int gone = 0;
@@ -68,11 +63,10 @@ enum lf_status journal__health_check(struct lf_journal *journal, struct lf_error
     if (!moved(journal))
         return LF_OK;
     journal->trouble = true;
-    return lf_fail(err, LF_IO, LF_NEEDS_PERSON,
-                   "the journal %s is gone, or another file is in its place. Nothing is taken in and nothing "
-                   "is done until that very "
-                   "file (with its -wal) is back. If it is lost, restore a copy while the agent is stopped",
-                   journal->path);
+    return lf_fail(
+        err, LF_IO, LF_NEEDS_PERSON,
+        "the journal %s is gone or was replaced. No work is accepted or done until the original file (with its -wal) is back. If it is lost, stop the agent and restore a copy",
+        journal->path);
 }
 
 enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err)
@@ -100,13 +94,10 @@ enum lf_status journal__health_not_missing(struct lf_journal *journal, struct lf
     if (lf_file_look(&journal->lock, &lock, err) != LF_OK || lock.size == 0
         || (lf_path_look(journal->path, &file, err) == LF_OK && file.size > 0))
         return LF_OK;
-    return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                   "the journal is missing or empty, and there was one: what the agent has promised would be "
-                   "forgotten. Restore it "
-                   "(with its -wal, if there is one) from where it went or from a copy. If it is lost for "
-                   "good and the agent shall "
-                   "begin anew, remove %s.lock",
-                   journal->path);
+    return lf_fail(
+        err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+        "the journal is missing or empty, but there was one: without it the agent would forget its jobs. Put it back (with its -wal, if there is one) or restore a copy. To start over with an empty journal, remove %s.lock",
+        journal->path);
 }
 
 enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error *err)
@@ -116,7 +107,7 @@ enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error
     if (lf_file_look(&journal->lock, &lock, err) != LF_OK || lock.size > 0)
         return LF_OK;
     enum lf_status status = lf_dir_sync_parent(journal->path,
-                                               err); /* the word must not be there before the journal is */
+                                               err); /* the mark must not exist before the journal does */
     if (status == LF_OK)
         status = lf_file_append(&journal->lock, begun, sizeof begun - 1, err);
     if (status == LF_OK)
@@ -137,7 +128,7 @@ void journal__health_acts(struct lf_journal *journal)
     if (lf_file_write_at(&journal->lock, sizeof begun - 1, text, (size_t)len, &err) != LF_OK)
         lf_log_warning(
             "journal",
-            "cannot note the last action in %s.lock: a copy of the journal could not be told from it",
+            "cannot note the last action in %s.lock: an older copy of the journal would go unnoticed",
             journal->path);
 }
 
@@ -162,7 +153,7 @@ int64_t lf_journal_missing(const struct lf_journal *journal)
     return journal->missing;
 }
 
-void lf_journal_missing_told(struct lf_journal *journal)
+void lf_journal_missing_noted(struct lf_journal *journal)
 {
     lf_mutex_lock(&journal->mutex);
     if (journal->audited)

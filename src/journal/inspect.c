@@ -49,16 +49,16 @@ static enum lf_status open_with(const char *name, int flags, struct lf_journal *
     return status;
 }
 
-/* In a folder where nothing may be written SQLite cannot share the file: then it is read as one that nobody
- * changes. */
+/* SQLite cannot share a file in a folder that it may not write to; then it is read as one that does not
+ * change. */
 static enum lf_status open_unchanging(const char *path, struct lf_journal **journal, struct lf_error *err)
 {
     struct lf_buffer uri = {0};
     if (has_content(path, "-wal"))
-        return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
-                       "%s-wal has changes that belong to it, but its folder may not be written: copy both "
-                       "into one that may",
-                       path);
+        return lf_fail(
+            err, LF_DENIED, LF_NEEDS_PERSON,
+            "%s-wal has changes that belong to it, but its folder is not writable: copy both into a folder that is",
+            path);
     bool good = lf_buffer_text(&uri, "file:") == LF_OK;
     for (const char *c = path; good && *c; c++)
         good = (strchr("%?#", *c) ? lf_buffer_format(&uri, "%%%02X", (unsigned char)*c)
@@ -109,7 +109,7 @@ static enum lf_status list_tables(struct lf_journal *journal, struct copied_tabl
     return journal__query_end(&query, err);
 }
 
-/* A statement whose text is made for this run only. Ends by sqlite3_finalize. */
+/* A statement whose text is built for this run. Ends by sqlite3_finalize. */
 static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -150,7 +150,7 @@ static void check_pages(struct lf_journal *journal, cJSON *problems)
             add_problem(problems, "%s", text);
     }
     if (code != SQLITE_DONE)
-        add_problem(problems, "the check itself broke off: %s", sqlite3_errmsg(journal->db));
+        add_problem(problems, "the check stopped early: %s", sqlite3_errmsg(journal->db));
     sqlite3_finalize(stmt);
 }
 
@@ -175,7 +175,7 @@ static bool check_rows(struct lf_journal *journal, cJSON *report, cJSON *problem
         snprintf(sql, sizeof sql, "SELECT count(*) FROM \"%s\"", tables[i].name);
         int64_t number = number_of(journal, sql);
         if (number < 0)
-            add_problem(problems, "the rows of %s cannot be counted", tables[i].name);
+            add_problem(problems, "cannot count the rows of %s", tables[i].name);
         lf_json_set_int(rows, tables[i].name, number);
     }
     return lf_json_set(report, "rows", rows);
@@ -202,9 +202,9 @@ static void check_version(int64_t version, cJSON *problems)
         add_problem(problems, "version %" PRId64 " was written by a newer labferryd; this one knows up to %d",
                     version, SCHEMA_VERSION);
     else if (version < 0)
-        add_problem(problems, "the version cannot be read");
+        add_problem(problems, "cannot read the version");
     else if (version == 0)
-        add_problem(problems, "this is no journal of labferryd: it has no version");
+        add_problem(problems, "not a journal of labferryd: it has no version");
 }
 
 enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_error *err)
@@ -350,7 +350,7 @@ static enum lf_status write_table(struct export *export, const struct copied_tab
                                        : prepare(export->journal, "SELECT * FROM \"%s\"", table->name);
     enum lf_status status = write_rows(export, table, stmt, &reached, &code, err);
     if (status == LF_OK && code != SQLITE_DONE && !table->rowids)
-        status = write_gap(export, table->name, "what follows cannot be read", err);
+        status = write_gap(export, table->name, "cannot read what follows", err);
     sqlite3_finalize(stmt);
     if (status != LF_OK || code == SQLITE_DONE || !table->rowids)
         return status;
@@ -359,10 +359,10 @@ static enum lf_status write_table(struct export *export, const struct copied_tab
                    reached);
     status = write_rows(export, table, stmt, &back, &code, err);
     if (status == LF_OK) {
-        snprintf(what, sizeof what, "rows after %" PRId64 " and before %" PRId64 " cannot be read",
+        snprintf(what, sizeof what, "cannot read the rows after %" PRId64 " and before %" PRId64 "",
                  reached == INT64_MIN ? 0 : reached, back);
         if (back == INT64_MAX)
-            snprintf(what, sizeof what, "rows after %" PRId64 " cannot be read",
+            snprintf(what, sizeof what, "cannot read the rows after %" PRId64 "",
                      reached == INT64_MIN ? 0 : reached);
         status = write_gap(export, table->name, what, err);
     }

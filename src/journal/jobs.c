@@ -1,9 +1,8 @@
-/* Jobs: from birth to end.
+/* The table of jobs, and their history.
  *
- * Times to wait are instants of the boot-time clock, so steps of the wall clock move nothing; they mean
- * something only within one boot. journal__jobs_recover compares the boot id and, after a reboot, makes
- * waiting jobs due and works expiry out anew. For that alone expires_ms is kept, and made to fit expires_mono
- * again when the wall clock was set.
+ * Due times are on the boot-time clock, so that steps of the wall clock do not matter; they are valid only
+ * within one boot. After a reboot (the boot id differs) journal__jobs_recover makes waiting jobs due and
+ * recomputes expiry from expires_ms, which is stored for that alone and adjusted when the wall clock is set.
  */
 #include "journal/audit.h"
 #include "journal/job_rows.h"
@@ -63,7 +62,7 @@ enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error
     if (status == LF_OK)
         status = journal__query_do(journal, err, "UPDATE job SET state = 'ready' WHERE state = 'running'",
                                    "");
-    if (status == LF_OK) /* whoever had claimed them is gone */
+    if (status == LF_OK) /* no thread has claimed them any more */
         status = journal__query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE fate = 'reread'", "");
     status = lf_journal_end(journal, status, err);
 done:
@@ -259,7 +258,8 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
     "OR (?1 IS NULL AND bench = 1 AND acting = 0 AND expires_mono BETWEEN 1 AND ?3 AND state IN ('ready', "  \
     "'waiting'))"
 
-/* When the next waiting job is due. Not to know that is an error: nobody would come back for it. */
+/* When the next waiting job is due. If that cannot be read it is an error: nothing else would wake the
+ * caller. */
 static enum lf_status next_due(struct lf_journal *journal, const char *instrument, int64_t *next,
                                struct lf_error *err)
 {

@@ -1,10 +1,9 @@
-/* The journal: the SQLite database that knows everything the agent has promised. WAL, synchronous=FULL: what
- * a call has committed survives a power cut. What it tells for good, with who and when, is the audit trail:
- * audit.h.
+/* The journal: the SQLite database of everything the agent has promised. WAL, synchronous=FULL: what a call
+ * has committed survives a power cut. The permanent record, with who and when, is the audit trail: audit.h.
  *
  * Any thread may call; calls are serialised. Between lf_journal_begin and lf_journal_commit the calling
- * thread owns the journal and everything it writes becomes true at once or not at all. Texts in filled
- * structs are owned by the struct and freed by its _free function. Errors: LF_FULL, LF_IO (transient: disk),
+ * thread owns the journal, and everything it writes is kept together or not at all. Texts in filled structs
+ * are owned by the struct and freed by its _free function. Errors: LF_FULL, LF_IO (transient: disk),
  * LF_CORRUPT (needs a person), LF_NO_MEMORY.
  */
 #ifndef LF_JOURNAL_JOURNAL_H
@@ -43,15 +42,15 @@ typedef void lf_journal_effect(void *context, int64_t number, const char *text);
 void lf_journal_after_commit(struct lf_journal *journal, lf_journal_effect *effect, void *context,
                              int64_t number, const char *text);
 
-/* LF_OK if it can be written now; after a failed attempt that is tried. Else why not: no room, damage found
- * while running (nothing is written any more), its file gone or replaced. */
+/* LF_OK if the journal can be written now; after a failed attempt this tries. Otherwise why not: no room,
+ * damage found while running (nothing is written any more), file gone or replaced. */
 enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err);
 
-/* How many entries of its audit trail the journal had when an action was begun last, and has not: it is an
- * older copy, and of what was done since it knows nothing. 0: none. Found by opening, until it was told, in
- * the audit trail, too: then it goes on from where it stands. */
+/* How many audit entries are missing that existed when the last action was begun: the journal is an older
+ * copy and does not know what was done since. 0: none. Found by opening, until lf_journal_missing_noted says
+ * that the audit trail has it. */
 int64_t lf_journal_missing(const struct lf_journal *journal);
-void lf_journal_missing_told(struct lf_journal *journal);
+void lf_journal_missing_noted(struct lf_journal *journal);
 
 /* ---- limits and free space: journal/room.c ---- */
 
@@ -116,8 +115,7 @@ struct lf_event_row {
 };
 void lf_event_row_free(struct lf_event_row *row);
 
-/* Stores a new event (seq is filled). LF_EXISTS: this id is known; its count goes up and nothing else
- * changes. */
+/* Stores a new event and fills seq. LF_EXISTS: the id is known; only its count goes up. */
 enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row,
                                     struct lf_error *err);
 enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id, enum lf_fate fate,
@@ -131,13 +129,13 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
                                      void (*each)(void *context, const struct lf_event_row *row),
                                      void *context, struct lf_error *err);
-/* createdAt (wall ms) of the newest event received, none counted as newer than its receipt: one with a date
- * in the future must not hide what was missed. 0: none. */
+/* createdAt (wall ms) of the newest event received, none counted as newer than its receipt: an event dated in
+ * the future must not hide what was missed. 0: none. */
 int64_t lf_journal_event_newest(struct lf_journal *journal);
 /* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
 cJSON *lf_journal_event_counts(struct lf_journal *journal);
-/* Next event of fate reread that is due; puts it off to `again_mono` so that nobody else takes it, and counts
- * the attempt. LF_NOT_FOUND with *next_mono (when the next is due; LF_NEVER). */
+/* The next event of fate reread that is due; postpones it to `again_mono` so that no other thread takes it,
+ * and counts the attempt. LF_NOT_FOUND with *next_mono (when the next is due; LF_NEVER). */
 enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t again_mono,
                                              struct lf_event_row *row, int64_t *next_mono,
                                              struct lf_error *err);
@@ -178,18 +176,18 @@ struct lf_job {
     int attempt;                    /* of this step */
     int64_t created_ms, updated_ms; /* wall */
     int64_t due_mono;               /* waiting: not before */
-    int64_t expires_ms;             /* wall; 0: never. Not after this time may it start to act */
+    int64_t expires_ms;             /* wall; 0: never. It may not start to act after this */
     int64_t expires_mono; /* the same on the monotonic clock, which decides; 0: never, or it has acted */
     enum lf_class class;  /* of the last error */
-    char *note;           /* why it waits, is held, failed; what came of it */
+    char *note;           /* why it waits, is held or failed; its outcome */
     char *wake;           /* waiting: what would wake it ("processor:aop_1") */
     char *stop;           /* running: by whom and why it was asked to stop; NULL: it was not */
     cJSON *fields;        /* see job_fields.h; an object */
     const char *by;       /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
 void lf_job_free(struct lf_job *job); /* the struct's contents */
-/* It may start for so long after the work came about, which was at happened_ms (wall; 0, or ahead of now:
- * now). */
+/* It may start until not_after_ms after the work came about, at happened_ms (wall; 0 or in the future: now).
+ */
 void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_after_ms);
 
 /* Adds a job (id is filled; job->fields is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is
@@ -197,10 +195,10 @@ void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_af
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
 /* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, fields, instrument; sets
- * updated_ms. That it is about to act, is held or has ended goes into the audit trail. */
+ * updated_ms. Being about to act, held or finished goes into the audit trail. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
-/* Notes that a running job was asked to stop (job->stop), until it is saved next: what is left of a crash in
- * between is for the next start. */
+/* Notes that a running job was asked to stop (job->stop), until it is saved next. If the agent dies before
+ * that, the next start carries it out. */
 enum lf_status lf_journal_job_stop(struct lf_journal *journal, int64_t id, const char *text,
                                    struct lf_error *err);
 enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct lf_job *job,
@@ -218,16 +216,16 @@ enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_j
 /* {"ready": 1, "held": 2, ...}. Returns owned; NULL if they cannot be counted now. instrument NULL: all. */
 cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument);
 
-/* Takes the oldest job that can run now: courier steps (instrument NULL) or bench steps of the instrument;
- * marks it running. Couriers are also given bench jobs that have expired before they acted. LF_NOT_FOUND with
- * *next_mono: when the next waiting one is due (LF_NEVER: none). */
+/* Takes the oldest job that can run now and marks it running: courier steps (instrument NULL) or bench steps
+ * of the instrument. Couriers are also given bench jobs that have expired before they acted. LF_NOT_FOUND
+ * with *next_mono: when the next waiting one is due (LF_NEVER: none). */
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
                                     int64_t *next_mono, struct lf_error *err);
-/* Makes jobs that wait for `wake` ready; *count says how many and *job (may be NULL) is one of them. */
+/* Makes jobs that wait for `wake` ready; *count is how many, *job (may be NULL) one of them. */
 enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int *count, int64_t *job,
                                    struct lf_error *err);
-/* The job of that kind which acted on the instrument last: done, or at a step after its action. By the order
- * of the history, since the wall clock may step. LF_NOT_FOUND. For matching by last job. */
+/* The job of that kind that acted on the instrument last: done, or at a step after its action. Ordered by
+ * history, since the wall clock may step. LF_NOT_FOUND. For matching by last job. */
 enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
                                         struct lf_job *job, struct lf_error *err);
 
@@ -237,8 +235,8 @@ enum lf_status lf_journal_job_with_field(struct lf_journal *journal, const char 
                                          enum lf_job_field field, const char *value, bool open, int64_t but,
                                          int64_t *job, struct lf_error *err);
 
-/* What happened to a job, when and by whom ("agent", "cli:maria", "mqtt:..."). Goes into the audit trail,
- * too. */
+/* What happened to a job, when and by whom ("agent", "cli:maria", "mqtt:..."). Goes into the audit trail as
+ * well. */
 enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, const char *who,
                                       const char *text, struct lf_error *err);
 enum lf_status lf_journal_history_list(struct lf_journal *journal, int64_t job,
@@ -261,7 +259,7 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
 enum lf_status lf_journal_parcel_get(struct lf_journal *journal, int64_t job, struct lf_parcel_row *row,
                                      struct lf_error *err);
 enum lf_status lf_journal_parcel_drop(struct lf_journal *journal, int64_t job, struct lf_error *err);
-/* Does a job still need this spool file, or may a retry need it? For sweeping the spool. */
+/* Does a job need this spool file, or might a retry? For sweeping the spool. */
 bool lf_journal_parcel_knows(struct lf_journal *journal, const char *file);
 
 /* Parts of a multipart upload that the cloud has acknowledged. */
@@ -284,14 +282,13 @@ enum lf_status lf_journal_finding_add(struct lf_journal *journal, const char *in
 enum lf_status lf_journal_finding_digest(struct lf_journal *journal, int64_t job, const char *sha256,
                                          struct lf_error *err);
 /* Another job of the same instrument with the same content for this run and output file configuration: one
- * that has attached it
- * (*attached), or an earlier one that still may. LF_NOT_FOUND. */
+ * that has attached it (*attached), or an earlier one that still may. LF_NOT_FOUND. */
 enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, const char *run,
                                        const char *config, int64_t *other, bool *attached,
                                        struct lf_error *err);
 
-/* gone: the instrument does not show it any more, and it may leave when it is old. Not gone: it shows it
- * again. */
+/* gone: the instrument no longer shows it, and it may be pruned when it is old. Not gone: it shows it again.
+ */
 enum lf_status lf_journal_finding_gone(struct lf_journal *journal, const char *instrument, const char *id,
                                        const char *version, bool gone, struct lf_error *err);
 
@@ -319,15 +316,15 @@ enum lf_status lf_journal_outbox_remove(struct lf_journal *journal, int64_t seq,
 /* ---- commands ---- */
 
 enum lf_command_state {
-    LF_COMMAND_ACCEPTED, /* is to be done */
-    LF_COMMAND_RUNNING,  /* was begun; after a crash nobody knows how far it came */
+    LF_COMMAND_ACCEPTED, /* waiting */
+    LF_COMMAND_RUNNING,  /* begun; after a crash its outcome is unknown */
     LF_COMMAND_FINISHED, /* has its answer */
 };
 
 struct lf_command_row {
     int64_t seq; /* commands are done in this order */
     char *id;
-    char *verb, *args;           /* NULL: what came could not be understood; args is JSON, NULL: none */
+    char *verb, *args;           /* NULL: could not be parsed; args is JSON, NULL: none */
     char *reply;                 /* topic of the answer */
     struct lf_slice correlation; /* owned like the texts; len 0: none */
     int64_t expires_ms;          /* wall; 0: never */
@@ -349,12 +346,12 @@ enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id
 enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_command_state state,
                                        struct lf_command_row *row, struct lf_error *err);
 
-/* The wall clock was set, or we have learned better: the expiry that a reboot would go by is made to fit the
- * monotonic one. */
+/* The wall clock was set or is known better: adjusts the expiry that a reboot would use to the monotonic one.
+ */
 enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err);
 
-/* Drops what is past its keeping time (ms): final jobs with their history, events without open jobs, finished
- * commands. Findings stay until they are gone from the instrument, or a file would be taken for a new one.
+/* Removes what is past its keeping time (ms): final jobs with their history, events without open jobs,
+ * finished commands. Findings stay until they are gone from the instrument, or a file would count as new.
  * *dropped counts rows. */
 enum lf_status lf_journal_prune(struct lf_journal *journal, int64_t keep_ms, int64_t *dropped,
                                 struct lf_error *err);

@@ -1,8 +1,8 @@
-/* Letting go of what is finished and past its keeping time. Open jobs and all that belongs to them stay.
+/* Removes what is finished and past its keeping time. Open jobs and everything that belongs to them stay.
  *
- * What was stamped while our clock was behind looks older than it is. An event would be let go too early
- * then, and if it came again, be taken for a new one; so the younger of its two times counts, one of which is
- * the cloud's (unless that lies ahead of us). */
+ * A row stamped while our clock was behind looks older than it is. An event would be removed too early then
+ * and, if it came again, count as new; so the younger of its two times counts, one of which is the cloud's
+ * (unless that is in our future). */
 #include "journal/job_rows.h"
 
 #include "base/clock.h"

@@ -84,8 +84,8 @@ static const char *const version_2[] = {
     NULL,
 };
 
-/* When the outbox is full, job reports are dropped before replies. What is gone from its instrument need not
- * be known for ever. */
+/* When the outbox is full, job reports are dropped before replies. A result that has left its instrument can
+ * be forgotten one day. */
 static const char *const version_3[] = {
     "ALTER TABLE outbox ADD COLUMN reply INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX outbox_to_drop ON outbox (reply, seq) WHERE NOT retain",
@@ -123,7 +123,7 @@ static const char *const version_4[] = {
     NULL,
 };
 
-/* What a crash left running and had been asked to stop must not begin again. */
+/* A job that was asked to stop must not run again after a crash. */
 static const char *const version_5[] = {
     "ALTER TABLE job ADD COLUMN stop TEXT",
     NULL,

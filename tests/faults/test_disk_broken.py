@@ -86,7 +86,7 @@ class Journal(OnSmallDisks):
         files = [lab.generate()]
         self.once(files)
         self.path.rename(self.path.with_name("elsewhere"))
-        files.append(self.stops("is gone, or another file is in its place"))
+        files.append(self.stops("is gone or was replaced"))
         self.path.with_name("elsewhere").rename(self.path)
         self.once(files)
         self.untold()
@@ -129,7 +129,7 @@ class Journal(OnSmallDisks):
         lab.start_agent(wait=False)
         self.assertEqual(lab.parts["agent"].wait(60), 1)
         del lab.parts["agent"]
-        self.assertIn("the journal is missing or empty, and there was one", lab.log("agent").splitlines()[-1])
+        self.assertIn("the journal is missing or empty, but there was one", lab.log("agent").splitlines()[-1])
         self.assertFalse(self.path.exists())
         for path in away.iterdir():
             path.rename(self.path.with_name(path.name))

@@ -281,7 +281,7 @@ static void put_in(void)
              INT64_MAX, "");
     struct lf_journal *journal = NULL; /* no entry can follow: said, and nothing written */
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
-    CHECK_HAS(err.text, "after which no other can follow");
+    CHECK_HAS(err.text, "which must be the last possible one");
 }
 
 /* By somebody who has the program: with a right digest, and in the right place. */
@@ -301,7 +301,7 @@ static void added_with_digest(void)
     tamper(sql);
     unlink(other);
     CHECK_INT(wrong_entry(NULL), 11);
-    CHECK_HAS(err.text, "entry 11 is put in at the end, not by the agent");
+    CHECK_HAS(err.text, "entry 11 is at the end but not written by the agent");
 }
 
 /* Entry 11, the last, taken over by one with a right digest, made by a copy of the journal. */
@@ -330,7 +330,7 @@ static void exchanged_with_digest(void)
 {
     exchange_11();
     CHECK_INT(wrong_entry(NULL), 11);
-    CHECK_HAS(err.text, "entry 11 is not the one that the agent wrote last");
+    CHECK_HAS(err.text, "entry 11 is not the last one that the agent wrote");
     struct lf_journal *journal = open_journal(); /* the agent starts on it and goes on */
     add(journal, 3);
     lf_journal_close(journal);
@@ -359,7 +359,7 @@ static void forged_whole(void)
     lf_journal_close(journal);
     CHECK_INT(wrong_entry(NULL), 0); /* whole in itself */
     CHECK_INT(wrong_entry(&noted), FIRST);
-    CHECK_HAS(err.text, "written anew");
+    CHECK_HAS(err.text, "was rewritten");
     noted.seq = 50;
     CHECK_INT(wrong_entry(&noted), FIRST + 2);
 }
@@ -379,7 +379,7 @@ static void stays_visible(void)
     CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, NULL), LF_OK);
     CHECK_STR(kinds.text, "audit by agent"); /* once */
     lf_journal_close(journal);
-    tampered("DELETE FROM small WHERE name = 'audit.head'", 10, "gone");
+    tampered("DELETE FROM small WHERE name = 'audit.head'", 10, "copy of its head is missing");
     journal = open_journal(); /* and so is this */
     kinds = (struct kinds){0};
     CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, NULL), LF_OK);
@@ -509,7 +509,7 @@ static void pruned(void)
     struct lf_audit_head noted = {.seq = 5};
     CHECK_INT(lf_journal_audit_verify(journal, &noted, &verdict, &err),
               LF_CORRUPT); /* it cannot be vouched for any more */
-    CHECK_HAS(err.text, "entry 5, whose digest was noted, is not there any more");
+    CHECK_HAS(err.text, "entry 5, whose digest was noted, is no longer there");
     err = (struct lf_error){0};
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
     CHECK_INT(verdict.first, 21);

@@ -134,7 +134,7 @@ static bool has_event(struct lf_journal *journal, const char *id)
 
 static void count_entry(void *count, const struct lf_audit_entry *entry)
 {
-    if (strstr(entry->text, "left the journal early"))
+    if (strstr(entry->text, "were removed early"))
         ++*(int *)count;
 }
 

@@ -562,7 +562,7 @@ static void looked_at(void)
         broke = has_failed;
         CHECK_INT(status == LF_OK, !broke);
         char *text = report ? lf_json_print(lf_json_at(report, "problems")) : NULL;
-        CHECK(!text || !strstr(text, "no journal of labferryd")); /* that is not what was found */
+        CHECK(!text || !strstr(text, "not a journal of labferryd")); /* that is not what was found */
         free(text);
         cJSON_Delete(report);
         break_after(good, false);

@@ -119,7 +119,7 @@ static void gone_and_back(void)
     NEED(rename(path, away) == 0);
     CHECK_INT(add_event(journal, 2, 10, &err), LF_IO);
     CHECK_INT(err.class, LF_NEEDS_PERSON);
-    CHECK_HAS(err.text, "is gone, or another file is in its place");
+    CHECK_HAS(err.text, "is gone or was replaced");
     CHECK_INT(lf_journal_works(journal, &err), LF_IO);
     NEED(lf_file_replace(path, "another", 7, 0600, NULL) == LF_OK);
     CHECK_INT(add_event(journal, 2, 10, &err), LF_IO);
@@ -198,7 +198,7 @@ static void lock_file_removed(void)
     NEED(lf_journal_job_add(first, &job, NULL, NULL) == LF_OK);
     NEED(unlink(lock) == 0);
     CHECK_INT(try_open(&second, &err), LF_BUSY);
-    CHECK_HAS(err.text, "another labferryd runs on it");
+    CHECK_HAS(err.text, "in use by another labferryd");
     struct lf_job seen;
     NEED(lf_journal_job_get(first, job.id, &seen, NULL) == LF_OK);
     CHECK_INT(seen.state, LF_JOB_RUNNING); /* nobody has taken it up */
@@ -250,7 +250,7 @@ static void older_copy(void)
     journal = open_journal();
     CHECK(lf_journal_missing(journal) > 0);
     NEED(lf_journal_audit_add(journal, "agent", "audit", NULL, "an older copy", NULL) == LF_OK);
-    lf_journal_missing_told(journal);
+    lf_journal_missing_noted(journal);
     lf_journal_close(journal);
     acts(3); /* it goes on, from where it stands */
     acts(4);

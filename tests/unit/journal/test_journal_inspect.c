@@ -70,7 +70,7 @@ static void strangers(void)
     set_path("other.db");
     sql("CREATE TABLE t (a)");
     char *found = problems();
-    CHECK_HAS(found, "this is no journal of labferryd");
+    CHECK_HAS(found, "not a journal of labferryd");
     free(found);
     set_path("newer.db");
     make_journal();
@@ -150,8 +150,8 @@ static void tables_lost_as_a_whole(void)
     char *text = export(&done);
     CHECK_INT(done.rows, 1);
     CHECK_INT(done.gaps, 2);
-    CHECK_HAS(text, "{\"table\":\"a\",\"lost\":\"rows after 0 cannot be read: ");
-    CHECK_HAS(text, "{\"table\":\"b\",\"lost\":\"what follows cannot be read: ");
+    CHECK_HAS(text, "{\"table\":\"a\",\"lost\":\"cannot read the rows after 0: ");
+    CHECK_HAS(text, "{\"table\":\"b\",\"lost\":\"cannot read what follows: ");
     CHECK_HAS(text, "{\"table\":\"c\",\"row\":{\"x\":3}}");
     free(text);
 }
@@ -350,12 +350,12 @@ static void forged_exports(void)
     CHECK_STR(err.text, "");
     write_lines("longer.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head),
                 lf_audit_entry_json(&entry));
-    verify_wrong(2, "line 3: something stands after the end");
+    verify_wrong(2, "line 3: there is more after the end");
     entry.prev = "1111111111111111111111111111111111111111111111111111111111111111";
     NEED(journal__audit_hash(&entry, hash, NULL) == LF_OK);
     memcpy(head.hash, hash, sizeof hash);
     write_lines("beheaded.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head), NULL);
-    verify_wrong(1, "entry 1 is not the beginning");
+    verify_wrong(1, "entry 1 is not the first");
 }
 
 static void unreadable_exports(void)
