@@ -34,10 +34,10 @@ static enum lf_status host_identity(void *self, const char *identity, struct lf_
     snprintf(instrument->identity, sizeof instrument->identity, "%s", identity);
     lf_mutex_unlock(&instrument->mutex);
     if (instrument->expect_identity && !strstr(identity, instrument->expect_identity))
-        return lf_fail(
-            err, LF_MISMATCH, LF_NEEDS_PERSON,
-            "%s is connected to \"%s\", but its configuration expects \"%s\". Check the cables or expect_identity",
-            instrument->name, identity, instrument->expect_identity);
+        return lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
+                       "%s is connected to \"%s\", but its configuration expects \"%s\". Check the cables or "
+                       "expect_identity",
+                       instrument->name, identity, instrument->expect_identity);
     return LF_OK;
 }
 
@@ -191,7 +191,7 @@ static void apply_pause(void *context, int64_t number, const char *why)
     instrument__changed(instrument);
 }
 
-static void set_paused(struct lf_instrument *instrument, const char *why)
+void lf_instrument_pause(struct lf_instrument *instrument, const char *why)
 {
     lf_mutex_lock(&instrument->mutex);
     int64_t number = ++instrument->pause_asked;
@@ -199,14 +199,9 @@ static void set_paused(struct lf_instrument *instrument, const char *why)
     lf_journal_after_commit(instrument->journal, apply_pause, instrument, number, why);
 }
 
-void lf_instrument_pause(struct lf_instrument *instrument, const char *why)
-{
-    set_paused(instrument, why);
-}
-
 void lf_instrument_resume(struct lf_instrument *instrument)
 {
-    set_paused(instrument, "");
+    lf_instrument_pause(instrument, "");
 }
 
 static bool runs(struct lf_instrument *instrument, int64_t job, bool cancel)
@@ -253,11 +248,13 @@ enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
     return state;
 }
 
-/* With the mutex locked. */
+/* paused NULL: as it is. */
 static cJSON *info_if(struct lf_instrument *instrument, const char *paused)
 {
     cJSON *info = cJSON_CreateObject();
     char since[LF_TIME_TEXT];
+    lf_mutex_lock(&instrument->mutex);
+    paused = paused ? paused : instrument->paused;
     lf_time_format(instrument->since_ms, since);
     lf_json_set_text(info, "name", instrument->name);
     lf_json_set_text(info, "driver", instrument->driver->name);
@@ -271,23 +268,18 @@ static cJSON *info_if(struct lf_instrument *instrument, const char *paused)
         lf_json_set_int(info, "job", instrument->job);
     if (instrument->progress[0])
         lf_json_set_text(info, "progress", instrument->progress);
+    lf_mutex_unlock(&instrument->mutex);
     return info;
 }
 
 cJSON *lf_instrument_info(struct lf_instrument *instrument)
 {
-    lf_mutex_lock(&instrument->mutex);
-    cJSON *info = info_if(instrument, instrument->paused);
-    lf_mutex_unlock(&instrument->mutex);
-    return info;
+    return info_if(instrument, NULL);
 }
 
 cJSON *lf_instrument_info_paused(struct lf_instrument *instrument, const char *why)
 {
-    lf_mutex_lock(&instrument->mutex);
-    cJSON *info = info_if(instrument, why ? why : "");
-    lf_mutex_unlock(&instrument->mutex);
-    return info;
+    return info_if(instrument, why ? why : "");
 }
 
 enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command,

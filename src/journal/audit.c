@@ -71,7 +71,7 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
         return lf_fail(err, LF_CORRUPT, LF_NEEDS_PERSON,
                        "the audit trail was changed by another program: it has an entry %" PRId64
                        ", which must be the last possible one. "
-                       "`labferry journal export` reads the journal; restore it from a copy",
+                       "`labferry journal-export` reads the journal; restore it from a copy",
                        newest);
     entry.seq = newest + 1;
     entry.prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
@@ -130,7 +130,7 @@ enum lf_status journal__audit_recover(struct lf_journal *journal, struct lf_erro
     else
         snprintf(text, sizeof text,
                  "the journal was changed by another program: the stored head of the audit trail is missing");
-    lf_log_error("journal", "%s. See `labferry audit verify`", text);
+    lf_log_error("journal", "%s. See `labferry audit-verify`", text);
     return lf_journal_audit_add(journal, "agent", "audit", NULL, text, err);
 }
 

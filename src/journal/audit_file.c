@@ -45,23 +45,12 @@ struct writer {
     enum lf_status status;
 };
 
-/* Takes json. */
-static enum lf_status write_line(FILE *out, cJSON *json, struct lf_error *err)
-{
-    char *text = json ? lf_json_print(json) : NULL;
-    cJSON_Delete(json);
-    if (!text)
-        return lf_fail_memory(err, "exporting the audit trail");
-    bool written = fprintf(out, "%s\n", text) > 0;
-    free(text);
-    return written ? LF_OK : lf_fail_errno(err, "cannot write the export");
-}
-
 static void write_entry(void *context, const struct lf_audit_entry *entry)
 {
     struct writer *writer = context;
+    struct lf_error ignored; /* lf_audit_export_file says why */
     if (writer->status == LF_OK)
-        writer->status = write_line(writer->out, lf_audit_entry_json(entry), NULL);
+        writer->status = journal__write_line(writer->out, lf_audit_entry_json(entry), &ignored);
     writer->last = entry->seq;
     writer->rows++;
 }
@@ -83,7 +72,7 @@ enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit
     if (status == LF_OK)
         status = lf_journal_audit_head(journal, head, err);
     if (status == LF_OK)
-        status = write_line(out, lf_audit_end_json(head), err);
+        status = journal__write_line(out, lf_audit_end_json(head), err);
     if (status == LF_OK && fflush(out) != 0)
         status = lf_fail_errno(err, "cannot write the export");
     lf_journal_close(journal);
@@ -174,7 +163,8 @@ static enum lf_status verify_export(FILE *file, const struct lf_audit_head *note
         verdict->wrong = verdict->head.seq + 1;
         status = lf_fail(
             err, LF_CORRUPT, LF_NEEDS_PERSON,
-            "the export has no end (a last line \"audit_end\"): it was cut off after entry %lld or never finished",
+            "the export has no end (a last line \"audit_end\"): it was cut off after entry %lld or never "
+            "finished",
             (long long)verdict->head.seq);
     }
     return status;

@@ -29,11 +29,8 @@ int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len)
 static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number,
                                   struct lf_error *err)
 {
-    char *text;
-    enum lf_status status = lf_journal_get(journal, name, &text, err);
-    *number = text ? atoll(text) : 0;
-    free(text);
-    return status;
+    return journal__query_int(journal, number, err,
+                              "SELECT CAST(value AS INTEGER) FROM small WHERE name = ?1", "t", name);
 }
 
 static enum lf_status keep_number(struct lf_journal *journal, const char *name, int64_t number,

@@ -50,9 +50,8 @@ enum lf_status lf_journal_command_save(struct lf_journal *journal, const struct 
 {
     return journal__query_do(
         journal, err,
-        "UPDATE command SET state = ?2, reply = ?3, correlation = ?4, answer = ?5, finished_ms = "
-        "nullif(?6, 0) "
-        "WHERE seq = ?1",
+        "UPDATE command SET state = ?2, reply = ?3, correlation = ?4, answer = ?5, finished_ms = nullif(?6, "
+        "0) WHERE seq = ?1",
         "ittbti", row->seq, state_names[row->state], row->reply, row->correlation.data, row->correlation.len,
         row->answer, finished_at(row));
 }

@@ -5,6 +5,7 @@
  * back inner part poisons the outer.
  */
 #include "journal/db.h"
+
 #include "os/path.h"
 
 #include <stdarg.h>
@@ -349,8 +350,9 @@ static enum lf_status check_integrity(struct lf_journal *journal, struct lf_erro
         return status;
     return lf_fail(
         err, LF_CORRUPT, LF_NEEDS_PERSON,
-        "the journal is damaged (%s). Keep the file. `labferry journal check FILE` shows what is "
-        "wrong, `labferry journal export FILE` saves what is still readable. The agent never starts on an empty journal by itself",
+        "the journal is damaged (%s). Keep the file. `labferry journal-check FILE` shows what is wrong, "
+        "`labferry journal-export FILE` saves what is still readable. The agent never starts on an empty "
+        "journal by itself",
         found);
 }
 

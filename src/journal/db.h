@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum { STATEMENT_CACHE = 96 };
 
@@ -125,6 +126,9 @@ struct lf_journal *journal__new(struct lf_error *err);
 /* Opens a file for reading, in one transaction, as it is: nothing is checked, recovered or migrated. An agent
  * may be using it. */
 enum lf_status journal__open_to_read(const char *path, struct lf_journal **journal, struct lf_error *err);
+
+/* inspect.c: writes one line of JSON. Takes json; NULL: out of memory. */
+enum lf_status journal__write_line(FILE *out, cJSON *json, struct lf_error *err);
 
 /* Creates or migrates the tables. */
 enum { SCHEMA_VERSION = 5 };

@@ -55,10 +55,9 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
 {
     struct query query = journal__query(journal,
                                         "INSERT INTO event (id, key, type, resource_id, source, note, "
-                                        "created_ms, received_ms, fate, body) "
-                                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT "
-                                        "(id) DO UPDATE SET times = times + 1 "
-                                        "RETURNING seq, times",
+                                        "created_ms, received_ms, fate, body) VALUES (?1, ?2, ?3, ?4, ?5, "
+                                        "?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET times = times + "
+                                        "1 RETURNING seq, times",
                                         "ttttttiitb", row->id, row->key, row->type, row->resource_id,
                                         row->source, row->note, row->created_ms, row->received_ms,
                                         fate_names[row->fate], row->body, row->body_len);

@@ -141,23 +141,18 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
     struct query query = journal__query(
         journal,
         "SELECT there.job, json_extract(facts, '$." LF_NAME_PROCESSOR
-        "') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job "
-        "AS later "
-        "WHERE later.id > job.id AND json_extract(later.facts, '$." LF_NAME_PROCESSOR
-        "') = json_extract(job.facts, "
+        "') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job AS later WHERE later.id > job.id AND "
+        "json_extract(later.facts, '$." LF_NAME_PROCESSOR "') = json_extract(job.facts, "
         "'$." LF_NAME_PROCESSOR "')) AS attached "
         "FROM finding AS mine JOIN finding AS there ON there.instrument = mine.instrument AND there.sha256 = "
-        "mine.sha256 "
-        "JOIN job ON job.id = there.job "
-        "WHERE mine.job = ?1 AND there.job <> ?1 AND json_extract(facts, '$." LF_NAME_SAME_AS
-        "') IS NULL AND CASE "
+        "mine.sha256 JOIN job ON job.id = there.job WHERE mine.job = ?1 AND there.job <> ?1 AND "
+        "json_extract(facts, '$." LF_NAME_SAME_AS "') IS NULL AND CASE "
         "WHEN json_extract(facts, '$." LF_NAME_RUN "') = ?2 AND json_extract(facts, '$." LF_NAME_CONFIG
         "') = ?3 "
         "THEN attached OR (there.job < ?1 AND state IN (" OPEN_STATES ")) "
         "WHEN json_extract(facts, '$." LF_NAME_RUN
-        "') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', "
-        "'waiting') "
-        "ELSE 0 END ORDER BY attached DESC, there.job LIMIT 1",
+        "') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', 'waiting') ELSE 0 END ORDER BY "
+        "attached DESC, there.job LIMIT 1",
         "itt", job, run, config);
     bool found = journal__query_row(&query);
     if (found) {

@@ -40,7 +40,9 @@ enum lf_status journal__health_damaged(const struct lf_journal *journal, const c
 {
     return lf_fail(
         err, LF_CORRUPT, LF_NEEDS_PERSON,
-        "journal: %s: the database%s%s is damaged (%s). No work is accepted or done. Stop the agent and keep the file. `labferry journal check FILE` shows what is wrong, `labferry journal export FILE` saves what is still readable. The agent never starts on an empty journal by itself",
+        "journal: %s: the database%s%s is damaged (%s). No work is accepted or done. Stop the agent and keep "
+        "the file. `labferry journal-check FILE` shows what is wrong, `labferry journal-export FILE` saves "
+        "what is still readable. The agent never starts on an empty journal by itself",
         doing, journal->path ? " " : "", journal->path ? journal->path : "", why);
 }
 
@@ -65,7 +67,8 @@ enum lf_status journal__health_check(struct lf_journal *journal, struct lf_error
     journal->trouble = true;
     return lf_fail(
         err, LF_IO, LF_NEEDS_PERSON,
-        "the journal %s is gone or was replaced. No work is accepted or done until the original file (with its -wal) is back. If it is lost, stop the agent and restore a copy",
+        "the journal %s is gone or was replaced. No work is accepted or done until the original file (with "
+        "its -wal) is back. If it is lost, stop the agent and restore a copy",
         journal->path);
 }
 
@@ -96,7 +99,9 @@ enum lf_status journal__health_not_missing(struct lf_journal *journal, struct lf
         return LF_OK;
     return lf_fail(
         err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-        "the journal is missing or empty, but there was one: without it the agent would forget its jobs. Put it back (with its -wal, if there is one) or restore a copy. To start over with an empty journal, remove %s.lock",
+        "the journal is missing or empty, but there was one: without it the agent would forget its jobs. Put "
+        "it back (with its -wal, if there is one) or restore a copy. To start over with an empty journal, "
+        "remove %s.lock",
         journal->path);
 }
 

@@ -57,7 +57,8 @@ static enum lf_status open_unchanging(const char *path, struct lf_journal **jour
     if (has_content(path, "-wal"))
         return lf_fail(
             err, LF_DENIED, LF_NEEDS_PERSON,
-            "%s-wal has changes that belong to it, but its folder is not writable: copy both into a folder that is",
+            "%s-wal has changes that belong to it, but its folder is not writable: copy both into a folder "
+            "that is",
             path);
     bool good = lf_buffer_text(&uri, "file:") == LF_OK;
     for (const char *c = path; good && *c; c++)
@@ -240,6 +241,17 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
 
 /* ---- exporting ---- */
 
+enum lf_status journal__write_line(FILE *out, cJSON *json, struct lf_error *err)
+{
+    char *text = json ? lf_json_print(json) : NULL;
+    cJSON_Delete(json);
+    if (!text)
+        return lf_fail_memory(err, "writing the export");
+    bool written = fprintf(out, "%s\n", text) > 0;
+    free(text);
+    return written ? LF_OK : lf_fail_errno(err, "cannot write the export");
+}
+
 static cJSON *bytes_value(const void *data, size_t len)
 {
     struct lf_buffer text = {0};
@@ -283,18 +295,13 @@ static enum lf_status write_line(struct export *export, const char *table, const
                                  struct lf_error *err)
 {
     cJSON *line = cJSON_CreateObject();
-    bool good = line && lf_json_set_text(line, "table", table);
-    if (good)
-        good = lf_json_set(line, name, value);
-    else
-        cJSON_Delete(value);
-    char *text = good ? lf_json_print(line) : NULL;
-    cJSON_Delete(line);
-    if (!text)
-        return lf_fail_memory(err, "exporting the journal");
-    bool written = fprintf(export->out, "%s\n", text) > 0;
-    free(text);
-    return written ? LF_OK : lf_fail_errno(err, "cannot write the export");
+    bool good = lf_json_set_text(line, "table", table);
+    good = lf_json_set(line, name, value) && good;
+    if (!good) {
+        cJSON_Delete(line);
+        line = NULL;
+    }
+    return journal__write_line(export->out, line, err);
 }
 
 static enum lf_status write_row(struct export *export, const char *table, sqlite3_stmt *stmt, int first,

@@ -61,7 +61,7 @@ static enum lf_status hold_damaged(struct lf_job *job, struct lf_error *err)
 {
     free(job->note);
     job->note = strdup(
-        "the data of this job is damaged in the journal. Cancel it, and run `labferry journal check`");
+        "the data of this job is damaged in the journal. Cancel it, and run `labferry journal-check`");
     job->fields = cJSON_CreateObject();
     job->state = LF_JOB_HELD;
     job->class = LF_NEEDS_PERSON;

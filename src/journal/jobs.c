@@ -8,7 +8,7 @@
 #include "journal/job_rows.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "os/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,12 +46,13 @@ enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error
     char boot[LF_BOOT_TEXT], *known = NULL;
     bool named = lf_boot_name(boot);
     enum lf_status status = lf_journal_get(journal, "boot", &known, err);
+    /* Journals of older agents have the name with its line end. */
+    bool same = named && known && !strncmp(known, boot, strlen(boot));
+    free(known);
     if (status == LF_OK)
         status = lf_journal_begin(journal, err);
     if (status != LF_OK)
-        goto done;
-    /* Journals of older agents have the name with its line end. */
-    bool same = named && known && !strncmp(known, boot, strlen(boot));
+        return status;
     if (!same) {
         status = new_boot(journal, err);
         if (status == LF_OK)
@@ -64,10 +65,7 @@ enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error
                                    "");
     if (status == LF_OK) /* no thread has claimed them any more */
         status = journal__query_do(journal, err, "UPDATE event SET due_mono = 0 WHERE fate = 'reread'", "");
-    status = lf_journal_end(journal, status, err);
-done:
-    free(known);
-    return status;
+    return lf_journal_end(journal, status, err);
 }
 
 /* ---- writing ---- */
@@ -83,9 +81,8 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     enum lf_status status = journal__query_int(
         journal, &job->id, err,
         "INSERT INTO job (kind, route, instrument, key, event_id, state, step, bench, created_ms, "
-        "updated_ms, due_mono, expires_ms, expires_mono, note, facts) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) "
-        "ON CONFLICT (key) DO NOTHING RETURNING id",
+        "updated_ms, due_mono, expires_ms, expires_mono, note, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+        "?8, ?9, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (key) DO NOTHING RETURNING id",
         "tttttttiiiiitt", job->kind, job->route, job->instrument, job->key, job->event_id,
         lf_job_state_name(job->state), job->step, (int64_t)job->bench, job->created_ms, job->due_mono,
         job->expires_ms, job->expires_mono, job->note, facts);
@@ -137,10 +134,9 @@ static enum lf_status write_job(struct lf_journal *journal, const struct lf_job 
 {
     return journal__query_do(
         journal, err,
-        "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms "
-        "= ?7, due_mono = ?8, "
-        "class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = ?14, "
-        "expires_ms = ?15, stop = NULL WHERE id = ?1",
+        "UPDATE job SET state = ?2, step = ?3, bench = ?4, acting = ?5, attempt = ?6, updated_ms = ?7, "
+        "due_mono = ?8, class = ?9, note = ?10, wake = ?11, facts = ?12, instrument = ?13, expires_mono = "
+        "?14, expires_ms = ?15, stop = NULL WHERE id = ?1",
         "ittiiiiitttttii", job->id, lf_job_state_name(job->state), job->step, (int64_t)job->bench,
         (int64_t)job->acting, (int64_t)job->attempt, job->updated_ms, job->due_mono,
         job->class == LF_CLASS_NONE ? NULL : lf_class_name(job->class), job->note, job->wake, facts,

@@ -7,70 +7,52 @@
 static const char *const version_1[] = {
     "CREATE TABLE small (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
 
-    "CREATE TABLE event ("
-    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, type TEXT, resource_id TEXT, source TEXT, "
-    "note TEXT,"
-    " created_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, fate TEXT NOT NULL, job INTEGER NOT NULL "
-    "DEFAULT 0,"
-    " times INTEGER NOT NULL DEFAULT 1, attempt INTEGER NOT NULL DEFAULT 0, due_mono INTEGER NOT NULL "
-    "DEFAULT 0,"
-    " body BLOB)",
+    "CREATE TABLE event ( seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key TEXT, type TEXT, resource_id "
+    "TEXT, source TEXT, note TEXT, created_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, fate TEXT NOT "
+    "NULL, job INTEGER NOT NULL DEFAULT 0, times INTEGER NOT NULL DEFAULT 1, attempt INTEGER NOT NULL "
+    "DEFAULT 0, due_mono INTEGER NOT NULL DEFAULT 0, body BLOB)",
     "CREATE INDEX event_by_fate ON event (fate, due_mono)",
 
-    "CREATE TABLE job ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, route TEXT, instrument TEXT NOT NULL,"
-    " key TEXT NOT NULL UNIQUE, event_id TEXT, state TEXT NOT NULL, step TEXT NOT NULL, bench INTEGER NOT "
-    "NULL,"
-    " acting INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL,"
-    " updated_ms INTEGER NOT NULL, due_mono INTEGER NOT NULL DEFAULT 0, expires_ms INTEGER NOT NULL DEFAULT "
-    "0,"
-    " expires_mono INTEGER NOT NULL DEFAULT 0, class TEXT, note TEXT, wake TEXT, facts TEXT NOT NULL)",
+    "CREATE TABLE job ( id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, route TEXT, instrument "
+    "TEXT NOT NULL, key TEXT NOT NULL UNIQUE, event_id TEXT, state TEXT NOT NULL, step TEXT NOT NULL, bench "
+    "INTEGER NOT NULL, acting INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, created_ms "
+    "INTEGER NOT NULL, updated_ms INTEGER NOT NULL, due_mono INTEGER NOT NULL DEFAULT 0, expires_ms INTEGER "
+    "NOT NULL DEFAULT 0, expires_mono INTEGER NOT NULL DEFAULT 0, class TEXT, note TEXT, wake TEXT, facts "
+    "TEXT NOT NULL)",
     "CREATE INDEX job_by_state ON job (state, bench, instrument, id)",
     "CREATE INDEX job_by_wake ON job (wake) WHERE wake IS NOT NULL",
 
-    "CREATE TABLE history ("
-    " seq INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, at_ms INTEGER NOT "
-    "NULL,"
-    " who TEXT NOT NULL, text TEXT NOT NULL)",
+    "CREATE TABLE history ( seq INTEGER PRIMARY KEY, job INTEGER NOT NULL REFERENCES job (id) ON DELETE "
+    "CASCADE, at_ms INTEGER NOT NULL, who TEXT NOT NULL, text TEXT NOT NULL)",
     "CREATE INDEX history_by_job ON history (job, seq)",
 
-    "CREATE TABLE parcel ("
-    " id INTEGER PRIMARY KEY, job INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE, name TEXT "
-    "NOT NULL,"
-    " file TEXT NOT NULL UNIQUE, mime TEXT, sha256 TEXT NOT NULL, size INTEGER NOT NULL)",
+    "CREATE TABLE parcel ( id INTEGER PRIMARY KEY, job INTEGER NOT NULL UNIQUE REFERENCES job (id) ON DELETE "
+    "CASCADE, name TEXT NOT NULL, file TEXT NOT NULL UNIQUE, mime TEXT, sha256 TEXT NOT NULL, size INTEGER "
+    "NOT NULL)",
 
-    "CREATE TABLE part ("
-    " job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, number INTEGER NOT NULL, etag TEXT NOT "
-    "NULL,"
-    " PRIMARY KEY (job, number)) WITHOUT ROWID",
+    "CREATE TABLE part ( job INTEGER NOT NULL REFERENCES job (id) ON DELETE CASCADE, number INTEGER NOT "
+    "NULL, etag TEXT NOT NULL, PRIMARY KEY (job, number)) WITHOUT ROWID",
 
-    "CREATE TABLE finding ("
-    " instrument TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, job INTEGER NOT NULL, sha256 TEXT,"
-    " seen_ms INTEGER NOT NULL, PRIMARY KEY (instrument, id, version)) WITHOUT ROWID",
+    "CREATE TABLE finding ( instrument TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, job INTEGER "
+    "NOT NULL, sha256 TEXT, seen_ms INTEGER NOT NULL, PRIMARY KEY (instrument, id, version)) WITHOUT ROWID",
     "CREATE INDEX finding_by_content ON finding (instrument, sha256) WHERE sha256 IS NOT NULL",
     "CREATE INDEX finding_by_job ON finding (job)",
 
-    "CREATE TABLE outbox ("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT NULL, retain INTEGER NOT "
-    "NULL,"
-    " correlation BLOB)",
+    "CREATE TABLE outbox ( seq INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT "
+    "NULL, retain INTEGER NOT NULL, correlation BLOB)",
     "CREATE INDEX outbox_by_topic ON outbox (topic) WHERE retain",
 
-    "CREATE TABLE command ("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, verb TEXT, args TEXT, reply TEXT NOT "
-    "NULL,"
-    " correlation BLOB, expires_ms INTEGER NOT NULL, state TEXT NOT NULL, received_ms INTEGER NOT NULL,"
-    " finished_ms INTEGER, answer TEXT)",
+    "CREATE TABLE command ( seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, verb TEXT, args "
+    "TEXT, reply TEXT NOT NULL, correlation BLOB, expires_ms INTEGER NOT NULL, state TEXT NOT NULL, "
+    "received_ms INTEGER NOT NULL, finished_ms INTEGER, answer TEXT)",
     "CREATE INDEX command_by_state ON command (state, seq)",
     NULL,
 };
 
 /* Once written, an entry of the audit trail stays as it is; only what an entry "pruned" names may go. */
 static const char *const version_2[] = {
-    "CREATE TABLE audit ("
-    " seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT "
-    "NULL,"
-    " text TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL)",
+    "CREATE TABLE audit ( seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT "
+    "NULL, about TEXT NOT NULL, text TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL)",
     "CREATE INDEX audit_by_about ON audit (about, seq) WHERE about <> ''",
     "CREATE INDEX audit_pruned ON audit (seq) WHERE what = 'pruned'",
     "CREATE TRIGGER audit_not_changed BEFORE UPDATE ON audit BEGIN"
@@ -78,9 +60,8 @@ static const char *const version_2[] = {
     "CREATE TRIGGER audit_not_removed BEFORE DELETE ON audit WHEN OLD.seq > coalesce("
     " (SELECT CAST(about AS INTEGER) FROM audit WHERE what = 'pruned' ORDER BY seq DESC LIMIT 1), 0) BEGIN"
     " SELECT RAISE (ABORT, 'the audit trail is append-only'); END",
-    "CREATE TRIGGER audit_not_replaced BEFORE INSERT ON audit"
-    " WHEN NEW.seq <= (SELECT max(seq) FROM audit) BEGIN"
-    " SELECT RAISE (ABORT, 'the audit trail is append-only'); END",
+    "CREATE TRIGGER audit_not_replaced BEFORE INSERT ON audit WHEN NEW.seq <= (SELECT max(seq) FROM audit) "
+    "BEGIN SELECT RAISE (ABORT, 'the audit trail is append-only'); END",
     NULL,
 };
 
@@ -102,9 +83,8 @@ static const char *const version_3[] = {
 
 /* An event can make several jobs. */
 static const char *const version_4[] = {
-    "CREATE TABLE event_job ("
-    " event INTEGER NOT NULL REFERENCES event (seq) ON DELETE CASCADE, job INTEGER NOT NULL,"
-    " PRIMARY KEY (event, job)) WITHOUT ROWID",
+    "CREATE TABLE event_job ( event INTEGER NOT NULL REFERENCES event (seq) ON DELETE CASCADE, job INTEGER "
+    "NOT NULL, PRIMARY KEY (event, job)) WITHOUT ROWID",
     "INSERT INTO event_job SELECT seq, job FROM event WHERE job <> 0",
     "ALTER TABLE event DROP COLUMN job",
     "UPDATE event SET key = " HAPPENING,
@@ -116,7 +96,8 @@ static const char *const version_4[] = {
                                            "blob") " END WHERE event_id IS NOT NULL",
     "UPDATE job SET key = 'result|' || " ESCAPED("f.instrument") " || '|' || " ESCAPED("f.id") " || '|' || " ESCAPED(
         "f.version") " FROM finding AS f"
-                     " WHERE f.job = job.id AND job.key = 'result|' || f.instrument || '|' || f.id || '|' || f.version",
+                     " WHERE f.job = job.id AND job.key = 'result|' || f.instrument || '|' || f.id || '|' || "
+                     "f.version",
     /* Operators' own runs were jobs of kind task, with nothing to settle. */
     "UPDATE job SET kind = 'procedure', step = iif(step = 'settle', 'report', step)"
     " WHERE kind = 'task' AND key LIKE 'operator|%'",

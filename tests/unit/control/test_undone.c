@@ -92,10 +92,11 @@ static cJSON *ask(const char *request)
 {
     char line[4096];
     size_t len = 0, got;
-    int fd, passed = -1;
+    int fd;
+    struct lf_file passed = {0};
     struct lf_error err;
     NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &fd, &err) == LF_OK);
-    NEED(lf_local_send(fd, request, strlen(request), -1, lf_deadline_in(SOON_MS), NULL, &err) == LF_OK);
+    NEED(lf_local_send(fd, request, strlen(request), NULL, lf_deadline_in(SOON_MS), NULL, &err) == LF_OK);
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
         NEED(lf_local_receive(fd, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, &err)
              == LF_OK);
