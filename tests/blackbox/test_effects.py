@@ -1,5 +1,6 @@
 """Killed between a commit and what follows from it outside the journal: the next start does the rest. Built programs with
 failpoints, a real broker and simulated instruments."""
+import collections
 import signal
 import unittest
 
@@ -23,7 +24,7 @@ class Effects(Exactly):
         self.has_died(point)
 
     def balance(self):
-        return next(info for info in self.lab.ask("instruments") if info["name"] == "balance-1")
+        return collections.defaultdict(lambda: None, next(info for info in self.lab.ask("instruments") if info["name"] == "balance-1"))
 
     def test_pause(self):
         """killed between the commit of a pause and the pause, the instrument is paused at the next start; so is a resume"""
@@ -44,9 +45,33 @@ class Effects(Exactly):
         held = lab.wait_job("collect", "held")
         spool = lab.home / "state" / "spool"
         self.assertEqual(len(list(spool.iterdir())), 1)
-        self.ask_and_die("effect.remove", "cancel", id=held["id"])
+        self.ask_and_die("effect.remove", "cancel", job=held["id"])
         self.assertEqual(lab.job(held["id"])["state"], "cancelled")
         self.assertEqual(list(spool.iterdir()), [])
+
+    def cancel_while_it_runs(self, procedure, silent):
+        """The balance gets the command and does not answer; the cancel is committed and the agent dies before it acts on it."""
+        lab = self.lab
+        lab.start_all(config(procedure=procedure), hamilton=None, balance=("--weight", "5", "--fault", f"silence on={silent} times=1"))
+        self.die_at("effect.cancel")
+        lab.new_task()
+        job = lab.until("it runs on the balance", lambda: next(iter(lab.jobs(kind="task", state="running")), None) if self.balance()["job"]
+                        else None)
+        self.ask_and_die("effect.cancel", "cancel", job=job["id"], why="the test")
+        return job["id"]
+
+    def test_cancel(self):
+        """killed between the commit of a cancel and the cancel, an action that can be repeated is not run again"""
+        number = self.cancel_while_it_runs("weigh", "S")
+        self.lab.wait_state(number, "failed", "cancelled")
+        self.assertIn("the test", self.lab.job(number)["note"])
+
+    def test_cancel_in_doubt(self):
+        """the same while something moves: the job is held for a person"""
+        number = self.cancel_while_it_runs("tare-and-weigh", "T")
+        job = self.lab.wait_state(number, "held")
+        self.assertIn("labferry confirm", job["note"])
+        self.assertEqual(self.lab.balance_state()["moved"]["tare"], 1)
 
     def test_kick(self):
         """killed between the commit of new work and the wake-up of those who do it, the work is done after the next start"""

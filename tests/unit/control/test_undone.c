@@ -92,28 +92,28 @@ static cJSON *ask(const char *request)
 {
     char line[4096];
     size_t len = 0, got;
-    int fd;
+    struct lf_socket agent;
     struct lf_file passed = {0};
     struct lf_error err;
-    NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &fd, &err) == LF_OK);
-    NEED(lf_local_send(fd, request, strlen(request), NULL, lf_deadline_in(SOON_MS), NULL, &err) == LF_OK);
+    NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &agent, &err) == LF_OK);
+    NEED(lf_local_send(&agent, request, strlen(request), NULL, lf_deadline_in(SOON_MS), NULL, &err) == LF_OK);
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
-        NEED(lf_local_receive(fd, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, &err)
+        NEED(lf_local_receive(&agent, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, &err)
              == LF_OK);
         NEED(got == 1);
         len += got;
     }
-    close(fd);
+    lf_socket_close(&agent);
     cJSON *answer = cJSON_ParseWithLength(line, len);
     NEED(answer != NULL);
     return answer;
 }
 
 static const char *const requests[] = {
-    "{\"verb\":\"retry\",\"args\":{\"id\":1}}\n",
-    "{\"verb\":\"confirm\",\"args\":{\"id\":2}}\n",
-    "{\"verb\":\"assign\",\"args\":{\"id\":3,\"run\":\"run_1\"}}\n",
-    "{\"verb\":\"cancel\",\"args\":{\"id\":4,\"why\":\"the test\"}}\n",
+    "{\"verb\":\"retry\",\"args\":{\"job\":1}}\n",
+    "{\"verb\":\"confirm\",\"args\":{\"job\":2}}\n",
+    "{\"verb\":\"assign\",\"args\":{\"job\":3,\"run\":\"run_1\"}}\n",
+    "{\"verb\":\"cancel\",\"args\":{\"job\":4,\"why\":\"the test\"}}\n",
     "{\"verb\":\"run\",\"args\":{\"instrument\":\"balance-1\",\"procedure\":\"weigh\"}}\n",
     "{\"verb\":\"pause\",\"args\":{\"instrument\":\"balance-1\",\"why\":\"the test\"}}\n",
     "{\"verb\":\"resume\",\"args\":{\"instrument\":\"all\"}}\n",
