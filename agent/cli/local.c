@@ -85,11 +85,12 @@ static enum cli_exit run_match(struct cli *cli)
         return cli_misuse(cli, "only one of --pattern and --events can be standard input");
     FILE *pattern = open_file(cli, pattern_path), *events = pattern ? open_file(cli, events_path) : NULL;
     struct lf_error err = {0};
+    struct lf_try_count count;
     enum lf_try_style style = cli->json                  ? LF_TRY_JSON
                               : cli_flag(cli, "explain") ? LF_TRY_EXPLAIN
                                                          : LF_TRY_PLAIN;
     enum cli_exit code = CLI_REFUSED;
-    if (events && lf_pattern_try(pattern, events, stdout, style, NULL, &err) == LF_OK)
+    if (events && lf_pattern_try(pattern, events, stdout, style, &count, &err) == LF_OK)
         code = CLI_DONE;
     else if (events)
         cli_failed(cli, &err);
