@@ -1,4 +1,4 @@
-/* Inside the folder driver: the device and what its parts ask of each other. One bench thread calls all of
+/* Inside the folder driver: the device and what its files call of each other. One bench thread calls all of
  * it. */
 #ifndef LF_FOLDER_FOLDER_H
 #define LF_FOLDER_FOLDER_H
@@ -87,13 +87,13 @@ struct lf_folder {
 /* folder.c: do the configured folders still lie where they were opened? LF_DISCONNECTED when not. */
 enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err);
 
-/* deliver.c, mark.c */
+/* deliver.c */
 enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action *action,
                                struct lf_outcome *outcome, struct lf_error *err);
 enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action *action,
                                struct lf_outcome *outcome, struct lf_error *err);
 
-/* scan.c: reads the outbox, tells what is finished, and sets next_scan. */
+/* scan.c: reads the outbox, reports what is finished, and sets next_scan. */
 enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err);
 void folder__forget(struct lf_folder *folder); /* all entries */
 

@@ -78,10 +78,10 @@ static bool print(enum lf_log_level level, const char *part, const char *text)
 
 static void put(enum lf_log_level level, const char *part, const char *text)
 {
-    char told[120];
+    char lost[120];
     lf_mutex_lock(&writer);
-    snprintf(told, sizeof told, "nobody read the log: %lld lines were left out", (long long)unread);
-    bool taken = (!stuck || (write_all("\n", 1) && print(LF_LOG_WARNING, "log", told)))
+    snprintf(lost, sizeof lost, "the log was not read: %lld lines were left out", (long long)unread);
+    bool taken = (!stuck || (write_all("\n", 1) && print(LF_LOG_WARNING, "log", lost)))
                  && print(level, part, text);
     unread = taken ? 0 : unread + 1;
     left_out += !taken;

@@ -219,7 +219,7 @@ static void nobody_reads(void)
         got += (size_t)n;
     close(ends[0]);
     char expected[100];
-    snprintf(expected, sizeof expected, "Z warning log: nobody read the log: %lld lines were left out\n",
+    snprintf(expected, sizeof expected, "Z warning log: the log was not read: %lld lines were left out\n",
              (long long)lost);
     CHECK_HAS(all, expected);
     CHECK_HAS(all, "balance-1: read again\n");
