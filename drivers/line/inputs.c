@@ -180,14 +180,6 @@ const char *line__input_value(const struct lf_line_input_rule *rule, const struc
     return value;
 }
 
-static const struct lf_line_input_rule *rule_of(const struct lf_line_profile *profile,
-                                                const struct lf_line_command *command, const char *name)
-{
-    const struct lf_line_input_rule *rule = line__input_rule_find(command->inputs, command->input_count,
-                                                                  name);
-    return rule ? rule : line__input_rule_find(profile->inputs, profile->input_count, name);
-}
-
 /* The character that follows part i on the wire; 0: none, or another input. */
 static unsigned char byte_behind(const struct lf_line_template *template, size_t i)
 {
@@ -207,7 +199,8 @@ enum lf_status line__command_bytes(const struct lf_line_profile *profile,
             status = append(out, part->bytes.data, part->bytes.len, err);
             continue;
         }
-        const struct lf_line_input_rule *rule = rule_of(profile, command, part->input);
+        const struct lf_line_input_rule *rule = line__input_rule(profile, command->inputs,
+                                                                 command->input_count, part->input);
         const char *value = line__input_value(rule, set, err);
         if (!value)
             return LF_INVALID;
@@ -258,8 +251,7 @@ enum lf_status line__inputs_known(const struct lf_line_profile *profile,
                                   const struct lf_input *given, size_t given_count, struct lf_error *err)
 {
     for (size_t i = 0; i < given_count; i++)
-        if (!line__input_rule_find(rules, count, given[i].name)
-            && !line__input_rule_find(profile->inputs, profile->input_count, given[i].name))
+        if (!line__input_rule(profile, rules, count, given[i].name))
             return refuse_unknown(profile, rules, count, given[i].name, err);
     return LF_OK;
 }

@@ -117,9 +117,7 @@ static bool read_until(struct lf_line_scan *scan, struct lf_line_step *step)
 /* COMMAND [NAME=VALUE]... [as LABEL] [N times | at most N times until CONDITION] [every TIME] */
 bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step)
 {
-    struct lf_line_place place = line__scan_place(scan, scan->at);
-    step->line = place.line;
-    step->column = place.column;
+    step->place = line__scan_place(scan, scan->at);
     step->times = 1;
     if (!line__scan_name(scan, "the name of a command", &step->command_name))
         return false;
@@ -152,9 +150,7 @@ bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step)
 /* [LABEL.]CAPTURE [as NAME] [optional] */
 bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result)
 {
-    struct lf_line_place place = line__scan_place(scan, scan->at);
-    result->line = place.line;
-    result->column = place.column;
+    result->place = line__scan_place(scan, scan->at);
     if (!line__scan_name(scan, "the name of a captured value", &result->capture))
         return false;
     if (scan->at < scan->end && *scan->at == '.') {
@@ -180,33 +176,33 @@ static bool pattern_captures(const struct lf_line_reply_pattern *pattern, const 
     return false;
 }
 
-/* Is there a pattern that captures it (any), or do all success patterns (all)? */
-static bool command_captures(const struct lf_line_command *command, const char *name, bool all)
+/* How many of the patterns capture it? */
+static size_t capturing(const struct lf_line_reply_pattern *patterns, size_t count, const char *name)
 {
     size_t having = 0;
-    for (size_t i = 0; i < command->expect_count; i++)
-        having += pattern_captures(&command->expects[i], name);
-    for (size_t i = 0; !all && i < command->more_count; i++)
-        having += pattern_captures(&command->mores[i], name);
-    return all ? having == command->expect_count && having : having > 0;
+    for (size_t i = 0; i < count; i++)
+        having += pattern_captures(&patterns[i], name);
+    return having;
 }
 
 bool line__command_always_captures(const struct lf_line_command *command, const char *name)
 {
-    return command_captures(command, name, true);
+    return command->expect_count
+           && capturing(command->expects, command->expect_count, name) == command->expect_count;
 }
 
-static bool mentions(const struct lf_line_template *template, const char *input)
+static bool sometimes_captures(const struct lf_line_command *command, const char *name)
+{
+    return capturing(command->expects, command->expect_count, name)
+           || capturing(command->mores, command->more_count, name);
+}
+
+bool line__template_uses(const struct lf_line_template *template, const char *input)
 {
     for (size_t i = 0; i < template->count; i++)
         if (template->parts[i].input && !strcmp(template->parts[i].input, input))
             return true;
     return false;
-}
-
-static struct lf_line_place place_of(const struct lf_line_step *step)
-{
-    return (struct lf_line_place){step->line, step->column};
 }
 
 static bool link_command(struct lf_line_scan *scan, struct lf_line_step *step)
@@ -220,54 +216,47 @@ static bool link_command(struct lf_line_scan *scan, struct lf_line_step *step)
     for (size_t i = 0; i < profile->command_count; i++)
         names[i] = profile->commands[i].name;
     names[profile->command_count] = NULL;
-    return line__scan_problem_at(scan, place_of(step), "unknown command '%s'%s", step->command_name,
+    return line__scan_problem_at(scan, step->place, "unknown command '%s'%s", step->command_name,
                                  line__did_you_mean(step->command_name, names, hint));
 }
 
 /* A value without {inputs} can be checked now. */
-static bool check_literal(struct lf_line_scan *scan, const struct lf_line_step *step,
-                          const struct lf_line_argument *argument, const struct lf_line_input_rule *rule)
+static void check_literal(struct lf_line_scan *scan, const struct lf_line_step *step,
+                          const struct lf_line_template *value, const struct lf_line_input_rule *rule)
 {
-    struct lf_buffer sink = {0}, value = {0};
+    struct lf_buffer sink = {0}, text = {0};
     struct lf_error err;
-    enum lf_status status = lf_buffer_append(&value, "", 0);
-    for (size_t i = 0; i < argument->value.count; i++) {
-        if (argument->value.parts[i].input)
-            goto done;
-        status = lf_buffer_append(&value, argument->value.parts[i].bytes.data,
-                                  argument->value.parts[i].bytes.len);
-    }
+    enum lf_status status = line__template_fill(value, NULL, 0, NULL, &text, &err);
     if (status == LF_OK)
-        status = line__input_append(scan->profile, rule, value.data, 0, &sink, &err);
+        status = line__input_append(scan->profile, rule, text.len ? text.data : "", 0, &sink, &err);
     if (status == LF_INVALID)
-        line__scan_problem_at(scan, place_of(step), "%s", err.text);
+        line__scan_problem_at(scan, step->place, "%s", err.text);
     scan->no_memory = scan->no_memory || status == LF_NO_MEMORY;
-done:
     lf_buffer_free(&sink);
-    lf_buffer_free(&value);
-    return true;
+    lf_buffer_free(&text);
 }
 
 static bool link_argument(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
                           const struct lf_line_step *step, const struct lf_line_argument *argument)
 {
     const struct lf_line_command *command = step->command;
-    const struct lf_line_profile *profile = scan->profile;
-    const struct lf_line_input_rule *rule = line__input_rule_find(command->inputs, command->input_count,
-                                                                  argument->input);
+    const struct lf_line_input_rule *rule = line__input_rule(scan->profile, command->inputs,
+                                                             command->input_count, argument->input);
     if (!rule)
-        rule = line__input_rule_find(profile->inputs, profile->input_count, argument->input);
-    if (!rule)
-        return line__scan_problem_at(scan, place_of(step), "'%s' has no input '%s'", command->name,
+        return line__scan_problem_at(scan, step->place, "'%s' has no input '%s'", command->name,
                                      argument->input);
+    bool literal = true;
     for (size_t i = 0; i < argument->value.count; i++) {
         const char *input = argument->value.parts[i].input;
+        literal = literal && !input;
         if (input && !line__input_rule_find(procedure->inputs, procedure->input_count, input))
-            return line__scan_problem_at(scan, place_of(step),
+            return line__scan_problem_at(scan, step->place,
                                          "undeclared input '%s'; add to the procedure: input = %s ...", input,
                                          input);
     }
-    return check_literal(scan, step, argument, rule);
+    if (literal)
+        check_literal(scan, step, &argument->value, rule);
+    return true;
 }
 
 static bool link_arguments(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
@@ -282,7 +271,7 @@ static bool link_arguments(struct lf_line_scan *scan, const struct lf_line_proce
         for (size_t k = 0; k < step->argument_count; k++)
             given = given || !strcmp(step->arguments[k].input, rule->name);
         if (!given)
-            return line__scan_problem_at(scan, place_of(step), "'%s' needs the input '%s': write %s=...",
+            return line__scan_problem_at(scan, step->place, "'%s' needs the input '%s': write %s=...",
                                          step->command->name, rule->name, rule->name);
     }
     return true;
@@ -300,11 +289,12 @@ static bool link_step(struct lf_line_scan *scan, struct lf_line_procedure *proce
     if (step->until.kind == LF_UNTIL_NOTHING)
         return true;
     if (step->command->repeat == LF_ONCE)
-        return line__scan_problem_at(scan, place_of(step),
+        return line__scan_problem_at(scan, step->place,
                                      "'%s' has class once: it cannot be repeated until a condition holds",
                                      step->command->name);
-    return step->until.kind == LF_UNTIL_DONE || command_captures(step->command, step->until.capture, true)
-           || line__scan_problem_at(scan, place_of(step), "'%s' does not capture '%s' in every expect",
+    return step->until.kind == LF_UNTIL_DONE
+           || line__command_always_captures(step->command, step->until.capture)
+           || line__scan_problem_at(scan, step->place, "'%s' does not capture '%s' in every expect",
                                     step->command->name, step->until.capture);
 }
 
@@ -317,18 +307,18 @@ static bool is_provisional(const struct lf_line_step *step)
 static bool link_result(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
                         const struct lf_line_result *result)
 {
-    struct lf_line_place place = {result->line, result->column};
+    struct lf_line_place place = result->place;
     for (size_t i = procedure->step_count; i-- > 0;) {
         const struct lf_line_step *step = &procedure->steps[i];
         if (!step->command || (result->label && strcmp(result->label, step->label) != 0)
-            || !command_captures(step->command, result->capture, false))
+            || !sometimes_captures(step->command, result->capture))
             continue;
         if (is_provisional(step))
             return line__scan_problem_at(scan, place,
                                          "'%s' gives provisional readings: repeat it until they are stable "
                                          "(at most N times until ...)",
                                          step->command->name);
-        return result->optional || command_captures(step->command, result->capture, true)
+        return result->optional || line__command_always_captures(step->command, result->capture)
                || line__scan_problem_at(scan, place, "not every expect of '%s' captures '%s': add 'optional'",
                                         step->command->name, result->capture);
     }
@@ -342,7 +332,9 @@ static bool check_inputs_used(struct lf_line_scan *scan, const struct lf_line_pr
         bool used = false;
         for (size_t s = 0; s < procedure->step_count; s++)
             for (size_t a = 0; a < procedure->steps[s].argument_count; a++)
-                used = used || mentions(&procedure->steps[s].arguments[a].value, procedure->inputs[i].name);
+                used = used
+                       || line__template_uses(&procedure->steps[s].arguments[a].value,
+                                              procedure->inputs[i].name);
         if (!used)
             return line__scan_problem_at(scan, (struct lf_line_place){procedure->line, 1},
                                          "no step uses the input '%s'", procedure->inputs[i].name);

@@ -29,7 +29,8 @@ enum {
 
 /* The section that is being filled. */
 struct section {
-    unsigned kind;
+    size_t which;  /* row of `section_names` */
+    unsigned kind; /* 0: none has begun */
     uint64_t seen; /* rows of `keys` that were used, by bit */
     void *item;    /* what it describes: a command, listen or procedure; else the profile */
 };
@@ -47,46 +48,61 @@ struct key {
         READ_SIZE,
         READ_TIME,
         READ_SERIAL,
-        READ_PATTERN, /* one more of a list */
-        READ_BY,      /* the function `read` */
+        READ_ENDING,
+        READ_CLASS,
+        READ_PATTERN,
+        READ_ERROR,
+        READ_INPUT,
+        READ_STEP,
+        READ_WAIT,
+        READ_RESULT,
     } how;
     const char *what; /* for messages */
     size_t at;        /* where it goes in the section's item */
     int64_t min, max;
     const char *const *words;
-    bool (*read)(struct lf_line_scan *scan, const struct section *section);
+    size_t
+        item_size; /* not 0: `at` is a list, its count follows its pointer; each use of the key adds to it */
 };
 
 /* The serial settings are kept in the form streams want them: "baud=9600&flow=xonxoff". */
 static bool read_serial(struct lf_line_scan *scan, const struct key *key)
 {
-    char **serial = &scan->profile->serial, text[200], number_text[24];
-    const char *value = number_text;
+    char **serial = &scan->profile->serial, text[200], value[24];
     int64_t number = 0;
     size_t index = 0;
     if (key->words ? !line__scan_choice(scan, key->what, key->words, &index)
                    : !line__scan_int(scan, key->what, key->min, key->max, &number))
         return false;
-    snprintf(number_text, sizeof number_text, "%lld", (long long)number);
-    if (key->words)
-        value = key->words[index];
+    snprintf(value, sizeof value, "%lld", (long long)number);
     int len = snprintf(text, sizeof text, "%s%s%s=%s", *serial ? *serial : "", *serial ? "&" : "", key->name,
-                       value);
+                       key->words ? key->words[index] : value);
     *serial = line__scan_copy(scan, lf_slice(text, (size_t)len));
     return *serial != NULL;
 }
 
-/* The list's count follows its pointer. */
-static bool read_pattern(struct lf_line_scan *scan, struct lf_line_reply_pattern **list)
+static bool read_class(struct lf_line_scan *scan, struct lf_line_command *command)
 {
-    struct lf_line_reply_pattern *pattern = line__scan_add(scan, list, (size_t *)(void *)(list + 1),
-                                                           sizeof *pattern);
-    return pattern && line__parse_pattern(scan, pattern);
+    static const char *const words[] = {"safe", "idempotent", "once", NULL};
+    size_t index = 0;
+    command->has_class = line__scan_choice(scan, "a class", words, &index);
+    command->repeat = (enum lf_repeat)index;
+    return command->has_class;
 }
 
-static bool read_value(struct lf_line_scan *scan, const struct key *key, const struct section *section)
+/* `before`: how many rules precede it in its list. */
+static bool read_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule, size_t before)
 {
-    void *at = (char *)section->item + key->at;
+    const char *start = scan->at;
+    if (!line__parse_input(scan, rule))
+        return false;
+    return !line__input_rule_find(rule - before, before, rule->name)
+           || line__scan_problem(scan, start, "the input '%s' is declared twice", rule->name);
+}
+
+/* Reads to `at`; `before`: how many items precede it in its list. */
+static bool read_value(struct lf_line_scan *scan, const struct key *key, void *at, size_t before)
+{
     int64_t number = 0;
     size_t index = 0;
     bool ok = true;
@@ -97,8 +113,14 @@ static bool read_value(struct lf_line_scan *scan, const struct key *key, const s
     case READ_YES_NO: return line__scan_yes_no(scan, at);
     case READ_TIME: return line__scan_duration(scan, key->min, key->max, at);
     case READ_SERIAL: return read_serial(scan, key);
-    case READ_PATTERN: return read_pattern(scan, at);
-    case READ_BY: return key->read(scan, section);
+    case READ_ENDING: return line__parse_ending(scan, at);
+    case READ_CLASS: return read_class(scan, at);
+    case READ_PATTERN: return line__parse_pattern(scan, at);
+    case READ_ERROR: return line__parse_error_rule(scan, at);
+    case READ_INPUT: return read_input(scan, at, before);
+    case READ_STEP: return line__parse_step(scan, at);
+    case READ_WAIT: return line__scan_duration(scan, 1, DAY_MS, &((struct lf_line_step *)at)->wait_ms);
+    case READ_RESULT: return line__parse_result(scan, at);
     case READ_CHOICE:
         ok = line__scan_choice(scan, key->what, key->words, &index);
         *(unsigned *)at = ok ? (unsigned)index : 0;
@@ -110,105 +132,15 @@ static bool read_value(struct lf_line_scan *scan, const struct key *key, const s
     return ok;
 }
 
-/* The command that the section describes; NULL in the sections about the instrument. */
-static struct lf_line_command *command_of(const struct section *section)
+static bool read_item(struct lf_line_scan *scan, const struct key *key, void *list)
 {
-    return section->kind & IN_DIALOGUE ? section->item : NULL;
-}
-
-static bool read_reply(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_command *command = command_of(section);
-    return line__parse_ending(scan, command ? &command->ending : &scan->profile->ending);
-}
-
-static struct lf_line_times *times_of(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_command *command = command_of(section);
-    return command ? &command->times : &scan->profile->times;
-}
-
-static bool read_first_byte(struct lf_line_scan *scan, const struct section *section)
-{
-    return line__scan_duration(scan, 1, DAY_MS, &times_of(scan, section)->first_byte);
-}
-
-static bool read_gap(struct lf_line_scan *scan, const struct section *section)
-{
-    return line__scan_duration(scan, 1, DAY_MS, &times_of(scan, section)->gap);
-}
-
-static bool read_total(struct lf_line_scan *scan, const struct section *section)
-{
-    return line__scan_duration(scan, 1, DAY_MS, &times_of(scan, section)->total);
-}
-
-static bool read_class(struct lf_line_scan *scan, const struct section *section)
-{
-    static const char *const words[] = {"safe", "idempotent", "once", NULL};
-    struct lf_line_command *command = section->item;
-    size_t index = 0;
-    command->has_class = line__scan_choice(scan, "a class", words, &index);
-    command->repeat = (enum lf_repeat)index;
-    return command->has_class;
-}
-
-static bool read_error(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_command *command = command_of(section);
-    struct lf_line_error_rule *rule = command ? line__scan_add(scan, &command->errors, &command->error_count,
-                                                               sizeof *rule)
-                                              : line__scan_add(scan, &scan->profile->errors,
-                                                               &scan->profile->error_count, sizeof *rule);
-    return rule && line__parse_error_rule(scan, rule);
-}
-
-static bool read_input(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_profile *profile = scan->profile;
-    struct lf_line_command *command = command_of(section);
-    struct lf_line_procedure *procedure = section->kind == IN_PROCEDURE ? section->item : NULL;
-    struct lf_line_input_rule **rules = command     ? &command->inputs
-                                        : procedure ? &procedure->inputs
-                                                    : &profile->inputs;
-    size_t *count = command     ? &command->input_count
-                    : procedure ? &procedure->input_count
-                                : &profile->input_count;
-    const char *start = scan->at;
-    struct lf_line_input_rule *rule = line__scan_add(scan, rules, count, sizeof *rule);
-    if (!rule || !line__parse_input(scan, rule)) {
-        *count -= rule ? 1 : 0; /* later checks must not see half a rule */
+    size_t *count = (size_t *)(void *)((char *)list + sizeof(void *));
+    void *item = line__scan_add(scan, list, count, key->item_size);
+    if (!item)
         return false;
-    }
-    if (line__input_rule_find(*rules, *count - 1, rule->name))
-        return line__scan_problem(scan, start, "the input '%s' is declared twice", rule->name);
-    return true;
-}
-
-static struct lf_line_step *add_step(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_procedure *procedure = section->item;
-    return line__scan_add(scan, &procedure->steps, &procedure->step_count, sizeof *procedure->steps);
-}
-
-static bool read_do(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_step *step = add_step(scan, section);
-    return step && line__parse_step(scan, step);
-}
-
-static bool read_wait(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_step *step = add_step(scan, section);
-    return step && line__scan_duration(scan, 1, DAY_MS, &step->wait_ms);
-}
-
-static bool read_result(struct lf_line_scan *scan, const struct section *section)
-{
-    struct lf_line_procedure *procedure = section->item;
-    struct lf_line_result *result = line__scan_add(scan, &procedure->results, &procedure->result_count,
-                                                   sizeof *result);
-    return result && line__parse_result(scan, result);
+    bool ok = read_value(scan, key, item, *count - 1);
+    *count -= !ok; /* later checks must not see half an item */
+    return ok;
 }
 
 /* What [command], [listen] and [procedure] have in common stands at the same place in all of them. */
@@ -220,23 +152,23 @@ enum { HELP_AT = offsetof(struct lf_line_command, help), LINE_AT = offsetof(stru
 SAME_PLACE(struct lf_line_listen);
 SAME_PLACE(struct lf_line_procedure);
 
-enum { SEVERAL_TIMES = IN_PROCEDURE << 1 }; /* in `where`: the key may be repeated in its section */
-
 /* clang-format off */
 #define PROFILE(member) .at = offsetof(struct lf_line_profile, member)
 #define COMMAND(member) .at = offsetof(struct lf_line_command, member)
 #define LISTEN(member) .at = offsetof(struct lf_line_listen, member)
-#define WORDS(...) (const char *const[]){__VA_ARGS__, NULL}
+#define PROCEDURE(member) .at = offsetof(struct lf_line_procedure, member)
+#define WORDS(...) .words = (const char *const[]){__VA_ARGS__, NULL}
+#define LIST_OF(type) .item_size = sizeof(struct type)
 
 static const struct key keys[] = {
     {"title", IN_PROFILE, READ_TEXT, "a title", PROFILE(title)},
-    {"encoding", IN_PROFILE, READ_CHOICE, "an encoding", PROFILE(encoding), .words = WORDS("ascii", "latin1", "utf8")},
-    {"decimal", IN_PROFILE, READ_CHOICE, "a decimal sign", PROFILE(decimal_comma), .words = WORDS("point", "comma")},
+    {"encoding", IN_PROFILE, READ_CHOICE, "an encoding", PROFILE(encoding), WORDS("ascii", "latin1", "utf8")},
+    {"decimal", IN_PROFILE, READ_CHOICE, "a decimal sign", PROFILE(decimal_comma), WORDS("point", "comma")},
     {"baud", IN_SERIAL, READ_SERIAL, "baud", .min = 50, .max = 4000000},
     {"bits", IN_SERIAL, READ_SERIAL, "bits", .min = 5, .max = 8},
-    {"parity", IN_SERIAL, READ_SERIAL, "a parity", .words = WORDS("none", "even", "odd", "mark", "space")},
+    {"parity", IN_SERIAL, READ_SERIAL, "a parity", WORDS("none", "even", "odd", "mark", "space")},
     {"stop", IN_SERIAL, READ_SERIAL, "stop", .min = 1, .max = 2},
-    {"flow", IN_SERIAL, READ_SERIAL, "a flow control", .words = WORDS("none", "xonxoff", "rtscts")},
+    {"flow", IN_SERIAL, READ_SERIAL, "a flow control", WORDS("none", "xonxoff", "rtscts")},
     {"send_end", IN_LINE, READ_BYTES, "the end of a command", PROFILE(send_end)},
     {"send_framed", IN_LINE, READ_YES_NO, PROFILE(send_framed)},
     {"never", IN_LINE, READ_BYTES, "a set of characters", PROFILE(never)},
@@ -244,25 +176,32 @@ static const struct key keys[] = {
     {"pause", IN_LINE, READ_TIME, PROFILE(pause_ms), .min = 0, .max = 60000},
     {"max_reply", IN_LINE, READ_SIZE, PROFILE(max_reply), .min = 1, .max = LF_REPLY_BYTES_MAX},
     {"max_lines", IN_LINE, READ_COUNT, "a number of lines", PROFILE(max_lines), .min = 1, .max = LF_REPLY_LINES_MAX},
-    {"reply", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_reply},
-    {"first_byte", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_first_byte},
-    {"gap", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_gap},
-    {"total", IN_LINE | IN_DIALOGUE, READ_BY, .read = read_total},
+    {"reply", IN_LINE, READ_ENDING, PROFILE(ending)},
+    {"reply", IN_DIALOGUE, READ_ENDING, COMMAND(ending)},
+    {"first_byte", IN_LINE, READ_TIME, PROFILE(times.first_byte), .min = 1, .max = DAY_MS},
+    {"first_byte", IN_DIALOGUE, READ_TIME, COMMAND(times.first_byte), .min = 1, .max = DAY_MS},
+    {"gap", IN_LINE, READ_TIME, PROFILE(times.gap), .min = 1, .max = DAY_MS},
+    {"gap", IN_DIALOGUE, READ_TIME, COMMAND(times.gap), .min = 1, .max = DAY_MS},
+    {"total", IN_LINE, READ_TIME, PROFILE(times.total), .min = 1, .max = DAY_MS},
+    {"total", IN_DIALOGUE, READ_TIME, COMMAND(times.total), .min = 1, .max = DAY_MS},
     {"help", IN_COMMAND | IN_LISTEN | IN_PROCEDURE, READ_TEXT, "a help text", .at = HELP_AT},
-    {"class", IN_COMMAND, READ_BY, .read = read_class},
+    {"class", IN_COMMAND, READ_CLASS, .at = 0},
     {"provisional", IN_COMMAND, READ_YES_NO, COMMAND(provisional)},
     {"send", IN_DIALOGUE, READ_TEMPLATE, "what to send", COMMAND(send)},
-    {"expect", IN_DIALOGUE | SEVERAL_TIMES, READ_PATTERN, COMMAND(expects)},
-    {"more", IN_COMMAND | SEVERAL_TIMES, READ_PATTERN, COMMAND(mores)},
-    {"error", IN_ERRORS | IN_COMMAND | SEVERAL_TIMES, READ_BY, .read = read_error},
-    {"input", IN_PROFILE | IN_COMMAND | IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_input},
+    {"expect", IN_DIALOGUE, READ_PATTERN, COMMAND(expects), LIST_OF(lf_line_reply_pattern)},
+    {"more", IN_COMMAND, READ_PATTERN, COMMAND(mores), LIST_OF(lf_line_reply_pattern)},
+    {"error", IN_ERRORS, READ_ERROR, PROFILE(errors), LIST_OF(lf_line_error_rule)},
+    {"error", IN_COMMAND, READ_ERROR, COMMAND(errors), LIST_OF(lf_line_error_rule)},
+    {"input", IN_PROFILE, READ_INPUT, PROFILE(inputs), LIST_OF(lf_line_input_rule)},
+    {"input", IN_COMMAND, READ_INPUT, COMMAND(inputs), LIST_OF(lf_line_input_rule)},
+    {"input", IN_PROCEDURE, READ_INPUT, PROCEDURE(inputs), LIST_OF(lf_line_input_rule)},
     {"identity", IN_IDENTIFY, READ_TEMPLATE, "an identity such as '{maker} {serial}'", COMMAND(identity)},
-    {"match", IN_LISTEN | SEVERAL_TIMES, READ_PATTERN, LISTEN(matches)},
-    {"as", IN_LISTEN, READ_CHOICE, "a form", LISTEN(form), .words = WORDS("json", "csv", "text", "ignore")},
-    {"do", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_do},
-    {"wait", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_wait},
-    {"result", IN_PROCEDURE | SEVERAL_TIMES, READ_BY, .read = read_result},
-    {"limit", IN_PROCEDURE, READ_TIME, .at = offsetof(struct lf_line_procedure, limit_ms), .min = 1, .max = 7 * (int64_t)DAY_MS},
+    {"match", IN_LISTEN, READ_PATTERN, LISTEN(matches), LIST_OF(lf_line_reply_pattern)},
+    {"as", IN_LISTEN, READ_CHOICE, "a form", LISTEN(form), WORDS("json", "csv", "text", "ignore")},
+    {"do", IN_PROCEDURE, READ_STEP, PROCEDURE(steps), LIST_OF(lf_line_step)},
+    {"wait", IN_PROCEDURE, READ_WAIT, PROCEDURE(steps), LIST_OF(lf_line_step)},
+    {"result", IN_PROCEDURE, READ_RESULT, PROCEDURE(results), LIST_OF(lf_line_result)},
+    {"limit", IN_PROCEDURE, READ_TIME, PROCEDURE(limit_ms), .min = 1, .max = 7 * (int64_t)DAY_MS},
 };
 /* clang-format on */
 
@@ -272,24 +211,17 @@ _Static_assert(KEY_COUNT <= 64, "section.seen has one bit for each key");
 static const char *const section_names[] = {"profile", "serial",  "line",   "errors",    "identify",
                                             "resync",  "command", "listen", "procedure", NULL};
 
-static const char *section_name(unsigned kind)
-{
-    size_t index = 0;
-    while (!(kind & 1u << index))
-        index++;
-    return section_names[index];
-}
-
-static bool refuse_key(struct lf_line_scan *scan, const char *start, const char *name, unsigned where)
+static bool refuse_key(struct lf_line_scan *scan, const struct section *section, const char *start,
+                       const char *name)
 {
     const char *known[KEY_COUNT + 1];
     size_t count = 0;
     char hint[LF_HINT_ROOM];
     for (size_t i = 0; i < KEY_COUNT; i++)
-        if (keys[i].where & where)
+        if (keys[i].where & section->kind)
             known[count++] = keys[i].name;
     known[count] = NULL;
-    return line__scan_problem(scan, start, "[%s] has no setting '%s'%s", section_name(where), name,
+    return line__scan_problem(scan, start, "[%s] has no setting '%s'%s", section_names[section->which], name,
                               line__did_you_mean(name, known, hint));
 }
 
@@ -305,14 +237,16 @@ static bool read_setting(struct lf_line_scan *scan, struct section *section)
     while (i < KEY_COUNT && !((keys[i].where & section->kind) && !strcmp(keys[i].name, name)))
         i++;
     if (i == KEY_COUNT)
-        return refuse_key(scan, start, name, section->kind);
-    if (!(keys[i].where & SEVERAL_TIMES) && section->seen & (uint64_t)1 << i)
+        return refuse_key(scan, section, start, name);
+    if (!keys[i].item_size && section->seen & (uint64_t)1 << i)
         return line__scan_problem(scan, start, "'%s' is already set in this section", name);
     section->seen |= (uint64_t)1 << i;
     if (!line__scan_accept_char(scan, '='))
         return line__scan_problem(scan, scan->at, "expected '=', as in: %s = ...", name);
     line__scan_skip(scan);
-    return read_value(scan, &keys[i], section) && line__scan_finish(scan);
+    void *at = (char *)section->item + keys[i].at;
+    return (keys[i].item_size ? read_item(scan, &keys[i], at) : read_value(scan, &keys[i], at, 0))
+           && line__scan_finish(scan);
 }
 
 /* A section with a name of its own: one more item at the end of a list. The item begins with its name. */
@@ -324,7 +258,7 @@ static bool begin_named(struct lf_line_scan *scan, struct section *section, void
     for (size_t i = 0; i < *count; i++)
         if (!strcmp(*(char **)(void *)(first + i * size), name))
             return line__scan_problem(scan, scan->line_start, "there is already a [%s %s]",
-                                      section_name(section->kind), name);
+                                      section_names[section->which], name);
     char *item = line__scan_add(scan, list, count, size);
     if (!item)
         return false;
@@ -341,7 +275,7 @@ static bool begin_handshake(struct lf_line_scan *scan, struct section *section,
     struct lf_line_command *command = section->item = *which = line__scan_memory(scan, sizeof **which);
     if (!command)
         return false;
-    command->name = line__scan_copy(scan, lf_slice_text(section_name(section->kind)));
+    command->name = line__scan_copy(scan, lf_slice_text(section_names[section->which]));
     command->line = scan->line;
     command->has_class = true;
     return command->name != NULL;
@@ -382,6 +316,7 @@ static bool begin_section(struct lf_line_scan *scan, struct section *section, un
     if (kind < IN_COMMAND && *seen & kind)
         return line__scan_problem(scan, scan->line_start, "there is already a [%s]", section_names[index]);
     *seen |= kind;
+    section->which = index;
     section->kind = kind;
     return begin_item(scan, section, name) && line__scan_finish(scan);
 }
@@ -442,6 +377,12 @@ enum lf_status line__profile_parse(struct lf_slice text, const char *name,
     struct lf_line_scan scan = {.profile = calloc(1, sizeof *scan.profile), .report = report, .err = err};
     if (!scan.profile)
         return lf_fail_memory(err, "reading a profile");
+    *scan.profile = (struct lf_line_profile){
+        .times = {.first_byte = 3000, .gap = 500, .total = 30000},
+        .quiet_ms = 300,
+        .max_reply = LF_REPLY_BYTES_DEFAULT,
+        .max_lines = LF_REPLY_LINES_DEFAULT,
+    };
     enum lf_status status = read_all(&scan, text, name);
     if (status == LF_OK)
         *profile = scan.profile;

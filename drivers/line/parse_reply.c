@@ -222,3 +222,11 @@ const struct lf_line_input_rule *line__input_rule_find(const struct lf_line_inpu
             return &rules[i];
     return NULL;
 }
+
+const struct lf_line_input_rule *line__input_rule(const struct lf_line_profile *profile,
+                                                  const struct lf_line_input_rule *own, size_t count,
+                                                  const char *name)
+{
+    const struct lf_line_input_rule *rule = line__input_rule_find(own, count, name);
+    return rule ? rule : line__input_rule_find(profile->inputs, profile->input_count, name);
+}

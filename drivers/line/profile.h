@@ -188,8 +188,13 @@ struct lf_line_condition {
     size_t over;   /* steady over so many readings */
 };
 
-struct lf_line_step {
+/* A place in the profile's text, both from 1. */
+struct lf_line_place {
     int line, column;
+};
+
+struct lf_line_step {
+    struct lf_line_place place;
     int64_t wait_ms; /* a pause when command_name is NULL; else the time between repetitions */
     char *command_name, *label;
     const struct lf_line_command *command; /* set once all of the profile has been read */
@@ -200,7 +205,7 @@ struct lf_line_step {
 };
 
 struct lf_line_result {
-    int line, column;
+    struct lf_line_place place;
     char *label, *capture; /* label NULL: from the latest step that captured it */
     char *as;
     bool optional;

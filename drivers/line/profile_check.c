@@ -5,14 +5,7 @@
 
 #include <string.h>
 
-enum {
-    FIRST_BYTE_MS = 3000,
-    GAP_MS = 500,
-    TOTAL_MS = 30000,
-    QUIET_MS = 300,
-    TOTAL_OVER_FIRST_MS = 10000,
-    PROCEDURE_LIMIT_MS = 10 * 60 * 1000,
-};
+enum { TOTAL_OVER_FIRST_MS = 10000, PROCEDURE_LIMIT_MS = 10 * 60 * 1000 };
 
 static bool wrong(struct lf_line_scan *scan, int line, const char *name, const char *what)
 {
@@ -28,19 +21,6 @@ static void fill_times(const struct lf_line_profile *profile, struct lf_line_tim
         times->total = profile->times.total > times->first_byte + TOTAL_OVER_FIRST_MS
                            ? profile->times.total
                            : times->first_byte + TOTAL_OVER_FIRST_MS;
-}
-
-static void fill_defaults(struct lf_line_profile *profile)
-{
-    profile->times.first_byte = profile->times.first_byte ? profile->times.first_byte : FIRST_BYTE_MS;
-    profile->times.gap = profile->times.gap ? profile->times.gap : GAP_MS;
-    profile->times.total = profile->times.total ? profile->times.total : TOTAL_MS;
-    profile->quiet_ms = profile->quiet_ms ? profile->quiet_ms : QUIET_MS;
-    profile->max_reply = profile->max_reply ? profile->max_reply : LF_REPLY_BYTES_DEFAULT;
-    profile->max_lines = profile->max_lines ? profile->max_lines : LF_REPLY_LINES_DEFAULT;
-    for (size_t i = 0; i < profile->procedure_count; i++)
-        if (!profile->procedures[i].limit_ms)
-            profile->procedures[i].limit_ms = PROCEDURE_LIMIT_MS;
 }
 
 static bool check_ending(struct lf_line_scan *scan, const struct lf_line_ending *ending, int line,
@@ -92,28 +72,18 @@ static bool check_fallbacks(struct lf_line_scan *scan, const struct lf_line_inpu
     return true;
 }
 
-static bool uses(const struct lf_line_template *template, const char *input)
-{
-    for (size_t i = 0; i < template->count; i++)
-        if (template->parts[i].input && !strcmp(template->parts[i].input, input))
-            return true;
-    return false;
-}
-
 static bool check_command_inputs(struct lf_line_scan *scan, const struct lf_line_command *command)
 {
-    const struct lf_line_profile *profile = scan->profile;
     struct lf_line_place place = {command->line, 1};
     for (size_t i = 0; i < command->send.count; i++) {
         const char *input = command->send.parts[i].input;
-        if (input && !line__input_rule_find(command->inputs, command->input_count, input)
-            && !line__input_rule_find(profile->inputs, profile->input_count, input))
+        if (input && !line__input_rule(scan->profile, command->inputs, command->input_count, input))
             return line__scan_problem_at(
                 scan, place, "%s: undeclared input '%s'; declare it, as in: input = %s real 0 to 100",
                 command->name, input, input);
     }
     for (size_t i = 0; i < command->input_count; i++)
-        if (!uses(&command->send, command->inputs[i].name))
+        if (!line__template_uses(&command->send, command->inputs[i].name))
             return line__scan_problem_at(scan, place, "%s: 'send' does not use the input '%s'", command->name,
                                          command->inputs[i].name);
     return check_fallbacks(scan, command->inputs, command->input_count, command->line, command->name);
@@ -185,7 +155,9 @@ static bool check_identity(struct lf_line_scan *scan, const struct lf_line_comma
 void line__check_profile(struct lf_line_scan *scan)
 {
     struct lf_line_profile *profile = scan->profile;
-    fill_defaults(profile);
+    for (size_t i = 0; i < profile->procedure_count; i++)
+        if (!profile->procedures[i].limit_ms)
+            profile->procedures[i].limit_ms = PROCEDURE_LIMIT_MS;
     if (!check_line_section(scan))
         return;
     check_fallbacks(scan, profile->inputs, profile->input_count, 1, "[profile]");

@@ -20,9 +20,14 @@ bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result
  */
 bool line__link_procedures(struct lf_line_scan *scan);
 
+bool line__template_uses(const struct lf_line_template *template, const char *input);
 /* Does every success pattern capture this? */
 bool line__command_always_captures(const struct lf_line_command *command, const char *name);
 
+/* The rule of an input: its own, else the profile's; NULL: there is none. */
+const struct lf_line_input_rule *line__input_rule(const struct lf_line_profile *profile,
+                                                  const struct lf_line_input_rule *own, size_t count,
+                                                  const char *name);
 const struct lf_line_input_rule *line__input_rule_find(const struct lf_line_input_rule *rules, size_t count,
                                                        const char *name);
 

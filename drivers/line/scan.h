@@ -19,11 +19,6 @@ struct lf_line_scan {
     const char *line_start, *at, *end;
 };
 
-/* A place in the text, for problems found later. */
-struct lf_line_place {
-    int line, column;
-};
-
 /* Of `at` in the current line. */
 struct lf_line_place line__scan_place(const struct lf_line_scan *scan, const char *at);
 /* Reports a problem at `at` in the current line, or at a place. Always returns false. */
