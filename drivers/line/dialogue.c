@@ -189,7 +189,8 @@ static const struct lf_line_error_rule *first_error(struct lf_line_dialogue *dia
                                                     struct lf_slice line)
 {
     for (size_t i = 0; i < count; i++)
-        if (line__reply_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, NULL) == LF_OK)
+        if (line__reply_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, &(struct lf_error){0})
+            == LF_OK)
             return &rules[i];
     return NULL;
 }

@@ -124,7 +124,7 @@ static enum lf_status read_token(const struct lf_answer *answer, char **value, i
 {
     enum lf_status status = LF_OK;
     cJSON *body = NULL;
-    lf_json_parse(lf_buffer_slice(&answer->text), &body, NULL);
+    lf_json_parse(lf_buffer_slice(&answer->text), &body, &(struct lf_error){0});
     const char *token = lf_json_text(body, "access_token"),
                *type = lf_json_text_or(body, "token_type", "Bearer");
     int64_t seconds = lf_json_int(body, "expires_in", -1);

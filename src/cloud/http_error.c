@@ -135,7 +135,7 @@ static enum lf_status judge_error(const struct lf_answer *answer, struct lf_erro
     struct verdict verdict = verdict_of(answer->status);
     struct lf_buffer said = {.max = 400};
     cJSON *body = NULL;
-    lf_json_parse(lf_buffer_slice(&answer->text), &body, NULL);
+    lf_json_parse(lf_buffer_slice(&answer->text), &body, &(struct lf_error){0});
     vendor_words(body, &said);
     lf_fail(err, verdict.means, verdict.class, "the cloud %s (%d%s%s)", verdict.words, answer->status,
             said.len ? ": " : "", said.len ? said.data : "");

@@ -177,7 +177,7 @@ static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome
             return lf_fail(err, LF_INVALID, LF_PERMANENT, "the value of \"%s\" must be a text",
                            value->string);
         cJSON *number = NULL;
-        bool real = lf_json_parse(lf_slice_text(value->valuestring), &number, NULL) == LF_OK
+        bool real = lf_json_parse(lf_slice_text(value->valuestring), &number, &(struct lf_error){0}) == LF_OK
                     && cJSON_IsNumber(number);
         cJSON_Delete(number);
         enum lf_status status = lf_outcome_add(outcome, value->string,

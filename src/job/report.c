@@ -84,11 +84,12 @@ static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *r
     struct history history = {cJSON_CreateArray(), true};
     if (!lf_json_set(report, "history", history.lines)
         || !lf_json_set(report, "facts", cJSON_Duplicate(job->fields, true))
-        || lf_journal_history_list(jobs->journal, job->id, add_history, &history, NULL) != LF_OK
+        || lf_journal_history_list(jobs->journal, job->id, add_history, &history, &(struct lf_error){0})
+               != LF_OK
         || !history.complete)
         return false;
     struct lf_parcel_row parcel;
-    enum lf_status status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, NULL);
+    enum lf_status status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, &(struct lf_error){0});
     if (status != LF_OK)
         return status == LF_NOT_FOUND;
     cJSON *file = cJSON_CreateObject();

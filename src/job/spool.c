@@ -232,7 +232,7 @@ static void sweep_folder(struct lf_jobs *jobs, const char *path,
 static bool job_is_known(struct lf_journal *journal, const char *name)
 {
     struct lf_job job;
-    enum lf_status status = lf_journal_job_get(journal, atoll(name + 4), &job, NULL);
+    enum lf_status status = lf_journal_job_get(journal, atoll(name + 4), &job, &(struct lf_error){0});
     if (status == LF_OK)
         lf_job_free(&job);
     return status != LF_NOT_FOUND;

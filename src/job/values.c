@@ -108,7 +108,7 @@ enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err
     int64_t id = 0;
     snprintf(history, sizeof history, "values of job %lld", (long long)work->job->id);
     snprintf(name, sizeof name, "%.200s.csv", lf_job_text_or(work->job, LF_JOB_DISPLAY, ""));
-    if (lf_name_check(name, NULL) != LF_OK)
+    if (lf_name_check(name, &(struct lf_error){0}) != LF_OK)
         snprintf(name, sizeof name, "job-%lld.csv", (long long)work->job->id);
     char *key = lf_key_values(work->job->id);
     enum lf_status status = job__need(work, LF_JOB_RUN, &run, err);

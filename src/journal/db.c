@@ -201,7 +201,7 @@ cJSON *journal__query_counts(struct query *query)
         const char *name = journal__column_peek(query, 0);
         good = good && name && lf_json_set_int(counts, name, journal__column_int(query, 1));
     }
-    if (journal__query_end(query, NULL) == LF_OK && good)
+    if (journal__query_end(query, &(struct lf_error){0}) == LF_OK && good)
         return counts;
     cJSON_Delete(counts);
     return NULL;
@@ -298,7 +298,7 @@ enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *er
 
 void lf_journal_rollback(struct lf_journal *journal)
 {
-    lf_journal_end(journal, LF_CANCELLED, NULL);
+    lf_journal_end(journal, LF_CANCELLED, &(struct lf_error){0});
 }
 
 /* ---- opening ---- */

@@ -205,8 +205,9 @@ static CURLcode set_method(struct lf_exchange *exchange)
 static CURLcode set_security(struct lf_exchange *exchange, const struct lf_exchange_common *common)
 {
     bool loopback;
-    CURLcode code = transfer__url_is_loopback(exchange->url, &loopback, NULL) == LF_OK ? CURLE_OK
-                                                                                       : CURLE_OUT_OF_MEMORY;
+    CURLcode code = transfer__url_is_loopback(exchange->url, &loopback, &(struct lf_error){0}) == LF_OK
+                        ? CURLE_OK
+                        : CURLE_OUT_OF_MEMORY;
     SET(CURLOPT_PROTOCOLS_STR, loopback ? "https,http" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);

@@ -139,6 +139,19 @@ class Structure(unittest.TestCase):
                 homes[tag].add(name)
         self.assertEqual({tag: sorted(files) for tag, files in homes.items() if len(files) > 1}, {})
 
+    def test_errors(self):
+        """whoever calls passes a place for the error: err is never NULL"""
+        texts = {name: code_only(text) for name, text in sources()}
+        fallible = {name for text in texts.values()
+                    for name in re.findall(r"\b(\w+)\((?:[^(){};]|\([^()]*\))*\bstruct lf_error \*err\)\s*[;{]", text)}
+        self.assertGreater(len(fallible), 300)
+        wrong = []
+        for name, text in texts.items():
+            for call in re.finditer(r"\b(\w+)\(", text):
+                if call[1] in fallible and re.search(r",\s*NULL\)$", text[call.end():after_bracket(text, call.end())]):
+                    wrong.append(f"{name}:{text.count(chr(10), 0, call.start()) + 1}: {call[1]}")
+        self.assertEqual(wrong, [])
+
     def test_format(self):
         """clang-format has laid out every C file"""
         if not shutil.which("clang-format"):

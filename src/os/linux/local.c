@@ -179,7 +179,7 @@ void lf_local_unlisten(const char *path, struct lf_socket *listener)
     if (!listener->waitable.os)
         return;
     lf_socket_close(listener);
-    enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &other, NULL);
+    enum lf_status status = lf_local_connect(path, lf_deadline_in(0), &other, &(struct lf_error){0});
     if (status == LF_DISCONNECTED)
         unlink(path);
     lf_socket_close(&other);
@@ -237,7 +237,8 @@ enum lf_status lf_local_peer(const struct lf_socket *socket, const char *group, 
     peer->user = cred.uid;
     peer->self = cred.uid == 0 || cred.uid == geteuid();
     name_of(cred.uid, peer->name);
-    peer->member = group && find_group(group, &gid, NULL) == LF_OK && is_in(fd, cred.gid, gid);
+    peer->member = group && find_group(group, &gid, &(struct lf_error){0}) == LF_OK
+                   && is_in(fd, cred.gid, gid);
     return LF_OK;
 }
 
