@@ -243,9 +243,9 @@ static void archive_companion(struct lf_folder *folder, const struct lf_dir *fro
     free(companion);
 }
 
-enum lf_status folder__file(struct lf_folder *folder, const char *id, const char *version,
-                            struct lf_error *err)
+enum lf_status folder__file(void *device, const char *id, const char *version, struct lf_error *err)
 {
+    struct lf_folder *folder = device;
     char now[LF_VERSION_TEXT];
     struct lf_file_info info;
     struct lf_dir from = {0}, to = {0};

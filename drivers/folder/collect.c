@@ -37,9 +37,10 @@ static enum lf_status open_failed(const char *id, struct lf_error *err)
     return lf_error_prefix(err, "cannot open the result %s", id);
 }
 
-enum lf_status folder__take(struct lf_folder *folder, const char *id, const char *version,
-                            const struct lf_file *to, int64_t max, struct lf_error *err)
+enum lf_status folder__take(void *device, const char *id, const char *version, const struct lf_file *to,
+                            int64_t max, struct lf_error *err)
 {
+    struct lf_folder *folder = device;
     char now[LF_VERSION_TEXT], sha256[LF_SHA256_HEX];
     struct lf_file file;
     struct lf_file_info info;

@@ -337,21 +337,14 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
                                 struct lf_error *err)
 {
     struct lf_error ignored;
-    bool tried;
+    bool tried = false;
     const char *name = delivery->parcel->name;
     enum lf_status status = folder__record_write(folder, delivery, err);
-    if (status != LF_OK) {
+    if (status == LF_OK)
+        status = publish(folder, delivery, &tried, err);
+    if (!tried || status == LF_EXISTS) {
         folder__record_clear(folder, delivery, &ignored);
-        return status;
-    }
-    status = publish(folder, delivery, &tried, err);
-    if (status == LF_EXISTS) {
-        folder__record_clear(folder, delivery, &ignored);
-        return refuse_taken(folder, name, err);
-    }
-    if (!tried) {
-        folder__record_clear(folder, delivery, &ignored);
-        return status;
+        return tried ? refuse_taken(folder, name, err) : status;
     }
     if (status != LF_OK) {
         lf_error_prefix(err, "cannot rename \"%s\" in %s", delivery->part, folder->options.inbox);
@@ -377,9 +370,6 @@ enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action 
     struct lf_error ignored;
     enum taken taken = NAME_FREE;
     enum lf_status status = folder__alive(folder, err);
-    if (status == LF_OK && !lf_dir_is_open(&folder->inbox))
-        status = lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s has no inbox to deliver to: set inbox",
-                         folder->host->instrument);
     if (status == LF_OK)
         status = folder__delivery_name(&delivery, action, err);
     /* First: the traces of an attempt that a person overruled must not count for this one. */

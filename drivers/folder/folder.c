@@ -298,17 +298,6 @@ static enum lf_verdict folder_verify(void *device, const struct lf_action *actio
     return folder__verify(device, action, outcome, err);
 }
 
-static enum lf_status folder_take(void *device, const char *id, const char *version, const struct lf_file *to,
-                                  int64_t max, struct lf_error *err)
-{
-    return folder__take(device, id, version, to, max, err);
-}
-
-static enum lf_status folder_archive(void *device, const char *id, const char *version, struct lf_error *err)
-{
-    return folder__file(device, id, version, err);
-}
-
 extern const struct lf_driver lf_driver_folder;
 const struct lf_driver lf_driver_folder = {
     .abi = LF_DRIVER_ABI,
@@ -325,6 +314,6 @@ const struct lf_driver lf_driver_folder = {
     .repeat = folder_repeat,
     .act = folder_act,
     .verify = folder_verify,
-    .take = folder_take,
-    .archive = folder_archive,
+    .take = folder__take,
+    .archive = folder__file,
 };

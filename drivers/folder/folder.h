@@ -106,13 +106,12 @@ bool folder__is_companion(const struct lf_folder *folder, const char *name);
  * memory. */
 char *folder__companion(const char *path, const char *pattern);
 
-/* collect.c, archive.c */
+/* collect.c, archive.c; take and archive are the slots of the driver */
 enum { LF_VERSION_TEXT = 80 };
 void folder__version(const struct lf_folder *folder, const struct lf_file_info *info,
                      char text[LF_VERSION_TEXT]);
-enum lf_status folder__take(struct lf_folder *folder, const char *id, const char *version,
-                            const struct lf_file *to, int64_t max, struct lf_error *err);
-enum lf_status folder__file(struct lf_folder *folder, const char *id, const char *version,
-                            struct lf_error *err);
+enum lf_status folder__take(void *device, const char *id, const char *version, const struct lf_file *to,
+                            int64_t max, struct lf_error *err);
+enum lf_status folder__file(void *device, const char *id, const char *version, struct lf_error *err);
 
 #endif

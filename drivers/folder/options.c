@@ -138,14 +138,6 @@ static enum lf_status check_companion(const struct lf_values *values, const char
     return LF_OK;
 }
 
-static enum lf_status check_delivery(const struct lf_values *values, const struct lf_folder_options *o,
-                                     struct lf_error *err)
-{
-    if (!o->mode)
-        return wrong(err, values, "file_mode", "give an octal mode between 0400 and 0777, like 0664");
-    return LF_OK;
-}
-
 static enum lf_status check_collection(const struct lf_values *values, const struct lf_folder_options *o,
                                        struct lf_error *err)
 {
@@ -195,8 +187,8 @@ enum lf_status folder__check(const struct lf_values *values, void (*resource)(vo
     enum lf_status status = check_path(values, "inbox", o.inbox, err);
     if (status == LF_OK)
         status = check_path(values, "outbox", o.outbox, err);
-    if (status == LF_OK)
-        status = check_delivery(values, &o, err);
+    if (status == LF_OK && !o.mode)
+        status = wrong(err, values, "file_mode", "give an octal mode between 0400 and 0777, like 0664");
     if (status == LF_OK)
         status = check_collection(values, &o, err);
     if (status != LF_OK || !resource)
