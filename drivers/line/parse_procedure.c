@@ -55,19 +55,15 @@ static bool read_argument(struct lf_line_scan *scan, struct lf_line_step *step, 
 
 static bool read_times(struct lf_line_scan *scan, struct lf_line_step *step)
 {
-    int64_t times;
-    if (!line__scan_int(scan, "a number of times", 1, LF_REPEAT_MAX, &times)
-        || !line__scan_expect(scan, "times", "3 times"))
-        return false;
-    step->times = (size_t)times;
-    return true;
+    return line__scan_count(scan, "a number of times", 1, LF_REPEAT_MAX, &step->times)
+           && line__scan_expect(scan, "times", "3 times");
 }
 
 /* within X [over N] */
 static bool read_steady(struct lf_line_scan *scan, struct lf_line_condition *until)
 {
-    int64_t over = 2;
     until->kind = LF_UNTIL_STEADY;
+    until->over = 2;
     line__scan_skip(scan);
     if (!line__scan_expect(scan, "within", "until value steady within 0.001 over 3"))
         return false;
@@ -76,11 +72,8 @@ static bool read_steady(struct lf_line_scan *scan, struct lf_line_condition *unt
         return false;
     if (until->number < 0)
         return line__scan_problem(scan, start, "the difference must not be negative");
-    if (line__scan_accept(scan, "over")
-        && !line__scan_int(scan, "a number of readings", 2, STEADY_MAX, &over))
-        return false;
-    until->over = (size_t)over;
-    return true;
+    return !line__scan_accept(scan, "over")
+           || line__scan_count(scan, "a number of readings", 2, STEADY_MAX, &until->over);
 }
 
 static bool read_condition(struct lf_line_scan *scan, struct lf_line_condition *until)

@@ -103,9 +103,8 @@ static bool read_input(struct lf_line_scan *scan, struct lf_line_input_rule *rul
 /* Reads to `at`; `before`: how many items precede it in its list. */
 static bool read_value(struct lf_line_scan *scan, const struct key *key, void *at, size_t before)
 {
-    int64_t number = 0;
     size_t index = 0;
-    bool ok = true;
+    bool ok;
     switch (key->how) {
     case READ_TEXT: return line__scan_text(scan, key->what, at);
     case READ_BYTES: return line__scan_bytes(scan, key->what, at);
@@ -125,16 +124,21 @@ static bool read_value(struct lf_line_scan *scan, const struct key *key, void *a
         ok = line__scan_choice(scan, key->what, key->words, &index);
         *(unsigned *)at = ok ? (unsigned)index : 0;
         return ok;
-    case READ_COUNT: ok = line__scan_int(scan, key->what, key->min, key->max, &number); break;
-    case READ_SIZE: ok = line__scan_size(scan, key->min, key->max, &number); break;
+    case READ_COUNT: return line__scan_count(scan, key->what, key->min, key->max, at);
+    case READ_SIZE: return line__scan_size(scan, key->min, key->max, at);
     }
-    *(size_t *)at = (size_t)number;
-    return ok;
+    return false;
+}
+
+/* The count of a list follows its pointer. */
+static size_t *count_of(void *list)
+{
+    return (size_t *)(void *)((char *)list + sizeof(void *));
 }
 
 static bool read_item(struct lf_line_scan *scan, const struct key *key, void *list)
 {
-    size_t *count = (size_t *)(void *)((char *)list + sizeof(void *));
+    size_t *count = count_of(list);
     void *item = line__scan_add(scan, list, count, key->item_size);
     if (!item)
         return false;
@@ -250,10 +254,11 @@ static bool read_setting(struct lf_line_scan *scan, struct section *section)
 }
 
 /* A section with a name of its own: one more item at the end of a list. The item begins with its name. */
-static bool begin_named(struct lf_line_scan *scan, struct section *section, void *list, size_t *count,
-                        size_t size, char *name)
+static bool begin_named(struct lf_line_scan *scan, struct section *section, void *list, size_t size,
+                        char *name)
 {
     char *first;
+    size_t *count = count_of(list);
     memcpy(&first, list, sizeof first);
     for (size_t i = 0; i < *count; i++)
         if (!strcmp(*(char **)(void *)(first + i * size), name))
@@ -288,15 +293,10 @@ static bool begin_item(struct lf_line_scan *scan, struct section *section, char 
     switch (section->kind) {
     case IN_IDENTIFY: return begin_handshake(scan, section, &profile->identify);
     case IN_RESYNC: return begin_handshake(scan, section, &profile->resync);
-    case IN_COMMAND:
-        return begin_named(scan, section, &profile->commands, &profile->command_count,
-                           sizeof *profile->commands, name);
-    case IN_LISTEN:
-        return begin_named(scan, section, &profile->listens, &profile->listen_count, sizeof *profile->listens,
-                           name);
+    case IN_COMMAND: return begin_named(scan, section, &profile->commands, sizeof *profile->commands, name);
+    case IN_LISTEN: return begin_named(scan, section, &profile->listens, sizeof *profile->listens, name);
     case IN_PROCEDURE:
-        return begin_named(scan, section, &profile->procedures, &profile->procedure_count,
-                           sizeof *profile->procedures, name);
+        return begin_named(scan, section, &profile->procedures, sizeof *profile->procedures, name);
     }
     return true;
 }

@@ -26,15 +26,6 @@ static bool parse_prompt(struct lf_line_scan *scan, struct lf_line_ending *endin
     return line__scan_expect(scan, "one", "prompt one of \":<>\"") && parse_one_of(scan, &ending->end);
 }
 
-static bool parse_fixed(struct lf_line_scan *scan, struct lf_line_ending *ending)
-{
-    int64_t size;
-    if (!line__scan_int(scan, "a number of bytes", 1, FIXED_MAX, &size))
-        return false;
-    ending->size = (size_t)size;
-    return true;
-}
-
 /* frame "<STX>" [length] to "<ETX>" [tail "\r\n"] */
 static bool parse_frame(struct lf_line_scan *scan, struct lf_line_ending *ending)
 {
@@ -61,7 +52,7 @@ static bool parse_unit(struct lf_line_scan *scan, struct lf_line_ending *ending)
     case LF_UNIT_BLOCK: return need_bytes(scan, "the end of a line", &ending->end);
     case LF_UNIT_PROMPT: return parse_prompt(scan, ending);
     case LF_UNIT_CHAR: return parse_one_of(scan, &ending->end);
-    case LF_UNIT_FIXED: return parse_fixed(scan, ending);
+    case LF_UNIT_FIXED: return line__scan_count(scan, "a number of bytes", 1, FIXED_MAX, &ending->size);
     case LF_UNIT_FRAME: return parse_frame(scan, ending);
     case LF_UNIT_IDLE: return line__scan_duration(scan, 1, 60000, &ending->idle_ms);
     }
@@ -78,10 +69,7 @@ static bool parse_many(struct lf_line_scan *scan, struct lf_line_ending *ending)
             return line__scan_problem(scan, start, "'until blank' works only with 'line'");
         ending->until_blank = true;
     } else if (line__scan_accept(scan, "times")) {
-        int64_t times;
-        if (!line__scan_int(scan, "a number of times", 1, LF_REPLY_LINES_MAX, &times))
-            return false;
-        ending->times = (size_t)times;
+        return line__scan_count(scan, "a number of times", 1, LF_REPLY_LINES_MAX, &ending->times);
     }
     return true;
 }

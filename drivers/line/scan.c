@@ -362,6 +362,14 @@ bool line__scan_int(struct lf_line_scan *scan, const char *what, int64_t min, in
     return true;
 }
 
+bool line__scan_count(struct lf_line_scan *scan, const char *what, int64_t min, int64_t max, size_t *count)
+{
+    int64_t number = 0;
+    bool ok = line__scan_int(scan, what, min, max, &number);
+    *count = (size_t)number;
+    return ok;
+}
+
 bool line__scan_real(struct lf_line_scan *scan, const char *what, double *value)
 {
     char text[WORD_MAX], *stop;
@@ -404,10 +412,13 @@ bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, in
     return scan_unit(scan, &time, min, max, ms);
 }
 
-bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *bytes)
+bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, size_t *bytes)
 {
     static const struct measure size = {"a size such as 512, 64KB or 1MB", lf_size_parse, lf_size_format};
-    return scan_unit(scan, &size, min, max, bytes);
+    int64_t number = 0;
+    bool ok = scan_unit(scan, &size, min, max, &number);
+    *bytes = (size_t)number;
+    return ok;
 }
 
 bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes)

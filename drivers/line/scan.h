@@ -58,9 +58,10 @@ bool line__scan_text(struct lf_line_scan *scan, const char *what, char **text);
 /* A quoted text or a bare word up to the next blank or comma. */
 bool line__scan_value(struct lf_line_scan *scan, const char *what, char **text);
 bool line__scan_int(struct lf_line_scan *scan, const char *what, int64_t min, int64_t max, int64_t *value);
+bool line__scan_count(struct lf_line_scan *scan, const char *what, int64_t min, int64_t max, size_t *count);
 bool line__scan_real(struct lf_line_scan *scan, const char *what, double *value);
 bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *ms);
-bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *bytes);
+bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, size_t *bytes);
 bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes);
 
 /* Reads one character between quotes at *at and moves on; *plain: it was written as itself, so that
