@@ -9,7 +9,7 @@
 
 static struct lf_mutex mutex = LF_MUTEX_INIT;
 
-enum { ENTRIES_MAX = 16 };
+enum { ENTRIES_MAX = 16, WAIT_SLICE_MS = 5 };
 static int passed[ENTRIES_MAX]; /* how often each entry of LF_DIE_AT was passed */
 
 /* Is this entry, "name:count", the point's, and has its time come? */
@@ -41,6 +41,25 @@ int64_t lf_test_limit(const char *variable, int64_t number)
 {
     const char *given = getenv(variable);
     return given ? strtoll(given, NULL, 10) : number;
+}
+
+static _Atomic int64_t time_passed;
+static _Atomic bool time_moves;
+
+void lf_test_time_passes(int64_t ms)
+{
+    time_moves = true;
+    time_passed += ms;
+}
+
+int64_t lf_test_time_passed(void)
+{
+    return time_passed;
+}
+
+int64_t lf_test_wait_slice(int64_t ms)
+{
+    return time_moves && ms > WAIT_SLICE_MS ? WAIT_SLICE_MS : ms;
 }
 #else
 typedef int lf_no_points; /* ISO C wants something in a file */

@@ -6,6 +6,9 @@
  *
  * LF_LIMIT("LF_OUTBOX_MAX", 100000) is the number, which in Debug builds the environment variable replaces:
  * so a test can reach a limit that no setting changes.
+ *
+ * In Debug builds a test can let time pass: lf_test_time_passes moves both clocks ahead, and every wait in
+ * progress notices within milliseconds. Waits that began before the first call (with 0, say) do not.
  */
 #ifndef LF_BASE_FAILPOINT_H
 #define LF_BASE_FAILPOINT_H
@@ -15,11 +18,18 @@
 #ifdef LF_FAILPOINTS
 #define LF_FAILPOINT(name) lf_failpoint(name)
 #define LF_LIMIT(variable, number) lf_test_limit(variable, number)
+#define LF_TIME_PASSED() lf_test_time_passed()
+#define LF_WAIT_SLICE(ms) lf_test_wait_slice(ms)
 void lf_failpoint(const char *name);
 int64_t lf_test_limit(const char *variable, int64_t number);
+void lf_test_time_passes(int64_t ms);
+int64_t lf_test_time_passed(void);
+int64_t lf_test_wait_slice(int64_t ms); /* as long as a wait may go without a look at the clock */
 #else
 #define LF_FAILPOINT(name) ((void)0)
 #define LF_LIMIT(variable, number) (number)
+#define LF_TIME_PASSED() INT64_C(0)
+#define LF_WAIT_SLICE(ms) (ms)
 #endif
 
 #endif

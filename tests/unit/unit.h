@@ -24,8 +24,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
+#include "base/failpoint.h"
 #include "os/file.h"
 #include "os/linux/native.h"
+#include "os/wait.h"
 
 // A descriptor as a handle, for the call it stands in.
 #define UNIT_FILE(fd) (&(struct lf_file){.os = os__handle(fd)})
@@ -63,6 +66,17 @@ const char *unit_folder(void);
 // Path of a file of the source tree, such as unit_source("tests/fixtures/event.json"). The path stays valid
 // until the 8th call after this one.
 const char *unit_source(const char *relative);
+
+// How long to wait for what must happen: only an upper bound, so generous that a busy machine keeps it.
+enum { UNIT_SOON_MS = 60000 };
+
+// Time passes for the program: both clocks go ahead, and waits in progress notice. A test that uses it calls
+// it with 0 before the first thread starts. Outside Debug builds it really sleeps.
+#ifdef LF_FAILPOINTS
+#define UNIT_TIME_PASSES(ms) lf_test_time_passes(ms)
+#else
+#define UNIT_TIME_PASSES(ms) lf_sleep_until(lf_deadline_in(ms), NULL)
+#endif
 
 // What comes of something whose first, second, ... allocation fails:
 //

@@ -1,5 +1,7 @@
 #include "os/host.h"
 
+#include "base/failpoint.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
@@ -15,12 +17,12 @@ static int64_t read_clock(clockid_t id)
 
 int64_t lf_clock_mono_ms(void)
 {
-    return read_clock(CLOCK_BOOTTIME);
+    return read_clock(CLOCK_BOOTTIME) + LF_TIME_PASSED();
 }
 
 int64_t lf_clock_wall_ms(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    return read_clock(CLOCK_REALTIME) + LF_TIME_PASSED();
 }
 
 int64_t lf_clock_zone_ms(int64_t wall_ms)

@@ -2,6 +2,7 @@
 #include "os/thread.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -91,7 +92,7 @@ bool lf_cond_wait(struct lf_cond *cond, struct lf_mutex *mutex, int64_t deadline
         pthread_cond_wait(native_cond(cond), native_mutex(mutex));
         return true;
     }
-    int64_t left = lf_deadline_left(deadline);
+    int64_t left = LF_WAIT_SLICE(lf_deadline_left(deadline));
     if (left == 0)
         return false;
     struct timespec until;
@@ -102,7 +103,8 @@ bool lf_cond_wait(struct lf_cond *cond, struct lf_mutex *mutex, int64_t deadline
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    return pthread_cond_timedwait(native_cond(cond), native_mutex(mutex), &until) != ETIMEDOUT;
+    return pthread_cond_timedwait(native_cond(cond), native_mutex(mutex), &until) != ETIMEDOUT
+           || !lf_deadline_passed(deadline);
 }
 
 enum lf_status lf_thread_start(struct lf_thread *thread, const char *name, void *(*run)(void *), void *arg,

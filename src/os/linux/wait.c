@@ -2,6 +2,7 @@
 #include "os/wait.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "os/linux/native.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@ struct lf_waitable lf_waitable_socket(intptr_t native)
 
 int os__poll_ms(int64_t deadline)
 {
-    int64_t left = lf_deadline_left(deadline);
+    int64_t left = LF_WAIT_SLICE(lf_deadline_left(deadline));
     if (deadline == LF_NEVER)
         return -1;
     return left > INT_MAX ? INT_MAX : (int)left;

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SOON_MS = 20000 };
-
 #define TOPIC "labferry/lab/agents/bench-1/command"
 #define RUN(id)                                                                                              \
     "{\"id\": \"" id                                                                                         \
@@ -50,7 +48,7 @@ static void send_text(const char *text)
 // came.
 static cJSON *answer_on(const char *topic, const char *correlation)
 {
-    for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end);
+    for (int64_t end = lf_deadline_in(UNIT_SOON_MS); !lf_deadline_passed(end);
          lf_sleep_until(lf_deadline_in(5), NULL)) {
         struct lf_outbox_row row;
         while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) == LF_OK) {
@@ -108,7 +106,7 @@ static void three_answers(void)
     static const char *const states[] = {"accepted", "running", "succeeded"};
     for (int i = 0; i < 3; i++) {
         struct lf_outbox_row row = {0};
-        int64_t end = lf_deadline_in(SOON_MS);
+        int64_t end = lf_deadline_in(UNIT_SOON_MS);
         while (!row.topic || strstr(row.topic, "/jobs/")) {
             lf_outbox_row_free(&row);
             while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) != LF_OK) {

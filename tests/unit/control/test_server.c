@@ -11,8 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SOON_MS = 20000 };
-
 static struct ground ground;
 static struct lf_server *server;
 
@@ -32,13 +30,13 @@ static void close_server(void)
 static struct lf_socket call(void)
 {
     struct lf_socket agent;
-    NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &agent, NULL) == LF_OK);
+    NEED(lf_local_connect(ground.socket, lf_deadline_in(UNIT_SOON_MS), &agent, NULL) == LF_OK);
     return agent;
 }
 
 static void say(struct lf_socket agent, const void *data, size_t len)
 {
-    CHECK_INT(lf_local_send(&agent, data, len, NULL, lf_deadline_in(SOON_MS), NULL, NULL), LF_OK);
+    CHECK_INT(lf_local_send(&agent, data, len, NULL, lf_deadline_in(UNIT_SOON_MS), NULL, NULL), LF_OK);
 }
 
 // Reads one line; returns owned JSON, NULL when the server hung up.
@@ -48,7 +46,7 @@ static cJSON *hear(struct lf_socket agent)
     size_t len = 0, got;
     struct lf_file passed = {0};
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
-        if (lf_local_receive(&agent, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, NULL)
+        if (lf_local_receive(&agent, line + len, 1, lf_deadline_in(UNIT_SOON_MS), NULL, &got, &passed, NULL)
                 != LF_OK
             || got == 0)
             return NULL;
@@ -101,7 +99,7 @@ static void too_large(void)
     char *much = malloc(LF_CONTROL_MAX + 100000);
     NEED(much);
     memset(much, ' ', LF_CONTROL_MAX + 100000);
-    lf_local_send(&agent, much, LF_CONTROL_MAX + 100000, NULL, lf_deadline_in(SOON_MS), NULL,
+    lf_local_send(&agent, much, LF_CONTROL_MAX + 100000, NULL, lf_deadline_in(UNIT_SOON_MS), NULL,
                   NULL); /* it may hang up early */
     expect_refusal(agent, "bytes");
     CHECK(hear(agent) == NULL);
@@ -147,7 +145,8 @@ static void many_callers(void)
     cJSON_Delete(answer);
     for (int i = 0; i < 16; i++)
         lf_socket_close(&agents[i]);
-    for (int64_t end = lf_deadline_in(SOON_MS); !lf_deadline_passed(end);) { /* and seats become free again */
+    for (int64_t end = lf_deadline_in(UNIT_SOON_MS);
+         !lf_deadline_passed(end);) { /* and seats become free again */
         struct lf_socket agent = call();
         say(agent, "{\"verb\": \"jobs\"}\n", 17);
         answer = hear(agent);
@@ -187,20 +186,21 @@ static void a_file_passed_along(void)
     int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     NEED(file >= 0);
     cJSON *args = cJSON_Parse("{\"instrument\": \"balance-1\", \"file\": \"/x/plate.csv\"}"), *answer = NULL;
-    CHECK_INT(lf_control_request(ground.socket, "send", args, UNIT_FILE(file), lf_deadline_in(SOON_MS),
+    CHECK_INT(lf_control_request(ground.socket, "send", args, UNIT_FILE(file), lf_deadline_in(UNIT_SOON_MS),
                                  &answer, &err),
               LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""),
               "cannot"); /* a balance takes no files: the file itself did arrive */
     cJSON_Delete(answer);
-    CHECK_INT(lf_control_request(ground.socket, "send", args, NULL, lf_deadline_in(SOON_MS), &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "send", args, NULL, lf_deadline_in(UNIT_SOON_MS), &answer,
+                                 &err),
               LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "open file");
     cJSON_Delete(answer);
     int pipe_fds[2];
     NEED(pipe(pipe_fds) == 0);
-    CHECK_INT(lf_control_request(ground.socket, "send", args, UNIT_FILE(pipe_fds[0]), lf_deadline_in(SOON_MS),
-                                 &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "send", args, UNIT_FILE(pipe_fds[0]),
+                                 lf_deadline_in(UNIT_SOON_MS), &answer, &err),
               LF_OK);
     CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "regular files");
     cJSON_Delete(answer);
@@ -239,7 +239,8 @@ static void stale_and_living(void)
     CHECK_INT(st.st_mode & 0777, 0660);
     CHECK_INT(lf_server_open(&ground.context, &second, &err), LF_BUSY);
     cJSON *answer = NULL;
-    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(SOON_MS), &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(UNIT_SOON_MS), &answer,
+                                 &err),
               LF_OK);
     cJSON_Delete(answer);
     close_server();
@@ -250,7 +251,8 @@ static void stale_and_living(void)
     lf_socket_close(&agent);
     CHECK(stat(ground.socket, &st) == 0);
     open_server();
-    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(SOON_MS), &answer, &err),
+    CHECK_INT(lf_control_request(ground.socket, "jobs", NULL, NULL, lf_deadline_in(UNIT_SOON_MS), &answer,
+                                 &err),
               LF_OK);
     cJSON_Delete(answer);
     close_server();
@@ -288,8 +290,8 @@ static int as_nobody(const char *verb)
               *args = cJSON_Parse(strcmp(verb, "pause") != 0 ? "{}" : "{\"instrument\": \"all\"}");
         if (setgid(65534) != 0 || setuid(65534) != 0)
             _exit(3);
-        enum lf_status status = lf_control_request(ground.socket, verb, args, NULL, lf_deadline_in(SOON_MS),
-                                                   &answer, &err);
+        enum lf_status status = lf_control_request(ground.socket, verb, args, NULL,
+                                                   lf_deadline_in(UNIT_SOON_MS), &answer, &err);
         if (status == LF_OK && lf_json_bool(answer, "ok", false))
             _exit(0);
         _exit(status == LF_DENIED

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SOON_MS = 60000 };
-
 static struct ground ground;
 static struct lf_server *server;
 
@@ -24,7 +22,7 @@ static void change_journal(const char *sql)
     char path[300];
     sqlite3 *db = NULL;
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, SOON_MS) == SQLITE_OK);
+    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, UNIT_SOON_MS) == SQLITE_OK);
     CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }
@@ -95,10 +93,11 @@ static cJSON *ask(const char *request)
     struct lf_socket agent;
     struct lf_file passed = {0};
     struct lf_error err;
-    NEED(lf_local_connect(ground.socket, lf_deadline_in(SOON_MS), &agent, &err) == LF_OK);
-    NEED(lf_local_send(&agent, request, strlen(request), NULL, lf_deadline_in(SOON_MS), NULL, &err) == LF_OK);
+    NEED(lf_local_connect(ground.socket, lf_deadline_in(UNIT_SOON_MS), &agent, &err) == LF_OK);
+    NEED(lf_local_send(&agent, request, strlen(request), NULL, lf_deadline_in(UNIT_SOON_MS), NULL, &err)
+         == LF_OK);
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
-        NEED(lf_local_receive(&agent, line + len, 1, lf_deadline_in(SOON_MS), NULL, &got, &passed, &err)
+        NEED(lf_local_receive(&agent, line + len, 1, lf_deadline_in(UNIT_SOON_MS), NULL, &got, &passed, &err)
              == LF_OK);
         NEED(got == 1);
         len += got;

@@ -1,6 +1,7 @@
 #include "fake_device.h"
 
 #include "base/file.h"
+#include "unit.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -40,7 +41,7 @@ void fake_devices_free(void)
 
 bool fake_reached(const atomic_int *counter, int n)
 {
-    int64_t deadline = lf_deadline_in(10000);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     while (*counter < n && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(5), NULL);
     return *counter >= n;

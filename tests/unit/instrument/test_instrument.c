@@ -77,7 +77,7 @@ static void stop(struct lf_instrument *instrument)
 
 static bool becomes(struct lf_instrument *instrument, enum lf_instrument_state state)
 {
-    int64_t deadline = lf_deadline_in(10000);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     while (lf_instrument_state(instrument) != state && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(5), NULL);
     return lf_instrument_state(instrument) == state;

@@ -126,7 +126,7 @@ static void newest(void *context, const struct lf_job *job)
 int64_t case_result(struct job_case *c, const char *name, const char *bytes, int version)
 {
     struct lf_job_filter filter = {.kind = "collect", .limit = 1};
-    int64_t before = 0, id = 0, deadline = lf_deadline_in(15000);
+    int64_t before = 0, id = 0, deadline = lf_deadline_in(UNIT_SOON_MS);
     lf_journal_job_list(c->journal, &filter, newest, &before, NULL);
     c->device->bytes = bytes;
     c->device->version = version;
@@ -150,7 +150,7 @@ static void complete(struct job_case *c, const char *wake)
 
 bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state)
 {
-    int64_t deadline = lf_deadline_in(15000);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     struct lf_job job;
     for (;;) {
         job = core_job(c->journal, id);
@@ -171,7 +171,7 @@ bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state)
 
 bool case_spool_empties(void)
 {
-    int64_t deadline = lf_deadline_in(5000);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     while (core_spool_bytes() != 0 && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(10), NULL);
     return core_spool_bytes() == 0;

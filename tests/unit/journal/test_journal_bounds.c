@@ -334,7 +334,7 @@ static void a_result_never_leaves_before_its_job(void)
     int64_t dropped;
     add_result(journal, "late.csv", LF_JOB_HELD);
     gone(journal, "late.csv");
-    usleep(1500 * 1000);
+    UNIT_TIME_PASSES(1500);
     struct lf_job job;
     NEED(lf_journal_job_get(journal, 1, &job, NULL) == LF_OK);
     job.state = LF_JOB_DONE;

@@ -174,7 +174,7 @@ static void print_key(void)
     DEVICE("mt-sics", HELLO,
            {R("S S      12.34 g\r\nS D      12.35 g\r\nS S      12.36 g\r\n"), .delay_ms = 500});
     CHECK_INT(connect_device(&d), LF_OK);
-    int64_t deadline = lf_deadline_in(10000);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     d.host.refuse_found = true; /* the disk is full for a while: nothing is lost */
     while (d.host.found < 2 && !lf_deadline_passed(deadline)) {
         CHECK_INT(lf_driver_line.listen(d.device, lf_deadline_in(800), &d.err), LF_OK);

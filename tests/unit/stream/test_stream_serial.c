@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SOON_MS = 5000, SHORT_MS = 60 };
+enum { SHORT_MS = 60 };
 
 struct line {
     int device; // the instrument's end
@@ -35,7 +35,7 @@ static struct lf_stream *open_line(struct line *line, const struct lf_cancel *ca
 {
     struct lf_stream *stream = NULL;
     struct lf_error err = {0};
-    CHECK_INT(lf_stream_open(line->spec, lf_deadline_in(SOON_MS), cancel, &stream, &err), LF_OK);
+    CHECK_INT(lf_stream_open(line->spec, lf_deadline_in(UNIT_SOON_MS), cancel, &stream, &err), LF_OK);
     if (!stream)
         fprintf(stderr, "%s\n", err.text);
     NEED(stream != NULL);
@@ -51,7 +51,7 @@ static void hear(const struct line *line, const char *text)
 {
     char got[256] = "";
     size_t len = 0, want = strlen(text);
-    int64_t deadline = lf_deadline_in(SOON_MS);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     while (len < want && !lf_deadline_passed(deadline)) {
         struct pollfd poller = {.fd = line->device, .events = POLLIN};
         poll(&poller, 1, 100);
@@ -83,11 +83,11 @@ static void both_ways(void)
     struct lf_error err;
     make_line(&line, "baud=9600&flow=xonxoff");
     struct lf_stream *stream = open_line(&line, NULL);
-    CHECK_INT(lf_stream_write(stream, "S\r\n", 3, lf_deadline_in(SOON_MS), &written, &err), LF_OK);
+    CHECK_INT(lf_stream_write(stream, "S\r\n", 3, lf_deadline_in(UNIT_SOON_MS), &written, &err), LF_OK);
     CHECK_INT(written, 3);
     hear(&line, "S\r\n");
     say(&line, "S S     100.00 g\r\n");
-    CHECK_INT(read_once(stream, SOON_MS, data, sizeof data, &got, &err), LF_OK);
+    CHECK_INT(read_once(stream, UNIT_SOON_MS, data, sizeof data, &got, &err), LF_OK);
     CHECK_BYTES(data, got, "S S     100.00 g\r\n", 18);
     CHECK_HAS(lf_stream_name(stream), "at 9600 8N1 xonxoff");
     CHECK_HAS(lf_stream_name(stream), line.path);
@@ -105,11 +105,11 @@ static void every_byte(void)
     struct lf_stream *stream = open_line(&line, NULL);
     for (int i = 0; i < 256; i++)
         all[i] = (unsigned char)i;
-    CHECK_INT(lf_stream_write(stream, all, sizeof all, lf_deadline_in(SOON_MS), NULL, &err), LF_OK);
+    CHECK_INT(lf_stream_write(stream, all, sizeof all, lf_deadline_in(UNIT_SOON_MS), NULL, &err), LF_OK);
     usleep(1000);
     while (len < sizeof back) {
         struct pollfd poller = {.fd = line.device, .events = POLLIN};
-        if (poll(&poller, 1, SOON_MS) <= 0)
+        if (poll(&poller, 1, UNIT_SOON_MS) <= 0)
             break;
         ssize_t count = read(line.device, back + len, sizeof back - len);
         NEED(count > 0);
@@ -118,7 +118,7 @@ static void every_byte(void)
     CHECK_BYTES(back, len, all, sizeof all);
     CHECK_INT(write(line.device, all, sizeof all), sizeof all);
     for (len = 0; len < sizeof back; len += got)
-        NEED(lf_stream_read(stream, back + len, sizeof back - len, lf_deadline_in(SOON_MS), &got, &err)
+        NEED(lf_stream_read(stream, back + len, sizeof back - len, lf_deadline_in(UNIT_SOON_MS), &got, &err)
              == LF_OK);
     CHECK_BYTES(back, len, all, sizeof all);
     lf_stream_close(stream);
@@ -139,7 +139,7 @@ static void silence(void)
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_INT(got, 0);
     int64_t waited = lf_clock_mono_ms() - before;
-    CHECK(waited >= SHORT_MS && waited < SOON_MS);
+    CHECK(waited >= SHORT_MS && waited < UNIT_SOON_MS);
     CHECK(cpu() - burnt < 0.03);
     lf_stream_close(stream);
     close(line.device);
@@ -174,16 +174,17 @@ static void unplug(void)
     pthread_t thread;
     NEED(pthread_create(&thread, NULL, pull, &puller) == 0);
     double burnt = cpu();
-    CHECK_INT(read_once(stream, SOON_MS, data, sizeof data, &got, &err), LF_DISCONNECTED);
+    CHECK_INT(read_once(stream, UNIT_SOON_MS, data, sizeof data, &got, &err), LF_DISCONNECTED);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "unplugged");
     pthread_join(thread, NULL);
     for (int i = 0; i < 3; i++) { // and stays so
         bool readable = true;
-        CHECK_INT(read_once(stream, SOON_MS, data, sizeof data, &got, &err), LF_DISCONNECTED);
-        CHECK_INT(lf_stream_write(stream, "S\r\n", 3, lf_deadline_in(SOON_MS), NULL, &err), LF_DISCONNECTED);
+        CHECK_INT(read_once(stream, UNIT_SOON_MS, data, sizeof data, &got, &err), LF_DISCONNECTED);
+        CHECK_INT(lf_stream_write(stream, "S\r\n", 3, lf_deadline_in(UNIT_SOON_MS), NULL, &err),
+                  LF_DISCONNECTED);
         CHECK_INT(lf_stream_drain(stream, NULL, &err), LF_DISCONNECTED);
-        enum lf_status status = lf_stream_wait(stream, NULL, lf_deadline_in(SOON_MS), &readable, &err);
+        enum lf_status status = lf_stream_wait(stream, NULL, lf_deadline_in(UNIT_SOON_MS), &readable, &err);
         CHECK(status == LF_DISCONNECTED || (status == LF_OK && readable));
     }
     CHECK(cpu() - burnt < 0.1);
@@ -224,7 +225,7 @@ static void one_owner(void)
     struct lf_stream *second = NULL;
     make_line(&line, "");
     struct lf_stream *first = open_line(&line, NULL);
-    CHECK_INT(lf_stream_open(line.spec, lf_deadline_in(SOON_MS), NULL, &second, &err), LF_BUSY);
+    CHECK_INT(lf_stream_open(line.spec, lf_deadline_in(UNIT_SOON_MS), NULL, &second, &err), LF_BUSY);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "in use by this program itself");
     CHECK(second == NULL);
@@ -255,7 +256,7 @@ static void other_owner(void)
     }
     CHECK_INT(read(pipe_fds[0], &ready, 1), 1);
     snprintf(pid, sizeof pid, "(pid %d)", (int)child);
-    CHECK_INT(lf_stream_open(line.spec, lf_deadline_in(SOON_MS), NULL, &stream, &err), LF_BUSY);
+    CHECK_INT(lf_stream_open(line.spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_BUSY);
     CHECK_HAS(err.text, pid);
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
@@ -295,7 +296,7 @@ static void held_by_xoff(void)
     say(&line, "\x11");
     usleep(20000);
     CHECK(read(line.device, data, sizeof data) <= 0); // the tare must not come late
-    CHECK_INT(lf_stream_write(stream, "SI\r\n", 4, lf_deadline_in(SOON_MS), &written, &err), LF_OK);
+    CHECK_INT(lf_stream_write(stream, "SI\r\n", 4, lf_deadline_in(UNIT_SOON_MS), &written, &err), LF_OK);
     hear(&line, "SI\r\n");
     lf_stream_close(stream);
     close(line.device);
@@ -332,7 +333,7 @@ static void drain(void)
     CHECK_INT(dropped, 0);
     say(&line, "S S  old\r\n");
     bool readable = false;
-    CHECK_INT(lf_stream_wait(stream, NULL, lf_deadline_in(SOON_MS), &readable, &err), LF_OK);
+    CHECK_INT(lf_stream_wait(stream, NULL, lf_deadline_in(UNIT_SOON_MS), &readable, &err), LF_OK);
     CHECK(readable);
     CHECK_INT(lf_stream_drain(stream, &dropped, &err), LF_OK);
     CHECK_INT(dropped, 10);

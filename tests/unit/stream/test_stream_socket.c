@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SOON_MS = 5000, SHORT_MS = 60 };
+enum { SHORT_MS = 60 };
 
 static int listen_tcp(int family, char *spec, size_t room)
 {
@@ -36,7 +36,7 @@ static struct lf_stream *open_ok(const char *spec)
 {
     struct lf_stream *stream = NULL;
     struct lf_error err = {0};
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(SOON_MS), NULL, &stream, &err), LF_OK);
+    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_OK);
     CHECK_STR(err.text, "");
     NEED(stream != NULL);
     return stream;
@@ -47,12 +47,12 @@ static void exchange(struct lf_stream *stream, int peer)
     char data[64];
     size_t got, written;
     struct lf_error err;
-    CHECK_INT(lf_stream_write(stream, "*IDN?\n", 6, lf_deadline_in(SOON_MS), &written, &err), LF_OK);
+    CHECK_INT(lf_stream_write(stream, "*IDN?\n", 6, lf_deadline_in(UNIT_SOON_MS), &written, &err), LF_OK);
     CHECK_INT(written, 6);
     CHECK_INT(read(peer, data, sizeof data), 6);
     CHECK_BYTES(data, 6, "*IDN?\n", 6);
     CHECK_INT(write(peer, "ACME\n", 5), 5);
-    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(SOON_MS), &got, &err), LF_OK);
+    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(UNIT_SOON_MS), &got, &err), LF_OK);
     CHECK_BYTES(data, got, "ACME\n", 5);
 }
 
@@ -103,12 +103,12 @@ static void unknown_name(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     int64_t before = lf_clock_mono_ms();
-    enum lf_status status = lf_stream_open("tcp:no-such-balance.invalid:8001", lf_deadline_in(SOON_MS), NULL,
-                                           &stream, &err);
+    enum lf_status status = lf_stream_open("tcp:no-such-balance.invalid:8001", lf_deadline_in(UNIT_SOON_MS),
+                                           NULL, &stream, &err);
     CHECK(status == LF_NOT_FOUND || status == LF_DISCONNECTED || status == LF_TIMEOUT);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "no-such-balance.invalid");
-    CHECK(lf_clock_mono_ms() - before < 2 * SOON_MS);
+    CHECK(lf_clock_mono_ms() - before < 2 * UNIT_SOON_MS);
 }
 
 static void lookup_given_up(void)
@@ -128,7 +128,7 @@ static void refused(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     close(listen_tcp(AF_INET, spec, sizeof spec));
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
+    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "refused");
     CHECK_HAS(err.text, spec + 4);
@@ -154,7 +154,7 @@ static void black_hole(void)
     CHECK_INT(status, LF_TIMEOUT);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "does not answer");
-    CHECK(lf_clock_mono_ms() - before < SOON_MS);
+    CHECK(lf_clock_mono_ms() - before < UNIT_SOON_MS);
     CHECK(stream == NULL);
     for (size_t i = 0; i < 8; i++)
         lf_stream_close(queued[i]);
@@ -171,15 +171,15 @@ static void peer_closes(void)
     int peer = accept(listener, NULL, NULL);
     CHECK_INT(write(peer, "S S   ", 6), 6);
     close(peer);
-    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(SOON_MS), &got, &err), LF_OK);
+    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(UNIT_SOON_MS), &got, &err), LF_OK);
     CHECK_INT(got, 6);
-    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(SOON_MS), &got, &err),
+    CHECK_INT(lf_stream_read(stream, data, sizeof data, lf_deadline_in(UNIT_SOON_MS), &got, &err),
               LF_DISCONNECTED);
     CHECK_INT(err.class, LF_TRANSIENT);
     // The first write meets a closed peer, which resets; a later one must fail, and never raise SIGPIPE.
     enum lf_status status = LF_OK;
     for (int i = 0; i < 100 && status == LF_OK; i++) {
-        status = lf_stream_write(stream, "S\r\n", 3, lf_deadline_in(SOON_MS), NULL, &err);
+        status = lf_stream_write(stream, "S\r\n", 3, lf_deadline_in(UNIT_SOON_MS), NULL, &err);
         usleep(1000);
     }
     CHECK_INT(status, LF_DISCONNECTED);
@@ -214,7 +214,7 @@ static void over_unix(void)
     struct lf_stream *stream = NULL;
     snprintf(address.sun_path, sizeof address.sun_path, "%s/s", unit_folder());
     snprintf(spec, sizeof spec, "unix:%s", address.sun_path);
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(SOON_MS), NULL, &stream, &err), LF_NOT_FOUND);
+    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_NOT_FOUND);
     CHECK_INT(err.class, LF_TRANSIENT);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     NEED(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 4) == 0);
@@ -225,7 +225,7 @@ static void over_unix(void)
     lf_stream_close(stream);
     close(peer);
     close(listener);
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
+    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
     CHECK_HAS(err.text, "refused");
 }
 
