@@ -166,16 +166,10 @@ bool line__scan_name(struct lf_line_scan *scan, const char *what, char **name)
 
 const char *line__nearest(const char *word, const char *const *words)
 {
-    const char *best = NULL;
-    size_t best_distance = strlen(word) < 5 ? 2 : 3;
-    for (; words && *words; words++) {
-        size_t distance = lf_edit_distance(word, *words);
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = *words;
-        }
-    }
-    return best;
+    struct lf_nearest nearest = {.word = word};
+    for (; words && *words; words++)
+        lf_nearest_try(&nearest, *words);
+    return nearest.name;
 }
 
 const char *line__did_you_mean(const char *word, const char *const *words, char *room)

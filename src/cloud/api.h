@@ -77,7 +77,7 @@ enum lf_status cloud__api_url(const struct lf_cloud *cloud, const struct lf_api_
  * memory. */
 bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value);
 
-/* Authorisation for one request, and what an answer tells of the rate limit; used by cloud__api_call and the
+/* Authorises one request and learns the rate limit from the answer; used by cloud__api_call and the
  * download. */
 enum lf_status cloud__api_perform(struct lf_cloud *cloud, struct lf_request *request, bool counted,
                                   const struct lf_call *call, struct lf_answer *answer, bool *sent,

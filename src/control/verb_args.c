@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_ROOM = 400, NEAR = 2 };
+enum { LIST_ROOM = 400 };
 
 static const struct lf_arg no_args[] = {{0}};
 
@@ -48,19 +48,18 @@ static enum lf_status refuse_arg(const struct lf_verb *verb, const char *name, s
                                  struct lf_error *err)
 {
     char list[LIST_ROOM] = "", given[48];
-    const char *nearest = NULL;
+    struct lf_nearest nearest = {.word = given};
     bool local = *dashes != '\0';
     snprintf(given, sizeof given, "%.*s", (int)(len < 40 ? len : 40), name);
     for (const struct lf_arg *arg = args_of(verb); arg->name; arg++) {
         if ((arg->flags & LF_ARG_LOCAL && !local) || (arg->flags & LF_ARG_POSITIONAL && local))
             continue;
         control__list_add(list, sizeof list, arg->name);
-        if (!nearest && lf_edit_distance(given, arg->name) <= NEAR)
-            nearest = arg->name;
+        lf_nearest_try(&nearest, arg->name);
     }
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no %s \"%s%s\"%s%s%s%s It takes %s", verb->name,
-                   local ? "option" : "argument", dashes, given, nearest ? ": did you mean \"" : "",
-                   nearest ? dashes : "", nearest ? nearest : "", nearest ? "\"?" : ".",
+                   local ? "option" : "argument", dashes, given, nearest.name ? ": did you mean \"" : "",
+                   nearest.name ? dashes : "", nearest.name ? nearest.name : "", nearest.name ? "\"?" : ".",
                    *list   ? list
                    : local ? "no options of its own"
                            : "no arguments");

@@ -44,15 +44,15 @@ const struct lf_verb *lf_verb_find(const char *name)
 enum lf_status lf_verb_refuse(lf_verb_list *list, const char *name, struct lf_error *err)
 {
     char names[400] = "";
-    const char *nearest = NULL;
+    struct lf_nearest nearest = {.word = name};
     const struct lf_verb *verb;
     for (size_t i = 0; (verb = list(i)); i++) {
         control__list_add(names, sizeof names, verb->name);
-        if (!nearest && lf_edit_distance(name, verb->name) <= 2)
-            nearest = verb->name;
+        lf_nearest_try(&nearest, verb->name);
     }
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no verb \"%.40s\"%s%s%s The verbs are %s", name,
-                   nearest ? ": did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : ".", names);
+                   nearest.name ? ": did you mean \"" : "", nearest.name ? nearest.name : "",
+                   nearest.name ? "\"?" : ".", names);
 }
 
 const struct lf_arg *lf_verb_file(const struct lf_verb *verb)
