@@ -50,8 +50,8 @@ class Bounds(OnSmallDisks):
                 jobs += 1
             lab.until("all are done", lambda: len(lab.jobs(state="done")) == jobs)
         self.assertEqual(self.storage()["outbox"], 100)
-        self.told("100 reports wait for the broker, which is the limit")
-        self.assertRegex(self.shown(), r"100 of 100 reports wait for the broker, \d+ dropped so far")
+        self.told("100 reports are waiting for the broker, which is the limit")
+        self.assertRegex(self.shown(), r"100 of 100 reports waiting for the broker, \d+ dropped")
         lab.start_broker()
         lab.until("they have left", lambda: lab.online() and self.storage()["outbox"] == 0)
         self.untold()
@@ -77,7 +77,7 @@ class Bounds(OnSmallDisks):
         self.assertLessEqual(storage["unused_bytes"], storage["unused_max"])
         self.assertLess(storage["journal_bytes"], 3 * MB)
         self.assertEqual(storage["unused_dropped"] + len(lab.events(fate="bad")), 40)
-        self.assertRegex(self.shown(), r"events without a job .* of 1 MB, \d+ left early")
+        self.assertRegex(self.shown(), r"events without a job .* of 1 MB, \d+ dropped early")
 
     def test_journal(self):
         """a journal that has its size takes in nothing new and says so; with more room it goes on"""
