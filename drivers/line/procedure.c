@@ -172,7 +172,7 @@ static enum lf_status repeat_step(struct procedure_run *run, const struct lf_lin
                               step->until.capture ? "' did not reach the expected value" : "", step->times);
 }
 
-static enum lf_status job__run_step(struct procedure_run *run, const struct lf_line_step *step,
+static enum lf_status run_step(struct procedure_run *run, const struct lf_line_step *step,
                                     struct lf_outcome *captured, struct lf_error *err)
 {
     struct arguments arguments;
@@ -244,7 +244,7 @@ static enum lf_status walk(struct procedure_run *run, struct lf_outcome *result,
         if (procedure->steps[i].command)
             status = check_step(run, &procedure->steps[i], err);
     for (size_t i = 0; i < procedure->step_count && status == LF_OK; i++)
-        status = job__run_step(run, &procedure->steps[i], &run->captured[i], err);
+        status = run_step(run, &procedure->steps[i], &run->captured[i], err);
     return status == LF_OK ? give_results(run, result, err) : status;
 }
 

@@ -77,7 +77,7 @@ class UnitLayer(unittest.TestCase):
         cls.program = pathlib.Path(cls.folder.name, "demo")
         source = pathlib.Path(cls.folder.name, "demo.c")
         source.write_text(FAILING_C)
-        subprocess.run(["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", source,
+        subprocess.run(["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", f"-I{SOURCE}/src", source,
                         UNIT / "unit.c", UNIT / "torture.c", UNIT / "failing.c", "-o", cls.program, "-lcunit"], check=True)
 
     def run_demo(self, words, limit="60"):
@@ -120,7 +120,7 @@ class Torture(unittest.TestCase):
         (home / "src").mkdir()
         (home / "src/product.c").write_text(PRODUCT_C)
         (home / "demo.c").write_text(TORTURED_C)
-        gcc = ["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", "-g"]
+        gcc = ["/usr/bin/gcc", "-D_GNU_SOURCE", f'-DUNIT_SOURCE_ROOT="{SOURCE}"', f"-I{UNIT}", f"-I{SOURCE}/src", "-g"]
         for command in (
                 [*gcc, "-O2", "-DFAILING_POSSIBLE", "-c", UNIT / "failing.c", "-o", "failing.o"],
                 [*gcc, "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-c", "src/product.c", "-o", "product.o"],

@@ -75,7 +75,7 @@ class Judge:
         elif job["kind"] == "collect":
             if job["id"] not in self.assigned:
                 self.assigned[job["id"]] = self.lab.ask_cloud("/sim/runs", {})["id"]
-            said, args = "assign", {"run": self.assigned[job["id"]], "config": "Printed"}
+            said, args = "assign", {"run": self.assigned[job["id"]], "output": "Printed"}
         else:
             sample, on_balance = job["facts"]["inputs"].get("sample"), job["instrument"] == "balance-1"
             time.sleep(0.3)  # what was on its way to the instrument has arrived
@@ -84,7 +84,7 @@ class Judge:
                 happened = False
             values = {"weight": bench.GRAMS, "unit": "g"} if on_balance else {"weight": bench.VOLTS}
             said, args = ("confirm", {"values": values}) if happened else ("retry", {})
-        self.lab.ask(said, id=job["id"], **args)
+        self.lab.ask(said, job=job["id"], **args)
         self.answers[f"{job['kind']} at {job['step']}, {job['class']}: {said}"] += 1
 
     # ---- meanwhile

@@ -191,11 +191,11 @@ static void torture_test(const struct torture *torture, const struct unit_test *
         puts(" left out: slow");
         return;
     }
-    uint64_t bad = 0, runs_before = runs, running = 0;
+    uint64_t bad = 0, running = 0;
     warm_up(torture, test);
     start(&slots[0], torture, test, 0, false);
     bad += !reap(torture, test, true);
-    uint64_t total = slots[0].told->counted;
+    uint64_t total = slots[0].told->counted, runs_before = runs;
     bool onwards = false;
     for (uint64_t nth = 1; nth <= total; onwards = !onwards) {
         if (running == TOGETHER) {

@@ -255,6 +255,7 @@ static void joins_paths(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *joined = lf_path_join(cases[i].folder, cases[i].name);
+        NEED(joined != NULL);
         CHECK_STR(joined, cases[i].joined);
         char *parent = lf_path_parent(joined);
         CHECK_STR(parent, cases[i].parent);

@@ -66,7 +66,8 @@ static void big_files_stream(void)
     rewind(events);
     rewind(pattern);
     struct lf_try_count tally;
-    CHECK_INT(lf_pattern_try(pattern, events, out, LF_TRY_PLAIN, &tally, NULL), LF_OK);
+    struct lf_error err = {0};
+    CHECK_INT(lf_pattern_try(pattern, events, out, LF_TRY_PLAIN, &tally, &err), LF_OK);
     CHECK_INT(tally.events, 50000);
     CHECK_INT(tally.matched, 25000);
     fclose(events);

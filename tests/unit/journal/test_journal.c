@@ -294,7 +294,7 @@ static void no_database_is_refused(void)
     struct lf_error err = {0};
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
     NEED(lf_file_replace(path, "this is a text and no database at all, long enough to be looked at as one",
-                         70, 0600, NULL)
+                         70, 0600, &err)
          == LF_OK);
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
 }
