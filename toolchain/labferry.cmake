@@ -31,11 +31,13 @@ if(LF_FUZZ)
     set(LF_SANITIZE ON)
     add_compile_options(-fsanitize=fuzzer-no-link) # every part reports what it went through
 endif()
+if(LF_TESTS OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+    add_compile_definitions(LF_FAILPOINTS) # src/base/failpoint.h: where tests may kill the program
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
     if(NOT LF_COVERAGE)
         set(LF_SANITIZE ON)
     endif()
-    add_compile_definitions(LF_FAILPOINTS) # src/base/failpoint.h: where tests may kill the program
 endif()
 
 # lf_flag(FLAG): compiles with FLAG where this compiler knows it for this processor.

@@ -1,14 +1,14 @@
 /* Points where a test may kill the program, to see what a crash exactly there leaves behind.
  *
- * LF_FAILPOINT("batch.committed") compiles to nothing unless LF_FAILPOINTS is defined (Debug builds). There
- * the environment variable LF_DIE_AT = "batch.received:3|act.about:1" names the points and at which passing
- * the process ends as by kill -9: no clean-up, no flush. Any thread.
+ * LF_FAILPOINT("batch.committed") compiles to nothing unless LF_FAILPOINTS is defined (builds with tests).
+ * There the environment variable LF_DIE_AT = "batch.received:3|act.about:1" names the points and at which
+ * passing the process ends as by kill -9: no clean-up, no flush. Any thread.
  *
- * LF_LIMIT("LF_OUTBOX_MAX", 100000) is the number, which in Debug builds the environment variable replaces:
- * so a test can reach a limit that no setting changes.
+ * LF_LIMIT("LF_OUTBOX_MAX", 100000) is the number, which in builds with tests the environment variable
+ * replaces: so a test can reach a limit that no setting changes.
  *
- * In Debug builds a test can let time pass: lf_test_time_passes moves both clocks ahead, and every wait in
- * progress notices within milliseconds. Waits that began before the first call (with 0, say) do not.
+ * In builds with tests a test can let time pass: lf_test_time_passes moves both clocks ahead, and every wait
+ * in progress notices within milliseconds. Waits that began before the first call (with 0, say) do not.
  */
 #ifndef LF_BASE_FAILPOINT_H
 #define LF_BASE_FAILPOINT_H

@@ -7,14 +7,14 @@ import unittest
 from whole import FAST, SOON, Refused, WithLab, config, sha256
 
 FAILING = pathlib.Path(os.environ["LF_BUILD"], "unit/lf_failing.so")
-STARTS = 40  # in vain, at most: a start has some thousands of allocations
+STARTS = 400  # in vain, at most: a start has more than ten thousand allocations
 
 
 class Memory(WithLab):
     def start_in_need(self, every, seed, after):
         """Starts the agent again, as systemd would, until one start gets through."""
         lab = self.lab
-        for number in range(seed * 100, seed * 100 + STARTS):
+        for number in range(seed * 1000, seed * 1000 + STARTS):
             lab.start_agent(wait=False, env={
                 "LD_PRELOAD": str(FAILING), "LF_FAIL_EVERY": str(every), "LF_FAIL_SEED": str(number), "LF_FAIL_AFTER": str(after),
                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"})
