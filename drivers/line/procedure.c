@@ -173,7 +173,7 @@ static enum lf_status repeat_step(struct procedure_run *run, const struct lf_lin
 }
 
 static enum lf_status run_step(struct procedure_run *run, const struct lf_line_step *step,
-                                    struct lf_outcome *captured, struct lf_error *err)
+                               struct lf_outcome *captured, struct lf_error *err)
 {
     struct arguments arguments;
     if (!step->command)

@@ -92,7 +92,7 @@ class Memory(WithLab):
 
     def test_often(self):
         """once it is up, one allocation in 1,500 fails: nothing is lost, nothing is done twice, the agent stays up"""
-        self.whole_job(1500, 2, after=6000)
+        self.whole_job(1500, 2, after=20000)
 
 
 if __name__ == "__main__":

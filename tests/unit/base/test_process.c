@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static void unread_input_is_harmless(void)
 
 static void clean_surroundings(void)
 {
-    char folder[256], text[300];
+    char folder[PATH_MAX], text[PATH_MAX + 20];
     NEED(realpath(unit_folder(), folder));
     setenv("LF_SECRET", "hidden", 1);
     const char *environment[] = {"ONLY=this", NULL};
