@@ -84,7 +84,12 @@ class Judge:
                 happened = False
             values = {"weight": bench.GRAMS, "unit": "g"} if on_balance else {"weight": bench.VOLTS}
             said, args = ("confirm", {"values": values}) if happened else ("retry", {})
-        self.lab.ask(said, job=job["id"], **args)
+        try:
+            self.lab.ask(said, job=job["id"], **args)
+        except bench.whole.Refused as refused:
+            if refused.error["status"] == "invalid":  # not the agent's state, but this question is wrong
+                raise Wrong("wrong", f"{said} {args}: {refused.error['text']}") from None
+            raise
         self.answers[f"{job['kind']} at {job['step']}, {job['class']}: {said}"] += 1
 
     # ---- meanwhile

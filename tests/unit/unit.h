@@ -28,7 +28,6 @@
 #include "base/failpoint.h"
 #include "os/file.h"
 #include "os/linux/native.h"
-#include "os/wait.h"
 
 // A descriptor as a handle, for the call it stands in.
 #define UNIT_FILE(fd) (&(struct lf_file){.os = os__handle(fd)})
@@ -71,12 +70,8 @@ const char *unit_source(const char *relative);
 enum { UNIT_SOON_MS = 60000 };
 
 // Time passes for the program: both clocks go ahead, and waits in progress notice. A test that uses it calls
-// it with 0 before the first thread starts. Outside Debug builds it really sleeps.
-#ifdef LF_FAILPOINTS
+// it with 0 before the first thread starts.
 #define UNIT_TIME_PASSES(ms) lf_test_time_passes(ms)
-#else
-#define UNIT_TIME_PASSES(ms) lf_sleep_until(lf_deadline_in(ms), NULL)
-#endif
 
 // What comes of something whose first, second, ... allocation fails:
 //

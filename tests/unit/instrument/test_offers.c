@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- a driver that does what the test says ---- */
 
@@ -209,27 +210,43 @@ static void deadline(void)
     finish(server);
 }
 
-static void *cancel_when_reached(void *arg)
+/* Has the call come so far that it can be cancelled? */
+static bool (*is_running)(void);
+static atomic_bool call_over; /* it may also end before, as when memory runs out */
+
+static void *cancel_when_running(void *cancelled)
 {
-    (void)arg;
-    const atomic_bool *over = arg; /* the call ended without reaching the server */
-    while (!atomic_load(&reached) && !atomic_load(over))
+    while (!*(bool *)cancelled && !atomic_load(&call_over)) {
+        if (is_running())
+            *(bool *)cancelled = lf_instrument_cancel(instrument, 0);
         lf_sleep_until(lf_deadline_in(2), NULL);
-    if (atomic_load(&reached))
-        CHECK(lf_instrument_cancel(instrument, 0));
+    }
     return NULL;
+}
+
+static void expect_cancelled(enum lf_status (*wanted)(struct lf_error *err), bool (*running)(void))
+{
+    struct lf_thread thread;
+    bool cancelled = false;
+    is_running = running;
+    atomic_store(&call_over, false);
+    NEED(lf_thread_start(&thread, "cancel", cancel_when_running, &cancelled, &err) == LF_OK);
+    CHECK_INT(on_bench(wanted), LF_CANCELLED);
+    atomic_store(&call_over, true);
+    lf_thread_join(&thread);
+    CHECK(cancelled);
+}
+
+static bool request_is_running(void)
+{
+    return atomic_load(&reached);
 }
 
 static void cancelled(void)
 {
     struct server *server = serve_url("hang", SERVER_PLAIN, NULL);
-    struct lf_thread thread;
     begin(NULL);
-    atomic_bool over = false;
-    NEED(lf_thread_start(&thread, "cancel", cancel_when_reached, &over, &err) == LF_OK);
-    CHECK_INT(on_bench(request_call), LF_CANCELLED);
-    atomic_store(&over, true);
-    lf_thread_join(&thread);
+    expect_cancelled(request_call, request_is_running);
     CHECK(response.sent);
     finish(server);
 }
@@ -299,29 +316,25 @@ static void runs(void)
     end();
 }
 
-static void *cancel_program(void *folder)
+static char started[320]; /* what the program creates first */
+
+static bool program_is_running(void)
 {
-    char path[300];
-    snprintf(path, sizeof path, "%.250s/started", (const char *)folder);
-    for (FILE *file = NULL; !file; file = fopen(path, "r"))
-        lf_sleep_until(lf_deadline_in(2), NULL);
-    CHECK(lf_instrument_cancel(instrument, 0));
-    return NULL;
+    return access(started, F_OK) == 0;
 }
 
 static void programs_end(void)
 {
     static const char *const argv[] = {"/bin/sh", "-c", "echo > started; sleep 600", NULL};
-    struct lf_thread thread;
     char folder[300];
     snprintf(folder, sizeof folder, "%s", unit_folder());
+    snprintf(started, sizeof started, "%s/started", folder);
     begin(NULL);
     process = (struct lf_process){.argv = argv, .folder = folder, .deadline = lf_deadline_in(100)};
     CHECK_INT(on_bench(run_call), LF_TIMEOUT);
+    unlink(started);
     process.deadline = lf_deadline_in(600 * 1000);
-    NEED(lf_thread_start(&thread, "cancel", cancel_program, folder, &err) == LF_OK);
-    CHECK_INT(on_bench(run_call), LF_CANCELLED);
-    lf_thread_join(&thread);
+    expect_cancelled(run_call, program_is_running);
     lf_process_result_free(&result);
     end();
 }

@@ -297,6 +297,7 @@ static void no_database_is_refused(void)
                          70, 0600, &err)
          == LF_OK);
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
+    lf_journal_close(journal);
 }
 
 static void claimed_once_and_back_after_a_crash(void)
