@@ -29,7 +29,7 @@ UNIT_LIMIT_S = 600
 FILE_LIMIT_S = 900
 FUZZ_S = 20
 TORTURE_LIMIT_S = 7200
-TORTURE_TEST_S = 600     # one run of a test, which may be slow for want of processors
+TORTURE_TEST_S = 600     # one run of a test, which may be slow on a busy machine
 SHOWN_LINES = 200
 EMULATORS = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 ANALYSE_LIMIT_S = 3600
@@ -303,7 +303,7 @@ def main():
     if options.on == "debug":
         torture(tally, options)
     black_box("black-box tests", "blackbox/test_*.py", tally, options.only, options.on)
-    black_box("faults", "faults/test_*.py", tally, options.only, options.on)
+    black_box("faults", "faults/test_*.py", tally, options.only, options.on, {"LF_SWEEP": "all"} if options.all else None)
     if not options.only and options.on == "debug":
         build("tsan", tally)
         unit_tests("tsan", tally, options)
