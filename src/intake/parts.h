@@ -19,8 +19,7 @@ struct intake_poll {
     int attempt;
     struct lf_mutex mutex; /* guards the rest. The journal may be called with it held, never the reverse */
     bool asked;            /* fill the gap now */
-    bool open;             /* events are still being missed: the gap stays when it was filled */
-    uint64_t gaps;         /* counts gaps noted */
+    bool open;             /* events may still be missed: the gap stays when it was filled */
     int64_t last_ms;       /* wall time of the last complete round */
     int64_t taken;         /* events taken in since the start */
     char error[LF_ERROR_TEXT];

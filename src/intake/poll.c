@@ -143,19 +143,20 @@ static enum lf_status ask_pages(struct lf_intake *intake, const struct place *pl
     return status;
 }
 
-/* A gap noted since the round began starts at the same place; it stays until it was asked for, too. */
-static enum lf_status close_gap(struct lf_intake *intake, uint64_t gaps, struct lf_error *err)
+/* A round that was asked for meanwhile may find what came after the pages of this one: it starts at the same
+ * place. */
+static enum lf_status close_gap(struct lf_intake *intake, struct lf_error *err)
 {
     struct intake_poll *poll = &intake->poll;
     lf_mutex_lock(&poll->mutex);
-    enum lf_status status = poll->gaps == gaps && !poll->open
-                                ? lf_journal_set(intake->journal, "poll.gap", NULL, err)
-                                : LF_OK;
+    enum lf_status status = poll->open || poll->asked
+                                ? LF_OK
+                                : lf_journal_set(intake->journal, "poll.gap", NULL, err);
     lf_mutex_unlock(&poll->mutex);
     return status;
 }
 
-static enum lf_status ask_round(struct lf_intake *intake, uint64_t gaps, struct lf_error *err)
+static enum lf_status ask_round(struct lf_intake *intake, struct lf_error *err)
 {
     struct place place = {0};
     char *types = NULL;
@@ -171,7 +172,7 @@ static enum lf_status ask_round(struct lf_intake *intake, uint64_t gaps, struct 
         lf_journal_set(intake->journal, "poll.after", NULL, &ignored);
     }
     if (status == LF_OK && !place.after)
-        status = close_gap(intake, gaps, err);
+        status = close_gap(intake, err);
     free(place.after);
     free(place.since);
     free(types);
@@ -193,11 +194,11 @@ static void note_outcome(struct intake_poll *poll, enum lf_status status, const 
         lf_log_warning("poll", "cannot ask for events: %s", trouble);
 }
 
-static void ask(struct lf_intake *intake, uint64_t gaps)
+static void ask(struct lf_intake *intake)
 {
     struct intake_poll *poll = &intake->poll;
     struct lf_error err = {0};
-    enum lf_status status = ask_round(intake, gaps, &err);
+    enum lf_status status = ask_round(intake, &err);
     if (status == LF_CANCELLED)
         return;
     note_outcome(poll, status, &err);
@@ -219,10 +220,9 @@ static int64_t work(void *context)
     lf_mutex_lock(&poll->mutex);
     bool asked = poll->asked;
     poll->asked = false;
-    uint64_t gaps = poll->gaps;
     lf_mutex_unlock(&poll->mutex);
     if (asked || lf_deadline_passed(poll->next))
-        ask(intake, gaps);
+        ask(intake);
     if (!lf_worker_stopping(&poll->worker) && intake__reread_one(intake, &next_event))
         return 0;
     return lf_deadline_sooner(poll->next, next_event);
@@ -288,7 +288,7 @@ static enum lf_status note_gap(struct lf_journal *journal, struct lf_error *err)
 enum lf_status lf_intake_gap(struct lf_intake *intake, struct lf_error *err)
 {
     lf_mutex_lock(&intake->poll.mutex);
-    intake->poll.gaps++;
+    intake->poll.open = true;
     enum lf_status status = note_gap(intake->journal, err);
     lf_mutex_unlock(&intake->poll.mutex);
     return status;
@@ -296,8 +296,8 @@ enum lf_status lf_intake_gap(struct lf_intake *intake, struct lf_error *err)
 
 void lf_intake_fill(struct lf_intake *intake, bool closed)
 {
-    bool gap = has_gap(intake);
     lf_mutex_lock(&intake->poll.mutex);
+    bool gap = has_gap(intake); /* with the mutex, or a round could close it before `asked` is seen */
     intake->poll.open = !closed;
     intake->poll.asked = intake->poll.asked || gap;
     lf_mutex_unlock(&intake->poll.mutex);
