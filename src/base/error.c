@@ -4,31 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum lf_status fill(struct lf_error *err, enum lf_status status, enum lf_class class)
-{
-    if (err) {
-        err->status = status;
-        err->class = class;
-        err->retry_after_ms = 0;
-    }
-    return status;
-}
-
 /* error.h may have put macros before these. */
 #undef lf_fail
 #undef lf_fail_memory
 enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format,
                        ...)
 {
-    if (err) {
-        va_list args;
-        char text[LF_ERROR_TEXT]; /* arguments may point into err->text itself */
-        va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
-        va_end(args);
-        memcpy(err->text, text, sizeof text);
-    }
-    return fill(err, status, class);
+    va_list args;
+    struct lf_error error = {.status = status, .class = class}; /* arguments may point into err->text */
+    va_start(args, format);
+    vsnprintf(error.text, sizeof error.text, format, args);
+    va_end(args);
+    *err = error;
+    return status;
 }
 
 enum lf_status lf_fail_memory(struct lf_error *err, const char *what)
@@ -38,8 +26,6 @@ enum lf_status lf_fail_memory(struct lf_error *err, const char *what)
 
 enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...)
 {
-    if (!err)
-        return LF_OK;
     va_list args;
     char text[LF_ERROR_TEXT];
     va_start(args, format);

@@ -47,21 +47,21 @@ struct lf_error {
     char text[LF_ERROR_TEXT];
 };
 
-/* Fills *err (which may be NULL) and returns status. Long texts are cut at LF_ERROR_TEXT - 1 bytes. */
+/* Fills *err, which is never NULL, and returns status. Long texts are cut at LF_ERROR_TEXT - 1 bytes. */
 enum lf_status lf_fail(struct lf_error *err, enum lf_status status, enum lf_class class, const char *format,
-                       ...) __attribute__((format(printf, 4, 5)));
+                       ...) __attribute__((nonnull(1), format(printf, 4, 5)));
 
 /* The same for a failed call of the C library: appends ": <reason>" and derives status and class from errno
  * (ENOSPC: full and transient; ENOENT: not found; EACCES: denied and needs a person ...). */
 enum lf_status lf_fail_errno(struct lf_error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((nonnull(1), format(printf, 2, 3)));
 
 /* Out of memory while doing `what`: transient. */
-enum lf_status lf_fail_memory(struct lf_error *err, const char *what);
+enum lf_status lf_fail_memory(struct lf_error *err, const char *what) __attribute__((nonnull(1)));
 
 /* Prepends context to an error that is passed up: "<context>: <text>". Returns err->status. */
 enum lf_status lf_error_prefix(struct lf_error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((nonnull(1), format(printf, 2, 3)));
 
 void lf_error_clear(struct lf_error *err);
 

@@ -19,10 +19,10 @@ static void check_row(const struct lf_command_row *row, const struct lf_message 
     MUST(row->reply, "nowhere to answer to");
     MUST(row->correlation.len == message->correlation.len, "the correlation data has another length");
     if (row->args) {
-        MUST(lf_json_parse(lf_slice_text(row->args), &args, NULL) == LF_OK, "args are no JSON: %s",
-             row->args);
-        MUST(lf_verb_check(row->verb, args, &verb, NULL) == LF_OK, "%s with args %s passes no second time",
-             row->verb, row->args);
+        MUST(lf_json_parse(lf_slice_text(row->args), &args, &(struct lf_error){0}) == LF_OK,
+             "args are no JSON: %s", row->args);
+        MUST(lf_verb_check(row->verb, args, &verb, &(struct lf_error){0}) == LF_OK,
+             "%s with args %s passes no second time", row->verb, row->args);
     }
     MUST(message->expiry_s < 0 || row->expires_ms, "the message expires, the command does not");
     control__command_expired(row);

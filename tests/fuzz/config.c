@@ -21,7 +21,8 @@ const char *__lsan_default_suppressions(void)
 static void put(const char *name, const char *text)
 {
     char *path = lf_format("%s/%s", fuzz_folder(), name);
-    fuzz_need(path && lf_file_replace(path, text, strlen(text), 0600, NULL) == LF_OK, "cannot write a file");
+    fuzz_need(path && lf_file_replace(path, text, strlen(text), 0600, &(struct lf_error){0}) == LF_OK,
+              "cannot write a file");
     free(path);
 }
 

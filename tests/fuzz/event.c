@@ -79,7 +79,7 @@ static void check_again(const struct lf_event *event, struct lf_slice message)
     struct lf_event *again = NULL;
     char *first = lf_key_event(event);
     MUST(first && *first, "no key");
-    MUST(lf_event_decode(message, &again, NULL) == LF_OK, "refused the second time");
+    MUST(lf_event_decode(message, &again, &(struct lf_error){0}) == LF_OK, "refused the second time");
     char *second = lf_key_event(again);
     MUST(second && !strcmp(first, second) && !strcmp(event->id, again->id), "the key %s became %s", first,
          second);

@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_event(one, two, json);
     for (int events = 0; input.left && events < 8; events++) {
         cJSON *event = NULL;
-        if (lf_json_parse(fuzz_until(&input, '\n'), &event, NULL) == LF_OK && cJSON_IsObject(event))
+        if (lf_json_parse(fuzz_until(&input, '\n'), &event, &(struct lf_error){0}) == LF_OK
+            && cJSON_IsObject(event))
             check_event(one, two, event);
         cJSON_Delete(event);
     }

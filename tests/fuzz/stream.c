@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(!strncmp(resource, "serial ", 7) || !strncmp(resource, "tcp ", 4)
                  || !strncmp(resource, "unix ", 5),
              "\"%s\" is the resource \"%.63s\"", spec, resource);
-        MUST(lf_stream_check(spec, NULL, 0, NULL) == LF_OK, "another answer without a resource");
+        MUST(lf_stream_check(spec, NULL, 0, &(struct lf_error){0}) == LF_OK,
+             "another answer without a resource");
     } else {
         MUST(err.class == LF_PERMANENT, "a bad name does not get better: %s", err.text);
         MUST(!strcmp(err.text, second.text), "%s, then %s", err.text, second.text);

@@ -13,7 +13,7 @@
 static bool on_loopback(const char *url)
 {
     bool loopback;
-    return transfer__url_is_loopback(url, &loopback, NULL) == LF_OK && loopback;
+    return transfer__url_is_loopback(url, &loopback, &(struct lf_error){0}) == LF_OK && loopback;
 }
 
 /* Neither secrets nor control characters. */
@@ -48,7 +48,7 @@ static void check_redirect(const char *url, const char *location)
     fuzz_check_error(status, &err);
     MUST((status == LF_OK) == (target != NULL), "status %s", lf_status_name(status));
     if (target) {
-        MUST(lf_url_check(target, NULL) == LF_OK, "%s redirects to %s", url, target);
+        MUST(lf_url_check(target, &(struct lf_error){0}) == LF_OK, "%s redirects to %s", url, target);
         MUST(!strncasecmp(target, "https://", 8) || (on_loopback(url) && on_loopback(target)),
              "%s leads out of TLS to %s", url, target);
     }

@@ -25,12 +25,16 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/failpoint.h"
 #include "os/file.h"
 #include "os/linux/native.h"
 
 // A descriptor as a handle, for the call it stands in.
 #define UNIT_FILE(fd) (&(struct lf_file){.os = os__handle(fd)})
+
+// The place of an error that a test does not look at.
+#define UNIT_ERROR (&(struct lf_error){0})
 
 struct unit_test {
     const char *promise; // what the user may rely on, as a sentence

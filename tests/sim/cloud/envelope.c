@@ -47,7 +47,7 @@ static cJSON *thin_message(const struct sim_event *event)
     static const char *const kept[] = {"id",     "createdAt", "deprecated", "excludedProperties",
                                        "schema", "updates"};
     cJSON *detail = NULL, *message = cJSON_CreateObject();
-    if (lf_json_parse(lf_slice_text(event->detail), &detail, NULL) != LF_OK)
+    if (lf_json_parse(lf_slice_text(event->detail), &detail, &(struct lf_error){0}) != LF_OK)
         return message;
     sim_set_text(message, "type", event->type);
     sim_set_text(message, "resourceId", resource_id(detail));

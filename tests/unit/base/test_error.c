@@ -14,15 +14,6 @@ static void fail_fills_all(void)
     CHECK_STR(err.text, "no bread for 7");
 }
 
-static void nobody_listens(void)
-{
-    errno = EIO;
-    CHECK_INT(lf_fail(NULL, LF_IO, LF_TRANSIENT, "x"), LF_IO);
-    CHECK_INT(lf_fail_errno(NULL, "x"), LF_IO);
-    CHECK_INT(lf_fail_memory(NULL, "x"), LF_NO_MEMORY);
-    lf_error_prefix(NULL, "x");
-}
-
 static void long_texts_are_cut(void)
 {
     struct lf_error err;
@@ -88,7 +79,6 @@ static void names_are_stable(void)
 }
 
 UNIT_TESTS("error", {"failing fills status, class and sentence and clears what was before", fail_fills_all},
-           {"a caller that does not want the error need not give one", nobody_listens},
            {"a long sentence is cut, never overrun, and keeps the system's reason", long_texts_are_cut},
            {"an error's own text may be put into its new text", text_may_be_its_own_argument},
            {"the system's error number decides status and class", errno_decides_class},

@@ -54,9 +54,9 @@ static void reads_more_than_a_step(void)
     NEED(data != NULL);
     memset(data, 'x', 300000);
     put(at("a"), data, 300000, 0644);
-    CHECK_INT(lf_file_read(at("a"), 300000, &text, NULL), LF_OK);
+    CHECK_INT(lf_file_read(at("a"), 300000, &text, UNIT_ERROR), LF_OK);
     CHECK_INT(text.len, 300000);
-    CHECK_INT(lf_file_read(at("a"), 299999, &text, NULL), LF_TOO_LARGE);
+    CHECK_INT(lf_file_read(at("a"), 299999, &text, UNIT_ERROR), LF_TOO_LARGE);
     lf_buffer_free(&text);
     free(data);
 }
@@ -142,7 +142,7 @@ static void copies_with_digest(void)
     CHECK_STR(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     CHECK_INT(lf_file_copy(UNIT_FILE(from), UNIT_FILE(to), 2, NULL, sha256, &size, &err), LF_TOO_LARGE);
     struct lf_cancel cancel;
-    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     lf_cancel_set(&cancel);
     CHECK_INT(lf_file_copy(UNIT_FILE(from), UNIT_FILE(to), 2, &cancel, sha256, &size, &err), LF_CANCELLED);
     lf_cancel_close(&cancel);
@@ -195,14 +195,14 @@ static void good_names(void)
                                        "x-",
                                        "aux1"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        CHECK_INT(lf_name_check(good[i], NULL), LF_OK);
+        CHECK_INT(lf_name_check(good[i], UNIT_ERROR), LF_OK);
     char name[202];
     memset(name, 'a', sizeof name);
     name[200] = '\0';
-    CHECK_INT(lf_name_check(name, NULL), LF_OK);
+    CHECK_INT(lf_name_check(name, UNIT_ERROR), LF_OK);
     name[200] = 'a';
     name[201] = '\0';
-    CHECK_INT(lf_name_check(name, NULL), LF_INVALID);
+    CHECK_INT(lf_name_check(name, UNIT_ERROR), LF_INVALID);
 }
 
 static void bad_names(void)

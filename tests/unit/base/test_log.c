@@ -121,7 +121,7 @@ static void json_lines(void)
     lf_log_setup(LF_LOG_INFO, LF_LOG_JSON);
     lf_log_info("balance-1", "said \"%s\"", "S S 1.0");
     cJSON *json = NULL;
-    CHECK_INT(lf_json_parse(lf_slice_text(end()), &json, NULL), LF_OK);
+    CHECK_INT(lf_json_parse(lf_slice_text(end()), &json, UNIT_ERROR), LF_OK);
     CHECK_STR(lf_json_text(json, "level"), "info");
     CHECK_STR(lf_json_text(json, "part"), "balance-1");
     CHECK_STR(lf_json_text(json, "text"), "said \"S S 1.0\"");

@@ -77,7 +77,7 @@ static void values_have_units(void)
     set(values, "loud", "false");
     set(values, "colour", "green");
     set(values, "folder", "/x");
-    CHECK_INT(lf_values_finish(values, NULL), LF_OK);
+    CHECK_INT(lf_values_finish(values, UNIT_ERROR), LF_OK);
     struct options options = filled(values);
     CHECK_STR(options.broker, "b");
     CHECK_INT(options.timeout, 5000);
@@ -106,7 +106,7 @@ static void left_out(void)
 {
     struct lf_values *values = fresh();
     set(values, "broker", "b");
-    CHECK_INT(lf_values_finish(values, NULL), LF_OK);
+    CHECK_INT(lf_values_finish(values, UNIT_ERROR), LF_OK);
     struct options options = filled(values);
     CHECK_INT(options.timeout, 30000);
     CHECK_INT(options.room, 1000);
@@ -127,7 +127,7 @@ static void lists_grow(void)
     set(values, "broker", "b");
     set(values, "tags", "x,y");
     set(values, "tags", "z");
-    CHECK_INT(lf_values_finish(values, NULL), LF_OK);
+    CHECK_INT(lf_values_finish(values, UNIT_ERROR), LF_OK);
     struct options options = filled(values);
     NEED(options.tags.count == 2);
     CHECK_STR(options.tags.items[0], "x,y");

@@ -19,7 +19,7 @@ static bool pending(const struct lf_wake *wake)
 static void wakes_add_up_to_one(void)
 {
     struct lf_wake wake;
-    NEED(lf_wake_open(&wake, NULL) == LF_OK);
+    NEED(lf_wake_open(&wake, UNIT_ERROR) == LF_OK);
     CHECK(!pending(&wake));
     lf_wake_up(&wake);
     lf_wake_up(&wake);
@@ -55,8 +55,8 @@ static void waits_for_several(void)
 {
     struct lf_wake wakes[2] = {0};
     struct lf_cancel cancel;
-    NEED(lf_wake_open(&wakes[0], NULL) == LF_OK && lf_wake_open(&wakes[1], NULL) == LF_OK);
-    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    NEED(lf_wake_open(&wakes[0], UNIT_ERROR) == LF_OK && lf_wake_open(&wakes[1], UNIT_ERROR) == LF_OK);
+    NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     struct lf_wait_item items[] = {{.what = wakes[0].event, .events = LF_READABLE},
                                    {.events = LF_READABLE}, // nothing
                                    {.what = wakes[1].event, .events = LF_READABLE}};
@@ -85,10 +85,10 @@ static void cancel_ends_waiting(void)
 {
     struct lf_cancel cancel;
     struct lf_thread thread;
-    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     CHECK(!lf_cancel_is_set(&cancel));
     CHECK_INT(lf_sleep_until(lf_deadline_in(1), &cancel), LF_OK);
-    NEED(lf_thread_start(&thread, "setter", set_soon, &cancel, NULL) == LF_OK);
+    NEED(lf_thread_start(&thread, "setter", set_soon, &cancel, UNIT_ERROR) == LF_OK);
     CHECK_INT(lf_sleep_until(LF_NEVER, &cancel), LF_CANCELLED);
     lf_thread_join(&thread);
     CHECK(lf_cancel_is_set(&cancel));
@@ -105,7 +105,7 @@ static void stale_wake_costs_nothing(void)
 {
     struct lf_cancel cancel;
     struct timespec before, after;
-    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     lf_wake_up(&cancel.wake);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
     CHECK_INT(lf_sleep_until(lf_deadline_in(400), &cancel), LF_OK);
@@ -141,7 +141,7 @@ static void condition_has_a_deadline(void)
     CHECK(lf_deadline_left(deadline) <= 1);
     CHECK(!lf_cond_wait(&cond, &mutex, 0));
     flag = false;
-    NEED(lf_thread_start(&thread, "signaller", signal_soon, NULL, NULL) == LF_OK);
+    NEED(lf_thread_start(&thread, "signaller", signal_soon, NULL, UNIT_ERROR) == LF_OK);
     while (!flag)
         CHECK(lf_cond_wait(&cond, &mutex, LF_NEVER));
     lf_mutex_unlock(&mutex);
@@ -167,7 +167,7 @@ static void *look_at_self(void *unused)
 static void threads_have_names(void)
 {
     struct lf_thread thread;
-    NEED(lf_thread_start(&thread, "bench balance", look_at_self, NULL, NULL) == LF_OK);
+    NEED(lf_thread_start(&thread, "bench balance", look_at_self, NULL, UNIT_ERROR) == LF_OK);
     lf_thread_join(&thread);
     CHECK_STR(name, "bench balance");
     CHECK(blocked);

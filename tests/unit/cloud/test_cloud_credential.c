@@ -102,7 +102,7 @@ static void cancelled_fetch(void)
     void *status;
     fake_open(&fake);
     fake.token_delay_ms = 1000;
-    NEED(lf_cancel_open(&cancelled.cancel, NULL) == LF_OK);
+    NEED(lf_cancel_open(&cancelled.cancel, UNIT_ERROR) == LF_OK);
     NEED(pthread_create(&first, NULL, get_cancelled, &cancelled) == 0);
     lf_sleep_until(lf_deadline_in(200), NULL);
     NEED(pthread_create(&second, NULL, get_value, &fake) == 0);

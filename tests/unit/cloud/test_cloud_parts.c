@@ -177,7 +177,7 @@ static void rate_unknown(void)
     struct lf_rate rate;
     cloud__rate_open(&rate);
     for (int i = 0; i < 1000; i++)
-        CHECK_INT(cloud__rate_take(&rate, lf_clock_mono_ms() - 1, NULL, NULL), LF_OK);
+        CHECK_INT(cloud__rate_take(&rate, lf_clock_mono_ms() - 1, NULL, UNIT_ERROR), LF_OK);
     cloud__rate_close(&rate);
 }
 
@@ -230,10 +230,10 @@ static void rate_waits(void)
     cloud__rate_open(&rate);
     cloud__rate_learn(&rate, 60, 0, 1);
     int64_t start = lf_clock_mono_ms();
-    CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(20000), NULL, NULL), LF_OK);
+    CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(20000), NULL, UNIT_ERROR), LF_OK);
     CHECK(lf_clock_mono_ms() - start >= 900);
     for (int i = 0; i < 200; i++) /* nobody has told of the new window yet: no deadlock */
-        CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(100), NULL, NULL), LF_OK);
+        CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(100), NULL, UNIT_ERROR), LF_OK);
     cloud__rate_close(&rate);
 }
 
@@ -250,10 +250,10 @@ static void rate_cancel(void)
     struct lf_cancel cancel;
     struct lf_thread thread;
     cloud__rate_open(&rate);
-    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     cloud__rate_learn(&rate, 60, 0, 30);
-    NEED(lf_thread_start(&thread, "cancel", cancel_soon, &cancel, NULL) == LF_OK);
-    CHECK_INT(cloud__rate_take(&rate, LF_NEVER, &cancel, NULL), LF_CANCELLED);
+    NEED(lf_thread_start(&thread, "cancel", cancel_soon, &cancel, UNIT_ERROR) == LF_OK);
+    CHECK_INT(cloud__rate_take(&rate, LF_NEVER, &cancel, UNIT_ERROR), LF_CANCELLED);
     lf_thread_join(&thread);
     lf_cancel_close(&cancel);
     cloud__rate_close(&rate);

@@ -310,7 +310,8 @@ static void example_is_up_to_date(void)
 {
     char *text = printed_example();
     struct lf_buffer file = {0};
-    CHECK_INT(lf_file_read(unit_source("etc/labferry.conf.example"), LF_CONFIG_FILE_MAX, &file, NULL), LF_OK);
+    CHECK_INT(lf_file_read(unit_source("etc/labferry.conf.example"), LF_CONFIG_FILE_MAX, &file, UNIT_ERROR),
+              LF_OK);
     if (!file.data || strcmp(text, file.data) != 0)
         printf("\n      write it with: test_config_file --example > etc/labferry.conf.example\n");
     CHECK_STR(text, file.data);

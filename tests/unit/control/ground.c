@@ -82,6 +82,6 @@ int ground_jobs(struct ground *ground)
 {
     struct lf_job_filter all = {.limit = 1000};
     int count = 0;
-    lf_journal_job_list(ground->context.journal, &all, count_job, &count, NULL);
+    lf_journal_job_list(ground->context.journal, &all, count_job, &count, UNIT_ERROR);
     return count;
 }

@@ -51,7 +51,7 @@ static cJSON *answer_on(const char *topic, const char *correlation)
     for (int64_t end = lf_deadline_in(UNIT_SOON_MS); !lf_deadline_passed(end);
          lf_sleep_until(lf_deadline_in(5), NULL)) {
         struct lf_outbox_row row;
-        while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) == LF_OK) {
+        while (lf_journal_outbox_next(ground.context.journal, heard, &row, UNIT_ERROR) == LF_OK) {
             heard = row.seq;
             cJSON *json = strstr(row.topic, "/jobs/") || strstr(row.topic, "/instruments/")
                               ? NULL
@@ -84,7 +84,7 @@ static void expect_nothing(void)
 {
     struct lf_outbox_row row;
     lf_sleep_until(lf_deadline_in(100), NULL);
-    while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) == LF_OK) {
+    while (lf_journal_outbox_next(ground.context.journal, heard, &row, UNIT_ERROR) == LF_OK) {
         heard = row.seq;
         CHECK(strstr(row.topic, "/jobs/") || strstr(row.topic, "/instruments/"));
         lf_outbox_row_free(&row);
@@ -109,7 +109,7 @@ static void three_answers(void)
         int64_t end = lf_deadline_in(UNIT_SOON_MS);
         while (!row.topic || strstr(row.topic, "/jobs/")) {
             lf_outbox_row_free(&row);
-            while (lf_journal_outbox_next(ground.context.journal, heard, &row, NULL) != LF_OK) {
+            while (lf_journal_outbox_next(ground.context.journal, heard, &row, UNIT_ERROR) != LF_OK) {
                 NEED(!lf_deadline_passed(end));
                 lf_sleep_until(lf_deadline_in(5), NULL);
             }
@@ -343,13 +343,13 @@ static void too_many(void)
     heard = 0;
     open_commands();
     setenv("LF_COMMANDS_MAX", "2", 1);
-    NEED(lf_journal_begin(ground.context.journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(ground.context.journal, UNIT_ERROR) == LF_OK);
     static const char *const texts[] = {RUN("c1"), RUN("c2"), RUN("c3")};
     for (int i = 0; i < 3; i++) {
         struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(texts[i]), .expiry_s = -1};
-        NEED(lf_commands_take(commands, &message, NULL) == LF_OK);
+        NEED(lf_commands_take(commands, &message, UNIT_ERROR) == LF_OK);
     }
-    NEED(lf_journal_commit(ground.context.journal, NULL) == LF_OK);
+    NEED(lf_journal_commit(ground.context.journal, UNIT_ERROR) == LF_OK);
     expect(REPLY("c1"), "", "c1", "accepted", NULL);
     expect(REPLY("c2"), "", "c2", "accepted", NULL);
     cJSON *answer = answer_on(REPLY("c3"), "");

@@ -30,13 +30,13 @@ static void close_server(void)
 static struct lf_socket call(void)
 {
     struct lf_socket agent;
-    NEED(lf_local_connect(ground.socket, lf_deadline_in(UNIT_SOON_MS), &agent, NULL) == LF_OK);
+    NEED(lf_local_connect(ground.socket, lf_deadline_in(UNIT_SOON_MS), &agent, UNIT_ERROR) == LF_OK);
     return agent;
 }
 
 static void say(struct lf_socket agent, const void *data, size_t len)
 {
-    CHECK_INT(lf_local_send(&agent, data, len, NULL, lf_deadline_in(UNIT_SOON_MS), NULL, NULL), LF_OK);
+    CHECK_INT(lf_local_send(&agent, data, len, NULL, lf_deadline_in(UNIT_SOON_MS), NULL, UNIT_ERROR), LF_OK);
 }
 
 // Reads one line; returns owned JSON, NULL when the server hung up.
@@ -46,7 +46,8 @@ static cJSON *hear(struct lf_socket agent)
     size_t len = 0, got;
     struct lf_file passed = {0};
     while (len < sizeof line && (len == 0 || line[len - 1] != '\n')) {
-        if (lf_local_receive(&agent, line + len, 1, lf_deadline_in(UNIT_SOON_MS), NULL, &got, &passed, NULL)
+        if (lf_local_receive(&agent, line + len, 1, lf_deadline_in(UNIT_SOON_MS), NULL, &got, &passed,
+                             UNIT_ERROR)
                 != LF_OK
             || got == 0)
             return NULL;
@@ -100,7 +101,7 @@ static void too_large(void)
     NEED(much);
     memset(much, ' ', LF_CONTROL_MAX + 100000);
     lf_local_send(&agent, much, LF_CONTROL_MAX + 100000, NULL, lf_deadline_in(UNIT_SOON_MS), NULL,
-                  NULL); /* it may hang up early */
+                  UNIT_ERROR); /* it may hang up early */
     expect_refusal(agent, "bytes");
     CHECK(hear(agent) == NULL);
     free(much);
@@ -163,7 +164,7 @@ static void many_callers(void)
 static void a_slow_one_holds_up_nobody(void)
 {
     open_server();
-    NEED(lf_instrument_start(ground.instrument, NULL) == LF_OK);
+    NEED(lf_instrument_start(ground.instrument, UNIT_ERROR) == LF_OK);
     struct lf_socket slow = call();
     static const char half[] = "{\"verb\": \"jo";
     say(slow, half, sizeof half - 1);
@@ -319,7 +320,7 @@ static void rights(void)
     close_server();
     ground_open(&ground);
     ground.config.agent.operators = "nogroup"; /* 65534 on Debian: nobody's group */
-    NEED(lf_server_open(&ground.context, &server, NULL) == LF_OK);
+    NEED(lf_server_open(&ground.context, &server, UNIT_ERROR) == LF_OK);
     CHECK_INT(as_nobody("pause"), 0); /* members of the operators' group may open the socket, and act */
     close_server();
 }

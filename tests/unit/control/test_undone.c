@@ -48,16 +48,16 @@ static int64_t hold(const char *kind, const char *step, const char *facts, bool 
                          .bench = true,
                          .fields = cJSON_Parse(facts)};
     snprintf(job.step, sizeof job.step, "%s", step);
-    NEED(lf_journal_job_add(ground.context.journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_add(ground.context.journal, &job, NULL, UNIT_ERROR) == LF_OK);
     job.acting = acting;
-    NEED(lf_journal_job_save(ground.context.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(ground.context.journal, &job, UNIT_ERROR) == LF_OK);
     char path[300], name[30];
     spool_path(job.id, path, sizeof path);
     snprintf(name, sizeof name, "job-%lld", (long long)job.id);
     FILE *file = fopen(path, "w");
     NEED(file && fclose(file) == 0);
     struct lf_parcel_row row = {.job = job.id, .name = (char *)"only-copy.csv", .file = name, .sha256 = "0"};
-    NEED(lf_journal_parcel_add(ground.context.journal, &row, NULL) == LF_OK);
+    NEED(lf_journal_parcel_add(ground.context.journal, &row, UNIT_ERROR) == LF_OK);
     cJSON_Delete(job.fields);
     return job.id;
 }
@@ -75,8 +75,8 @@ static char *picture(void)
     struct lf_job_filter all = {.limit = 1000};
     char *paused = NULL;
     cJSON *all_of_it = cJSON_CreateObject(), *jobs = cJSON_AddArrayToObject(all_of_it, "jobs");
-    NEED(lf_journal_job_list(ground.context.journal, &all, add_job, jobs, NULL) == LF_OK);
-    NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &paused, NULL) == LF_OK);
+    NEED(lf_journal_job_list(ground.context.journal, &all, add_job, jobs, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &paused, UNIT_ERROR) == LF_OK);
     lf_json_set_text(all_of_it, "paused in the journal", paused);
     lf_json_set(all_of_it, "instrument", lf_instrument_info(ground.instrument));
     char *text = cJSON_PrintUnformatted(all_of_it);

@@ -225,12 +225,12 @@ static void pause_outlives_a_restart(void)
     ground_close(&ground);
     ground_open(&ground);
     char *why;
-    NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &why, NULL) == LF_OK);
+    NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &why, UNIT_ERROR) == LF_OK);
     CHECK_HAS(why, "cleaning");
     CHECK_HAS(why, "cli:test");
     free(why);
     cJSON_Delete(perform(&ground, "resume", "{\"instrument\": \"balance-1\"}", LF_OK, NULL));
-    CHECK_INT(lf_journal_get(ground.context.journal, "paused.balance-1", &why, NULL), LF_OK);
+    CHECK_INT(lf_journal_get(ground.context.journal, "paused.balance-1", &why, UNIT_ERROR), LF_OK);
     CHECK(why == NULL);
     ground_close(&ground);
 }

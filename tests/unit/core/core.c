@@ -107,14 +107,14 @@ struct lf_journal *core_reopen(struct lf_journal *journal)
 struct lf_job core_job(struct lf_journal *journal, int64_t id)
 {
     struct lf_job job;
-    NEED(lf_journal_job_get(journal, id, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_get(journal, id, &job, UNIT_ERROR) == LF_OK);
     return job;
 }
 
 struct lf_event_row core_event(struct lf_journal *journal, const char *id)
 {
     struct lf_event_row row;
-    NEED(lf_journal_event_get(journal, id, &row, NULL) == LF_OK);
+    NEED(lf_journal_event_get(journal, id, &row, UNIT_ERROR) == LF_OK);
     return row;
 }
 
@@ -142,6 +142,6 @@ static void look(void *context, int64_t at_ms, const char *who, const char *text
 bool core_told(struct lf_journal *journal, int64_t job, const char *text)
 {
     struct search search = {.text = text};
-    lf_journal_history_list(journal, job, look, &search, NULL);
+    lf_journal_history_list(journal, job, look, &search, UNIT_ERROR);
     return search.found;
 }

@@ -152,7 +152,7 @@ static enum lf_verdict fake_verify(void *device, const struct lf_action *action,
     if (fake->verify_status != LF_OK)
         lf_fail(err, fake->verify_status, fake->verify_class, "it does not answer");
     if (fake->verdict == LF_VERDICT_DONE && says)
-        lf_outcome_add(outcome, "weight", LF_CAPTURE_REAL, says, NULL);
+        lf_outcome_add(outcome, "weight", LF_CAPTURE_REAL, says, UNIT_ERROR);
     if (fake->verdict == LF_VERDICT_DONE && action->parcel)
         snprintf(outcome->sha256, sizeof outcome->sha256, "%s", action->parcel->sha256);
     return fake->verdict;

@@ -14,8 +14,8 @@ static char answer(char *line)
     char answer = 'E';
     if (!tab)
         return answer;
-    if (!event__pattern_parse(lf_slice(line, (size_t)(tab - line)), &pattern, NULL)
-        && !event__text_parse(lf_slice_text(tab + 1), &event, NULL))
+    if (!event__pattern_parse(lf_slice(line, (size_t)(tab - line)), &pattern, &(struct lf_error){0})
+        && !event__text_parse(lf_slice_text(tab + 1), &event, &(struct lf_error){0}))
         answer = lf_pattern_match(pattern, event) ? '1' : '0';
     cJSON_Delete(event);
     lf_pattern_free(pattern);

@@ -266,7 +266,7 @@ static void damaged_messages(void)
     size_t len = strlen(text);
     struct lf_event *event;
     for (size_t cut = 0; cut < len; cut++) {
-        CHECK(lf_event_decode(lf_slice(text, cut), &event, NULL) != LF_OK);
+        CHECK(lf_event_decode(lf_slice(text, cut), &event, UNIT_ERROR) != LF_OK);
         lf_event_free(event);
     }
     for (size_t i = 0; i < len; i++) {
@@ -274,7 +274,7 @@ static void damaged_messages(void)
         char good = text[i];
         for (size_t b = 0; b < sizeof bytes; b++) {
             text[i] = bytes[b];
-            lf_event_decode(lf_slice(text, len), &event, NULL);
+            lf_event_decode(lf_slice(text, len), &event, UNIT_ERROR);
             lf_event_free(event);
         }
         text[i] = good;

@@ -133,7 +133,7 @@ static void on_names_events(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *text = lf_format("{\"eventType\":\"%s\",\"id\":\"e\"}", cases[i].type);
         struct lf_event *event = NULL;
-        NEED(lf_event_decode(lf_slice_text(text), &event, NULL) == LF_OK);
+        NEED(lf_event_decode(lf_slice_text(text), &event, UNIT_ERROR) == LF_OK);
         CHECK(lf_event_is_on(event, cases[i].on) == cases[i].is);
         lf_event_free(event);
         free(text);
@@ -185,7 +185,7 @@ static void no_other_key(void)
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct lf_event *event;
-        NEED(lf_event_decode(lf_slice_text(texts[i]), &event, NULL) == LF_OK);
+        NEED(lf_event_decode(lf_slice_text(texts[i]), &event, UNIT_ERROR) == LF_OK);
         char *whole = lf_key_event(event);
         for (unsigned n = 1; unit_failing(n); n++) {
             char *key = lf_key_event(event);
@@ -236,7 +236,7 @@ static void spellings(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct lf_event *event;
-        NEED(lf_event_decode(lf_slice_text(cases[i].event), &event, NULL) == LF_OK);
+        NEED(lf_event_decode(lf_slice_text(cases[i].event), &event, UNIT_ERROR) == LF_OK);
         char *key = lf_key_event(event);
         CHECK_STR(key, cases[i].key);
         free(key);

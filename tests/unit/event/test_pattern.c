@@ -59,7 +59,7 @@ static void table_holds(void)
 {
     struct lf_buffer text = {0};
     struct table t = {0};
-    NEED(lf_file_read(unit_source("tests/unit/event/patterns.txt"), 1 << 20, &text, NULL) == LF_OK);
+    NEED(lf_file_read(unit_source("tests/unit/event/patterns.txt"), 1 << 20, &text, UNIT_ERROR) == LF_OK);
     int number = 1;
     for (char *rest = text.data, *line; (line = strsep(&rest, "\n")); number++)
         take_line(&t, line, number);
@@ -72,7 +72,8 @@ static void table_holds(void)
 static void says_which_field(void)
 {
     struct lf_pattern *pattern;
-    NEED(event__pattern_parse(lf_slice_text("{\"a\":[1],\"detail\":{\"b\":[2],\"c\":[3]}}"), &pattern, NULL)
+    NEED(event__pattern_parse(lf_slice_text("{\"a\":[1],\"detail\":{\"b\":[2],\"c\":[3]}}"), &pattern,
+                              UNIT_ERROR)
          == LF_OK);
     cJSON *event = json_of("{\"a\":1,\"detail\":{\"b\":2,\"c\":4}}");
     CHECK_STR(event__pattern_mismatch(pattern, event), "detail.c");
@@ -108,7 +109,7 @@ static void siblings_do_not_multiply(void)
     NEED(event__pattern_parse(lf_slice_text(
                                   "{\"a\":{\"k\":[1]},\"b\":{\"k\":[1]},\"c\":{\"k\":[1]},\"d\":{\"k\":[1]},"
                                   "\"e\":{\"k\":[1]},\"f\":{\"k\":[1]},\"z\":[1]}"),
-                              &pattern, NULL)
+                              &pattern, UNIT_ERROR)
          == LF_OK);
     cJSON *event = siblings(keys, 1000, "k");
     CHECK(!lf_pattern_match(pattern, event));
@@ -125,7 +126,7 @@ static void nested_siblings_do_not_multiply(void)
     NEED(event__pattern_parse(
              lf_slice_text("{\"a\":{\"b\":{\"k\":[1]},\"c\":{\"k\":[1]},\"d\":{\"k\":[1]},\"e\":{\"k\":[1]},"
                            "\"x\":[{\"exists\":false}],\"z\":[1]}}"),
-             &pattern, NULL)
+             &pattern, UNIT_ERROR)
          == LF_OK);
     cJSON *event = cJSON_CreateObject(), *array = cJSON_AddArrayToObject(event, "a");
     for (int i = 0; i < 20; i++)
@@ -150,12 +151,12 @@ static void wildcards_take_linear_time(void)
     free(text);
     struct lf_pattern *pattern;
     NEED(event__pattern_parse(lf_slice_text("{\"a\":[{\"wildcard\":\"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b*\"}]}"),
-                              &pattern, NULL)
+                              &pattern, UNIT_ERROR)
          == LF_OK);
     CHECK(!lf_pattern_match(pattern, event));
     lf_pattern_free(pattern);
     NEED(event__pattern_parse(lf_slice_text("{\"a\":[{\"wildcard\":\"*aaaaaaaaaaaaaaaaaaaaaaaaaaaaab*\"}]}"),
-                              &pattern, NULL)
+                              &pattern, UNIT_ERROR)
          == LF_OK);
     CHECK(!lf_pattern_match(pattern, event));
     lf_pattern_free(pattern);

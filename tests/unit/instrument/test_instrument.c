@@ -57,8 +57,8 @@ static struct lf_instrument *start_with(const char *name, const char *expect, bo
                                             .expect_identity = expect,
                                             .paused = paused ? "configured so" : NULL};
     struct lf_instrument_hooks hooks = {.work = work, .found = found, .changed = changed};
-    NEED(lf_instrument_open(&options, &hooks, &instrument, NULL) == LF_OK);
-    NEED(lf_instrument_start(instrument, NULL) == LF_OK);
+    NEED(lf_instrument_open(&options, &hooks, &instrument, UNIT_ERROR) == LF_OK);
+    NEED(lf_instrument_start(instrument, UNIT_ERROR) == LF_OK);
     return instrument;
 }
 

@@ -449,13 +449,13 @@ static void bad_messages(void)
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         CHECK_INT(take(messages[i]), LF_OK); /* acknowledged: it would be bad for ever */
         bad_rows = 0;
-        lf_journal_event_list(journal, "bad", 1, see_bad, NULL, NULL);
+        lf_journal_event_list(journal, "bad", 1, see_bad, NULL, UNIT_ERROR);
         CHECK_INT(bad_rows, 1);
         CHECK(strlen(bad_why) > 10);
     }
     CHECK_INT(take("not JSON"), LF_OK);
     CHECK_INT(take("not JSON"), LF_OK);
-    lf_journal_event_list(journal, "bad", 1, see_bad, NULL, NULL);
+    lf_journal_event_list(journal, "bad", 1, see_bad, NULL, UNIT_ERROR);
     struct lf_event_row row = core_event(journal, bad_id);
     CHECK_BYTES(row.body, row.body_len, "not JSON", 8);
     CHECK_INT(row.times, 2);
@@ -489,7 +489,7 @@ static void too_large(void)
                                  .too_large = true,
                                  .too_large_size = 5000000};
     CHECK_INT(lf_intake_batch(intake, &message, 1, &err), LF_OK);
-    lf_journal_event_list(journal, "bad", 1, see_bad, NULL, NULL);
+    lf_journal_event_list(journal, "bad", 1, see_bad, NULL, UNIT_ERROR);
     CHECK_HAS(bad_why, "5000000 bytes");
     close_all();
 }
@@ -515,12 +515,12 @@ static void completed_wakes(void)
                          .step = "process",
                          .state = LF_JOB_READY};
     int64_t next;
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
-    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR) == LF_OK);
     job.state = LF_JOB_WAITING;
     job.due_mono = LF_NEVER;
     job.wake = strdup("processor:aop_1");
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     CHECK_INT(take_event("evt_1", "v2.automationOutputProcessor.completed", ago(0), "",
                          "\"automationOutputProcessor\":{\"id\":\"aop_2\",\"status\":\"SUCCEEDED\"}"),
@@ -557,13 +557,13 @@ static void journal_error_is_told(void)
 {
     open_all();
     struct lf_error err = {0};
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     NEED(lf_intake_add(intake, "mqtt", NULL,
                        lf_slice_text("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), &err)
          == LF_OK);
     lf_journal_rollback(journal); /* as when a later message of the batch cannot be stored */
     struct lf_event_row row;
-    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, UNIT_ERROR), LF_NOT_FOUND);
     CHECK_INT(take("{\"id\":\"evt_1\",\"eventType\":\"v2.entry.created\"}"), LF_OK);
     check_fate("evt_1", LF_FATE_UNROUTED, 0);
     row = core_event(journal, "evt_1");
@@ -580,7 +580,7 @@ static void add_incomplete(const char *id, const char *body)
                                .fate = LF_FATE_REREAD,
                                .body = (char *)body,
                                .body_len = strlen(body)};
-    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
 }
 
 static void never_readable(void)
@@ -625,7 +625,7 @@ static void read_but_not_stored(void)
     fake_cloud.on_resource = NULL;
     check_fate("evt_1", LF_FATE_REREAD, 0);
     CHECK_INT(job_count(), 0);
-    NEED(lf_journal_event_put_off(journal, "evt_1", 0, NULL) == LF_OK);
+    NEED(lf_journal_event_put_off(journal, "evt_1", 0, UNIT_ERROR) == LF_OK);
     CHECK(intake__reread_one(intake, &next));
     CHECK_INT(job_count(), 1);
     close_all();
@@ -704,7 +704,7 @@ static void incomplete_for_good(void)
     check_fate("evt_1", LF_FATE_REREAD, 0);
     CHECK(!intake__reread_one(intake, &next)); /* not at once */
     CHECK(next > lf_clock_mono_ms() && next != LF_NEVER);
-    NEED(lf_journal_event_put_off(journal, "evt_1", 0, NULL) == LF_OK);
+    NEED(lf_journal_event_put_off(journal, "evt_1", 0, UNIT_ERROR) == LF_OK);
     fake_cloud_fail("get_resource", 1, false, LF_NOT_FOUND, LF_PERMANENT);
     CHECK(intake__reread_one(intake, &next));
     check_fate("evt_1", LF_FATE_LOST, 0);
@@ -740,7 +740,8 @@ static void taken_or_refused(void)
         there += status == LF_OK;
         CHECK_INT(job_count(), there);
         struct lf_event_row row = {0};
-        CHECK_INT(lf_journal_event_get(journal, id, &row, NULL), status == LF_OK ? LF_OK : LF_NOT_FOUND);
+        CHECK_INT(lf_journal_event_get(journal, id, &row, UNIT_ERROR),
+                  status == LF_OK ? LF_OK : LF_NOT_FOUND);
         if (status == LF_OK) {
             CHECK_STR(lf_fate_name(row.fate), "job");
             struct lf_job job = core_job(journal, there);

@@ -36,7 +36,7 @@ static void open_jobs(struct job_case *c)
 {
     c->journal = core_journal();
     struct lf_jobs_options options = {.config = c->config, .journal = c->journal};
-    NEED(lf_jobs_open(&options, &c->jobs, NULL) == LF_OK);
+    NEED(lf_jobs_open(&options, &c->jobs, UNIT_ERROR) == LF_OK);
     struct lf_instrument_options instrument = {.name = "robot",
                                                .driver = &fake_driver,
                                                .journal = c->journal};
@@ -44,8 +44,8 @@ static void open_jobs(struct job_case *c)
                                         .work = lf_jobs_work,
                                         .found = lf_jobs_found,
                                         .changed = lf_jobs_instrument_changed};
-    NEED(lf_instrument_open(&instrument, &hooks, &c->robot, NULL) == LF_OK);
-    NEED(lf_jobs_add_instrument(c->jobs, c->robot, NULL) == LF_OK);
+    NEED(lf_instrument_open(&instrument, &hooks, &c->robot, UNIT_ERROR) == LF_OK);
+    NEED(lf_jobs_add_instrument(c->jobs, c->robot, UNIT_ERROR) == LF_OK);
 }
 
 void case_open(struct job_case *c)
@@ -58,8 +58,8 @@ void case_open(struct job_case *c)
 
 void case_start(struct job_case *c)
 {
-    NEED(lf_jobs_start(c->jobs, NULL) == LF_OK);
-    NEED(lf_instrument_start(c->robot, NULL) == LF_OK);
+    NEED(lf_jobs_start(c->jobs, UNIT_ERROR) == LF_OK);
+    NEED(lf_instrument_start(c->robot, UNIT_ERROR) == LF_OK);
 }
 
 static void close_jobs(struct job_case *c)
@@ -96,7 +96,7 @@ static int64_t add(struct job_case *c, struct lf_job *job, const char *key, cons
     job->expires_ms = lf_clock_wall_ms() + 3600000;
     job->expires_mono = lf_deadline_in(3600000);
     NEED(job->fields != NULL);
-    NEED(lf_journal_job_add(c->journal, job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_add(c->journal, job, NULL, UNIT_ERROR) == LF_OK);
     cJSON_Delete(job->fields);
     lf_jobs_kick(c->jobs);
     return job->id;
@@ -127,14 +127,14 @@ int64_t case_result(struct job_case *c, const char *name, const char *bytes, int
 {
     struct lf_job_filter filter = {.kind = "collect", .limit = 1};
     int64_t before = 0, id = 0, deadline = lf_deadline_in(UNIT_SOON_MS);
-    lf_journal_job_list(c->journal, &filter, newest, &before, NULL);
+    lf_journal_job_list(c->journal, &filter, newest, &before, UNIT_ERROR);
     c->device->bytes = bytes;
     c->device->version = version;
     c->device->result = name;
     lf_instrument_kick(c->robot);
     do {
         lf_sleep_until(lf_deadline_in(5), NULL);
-        lf_journal_job_list(c->journal, &filter, newest, &id, NULL);
+        lf_journal_job_list(c->journal, &filter, newest, &id, UNIT_ERROR);
     } while (id == before && !lf_deadline_passed(deadline));
     NEED(id != before);
     return id;
@@ -144,7 +144,7 @@ int64_t case_result(struct job_case *c, const char *name, const char *bytes, int
 static void complete(struct job_case *c, const char *wake)
 {
     int count = 0;
-    lf_journal_job_wake(c->journal, wake, &count, NULL, NULL);
+    lf_journal_job_wake(c->journal, wake, &count, NULL, UNIT_ERROR);
     lf_jobs_kick(c->jobs);
 }
 
@@ -184,7 +184,7 @@ void case_killed_while_acting(struct job_case *c, int64_t id, const char *step)
     job.bench = true;
     job.acting = true;
     job.state = LF_JOB_RUNNING;
-    NEED(lf_journal_job_save(c->journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c->journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_restart(c);
 }

@@ -42,7 +42,7 @@ static void lost_answer(const char *call)
     fake_cloud_fail(call, 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
     int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    lf_jobs_retry(c.jobs, id, "test", NULL);
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud.created, 1);
     CHECK_INT(fake_cloud_size(&fake_cloud.processors), 1);
@@ -69,7 +69,7 @@ static void killed_after_create(void)
     case_restart(&c);
     struct lf_job job = core_job(c.journal, id);
     job.state = LF_JOB_READY;
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -85,7 +85,7 @@ static void refused_is_held(void)
     int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
     CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* a result never fails on its own */
     CHECK_INT(c.device->files, 0);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 1);
     case_close(&c);
@@ -97,7 +97,7 @@ static void processing_failed(void)
     fake_cloud.processed = "FAILED";
     int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    lf_jobs_retry(c.jobs, id, "test", NULL); /* look now, not in ten seconds */
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR); /* look now, not in ten seconds */
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "could not process");
     CHECK_INT(c.device->files, 0);
@@ -143,7 +143,7 @@ static void same_content_waits(void)
     int64_t second = case_result(&c, "R-run_1-copy.csv", "A1,0\n", 1);
     CHECK(case_becomes(&c, second, LF_JOB_WAITING));
     CHECK_HAS(case_note(&c, second), "the same content");
-    CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, second, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 1);
     CHECK_INT(fake_cloud.created, 1);
@@ -161,7 +161,7 @@ static void count_line(void *context, int64_t at_ms, const char *who, const char
 static int history_lines(int64_t id)
 {
     int lines = 0;
-    NEED(lf_journal_history_list(c.journal, id, count_line, &lines, NULL) == LF_OK);
+    NEED(lf_journal_history_list(c.journal, id, count_line, &lines, UNIT_ERROR) == LF_OK);
     return lines;
 }
 
@@ -307,11 +307,11 @@ static void done_and_back(void)
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
     c.device->bytes = NULL;
     c.device->file_status = LF_OK;
-    NEED(lf_jobs_retry(c.jobs, id, "test", NULL) == LF_OK);
+    NEED(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR) == LF_OK);
     NEED(case_becomes(&c, id, LF_JOB_DONE));
     struct lf_finding again = {.id = "R-run_1.csv", .version = "1", .name = "R-run_1.csv"};
-    NEED(lf_jobs_found(c.jobs, c.robot, &again, NULL) == LF_OK);
-    NEED(lf_journal_prune(c.journal, -3600000, &dropped, NULL) == LF_OK);
+    NEED(lf_jobs_found(c.jobs, c.robot, &again, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_prune(c.journal, -3600000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), id);
     CHECK_INT(fake_cloud.uploads, 1);
     case_close(&c);
@@ -328,7 +328,7 @@ static void damaged_spool(void)
     char path[600];
     snprintf(path, sizeof path, "%s/job-%lld", c.config->agent.spool_dir, (long long)id);
     NEED(truncate(path, 2) == 0);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->takes, 2);
     CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
@@ -346,10 +346,10 @@ static void leaves_when_archived(bool archived)
     if (archived)
         c.device->bytes = NULL;
     c.device->file_status = LF_OK;
-    NEED(lf_jobs_retry(c.jobs, id, "test", NULL) == LF_OK);
+    NEED(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR) == LF_OK);
     NEED(case_becomes(&c, id, LF_JOB_DONE));
     NEED(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1") == id);
-    NEED(lf_journal_prune(c.journal, -3600000, &dropped, NULL) == LF_OK);
+    NEED(lf_journal_prune(c.journal, -3600000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), archived ? 0 : id);
     case_close(&c);
 }
@@ -370,7 +370,7 @@ static void damaged_and_gone(void)
     snprintf(path, sizeof path, "%s/job-%lld", c.config->agent.spool_dir, (long long)id);
     NEED(unlink(path) == 0);
     c.device->bytes = NULL;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     lf_sleep_until(lf_deadline_in(300), NULL);
     CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* a person may have a copy; nothing is given up in silence */
     CHECK_HAS(case_note(&c, id), "restore");
@@ -389,7 +389,7 @@ static void no_match(void)
     CHECK_INT(fake_cloud.uploads, 0);
     struct lf_error err = {0};
     CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", &err), LF_REFUSED);
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_7", NULL, "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_7", NULL, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id, "run"), "run_7");
     CHECK_STR(case_fact(&c, id, "assigned"), "maria");
@@ -411,11 +411,11 @@ static void run_unknown_to_the_cloud(void)
     begin();
     int64_t id = case_result(&c, "R-unknown.csv", "A1\n", 1);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "nonsense", NULL, "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "nonsense", NULL, "maria", UNIT_ERROR), LF_OK);
     lf_sleep_until(lf_deadline_in(300), NULL);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "no run nonsense");
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_2", NULL, "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_2", NULL, "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }
@@ -465,7 +465,7 @@ static void delivery_in_doubt(void)
     CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* the first delivery's run would be a guess */
     CHECK_HAS(case_note(&c, id), "not known yet");
     CHECK_INT(fake_cloud.created, 0);
-    CHECK_INT(lf_jobs_confirm(c.jobs, doubtful, NULL, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_confirm(c.jobs, doubtful, NULL, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }
@@ -476,7 +476,7 @@ static void config_missing(void)
     int64_t id = case_result(&c, "N-run_1.csv", "A1\n", 1);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "assign");
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_1", "Reader", "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_1", "Reader", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }
@@ -491,7 +491,7 @@ static int64_t uploaded_event(const char *processor, const char *blob)
     snprintf(facts, sizeof facts, "{\"processor\":\"%s\",\"blob\":\"%s\",\"file_name\":\"r.csv\"}", processor,
              blob);
     job.fields = cJSON_Parse(facts);
-    NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
     cJSON_Delete(job.fields);
     lf_jobs_kick(c.jobs);
     return job.id;
@@ -546,12 +546,12 @@ static void cancel_not_kept(void)
     int64_t id = case_result(&c, "plate.csv", "A1,0.5\n", 1);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     no_more_writes(true);
-    enum lf_status status = lf_jobs_cancel(c.jobs, id, "", "maria", NULL);
+    enum lf_status status = lf_jobs_cancel(c.jobs, id, "", "maria", UNIT_ERROR);
     no_more_writes(false);
     CHECK(status != LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_INT(core_spool_bytes(), 7);
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, "", "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_spool_empties());
     case_close(&c);
 }

@@ -93,7 +93,7 @@ static enum lf_job_state outcome(int64_t id)
         enum lf_job_state state = job.state;
         if (state == LF_JOB_WAITING) {
             job.state = LF_JOB_READY;
-            lf_journal_job_save(c.journal, &job, NULL);
+            lf_journal_job_save(c.journal, &job, UNIT_ERROR);
         }
         lf_job_free(&job);
         if (state == LF_JOB_HELD || lf_job_state_final(state) || lf_deadline_passed(deadline))
@@ -133,7 +133,7 @@ static bool one_run(int statement, int use, int64_t (*make)(void), void (*right)
     if (state == LF_JOB_HELD) {
         CHECK_INT(repeat, LF_ONCE); /* only then is there a doubt */
         CHECK_HAS(told, "labferry confirm");
-        CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", NULL), LF_OK);
+        CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
         state = outcome(id);
     }
     if (state != LF_JOB_DONE)
@@ -159,7 +159,7 @@ static void every_statement(int64_t (*make)(void), void (*right)(int64_t id), en
 static int64_t make_run(void)
 {
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     return id;
 }
 

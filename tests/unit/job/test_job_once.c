@@ -36,7 +36,7 @@ static int64_t killed(enum lf_verdict verdict, enum lf_status status, enum lf_cl
     c.device->verify_class = class;
     c.device->says = "12.34";
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     return id;
@@ -83,7 +83,7 @@ static void interrupted_and_unknown(void)
     lf_sleep_until(lf_deadline_in(200), NULL);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_INT(c.device->acts, 0);
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
@@ -93,7 +93,7 @@ static void retried_by_a_person(void)
 {
     int64_t id = killed(LF_VERDICT_UNKNOWN, LF_OK, LF_CLASS_NONE);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK(core_told(c.journal, id, "retry"));
@@ -106,13 +106,13 @@ static void retry_while_it_waits_keeps_the_doubt(void)
     int64_t id = killed(LF_VERDICT_UNKNOWN, LF_DISCONNECTED, LF_TRANSIENT);
     NEED(fake_reached(&c.device->verifies, 1));
     for (int i = 0; i < 5; i++) {
-        lf_jobs_retry(c.jobs, id, "test", NULL);
+        lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
         lf_sleep_until(lf_deadline_in(100), NULL);
     }
     CHECK_INT(c.device->acts, 0);
     c.device->verify_status = LF_OK;
     c.device->verdict = LF_VERDICT_DONE;
-    lf_jobs_retry(c.jobs, id, "test", NULL);
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
@@ -124,10 +124,10 @@ static void interrupted_and_too_late(void)
     c.device->repeat = LF_ONCE;
     c.device->verdict = LF_VERDICT_NOT_DONE;
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     struct lf_job job = core_job(c.journal, id);
     job.expires_mono = 1; /* the time limit passed while the agent was down */
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
@@ -142,11 +142,11 @@ static void interrupted_and_unheard_of(void)
     case_open(&c);
     c.device->repeat = LF_ONCE;
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "unheard-of", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "unheard-of", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* not failed: it may have happened */
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
@@ -156,10 +156,10 @@ static void idempotent_is_done_again(void)
 {
     case_open(&c);
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     struct lf_job job = core_job(c.journal, id);
     job.state = LF_JOB_RUNNING; /* killed in the middle: no mark is set for what may be repeated */
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_restart(&c);
     case_start(&c);
@@ -179,7 +179,7 @@ static int64_t failing(enum lf_status status, enum lf_class class)
     c.device->act_class = class;
     case_start(&c);
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     return id;
 }
 
@@ -234,12 +234,12 @@ static void stop_waits_for_all(void)
     struct fake_device *device = fake_device("slow");
     device->stuck = true;
     device->lingers_ms = 300;
-    NEED(lf_instrument_open(&options, &hooks, &slow, NULL) == LF_OK);
-    NEED(lf_jobs_add_instrument(c.jobs, slow, NULL) == LF_OK);
+    NEED(lf_instrument_open(&options, &hooks, &slow, UNIT_ERROR) == LF_OK);
+    NEED(lf_jobs_add_instrument(c.jobs, slow, UNIT_ERROR) == LF_OK);
     case_start(&c);
-    NEED(lf_instrument_start(slow, NULL) == LF_OK);
+    NEED(lf_instrument_start(slow, UNIT_ERROR) == LF_OK);
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "slow", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "slow", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     NEED(fake_reached(&device->acts, 1));
     lf_jobs_stop(c.jobs);
     struct lf_job job = core_job(c.journal, id);
@@ -254,7 +254,7 @@ static void stopped_while_acting(void)
     c.device->stuck = true;
     case_start(&c);
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     NEED(fake_reached(&c.device->acts, 1));
     case_restart(&c); /* the agent stops in good order while it runs */
     c.device->stuck = false;
@@ -272,7 +272,7 @@ static void stopped_in_doubt(void)
     c.device->act_class = LF_UNKNOWN_OUTCOME;
     case_start(&c);
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "dispense", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "dispense", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     NEED(fake_reached(&c.device->acts, 1));
     case_restart(&c);
     c.device->stuck = false;
@@ -291,7 +291,7 @@ static void expires(void)
     job.expires_mono = lf_deadline_in(300);
     job.bench = true;
     snprintf(job.step, sizeof job.step, "%s", "deliver");
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     c.device->connect_fails = 1000; /* the instrument is not there */
     case_start(&c);
@@ -316,7 +316,7 @@ static void newer_file(void)
     CHECK_INT(c.device->acts, 1);
     struct lf_job late = core_job(c.journal, id + 1); /* its event comes after all: the same work */
     CHECK_STR(late.key, "automationInputGenerator.completed|aig_1|file_2|robot|deliver|file_2");
-    CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, NULL), LF_EXISTS);
+    CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, UNIT_ERROR), LF_EXISTS);
     lf_job_free(&late);
     case_close(&c);
 }
@@ -330,7 +330,7 @@ static void not_stored_yet(void)
     CHECK(case_becomes(&c, id, LF_JOB_WAITING));
     CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 0);
     fake_cloud.upload_status = "COMPLETE";
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }
@@ -398,12 +398,12 @@ static void damaged_after(bool gone)
     char name[40];
     snprintf(name, sizeof name, "job-%lld", (long long)id);
     if (gone)
-        NEED(lf_journal_parcel_drop(c.journal, id, NULL) == LF_OK);
+        NEED(lf_journal_parcel_drop(c.journal, id, UNIT_ERROR) == LF_OK);
     else
         damage(name);
     c.device->verify_status = LF_OK;
     c.device->verdict = LF_VERDICT_DONE;
-    lf_jobs_retry(c.jobs, id, "test", NULL);
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 1);

@@ -60,7 +60,7 @@ static void not_sent(void)
     c.config->agent.file_max = 4;
     CHECK_INT(send_file("robot", "plate.csv", &id), LF_TOO_LARGE);
     struct lf_job job;
-    CHECK_INT(lf_journal_job_get(c.journal, 1, &job, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_job_get(c.journal, 1, &job, UNIT_ERROR), LF_NOT_FOUND);
     CHECK(case_spool_empties());
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
@@ -95,7 +95,7 @@ static void task_without_run(void)
     CHECK_HAS(case_note(&c, task), "no value in the field \"Run\", which is needed as the run");
     CHECK_INT(c.device->acts, 0);
     fake_cloud.no_run = false;
-    CHECK_INT(lf_jobs_retry(c.jobs, task, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, task, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, task, LF_JOB_DONE));
     case_close(&c);
 }
@@ -146,12 +146,12 @@ static void unknown_step(void)
     int64_t id = case_deliver(&c, "file_1");
     struct lf_job job = core_job(c.journal, id);
     snprintf(job.step, sizeof job.step, "teleport");
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "does not know this step");
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
     case_close(&c);
 }
 
@@ -161,7 +161,7 @@ static void values_must_be_texts(void)
     c.device->repeat = LF_ONCE;
     c.device->verdict = LF_VERDICT_UNKNOWN;
     int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, NULL) == LF_OK);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
@@ -179,7 +179,7 @@ static void values_must_be_texts(void)
     CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "test", &err), LF_TOO_LARGE);
     cJSON_Delete(values);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 0);
     case_close(&c);

@@ -55,7 +55,7 @@ static void somebody_was_faster(void)
     int64_t id = case_task(&c, "weigh");
     struct lf_job job = core_job(c.journal, id);
     snprintf(job.step, sizeof job.step, "%s", "claim");
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     fake_cloud.task_status = "st_IN_PROGRESS";
     case_start(&c);
@@ -82,7 +82,7 @@ static void report_answer_lost(void)
     fake_cloud_fail("create_output", 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    lf_jobs_retry(c.jobs, id, "test", NULL);
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 1);
     CHECK_INT(c.device->acts, 1);
@@ -101,11 +101,11 @@ static void report_answer_lost_and_changed(void)
     cJSON *made = cJSON_GetArrayItem(fake_cloud.outputs, 0);
     lf_json_set(made, "fields", cJSON_Parse("{\"weight\":{\"value\":99}}"));
     pthread_mutex_unlock(&fake_cloud.mutex);
-    lf_jobs_retry(c.jobs, id, "test", NULL);
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "out_1");
     CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 1);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK); /* a person says: it is not this one */
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK); /* a person says: it is not this one */
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 2);
     CHECK_INT(c.device->acts, 1);
@@ -120,7 +120,7 @@ static void orphan_is_held(void)
                          .key = (char *)"k",
                          .step = "deliver",
                          .bench = true};
-    NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
     case_start(&c);
     CHECK(case_becomes(&c, job.id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, job.id), "gone is no longer in the configuration");
@@ -152,7 +152,7 @@ static void cancelled_is_told(void)
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
     CHECK_STR(fake_cloud.task_status, "st_FAILED");
     CHECK_HAS(case_note(&c, id), "pan is broken");
@@ -179,7 +179,7 @@ static void expired_is_told(void)
     struct lf_job job = core_job(c.journal, id);
     CHECK_STR(job.step, "run");
     job.expires_mono = lf_deadline_in(100);
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     lf_jobs_kick(c.jobs);
     CHECK(case_becomes(&c, id, LF_JOB_EXPIRED));
@@ -199,7 +199,7 @@ static void cancelled_while_claiming(void)
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_STR(fake_cloud.task_status, "st_IN_PROGRESS");
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, "no", "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "no", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
     CHECK_STR(fake_cloud.task_status, "st_FAILED");
     case_close(&c);
@@ -212,7 +212,7 @@ static void cancelled_before_the_claim(void)
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_STR(fake_cloud.task_status, "st_TODO");
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, "no", "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "no", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
     CHECK_STR(fake_cloud.task_status, "st_TODO"); /* it never was ours */
     case_close(&c);
@@ -225,7 +225,7 @@ static void measured_values_are_kept(void)
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD)); /* the field is wrong, the value is not lost */
     CHECK_STR(case_fact(&c, id, "summary"), "weight 12.340");
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 1);
@@ -240,7 +240,7 @@ static void settle_refused(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "does not lead");
     fake_cloud.refused_transition = NULL;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 1);
@@ -257,7 +257,7 @@ static void confirmed_with_values(void)
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     cJSON *values = cJSON_Parse("{\"weight\":\"7.5\"}");
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "maria", UNIT_ERROR), LF_OK);
     cJSON_Delete(values);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_HAS(output(), "\"Mass\":{\"value\":7.5");
@@ -277,7 +277,7 @@ static void second_job_steps_back(void)
                          .key = (char *)"task|2",
                          .step = "check",
                          .fields = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\"}")};
-    NEED(lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK); /* another event of the same task */
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK); /* another event of the same task */
     cJSON_Delete(job.fields);
     lf_jobs_kick(c.jobs);
     CHECK(case_becomes(&c, job.id, LF_JOB_CANCELLED));
@@ -293,7 +293,7 @@ static void operators_cancel(void)
     c.device->stuck = true;
     int64_t id = case_task(&c, "weigh");
     NEED(fake_reached(&c.device->acts, 1));
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, "stop", "maria", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "stop", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
     CHECK_STR(fake_cloud.task_status, "st_FAILED");
     struct lf_error err = {0};

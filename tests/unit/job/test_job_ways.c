@@ -65,7 +65,7 @@ static int64_t add(const char *kind, const char *step, const char *route, bool b
                          .bench = bench,
                          .fields = facts};
     snprintf(job.step, sizeof job.step, "%s", step);
-    NEED(facts && lf_journal_job_add(c.journal, &job, NULL, NULL) == LF_OK);
+    NEED(facts && lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
     cJSON_Delete(facts);
     return job.id;
 }
@@ -122,7 +122,7 @@ static void unknown_kind(void)
     int64_t id = add("juggle", "run", NULL, true, cJSON_CreateObject());
     struct lf_job job = core_job(c.journal, id);
     job.acting = true;
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
@@ -216,7 +216,7 @@ static void too_many_instruments(void)
     struct lf_instrument *last = NULL;
     int count = 1;
     do
-        NEED(lf_instrument_open(&options, &hooks, &last, NULL) == LF_OK);
+        NEED(lf_instrument_open(&options, &hooks, &last, UNIT_ERROR) == LF_OK);
     while (lf_jobs_add_instrument(c.jobs, last, &err) == LF_OK && ++count < 1000);
     CHECK_INT(count, 256);
     CHECK_INT(err.status, LF_FULL);
@@ -240,7 +240,7 @@ static void sent_in_part(void)
     sqlite3_close(db);
     CHECK_INT(send_file(), 0);
     struct lf_job job;
-    CHECK_INT(lf_journal_job_get(c.journal, 1, &job, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_job_get(c.journal, 1, &job, UNIT_ERROR), LF_NOT_FOUND);
     CHECK_INT(core_spool_bytes(), 0);
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
@@ -269,7 +269,7 @@ static void not_as_it_should_be(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "is not there as expected");
     c.device->verdict = LF_VERDICT_DONE;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     case_close(&c);
@@ -284,7 +284,7 @@ static void sent_and_damaged(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "Cancel the job and send the file again");
     CHECK_INT(c.device->acts, 0);
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
     CHECK(case_spool_empties());
     case_close(&c);
 }
@@ -309,11 +309,11 @@ static void expired_and_wanted(void)
     int64_t id = case_deliver(&c, "file_1");
     struct lf_job job = core_job(c.journal, id);
     job.expires_mono = 1;
-    NEED(lf_journal_job_save(c.journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_EXPIRED));
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     case_close(&c);
@@ -460,7 +460,7 @@ static void damaged_before_the_match(void)
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     damage_spool();
     c.device->bytes = "run=run_7\n"; /* the instrument has written the rest meanwhile */
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id, "run"), "run_7");
     CHECK_STR(fake_cloud.last_upload, "run=run_7\n");
@@ -505,7 +505,7 @@ static void parts_refused(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_STR(case_fact(&c, id, "parts_blob"), "");
     CHECK_INT(fake_cloud.aborted, 1);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud.uploads, 2); /* begun anew */
     CHECK_STR(case_fact(&c, id, "blob"), "blob_2");
@@ -521,7 +521,7 @@ static void spool_not_kept(atomic_int *bad, const char *word)
     CHECK(case_becomes(&c, id, LF_JOB_WAITING));
     CHECK_HAS(case_note(&c, id), word);
     CHECK_INT(fake_cloud.uploads, 0);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK(case_spool_empties());
     case_close(&c);
@@ -551,7 +551,7 @@ static void error_file_in_the_way(void)
     CHECK_HAS(case_note(&c, id), "cannot create");
     CHECK_HAS(case_note(&c, id), path);
     NEED(rmdir(path) == 0);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", NULL), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id, "error_file"), path);
     case_close(&c);

@@ -31,13 +31,13 @@ static struct lf_journal *open_journal(void)
 static void add(struct lf_journal *journal, int count)
 {
     char text[40];
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     for (int i = 0; i < count; i++) {
         snprintf(text, sizeof text, "number %d", i);
-        NEED(lf_journal_audit_add(journal, "cli:maria", "command", i % 2 ? "job 7" : NULL, text, NULL)
+        NEED(lf_journal_audit_add(journal, "cli:maria", "command", i % 2 ? "job 7" : NULL, text, UNIT_ERROR)
              == LF_OK);
     }
-    NEED(lf_journal_commit(journal, NULL) == LF_OK);
+    NEED(lf_journal_commit(journal, UNIT_ERROR) == LF_OK);
 }
 
 /* A closed journal with FIRST entries. */
@@ -122,13 +122,13 @@ static void whole_trail(void)
     CHECK_INT(verdict.count, 0);
     add(journal, 1);
     struct lf_audit_filter all = {.limit = 100};
-    CHECK_INT(lf_journal_audit_list(journal, &all, see, &seen, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_list(journal, &all, see, &seen, UNIT_ERROR), LF_OK);
     CHECK_STR(seen.prev, "0000000000000000000000000000000000000000000000000000000000000000");
     add(journal, 1200);
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
     CHECK_INT(verdict.count, 1201);
     CHECK_INT(verdict.head.seq, 1201);
-    CHECK_INT(lf_journal_audit_head(journal, &head, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_head(journal, &head, UNIT_ERROR), LF_OK);
     CHECK_STR(head.hash, verdict.head.hash);
     lf_journal_close(journal);
 }
@@ -179,7 +179,7 @@ static void filters(void)
                  {&none, 0, 0, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct seen seen = {0};
-        CHECK_INT(lf_journal_audit_list(journal, cases[i].filter, see, &seen, NULL), LF_OK);
+        CHECK_INT(lf_journal_audit_list(journal, cases[i].filter, see, &seen, UNIT_ERROR), LF_OK);
         CHECK_INT(seen.count, cases[i].count);
         CHECK_INT(seen.first, cases[i].first);
         CHECK_INT(seen.last, cases[i].last);
@@ -196,14 +196,14 @@ static void broken_texts(void)
     memset(large, 'x', sizeof large - 1);
     large[sizeof large - 1] = '\0';
     memcpy(large + LF_AUDIT_TEXT_MAX - 1, "\303\251", 2); /* the limit cuts this character */
-    CHECK_INT(lf_journal_audit_add(journal, "mqtt:\377\376", "command", "a\nb", large, NULL), LF_OK);
-    CHECK_INT(lf_journal_audit_add(journal, large, "command", NULL, NULL, NULL), LF_OK);
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "mqtt:\377\376", "command", "a\nb", large, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, large, "command", NULL, NULL, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, UNIT_ERROR), LF_OK);
     lf_journal_close(journal);
     char *to = strdup(path);
     FILE *out = fopen(strcat(strcpy(large, path), ".jsonl"), "w");
     NEED(out != NULL && to != NULL);
-    CHECK_INT(lf_audit_export_file(to, out, &head, NULL), LF_OK);
+    CHECK_INT(lf_audit_export_file(to, out, &head, UNIT_ERROR), LF_OK);
     fclose(out);
     free(to);
     CHECK_INT(lf_audit_verify_file(large, NULL, &verdict, &err), LF_OK);
@@ -293,8 +293,8 @@ static void added_with_digest(void)
     snprintf(sql, sizeof sql, "cp %s %s", path, other);
     NEED(system(sql) == 0);
     struct lf_journal *journal = NULL;
-    NEED(lf_journal_open(other, &journal, NULL) == LF_OK);
-    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "released", NULL), LF_OK);
+    NEED(lf_journal_open(other, &journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "released", UNIT_ERROR), LF_OK);
     lf_journal_close(journal);
     snprintf(sql, sizeof sql,
              "ATTACH '%s' AS other; INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11", other);
@@ -315,8 +315,9 @@ static void exchange_11(void)
     struct lf_journal *journal = open_journal();
     add(journal, 1);
     lf_journal_close(journal);
-    NEED(lf_journal_open(other, &journal, NULL) == LF_OK);
-    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "nothing happened", NULL), LF_OK);
+    NEED(lf_journal_open(other, &journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "nothing happened", UNIT_ERROR),
+              LF_OK);
     lf_journal_close(journal);
     snprintf(sql, sizeof sql,
              "ATTACH '%s' AS other; DELETE FROM main.audit WHERE seq = 11; "
@@ -345,7 +346,7 @@ static void forged_whole(void)
 {
     struct lf_audit_verdict verdict;
     make_journal();
-    NEED(lf_audit_verify_file(path, NULL, &verdict, NULL) == LF_OK);
+    NEED(lf_audit_verify_file(path, NULL, &verdict, UNIT_ERROR) == LF_OK);
     struct lf_audit_head noted = verdict.head;
     CHECK_INT(wrong_entry(&noted), 0);
     struct lf_journal *journal = open_journal();
@@ -376,13 +377,13 @@ static void stays_visible(void)
     journal = open_journal();
     struct lf_audit_filter told = {.what = "audit", .limit = 9};
     struct kinds kinds = {0};
-    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, UNIT_ERROR), LF_OK);
     CHECK_STR(kinds.text, "audit by agent"); /* once */
     lf_journal_close(journal);
     tampered("DELETE FROM small WHERE name = 'audit.head'", 10, "copy of its head is missing");
     journal = open_journal(); /* and so is this */
     kinds = (struct kinds){0};
-    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, UNIT_ERROR), LF_OK);
     CHECK_STR(kinds.text, "audit by agent");
     lf_journal_close(journal);
 }
@@ -414,12 +415,12 @@ static void killed_in_between(void)
         pid_t child = fork();
         if (child == 0) {
             struct lf_journal *mine = NULL;
-            if (lf_journal_open(path, &mine, NULL) != LF_OK
-                || lf_journal_audit_add(mine, "cli:maria", "command", NULL, "kept", NULL) != LF_OK
-                || lf_journal_begin(mine, NULL) != LF_OK)
+            if (lf_journal_open(path, &mine, UNIT_ERROR) != LF_OK
+                || lf_journal_audit_add(mine, "cli:maria", "command", NULL, "kept", UNIT_ERROR) != LF_OK
+                || lf_journal_begin(mine, UNIT_ERROR) != LF_OK)
                 _exit(1);
             for (int j = 0; j < 50 * i; j++)
-                lf_journal_audit_add(mine, "cli:maria", "command", NULL, "not committed", NULL);
+                lf_journal_audit_add(mine, "cli:maria", "command", NULL, "not committed", UNIT_ERROR);
             kill(getpid(), SIGKILL);
         }
         int how = 0;
@@ -438,8 +439,8 @@ static void rolled_back(void)
     struct lf_journal *journal = open_journal();
     struct lf_audit_verdict verdict;
     add(journal, 3);
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
-    CHECK_INT(lf_journal_audit_add(journal, "cli:maria", "command", NULL, "gone", NULL), LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "cli:maria", "command", NULL, "gone", UNIT_ERROR), LF_OK);
     lf_journal_rollback(journal);
     add(journal, 1);
     CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
@@ -462,24 +463,24 @@ static void life_of_a_job(void)
                                  .type = (char *)"v2.x",
                                  .source = (char *)"mqtt",
                                  .received_ms = 1};
-    CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_OK);
-    CHECK_INT(lf_journal_event_add(journal, &event, NULL), LF_EXISTS); /* no entry: nothing new */
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    CHECK_INT(lf_journal_event_add(journal, &event, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_event_add(journal, &event, UNIT_ERROR), LF_EXISTS); /* no entry: nothing new */
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
     row.job = job.id;
-    CHECK_INT(lf_journal_event_job(journal, "evt_1", LF_FATE_JOB, job.id, NULL), LF_OK);
-    CHECK_INT(lf_journal_parcel_add(journal, &row, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_job(journal, "evt_1", LF_FATE_JOB, job.id, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_parcel_add(journal, &row, UNIT_ERROR), LF_OK);
     job.acting = true;
-    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
-    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK); /* no entry: nothing new */
+    CHECK_INT(lf_journal_job_save(journal, &job, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_job_save(journal, &job, UNIT_ERROR), LF_OK); /* no entry: nothing new */
     job.state = LF_JOB_HELD;
-    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
-    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK); /* no entry: nothing new */
-    CHECK_INT(lf_journal_history_add(journal, job.id, "cli:maria", "confirmed", NULL), LF_OK);
+    CHECK_INT(lf_journal_job_save(journal, &job, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_job_save(journal, &job, UNIT_ERROR), LF_OK); /* no entry: nothing new */
+    CHECK_INT(lf_journal_history_add(journal, job.id, "cli:maria", "confirmed", UNIT_ERROR), LF_OK);
     job.state = LF_JOB_CANCELLED;
     job.by = "cli:maria";
-    CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
+    CHECK_INT(lf_journal_job_save(journal, &job, UNIT_ERROR), LF_OK);
     struct lf_audit_filter all = {.limit = 100};
-    CHECK_INT(lf_journal_audit_list(journal, &all, note_kind, &kinds, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_list(journal, &all, note_kind, &kinds, UNIT_ERROR), LF_OK);
     CHECK_STR(
         kinds.text,
         "event by agent; event by agent; file by agent; acting by agent; held by agent; job by cli:maria; "
@@ -496,9 +497,9 @@ static void pruned(void)
     struct lf_audit_verdict verdict;
     int64_t dropped = 0;
     add(journal, 20);
-    CHECK_INT(lf_journal_audit_prune(journal, 0, &dropped, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_prune(journal, 0, &dropped, UNIT_ERROR), LF_OK);
     CHECK_INT(dropped, 0);
-    CHECK_INT(lf_journal_audit_prune(journal, PACE, &dropped, NULL), LF_OK);
+    CHECK_INT(lf_journal_audit_prune(journal, PACE, &dropped, UNIT_ERROR), LF_OK);
     CHECK_INT(dropped, 0);
     CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err),
               LF_OK); /* all are older than a minute from now */

@@ -37,7 +37,7 @@ static enum lf_status add_event(struct lf_journal *journal, const char *id)
                                .fate = LF_FATE_UNROUTED,
                                .body = (char *)"{\"a\":1}",
                                .body_len = 7};
-    return lf_journal_event_add(journal, &row, NULL);
+    return lf_journal_event_add(journal, &row, UNIT_ERROR);
 }
 
 static int64_t job__add(struct lf_journal *journal, const char *key, const char *instrument, bool bench)
@@ -49,7 +49,7 @@ static int64_t job__add(struct lf_journal *journal, const char *key, const char 
                          .bench = bench,
                          .fields = cJSON_Parse("{\"run\":\"r-1\"}")};
     int64_t existing = 0;
-    enum lf_status status = lf_journal_job_add(journal, &job, &existing, NULL);
+    enum lf_status status = lf_journal_job_add(journal, &job, &existing, UNIT_ERROR);
     cJSON_Delete(job.fields);
     return status == LF_OK ? job.id : -existing;
 }
@@ -61,8 +61,8 @@ static void committed_survives_a_kill(void)
     pid_t child = fork();
     if (child == 0) {
         struct lf_journal *mine = NULL;
-        if (lf_journal_open(path, &mine, NULL) != LF_OK || add_event(mine, "evt_kept") != LF_OK
-            || lf_journal_begin(mine, NULL) != LF_OK || add_event(mine, "evt_open") != LF_OK)
+        if (lf_journal_open(path, &mine, UNIT_ERROR) != LF_OK || add_event(mine, "evt_kept") != LF_OK
+            || lf_journal_begin(mine, UNIT_ERROR) != LF_OK || add_event(mine, "evt_open") != LF_OK)
             _exit(1);
         kill(getpid(), SIGKILL);
     }
@@ -71,10 +71,10 @@ static void committed_survives_a_kill(void)
     NEED(WIFSIGNALED(how));
     journal = open_journal();
     struct lf_event_row row;
-    CHECK_INT(lf_journal_event_get(journal, "evt_kept", &row, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_get(journal, "evt_kept", &row, UNIT_ERROR), LF_OK);
     CHECK_BYTES(row.body, row.body_len, "{\"a\":1}", 7);
     lf_event_row_free(&row);
-    CHECK_INT(lf_journal_event_get(journal, "evt_open", &row, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_event_get(journal, "evt_open", &row, UNIT_ERROR), LF_NOT_FOUND);
     lf_journal_close(journal);
 }
 
@@ -85,7 +85,7 @@ static void event_once(void)
     CHECK_INT(add_event(journal, "evt_1"), LF_EXISTS);
     CHECK_INT(add_event(journal, "evt_1"), LF_EXISTS);
     struct lf_event_row row;
-    NEED(lf_journal_event_get(journal, "evt_1", &row, NULL) == LF_OK);
+    NEED(lf_journal_event_get(journal, "evt_1", &row, UNIT_ERROR) == LF_OK);
     CHECK_INT(row.times, 3);
     lf_event_row_free(&row);
     lf_journal_close(journal);
@@ -115,14 +115,14 @@ static void effects_follow_the_outermost_commit(void)
 {
     struct lf_journal *journal = open_journal();
     happened[0] = '\0';
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "a", 1, "x");
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "b", 2, NULL);
-    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
     lf_journal_after_commit(journal, note_effect, "c", 3, NULL);
     CHECK_STR(happened, ""); /* the inner commit is not on disk */
-    CHECK_INT(lf_journal_end(journal, LF_OK, NULL), LF_OK);
+    CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
     CHECK_STR(happened, "a1x b2 c3 ");
     lf_journal_after_commit(journal, note_effect, "d", 4, NULL);
     lf_journal_after_commit(NULL, note_effect, "e", 5, NULL);
@@ -135,16 +135,16 @@ static void effects_are_dropped_on_rollback(void)
     struct lf_journal *journal = open_journal();
     struct lf_error err = {0};
     happened[0] = '\0';
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "a", 1, NULL);
     CHECK_INT(lf_journal_end(journal, LF_BUSY, &err), LF_BUSY);
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "b", 1, NULL);
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_rollback(journal);
     CHECK_INT(lf_journal_commit(journal, &err), LF_IO);
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
-    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK); /* nothing is left over for the next one */
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK); /* nothing is left over for the next one */
     CHECK_STR(happened, "");
     lf_journal_close(journal);
 }
@@ -153,12 +153,12 @@ static void the_last_of_equal_effects_runs(void)
 {
     struct lf_journal *journal = open_journal();
     happened[0] = '\0';
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "pause", 1, "why");
     lf_journal_after_commit(journal, note_effect, "resume", 1, NULL);
     lf_journal_after_commit(journal, note_effect, "pause", 1, "why");
     lf_journal_after_commit(journal, note_effect, "pause", 2, "why");
-    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
     CHECK_STR(happened, "resume1 pause1why pause2why ");
     lf_journal_close(journal);
 }
@@ -177,20 +177,20 @@ static void use_journal(void *context, int64_t number, const char *text)
     struct lf_journal *journal = context;
     NEED(pthread_create(&thread, NULL, add_from_elsewhere, journal) == 0);
     pthread_join(thread, NULL);
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "inner", number, text);
     CHECK_INT(add_event(journal, "evt_effect"), LF_OK);
-    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
 }
 
 static void effects_may_use_the_journal(void)
 {
     struct lf_journal *journal = open_journal();
     happened[0] = '\0';
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, use_journal, journal, 1, "x");
     lf_journal_after_commit(journal, note_effect, "outer", 2, NULL);
-    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
     CHECK_STR(happened, "elsewhere1 inner1x outer2 ");
     lf_journal_close(journal);
 }
@@ -207,12 +207,12 @@ static void effects_belong_to_their_thread(void)
     struct lf_journal *journal = open_journal();
     pthread_t thread;
     happened[0] = '\0';
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "mine", 1, NULL);
     NEED(pthread_create(&thread, NULL, effect_of_another, journal) == 0);
     pthread_join(thread, NULL);
     CHECK_STR(happened, "other1 ");
-    CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
     CHECK_STR(happened, "other1 mine1 ");
     lf_journal_close(journal);
 }
@@ -233,7 +233,8 @@ static void no_commit_without_its_effects(void)
         }
         unit_failing_over();
         CHECK_STR(happened, status == LF_OK ? "a1text " : "");
-        CHECK_INT(lf_journal_event_get(journal, id, &row, NULL), status == LF_OK ? LF_OK : LF_NOT_FOUND);
+        CHECK_INT(lf_journal_event_get(journal, id, &row, UNIT_ERROR),
+                  status == LF_OK ? LF_OK : LF_NOT_FOUND);
         if (status == LF_OK)
             lf_event_row_free(&row);
     }
@@ -244,16 +245,16 @@ static void rollback_is_whole(void)
 {
     struct lf_journal *journal = open_journal();
     struct lf_error err = {0};
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     add_event(journal, "evt_1");
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     add_event(journal, "evt_2");
     lf_journal_rollback(journal);
     CHECK_INT(lf_journal_commit(journal, &err), LF_IO);
     CHECK_INT(err.class, LF_TRANSIENT);
     struct lf_event_row row;
-    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, NULL), LF_NOT_FOUND);
-    CHECK_INT(lf_journal_event_get(journal, "evt_2", &row, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, UNIT_ERROR), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_event_get(journal, "evt_2", &row, UNIT_ERROR), LF_NOT_FOUND);
     lf_journal_close(journal);
 }
 
@@ -305,16 +306,17 @@ static void claimed_once_and_back_after_a_crash(void)
     struct lf_journal *journal = open_journal();
     int64_t id = job__add(journal, "k", "balance", true), next;
     struct lf_job job;
-    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_NOT_FOUND); /* no courier's work */
-    NEED(lf_journal_job_claim(journal, "balance", &job, &next, NULL) == LF_OK);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR),
+              LF_NOT_FOUND); /* no courier's work */
+    NEED(lf_journal_job_claim(journal, "balance", &job, &next, UNIT_ERROR) == LF_OK);
     CHECK_INT(job.id, id);
     CHECK_INT(job.state, LF_JOB_RUNNING);
     CHECK_STR(lf_job_text(&job, LF_JOB_RUN), "r-1");
     lf_job_free(&job);
-    CHECK_INT(lf_journal_job_claim(journal, "balance", &job, &next, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_job_claim(journal, "balance", &job, &next, UNIT_ERROR), LF_NOT_FOUND);
     lf_journal_close(journal);
     journal = open_journal();
-    CHECK_INT(lf_journal_job_claim(journal, "balance", &job, &next, NULL), LF_OK);
+    CHECK_INT(lf_journal_job_claim(journal, "balance", &job, &next, UNIT_ERROR), LF_OK);
     lf_job_free(&job);
     lf_journal_close(journal);
 }
@@ -325,12 +327,12 @@ static void waiting_until_due(void)
     job__add(journal, "k", "x", false);
     int64_t next;
     struct lf_job job;
-    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR) == LF_OK);
     job.state = LF_JOB_WAITING;
     job.due_mono = lf_deadline_in(60000);
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
-    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR), LF_NOT_FOUND);
     CHECK(next > lf_deadline_in(50000) && next <= lf_deadline_in(60000));
     lf_journal_close(journal);
 }
@@ -340,19 +342,19 @@ static void woken_by_name(void)
     struct lf_journal *journal = open_journal();
     int64_t id = job__add(journal, "k", "x", false), next, woken = 0;
     struct lf_job job;
-    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR) == LF_OK);
     job.state = LF_JOB_WAITING;
     job.due_mono = lf_deadline_in(60000);
     job.wake = strdup("processor:aop_1");
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     int count;
-    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_2", &count, &woken, NULL), LF_OK);
+    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_2", &count, &woken, UNIT_ERROR), LF_OK);
     CHECK_INT(count, 0);
-    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_1", &count, &woken, NULL), LF_OK);
+    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_1", &count, &woken, UNIT_ERROR), LF_OK);
     CHECK_INT(count, 1);
     CHECK_INT(woken, id);
-    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_OK);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR), LF_OK);
     lf_job_free(&job);
     lf_journal_close(journal);
 }
@@ -368,8 +370,8 @@ static void expired_on_an_offline_instrument(void)
                          .expires_ms = 1,
                          .expires_mono = lf_clock_mono_ms() - 1};
     int64_t next;
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
-    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL), LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR), LF_OK);
     lf_job_free(&job);
     lf_journal_close(journal);
 }
@@ -377,13 +379,13 @@ static void expired_on_an_offline_instrument(void)
 static int64_t add_finding(struct lf_journal *journal, const char *name, const char *facts)
 {
     int64_t id = job__add(journal, name, "reader", true);
-    NEED(lf_journal_finding_add(journal, "reader", name, "v1", id, NULL) == LF_OK);
-    CHECK_INT(lf_journal_finding_digest(journal, id, "abc", NULL), LF_OK);
+    NEED(lf_journal_finding_add(journal, "reader", name, "v1", id, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_finding_digest(journal, id, "abc", UNIT_ERROR), LF_OK);
     struct lf_job job;
-    NEED(lf_journal_job_get(journal, id, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_get(journal, id, &job, UNIT_ERROR) == LF_OK);
     cJSON_Delete(job.fields);
     job.fields = cJSON_Parse(facts);
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     return id;
 }
@@ -394,7 +396,7 @@ static void findings(void)
     int64_t a = add_finding(journal, "r.csv", "{}");
     CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v1"), a);
     CHECK_INT(lf_journal_finding_job(journal, "reader", "r.csv", "v2"), 0);
-    CHECK_INT(lf_journal_finding_add(journal, "reader", "r.csv", "v1", a, NULL), LF_EXISTS);
+    CHECK_INT(lf_journal_finding_add(journal, "reader", "r.csv", "v1", a, UNIT_ERROR), LF_EXISTS);
     lf_journal_close(journal);
 }
 
@@ -406,21 +408,24 @@ static void same_content_is_known(void)
     int64_t second = add_finding(journal, "b", "{\"run\":\"r2\",\"config\":\"c\"}"),
             third = add_finding(journal, "c", "{}");
     bool attached = false;
-    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, NULL), LF_OK);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, UNIT_ERROR), LF_OK);
     CHECK(attached && other == first);
-    CHECK_INT(lf_journal_finding_same(journal, third, "r2", "c", &other, &attached, NULL), LF_OK);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r2", "c", &other, &attached, UNIT_ERROR), LF_OK);
     CHECK(!attached && other == second); /* on its way there */
-    CHECK_INT(lf_journal_finding_same(journal, second, "r2", "c", &other, &attached, NULL),
+    CHECK_INT(lf_journal_finding_same(journal, second, "r2", "c", &other, &attached, UNIT_ERROR),
               LF_NOT_FOUND); /* never for a later one */
-    CHECK_INT(lf_journal_finding_same(journal, third, "r3", "c", &other, &attached, NULL), LF_NOT_FOUND);
-    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "d", &other, &attached, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r3", "c", &other, &attached, UNIT_ERROR),
+              LF_NOT_FOUND);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "d", &other, &attached, UNIT_ERROR),
+              LF_NOT_FOUND);
     add_finding(journal, "d", "{\"processor\":\"p1\"}"); /* a later version took the place of the first */
     struct lf_job job;
-    NEED(lf_journal_job_get(journal, first, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_get(journal, first, &job, UNIT_ERROR) == LF_OK);
     job.state = LF_JOB_DONE;
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
-    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_finding_same(journal, third, "r1", "c", &other, &attached, UNIT_ERROR),
+              LF_NOT_FOUND);
     lf_journal_close(journal);
 }
 
@@ -435,22 +440,22 @@ static void outbox_in_order(void)
 {
     struct lf_journal *journal = open_journal();
     struct lf_outbox_row row;
-    NEED(lf_journal_outbox_add(journal, "jobs/1", "first", false, NULL) == LF_OK);
-    NEED(lf_journal_outbox_add(journal, "status", "old", true, NULL) == LF_OK);
-    NEED(lf_journal_outbox_add(journal, "jobs/1", "second", false, NULL) == LF_OK);
-    NEED(lf_journal_outbox_add(journal, "status", "new", true, NULL) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "jobs/1", "first", false, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "status", "old", true, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "jobs/1", "second", false, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "status", "new", true, UNIT_ERROR) == LF_OK);
     CHECK_INT(outbox_count(journal), 3); /* the older retained one is of no use to anybody */
     const char *const expected[] = {"first", "second", "new"};
     int64_t after = 0;
     for (int i = 0; i < 3; i++) {
-        NEED(lf_journal_outbox_next(journal, after, &row, NULL) == LF_OK);
+        NEED(lf_journal_outbox_next(journal, after, &row, UNIT_ERROR) == LF_OK);
         CHECK_STR(row.payload, expected[i]);
         after = row.seq;
         lf_outbox_row_free(&row);
     }
-    CHECK_INT(lf_journal_outbox_next(journal, after, &row, NULL), LF_NOT_FOUND);
-    NEED(lf_journal_outbox_next(journal, 0, &row, NULL) == LF_OK);
-    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, NULL), LF_OK);
+    CHECK_INT(lf_journal_outbox_next(journal, after, &row, UNIT_ERROR), LF_NOT_FOUND);
+    NEED(lf_journal_outbox_next(journal, 0, &row, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, UNIT_ERROR), LF_OK);
     lf_outbox_row_free(&row);
     CHECK_INT(outbox_count(journal), 2);
     lf_journal_close(journal);
@@ -464,21 +469,21 @@ static void command_answered_again(void)
                                  .args = (char *)"{}",
                                  .reply = (char *)"reply/c-1",
                                  .correlation = lf_slice_text("\x01z")};
-    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_OK);
-    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
+    CHECK_INT(lf_journal_command_add(journal, &row, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_command_add(journal, &row, UNIT_ERROR), LF_EXISTS);
     row.state = LF_COMMAND_FINISHED;
     row.answer = (char *)"{\"ok\":true}";
-    CHECK_INT(lf_journal_command_save(journal, &row, NULL), LF_OK);
+    CHECK_INT(lf_journal_command_save(journal, &row, UNIT_ERROR), LF_OK);
     lf_journal_close(journal);
     journal = open_journal();
     struct lf_command_row known;
-    CHECK_INT(lf_journal_command_add(journal, &row, NULL), LF_EXISTS);
-    NEED(lf_journal_command_get(journal, "c-1", &known, NULL) == LF_OK);
+    CHECK_INT(lf_journal_command_add(journal, &row, UNIT_ERROR), LF_EXISTS);
+    NEED(lf_journal_command_get(journal, "c-1", &known, UNIT_ERROR) == LF_OK);
     CHECK_INT(known.state, LF_COMMAND_FINISHED);
     CHECK_STR(known.answer, "{\"ok\":true}");
     CHECK_BYTES(known.correlation.data, known.correlation.len, "\x01z", 2);
     lf_command_row_free(&known);
-    CHECK_INT(lf_journal_command_next(journal, LF_COMMAND_ACCEPTED, &known, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_command_next(journal, LF_COMMAND_ACCEPTED, &known, UNIT_ERROR), LF_NOT_FOUND);
     lf_journal_close(journal);
 }
 
@@ -498,13 +503,13 @@ static void damaged_job_is_held(void)
         return;
     journal = open_journal();
     struct lf_job job;
-    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR) == LF_OK);
     CHECK_INT(job.id, bad);
     CHECK_INT(job.state, LF_JOB_HELD);
     CHECK_HAS(job.note, "damaged");
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
-    NEED(lf_journal_job_claim(journal, NULL, &job, &next, NULL) == LF_OK);
+    NEED(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR) == LF_OK);
     CHECK_INT(job.id, good);
     lf_job_free(&job);
     lf_journal_close(journal);
@@ -516,22 +521,22 @@ static void prune_keeps_promises(void)
     int64_t open_job = job__add(journal, "open", "x", false), done = job__add(journal, "done", "x", false),
             dropped;
     struct lf_job job;
-    NEED(lf_journal_job_get(journal, done, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_get(journal, done, &job, UNIT_ERROR) == LF_OK);
     job.state = LF_JOB_DONE;
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     add_event(journal, "evt_open");
     add_event(journal, "evt_old");
-    NEED(lf_journal_event_job(journal, "evt_open", LF_FATE_JOB, open_job, NULL) == LF_OK);
-    CHECK_INT(lf_journal_prune(journal, -60000, &dropped, NULL),
+    NEED(lf_journal_event_job(journal, "evt_open", LF_FATE_JOB, open_job, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_prune(journal, -60000, &dropped, UNIT_ERROR),
               LF_OK); /* everything is older than a minute from now */
     struct lf_event_row row;
-    CHECK_INT(lf_journal_event_get(journal, "evt_open", &row, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_get(journal, "evt_open", &row, UNIT_ERROR), LF_OK);
     lf_event_row_free(&row);
-    CHECK_INT(lf_journal_event_get(journal, "evt_old", &row, NULL), LF_NOT_FOUND);
-    CHECK_INT(lf_journal_job_get(journal, open_job, &job, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_get(journal, "evt_old", &row, UNIT_ERROR), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_job_get(journal, open_job, &job, UNIT_ERROR), LF_OK);
     lf_job_free(&job);
-    CHECK_INT(lf_journal_job_get(journal, done, &job, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_job_get(journal, done, &job, UNIT_ERROR), LF_NOT_FOUND);
     lf_journal_close(journal);
 }
 
@@ -541,7 +546,7 @@ static void *write_pairs(void *arg)
     struct lf_journal *journal = arg;
     for (int i = 0; i < 50; i++) {
         char id[64];
-        if (lf_journal_begin(journal, NULL) != LF_OK)
+        if (lf_journal_begin(journal, UNIT_ERROR) != LF_OK)
             continue;
         for (int half = 0; half < 2; half++) {
             snprintf(id, sizeof id, "evt_%lu_%d_%d", (unsigned long)pthread_self(), i, half);
@@ -550,7 +555,7 @@ static void *write_pairs(void *arg)
         if (i % 2)
             lf_journal_rollback(journal);
         else
-            lf_journal_commit(journal, NULL);
+            lf_journal_commit(journal, UNIT_ERROR);
     }
     return NULL;
 }
@@ -573,7 +578,7 @@ static void whole_or_not_at_all(void)
 {
     struct lf_journal *journal = open_journal();
     int64_t id = job__add(journal, "k", "robot", true);
-    CHECK_INT(lf_journal_set(journal, "paused.robot", "by maria", NULL), LF_OK);
+    CHECK_INT(lf_journal_set(journal, "paused.robot", "by maria", UNIT_ERROR), LF_OK);
     for (unsigned n = 1; unit_failing(n); n++) {
         struct lf_job job;
         struct lf_error err = {0};
@@ -591,10 +596,10 @@ static void whole_or_not_at_all(void)
         CHECK(got == LF_OK ? why && !strcmp(why, "by maria") : got == LF_NO_MEMORY);
         free(why);
         if (claimed == LF_OK && kept != LF_OK) /* as the runner does: until it is kept */
-            CHECK_INT(lf_journal_job_save(journal, &job, NULL), LF_OK);
+            CHECK_INT(lf_journal_job_save(journal, &job, UNIT_ERROR), LF_OK);
         if (claimed == LF_OK)
             lf_job_free(&job);
-        CHECK_INT(lf_journal_job_get(journal, id, &job, NULL), LF_OK);
+        CHECK_INT(lf_journal_job_get(journal, id, &job, UNIT_ERROR), LF_OK);
         CHECK_STR(lf_job_state_name(job.state), "ready");
         lf_job_free(&job);
     }

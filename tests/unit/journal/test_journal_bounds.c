@@ -32,7 +32,7 @@ static struct lf_journal_use use_of(struct lf_journal *journal)
 
 static void queue(struct lf_journal *journal, const char *topic, const char *payload, bool retain)
 {
-    NEED(lf_journal_outbox_add(journal, topic, payload, retain, NULL) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, topic, payload, retain, UNIT_ERROR) == LF_OK);
 }
 
 /* Payloads that wait, in order, with a space behind each. */
@@ -42,7 +42,7 @@ static const char *waiting(struct lf_journal *journal)
     struct lf_outbox_row row;
     int64_t after = 0;
     all[0] = '\0';
-    while (lf_journal_outbox_next(journal, after, &row, NULL) == LF_OK) {
+    while (lf_journal_outbox_next(journal, after, &row, UNIT_ERROR) == LF_OK) {
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s ", row.payload);
         after = row.seq;
         lf_outbox_row_free(&row);
@@ -56,7 +56,8 @@ static void oldest_reports_go_first(void)
     struct lf_journal_limits limits = {.outbox = 5};
     lf_journal_limit(journal, &limits);
     queue(journal, "status", "state", true);
-    NEED(lf_journal_outbox_add_reply(journal, "reply/1", "answer", (struct lf_slice){0}, NULL) == LF_OK);
+    NEED(lf_journal_outbox_add_reply(journal, "reply/1", "answer", (struct lf_slice){0}, UNIT_ERROR)
+         == LF_OK);
     for (int i = 1; i <= 7; i++) {
         char payload[20];
         snprintf(payload, sizeof payload, "job%d", i);
@@ -81,7 +82,8 @@ static void replies_go_when_nothing_else_is_left(void)
     for (int i = 1; i <= 4; i++) {
         char payload[20];
         snprintf(payload, sizeof payload, "answer%d", i);
-        NEED(lf_journal_outbox_add_reply(journal, "reply/1", payload, (struct lf_slice){0}, NULL) == LF_OK);
+        NEED(lf_journal_outbox_add_reply(journal, "reply/1", payload, (struct lf_slice){0}, UNIT_ERROR)
+             == LF_OK);
     }
     CHECK_STR(waiting(journal), "state answer3 answer4 ");
     lf_journal_close(journal);
@@ -95,13 +97,14 @@ static void the_count_follows_what_is_kept(void)
     queue(journal, "status", "old", true);
     queue(journal, "status", "new", true);
     CHECK_INT(use_of(journal).outbox, 2);
-    NEED(lf_journal_begin(journal, NULL) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     queue(journal, "jobs/1", "undone", false);
     lf_journal_rollback(journal);
     CHECK_INT(use_of(journal).outbox, 2);
-    NEED(lf_journal_outbox_next(journal, 0, &row, NULL) == LF_OK);
-    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, NULL), LF_OK);
-    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, NULL), LF_OK); /* acknowledged twice: nothing more */
+    NEED(lf_journal_outbox_next(journal, 0, &row, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_outbox_remove(journal, row.seq, UNIT_ERROR),
+              LF_OK); /* acknowledged twice: nothing more */
     lf_outbox_row_free(&row);
     CHECK_INT(use_of(journal).outbox, 1);
     lf_journal_close(journal);
@@ -120,14 +123,14 @@ static void add_event(struct lf_journal *journal, const char *id, enum lf_fate f
                                .fate = fate,
                                .body = body,
                                .body_len = len};
-    CHECK_INT(lf_journal_event_add(journal, &row, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_add(journal, &row, UNIT_ERROR), LF_OK);
     free(body);
 }
 
 static bool has_event(struct lf_journal *journal, const char *id)
 {
     struct lf_event_row row;
-    bool there = lf_journal_event_get(journal, id, &row, NULL) == LF_OK;
+    bool there = lf_journal_event_get(journal, id, &row, UNIT_ERROR) == LF_OK;
     lf_event_row_free(&row);
     return there;
 }
@@ -145,16 +148,16 @@ static void a_flood_of_bad_messages_is_bounded(void)
     int told = 0;
     lf_journal_limit(journal, &limits);
     add_event(journal, "work", LF_FATE_UNROUTED, 50000);
-    NEED(lf_journal_event_fate(journal, "work", LF_FATE_JOB, NULL, NULL) == LF_OK);
+    NEED(lf_journal_event_fate(journal, "work", LF_FATE_JOB, NULL, UNIT_ERROR) == LF_OK);
     add_event(journal, "unrouted", LF_FATE_UNROUTED, 50000);
-    NEED(lf_journal_begin(journal, NULL) == LF_OK); /* one sync for all */
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK); /* one sync for all */
     for (int i = 0; i < 2500; i++) {
         char id[32];
         snprintf(id, sizeof id, "bad:%d", i);
         add_event(journal, id, LF_FATE_BAD, 40000);
         CHECK(use_of(journal).unused <= limits.unused);
     }
-    NEED(lf_journal_commit(journal, NULL) == LF_OK);
+    NEED(lf_journal_commit(journal, UNIT_ERROR) == LF_OK);
     struct lf_journal_use use = use_of(journal);
     CHECK(use.bytes < 10 * 1000 * 1000); /* of 100 MB that came */
     CHECK(has_event(journal, "work") && has_event(journal, "unrouted") && has_event(journal, "bad:2499"));
@@ -163,7 +166,7 @@ static void a_flood_of_bad_messages_is_bounded(void)
     CHECK_INT(lf_json_int(counts, "bad", 0) + use.unused_dropped, 2500);
     cJSON_Delete(counts);
     struct lf_audit_filter all = {.limit = 100000};
-    NEED(lf_journal_audit_list(journal, &all, count_entry, &told, NULL) == LF_OK);
+    NEED(lf_journal_audit_list(journal, &all, count_entry, &told, UNIT_ERROR) == LF_OK);
     CHECK_INT(told, 2);
     lf_journal_close(journal);
     journal = open_journal();
@@ -186,7 +189,7 @@ static void unrouted_ones_leave_after_bad_ones(void)
     add_event(journal, "u4", LF_FATE_UNROUTED, 90000); /* now the oldest unrouted one */
     CHECK(!has_event(journal, "u1") && has_event(journal, "u2") && has_event(journal, "u4"));
     CHECK(has_event(journal, "waits"));
-    NEED(lf_journal_event_fate(journal, "u4", LF_FATE_JOB, NULL, NULL)
+    NEED(lf_journal_event_fate(journal, "u4", LF_FATE_JOB, NULL, UNIT_ERROR)
          == LF_OK); /* what became work takes none of the room */
     CHECK_INT(use_of(journal).unused, 2 * (1000 + 90000));
     lf_journal_close(journal);
@@ -261,7 +264,7 @@ static void full_until_pruned(void)
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "agent.journal_max");
     CHECK(use_of(journal).bytes > limits.bytes);
-    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
+    NEED(lf_journal_prune(journal, -60000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK_INT(dropped, 20);
     CHECK(use_of(journal).bytes < limits.bytes); /* the file keeps its size, its free pages do not count */
     CHECK_INT(use_of(journal).unused, 0);
@@ -278,8 +281,8 @@ static void add_result(struct lf_journal *journal, const char *id, enum lf_job_s
                          .key = (char *)id,
                          .step = "file",
                          .state = state};
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
-    NEED(lf_journal_finding_add(journal, "reader", id, "v", job.id, NULL) == LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_finding_add(journal, "reader", id, "v", job.id, UNIT_ERROR) == LF_OK);
 }
 
 static bool known(struct lf_journal *journal, const char *id)
@@ -289,7 +292,7 @@ static bool known(struct lf_journal *journal, const char *id)
 
 static void gone(struct lf_journal *journal, const char *id)
 {
-    NEED(lf_journal_finding_gone(journal, "reader", id, "v", true, NULL) == LF_OK);
+    NEED(lf_journal_finding_gone(journal, "reader", id, "v", true, UNIT_ERROR) == LF_OK);
 }
 
 static void results_are_known_while_they_may_lie_there(void)
@@ -301,9 +304,9 @@ static void results_are_known_while_they_may_lie_there(void)
     add_result(journal, "stays.csv", LF_JOB_DONE);
     add_result(journal, "held.csv", LF_JOB_HELD);
     gone(journal, "held.csv");
-    NEED(lf_journal_prune(journal, 60000, &dropped, NULL) == LF_OK); /* nothing is that old */
+    NEED(lf_journal_prune(journal, 60000, &dropped, UNIT_ERROR) == LF_OK); /* nothing is that old */
     CHECK(known(journal, "archived.csv"));
-    NEED(lf_journal_prune(journal, -60000, &dropped, NULL)
+    NEED(lf_journal_prune(journal, -60000, &dropped, UNIT_ERROR)
          == LF_OK); /* everything is older than a minute from now */
     CHECK(!known(journal, "archived.csv"));
     CHECK(known(journal, "stays.csv") && known(journal, "held.csv"));
@@ -321,8 +324,8 @@ static void results_that_came_back_stay_known(void)
     int64_t dropped;
     add_result(journal, "back.csv", LF_JOB_DONE);
     gone(journal, "back.csv");
-    NEED(lf_journal_finding_gone(journal, "reader", "back.csv", "v", false, NULL) == LF_OK);
-    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
+    NEED(lf_journal_finding_gone(journal, "reader", "back.csv", "v", false, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_prune(journal, -60000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK(known(journal, "back.csv"));
     lf_journal_close(journal);
 }
@@ -336,21 +339,21 @@ static void a_result_never_leaves_before_its_job(void)
     gone(journal, "late.csv");
     UNIT_TIME_PASSES(1500);
     struct lf_job job;
-    NEED(lf_journal_job_get(journal, 1, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_get(journal, 1, &job, UNIT_ERROR) == LF_OK);
     job.state = LF_JOB_DONE;
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
-    NEED(lf_journal_prune(journal, 1000, &dropped, NULL) == LF_OK);
+    NEED(lf_journal_prune(journal, 1000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK_INT(dropped, 0);
     CHECK(known(journal, "late.csv"));
     struct lf_event_row event = {.id = (char *)"evt_1",
                                  .fate = LF_FATE_WOKE,
                                  .received_ms = lf_clock_wall_ms() + 1000 * 1000};
-    NEED(lf_journal_event_add(journal, &event, NULL) == LF_OK);
-    NEED(lf_journal_event_job(journal, "evt_1", LF_FATE_WOKE, 1, NULL) == LF_OK);
-    NEED(lf_journal_prune(journal, -60000, &dropped, NULL) == LF_OK);
+    NEED(lf_journal_event_add(journal, &event, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_event_job(journal, "evt_1", LF_FATE_WOKE, 1, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_prune(journal, -60000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK(known(journal, "late.csv"));
-    NEED(lf_journal_prune(journal, -2000 * 1000, &dropped, NULL) == LF_OK);
+    NEED(lf_journal_prune(journal, -2000 * 1000, &dropped, UNIT_ERROR) == LF_OK);
     CHECK(!known(journal, "late.csv"));
     CHECK_INT(dropped, 3); /* the event, the result and the job */
     lf_journal_close(journal);

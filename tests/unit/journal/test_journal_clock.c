@@ -14,13 +14,13 @@ static struct lf_journal *open_journal(void)
     static char path[512];
     struct lf_journal *journal = NULL;
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(lf_journal_open(path, &journal, NULL) == LF_OK);
+    NEED(lf_journal_open(path, &journal, UNIT_ERROR) == LF_OK);
     return journal;
 }
 
 static struct lf_journal *reboot(struct lf_journal *journal)
 {
-    NEED(lf_journal_set(journal, "boot", "another boot", NULL) == LF_OK);
+    NEED(lf_journal_set(journal, "boot", "another boot", UNIT_ERROR) == LF_OK);
     lf_journal_close(journal);
     return open_journal();
 }
@@ -35,15 +35,15 @@ static int64_t add(struct lf_journal *journal, const char *key, int64_t expires_
                          .bench = true,
                          .expires_ms = lf_clock_wall_ms() + expires_in,
                          .expires_mono = lf_clock_mono_ms() + expires_in};
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
-    NEED(lf_journal_history_add(journal, job.id, "agent", "made", NULL) == LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_history_add(journal, job.id, "agent", "made", UNIT_ERROR) == LF_OK);
     return job.id;
 }
 
 static struct lf_job get(struct lf_journal *journal, int64_t id)
 {
     struct lf_job job;
-    NEED(lf_journal_job_get(journal, id, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_get(journal, id, &job, UNIT_ERROR) == LF_OK);
     return job;
 }
 
@@ -59,13 +59,13 @@ static void expired_before_the_boot(void)
                                        - lf_clock_mono_ms(),    /* before it was up */
                          .expires_mono = lf_deadline_in(1000)}; /* as the other boot saw it */
     int64_t id, next;
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
     id = job.id;
     journal = reboot(journal);
     job = get(journal, id);
     CHECK(job.expires_mono > 0 && job.expires_mono <= lf_clock_mono_ms());
     lf_job_free(&job);
-    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, NULL),
+    CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR),
               LF_OK); /* by a courier, which ends it */
     CHECK_INT(job.id, id);
     lf_job_free(&job);
@@ -94,8 +94,8 @@ static void clock_was_set(void)
                          .bench = true,
                          .expires_ms = 2 * HOUR,
                          .expires_mono = lf_deadline_in(2 * HOUR)};
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
-    NEED(lf_journal_clock_stepped(journal, NULL) == LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_clock_stepped(journal, UNIT_ERROR) == LF_OK);
     journal = reboot(journal);
     struct lf_job found = get(journal, job.id);
     int64_t left = found.expires_mono - lf_clock_mono_ms();
@@ -113,13 +113,13 @@ static void stamped_in_the_past(void)
                                .fate = LF_FATE_UNROUTED};
     int64_t dropped;
     row.created_ms = lf_clock_wall_ms() - HOUR; /* by the cloud's clock; ours was in 1970 */
-    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
     row.id = (char *)"evt_2"; /* a date of nonsense keeps nothing for ever */
     row.created_ms = lf_clock_wall_ms() + 1000LL * HOUR;
-    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
-    CHECK_INT(lf_journal_prune(journal, 24 * HOUR, &dropped, NULL), LF_OK);
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_prune(journal, 24 * HOUR, &dropped, UNIT_ERROR), LF_OK);
     CHECK_INT(dropped, 1);
-    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, UNIT_ERROR), LF_OK);
     lf_event_row_free(&row);
     lf_journal_close(journal);
 }
@@ -130,7 +130,7 @@ static void acted_does_not_expire(void)
     int64_t id = add(journal, "acted", -HOUR);
     struct lf_job job = get(journal, id);
     job.expires_mono = 0;
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     journal = reboot(journal);
     job = get(journal, id);
@@ -146,10 +146,10 @@ static void due_after_the_boot(void)
     struct lf_job job = get(journal, id);
     job.state = LF_JOB_WAITING;
     job.due_mono = lf_deadline_in(1000LL * HOUR); /* an instant that means nothing in another boot */
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     journal = reboot(journal);
-    CHECK_INT(lf_journal_job_claim(journal, "robot", &job, &next, NULL), LF_OK);
+    CHECK_INT(lf_journal_job_claim(journal, "robot", &job, &next, UNIT_ERROR), LF_OK);
     lf_job_free(&job);
     lf_journal_close(journal);
 }
@@ -161,7 +161,7 @@ static void add_event(struct lf_journal *journal, const char *id, enum lf_fate f
                                .received_ms = lf_clock_wall_ms(),
                                .created_ms = created_ms,
                                .fate = fate};
-    NEED(lf_journal_event_add(journal, &row, NULL) == LF_OK);
+    NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
 }
 
 static void reread_after_a_kill(void)
@@ -170,12 +170,13 @@ static void reread_after_a_kill(void)
     struct lf_event_row row;
     int64_t next;
     add_event(journal, "evt_1", LF_FATE_REREAD, 1);
-    NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, NULL) == LF_OK);
+    NEED(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, UNIT_ERROR) == LF_OK);
     lf_event_row_free(&row);
-    CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, NULL), LF_NOT_FOUND);
+    CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, UNIT_ERROR),
+              LF_NOT_FOUND);
     lf_journal_close(journal); /* whoever had claimed it is gone */
     journal = open_journal();
-    CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, NULL), LF_OK);
+    CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, UNIT_ERROR), LF_OK);
     lf_event_row_free(&row);
     lf_journal_close(journal);
 }
@@ -197,8 +198,8 @@ static int64_t done(struct lf_journal *journal, const char *key, enum lf_job_sta
     struct lf_job job = get(journal, id);
     job.state = state;
     job.expires_mono = 0;
-    NEED(lf_journal_job_save(journal, &job, NULL) == LF_OK);
-    NEED(lf_journal_history_add(journal, id, "agent", "deliver: there", NULL) == LF_OK);
+    NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_history_add(journal, id, "agent", "deliver: there", UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     return id;
 }
@@ -206,7 +207,7 @@ static int64_t done(struct lf_journal *journal, const char *key, enum lf_job_sta
 static int64_t last(struct lf_journal *journal)
 {
     struct lf_job job;
-    if (lf_journal_job_last_done(journal, "robot", "deliver", &job, NULL) != LF_OK)
+    if (lf_journal_job_last_done(journal, "robot", "deliver", &job, UNIT_ERROR) != LF_OK)
         return 0;
     int64_t id = job.id;
     lf_job_free(&job);

@@ -165,23 +165,23 @@ static void make_model(void)
     snprintf(model, sizeof model, "%s/model.db", unit_folder());
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
     mend();
-    NEED(lf_journal_open(model, &journal, NULL) == LF_OK);
-    NEED(add_event(journal, "evt_1", LF_FATE_JOB, NULL) == LF_OK);
-    NEED(add_event(journal, "evt_2", LF_FATE_REREAD, NULL) == LF_OK);
+    NEED(lf_journal_open(model, &journal, UNIT_ERROR) == LF_OK);
+    NEED(add_event(journal, "evt_1", LF_FATE_JOB, UNIT_ERROR) == LF_OK);
+    NEED(add_event(journal, "evt_2", LF_FATE_REREAD, UNIT_ERROR) == LF_OK);
     for (int i = 1; i <= 4; i++) {
         char key[8];
         snprintf(key, sizeof key, "k%d", i);
-        NEED(job__add(journal, key, i == 2, NULL) == LF_OK);
-        NEED(lf_journal_finding_add(journal, "reader", key, "1", i, NULL) == LF_OK);
-        NEED(lf_journal_finding_digest(journal, i, "d1", NULL) == LF_OK);
+        NEED(job__add(journal, key, i == 2, UNIT_ERROR) == LF_OK);
+        NEED(lf_journal_finding_add(journal, "reader", key, "1", i, UNIT_ERROR) == LF_OK);
+        NEED(lf_journal_finding_digest(journal, i, "d1", UNIT_ERROR) == LF_OK);
     }
-    NEED(change_job(journal, 3, LF_JOB_WAITING, false, "it", NULL) == LF_OK);
-    NEED(change_job(journal, 4, LF_JOB_DONE, false, NULL, NULL) == LF_OK);
-    NEED(lf_journal_history_add(journal, 1, "agent", "made", NULL) == LF_OK);
-    NEED(add_parcel(journal, 1, NULL) == LF_OK);
-    NEED(lf_journal_part_add(journal, 1, 1, "etag", NULL) == LF_OK);
-    NEED(lf_journal_outbox_add(journal, "a/status", "{}", true, NULL) == LF_OK);
-    NEED(add_command(journal, "c1", NULL) == LF_OK);
+    NEED(change_job(journal, 3, LF_JOB_WAITING, false, "it", UNIT_ERROR) == LF_OK);
+    NEED(change_job(journal, 4, LF_JOB_DONE, false, NULL, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_history_add(journal, 1, "agent", "made", UNIT_ERROR) == LF_OK);
+    NEED(add_parcel(journal, 1, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_part_add(journal, 1, 1, "etag", UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_outbox_add(journal, "a/status", "{}", true, UNIT_ERROR) == LF_OK);
+    NEED(add_command(journal, "c1", UNIT_ERROR) == LF_OK);
     lf_journal_close(journal);
 }
 
@@ -200,11 +200,11 @@ static struct lf_journal *open_copy(void)
     struct lf_buffer bytes = {0};
     struct lf_journal *journal = NULL;
     remove_copy();
-    NEED(lf_file_read(model, 64 * 1024 * 1024, &bytes, NULL) == LF_OK);
+    NEED(lf_file_read(model, 64 * 1024 * 1024, &bytes, UNIT_ERROR) == LF_OK);
     FILE *copy = fopen(path, "wb");
     NEED(copy && fwrite(bytes.data, 1, bytes.len, copy) == bytes.len && fclose(copy) == 0);
     lf_buffer_free(&bytes);
-    NEED(lf_journal_open(path, &journal, NULL) == LF_OK);
+    NEED(lf_journal_open(path, &journal, UNIT_ERROR) == LF_OK);
     return journal;
 }
 
@@ -213,7 +213,7 @@ static char *rows_of(struct lf_journal *journal)
 {
     cJSON *report = NULL;
     lf_journal_close(journal);
-    CHECK_INT(lf_journal_check_file(path, &report, NULL), LF_OK);
+    CHECK_INT(lf_journal_check_file(path, &report, UNIT_ERROR), LF_OK);
     char *rows = cJSON_PrintUnformatted(cJSON_GetObjectItem(report, "rows"));
     cJSON_Delete(report);
     return rows;
@@ -385,7 +385,7 @@ static const struct {
 static void broken_call(size_t i, bool onwards)
 {
     struct lf_journal *journal = open_copy();
-    CHECK_INT(calls[i].run(journal, NULL), calls[i].good);
+    CHECK_INT(calls[i].run(journal, UNIT_ERROR), calls[i].good);
     char *expected = rows_of(journal);
     for (int good = 0; good < CALLS_MAX; good++) {
         char told[LF_ERROR_TEXT + 80];
@@ -454,7 +454,7 @@ static void opening(void)
                 CHECK_HAS(err.text, path);
                 NEED(lf_journal_open(path, &journal, &err) == LF_OK);
             }
-            CHECK_INT(add_event(journal, "evt_new", LF_FATE_UNROUTED, NULL), LF_OK);
+            CHECK_INT(add_event(journal, "evt_new", LF_FATE_UNROUTED, UNIT_ERROR), LF_OK);
             free(rows_of(journal));
             if (!broke)
                 break;
@@ -525,20 +525,20 @@ static void no_way_back(void)
     for (int within = 0; within < 2; within++) {
         struct lf_journal *journal = open_copy();
         char *undone = NULL, *done = NULL;
-        NEED(lf_journal_begin(journal, NULL) == LF_OK);
-        NEED(lf_journal_set(journal, "undone", "1", NULL) == LF_OK);
+        NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
+        NEED(lf_journal_set(journal, "undone", "1", UNIT_ERROR) == LF_OK);
         stays_open = true;
         lf_journal_rollback(journal);
         NEED(!stays_open);
         if (within)
-            NEED(lf_journal_begin(journal, NULL) == LF_OK);
-        CHECK_INT(lf_journal_set(journal, "done", "1", NULL), LF_OK);
+            NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
+        CHECK_INT(lf_journal_set(journal, "done", "1", UNIT_ERROR), LF_OK);
         if (within)
-            CHECK_INT(lf_journal_commit(journal, NULL), LF_OK);
+            CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
         lf_journal_close(journal);
-        NEED(lf_journal_open(path, &journal, NULL) == LF_OK);
-        lf_journal_get(journal, "undone", &undone, NULL);
-        lf_journal_get(journal, "done", &done, NULL);
+        NEED(lf_journal_open(path, &journal, UNIT_ERROR) == LF_OK);
+        lf_journal_get(journal, "undone", &undone, UNIT_ERROR);
+        lf_journal_get(journal, "done", &done, UNIT_ERROR);
         CHECK(undone == NULL && done != NULL);
         free(undone);
         free(done);
@@ -558,7 +558,7 @@ static void looked_at(void)
         FILE *out = fopen("/dev/null", "we");
         NEED(out != NULL);
         break_after(good, false);
-        enum lf_status status = lf_journal_check_file(path, &report, NULL);
+        enum lf_status status = lf_journal_check_file(path, &report, UNIT_ERROR);
         broke = has_failed;
         CHECK_INT(status == LF_OK, !broke);
         char *text = report ? lf_json_print(lf_json_at(report, "problems")) : NULL;
@@ -566,7 +566,7 @@ static void looked_at(void)
         free(text);
         cJSON_Delete(report);
         break_after(good, false);
-        status = lf_journal_export_file(path, out, &done, NULL);
+        status = lf_journal_export_file(path, out, &done, UNIT_ERROR);
         CHECK_INT(status == LF_OK && done.gaps == 0, !has_failed);
         broke = broke || has_failed;
         mend();
@@ -580,10 +580,10 @@ static void one_moment(void)
     make_model();
     struct lf_journal *writer = open_copy(), *reader = NULL;
     struct lf_audit_head before, after;
-    NEED(journal__open_to_read(path, &reader, NULL) == LF_OK);
-    CHECK_INT(lf_journal_audit_head(reader, &before, NULL), LF_OK);
-    CHECK_INT(lf_journal_audit_add(writer, "agent", "agent", NULL, "meanwhile", NULL), LF_OK);
-    CHECK_INT(lf_journal_audit_head(reader, &after, NULL), LF_OK);
+    NEED(journal__open_to_read(path, &reader, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_audit_head(reader, &before, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_audit_add(writer, "agent", "agent", NULL, "meanwhile", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_audit_head(reader, &after, UNIT_ERROR), LF_OK);
     CHECK_INT(after.seq, before.seq);
     lf_journal_close(reader);
     lf_journal_close(writer);

@@ -50,7 +50,7 @@ static enum lf_status add_event(struct lf_journal *journal, int number, size_t l
 static void fill(struct lf_journal *journal)
 {
     for (int i = 0; i < 60; i++)
-        NEED(add_event(journal, i, 200000, NULL) == LF_OK);
+        NEED(add_event(journal, i, 200000, UNIT_ERROR) == LF_OK);
 }
 
 static void found_while_running(void)
@@ -115,13 +115,13 @@ static void gone_and_back(void)
     struct lf_error err = {0};
     char away[600];
     snprintf(away, sizeof away, "%s/away.db", unit_folder());
-    NEED(add_event(journal, 1, 10, NULL) == LF_OK);
+    NEED(add_event(journal, 1, 10, UNIT_ERROR) == LF_OK);
     NEED(rename(path, away) == 0);
     CHECK_INT(add_event(journal, 2, 10, &err), LF_IO);
     CHECK_INT(err.class, LF_NEEDS_PERSON);
     CHECK_HAS(err.text, "is gone or was replaced");
     CHECK_INT(lf_journal_works(journal, &err), LF_IO);
-    NEED(lf_file_replace(path, "another", 7, 0600, NULL) == LF_OK);
+    NEED(lf_file_replace(path, "another", 7, 0600, UNIT_ERROR) == LF_OK);
     CHECK_INT(add_event(journal, 2, 10, &err), LF_IO);
     NEED(rename(away, path) == 0);
     CHECK_INT(add_event(journal, 2, 10, &err), LF_OK);
@@ -143,7 +143,7 @@ static void missing_at_the_start(void)
     char lock[600], away[600];
     snprintf(lock, sizeof lock, "%s.lock", path);
     snprintf(away, sizeof away, "%s/away.db", unit_folder());
-    NEED(add_event(journal, 1, 10, NULL) == LF_OK);
+    NEED(add_event(journal, 1, 10, UNIT_ERROR) == LF_OK);
     lf_journal_close(journal);
     NEED(rename(path, away) == 0);
     CHECK_INT(try_open(&journal, &err), LF_NOT_FOUND);
@@ -151,7 +151,8 @@ static void missing_at_the_start(void)
     CHECK_HAS(err.text, "there was one");
     CHECK_HAS(err.text, "remove ");
     CHECK(stat(path, &st) != 0);
-    NEED(lf_file_replace(path, "", 0, 0600, NULL) == LF_OK); /* an empty file would be an empty database */
+    NEED(lf_file_replace(path, "", 0, 0600, UNIT_ERROR)
+         == LF_OK); /* an empty file would be an empty database */
     CHECK_INT(try_open(&journal, &err), LF_NOT_FOUND);
     NEED(rename(away, path) == 0);
     CHECK_INT(try_open(&journal, &err), LF_OK);
@@ -166,13 +167,14 @@ static void no_room_for_a_while(void)
     struct lf_journal *journal = open_journal();
     struct lf_error err = {0};
     struct rlimit before, small;
-    NEED(add_event(journal, 1, 10, NULL) == LF_OK);
+    NEED(add_event(journal, 1, 10, UNIT_ERROR) == LF_OK);
     signal(SIGXFSZ, SIG_IGN);
     NEED(getrlimit(RLIMIT_FSIZE, &before) == 0);
     small = before;
     small.rlim_cur = 4096;
     NEED(setrlimit(RLIMIT_FSIZE, &small) == 0);
-    enum lf_status status = add_event(journal, 2, 100000, &err), works = lf_journal_works(journal, NULL);
+    enum lf_status status = add_event(journal, 2, 100000, &err),
+                   works = lf_journal_works(journal, UNIT_ERROR);
     NEED(setrlimit(RLIMIT_FSIZE, &before) == 0);
     CHECK(status == LF_IO || status == LF_FULL);
     CHECK_INT(err.class, LF_TRANSIENT);
@@ -195,12 +197,12 @@ static void lock_file_removed(void)
                          .key = (char *)"k",
                          .step = "run",
                          .state = LF_JOB_RUNNING};
-    NEED(lf_journal_job_add(first, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_add(first, &job, NULL, UNIT_ERROR) == LF_OK);
     NEED(unlink(lock) == 0);
     CHECK_INT(try_open(&second, &err), LF_BUSY);
     CHECK_HAS(err.text, "in use by another labferryd");
     struct lf_job seen;
-    NEED(lf_journal_job_get(first, job.id, &seen, NULL) == LF_OK);
+    NEED(lf_journal_job_get(first, job.id, &seen, UNIT_ERROR) == LF_OK);
     CHECK_INT(seen.state, LF_JOB_RUNNING); /* nobody has taken it up */
     lf_job_free(&seen);
     lf_journal_close(first);
@@ -218,9 +220,9 @@ static void acts(int number)
                          .key = key,
                          .step = "run",
                          .state = LF_JOB_RUNNING};
-    NEED(lf_journal_job_add(journal, &job, NULL, NULL) == LF_OK);
+    NEED(lf_journal_job_add(journal, &job, NULL, UNIT_ERROR) == LF_OK);
     job.acting = true;
-    NEED((job.fields = cJSON_CreateObject()) && lf_journal_job_save(journal, &job, NULL) == LF_OK);
+    NEED((job.fields = cJSON_CreateObject()) && lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     cJSON_Delete(job.fields);
     CHECK_INT(lf_journal_missing(journal), 0);
     lf_journal_close(journal);
@@ -229,7 +231,7 @@ static void acts(int number)
 static void copy_file(const char *from, const char *to)
 {
     struct lf_buffer bytes = {0};
-    NEED(lf_file_read(from, 1 << 26, &bytes, NULL) == LF_OK);
+    NEED(lf_file_read(from, 1 << 26, &bytes, UNIT_ERROR) == LF_OK);
     FILE *file = fopen(to, "wb");
     NEED(file && fwrite(bytes.data, 1, bytes.len, file) == bytes.len && fclose(file) == 0);
     lf_buffer_free(&bytes);
@@ -249,7 +251,7 @@ static void older_copy(void)
     lf_journal_close(journal); /* nobody was told */
     journal = open_journal();
     CHECK(lf_journal_missing(journal) > 0);
-    NEED(lf_journal_audit_add(journal, "agent", "audit", NULL, "an older copy", NULL) == LF_OK);
+    NEED(lf_journal_audit_add(journal, "agent", "audit", NULL, "an older copy", UNIT_ERROR) == LF_OK);
     lf_journal_missing_noted(journal);
     lf_journal_close(journal);
     acts(3); /* it goes on, from where it stands */

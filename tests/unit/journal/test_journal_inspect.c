@@ -36,7 +36,7 @@ static void make_journal(void)
 {
     struct lf_journal *journal = NULL;
     NEED(lf_journal_open(path, &journal, &err) == LF_OK);
-    NEED(lf_journal_audit_add(journal, "cli:maria", "command", NULL, "one", NULL) == LF_OK);
+    NEED(lf_journal_audit_add(journal, "cli:maria", "command", NULL, "one", UNIT_ERROR) == LF_OK);
     lf_journal_close(journal);
 }
 
@@ -343,7 +343,7 @@ static void forged_exports(void)
                                    .hash = hash};
     struct lf_audit_head head = {.seq = 1};
     struct lf_audit_verdict verdict;
-    NEED(journal__audit_hash(&entry, hash, NULL) == LF_OK);
+    NEED(journal__audit_hash(&entry, hash, UNIT_ERROR) == LF_OK);
     memcpy(head.hash, hash, sizeof hash);
     write_lines("good.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head), NULL);
     CHECK_INT(lf_audit_verify_file(path, NULL, &verdict, &err), LF_OK);
@@ -352,7 +352,7 @@ static void forged_exports(void)
                 lf_audit_entry_json(&entry));
     verify_wrong(2, "line 3: there is more after the end");
     entry.prev = "1111111111111111111111111111111111111111111111111111111111111111";
-    NEED(journal__audit_hash(&entry, hash, NULL) == LF_OK);
+    NEED(journal__audit_hash(&entry, hash, UNIT_ERROR) == LF_OK);
     memcpy(head.hash, hash, sizeof hash);
     write_lines("beheaded.jsonl", lf_audit_entry_json(&entry), lf_audit_end_json(&head), NULL);
     verify_wrong(1, "entry 1 is not the first");

@@ -164,7 +164,7 @@ static void wraps(const char *reply, const char *payload, const char *wire, size
 {
     struct lf_line_profile *profile = with_reply(reply);
     struct lf_buffer out = {0};
-    CHECK_INT(line__frame_wrap(&profile->ending, lf_slice_text(payload), &out, NULL), LF_OK);
+    CHECK_INT(line__frame_wrap(&profile->ending, lf_slice_text(payload), &out, UNIT_ERROR), LF_OK);
     CHECK_BYTES(out.data, out.len, wire, wire_len);
     lf_buffer_free(&out);
     lf_profile_free(profile);

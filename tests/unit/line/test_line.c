@@ -72,7 +72,8 @@ static void begin(struct device *device, const char *profile, const struct peer_
     memset(device, 0, sizeof *device);
     setenv("LABFERRY_PROFILE_PATH", unit_source("etc/profiles"), 1);
     struct host *host = &device->host;
-    NEED(lf_cancel_open(&host->cancel, NULL) == LF_OK && lf_wake_open(&host->wake, NULL) == LF_OK);
+    NEED(lf_cancel_open(&host->cancel, UNIT_ERROR) == LF_OK
+         && lf_wake_open(&host->wake, UNIT_ERROR) == LF_OK);
     host->host = (struct lf_host){.self = host,
                                   .instrument = "balance 1",
                                   .cancel = &host->cancel,

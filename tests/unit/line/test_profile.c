@@ -125,7 +125,7 @@ static void all_problems(void)
     struct lf_line_profile *profile;
     line__profile_parse(lf_slice_text(HEAD
                                       "[command w]\nclas = safe\nsend = 'S\nexpect = 'S'\ntimeout = 3s\n"),
-                        "p", &report, &profile, NULL);
+                        "p", &report, &profile, UNIT_ERROR);
     CHECK_INT(lines[0], 3);
     CHECK_INT(lines[1], 7);
     CHECK_INT(lines[2], 8);
@@ -232,7 +232,7 @@ static void matches(const char *extra, const char *pattern, const char *line, si
     NEED(profile != NULL);
     struct lf_outcome values = {0};
     enum lf_status status = line__reply_pattern_match(profile, &profile->commands[0].expects[0],
-                                                      lf_slice(line, len), &values, NULL);
+                                                      lf_slice(line, len), &values, UNIT_ERROR);
     for (size_t i = 0; i < values.count; i++)
         snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
                  values.captures[i].name, values.captures[i].value);

@@ -156,7 +156,7 @@ static bool obey(const struct probe *probe, struct lf_link *link, char *command)
     if (!strcmp(word, "publish")) {
         publish(probe, link, command);
     } else if (!strcmp(word, "goodbye")) {
-        lf_link_goodbye(link, command, NULL);
+        lf_link_goodbye(link, command, &(struct lf_error){0});
     } else if (!strcmp(word, "health")) {
         cJSON *line = line_of("health");
         lf_json_set(line, "health", lf_link_health(link));

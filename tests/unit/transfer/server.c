@@ -192,7 +192,8 @@ static void *accept_all(void *arg)
         connection->server = server;
         connection->index = server->count + 1;
         if (connection->fd >= 0
-            && lf_thread_start(&connection->thread, "test-server", serve, connection, NULL) == LF_OK)
+            && lf_thread_start(&connection->thread, "test-server", serve, connection, &(struct lf_error){0})
+                   == LF_OK)
             server->count++;
     }
     return NULL;
@@ -242,8 +243,9 @@ struct server *server_open(server_handler handler, void *context, enum server_tl
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(server->listener, (struct sockaddr *)&address, sizeof address) || listen(server->listener, 64)
         || getsockname(server->listener, (struct sockaddr *)&address, &len)
-        || lf_cancel_open(&server->stop, NULL) != LF_OK
-        || lf_thread_start(&server->acceptor, "test-accept", accept_all, server, NULL) != LF_OK) {
+        || lf_cancel_open(&server->stop, &(struct lf_error){0}) != LF_OK
+        || lf_thread_start(&server->acceptor, "test-accept", accept_all, server, &(struct lf_error){0})
+               != LF_OK) {
         close(server->listener);
         SSL_CTX_free(server->tls);
         free(server);

@@ -413,7 +413,7 @@ static void cancels(void)
     struct bench bench;
     struct lf_cancel cancel;
     pthread_t thread;
-    NEED(lf_cancel_open(&cancel, NULL) == LF_OK);
+    NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     bench_open(&bench, answer_never, NULL);
     NEED(pthread_create(&thread, NULL, cancel_soon, &cancel) == 0);
     int64_t start = lf_clock_mono_ms();
@@ -569,7 +569,7 @@ static void *perform_many(void *arg)
     for (int i = 0; i < 25; i++) {
         struct lf_answer answer;
         struct lf_request request = {.method = "GET", .url = bench->url, .deadline = lf_deadline_in(20000)};
-        good += lf_transfer_perform(bench->transfer, &request, &answer, NULL, NULL) == LF_OK
+        good += lf_transfer_perform(bench->transfer, &request, &answer, NULL, UNIT_ERROR) == LF_OK
                 && answer.status == 201;
         lf_answer_free(&answer);
     }

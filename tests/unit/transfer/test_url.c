@@ -89,7 +89,7 @@ static void memory_is_no_verdict(void)
     for (unsigned n = 1; unit_failing(n); n++) {
         struct lf_error err = {0};
         enum lf_status good = lf_url_check("https://store.example/key", &err);
-        enum lf_status bad = lf_url_check("https://u:p@store.example/key", NULL);
+        enum lf_status bad = lf_url_check("https://u:p@store.example/key", UNIT_ERROR);
         unit_failing_over();
         CHECK(good == LF_OK || (good == LF_NO_MEMORY && err.class == LF_TRANSIENT));
         CHECK(bad == LF_INVALID || bad == LF_NO_MEMORY);
