@@ -1,12 +1,11 @@
-/* Serial ports. libserialport finds the port and sets its line; reading and writing happen on the descriptor,
- * since libserialport's own reads spin at a hang-up. Ports that libserialport refuses (pseudo terminals, and
- * ports that report no bit rate) are opened with plain termios.
+/* Serial ports. libserialport lists them (serial_list.c); opening and setting them is done here, since
+ * libserialport 0.1.1 refuses links, pseudo terminals and ports that report no bit rate, spins at a hang-up,
+ * and puts some flags into the wrong word.
  *
- * An open port has two descriptors: `claim`, opened first and locked (flock), so that another agent's port is
- * never touched, not even its settings; and the one that libserialport opened. Plain termios uses the claim
- * itself for both. TIOCEXCL keeps other programs out of real ports. Pseudo terminals get the lock only: there
- * the mark outlives the process that set it for as long as the master side lives, and would lock out our own
- * restart.
+ * A port is locked (flock) before anything is changed, so that another agent's port is never touched, not
+ * even its settings. TIOCEXCL keeps other programs out of real ports. Pseudo terminals get the lock only:
+ * there the mark outlives the process that set it for as long as the master side lives, and would lock out
+ * our own restart.
  */
 #include "os/linux/serial.h"
 
@@ -15,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libserialport.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +28,7 @@
 enum { PTS_MAJOR_FIRST = 136, PTS_MAJOR_LAST = 143 }; /* Linux, Documentation/admin-guide/devices.txt */
 
 struct lf_serial {
-    int fd;             /* of libserialport, or the claim itself */
-    int claim;          /* -1 when fd is the claim */
-    struct sp_port *sp; /* NULL for plain termios */
+    int fd;
 };
 
 enum lf_status lf_serial_device(const char *path, char device[LF_SERIAL_PATH], struct lf_error *err)
@@ -104,99 +100,26 @@ static enum lf_status claim_port(const char *device, int *fd, bool *pseudo, stru
     return number == EWOULDBLOCK ? busy(device, err) : open_failed(device, err);
 }
 
-/* ---- libserialport ---- */
-
-static enum lf_status sp_failed(const char *what, const char *device, enum sp_return result,
-                                struct lf_error *err)
-{
-    char *message = result == SP_ERR_FAIL ? sp_last_error_message() : NULL;
-    enum lf_status status = lf_fail(err, result == SP_ERR_MEM ? LF_NO_MEMORY : LF_UNSUPPORTED,
-                                    result == SP_ERR_MEM || result == SP_ERR_FAIL ? LF_TRANSIENT
-                                                                                  : LF_PERMANENT,
-                                    "%s: cannot set %s: %s", device, what,
-                                    message ? message : "the port does not support it");
-    sp_free_error_message(message);
-    return status;
-}
-
-/* One call for each setting, so that a refusal can name it. */
-static enum lf_status sp_set_line(struct sp_port *sp, const struct lf_serial_settings *line,
-                                  const char *device, struct lf_error *err)
-{
-    static const enum sp_parity parities[] = {SP_PARITY_NONE, SP_PARITY_EVEN, SP_PARITY_ODD, SP_PARITY_MARK,
-                                              SP_PARITY_SPACE};
-    enum sp_return result = sp_set_baudrate(sp, (int)line->baud);
-    if (result)
-        return sp_failed("baud", device, result, err);
-    if ((result = sp_set_bits(sp, line->bits)))
-        return sp_failed("bits", device, result, err);
-    if ((result = sp_set_parity(sp, parities[line->parity])))
-        return sp_failed("parity", device, result, err);
-    if ((result = sp_set_stopbits(sp, line->stop)))
-        return sp_failed("stop", device, result, err);
-    return LF_OK;
-}
-
-/* The port as libserialport opens it; NULL if it refuses the port (then plain termios must do). */
-static struct sp_port *sp_try_open(const char *device)
-{
-    struct sp_port *sp = NULL;
-    if (sp_get_port_by_name(device, &sp) != SP_OK)
-        return NULL;
-    if (sp_open(sp, SP_MODE_READ_WRITE) == SP_OK)
-        return sp;
-    sp_free_port(sp);
-    return NULL;
-}
-
-static enum lf_status take_sp(struct lf_serial *serial, const char *device,
-                              const struct lf_serial_settings *line, struct lf_error *err)
-{
-    if (sp_get_port_handle(serial->sp, &serial->fd) != SP_OK)
-        return lf_fail(err, LF_IO, LF_TRANSIENT, "%s: libserialport returned no descriptor", device);
-    fcntl(serial->fd, F_SETFD, FD_CLOEXEC);
-    fcntl(serial->fd, F_SETFL, O_NONBLOCK);
-    return sp_set_line(serial->sp, line, device, err);
-}
-
 /* ---- open and close ---- */
 
 void lf_serial_close(struct lf_serial *serial)
 {
     if (!serial)
         return;
-    if (serial->fd >= 0)
-        tcflush(serial->fd, TCIOFLUSH); /* else close waits for bytes that flow control holds back */
-    if (serial->sp) {
-        sp_close(serial->sp);
-        sp_free_port(serial->sp);
-    } else if (serial->fd >= 0) {
-        close(serial->fd);
-    }
-    if (serial->claim >= 0)
-        close(serial->claim);
+    tcflush(serial->fd, TCIOFLUSH); /* else close waits for bytes that flow control holds back */
+    close(serial->fd);
     free(serial);
 }
 
-static enum lf_status set_up(struct lf_serial *serial, const char *device,
-                             const struct lf_serial_settings *line, bool pseudo, struct lf_error *err)
+static enum lf_status set_up(int fd, const char *device, const struct lf_serial_settings *line, bool pseudo,
+                             struct lf_error *err)
 {
-    enum lf_status status = LF_OK;
-    serial->sp = pseudo ? NULL : sp_try_open(device);
-    if (serial->sp) {
-        status = take_sp(serial, device, line, err);
-    } else {
-        serial->fd = serial->claim;
-        serial->claim = -1;
-        status = os__line_apply(serial->fd, line, device, err);
-    }
+    enum lf_status status = os__line_set(fd, line, device, err);
     if (status == LF_OK)
-        status = os__line_tidy(serial->fd, line, device, err);
+        status = os__line_verify(fd, line, pseudo, device, err);
     if (status == LF_OK)
-        status = os__line_verify(serial->fd, line, pseudo, device, err);
-    if (status == LF_OK)
-        status = os__line_signals(serial->fd, line, pseudo, device, err);
-    if (status == LF_OK && !pseudo && ioctl(serial->fd, TIOCEXCL))
+        status = os__line_signals(fd, line, pseudo, device, err);
+    if (status == LF_OK && !pseudo && ioctl(fd, TIOCEXCL))
         lf_log_debug("serial", "%s cannot be locked against other programs", device);
     return status;
 }
@@ -204,27 +127,27 @@ static enum lf_status set_up(struct lf_serial *serial, const char *device,
 enum lf_status lf_serial_open(const char *path, const struct lf_serial_settings *settings,
                               struct lf_serial **out, struct lf_error *err)
 {
-    char device[LF_SERIAL_PATH]; /* libserialport 0.1.1 refuses links, and by-id names are links */
-    int claim = -1;
+    char device[LF_SERIAL_PATH];
+    int fd = -1;
     bool pseudo = false;
     *out = NULL;
     enum lf_status status = lf_serial_device(path, device, err);
     if (status == LF_OK)
-        status = claim_port(device, &claim, &pseudo, err);
+        status = claim_port(device, &fd, &pseudo, err);
     if (status != LF_OK)
         return status;
-    struct lf_serial *serial = calloc(1, sizeof *serial);
+    struct lf_serial *serial = malloc(sizeof *serial);
     if (!serial) {
-        close(claim);
+        close(fd);
         return lf_fail_memory(err, "a serial port");
     }
-    *serial = (struct lf_serial){.fd = -1, .claim = claim};
-    status = set_up(serial, device, settings, pseudo, err);
+    serial->fd = fd;
+    status = set_up(fd, device, settings, pseudo, err);
     if (status != LF_OK) {
         lf_serial_close(serial);
         return status;
     }
-    tcflush(serial->fd, TCIOFLUSH); /* what came before we listened belongs to nobody */
+    tcflush(fd, TCIOFLUSH); /* what came before we listened belongs to nobody */
     *out = serial;
     return LF_OK;
 }

@@ -1,22 +1,17 @@
-/* Inside src/os/linux: the parts of a serial port. serial.c finds and claims it, serial_line.c sets the line
- * with termios, serial_rate.c sets rates that termios cannot name, serial_list.c lists the ports and finds
- * out who has one.
+/* Inside src/os/linux: the parts of a serial port. serial.c opens and locks it, serial_line.c sets the line,
+ * serial_rate.c sets rates that termios cannot name, serial_list.c lists the ports and finds out who has one.
  */
 #ifndef LF_OS_LINUX_SERIAL_H
 #define LF_OS_LINUX_SERIAL_H
 
 #include "os/serial.h"
 
-/* Sets raw mode, rate, bits, parity and stop bits by termios alone: what libserialport does where it can. */
-enum lf_status os__line_apply(int fd, const struct lf_serial_settings *line, const char *name,
-                              struct lf_error *err);
-/* What every port gets, however the line was set: flow control (libserialport 0.1.1 puts CRTSCTS into the
- * wrong word, and lets any byte end XOFF), CLOCAL, no HUPCL, bad bytes made visible, reads that tell "nothing
- * yet" from "hung up". */
-enum lf_status os__line_tidy(int fd, const struct lf_serial_settings *line, const char *name,
-                             struct lf_error *err);
-/* Reads the settings back. A pseudo terminal has no line and silently drops some: that is only a debug note.
- * On a real port a difference is an error that names the setting. */
+/* Raw mode, rate, bits, parity, stop bits and flow control; bad bytes made visible; a close that leaves DTR
+ * alone. */
+enum lf_status os__line_set(int fd, const struct lf_serial_settings *line, const char *name,
+                            struct lf_error *err);
+/* Reads the settings back. A pseudo terminal has no line and silently drops some: that is only logged for
+ * debugging. On a real port a difference is an error that names the setting. */
 enum lf_status os__line_verify(int fd, const struct lf_serial_settings *line, bool pseudo, const char *name,
                                struct lf_error *err);
 /* Raises or drops DTR and RTS as asked. */

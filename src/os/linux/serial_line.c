@@ -21,41 +21,26 @@ static tcflag_t wanted_cflag(const struct lf_serial_settings *line)
 
 static const tcflag_t line_cflags = CSIZE | PARENB | PARODD | CMSPAR | CSTOPB | CRTSCTS;
 
-/* Sets the flags that libserialport would: the rest is os__line_tidy's. */
-enum lf_status os__line_apply(int fd, const struct lf_serial_settings *line, const char *name,
-                              struct lf_error *err)
+enum lf_status os__line_set(int fd, const struct lf_serial_settings *line, const char *name,
+                            struct lf_error *err)
 {
     struct termios now;
     if (tcgetattr(fd, &now))
         return lf_fail_errno(err, "%s: cannot read the line settings", name);
     cfmakeraw(&now);
-    now.c_cflag = (now.c_cflag & ~line_cflags) | wanted_cflag(line);
-    if (tcsetattr(fd, TCSANOW, &now))
-        return lf_fail_errno(err, "%s: cannot set the line", name);
-    if (os__rate_set(fd, line->baud))
-        return lf_fail_errno(err, "%s: cannot set %u baud", name, line->baud);
-    return LF_OK;
-}
-
-enum lf_status os__line_tidy(int fd, const struct lf_serial_settings *line, const char *name,
-                             struct lf_error *err)
-{
-    struct termios now;
-    if (tcgetattr(fd, &now))
-        return lf_fail_errno(err, "%s: cannot read the line settings", name);
     now.c_iflag = INPCK; /* a byte with a parity or frame error is read as NUL, never as a wrong digit */
     if (line->flow == LF_FLOW_XONXOFF)
         now.c_iflag |= IXON | IXOFF;
     now.c_cc[VSTART] = 0x11;
     now.c_cc[VSTOP] = 0x13;
-    now.c_cflag |= CLOCAL | CREAD;
-    now.c_cflag &= ~(tcflag_t)(HUPCL | CRTSCTS); /* DTR falling at close resets many boards */
-    if (line->flow == LF_FLOW_RTSCTS)
-        now.c_cflag |= CRTSCTS;
+    now.c_cflag &= ~(line_cflags | HUPCL); /* DTR falling at close resets many boards */
+    now.c_cflag |= wanted_cflag(line) | CLOCAL | CREAD;
     now.c_cc[VMIN] = 1; /* with 0, read() gives 0 for "nothing yet" as for "hung up" */
     now.c_cc[VTIME] = 0;
     if (tcsetattr(fd, TCSANOW, &now))
         return lf_fail_errno(err, "%s: cannot set the line", name);
+    if (os__rate_set(fd, line->baud))
+        return lf_fail_errno(err, "%s: cannot set %u baud", name, line->baud);
     return LF_OK;
 }
 

@@ -15,7 +15,7 @@
 
 enum { PORTS_MAX = 1024, PID_TEXT = 17 };
 
-/* What libserialport knows of a port; borrowed, all but path may be NULL. */
+/* What libserialport knows of a port; borrowed, and NULL where unknown. */
 struct facts {
     const char *path, *description, *serial;
     bool usb;
@@ -146,7 +146,7 @@ static char *hints(const struct port_list *list, const struct facts *facts)
             "ModemManager is running and may send AT commands to it: set ID_MM_DEVICE_IGNORE=1 in a udev rule; ");
     if (facts->usb && list->brltty && brltty_wants(facts->vendor, facts->product))
         lf_buffer_text(&text, "brltty is installed and may take the port: remove brltty; ");
-    if (facts->path && access(facts->path, R_OK | W_OK))
+    if (access(facts->path, R_OK | W_OK))
         lf_buffer_text(&text, "permission denied: add the user to the group 'dialout'; ");
     if (text.len >= 2)
         text.data[text.len - 2] = '\0';
@@ -163,41 +163,32 @@ static char *usb_text(const struct facts *facts)
     return lf_format("%04x:%04x", (unsigned)facts->vendor, (unsigned)facts->product);
 }
 
-static enum lf_status add(struct port_list *list, const struct facts *facts, struct lf_error *err)
+/* ---- the list ---- */
+
+static enum lf_status add_port(struct port_list *list, const struct sp_port *found, struct lf_error *err)
 {
-    if (!facts->path || list->count >= PORTS_MAX)
+    struct facts facts = {.path = sp_get_port_name(found), .description = sp_get_port_description(found)};
+    if (!facts.path || list->count >= PORTS_MAX)
         return LF_OK;
+    if (sp_get_port_transport(found) == SP_TRANSPORT_USB) {
+        facts.usb = sp_get_port_usb_vid_pid(found, &facts.vendor, &facts.product) == SP_OK;
+        facts.serial = sp_get_port_usb_serial(found);
+    }
     struct lf_port *bigger = realloc(list->ports, (list->count + 1) * sizeof *bigger);
     if (!bigger)
         return lf_fail_memory(err, "the list of serial ports");
     list->ports = bigger;
     struct lf_port *port = &list->ports[list->count++];
     *port = (struct lf_port){
-        .path = strdup(facts->path),
-        .by_id = stable_link(facts),
-        .description = strdup(facts->description ? facts->description : "serial port"),
-        .usb = usb_text(facts),
-        .hint = hints(list, facts),
+        .path = strdup(facts.path),
+        .by_id = stable_link(&facts),
+        .description = strdup(facts.description ? facts.description : "serial port"),
+        .usb = usb_text(&facts),
+        .hint = hints(list, &facts),
     };
-    if (!port->path || !port->description || (facts->usb && !port->usb))
+    if (!port->path || !port->description || (facts.usb && !port->usb))
         return lf_fail_memory(err, "the list of serial ports");
     return LF_OK;
-}
-
-/* ---- the list ---- */
-
-static enum lf_status add_port(struct port_list *list, const struct sp_port *port, struct lf_error *err)
-{
-    struct facts facts = {
-        .path = sp_get_port_name(port),
-        .description = sp_get_port_description(port),
-        .usb = sp_get_port_transport(port) == SP_TRANSPORT_USB,
-    };
-    if (facts.usb) {
-        facts.usb = sp_get_port_usb_vid_pid(port, &facts.vendor, &facts.product) == SP_OK;
-        facts.serial = sp_get_port_usb_serial(port);
-    }
-    return add(list, &facts, err);
 }
 
 enum lf_status lf_ports_list(struct lf_port **ports, size_t *count, struct lf_error *err)
