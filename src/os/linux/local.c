@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "os/dir.h"
 #include "os/linux/native.h"
+#include "os/path.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -101,13 +102,11 @@ static enum lf_status is_free(const char *path, struct lf_error *err)
 
 static enum lf_status make_folder(const char *path, struct lf_error *err)
 {
-    char folder[sizeof((struct sockaddr_un *)0)->sun_path + 8];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (!slash || slash == folder)
-        return LF_OK;
-    *slash = '\0';
-    return lf_dir_make(folder, 0755, err);
+    char *folder = lf_path_parent(path);
+    enum lf_status status = folder ? lf_dir_make(folder, 0755, err)
+                                   : lf_fail_memory(err, "creating the folder of a socket");
+    free(folder);
+    return status;
 }
 
 static enum lf_status find_group(const char *group, gid_t *gid, struct lf_error *err)
@@ -250,9 +249,16 @@ union control {
     char room[CMSG_SPACE(PASSED_MAX * sizeof(int))];
 };
 
+/* After a call that failed: LF_OK when it may be tried again. */
 static enum lf_status wait_for(const struct lf_socket *socket, unsigned events, int64_t deadline,
                                const struct lf_cancel *cancel, const char *what, struct lf_error *err)
 {
+    if (errno == EINTR)
+        return LF_OK;
+    if (errno == EPIPE || errno == ECONNRESET)
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the other end closed the connection");
+    if (errno != EAGAIN)
+        return lf_fail_errno(err, "%s", what);
     enum lf_status status = lf_wait(socket->waitable, events, deadline, cancel, NULL);
     if (status == LF_TIMEOUT)
         return lf_fail(err, status, LF_TRANSIENT, "%s took too long", what);
@@ -266,7 +272,8 @@ enum lf_status lf_local_send(const struct lf_socket *socket, const void *data, s
                              struct lf_error *err)
 {
     const char *at = data;
-    while (len) {
+    enum lf_status status = LF_OK;
+    while (len && status == LF_OK) {
         union control control = {0};
         struct iovec bytes = {.iov_base = (void *)at, .iov_len = len};
         struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
@@ -281,23 +288,15 @@ enum lf_status lf_local_send(const struct lf_socket *socket, const void *data, s
             memcpy(CMSG_DATA(header), &passed, sizeof passed);
         }
         ssize_t sent = sendmsg(os__fd(socket->waitable), &message, MSG_NOSIGNAL);
-        if (sent > 0) {
-            at += sent;
-            len -= (size_t)sent;
-            pass = NULL;
+        if (sent < 0) {
+            status = wait_for(socket, LF_WRITABLE, deadline, cancel, "sending", err);
             continue;
         }
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && errno != EAGAIN)
-            return errno == EPIPE || errno == ECONNRESET
-                       ? lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the other end closed the connection")
-                       : lf_fail_errno(err, "sending");
-        enum lf_status status = wait_for(socket, LF_WRITABLE, deadline, cancel, "sending", err);
-        if (status != LF_OK)
-            return status;
+        at += sent;
+        len -= (size_t)sent;
+        pass = NULL;
     }
-    return LF_OK;
+    return status;
 }
 
 /* Keeps the first descriptor, closes all others. */
@@ -322,7 +321,9 @@ enum lf_status lf_local_receive(const struct lf_socket *socket, void *data, size
                                 const struct lf_cancel *cancel, size_t *got, struct lf_file *passed,
                                 struct lf_error *err)
 {
-    for (;;) {
+    enum lf_status status = LF_OK;
+    *got = 0;
+    while (status == LF_OK) {
         union control control = {0};
         struct iovec bytes = {.iov_base = data, .iov_len = room};
         struct msghdr message = {.msg_iov = &bytes,
@@ -335,16 +336,9 @@ enum lf_status lf_local_receive(const struct lf_socket *socket, void *data, size
             *got = (size_t)count;
             return LF_OK;
         }
-        if (errno == EINTR)
-            continue;
-        if (errno == ECONNRESET) {
-            *got = 0;
+        if (errno == ECONNRESET)
             return LF_OK;
-        }
-        if (errno != EAGAIN)
-            return lf_fail_errno(err, "receiving");
-        enum lf_status status = wait_for(socket, LF_READABLE, deadline, cancel, "receiving", err);
-        if (status != LF_OK)
-            return status;
+        status = wait_for(socket, LF_READABLE, deadline, cancel, "receiving", err);
     }
+    return status;
 }

@@ -4,11 +4,12 @@
  * the child is reaped, while its number cannot belong to anybody else. The input is a file in memory: it
  * needs no writer, and a child that does not read it breaks nothing. Between fork() and execve() the child
  * calls async-signal-safe functions only, and reports a failure through a pipe that a successful execve()
- * closes.
+ * closes. dup2() destroys no file of ours: none is 0, 1 or 2, since lf_service_begin has filled these.
  */
 #include "os/process.h"
 
 #include "base/clock.h"
+#include "os/file.h"
 #include "os/linux/native.h"
 
 #include <errno.h>
@@ -114,28 +115,12 @@ static void close_all(struct child *child)
     }
 }
 
-/* A file that is 0, 1 or 2 here (because this program runs without standard files) would be lost in dup2. */
-static int above_standard(int fd)
-{
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd;
-    int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    close_one(&fd);
-    return moved;
-}
-
 static enum lf_status open_input(struct child *child, struct lf_error *err)
 {
-    struct lf_slice rest = child->process->input;
-    child->input = above_standard(memfd_create("input", MFD_CLOEXEC));
-    while (child->input >= 0 && rest.len) {
-        ssize_t wrote = write(child->input, rest.data, rest.len);
-        if (wrote < 0 && errno != EINTR)
-            break;
-        rest.data += wrote > 0 ? wrote : 0;
-        rest.len -= wrote > 0 ? (size_t)wrote : 0;
-    }
-    if (child->input < 0 || rest.len || lseek(child->input, 0, SEEK_SET) != 0)
+    struct lf_slice input = child->process->input;
+    child->input = memfd_create("input", MFD_CLOEXEC);
+    struct lf_file file = {os__handle(child->input)};
+    if (child->input < 0 || lf_file_write_at(&file, 0, input.data, input.len, err) != LF_OK)
         return lf_fail_errno(err, "cannot store the input of %s", child->process->argv[0]);
     return LF_OK;
 }
@@ -144,11 +129,7 @@ static enum lf_status open_pipes(struct child *child, struct lf_error *err)
 {
     for (int i = 0; i < PIPES; i++) {
         int *ends = child->pipes[i];
-        if (pipe2(ends, O_CLOEXEC) != 0)
-            return lf_fail_errno(err, "cannot make a pipe");
-        ends[0] = above_standard(ends[0]);
-        ends[1] = above_standard(ends[1]);
-        if (ends[0] < 0 || ends[1] < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+        if (pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
             return lf_fail_errno(err, "cannot make a pipe");
     }
     return LF_OK;
