@@ -1,13 +1,12 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
-#include <stdlib.h>
-#include <string.h>
 
-/* The EVP context itself is the digest. */
-struct lf_digest {
-    EVP_MD_CTX *context;
-};
+/* struct lf_digest is an EVP_MD_CTX. */
+static EVP_MD_CTX *context_of(struct lf_digest *digest)
+{
+    return (EVP_MD_CTX *)digest;
+}
 
 static void to_hex(const unsigned char *bytes, size_t len, char *hex)
 {
@@ -21,38 +20,31 @@ static void to_hex(const unsigned char *bytes, size_t len, char *hex)
 
 struct lf_digest *lf_digest_new(enum lf_digest_kind kind)
 {
-    struct lf_digest *digest = calloc(1, sizeof *digest);
-    if (!digest)
-        return NULL;
-    digest->context = EVP_MD_CTX_new();
-    if (!digest->context
-        || !EVP_DigestInit_ex(digest->context, kind == LF_SHA256 ? EVP_sha256() : EVP_md5(), NULL)) {
-        lf_digest_free(digest);
-        return NULL;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context && !EVP_DigestInit_ex(context, kind == LF_SHA256 ? EVP_sha256() : EVP_md5(), NULL)) {
+        EVP_MD_CTX_free(context);
+        context = NULL;
     }
-    return digest;
+    return (struct lf_digest *)context;
 }
 
 void lf_digest_add(struct lf_digest *digest, const void *data, size_t len)
 {
-    EVP_DigestUpdate(digest->context, data, len);
+    EVP_DigestUpdate(context_of(digest), data, len);
 }
 
 void lf_digest_finish(struct lf_digest *digest, char *hex)
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned int len = 0;
-    EVP_DigestFinal_ex(digest->context, bytes, &len);
+    EVP_DigestFinal_ex(context_of(digest), bytes, &len);
     to_hex(bytes, len, hex);
     lf_digest_free(digest);
 }
 
 void lf_digest_free(struct lf_digest *digest)
 {
-    if (!digest)
-        return;
-    EVP_MD_CTX_free(digest->context);
-    free(digest);
+    EVP_MD_CTX_free(context_of(digest));
 }
 
 enum lf_status lf_digest_bytes(enum lf_digest_kind kind, const void *data, size_t len, char *hex)

@@ -21,10 +21,9 @@ const char LF_REQUIRED[] = "(required)";
 enum { LIST_MAX = 1000, TEXT_MAX = 64 * 1024 };
 
 struct value {
-    char *text; /* as written; NULL for lists and when unset */
-    int64_t number;
-    char **items;
+    char **items; /* the texts as written: at most one, except of a list */
     size_t count;
+    int64_t number;
     char *at;
     bool given;
 };
@@ -37,14 +36,6 @@ struct lf_values {
 };
 
 /* ---- tables ---- */
-
-static size_t table_rows(const struct lf_setting *table)
-{
-    size_t rows = 0;
-    while (table[rows].name)
-        rows++;
-    return rows;
-}
 
 const struct lf_setting *lf_setting_find(const struct lf_setting *table, const char *name)
 {
@@ -65,7 +56,9 @@ const char *lf_choice_name(const struct lf_choice *choices, int value)
 
 struct lf_values *lf_values_new(const struct lf_setting *table, const char *where)
 {
-    size_t rows = table_rows(table);
+    size_t rows = 0;
+    while (table[rows].name)
+        rows++;
     struct lf_values *values = calloc(1, sizeof *values + rows * sizeof values->value[0]);
     if (!values)
         return NULL;
@@ -88,7 +81,6 @@ void lf_values_free(struct lf_values *values)
         for (size_t i = 0; i < value->count; i++)
             free(value->items[i]);
         free(value->items);
-        free(value->text);
         free(value->at);
     }
     free(values->where);
@@ -131,15 +123,14 @@ static enum lf_status parse_choice(const struct lf_choice *choices, const char *
     return LF_INVALID;
 }
 
-/* A bound in the words of the setting's type. */
-static void format_bound(enum lf_setting_type type, int64_t bound, char *text, size_t room)
+void lf_setting_format(enum lf_setting_type type, int64_t number, char *text, size_t room)
 {
     if (type == LF_DURATION)
-        lf_duration_format(bound, text, room);
+        lf_duration_format(number, text, room);
     else if (type == LF_SIZE)
-        lf_size_format(bound, text, room);
+        lf_size_format(number, text, room);
     else
-        snprintf(text, room, "%" PRId64, bound);
+        snprintf(text, room, "%" PRId64, number);
 }
 
 static enum lf_status check_bounds(const struct lf_setting *row, int64_t number, char *why, size_t room)
@@ -150,8 +141,8 @@ static enum lf_status check_bounds(const struct lf_setting *row, int64_t number,
     if (number >= least && number <= most)
         return LF_OK;
     char min[32], max[32];
-    format_bound(row->type, least, min, sizeof min);
-    format_bound(row->type, most, max, sizeof max);
+    lf_setting_format(row->type, least, min, sizeof min);
+    lf_setting_format(row->type, most, max, sizeof max);
     snprintf(why, room, "must be between %s and %s", min, max);
     return LF_INVALID;
 }
@@ -223,50 +214,16 @@ static enum lf_status refuse_text(const struct lf_values *values, const struct l
     return refuse(values, at, err, "", row->name, rest);
 }
 
-static enum lf_status append_item(struct value *value, const char *text, size_t len)
+static enum lf_status append_item(struct value *value, const char *text, size_t len, struct lf_error *err)
 {
     char **items = realloc(value->items, (value->count + 1) * sizeof *items);
     if (!items)
-        return LF_NO_MEMORY;
+        return lf_fail_memory(err, "reading a setting");
     value->items = items;
     items[value->count] = lf_format("%.*s", (int)len, text);
     if (!items[value->count])
-        return LF_NO_MEMORY;
+        return lf_fail_memory(err, "reading a setting");
     value->count++;
-    return LF_OK;
-}
-
-/* The default of a list is one text with the items between commas. */
-static enum lf_status append_fallback(struct value *value, const char *text)
-{
-    for (;;) {
-        size_t len = strcspn(text, ",");
-        if (append_item(value, text, len) != LF_OK)
-            return LF_NO_MEMORY;
-        if (text[len] == '\0')
-            return LF_OK;
-        text += len + 1;
-    }
-}
-
-static enum lf_status store(struct value *value, bool list, const char *text, int64_t number, const char *at,
-                            struct lf_error *err)
-{
-    if (at && !value->at) {
-        value->at = strdup(at);
-        if (!value->at)
-            return lf_fail_memory(err, "reading a setting");
-    }
-    if (list) {
-        if (append_item(value, text, strlen(text)) != LF_OK)
-            return lf_fail_memory(err, "reading a setting");
-    } else {
-        value->text = strdup(text);
-        if (!value->text)
-            return lf_fail_memory(err, "reading a setting");
-        value->number = number;
-    }
-    value->given = true;
     return LF_OK;
 }
 
@@ -282,8 +239,7 @@ enum lf_status lf_values_set(struct lf_values *values, const char *name, const c
         return refuse(values, at, err, "", name, why);
     }
     struct value *value = &values->value[row - values->table];
-    bool list = row->type == LF_LIST;
-    if (!list && value->given)
+    if (row->type != LF_LIST && value->given)
         return refuse(values, at, err, "", name, " is given twice; keep one");
     if (value->count >= LIST_MAX)
         return refuse(values, at, err, "", name, " has more than 1000 entries");
@@ -292,21 +248,31 @@ enum lf_status lf_values_set(struct lf_values *values, const char *name, const c
     int64_t number;
     if (check_text(row, text, &number, why, sizeof why) != LF_OK)
         return refuse_text(values, row, text, at, why, err);
-    return store(value, list, text, number, at, err);
+    if (at && !value->at && !(value->at = strdup(at)))
+        return lf_fail_memory(err, "reading a setting");
+    if (append_item(value, text, strlen(text), err) != LF_OK)
+        return err->status;
+    value->number = number;
+    value->given = true;
+    return LF_OK;
 }
 
+/* The default of a list is one text with the items between commas. */
 static enum lf_status fill_fallback(const struct lf_values *values, const struct lf_setting *row,
                                     struct value *value, struct lf_error *err)
 {
-    if (row->type == LF_LIST) {
-        enum lf_status status = append_fallback(value, row->fallback);
-        return status == LF_OK ? LF_OK : lf_fail_memory(err, "filling in defaults");
-    }
     char why[LF_ERROR_TEXT / 2];
-    if (check_text(row, row->fallback, &value->number, why, sizeof why) != LF_OK)
-        return refuse_text(values, row, row->fallback, "its default", why, err);
-    value->text = strdup(row->fallback);
-    return value->text ? LF_OK : lf_fail_memory(err, "filling in defaults");
+    const char *text = row->fallback, *between = row->type == LF_LIST ? "," : "";
+    if (check_text(row, text, &value->number, why, sizeof why) != LF_OK)
+        return refuse_text(values, row, text, "its default", why, err);
+    for (;; text++) {
+        size_t len = strcspn(text, between);
+        if (append_item(value, text, len, err) != LF_OK)
+            return err->status;
+        text += len;
+        if (!*text)
+            return LF_OK;
+    }
 }
 
 static size_t list_missing(const struct lf_setting *row, char *text, size_t room, size_t used)
@@ -366,7 +332,7 @@ static void fill_member(const struct lf_setting *row, const struct value *value,
     switch (row->type) {
     case LF_TEXT:
     case LF_PATH:
-    case LF_SECRET_FILE: *(const char **)member = value->text; break;
+    case LF_SECRET_FILE: *(const char **)member = value->count ? value->items[0] : NULL; break;
     case LF_INT:
     case LF_CHOICE: *(int *)member = (int)value->number; break;
     case LF_BOOL: *(bool *)member = value->number != 0; break;

@@ -108,6 +108,8 @@ const char *lf_values_at(const struct lf_values *values, const char *name); /* "
 
 /* The name of a value; "?" if it has none. */
 const char *lf_choice_name(const struct lf_choice *choices, int value);
+/* A number of a LF_INT, LF_DURATION or LF_SIZE setting, for people: "5", "30 s", "2 GB". */
+void lf_setting_format(enum lf_setting_type type, int64_t number, char *text, size_t room);
 const struct lf_setting *lf_setting_find(const struct lf_setting *table, const char *name);
 
 struct lf_nearest; /* base/units.h */

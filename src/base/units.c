@@ -36,55 +36,51 @@ static const struct unit size_units[] = {
     {NULL, 0},
 };
 
-/* A whole number, optional spaces, a unit. */
+/* A whole number, optional spaces, a unit. *out is set only when the text is valid. */
 static enum lf_status parse_measure(const char *text, const struct unit *units, bool any_case, int64_t *out)
 {
+    int64_t number = 0;
     if (!isdigit((unsigned char)*text))
         return LF_INVALID;
-    int64_t number = 0;
     for (; isdigit((unsigned char)*text); text++)
         if (__builtin_mul_overflow(number, 10, &number)
             || __builtin_add_overflow(number, *text - '0', &number))
             return LF_INVALID;
     text += strspn(text, " ");
-    for (; units->name; units++)
-        if ((any_case ? strcasecmp(text, units->name) : strcmp(text, units->name)) == 0)
-            return __builtin_mul_overflow(number, units->worth, out) ? LF_INVALID : LF_OK;
-    return LF_INVALID;
+    while (units->name && (any_case ? strcasecmp(text, units->name) : strcmp(text, units->name)) != 0)
+        units++;
+    if (!units->name || __builtin_mul_overflow(number, units->worth, &number))
+        return LF_INVALID;
+    *out = number;
+    return LF_OK;
 }
 
 enum lf_status lf_duration_parse(const char *text, int64_t *ms)
 {
     if (!strcmp(text, "0")) {
-        *ms = 0; /* nothing is nothing in every unit */
+        *ms = 0; /* zero needs no unit */
         return LF_OK;
     }
-    int64_t parsed;
-    if (parse_measure(text, time_units, false, &parsed) != LF_OK)
-        return LF_INVALID;
-    *ms = parsed;
-    return LF_OK;
+    return parse_measure(text, time_units, false, ms);
 }
 
 enum lf_status lf_size_parse(const char *text, int64_t *bytes)
 {
-    int64_t parsed;
-    if (parse_measure(text, size_units, true, &parsed) != LF_OK)
-        return LF_INVALID;
-    *bytes = parsed;
-    return LF_OK;
+    return parse_measure(text, size_units, true, bytes);
 }
 
-/* "12.3 MB", "2 h": at most one decimal, cut and not rounded, so that nothing ever reads as more than it is.
- */
-static void format_measure(int64_t number, int64_t worth, const char *unit, char *text, size_t room)
+/* "12.3 MB", "2 h": in the first unit that the number fills, else in the last, whose worth is 1. At most one
+ * decimal, cut and not rounded: nothing reads as more than it is. */
+static void format_measure(int64_t number, const struct unit *unit, char *text, size_t room)
 {
-    int64_t whole = number / worth;
-    int64_t tenth = worth >= 10 ? number % worth / (worth / 10) : 0;
+    while (number < unit->worth && unit->worth > 1)
+        unit++;
+    int64_t whole = number / unit->worth;
+    int64_t tenth = unit->worth >= 10 ? number % unit->worth / (unit->worth / 10) : 0;
     if (tenth == 0 || tenth > 9)
-        snprintf(text, room, "%" PRId64 " %s", whole, unit);
+        snprintf(text, room, "%" PRId64 " %s", whole, unit->name);
     else
-        snprintf(text, room, "%" PRId64 ".%" PRId64 " %s", whole, tenth, unit);
+        snprintf(text, room, "%" PRId64 ".%" PRId64 " %s", whole, tenth, unit->name);
 }
 
 void lf_duration_format(int64_t ms, char *text, size_t room)
@@ -96,10 +92,7 @@ void lf_duration_format(int64_t ms, char *text, size_t room)
         {"s", 1000},
         {"ms", 1},
     };
-    size_t i = 0;
-    while (i < 4 && ms < units[i].worth)
-        i++;
-    format_measure(ms, units[i].worth, units[i].name, text, room);
+    format_measure(ms, units, text, room);
 }
 
 void lf_size_format(int64_t bytes, char *text, size_t room)
@@ -111,10 +104,7 @@ void lf_size_format(int64_t bytes, char *text, size_t room)
         {"KB", 1000},
         {"bytes", 1},
     };
-    size_t i = 0;
-    while (i < 4 && bytes < units[i].worth)
-        i++;
-    format_measure(bytes, units[i].worth, units[i].name, text, room);
+    format_measure(bytes, units, text, room);
 }
 
 /* ---- nearness of names ---- */

@@ -5,30 +5,20 @@
 
 bool lf_utf8_valid(struct lf_slice text)
 {
+    static const struct {
+        unsigned char mask, lead; /* of the first byte; one more byte follows in each row */
+        uint32_t least;           /* what is less has a shorter form */
+    } forms[] = {{0x80, 0x00, 0}, {0xE0, 0xC0, 0x80}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000}};
     const unsigned char *p = (const unsigned char *)text.data, *end = p + text.len;
     while (p < end) {
         unsigned char c = *p++;
-        int more;
-        uint32_t code, least;
-        if (c < 0x80)
-            continue;
-        if ((c & 0xE0) == 0xC0) {
-            more = 1;
-            code = c & 0x1F;
-            least = 0x80;
-        } else if ((c & 0xF0) == 0xE0) {
-            more = 2;
-            code = c & 0x0F;
-            least = 0x800;
-        } else if ((c & 0xF8) == 0xF0) {
-            more = 3;
-            code = c & 0x07;
-            least = 0x10000;
-        } else
+        int more = 0;
+        while (more < 4 && (c & forms[more].mask) != forms[more].lead)
+            more++;
+        if (more == 4 || end - p < more)
             return false;
-        if (end - p < more)
-            return false;
-        for (int i = 0; i < more; i++, p++) {
+        uint32_t code = c & ~forms[more].mask, least = forms[more].least;
+        for (; more; more--, p++) {
             if ((*p & 0xC0) != 0x80)
                 return false;
             code = code << 6 | (*p & 0x3F);

@@ -1,8 +1,6 @@
 /* Rows of settings as comments of a configuration: help, choices or bounds, and the default. */
-#include "base/units.h"
 #include "config/config.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum { WIDTH = 100 };
@@ -29,18 +27,6 @@ static void print_comment(const char *text, int indent, FILE *out)
     fputc('\n', out);
 }
 
-static void print_bound(const struct lf_setting *row, int64_t bound, FILE *out)
-{
-    char text[40];
-    if (row->type == LF_DURATION)
-        lf_duration_format(bound, text, sizeof text);
-    else if (row->type == LF_SIZE)
-        lf_size_format(bound, text, sizeof text);
-    else
-        snprintf(text, sizeof text, "%" PRId64, bound);
-    fputs(text, out);
-}
-
 /* Its choices or bounds, as a second comment line. */
 static void print_allowed(const struct lf_setting *row, int indent, FILE *out)
 {
@@ -50,11 +36,10 @@ static void print_allowed(const struct lf_setting *row, int indent, FILE *out)
             fprintf(out, "%s \"%s\"", i ? "," : "", row->choices[i].name);
         fputs(".\n", out);
     } else if (row->min || row->max) {
-        fprintf(out, "%*s# From ", indent, "");
-        print_bound(row, row->min, out);
-        fputs(" to ", out);
-        print_bound(row, row->max, out);
-        fputs(".\n", out);
+        char min[32], max[32];
+        lf_setting_format(row->type, row->min, min, sizeof min);
+        lf_setting_format(row->type, row->max, max, sizeof max);
+        fprintf(out, "%*s# From %s to %s.\n", indent, "", min, max);
     }
 }
 
