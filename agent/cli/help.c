@@ -56,7 +56,7 @@ static void print_way_in(const struct lf_verb *verb, FILE *out)
         fputs("\nonly on the agent's machine; only for operators\n", out);
     else
         fprintf(out, "\nalso over MQTT (`labferry help mqtt`)%s\n",
-                verb->changes ? "; on the control socket only for operators" : "");
+                verb->flags & LF_VERB_CHANGES ? "; on the control socket only for operators" : "");
 }
 
 void cli_help_verb(const struct lf_verb *verb, FILE *out)
@@ -88,7 +88,7 @@ void cli_help(FILE *out)
         const struct lf_verb *verb;
         fprintf(out, "\n%s:\n", titles[group]);
         for (size_t i = 0; (verb = cli_verb_at(i)); i++)
-            if (group == (!verb->perform ? 2 : verb->changes ? 1 : 0))
+            if (group == (!verb->perform ? 2 : verb->flags & LF_VERB_CHANGES ? 1 : 0))
                 fprintf(out, "  %-15s %s\n", verb->name, verb->summary);
     }
     fputs("\noptions for all commands:\n", out);

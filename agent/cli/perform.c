@@ -109,7 +109,7 @@ static void show(const struct cli *cli, const cJSON *result, bool waited)
         cli_show_job(cli, result);
     else if (view && view->show)
         view->show(cli, result);
-    else if (cli->verb->answers_job)
+    else if (cli->verb->flags & LF_VERB_JOB)
         cli_show_outcome(cli, result);
     else
         cli_show_any(cli, result);
@@ -118,15 +118,16 @@ static void show(const struct cli *cli, const cJSON *result, bool waited)
 enum cli_exit cli_perform(struct cli *cli)
 {
     const struct lf_arg *file_arg = lf_verb_file(cli->verb);
-    bool wait = cli->verb->answers_job && cli_flag(cli, "wait");
+    bool wait = cli->verb->flags & LF_VERB_JOB && cli_flag(cli, "wait");
     cJSON *result = NULL;
     struct lf_file file = {0};
-    if (cli->verb->answers_job && cli_text(cli, "timeout") && !wait)
+    if (cli->verb->flags & LF_VERB_JOB && cli_text(cli, "timeout") && !wait)
         return cli_misuse(cli, "--timeout goes with --wait");
     if (file_arg && !open_file(cli, cli_text(cli, file_arg->name), &file))
         return CLI_REFUSED;
     enum cli_exit code = cli_ask(cli, cli->verb->name, sent_args(cli), file_arg ? &file : NULL,
-                                 lf_deadline_in(cli->verb->slow ? CLI_SLOW_MS : CLI_ASK_MS), &result);
+                                 lf_deadline_in(cli->verb->flags & LF_VERB_SLOW ? CLI_SLOW_MS : CLI_ASK_MS),
+                                 &result);
     lf_file_close(&file);
     if (code == CLI_DONE && wait)
         code = wait_job(cli, lf_json_int(result, "id", 0), &result);

@@ -16,15 +16,13 @@ enum { PAGE = 1000 };
 
 /* ---- audit verify ---- */
 
-static enum cli_exit report_verdict(const struct cli *cli, const char *where, int64_t entries, int64_t first,
-                                    const char *head)
+/* Takes verdict. */
+static enum cli_exit report_verdict(const struct cli *cli, const char *where, cJSON *verdict)
 {
+    int64_t entries = lf_json_int(verdict, "entries", 0), first = lf_json_int(verdict, "first", 0);
     if (cli->json) {
-        cJSON *answer = cJSON_CreateObject();
-        if (lf_json_set_bool(answer, "ok", true) && lf_json_set_int(answer, "entries", entries)
-            && lf_json_set_int(answer, "first", first))
-            lf_json_set_text(answer, "head", head);
-        return cli_print_json(cli, answer);
+        lf_json_set_bool(verdict, "ok", true);
+        return cli_print_json(cli, verdict);
     }
     printf("%s: complete and unchanged, %" PRId64 " entr%s", where, entries, entries == 1 ? "y" : "ies");
     if (first > 1)
@@ -32,7 +30,8 @@ static enum cli_exit report_verdict(const struct cli *cli, const char *where, in
     printf(
         "\nhead: %s\nKeep a note of this head elsewhere: `labferry audit-verify --noted HEAD` then proves that "
         "nothing was rewritten.\n",
-        head);
+        lf_json_text_or(verdict, "head", ""));
+    cJSON_Delete(verdict);
     return CLI_DONE;
 }
 
@@ -40,11 +39,9 @@ static enum cli_exit verify_file(const struct cli *cli, const char *path, const 
 {
     struct lf_audit_verdict verdict;
     struct lf_error err = {0};
-    char head[LF_SHA256_HEX + 24];
     if (lf_audit_verify_file(path, noted, &verdict, &err) != LF_OK)
         return cli_failed(cli, &err);
-    snprintf(head, sizeof head, "%" PRId64 ":%s", verdict.head.seq, verdict.head.hash);
-    return report_verdict(cli, path, verdict.count, verdict.first, head);
+    return report_verdict(cli, path, lf_audit_verdict_json(&verdict));
 }
 
 static enum cli_exit verify_running(struct cli *cli, const char *noted)
@@ -53,12 +50,7 @@ static enum cli_exit verify_running(struct cli *cli, const char *noted)
     if (noted)
         lf_json_set_text(args, "noted", noted);
     enum cli_exit code = cli_ask(cli, "audit-verify", args, NULL, lf_deadline_in(CLI_SLOW_MS), &answer);
-    if (code != CLI_DONE)
-        return code;
-    code = report_verdict(cli, "the agent's audit trail", lf_json_int(answer, "entries", 0),
-                          lf_json_int(answer, "first", 0), lf_json_text_or(answer, "head", ""));
-    cJSON_Delete(answer);
-    return code;
+    return code == CLI_DONE ? report_verdict(cli, "the agent's audit trail", answer) : code;
 }
 
 static enum cli_exit verify_audit(struct cli *cli)

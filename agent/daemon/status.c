@@ -36,11 +36,8 @@ static cJSON *outbox_counts(struct lf_journal *journal)
     struct lf_journal_use use;
     cJSON *counts = cJSON_CreateObject();
     lf_journal_use(journal, &use);
-    if (counts && lf_json_set_int(counts, "waiting", use.outbox)
-        && lf_json_set_int(counts, "dropped", use.outbox_dropped))
-        return counts;
-    cJSON_Delete(counts);
-    return NULL;
+    return lf_json_made(counts, lf_json_set_int(counts, "waiting", use.outbox)
+                                    && lf_json_set_int(counts, "dropped", use.outbox_dropped));
 }
 
 /* The head of the audit trail, noted where this machine cannot change it unseen. Not part of the status,
@@ -48,16 +45,17 @@ static cJSON *outbox_counts(struct lf_journal *journal)
 static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
 {
     struct lf_audit_head head;
-    char at[LF_TIME_TEXT];
+    char at[LF_TIME_TEXT], text[LF_AUDIT_HEAD];
     if (lf_journal_audit_head(context->journal, &head, err) != LF_OK)
         return false;
     lf_time_format(lf_clock_wall_ms(), at);
+    lf_audit_head_text(&head, text);
     char *topic = lf_format("%s/audit", context->config->link.base);
-    char *text = lf_format("{\"head\":\"%lld:%s\",\"at\":\"%s\"}", (long long)head.seq, head.hash, at);
-    bool good = topic && text ? lf_journal_outbox_add(context->journal, topic, text, true, err) == LF_OK
+    char *note = lf_format("{\"head\":\"%s\",\"at\":\"%s\"}", text, at);
+    bool good = topic && note ? lf_journal_outbox_add(context->journal, topic, note, true, err) == LF_OK
                               : lf_fail_memory(err, "publishing the head of the audit trail") == LF_OK;
     free(topic);
-    free(text);
+    free(note);
     return good;
 }
 
@@ -73,14 +71,12 @@ static bool queue(struct lf_context *context, const char *topic, const char *tex
 
 bool status_queue(struct lf_context *context)
 {
-    char started[LF_TIME_TEXT], *text = NULL;
+    char *text = NULL;
     struct lf_error err = {0}, trouble = {0};
     cJSON *status = cJSON_CreateObject();
-    lf_time_format(context->started_ms, started);
-    bool good = status && lf_json_set_text(status, "state", "online")
-                && lf_json_set_text(status, "version", LF_VERSION)
+    bool good = lf_json_set_text(status, "state", "online") && lf_json_set_text(status, "version", LF_VERSION)
                 && lf_json_set_text(status, "config", context->config->digest)
-                && lf_json_set_text(status, "started", started) && set_namesake(status, context)
+                && lf_json_set_time(status, "started", context->started_ms) && set_namesake(status, context)
                 && lf_json_set(status, "instruments", instrument_counts(context->jobs))
                 && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
                 && lf_json_set(status, "events", lf_journal_event_counts(context->journal))

@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
@@ -134,4 +136,28 @@ bool lf_json_set_int(cJSON *object, const char *key, int64_t number)
 bool lf_json_set_bool(cJSON *object, const char *key, bool truth)
 {
     return lf_json_set(object, key, cJSON_CreateBool(truth));
+}
+
+bool lf_json_set_time(cJSON *object, const char *key, int64_t wall_ms)
+{
+    char text[LF_TIME_TEXT];
+    lf_time_format(wall_ms, text);
+    return wall_ms == 0 || lf_json_set_text(object, key, text);
+}
+
+void lf_json_add(cJSON **list, cJSON *item)
+{
+    if (item && cJSON_AddItemToArray(*list, item))
+        return;
+    cJSON_Delete(item);
+    cJSON_Delete(*list);
+    *list = NULL;
+}
+
+cJSON *lf_json_made(cJSON *value, bool made)
+{
+    if (made)
+        return value;
+    cJSON_Delete(value);
+    return NULL;
 }

@@ -32,7 +32,15 @@ bool lf_json_bool(const cJSON *value, const char *path, bool fallback);
 bool lf_json_set_text(cJSON *object, const char *key, const char *text);
 bool lf_json_set_int(cJSON *object, const char *key, int64_t number);
 bool lf_json_set_bool(cJSON *object, const char *key, bool truth);
+/* As RFC 3339; 0: the time is not known, and the member is left out. */
+bool lf_json_set_time(cJSON *object, const char *key, int64_t wall_ms);
 /* Takes item. */
 bool lf_json_set(cJSON *object, const char *key, cJSON *item);
+
+/* Appends item, which it takes. When memory runs out, frees the list and sets it to NULL: an incomplete list
+ * is never returned as if it were complete. */
+void lf_json_add(cJSON **list, cJSON *item);
+/* The end of making a value: returns it if all of it was made, else frees it and returns NULL. */
+cJSON *lf_json_made(cJSON *value, bool made);
 
 #endif

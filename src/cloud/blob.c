@@ -158,11 +158,9 @@ static cJSON *blob_fields(const struct lf_upload_file *file)
 {
     cJSON *fields = cJSON_CreateObject();
     const char *mime = file->mime ? file->mime : "application/octet-stream";
-    if (fields && lf_json_set_text(fields, "name", file->name) && lf_json_set_text(fields, "type", file->type)
-        && lf_json_set_text(fields, "mimeType", mime))
-        return fields;
-    cJSON_Delete(fields);
-    return NULL;
+    return lf_json_made(fields, lf_json_set_text(fields, "name", file->name)
+                                    && lf_json_set_text(fields, "type", file->type)
+                                    && lf_json_set_text(fields, "mimeType", mime));
 }
 
 /* Copies one text of the answer, and frees the answer. */
@@ -284,17 +282,13 @@ enum lf_status lf_cloud_upload_part(struct lf_cloud *cloud, const char *blob_id,
 /* {"parts":[{"partNumber":1,"eTag":"\"...\""}]}. Returns owned; NULL when out of memory. */
 static cJSON *parts_object(const char *const *etags, int count)
 {
-    cJSON *object = cJSON_CreateObject(), *parts = object ? cJSON_AddArrayToObject(object, "parts") : NULL;
-    bool good = parts;
-    for (int i = 0; good && i < count; i++) {
+    cJSON *object = cJSON_CreateObject(), *parts = cJSON_CreateArray();
+    for (int i = 0; i < count; i++) {
         cJSON *part = cJSON_CreateObject();
-        good = part && cJSON_AddItemToArray(parts, part) && lf_json_set_int(part, "partNumber", i + 1)
-               && lf_json_set_text(part, "eTag", etags[i]);
+        bool made = lf_json_set_int(part, "partNumber", i + 1) && lf_json_set_text(part, "eTag", etags[i]);
+        lf_json_add(&parts, lf_json_made(part, made));
     }
-    if (good)
-        return object;
-    cJSON_Delete(object);
-    return NULL;
+    return lf_json_made(object, lf_json_set(object, "parts", parts));
 }
 
 /* After a refused completion: did an earlier one, whose answer was lost, succeed? */

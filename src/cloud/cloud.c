@@ -54,25 +54,17 @@ void lf_cloud_close(struct lf_cloud *cloud)
 
 static bool add_health(cJSON *object, struct lf_api_health *health)
 {
-    char at[LF_TIME_TEXT];
-    bool good = true;
     lf_mutex_lock(&health->lock);
     const char *state = !health->since ? "not asked yet" : health->failing ? "failing" : "ok";
-    good &= lf_json_set_text(object, "state", state);
-    good &= lf_json_set_int(object, "calls", health->calls)
-            && lf_json_set_int(object, "failures", health->failures);
-    if (health->since) {
-        lf_time_format(health->since, at);
-        good &= lf_json_set_text(object, "since", at);
-    }
-    if (health->last_at) {
-        lf_time_format(health->last_at, at);
-        good &= lf_json_set_text(object, "last_error", health->last.text)
-                && lf_json_set_text(object, "last_error_class", lf_class_name(health->last.class))
-                && lf_json_set_text(object, "last_error_at", at);
-    }
+    bool made = lf_json_set_text(object, "state", state) && lf_json_set_int(object, "calls", health->calls)
+                && lf_json_set_int(object, "failures", health->failures)
+                && lf_json_set_time(object, "since", health->since);
+    if (made && health->last_at)
+        made = lf_json_set_text(object, "last_error", health->last.text)
+               && lf_json_set_text(object, "last_error_class", lf_class_name(health->last.class))
+               && lf_json_set_time(object, "last_error_at", health->last_at);
     lf_mutex_unlock(&health->lock);
-    return good;
+    return made;
 }
 
 static bool add_limits(cJSON *object, struct lf_cloud *cloud)
@@ -93,9 +85,5 @@ static bool add_limits(cJSON *object, struct lf_cloud *cloud)
 cJSON *lf_cloud_health(struct lf_cloud *cloud)
 {
     cJSON *object = cJSON_CreateObject();
-    if (object && (!add_health(object, &cloud->health) || !add_limits(object, cloud))) {
-        cJSON_Delete(object);
-        object = NULL;
-    }
-    return object;
+    return lf_json_made(object, add_health(object, &cloud->health) && add_limits(object, cloud));
 }

@@ -37,12 +37,10 @@ struct lf_commands {
 static char *make_answer(const struct lf_command_row *row, enum lf_verb_state state, const cJSON *result,
                          const struct lf_error *why)
 {
-    char at[LF_TIME_TEXT];
     cJSON *answer = cJSON_CreateObject();
-    lf_time_format(lf_clock_wall_ms(), at);
-    bool ok = answer && lf_json_set_text(answer, "id", row->id) && lf_json_set_text(answer, "verb", row->verb)
+    bool ok = lf_json_set_text(answer, "id", row->id) && lf_json_set_text(answer, "verb", row->verb)
               && lf_json_set_text(answer, "state", control__state_name(state))
-              && lf_json_set_text(answer, "at", at)
+              && lf_json_set_time(answer, "at", lf_clock_wall_ms())
               && (!why || lf_json_set(answer, "error", control__answer_error(why)))
               && (!result || lf_json_set(answer, "result", cJSON_Duplicate(result, true)));
     char *text = ok ? control__answer_print(answer) : NULL;
@@ -82,7 +80,7 @@ static enum lf_status audit_command(struct lf_commands *commands, const struct l
     const struct lf_verb *verb = lf_verb_find(row->verb);
     cJSON *args = NULL;
     char who[WHO_ROOM];
-    if (verb && !verb->changes)
+    if (verb && !(verb->flags & LF_VERB_CHANGES))
         return LF_OK;
     if (row->args && lf_json_parse(lf_slice_text(row->args), &args, err) == LF_NO_MEMORY)
         return LF_NO_MEMORY;
@@ -279,7 +277,7 @@ static enum lf_status perform_row(struct lf_commands *commands, struct lf_comman
                                   struct lf_error *err)
 {
     const struct lf_verb *verb = lf_verb_find(row->verb);
-    struct performing performing = {commands, row, verb && verb->atomic};
+    struct performing performing = {commands, row, verb && verb->flags & LF_VERB_ATOMIC};
     cJSON *args = NULL, *result = NULL;
     char who[WHO_ROOM];
     bool settled;
@@ -330,7 +328,7 @@ static enum lf_status recover_one(struct lf_commands *commands, struct lf_comman
                                   struct lf_error *err)
 {
     const struct lf_verb *verb = lf_verb_find(row->verb);
-    if (verb && !verb->changes) {
+    if (verb && !(verb->flags & LF_VERB_CHANGES)) {
         row->state = LF_COMMAND_ACCEPTED;
         return lf_journal_command_save(commands->context->journal, row, err);
     }

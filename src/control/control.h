@@ -90,6 +90,13 @@ struct lf_arg {
         }                                                                                                    \
     }
 
+enum {
+    LF_VERB_CHANGES = 1, /* changes something: only for operators, and audited */
+    LF_VERB_ATOMIC = 2,  /* all that it changes is in the journal: it runs in its caller's transaction */
+    LF_VERB_JOB = 4,     /* the result is a job, which a caller can wait for */
+    LF_VERB_SLOW = 8,    /* may take minutes */
+};
+
 struct lf_verb {
     const char *name;          /* "audit-verify" */
     const char *summary;       /* one line: "Show one job with its history." */
@@ -97,10 +104,7 @@ struct lf_verb {
     const char *examples;      /* command lines, one a line; the first without shell syntax and options of the
                                 * command line: the JSON example is made from it */
     const struct lf_arg *args; /* ends with name NULL; NULL: none */
-    bool changes;              /* changes something: only for operators, and audited */
-    bool atomic;      /* all that it changes is in the journal: it runs in its caller's transaction */
-    bool answers_job; /* the result is a job, which a caller can wait for */
-    bool slow;        /* may take minutes */
+    unsigned flags;
     /* Fills *result (owned JSON, may stay NULL). NULL: a command of the CLI that needs no agent. */
     enum lf_status (*perform)(struct lf_context *context, const struct lf_verb_request *request,
                               cJSON **result, struct lf_error *err);

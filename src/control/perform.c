@@ -65,7 +65,7 @@ struct work {
 
 static bool is_audited(const struct work *work)
 {
-    return work->verb && work->verb->changes;
+    return work->verb && work->verb->flags & LF_VERB_CHANGES;
 }
 
 static enum lf_status call_record(const struct work *work, enum lf_verb_state state, const cJSON *result,
@@ -163,8 +163,8 @@ enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_verb_
         status = lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "%s may not `%s`: %s", request->who, request->verb,
                          request->denied);
     if (status == LF_OK)
-        return work.verb->atomic ? perform_atomic(&work, settled, result, err)
-                                 : perform_open(&work, settled, result, err);
+        return work.verb->flags & LF_VERB_ATOMIC ? perform_atomic(&work, settled, result, err)
+                                                 : perform_open(&work, settled, result, err);
     *settled = commit_outcome(&work, NULL, err);
     return status;
 }

@@ -89,46 +89,39 @@ static cJSON *choices_json(const struct lf_arg *arg)
 {
     cJSON *choices = cJSON_CreateArray();
     for (int i = 0; arg->choice(i); i++)
-        cJSON_AddItemToArray(choices, cJSON_CreateString(arg->choice(i)));
+        lf_json_add(&choices, cJSON_CreateString(arg->choice(i)));
     return choices;
 }
 
 static cJSON *arg_json(const struct lf_arg *arg)
 {
     cJSON *json = cJSON_CreateObject();
-    if (lf_json_set_text(json, "name", arg->name) && lf_json_set_text(json, "type", type_names[arg->type])
-        && lf_json_set_bool(json, "required", arg->flags & LF_ARG_REQUIRED)
-        && lf_json_set_bool(json, "positional", arg->flags & LF_ARG_POSITIONAL)
-        && lf_json_set_bool(json, "cli_only", arg->flags & LF_ARG_LOCAL)
-        && (!arg->choice || lf_json_set(json, "choices", choices_json(arg)))
-        && (!arg->fallback || lf_json_set_text(json, "default", arg->fallback))
-        && lf_json_set_text(json, "help", arg->help))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    bool made = lf_json_set_text(json, "name", arg->name)
+                && lf_json_set_text(json, "type", type_names[arg->type])
+                && lf_json_set_bool(json, "required", arg->flags & LF_ARG_REQUIRED)
+                && lf_json_set_bool(json, "positional", arg->flags & LF_ARG_POSITIONAL)
+                && lf_json_set_bool(json, "cli_only", arg->flags & LF_ARG_LOCAL)
+                && (!arg->choice || lf_json_set(json, "choices", choices_json(arg)))
+                && (!arg->fallback || lf_json_set_text(json, "default", arg->fallback))
+                && lf_json_set_text(json, "help", arg->help);
+    return lf_json_made(json, made);
 }
 
 static cJSON *args_json(const struct lf_verb *verb)
 {
     cJSON *list = cJSON_CreateArray();
-    for (const struct lf_arg *arg = verb->args; list && arg && arg->name; arg++) {
-        cJSON *json = arg_json(arg);
-        if (!json || !cJSON_AddItemToArray(list, json)) {
-            cJSON_Delete(json);
-            cJSON_Delete(list);
-            list = NULL;
-        }
-    }
+    for (const struct lf_arg *arg = verb->args; arg && arg->name; arg++)
+        lf_json_add(&list, arg_json(arg));
     return list;
 }
 
 static cJSON *lines_json(const char *text)
 {
     cJSON *list = cJSON_CreateArray();
-    for (size_t len; list && *text; text += len + (text[len] == '\n')) {
+    for (size_t len; *text; text += len + (text[len] == '\n')) {
         len = strcspn(text, "\n");
         char *line = lf_format("%.*s", (int)len, text);
-        cJSON_AddItemToArray(list, line ? cJSON_CreateString(line) : NULL);
+        lf_json_add(&list, line ? cJSON_CreateString(line) : NULL);
         free(line);
     }
     return list;
@@ -144,16 +137,14 @@ cJSON *lf_verb_json(const struct lf_verb *verb)
               && lf_json_set_text(json, "summary", verb->summary) && lf_json_set_text(json, "usage", synopsis)
               && (!verb->about || lf_json_set_text(json, "about", verb->about))
               && lf_json_set_bool(json, "needs_agent", verb->perform != NULL)
-              && lf_json_set_bool(json, "changes", verb->changes) && lf_json_set_bool(json, "remote", remote)
-              && lf_json_set_text(json, "permission", verb->changes ? "operator" : "anyone")
-              && lf_json_set_bool(json, "answers_job", verb->answers_job)
+              && lf_json_set_bool(json, "changes", verb->flags & LF_VERB_CHANGES)
+              && lf_json_set_bool(json, "remote", remote)
+              && lf_json_set_text(json, "permission", verb->flags & LF_VERB_CHANGES ? "operator" : "anyone")
+              && lf_json_set_bool(json, "answers_job", verb->flags & LF_VERB_JOB)
               && lf_json_set(json, "args", args_json(verb))
               && lf_json_set(json, "examples", lines_json(verb->examples))
               && (!remote || lf_verb_example(verb, &args, &err) == LF_OK)
               && (!remote || lf_json_set(json, "example_args", args));
     free(synopsis);
-    if (ok)
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    return lf_json_made(json, ok);
 }

@@ -46,18 +46,11 @@ extern const struct lf_verb control__verbs_status[], control__verbs_look[], cont
 /* Borrowed from the request. */
 static inline const char *arg_text(const struct lf_verb_request *request, const char *name)
 {
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(request->args, name));
+    return lf_json_text(request->args, name);
 }
 
-static inline int64_t arg_int(const struct lf_verb_request *request, const char *name, int64_t fallback)
-{
-    return lf_json_int(request->args, name, fallback);
-}
-
-static inline const cJSON *arg_object(const struct lf_verb_request *request, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(request->args, name);
-}
+/* "limit", within its bounds. */
+int control__arg_limit(const struct lf_verb_request *request);
 
 /* A text of type LF_ARG_TIME as wall time. False: it is none. */
 bool control__parse_time(const char *text, int64_t *ms);
@@ -67,6 +60,12 @@ enum lf_status control__check_args(const struct lf_verb *verb, const cJSON *args
 
 /* Adds a name to "one, two". */
 void control__list_add(char *list, size_t room, const char *name);
+
+/* The end of a verb whose result is a list; takes list, NULL when memory ran out. Passes status on. */
+enum lf_status control__answer_list(enum lf_status status, cJSON *list, cJSON **result, struct lf_error *err);
+/* The end of a verb whose result is a job as it is now. Passes status on. */
+enum lf_status control__answer_job(enum lf_status status, struct lf_context *context, int64_t id,
+                                   bool history, cJSON **result, struct lf_error *err);
 
 /* LF_NOT_FOUND names the instruments that there are. */
 enum lf_status control__find_instrument(struct lf_context *context, const char *name,

@@ -16,18 +16,6 @@
 
 enum { ASK_MS = 30 * 1000, ASK_MS_MAX = 600 * 1000 }; /* until the instrument is free */
 
-/* What most of them answer: the job as it is now. */
-static enum lf_status answer_job(struct lf_context *context, int64_t id, cJSON **result, struct lf_error *err)
-{
-    struct lf_job job;
-    enum lf_status status = lf_journal_job_get(context->journal, id, &job, err);
-    if (status != LF_OK)
-        return status;
-    *result = lf_job_to_json(context->jobs, &job, false);
-    lf_job_free(&job);
-    return *result ? LF_OK : lf_fail_memory(err, "describing a job");
-}
-
 /* ---- new work ---- */
 
 static const char *base_name(const char *path)
@@ -55,7 +43,7 @@ static enum lf_status perform_send(struct lf_context *context, const struct lf_v
     status = lf_jobs_send(context->jobs, arg_text(request, "instrument"),
                           name ? name : base_name(arg_text(request, "file")), request->file, request->who,
                           &id, err);
-    return status == LF_OK ? answer_job(context, id, result, err) : status;
+    return control__answer_job(status, context, id, false, result, err);
 }
 
 /* What the instrument cannot do is refused now, not later as a job that fails. */
@@ -83,8 +71,8 @@ static enum lf_status perform_run(struct lf_context *context, const struct lf_ve
     enum lf_status status = check_procedure(context, request, err);
     if (status == LF_OK)
         status = lf_jobs_run(context->jobs, arg_text(request, "instrument"), arg_text(request, "procedure"),
-                             arg_object(request, "inputs"), request->who, &id, err);
-    return status == LF_OK ? answer_job(context, id, result, err) : status;
+                             lf_json_at(request->args, "inputs"), request->who, &id, err);
+    return control__answer_job(status, context, id, false, result, err);
 }
 
 /* ---- ask ---- */
@@ -92,19 +80,15 @@ static enum lf_status perform_run(struct lf_context *context, const struct lf_ve
 static cJSON *captures_report(const struct lf_outcome *outcome)
 {
     cJSON *report = cJSON_CreateObject(), *values = cJSON_CreateArray();
-    bool good = lf_json_set(report, "values", values);
-    for (size_t i = 0; good && i < outcome->count; i++) {
+    for (size_t i = 0; i < outcome->count; i++) {
         const struct lf_capture *capture = &outcome->captures[i];
         cJSON *value = cJSON_CreateObject();
-        good = value && lf_json_set_text(value, "name", capture->name)
-               && lf_json_set_text(value, "value", capture->value)
-               && lf_json_set_text(value, "type", lf_capture_type_name(capture->type));
-        cJSON_AddItemToArray(values, value);
+        bool made = lf_json_set_text(value, "name", capture->name)
+                    && lf_json_set_text(value, "value", capture->value)
+                    && lf_json_set_text(value, "type", lf_capture_type_name(capture->type));
+        lf_json_add(&values, lf_json_made(value, made));
     }
-    if (good)
-        return report;
-    cJSON_Delete(report);
-    return NULL;
+    return lf_json_made(report, lf_json_set(report, "values", values));
 }
 
 static enum lf_status perform_ask(struct lf_context *context, const struct lf_verb_request *request,
@@ -123,7 +107,7 @@ static enum lf_status perform_ask(struct lf_context *context, const struct lf_ve
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the driver \"%s\" of %s does not take commands",
                        lf_instrument_driver(instrument)->name, lf_instrument_name(instrument));
     const cJSON *input;
-    cJSON_ArrayForEach (input, arg_object(request, "inputs"))
+    cJSON_ArrayForEach (input, lf_json_at(request->args, "inputs"))
         if (count < ARG_MEMBERS_MAX)
             inputs[count++] = (struct lf_input){input->string, input->valuestring};
     const char *timeout = arg_text(request, "timeout");
@@ -147,35 +131,35 @@ static enum lf_status perform_ask(struct lf_context *context, const struct lf_ve
 static enum lf_status perform_retry(struct lf_context *context, const struct lf_verb_request *request,
                                     cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "job", 0);
+    int64_t id = lf_json_int(request->args, "job", 0);
     enum lf_status status = lf_jobs_retry(context->jobs, id, request->who, err);
-    return status == LF_OK ? answer_job(context, id, result, err) : status;
+    return control__answer_job(status, context, id, false, result, err);
 }
 
 static enum lf_status perform_confirm(struct lf_context *context, const struct lf_verb_request *request,
                                       cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "job", 0);
-    enum lf_status status = lf_jobs_confirm(context->jobs, id, arg_object(request, "values"), request->who,
-                                            err);
-    return status == LF_OK ? answer_job(context, id, result, err) : status;
+    int64_t id = lf_json_int(request->args, "job", 0);
+    enum lf_status status = lf_jobs_confirm(context->jobs, id, lf_json_at(request->args, "values"),
+                                            request->who, err);
+    return control__answer_job(status, context, id, false, result, err);
 }
 
 static enum lf_status perform_cancel(struct lf_context *context, const struct lf_verb_request *request,
                                      cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "job", 0);
+    int64_t id = lf_json_int(request->args, "job", 0);
     enum lf_status status = lf_jobs_cancel(context->jobs, id, arg_text(request, "why"), request->who, err);
-    return status == LF_OK ? answer_job(context, id, result, err) : status;
+    return control__answer_job(status, context, id, false, result, err);
 }
 
 static enum lf_status perform_assign(struct lf_context *context, const struct lf_verb_request *request,
                                      cJSON **result, struct lf_error *err)
 {
-    int64_t id = arg_int(request, "job", 0);
+    int64_t id = lf_json_int(request->args, "job", 0);
     enum lf_status status = lf_jobs_assign(context->jobs, id, arg_text(request, "run"),
                                            arg_text(request, "output"), request->who, err);
-    return status == LF_OK ? answer_job(context, id, result, err) : status;
+    return control__answer_job(status, context, id, false, result, err);
 }
 
 /* ---- pause and resume ---- */
@@ -206,19 +190,15 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_ve
     struct lf_instrument *only = NULL;
     enum lf_status status = strcmp(name, "all") != 0 ? control__find_instrument(context, name, &only, err)
                                                      : LF_OK;
-    cJSON *list = status == LF_OK ? cJSON_CreateArray() : NULL;
+    cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(context->jobs); i++) {
         struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
         if (only && only != instrument)
             continue;
         status = set_paused(context, instrument, why, err);
-        cJSON_AddItemToArray(list, lf_instrument_info_paused(instrument, why));
+        lf_json_add(&list, lf_instrument_info_paused(instrument, why));
     }
-    if (status == LF_OK)
-        *result = list;
-    else
-        cJSON_Delete(list);
-    return status;
+    return control__answer_list(status, list, result, err);
 }
 
 static enum lf_status perform_pause(struct lf_context *context, const struct lf_verb_request *request,
@@ -248,9 +228,7 @@ const struct lf_verb control__verbs_act[] = {
                      ARGS_WAIT),
      .examples = "labferry send hamilton-1 plate-7.csv\n"
                  "labferry send hamilton-1 /tmp/x --name plate-7.csv --wait",
-     .changes = true,
-     .answers_job = true,
-     .slow = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_JOB | LF_VERB_SLOW,
      .perform = perform_send},
     {.name = "run",
      .summary = "Run a procedure on an instrument, as a job.",
@@ -259,9 +237,7 @@ const struct lf_verb control__verbs_act[] = {
                      {"inputs", LF_ARG_OBJECT, LF_ARG_POSITIONAL, .help = "values that the procedure needs"},
                      ARGS_WAIT),
      .examples = "labferry run pump-1 dispense volume=50\nlabferry run balance-1 weigh --wait --timeout 5m",
-     .changes = true,
-     .atomic = true,
-     .answers_job = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_run},
     {.name = "ask",
      .summary = "Send one command to an instrument and show its answer.",
@@ -276,16 +252,13 @@ const struct lf_verb control__verbs_act[] = {
                       .help = "how long to wait until the instrument is free, at most 10m", .fallback = "30s",
                       .value = "TIME"}),
      .examples = "labferry ask balance-1 weigh\nlabferry ask balance-1 tare --once",
-     .changes = true,
-     .slow = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_SLOW,
      .perform = perform_ask},
     {.name = "retry",
      .summary = "Repeat the step of a held job: it did not happen, or its cause is fixed.",
      .args = LF_ARGS(ARG_JOB, ARGS_WAIT),
      .examples = "labferry retry 12\nlabferry retry 12 --wait",
-     .changes = true,
-     .atomic = true,
-     .answers_job = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_retry},
     {.name = "confirm",
      .summary = "Confirm that the step of a held job did happen, and continue.",
@@ -295,17 +268,13 @@ const struct lf_verb control__verbs_act[] = {
                       .help = "what the instrument would have reported"},
                      ARGS_WAIT),
      .examples = "labferry confirm 12 weight=12.345\nlabferry confirm 12",
-     .changes = true,
-     .atomic = true,
-     .answers_job = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_confirm},
     {.name = "cancel",
      .summary = "Cancel a job.",
      .args = LF_ARGS(ARG_JOB, ARG_WHY, ARGS_WAIT),
      .examples = "labferry cancel 12 \"plate was dropped\"",
-     .changes = true,
-     .atomic = true,
-     .answers_job = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_cancel},
     {.name = "assign",
      .summary = "Assign a held result to a run.",
@@ -317,24 +286,20 @@ const struct lf_verb control__verbs_act[] = {
                      ARGS_WAIT),
      .examples = "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001\n"
                  "labferry assign 12 4dc3c7bf-1a2b-4c5d-8e9f-000000000001 \"Plate reader\"",
-     .changes = true,
-     .atomic = true,
-     .answers_job = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_assign},
     {.name = "pause",
      .summary = "Let an instrument finish what it is doing and start nothing new.",
      .about = "It stays paused until it is resumed, even after a restart. Results are still collected.",
      .args = LF_ARGS(ARG_INSTRUMENT("its name, or all"), ARG_WHY),
      .examples = "labferry pause hamilton-1 \"changing tips\"\nlabferry pause all",
-     .changes = true,
-     .atomic = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC,
      .perform = perform_pause},
     {.name = "resume",
      .summary = "Resume a paused instrument.",
      .args = LF_ARGS(ARG_INSTRUMENT("its name, or all")),
      .examples = "labferry resume hamilton-1",
-     .changes = true,
-     .atomic = true,
+     .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC,
      .perform = perform_resume},
     {0},
 };

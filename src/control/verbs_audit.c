@@ -6,30 +6,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-struct entry_list {
-    cJSON *array;
-    bool short_of_memory;
-};
-
-static void list_entry(void *context, const struct lf_audit_entry *entry)
+static void list_entry(void *list, const struct lf_audit_entry *entry)
 {
-    struct entry_list *list = context;
-    cJSON *json = lf_audit_entry_json(entry);
-    if (!json || !cJSON_AddItemToArray(list->array, json)) {
-        cJSON_Delete(json);
-        list->short_of_memory = true;
-    }
+    lf_json_add(list, lf_audit_entry_json(entry));
 }
 
 static enum lf_status read_filter(const struct lf_verb_request *request, struct lf_audit_filter *filter,
                                   char about[32], struct lf_error *err)
 {
     const char *since = arg_text(request, "since");
-    int64_t job = arg_int(request, "job", 0), limit = arg_int(request, "limit", LIST_LIMIT);
+    int64_t job = lf_json_int(request->args, "job", 0);
     *filter = (struct lf_audit_filter){.about = arg_text(request, "about"),
                                        .what = arg_text(request, "what"),
-                                       .from = arg_int(request, "from", 0),
-                                       .limit = limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : (int)limit};
+                                       .from = lf_json_int(request->args, "from", 0),
+                                       .limit = control__arg_limit(request)};
     if (job && filter->about)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit: \"job\" and \"about\" exclude each other");
     if ((job || filter->about) && filter->from)
@@ -52,15 +42,9 @@ static enum lf_status perform_audit(struct lf_context *context, const struct lf_
     enum lf_status status = read_filter(request, &filter, about, err);
     if (status != LF_OK)
         return status;
-    struct entry_list list = {.array = cJSON_CreateArray()};
-    status = list.array ? lf_journal_audit_list(context->journal, &filter, list_entry, &list, err) : LF_OK;
-    if (status == LF_OK && (!list.array || list.short_of_memory))
-        status = lf_fail_memory(err, "making a list");
-    if (status == LF_OK)
-        *result = list.array;
-    else
-        cJSON_Delete(list.array);
-    return status;
+    cJSON *list = cJSON_CreateArray();
+    status = lf_journal_audit_list(context->journal, &filter, list_entry, &list, err);
+    return control__answer_list(status, list, result, err);
 }
 
 static enum lf_status perform_audit_verify(struct lf_context *context, const struct lf_verb_request *request,
@@ -68,7 +52,6 @@ static enum lf_status perform_audit_verify(struct lf_context *context, const str
 {
     struct lf_audit_head noted;
     struct lf_audit_verdict verdict;
-    char head[LF_SHA256_HEX + 24];
     const char *text = arg_text(request, "noted");
     if (text && !lf_audit_head_parse(text, &noted))
         return lf_fail(
@@ -77,14 +60,8 @@ static enum lf_status perform_audit_verify(struct lf_context *context, const str
     enum lf_status status = lf_journal_audit_verify(context->journal, text ? &noted : NULL, &verdict, err);
     if (status != LF_OK)
         return status;
-    snprintf(head, sizeof head, "%" PRId64 ":%s", verdict.head.seq, verdict.head.hash);
-    *result = cJSON_CreateObject();
-    if (*result && lf_json_set_int(*result, "entries", verdict.count)
-        && lf_json_set_int(*result, "first", verdict.first) && lf_json_set_text(*result, "head", head))
-        return LF_OK;
-    cJSON_Delete(*result);
-    *result = NULL;
-    return lf_fail_memory(err, "describing the audit trail");
+    *result = lf_audit_verdict_json(&verdict);
+    return *result ? LF_OK : lf_fail_memory(err, "describing the audit trail");
 }
 
 const struct lf_verb control__verbs_audit[] = {
@@ -115,7 +92,7 @@ const struct lf_verb control__verbs_audit[] = {
                       .help = "a head noted earlier, which must be part of the trail", .value = "HEAD"}),
      .examples = "labferry audit-verify\nlabferry audit-verify audit-2026.jsonl\n"
                  "labferry audit-verify /var/lib/labferry/journal.db",
-     .slow = true,
+     .flags = LF_VERB_SLOW,
      .perform = perform_audit_verify},
     {0},
 };

@@ -10,32 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* When memory runs out, an incomplete list is not returned as if it were complete. */
-struct row_list {
-    struct lf_jobs *jobs;
-    cJSON *array;
-    bool short_of_memory;
-};
-
-/* Takes item. */
-static void list_add(struct row_list *list, cJSON *item)
+int control__arg_limit(const struct lf_verb_request *request)
 {
-    if (!item || !cJSON_AddItemToArray(list->array, item)) {
-        cJSON_Delete(item);
-        list->short_of_memory = true;
-    }
+    int64_t limit = lf_json_int(request->args, "limit", LIST_LIMIT);
+    return limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : (int)limit;
 }
 
-/* Hands the list over as the result. */
-static enum lf_status list_end(struct row_list *list, enum lf_status status, cJSON **result,
-                               struct lf_error *err)
+enum lf_status control__answer_list(enum lf_status status, cJSON *list, cJSON **result, struct lf_error *err)
 {
-    if (status == LF_OK && (!list->array || list->short_of_memory))
+    if (status == LF_OK && !list)
         status = lf_fail_memory(err, "making a list");
-    if (status == LF_OK)
-        *result = list->array;
-    else
-        cJSON_Delete(list->array);
+    *result = lf_json_made(list, status == LF_OK);
     return status;
 }
 
@@ -63,14 +48,11 @@ static cJSON *instrument_report(struct lf_context *context, struct lf_instrument
     cJSON *report = lf_instrument_info(instrument), *can = cJSON_CreateArray();
     for (int i = 0; lf_ability_names[i]; i++)
         if (lf_instrument_driver(instrument)->can & 1u << i)
-            cJSON_AddItemToArray(can, cJSON_CreateString(lf_ability_names[i]));
-    if (!lf_json_set(report, "can", can)
-        || !lf_json_set(report, "jobs",
-                        lf_journal_job_counts(context->journal, lf_instrument_name(instrument)))) {
-        cJSON_Delete(report);
-        return NULL;
-    }
-    return report;
+            lf_json_add(&can, cJSON_CreateString(lf_ability_names[i]));
+    return lf_json_made(report, lf_json_set(report, "can", can)
+                                    && lf_json_set(report, "jobs",
+                                                   lf_journal_job_counts(context->journal,
+                                                                         lf_instrument_name(instrument))));
 }
 
 static enum lf_status perform_instruments(struct lf_context *context, const struct lf_verb_request *request,
@@ -79,27 +61,26 @@ static enum lf_status perform_instruments(struct lf_context *context, const stru
     const char *name = arg_text(request, "instrument");
     struct lf_instrument *only = NULL;
     enum lf_status status = name ? control__find_instrument(context, name, &only, err) : LF_OK;
-    struct row_list list = {.array = cJSON_CreateArray()};
+    cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; status == LF_OK && i < lf_jobs_instrument_count(context->jobs); i++) {
         struct lf_instrument *instrument = lf_jobs_instrument_at(context->jobs, i);
         if (!only || only == instrument)
-            list_add(&list, instrument_report(context, instrument));
+            lf_json_add(&list, instrument_report(context, instrument));
     }
-    return list_end(&list, status, result, err);
+    return control__answer_list(status, list, result, err);
 }
 
 /* ---- jobs ---- */
 
+struct job_list {
+    struct lf_jobs *jobs;
+    cJSON *array;
+};
+
 static void list_job(void *context, const struct lf_job *job)
 {
-    struct row_list *list = context;
-    list_add(list, lf_job_to_json(list->jobs, job, false));
-}
-
-static int list_limit(const struct lf_verb_request *request)
-{
-    int64_t limit = arg_int(request, "limit", LIST_LIMIT);
-    return limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : (int)limit;
+    struct job_list *list = context;
+    lf_json_add(&list->array, lf_job_to_json(list->jobs, job, false));
 }
 
 static const char *state_choice(int index)
@@ -121,68 +102,62 @@ static enum lf_status perform_jobs(struct lf_context *context, const struct lf_v
         .state = arg_text(request, "state"),
         .kind = arg_text(request, "kind"),
         .instrument = arg_text(request, "instrument"),
-        .before = arg_int(request, "before", 0),
-        .limit = list_limit(request),
+        .before = lf_json_int(request->args, "before", 0),
+        .limit = control__arg_limit(request),
     };
-    struct row_list list = {.jobs = context->jobs, .array = cJSON_CreateArray()};
+    struct job_list list = {context->jobs, cJSON_CreateArray()};
     enum lf_status status = lf_journal_job_list(context->journal, &filter, list_job, &list, err);
-    return list_end(&list, status, result, err);
+    return control__answer_list(status, list.array, result, err);
+}
+
+enum lf_status control__answer_job(enum lf_status status, struct lf_context *context, int64_t id,
+                                   bool history, cJSON **result, struct lf_error *err)
+{
+    struct lf_job job;
+    if (status == LF_OK)
+        status = lf_journal_job_get(context->journal, id, &job, err);
+    if (status != LF_OK)
+        return status;
+    *result = lf_job_to_json(context->jobs, &job, history);
+    lf_job_free(&job);
+    return *result ? LF_OK : lf_fail_memory(err, "describing a job");
 }
 
 static enum lf_status perform_job(struct lf_context *context, const struct lf_verb_request *request,
                                   cJSON **result, struct lf_error *err)
 {
-    struct lf_job job;
-    enum lf_status status = lf_journal_job_get(context->journal, arg_int(request, "job", 0), &job, err);
-    if (status != LF_OK)
-        return status;
-    *result = lf_job_to_json(context->jobs, &job, true);
-    lf_job_free(&job);
-    return *result ? LF_OK : lf_fail_memory(err, "describing a job");
+    return control__answer_job(LF_OK, context, lf_json_int(request->args, "job", 0), true, result, err);
 }
 
 /* ---- events ---- */
 
-static bool set_time(cJSON *object, const char *key, int64_t wall_ms)
-{
-    char text[LF_TIME_TEXT];
-    if (!wall_ms)
-        return true;
-    lf_time_format(wall_ms, text);
-    return lf_json_set_text(object, key, text);
-}
-
 static cJSON *event_report(const struct lf_event_row *row)
 {
     cJSON *report = cJSON_CreateObject();
-    bool good = report && lf_json_set_text(report, "id", row->id)
-                && lf_json_set_text(report, "type", row->type)
+    bool made = lf_json_set_text(report, "id", row->id) && lf_json_set_text(report, "type", row->type)
                 && lf_json_set_text(report, "resource", row->resource_id)
                 && lf_json_set_text(report, "source", row->source)
                 && lf_json_set_text(report, "fate", lf_fate_name(row->fate))
-                && lf_json_set_text(report, "note", row->note) && set_time(report, "created", row->created_ms)
-                && set_time(report, "received", row->received_ms)
+                && lf_json_set_text(report, "note", row->note)
+                && lf_json_set_time(report, "created", row->created_ms)
+                && lf_json_set_time(report, "received", row->received_ms)
                 && lf_json_set_int(report, "times", row->times)
                 && lf_json_set(report, "jobs", cJSON_Parse(row->jobs));
-    if (good)
-        return report;
-    cJSON_Delete(report);
-    return NULL;
+    return lf_json_made(report, made);
 }
 
 static void list_event(void *list, const struct lf_event_row *row)
 {
-    list_add(list, event_report(row));
+    lf_json_add(list, event_report(row));
 }
 
 static enum lf_status perform_events(struct lf_context *context, const struct lf_verb_request *request,
                                      cJSON **result, struct lf_error *err)
 {
-    const char *fate = arg_text(request, "fate");
-    struct row_list list = {.array = cJSON_CreateArray()};
-    enum lf_status status = lf_journal_event_list(context->journal, fate, list_limit(request), list_event,
-                                                  &list, err);
-    return list_end(&list, status, result, err);
+    cJSON *list = cJSON_CreateArray();
+    enum lf_status status = lf_journal_event_list(context->journal, arg_text(request, "fate"),
+                                                  control__arg_limit(request), list_event, &list, err);
+    return control__answer_list(status, list, result, err);
 }
 
 /* The body as JSON if it is, as text if it is, else as base64. */
@@ -216,13 +191,9 @@ static enum lf_status perform_event(struct lf_context *context, const struct lf_
     if (status != LF_OK)
         return status;
     cJSON *report = event_report(&row);
-    if (!report || !add_body(report, &row)) {
-        cJSON_Delete(report);
-        report = NULL;
-    }
+    *result = lf_json_made(report, report && add_body(report, &row));
     lf_event_row_free(&row);
-    *result = report;
-    return report ? LF_OK : lf_fail_memory(err, "describing an event");
+    return *result ? LF_OK : lf_fail_memory(err, "describing an event");
 }
 
 /* ---- the table ---- */
@@ -254,7 +225,7 @@ const struct lf_verb control__verbs_look[] = {
      .summary = "Show one job with its history, or wait for its end.",
      .args = LF_ARGS(ARG_JOB, ARGS_WAIT),
      .examples = "labferry job 12\nlabferry job 12 --wait --timeout 10m && echo done",
-     .answers_job = true,
+     .flags = LF_VERB_JOB,
      .perform = perform_job},
     {.name = "events",
      .summary = "List events and what became of them, newest first.",

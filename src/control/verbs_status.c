@@ -171,23 +171,20 @@ static cJSON *agent_part(const struct lf_context *context)
 {
     const struct lf_config *config = context->config;
     cJSON *agent = cJSON_CreateObject();
-    char started[LF_TIME_TEXT];
-    lf_time_format(context->started_ms, started);
-    if (agent && lf_json_set_text(agent, "name", config->agent.name)
-        && lf_json_set_text(agent, "site", config->agent.site)
-        && lf_json_set_text(agent, "version", LF_VERSION) && lf_json_set_text(agent, "started", started)
-        && lf_json_set_int(agent, "up_ms", lf_clock_mono_ms() - context->started_mono)
-        && lf_json_set_text(agent, "config", config->digest))
-        return agent;
-    cJSON_Delete(agent);
-    return NULL;
+    bool made = lf_json_set_text(agent, "name", config->agent.name)
+                && lf_json_set_text(agent, "site", config->agent.site)
+                && lf_json_set_text(agent, "version", LF_VERSION)
+                && lf_json_set_time(agent, "started", context->started_ms)
+                && lf_json_set_int(agent, "up_ms", lf_clock_mono_ms() - context->started_mono)
+                && lf_json_set_text(agent, "config", config->digest);
+    return lf_json_made(agent, made);
 }
 
 static cJSON *instruments_part(struct lf_context *context)
 {
     cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; list && i < lf_jobs_instrument_count(context->jobs); i++)
-        cJSON_AddItemToArray(list, lf_instrument_info(lf_jobs_instrument_at(context->jobs, i)));
+    for (size_t i = 0; i < lf_jobs_instrument_count(context->jobs); i++)
+        lf_json_add(&list, lf_instrument_info(lf_jobs_instrument_at(context->jobs, i)));
     return list;
 }
 
@@ -220,12 +217,10 @@ static cJSON *storage_part(struct lf_context *context)
         {"log_left_out", lf_log_left_out()},
     };
     cJSON *storage = cJSON_CreateObject();
-    for (size_t i = 0; storage && i < sizeof numbers / sizeof *numbers; i++)
-        if (!lf_json_set_int(storage, numbers[i].name, numbers[i].value)) {
-            cJSON_Delete(storage);
-            storage = NULL;
-        }
-    return storage;
+    bool made = true;
+    for (size_t i = 0; made && i < sizeof numbers / sizeof *numbers; i++)
+        made = lf_json_set_int(storage, numbers[i].name, numbers[i].value);
+    return lf_json_made(storage, made);
 }
 
 static enum lf_status perform_status(struct lf_context *context, const struct lf_verb_request *request,

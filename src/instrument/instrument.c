@@ -252,14 +252,12 @@ enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
 static cJSON *info_if(struct lf_instrument *instrument, const char *paused)
 {
     cJSON *info = cJSON_CreateObject();
-    char since[LF_TIME_TEXT];
     lf_mutex_lock(&instrument->mutex);
     paused = paused ? paused : instrument->paused;
-    lf_time_format(instrument->since_ms, since);
     lf_json_set_text(info, "name", instrument->name);
     lf_json_set_text(info, "driver", instrument->driver->name);
     lf_json_set_text(info, "state", state_names[state_if(instrument, paused)]);
-    lf_json_set_text(info, "since", since);
+    lf_json_set_time(info, "since", instrument->since_ms);
     lf_json_set_text(info, "identity", instrument->identity[0] ? instrument->identity : NULL);
     lf_json_set_bool(info, "paused", *paused);
     const char *note = instrument->connected ? paused : instrument->note;

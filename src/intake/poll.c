@@ -310,13 +310,10 @@ cJSON *lf_intake_poll_health(struct lf_intake *intake)
     struct intake_poll *poll = &intake->poll;
     struct lf_error err;
     cJSON *health = cJSON_CreateObject();
-    char *after, last[LF_TIME_TEXT];
+    char *after;
     lf_journal_get(intake->journal, "poll.after", &after, &err);
     lf_mutex_lock(&poll->mutex);
-    if (poll->last_ms) {
-        lf_time_format(poll->last_ms, last);
-        lf_json_set_text(health, "last", last);
-    }
+    lf_json_set_time(health, "last", poll->last_ms);
     lf_json_set_text(health, "after", after);
     lf_json_set_int(health, "taken", poll->taken);
     lf_json_set_text(health, "error", poll->error[0] ? poll->error : NULL);

@@ -54,42 +54,24 @@ static bool add_ways(cJSON *report, const struct lf_job *job)
     return good;
 }
 
-static bool add_time(cJSON *object, const char *key, int64_t wall_ms)
+static void add_history(void *lines, int64_t at_ms, const char *who, const char *text)
 {
-    char text[LF_TIME_TEXT];
-    lf_time_format(wall_ms, text);
-    return wall_ms == 0 || lf_json_set_text(object, key, text);
-}
-
-struct history {
-    cJSON *lines;
-    bool complete;
-};
-
-static void add_history(void *context, int64_t at_ms, const char *who, const char *text)
-{
-    struct history *history = context;
     cJSON *line = cJSON_CreateObject();
-    if (line && add_time(line, "at", at_ms) && lf_json_set_text(line, "who", who)
-        && lf_json_set_text(line, "text", text)) {
-        cJSON_AddItemToArray(history->lines, line);
-        return;
-    }
-    cJSON_Delete(line);
-    history->complete = false;
+    lf_json_add(lines,
+                lf_json_made(line, lf_json_set_time(line, "at", at_ms) && lf_json_set_text(line, "who", who)
+                                       && lf_json_set_text(line, "text", text)));
 }
 
 static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *report)
 {
-    struct history history = {cJSON_CreateArray(), true};
-    if (!lf_json_set(report, "history", history.lines)
-        || !lf_json_set(report, "facts", cJSON_Duplicate(job->fields, true))
-        || lf_journal_history_list(jobs->journal, job->id, add_history, &history, &(struct lf_error){0})
-               != LF_OK
-        || !history.complete)
-        return false;
+    cJSON *history = cJSON_CreateArray();
     struct lf_parcel_row parcel;
-    enum lf_status status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, &(struct lf_error){0});
+    enum lf_status status = lf_journal_history_list(jobs->journal, job->id, add_history, &history,
+                                                    &(struct lf_error){0});
+    if (!lf_json_set(report, "history", history)
+        || !lf_json_set(report, "facts", cJSON_Duplicate(job->fields, true)) || status != LF_OK)
+        return false;
+    status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, &(struct lf_error){0});
     if (status != LF_OK)
         return status == LF_NOT_FOUND;
     cJSON *file = cJSON_CreateObject();
@@ -103,8 +85,7 @@ static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *r
 cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbose)
 {
     cJSON *report = cJSON_CreateObject();
-    bool good = report && lf_json_set_int(report, "id", job->id)
-                && lf_json_set_text(report, "kind", job->kind)
+    bool good = lf_json_set_int(report, "id", job->id) && lf_json_set_text(report, "kind", job->kind)
                 && lf_json_set_text(report, "state", lf_job_state_name(job->state))
                 && lf_json_set_text(report, "step", job->step)
                 && lf_json_set_text(report, "instrument", *job->instrument ? job->instrument : NULL)
@@ -116,9 +97,9 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
                                                                   lf_job_text(job, LF_JOB_PROCEDURE))))
                 && lf_json_set_text(report, "note", job->note)
                 && lf_json_set_int(report, "attempt", job->attempt)
-                && add_time(report, "created", job->created_ms)
-                && add_time(report, "updated", job->updated_ms)
-                && add_time(report, "not_after", job->expires_ms);
+                && lf_json_set_time(report, "created", job->created_ms)
+                && lf_json_set_time(report, "updated", job->updated_ms)
+                && lf_json_set_time(report, "not_after", job->expires_ms);
     if (good && job->class != LF_CLASS_NONE)
         good = lf_json_set_text(report, "class", lf_class_name(job->class));
     if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED))
@@ -129,10 +110,7 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
         good = lf_json_set_int(report, "again_in_ms", lf_deadline_left(job->due_mono));
     if (good && verbose)
         good = add_verbose(jobs, job, report);
-    if (good)
-        return report;
-    cJSON_Delete(report);
-    return NULL;
+    return lf_json_made(report, good);
 }
 
 /* Queues `report` (taken) under the agent's own topics. */

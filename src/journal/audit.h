@@ -80,7 +80,12 @@ enum lf_status lf_journal_audit_verify(struct lf_journal *journal, const struct 
  * an export. */
 enum lf_status lf_audit_verify_file(const char *path, const struct lf_audit_head *noted,
                                     struct lf_audit_verdict *verdict, struct lf_error *err);
-/* Reads "SEQ:HASH". */
+/* {"entries", "first", "head"}; returns owned, NULL when out of memory. */
+cJSON *lf_audit_verdict_json(const struct lf_audit_verdict *verdict);
+
+/* A head as text: "SEQ:HASH". */
+enum { LF_AUDIT_HEAD = LF_SHA256_HEX + 24 };
+void lf_audit_head_text(const struct lf_audit_head *head, char text[LF_AUDIT_HEAD]);
 bool lf_audit_head_parse(const char *text, struct lf_audit_head *head);
 
 /* ---- exports: JSON lines, an entry each, and the head as the last line ---- */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,25 +14,34 @@ enum { LINE_MAX_BYTES = 64 * 1024 }; /* an entry has less, however much of it is
 cJSON *lf_audit_entry_json(const struct lf_audit_entry *entry)
 {
     cJSON *json = cJSON_CreateObject();
-    if (json && lf_json_set_int(json, "seq", entry->seq) && lf_json_set_text(json, "at", entry->at)
-        && lf_json_set_text(json, "who", entry->who) && lf_json_set_text(json, "what", entry->what)
-        && lf_json_set_text(json, "about", entry->about) && lf_json_set_text(json, "text", entry->text)
-        && lf_json_set_text(json, "prev", entry->prev) && lf_json_set_text(json, "hash", entry->hash))
-        return json;
-    cJSON_Delete(json);
-    return NULL;
+    bool made = lf_json_set_int(json, "seq", entry->seq) && lf_json_set_text(json, "at", entry->at)
+                && lf_json_set_text(json, "who", entry->who) && lf_json_set_text(json, "what", entry->what)
+                && lf_json_set_text(json, "about", entry->about)
+                && lf_json_set_text(json, "text", entry->text) && lf_json_set_text(json, "prev", entry->prev)
+                && lf_json_set_text(json, "hash", entry->hash);
+    return lf_json_made(json, made);
 }
 
 cJSON *lf_audit_end_json(const struct lf_audit_head *head)
 {
     cJSON *json = cJSON_CreateObject(), *end = cJSON_CreateObject();
-    bool good = end && lf_json_set_int(end, "seq", head->seq) && lf_json_set_text(end, "hash", head->hash);
-    if (good && json && lf_json_set(json, "audit_end", end))
-        return json;
-    if (!good || !json)
-        cJSON_Delete(end);
-    cJSON_Delete(json);
-    return NULL;
+    bool made = lf_json_set_int(end, "seq", head->seq) && lf_json_set_text(end, "hash", head->hash);
+    return lf_json_made(json, lf_json_set(json, "audit_end", lf_json_made(end, made)));
+}
+
+void lf_audit_head_text(const struct lf_audit_head *head, char text[LF_AUDIT_HEAD])
+{
+    snprintf(text, LF_AUDIT_HEAD, "%" PRId64 ":%s", head->seq, head->hash);
+}
+
+cJSON *lf_audit_verdict_json(const struct lf_audit_verdict *verdict)
+{
+    cJSON *json = cJSON_CreateObject();
+    char head[LF_AUDIT_HEAD];
+    lf_audit_head_text(&verdict->head, head);
+    return lf_json_made(json, lf_json_set_int(json, "entries", verdict->count)
+                                  && lf_json_set_int(json, "first", verdict->first)
+                                  && lf_json_set_text(json, "head", head));
 }
 
 /* ---- exporting a journal file ---- */

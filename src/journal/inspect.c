@@ -186,13 +186,12 @@ static bool check_audit(struct lf_journal *journal, cJSON *report, cJSON *proble
 {
     struct lf_audit_verdict verdict;
     struct lf_error err = {0};
-    char head[LF_SHA256_HEX + 24];
+    char head[LF_AUDIT_HEAD];
     cJSON *audit = cJSON_CreateObject();
     if (lf_journal_audit_verify(journal, NULL, &verdict, &err) != LF_OK)
         add_problem(problems, "%s", err.text);
-    snprintf(head, sizeof head, "%" PRId64 ":%s", verdict.head.seq, verdict.head.hash);
-    bool good = audit && lf_json_set_int(audit, "entries", verdict.count)
-                && lf_json_set_text(audit, "head", head)
+    lf_audit_head_text(&verdict.head, head);
+    bool good = lf_json_set_int(audit, "entries", verdict.count) && lf_json_set_text(audit, "head", head)
                 && (!verdict.wrong || lf_json_set_int(audit, "wrong", verdict.wrong));
     return lf_json_set(report, "audit", audit) && good;
 }

@@ -166,15 +166,12 @@ enum lf_link_state lf_link_state(struct lf_link *link)
 cJSON *lf_link_health(struct lf_link *link)
 {
     cJSON *health = cJSON_CreateObject();
-    char since[LF_TIME_TEXT], broker[300];
-    if (!health)
-        return NULL;
+    char broker[300];
     snprintf(broker, sizeof broker, "%s://%s:%d", link->config->tls ? "mqtts" : "mqtt", link->config->host,
              link->config->port);
     lf_mutex_lock(&link->mutex);
-    lf_time_format(link->since_ms, since);
     lf_json_set_text(health, "state", state_names[link->state]);
-    lf_json_set_text(health, "since", since);
+    lf_json_set_time(health, "since", link->since_ms);
     lf_json_set_text(health, "broker", broker);
     lf_json_set_text(health, "error", link->error[0] ? link->error : NULL);
     lf_json_set_int(health, "messages_in", (int64_t)link->messages_in);

@@ -115,7 +115,7 @@ static void complete_rows(void)
         CHECK(verb->perform && verb->summary && verb->examples && synopsis);
         CHECK(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", *verb->summary) != NULL);
         CHECK_STR(verb->summary + strlen(verb->summary) - 1, ".");
-        CHECK(!verb->atomic || verb->changes);
+        CHECK(!(verb->flags & LF_VERB_ATOMIC) || verb->flags & LF_VERB_CHANGES);
         for (const struct lf_arg *arg = verb->args; arg && arg->name; arg++)
             check_arg(verb, arg);
         CHECK_INT(lf_verb_example(verb, &args, &err), LF_OK);
