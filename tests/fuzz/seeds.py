@@ -31,7 +31,7 @@ def c_texts(path):
 def events():
     bare = ('{"createdAt":"2026-05-04T09:42:00.250000+00:00","deprecated":false,"excludedProperties":[],"id":"evt_1",'
             '"schema":{"id":"sch_1","name":"Weighing"},"eventType":"%s","%s":{"id":"res_1","status":"SUCCEEDED",'
-            '"modifiedAt":"2026-05-04T09:41:59Z","file":{"id":"file_1","file":"plate.csv"}}}')
+            '"modifiedAt":"2026-05-04T09:41:59Z","file":{"id":"file_1","name":"plate.csv"}}}')
     kinds = ["v2.automationInputGenerator.completed", "v2-beta.automationOutputProcessor.completed",
              "v2.workflowTask.updated.status", "v2-alpha.entry.created", "v3.unheard.of"]
     for kind in kinds:
@@ -115,7 +115,8 @@ VERBS = [("status", "{}"), ("instruments", '{"instrument":"balance-1"}'), ("jobs
          ("ask", '{"instrument":"balance-1","command":"weight","once":false,"timeout":"1s"}'), ("retry", '{"job":1}'),
          ("confirm", '{"job":1,"values":{"Mass":"1.0"}}'), ("cancel", '{"job":1,"why":"no"}'),
          ("assign", '{"job":1,"run":"run_1","output":"c"}'), ("pause", '{"instrument":"all","why":"x"}'),
-         ("resume", '{"instrument":"balance-1"}')]
+         ("resume", '{"instrument":"balance-1"}'), ("audit", '{"job":1,"what":"command","since":"2h","from":1,"limit":5}'),
+         ("audit-verify", '{"noted":"1:%s"}' % ("0" * 64))]
 
 
 def requests():
