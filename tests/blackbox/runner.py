@@ -3,6 +3,9 @@
 Started by tests/run.py, which gives LF_REPORT (where the lines go) and LF_ONLY (words that choose tests). A test's
 promise is the first line of its docstring, else its name with spaces. What a test prints is kept and shown only if
 it fails. Processes that a file leaves behind are ended, and count as a failure of the file.
+
+A file whose tests mostly wait says SIDE_BY_SIDE = N: then N processes share its tests. Classes and the module are set up
+in each of them.
 """
 import faulthandler
 import importlib.util
@@ -10,6 +13,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 import time
 import traceback
 import unittest
@@ -17,7 +21,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import processes
 
-STACKS_AFTER_S = 840  # shortly before tests/run.py ends the file: the stacks tell where it hung
+STACKS_AFTER_S = 840  # shortly before tests/run.py ends the file: the stacks show where it hung
+INDEX_BYTES = 2
 
 
 def promise_of(test):
@@ -31,7 +36,7 @@ class Reporter(unittest.TestResult):
         self.report = report
         self.began_at = 0
         self.began = time.monotonic()
-        self.told = "ok"
+        self.result = "ok"
         self.text = ""
 
     def startTest(self, test):
@@ -39,29 +44,28 @@ class Reporter(unittest.TestResult):
         sys.stdout.flush()
         self.began_at = os.lseek(1, 0, os.SEEK_END)
         self.began = time.monotonic()
-        self.told, self.text = "ok", ""
+        self.result, self.text = "ok", ""
 
     def stopTest(self, test):
         super().stopTest(test)
-        self.tell(promise_of(test))
+        self.write_verdict(promise_of(test))
 
-    def tell(self, promise):
+    def write_verdict(self, promise):
         sys.stdout.flush()
         text = self.text
-        if self.told == "FAIL":
+        if self.result == "FAIL":
             os.lseek(1, 0, os.SEEK_END)
             with open("/proc/self/fd/1", "rb") as output:
                 output.seek(self.began_at)
                 text = output.read().decode(errors="replace") + text
-        line = {"promise": promise, "result": self.told, "seconds": time.monotonic() - self.began, "text": text}
-        self.report.write(json.dumps(line) + "\n")
-        self.report.flush()
+        line = {"promise": promise, "result": self.result, "seconds": time.monotonic() - self.began, "text": text}
+        os.write(self.report, json.dumps(line).encode() + b"\n")  # whole: other processes write here, too
 
     def _fail(self, test, error, what=""):
-        self.told = "FAIL"
+        self.result = "FAIL"
         self.text += what + "".join(traceback.format_exception(*error))
         if not isinstance(test, unittest.TestCase):  # setUpClass, tearDownClass, setUpModule
-            self.tell(str(test))
+            self.write_verdict(str(test))
 
     def addError(self, test, err):
         super().addError(test, err)
@@ -78,22 +82,36 @@ class Reporter(unittest.TestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        self.told, self.text = "skip", reason
+        self.result, self.text = "skip", reason
         if not isinstance(test, unittest.TestCase):
-            self.tell(str(test))
+            self.write_verdict(str(test))
 
     def addUnexpectedSuccess(self, test):
         super().addUnexpectedSuccess(test)
-        self.told, self.text = "FAIL", "expected to fail, and passed"
+        self.result, self.text = "FAIL", "expected to fail, and passed"
+
+
+class Remaining(unittest.TestSuite):
+    """Those of the tests that no other process has taken; `queue` is a pipe with their indexes."""
+    _cleanup = False
+
+    def __init__(self, tests, queue):
+        super().__init__(tests)
+        self.queue = queue
+
+    def __iter__(self):
+        while index := os.read(self.queue, INDEX_BYTES):
+            yield self._tests[int.from_bytes(index, "big")]
 
 
 def load(path):
+    """The tests of a file, and how many processes share them."""
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
-    return unittest.defaultTestLoader.loadTestsFromModule(module)
+    return list(flatten(unittest.defaultTestLoader.loadTestsFromModule(module))), getattr(module, "SIDE_BY_SIDE", 1)
 
 
 def flatten(suite):
@@ -104,24 +122,66 @@ def flatten(suite):
             yield item
 
 
+def run(tests, stacks_to):
+    """Runs them in this process. Returns whether all is well."""
+    processes.adopt_orphans()
+    faulthandler.dump_traceback_later(STACKS_AFTER_S, file=stacks_to)
+    report = os.open(os.environ["LF_REPORT"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    result = Reporter(report)
+    tests.run(result)
+    left = processes.end_children()
+    if left:
+        result.result, result.text, result.began = "FAIL", "\n".join(left), time.monotonic()
+        result.began_at = os.lseek(1, 0, os.SEEK_END)
+        result.write_verdict("nothing is left running")
+    os.close(report)
+    faulthandler.cancel_dump_traceback_later()
+    return result.wasSuccessful() and not left
+
+
+def run_child(tests, queue, stacks_to):
+    """One of the processes that share the tests; its output goes where the failure of a test finds it."""
+    with tempfile.TemporaryFile() as output:
+        whole_output = os.dup(1)
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        good = False
+        try:
+            good = run(Remaining(tests, queue), stacks_to)
+        except BaseException:  # pylint: disable=broad-except
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if not good:
+            output.seek(0)
+            os.write(whole_output, output.read())
+        os._exit(0 if good else 1)
+
+
+def run_side_by_side(tests, count):
+    queue, fill = os.pipe()
+    os.write(fill, b"".join(index.to_bytes(INDEX_BYTES, "big") for index in range(len(tests))))
+    os.close(fill)
+    stacks_to = os.dup(2)
+    children = []
+    sys.stdout.flush()
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            run_child(tests, queue, stacks_to)
+        children.append(child)
+    return [os.waitpid(child, 0)[1] for child in children] == [0] * count
+
+
 def main():
     path = pathlib.Path(sys.argv[1]).resolve()
     words = os.environ.get("LF_ONLY", "")
-    processes.adopt_orphans()
-    faulthandler.dump_traceback_later(STACKS_AFTER_S)
-    suite = load(path)
+    tests, side_by_side = load(path)
     if words and words not in path.name:
-        suite = unittest.TestSuite(t for t in flatten(suite) if words in promise_of(t) or words in t.id())
-    with open(os.environ["LF_REPORT"], "a", encoding="utf-8") as report:
-        result = Reporter(report)
-        suite.run(result)
-        left = processes.end_children()
-        if left:
-            result.told, result.text, result.began = "FAIL", "\n".join(left), time.monotonic()
-            result.began_at = os.lseek(1, 0, os.SEEK_END)
-            result.tell("nothing is left running")
-    faulthandler.cancel_dump_traceback_later()
-    sys.exit(0 if result.wasSuccessful() and not left else 1)
+        tests = [test for test in tests if words in promise_of(test) or words in test.id()]
+    side_by_side = min(side_by_side, len(tests))
+    good = run_side_by_side(tests, side_by_side) if side_by_side > 1 else run(unittest.TestSuite(tests), sys.stderr)
+    sys.exit(0 if good else 1)
 
 
 main()

@@ -174,6 +174,16 @@ class Runner(unittest.TestCase):
         self.assertEqual(told[2]["text"], "no such hardware")
         self.assertIn("sleep 1000", told[4]["text"])
 
+    def test_tests_side_by_side_run_once_each_and_are_told_as_ever(self):
+        status, told = self.run_file(FAILING_PY + "\nSIDE_BY_SIDE = 3\n")
+        self.assertEqual(status, 1)
+        self.assertEqual(sorted((t["promise"], t["result"]) for t in told),
+                         [("Good is told as ok.", "ok"), ("b bad", "FAIL"), ("c skip", "skip"), ("d leaves", "ok"),
+                          ("nothing is left running", "FAIL")])
+        failed = next(t["text"] for t in told if t["promise"] == "b bad")
+        self.assertIn("shown with the failure", failed)
+        self.assertNotIn("never shown", failed)
+
     def test_the_runner_runs_only_what_words_choose(self):
         status, told = self.run_file(FAILING_PY, words="Good")
         self.assertEqual((status, len(told)), (0, 1))

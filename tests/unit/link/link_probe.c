@@ -11,9 +11,11 @@
  *   wait=FILE            a batch waits until this file exists
  *   correlation=N        bytes of correlation data in place of "corr-1"
  *
- * Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | close
+ * Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | pass MS (time passes) | close
  */
 #include "link/link.h"
+
+#include "base/failpoint.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -161,6 +163,8 @@ static bool obey(const struct probe *probe, struct lf_link *link, char *command)
         cJSON *line = line_of("health");
         lf_json_set(line, "health", lf_link_health(link));
         tell(line);
+    } else if (!strcmp(word, "pass")) {
+        lf_test_time_passes(atoll(command));
     }
     return strcmp(word, "close") != 0;
 }
@@ -211,6 +215,8 @@ static void set(struct lf_config_link *config, struct lf_link_options *options, 
         filters[config->topics.count++] = value;
     else if (!strcmp(name, "tls"))
         config->tls = true;
+    else if (!strcmp(name, "clock"))
+        lf_test_time_passes(0);
     else if (!strcmp(name, "journal"))
         probe->journal = open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     else
@@ -240,6 +246,7 @@ int main(int argc, char **argv)
         set(&config, &options, &probe, filters, argv[i]);
     if (!options.namesake_payload)
         options.namesake_payload = options.will_payload;
+    lf_test_time_passes(0); /* waits of the link notice later "pass" commands */
     if (lf_link_open(&config, &options, &hooks, &link, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
