@@ -26,12 +26,11 @@ enum { NUMBERS_MAX = 1000, NAME_ROOM = 300 };
 static void numbered(const char *name, int number, char out[NAME_ROOM])
 {
     const char *dot = strrchr(name, '.');
+    int stem = (int)(dot && dot != name ? (size_t)(dot - name) : strlen(name));
     if (number == 1)
         snprintf(out, NAME_ROOM, "%s", name);
-    else if (!dot || dot == name)
-        snprintf(out, NAME_ROOM, "%s~%d", name, number);
     else
-        snprintf(out, NAME_ROOM, "%.*s~%d%s", (int)(dot - name), name, number, dot);
+        snprintf(out, NAME_ROOM, "%.*s~%d%s", stem, name, number, name + stem);
 }
 
 /* LF_EXISTS: the name is taken; LF_MISMATCH: another file system. */
@@ -60,70 +59,46 @@ static bool same_bytes(struct lf_folder *folder, const struct lf_dir *a_dir, con
     struct lf_file_info a_info, b_info;
     return lf_dir_look(a_dir, a, &a_info, &ignored) == LF_OK
            && lf_dir_look(b_dir, b, &b_info, &ignored) == LF_OK && a_info.size == b_info.size
-           && folder__beneath_digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
-           && folder__beneath_digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK
+           && folder__digest(a_dir, a, folder->host->cancel, left, &ignored) == LF_OK
+           && folder__digest(b_dir, b, folder->host->cancel, right, &ignored) == LF_OK
            && !strcmp(left, right);
-}
-
-/* Does the copy on the disk hold what was read? folder__beneath_open refuses its hidden name. */
-static enum lf_status read_back(struct lf_folder *folder, const char *name, const struct lf_dir *dir,
-                                const char *part, const char *sha256, struct lf_error *err)
-{
-    char back[LF_SHA256_HEX];
-    struct lf_file file;
-    if (lf_dir_open_file(dir, part, LF_FILE_REGULAR, 0, &file, err) != LF_OK)
-        return lf_error_prefix(err, "cannot read the archived copy of %s", name);
-    enum lf_status status = lf_file_copy(&file, NULL, INT64_MAX, folder->host->cancel, back, NULL, err);
-    lf_file_close(&file);
-    if (status == LF_OK && strcmp(sha256, back) != 0)
-        return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the archived copy of %s reads back differently",
-                       name);
-    return status;
 }
 
 /* Copies to a hidden name in the archive, durable and read back; then the copy can be renamed there. */
 static enum lf_status copy_over(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
                                 const struct lf_dir *to_dir, const char *part, struct lf_error *err)
 {
-    char sha256[LF_SHA256_HEX];
+    const struct lf_cancel *cancel = folder->host->cancel;
+    char sha256[LF_SHA256_HEX], back[LF_SHA256_HEX];
     struct lf_file from, to = {0};
     struct lf_file_info info;
-    enum lf_status status = folder__beneath_open(from_dir, name, &from, &info, err);
-    if (status == LF_OK)
-        status = lf_dir_open_file(to_dir, part, LF_FILE_REPLACE, LF_PUBLIC, &to, err);
-    if (status != LF_OK) {
-        lf_error_prefix(err, "cannot copy %s to the archive", name);
-        goto done;
-    }
-    status = lf_file_copy(&from, &to, INT64_MAX, folder->host->cancel, sha256, NULL, err);
-    if (status != LF_OK)
-        goto done;
-    lf_file_set_times(&to, &info);
-    status = lf_file_sync(&to, err);
-    if (status == LF_OK)
-        status = lf_file_finish(&to, err);
-    if (status != LF_OK)
-        lf_error_prefix(err, "cannot finish the copy of %s in the archive", name);
-    else
-        status = read_back(folder, name, to_dir, part, sha256, err);
-done:
+    bool copied = folder__beneath_open(from_dir, name, &from, &info, err) == LF_OK
+                  && lf_dir_open_file(to_dir, part, LF_FILE_REPLACE, LF_PUBLIC, &to, err) == LF_OK
+                  && lf_file_copy(&from, &to, INT64_MAX, cancel, sha256, NULL, err) == LF_OK;
+    if (copied)
+        lf_file_set_times(&to, &info);
+    bool durable = copied && lf_file_sync(&to, err) == LF_OK && lf_file_finish(&to, err) == LF_OK;
     lf_file_close(&from);
     lf_file_close(&to);
-    return status;
+    if (!durable || folder__digest(to_dir, part, cancel, back, err) != LF_OK)
+        return lf_error_prefix(err, "cannot copy %s to the archive", name);
+    if (strcmp(sha256, back) != 0)
+        return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the archived copy of %s reads back differently",
+                       name);
+    return LF_OK;
 }
 
-/* Removes a file whose bytes are in the archive; not if it has become another version meanwhile. */
+/* After archiving. The instrument may have written a new version meanwhile: that one stays, and is
+ * collected. version NULL: any. */
 static enum lf_status remove_original(struct lf_folder *folder, const struct lf_dir *dir, const char *name,
                                       const char *version, struct lf_error *err)
 {
-    char now[LF_VERSION_TEXT];
     struct lf_file_info info;
     enum lf_status status = lf_dir_look(dir, name, &info, err);
     if (status != LF_OK)
         return status == LF_NOT_FOUND ? LF_OK : lf_error_prefix(err, "cannot look at %s", name);
-    folder__version(folder, &info, now);
-    if (version && strcmp(now, version) != 0)
-        return LF_OK; /* a new version: it stays, and is collected */
+    if (version && !folder__is_version(folder, &info, version))
+        return LF_OK;
     status = lf_dir_remove(dir, name, err);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot remove %s after archiving it", name);
 }
@@ -134,9 +109,13 @@ static enum lf_status move_numbered(struct lf_folder *folder, const struct lf_di
                                     const struct lf_dir *to_dir, const char *name, const char *version,
                                     char out[NAME_ROOM], struct lf_error *err)
 {
+    struct lf_error ignored;
+    struct lf_file_info info;
     for (int number = 1; number <= NUMBERS_MAX; number++) {
+        enum lf_status status = LF_EXISTS;
         numbered(name, number, out);
-        enum lf_status status = move_new(from_dir, from, to_dir, out, err);
+        if (lf_dir_look(to_dir, out, &info, &ignored) != LF_OK)
+            status = move_new(from_dir, from, to_dir, out, err);
         if (status == LF_OK || status == LF_MISMATCH)
             return status;
         if (status != LF_EXISTS)
@@ -154,33 +133,21 @@ static enum lf_status move_across(struct lf_folder *folder, const struct lf_dir 
                                   const struct lf_dir *to_dir, const char *version, struct lf_error *err)
 {
     char part[NAME_ROOM], out[NAME_ROOM];
-    struct lf_file_info info;
     struct lf_error ignored;
-    for (int number = 1; number <= NUMBERS_MAX; number++) { /* was the copy finished before? */
-        numbered(name, number, out);
-        if (lf_dir_look(to_dir, out, &info, &ignored) != LF_OK)
-            break;
-        if (same_bytes(folder, from_dir, name, to_dir, out))
-            return remove_original(folder, from_dir, name, version, err);
-    }
     snprintf(part, sizeof part, ".%.250s.part-archive", name);
-    enum lf_status status = copy_over(folder, from_dir, name, to_dir, part, err);
-    if (status == LF_OK)
-        status = move_numbered(folder, to_dir, part, to_dir, name, NULL, out, err);
-    if (status == LF_OK)
-        status = lf_dir_sync(to_dir, err);
-    if (status != LF_OK) {
-        lf_dir_remove(to_dir, part, &ignored);
-        return status;
-    }
-    return remove_original(folder, from_dir, name, version, err);
+    if (copy_over(folder, from_dir, name, to_dir, part, err) == LF_OK
+        && move_numbered(folder, to_dir, part, to_dir, name, NULL, out, err) == LF_OK
+        && lf_dir_sync(to_dir, err) == LF_OK)
+        return remove_original(folder, from_dir, name, version, err);
+    lf_dir_remove(to_dir, part, &ignored);
+    return err->status;
 }
 
 /* version NULL: any. */
 static enum lf_status archive_one(struct lf_folder *folder, const struct lf_dir *from_dir, const char *name,
                                   const struct lf_dir *to_dir, const char *version, struct lf_error *err)
 {
-    char out[NAME_ROOM], now[LF_VERSION_TEXT];
+    char out[NAME_ROOM], back[NAME_ROOM];
     struct lf_file_info info;
     enum lf_status status = move_numbered(folder, from_dir, name, to_dir, name, version, out, err);
     if (status == LF_MISMATCH)
@@ -189,16 +156,13 @@ static enum lf_status archive_one(struct lf_folder *folder, const struct lf_dir 
         return status;
     if (lf_dir_look(to_dir, out, &info, err) != LF_OK)
         return lf_error_prefix(err, "cannot look at the archived %s", name);
-    folder__version(folder, &info, now);
-    if (!strcmp(now, version))
+    if (folder__is_version(folder, &info, version))
         return LF_OK;
-    char back[NAME_ROOM];
-    status = move_numbered(folder, to_dir, out, from_dir, name, NULL, back, err);
-    return status == LF_OK ? lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
-                                     "%s was written again while it was archived: it was put back and is "
-                                     "collected again",
-                                     name)
-                           : status;
+    if (move_numbered(folder, to_dir, out, from_dir, name, NULL, back, err) != LF_OK)
+        return err->status;
+    return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
+                   "%s was written again while it was archived: it was put back and is collected again",
+                   name);
 }
 
 /* ---- where to ---- */
@@ -211,16 +175,12 @@ static enum lf_status open_archive(struct lf_folder *folder, const char *id, con
     char *archive = lf_path_join(folder->options.outbox, folder->options.archive);
     lf_time_format_local(info->written_ns / 1000000, day);
     char *target = lf_format("%.10s/%s", day, id);
-    enum lf_status status = archive && target ? lf_dir_make(archive, LF_SHARED, err)
-                                              : lf_fail_memory(err, "archiving a result");
-    if (status != LF_OK)
-        goto done;
-    status = lf_dir_open(archive, &dir, err);
-    if (status == LF_OK)
-        status = folder__beneath_parent(&dir, target, true, parent, err);
-    if (status != LF_OK)
-        lf_error_prefix(err, "cannot make the folder for %s in the archive %s", target, archive);
-done:
+    enum lf_status status = LF_OK;
+    if (!archive || !target)
+        status = lf_fail_memory(err, "archiving a result");
+    else if (lf_dir_make(archive, LF_SHARED, err) != LF_OK || lf_dir_open(archive, &dir, err) != LF_OK
+             || folder__beneath_parent(&dir, target, true, parent, err) != LF_OK)
+        status = lf_error_prefix(err, "cannot make the folder for %s in the archive %s", target, archive);
     lf_dir_close(&dir);
     free(archive);
     free(target);
@@ -233,7 +193,7 @@ static void archive_companion(struct lf_folder *folder, const struct lf_dir *fro
     struct lf_error err;
     struct lf_file file;
     struct lf_file_info info;
-    char *companion = pattern ? folder__companion(name, pattern) : NULL;
+    char *companion = folder__companion(name, pattern);
     if (companion && folder__beneath_open(from_dir, companion, &file, &info, &err) == LF_OK) {
         if (archive_one(folder, from_dir, companion, to_dir, NULL, &err) != LF_OK)
             lf_log_warning(folder->host->instrument, "the file %s beside a result was not archived: %s",
@@ -243,13 +203,34 @@ static void archive_companion(struct lf_folder *folder, const struct lf_dir *fro
     free(companion);
 }
 
-enum lf_status folder__file(void *device, const char *id, const char *version, struct lf_error *err)
+static enum lf_status archive_found(struct lf_folder *folder, const struct lf_dir *from, const char *id,
+                                    const struct lf_file_info *info, const char *version,
+                                    struct lf_error *err)
+{
+    struct lf_dir to = {0};
+    const char *name = folder__beneath_base(id);
+    if (!folder__is_version(folder, info, version)) {
+        lf_log_info(folder->host->instrument,
+                    "%s has been written again: the new version stays and is collected", id);
+        return LF_OK;
+    }
+    enum lf_status status = open_archive(folder, id, info, &to, err);
+    if (status == LF_OK) {
+        archive_companion(folder, from, name, folder->options.sidecar, &to);
+        archive_companion(folder, from, name, folder->options.done_marker, &to);
+        status = archive_one(folder, from, name, &to, version, err);
+    }
+    if (status == LF_OK)
+        status = lf_dir_sync(&to, err);
+    lf_dir_close(&to);
+    return status == LF_OK ? lf_dir_sync(from, err) : status;
+}
+
+enum lf_status folder__archive(void *device, const char *id, const char *version, struct lf_error *err)
 {
     struct lf_folder *folder = device;
-    char now[LF_VERSION_TEXT];
     struct lf_file_info info;
-    struct lf_dir from = {0}, to = {0};
-    const char *name = folder__beneath_base(id);
+    struct lf_dir from;
     if (!folder->options.archive)
         return LF_OK;
     enum lf_status status = folder__alive(folder, err);
@@ -257,29 +238,11 @@ enum lf_status folder__file(void *device, const char *id, const char *version, s
         return status;
     status = folder__beneath_parent(&folder->outbox, id, false, &from, err);
     if (status == LF_OK)
-        status = lf_dir_look(&from, name, &info, err);
-    if (status != LF_OK) {
+        status = lf_dir_look(&from, folder__beneath_base(id), &info, err);
+    if (status == LF_OK)
+        status = archive_found(folder, &from, id, &info, version, err);
+    else
         status = status == LF_NOT_FOUND ? LF_OK : lf_error_prefix(err, "cannot archive %s", id);
-        goto done;
-    }
-    folder__version(folder, &info, now);
-    if (strcmp(now, version) != 0) {
-        lf_log_info(folder->host->instrument,
-                    "%s has been written again: the new version stays and is collected", id);
-        goto done;
-    }
-    status = open_archive(folder, id, &info, &to, err);
-    if (status != LF_OK)
-        goto done;
-    archive_companion(folder, &from, name, folder->options.sidecar, &to);
-    archive_companion(folder, &from, name, folder->options.done_marker, &to);
-    status = archive_one(folder, &from, name, &to, version, err);
-    if (status == LF_OK)
-        status = lf_dir_sync(&to, err);
-    if (status == LF_OK)
-        status = lf_dir_sync(&from, err);
-done:
     lf_dir_close(&from);
-    lf_dir_close(&to);
     return status;
 }

@@ -60,13 +60,12 @@ enum lf_status folder__beneath_open(const struct lf_dir *dir, const char *path, 
     return status;
 }
 
-enum lf_status folder__beneath_digest(const struct lf_dir *dir, const char *path,
-                                      const struct lf_cancel *cancel, char *sha256, struct lf_error *err)
+enum lf_status folder__digest(const struct lf_dir *dir, const char *name, const struct lf_cancel *cancel,
+                              char *sha256, struct lf_error *err)
 {
     struct lf_file file;
-    struct lf_file_info info;
-    if (folder__beneath_open(dir, path, &file, &info, err) != LF_OK)
-        return lf_error_prefix(err, "cannot read %s", path);
+    if (lf_dir_open_file(dir, name, LF_FILE_REGULAR, 0, &file, err) != LF_OK)
+        return lf_error_prefix(err, "cannot read %s", name);
     lf_file_uncache(&file);
     enum lf_status status = lf_file_copy(&file, NULL, INT64_MAX, cancel, sha256, NULL, err);
     lf_file_close(&file);

@@ -18,8 +18,9 @@ enum lf_status folder__beneath_parent(const struct lf_dir *dir, const char *path
 /* Opens a regular file to read, and looks at it. LF_INVALID for a link or anything else. */
 enum lf_status folder__beneath_open(const struct lf_dir *dir, const char *path, struct lf_file *file,
                                     struct lf_file_info *info, struct lf_error *err);
-/* SHA-256 of the regular file at path, read from the disk or the server where the system lets us. */
-enum lf_status folder__beneath_digest(const struct lf_dir *dir, const char *path,
-                                      const struct lf_cancel *cancel, char *sha256, struct lf_error *err);
+/* SHA-256 of the regular file `name` directly in dir, read from the disk or the server where the system can.
+ */
+enum lf_status folder__digest(const struct lf_dir *dir, const char *name, const struct lf_cancel *cancel,
+                              char *sha256, struct lf_error *err);
 
 #endif

@@ -17,11 +17,11 @@ void folder__version(const struct lf_folder *folder, const struct lf_file_info *
              folder->outbox_remote ? 0 : info->id);
 }
 
-static enum lf_status changed(const char *id, struct lf_error *err)
+bool folder__is_version(const struct lf_folder *folder, const struct lf_file_info *info, const char *version)
 {
-    return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
-                   "the result %s has changed since it was found: it is collected again once it is finished",
-                   id);
+    char now[LF_VERSION_TEXT];
+    folder__version(folder, info, now);
+    return !strcmp(now, version);
 }
 
 static enum lf_status open_failed(const char *id, struct lf_error *err)
@@ -41,7 +41,7 @@ enum lf_status folder__take(void *device, const char *id, const char *version, c
                             int64_t max, struct lf_error *err)
 {
     struct lf_folder *folder = device;
-    char now[LF_VERSION_TEXT], sha256[LF_SHA256_HEX];
+    char sha256[LF_SHA256_HEX];
     struct lf_file file;
     struct lf_file_info info;
     int64_t size = 0;
@@ -50,20 +50,20 @@ enum lf_status folder__take(void *device, const char *id, const char *version, c
         return status;
     if (folder__beneath_open(&folder->outbox, id, &file, &info, err) != LF_OK)
         return open_failed(id, err);
-    folder__version(folder, &info, now);
-    if (strcmp(now, version) != 0)
-        status = changed(id, err);
-    else if (info.size > max)
+    bool same = folder__is_version(folder, &info, version);
+    if (same && info.size > max)
         status = lf_fail(err, LF_TOO_LARGE, LF_NEEDS_PERSON,
                          "the result %s has %lld bytes, more than the limit of %lld", id,
                          (long long)info.size, (long long)max);
-    else if ((status = lf_file_copy(&file, to, max, folder->host->cancel, sha256, &size, err)) != LF_OK)
+    else if (same
+             && (status = lf_file_copy(&file, to, max, folder->host->cancel, sha256, &size, err)) != LF_OK)
         lf_error_prefix(err, "the result %s", id);
-    else if ((status = lf_file_look(&file, &info, err)) != LF_OK)
+    else if (same && (status = lf_file_look(&file, &info, err)) != LF_OK)
         lf_error_prefix(err, "cannot look at the result %s", id);
     lf_file_close(&file);
-    if (status != LF_OK)
+    if (status != LF_OK || (same && folder__is_version(folder, &info, version) && size == info.size))
         return status;
-    folder__version(folder, &info, now);
-    return !strcmp(now, version) && size == info.size ? LF_OK : changed(id, err);
+    return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
+                   "the result %s has changed since it was found: it is collected again once it is finished",
+                   id);
 }

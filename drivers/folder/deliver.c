@@ -63,7 +63,7 @@ static enum lf_status check_ascii(const char *name, struct lf_error *err)
     return LF_OK;
 }
 
-/* Windows takes plate.csv and Plate.CSV for the same file. */
+/* Windows treats plate.csv and Plate.CSV as the same file. */
 static enum lf_status check_twin(struct lf_folder *folder, const char *name, struct lf_error *err)
 {
     const char *inbox = folder->options.inbox, *other;
@@ -75,7 +75,7 @@ static enum lf_status check_twin(struct lf_folder *folder, const char *name, str
     while (status == LF_OK && (other = lf_dir_next(list, NULL, &end)))
         if (!strcasecmp(other, name) && strcmp(other, name) != 0)
             status = lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON,
-                             "%s already has \"%s\", which Windows takes for the same name as \"%s\": "
+                             "%s already has \"%s\", which Windows treats as the same name as \"%s\": "
                              "remove it or rename one of them",
                              inbox, other, name);
     lf_dir_list_close(list);
@@ -100,14 +100,10 @@ static enum lf_status check_before(struct lf_folder *folder, const struct lf_act
                                    struct lf_error *err)
 {
     const char *name = action->parcel->name;
-    enum lf_status status = lf_name_check(name, err);
-    if (status == LF_OK && folder->options.names == LF_NAMES_ASCII)
-        status = check_ascii(name, err);
-    if (status == LF_OK)
-        status = check_twin(folder, name, err);
-    if (status == LF_OK)
-        status = check_space(folder, action->parcel, err);
-    return status;
+    bool any_character = folder->options.names != LF_NAMES_ASCII;
+    bool ok = lf_name_check(name, err) == LF_OK && (any_character || check_ascii(name, err) == LF_OK)
+              && check_twin(folder, name, err) == LF_OK && check_space(folder, action->parcel, err) == LF_OK;
+    return ok ? LF_OK : err->status;
 }
 
 /* ---- state 1: the part ---- */
@@ -145,30 +141,20 @@ static enum lf_status fill_part(struct lf_folder *folder, struct lf_delivery *de
 static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *delivery, struct lf_error *err)
 {
     struct lf_file from, to = {0};
-    const char *inbox = folder->options.inbox;
-    enum lf_status status = lf_file_open(delivery->parcel->path, LF_FILE_REGULAR, 0, &from, err);
-    if (status != LF_OK)
+    unsigned mode = folder->options.mode;
+    if (lf_file_open(delivery->parcel->path, LF_FILE_REGULAR, 0, &from, err) != LF_OK)
         return lf_error_prefix(err, "cannot open the spooled file %s", delivery->parcel->path);
-    status = lf_dir_open_file(&folder->inbox, delivery->part, LF_FILE_CREATE, folder->options.mode, &to, err);
-    if (status != LF_OK) {
-        lf_error_prefix(err, "cannot create a file in %s", inbox);
-        goto done;
-    }
-    lf_file_set_access(&to, folder->options.mode); /* the umask may have taken too much */
-    status = fill_part(folder, delivery, &from, &to, err);
-    if (status != LF_OK)
-        goto done;
-    status = lf_file_sync(&to, err);
-    if (status == LF_OK)
-        status = lf_file_finish(&to, err);
-    if (status == LF_OK)
-        status = lf_dir_sync(&folder->inbox, err);
-    if (status != LF_OK)
-        lf_error_prefix(err, "cannot finish a file in %s", inbox);
-done:
+    bool made = lf_dir_open_file(&folder->inbox, delivery->part, LF_FILE_CREATE, mode, &to, err) == LF_OK;
+    if (made)
+        lf_file_set_access(&to, mode); /* the umask may have taken too much */
+    bool filled = made && fill_part(folder, delivery, &from, &to, err) == LF_OK;
+    bool durable = filled && lf_file_sync(&to, err) == LF_OK && lf_file_finish(&to, err) == LF_OK
+                   && lf_dir_sync(&folder->inbox, err) == LF_OK;
     lf_file_close(&from);
     lf_file_close(&to);
-    return status;
+    if (durable || (made && !filled)) /* the error of fill_part needs no prefix */
+        return durable ? LF_OK : err->status;
+    return lf_error_prefix(err, "cannot write a file in %s", folder->options.inbox);
 }
 
 /* ---- is the name free? ---- */
@@ -193,7 +179,7 @@ static enum lf_status look_at_name(struct lf_folder *folder, const struct lf_del
     if (info.size != delivery->size)
         return LF_OK;
     char sha256[LF_SHA256_HEX];
-    status = folder__beneath_digest(&folder->inbox, name, folder->host->cancel, sha256, err);
+    status = folder__digest(&folder->inbox, name, folder->host->cancel, sha256, err);
     if (status == LF_NOT_FOUND) {
         *taken = NAME_FREE;
         return LF_OK;
@@ -241,7 +227,7 @@ static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery
         folder->no_rename_new = status == LF_UNSUPPORTED;
     }
     if (!replace && status == LF_UNSUPPORTED) {
-        status = folder__record_add(folder, delivery, "linking", err);
+        status = folder__record_add(folder, delivery, "linking\n", err);
         *tried = status == LF_OK;
         if (*tried)
             status = publish_by_link(folder, delivery, err);
@@ -256,17 +242,14 @@ static enum lf_status publish(struct lf_folder *folder, const struct lf_delivery
 /* ---- the answer to the host ---- */
 
 /* `unread` says why the file was not read back; NULL when it was. */
-static enum lf_status tell(struct lf_folder *folder, const struct lf_delivery *delivery, const char *unread,
-                           struct lf_outcome *outcome, struct lf_error *err)
+static enum lf_status report(struct lf_folder *folder, const struct lf_delivery *delivery, const char *unread,
+                             struct lf_outcome *outcome, struct lf_error *err)
 {
     char conversion[64];
-    enum lf_status status = LF_OK;
     free(outcome->place);
-    if (unread)
-        outcome->place = lf_format("%s/%s (confirmed by the rename; %s)", folder->options.inbox,
-                                   delivery->parcel->name, unread);
-    else
-        outcome->place = lf_format("%s/%s", folder->options.inbox, delivery->parcel->name);
+    outcome->place = lf_format("%s/%s%s%s%s", folder->options.inbox, delivery->parcel->name,
+                               unread ? " (confirmed by the rename; " : "", unread ? unread : "",
+                               unread ? ")" : "");
     if (!outcome->place)
         return lf_fail_memory(err, "reporting a delivery");
     snprintf(outcome->sha256, sizeof outcome->sha256, "%s", unread ? "" : delivery->sha256);
@@ -275,11 +258,12 @@ static enum lf_status tell(struct lf_folder *folder, const struct lf_delivery *d
     snprintf(conversion, sizeof conversion, "eol %s, encoding %s",
              lf_choice_name(folder__eols, (int)folder->options.eol),
              lf_choice_name(folder__encodings, (int)folder->options.encoding));
-    status = lf_outcome_add(outcome, "conversion", LF_CAPTURE_TEXT, conversion, err);
-    if (status == LF_OK)
-        status = lf_outcome_add(outcome, "parcel_sha256", LF_CAPTURE_TEXT, delivery->parcel->sha256, err);
-    if (status == LF_OK)
-        status = lf_outcome_add(outcome, "delivered_sha256", LF_CAPTURE_TEXT, delivery->sha256, err);
+    const char *const facts[][2] = {{"conversion", conversion},
+                                    {"parcel_sha256", delivery->parcel->sha256},
+                                    {"delivered_sha256", delivery->sha256}};
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; i < 3 && status == LF_OK; i++)
+        status = lf_outcome_add(outcome, facts[i][0], LF_CAPTURE_TEXT, facts[i][1], err);
     return status;
 }
 
@@ -297,15 +281,15 @@ static enum lf_status read_back(struct lf_folder *folder, const struct lf_delive
                                 struct lf_outcome *outcome, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX];
-    enum lf_status status = folder__beneath_digest(&folder->inbox, delivery->parcel->name,
-                                                   folder->host->cancel, sha256, err);
+    enum lf_status status = folder__digest(&folder->inbox, delivery->parcel->name, folder->host->cancel,
+                                           sha256, err);
     if (status == LF_OK && strcmp(sha256, delivery->sha256) != 0)
         return lf_fail(err, LF_MISMATCH, LF_UNKNOWN_OUTCOME,
                        "\"%s\" was delivered, but reads back with digest %.12s... instead of %.12s...: look "
                        "at the file and at what the instrument did with it",
                        delivery->parcel->name, sha256, delivery->sha256);
     /* Taken or locked by the instrument: the rename itself confirms the delivery. */
-    return tell(folder, delivery, why_unread(status), outcome, err);
+    return report(folder, delivery, why_unread(status), outcome, err);
 }
 
 static enum lf_status unknown(struct lf_error *err, const char *name)
@@ -352,7 +336,7 @@ static enum lf_status bring_out(struct lf_folder *folder, const struct lf_action
     }
     status = lf_dir_sync(&folder->inbox, err);
     if (status == LF_OK)
-        status = folder__record_add(folder, delivery, "done", err);
+        status = folder__record_add(folder, delivery, "done\n", err);
     if (status != LF_OK)
         return unknown(err, name);
     status = read_back(folder, delivery, outcome, err);
@@ -369,17 +353,12 @@ enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action 
     struct lf_delivery delivery = {0};
     struct lf_error ignored;
     enum taken taken = NAME_FREE;
-    enum lf_status status = folder__alive(folder, err);
-    if (status == LF_OK)
-        status = folder__delivery_name(&delivery, action, err);
-    /* First: the traces of an attempt that a person overruled must not count for this one. */
-    if (status == LF_OK)
-        status = folder__record_clear(folder, &delivery, err);
-    if (status == LF_OK)
-        status = check_before(folder, action, err);
-    if (status != LF_OK)
-        return status;
-    status = write_part(folder, &delivery, err);
+    /* Traces of an earlier attempt, which a person overruled, must not count for this one. */
+    if (folder__alive(folder, err) != LF_OK || folder__delivery_name(&delivery, action, err) != LF_OK
+        || folder__record_clear(folder, &delivery, err) != LF_OK
+        || check_before(folder, action, err) != LF_OK)
+        return err->status;
+    enum lf_status status = write_part(folder, &delivery, err);
     if (status == LF_OK)
         status = look_at_name(folder, &delivery, &taken, err);
     if (status == LF_OK && taken == NAME_OTHER && !folder->options.overwrite)
@@ -387,7 +366,7 @@ enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action 
     if (status == LF_OK && taken != NAME_SAME)
         return bring_out(folder, action, &delivery, outcome, err);
     folder__record_clear(folder, &delivery, &ignored);
-    return status == LF_OK ? tell(folder, &delivery, NULL, outcome, err) : status;
+    return status == LF_OK ? report(folder, &delivery, NULL, outcome, err) : status;
 }
 
 /* ---- after a crash ---- */
@@ -417,10 +396,6 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
     struct lf_mark mark;
     struct lf_file_info info, *part = &info;
     struct lf_error ignored;
-    if (!lf_dir_is_open(&folder->inbox)) {
-        lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the inbox is not open");
-        return cannot_tell(folder, err);
-    }
     if (folder__alive(folder, err) != LF_OK || folder__delivery_name(&delivery, action, err) != LF_OK)
         return cannot_tell(folder, err);
     enum lf_status status = folder__record_read(folder, &delivery, &mark, err);
@@ -437,7 +412,7 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
     }
     char sha256[LF_SHA256_HEX] = "";
     memcpy(delivery.sha256, mark.sha256, sizeof mark.sha256);
-    status = folder__beneath_digest(&folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
+    status = folder__digest(&folder->inbox, action->parcel->name, folder->host->cancel, sha256, err);
     bool same = status == LF_OK && !strcmp(sha256, mark.sha256);
     if (status != LF_OK && status != LF_NOT_FOUND && !mark.done)
         return cannot_tell(folder, err);
@@ -446,7 +421,7 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
     if (verdict == LF_VERDICT_DONE) {
         if (part)
             lf_dir_remove(&folder->inbox, delivery.part, &ignored);
-        if (tell(folder, &delivery, unread, outcome, err) == LF_OK)
+        if (report(folder, &delivery, unread, outcome, err) == LF_OK)
             folder__record_settle(folder, &delivery);
     }
     return verdict;

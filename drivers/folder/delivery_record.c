@@ -47,15 +47,11 @@ static enum lf_status write_durably(struct lf_folder *folder, const char *name, 
                                     const char *text, struct lf_error *err)
 {
     struct lf_file file;
-    enum lf_status status = lf_dir_open_file(&folder->inbox, name, mode, LF_PUBLIC, &file, err);
-    if (status == LF_OK)
-        status = lf_file_append(&file, text, strlen(text), err);
-    if (status == LF_OK)
-        status = lf_file_sync(&file, err);
-    if (status == LF_OK)
-        status = lf_file_finish(&file, err);
+    bool written = lf_dir_open_file(&folder->inbox, name, mode, LF_PUBLIC, &file, err) == LF_OK
+                   && lf_file_append(&file, text, strlen(text), err) == LF_OK
+                   && lf_file_sync(&file, err) == LF_OK && lf_file_finish(&file, err) == LF_OK;
     lf_file_close(&file);
-    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot write the delivery mark %s", name);
+    return written ? LF_OK : lf_error_prefix(err, "cannot write the delivery mark %s", name);
 }
 
 enum lf_status folder__record_write(struct lf_folder *folder, const struct lf_delivery *delivery,
@@ -72,25 +68,19 @@ enum lf_status folder__record_write(struct lf_folder *folder, const struct lf_de
 enum lf_status folder__record_add(struct lf_folder *folder, const struct lf_delivery *delivery,
                                   const char *line, struct lf_error *err)
 {
-    char text[64];
-    snprintf(text, sizeof text, "%s\n", line);
-    return write_durably(folder, delivery->mark, LF_FILE_CHANGE, text, err);
+    return write_durably(folder, delivery->mark, LF_FILE_CHANGE, line, err);
 }
 
 /* Finds the value of a complete line "key value\n" or "key\n". */
 static const char *line_of(const char *text, const char *key, size_t *len)
 {
     size_t key_len = strlen(key);
-    for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
-        size_t line = (size_t)(end - at);
-        if (line < key_len || memcmp(at, key, key_len) != 0)
-            continue;
-        if (line != key_len && at[key_len] != ' ')
-            continue;
-        at += line == key_len ? key_len : key_len + 1;
-        *len = (size_t)(end - at);
-        return at;
-    }
+    for (const char *end; (end = strchr(text, '\n')); text = end + 1)
+        if (!strncmp(text, key, key_len) && strchr(" \n", text[key_len])) {
+            text += key_len + (text[key_len] == ' ');
+            *len = (size_t)(end - text);
+            return text;
+        }
     return NULL;
 }
 
@@ -146,31 +136,22 @@ enum lf_status folder__record_clear(struct lf_folder *folder, const struct lf_de
 
 /* ---- cleaning up ---- */
 
-static void release(struct lf_folder *folder, size_t index, bool remove_file)
+static void remove_oldest_settled(struct lf_folder *folder)
 {
     struct lf_error err;
-    if (remove_file && drop(folder, folder->settled[index].mark, &err) != LF_OK)
+    if (drop(folder, folder->settled[0].mark, &err) != LF_OK)
         lf_log_warning(folder->host->instrument, "%s", err.text);
-    free(folder->settled[index].mark);
     folder->settled_count--;
-    memmove(&folder->settled[index], &folder->settled[index + 1],
-            (folder->settled_count - index) * sizeof folder->settled[0]);
+    memmove(&folder->settled[0], &folder->settled[1], folder->settled_count * sizeof folder->settled[0]);
 }
 
 void folder__record_settle(struct lf_folder *folder, const struct lf_delivery *delivery)
 {
     if (folder->settled_count == LF_SETTLED_MAX)
-        release(folder, 0, true);
-    char *mark = strdup(delivery->mark);
-    if (!mark)
-        return; /* it is removed with the leftovers */
-    folder->settled[folder->settled_count++] = (struct lf_settled){.mark = mark, .since = lf_clock_mono_ms()};
-}
-
-void folder__record_forget(struct lf_folder *folder)
-{
-    while (folder->settled_count)
-        release(folder, folder->settled_count - 1, false);
+        remove_oldest_settled(folder);
+    struct lf_settled *settled = &folder->settled[folder->settled_count++];
+    settled->since = lf_clock_mono_ms();
+    memcpy(settled->mark, delivery->mark, sizeof settled->mark);
 }
 
 static bool is_mark(const char *name)
@@ -230,7 +211,7 @@ void folder__record_sweep(struct lf_folder *folder)
     if (!lf_dir_is_open(&folder->inbox) || now < folder->next_sweep)
         return;
     while (folder->settled_count && now - folder->settled[0].since >= HOUR_MS)
-        release(folder, 0, true);
+        remove_oldest_settled(folder);
     if (now - folder->connected >= HOUR_MS) {
         struct lf_error err;
         sweep_kind(folder, is_mark, MARKS_MAX);

@@ -1,6 +1,6 @@
-/* Delivery marks: what a delivery leaves on disk so that it is never done twice. deliver.c has the rule. */
-#ifndef LF_FOLDER_MARK_H
-#define LF_FOLDER_MARK_H
+/* Delivery marks: what a delivery leaves on disk so that it is never repeated. deliver.c has the rule. */
+#ifndef LF_FOLDER_DELIVERY_RECORD_H
+#define LF_FOLDER_DELIVERY_RECORD_H
 
 #include "folder.h"
 
@@ -10,7 +10,7 @@
 struct lf_delivery {
     const struct lf_parcel *parcel;
     char part[256];             /* the unfinished file, in the inbox */
-    char mark[64];              /* the mark, in the inbox */
+    char mark[LF_MARK_NAME];    /* the mark, in the inbox */
     char sha256[LF_SHA256_HEX]; /* of the bytes as delivered; differs from the parcel's when converted */
     int64_t size;
 };
@@ -30,7 +30,7 @@ struct lf_mark {
 /* Writes the mark of a delivery that is about to be published; durable when this returns. */
 enum lf_status folder__record_write(struct lf_folder *folder, const struct lf_delivery *delivery,
                                     struct lf_error *err);
-/* Adds a line ("linking", "done") to it; durable when this returns. */
+/* Adds a line ("linking\n", "done\n") to it; durable when this returns. */
 enum lf_status folder__record_add(struct lf_folder *folder, const struct lf_delivery *delivery,
                                   const char *line, struct lf_error *err);
 /* LF_NOT_FOUND when there is none. */
@@ -45,6 +45,5 @@ enum lf_status folder__record_clear(struct lf_folder *folder, const struct lf_de
 void folder__record_settle(struct lf_folder *folder, const struct lf_delivery *delivery);
 /* Once an hour: removes settled marks, and old leftovers of crashes. Logs errors, never fails. */
 void folder__record_sweep(struct lf_folder *folder);
-void folder__record_forget(struct lf_folder *folder); /* frees the list of settled ones; keeps the files */
 
 #endif

@@ -5,7 +5,7 @@
  *   marker   its companion (done_marker) exists, or its text ends in end_marker; both, when both are set
  *   rename   it has the name that matches
  *
- * And always: it can be opened (a program that holds it without sharing is still at it), and its sidecar is
+ * And always: it can be opened (a program that holds it exclusively is still writing), and its sidecar is
  * there when one is required. */
 #include "beneath.h"
 #include "folder.h"
@@ -34,7 +34,7 @@ static const char *place_of(const char *pattern, bool *stem)
 char *folder__companion(const char *path, const char *pattern)
 {
     bool stem;
-    const char *place = place_of(pattern, &stem), *base = folder__beneath_base(path);
+    const char *place = pattern ? place_of(pattern, &stem) : NULL, *base = folder__beneath_base(path);
     if (!place)
         return NULL;
     const char *dot = stem ? strrchr(base, '.') : NULL;
@@ -59,15 +59,23 @@ bool folder__is_companion(const struct lf_folder *folder, const char *name)
     return fits(folder->options.sidecar, name) || fits(folder->options.done_marker, name);
 }
 
+/* Opens the companion of a result to read. */
+static bool open_companion(const struct lf_folder *folder, const char *path, const char *pattern,
+                           struct lf_file *file, struct lf_file_info *info)
+{
+    struct lf_error ignored;
+    char *companion = folder__companion(path, pattern);
+    bool opened = companion
+                  && folder__beneath_open(&folder->outbox, companion, file, info, &ignored) == LF_OK;
+    free(companion);
+    return opened;
+}
+
 static bool companion_exists(const struct lf_folder *folder, const char *path, const char *pattern)
 {
     struct lf_file file = {0};
     struct lf_file_info info;
-    struct lf_error ignored;
-    char *companion = folder__companion(path, pattern);
-    bool exists = companion
-                  && folder__beneath_open(&folder->outbox, companion, &file, &info, &ignored) == LF_OK;
-    free(companion);
+    bool exists = open_companion(folder, path, pattern, &file, &info);
     lf_file_close(&file);
     return exists;
 }
@@ -91,7 +99,7 @@ static bool stable(const struct lf_folder *folder, const struct lf_entry *entry,
 {
     const struct lf_folder_options *o = &folder->options;
     int64_t still = lf_clock_mono_ms() - entry->since;
-    if (entry->info.size > 0 && entry->polls >= STABLE_LOOKS && still >= o->stable_for)
+    if (entry->info.size > 0 && entry->looks >= STABLE_LOOKS && still >= o->stable_for)
         return true;
     int64_t step = o->stable_for / (STABLE_LOOKS - 1);
     *wait_ms = entry->info.size > 0 ? (step < 50 ? 50 : step) : 0;
@@ -120,7 +128,7 @@ static void complain(struct lf_folder *folder, struct lf_entry *entry, const cha
     }
 }
 
-/* Busy, locked by another program, or not ours to read: all may pass, and a share does not say which it
+/* Busy, locked by another program, or not readable for us: each may pass, and a share does not say which it
  * is. */
 static bool open_entry(struct lf_folder *folder, struct lf_entry *entry, struct lf_file *file,
                        int64_t *wait_ms)
@@ -131,7 +139,7 @@ static bool open_entry(struct lf_folder *folder, struct lf_entry *entry, struct 
     if (folder__beneath_open(&folder->outbox, entry->path, file, &info, &err) == LF_OK)
         return true;
     snprintf(text, sizeof text,
-             "it cannot be opened (%.70s); still held by the instrument, or not readable for the agent",
+             "it cannot be opened (%.70s): the instrument still holds it, or the agent may not read it",
              err.text);
     complain(folder, entry, text);
     *wait_ms = folder->options.scan_interval;
@@ -140,18 +148,16 @@ static bool open_entry(struct lf_folder *folder, struct lf_entry *entry, struct 
 
 static char *sidecar_text(const struct lf_file *file, const struct lf_file_info *info)
 {
-    struct lf_buffer text = {.max = SIDECAR_MAX};
     struct lf_error ignored;
     size_t size = (size_t)info->size, got = 0;
-    char *room = info->size < SIDECAR_MAX ? lf_buffer_reserve(&text, size + 1) : NULL;
-    if (!room || lf_file_read_at(file, 0, room, size, &got, &ignored) != LF_OK || got != size
-        || !lf_utf8_valid(lf_slice(room, got)) || memchr(room, '\0', got)) {
-        lf_buffer_free(&text);
-        return NULL;
+    char *text = info->size < SIDECAR_MAX ? malloc(size + 1) : NULL;
+    if (text && lf_file_read_at(file, 0, text, size, &got, &ignored) == LF_OK && got == size
+        && lf_utf8_valid(lf_slice(text, got)) && !memchr(text, '\0', got)) {
+        text[got] = '\0';
+        return text;
     }
-    text.len = got;
-    room[got] = '\0';
-    return lf_buffer_take(&text);
+    free(text);
+    return NULL;
 }
 
 /* True: there is none, or *sidecar has its text. A sidecar that cannot be used is logged, and the result goes
@@ -161,21 +167,17 @@ static bool read_sidecar(struct lf_folder *folder, struct lf_entry *entry, char 
     const struct lf_folder_options *o = &folder->options;
     struct lf_file file;
     struct lf_file_info info;
-    struct lf_error ignored;
-    char *path = o->sidecar ? folder__companion(entry->path, o->sidecar) : NULL;
-    if (!path || folder__beneath_open(&folder->outbox, path, &file, &info, &ignored) != LF_OK) {
+    if (!open_companion(folder, entry->path, o->sidecar, &file, &info)) {
         if (o->sidecar_required)
-            complain(folder, entry, "its sidecar is not there yet");
-        free(path);
+            complain(folder, entry, "its sidecar does not exist yet");
         return !o->sidecar_required;
     }
     *sidecar = sidecar_text(&file, &info);
+    lf_file_close(&file);
     if (!*sidecar)
         lf_log_warning(folder->host->instrument,
-                       "the sidecar %s is not used: it must be UTF-8 text below %d bytes", path,
+                       "the sidecar of %s is not used: it must be UTF-8 text below %d bytes", entry->path,
                        (int)SIDECAR_MAX);
-    lf_file_close(&file);
-    free(path);
     return true;
 }
 

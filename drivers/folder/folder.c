@@ -67,10 +67,9 @@ enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err)
     const struct lf_folder_options *o = &folder->options;
     if (!lf_dir_is_open(&folder->inbox) && !lf_dir_is_open(&folder->outbox))
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s is not connected", folder->host->instrument);
-    enum lf_status status = check_alive(o->inbox, &folder->inbox, err);
-    if (status == LF_OK)
-        status = check_alive(o->outbox, &folder->outbox, err);
-    return status;
+    bool alive = check_alive(o->inbox, &folder->inbox, err) == LF_OK
+                 && check_alive(o->outbox, &folder->outbox, err) == LF_OK;
+    return alive ? LF_OK : err->status;
 }
 
 /* ---- the share is really there, and ours alone ---- */
@@ -81,7 +80,7 @@ static enum lf_status check_marker(const struct lf_folder *folder, const struct 
     char line[256] = "";
     struct lf_file_info info;
     struct lf_buffer text = {0};
-    if (!lf_dir_is_open(dir))
+    if (!folder->options.mount_marker || !lf_dir_is_open(dir))
         return LF_OK;
     char *name = lf_path_join(path, folder->options.mount_marker);
     if (!name)
@@ -104,9 +103,8 @@ static void sign_lock(const struct lf_file *lock, const char *instrument)
 {
     char text[256];
     struct lf_error ignored;
-    int len = snprintf(text, sizeof text, "labferry instrument %s, process %ld\n", instrument,
-                       (long)lf_process_id());
-    if (len > 0 && lf_file_truncate(lock, 0, &ignored) == LF_OK)
+    snprintf(text, sizeof text, "labferry instrument %s, process %ld\n", instrument, (long)lf_process_id());
+    if (lf_file_truncate(lock, 0, &ignored) == LF_OK)
         lf_file_write_at(lock, 0, text, strlen(text), &ignored);
 }
 
@@ -118,15 +116,14 @@ static enum lf_status take_lock(struct lf_folder *folder, const struct lf_dir *d
     enum lf_status status = lf_dir_open_file(dir, LOCK_NAME, LF_FILE_KEEP, LF_PUBLIC, lock, err);
     if (status != LF_OK)
         return lf_error_prefix(
-            err, "cannot create %s/%s, which keeps a second agent out (lock = false does without)", path,
-            LOCK_NAME);
+            err, "cannot create the lock file %s/%s, which keeps a second agent out (or set lock = false)",
+            path, LOCK_NAME);
     switch (lf_file_lock(lock, err)) {
     case LF_OK: sign_lock(lock, folder->host->instrument); return LF_OK;
     case LF_BUSY:
-        return lf_fail(
-            err, LF_BUSY, LF_TRANSIENT, /* it may just be ending */
-            "another agent works on %s (its name is in %s/%s): stop it or give each its own folder", path,
-            path, LOCK_NAME);
+        return lf_fail(err, LF_BUSY, LF_TRANSIENT, /* it may just be ending */
+                       "another agent uses %s (see %s/%s): stop it, or give each agent its own folder", path,
+                       path, LOCK_NAME);
     case LF_UNSUPPORTED:
         return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
                        "the file system of %s has no locks: make sure that no second agent uses it, and set "
@@ -150,20 +147,22 @@ static enum lf_status lock_folders(struct lf_folder *folder, struct lf_error *er
     return take_lock(folder, &folder->outbox, o->outbox, &folder->outbox_lock, err);
 }
 
+void folder__watch_failed(struct lf_folder *folder, const struct lf_error *err)
+{
+    lf_log_warning(folder->host->instrument, "%s; looking every scan_interval instead", err->text);
+    lf_watch_close(&folder->watch);
+    folder->watching = false;
+}
+
 static void start_watching(struct lf_folder *folder)
 {
     struct lf_error err;
     folder->outbox_remote = lf_dir_is_open(&folder->outbox) && lf_dir_is_remote(&folder->outbox);
-    folder->watching = false;
-    if (!lf_dir_is_open(&folder->outbox) || folder->outbox_remote || !LF_LIMIT("LF_WATCH", 1))
-        return;
-    if (lf_watch_open(&folder->watch, &err) == LF_OK
-        && lf_watch_add(&folder->watch, folder->options.outbox, &err) == LF_OK) {
-        folder->watching = true;
-        return;
-    }
-    lf_watch_close(&folder->watch);
-    lf_log_warning(folder->host->instrument, "%s; looking every scan_interval instead", err.text);
+    folder->watching = lf_dir_is_open(&folder->outbox) && !folder->outbox_remote && LF_LIMIT("LF_WATCH", 1);
+    if (folder->watching
+        && (lf_watch_open(&folder->watch, &err) != LF_OK
+            || lf_watch_add(&folder->watch, folder->options.outbox, &err) != LF_OK))
+        folder__watch_failed(folder, &err);
 }
 
 /* ---- the contract ---- */
@@ -189,7 +188,7 @@ static void folder_disconnect(void *device)
     lf_file_close(&folder->outbox_lock);
     lf_dir_close(&folder->inbox);
     lf_dir_close(&folder->outbox);
-    folder__record_forget(folder);
+    folder->settled_count = 0; /* the files stay, and are removed with the leftovers */
 }
 
 static void folder_close(void *device)
@@ -206,18 +205,13 @@ static enum lf_status folder_connect(void *device, struct lf_error *err)
 {
     struct lf_folder *folder = device;
     const struct lf_folder_options *o = &folder->options;
-    enum lf_status status = open_folder(o->inbox, "inbox", true, &folder->inbox, err);
-    if (status == LF_OK)
-        status = open_folder(o->outbox, "outbox", o->archive != NULL, &folder->outbox, err);
-    if (status == LF_OK && o->mount_marker)
-        status = check_marker(folder, &folder->inbox, o->inbox, err);
-    if (status == LF_OK && o->mount_marker)
-        status = check_marker(folder, &folder->outbox, o->outbox, err);
-    if (status == LF_OK && o->lock)
-        status = lock_folders(folder, err);
-    if (status != LF_OK) {
+    if (open_folder(o->inbox, "inbox", true, &folder->inbox, err) != LF_OK
+        || open_folder(o->outbox, "outbox", o->archive != NULL, &folder->outbox, err) != LF_OK
+        || check_marker(folder, &folder->inbox, o->inbox, err) != LF_OK
+        || check_marker(folder, &folder->outbox, o->outbox, err) != LF_OK
+        || (o->lock && lock_folders(folder, err) != LF_OK)) {
         folder_disconnect(folder);
-        return status;
+        return err->status;
     }
     start_watching(folder);
     folder->no_rename_new = false;
@@ -315,5 +309,5 @@ const struct lf_driver lf_driver_folder = {
     .act = folder_act,
     .verify = folder_verify,
     .take = folder__take,
-    .archive = folder__file,
+    .archive = folder__archive,
 };

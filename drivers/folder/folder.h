@@ -1,5 +1,4 @@
-/* Inside the folder driver: the device and what its files call of each other. One bench thread calls all of
- * it. */
+/* Inside the folder driver: the device, and what its files share. Only the bench thread calls it. */
 #ifndef LF_FOLDER_FOLDER_H
 #define LF_FOLDER_FOLDER_H
 
@@ -31,7 +30,7 @@ struct lf_folder_options {
     const char *archive; /* NULL: leave results in place */
 };
 
-/* How often a watched outbox is read, in case that a change was not reported. */
+/* A watched outbox is also read every so many scan intervals, in case a change was not reported. */
 enum { FOLDER_SCANS_SKIPPED = 12 };
 
 extern const struct lf_choice folder__eols[], folder__encodings[];
@@ -41,8 +40,8 @@ enum lf_status folder__check(const struct lf_values *values,
                              void (*resource)(void *context, const char *resource), void *context,
                              struct lf_error *err);
 
-/* What is known of one file in the outbox. */
-enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_TOLD, LF_ENTRY_REFUSED };
+/* What is known about one file in the outbox. */
+enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_REPORTED, LF_ENTRY_REFUSED };
 
 struct lf_entry {
     char *path; /* below the outbox; owned */
@@ -50,7 +49,7 @@ struct lf_entry {
     bool complained; /* a reason for waiting was logged */
     enum lf_entry_state state;
     int64_t since; /* mono ms: unchanged since */
-    int polls;     /* how often it was seen unchanged */
+    int64_t looks; /* how often it was seen unchanged */
 };
 
 struct lf_entries {
@@ -58,20 +57,20 @@ struct lf_entries {
     size_t count, room;
 };
 
+enum { LF_SETTLED_MAX = 256, LF_MARK_NAME = 64 };
+
 /* A delivery whose mark may go once the host has surely committed it. */
 struct lf_settled {
-    char *mark; /* owned */
-    int64_t since;
+    char mark[LF_MARK_NAME];
+    int64_t since; /* mono ms */
 };
-
-enum { LF_SETTLED_MAX = 256 };
 
 struct lf_folder {
     const struct lf_host *host;
     struct lf_folder_options options;
     struct lf_dir inbox, outbox; /* open while connected and used */
     struct lf_file inbox_lock, outbox_lock;
-    bool no_rename_new; /* learnt: this inbox cannot rename without replacing */
+    bool no_rename_new; /* this inbox has proved unable to rename without replacing */
     int64_t connected;  /* mono ms */
     struct lf_settled settled[LF_SETTLED_MAX];
     size_t settled_count;
@@ -86,6 +85,8 @@ struct lf_folder {
 
 /* folder.c: do the configured folders still lie where they were opened? LF_DISCONNECTED when not. */
 enum lf_status folder__alive(struct lf_folder *folder, struct lf_error *err);
+/* Stops watching, and logs why. */
+void folder__watch_failed(struct lf_folder *folder, const struct lf_error *err);
 
 /* deliver.c */
 enum lf_status folder__deliver(struct lf_folder *folder, const struct lf_action *action,
@@ -102,16 +103,18 @@ void folder__forget(struct lf_folder *folder); /* all entries */
 bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms);
 /* Is this a done marker or a sidecar, and so no result? */
 bool folder__is_companion(const struct lf_folder *folder, const char *name);
-/* The companion of `path` by a pattern with {name} or {stem}, in the same folder. Returns owned; NULL: out of
- * memory. */
+/* The companion of `path` by a pattern with {name} or {stem}, in the same folder. Returns owned; NULL: the
+ * pattern is NULL, or memory ran out. */
 char *folder__companion(const char *path, const char *pattern);
 
-/* collect.c, archive.c; take and archive are the slots of the driver */
+/* collect.c, archive.c: take and archive are slots of the driver. The version of a result changes when it is
+ * written again. */
 enum { LF_VERSION_TEXT = 80 };
 void folder__version(const struct lf_folder *folder, const struct lf_file_info *info,
                      char text[LF_VERSION_TEXT]);
+bool folder__is_version(const struct lf_folder *folder, const struct lf_file_info *info, const char *version);
 enum lf_status folder__take(void *device, const char *id, const char *version, const struct lf_file *to,
                             int64_t max, struct lf_error *err);
-enum lf_status folder__file(void *device, const char *id, const char *version, struct lf_error *err);
+enum lf_status folder__archive(void *device, const char *id, const char *version, struct lf_error *err);
 
 #endif

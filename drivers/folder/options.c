@@ -75,11 +75,6 @@ const struct lf_setting folder__settings[] = {
     {0},
 };
 
-static const char *text_or_null(const char *text)
-{
-    return text && *text ? text : NULL;
-}
-
 static bool read_mode(const char *text, unsigned *mode)
 {
     char *end;
@@ -96,74 +91,74 @@ void folder__read_options(const struct lf_values *values, struct lf_folder_optio
     const char **texts[] = {&o->inbox,       &o->outbox,     &o->mount_marker, &o->file_mode,
                             &o->done_marker, &o->end_marker, &o->sidecar,      &o->archive};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        *texts[i] = text_or_null(*texts[i]); /* an empty text counts as not given */
+        if (*texts[i] && !**texts[i])
+            *texts[i] = NULL; /* an empty text counts as not given */
     if (o->archive && !strcmp(o->archive, "none"))
         o->archive = NULL;
     if (!read_mode(o->file_mode, &o->mode))
         o->mode = 0; /* refused by folder__check */
 }
 
-static enum lf_status wrong(struct lf_error *err, const struct lf_values *values, const char *setting,
-                            const char *why)
+static bool bad_path(const char *path)
 {
-    const char *at = lf_values_at(values, setting);
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s%s%s: %s", at ? at : "", at ? ": " : "", setting, why);
+    return path && !lf_path_is_absolute(path);
 }
 
-static enum lf_status check_path(const struct lf_values *values, const char *setting, const char *path,
-                                 struct lf_error *err)
-{
-    return path && !lf_path_is_absolute(path) ? wrong(err, values, setting, "give an absolute path") : LF_OK;
-}
-
-static enum lf_status check_globs(const struct lf_values *values, const char *setting,
-                                  const struct lf_texts *globs, struct lf_error *err)
+static bool bad_globs(const struct lf_texts *globs)
 {
     for (size_t i = 0; i < globs->count; i++)
         if (!*globs->items[i] || strchr(globs->items[i], '/'))
-            return wrong(err, values, setting, "an entry must be a file name pattern without '/'");
-    return LF_OK;
+            return true;
+    return false;
 }
 
 /* {name}.done is a companion; "done" (one for all) and "{name}" (the result itself) are not. */
-static enum lf_status check_companion(const struct lf_values *values, const char *setting,
-                                      const char *pattern, struct lf_error *err)
+static bool bad_companion(const char *pattern)
 {
-    if (!pattern)
-        return LF_OK;
-    const char *name = strstr(pattern, "{name}"), *stem = strstr(pattern, "{stem}");
-    if (strchr(pattern, '/') || (!name == !stem) || strlen(pattern) == 6)
-        return wrong(err, values, setting,
-                     "give one {name} or {stem} and more text, like {name}.done, without '/'");
-    return LF_OK;
+    return pattern
+           && (strchr(pattern, '/') || !strstr(pattern, "{name}") == !strstr(pattern, "{stem}")
+               || strlen(pattern) == 6);
 }
 
-static enum lf_status check_collection(const struct lf_values *values, const struct lf_folder_options *o,
-                                       struct lf_error *err)
+static bool same(const char *a, const char *b)
 {
-    enum lf_status status = check_globs(values, "results", &o->results, err);
-    if (status == LF_OK)
-        status = check_globs(values, "ignore", &o->ignore, err);
-    if (status == LF_OK)
-        status = check_companion(values, "done_marker", o->done_marker, err);
-    if (status == LF_OK)
-        status = check_companion(values, "sidecar", o->sidecar, err);
-    if (status != LF_OK)
-        return status;
-    if (o->finish == LF_FINISH_MARKER && !o->done_marker && !o->end_marker)
-        return wrong(err, values, "finish", "marker needs done_marker or end_marker, or both");
-    if (o->finish != LF_FINISH_MARKER && (o->done_marker || o->end_marker))
-        return wrong(err, values, o->done_marker ? "done_marker" : "end_marker",
-                     "is only used with finish = \"marker\"");
-    if (o->end_marker && strlen(o->end_marker) > 1024)
-        return wrong(err, values, "end_marker", "is longer than 1024 bytes");
-    if (o->sidecar_required && !o->sidecar)
-        return wrong(err, values, "sidecar_required", "needs sidecar");
-    if (o->archive && o->outbox && !strcmp(o->archive, o->outbox))
-        return wrong(err, values, "archive", "must not be the outbox");
-    if (o->inbox && o->outbox && !strcmp(o->inbox, o->outbox) && !lf_values_given(values, "results"))
-        return wrong(err, values, "outbox",
-                     "is also the inbox: list the names of the instrument's own files in results");
+    return a && b && !strcmp(a, b);
+}
+
+static enum lf_status check_all(const struct lf_values *values, const struct lf_folder_options *o,
+                                struct lf_error *err)
+{
+    static const char glob[] = "an entry must be a file name pattern without '/'",
+                      companion[] = "give one {name} or {stem} and more text, like {name}.done, without '/'";
+    bool marker = o->finish == LF_FINISH_MARKER;
+    const struct {
+        const char *setting;
+        bool bad;
+        const char *why;
+    } rules[] = {
+        {"inbox", bad_path(o->inbox), "give an absolute path"},
+        {"outbox", bad_path(o->outbox), "give an absolute path"},
+        {"file_mode", !o->mode, "give an octal mode between 0400 and 0777, like 0664"},
+        {"results", bad_globs(&o->results), glob},
+        {"ignore", bad_globs(&o->ignore), glob},
+        {"done_marker", bad_companion(o->done_marker), companion},
+        {"sidecar", bad_companion(o->sidecar), companion},
+        {"finish", marker && !o->done_marker && !o->end_marker,
+         "marker needs done_marker or end_marker, or both"},
+        {o->done_marker ? "done_marker" : "end_marker", !marker && (o->done_marker || o->end_marker),
+         "is only used with finish = \"marker\""},
+        {"end_marker", o->end_marker && strlen(o->end_marker) > 1024, "is longer than 1024 bytes"},
+        {"sidecar_required", o->sidecar_required && !o->sidecar, "needs sidecar"},
+        {"archive", same(o->archive, o->outbox), "must not be the outbox"},
+        {"outbox", same(o->inbox, o->outbox) && !lf_values_given(values, "results"),
+         "is also the inbox: list the names of the instrument's own files in results"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].bad) {
+            const char *at = lf_values_at(values, rules[i].setting);
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s%s%s: %s", at ? at : "", at ? ": " : "",
+                           rules[i].setting, rules[i].why);
+        }
     return LF_OK;
 }
 
@@ -184,18 +179,12 @@ enum lf_status folder__check(const struct lf_values *values, void (*resource)(vo
     if (!o.inbox && !o.outbox)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "a folder instrument needs an inbox (to deliver), an outbox (to collect), or both");
-    enum lf_status status = check_path(values, "inbox", o.inbox, err);
-    if (status == LF_OK)
-        status = check_path(values, "outbox", o.outbox, err);
-    if (status == LF_OK && !o.mode)
-        status = wrong(err, values, "file_mode", "give an octal mode between 0400 and 0777, like 0664");
-    if (status == LF_OK)
-        status = check_collection(values, &o, err);
+    enum lf_status status = check_all(values, &o, err);
     if (status != LF_OK || !resource)
         return status;
     if (o.inbox)
         name_resource(o.inbox, resource, context);
-    if (o.outbox && (!o.inbox || strcmp(o.inbox, o.outbox) != 0))
+    if (o.outbox && !same(o.inbox, o.outbox))
         name_resource(o.outbox, resource, context);
     return LF_OK;
 }

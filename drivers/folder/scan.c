@@ -2,9 +2,9 @@
  *
  * Every scan reads the names and sizes again and merges them with what was known (both sorted by path). An
  * entry is
- *   watched  until it is finished and the host has it, reported with the version it had then;
- *   told     reported: ignored until its size, time or id changes; then watched again, as a new version;
- *   refused  its name or kind is not acceptable: logged once, left in place, checked again when it changes.
+ *   watched   until it is finished and reported to the host, with the version it had then;
+ *   reported  ignored until its size, time or id changes; then watched again, as a new version;
+ *   refused   its name or kind is not acceptable: logged once, left in place, checked again when it changes.
  * Entries that are gone are forgotten. */
 #include "beneath.h"
 #include "folder.h"
@@ -52,7 +52,7 @@ static enum lf_status add_entry(struct lf_entries *entries, const char *path, co
         entries->room = room;
     }
     struct lf_entry *entry = &entries->items[entries->count];
-    *entry = (struct lf_entry){.path = strdup(path), .info = *info};
+    *entry = (struct lf_entry){.path = strdup(path), .info = *info, .since = lf_clock_mono_ms(), .looks = 1};
     if (!entry->path)
         return lf_fail_memory(err, "reading an outbox");
     entries->count++;
@@ -61,22 +61,24 @@ static enum lf_status add_entry(struct lf_entries *entries, const char *path, co
 
 /* ---- reading folders ---- */
 
+static bool matches(const char *name, const struct lf_texts *globs)
+{
+    for (size_t i = 0; i < globs->count; i++)
+        if (lf_glob_match(globs->items[i], name, true))
+            return true;
+    return false;
+}
+
 static bool wanted(const struct lf_folder *folder, const char *name)
 {
-    static const char *const never[] = {"~$*",        "*.tmp",     "*.part",     "*.crdownload",
-                                        "*.filepart", "Thumbs.db", "desktop.ini"};
-    bool any = false;
-    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-        if (lf_glob_match(never[i], name, true))
-            return false;
-    for (size_t i = 0; !any && i < folder->options.results.count; i++)
-        any = lf_glob_match(folder->options.results.items[i], name, true);
-    for (size_t i = 0; any && i < folder->options.ignore.count; i++)
-        if (lf_glob_match(folder->options.ignore.items[i], name, true))
-            return false;
-    if (folder->options.mount_marker && !strcmp(folder__beneath_base(folder->options.mount_marker), name))
+    static const char *const temporary[] = {"~$*",        "*.tmp",     "*.part",     "*.crdownload",
+                                            "*.filepart", "Thumbs.db", "desktop.ini"};
+    static const struct lf_texts never = {temporary, sizeof temporary / sizeof *temporary};
+    const struct lf_folder_options *o = &folder->options;
+    if (o->mount_marker && !strcmp(folder__beneath_base(o->mount_marker), name))
         return false;
-    return any && !folder__is_companion(folder, name);
+    return !matches(name, &never) && matches(name, &o->results) && !matches(name, &o->ignore)
+           && !folder__is_companion(folder, name);
 }
 
 /* The archive and the inbox may lie below the outbox; nothing in them is a result. */
@@ -106,22 +108,18 @@ static enum lf_status read_failed(const char *path, struct lf_error *err)
 static void watch_too(struct lf_folder *folder, const char *path)
 {
     struct lf_error err;
-    if (!folder->watching || lf_watch_add(&folder->watch, path, &err) == LF_OK || err.status == LF_NOT_FOUND)
-        return;
-    lf_log_warning(folder->host->instrument, "%s; looking every scan_interval instead", err.text);
-    lf_watch_close(&folder->watch);
-    folder->watching = false;
+    if (folder->watching && lf_watch_add(&folder->watch, path, &err) != LF_OK && err.status != LF_NOT_FOUND)
+        folder__watch_failed(folder, &err);
 }
 
 static enum lf_status read_folder(struct lf_folder *folder, const struct lf_dir *dir, const char *path,
                                   int depth, struct lf_entries *entries, struct lf_error *err);
 
-static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *at, const char *name,
-                                 const char *path, int depth, struct lf_entries *entries,
-                                 struct lf_error *err)
+static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *at, const char *path,
+                                 int depth, struct lf_entries *entries, struct lf_error *err)
 {
     struct lf_dir inner;
-    if (lf_dir_enter(at, name, false, &inner, err) != LF_OK)
+    if (lf_dir_enter(at, folder__beneath_base(path), false, &inner, err) != LF_OK)
         return LF_OK; /* gone meanwhile, or not readable for us: like an empty one */
     char *full = lf_path_join(folder->options.outbox, path);
     if (full)
@@ -132,21 +130,21 @@ static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *
     return status;
 }
 
-static enum lf_status read_entry(struct lf_folder *folder, const struct lf_dir *at, const char *name,
-                                 const struct lf_file_info *info, const char *path, int depth,
-                                 struct lf_entries *entries, struct lf_error *err)
+static enum lf_status read_entry(struct lf_folder *folder, const struct lf_dir *at, const char *path,
+                                 const struct lf_file_info *info, int depth, struct lf_entries *entries,
+                                 struct lf_error *err)
 {
     if (info->kind == LF_KIND_FOLDER)
         return depth > 0 && !is_own_folder(folder, info)
-                   ? read_below(folder, at, name, path, depth - 1, entries, err)
+                   ? read_below(folder, at, path, depth - 1, entries, err)
                    : LF_OK;
-    if (!wanted(folder, name))
+    if (!wanted(folder, folder__beneath_base(path)))
         return LF_OK;
     if (entries->count < ENTRIES_MAX)
         return add_entry(entries, path, info, err);
     if (!folder->full_logged)
         lf_log_warning(folder->host->instrument,
-                       "more than %d files in %s: the rest waits until some are archived", (int)ENTRIES_MAX,
+                       "more than %d files in %s: the rest wait until some are archived", (int)ENTRIES_MAX,
                        folder->options.outbox);
     folder->full_logged = true;
     return LF_OK;
@@ -166,7 +164,7 @@ static enum lf_status read_folder(struct lf_folder *folder, const struct lf_dir 
         if (name[0] == '.')
             continue;
         char *below = lf_format("%s%s%s", path, path[0] ? "/" : "", name);
-        status = below ? read_entry(folder, dir, name, &info, below, depth, entries, err)
+        status = below ? read_entry(folder, dir, below, &info, depth, entries, err)
                        : lf_fail_memory(err, "reading an outbox");
         free(below);
     }
@@ -187,21 +185,13 @@ static bool same_file(const struct lf_folder *folder, const struct lf_entry *a, 
 static void merge(struct lf_folder *folder, struct lf_entries *now)
 {
     const struct lf_entries *before = &folder->entries;
-    size_t b = 0;
-    int64_t time = lf_clock_mono_ms();
-    for (size_t n = 0; n < now->count; n++) {
-        struct lf_entry *entry = &now->items[n];
-        entry->since = time;
-        entry->polls = 1;
-        while (b < before->count && strcmp(before->items[b].path, entry->path) < 0)
-            b++;
-        if (b == before->count || strcmp(before->items[b].path, entry->path) != 0)
-            continue;
-        const struct lf_entry *known = &before->items[b];
-        if (!same_file(folder, known, entry))
+    for (size_t i = 0; i < now->count && before->count; i++) {
+        struct lf_entry *entry = &now->items[i];
+        const struct lf_entry *known = bsearch(entry, before->items, before->count, sizeof *entry, by_path);
+        if (!known || !same_file(folder, known, entry))
             continue;
         entry->since = known->since;
-        entry->polls = known->polls < 1000000 ? known->polls + 1 : known->polls;
+        entry->looks = known->looks + 1;
         entry->state = known->state;
         entry->complained = known->complained;
     }
@@ -234,8 +224,8 @@ static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
     return false;
 }
 
-static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, const char *sidecar,
-                           struct lf_error *err)
+static enum lf_status report(struct lf_folder *folder, struct lf_entry *entry, const char *sidecar,
+                             struct lf_error *err)
 {
     char version[LF_VERSION_TEXT];
     folder__version(folder, &entry->info, version);
@@ -245,7 +235,7 @@ static enum lf_status tell(struct lf_folder *folder, struct lf_entry *entry, con
                                  .sidecar = sidecar};
     enum lf_status status = folder->host->found(folder->host->self, &finding, err);
     if (status == LF_OK)
-        entry->state = LF_ENTRY_TOLD;
+        entry->state = LF_ENTRY_REPORTED;
     return status;
 }
 
@@ -262,7 +252,8 @@ static void look(struct lf_folder *folder, int64_t *wait_ms)
             return;
         if (entry->state != LF_ENTRY_WATCHED || !acceptable(folder, entry))
             continue;
-        if (folder__finished(folder, entry, &sidecar, &ask) && tell(folder, entry, sidecar, &err) != LF_OK) {
+        if (folder__finished(folder, entry, &sidecar, &ask)
+            && report(folder, entry, sidecar, &err) != LF_OK) {
             lf_log_warning(folder->host->instrument,
                            "the result %s could not be recorded and will be reported again: %s", entry->path,
                            err.text);
