@@ -51,11 +51,8 @@ bool lf_audit_head_parse(const char *text, struct lf_audit_head *head)
 
 /* ---- checking ---- */
 
-static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format,
-                            ...) __attribute__((format(printf, 4, 5)));
-
-static enum lf_status wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format,
-                            ...)
+__attribute__((format(printf, 4, 5))) static enum lf_status
+wrong(struct audit_check *check, int64_t seq, struct lf_error *err, const char *format, ...)
 {
     char text[400];
     va_list args;

@@ -13,25 +13,19 @@ enum {
     DROPS_AT_ONCE = 100,
 };
 
-static const char *const unused_fates[] = {"bad", "unknown",
-                                           "unrouted"}; /* in the order in which they leave */
+/* Of events that made no job, in the order in which they leave. */
+static const enum lf_fate unused_fates[] = {LF_FATE_BAD, LF_FATE_UNKNOWN, LF_FATE_UNROUTED};
 enum { UNUSED_FATES = sizeof unused_fates / sizeof *unused_fates };
-#define UNUSED "fate IN ('bad', 'unknown', 'unrouted')"
 
 int64_t journal__bounds_cost(enum lf_fate fate, int64_t body_len)
 {
-    bool unused = fate == LF_FATE_BAD || fate == LF_FATE_UNKNOWN || fate == LF_FATE_UNROUTED;
-    return unused ? ROW_BYTES + body_len : 0;
+    for (size_t i = 0; i < UNUSED_FATES; i++)
+        if (fate == unused_fates[i])
+            return ROW_BYTES + body_len;
+    return 0;
 }
 
 /* ---- counting ---- */
-
-static enum lf_status kept_number(struct lf_journal *journal, const char *name, int64_t *number,
-                                  struct lf_error *err)
-{
-    return journal__query_int(journal, number, err,
-                              "SELECT CAST(value AS INTEGER) FROM small WHERE name = ?1", "t", name);
-}
 
 static enum lf_status keep_number(struct lf_journal *journal, const char *name, int64_t number,
                                   struct lf_error *err)
@@ -43,22 +37,22 @@ static enum lf_status keep_number(struct lf_journal *journal, const char *name, 
 
 enum lf_status journal__bounds_load(struct lf_journal *journal, struct lf_error *err)
 {
-    struct tally tally = {0};
-    int64_t rows = 0, bodies = 0;
-    enum lf_status status = kept_number(journal, "outbox.dropped", &tally.outbox_dropped, err);
-    if (status == LF_OK)
-        status = kept_number(journal, "unused.dropped", &tally.unused_dropped, err);
-    if (status == LF_OK)
-        status = journal__query_int(journal, &tally.outbox, err, "SELECT count(*) FROM outbox", "");
-    if (status == LF_OK)
-        status = journal__query_int(journal, &rows, err, "SELECT count(*) FROM event WHERE " UNUSED, "");
-    if (status == LF_OK)
-        status = journal__query_int(journal, &bodies, err,
-                                    "SELECT sum(length(body)) FROM event WHERE " UNUSED, "");
-    tally.unused = rows * ROW_BYTES + bodies;
-    if (status == LF_OK)
-        journal->tally = tally;
-    return status;
+    struct query query = journal__query(
+        journal,
+        "SELECT (SELECT count(*) FROM outbox),"
+        " (SELECT count(*) * ?1 + coalesce(sum(length(body)), 0) FROM event WHERE fate IN (?2, ?3, ?4)),"
+        " (SELECT value FROM small WHERE name = 'outbox.dropped'),"
+        " (SELECT value FROM small WHERE name = 'unused.dropped')",
+        "ittt", (int64_t)ROW_BYTES, lf_fate_name(unused_fates[0]), lf_fate_name(unused_fates[1]),
+        lf_fate_name(unused_fates[2]));
+    if (journal__query_row(&query))
+        journal->tally = (struct tally){
+            .outbox = journal__column_int(&query, 0),
+            .unused = journal__column_int(&query, 1),
+            .outbox_dropped = journal__column_int(&query, 2),
+            .unused_dropped = journal__column_int(&query, 3),
+        };
+    return journal__query_end(&query, err);
 }
 
 /* ---- removing ---- */
@@ -113,7 +107,7 @@ enum lf_status journal__bounds_unused(struct lf_journal *journal, int64_t newest
     size_t fate = 0;
     for (int i = 0;
          i < DROPS_AT_ONCE && journal->limits.unused && journal->tally.unused > journal->limits.unused; i++) {
-        status = drop_oldest(journal, unused_fates[fate], newest, err);
+        status = drop_oldest(journal, lf_fate_name(unused_fates[fate]), newest, err);
         if (status == LF_NOT_FOUND && ++fate < UNUSED_FATES)
             continue;
         if (status != LF_OK)

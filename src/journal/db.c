@@ -111,23 +111,17 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
     return code;
 }
 
-static struct query query_startv(struct lf_journal *journal, const char *sql, const char *types, va_list args)
+struct query journal__query(struct lf_journal *journal, const char *sql, const char *types, ...)
 {
+    va_list args;
     lf_mutex_lock(&journal->mutex);
     struct query query = {.journal = journal, .code = SQLITE_OK};
     if (journal->depth == 0 && !sqlite3_get_autocommit(journal->db)) /* the last rollback failed */
         roll_back(journal);
     query.stmt = prepare(journal, &query, sql);
+    va_start(args, types);
     if (query.stmt)
         query.code = bind(query.stmt, types, args);
-    return query;
-}
-
-struct query journal__query(struct lf_journal *journal, const char *sql, const char *types, ...)
-{
-    va_list args;
-    va_start(args, types);
-    struct query query = query_startv(journal, sql, types, args);
     va_end(args);
     return query;
 }
@@ -157,25 +151,15 @@ enum lf_status journal__query_end(struct query *query, struct lf_error *err)
     return status;
 }
 
-enum lf_status journal__query_do(struct lf_journal *journal, struct lf_error *err, const char *sql,
-                                 const char *types, ...)
+enum lf_status journal__query_all(struct query query, struct lf_error *err)
 {
-    va_list args;
-    va_start(args, types);
-    struct query query = query_startv(journal, sql, types, args);
-    va_end(args);
     while (journal__query_row(&query))
         ;
     return journal__query_end(&query, err);
 }
 
-enum lf_status journal__query_int(struct lf_journal *journal, int64_t *number, struct lf_error *err,
-                                  const char *sql, const char *types, ...)
+enum lf_status journal__query_number(struct query query, int64_t *number, struct lf_error *err)
 {
-    va_list args;
-    va_start(args, types);
-    struct query query = query_startv(journal, sql, types, args);
-    va_end(args);
     if (journal__query_row(&query) && sqlite3_column_type(query.stmt, 0) != SQLITE_NULL)
         *number = journal__column_int(&query, 0);
     return journal__query_end(&query, err);

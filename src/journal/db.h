@@ -70,12 +70,13 @@ enum lf_status journal__query_end(struct query *query, struct lf_error *err);
 /* Reads all rows (name, count) and ends the query. Returns an object, owned; NULL: an error. */
 cJSON *journal__query_counts(struct query *query);
 /* All three for one number: the first column of the first row. *number keeps its value if there is no row, or
- * if it is null. */
-enum lf_status journal__query_int(struct lf_journal *journal, int64_t *number, struct lf_error *err,
-                                  const char *sql, const char *types, ...);
-/* All three for a statement without rows. */
-enum lf_status journal__query_do(struct lf_journal *journal, struct lf_error *err, const char *sql,
-                                 const char *types, ...);
+ * if it is null. After the error: the statement, its types and their arguments. */
+#define journal__query_int(journal, number, err, ...)                                                        \
+    journal__query_number(journal__query(journal, __VA_ARGS__), number, err)
+enum lf_status journal__query_number(struct query query, int64_t *number, struct lf_error *err);
+/* The same for a statement without rows. */
+#define journal__query_do(journal, err, ...) journal__query_all(journal__query(journal, __VA_ARGS__), err)
+enum lf_status journal__query_all(struct query query, struct lf_error *err);
 
 int64_t journal__column_int(struct query *query, int column);
 char *journal__column_text(struct query *query, int column); /* owned; NULL for null */

@@ -40,17 +40,7 @@ void lf_event_row_free(struct lf_event_row *row)
     memset(row, 0, sizeof *row);
 }
 
-static enum lf_status audit_received(struct lf_journal *journal, const struct lf_event_row *row,
-                                     struct lf_error *err)
-{
-    char text[LF_ERROR_TEXT + 200];
-    snprintf(text, sizeof text, "received by %.40s: %.120s%s%s", row->source ? row->source : "?",
-             row->type ? row->type : lf_fate_name(row->fate), row->note ? ": " : "",
-             row->note ? row->note : "");
-    return lf_journal_audit_add(journal, "agent", "event", row->id, text, err);
-}
-
-/* LF_EXISTS: one more of a known one. */
+/* Or counts one more of a known one: row->times. */
 static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_row *row, struct lf_error *err)
 {
     struct query query = journal__query(journal,
@@ -65,10 +55,7 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
         row->seq = journal__column_int(&query, 0);
         row->times = journal__column_int(&query, 1);
     }
-    enum lf_status status = journal__query_end(&query, err);
-    if (status == LF_OK && row->times > 1)
-        return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "event %s is known", row->id);
-    return status;
+    return journal__query_end(&query, err);
 }
 
 /* In a flood of messages that are not events, the trail records every thousandth removal instead of each
@@ -78,15 +65,19 @@ enum { TELL_DROPPED = 1000 };
 static enum lf_status audit_new(struct lf_journal *journal, const struct lf_event_row *row, int64_t dropped,
                                 struct lf_error *err)
 {
-    char text[120];
-    if (!dropped || row->fate != LF_FATE_BAD)
-        return audit_received(journal, row, err);
-    if (dropped % TELL_DROPPED)
+    char text[LF_ERROR_TEXT + 200];
+    bool flood = dropped && row->fate == LF_FATE_BAD;
+    if (flood && dropped % TELL_DROPPED)
         return LF_OK;
-    snprintf(text, sizeof text,
-             "%lld messages that made no job were removed early (a twentieth of agent.journal_max)",
-             (long long)dropped);
-    return lf_journal_audit_add(journal, "agent", "event", NULL, text, err);
+    if (flood)
+        snprintf(text, sizeof text,
+                 "%lld messages that made no job were removed early (a twentieth of agent.journal_max)",
+                 (long long)dropped);
+    else
+        snprintf(text, sizeof text, "received by %.40s: %.120s%s%s", row->source ? row->source : "?",
+                 row->type ? row->type : lf_fate_name(row->fate), row->note ? ": " : "",
+                 row->note ? row->note : "");
+    return lf_journal_audit_add(journal, "agent", "event", flood ? NULL : row->id, text, err);
 }
 
 enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_row *row,
@@ -96,16 +87,18 @@ enum lf_status lf_journal_event_add(struct lf_journal *journal, struct lf_event_
     if (status != LF_OK)
         return status;
     status = insert_event(journal, row, err);
-    bool known = status == LF_EXISTS;
+    bool known = row->times > 1;
     int64_t dropped = 0;
-    if (status == LF_OK) {
+    if (status == LF_OK && !known) {
         journal->tally.unused += journal__bounds_cost(row->fate, (int64_t)row->body_len);
         status = journal__bounds_unused(journal, row->seq, &dropped, err);
+        if (status == LF_OK)
+            status = audit_new(journal, row, dropped, err);
     }
-    if (status == LF_OK)
-        status = audit_new(journal, row, dropped, err);
-    status = lf_journal_end(journal, known ? LF_OK : status, err);
-    return status == LF_OK && known ? LF_EXISTS : status;
+    status = lf_journal_end(journal, status, err);
+    if (status == LF_OK && known)
+        return lf_fail(err, LF_EXISTS, LF_CLASS_NONE, "event %s is known", row->id);
+    return status;
 }
 
 static enum lf_status cost_now(struct lf_journal *journal, const char *id, int64_t *len, int64_t *cost,
@@ -182,13 +175,12 @@ static struct lf_event_row read_event(struct query *query)
     };
 }
 
-/* Reads the row of a query for EVENT_COLUMNS and body, and ends it. */
-static enum lf_status read_one(struct query query, struct lf_event_row *row, bool *found,
-                               struct lf_error *err)
+/* Reads the row of a query for EVENT_COLUMNS and body, and ends it. LF_NOT_FOUND without filling err. */
+static enum lf_status read_one(struct query query, struct lf_event_row *row, struct lf_error *err)
 {
     memset(row, 0, sizeof *row);
-    *found = journal__query_row(&query);
-    if (*found) {
+    bool found = journal__query_row(&query);
+    if (found) {
         *row = read_event(&query);
         struct lf_slice body = journal__column_bytes(&query, 13);
         row->body = (char *)body.data;
@@ -197,19 +189,18 @@ static enum lf_status read_one(struct query query, struct lf_event_row *row, boo
     enum lf_status status = journal__query_end(&query, err);
     if (status != LF_OK)
         lf_event_row_free(row);
-    return status;
+    return status == LF_OK && !found ? LF_NOT_FOUND : status;
 }
 
 enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, struct lf_event_row *row,
                                     struct lf_error *err)
 {
-    bool found;
     enum lf_status status = read_one(journal__query(journal,
                                                     "SELECT " EVENT_COLUMNS ", body FROM event WHERE id = ?1",
                                                     "t", id),
-                                     row, &found, err);
-    if (status == LF_OK && !found)
-        status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "the journal has no event %s", id);
+                                     row, err);
+    if (status == LF_NOT_FOUND)
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "the journal has no event %s", id);
     return status;
 }
 
@@ -249,7 +240,6 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
                                              struct lf_event_row *row, int64_t *next_mono,
                                              struct lf_error *err)
 {
-    bool found;
     *next_mono = LF_NEVER;
     enum lf_status status = read_one(
         journal__query(journal,
@@ -257,13 +247,13 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
                        "event WHERE fate = 'reread' AND due_mono <= ?2 ORDER BY due_mono, seq LIMIT 1) "
                        "RETURNING " EVENT_COLUMNS ", body",
                        "ii", again_mono, lf_clock_mono_ms()),
-        row, &found, err);
-    if (status == LF_OK && !found)
-        status = journal__query_int(journal, next_mono, err,
-                                    "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
-    if (status == LF_OK && !found)
-        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be re-read");
-    return status;
+        row, err);
+    if (status != LF_NOT_FOUND)
+        return status;
+    status = journal__query_int(journal, next_mono, err,
+                                "SELECT min(due_mono) FROM event WHERE fate = 'reread'", "");
+    return status == LF_OK ? lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no event waits to be re-read")
+                           : status;
 }
 
 enum lf_status lf_journal_event_put_off(struct lf_journal *journal, const char *id, int64_t until_mono,

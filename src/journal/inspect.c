@@ -111,10 +111,8 @@ static enum lf_status list_tables(struct lf_journal *journal, struct copied_tabl
 }
 
 /* A statement whose text is built for this run. Ends by sqlite3_finalize. */
-static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static sqlite3_stmt *prepare(struct lf_journal *journal,
+                                                                   const char *format, ...)
 {
     sqlite3_stmt *stmt = NULL;
     char sql[300];
@@ -127,9 +125,7 @@ static sqlite3_stmt *prepare(struct lf_journal *journal, const char *format, ...
 
 /* ---- checking ---- */
 
-static void add_problem(cJSON *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add_problem(cJSON *problems, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add_problem(cJSON *problems, const char *format, ...)
 {
     char text[LF_ERROR_TEXT];
     va_list args;
@@ -155,9 +151,9 @@ static void check_pages(struct lf_journal *journal, cJSON *problems)
     sqlite3_finalize(stmt);
 }
 
-static int64_t number_of(struct lf_journal *journal, const char *sql)
+/* Ends the statement; -1: it gives no number. */
+static int64_t number_of(sqlite3_stmt *stmt)
 {
-    sqlite3_stmt *stmt = prepare(journal, "%s", sql);
     int64_t number = stmt && sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : -1;
     sqlite3_finalize(stmt);
     return number;
@@ -172,9 +168,7 @@ static bool check_rows(struct lf_journal *journal, cJSON *report, cJSON *problem
     if (list_tables(journal, tables, &count, &err) != LF_OK)
         add_problem(problems, "%s", err.text);
     for (size_t i = 0; i < count; i++) {
-        char sql[TABLE_NAME_MAX + 40];
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM \"%s\"", tables[i].name);
-        int64_t number = number_of(journal, sql);
+        int64_t number = number_of(prepare(journal, "SELECT count(*) FROM \"%s\"", tables[i].name));
         if (number < 0)
             add_problem(problems, "cannot count the rows of %s", tables[i].name);
         lf_json_set_int(rows, tables[i].name, number);
@@ -217,7 +211,7 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
         return status;
     }
     cJSON *report = cJSON_CreateObject(), *problems = cJSON_CreateArray();
-    int64_t version = number_of(journal, "PRAGMA user_version");
+    int64_t version = number_of(prepare(journal, "PRAGMA user_version"));
     bool good = lf_json_set_text(report, "file", path) && lf_json_set_int(report, "version", version)
                 && lf_json_set(report, "problems", problems);
     if (good) {

@@ -21,15 +21,11 @@
  * what the job's own row says. */
 static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
 {
-    enum lf_status status = journal__query_do(journal, err, "UPDATE job SET due_mono = 0 WHERE due_mono <> 0",
-                                              "");
-    if (status == LF_OK)
-        status =
-            journal__query_do(journal, err,
-                              "UPDATE job SET expires_mono = max(1, ?1 + (expires_ms - max(?2, updated_ms))) "
-                              "WHERE expires_mono <> 0 AND state NOT IN (" FINAL_STATES ")",
-                              "ii", lf_clock_mono_ms(), lf_clock_best_ms());
-    return status;
+    return journal__query_do(
+        journal, err,
+        "UPDATE job SET due_mono = 0, expires_mono = iif(expires_mono = 0 OR state IN (" FINAL_STATES "), "
+        "expires_mono, max(1, ?1 + (expires_ms - max(?2, updated_ms)))) WHERE due_mono <> 0 OR expires_mono <> 0",
+        "ii", lf_clock_mono_ms(), lf_clock_best_ms());
 }
 
 enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err)
@@ -272,23 +268,17 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
 {
     *next_mono = LF_NEVER;
     memset(job, 0, sizeof *job);
-    int64_t id = 0;
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
-    status = journal__query_int(journal, &id, err,
-                                "SELECT id FROM job WHERE " RUNNABLE " ORDER BY id LIMIT 1", "tii",
-                                instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms());
-    if (status == LF_OK && id == 0) {
-        status = next_due(journal, instrument, next_mono, err);
-        if (status == LF_OK)
-            status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
-    }
-    if (status == LF_OK)
-        status = journal__query_do(journal, err,
-                                   "UPDATE job SET state = 'running', wake = NULL WHERE id = ?1", "i", id);
-    if (status == LF_OK)
-        status = lf_journal_job_get(journal, id, job, err);
+    status = read_one(journal__query(journal,
+                                     "UPDATE job SET state = 'running', wake = NULL WHERE id = (SELECT id "
+                                     "FROM job WHERE " RUNNABLE
+                                     " ORDER BY id LIMIT 1) RETURNING " JOB_COLUMNS,
+                                     "tii", instrument, (int64_t)(instrument != NULL), lf_clock_mono_ms()),
+                      job, err);
+    if (status == LF_NOT_FOUND && (status = next_due(journal, instrument, next_mono, err)) == LF_OK)
+        status = lf_fail(err, LF_NOT_FOUND, LF_CLASS_NONE, "no job can run now");
     status = lf_journal_end(journal, status, err);
     if (status != LF_OK)
         lf_job_free(job);

@@ -15,12 +15,13 @@ void lf_journal_limit(struct lf_journal *journal, const struct lf_journal_limits
 static int64_t journal_bytes(struct lf_journal *journal)
 {
     struct lf_error err;
-    int64_t pages = 0, unused = 0, size = 0;
-    if (journal__query_int(journal, &pages, &err, "PRAGMA page_count", "") != LF_OK
-        || journal__query_int(journal, &unused, &err, "PRAGMA freelist_count", "") != LF_OK
-        || journal__query_int(journal, &size, &err, "PRAGMA page_size", "") != LF_OK)
-        return -1;
-    return (pages - unused) * size;
+    int64_t bytes = -1;
+    enum lf_status status = journal__query_int(
+        journal, &bytes, &err,
+        "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, "
+        "pragma_page_size",
+        "");
+    return status == LF_OK ? bytes : -1;
 }
 
 /* -1 if the folder cannot be read. */
