@@ -51,29 +51,30 @@ static enum cli_exit run_check(struct cli *cli)
 
 /* ---- show ---- */
 
-static cJSON *inputs_json(const struct lf_line_input_rule *rules, size_t count)
+static cJSON *inputs_json(const struct lf_line_input_rules *rules)
 {
     static const char *const types[] =
         {[LF_INPUT_TEXT] = "text", [LF_INPUT_INT] = "int", [LF_INPUT_REAL] = "real", [LF_INPUT_ONE] = "one"};
     cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct lf_line_input_rule *rule = &rules->items[i];
         cJSON *entry = cJSON_CreateObject();
-        lf_json_set_text(entry, "name", rules[i].name);
-        lf_json_set_text(entry, "type", types[rules[i].type]);
-        lf_json_set_text(entry, "default", rules[i].fallback);
+        lf_json_set_text(entry, "name", rule->name);
+        lf_json_set_text(entry, "type", types[rule->type]);
+        lf_json_set_text(entry, "default", rule->fallback);
         cJSON_AddItemToArray(list, entry);
     }
     return list;
 }
 
 static void add_action(cJSON *list, const char *name, const char *help, enum lf_repeat repeat,
-                       const struct lf_line_input_rule *inputs, size_t count)
+                       const struct lf_line_input_rules *inputs)
 {
     cJSON *entry = cJSON_CreateObject();
     lf_json_set_text(entry, "name", name);
     lf_json_set_text(entry, "help", help);
     lf_json_set_text(entry, "class", lf_repeat_name(repeat));
-    lf_json_set(entry, "inputs", inputs_json(inputs, count));
+    lf_json_set(entry, "inputs", inputs_json(inputs));
     cJSON_AddItemToArray(list, entry);
 }
 
@@ -82,17 +83,15 @@ static cJSON *profile_json(const struct lf_line_profile *profile)
     cJSON *answer = cJSON_CreateObject(), *commands = cJSON_CreateArray(), *procedures = cJSON_CreateArray();
     for (size_t i = 0; i < profile->command_count; i++) {
         const struct lf_line_command *command = &profile->commands[i];
-        add_action(commands, command->name, command->help, command->repeat, command->inputs,
-                   command->input_count);
+        add_action(commands, command->name, command->help, command->repeat, &command->inputs);
     }
     for (size_t i = 0; i < profile->procedure_count; i++) {
         const struct lf_line_procedure *procedure = &profile->procedures[i];
-        add_action(procedures, procedure->name, procedure->help, procedure->repeat, procedure->inputs,
-                   procedure->input_count);
+        add_action(procedures, procedure->name, procedure->help, procedure->repeat, &procedure->inputs);
     }
     lf_json_set_text(answer, "name", profile->name);
     lf_json_set_text(answer, "title", profile->title);
-    lf_json_set(answer, "inputs", inputs_json(profile->inputs, profile->input_count));
+    lf_json_set(answer, "inputs", inputs_json(&profile->inputs));
     lf_json_set(answer, "commands", commands);
     lf_json_set(answer, "procedures", procedures);
     return answer;

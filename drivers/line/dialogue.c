@@ -93,6 +93,15 @@ static void drop_unit(struct lf_line_dialogue *dialogue, struct lf_slice line)
                        line__show(line, room), (unsigned long long)count);
 }
 
+static enum lf_status first_match(struct lf_line_dialogue *dialogue, const struct lf_line_patterns *patterns,
+                                  struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
+{
+    enum lf_status status = LF_MISMATCH;
+    for (size_t i = 0; i < patterns->count && status == LF_MISMATCH; i++)
+        status = line__reply_pattern_match(dialogue->profile, &patterns->items[i], line, values, err);
+    return status;
+}
+
 /* Reports the line if it matches a [listen]. */
 static enum lf_status try_unsolicited(struct lf_line_dialogue *dialogue, struct lf_slice line, bool *taken,
                                       struct lf_error *err)
@@ -101,17 +110,14 @@ static enum lf_status try_unsolicited(struct lf_line_dialogue *dialogue, struct 
     *taken = false;
     for (size_t i = 0; i < profile->listen_count; i++) {
         const struct lf_line_listen *listen = &profile->listens[i];
-        for (size_t k = 0; k < listen->match_count; k++) {
-            struct lf_outcome values = {0};
-            enum lf_status status = line__reply_pattern_match(profile, &listen->matches[k], line, &values,
-                                                              err);
-            if (status == LF_OK && listen->form != LF_FORM_NONE && dialogue->unsolicited)
-                status = dialogue->unsolicited(dialogue->self, listen, line, &values, err);
-            lf_outcome_free(&values);
-            *taken = status == LF_OK;
-            if (status != LF_MISMATCH)
-                return status;
-        }
+        struct lf_outcome values = {0};
+        enum lf_status status = first_match(dialogue, &listen->matches, line, &values, err);
+        if (status == LF_OK && listen->form != LF_FORM_NONE && dialogue->unsolicited)
+            status = dialogue->unsolicited(dialogue->self, listen, line, &values, err);
+        lf_outcome_free(&values);
+        *taken = status == LF_OK;
+        if (status != LF_MISMATCH)
+            return status;
     }
     return LF_OK;
 }
@@ -120,18 +126,16 @@ static enum lf_status try_unsolicited(struct lf_line_dialogue *dialogue, struct 
 static enum lf_status report_unsolicited(struct lf_line_dialogue *dialogue, bool quiet, struct lf_error *err)
 {
     const struct lf_line_ending *ending = &dialogue->profile->ending;
-    struct lf_line_dialogue_unit unit;
+    struct lf_line_frame unit;
     while (ending->unit != LF_UNIT_NONE && dialogue->in.len
            && line__dialogue_look(dialogue, ending, quiet, &unit)) {
-        bool taken = false;
-        if (!unit.bad && unit.frame.body.len) {
-            enum lf_status status = try_unsolicited(dialogue, unit.frame.body, &taken, err);
-            if (status != LF_OK)
-                return status;
-        }
-        if (!taken && (unit.bad || unit.frame.body.len))
-            drop_unit(dialogue, unit.bad ? lf_buffer_slice(&dialogue->in) : unit.frame.body);
-        line__dialogue_take(dialogue, &unit);
+        bool taken = !unit.why && !unit.body.len;
+        enum lf_status status = unit.why || taken ? LF_OK : try_unsolicited(dialogue, unit.body, &taken, err);
+        if (status != LF_OK)
+            return status;
+        if (!taken)
+            drop_unit(dialogue, unit.why ? lf_buffer_slice(&dialogue->in) : unit.body);
+        lf_buffer_consume(&dialogue->in, unit.used);
     }
     return LF_OK;
 }
@@ -174,24 +178,14 @@ static enum lf_status clear_input(struct lf_line_dialogue *dialogue, int64_t dea
 /* What a unit means to the command that is waiting for its reply. */
 enum reply_meaning { MEANS_MORE, MEANS_DONE, MEANS_REFUSED, MEANS_UNASKED, MEANS_NOTHING, MEANS_FAILURE };
 
-static enum lf_status first_match(struct lf_line_dialogue *dialogue,
-                                  const struct lf_line_reply_pattern *patterns, size_t count,
-                                  struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
+static const struct lf_line_error_rule *
+first_error(struct lf_line_dialogue *dialogue, const struct lf_line_error_rules *rules, struct lf_slice line)
 {
-    enum lf_status status = LF_MISMATCH;
-    for (size_t i = 0; i < count && status == LF_MISMATCH; i++)
-        status = line__reply_pattern_match(dialogue->profile, &patterns[i], line, values, err);
-    return status;
-}
-
-static const struct lf_line_error_rule *first_error(struct lf_line_dialogue *dialogue,
-                                                    const struct lf_line_error_rule *rules, size_t count,
-                                                    struct lf_slice line)
-{
-    for (size_t i = 0; i < count; i++)
-        if (line__reply_pattern_match(dialogue->profile, &rules[i].pattern, line, NULL, &(struct lf_error){0})
+    for (size_t i = 0; i < rules->count; i++)
+        if (line__reply_pattern_match(dialogue->profile, &rules->items[i].pattern, line, NULL,
+                                      &(struct lf_error){0})
             == LF_OK)
-            return &rules[i];
+            return &rules->items[i];
     return NULL;
 }
 
@@ -215,18 +209,16 @@ static enum lf_status refused(const struct lf_line_command *command, const struc
 static enum reply_meaning understand(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
                                      struct lf_slice line, struct lf_outcome *values, struct lf_error *err)
 {
-    const struct lf_line_profile *profile = dialogue->profile;
-    const struct lf_line_error_rule *rule = first_error(dialogue, command->errors, command->error_count,
-                                                        line);
+    const struct lf_line_error_rule *rule = first_error(dialogue, &command->errors, line);
     if (!rule)
-        rule = first_error(dialogue, profile->errors, profile->error_count, line);
+        rule = first_error(dialogue, &dialogue->profile->errors, line);
     if (rule)
         return refused(command, rule, line, err), MEANS_REFUSED;
-    enum lf_status status = first_match(dialogue, command->mores, command->more_count, line, values, err);
+    enum lf_status status = first_match(dialogue, &command->mores, line, values, err);
     if (status == LF_OK)
         return MEANS_MORE;
     if (status == LF_MISMATCH) {
-        status = first_match(dialogue, command->expects, command->expect_count, line, values, err);
+        status = first_match(dialogue, &command->expects, line, values, err);
         if (status == LF_OK)
             return MEANS_DONE;
     }
@@ -236,23 +228,22 @@ static enum reply_meaning understand(struct lf_line_dialogue *dialogue, const st
     return status != LF_OK ? MEANS_FAILURE : taken ? MEANS_UNASKED : MEANS_NOTHING;
 }
 
-static enum lf_status not_understood(const struct lf_line_command *command,
-                                     const struct lf_line_dialogue_unit *unit, struct lf_slice bytes,
-                                     struct lf_error *err)
+static enum lf_status not_understood(const struct lf_line_command *command, const struct lf_line_frame *unit,
+                                     struct lf_slice bytes, struct lf_error *err)
 {
     char room[LF_SHOW_ROOM];
-    if (unit->bad)
+    if (unit->why)
         return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "unusable answer '%s': %s", line__show(bytes, room),
-                       unit->frame.why);
+                       unit->why);
     return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument answered '%s'; expected '%s'%s",
-                   line__show(unit->frame.body, room), command->expects[0].source,
-                   command->expect_count > 1 ? " or another of the command's patterns" : "");
+                   line__show(unit->body, room), command->expects.items[0].source,
+                   command->expects.count > 1 ? " or another of the command's patterns" : "");
 }
 
 /* Is a unit that nothing matches harmless? Stray line ends between replies are. */
-static bool is_stray(const struct lf_line_command *command, const struct lf_line_dialogue_unit *unit)
+static bool is_stray(const struct lf_line_command *command, const struct lf_line_frame *unit)
 {
-    return !unit->bad && !unit->frame.body.len && command->ending.unit == LF_UNIT_LINE;
+    return !unit->why && !unit->body.len && command->ending.unit == LF_UNIT_LINE;
 }
 
 /* Reads units until the reply is complete. */
@@ -263,20 +254,20 @@ static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct
     size_t done = 0, bytes = 0;
     for (size_t lines = 0; lines < dialogue->profile->max_lines && bytes <= dialogue->profile->max_reply;
          lines++) {
-        struct lf_line_dialogue_unit unit;
-        enum lf_status status = line__dialogue_read(dialogue, ending, &command->times, deadline, &unit, err);
+        struct lf_line_frame unit;
+        enum lf_status status = line__dialogue_read(dialogue, command, deadline, &unit, err);
         if (status != LF_OK)
             return status;
-        bytes += unit.frame.used;
+        bytes += unit.used;
         bool last_blank = ending->until_blank && is_stray(command, &unit) && done > 0;
-        enum reply_meaning meaning = unit.bad ? MEANS_NOTHING : MEANS_DONE;
-        if (!unit.bad && !last_blank)
-            meaning = understand(dialogue, command, unit.frame.body, values, err);
+        enum reply_meaning meaning = unit.why ? MEANS_NOTHING : MEANS_DONE;
+        if (!unit.why && !last_blank)
+            meaning = understand(dialogue, command, unit.body, values, err);
         if (meaning == MEANS_NOTHING && !is_stray(command, &unit))
             status = not_understood(command, &unit, lf_buffer_slice(&dialogue->in), err);
         if (meaning == MEANS_REFUSED && done > 0 && command->repeat == LF_ONCE)
             err->class = LF_UNKNOWN_OUTCOME; /* it had begun to answer yes */
-        line__dialogue_take(dialogue, &unit);
+        lf_buffer_consume(&dialogue->in, unit.used);
         if (meaning == MEANS_FAILURE || meaning == MEANS_REFUSED || status != LF_OK)
             return dialogue->doubt = meaning != MEANS_REFUSED, err->status;
         done += meaning == MEANS_DONE;
@@ -295,7 +286,6 @@ static enum lf_status wire_bytes(struct lf_line_dialogue *dialogue, const struct
     struct lf_buffer payload = {0};
     struct lf_line_input_set all = *inputs;
     all.fixed = dialogue->fixed;
-    all.fixed_count = dialogue->fixed_count;
     enum lf_status status = line__command_bytes(profile, command, &all,
                                                 profile->send_framed ? &payload : wire, err);
     if (status == LF_OK && profile->send_framed)
@@ -341,17 +331,13 @@ static enum lf_status await_handshake(struct lf_line_dialogue *dialogue,
 {
     int64_t deadline = lf_deadline_in(command->times.total);
     for (int units = 0; units < HANDSHAKE_UNITS_MAX; units++) {
-        struct lf_line_dialogue_unit unit;
-        enum lf_status status = line__dialogue_read(dialogue, &command->ending, &command->times, deadline,
-                                                    &unit, err);
+        struct lf_line_frame unit;
+        enum lf_status status = line__dialogue_read(dialogue, command, deadline, &unit, err);
         if (status != LF_OK)
             return status;
-        if (!unit.bad)
-            status = first_match(dialogue, command->expects, command->expect_count, unit.frame.body, values,
-                                 err);
-        bool good = !unit.bad && status == LF_OK;
-        line__dialogue_take(dialogue, &unit);
-        if (good || (status != LF_OK && status != LF_MISMATCH))
+        status = unit.why ? LF_MISMATCH : first_match(dialogue, &command->expects, unit.body, values, err);
+        lf_buffer_consume(&dialogue->in, unit.used);
+        if (status != LF_MISMATCH)
             return status;
     }
     return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument keeps sending");
@@ -410,14 +396,12 @@ static enum lf_status compose_identity(const struct lf_line_command *identify,
                                        const struct lf_outcome *values, struct lf_buffer *identity,
                                        struct lf_error *err)
 {
-    struct lf_line_template_part only = {.input = (char[]){"identity"}};
-    struct lf_line_template plain = {.parts = &only, .count = 1};
-    const struct lf_line_template *template = identify->identity.source ? &identify->identity : &plain;
-    for (size_t i = 0; i < template->count; i++) {
-        struct lf_slice text = template->parts[i].bytes;
-        for (size_t k = 0; template->parts[i].input && k < values->count; k++)
-            if (!strcmp(values->captures[k].name, template->parts[i].input))
-                text = lf_slice_text(values->captures[k].value);
+    struct lf_line_part only = {.kind = LF_PART_VALUE, .name = (char[]){"identity"}};
+    struct lf_line_pattern plain = {.parts = &only, .count = 1};
+    const struct lf_line_pattern *pattern = identify->identity.source ? &identify->identity : &plain;
+    for (size_t i = 0; i < pattern->count; i++) {
+        const char *value = pattern->parts[i].name ? line__last_value(values, pattern->parts[i].name) : NULL;
+        struct lf_slice text = value ? lf_slice_text(value) : pattern->parts[i].bytes;
         if (lf_buffer_append(identity, text.data, text.len) != LF_OK)
             return lf_fail_memory(err, "identifying the instrument");
     }
@@ -499,8 +483,8 @@ static enum lf_status prepare(struct lf_line_dialogue *dialogue, int64_t deadlin
 
 static enum lf_status finish(const struct lf_line_command *command, size_t written, struct lf_error *err)
 {
-    bool told_no = (err->status == LF_REFUSED || err->status == LF_BUSY);
-    if (command->repeat == LF_ONCE && written && !told_no && err->class != LF_UNKNOWN_OUTCOME) {
+    bool refused = err->status == LF_REFUSED || err->status == LF_BUSY;
+    if (command->repeat == LF_ONCE && written && !refused && err->class != LF_UNKNOWN_OUTCOME) {
         err->class = LF_UNKNOWN_OUTCOME;
         lf_error_prefix(err, "it may or may not have done this; look at the instrument");
     }

@@ -19,9 +19,8 @@ struct lf_line_dialogue {
     const struct lf_line_profile *profile;
     const char *instrument; /* name for messages */
     const struct lf_cancel *cancel;
-    const struct lf_input *fixed; /* inputs from the configuration */
-    size_t fixed_count;
-    void *self; /* for the two calls below */
+    struct lf_texts fixed; /* inputs from the configuration */
+    void *self;            /* for the two calls below */
     /* Called for each unsolicited line that matches `listen`; NULL: they are dropped. */
     enum lf_status (*unsolicited)(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                                   const struct lf_outcome *values, struct lf_error *err);

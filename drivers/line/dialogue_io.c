@@ -51,17 +51,9 @@ enum lf_status line__dialogue_send(struct lf_line_dialogue *dialogue, struct lf_
 }
 
 bool line__dialogue_look(struct lf_line_dialogue *dialogue, const struct lf_line_ending *ending, bool quiet,
-                         struct lf_line_dialogue_unit *unit)
+                         struct lf_line_frame *unit)
 {
-    enum lf_line_frame_state state = line__frame_find(ending, lf_buffer_slice(&dialogue->in), quiet,
-                                                      &unit->frame);
-    unit->bad = state == LF_FRAME_BAD;
-    return state != LF_FRAME_MORE;
-}
-
-void line__dialogue_take(struct lf_line_dialogue *dialogue, const struct lf_line_dialogue_unit *unit)
-{
-    lf_buffer_consume(&dialogue->in, unit->frame.used);
+    return line__frame_find(ending, lf_buffer_slice(&dialogue->in), quiet, unit) != LF_FRAME_MORE;
 }
 
 static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, struct lf_error *err)
@@ -75,10 +67,11 @@ static enum lf_status silent(struct lf_line_dialogue *dialogue, int64_t waited, 
                    line__show(lf_buffer_slice(&dialogue->in), room));
 }
 
-enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const struct lf_line_ending *ending,
-                                   const struct lf_line_times *times, int64_t deadline,
-                                   struct lf_line_dialogue_unit *unit, struct lf_error *err)
+enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                   int64_t deadline, struct lf_line_frame *unit, struct lf_error *err)
 {
+    const struct lf_line_ending *ending = &command->ending;
+    const struct lf_line_times *times = &command->times;
     while (!line__dialogue_look(dialogue, ending, false, unit)) {
         if (dialogue->in.len > dialogue->profile->max_reply)
             return lf_fail(err, LF_TOO_LARGE, LF_TRANSIENT,

@@ -4,22 +4,14 @@
 
 #include "drivers/line/dialogue.h"
 
-/* One unit that was read. Its body lies in dialogue->in: valid until line__dialogue_take. */
-struct lf_line_dialogue_unit {
-    struct lf_line_frame frame;
-    bool bad; /* frame.why is the reason */
-};
-
-/* Reads until a complete unit is at the front of the buffer. LF_TIMEOUT: it did not begin within first_byte,
- * or stopped for `gap`. LF_TOO_LARGE: no end within max_reply. The error's text shows what had arrived. */
-enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const struct lf_line_ending *ending,
-                                   const struct lf_line_times *times, int64_t deadline,
-                                   struct lf_line_dialogue_unit *unit, struct lf_error *err);
+/* Reads until a complete unit is at the front of dialogue->in, where it stays until the caller consumes
+ * unit->used bytes. LF_TIMEOUT: it did not begin within first_byte, or stopped for `gap`. LF_TOO_LARGE: no
+ * end within max_reply. The error's text shows what had arrived. */
+enum lf_status line__dialogue_read(struct lf_line_dialogue *dialogue, const struct lf_line_command *command,
+                                   int64_t deadline, struct lf_line_frame *unit, struct lf_error *err);
 /* Is a complete unit there already? Never waits. */
 bool line__dialogue_look(struct lf_line_dialogue *dialogue, const struct lf_line_ending *ending, bool quiet,
-                         struct lf_line_dialogue_unit *unit);
-/* Removes a unit from the buffer. */
-void line__dialogue_take(struct lf_line_dialogue *dialogue, const struct lf_line_dialogue_unit *unit);
+                         struct lf_line_frame *unit);
 
 /* Reads what is there now. LF_TIMEOUT when the deadline passes first. */
 enum lf_status line__dialogue_fill(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err);

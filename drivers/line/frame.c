@@ -132,22 +132,6 @@ static enum lf_line_frame_state find_prompt(const struct lf_line_ending *ending,
     return LF_FRAME_MORE;
 }
 
-static enum lf_line_frame_state find_char(const struct lf_line_ending *ending, struct lf_slice bytes,
-                                          struct lf_line_frame *frame)
-{
-    if (!bytes.len)
-        return LF_FRAME_MORE;
-    return in_set(ending->end, bytes.data[0]) ? done(frame, 1, part(bytes, 0, 1))
-                                              : bad(frame, 1, "it is none of the characters that can come");
-}
-
-static enum lf_line_frame_state find_fixed(const struct lf_line_ending *ending, struct lf_slice bytes,
-                                           struct lf_line_frame *frame)
-{
-    return bytes.len < ending->size ? LF_FRAME_MORE
-                                    : done_checked(ending, frame, ending->size, part(bytes, 0, ending->size));
-}
-
 static enum lf_line_frame_state find_block(const struct lf_line_ending *ending, struct lf_slice bytes,
                                            struct lf_line_frame *frame)
 {
@@ -263,14 +247,20 @@ enum lf_line_frame_state line__frame_find(const struct lf_line_ending *ending, s
                                           bool quiet, struct lf_line_frame *frame)
 {
     *frame = (struct lf_line_frame){0};
-    if (bytes.len && in_set(ending->alone, bytes.data[0]))
+    if (bytes.len
+        && (in_set(ending->alone, bytes.data[0])
+            || (ending->unit == LF_UNIT_CHAR && in_set(ending->end, bytes.data[0]))))
         return done(frame, 1, part(bytes, 0, 1));
     switch (ending->unit) {
     case LF_UNIT_NONE: return done(frame, 0, bytes);
     case LF_UNIT_LINE: return find_line(ending, bytes, frame);
     case LF_UNIT_PROMPT: return find_prompt(ending, bytes, frame);
-    case LF_UNIT_CHAR: return find_char(ending, bytes, frame);
-    case LF_UNIT_FIXED: return find_fixed(ending, bytes, frame);
+    case LF_UNIT_CHAR:
+        return bytes.len ? bad(frame, 1, "it is none of the characters that can come") : LF_FRAME_MORE;
+    case LF_UNIT_FIXED:
+        if (bytes.len < ending->size)
+            return LF_FRAME_MORE;
+        return done_checked(ending, frame, ending->size, part(bytes, 0, ending->size));
     case LF_UNIT_FRAME: return find_frame(ending, bytes, frame);
     case LF_UNIT_BLOCK: return find_block(ending, bytes, frame);
     case LF_UNIT_IDLE:

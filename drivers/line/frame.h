@@ -14,7 +14,7 @@ enum lf_line_frame_state {
 struct lf_line_frame {
     size_t used;          /* bytes to remove from the front: done or bad */
     struct lf_slice body; /* what the instrument sent, without framing; points into the bytes */
-    const char *why;      /* bad: the reason, for people */
+    const char *why;      /* bad: the reason, for people; else NULL */
 };
 
 /* Looks for one unit (line, frame, block ...) at the front of the bytes. `quiet`: nothing has arrived

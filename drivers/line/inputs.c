@@ -1,8 +1,7 @@
 #include "drivers/line/inputs.h"
 
 #include "base/json.h"
-#include "base/units.h"
-#include "drivers/line/profile_parts.h"
+#include "drivers/line/show.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,7 +19,8 @@ static enum lf_status refuse(const struct lf_line_input_rule *rule, const char *
 
 static enum lf_status append(struct lf_buffer *out, const void *data, size_t len, struct lf_error *err)
 {
-    return lf_buffer_append(out, data, len) == LF_OK ? LF_OK : lf_fail_memory(err, "making a command");
+    return !out || lf_buffer_append(out, data, len) == LF_OK ? LF_OK
+                                                             : lf_fail_memory(err, "making a command");
 }
 
 static bool within(const struct lf_line_input_rule *rule, double number)
@@ -52,7 +52,8 @@ static enum lf_status append_int(const struct lf_line_input_rule *rule, const ch
         return refuse(rule, value, "is not a whole number", err);
     if (!within(rule, (double)number))
         return refuse_bounds(rule, value, err);
-    int len = snprintf(text, sizeof text, "%s%0*llu", number < 0 ? "-" : "", rule->digits ? rule->digits : 1,
+    int len = snprintf(text, sizeof text, "%s%0*llu", number < 0 ? "-" : "",
+                       rule->digits ? (int)rule->digits : 1,
                        number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number);
     return append(out, text, (size_t)len, err);
 }
@@ -68,7 +69,7 @@ static enum lf_status append_real(const struct lf_line_profile *profile,
     if (!within(rule, number))
         return refuse_bounds(rule, value, err);
     if (rule->decimals >= 0)
-        snprintf(text, sizeof text, "%.*f", rule->decimals, number);
+        snprintf(text, sizeof text, "%.*f", (int)rule->decimals, number);
     else
         snprintf(text, sizeof text, "%s", *value == '+' ? value + 1 : value);
     if (strtod(text, NULL) != number) /* never send a number other than the one asked for */
@@ -135,15 +136,13 @@ static enum lf_status append_word(const struct lf_line_input_rule *rule, const c
                                   struct lf_buffer *out, struct lf_error *err)
 {
     char list[200] = "";
-    size_t used = 0;
     for (size_t i = 0; i < rule->choice_count; i++) {
         if (!strcmp(rule->choices[i], value))
             return append(out, value, strlen(value), err);
-        if (used < sizeof list - 1)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "is none of ",
-                                     rule->choices[i]);
+        line__list(list, sizeof list, rule->choices[i]);
     }
-    return refuse(rule, value, list, err);
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s': '%.80s' is none of %s", rule->name, value,
+                   list);
 }
 
 enum lf_status line__input_append(const struct lf_line_profile *profile,
@@ -159,29 +158,36 @@ enum lf_status line__input_append(const struct lf_line_profile *profile,
     return append_text(profile, rule, value, next, out, err);
 }
 
-static const char *find(const struct lf_input *inputs, size_t count, const char *name)
+const struct lf_line_input_rule *line__input_rule(const struct lf_line_profile *profile,
+                                                  const struct lf_line_input_rules *own, const char *name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(inputs[i].name, name))
-            return inputs[i].value;
+    const struct lf_line_input_rule *rule = LINE_FIND(own->items, own->count, name);
+    return rule ? rule : LINE_FIND(profile->inputs.items, profile->inputs.count, name);
+}
+
+static const char *find_fixed(const struct lf_texts *fixed, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < fixed->count; i++)
+        if (!strncmp(fixed->items[i], name, len) && fixed->items[i][len] == '=')
+            return fixed->items[i] + len + 1;
     return NULL;
 }
 
 const char *line__input_value(const struct lf_line_input_rule *rule, const struct lf_line_input_set *set,
                               struct lf_error *err)
 {
-    const char *value = find(set->fixed, set->fixed_count, rule->name);
+    const struct lf_input *given = LINE_FIND(set->given, set->given_count, rule->name);
+    const char *value = find_fixed(&set->fixed, rule->name);
     if (!value)
-        value = find(set->given, set->given_count, rule->name);
-    if (!value)
-        value = rule->fallback;
+        value = given ? given->value : rule->fallback;
     if (!value)
         lf_fail(err, LF_INVALID, LF_PERMANENT, "missing input '%s': add %s=...", rule->name, rule->name);
     return value;
 }
 
 /* The character that follows part i on the wire; 0: none, or another input. */
-static unsigned char byte_behind(const struct lf_line_template *template, size_t i)
+static unsigned char byte_behind(const struct lf_line_pattern *template, size_t i)
 {
     if (i + 1 >= template->count || !template->parts[i + 1].bytes.len)
         return 0;
@@ -194,13 +200,12 @@ enum lf_status line__command_bytes(const struct lf_line_profile *profile,
 {
     enum lf_status status = LF_OK;
     for (size_t i = 0; i < command->send.count && status == LF_OK; i++) {
-        const struct lf_line_template_part *part = &command->send.parts[i];
-        if (!part->input) {
+        const struct lf_line_part *part = &command->send.parts[i];
+        if (!part->name) {
             status = append(out, part->bytes.data, part->bytes.len, err);
             continue;
         }
-        const struct lf_line_input_rule *rule = line__input_rule(profile, command->inputs,
-                                                                 command->input_count, part->input);
+        const struct lf_line_input_rule *rule = line__input_rule(profile, &command->inputs, part->name);
         const char *value = line__input_value(rule, set, err);
         if (!value)
             return LF_INVALID;
@@ -209,16 +214,16 @@ enum lf_status line__command_bytes(const struct lf_line_profile *profile,
     return status;
 }
 
-enum lf_status line__template_fill(const struct lf_line_template *template,
-                                   const struct lf_line_input_rule *rules, size_t rule_count,
+enum lf_status line__template_fill(const struct lf_line_pattern *template,
+                                   const struct lf_line_input_rules *rules,
                                    const struct lf_line_input_set *set, struct lf_buffer *out,
                                    struct lf_error *err)
 {
     for (size_t i = 0; i < template->count; i++) {
-        const struct lf_line_template_part *part = &template->parts[i];
+        const struct lf_line_part *part = &template->parts[i];
         struct lf_slice bytes = part->bytes;
-        if (part->input) {
-            const char *value = line__input_value(line__input_rule_find(rules, rule_count, part->input), set,
+        if (part->name) {
+            const char *value = line__input_value(LINE_FIND(rules->items, rules->count, part->name), set,
                                                   err);
             if (!value)
                 return LF_INVALID;
@@ -230,28 +235,19 @@ enum lf_status line__template_fill(const struct lf_line_template *template,
     return LF_OK;
 }
 
-static enum lf_status refuse_unknown(const struct lf_line_profile *profile,
-                                     const struct lf_line_input_rule *rules, size_t count, const char *name,
-                                     struct lf_error *err)
-{
-    const char *names[LF_PROFILE_ITEMS_MAX + 1];
-    char hint[LF_HINT_ROOM];
-    size_t used = 0;
-    for (size_t i = 0; i < count && used < LF_PROFILE_ITEMS_MAX; i++)
-        names[used++] = rules[i].name;
-    for (size_t i = 0; i < profile->input_count && used < LF_PROFILE_ITEMS_MAX; i++)
-        names[used++] = profile->inputs[i].name;
-    names[used] = NULL;
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown input '%.60s'%s", name,
-                   line__did_you_mean(name, names, hint));
-}
-
 enum lf_status line__inputs_known(const struct lf_line_profile *profile,
-                                  const struct lf_line_input_rule *rules, size_t count,
-                                  const struct lf_input *given, size_t given_count, struct lf_error *err)
+                                  const struct lf_line_input_rules *rules,
+                                  const struct lf_line_input_set *set, struct lf_error *err)
 {
-    for (size_t i = 0; i < given_count; i++)
-        if (!line__input_rule(profile, rules, count, given[i].name))
-            return refuse_unknown(profile, rules, count, given[i].name, err);
+    for (size_t i = 0; i < set->given_count; i++) {
+        struct lf_nearest nearest = {.word = set->given[i].name};
+        char hint[LF_HINT];
+        if (line__input_rule(profile, rules, nearest.word))
+            continue;
+        LINE_NEAREST(&nearest, rules->items, rules->count);
+        LINE_NEAREST(&nearest, profile->inputs.items, profile->inputs.count);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown input '%.60s'%s", nearest.word,
+                       lf_nearest_hint(&nearest, "", hint));
+    }
     return LF_OK;
 }

@@ -5,18 +5,21 @@
 
 #include "drivers/line/profile.h"
 
-/* The values that are available, all borrowed. `fixed` (the instrument's configuration) takes precedence over
- * `given` (the action). */
+/* The values that are available, all borrowed. `fixed` (the instrument's configuration, each as "name=value")
+ * takes precedence over `given` (the action). */
 struct lf_line_input_set {
     const struct lf_input *given;
     size_t given_count;
-    const struct lf_input *fixed;
-    size_t fixed_count;
+    struct lf_texts fixed;
 };
 
-/* Checks a value against its rule and the profile, and appends it in the form the instrument expects. `next`
- * is the character that follows in the command (0: none): a text must not contain it. LF_INVALID (permanent)
- * says what is wrong. */
+/* The rule of an input: its own, else the profile's; NULL: there is none. */
+const struct lf_line_input_rule *line__input_rule(const struct lf_line_profile *profile,
+                                                  const struct lf_line_input_rules *own, const char *name);
+
+/* Checks a value against its rule and the profile, and appends it to `out` in the form the instrument
+ * expects. `next` is the character that follows in the command (0: none): a text must not contain it.
+ * LF_INVALID (permanent) says what is wrong. `out` NULL, here and below: only checks. */
 enum lf_status line__input_append(const struct lf_line_profile *profile,
                                   const struct lf_line_input_rule *rule, const char *value,
                                   unsigned char next, struct lf_buffer *out, struct lf_error *err);
@@ -32,14 +35,15 @@ enum lf_status line__command_bytes(const struct lf_line_profile *profile,
 
 /* Fills the text of a template from inputs as they are, unchecked: for arguments of steps, which are
  * checked with the command. */
-enum lf_status line__template_fill(const struct lf_line_template *template,
-                                   const struct lf_line_input_rule *rules, size_t rule_count,
+enum lf_status line__template_fill(const struct lf_line_pattern *template,
+                                   const struct lf_line_input_rules *rules,
                                    const struct lf_line_input_set *set, struct lf_buffer *out,
                                    struct lf_error *err);
 
-/* Refuses values without a rule and suggests the nearest name. LF_INVALID. */
+/* Refuses a given value that has a rule neither here nor in the profile, and suggests the nearest name.
+ * LF_INVALID. */
 enum lf_status line__inputs_known(const struct lf_line_profile *profile,
-                                  const struct lf_line_input_rule *rules, size_t count,
-                                  const struct lf_input *given, size_t given_count, struct lf_error *err);
+                                  const struct lf_line_input_rules *rules,
+                                  const struct lf_line_input_set *set, struct lf_error *err);
 
 #endif

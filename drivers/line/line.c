@@ -6,14 +6,13 @@
 #include "drivers/driver.h"
 
 #include "base/log.h"
-#include "base/units.h"
 #include "drivers/line/procedure.h"
-#include "drivers/line/scan.h"
+#include "drivers/line/show.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPEN_MS = 10000, INPUTS_MAX = 64 };
+enum { OPEN_MS = 10000, NAME_ROOM = 128 };
 
 extern const struct lf_driver lf_driver_line;
 
@@ -23,8 +22,6 @@ struct line {
     struct lf_line_profile *profile;
     struct lf_line_dialogue dialogue;
     struct lf_findings findings;
-    struct lf_input fixed[INPUTS_MAX]; /* inputs from the configuration */
-    char *fixed_names;                 /* their memory, "name\0value\0" after one another */
 };
 
 struct line_options {
@@ -44,58 +41,38 @@ static const struct lf_setting settings[] = {
 
 /* ---- inputs from the configuration ---- */
 
-static enum lf_status check_fixed(const struct lf_line_profile *profile, const struct lf_input *input,
+static enum lf_status check_fixed(const struct lf_line_profile *profile, const char *text,
                                   struct lf_error *err)
 {
-    struct lf_buffer sink = {0};
-    enum lf_status status = line__inputs_known(profile, NULL, 0, input, 1, err);
-    for (size_t i = 0; status == LF_OK && i < profile->input_count; i++)
-        if (!strcmp(profile->inputs[i].name, input->name))
-            status = line__input_append(profile, &profile->inputs[i], input->value, 0, &sink, err);
-    lf_buffer_free(&sink);
+    const char *equals = strchr(text, '=');
+    if (!equals)
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%.80s' must look like \"name=value\"", text);
+    char name[NAME_ROOM];
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    struct lf_line_input_set one = {.given = &(struct lf_input){name, equals + 1}, .given_count = 1};
+    enum lf_status status = line__inputs_known(profile, &profile->inputs, &one, err);
+    if (status != LF_OK)
+        return status;
+    return line__input_append(profile, line__input_rule(profile, &profile->inputs, name), equals + 1, 0, NULL,
+                              err);
+}
+
+/* Loads the profile and checks the inputs that it gets from the configuration, given as "name=value". */
+static enum lf_status load(const struct line_options *options, struct lf_line_profile **loaded,
+                           struct lf_error *err)
+{
+    enum lf_status status = lf_profile_load(options->profile, loaded, err);
+    const struct lf_line_profile *profile = *loaded;
+    for (size_t i = 0; status == LF_OK && i < options->inputs.count; i++)
+        if ((status = check_fixed(profile, options->inputs.items[i], err)) != LF_OK)
+            lf_error_prefix(err, "inputs");
+    struct lf_line_input_set set = {.fixed = options->inputs};
+    for (size_t i = 0; status == LF_OK && i < profile->inputs.count; i++)
+        if (!line__input_value(&profile->inputs.items[i], &set, err))
+            status = lf_fail(err, LF_INVALID, LF_PERMANENT,
+                             "the profile needs inputs = [\"%s=...\"] in the configuration",
+                             profile->inputs.items[i].name);
     return status;
-}
-
-static enum lf_status check_needed(const struct lf_line_profile *profile, const struct lf_input *fixed,
-                                   size_t count, struct lf_error *err)
-{
-    struct lf_line_input_set set = {.fixed = fixed, .fixed_count = count};
-    struct lf_error missing;
-    for (size_t i = 0; i < profile->input_count; i++)
-        if (!line__input_value(&profile->inputs[i], &set, &missing))
-            return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                           "the profile needs inputs = [\"%s=...\"] in the configuration",
-                           profile->inputs[i].name);
-    return LF_OK;
-}
-
-/* Splits the setting's "name=value" items into fixed[]; the text belongs to *memory. */
-static enum lf_status read_fixed(const struct lf_texts *inputs, const struct lf_line_profile *profile,
-                                 struct lf_input *fixed, size_t *count, char **memory, struct lf_error *err)
-{
-    size_t room = 1;
-    *count = 0;
-    if (inputs->count > INPUTS_MAX)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: at most %d", INPUTS_MAX);
-    for (size_t i = 0; i < inputs->count; i++)
-        room += strlen(inputs->items[i]) + 1;
-    char *at = *memory = malloc(room);
-    if (!at)
-        return lf_fail_memory(err, "reading inputs");
-    for (size_t i = 0; i < inputs->count; i++) {
-        char *text = strcpy(at, inputs->items[i]), *equals = strchr(text, '=');
-        at += strlen(text) + 1;
-        if (!equals)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "inputs: '%.80s' must look like \"name=value\"",
-                           text);
-        *equals = '\0';
-        fixed[*count] = (struct lf_input){text, equals + 1};
-        enum lf_status status = check_fixed(profile, &fixed[*count], err);
-        if (status != LF_OK)
-            return lf_error_prefix(err, "inputs");
-        (*count)++;
-    }
-    return check_needed(profile, fixed, *count, err);
 }
 
 static enum lf_status line_check(const struct lf_values *values,
@@ -104,19 +81,13 @@ static enum lf_status line_check(const struct lf_values *values,
 {
     char name[512] = "";
     struct lf_line_profile *profile = NULL;
-    struct lf_input fixed[INPUTS_MAX];
-    size_t count;
-    char *memory = NULL;
     struct line_options options;
     lf_values_fill(values, &options);
     enum lf_status status = lf_stream_check(options.stream, name, sizeof name, err);
     if (status == LF_OK && resource && *name)
         resource(context, name);
-    if (status == LF_OK && (status = lf_profile_load(options.profile, &profile, err)) != LF_OK)
+    if (status == LF_OK && (status = load(&options, &profile, err)) != LF_OK && !profile)
         lf_error_prefix(err, "%s", lf_values_at(values, "profile"));
-    if (status == LF_OK)
-        status = read_fixed(&options.inputs, profile, fixed, &count, &memory, err);
-    free(memory);
     lf_profile_free(profile);
     return status;
 }
@@ -151,14 +122,12 @@ static void line_close(void *self)
                        device->findings.count);
     lf_findings_free(&device->findings);
     lf_profile_free(device->profile);
-    free(device->fixed_names);
     free(device);
 }
 
 static enum lf_status line_open(const struct lf_values *values, const struct lf_host *host, void **out,
                                 struct lf_error *err)
 {
-    size_t count = 0;
     struct line *device = calloc(1, sizeof *device);
     *out = NULL;
     if (!device)
@@ -168,16 +137,12 @@ static enum lf_status line_open(const struct lf_values *values, const struct lf_
     lf_values_fill(values, &options);
     device->stream = options.stream;
     lf_findings_init(&device->findings, host->instrument);
-    enum lf_status status = lf_profile_load(options.profile, &device->profile, err);
-    if (status == LF_OK)
-        status = read_fixed(&options.inputs, device->profile, device->fixed, &count, &device->fixed_names,
-                            err);
+    enum lf_status status = load(&options, &device->profile, err);
     device->dialogue = (struct lf_line_dialogue){
         .profile = device->profile,
         .instrument = host->instrument,
         .cancel = host->cancel,
-        .fixed = device->fixed,
-        .fixed_count = count,
+        .fixed = options.inputs,
         .self = device,
         .unsolicited = keep_line,
     };
@@ -222,25 +187,27 @@ static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error 
 
 /* ---- actions ---- */
 
+static void offer(struct lf_nearest *nearest, char *list, size_t room, const char *name)
+{
+    lf_nearest_try(nearest, name);
+    line__list(list, room, name);
+}
+
 static enum lf_status refuse_unknown(const struct line *device, bool run, const char *name,
                                      struct lf_error *err)
 {
     const struct lf_line_profile *profile = device->profile;
-    const char *names[2 * LF_PROFILE_ITEMS_MAX + 1];
-    char list[240] = "", hint[LF_HINT_ROOM];
-    size_t count = 0, used = 0;
+    struct lf_nearest nearest = {.word = name};
+    char list[240] = "", hint[LF_HINT];
     for (size_t i = 0; run && i < profile->procedure_count; i++)
-        names[count++] = profile->procedures[i].name;
-    for (size_t i = 0; i < profile->command_count; i++)
-        if (!run
-            || (!profile->commands[i].provisional
-                && !line__profile_procedure(profile, profile->commands[i].name)))
-            names[count++] = profile->commands[i].name;
-    names[count] = NULL;
-    for (size_t i = 0; i < count && used < sizeof list - 1; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
-    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "unknown %s '%.60s'%s; the profile has: %s",
-                   run ? "procedure" : "command", name, line__did_you_mean(name, names, hint), list);
+        offer(&nearest, list, sizeof list, profile->procedures[i].name);
+    for (size_t i = 0; i < profile->command_count; i++) {
+        const struct lf_line_command *command = &profile->commands[i];
+        if (!run || (!command->provisional && !line__profile_procedure(profile, command->name)))
+            offer(&nearest, list, sizeof list, command->name);
+    }
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "unknown %s '%.60s'%s The profile has: %s",
+                   run ? "procedure" : "command", name, lf_nearest_hint(&nearest, ".", hint), list);
 }
 
 /* Finds the command or procedure of an action. A command may be run like a procedure of one step, unless its
@@ -296,8 +263,7 @@ static enum lf_status line_act(void *self, const struct lf_action *action, struc
     enum lf_status status = resolve(device, action, &command, &procedure, err);
     /* An operator's misspelt inputs are refused; a task may have more fields than the procedure needs. */
     if (status == LF_OK && action->kind == LF_ACTION_ASK)
-        status = line__inputs_known(device->profile, command->inputs, command->input_count, action->inputs,
-                                    action->input_count, err);
+        status = line__inputs_known(device->profile, &command->inputs, &inputs, err);
     if (status == LF_OK)
         status = command ? line__dialogue_command(&device->dialogue, command, &inputs, LF_NEVER, outcome, err)
                          : line__procedure_run(&device->dialogue, procedure, &inputs, report_progress, device,

@@ -10,46 +10,47 @@
 enum { STEADY_MAX = 100, EVERY_MAX_MS = 60 * 60 * 1000 };
 
 /* A value for a command's input: '...' with {inputs} in it, {input}, or a bare word. */
-static bool read_argument_value(struct lf_line_scan *scan, struct lf_line_template *value)
+static bool read_argument_value(struct lf_line_scan *scan, struct lf_line_pattern *value)
 {
-    line__scan_skip(scan);
-    if (scan->at < scan->end && (*scan->at == '\'' || *scan->at == '"'))
-        return line__parse_template(scan, "a value", value);
-    const char *start = scan->at;
+    const char *start = line__scan_skip(scan);
+    if (start < scan->end && (*start == '\'' || *start == '"'))
+        return line__parse_pattern(scan, "a value", false, value);
     char *word = NULL;
-    struct lf_line_template_part *part = line__scan_add(scan, &value->parts, &value->count, sizeof *part);
+    struct lf_line_part *part = line__scan_add(scan, &value->parts, sizeof *part);
     if (!part || !line__scan_value(scan, "a value", &word))
         return false;
     size_t len = strlen(word);
     value->source = word;
     if (len > 2 && word[0] == '{' && word[len - 1] == '}')
-        part->input = line__scan_copy(scan, lf_slice(word + 1, len - 2));
-    if (!part->input)
-        part->bytes = lf_slice(word, len);
-    if (part->input ? strpbrk(part->input, "{}") : strpbrk(word, "{}"))
+        part->name = line__scan_copy(scan, lf_slice(word + 1, len - 2));
+    part->bytes = part->name ? (struct lf_slice){0} : lf_slice(word, len);
+    if (strpbrk(part->name ? part->name : word, "{}"))
         return line__scan_problem(scan, start, "put quotes around it: '%s'", word);
     return true;
 }
 
-/* NAME=VALUE; *found false (and nothing read) when something else comes next. */
-static bool read_argument(struct lf_line_scan *scan, struct lf_line_step *step, bool *found)
+/* Takes the NAME of NAME=VALUE; empty, and nothing is taken, when something else comes next. */
+static struct lf_slice take_input_name(struct lf_line_scan *scan)
 {
     const char *start = scan->at;
     while (scan->at < scan->end && (isalnum((unsigned char)*scan->at) || *scan->at == '_'))
         scan->at++;
     struct lf_slice name = lf_slice(start, (size_t)(scan->at - start));
-    *found = name.len && line__scan_accept_char(scan, '=');
-    if (!*found) {
-        scan->at = start;
-        return true;
-    }
-    struct lf_line_argument *argument = line__scan_add(scan, &step->arguments, &step->argument_count,
-                                                       sizeof *argument);
-    if (!argument || !(argument->input = line__scan_copy(scan, name)))
+    if (name.len && line__scan_accept_char(scan, '='))
+        return name;
+    scan->at = start;
+    return (struct lf_slice){0};
+}
+
+static bool read_argument(struct lf_line_scan *scan, struct lf_line_step *step, struct lf_slice name)
+{
+    char *input = line__scan_copy(scan, name);
+    if (input && LINE_FIND(step->arguments, step->argument_count, input))
+        return line__scan_problem(scan, name.data, "'%s' is given twice", input);
+    struct lf_line_argument *argument = line__scan_add(scan, &step->arguments, sizeof *argument);
+    if (!argument || !input)
         return false;
-    for (size_t i = 0; i + 1 < step->argument_count; i++)
-        if (!strcmp(step->arguments[i].input, argument->input))
-            return line__scan_problem(scan, start, "'%s' is given twice", argument->input);
+    argument->input = input;
     return read_argument_value(scan, &argument->value);
 }
 
@@ -62,9 +63,7 @@ static bool read_times(struct lf_line_scan *scan, struct lf_line_step *step)
 /* within X [over N] */
 static bool read_steady(struct lf_line_scan *scan, struct lf_line_condition *until)
 {
-    until->kind = LF_UNTIL_STEADY;
     until->over = 2;
-    line__scan_skip(scan);
     if (!line__scan_expect(scan, "within", "until value steady within 0.001 over 3"))
         return false;
     const char *start = scan->at;
@@ -78,33 +77,29 @@ static bool read_steady(struct lf_line_scan *scan, struct lf_line_condition *unt
 
 static bool read_condition(struct lf_line_scan *scan, struct lf_line_condition *until)
 {
-    static const char *const words[] = {"is", "above", "below", "steady", NULL};
+    static const char *const words[] = {"is", "above", "below", "steady", NULL}; /* as in the enum */
     size_t word;
-    if (line__scan_accept(scan, "done")) {
-        until->kind = LF_UNTIL_DONE;
+    until->kind = LF_UNTIL_DONE;
+    if (line__scan_accept(scan, "done"))
         return true;
-    }
     if (!line__scan_name(scan, "the name of a captured value, or 'done',", &until->capture)
         || !line__scan_choice(scan, "a comparison", words, &word))
         return false;
-    if (word == 3)
+    until->kind = LF_UNTIL_IS + (unsigned)word;
+    if (until->kind == LF_UNTIL_STEADY)
         return read_steady(scan, until);
-    if (word > 0) {
-        until->kind = word == 1 ? LF_UNTIL_ABOVE : LF_UNTIL_BELOW;
+    if (until->kind != LF_UNTIL_IS)
         return line__scan_real(scan, "a number", &until->number);
-    }
-    until->kind = line__scan_accept(scan, "not") ? LF_UNTIL_IS_NOT : LF_UNTIL_IS;
+    if (line__scan_accept(scan, "not"))
+        until->kind = LF_UNTIL_IS_NOT;
     return line__scan_value(scan, "a value", &until->text);
 }
 
 static bool read_until(struct lf_line_scan *scan, struct lf_line_step *step)
 {
     static const char example[] = "at most 20 times until stability is stable";
-    line__scan_skip(scan);
-    if (!line__scan_expect(scan, "most", example) || !read_times(scan, step))
-        return false;
-    line__scan_skip(scan);
-    return line__scan_expect(scan, "until", example) && read_condition(scan, &step->until);
+    return line__scan_expect(scan, "most", example) && read_times(scan, step)
+           && line__scan_expect(scan, "until", example) && read_condition(scan, &step->until);
 }
 
 /* COMMAND [NAME=VALUE]... [as LABEL] [N times | at most N times until CONDITION] [every TIME] */
@@ -115,12 +110,11 @@ bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step)
     if (!line__scan_name(scan, "the name of a command", &step->command_name))
         return false;
     while (!line__scan_at_end(scan)) {
-        bool good, found;
-        if (!read_argument(scan, step, &found))
-            return false;
-        if (found)
-            continue;
-        if (isdigit((unsigned char)*scan->at))
+        bool good;
+        struct lf_slice input = take_input_name(scan);
+        if (input.len)
+            good = read_argument(scan, step, input);
+        else if (isdigit((unsigned char)*scan->at))
             good = read_times(scan, step);
         else if (line__scan_accept(scan, "at"))
             good = read_until(scan, step);
@@ -161,7 +155,7 @@ bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result
 
 /* ---- linking ---- */
 
-static bool pattern_captures(const struct lf_line_reply_pattern *pattern, const char *name)
+bool line__pattern_has(const struct lf_line_pattern *pattern, const char *name)
 {
     for (size_t i = 0; i < pattern->count; i++)
         if (pattern->parts[i].name && !strcmp(pattern->parts[i].name, name))
@@ -170,102 +164,71 @@ static bool pattern_captures(const struct lf_line_reply_pattern *pattern, const 
 }
 
 /* How many of the patterns capture it? */
-static size_t capturing(const struct lf_line_reply_pattern *patterns, size_t count, const char *name)
+static size_t capturing(const struct lf_line_patterns *patterns, const char *name)
 {
     size_t having = 0;
-    for (size_t i = 0; i < count; i++)
-        having += pattern_captures(&patterns[i], name);
+    for (size_t i = 0; i < patterns->count; i++)
+        having += line__pattern_has(&patterns->items[i], name);
     return having;
 }
 
 bool line__command_always_captures(const struct lf_line_command *command, const char *name)
 {
-    return command->expect_count
-           && capturing(command->expects, command->expect_count, name) == command->expect_count;
-}
-
-static bool sometimes_captures(const struct lf_line_command *command, const char *name)
-{
-    return capturing(command->expects, command->expect_count, name)
-           || capturing(command->mores, command->more_count, name);
-}
-
-bool line__template_uses(const struct lf_line_template *template, const char *input)
-{
-    for (size_t i = 0; i < template->count; i++)
-        if (template->parts[i].input && !strcmp(template->parts[i].input, input))
-            return true;
-    return false;
+    return command->expects.count && capturing(&command->expects, name) == command->expects.count;
 }
 
 static bool link_command(struct lf_line_scan *scan, struct lf_line_step *step)
 {
     const struct lf_line_profile *profile = scan->profile;
-    const char *names[LF_PROFILE_ITEMS_MAX + 1];
-    char hint[LF_HINT_ROOM];
+    struct lf_nearest nearest = {.word = step->command_name};
+    char hint[LF_HINT];
     step->command = line__profile_command(profile, step->command_name);
     if (step->command)
         return true;
-    for (size_t i = 0; i < profile->command_count; i++)
-        names[i] = profile->commands[i].name;
-    names[profile->command_count] = NULL;
+    LINE_NEAREST(&nearest, profile->commands, profile->command_count);
     return line__scan_problem_at(scan, step->place, "unknown command '%s'%s", step->command_name,
-                                 line__did_you_mean(step->command_name, names, hint));
-}
-
-/* A value without {inputs} can be checked now. */
-static void check_literal(struct lf_line_scan *scan, const struct lf_line_step *step,
-                          const struct lf_line_template *value, const struct lf_line_input_rule *rule)
-{
-    struct lf_buffer sink = {0}, text = {0};
-    struct lf_error err;
-    enum lf_status status = line__template_fill(value, NULL, 0, NULL, &text, &err);
-    if (status == LF_OK)
-        status = line__input_append(scan->profile, rule, text.len ? text.data : "", 0, &sink, &err);
-    if (status == LF_INVALID)
-        line__scan_problem_at(scan, step->place, "%s", err.text);
-    scan->no_memory = scan->no_memory || status == LF_NO_MEMORY;
-    lf_buffer_free(&sink);
-    lf_buffer_free(&text);
+                                 lf_nearest_hint(&nearest, "", hint));
 }
 
 static bool link_argument(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
                           const struct lf_line_step *step, const struct lf_line_argument *argument)
 {
-    const struct lf_line_command *command = step->command;
-    const struct lf_line_input_rule *rule = line__input_rule(scan->profile, command->inputs,
-                                                             command->input_count, argument->input);
+    const struct lf_line_pattern *value = &argument->value;
+    const struct lf_line_input_rule *rule = line__input_rule(scan->profile, &step->command->inputs,
+                                                             argument->input);
     if (!rule)
-        return line__scan_problem_at(scan, step->place, "'%s' has no input '%s'", command->name,
+        return line__scan_problem_at(scan, step->place, "'%s' has no input '%s'", step->command->name,
                                      argument->input);
     bool literal = true;
-    for (size_t i = 0; i < argument->value.count; i++) {
-        const char *input = argument->value.parts[i].input;
+    for (size_t i = 0; i < value->count; i++) {
+        const char *input = value->parts[i].name;
         literal = literal && !input;
-        if (input && !line__input_rule_find(procedure->inputs, procedure->input_count, input))
+        if (input && !LINE_FIND(procedure->inputs.items, procedure->inputs.count, input))
             return line__scan_problem_at(scan, step->place,
                                          "undeclared input '%s'; add to the procedure: input = %s ...", input,
                                          input);
     }
-    if (literal)
-        check_literal(scan, step, &argument->value, rule);
+    struct lf_error err;
+    if (literal /* at most one part, with a NUL behind it: can be checked now */
+        && line__input_append(scan->profile, rule, value->count ? value->parts[0].bytes.data : "", 0, NULL,
+                              &err)
+               != LF_OK)
+        line__scan_problem_at(scan, step->place, "%s", err.text);
     return true;
 }
 
 static bool link_arguments(struct lf_line_scan *scan, const struct lf_line_procedure *procedure,
                            const struct lf_line_step *step)
 {
+    const struct lf_line_input_rules *rules = &step->command->inputs;
     for (size_t i = 0; i < step->argument_count; i++)
         if (!link_argument(scan, procedure, step, &step->arguments[i]))
             return false;
-    for (size_t i = 0; i < step->command->input_count; i++) {
-        const struct lf_line_input_rule *rule = &step->command->inputs[i];
-        bool given = rule->fallback != NULL;
-        for (size_t k = 0; k < step->argument_count; k++)
-            given = given || !strcmp(step->arguments[k].input, rule->name);
-        if (!given)
+    for (size_t i = 0; i < rules->count; i++) {
+        const char *name = rules->items[i].name;
+        if (!rules->items[i].fallback && !LINE_FIND(step->arguments, step->argument_count, name))
             return line__scan_problem_at(scan, step->place, "'%s' needs the input '%s': write %s=...",
-                                         step->command->name, rule->name, rule->name);
+                                         step->command->name, name, name);
     }
     return true;
 }
@@ -304,7 +267,8 @@ static bool link_result(struct lf_line_scan *scan, const struct lf_line_procedur
     for (size_t i = procedure->step_count; i-- > 0;) {
         const struct lf_line_step *step = &procedure->steps[i];
         if (!step->command || (result->label && strcmp(result->label, step->label) != 0)
-            || !sometimes_captures(step->command, result->capture))
+            || !(capturing(&step->command->expects, result->capture)
+                 || capturing(&step->command->mores, result->capture)))
             continue;
         if (is_provisional(step))
             return line__scan_problem_at(scan, place,
@@ -321,16 +285,14 @@ static bool link_result(struct lf_line_scan *scan, const struct lf_line_procedur
 
 static bool check_inputs_used(struct lf_line_scan *scan, const struct lf_line_procedure *procedure)
 {
-    for (size_t i = 0; i < procedure->input_count; i++) {
+    for (size_t i = 0; i < procedure->inputs.count; i++) {
+        const char *name = procedure->inputs.items[i].name;
         bool used = false;
         for (size_t s = 0; s < procedure->step_count; s++)
             for (size_t a = 0; a < procedure->steps[s].argument_count; a++)
-                used = used
-                       || line__template_uses(&procedure->steps[s].arguments[a].value,
-                                              procedure->inputs[i].name);
+                used = used || line__pattern_has(&procedure->steps[s].arguments[a].value, name);
         if (!used)
-            return line__scan_problem_at(scan, (struct lf_line_place){procedure->line, 1},
-                                         "no step uses the input '%s'", procedure->inputs[i].name);
+            return line__scan_problem_at(scan, procedure->place, "no step uses the input '%s'", name);
     }
     return true;
 }
@@ -344,12 +306,11 @@ static bool link_procedure(struct lf_line_scan *scan, struct lf_line_procedure *
         acts = acts || step->command_name;
         provisional = provisional || is_provisional(step);
     }
-    struct lf_line_place place = {procedure->line, 1};
     if (!acts)
-        return line__scan_problem_at(scan, place, "the procedure '%s' has no steps: add do = COMMAND",
-                                     procedure->name);
+        return line__scan_problem_at(scan, procedure->place,
+                                     "the procedure '%s' has no steps: add do = COMMAND", procedure->name);
     if (provisional && !procedure->result_count)
-        return line__scan_problem_at(scan, place,
+        return line__scan_problem_at(scan, procedure->place,
                                      "the procedure '%s' has provisional readings: name the ones that "
                                      "count with result = ...",
                                      procedure->name);

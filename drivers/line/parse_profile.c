@@ -54,7 +54,6 @@ struct key {
         READ_ERROR,
         READ_INPUT,
         READ_STEP,
-        READ_WAIT,
         READ_RESULT,
     } how;
     const char *what; /* for messages */
@@ -94,10 +93,9 @@ static bool read_class(struct lf_line_scan *scan, struct lf_line_command *comman
 static bool read_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule, size_t before)
 {
     const char *start = scan->at;
-    if (!line__parse_input(scan, rule))
-        return false;
-    return !line__input_rule_find(rule - before, before, rule->name)
-           || line__scan_problem(scan, start, "the input '%s' is declared twice", rule->name);
+    return line__parse_input(scan, rule)
+           && (!LINE_FIND(rule - before, before, rule->name)
+               || line__scan_problem(scan, start, "the input '%s' is declared twice", rule->name));
 }
 
 /* Reads to `at`; `before`: how many items precede it in its list. */
@@ -108,21 +106,23 @@ static bool read_value(struct lf_line_scan *scan, const struct key *key, void *a
     switch (key->how) {
     case READ_TEXT: return line__scan_text(scan, key->what, at);
     case READ_BYTES: return line__scan_bytes(scan, key->what, at);
-    case READ_TEMPLATE: return line__parse_template(scan, key->what, at);
-    case READ_YES_NO: return line__scan_yes_no(scan, at);
+    case READ_TEMPLATE: return line__parse_pattern(scan, key->what, false, at);
     case READ_TIME: return line__scan_duration(scan, key->min, key->max, at);
     case READ_SERIAL: return read_serial(scan, key);
     case READ_ENDING: return line__parse_ending(scan, at);
     case READ_CLASS: return read_class(scan, at);
-    case READ_PATTERN: return line__parse_pattern(scan, at);
+    case READ_PATTERN: return line__parse_pattern(scan, "a pattern", true, at);
     case READ_ERROR: return line__parse_error_rule(scan, at);
     case READ_INPUT: return read_input(scan, at, before);
     case READ_STEP: return line__parse_step(scan, at);
-    case READ_WAIT: return line__scan_duration(scan, 1, DAY_MS, &((struct lf_line_step *)at)->wait_ms);
     case READ_RESULT: return line__parse_result(scan, at);
     case READ_CHOICE:
         ok = line__scan_choice(scan, key->what, key->words, &index);
         *(unsigned *)at = ok ? (unsigned)index : 0;
+        return ok;
+    case READ_YES_NO:
+        ok = line__scan_choice(scan, "yes or no", (const char *const[]){"no", "yes", NULL}, &index);
+        *(bool *)at = ok && index;
         return ok;
     case READ_COUNT: return line__scan_count(scan, key->what, key->min, key->max, at);
     case READ_SIZE: return line__scan_size(scan, key->min, key->max, at);
@@ -139,7 +139,7 @@ static size_t *count_of(void *list)
 static bool read_item(struct lf_line_scan *scan, const struct key *key, void *list)
 {
     size_t *count = count_of(list);
-    void *item = line__scan_add(scan, list, count, key->item_size);
+    void *item = line__scan_add(scan, list, key->item_size);
     if (!item)
         return false;
     bool ok = read_value(scan, key, item, *count - 1);
@@ -150,9 +150,9 @@ static bool read_item(struct lf_line_scan *scan, const struct key *key, void *li
 /* What [command], [listen] and [procedure] have in common stands at the same place in all of them. */
 #define SAME_PLACE(type)                                                                                     \
     _Static_assert(offsetof(type, name) == 0 && offsetof(type, help) == HELP_AT                              \
-                       && offsetof(type, line) == LINE_AT,                                                   \
+                       && offsetof(type, place) == PLACE_AT,                                                 \
                    #type)
-enum { HELP_AT = offsetof(struct lf_line_command, help), LINE_AT = offsetof(struct lf_line_command, line) };
+enum { HELP_AT = offsetof(struct lf_line_command, help), PLACE_AT = offsetof(struct lf_line_command, place) };
 SAME_PLACE(struct lf_line_listen);
 SAME_PLACE(struct lf_line_procedure);
 
@@ -192,18 +192,18 @@ static const struct key keys[] = {
     {"class", IN_COMMAND, READ_CLASS, .at = 0},
     {"provisional", IN_COMMAND, READ_YES_NO, COMMAND(provisional)},
     {"send", IN_DIALOGUE, READ_TEMPLATE, "what to send", COMMAND(send)},
-    {"expect", IN_DIALOGUE, READ_PATTERN, COMMAND(expects), LIST_OF(lf_line_reply_pattern)},
-    {"more", IN_COMMAND, READ_PATTERN, COMMAND(mores), LIST_OF(lf_line_reply_pattern)},
+    {"expect", IN_DIALOGUE, READ_PATTERN, COMMAND(expects), LIST_OF(lf_line_pattern)},
+    {"more", IN_COMMAND, READ_PATTERN, COMMAND(mores), LIST_OF(lf_line_pattern)},
     {"error", IN_ERRORS, READ_ERROR, PROFILE(errors), LIST_OF(lf_line_error_rule)},
     {"error", IN_COMMAND, READ_ERROR, COMMAND(errors), LIST_OF(lf_line_error_rule)},
     {"input", IN_PROFILE, READ_INPUT, PROFILE(inputs), LIST_OF(lf_line_input_rule)},
     {"input", IN_COMMAND, READ_INPUT, COMMAND(inputs), LIST_OF(lf_line_input_rule)},
     {"input", IN_PROCEDURE, READ_INPUT, PROCEDURE(inputs), LIST_OF(lf_line_input_rule)},
     {"identity", IN_IDENTIFY, READ_TEMPLATE, "an identity such as '{maker} {serial}'", COMMAND(identity)},
-    {"match", IN_LISTEN, READ_PATTERN, LISTEN(matches), LIST_OF(lf_line_reply_pattern)},
+    {"match", IN_LISTEN, READ_PATTERN, LISTEN(matches), LIST_OF(lf_line_pattern)},
     {"as", IN_LISTEN, READ_CHOICE, "a form", LISTEN(form), WORDS("json", "csv", "text", "ignore")},
     {"do", IN_PROCEDURE, READ_STEP, PROCEDURE(steps), LIST_OF(lf_line_step)},
-    {"wait", IN_PROCEDURE, READ_WAIT, PROCEDURE(steps), LIST_OF(lf_line_step)},
+    {"wait", IN_PROCEDURE, READ_TIME, PROCEDURE(steps), LIST_OF(lf_line_step), .min = 1, .max = DAY_MS},
     {"result", IN_PROCEDURE, READ_RESULT, PROCEDURE(results), LIST_OF(lf_line_result)},
     {"limit", IN_PROCEDURE, READ_TIME, PROCEDURE(limit_ms), .min = 1, .max = 7 * (int64_t)DAY_MS},
 };
@@ -218,15 +218,13 @@ static const char *const section_names[] = {"profile", "serial",  "line",   "err
 static bool refuse_key(struct lf_line_scan *scan, const struct section *section, const char *start,
                        const char *name)
 {
-    const char *known[KEY_COUNT + 1];
-    size_t count = 0;
-    char hint[LF_HINT_ROOM];
+    struct lf_nearest nearest = {.word = name};
+    char hint[LF_HINT];
     for (size_t i = 0; i < KEY_COUNT; i++)
         if (keys[i].where & section->kind)
-            known[count++] = keys[i].name;
-    known[count] = NULL;
+            lf_nearest_try(&nearest, keys[i].name);
     return line__scan_problem(scan, start, "[%s] has no setting '%s'%s", section_names[section->which], name,
-                              line__did_you_mean(name, known, hint));
+                              lf_nearest_hint(&nearest, "", hint));
 }
 
 static bool read_setting(struct lf_line_scan *scan, struct section *section)
@@ -257,18 +255,16 @@ static bool read_setting(struct lf_line_scan *scan, struct section *section)
 static bool begin_named(struct lf_line_scan *scan, struct section *section, void *list, size_t size,
                         char *name)
 {
-    char *first;
-    size_t *count = count_of(list);
-    memcpy(&first, list, sizeof first);
-    for (size_t i = 0; i < *count; i++)
-        if (!strcmp(*(char **)(void *)(first + i * size), name))
-            return line__scan_problem(scan, scan->line_start, "there is already a [%s %s]",
-                                      section_names[section->which], name);
-    char *item = line__scan_add(scan, list, count, size);
+    void *items;
+    memcpy(&items, list, sizeof items);
+    if (line__find(items, *count_of(list), size, name))
+        return line__scan_problem(scan, scan->line_start, "there is already a [%s %s]",
+                                  section_names[section->which], name);
+    char *item = line__scan_add(scan, list, size);
     if (!item)
         return false;
     *(char **)(void *)item = name;
-    *(int *)(void *)(item + LINE_AT) = scan->line;
+    *(struct lf_line_place *)(void *)(item + PLACE_AT) = line__scan_place(scan, scan->line_start);
     section->item = item;
     return true;
 }
@@ -281,7 +277,7 @@ static bool begin_handshake(struct lf_line_scan *scan, struct section *section,
     if (!command)
         return false;
     command->name = line__scan_copy(scan, lf_slice_text(section_names[section->which]));
-    command->line = scan->line;
+    command->place = line__scan_place(scan, scan->line_start);
     command->has_class = true;
     return command->name != NULL;
 }

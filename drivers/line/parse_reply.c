@@ -8,8 +8,7 @@ enum { FIXED_MAX = 1024 * 1024, TEXT_MAX = 4096, DIGITS_MAX = 15 };
 
 static bool need_bytes(struct lf_line_scan *scan, const char *what, struct lf_slice *bytes)
 {
-    line__scan_skip(scan);
-    const char *start = scan->at;
+    const char *start = line__scan_skip(scan);
     if (!line__scan_bytes(scan, what, bytes))
         return false;
     return bytes->len ? true : line__scan_problem(scan, start, "%s must not be empty", what);
@@ -100,28 +99,23 @@ bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check
     check->low_first = check->kind == LF_CHECKSUM_CRC16_MODBUS;
     while (!line__scan_at_end(scan)) {
         static const char *const words[] = {"hex", "low", "high", "after", "with", NULL};
-        static const char *const seconds[] = {NULL, "first", "first", "end", "start"};
+        static const char *const whole[] = {"hex", "low first", "high first", "after end", "with start"};
+        bool *const flags[] = {&check->hex, &check->low_first, &check->low_first, &check->after_end,
+                               &check->with_start};
         size_t word;
         if (!line__scan_choice(scan, "a property of a checksum", words, &word))
             return false;
-        if (seconds[word] && !line__scan_accept(scan, seconds[word]))
-            return line__scan_problem(scan, scan->at, "expected '%s', as in: %s %s", seconds[word],
-                                      words[word], seconds[word]);
-        switch (word) {
-        case 0: check->hex = true; break;
-        case 1: check->low_first = true; break;
-        case 2: check->low_first = false; break;
-        case 3: check->after_end = true; break;
-        default: check->with_start = true; break;
-        }
+        const char *second = strchr(whole[word], ' ');
+        if (second && !line__scan_expect(scan, second + 1, whole[word]))
+            return false;
+        *flags[word] = strcmp(words[word], "high") != 0;
     }
     return true;
 }
 
 static bool parse_bounds(struct lf_line_scan *scan, struct lf_line_input_rule *rule)
 {
-    line__scan_skip(scan);
-    const char *start = scan->at;
+    const char *start = line__scan_skip(scan);
     if (!line__scan_real(scan, "the lower bound", &rule->min) || !line__scan_expect(scan, "to", "0.1 to 250")
         || !line__scan_real(scan, "the upper bound", &rule->max))
         return false;
@@ -144,19 +138,10 @@ static bool parse_words(struct lf_line_scan *scan, struct lf_line_input_rule *ru
     if (!line__scan_expect(scan, "of", "one of g, kg"))
         return false;
     do {
-        char **word = line__scan_add(scan, &rule->choices, &rule->choice_count, sizeof *rule->choices);
+        char **word = line__scan_add(scan, &rule->choices, sizeof *rule->choices);
         if (!word || !line__scan_value(scan, "a word", word))
             return false;
     } while (line__scan_accept_char(scan, ','));
-    return true;
-}
-
-static bool parse_small(struct lf_line_scan *scan, const char *what, int *value)
-{
-    int64_t number;
-    if (!line__scan_int(scan, what, 0, DIGITS_MAX, &number))
-        return false;
-    *value = (int)number;
     return true;
 }
 
@@ -166,15 +151,14 @@ static bool parse_extras(struct lf_line_scan *scan, struct lf_line_input_rule *r
     while (!line__scan_at_end(scan)) {
         static const char *const words[] = {"digits", "decimals", "without", "default", NULL};
         size_t word;
-        line__scan_skip(scan);
         const char *start = scan->at;
         if (!line__scan_choice(scan, "a property of an input", words, &word))
             return false;
         enum lf_line_input_type only = word == 0 ? LF_INPUT_INT : word == 1 ? LF_INPUT_REAL : LF_INPUT_TEXT;
         if (word < 3 && rule->type != only)
             return line__scan_problem(scan, start, "'%s' does not apply to this type of input", words[word]);
-        bool good = word == 0   ? parse_small(scan, "a number of digits", &rule->digits)
-                    : word == 1 ? parse_small(scan, "a number of decimals", &rule->decimals)
+        bool good = word == 0   ? line__scan_int(scan, "a number of digits", 0, DIGITS_MAX, &rule->digits)
+                    : word == 1 ? line__scan_int(scan, "a number of decimals", 0, DIGITS_MAX, &rule->decimals)
                     : word == 2 ? line__scan_bytes(scan, "a set of characters", &rule->never)
                                 : line__scan_value(scan, "a default", &rule->fallback);
         if (!good)
@@ -188,8 +172,7 @@ bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rul
 {
     static const char *const types[] = {"text", "int", "real", "one", NULL};
     size_t type;
-    line__scan_skip(scan);
-    const char *start = scan->at;
+    const char *start = line__scan_skip(scan);
     if (!line__scan_name(scan, "the name of an input", &rule->name))
         return false;
     if (strchr(rule->name, '-'))
@@ -200,21 +183,4 @@ bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rul
     rule->decimals = -1;
     return (rule->type == LF_INPUT_ONE ? parse_words(scan, rule) : parse_bounds(scan, rule))
            && parse_extras(scan, rule);
-}
-
-const struct lf_line_input_rule *line__input_rule_find(const struct lf_line_input_rule *rules, size_t count,
-                                                       const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(rules[i].name, name))
-            return &rules[i];
-    return NULL;
-}
-
-const struct lf_line_input_rule *line__input_rule(const struct lf_line_profile *profile,
-                                                  const struct lf_line_input_rule *own, size_t count,
-                                                  const char *name)
-{
-    const struct lf_line_input_rule *rule = line__input_rule_find(own, count, name);
-    return rule ? rule : line__input_rule_find(profile->inputs, profile->input_count, name);
 }

@@ -1,10 +1,18 @@
 #include "drivers/line/procedure.h"
 
+#include "drivers/line/reply_match.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { STEADY_MAX = 100, PROGRESS_ROOM = 160 };
+
+struct step_run {
+    struct lf_input *arguments; /* the values are ours */
+    size_t argument_count;
+    struct lf_outcome captured;
+};
 
 struct procedure_run {
     struct lf_line_dialogue *dialogue;
@@ -13,69 +21,56 @@ struct procedure_run {
     void (*progress)(void *self, const char *text);
     void *self;
     int64_t deadline;
-    struct lf_outcome *captured; /* one for each step */
-    const char *done_once;       /* the last command of class once that was done */
+    struct step_run *steps;
+    const char *done_once; /* the last command of class once that was done */
 };
 
 /* ---- inputs of a step ---- */
 
-struct arguments {
-    struct lf_input *list;
-    size_t count;
-};
-
-static void free_arguments(struct arguments *arguments)
+static void free_arguments(struct step_run *step)
 {
-    for (size_t i = 0; i < arguments->count; i++)
-        free((char *)arguments->list[i].value); /* ours, from fill_arguments */
-    free(arguments->list);
+    for (size_t i = 0; i < step->argument_count; i++)
+        free((char *)step->arguments[i].value); /* ours, from fill_arguments */
+    free(step->arguments);
 }
 
-static enum lf_status fill_arguments(const struct procedure_run *run, const struct lf_line_step *step,
-                                     struct arguments *arguments, struct lf_error *err)
+static enum lf_status fill_arguments(const struct procedure_run *run, const struct lf_line_step *what,
+                                     struct step_run *step, struct lf_error *err)
 {
-    const struct lf_line_procedure *procedure = run->procedure;
-    *arguments = (struct arguments){.list = calloc(step->argument_count + 1, sizeof *arguments->list)};
-    if (!arguments->list)
+    step->arguments = calloc(what->argument_count + 1, sizeof *step->arguments);
+    if (!step->arguments)
         return lf_fail_memory(err, "preparing a step");
-    for (size_t i = 0; i < step->argument_count; i++) {
+    for (size_t i = 0; i < what->argument_count; i++) {
         struct lf_buffer text = {0};
-        enum lf_status status = line__template_fill(&step->arguments[i].value, procedure->inputs,
-                                                    procedure->input_count, run->inputs, &text, err);
+        enum lf_status status = line__template_fill(&what->arguments[i].value, &run->procedure->inputs,
+                                                    run->inputs, &text, err);
         char *value = status == LF_OK ? lf_buffer_take(&text) : NULL;
         lf_buffer_free(&text);
         if (!value)
             return status != LF_OK ? status : lf_fail_memory(err, "preparing a step");
-        arguments->list[arguments->count++] = (struct lf_input){step->arguments[i].input, value};
+        step->arguments[step->argument_count++] = (struct lf_input){what->arguments[i].input, value};
     }
     return LF_OK;
 }
 
-/* Makes the command's bytes and discards them: a bad input must be found before the procedure begins. */
-static enum lf_status check_step(const struct procedure_run *run, const struct lf_line_step *step,
-                                 struct lf_error *err)
+/* Fills in the inputs of every step and checks them: a bad one must be found before the procedure begins. */
+static enum lf_status prepare(const struct procedure_run *run, struct lf_error *err)
 {
-    struct arguments arguments;
-    struct lf_buffer sink = {0};
-    enum lf_status status = fill_arguments(run, step, &arguments, err);
-    struct lf_line_input_set set = {arguments.list, arguments.count, run->dialogue->fixed,
-                                    run->dialogue->fixed_count};
-    if (status == LF_OK)
-        status = line__command_bytes(run->dialogue->profile, step->command, &set, &sink, err);
-    lf_buffer_free(&sink);
-    free_arguments(&arguments);
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; i < run->procedure->step_count && status == LF_OK; i++) {
+        const struct lf_line_step *what = &run->procedure->steps[i];
+        struct step_run *step = &run->steps[i];
+        if (!what->command)
+            continue;
+        status = fill_arguments(run, what, step, err);
+        struct lf_line_input_set set = {step->arguments, step->argument_count, run->dialogue->fixed};
+        if (status == LF_OK)
+            status = line__command_bytes(run->dialogue->profile, what->command, &set, NULL, err);
+    }
     return status;
 }
 
 /* ---- conditions ---- */
-
-static const char *last_value(const struct lf_outcome *values, const char *name)
-{
-    for (size_t i = values->count; i-- > 0;)
-        if (!strcmp(values->captures[i].name, name))
-            return values->captures[i].value;
-    return NULL;
-}
 
 struct readings {
     double last[STEADY_MAX];
@@ -98,7 +93,7 @@ static bool steady(struct readings *readings, const struct lf_line_condition *un
 static bool holds(const struct lf_line_condition *until, const struct lf_outcome *values,
                   struct readings *readings)
 {
-    const char *value = until->kind == LF_UNTIL_DONE ? "" : last_value(values, until->capture);
+    const char *value = until->kind == LF_UNTIL_DONE ? "" : line__last_value(values, until->capture);
     if (!value)
         return false;
     char *stop;
@@ -121,7 +116,7 @@ static bool holds(const struct lf_line_condition *until, const struct lf_outcome
 static enum lf_status pause_for(const struct procedure_run *run, int64_t ms, struct lf_error *err)
 {
     int64_t until = lf_deadline_in(ms);
-    if (until > run->deadline)
+    if (until >= run->deadline)
         return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure took longer than its limit");
     if (lf_sleep_until(until, run->dialogue->cancel) == LF_CANCELLED)
         return lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "cancelled");
@@ -142,22 +137,24 @@ static void show_progress(const struct procedure_run *run, const struct lf_line_
 }
 
 /* "Busy" while waiting for a condition counts as "not yet". */
-static enum lf_status repeat_step(struct procedure_run *run, const struct lf_line_step *step,
-                                  const struct lf_line_input_set *set, struct lf_outcome *captured,
-                                  struct lf_error *err)
+static enum lf_status run_step(struct procedure_run *run, size_t index, struct lf_error *err)
 {
+    const struct lf_line_step *step = &run->procedure->steps[index];
+    struct lf_outcome *captured = &run->steps[index].captured;
+    struct lf_line_input_set set = {.given = run->steps[index].arguments,
+                                    .given_count = run->steps[index].argument_count};
     struct readings readings = {.count = 0};
+    if (!step->command)
+        return pause_for(run, step->wait_ms, err);
     bool waiting = step->until.kind != LF_UNTIL_NOTHING;
     for (size_t turn = 0; turn < step->times; turn++) {
-        if (lf_deadline_passed(run->deadline))
-            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "the procedure took longer than its limit");
-        enum lf_status status = turn && step->wait_ms ? pause_for(run, step->wait_ms, err) : LF_OK;
+        enum lf_status status = pause_for(run, turn ? step->wait_ms : 0, err);
         if (status != LF_OK)
             return status;
         show_progress(run, step, turn);
         if (waiting)
             lf_outcome_free(captured);
-        status = line__dialogue_command(run->dialogue, step->command, set, run->deadline, captured, err);
+        status = line__dialogue_command(run->dialogue, step->command, &set, run->deadline, captured, err);
         if (status != LF_OK && !(waiting && status == LF_BUSY))
             return status;
         if (status == LF_OK && step->command->repeat == LF_ONCE)
@@ -172,55 +169,37 @@ static enum lf_status repeat_step(struct procedure_run *run, const struct lf_lin
                               step->until.capture ? "' did not reach the expected value" : "", step->times);
 }
 
-static enum lf_status run_step(struct procedure_run *run, const struct lf_line_step *step,
-                               struct lf_outcome *captured, struct lf_error *err)
-{
-    struct arguments arguments;
-    if (!step->command)
-        return pause_for(run, step->wait_ms, err);
-    enum lf_status status = fill_arguments(run, step, &arguments, err);
-    struct lf_line_input_set set = {.given = arguments.list, .given_count = arguments.count};
-    if (status == LF_OK)
-        status = repeat_step(run, step, &set, captured, err);
-    free_arguments(&arguments);
-    return status;
-}
-
 /* ---- the result ---- */
 
 static enum lf_status copy_captures(const struct lf_outcome *from, const char *name, const char *as,
-                                    struct lf_outcome *result, size_t *copied, struct lf_error *err)
+                                    struct lf_outcome *result, struct lf_error *err)
 {
-    for (size_t i = 0; i < from->count; i++) {
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; i < from->count && status == LF_OK; i++) {
         const struct lf_capture *capture = &from->captures[i];
-        if (name && strcmp(capture->name, name) != 0)
-            continue;
-        enum lf_status status = lf_outcome_add(result, as ? as : capture->name, capture->type, capture->value,
-                                               err);
-        if (status != LF_OK)
-            return status;
-        (*copied)++;
+        if (!name || !strcmp(capture->name, name))
+            status = lf_outcome_add(result, as ? as : capture->name, capture->type, capture->value, err);
     }
-    return LF_OK;
+    return status;
 }
 
 /* From the latest step (with that label) that captured it, as the parser promised. */
 static enum lf_status give_result(const struct procedure_run *run, const struct lf_line_result *wanted,
                                   struct lf_outcome *result, struct lf_error *err)
 {
-    size_t copied = 0;
-    for (size_t i = run->procedure->step_count; i-- > 0 && !copied;) {
+    size_t before = result->count;
+    for (size_t i = run->procedure->step_count; i-- > 0 && result->count == before;) {
         const struct lf_line_step *step = &run->procedure->steps[i];
         if (!step->command || (wanted->label && strcmp(wanted->label, step->label) != 0))
             continue;
-        enum lf_status status = copy_captures(&run->captured[i], wanted->capture, wanted->as, result, &copied,
+        enum lf_status status = copy_captures(&run->steps[i].captured, wanted->capture, wanted->as, result,
                                               err);
         if (status != LF_OK)
             return status;
     }
-    return copied || wanted->optional ? LF_OK
-                                      : lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                                                "no value was captured for the result '%s'", wanted->as);
+    if (result->count > before || wanted->optional)
+        return LF_OK;
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "no value was captured for the result '%s'", wanted->as);
 }
 
 static enum lf_status give_results(const struct procedure_run *run, struct lf_outcome *result,
@@ -228,23 +207,18 @@ static enum lf_status give_results(const struct procedure_run *run, struct lf_ou
 {
     const struct lf_line_procedure *procedure = run->procedure;
     enum lf_status status = LF_OK;
-    size_t copied = 0;
     for (size_t i = 0; i < procedure->result_count && status == LF_OK; i++)
         status = give_result(run, &procedure->results[i], result, err);
     for (size_t i = 0; !procedure->result_count && i < procedure->step_count && status == LF_OK; i++)
-        status = copy_captures(&run->captured[i], NULL, NULL, result, &copied, err);
+        status = copy_captures(&run->steps[i].captured, NULL, NULL, result, err);
     return status;
 }
 
 static enum lf_status walk(struct procedure_run *run, struct lf_outcome *result, struct lf_error *err)
 {
-    const struct lf_line_procedure *procedure = run->procedure;
-    enum lf_status status = LF_OK;
-    for (size_t i = 0; i < procedure->step_count && status == LF_OK; i++)
-        if (procedure->steps[i].command)
-            status = check_step(run, &procedure->steps[i], err);
-    for (size_t i = 0; i < procedure->step_count && status == LF_OK; i++)
-        status = run_step(run, &procedure->steps[i], &run->captured[i], err);
+    enum lf_status status = prepare(run, err);
+    for (size_t i = 0; i < run->procedure->step_count && status == LF_OK; i++)
+        status = run_step(run, i, err);
     return status == LF_OK ? give_results(run, result, err) : status;
 }
 
@@ -256,17 +230,18 @@ enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
 {
     struct lf_line_input_set all = *inputs;
     all.fixed = dialogue->fixed;
-    all.fixed_count = dialogue->fixed_count;
     struct procedure_run run = {dialogue, procedure, &all,
                                 progress, self,      lf_deadline_in(procedure->limit_ms),
                                 NULL,     NULL};
-    run.captured = calloc(procedure->step_count, sizeof *run.captured);
-    if (!run.captured)
+    run.steps = calloc(procedure->step_count, sizeof *run.steps);
+    if (!run.steps)
         return lf_fail_memory(err, "running a procedure");
     enum lf_status status = walk(&run, result, err);
-    for (size_t i = 0; i < procedure->step_count; i++)
-        lf_outcome_free(&run.captured[i]);
-    free(run.captured);
+    for (size_t i = 0; i < procedure->step_count; i++) {
+        lf_outcome_free(&run.steps[i].captured);
+        free_arguments(&run.steps[i]);
+    }
+    free(run.steps);
     if (status == LF_OK)
         return LF_OK;
     if (run.done_once && err->class != LF_UNKNOWN_OUTCOME) {

@@ -12,21 +12,36 @@ static const char suffix[] = ".profile";
 
 enum { NAMES_ROOM = 300, PATH_ROOM = 4096 };
 
+static const char *name_of(const void *items, size_t size, size_t i)
+{
+    const char *name;
+    memcpy(&name, (const char *)items + i * size, sizeof name);
+    return name;
+}
+
+void *line__find(const void *items, size_t count, size_t size, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(name_of(items, size, i), name))
+            return (char *)items + i * size;
+    return NULL;
+}
+
+void line__nearest(struct lf_nearest *nearest, const void *items, size_t count, size_t size)
+{
+    for (size_t i = 0; i < count; i++)
+        lf_nearest_try(nearest, name_of(items, size, i));
+}
+
 const struct lf_line_command *line__profile_command(const struct lf_line_profile *profile, const char *name)
 {
-    for (size_t i = 0; i < profile->command_count; i++)
-        if (!strcmp(profile->commands[i].name, name))
-            return &profile->commands[i];
-    return NULL;
+    return LINE_FIND(profile->commands, profile->command_count, name);
 }
 
 const struct lf_line_procedure *line__profile_procedure(const struct lf_line_profile *profile,
                                                         const char *name)
 {
-    for (size_t i = 0; i < profile->procedure_count; i++)
-        if (!strcmp(profile->procedures[i].name, name))
-            return &profile->procedures[i];
-    return NULL;
+    return LINE_FIND(profile->procedures, profile->procedure_count, name);
 }
 
 static const char *folders(void)
@@ -120,20 +135,18 @@ enum lf_status lf_profile_load(const char *which, struct lf_line_profile **profi
 struct checking {
     FILE *out;
     const char *which;
-    int count;
 };
 
 static void print_problem(void *self, int line, int column, const char *text)
 {
     struct checking *checking = self;
-    checking->count++;
     fprintf(checking->out, "%s:%d:%d: %s\n", checking->which, line, column, text);
 }
 
 enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *err)
 {
     struct lf_line_profile *profile;
-    struct checking checking = {out, which, 0};
+    struct checking checking = {out, which};
     struct lf_line_profile_report report = {&checking, print_problem};
     enum lf_status status = load(which, &report, &profile, err);
     if (status != LF_OK)
@@ -145,10 +158,10 @@ enum lf_status lf_profile_check(const char *which, FILE *out, struct lf_error *e
     return LF_OK;
 }
 
-static void describe_inputs(const struct lf_line_input_rule *rules, size_t count, FILE *out)
+static void describe_inputs(const struct lf_line_input_rules *rules, FILE *out)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct lf_line_input_rule *rule = &rules[i];
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct lf_line_input_rule *rule = &rules->items[i];
         fprintf(out, "      %s: ", rule->name);
         switch (rule->type) {
         case LF_INPUT_TEXT: fprintf(out, "text of %g to %g characters", rule->min, rule->max); break;
@@ -165,9 +178,9 @@ static void describe_inputs(const struct lf_line_input_rule *rules, size_t count
     }
 }
 
-static void describe_item(const char *name, enum lf_repeat repeat, const char *help, FILE *out)
+static void describe_item(const char *name, const char *kind, const char *help, FILE *out)
 {
-    fprintf(out, "  %-20s %-10s  %s\n", name, lf_repeat_name(repeat), help ? help : "");
+    fprintf(out, "  %-20s %-10s  %s\n", name, kind, help ? help : "");
 }
 
 void lf_profile_describe(const struct lf_line_profile *profile, FILE *out)
@@ -175,28 +188,27 @@ void lf_profile_describe(const struct lf_line_profile *profile, FILE *out)
     fprintf(out, "%s (%s)\n", profile->title ? profile->title : "no title", profile->name);
     if (profile->serial)
         fprintf(out, "  serial port: %s unless the stream sets its own\n", profile->serial);
-    if (profile->input_count) {
+    if (profile->inputs.count)
         fprintf(out, "inputs of the instrument (inputs = [\"name=value\"] in its configuration)\n");
-        describe_inputs(profile->inputs, profile->input_count, out);
-    }
+    describe_inputs(&profile->inputs, out);
     if (profile->command_count)
         fprintf(out, "commands\n");
     for (size_t i = 0; i < profile->command_count; i++) {
         const struct lf_line_command *command = &profile->commands[i];
-        describe_item(command->name, command->repeat, command->help, out);
-        describe_inputs(command->inputs, command->input_count, out);
+        describe_item(command->name, lf_repeat_name(command->repeat), command->help, out);
+        describe_inputs(&command->inputs, out);
     }
     if (profile->procedure_count)
         fprintf(out, "procedures\n");
     for (size_t i = 0; i < profile->procedure_count; i++) {
         const struct lf_line_procedure *procedure = &profile->procedures[i];
-        describe_item(procedure->name, procedure->repeat, procedure->help, out);
-        describe_inputs(procedure->inputs, procedure->input_count, out);
+        describe_item(procedure->name, lf_repeat_name(procedure->repeat), procedure->help, out);
+        describe_inputs(&procedure->inputs, out);
     }
     if (profile->listen_count)
         fprintf(out, "unsolicited messages\n");
     static const char *const forms[] = {"json", "csv", "text", "ignored"};
     for (size_t i = 0; i < profile->listen_count; i++)
-        fprintf(out, "  %-20s %-10s  %s\n", profile->listens[i].name, forms[profile->listens[i].form],
-                profile->listens[i].help ? profile->listens[i].help : "");
+        describe_item(profile->listens[i].name, forms[profile->listens[i].form], profile->listens[i].help,
+                      out);
 }

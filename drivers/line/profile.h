@@ -7,6 +7,7 @@
 #ifndef LABFERRY_LINE_PROFILE_H
 #define LABFERRY_LINE_PROFILE_H
 
+#include "base/units.h"
 #include "drivers/driver.h"
 #include "drivers/kit/findings.h"
 #include "drivers/line/checksum.h"
@@ -28,7 +29,12 @@ enum {
 
 enum lf_line_encoding { LF_ENCODING_ASCII, LF_ENCODING_LATIN1, LF_ENCODING_UTF8 };
 
-/* ---- patterns: what a line must look like ---- */
+/* A place in the profile's text, both from 1. */
+struct lf_line_place {
+    int line, column;
+};
+
+/* ---- patterns: what a line must look like, and what is sent ---- */
 
 enum lf_line_value_type {
     LF_VALUE_TEXT, /* anything printable, as little as possible */
@@ -46,34 +52,29 @@ struct lf_line_choice {
     char *means;          /* what is reported */
 };
 
-struct lf_line_reply_part {
+struct lf_line_part {
     enum { LF_PART_BYTES, LF_PART_BLANKS, LF_PART_VALUE } kind;
     struct lf_slice bytes; /* LF_PART_BYTES */
-    char *name;            /* LF_PART_VALUE: NULL if it is checked but not kept */
+    char *name;            /* LF_PART_VALUE: what it is kept as; NULL if it is only checked */
     enum lf_line_value_type type;
     size_t width; /* exactly so many characters, blanks around the value allowed; 0: any number */
     struct lf_line_choice *choices;
     size_t choice_count;
 };
 
-struct lf_line_reply_pattern {
-    struct lf_line_reply_part *parts;
+/* Of a line, or of a text to send: that has only bytes and values, which are inputs by name. */
+struct lf_line_pattern {
+    struct lf_line_part *parts;
     size_t count;
     char *source; /* as written, for messages */
 };
 
-/* ---- what is sent ---- */
-
-struct lf_line_template_part {
-    struct lf_slice bytes;
-    char *input; /* not NULL: the value of this input instead of bytes */
-};
-
-struct lf_line_template {
-    struct lf_line_template_part *parts;
+struct lf_line_patterns {
+    struct lf_line_pattern *items;
     size_t count;
-    char *source;
 };
+
+/* ---- inputs of what is sent ---- */
 
 enum lf_line_input_type { LF_INPUT_TEXT, LF_INPUT_INT, LF_INPUT_REAL, LF_INPUT_ONE };
 
@@ -81,12 +82,17 @@ struct lf_line_input_rule {
     char *name;
     enum lf_line_input_type type;
     double min, max;       /* of the number; of the length for text */
-    int digits;            /* whole numbers: at least so many, padded with zeros */
-    int decimals;          /* reals: exactly so many; -1: as given */
+    int64_t digits;        /* whole numbers: at least so many, padded with zeros */
+    int64_t decimals;      /* reals: exactly so many; -1: as given */
     struct lf_slice never; /* characters that it must not contain */
     char **choices;
     size_t choice_count;
     char *fallback; /* NULL: it must be given */
+};
+
+struct lf_line_input_rules {
+    struct lf_line_input_rule *items;
+    size_t count;
 };
 
 /* ---- where a reply ends ---- */
@@ -129,9 +135,14 @@ enum lf_line_says { LF_SAYS_TRANSIENT, LF_SAYS_BUSY, LF_SAYS_PERMANENT, LF_SAYS_
 
 /* A refusing answer. All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
 struct lf_line_error_rule {
-    struct lf_line_reply_pattern pattern;
+    struct lf_line_pattern pattern;
     enum lf_line_says says;
     char *message; /* may be NULL */
+};
+
+struct lf_line_error_rules {
+    struct lf_line_error_rule *items;
+    size_t count;
 };
 
 struct lf_line_times {
@@ -140,28 +151,22 @@ struct lf_line_times {
 
 struct lf_line_command {
     char *name, *help;
-    int line;
+    struct lf_line_place place;
     enum lf_repeat repeat;
     bool has_class, provisional;
-    struct lf_line_template send;
+    struct lf_line_pattern send;
     struct lf_line_ending ending; /* filled from [line] too */
     struct lf_line_times times;   /* filled from [line] where the command sets none */
-    struct lf_line_reply_pattern *expects;
-    size_t expect_count;
-    struct lf_line_reply_pattern *mores;
-    size_t more_count;
-    struct lf_line_error_rule *errors;
-    size_t error_count;
-    struct lf_line_input_rule *inputs;
-    size_t input_count;
-    struct lf_line_template identity; /* [identify] only */
+    struct lf_line_patterns expects, mores;
+    struct lf_line_error_rules errors;
+    struct lf_line_input_rules inputs;
+    struct lf_line_pattern identity; /* [identify] only */
 };
 
 struct lf_line_listen {
     char *name, *help;
-    int line;
-    struct lf_line_reply_pattern *matches;
-    size_t match_count;
+    struct lf_line_place place;
+    struct lf_line_patterns matches;
     enum lf_form form;
 };
 
@@ -169,7 +174,7 @@ struct lf_line_listen {
 
 struct lf_line_argument {
     char *input;
-    struct lf_line_template value;
+    struct lf_line_pattern value;
 };
 
 struct lf_line_condition {
@@ -177,10 +182,10 @@ struct lf_line_condition {
         LF_UNTIL_NOTHING, /* no condition: N times */
         LF_UNTIL_DONE,    /* answered, not "busy" */
         LF_UNTIL_IS,
-        LF_UNTIL_IS_NOT,
         LF_UNTIL_ABOVE,
         LF_UNTIL_BELOW,
         LF_UNTIL_STEADY,
+        LF_UNTIL_IS_NOT,
     } kind;
     char *capture;
     char *text;    /* is, is not */
@@ -188,14 +193,9 @@ struct lf_line_condition {
     size_t over;   /* steady over so many readings */
 };
 
-/* A place in the profile's text, both from 1. */
-struct lf_line_place {
-    int line, column;
-};
-
 struct lf_line_step {
-    struct lf_line_place place;
     int64_t wait_ms; /* a pause when command_name is NULL; else the time between repetitions */
+    struct lf_line_place place;
     char *command_name, *label;
     const struct lf_line_command *command; /* set once all of the profile has been read */
     size_t times;                          /* repetitions, or the most of them with a condition */
@@ -213,11 +213,10 @@ struct lf_line_result {
 
 struct lf_line_procedure {
     char *name, *help;
-    int line;
+    struct lf_line_place place;
     enum lf_repeat repeat; /* the strictest of its commands' */
     int64_t limit_ms;
-    struct lf_line_input_rule *inputs;
-    size_t input_count;
+    struct lf_line_input_rules inputs;
     struct lf_line_step *steps;
     size_t step_count;
     struct lf_line_result *results;
@@ -236,10 +235,8 @@ struct lf_line_profile {
     struct lf_line_times times;
     int64_t quiet_ms, pause_ms;
     size_t max_reply, max_lines;
-    struct lf_line_input_rule *inputs; /* of the instrument, for all commands: an address */
-    size_t input_count;
-    struct lf_line_error_rule *errors;
-    size_t error_count;
+    struct lf_line_input_rules inputs; /* of the instrument, for all commands: an address */
+    struct lf_line_error_rules errors;
     struct lf_line_command *identify, *resync; /* NULL: the instrument has none */
     struct lf_line_command *commands;
     size_t command_count;
@@ -279,6 +276,13 @@ void lf_profile_describe(const struct lf_line_profile *profile, FILE *out);
  * and times on `out`. LF_OK at the end of `in`. */
 enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream, FILE *in, FILE *out,
                               const struct lf_cancel *cancel, struct lf_error *err);
+
+/* The item of that name in a list whose items begin with their name; NULL: none. */
+#define LINE_FIND(list, count, name) line__find(list, count, sizeof *(list), name)
+void *line__find(const void *items, size_t count, size_t size, const char *name);
+/* Tries the name of each item of such a list. */
+#define LINE_NEAREST(nearest, list, count) line__nearest(nearest, list, count, sizeof *(list))
+void line__nearest(struct lf_nearest *nearest, const void *items, size_t count, size_t size);
 
 const struct lf_line_command *line__profile_command(const struct lf_line_profile *profile, const char *name);
 const struct lf_line_procedure *line__profile_procedure(const struct lf_line_profile *profile,

@@ -7,10 +7,11 @@
 
 enum { TOTAL_OVER_FIRST_MS = 10000, PROCEDURE_LIMIT_MS = 10 * 60 * 1000 };
 
-static bool wrong(struct lf_line_scan *scan, int line, const char *name, const char *what)
+static const struct lf_line_place top = {1, 1};
+
+static bool wrong(struct lf_line_scan *scan, struct lf_line_place place, const char *name, const char *what)
 {
-    return line__scan_problem_at(scan, (struct lf_line_place){line ? line : 1, 1}, "%s%s%s", name,
-                                 *name ? ": " : "", what);
+    return line__scan_problem_at(scan, place, "%s: %s", name, what);
 }
 
 static void fill_times(const struct lf_line_profile *profile, struct lf_line_times *times)
@@ -23,20 +24,20 @@ static void fill_times(const struct lf_line_profile *profile, struct lf_line_tim
                            : times->first_byte + TOTAL_OVER_FIRST_MS;
 }
 
-static bool check_ending(struct lf_line_scan *scan, const struct lf_line_ending *ending, int line,
-                         const char *name)
+static bool check_ending(struct lf_line_scan *scan, const struct lf_line_ending *ending,
+                         struct lf_line_place place, const char *name)
 {
     const struct lf_line_check *check = &ending->check;
     bool frame = ending->unit == LF_UNIT_FRAME;
     if (check->kind != LF_CHECKSUM_NONE && !frame && ending->unit != LF_UNIT_LINE
         && ending->unit != LF_UNIT_FIXED && ending->unit != LF_UNIT_IDLE)
-        return wrong(scan, line, name, "a checksum works only with line, fixed, frame and idle");
+        return wrong(scan, place, name, "a checksum works only with line, fixed, frame and idle");
     if ((check->after_end || check->with_start) && !frame)
-        return wrong(scan, line, name, "'after end' and 'with start' work only with frame");
+        return wrong(scan, place, name, "'after end' and 'with start' work only with frame");
     if (check->after_end && ending->length_byte)
-        return wrong(scan, line, name, "a frame with a length byte has its checksum before the end");
+        return wrong(scan, place, name, "a frame with a length byte has its checksum before the end");
     if (ending->size > scan->profile->max_reply)
-        return wrong(scan, line, name, "the fixed length is greater than max_reply");
+        return wrong(scan, place, name, "the fixed length is greater than max_reply");
     return true;
 }
 
@@ -44,79 +45,74 @@ static bool check_line_section(struct lf_line_scan *scan)
 {
     const struct lf_line_profile *profile = scan->profile;
     if (!profile->ending.times)
-        return wrong(scan, 1, "[line]", "set where a reply ends: reply = line \"\\r\\n\"");
+        return wrong(scan, top, "[line]", "set where a reply ends: reply = line \"\\r\\n\"");
     if (profile->send_framed && profile->ending.unit != LF_UNIT_FRAME)
-        return wrong(scan, 1, "[line]", "send_framed needs reply = frame ...");
+        return wrong(scan, top, "[line]", "send_framed needs reply = frame ...");
     if (profile->send_framed && profile->send_end.len)
-        return wrong(scan, 1, "[line]", "send_framed and send_end cannot be used together");
+        return wrong(scan, top, "[line]", "send_framed and send_end cannot be used together");
     if (profile->listen_count && (profile->ending.unit == LF_UNIT_NONE || profile->ending.until_blank))
-        return wrong(scan, 1, "[line]", "[listen] does not work with this kind of reply");
-    return check_ending(scan, &profile->ending, 1, "[line]");
+        return wrong(scan, top, "[line]", "[listen] does not work with this kind of reply");
+    return check_ending(scan, &profile->ending, top, "[line]");
 }
 
-static bool check_fallbacks(struct lf_line_scan *scan, const struct lf_line_input_rule *rules, size_t count,
-                            int line, const char *name)
+static bool check_fallbacks(struct lf_line_scan *scan, const struct lf_line_input_rules *rules,
+                            struct lf_line_place place, const char *name)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct lf_buffer sink = {0};
-        struct lf_error err;
-        enum lf_status status = LF_OK;
-        if (rules[i].fallback)
-            status = line__input_append(scan->profile, &rules[i], rules[i].fallback, 0, &sink, &err);
-        lf_buffer_free(&sink);
-        if (status == LF_NO_MEMORY)
-            return scan->no_memory = true, false;
-        if (status != LF_OK)
-            return wrong(scan, line, name, err.text);
+    struct lf_error err;
+    for (size_t i = 0; i < rules->count; i++) {
+        const char *fallback = rules->items[i].fallback;
+        if (fallback && line__input_append(scan->profile, &rules->items[i], fallback, 0, NULL, &err) != LF_OK)
+            return wrong(scan, place, name, err.text);
     }
     return true;
 }
 
 static bool check_command_inputs(struct lf_line_scan *scan, const struct lf_line_command *command)
 {
-    struct lf_line_place place = {command->line, 1};
+    const struct lf_line_input_rules *rules = &command->inputs;
     for (size_t i = 0; i < command->send.count; i++) {
-        const char *input = command->send.parts[i].input;
-        if (input && !line__input_rule(scan->profile, command->inputs, command->input_count, input))
+        const char *input = command->send.parts[i].name;
+        if (input && !line__input_rule(scan->profile, rules, input))
             return line__scan_problem_at(
-                scan, place, "%s: undeclared input '%s'; declare it, as in: input = %s real 0 to 100",
-                command->name, input, input);
+                scan, command->place,
+                "%s: undeclared input '%s'; declare it, as in: input = %s real 0 to 100", command->name,
+                input, input);
     }
-    for (size_t i = 0; i < command->input_count; i++)
-        if (!line__template_uses(&command->send, command->inputs[i].name))
-            return line__scan_problem_at(scan, place, "%s: 'send' does not use the input '%s'", command->name,
-                                         command->inputs[i].name);
-    return check_fallbacks(scan, command->inputs, command->input_count, command->line, command->name);
+    for (size_t i = 0; i < rules->count; i++)
+        if (!line__pattern_has(&command->send, rules->items[i].name))
+            return line__scan_problem_at(scan, command->place, "%s: 'send' does not use the input '%s'",
+                                         command->name, rules->items[i].name);
+    return check_fallbacks(scan, rules, command->place, command->name);
 }
 
 static bool check_replies(struct lf_line_scan *scan, const struct lf_line_command *command)
 {
     const struct lf_line_ending *ending = &command->ending;
     if (ending->unit == LF_UNIT_NONE
-        && (command->expect_count || command->more_count || command->error_count))
-        return wrong(scan, command->line, command->name, "with 'reply = none' there is nothing to expect");
-    if (ending->unit != LF_UNIT_NONE && !command->expect_count)
-        return wrong(scan, command->line, command->name, "add what a good reply looks like: expect = '...'");
-    if (command->more_count && (ending->unit != LF_UNIT_LINE || ending->until_blank || ending->times > 1))
-        return wrong(scan, command->line, command->name, "'more' works only with reply = line \"...\"");
-    return check_ending(scan, ending, command->line, command->name);
+        && (command->expects.count || command->mores.count || command->errors.count))
+        return wrong(scan, command->place, command->name, "with 'reply = none' there is nothing to expect");
+    if (ending->unit != LF_UNIT_NONE && !command->expects.count)
+        return wrong(scan, command->place, command->name, "add what a good reply looks like: expect = '...'");
+    if (command->mores.count && (ending->unit != LF_UNIT_LINE || ending->until_blank || ending->times > 1))
+        return wrong(scan, command->place, command->name, "'more' works only with reply = line \"...\"");
+    return check_ending(scan, ending, command->place, command->name);
 }
 
 static bool check_command(struct lf_line_scan *scan, struct lf_line_command *command)
 {
     struct lf_line_profile *profile = scan->profile;
     if (!command->has_class)
-        return wrong(scan, command->line, command->name,
+        return wrong(scan, command->place, command->name,
                      "set whether it may be repeated: class = safe, idempotent or once");
     if (!command->send.source)
-        return wrong(scan, command->line, command->name, "set what to send: send = '...'");
+        return wrong(scan, command->place, command->name, "set what to send: send = '...'");
     if (!command->send.count && !profile->send_end.len)
-        return wrong(scan, command->line, command->name, "nothing to send: 'send' and 'send_end' are empty");
+        return wrong(scan, command->place, command->name, "nothing to send: 'send' and 'send_end' are empty");
     if (!command->ending.times)
         command->ending = profile->ending;
     fill_times(profile, &command->times);
     if (command->times.total < command->times.first_byte)
-        return wrong(scan, command->line, command->name, "'total' is shorter than 'first_byte'");
+        return wrong(scan, command->place, command->name, "'total' is shorter than 'first_byte'");
     return check_replies(scan, command) && check_command_inputs(scan, command);
 }
 
@@ -128,9 +124,9 @@ static bool check_handshake(struct lf_line_scan *scan, struct lf_line_command *c
     if (!check_command(scan, command))
         return false;
     if (command->ending.unit == LF_UNIT_NONE)
-        return wrong(scan, command->line, command->name, "it needs a reply");
+        return wrong(scan, command->place, command->name, "it needs a reply");
     if (command->ending.times > 1 || command->ending.until_blank)
-        return wrong(scan, command->line, command->name,
+        return wrong(scan, command->place, command->name,
                      "its reply must be one line, frame or block: set reply = ...");
     return true;
 }
@@ -141,13 +137,13 @@ static bool check_identity(struct lf_line_scan *scan, const struct lf_line_comma
         return true;
     if (!identify->identity.source)
         return line__command_always_captures(identify, "identity")
-               || wrong(scan, identify->line, "identify",
+               || wrong(scan, identify->place, "identify",
                         "capture {identity} in every expect, or set identity = '{serial}'");
     for (size_t i = 0; i < identify->identity.count; i++) {
-        const char *name = identify->identity.parts[i].input;
+        const char *name = identify->identity.parts[i].name;
         if (name && !line__command_always_captures(identify, name))
-            return line__scan_problem_at(scan, (struct lf_line_place){identify->line, 1},
-                                         "identify: not every expect captures '%s'", name);
+            return line__scan_problem_at(scan, identify->place, "identify: not every expect captures '%s'",
+                                         name);
     }
     return true;
 }
@@ -160,17 +156,17 @@ void line__check_profile(struct lf_line_scan *scan)
             profile->procedures[i].limit_ms = PROCEDURE_LIMIT_MS;
     if (!check_line_section(scan))
         return;
-    check_fallbacks(scan, profile->inputs, profile->input_count, 1, "[profile]");
+    check_fallbacks(scan, &profile->inputs, top, "[profile]");
     bool good = check_handshake(scan, profile->identify) && check_identity(scan, profile->identify);
     good = check_handshake(scan, profile->resync) && good;
     for (size_t i = 0; i < profile->command_count; i++)
         good = check_command(scan, &profile->commands[i]) && good;
     for (size_t i = 0; i < profile->listen_count; i++)
-        if (!profile->listens[i].match_count)
-            wrong(scan, profile->listens[i].line, profile->listens[i].name,
+        if (!profile->listens[i].matches.count)
+            wrong(scan, profile->listens[i].place, profile->listens[i].name,
                   "set what to listen for: match = '...'");
     if (!profile->command_count && !profile->listen_count)
-        wrong(scan, 1, "", "the profile has neither a [command] nor a [listen]");
+        line__scan_problem_at(scan, top, "the profile has neither a [command] nor a [listen]");
     if (good)
         line__link_procedures(scan);
 }

@@ -1,12 +1,13 @@
 /* Reading the parts that profile lines are made of: patterns, texts to send, reply endings, inputs. Private
- * to the profile parser. Every function returns false after reporting a problem. */
+ * to the profile parser. Every function that takes a scan returns false after reporting a problem. */
 #ifndef LABFERRY_LINE_PROFILE_PARTS_H
 #define LABFERRY_LINE_PROFILE_PARTS_H
 
 #include "drivers/line/scan.h"
 
-bool line__parse_pattern(struct lf_line_scan *scan, struct lf_line_reply_pattern *pattern);
-bool line__parse_template(struct lf_line_scan *scan, const char *what, struct lf_line_template *template);
+/* A pattern of a reply, or a text to send: that has neither types nor runs of blanks. */
+bool line__parse_pattern(struct lf_line_scan *scan, const char *what, bool reply,
+                         struct lf_line_pattern *pattern);
 bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending);
 bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check);
 bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule);
@@ -20,15 +21,9 @@ bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result
  */
 bool line__link_procedures(struct lf_line_scan *scan);
 
-bool line__template_uses(const struct lf_line_template *template, const char *input);
+/* Has it a value of that name? */
+bool line__pattern_has(const struct lf_line_pattern *pattern, const char *name);
 /* Does every success pattern capture this? */
 bool line__command_always_captures(const struct lf_line_command *command, const char *name);
-
-/* The rule of an input: its own, else the profile's; NULL: there is none. */
-const struct lf_line_input_rule *line__input_rule(const struct lf_line_profile *profile,
-                                                  const struct lf_line_input_rule *own, size_t count,
-                                                  const char *name);
-const struct lf_line_input_rule *line__input_rule_find(const struct lf_line_input_rule *rules, size_t count,
-                                                       const char *name);
 
 #endif

@@ -21,7 +21,7 @@ struct span {
 
 struct match {
     const struct lf_line_profile *profile;
-    const struct lf_line_reply_pattern *pattern;
+    const struct lf_line_pattern *pattern;
     struct lf_slice line;
     struct span spans[LF_PROFILE_PARTS_MAX]; /* where each part matched */
     unsigned char *failed;                   /* one bit for each (part, place) */
@@ -96,8 +96,8 @@ static void canonical(struct lf_slice text, char decimal, char *room)
 }
 
 /* The value of a number as text; false if it does not fit a machine number. Room NUMBER_MAX + 4. */
-static bool number_value(const struct match *match, const struct lf_line_reply_part *part,
-                         struct lf_slice text, char *room)
+static bool number_value(const struct match *match, const struct lf_line_part *part, struct lf_slice text,
+                         char *room)
 {
     if (text.len > NUMBER_MAX)
         return false;
@@ -123,8 +123,8 @@ static size_t hex_length(struct lf_slice text)
     return at;
 }
 
-static bool number_fits(const struct match *match, const struct lf_line_reply_part *part,
-                        struct lf_slice text, bool gap, size_t *len)
+static bool number_fits(const struct match *match, const struct lf_line_part *part, struct lf_slice text,
+                        bool gap, size_t *len)
 {
     char room[NUMBER_MAX + 4], decimal = match->profile->decimal_comma ? ',' : '.';
     *len = part->type == LF_VALUE_HEX ? hex_length(text)
@@ -134,7 +134,7 @@ static bool number_fits(const struct match *match, const struct lf_line_reply_pa
 
 /* ---- text ---- */
 
-static bool text_char(const struct match *match, const struct lf_line_reply_part *part, char c)
+static bool text_char(const struct match *match, const struct lf_line_part *part, char c)
 {
     unsigned char byte = (unsigned char)c;
     if (part->type == LF_VALUE_DATA)
@@ -149,7 +149,7 @@ static bool text_char(const struct match *match, const struct lf_line_reply_part
            || (match->profile->encoding == LF_ENCODING_LATIN1 && byte >= 0xA0);
 }
 
-static bool text_fits(const struct match *match, const struct lf_line_reply_part *part, struct lf_slice text)
+static bool text_fits(const struct match *match, const struct lf_line_part *part, struct lf_slice text)
 {
     for (size_t i = 0; i < text.len; i++)
         if (!text_char(match, part, text.data[i]))
@@ -161,7 +161,7 @@ static bool text_fits(const struct match *match, const struct lf_line_reply_part
 }
 
 /* The longest of the words at the front of text; NULL when none is there. */
-static const struct lf_line_choice *choice_at(const struct lf_line_reply_part *part, struct lf_slice text)
+static const struct lf_line_choice *choice_at(const struct lf_line_part *part, struct lf_slice text)
 {
     const struct lf_line_choice *best = NULL;
     for (size_t i = 0; i < part->choice_count; i++) {
@@ -173,12 +173,12 @@ static const struct lf_line_choice *choice_at(const struct lf_line_reply_part *p
     return best;
 }
 
-static bool is_number(const struct lf_line_reply_part *part)
+static bool is_number(const struct lf_line_part *part)
 {
     return part->type == LF_VALUE_INT || part->type == LF_VALUE_REAL || part->type == LF_VALUE_HEX;
 }
 
-static bool is_free(const struct lf_line_reply_part *part)
+static bool is_free(const struct lf_line_part *part)
 {
     return part->kind == LF_PART_VALUE && !part->width
            && (part->type == LF_VALUE_TEXT || part->type == LF_VALUE_WORD || part->type == LF_VALUE_DATA);
@@ -189,7 +189,7 @@ static bool is_free(const struct lf_line_reply_part *part)
 /* A value in a column of fixed width; a line that lost its trailing blanks may be shorter. */
 static bool fit_column(struct match *match, size_t index, size_t at, size_t *to)
 {
-    const struct lf_line_reply_part *part = &match->pattern->parts[index];
+    const struct lf_line_part *part = &match->pattern->parts[index];
     size_t from = at, end = match->line.len - at < part->width ? match->line.len : at + part->width, len;
     const char *data = match->line.data;
     *to = end;
@@ -213,7 +213,7 @@ static bool fit_column(struct match *match, size_t index, size_t at, size_t *to)
 /* Any part but free text. */
 static bool fit(struct match *match, size_t index, size_t at, size_t *to)
 {
-    const struct lf_line_reply_part *part = &match->pattern->parts[index];
+    const struct lf_line_part *part = &match->pattern->parts[index];
     struct lf_slice rest = lf_slice(match->line.data + at, match->line.len - at);
     size_t len = 0;
     if (part->kind == LF_PART_BYTES) {
@@ -258,7 +258,7 @@ static bool match_from(struct match *match, size_t index, size_t at);
 /* Depth is bounded by the number of parts. */
 static bool match_free(struct match *match, size_t index, size_t at)
 {
-    const struct lf_line_reply_part *part = &match->pattern->parts[index];
+    const struct lf_line_part *part = &match->pattern->parts[index];
     for (size_t to = at;; to++) {
         bool long_enough = to > at || part->type != LF_VALUE_WORD;
         if (long_enough && bit(match, index, to, false))
@@ -289,7 +289,7 @@ static bool match_from(struct match *match, size_t index, size_t at)
 
 /* ---- values ---- */
 
-static enum lf_status keep_text(const struct match *match, const struct lf_line_reply_part *part,
+static enum lf_status keep_text(const struct match *match, const struct lf_line_part *part,
                                 struct lf_slice text, struct lf_outcome *values, struct lf_error *err)
 {
     struct lf_buffer out = {0};
@@ -313,7 +313,7 @@ static enum lf_status keep_text(const struct match *match, const struct lf_line_
 static enum lf_status keep(const struct match *match, size_t index, struct lf_outcome *values,
                            struct lf_error *err)
 {
-    const struct lf_line_reply_part *part = &match->pattern->parts[index];
+    const struct lf_line_part *part = &match->pattern->parts[index];
     struct span span = match->spans[index];
     struct lf_slice text = lf_slice(match->line.data + span.from, span.to - span.from);
     if (is_number(part)) {
@@ -330,7 +330,7 @@ static enum lf_status keep(const struct match *match, size_t index, struct lf_ou
 }
 
 enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,
-                                         const struct lf_line_reply_pattern *pattern, struct lf_slice line,
+                                         const struct lf_line_pattern *pattern, struct lf_slice line,
                                          struct lf_outcome *values, struct lf_error *err)
 {
     struct match match = {.profile = profile, .pattern = pattern, .line = line};
@@ -343,4 +343,12 @@ enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,
             status = keep(&match, i, values, err);
     free(match.failed);
     return status;
+}
+
+const char *line__last_value(const struct lf_outcome *values, const char *name)
+{
+    for (size_t i = values->count; i-- > 0;)
+        if (!strcmp(values->captures[i].name, name))
+            return values->captures[i].value;
+    return NULL;
 }

@@ -8,7 +8,10 @@
  * does not; err is untouched. LF_NO_MEMORY, LF_TOO_LARGE (too many values) fill err. The time is bounded by
  * parts x length. */
 enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,
-                                         const struct lf_line_reply_pattern *pattern, struct lf_slice line,
+                                         const struct lf_line_pattern *pattern, struct lf_slice line,
                                          struct lf_outcome *values, struct lf_error *err);
+
+/* The last value captured under that name, borrowed; NULL: none. */
+const char *line__last_value(const struct lf_outcome *values, const char *name);
 
 #endif

@@ -43,10 +43,11 @@ void lf_profile_free(struct lf_line_profile *profile)
     free(profile);
 }
 
-void *line__scan_add(struct lf_line_scan *scan, void *array_pointer, size_t *count, size_t item_size)
+void *line__scan_add(struct lf_line_scan *scan, void *list, size_t item_size)
 {
     void *array;
-    memcpy(&array, array_pointer, sizeof array);
+    size_t *count = (size_t *)(void *)((char *)list + sizeof array);
+    memcpy(&array, list, sizeof array);
     if (*count >= LF_PROFILE_ITEMS_MAX) {
         line__scan_problem(scan, scan->line_start, "too many: at most %d are allowed", LF_PROFILE_ITEMS_MAX);
         return NULL;
@@ -58,7 +59,7 @@ void *line__scan_add(struct lf_line_scan *scan, void *array_pointer, size_t *cou
         if (*count)
             memcpy(grown, array, *count * item_size);
         array = grown;
-        memcpy(array_pointer, &array, sizeof array);
+        memcpy(list, &array, sizeof array);
     }
     return (char *)array + (*count)++ * item_size;
 }
@@ -92,16 +93,16 @@ bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place
     return false;
 }
 
-void line__scan_skip(struct lf_line_scan *scan)
+const char *line__scan_skip(struct lf_line_scan *scan)
 {
     while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t'))
         scan->at++;
+    return scan->at;
 }
 
 bool line__scan_at_end(struct lf_line_scan *scan)
 {
-    line__scan_skip(scan);
-    return scan->at == scan->end || *scan->at == '#';
+    return line__scan_skip(scan) == scan->end || *scan->at == '#';
 }
 
 bool line__scan_finish(struct lf_line_scan *scan)
@@ -164,46 +165,31 @@ bool line__scan_name(struct lf_line_scan *scan, const char *what, char **name)
     return *name != NULL;
 }
 
-const char *line__nearest(const char *word, const char *const *words)
+bool line__scan_pick(struct lf_line_scan *scan, struct lf_slice word, const char *what,
+                     const char *const *words, size_t *index)
 {
-    struct lf_nearest nearest = {.word = word};
-    for (; words && *words; words++)
-        lf_nearest_try(&nearest, *words);
-    return nearest.name;
-}
-
-const char *line__did_you_mean(const char *word, const char *const *words, char *room)
-{
-    const char *nearest = line__nearest(word, words);
-    room[0] = '\0';
-    if (nearest)
-        snprintf(room, LF_HINT_ROOM, " (did you mean '%.50s'?)", nearest);
-    return room;
-}
-
-static void list_words(const char *const *words, char *room, size_t size)
-{
-    size_t used = 0;
-    room[0] = '\0';
-    for (; *words && used < size - 1; words++)
-        used += (size_t)snprintf(room + used, size - used, "%s%s", used ? ", " : "", *words);
+    char list[200] = "", copy[WORD_MAX + 1], hint[LF_HINT];
+    snprintf(copy, sizeof copy, "%.*s", (int)(word.len > WORD_MAX ? WORD_MAX : word.len), word.data);
+    struct lf_nearest nearest = {.word = copy};
+    for (*index = 0; words[*index]; (*index)++) {
+        if (lf_slice_is(word, words[*index]))
+            return true;
+        lf_nearest_try(&nearest, words[*index]);
+        line__list(list, sizeof list, words[*index]);
+    }
+    if (!word.len)
+        return line__scan_problem(scan, word.data, "expected %s: one of %s", what, list);
+    return line__scan_problem(scan, word.data, "'%s' is not %s (%s)%s", copy, what, list,
+                              lf_nearest_hint(&nearest, "", hint));
 }
 
 bool line__scan_choice(struct lf_line_scan *scan, const char *what, const char *const *words, size_t *index)
 {
     struct lf_slice word = peek_word(scan);
-    for (*index = 0; words[*index]; (*index)++)
-        if (lf_slice_is(word, words[*index])) {
-            scan->at += word.len;
-            return true;
-        }
-    char list[200], copy[WORD_MAX + 1], hint[LF_HINT_ROOM];
-    list_words(words, list, sizeof list);
-    snprintf(copy, sizeof copy, "%.*s", (int)(word.len > WORD_MAX ? WORD_MAX : word.len), word.data);
-    if (!word.len)
-        return line__scan_problem(scan, scan->at, "expected %s: one of %s", what, list);
-    return line__scan_problem(scan, scan->at, "'%s' is not %s%s; one of %s", copy, what,
-                              line__did_you_mean(copy, words, hint), list);
+    if (!line__scan_pick(scan, word, what, words, index))
+        return false;
+    scan->at += word.len;
+    return true;
 }
 
 bool line__scan_quoted(struct lf_line_scan *scan, const char *what, struct lf_slice *raw)
@@ -264,14 +250,12 @@ static bool scan_escape(struct lf_line_scan *scan, const char **at, const char *
     return true;
 }
 
-bool line__scan_char(struct lf_line_scan *scan, const char **at, const char *end, char *byte, bool *plain)
+bool line__scan_char(struct lf_line_scan *scan, const char **at, const char *end, char *byte)
 {
-    *plain = false;
     if (**at == '\\')
         return scan_escape(scan, at, end, byte);
     if (**at == '<' && scan_control_name(at, end, byte))
         return true;
-    *plain = true;
     *byte = *(*at)++;
     return true;
 }
@@ -285,9 +269,8 @@ bool line__scan_bytes(struct lf_line_scan *scan, const char *what, struct lf_sli
     if (!copy)
         return false;
     size_t len = 0;
-    bool plain;
     for (const char *at = raw.data; at < raw.data + raw.len; len++)
-        if (!line__scan_char(scan, &at, raw.data + raw.len, &copy[len], &plain))
+        if (!line__scan_char(scan, &at, raw.data + raw.len, &copy[len]))
             return false;
     *bytes = lf_slice(copy, len);
     return true;
@@ -296,8 +279,7 @@ bool line__scan_bytes(struct lf_line_scan *scan, const char *what, struct lf_sli
 bool line__scan_text(struct lf_line_scan *scan, const char *what, char **text)
 {
     struct lf_slice bytes;
-    line__scan_skip(scan);
-    const char *start = scan->at;
+    const char *start = line__scan_skip(scan);
     if (!line__scan_bytes(scan, what, &bytes))
         return false;
     bool good = lf_utf8_valid(bytes);
@@ -413,14 +395,4 @@ bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, size_t
     bool ok = scan_unit(scan, &size, min, max, &number);
     *bytes = (size_t)number;
     return ok;
-}
-
-bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes)
-{
-    static const char *const words[] = {"yes", "no", NULL};
-    size_t index;
-    if (!line__scan_choice(scan, "yes or no", words, &index))
-        return false;
-    *yes = index == 0;
-    return true;
 }

@@ -28,13 +28,13 @@ bool line__scan_problem_at(struct lf_line_scan *scan, struct lf_line_place place
 
 /* Memory that lives as long as the profile, zeroed; NULL (and no_memory set) if there is none left. */
 void *line__scan_memory(struct lf_line_scan *scan, size_t size);
-/* Makes room for one more item at the end of an array of *count items; returns the zeroed item and counts it.
- * Reports when the array is full (LF_PROFILE_ITEMS_MAX). */
-void *line__scan_add(struct lf_line_scan *scan, void *array_pointer, size_t *count, size_t item_size);
+/* Adds a zeroed item to the end of a list: a pointer to its items, followed by a size_t, their count. Reports
+ * when the list is full (LF_PROFILE_ITEMS_MAX). */
+void *line__scan_add(struct lf_line_scan *scan, void *list, size_t item_size);
 char *line__scan_copy(struct lf_line_scan *scan, struct lf_slice text);
 
-/* Skips blanks. */
-void line__scan_skip(struct lf_line_scan *scan);
+/* Skips blanks; returns where it stops. */
+const char *line__scan_skip(struct lf_line_scan *scan);
 /* Is the rest of the line empty or a comment? */
 bool line__scan_at_end(struct lf_line_scan *scan);
 /* The same, and reports anything that is left. */
@@ -47,8 +47,11 @@ bool line__scan_expect(struct lf_line_scan *scan, const char *word, const char *
 bool line__scan_accept_char(struct lf_line_scan *scan, char c);
 /* A name: letters, digits, '_', '-'; begins with a letter. `what` is for the message. */
 bool line__scan_name(struct lf_line_scan *scan, const char *what, char **name);
-/* One of the words (NULL-terminated); reports the nearest. */
+/* One of the words (NULL-terminated); reports them, and the nearest. */
 bool line__scan_choice(struct lf_line_scan *scan, const char *what, const char *const *words, size_t *index);
+/* The same for a word that has been found in the line already. */
+bool line__scan_pick(struct lf_line_scan *scan, struct lf_slice word, const char *what,
+                     const char *const *words, size_t *index);
 /* A text in '...' or "..." as it stands between the quotes: the escapes are still in it. */
 bool line__scan_quoted(struct lf_line_scan *scan, const char *what, struct lf_slice *raw);
 /* The same with the escapes read: any bytes. */
@@ -62,18 +65,9 @@ bool line__scan_count(struct lf_line_scan *scan, const char *what, int64_t min, 
 bool line__scan_real(struct lf_line_scan *scan, const char *what, double *value);
 bool line__scan_duration(struct lf_line_scan *scan, int64_t min, int64_t max, int64_t *ms);
 bool line__scan_size(struct lf_line_scan *scan, int64_t min, int64_t max, size_t *bytes);
-bool line__scan_yes_no(struct lf_line_scan *scan, bool *yes);
 
-/* Reads one character between quotes at *at and moves on; *plain: it was written as itself, so that
- * '{' or a blank has its meaning in a pattern. Accepts \r \n \t \e \0 \\ \' \" \{ \} \< \xHH, \ before a
- * blank, and the names of control characters as manuals print them: <CR> <LF> <STX> <ESC> ... */
-bool line__scan_char(struct lf_line_scan *scan, const char **at, const char *end, char *byte, bool *plain);
-
-/* The nearest of the words by edit distance, or NULL. */
-const char *line__nearest(const char *word, const char *const *words);
-/* " (did you mean 'x'?)" or "". Room 80. */
-const char *line__did_you_mean(const char *word, const char *const *words, char *room);
-
-enum { LF_HINT_ROOM = 80 };
+/* Reads one character between quotes at *at and moves on. Accepts \r \n \t \e \0 \\ \' \" \{ \} \< \xHH,
+ * \ before a blank, and the names of control characters as manuals print them: <CR> <LF> <STX> <ESC> ... */
+bool line__scan_char(struct lf_line_scan *scan, const char **at, const char *end, char *byte);
 
 #endif

@@ -14,7 +14,6 @@
 enum { OPEN_MS = 10000, WORDS_MAX = 66, RAW_LISTEN_MS = 1000, LISTEN_MS = 10000 };
 
 struct session {
-    const struct lf_line_profile *profile;
     struct lf_line_dialogue dialogue;
     FILE *out;
     int64_t begun; /* of what runs, for the times that are shown */
@@ -108,9 +107,11 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     struct lf_input inputs[WORDS_MAX];
     struct lf_outcome values = {0};
     struct lf_error err = {0};
-    const struct lf_line_command *command = run ? NULL : line__profile_command(session->profile, words[0]);
+    const struct lf_line_command *command = run ? NULL
+                                                : line__profile_command(session->dialogue.profile, words[0]);
     const struct lf_line_procedure *procedure = command ? NULL
-                                                        : line__profile_procedure(session->profile, words[0]);
+                                                        : line__profile_procedure(session->dialogue.profile,
+                                                                                  words[0]);
     if (!command && !procedure) {
         fprintf(session->out, "  unknown %s '%s'; type help\n", run ? "procedure" : "command", words[0]);
         return;
@@ -118,10 +119,8 @@ static void do_action(struct session *session, bool run, char **words, size_t co
     if (!cut_inputs(session, words + 1, count - 1, inputs))
         return;
     struct lf_line_input_set set = {.given = inputs, .given_count = count - 1};
-    enum lf_status status = line__inputs_known(session->profile,
-                                               command ? command->inputs : procedure->inputs,
-                                               command ? command->input_count : procedure->input_count,
-                                               inputs, count - 1, &err);
+    enum lf_status status = line__inputs_known(session->dialogue.profile,
+                                               command ? &command->inputs : &procedure->inputs, &set, &err);
     if (status == LF_OK)
         status = command ? line__dialogue_command(&session->dialogue, command, &set, LF_NEVER, &values, &err)
                          : line__procedure_run(&session->dialogue, procedure, &set, show_progress, session,
@@ -149,11 +148,9 @@ static enum lf_status do_raw(struct session *session, const char *text, struct l
     struct lf_line_scan scan = {.profile = &none, .err = err, .line = 1, .line_start = text};
     struct lf_buffer bytes = {0};
     char byte;
-    bool plain;
     enum lf_status status = LF_OK;
     while (at < end && status == LF_OK)
-        status = line__scan_char(&scan, &at, end, &byte, &plain) ? lf_buffer_append(&bytes, &byte, 1)
-                                                                 : LF_INVALID;
+        status = line__scan_char(&scan, &at, end, &byte) ? lf_buffer_append(&bytes, &byte, 1) : LF_INVALID;
     if (status == LF_INVALID)
         fprintf(session->out, "  %s\n", err->text);
     else if (status == LF_OK)
@@ -199,7 +196,7 @@ static enum lf_status do_line(struct session *session, char *line, bool *quit, s
     else if (!strcmp(words[0], "help"))
         fputs(help, session->out);
     else if (!strcmp(words[0], "list"))
-        lf_profile_describe(session->profile, session->out);
+        lf_profile_describe(session->dialogue.profile, session->out);
     else if (!strcmp(words[0], "identify"))
         return do_identify(session, err);
     else if (!strcmp(words[0], "listen"))
@@ -232,7 +229,7 @@ static enum lf_status talk(struct session *session, FILE *in, struct lf_error *e
 enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char *stream, FILE *in, FILE *out,
                               const struct lf_cancel *cancel, struct lf_error *err)
 {
-    struct session session = {.profile = profile, .out = out, .begun = lf_clock_mono_ms()};
+    struct session session = {.out = out, .begun = lf_clock_mono_ms()};
     session.dialogue = (struct lf_line_dialogue){.profile = profile,
                                                  .instrument = "try",
                                                  .cancel = cancel,

@@ -142,7 +142,7 @@ class ByHand(WithLab):
         self.assertIn("12.34", self.labferry("run", "balance-1", "weigh", "--wait"))
         self.assertIn("12.34", self.labferry("ask", "balance-1", "weigh-now"))
         self.assertIn("--once", self.labferry("ask", "balance-1", "tare", code=1))
-        self.assertIn("did you mean 'weigh'", self.labferry("run", "balance-1", "wiegh", code=1))
+        self.assertIn('did you mean "weigh"', self.labferry("run", "balance-1", "wiegh", code=1))
         worklist = self.lab.home / "mine.csv"
         worklist.write_text("Sample,Source well,Target well,Volume\nS-1,A1,B1,50\n")
         worklist.chmod(0o600)

@@ -161,15 +161,16 @@ static void check_values(const struct lf_outcome *values)
 
 /* ---- actions ---- */
 
-static size_t make_inputs(const struct lf_line_input_rule *rules, size_t count, const char *text,
-                          struct lf_input *inputs, size_t most)
+static size_t make_inputs(const struct lf_line_input_rules *rules, const char *text, struct lf_input *inputs,
+                          size_t most)
 {
     size_t made = 0;
-    for (size_t i = 0; i < count && made < most; i++)
-        if (*text || !rules[i].fallback)
-            inputs[made++] = (struct lf_input){rules[i].name, *text                   ? text
-                                                              : rules[i].choice_count ? rules[i].choices[0]
-                                                                                      : "1"};
+    for (size_t i = 0; i < rules->count && made < most; i++) {
+        const struct lf_line_input_rule *rule = &rules->items[i];
+        const char *value = rule->choice_count ? rule->choices[0] : "1";
+        if (*text || !rule->fallback)
+            inputs[made++] = (struct lf_input){rule->name, *text ? text : value};
+    }
     return made;
 }
 
@@ -193,8 +194,7 @@ static void command(const struct lf_line_command *command, const char *text)
 {
     struct lf_input inputs[8];
     struct lf_line_input_set set = {.given = inputs,
-                                    .given_count = make_inputs(command->inputs, command->input_count, text,
-                                                               inputs, 8)};
+                                    .given_count = make_inputs(&command->inputs, text, inputs, 8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     bool doubted = bench.dialogue.doubt;
@@ -216,8 +216,7 @@ static void procedure(const struct lf_line_procedure *procedure, const char *tex
 {
     struct lf_input inputs[8];
     struct lf_line_input_set set = {.given = inputs,
-                                    .given_count = make_inputs(procedure->inputs, procedure->input_count,
-                                                               text, inputs, 8)};
+                                    .given_count = make_inputs(&procedure->inputs, text, inputs, 8)};
     struct lf_outcome values = {0};
     struct lf_error err = {0};
     size_t before = bench.writes;

@@ -41,7 +41,7 @@ static void check_command(const struct lf_line_profile *profile, const struct lf
     const struct lf_line_ending *ending = &command->ending;
     MUST(command->name && *command->name, "a command without a name");
     MUST(line__profile_command(profile, command->name), "%s is not found", command->name);
-    MUST(ending->unit == LF_UNIT_NONE || command->expect_count, "%s: a reply, but nothing is expected",
+    MUST(ending->unit == LF_UNIT_NONE || command->expects.count, "%s: a reply, but nothing is expected",
          command->name);
     MUST(ending->unit == LF_UNIT_NONE || ending->times >= 1 || ending->until_blank, "%s: no units",
          command->name);
@@ -50,9 +50,9 @@ static void check_command(const struct lf_line_profile *profile, const struct lf
          "%s: a line without an end", command->name);
     MUST(ending->unit != LF_UNIT_FIXED || ending->size, "%s: a unit of no bytes", command->name);
     MUST(command->times.total > 0 || ending->unit == LF_UNIT_NONE, "%s: no time", command->name);
-    for (size_t i = 0; i < command->expect_count; i++) {
+    for (size_t i = 0; i < command->expects.count; i++) {
         struct lf_error err;
-        enum lf_status status = line__reply_pattern_match(profile, &command->expects[i],
+        enum lf_status status = line__reply_pattern_match(profile, &command->expects.items[i],
                                                           lf_slice_text("S S 100.00 g"), NULL, &err);
         MUST(status == LF_OK || status == LF_MISMATCH, "%s: %s", command->name, lf_status_name(status));
     }

@@ -159,9 +159,9 @@ static void unknown_actions(void)
     DEVICE("mt-sics", HELLO);
     struct lf_outcome outcome = {0};
     CHECK_INT(act(&d, LF_ACTION_RUN, "wiegh", &outcome), LF_NOT_FOUND);
-    CHECK_HAS(d.err.text, "did you mean 'weigh'?");
+    CHECK_HAS(d.err.text, "did you mean \"weigh\"?");
     CHECK_INT(act(&d, LF_ACTION_ASK, "tara", &outcome), LF_NOT_FOUND);
-    CHECK_HAS(d.err.text, "did you mean 'tare'?");
+    CHECK_HAS(d.err.text, "did you mean \"tare\"?");
     CHECK_INT(act(&d, LF_ACTION_RUN, "weigh-now", &outcome), LF_NOT_FOUND); /* provisional: no result */
     CHECK_INT(act(&d, LF_ACTION_DELIVER, "weigh", &outcome), LF_UNSUPPORTED);
     CHECK_INT(act(&d, LF_ACTION_ASK, "tare", &outcome), LF_DISCONNECTED); /* known, but not connected */
@@ -234,7 +234,7 @@ static void checks(void)
     } cases[] = {
         {"tcp:192.0.2.7:8001", "mt-sics", NULL, ""},
         {"tcp:192.0.2.7:8001", "new-era", "address=3", ""},
-        {"tcp:192.0.2.7:8001", "new-era", "adress=3", "did you mean 'address'?"},
+        {"tcp:192.0.2.7:8001", "new-era", "adress=3", "did you mean \"address\"?"},
         {"tcp:192.0.2.7:8001", "new-era", "address=300", "out of bounds"},
         {"tcp:192.0.2.7:8001", "new-era", "address", "name=value"},
         {"tcp:192.0.2.7:8001", "mt-siks", NULL, "no profile"},

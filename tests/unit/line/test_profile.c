@@ -50,14 +50,16 @@ static void small_profile(void)
 static void misspelt_words(void)
 {
     bad(HEAD "[command weigh]\nclas = safe\n",
-        "p:7:1: [command] has no setting 'clas' (did you mean 'class'?)");
-    bad(HEAD "[comand weigh]\n", "p:6:2: 'comand' is not a section (did you mean 'command'?)");
-    bad(HEAD "[command weigh]\nclass = saef\n", "p:7:9: 'saef' is not a class (did you mean 'safe'?)");
+        "p:7:1: [command] has no setting 'clas'; did you mean \"class\"?");
+    bad(HEAD "[comand weigh]\n",
+        "p:6:2: 'comand' is not a section (profile, serial, line, errors, identify, resync, command, listen, procedure); did you mean \"command\"?");
+    bad(HEAD "[command weigh]\nclass = saef\n",
+        "p:7:9: 'saef' is not a class (safe, idempotent, once); did you mean \"safe\"?");
     bad(HEAD "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S {value:reel}'\n",
-        "p:9:20: 'reel' is not a type (did you mean 'real'?)");
+        "p:9:20: 'reel' is not a type (text, word, int, real, hex, data, bool, one); did you mean \"real\"?");
     bad(HEAD COMMAND "[procedure p]\ndo = wiegh\n",
-        "p:11:6: unknown command 'wiegh' (did you mean 'weigh'?)");
-    bad("[line]\nsend_ends = ''\n", "p:2:1: [line] has no setting 'send_ends' (did you mean 'send_end'?)");
+        "p:11:6: unknown command 'wiegh'; did you mean \"weigh\"?");
+    bad("[line]\nsend_ends = ''\n", "p:2:1: [line] has no setting 'send_ends'; did you mean \"send_end\"?");
 }
 
 static void broken_texts(void)
@@ -206,11 +208,10 @@ static void inputs_must_be_known(void)
     struct lf_line_profile *profile = good(DISPLAY);
     NEED(profile != NULL);
     const struct lf_line_command *command = line__profile_command(profile, "d");
-    struct lf_input input = {"txet", "x"};
+    struct lf_line_input_set set = {.given = &(struct lf_input){"txet", "x"}, .given_count = 1};
     struct lf_error err;
-    CHECK_INT(line__inputs_known(profile, command->inputs, command->input_count, &input, 1, &err),
-              LF_INVALID);
-    CHECK_HAS(err.text, "did you mean 'text'?");
+    CHECK_INT(line__inputs_known(profile, &command->inputs, &set, &err), LF_INVALID);
+    CHECK_HAS(err.text, "did you mean \"text\"?");
     struct lf_buffer out = {0};
     CHECK_INT(line__command_bytes(profile, command, &(struct lf_line_input_set){0}, &out, &err), LF_INVALID);
     CHECK_HAS(err.text, "missing input 'text'");
@@ -231,7 +232,7 @@ static void matches(const char *extra, const char *pattern, const char *line, si
     struct lf_line_profile *profile = good(text);
     NEED(profile != NULL);
     struct lf_outcome values = {0};
-    enum lf_status status = line__reply_pattern_match(profile, &profile->commands[0].expects[0],
+    enum lf_status status = line__reply_pattern_match(profile, &profile->commands[0].expects.items[0],
                                                       lf_slice(line, len), &values, UNIT_ERROR);
     for (size_t i = 0; i < values.count; i++)
         snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s=%s", i ? " " : "",
