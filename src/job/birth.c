@@ -26,18 +26,22 @@ static enum lf_status take_inputs(struct lf_job *job, const struct lf_birth *bir
     return status;
 }
 
+enum lf_status job__take(struct lf_job *job, const struct lf_job_taken *takes, const cJSON *resource,
+                         struct lf_error *err)
+{
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < LF_JOB_TAKES_MAX && takes[i].path; i++)
+        status = lf_job_set_text(job, takes[i].field, lf_json_text(resource, takes[i].path), err);
+    return status;
+}
+
 static enum lf_status take_fields(struct lf_job *job, const struct lf_birth *birth, struct lf_error *err)
 {
-    const struct lf_job_taken *takes = birth->kind->takes;
-    enum lf_status status = LF_OK;
     job->fields = birth->older ? cJSON_Duplicate(birth->older->fields, true) : cJSON_CreateObject();
     if (!job->fields)
         return lf_fail_memory(err, "making a job");
-    for (size_t i = 0; status == LF_OK && birth->resource && i < LF_JOB_TAKES_MAX && takes[i].path; i++) {
-        const char *text = lf_json_text(birth->resource, takes[i].path);
-        if (text)
-            status = lf_job_set_text(job, takes[i].field, text, err);
-    }
+    enum lf_status status = birth->resource ? job__take(job, birth->kind->takes, birth->resource, err)
+                                            : LF_OK;
     for (size_t i = 0; status == LF_OK && i < LF_BIRTH_TEXTS_MAX; i++) {
         enum lf_job_field field = birth->texts[i].field;
         if (birth->texts[i].text)
@@ -58,10 +62,6 @@ static enum lf_status take_fields(struct lf_job *job, const struct lf_birth *bir
 static enum lf_status set_expiry(struct lf_job *job, const struct lf_birth *birth, struct lf_error *err)
 {
     bool sure = lf_clock_learned();
-    if (birth->older) {
-        job->expires_ms = birth->older->expires_ms;
-        job->expires_mono = birth->older->expires_mono;
-    }
     if (birth->not_after_ms)
         lf_job_expire_after(job, sure ? birth->happened_ms : 0, birth->not_after_ms);
     return sure || birth->happened_ms <= 0 ? LF_OK
@@ -102,20 +102,16 @@ enum lf_status lf_jobs_birth(struct lf_jobs *jobs, const struct lf_birth *birth,
                              struct lf_error *err)
 {
     const struct job_step *step = birth->step ? job__step_find(birth->kind, birth->step) : birth->kind->steps;
-    const struct lf_job *older = birth->older;
+    const struct lf_job none = {.instrument = (char *)""}, *older = birth->older ? birth->older : &none;
     struct lf_job job = {
         .kind = (char *)birth->kind->config.name,
         .key = (char *)birth->key,
-        .instrument = (char *)(birth->instrument ? birth->instrument
-                               : older           ? older->instrument
-                                                 : ""),
-        .route = birth->route ? (char *)birth->route->name
-                 : older      ? older->route
-                              : NULL,
-        .event_id = birth->event_id ? (char *)birth->event_id
-                    : older         ? older->event_id
-                                    : NULL,
+        .instrument = birth->instrument ? (char *)birth->instrument : older->instrument,
+        .route = birth->route ? (char *)birth->route->name : older->route,
+        .event_id = birth->event_id ? (char *)birth->event_id : older->event_id,
         .state = LF_JOB_READY,
+        .expires_ms = older->expires_ms,
+        .expires_mono = older->expires_mono,
     };
     job__set_step(&job, step);
     *id = 0;

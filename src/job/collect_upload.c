@@ -108,7 +108,7 @@ static enum lf_status in_one(struct job_work *work, const struct lf_upload_file 
 enum lf_status job__collect_again(struct job_work *work, const struct lf_error *why)
 {
     struct lf_error err; /* a parcel that stays is replaced */
-    job__spool_drop(work->jobs, work->job->id, &err);
+    job__spool_drop(work->jobs, work->job, &err);
     return job__go(work, "spool", "collected again: %.300s", why->text);
 }
 
@@ -116,26 +116,22 @@ enum lf_status job__collect_upload(struct job_work *work, struct lf_error *err)
 {
     if (lf_job_text(work->job, LF_JOB_BLOB))
         return LF_OK;
-    struct lf_parcel_row row;
-    char *path = NULL;
     struct lf_file spooled;
-    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &spooled, err);
+    enum lf_status status = job__spool_open(work, &spooled, err);
     if (status == LF_NOT_FOUND || status == LF_CORRUPT)
         return job__collect_again(work, err);
     if (status != LF_OK)
         return status;
     const struct lf_config_collect *rule = job__collect_rule(work);
     struct lf_upload_file file = {.file = &spooled,
-                                  .size = row.size,
-                                  .name = row.name,
-                                  .mime = row.mime,
+                                  .size = work->parcel.size,
+                                  .name = work->parcel.name,
+                                  .mime = work->parcel.mime,
                                   .type = rule ? rule->type : "RAW_FILE"};
-    status = lf_cloud_wants_parts(work->jobs->cloud, row.size) ? in_parts(work, &file, err)
-                                                               : in_one(work, &file, err);
+    status = lf_cloud_wants_parts(work->jobs->cloud, file.size) ? in_parts(work, &file, err)
+                                                                : in_one(work, &file, err);
     if (status == LF_OK)
-        job__note(work, "%s uploaded as blob %s", row.name, lf_job_text(work->job, LF_JOB_BLOB));
+        job__note(work, "%s uploaded as blob %s", file.name, lf_job_text(work->job, LF_JOB_BLOB));
     lf_file_close(&spooled);
-    free(path);
-    lf_parcel_row_free(&row);
     return status;
 }

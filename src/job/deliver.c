@@ -40,6 +40,10 @@ static enum lf_status hand_over(struct job_work *work, const cJSON *generator, c
 
 static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
 {
+    static const struct lf_job_taken taken[LF_JOB_TAKES_MAX] = {{LF_JOB_FILE, "file.id"},
+                                                                {LF_JOB_FILE_NAME, "file.name"},
+                                                                {LF_JOB_MIME, "file.mimeType"},
+                                                                {LF_JOB_RUN, "assayRunId"}};
     cJSON *generator = NULL;
     enum lf_status status = lf_cloud_get_generator(work->jobs->cloud,
                                                    lf_job_text(work->job, LF_JOB_GENERATOR), &work->call,
@@ -53,15 +57,7 @@ static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
         status = hand_over(work, generator, file, err);
     else if (strcmp(lf_json_text_or(generator, "file.uploadStatus", "COMPLETE"), "COMPLETE") != 0)
         status = job__wait(work, NOT_COMPLETE_WAIT_MS, "Benchling is still storing the file");
-    else if ((status = lf_job_set_text(work->job, LF_JOB_FILE, file, err)) == LF_OK
-             && (status = lf_job_set_text(work->job, LF_JOB_FILE_NAME, lf_json_text(generator, "file.name"),
-                                          err))
-                    == LF_OK
-             && (status = lf_job_set_text(work->job, LF_JOB_MIME, lf_json_text(generator, "file.mimeType"),
-                                          err))
-                    == LF_OK
-             && (status = lf_job_set_text(work->job, LF_JOB_RUN, lf_json_text(generator, "assayRunId"), err))
-                    == LF_OK)
+    else if ((status = job__take(work->job, taken, generator, err)) == LF_OK)
         status = lf_name_check(lf_job_text_or(work->job, LF_JOB_FILE_NAME, ""), err);
     cJSON_Delete(generator);
     return status;
@@ -83,35 +79,21 @@ static enum lf_status fetch_file(struct job_work *work, struct lf_error *err)
 
 /* ---- deliver and confirm ---- */
 
-/* The parcel as the journal knows it. Acting needs the file itself; verifying an earlier action needs only
- * its name and digest. */
-static void name_parcel(struct job_work *work, struct lf_action *action)
-{
-    const struct lf_parcel_row *row = &work->parcel_row;
-    work->parcel = (struct lf_parcel){row->name, work->parcel_path, row->size, row->sha256, row->mime};
-    action->kind = LF_ACTION_DELIVER;
-    action->parcel = &work->parcel;
-}
-
+/* Acting needs the file itself; verifying an earlier action needs only its name and digest. */
 static enum lf_status parcel_action(struct job_work *work, struct lf_action *action, struct lf_error *err)
 {
     struct lf_file file = {0};
-    struct lf_job *job = work->job;
-    enum lf_status status = job->acting ? job__spool_name(work->jobs, job->id, &work->parcel_row,
-                                                          &work->parcel_path, err)
-                                        : job__spool_open(work->jobs, job->id, &work->parcel_row,
-                                                          &work->parcel_path, &file, err);
-    if ((status == LF_CORRUPT || status == LF_NOT_FOUND) && lf_job_text(work->job, LF_JOB_FILE)
-        && !job->acting)
-        return job__go(work, "fetch", "fetched again: %.300s", err->text);
-    if (status == LF_CORRUPT || status == LF_NOT_FOUND)
-        return lf_fail(err, status, LF_NEEDS_PERSON, "%.300s. Cancel the job and send the file again",
-                       err->text);
-    if (status != LF_OK)
-        return status;
+    bool acting = work->job->acting;
+    enum lf_status status = acting ? job__spool_name(work, err) : job__spool_open(work, &file, err);
+    bool lost = status == LF_CORRUPT || status == LF_NOT_FOUND;
+    action->kind = LF_ACTION_DELIVER;
+    action->parcel = &work->parcel;
     lf_file_close(&file);
-    name_parcel(work, action);
-    return LF_OK;
+    if (lost && !acting && lf_job_text(work->job, LF_JOB_FILE))
+        return job__go(work, "fetch", "fetched again: %.300s", err->text);
+    return lost ? lf_fail(err, status, LF_NEEDS_PERSON, "%.300s. Cancel the job and send the file again",
+                          err->text)
+                : status;
 }
 
 static enum lf_status note_delivery(struct job_work *work, const struct lf_outcome *outcome,
@@ -130,20 +112,18 @@ static enum lf_status note_delivery(struct job_work *work, const struct lf_outco
 /* Only reads. Nothing here leads back to delivering: the instrument may have used the file already. */
 static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *err)
 {
-    struct lf_action action = {.job = work->job->id};
+    struct lf_action action = {.job = work->job->id, .kind = LF_ACTION_DELIVER, .parcel = &work->parcel};
     struct lf_outcome outcome = {0};
     struct lf_error why = {0};
-    const char *name, *instrument = work->job->instrument;
-    enum lf_status status = job__spool_name(work->jobs, work->job->id, &work->parcel_row, &work->parcel_path,
-                                            err);
+    const char *instrument = work->job->instrument;
+    enum lf_status status = job__spool_name(work, err);
     if (status == LF_NOT_FOUND) {
         job__note(work, "it was put on %s; its digest there is no longer known", instrument);
         return LF_OK;
     }
     if (status != LF_OK)
         return status;
-    name_parcel(work, &action);
-    name = work->parcel.name;
+    const char *name = work->parcel.name;
     switch (lf_instrument_verify(work->instrument, &action, &outcome, &why)) {
     case LF_VERDICT_DONE:
         if (outcome.sha256[0])
@@ -191,5 +171,4 @@ const struct lf_job_kind job__kind_deliver = {
               {LF_JOB_CONFIG, "automationFileConfig.name"}},
     .detail = LF_JOB_FILE,
     .steps = steps,
-    .brings_run = true,
 };

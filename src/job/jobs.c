@@ -145,16 +145,11 @@ static enum lf_status settle_left_over(struct lf_jobs *jobs, int64_t id, struct 
                  "the instrument %.80s is no longer in the configuration. Put it back and `labferry retry "
                  "%lld`, or cancel",
                  job.instrument, (long long)id);
-    if (job.stop && !job.acting) {
+    if (job.stop && !job.acting)
         job__end_badly(lf_job_kind_find(job.kind), &job, LF_JOB_CANCELLED, LF_CLASS_NONE, why);
-    } else {
-        job.state = LF_JOB_HELD;
-        job.class = job.acting ? LF_UNKNOWN_OUTCOME : LF_NEEDS_PERSON;
-        if (!job__set_text(&job.note, why))
-            status = lf_fail_memory(err, "holding a job");
-    }
-    if (status == LF_OK)
-        status = job__save(jobs, &job, "agent", why, err);
+    else
+        job__set_state(&job, LF_JOB_HELD, job.acting ? LF_UNKNOWN_OUTCOME : LF_NEEDS_PERSON, why);
+    status = job__save(jobs, &job, "agent", why, err);
     lf_job_free(&job);
     return status;
 }

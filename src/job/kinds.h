@@ -11,7 +11,7 @@
 
 struct job_step;
 
-/* A field of the job that is copied from the resource of its event, when the resource has it. */
+/* A field of the job that is copied from the resource of its event, if the resource has it. */
 struct lf_job_taken {
     enum lf_job_field field;
     const char *path; /* in the resource: "file.id" */
@@ -32,7 +32,6 @@ struct lf_job_kind {
     enum lf_status (*on_bad_end)(struct lf_job *job, enum lf_job_state end, const char *why,
                                  const char **step, struct lf_error *err);
     const char *assign_step; /* a result held here can be assigned to a run; NULL: never */
-    bool brings_run; /* its jobs bring a run's file to the instrument: results match the last of them */
 };
 
 /* NULL-terminated. */

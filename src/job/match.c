@@ -1,10 +1,11 @@
-/* Which run does a result belong to? The rules of collect.match, tried in order:
+/* Finds the run that a result belongs to. The rules of collect.match are tried in order:
  *
- *   filename:REGEX   content:REGEX (of the first CONTENT_MAX bytes), with a group (?<run>...) and perhaps
- * (?<config>...) last-job         the run whose file the instrument received last sidecar          a file
- * beside it that says {"run": "...", "config": "..."}
+ *   filename:REGEX   the name has a group (?<run>...) and perhaps (?<config>...)
+ *   content:REGEX    the same for the first CONTENT_MAX bytes
+ *   last-job         the run whose file the instrument received last
+ *   sidecar          a file beside the result contains {"run": "...", "config": "..."}
  *
- * Never a guess: what matches no rule is held, with what was tried.
+ * Never a guess: a result that no rule matches is held, with the rules that were tried.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "job/spool.h"
@@ -40,7 +41,7 @@ static enum lf_status compile_regex(const char *regex, pcre2_code **code, struct
     pcre2_code_free(*code);
     *code = NULL;
     return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                   "the regular expression needs a group (?<run>...) that holds the run");
+                   "the regular expression needs a group (?<run>...) that captures the run");
 }
 
 enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_error *err)
@@ -52,11 +53,10 @@ enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_er
     if (!regex)
         regex = skip_prefix(rule, "content:");
     if (!regex)
-        return lf_fail(
-            err, LF_INVALID, LF_PERMANENT,
-            "\"%.100s\" is not a way to find the run; use \"filename:REGEX\", \"content:REGEX\", \"last-job\" "
-            "or \"sidecar\"",
-            rule);
+        return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                       "\"%.100s\" is not a way to find the run; use \"filename:REGEX\", \"content:REGEX\", "
+                       "\"last-job\" or \"sidecar\"",
+                       rule);
     pcre2_code *code;
     if (compile_regex(regex, &code, err) != LF_OK)
         return lf_error_prefix(err, "\"%.80s\"", rule);
@@ -65,19 +65,22 @@ enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_er
     return LF_OK;
 }
 
-/* Sets a run or configuration that was read from a file, if it is short and printable; otherwise a person
- * decides. */
+/* Sets a run or configuration that a rule has found, if it is short and printable; otherwise a person
+ * decides.
+ */
 static enum lf_status set_checked(struct job_work *work, enum lf_job_field field, const char *text,
                                   size_t len, struct lf_error *err)
 {
-    const char *name = lf_job_field_name(field);
     char value[ID_MAX];
-    if (len == 0 || len >= sizeof value)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found is empty or longer than %d bytes",
-                       name, ID_MAX - 1);
-    for (size_t i = 0; i < len; i++)
+    const char *fault = len == 0 ? "is empty" : len >= sizeof value ? "is too long" : NULL;
+    for (size_t i = 0; !fault && i < len; i++)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
-            return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the %s found has control characters", name);
+            fault = "has control characters";
+    if (fault)
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                       "the %s found for %.150s %s. Name the run: `labferry assign %lld RUN`",
+                       lf_job_field_name(field), lf_job_text(work->job, LF_JOB_FILE_NAME), fault,
+                       (long long)work->job->id);
     memcpy(value, text, len);
     value[len] = '\0';
     return lf_job_set_text(work->job, field, value, err);
@@ -93,7 +96,7 @@ static enum lf_status set_from_group(struct job_work *work, const pcre2_code *co
     return set_checked(work, field, subject + at[2 * group], at[2 * group + 1] - at[2 * group], err);
 }
 
-/* LF_NOT_FOUND without err: it does not match. */
+/* LF_NOT_FOUND without err: no match. */
 static enum lf_status by_regex(struct job_work *work, const char *regex, const char *subject, size_t len,
                                struct lf_error *err)
 {
@@ -103,25 +106,25 @@ static enum lf_status by_regex(struct job_work *work, const char *regex, const c
         return status;
     pcre2_match_data *match = pcre2_match_data_create_from_pattern(code, NULL);
     pcre2_match_context *bounds = pcre2_match_context_create(NULL);
-    if (!match || !bounds) {
-        status = lf_fail_memory(err, "matching a result");
-        goto done;
+    int found = PCRE2_ERROR_NOMEMORY;
+    if (match && bounds) {
+        pcre2_set_match_limit(bounds, MATCH_LIMIT);
+        found = pcre2_match(code, (PCRE2_SPTR)subject, len, 0, 0, match, bounds);
     }
-    pcre2_set_match_limit(bounds, MATCH_LIMIT);
-    int found = pcre2_match(code, (PCRE2_SPTR)subject, len, 0, 0, match, bounds);
     if (found == PCRE2_ERROR_NOMATCH) {
         status = LF_NOT_FOUND;
     } else if (found == PCRE2_ERROR_NOMEMORY) {
         status = lf_fail_memory(err, "matching a result");
     } else if (found < 0) {
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                         "the regular expression %.200s takes too long; simplify it", regex);
+                         "the regular expression %.200s takes too long; simplify it and `labferry retry "
+                         "%lld`, or name the run: `labferry assign %lld RUN`",
+                         regex, (long long)work->job->id, (long long)work->job->id);
     } else {
         status = set_from_group(work, code, match, LF_JOB_RUN, subject, err);
         if (status == LF_OK && set_from_group(work, code, match, LF_JOB_CONFIG, subject, err) == LF_NO_MEMORY)
             status = LF_NO_MEMORY;
     }
-done:
     pcre2_match_context_free(bounds);
     pcre2_match_data_free(match);
     pcre2_code_free(code);
@@ -130,22 +133,18 @@ done:
 
 static enum lf_status by_content(struct job_work *work, const char *regex, struct lf_error *err)
 {
-    struct lf_parcel_row row;
-    char *path = NULL, *start = NULL;
     struct lf_file file;
     size_t got = 0;
-    enum lf_status status = job__spool_open(work->jobs, work->job->id, &row, &path, &file, err);
+    enum lf_status status = job__spool_open(work, &file, err);
     if (status != LF_OK)
         return status;
-    start = malloc(CONTENT_MAX);
+    char *start = malloc(CONTENT_MAX);
     status = start ? lf_file_read_at(&file, 0, start, CONTENT_MAX, &got, err)
                    : lf_fail_memory(err, "reading a spooled result");
     if (status == LF_OK)
         status = by_regex(work, regex, start, got, err);
     free(start);
     lf_file_close(&file);
-    free(path);
-    lf_parcel_row_free(&row);
     return status;
 }
 
@@ -156,8 +155,7 @@ static void note_doubt(void *context, const struct lf_job *job)
         *doubt = job->id;
 }
 
-/* A delivery whose outcome is unknown may be the last one: then the run of an earlier one would be a guess.
- */
+/* A delivery with an unknown outcome may be the last one; the run of an earlier one would be a guess. */
 static enum lf_status no_doubt(struct job_work *work, struct lf_error *err)
 {
     struct lf_job_filter open = {.state = "open",
@@ -168,7 +166,7 @@ static enum lf_status no_doubt(struct job_work *work, struct lf_error *err)
     enum lf_status status = lf_journal_job_list(work->jobs->journal, &open, note_doubt, &doubt, err);
     if (status == LF_OK && doubt)
         status = lf_fail(err, LF_BUSY, LF_TRANSIENT,
-                         "it may belong to the delivery of job %lld, whose outcome is not known yet: "
+                         "it may belong to the delivery of job %lld, whose outcome is not known yet. See "
                          "`labferry job %lld`",
                          (long long)doubt, (long long)doubt);
     return status;
@@ -194,17 +192,16 @@ static enum lf_status by_sidecar(struct job_work *work, struct lf_error *err)
     if (!text)
         return LF_NOT_FOUND;
     cJSON *says = NULL;
-    struct lf_error why = {0};
-    enum lf_status status = lf_json_parse(lf_slice_text(text), &says, &why);
+    enum lf_status status = lf_json_parse(lf_slice_text(text), &says, err);
     if (status == LF_NO_MEMORY)
-        return lf_fail_memory(err, "reading a sidecar file");
-    if (status != LF_OK)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s cannot be read: %s",
-                       lf_job_text(work->job, LF_JOB_FILE_NAME), why.text);
+        return status;
     const char *run = lf_json_text(says, "run"), *config = lf_json_text(says, "config");
     if (!run)
-        status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "the sidecar file of %s names no \"run\"",
-                         lf_job_text(work->job, LF_JOB_FILE_NAME));
+        status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
+                         "the sidecar file of %.150s %s%.150s. Name the run: `labferry assign %lld RUN`",
+                         lf_job_text(work->job, LF_JOB_FILE_NAME),
+                         says ? "names no \"run\"" : "is not valid JSON: ", says ? "" : err->text,
+                         (long long)work->job->id);
     if (status == LF_OK)
         status = set_checked(work, LF_JOB_RUN, run, strlen(run), err);
     if (status == LF_OK && config)
@@ -231,7 +228,7 @@ enum lf_status job__match_result(struct job_work *work, const struct lf_config_c
         const char *rule = collect->match.items[i];
         enum lf_status status = try_rule(work, rule, err);
         if (status == LF_OK) {
-            job__note(work, "run %s, by %.100s", lf_job_text(work->job, LF_JOB_RUN), rule);
+            job__note(work, "run %s, found by %.100s", lf_job_text(work->job, LF_JOB_RUN), rule);
             return LF_OK;
         }
         if (status != LF_NOT_FOUND)

@@ -41,12 +41,12 @@ static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int6
 static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name,
                                  const struct lf_file *from, int64_t *id, struct lf_error *err)
 {
-    struct spool_file file = {0};
+    struct spool_file file;
     struct lf_error ignored;
-    struct lf_parcel_row row = {.name = (char *)name};
-    enum lf_status status = job__spool_create(jobs, 0, &file, err);
+    struct lf_parcel_row *row = &file.row;
+    enum lf_status status = job__spool_create(jobs, 0, name, NULL, &file, err);
     if (status == LF_OK)
-        status = lf_file_copy(from, &file.file, jobs->config->agent.file_max, NULL, row.sha256, &row.size,
+        status = lf_file_copy(from, &file.file, jobs->config->agent.file_max, NULL, row->sha256, &row->size,
                               err);
     if (status == LF_OK)
         status = job__spool_keep(&file, err);
@@ -57,10 +57,9 @@ static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, c
         return status;
     }
     status = own_job(jobs, birth, id, err);
-    row.job = *id;
-    row.file = file.name;
+    row->job = *id;
     if (status == LF_OK)
-        status = lf_journal_parcel_add(jobs->journal, &row, err);
+        status = lf_journal_parcel_add(jobs->journal, row, err);
     status = lf_journal_end(jobs->journal, status, err);
     if (status != LF_OK)
         lf_file_remove(file.final, &ignored);
@@ -142,12 +141,8 @@ static void make_ready(struct lf_jobs *jobs, struct lf_job *job)
     /* Retrying a held job says "it did not happen"; a waiting one asks the instrument. */
     if (job->state != LF_JOB_WAITING)
         job->acting = false;
-    job->state = LF_JOB_READY;
-    job->class = LF_CLASS_NONE;
     job->attempt = 0;
-    job->due_mono = 0;
-    job__set_text(&job->note, NULL);
-    job__set_text(&job->wake, NULL);
+    job__set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
 }
 
 enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err)
@@ -176,13 +171,11 @@ static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome
         if (!cJSON_IsString(value))
             return lf_fail(err, LF_INVALID, LF_PERMANENT, "the value of \"%s\" must be a text",
                            value->string);
-        cJSON *number = NULL;
-        bool real = lf_json_parse(lf_slice_text(value->valuestring), &number, &(struct lf_error){0}) == LF_OK
-                    && cJSON_IsNumber(number);
-        cJSON_Delete(number);
-        enum lf_status status = lf_outcome_add(outcome, value->string,
-                                               real ? LF_CAPTURE_REAL : LF_CAPTURE_TEXT, value->valuestring,
-                                               err);
+        bool real = false;
+        enum lf_status status = job__is_number(value->valuestring, &real, err);
+        if (status == LF_OK)
+            status = lf_outcome_add(outcome, value->string, real ? LF_CAPTURE_REAL : LF_CAPTURE_TEXT,
+                                    value->valuestring, err);
         if (status != LF_OK)
             return status;
     }

@@ -91,10 +91,7 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
                 && lf_json_set_text(report, "instrument", *job->instrument ? job->instrument : NULL)
                 && lf_json_set_text(report, "route", job->route)
                 && lf_json_set_text(report, "event", job->event_id)
-                && lf_json_set_text(report, "what",
-                                    lf_job_text_or(job, LF_JOB_DISPLAY,
-                                                   lf_job_text_or(job, LF_JOB_FILE_NAME,
-                                                                  lf_job_text(job, LF_JOB_PROCEDURE))))
+                && lf_json_set_text(report, "what", *lf_job_about(job) ? lf_job_about(job) : NULL)
                 && lf_json_set_text(report, "note", job->note)
                 && lf_json_set_int(report, "attempt", job->attempt)
                 && lf_json_set_time(report, "created", job->created_ms)

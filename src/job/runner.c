@@ -24,7 +24,7 @@ enum {
 
 /* ---- ends and turns ---- */
 
-static void set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note)
+void job__set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note)
 {
     job->state = state;
     job->class = class;
@@ -45,7 +45,7 @@ static void log_state(const struct lf_job *job)
 void job__enter_step(struct lf_job *job, const struct job_step *step)
 {
     job__set_step(job, step);
-    set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
+    job__set_state(job, LF_JOB_READY, LF_CLASS_NONE, NULL);
 }
 
 void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_job_state state,
@@ -59,15 +59,15 @@ void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_
         job__enter_step(job, job__step_find(kind, step));
     else if (err.status
              != LF_OK) /* the task would stay in progress in Benchling: a person has to end the job */
-        set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, why);
+        job__set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, why);
     else
-        set_state(job, state, class, why);
+        job__set_state(job, state, class, why);
 }
 
 static void wait_and_retry(struct lf_job *job, int64_t least_ms, const char *why)
 {
     int64_t wait = lf_backoff_ms(job->attempt, LF_PACE_CLOUD);
-    set_state(job, LF_JOB_WAITING, LF_TRANSIENT, why);
+    job__set_state(job, LF_JOB_WAITING, LF_TRANSIENT, why);
     job->due_mono = lf_deadline_in(wait > least_ms ? wait : least_ms);
     job->attempt++;
 }
@@ -82,15 +82,15 @@ static void after_error(const struct lf_job_kind *kind, const struct job_step *s
         if (step->checks_first)
             wait_and_retry(job, LOOK_AGAIN_MS, err->text);
         else
-            set_state(job, LF_JOB_HELD, LF_UNKNOWN_OUTCOME, err->text);
+            job__set_state(job, LF_JOB_HELD, LF_UNKNOWN_OUTCOME, err->text);
         break;
     case LF_PERMANENT:
         if (step->hold_on_permanent)
-            set_state(job, LF_JOB_HELD, LF_PERMANENT, err->text);
+            job__set_state(job, LF_JOB_HELD, LF_PERMANENT, err->text);
         else
             job__end_badly(kind, job, LF_JOB_FAILED, LF_PERMANENT, err->text);
         break;
-    case LF_NEEDS_PERSON: set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, err->text); break;
+    case LF_NEEDS_PERSON: job__set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, err->text); break;
     }
 }
 
@@ -102,17 +102,17 @@ static void after_success(const struct lf_job_kind *kind, const struct job_step 
         if (step[1].name)
             job__enter_step(job, &step[1]);
         else
-            set_state(job, LF_JOB_DONE, LF_CLASS_NONE, work->note);
+            job__set_state(job, LF_JOB_DONE, LF_CLASS_NONE, work->note);
         break;
     case FOLLOW_GO: job__enter_step(job, job__step_find(kind, work->go)); break;
     case FOLLOW_WAIT:
-        set_state(job, LF_JOB_WAITING, LF_CLASS_NONE, work->note);
+        job__set_state(job, LF_JOB_WAITING, LF_CLASS_NONE, work->note);
         job__set_text(&job->wake, work->wake);
         job->due_mono = lf_deadline_in(work->wait_ms);
         break;
     case FOLLOW_END:
         job->acting = false;
-        set_state(job, work->end, work->end == LF_JOB_FAILED ? LF_PERMANENT : LF_CLASS_NONE, work->note);
+        job__set_state(job, work->end, work->end == LF_JOB_FAILED ? LF_PERMANENT : LF_CLASS_NONE, work->note);
         break;
     }
 }
@@ -157,7 +157,6 @@ static enum lf_status ask_verify(struct job_work *work, const struct job_step *s
 static enum lf_status check_needs(const struct job_work *work, const struct job_step *step,
                                   struct lf_error *err)
 {
-    const char *text;
     enum lf_status status = LF_OK;
     if (step->needs_route && !work->route)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
@@ -165,7 +164,7 @@ static enum lf_status check_needs(const struct job_work *work, const struct job_
                        "%lld`, or cancel",
                        work->job->route ? work->job->route : "", (long long)work->job->id);
     for (size_t i = 0; status == LF_OK && i < NEEDS_MAX && step->needs[i]; i++)
-        status = job__need(work, step->needs[i], &text, err);
+        status = job__need(work, step->needs[i], err);
     return status;
 }
 
@@ -286,7 +285,7 @@ static bool put_off(struct lf_jobs *jobs, const struct lf_job_kind *kind, const 
 {
     bool readable = job->state != LF_JOB_HELD; /* otherwise the journal has said why in the note */
     if (readable && !step)
-        set_state(
+        job__set_state(
             job, LF_JOB_HELD, LF_NEEDS_PERSON,
             "this version of the agent does not know this step. Install the version that made the job, or "
             "cancel it");
@@ -352,7 +351,6 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
     LF_FAILPOINT("step.done");
     save_state(jobs, job, silent ? NULL : history);
     LF_FAILPOINT("step.kept");
-    lf_parcel_row_free(&work.parcel_row);
-    free(work.parcel_path);
+    job__spool_forget(&work);
     free(work.wake);
 }

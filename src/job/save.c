@@ -56,7 +56,7 @@ enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *w
     if (status == LF_OK)
         status = job__report(jobs, job, err);
     if (status == LF_OK && (job->state == LF_JOB_DONE || job->state == LF_JOB_CANCELLED))
-        status = job__spool_drop(jobs, job->id, err);
+        status = job__spool_drop(jobs, job, err);
     job__changed(jobs, job);
     return lf_journal_end(jobs->journal, status, err);
 }
@@ -69,14 +69,15 @@ enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, st
     return status;
 }
 
-enum lf_status job__need(const struct job_work *work, enum lf_job_field field, const char **value,
-                         struct lf_error *err)
+enum lf_status job__need(const struct job_work *work, enum lf_job_field field, struct lf_error *err)
 {
-    *value = lf_job_text(work->job, field);
-    if (*value)
+    if (lf_job_text(work->job, field))
         return LF_OK;
-    return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "job %lld does not know its %s",
-                   (long long)work->job->id, lf_job_field_name(field));
+    return lf_fail(
+        err, LF_INVALID, LF_NEEDS_PERSON,
+        "job %lld has no %s, which its step \"%s\" needs. If its route was changed, change it back "
+        "and `labferry retry %lld`; otherwise cancel",
+        (long long)work->job->id, lf_job_field_name(field), work->job->step, (long long)work->job->id);
 }
 
 enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err)
@@ -94,13 +95,25 @@ enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *
     return *text ? LF_OK : lf_fail_memory(err, "reading a value");
 }
 
-/* Formats the arguments of the function that it is used in as the note. */
+enum lf_status job__is_number(const char *text, bool *number, struct lf_error *err)
+{
+    cJSON *value = NULL;
+    struct lf_error why = {0};
+    enum lf_status status = lf_json_parse(lf_slice_text(text), &value, &why);
+    *number = cJSON_IsNumber(value);
+    cJSON_Delete(value);
+    return status == LF_NO_MEMORY ? lf_fail_memory(err, "reading a value") : LF_OK;
+}
+
+/* Formats the arguments of the function that uses it as the note. They may point into the note itself. */
 #define NOTE(work, format)                                                                                   \
     do {                                                                                                     \
         va_list args;                                                                                        \
+        char text[LF_ERROR_TEXT];                                                                            \
         va_start(args, format);                                                                              \
-        vsnprintf((work)->note, sizeof(work)->note, format, args);                                           \
+        vsnprintf(text, sizeof text, format, args);                                                          \
         va_end(args);                                                                                        \
+        memcpy((work)->note, text, sizeof text);                                                             \
     } while (0)
 
 void job__note(struct job_work *work, const char *format, ...)

@@ -29,11 +29,12 @@ static enum lf_status open_spool(const char *path, struct lf_dir *dir, struct lf
     return status;
 }
 
-enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file,
-                                 struct lf_error *err)
+enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, const char *name, const char *mime,
+                                 struct spool_file *file, struct lf_error *err)
 {
     const char *dir = jobs->config->agent.spool_dir;
-    memset(file, 0, sizeof *file);
+    *file = (struct spool_file){
+        .row = {.job = job, .name = (char *)name, .mime = (char *)mime, .file = file->name}};
     if (job)
         snprintf(file->name, sizeof file->name, "job-%lld", (long long)job);
     else
@@ -66,23 +67,18 @@ void job__spool_discard(struct spool_file *file)
         lf_dir_remove(&file->dir, file->part, &ignored); /* already renamed if it was kept */
     lf_dir_close(&file->dir);
     free(file->final);
-    memset(file, 0, sizeof *file);
 }
 
-static enum lf_status make_parcel(struct lf_jobs *jobs, int64_t job, struct spool_file *file,
-                                  const char *name, const char *mime, const char *sha256, int64_t size,
-                                  struct lf_error *err)
+static enum lf_status make_parcel(struct lf_jobs *jobs, struct spool_file *file, struct lf_error *err)
 {
     enum lf_status status = job__spool_keep(file, err);
-    if (status != LF_OK)
-        return status;
-    struct lf_parcel_row row = {.job = job,
-                                .name = (char *)name,
-                                .file = file->name,
-                                .mime = (char *)mime,
-                                .size = size};
-    snprintf(row.sha256, sizeof row.sha256, "%s", sha256);
-    return lf_journal_parcel_add(jobs->journal, &row, err);
+    return status == LF_OK ? lf_journal_parcel_add(jobs->journal, &file->row, err) : status;
+}
+
+enum lf_status job__spool_note(struct job_work *work, const struct lf_parcel_row *row, struct lf_error *err)
+{
+    job__note(work, "%s, %lld bytes, sha256 %s", row->name, (long long)row->size, row->sha256);
+    return lf_job_set_text(work->job, LF_JOB_SHA256, row->sha256, err);
 }
 
 enum lf_status job__spool_fill(struct job_work *work, const char *mime,
@@ -90,76 +86,70 @@ enum lf_status job__spool_fill(struct job_work *work, const char *mime,
                                                        char *sha256, int64_t *size, struct lf_error *err),
                                struct lf_error *err)
 {
-    struct lf_jobs *jobs = work->jobs;
     struct spool_file file = {0};
-    char sha256[LF_SHA256_HEX];
     const char *name = lf_job_text(work->job, LF_JOB_FILE_NAME);
-    int64_t size = 0;
-    enum lf_status status = lf_journal_room(jobs->journal, LF_ROOM_FILE, err);
+    enum lf_status status = lf_journal_room(work->jobs->journal, LF_ROOM_FILE, err);
     if (status == LF_OK)
-        status = job__spool_create(jobs, work->job->id, &file, err);
+        status = job__spool_create(work->jobs, work->job->id, name, mime, &file, err);
     if (status == LF_OK)
-        status = write(work, &file.file, sha256, &size, err);
+        status = write(work, &file.file, file.row.sha256, &file.row.size, err);
     if (status == LF_OK)
-        status = make_parcel(jobs, work->job->id, &file, name, mime, sha256, size, err);
+        status = make_parcel(work->jobs, &file, err);
     job__spool_discard(&file);
-    if (status == LF_OK)
-        status = lf_job_set_text(work->job, LF_JOB_SHA256, sha256, err);
-    if (status == LF_OK)
-        job__note(work, "%s, %lld bytes, sha256 %s", name, (long long)size, sha256);
-    return status;
+    return status == LF_OK ? job__spool_note(work, &file.row, err) : status;
 }
 
 enum lf_status job__spool_bytes(struct lf_jobs *jobs, int64_t job, const char *name, const char *mime,
                                 const void *data, size_t len, struct lf_error *err)
 {
     struct spool_file file;
-    char sha256[LF_SHA256_HEX];
-    enum lf_status status = job__spool_create(jobs, job, &file, err);
+    enum lf_status status = job__spool_create(jobs, job, name, mime, &file, err);
+    file.row.size = (int64_t)len;
     if (status == LF_OK)
         status = lf_file_append(&file.file, data, len, err);
-    if (status == LF_OK && lf_digest_bytes(LF_SHA256, data, len, sha256) != LF_OK)
+    if (status == LF_OK && lf_digest_bytes(LF_SHA256, data, len, file.row.sha256) != LF_OK)
         status = lf_fail_memory(err, "spooling a file");
     if (status == LF_OK)
-        status = make_parcel(jobs, job, &file, name, mime, sha256, (int64_t)len, err);
+        status = make_parcel(jobs, &file, err);
     job__spool_discard(&file);
     return status;
 }
 
-enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                               struct lf_error *err)
+enum lf_status job__spool_name(struct job_work *work, struct lf_error *err)
 {
-    *path = NULL;
-    enum lf_status status = lf_journal_parcel_get(jobs->journal, job, row, err);
+    struct lf_parcel_row *row = &work->parcel_row;
+    job__spool_forget(work);
+    enum lf_status status = lf_journal_parcel_get(work->jobs->journal, work->job->id, row, err);
     if (status != LF_OK)
         return status;
-    *path = lf_format("%s/%s", jobs->config->agent.spool_dir, row->file);
-    if (*path)
-        return LF_OK;
-    lf_parcel_row_free(row);
-    return lf_fail_memory(err, "opening a file in the spool");
+    work->parcel_path = lf_format("%s/%s", work->jobs->config->agent.spool_dir, row->file);
+    work->parcel = (struct lf_parcel){row->name, work->parcel_path, row->size, row->sha256, row->mime};
+    return work->parcel_path ? LF_OK : lf_fail_memory(err, "opening a file in the spool");
 }
 
-enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                               struct lf_file *file, struct lf_error *err)
+void job__spool_forget(struct job_work *work)
+{
+    lf_parcel_row_free(&work->parcel_row);
+    free(work->parcel_path);
+    work->parcel_path = NULL;
+}
+
+enum lf_status job__spool_open(struct job_work *work, struct lf_file *file, struct lf_error *err)
 {
     char sha256[LF_SHA256_HEX];
     int64_t size = 0;
     *file = (struct lf_file){0};
-    enum lf_status status = job__spool_name(jobs, job, row, path, err);
-    if (status == LF_OK && (status = lf_file_open(*path, LF_FILE_REGULAR, 0, file, err)) != LF_OK)
-        lf_error_prefix(err, "the spool has lost %s", *path);
+    enum lf_status status = job__spool_name(work, err);
+    const char *path = work->parcel_path;
+    if (status == LF_OK && (status = lf_file_open(path, LF_FILE_REGULAR, 0, file, err)) != LF_OK)
+        lf_error_prefix(err, "the spool has lost %s", path);
     if (status == LF_OK)
         status = lf_file_copy(file, NULL, INT64_MAX, NULL, sha256, &size, err);
-    if (status == LF_OK && (size != row->size || strcmp(sha256, row->sha256) != 0))
+    if (status == LF_OK && (size != work->parcel.size || strcmp(sha256, work->parcel.sha256) != 0))
         status = lf_fail(err, LF_CORRUPT, LF_TRANSIENT, "the spool file %s is damaged: its digest differs",
-                         *path);
-    if (status != LF_OK) {
+                         path);
+    if (status != LF_OK)
         lf_file_close(file);
-        free(*path);
-        *path = NULL;
-        lf_parcel_row_free(row);
-    }
     return status;
 }
 
@@ -171,21 +161,17 @@ static void remove_file(void *context, int64_t number, const char *path)
     lf_file_remove(path, &ignored); /* if this fails, it is swept */
 }
 
-enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_error *err)
+enum lf_status job__spool_drop(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err)
 {
-    struct lf_parcel_row row;
-    char *path;
-    enum lf_status status = job__spool_name(jobs, job, &row, &path, err);
-    if (status != LF_OK)
-        return status == LF_NOT_FOUND ? LF_OK : status;
-    status = lf_journal_begin(jobs->journal, err);
-    if (status == LF_OK) {
-        lf_journal_after_commit(jobs->journal, remove_file, NULL, 0, path);
-        status = lf_journal_end(jobs->journal, lf_journal_parcel_drop(jobs->journal, job, err), err);
+    struct job_work work = {.jobs = jobs, .job = job};
+    struct lf_journal *journal = jobs->journal;
+    enum lf_status status = job__spool_name(&work, err);
+    if (status == LF_OK && (status = lf_journal_begin(journal, err)) == LF_OK) {
+        lf_journal_after_commit(journal, remove_file, NULL, 0, work.parcel_path);
+        status = lf_journal_end(journal, lf_journal_parcel_drop(journal, job->id, err), err);
     }
-    free(path);
-    lf_parcel_row_free(&row);
-    return status;
+    job__spool_forget(&work);
+    return status == LF_NOT_FOUND ? LF_OK : status;
 }
 
 /* The journal is an older copy that may not know the result in this file, and will use the number of its job

@@ -9,38 +9,42 @@
 
 struct spool_file {
     struct lf_file file;
-    struct lf_dir dir;       /* the spool */
-    char *final;             /* final path */
-    char name[64], part[80]; /* final and temporary name in the spool */
+    struct lf_dir dir;        /* the spool */
+    char *final;              /* final path */
+    char name[64], part[80];  /* final and temporary name in the spool */
+    struct lf_parcel_row row; /* for the journal; the writer of the file fills in sha256 and size */
 };
 
-/* job 0: for one that is yet to be added; a name of its own. */
-enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, struct spool_file *file,
-                                 struct lf_error *err);
-/* Syncs and renames. On failure call job__spool_discard. */
+/* Creates the file of a parcel; its name and media type are borrowed. job 0: the job is not added yet, and
+ * the file gets a unique name. Call job__spool_discard in any case. */
+enum lf_status job__spool_create(struct lf_jobs *jobs, int64_t job, const char *name, const char *mime,
+                                 struct spool_file *file, struct lf_error *err);
+/* Syncs and renames. */
 enum lf_status job__spool_keep(struct spool_file *file, struct lf_error *err);
-void job__spool_discard(
-    struct spool_file *file); /* also after job__spool_keep, to free; removes only what was not kept */
+/* Frees everything, and removes the file unless job__spool_keep has kept it. */
+void job__spool_discard(struct spool_file *file);
 
-/* Makes what `write` produces the parcel of the job at work, under its field file_name; sets its field sha256
- * and its note. `write` gets the open file and gives digest and size. */
+/* Makes what `write` produces the parcel of the job, named by its field file_name; sets the field sha256 and
+ * the note. `write` gets the open file and returns digest and size. */
 enum lf_status job__spool_fill(struct job_work *work, const char *mime,
                                enum lf_status (*write)(struct job_work *work, struct lf_file *file,
                                                        char *sha256, int64_t *size, struct lf_error *err),
                                struct lf_error *err);
+/* Sets the field sha256 and the note from the job's parcel. */
+enum lf_status job__spool_note(struct job_work *work, const struct lf_parcel_row *row, struct lf_error *err);
 /* Makes these bytes the parcel of a job. */
 enum lf_status job__spool_bytes(struct lf_jobs *jobs, int64_t job, const char *name, const char *mime,
                                 const void *data, size_t len, struct lf_error *err);
 
-/* The job's parcel and its path, unseen. LF_NOT_FOUND: it has none. */
-enum lf_status job__spool_name(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                               struct lf_error *err);
-/* The same with the file open and checked against its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it
+/* Sets work->parcel from the journal, without looking at the file. LF_NOT_FOUND: the job has no parcel. */
+enum lf_status job__spool_name(struct job_work *work, struct lf_error *err);
+/* The same, and opens the file and checks its digest. LF_NOT_FOUND or LF_CORRUPT: fetch or collect it
  * again. */
-enum lf_status job__spool_open(struct lf_jobs *jobs, int64_t job, struct lf_parcel_row *row, char **path,
-                               struct lf_file *file, struct lf_error *err);
-/* Removes the job's file, if it has one, once the transaction that this is part of is committed. */
-enum lf_status job__spool_drop(struct lf_jobs *jobs, int64_t job, struct lf_error *err);
+enum lf_status job__spool_open(struct job_work *work, struct lf_file *file, struct lf_error *err);
+/* Frees what these two have set. */
+void job__spool_forget(struct job_work *work);
+/* Removes the job's parcel, if it has one; its file goes once the surrounding transaction is committed. */
+enum lf_status job__spool_drop(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
 /* Removes files that no job needs. */
 void job__spool_sweep(struct lf_jobs *jobs);
 

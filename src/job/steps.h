@@ -74,12 +74,16 @@ struct job_step {
 
 const struct job_step *job__step_find(const struct lf_job_kind *kind, const char *name);
 
-/* The text of a field. If it is missing, the error needs a person. */
-enum lf_status job__need(const struct job_work *work, enum lf_job_field field, const char **value,
-                         struct lf_error *err);
+/* If the job has no such text, the error needs a person. */
+enum lf_status job__need(const struct job_work *work, enum lf_job_field field, struct lf_error *err);
+/* birth.c: sets fields from what the resource has at their paths; a field is cleared if it has nothing. */
+enum lf_status job__take(struct lf_job *job, const struct lf_job_taken takes[LF_JOB_TAKES_MAX],
+                         const cJSON *resource, struct lf_error *err);
 /* A string, number or boolean as text, or the "value" of an object. *text is owned. LF_NOT_FOUND: it is none
  * of these. */
 enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err);
+/* *number: the text is a JSON number. Fails only when out of memory. */
+enum lf_status job__is_number(const char *text, bool *number, struct lf_error *err);
 
 /* Before it returns, a step notes what it did ... */
 void job__note(struct job_work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -97,6 +101,8 @@ void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrumen
 /* The job ends badly, unless its kind has a step to run first. */
 void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_job_state state,
                     enum lf_class class, const char *why);
+/* Sets the state with its class and note (NULL or "": none); the job no longer waits for anything. */
+void job__set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note);
 /* Makes the job ready for this step. */
 void job__enter_step(struct lf_job *job, const struct job_step *step);
 
@@ -125,9 +131,8 @@ enum lf_status job__procedure_action(struct job_work *work, struct lf_action *ac
 enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome *outcome,
                                   struct lf_error *err);
 
-/* match.c: finds the run of a result: sets the fields run and config. LF_NOT_FOUND (needs a person) says why
- * not.
- */
+/* match.c: finds the run of a result, and sets the fields run and config. LF_NOT_FOUND (needs a person): no
+ * rule finds it. */
 enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err);
 

@@ -185,28 +185,23 @@ static enum lf_status settle_task(struct job_work *work, struct lf_error *err)
 
 /* ---- report: a workflow output with the captured values ---- */
 
-/* Numbers go as the instrument wrote them: "100.00" stays 100.00. NULL: out of memory. */
-static cJSON *field_value(const char *type, const char *value)
+/* Adds a captured value to the fields of a workflow output. Numbers are sent as the instrument wrote them:
+ * "100.00" stays 100.00. */
+static enum lf_status add_value(cJSON *fields, const char *field, const char *type, const char *value,
+                                struct lf_error *err)
 {
-    cJSON *field = cJSON_CreateObject(), *item = NULL;
-    struct lf_error why = {0};
     bool number = !strcmp(type, "real") || !strcmp(type, "int");
-    if (number) {
-        enum lf_status status = lf_json_parse(lf_slice_text(value), &item, &why);
-        number = cJSON_IsNumber(item);
-        cJSON_Delete(item);
-        if (status == LF_NO_MEMORY) {
-            cJSON_Delete(field);
-            return NULL;
-        }
-    }
-    item = number                  ? cJSON_CreateRaw(value)
-           : !strcmp(type, "bool") ? cJSON_CreateBool(!strcmp(value, "true"))
-                                   : cJSON_CreateString(value);
-    if (field && lf_json_set(field, "value", item))
-        return field;
-    cJSON_Delete(field);
-    return NULL;
+    enum lf_status status = number ? job__is_number(value, &number, err) : LF_OK;
+    if (status != LF_OK)
+        return status;
+    cJSON *object = cJSON_CreateObject();
+    if (lf_json_set(fields, field, object)
+        && lf_json_set(object, "value",
+                       number                  ? cJSON_CreateRaw(value)
+                       : !strcmp(type, "bool") ? cJSON_CreateBool(!strcmp(value, "true"))
+                                               : cJSON_CreateString(value)))
+        return LF_OK;
+    return lf_fail_memory(err, "making a workflow output");
 }
 
 /* Where a captured value goes; NULL: nowhere. */
@@ -223,16 +218,16 @@ static const char *output_field(const struct job_work *work, const char *capture
 /* A value captured several times reports its last. */
 static enum lf_status output_fields(const struct job_work *work, cJSON **fields, struct lf_error *err)
 {
-    *fields = cJSON_CreateObject();
+    enum lf_status status = LF_OK;
     const cJSON *capture;
+    *fields = cJSON_CreateObject();
     cJSON_ArrayForEach (capture, lf_job_object(work->job, LF_JOB_CAPTURES)) {
         const char *name = lf_json_text(capture, "name"), *value = lf_json_text(capture, "value");
         const char *field = name && value ? output_field(work, name) : NULL;
-        if (field
-            && !lf_json_set(*fields, field, field_value(lf_json_text_or(capture, "type", "text"), value)))
-            return lf_fail_memory(err, "making a workflow output");
+        if (status == LF_OK && field)
+            status = add_value(*fields, field, lf_json_text_or(capture, "type", "text"), value, err);
     }
-    return *fields ? LF_OK : lf_fail_memory(err, "making a workflow output");
+    return *fields ? status : lf_fail_memory(err, "making a workflow output");
 }
 
 /* A number that went out as text of ours may come back as number or text. */

@@ -1,6 +1,6 @@
-/* Captured values as a result file: report = "file" of a task route. A table with a column for each input and
- * each captured name, a row for each repetition, becomes the parcel of a collect job whose run is known from
- * the start. */
+/* Captured values as a result file, for task routes with report = "file". A table with a column for each
+ * input and each captured name, and a row for each repetition, becomes the parcel of a collect job whose run
+ * is known from the start. */
 #include "job/spool.h"
 
 #include "base/file.h"
@@ -33,13 +33,13 @@ static const char *nth_value(const cJSON *captures, const char *name, size_t n)
     return NULL;
 }
 
-static enum lf_status lay_out(const struct job_work *work, const cJSON *captures, struct value_table *table,
-                              struct lf_error *err)
+/* False: it has too many columns. */
+static bool lay_out(const cJSON *inputs, const cJSON *captures, struct value_table *table)
 {
     const cJSON *item;
-    cJSON_ArrayForEach (item, lf_job_object(work->job, LF_JOB_INPUTS)) {
+    cJSON_ArrayForEach (item, inputs) {
         if (table->columns == COLUMNS_MAX)
-            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d columns", COLUMNS_MAX);
+            return false;
         table->names[table->columns++] = item->string;
     }
     table->inputs = table->columns;
@@ -49,13 +49,13 @@ static enum lf_status lay_out(const struct job_work *work, const cJSON *captures
         while (at < table->columns && strcmp(table->names[at], name) != 0)
             at++;
         if (at == COLUMNS_MAX)
-            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d columns", COLUMNS_MAX);
+            return false;
         if (at == table->columns)
             table->names[table->columns++] = name;
         while (nth_value(captures, name, table->rows))
             table->rows++;
     }
-    return LF_OK;
+    return true;
 }
 
 static enum lf_status add_cell(struct lf_buffer *csv, const char *text, bool last)
@@ -69,9 +69,11 @@ static enum lf_status write_csv(const struct job_work *work, struct lf_buffer *c
     const cJSON *captures = lf_job_object(work->job, LF_JOB_CAPTURES);
     const cJSON *inputs = lf_job_object(work->job, LF_JOB_INPUTS);
     struct value_table table = {0};
-    enum lf_status status = lay_out(work, captures, &table, err);
-    if (status != LF_OK)
-        return status;
+    enum lf_status status = LF_OK;
+    if (!lay_out(inputs, captures, &table))
+        return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT,
+                       "a result file has at most %d columns; the inputs and captured values need more",
+                       COLUMNS_MAX);
     for (size_t i = 0; status == LF_OK && i < table.columns; i++)
         status = add_cell(csv, table.names[i], i + 1 == table.columns);
     for (size_t row = 0; row < table.rows; row++)
@@ -82,10 +84,10 @@ static enum lf_status write_csv(const struct job_work *work, struct lf_buffer *c
                                                  : nth_value(captures, table.names[i], row);
             status = add_cell(csv, value ? value : "", i + 1 == table.columns);
         }
-    return status == LF_OK ? LF_OK : lf_fail_memory(err, "writing the values down");
+    return status == LF_OK ? LF_OK : lf_fail_memory(err, "writing captured values to a file");
 }
 
-/* Job and file at once; LF_EXISTS: made before a restart. */
+/* Adds job and file in one transaction. LF_EXISTS: they were added before a restart. */
 static enum lf_status add_with_file(struct job_work *work, const struct lf_birth *birth,
                                     const struct lf_buffer *csv, int64_t *id, struct lf_error *err)
 {
@@ -102,16 +104,16 @@ static enum lf_status add_with_file(struct job_work *work, const struct lf_birth
 
 enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err)
 {
-    const char *run;
+    const char *run = lf_job_text(work->job, LF_JOB_RUN);
     char name[240], history[160];
     struct lf_buffer csv = {0};
     int64_t id = 0;
-    snprintf(history, sizeof history, "values of job %lld", (long long)work->job->id);
+    snprintf(history, sizeof history, "values captured by job %lld", (long long)work->job->id);
     snprintf(name, sizeof name, "%.200s.csv", lf_job_text_or(work->job, LF_JOB_DISPLAY, ""));
     if (lf_name_check(name, &(struct lf_error){0}) != LF_OK)
         snprintf(name, sizeof name, "job-%lld.csv", (long long)work->job->id);
     char *key = lf_key_values(work->job->id);
-    enum lf_status status = job__need(work, LF_JOB_RUN, &run, err);
+    enum lf_status status = job__need(work, LF_JOB_RUN, err);
     if (status == LF_OK)
         status = write_csv(work, &csv, err);
     if (status == LF_OK) {
@@ -126,7 +128,7 @@ enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err
         status = add_with_file(work, &birth, &csv, &id, err);
     }
     if (status == LF_OK || status == LF_EXISTS)
-        job__note(work, "the values are the result %s of run %s: job %lld", name, run, (long long)id);
+        job__note(work, "job %lld uploads the values as %s for run %s", (long long)id, name, run);
     free(key);
     lf_buffer_free(&csv);
     return status == LF_EXISTS ? LF_OK : status;

@@ -9,10 +9,9 @@
 
 static enum lf_status heat(struct job_work *work, struct lf_error *err)
 {
-    const char *what;
-    enum lf_status status = job__need(work, LF_JOB_DISPLAY, &what, err);
+    enum lf_status status = job__need(work, LF_JOB_DISPLAY, err);
     if (status == LF_OK)
-        job__note(work, "%s is hot", what);
+        job__note(work, "%s is hot", lf_job_text(work->job, LF_JOB_DISPLAY));
     return status;
 }
 
