@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A resource that lacks one is no error here: the run step says which input is missing. */
+/* A missing input is not an error here: the run step says which one is missing. */
 static enum lf_status take_inputs(struct lf_job *job, const struct lf_birth *birth, struct lf_error *err)
 {
     cJSON *inputs = birth->inputs ? cJSON_Duplicate(birth->inputs, true) : cJSON_CreateObject();
@@ -26,8 +26,8 @@ static enum lf_status take_inputs(struct lf_job *job, const struct lf_birth *bir
     return status;
 }
 
-enum lf_status job__take(struct lf_job *job, const struct lf_job_taken *takes, const cJSON *resource,
-                         struct lf_error *err)
+enum lf_status job__take(struct lf_job *job, const struct lf_job_taken takes[LF_JOB_TAKES_MAX],
+                         const cJSON *resource, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < LF_JOB_TAKES_MAX && takes[i].path; i++)
@@ -55,10 +55,10 @@ static enum lf_status take_fields(struct lf_job *job, const struct lf_birth *bir
     return status;
 }
 
-/* Counted from when it happened, not from when we heard of it: that is what makes a late event late. As long
- * as our clock is not known to be right it is counted from now, and the runner does the rest
- * (LF_JOB_HAPPENED): with a clock that is ahead no work would be in time, and with one that is behind the
- * work of last week would start. */
+/* The time limit counts from when it happened, not from when the agent heard of it, so that a late event is
+ * late. Until the clock is known to be right it counts from now, and the runner corrects it later
+ * (LF_JOB_HAPPENED): with a fast clock all work would be too late, and with a slow one last week's work would
+ * start. */
 static enum lf_status set_expiry(struct lf_job *job, const struct lf_birth *birth, struct lf_error *err)
 {
     bool sure = lf_clock_learned();
@@ -91,7 +91,7 @@ static enum lf_status add_job(struct lf_jobs *jobs, const struct lf_birth *birth
     }
     if (status == LF_OK)
         status = job__report(jobs, job, err);
-    bool known = status == LF_EXISTS; /* no failure: the caller's transaction goes on */
+    bool known = status == LF_EXISTS; /* not a failure: the caller's transaction continues */
     if (!known)
         job__changed(jobs, job);
     status = lf_journal_end(jobs->journal, known ? LF_OK : status, err);
@@ -120,13 +120,11 @@ enum lf_status lf_jobs_birth(struct lf_jobs *jobs, const struct lf_birth *birth,
         status = take_fields(&job, birth, err);
     if (status == LF_OK)
         status = set_expiry(&job, birth, err);
-    const char *detail = status == LF_OK && birth->kind->detail ? lf_job_text(&job, birth->kind->detail)
-                                                                : NULL;
-    char *key = status == LF_OK && birth->happening
-                    ? lf_key_job(birth->happening, job.instrument, job.kind, detail)
-                    : NULL;
-    if (key)
-        job.key = key;
+    const enum lf_job_field detail = birth->kind->detail;
+    char *key = NULL;
+    if (status == LF_OK && birth->happening)
+        job.key = key = lf_key_job(birth->happening, job.instrument, job.kind,
+                                   detail ? lf_job_text(&job, detail) : NULL);
     if (status == LF_OK && !job.key)
         status = lf_fail_memory(err, "making a job");
     if (status == LF_OK)

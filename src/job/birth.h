@@ -1,5 +1,5 @@
-/* The birth of a job: the only way that jobs come about. Row, first line of history, audit entry and report
- * are one transaction (the caller's, if one is open).
+/* The birth of a job: the only way to make one. Row, first line of history, audit entry and report are one
+ * transaction (the caller's, if one is open).
  */
 #ifndef LF_JOB_BIRTH_H
 #define LF_JOB_BIRTH_H
@@ -17,12 +17,12 @@ struct lf_birth {
     const char *happening; /* ... a key of what happened: with instrument, kind and detail it makes the key */
     const char *instrument; /* NULL: none */
     const char *who;        /* NULL: the agent */
-    const char *history;    /* why there is this job */
+    const char *history;    /* why the job exists */
 
     const struct lf_config_route *route; /* NULL: not made by a route */
     const char *event_id;                /* NULL: no event */
     const cJSON *resource;               /* of the event; the kind's fields are taken from it */
-    const struct lf_job *older; /* carry on for this job: its route, event, instrument, expiry, fields */
+    const struct lf_job *older; /* it takes over from this job: route, event, instrument, expiry, fields */
     const cJSON *inputs;        /* of the procedure; copied; NULL: none */
     /* Further fields. A text of NULL is left out; a flag is set by any text. */
     struct {
@@ -34,8 +34,9 @@ struct lf_birth {
     int64_t happened_ms;  /* wall time by the cloud's clock; 0: now */
 };
 
-/* *id: the job, or with LF_EXISTS the one that has the key already. LF_INVALID (permanent): the resource is
- * not what the kind works on. Without key and happening: out of memory. Kicks whoever runs the first step. */
+/* *id: the job, or with LF_EXISTS the one that already has the key. LF_INVALID (permanent): the resource is
+ * not what the kind works on. Neither key nor happening: LF_NO_MEMORY. Wakes the thread that runs the first
+ * step. */
 enum lf_status lf_jobs_birth(struct lf_jobs *jobs, const struct lf_birth *birth, int64_t *id,
                              struct lf_error *err);
 

@@ -1,7 +1,7 @@
-/* collect: an instrument has a result; bring it to the cloud and follow its processing.
+/* collect: an instrument has a result; upload it, attach it to its run and follow its processing.
  *
  * spool -> match -> compare -> upload -> attach -> process -> errors -> file. The job of an `.uploaded` event
- * (somebody uploaded the file by hand) has its processor from the start: adopt -> process -> errors. A
+ * (somebody uploaded the file by hand) knows its processor from the start: adopt -> process -> errors. A
  * collect job never fails on its own: a result must not be lost, so a person decides.
  */
 #include "job/collect_upload.h"
@@ -18,7 +18,6 @@
 
 enum { TASK_POLL_MS = 10000, SAME_POLL_MS = 2000 };
 
-/* The rule for this file: the first whose glob fits. */
 const struct lf_config_collect *job__collect_rule(const struct job_work *work)
 {
     const struct lf_config_instrument *instrument = lf_config_instrument(work->jobs->config,
@@ -30,7 +29,7 @@ const struct lf_config_collect *job__collect_rule(const struct job_work *work)
     return NULL;
 }
 
-/* ---- adopt: uploaded by hand, or was it us? ---- */
+/* ---- adopt: uploaded by hand, or by this agent? ---- */
 
 static enum lf_status adopt_upload(struct job_work *work, struct lf_error *err)
 {
@@ -41,7 +40,7 @@ static enum lf_status adopt_upload(struct job_work *work, struct lf_error *err)
         status = lf_journal_job_with_field(work->jobs->journal, "collect", LF_JOB_BLOB, blob, false,
                                            work->job->id, &ours, err);
     if (status == LF_OK)
-        return job__end(work, LF_JOB_CANCELLED, "this agent uploaded it itself, in job %lld",
+        return job__end(work, LF_JOB_CANCELLED, "this agent uploaded the file itself, in job %lld",
                         (long long)ours);
     if (status != LF_NOT_FOUND)
         return status;
@@ -60,48 +59,43 @@ static enum lf_status take_result(struct job_work *work, struct lf_file *file, c
     return status == LF_OK ? lf_file_copy(file, NULL, INT64_MAX, NULL, sha256, size, err) : status;
 }
 
+/* The instrument no longer shows the result. */
+static enum lf_status forget_finding(struct job_work *work, struct lf_error *err)
+{
+    return lf_journal_finding_gone(work->jobs->journal, work->job->instrument,
+                                   lf_job_text(work->job, LF_JOB_FINDING),
+                                   lf_job_text(work->job, LF_JOB_VERSION), true, err);
+}
+
 /* If it comes back unchanged, lf_jobs_found resumes this job. */
 static enum lf_status is_gone(struct job_work *work, const char *why, struct lf_error *err)
 {
     enum lf_status status = lf_job_set_bool(work->job, LF_JOB_GONE, true, err);
     if (status == LF_OK)
-        status = lf_journal_finding_gone(work->jobs->journal, work->job->instrument,
-                                         lf_job_text(work->job, LF_JOB_FINDING),
-                                         lf_job_text(work->job, LF_JOB_VERSION), true, err);
-    if (status != LF_OK)
-        return status;
-    return job__end(work, LF_JOB_CANCELLED, "%s", why);
-}
-
-/* Data that the instrument sent without a file was spooled when it was found. */
-static enum lf_status know_parcel(struct job_work *work, struct lf_error *err)
-{
-    struct lf_parcel_row row;
-    enum lf_status status = lf_journal_parcel_get(work->jobs->journal, work->job->id, &row, err);
-    if (status != LF_OK)
-        return status;
-    status = lf_job_set_text(work->job, LF_JOB_SHA256, row.sha256, err);
-    job__note(work, "%s, %lld bytes, sha256 %s", row.name, (long long)row.size, row.sha256);
-    lf_parcel_row_free(&row);
-    return status;
+        status = forget_finding(work, err);
+    return status == LF_OK ? job__end(work, LF_JOB_CANCELLED, "%s", why) : status;
 }
 
 static enum lf_status spool_result(struct job_work *work, struct lf_error *err)
 {
     bool spooled_before = lf_job_text(work->job, LF_JOB_SHA256) != NULL;
-    enum lf_status status = know_parcel(work, err);
-    if (status == LF_NOT_FOUND)
+    /* Data that the instrument sent without a file was spooled when it was found. */
+    enum lf_status status = job__spool_name(work, err);
+    if (status == LF_OK)
+        status = job__spool_note(work, &work->parcel_row, err);
+    else if (status == LF_NOT_FOUND)
         status = job__spool_fill(work, NULL, take_result, err);
     if (status == LF_NOT_FOUND && spooled_before)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                       "the copy in the spool is damaged and the original is gone from %s: restore %.150s "
+                       "the copy in the spool is damaged and the original is gone from %s. Restore %.150s "
                        "there and `labferry retry %lld`, or cancel",
                        work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME),
                        (long long)work->job->id);
     if (status == LF_NOT_FOUND)
         return is_gone(work, "the file disappeared from the instrument before it could be read", err);
     if (status == LF_MISMATCH && err->class == LF_TRANSIENT)
-        return is_gone(work, "the file changed while it was read; its new version has a job of its own", err);
+        return is_gone(work, "the file changed while it was being read; a new job takes its new version",
+                       err);
     return status == LF_OK ? lf_journal_finding_digest(work->jobs->journal, work->job->id,
                                                        lf_job_text(work->job, LF_JOB_SHA256), err)
                            : status;
@@ -113,10 +107,11 @@ static enum lf_status match_run(struct job_work *work, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
     if (!rule)
-        return lf_fail(
-            err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-            "no entry in the collect list of %s matches the name %.150s. Add one and retry, or cancel",
-            work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME));
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                       "no entry in the collect list of %s matches the name %.150s. Add one and `labferry "
+                       "retry %lld`, or cancel",
+                       work->job->instrument, lf_job_text(work->job, LF_JOB_FILE_NAME),
+                       (long long)work->job->id);
     enum lf_status status = lf_job_text(work->job, LF_JOB_ASSIGNED) ? LF_OK
                                                                     : job__match_result(work, rule, err);
     if (status == LF_CORRUPT)
@@ -126,11 +121,11 @@ static enum lf_status match_run(struct job_work *work, struct lf_error *err)
     if (!lf_job_text(work->job, LF_JOB_CONFIG) && rule->config)
         status = lf_job_set_text(work->job, LF_JOB_CONFIG, rule->config, err);
     if (status == LF_OK && !lf_job_text(work->job, LF_JOB_CONFIG))
-        return lf_fail(
-            err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-            "found run %.80s but no output file configuration. Set config in the collect entry, or use "
-            "`labferry assign %lld RUN CONFIG`",
-            lf_job_text(work->job, LF_JOB_RUN), (long long)work->job->id);
+        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+                       "found run %.80s but no output file configuration. Name it: `labferry assign %lld "
+                       "%.80s CONFIG`, or set config in the collect entry and `labferry retry %lld`",
+                       lf_job_text(work->job, LF_JOB_RUN), (long long)work->job->id,
+                       lf_job_text(work->job, LF_JOB_RUN), (long long)work->job->id);
     cJSON *run = NULL;
     status = lf_cloud_get_run(work->jobs->cloud, lf_job_text(work->job, LF_JOB_RUN), &work->call, &run, err);
     if (status == LF_OK)
@@ -146,9 +141,9 @@ static enum lf_status match_run(struct job_work *work, struct lf_error *err)
     return status;
 }
 
-/* ---- compare: does the run have the same content already? ---- */
+/* ---- compare: does the run already have this content? ---- */
 
-/* A file may be found twice, touched or copied. In another run the same content (a blank plate) is another
+/* A file may be found twice: touched or copied. The same content in another run (a blank plate) is another
  * result, and data that the instrument sends twice was measured twice. */
 static enum lf_status compare_content(struct job_work *work, struct lf_error *err)
 {
@@ -165,7 +160,7 @@ static enum lf_status compare_content(struct job_work *work, struct lf_error *er
     if (status != LF_OK)
         return status;
     if (!attached)
-        return job__wait(work, SAME_POLL_MS, "job %lld is bringing the same content to this run",
+        return job__wait(work, SAME_POLL_MS, "job %lld is uploading the same content to this run",
                          (long long)other);
     status = lf_job_set_int(work->job, LF_JOB_SAME_AS, other, err);
     return status == LF_OK ? job__go(work, "file", "the same content as in job %lld; not uploaded again",
@@ -209,47 +204,41 @@ static enum lf_status create_processor(struct job_work *work, const char *run, c
     return status;
 }
 
-/* Did an earlier job attach a version of this very file (not only one of the same name) to the processor? */
-static enum lf_status same_file(struct job_work *work, const char *processor, bool *same,
-                                struct lf_error *err)
+/* LF_OK: an earlier job attached a version of this very file, not just one of the same name. */
+static enum lf_status same_file(struct job_work *work, const char *processor, struct lf_error *err)
 {
     struct lf_job earlier;
     int64_t id;
     const char *finding = lf_job_text(work->job, LF_JOB_FINDING);
     struct lf_journal *journal = work->jobs->journal;
-    *same = false;
     if (!finding)
-        return LF_OK;
+        return LF_NOT_FOUND;
     enum lf_status status = lf_journal_job_with_field(journal, "collect", LF_JOB_PROCESSOR, processor, false,
                                                       work->job->id, &id, err);
     if (status == LF_OK)
         status = lf_journal_job_get(journal, id, &earlier, err);
     if (status != LF_OK)
-        return status == LF_NOT_FOUND ? LF_OK : status;
-    *same = id < work->job->id && !strcmp(earlier.instrument, work->job->instrument)
-            && !strcmp(lf_job_text_or(&earlier, LF_JOB_FINDING, ""), finding);
+        return status;
+    bool same = id < work->job->id && !strcmp(earlier.instrument, work->job->instrument)
+                && !strcmp(lf_job_text_or(&earlier, LF_JOB_FINDING, ""), finding);
     lf_job_free(&earlier);
-    return LF_OK;
+    return same ? LF_OK : LF_NOT_FOUND;
 }
 
-/* An earlier version of this file, attached by us and not processed yet: it is replaced rather than joined.
- * *stale is NULL if there is none. */
+/* Finds the processor of an earlier version of this file that is not processed yet: it gets the new version,
+ * instead of both being processed. */
 static enum lf_status unprocessed_earlier(struct job_work *work, const cJSON *processors, const char **stale,
                                           struct lf_error *err)
 {
     const cJSON *processor;
-    enum lf_status status = LF_OK;
-    *stale = NULL;
     cJSON_ArrayForEach (processor, processors) {
-        const char *id = lf_json_text(processor, "id");
-        bool same = false;
-        if (status == LF_OK && !*stale && id
-            && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED"))
-            status = same_file(work, id, &same, err);
-        if (same)
-            *stale = id;
+        *stale = lf_json_text(processor, "id");
+        bool waits = *stale && !strcmp(lf_json_text_or(processor, "status", ""), "NOT_STARTED");
+        enum lf_status status = waits ? same_file(work, *stale, err) : LF_NOT_FOUND;
+        if (status != LF_NOT_FOUND)
+            return status;
     }
-    return status;
+    return LF_NOT_FOUND;
 }
 
 static enum lf_status replace_file(struct job_work *work, const char *processor, const char *blob,
@@ -261,7 +250,7 @@ static enum lf_status replace_file(struct job_work *work, const char *processor,
     if (status == LF_OK)
         status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, processor, err);
     if (status == LF_OK)
-        job__note(work, "replaces the earlier, unprocessed version on output processor %s", processor);
+        job__note(work, "replaces the unprocessed earlier version on output processor %s", processor);
     cJSON_Delete(updated);
     return status;
 }
@@ -275,15 +264,13 @@ static enum lf_status attach_file(struct job_work *work, struct lf_error *err)
                                                      err);
     if (status != LF_OK)
         return status;
-    const char *holder = holder_of(processors, blob), *stale = NULL;
-    if (!holder)
-        status = unprocessed_earlier(work, processors, &stale, err);
+    const char *holder = holder_of(processors, blob), *stale;
     if (holder) {
         status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, holder, err);
-        job__note(work, "output processor %s of run %s has it already", holder, run);
-    } else if (status == LF_OK && stale) {
+        job__note(work, "already attached to output processor %s of run %s", holder, run);
+    } else if ((status = unprocessed_earlier(work, processors, &stale, err)) == LF_OK) {
         status = replace_file(work, stale, blob, err);
-    } else if (status == LF_OK) {
+    } else if (status == LF_NOT_FOUND) {
         status = create_processor(work, run, config, blob, err);
     }
     cJSON_Delete(processors);
@@ -296,26 +283,34 @@ static enum lf_status rows_of(struct job_work *work, const cJSON *processor, str
 {
     int64_t good = lf_json_int(processor, "progressStats.rowsSucceeded", 0);
     int64_t bad = lf_json_int(processor, "progressStats.rowsFailed", 0);
-    if (lf_job_set_int(work->job, LF_JOB_ROWS_SUCCEEDED, good, err) != LF_OK
-        || lf_job_set_int(work->job, LF_JOB_ROWS_FAILED, bad, err) != LF_OK)
-        return err->status;
     const char *error_file = lf_json_text(processor, "errorFile.id");
-    if (error_file && lf_job_set_text(work->job, LF_JOB_ERROR_BLOB, error_file, err) != LF_OK)
+    if (lf_job_set_int(work->job, LF_JOB_ROWS_SUCCEEDED, good, err) != LF_OK
+        || lf_job_set_int(work->job, LF_JOB_ROWS_FAILED, bad, err) != LF_OK
+        || (error_file && lf_job_set_text(work->job, LF_JOB_ERROR_BLOB, error_file, err) != LF_OK))
         return err->status;
     job__note(work, "Benchling processed it: %lld rows succeeded, %lld failed", (long long)good,
               (long long)bad);
-    if (!lf_job_text(work->job, LF_JOB_FINDING)
-        && !lf_job_text(work->job, LF_JOB_ERROR_BLOB)) /* uploaded by hand: nothing left to do */
-        return job__end(work, LF_JOB_DONE, "Benchling processed it: %lld rows succeeded, %lld failed",
-                        (long long)good, (long long)bad);
-    return LF_OK;
+    bool by_hand = !lf_job_text(work->job, LF_JOB_FINDING); /* only its error file is left to fetch */
+    return by_hand && !lf_job_text(work->job, LF_JOB_ERROR_BLOB)
+               ? job__end(work, LF_JOB_DONE, "%s", work->note)
+               : LF_OK;
 }
 
 static enum lf_status wait_for_processing(struct job_work *work, const char *processor)
 {
-    free(work->wake);
     work->wake = lf_key_wake_processor(processor);
     return job__wait(work, TASK_POLL_MS, "Benchling is processing it");
+}
+
+/* A retry starts processing again. */
+static enum lf_status not_processed(struct job_work *work, const char *processor, const char *why,
+                                    struct lf_error *err)
+{
+    lf_job_clear(work->job, LF_JOB_TASK);
+    return lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
+                   "Benchling could not process the file: %.290s. It is attached to %s; fix the problem "
+                   "there, then `labferry retry %lld`, or cancel",
+                   why, processor, (long long)work->job->id);
 }
 
 /* Asks the long-running task. LF_NOT_FOUND: it has succeeded or is unknown; the processor knows more. */
@@ -329,20 +324,12 @@ static enum lf_status ask_task(struct job_work *work, const char *processor, str
     if (status != LF_OK)
         return status;
     const char *state = lf_json_text_or(task, "status", "");
-    if (!strcmp(state, "FAILED")) {
-        char why[300];
-        snprintf(why, sizeof why, "%s", lf_json_text_or(task, "message", "no reason was given"));
-        lf_job_clear(work->job, LF_JOB_TASK); /* a retry starts processing again */
-        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "Benchling could not process the file: %s. It is attached to %s; fix the problem "
-                         "there, then `labferry "
-                         "retry %lld`, or cancel",
-                         why, processor, (long long)work->job->id);
-    } else {
-        status = !strcmp(state, "SUCCEEDED") ? LF_NOT_FOUND : LF_OK;
-    }
+    if (!strcmp(state, "FAILED"))
+        status = not_processed(work, processor, lf_json_text_or(task, "message", "no reason given"), err);
+    else
+        status = strcmp(state, "SUCCEEDED") ? wait_for_processing(work, processor) : LF_NOT_FOUND;
     cJSON_Delete(task);
-    return status == LF_OK ? wait_for_processing(work, processor) : status;
+    return status;
 }
 
 static enum lf_status start_processing(struct job_work *work, const char *processor, struct lf_error *err)
@@ -360,7 +347,7 @@ static enum lf_status process_file(struct job_work *work, struct lf_error *err)
     const struct lf_config_collect *rule = job__collect_rule(work);
     const char *id = lf_job_text(work->job, LF_JOB_PROCESSOR);
     if (rule && !rule->process) {
-        job__note(work, "attached; processing is left to people (process = false)");
+        job__note(work, "attached, but not processed automatically (process = false)");
         return LF_OK;
     }
     enum lf_status status = ask_task(work, id, err);
@@ -376,11 +363,7 @@ static enum lf_status process_file(struct job_work *work, struct lf_error *err)
     else if (!strcmp(state, "RUNNING"))
         status = wait_for_processing(work, id);
     else if (!strcmp(state, "FAILED") && lf_job_text(work->job, LF_JOB_TASK))
-        status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "Benchling could not process the file on %s. Fix the problem there, then `labferry "
-                         "retry %lld`, or "
-                         "cancel",
-                         id, (long long)work->job->id);
+        status = not_processed(work, id, "no reason given", err);
     else
         status = start_processing(work, id, err);
     cJSON_Delete(processor);
@@ -391,26 +374,23 @@ static enum lf_status process_file(struct job_work *work, struct lf_error *err)
 
 static enum lf_status fetch_errors(struct job_work *work, const char *blob, struct lf_error *err)
 {
+    char sha256[LF_SHA256_HEX];
+    int64_t size = 0;
+    struct lf_file file = {0};
     char *dir = lf_format("%s/errors", work->jobs->config->agent.state_dir);
     char *path = dir ? lf_format("%s/job-%lld-errors.csv", dir, (long long)work->job->id) : NULL;
     enum lf_status status = path ? lf_dir_make(dir, LF_GROUP, err)
                                  : lf_fail_memory(err, "fetching the error file");
-    if (status == LF_OK) {
-        char sha256[LF_SHA256_HEX];
-        int64_t size = 0;
-        struct lf_file file;
-        status = lf_file_open(path, LF_FILE_REPLACE, LF_GROUP, &file, err);
-        if (status != LF_OK)
-            lf_error_prefix(err, "cannot create %s", path);
-        else
-            status = lf_cloud_download(work->jobs->cloud, blob, &file, work->jobs->config->agent.file_max,
-                                       &work->call, sha256, &size, err);
-        lf_file_close(&file);
-    }
+    if (status == LF_OK && (status = lf_file_open(path, LF_FILE_REPLACE, LF_GROUP, &file, err)) != LF_OK)
+        lf_error_prefix(err, "cannot create %s", path);
+    if (status == LF_OK)
+        status = lf_cloud_download(work->jobs->cloud, blob, &file, work->jobs->config->agent.file_max,
+                                   &work->call, sha256, &size, err);
+    lf_file_close(&file);
     if (status == LF_OK)
         status = lf_job_set_text(work->job, LF_JOB_ERROR_FILE, path, err);
     if (status == LF_OK)
-        job__note(work, "the rows that failed are in %s", path);
+        job__note(work, "failed rows are in %s", path);
     free(path);
     free(dir);
     return status;
@@ -425,19 +405,16 @@ static enum lf_status get_errors(struct job_work *work, struct lf_error *err)
     return status;
 }
 
-/* Without an archive the original stays where it is, so it must stay known. Data without a file is never seen
- * again. */
-static enum lf_status note_gone(struct job_work *work, const char *finding, const char *version,
-                                struct lf_error *err)
+/* If nothing was archived the original is still in its place, so it must stay known. Data without a file is
+ * never seen again. */
+static enum lf_status forget_archived(struct job_work *work, const char *finding, const char *version,
+                                      struct lf_error *err)
 {
     struct lf_error answer = {0};
-    if (lf_job_bool(work->job, LF_JOB_SAID))
-        return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true,
-                                       err);
-    enum lf_status there = lf_instrument_take(work->instrument, finding, version, NULL, 0, &answer);
-    if (there != LF_NOT_FOUND && there != LF_MISMATCH)
-        return LF_OK;
-    return lf_journal_finding_gone(work->jobs->journal, work->job->instrument, finding, version, true, err);
+    enum lf_status there = LF_NOT_FOUND;
+    if (!lf_job_bool(work->job, LF_JOB_SAID))
+        there = lf_instrument_take(work->instrument, finding, version, NULL, 0, &answer);
+    return there == LF_NOT_FOUND || there == LF_MISMATCH ? forget_finding(work, err) : LF_OK;
 }
 
 static enum lf_status archive_result(struct job_work *work, struct lf_error *err)
@@ -446,7 +423,7 @@ static enum lf_status archive_result(struct job_work *work, struct lf_error *err
                *version = lf_job_text(work->job, LF_JOB_VERSION);
     enum lf_status status = lf_instrument_archive(work->instrument, finding, version, err);
     if (status == LF_OK)
-        status = note_gone(work, finding, version, err);
+        status = forget_archived(work, finding, version, err);
     if (status != LF_OK)
         return status;
     int64_t same_as = lf_job_int(work->job, LF_JOB_SAME_AS, 0);
@@ -465,17 +442,18 @@ static enum lf_status archive_result(struct job_work *work, struct lf_error *err
 
 /* clang-format off */
 static const struct job_step steps[] = {
-    {.name = "adopt",   .run = adopt_upload, .hold_on_permanent = true},
-    {.name = "spool",   .run = spool_result, .hold_on_permanent = true, .bench = true,
+    {.name = "adopt",   .run = adopt_upload,        .hold_on_permanent = true},
+    {.name = "spool",   .run = spool_result,        .hold_on_permanent = true, .bench = true,
      .needs = {LF_JOB_FINDING, LF_JOB_VERSION, LF_JOB_FILE_NAME}},
-    {.name = "match",   .run = match_run,    .hold_on_permanent = true},
-    {.name = "compare", .run = compare_content,      .hold_on_permanent = true},
+    {.name = "match",   .run = match_run,           .hold_on_permanent = true},
+    {.name = "compare", .run = compare_content,     .hold_on_permanent = true},
     {.name = "upload",  .run = job__collect_upload, .hold_on_permanent = true, .checks_first = true},
-    {.name = "attach",  .run = attach_file,       .hold_on_permanent = true, .checks_first = true,
+    {.name = "attach",  .run = attach_file,         .hold_on_permanent = true, .checks_first = true,
      .needs = {LF_JOB_RUN, LF_JOB_CONFIG, LF_JOB_BLOB}},
-    {.name = "process", .run = process_file,      .hold_on_permanent = true, .checks_first = true, .needs = {LF_JOB_PROCESSOR}},
-    {.name = "errors",  .run = get_errors,   .hold_on_permanent = true},
-    {.name = "file",    .run = archive_result, .hold_on_permanent = true, .bench = true,
+    {.name = "process", .run = process_file,        .hold_on_permanent = true, .checks_first = true,
+     .needs = {LF_JOB_PROCESSOR}},
+    {.name = "errors",  .run = get_errors,          .hold_on_permanent = true},
+    {.name = "file",    .run = archive_result,      .hold_on_permanent = true, .bench = true,
      .needs = {LF_JOB_FINDING, LF_JOB_VERSION}},
     {0},
 };

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The blob of a multipart upload is noted apart from the finished one. */
+/* The blob of a multipart upload has its own field until the upload is complete. */
 static enum lf_status begin_parts(struct job_work *work, struct lf_upload_file *file, struct lf_error *err)
 {
     int64_t begun_with = lf_job_int(work->job, LF_JOB_PART_SIZE, 0);
@@ -44,7 +44,7 @@ static enum lf_status send_parts(struct job_work *work, const struct lf_upload_f
     return LF_OK;
 }
 
-/* Was it completed before, and the answer lost? */
+/* *complete: it was completed before, and the answer was lost. */
 static enum lf_status complete_already(struct job_work *work, const char *blob, bool *complete,
                                        struct lf_error *err)
 {
@@ -53,7 +53,7 @@ static enum lf_status complete_already(struct job_work *work, const char *blob, 
     *complete = status == LF_OK && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(object);
     return status == LF_NO_MEMORY ? status
-                                  : LF_OK; /* any other error comes up again when the parts are sent */
+                                  : LF_OK; /* any other error appears again when the parts are sent */
 }
 
 /* The cloud no longer knows the upload or rejects it: start a new one next time. */

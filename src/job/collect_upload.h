@@ -4,14 +4,14 @@
 
 #include "job/steps.h"
 
-/* The collect entry of the instrument's configuration that fits this result; NULL. */
+/* The first entry in the instrument's collect list whose glob matches this result; NULL: none. */
 const struct lf_config_collect *job__collect_rule(const struct job_work *work);
 
-/* The spool's copy is damaged or gone: back to `spool`, since the original is archived only at the end. */
+/* The copy in the spool is damaged or gone: back to `spool`. The original is archived only at the end. */
 enum lf_status job__collect_again(struct job_work *work, const struct lf_error *why);
 
-/* Uploads the parcel as a blob. Large files go in parts whose receipts are kept in the journal,
- * so that an upload goes on where it was after a restart. */
+/* Uploads the parcel as a blob. Large files go in parts whose receipts are kept in the journal, so that an
+ * upload continues where it was after a restart. */
 enum lf_status job__collect_upload(struct job_work *work, struct lf_error *err);
 
 #endif

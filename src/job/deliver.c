@@ -13,11 +13,9 @@
 
 enum { NOT_COMPLETE_WAIT_MS = 5000 };
 
-/* ---- resolve: events arrive late and out of order. Is this still the generator's file, and complete? ----
- */
+/* ---- resolve: events come late and out of order; is the file still the generator's, and complete? ---- */
 
-/* The generator has a newer file. Its event may have been lost, so the job for it is made here unless it
- * exists. */
+/* The generator has a newer file. Its event may be lost, so the job for it is made here unless it exists. */
 static enum lf_status hand_over(struct job_work *work, const cJSON *generator, const char *file,
                                 struct lf_error *err)
 {
@@ -26,7 +24,7 @@ static enum lf_status hand_over(struct job_work *work, const cJSON *generator, c
         .kind = &job__kind_deliver,
         .older = work->job,
         .happening = happening,
-        .history = "the generator of an older event has this newer file",
+        .history = "the generator has a newer file than its event reported: this one",
         .texts = {{LF_JOB_FILE, file}, {LF_JOB_FILE_NAME, lf_json_text(generator, "file.name")}},
     };
     int64_t id;
@@ -109,7 +107,7 @@ static enum lf_status note_delivery(struct job_work *work, const struct lf_outco
     return status;
 }
 
-/* Only reads. Nothing here leads back to delivering: the instrument may have used the file already. */
+/* Only reads. Nothing here leads back to deliver: the instrument may have used the file already. */
 static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *err)
 {
     struct lf_action action = {.job = work->job->id, .kind = LF_ACTION_DELIVER, .parcel = &work->parcel};
@@ -118,7 +116,7 @@ static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *e
     const char *instrument = work->job->instrument;
     enum lf_status status = job__spool_name(work, err);
     if (status == LF_NOT_FOUND) {
-        job__note(work, "it was put on %s; its digest there is no longer known", instrument);
+        job__note(work, "the file was put on %s, but the spool no longer has it to compare", instrument);
         return LF_OK;
     }
     if (status != LF_OK)
@@ -126,28 +124,27 @@ static enum lf_status confirm_delivery(struct job_work *work, struct lf_error *e
     const char *name = work->parcel.name;
     switch (lf_instrument_verify(work->instrument, &action, &outcome, &why)) {
     case LF_VERDICT_DONE:
-        if (outcome.sha256[0])
-            status = lf_job_set_text(work->job, LF_JOB_SHA256_THERE, outcome.sha256, err);
-        if (outcome.sha256[0])
-            job__note(work, "%s is on %s; read back, %s: sha256 %s", name, instrument,
-                      !strcmp(outcome.sha256, work->parcel.sha256) ? "equal on both sides"
-                                                                   : "converted as configured",
-                      outcome.sha256);
-        else
-            job__note(work, "%s is on %s, which has taken it already", name, instrument);
+        if (!outcome.sha256[0]) {
+            job__note(work, "%s was put on %s, which has already taken it", name, instrument);
+            break;
+        }
+        status = lf_job_set_text(work->job, LF_JOB_SHA256_THERE, outcome.sha256, err);
+        job__note(work, "%s is on %s; read back, %s: sha256 %s", name, instrument,
+                  !strcmp(outcome.sha256, work->parcel.sha256) ? "equal on both sides"
+                                                               : "converted as configured",
+                  outcome.sha256);
         break;
     case LF_VERDICT_NOT_DONE:
-        status =
-            lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
-                    "%s was put on %s but is not there as expected%s%s. Check the instrument, then `labferry "
-                    "retry %lld` (check again) or `cancel`",
-                    name, instrument, why.text[0] ? ": " : "", why.text, (long long)work->job->id);
+        status = lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
+                         "%s was put on %s but is not there as expected%s%s. Check the instrument, then "
+                         "`labferry retry %lld` (check again) or `cancel`",
+                         name, instrument, why.text[0] ? ": " : "", why.text, (long long)work->job->id);
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.class == LF_TRANSIENT)
             status = lf_fail(err, why.status, LF_TRANSIENT, "%s", why.text);
         else
-            job__note(work, "%s is on %s; it cannot be read back there", name, instrument);
+            job__note(work, "%s is on %s, which cannot read it back", name, instrument);
         break;
     }
     lf_outcome_free(&outcome);

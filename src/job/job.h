@@ -1,7 +1,7 @@
 /* Jobs: their kinds, their steps, and the runner that walks them.
  *
- * Couriers (threads of this module) do cloud steps; the bench thread of an instrument does bench steps by
- * calling lf_jobs_work. Every change of a job is committed together with its history and its report before
+ * Couriers (threads of this room) run cloud steps; the bench thread of an instrument runs bench steps by
+ * calling lf_jobs_work. Every change to a job is committed together with its history and its report before
  * anything follows from it.
  */
 #ifndef LF_JOB_JOB_H
@@ -28,14 +28,14 @@ enum lf_status lf_jobs_open(const struct lf_jobs_options *options, struct lf_job
 /* Instruments are added before lf_jobs_start; borrowed until lf_jobs_close. */
 enum lf_status lf_jobs_add_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
                                       struct lf_error *err);
-struct lf_instrument *lf_jobs_instrument(struct lf_jobs *jobs,
-                                         const char *name); /* NULL: none of that name */
+/* NULL: there is none of that name. */
+struct lf_instrument *lf_jobs_instrument(struct lf_jobs *jobs, const char *name);
 size_t lf_jobs_instrument_count(const struct lf_jobs *jobs);
 struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t index);
 /* Starts the couriers. */
 enum lf_status lf_jobs_start(struct lf_jobs *jobs, struct lf_error *err);
-/* Cancels what runs and ends couriers and benches; jobs stay where they are. The stop is set before benches
- * are interrupted, or they would take it for an operator's cancel. */
+/* Cancels what is running and ends couriers and benches; jobs stay where they are. The stop is set before
+ * benches are interrupted, or they would take it for an operator's cancel. */
 void lf_jobs_stop(struct lf_jobs *jobs);
 void lf_jobs_close(struct lf_jobs *jobs);
 
@@ -53,13 +53,13 @@ void lf_jobs_instrument_changed(void *jobs, struct lf_instrument *instrument);
 /* Sends a local file (from its start on) to an instrument. */
 enum lf_status lf_jobs_send(struct lf_jobs *jobs, const char *instrument, const char *name,
                             const struct lf_file *from, const char *who, int64_t *id, struct lf_error *err);
-/* Runs a procedure; inputs is an object of texts or NULL. The captured values are in the job's fields. */
+/* Runs a procedure; inputs is an object of texts or NULL. The job's fields get the captured values. */
 enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const char *procedure,
                            const cJSON *inputs, const char *who, int64_t *id, struct lf_error *err);
-/* Held or failed: do the step again ("it did not happen"). Waiting: do it now. */
+/* Held, failed or expired: runs the step again ("it did not happen"). Waiting: runs it now. */
 enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, struct lf_error *err);
-/* Held with an unknown outcome: it did happen; continue. values (object of texts, may be NULL) replaces what
- * the instrument would have captured. */
+/* Held with an unknown outcome: it did happen, so the job continues. values (an object of texts, may be NULL)
+ * replaces what the instrument would have captured. */
 enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *values, const char *who,
                                struct lf_error *err);
 enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why, const char *who,
@@ -73,11 +73,11 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
 /* What a person can do about it now; "" if nothing. Borrowed. */
 const char *lf_job_help(const struct lf_job *job);
 
-/* Checks an entry of collect.match. *names_config: it may also find the output file configuration. */
+/* Checks a rule of collect.match. *names_config: it may also find the output file configuration. */
 enum lf_status lf_match_check(const char *rule, bool *names_config, struct lf_error *err);
 
-/* Removes files of jobs that have left the journal: from the spool, and lists of failed rows. Now and then;
- * any thread. */
+/* Removes files of jobs that are no longer in the journal: spool files and lists of failed rows. Call it now
+ * and then; any thread. */
 void lf_jobs_tidy(struct lf_jobs *jobs);
 
 #endif

@@ -62,8 +62,7 @@ struct lf_instrument *lf_jobs_instrument_at(const struct lf_jobs *jobs, size_t i
 
 /* ---- couriers ---- */
 
-/* Queues reports about instruments that could not be queued when the instruments changed. Returns when to try
- * again. */
+/* Queues the reports that could not be queued when instruments changed. Returns when to try again. */
 static int64_t report_again(struct lf_jobs *jobs)
 {
     struct lf_error err = {0};
@@ -106,7 +105,7 @@ static int64_t run_courier(void *context)
     return lf_deadline_sooner(next, report_again(jobs));
 }
 
-/* ---- what an earlier run of the agent left behind ---- */
+/* ---- what the last run of the agent left behind ---- */
 
 struct left_over {
     struct lf_jobs *jobs;
@@ -114,15 +113,12 @@ struct left_over {
     enum lf_status status;
 };
 
-static bool is_orphan(struct lf_jobs *jobs, const struct lf_job *job)
-{
-    return job->state != LF_JOB_HELD && *job->instrument && !lf_jobs_instrument(jobs, job->instrument);
-}
-
 static void find_left_over(void *context, const struct lf_job *job)
 {
     struct left_over *left = context;
-    if ((job->stop || is_orphan(left->jobs, job)) && left->status == LF_OK)
+    bool orphan = job->state != LF_JOB_HELD && *job->instrument
+                  && !lf_jobs_instrument(left->jobs, job->instrument);
+    if ((job->stop || orphan) && left->status == LF_OK)
         left->status = lf_buffer_append(&left->ids, &job->id, sizeof job->id);
 }
 
@@ -136,13 +132,13 @@ static enum lf_status settle_left_over(struct lf_jobs *jobs, int64_t id, struct 
     if (job.stop)
         snprintf(why, sizeof why, "%.200s%s", job.stop,
                  job.acting
-                     ? "; the agent ended before the action had stopped, so it may have happened. Check "
+                     ? "; the agent ended before the action stopped, so it may have happened. Check "
                        "the instrument, then `labferry confirm` (it happened), `retry` (it did not) or "
                        "`cancel`"
                      : "");
     else
         snprintf(why, sizeof why,
-                 "the instrument %.80s is no longer in the configuration. Put it back and `labferry retry "
+                 "the instrument %.80s is no longer in the configuration. Restore it and `labferry retry "
                  "%lld`, or cancel",
                  job.instrument, (long long)id);
     if (job.stop && !job.acting)
@@ -154,8 +150,8 @@ static enum lf_status settle_left_over(struct lf_jobs *jobs, int64_t id, struct 
     return status;
 }
 
-/* Jobs that were being cancelled when the agent ended would run again, and jobs for instruments that are no
- * longer configured would wait unnoticed for ever. */
+/* Otherwise, jobs that were being cancelled when the agent ended would run again, and jobs for instruments
+ * that are no longer configured would wait forever, unseen. */
 static enum lf_status settle_all_left_over(struct lf_jobs *jobs, struct lf_error *err)
 {
     struct lf_job_filter open = {.state = "open", .limit = 1000000};

@@ -1,6 +1,6 @@
-/* The kinds of job: one row per kind, all in kind_list.c. Configuration (through its hooks), intake, runner
- * and control ask these rows; nothing else in the agent lists kinds. To add one: its steps and its row in a
- * file of this room, and its name in kind_list.c.
+/* The kinds of job: one row per kind, all listed in kind_list.c. Configuration (through its hooks), intake,
+ * runner and control ask these rows; nothing else in the agent lists kinds. To add one, write its steps and
+ * its row in a file of this room, and add the row to kind_list.c.
  */
 #ifndef LF_JOB_KINDS_H
 #define LF_JOB_KINDS_H
@@ -26,9 +26,9 @@ struct lf_job_kind {
     bool event_inputs;                           /* the route's inputs are paths in the event's resource */
     /* Ends with name NULL. A job of an event begins at the first. */
     const struct job_step *steps;
-    /* The job is about to end as failed, cancelled or expired. May return the name of a step that has to run
-     * first (a workflow task is set to failed). LF_NO_MEMORY: what has to happen first could not be noted.
-     * NULL: nothing has to. */
+    /* The job is about to end as failed, cancelled or expired. May set *step to a step that must run first (a
+     * workflow task is set to failed). LF_NO_MEMORY: that step could not be prepared. NULL: there is never
+     * such a step. */
     enum lf_status (*on_bad_end)(struct lf_job *job, enum lf_job_state end, const char *why,
                                  const char **step, struct lf_error *err);
     const char *assign_step; /* a result held here can be assigned to a run; NULL: never */
@@ -39,9 +39,9 @@ extern const struct lf_job_kind *const lf_job_kinds[];
 
 extern const struct lf_job_kind job__kind_deliver, job__kind_collect, job__kind_task, job__kind_procedure;
 
-/* NULL: this version does not know it. */
+/* NULL: this version does not know the kind. */
 const struct lf_job_kind *lf_job_kind_find(const char *name);
-/* What the configuration knows of each: its kind_at hook. NULL behind the last. */
+/* What the configuration needs of each kind, for its kind_at hook. NULL past the last. */
 const struct lf_config_kind *lf_job_kind_at(size_t index);
 
 #endif

@@ -1,5 +1,5 @@
-/* What an operator can do to jobs. Each verb is one transaction: read the job, check that the verb is
- * allowed, write the job. A running job belongs to its thread; it is only asked to stop. */
+/* What an operator can do with jobs. Each verb is one transaction: read the job, check that the verb is
+ * allowed, write the job. A running job belongs to its thread, and is only asked to stop. */
 #include "job/spool.h"
 
 #include "base/digest.h"
@@ -36,8 +36,8 @@ static enum lf_status own_job(struct lf_jobs *jobs, struct lf_birth *birth, int6
     return status;
 }
 
-/* The bytes come first: the sender may be slow, and a transaction must not wait for it. A file without a row
- * is swept. */
+/* The bytes are read first: the sender may be slow, and a transaction must not wait for it. A file without a
+ * row is swept. */
 static enum lf_status spool_sent(struct lf_jobs *jobs, struct lf_birth *birth, const char *name,
                                  const struct lf_file *from, int64_t *id, struct lf_error *err)
 {
@@ -102,7 +102,7 @@ enum lf_status lf_jobs_run(struct lf_jobs *jobs, const char *instrument, const c
     return status == LF_OK ? own_job(jobs, &birth, id, err) : status;
 }
 
-/* ---- jobs that are there ---- */
+/* ---- existing jobs ---- */
 
 /* Opens a transaction with the job read. On failure none is open. */
 static enum lf_status take_up(struct lf_jobs *jobs, int64_t id, struct lf_job *job, struct lf_error *err)
@@ -153,8 +153,8 @@ enum lf_status lf_jobs_retry(struct lf_jobs *jobs, int64_t id, const char *who, 
         return status;
     if (job__cloud_knows_failure(&job))
         status = lf_fail(err, LF_REFUSED, LF_PERMANENT,
-                         "the workflow task of job %lld was set to failed in Benchling. Set it back there "
-                         "to run it again",
+                         "the workflow task of job %lld was set to failed in Benchling. To run it again, set "
+                         "it back there",
                          (long long)id);
     else if (job.state != LF_JOB_HELD && job.state != LF_JOB_FAILED && job.state != LF_JOB_WAITING
              && job.state != LF_JOB_EXPIRED)
@@ -210,13 +210,13 @@ enum lf_status lf_jobs_confirm(struct lf_jobs *jobs, int64_t id, const cJSON *va
     if (status != LF_OK)
         return status;
     if (job.state != LF_JOB_HELD || (job.class != LF_UNKNOWN_OUTCOME && !job.acting))
-        status = not_now(&job, "confirmed: that is for an action whose outcome is unknown", err);
+        status = not_now(&job, "confirmed: only an action with an unknown outcome can be", err);
     else
         status = go_on_as_done(jobs, &job, values, err);
     return put_down(jobs, &job, status, who, "confirmed: it happened", err);
 }
 
-/* An action on the bench can be interrupted; a courier's step ends soon on its own. */
+/* An action on the bench can be interrupted; a courier's step soon ends on its own. */
 static enum lf_status interrupt_action(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err)
 {
     struct lf_instrument *instrument = job->bench ? lf_jobs_instrument(jobs, job->instrument) : NULL;
@@ -240,7 +240,7 @@ enum lf_status lf_jobs_cancel(struct lf_jobs *jobs, int64_t id, const char *why,
         if (status == LF_OK)
             status = lf_journal_job_stop(jobs->journal, id, text, err);
         if (status == LF_OK)
-            status = lf_journal_history_add(jobs->journal, id, who, "asked to stop what runs", err);
+            status = lf_journal_history_add(jobs->journal, id, who, "asked the running step to stop", err);
         lf_job_free(&job);
         return lf_journal_end(jobs->journal, status, err);
     }
@@ -264,7 +264,7 @@ enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run,
     const struct lf_job_kind *kind = lf_job_kind_find(job.kind);
     if (!kind || !kind->assign_step || job.state != LF_JOB_HELD || !lf_job_text(&job, LF_JOB_FINDING)
         || lf_job_text(&job, LF_JOB_PROCESSOR))
-        status = not_now(&job, "assigned: that is for a held result which is not attached yet", err);
+        status = not_now(&job, "assigned: only a held result that is not attached yet can be", err);
     if (status == LF_OK)
         status = lf_job_set_text(&job, LF_JOB_RUN, run, err);
     if (status == LF_OK && config)

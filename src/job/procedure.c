@@ -1,7 +1,7 @@
-/* procedure: an event, or an operator (`labferry run`), wants a procedure run on an instrument.
+/* procedure: an event or an operator (`labferry run`) wants a procedure to be run on an instrument.
  *
- * run -> report. The values that it captures stay in the job; nothing in Benchling changes. The kind `task`
- * runs its procedure with the same step.
+ * run -> report. The captured values stay in the job; nothing in Benchling changes. The kind `task` runs its
+ * procedure with the same step.
  */
 #include "job/steps.h"
 
@@ -33,7 +33,8 @@ enum lf_status job__procedure_action(struct job_work *work, struct lf_action *ac
     action->inputs = work->inputs;
     cJSON_ArrayForEach (input, lf_job_object(work->job, LF_JOB_INPUTS)) {
         if (action->input_count == INPUTS_MAX)
-            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "more than %d inputs", INPUTS_MAX);
+            return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "a procedure takes at most %d inputs",
+                           INPUTS_MAX);
         if (cJSON_IsString(input))
             work->inputs[action->input_count++] = (struct lf_input){input->string, input->valuestring};
     }
@@ -52,7 +53,7 @@ enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome
         if (!cJSON_AddItemToArray(captures, entry) || !lf_json_set_text(entry, "name", capture->name)
             || !lf_json_set_text(entry, "value", capture->value)
             || !lf_json_set_text(entry, "type", lf_capture_type_name(capture->type)))
-            status = lf_fail_memory(err, "keeping what the instrument said");
+            status = lf_fail_memory(err, "keeping captured values");
         size_t used = strlen(summary);
         snprintf(summary + used, sizeof summary - used, "%s%.60s %.60s", used ? ", " : "", capture->name,
                  capture->value);

@@ -1,4 +1,4 @@
-/* Reports about jobs and instruments: as JSON for whoever asks, and over MQTT through the outbox. */
+/* Reports about jobs and instruments: as JSON for callers, and over MQTT through the outbox. */
 #include "job/steps.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@ bool job__cloud_knows_failure(const struct lf_job *job)
     return lf_job_state_final(job->state) && lf_job_text(job, LF_JOB_FAILURE);
 }
 
-/* What a person can do about a job, in words and as verbs. */
+/* What a person can do with a job, in words and as verbs. */
 struct ways {
     const char *help, *verbs[4];
 };

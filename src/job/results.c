@@ -28,13 +28,13 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
     return status;
 }
 
-/* The driver reports a known result again. If it had disappeared before it could be read, it is back: network
+/* The driver reports a known result again. If it disappeared before it could be read, it is back: network
  * shares do that. */
 static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *instrument,
                                   const struct lf_finding *finding, struct lf_error *err)
 {
     struct lf_job job;
-    /* Data without a file cannot come back. */
+    /* Data without a file does not come back. */
     enum lf_status status = finding->data ? LF_OK
                                           : lf_journal_finding_gone(jobs->journal, instrument, finding->id,
                                                                     finding->version, false, err);
@@ -46,7 +46,7 @@ static enum lf_status found_again(struct lf_jobs *jobs, int64_t id, const char *
         lf_job_clear(&job, LF_JOB_GONE);
         job__enter_step(&job, job__step_find(&job__kind_collect, "spool"));
         char text[120];
-        snprintf(text, sizeof text, "it is on %.80s again", instrument);
+        snprintf(text, sizeof text, "the result is on %.80s again", instrument);
         status = job__save(jobs, &job, "agent", text, err);
     }
     lf_job_free(&job);

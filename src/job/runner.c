@@ -1,8 +1,8 @@
 /* One step of a job, and what follows from it.
  *
  * The rule for physical actions whose class is `once`: commit "about to act" (job->acting) -> act -> commit
- * what came of it. A job claimed with acting set was interrupted in between: the driver's verify decides, and
- * when it cannot tell the job is held.
+ * the outcome. A job claimed with acting set was interrupted in between: the driver's verify decides, and if
+ * it does not know, the job is held.
  *
  * What follows from an error is decided by its class alone (see after_error); a step never retries by itself.
  */
@@ -15,21 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    LOOK_AGAIN_MS =
-        5000, /* after an unknown outcome in the cloud: what was created may take a moment to be seen */
-    STEP_DEADLINE_MS = 6 * 60 * 60
-                       * 1000, /* of cloud calls in one step; each request has its own, shorter ones */
-};
+/* LOOK_AGAIN_MS: after an unknown outcome in the cloud; what was created may take a moment to appear.
+ * STEP_DEADLINE_MS: for the cloud calls of one step; each request has its own, shorter deadlines. */
+enum { LOOK_AGAIN_MS = 5000, STEP_DEADLINE_MS = 6 * 60 * 60 * 1000 };
 
-/* ---- ends and turns ---- */
+/* ---- what follows a step ---- */
 
 void job__set_state(struct lf_job *job, enum lf_job_state state, enum lf_class class, const char *note)
 {
     job->state = state;
     job->class = class;
     if (!job__set_text(&job->note, note && *note ? note : NULL))
-        job__set_text(&job->note, NULL); /* the history has it; an outdated note would mislead */
+        job__set_text(&job->note, NULL); /* the history has it; the old note would mislead */
     job__set_text(&job->wake, NULL);
     job->due_mono = 0;
 }
@@ -119,8 +116,8 @@ static void after_success(const struct lf_job_kind *kind, const struct job_step 
 
 /* ---- physical actions ---- */
 
-/* Interrupted by a crash between "about to act" and "acted": the driver's verify decides. If it was not done
- * the step starts over like any other, since it may have expired meanwhile. */
+/* Interrupted by a crash between "about to act" and "acted": the driver's verify decides. If it was not done,
+ * the step starts over like any other, because the job may have expired meanwhile. */
 static enum lf_status ask_verify(struct job_work *work, const struct job_step *step,
                                  const struct lf_action *action, struct lf_error *err)
 {
@@ -130,24 +127,23 @@ static enum lf_status ask_verify(struct job_work *work, const struct job_step *s
     switch (lf_instrument_verify(work->instrument, action, &outcome, &why)) {
     case LF_VERDICT_DONE:
         work->job->expires_mono = 0;
-        job__note(work, "it was done before the interruption (the instrument confirms it)");
+        job__note(work, "done before the interruption, as the instrument confirms");
         status = step->acted(work, &outcome, err);
         break;
     case LF_VERDICT_NOT_DONE:
         work->job->acting = false;
-        job__go(work, step->name, "it was not done before the interruption (the instrument confirms it)");
+        job__go(work, step->name, "not done before the interruption, as the instrument confirms");
         break;
     case LF_VERDICT_UNKNOWN:
         if (why.status == LF_DISCONNECTED || why.status == LF_CANCELLED)
             status = lf_fail(err, why.status, LF_TRANSIENT, "%s", why.text);
         else
-            status = lf_fail(
-                err, LF_IO, LF_UNKNOWN_OUTCOME,
-                "the agent was interrupted while it acted on %s, and it is unknown whether the action happened "
-                "(%s). "
-                "Look at the instrument, then `labferry confirm %lld` (it happened), `retry` (it did not) or "
-                "`cancel`",
-                work->job->instrument, why.text[0] ? why.text : "no answer", (long long)work->job->id);
+            status = lf_fail(err, LF_IO, LF_UNKNOWN_OUTCOME,
+                             "the agent was interrupted while it acted on %s, and it is unknown whether the "
+                             "action happened (%s). Check the instrument, then `labferry confirm %lld` (it "
+                             "happened), `retry` (it did not) or `cancel`",
+                             work->job->instrument, why.text[0] ? why.text : "no answer",
+                             (long long)work->job->id);
         break;
     }
     lf_outcome_free(&outcome);
@@ -160,7 +156,7 @@ static enum lf_status check_needs(const struct job_work *work, const struct job_
     enum lf_status status = LF_OK;
     if (step->needs_route && !work->route)
         return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                       "the route \"%s\" is no longer in the configuration. Put it back and `labferry retry "
+                       "the route \"%s\" is no longer in the configuration. Restore it and `labferry retry "
                        "%lld`, or cancel",
                        work->job->route ? work->job->route : "", (long long)work->job->id);
     for (size_t i = 0; status == LF_OK && i < NEEDS_MAX && step->needs[i]; i++)
@@ -179,8 +175,8 @@ static enum lf_status act_once_at_most(struct job_work *work, const struct job_s
         return LF_OK;
     if (status == LF_OK)
         status = lf_instrument_repeat(work->instrument, &action, &repeat, err);
-    if (status != LF_OK && job->acting
-        && err->class == LF_PERMANENT) /* it may have happened, so it has not failed */
+    /* It may have happened, so it has not failed. */
+    if (status != LF_OK && job->acting && err->class == LF_PERMANENT)
         err->class = LF_NEEDS_PERSON;
     if (status == LF_OK && job->acting)
         return ask_verify(work, step, &action, err);
@@ -198,8 +194,7 @@ static enum lf_status act_once_at_most(struct job_work *work, const struct job_s
     struct lf_outcome outcome = {0};
     status = lf_instrument_act(work->instrument, &action, &outcome, err);
     LF_FAILPOINT("act.acted");
-    /* Any class but "unknown" means that the instrument did nothing, or nothing that a repeat would do twice.
-     */
+    /* Any other class means that the instrument did nothing, or nothing that a repeat would do twice. */
     if (status != LF_OK && err->class != LF_UNKNOWN_OUTCOME)
         job->acting = false;
     if (status == LF_OK) {
@@ -221,8 +216,10 @@ static bool has_expired(const struct lf_job *job)
     return job->expires_mono > 0 && !job->acting && lf_clock_mono_ms() >= job->expires_mono;
 }
 
-/* The time limit was counted from when we heard of the work, because our clock was not known to be right.
- * Count it from when the work arose once the clock is known, or at the latest before an instrument acts. */
+/* The time limit counts from when the agent heard of the work, because its clock was not known to be right.
+ * Makes it count from when the work arose once the clock is known, or at the latest before an instrument
+ * acts.
+ */
 static void count_from_event(const struct lf_jobs *jobs, const struct job_step *step, struct lf_job *job)
 {
     int64_t happened = lf_job_int(job, LF_JOB_HAPPENED, 0);
@@ -246,20 +243,20 @@ static void end_expired(const struct lf_job_kind *kind, struct lf_job *job)
              "it did not start on its instrument before %s, the time limit of its route (not_after); %s",
              when, clock);
     job__end_badly(kind, job, LF_JOB_EXPIRED, LF_CLASS_NONE, why);
-    if (job->state != LF_JOB_HELD) /* a job that is held stays too late */
+    if (job->state != LF_JOB_HELD) /* a held job stays expired */
         job->expires_mono = 0;
 }
 
-/* The agent stops: the job stays as it was before the step, for the next start. */
+/* The agent is stopping: the job stays as it was before the step, for the next start. */
 static bool agent_stops(struct lf_jobs *jobs, enum lf_status status)
 {
     return status == LF_CANCELLED && lf_cancel_is_set(&jobs->cancel);
 }
 
-/* A job that polls every few seconds would fill history, audit trail and outbox. */
+/* Otherwise a job that polls every few seconds would fill history, audit trail and outbox. */
 static bool waits_as_before(const struct job_work *work)
 {
-    const char *note = work->job->note; /* still that of the last time */
+    const char *note = work->job->note; /* still that of the last poll */
     return work->follow == FOLLOW_WAIT && note && !strcmp(note, work->note);
 }
 
@@ -268,10 +265,10 @@ static void save_state(struct lf_jobs *jobs, struct lf_job *job, const char *his
 {
     struct lf_error err = {0};
     /* If the disk is full, the job stays claimed in the journal until this succeeds or the agent restarts. */
-    for (int attempt = 0;
-         (history ? job__save(jobs, job, "agent", history, &err) : job__save_unreported(jobs, job, &err))
-         != LF_OK;
-         attempt++) {
+    for (int attempt = 0;; attempt++) {
+        if ((history ? job__save(jobs, job, "agent", history, &err) : job__save_unreported(jobs, job, &err))
+            == LF_OK)
+            return;
         lf_log_error("jobs", "cannot save the state of job %lld: %s", (long long)job->id, err.text);
         if (lf_sleep_until(lf_deadline_in(1000 + lf_backoff_ms(attempt, LF_PACE_DEVICE)), &jobs->cancel)
             == LF_CANCELLED)
@@ -279,16 +276,15 @@ static void save_state(struct lf_jobs *jobs, struct lf_job *job, const char *his
     }
 }
 
-/* Saves a job that must not run its step as held or expired. False: it can run. */
+/* Saves the job as held or expired if its step must not run. False: it can run. */
 static bool put_off(struct lf_jobs *jobs, const struct lf_job_kind *kind, const struct job_step *step,
                     struct lf_job *job)
 {
-    bool readable = job->state != LF_JOB_HELD; /* otherwise the journal has said why in the note */
+    bool readable = job->state != LF_JOB_HELD; /* otherwise the note has the journal's reason */
     if (readable && !step)
-        job__set_state(
-            job, LF_JOB_HELD, LF_NEEDS_PERSON,
-            "this version of the agent does not know this step. Install the version that made the job, or "
-            "cancel it");
+        job__set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON,
+                       "this version of the agent does not know this step. Install the version that made the "
+                       "job, or cancel it");
     if (readable && step) {
         count_from_event(jobs, step, job);
         if (!has_expired(job))
@@ -300,7 +296,7 @@ static bool put_off(struct lf_jobs *jobs, const struct lf_job_kind *kind, const 
     return true;
 }
 
-/* Decides what follows a step, and writes the line for the history. */
+/* Decides what follows a step, and writes its line of history. */
 static void conclude(struct job_work *work, const struct lf_job_kind *kind, const struct job_step *step,
                      enum lf_status status, const struct lf_error *err, char *history, size_t size)
 {

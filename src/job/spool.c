@@ -13,7 +13,7 @@
 
 enum { TIDY_AFTER_S = 24 * 60 * 60 };
 
-/* Errors of the spool folder are transient for every job; they must not look as if a file were missing. */
+/* Errors of the spool folder are transient for every job; they must not look like a missing file. */
 static enum lf_status spool_trouble(struct lf_error *err, const char *doing, const char *path)
 {
     struct lf_error why = *err;
@@ -24,7 +24,7 @@ static enum lf_status spool_trouble(struct lf_error *err, const char *doing, con
 static enum lf_status open_spool(const char *path, struct lf_dir *dir, struct lf_error *err)
 {
     enum lf_status status = lf_dir_open(path, dir, err);
-    if (status == LF_NOT_FOUND && lf_dir_make(path, LF_PRIVATE, err) == LF_OK) /* it was removed */
+    if (status == LF_NOT_FOUND && lf_dir_make(path, LF_PRIVATE, err) == LF_OK) /* someone removed it */
         status = lf_dir_open(path, dir, err);
     return status;
 }
@@ -64,7 +64,7 @@ void job__spool_discard(struct spool_file *file)
     struct lf_error ignored;
     lf_file_close(&file->file);
     if (lf_dir_is_open(&file->dir))
-        lf_dir_remove(&file->dir, file->part, &ignored); /* already renamed if it was kept */
+        lf_dir_remove(&file->dir, file->part, &ignored); /* renamed already if it was kept */
     lf_dir_close(&file->dir);
     free(file->final);
 }
@@ -158,7 +158,7 @@ static void remove_file(void *context, int64_t number, const char *path)
     struct lf_error ignored;
     (void)context, (void)number;
     LF_FAILPOINT("effect.remove");
-    lf_file_remove(path, &ignored); /* if this fails, it is swept */
+    lf_file_remove(path, &ignored); /* if this fails, the next start sweeps it */
 }
 
 enum lf_status job__spool_drop(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err)
@@ -174,19 +174,17 @@ enum lf_status job__spool_drop(struct lf_jobs *jobs, struct lf_job *job, struct 
     return status == LF_NOT_FOUND ? LF_OK : status;
 }
 
-/* The journal is an older copy that may not know the result in this file, and will use the number of its job
- * again. */
+/* The journal is an older copy that may not know the result in this file, and will reuse its job's number. */
 static void put_aside(const struct lf_dir *dir, const char *name, const char *path)
 {
     char kept[300];
     struct lf_error ignored;
     snprintf(kept, sizeof kept, "kept-%016llx-%.200s", (unsigned long long)lf_random_below(UINT64_MAX), name);
     if (lf_dir_rename_replace(dir, name, dir, kept, &ignored) == LF_OK)
-        lf_log_warning(
-            "jobs",
-            "%s/%s belongs to a job that the journal, an older copy, does not know. It is kept as %s; remove "
-            "it when it is not needed",
-            path, name, kept);
+        lf_log_warning("jobs",
+                       "%s/%s belongs to a job that the journal, an older copy, does not know. It is kept as "
+                       "%s; remove it when it is no longer needed",
+                       path, name, kept);
 }
 
 /* Removes job files that are not `needed` and were last written before before_s. */

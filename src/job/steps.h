@@ -1,10 +1,10 @@
 /* Inside jobs: what a step is and what it can do. Not for other folders.
  *
  * A step gets the job as struct job_work, does one piece of work and returns. It never sleeps and never
- * retries: it returns an error, whose class decides what happens, or LF_OK after at most one of job__end,
+ * retries: it returns an error, whose class decides what follows, or LF_OK after at most one of job__end,
  * job__wait and job__go; with none of these the next step follows. What it learns goes into fields of the
- * job, which are saved, with its note, after it has returned. A step can be interrupted and run again at any
- * point; only an action whose class is `once` is never repeated (see runner.c).
+ * job, which are saved, with its note, after it returns. A step can be interrupted at any point and run
+ * again; only an action whose class is `once` is never repeated (see runner.c).
  */
 #ifndef LF_JOB_STEPS_H
 #define LF_JOB_STEPS_H
@@ -38,9 +38,9 @@ struct job_work {
     struct lf_jobs *jobs;
     struct lf_job *job;
     struct lf_instrument *instrument;    /* bench steps only */
-    const struct lf_config_route *route; /* NULL for operators' jobs and results */
+    const struct lf_config_route *route; /* NULL for operators' jobs and results, or no longer configured */
     struct lf_call call;                 /* for cloud calls of courier steps */
-    struct lf_parcel_row parcel_row;     /* what an action borrows; freed after the step */
+    struct lf_parcel_row parcel_row;     /* see job__spool_name; freed after the step */
     struct lf_parcel parcel;
     char *parcel_path;
     struct lf_input inputs[INPUTS_MAX];
@@ -49,25 +49,24 @@ struct job_work {
     const char *go;           /* FOLLOW_GO: the step */
     enum lf_job_state end;    /* FOLLOW_END: how */
     int64_t wait_ms;          /* FOLLOW_WAIT */
-    char *wake;               /* FOLLOW_WAIT: what would wake it earlier, a key; may be NULL. Owned */
+    char *wake;               /* FOLLOW_WAIT: key of what wakes it earlier; may be NULL. Owned */
     char note[LF_ERROR_TEXT]; /* what was done, for history and people; may be empty */
 };
 
 struct job_step {
     const char *name;
     bool bench;
-    /* It checks whether the cloud has the change already before it makes it, so it can be repeated after an
+    /* Before it makes a change it checks whether the cloud already has it, so it can be repeated after an
      * unknown outcome. */
     bool checks_first;
-    /* A permanent error holds the job for a person instead of failing it, because a result must not be lost.
-     */
+    /* A permanent error holds the job instead of failing it, because a result must not be lost. */
     bool hold_on_permanent;
-    /* What it cannot do without: the route of its job, and texts that steps before it have found. The job is
-     * held for a person when one is missing; steps take them for granted. */
+    /* What the step needs: the job's route, and texts that earlier steps have found. If one is missing the
+     * job is held and the step does not run. */
     bool needs_route;
     enum lf_job_field needs[NEEDS_MAX];
     enum lf_status (*run)(struct job_work *work, struct lf_error *err);
-    /* A physical action has these two in place of run: what to do, and what its outcome was. */
+    /* A physical action has these two instead of run: what to do, and what to do with its outcome. */
     enum lf_status (*action)(struct job_work *work, struct lf_action *action, struct lf_error *err);
     enum lf_status (*acted)(struct job_work *work, const struct lf_outcome *outcome, struct lf_error *err);
 };
@@ -85,10 +84,10 @@ enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *
 /* *number: the text is a JSON number. Fails only when out of memory. */
 enum lf_status job__is_number(const char *text, bool *number, struct lf_error *err);
 
-/* Before it returns, a step notes what it did ... */
+/* What the step did. */
 void job__note(struct job_work *work, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* ... and, if it is not the next step, what follows: the job ends, waits, or goes to another step. Each sets
- * the note and returns LF_OK. */
+/* What follows, if not the next step: the job ends, waits, or goes to another step. Each sets the note and
+ * returns LF_OK. */
 enum lf_status job__end(struct job_work *work, enum lf_job_state end, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 enum lf_status job__wait(struct job_work *work, int64_t ms, const char *format, ...)
@@ -96,9 +95,9 @@ enum lf_status job__wait(struct job_work *work, int64_t ms, const char *format, 
 enum lf_status job__go(struct job_work *work, const char *step, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* runner.c: one step of a claimed job, and everything that follows from it. */
+/* runner.c: runs one step of a claimed job, and saves everything that follows from it. */
 void job__run_step(struct lf_jobs *jobs, struct lf_job *job, struct lf_instrument *instrument);
-/* The job ends badly, unless its kind has a step to run first. */
+/* Ends the job as failed, cancelled or expired, unless its kind has a step to run first. */
 void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_job_state state,
                     enum lf_class class, const char *why);
 /* Sets the state with its class and note (NULL or "": none); the job no longer waits for anything. */
@@ -106,9 +105,9 @@ void job__set_state(struct lf_job *job, enum lf_job_state state, enum lf_class c
 /* Makes the job ready for this step. */
 void job__enter_step(struct lf_job *job, const struct job_step *step);
 
-/* report.c: the job has ended and its workflow task was set to failed. */
+/* report.c: the job has ended, and its workflow task was set to failed. */
 bool job__cloud_knows_failure(const struct lf_job *job);
-/* To be called inside a transaction, after lf_journal_job_save. */
+/* Call these inside a transaction, after lf_journal_job_save. */
 enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);
 enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument *instrument,
                                       struct lf_error *err);
@@ -117,16 +116,16 @@ enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument
  * updated_ms. A job that is done or cancelled loses its parcel. */
 enum lf_status job__save(struct lf_jobs *jobs, struct lf_job *job, const char *who, const char *history,
                          struct lf_error *err);
-/* Saves only the row. */
+/* Saves only the row, without history and report. */
 enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, struct lf_error *err);
-/* Once the transaction is on disk: kicks whoever can run the job next, and the outbox. */
+/* Once the transaction is on disk, wakes the thread that can run the job next, and the outbox. */
 void job__changed(struct lf_jobs *jobs, const struct lf_job *job);
 void job__set_step(struct lf_job *job, const struct job_step *step);
 /* jobs.c: something was queued for the broker. */
 void job__reported(struct lf_jobs *jobs);
 bool job__set_text(char **field, const char *text); /* frees and copies; NULL clears */
 
-/* procedure.c: the step that runs a procedure, and keeps the values that it captured. */
+/* procedure.c: the step that runs a procedure and keeps the captured values. */
 enum lf_status job__procedure_action(struct job_work *work, struct lf_action *action, struct lf_error *err);
 enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome *outcome,
                                   struct lf_error *err);
@@ -136,7 +135,7 @@ enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome
 enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err);
 
-/* values.c: makes a collect job from the captured values, for the run in the field run. Can be repeated. */
+/* values.c: makes a collect job for the captured values and the run in the field run. Can be repeated. */
 enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err);
 
 #endif

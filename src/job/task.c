@@ -1,4 +1,4 @@
-/* task: a workflow task wants something done on an instrument.
+/* task: a workflow task asks for something to be done on an instrument.
  *
  * check -> claim -> run -> report -> settle. When a claimed task ends badly, settle sets the workflow task to
  * failed before the job ends.
@@ -11,7 +11,7 @@
 
 /* ---- check: is it still ours to do? ---- */
 
-/* *text is owned: what the task has in this field. It is held for a person when it has nothing. */
+/* *text is owned: the value of this field of the task. Without a value the job is held for a person. */
 static enum lf_status field_text(const struct job_work *work, const cJSON *task, const char *field,
                                  const char *needed_by, char **text, struct lf_error *err)
 {
@@ -62,14 +62,14 @@ static enum lf_status still_ours(struct job_work *work, const cJSON *task, struc
     if (cJSON_IsObject(lf_json_at(task, "archiveRecord")))
         return job__end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
     if (is_over(type))
-        return job__end(work, LF_JOB_CANCELLED, "the workflow task is %s already", name);
+        return job__end(work, LF_JOB_CANCELLED, "the workflow task is already %s", name);
     enum lf_status status = lf_journal_job_with_field(work->jobs->journal, "task", LF_JOB_WORKFLOW_TASK,
                                                       lf_json_text_or(task, "id", ""), true, work->job->id,
                                                       &other, err);
     if (status != LF_OK && status != LF_NOT_FOUND)
         return status;
     if (status == LF_OK && other < work->job->id)
-        return job__end(work, LF_JOB_CANCELLED, "job %lld is at work on this workflow task",
+        return job__end(work, LF_JOB_CANCELLED, "job %lld is already working on this workflow task",
                         (long long)other);
     if (strcmp(lf_job_text_or(work->job, LF_JOB_STATUS, status_id), status_id) != 0)
         return job__end(work, LF_JOB_CANCELLED, "the workflow task has moved on to %s", name);
@@ -98,7 +98,7 @@ static enum lf_status check_task(struct job_work *work, struct lf_error *err)
 
 /* ---- claim and settle: statuses ---- */
 
-/* Brings the workflow task to the status of this name or type. LF_OK, too, if it is there already. */
+/* Moves the workflow task to the status with this name or type. LF_OK also if it already has it. */
 static enum lf_status move_to(struct job_work *work, const cJSON *task, const char *wanted,
                               struct lf_error *err)
 {
@@ -119,14 +119,8 @@ static bool as_found(const struct job_work *work, const cJSON *task)
     return !strcmp(lf_job_text_or(work->job, LF_JOB_STATUS, ""), lf_json_text_or(task, "status.id", ""));
 }
 
-static enum lf_status note_claiming(struct job_work *work, struct lf_error *err)
-{
-    enum lf_status status = lf_job_set_bool(work->job, LF_JOB_CLAIMING, true, err);
-    return status == LF_OK ? job__save(work->jobs, work->job, "agent", NULL, err) : status;
-}
-
-/* "claiming" is committed before Benchling is asked: if the task is in progress without it, somebody else was
- * faster. */
+/* "claiming" is committed before the status is set in Benchling: if the task is in progress without it,
+ * somebody else was faster. */
 static enum lf_status claim_task(struct job_work *work, struct lf_error *err)
 {
     cJSON *task = NULL;
@@ -138,8 +132,9 @@ static enum lf_status claim_task(struct job_work *work, struct lf_error *err)
         cJSON_Delete(task);
         return LF_OK;
     }
-    if (status == LF_OK && !ours)
-        status = note_claiming(work, err);
+    if (status == LF_OK && !ours
+        && (status = lf_job_set_bool(work->job, LF_JOB_CLAIMING, true, err)) == LF_OK)
+        status = job__save(work->jobs, work->job, "agent", NULL, err);
     if (status == LF_OK)
         status = move_to(work, task, work->route->claim_status, err);
     if (status == LF_OK)
@@ -152,7 +147,8 @@ static enum lf_status claim_task(struct job_work *work, struct lf_error *err)
     return status;
 }
 
-/* Benchling was not told of a failure, since the task was never claimed: a retry starts from the beginning.
+/* The task was never claimed, so nothing is set to failed in Benchling, and a retry starts from the
+ * beginning.
  */
 static enum lf_status end_unclaimed(struct job_work *work, enum lf_job_state end, const char *failed)
 {
@@ -204,7 +200,7 @@ static enum lf_status add_value(cJSON *fields, const char *field, const char *ty
     return lf_fail_memory(err, "making a workflow output");
 }
 
-/* Where a captured value goes; NULL: nowhere. */
+/* The output field for a captured value; NULL: none. */
 static const char *output_field(const struct job_work *work, const char *capture)
 {
     if (work->route->output_count == 0)
@@ -215,7 +211,7 @@ static const char *output_field(const struct job_work *work, const char *capture
     return NULL;
 }
 
-/* A value captured several times reports its last. */
+/* Of a value captured several times, the last is reported. */
 static enum lf_status output_fields(const struct job_work *work, cJSON **fields, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
@@ -230,7 +226,7 @@ static enum lf_status output_fields(const struct job_work *work, cJSON **fields,
     return *fields ? status : lf_fail_memory(err, "making a workflow output");
 }
 
-/* A number that went out as text of ours may come back as number or text. */
+/* A number may come back as a number or a text. */
 static bool same_value(const cJSON *sent, const cJSON *there)
 {
     if (!cJSON_IsRaw(sent))
@@ -253,7 +249,7 @@ static bool has_fields(const cJSON *output, const cJSON *fields)
     return true;
 }
 
-/* Was it there before ours was created, or does it belong to another job? */
+/* *foreign: it existed before ours was created, or it belongs to another job. */
 static enum lf_status is_foreign(const struct job_work *work, const char *id, bool *foreign,
                                  struct lf_error *err)
 {
@@ -269,8 +265,9 @@ static enum lf_status is_foreign(const struct job_work *work, const char *id, bo
     return status == LF_NOT_FOUND ? LF_OK : status;
 }
 
-/* After a lost answer: an output that appeared since and says the same is ours. One that says something else
- * may be ours, as Benchling stored it, or a person's: a person decides, and a retry counts it as foreign. */
+/* After a lost answer: an output that has appeared since then with the same values is ours. One with other
+ * values may be ours, as Benchling stored it, or a person's: a person decides, and a retry counts it as
+ * foreign. */
 static enum lf_status look_for_output(struct job_work *work, const char *task, const cJSON *fields,
                                       struct lf_error *err)
 {
@@ -288,17 +285,17 @@ static enum lf_status look_for_output(struct job_work *work, const char *task, c
             break;
         }
         cJSON_AddItemToArray(before, cJSON_CreateString(id));
-        status =
-            lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
-                    "the answer to creating the workflow output was lost, and %s appeared with other "
-                    "values. If it is not this one (%.200s), `labferry retry %lld` creates it; else cancel",
-                    id, lf_job_text_or(work->job, LF_JOB_SUMMARY, ""), (long long)work->job->id);
+        status = lf_fail(err, LF_MISMATCH, LF_NEEDS_PERSON,
+                         "the answer to creating the workflow output was lost, and %s appeared with other "
+                         "values. If it is this job's output (%.200s), cancel; if not, `labferry retry %lld` "
+                         "creates it",
+                         id, lf_job_text_or(work->job, LF_JOB_SUMMARY, ""), (long long)work->job->id);
     }
     cJSON_Delete(outputs);
     return status;
 }
 
-/* Notes which outputs there are before ours is created: one that appears later may be ours. */
+/* Notes which outputs exist before ours is created: one that appears later may be ours. */
 static enum lf_status note_outputs(struct job_work *work, const char *task, struct lf_error *err)
 {
     cJSON *outputs = NULL, *before = cJSON_CreateArray();

@@ -18,17 +18,12 @@ struct value_table {
     size_t inputs, columns, rows;
 };
 
-static const char *capture_name(const cJSON *capture)
-{
-    return lf_json_text_or(capture, "name", "");
-}
-
 /* The n-th value captured under this name; NULL. */
 static const char *nth_value(const cJSON *captures, const char *name, size_t n)
 {
     const cJSON *capture;
     cJSON_ArrayForEach (capture, captures)
-        if (!strcmp(capture_name(capture), name) && n-- == 0)
+        if (!strcmp(lf_json_text_or(capture, "name", ""), name) && n-- == 0)
             return lf_json_text(capture, "value");
     return NULL;
 }
@@ -44,7 +39,7 @@ static bool lay_out(const cJSON *inputs, const cJSON *captures, struct value_tab
     }
     table->inputs = table->columns;
     cJSON_ArrayForEach (item, captures) {
-        const char *name = capture_name(item);
+        const char *name = lf_json_text_or(item, "name", "");
         size_t at = table->inputs;
         while (at < table->columns && strcmp(table->names[at], name) != 0)
             at++;

@@ -149,7 +149,7 @@ class AuditTrail(WithLab):
         self.assertGreaterEqual(len(set(acting)), 8)
         for about in set(acting):
             story = [text for _, _, text in self.told(about=about)]
-            said = [text for text in story if "about to act" in text or "it was not done before the interruption" in text]
+            said = [text for text in story if "about to act" in text or "not done before the interruption" in text]
             self.assertEqual(["about to act" in text for text in said], [i % 2 == 0 for i in range(len(said))], story)
         self.assertEqual(lab.hamilton_state()["repeated"], 0)
         self.assertEqual(len([text for _, _, text in self.told(what="agent") if "did not shut down" in text]), 8)

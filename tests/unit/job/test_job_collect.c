@@ -373,7 +373,7 @@ static void damaged_and_gone(void)
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     lf_sleep_until(lf_deadline_in(300), NULL);
     CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* a person may have a copy; nothing is given up in silence */
-    CHECK_HAS(case_note(&c, id), "restore");
+    CHECK_HAS(case_note(&c, id), "Restore");
     case_close(&c);
 }
 

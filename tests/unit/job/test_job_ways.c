@@ -415,8 +415,8 @@ static void sidecars(void)
     static const struct {
         const char *text, *why;
     } bad[] = {
-        {"{\"run\":\"\"}", "the run found is empty"},
-        {"{\"run\":\"run_1\\u0007\"}", "the run found has control characters"},
+        {"{\"run\":\"\"}", "the run found for R.csv is empty"},
+        {"{\"run\":\"run_1\\u0007\"}", "the run found for R.csv has control characters"},
         {"{\"config\":\"Reader\"}", "names no \"run\""},
     };
     enum { COUNT = sizeof bad / sizeof *bad };
@@ -648,9 +648,9 @@ static void too_many_values(void)
     static const struct {
         const char *step, *why;
         int inputs, captures;
-    } at[] = {{"report", "more than 64 columns", 65, 1},
-              {"report", "more than 64 columns", 60, 5},
-              {"run", "more than 64 inputs", 65, 0}};
+    } at[] = {{"report", "at most 64 columns", 65, 1},
+              {"report", "at most 64 columns", 60, 5},
+              {"run", "at most 64 inputs", 65, 0}};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         case_open(&c);
         int64_t id = add("task", at[i].step, "table", !strcmp(at[i].step, "run"),
