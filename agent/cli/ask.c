@@ -20,7 +20,7 @@ static char *find_socket(const struct cli *cli, enum cli_exit *code)
     char *path = NULL;
     if (given)
         path = strdup(given);
-    else if (lf_config_socket(cli->config ? cli->config : LF_CONFIG_PATH, &path, &err) != LF_OK) {
+    else if (lf_config_place(cli->config ? cli->config : LF_CONFIG_PATH, "socket", &path, &err) != LF_OK) {
         if (cli->config) {
             cli_failed(cli, &err);
             *code = err.status == LF_DENIED ? CLI_NOT_ALLOWED : CLI_REFUSED;

@@ -169,7 +169,8 @@ static char *journal_path(const struct cli *cli, const char *named)
 {
     struct lf_error err = {0};
     char *folder = NULL, *path;
-    if (!named && lf_config_state_dir(cli->config ? cli->config : LF_CONFIG_PATH, &folder, &err) != LF_OK) {
+    if (!named
+        && lf_config_place(cli->config ? cli->config : LF_CONFIG_PATH, "state_dir", &folder, &err) != LF_OK) {
         cli_failed(cli, &err);
         return NULL;
     }

@@ -2,9 +2,6 @@
 
 #include "base/digest.h"
 #include "base/json.h"
-#include "os/dir.h"
-#include "os/host.h"
-#include "os/path.h"
 #include "os/secret.h"
 
 #include <stdio.h>
@@ -69,46 +66,6 @@ enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, stru
     if (!out->len)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is empty; it should hold the secret", path);
     return LF_OK;
-}
-
-static enum lf_status write_new(const struct lf_dir *dir, const char *temporary, const void *data, size_t len,
-                                unsigned access, struct lf_error *err)
-{
-    struct lf_file file;
-    enum lf_status status = lf_dir_open_file(dir, temporary, LF_FILE_REPLACE, access, &file, err);
-    if (status == LF_OK)
-        status = lf_file_write_at(&file, 0, data, len, err);
-    if (status == LF_OK)
-        status = lf_file_sync(&file, err);
-    if (status == LF_OK)
-        status = lf_file_finish(&file, err);
-    lf_file_close(&file);
-    return status;
-}
-
-enum lf_status lf_file_replace(const char *path, const void *data, size_t len, unsigned access,
-                               struct lf_error *err)
-{
-    struct lf_dir dir = {0};
-    struct lf_error ignored;
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    char *folder = lf_path_parent(path),
-         *temporary = lf_format("%s.new-%lld", name, (long long)lf_process_id());
-    enum lf_status status = folder && temporary ? lf_dir_open(folder, &dir, err)
-                                                : lf_fail_memory(err, "writing a file");
-    if (status == LF_OK) {
-        status = write_new(&dir, temporary, data, len, access, err);
-        if (status == LF_OK)
-            status = lf_dir_rename_replace(&dir, temporary, &dir, name, err);
-        if (status == LF_OK)
-            status = lf_dir_sync(&dir, err);
-        else
-            lf_dir_remove(&dir, temporary, &ignored);
-    }
-    lf_dir_close(&dir);
-    free(folder);
-    free(temporary);
-    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot write %s", path);
 }
 
 enum lf_status lf_file_copy(const struct lf_file *from, const struct lf_file *to, int64_t max,

@@ -1,5 +1,4 @@
-/* Complete files: reading with a limit, durable writing, copying with a digest; names that are safe to use.
- */
+/* Complete files: reading with a limit, copying with a digest; names that are safe to use. */
 #ifndef LF_BASE_FILE_H
 #define LF_BASE_FILE_H
 
@@ -18,10 +17,6 @@ enum lf_status lf_file_read(const char *path, size_t max, struct lf_buffer *out,
 enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, struct lf_error *err);
 /* Checks a secret file without reading it. */
 enum lf_status lf_file_check_secret(const char *path, struct lf_error *err);
-
-/* Writes path completely or not at all, and durably: temporary file, sync, rename, sync of the folder. */
-enum lf_status lf_file_replace(const char *path, const void *data, size_t len, unsigned access,
-                               struct lf_error *err);
 
 /* Copies `from` (a pipe will do) to the start of `to` (NULL: only computes), with its SHA-256 and size (may
  * be NULL). Stops on cancel (may be NULL) and above max bytes (LF_TOO_LARGE). */

@@ -101,10 +101,10 @@ static void check_credentials(struct lf_load *load, const config_setting_t *grou
 static const char *check_tenant(struct lf_load *load, const config_setting_t *at, const char *text)
 {
     struct lf_url url;
-    const char *why;
     if (!text)
         return NULL; /* already reported */
-    if (!config__url_split(text, &url, &why)) {
+    const char *why = config__url_split(text, &url);
+    if (why) {
         config__load_error(load, at, "cloud: \"tenant\" %s; write it like \"https://acme.benchling.com\"",
                            why);
         return text;
@@ -132,10 +132,10 @@ void config__load_cloud(struct lf_load *load, config_setting_t *group)
 static void read_broker(struct lf_load *load, const config_setting_t *at, struct lf_config_link *link)
 {
     struct lf_url url;
-    const char *why;
     if (!link->broker)
         return; /* already reported */
-    if (!config__url_split(link->broker, &url, &why)) {
+    const char *why = config__url_split(link->broker, &url);
+    if (why) {
         config__load_error(load, at, "link: \"broker\" %s; write it like \"mqtts://broker.example:8883\"",
                            why);
         return;

@@ -2,7 +2,6 @@
  * topics. */
 #include "config/config.h"
 
-#include "base/units.h"
 #include "config/load.h"
 #include "config/settings.h"
 #include "os/file.h"
@@ -10,42 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void check_top(struct lf_load *load, const config_setting_t *root)
-{
-    int count = config_setting_length(root);
-    for (int i = 0; i < count; i++) {
-        const config_setting_t *setting = config_setting_get_elem(root, (unsigned)i);
-        struct lf_nearest nearest = {.word = config_setting_name(setting)};
-        char hint[LF_HINT];
-        lf_nearest_setting(&nearest, config__settings_file);
-        if (!lf_setting_find(config__settings_file, nearest.word))
-            config__load_error(load, setting,
-                               "unknown group \"%.80s\"%s; the groups are agent, cloud, link, instruments, "
-                               "routes",
-                               nearest.word, lf_nearest_hint(&nearest, "", hint));
-    }
-}
-
 /* NULL if it is missing or of another type (reported). */
-static config_setting_t *top_group(struct lf_load *load, const char *name)
+static config_setting_t *top(struct lf_load *load, const char *name, int type)
 {
     config_setting_t *setting = config_lookup(&load->file, name);
-    if (setting && !config_setting_is_group(setting)) {
+    if (!setting || config_setting_type(setting) == type)
+        return setting;
+    if (type == CONFIG_TYPE_GROUP)
         config__load_error(load, setting, "\"%s\" must be a group: %s = { ... };", name, name);
-        return NULL;
-    }
-    return setting;
-}
-
-static config_setting_t *top_list(struct lf_load *load, const char *name)
-{
-    config_setting_t *setting = config_lookup(&load->file, name);
-    if (setting && !config_setting_is_list(setting)) {
+    else
         config__load_error(load, setting, "\"%s\" must be a list of groups: %s = ( { ... }, { ... } );", name,
                            name);
-        return NULL;
-    }
-    return setting;
+    return NULL;
 }
 
 static void need_group(struct lf_load *load, const char *name, const char *why)
@@ -56,12 +31,14 @@ static void need_group(struct lf_load *load, const char *name, const char *why)
 
 static void load_groups(struct lf_load *load)
 {
-    check_top(load, config_root_setting(&load->file));
+    config__load_known(load, config_root_setting(&load->file), "top level", config__settings_file, NULL);
     need_group(load, "agent", "");
     need_group(load, "cloud", "");
-    config_setting_t *agent = top_group(load, "agent"), *cloud = top_group(load, "cloud");
-    config_setting_t *link = top_group(load, "link");
-    config_setting_t *instruments = top_list(load, "instruments"), *routes = top_list(load, "routes");
+    config_setting_t *agent = top(load, "agent", CONFIG_TYPE_GROUP);
+    config_setting_t *cloud = top(load, "cloud", CONFIG_TYPE_GROUP);
+    config_setting_t *link = top(load, "link", CONFIG_TYPE_GROUP);
+    config_setting_t *instruments = top(load, "instruments", CONFIG_TYPE_LIST);
+    config_setting_t *routes = top(load, "routes", CONFIG_TYPE_LIST);
     if (agent)
         config__load_agent(load, agent);
     if (cloud)
@@ -153,7 +130,7 @@ static char *place_of(struct lf_load *load, const char *setting)
     return lf_path_join(load->folder, text);
 }
 
-static enum lf_status find_place(const char *path, const char *setting, char **place, struct lf_error *err)
+enum lf_status lf_config_place(const char *path, const char *setting, char **place, struct lf_error *err)
 {
     struct lf_config_report report = {0};
     struct lf_load load = {.path = path, .report = &report};
@@ -168,16 +145,6 @@ static enum lf_status find_place(const char *path, const char *setting, char **p
     end(&load);
     lf_config_report_free(&report);
     return status;
-}
-
-enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err)
-{
-    return find_place(path, "socket", socket, err);
-}
-
-enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_error *err)
-{
-    return find_place(path, "state_dir", folder, err);
 }
 
 /* ---- lookups ---- */

@@ -198,11 +198,9 @@ enum lf_status lf_config_load(const char *path, const struct lf_config_hooks *ho
                               struct lf_error *err);
 void lf_config_free(struct lf_config *config);
 
-/* Only the path of the control socket (the default, if the file has none): reads no secrets and checks
- * nothing else. *socket owned. */
-enum lf_status lf_config_socket(const char *path, char **socket, struct lf_error *err);
-/* The same for the folder of the journal. */
-enum lf_status lf_config_state_dir(const char *path, char **folder, struct lf_error *err);
+/* Only one path of the group agent, "socket" or "state_dir", or its default if the file has none: reads no
+ * secrets and checks nothing else. *place owned. */
+enum lf_status lf_config_place(const char *path, const char *setting, char **place, struct lf_error *err);
 
 void lf_config_report_free(struct lf_config_report *report);
 /* One line each: "labferry.conf:12: error: ...". */

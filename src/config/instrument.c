@@ -8,7 +8,7 @@
 
 /* What only one instrument may use. */
 struct claim {
-    char *resource;
+    const char *resource;
     size_t owner;
 };
 
@@ -80,39 +80,28 @@ static void report_unknown_driver(struct lf_load *load, const config_setting_t *
                        where, name, lf_nearest_hint(&nearest, "", hint));
 }
 
-/* A claim on the resource by the current instrument, or by another one. */
-static const struct claim *find_claim(const struct claims *claims, const char *resource, bool own)
-{
-    for (size_t i = 0; i < claims->count; i++)
-        if (!strcmp(claims->claims[i].resource, resource)
-            && own == (claims->claims[i].owner == claims->owner))
-            return &claims->claims[i];
-    return NULL;
-}
-
 static void claim(void *context, const char *resource)
 {
     struct claims *claims = context;
     struct lf_load *load = claims->load;
-    const struct claim *taken = find_claim(claims, resource, false);
-    if (find_claim(claims, resource, true))
-        return; /* a driver may name a resource twice */
-    if (taken) {
-        const struct lf_config_instrument *owner = &load->instruments[taken->owner];
+    const struct lf_config_instrument *other = NULL;
+    for (size_t i = 0; i < claims->count; i++) {
+        if (strcmp(claims->claims[i].resource, resource) != 0)
+            continue;
+        if (claims->claims[i].owner == claims->owner)
+            return; /* a driver may name a resource twice */
+        other = other ? other : &load->instruments[claims->claims[i].owner];
+    }
+    if (other)
         config__load_error(load, config_setting_get_elem(claims->list, (unsigned)claims->owner),
                            "%s is already used by instrument \"%s\" (%s); each instrument needs its own",
-                           resource, owner->name ? owner->name : "?", owner->at);
-    }
+                           resource, other->name ? other->name : "?", other->at);
     struct claim *grown = realloc(claims->claims, (claims->count + 1) * sizeof *grown);
-    char *copy = strdup(resource);
-    if (grown)
-        claims->claims = grown;
-    if (!grown || !copy) {
-        free(copy);
-        load->no_memory = true;
-        return;
-    }
-    grown[claims->count++] = (struct claim){copy, claims->owner};
+    const char *copy = config__load_format(load, "%s", resource);
+    load->no_memory = load->no_memory || !grown;
+    claims->claims = grown ? grown : claims->claims;
+    if (grown && copy)
+        grown[claims->count++] = (struct claim){copy, claims->owner};
 }
 
 /* A driver may begin with the place of the setting that it objects to ("labferry.conf:12: "). */
@@ -188,7 +177,5 @@ void config__load_instruments(struct lf_load *load, config_setting_t *list)
         else
             config__load_error(load, group, "instrument %d must be a group { } of settings", i + 1);
     }
-    for (size_t i = 0; i < claims.count; i++)
-        free(claims.claims[i].resource);
     free(claims.claims);
 }

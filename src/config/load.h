@@ -41,13 +41,14 @@ void config__load_append(struct lf_load *load, struct lf_texts *list, const char
 /* ---- report.c ---- */
 
 /* Adds a problem at a setting of the file (NULL: the file as a whole). */
-void config__load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void config__load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void config__load_problem(struct lf_load *load, enum lf_config_severity severity, const config_setting_t *at,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+#define config__load_error(load, ...) config__load_problem(load, LF_CONFIG_ERROR, __VA_ARGS__)
+#define config__load_warning(load, ...) config__load_problem(load, LF_CONFIG_WARNING, __VA_ARGS__)
 /* The same for a place that is not a setting. */
 void config__load_error_in(struct lf_load *load, const char *file, int line, const char *text);
-/* Call it with every error from below before reporting it: LF_NO_MEMORY is not a problem of the file. */
+/* To be called with every error from below before it is reported: LF_NO_MEMORY is not a problem of the file.
+ */
 void config__load_note(struct lf_load *load, const struct lf_error *err);
 void config__report_sort(struct lf_config_report *report, const char *path);
 
@@ -107,8 +108,8 @@ struct lf_url {
     int port;       /* 0: not given */
     bool loopback;  /* localhost, 127.x.x.x, ::1 */
 };
-/* Splits SCHEME://HOST[:PORT][/]; refuses a path, a query and a user (secrets belong in files). Sets *why
- * when it returns false. */
-bool config__url_split(const char *text, struct lf_url *url, const char **why);
+/* Splits SCHEME://HOST[:PORT][/]; refuses a path, a query and a user (secrets belong in files). Returns NULL,
+ * or what is wrong: "has no valid host name". */
+const char *config__url_split(const char *text, struct lf_url *url);
 
 #endif

@@ -30,29 +30,16 @@ static void add_problem(struct lf_load *load, enum lf_config_severity severity, 
     report->count++;
 }
 
-static void add_formatted(struct lf_load *load, enum lf_config_severity severity, const config_setting_t *at,
-                          const char *format, va_list args)
+void config__load_problem(struct lf_load *load, enum lf_config_severity severity, const config_setting_t *at,
+                          const char *format, ...)
 {
     char text[2 * LF_ERROR_TEXT];
+    va_list args;
+    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     const char *file = at ? config__load_file_of(load, at) : load->path;
     add_problem(load, severity, file, at ? (int)config_setting_source_line(at) : 0, text);
-}
-
-void config__load_error(struct lf_load *load, const config_setting_t *at, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    add_formatted(load, LF_CONFIG_ERROR, at, format, args);
-    va_end(args);
-}
-
-void config__load_warning(struct lf_load *load, const config_setting_t *at, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    add_formatted(load, LF_CONFIG_WARNING, at, format, args);
-    va_end(args);
 }
 
 void config__load_error_in(struct lf_load *load, const char *file, int line, const char *text)

@@ -75,17 +75,13 @@ static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *s
                            where);
         return NULL;
     }
-    cJSON *detail = config__load_json(load, setting, where);
-    cJSON *pattern = detail ? cJSON_CreateObject() : NULL;
-    if (!detail)
-        return NULL;
-    if (!pattern || !cJSON_AddItemToObject(pattern, "detail", detail)) {
-        cJSON_Delete(detail);
-        cJSON_Delete(pattern);
-        load->no_memory = true;
-        return NULL;
-    }
-    return pattern;
+    size_t errors = load->report->errors;
+    cJSON *pattern = cJSON_CreateObject();
+    if (lf_json_set(pattern, "detail", config__load_json(load, setting, where)))
+        return pattern;
+    cJSON_Delete(pattern);
+    load->no_memory = load->no_memory || load->report->errors == errors;
+    return NULL;
 }
 
 static void read_pattern(struct lf_load *load, config_setting_t *group, const char *where,
@@ -219,36 +215,32 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
     check_instrument(load, group, where, route);
 }
 
-static bool finds_results(const struct lf_load *load, const char *driver)
+/* Do results come from there: found by its driver, or made by a task? */
+static bool has_results(const struct lf_load *load, const struct lf_config_instrument *instrument)
 {
     const struct lf_config_kind *kind;
     for (size_t i = 0; (kind = load->hooks->kind_at(i)); i++)
-        if (kind->collects && load->hooks->driver_can(driver, kind->ability))
+        if (kind->collects && load->hooks->driver_can(instrument->driver, kind->ability))
             return true;
+    for (size_t i = 0; i < load->config->route_count; i++) {
+        const struct lf_config_route *route = &load->routes[i];
+        if (route->report == LF_REPORT_FILE && route->instrument
+            && !strcmp(route->instrument, instrument->name))
+            return true;
+    }
     return false;
 }
 
-/* Collecting needs a driver that finds results, or a task that makes files. */
 static void check_collects(struct lf_load *load, const config_setting_t *instruments)
 {
     for (size_t i = 0; load->hooks->driver_can && i < load->config->instrument_count; i++) {
         const struct lf_config_instrument *instrument = &load->instruments[i];
-        if (!instrument->driver || !instrument->name || instrument->collect_count == 0
-            || finds_results(load, instrument->driver))
-            continue;
-        bool filled = false;
-        for (size_t j = 0; j < load->config->route_count; j++) {
-            const struct lf_config_route *route = &load->routes[j];
-            filled = filled
-                     || (route->report == LF_REPORT_FILE && route->instrument
-                         && !strcmp(route->instrument, instrument->name));
-        }
-        if (!filled) {
-            config_setting_t *group = config_setting_get_elem(instruments, (unsigned)i);
+        const config_setting_t *group = config_setting_get_elem(instruments, (unsigned)i);
+        if (instrument->driver && instrument->name && instrument->collect_count
+            && !has_results(load, instrument))
             config__load_error(load, config__load_member(group, "collect"),
                                "instrument \"%s\": its driver \"%s\" finds no results; remove \"collect\"",
                                instrument->name, instrument->driver);
-        }
     }
 }
 

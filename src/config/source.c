@@ -172,25 +172,21 @@ bool config__load_source(struct lf_load *load)
     struct lf_error err;
     struct scan scan = {.load = load};
     enum lf_status status = read_plain(load->path, &text, &err);
-    if (status == LF_NOT_FOUND) {
+    if (status != LF_OK) {
         config__load_note(load, &err);
-        config__load_error(load, NULL,
-                           "%s; give another one with --config, or start from labferry.conf.example",
-                           err.text);
-    } else if (status != LF_OK) {
-        config__load_note(load, &err);
-        config__load_error(load, NULL, "%s", err.text);
+        config__load_error(load, NULL, "%s%s", err.text,
+                           status == LF_NOT_FOUND
+                               ? "; give another one with --config, or start from labferry.conf.example"
+                               : "");
+    } else {
+        add_to_digest(load, &text);
+        config_set_include_dir(&load->file, load->folder);
+        good = scan_includes(&scan, load->path, text.data);
     }
-    if (status != LF_OK)
-        goto done;
-    add_to_digest(load, &text);
-    if (!scan_includes(&scan, load->path, text.data))
-        goto done;
-    config_set_include_dir(&load->file, load->folder);
-    good = config_read_string(&load->file, text.data) == CONFIG_TRUE;
-    if (!good)
+    if (good && config_read_string(&load->file, text.data) != CONFIG_TRUE) {
         report_parse_error(load, &scan);
-done:
+        good = false;
+    }
     lf_buffer_free(&text);
     return good;
 }

@@ -35,28 +35,22 @@ static const char *split_host(const char *rest, const char **host, size_t *len)
     return rest + *len;
 }
 
-bool config__url_split(const char *text, struct lf_url *url, const char **why)
+const char *config__url_split(const char *text, struct lf_url *url)
 {
     *url = (struct lf_url){0};
     const char *sep = strstr(text, "://");
     size_t scheme = sep ? (size_t)(sep - text) : 0;
-    if (scheme == 0 || scheme >= sizeof url->scheme) {
-        *why = "has no scheme, such as https://";
-        return false;
-    }
+    if (scheme == 0 || scheme >= sizeof url->scheme)
+        return "has no scheme, such as https://";
     memcpy(url->scheme, text, scheme);
     const char *rest = sep + 3;
-    if (strchr(rest, '@')) {
-        *why = "must not contain a user or password: those have their own settings";
-        return false;
-    }
+    if (strchr(rest, '@'))
+        return "must not contain a user or password: those have their own settings";
     const char *host;
     size_t len;
     const char *end = split_host(rest, &host, &len);
-    if (!end || len == 0 || len >= sizeof url->host) {
-        *why = "has no valid host name";
-        return false;
-    }
+    if (!end || len == 0 || len >= sizeof url->host)
+        return "has no valid host name";
     memcpy(url->host, host, len);
     url->loopback = is_loopback(url->host);
     char port[8] = "";
@@ -64,14 +58,10 @@ bool config__url_split(const char *text, struct lf_url *url, const char **why)
         size_t span = strcspn(++end, "/");
         memcpy(port, end, span < sizeof port - 1 ? span : sizeof port - 1);
         end += span;
-        if (!split_port(port, &url->port)) {
-            *why = "has no valid port number (1 to 65535) after the ':'";
-            return false;
-        }
+        if (!split_port(port, &url->port))
+            return "has no valid port number (1 to 65535) after the ':'";
     }
-    if (strcmp(end, "") != 0 && strcmp(end, "/") != 0) {
-        *why = "must end after the host and port";
-        return false;
-    }
-    return true;
+    if (strcmp(end, "") != 0 && strcmp(end, "/") != 0)
+        return "must end after the host and port";
+    return NULL;
 }

@@ -223,7 +223,7 @@ static int64_t work(void *context)
     lf_mutex_unlock(&poll->mutex);
     if (asked || lf_deadline_passed(poll->next))
         ask(intake);
-    if (!lf_worker_stopping(&poll->worker) && intake__reread_one(intake, &next_event))
+    if (!lf_cancel_is_set(&poll->worker.cancel) && intake__reread_one(intake, &next_event))
         return 0;
     return lf_deadline_sooner(poll->next, next_event);
 }

@@ -43,8 +43,6 @@ enum lf_file_mode {
 enum lf_status lf_file_open(const char *path, enum lf_file_mode mode, unsigned access, struct lf_file *file,
                             struct lf_error *err);
 bool lf_file_is_open(const struct lf_file *file);
-/* Another handle for the same open file. */
-enum lf_status lf_file_share(const struct lf_file *file, struct lf_file *copy, struct lf_error *err);
 void lf_file_close(struct lf_file *file);
 /* Closes a file that was written; some network file systems report only here that a write failed. */
 enum lf_status lf_file_finish(struct lf_file *file, struct lf_error *err);

@@ -1,10 +1,13 @@
-/* Paths: UTF-8, parts divided by '/'. Any thread. */
+/* Paths: UTF-8, with '/' between their parts. Any thread. */
 #ifndef LF_OS_PATH_H
 #define LF_OS_PATH_H
 
-#include "os/linux/places.h" /* LF_CONFIG_PATH, LF_STATE_PATH, LF_SOCKET_PATH: the defaults */
-
 #include <stdbool.h>
+
+/* Where things are by default. Literals, since tables and help texts are made of them. */
+#define LF_CONFIG_PATH "/etc/labferry/labferry.conf"
+#define LF_STATE_PATH "/var/lib/labferry"
+#define LF_SOCKET_PATH "/run/labferry/control.sock"
 
 bool lf_path_is_absolute(const char *path);
 /* `name` as seen from `folder`: itself when it is absolute. Returns owned; NULL: out of memory. */

@@ -80,7 +80,6 @@ enum lf_status lf_worker_start(struct lf_worker *worker, const char *name, int64
 void lf_worker_kick(struct lf_worker *worker); /* any thread */
 /* No more work is begun, and what waits on the cancel ends. Does not wait. Any thread. */
 void lf_worker_stop(struct lf_worker *worker);
-bool lf_worker_stopping(struct lf_worker *worker);
 /* Waits until the thread has ended. After lf_worker_stop. */
 void lf_worker_join(struct lf_worker *worker);
 /* Stops, joins and frees. */

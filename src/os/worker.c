@@ -63,14 +63,6 @@ void lf_worker_stop(struct lf_worker *worker)
     lf_cancel_set(&worker->cancel);
 }
 
-bool lf_worker_stopping(struct lf_worker *worker)
-{
-    lf_mutex_lock(&worker->mutex);
-    bool stopping = worker->stopping;
-    lf_mutex_unlock(&worker->mutex);
-    return stopping;
-}
-
 void lf_worker_join(struct lf_worker *worker)
 {
     if (worker->started)

@@ -1,7 +1,6 @@
 /* The configuration file, with everything `labferry check` knows. */
 #include "fuzz.h"
 
-#include "base/file.h"
 #include "control/config_hooks.h"
 
 #include <fcntl.h>
@@ -21,8 +20,7 @@ const char *__lsan_default_suppressions(void)
 static void put(const char *name, const char *text)
 {
     char *path = lf_format("%s/%s", fuzz_folder(), name);
-    fuzz_need(path && lf_file_replace(path, text, strlen(text), 0600, &(struct lf_error){0}) == LF_OK,
-              "cannot write a file");
+    fuzz_write(path, text);
     free(path);
 }
 
@@ -92,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_config(config);
     MUST(status == LF_OK || err.class == LF_NEEDS_PERSON, "of class %s: %s", lf_class_name(err.class),
          err.text);
-    fuzz_check_error(lf_config_socket(path, &socket, &without), &without);
+    fuzz_check_error(lf_config_place(path, "socket", &socket, &without), &without);
     free(socket);
     lf_config_free(config);
     lf_config_report_free(&report);

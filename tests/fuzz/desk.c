@@ -75,8 +75,8 @@ static void load_config(void)
     char *path = path_of("labferry.conf"), *secret = path_of("secret"), *inbox = path_of("in");
     fuzz_need(setenv("LABFERRY_PROFILE_PATH", FUZZ_SOURCE "/etc/profiles", 1) == 0, "out of memory");
     fuzz_need(lf_dir_make(inbox, 0700, &err) == LF_OK, err.text);
-    fuzz_need(lf_file_replace(secret, "x", 1, 0600, &err) == LF_OK, err.text);
-    fuzz_need(lf_file_replace(path, config_text, strlen(config_text), 0600, &err) == LF_OK, err.text);
+    fuzz_write(secret, "x");
+    fuzz_write(path, config_text);
     fuzz_need(lf_config_load(path, lf_control_config_hooks(), &agent.config, NULL, &err) == LF_OK, err.text);
     struct lf_transfer_options options = {.connect_timeout_ms = 1000, .stall_timeout_ms = 1000};
     fuzz_need(lf_transfer_open(&options, &agent.transfer, &err) == LF_OK, err.text);

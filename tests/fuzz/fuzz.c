@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void fuzz_broken(const char *file, int line, const char *condition, const char *format, ...)
@@ -92,6 +93,13 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 static void remove_folder(void)
 {
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void fuzz_write(const char *path, const char *text)
+{
+    FILE *file = path ? fopen(path, "we") : NULL;
+    fuzz_need(file && fchmod(fileno(file), 0600) == 0, "cannot create a file");
+    fuzz_need(fputs(text, file) >= 0 && fclose(file) == 0, "cannot write a file");
 }
 
 const char *fuzz_folder(void)

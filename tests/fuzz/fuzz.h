@@ -42,6 +42,9 @@ struct lf_slice fuzz_rest(struct fuzz_input *input);
  * owned. */
 char *fuzz_text(struct lf_slice bytes);
 
+/* Writes a file that only its owner may read, in place of what was there. */
+void fuzz_write(const char *path, const char *text);
+
 /* A private folder in memory; removed at the end. Borrowed, the same for every call. */
 const char *fuzz_folder(void);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,6 +66,13 @@ const char *unit_folder(void)
         }
     }
     return folder;
+}
+
+void unit_write(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    NEED(file != NULL && fchmod(fileno(file), 0600) == 0);
+    NEED(fputs(text, file) >= 0 && fclose(file) == 0);
 }
 
 const char *unit_source(const char *relative)

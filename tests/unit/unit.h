@@ -66,6 +66,9 @@ struct unit_test {
 // folder for every call within one test. Borrowed.
 const char *unit_folder(void);
 
+// Writes a file that only its owner may read, in place of what was there.
+void unit_write(const char *path, const char *text);
+
 // Path of a file of the source tree, such as unit_source("tests/fixtures/event.json"). The path stays valid
 // until the 8th call after this one.
 const char *unit_source(const char *relative);

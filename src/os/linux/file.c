@@ -73,13 +73,6 @@ bool lf_file_is_open(const struct lf_file *file)
     return file->os != 0;
 }
 
-enum lf_status lf_file_share(const struct lf_file *file, struct lf_file *copy, struct lf_error *err)
-{
-    int fd = fcntl(os__descriptor(file->os), F_DUPFD_CLOEXEC, 0);
-    copy->os = os__handle(fd);
-    return fd < 0 ? os__fail(err) : LF_OK;
-}
-
 void lf_file_close(struct lf_file *file)
 {
     if (file->os)

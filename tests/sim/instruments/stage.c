@@ -7,13 +7,13 @@
 #include "stage.h"
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "control.h"
 #include "options.h"
 #include "os/linux/native.h"
 #include "os/wait.h"
 #include "outlet.h"
 #include "record.h"
+#include "replace.h"
 #include "values.h"
 
 #include <errno.h>
@@ -165,14 +165,14 @@ static cJSON *describe(const struct stage *stage, bool transcript)
 
 static void write_state(struct stage *stage)
 {
-    struct lf_error err = {0};
     stage->changed = false;
     if (!stage->state_path)
         return;
     cJSON *state = describe(stage, true);
     char *text = lf_json_print(state);
-    if (text && lf_file_replace(stage->state_path, text, strlen(text), 0644, &err))
-        fprintf(stderr, "%s: %s\n", stage->instrument->program, err.text);
+    if (text && !sim_replace_file(stage->state_path, text))
+        fprintf(stderr, "%s: cannot write %s: %s\n", stage->instrument->program, stage->state_path,
+                strerror(errno));
     free(text);
     cJSON_Delete(state);
 }

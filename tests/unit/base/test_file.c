@@ -3,7 +3,6 @@
 #include "os/dir.h"
 #include "unit.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,36 +93,6 @@ static void secrets_must_be_files(void)
     NEED(mkfifo(at("pipe"), 0600) == 0);
     CHECK_INT(lf_file_check_secret(at("pipe"), &err), LF_INVALID);
     CHECK_INT(lf_file_check_secret(at("none"), &err), LF_NOT_FOUND);
-}
-
-static int entries(void)
-{
-    DIR *folder = opendir(unit_folder());
-    int count = 0;
-    while (folder && readdir(folder))
-        count++;
-    if (folder)
-        closedir(folder);
-    return count - 2;
-}
-
-static void replaces_as_a_whole(void)
-{
-    struct lf_buffer text = {0};
-    struct lf_error err;
-    CHECK_INT(lf_file_replace(at("a"), "one", 3, 0640, &err), LF_OK);
-    CHECK_INT(lf_file_replace(at("a"), "two", 3, 0640, &err), LF_OK);
-    CHECK_INT(lf_file_read(at("a"), 10, &text, &err), LF_OK);
-    CHECK_STR(text.data, "two");
-    struct stat st;
-    NEED(stat(at("a"), &st) == 0);
-    CHECK_INT(st.st_mode & 07777, 0640);
-    CHECK_INT(entries(), 1);
-    NEED(mkdir(at("folder"), 0700) == 0);
-    CHECK(lf_file_replace(at("folder"), "x", 1, 0600, &err) != LF_OK);
-    CHECK_INT(entries(), 2);
-    CHECK_INT(lf_file_replace(at("none/a"), "x", 1, 0600, &err), LF_NOT_FOUND);
-    lf_buffer_free(&text);
 }
 
 static void copies_with_digest(void)
@@ -237,7 +206,6 @@ UNIT_TESTS("file", {"a file is read whole or refused for its size", reads_whole}
            {"a file larger than one step of reading is read whole", reads_more_than_a_step},
            {"a secret that anyone else may touch is refused, and never shown", secrets_must_be_private},
            {"a secret is a plain file, and a pipe does not hang us", secrets_must_be_files},
-           {"a file is replaced as a whole, with its mode, leaving nothing beside it", replaces_as_a_whole},
            {"a copy knows its size and digest and keeps to its bound", copies_with_digest},
            {"a full disk is told as full, which passes", full_disk_is_said},
            {"folders are made with all above them, or the reason is told", makes_folders},

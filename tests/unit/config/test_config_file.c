@@ -181,15 +181,15 @@ static void place_of_the_socket(void)
     struct lf_error err = {0};
     snprintf(path, sizeof path, "%s/labferry.conf", unit_folder());
     case_file("labferry.conf", "agent = { socket = \"s.sock\"; };\n", 0644);
-    CHECK_INT(lf_config_socket(path, &socket, &err), LF_OK);
+    CHECK_INT(lf_config_place(path, "socket", &socket, &err), LF_OK);
     snprintf(expected, sizeof expected, "%s/s.sock", unit_folder());
     CHECK_STR(socket, expected);
     free(socket);
     case_file("labferry.conf", "@include \"\"\n", 0644);
-    CHECK_INT(lf_config_socket(path, &socket, &err), LF_INVALID);
+    CHECK_INT(lf_config_place(path, "socket", &socket, &err), LF_INVALID);
     CHECK_HAS(err.text, "labferry.conf:1: @include needs one file name");
     case_file("labferry.conf", "@include \".\"\n", 0644);
-    CHECK_INT(lf_config_socket(path, &socket, &err), LF_INVALID);
+    CHECK_INT(lf_config_place(path, "socket", &socket, &err), LF_INVALID);
     CHECK(socket == NULL);
 }
 

@@ -34,14 +34,6 @@ static const struct lf_config_hooks hooks = {
     .pattern_check = pattern_check,
 };
 
-static void write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    NEED(fd >= 0);
-    NEED(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    close(fd);
-}
-
 struct lf_config *core_config(const char *more)
 {
     static const char head[] =
@@ -57,8 +49,8 @@ struct lf_config *core_config(const char *more)
     snprintf(state, sizeof state, "%s/state", folder);
     mkdir(state, 0700);
     NEED(snprintf(text, sizeof text, head, folder, folder, folder, more) < (int)sizeof text);
-    write_file(secret, "secret\n");
-    write_file(path, text);
+    unit_write(secret, "secret\n");
+    unit_write(path, text);
     struct lf_config *config = NULL;
     struct lf_config_report report = {0};
     struct lf_error err = {0};

@@ -1,7 +1,6 @@
 /* The journal's promises: what was committed is there after a kill, the same work is there once, what waits
  * comes when due. */
 #include "base/clock.h"
-#include "base/file.h"
 #include "journal/journal.h"
 #include "unit.h"
 
@@ -294,9 +293,7 @@ static void no_database_is_refused(void)
     struct lf_journal *journal = NULL;
     struct lf_error err = {0};
     snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(lf_file_replace(path, "this is a text and no database at all, long enough to be looked at as one",
-                         70, 0600, &err)
-         == LF_OK);
+    unit_write(path, "this is a text and no database at all, long enough to be looked at as one");
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
     lf_journal_close(journal);
 }

@@ -1,7 +1,9 @@
 #include "sim.h"
 
 #include "base/file.h"
+#include "tests/sim/instruments/replace.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { RUNS_KEPT = 1000, STATE_MAX = 4 * 1024 * 1024 };
@@ -47,7 +49,6 @@ void state_load(struct state *state, const char *path)
 
 void state_save(const struct state *state, const struct options *options)
 {
-    struct lf_error err;
     if (!state->path)
         return;
     cJSON *json = cJSON_CreateObject(), *runs = cJSON_Duplicate(state->runs, true);
@@ -63,8 +64,8 @@ void state_save(const struct state *state, const struct options *options)
     char *text = good ? lf_json_print(json) : NULL;
     if (!text)
         die("out of memory");
-    if (lf_file_replace(state->path, text, strlen(text), 0644, &err) != LF_OK)
-        die("%s", err.text);
+    if (!sim_replace_file(state->path, text))
+        die("cannot write %s: %s", state->path, strerror(errno));
     cJSON_free(text);
     cJSON_Delete(json);
 }
