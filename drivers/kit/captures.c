@@ -45,8 +45,7 @@ enum lf_status lf_captures_json(struct lf_buffer *out, const struct lf_outcome *
     enum lf_status status = lf_buffer_text(out, "{");
     for (size_t i = 0; i < values->count && status == LF_OK; i++) {
         const struct lf_capture *capture = &values->captures[i];
-        if (i)
-            status = lf_buffer_text(out, ",");
+        status = lf_buffer_text(out, i ? "," : "");
         if (status == LF_OK)
             status = lf_json_quote(out, capture->name);
         if (status == LF_OK)

@@ -10,7 +10,6 @@
 enum { WAITING_MAX = 1000 };
 
 struct lf_finding_item {
-    struct lf_finding_item *next;
     char *id, *name;
     struct lf_buffer data;
 };
@@ -20,29 +19,26 @@ static void free_item(struct lf_finding_item *item)
     free(item->id);
     free(item->name);
     lf_buffer_free(&item->data);
-    free(item);
 }
 
 void lf_findings_init(struct lf_findings *findings, const char *instrument)
 {
     *findings = (struct lf_findings){.instrument = instrument};
-    findings->last = &findings->first;
 }
 
 static void drop_first(struct lf_findings *findings)
 {
-    struct lf_finding_item *item = findings->first;
-    findings->first = item->next;
-    if (!findings->first)
-        findings->last = &findings->first;
+    free_item(findings->items);
     findings->count--;
-    free_item(item);
+    memmove(findings->items, findings->items + 1, findings->count * sizeof *findings->items);
 }
 
 void lf_findings_free(struct lf_findings *findings)
 {
-    while (findings->first)
+    while (findings->count)
         drop_first(findings);
+    free(findings->items);
+    findings->items = NULL;
 }
 
 /* The bytes as text: those that are not a character become \xHH. */
@@ -120,15 +116,15 @@ enum lf_status lf_findings_add(struct lf_findings *findings, const char *kind, e
     if (findings->count >= WAITING_MAX)
         return lf_fail(err, LF_FULL, LF_TRANSIENT, "%d messages from the instrument are waiting to be stored",
                        WAITING_MAX);
-    struct lf_finding_item *item = calloc(1, sizeof *item);
-    if (!item || fill_item(findings, kind, form, bytes, values, item) != LF_OK) {
-        if (item)
-            free_item(item);
+    struct lf_finding_item item = {0};
+    struct lf_finding_item *grown = realloc(findings->items, (findings->count + 1) * sizeof *grown);
+    if (grown)
+        findings->items = grown;
+    if (!grown || fill_item(findings, kind, form, bytes, values, &item) != LF_OK) {
+        free_item(&item);
         return lf_fail_memory(err, "keeping a message from the instrument");
     }
-    *findings->last = item;
-    findings->last = &item->next;
-    findings->count++;
+    grown[findings->count++] = item;
     findings->number++;
     return LF_OK;
 }
@@ -136,8 +132,8 @@ enum lf_status lf_findings_add(struct lf_findings *findings, const char *kind, e
 enum lf_status lf_findings_report(struct lf_findings *findings, const struct lf_host *host,
                                   struct lf_error *err)
 {
-    while (findings->first) {
-        const struct lf_finding_item *item = findings->first;
+    while (findings->count) {
+        const struct lf_finding_item *item = findings->items;
         struct lf_finding finding = {.id = item->id,
                                      .version = "1",
                                      .name = item->name,

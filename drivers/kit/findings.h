@@ -18,9 +18,9 @@ enum lf_form {
 };
 
 struct lf_findings {
-    const char *instrument; /* borrowed */
-    struct lf_finding_item *first, **last;
-    size_t count;    /* that wait */
+    const char *instrument;        /* borrowed */
+    struct lf_finding_item *items; /* that wait, oldest first */
+    size_t count;
     uint64_t number; /* of the next one; with the time it makes the id */
 };
 

@@ -6,6 +6,7 @@
 
 #include "drivers/kit/findings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ struct printer {
     const struct lf_host *host;
     const char *paper;        /* from the settings; borrowed from the values */
     int64_t timeout_ms;       /* from the settings: of one action */
-    FILE *keys;               /* open while connected, read up to where it stands */
+    FILE *keys;               /* open while connected; reading continues where it stands */
     struct lf_findings keyed; /* until the host has stored them */
 };
 
@@ -97,58 +98,36 @@ static void template_disconnect(void *device)
  * the next call reports it again. */
 static enum lf_status collect(struct printer *printer, struct lf_error *err)
 {
+    static const struct lf_outcome no_values;
     char line[256];
     long begin = ftell(printer->keys);
     enum lf_status status = LF_OK;
-    while (status == LF_OK && fgets(line, sizeof line, printer->keys)) {
+    while (status == LF_OK && fgets(line, sizeof line, printer->keys) && strchr(line, '\n')) {
         struct lf_slice key = {line, strcspn(line, "\n")};
-        struct lf_outcome values = {0};
-        if (!line[key.len])
-            break; /* half a line: the rest is still to come */
-        line[key.len] = '\0';
-        status = lf_outcome_add(&values, "key", LF_CAPTURE_TEXT, line, err);
-        if (status == LF_OK)
-            status = lf_findings_add(&printer->keyed, "key", LF_FORM_JSON, key, &values, err);
-        lf_outcome_free(&values);
+        status = lf_findings_add(&printer->keyed, "key", LF_FORM_TEXT, key, &no_values, err);
         if (status == LF_OK)
             begin = ftell(printer->keys);
     }
-    fseek(printer->keys, begin, SEEK_SET); /* where the next look begins */
+    fseek(printer->keys, begin, SEEK_SET); /* the next look begins with what was not kept, or half a line */
     return status == LF_OK ? lf_findings_report(&printer->keyed, printer->host, err) : status;
 }
 
 static enum lf_status template_listen(void *device, int64_t deadline, struct lf_error *err)
 {
     struct printer *printer = device;
-    while (!lf_deadline_passed(deadline)) {
-        enum lf_status status = collect(printer, err);
-        if (status != LF_OK)
-            return status;
-        /* Until the next look, or earlier when the host wants us back. A real instrument's stream would be
-         * waited for here. */
+    enum lf_status waited = LF_TIMEOUT;
+    while (waited == LF_TIMEOUT && !lf_deadline_passed(deadline)) {
+        if (collect(printer, err) != LF_OK)
+            return err->status;
+        /* Until the next look, or earlier when the host wants us back. A driver with a stream waits for its
+         * stream here. */
         int64_t look = lf_deadline_sooner(deadline, lf_deadline_in(LOOK_MS));
-        status = lf_wake_wait(printer->host->wake, look, printer->host->cancel);
-        if (status != LF_TIMEOUT)
-            return LF_OK;
+        waited = lf_wake_wait(printer->host->wake, look, printer->host->cancel);
     }
     return LF_OK;
 }
 
 /* ---- actions ---- */
-
-/* The label to print. Nothing in it may end the line early: it would begin another label. */
-static enum lf_status label_of(const struct lf_action *action, const char **label, struct lf_error *err)
-{
-    for (size_t i = 0; i < action->input_count; i++)
-        if (!strcmp(action->inputs[i].name, "label")) {
-            *label = action->inputs[i].value;
-            if (strlen(*label) <= LABEL_MAX && !strpbrk(*label, "\r\n"))
-                return LF_OK;
-            return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                           "label: one line of at most %d characters fits on a label", LABEL_MAX);
-        }
-    return lf_fail(err, LF_INVALID, LF_PERMANENT, "the input \"label\" is missing");
-}
 
 static enum lf_status template_repeat(void *device, const struct lf_action *action, enum lf_repeat *repeat,
                                       struct lf_error *err)
@@ -158,6 +137,19 @@ static enum lf_status template_repeat(void *device, const struct lf_action *acti
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it can do one thing: run the procedure print");
     *repeat = LF_ONCE; /* a label printed twice sticks on two tubes */
     return LF_OK;
+}
+
+/* The label to print; NULL with an error. A line end in it would begin another label. */
+static const char *label_of(const struct lf_action *action, struct lf_error *err)
+{
+    for (size_t i = 0; i < action->input_count; i++) {
+        const char *label = action->inputs[i].value;
+        if (!strcmp(action->inputs[i].name, "label") && strlen(label) <= LABEL_MAX && !strpbrk(label, "\r\n"))
+            return label;
+    }
+    lf_fail(err, LF_INVALID, LF_PERMANENT, "give the input \"label\": one line of at most %d characters",
+            LABEL_MAX);
+    return NULL;
 }
 
 /* Waits while it is out of paper. Every wait looks like this: a deadline, and the host's cancel. */
@@ -183,13 +175,9 @@ static enum lf_status template_act(void *device, const struct lf_action *action,
     struct printer *printer = device;
     enum lf_repeat repeat;
     const char *label = NULL;
-    enum lf_status status = template_repeat(device, action, &repeat, err);
-    if (status == LF_OK)
-        status = label_of(action, &label, err);
-    if (status == LF_OK)
-        status = wait_for_paper(printer, err);
-    if (status != LF_OK)
-        return status; /* up to here it has done nothing: transient or permanent */
+    if (template_repeat(device, action, &repeat, err) != LF_OK || !(label = label_of(action, err))
+        || wait_for_paper(printer, err) != LF_OK)
+        return err->status; /* up to here it has done nothing: transient or permanent */
     FILE *paper = open_beside(printer, "", "a");
     if (!paper)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the printer at %s does not answer",
@@ -208,22 +196,25 @@ static enum lf_verdict template_verify(void *device, const struct lf_action *act
                                        struct lf_outcome *outcome, struct lf_error *err)
 {
     const struct printer *printer = device;
-    enum lf_verdict verdict = LF_VERDICT_NOT_DONE;
-    char line[256], wanted[40];
-    int len = snprintf(wanted, sizeof wanted, "job %lld: ", (long long)action->job);
+    char line[256] = "", wanted[40];
+    size_t len = (size_t)snprintf(wanted, sizeof wanted, "job %lld: ", (long long)action->job);
+    bool begun = false;
     FILE *paper = open_beside(printer, "", "r");
-    while (paper && verdict == LF_VERDICT_NOT_DONE && fgets(line, sizeof line, paper))
-        if (!strncmp(line, wanted, (size_t)len))
-            verdict = strchr(line, '\n') ? LF_VERDICT_DONE : LF_VERDICT_UNKNOWN;
+    bool unreadable = !paper && errno != ENOENT;
+    while (paper && !begun && fgets(line, sizeof line, paper))
+        begun = !strncmp(line, wanted, len);
     if (paper)
         fclose(paper);
-    line[strcspn(line, "\n")] = '\0';
-    if (verdict == LF_VERDICT_DONE
-        && lf_outcome_add(outcome, "label", LF_CAPTURE_TEXT, line + len, err) != LF_OK)
+    if (unreadable || (begun && !strchr(line, '\n'))) {
+        lf_fail(err, LF_IO, LF_UNKNOWN_OUTCOME, "the label of job %lld is cut off, or the paper unreadable",
+                (long long)action->job);
         return LF_VERDICT_UNKNOWN;
-    if (verdict == LF_VERDICT_UNKNOWN)
-        lf_fail(err, LF_IO, LF_UNKNOWN_OUTCOME, "the label of job %lld is cut off", (long long)action->job);
-    return verdict;
+    }
+    if (!begun)
+        return LF_VERDICT_NOT_DONE;
+    line[strcspn(line, "\n")] = '\0';
+    bool added = lf_outcome_add(outcome, "label", LF_CAPTURE_TEXT, line + len, err) == LF_OK;
+    return added ? LF_VERDICT_DONE : LF_VERDICT_UNKNOWN;
 }
 
 extern const struct lf_driver lf_driver_template;

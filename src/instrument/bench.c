@@ -90,25 +90,14 @@ static void plan_reconnect(struct connection *connection)
 
 /* ---- busy and idle ---- */
 
-static void begin(struct lf_instrument *instrument, int64_t job)
+static void set_busy(struct lf_instrument *instrument, bool busy, int64_t job)
 {
     lf_mutex_lock(&instrument->mutex);
-    instrument->busy = true;
+    instrument->busy = busy;
     instrument->job = job;
     instrument->progress[0] = '\0';
     instrument->since_ms = lf_clock_wall_ms();
-    lf_mutex_unlock(&instrument->mutex);
-    instrument__changed(instrument);
-}
-
-static void end(struct lf_instrument *instrument)
-{
-    lf_mutex_lock(&instrument->mutex);
-    instrument->busy = false;
-    instrument->job = 0;
-    instrument->progress[0] = '\0';
-    instrument->since_ms = lf_clock_wall_ms();
-    if (!instrument->stopping)
+    if (!busy && !instrument->stopping)
         lf_cancel_reset(&instrument->cancel); /* a cancel meant what has just ended */
     lf_mutex_unlock(&instrument->mutex);
     instrument__changed(instrument);
@@ -142,10 +131,10 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
         return status;
     if (!instrument->driver->act)
         return lf_instrument_repeat(instrument, action, &(enum lf_repeat){LF_SAFE}, err);
-    begin(instrument, action->job);
+    set_busy(instrument, true, action->job);
     status = instrument->driver->act(instrument->device, action, outcome, err);
     judge(instrument, status, err);
-    end(instrument);
+    set_busy(instrument, false, 0);
     return status;
 }
 
@@ -159,11 +148,11 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
     }
     if (must_be_connected(instrument, err) != LF_OK)
         return LF_VERDICT_UNKNOWN;
-    begin(instrument, action->job);
+    set_busy(instrument, true, action->job);
     enum lf_verdict verdict = instrument->driver->verify(instrument->device, action, outcome, err);
     if (verdict == LF_VERDICT_UNKNOWN)
         judge(instrument, err->status, err);
-    end(instrument);
+    set_busy(instrument, false, 0);
     return verdict;
 }
 
@@ -221,10 +210,7 @@ static bool serve_question(struct lf_instrument *instrument)
         return false;
     enum lf_status status = answer(instrument, question);
     lf_mutex_lock(&instrument->mutex);
-    question->status = status;
-    question->answered = true;
-    instrument->question = NULL;
-    lf_cond_broadcast(&instrument->answered);
+    instrument__end_question(instrument, status);
     lf_mutex_unlock(&instrument->mutex);
     return true;
 }
@@ -277,13 +263,9 @@ void *instrument__bench_run(void *arg)
         instrument->driver->disconnect(instrument->device);
     lf_mutex_lock(&instrument->mutex);
     instrument->connected = false;
-    if (instrument->question) {
-        instrument->question->status = lf_fail(instrument->question->err, LF_CANCELLED, LF_TRANSIENT,
-                                               "the agent is stopping");
-        instrument->question->answered = true;
-        instrument->question = NULL;
-        lf_cond_broadcast(&instrument->answered);
-    }
+    if (instrument->question)
+        instrument__end_question(instrument, lf_fail(instrument->question->err, LF_CANCELLED, LF_TRANSIENT,
+                                                     "the agent is stopping"));
     lf_mutex_unlock(&instrument->mutex);
     return NULL;
 }

@@ -33,8 +33,8 @@ struct lf_instrument {
     struct lf_thread thread;
     bool started;
 
-    struct lf_mutex
-        mutex; /* guards everything below; only the bench thread writes `connected`, so it reads it without */
+    /* Guards everything below; only the bench thread writes `connected`, so it reads it without. */
+    struct lf_mutex mutex;
     struct lf_cond answered;
     bool stopping, connected;
     char paused[LF_ERROR_TEXT];         /* why it is; "": it is not */
@@ -55,7 +55,9 @@ enum lf_status instrument__run(void *self, const struct lf_process *process, str
                                struct lf_error *err);
 
 void *instrument__bench_run(void *instrument);
-/* Sets fields under the mutex, then reports the change. */
+/* With the mutex: its thread goes on, and the place is free for the next question. */
+void instrument__end_question(struct lf_instrument *instrument, enum lf_status status);
+/* Reports a change to the hook; without the mutex. */
 void instrument__changed(struct lf_instrument *instrument);
 
 #endif

@@ -280,6 +280,14 @@ cJSON *lf_instrument_info_paused(struct lf_instrument *instrument, const char *w
     return info_if(instrument, why ? why : "");
 }
 
+void instrument__end_question(struct lf_instrument *instrument, enum lf_status status)
+{
+    instrument->question->status = status;
+    instrument->question->answered = true;
+    instrument->question = NULL;
+    lf_cond_broadcast(&instrument->answered);
+}
+
 enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *command,
                                  const struct lf_input *inputs, size_t input_count, bool allow_once,
                                  int64_t deadline, struct lf_outcome *outcome, struct lf_error *err)
@@ -303,13 +311,10 @@ enum lf_status lf_instrument_ask(struct lf_instrument *instrument, const char *c
     /* Once begun it is waited for: the driver's own deadlines limit it. */
     while (!question.answered)
         if (!lf_cond_wait(&instrument->answered, &instrument->mutex, question.begun ? LF_NEVER : deadline)
-            && !question.begun && !question.answered) {
-            instrument->question = NULL;
-            question.status = lf_fail(err, LF_BUSY, LF_TRANSIENT, "%s is busy; the command was not sent",
-                                      instrument->name);
-            question.answered = true;
-            lf_cond_broadcast(&instrument->answered); /* its place is free for the next */
-        }
+            && !question.begun && !question.answered)
+            instrument__end_question(instrument,
+                                     lf_fail(err, LF_BUSY, LF_TRANSIENT,
+                                             "%s is busy; the command was not sent", instrument->name));
     lf_mutex_unlock(&instrument->mutex);
     return question.status;
 }

@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,13 +95,18 @@ static bool write_to_file(struct lf_exchange *exchange, const char *data, size_t
     return true;
 }
 
+static int64_t bound(const struct lf_request *request)
+{
+    if (request->max_answer)
+        return request->max_answer;
+    return request->to ? INT64_MAX : MEMORY_ANSWER_MAX;
+}
+
 /* An answer that announces too great a length will do so again; one that merely does not end may be a fault
  * on the way. */
 static bool within_bound(struct lf_exchange *exchange, size_t len)
 {
-    int64_t max = exchange->request->max_answer;
-    if (!max)
-        max = exchange->request->to ? INT64_MAX : MEMORY_ANSWER_MAX;
+    int64_t max = bound(exchange->request);
     curl_off_t announced = -1;
     curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
     if (announced <= max && exchange->answer->size <= max - (int64_t)len)
@@ -262,13 +268,8 @@ bool transfer__exchange_begin(struct lf_exchange *exchange, const struct lf_exch
 {
     exchange->easy = curl_easy_init();
     exchange->begun = lf_clock_mono_ms();
-    exchange->answer->text.max = MEMORY_ANSWER_MAX;
-    if (exchange->request->max_answer > 0 && !exchange->request->to)
-        exchange->answer->text.max = exchange->request->max_answer > (int64_t)(SIZE_MAX / 2)
-                                         ? SIZE_MAX / 2
-                                         : (size_t)exchange->request->max_answer;
-    if (exchange->answer->text.max < ERROR_PAGE_MAX)
-        exchange->answer->text.max = ERROR_PAGE_MAX;
+    int64_t max = bound(exchange->request), most = (int64_t)(SIZE_MAX / 2);
+    exchange->answer->text.max = (size_t)(max < ERROR_PAGE_MAX ? ERROR_PAGE_MAX : max > most ? most : max);
     bool digests = !exchange->request->to
                    || ((exchange->sha256 = lf_digest_new(LF_SHA256))
                        && (exchange->md5 = lf_digest_new(LF_MD5)));
@@ -333,10 +334,8 @@ static bool fill_answer(struct lf_exchange *exchange)
     const char *type = header_of(exchange, "Content-Type"), *location = header_of(exchange, "Location");
     const char *etag = header_of(exchange, "ETag");
     answer->status = (int)status_of(exchange);
-    if (type)
-        strncpy(answer->content_type, type, sizeof answer->content_type - 1);
-    if (etag)
-        strncpy(answer->etag, etag, sizeof answer->etag - 1);
+    snprintf(answer->content_type, sizeof answer->content_type, "%s", type ? type : "");
+    snprintf(answer->etag, sizeof answer->etag, "%s", etag ? etag : "");
     answer->retry_after_ms = retry_after(exchange);
     answer->rate_limit = number_header(exchange, "x-rate-limit-limit");
     answer->rate_remaining = number_header(exchange, "x-rate-limit-remaining");
@@ -372,7 +371,4 @@ void transfer__exchange_free(struct lf_exchange *exchange)
     curl_slist_free_all(exchange->headers);
     lf_digest_free(exchange->sha256);
     lf_digest_free(exchange->md5);
-    exchange->easy = NULL;
-    exchange->headers = NULL;
-    exchange->sha256 = exchange->md5 = NULL;
 }

@@ -35,7 +35,7 @@ struct lf_exchange {
 bool transfer__exchange_begin(struct lf_exchange *exchange, const struct lf_exchange_common *common);
 /* The handle has come to its end with `code`: fills answer or error. */
 void transfer__exchange_end(struct lf_exchange *exchange, CURLcode code);
-/* Frees what begin made; any number of times. The handle must be out of its multi handle. */
+/* Frees what begin made. The handle must be out of its multi handle. */
 void transfer__exchange_free(struct lf_exchange *exchange);
 
 #endif

@@ -25,7 +25,7 @@ struct ticket {
     struct lf_wake ended;
     bool begun;
     enum lf_status stop; /* LF_OK, or why to stop: LF_CANCELLED, LF_TIMEOUT */
-    struct ticket *prev, *next;
+    struct ticket *next;
 };
 
 struct lf_transfer {
@@ -40,25 +40,6 @@ struct lf_transfer {
     bool closing;
 };
 
-static void list_add(struct lf_transfer *transfer, struct ticket *ticket)
-{
-    ticket->prev = NULL;
-    ticket->next = transfer->tickets;
-    if (ticket->next)
-        ticket->next->prev = ticket;
-    transfer->tickets = ticket;
-}
-
-static void list_remove(struct lf_transfer *transfer, struct ticket *ticket)
-{
-    if (ticket->prev)
-        ticket->prev->next = ticket->next;
-    else
-        transfer->tickets = ticket->next;
-    if (ticket->next)
-        ticket->next->prev = ticket->prev;
-}
-
 static void explain_stop(struct lf_error *err, enum lf_status stop)
 {
     lf_fail(err, stop, LF_TRANSIENT,
@@ -71,7 +52,10 @@ static void end_ticket(struct lf_transfer *transfer, struct ticket *ticket)
     if (ticket->begun)
         curl_multi_remove_handle(transfer->multi, ticket->exchange.easy);
     transfer__exchange_free(&ticket->exchange);
-    list_remove(transfer, ticket);
+    struct ticket **link = &transfer->tickets;
+    while (*link != ticket)
+        link = &(*link)->next;
+    *link = ticket->next;
     lf_wake_up(&ticket->ended);
 }
 
@@ -162,19 +146,16 @@ enum lf_status lf_transfer_open(const struct lf_transfer_options *options, struc
     }
     lf_mutex_init(&transfer->lock);
     lf_cond_init(&transfer->left);
-    enum lf_status status = LF_OK;
     transfer->common.options = *options;
-    if (!open_curl(transfer))
-        status = lf_fail_memory(err, "starting the transfer engine");
+    enum lf_status status = open_curl(transfer)
+                                ? lf_thread_start(&transfer->thread, "transfer", run, transfer, err)
+                                : lf_fail_memory(err, "starting the transfer engine");
+    transfer->running = status == LF_OK;
+    if (status == LF_OK)
+        *out = transfer;
     else
-        status = lf_thread_start(&transfer->thread, "transfer", run, transfer, err);
-    if (status != LF_OK) {
         lf_transfer_close(transfer);
-        return status;
-    }
-    transfer->running = true;
-    *out = transfer;
-    return LF_OK;
+    return status;
 }
 
 static void stop_thread(struct lf_transfer *transfer)
@@ -209,8 +190,10 @@ static bool hand_over(struct lf_transfer *transfer, struct ticket *ticket)
 {
     lf_mutex_lock(&transfer->lock);
     bool open = !transfer->closing;
-    if (open)
-        list_add(transfer, ticket);
+    if (open) {
+        ticket->next = transfer->tickets;
+        transfer->tickets = ticket;
+    }
     lf_mutex_unlock(&transfer->lock);
     if (open)
         curl_multi_wakeup(transfer->multi);
