@@ -27,50 +27,14 @@ enum {
 
 /* ---- opening ---- */
 
-static bool says_option(const char *options, const char *name, size_t len)
-{
-    for (const char *at = options; *at; at += *at == '&') {
-        if (!strncmp(at, name, len) && at[len] == '=')
-            return true;
-        at += strcspn(at, "&");
-    }
-    return false;
-}
-
-/* The stream's name, completed by those port settings of the profile that it does not set itself. */
-static enum lf_status full_spec(const struct lf_line_profile *profile, const char *stream,
-                                struct lf_buffer *spec)
-{
-    const char *question = strchr(stream, '?');
-    enum lf_status status = lf_buffer_text(spec, stream);
-    char joint = question ? '&' : '?';
-    if (!profile->serial || strncmp(stream, "serial:", 7) != 0)
-        return status;
-    for (const char *at = profile->serial; *at && status == LF_OK; at += *at == '&') {
-        size_t len = strcspn(at, "&"), name = strcspn(at, "=");
-        if (!says_option(question ? question + 1 : "", at, name)) {
-            status = lf_buffer_format(spec, "%c%.*s", joint, (int)len, at);
-            joint = '&';
-        }
-        at += len;
-    }
-    return status;
-}
-
 enum lf_status line__dialogue_open(struct lf_line_dialogue *dialogue, const char *stream, int64_t deadline,
                                    struct lf_error *err)
 {
-    struct lf_buffer spec = {0};
-    enum lf_status status = full_spec(dialogue->profile, stream, &spec);
-    if (status == LF_OK)
-        status = lf_stream_open(spec.data, deadline, dialogue->cancel, &dialogue->stream, err);
-    else
-        lf_fail_memory(err, "opening a stream");
-    lf_buffer_free(&spec);
-    dialogue->in.max = dialogue->profile->max_reply + (size_t)64 * 1024;
+    const struct lf_line_profile *profile = dialogue->profile;
+    dialogue->in.max = profile->max_reply + (size_t)64 * 1024;
     dialogue->doubt = true;
-    dialogue->doubt_quiet_ms = dialogue->profile->quiet_ms;
-    return status;
+    dialogue->doubt_quiet_ms = profile->quiet_ms;
+    return lf_stream_open(stream, profile->serial, deadline, dialogue->cancel, &dialogue->stream, err);
 }
 
 void line__dialogue_close(struct lf_line_dialogue *dialogue)
@@ -356,7 +320,7 @@ static enum lf_status handshake(struct lf_line_dialogue *dialogue, const struct 
             status = line__dialogue_settle(dialogue, dialogue->profile->quiet_ms, err);
         line__dialogue_drop(dialogue);
         if (status == LF_OK || status == LF_PROTOCOL)
-            status = lf_stream_drain(dialogue->stream, NULL, err);
+            status = lf_stream_drain(dialogue->stream, err);
         if (status == LF_OK)
             status = line__dialogue_send(dialogue, lf_buffer_slice(&wire), &written, err);
         if (status == LF_OK)

@@ -10,10 +10,7 @@
 
 enum { LF_STREAM_NAME_MAX = 320 };
 
-struct lf_stream_kind;
-
 struct lf_stream {
-    const struct lf_stream_kind *kind;
     struct lf_serial *serial; /* the connection: this, or the socket */
     struct lf_socket socket;
     const struct lf_cancel *cancel; /* borrowed; may be NULL */
@@ -23,14 +20,14 @@ struct lf_stream {
 struct lf_stream_kind {
     const char *name;                  /* "serial": what stands before the first ':' */
     const char *example;               /* for error messages */
-    const struct lf_setting *settings; /* the options after '?' */
+    const struct lf_setting *settings; /* the options after '?'; NULL: it has none */
 
-    /* Checks the place (what stands between ':' and '?') and the values; touches no device. Fills resource
-     * (room > 0). */
+    /* Checks the place (what stands between ':' and '?') and the values; touches no device. Fills resource,
+     * which may be NULL with room 0. */
     enum lf_status (*check)(const char *place, const struct lf_values *values, char *resource, size_t room,
                             struct lf_error *err);
-    /* Connects: fills serial or socket, and name, of *stream, whose kind and cancel are set. The place and
-     * the values have been checked. Leaves nothing open when it fails. */
+    /* Connects: fills serial or socket, and name, of *stream, whose cancel is set. The place and the values
+     * have been checked. Leaves nothing open when it fails. */
     enum lf_status (*open)(const char *place, const struct lf_values *values, int64_t deadline,
                            struct lf_stream *stream, struct lf_error *err);
 };

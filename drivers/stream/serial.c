@@ -27,22 +27,16 @@ static const struct lf_setting settings[] = {
     {0},
 };
 
-static enum lf_status line_of(const struct lf_values *values, struct lf_serial_settings *line,
-                              struct lf_error *err)
+/* What port this is, and how it is to be set. */
+static enum lf_status read_options(const char *place, const struct lf_values *values,
+                                   struct lf_serial_settings *line, char device[LF_SERIAL_PATH],
+                                   struct lf_error *err)
 {
     lf_values_fill(values, line);
     if (line->flow == LF_FLOW_RTSCTS && lf_values_given(values, "rts"))
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "flow=rtscts controls RTS itself; remove rts=, or choose another flow");
-    return LF_OK;
-}
-
-static void line_text(const struct lf_serial_settings *line, char *text, size_t room)
-{
-    static const char letters[] = "NEOMS";
-    snprintf(text, room, "%u %d%c%d%s%s", line->baud, line->bits, letters[line->parity], line->stop,
-             line->flow == LF_FLOW_NONE ? "" : " ",
-             line->flow == LF_FLOW_NONE ? "" : lf_choice_name(flows, (int)line->flow));
+    return lf_serial_device(place, device, err);
 }
 
 static enum lf_status check_serial(const char *place, const struct lf_values *values, char *resource,
@@ -50,9 +44,7 @@ static enum lf_status check_serial(const char *place, const struct lf_values *va
 {
     struct lf_serial_settings line;
     char device[LF_SERIAL_PATH];
-    enum lf_status status = line_of(values, &line, err);
-    if (status == LF_OK)
-        status = lf_serial_device(place, device, err);
+    enum lf_status status = read_options(place, values, &line, device, err);
     if (status == LF_OK)
         snprintf(resource, room, "serial %s", device);
     return status;
@@ -61,18 +53,18 @@ static enum lf_status check_serial(const char *place, const struct lf_values *va
 static enum lf_status open_serial(const char *place, const struct lf_values *values, int64_t deadline,
                                   struct lf_stream *stream, struct lf_error *err)
 {
+    static const char parity[] = "NEOMS";
     struct lf_serial_settings line;
-    char device[LF_SERIAL_PATH], text[64];
+    char device[LF_SERIAL_PATH];
     (void)deadline; /* nothing here waits */
-    enum lf_status status = line_of(values, &line, err);
-    if (status == LF_OK)
-        status = lf_serial_device(place, device, err);
+    enum lf_status status = read_options(place, values, &line, device, err);
     if (status == LF_OK)
         status = lf_serial_open(place, &line, &stream->serial, err);
     if (status != LF_OK)
         return status;
-    line_text(&line, text, sizeof text);
-    snprintf(stream->name, sizeof stream->name, "%s at %s", device, text);
+    const char *flow = line.flow == LF_FLOW_NONE ? "" : lf_choice_name(flows, (int)line.flow);
+    snprintf(stream->name, sizeof stream->name, "%s at %u %d%c%d%s%s", device, line.baud, line.bits,
+             parity[line.parity], line.stop, *flow ? " " : "", flow);
     return LF_OK;
 }
 

@@ -1,9 +1,9 @@
 /* Streams: parsing their names, and reading and writing with deadlines.
  *
  * A stream is open from lf_stream_open to lf_stream_close and belongs to one thread. After LF_DISCONNECTED
- * close it: a dead serial port that stays open keeps the system from giving the device its old name when it
- * comes back. Every wait is for the connection, the cancel and the deadline at once. A hang-up, seen by
- * waiting or by reading, is an error at once and never "nothing yet", so that nothing here can spin.
+ * close it: while a dead serial port is open, the system gives the device another name when it comes back.
+ * Every wait is for the connection, the cancel and the deadline at once. A hang-up is an error as soon as a
+ * wait or a read sees it, so nothing here can spin.
  */
 #include "drivers/stream/stream.h"
 
@@ -16,7 +16,7 @@
 
 enum {
     SPEC_MAX = 1024,
-    DRAIN_MAX = 1024 * 1024, /* a device that sends faster than we discard must not hold us up for ever */
+    DRAIN_MAX = 1024 * 1024, /* or a device that sends faster than we discard would keep us here */
     SENT_NAP_FIRST_MS = 1,   /* one byte takes 1 ms at 9600 baud */
     SENT_NAP_MAX_MS = 20,
 };
@@ -55,10 +55,12 @@ static enum lf_status find_kind(struct spec *spec, const char *whole, struct lf_
         whole, example);
 }
 
-/* Sets each name=value of the options; the table knows what is allowed. */
-static enum lf_status parse_options(char *options, struct lf_values *values, struct lf_error *err)
+/* Sets each name=value of the options; the table knows what is allowed. `fallback`: where it is not set yet.
+ */
+static enum lf_status parse_options(char *options, bool fallback, struct lf_values *values,
+                                    struct lf_error *err)
 {
-    for (char *pair = options, *next; pair; pair = next) {
+    for (char *pair = *options ? options : NULL, *next; pair; pair = next) {
         next = strchr(pair, '&');
         if (next)
             *next++ = '\0';
@@ -67,6 +69,8 @@ static enum lf_status parse_options(char *options, struct lf_values *values, str
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
                            "'%.80s' is not an option; write name=value, with '&' between", pair);
         *equals = '\0';
+        if (fallback && lf_values_given(values, pair))
+            continue;
         enum lf_status status = lf_values_set(values, pair, equals + 1, NULL, err);
         if (status != LF_OK)
             return status;
@@ -74,13 +78,10 @@ static enum lf_status parse_options(char *options, struct lf_values *values, str
     return LF_OK;
 }
 
-/* Cuts the text and fills *values (owned by the caller). */
-static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf_values **values,
-                                 struct lf_error *err)
+static enum lf_status cut(const char *whole, struct spec *spec, struct lf_error *err)
 {
     size_t len = strlen(whole);
     memset(spec, 0, sizeof *spec);
-    *values = NULL;
     if (len >= sizeof spec->text)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "the name of the stream is longer than %d bytes",
                        SPEC_MAX - 1);
@@ -92,69 +93,70 @@ static enum lf_status parse_spec(const char *whole, struct spec *spec, struct lf
     enum lf_status status = find_kind(spec, whole, err);
     if (status != LF_OK)
         return status;
-    spec->options = strchr(spec->place, '?');
-    if (spec->options)
+    spec->options = spec->place + strcspn(spec->place, "?");
+    if (*spec->options)
         *spec->options++ = '\0';
     if (!*spec->place)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "'%.200s' names no device or address; write for example %s", whole,
                        spec->kind->example);
+    return LF_OK;
+}
 
-    char where[LF_STREAM_NAME_MAX];
+/* Cuts the text and fills *values (owned by the caller). `line`: see lf_stream_open. */
+static enum lf_status parse_spec(const char *whole, const char *line, struct spec *spec,
+                                 struct lf_values **values, struct lf_error *err)
+{
+    static const struct lf_setting none[] = {{0}};
+    char where[LF_STREAM_NAME_MAX], more[SPEC_MAX];
+    *values = NULL;
+    enum lf_status status = cut(whole, spec, err);
+    if (status != LF_OK)
+        return status;
     snprintf(where, sizeof where, "stream %.280s", whole);
-    *values = lf_values_new(spec->kind->settings, where);
+    *values = lf_values_new(spec->kind->settings ? spec->kind->settings : none, where);
     if (!*values)
         return lf_fail_memory(err, "the options of a stream");
-    if (spec->options && *spec->options)
-        status = parse_options(spec->options, *values, err);
-    return status ? status : lf_values_finish(*values, err);
+    status = parse_options(spec->options, false, *values, err);
+    snprintf(more, sizeof more, "%s", line && spec->kind == &stream__serial ? line : "");
+    if (status == LF_OK)
+        status = parse_options(more, true, *values, err);
+    return status == LF_OK ? lf_values_finish(*values, err) : status;
 }
 
 enum lf_status lf_stream_check(const char *spec_text, char *resource, size_t room, struct lf_error *err)
 {
     struct spec spec;
     struct lf_values *values;
-    char name[SPEC_MAX];
-    enum lf_status status = parse_spec(spec_text, &spec, &values, err);
+    enum lf_status status = parse_spec(spec_text, NULL, &spec, &values, err);
     if (status == LF_OK)
-        status = spec.kind->check(spec.place, values, name, sizeof name, err);
-    if (status == LF_OK && resource && room)
-        snprintf(resource, room, "%s", name);
+        status = spec.kind->check(spec.place, values, resource, room, err);
     lf_values_free(values);
     return status;
 }
 
-enum lf_status lf_stream_open(const char *spec_text, int64_t deadline, const struct lf_cancel *cancel,
-                              struct lf_stream **out, struct lf_error *err)
+enum lf_status lf_stream_open(const char *spec_text, const char *line, int64_t deadline,
+                              const struct lf_cancel *cancel, struct lf_stream **out, struct lf_error *err)
 {
     struct spec spec;
     struct lf_values *values;
     struct lf_stream *stream = NULL;
-    char resource[SPEC_MAX];
     *out = NULL;
-    enum lf_status status = parse_spec(spec_text, &spec, &values, err);
+    enum lf_status status = parse_spec(spec_text, line, &spec, &values, err);
     if (status == LF_OK)
-        status = spec.kind->check(spec.place, values, resource, sizeof resource, err);
-    if (status != LF_OK)
-        goto done;
-    if (lf_cancel_is_set(cancel)) {
+        status = spec.kind->check(spec.place, values, NULL, 0, err);
+    if (status == LF_OK && lf_cancel_is_set(cancel))
         status = lf_fail(err, LF_CANCELLED, LF_TRANSIENT, "%.200s: stopped before it was opened", spec_text);
-        goto done;
-    }
-    stream = calloc(1, sizeof *stream);
-    if (!stream) {
+    if (status == LF_OK && !(stream = calloc(1, sizeof *stream)))
         status = lf_fail_memory(err, "a stream");
-        goto done;
-    }
-    stream->kind = spec.kind;
-    stream->cancel = cancel;
-    status = spec.kind->open(spec.place, values, deadline, stream, err);
     if (status == LF_OK) {
-        *out = stream;
-        stream = NULL;
+        stream->cancel = cancel;
+        status = spec.kind->open(spec.place, values, deadline, stream, err);
     }
-done:
-    free(stream);
+    if (status == LF_OK)
+        *out = stream;
+    else
+        free(stream);
     lf_values_free(values);
     return status;
 }
@@ -237,14 +239,14 @@ enum lf_status lf_stream_read(struct lf_stream *stream, void *data, size_t room,
     }
 }
 
-/* Bytes that the system took but the line has not. */
+/* Bytes that the system has accepted and not sent yet. */
 static size_t still_queued(const struct lf_stream *stream)
 {
     return stream->serial ? lf_serial_unsent(stream->serial) : 0;
 }
 
-/* A command must not stay queued when we report failure: the device would get it later, when nobody waits for
- * its reply. Returns how many of `taken` bytes have really left. */
+/* A command must not stay queued after a failure: the device would get it when nobody waits for its reply any
+ * more. Returns how many of the `taken` bytes have left. */
 static size_t give_up(const struct lf_stream *stream, size_t taken)
 {
     size_t queued = still_queued(stream);
@@ -253,17 +255,8 @@ static size_t give_up(const struct lf_stream *stream, size_t taken)
     return queued < taken ? taken - queued : 0;
 }
 
-static enum lf_status write_timeout(const struct lf_stream *stream, size_t left, size_t len,
-                                    struct lf_error *err)
-{
-    return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT,
-                   "%s: only %zu of %zu bytes were sent in the time allowed; %s", stream->name, left, len,
-                   stream->serial ? "is flow control holding the line (XOFF, or CTS low)?"
-                                  : "the other side does not read");
-}
-
 /* Waits until the queued bytes have left, so that "written" means on the wire. The system has no event for
- * that: naps, as long as a few bytes take. */
+ * that, so this naps for the time that a few bytes take. */
 static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline)
 {
     for (int64_t nap = SENT_NAP_FIRST_MS; still_queued(stream) > 0;
@@ -281,7 +274,7 @@ static enum lf_status wait_sent(const struct lf_stream *stream, int64_t deadline
     return LF_OK;
 }
 
-/* Hands all bytes to the system. *taken counts those that it took. */
+/* Hands all bytes to the system. *taken counts those that it has accepted. */
 static enum lf_status write_queue(struct lf_stream *stream, const char *data, size_t len, int64_t deadline,
                                   size_t *taken, struct lf_error *why)
 {
@@ -311,24 +304,22 @@ enum lf_status lf_stream_write(struct lf_stream *stream, const void *data, size_
     if (written)
         *written = left;
     if (status == LF_TIMEOUT)
-        return write_timeout(stream, left, len, err);
+        return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT,
+                       "%s: only %zu of %zu bytes were sent in the time allowed; %s", stream->name, left, len,
+                       stream->serial ? "is flow control holding the line (XOFF, or CTS low)?"
+                                      : "the other side does not read");
     if (status == LF_CANCELLED)
         return waited(stream, status, err);
     return status == LF_OK ? LF_OK : gone(stream, why.text, err);
 }
 
-enum lf_status lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err)
+enum lf_status lf_stream_drain(struct lf_stream *stream, struct lf_error *err)
 {
     char waste[4096];
-    size_t total = 0, count;
     struct lf_error why = {0};
     enum lf_status status = LF_OK;
-    while (status == LF_OK && total < DRAIN_MAX) {
+    for (size_t total = 0, count; status == LF_OK && total < DRAIN_MAX; total += count)
         status = read_some(stream, waste, sizeof waste, &count, &why);
-        total += count;
-    }
-    if (dropped)
-        *dropped = total;
     return status == LF_OK || status == LF_BUSY ? LF_OK : gone(stream, why.text, err);
 }
 

@@ -7,8 +7,6 @@
 
 enum { HOST_MAX = 254 /* RFC 1035: 253 characters */ };
 
-static const struct lf_setting settings[] = {{0}};
-
 struct address {
     char host[HOST_MAX];
     char port[6];
@@ -25,9 +23,7 @@ static enum lf_status parse_port(const char *place, const char *text, struct add
                                  struct lf_error *err)
 {
     size_t len = strspn(text, "0123456789");
-    if (len == 0 || text[len] || len >= sizeof out->port)
-        return bad_address(place, "the port is not a number from 1 to 65535", err);
-    long port = strtol(text, NULL, 10);
+    long port = len < sizeof out->port && !text[len] ? strtol(text, NULL, 10) : 0;
     if (port < 1 || port > 65535)
         return bad_address(place, "the port is not a number from 1 to 65535", err);
     snprintf(out->port, sizeof out->port, "%u", (unsigned)port & 0xffffu);
@@ -120,7 +116,6 @@ static enum lf_status open_tcp(const char *place, const struct lf_values *values
 const struct lf_stream_kind stream__tcp = {
     .name = "tcp",
     .example = "tcp:192.0.2.7:8001",
-    .settings = settings,
     .check = check_tcp,
     .open = open_tcp,
 };

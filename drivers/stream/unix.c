@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct lf_setting settings[] = {{0}};
-
 static enum lf_status check_unix(const char *place, const struct lf_values *values, char *resource,
                                  size_t room, struct lf_error *err)
 {
@@ -34,7 +32,6 @@ static enum lf_status open_unix(const char *place, const struct lf_values *value
 const struct lf_stream_kind stream__unix = {
     .name = "unix",
     .example = "unix:/run/balance.sock",
-    .settings = settings,
     .check = check_unix,
     .open = open_unix,
 };

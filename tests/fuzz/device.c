@@ -38,22 +38,24 @@ static struct {
 
 /* ---- the stream ---- */
 
-enum lf_status __wrap_lf_stream_open(const char *spec, int64_t deadline, const struct lf_cancel *cancel,
-                                     struct lf_stream **stream, struct lf_error *err);
+enum lf_status __wrap_lf_stream_open(const char *spec, const char *line, int64_t deadline,
+                                     const struct lf_cancel *cancel, struct lf_stream **stream,
+                                     struct lf_error *err);
 void __wrap_lf_stream_close(struct lf_stream *stream);
 enum lf_status __wrap_lf_stream_write(struct lf_stream *stream, const void *data, size_t len,
                                       int64_t deadline, size_t *written, struct lf_error *err);
 enum lf_status __wrap_lf_stream_read(struct lf_stream *stream, void *data, size_t room, int64_t deadline,
                                      size_t *got, struct lf_error *err);
-enum lf_status __wrap_lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err);
+enum lf_status __wrap_lf_stream_drain(struct lf_stream *stream, struct lf_error *err);
 enum lf_status __wrap_lf_stream_wait(struct lf_stream *stream, const struct lf_wake *wake, int64_t deadline,
                                      bool *readable, struct lf_error *err);
 const char *__wrap_lf_stream_name(const struct lf_stream *stream);
 
-enum lf_status __wrap_lf_stream_open(const char *spec, int64_t deadline, const struct lf_cancel *cancel,
-                                     struct lf_stream **stream, struct lf_error *err)
+enum lf_status __wrap_lf_stream_open(const char *spec, const char *line, int64_t deadline,
+                                     const struct lf_cancel *cancel, struct lf_stream **stream,
+                                     struct lf_error *err)
 {
-    (void)spec, (void)deadline, (void)cancel, (void)err;
+    (void)spec, (void)line, (void)deadline, (void)cancel, (void)err;
     *stream = (struct lf_stream *)&bench;
     return LF_OK;
 }
@@ -106,11 +108,9 @@ enum lf_status __wrap_lf_stream_read(struct lf_stream *stream, void *data, size_
     return LF_OK;
 }
 
-enum lf_status __wrap_lf_stream_drain(struct lf_stream *stream, size_t *dropped, struct lf_error *err)
+enum lf_status __wrap_lf_stream_drain(struct lf_stream *stream, struct lf_error *err)
 {
     (void)stream;
-    if (dropped)
-        *dropped = 0;
     return bench.unplugged ? gone(err) : LF_OK;
 }
 

@@ -36,7 +36,7 @@ static struct lf_stream *open_ok(const char *spec)
 {
     struct lf_stream *stream = NULL;
     struct lf_error err = {0};
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_OK);
+    CHECK_INT(lf_stream_open(spec, NULL, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_OK);
     CHECK_STR(err.text, "");
     NEED(stream != NULL);
     return stream;
@@ -103,8 +103,8 @@ static void unknown_name(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     int64_t before = lf_clock_mono_ms();
-    enum lf_status status = lf_stream_open("tcp:no-such-balance.invalid:8001", lf_deadline_in(UNIT_SOON_MS),
-                                           NULL, &stream, &err);
+    enum lf_status status = lf_stream_open("tcp:no-such-balance.invalid:8001", NULL,
+                                           lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err);
     CHECK(status == LF_NOT_FOUND || status == LF_DISCONNECTED || status == LF_TIMEOUT);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "no-such-balance.invalid");
@@ -116,8 +116,8 @@ static void lookup_given_up(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     // The deadline has passed already: whatever the name server does, the lookup must be left to itself.
-    enum lf_status status = lf_stream_open("tcp:slow-balance.invalid:8001", lf_deadline_in(0), NULL, &stream,
-                                           &err);
+    enum lf_status status = lf_stream_open("tcp:slow-balance.invalid:8001", NULL, lf_deadline_in(0), NULL,
+                                           &stream, &err);
     CHECK(status == LF_TIMEOUT || status == LF_NOT_FOUND || status == LF_DISCONNECTED);
     CHECK(stream == NULL);
 }
@@ -128,7 +128,7 @@ static void refused(void)
     struct lf_stream *stream;
     struct lf_error err = {0};
     close(listen_tcp(AF_INET, spec, sizeof spec));
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
+    CHECK_INT(lf_stream_open(spec, NULL, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "refused");
     CHECK_HAS(err.text, spec + 4);
@@ -150,7 +150,7 @@ static void black_hole(void)
     snprintf(spec, sizeof spec, "tcp:127.0.0.1:%u", ntohs(address.sin_port));
     int64_t before = lf_clock_mono_ms();
     for (size_t i = 0; i < 8 && status == LF_OK; i++)
-        status = lf_stream_open(spec, lf_deadline_in(SHORT_MS), NULL, &queued[i], &err);
+        status = lf_stream_open(spec, NULL, lf_deadline_in(SHORT_MS), NULL, &queued[i], &err);
     CHECK_INT(status, LF_TIMEOUT);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "does not answer");
@@ -214,7 +214,7 @@ static void over_unix(void)
     struct lf_stream *stream = NULL;
     snprintf(address.sun_path, sizeof address.sun_path, "%s/s", unit_folder());
     snprintf(spec, sizeof spec, "unix:%s", address.sun_path);
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_NOT_FOUND);
+    CHECK_INT(lf_stream_open(spec, NULL, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_NOT_FOUND);
     CHECK_INT(err.class, LF_TRANSIENT);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     NEED(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 4) == 0);
@@ -225,7 +225,7 @@ static void over_unix(void)
     lf_stream_close(stream);
     close(peer);
     close(listener);
-    CHECK_INT(lf_stream_open(spec, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
+    CHECK_INT(lf_stream_open(spec, NULL, lf_deadline_in(UNIT_SOON_MS), NULL, &stream, &err), LF_DISCONNECTED);
     CHECK_HAS(err.text, "refused");
 }
 
