@@ -31,17 +31,22 @@ static const cJSON *member(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-/* Copies a text member into *out; NULL if it is missing or null. */
+/* Null counts as missing. */
+static enum lf_status check(const cJSON *item, const char *where, const char *key, int types,
+                            const char *expected, struct lf_error *err)
+{
+    if (!item || item->type & (types | cJSON_NULL))
+        return LF_OK;
+    return REFUSE("%s%.120s: expected %s, found %s", where, key, expected, event__type_name(item));
+}
+
+/* Points *out to a text member; NULL if it is missing or null. */
 static enum lf_status take_text(const cJSON *object, const char *where, const char *key, char **out,
                                 struct lf_error *err)
 {
     const cJSON *item = member(object, key);
-    if (!item || cJSON_IsNull(item))
-        return LF_OK;
-    if (!cJSON_IsString(item))
-        return REFUSE("%s%s: expected text, found %s", where, key, event__type_name(item));
-    *out = strdup(item->valuestring);
-    return *out ? LF_OK : lf_fail_memory(err, "decoding an event");
+    *out = cJSON_GetStringValue(item);
+    return check(item, where, key, cJSON_String, "text", err);
 }
 
 static enum lf_status take_type(struct lf_event *event, const struct source *from, const cJSON *body,
@@ -54,15 +59,12 @@ static enum lf_status take_type(struct lf_event *event, const struct source *fro
         return status;
     if (!event->type || !*event->type)
         return REFUSE("%s%s: missing or empty", from->where, from->type_key);
-    const char *name = event__name_of(event->type);
-    const struct lf_event_kind *kind = event__kind_find(name);
+    event->name = event__name_of(event->type);
+    const struct lf_event_kind *kind = event__kind_find(event->name);
     event->known = kind != NULL;
-    event->name = strdup(name);
-    event->resource = kind ? strdup(kind->resource) : lf_format("%.*s", (int)strcspn(name, "."), name);
-    if (name != event->type)
-        event->version = lf_format("%.*s", (int)(name - event->type) - 1, event->type);
-    bool copied = event->name && event->resource && (name == event->type || event->version);
-    return copied ? LF_OK : lf_fail_memory(err, "decoding an event");
+    event->resource = kind ? strdup(kind->resource)
+                           : lf_format("%.*s", (int)strcspn(event->name, "."), event->name);
+    return event->resource ? LF_OK : lf_fail_memory(err, "decoding an event");
 }
 
 /* Only a webhook may lack an id: the digest of its bytes stands in, so that at least a resend is recognised.
@@ -76,9 +78,11 @@ static enum lf_status take_id(struct lf_event *event, const struct source *from,
         return status;
     if (from->envelope != LF_ENVELOPE_WEBHOOK || member(body, "id"))
         return REFUSE("%sid: missing or empty", from->where);
-    if (lf_digest_bytes(LF_SHA256, message.data, message.len, hex) == LF_OK)
-        event->id = lf_format("sha256:%s", hex);
-    return event->id ? LF_OK : lf_fail_memory(err, "decoding an event");
+    if (lf_digest_bytes(LF_SHA256, message.data, message.len, hex) != LF_OK)
+        return lf_fail_memory(err, "decoding an event");
+    snprintf(event->made_id, sizeof event->made_id, "sha256:%s", hex);
+    event->id = event->made_id;
+    return LF_OK;
 }
 
 static enum lf_status take_created(struct lf_event *event, const struct source *from, const cJSON *body,
@@ -91,46 +95,33 @@ static enum lf_status take_created(struct lf_event *event, const struct source *
     return status;
 }
 
-static enum lf_status take_schema(struct lf_event *event, const struct source *from, const cJSON *body,
-                                  struct lf_error *err)
-{
-    const cJSON *schema = member(body, "schema");
-    char where[32];
-    if (!schema || cJSON_IsNull(schema))
-        return LF_OK;
-    if (!cJSON_IsObject(schema))
-        return REFUSE("%sschema: expected an object, found %s", from->where, event__type_name(schema));
-    snprintf(where, sizeof where, "%sschema.", from->where);
-    enum lf_status status = take_text(schema, where, "id", &event->schema_id, err);
-    return status ? status : take_text(schema, where, "name", &event->schema_name, err);
-}
-
 static enum lf_status take_flags(struct lf_event *event, const struct source *from, const cJSON *body,
                                  struct lf_error *err)
 {
-    const cJSON *deprecated = member(body, "deprecated");
-    if (deprecated && !cJSON_IsBool(deprecated) && !cJSON_IsNull(deprecated))
-        return REFUSE("%sdeprecated: expected true or false, found %s", from->where,
-                      event__type_name(deprecated));
-    event->deprecated = cJSON_IsTrue(deprecated);
-    const cJSON *excluded = member(body, "excludedProperties");
-    if (!excluded || cJSON_IsNull(excluded))
-        return LF_OK;
-    if (!cJSON_IsArray(excluded))
-        return REFUSE("%sexcludedProperties: expected a list, found %s", from->where,
-                      event__type_name(excluded));
-    event->excluded = calloc((size_t)cJSON_GetArraySize(excluded) + 1, sizeof *event->excluded);
-    if (!event->excluded)
-        return lf_fail_memory(err, "decoding an event");
-    for (const cJSON *item = excluded->child; item; item = item->next) {
-        if (!cJSON_IsString(item))
+    static const struct {
+        const char *path;
+        int types;
+        const char *expected;
+    } members[] = {
+        {"schema", cJSON_Object, "an object"},
+        {"schema.id", cJSON_String, "text"},
+        {"schema.name", cJSON_String, "text"},
+        {"deprecated", cJSON_False | cJSON_True, "true or false"},
+        {"excludedProperties", cJSON_Array, "a list"},
+    };
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < sizeof members / sizeof *members; i++)
+        status = check(lf_json_at(body, members[i].path), from->where, members[i].path, members[i].types,
+                       members[i].expected, err);
+    const cJSON *item, *excluded = member(body, "excludedProperties");
+    event->deprecated = cJSON_IsTrue(member(body, "deprecated"));
+    cJSON_ArrayForEach (item, excluded) {
+        if (status == LF_OK && !cJSON_IsString(item))
             return REFUSE("%sexcludedProperties[%zu]: expected text, found %s", from->where,
                           event->excluded_count, event__type_name(item));
-        if (!(event->excluded[event->excluded_count] = strdup(item->valuestring)))
-            return lf_fail_memory(err, "decoding an event");
         event->excluded_count++;
     }
-    return LF_OK;
+    return status;
 }
 
 static enum lf_status take_resource(struct lf_event *event, const struct source *from, const cJSON *body,
@@ -138,25 +129,16 @@ static enum lf_status take_resource(struct lf_event *event, const struct source 
 {
     const cJSON *payload = member(body, event->resource);
     char where[200];
-    if (payload && !cJSON_IsNull(payload)) {
-        if (!cJSON_IsObject(payload))
-            return REFUSE("%s%.120s: expected an object, found %s", from->where, event->resource,
-                          event__type_name(payload));
+    enum lf_status status = check(payload, from->where, event->resource, cJSON_Object, "an object", err);
+    if (status == LF_OK && cJSON_IsObject(payload)) {
         snprintf(where, sizeof where, "%s%.120s.", from->where, event->resource);
         event->payload = payload;
         return take_text(payload, where, "id", &event->resource_id, err);
     }
-    enum lf_status status = take_text(body, from->where, "resourceId", &event->resource_id, err);
+    if (status == LF_OK)
+        status = take_text(body, from->where, "resourceId", &event->resource_id, err);
     event->thin = event->resource_id != NULL;
     return status;
-}
-
-static enum lf_status check_account(const cJSON *message, struct lf_error *err)
-{
-    const cJSON *account = member(message, "account");
-    if (account && !cJSON_IsString(account) && !cJSON_IsNumber(account) && !cJSON_IsNull(account))
-        return REFUSE("account: expected text or a number, found %s", event__type_name(account));
-    return LF_OK;
 }
 
 static enum lf_status find_source(const cJSON *message, const struct source **from, const cJSON **body,
@@ -210,11 +192,12 @@ static enum lf_status decode(struct lf_event *event, struct lf_slice text, struc
     const cJSON *message = event->root, *body = NULL;
     enum lf_status status;
     if ((status = find_source(message, &from, &body, err)) == LF_OK
-        && (status = check_account(message, err)) == LF_OK
+        && (status = check(member(message, "account"), "", "account", cJSON_String | cJSON_Number,
+                           "text or a number", err))
+               == LF_OK
         && (status = take_type(event, from, body, message, err)) == LF_OK
         && (status = take_id(event, from, body, text, err)) == LF_OK
         && (status = take_created(event, from, body, err)) == LF_OK
-        && (status = take_schema(event, from, body, err)) == LF_OK
         && (status = take_flags(event, from, body, err)) == LF_OK)
         status = take_resource(event, from, body, err);
     if (status != LF_OK)
@@ -261,14 +244,7 @@ void lf_event_free(struct lf_event *event)
 {
     if (!event)
         return;
-    char *texts[] = {event->id,         event->type,      event->version,
-                     event->name,       event->resource,  event->resource_id,
-                     event->created_at, event->schema_id, event->schema_name};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        free(texts[i]);
-    for (size_t i = 0; i < event->excluded_count; i++)
-        free(event->excluded[i]);
-    free(event->excluded);
+    free(event->resource);
     cJSON_Delete(event->root);
     free(event);
 }

@@ -4,7 +4,7 @@
 #ifndef LF_EVENT_EVENT_H
 #define LF_EVENT_EVENT_H
 
-#include "base/buffer.h"
+#include "base/digest.h"
 #include "base/json.h"
 
 enum { LF_EVENT_MAX_BYTES = 256 * 1024 + 16 * 1024 }; /* EventBridge's 256 KB plus the wrapping */
@@ -26,25 +26,23 @@ struct lf_event_kind {
     enum lf_event_state state;
 };
 
-/* One event. It owns its texts; a text is NULL when the envelope lacks it. */
+/* One event. Its texts are borrowed from root, and NULL when the envelope lacks them. */
 struct lf_event {
     enum lf_envelope envelope;
-    char *id;   /* Benchling's "evt_..."; never NULL. "sha256:..." of its bytes for a webhook without one */
-    char *type; /* "v2.automationInputGenerator.completed"; never NULL */
-    char *version;      /* "v2", "v2-beta", "v2-alpha", "v3"... */
-    char *name;         /* type without version */
-    char *resource;     /* payload key; for unknown types the part of the name before the first '.' */
+    char *id;           /* Benchling's "evt_..."; never NULL. A webhook without one has made_id */
+    char *type;         /* "v2.automationInputGenerator.completed"; never NULL */
+    const char *name;   /* type without version */
+    char *resource;     /* payload key; for unknown types the part of the name before the first '.'. Owned */
     char *resource_id;  /* NULL: not given */
     char *created_at;   /* RFC 3339 as given */
     int64_t created_ms; /* the same in wall ms; 0: unknown */
-    char *schema_id, *schema_name;
-    bool known; /* one of event__kinds */
+    bool known;         /* one of event__kinds */
     bool deprecated;
-    bool thin;       /* has only the id of the resource (webhook): read it from the API */
-    char **excluded; /* excludedProperties: read these from the API */
-    size_t excluded_count;
-    cJSON *root;          /* what patterns look at: the EventBridge envelope, built for the other two */
-    const cJSON *detail;  /* root.detail, borrowed from root */
+    bool thin;                       /* has only the id of the resource (webhook): read it from the API */
+    size_t excluded_count;           /* of excludedProperties: read them from the API */
+    char made_id[LF_SHA256_HEX + 8]; /* "sha256:..." of its bytes */
+    cJSON *root;         /* owned: what patterns look at: the EventBridge envelope, built for the other two */
+    const cJSON *detail; /* root.detail, borrowed from root */
     const cJSON *payload; /* the resource object in detail, borrowed; NULL when thin or dropped */
 };
 

@@ -98,20 +98,21 @@ static bool asks_version(const char *on, const char *version, size_t len)
 
 bool lf_event_is_on(const struct lf_event *event, const char *on)
 {
-    if (!event->version)
+    if (event->name == event->type)
         return names(on, event->name);
-    return asks_version(on, event->version, strlen(event->version)) && names(event__name_of(on), event->name);
+    return asks_version(on, event->type, (size_t)(event->name - event->type) - 1)
+           && names(event__name_of(on), event->name);
 }
 
 enum lf_status lf_event_on_check(const char *on, struct lf_error *err)
 {
     const char *name = event__name_of(on);
-    for (const struct lf_event_kind *kind = event__kinds; *name && kind->name; kind++)
-        if (names(name, kind->name))
-            return LF_OK;
     struct lf_nearest nearest = {.word = name};
-    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++)
+    for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++) {
+        if (*name && names(name, kind->name))
+            return LF_OK;
         lf_nearest_try(&nearest, kind->name);
+    }
     if (nearest.name)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "unknown event \"%.100s\"; did you mean \"%.*s%s\"?",
                        on, (int)(name - on), on, nearest.name);

@@ -1,40 +1,21 @@
 #include "event/pattern_try.h"
 
-#include "base/buffer.h"
-#include "event/pattern.h"
+#include "base/file.h"
+#include "event/rules.h"
 #include "event/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Reads up to the next `end`, which is left out (EOF: the complete stream). *more: there was something. */
-static enum lf_status read_until(FILE *file, int end, struct lf_buffer *buffer, bool *more,
-                                 struct lf_error *err)
-{
-    lf_buffer_clear(buffer);
-    *more = false;
-    for (int c; (c = getc(file)) != EOF;) {
-        char byte = (char)c;
-        *more = true;
-        if (c == end)
-            return LF_OK;
-        enum lf_status status = lf_buffer_append(buffer, &byte, 1);
-        if (status == LF_TOO_LARGE)
-            return lf_fail(err, status, LF_PERMANENT, "longer than %zu bytes", buffer->max);
-        if (status != LF_OK)
-            return lf_fail_memory(err, "reading");
-    }
-    return ferror(file) ? lf_fail_errno(err, "reading") : LF_OK;
-}
-
 static enum lf_status read_pattern(FILE *file, struct lf_pattern **pattern, struct lf_error *err)
 {
-    struct lf_buffer text = {.max = LF_TRY_MAX_LINE};
-    bool more;
-    enum lf_status status = read_until(file, EOF, &text, &more, err);
-    if (status == LF_OK)
-        status = event__pattern_parse(lf_buffer_slice(&text), pattern, err);
-    lf_buffer_free(&text);
+    char *text = malloc(LF_PATTERN_MAX_BYTES + 1);
+    if (!text)
+        return lf_fail_memory(err, "reading the pattern");
+    size_t len = fread(text, 1, LF_PATTERN_MAX_BYTES + 1, file);
+    enum lf_status status = ferror(file) ? lf_fail_errno(err, "reading")
+                                         : event__pattern_parse(lf_slice(text, len), pattern, err);
+    free(text);
     return status ? lf_error_prefix(err, "pattern") : LF_OK;
 }
 
@@ -84,15 +65,20 @@ static enum lf_status match_lines(const struct lf_pattern *pattern, FILE *events
 {
     struct lf_buffer text = {.max = LF_TRY_MAX_LINE};
     enum lf_status status = LF_OK;
-    bool more = true;
-    int64_t line = 0;
-    while (status == LF_OK && more) {
-        line++;
-        status = read_until(events, '\n', &text, &more, err);
-        size_t blank = text.len > 0 ? strspn(text.data, " \t\r") : 0;
-        if (status == LF_OK && text.len > blank)
-            status = match_line(pattern, lf_buffer_slice(&text), line, out, style, count, err);
+    int64_t line = 1;
+    for (; lf_stream_line(events, &text); line++) {
+        struct lf_slice json = lf_slice(text.data, text.len - (text.data[text.len - 1] == '\n'));
+        if (json.len > strspn(text.data, " \t\r\n"))
+            status = match_line(pattern, json, line, out, style, count, err);
+        if (status != LF_OK)
+            break;
     }
+    if (status == LF_OK && ferror(events))
+        status = lf_fail_errno(err, "reading");
+    else if (status == LF_OK && !feof(events))
+        status = text.len == text.max
+                     ? lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "longer than %zu bytes", text.max)
+                     : lf_fail_memory(err, "reading");
     lf_buffer_free(&text);
     return status ? lf_error_prefix(err, "events, line %lld", (long long)line) : LF_OK;
 }

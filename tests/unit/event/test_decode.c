@@ -50,13 +50,10 @@ static void check_one(const struct lf_event_kind *kind, const char *version, enu
         CHECK_INT(event->envelope, envelope);
         CHECK_STR(event->id, "evt_1");
         CHECK_STR(event->type, type);
-        CHECK_STR(event->version, version);
         CHECK_STR(event->name, kind->name);
         CHECK_STR(event->resource, kind->resource);
         CHECK_STR(event->resource_id, "res_1");
         CHECK_INT(event->created_ms, 1777887720250);
-        CHECK_STR(event->schema_id, "sch_1");
-        CHECK_STR(event->schema_name, thin ? NULL : "Weighing");
         CHECK(event->known && !event->deprecated && event->thin == thin && (event->payload == NULL) == thin);
         CHECK_STR(lf_json_text(event->root, "detail-type"), type);
         CHECK_STR(lf_json_text(event->root, "detail.eventType"), type);
@@ -100,13 +97,11 @@ static void unknown_types(void)
                 &event, &err)
          == LF_OK);
     CHECK(!event->known);
-    CHECK_STR(event->version, "v7-gamma");
     CHECK_STR(event->name, "robot.danced.twice");
     CHECK_STR(event->resource, "robot");
     CHECK_STR(event->resource_id, "r");
     lf_event_free(event);
     NEED(decode("{\"eventType\":\"victory\",\"id\":\"evt_9\"}", &event, &err) == LF_OK);
-    CHECK_STR(event->version, NULL);
     CHECK_STR(event->name, "victory");
     CHECK_STR(event->resource, "victory");
     lf_event_free(event);
@@ -152,10 +147,7 @@ static void excluded_properties(void)
              "\"workflowTask.outputs\",\"creator.name\"],\"workflowTask\":{\"id\":\"w\"}}",
              &event, &err)
          == LF_OK);
-    NEED(event->excluded_count == 3);
-    CHECK_STR(event->excluded[0], "fields");
-    CHECK_STR(event->excluded[1], "workflowTask.outputs");
-    CHECK_STR(event->excluded[2], "creator.name");
+    CHECK_INT(event->excluded_count, 3);
     lf_event_free(event);
     NEED(decode("{\"eventType\":\"v2.workflowTask.created\",\"id\":\"evt_9\",\"excludedProperties\":["
                 "\"workflowTask\"]}",
@@ -225,7 +217,7 @@ static void null_means_not_told(void)
                 "\"excludedProperties\":null,\"entry\":null}",
                 &event, &err)
          == LF_OK);
-    CHECK(!event->schema_id && !event->created_at && !event->payload && !event->deprecated
+    CHECK(!event->created_at && !event->payload && !event->deprecated && !event->excluded_count
           && event->created_ms == 0);
     lf_event_free(event);
 }
