@@ -78,16 +78,15 @@ static enum lf_status link_job(struct routing *routing, enum lf_fate fate, int64
 static enum lf_status wake_waiting(struct routing *routing, struct lf_error *err)
 {
     const struct lf_event *event = routing->event;
-    int count = 0;
     int64_t job = 0;
     if (strcmp(event->name, "automationOutputProcessor.completed") != 0 || !event->resource_id)
         return LF_OK;
     char *wake = lf_key_wake_processor(event->resource_id);
     if (!wake)
         return lf_fail_memory(err, "waking a job");
-    enum lf_status status = lf_journal_job_wake(routing->intake->journal, wake, &count, &job, err);
+    enum lf_status status = lf_journal_job_wake(routing->intake->journal, wake, &job, err);
     free(wake);
-    if (status != LF_OK || !count)
+    if (status != LF_OK || !job)
         return status;
     lf_jobs_kick(routing->intake->options.jobs);
     return link_job(routing, LF_FATE_WOKE, job, err);

@@ -50,19 +50,12 @@ static bool agrees(const struct tail *tail)
                           : tail->last.seq == 0;
 }
 
-static enum lf_status keep_head(struct lf_journal *journal, int64_t seq, const char *hash,
-                                struct lf_error *err)
-{
-    char value[LF_SHA256_HEX + 24];
-    snprintf(value, sizeof value, "%" PRId64 ":%s", seq, hash);
-    return lf_journal_set(journal, "audit.head", value, err);
-}
-
 static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry entry, int64_t at_ms,
                              struct lf_error *err)
 {
     struct tail tail;
-    char hash[LF_SHA256_HEX];
+    struct lf_audit_head head;
+    char text[LF_AUDIT_HEAD];
     enum lf_status status = read_tail(journal, &tail, err);
     if (status != LF_OK)
         return status;
@@ -73,17 +66,20 @@ static enum lf_status append(struct lf_journal *journal, struct lf_audit_entry e
                        ", which must be the last possible one. "
                        "`labferry journal-export` reads the journal; restore it from a copy",
                        newest);
-    entry.seq = newest + 1;
+    entry.seq = head.seq = newest + 1;
     entry.prev = tail.has_kept ? tail.kept.hash : tail.last.hash;
-    status = journal__audit_hash(&entry, hash, err);
+    status = journal__audit_hash(&entry, head.hash, err);
     if (status == LF_OK)
         status = journal__query_do(journal, err,
                                    "INSERT INTO audit (seq, at_ms, who, what, about, text, prev, hash) "
                                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                                    "iitttttt", entry.seq, at_ms, entry.who, entry.what, entry.about,
-                                   entry.text, entry.prev, hash);
+                                   entry.text, entry.prev, head.hash);
     journal->audited = entry.seq;
-    return status == LF_OK ? keep_head(journal, entry.seq, hash, err) : status;
+    if (status != LF_OK)
+        return status;
+    lf_audit_head_text(&head, text);
+    return lf_journal_set(journal, "audit.head", text, err);
 }
 
 /* A copy of at most max bytes that ends with a complete character. Returns owned. */
@@ -113,6 +109,14 @@ enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who,
     free(of);
     free(said);
     return status;
+}
+
+enum lf_status journal__audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what,
+                                  const char *text, struct lf_error *err)
+{
+    char about[32];
+    snprintf(about, sizeof about, "job %" PRId64, job);
+    return lf_journal_audit_add(journal, who, what, about, text, err);
 }
 
 enum lf_status journal__audit_recover(struct lf_journal *journal, struct lf_error *err)

@@ -4,8 +4,8 @@
 
 #include "base/file.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,39 +46,30 @@ cJSON *lf_audit_verdict_json(const struct lf_audit_verdict *verdict)
 
 /* ---- exporting a journal file ---- */
 
-enum { EXPORT_PAGE = 1000 };
-
 struct writer {
     FILE *out;
-    int64_t last; /* seq */
-    int rows;     /* of the page */
     enum lf_status status;
+    struct lf_error *err;
 };
 
 static void write_entry(void *context, const struct lf_audit_entry *entry)
 {
     struct writer *writer = context;
-    struct lf_error ignored; /* lf_audit_export_file says why */
     if (writer->status == LF_OK)
-        writer->status = journal__write_line(writer->out, lf_audit_entry_json(entry), &ignored);
-    writer->last = entry->seq;
-    writer->rows++;
+        writer->status = journal__write_line(writer->out, lf_audit_entry_json(entry), writer->err);
 }
 
 enum lf_status lf_audit_export_file(const char *path, FILE *out, struct lf_audit_head *head,
                                     struct lf_error *err)
 {
     struct lf_journal *journal = NULL;
-    struct writer writer = {.out = out, .rows = EXPORT_PAGE};
+    struct writer writer = {.out = out, .err = err};
+    struct lf_audit_filter all = {.from = 1, .limit = INT_MAX};
     enum lf_status status = journal__open_to_read(path, &journal, err);
-    while (status == LF_OK && writer.status == LF_OK && writer.rows == EXPORT_PAGE) {
-        struct lf_audit_filter filter = {.from = writer.last + 1, .limit = EXPORT_PAGE};
-        writer.rows = 0;
-        status = lf_journal_audit_list(journal, &filter, write_entry, &writer, err);
-    }
-    if (status == LF_OK && writer.status != LF_OK)
-        status = lf_fail(err, writer.status, LF_TRANSIENT, "cannot write the export of the audit trail: %s",
-                         writer.status == LF_NO_MEMORY ? "out of memory" : strerror(errno));
+    if (status == LF_OK)
+        status = lf_journal_audit_list(journal, &all, write_entry, &writer, err);
+    if (status == LF_OK)
+        status = writer.status;
     if (status == LF_OK)
         status = lf_journal_audit_head(journal, head, err);
     if (status == LF_OK)

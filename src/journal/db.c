@@ -58,17 +58,10 @@ enum lf_status journal__sqlite_fail(struct lf_journal *journal, int code, const 
 
 static sqlite3_stmt *prepare(struct lf_journal *journal, struct query *query, const char *sql)
 {
-    struct statement *slot = NULL;
-    for (size_t i = 0; i < STATEMENT_CACHE; i++) {
-        struct statement *at = &journal->cache[i];
-        if (at->sql == sql) {
-            slot = at;
-            break;
-        }
-        if (!at->sql && !slot)
-            slot = at;
-    }
-    if (slot && slot->busy)
+    struct statement *slot = journal->cache, *end = slot + STATEMENT_CACHE;
+    while (slot < end && slot->sql && slot->sql != sql)
+        slot++;
+    if (slot == end || slot->busy)
         slot = NULL;
     if (slot && slot->sql) {
         slot->busy = true;
@@ -180,15 +173,13 @@ const char *journal__column_peek(struct query *query, int column)
 cJSON *journal__query_counts(struct query *query)
 {
     cJSON *counts = cJSON_CreateObject();
-    bool good = counts != NULL;
+    bool good = true;
     while (journal__query_row(query)) {
         const char *name = journal__column_peek(query, 0);
         good = good && name && lf_json_set_int(counts, name, journal__column_int(query, 1));
     }
-    if (journal__query_end(query, &(struct lf_error){0}) == LF_OK && good)
-        return counts;
-    cJSON_Delete(counts);
-    return NULL;
+    enum lf_status status = journal__query_end(query, &(struct lf_error){0});
+    return lf_json_made(counts, good && status == LF_OK);
 }
 
 char *journal__column_text(struct query *query, int column)
@@ -203,12 +194,10 @@ struct lf_slice journal__column_bytes(struct query *query, int column)
 {
     const void *data = sqlite3_column_blob(query->stmt, column);
     size_t len = (size_t)sqlite3_column_bytes(query->stmt, column);
-    char *copy = malloc(len + 1);
-    query->no_memory = query->no_memory || !copy || (len && !data);
-    if (!copy || (len && !data)) {
-        free(copy);
+    char *copy = len && !data ? NULL : malloc(len + 1);
+    query->no_memory = query->no_memory || !copy;
+    if (!copy)
         return (struct lf_slice){0};
-    }
     if (len)
         memcpy(copy, data, len);
     copy[len] = '\0';
@@ -273,11 +262,6 @@ enum lf_status lf_journal_end(struct lf_journal *journal, enum lf_status status,
     lf_mutex_unlock(&journal->mutex);
     journal__effects_end(effects, status == LF_OK);
     return status;
-}
-
-enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err)
-{
-    return lf_journal_end(journal, LF_OK, err);
 }
 
 void lf_journal_rollback(struct lf_journal *journal)

@@ -137,5 +137,8 @@ enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error
 /* After opening: what a crash or reboot left behind. */
 enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error *err);
 enum lf_status journal__audit_recover(struct lf_journal *journal, struct lf_error *err);
+/* Adds an entry about a job to the audit trail. */
+enum lf_status journal__audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what,
+                                  const char *text, struct lf_error *err);
 
 #endif

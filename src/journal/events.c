@@ -137,8 +137,7 @@ enum lf_status lf_journal_event_fate(struct lf_journal *journal, const char *id,
 enum lf_status lf_journal_event_job(struct lf_journal *journal, const char *id, enum lf_fate fate,
                                     int64_t job, struct lf_error *err)
 {
-    char about[32], text[300];
-    snprintf(about, sizeof about, "job %lld", (long long)job);
+    char text[300];
     snprintf(text, sizeof text, "event %.200s: %s", id, fate_names[fate]);
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
@@ -147,7 +146,7 @@ enum lf_status lf_journal_event_job(struct lf_journal *journal, const char *id, 
                                "INSERT OR IGNORE INTO event_job SELECT seq, ?2 FROM event WHERE id = ?1",
                                "ti", id, job);
     if (status == LF_OK)
-        status = lf_journal_audit_add(journal, "agent", "event", about, text, err);
+        status = journal__audit_job(journal, job, "agent", "event", text, err);
     return lf_journal_end(journal, status, err);
 }
 

@@ -1,5 +1,4 @@
 /* Parcels in the spool, parts of uploads, and findings. */
-#include "journal/audit.h"
 #include "journal/job_rows.h"
 
 #include "base/clock.h"
@@ -19,7 +18,7 @@ void lf_parcel_row_free(struct lf_parcel_row *row)
 enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parcel_row *row,
                                      struct lf_error *err)
 {
-    char about[32], text[400];
+    char text[400];
     enum lf_status status = lf_journal_begin(journal, err);
     if (status != LF_OK)
         return status;
@@ -30,11 +29,10 @@ enum lf_status lf_journal_parcel_add(struct lf_journal *journal, struct lf_parce
         "ON CONFLICT (job) DO UPDATE SET name = excluded.name, file = excluded.file, mime = excluded.mime, "
         "sha256 = excluded.sha256, size = excluded.size",
         "itttti", row->job, row->name, row->file, row->mime, row->sha256, row->size);
-    snprintf(about, sizeof about, "job %lld", (long long)row->job);
     snprintf(text, sizeof text, "%.250s, %lld bytes, sha256 %s", row->name, (long long)row->size,
              row->sha256);
     if (status == LF_OK)
-        status = lf_journal_audit_add(journal, "agent", "file", about, text, err);
+        status = journal__audit_job(journal, row->job, "agent", "file", text, err);
     return lf_journal_end(journal, status, err);
 }
 

@@ -206,14 +206,12 @@ enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_er
     struct lf_journal *journal = NULL;
     *out = NULL;
     enum lf_status status = journal__open_to_read(path, &journal, err);
-    if (status != LF_OK) {
-        lf_error_prefix(err, "%s", path);
-        return status;
-    }
+    if (status != LF_OK)
+        return lf_error_prefix(err, "%s", path);
     cJSON *report = cJSON_CreateObject(), *problems = cJSON_CreateArray();
     int64_t version = number_of(prepare(journal, "PRAGMA user_version"));
-    bool good = lf_json_set_text(report, "file", path) && lf_json_set_int(report, "version", version)
-                && lf_json_set(report, "problems", problems);
+    bool good = lf_json_set(report, "problems", problems) && lf_json_set_text(report, "file", path)
+                && lf_json_set_int(report, "version", version);
     if (good) {
         check_version(version, problems);
         check_pages(journal, problems);
@@ -288,28 +286,20 @@ static enum lf_status write_line(struct export *export, const char *table, const
                                  struct lf_error *err)
 {
     cJSON *line = cJSON_CreateObject();
-    bool good = lf_json_set_text(line, "table", table);
-    good = lf_json_set(line, name, value) && good;
-    if (!good) {
-        cJSON_Delete(line);
-        line = NULL;
-    }
-    return journal__write_line(export->out, line, err);
+    bool made = lf_json_set_text(line, "table", table);
+    made = lf_json_set(line, name, value) && made;
+    return journal__write_line(export->out, lf_json_made(line, made), err);
 }
 
 static enum lf_status write_row(struct export *export, const char *table, sqlite3_stmt *stmt, int first,
                                 struct lf_error *err)
 {
     cJSON *row = cJSON_CreateObject();
-    bool good = row != NULL;
-    for (int i = first; good && i < sqlite3_column_count(stmt); i++)
-        good = lf_json_set(row, sqlite3_column_name(stmt, i), column_value(stmt, i));
-    if (!good) {
-        cJSON_Delete(row);
-        return lf_fail_memory(err, "exporting the journal");
-    }
+    bool made = true;
+    for (int i = first; made && i < sqlite3_column_count(stmt); i++)
+        made = lf_json_set(row, sqlite3_column_name(stmt, i), column_value(stmt, i));
     export->done->rows++;
-    return write_line(export, table, "row", row, err);
+    return write_line(export, table, "row", lf_json_made(row, made), err);
 }
 
 static enum lf_status write_gap(struct export *export, const char *table, const char *what,

@@ -4,7 +4,6 @@
  * within one boot. After a reboot (the boot id differs) journal__jobs_recover makes waiting jobs due and
  * recomputes expiry from expires_ms, which is stored for that alone and adjusted when the wall clock is set.
  */
-#include "journal/audit.h"
 #include "journal/job_rows.h"
 
 #include "base/clock.h"
@@ -92,14 +91,6 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     return status == LF_OK ? LF_EXISTS : status;
 }
 
-static enum lf_status audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what,
-                                const char *text, struct lf_error *err)
-{
-    char about[32];
-    snprintf(about, sizeof about, "job %lld", (long long)job);
-    return lf_journal_audit_add(journal, who, what, about, text, err);
-}
-
 /* Compares with the row before it is written. */
 static enum lf_status audit_change(struct lf_journal *journal, const struct lf_job *job, struct lf_error *err)
 {
@@ -117,11 +108,11 @@ static enum lf_status audit_change(struct lf_journal *journal, const struct lf_j
     snprintf(text, sizeof text, "%sstep %.60s%s%.100s%s%s", about_to_act ? "about to act: " : "", job->step,
              *job->instrument ? " on " : "", job->instrument, note ? ": " : "", note ? note : "");
     if (status == LF_OK && about_to_act)
-        status = audit_job(journal, job->id, who, "acting", text, err);
+        status = journal__audit_job(journal, job->id, who, "acting", text, err);
     journal->acts = journal->acts || about_to_act;
     if (status == LF_OK && job->state != before
         && (job->state == LF_JOB_HELD || lf_job_state_final(job->state)))
-        status = audit_job(journal, job->id, who, lf_job_state_name(job->state), text, err);
+        status = journal__audit_job(journal, job->id, who, lf_job_state_name(job->state), text, err);
     return status;
 }
 
@@ -285,20 +276,14 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
     return status;
 }
 
-enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int *count, int64_t *job,
+enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int64_t *job,
                                    struct lf_error *err)
 {
-    *count = 0;
-    struct query query = journal__query(journal,
-                                        "UPDATE job SET state = 'ready', due_mono = 0, wake = NULL "
-                                        "WHERE wake = ?1 AND state = 'waiting' RETURNING id",
-                                        "t", wake);
-    while (journal__query_row(&query)) {
-        (*count)++;
-        if (job)
-            *job = journal__column_int(&query, 0);
-    }
-    return journal__query_end(&query, err);
+    *job = 0;
+    return journal__query_int(journal, job, err,
+                              "UPDATE job SET state = 'ready', due_mono = 0, wake = NULL "
+                              "WHERE wake = ?1 AND state = 'waiting' RETURNING id",
+                              "t", wake);
 }
 
 enum lf_status lf_journal_job_with_field(struct lf_journal *journal, const char *kind,
@@ -327,7 +312,7 @@ enum lf_status lf_journal_history_add(struct lf_journal *journal, int64_t job, c
                                "INSERT INTO history (job, at_ms, who, text) VALUES (?1, ?2, ?3, ?4)", "iitt",
                                job, lf_clock_best_ms(), who, text);
     if (status == LF_OK)
-        status = audit_job(journal, job, who, "job", text, err);
+        status = journal__audit_job(journal, job, who, "job", text, err);
     return lf_journal_end(journal, status, err);
 }
 

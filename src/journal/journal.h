@@ -1,8 +1,8 @@
 /* The journal: the SQLite database of everything the agent has promised. WAL, synchronous=FULL: what a call
  * has committed survives a power cut. The permanent record, with who and when, is the audit trail: audit.h.
  *
- * Any thread may call; calls are serialised. Between lf_journal_begin and lf_journal_commit the calling
- * thread owns the journal, and everything it writes is kept together or not at all. Texts in filled structs
+ * Any thread may call; calls are serialised. Between lf_journal_begin and lf_journal_end the calling thread
+ * owns the journal, and everything it writes is kept together or not at all. Texts in filled structs
  * are owned by the struct and freed by its _free function. Errors: LF_FULL, LF_IO (transient: disk),
  * LF_CORRUPT (needs a person), LF_NO_MEMORY.
  */
@@ -23,7 +23,6 @@ void lf_journal_close(struct lf_journal *journal);
 /* Transactions nest; only the outermost commit writes, and it fails if an inner part was rolled back. On
  * failure everything is rolled back. */
 enum lf_status lf_journal_begin(struct lf_journal *journal, struct lf_error *err);
-enum lf_status lf_journal_commit(struct lf_journal *journal, struct lf_error *err);
 void lf_journal_rollback(struct lf_journal *journal);
 /* Commits if status is LF_OK, otherwise rolls back. Returns the result of the commit, or status. */
 enum lf_status lf_journal_end(struct lf_journal *journal, enum lf_status status, struct lf_error *err);
@@ -221,8 +220,8 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
  * with *next_mono: when the next waiting one is due (LF_NEVER: none). */
 enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *instrument, struct lf_job *job,
                                     int64_t *next_mono, struct lf_error *err);
-/* Makes jobs that wait for `wake` ready; *count is how many, *job (may be NULL) one of them. */
-enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int *count, int64_t *job,
+/* Makes jobs that wait for `wake` ready; *job is one of them, 0: none did. */
+enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int64_t *job,
                                    struct lf_error *err);
 /* The job of that kind that acted on the instrument last: done, or at a step after its action. Ordered by
  * history, since the wall clock may step. LF_NOT_FOUND. For matching by last job. */

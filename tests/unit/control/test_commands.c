@@ -35,7 +35,7 @@ static void take(const struct lf_message *message)
     struct lf_error err = {0};
     NEED(lf_journal_begin(ground.context.journal, &err) == LF_OK);
     NEED(lf_commands_take(commands, message, &err) == LF_OK);
-    NEED(lf_journal_commit(ground.context.journal, &err) == LF_OK);
+    NEED(lf_journal_end(ground.context.journal, LF_OK, &err) == LF_OK);
 }
 
 static void send_text(const char *text)
@@ -349,7 +349,7 @@ static void too_many(void)
         struct lf_message message = {.topic = TOPIC, .payload = lf_slice_text(texts[i]), .expiry_s = -1};
         NEED(lf_commands_take(commands, &message, UNIT_ERROR) == LF_OK);
     }
-    NEED(lf_journal_commit(ground.context.journal, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_end(ground.context.journal, LF_OK, UNIT_ERROR) == LF_OK);
     expect(REPLY("c1"), "", "c1", "accepted", NULL);
     expect(REPLY("c2"), "", "c2", "accepted", NULL);
     cJSON *answer = answer_on(REPLY("c3"), "");

@@ -732,7 +732,7 @@ static void taken_or_refused(void)
         if (status == LF_OK) {
             status = lf_intake_add(intake, "mqtt", "labferry/lab/events/x", lf_slice_text(text), &err);
             if (status == LF_OK)
-                status = lf_journal_commit(journal, &err);
+                status = lf_journal_end(journal, LF_OK, &err);
             else
                 lf_journal_rollback(journal);
         }

@@ -143,8 +143,8 @@ int64_t case_result(struct job_case *c, const char *name, const char *bytes, int
 /* What the cloud's event would do: tells the job that what it waits for has come. */
 static void complete(struct job_case *c, const char *wake)
 {
-    int count = 0;
-    lf_journal_job_wake(c->journal, wake, &count, NULL, UNIT_ERROR);
+    int64_t woken;
+    lf_journal_job_wake(c->journal, wake, &woken, UNIT_ERROR);
     lf_jobs_kick(c->jobs);
 }
 

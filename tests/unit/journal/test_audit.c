@@ -37,7 +37,7 @@ static void add(struct lf_journal *journal, int count)
         NEED(lf_journal_audit_add(journal, "cli:maria", "command", i % 2 ? "job 7" : NULL, text, UNIT_ERROR)
              == LF_OK);
     }
-    NEED(lf_journal_commit(journal, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_end(journal, LF_OK, UNIT_ERROR) == LF_OK);
 }
 
 /* A closed journal with FIRST entries. */

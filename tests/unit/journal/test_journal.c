@@ -118,7 +118,7 @@ static void effects_follow_the_outermost_commit(void)
     lf_journal_after_commit(journal, note_effect, "a", 1, "x");
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "b", 2, NULL);
-    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
     lf_journal_after_commit(journal, note_effect, "c", 3, NULL);
     CHECK_STR(happened, ""); /* the inner commit is not on disk */
     CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
@@ -141,9 +141,9 @@ static void effects_are_dropped_on_rollback(void)
     lf_journal_after_commit(journal, note_effect, "b", 1, NULL);
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_rollback(journal);
-    CHECK_INT(lf_journal_commit(journal, &err), LF_IO);
+    CHECK_INT(lf_journal_end(journal, LF_OK, &err), LF_IO);
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
-    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK); /* nothing is left over for the next one */
+    CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK); /* nothing is left over for the next one */
     CHECK_STR(happened, "");
     lf_journal_close(journal);
 }
@@ -157,7 +157,7 @@ static void the_last_of_equal_effects_runs(void)
     lf_journal_after_commit(journal, note_effect, "resume", 1, NULL);
     lf_journal_after_commit(journal, note_effect, "pause", 1, "why");
     lf_journal_after_commit(journal, note_effect, "pause", 2, "why");
-    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
     CHECK_STR(happened, "resume1 pause1why pause2why ");
     lf_journal_close(journal);
 }
@@ -179,7 +179,7 @@ static void use_journal(void *context, int64_t number, const char *text)
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, note_effect, "inner", number, text);
     CHECK_INT(add_event(journal, "evt_effect"), LF_OK);
-    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
 }
 
 static void effects_may_use_the_journal(void)
@@ -189,7 +189,7 @@ static void effects_may_use_the_journal(void)
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     lf_journal_after_commit(journal, use_journal, journal, 1, "x");
     lf_journal_after_commit(journal, note_effect, "outer", 2, NULL);
-    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
     CHECK_STR(happened, "elsewhere1 inner1x outer2 ");
     lf_journal_close(journal);
 }
@@ -211,7 +211,7 @@ static void effects_belong_to_their_thread(void)
     NEED(pthread_create(&thread, NULL, effect_of_another, journal) == 0);
     pthread_join(thread, NULL);
     CHECK_STR(happened, "other1 ");
-    CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
     CHECK_STR(happened, "other1 mine1 ");
     lf_journal_close(journal);
 }
@@ -249,7 +249,7 @@ static void rollback_is_whole(void)
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     add_event(journal, "evt_2");
     lf_journal_rollback(journal);
-    CHECK_INT(lf_journal_commit(journal, &err), LF_IO);
+    CHECK_INT(lf_journal_end(journal, LF_OK, &err), LF_IO);
     CHECK_INT(err.class, LF_TRANSIENT);
     struct lf_event_row row;
     CHECK_INT(lf_journal_event_get(journal, "evt_1", &row, UNIT_ERROR), LF_NOT_FOUND);
@@ -345,11 +345,9 @@ static void woken_by_name(void)
     job.wake = strdup("processor:aop_1");
     NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
-    int count;
-    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_2", &count, &woken, UNIT_ERROR), LF_OK);
-    CHECK_INT(count, 0);
-    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_1", &count, &woken, UNIT_ERROR), LF_OK);
-    CHECK_INT(count, 1);
+    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_2", &woken, UNIT_ERROR), LF_OK);
+    CHECK_INT(woken, 0);
+    CHECK_INT(lf_journal_job_wake(journal, "processor:aop_1", &woken, UNIT_ERROR), LF_OK);
     CHECK_INT(woken, id);
     CHECK_INT(lf_journal_job_claim(journal, NULL, &job, &next, UNIT_ERROR), LF_OK);
     lf_job_free(&job);
@@ -552,7 +550,7 @@ static void *write_pairs(void *arg)
         if (i % 2)
             lf_journal_rollback(journal);
         else
-            lf_journal_commit(journal, UNIT_ERROR);
+            lf_journal_end(journal, LF_OK, UNIT_ERROR);
     }
     return NULL;
 }

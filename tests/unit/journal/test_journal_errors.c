@@ -280,7 +280,7 @@ CALL(job_claim_bench, struct lf_job job = {0}; int64_t next;
      return status;)
 CALL(job_claim_none, struct lf_job job = {0}; int64_t next;
      return lf_journal_job_claim(journal, "another", &job, &next, err);)
-CALL(job_wake, int count; int64_t job; return lf_journal_job_wake(journal, "it", &count, &job, err);)
+CALL(job_wake, int64_t job; return lf_journal_job_wake(journal, "it", &job, err);)
 CALL(job_last_done, struct lf_job job = {0};
      enum lf_status status = lf_journal_job_last_done(journal, "reader", "collect", &job, err);
      lf_job_free(&job); return status;)
@@ -534,7 +534,7 @@ static void no_way_back(void)
             NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
         CHECK_INT(lf_journal_set(journal, "done", "1", UNIT_ERROR), LF_OK);
         if (within)
-            CHECK_INT(lf_journal_commit(journal, UNIT_ERROR), LF_OK);
+            CHECK_INT(lf_journal_end(journal, LF_OK, UNIT_ERROR), LF_OK);
         lf_journal_close(journal);
         NEED(lf_journal_open(path, &journal, UNIT_ERROR) == LF_OK);
         lf_journal_get(journal, "undone", &undone, UNIT_ERROR);
