@@ -55,11 +55,9 @@ static void print_error(const struct cli *cli, const char *text, const char *sta
             cli_print_json(cli, answer);
         return;
     }
-    struct cli plain = *cli;
-    plain.colour = false;
     fflush(stdout);
     fputs("labferry: ", stderr);
-    cli_print_to(&plain, stderr, text);
+    cli_print_to(stderr, text);
     fputc('\n', stderr);
 }
 

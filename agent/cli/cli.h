@@ -27,12 +27,15 @@ struct cli {
     int width;                   /* of the terminal; 0: no terminal, nothing is cut */
 };
 
+struct cli_field;
+
 /* A command of the command line. For one of the agent's verbs only verb.name is set: its row is in control.
  * Without a row here such a verb is performed and its result shown in a general way. */
 struct cli_command {
     struct lf_verb verb;
     enum cli_exit (*run)(struct cli *cli);                    /* NULL: the agent performs the verb */
-    void (*show)(const struct cli *cli, const cJSON *result); /* NULL: in a general way */
+    void (*show)(const struct cli *cli, const cJSON *result); /* NULL: in a general way, or */
+    const struct cli_field *columns;                          /* as a table with these */
 };
 
 /* Each ends with verb.name NULL. */
@@ -89,8 +92,9 @@ struct cli_field {
     int style;        /* a colour, or one of the styles */
 };
 
-/* Both end with title NULL. A table gives way in its last column when the terminal is narrow. */
-void cli_show_list(const struct cli *cli, const cJSON *list, const struct cli_field *columns);
+/* Both end with title NULL; at most CLI_COLUMNS_MAX columns. A table gives way in its last column when the
+ * terminal is narrow. */
+void cli_show_list(const struct cli *cli, const cJSON *list, const struct cli_field *fields);
 void cli_show_lines(const struct cli *cli, const cJSON *object, const struct cli_field *lines);
 /* Anything: a table for a list of objects, lines for an object. */
 void cli_show_any(const struct cli *cli, const cJSON *value);
@@ -104,7 +108,7 @@ void cli_setup_terminal(struct cli *cli);
 /* Prints text from outside: control characters and those that change the direction of writing are shown as
  * '?'. NULL prints nothing. */
 void cli_print(const struct cli *cli, enum cli_colour colour, const char *text);
-void cli_print_to(const struct cli *cli, FILE *out, const char *text);
+void cli_print_to(FILE *out, const char *text);
 /* A colour for the name of a state of jobs, instruments, link or cloud, or a fate. */
 enum cli_colour cli_state_colour(const char *state);
 
@@ -114,11 +118,15 @@ const char *cli_ago(const char *time, char room[CLI_TIME_ROOM]);
 /* "2026-11-22 07:09:34" in local time. */
 const char *cli_when(const char *time, char room[CLI_TIME_ROOM]);
 
-/* A table: cells are added row by row. The flexible column is cut to the terminal's width.
- * When memory runs out the program ends. */
-struct cli_table;
-struct cli_table *cli_table_new(const char *const *headings, int columns, int flexible);
-void cli_cell(struct cli_table *table, enum cli_colour colour, const char *text); /* copies; NULL: "-" */
-void cli_table_print(const struct cli *cli, struct cli_table *table);             /* and frees */
+/* Returns memory, which may be NULL when it ran out: then the program ends. */
+void *cli_must(void *memory);
+
+enum { CLI_COLUMNS_MAX = 16 };
+struct cli_cell {
+    char *text;
+    enum cli_colour colour;
+};
+/* A table, row by row, cut to the terminal's width. */
+void cli_print_table(const struct cli *cli, const struct cli_cell *cells, int rows, int columns);
 
 #endif

@@ -36,7 +36,7 @@ static void report_change(const struct cli *cli, const cJSON *job, char **last)
         char stamp[LF_TIME_TEXT];
         lf_time_format_local(lf_clock_wall_ms(), stamp);
         fprintf(stderr, "%s  ", stamp + strlen("2026-11-22 "));
-        cli_print_to(cli, stderr, now);
+        cli_print_to(stderr, now);
         fputc('\n', stderr);
     }
     free(*last);
@@ -109,6 +109,8 @@ static void show(const struct cli *cli, const cJSON *result, bool waited)
         cli_show_job(cli, result);
     else if (view && view->show)
         view->show(cli, result);
+    else if (view && view->columns)
+        cli_show_list(cli, result, view->columns);
     else if (cli->verb->flags & LF_VERB_JOB)
         cli_show_outcome(cli, result);
     else

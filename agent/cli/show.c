@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 16 };
-
 /* ---- values ---- */
 
 /* "deliver, run" or "3, 4" from a list; "2 done, 1 held" from counts by name. */
@@ -74,28 +72,39 @@ static enum cli_colour colour_of(const struct cli_field *field, const char *text
 
 /* ---- tables and lines ---- */
 
-void cli_show_list(const struct cli *cli, const cJSON *list, const struct cli_field *columns)
+static struct cli_cell cell_of(const struct cli_field *column, const cJSON *entry)
 {
-    const char *headings[FIELDS_MAX];
+    char *text = field_text(entry, column->path), time[CLI_TIME_ROOM];
+    const char *shown = column->style == CLI_AGO    ? cli_ago(text, time)
+                        : column->style == CLI_WHEN ? cli_when(text, time)
+                                                    : text;
+    struct cli_cell cell = {cli_must(strdup(shown && *shown ? shown : "-")), colour_of(column, text)};
+    free(text);
+    return cell;
+}
+
+void cli_show_list(const struct cli *cli, const cJSON *list, const struct cli_field *fields)
+{
     const cJSON *entry;
-    int count = 0;
-    for (; columns[count].title && count < FIELDS_MAX; count++)
-        headings[count] = columns[count].title;
-    if (!cJSON_GetArraySize(list)) {
+    int rows = 1 + cJSON_GetArraySize(list), columns = 0, count = 0;
+    while (columns < CLI_COLUMNS_MAX && fields[columns].title)
+        columns++;
+    if (rows == 1) {
         puts("Nothing found.");
         return;
     }
-    struct cli_table *table = cli_table_new(headings, count, count - 1);
+    struct cli_cell *cells = cli_must(calloc((size_t)rows * (size_t)columns, sizeof *cells));
+    while (count < columns) {
+        cells[count] = (struct cli_cell){cli_must(strdup(fields[count].title)), CLI_DIM};
+        count++;
+    }
     cJSON_ArrayForEach (entry, list)
-        for (int i = 0; i < count; i++) {
-            char *text = field_text(entry, columns[i].path), time[CLI_TIME_ROOM];
-            const char *shown = columns[i].style == CLI_AGO    ? cli_ago(text, time)
-                                : columns[i].style == CLI_WHEN ? cli_when(text, time)
-                                                               : text;
-            cli_cell(table, colour_of(&columns[i], text), shown);
-            free(text);
-        }
-    cli_table_print(cli, table);
+        for (int i = 0; i < columns; i++)
+            cells[count++] = cell_of(&fields[i], entry);
+    cli_print_table(cli, cells, rows, columns);
+    while (count > 0)
+        free(cells[--count].text);
+    free(cells);
 }
 
 static void line(const struct cli *cli, const char *name, enum cli_colour colour, const char *text)
@@ -148,7 +157,7 @@ static void show_members(const struct cli *cli, const cJSON *object)
 
 void cli_show_any(const struct cli *cli, const cJSON *value)
 {
-    struct cli_field columns[FIELDS_MAX + 1] = {{0}};
+    struct cli_field columns[CLI_COLUMNS_MAX + 1] = {{0}};
     const cJSON *member;
     int count = 0;
     if (cJSON_IsObject(value)) {
@@ -156,7 +165,7 @@ void cli_show_any(const struct cli *cli, const cJSON *value)
         return;
     }
     cJSON_ArrayForEach (member, cJSON_GetArrayItem(value, 0))
-        if (count < FIELDS_MAX && member->string)
+        if (count < CLI_COLUMNS_MAX && member->string)
             columns[count++] = (struct cli_field){member->string, member->string, CLI_PLAIN};
     if (cJSON_IsArray(value) && (count || !cJSON_GetArraySize(value))) {
         cli_show_list(cli, value, columns);
@@ -305,7 +314,7 @@ static void show_status(const struct cli *cli, const cJSON *status)
     cli_show_list(cli, lf_json_at(status, "instruments"), instrument_columns);
 }
 
-/* ---- instruments, jobs, job ---- */
+/* ---- instruments, one job ---- */
 
 static void show_instruments(const struct cli *cli, const cJSON *list)
 {
@@ -317,16 +326,6 @@ static void show_instruments(const struct cli *cli, const cJSON *list)
         return;
     putchar('\n');
     cli_show_lines(cli, cJSON_GetArrayItem(list, 0), lines);
-}
-
-static void show_jobs(const struct cli *cli, const cJSON *list)
-{
-    static const struct cli_field columns[] = {
-        {"JOB", "id", CLI_BOLD},     {"STATE", "state", CLI_STATE},   {"KIND", "kind", CLI_PLAIN},
-        {"STEP", "step", CLI_PLAIN}, {"INSTRUMENT", "instrument", 0}, {"CHANGED", "updated", CLI_AGO},
-        {"WHAT", "what", CLI_PLAIN}, {"NOTE", "note", CLI_PLAIN},     {0},
-    };
-    cli_show_list(cli, list, columns);
 }
 
 static void show_values(const struct cli *cli, const cJSON *captures)
@@ -418,18 +417,7 @@ static void show_asked(const struct cli *cli, const cJSON *answer)
         puts("Done; it reports no values.");
 }
 
-/* ---- events, audit ---- */
-
-static void show_events(const struct cli *cli, const cJSON *list)
-{
-    static const struct cli_field columns[] = {
-        {"EVENT", "id", CLI_BOLD},     {"RECEIVED", "received", CLI_AGO},
-        {"TIMES", "times", CLI_PLAIN}, {"FATE", "fate", CLI_STATE},
-        {"JOBS", "jobs", CLI_PLAIN},   {"TYPE", "type", CLI_PLAIN},
-        {"NOTE", "note", CLI_PLAIN},   {0},
-    };
-    cli_show_list(cli, list, columns);
-}
+/* ---- one event ---- */
 
 static void show_event(const struct cli *cli, const cJSON *event)
 {
@@ -466,37 +454,41 @@ static void show_event(const struct cli *cli, const cJSON *event)
         putchar('\n');
 }
 
-static void show_audit(const struct cli *cli, const cJSON *list)
-{
-    static const struct cli_field columns[] = {
-        {"ENTRY", "seq", CLI_DIM},
-        {"WHEN", "at", CLI_WHEN},
-        {"WHO", "who", CLI_BOLD},
-        {"WHAT", "what", CLI_STATE},
-        {"ABOUT", "about", CLI_PLAIN},
-        {"TEXT", "text", CLI_PLAIN},
-        {0},
-    };
-    cli_show_list(cli, list, columns);
-}
-
-static void show_paused(const struct cli *cli, const cJSON *list)
-{
-    cli_show_list(cli, list, instrument_columns);
-}
-
 /* ---- the table ---- */
+
+static const struct cli_field job_columns[] = {
+    {"JOB", "id", CLI_BOLD},     {"STATE", "state", CLI_STATE},   {"KIND", "kind", CLI_PLAIN},
+    {"STEP", "step", CLI_PLAIN}, {"INSTRUMENT", "instrument", 0}, {"CHANGED", "updated", CLI_AGO},
+    {"WHAT", "what", CLI_PLAIN}, {"NOTE", "note", CLI_PLAIN},     {0},
+};
+
+static const struct cli_field event_columns[] = {
+    {"EVENT", "id", CLI_BOLD},     {"RECEIVED", "received", CLI_AGO},
+    {"TIMES", "times", CLI_PLAIN}, {"FATE", "fate", CLI_STATE},
+    {"JOBS", "jobs", CLI_PLAIN},   {"TYPE", "type", CLI_PLAIN},
+    {"NOTE", "note", CLI_PLAIN},   {0},
+};
+
+static const struct cli_field audit_columns[] = {
+    {"ENTRY", "seq", CLI_DIM},
+    {"WHEN", "at", CLI_WHEN},
+    {"WHO", "who", CLI_BOLD},
+    {"WHAT", "what", CLI_STATE},
+    {"ABOUT", "about", CLI_PLAIN},
+    {"TEXT", "text", CLI_PLAIN},
+    {0},
+};
 
 const struct cli_command cli_views[] = {
     {{.name = "status"}, .show = show_status},
     {{.name = "instruments"}, .show = show_instruments},
-    {{.name = "jobs"}, .show = show_jobs},
+    {{.name = "jobs"}, .columns = job_columns},
     {{.name = "job"}, .show = cli_show_job},
-    {{.name = "events"}, .show = show_events},
+    {{.name = "events"}, .columns = event_columns},
     {{.name = "event"}, .show = show_event},
-    {{.name = "audit"}, .show = show_audit},
+    {{.name = "audit"}, .columns = audit_columns},
     {{.name = "ask"}, .show = show_asked},
-    {{.name = "pause"}, .show = show_paused},
-    {{.name = "resume"}, .show = show_paused},
+    {{.name = "pause"}, .columns = instrument_columns},
+    {{.name = "resume"}, .columns = instrument_columns},
     {.verb.name = NULL},
 };

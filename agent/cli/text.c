@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH_MIN = 40, WIDTH_MAX = 10000, GAP = 2, FLEXIBLE_MIN = 12, COLUMN_MIN = 2 };
+enum { WIDTH_MIN = 40, WIDTH_MAX = 10000, GAP = 2, LAST_MIN = 12, COLUMN_MIN = 2 };
 
 static const char *const codes[] = {
     [CLI_PLAIN] = "",          [CLI_BOLD] = "\033[1m", [CLI_DIM] = "\033[2m",   [CLI_GREEN] = "\033[32m",
@@ -96,9 +96,8 @@ static void print_cut(FILE *out, const char *text, int room)
         fputs("\u2026", out);
 }
 
-void cli_print_to(const struct cli *cli, FILE *out, const char *text)
+void cli_print_to(FILE *out, const char *text)
 {
-    (void)cli;
     print_cut(out, text, 0);
 }
 
@@ -156,19 +155,7 @@ const char *cli_when(const char *time, char room[CLI_TIME_ROOM])
 
 /* ---- tables ---- */
 
-struct cell {
-    char *text;
-    enum cli_colour colour;
-};
-
-struct cli_table {
-    const char *const *headings;
-    int columns, flexible;
-    struct cell *cells;
-    size_t count, room;
-};
-
-static void *must(void *memory)
+void *cli_must(void *memory)
 {
     if (!memory) {
         fputs("labferry: out of memory\n", stderr);
@@ -177,29 +164,16 @@ static void *must(void *memory)
     return memory;
 }
 
-struct cli_table *cli_table_new(const char *const *headings, int columns, int flexible)
+/* Makes a table fit the terminal: first the last column gives way, then whichever is the widest. */
+static void shrink(const struct cli *cli, int *widths, int columns)
 {
-    struct cli_table *table = must(calloc(1, sizeof *table));
-    *table = (struct cli_table){.headings = headings, .columns = columns, .flexible = flexible};
-    return table;
-}
-
-void cli_cell(struct cli_table *table, enum cli_colour colour, const char *text)
-{
-    if (table->count == table->room) {
-        table->room = table->room ? table->room * 2 : 64;
-        table->cells = must(realloc(table->cells, table->room * sizeof *table->cells));
-    }
-    table->cells[table->count++] = (struct cell){must(strdup(text && *text ? text : "-")), colour};
-}
-
-/* Makes a table fit the terminal: first the flexible column gives way, then whichever is the widest. */
-static void shrink(const struct cli *cli, const struct cli_table *table, int *widths, int total)
-{
+    int total = GAP * (columns - 1);
+    for (int i = 0; i < columns; i++)
+        total += widths[i];
     for (; cli->width && total > cli->width; total--) {
-        int give = table->flexible;
-        if (widths[give] <= FLEXIBLE_MIN)
-            for (int i = 0; i < table->columns; i++)
+        int give = columns - 1;
+        if (widths[give] <= LAST_MIN)
+            for (int i = 0; i < columns; i++)
                 if (widths[i] > widths[give])
                     give = i;
         if (widths[give] <= COLUMN_MIN)
@@ -208,47 +182,28 @@ static void shrink(const struct cli *cli, const struct cli_table *table, int *wi
     }
 }
 
-static void measure(const struct cli *cli, const struct cli_table *table, int *widths)
+static void print_row(const struct cli *cli, const struct cli_cell *row, const int *widths, int columns)
 {
-    int total = 0;
-    for (int i = 0; i < table->columns; i++)
-        widths[i] = width_of(table->headings[i]);
-    for (size_t i = 0; i < table->count; i++) {
-        int column = (int)(i % (size_t)table->columns), width = width_of(table->cells[i].text);
-        if (width > widths[column])
-            widths[column] = width;
-    }
-    for (int i = 0; i < table->columns; i++)
-        total += widths[i] + (i ? GAP : 0);
-    shrink(cli, table, widths, total);
-}
-
-static void print_row(const struct cli *cli, const struct cli_table *table, const int *widths,
-                      const struct cell *row)
-{
-    for (int i = 0; i < table->columns; i++) {
+    for (int i = 0; i < columns; i++) {
         int width = width_of(row[i].text);
         print_coloured(cli, row[i].colour, row[i].text, cli->width ? widths[i] : 0);
         if (width > widths[i])
             width = widths[i];
-        if (i + 1 < table->columns)
+        if (i + 1 < columns)
             printf("%*s", widths[i] - width + GAP, "");
     }
     putchar('\n');
 }
 
-void cli_table_print(const struct cli *cli, struct cli_table *table)
+void cli_print_table(const struct cli *cli, const struct cli_cell *cells, int rows, int columns)
 {
-    int widths[16] = {0};
-    struct cell heading[16];
-    measure(cli, table, widths);
-    for (int i = 0; i < table->columns; i++)
-        heading[i] = (struct cell){(char *)table->headings[i], CLI_DIM};
-    print_row(cli, table, widths, heading);
-    for (size_t i = 0; i + (size_t)table->columns <= table->count; i += (size_t)table->columns)
-        print_row(cli, table, widths, &table->cells[i]);
-    for (size_t i = 0; i < table->count; i++)
-        free(table->cells[i].text);
-    free(table->cells);
-    free(table);
+    int widths[CLI_COLUMNS_MAX] = {0};
+    for (int i = 0; i < rows * columns; i++) {
+        int width = width_of(cells[i].text);
+        if (width > widths[i % columns])
+            widths[i % columns] = width;
+    }
+    shrink(cli, widths, columns);
+    for (int row = 0; row < rows; row++)
+        print_row(cli, &cells[row * columns], widths, columns);
 }

@@ -38,12 +38,8 @@ enum {
 };
 
 struct agent {
-    const struct lf_config *config;
-    struct lf_journal *journal;
     struct lf_transfer *transfer;
     struct lf_context context; /* cloud, intake, jobs, link and the rest live here */
-    struct lf_outbox *outbox;
-    struct lf_commands *commands;
     struct lf_server *server;
     struct lf_wake changed; /* something in the status message has changed */
     int64_t clock_offset;   /* wall minus monotonic clock, when it was looked at last */
@@ -57,8 +53,8 @@ struct agent {
 static void reported(void *context)
 {
     struct agent *agent = context;
-    if (agent->outbox)
-        lf_outbox_kick(agent->outbox);
+    if (agent->context.outbox)
+        lf_outbox_kick(agent->context.outbox);
     lf_wake_up(&agent->changed);
 }
 
@@ -66,8 +62,8 @@ static enum lf_status take_command(void *context, const struct lf_message *messa
                                    struct lf_error *err)
 {
     struct agent *agent = context;
-    *taken = agent->commands && !strcmp(message->topic, agent->config->link.command_topic);
-    return *taken ? lf_commands_take(agent->commands, message, err) : LF_OK;
+    *taken = agent->context.commands && !strcmp(message->topic, agent->context.config->link.command_topic);
+    return *taken ? lf_commands_take(agent->context.commands, message, err) : LF_OK;
 }
 
 /* Messages come until the link is closed, and commands, which may ask about the link, are closed before it.
@@ -95,7 +91,7 @@ static void online(void *context, bool session_present, bool complete)
     struct agent *agent = context;
     lf_intake_fill(agent->context.intake, complete);
     status_queue(&agent->context);
-    lf_outbox_online(agent->outbox);
+    lf_outbox_online(agent->context.outbox);
 }
 
 static void namesake(void *context)
@@ -107,7 +103,7 @@ static void namesake(void *context)
 static void published(void *context, int64_t ticket, const char *refused)
 {
     struct agent *agent = context;
-    lf_outbox_published(agent->outbox, ticket, refused);
+    lf_outbox_published(agent->context.outbox, ticket, refused);
 }
 
 /* ---- opening ---- */
@@ -119,9 +115,9 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
     static const char why[] = "the journal is an older copy: what the instrument did since it was made would "
                               "be done again. Look at the open "
                               "jobs, cancel those that were done already, then resume";
-    const struct lf_config *config = agent->config;
+    const struct lf_config *config = agent->context.config;
     char text[200];
-    int64_t missing = lf_journal_missing(agent->journal);
+    int64_t missing = lf_journal_missing(agent->context.journal);
     if (!missing)
         return LF_OK;
     snprintf(
@@ -130,25 +126,25 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
         "instruments are paused",
         (long long)missing);
     lf_log_error("agent", "%s", text);
-    enum lf_status status = lf_journal_begin(agent->journal, err);
+    enum lf_status status = lf_journal_begin(agent->context.journal, err);
     if (status != LF_OK)
         return status;
-    status = lf_journal_audit_add(agent->journal, "agent", "audit", NULL, text, err);
+    status = lf_journal_audit_add(agent->context.journal, "agent", "audit", NULL, text, err);
     for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++) {
         char *key = lf_format("paused.%s", config->instruments[i].name);
-        status = key ? lf_journal_set(agent->journal, key, why, err)
+        status = key ? lf_journal_set(agent->context.journal, key, why, err)
                      : lf_fail_memory(err, "pausing an instrument");
         free(key);
     }
-    status = lf_journal_end(agent->journal, status, err);
+    status = lf_journal_end(agent->context.journal, status, err);
     if (status == LF_OK)
-        lf_journal_missing_noted(agent->journal);
+        lf_journal_missing_noted(agent->context.journal);
     return status;
 }
 
 static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
 {
-    const struct lf_config_agent *config = &agent->config->agent;
+    const struct lf_config_agent *config = &agent->context.config->agent;
     enum lf_status status = lf_dir_make(config->state_dir, LF_GROUP, err);
     if (status == LF_OK)
         status = lf_dir_make(config->spool_dir, LF_PRIVATE, err);
@@ -156,9 +152,8 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
     if (status == LF_OK && !path)
         status = lf_fail_memory(err, "opening the journal");
     if (status == LF_OK)
-        status = lf_journal_open(path, &agent->journal, err);
+        status = lf_journal_open(path, &agent->context.journal, err);
     free(path);
-    agent->context.journal = agent->journal;
     struct lf_journal_limits limits = {
         .bytes = config->journal_max,
         .outbox = LF_LIMIT("LF_OUTBOX_MAX", OUTBOX_MAX),
@@ -168,15 +163,15 @@ static enum lf_status open_journal(struct agent *agent, struct lf_error *err)
         .spool_dir = config->spool_dir,
     };
     if (status == LF_OK)
-        lf_journal_limit(agent->journal, &limits);
+        lf_journal_limit(agent->context.journal, &limits);
     if (status == LF_OK)
-        status = starts_note_start(agent->journal, agent->config, err);
+        status = starts_note_start(agent->context.journal, agent->context.config, err);
     return status == LF_OK ? pause_if_older(agent, err) : status;
 }
 
 static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
 {
-    const struct lf_config_cloud *config = &agent->config->cloud;
+    const struct lf_config_cloud *config = &agent->context.config->cloud;
     struct lf_transfer_options transfer = {
         .ca_file = config->ca_file,
         .proxy = config->proxy,
@@ -192,7 +187,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
 {
     char *key = lf_format("paused.%s", config->name);
     char *paused = NULL;
-    enum lf_status status = key ? lf_journal_get(agent->journal, key, &paused, err)
+    enum lf_status status = key ? lf_journal_get(agent->context.journal, key, &paused, err)
                                 : lf_fail_memory(err, "opening an instrument");
     struct lf_instrument_options options = {
         .name = config->name,
@@ -202,7 +197,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .paused = paused           ? paused
                   : config->paused ? "paused by the configuration"
                                    : NULL,
-        .journal = agent->journal,
+        .journal = agent->context.journal,
         .transfer = agent->transfer,
     };
     struct lf_instrument_hooks hooks = {
@@ -226,29 +221,29 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
 static enum lf_status open_work(struct agent *agent, struct lf_error *err)
 {
     struct lf_jobs_options options = {
-        .config = agent->config,
-        .journal = agent->journal,
+        .config = agent->context.config,
+        .journal = agent->context.journal,
         .cloud = agent->context.cloud,
         .reported = reported,
         .context = agent,
     };
     enum lf_status status = lf_jobs_open(&options, &agent->context.jobs, err);
-    for (size_t i = 0; status == LF_OK && i < agent->config->instrument_count; i++)
-        status = open_instrument(agent, &agent->config->instruments[i], err);
+    for (size_t i = 0; status == LF_OK && i < agent->context.config->instrument_count; i++)
+        status = open_instrument(agent, &agent->context.config->instruments[i], err);
     return status;
 }
 
 static enum lf_status open_link(struct agent *agent, struct lf_error *err)
 {
-    const struct lf_config_link *config = &agent->config->link;
+    const struct lf_config_link *config = &agent->context.config->link;
     if (!config->used)
         return LF_OK;
-    enum lf_status status = lf_outbox_open(agent->journal, &agent->outbox, err);
-    agent->context.outbox = agent->outbox;
+    enum lf_status status = lf_outbox_open(agent->context.journal, &agent->context.outbox, err);
     if (status == LF_OK && config->commands)
-        status = lf_commands_open(&agent->context, &agent->commands, err);
-    agent->context.commands = agent->commands;
-    struct lf_link_options options = {.will_payload = STATUS_LOST, .namesake_payload = STATUS_NAMESAKE};
+        status = lf_commands_open(&agent->context, &agent->context.commands, err);
+    struct lf_link_options options = {.will_payload = STATUS_LOST,
+                                      .goodbye_payload = STATUS_STOPPED,
+                                      .namesake_payload = STATUS_NAMESAKE};
     struct lf_link_hooks hooks = {.context = agent,
                                   .batch = batch,
                                   .gap = gap,
@@ -258,17 +253,15 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
     if (status == LF_OK)
         status = lf_link_open(config, &options, &hooks, &agent->context.link, err);
     if (status == LF_OK)
-        status = lf_link_goodbye(agent->context.link, STATUS_STOPPED, err);
-    if (status == LF_OK)
-        lf_outbox_attach(agent->outbox, agent->context.link);
+        lf_outbox_attach(agent->context.outbox, agent->context.link);
     return status;
 }
 
 static enum lf_status open_intake(struct agent *agent, struct lf_error *err)
 {
     struct lf_intake_options options = {
-        .config = agent->config,
-        .journal = agent->journal,
+        .config = agent->context.config,
+        .journal = agent->context.journal,
         .jobs = agent->context.jobs,
         .cloud = agent->context.cloud,
         .other = take_command,
@@ -293,7 +286,6 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     if (!agent)
         return lf_fail_memory(err, "starting the agent");
     lf_mutex_init(&agent->batch_mutex);
-    agent->config = config;
     agent->context.config = config;
     agent->context.started_ms = lf_clock_wall_ms();
     agent->context.started_mono = lf_clock_mono_ms();
@@ -336,8 +328,8 @@ static void look_at_clock(struct agent *agent)
     struct lf_error err = {0};
     if (!is_step(step) && wrong == agent->clock_wrong)
         return;
-    if (starts_note_clock(agent->journal, is_step(step) ? step : 0, &err) != LF_OK
-        || lf_journal_clock_stepped(agent->journal, &err) != LF_OK) {
+    if (starts_note_clock(agent->context.journal, is_step(step) ? step : 0, &err) != LF_OK
+        || lf_journal_clock_stepped(agent->context.journal, &err) != LF_OK) {
         lf_log_warning("agent", "cannot record that the clock was set: %s", err.text); /* tried again */
         return;
     }
@@ -351,13 +343,16 @@ static void prune(struct agent *agent)
 {
     int64_t dropped = 0;
     struct lf_error err = {0};
-    if (lf_journal_prune(agent->journal, agent->config->agent.keep_ms, &dropped, &err) != LF_OK)
+    if (lf_journal_prune(agent->context.journal, agent->context.config->agent.keep_ms, &dropped, &err)
+        != LF_OK)
         lf_log_warning("agent", "cannot prune the journal: %s", err.text);
     else if (dropped)
         lf_log_info("agent", "%lld finished entries were older than agent.keep and have left the journal",
                     (long long)dropped);
     lf_jobs_tidy(agent->context.jobs);
-    if (lf_journal_audit_prune(agent->journal, agent->config->agent.audit_keep_ms, &dropped, &err) != LF_OK)
+    if (lf_journal_audit_prune(agent->context.journal, agent->context.config->agent.audit_keep_ms, &dropped,
+                               &err)
+        != LF_OK)
         lf_log_warning("agent", "cannot prune the audit trail: %s", err.text);
     else if (dropped)
         lf_log_info("agent", "%lld entries were older than agent.audit_keep and have left the audit trail",
@@ -380,7 +375,7 @@ void agent_run(struct agent *agent, const struct lf_cancel *stop)
         lf_wake_clear(&agent->changed);
         if (agent->context.link && lf_link_state(agent->context.link) == LF_LINK_ONLINE
             && status_queue(&agent->context))
-            lf_outbox_kick(agent->outbox);
+            lf_outbox_kick(agent->context.outbox);
         next_status = lf_deadline_in(STATUS_PACE_MS);
     }
 }
@@ -403,20 +398,20 @@ void agent_close(struct agent *agent)
     if (context->jobs)
         lf_jobs_stop(context->jobs);
     lf_server_close(agent->server);
-    lf_commands_close(agent->commands);
-    if (agent->outbox)
-        lf_outbox_attach(agent->outbox, NULL);
+    lf_commands_close(agent->context.commands);
+    if (agent->context.outbox)
+        lf_outbox_attach(agent->context.outbox, NULL);
     lf_link_close(context->link);
     lf_intake_close(context->intake);
     for (size_t i = 0; i < count; i++)
         lf_instrument_close(lf_jobs_instrument_at(context->jobs, i));
-    lf_outbox_close(agent->outbox);
+    lf_outbox_close(agent->context.outbox);
     lf_jobs_close(context->jobs);
     lf_cloud_close(context->cloud);
     lf_transfer_close(agent->transfer);
-    if (agent->journal)
-        starts_note_stop(agent->journal);
-    lf_journal_close(agent->journal);
+    if (agent->context.journal)
+        starts_note_stop(agent->context.journal);
+    lf_journal_close(agent->context.journal);
     lf_wake_close(&agent->changed);
     lf_mutex_destroy(&agent->batch_mutex);
     free(agent);

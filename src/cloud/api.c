@@ -5,36 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Appends "name=<encoded value>" with '?' or '&' in front. */
+static bool add_query(struct lf_buffer *url, char before, const char *name, const char *value)
+{
+    char *encoded = lf_url_encode(value);
+    bool added = encoded && lf_buffer_format(url, "%c%s=%s", before, name, encoded) == LF_OK;
+    free(encoded);
+    return added;
+}
+
 enum lf_status cloud__api_url(const struct lf_cloud *cloud, const struct lf_api_request *request, char **url,
                               struct lf_error *err)
 {
     const char *id = request->id;
-    char shown[80], *encoded = NULL;
+    char shown[80], before = '?';
+    struct lf_buffer text = {0};
     *url = NULL;
     lf_text_show(id ? id : "", shown, sizeof shown);
     /* An empty id would ask for a list, "." and ".." for another path. */
     if (request->after
         && (!id || !*id || strlen(id) > LF_API_ID_MAX || !strcmp(id, ".") || !strcmp(id, "..")))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "'%s' is not a valid id", shown);
-    if (!request->after)
-        *url = lf_format("%s%s", cloud->base, request->path);
-    else if ((encoded = lf_url_encode(id)))
-        *url = lf_format("%s%s%s%s", cloud->base, request->path, encoded, request->after);
+    char *encoded = request->after ? lf_url_encode(id) : strdup("");
+    bool made = encoded
+                && lf_buffer_format(&text, "%s%s%s%s", cloud->base, request->path, encoded,
+                                    request->after ? request->after : "")
+                       == LF_OK;
     free(encoded);
+    for (int i = 0; made && request->query[i].name; i++) {
+        if (!request->query[i].value)
+            continue;
+        made = add_query(&text, before, request->query[i].name, request->query[i].value);
+        before = '&';
+    }
+    if (made)
+        *url = lf_buffer_take(&text);
+    lf_buffer_free(&text);
     return *url ? LF_OK : lf_fail_memory(err, "building a request");
-}
-
-bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value)
-{
-    if (!value)
-        return true;
-    char *encoded = lf_url_encode(value);
-    bool added = encoded
-                 && lf_buffer_format(path, "%c%s=%s", path->data && strchr(path->data, '?') ? '&' : '?', key,
-                                     encoded)
-                        == LF_OK;
-    free(encoded);
-    return added;
 }
 
 /* Health is about the cloud, not about one request: a cloud that refuses this request (permanently, or until
@@ -174,15 +181,6 @@ enum lf_status cloud__api_send(struct lf_cloud *cloud, struct lf_api_request *re
     return status;
 }
 
-enum lf_status cloud__api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
-                              const struct cloud_field *shape, const struct lf_call *call, cJSON **out,
-                              struct lf_error *err)
-{
-    struct lf_api_request request =
-        {.doing = doing, .method = "GET", .path = before, .id = id, .after = "", .shape = shape};
-    return cloud__api_call(cloud, &request, call, out, err);
-}
-
 /* Moves the items of one page to the array. */
 static enum lf_status take_items(cJSON *page, const char *key, const struct cloud_field *shape, cJSON *array,
                                  struct lf_error *err)
@@ -202,52 +200,47 @@ static enum lf_status take_items(cJSON *page, const char *key, const struct clou
     return LF_OK;
 }
 
-static enum lf_status get_page(struct lf_cloud *cloud, const char *doing, const char *path, const char *token,
-                               const struct lf_call *call, cJSON **page, struct lf_error *err)
+/* The request for the page after `token`; NULL: for the first. */
+static struct lf_api_request page_request(const struct lf_api_request *list, const char *token)
 {
-    struct lf_buffer full = {0};
-    enum lf_status status = LF_OK;
-    if (lf_buffer_text(&full, path) != LF_OK || !cloud__api_query(&full, "nextToken", token))
-        status = lf_fail_memory(err, "building a request");
-    if (status == LF_OK) {
-        struct lf_api_request request = {.doing = doing, .method = "GET", .path = full.data};
-        status = cloud__api_call(cloud, &request, call, page, err);
-    }
-    lf_buffer_free(&full);
-    return status;
+    struct lf_api_request page = *list;
+    int last = 0;
+    while (page.query[last].name)
+        last++;
+    page.shape = NULL;
+    page.query[last].name = "nextToken";
+    page.query[last].value = token;
+    return page;
 }
 
-enum lf_status cloud__api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
-                               const struct cloud_field *shape, const struct lf_call *call, cJSON **array,
-                               struct lf_error *err)
+enum lf_status cloud__api_list(struct lf_cloud *cloud, const struct lf_api_request *request, const char *key,
+                               const struct lf_call *call, cJSON **array, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
     char *token = NULL;
     *array = cJSON_CreateArray();
     if (!*array)
-        return lf_fail_memory(err, doing);
+        return lf_fail_memory(err, request->doing);
     for (int pages = 1; status == LF_OK; pages++) {
         cJSON *page = NULL;
-        status = get_page(cloud, doing, path, token, call, &page, err);
-        if (status == LF_OK && (status = take_items(page, key, shape, *array, err)) != LF_OK)
-            lf_error_prefix(err, "%s", doing);
+        struct lf_api_request next_page = page_request(request, token);
+        status = cloud__api_call(cloud, &next_page, call, &page, err);
+        if (status == LF_OK && (status = take_items(page, key, request->shape, *array, err)) != LF_OK)
+            lf_error_prefix(err, "%s", request->doing);
         const char *next = lf_json_text_or(page, "nextToken", "");
         bool last = status != LF_OK || !*next;
         if (!last && (pages == LF_API_PAGES_MAX || (token && !strcmp(token, next))))
-            status = lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)", doing,
-                             pages);
+            status = lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "%s: the list does not end (page %d)",
+                             request->doing, pages);
         free(token);
         token = last ? NULL : strdup(next);
         cJSON_Delete(page);
         if (last)
             break;
         if (!token)
-            status = lf_fail_memory(err, doing);
+            status = lf_fail_memory(err, request->doing);
     }
     free(token);
-    if (status != LF_OK) {
-        cJSON_Delete(*array);
-        *array = NULL;
-    }
+    *array = lf_json_made(*array, status == LF_OK);
     return status;
 }

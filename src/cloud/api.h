@@ -42,8 +42,11 @@ struct lf_cloud {
 struct lf_api_request {
     const char *doing; /* for messages: "reading the input generator" */
     const char *method;
-    const char *path;                /* after /api/v2; with a query, if any */
-    const char *id, *after;          /* after not NULL: id, encoded, and `after` follow the path */
+    const char *path;       /* after /api/v2 */
+    const char *id, *after; /* after not NULL: id, encoded, and `after` follow the path */
+    struct {
+        const char *name, *value;    /* value NULL: left out */
+    } query[6];                      /* ends with name NULL */
     const cJSON *json;               /* body, borrowed; NULL: none */
     const struct lf_body *body;      /* or a streamed JSON body: bounded by the call's deadline alone */
     bool once;                       /* creates something: if it may have been done, the outcome is unknown */
@@ -59,23 +62,14 @@ enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_reque
 enum lf_status cloud__api_send(struct lf_cloud *cloud, struct lf_api_request *request, cJSON *body, bool made,
                                const struct lf_call *call, cJSON **out, struct lf_error *err);
 
-/* GET of one object: before + encoded id. */
-enum lf_status cloud__api_get(struct lf_cloud *cloud, const char *doing, const char *before, const char *id,
-                              const struct cloud_field *shape, const struct lf_call *call, cJSON **out,
-                              struct lf_error *err);
+/* GET of all pages of a list. Collects the items of member `key`, each checked against the request's shape,
+ * into *array (owned). */
+enum lf_status cloud__api_list(struct lf_cloud *cloud, const struct lf_api_request *request, const char *key,
+                               const struct lf_call *call, cJSON **array, struct lf_error *err);
 
-/* GET of all pages of a list: `path` already holds a '?' and a query. Collects the items of member `key`,
- * each checked against `shape`, into *array (owned). */
-enum lf_status cloud__api_list(struct lf_cloud *cloud, const char *doing, const char *path, const char *key,
-                               const struct cloud_field *shape, const struct lf_call *call, cJSON **array,
-                               struct lf_error *err);
-
-/* base + path [+ encoded id + after]; refuses ids that are not one path segment. *url is owned. */
+/* base + path [+ encoded id + after] [+ query]; refuses ids that are not one path segment. *url is owned. */
 enum lf_status cloud__api_url(const struct lf_cloud *cloud, const struct lf_api_request *request, char **url,
                               struct lf_error *err);
-/* Appends "key=<encoded value>" with '?' or '&' in front; nothing when value is NULL. False when out of
- * memory. */
-bool cloud__api_query(struct lf_buffer *path, const char *key, const char *value);
 
 /* Authorises one request and learns the rate limit from the answer; used by cloud__api_call and the
  * download. */

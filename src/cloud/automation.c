@@ -1,23 +1,8 @@
-/* Generators, runs, output processors and long-running tasks. Source: tags "Lab Automation", "Assay Runs" and
- * "Tasks" of the OpenAPI document.
- */
+/* Output processors. Source: tag "Lab Automation" of the OpenAPI document. */
 #include "cloud/api.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                      cJSON **out, struct lf_error *err)
-{
-    return cloud__api_get(cloud, "reading an input generator", "/automation-input-generators/", id,
-                          cloud__schema_automation_file, call, out, err);
-}
-
-enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
-                                cJSON **out, struct lf_error *err)
-{
-    return cloud__api_get(cloud, "reading a run", "/assay-runs/", run_id, cloud__schema_run, call, out, err);
-}
 
 static bool holds_file(const cJSON *processor, const char *config_name)
 {
@@ -28,28 +13,17 @@ static bool holds_file(const cJSON *processor, const char *config_name)
 enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_id, const char *config_name,
                                         const struct lf_call *call, cJSON **array, struct lf_error *err)
 {
-    struct lf_buffer path = {0};
-    enum lf_status status;
-    *array = NULL;
-    if (lf_buffer_text(&path, "/automation-output-processors") == LF_OK
-        && cloud__api_query(&path, "assayRunId", run_id)
-        && cloud__api_query(&path, "automationFileConfigName", config_name))
-        status = cloud__api_list(cloud, "looking for output processors", path.data,
-                                 "automationOutputProcessors", cloud__schema_processor, call, array, err);
-    else
-        status = lf_fail_memory(err, "looking for output processors");
-    lf_buffer_free(&path);
+    struct lf_api_request request = {.doing = "looking for output processors",
+                                     .method = "GET",
+                                     .path = "/automation-output-processors",
+                                     .query = {{"assayRunId", run_id},
+                                               {"automationFileConfigName", config_name}},
+                                     .shape = cloud__schema_processor};
+    enum lf_status status = cloud__api_list(cloud, &request, "automationOutputProcessors", call, array, err);
     for (int i = status == LF_OK ? cJSON_GetArraySize(*array) - 1 : -1; i >= 0; i--)
         if (!holds_file(cJSON_GetArrayItem(*array, i), config_name))
             cJSON_DeleteItemFromArray(*array, i);
     return status;
-}
-
-enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                      cJSON **out, struct lf_error *err)
-{
-    return cloud__api_get(cloud, "reading an output processor", "/automation-output-processors/", id,
-                          cloud__schema_processor, call, out, err);
 }
 
 static bool set_if(cJSON *object, const char *key, const char *text)
@@ -108,11 +82,4 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
                          "out of memory: the processor was started, but its task is unknown");
     cJSON_Delete(answer);
     return status;
-}
-
-enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
-                                 cJSON **out, struct lf_error *err)
-{
-    return cloud__api_get(cloud, "reading a long-running task", "/tasks/", task_id, cloud__schema_task, call,
-                          out, err);
 }

@@ -15,12 +15,6 @@ enum { NAME_MAX_BYTES = 1000, MIME_MAX_BYTES = 100, PARTS_MAX = 10000 };
 
 static const int64_t PART_SIZE_MAX = 70000000; /* a request may have 100 MB, and base64 makes 4 bytes of 3 */
 
-enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
-                                 cJSON **out, struct lf_error *err)
-{
-    return cloud__api_get(cloud, "reading a blob", "/blobs/", blob_id, cloud__schema_blob, call, out, err);
-}
-
 /* A link that the file store rejects has expired: the next attempt gets a new one. */
 static enum lf_status judge_download(const struct lf_answer *answer, struct lf_error *err)
 {
@@ -50,7 +44,7 @@ static enum lf_status judge_page(struct lf_cloud *cloud, const char *blob_id, co
     if (strncasecmp(answer->content_type, "text/html", 9) != 0)
         return LF_OK;
     cJSON *blob = NULL;
-    enum lf_status status = lf_cloud_get_blob(cloud, blob_id, call, &blob, err);
+    enum lf_status status = lf_cloud_get(cloud, LF_CLOUD_BLOB, blob_id, call, &blob, err);
     if (status == LF_OK && strncasecmp(lf_json_text_or(blob, "mimeType", ""), "text/html", 9) != 0)
         status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
                          "got a web page instead of the file: check for a proxy or a maintenance page in "
@@ -296,7 +290,7 @@ static bool is_complete(struct lf_cloud *cloud, const char *blob_id, const struc
 {
     cJSON *blob = NULL;
     struct lf_error err;
-    bool complete = lf_cloud_get_blob(cloud, blob_id, call, &blob, &err) == LF_OK
+    bool complete = lf_cloud_get(cloud, LF_CLOUD_BLOB, blob_id, call, &blob, &err) == LF_OK
                     && !strcmp(lf_json_text_or(blob, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(blob);
     return complete;

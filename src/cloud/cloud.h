@@ -36,20 +36,26 @@ void lf_cloud_close(struct lf_cloud *cloud);
 /* State for the operator: "ok since ...", last error, rate limit left. Returns owned JSON object. */
 cJSON *lf_cloud_health(struct lf_cloud *cloud);
 
-/* Generators, runs */
-enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                      cJSON **out, struct lf_error *err);
-enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
-                                cJSON **out, struct lf_error *err);
-
-/* The resource of an event, by its payload key ("workflowTask", "assayRun" ...) and id: for thin events and
+enum lf_cloud_resource {
+    LF_CLOUD_GENERATOR,
+    LF_CLOUD_PROCESSOR,
+    LF_CLOUD_TRANSFORM,
+    LF_CLOUD_RUN,
+    LF_CLOUD_BLOB,
+    LF_CLOUD_TASK, /* a long-running one; LF_NOT_FOUND: gone (30 minutes after its end), read its object */
+    LF_CLOUD_WORKFLOW_TASK,
+    LF_CLOUD_WORKFLOW_GROUP,
+    LF_CLOUD_WORKFLOW_OUTPUT,
+    LF_CLOUD_TASK_SCHEMA,
+};
+enum lf_status lf_cloud_get(struct lf_cloud *cloud, enum lf_cloud_resource what, const char *id,
+                            const struct lf_call *call, cJSON **out, struct lf_error *err);
+/* The same by the payload key of an event ("workflowTask", "assayRun" ...): for thin events and
  * excludedProperties. LF_UNSUPPORTED for keys without a GET. */
-enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *resource, const char *id,
+enum lf_status lf_cloud_get_resource(struct lf_cloud *cloud, const char *key, const char *id,
                                      const struct lf_call *call, cJSON **out, struct lf_error *err);
 
 /* Blobs */
-enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
-                                 cJSON **out, struct lf_error *err);
 /* Downloads into `to` (from its start); follows the redirect without credentials. Sets the digest and size of
  * what was downloaded. */
 enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, const struct lf_file *to,
@@ -90,8 +96,6 @@ enum lf_status lf_cloud_abort_parts(struct lf_cloud *cloud, const char *blob_id,
 /* Output processors. `find` lists those of a run and config that hold a file (all pages). */
 enum lf_status lf_cloud_find_processors(struct lf_cloud *cloud, const char *run_id, const char *config_name,
                                         const struct lf_call *call, cJSON **array, struct lf_error *err);
-enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                      cJSON **out, struct lf_error *err);
 struct lf_new_processor {
     const char *run_id, *config_name, *file_id;
     bool complete_with_errors;
@@ -105,13 +109,8 @@ enum lf_status lf_cloud_set_processor_file(struct lf_cloud *cloud, const char *i
 /* Starts processing; returns the id of the long-running task, owned. */
 enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id, const struct lf_call *call,
                                 char **task_id, struct lf_error *err);
-/* A long-running task. LF_NOT_FOUND: gone (30 minutes after its end); read the object itself. */
-enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
-                                 cJSON **out, struct lf_error *err);
 
 /* Workflow tasks and outputs */
-enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                          cJSON **out, struct lf_error *err);
 /* Finds the wanted status in the schema's life cycle and checks that a transition leads to it. `wanted` is a
  * displayName (ignoring case) or a statusType (IN_PROGRESS, COMPLETED, FAILED ...). Reads and caches the
  * schema. *status_id owned. LF_EXISTS when the task already has it; LF_REFUSED (needs a person) when no

@@ -7,7 +7,6 @@
 #include <string.h>
 
 static const char *const job_states[] = {"NOT_STARTED", "RUNNING", "SUCCEEDED", "FAILED", NULL};
-static const char *const task_states[] = {"RUNNING", "SUCCEEDED", "FAILED", NULL};
 static const char *const upload_states[] = {"IN_PROGRESS", "COMPLETE", "ABORTED", NULL};
 
 #define AUTOMATION_FILE                                                                                      \
@@ -35,12 +34,6 @@ const struct cloud_field cloud__schema_processor[] = {
     {NULL, 0, 0, NULL},
 };
 
-const struct cloud_field cloud__schema_run[] = {
-    {"id", LF_FIELD_TEXT, LF_NEEDED, NULL},       {"v3Id", LF_FIELD_TEXT, LF_MAYBE, NULL},
-    {"fields", LF_FIELD_OBJECT, LF_MAYBE, NULL},  {"schema", LF_FIELD_OBJECT, LF_MAYBE, NULL},
-    {"schema.id", LF_FIELD_TEXT, LF_MAYBE, NULL}, {NULL, 0, 0, NULL},
-};
-
 const struct cloud_field cloud__schema_blob[] = {
     {"id", LF_FIELD_TEXT, LF_NEEDED, NULL},
     {"name", LF_FIELD_TEXT, LF_MAYBE, NULL},
@@ -56,13 +49,6 @@ const struct cloud_field cloud__schema_part[] = {
 
 const struct cloud_field cloud__schema_task_link[] = {{"taskId", LF_FIELD_TEXT, LF_NEEDED, NULL},
                                                       {NULL, 0, 0, NULL}};
-
-const struct cloud_field cloud__schema_task[] = {
-    {"status", LF_FIELD_TEXT, LF_NEEDED, task_states},
-    {"message", LF_FIELD_TEXT, LF_MAYBE, NULL},
-    {"response", LF_FIELD_OBJECT, LF_MAYBE, NULL},
-    {NULL, 0, 0, NULL},
-};
 
 const struct cloud_field cloud__schema_workflow_task[] = {
     {"id", LF_FIELD_TEXT, LF_NEEDED, NULL},
@@ -83,22 +69,11 @@ const struct cloud_field cloud__schema_workflow_output[] = {
     {NULL, 0, 0, NULL},
 };
 
-const struct cloud_field cloud__schema_task_schema[] = {
-    {"id", LF_FIELD_TEXT, LF_NEEDED, NULL},
-    {"statusLifecycle", LF_FIELD_OBJECT, LF_NEEDED, NULL},
-    {"statusLifecycle.statuses", LF_FIELD_ARRAY, LF_NEEDED, NULL},
-    {"statusLifecycle.transitions", LF_FIELD_ARRAY, LF_MAYBE, NULL},
-    {NULL, 0, 0, NULL},
-};
-
 const struct cloud_field cloud__schema_events[] = {
     {"events", LF_FIELD_ARRAY, LF_NEEDED, NULL},
     {"nextToken", LF_FIELD_TEXT, LF_MAYBE, NULL},
     {NULL, 0, 0, NULL},
 };
-
-const struct cloud_field cloud__schema_resource[] = {{"id", LF_FIELD_TEXT, LF_NEEDED, NULL},
-                                                     {NULL, 0, 0, NULL}};
 
 static const char *kind_of(const cJSON *value)
 {

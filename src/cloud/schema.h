@@ -20,16 +20,12 @@ struct cloud_field {
 /* Tables end with a row whose path is NULL. */
 extern const struct cloud_field cloud__schema_automation_file[]; /* generators and processors */
 extern const struct cloud_field cloud__schema_processor[];
-extern const struct cloud_field cloud__schema_run[];
 extern const struct cloud_field cloud__schema_blob[];
 extern const struct cloud_field cloud__schema_part[];
 extern const struct cloud_field cloud__schema_task_link[];
-extern const struct cloud_field cloud__schema_task[];
 extern const struct cloud_field cloud__schema_workflow_task[];
 extern const struct cloud_field cloud__schema_workflow_output[];
-extern const struct cloud_field cloud__schema_task_schema[];
 extern const struct cloud_field cloud__schema_events[];
-extern const struct cloud_field cloud__schema_resource[]; /* anything with an id */
 
 /* LF_PROTOCOL (permanent) names the field, what it is and what it should be. shape NULL: any object. */
 enum lf_status cloud__schema_check(const cJSON *object, const struct cloud_field *shape,

@@ -43,9 +43,7 @@ static enum lf_status read_cycle(struct lf_cloud *cloud, const char *schema_id, 
                                  cJSON **cycle, struct lf_error *err)
 {
     cJSON *schema = NULL;
-    enum lf_status status = cloud__api_get(cloud, "reading the schema of a workflow task",
-                                           "/workflow-task-schemas/", schema_id, cloud__schema_task_schema,
-                                           call, &schema, err);
+    enum lf_status status = lf_cloud_get(cloud, LF_CLOUD_TASK_SCHEMA, schema_id, call, &schema, err);
     if (status != LF_OK)
         return status;
     *cycle = cJSON_DetachItemFromObjectCaseSensitive(schema, "statusLifecycle");

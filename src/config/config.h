@@ -152,7 +152,7 @@ struct lf_config {
 struct lf_config_hooks {
     /* Static rows; NULL: no such driver. */
     const struct lf_setting *(*driver_settings)(const char *driver);
-    const char *const *drivers; /* known names, NULL-terminated, for messages; may be NULL */
+    const char *(*driver_at)(size_t index); /* known names, NULL behind the last, for messages */
     bool (*driver_can)(const char *driver, uint32_t ability);
     /* The kinds of job; NULL behind the last. */
     const struct lf_config_kind *(*kind_at)(size_t index);

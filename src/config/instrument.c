@@ -74,8 +74,9 @@ static void report_unknown_driver(struct lf_load *load, const config_setting_t *
 {
     struct lf_nearest nearest = {.word = name};
     char hint[LF_HINT];
-    for (size_t i = 0; load->hooks->drivers && load->hooks->drivers[i]; i++)
-        lf_nearest_try(&nearest, load->hooks->drivers[i]);
+    const char *known;
+    for (size_t i = 0; load->hooks->driver_at && (known = load->hooks->driver_at(i)); i++)
+        lf_nearest_try(&nearest, known);
     config__load_error(load, at, "%s: there is no driver \"%.60s\"%s; list them with: labferry drivers",
                        where, name, lf_nearest_hint(&nearest, "", hint));
 }

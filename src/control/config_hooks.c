@@ -6,11 +6,11 @@
 #include "event/pattern.h"
 #include "job/job.h"
 #include "job/kinds.h"
-#include "os/thread.h"
 
-enum { DRIVERS_MAX = 64 };
-
-static const char *driver_names[DRIVERS_MAX + 1];
+static const char *driver_at(size_t index)
+{
+    return lf_drivers[index] ? lf_drivers[index]->name : NULL;
+}
 
 static const struct lf_setting *driver_settings(const char *name)
 {
@@ -65,7 +65,7 @@ static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
 
 static const struct lf_config_hooks hooks = {
     .driver_settings = driver_settings,
-    .drivers = driver_names,
+    .driver_at = driver_at,
     .driver_can = driver_can,
     .kind_at = lf_job_kind_at,
     .driver_check = driver_check,
@@ -76,17 +76,7 @@ static const struct lf_config_hooks hooks = {
     .match_check = lf_match_check,
 };
 
-static void list_drivers(void)
-{
-    for (size_t i = 0; i < DRIVERS_MAX && lf_drivers[i]; i++)
-        driver_names[i] = lf_drivers[i]->name;
-}
-
 const struct lf_config_hooks *lf_control_config_hooks(void)
 {
-    static struct lf_mutex mutex = LF_MUTEX_INIT;
-    lf_mutex_lock(&mutex);
-    list_drivers();
-    lf_mutex_unlock(&mutex);
     return &hooks;
 }

@@ -127,7 +127,8 @@ static enum lf_status match_run(struct job_work *work, struct lf_error *err)
                        lf_job_text(work->job, LF_JOB_RUN), (long long)work->job->id,
                        lf_job_text(work->job, LF_JOB_RUN), (long long)work->job->id);
     cJSON *run = NULL;
-    status = lf_cloud_get_run(work->jobs->cloud, lf_job_text(work->job, LF_JOB_RUN), &work->call, &run, err);
+    status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_RUN, lf_job_text(work->job, LF_JOB_RUN), &work->call,
+                          &run, err);
     if (status == LF_OK)
         status = lf_job_set_text(work->job, LF_JOB_RUN,
                                  lf_json_text_or(run, "id", lf_job_text(work->job, LF_JOB_RUN)), err);
@@ -320,7 +321,7 @@ static enum lf_status ask_task(struct job_work *work, const char *processor, str
     if (!task_id)
         return LF_NOT_FOUND;
     cJSON *task = NULL;
-    enum lf_status status = lf_cloud_get_task(work->jobs->cloud, task_id, &work->call, &task, err);
+    enum lf_status status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_TASK, task_id, &work->call, &task, err);
     if (status != LF_OK)
         return status;
     const char *state = lf_json_text_or(task, "status", "");
@@ -354,7 +355,7 @@ static enum lf_status process_file(struct job_work *work, struct lf_error *err)
     if (status != LF_NOT_FOUND)
         return status;
     cJSON *processor = NULL;
-    status = lf_cloud_get_processor(work->jobs->cloud, id, &work->call, &processor, err);
+    status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_PROCESSOR, id, &work->call, &processor, err);
     if (status != LF_OK)
         return status;
     const char *state = lf_json_text_or(processor, "status", "");

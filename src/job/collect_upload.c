@@ -49,7 +49,7 @@ static enum lf_status complete_already(struct job_work *work, const char *blob, 
                                        struct lf_error *err)
 {
     cJSON *object = NULL;
-    enum lf_status status = lf_cloud_get_blob(work->jobs->cloud, blob, &work->call, &object, err);
+    enum lf_status status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_BLOB, blob, &work->call, &object, err);
     *complete = status == LF_OK && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(object);
     return status == LF_NO_MEMORY ? status

@@ -43,9 +43,9 @@ static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
                                                                 {LF_JOB_MIME, "file.mimeType"},
                                                                 {LF_JOB_RUN, "assayRunId"}};
     cJSON *generator = NULL;
-    enum lf_status status = lf_cloud_get_generator(work->jobs->cloud,
-                                                   lf_job_text(work->job, LF_JOB_GENERATOR), &work->call,
-                                                   &generator, err);
+    enum lf_status status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_GENERATOR,
+                                         lf_job_text(work->job, LF_JOB_GENERATOR), &work->call, &generator,
+                                         err);
     if (status != LF_OK)
         return status;
     const char *file = lf_json_text(generator, "file.id"), *known = lf_job_text(work->job, LF_JOB_FILE);

@@ -79,8 +79,8 @@ static enum lf_status still_ours(struct job_work *work, const cJSON *task, struc
 
 static enum lf_status get_task(struct job_work *work, cJSON **task, struct lf_error *err)
 {
-    return lf_cloud_get_workflow_task(work->jobs->cloud, lf_job_text(work->job, LF_JOB_WORKFLOW_TASK),
-                                      &work->call, task, err);
+    return lf_cloud_get(work->jobs->cloud, LF_CLOUD_WORKFLOW_TASK,
+                        lf_job_text(work->job, LF_JOB_WORKFLOW_TASK), &work->call, task, err);
 }
 
 static enum lf_status check_task(struct job_work *work, struct lf_error *err)

@@ -132,25 +132,12 @@ void lf_link_close(struct lf_link *link)
         return;
     lf_worker_close(&link->worker);
     link__queue_clear(link);
-    free(link->goodbye);
     free(link->filter_mids);
     free(link->batch);
     lf_wake_close(&link->wake);
     lf_mutex_destroy(&link->mutex);
     free(link);
     mosquitto_lib_cleanup();
-}
-
-enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct lf_error *err)
-{
-    char *copy = strdup(payload);
-    if (!copy)
-        return lf_fail_memory(err, "setting the goodbye");
-    lf_mutex_lock(&link->mutex);
-    free(link->goodbye);
-    link->goodbye = copy;
-    lf_mutex_unlock(&link->mutex);
-    return LF_OK;
 }
 
 /* ---- looking ---- */

@@ -19,6 +19,7 @@ struct lf_link;
 /* What the link needs beside its configuration. Texts are borrowed until lf_link_close. */
 struct lf_link_options {
     const char *will_payload;     /* retained last will on config->status_topic, QoS 1 */
+    const char *goodbye_payload;  /* left there at a clean stop; NULL: the last will is published instead */
     const char *namesake_payload; /* left there when yielding to another agent of the same name */
     int64_t max_message;          /* bytes; a larger message arrives empty, with too_large set. 0: 272 KiB */
     int receive_maximum; /* messages that the broker may send before they are acknowledged: bounds a batch.
@@ -63,7 +64,7 @@ struct lf_link_hooks {
  * *link is set before the first callback. */
 enum lf_status lf_link_open(const struct lf_config_link *config, const struct lf_link_options *options,
                             const struct lf_link_hooks *hooks, struct lf_link **link, struct lf_error *err);
-/* Publishes the goodbye given with lf_link_goodbye, disconnects cleanly and waits for the thread. */
+/* Publishes the goodbye, disconnects cleanly and waits for the thread. */
 void lf_link_close(struct lf_link *link);
 
 struct lf_publication { /* everything is copied */
@@ -80,8 +81,6 @@ struct lf_publication { /* everything is copied */
  * is full. */
 enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication *publication,
                                struct lf_error *err);
-/* What to publish (retained, QoS 1) on the status topic at a clean stop. */
-enum lf_status lf_link_goodbye(struct lf_link *link, const char *payload, struct lf_error *err);
 
 enum lf_link_state lf_link_state(struct lf_link *link);
 /* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects,

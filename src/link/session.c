@@ -378,16 +378,6 @@ static void disconnect(struct lf_link *link, const char *payload, mosquitto_prop
         lf_socket_linger(&socket, deadline);
 }
 
-static void publish_goodbye(struct lf_link *link)
-{
-    lf_mutex_lock(&link->mutex);
-    char *goodbye = link->goodbye;
-    link->goodbye = NULL;
-    lf_mutex_unlock(&link->mutex);
-    disconnect(link, goodbye, NULL);
-    free(goodbye);
-}
-
 /* The batch of this round is committed: its acknowledgements may be sent with the notice. */
 static void yield_name(struct lf_link *link)
 {
@@ -418,7 +408,7 @@ enum lf_status link__session_run(struct lf_link *link, bool *online, struct lf_e
             status = no_answer(link, err);
     }
     if (status == LF_CANCELLED && *online)
-        publish_goodbye(link);
+        disconnect(link, link->options.goodbye_payload, NULL);
     if (status == LF_BUSY && link->yields)
         yield_name(link);
     if (status == LF_BUSY)

@@ -78,7 +78,6 @@ struct lf_link {
     enum lf_link_state state;
     struct outgoing *first, **last;
     size_t queued;
-    char *goodbye;
     int64_t since_ms;
     char error[LF_ERROR_TEXT];
     int64_t namesake_until; /* monotonic; 0: no other agent was seen */

@@ -194,11 +194,11 @@ class Session(LinkTest):
     def test_goodbye_arrives(self):
         """at the end the broker has certainly received the goodbye: the connection is not reset while data is in flight"""
         with ScriptedBroker() as broker:
-            probe = self.probe(broker.port, "will_topic=lab/agents/a/status", "will_payload=died", "clock=1")
+            probe = self.probe(broker.port, "will_topic=lab/agents/a/status", "will_payload=died", "clock=1",
+                               "goodbye_payload=ended well")
             broker.subscriptions(2)
             probe.next("online")
             probe.pass_time(-PATIENCE_S)  # it lingers for a second only, and this machine may be busy
-            probe.say("goodbye ended well")
             probe.say("close")
             self.assertEqual(broker.packet()[0], 3)
             self.assertEqual(broker.packet()[0], 14)
@@ -300,8 +300,7 @@ class Session(LinkTest):
         self.assertEqual(broker.read("lab/agents/a/status", 1), ["up"])
         probe.process.kill()
         wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["died"], "the last will is retained")
-        probe = self.online(broker.port, *will)
-        probe.say("goodbye ended well")
+        probe = self.online(broker.port, *will, "goodbye_payload=ended well")
         self.assertEqual(probe.close(), 0)
         wait_until(lambda: broker.read("lab/agents/a/status", 1) == ["ended well"], "the goodbye is retained")
 

@@ -127,16 +127,16 @@ static enum lf_status read_only(uint8_t what, const struct lf_call *call, const 
 {
     struct lf_cloud *cloud = server.cloud;
     switch (what) {
-    case 0: return lf_cloud_get_generator(cloud, id, call, out, err);
+    case 0: return lf_cloud_get(cloud, LF_CLOUD_GENERATOR, id, call, out, err);
     case 1: return lf_cloud_list_outputs(cloud, id, call, out, err);
-    case 2: return lf_cloud_get_run(cloud, id, call, out, err);
+    case 2: return lf_cloud_get(cloud, LF_CLOUD_RUN, id, call, out, err);
     case 3: return lf_cloud_get_resource(cloud, "workflowTask", id, call, out, err);
     case 4: return lf_cloud_get_resource(cloud, id, id, call, out, err);
-    case 5: return lf_cloud_get_blob(cloud, id, call, out, err);
+    case 5: return lf_cloud_get(cloud, LF_CLOUD_BLOB, id, call, out, err);
     case 6: return lf_cloud_find_processors(cloud, id, "config", call, out, err);
-    case 7: return lf_cloud_get_processor(cloud, id, call, out, err);
-    case 8: return lf_cloud_get_task(cloud, id, call, out, err);
-    case 9: return lf_cloud_get_workflow_task(cloud, id, call, out, err);
+    case 7: return lf_cloud_get(cloud, LF_CLOUD_PROCESSOR, id, call, out, err);
+    case 8: return lf_cloud_get(cloud, LF_CLOUD_TASK, id, call, out, err);
+    case 9: return lf_cloud_get(cloud, LF_CLOUD_WORKFLOW_TASK, id, call, out, err);
     default: return lf_cloud_get_events(cloud, id, NULL, "v2.entry.created", NULL, call, out, err);
     }
 }
@@ -186,7 +186,7 @@ static enum lf_status with_file(uint8_t what, const struct lf_call *call, const 
 static enum lf_status resolve(const struct lf_call *call, const char *id, char **text, struct lf_error *err)
 {
     cJSON *task = NULL;
-    enum lf_status status = lf_cloud_get_workflow_task(server.cloud, id, call, &task, err);
+    enum lf_status status = lf_cloud_get(server.cloud, LF_CLOUD_WORKFLOW_TASK, id, call, &task, err);
     if (status == LF_OK)
         status = lf_cloud_resolve_status(server.cloud, task, "IN_PROGRESS", call, text, err);
     cJSON_Delete(task);

@@ -23,7 +23,7 @@ static enum lf_status read_run(struct fake *fake)
 {
     cJSON *out = NULL;
     memset(&fake->err, 0, sizeof fake->err);
-    enum lf_status status = lf_cloud_get_run(fake->cloud, "r1", &fake->call, &out, &fake->err);
+    enum lf_status status = lf_cloud_get(fake->cloud, LF_CLOUD_RUN, "r1", &fake->call, &out, &fake->err);
     CHECK((out != NULL) == (status == LF_OK));
     cJSON_Delete(out);
     return status;
@@ -191,11 +191,11 @@ static void ids(void)
     cJSON *out = NULL;
     fake_open(&fake);
     fake_will(&fake, 404, NULL, "{}");
-    lf_cloud_get_blob(fake.cloud, "../tasks/a?b=c#d e", &fake.call, &out, &fake.err);
+    lf_cloud_get(fake.cloud, LF_CLOUD_BLOB, "../tasks/a?b=c#d e", &fake.call, &out, &fake.err);
     CHECK_STR(fake.asked, "GET /api/v2/blobs/..%2Ftasks%2Fa%3Fb%3Dc%23d%20e [Bearer token-1]\n");
-    CHECK_INT(lf_cloud_get_blob(fake.cloud, "..", &fake.call, &out, &fake.err), LF_INVALID);
-    CHECK_INT(lf_cloud_get_blob(fake.cloud, "", &fake.call, &out, &fake.err), LF_INVALID);
-    CHECK_INT(lf_cloud_get_blob(fake.cloud, NULL, &fake.call, &out, &fake.err), LF_INVALID);
+    CHECK_INT(lf_cloud_get(fake.cloud, LF_CLOUD_BLOB, "..", &fake.call, &out, &fake.err), LF_INVALID);
+    CHECK_INT(lf_cloud_get(fake.cloud, LF_CLOUD_BLOB, "", &fake.call, &out, &fake.err), LF_INVALID);
+    CHECK_INT(lf_cloud_get(fake.cloud, LF_CLOUD_BLOB, NULL, &fake.call, &out, &fake.err), LF_INVALID);
     CHECK_INT(lf_cloud_get_resource(fake.cloud, "aliquot", "x", &fake.call, &out, &fake.err), LF_UNSUPPORTED);
     CHECK_INT(fake.calls, 1);
     fake_close(&fake);

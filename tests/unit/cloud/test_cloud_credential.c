@@ -12,7 +12,7 @@ static enum lf_status get_run(struct fake *fake)
 {
     cJSON *run = NULL;
     memset(&fake->err, 0, sizeof fake->err);
-    enum lf_status status = lf_cloud_get_run(fake->cloud, "r1", &fake->call, &run, &fake->err);
+    enum lf_status status = lf_cloud_get(fake->cloud, LF_CLOUD_RUN, "r1", &fake->call, &run, &fake->err);
     cJSON_Delete(run);
     return status;
 }
@@ -268,7 +268,7 @@ static void api_key(void)
                                      .request_timeout_ms = 60000};
     NEED(lf_cloud_open(&config, fake.transfer, &cloud, &fake.err) == LF_OK);
     fake_will(&fake, 200, NULL, "{\"id\":\"r1\"}");
-    CHECK_INT(lf_cloud_get_run(cloud, "r1", &fake.call, &run, &fake.err), LF_OK);
+    CHECK_INT(lf_cloud_get(cloud, LF_CLOUD_RUN, "r1", &fake.call, &run, &fake.err), LF_OK);
     cJSON_Delete(run);
     CHECK_STR(fake.asked, "GET /api/v2/assay-runs/r1 [Basic aHVzaDo=]\n"); /* base64 of "hush:" */
     CHECK_INT(fake.tokens, 0);

@@ -279,7 +279,7 @@ static void download_is_free(void)
     fake_will(&fake, 200, "x-rate-limit-limit: 60\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: 25\r\n",
               BLOB);
     fake_will(&fake, 200, NULL, "abc");
-    CHECK_INT(lf_cloud_get_blob(fake.cloud, "b1", &fake.call, &blob, &fake.err), LF_OK);
+    CHECK_INT(lf_cloud_get(fake.cloud, LF_CLOUD_BLOB, "b1", &fake.call, &blob, &fake.err), LF_OK);
     fake.call.deadline = lf_deadline_in(10000);
     CHECK_INT(lf_cloud_download(fake.cloud, "b1", UNIT_FILE(fd), 1000, &fake.call, sha256, &size, &fake.err),
               LF_OK);

@@ -153,12 +153,13 @@ static void shapes(void)
               LF_PROTOCOL);
     CHECK_INT(err.class, LF_PERMANENT);
     CHECK_HAS(err.text, "'status' is \"ODD\", not one of NOT_STARTED, RUNNING, SUCCEEDED, FAILED");
-    CHECK_INT(shape_of("{\"id\":7}", cloud__schema_resource, &err), LF_PROTOCOL);
+    CHECK_INT(shape_of("{\"id\":7}", cloud__schema_workflow_output, &err), LF_PROTOCOL);
     CHECK_HAS(err.text, "'id' is a number, not a text");
-    CHECK_INT(shape_of("{\"id\":\"\"}", cloud__schema_resource, &err), LF_PROTOCOL); /* found by fuzzing */
+    CHECK_INT(shape_of("{\"id\":\"\"}", cloud__schema_workflow_output, &err),
+              LF_PROTOCOL); /* found by fuzzing */
     CHECK_HAS(err.text, "'id' is empty");
-    CHECK_INT(shape_of("{}", cloud__schema_task, &err), LF_PROTOCOL);
-    CHECK_HAS(err.text, "'status' is missing, not a text");
+    CHECK_INT(shape_of("{}", cloud__schema_task_link, &err), LF_PROTOCOL);
+    CHECK_HAS(err.text, "'taskId' is missing, not a text");
     CHECK_INT(
         shape_of("{\"id\":\"a\",\"assayRunId\":\"r\",\"automationFileConfig\":\"H\",\"status\":\"FAILED\"}",
                  cloud__schema_automation_file, &err),

@@ -30,7 +30,11 @@ static const struct lf_setting line_rows[] = {
     {"baud", LF_INTO(LF_INT, struct case_options, baud), "9600", "Speed.", 300, 921600},
     {0},
 };
-static const char *const drivers[] = {"folder", "line", NULL};
+static const char *driver_at(size_t index)
+{
+    static const char *const drivers[] = {"folder", "line", NULL};
+    return drivers[index];
+}
 
 static const struct lf_setting *driver_settings(const char *driver)
 {
@@ -126,7 +130,7 @@ static enum lf_status match_check(const char *rule, bool *names_config, struct l
 
 const struct lf_config_hooks case_hooks = {
     .driver_settings = driver_settings,
-    .drivers = drivers,
+    .driver_at = driver_at,
     .driver_can = driver_can,
     .kind_at = kind_at,
     .driver_check = driver_check,

@@ -93,11 +93,8 @@ static cJSON *json(const char *format, ...)
     return value;
 }
 
-enum lf_status lf_cloud_get_generator(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                      cJSON **out, struct lf_error *err)
+static enum lf_status get_generator(const char *id, cJSON **out, struct lf_error *err)
 {
-    (void)cloud;
-    (void)call;
     bool lost;
     if (enter("get_generator", &lost)) {
         THE.generators++;
@@ -128,11 +125,8 @@ enum lf_status lf_cloud_download(struct lf_cloud *cloud, const char *blob_id, co
     return leave(lost, NULL, err);
 }
 
-enum lf_status lf_cloud_get_run(struct lf_cloud *cloud, const char *run_id, const struct lf_call *call,
-                                cJSON **out, struct lf_error *err)
+static enum lf_status get_run(const char *run_id, cJSON **out, struct lf_error *err)
 {
-    (void)cloud;
-    (void)call;
     if (strncmp(run_id, "run_", 4) != 0)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no run %s", run_id);
     *out = json("{\"id\":\"%s\"}", run_id);
@@ -169,11 +163,8 @@ enum lf_status lf_cloud_get_events(struct lf_cloud *cloud, const char *after, co
 
 /* ---- blobs ---- */
 
-enum lf_status lf_cloud_get_blob(struct lf_cloud *cloud, const char *blob_id, const struct lf_call *call,
-                                 cJSON **out, struct lf_error *err)
+static enum lf_status get_blob(const char *blob_id, cJSON **out, struct lf_error *err)
 {
-    (void)cloud;
-    (void)call;
     (void)err;
     *out = json("{\"id\":\"%s\",\"uploadStatus\":\"COMPLETE\"}", blob_id);
     return LF_OK;
@@ -282,11 +273,8 @@ static cJSON *find(cJSON *array, const char *id)
     return NULL;
 }
 
-enum lf_status lf_cloud_get_processor(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                      cJSON **out, struct lf_error *err)
+static enum lf_status get_processor(const char *id, cJSON **out, struct lf_error *err)
 {
-    (void)cloud;
-    (void)call;
     bool lost;
     if (enter("get_processor", &lost)) {
         cJSON *processor = find(THE.processors, id);
@@ -347,22 +335,16 @@ enum lf_status lf_cloud_process(struct lf_cloud *cloud, const char *processor_id
 }
 
 /* Every long-running task is gone already, as 30 minutes after its end. */
-enum lf_status lf_cloud_get_task(struct lf_cloud *cloud, const char *task_id, const struct lf_call *call,
-                                 cJSON **out, struct lf_error *err)
+static enum lf_status get_task(const char *task_id, cJSON **out, struct lf_error *err)
 {
-    (void)cloud;
-    (void)call;
     (void)out;
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no task %s", task_id);
 }
 
 /* ---- workflow tasks ---- */
 
-enum lf_status lf_cloud_get_workflow_task(struct lf_cloud *cloud, const char *id, const struct lf_call *call,
-                                          cJSON **out, struct lf_error *err)
+static enum lf_status get_workflow_task(const char *id, cJSON **out, struct lf_error *err)
 {
-    (void)cloud;
-    (void)call;
     bool lost;
     if (enter("get_workflow_task", &lost))
         *out = json("{\"id\":\"%s\",\"displayId\":\"%s\",%s\"status\":{\"id\":\"%s\",\"displayName\":\"%s\","
@@ -433,4 +415,20 @@ enum lf_status lf_cloud_list_outputs(struct lf_cloud *cloud, const char *task_id
     if (enter("list_outputs", &lost))
         *array = cJSON_Duplicate(THE.outputs, true);
     return leave(lost, array, err);
+}
+
+enum lf_status lf_cloud_get(struct lf_cloud *cloud, enum lf_cloud_resource what, const char *id,
+                            const struct lf_call *call, cJSON **out, struct lf_error *err)
+{
+    (void)cloud;
+    (void)call;
+    switch (what) {
+    case LF_CLOUD_GENERATOR: return get_generator(id, out, err);
+    case LF_CLOUD_RUN: return get_run(id, out, err);
+    case LF_CLOUD_BLOB: return get_blob(id, out, err);
+    case LF_CLOUD_PROCESSOR: return get_processor(id, out, err);
+    case LF_CLOUD_TASK: return get_task(id, out, err);
+    case LF_CLOUD_WORKFLOW_TASK: return get_workflow_task(id, out, err);
+    default: return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the fake has no such resource");
+    }
 }

@@ -3,7 +3,7 @@
  * standard input; what happens is reported as JSON lines on standard output.
  *
  *   host port client_id tls=1 ca cert key username password_file keepalive (seconds)
- *   will_topic will_payload namesake_payload max_message receive_maximum
+ *   will_topic will_payload goodbye_payload namesake_payload max_message receive_maximum
  *   filter=...           may be given many times
  *   journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch is answered
  *   die=before | after   kill this process when the first batch comes, before or after it is committed
@@ -11,7 +11,7 @@
  *   wait=FILE            a batch waits until this file exists
  *   correlation=N        bytes of correlation data in place of "corr-1"
  *
- * Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | goodbye TEXT | health | pass MS (time passes) | close
+ * Commands: publish TICKET QOS RETAIN TOPIC PAYLOAD | health | pass MS (time passes) | close
  */
 #include "link/link.h"
 
@@ -157,8 +157,6 @@ static bool obey(const struct probe *probe, struct lf_link *link, char *command)
     char *word = strsep(&command, " ");
     if (!strcmp(word, "publish")) {
         publish(probe, link, command);
-    } else if (!strcmp(word, "goodbye")) {
-        lf_link_goodbye(link, command, &(struct lf_error){0});
     } else if (!strcmp(word, "health")) {
         cJSON *line = line_of("health");
         lf_json_set(line, "health", lf_link_health(link));
@@ -189,6 +187,7 @@ static void set(struct lf_config_link *config, struct lf_link_options *options, 
         {"password_file", .text = &config->password_file},
         {"will_topic", .text = &config->status_topic},
         {"will_payload", .text = &options->will_payload},
+        {"goodbye_payload", .text = &options->goodbye_payload},
         {"namesake_payload", .text = &options->namesake_payload},
         {"keepalive", .large = &config->keepalive_ms, .unit = 1000},
         {"max_message", .large = &options->max_message, .unit = 1},
