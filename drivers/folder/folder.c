@@ -209,10 +209,8 @@ static enum lf_status folder_connect(void *device, struct lf_error *err)
         || open_folder(o->outbox, "outbox", o->archive != NULL, &folder->outbox, err) != LF_OK
         || check_marker(folder, &folder->inbox, o->inbox, err) != LF_OK
         || check_marker(folder, &folder->outbox, o->outbox, err) != LF_OK
-        || (o->lock && lock_folders(folder, err) != LF_OK)) {
-        folder_disconnect(folder);
-        return err->status;
-    }
+        || (o->lock && lock_folders(folder, err) != LF_OK))
+        return err->status; /* disconnect follows */
     start_watching(folder);
     folder->no_rename_new = false;
     folder->connected = folder->next_scan = lf_clock_mono_ms();

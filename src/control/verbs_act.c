@@ -196,7 +196,7 @@ static enum lf_status each_paused(struct lf_context *context, const struct lf_ve
         if (only && only != instrument)
             continue;
         status = set_paused(context, instrument, why, err);
-        lf_json_add(&list, lf_instrument_info_paused(instrument, why));
+        lf_json_add(&list, lf_instrument_info(instrument, why ? why : ""));
     }
     return control__answer_list(status, list, result, err);
 }

@@ -45,7 +45,7 @@ enum lf_status control__find_instrument(struct lf_context *context, const char *
 
 static cJSON *instrument_report(struct lf_context *context, struct lf_instrument *instrument)
 {
-    cJSON *report = lf_instrument_info(instrument), *can = cJSON_CreateArray();
+    cJSON *report = lf_instrument_info(instrument, NULL), *can = cJSON_CreateArray();
     for (int i = 0; lf_ability_names[i]; i++)
         if (lf_instrument_driver(instrument)->can & 1u << i)
             lf_json_add(&can, cJSON_CreateString(lf_ability_names[i]));

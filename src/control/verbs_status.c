@@ -184,7 +184,7 @@ static cJSON *instruments_part(struct lf_context *context)
 {
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < lf_jobs_instrument_count(context->jobs); i++)
-        lf_json_add(&list, lf_instrument_info(lf_jobs_instrument_at(context->jobs, i)));
+        lf_json_add(&list, lf_instrument_info(lf_jobs_instrument_at(context->jobs, i), NULL));
     return list;
 }
 

@@ -248,8 +248,7 @@ enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument)
     return state;
 }
 
-/* paused NULL: as it is. */
-static cJSON *info_if(struct lf_instrument *instrument, const char *paused)
+cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused)
 {
     cJSON *info = cJSON_CreateObject();
     lf_mutex_lock(&instrument->mutex);
@@ -268,16 +267,6 @@ static cJSON *info_if(struct lf_instrument *instrument, const char *paused)
         lf_json_set_text(info, "progress", instrument->progress);
     lf_mutex_unlock(&instrument->mutex);
     return info;
-}
-
-cJSON *lf_instrument_info(struct lf_instrument *instrument)
-{
-    return info_if(instrument, NULL);
-}
-
-cJSON *lf_instrument_info_paused(struct lf_instrument *instrument, const char *why)
-{
-    return info_if(instrument, why ? why : "");
 }
 
 void instrument__end_question(struct lf_instrument *instrument, enum lf_status status)

@@ -69,11 +69,10 @@ enum lf_instrument_state {
     LF_INSTRUMENT_PAUSED,
 };
 const char *lf_instrument_state_name(enum lf_instrument_state state);
-/* For reports: name, driver, state, identity, since, note, job, progress. Returns owned; any thread. */
-cJSON *lf_instrument_info(struct lf_instrument *instrument);
-/* The same as if the instrument were paused (why) or not (NULL): for the answer to a pause or resume that has
- * not been committed yet. */
-cJSON *lf_instrument_info_paused(struct lf_instrument *instrument, const char *why);
+/* For reports: name, driver, state, identity, since, note, job, progress. `paused` NULL: as it is; else as if
+ * it were paused for that reason ("": as if it were not), to answer a pause or resume that has not been
+ * committed yet. Returns owned; any thread. */
+cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused);
 enum lf_instrument_state lf_instrument_state(struct lf_instrument *instrument);
 
 /* Runs one command for an operator, on the bench between jobs; blocks until the deadline. Any thread but the

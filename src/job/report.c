@@ -139,6 +139,6 @@ enum lf_status job__report_instrument(struct lf_jobs *jobs, struct lf_instrument
 {
     if (!jobs->config->link.used)
         return LF_OK;
-    return queue_report(jobs, lf_instrument_info(instrument), true, err, "instruments",
+    return queue_report(jobs, lf_instrument_info(instrument, NULL), true, err, "instruments",
                         lf_instrument_name(instrument));
 }

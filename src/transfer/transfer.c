@@ -288,21 +288,18 @@ enum lf_status lf_transfer_perform(struct lf_transfer *transfer, const struct lf
                                    struct lf_answer *answer, bool *sent, struct lf_error *err)
 {
     bool was_sent = false;
-    struct lf_error own = {0};
     memset(answer, 0, sizeof *answer);
     answer_clear(answer);
     lf_mutex_lock(&transfer->lock);
     transfer->callers++;
     lf_mutex_unlock(&transfer->lock);
-    enum lf_status status = lf_url_check(request->url, &own);
+    enum lf_status status = lf_url_check(request->url, err);
     if (status == LF_OK)
-        status = exchange_once(transfer, request, request->url, true, answer, &was_sent, &own);
+        status = exchange_once(transfer, request, request->url, true, answer, &was_sent, err);
     if (status == LF_OK)
-        status = follow(transfer, request, answer, &was_sent, &own);
+        status = follow(transfer, request, answer, &was_sent, err);
     if (status != LF_OK)
         answer_clear(answer);
-    if (status != LF_OK && err)
-        *err = own;
     if (sent)
         *sent = was_sent;
     lf_mutex_lock(&transfer->lock);

@@ -78,7 +78,7 @@ static char *picture(void)
     NEED(lf_journal_job_list(ground.context.journal, &all, add_job, jobs, UNIT_ERROR) == LF_OK);
     NEED(lf_journal_get(ground.context.journal, "paused.balance-1", &paused, UNIT_ERROR) == LF_OK);
     lf_json_set_text(all_of_it, "paused in the journal", paused);
-    lf_json_set(all_of_it, "instrument", lf_instrument_info(ground.instrument));
+    lf_json_set(all_of_it, "instrument", lf_instrument_info(ground.instrument, NULL));
     char *text = cJSON_PrintUnformatted(all_of_it);
     cJSON_Delete(all_of_it);
     free(paused);
