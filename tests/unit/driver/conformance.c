@@ -494,13 +494,12 @@ static void killed(void)
 
 UNIT_TESTS(
     "driver", {"it fills the slots that it needs, and explains each setting", form},
-    {"what it does not know it refuses, and says why", refuses},
+    {"it refuses what it does not know, and says why", refuses},
     {"settings that cannot work are refused before an instrument is touched", refuses_settings},
     {"an open that fails leaves nothing behind, and one that never connects is closed", failed_open},
     {"after a failed connect it is disconnected, and connected once the instrument is there", failed_connect},
     {"a cancel ends every wait, before and during it", cancelled},
     {"listening ends when the host wakes it", woken}, {"every wait ends at its deadline", deadlines},
     {"a result is reported until the host has stored it", reported_until_stored},
-    {"killed at any system call of an action, it knows afterwards whether it was done, or says that it "
-     "does not",
+    {"killed at any system call of an action, it knows afterwards whether it was done, or answers unknown",
      killed}, )

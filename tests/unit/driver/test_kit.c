@@ -179,7 +179,7 @@ static void bounded(void)
 
 UNIT_TESTS("kit", {"a driver built for another version of the contract is refused by name", other_versions},
            {"a driver that lacks a slot it needs is refused, and the slot is named", missing_slots},
-           {"captured values become RFC 4180 with every quote doubled", csv},
+           {"captured values become RFC 4180 CSV with every quote doubled", csv},
            {"captured values become JSON and numbers keep their digits", json},
            {"findings are reported again, in order, until the host has stored them", kept_until_stored},
-           {"findings that nobody stores are bounded", bounded}, )
+           {"the number of findings that wait to be stored is limited", bounded}, )

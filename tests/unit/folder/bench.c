@@ -14,7 +14,7 @@ static enum lf_status on_found(void *self, const struct lf_finding *finding, str
     if (bench->refuse_findings)
         return lf_fail(err, LF_FULL, LF_TRANSIENT, "the journal is full");
     if (bench->found_count == BENCH_FOUND_MAX)
-        return lf_fail(err, LF_FULL, LF_TRANSIENT, "told too often");
+        return lf_fail(err, LF_FULL, LF_TRANSIENT, "reported too often");
     struct bench_finding *f = &bench->found[bench->found_count++];
     snprintf(f->id, sizeof f->id, "%s", finding->id);
     snprintf(f->version, sizeof f->version, "%s", finding->version);
@@ -128,11 +128,19 @@ enum lf_status bench_listen(struct bench *bench, int64_t ms, struct lf_error *er
 void bench_listen_for(struct bench *bench, size_t count)
 {
     struct lf_error err = {0};
-    int64_t end = lf_deadline_in(10 * 1000);
+    int64_t end = lf_deadline_in(UNIT_SOON_MS);
     while (bench->found_count < count && !lf_deadline_passed(end))
         if (bench_listen(bench, 50, &err) != LF_OK)
             break;
     CHECK_STR(err.text, "");
+    CHECK_INT(bench->found_count, count);
+}
+
+void bench_after(struct bench *bench, int64_t ms, size_t count)
+{
+    struct lf_error err = {0};
+    UNIT_TIME_PASSES(ms);
+    CHECK_INT(bench_listen(bench, 0, &err), LF_OK);
     CHECK_INT(bench->found_count, count);
 }
 

@@ -1,5 +1,5 @@
-// The ground the folder driver's tests stand on: an inbox, an outbox and a spool in the test's private
-// folder, and a host that remembers what it was told.
+// What the folder driver's tests share: an inbox, an outbox and a spool in the test's private folder, and a
+// host that remembers what was reported to it.
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -42,8 +42,10 @@ const struct lf_action *bench_parcel(struct bench *bench, int64_t job, const cha
 
 // Listens for ms.
 enum lf_status bench_listen(struct bench *bench, int64_t ms, struct lf_error *err);
-// Listens until so many findings were told, at most 10 s.
+// Listens until so many findings were reported.
 void bench_listen_for(struct bench *bench, size_t count);
+// Lets time pass and looks at the outbox when it is due; `count` findings must have been reported by then.
+void bench_after(struct bench *bench, int64_t ms, size_t count);
 const struct bench_finding *bench_found(const struct bench *bench,
                                         const char *id); // the last one; NULL if none
 

@@ -1,4 +1,4 @@
-// Results are found when they are finished, told once, and taken whole or not at all.
+// Results are found when they are finished, reported once, and taken whole or not at all.
 #include "bench.h"
 
 #include "os/dir.h"
@@ -19,40 +19,37 @@ static void start(const char *const *settings)
     bench_connect(&bench, settings);
 }
 
-// Listens for ms and expects that nothing more is told.
-static void expect_quiet(int64_t ms, size_t count)
-{
-    CHECK_INT(bench_listen(&bench, ms, &err), LF_OK);
-    CHECK_INT(bench.found_count, count);
-}
+static const int64_t MINUTE = 60 * 1000, HOUR = 60 * MINUTE;
 
 static void stable_result(void)
 {
-    start((const char *[]){"stable_for", "300ms", NULL});
-    int64_t begin = lf_clock_mono_ms();
+    start((const char *[]){"stable_for", "1h", NULL});
     bench_write(bench.outbox, "plate.csv", "well,value\nA1,0.5\n");
-    bench_listen_for(&bench, 1);
-    CHECK(lf_clock_mono_ms() - begin >= 300);
+    bench_after(&bench, 0, 0);
+    bench_after(&bench, 31 * MINUTE, 0);
+    bench_after(&bench, 28 * MINUTE, 0);
+    bench_after(&bench, 3 * MINUTE, 1);
     CHECK_STR(bench.found[0].id, "plate.csv");
     CHECK_STR(bench.found[0].name, "plate.csv");
     CHECK(!bench.found[0].has_sidecar);
-    expect_quiet(500, 1); // told once
+    bench_after(&bench, 5 * HOUR, 1); // reported once
     bench_close(&bench);
 }
 
 static void growing_result(void)
 {
     char path[BENCH_PATH + 32];
-    start((const char *[]){"stable_for", "400ms", NULL});
+    start((const char *[]){"stable_for", "1h", NULL});
     snprintf(path, sizeof path, "%s/plate.csv", bench.outbox);
     for (int i = 0; i < 6; i++) {
         FILE *file = fopen(path, "a");
         NEED(file != NULL);
         fprintf(file, "A%d,0.5\n", i);
         fclose(file);
-        expect_quiet(150, 0);
+        bench_after(&bench, 40 * MINUTE, 0);
     }
-    bench_listen_for(&bench, 1);
+    bench_after(&bench, 31 * MINUTE, 0);
+    bench_after(&bench, 31 * MINUTE, 1);
     CHECK_INT(strlen(bench_text(bench.outbox, "plate.csv")), 42);
     CHECK(!strncmp(bench.found[0].version, "42-", 3)); // the version of the whole file
     bench_close(&bench);
@@ -60,47 +57,52 @@ static void growing_result(void)
 
 static void empty_result_waits(void)
 {
-    start((const char *[]){"stable_for", "50ms", "scan_interval", "100ms", NULL});
+    start((const char *[]){"stable_for", "1h", NULL});
     bench_write(bench.outbox, "plate.csv", "");
-    expect_quiet(500, 0);
+    for (int i = 0; i < 4; i++)
+        bench_after(&bench, 2 * HOUR, 0);
     bench_write(bench.outbox, "plate.csv", "a");
-    bench_listen_for(&bench, 1);
+    bench_after(&bench, HOUR, 0);
+    bench_after(&bench, 31 * MINUTE, 0);
+    bench_after(&bench, 31 * MINUTE, 1);
     bench_close(&bench);
 }
 
 static void polling_sees_it_too(void)
 {
     setenv("LF_WATCH", "0", 1);
-    start((const char *[]){"scan_interval", "100ms", "finish", "rename", NULL});
+    start((const char *[]){"scan_interval", "1h", "finish", "rename", NULL});
     unsetenv("LF_WATCH");
-    expect_quiet(150, 0);
+    bench_after(&bench, 0, 0);
     bench_write(bench.outbox, "plate.csv", "a");
-    bench_listen_for(&bench, 1);
+    bench_after(&bench, 30 * MINUTE, 0);
+    bench_after(&bench, 31 * MINUTE, 1);
     bench_close(&bench);
 }
 
-// A network or user-space file system tells nothing; there is nothing to test on one.
-static bool changes_are_told(void)
+// A network or user-space file system reports no changes; there is nothing to test on one.
+static bool changes_are_reported(void)
 {
     struct lf_dir dir;
     NEED(lf_dir_open(unit_folder(), &dir, &err) == LF_OK);
-    bool told = !lf_dir_is_remote(&dir);
+    bool reported = !lf_dir_is_remote(&dir);
     lf_dir_close(&dir);
-    if (!told)
-        printf("    (skipped: this file system tells of no changes)\n");
-    return told;
+    if (!reported)
+        printf("    (skipped: this file system reports no changes)\n");
+    return reported;
 }
 
 static void watching_is_prompt(void)
 {
-    if (!changes_are_told())
+    if (!changes_are_reported())
         return;
-    // with a look every hour only the file system's word can bring it
+    // without a report of the file system, the next look is due in half a day
     char from[BENCH_PATH + 32], to[BENCH_PATH + 32];
     start((const char *[]){"finish", "rename", "results", "*.csv", "scan_interval", "1h", NULL});
-    expect_quiet(50, 0);
+    bench_after(&bench, 0, 0);
     bench_write(bench.outbox, "plate.writing", "a");
-    expect_quiet(200, 0);
+    CHECK_INT(bench_listen(&bench, 20, &err), LF_OK);
+    bench_after(&bench, 1000, 0);
     snprintf(from, sizeof from, "%s/plate.writing", bench.outbox);
     snprintf(to, sizeof to, "%s/plate.csv", bench.outbox);
     CHECK_INT(rename(from, to), 0);
@@ -110,14 +112,15 @@ static void watching_is_prompt(void)
 
 static void new_folders_are_watched(void)
 {
-    if (!changes_are_told())
+    if (!changes_are_reported())
         return;
     char sub[BENCH_PATH + 32];
     start((const char *[]){"finish", "rename", "depth", "2", "scan_interval", "1h", NULL});
-    expect_quiet(50, 0);
+    bench_after(&bench, 0, 0);
     snprintf(sub, sizeof sub, "%s/run7", bench.outbox);
     mkdir(sub, 0755);
-    expect_quiet(300, 0);
+    CHECK_INT(bench_listen(&bench, 20, &err), LF_OK);
+    bench_after(&bench, 1000, 0);
     bench_write(sub, "plate.csv", "a");
     bench_listen_for(&bench, 1);
     CHECK_STR(bench.found[0].id, "run7/plate.csv");
@@ -129,11 +132,11 @@ static void done_marker(void)
 {
     start((const char *[]){"finish", "marker", "done_marker", "{stem}.done", "scan_interval", "100ms", NULL});
     bench_write(bench.outbox, "plate.csv", "a");
-    expect_quiet(300, 0);
+    bench_after(&bench, HOUR, 0);
     bench_write(bench.outbox, "plate.done", "");
-    bench_listen_for(&bench, 1);
+    bench_after(&bench, HOUR, 1);
     CHECK_STR(bench.found[0].id, "plate.csv");
-    expect_quiet(300, 1); // the marker is no result
+    bench_after(&bench, HOUR, 1); // the marker is no result
     bench_close(&bench);
 }
 
@@ -141,9 +144,9 @@ static void end_marker(void)
 {
     start((const char *[]){"finish", "marker", "end_marker", "#END", "scan_interval", "100ms", NULL});
     bench_write(bench.outbox, "plate.csv", "#END of header\nA1,0.5\n");
-    expect_quiet(300, 0);
+    bench_after(&bench, HOUR, 0);
     bench_write(bench.outbox, "plate.csv", "#END of header\nA1,0.5\n#END\r\n\r\n");
-    bench_listen_for(&bench, 1);
+    bench_after(&bench, HOUR, 1);
     bench_close(&bench);
 }
 
@@ -151,11 +154,11 @@ static void sidecar(void)
 {
     start((const char *[]){"finish", "rename", "sidecar_required", "true", "scan_interval", "100ms", NULL});
     bench_write(bench.outbox, "plate.csv", "a");
-    expect_quiet(300, 0);
+    bench_after(&bench, HOUR, 0);
     bench_write(bench.outbox, "plate.csv.labferry.json", "{\"run\": \"R1\"}");
-    bench_listen_for(&bench, 1);
+    bench_after(&bench, HOUR, 1);
     CHECK_STR(bench.found[0].sidecar, "{\"run\": \"R1\"}");
-    expect_quiet(300, 1);
+    bench_after(&bench, HOUR, 1);
     bench_close(&bench);
 }
 
@@ -178,7 +181,7 @@ static void names_that_count(void)
     for (size_t i = 0; names[i]; i++)
         bench_write(bench.outbox, names[i], "a");
     bench_listen_for(&bench, 2);
-    expect_quiet(200, 2);
+    bench_after(&bench, HOUR, 2);
     CHECK(bench_found(&bench, "a.CSV") != NULL);
     CHECK(bench_found(&bench, "b.txt") != NULL);
     bench_close(&bench);
@@ -199,7 +202,7 @@ static void refused_results(void)
     CHECK_INT(mkfifo(path, 0644), 0);
     bench_write(bench.outbox, "good.csv", "a");
     bench_listen_for(&bench, 1);
-    expect_quiet(300, 1);
+    bench_after(&bench, HOUR, 1);
     CHECK(bench_found(&bench, "good.csv") != NULL);
     CHECK(bench_exists(bench.outbox, "line\nbreak.csv")); // nothing is removed
     bench_close(&bench);
@@ -216,27 +219,27 @@ static void new_version(void)
     bench_close(&bench);
 }
 
-static void told_again_after_failure(void)
+static void reported_again_after_failure(void)
 {
     start((const char *[]){"finish", "rename", "scan_interval", "100ms", NULL});
     bench.refuse_findings = true;
     bench_write(bench.outbox, "plate.csv", "a");
-    expect_quiet(300, 0);
+    bench_after(&bench, HOUR, 0);
     bench.refuse_findings = false;
-    bench_listen_for(&bench, 1);
+    bench_after(&bench, HOUR, 1);
     bench_close(&bench);
 }
 
 static void host_calls(void)
 {
     start(NULL);
-    int64_t begin = lf_clock_mono_ms();
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     lf_wake_up(&bench.wake);
-    CHECK_INT(bench_listen(&bench, 60 * 1000, &err), LF_OK);
+    CHECK_INT(lf_driver_folder.listen(bench.device, deadline, &err), LF_OK);
     lf_wake_clear(&bench.wake);
     lf_cancel_set(&bench.cancel);
-    CHECK_INT(bench_listen(&bench, 60 * 1000, &err), LF_OK);
-    CHECK(lf_clock_mono_ms() - begin < 20 * 1000);
+    CHECK_INT(lf_driver_folder.listen(bench.device, deadline, &err), LF_OK);
+    CHECK(!lf_deadline_passed(deadline));
     bench_close(&bench);
 }
 
@@ -245,9 +248,9 @@ static void idle_does_not_spin(void)
     struct timespec before, after;
     start(NULL);
     bench_write(bench.outbox, "plate.csv", ""); // never finished
-    expect_quiet(200, 0);
+    bench_after(&bench, 0, 0);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-    expect_quiet(1000, 0);
+    CHECK_INT(bench_listen(&bench, 1000, &err), LF_OK);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
     CHECK((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 < 200);
     bench_close(&bench);
@@ -331,6 +334,7 @@ static void missing_folder(void)
     CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_DISCONNECTED);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "mounted");
+    lf_driver_folder.disconnect(bench.device);
     CHECK_INT(rename(gone, bench.outbox), 0);
     CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_OK);
     CHECK_INT(rename(bench.outbox, gone), 0);
@@ -345,6 +349,7 @@ static void mount_marker(void)
     memset(&err, 0, sizeof err);
     CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_DISCONNECTED);
     CHECK_HAS(err.text, "reader.id");
+    lf_driver_folder.disconnect(bench.device);
     bench_write(bench.inbox, "reader.id", "SN-1234\r\nsecond line");
     bench_write(bench.outbox, "reader.id", "SN-1234");
     CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_OK);
@@ -363,6 +368,7 @@ static void second_agent(void)
     CHECK_INT(lf_driver_folder.connect(second.device, &err), LF_BUSY);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "another agent");
+    lf_driver_folder.disconnect(second.device);
     bench_close(&bench);
     CHECK_INT(lf_driver_folder.connect(second.device, &err), LF_OK);
     bench_close(&second);
@@ -379,7 +385,7 @@ static void one_folder_for_both(void)
               LF_OK);
     bench_write(both, "plate_out.csv", "a");
     bench_listen_for(&bench, 1);
-    expect_quiet(300, 1);
+    bench_after(&bench, HOUR, 1);
     CHECK_STR(bench.found[0].id, "plate_out.csv");
     lf_outcome_free(&outcome);
     bench_close(&bench);
@@ -392,32 +398,34 @@ static void remembered_over_reconnection(void)
     bench_listen_for(&bench, 1);
     lf_driver_folder.disconnect(bench.device);
     CHECK_INT(lf_driver_folder.connect(bench.device, &err), LF_OK);
-    expect_quiet(300, 1);
+    bench_after(&bench, HOUR, 1);
     bench_close(&bench);
 }
 
 UNIT_TESTS("folder: collect",
-           {"a result is told once, when it has been unchanged for long enough", stable_result},
-           {"a result that grows is not told before it is whole", growing_result, UNIT_SLOW},
-           {"an empty file is no finished result", empty_result_waits},
-           {"where no changes are told, looking finds the result", polling_sees_it_too},
-           {"where changes are told, a rename is seen without waiting for the next look", watching_is_prompt},
+           {"a result is reported once, when it has been unchanged for long enough", stable_result},
+           {"a result that grows is not reported before it is complete", growing_result},
+           {"an empty file is not a finished result", empty_result_waits},
+           {"where the file system reports no changes, looking finds the result", polling_sees_it_too},
+           {"where it reports changes, a rename is seen without waiting for the next look",
+            watching_is_prompt},
            {"folders that appear below the outbox are watched too", new_folders_are_watched},
-           {"a done marker finishes its result and is none itself", done_marker},
+           {"a done marker finishes its result and is not a result itself", done_marker},
            {"an end marker counts only at the end of the text", end_marker},
-           {"a required sidecar is waited for, told with its result, and is none itself", sidecar},
+           {"a required sidecar is waited for, reported with its result, and is not a result itself",
+            sidecar},
            {"a sidecar that is not text does not hold its result back", unusable_sidecar},
            {"only names that the configuration asks for are results", names_that_count},
            {"links, pipes and unsafe names are refused, and stay where they are", refused_results},
            {"new content under a known name is a new version", new_version},
-           {"what the host could not take over is told again", told_again_after_failure},
+           {"what the host could not store is reported again", reported_again_after_failure},
            {"listening ends when the host calls or cancels", host_calls},
            {"an idle outbox costs no processor time", idle_does_not_spin, UNIT_SLOW},
-           {"a result is taken whole", taken_whole},
-           {"a result that is gone, changed or too large is not taken, and why is told", not_taken},
+           {"a result is taken complete", taken_whole},
+           {"a result that is gone, changed or too large is not taken, and the error says why", not_taken},
            {"nothing outside the outbox can be taken", never_above_the_outbox},
-           {"a folder that is not there, or goes, is a lost connection", missing_folder},
+           {"a folder that does not exist, or disappears, is a lost connection", missing_folder},
            {"the mount marker guards against an empty mount point and names the instrument", mount_marker},
            {"a second agent is kept out of the folder", second_agent},
-           {"one folder may serve for both ways", one_folder_for_both},
-           {"what was told is remembered over a reconnection", remembered_over_reconnection}, )
+           {"one folder may be both inbox and outbox", one_folder_for_both},
+           {"what was reported is remembered across a reconnection", remembered_over_reconnection}, )

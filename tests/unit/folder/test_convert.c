@@ -134,5 +134,5 @@ UNIT_TESTS("folder: convert", {"crlf turns every lone LF into CR LF and leaves t
            {"utf-8-bom begins with exactly one byte order mark and refuses what is not UTF-8",
             byte_order_mark},
            {"windows-1252 follows its table and refuses what it cannot hold, with the line", windows_1252},
-           {"a character or line end cut by the reading block comes out whole", across_borders},
-           {"a file of nothing but line ends doubles and nothing breaks", worst_growth}, )
+           {"a character or line end cut by a block boundary is converted correctly", across_borders},
+           {"a file of line ends alone doubles in size, and nothing breaks", worst_growth}, )

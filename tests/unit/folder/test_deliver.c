@@ -95,7 +95,7 @@ static void other_content_is_refused(void)
     end();
 }
 
-static void overwrites_when_told(void)
+static void overwrites_when_configured(void)
 {
     start((const char *[]){"overwrite", "true", NULL});
     bench_write(bench.inbox, "plate.csv", "older");
@@ -218,14 +218,15 @@ static void folder_gone(void)
 }
 
 UNIT_TESTS("folder: deliver",
-           {"a parcel lies in the inbox whole, read back, with nothing left beside it", delivered_whole},
-           {"delivering is an action that is never repeated unasked", class_is_once},
+           {"a parcel arrives in the inbox complete and read back, with nothing left beside it",
+            delivered_whole},
+           {"delivering is an action that is never repeated automatically", class_is_once},
            {"a delivered file has the configured permissions whatever the umask", mode_is_as_set},
            {"the same content under the same name counts as delivered", same_content_is_done},
            {"other content under the same name is never overwritten and asks for a person",
             other_content_is_refused},
-           {"overwriting happens when it was asked for", overwrites_when_told},
-           {"a name that Windows takes for another file's is refused", twin_in_other_case},
+           {"a file is overwritten when the configuration says so", overwrites_when_configured},
+           {"a name that Windows treats as another file's is refused", twin_in_other_case},
            {"names that are unsafe on any target are refused with the reason and leave no trace", bad_names},
            {"letters outside ASCII pass when the configuration allows them", utf8_names_when_allowed},
            {"a link in the inbox is never written through", link_in_the_way},

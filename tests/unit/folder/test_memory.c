@@ -133,6 +133,8 @@ static void collect(void)
 }
 
 UNIT_TESTS("folder: memory",
-           {"out of memory anywhere in a delivery: not done and repeatable, or done and found so", deliver},
+           {"out of memory anywhere in a delivery: not done and repeatable, or done and verified as done",
+            deliver},
            {"the same with conversion", deliver_converted},
-           {"out of memory anywhere in collecting: the result is found, taken and archived later", collect}, )
+           {"out of memory anywhere while collecting: the result is found, taken and archived later",
+            collect}, )

@@ -93,6 +93,6 @@ static void every_row_has_help(void)
 }
 
 UNIT_TESTS("folder: options", {"good settings pass, also for folders that are not mounted yet", good_ones},
-           {"every mistake is refused with the setting, where it stands and what to do", mistakes},
+           {"every mistake is refused with the setting, its place and what to do", mistakes},
            {"a folder is the same resource under each of its names", same_folder_by_two_names},
            {"every setting has a sentence of help", every_row_has_help}, )

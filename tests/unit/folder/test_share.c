@@ -109,7 +109,7 @@ static enum lf_status take_while(void (*what)(void))
                                                   UNIT_FILE(to), SIZE * 2, &err);
     reading = false;
     CHECK(meanwhile == NULL); // it did happen
-    if (status == LF_OK) {    // then it is the version that was told, whole
+    if (status == LF_OK) {    // then it is the version that was reported, complete
         char *text = malloc(SIZE);
         NEED(text != NULL);
         CHECK_INT(lseek(to, 0, SEEK_END), SIZE);
@@ -151,8 +151,8 @@ static void replaced_while_copied(void)
 
 enum { CROWD = 10 * 1000 };
 
-static unsigned char told[CROWD];
-static int told_count;
+static unsigned char reports[CROWD];
+static int report_count;
 
 static enum lf_status count_found(void *self, const struct lf_finding *finding, struct lf_error *error)
 {
@@ -160,29 +160,30 @@ static enum lf_status count_found(void *self, const struct lf_finding *finding, 
     (void)error;
     int number = atoi(finding->name);
     NEED(number >= 0 && number < CROWD);
-    told[number]++;
-    told_count++;
+    reports[number]++;
+    report_count++;
     return LF_OK;
 }
 
 static void crowd(void)
 {
     char name[32];
-    memset(told, 0, sizeof told);
-    told_count = 0;
+    memset(reports, 0, sizeof reports);
+    report_count = 0;
     start((const char *[]){"finish", "rename", NULL});
     bench.host.found = count_found;
     for (int i = 0; i < CROWD; i++) {
         snprintf(name, sizeof name, "%05d.csv", i);
         bench_write(bench.outbox, name, "A1,0.5\n");
     }
-    for (int64_t deadline = lf_deadline_in(60000); told_count < CROWD && !lf_deadline_passed(deadline);)
+    for (int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
+         report_count < CROWD && !lf_deadline_passed(deadline);)
         CHECK_INT(bench_listen(&bench, 200, &err), LF_OK);
     CHECK_INT(bench_listen(&bench, 200, &err), LF_OK);
-    CHECK_INT(told_count, CROWD);
+    CHECK_INT(report_count, CROWD);
     for (int i = 0; i < CROWD; i++)
-        if (told[i] != 1)
-            CU_FAIL("told not once");
+        if (reports[i] != 1)
+            CU_FAIL("not reported once");
     bench_close(&bench);
     for (int i = 0; i < CROWD; i++) {
         snprintf(name, sizeof name, "%05d.csv", i);
@@ -293,9 +294,9 @@ static void rights_go(void)
 UNIT_TESTS("folder, as shares are",
            {"a result that changes while it is copied is not taken, and is found again",
             changed_while_copied},
-           {"a result that is replaced or removed while it is copied is taken as it was, whole",
+           {"a result that is replaced or removed while it is copied is taken complete, as it was",
             replaced_while_copied},
-           {"ten thousand results at once are told, each once", crowd, UNIT_SLOW},
-           {"names of all kinds are refused, told, and do not fill the log", name_bombs},
+           {"ten thousand results at once are reported, each once", crowd, UNIT_SLOW},
+           {"bad names of all kinds are refused and logged, and do not fill the log", name_bombs},
            {"links, pipes and devices are neither results nor read", no_plain_files},
-           {"an outbox that may not be read any more is a lost connection, and comes back", rights_go}, )
+           {"an outbox that becomes unreadable is a lost connection, and comes back", rights_go}, )

@@ -1,5 +1,5 @@
-// Marks and unfinished files do not pile up, and none goes while the host may still ask about it. The clock
-// is ours.
+// Marks and unfinished files do not pile up, and none is removed while the host may still ask about it. The
+// test sets the clock.
 #include "bench.h"
 
 #include <stdio.h>
@@ -118,7 +118,9 @@ static void many_in_an_hour(void)
     bench_close(&bench);
 }
 
-UNIT_TESTS("folder: sweep", {"the mark of a delivery goes an hour after its answer, not before", answered},
-           {"what crashes left goes after 30 days, once the host has had an hour to ask", left_by_crashes},
-           {"more than 256 left marks: the oldest go first", bounded},
+UNIT_TESTS("folder: sweep",
+           {"the mark of a delivery is removed an hour after its answer, not before", answered},
+           {"leftovers of crashes are removed after 30 days, once the host has had an hour to ask",
+            left_by_crashes},
+           {"of more than 256 leftover marks the oldest are removed first", bounded},
            {"a busy hour leaves no more than 256 marks", many_in_an_hour, UNIT_SLOW}, )

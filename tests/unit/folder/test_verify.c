@@ -185,7 +185,7 @@ static void mark_of_garbage(void)
               LF_VERDICT_NOT_DONE);
     snprintf(path, sizeof path, "%s/%s", bench.inbox, MARK);
     unlink(path);
-    CHECK_INT(symlink("/etc/hostname", path), 0); // a link cannot speak for us: nobody can tell
+    CHECK_INT(symlink("/etc/hostname", path), 0); // a link is not our mark, and proves nothing
     CHECK_INT(lf_driver_folder.verify(bench.device, bench_parcel(&bench, 12, "plate.csv", "abc"), &outcome,
                                       &err),
               LF_VERDICT_UNKNOWN);
@@ -202,15 +202,15 @@ static void not_connected(void)
     bench_close(&bench);
 }
 
-UNIT_TESTS("folder: verify", {"without a whole mark nothing was ever visible: not done", without_mark},
+UNIT_TESTS("folder: verify", {"without a complete mark nothing was ever visible: not done", without_mark},
            {"a mark that says done is believed, whatever became of the file", finished},
            {"killed before the rename: not done", killed_before},
            {"killed after the rename: done, also when the instrument has taken the file", killed_after},
-           {"after a power cut only what is certain is said", power_cut},
+           {"after a power cut the verdict is unknown unless it is certain", power_cut},
            {"where files are published by links, what cannot be known is unknown", linking},
            {"a linked file that the instrument moved away was delivered", linked_and_moved},
            {"verify fills the outcome as the delivery would have", outcome_is_filled},
-           {"the mark of another job or another content says nothing", other_jobs_do_not_count},
-           {"a delivery whose answer was lost is found done after a restart", answer_survives},
+           {"the mark of another job or another content does not count", other_jobs_do_not_count},
+           {"a delivery whose answer was lost is verified as done after a restart", answer_survives},
            {"a damaged mark counts as none, and a link in its place as unknown", mark_of_garbage},
            {"verify without a connection says unknown", not_connected}, )

@@ -1,6 +1,6 @@
 /* The promises of the instrument host, with a device that does what the test says. */
 #include "fake_device.h"
-#include "instrument/instrument.h"
+#include "instrument/host.h"
 #include "unit.h"
 
 #include <pthread.h>
@@ -83,10 +83,31 @@ static bool becomes(struct lf_instrument *instrument, enum lf_instrument_state s
     return lf_instrument_state(instrument) == state;
 }
 
+/* The bench has gone through its loop once more, with what was set before this call: what it was to do, it
+ * has done. */
+static void go_round(struct lf_instrument *instrument, struct fake_device *device)
+{
+    int listens = device->listens;
+    lf_instrument_kick(instrument);
+    CHECK(fake_reached(&device->listens, listens + 1));
+}
+
+/* A question waits for the bench. */
+static bool asked(struct lf_instrument *instrument)
+{
+    for (int64_t end = lf_deadline_in(UNIT_SOON_MS);; lf_sleep_until(lf_deadline_in(2), NULL)) {
+        lf_mutex_lock(&instrument->mutex);
+        bool waits = instrument->question != NULL;
+        lf_mutex_unlock(&instrument->mutex);
+        if (waits || lf_deadline_passed(end))
+            return waits;
+    }
+}
+
 static const char *info_text(struct lf_instrument *instrument, const char *key)
 {
     static char text[300];
-    cJSON *info = lf_instrument_info(instrument);
+    cJSON *info = lf_instrument_info(instrument, NULL);
     snprintf(text, sizeof text, "%s", lf_json_text_or(info, key, ""));
     cJSON_Delete(info);
     return text;
@@ -96,13 +117,10 @@ static void connects_with_back_off(void)
 {
     struct fake_device *device = fake_device("a");
     device->connect_fails = 3;
-    int64_t begun = lf_clock_mono_ms();
     struct lf_instrument *instrument = start("a");
-    CHECK(fake_reached(&device->connects, 1));
     CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
     CHECK_INT(device->connects, 4);
     CHECK_INT(device->disconnects, 3);
-    CHECK(lf_clock_mono_ms() - begun < 10000);
     CHECK_STR(info_text(instrument, "identity"), "fake 1.0");
     stop(instrument);
     CHECK_INT(device->disconnects, 4);
@@ -124,8 +142,8 @@ static void heals_after_unplug(void)
     fake_devices_free();
 }
 
-/* A device that connects and vanishes must be tried ever more slowly: in one second a tight loop would try
- * thousands of times. */
+/* A device that connects and vanishes is not tried in a tight loop: a quarter of a second at least lies
+ * between two tries. */
 static void flapping_is_not_spun_on(void)
 {
     struct fake_device *device = fake_device("a");
@@ -133,10 +151,10 @@ static void flapping_is_not_spun_on(void)
     device->act_class = LF_TRANSIENT;
     work_left = 1000000;
     act_in_work = true;
+    int64_t begun = lf_clock_mono_ms();
     struct lf_instrument *instrument = start("a");
-    lf_sleep_until(lf_deadline_in(1500), NULL);
-    CHECK(device->connects >= 1);
-    CHECK(device->connects < 10);
+    CHECK(fake_reached(&device->connects, 4));
+    CHECK(lf_clock_mono_ms() - begun >= 3 * 250);
     stop(instrument);
     fake_devices_free();
 }
@@ -156,11 +174,10 @@ static void paused_starts_nothing(void)
     lf_instrument_pause(instrument, "door is open");
     CHECK(becomes(instrument, LF_INSTRUMENT_PAUSED));
     CHECK_STR(info_text(instrument, "note"), "door is open");
-    lf_sleep_until(lf_deadline_in(100), NULL);
+    go_round(instrument, device);
     int seen = works;
     work_left = 1;
-    lf_instrument_kick(instrument);
-    lf_sleep_until(lf_deadline_in(200), NULL);
+    go_round(instrument, device);
     CHECK_INT(works, seen);
     stop(instrument);
     fake_devices_free();
@@ -179,7 +196,8 @@ static void cancels_what_runs(void)
     CHECK(lf_instrument_state(instrument) == LF_INSTRUMENT_BUSY);
     CHECK(lf_instrument_cancel(instrument, 7));
     CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
-    CHECK(!lf_instrument_cancel(instrument, 7)); /* nothing runs: told so, and nothing later is hit */
+    CHECK(!lf_instrument_cancel(instrument,
+                                7)); /* nothing runs: the caller learns it, and nothing later is hit */
     device->stuck = false;
     work_left = 1;
     lf_instrument_kick(instrument);
@@ -208,13 +226,13 @@ static void asks(void)
     device->says = "12.34";
     struct lf_instrument *instrument = start("a");
     NEED(becomes(instrument, LF_INSTRUMENT_IDLE));
-    CHECK_INT(ask(instrument, "weight", false, 5000, text), LF_OK);
+    CHECK_INT(ask(instrument, "weight", false, UNIT_SOON_MS, text), LF_OK);
     CHECK_STR(text, "12.34");
     device->repeat = LF_ONCE;
-    CHECK_INT(ask(instrument, "tare", false, 5000, text), LF_REFUSED);
+    CHECK_INT(ask(instrument, "tare", false, UNIT_SOON_MS, text), LF_REFUSED);
     CHECK_HAS(text, "--once");
     CHECK_INT(device->acts, 1);
-    CHECK_INT(ask(instrument, "tare", true, 5000, text), LF_OK);
+    CHECK_INT(ask(instrument, "tare", true, UNIT_SOON_MS, text), LF_OK);
     CHECK_INT(device->acts, 2);
     stop(instrument);
     fake_devices_free();
@@ -235,7 +253,7 @@ static void question_withdrawn(void)
     CHECK_HAS(text, "not sent");
     device->stuck = false;
     CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
-    lf_sleep_until(lf_deadline_in(100), NULL);
+    go_round(instrument, device);
     CHECK_INT(device->acts, 1); /* it is not asked after all */
     stop(instrument);
     fake_devices_free();
@@ -266,18 +284,16 @@ static void second_question(void)
     struct lf_instrument *instrument = start("a");
     NEED(fake_reached(&device->acts, 1));
     struct asker first = {.instrument = instrument, .ms = 300},
-                 second = {.instrument = instrument, .ms = 20000};
+                 second = {.instrument = instrument, .ms = UNIT_SOON_MS};
     pthread_t threads[2];
     NEED(pthread_create(&threads[0], NULL, ask_in_thread, &first) == 0);
-    lf_sleep_until(lf_deadline_in(100), NULL);
+    CHECK(asked(instrument) || first.status == LF_BUSY);
     NEED(pthread_create(&threads[1], NULL, ask_in_thread, &second) == 0);
     pthread_join(threads[0], NULL);
     CHECK_INT(first.status, LF_BUSY);
-    int64_t begun = lf_clock_mono_ms();
     device->stuck = false;
     pthread_join(threads[1], NULL);
     CHECK_INT(second.status, LF_OK);
-    CHECK(lf_clock_mono_ms() - begun < 10000);
     stop(instrument);
     fake_devices_free();
 }
@@ -290,13 +306,13 @@ static void question_at_the_end(void)
     act_in_work = true;
     struct lf_instrument *instrument = start("a");
     NEED(fake_reached(&device->acts, 1));
-    struct asker asker = {.instrument = instrument, .ms = 60000};
+    struct asker asker = {.instrument = instrument, .ms = UNIT_SOON_MS};
     pthread_t thread;
     NEED(pthread_create(&thread, NULL, ask_in_thread, &asker) == 0);
-    lf_sleep_until(lf_deadline_in(100), NULL);
+    CHECK(asked(instrument));
     lf_instrument_stop(instrument);
     pthread_join(thread, NULL);
-    CHECK(asker.status == LF_CANCELLED || asker.status == LF_BUSY);
+    CHECK_INT(asker.status, LF_CANCELLED);
     stop(instrument);
     fake_devices_free();
 }
@@ -308,10 +324,8 @@ static void offline_question(void)
     device->connect_fails = 1000;
     struct lf_instrument *instrument = start("a");
     NEED(fake_reached(&device->connects, 1));
-    int64_t begun = lf_clock_mono_ms();
-    CHECK_INT(ask(instrument, "weight", false, 30000, text), LF_DISCONNECTED);
+    CHECK_INT(ask(instrument, "weight", false, UNIT_SOON_MS, text), LF_DISCONNECTED);
     CHECK_HAS(text, "nobody there");
-    CHECK(lf_clock_mono_ms() - begun < 10000);
     stop(instrument);
     fake_devices_free();
 }
@@ -344,12 +358,10 @@ static void hung_stops_nobody_else(void)
     struct lf_instrument *second = start("other");
     CHECK(becomes(second, LF_INSTRUMENT_IDLE));
     other->says = "5";
-    CHECK_INT(ask(second, "weight", false, 5000, text), LF_OK);
+    CHECK_INT(ask(second, "weight", false, UNIT_SOON_MS, text), LF_OK);
     CHECK_INT(lf_instrument_state(first), LF_INSTRUMENT_BUSY);
-    int64_t begun = lf_clock_mono_ms();
     stop(first);
     stop(second);
-    CHECK(lf_clock_mono_ms() - begun < 5000);
     fake_devices_free();
 }
 
@@ -426,19 +438,21 @@ static void refused_at_the_door(void)
     CHECK_HAS(err.text, "smallest");
 }
 
-UNIT_TESTS(
-    "instrument",
-    {"a driver's empty slots are honoured: the host waits for it and answers for it", empty_slots},
-    {"a driver built for another version of the contract is refused by name", refused_at_the_door},
-    {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
-    {"an unplugged device is let go of and found again when it is back", heals_after_unplug},
-    {"a device that connects and vanishes is tried ever more slowly", flapping_is_not_spun_on, UNIT_SLOW},
-    {"a paused instrument starts nothing, listens on, and goes on when resumed", paused_starts_nothing},
-    {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
-    {"an operator's question is answered; one that moves something needs a word more", asks},
-    {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
-    {"whoever waits behind a withdrawn question gets his turn", second_question},
-    {"a question is answered when the agent stops", question_at_the_end},
-    {"a question to an instrument that is offline is answered with the reason", offline_question},
-    {"the wrong instrument on the cable is told apart and not worked with", wrong_identity},
-    {"an instrument that hangs stops nobody else and not the end of the agent", hung_stops_nobody_else}, )
+UNIT_TESTS("instrument",
+           {"a driver's empty slots are honoured: the host waits for it and answers for it", empty_slots},
+           {"a driver built for another version of the contract is refused by name", refused_at_the_door},
+           {"a device that is not there is tried again, and connected once it is", connects_with_back_off},
+           {"an unplugged device is disconnected, and connected again when it is back", heals_after_unplug},
+           {"a device that connects and vanishes is not tried in a tight loop", flapping_is_not_spun_on,
+            UNIT_SLOW},
+           {"a paused instrument starts nothing, listens on, and goes on when resumed",
+            paused_starts_nothing},
+           {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
+           {"an operator's question is answered; one that moves something needs --once", asks},
+           {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
+           {"a question that waits behind a withdrawn one gets its turn", second_question},
+           {"a question is answered when the agent stops", question_at_the_end},
+           {"a question to an instrument that is offline is answered with the reason", offline_question},
+           {"the wrong instrument on the cable is recognised and not used", wrong_identity},
+           {"an instrument that hangs stops no other one, and does not delay the end of the agent",
+            hung_stops_nobody_else}, )

@@ -339,13 +339,13 @@ static void programs_end(void)
     end();
 }
 
-UNIT_TESTS("what drivers are offered",
-           {"a driver's request reaches the server, and the response the driver", requests},
-           {"any status is a response, for the driver to judge", statuses},
+UNIT_TESTS("host services for drivers",
+           {"a driver's request reaches the server, and the driver gets the response", requests},
+           {"a response of any status reaches the driver, which judges it", statuses},
            {"a response larger than its bound is refused", bounded},
            {"a request ends at its deadline", deadline},
            {"an operator's cancel ends the request that is running", cancelled},
-           {"a server without a valid certificate gets nothing", verified},
-           {"headers that would become two, and plain http over the network, are refused", refused},
-           {"a driver's program runs with its input, environment, folder and bounds", runs},
+           {"a server without a valid certificate gets no request", verified},
+           {"headers with line breaks, and plain http over the network, are refused", refused},
+           {"a driver's program runs with its input, environment, folder and limits", runs},
            {"a program ends at its deadline and at an operator's cancel", programs_end}, )

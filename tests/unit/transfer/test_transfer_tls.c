@@ -168,10 +168,12 @@ static void proxies(void)
     lf_transfer_close(transfer);
 }
 
-UNIT_TESTS("transfer over TLS", {"a certificate of the given authority is trusted", trusted},
+UNIT_TESTS("transfer over TLS", {"a certificate signed by the configured authority is trusted", trusted},
            {"an unknown certificate is refused before anything is sent", untrusted},
            {"a certificate for another name is refused", wrong_host},
-           {"a certificate that is not yet valid is explained as clock trouble and tried again", early},
-           {"an expired certificate is told as such, and the clock is named", late},
-           {"a server without TLS gets no request", plain_server}, {"a missing CA file is named", missing_ca},
-           {"a proxy that refuses, fails or is down is told apart, and never sees credentials", proxies}, )
+           {"a certificate that is not yet valid is explained as a clock problem and retried", early},
+           {"an expired certificate is reported as expired, with what the clock says", late},
+           {"a server without TLS gets no request", plain_server},
+           {"a missing CA file is named in the error", missing_ca},
+           {"the error says whether a proxy refuses, fails or is down, and no proxy sees credentials",
+            proxies}, )

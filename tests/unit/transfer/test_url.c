@@ -106,9 +106,9 @@ static void memory_is_no_verdict(void)
 }
 
 UNIT_TESTS("url",
-           {"for want of memory no URL is called wrong, and none with a password right",
+           {"out of memory, no good URL is refused as invalid, and none with a password accepted",
             memory_is_no_verdict},
-           {"what is not unreserved is percent-encoded (RFC 3986)", encoding},
+           {"all but unreserved characters are percent-encoded (RFC 3986)", encoding},
            {"a URL in a message has no query, user or control characters", names},
            {"https anywhere, http to this machine only, no credentials in URLs", allowed},
            {"a redirect may not leave https", redirects}, )
