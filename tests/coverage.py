@@ -102,11 +102,11 @@ def main():
         print(f"  {why}", *(f"      {told}" for _, told in lines), sep="\n")
     for reason in reasons:
         if reason.exists and not reason.used:
-            print(f"  reached this time, whatever is said of it: {reason.file} {reason.function} {reason.words}")
+            print(f"  reached this time, although a reason is given: {reason.file} {reason.function} {reason.words}")
     print("\nnot reached, without a reason")
     gone = [reason for reason in reasons if not reason.exists]
     for reason in gone:
-        print(f"  tests/unreached.txt: nothing in {reason.file} {reason.function} has the words: {reason.words}")
+        print(f"  tests/unreached.txt: no line of {reason.file} {reason.function} has the words: {reason.words}")
     for room in STRICT:
         with_reason = sum(where == room for lines in excused.values() for where, _ in lines)
         print(f"  {room}: {len(left[room])} lines, and {with_reason} with one", *(f"      {told}" for told in left[room]), sep="\n")

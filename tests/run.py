@@ -281,7 +281,7 @@ def fuzz_targets(tally):
 def interrupted(number, _frame):
     """Ctrl-C or a CI job that is called off: nothing may stay behind."""
     processes.end_children(grace=0)
-    print(f"\ntoolchain/test: ended by {signal.Signals(number).name}", flush=True)
+    print(f"\ntoolchain/test: stopped by {signal.Signals(number).name}", flush=True)
     os._exit(128 + number)
 
 
@@ -321,7 +321,7 @@ def main():
             build("fuzz", tally)
             fuzz_targets(tally)
 
-    print(f"\n== all in all, {time.monotonic() - STARTED:.0f} s")
+    print(f"\n== total: {time.monotonic() - STARTED:.0f} s")
     for failure in tally.failures:
         print(f"  FAIL  {failure}")
     if options.only and tally.passed + tally.failed + tally.skipped == 0:

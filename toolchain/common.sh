@@ -20,30 +20,30 @@ die() { warn "$@"; exit 1; }
 # usage_of FILE: prints the comment block at the head of a script, as its help.
 usage_of() { sed -n '2,/^[^#]/{/^#/s/^# \{0,1\}//p}' "$1"; }
 
-# quietly WHAT COMMAND...: one line when it works, the whole output when it does not.
+# quietly WHAT COMMAND...: prints one line if the command succeeds, and its complete output if it fails.
 quietly() {
     local what=$1 log started=$SECONDS status=0
     shift
     log=$(mktemp)
     "$@" >"$log" 2>&1 </dev/null || status=$?
     if [ "$status" -eq 0 ]; then
-        say "  $what ($((SECONDS - started)) s)"
+        say "  $what: done ($((SECONDS - started)) s)"
     else
         cat "$log" >&2
-        warn "$what: failed (exit status $status), see above"
+        warn "$what: failed with exit status $status, see above"
     fi
     rm -f "$log"
     return "$status"
 }
 
-# with_retries WHAT COMMAND...: a mirror in mid-sync or a busy lock heals by itself in a minute or two.
+# with_retries WHAT COMMAND...: tries four times; a mirror in mid-sync or a busy lock recovers in a minute or two.
 with_retries() {
     local what=$1 wait
     shift
     for wait in 5 20 60 0; do
         "$@" && return
         [ "$wait" -gt 0 ] || break
-        warn "$what: a mirror in mid-sync or a busy lock heals by itself: again in $wait s"
+        warn "$what failed; retrying in $wait s, since a mirror in mid-sync or a busy lock recovers by itself"
         sleep "$wait"
     done
     return 1

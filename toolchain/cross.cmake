@@ -8,8 +8,8 @@ if(NOT LF_SYSROOT)
     set(LF_SYSROOT $ENV{LF_SYSROOT})
 endif()
 if(NOT IS_DIRECTORY "${LF_SYSROOT}/usr/lib/${LF_TRIPLET}")
-    message(FATAL_ERROR "LF_SYSROOT=\"${LF_SYSROOT}\" holds no libraries for ${LF_TRIPLET}: "
-                        "make it with toolchain/sysroot and give its path with -DLF_SYSROOT=...")
+    message(FATAL_ERROR "LF_SYSROOT=\"${LF_SYSROOT}\" has no libraries for ${LF_TRIPLET}: "
+                        "create it with toolchain/sysroot and pass its path as -DLF_SYSROOT=...")
 endif()
 set(ENV{LF_SYSROOT} ${LF_SYSROOT})
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LF_SYSROOT)

@@ -13,7 +13,7 @@ DEMO = [sys.executable, "-B", str(SOURCE / "tests/demo/demo.py"), "--build", os.
 # What a newcomer has to read, in this order.
 STORY = ["event received and journalled", "file fetched", "file delivered", "equal on both sides", "result appeared",
          "uploaded as blob", "attached to the new output processor", "8 rows succeeded, 0 failed", "task claimed",
-         "balance asked", "weight reported: workflow output", "task completed", "Everything is confirmed"]
+         "balance read", "weight reported: workflow output", "task completed", "Everything is confirmed"]
 
 
 class Demo(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""Runs the main job and tells what happens. See toolchain/demo."""
+"""Runs the main job and reports what happens. See toolchain/demo."""
 import argparse
 import datetime
 import hashlib
@@ -16,7 +16,7 @@ WORDS = {
     "resolve": ("the generator still has this file", "Benchling"),
     "fetch": ("file fetched to the spool", "agent"),
     "deliver": ("file delivered", "hamilton-1"),
-    "confirm": ("looked again", "hamilton-1"),
+    "confirm": ("file checked again", "hamilton-1"),
     "spool": ("result appeared; copied to the spool", "hamilton-1"),
     "match": ("result belongs to", "agent"),
     "upload": ("result uploaded", "agent"),
@@ -25,7 +25,7 @@ WORDS = {
     "file": ("original archived", "hamilton-1"),
     "check": ("task is still to do", "Benchling"),
     "claim": ("task claimed", "Benchling"),
-    "run": ("balance asked, it says", "balance-1"),
+    "run": ("balance read", "balance-1"),
     "report": ("weight reported", "Benchling"),
     "settle": ("task completed", "Benchling"),
 }
@@ -38,7 +38,7 @@ def clock(stamp=None):
 
 
 def shorter(text):
-    """Digests and run ids as far as people read them."""
+    """the text with digests and run ids shortened"""
     text = re.sub(r"\b([0-9a-f]{16})[0-9a-f]{48}\b", r"\1...", text)
     return re.sub(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", r"\1...", text)
 
@@ -53,7 +53,7 @@ def title(text):
 
 
 class Narrator:
-    """Follows the jobs of the agent and tells each new line of their history once, in the order in which they happened."""
+    """Follows the agent's jobs and prints each new line of their history once, in order of time."""
 
     def __init__(self, stage):
         self.stage, self.told, self.lines, self.final = stage, {}, 0, {}
@@ -108,7 +108,7 @@ def start_parts(stage):
 
 
 def file_down_and_result_up(stage, narrator):
-    title("A worklist goes down, a result comes up")
+    title("A worklist goes down, a result comes back")
     run = stage.cloud_state()["runs"][0]["id"]
     tell("Benchling", f"someone presses Generate for run {run}")
     stage.ask_cloud(f"/sim/runs/{run}/input", {})
@@ -130,7 +130,7 @@ def sha256_of(path):
 
 
 def confirm_with_cloud(stage, run, task_id, jobs):
-    """Asks the tenant's own API, and looks at the instruments. Returns rows of (what, found, true?)."""
+    """Checks the tenant's own API and the instruments. Returns rows of (what, found, as expected?)."""
     deliver, collect, task_job = jobs
     generator = stage.ask_cloud(f"/api/v2/assay-runs/{run}/automation-input-generators")["automationInputGenerators"][0]
     blob = stage.ask_cloud(f"/sim/blobs/{generator['file']['id']}")
@@ -162,34 +162,34 @@ def confirm_with_cloud(stage, run, task_id, jobs):
 
 
 def summary(rows, started):
-    title("What Benchling says, asked over its API")
+    title("What Benchling's API reports")
     width = max(len(what) for what, _, _ in rows)
     for what, found, good in rows:
         mark = f"{GREEN}yes{PLAIN}" if good else f"{RED}NO {PLAIN}"
         print(f"  {mark}  {what:<{width}}  {found}")
     good = all(row[2] for row in rows)
     print(f"\n{BOLD}{'Everything is confirmed' if good else 'NOT everything is confirmed'}{PLAIN} "
-          f"({time.monotonic() - started:.1f} s without installing and building).")
+          f"({time.monotonic() - started:.1f} s, not counting installation and build).")
     return good
 
 
 def keep(stage):
     labferry = f"{stage.program('labferry')} --config {stage.home}/labferry.conf"
-    title("Everything stays up. Try")
+    title("Everything keeps running. Try")
     for command, why in (
-        (f"{labferry} status", "how is it?"),
-        (f"{labferry} jobs", "what was done"),
-        (f"{labferry} ask balance-1 weigh", "ask the balance yourself"),
+        (f"{labferry} status", "the state of the agent"),
+        (f"{labferry} jobs", "the jobs and their results"),
+        (f"{labferry} ask balance-1 weigh", "weigh once more"),
         (f"{stage.program('labferry-sim-balance')} --tell {stage.home}/balance.ctl weight 99.9", "put something else on the pan"),
         (f"curl -s -X POST {stage.tenant}/sim/tasks -d '{{\"fields\": {{\"Sample\": {{\"value\": \"S-2\"}}}}}}'", "one more task"),
-        (f"mosquitto_sub -p {stage.broker_port} -v -t 'labferry/#'", "listen to everything that is said"),
+        (f"mosquitto_sub -p {stage.broker_port} -v -t 'labferry/#'", "watch all MQTT messages"),
     ):
         print(f"  {DIM}# {why}{PLAIN}\n  {command}")
-    print("\nCtrl-C ends it all.", flush=True)
+    print("\nCtrl-C stops everything.", flush=True)
     try:
         signal.pause()
     except KeyboardInterrupt:
-        print("\nEnding.", flush=True)
+        print("\nStopping.", flush=True)
 
 
 def main():
@@ -211,9 +211,9 @@ def main():
             if options.keep:
                 keep(stage)
         except KeyboardInterrupt:
-            print("\nEnding before the end.", flush=True)
+            print("\nInterrupted; stopping.", flush=True)
         except (TimeoutError, RuntimeError, OSError, KeyError) as trouble:
-            print(f"\n{RED}The demo did not come to its end:{PLAIN} {trouble!r}\n\nThe agent's log:\n{stage.log('agent')[-4000:]}")
+            print(f"\n{RED}The demo failed:{PLAIN} {trouble!r}\n\nThe agent's log:\n{stage.log('agent')[-4000:]}")
         if options.verbose:
             print(stage.log("agent"))
     return 0 if good else 1
