@@ -162,8 +162,8 @@ char *lf_format(const char *format, ...)
     return len < 0 ? NULL : text;
 }
 
-/* How many bytes of a character are not for people: control characters, C1 ones included, and those that
- * steer how text runs, which make a name look like another. 0: it is shown. */
+/* How many bytes of this character are shown as \xNN: of control characters (C1 too), and of those that
+ * change the direction of text, with which one name can look like another. 0: it is shown as it is. */
 static size_t hidden_bytes(const unsigned char *c, bool utf8)
 {
     if (c[0] < 0x20 || c[0] == 0x7F || (c[0] >= 0x80 && !utf8))

@@ -18,10 +18,10 @@ struct lf_slice lf_slice_text(const char *text); /* borrows text; NULL gives the
 bool lf_slice_equal(struct lf_slice a, struct lf_slice b);
 bool lf_slice_is(struct lf_slice slice, const char *text);
 
-/* Where `what` first stands in `in`; NULL: nowhere. */
+/* The first place of `what` in `in`; NULL: it is not there. */
 const char *lf_slice_find(struct lf_slice in, struct lf_slice what);
 
-/* Overwrites bytes so that no compiler leaves it out: for secrets. */
+/* Overwrites a secret, in a way that no compiler optimises away. */
 void lf_wipe(void *data, size_t len);
 
 /* Owned bytes. Always NUL-terminated when data is not NULL (the NUL is not counted). Start with {.max = N};
@@ -56,7 +56,7 @@ bool lf_utf8_valid(struct lf_slice text);
 /* Copies a text from outside for people: control characters, characters that change the direction of text,
  * and bytes that are not UTF-8 become \xNN. What exceeds `room` bytes is cut off between characters. */
 void lf_text_show(const char *text, char *shown, size_t room);
-/* Makes it valid: each byte that is not part of a character becomes '?'. */
+/* Replaces each byte that is not part of a valid character by '?'. */
 void lf_utf8_mend(char *text);
 
 /* printf into freshly allocated text. Returns owned, NULL when out of memory. */

@@ -12,7 +12,7 @@ static struct lf_mutex mutex = LF_MUTEX_INIT;
 enum { ENTRIES_MAX = 16, WAIT_SLICE_MS = 5 };
 static int passed[ENTRIES_MAX]; /* how often each entry of LF_DIE_AT was passed */
 
-/* Is this entry, "name:count", the point's, and has its time come? */
+/* Does this entry, "name:count", name the point, and is this the pass that it counts to? */
 static bool due(const char *entry, size_t len, const char *name, int *times)
 {
     const char *colon = memchr(entry, ':', len);
@@ -62,5 +62,5 @@ int64_t lf_test_wait_slice(int64_t ms)
     return time_moves && ms > WAIT_SLICE_MS ? WAIT_SLICE_MS : ms;
 }
 #else
-typedef int lf_no_points; /* ISO C wants something in a file */
+typedef int lf_no_points; /* ISO C requires a declaration in each file */
 #endif

@@ -1,11 +1,12 @@
-/* Points where a test may kill the program, to see what a crash exactly there leaves behind.
+/* Points at which a test can kill the program, to see what a crash there leaves behind.
  *
  * LF_FAILPOINT("batch.committed") compiles to nothing unless LF_FAILPOINTS is defined (builds with tests).
- * There the environment variable LF_DIE_AT = "batch.received:3|act.about:1" names the points and at which
- * passing the process ends as by kill -9: no clean-up, no flush. Any thread.
+ * There LF_DIE_AT = "batch.received:3|act.about:1" in the environment kills the process the third time that
+ * it passes the one point, or the first time that it passes the other, as kill -9 would: no clean-up, no
+ * flush. Any thread.
  *
- * LF_LIMIT("LF_OUTBOX_MAX", 100000) is the number, which in builds with tests the environment variable
- * replaces: so a test can reach a limit that no setting changes.
+ * LF_LIMIT("LF_OUTBOX_MAX", 100000) is the number. In builds with tests the environment variable replaces it,
+ * so that a test can reach a limit that no setting changes.
  *
  * In builds with tests a test can let time pass: lf_test_time_passes moves both clocks ahead, and every wait
  * in progress notices within milliseconds. Waits that began before the first call (with 0, say) do not.
@@ -24,7 +25,7 @@ void lf_failpoint(const char *name);
 int64_t lf_test_limit(const char *variable, int64_t number);
 void lf_test_time_passes(int64_t ms);
 int64_t lf_test_time_passed(void);
-int64_t lf_test_wait_slice(int64_t ms); /* as long as a wait may go without a look at the clock */
+int64_t lf_test_wait_slice(int64_t ms); /* how long a wait may go on without looking at the clock */
 #else
 #define LF_FAILPOINT(name) ((void)0)
 #define LF_LIMIT(variable, number) (number)

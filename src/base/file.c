@@ -64,7 +64,7 @@ enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, stru
     if (out->len && out->data[out->len - 1] == '\r')
         out->data[--out->len] = '\0';
     if (!out->len)
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is empty; it should hold the secret", path);
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s is empty; it must contain the secret", path);
     return LF_OK;
 }
 
@@ -133,7 +133,7 @@ static enum lf_status refuse_name(struct lf_error *err, const char *name, const 
     char shown[80];
     lf_text_show(name, shown, sizeof shown);
     return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                   "the file name \"%s\" is refused: %s. Rename it where it is made", shown, why);
+                   "the file name \"%s\" is refused: %s. Rename the file where it is created", shown, why);
 }
 
 enum lf_status lf_name_check(const char *name, struct lf_error *err)
@@ -145,7 +145,7 @@ enum lf_status lf_name_check(const char *name, struct lf_error *err)
     if (len > NAME_MAX_BYTES)
         return refuse_name(err, name, "it is longer than 200 bytes");
     if (!strcmp(name, ".") || !strcmp(name, ".."))
-        return refuse_name(err, name, "it means a folder");
+        return refuse_name(err, name, "it is the name of a folder");
     for (const char *at = name; *at; at++) {
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
             return refuse_name(err, name, "it has a control character");

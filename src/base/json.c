@@ -38,12 +38,12 @@ enum lf_status lf_json_parse(struct lf_slice text, cJSON **out, struct lf_error 
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "JSON is nested more than %d levels deep",
                        LF_JSON_MAX_DEPTH);
     if (text.len
-        && memchr(text.data, '\0', text.len)) /* cJSON takes them for spaces, and cuts texts at them */
+        && memchr(text.data, '\0', text.len)) /* cJSON would read them as spaces, and cut texts at them */
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "not JSON: it holds NUL bytes");
     if (!lf_utf8_valid(text))
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "text is not valid UTF-8");
     const char *end = NULL;
-    errno = 0; /* cJSON does not say why it gives up; a failed allocation leaves its mark here */
+    errno = 0; /* cJSON does not report why it fails; a failed allocation sets errno */
     cJSON *value = cJSON_ParseWithLengthOpts(text.data, text.len, &end, 0);
     if (!value && errno == ENOMEM)
         return lf_fail_memory(err, "reading JSON");

@@ -34,9 +34,9 @@ bool lf_log_wants(enum lf_log_level level)
 
 /* ---- writing ---- */
 
-/* What reads the log may have stopped (a pager, a log daemon that hangs). Work must not wait for it: a line
- * that is not taken is left out and counted. */
-enum { PATIENCE_MS = 50 /* with a slow reader; none once it has not read for so long */ };
+/* The reader of the log may have stopped (a pager, a log daemon that hangs). Work must not wait for it: a
+ * line that it does not take is left out and counted. */
+enum { PATIENCE_MS = 50 /* with a slow reader; none once it has missed a line */ };
 
 static struct lf_mutex writer = LF_MUTEX_INIT; /* guards stuck and unread; taken after `mutex`, if both are */
 static bool stuck;                             /* the last line was not written, or not completely */

@@ -1,4 +1,4 @@
-/* The log: one line an entry on standard error, for people and for journald. Any thread. Never log a secret.
+/* The log: one line per entry on standard error, for people and for journald. Any thread. Never log a secret.
  * Logging never waits for a slow reader: lines that it does not take are left out and counted. */
 #ifndef LF_BASE_LOG_H
 #define LF_BASE_LOG_H
@@ -13,12 +13,12 @@ enum lf_log_format {
     LF_LOG_AUTO,     /* journald's form when standard error is the journal, else text */
     LF_LOG_TEXT,     /* 2026-11-22T06:09:34.120Z info  link: connected ... */
     LF_LOG_JOURNALD, /* "<6>link: connected ...": journald has the time */
-    LF_LOG_JSON,     /* one object a line */
+    LF_LOG_JSON,     /* one object per line */
 };
 
-/* At most so many lines of one kind (same place in the code, same part) in `window_ms`; 0: no limit. The rest
- * is left out and counted; the count is logged when the window ends, and by this call. Debug lines are never
- * left out. Default: 200 a minute. */
+/* Limits the lines of one kind (same place in the code, same part) in `window_ms`; 0: no limit. The rest is
+ * left out and counted; the count is logged when the window ends, and by this call. Debug lines are never
+ * left out. Default: 200 per minute. */
 void lf_log_limit(int lines, int64_t window_ms);
 int64_t lf_log_left_out(void); /* since the start */
 

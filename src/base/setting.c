@@ -147,7 +147,7 @@ static enum lf_status check_bounds(const struct lf_setting *row, int64_t number,
     return LF_INVALID;
 }
 
-/* Checks text against its row and makes a number of it; `why` becomes what it must be. */
+/* Checks text against its row and makes a number of it; `why` becomes what the text must be. */
 static enum lf_status check_text(const struct lf_setting *row, const char *text, int64_t *number, char *why,
                                  size_t room)
 {

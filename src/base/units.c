@@ -117,8 +117,8 @@ static size_t least(size_t a, size_t b, size_t c)
     return low < c ? low : c;
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours, each costing one; upper and lower case are
- * alike. Names longer than the bound are as far as the longer of them is long. */
+/* Insertions, deletions, replacements and swaps of neighbours cost one each; case is ignored. If a name is
+ * longer than the bound, the distance is the length of the longer one. */
 size_t lf_edit_distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);

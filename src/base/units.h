@@ -1,4 +1,4 @@
-/* Times and sizes as people write them, and which name is near to a misspelt one. */
+/* Times and sizes as people write them, and the known name nearest to a misspelt one. */
 #ifndef LF_BASE_UNITS_H
 #define LF_BASE_UNITS_H
 
@@ -13,11 +13,11 @@ enum lf_status lf_size_parse(const char *text, int64_t *bytes);
 /* "1.5 s", "3 min", "2 h"; "12.3 MB": for people. */
 void lf_duration_format(int64_t ms, char *text, size_t room);
 void lf_size_format(int64_t bytes, char *text, size_t room);
-/* "Did you mean": finds the name nearest to a word that is none of them. Start with {.word = word}, then try
- * each name; NULL is fine. Names must outlive the search. */
+/* "Did you mean": finds the known name nearest to a word. Start with {.word = word}, then try each name; NULL
+ * is fine. Names must outlive the search. */
 struct lf_nearest {
     const char *word;
-    const char *name; /* the answer; NULL: none is near */
+    const char *name; /* the nearest; NULL: none is near */
     size_t distance;
 };
 void lf_nearest_try(struct lf_nearest *nearest, const char *name);

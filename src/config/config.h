@@ -67,8 +67,8 @@ struct lf_config_link {
     const char *command_topic; /* base/command; NULL: no commands over MQTT */
 };
 
-/* What to do with an instrument's results whose file name fits. The first rule that fits counts; a result
- * that fits none is held. */
+/* What to do with an instrument's results, by file name. The first rule that matches applies; a result that
+ * matches none is held. */
 struct lf_config_collect {
     const char *files;         /* shell-style: "*.csv" */
     struct lf_texts match;     /* ways to find the run, tried in order; lf_match_check knows their forms */
@@ -107,7 +107,7 @@ struct lf_config_map {
     const char *field; /* in Benchling: the field's system name */
 };
 
-/* What becomes of the values that a task measured. */
+/* Where the values that a task measured go. */
 enum lf_config_report_as {
     LF_REPORT_OUTPUT, /* a workflow output of the task */
     LF_REPORT_FILE,   /* a CSV file for a run, through the instrument's `collect` */
@@ -147,8 +147,8 @@ struct lf_config {
     struct lf_config_memory *memory; /* private: everything above lives there */
 };
 
-/* What the floors above know. Names are borrowed for the call. Only driver_settings and kind_at are required;
- * a check whose hook is NULL is skipped. */
+/* What only the floors above know. Names are borrowed for the call. Only driver_settings and kind_at are
+ * required; a check whose hook is NULL is skipped. */
 struct lf_config_hooks {
     /* Static rows; NULL: no such driver. */
     const struct lf_setting *(*driver_settings)(const char *driver);

@@ -22,7 +22,7 @@ struct lf_load {
      * even if something is wrong with it; its texts are NULL then. */
     struct lf_config_instrument *instruments;
     struct lf_config_route *routes;
-    bool no_memory; /* ends in LF_NO_MEMORY whatever else was found */
+    bool no_memory; /* loading ends in LF_NO_MEMORY, whatever problems were found */
 };
 
 /* ---- memory.c: everything lives as long as the configuration ---- */
@@ -56,7 +56,7 @@ void config__report_sort(struct lf_config_report *report, const char *path);
 
 /* Reads and parses the file. False: failed, and the report says why. */
 bool config__load_source(struct lf_load *load);
-/* The file that a setting stands in, and "file:line" of it. */
+/* The file that a setting is in, and its "file:line". */
 const char *config__load_file_of(const struct lf_load *load, const config_setting_t *setting);
 const char *config__load_at(struct lf_load *load, const config_setting_t *setting);
 

@@ -1,4 +1,4 @@
-/* Memory of a configuration: the list of what to release with it, so that loading may stop anywhere. */
+/* Memory of a configuration: a list of what to release with it, so that loading can stop anywhere. */
 #include "config/load.h"
 
 #include <stdarg.h>

@@ -20,7 +20,7 @@ static bool takes(const struct lf_config_kind *kind, const char *setting)
     return false;
 }
 
-/* The kind that `job` names; NULL: it names none, and the report says so. */
+/* The kind that `job` names; NULL: there is none (reported). */
 static const struct lf_config_kind *find_kind(struct lf_load *load, config_setting_t *group,
                                               const char *where, const char *name)
 {
@@ -56,8 +56,8 @@ static void check_on(struct lf_load *load, const config_setting_t *at, const cha
             config__load_note(load, &err);
             config__load_error(load, at, "%s: \"on\": %s", where, err.text);
         } else if (!is_about(on, route->kind->resource)) {
-            config__load_error(load, at, "%s: a %s job is made by events %s....; \"%.80s\" cannot make one",
-                               where, route->kind->name, route->kind->resource, on);
+            config__load_error(load, at, "%s: a %s job needs events of %s; \"%.80s\" cannot make one", where,
+                               route->kind->name, route->kind->resource, on);
         }
     }
 }
@@ -67,7 +67,7 @@ static void release_json(void *json)
     cJSON_Delete(json);
 }
 
-/* `where` is about the detail only: makes the pattern over the complete envelope from it. */
+/* `where` covers the detail only: turns it into a pattern over the complete envelope. */
 static cJSON *pattern_from_where(struct lf_load *load, const config_setting_t *setting, const char *where)
 {
     if (!config_setting_is_group(setting)) {
@@ -215,7 +215,7 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
     check_instrument(load, group, where, route);
 }
 
-/* Do results come from there: found by its driver, or made by a task? */
+/* Does it have results, found by its driver or made by a task? */
 static bool has_results(const struct lf_load *load, const struct lf_config_instrument *instrument)
 {
     const struct lf_config_kind *kind;

@@ -124,7 +124,7 @@ const struct lf_setting config__settings_link[] = {
      "This agent's certificate (PEM), if the broker asks for one."},
     {"key_file", LINK(LF_SECRET_FILE, key_file), NULL, "Private key of cert_file (PEM, mode 600)."},
     {"keepalive", LINK(LF_DURATION, keepalive_ms), "30s",
-     "A broker that has been silent for this long counts as gone.", 10 * SECOND, 18 * HOUR},
+     "A broker that has been silent for this long is considered gone.", 10 * SECOND, 18 * HOUR},
     {"session_expiry", LINK(LF_DURATION, session_expiry_ms), "7d",
      "How long the broker keeps events for this agent while it is offline.", MINUTE, 365 * DAY},
     {"commands", LINK(LF_BOOL, commands), "true", "Also take commands over MQTT."},
@@ -143,12 +143,12 @@ const struct lf_setting config__settings_instrument[] = {
      "Identity that the instrument must report (a serial number); no work is done with any other."},
     {"paused", INSTRUMENT(LF_BOOL, paused), "false", "Start paused, until an operator resumes it."},
     {"collect", NESTED, NULL,
-     "What to do with result files: a list; the first entry that fits the name of the file counts."},
+     "What to do with result files: a list, of which the first entry that matches the file name applies."},
     {0},
 };
 
 const struct lf_setting config__settings_collect[] = {
-    {"files", COLLECT(LF_TEXT, files), "*", "Names of the results that this entry is for (* ? [set])."},
+    {"files", COLLECT(LF_TEXT, files), "*", "Names of the result files that this entry is for (* ? [set])."},
     {"match", COLLECT(LF_LIST, match), LF_REQUIRED,
      "How to find the run, tried in order: \"filename:REGEX\" and \"content:REGEX\" with a group (?<run>...), "
      "\"last-job\" (the run whose file the instrument received last), \"sidecar\" (a file beside the result "
@@ -189,14 +189,14 @@ const struct lf_setting config__settings_route[] = {
      "Inputs of the procedure. task: { its input = \"field of the task\"; }; procedure: { its input = \"path in "
      "the event's resource\"; }."},
     {"outputs", NESTED, NULL,
-     "task: where its values go: { its value = \"field of the output\"; }; default: the field of the same "
-     "name."},
+     "task: the output field for each value: { its value = \"field of the output\"; }; default: the field of "
+     "the same name."},
     {"claim_status", ROUTE(LF_TEXT, claim_status), "IN_PROGRESS",
      "task: status to set at the start, by its name or type."},
     {"done_status", ROUTE(LF_TEXT, done_status), "COMPLETED", "task: status to set after success."},
     {"failed_status", ROUTE(LF_TEXT, failed_status), "FAILED", "task: status to set after failure."},
     {"report", ROUTE(LF_CHOICE, report), "output",
-     "task: what becomes of the values: output: a workflow output; file: a CSV file for a run, through the "
+     "task: where the values go. output: a workflow output; file: a CSV file for a run, through the "
      "instrument's collect.",
      .choices = reports},
     {"run_field", ROUTE(LF_TEXT, run_field), NULL,

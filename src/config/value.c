@@ -35,7 +35,7 @@ static bool is_whole(const config_setting_t *setting)
     return type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 }
 
-/* How to write a row of this type; NULL if the setting is written so. */
+/* How a row of this type must be written; NULL if the setting is. */
 static const char *wanted_form(const config_setting_t *setting, enum lf_setting_type type)
 {
     bool text = config_setting_type(setting) == CONFIG_TYPE_STRING;
@@ -98,7 +98,7 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
 static const char *scalar_text(const config_setting_t *setting, char room[32])
 {
     if (config_setting_is_aggregate(setting) || config_setting_type(setting) == CONFIG_TYPE_FLOAT)
-        return ""; /* only a removed setting comes here with these */
+        return ""; /* only a removed setting can have these types here */
     if (is_whole(setting)) {
         snprintf(room, 32, "%lld", config_setting_get_int64(setting));
         return room;

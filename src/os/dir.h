@@ -1,8 +1,8 @@
-/* Folders that are held open, and what lies directly in them.
+/* Open folders, and what is directly in them.
  *
- * A folder that was renamed or replaced under its path is still the one that was opened. Names are single
- * parts of a path, and links are never followed: nothing outside of the folder is reached. Handles and errors
- * are as in file.h. Any thread; a list belongs to one. */
+ * A handle stays with the folder that was opened, even if another one takes its path. Names are single parts
+ * of a path, and links are never followed: nothing outside the folder is reached. Handles and errors are as
+ * in file.h. Any thread; a list belongs to one. */
 #ifndef LF_OS_DIR_H
 #define LF_OS_DIR_H
 
@@ -14,8 +14,8 @@ struct lf_dir {
 
 /* Links in `path` are followed. */
 enum lf_status lf_dir_open(const char *path, struct lf_dir *dir, struct lf_error *err);
-/* A folder in an open one, or "." for the same one again. With `make` it is created (LF_OPEN) when it is not
- * there, and survives a power cut. */
+/* A folder in an open one, or "." for the same one again. With `make`, a missing one is created (LF_OPEN) and
+ * survives a power cut. */
 enum lf_status lf_dir_enter(const struct lf_dir *dir, const char *name, bool make, struct lf_dir *inner,
                             struct lf_error *err);
 bool lf_dir_is_open(const struct lf_dir *dir);
@@ -36,9 +36,9 @@ enum lf_status lf_dir_list(const struct lf_dir *dir, struct lf_dir_list **list, 
 const char *lf_dir_next(struct lf_dir_list *list, struct lf_file_info *info, struct lf_error *err);
 void lf_dir_list_close(struct lf_dir_list *list); /* NULL is fine */
 
-/* Renames without ever replacing. LF_EXISTS: the name is taken; LF_UNSUPPORTED: this file system cannot
- * promise it; LF_MISMATCH: the folders lie on two file systems. Nothing was changed then; after any other
- * error it may have been. */
+/* Renames, and never replaces. LF_EXISTS: the name is taken; LF_UNSUPPORTED: this file system cannot do it;
+ * LF_MISMATCH: the folders are on two file systems. These change nothing; after any other error it may have
+ * been renamed. */
 enum lf_status lf_dir_rename_new(const struct lf_dir *from, const char *name, const struct lf_dir *to,
                                  const char *new_name, struct lf_error *err);
 enum lf_status lf_dir_rename_replace(const struct lf_dir *from, const char *name, const struct lf_dir *to,
@@ -51,7 +51,7 @@ enum lf_status lf_dir_remove(const struct lf_dir *dir, const char *name, struct 
 
 enum lf_status lf_file_remove(const char *path, struct lf_error *err);
 
-/* What was created, renamed or removed in the folder survives a power cut once this returns LF_OK. */
+/* Once this returns LF_OK, what was created, renamed or removed in the folder survives a power cut. */
 enum lf_status lf_dir_sync(const struct lf_dir *dir, struct lf_error *err);
 /* The same for the folder that `path` lies in. */
 enum lf_status lf_dir_sync_parent(const char *path, struct lf_error *err);
@@ -63,8 +63,7 @@ enum lf_status lf_dir_check_writable(const struct lf_dir *dir, struct lf_error *
 /* Bytes that are free for us; below 0: unknown. */
 int64_t lf_dir_free_room(const struct lf_dir *dir);
 int64_t lf_disk_free(const char *path);
-/* Does it lie on a network or user-space file system, where others may change it unseen and ids may not
- * last? */
+/* Is it on a network or user-space file system, where others may change it unnoticed and ids may change? */
 bool lf_dir_is_remote(const struct lf_dir *dir);
 
 #endif

@@ -5,7 +5,7 @@
  *
  * Errors here and in dir.h carry the system's reason alone ("No such file or directory"), with the status and
  * class that follow from it: LF_NOT_FOUND, LF_EXISTS, LF_DENIED, LF_FULL, LF_INVALID (a link, or not a
- * regular file) ... The caller puts what it was doing in front (lf_error_prefix). */
+ * regular file) ... The caller adds what it was doing (lf_error_prefix). */
 #ifndef LF_OS_FILE_H
 #define LF_OS_FILE_H
 
@@ -20,8 +20,8 @@ struct lf_file {
     intptr_t os; /* belongs to the system's side; 0: not open */
 };
 
-/* Who may use a file or folder that is created. Other Unix permission bits will do as well; a system without
- * them asks only whether others may read it. The umask applies. Folders add the right to enter them. */
+/* Who may use a new file or folder. Other Unix permission bits work too; a system without them considers only
+ * whether others may read it. The umask applies. Who may read a folder may enter it. */
 enum lf_access {
     LF_PRIVATE = 0600,
     LF_GROUP = 0640,  /* its group may read it */
@@ -31,7 +31,7 @@ enum lf_access {
 };
 
 enum lf_file_mode {
-    LF_FILE_READ,    /* whatever it is, links followed: a pipe will do, and is read in order */
+    LF_FILE_READ,    /* any kind, links followed; a pipe works too, and is read in order */
     LF_FILE_REGULAR, /* to read; a link or anything but a regular file is LF_INVALID. Never waits */
     LF_FILE_CHANGE,  /* to read and write what is there */
     LF_FILE_CREATE,  /* to read and write; LF_EXISTS when the name is taken */
@@ -55,9 +55,10 @@ enum lf_status lf_file_write_at(const struct lf_file *file, int64_t offset, cons
                                 struct lf_error *err);
 enum lf_status lf_file_append(const struct lf_file *file, const void *data, size_t len, struct lf_error *err);
 enum lf_status lf_file_truncate(const struct lf_file *file, int64_t size, struct lf_error *err);
-/* What was written survives a power cut once this returns LF_OK. File systems that cannot are forgiven. */
+/* What was written survives a power cut once this returns LF_OK. A file system that cannot sync is no error.
+ */
 enum lf_status lf_file_sync(const struct lf_file *file, struct lf_error *err);
-/* Lets the next read come from the disk or the server rather than from memory, where the system can. */
+/* Makes the next read come from the disk or the server instead of memory, where the system can. */
 void lf_file_uncache(const struct lf_file *file);
 
 /* Takes the file's lock for as long as it stays open. Never waits. LF_BUSY: another process holds it;
@@ -76,20 +77,20 @@ struct lf_file_info {
 };
 
 enum lf_status lf_file_look(const struct lf_file *file, struct lf_file_info *info, struct lf_error *err);
-/* Looks at whatever `path` leads to; links are followed. */
+/* Looks at what `path` leads to; links are followed. */
 enum lf_status lf_path_look(const char *path, struct lf_file_info *info, struct lf_error *err);
 /* May we read what `path` leads to? */
 enum lf_status lf_path_check_readable(const char *path, struct lf_error *err);
 bool lf_file_is_same(const struct lf_file_info *a, const struct lf_file_info *b);
 
-/* Both try, and leave a file system that keeps no times or permissions alone. */
+/* Both do what the file system allows, and ignore what it does not. */
 void lf_file_set_times(const struct lf_file *file, const struct lf_file_info *like);
 void lf_file_set_access(const struct lf_file *file, unsigned access);
 
 /* A stream for reading and writing the file; closing it closes the file. Takes the handle, which is closed
  * when this fails. Returns owned; NULL: failed. */
 FILE *lf_file_stream(struct lf_file *file, struct lf_error *err);
-/* Writes out what the stream holds, as lf_file_sync does. */
+/* Writes out what the stream has buffered, then does as lf_file_sync. */
 enum lf_status lf_stream_sync(FILE *stream, struct lf_error *err);
 
 #endif

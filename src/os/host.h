@@ -22,7 +22,7 @@ bool lf_boot_name(char name[LF_BOOT_TEXT]);
 /* The number of this process, for messages and temporary names. */
 int64_t lf_process_id(void);
 
-/* Fills with bytes that nobody can guess. False when the system has none (early after its start). */
+/* Fills `data` with unpredictable bytes. False when the system has none yet (soon after its start). */
 bool lf_random_bytes(void *data, size_t len);
 
 #endif

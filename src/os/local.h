@@ -27,7 +27,7 @@ enum lf_status lf_local_connect(const char *path, int64_t deadline, struct lf_so
 
 enum { LF_PEER_NAME = 64 };
 
-/* Who is at the other end, as the kernel says. */
+/* Who is at the other end, according to the kernel. */
 struct lf_peer {
     int64_t user;
     char name[LF_PEER_NAME]; /* "maria", or "uid 1000" */

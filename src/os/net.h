@@ -42,14 +42,14 @@ enum lf_status lf_socket_read(const struct lf_socket *socket, void *data, size_t
 enum lf_status lf_socket_write(const struct lf_socket *socket, const void *data, size_t len, size_t *count,
                                struct lf_error *err);
 
-/* Ends a connection that a library has made, `native` being its socket: announces that nothing more will be
- * sent, and once the library has closed its own, lf_socket_linger reads and drops what still comes until the
- * peer closes or the deadline. To close while something is unread would reset the connection, and what was
- * sent last could be lost. */
+/* Ends a connection that a library made. lf_socket_share takes a handle of the library's socket (`native`);
+ * once the library has closed its own, lf_socket_linger announces that nothing more will be sent, and reads
+ * and drops what still arrives until the peer closes or the deadline passes. Closing with something unread
+ * would reset the connection, and the peer could lose what was sent last. */
 enum lf_status lf_socket_share(intptr_t native, struct lf_socket *copy);
 void lf_socket_linger(struct lf_socket *socket, int64_t deadline);
 
-/* Makes a socket for a library; other programs that are started do not inherit it. -1: failed. */
+/* Creates a socket for a library; programs that are started later do not inherit it. -1: failed. */
 intptr_t lf_socket_make(int family, int type, int protocol);
 
 #endif

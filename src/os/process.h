@@ -30,7 +30,7 @@ struct lf_process_result {
 };
 
 /* Runs the program in a process group of its own and waits until it has ended; what it left running in that
- * group is killed. LF_OK: it ran and ended by itself, by whatever exit status or signal; the caller judges
+ * group is killed. LF_OK: it ran and ended by itself, with any exit status or signal; the caller judges
  * that. Any other status: LF_NOT_FOUND or LF_DENIED (not there, or may not be run; permanent), LF_INVALID
  * (the path is relative, or the file is not a program), LF_TIMEOUT, LF_CANCELLED, LF_TOO_LARGE (output_max),
  * LF_NO_MEMORY, LF_IO; the group is killed, and *result holds what had been written so far. Any thread;

@@ -1,4 +1,4 @@
-/* Files with secrets: may anybody else read them? */
+/* Files with secrets, which no one else may read. */
 #ifndef LF_OS_SECRET_H
 #define LF_OS_SECRET_H
 

@@ -4,22 +4,22 @@
 
 #include "os/wait.h"
 
-/* First in main(). Opens the standard files that are closed: the next file opened, the journal for one, would
- * take their place and the log be written there. Writing to a closed pipe becomes an error. False: it cannot
- * be done; do not go on. */
+/* Call it first in main(). Opens standard files that are closed: otherwise the next file opened, such as the
+ * journal, would become standard error, and the log would be written into it. Writing to a closed pipe
+ * becomes an error instead of a signal. False: it failed; do not continue. */
 bool lf_service_begin(void);
 /* Files created from here on are closed to everybody but our user and group. */
 void lf_service_be_private(void);
-/* Opens *stop, and has it set when the system or the user asks the program to end. `at_once` lets a read from
- * a terminal end too. */
+/* Opens *stop, which is set when the system or the user asks the program to end. With `at_once`, a read from
+ * a terminal is interrupted too. */
 enum lf_status lf_service_stop_on_signals(struct lf_cancel *stop, bool at_once, struct lf_error *err);
 
 enum lf_service_state { LF_SERVICE_READY, LF_SERVICE_STOPPING };
-/* Reports the state to the service manager, if there is one that asks for it ($NOTIFY_SOCKET of systemd). */
+/* Reports the state to the service manager, if one asks for it ($NOTIFY_SOCKET of systemd). */
 void lf_service_notify(enum lf_service_state state);
 
-/* Writes to standard error and waits at most `patience_ms` for each piece. True: all was written, or it can
- * never be. Any thread; bytes of several threads are not mixed within 512 bytes. */
+/* Writes to standard error and waits at most `patience_ms` for each piece. True: everything was written, or
+ * nothing ever can be. Any thread; bytes of several threads are not mixed within 512 bytes. */
 bool lf_service_log(const char *text, size_t len, int64_t patience_ms);
 /* Is standard error read by a log daemon that takes a priority in front of each line (journald)? */
 bool lf_service_log_is_journal(void);

@@ -54,12 +54,11 @@ enum lf_status lf_thread_start(struct lf_thread *thread, const char *name, void 
 void lf_thread_join(struct lf_thread *thread);
 void lf_thread_detach(struct lf_thread *thread);
 
-/* A thread that works when it is kicked and when its time has come.
+/* A thread that works when it is kicked and when its deadline passes.
  *
- * Zeroed or opened, it may be closed. `work` runs on the worker's thread without any lock; it does what there
- * is to do and returns when it wants to be called next without a kick: a deadline, 0 for at once, LF_NEVER. A
- * kick that comes while it works is not lost. Work that waits honours worker->cancel, which lf_worker_stop
- * sets.
+ * Zeroed or opened, it may be closed. `work` runs on the worker's thread without any lock, does what there is
+ * to do, and returns when to call it next without a kick: a deadline, 0 for at once, or LF_NEVER. A kick that
+ * comes while it works is not lost. Work that waits must observe worker->cancel, which lf_worker_stop sets.
  */
 struct lf_worker {
     struct lf_cancel cancel;
@@ -78,7 +77,7 @@ enum lf_status lf_worker_open(struct lf_worker *worker, struct lf_error *err);
 enum lf_status lf_worker_start(struct lf_worker *worker, const char *name, int64_t (*work)(void *context),
                                void *context, struct lf_error *err);
 void lf_worker_kick(struct lf_worker *worker); /* any thread */
-/* No more work is begun, and what waits on the cancel ends. Does not wait. Any thread. */
+/* Starts no more work and ends waits on the cancel. Does not wait. Any thread. */
 void lf_worker_stop(struct lf_worker *worker);
 /* Waits until the thread has ended. After lf_worker_stop. */
 void lf_worker_join(struct lf_worker *worker);

@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Something to wait for: an event, a socket, a watch. A borrowed reference, copied freely and valid as long
- * as what it stands for is open. Zeroed: nothing, which never becomes ready. */
+/* Something to wait for: an event, a socket, a watch. A borrowed reference, copied freely and valid while
+ * what it refers to is open. Zeroed: nothing, which never becomes ready. */
 struct lf_waitable {
     intptr_t os; /* belongs to the system's side */
 };
 
-/* A socket that a library owns, as the library gives it; -1: nothing. */
+/* A socket that belongs to a library; -1: nothing. */
 struct lf_waitable lf_waitable_socket(intptr_t native);
 
 enum {
@@ -32,7 +32,8 @@ struct lf_wait_item {
 
 enum { LF_WAIT_MAX = 8 };
 
-/* A wake-up that one thread waits for and any thread gives. Wakes add up to one. Zeroed: closed. */
+/* A wake-up that one thread waits for and any thread can give. Several pending wakes are one. Zeroed: closed.
+ */
 struct lf_wake {
     struct lf_waitable event; /* readable while a wake is pending */
 };

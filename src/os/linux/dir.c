@@ -126,7 +126,7 @@ const char *lf_dir_next(struct lf_dir_list *list, struct lf_file_info *info, str
         if (!strcmp(name, ".") || !strcmp(name, ".."))
             continue;
         if (!info || look_at(dirfd(names), name, 0, info, err) == LF_OK)
-            return name; /* else it has gone meanwhile */
+            return name; /* else it was removed in the meantime */
     }
 }
 
@@ -138,15 +138,14 @@ void lf_dir_list_close(struct lf_dir_list *list)
 
 /* ---- changing ---- */
 
-/* Says apart what the callers have to tell apart. */
+/* Distinguishes what callers must distinguish. */
 static enum lf_status rename_failed(struct lf_error *err)
 {
     switch (errno) {
     case EXDEV: return lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the folders are on different file systems");
     case EINVAL:
     case ENOSYS:
-    case ENOTSUP:
-        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the file system cannot do it without replacing");
+    case ENOTSUP: return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "the file system does not support this");
     default: return os__fail(err);
     }
 }

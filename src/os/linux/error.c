@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is not here is LF_IO and transient. */
+/* Everything else is LF_IO and transient. */
 static const struct meaning {
     enum lf_status status;
     enum lf_class class;
@@ -14,7 +14,7 @@ static const struct meaning {
     {LF_NOT_FOUND, LF_PERMANENT, {ENOENT}},
     {LF_EXISTS, LF_PERMANENT, {EEXIST}},
     {LF_DENIED, LF_NEEDS_PERSON, {EACCES, EPERM}},
-    {LF_DENIED, LF_TRANSIENT, {EROFS}}, /* a failing disk becomes so by itself */
+    {LF_DENIED, LF_TRANSIENT, {EROFS}}, /* a failing disk is remounted read-only */
     {LF_FULL, LF_TRANSIENT, {ENOSPC, EDQUOT, EMFILE, ENFILE}},
     {LF_NO_MEMORY, LF_TRANSIENT, {ENOMEM}},
     {LF_TIMEOUT, LF_TRANSIENT, {ETIMEDOUT}},

@@ -43,7 +43,7 @@ enum lf_status os__open_file(int dir, const char *path, enum lf_file_mode mode, 
 {
     static const int how[] = {
         [LF_FILE_READ] = O_RDONLY,
-        [LF_FILE_REGULAR] = O_RDONLY | O_NOFOLLOW | O_NONBLOCK, /* a FIFO would hold us up */
+        [LF_FILE_REGULAR] = O_RDONLY | O_NOFOLLOW | O_NONBLOCK, /* opening a FIFO would block */
         [LF_FILE_CHANGE] = O_RDWR | O_NOFOLLOW,
         [LF_FILE_CREATE] = O_RDWR | O_NOFOLLOW | O_CREAT | O_EXCL,
         [LF_FILE_REPLACE] = O_RDWR | O_NOFOLLOW | O_CREAT | O_TRUNC,

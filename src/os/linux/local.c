@@ -37,7 +37,7 @@ static enum lf_status new_socket(int *fd, struct lf_error *err)
 
 /* ---- connecting ---- */
 
-/* A queue of callers that is full shows as EAGAIN, and cannot be waited for. */
+/* A full queue of callers fails with EAGAIN, and cannot be waited for. */
 static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int64_t deadline,
                                   struct lf_error *err)
 {
@@ -52,7 +52,7 @@ static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int
         if (errno == ENOTSOCK)
             return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s is not a socket", address->sun_path);
         if (errno != EAGAIN)
-            return lf_fail_errno(err, "connecting to %s", address->sun_path);
+            return lf_fail_errno(err, "cannot connect to %s", address->sun_path);
         if (lf_deadline_passed(deadline))
             return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s has too many callers waiting",
                            address->sun_path);
@@ -87,7 +87,7 @@ static enum lf_status is_free(const char *path, struct lf_error *err)
     struct stat st;
     struct lf_socket other;
     if (lstat(path, &st) != 0)
-        return errno == ENOENT ? LF_OK : lf_fail_errno(err, "looking for %s", path);
+        return errno == ENOENT ? LF_OK : lf_fail_errno(err, "cannot look at %s", path);
     if (!S_ISSOCK(st.st_mode))
         return lf_fail(err, LF_EXISTS, LF_NEEDS_PERSON, "%s exists and is not a socket; choose another path",
                        path);
@@ -124,8 +124,7 @@ static enum lf_status find_group(const char *group, gid_t *gid, struct lf_error 
                            group, code ? ": " : "", code ? strerror(code) : "");
 }
 
-/* Binds under a name of its own: under the final one it appears only with its mode and group, and in one
- * go. */
+/* Binds under a temporary name and renames: under its final name it has its mode and group from the start. */
 static enum lf_status bind_at(int fd, const char *path, const char *group, struct lf_error *err)
 {
     char name[sizeof((struct sockaddr_un *)0)->sun_path + 8];
@@ -171,7 +170,7 @@ enum lf_status lf_local_listen(const char *path, const char *group, struct lf_so
     return status;
 }
 
-/* Only a socket file that leads nowhere once ours is closed was ours. */
+/* The file was ours if no one listens on it once ours is closed. */
 void lf_local_unlisten(const char *path, struct lf_socket *listener)
 {
     struct lf_socket other;
@@ -258,13 +257,13 @@ static enum lf_status wait_for(const struct lf_socket *socket, unsigned events, 
     if (errno == EPIPE || errno == ECONNRESET)
         return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the other end closed the connection");
     if (errno != EAGAIN)
-        return lf_fail_errno(err, "%s", what);
+        return lf_fail_errno(err, "%s failed", what);
     enum lf_status status = lf_wait(socket->waitable, events, deadline, cancel, NULL);
     if (status == LF_TIMEOUT)
         return lf_fail(err, status, LF_TRANSIENT, "%s took too long", what);
     if (status == LF_CANCELLED)
         return lf_fail(err, status, LF_TRANSIENT, "%s was cancelled", what);
-    return status == LF_OK ? LF_OK : lf_fail_errno(err, "%s", what);
+    return status == LF_OK ? LF_OK : lf_fail_errno(err, "%s failed", what);
 }
 
 enum lf_status lf_local_send(const struct lf_socket *socket, const void *data, size_t len,

@@ -1,5 +1,5 @@
-/* Inside src/os/linux, and for tests: what is in the types of the contract. A zeroed handle holds nothing, so
- * that a descriptor is kept as its number plus one. */
+/* Inside src/os/linux, and for tests: what is in the types of the contract. A zeroed handle is empty, so a
+ * descriptor is stored as its number plus one. */
 #ifndef LF_OS_LINUX_NATIVE_H
 #define LF_OS_LINUX_NATIVE_H
 
@@ -29,7 +29,7 @@ static inline struct lf_waitable os__waitable(int fd)
     return (struct lf_waitable){os__handle(fd)};
 }
 
-/* net.c: what a read or write without waiting has returned, as lf_socket_read says it. */
+/* net.c: turns the result of a non-blocking read or write into what lf_socket_read returns. */
 enum lf_status os__moved(ssize_t result, size_t *count, struct lf_error *err);
 
 /* Fills *err from errno: the reason as text, with the status and class that follow from it. */

@@ -97,7 +97,7 @@ static enum lf_status explain(const char *host, int result, struct lf_error *err
 {
     if (result == EAI_NONAME || result == EAI_FAIL)
         return lf_fail(err, LF_NOT_FOUND, LF_TRANSIENT,
-                       "no address is known for '%s'; check the name, or the name server", host);
+                       "no address is known for '%s'; check the name and the name server", host);
     return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot look up '%s': %s", host, gai_strerror(result));
 }
 
@@ -192,14 +192,14 @@ static enum lf_status connect_failed(const char *what, int number, struct lf_err
                        reason);
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
-        return lf_fail(err, LF_UNSUPPORTED, LF_TRANSIENT,
-                       "%s: %s; this machine has no network that leads there", what, reason);
+        return lf_fail(err, LF_UNSUPPORTED, LF_TRANSIENT, "%s: %s; this machine has no network route to it",
+                       what, reason);
     case ETIMEDOUT: return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s does not answer", what);
     default: return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "cannot connect to %s: %s", what, reason);
     }
 }
 
-/* Small commands must leave at once; a peer that vanished must be noticed while we only listen. */
+/* Small commands must leave at once, and a vanished peer must be noticed even while we only listen. */
 static void tune(int fd)
 {
     int on = 1, idle = KEEPALIVE_IDLE_S, interval = KEEPALIVE_INTERVAL_S, count = KEEPALIVE_COUNT;
@@ -244,8 +244,8 @@ static int connect_one(const struct addrinfo *address, int64_t deadline, const s
     return number;
 }
 
-/* This address's share of the time, when `others` more follow: one dead address (an IPv6 one that leads
- * nowhere, mostly) must not eat the time of those that work. */
+/* This address's share of the time, when `others` more follow: one dead address (mostly an IPv6 one
+ * without a route) must not use up the time of those that work. */
 static int64_t share(int64_t deadline, int others)
 {
     return deadline == LF_NEVER ? LF_NEVER : lf_deadline_in(lf_deadline_left(deadline) / (others + 1));
@@ -281,7 +281,7 @@ enum lf_status os__moved(ssize_t result, size_t *count, struct lf_error *err)
     if (result > 0)
         return LF_OK;
     if (result == 0)
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "it ended");
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the connection was closed");
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return LF_BUSY;
     return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s", strerror_r(errno, room, sizeof room));

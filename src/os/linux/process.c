@@ -31,7 +31,7 @@ enum {
     ERRORS,
     FAILURE, /* the errno of a child that could not become the program */
     PIPES,
-    KILL_MS = 5000, /* SIGKILL works at once, unless the kernel waits for a device or a server */
+    KILL_MS = 5000, /* SIGKILL takes effect at once, unless the kernel waits for a device or a server */
     READ_BYTES = 16 * 1024,
 };
 
@@ -63,7 +63,7 @@ static void close_the_rest(void)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* Signals as a shell would give them; nothing is inherited beyond the three standard files. */
+/* Default signals, as from a shell; only the three standard files are inherited. */
 static int prepare(const struct child *child)
 {
     const struct lf_process *process = child->process;
@@ -237,7 +237,7 @@ static void describe(struct lf_process_result *result, int how)
                  sigdescr_np(WTERMSIG(how)) ? sigdescr_np(WTERMSIG(how)) : "unknown");
 }
 
-/* Why it did not become the program, if so. */
+/* Why it did not become the program; LF_OK: it did. */
 static enum lf_status start_failure(const struct child *child, struct lf_error *err)
 {
     const struct lf_process *process = child->process;
@@ -282,7 +282,7 @@ enum lf_status lf_process_run(const struct lf_process *process, struct lf_proces
         .errors.max = LF_PROCESS_ERRORS_MAX,
     };
     if (!process->argv[0] || process->argv[0][0] != '/')
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the program '%s' is not named by an absolute path",
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "the program '%s' must be given by its absolute path",
                        process->argv[0] ? process->argv[0] : "");
     enum lf_status status = start(&child, err);
     if (status == LF_OK)

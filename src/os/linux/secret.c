@@ -10,7 +10,7 @@ static enum lf_status check(int fd, const char *path, struct lf_error *err)
     if (fstat(fd, &st) != 0)
         return lf_fail_errno(err, "cannot look at %s", path);
     if (!S_ISREG(st.st_mode))
-        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s must be a regular file, as it holds a secret",
+        return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON, "%s must be a regular file, since it holds a secret",
                        path);
     if (st.st_mode & (S_IRWXG | S_IRWXO))
         return lf_fail(err, LF_DENIED, LF_NEEDS_PERSON,
@@ -21,7 +21,7 @@ static enum lf_status check(int fd, const char *path, struct lf_error *err)
 
 enum lf_status lf_secret_open(const char *path, struct lf_file *file, struct lf_error *err)
 {
-    /* O_NONBLOCK: a FIFO would hold us up. */
+    /* O_NONBLOCK: opening a FIFO would block. */
     if (os__open_file(AT_FDCWD, path, LF_FILE_READ, O_NONBLOCK, 0, file, err) != LF_OK)
         return lf_error_prefix(err, "cannot open %s", path);
     enum lf_status status = check(os__descriptor(file->os), path, err);

@@ -74,7 +74,7 @@ static enum lf_status open_failed(const char *device, struct lf_error *err)
     case EIO:
     case ENXIO:
     case ENODEV:
-        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s exists, but there is no device behind it",
+        return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "%s exists, but no device is connected to it",
                        device);
     default: return lf_fail_errno(err, "cannot open %s", device);
     }

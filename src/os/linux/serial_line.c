@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-enum { BAUD_TOLERANCE_PER_MILLE = 25 }; /* what a UART's divider may be off and still be understood */
+enum { BAUD_TOLERANCE_PER_MILLE = 25 }; /* how far a UART's rate may be off and still be understood */
 
 static tcflag_t wanted_cflag(const struct lf_serial_settings *line)
 {
@@ -44,13 +44,13 @@ enum lf_status os__line_set(int fd, const struct lf_serial_settings *line, const
     return LF_OK;
 }
 
-/* The first setting that reads back other than wanted; NULL if all are right. */
+/* The first setting that reads back with another value; NULL if all are right. */
 static const char *difference(int fd, const struct lf_serial_settings *line)
 {
     struct termios now;
     unsigned baud;
     if (tcgetattr(fd, &now) || os__rate_get(fd, &baud))
-        return "anything (it cannot be read back)";
+        return "the line (it cannot be read back)";
     tcflag_t differs = (now.c_cflag ^ wanted_cflag(line)) & line_cflags;
     int64_t off = llabs((long long)baud - (long long)line->baud);
     if (off * 1000 > (int64_t)line->baud * BAUD_TOLERANCE_PER_MILLE)

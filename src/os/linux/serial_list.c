@@ -1,5 +1,5 @@
 /* The serial ports of this machine, with the stable names and the warnings that a person needs to configure
- * one; and who has a port open, as /proc shows it: completely for root, else only for our own processes.
+ * one; and who has a port open, according to /proc: root sees every process, others only their own.
  */
 #include "os/linux/serial.h"
 
@@ -69,7 +69,7 @@ static bool process_has(const char *pid, const char *device)
     return has;
 }
 
-/* The first process of which `is` holds. */
+/* The first process for which `is` is true. */
 static bool find_process(bool (*is)(const char *pid, const char *text), const char *text, char pid[PID_TEXT])
 {
     bool found = false;

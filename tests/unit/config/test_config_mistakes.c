@@ -338,7 +338,7 @@ static void events(void)
             5, "\"on\"|no event \"entry.made\"");
     MISTAKE(HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"deliver\"; "
                              "instrument = \"hamilton-1\"; } );\n",
-            5, "deliver job is made by events automationInputGenerator.|\"workflowTask.created\"");
+            5, "deliver job needs events of automationInputGenerator|\"workflowTask.created\"");
 }
 
 static void patterns(void)
