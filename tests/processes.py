@@ -6,7 +6,7 @@ import signal
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_S = 2
+GRACE_S = float(os.environ.get("LF_GRACE_S", "10"))  # a busy machine may need it
 ENDING_S = 10
 
 

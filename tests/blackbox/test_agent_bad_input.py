@@ -8,6 +8,7 @@ import unittest
 
 from whole import PLATE, SITE, SOON, SOURCE, WithLab, config, now
 
+SIDE_BY_SIDE = 3
 EVENTS = f"labferry/{SITE}/events/v2.workflowTask.created"
 
 

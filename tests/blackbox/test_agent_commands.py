@@ -14,6 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from whole import BASE, SOON, WithLab
 
+SIDE_BY_SIDE = 3
 FINAL = ("succeeded", "failed")
 
 
@@ -93,8 +94,9 @@ class Commands(WithLab):
         for name in names:
             self.wait_verdict(name)
         for number, name in enumerate(names[::5]):
+            before = len(self.said[name])
             self.send(name, *kinds[number * 5 % 3])
-        time.sleep(1)
+            self.lab.until(f"the stored answer to {name}", lambda name=name, before=before: len(self.said[name]) > before)
         for name in names:
             self.assertEqual(len({said[:2] for said in self.said[name] if said[0] in FINAL}), 1, (name, self.said[name]))
         for name in names[0::3] + names[1::3]:  # all that they do is in the journal: nothing about them can be unknown

@@ -8,7 +8,9 @@ import unittest
 
 from whole import BY_NAME, Exactly, config
 
+SIDE_BY_SIDE = 3
 KILLS = int(os.environ.get("LF_KILLS", "30"))
+SEED = int(os.environ.get("LF_SEED", "20261122"))
 
 
 class Killed(Exactly):
@@ -27,11 +29,17 @@ class Killed(Exactly):
 
     def test_kill(self):
         """killed at any moment and started again, it does everything exactly once"""
-        lab = self.lab
-        dice = random.Random(int(os.environ.get("LF_SEED", "20261122")))
+        self.kill(KILLS // 2, SEED)
+
+    def test_kill_further(self):
+        """the same, at other moments"""
+        self.kill(KILLS - KILLS // 2, SEED + 1)
+
+    def kill(self, kills, seed):
+        lab, dice = self.lab, random.Random(seed)
         lab.start_all(config(match=BY_NAME), hamilton=("--run-time", "0.05", "--look", "20"))
         files, tasks = [], []
-        for number in range(KILLS):
+        for number in range(kills):
             run = lab.ask_cloud("/sim/runs", {})["id"]
             files.append(lab.generate(run, name=f"{run}_list.csv", content=f"Sample,Volume\nS-{number},50\n"))
             tasks.append(lab.new_task(Sample=f"S-{number}"))
@@ -39,7 +47,7 @@ class Killed(Exactly):
             lab.stop("agent", signal.SIGKILL)
             lab.start_agent(wait=number % 3 == 0)
         lab.until("the agent answers", lambda: lab.alive("agent") and lab.online())
-        self.finished(KILLS, KILLS)
+        self.finished(kills, kills)
         self.exactly_one(files, tasks)
 
     def test_terminated(self):
@@ -139,15 +147,27 @@ class Unplugged(Exactly):
     def state(self, name):
         return next(i["state"] for i in self.lab.ask("instruments") if i["name"] == name)
 
-    def test_unplug_in_reply(self):
-        """a cable pulled in the middle of any reply heals; weighing is asked again and reported once"""
+    def unplug_in_reply(self, cuts):
+        """After a while the agent tries to connect less often; so a bench has a few of the cuts only."""
         lab = self.lab
         lab.start_all(balance=("--weight", "4", "--replug", "100"))
-        for cut in range(0, 17, 2):
+        for cut in cuts:
             lab.balance(f"fault unplug={cut} times=1 on=S")
             task = lab.new_task()
             lab.until(f"done after a cut at {cut}", lambda: lab.task_status(task) == "COMPLETED")
             self.assertEqual(lab.outputs(task), [{"Mass": 4, "Unit": "g"}], cut)
+
+    def test_unplug_early_in_reply(self):
+        """a cable pulled at the beginning of any reply heals; weighing is asked again and reported once"""
+        self.unplug_in_reply((0, 2, 4))
+
+    def test_unplug_in_reply(self):
+        """a cable pulled in the middle of any reply heals; weighing is asked again and reported once"""
+        self.unplug_in_reply((6, 8, 10))
+
+    def test_unplug_late_in_reply(self):
+        """a cable pulled at the end of any reply heals; weighing is asked again and reported once"""
+        self.unplug_in_reply((12, 14, 16))
 
     def test_unplug_while_moving(self):
         """a cable pulled while the balance moves: held, not repeated"""

@@ -6,12 +6,14 @@ import unittest
 
 from whole import FAST, PLATE, WithLab, config, sha256
 
+SIDE_BY_SIDE = 3
 MB = 1_000_000
 
 
 class Results(WithLab):
-    def start(self, match, *cloud, **more):
-        self.lab.start_all(config(match=match, **more), cloud=(*FAST, *cloud), hamilton=None, balance=None)
+    def start(self, match, *cloud, stable_for="200ms", **more):
+        text = config(match=match, **more).replace('stable_for = "200ms"', f'stable_for = "{stable_for}"')
+        self.lab.start_all(text, cloud=(*FAST, *cloud), hamilton=None, balance=None)
 
     def processors(self):
         return self.lab.cloud_state()["processors"]
@@ -134,7 +136,7 @@ class Once(Results):
 
     def test_still_growing(self):
         """a result is not taken while the instrument still writes it"""
-        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"', hamilton="")
+        self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"', stable_for="3s")
         path = self.lab.home / "hamilton/results" / f"{self.lab.run}_slow.csv"
         with open(path, "w") as file:
             for n in range(25):
@@ -166,7 +168,7 @@ class Uploading(Results):
         """an upload in parts goes on where it was when the agent is killed and restarted"""
         self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
         content = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(40 * MB // 32))
-        self.lab.fault("latency", ms=4000, path="/blobs/*/parts", after=2, count=0)
+        self.lab.fault("latency", ms=60_000, path="/blobs/*/parts", after=2, count=0)
         self.lab.result(f"{self.lab.run}_big.bin", content)
         self.lab.until("some parts", lambda: self.lab.requests("createBlobPart").get("200", 0) >= 2)
         self.lab.stop("agent", 9)

@@ -1,8 +1,10 @@
 """Workflow tasks done on a balance by the whole agent: claimed, measured, reported, settled, and nothing moved twice."""
+import datetime
 import unittest
 
-from whole import SOURCE, WithLab, config
+from whole import SITE, SOURCE, WithLab, config
 
+SIDE_BY_SIDE = 3
 MT_SICS = (SOURCE / "etc/profiles/mt-sics.profile").read_text()
 IMPATIENT = MT_SICS.replace("first_byte = 60s", "first_byte = 1s")
 BOTH = '[ "workflowTask.created", "workflowTask.updated.status" ]'
@@ -149,9 +151,18 @@ class Failing(Tasks):
         """a task that could not start on its instrument in time is not done later, and Benchling is told"""
         self.start("--weight", "2", weigh='not_after = "1m";')
         self.lab.ask("pause", instrument="balance-1")
-        task = self.lab.new_task()
+        task = self.task_of_before(30)
         self.lab.until("it is claimed", lambda: self.lab.task_status(task) == "IN_PROGRESS")
         self.settled_later(task)
+
+    def task_of_before(self, seconds):
+        """A task that was created so many seconds ago: its event says so."""
+        self.lab.ask_cloud("/sim/relay", {"paused": True})
+        task = self.lab.new_task()
+        event = self.lab.ask_cloud("/api/v2/events?eventTypes=v2.workflowTask.created")["events"][-1]
+        at = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=seconds)
+        self.lab.publish({**event, "createdAt": at.isoformat()}, f"labferry/{SITE}/events/v2.workflowTask.created")
+        return task
 
     def settled_later(self, task):
         self.lab.until("it has expired", lambda: self.lab.jobs()[0]["state"] == "expired", 120)

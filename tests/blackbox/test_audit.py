@@ -13,6 +13,8 @@ import unittest
 from whole import BASE, SOON, WithLab, config
 from stage import wait_until
 
+SIDE_BY_SIDE = 3
+
 
 class AuditTrail(WithLab):
     def main_job(self):

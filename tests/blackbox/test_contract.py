@@ -18,6 +18,7 @@ import unittest
 
 from whole import FAST, PLATE, SOON, SOURCE, WithLab, config
 
+SIDE_BY_SIDE = 2
 DOCUMENT = os.environ.get("LF_OPENAPI") or SOURCE.resolve().parent / "shared/benchling/openapi-subset.json"
 
 

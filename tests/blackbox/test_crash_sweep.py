@@ -5,6 +5,7 @@ import re
 import subprocess
 import unittest
 
+SIDE_BY_SIDE = 2
 SWEEP = pathlib.Path(os.environ["LF_SOURCE"]) / "tests/crash/sweep.py"
 SUM = re.compile(r"(\d+) points swept \((\d+) ends of the agent, \d+ runs had no such call\), (\d+) held, (\d+) lost, (\d+) repeated, "
                  r"(\d+) otherwise wrong")

@@ -5,6 +5,7 @@ import re
 import subprocess
 import unittest
 
+SIDE_BY_SIDE = 3
 SOAK = pathlib.Path(os.environ["LF_SOURCE"]) / "tests/soak/soak.py"
 SUM = re.compile(r"(\d+) jobs, (\d+) events, (\d+) faults, (\d+) held and answered, (\d+) lost, (\d+) repeated, (\d+) otherwise wrong")
 

@@ -85,7 +85,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until(what, ready, seconds=20):
+def wait_until(what, ready, seconds=60):
     """Asks `ready` until it gives something true; that is returned."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -128,7 +128,7 @@ class Stage:
         self.parts[name] = process
         return process
 
-    def stop(self, name, how=signal.SIGTERM, seconds=20):
+    def stop(self, name, how=signal.SIGTERM, seconds=60):
         process = self.parts.pop(name, None)
         if process and process.poll() is None:
             process.send_signal(how)
@@ -203,7 +203,7 @@ class Stage:
         """LF_FRONT in the environment is a command that the agent is started under, such as valgrind."""
         self.start("agent", [*shlex.split(os.environ.get("LF_FRONT", "")), self.program("labferryd"), "--config", str(self.home / "labferry.conf")], **more)
         if wait:
-            wait_until("the agent answers", lambda: self.alive("agent") and self.online(), 60)
+            wait_until("the agent answers", lambda: self.alive("agent") and self.online())
 
     def online(self):
         status, answer = self.labferry("status")
@@ -235,7 +235,7 @@ class Stage:
         if not path.startswith("/sim/"):
             import base64
             request.add_header("Authorization", "Basic " + base64.b64encode(b"sk_simulated:").decode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             data = answer.read()
         try:
             return json.loads(data) if data else None

@@ -8,6 +8,7 @@ import unittest
 
 from whole import SOON, WithLab, config
 
+SIDE_BY_SIDE = 3
 EVENTS = "labferry/demo-lab/events/#"
 
 

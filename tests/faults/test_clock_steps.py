@@ -9,6 +9,7 @@ import unittest
 from wrong_clock import HOUR, WRONG, YEARS, WithLab
 from whole import BALANCE, BASE, FAST, PLATE, SITE, WEIGH, config
 
+SIDE_BY_SIDE = 4
 CALM_S = 2  # so long it is watched that nothing happens
 BY_NAME = config(match=r'"filename:^(?<run>[0-9a-f-]{36})_"')
 PER_STEP = 6  # tokens; a token that is asked for anew at each request would be far more
@@ -233,7 +234,7 @@ class Commands(Clock):
         return answer["state"], answer.get("error", {}).get("text", "")
 
     def answers(self, name):
-        return [json.loads(line) for line in self.heard() if f'"{name}"' in line]
+        return [json.loads(line) for line in self.heard() if line.startswith("{") and f'"{name}"' in line]
 
     def heard(self):
         return self.lab.log("hear").splitlines()
@@ -242,9 +243,9 @@ class Commands(Clock):
         """a command that a wrong clock takes for too old is refused, and told by which clock; with the tenant's time it is not"""
         lab = self.lab
         self.start_untold(YEARS)
-        lab.start("hear", ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(lab.broker_port), "-V", "5", "-q", "1", "-t",
+        lab.start("hear", ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(lab.broker_port), "-V", "5", "-q", "1", "-d", "-t",
                            f"{BASE}/reply/#"])
-        time.sleep(0.5)
+        lab.until("somebody listens", lambda: "Subscribed" in lab.log("hear"))
         state, text = self.command("early", HOUR)
         self.assertEqual(state, "failed")
         self.assertRegex(text, "expired on arrival, so it was not performed; the clock of this machine says 2036")

@@ -4,6 +4,8 @@ import unittest
 
 from carrying import IN_DOUBT, LARGE, PLATE, Carrying
 
+SIDE_BY_SIDE = 3
+
 CALLS = (
     ("POST", "/token"),
     ("GET", "/automation-input-generators/*"), ("GET", "/blobs/*/download"), ("GET", "/presigned/*"),

@@ -8,6 +8,7 @@ from carrying import LARGE, PLATE, Carrying
 from front import Front
 from whole import sha256
 
+SIDE_BY_SIDE = 3
 MB = 1_000_000
 FILE = "Sample,Volume\n" + "S-1,50.000\n" * 200_000  # 2.2 MB
 DRIPPING = {"kind": "slow", "bytesPerSecond": 20}
@@ -63,9 +64,9 @@ class Down(Carrying):
 
     def test_slow(self):
         """a file that comes slowly is waited for as long as it moves"""
-        self.stall_after(1000)
+        self.stall_after(4000)
         self.start(cloud='request_timeout = "1s";')
-        self.lab.fault("slow", bytesPerSecond=800_000, path="/presigned/*")
+        self.lab.fault("slow", bytesPerSecond=300_000, path="/presigned/*")
         self.send_down(content=FILE)
         self.wait("deliver")
         self.delivered_once(content=FILE)

@@ -7,6 +7,7 @@ from carrying import PLATE, Carrying
 from front import Front, make_certificates
 from whole import FAST
 
+SIDE_BY_SIDE = 3
 HOST = "cloud.example"
 
 

@@ -5,6 +5,7 @@ import unittest
 
 from carrying import IN_DOUBT, LARGE, PLATE, Carrying
 
+SIDE_BY_SIDE = 3
 GENERATOR, RUN, TASK = "/automation-input-generators/*", "/assay-runs/*", "/workflow-tasks/*"
 
 
@@ -123,12 +124,12 @@ class Limited(Carrying):
         answers = self.answers(0)
         struck = next(at for at, request in answers if request["status"] == 429)
         waited = min(at for at, _ in answers if at > struck) - struck
-        self.assertTrue(2.9 < waited < 12, f"{waited} s, where 3 were asked for and the window before had 30")
+        self.assertTrue(2.9 < waited < 25, f"{waited} s, where 3 were asked for and the window before had 30")
 
     def test_retry_after(self):
         """429 with Retry-After is tried again when that has passed; without any header, after a pause of its own"""
         self.start()
-        self.lab.fault("status", status=429, headers=False, retryAfter=3, path=GENERATOR)
+        self.lab.fault("status", status=429, headers=False, retryAfter=8, path=GENERATOR)
         self.lab.fault("status", status=429, headers=False, path=RUN)
         run = self.send_down()
         self.send_up("a.csv", PLATE, run)
@@ -136,8 +137,8 @@ class Limited(Carrying):
         self.seen("collect", "rate limit is used up (429")
         self.wait("deliver")
         self.wait("collect")
-        self.assertGreater(self.waited("/automation-input-generators"), 2.9)
-        self.assertLess(self.waited("/assay-runs"), 2.5)
+        self.assertGreater(self.waited("/automation-input-generators"), 7.9)
+        self.assertLess(self.waited("/assay-runs"), self.waited("/automation-input-generators"))
         self.delivered_once()
         self.collected_once(run, PLATE)
 

@@ -9,6 +9,7 @@ from whole import BASE, config
 
 ALL_TOPICS = 'broker = "mqtt://127.0.0.1:%(broker_port)d"; topics = [ "labferry/%(site)s/events/#" ];'
 ANYTHING = "labferry/demo-lab/events/anything"
+SIDE_BY_SIDE = 2
 FULL = 120  # reports, and more than the limit of 100
 
 

@@ -12,6 +12,9 @@ from sweep import build_shim
 from whole import BASE, SITE, Refused, config, sha256
 
 
+SIDE_BY_SIDE = 4
+
+
 def setUpModule():
     prepare()
 
@@ -44,7 +47,7 @@ class ReadOnly(OnSmallDisks):
         shim = build_shim(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, shim.parent)
         env = {"LD_PRELOAD": str(shim), "LF_CRASH_COUNT_FILE": str(lab.home / "count"), "LF_CRASH_AT": "1", "LF_CRASH_HOW": "erofs",
-               "LF_CRASH_FOR": "4000", "LF_CRASH_ONLY": "spool/job-",  # from the moment at which the worklist is to be written
+               "LF_CRASH_FOR": "8000", "LF_CRASH_ONLY": "spool/job-",  # from the moment at which the worklist is to be written
                "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
         lab.start_agent(env=env)
         files = [lab.generate()]

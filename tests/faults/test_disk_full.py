@@ -2,11 +2,14 @@
 import json
 import signal
 import subprocess
-import time
 import unittest
 
 from small_disk import KB, MB, OnSmallDisks, prepare
 from whole import BASE, Refused, config
+
+
+SIDE_BY_SIDE = 4
+FULL = "Free some space"  # whatever it was that could not be written
 
 
 def setUpModule():
@@ -20,7 +23,7 @@ class BeforeAnEvent(OnSmallDisks):
         self.begin(hamilton=None)
         self.disk.fill()
         files, tasks = [lab.generate()], [lab.new_task()]
-        self.told("agent.disk_reserve", "no new work")
+        self.told(FULL)
         self.stands_still()
         self.assertEqual(lab.events(), [])
         self.assertEqual(lab.worklists(), {})
@@ -36,10 +39,10 @@ class BeforeAnEvent(OnSmallDisks):
         self.once(files)
         self.disk.fill()
         files.append(lab.generate(name="b.csv", content="Sample\nb\n"))
-        self.told("no new work")
+        self.told(FULL)
         lab.stop("agent", signal.SIGKILL)
         lab.start_agent(wait=False)
-        time.sleep(2)
+        lab.until("it is up or has given up", lambda: lab.parts["agent"].poll() is not None or self.needs())
         if lab.parts["agent"].poll() is not None:  # no room even for its first lines
             self.assertEqual(lab.parts.pop("agent").returncode, 1)
             self.assertIn("no room on the disk", lab.log("agent").splitlines()[-1])
@@ -71,16 +74,27 @@ class BeforeAnEvent(OnSmallDisks):
         return json.loads(done.stdout) if done.stdout else {}
 
 
-class Delivering(OnSmallDisks):
+class HeldBack(OnSmallDisks):
+    """The cloud holds an answer back until clear_faults."""
+
+    def hold_back(self, path, method="*"):
+        self.lab.fault("latency", ms=60_000, method=method, path=path)
+
+    def held_back(self):
+        return self.lab.ask_cloud("/sim/faults")["faults"][0]["hits"]
+
+
+class Delivering(HeldBack):
     def test_between_event_and_fetch(self):
         """a disk that fills between event and fetch: the file is fetched when there is room"""
         lab = self.lab
         self.begin(hamilton=None)
-        lab.fault("latency", ms=1500, path="/automation-input-generators/*")
+        self.hold_back("/automation-input-generators/*")
         files = [lab.generate()]
-        lab.until("it asks for the file", lambda: [j for j in lab.jobs() if j["state"] == "running"])
+        lab.until("it asks for the file", self.held_back)
         self.disk.fill()
-        self.told("no room on the disk")
+        lab.clear_faults()
+        self.told(FULL)
         self.stands_still()
         self.assertEqual(lab.worklists(), {})
         self.disk.make_room()
@@ -132,7 +146,7 @@ class Delivering(OnSmallDisks):
         self.once(files)
 
 
-class Collecting(OnSmallDisks):
+class Collecting(HeldBack):
     def test_before_collecting(self):
         """a result waits on the instrument while the disk is full, and comes up once"""
         lab = self.lab
@@ -141,7 +155,7 @@ class Collecting(OnSmallDisks):
         self.once(files, results=1)
         self.disk.fill()
         lab.result("second.csv", "Well,Absorbance\nA1,0.5\n")
-        self.told("no new work")
+        self.told(FULL)
         self.stands_still()
         self.assertTrue((lab.home / "hamilton/results/second.csv").exists())
         self.disk.make_room()
@@ -151,12 +165,13 @@ class Collecting(OnSmallDisks):
         """an output processor that was created while the disk filled is found again, not created twice"""
         lab = self.lab
         self.begin()
-        lab.fault("latency", ms=1500, method="POST", path="/automation-output-processors")
+        self.hold_back("/automation-output-processors", "POST")
         files = [lab.generate()]
-        lab.until("it attaches", lambda: [j for j in lab.jobs() if j["step"] == "attach" and j["state"] == "running"])
+        lab.until("it attaches", self.held_back)
         self.disk.fill()
+        lab.clear_faults()
         lab.until("the cloud has it", lambda: len(lab.cloud_state()["processors"]) == 1)
-        self.told("no room on the disk")
+        self.told(FULL)
         lab.stop("agent", signal.SIGKILL)  # what it knew is gone, too
         self.disk.make_room()
         lab.start_agent()
@@ -174,7 +189,7 @@ class Acting(OnSmallDisks):
         lab.until("it is to be run", lambda: [j for j in lab.jobs() if j["step"] == "run"])
         self.disk.fill()
         lab.balance("plug")
-        self.told("no room on the disk")
+        self.told(FULL)
         self.stands_still(2)
         self.assertEqual(self.tared(), 0)
         self.disk.make_room()
@@ -183,12 +198,15 @@ class Acting(OnSmallDisks):
 
     def acting_while_it_fills(self):
         lab = self.lab
-        self.begin(self.tare_config(), hamilton=None, balance=("--weight", "4", "--settle", "1500"))
+        self.begin(self.tare_config(), hamilton=None, balance=("--weight", "4"))
+        lab.until("the balance is known", lambda: lab.ask("instruments", instrument="balance-1")[0]["state"] == "idle")
+        lab.parts["balance"].send_signal(signal.SIGSTOP)
         task = lab.new_task()
-        lab.until("it acts", lambda: [j for j in lab.jobs() if j["step"] == "run" and j["state"] == "running"])
+        lab.until("it acts", lambda: lab.ask("audit", what="acting"))
         self.disk.fill()
+        lab.parts["balance"].send_signal(signal.SIGCONT)
         lab.until("it has tared", lambda: self.tared() == 1)
-        self.told("no room on the disk")
+        self.told(FULL)
         return task
 
     def test_acted(self):

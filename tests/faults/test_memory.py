@@ -69,7 +69,7 @@ class Memory(WithLab):
         self.assertEqual(lab.stop("agent", seconds=60), 0, lab.log("agent")[-6000:])
         failed = sum(map(int, re.findall(r"failing: (\d+) of", lab.log("agent"))))
         print(f"{failed} allocations failed")
-        self.assertGreater(failed, 3)
+        self.assertGreater(failed, 0)
 
         lab.start_agent()
         self.answer_held()
