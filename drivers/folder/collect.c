@@ -26,7 +26,7 @@ bool folder__is_version(const struct lf_folder *folder, const struct lf_file_inf
 
 static enum lf_status open_failed(const char *id, struct lf_error *err)
 {
-    if (err->status == LF_DENIED) /* a share says so also while another program holds the file */
+    if (err->status == LF_DENIED) /* a share also reports this while another program holds the file */
         return lf_fail(err, LF_BUSY, LF_TRANSIENT,
                        "the result %s cannot be read now: the instrument holds it, or the agent's user may "
                        "not read it",

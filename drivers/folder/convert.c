@@ -60,7 +60,7 @@ static enum lf_status refuse(const struct convert *c, bool no_place, struct lf_e
                    (long long)c->line, target);
 }
 
-/* The bytes of a character, from its first one. */
+/* How many bytes a character has, by its first one. */
 static size_t length_of(unsigned char first)
 {
     return first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : CHARACTER_MAX;
@@ -101,7 +101,7 @@ static enum lf_status convert_character(struct convert *c, const char *at, size_
     return LF_OK;
 }
 
-/* Converts what is in, but for a character that is cut off; `last` says that nothing follows. */
+/* Converts the input, except a character that is cut off at its end; `last`: nothing follows. */
 static enum lf_status convert_chunk(struct convert *c, size_t at, bool last, struct lf_error *err)
 {
     enum lf_status status = LF_OK;

@@ -98,8 +98,8 @@ enum lf_verdict folder__verify(struct lf_folder *folder, const struct lf_action 
 enum lf_status folder__scan(struct lf_folder *folder, struct lf_error *err);
 void folder__forget(struct lf_folder *folder); /* all entries */
 
-/* finished.c: is the entry, unchanged at this look, finished? Also reads its sidecar (*sidecar owned, may
- * stay NULL). When it is not, *wait_ms says when to look again (0: at the next scan is soon enough). */
+/* finished.c: is this entry finished? Also reads its sidecar (*sidecar owned, may stay NULL). When it is not,
+ * *wait_ms says when to look again (0: at the next scan). */
 bool folder__finished(struct lf_folder *folder, struct lf_entry *entry, char **sidecar, int64_t *wait_ms);
 /* Is this a done marker or a sidecar, and so no result? */
 bool folder__is_companion(const struct lf_folder *folder, const char *name);

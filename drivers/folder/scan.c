@@ -120,7 +120,7 @@ static enum lf_status read_below(struct lf_folder *folder, const struct lf_dir *
 {
     struct lf_dir inner;
     if (lf_dir_enter(at, folder__beneath_base(path), false, &inner, err) != LF_OK)
-        return LF_OK; /* gone meanwhile, or not readable for us: like an empty one */
+        return LF_OK; /* gone meanwhile, or not readable for us: treated as empty */
     char *full = lf_path_join(folder->options.outbox, path);
     if (full)
         watch_too(folder, full);
@@ -239,7 +239,7 @@ static enum lf_status report(struct lf_folder *folder, struct lf_entry *entry, c
     return status;
 }
 
-/* Looks at every watched entry; *wait_ms becomes the soonest that one of them asks for. */
+/* Looks at every watched entry, and lowers *wait_ms to when the first of them wants to be looked at again. */
 static void look(struct lf_folder *folder, int64_t *wait_ms)
 {
     struct lf_error err;

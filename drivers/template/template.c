@@ -134,7 +134,8 @@ static enum lf_status template_repeat(void *device, const struct lf_action *acti
 {
     (void)device;
     if (action->kind != LF_ACTION_RUN || !action->name || strcmp(action->name, "print") != 0)
-        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it can do one thing: run the procedure print");
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
+                       "this printer can do one thing: run the procedure print");
     *repeat = LF_ONCE; /* a label printed twice sticks on two tubes */
     return LF_OK;
 }

@@ -118,7 +118,7 @@ enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const stru
 {
     if (!instrument->driver->repeat)
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
-                       "%s only collects: its driver \"%s\" does no actions", instrument->name,
+                       "%s cannot do this: its driver \"%s\" only collects", instrument->name,
                        instrument->driver->name);
     return instrument->driver->repeat(instrument->device, action, repeat, err);
 }

@@ -55,7 +55,7 @@ enum lf_status instrument__run(void *self, const struct lf_process *process, str
                                struct lf_error *err);
 
 void *instrument__bench_run(void *instrument);
-/* With the mutex: its thread goes on, and the place is free for the next question. */
+/* With the mutex held: wakes the thread that asked, and frees the place for the next question. */
 void instrument__end_question(struct lf_instrument *instrument, enum lf_status status);
 /* Reports a change to the hook; without the mutex. */
 void instrument__changed(struct lf_instrument *instrument);

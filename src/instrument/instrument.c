@@ -70,15 +70,6 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
     instrument->name = strdup(options->name);
     if (options->expect_identity)
         instrument->expect_identity = strdup(options->expect_identity);
-    enum lf_status status = LF_OK;
-    if (!instrument->name || (options->expect_identity && !instrument->expect_identity))
-        status = lf_fail_memory(err, "opening an instrument");
-    if (status == LF_OK)
-        status = lf_driver_check(instrument->driver, err);
-    if (status == LF_OK)
-        status = lf_wake_open(&instrument->wake, err);
-    if (status == LF_OK)
-        status = lf_cancel_open(&instrument->cancel, err);
     instrument->host = (struct lf_host){
         .self = instrument,
         .instrument = instrument->name,
@@ -90,11 +81,14 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
         .http = instrument__http,
         .run = instrument__run,
     };
-    if (status == LF_OK)
-        status = instrument->driver->open(options->values, &instrument->host, &instrument->device, err);
-    if (status != LF_OK) {
+    bool copied = instrument->name && (!options->expect_identity || instrument->expect_identity);
+    if (!copied)
+        lf_fail_memory(err, "opening an instrument");
+    if (!copied || lf_driver_check(instrument->driver, err) != LF_OK
+        || lf_wake_open(&instrument->wake, err) != LF_OK || lf_cancel_open(&instrument->cancel, err) != LF_OK
+        || instrument->driver->open(options->values, &instrument->host, &instrument->device, err) != LF_OK) {
         lf_instrument_close(instrument);
-        return status;
+        return err->status;
     }
     *out = instrument;
     return LF_OK;

@@ -1,5 +1,5 @@
 /* Instruments: hosting drivers. Each configured instrument has one bench thread that connects, works, and
- * listens between jobs. A hung instrument holds up no other.
+ * listens between jobs. A hung instrument does not delay any other.
  */
 #ifndef LF_INSTRUMENT_INSTRUMENT_H
 #define LF_INSTRUMENT_INSTRUMENT_H

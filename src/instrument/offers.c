@@ -1,4 +1,4 @@
-/* What a driver may use of other rooms without including them: every call is bounded, and ends when the
+/* What drivers use of other rooms without including them. Every call has limits, and ends when the
  * instrument's cancel is set. */
 #include "instrument/host.h"
 
@@ -7,7 +7,7 @@
 
 enum { HEADERS_MAX = 64, BODY_DEFAULT = 1024 * 1024 };
 
-/* No control character may get into a header: it would begin another one. */
+/* A control character in a header could begin another header. */
 static enum lf_status header_line(const struct lf_input *header, char **line, struct lf_error *err)
 {
     const char *parts[] = {header->name, header->value};
@@ -15,7 +15,8 @@ static enum lf_status header_line(const struct lf_input *header, char **line, st
         for (const char *at = parts[i]; *at; at++)
             if ((unsigned char)*at < 0x20 || *at == 0x7f || (i == 0 && strchr(" :", *at)))
                 return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                               "the header '%.40s' has a character that it may not have", header->name);
+                               "the header '%.40s' has a character that is not allowed in headers",
+                               header->name);
     *line = lf_format("%s: %s", header->name, header->value);
     return *line ? LF_OK : lf_fail_memory(err, "preparing a request");
 }

@@ -69,7 +69,7 @@ static int on_rewind(void *context, curl_off_t offset, int origin)
     return body->rewind(body->context) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
-/* Keeps the start of an error page; what is beyond the bound nobody reads. */
+/* Keeps the start of an error page; nobody reads what lies beyond the limit. */
 static size_t keep_error_page(struct lf_exchange *exchange, const char *data, size_t len)
 {
     struct lf_buffer *text = &exchange->answer->text;

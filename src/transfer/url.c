@@ -118,7 +118,8 @@ enum lf_status transfer__url_redirect(const char *url, const char *location, cha
     transfer__url_name(location, name);
     if (status == LF_OK && (objection(&to) || (to.http && !from.loopback)))
         status = lf_fail(err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "the redirect to '%s' is not followed: it does not lead to a plain https URL", name);
+                         "the redirect to '%s' is refused: it must lead to an https URL without a user name",
+                         name);
     if (status != LF_OK) {
         free(*target);
         *target = NULL;
