@@ -43,7 +43,7 @@ int64_t lf_test_limit(const char *variable, int64_t number)
     return given ? strtoll(given, NULL, 10) : number;
 }
 
-static _Atomic int64_t time_passed;
+static _Atomic int64_t time_passed, waits;
 static _Atomic bool time_moves;
 
 void lf_test_time_passes(int64_t ms)
@@ -59,7 +59,13 @@ int64_t lf_test_time_passed(void)
 
 int64_t lf_test_wait_slice(int64_t ms)
 {
+    waits += ms > 0;
     return time_moves && ms > WAIT_SLICE_MS ? WAIT_SLICE_MS : ms;
+}
+
+int64_t lf_test_waits(void)
+{
+    return waits;
 }
 #else
 typedef int lf_no_points; /* ISO C requires a declaration in each file */

@@ -26,6 +26,7 @@ int64_t lf_test_limit(const char *variable, int64_t number);
 void lf_test_time_passes(int64_t ms);
 int64_t lf_test_time_passed(void);
 int64_t lf_test_wait_slice(int64_t ms); /* how long a wait may go on without looking at the clock */
+int64_t lf_test_waits(void);            /* how many waits, and slices of them, have begun in this process */
 #else
 #define LF_FAILPOINT(name) ((void)0)
 #define LF_LIMIT(variable, number) (number)

@@ -120,12 +120,12 @@ enum lf_status lf_wait_any(struct lf_wait_item *list, size_t count, int64_t dead
     for (;;) {
         if (lf_cancel_is_set(cancel))
             return LF_CANCELLED;
-        int ready = poll(fds, (nfds_t)count + 1, os__poll_ms(deadline));
+        int ms = os__poll_ms(deadline), ready = poll(fds, (nfds_t)count + 1, ms);
         if (ready < 0 && errno != EINTR)
             return LF_IO;
         if (ready > 0 && fill_ready(list, count, fds + 1))
             return LF_OK;
-        if (ready == 0 && lf_deadline_passed(deadline))
+        if (ready == 0 && ms == 0) /* a last look: what is ready wins over the deadline */
             return LF_TIMEOUT;
         /* A cancel that is set while it is being reset can leave its wake behind without the flag. Cleared,
          * or this would spin. */
