@@ -1,25 +1,42 @@
 #include "peer.h"
 
+#include "base/failpoint.h"
 #include "unit.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PEER_PATIENCE_MS = 20000 };
+enum { LOOK_MS = 1, TIME_STEP_MS = 1000 };
 
-/* Reads until the wanted bytes have come; *from moves behind them. */
+/* Is there something to read? If not, time passes, provided that the other side has begun another wait since
+ * the last look and has read all that was sent to it. */
+static bool look(struct peer *peer)
+{
+    int unread = 0;
+    int64_t waits = lf_test_waits(); /* first: whatever was sent before that wait, this look sees */
+    struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
+    if (poll(&fd, 1, LOOK_MS) > 0)
+        return true;
+    if (waits != peer->waits && ioctl(peer->fd, SIOCOUTQ, &unread) == 0 && !unread)
+        UNIT_TIME_PASSES(TIME_STEP_MS);
+    peer->waits = waits;
+    return false;
+}
+
+/* Reads until the wanted bytes have come; *from moves behind them. NULL: until the other side closes. */
 static bool await(struct peer *peer, size_t *from, const char *wanted, size_t len)
 {
-    const char *found;
-    while (!(found = memmem(peer->received + *from, peer->received_len - *from, wanted, len))) {
-        struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
-        if (poll(&fd, 1, PEER_PATIENCE_MS) <= 0)
-            return false;
+    const char *found = NULL;
+    while (!wanted || !(found = memmem(peer->received + *from, peer->received_len - *from, wanted, len))) {
+        if (!look(peer))
+            continue;
         ssize_t got = read(peer->fd, peer->received + peer->received_len,
                            sizeof peer->received - peer->received_len);
         if (got <= 0)
@@ -32,12 +49,12 @@ static bool await(struct peer *peer, size_t *from, const char *wanted, size_t le
 
 static void answer(struct peer *peer, const struct peer_step *step)
 {
-    usleep((useconds_t)step->delay_ms * 1000);
-    size_t piece = step->each_ms ? 1 : step->reply_len;
+    size_t piece = step->pieces ? 1 : step->reply_len;
     for (size_t at = 0; step->reply && at < step->reply_len; at += piece) {
         if (send(peer->fd, step->reply + at, piece, MSG_NOSIGNAL) < 0)
             return;
-        usleep((useconds_t)step->each_ms * 1000);
+        if (step->pieces)
+            usleep(1000); /* or the other side finds all pieces at once */
     }
 }
 
@@ -48,18 +65,35 @@ static void *run(void *self)
     size_t from = 0;
     for (peer->done = 0; peer->done < peer->count; peer->done++) {
         const struct peer_step *step = &peer->steps[peer->done];
+        while (step->cue && sem_trywait(&peer->cue))
+            if (look(peer))
+                usleep(LOOK_MS * 1000); /* it is read by a later step */
         if (step->expect && !await(peer, &from, step->expect, step->expect_len))
             return NULL;
         answer(peer, step);
+        if (step->cancel)
+            lf_cancel_set(peer->cancel);
         if (step->hang_up)
             shutdown(peer->fd, SHUT_RDWR);
+        if (step->cue)
+            sem_post(&peer->done_cue);
     }
+    await(peer, &from, NULL, 0);
     return NULL;
+}
+
+void peer_cue(struct peer *peer)
+{
+    sem_post(&peer->cue);
+    sem_wait(&peer->done_cue);
 }
 
 void peer_start(struct peer *peer, const struct peer_step *steps, size_t count)
 {
     memset(peer, 0, sizeof *peer);
+    UNIT_TIME_PASSES(0);
+    sem_init(&peer->cue, 0, 0);
+    sem_init(&peer->done_cue, 0, 0);
     static int number;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(peer->path, sizeof peer->path, "%.150s/p%d", unit_folder(), number++);

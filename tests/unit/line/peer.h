@@ -1,10 +1,16 @@
-/* A scripted instrument behind a Unix socket: it waits for bytes, answers, waits ... in its own thread. */
+/* A scripted instrument behind a Unix socket: it waits for bytes, answers, waits ... in its own thread.
+ *
+ * No test waits for real time. While the instrument has nothing to say and the other side waits for it, time
+ * passes, a second for each look of the other side; so a time-out of a minute takes milliseconds, and none
+ * passes early because the machine is busy.
+ */
 #ifndef TEST_LINE_PEER_H
 #define TEST_LINE_PEER_H
 
 #include "drivers/line/dialogue.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 
 /* Bytes with their length: they may hold NUL. */
 #define B(text) (text), sizeof(text) - 1
@@ -13,12 +19,13 @@
 #define R(text) .reply = (text), .reply_len = sizeof(text) - 1
 
 struct peer_step {
+    bool cue;           /* wait for peer_cue */
     const char *expect; /* read until this has come, NULL: do not wait */
     size_t expect_len;
     const char *reply; /* NULL: say nothing */
     size_t reply_len;
-    int delay_ms; /* before the reply */
-    int each_ms;  /* not 0: byte by byte, with this pause */
+    bool pieces;  /* byte by byte */
+    bool cancel;  /* set peer->cancel after that */
     bool hang_up; /* close after that */
 };
 
@@ -30,12 +37,17 @@ struct peer {
     char received[4096]; /* all that came; read it after peer_stop */
     size_t received_len;
     size_t done; /* steps done */
+    struct lf_cancel *cancel;
+    sem_t cue, done_cue;
+    int64_t waits; /* of the other side, when it was looked at last */
     pthread_t thread;
 };
 
 /* Starts; ends the test's program when it cannot. The steps are borrowed until peer_stop. */
 void peer_start(struct peer *peer, const struct peer_step *steps, size_t count);
-/* Waits until the script is done (or the other side closed), then closes. */
+/* Lets the step that waits for its cue go on, and waits until it is done. */
+void peer_cue(struct peer *peer);
+/* To be called when the other side has closed. */
 void peer_stop(struct peer *peer);
 
 /* A profile made of its text; ends the program with the error when it is wrong. */

@@ -12,7 +12,7 @@ static uint16_t sum_of(enum line__checksum kind, const char *bytes, size_t len)
     return line__checksum(kind, &slice, 1);
 }
 
-/* The vectors are published ones, or were taken from the manuals named in the facts. */
+/* Published vectors, and examples from instrument manuals. */
 static void checksum_vectors(void)
 {
     CHECK_INT(sum_of(LF_CHECKSUM_SUM8, B("7L|1|N\r\x03")), 0x0A);
@@ -38,7 +38,7 @@ static struct lf_line_profile *with_reply(const char *reply)
     return need_profile(text);
 }
 
-/* Feeds the bytes one by one: the unit must be found exactly when the last has come. */
+/* Feeds the bytes one by one: the unit must be found with the last one and not earlier. */
 static void finds(const char *reply, const char *bytes, size_t len, const char *body, size_t body_len)
 {
     struct lf_line_profile *profile = with_reply(reply);
@@ -180,10 +180,11 @@ static void framing(void)
 }
 
 UNIT_TESTS("frame", {"checksums give the published values", checksum_vectors},
-           {"a line ends with its terminator, however it arrives", lines},
+           {"a line ends with its terminator, however its bytes arrive", lines},
            {"a reply can be one character, or end with one", characters},
            {"a reply can have a fixed length", fixed_length},
-           {"a frame is found among noise and its checksum holds", frames},
-           {"a checksum that looks like the end of the frame does not cut it", checksum_like_the_end},
-           {"an IEEE 488.2 block is read by its length", blocks}, {"a reply can end by silence", idle_time},
-           {"what is sent in frames carries length and checksum", framing}, )
+           {"a frame is found among noise and its checksum is verified", frames},
+           {"a checksum that looks like the end of the frame does not end it", checksum_like_the_end},
+           {"an IEEE 488.2 block ends where its length says", blocks},
+           {"a reply can end with silence", idle_time},
+           {"a framed command carries length and checksum", framing}, )

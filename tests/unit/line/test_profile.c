@@ -51,8 +51,8 @@ static void misspelt_words(void)
 {
     bad(HEAD "[command weigh]\nclas = safe\n",
         "p:7:1: [command] has no setting 'clas'; did you mean \"class\"?");
-    bad(HEAD "[comand weigh]\n",
-        "p:6:2: 'comand' is not a section (profile, serial, line, errors, identify, resync, command, listen, procedure); did you mean \"command\"?");
+    bad(HEAD "[comand weigh]\n", "p:6:2: 'comand' is not a section (profile, serial, line, errors, identify, "
+                                 "resync, command, listen, procedure); did you mean \"command\"?");
     bad(HEAD "[command weigh]\nclass = saef\n",
         "p:7:9: 'saef' is not a class (safe, idempotent, once); did you mean \"safe\"?");
     bad(HEAD "[command weigh]\nclass = safe\nsend = 'S'\nexpect = 'S {value:reel}'\n",
@@ -303,15 +303,15 @@ static void long_lines(void)
 }
 
 UNIT_TESTS("profile", {"a small profile is read as it is written", small_profile},
-           {"a misspelt word is named with its place and the nearest word", misspelt_words},
-           {"a broken text is named with its place", broken_texts},
-           {"what is missing is asked for", missing_parts},
+           {"a misspelt word is reported with its place and the nearest word", misspelt_words},
+           {"a malformed text is reported with its place", broken_texts},
+           {"a missing setting is reported with what to add", missing_parts},
            {"a careless procedure is refused", careless_procedures},
-           {"all problems of a file are told in one go", all_problems},
+           {"all problems of a file are reported at once", all_problems},
            {"a procedure is as strict as its strictest command", procedure_class},
-           {"inputs are written as the instrument wants them", inputs_are_written},
+           {"inputs are formatted as the instrument expects them", inputs_are_written},
            {"an input can neither end a command nor begin another", inputs_cannot_escape},
-           {"an unknown input is refused, a missing one asked for", inputs_must_be_known},
-           {"numbers are read with all their digits", numbers}, {"columns of fixed width are read", columns},
+           {"an unknown input is refused, and so is a missing one", inputs_must_be_known},
+           {"numbers keep all their digits", numbers}, {"columns of fixed width are read", columns},
            {"words and texts are read", words_and_texts},
-           {"a pattern full of free texts takes no endless time", long_lines}, )
+           {"a pattern full of free texts takes bounded time", long_lines}, )

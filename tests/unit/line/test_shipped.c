@@ -100,7 +100,7 @@ static void mt_sics(void)
          {0}});
 }
 
-/* A weight that is not stable is no answer to "S", whatever the instrument thinks. */
+/* A weight that is not stable does not answer "S", even if the instrument sends one. */
 static void mt_sics_unstable(void)
 {
     struct lf_line_profile *profile = shipped("mt-sics");
@@ -265,5 +265,5 @@ UNIT_TESTS("shipped profiles", {"MT-SICS: the bytes of the manuals", mt_sics},
            {"SCPI: the bytes of the standard", scpi}, {"Sartorius SBI: the bytes of the manuals", sartorius},
            {"A&D: the bytes of the manuals", and_balance}, {"New Era: the bytes of the manuals", new_era},
            {"Ismatec: the bytes of the manuals", ismatec}, {"Metrohm: the bytes of the manuals", metrohm},
-           {"what moves something is of class once, what reads is safe", classes},
-           {"a profile that is not there is answered with those that are", missing_profile}, )
+           {"commands that move something have class once, commands that read are safe", classes},
+           {"an unknown profile is refused with the list of those installed", missing_profile}, )

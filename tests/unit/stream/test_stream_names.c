@@ -157,6 +157,6 @@ UNIT_TESTS("stream names",
            {"a malformed name is refused with a correct example", bad_names},
            {"an unknown or invalid option is refused by name", bad_options},
            {"a wrong network address is refused with the reason", bad_addresses},
-           {"the ports of this machine can be listed, also when there are none", ports},
-           {"ports that cannot be listed are an error, also where libserialport reports none",
+           {"the ports of this machine can be listed, even when there are none", ports},
+           {"ports that cannot be listed are an error, even where libserialport reports none",
             no_list_of_ports}, )

@@ -67,7 +67,7 @@ static enum lf_status read_once(struct lf_stream *stream, int64_t ms, char *data
     return lf_stream_read(stream, data, room, lf_deadline_in(ms), got, err);
 }
 
-// CPU seconds of this thread, to see spinning.
+// CPU seconds of this thread: spinning shows in them.
 static double cpu(void)
 {
     struct timespec now;
@@ -266,7 +266,8 @@ static void other_owner(void)
     close(line.device);
 }
 
-// The mark of TIOCEXCL on a pseudo terminal outlives whoever set it, and would keep our own restart out.
+// The mark of TIOCEXCL on a pseudo terminal outlives the process that set it, and would lock out our own
+// restart.
 static void no_mark_left(void)
 {
     struct line line;
@@ -288,7 +289,7 @@ static void held_by_xoff(void)
     make_line(&line, "flow=xonxoff");
     struct lf_stream *stream = open_line(&line, NULL);
     say(&line, "\x13");
-    usleep(20000); // the kernel handles ^S on its own; nothing tells us when
+    usleep(20000); // the kernel handles ^S on its own, without an event
     CHECK_INT(lf_stream_write(stream, "T\r\n", 3, lf_deadline_in(SHORT_MS), &written, &err), LF_TIMEOUT);
     CHECK_INT(written, 0);
     CHECK_HAS(err.text, "0 of 3 bytes");
@@ -412,7 +413,7 @@ static void strange_rate(void)
     struct line line;
     if (getenv("LF_EMULATED"))
         return;                                        // QEMU's user emulation knows no TCSETS2
-    make_line(&line, "baud=74880&bits=7&parity=even"); // a PTY drops bits and parity: must open all the same
+    make_line(&line, "baud=74880&bits=7&parity=even"); // a PTY ignores bits and parity; it must open anyway
     struct lf_stream *stream = open_line(&line, NULL);
     CHECK_HAS(lf_stream_name(stream), "at 74880 7E1");
     lf_stream_close(stream);
@@ -448,18 +449,19 @@ UNIT_TESTS(
     {"every byte value passes, none acts as a control character", every_byte},
     {"silence ends at the deadline without burning the processor", silence},
     {"an unplugged device is noticed at once, stays gone, and nothing spins", unplug},
-    {"a wait without end can be cancelled from another thread", cancelled},
+    {"a wait without a deadline can be cancelled from another thread", cancelled},
     {"a port that this agent has open is refused a second time, and free after close", one_owner},
     {"a port locked by another program is refused with the name of that program, and free once it is killed",
      other_owner},
     {"a pseudo terminal can be opened again by a restarted agent that is not root", no_mark_left},
     {"a command held back by flow control is discarded, not sent late", held_by_xoff},
-    {"a device that does not read makes the write end at the deadline, and close at once", reader_too_slow},
-    {"draining throws away what has arrived", drain},
-    {"waiting ends by data, by the deadline, and by a wake", waiting},
-    {"what arrived before the port was opened is not taken for a reply", stale_input},
+    {"a write to a device that does not read ends at the deadline, and the stream closes at once",
+     reader_too_slow},
+    {"draining discards what has arrived", drain},
+    {"waiting ends with data, at the deadline, and with a wake", waiting},
+    {"input from before the port was opened is not taken for a reply", stale_input},
     {"the line is raw, ignores modem lines, keeps DTR at close, and has the requested settings",
      settings_on_the_line},
     {"any bit rate is accepted, and a setting that a pseudo terminal ignores is not an error", strange_rate},
     {"the stream's own settings win over those of the profile", settings_of_the_profile},
-    {"a missing port and a file that is not a port are told apart", not_there}, )
+    {"a missing port and a file that is not a port give different errors", not_there}, )

@@ -229,14 +229,15 @@ static void over_unix(void)
     CHECK_HAS(err.text, "refused");
 }
 
-UNIT_TESTS("socket streams", {"bytes pass over TCP, and close is seen by the peer", over_v4},
-           {"bytes pass over IPv6", over_v6}, {"a host can be given by name", by_name},
-           {"an unknown host is reported by name, as a transient error", unknown_name},
-           {"a lookup that takes too long is abandoned safely", lookup_given_up},
-           {"a refused connection says so and what to check", refused},
-           {"a host that does not answer ends at the deadline", black_hole},
-           {"a peer that closes is noticed after its last bytes, and writing to it is an error", peer_closes},
-           {"a peer that does not read makes the write end at the deadline, and says how much left",
-            partial_write},
-           {"bytes pass over a Unix socket; a missing socket and one without a listener are told apart",
-            over_unix}, )
+UNIT_TESTS(
+    "socket streams", {"bytes pass over TCP, and the peer sees the close", over_v4},
+    {"bytes pass over IPv6", over_v6}, {"a host can be given by name", by_name},
+    {"an unknown host is reported by name, as a transient error", unknown_name},
+    {"a lookup that takes too long is abandoned", lookup_given_up},
+    {"a refused connection is an error that says what to check", refused},
+    {"connecting to a host that does not answer ends at the deadline", black_hole},
+    {"a peer that closes is noticed after its last bytes, and writing to it is an error", peer_closes},
+    {"a write to a peer that does not read ends at the deadline and says how many bytes were sent",
+     partial_write},
+    {"bytes pass over a Unix socket; a missing socket and one without a listener give different errors",
+     over_unix}, )
