@@ -160,7 +160,7 @@ def unit_tests(kind, tally, options):
             continue
         print(f"  FAIL  {program.name} ({ending(status, UNIT_LIMIT_S)}, {seconds:.1f} s)")
         show(output)
-        names = re.findall(r"^  (.*) \.\.\..* FAIL$", output, re.MULTILINE)
+        names = re.findall(r"^      promise: (.*)$", output, re.MULTILINE)
         for i in range(max(failed, 1)):
             tally.fail(f"{kind} {program.name}: {names[i] if i < len(names) else ending(status, UNIT_LIMIT_S)}")
     end_section(started)

@@ -28,15 +28,21 @@ enum {
 static unsigned limit_s = DEFAULT_LIMIT_S;
 static unsigned passed;
 static unsigned failed;
-static int64_t began_ms; // of the test that runs
+static int64_t began_ms;      // of the test that runs
+static struct unit_test *all; // a table's rows one by one; each `rows` is its row
+static size_t all_count;
+static const void *row;     // of the test that runs
+static const char *promise; // of the test that runs
 static char folder[PATH_MAX];
 
 static void on_limit(int number)
 {
     (void)number;
-    static const char text[] = " FAIL\n      the test ran longer than UNIT_LIMIT seconds\n";
-    ssize_t written = write(STDOUT_FILENO, text, sizeof(text) - 1);
-    (void)written;
+    const char *const texts[] = {" FAIL\n      promise: ", promise,
+                                 "\n      the test ran longer than UNIT_LIMIT seconds\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (write(STDOUT_FILENO, texts[i], strlen(texts[i])) < 0)
+            break;
     _exit(1);
 }
 
@@ -92,9 +98,42 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+const void *unit_row(void)
+{
+    return row;
+}
+
+// Makes `all` of the tests and the rows of their tables.
+static void spread(const struct unit_test *tests, size_t count)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++)
+        most += tests[i].rows ? tests[i].row_count : 1;
+    all = calloc(most, sizeof *all);
+    if (all == NULL)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        const struct unit_test *test = &tests[i];
+        for (size_t n = 0; n < (test->rows ? test->row_count : 1); n++) {
+            const struct unit_row *at = test->rows
+                                            ? (const void *)((const char *)test->rows + n * test->row_size)
+                                            : NULL;
+            all[all_count] = *test;
+            if (at != NULL)
+                all[all_count] = (struct unit_test){at->promise, test->run, at->slow, at, 0, 0};
+            all_count++;
+        }
+    }
+}
+
 static void before_test(const CU_pTest test, const CU_pSuite suite)
 {
     (void)suite;
+    row = NULL;
+    promise = test->pName;
+    for (size_t i = 0; i < all_count && row == NULL; i++)
+        if (!strcmp(all[i].promise, test->pName))
+            row = all[i].rows;
     printf("  %s ...", test->pName);
     fflush(stdout);
     began_ms = now_ms();
@@ -111,7 +150,7 @@ static void after_test(const CU_pTest test, const CU_pSuite suite, const CU_pFai
         printf(" ok (%" PRId64 " ms)\n", now_ms() - began_ms);
     } else {
         failed++;
-        puts(" FAIL");
+        printf(" FAIL\n      promise: %s\n", promise); // the log may stand between it and its first mention
     }
     for (CU_pFailureRecord f = failures; f != NULL; f = f->pNext) {
         printf("      %s:%u: %s\n", f->strFileName != NULL ? f->strFileName : "?", f->uiLineNumber,
@@ -209,6 +248,9 @@ static int run_torture(int argc, char **argv, const struct unit_test *tests, siz
 
 int unit_main(int argc, char **argv, const char *suite, const struct unit_test *tests, size_t count)
 {
+    spread(tests, count);
+    tests = all;
+    count = all_count;
     if (argc == 2 && !strcmp(argv[1], "--list")) {
         for (size_t i = 0; i < count; i++)
             puts(tests[i].promise);

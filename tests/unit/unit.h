@@ -9,6 +9,22 @@
 //         {"an empty file has the digest FIPS 180-4 gives for no input", digest_of_nothing},
 //     )
 //
+// Tests that differ only in their data are the rows of a table, each a test with a promise of its own:
+//
+//     static const struct {
+//         struct unit_row row; // first
+//         const char *text;
+//         enum lf_status status;
+//     } bad[] = {{{"an empty text is refused"}, "", LF_INVALID}, ...};
+//
+//     static void refused(void)
+//     {
+//         const typeof(*bad) *row = unit_row();
+//         CHECK_INT(parse(row->text), row->status);
+//     }
+//
+//     UNIT_TESTS("parse", UNIT_ROWS(bad, refused), )
+//
 // The program prints every promise with ok or FAIL, the failing conditions with file and line, and ends in
 // `N passed, N failed`, counting test functions; it exits 0 only if none failed. `PROGRAM --list` names the
 // tests, `PROGRAM WORDS` runs those whose promise contains WORDS.
@@ -40,9 +56,24 @@ struct unit_test {
     const char *promise; // what the user may rely on, as a sentence
     void (*run)(void);
     bool slow; // UNIT_SLOW: over half a second on an idle machine; --torture some leaves it out
+    const void
+        *rows; // UNIT_ROWS: a table, whose rows begin with struct unit_row, in place of promise and slow
+    size_t row_count, row_size;
 };
 
+struct unit_row {
+    const char *promise;
+    bool slow;
+};
+// The row that the running test is for.
+const void *unit_row(void);
+
 #define UNIT_SLOW true
+// An entry of UNIT_TESTS: a test for each row of the table.
+#define UNIT_ROWS(table, run)                                                                                \
+    {                                                                                                        \
+        NULL, (run), false, (table), sizeof(table) / sizeof(*(table)), sizeof(*(table))                      \
+    }
 
 // Defines main(). Each further argument is {"promise", function}.
 #define UNIT_TESTS(suite, ...)                                                                               \

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char more[] =
     "instruments = ( { name = \"robot\"; driver = \"fake\"; collect = (\n"
@@ -13,6 +14,7 @@ static const char more[] =
     "  { files = \"L*.csv\"; match = [ \"last-job\" ]; config = \"Reader\"; },\n"
     "  { files = \"C*.csv\"; match = [ \"content:^run=(?<run>run_[0-9]+)\" ]; config = \"Reader\"; process = "
     "false; },\n"
+    "  { files = \"E*.csv\"; match = [ \"filename:^E(a+)+b(?<run>.)\" ]; config = \"Reader\"; },\n"
     "  { files = \"T*.csv\"; match = [ \"last-job\" ]; config = \"Reader\"; },\n"
     "  { files = \"N*.csv\"; match = [ \"filename:^N-(?<run>run_[0-9]+)(-(?<config>[a-z]+))?\" ]; } ); } );\n"
     "routes = (\n"
@@ -21,6 +23,9 @@ static const char more[] =
     " { name = \"weigh\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = "
     "\"weigh\";\n"
     "   inputs = { sample = \"Sample\"; }; outputs = { weight = \"Mass\"; };\n"
+    "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; },\n"
+    " { name = \"names\"; on = \"workflowTask.created\"; job = \"task\"; instrument = \"robot\"; procedure = "
+    "\"weigh\";\n"
     "   claim_status = \"IN_PROGRESS\"; done_status = \"COMPLETED\"; failed_status = \"FAILED\"; },\n"
     " { name = \"label\"; on = \"entity.registered\"; job = \"procedure\"; instrument = \"robot\"; procedure = "
     "\"print\";\n"
@@ -50,6 +55,7 @@ static void open_jobs(struct job_case *c)
 
 void case_open(struct job_case *c)
 {
+    UNIT_TIME_PASSES(0);
     fake_cloud_reset();
     *c = (struct job_case){.config = core_config(case_config ? case_config : more),
                            .device = fake_device("robot")};
@@ -150,23 +156,65 @@ static void complete(struct job_case *c, const char *wake)
 
 bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state)
 {
+    return case_says(c, id, state, "");
+}
+
+bool case_says(struct job_case *c, int64_t id, enum lf_job_state state, const char *text)
+{
     int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     struct lf_job job;
+    bool there;
     for (;;) {
         job = core_job(c->journal, id);
-        if (job.state == state || lf_deadline_passed(deadline))
+        there = job.state == state && strstr(job.note ? job.note : "", text);
+        if (there || lf_deadline_passed(deadline))
             break;
         if (job.state == LF_JOB_WAITING && job.wake)
             complete(c, job.wake);
         lf_job_free(&job);
         lf_sleep_until(lf_deadline_in(10), NULL);
     }
-    bool there = job.state == state;
     if (!there)
         printf("\n      job %lld is %s at %s: %s", (long long)id, lf_job_state_name(job.state), job.step,
                job.note ? job.note : "");
     lf_job_free(&job);
     return there;
+}
+
+bool case_reaches(struct job_case *c, int64_t id, const char *step)
+{
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
+    for (;;) {
+        struct lf_job job = core_job(c->journal, id);
+        bool there = !strcmp(job.step, step);
+        lf_job_free(&job);
+        if (there || lf_deadline_passed(deadline))
+            return there;
+        lf_sleep_until(lf_deadline_in(5), NULL);
+    }
+}
+
+void case_minute_passes(struct job_case *c)
+{
+    UNIT_TIME_PASSES(60000);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
+    /* The second listen from here began after a look for work that began after the minute. */
+    int before = c->device->listens;
+    while (c->device->listens < before + 2 && !lf_deadline_passed(deadline)) {
+        lf_instrument_kick(c->robot);
+        lf_sleep_until(lf_deadline_in(1), NULL);
+    }
+    NEED(c->device->listens >= before + 2);
+}
+
+void case_damage_spool(struct job_case *c, int64_t id)
+{
+    char path[600];
+    struct lf_parcel_row row;
+    NEED(lf_journal_parcel_get(c->journal, id, &row, UNIT_ERROR) == LF_OK);
+    snprintf(path, sizeof path, "%s/%s", c->config->agent.spool_dir, row.file);
+    lf_parcel_row_free(&row);
+    NEED(truncate(path, 2) == 0);
 }
 
 bool case_spool_empties(void)

@@ -25,14 +25,23 @@ void case_close(struct job_case *c);
 // As after the end of the process: closed, opened and not yet started.
 void case_restart(struct job_case *c);
 
-// Adds jobs of routes "plates" (deliver), and "weigh" (reports values) or "table" (reports a file) (task).
+// Adds jobs of the routes "plates" (deliver), and "weigh" (reports outputs), "names" (reports all values
+// under their own names) or "table" (reports a file) (task).
 int64_t case_deliver(struct job_case *c, const char *file);
 int64_t case_task(struct job_case *c, const char *route);
 // Makes the device show a result; returns its collect job.
 int64_t case_result(struct job_case *c, const char *name, const char *bytes, int version);
 
-// Waits at most 15 s until the job is in the state. False: it never was (and says where it is).
+// Waits until the job is in the state. False: it never was (and says where it is).
 bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state);
+// The same, until its note has the text, too.
+bool case_says(struct job_case *c, int64_t id, enum lf_job_state state, const char *text);
+// Waits until the job is at the step.
+bool case_reaches(struct job_case *c, int64_t id, const char *step);
+// Lets a minute pass, and waits until the bench has looked for work since then.
+void case_minute_passes(struct job_case *c);
+// As a bad disk does: cuts the job's file in the spool down to two bytes.
+void case_damage_spool(struct job_case *c, int64_t id);
 // As if the process had been killed between "about to act" and "acted".
 void case_killed_while_acting(struct job_case *c, int64_t id, const char *step);
 // Waits until the spool is empty.

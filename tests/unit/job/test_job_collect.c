@@ -1,4 +1,4 @@
-/* Results on their way to the cloud: none lost, none twice, none by guess. */
+/* Results on their way to the cloud: none lost, none uploaded twice, none matched by guess. */
 #include "job_case.h"
 
 #include "base/clock.h"
@@ -18,135 +18,324 @@ static void begin(void)
     case_start(&c);
 }
 
-static void result_goes_up(void)
+/* ---- one result after the other: what happens to them, and what reaches the cloud ---- */
+
+static int64_t first, id; /* the first and the newest job */
+
+static void retried(void)
 {
-    begin();
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_STR(case_fact(&c, id, "run"), "run_1");
-    CHECK_STR(case_fact(&c, id, "config"), "Reader");
-    CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
-    CHECK_INT(fake_cloud.created, 1);
-    CHECK_INT(fake_cloud.started, 1);
-    CHECK_INT(c.device->files, 1);
-    CHECK_HAS(case_note(&c, id), "3 rows succeeded");
-    CHECK(case_spool_empties());
-    case_close(&c);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
 }
 
-/* ---- answers that are lost ---- */
-
-static void lost_answer(const char *call)
+static void fixed_and_retried(void)
 {
-    begin();
-    fake_cloud_fail(call, 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.created, 1);
-    CHECK_INT(fake_cloud_size(&fake_cloud.processors), 1);
-    CHECK_INT(fake_cloud.started, 1);
-    case_close(&c);
+    fake_cloud.processed = "SUCCEEDED";
+    retried();
 }
 
-static void create_answer_lost(void)
+/* In the middle of the step at which the job waits. */
+static void killed(void)
 {
-    lost_answer("create_processor");
-}
-
-static void process_answer_lost(void)
-{
-    lost_answer("process");
-}
-
-static void killed_after_create(void)
-{
-    begin();
-    fake_cloud_fail("create_processor", 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_WAITING));
     case_restart(&c);
     struct lf_job job = core_job(c.journal, id);
     job.state = LF_JOB_READY;
     NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_start(&c);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.created, 1);
-    CHECK_INT(fake_cloud.uploads, 1);
-    case_close(&c);
 }
 
-static void refused_is_held(void)
+/* A scan after the restart sees it again. */
+static void restarted_and_seen_again(void)
 {
-    begin();
-    fake_cloud_fail("create_processor", 1, false, LF_REFUSED, LF_PERMANENT);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* a result never fails on its own */
-    CHECK_INT(c.device->files, 0);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 1);
-    case_close(&c);
+    case_restart(&c);
+    case_start(&c);
+    c.device->result = "R-run_1.csv";
+    for (int i = 0; i < 500 && c.device->result; i++) {
+        lf_instrument_kick(c.robot);
+        lf_sleep_until(lf_deadline_in(10), NULL);
+    }
+    CHECK(c.device->result == NULL); /* the agent has noted it */
+    CHECK_INT(core_count(lf_journal_job_counts(c.journal, NULL), "done"), 1);
 }
 
-static void processing_failed(void)
+static void cancelled_first(void)
 {
-    begin();
-    fake_cloud.processed = "FAILED";
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR); /* look now, not in ten seconds */
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "could not process");
-    CHECK_INT(c.device->files, 0);
-    case_close(&c);
-}
-
-/* ---- seen twice ---- */
-
-static void same_content(void)
-{
-    begin();
-    int64_t first = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, first, LF_JOB_DONE));
-    int64_t second = case_result(&c, "R-run_1.csv", "A1,0.5\n",
-                                 2); /* touched: a new version of the same bytes */
-    CHECK(case_becomes(&c, second, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 1);
-    CHECK_HAS(case_note(&c, second), "not uploaded again");
-    CHECK_INT(c.device->files, 2);
-    case_close(&c);
-}
-
-/* Two blank plates: the same bytes, two results. */
-static void same_content_other_run(void)
-{
-    begin();
-    int64_t first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
-    CHECK(case_becomes(&c, first, LF_JOB_DONE));
-    int64_t second = case_result(&c, "R-run_2.csv", "A1,0\n", 1);
-    CHECK(case_becomes(&c, second, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 2);
-    CHECK_INT(fake_cloud.created, 2);
-    case_close(&c);
-}
-
-/* The first is stopped before it is attached: whether the second is needed, nobody knows yet. */
-static void same_content_waits(void)
-{
-    begin();
-    fake_cloud_fail("upload_blob", 1, false, LF_IO, LF_PERMANENT);
-    int64_t first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
-    CHECK(case_becomes(&c, first, LF_JOB_HELD));
-    int64_t second = case_result(&c, "R-run_1-copy.csv", "A1,0\n", 1);
-    CHECK(case_becomes(&c, second, LF_JOB_WAITING));
-    CHECK_HAS(case_note(&c, second), "the same content");
     CHECK_INT(lf_jobs_cancel(c.jobs, first, "", "maria", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, second, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 1);
-    CHECK_INT(fake_cloud.created, 1);
+    UNIT_TIME_PASSES(60000); /* the second looks again */
+}
+
+static void changes_before_it_is_read(void)
+{
+    c.device->version = 2;
+    lf_instrument_resume(c.robot);
+}
+
+static void goes_away(void)
+{
+    c.device->bytes = NULL;
+    lf_instrument_resume(c.robot);
+}
+
+static void comes_back(void)
+{
+    c.device->bytes = "A1,0.5\n";
+    c.device->result = "R-run_1.csv";
+    lf_instrument_kick(c.robot);
+}
+
+static void damaged(void)
+{
+    case_damage_spool(&c, id);
+    retried();
+}
+
+static void damaged_and_complete_by_now(void)
+{
+    c.device->bytes = "run=run_7\n";
+    damaged();
+}
+
+static void damaged_and_gone(void)
+{
+    c.device->bytes = NULL;
+    damaged();
+}
+
+static void parts_given_up(void)
+{
+    CHECK_STR(case_fact(&c, id, "parts_blob"), "");
+    CHECK_INT(fake_cloud.aborted, 1);
+    retried();
+}
+
+static void assigned(void)
+{
+    CHECK_HAS(case_note(&c, id), "labferry assign");
+    CHECK_INT(fake_cloud.uploads, 0);
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_REFUSED);
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_7", NULL, "maria", UNIT_ERROR), LF_OK);
+}
+
+static void assigned_when_it_is_done(void)
+{
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_8", NULL, "maria", UNIT_ERROR), LF_REFUSED);
+}
+
+static void assigned_to_nothing(void)
+{
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "nonsense", NULL, "maria", UNIT_ERROR), LF_OK);
+}
+
+static void assigned_with_a_configuration(void)
+{
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_1", "Reader", "maria", UNIT_ERROR), LF_OK);
+}
+
+static const struct {
+    struct unit_row row;
+    /* Set up: this call of the cloud fails once; with `lost` it is carried out, and its answer is lost. */
+    struct {
+        const char *call;
+        bool lost;
+        enum lf_class class;
+    } fails;
+    const char *processed;      /* how processing ends; NULL: it succeeds */
+    bool parts, as_data, pause; /* uploads in parts; results without a file; the instrument starts paused */
+    /* What happens: the instrument shows a result, or something happens to the newest one; and what becomes
+     * of that job. */
+    struct {
+        const char *name, *bytes;
+        int version;
+        void (*happens)(void);
+        enum lf_job_state becomes;
+        const char *says;
+    } turns[4];
+    /* Expected in the end: of the newest job, of the cloud, of the instrument (reads and archivings). */
+    struct {
+        const char *fact, *text;
+    } facts[3];
+    const char *upload;
+    struct {
+        int uploads, created, replaced, started, takes, files;
+    } counts;
+} ways[] = {
+    {{"a result is uploaded, attached once, processed and archived"},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_DONE, "3 rows succeeded"}},
+     .facts = {{"run", "run_1"}, {"config", "Reader"}},
+     .upload = "A1,0.5\n",
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"if the answer to creating a processor is lost, no second one is created"},
+     .fails = {"create_processor", true, LF_UNKNOWN_OUTCOME},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
+               {.happens = retried, .becomes = LF_JOB_DONE}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"if the answer to starting it is lost, it is not started twice"},
+     .fails = {"process", true, LF_UNKNOWN_OUTCOME},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
+               {.happens = retried, .becomes = LF_JOB_DONE}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"killed after creating a processor: no second one, no second upload"},
+     .fails = {"create_processor", true, LF_UNKNOWN_OUTCOME},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
+               {.happens = killed, .becomes = LF_JOB_DONE}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"a result that the cloud refuses is held, not failed, and not archived"},
+     .fails = {"create_processor", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD}},
+     .counts = {.uploads = 1, .takes = 1}},
+    {{"a result that the cloud refused continues with a retry, and is not uploaded again"},
+     .fails = {"create_processor", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD},
+               {.happens = retried, .becomes = LF_JOB_DONE}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"a file that cannot be processed is held and not archived"},
+     .processed = "FAILED",
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
+               {.happens = retried, .becomes = LF_JOB_HELD, .says = "could not process"}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1}},
+    {{"once the cause is fixed, a retry starts the processing again"},
+     .processed = "FAILED",
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
+               {.happens = retried, .becomes = LF_JOB_HELD},
+               {.happens = fixed_and_retried, .becomes = LF_JOB_DONE}},
+     .counts = {.uploads = 1, .created = 1, .started = 2, .takes = 1, .files = 1}},
+    {{"an upload in parts that the cloud refuses is aborted there, and a retry starts a new one"},
+     .fails = {"upload_part", false, LF_PERMANENT},
+     .parts = true,
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD},
+               {.happens = parts_given_up, .becomes = LF_JOB_DONE}},
+     .facts = {{"blob", "blob_2"}},
+     .counts = {.uploads = 2, .created = 1, .started = 1, .takes = 1, .files = 1}},
+
+    {{"the same content is not uploaded twice for one run"},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_DONE},
+               {"R-run_1.csv", "A1,0.5\n", 2, NULL, LF_JOB_DONE, "not uploaded again"}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 2, .files = 2}},
+    {{"the same content in another run, such as a blank plate, is another result"},
+     .turns = {{"R-run_1.csv", "A1,0\n", 1, NULL, LF_JOB_DONE},
+               {"R-run_2.csv", "A1,0\n", 1, NULL, LF_JOB_DONE}},
+     .counts = {.uploads = 2, .created = 2, .started = 2, .takes = 2, .files = 2}},
+    {{"the same content waits until the first is attached, and takes its place if that is cancelled"},
+     .fails = {"upload_blob", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "A1,0\n", 1, NULL, LF_JOB_HELD},
+               {"R-run_1-copy.csv", "A1,0\n", 1, NULL, LF_JOB_WAITING, "the same content"},
+               {.happens = cancelled_first, .becomes = LF_JOB_DONE}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 2, .files = 1}},
+    {{"the same data sent twice was measured twice and is reported twice"},
+     .as_data = true,
+     .turns = {{"R-run_1-a.csv", "S S 12.34 g\n", 1, NULL, LF_JOB_DONE},
+               {"R-run_1-b.csv", "S S 12.34 g\n", 1, NULL, LF_JOB_DONE}},
+     .counts = {.uploads = 2, .created = 2, .started = 2, .takes = 0, .files = 2}},
+    {{"a result that is seen again after a restart is known"},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_DONE},
+               {.happens = restarted_and_seen_again, .becomes = LF_JOB_DONE}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"a later version of an unprocessed file replaces it"},
+     .fails = {"process", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "half", 1, NULL, LF_JOB_HELD}, {"R-run_1.csv", "whole", 2, NULL, LF_JOB_DONE}},
+     .upload = "whole",
+     .counts = {.uploads = 2, .created = 1, .replaced = 1, .started = 1, .takes = 2, .files = 1}},
+    {{"another file of the same run never replaces an unprocessed one"}, /* the cloud knows both as r.csv */
+     .fails = {"process", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "one", 1, NULL, LF_JOB_HELD},
+               {"R-run_1-other.csv", "two", 1, NULL, LF_JOB_DONE}},
+     .counts = {.uploads = 2, .created = 2, .started = 1, .takes = 2, .files = 1}},
+    {{"a file that changed before it was read is read in its new version"},
+     .pause = true,
+     .turns = {{"R-run_1.csv", "half", 1, NULL, LF_JOB_READY},
+               {.happens = changes_before_it_is_read, .becomes = LF_JOB_CANCELLED},
+               {"R-run_1.csv", "whole", 2, NULL, LF_JOB_DONE}},
+     .upload = "whole",
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"a result that disappeared before it was read is read when it comes back"},
+     .pause = true,
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_READY},
+               {.happens = goes_away, .becomes = LF_JOB_CANCELLED},
+               {.happens = comes_back, .becomes = LF_JOB_DONE}},
+     .upload = "A1,0.5\n",
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+
+    {{"a damaged spool file is collected again"},
+     .fails = {"upload_blob", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD},
+               {.happens = damaged, .becomes = LF_JOB_DONE}},
+     .upload = "A1,0.5\n",
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 2, .files = 1}},
+    {{"a result damaged in the spool before its run was known is read from the instrument again"},
+     .turns = {{"C.csv", "nothing\n", 1, NULL, LF_JOB_HELD},
+               {.happens = damaged_and_complete_by_now, .becomes = LF_JOB_DONE}},
+     .facts = {{"run", "run_7"}},
+     .upload = "run=run_7\n",
+     .counts = {.uploads = 1, .created = 1, .takes = 2, .files = 1}},
+    {{"a result damaged in the spool and gone from the instrument is held, since a person may have a copy"},
+     .fails = {"upload_blob", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD},
+               {.happens = damaged_and_gone, .becomes = LF_JOB_HELD, .says = "Restore"}},
+     .counts = {.takes = 1}},
+
+    {{"a result whose run no rule finds is held with what was tried, until somebody assigns it"},
+     .turns = {{"R-unknown.csv", "A1\n", 1, NULL, LF_JOB_HELD, "tried: filename:"},
+               {.happens = assigned, .becomes = LF_JOB_DONE},
+               {.happens = assigned_when_it_is_done, .becomes = LF_JOB_DONE}},
+     .facts = {{"run", "run_7"}, {"assigned", "maria"}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"a result that matches no collect entry is held"},
+     .turns = {{"Z.csv", "A1\n", 1, NULL, LF_JOB_HELD, "collect list"}},
+     .counts = {.takes = 1}},
+    {{"a result assigned to a run that the cloud does not know is held"},
+     .turns = {{"R-unknown.csv", "A1\n", 1, NULL, LF_JOB_HELD},
+               {.happens = assigned_to_nothing, .becomes = LF_JOB_HELD, .says = "no run nonsense"},
+               {.happens = assigned, .becomes = LF_JOB_DONE}},
+     .facts = {{"run", "run_7"}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"the run is found in the content, and with process = false the file is only attached"},
+     .turns = {{"C.csv", "# made by reader\nrun=run_5\nA1,1\n", 1, NULL, LF_JOB_DONE}},
+     .facts = {{"run", "run_5"}},
+     .counts = {.uploads = 1, .created = 1, .takes = 1, .files = 1}},
+    {{"a result without an output file configuration is held until somebody names it"},
+     .turns = {{"N-run_1.csv", "A1\n", 1, NULL, LF_JOB_HELD, "labferry assign 1 run_1 CONFIG"},
+               {.happens = assigned_with_a_configuration, .becomes = LF_JOB_DONE}},
+     .facts = {{"config", "Reader"}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+};
+
+static void results(void)
+{
+    const typeof(*ways) *row = unit_row();
+    case_open(&c);
+    c.device->as_data = row->as_data;
+    fake_cloud.parts = row->parts;
+    if (row->processed)
+        fake_cloud.processed = row->processed;
+    if (row->pause)
+        lf_instrument_pause(c.robot, "test");
+    case_start(&c);
+    fake_cloud_fail(row->fails.call, row->fails.call ? 1 : 0, row->fails.lost, LF_REFUSED, row->fails.class);
+    for (size_t i = 0; i < 4 && (row->turns[i].name || row->turns[i].happens); i++) {
+        const typeof(*row->turns) *turn = &row->turns[i];
+        if (turn->name)
+            id = case_result(&c, turn->name, turn->bytes, turn->version);
+        else
+            turn->happens();
+        first = i == 0 ? id : first;
+        bool as_expected = case_says(&c, id, turn->becomes, turn->says ? turn->says : "");
+        CHECK(as_expected);
+        if (!as_expected)
+            break;
+    }
+    for (size_t i = 0; i < 3 && row->facts[i].fact; i++)
+        CHECK_STR(case_fact(&c, id, row->facts[i].fact), row->facts[i].text);
+    if (row->upload)
+        CHECK_STR(fake_cloud.last_upload, row->upload);
+    CHECK_INT(fake_cloud.uploads, row->counts.uploads);
+    CHECK_INT(fake_cloud.created, row->counts.created);
+    CHECK_INT(fake_cloud_size(&fake_cloud.processors), row->counts.created);
+    CHECK_INT(fake_cloud.replaced, row->counts.replaced);
+    CHECK_INT(fake_cloud.started, row->counts.started);
+    CHECK_INT(c.device->takes, row->counts.takes);
+    CHECK_INT(c.device->files, row->counts.files);
+    if (first == id && row->counts.files)
+        CHECK(case_spool_empties());
     case_close(&c);
 }
 
@@ -158,38 +347,37 @@ static void count_line(void *context, int64_t at_ms, const char *who, const char
     (*(int *)context)++;
 }
 
-static int history_lines(int64_t id)
+static int history_lines(int64_t job)
 {
     int lines = 0;
-    NEED(lf_journal_history_list(c.journal, id, count_line, &lines, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_history_list(c.journal, job, count_line, &lines, UNIT_ERROR) == LF_OK);
     return lines;
 }
 
-static int64_t due_at(int64_t id)
+static int64_t due_at(int64_t number)
 {
-    struct lf_job job = core_job(c.journal, id);
+    struct lf_job job = core_job(c.journal, number);
     int64_t due = job.due_mono;
     lf_job_free(&job);
     return due;
 }
 
 /* Lets time pass until the job is due, and waits until it has looked and is due again. */
-static void looks_again(int64_t id)
+static void looks_again(int64_t job)
 {
-    int64_t due = due_at(id), end = lf_deadline_in(UNIT_SOON_MS);
+    int64_t due = due_at(job), end = lf_deadline_in(UNIT_SOON_MS);
     UNIT_TIME_PASSES(lf_deadline_left(due));
-    while (due_at(id) == due && !lf_deadline_passed(end))
+    while (due_at(job) == due && !lf_deadline_passed(end))
         lf_sleep_until(lf_deadline_in(1), NULL);
-    CHECK(due_at(id) > due);
+    CHECK(due_at(job) > due);
 }
 
-/* It looks every two seconds whether it can go on, and may do so for a week. */
+/* It looks every two seconds whether it can continue, and may do so for a week. */
 static void waits_silently(void)
 {
-    UNIT_TIME_PASSES(0);
     begin();
     fake_cloud_fail("upload_blob", 1, false, LF_IO, LF_PERMANENT);
-    int64_t first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
+    first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
     CHECK(case_becomes(&c, first, LF_JOB_HELD));
     int64_t second = case_result(&c, "R-run_1-copy.csv", "A1,0\n", 1);
     CHECK(case_becomes(&c, second, LF_JOB_WAITING));
@@ -201,248 +389,57 @@ static void waits_silently(void)
     case_close(&c);
 }
 
-static void said_twice(void)
-{
-    begin();
-    c.device->as_data = true;
-    int64_t first = case_result(&c, "R-run_1-a.csv", "S S 12.34 g\n", 1);
-    CHECK(case_becomes(&c, first, LF_JOB_DONE));
-    int64_t second = case_result(&c, "R-run_1-b.csv", "S S 12.34 g\n",
-                                 1); /* weighed again: the same weight */
-    CHECK(case_becomes(&c, second, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 2);
-    CHECK_INT(fake_cloud.created, 2);
-    CHECK_INT(c.device->takes, 0);
-    case_close(&c);
-}
+/* ---- old findings ---- */
 
-static void told_again(void)
-{
-    begin();
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_DONE));
-    case_restart(&c);
-    case_start(&c);
-    c.device->result = "R-run_1.csv"; /* a scan after the restart sees it again */
-    for (int i = 0; i < 500 && c.device->result; i++) {
-        lf_instrument_kick(c.robot);
-        lf_sleep_until(lf_deadline_in(10), NULL);
-    }
-    CHECK(c.device->result == NULL); /* taken note of */
-    CHECK_INT(core_count(lf_journal_job_counts(c.journal, NULL), "done"), 1);
-    CHECK_INT(fake_cloud.uploads, 1);
-    case_close(&c);
-}
+static const struct {
+    struct unit_row row;
+    bool archived, back; /* it is gone from its place; it lies there again */
+    bool known;          /* once it is old */
+} old[] = {
+    {{"a result that was archived leaves the journal when it is old"}, .archived = true},
+    {{"a result that is still in its place stays known, or it would count as a new one"}, .known = true},
+    {{"a result that was archived and is put back stays known"},
+     .archived = true,
+     .back = true,
+     .known = true},
+};
 
-static void newer_version(void)
+static void old_results(void)
 {
-    begin();
-    fake_cloud_fail("process", 1, false, LF_IO,
-                    LF_PERMANENT); /* the first one stops before it is processed */
-    int64_t first = case_result(&c, "R-run_1.csv", "half", 1);
-    NEED(case_becomes(&c, first, LF_JOB_HELD));
-    int64_t second = case_result(&c, "R-run_1.csv", "whole", 2);
-    CHECK(case_becomes(&c, second, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.created, 1);
-    CHECK_INT(fake_cloud.replaced, 1);
-    case_close(&c);
-}
-
-static void same_name_other_file(void)
-{
-    begin();
-    fake_cloud_fail("process", 1, false, LF_IO, LF_PERMANENT);
-    int64_t first = case_result(&c, "R-run_1.csv", "one", 1);
-    NEED(case_becomes(&c, first, LF_JOB_HELD));
-    /* Another file of the same run (the cloud knows both as r.csv): it must not take the first one's place.
-     */
-    int64_t second = case_result(&c, "R-run_1-other.csv", "two", 1);
-    CHECK(case_becomes(&c, second, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.created, 2);
-    CHECK_INT(fake_cloud.replaced, 0);
-    case_close(&c);
-}
-
-static void changed_while_read(void)
-{
-    case_open(&c);
-    lf_instrument_pause(c.robot, "test");
-    case_start(&c);
-    int64_t first = case_result(&c, "R-run_1.csv", "half", 1);
-    c.device->version = 2;
-    lf_instrument_resume(c.robot);
-    CHECK(case_becomes(&c, first, LF_JOB_CANCELLED));
-    int64_t second = case_result(&c, "R-run_1.csv", "whole", 2);
-    CHECK(case_becomes(&c, second, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 1);
-    CHECK_STR(fake_cloud.last_upload, "whole");
-    case_close(&c);
-}
-
-static void gone_and_back(void)
-{
-    case_open(&c);
-    lf_instrument_pause(c.robot, "test");
-    case_start(&c);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    c.device->bytes = NULL;
-    lf_instrument_resume(c.robot);
-    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
-    c.device->bytes = "A1,0.5\n";
-    c.device->result = "R-run_1.csv";
-    lf_instrument_kick(c.robot);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 1);
-    CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
-    case_close(&c);
-}
-
-/* Done, gone, and put back: as long as it lies there it must not become a second job. */
-static void done_and_back(void)
-{
+    const typeof(*old) *row = unit_row();
     int64_t dropped = 0;
     begin();
-    c.device->file_status = LF_BUSY;
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+    c.device->file_status = LF_BUSY; /* it waits there */
+    id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    c.device->bytes = NULL;
-    c.device->file_status = LF_OK;
-    NEED(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR) == LF_OK);
-    NEED(case_becomes(&c, id, LF_JOB_DONE));
-    struct lf_finding again = {.id = "R-run_1.csv", .version = "1", .name = "R-run_1.csv"};
-    NEED(lf_jobs_found(c.jobs, c.robot, &again, UNIT_ERROR) == LF_OK);
-    NEED(lf_journal_prune(c.journal, -3600000, &dropped, UNIT_ERROR) == LF_OK);
-    CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), id);
-    CHECK_INT(fake_cloud.uploads, 1);
-    case_close(&c);
-}
-
-/* ---- spool ---- */
-
-static void damaged_spool(void)
-{
-    begin();
-    fake_cloud_fail("upload_blob", 1, false, LF_IO, LF_PERMANENT);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_HELD));
-    char path[600];
-    snprintf(path, sizeof path, "%s/job-%lld", c.config->agent.spool_dir, (long long)id);
-    NEED(truncate(path, 2) == 0);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(c.device->takes, 2);
-    CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
-    case_close(&c);
-}
-
-/* What was archived may leave the journal; what still lies there would be taken for a new result. */
-static void leaves_when_archived(bool archived)
-{
-    int64_t dropped = 0;
-    begin();
-    c.device->file_status = LF_BUSY; /* so that it waits there */
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    if (archived)
+    if (row->archived)
         c.device->bytes = NULL;
     c.device->file_status = LF_OK;
     NEED(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR) == LF_OK);
     NEED(case_becomes(&c, id, LF_JOB_DONE));
+    struct lf_finding again = {.id = "R-run_1.csv", .version = "1", .name = "R-run_1.csv"};
+    NEED(!row->back || lf_jobs_found(c.jobs, c.robot, &again, UNIT_ERROR) == LF_OK);
     NEED(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1") == id);
     NEED(lf_journal_prune(c.journal, -3600000, &dropped, UNIT_ERROR) == LF_OK);
-    CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), archived ? 0 : id);
+    CHECK_INT(lf_journal_finding_job(c.journal, "robot", "R-run_1.csv", "1"), row->known ? id : 0);
+    CHECK_INT(fake_cloud.uploads, 1);
     case_close(&c);
 }
 
-static void archived_leaves(void)
-{
-    leaves_when_archived(true);
-    leaves_when_archived(false);
-}
-
-static void damaged_and_gone(void)
-{
-    begin();
-    fake_cloud_fail("upload_blob", 1, false, LF_IO, LF_PERMANENT);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_HELD));
-    char path[600];
-    snprintf(path, sizeof path, "%s/job-%lld", c.config->agent.spool_dir, (long long)id);
-    NEED(unlink(path) == 0);
-    c.device->bytes = NULL;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
-    lf_sleep_until(lf_deadline_in(300), NULL);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* a person may have a copy; nothing is given up in silence */
-    CHECK_HAS(case_note(&c, id), "Restore");
-    case_close(&c);
-}
-
-/* ---- which run? ---- */
-
-static void no_match(void)
-{
-    begin();
-    int64_t id = case_result(&c, "R-unknown.csv", "A1\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "tried: filename:");
-    CHECK_HAS(case_note(&c, id), "labferry assign");
-    CHECK_INT(fake_cloud.uploads, 0);
-    struct lf_error err = {0};
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", &err), LF_REFUSED);
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_7", NULL, "maria", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_STR(case_fact(&c, id, "run"), "run_7");
-    CHECK_STR(case_fact(&c, id, "assigned"), "maria");
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_8", NULL, "maria", &err), LF_REFUSED);
-    case_close(&c);
-}
-
-static void no_rule(void)
-{
-    begin();
-    int64_t id = case_result(&c, "Z.csv", "A1\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "collect list");
-    case_close(&c);
-}
-
-static void run_unknown_to_the_cloud(void)
-{
-    begin();
-    int64_t id = case_result(&c, "R-unknown.csv", "A1\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "nonsense", NULL, "maria", UNIT_ERROR), LF_OK);
-    lf_sleep_until(lf_deadline_in(300), NULL);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "no run nonsense");
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_2", NULL, "maria", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    case_close(&c);
-}
-
-static void by_content(void)
-{
-    begin();
-    int64_t id = case_result(&c, "C.csv", "# made by reader\nrun=run_5\nA1,1\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_STR(case_fact(&c, id, "run"), "run_5");
-    CHECK_INT(fake_cloud.created, 1);
-    CHECK_INT(fake_cloud.started, 0); /* process = false */
-    case_close(&c);
-}
+/* ---- the last delivery ---- */
 
 static void by_last_job(void)
 {
     begin();
     int64_t early = case_result(&c, "L0.csv", "before any worklist\n", 1);
     CHECK(case_becomes(&c, early, LF_JOB_HELD));
-    /* The delivery cannot be confirmed yet, but the instrument has the file and has made its result of it. */
+    /* The delivery cannot be confirmed yet, but the instrument has the file and has produced its result. */
     c.device->verdict = LF_VERDICT_UNKNOWN;
     c.device->verify_status = LF_IO;
     c.device->verify_class = LF_TRANSIENT;
     int64_t deliver = case_deliver(&c, "file_1");
     NEED(fake_reached(&c.device->verifies, 1));
-    int64_t id = case_result(&c, "L1.csv", "A1\n", 1);
+    id = case_result(&c, "L1.csv", "A1\n", 1);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id, "run"), "run_1");
     c.device->verify_status = LF_OK;
@@ -454,14 +451,14 @@ static void by_last_job(void)
 static void delivery_in_doubt(void)
 {
     begin();
-    int64_t first = case_deliver(&c, "file_1");
+    first = case_deliver(&c, "file_1");
     NEED(case_becomes(&c, first, LF_JOB_DONE));
     c.device->act_status = LF_IO;
     c.device->act_class = LF_UNKNOWN_OUTCOME;
     fake_cloud.file = "file_2";
     int64_t doubtful = case_deliver(&c, "file_2");
     NEED(case_becomes(&c, doubtful, LF_JOB_HELD));
-    int64_t id = case_result(&c, "L1.csv", "A1\n", 1);
+    id = case_result(&c, "L1.csv", "A1\n", 1);
     CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* the first delivery's run would be a guess */
     CHECK_HAS(case_note(&c, id), "not known yet");
     CHECK_INT(fake_cloud.created, 0);
@@ -470,62 +467,38 @@ static void delivery_in_doubt(void)
     case_close(&c);
 }
 
-static void config_missing(void)
-{
-    begin();
-    int64_t id = case_result(&c, "N-run_1.csv", "A1\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "assign");
-    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_1", "Reader", "maria", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    case_close(&c);
-}
+/* ---- disks ---- */
 
-/* ---- uploaded by hand, or by us? ---- */
+/* Somebody clears /var/lib with the agent in it. While a file is in its place, the folder cannot be made
+ * again. */
+static const struct {
+    struct unit_row row;
+    bool file;
+} cleared[] = {
+    {{"a spool folder that was removed is made again, and no file counts as missing"}, false},
+    {{"while the spool folder cannot be made, jobs wait with the reason, and continue on their own"}, true},
+};
 
-static int64_t uploaded_event(const char *processor, const char *blob)
+static void spool_folder(void)
 {
-    char key[100], facts[200];
-    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"", .step = "adopt", .key = key};
-    snprintf(key, sizeof key, "automationOutputProcessor.uploaded|%s|%s", processor, blob);
-    snprintf(facts, sizeof facts, "{\"processor\":\"%s\",\"blob\":\"%s\",\"file_name\":\"r.csv\"}", processor,
-             blob);
-    job.fields = cJSON_Parse(facts);
-    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
-    cJSON_Delete(job.fields);
-    lf_jobs_kick(c.jobs);
-    return job.id;
-}
-
-/* Somebody clears /var/lib with the agent in it. With a file in its place the folder cannot be made anew. */
-static void spool_folder(bool file)
-{
+    const typeof(*cleared) *row = unit_row();
     begin();
     const char *dir = c.config->agent.spool_dir;
     NEED(rmdir(dir) == 0);
-    if (file)
+    if (row->file)
         NEED(fclose(fopen(dir, "w")) == 0);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1), down = case_deliver(&c, "file_1");
-    if (file) {
-        CHECK(case_becomes(&c, id, LF_JOB_WAITING));
-        CHECK_HAS(case_note(&c, id), "cannot create");
+    id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+    int64_t down = case_deliver(&c, "file_1");
+    if (row->file) {
+        CHECK(case_says(&c, id, LF_JOB_WAITING, "cannot create"));
         CHECK(case_becomes(&c, down, LF_JOB_WAITING));
         NEED(unlink(dir) == 0);
+        UNIT_TIME_PASSES(60000);
     }
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(fake_cloud.last_upload, "A1,0.5\n");
     CHECK(case_becomes(&c, down, LF_JOB_DONE));
     case_close(&c);
-}
-
-static void no_spool_folder(void)
-{
-    spool_folder(false);
-}
-
-static void file_for_spool_folder(void)
-{
-    spool_folder(true);
 }
 
 /* The disk takes no more: the journal cannot commit. */
@@ -543,7 +516,7 @@ static void no_more_writes(bool none)
 static void cancel_not_kept(void)
 {
     begin();
-    int64_t id = case_result(&c, "plate.csv", "A1,0.5\n", 1);
+    id = case_result(&c, "plate.csv", "A1,0.5\n", 1);
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     no_more_writes(true);
     enum lf_status status = lf_jobs_cancel(c.jobs, id, "", "maria", UNIT_ERROR);
@@ -556,59 +529,50 @@ static void cancel_not_kept(void)
     case_close(&c);
 }
 
-static void echo_of_our_own(void)
+/* ---- uploaded by hand, or by this agent? ---- */
+
+static int64_t uploaded_event(const char *processor, const char *blob)
 {
+    char key[100], facts[200];
+    struct lf_job job = {.kind = (char *)"collect", .instrument = (char *)"", .step = "adopt", .key = key};
+    snprintf(key, sizeof key, "automationOutputProcessor.uploaded|%s|%s", processor, blob);
+    snprintf(facts, sizeof facts, "{\"processor\":\"%s\",\"blob\":\"%s\",\"file_name\":\"r.csv\"}", processor,
+             blob);
+    job.fields = cJSON_Parse(facts);
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    cJSON_Delete(job.fields);
+    lf_jobs_kick(c.jobs);
+    return job.id;
+}
+
+static const struct {
+    struct unit_row row;
+    bool ours; /* this agent uploads a result first */
+    const char *processor, *blob;
+    enum lf_job_state becomes;
+    int started, uploads;
+} uploaded[] = {
+    {{"the event of the agent's own upload is recognised"}, true, "aop_1", "blob_1", LF_JOB_CANCELLED, 1, 1},
+    {{"an upload by hand is processed and not uploaded"}, false, "aop_9", "blob_hand", LF_JOB_WAITING, 1, 0},
+};
+
+static void uploaded_by(void)
+{
+    const typeof(*uploaded) *row = unit_row();
     begin();
-    int64_t ours = case_result(&c, "R-run_1.csv", "A1\n", 1);
-    NEED(case_becomes(&c, ours, LF_JOB_DONE));
-    int64_t echo = uploaded_event("aop_1", "blob_1");
-    CHECK(case_becomes(&c, echo, LF_JOB_CANCELLED));
-    CHECK_INT(fake_cloud.started, 1);
+    NEED(!row->ours || case_becomes(&c, case_result(&c, "R-run_1.csv", "A1\n", 1), LF_JOB_DONE));
+    CHECK(case_becomes(&c, uploaded_event(row->processor, row->blob), row->becomes));
+    CHECK_INT(fake_cloud.started, row->started);
+    CHECK_INT(fake_cloud.uploads, row->uploads);
     case_close(&c);
 }
 
-static void by_hand(void)
-{
-    begin();
-    int64_t id = uploaded_event("aop_9", "blob_by_hand");
-    NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    CHECK_INT(fake_cloud.started, 1);
-    CHECK_INT(fake_cloud.uploads, 0);
-    case_close(&c);
-}
-
-UNIT_TESTS(
-    "job, results", {"a result goes up, is attached once, processed and archived", result_goes_up},
-    {"the answer to creating a processor is lost: no second one", create_answer_lost},
-    {"the answer to starting it is lost: it is not started twice", process_answer_lost},
-    {"killed after creating a processor: no second one, no second upload", killed_after_create},
-    {"a result that the cloud refuses is held, not failed, and not archived", refused_is_held},
-    {"a file that cannot be processed is held and not archived", processing_failed},
-    {"the same content is not uploaded twice into a run", same_content},
-    {"the same content in another run is another result", same_content_other_run},
-    {"a job that waits for a person looks again and again, and tells it once", waits_silently, UNIT_SLOW},
-    {"the same content waits until the first is attached, and takes its place if it is cancelled",
-     same_content_waits, UNIT_SLOW},
-    {"what the instrument says twice is reported twice", said_twice},
-    {"a result that is seen again after a restart is known", told_again},
-    {"a later version of an unprocessed file takes its place", newer_version},
-    {"another file never takes the place of one that waits", same_name_other_file},
-    {"a file that changed while it was read is taken in its new version", changed_while_read},
-    {"a result that was done with and lies there again stays known", done_and_back},
-    {"a result that went away before it could be read is taken when it comes back", gone_and_back},
-    {"a damaged spool file is collected anew", damaged_spool},
-    {"a result that was archived leaves the journal when it is old, one that still lies there does not",
-     archived_leaves},
-    {"damaged here and gone there: held, saying so", damaged_and_gone},
-    {"no rule finds the run: held with what was tried, until somebody assigns it", no_match},
-    {"a result that no collect entry fits is held", no_rule},
-    {"a run that the cloud does not know is held", run_unknown_to_the_cloud},
-    {"the run is found in the content", by_content},
-    {"the run of the last delivery, confirmed or not; none before the first", by_last_job},
-    {"as long as a delivery is in doubt, nobody knows whose a result is, and it waits", delivery_in_doubt},
-    {"a run without a configuration is held until both are said", config_missing},
-    {"a spool folder that was removed is made anew; nothing is taken for missing", no_spool_folder},
-    {"while the spool has no folder, jobs wait, say so, and go on by themselves", file_for_spool_folder},
-    {"a cancel that cannot be written down leaves the result where it is", cancel_not_kept},
-    {"the echo of our own upload is recognised", echo_of_our_own},
-    {"an upload by hand is processed and not uploaded", by_hand}, )
+UNIT_TESTS("job, results", UNIT_ROWS(ways, results), UNIT_ROWS(old, old_results),
+           UNIT_ROWS(cleared, spool_folder), UNIT_ROWS(uploaded, uploaded_by),
+           {"a job that waits for another looks again and again, and reports it once", waits_silently,
+            UNIT_SLOW},
+           {"a result matches the run of the last delivery, confirmed or not; before the first it is held",
+            by_last_job},
+           {"while the outcome of a delivery is unknown, a result that may belong to it waits",
+            delivery_in_doubt},
+           {"a cancel that cannot be written to the journal leaves the result as it is", cancel_not_kept}, )

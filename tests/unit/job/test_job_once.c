@@ -80,7 +80,7 @@ static void interrupted_and_unknown(void)
     lf_job_free(&job);
     case_restart(&c); /* the doubt outlives a restart */
     case_start(&c);
-    lf_sleep_until(lf_deadline_in(200), NULL);
+    case_minute_passes(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_INT(c.device->acts, 0);
     CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
@@ -104,15 +104,16 @@ static void retried_by_a_person(void)
 static void retry_while_it_waits_keeps_the_doubt(void)
 {
     int64_t id = killed(LF_VERDICT_UNKNOWN, LF_DISCONNECTED, LF_TRANSIENT);
-    NEED(fake_reached(&c.device->verifies, 1));
-    for (int i = 0; i < 5; i++) {
-        lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
-        lf_sleep_until(lf_deadline_in(100), NULL);
+    for (int looks = 1; looks < 5; looks++) {
+        NEED(fake_reached(&c.device->verifies, looks));
+        NEED(case_becomes(&c, id, LF_JOB_WAITING));
+        CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
+        UNIT_TIME_PASSES(60000); /* it connects again */
     }
     CHECK_INT(c.device->acts, 0);
     c.device->verify_status = LF_OK;
     c.device->verdict = LF_VERDICT_DONE;
-    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
+    UNIT_TIME_PASSES(60000);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
@@ -171,57 +172,46 @@ static void idempotent_is_done_again(void)
 
 /* ---- what a failing action leads to ---- */
 
-static int64_t failing(enum lf_status status, enum lf_class class)
+static const struct {
+    struct unit_row row;
+    enum lf_class class;
+    enum lf_job_state state;
+    bool acting, again; /* it may have happened; it is done again on its own */
+} classes[] = {
+    {{"an action that fails for now is repeated later"}, LF_TRANSIENT, LF_JOB_WAITING, false, true},
+    {{"an action that can never work fails the job"}, LF_PERMANENT, LF_JOB_FAILED, false, false},
+    {{"an action whose outcome is unknown holds the job and is never repeated on its own"},
+     LF_UNKNOWN_OUTCOME,
+     LF_JOB_HELD,
+     true,
+     false},
+    {{"an action that needs a person holds the job"}, LF_NEEDS_PERSON, LF_JOB_HELD, false, false},
+};
+
+static void class_decides(void)
 {
+    const typeof(*classes) *row = unit_row();
     case_open(&c);
     c.device->repeat = LF_ONCE;
-    c.device->act_status = status;
-    c.device->act_class = class;
+    c.device->act_status = LF_IO;
+    c.device->act_class = row->class;
     case_start(&c);
     int64_t id = 0;
     NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
-    return id;
+    CHECK(case_says(&c, id, row->state, "the device says no"));
+    struct lf_job job = core_job(c.journal, id);
+    CHECK_INT(job.class, row->class);
+    CHECK_INT(job.acting, row->acting);
+    lf_job_free(&job);
+    CHECK_INT(c.device->acts, 1);
+    c.device->act_status = LF_OK;
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, row->again ? LF_JOB_DONE : row->state));
+    CHECK_INT(c.device->acts, row->again ? 2 : 1);
+    case_close(&c);
 }
 
-static void classes_decide(void)
-{
-    static const struct {
-        enum lf_class class;
-        enum lf_job_state state;
-        bool acting;
-    } rows[] = {
-        {LF_TRANSIENT, LF_JOB_WAITING, false},
-        {LF_PERMANENT, LF_JOB_FAILED, false},
-        {LF_UNKNOWN_OUTCOME, LF_JOB_HELD, true},
-        {LF_NEEDS_PERSON, LF_JOB_HELD, false},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int64_t id = failing(LF_IO, rows[i].class);
-        CHECK(case_becomes(&c, id, rows[i].state));
-        struct lf_job job = core_job(c.journal, id);
-        CHECK_INT(job.class, rows[i].class);
-        CHECK_INT(job.acting, rows[i].acting);
-        lf_job_free(&job);
-        CHECK_HAS(case_note(&c, id), "the device says no");
-        if (rows[i].class == LF_TRANSIENT) {
-            c.device->act_status = LF_OK;
-            CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* by itself */
-        } else {
-            lf_sleep_until(lf_deadline_in(100), NULL);
-            CHECK_INT(c.device->acts, 1); /* never on its own */
-        }
-        case_close(&c);
-        static const char *const files[] = {"", "-wal", "-shm", ".lock"}; /* the next row begins anew */
-        for (size_t n = 0; n < sizeof files / sizeof *files; n++) {
-            char path[600];
-            snprintf(path, sizeof path, "%s/journal.db%s", unit_folder(), files[n]);
-            unlink(path);
-        }
-    }
-}
-
-/* What it ends with looks for its instrument among all of them (found by the soak: the first was gone by
- * then). */
+/* A job that ends late looks for its instrument among all of them: the first must not be closed by then. */
 static void stop_waits_for_all(void)
 {
     struct lf_instrument *slow = NULL;
@@ -243,7 +233,7 @@ static void stop_waits_for_all(void)
     NEED(fake_reached(&device->acts, 1));
     lf_jobs_stop(c.jobs);
     struct lf_job job = core_job(c.journal, id);
-    CHECK_INT(job.state, LF_JOB_READY); /* whatever it had to write down is written */
+    CHECK_INT(job.state, LF_JOB_READY); /* everything is saved */
     lf_job_free(&job);
     case_close(&c);
 }
@@ -256,7 +246,7 @@ static void stopped_while_acting(void)
     int64_t id = 0;
     NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
     NEED(fake_reached(&c.device->acts, 1));
-    case_restart(&c); /* the agent stops in good order while it runs */
+    case_restart(&c); /* the agent stops cleanly while it runs */
     c.device->stuck = false;
     CHECK(case_becomes(&c, id, LF_JOB_READY)); /* not taken for an operator's cancel */
     case_start(&c);
@@ -278,7 +268,8 @@ static void stopped_in_doubt(void)
     c.device->stuck = false;
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    lf_sleep_until(lf_deadline_in(200), NULL);
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_INT(c.device->acts, 1);
     case_close(&c);
 }
@@ -288,13 +279,16 @@ static void expires(void)
     case_open(&c);
     int64_t id = case_deliver(&c, "file_1");
     struct lf_job job = core_job(c.journal, id);
-    job.expires_mono = lf_deadline_in(300);
+    job.expires_mono = lf_deadline_in(60000);
     job.bench = true;
     snprintf(job.step, sizeof job.step, "%s", "deliver");
     NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     c.device->connect_fails = 1000; /* the instrument is not there */
     case_start(&c);
+    NEED(fake_reached(&c.device->connects, 1));
+    CHECK(case_becomes(&c, id, LF_JOB_READY));
+    UNIT_TIME_PASSES(60000);
     CHECK(case_becomes(&c, id, LF_JOB_EXPIRED));
     CHECK_INT(c.device->acts, 0);
     CHECK_HAS(case_note(&c, id), "not_after");
@@ -356,13 +350,6 @@ static void hostile_names(void)
     case_close(&c);
 }
 
-static void damage(const char *job_file)
-{
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s", c.config->agent.spool_dir, job_file);
-    NEED(truncate(path, 1) == 0);
-}
-
 static void damaged_before(void)
 {
     case_open(&c);
@@ -370,23 +357,28 @@ static void damaged_before(void)
     lf_instrument_pause(c.robot, "test");
     case_start(&c);
     int64_t id = case_deliver(&c, "file_1");
-    for (int i = 0; i < 500 && !strcmp(case_fact(&c, id, "sha256"), ""); i++)
-        lf_sleep_until(lf_deadline_in(10), NULL);
-    char name[40];
-    snprintf(name, sizeof name, "job-%lld", (long long)id);
-    lf_sleep_until(lf_deadline_in(50), NULL);
-    damage(name);
+    NEED(case_reaches(&c, id, "deliver"));
+    case_damage_spool(&c, id);
     lf_instrument_resume(c.robot);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 2); /* fetched anew */
+    CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 2); /* fetched again */
     CHECK_INT(c.device->acts, 1);
     case_close(&c);
 }
 
 /* The instrument may have used the file: a copy that is damaged or gone afterwards must not lead to a second
  * delivery. */
-static void damaged_after(bool gone)
+static const struct {
+    struct unit_row row;
+    bool gone;
+} copies[] = {
+    {{"a spool file damaged after the delivery does not lead to a second one"}, false},
+    {{"a spool file lost after the delivery does not lead to a second one"}, true},
+};
+
+static void damaged_after(void)
 {
+    const typeof(*copies) *row = unit_row();
     case_open(&c);
     c.device->verdict = LF_VERDICT_UNKNOWN;
     c.device->verify_status = LF_IO;
@@ -395,57 +387,44 @@ static void damaged_after(bool gone)
     int64_t id = case_deliver(&c, "file_1");
     NEED(fake_reached(&c.device->verifies, 1)); /* at confirm */
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
-    char name[40];
-    snprintf(name, sizeof name, "job-%lld", (long long)id);
-    if (gone)
+    if (row->gone)
         NEED(lf_journal_parcel_drop(c.journal, id, UNIT_ERROR) == LF_OK);
     else
-        damage(name);
+        case_damage_spool(&c, id);
     c.device->verify_status = LF_OK;
     c.device->verdict = LF_VERDICT_DONE;
-    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 1);
     case_close(&c);
 }
 
-static void damaged_after_delivery(void)
-{
-    damaged_after(false);
-}
-
-static void gone_after_delivery(void)
-{
-    damaged_after(true);
-}
-
 UNIT_TESTS("job, the rule for physical actions",
-           {"a generated file reaches the instrument once, read back, and the spool is empty again",
+           {"a generated file reaches the instrument once, is read back, and the spool is empty again",
             delivered},
-           {"killed while acting, the instrument says done: it goes on and acts no more",
+           {"killed while acting, the instrument says done: the job continues without acting again",
             interrupted_and_done},
            {"killed while acting, the instrument says not done: it is done, once", interrupted_and_not_done},
            {"killed while acting, nobody knows: held, over restarts, until a person says that it happened",
             interrupted_and_unknown},
-           {"killed while acting, nobody knows: done again only when a person says that it did not happen",
+           {"killed while acting, nobody knows: repeated only when a person says that it did not happen",
             retried_by_a_person},
-           {"a job that waits to ask the instrument is not acted on by a retry",
+           {"a retry of a job that waits to ask the instrument does not act",
             retry_while_it_waits_keeps_the_doubt},
            {"killed while acting and not done: past its time limit it expires instead of acting late",
             interrupted_and_too_late},
-           {"killed while acting and the driver knows the action no more: held, not failed",
+           {"killed while acting, and the driver no longer knows the action: held, not failed",
             interrupted_and_unheard_of},
-           {"what may be repeated is done again after a kill", idempotent_is_done_again},
-           {"the class of an error decides what follows", classes_decide, UNIT_SLOW},
+           {"an action that may be repeated is repeated after a kill", idempotent_is_done_again},
+           UNIT_ROWS(classes, class_decides),
            {"an action interrupted by the end of the agent is ready at the next start, not cancelled",
             stopped_while_acting},
-           {"the agent's end waits for every instrument before any of them goes", stop_waits_for_all},
-           {"a once-action interrupted by the end of the agent is held", stopped_in_doubt},
+           {"the agent's end waits for all instruments before it closes any of them", stop_waits_for_all},
+           {"a once action interrupted by the end of the agent is held", stopped_in_doubt},
            {"a job whose instrument is away expires at its time limit", expires},
-           {"a generator that has a newer file by now: that one is delivered, once", newer_file},
+           {"if the generator has a newer file by now, that one is delivered, once", newer_file},
            {"a file that Benchling is still storing is waited for", not_stored_yet},
            {"file names that could do harm are refused with the reason", hostile_names},
-           {"a spool file damaged before the delivery is fetched anew", damaged_before},
-           {"a spool file damaged after the delivery does not lead to a second one", damaged_after_delivery},
-           {"a spool file lost after the delivery does not lead to a second one", gone_after_delivery}, )
+           {"a spool file damaged before the delivery is fetched again", damaged_before},
+           UNIT_ROWS(copies, damaged_after), )

@@ -1,5 +1,5 @@
-/* What an operator asks for and what a task reports as a file: done once, or refused with what to do instead.
- */
+/* What an operator asks for, and what a task reports as a file: done once, or refused with what to do
+ * instead. */
 #include "job_case.h"
 
 #include "base/clock.h"
@@ -43,22 +43,55 @@ static void sent(void)
     case_close(&c);
 }
 
+static const struct {
+    struct unit_row row;
+    const char *instrument, *name;
+    int64_t reserve, file_max; /* 0: as configured */
+    enum lf_status status;
+    enum lf_class class;
+    const char *why;
+} refused[] = {
+    {{"a file for an unknown instrument is refused"},
+     .instrument = "roboter",
+     .name = "plate.csv",
+     .status = LF_NOT_FOUND,
+     .class = LF_PERMANENT,
+     .why = "labferry instruments"},
+    {{"a file whose name leaves the folder is refused"},
+     .instrument = "robot",
+     .name = "../plate.csv",
+     .status = LF_INVALID,
+     .class = LF_NEEDS_PERSON,
+     .why = "../plate.csv"},
+    {{"a file is refused while the disk is full"},
+     .instrument = "robot",
+     .name = "plate.csv",
+     .reserve = INT64_MAX,
+     .status = LF_FULL,
+     .class = LF_TRANSIENT,
+     .why = "free"},
+    {{"a file larger than file_max is refused"},
+     .instrument = "robot",
+     .name = "plate.csv",
+     .file_max = 4,
+     .status = LF_TOO_LARGE,
+     .class = LF_NEEDS_PERSON,
+     .why = "4 bytes"},
+};
+
 static void not_sent(void)
 {
+    const typeof(*refused) *row = unit_row();
     begin();
     int64_t id = 0;
-    CHECK_INT(send_file("roboter", "plate.csv", &id), LF_NOT_FOUND);
-    CHECK_HAS(err.text, "labferry instruments");
-    CHECK_INT(send_file("robot", "../plate.csv", &id), LF_INVALID);
-    CHECK_HAS(err.text, "../plate.csv");
-    struct lf_journal_limits limits = {.reserve = INT64_MAX, .spool_dir = c.config->agent.spool_dir};
-    lf_journal_limit(c.journal, &limits);
-    CHECK_INT(send_file("robot", "plate.csv", &id), LF_FULL);
-    CHECK_INT(err.class, LF_TRANSIENT);
-    limits.reserve = 1;
-    lf_journal_limit(c.journal, &limits);
-    c.config->agent.file_max = 4;
-    CHECK_INT(send_file("robot", "plate.csv", &id), LF_TOO_LARGE);
+    struct lf_journal_limits limits = {.reserve = row->reserve, .spool_dir = c.config->agent.spool_dir};
+    if (row->reserve)
+        lf_journal_limit(c.journal, &limits);
+    if (row->file_max)
+        c.config->agent.file_max = row->file_max;
+    CHECK_INT(send_file(row->instrument, row->name, &id), row->status);
+    CHECK_INT(err.class, row->class);
+    CHECK_HAS(err.text, row->why);
     struct lf_job job;
     CHECK_INT(lf_journal_job_get(c.journal, 1, &job, UNIT_ERROR), LF_NOT_FOUND);
     CHECK(case_spool_empties());
@@ -66,7 +99,7 @@ static void not_sent(void)
     case_close(&c);
 }
 
-/* RFC 4180: a cell with commas or quotes stands in quotes, quotes are doubled, lines end in CRLF. */
+/* RFC 4180: a cell with commas or quotes is quoted, quotes are doubled, lines end in CRLF. */
 static void values_as_file(void)
 {
     begin();
@@ -86,58 +119,64 @@ static void values_as_file(void)
     case_close(&c);
 }
 
-static void task_without_run(void)
+static const struct {
+    struct unit_row row;
+    const char *route;
+    bool no_run;
+    const char *says;
+    enum lf_job_state retried; /* what it becomes by a retry once the task names a run */
+} incomplete[] = {
+    {{"a task that names no run is held before anything is done, and continues when it names one"},
+     "table",
+     true,
+     "no value in the field \"Run\", which is needed as the run",
+     LF_JOB_DONE},
+    {{"a task whose route has left the configuration is held"},
+     "no such route",
+     false,
+     "no such route",
+     LF_JOB_HELD},
+};
+
+static void task_held(void)
 {
+    const typeof(*incomplete) *row = unit_row();
     begin();
-    fake_cloud.no_run = true;
-    int64_t task = case_task(&c, "table");
-    CHECK(case_becomes(&c, task, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, task), "no value in the field \"Run\", which is needed as the run");
+    fake_cloud.no_run = row->no_run;
+    int64_t task = case_task(&c, row->route);
+    CHECK(case_says(&c, task, LF_JOB_HELD, row->says));
     CHECK_INT(c.device->acts, 0);
     fake_cloud.no_run = false;
     CHECK_INT(lf_jobs_retry(c.jobs, task, "test", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, task, LF_JOB_DONE));
+    CHECK(case_becomes(&c, task, row->retried));
+    CHECK_INT(c.device->acts, row->retried == LF_JOB_DONE ? 1 : 0);
     case_close(&c);
 }
 
-static void route_gone(void)
-{
-    begin();
-    int64_t task = case_task(&c, "no such route");
-    CHECK(case_becomes(&c, task, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, task), "no such route");
-    CHECK_INT(c.device->acts, 0);
-    case_close(&c);
-}
-
-static void rules(void)
-{
+static const struct {
+    struct unit_row row;
+    const char *rule, *why; /* why it is refused; NULL: it is not */
     bool names_config;
-    static const struct {
-        const char *rule, *why;
-    } bad[] = {
-        {"filename:(", "error at character"},
-        {"content:run=([0-9]+)", "(?<run>...)"},
-        {"guess", "\"filename:REGEX\", \"content:REGEX\", \"last-job\" or \"sidecar\""},
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        err = (struct lf_error){0};
-        CHECK_INT(lf_match_check(bad[i].rule, &names_config, &err), LF_INVALID);
-        CHECK_HAS(err.text, bad[i].why);
-    }
-    static const struct {
-        const char *rule;
-        bool names_config;
-    } good[] = {
-        {"last-job", false},
-        {"sidecar", true},
-        {"filename:(?<run>x)", false},
-        {"content:(?<run>x)(?<config>y)", true},
-    };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        CHECK_INT(lf_match_check(good[i].rule, &names_config, &err), LF_OK);
-        CHECK_INT(names_config, good[i].names_config);
-    }
+} rules[] = {
+    {{"a match rule with a broken expression is refused"}, "filename:(", "error at character"},
+    {{"a match rule that captures no run is refused"}, "content:run=([0-9]+)", "(?<run>...)"},
+    {{"an unknown match rule is refused, and the known ones are listed"},
+     "guess",
+     "\"filename:REGEX\", \"content:REGEX\", \"last-job\" or \"sidecar\""},
+    {{"last-job finds no configuration"}, "last-job", NULL, false},
+    {{"a sidecar may name the configuration"}, "sidecar", NULL, true},
+    {{"an expression with only a run finds no configuration"}, "filename:(?<run>x)", NULL, false},
+    {{"an expression may capture the configuration"}, "content:(?<run>x)(?<config>y)", NULL, true},
+};
+
+static void rule_checked(void)
+{
+    const typeof(*rules) *row = unit_row();
+    bool names_config = false;
+    err = (struct lf_error){0};
+    CHECK_INT(lf_match_check(row->rule, &names_config, &err), row->why ? LF_INVALID : LF_OK);
+    CHECK_HAS(err.text, row->why ? row->why : "");
+    CHECK_INT(names_config, row->names_config);
 }
 
 static void unknown_step(void)
@@ -155,8 +194,36 @@ static void unknown_step(void)
     case_close(&c);
 }
 
-static void values_must_be_texts(void)
+static const struct {
+    struct unit_row row;
+    const char *values; /* JSON */
+    int many;           /* and so many more */
+    enum lf_status status;
+    const char *why, *summary;
+} confirmed[] = {
+    {{"values that a person confirms an action with must be texts; otherwise it stays held"},
+     "{\"weight\":12}",
+     0,
+     LF_INVALID,
+     "must be a text",
+     "done"},
+    {{"more values than an action can capture are refused, and it stays held"},
+     "{}",
+     LF_CAPTURES_MAX + 1,
+     LF_TOO_LARGE,
+     "",
+     "done"},
+    {{"the values that a person confirms an action with become its captured values"},
+     "{\"weight\":\"12.50\",\"unit\":\"g\"}",
+     0,
+     LF_OK,
+     "",
+     "weight 12.50, unit g"},
+};
+
+static void confirmed_with_values(void)
 {
+    const typeof(*confirmed) *row = unit_row();
     case_open(&c);
     c.device->repeat = LF_ONCE;
     c.device->verdict = LF_VERDICT_UNKNOWN;
@@ -165,34 +232,30 @@ static void values_must_be_texts(void)
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    cJSON *values = cJSON_Parse("{\"weight\":12}");
-    err = (struct lf_error){0};
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "test", &err), LF_INVALID);
-    CHECK_HAS(err.text, "must be a text");
-    cJSON_Delete(values);
-    values = cJSON_CreateObject();
-    for (int i = 0; i <= LF_CAPTURES_MAX; i++) {
+    cJSON *values = cJSON_Parse(row->values);
+    for (int i = 0; i < row->many; i++) {
         char name[20];
         snprintf(name, sizeof name, "v%d", i);
         cJSON_AddStringToObject(values, name, "1");
     }
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "test", &err), LF_TOO_LARGE);
+    err = (struct lf_error){0};
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, values, "test", &err), row->status);
+    CHECK_HAS(err.text, row->why);
     cJSON_Delete(values);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
+    if (row->status != LF_OK) {
+        CHECK(case_becomes(&c, id, LF_JOB_HELD));
+        CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
+    }
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_STR(case_fact(&c, id, "summary"), row->summary);
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
 }
 
-UNIT_TESTS(
-    "job operate",
-    {"a file that an operator sends reaches the instrument once, and the spool is empty again", sent},
-    {"a file that cannot be sent is refused with the reason, and leaves nothing", not_sent},
-    {"the values of a task become a result file of the run that the task names", values_as_file},
-    {"a task that names no run is held before anything is done", task_without_run},
-    {"a task whose route has left the configuration is held", route_gone},
-    {"a wrong way to match is refused with what is wrong", rules},
-    {"a job at a step that this version does not know is held", unknown_step},
-    {"values that a person gives for a doubtful action must be texts, and not too many; else it stays held",
-     values_must_be_texts}, )
+UNIT_TESTS("job operate",
+           {"a file that an operator sends reaches the instrument once, and the spool is empty again", sent},
+           UNIT_ROWS(refused, not_sent),
+           {"the values of a task become a result file of the run that the task names", values_as_file},
+           UNIT_ROWS(incomplete, task_held), UNIT_ROWS(rules, rule_checked),
+           {"a job at a step that this version does not know is held", unknown_step},
+           UNIT_ROWS(confirmed, confirmed_with_values), )

@@ -1,5 +1,5 @@
-/* Ways that a job seldom goes: facts that are missing, files that turn out to be damaged, disks that do not
- * sync, tasks without values. Each ends where a person would look for it.
+/* Rare ways of a job: missing fields, damaged files, disks that do not sync, tasks without values. Each ends
+ * where a person looks for it.
  *
  * fsync and rename are wrapped (CMakeLists.txt).
  */
@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -20,7 +19,7 @@
 
 static struct job_case c;
 static struct lf_error err;
-static atomic_int bad_fsyncs, bad_renames; /* so many fail */
+static atomic_int bad_fsyncs, bad_renames; /* how many fail from now on */
 
 static bool fails(atomic_int *left)
 {
@@ -52,8 +51,8 @@ static void begin(void)
     case_start(&c);
 }
 
-/* Before the start: a job in the middle of its way. Takes facts. */
-static int64_t add(const char *kind, const char *step, const char *route, bool bench, cJSON *facts)
+/* Before the start: a job in the middle of its way. Takes fields. */
+static int64_t add(const char *kind, const char *step, const char *route, bool bench, cJSON *fields)
 {
     static int number;
     char key[20];
@@ -63,10 +62,10 @@ static int64_t add(const char *kind, const char *step, const char *route, bool b
                          .instrument = (char *)"robot",
                          .key = key,
                          .bench = bench,
-                         .fields = facts};
+                         .fields = fields};
     snprintf(job.step, sizeof job.step, "%s", step);
-    NEED(facts && lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
-    cJSON_Delete(facts);
+    NEED(fields && lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    cJSON_Delete(fields);
     return job.id;
 }
 
@@ -82,38 +81,246 @@ static int64_t send_file(void)
     return status == LF_OK ? id : 0;
 }
 
-/* As a bad disk does. */
-static void damage_spool(void)
+/* ---- a job in the middle of its way ---- */
+
+#define RESULT "{\"file_name\":\"R.csv\"}"
+#define TABLE "{\"workflow_task\":\"wft_1\",\"run\":\"run_1\",\"display\":\"T-1\",\"procedure\":\"weigh\"}"
+
+static const struct {
+    struct unit_row row;
+    /* Set up: a job of this kind and route, at this step, with these fields and what is added to them. */
+    struct {
+        const char *kind, *step, *route, *fields;
+    } job;
+    const char *sidecar;
+    struct {
+        int inputs, captures; /* so many */
+    } many;
+    /* Expected: of the job, of the cloud. No row acts, uploads or archives. */
+    struct {
+        enum lf_job_state state;
+        const char *says;
+    } becomes;
+    int created;
+    const char *output;
+} midway[] = {
+    {{"a delivery without its generator is held, and says so"},
+     {"deliver", "resolve", NULL, "{}"},
+     .becomes = {LF_JOB_HELD, "has no generator, which its step"}},
+    {{"a result without its run is held before it is attached, and says so"},
+     {"collect", "attach", NULL, "{}"},
+     .becomes = {LF_JOB_HELD, "has no run, which its step"}},
+    {{"a result without its processor is held before it is processed, and says so"},
+     {"collect", "process", NULL, "{}"},
+     .becomes = {LF_JOB_HELD, "has no processor, which its step"}},
+    {{"a task without its workflow task is held, and says so"},
+     {"task", "check", "weigh", "{}"},
+     .becomes = {LF_JOB_HELD, "has no workflow_task, which its step"}},
+
+    {{"a sidecar with an empty run holds the result with the reason"},
+     {"collect", "match", NULL, RESULT},
+     .sidecar = "{\"run\":\"\"}",
+     .becomes = {LF_JOB_HELD, "the run found for R.csv is empty"}},
+    {{"a sidecar with control characters in the run holds the result with the reason"},
+     {"collect", "match", NULL, RESULT},
+     .sidecar = "{\"run\":\"run_1\\u0007\"}",
+     .becomes = {LF_JOB_HELD, "the run found for R.csv has control characters"}},
+    {{"a sidecar without a run holds the result with the reason"},
+     {"collect", "match", NULL, RESULT},
+     .sidecar = "{\"config\":\"Reader\"}",
+     .becomes = {LF_JOB_HELD, "names no \"run\""}},
+    {{"a sidecar that is not JSON holds the result with the reason"},
+     {"collect", "match", NULL, RESULT},
+     .sidecar = "run_1",
+     .becomes = {LF_JOB_HELD, "is not valid JSON: "}},
+    {{"a regular expression that never ends holds the result, not the agent"},
+     {"collect", "match", NULL,
+      "{\"file_name\":\"Eaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bb.csv\"}"},
+     .becomes = {LF_JOB_HELD, "takes too long; simplify it"}},
+    {{"an uploaded result is not uploaded again, and does not take over another's processor"},
+     {"collect", "upload", NULL,
+      "{\"file_name\":\"R.csv\",\"run\":\"run_1\",\"config\":\"Reader\",\"blob\":\"blob_7\"}"},
+     .becomes = {LF_JOB_WAITING, "is processing it"},
+     .created = 1},
+    {{"a job for an upload by hand ends with its processing, and archives nothing"},
+     {"collect", "errors", NULL, RESULT},
+     .becomes = {LF_JOB_DONE, ""}},
+
+    {{"more inputs than a result file has columns are refused, none is left out"},
+     {"task", "report", "table", TABLE},
+     .many = {65, 1},
+     .becomes = {LF_JOB_HELD, "at most 64 columns"}},
+    {{"more values than a result file has columns are refused, none is left out"},
+     {"task", "report", "table", TABLE},
+     .many = {60, 5},
+     .becomes = {LF_JOB_HELD, "at most 64 columns"}},
+    {{"more inputs than a procedure takes are refused, none is left out"},
+     {"task", "run", "table", TABLE},
+     .many = {65, 0},
+     .becomes = {LF_JOB_FAILED, "at most 64 inputs"}},
+    {{"without a list of outputs, values are reported under their own names"},
+     {"task", "report", "names",
+      "{\"workflow_task\":\"wft_1\",\"captures\":[{\"name\":\"weight\",\"type\":\"real\",\"value\":\"1.50\"},"
+      "{\"name\":\"stable\",\"type\":\"bool\",\"value\":\"true\"},"
+      "{\"name\":\"empty\",\"type\":\"bool\",\"value\":\"false\"}]}"},
+     .becomes = {LF_JOB_DONE, ""},
+     .output = "{\"weight\":{\"value\":1.5},\"stable\":{\"value\":true},\"empty\":{\"value\":false}}"},
+};
+
+static cJSON *fields_of(const typeof(*midway) *row)
 {
-    DIR *dir = opendir(c.config->agent.spool_dir);
-    NEED(dir != NULL);
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        char path[600];
-        snprintf(path, sizeof path, "%.300s/%.200s", c.config->agent.spool_dir, entry->d_name);
-        if (!strncmp(entry->d_name, "job-", 4))
-            NEED(truncate(path, 2) == 0);
+    char name[20];
+    cJSON *fields = cJSON_Parse(row->job.fields), *in = cJSON_CreateObject(), *out = cJSON_CreateArray();
+    for (int i = 0; i < row->many.inputs; i++) {
+        snprintf(name, sizeof name, "i%d", i);
+        lf_json_set_text(in, name, "x");
     }
-    closedir(dir);
+    for (int i = 0; i < row->many.captures; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        snprintf(name, sizeof name, "c%d", i);
+        NEED(lf_json_set_text(entry, "name", name) && lf_json_set_text(entry, "value", "1"));
+        cJSON_AddItemToArray(out, entry);
+    }
+    if (row->sidecar)
+        lf_json_set_text(fields, "sidecar", row->sidecar);
+    if (row->many.inputs)
+        NEED(lf_json_set(fields, "inputs", in) && lf_json_set(fields, "captures", out));
+    else
+        cJSON_Delete(in), cJSON_Delete(out);
+    return fields;
 }
 
-/* ---- what is missing in the journal ---- */
-
-static void missing_facts(void)
+static void from_the_middle(void)
 {
-    static const struct {
-        const char *kind, *step;
-    } at[] = {{"deliver", "resolve"}, {"collect", "attach"}, {"collect", "process"}, {"task", "check"}};
-    enum { COUNT = sizeof at / sizeof *at };
-    int64_t ids[COUNT];
+    const typeof(*midway) *row = unit_row();
     case_open(&c);
-    for (size_t i = 0; i < COUNT; i++)
-        ids[i] = add(at[i].kind, at[i].step, i == 3 ? "weigh" : NULL, false, cJSON_CreateObject());
+    /* Somebody else's, not started. */
+    cJSON_AddItemToArray(
+        fake_cloud.processors,
+        cJSON_Parse("{\"id\":\"aop_0\",\"run\":\"run_1\",\"config\":\"Reader\",\"status\":\"NOT_STARTED\"}"));
+    int64_t id = add(row->job.kind, row->job.step, row->job.route, !strcmp(row->job.step, "run"),
+                     fields_of(row));
     case_start(&c);
-    for (size_t i = 0; i < COUNT; i++) {
-        CHECK(case_becomes(&c, ids[i], LF_JOB_HELD));
-        CHECK_HAS(case_note(&c, ids[i]), "which its step");
+    CHECK(case_says(&c, id, row->becomes.state, row->becomes.says));
+    if (row->output) {
+        char *text = lf_json_print(lf_json_at(cJSON_GetArrayItem(fake_cloud.outputs, 0), "fields"));
+        CHECK_STR(text, row->output);
+        free(text);
     }
+    CHECK_INT(fake_cloud.created, row->created);
+    CHECK_INT(fake_cloud.uploads, 0);
+    CHECK_INT(c.device->acts, 0);
+    CHECK_INT(c.device->files, 0);
     case_close(&c);
+}
+
+/* ---- a delivery or a task from its start ---- */
+
+static void generator_without_file(void)
+{
+    fake_cloud.file = NULL;
+}
+
+static void task_archived(void)
+{
+    fake_cloud.archived = true;
+}
+
+static void not_there(void)
+{
+    c.device->verdict = LF_VERDICT_NOT_DONE;
+}
+
+static void there_after_all(void)
+{
+    c.device->verdict = LF_VERDICT_DONE;
+}
+
+static void cloud_away(void)
+{
+    fake_cloud_fail("get_generator", 1, false, LF_DISCONNECTED, LF_TRANSIENT);
+}
+
+static const struct {
+    struct unit_row row;
+    void (*set_up)(void);
+    const char *task; /* its route; NULL: a delivery */
+    struct {
+        enum lf_job_state state;
+        const char *says, *help;
+    } becomes;
+    void (*fixed)(void); /* then it is retried and is done; NULL: this is its end */
+    int acts;
+    const char *task_status;
+} starts[] = {
+    {{"a generator that has lost its file ends the delivery without an action"},
+     .set_up = generator_without_file,
+     .becomes = {LF_JOB_CANCELLED, "no longer has a file", ""}},
+    {{"an archived task is left alone"},
+     .set_up = task_archived,
+     .task = "weigh",
+     .becomes = {LF_JOB_CANCELLED, "archived", ""},
+     .task_status = "st_TODO"},
+    {{"a task whose procedure captures no values is completed, without an output"},
+     .task = "weigh",
+     .becomes = {LF_JOB_DONE, "done", ""},
+     .acts = 1,
+     .task_status = "st_COMPLETED"},
+    {{"a file that is not on the instrument as it should be is held, and not delivered again by a retry"},
+     .set_up = not_there,
+     .becomes = {LF_JOB_HELD, "is not there as expected", "retry"},
+     .fixed = there_after_all,
+     .acts = 1},
+    {{"a waiting job says that it continues on its own, and a retry runs it now"},
+     .set_up = cloud_away,
+     .becomes = {LF_JOB_WAITING, "the cloud says no", "continues on its own"},
+     .fixed = there_after_all,
+     .acts = 1},
+};
+
+static void from_the_start(void)
+{
+    const typeof(*starts) *row = unit_row();
+    case_open(&c);
+    if (row->set_up)
+        row->set_up();
+    case_start(&c);
+    int64_t id = row->task ? case_task(&c, row->task) : case_deliver(&c, "file_1");
+    CHECK(case_says(&c, id, row->becomes.state, row->becomes.says));
+    struct lf_job job = core_job(c.journal, id);
+    CHECK_HAS(lf_job_help(&job), row->becomes.help);
+    lf_job_free(&job);
+    if (row->fixed) {
+        row->fixed();
+        CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
+        CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    }
+    CHECK_INT(c.device->acts, row->acts);
+    if (row->task)
+        CHECK_STR(fake_cloud.task_status, row->task_status);
+    CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 0);
+    case_close(&c);
+}
+
+/* ---- the journal ---- */
+
+/* Past the agent, in SQL. */
+static void change_journal(const char *sql)
+{
+    char path[600];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 10000) == SQLITE_OK);
+    NEED(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void move_journal(bool away)
+{
+    char path[600], aside[620];
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    snprintf(aside, sizeof aside, "%s.away", path);
+    NEED(rename(away ? path : aside, away ? aside : path) == 0);
 }
 
 static void unknown_kind(void)
@@ -135,18 +342,13 @@ static void unknown_kind(void)
 
 static void damaged_row(void)
 {
-    char path[600];
-    sqlite3 *db;
     case_open(&c);
     int64_t id = case_deliver(&c, "file_1");
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 10000) == SQLITE_OK);
-    NEED(sqlite3_exec(db, "UPDATE job SET facts = '{broken'", NULL, NULL, NULL) == SQLITE_OK);
-    sqlite3_close(db);
+    change_journal("UPDATE job SET facts = '{broken'");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    int64_t deadline = lf_deadline_in(
-        15000); /* whoever reads it takes it for held; the courier keeps it so */
+    /* Every reader sees it as held; a courier saves it as held. */
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     while (!core_told(c.journal, id, "labferry journal-check") && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(10), NULL);
     CHECK(core_told(c.journal, id, "labferry journal-check"));
@@ -167,17 +369,14 @@ static void no_such_job(void)
 
 static void journal_gone(void)
 {
-    char path[600], away[620];
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    snprintf(away, sizeof away, "%s.away", path);
     begin();
-    NEED(rename(path, away) == 0);
+    move_journal(true);
     CHECK_INT(send_file(), 0);
     CHECK_HAS(err.text, "is gone");
     CHECK_INT(lf_jobs_retry(c.jobs, 1, "test", &err), LF_IO);
     CHECK_INT(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &(int64_t){0}, &err), LF_IO);
     CHECK_INT(core_spool_bytes(), 5); /* swept at the next start */
-    NEED(rename(away, path) == 0);
+    move_journal(false);
     CHECK(case_becomes(&c, send_file(), LF_JOB_DONE));
     case_restart(&c);
     case_start(&c);
@@ -187,20 +386,17 @@ static void journal_gone(void)
 
 static void end_while_gone(void)
 {
-    char path[600], away[620];
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    snprintf(away, sizeof away, "%s.away", path);
     begin();
     pthread_mutex_lock(&fake_cloud.mutex);
     int64_t id = case_deliver(&c, "file_1");
     CHECK(case_becomes(&c, id, LF_JOB_RUNNING));
-    NEED(rename(path, away) == 0);
+    move_journal(true);
     pthread_mutex_unlock(&fake_cloud.mutex);
-    lf_sleep_until(lf_deadline_in(300), NULL); /* it tries to keep what it has found out */
+    lf_sleep_until(lf_deadline_in(300), NULL); /* it tries to save what it has found out */
     int64_t before = lf_clock_mono_ms();
     lf_jobs_stop(c.jobs);
     CHECK(lf_clock_mono_ms() - before < 10000);
-    NEED(rename(away, path) == 0);
+    move_journal(false);
     case_restart(&c);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -228,16 +424,8 @@ static void too_many_instruments(void)
 /* The journal takes the job, but not its file. */
 static void sent_in_part(void)
 {
-    char path[600];
-    sqlite3 *db;
     begin();
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 10000) == SQLITE_OK);
-    NEED(sqlite3_exec(db,
-                      "CREATE TRIGGER refuse BEFORE INSERT ON parcel BEGIN SELECT RAISE (ABORT, 'no'); END",
-                      NULL, NULL, NULL)
-         == SQLITE_OK);
-    sqlite3_close(db);
+    change_journal("CREATE TRIGGER refuse BEFORE INSERT ON parcel BEGIN SELECT RAISE (ABORT, 'no'); END");
     CHECK_INT(send_file(), 0);
     struct lf_job job;
     CHECK_INT(lf_journal_job_get(c.journal, 1, &job, UNIT_ERROR), LF_NOT_FOUND);
@@ -248,38 +436,11 @@ static void sent_in_part(void)
 
 /* ---- deliveries ---- */
 
-static void no_file_any_more(void)
-{
-    case_open(&c);
-    fake_cloud.file = NULL;
-    case_start(&c);
-    int64_t id = case_deliver(&c, "file_1");
-    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
-    CHECK_HAS(case_note(&c, id), "no longer has a file");
-    CHECK_INT(c.device->acts, 0);
-    case_close(&c);
-}
-
-static void not_as_it_should_be(void)
-{
-    case_open(&c);
-    c.device->verdict = LF_VERDICT_NOT_DONE;
-    case_start(&c);
-    int64_t id = case_deliver(&c, "file_1");
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "is not there as expected");
-    c.device->verdict = LF_VERDICT_DONE;
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(c.device->acts, 1);
-    case_close(&c);
-}
-
 static void sent_and_damaged(void)
 {
     case_open(&c);
     int64_t id = send_file();
-    damage_spool();
+    case_damage_spool(&c, id);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "Cancel the job and send the file again");
@@ -295,7 +456,7 @@ static void looked_for_there(void)
     c.device->repeat = LF_ONCE;
     int64_t id = send_file();
     case_killed_while_acting(&c, id, "deliver");
-    damage_spool(); /* to look for it, its name is enough */
+    case_damage_spool(&c, id); /* its name is enough to look for it */
     c.device->verdict = LF_VERDICT_DONE;
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -339,7 +500,7 @@ static void not_cancelled_after_all(void)
     lf_journal_rollback(c.journal);
     c.device->stuck = false;
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK(!core_told(c.journal, id, "asked to stop"));
+    CHECK(!core_told(c.journal, id, "to stop"));
     case_close(&c);
 }
 
@@ -377,7 +538,7 @@ static void held_by_the_next_start(void)
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_restart(&c);
     case_start(&c);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* it was carried out once */
+    CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* the cancel is carried out only once */
     case_close(&c);
 }
 
@@ -390,150 +551,38 @@ static void cancelled_at_a_courier(void)
     CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", &err), LF_BUSY);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "cancel it again in a moment");
-    CHECK(!core_told(c.journal, id, "asked to stop"));
+    CHECK(!core_told(c.journal, id, "to stop"));
     pthread_mutex_unlock(&fake_cloud.mutex);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }
 
-static void waiting_is_reported(void)
-{
-    begin();
-    fake_cloud_fail("get_generator", 1000, false, LF_DISCONNECTED, LF_TRANSIENT);
-    int64_t id = case_deliver(&c, "file_1");
-    CHECK(case_becomes(&c, id, LF_JOB_WAITING));
-    struct lf_job job = core_job(c.journal, id);
-    CHECK_HAS(lf_job_help(&job), "continues on its own");
-    lf_job_free(&job);
-    case_close(&c);
-}
-
 /* ---- results ---- */
 
-static void sidecars(void)
-{
-    static const struct {
-        const char *text, *why;
-    } bad[] = {
-        {"{\"run\":\"\"}", "the run found for R.csv is empty"},
-        {"{\"run\":\"run_1\\u0007\"}", "the run found for R.csv has control characters"},
-        {"{\"config\":\"Reader\"}", "names no \"run\""},
-    };
-    enum { COUNT = sizeof bad / sizeof *bad };
-    int64_t ids[COUNT];
-    case_open(&c);
-    for (size_t i = 0; i < COUNT; i++) {
-        cJSON *facts = cJSON_Parse("{\"file_name\":\"R.csv\"}");
-        lf_json_set_text(facts, "sidecar", bad[i].text);
-        ids[i] = add("collect", "match", NULL, false, facts);
-    }
-    case_start(&c);
-    for (size_t i = 0; i < COUNT; i++) {
-        CHECK(case_becomes(&c, ids[i], LF_JOB_HELD));
-        CHECK_HAS(case_note(&c, ids[i]), bad[i].why);
-    }
-    CHECK_INT(fake_cloud.created, 0);
-    case_close(&c);
-}
+static const struct {
+    struct unit_row row;
+    atomic_int *fails;
+    const char *says;
+} bad_disk[] = {
+    {{"a result that cannot be synced to the disk does not count as saved, and is read again"},
+     &bad_fsyncs,
+     "cannot sync"},
+    {{"a result that cannot get its name in the spool is read again"}, &bad_renames, "cannot rename"},
+};
 
-static void endless_expression(void)
+static void spooled_again(void)
 {
-    static const char *const rule[] = {"filename:^R(a+)+b(?<run>.)"};
-    case_open(&c);
-    struct lf_config_collect *collect = (struct lf_config_collect *)&c.config->instruments[0].collect[0];
-    struct lf_texts before = collect->match;
-    collect->match = (struct lf_texts){rule, 1};
-    int64_t id = add(
-        "collect", "match", NULL, false,
-        cJSON_Parse("{\"file_name\":\"Raaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bb.csv\"}"));
-    case_start(&c);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "takes too long; simplify it");
-    collect->match = before;
-    case_close(&c);
-}
-
-static void damaged_before_the_match(void)
-{
+    const typeof(*bad_disk) *row = unit_row();
     begin();
-    int64_t id = case_result(&c, "C.csv", "nothing\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_HELD));
-    damage_spool();
-    c.device->bytes = "run=run_7\n"; /* the instrument has written the rest meanwhile */
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_STR(case_fact(&c, id, "run"), "run_7");
-    CHECK_STR(fake_cloud.last_upload, "run=run_7\n");
-    case_close(&c);
-}
-
-static void uploaded_already(void)
-{
-    case_open(&c);
-    /* Of somebody else, not started: it is not taken over. */
-    cJSON_AddItemToArray(
-        fake_cloud.processors,
-        cJSON_Parse("{\"id\":\"aop_0\",\"run\":\"run_1\",\"config\":\"Reader\",\"status\":\"NOT_STARTED\"}"));
-    int64_t id = add(
-        "collect", "upload", NULL, false,
-        cJSON_Parse("{\"file_name\":\"R.csv\",\"run\":\"run_1\",\"config\":\"Reader\",\"blob\":\"blob_7\"}"));
-    case_start(&c);
-    CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* for the processing, as one that was uploaded by hand */
-    CHECK_INT(fake_cloud.uploads, 0);
-    CHECK_INT(fake_cloud.created, 1);
-    case_close(&c);
-}
-
-static void processed_by_hand(void)
-{
-    case_open(&c);
-    int64_t id = add("collect", "errors", NULL, false,
-                     cJSON_Parse("{\"file_name\":\"R.csv\",\"processor\":\"aop_1\"}"));
-    case_start(&c);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* nothing is archived: no instrument has it */
-    CHECK_INT(c.device->files, 0);
-    case_close(&c);
-}
-
-static void parts_refused(void)
-{
-    case_open(&c);
-    fake_cloud.parts = true;
-    case_start(&c);
-    fake_cloud_fail("upload_part", 1, false, LF_NOT_FOUND, LF_PERMANENT);
+    atomic_store(row->fails, 1);
     int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_STR(case_fact(&c, id, "parts_blob"), "");
-    CHECK_INT(fake_cloud.aborted, 1);
-    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK_INT(fake_cloud.uploads, 2); /* begun anew */
-    CHECK_STR(case_fact(&c, id, "blob"), "blob_2");
-    CHECK_INT(fake_cloud.created, 1);
-    case_close(&c);
-}
-
-static void spool_not_kept(atomic_int *bad, const char *word)
-{
-    begin();
-    atomic_store(bad, 1);
-    int64_t id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
-    CHECK(case_becomes(&c, id, LF_JOB_WAITING));
-    CHECK_HAS(case_note(&c, id), word);
+    CHECK(case_says(&c, id, LF_JOB_WAITING, row->says));
     CHECK_INT(fake_cloud.uploads, 0);
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(c.device->takes, 2);
     CHECK(case_spool_empties());
     case_close(&c);
-}
-
-static void not_synced(void)
-{
-    spool_not_kept(&bad_fsyncs, "cannot sync");
-}
-static void not_renamed(void)
-{
-    spool_not_kept(&bad_renames, "cannot rename");
 }
 
 static void error_file_in_the_way(void)
@@ -579,90 +628,6 @@ static void old_error_files(void)
 
 /* ---- tasks ---- */
 
-static void archived(void)
-{
-    case_open(&c);
-    fake_cloud.archived = true;
-    case_start(&c);
-    int64_t id = case_task(&c, "weigh");
-    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
-    CHECK_HAS(case_note(&c, id), "archived");
-    CHECK_INT(c.device->acts, 0);
-    case_close(&c);
-}
-
-static void without_values(void)
-{
-    begin(); /* the device says nothing */
-    int64_t id = case_task(&c, "weigh");
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK(core_told(c.journal, id, "the procedure has no values to report"));
-    CHECK_INT(fake_cloud_size(&fake_cloud.outputs), 0);
-    CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
-    case_close(&c);
-}
-
-static void by_their_names(void)
-{
-    case_open(&c);
-    struct lf_config_route *route = (struct lf_config_route *)&c.config->routes[1];
-    size_t count = route->output_count;
-    route->output_count = 0;
-    int64_t id = add("task", "report", "weigh", false,
-                     cJSON_Parse("{\"workflow_task\":\"wft_1\",\"captures\":[{\"name\":\"weight\",\"type\":"
-                                 "\"real\",\"value\":\"1.50\"},"
-                                 "{\"name\":\"stable\",\"type\":\"bool\",\"value\":\"true\"},"
-                                 "{\"name\":\"empty\",\"type\":\"bool\",\"value\":\"false\"}]}"));
-    case_start(&c);
-    CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    char *text = lf_json_print(lf_json_at(cJSON_GetArrayItem(fake_cloud.outputs, 0), "fields"));
-    CHECK_STR(text, "{\"weight\":{\"value\":1.5},\"stable\":{\"value\":true},\"empty\":{\"value\":false}}");
-    free(text);
-    route->output_count = count;
-    case_close(&c);
-}
-
-/* Facts of a task that reports a file, with so many inputs and captures. */
-static cJSON *many(int inputs, int captures)
-{
-    char name[20];
-    cJSON *facts = cJSON_Parse(
-        "{\"workflow_task\":\"wft_1\",\"run\":\"run_1\",\"display\":\"T-1\",\"procedure\":\"weigh\"}");
-    cJSON *in = cJSON_AddObjectToObject(facts, "inputs"), *out = cJSON_AddArrayToObject(facts, "captures");
-    for (int i = 0; i < inputs; i++) {
-        snprintf(name, sizeof name, "i%d", i);
-        cJSON_AddStringToObject(in, name, "x");
-    }
-    for (int i = 0; i < captures; i++) {
-        cJSON *entry = cJSON_CreateObject();
-        snprintf(name, sizeof name, "c%d", i);
-        cJSON_AddStringToObject(entry, "name", name);
-        cJSON_AddStringToObject(entry, "value", "1");
-        cJSON_AddItemToArray(out, entry);
-    }
-    return facts;
-}
-
-static void too_many_values(void)
-{
-    static const struct {
-        const char *step, *why;
-        int inputs, captures;
-    } at[] = {{"report", "at most 64 columns", 65, 1},
-              {"report", "at most 64 columns", 60, 5},
-              {"run", "at most 64 inputs", 65, 0}};
-    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
-        case_open(&c);
-        int64_t id = add("task", at[i].step, "table", !strcmp(at[i].step, "run"),
-                         many(at[i].inputs, at[i].captures));
-        case_start(&c);
-        CHECK(case_becomes(&c, id, i == 2 ? LF_JOB_FAILED : LF_JOB_HELD));
-        CHECK_HAS(case_note(&c, id), at[i].why);
-        CHECK_INT(c.device->acts, 0);
-        case_close(&c);
-    }
-}
-
 static void name_of_the_values(void)
 {
     case_open(&c);
@@ -676,44 +641,26 @@ static void name_of_the_values(void)
 }
 
 UNIT_TESTS(
-    "job, seldom ways", {"a job whose facts are missing is held, and says what is missing", missing_facts},
+    "job, seldom ways", UNIT_ROWS(midway, from_the_middle), UNIT_ROWS(starts, from_the_start),
+    UNIT_ROWS(bad_disk, spooled_again),
     {"a job of a kind that this version does not know is held, and can be cancelled", unknown_kind},
     {"a job whose row is damaged is held with what to do, and nothing is done for it", damaged_row},
-    {"whatever is asked of a job that does not exist is refused, saying where the jobs are listed",
-     no_such_job},
-    {"while the journal is gone nothing is taken from an operator, and says so", journal_gone},
-    {"the agent ends although it cannot keep what it has just found out, and finds it out again",
+    {"a verb for a job that does not exist is refused, and says where the jobs are listed", no_such_job},
+    {"while the journal is gone nothing is accepted from an operator, with the reason", journal_gone},
+    {"the agent ends even if it cannot save what it has just found out, and finds it out again",
      end_while_gone},
-    {"more instruments than there is room for are refused", too_many_instruments},
+    {"more instruments than fit are refused", too_many_instruments},
     {"a sent file that the journal does not take leaves neither a job nor a file", sent_in_part},
-    {"a generator that has lost its file ends the delivery without an action", no_file_any_more},
-    {"a file that is not on the instrument as it should be is held, and not delivered again by itself",
-     not_as_it_should_be},
     {"a sent file that is damaged in the spool is not delivered; it must be sent again", sent_and_damaged},
-    {"killed while delivering, what became of it is asked of the instrument, even if the spool is damaged",
+    {"killed while delivering, the instrument is asked for the outcome even if the spool is damaged",
      looked_for_there},
-    {"an expired job is done once a person wants it all the same", expired_and_wanted},
-    {"what cannot be stopped right now is told so, and its history does not claim otherwise",
+    {"an expired job runs if a person still wants it", expired_and_wanted},
+    {"a cancel that is not possible right now is refused, and the history does not claim otherwise",
      cancelled_at_a_courier},
     {"a cancel that is rolled back stops nothing on the instrument", not_cancelled_after_all},
-    {"a cancel that a crash cut short is carried out at the next start", cancelled_by_the_next_start},
-    {"if the action had begun by then, the job is held", held_by_the_next_start},
-    {"a waiting job tells that it goes on by itself", waiting_is_reported},
-    {"a sidecar with a run that cannot be one holds the result, with why", sidecars},
-    {"a regular expression without an end holds the result instead of the agent", endless_expression},
-    {"a result damaged in the spool before its run was known is taken from the instrument anew",
-     damaged_before_the_match},
-    {"what is uploaded is not uploaded again", uploaded_already},
-    {"what was uploaded by hand ends with its processing, and nothing is archived for it", processed_by_hand},
-    {"an upload in parts that the cloud refuses is given up there, and begun anew by a retry", parts_refused},
-    {"a result that could not be synced to the disk is not called kept, and is taken again", not_synced},
-    {"a result that could not get its name in the spool is taken again", not_renamed},
-    {"where the file with the refused rows cannot be made, the job is held and says where",
+    {"a cancel that was cut short by a crash is carried out at the next start", cancelled_by_the_next_start},
+    {"a cancel that was cut short after the action had begun holds the job", held_by_the_next_start},
+    {"if the file with the failed rows cannot be made, the job is held and says where",
      error_file_in_the_way},
-    {"old files with refused rows leave with their job, and not before", old_error_files},
-    {"an archived task is left alone", archived},
-    {"a task whose procedure gives no values is completed, without an output", without_values},
-    {"without a list of outputs, values are reported under their own names", by_their_names},
-    {"more values than a file or a procedure takes are refused, none is left out in silence",
-     too_many_values},
-    {"values of a task whose name is no file name are named after the job", name_of_the_values}, )
+    {"old files with failed rows are removed with their job, and not before", old_error_files},
+    {"if the name of a task is not a file name, its values are named after the job", name_of_the_values}, )

@@ -39,7 +39,18 @@ static void nothing_equals_nothing(void)
     CHECK_HAS("a sentence", "sent");
 }
 
+static const struct {
+    struct unit_row row;
+} table[] = {{{"a row of a table is a test of its own"}}, {{"the test of the next row gets the next row"}}};
+
+static void row_is_given(void)
+{
+    const typeof(*table) *row = unit_row();
+    CHECK_STR(row->row.promise, CU_get_current_test()->pName);
+}
+
 UNIT_TESTS("unit", {"a test gets a private folder to write in", folder_is_private},
            {"the folder is gone when the next test starts", folder_is_gone},
            {"a file of the source tree is found from any folder", source_is_found},
-           {"checks of strings and bytes hold for absent and binary values", nothing_equals_nothing}, )
+           {"checks of strings and bytes hold for absent and binary values", nothing_equals_nothing},
+           UNIT_ROWS(table, row_is_given), )
