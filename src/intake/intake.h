@@ -45,10 +45,11 @@ enum lf_status lf_intake_batch(struct lf_intake *intake, const struct lf_message
 enum lf_status lf_intake_add(struct lf_intake *intake, const char *source, const char *topic,
                              struct lf_slice message, struct lf_error *err);
 
-/* From now on events may be missed: notes the time to ask from, durably. Any thread. */
+/* From now on, until lf_intake_fill says otherwise, events may be missed: notes the time to ask from,
+ * durably. Any thread. */
 enum lf_status lf_intake_gap(struct lf_intake *intake, struct lf_error *err);
-/* Asks for what is in the gap, if there is one. closed: nothing is missed any more, so the gap is forgotten
- * once all was asked for; otherwise it stays. Any thread. */
+/* Asks for the events of the gap, if there is one. closed: no more are missed, so the gap is forgotten once
+ * it is filled; otherwise it stays. Any thread. */
 void lf_intake_fill(struct lf_intake *intake, bool closed);
 
 /* Counts by fate, deprecated types with counts, kinds of bad events. Returns owned. */

@@ -4,9 +4,9 @@
  * - regular asking (cloud.events = "poll" or "both") continues from "poll.after", the id of the last event
  *   taken in here; before there is one, from "poll.since", the time of the first start. The list is in the
  *   order of processing, so an id is a safe place to continue from.
- * - a gap in MQTT (nobody knows what the broker kept while we were away) is filled from "poll.gap", a time:
- * that of the newest event known when the session came up, less an overlap. It is noted before the first
- * message of the new session is read, and kept, across restarts, until a round has come to its end.
+ * - a gap in MQTT (nobody knows what the broker kept while we were away) is filled from "poll.gap", the time
+ *   of the newest event known when the session came up, less an overlap. It is noted before the first message
+ *   of the new session is read, and kept, across restarts, until a round is complete.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -69,14 +69,14 @@ struct place {
     char *after, *since;
 };
 
-/* A time in the future was noted by a wrong clock; asking from there would never find anything. */
+/* A time in the future was noted by a wrong clock; asking from there would find nothing. */
 static void limit_to_now(char **since)
 {
     char latest[LF_TIME_TEXT], *copy;
     lf_time_format(lf_clock_best_ms() - OVERLAP_MS, latest);
     if (strcmp(*since, latest) <= 0 || !(copy = strdup(latest)))
         return;
-    lf_log_warning("poll", "the noted start of the events to ask for, %s, is in the future: asking from %s",
+    lf_log_warning("poll", "the stored time to ask for events from, %s, is in the future: asking from %s",
                    *since, latest);
     free(*since);
     *since = copy;
@@ -211,7 +211,7 @@ static void ask(struct lf_intake *intake)
                                         : LF_NEVER;
 }
 
-/* Event by event and round by round, so that neither keeps the other waiting for long. */
+/* One round and one incomplete event at a time, so that neither keeps the other waiting for long. */
 static int64_t work(void *context)
 {
     struct lf_intake *intake = context;
@@ -228,7 +228,7 @@ static int64_t work(void *context)
     return lf_deadline_sooner(poll->next, next_event);
 }
 
-/* One of an earlier run, too. If memory is short to find out, there may be one. */
+/* Also one of an earlier run. If the journal cannot be read, there may be one. */
 static bool has_gap(struct lf_intake *intake)
 {
     struct lf_error err;
@@ -268,7 +268,7 @@ void intake__poll_close(struct lf_intake *intake)
 
 /* ---- gaps ---- */
 
-/* A gap that waits to be filled begins earlier and stays. */
+/* A gap that is still to be filled begins earlier, and stays. */
 static enum lf_status note_gap(struct lf_journal *journal, struct lf_error *err)
 {
     char *known, *since = NULL, text[LF_TIME_TEXT];

@@ -25,7 +25,7 @@ static enum lf_status read_resource(struct lf_intake *intake, const struct lf_ev
                    event->resource);
 }
 
-/* The event as it would have been with nothing left out. Returns owned text. */
+/* The event as it would have arrived with nothing left out. Returns owned text. */
 static char *completed(const struct lf_event *event, const cJSON *resource)
 {
     cJSON *whole = cJSON_Duplicate(event->root, true);

@@ -52,7 +52,7 @@ struct routing {
     struct lf_intake *intake;
     const struct lf_event *event;
     char *happening;   /* its key */
-    enum lf_fate fate; /* the foremost of what has happened to it; LF_FATE_LOST: nothing has */
+    enum lf_fate fate; /* the first of enum lf_fate that applies; LF_FATE_LOST: none so far */
     int64_t first;     /* the first job made of it; 0: none */
     char note[LF_ERROR_TEXT];
 };

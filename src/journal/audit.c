@@ -287,8 +287,8 @@ static enum lf_status find_cut(struct lf_journal *journal, int64_t before_ms, st
     return journal__query_end(&query, err);
 }
 
-static enum lf_status let_go(struct lf_journal *journal, const struct cut *cut, int64_t *dropped,
-                             struct lf_error *err)
+static enum lf_status remove_cut(struct lf_journal *journal, const struct cut *cut, int64_t *dropped,
+                                 struct lf_error *err)
 {
     char about[24], text[300], from[LF_TIME_TEXT], to[LF_TIME_TEXT];
     lf_time_format(cut->from_ms, from);
@@ -318,6 +318,6 @@ enum lf_status lf_journal_audit_prune(struct lf_journal *journal, int64_t keep_m
         return status;
     status = find_cut(journal, lf_clock_best_ms() - keep_ms, &cut, err);
     if (status == LF_OK && cut.first <= cut.last)
-        status = let_go(journal, &cut, dropped, err);
+        status = remove_cut(journal, &cut, dropped, err);
     return lf_journal_end(journal, status, err);
 }

@@ -106,7 +106,7 @@ static enum lf_status check_place(struct audit_check *check, const struct lf_aud
     return LF_OK;
 }
 
-/* The entry that let the beginning go has the digest that the first of the rest names. */
+/* The entry about pruning holds the digest that the first remaining entry names. */
 static bool is_anchor(const struct audit_check *check, const struct lf_audit_entry *entry)
 {
     char before[24];

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the system said of the file (the WAL or the database itself) when SQLite says no more than "disk I/O
- * error". 0: nothing. */
+/* The system's error number for the file (the WAL or the database) where SQLite only says "disk I/O error".
+ * 0: none. */
 static int system_error(struct lf_journal *journal, int code)
 {
     sqlite3_file *wal = NULL;
@@ -232,7 +232,7 @@ static enum lf_status commit(struct lf_journal *journal, struct lf_error *err)
     if (journal->damaged)
         return journal__health_damaged(journal, "refused", "found while the agent ran", err);
     if (journal->broken == LF_NO_MEMORY)
-        return lf_fail_memory(err, "journal: noting what follows a commit");
+        return lf_fail_memory(err, "journal: registering an effect");
     if (journal->broken || sqlite3_get_autocommit(journal->db))
         return lf_fail(err, LF_IO, LF_TRANSIENT,
                        "journal: part of the transaction failed; nothing was saved");
@@ -291,9 +291,8 @@ static enum lf_status take_lock(struct lf_journal *journal, struct lf_error *err
     return status;
 }
 
-/* Somebody may remove the lock file of an agent that runs, and start a second one: its first act would be to
- * take up the jobs that the first has under way. So the database is locked as well. Where the system cannot
- * do that the lock file must do. */
+/* If somebody removes the lock file of a running agent, a second agent could start and take over the jobs
+ * that the first has under way. So the database is locked as well, where the system can do that. */
 static enum lf_status lock_database(struct lf_journal *journal, struct lf_error *err)
 {
     char *real = lf_path_real(journal->path); /* the database may lie behind a link */
@@ -304,7 +303,7 @@ static enum lf_status lock_database(struct lf_journal *journal, struct lf_error 
     free(real);
     if (held)
         return in_use(journal->path, err);
-    return LF_OK; /* what else is wrong with the file SQLite says */
+    return LF_OK; /* SQLite reports whatever else is wrong with the file */
 }
 
 static enum lf_status check_integrity(struct lf_journal *journal, struct lf_error *err)

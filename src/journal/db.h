@@ -19,7 +19,7 @@ struct statement {
     bool busy;
 };
 
-/* Counted on each change, so that no query is needed to know. */
+/* Kept up to date with each change, so that no query is needed. */
 struct tally {
     int64_t outbox;                         /* rows */
     int64_t unused;                         /* bytes of events that made no job; see bounds.c */
@@ -29,7 +29,8 @@ struct tally {
 struct lf_journal {
     sqlite3 *db;
     struct lf_file lock; /* locked exclusively while open */
-    /* Of the database, locked too; closed after SQLite's own, or the system drops SQLite's locks. */
+    /* The database file, locked too. Closed after SQLite has closed its own, or the system would drop
+     * SQLite's locks. */
     struct lf_file file;
     struct lf_mutex mutex;  /* recursive: lf_journal_begin keeps it until commit or rollback */
     int depth;              /* nested transactions count as one */
@@ -54,8 +55,7 @@ struct query {
     struct statement *cached; /* NULL: prepared for this run only */
     sqlite3_stmt *stmt;
     int code;       /* last SQLite code */
-    bool no_memory; /* a column could not be read; journal__query_end reports it
-                     */
+    bool no_memory; /* a column could not be read: journal__query_end reports it */
 };
 
 /* Prepares and binds. sql is a literal. types has one letter for each argument: 't' const char * (NULL binds

@@ -46,7 +46,7 @@ void lf_journal_after_commit(struct lf_journal *journal, lf_journal_effect *run,
     *effect = (struct effect){.run = run, .context = context, .number = number};
     memcpy(effect->text, text, size);
     struct effect **at = &journal->effects;
-    while (*at) { /* of two equal effects the later one is enough: pause, resume, pause ends paused */
+    while (*at) { /* of two equal effects the later one counts: pause, resume, pause ends paused */
         struct effect *other = *at;
         if (!equal(other, effect)) {
             at = &other->next;

@@ -58,16 +58,15 @@ static enum lf_status insert_event(struct lf_journal *journal, struct lf_event_r
     return journal__query_end(&query, err);
 }
 
-/* In a flood of messages that are not events, the trail records every thousandth removal instead of each
- * arrival. */
-enum { TELL_DROPPED = 1000 };
+/* In a flood of bad messages the audit trail records every thousandth removal instead of each arrival. */
+enum { RECORD_EVERY = 1000 };
 
 static enum lf_status audit_new(struct lf_journal *journal, const struct lf_event_row *row, int64_t dropped,
                                 struct lf_error *err)
 {
     char text[LF_ERROR_TEXT + 200];
     bool flood = dropped && row->fate == LF_FATE_BAD;
-    if (flood && dropped % TELL_DROPPED)
+    if (flood && dropped % RECORD_EVERY)
         return LF_OK;
     if (flood)
         snprintf(text, sizeof text,

@@ -149,7 +149,7 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
         "') = ?3 "
         "THEN attached OR (there.job < ?1 AND state IN (" OPEN_STATES ")) "
         "WHEN json_extract(facts, '$." LF_NAME_RUN
-        "') IS NULL THEN there.job < ?1 AND state IN ('ready', 'running', 'waiting') ELSE 0 END ORDER BY "
+        "') IS NULL THEN there.job < ?1 AND state IN (" MOVING_STATES ") ELSE 0 END ORDER BY "
         "attached DESC, there.job LIMIT 1",
         "itt", job, run, config);
     bool found = journal__query_row(&query);

@@ -46,7 +46,7 @@ enum lf_status journal__health_damaged(const struct lf_journal *journal, const c
         doing, journal->path ? " " : "", journal->path ? journal->path : "", why);
 }
 
-/* SQLite would keep writing to a file that has no name any more. */
+/* SQLite would go on writing to a file that was moved or removed. */
 static bool moved(struct lf_journal *journal)
 {
     int gone = 0;

@@ -56,7 +56,7 @@ void lf_job_free(struct lf_job *job)
     memset(job, 0, sizeof *job);
 }
 
-/* One damaged row must not stand in the way of all others: it is held, and a person sees it. */
+/* One damaged row must not block all others: its job is held, where a person sees it. */
 static enum lf_status hold_damaged(struct lf_job *job, struct lf_error *err)
 {
     free(job->note);
@@ -95,7 +95,7 @@ enum lf_status journal__job_read(struct query *query, struct lf_job *job, struct
     job->stop = journal__column_text(query, 20);
     const char *facts = journal__column_peek(query, 19);
     enum lf_status status = facts ? lf_json_parse(lf_slice_text(facts), &job->fields, err) : LF_CORRUPT;
-    if (query->no_memory) /* nothing that is missing may be taken for damage */
+    if (query->no_memory) /* what could not be read must not count as damage */
         status = lf_fail_memory(err, "reading a job");
     if (status == LF_INVALID || status == LF_CORRUPT)
         status = hold_damaged(job, err);

@@ -9,8 +9,9 @@
     "updated_ms, "                                                                                           \
     "due_mono, expires_ms, expires_mono, class, note, wake, facts, stop"
 
-/* lf_job_state_final, for SQL. */
-#define OPEN_STATES "'ready', 'running', 'waiting', 'held'"
+/* lf_job_state_final, for SQL. Moving: open, and it goes on without a person. */
+#define MOVING_STATES "'ready', 'running', 'waiting'"
+#define OPEN_STATES MOVING_STATES ", 'held'"
 #define FINAL_STATES "'done', 'failed', 'cancelled', 'expired'"
 
 /* Reads a row of JOB_COLUMNS; on failure the job is freed. */

@@ -15,9 +15,8 @@
 
 /* ---- after opening ---- */
 
-/* expires_mono 0 means that it has acted already and stays so; an instant that lies before the boot still
- * counts as one. The wall clock may not be set yet (a board without a battery), but it is never earlier than
- * what the job's own row says. */
+/* expires_mono stays 0 (it never expires, or has acted); a time before the boot becomes 1. The wall clock may
+ * not be set yet (a board without a battery), but it is not earlier than when the job was last saved. */
 static enum lf_status new_boot(struct lf_journal *journal, struct lf_error *err)
 {
     return journal__query_do(
@@ -91,7 +90,7 @@ enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job
     return status == LF_OK ? LF_EXISTS : status;
 }
 
-/* Compares with the row before it is written. */
+/* Compares the job with its row, before the row is written. */
 static enum lf_status audit_change(struct lf_journal *journal, const struct lf_job *job, struct lf_error *err)
 {
     enum lf_job_state before = LF_JOB_READY;
@@ -137,7 +136,7 @@ enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *jo
         return lf_fail_memory(err, "saving a job");
     int64_t mono = lf_clock_mono_ms();
     job->updated_ms = lf_clock_best_ms();
-    if (job->expires_mono > mono) /* what it means by the clock of now */
+    if (job->expires_mono > mono) /* by the wall clock as it is now */
         job->expires_ms = job->updated_ms + (job->expires_mono - mono);
     enum lf_status status = lf_journal_begin(journal, err);
     if (status == LF_OK) {
@@ -235,11 +234,10 @@ cJSON *lf_journal_job_counts(struct lf_journal *journal, const char *instrument)
 
 /* Couriers also take bench jobs that have expired: an instrument that is offline or paused would never look
  * at them. */
+#define EXPIRING "bench = 1 AND acting = 0 AND expires_mono > 0 AND state IN ('ready', 'waiting')"
 #define RUNNABLE                                                                                             \
     "((state = 'ready' OR (state = 'waiting' AND due_mono <= ?3)) AND bench = ?2 "                           \
-    "AND (?1 IS NULL OR instrument = ?1)) "                                                                  \
-    "OR (?1 IS NULL AND bench = 1 AND acting = 0 AND expires_mono BETWEEN 1 AND ?3 AND state IN ('ready', "  \
-    "'waiting'))"
+    "AND (?1 IS NULL OR instrument = ?1)) OR (?1 IS NULL AND expires_mono <= ?3 AND " EXPIRING ")"
 
 /* When the next waiting job is due. If that cannot be read it is an error: nothing else would wake the
  * caller. */
@@ -249,8 +247,7 @@ static enum lf_status next_due(struct lf_journal *journal, const char *instrumen
     return journal__query_int(journal, next, err,
                               "SELECT min(due) FROM (SELECT min(due_mono) AS due FROM job WHERE state = "
                               "'waiting' AND bench = ?2 AND (?1 IS NULL OR instrument = ?1) UNION ALL "
-                              "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND bench = 1 AND acting = "
-                              "0 AND expires_mono > 0 AND state IN ('ready', 'waiting'))",
+                              "SELECT min(expires_mono) FROM job WHERE ?1 IS NULL AND " EXPIRING ")",
                               "ti", instrument, (int64_t)(instrument != NULL));
 }
 

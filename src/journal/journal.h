@@ -45,9 +45,9 @@ void lf_journal_after_commit(struct lf_journal *journal, lf_journal_effect *effe
  * damage found while running (nothing is written any more), file gone or replaced. */
 enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err);
 
-/* How many audit entries are missing that existed when the last action was begun: the journal is an older
- * copy and does not know what was done since. 0: none. Found by opening, until lf_journal_missing_noted says
- * that the audit trail has it. */
+/* How many audit entries are missing that existed when the last action began: the journal is an older copy
+ * and does not know what was done since. 0: none. Each opening finds them until lf_journal_missing_noted is
+ * called, once the audit trail has an entry about it. */
 int64_t lf_journal_missing(const struct lf_journal *journal);
 void lf_journal_missing_noted(struct lf_journal *journal);
 
@@ -57,8 +57,8 @@ void lf_journal_missing_noted(struct lf_journal *journal);
 struct lf_journal_limits {
     int64_t bytes;         /* of the journal, free pages not counted */
     int64_t outbox;        /* waiting reports; beyond it the oldest job reports are dropped, then replies */
-    int64_t unused;        /* bytes of events that made no job; beyond it bad ones leave first, then unknown,
-                              then unrouted, the oldest first */
+    int64_t unused;        /* bytes of events that made no job; beyond it bad ones are removed first, then
+                              unknown, then unrouted ones, the oldest first */
     int64_t spool;         /* bytes of all files in spool_dir */
     int64_t reserve;       /* bytes that stay free on the disks of the journal and of the spool */
     const char *spool_dir; /* borrowed until lf_journal_close */
@@ -128,8 +128,8 @@ enum lf_status lf_journal_event_get(struct lf_journal *journal, const char *id, 
 enum lf_status lf_journal_event_list(struct lf_journal *journal, const char *fate_filter, int limit,
                                      void (*each)(void *context, const struct lf_event_row *row),
                                      void *context, struct lf_error *err);
-/* createdAt (wall ms) of the newest event received, none counted as newer than its receipt: an event dated in
- * the future must not hide what was missed. 0: none. */
+/* The newest createdAt (wall ms) of all events received; 0: none. An event dated in the future counts as
+ * created when it was received, or it would hide what was missed. */
 int64_t lf_journal_event_newest(struct lf_journal *journal);
 /* Counts by fate as a JSON object {"job": 12, ...}. Returns owned. */
 cJSON *lf_journal_event_counts(struct lf_journal *journal);
@@ -139,7 +139,7 @@ enum lf_status lf_journal_event_claim_reread(struct lf_journal *journal, int64_t
                                              struct lf_event_row *row, int64_t *next_mono,
                                              struct lf_error *err);
 
-/* When a claimed one may be tried again. */
+/* Sets when a claimed one may be tried again. */
 enum lf_status lf_journal_event_put_off(struct lf_journal *journal, const char *id, int64_t until_mono,
                                         struct lf_error *err);
 
@@ -175,7 +175,7 @@ struct lf_job {
     int attempt;                    /* of this step */
     int64_t created_ms, updated_ms; /* wall */
     int64_t due_mono;               /* waiting: not before */
-    int64_t expires_ms;             /* wall; 0: never. It may not start to act after this */
+    int64_t expires_ms;             /* wall; 0: never. Its action may not begin after this */
     int64_t expires_mono; /* the same on the monotonic clock, which decides; 0: never, or it has acted */
     enum lf_class class;  /* of the last error */
     char *note;           /* why it waits, is held or failed; its outcome */
@@ -185,8 +185,7 @@ struct lf_job {
     const char *by;       /* who changes it now, for the audit trail; NULL: the agent. Borrowed, not stored */
 };
 void lf_job_free(struct lf_job *job); /* the struct's contents */
-/* It may start until not_after_ms after the work came about, at happened_ms (wall; 0 or in the future: now).
- */
+/* Sets when it expires: not_after_ms after the work arose, at happened_ms (wall; 0 or in the future: now). */
 void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_after_ms);
 
 /* Adds a job (id is filled; job->fields is borrowed). LF_EXISTS: the key is known; *existing (may be NULL) is
@@ -194,9 +193,9 @@ void lf_job_expire_after(struct lf_job *job, int64_t happened_ms, int64_t not_af
 enum lf_status lf_journal_job_add(struct lf_journal *journal, struct lf_job *job, int64_t *existing,
                                   struct lf_error *err);
 /* Writes state, step, bench, acting, attempt, due, expires, class, note, wake, fields, instrument; sets
- * updated_ms. Being about to act, held or finished goes into the audit trail. */
+ * updated_ms. The audit trail records when it is about to act, is held, and ends. */
 enum lf_status lf_journal_job_save(struct lf_journal *journal, struct lf_job *job, struct lf_error *err);
-/* Notes that a running job was asked to stop (job->stop), until it is saved next. If the agent dies before
+/* Notes that a running job was asked to stop (job->stop); saving the job clears it. If the agent dies before
  * that, the next start carries it out. */
 enum lf_status lf_journal_job_stop(struct lf_journal *journal, int64_t id, const char *text,
                                    struct lf_error *err);
@@ -345,8 +344,8 @@ enum lf_status lf_journal_command_get(struct lf_journal *journal, const char *id
 enum lf_status lf_journal_command_next(struct lf_journal *journal, enum lf_command_state state,
                                        struct lf_command_row *row, struct lf_error *err);
 
-/* The wall clock was set or is known better: adjusts the expiry that a reboot would use to the monotonic one.
- */
+/* After the wall clock was set or is known better: recomputes expires_ms of open jobs, which only a reboot
+ * uses, from expires_mono. */
 enum lf_status lf_journal_clock_stepped(struct lf_journal *journal, struct lf_error *err);
 
 /* Removes what is past its keeping time (ms): final jobs with their history, events without open jobs,
