@@ -16,6 +16,7 @@ struct fake_cloud {
     const char *resource;                         // of every event that lacks it
     void (*on_resource)(void);                    // called while it reads a resource; NULL: nothing
     const char *events;                           // every page of the event list
+    void (*on_events)(void);                      // called while it reads one; NULL: nothing
     const char *task_status;                      // id: "st_TODO", "st_IN_PROGRESS", ...
     bool no_run, archived;                        // the workflow task has no field Run; it is archived
     const char *display;                          // its display id
