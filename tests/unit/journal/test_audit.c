@@ -1,5 +1,4 @@
-/* The audit trail: nothing can be changed in it, taken from it or put into it without being found and named.
- */
+/* The audit trail: whatever is changed in it, removed from it or put into it is found and named. */
 #include "base/clock.h"
 #include "journal/audit.h"
 #include "journal/inspect.h"
@@ -40,12 +39,20 @@ static void add(struct lf_journal *journal, int count)
     NEED(lf_journal_end(journal, LF_OK, UNIT_ERROR) == LF_OK);
 }
 
-/* A closed journal with FIRST entries. */
-static void make_journal(void)
+/* An agent starts on the journal, adds entries, and ends. */
+static void run_agent(int count)
 {
     struct lf_journal *journal = open_journal();
-    add(journal, FIRST);
+    add(journal, count);
     lf_journal_close(journal);
+}
+
+/* The verdict on a trail that must be whole. */
+static struct lf_audit_verdict verify(struct lf_journal *journal)
+{
+    struct lf_audit_verdict verdict;
+    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    return verdict;
 }
 
 /* As somebody who may write the file, past the triggers. */
@@ -83,14 +90,44 @@ static void remove_journal(void)
     unlink(lock);
 }
 
-static void tampered(const char *sql, int64_t named, const char *words)
+/* Each on a new journal: what is done to it, the entry that verifying names then, and words of the error. */
+struct tampering {
+    const char *sql;
+    int64_t named;
+    const char *words;
+};
+
+static void check_tampering(const struct tampering *cases, size_t count)
 {
-    remove_journal();
-    make_journal();
-    CHECK_INT(wrong_entry(NULL), 0);
-    tamper(sql);
-    CHECK_INT(wrong_entry(NULL), named);
-    CHECK_HAS(err.text, words);
+    for (size_t i = 0; i < count; i++) {
+        remove_journal();
+        run_agent(FIRST);
+        CHECK_INT(wrong_entry(NULL), 0);
+        tamper(cases[i].sql);
+        CHECK_INT(wrong_entry(NULL), cases[i].named);
+        CHECK_HAS(err.text, cases[i].words);
+    }
+}
+
+#define CHECK_TAMPERING(cases) check_tampering(cases, sizeof cases / sizeof *cases)
+
+/* A copy of the journal, `other` for SQL, goes on with an entry 11 of its own, whose digest is right. The
+ * agent adds `more` to the journal itself. */
+static void tamper_with_copy(int more, const char *sql)
+{
+    char other[600], text[1500];
+    struct lf_journal *journal = NULL;
+    run_agent(FIRST);
+    snprintf(other, sizeof other, "%s.other", path);
+    snprintf(text, sizeof text, "cp %s %s", path, other);
+    NEED(system(text) == 0);
+    NEED(lf_journal_open(other, &journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "released", UNIT_ERROR), LF_OK);
+    lf_journal_close(journal);
+    run_agent(more);
+    snprintf(text, sizeof text, "ATTACH '%s' AS other; %s", other, sql);
+    tamper(text);
+    unlink(other);
 }
 
 /* ---- the chain ---- */
@@ -115,17 +152,15 @@ static void see(void *context, const struct lf_audit_entry *entry)
 static void whole_trail(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_audit_verdict verdict;
     struct lf_audit_head head;
     struct seen seen = {0};
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
-    CHECK_INT(verdict.count, 0);
+    CHECK_INT(verify(journal).count, 0);
     add(journal, 1);
     struct lf_audit_filter all = {.limit = 100};
     CHECK_INT(lf_journal_audit_list(journal, &all, see, &seen, UNIT_ERROR), LF_OK);
     CHECK_STR(seen.prev, "0000000000000000000000000000000000000000000000000000000000000000");
     add(journal, 1200);
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    struct lf_audit_verdict verdict = verify(journal);
     CHECK_INT(verdict.count, 1201);
     CHECK_INT(verdict.head.seq, 1201);
     CHECK_INT(lf_journal_audit_head(journal, &head, UNIT_ERROR), LF_OK);
@@ -226,60 +261,67 @@ static void note_kind(void *context, const struct lf_audit_entry *entry)
 
 static void changed(void)
 {
-    static const char *const columns[] = {"who", "what", "about", "text", "prev", "hash"};
-    char sql[100];
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-        snprintf(sql, sizeof sql, "UPDATE audit SET %s = 'x' WHERE seq = 4", columns[i]);
-        tampered(sql, 4, "entry 4");
-    }
-    tampered("UPDATE audit SET at_ms = at_ms - 1 WHERE seq = 4", 4, "entry 4");
-    tampered("UPDATE audit SET text = CAST(x'00ff' AS TEXT) WHERE seq = 10", 10, "entry 10");
-    /* The boundary between two fields moved. */
-    tampered("UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6,
-             "entry 6");
+    static const struct tampering cases[] = {
+        {"UPDATE audit SET who = 'x' WHERE seq = 4", 4, "entry 4"},
+        {"UPDATE audit SET what = 'x' WHERE seq = 4", 4, "entry 4"},
+        {"UPDATE audit SET about = 'x' WHERE seq = 4", 4, "entry 4"},
+        {"UPDATE audit SET text = 'x' WHERE seq = 4", 4, "entry 4"},
+        {"UPDATE audit SET prev = 'x' WHERE seq = 4", 4, "entry 4"},
+        {"UPDATE audit SET hash = 'x' WHERE seq = 4", 4, "entry 4"},
+        {"UPDATE audit SET at_ms = at_ms - 1 WHERE seq = 4", 4, "entry 4"},
+        {"UPDATE audit SET text = CAST(x'00ff' AS TEXT) WHERE seq = 10", 10, "entry 10"},
+        /* The boundary between two fields moved. */
+        {"UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6,
+         "entry 6"},
+    };
+    CHECK_TAMPERING(cases);
 }
 
 static void removed(void)
 {
-    tampered("DELETE FROM audit WHERE seq = 4", 4, "entry 4 is missing (removed)");
-    tampered("DELETE FROM audit WHERE seq BETWEEN 4 AND 6", 4, "entries 4 to 6 are missing (removed)");
-    tampered("DELETE FROM audit WHERE seq <= 3", 1, "entries 1 to 3 are missing");
-    tampered("DELETE FROM audit WHERE seq = 1", 1, "entry 1 is missing");
-    tampered("DELETE FROM audit WHERE seq = 10", 10, "entry 10 is missing (cut off at the end)");
-    tampered("DELETE FROM audit WHERE seq > 2", 3, "entries 3 to 10 are missing (cut off at the end)");
-    tampered("DELETE FROM audit", 1, "entries 1 to 10 are missing");
+    static const struct tampering cases[] = {
+        {"DELETE FROM audit WHERE seq = 4", 4, "entry 4 is missing (removed)"},
+        {"DELETE FROM audit WHERE seq BETWEEN 4 AND 6", 4, "entries 4 to 6 are missing (removed)"},
+        {"DELETE FROM audit WHERE seq <= 3", 1, "entries 1 to 3 are missing"},
+        {"DELETE FROM audit WHERE seq = 1", 1, "entry 1 is missing"},
+        {"DELETE FROM audit WHERE seq = 10", 10, "entry 10 is missing (cut off at the end)"},
+        {"DELETE FROM audit WHERE seq > 2", 3, "entries 3 to 10 are missing (cut off at the end)"},
+        {"DELETE FROM audit", 1, "entries 1 to 10 are missing"},
+    };
+    CHECK_TAMPERING(cases);
 }
 
 static void moved(void)
 {
-    tampered("UPDATE audit SET seq = -4 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5; "
-             "UPDATE audit SET seq = 5 WHERE seq = -4",
-             4, "entry 4");
-    tampered("UPDATE audit SET seq = -seq", 1, "impossible");
-    tampered("UPDATE audit SET seq = 40 WHERE seq = 4", 4, "entry 4 is missing");
+    static const struct tampering cases[] = {
+        {"UPDATE audit SET seq = -4 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5; "
+         "UPDATE audit SET seq = 5 WHERE seq = -4",
+         4, "entry 4"},
+        {"UPDATE audit SET seq = -seq", 1, "impossible"},
+        {"UPDATE audit SET seq = 40 WHERE seq = 4", 4, "entry 4 is missing"},
+    };
+    CHECK_TAMPERING(cases);
 }
+
+#define COPY_OF(seq, from)                                                                                   \
+    "INSERT INTO audit SELECT " seq ", at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = " from
 
 static void put_in(void)
 {
-    tampered(
-        "UPDATE audit SET seq = seq + 100 WHERE seq > 4; UPDATE audit SET seq = seq - 99 WHERE seq > 100; "
-        "INSERT INTO audit SELECT 5, at_ms, who, what, about, 'forged', hash, hash FROM audit WHERE seq = 4",
-        5, "entry 5");
-    tampered(
-        "INSERT INTO audit SELECT 11, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 10",
-        11, "entry 11");
-    tampered("INSERT INTO audit SELECT 0, at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = 1",
-             1, "impossible number 0");
-    tampered("INSERT INTO audit SELECT -9223372036854775807 - 1, at_ms, who, what, about, text, prev, hash "
-             "FROM audit WHERE seq = 1",
-             1, "impossible number -9223372036854775808");
-    tampered("INSERT INTO audit SELECT 9223372036854775807, at_ms, who, what, about, text, prev, hash FROM "
-             "audit WHERE seq = 1",
-             INT64_MAX, "impossible number 9223372036854775807");
-    tampered("DELETE FROM audit; DELETE FROM small; "
-             "INSERT INTO audit VALUES (9223372036854775807, 0, 'a', 'b', 'c', 'd', 'e', 'f')",
-             INT64_MAX, "");
-    struct lf_journal *journal = NULL; /* no entry can follow: said, and nothing written */
+    static const struct tampering cases[] = {
+        {"UPDATE audit SET seq = seq + 100 WHERE seq > 4; UPDATE audit SET seq = seq - 99 WHERE seq > 100; "
+         "INSERT INTO audit SELECT 5, at_ms, who, what, about, 'forged', hash, hash FROM audit WHERE seq = 4",
+         5, "entry 5"},
+        {COPY_OF("11", "10"), 11, "entry 11"},
+        {COPY_OF("0", "1"), 1, "impossible number 0"},
+        {COPY_OF("-9223372036854775807 - 1", "1"), 1, "impossible number -9223372036854775808"},
+        {COPY_OF("9223372036854775807", "1"), INT64_MAX, "impossible number 9223372036854775807"},
+        {"DELETE FROM audit; DELETE FROM small; "
+         "INSERT INTO audit VALUES (9223372036854775807, 0, 'a', 'b', 'c', 'd', 'e', 'f')",
+         INT64_MAX, ""},
+    };
+    CHECK_TAMPERING(cases);
+    struct lf_journal *journal = NULL; /* no entry can follow the last of these: refused, nothing written */
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
     CHECK_HAS(err.text, "which must be the last possible one");
 }
@@ -287,54 +329,18 @@ static void put_in(void)
 /* By somebody who has the program: with a right digest, and in the right place. */
 static void added_with_digest(void)
 {
-    char other[600], sql[1500];
-    make_journal();
-    snprintf(other, sizeof other, "%s.other", path);
-    snprintf(sql, sizeof sql, "cp %s %s", path, other);
-    NEED(system(sql) == 0);
-    struct lf_journal *journal = NULL;
-    NEED(lf_journal_open(other, &journal, UNIT_ERROR) == LF_OK);
-    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "released", UNIT_ERROR), LF_OK);
-    lf_journal_close(journal);
-    snprintf(sql, sizeof sql,
-             "ATTACH '%s' AS other; INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11", other);
-    tamper(sql);
-    unlink(other);
+    tamper_with_copy(0, "INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11");
     CHECK_INT(wrong_entry(NULL), 11);
     CHECK_HAS(err.text, "entry 11 is at the end but not written by the agent");
 }
 
-/* Entry 11, the last, taken over by one with a right digest, made by a copy of the journal. */
-static void exchange_11(void)
-{
-    char other[600], sql[1500];
-    make_journal();
-    snprintf(other, sizeof other, "%s.other", path);
-    snprintf(sql, sizeof sql, "cp %s %s", path, other);
-    NEED(system(sql) == 0);
-    struct lf_journal *journal = open_journal();
-    add(journal, 1);
-    lf_journal_close(journal);
-    NEED(lf_journal_open(other, &journal, UNIT_ERROR) == LF_OK);
-    CHECK_INT(lf_journal_audit_add(journal, "cli:mallory", "command", NULL, "nothing happened", UNIT_ERROR),
-              LF_OK);
-    lf_journal_close(journal);
-    snprintf(sql, sizeof sql,
-             "ATTACH '%s' AS other; DELETE FROM main.audit WHERE seq = 11; "
-             "INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11",
-             other);
-    tamper(sql);
-    unlink(other);
-}
-
 static void exchanged_with_digest(void)
 {
-    exchange_11();
+    tamper_with_copy(1, "DELETE FROM main.audit WHERE seq = 11; "
+                        "INSERT INTO main.audit SELECT * FROM other.audit WHERE seq = 11");
     CHECK_INT(wrong_entry(NULL), 11);
     CHECK_HAS(err.text, "entry 11 is not the last one that the agent wrote");
-    struct lf_journal *journal = open_journal(); /* the agent starts on it and goes on */
-    add(journal, 3);
-    lf_journal_close(journal);
+    run_agent(3); /* it starts on it and goes on */
     CHECK_INT(wrong_entry(NULL), 11);
     CHECK_HAS(err.text, "entry 11 is not the one that entry 12 was written after");
     tamper("DELETE FROM audit WHERE seq > 11");
@@ -345,19 +351,15 @@ static void exchanged_with_digest(void)
 static void forged_whole(void)
 {
     struct lf_audit_verdict verdict;
-    make_journal();
+    run_agent(FIRST);
     NEED(lf_audit_verify_file(path, NULL, &verdict, UNIT_ERROR) == LF_OK);
     struct lf_audit_head noted = verdict.head;
     CHECK_INT(wrong_entry(&noted), 0);
-    struct lf_journal *journal = open_journal();
-    add(journal, 1);
-    lf_journal_close(journal);
-    CHECK_INT(wrong_entry(&noted), 0); /* more entries later are no fault */
+    run_agent(1);
+    CHECK_INT(wrong_entry(&noted), 0); /* later entries are not wrong */
     remove_journal();
     lf_sleep_until(lf_deadline_in(5), NULL); /* another time */
-    journal = open_journal();
-    add(journal, FIRST + 1);
-    lf_journal_close(journal);
+    run_agent(FIRST + 1);
     CHECK_INT(wrong_entry(NULL), 0); /* whole in itself */
     CHECK_INT(wrong_entry(&noted), FIRST);
     CHECK_HAS(err.text, "was rewritten");
@@ -365,52 +367,54 @@ static void forged_whole(void)
     CHECK_INT(wrong_entry(&noted), FIRST + 2);
 }
 
-static void stays_visible(void)
+/* The agent has said once that another program changed the journal. */
+static void check_noted(void)
 {
-    make_journal();
-    tamper("DELETE FROM audit WHERE seq >= 9");
-    struct lf_journal *journal = open_journal(); /* the agent starts on it and goes on */
-    add(journal, 3);
-    lf_journal_close(journal);
-    CHECK_INT(wrong_entry(NULL), 9);
-    CHECK_HAS(err.text, "entries 9 to 10 are missing (removed)");
-    journal = open_journal();
-    struct lf_audit_filter told = {.what = "audit", .limit = 9};
+    struct lf_journal *journal = open_journal();
+    struct lf_audit_filter noted = {.what = "audit", .limit = 9};
     struct kinds kinds = {0};
-    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, UNIT_ERROR), LF_OK);
-    CHECK_STR(kinds.text, "audit by agent"); /* once */
-    lf_journal_close(journal);
-    tampered("DELETE FROM small WHERE name = 'audit.head'", 10, "copy of its head is missing");
-    journal = open_journal(); /* and so is this */
-    kinds = (struct kinds){0};
-    CHECK_INT(lf_journal_audit_list(journal, &told, note_kind, &kinds, UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_journal_audit_list(journal, &noted, note_kind, &kinds, UNIT_ERROR), LF_OK);
     CHECK_STR(kinds.text, "audit by agent");
     lf_journal_close(journal);
 }
 
+static void stays_visible(void)
+{
+    static const struct tampering no_head[] = {
+        {"DELETE FROM small WHERE name = 'audit.head'", 10, "copy of its head is missing"},
+    };
+    run_agent(FIRST);
+    tamper("DELETE FROM audit WHERE seq >= 9");
+    run_agent(3); /* it starts on it and goes on */
+    CHECK_INT(wrong_entry(NULL), 9);
+    CHECK_HAS(err.text, "entries 9 to 10 are missing (removed)");
+    check_noted();
+    CHECK_TAMPERING(no_head);
+    check_noted();
+}
+
 static void refuses_own_mistakes(void)
 {
+    static const char *const mistakes[] = {
+        "UPDATE audit SET text = 'x' WHERE seq = 2",
+        "DELETE FROM audit WHERE seq = 2",
+        "INSERT OR REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit "
+        "WHERE seq = 2",
+    };
     sqlite3 *db;
-    make_journal();
+    run_agent(FIRST);
     NEED(sqlite3_open(path, &db) == SQLITE_OK);
-    CHECK_INT(sqlite3_exec(db, "UPDATE audit SET text = 'x' WHERE seq = 2", NULL, NULL, NULL),
-              SQLITE_CONSTRAINT);
-    CHECK_INT(sqlite3_exec(db, "DELETE FROM audit WHERE seq = 2", NULL, NULL, NULL), SQLITE_CONSTRAINT);
-    CHECK_INT(sqlite3_exec(
-                  db,
-                  "INSERT OR REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit "
-                  "WHERE seq = 2",
-                  NULL, NULL, NULL),
-              SQLITE_CONSTRAINT);
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++)
+        CHECK_INT(sqlite3_exec(db, mistakes[i], NULL, NULL, NULL), SQLITE_CONSTRAINT);
     sqlite3_close(db);
     CHECK_INT(wrong_entry(NULL), 0);
 }
 
-/* ---- with what it tells of ---- */
+/* ---- together with what it records ---- */
 
 static void killed_in_between(void)
 {
-    make_journal();
+    run_agent(FIRST);
     for (int i = 0; i < 5; i++) {
         pid_t child = fork();
         if (child == 0) {
@@ -428,23 +432,19 @@ static void killed_in_between(void)
         NEED(WIFSIGNALED(how));
     }
     struct lf_journal *journal = open_journal();
-    struct lf_audit_verdict verdict;
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
-    CHECK_INT(verdict.count, FIRST + 5);
+    CHECK_INT(verify(journal).count, FIRST + 5);
     lf_journal_close(journal);
 }
 
 static void rolled_back(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_audit_verdict verdict;
     add(journal, 3);
     NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
     CHECK_INT(lf_journal_audit_add(journal, "cli:maria", "command", NULL, "gone", UNIT_ERROR), LF_OK);
     lf_journal_rollback(journal);
     add(journal, 1);
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
-    CHECK_INT(verdict.head.seq, 4);
+    CHECK_INT(verify(journal).head.seq, 4);
     lf_journal_close(journal);
 }
 
@@ -489,7 +489,7 @@ static void life_of_a_job(void)
     lf_journal_close(journal);
 }
 
-/* ---- letting go, and figures ---- */
+/* ---- pruning, and figures ---- */
 
 static void pruned(void)
 {
@@ -505,19 +505,17 @@ static void pruned(void)
               LF_OK); /* all are older than a minute from now */
     CHECK_INT(dropped, 20);
     add(journal, 5);
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    verify(journal);
     CHECK_STR(err.text, "");
     struct lf_audit_head noted = {.seq = 5};
     CHECK_INT(lf_journal_audit_verify(journal, &noted, &verdict, &err),
               LF_CORRUPT); /* it cannot be vouched for any more */
     CHECK_HAS(err.text, "entry 5, whose digest was noted, is no longer there");
-    err = (struct lf_error){0};
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    verdict = verify(journal);
     CHECK_INT(verdict.first, 21);
     CHECK_INT(verdict.count, 6);
     CHECK_INT(lf_journal_audit_prune(journal, -PACE, &dropped, &err), LF_OK);
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
-    CHECK_INT(verdict.first, 27);
+    CHECK_INT(verify(journal).first, 27);
     add(journal, 2);
     lf_journal_close(journal);
     tamper("DELETE FROM audit WHERE seq = 27"); /* the anchor */
@@ -528,14 +526,12 @@ static void pruned(void)
 static void fast_enough(void)
 {
     struct lf_journal *journal = open_journal();
-    struct lf_audit_verdict verdict;
     int64_t start = lf_clock_mono_ms();
     for (int i = 0; i < MANY / 1000; i++)
         add(journal, 1000);
     int64_t written = lf_clock_mono_ms();
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
+    CHECK_INT(verify(journal).count, MANY);
     int64_t done = lf_clock_mono_ms();
-    CHECK_INT(verdict.count, MANY);
     CHECK(done - written < 30000);
     lf_journal_close(journal);
     FILE *file = fopen(path, "r");
@@ -548,23 +544,21 @@ static void fast_enough(void)
 
 static void older_journal(void)
 {
-    struct lf_audit_verdict verdict;
-    make_journal();
+    run_agent(FIRST);
     tamper("DROP TABLE audit; DELETE FROM small WHERE name = 'audit.head'; DROP INDEX outbox_to_drop; "
            "ALTER TABLE outbox DROP COLUMN reply; ALTER TABLE finding DROP COLUMN gone; "
            "DROP TABLE event_job; ALTER TABLE event ADD COLUMN job INTEGER NOT NULL DEFAULT 0; "
            "ALTER TABLE job DROP COLUMN stop; PRAGMA user_version = 1");
     struct lf_journal *journal = open_journal();
     add(journal, 2);
-    CHECK_INT(lf_journal_audit_verify(journal, NULL, &verdict, &err), LF_OK);
-    CHECK_INT(verdict.count, 2);
+    CHECK_INT(verify(journal).count, 2);
     lf_journal_close(journal);
 }
 
 static void check_of_a_whole_journal(void)
 {
     cJSON *report = NULL;
-    make_journal();
+    run_agent(FIRST);
     CHECK_INT(lf_journal_check_file(path, &report, &err), LF_OK);
     CHECK_INT(cJSON_GetArraySize(lf_json_at(report, "problems")), 0);
     CHECK_INT(lf_json_int(report, "rows.audit", -1), FIRST);
@@ -576,23 +570,24 @@ static void check_of_a_whole_journal(void)
     cJSON_Delete(report);
 }
 
-UNIT_TESTS(
-    "audit", {"each entry holds the digest of the one before, and the head is that of the last", whole_trail},
-    {"the digest is SHA-256 over the fields with their lengths, as audit.h says", known_digest},
-    {"entries are found by what they are about, by kind, time and number", filters},
-    {"broken and large texts are made fit, so that an export of them verifies", broken_texts},
-    {"an entry that was changed in any field is named", changed},
-    {"entries that were removed are named, at the start, in the middle and at the end", removed},
-    {"entries that were moved are named", moved}, {"entries that were put in are named", put_in},
-    {"an entry that was added with a right digest is named", added_with_digest},
-    {"an entry that was exchanged together with its digest is named", exchanged_with_digest},
-    {"a trail that was computed anew as a whole does not have the head that was noted", forged_whole},
-    {"a cut stays visible after the agent went on, and a lost head is found", stays_visible},
-    {"the database refuses to change, remove or replace an entry", refuses_own_mistakes},
-    {"a kill in the middle of a transaction leaves a whole trail with what was committed", killed_in_between},
-    {"what is rolled back leaves no entry and no gap", rolled_back},
-    {"events, files, actions, held work and ends of jobs are entries, with who", life_of_a_job},
-    {"what audit_keep lets go leaves an entry that holds the rest, and without that one it is found", pruned},
-    {"100000 entries are verified in reasonable time", fast_enough},
-    {"a journal of the version before gets a trail of its own", older_journal},
-    {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal}, )
+UNIT_TESTS("audit",
+           {"each entry holds the digest of the one before, and the head is that of the last", whole_trail},
+           {"the digest is SHA-256 over the fields with their lengths, as audit.h says", known_digest},
+           {"entries are found by what they are about, by kind, time and number", filters},
+           {"broken and large texts are mended and cut, so that an export of them verifies", broken_texts},
+           {"an entry that was changed in any field is named", changed},
+           {"entries that were removed are named, at the start, in the middle and at the end", removed},
+           {"entries that were moved are named", moved}, {"entries that were inserted are named", put_in},
+           {"an entry that was added with a right digest is named", added_with_digest},
+           {"an entry that was replaced together with its digest is named", exchanged_with_digest},
+           {"a trail that was forged as a whole does not have the head that was noted", forged_whole},
+           {"a cut stays visible after the agent went on, and a lost head is found", stays_visible},
+           {"the database refuses to change, remove or replace an entry", refuses_own_mistakes},
+           {"a kill in the middle of a transaction leaves a whole trail of what was committed",
+            killed_in_between},
+           {"what is rolled back leaves no entry and no gap", rolled_back},
+           {"events, files, actions, held work and ends of jobs are recorded, with who", life_of_a_job},
+           {"pruning leaves an entry that anchors the rest, and without that one the cut is found", pruned},
+           {"100000 entries are verified in reasonable time", fast_enough},
+           {"a journal of the version before gets a trail of its own", older_journal},
+           {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal}, )
