@@ -21,7 +21,7 @@ struct lf_intake_options { /* everything is borrowed until lf_intake_close */
     struct lf_journal *journal;
     struct lf_jobs *jobs;
     struct lf_cloud *cloud;
-    /* A message of a batch, before it is taken for an event: *taken if it was something else, a command. Runs
+    /* Sees each message of a batch first: *taken if it is not an event but something else, a command. Runs
      * in the transaction of the batch; on an error nothing of the batch is acknowledged. May be NULL. */
     enum lf_status (*other)(void *context, const struct lf_message *message, bool *taken,
                             struct lf_error *err);

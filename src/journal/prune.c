@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 
-/* ?1 is the time before which things are old, ?2 now. As long as the file may lie on the instrument it must
- * not be taken for a new one, so its finding stays, with its job. And it leaves with its job: a result that
- * came back to a job without its finding could be neither known nor new. */
+/* ?1 is the time before which things are old, ?2 now. As long as a file may lie on the instrument it must not
+ * count as new, so its finding stays, with its job. They are removed together: a result that came back to a
+ * job without its finding would be neither known nor new. */
 static const struct {
     const char *types, *sql;
 } drops[] = {

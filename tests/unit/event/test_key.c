@@ -286,12 +286,13 @@ static void borders_hold(void)
 
 UNIT_TESTS("key", {"every kind of happening is spelled as in the journals that exist", spellings},
            {"every kind of job is spelled as in the journals that exist", spellings_of_jobs},
-           {"two different inputs never spell one key, whatever characters they hold", borders_hold},
-           {"for want of memory there is no key, and never another one", no_other_key},
+           {"two different inputs never have the same key, whatever characters they contain", borders_hold},
+           {"when memory runs out there is no key, and never a different one", no_other_key},
            {"the twins v2, v2-beta and v2-alpha of one happening share a key", twins_share_a_key},
            {"a new file, a new outcome or another kind of event gets a new key", new_files_get_new_keys},
            {"a status that is reached a second time gets a new key", a_status_reached_again_gets_a_new_key},
-           {"a resend has the same key even when nothing is told", resends_share_a_key_in_any_case},
+           {"a resend has the same key even when the event says nothing else",
+            resends_share_a_key_in_any_case},
            {"`on` names events by type, by version, and by family", on_names_events},
            {"a typo in `on` is found, with the nearest name", typos_are_found},
            {"`on` stands for the types to subscribe to", on_stands_for_types}, )

@@ -197,9 +197,8 @@ static void too_many_are_refused(void)
 
 UNIT_TESTS("pattern", {"every pattern of the table is matched or refused as AWS does", table_holds},
            {"a mismatch names the field that could not be satisfied", says_which_field},
-           {"arrays beside each other do not multiply the time", siblings_do_not_multiply},
-           {"arrays beside each other within an array do not multiply the time",
-            nested_siblings_do_not_multiply},
+           {"sibling arrays do not multiply the time", siblings_do_not_multiply},
+           {"sibling arrays inside an array do not multiply the time", nested_siblings_do_not_multiply},
            {"wildcards take time in proportion to the text", wildcards_take_linear_time},
            {"patterns with too many combinations, fields, levels or bytes are refused",
             too_many_are_refused}, )

@@ -39,7 +39,7 @@ static void twins(void)
     check_fate("evt_b", LF_FATE_TWIN, "[1]");
     check_fate("evt_c", LF_FATE_TWIN, "[1]");
     generated("v2", "evt_d", 0, "run_1", "file_2");
-    CHECK_INT(job_count(), 2); /* generated anew: another happening */
+    CHECK_INT(job_count(), 2); /* a new file: another happening */
     close_all();
 }
 
@@ -390,7 +390,7 @@ static void batches(void)
     CHECK_INT(commands, 2);
     check_fate("evt_1", LF_FATE_UNROUTED, "[]");
     check_fate("evt_2", LF_FATE_UNROUTED, "[]");
-    CHECK_INT(core_count(lf_journal_event_counts(journal), "bad"), 0); /* the command was not taken for one */
+    CHECK_INT(core_count(lf_journal_event_counts(journal), "bad"), 0); /* the command was not stored as one */
     close_all();
 }
 

@@ -197,4 +197,4 @@ UNIT_TESTS("migration",
            {"the keys of a journal of version 3 are rewritten as this version spells them",
             keys_are_rewritten},
            {"an event that is sent again after the upgrade makes no second job", no_second_job},
-           {"an operator's run of an older journal goes on as a procedure job", operators_runs}, )
+           {"an operator's run from an older journal goes on as a procedure job", operators_runs}, )

@@ -359,23 +359,23 @@ static void a_result_never_leaves_before_its_job(void)
     lf_journal_close(journal);
 }
 
-UNIT_TESTS("journal bounds",
-           {"a result that came back to its instrument stays known", results_that_came_back_stay_known},
-           {"a result never leaves the journal before its job, however long that took",
-            a_result_never_leaves_before_its_job, UNIT_SLOW},
-           {"a full outbox drops the oldest job reports, counts them, and keeps answers and state",
-            oldest_reports_go_first},
-           {"an outbox full of answers drops the oldest of them, never the state",
-            replies_go_when_nothing_else_is_left},
-           {"the outbox is counted as it is, whatever is undone or acknowledged twice",
-            the_count_follows_what_is_kept},
-           {"a flood of messages that are no events takes no more room than it may, and is counted",
-            a_flood_of_bad_messages_is_bounded, UNIT_SLOW},
-           {"bad events leave before unrouted ones, the oldest first, and never one that is work",
-            unrouted_ones_leave_after_bad_ones},
-           {"a journal that has its size refuses new work until old entries have left it", full_until_pruned},
-           {"below the reserve neither work nor files are accepted", refused_below_the_reserve},
-           {"a full spool refuses files and goes on taking in work", files_refused_when_the_spool_is_full},
-           {"a result leaves with its job when it is old and gone from the instrument, and is known as long "
-            "as it may lie there",
-            results_are_known_while_they_may_lie_there}, )
+UNIT_TESTS(
+    "journal bounds",
+    {"a result that came back to its instrument stays known", results_that_came_back_stay_known},
+    {"a result is never removed before its job, however long that took", a_result_never_leaves_before_its_job,
+     UNIT_SLOW},
+    {"a full outbox drops the oldest job reports, counts them, and keeps answers and state",
+     oldest_reports_go_first},
+    {"an outbox full of answers drops the oldest of them, never the state",
+     replies_go_when_nothing_else_is_left},
+    {"the count of the outbox is right, whatever is rolled back or acknowledged twice",
+     the_count_follows_what_is_kept},
+    {"a flood of bad messages takes no more room than its limit, and is counted",
+     a_flood_of_bad_messages_is_bounded, UNIT_SLOW},
+    {"bad events are removed before unrouted ones, the oldest first, and never one that made a job",
+     unrouted_ones_leave_after_bad_ones},
+    {"a full journal refuses new work until old entries are removed", full_until_pruned},
+    {"below the reserve neither work nor files are accepted", refused_below_the_reserve},
+    {"a full spool refuses files, and work is still accepted", files_refused_when_the_spool_is_full},
+    {"a result is removed with its job when it is old and gone from the instrument, and known as long as it may be there",
+     results_are_known_while_they_may_lie_there}, )

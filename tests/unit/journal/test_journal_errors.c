@@ -590,15 +590,14 @@ static void one_moment(void)
 }
 
 UNIT_TESTS("journal errors",
-           {"a statement that fails is told, nothing of the call is half there, and the call works when it "
-            "is made again",
+           {"a statement that fails is reported, leaves nothing half done, and the same call works later",
             one_failure},
-           {"the same when all that follow fail as well, the way back included", no_disk, UNIT_SLOW},
-           {"opening that fails is told, and goes well the next time", opening, UNIT_SLOW},
-           {"a spool file whose job cannot be asked for counts as needed", without_status},
-           {"what cannot be counted is not told as nothing", no_counts},
-           {"what was to be undone never becomes part of what is done next, even if undoing it failed",
+           {"the same when all later statements fail too, the rollback included", no_disk, UNIT_SLOW},
+           {"opening that fails is reported, and works the next time", opening, UNIT_SLOW},
+           {"a spool file whose job cannot be looked up counts as needed", without_status},
+           {"what cannot be counted is not reported as none", no_counts},
+           {"what was to be rolled back is never part of the next transaction, even if the rollback failed",
             no_way_back},
            {"a check or an export that could not read everything never says that all is well", looked_at},
-           {"what reads a journal file sees one moment of it, whatever the agent writes meanwhile",
+           {"a reader of a journal file sees one moment of it, whatever the agent writes meanwhile",
             one_moment}, )

@@ -257,11 +257,11 @@ static void older_copy(void)
     acts(4);
 }
 
-UNIT_TESTS("journal health", {"an older copy of a journal is known by the action that it lacks", older_copy},
-           {"no second agent takes up a journal in use, even when its lock file was removed",
-            lock_file_removed},
-           {"damage that is found while running ends all writing, and says what to do", found_while_running},
-           {"a transaction in which damage is found is not kept", in_the_middle_of_a_transaction},
-           {"a journal that is moved away or replaced takes nothing until it is back", gone_and_back},
-           {"a journal that was there and is missing is never begun anew in silence", missing_at_the_start},
-           {"a disk that takes nothing for a while is told and got over", no_room_for_a_while}, )
+UNIT_TESTS(
+    "journal health", {"an older copy of a journal is recognised by the action that it lacks", older_copy},
+    {"no second agent opens a journal in use, even when its lock file was removed", lock_file_removed},
+    {"damage found while running ends all writing, and the error says what to do", found_while_running},
+    {"a transaction in which damage is found is not committed", in_the_middle_of_a_transaction},
+    {"a journal that is moved away or replaced accepts nothing until it is back", gone_and_back},
+    {"a journal that is missing is never silently replaced by an empty one", missing_at_the_start},
+    {"a disk that is full for a while is reported, and work goes on afterwards", no_room_for_a_while}, )

@@ -378,15 +378,15 @@ static void unreadable_exports(void)
 
 UNIT_TESTS(
     "journal inspect",
-    {"what is no journal, or that of a newer program, is told as that, and nothing is done with it",
-     strangers},
-    {"an export has every value as it is: numbers, fractions, bytes, and nothing", all_values},
-    {"a table that is lost as a whole is told in the export, and the others are in it",
+    {"a file that is not a journal, or one of a newer program, is refused by name and left alone", strangers},
+    {"an export has every value as it is: integers, fractions, bytes and null", all_values},
+    {"a table that is lost as a whole is named in the export, and the others are in it",
      tables_lost_as_a_whole},
-    {"a state or fate that this program does not know is never taken for work to do", words_nobody_knows},
-    {"who reads a list may ask for the same list in its middle", a_list_within_a_list},
-    {"a journal whose folder may not be written is read, unless a part of it still lies beside it",
+    {"a state or fate that this program does not know never counts as work to do", words_nobody_knows},
+    {"a list can be read inside a list of the same kind", a_list_within_a_list},
+    {"a journal in a read-only folder is read, unless part of it is still in its WAL",
      where_nothing_may_be_written},
-    {"an export for which there is no room is told, never taken for whole", nowhere_to_write},
-    {"an export to which something was added, or whose beginning was taken, is found out", forged_exports},
-    {"a file that cannot be read is no verdict, and a head that was mistyped is none", unreadable_exports}, )
+    {"an export for which there is no room fails, and is never reported as complete", nowhere_to_write},
+    {"an export to which something was added, or whose beginning was removed, does not verify",
+     forged_exports},
+    {"a file that cannot be read gives no verdict, and a mistyped head is refused", unreadable_exports}, )
