@@ -1,9 +1,9 @@
 /* Contract
  *
- * States: closed (stream NULL), in step (doubt false), in doubt. `doubt` is set from before the first byte of
- * a command leaves until its reply has been read to its end; so anything that interrupts a command in between
- * (time-out, cancel, garbage, unplugged cable) leaves it set. A failed handshake ends in LF_DISCONNECTED: the
- * host closes, and connects again later.
+ * States: closed (stream NULL), in step (doubt false), in doubt. `doubt` is set before the
+ * first byte of a command leaves, and cleared when its reply has been read to its end. So whatever
+ * interrupts a command in between (time-out, cancel, garbage, unplugged cable) leaves it set. A failed
+ * handshake ends in LF_DISCONNECTED: the host closes the dialogue and connects again later.
  *
  * Bytes in `in` while in step are unsolicited lines; they are reported before the next command is sent. Bytes
  * that arrive while in doubt may be a late reply and are dropped.
@@ -20,7 +20,7 @@
 
 enum {
     HANDSHAKE_TRIES = 3,
-    HANDSHAKE_UNITS_MAX = 1000, /* lines of something else that may come before the answer to a handshake */
+    HANDSHAKE_UNITS_MAX = 1000, /* unrelated lines that may come before the answer to a handshake */
     DOUBT_QUIET_MAX_MS = 10000,
     CLEAR_MAX_MS = 5000,
 };
@@ -104,7 +104,7 @@ static enum lf_status report_unsolicited(struct lf_line_dialogue *dialogue, bool
     return LF_OK;
 }
 
-/* An incomplete line that has stopped. */
+/* Drops an incomplete line that has stopped arriving. */
 static void drop_rest(struct lf_line_dialogue *dialogue)
 {
     if (dialogue->in.len)
@@ -204,7 +204,7 @@ static enum lf_status not_understood(const struct lf_line_command *command, cons
                    command->expects.count > 1 ? " or another of the command's patterns" : "");
 }
 
-/* Is a unit that nothing matches harmless? Stray line ends between replies are. */
+/* A stray line end between replies: harmless, although nothing matches it. */
 static bool is_stray(const struct lf_line_command *command, const struct lf_line_frame *unit)
 {
     return !unit->why && !unit->body.len && command->ending.unit == LF_UNIT_LINE;
@@ -230,7 +230,7 @@ static enum lf_status read_reply(struct lf_line_dialogue *dialogue, const struct
         if (meaning == MEANS_NOTHING && !is_stray(command, &unit))
             status = not_understood(command, &unit, lf_buffer_slice(&dialogue->in), err);
         if (meaning == MEANS_REFUSED && done > 0 && command->repeat == LF_ONCE)
-            err->class = LF_UNKNOWN_OUTCOME; /* it had begun to answer yes */
+            err->class = LF_UNKNOWN_OUTCOME; /* it had already accepted the command */
         lf_buffer_consume(&dialogue->in, unit.used);
         if (meaning == MEANS_FAILURE || meaning == MEANS_REFUSED || status != LF_OK)
             return dialogue->doubt = meaning != MEANS_REFUSED, err->status;
@@ -304,7 +304,8 @@ static enum lf_status await_handshake(struct lf_line_dialogue *dialogue,
         if (status != LF_MISMATCH)
             return status;
     }
-    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT, "the instrument keeps sending");
+    return lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
+                   "the instrument keeps sending and does not answer the handshake");
 }
 
 /* Sends the handshake until it is answered: the instrument may hold half a command, late replies may be on
@@ -351,7 +352,7 @@ static enum lf_status get_in_step(struct lf_line_dialogue *dialogue, struct lf_e
     }
     if (status == LF_CANCELLED || status == LF_DISCONNECTED)
         return status;
-    lf_error_prefix(err, "getting in step again failed, nothing was sent");
+    lf_error_prefix(err, "cannot get back in step with the instrument; nothing was sent");
     err->class = LF_TRANSIENT;
     return err->status = LF_DISCONNECTED;
 }
@@ -428,7 +429,7 @@ enum lf_status line__dialogue_listen(struct lf_line_dialogue *dialogue, const st
 
 /* ---- a command from end to end ---- */
 
-/* Before any byte has left, nothing can have happened: the class stays what it was. */
+/* Nothing has been sent yet, so an error here keeps its class. */
 static enum lf_status prepare(struct lf_line_dialogue *dialogue, int64_t deadline, struct lf_error *err)
 {
     if (!dialogue->stream)

@@ -37,7 +37,7 @@ struct lf_line_dialogue {
 /* Opens the stream. A serial stream takes the port settings that it does not set from the profile. */
 enum lf_status line__dialogue_open(struct lf_line_dialogue *dialogue, const char *stream, int64_t deadline,
                                    struct lf_error *err);
-/* Closes the stream and forgets what arrived. The dialogue can be opened again. */
+/* Closes the stream and discards what has arrived. The dialogue can be opened again. */
 void line__dialogue_close(struct lf_line_dialogue *dialogue);
 
 /* Gets in step with an instrument in an unknown state and identifies it. *identity (emptied first) stays
@@ -58,8 +58,8 @@ enum lf_status line__dialogue_command(struct lf_line_dialogue *dialogue,
 enum lf_status line__dialogue_listen(struct lf_line_dialogue *dialogue, const struct lf_wake *wake,
                                      int64_t deadline, struct lf_error *err);
 
-/* Sends raw bytes and shows the trace what comes back within listen_ms: for trying things out. The dialogue
- * is in doubt afterwards. */
+/* Sends raw bytes and traces what comes back within listen_ms, for profile-try. The dialogue is in doubt
+ * afterwards. */
 enum lf_status line__dialogue_raw(struct lf_line_dialogue *dialogue, struct lf_slice bytes, int64_t listen_ms,
                                   struct lf_error *err);
 

@@ -143,9 +143,9 @@ static enum lf_line_frame_state find_block(const struct lf_line_ending *ending, 
         return LF_FRAME_MORE;
     if (bytes.data[1] == '0')
         return bad(frame, bytes.len,
-                   "it is a block of unknown length (#0), which this connection cannot carry");
+                   "it is a block of unknown length (#0), whose end this connection cannot signal");
     if (!isdigit((unsigned char)bytes.data[1]))
-        return bad(frame, bytes.len, "its block has no length behind '#'");
+        return bad(frame, bytes.len, "its block has no length after '#'");
     size_t digits = (size_t)(bytes.data[1] - '0'), size = 0;
     for (size_t i = 0; i < digits; i++) {
         if (bytes.len <= 2 + i)
@@ -172,7 +172,7 @@ static enum lf_line_frame_state finish_frame(const struct lf_line_ending *ending
     if (bytes.len < total)
         return LF_FRAME_MORE;
     if (!lf_slice_equal(part(bytes, end, total), ending->tail))
-        return bad(frame, end, "its frame is not followed by what must come there");
+        return bad(frame, end, "its frame is not followed by the tail");
     return done(frame, total, body);
 }
 
@@ -256,7 +256,7 @@ enum lf_line_frame_state line__frame_find(const struct lf_line_ending *ending, s
     case LF_UNIT_LINE: return find_line(ending, bytes, frame);
     case LF_UNIT_PROMPT: return find_prompt(ending, bytes, frame);
     case LF_UNIT_CHAR:
-        return bytes.len ? bad(frame, 1, "it is none of the characters that can come") : LF_FRAME_MORE;
+        return bytes.len ? bad(frame, 1, "it is none of the expected characters") : LF_FRAME_MORE;
     case LF_UNIT_FIXED:
         if (bytes.len < ending->size)
             return LF_FRAME_MORE;

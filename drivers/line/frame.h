@@ -8,7 +8,7 @@
 enum lf_line_frame_state {
     LF_FRAME_MORE, /* not complete yet */
     LF_FRAME_DONE,
-    LF_FRAME_BAD, /* complete or broken, and wrong */
+    LF_FRAME_BAD, /* malformed, or its checksum is wrong */
 };
 
 struct lf_line_frame {

@@ -36,7 +36,7 @@ static enum lf_status refuse_bounds(const struct lf_line_input_rule *rule, const
     return refuse(rule, value, why, err);
 }
 
-/* Only digits, sign, point and exponent: strtod knows much more ("inf", "0x1p3"). */
+/* strtod and strtoll accept much more ("inf", "0x1p3", leading blanks). */
 static bool number_shaped(const char *value, const char *allowed)
 {
     return *value && strlen(value) < NUMBER_ROOM && value[strspn(value, allowed)] == '\0';
@@ -95,7 +95,7 @@ static bool may_send(const struct lf_line_profile *profile, const struct lf_line
            && !(profile->send_framed && (holds(profile->ending.start, c) || holds(profile->ending.end, c)));
 }
 
-/* Reads one UTF-8 character; the text was checked. */
+/* Reads one character of valid UTF-8. */
 static unsigned take_rune(const char **at)
 {
     unsigned char first = (unsigned char)*(*at)++;
@@ -129,7 +129,11 @@ static enum lf_status append_text(const struct lf_line_profile *profile,
         if (status != LF_OK)
             return status;
     }
-    return within(rule, (double)count) ? LF_OK : refuse(rule, value, "is too short or too long", err);
+    if (within(rule, (double)count))
+        return LF_OK;
+    return lf_fail(err, LF_INVALID, LF_PERMANENT,
+                   "input '%s': '%.80s' is too short or too long: %g to %g characters", rule->name, value,
+                   rule->min, rule->max);
 }
 
 static enum lf_status append_word(const struct lf_line_input_rule *rule, const char *value,
@@ -186,7 +190,7 @@ const char *line__input_value(const struct lf_line_input_rule *rule, const struc
     return value;
 }
 
-/* The character that follows part i on the wire; 0: none, or another input. */
+/* The first byte that follows part i; 0: none, or it belongs to another input. */
 static unsigned char byte_behind(const struct lf_line_pattern *template, size_t i)
 {
     if (i + 1 >= template->count || !template->parts[i + 1].bytes.len)

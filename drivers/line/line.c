@@ -118,7 +118,8 @@ static void line_close(void *self)
     struct line *device = self;
     line__dialogue_close(&device->dialogue);
     if (device->findings.count)
-        lf_log_warning(device->host->instrument, "%zu messages from the instrument were never stored",
+        lf_log_warning(device->host->instrument,
+                       "%zu messages from the instrument could not be stored and are lost",
                        device->findings.count);
     lf_findings_free(&device->findings);
     lf_profile_free(device->profile);
@@ -287,6 +288,6 @@ const struct lf_driver lf_driver_line = {
     .listen = line_listen,
     .repeat = line_repeat,
     .act = line_act,
-    /* No verify: whether a tare or a dispense took place cannot be asked, a person decides. No take and no
-     * archive: its findings carry their data. */
+    /* No verify: the instrument cannot say whether a tare or a dispense took place; a person decides. No take
+     * and no archive: findings carry their data. */
 };

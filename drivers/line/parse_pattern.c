@@ -1,5 +1,5 @@
-/* Patterns and texts to send. Both are read from the raw text between the quotes, because an
- * escaped '{' or blank has another meaning. */
+/* Patterns and texts to send. Both are read from the raw text between the quotes, because an escaped
+ * '{' or blank stands for itself. */
 #include "drivers/line/profile_parts.h"
 
 #include <ctype.h>

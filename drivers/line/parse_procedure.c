@@ -209,7 +209,7 @@ static bool link_argument(struct lf_line_scan *scan, const struct lf_line_proced
                                          input);
     }
     struct lf_error err;
-    if (literal /* at most one part, with a NUL behind it: can be checked now */
+    if (literal /* one part at most, with a NUL after it: it can be checked now */
         && line__input_append(scan->profile, rule, value->count ? value->parts[0].bytes.data : "", 0, NULL,
                               &err)
                != LF_OK)
@@ -254,7 +254,7 @@ static bool link_step(struct lf_line_scan *scan, struct lf_line_procedure *proce
                                     step->command->name, step->until.capture);
 }
 
-/* A reading that does not count by itself: "done" does not mean that it is stable. */
+/* A reading that is not a result by itself; "until done" does not make it stable. */
 static bool is_provisional(const struct lf_line_step *step)
 {
     return step->command && step->command->provisional && step->until.kind <= LF_UNTIL_DONE;

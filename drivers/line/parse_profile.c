@@ -317,7 +317,7 @@ static bool begin_section(struct lf_line_scan *scan, struct section *section, un
     return begin_item(scan, section, name) && line__scan_finish(scan);
 }
 
-/* The settings of a section that could not be begun are skipped: they would only repeat the problem. */
+/* The settings of a section whose first line is wrong are skipped: they would only repeat the problem. */
 static void read_line(struct lf_line_scan *scan, struct section *section, unsigned *seen, bool *skipping)
 {
     if (line__scan_at_end(scan))
@@ -345,7 +345,6 @@ static void read_lines(struct lf_line_scan *scan, struct lf_slice text)
     }
 }
 
-/* "folder/mt-sics.profile" -> "mt-sics" is for people; problems name the file as given. */
 static enum lf_status read_all(struct lf_line_scan *scan, struct lf_slice text, const char *name)
 {
     scan->profile->name = line__scan_copy(scan, lf_slice_text(name));
@@ -357,8 +356,7 @@ static enum lf_status read_all(struct lf_line_scan *scan, struct lf_slice text, 
     if (!lf_utf8_valid(text))
         return lf_fail(scan->err, LF_INVALID, LF_PERMANENT, "%s: a profile must be UTF-8 text", name);
     read_lines(scan, text);
-    if (!scan->no_memory
-        && !scan->problems) /* first the spelling, then the sense: no problem causes another */
+    if (!scan->no_memory && !scan->problems) /* only once the spelling is right: no problem causes another */
         line__check_profile(scan);
     if (scan->no_memory)
         return lf_fail_memory(scan->err, "reading a profile");

@@ -183,7 +183,7 @@ static enum lf_status copy_captures(const struct lf_outcome *from, const char *n
     return status;
 }
 
-/* From the latest step (with that label) that captured it, as the parser promised. */
+/* Takes the values from the latest step (with that label) that has captured them. */
 static enum lf_status give_result(const struct procedure_run *run, const struct lf_line_result *wanted,
                                   struct lf_outcome *result, struct lf_error *err)
 {
@@ -246,7 +246,7 @@ enum lf_status line__procedure_run(struct lf_line_dialogue *dialogue,
         return LF_OK;
     if (run.done_once && err->class != LF_UNKNOWN_OUTCOME) {
         err->class = LF_UNKNOWN_OUTCOME;
-        lf_error_prefix(err, "'%s' has been done, what follows failed", run.done_once);
+        lf_error_prefix(err, "'%s' was done, but what follows failed", run.done_once);
     }
     return lf_error_prefix(err, "procedure '%s'", procedure->name);
 }

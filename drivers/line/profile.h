@@ -19,7 +19,7 @@ enum {
     LF_PROFILE_BYTES_MAX = 256 * 1024, /* a profile file */
     LF_PROFILE_ITEMS_MAX = 256,        /* commands, patterns of a command, steps ... each */
     LF_PROFILE_PARTS_MAX = 64,         /* parts of one pattern or one text to send */
-    LF_PROFILE_PROBLEMS_MAX = 50,      /* problems reported in one go */
+    LF_PROFILE_PROBLEMS_MAX = 50,      /* problems reported for one file */
     LF_REPLY_BYTES_MAX = 16 * 1024 * 1024,
     LF_REPLY_BYTES_DEFAULT = 64 * 1024,
     LF_REPLY_LINES_MAX = 100000,
@@ -57,12 +57,12 @@ struct lf_line_part {
     struct lf_slice bytes; /* LF_PART_BYTES */
     char *name;            /* LF_PART_VALUE: what it is kept as; NULL if it is only checked */
     enum lf_line_value_type type;
-    size_t width; /* exactly so many characters, blanks around the value allowed; 0: any number */
+    size_t width; /* exactly this many characters, with blanks around the value; 0: any number */
     struct lf_line_choice *choices;
     size_t choice_count;
 };
 
-/* Of a line, or of a text to send: that has only bytes and values, which are inputs by name. */
+/* What a line must look like, or a text to send. The latter has only bytes and values: inputs, by name. */
 struct lf_line_pattern {
     struct lf_line_part *parts;
     size_t count;
@@ -82,8 +82,8 @@ struct lf_line_input_rule {
     char *name;
     enum lf_line_input_type type;
     double min, max;       /* of the number; of the length for text */
-    int64_t digits;        /* whole numbers: at least so many, padded with zeros */
-    int64_t decimals;      /* reals: exactly so many; -1: as given */
+    int64_t digits;        /* whole numbers: at least this many, padded with zeros */
+    int64_t decimals;      /* reals: exactly this many; -1: as given */
     struct lf_slice never; /* characters that it must not contain */
     char **choices;
     size_t choice_count;
@@ -125,7 +125,7 @@ struct lf_line_ending {
     size_t size;
     int64_t idle_ms;
     struct lf_line_check check;
-    size_t times;     /* the reply is so many units; 0: not set in the profile */
+    size_t times;     /* the reply is this many units; 0: not set in the profile */
     bool until_blank; /* the reply is all units up to an empty one */
 };
 
@@ -133,7 +133,7 @@ struct lf_line_ending {
 
 enum lf_line_says { LF_SAYS_TRANSIENT, LF_SAYS_BUSY, LF_SAYS_PERMANENT, LF_SAYS_PERSON, LF_SAYS_UNKNOWN };
 
-/* A refusing answer. All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
+/* An answer that refuses a command. All but LF_SAYS_UNKNOWN promise that the instrument did nothing. */
 struct lf_line_error_rule {
     struct lf_line_pattern pattern;
     enum lf_line_says says;
@@ -190,7 +190,7 @@ struct lf_line_condition {
     char *capture;
     char *text;    /* is, is not */
     double number; /* above, below, steady within */
-    size_t over;   /* steady over so many readings */
+    size_t over;   /* steady over this many readings */
 };
 
 struct lf_line_step {
@@ -198,7 +198,7 @@ struct lf_line_step {
     struct lf_line_place place;
     char *command_name, *label;
     const struct lf_line_command *command; /* set once all of the profile has been read */
-    size_t times;                          /* repetitions, or the most of them with a condition */
+    size_t times;                          /* repetitions; with a condition, the most of them */
     struct lf_line_condition until;
     struct lf_line_argument *arguments;
     size_t argument_count;
@@ -224,7 +224,7 @@ struct lf_line_procedure {
 };
 
 struct lf_line_profile {
-    char *name; /* file name without folder and ending */
+    char *name; /* as given to the parser, for messages */
     char *title;
     char *serial; /* "baud=9600&flow=xonxoff": port settings that the stream may override; may be NULL */
     enum lf_line_encoding encoding;
@@ -280,7 +280,7 @@ enum lf_status lf_profile_try(const struct lf_line_profile *profile, const char 
 /* The item of that name in a list whose items begin with their name; NULL: none. */
 #define LINE_FIND(list, count, name) line__find(list, count, sizeof *(list), name)
 void *line__find(const void *items, size_t count, size_t size, const char *name);
-/* Tries the name of each item of such a list. */
+/* Offers the name of each item of such a list to the search. */
 #define LINE_NEAREST(nearest, list, count) line__nearest(nearest, list, count, sizeof *(list))
 void line__nearest(struct lf_nearest *nearest, const void *items, size_t count, size_t size);
 

@@ -5,7 +5,7 @@
 
 #include "drivers/line/scan.h"
 
-/* A pattern of a reply, or a text to send: that has neither types nor runs of blanks. */
+/* A pattern of a reply, or a text to send, which has neither types nor runs of blanks. */
 bool line__parse_pattern(struct lf_line_scan *scan, const char *what, bool reply,
                          struct lf_line_pattern *pattern);
 bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending);
@@ -17,11 +17,11 @@ bool line__parse_error_rule(struct lf_line_scan *scan, struct lf_line_error_rule
 /* One line `do = ...` of a procedure, and one line `result = ...`. */
 bool line__parse_step(struct lf_line_scan *scan, struct lf_line_step *step);
 bool line__parse_result(struct lf_line_scan *scan, struct lf_line_result *result);
-/* When all has been read: finds the commands that steps name, checks inputs and results, derives the classes.
+/* After the last line: finds the commands that steps name, checks inputs and results, derives the classes.
  */
 bool line__link_procedures(struct lf_line_scan *scan);
 
-/* Has it a value of that name? */
+/* Does it have a value of that name? */
 bool line__pattern_has(const struct lf_line_pattern *pattern, const char *name);
 /* Does every success pattern capture this? */
 bool line__command_always_captures(const struct lf_line_command *command, const char *name);

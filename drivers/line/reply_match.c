@@ -15,58 +15,48 @@
 
 enum { NUMBER_MAX = 60 };
 
-struct span {
-    size_t from, to;
-};
-
 struct match {
     const struct lf_line_profile *profile;
     const struct lf_line_pattern *pattern;
     struct lf_slice line;
-    struct span spans[LF_PROFILE_PARTS_MAX]; /* where each part matched */
-    unsigned char *failed;                   /* one bit for each (part, place) */
+    struct lf_slice found[LF_PROFILE_PARTS_MAX]; /* what each part matched */
+    unsigned char *failed;                       /* one bit for each (part, place) */
 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* ---- numbers ---- */
-
-static size_t digits_at(struct lf_slice text, size_t at)
+/* How many characters of this kind there are from `at` on. */
+static size_t run(struct lf_slice text, size_t at, int (*is)(int))
 {
     size_t start = at;
-    while (at < text.len && isdigit((unsigned char)text.data[at]))
+    while (at < text.len && is((unsigned char)text.data[at]))
         at++;
     return at - start;
 }
 
+/* ---- numbers ---- */
+
+static size_t sign_at(struct lf_slice text, size_t at)
+{
+    return at < text.len && (text.data[at] == '+' || text.data[at] == '-');
+}
+
 static size_t exponent_at(struct lf_slice text, size_t at)
 {
-    size_t start = at;
     if (at >= text.len || (text.data[at] != 'e' && text.data[at] != 'E'))
         return 0;
-    at++;
-    if (at < text.len && (text.data[at] == '+' || text.data[at] == '-'))
-        at++;
-    size_t digits = digits_at(text, at);
-    return digits ? at + digits - start : 0;
+    size_t before = 1 + sign_at(text, at + 1), digits = run(text, at + before, isdigit);
+    return digits ? before + digits : 0;
 }
 
 /* Length of the number at the front of text, 0 if there is none. Some balances put blanks after the sign:
  * `gap`. */
 static size_t number_length(struct lf_slice text, bool real, bool gap, char decimal)
 {
-    size_t at = 0, whole, fraction = 0;
-    if (at < text.len && (text.data[at] == '+' || text.data[at] == '-'))
-        at++;
-    while (gap && at < text.len && is_blank(text.data[at]))
-        at++;
-    whole = digits_at(text, at);
+    size_t at = sign_at(text, 0), fraction = 0;
+    at += gap ? run(text, at, isblank) : 0;
+    size_t whole = run(text, at, isdigit);
     at += whole;
     if (real && at < text.len && text.data[at] == decimal) {
-        fraction = digits_at(text, at + 1);
+        fraction = run(text, at + 1, isdigit);
         at += whole || fraction ? 1 + fraction : 0;
     }
     if (!whole && !fraction)
@@ -77,11 +67,10 @@ static size_t number_length(struct lf_slice text, bool real, bool gap, char deci
 /* Without plus sign, blanks and leading zeros, with '.' as decimal sign. */
 static void canonical(struct lf_slice text, char decimal, char *room)
 {
-    size_t at = 0, used = 0;
-    if (text.data[at] == '-')
+    size_t at = sign_at(text, 0), used = 0;
+    if (text.data[0] == '-')
         room[used++] = '-';
-    while (at < text.len && (text.data[at] == '+' || text.data[at] == '-' || is_blank(text.data[at])))
-        at++;
+    at += run(text, at, isblank);
     while (at + 1 < text.len && text.data[at] == '0' && isdigit((unsigned char)text.data[at + 1]))
         at++;
     if (at < text.len && text.data[at] == decimal)
@@ -115,23 +104,6 @@ static bool number_value(const struct match *match, const struct lf_line_part *p
     return isfinite(strtod(room, NULL));
 }
 
-static size_t hex_length(struct lf_slice text)
-{
-    size_t at = 0;
-    while (at < text.len && isxdigit((unsigned char)text.data[at]))
-        at++;
-    return at;
-}
-
-static bool number_fits(const struct match *match, const struct lf_line_part *part, struct lf_slice text,
-                        bool gap, size_t *len)
-{
-    char room[NUMBER_MAX + 4], decimal = match->profile->decimal_comma ? ',' : '.';
-    *len = part->type == LF_VALUE_HEX ? hex_length(text)
-                                      : number_length(text, part->type == LF_VALUE_REAL, gap, decimal);
-    return *len && number_value(match, part, lf_slice(text.data, *len), room);
-}
-
 /* ---- text ---- */
 
 static bool text_char(const struct match *match, const struct lf_line_part *part, char c)
@@ -149,15 +121,17 @@ static bool text_char(const struct match *match, const struct lf_line_part *part
            || (match->profile->encoding == LF_ENCODING_LATIN1 && byte >= 0xA0);
 }
 
+static bool is_encoded(const struct match *match, const struct lf_line_part *part, struct lf_slice text)
+{
+    return part->type == LF_VALUE_DATA || match->profile->encoding != LF_ENCODING_UTF8 || lf_utf8_valid(text);
+}
+
 static bool text_fits(const struct match *match, const struct lf_line_part *part, struct lf_slice text)
 {
     for (size_t i = 0; i < text.len; i++)
         if (!text_char(match, part, text.data[i]))
             return false;
-    if (part->type == LF_VALUE_TEXT || part->type == LF_VALUE_WORD)
-        return (text.len || part->type == LF_VALUE_TEXT)
-               && (match->profile->encoding != LF_ENCODING_UTF8 || lf_utf8_valid(text));
-    return true;
+    return (text.len || part->type != LF_VALUE_WORD) && is_encoded(match, part, text);
 }
 
 /* The longest of the words at the front of text; NULL when none is there. */
@@ -186,27 +160,37 @@ static bool is_free(const struct lf_line_part *part)
 
 /* ---- one part ---- */
 
+/* Length of the number or word at the front of text, 0 if there is none. */
+static size_t value_length(const struct match *match, const struct lf_line_part *part, struct lf_slice text,
+                           bool gap)
+{
+    char room[NUMBER_MAX + 4], decimal = match->profile->decimal_comma ? ',' : '.';
+    if (part->choice_count) {
+        const struct lf_line_choice *choice = choice_at(part, text);
+        return choice ? choice->said.len : 0;
+    }
+    size_t len = part->type == LF_VALUE_HEX ? run(text, 0, isxdigit)
+                                            : number_length(text, part->type == LF_VALUE_REAL, gap, decimal);
+    return len && number_value(match, part, lf_slice(text.data, len), room) ? len : 0;
+}
+
 /* A value in a column of fixed width; a line that lost its trailing blanks may be shorter. */
 static bool fit_column(struct match *match, size_t index, size_t at, size_t *to)
 {
     const struct lf_line_part *part = &match->pattern->parts[index];
-    size_t from = at, end = match->line.len - at < part->width ? match->line.len : at + part->width, len;
-    const char *data = match->line.data;
-    *to = end;
+    struct lf_slice text = lf_slice(match->line.data + at, match->line.len - at);
+    if (text.len > part->width)
+        text.len = part->width;
+    *to = at + text.len;
     if (part->type != LF_VALUE_DATA) {
-        while (from < end && is_blank(data[from]))
-            from++;
-        while (end > from && is_blank(data[end - 1]))
-            end--;
+        size_t blanks = run(text, 0, isblank);
+        text = lf_slice(text.data + blanks, text.len - blanks);
+        while (text.len && isblank((unsigned char)text.data[text.len - 1]))
+            text.len--;
     }
-    struct lf_slice text = lf_slice(data + from, end - from);
-    match->spans[index] = (struct span){from, end};
-    if (is_number(part))
-        return number_fits(match, part, text, true, &len) && len == text.len;
-    if (part->choice_count) {
-        const struct lf_line_choice *choice = choice_at(part, text);
-        return choice && choice->said.len == text.len;
-    }
+    match->found[index] = text;
+    if (is_number(part) || part->choice_count)
+        return text.len && value_length(match, part, text, true) == text.len;
     return text_fits(match, part, text);
 }
 
@@ -215,28 +199,18 @@ static bool fit(struct match *match, size_t index, size_t at, size_t *to)
 {
     const struct lf_line_part *part = &match->pattern->parts[index];
     struct lf_slice rest = lf_slice(match->line.data + at, match->line.len - at);
-    size_t len = 0;
-    if (part->kind == LF_PART_BYTES) {
-        len = part->bytes.len;
-        if (len > rest.len || memcmp(part->bytes.data, rest.data, len) != 0)
-            return false;
-    } else if (part->kind == LF_PART_BLANKS) {
-        while (len < rest.len && is_blank(rest.data[len]))
-            len++;
-        if (!len && rest.len)
-            return false;
-    } else if (part->width) {
+    size_t len;
+    if (part->kind == LF_PART_VALUE && part->width)
         return fit_column(match, index, at, to);
-    } else if (is_number(part)) {
-        if (!number_fits(match, part, rest, false, &len))
-            return false;
-    } else {
-        const struct lf_line_choice *choice = choice_at(part, rest);
-        if (!choice)
-            return false;
-        len = choice->said.len;
-    }
-    match->spans[index] = (struct span){at, at + len};
+    if (part->kind == LF_PART_BYTES)
+        len = part->bytes.len <= rest.len && !memcmp(part->bytes.data, rest.data, part->bytes.len)
+                  ? part->bytes.len
+                  : 0;
+    else
+        len = part->kind == LF_PART_BLANKS ? run(rest, 0, isblank) : value_length(match, part, rest, false);
+    if (!len && (part->kind != LF_PART_BLANKS || rest.len))
+        return false; /* blanks may be missing at the end of the line */
+    match->found[index] = lf_slice(rest.data, len);
     *to = at + len;
     return true;
 }
@@ -260,17 +234,16 @@ static bool match_free(struct match *match, size_t index, size_t at)
 {
     const struct lf_line_part *part = &match->pattern->parts[index];
     for (size_t to = at;; to++) {
-        bool long_enough = to > at || part->type != LF_VALUE_WORD;
-        if (long_enough && bit(match, index, to, false))
-            return false; /* tried before, without success */
-        if (long_enough && match_from(match, index + 1, to)) {
-            match->spans[index] = (struct span){at, to};
-            if (part->type == LF_VALUE_DATA || match->profile->encoding != LF_ENCODING_UTF8
-                || lf_utf8_valid(lf_slice(match->line.data + at, to - at)))
+        struct lf_slice text = lf_slice(match->line.data + at, to - at);
+        if (text.len || part->type != LF_VALUE_WORD) {
+            if (bit(match, index, to, false))
+                return false; /* tried before, without success */
+            if (match_from(match, index + 1, to) && is_encoded(match, part, text)) {
+                match->found[index] = text;
                 return true;
-        }
-        if (long_enough)
+            }
             bit(match, index, to, true);
+        }
         if (to == match->line.len || !text_char(match, part, match->line.data[to]))
             return false;
     }
@@ -289,44 +262,44 @@ static bool match_from(struct match *match, size_t index, size_t at)
 
 /* ---- values ---- */
 
-static enum lf_status keep_text(const struct match *match, const struct lf_line_part *part,
-                                struct lf_slice text, struct lf_outcome *values, struct lf_error *err)
+static enum lf_status append_text(const struct match *match, const struct lf_line_part *part,
+                                  struct lf_slice text, struct lf_buffer *out)
 {
-    struct lf_buffer out = {0};
-    enum lf_status status = lf_buffer_append(&out, "", 0);
+    enum lf_status status = lf_buffer_text(out, ""); /* not NULL even without text */
     if (part->type == LF_VALUE_DATA)
-        status = lf_base64_append(&out, text.data, text.len);
-    for (size_t i = 0; part->type != LF_VALUE_DATA && i < text.len && status == LF_OK; i++) {
+        return lf_base64_append(out, text.data, text.len);
+    for (size_t i = 0; i < text.len && status == LF_OK; i++) {
         unsigned char byte = (unsigned char)text.data[i];
         char two[2] = {(char)(0xC0 | byte >> 6), (char)(0x80 | (byte & 0x3F))};
         bool latin = byte >= 0x80 && match->profile->encoding == LF_ENCODING_LATIN1;
-        status = lf_buffer_append(&out, latin ? two : (const char *)&byte, latin ? 2 : 1);
+        status = lf_buffer_append(out, latin ? two : (const char *)&byte, latin ? 2 : 1);
     }
-    if (status == LF_OK)
-        status = lf_outcome_add(values, part->name, LF_CAPTURE_TEXT, out.data, err);
-    else
-        lf_fail_memory(err, "keeping a captured value");
-    lf_buffer_free(&out);
     return status;
 }
 
 static enum lf_status keep(const struct match *match, size_t index, struct lf_outcome *values,
                            struct lf_error *err)
 {
+    static const enum lf_capture_type types[LF_VALUE_ONE + 1] = {[LF_VALUE_INT] = LF_CAPTURE_INT,
+                                                                 [LF_VALUE_HEX] = LF_CAPTURE_INT,
+                                                                 [LF_VALUE_REAL] = LF_CAPTURE_REAL,
+                                                                 [LF_VALUE_BOOL] = LF_CAPTURE_BOOL};
     const struct lf_line_part *part = &match->pattern->parts[index];
-    struct span span = match->spans[index];
-    struct lf_slice text = lf_slice(match->line.data + span.from, span.to - span.from);
-    if (is_number(part)) {
-        char room[NUMBER_MAX + 4];
+    struct lf_slice text = match->found[index];
+    struct lf_buffer out = {0};
+    char room[NUMBER_MAX + 4];
+    enum lf_status status = LF_OK;
+    if (is_number(part))
         number_value(match, part, text, room);
-        return lf_outcome_add(values, part->name,
-                              part->type == LF_VALUE_REAL ? LF_CAPTURE_REAL : LF_CAPTURE_INT, room, err);
-    }
-    if (part->choice_count)
-        return lf_outcome_add(values, part->name,
-                              part->type == LF_VALUE_BOOL ? LF_CAPTURE_BOOL : LF_CAPTURE_TEXT,
-                              choice_at(part, text)->means, err);
-    return keep_text(match, part, text, values, err);
+    else if (!part->choice_count)
+        status = append_text(match, part, text, &out);
+    const char *value = part->choice_count ? choice_at(part, text)->means : is_number(part) ? room : out.data;
+    if (status == LF_OK)
+        status = lf_outcome_add(values, part->name, types[part->type], value, err);
+    else
+        lf_fail_memory(err, "keeping a captured value");
+    lf_buffer_free(&out);
+    return status;
 }
 
 enum lf_status line__reply_pattern_match(const struct lf_line_profile *profile,

@@ -1,4 +1,4 @@
-/* Does a line look like a pattern, and what values does it carry? */
+/* Matching a line against a pattern, and the values that it carries. */
 #ifndef LABFERRY_LINE_REPLY_MATCH_H
 #define LABFERRY_LINE_REPLY_MATCH_H
 

@@ -1,4 +1,5 @@
-/* Reading one line of a profile: words, texts, numbers, times; and the memory that parsed things live in.
+/* Reading one line of a profile: words, texts, numbers, times; and the memory that holds
+ * what was parsed.
  *
  * Every reader returns true, or reports one problem with its place and returns false. After a problem the
  * parser skips to the next line, so that one check names all of them. Only for the files of the profile
@@ -49,7 +50,7 @@ bool line__scan_accept_char(struct lf_line_scan *scan, char c);
 bool line__scan_name(struct lf_line_scan *scan, const char *what, char **name);
 /* One of the words (NULL-terminated); reports them, and the nearest. */
 bool line__scan_choice(struct lf_line_scan *scan, const char *what, const char *const *words, size_t *index);
-/* The same for a word that has been found in the line already. */
+/* The same for a word already found in the line. */
 bool line__scan_pick(struct lf_line_scan *scan, struct lf_slice word, const char *what,
                      const char *const *words, size_t *index);
 /* A text in '...' or "..." as it stands between the quotes: the escapes are still in it. */

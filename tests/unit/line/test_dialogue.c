@@ -458,7 +458,7 @@ static void procedure_half_done(void)
          {E("S\r\n"), R("S I\r\n")}, {E("T\r\n"), R("T I\r\n")});
     CHECK_INT(run(&talk, "p"), LF_BUSY);
     CHECK_INT(talk.err.class, LF_UNKNOWN_OUTCOME);
-    CHECK_HAS(talk.err.text, "'tare' has been done");
+    CHECK_HAS(talk.err.text, "'tare' was done");
     CHECK_INT(talk.values.count, 0);
     CHECK_INT(run(&talk, "p"), LF_BUSY); /* refused at once: nothing was done */
     CHECK_INT(talk.err.class, LF_TRANSIENT);

@@ -80,7 +80,7 @@ static void lines(void)
 static void characters(void)
 {
     finds("one of '*#+-'", B("*"), B("*"));
-    refuses("one of '*#+-'", B("x"), "none of the characters");
+    refuses("one of '*#+-'", B("x"), "none of the expected characters");
     finds("line '<CR><LF>' or one of '#'", B("#"), B("#"));
     finds("line '<CR><LF>' or one of '#'", B("12.5 rpm\r\n"), B("12.5 rpm"));
     finds("prompt one of ':<>'", B("12.5\r\n>"), B("12.5\r\n>"));

@@ -192,7 +192,7 @@ static void inputs_cannot_escape(void)
     command_is("text", "a\xc2\x85", "0x85");
     command_is("text", "\xc2\xb5g", "does not know");
     command_is("text", "\xff", "UTF-8");
-    command_is("text", "12345678901", "too short or too long");
+    command_is("text", "12345678901", "too short or too long: 0 to 10 characters");
     command_is("number", "nan", "is not a number");
     command_is("number", "0x10", "is not a number");
     command_is("number", "1\r\nZ", "is not a number");
