@@ -189,6 +189,33 @@ static void read_kind_settings(struct lf_load *load, config_setting_t *group, co
                            "%s: \"run_field\" goes with report = \"file\"; add that or remove this", where);
 }
 
+/* ---- other routes ---- */
+
+static bool shares_event(const struct lf_config_route *one, const struct lf_config_route *other)
+{
+    for (size_t i = 0; i < one->on.count; i++)
+        for (size_t k = 0; k < other->on.count; k++)
+            if (!strcmp(one->on.items[i], other->on.items[k]))
+                return true;
+    return false;
+}
+
+/* Two routes that claim the same tasks for different instruments are hardly ever meant. */
+static void warn_same_tasks(struct lf_load *load, config_setting_t *group, const char *where,
+                            const struct lf_config_route *route)
+{
+    if (!route->kind || !route->instrument || !takes(route->kind, "claim_status"))
+        return;
+    for (const struct lf_config_route *other = load->routes; other < route; other++)
+        if (other->kind == route->kind && other->instrument
+            && strcmp(other->instrument, route->instrument) != 0 && shares_event(other, route)
+            && (other->pattern ? cJSON_Compare(other->pattern, route->pattern, true) : !route->pattern))
+            config__load_warning(load, group,
+                                 "%s matches the same tasks as route \"%s\": each task makes a job "
+                                 "for both. Tell them apart with \"where\", or remove one",
+                                 where, other->name ? other->name : "?");
+}
+
 /* ---- one route ---- */
 
 static void read_route(struct lf_load *load, config_setting_t *group, struct lf_config_route *route)
@@ -213,6 +240,7 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
         read_kind_settings(load, group, where, route);
     check_on(load, config__load_member(group, "on"), where, route);
     check_instrument(load, group, where, route);
+    warn_same_tasks(load, group, where, route);
 }
 
 /* Does it have results, found by its driver or made by a task? */

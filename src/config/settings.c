@@ -45,7 +45,8 @@ const struct lf_setting config__settings_file[] = {
     {"link", NESTED, NULL, "The MQTT broker that events and commands come from."},
     {"instruments", NESTED, NULL,
      "The instruments. Settings other than the common ones belong to the driver: labferry drivers NAME."},
-    {"routes", NESTED, NULL, "Which event makes which job for which instrument."},
+    {"routes", NESTED, NULL,
+     "Which event makes which job for which instrument; every route that matches makes one."},
     {0},
 };
 
@@ -173,7 +174,9 @@ const struct lf_setting config__settings_route[] = {
     {"name", ROUTE(LF_TEXT, name), LF_REQUIRED, "Name of the route, for logs and commands."},
     {"on", ROUTE(LF_LIST, on), LF_REQUIRED,
      "Event, or list of events; without a version in front it means v2, v2-beta and v2-alpha."},
-    {"where", NESTED, NULL, "EventBridge pattern over the event's detail; left out: every such event."},
+    {"where", NESTED, NULL,
+     "EventBridge pattern over the event's detail; left out: every such event. Every route that matches makes its "
+     "job: two task routes that match one task, for two instruments, make two jobs for it."},
     {"pattern_file", ROUTE(LF_PATH, pattern_file), NULL,
      "File with an EventBridge pattern (JSON) over the complete event, instead of where."},
     {"job", ROUTE(LF_TEXT, job), LF_REQUIRED,

@@ -293,6 +293,37 @@ static void plain_broker_elsewhere_is_warned_of(void)
     lf_config_free(config);
 }
 
+static void same_tasks_for_two_is_warned_of(void)
+{
+#define TASK_ROUTE(name, where, instrument)                                                                  \
+    "{ name = \"" name "\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\"; " where    \
+    " instrument = \"" instrument "\"; }"
+#define WEIGHING "where = { workflowTask = { schema = { name = [ \"Weighing\" ]; }; }; };"
+    static const struct {
+        const char *one, *other;
+        size_t warnings;
+    } cases[] = {
+        {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", WEIGHING, "b2"), 1},
+        {TASK_ROUTE("w1", "", "b1"), TASK_ROUTE("w2", "", "b2"), 1},
+        {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", WEIGHING, "b1"), 0},
+        {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", "", "b2"), 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[4000];
+        snprintf(text, sizeof text,
+                 HEAD "instruments = ( { name = \"b1\"; driver = \"line\"; port = \"/dev/a\"; },\n"
+                      "{ name = \"b2\"; driver = \"line\"; port = \"/dev/b\"; } );\nroutes = ( %s,\n%s );\n",
+                 cases[i].one, cases[i].other);
+        struct lf_config *config = case_load(text);
+        CHECK_INT(case_report.count, cases[i].warnings);
+        for (size_t k = 0; k < case_report.count; k++) {
+            CHECK_INT(case_report.problems[k].line, 7);
+            CHECK_HAS(case_report.problems[k].text, "route \"w2\" matches the same tasks as route \"w1\"");
+        }
+        lf_config_free(config);
+    }
+}
+
 UNIT_TESTS("config",
            {"every setting of agent, cloud and link arrives in its own unit", plain_fields_are_filled},
            {"what is left out has the documented default", left_out_has_defaults},
@@ -310,4 +341,6 @@ UNIT_TESTS("config",
            {"polling with a link subscribes to no events", polling_with_a_link_subscribes_to_no_events},
            {"a rehearsal on this machine needs no TLS", rehearsal_on_loopback_needs_no_tls},
            {"a broker elsewhere without TLS is warned of, with the line",
-            plain_broker_elsewhere_is_warned_of}, )
+            plain_broker_elsewhere_is_warned_of},
+           {"two task routes with equal patterns for two instruments are warned of",
+            same_tasks_for_two_is_warned_of}, )
