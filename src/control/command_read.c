@@ -113,7 +113,7 @@ static enum lf_status check_keys(const cJSON *json, struct lf_error *err)
     return LF_OK;
 }
 
-static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, struct lf_error *err)
+static enum lf_status check_verb(const cJSON *json, struct lf_error *err)
 {
     const char *name = lf_json_text(json, "verb");
     const struct lf_verb *verb = lf_verb_find(name);
@@ -124,11 +124,7 @@ static enum lf_status read_verb(const cJSON *json, struct lf_command_row *row, s
             "%s is not available over MQTT, because the file itself must come with it. Let Benchling "
             "generate the file, or use `labferry %s` on the agent's machine",
             verb->name, verb->name);
-    enum lf_status status = lf_verb_check(name, args, &verb, err);
-    if (status != LF_OK)
-        return status;
-    row->args = args && !cJSON_IsNull(args) ? lf_json_print(args) : NULL;
-    return row->args || !args || cJSON_IsNull(args) ? LF_OK : lf_fail_memory(err, "taking a command");
+    return lf_verb_check(name, args, &verb, err);
 }
 
 bool control__command_expired(const struct lf_command_row *row)
@@ -147,12 +143,15 @@ static enum lf_status read_rest(const struct lf_message *message, const cJSON *j
                                 struct lf_command_row *row, struct lf_error *err)
 {
     const char *verb = lf_json_text(json, "verb");
-    if (verb && strlen(verb) <= VERB_MAX
-        && !(row->verb = strdup(verb))) /* whatever it is, the answer names it */
+    const cJSON *args = lf_json_at(json, "args");
+    bool has_args = args && !cJSON_IsNull(args);
+    /* Whatever they are: the answer names the verb, and another command with this id must differ. */
+    if ((verb && strlen(verb) <= VERB_MAX && !(row->verb = strdup(verb)))
+        || (has_args && !(row->args = lf_json_print(args))))
         return lf_fail_memory(err, "taking a command");
     enum lf_status status = check_keys(json, err);
     if (status == LF_OK)
-        status = read_verb(json, row, err);
+        status = check_verb(json, err);
     if (status == LF_OK)
         status = read_expiry(message, json, row, err);
     return status;
@@ -176,12 +175,12 @@ enum lf_status control__command_read(const struct lf_message *message, const cha
     if (status == LF_OK)
         status = read_id(json, row, err);
     enum lf_status way = read_way_back(message, base, row, &way_err);
+    if (status == LF_OK)
+        status = read_rest(message, json, row, err);
     if (way != LF_OK && (status == LF_OK || way == LF_NO_MEMORY)) {
         status = way;
         *err = way_err;
     }
-    if (status == LF_OK)
-        status = read_rest(message, json, row, err);
     cJSON_Delete(json);
     return status;
 }

@@ -67,6 +67,13 @@ static enum lf_status queue_answer(struct lf_commands *commands, const struct lf
     return status;
 }
 
+/* Args that are missing are an empty object. */
+static enum lf_status parse_args(const struct lf_command_row *row, cJSON **args, struct lf_error *err)
+{
+    *args = NULL;
+    return lf_json_parse(lf_slice_text(row->args ? row->args : "{}"), args, err);
+}
+
 static const char *sender(const struct lf_command_row *row, char room[WHO_ROOM])
 {
     snprintf(room, WHO_ROOM, "mqtt:%.80s", row->id);
@@ -82,7 +89,7 @@ static enum lf_status audit_command(struct lf_commands *commands, const struct l
     char who[WHO_ROOM];
     if (verb && !(verb->flags & LF_VERB_CHANGES))
         return LF_OK;
-    if (row->args && lf_json_parse(lf_slice_text(row->args), &args, err) == LF_NO_MEMORY)
+    if (parse_args(row, &args, err) == LF_NO_MEMORY)
         return LF_NO_MEMORY;
     enum lf_status status = control__audit(commands->context->journal, sender(row, who), row->verb, args,
                                            refusal ? LF_VERB_FAILED : LF_VERB_ACCEPTED, refusal, err);
@@ -127,10 +134,50 @@ static enum lf_status refuse(struct lf_commands *commands, struct lf_command_row
 
 /* ---- accepting ---- */
 
+/* Nothing is stored: a row of the same id stays as it is. */
+static enum lf_status refuse_unstored(struct lf_commands *commands, const struct lf_command_row *row,
+                                      const struct lf_error *why, struct lf_error *err)
+{
+    lf_log_warning("commands", "%.128s (%s) refused: %s", row->id, row->verb ? row->verb : "?", why->text);
+    return queue_answer(commands, row, LF_VERB_FAILED, why, err);
+}
+
+/* Do both ask for the same? Neither the order of the arguments counts, nor the time of expiry. */
+static enum lf_status compare(const struct lf_command_row *known, const struct lf_command_row *again,
+                              bool *same, struct lf_error *err)
+{
+    cJSON *before = NULL, *now = NULL;
+    enum lf_status status = parse_args(known, &before, err);
+    if (status == LF_OK)
+        status = parse_args(again, &now, err);
+    *same = !strcmp(known->verb ? known->verb : "", again->verb ? again->verb : "")
+            && cJSON_Compare(before, now, true);
+    cJSON_Delete(before);
+    cJSON_Delete(now);
+    return status;
+}
+
+static enum lf_status refuse_used_id(struct lf_commands *commands, const struct lf_command_row *row,
+                                     struct lf_error *err)
+{
+    struct lf_error used;
+    lf_fail(&used, LF_EXISTS, LF_PERMANENT,
+            "this id was used for another command, so this one was not accepted. Give every command an id of "
+            "its own");
+    enum lf_status status = audit_command(commands, row, &used, err);
+    return status == LF_OK ? refuse_unstored(commands, row, &used, err) : status;
+}
+
 /* A known id: answers with its outcome, or from now on to where it was asked for last. */
 static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row *known,
                              struct lf_command_row *again, struct lf_error *err)
 {
+    bool same;
+    enum lf_status status = compare(known, again, &same, err);
+    if (status != LF_OK)
+        return status;
+    if (!same)
+        return refuse_used_id(commands, again, err);
     free(known->reply);
     free((char *)known->correlation.data);
     known->reply = again->reply;
@@ -139,7 +186,7 @@ static enum lf_status repeat(struct lf_commands *commands, struct lf_command_row
     again->correlation = (struct lf_slice){0};
     if (known->state == LF_COMMAND_FINISHED)
         return queue_text(commands, known, known->answer, err);
-    enum lf_status status = lf_journal_command_save(commands->context->journal, known, err);
+    status = lf_journal_command_save(commands->context->journal, known, err);
     return status == LF_OK
                ? queue_answer(commands, known,
                               known->state == LF_COMMAND_RUNNING ? LF_VERB_RUNNING : LF_VERB_ACCEPTED, NULL,
@@ -152,7 +199,7 @@ static int64_t max_waiting(void)
     return LF_LIMIT("LF_COMMANDS_MAX", LF_COMMANDS_MAX);
 }
 
-/* Not stored: the same id may come again when there is room. */
+/* The same id may come again when there is room. */
 static enum lf_status refuse_for_now(struct lf_commands *commands, const struct lf_command_row *row,
                                      struct lf_error *err)
 {
@@ -160,9 +207,8 @@ static enum lf_status refuse_for_now(struct lf_commands *commands, const struct 
     lf_fail(&full, LF_FULL, LF_TRANSIENT,
             "%lld commands are already waiting: this one was not accepted. Send it again later",
             (long long)max_waiting());
-    lf_log_warning("commands", "%.128s (%s) refused: %s", row->id, row->verb, full.text);
     atomic_fetch_add(&commands->refused, 1);
-    return queue_answer(commands, row, LF_VERB_FAILED, &full, err);
+    return refuse_unstored(commands, row, &full, err);
 }
 
 static void kick_worker(void *worker, int64_t number, const char *text)
@@ -286,7 +332,7 @@ static enum lf_status perform_row(struct lf_commands *commands, struct lf_comman
         control__command_fail_expired(&why, "expired while queued");
         return commit_refusal(commands, row, &why, err);
     }
-    enum lf_status status = row->args ? lf_json_parse(lf_slice_text(row->args), &args, err) : LF_OK;
+    enum lf_status status = parse_args(row, &args, err);
     if (status != LF_OK)
         return status == LF_NO_MEMORY ? status : commit_refusal(commands, row, err, err);
     struct lf_verb_request request = {.verb = row->verb,

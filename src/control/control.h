@@ -182,8 +182,9 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
  * "error"; state is accepted -> running -> succeeded or failed. Command and answers are in the journal:
  * answers leave through the outbox, in order, and survive an outage of the broker.
  *
- * - A repeated id gets the stored answer (or the state it is in), never a second action. An unfinished one
- *   is answered where it was asked for last.
+ * - A repeated id with the same verb and arguments gets the stored answer (or the state it is in), never a
+ *   second action. An unfinished one is answered where it was asked for last. With another verb or other
+ *   arguments it is refused, and the first command stays as it is.
  * - An expired or malformed one fails, and the error says what would be right.
  * - Atomic verbs run in one transaction with their answer: a crash leaves them undone or done. Others (ask)
  *   that a crash interrupted fail with class unknown outcome and are never retried.

@@ -143,7 +143,7 @@ static void need_rooms(cJSON *list, const cJSON *storage)
 static void need_ways_out(struct lf_context *context, cJSON *list, const cJSON *status)
 {
     const char *error = lf_json_text(status, "link.error"),
-               *duplicate = lf_json_text(status, "link.namesake");
+               *duplicate = lf_json_text(status, "link.duplicate");
     bool offline = context->link && lf_link_state(context->link) != LF_LINK_ONLINE;
     if (duplicate)
         need(list, strdup(duplicate),

@@ -170,7 +170,41 @@ static void refused_with_what_would_be_right(void)
     send_text("{\"id\": \"f/#+\", \"verb\": \"x\"}");
     expect(REPLY("f___"), "", "f/#+", "failed", NULL);
     send_text("{\"id\": \"a\", \"verb\": \"jobs\"}"); /* the id is used up */
+    expect(REPLY("a"), "", "a", "failed", "another command");
+    send_text("{\"id\": \"a\", \"verb\": \"runn\"}");
     expect(REPLY("a"), "", "a", "failed", "did you mean \"run\"");
+    close_commands();
+}
+
+static void same_id_other_content(void)
+{
+    static const char *const others[] = {
+        "{\"id\": \"c1\", \"verb\": \"jobs\"}",
+        "{\"id\": \"c1\", \"verb\": \"run\"}",
+        "{\"id\": \"c1\", \"verb\": \"run\", \"args\": {\"instrument\": \"balance-1\", \"procedure\": \"tare\"}}",
+    };
+    struct lf_message first = {.topic = TOPIC, .payload = lf_slice_text(RUN("c1")), .expiry_s = -1};
+    struct lf_message other = {.topic = TOPIC, .expiry_s = -1, .response_topic = "elsewhere"};
+    heard = 0;
+    open_commands();
+    NEED(lf_journal_begin(ground.context.journal, UNIT_ERROR) == LF_OK);
+    NEED(lf_commands_take(commands, &first, UNIT_ERROR) == LF_OK);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) { /* before it is begun */
+        other.payload = lf_slice_text(others[i]);
+        NEED(lf_commands_take(commands, &other, UNIT_ERROR) == LF_OK);
+    }
+    NEED(lf_journal_end(ground.context.journal, LF_OK, UNIT_ERROR) == LF_OK);
+    expect(REPLY("c1"), "", "c1", "accepted", NULL);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        expect("elsewhere", "", "c1", "failed", "another command");
+    expect(REPLY("c1"), "", "c1", "running", NULL);
+    expect(REPLY("c1"), "", "c1", "succeeded", NULL);
+    take(&other);
+    expect("elsewhere", "", "c1", "failed", "another command");
+    send_text("{\"args\": {\"procedure\": \"weigh\", \"instrument\": \"balance-1\"}, \"verb\": \"run\", "
+              "\"id\": \"c1\", \"expires\": \"2999-01-01T00:00:00Z\"}");
+    expect(REPLY("c1"), "", "c1", "succeeded", NULL);
+    CHECK_INT(ground_jobs(&ground), 1);
     close_commands();
 }
 
@@ -372,19 +406,22 @@ static void too_many(void)
     close_commands();
 }
 
-UNIT_TESTS("commands",
-           {"a command is accepted, running and succeeded, on its response topic with its correlation data",
-            three_answers},
-           {"a repeated id gets the stored answer and no second action, also after a restart",
-            once_whatever_happens},
-           {"what cannot be done is failed with what would be right", refused_with_what_would_be_right},
-           {"what has no id is answered if there is a response topic, and does nothing", nothing_to_answer},
-           {"a response topic that cannot be used is refused", bad_ways_back},
-           {"what comes too late is failed as expired and not done", too_late},
-           {"a retained command is ignored", lying_about},
-           {"after a crash, begun actions are unknown, looking is repeated, accepted ones are done in order",
-            after_a_crash},
-           {"a verb that fails answers so and does not stop the next", failed_leaves_no_trace},
-           {"a command whose batch was not committed was never there", undone_with_its_transaction},
-           {"when too many commands wait one more is refused for now, and taken when it comes again later",
-            too_many}, )
+UNIT_TESTS(
+    "commands",
+    {"a command is accepted, running and succeeded, on its response topic with its correlation data",
+     three_answers},
+    {"a repeated id gets the stored answer and no second action, also after a restart",
+     once_whatever_happens},
+    {"the same id with another verb or other arguments is refused, and the first command is done as asked",
+     same_id_other_content},
+    {"what cannot be done is failed with what would be right", refused_with_what_would_be_right},
+    {"what has no id is answered if there is a response topic, and does nothing", nothing_to_answer},
+    {"a response topic that cannot be used is refused", bad_ways_back},
+    {"what comes too late is failed as expired and not done", too_late},
+    {"a retained command is ignored", lying_about},
+    {"after a crash, begun actions are unknown, looking is repeated, accepted ones are done in order",
+     after_a_crash},
+    {"a verb that fails answers so and does not stop the next", failed_leaves_no_trace},
+    {"a command whose batch was not committed was never there", undone_with_its_transaction},
+    {"when too many commands wait one more is refused for now, and taken when it comes again later",
+     too_many}, )
