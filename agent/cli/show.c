@@ -384,12 +384,12 @@ void cli_show_job(const struct cli *cli, const cJSON *job)
     cli_show_lines(cli, job, times);
     if (strcmp(lf_json_text_or(job, "state", ""), "done") != 0)
         cli_show_lines(cli, job, limit);
-    const cJSON *facts = lf_json_at(job, "facts"), *captures = lf_json_at(facts, "captures");
+    const cJSON *fields = lf_json_at(job, "fields"), *captures = lf_json_at(fields, "captures");
     if (cJSON_GetArraySize(captures))
         heading(cli, "Values");
     show_values(cli, captures);
-    heading(cli, "Facts");
-    cJSON *others = cJSON_Duplicate(facts, true);
+    heading(cli, "Fields");
+    cJSON *others = cJSON_Duplicate(fields, true);
     cJSON_DeleteItemFromObjectCaseSensitive(others, "captures");
     show_members(cli, others);
     cJSON_Delete(others);

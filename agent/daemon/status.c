@@ -11,11 +11,11 @@
 #include <stdlib.h>
 
 /* False: no memory. */
-static bool set_namesake(cJSON *status, struct lf_context *context)
+static bool set_duplicate(cJSON *status, struct lf_context *context)
 {
     cJSON *health = context->link ? lf_link_health(context->link) : NULL;
-    const char *text = lf_json_text(health, "namesake");
-    bool good = !text || lf_json_set_text(status, "namesake", text);
+    const char *text = lf_json_text(health, "duplicate");
+    bool good = !text || lf_json_set_text(status, "duplicate", text);
     cJSON_Delete(health);
     return good;
 }
@@ -76,7 +76,7 @@ bool status_queue(struct lf_context *context)
     cJSON *status = cJSON_CreateObject();
     bool good = lf_json_set_text(status, "state", "online") && lf_json_set_text(status, "version", LF_VERSION)
                 && lf_json_set_text(status, "config", context->config->digest)
-                && lf_json_set_time(status, "started", context->started_ms) && set_namesake(status, context)
+                && lf_json_set_time(status, "started", context->started_ms) && set_duplicate(status, context)
                 && lf_json_set(status, "instruments", instrument_counts(context->jobs))
                 && lf_json_set(status, "jobs", lf_journal_job_counts(context->journal, NULL))
                 && lf_json_set(status, "events", lf_journal_event_counts(context->journal))

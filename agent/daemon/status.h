@@ -5,7 +5,7 @@
 #include "control/control.h"
 
 #define STATUS_LOST "{\"state\":\"offline\",\"reason\":\"connection lost\"}"
-#define STATUS_NAMESAKE "{\"state\":\"offline\",\"reason\":\"another agent has the same name or client id\"}"
+#define STATUS_DUPLICATE "{\"state\":\"offline\",\"reason\":\"another agent has the same name or client id\"}"
 #define STATUS_STOPPED "{\"state\":\"offline\",\"reason\":\"stopped\"}"
 
 /* Queues "online" with version, configuration and counts. False: it could not be queued (logged). */

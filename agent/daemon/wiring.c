@@ -94,7 +94,7 @@ static void online(void *context, bool session_present, bool complete)
     lf_outbox_online(agent->context.outbox);
 }
 
-static void namesake(void *context)
+static void duplicate(void *context)
 {
     struct agent *agent = context;
     lf_wake_up(&agent->changed);
@@ -243,13 +243,13 @@ static enum lf_status open_link(struct agent *agent, struct lf_error *err)
         status = lf_commands_open(&agent->context, &agent->context.commands, err);
     struct lf_link_options options = {.will_payload = STATUS_LOST,
                                       .goodbye_payload = STATUS_STOPPED,
-                                      .namesake_payload = STATUS_NAMESAKE};
+                                      .duplicate_payload = STATUS_DUPLICATE};
     struct lf_link_hooks hooks = {.context = agent,
                                   .batch = batch,
                                   .gap = gap,
                                   .online = online,
                                   .published = published,
-                                  .namesake = namesake};
+                                  .duplicate = duplicate};
     if (status == LF_OK)
         status = lf_link_open(config, &options, &hooks, &agent->context.link, err);
     if (status == LF_OK)

@@ -69,7 +69,7 @@ static bool add_verbose(struct lf_jobs *jobs, const struct lf_job *job, cJSON *r
     enum lf_status status = lf_journal_history_list(jobs->journal, job->id, add_history, &history,
                                                     &(struct lf_error){0});
     if (!lf_json_set(report, "history", history)
-        || !lf_json_set(report, "facts", cJSON_Duplicate(job->fields, true)) || status != LF_OK)
+        || !lf_json_set(report, "fields", cJSON_Duplicate(job->fields, true)) || status != LF_OK)
         return false;
     status = lf_journal_parcel_get(jobs->journal, job->id, &parcel, &(struct lf_error){0});
     if (status != LF_OK)

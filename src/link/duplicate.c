@@ -67,10 +67,10 @@ enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error 
 void link__duplicate_seen(struct lf_link *link)
 {
     lf_mutex_lock(&link->mutex);
-    link->namesake_until = lf_deadline_in(REMEMBERED_MS);
+    link->duplicate_until = lf_deadline_in(REMEMBERED_MS);
     lf_mutex_unlock(&link->mutex);
-    if (link->hooks.namesake)
-        link->hooks.namesake(link->hooks.context);
+    if (link->hooks.duplicate)
+        link->hooks.duplicate(link->hooks.context);
 }
 
 static void found_notice(struct lf_link *link)
@@ -119,7 +119,7 @@ void link__duplicate_count(struct lf_link *link, bool is_short)
 
 char *link__duplicate_text(const struct lf_link *link)
 {
-    if (link->namesake_until && !lf_deadline_passed(link->namesake_until))
+    if (link->duplicate_until && !lf_deadline_passed(link->duplicate_until))
         return lf_format(
             "two agents have the same name: another one uses the client id %s%s%s, and work meant "
             "for one may be done by the other, or by both",

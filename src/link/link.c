@@ -166,10 +166,10 @@ cJSON *lf_link_health(struct lf_link *link)
     lf_json_set_int(health, "messages_out", (int64_t)link->messages_out);
     lf_json_set_int(health, "reconnects", (int64_t)link->reconnects);
     lf_json_set_int(health, "takeovers", (int64_t)link->takeovers);
-    char *namesake = link__duplicate_text(link);
-    lf_json_set_text(health, "namesake", namesake);
+    char *duplicate = link__duplicate_text(link);
+    lf_json_set_text(health, "duplicate", duplicate);
     lf_json_set_int(health, "refused_batches", (int64_t)link->refused_batches);
     lf_mutex_unlock(&link->mutex);
-    free(namesake);
+    free(duplicate);
     return health;
 }

@@ -18,10 +18,10 @@ struct lf_link;
 
 /* What the link needs beside its configuration. Texts are borrowed until lf_link_close. */
 struct lf_link_options {
-    const char *will_payload;     /* retained last will on config->status_topic, QoS 1 */
-    const char *goodbye_payload;  /* left there at a clean stop; NULL: the last will is published instead */
-    const char *namesake_payload; /* left there when yielding to another agent of the same name */
-    int64_t max_message;          /* bytes; a larger message arrives empty, with too_large set. 0: 272 KiB */
+    const char *will_payload;      /* retained last will on config->status_topic, QoS 1 */
+    const char *goodbye_payload;   /* left there at a clean stop; NULL: the last will is published instead */
+    const char *duplicate_payload; /* left there when yielding to another agent of the same name */
+    int64_t max_message;           /* bytes; a larger message arrives empty, with too_large set. 0: 272 KiB */
     int receive_maximum; /* messages that the broker may send before they are acknowledged: bounds a batch.
                             0: 200 */
 };
@@ -52,8 +52,8 @@ struct lf_link_hooks {
      * filter was refused (`whole` is false); then this is called again after each retry. */
     void (*online)(void *context, bool session_present, bool whole);
     void (*offline)(void *context, const struct lf_error *why);
-    /* Another agent has the same name or client id: the `namesake` of lf_link_health has changed. */
-    void (*namesake)(void *context);
+    /* Another agent has the same name or client id: the `duplicate` of lf_link_health has changed. */
+    void (*duplicate)(void *context);
     /* A publication given with a ticket above 0 was acknowledged by the broker (`refused` NULL), or refused
      * permanently (the reason). */
     void (*published)(void *context, int64_t ticket, const char *refused);
@@ -84,7 +84,7 @@ enum lf_status lf_link_publish(struct lf_link *link, const struct lf_publication
 
 enum lf_link_state lf_link_state(struct lf_link *link);
 /* For the operator: state, since when, broker, last error, messages and bytes in and out, reconnects,
- * takeovers, and namesake: a text while another agent seems to have the same name, else null. Returns owned.
+ * takeovers, and duplicate: a text while another agent seems to have the same name, else null. Returns owned.
  */
 cJSON *lf_link_health(struct lf_link *link);
 

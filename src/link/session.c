@@ -383,7 +383,7 @@ static void yield_name(struct lf_link *link)
 {
     mosquitto_property *properties = NULL;
     if (link__duplicate_tag(link, true, &properties) == LF_OK)
-        disconnect(link, link->options.namesake_payload, properties);
+        disconnect(link, link->options.duplicate_payload, properties);
     mosquitto_property_free_all(&properties);
     link->tagged = false;
 }

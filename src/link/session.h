@@ -80,9 +80,9 @@ struct lf_link {
     size_t queued;
     int64_t since_ms;
     char error[LF_ERROR_TEXT];
-    int64_t namesake_until; /* monotonic; 0: no other agent was seen */
-    uint64_t sessions;      /* begun so far */
-    int short_sessions;     /* in a row, ended by the broker without a reason */
+    int64_t duplicate_until; /* monotonic; 0: no other agent was seen */
+    uint64_t sessions;       /* begun so far */
+    int short_sessions;      /* in a row, ended by the broker without a reason */
     uint64_t messages_in, bytes_in, messages_out, reconnects, takeovers, refused_batches;
 };
 

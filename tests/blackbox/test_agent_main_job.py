@@ -17,7 +17,7 @@ class MainJob(WithLab):
         lab.wait_job("task")
         state = lab.cloud_state()
         self.assertEqual([sha256(b) for copies in lab.worklists().values() for b in copies], [given["sha256"]])
-        self.assertEqual(deliver["facts"]["sha256"], given["sha256"])
+        self.assertEqual(deliver["fields"]["sha256"], given["sha256"])
         self.assertEqual({k: lab.hamilton_state()[k] for k in ("started", "repeated", "broken")},
                          {"started": 1, "repeated": 0, "broken": 0})
         processor, = state["processors"]
@@ -25,7 +25,7 @@ class MainJob(WithLab):
         archived, = (lab.home / "hamilton/results/archive").rglob("*.csv")
         blob = next(b for b in state["blobs"] if b["id"] == processor["file"]["id"])
         self.assertEqual(blob["sha256"], sha256(archived.read_bytes()))
-        self.assertEqual(collect["facts"]["sha256"], blob["sha256"])
+        self.assertEqual(collect["fields"]["sha256"], blob["sha256"])
         self.assertEqual(lab.outputs(task), [{"Mass": 12.34, "Unit": "g"}])
         self.assertEqual(lab.task_status(task), "COMPLETED")
         self.assertEqual([p for p in (lab.home / "state/spool").rglob("*") if p.is_file()], [], "the spool is left empty")
@@ -53,7 +53,7 @@ class Envelopes(WithLab):
         lab.start_all(cloud=(*FAST, *options))
         given = lab.generate()
         job = lab.wait_job("deliver")
-        self.assertEqual(job["facts"]["sha256"], given["sha256"])
+        self.assertEqual(job["fields"]["sha256"], given["sha256"])
         lab.wait_job("collect")
         task = lab.new_task()
         lab.wait_job("task")
@@ -120,7 +120,7 @@ class LackingEvents(WithLab):
         lab.ask_cloud("/sim/events", {"type": "v2.automationInputGenerator.completed", "resourceId": generator,
                                       "exclude": ["file", "automationFileConfig"]})
         job = lab.wait_job("deliver")
-        self.assertEqual(job["facts"]["generator"], generator)
+        self.assertEqual(job["fields"]["generator"], generator)
         self.assertEqual(lab.event()["fate"], "job")
 
     def test_reread_later(self):
@@ -174,7 +174,7 @@ class Files(WithLab):
         lab.ask_cloud("/sim/relay", {"paused": False})
         lab.wait_job("deliver", ("done", "cancelled"), count=2)
         self.assertEqual(sorted(lab.worklists()), ["second.csv"])
-        generator = lab.job(lab.jobs()[0]["id"])["facts"]["generator"]
+        generator = lab.job(lab.jobs()[0]["id"])["fields"]["generator"]
         lab.ask_cloud("/sim/events", {"type": "v2.automationInputGenerator.completed", "resourceId": generator})
         late = lab.until("its event is stored", lambda: lab.event(fate="twin"))
         self.assertEqual([lab.job(job)["what"] for job in late["jobs"]], ["second.csv"])
@@ -187,7 +187,7 @@ class Files(WithLab):
         given = lab.generate(completeAfterMs=1500)
         job = lab.until("it waits", lambda: next(iter(lab.jobs(state="waiting")), None))
         self.assertIn("storing", job["note"])
-        self.assertEqual(lab.wait_job("deliver")["facts"]["sha256"], given["sha256"])
+        self.assertEqual(lab.wait_job("deliver")["fields"]["sha256"], given["sha256"])
 
     def test_same_name(self):
         """another file of the same name is held for a person, never overwritten"""
@@ -212,7 +212,7 @@ class Files(WithLab):
         content = "Sample,Volume\n" + "S-1,50.000\n" * 2_800_000
         given = lab.generate(name="large.csv", content=content)
         job = lab.wait_job("deliver")
-        self.assertEqual(job["facts"]["sha256_there"], given["sha256"])
+        self.assertEqual(job["fields"]["sha256_there"], given["sha256"])
         self.assertEqual(given["sha256"], sha256(content))
         self.assertLess(lab.memory() - before, len(content) / 2)
 

@@ -35,19 +35,19 @@ class Matching(Results):
         self.start(r'"filename:^(?<run>[0-9a-f-]{36})_"')
         self.lab.result(f"{self.lab.run}_plate.csv", PLATE)
         job = self.lab.wait_job("collect")
-        self.assertEqual((job["facts"]["run"], self.rows()), (self.lab.run, (2, 0)))
+        self.assertEqual((job["fields"]["run"], self.rows()), (self.lab.run, (2, 0)))
 
     def test_content(self):
         """a result is matched by a regular expression over its content"""
         self.start(r'"filename:^(?<run>never)_", "content:# run (?<run>[0-9a-f-]{36})"')
         self.lab.result("plate.csv", f"Well,Absorbance\n# run {self.lab.run},0.5\n")
-        self.assertEqual(self.lab.wait_job("collect")["facts"]["run"], self.lab.run)
+        self.assertEqual(self.lab.wait_job("collect")["fields"]["run"], self.lab.run)
 
     def test_config_from_name(self):
         """the output file configuration can be told by the name too"""
         self.start(r'"filename:^(?<run>[0-9a-f-]{36})_(?<config>.*)\\.csv$"')
         self.lab.result(f"{self.lab.run}_Plate reader.csv", PLATE)
-        self.assertEqual(self.lab.wait_job("collect")["facts"]["config"], "Plate reader")
+        self.assertEqual(self.lab.wait_job("collect")["fields"]["config"], "Plate reader")
 
     def test_last_job(self):
         """a result is matched to the run whose file the instrument received last"""
@@ -58,7 +58,7 @@ class Matching(Results):
         self.lab.ask_cloud(f"/sim/runs/{other}/input", {"name": "second.csv"})
         self.lab.wait_job("deliver", count=2)
         self.lab.result("plate.csv", PLATE)
-        self.assertEqual(self.lab.wait_job("collect")["facts"]["run"], other)
+        self.assertEqual(self.lab.wait_job("collect")["fields"]["run"], other)
 
     def test_sidecar(self):
         """a result is matched by the file beside it"""
@@ -81,7 +81,7 @@ class Matching(Results):
         self.assertIn(f"assign {job['id']}", job["note"])
         self.assertEqual(self.processors(), [])
         self.lab.ask("assign", job=job["id"], run=self.lab.run)
-        self.assertEqual(self.lab.wait_job("collect")["facts"]["run"], self.lab.run)
+        self.assertEqual(self.lab.wait_job("collect")["fields"]["run"], self.lab.run)
         self.assertEqual(self.rows(), (2, 0))
         self.assertTrue((self.lab.home / "hamilton/results").joinpath("archive").exists())
 
@@ -192,9 +192,9 @@ class Processing(Results):
             'config = "Plate reader";', 'config = "Plate reader"; complete_with_errors = true;'), hamilton=None)
         self.lab.result(f"{self.lab.run}_a.csv", self.bad)
         job = self.lab.wait_job("collect")
-        self.assertEqual((job["facts"]["rows_succeeded"], job["facts"]["rows_failed"]), (2, 1))
-        self.assertIn(job["facts"]["error_file"], job["note"])
-        with open(job["facts"]["error_file"], "rb") as file:
+        self.assertEqual((job["fields"]["rows_succeeded"], job["fields"]["rows_failed"]), (2, 1))
+        self.assertIn(job["fields"]["error_file"], job["note"])
+        with open(job["fields"]["error_file"], "rb") as file:
             self.assertIn(b"A2", file.read())
 
     def test_processing_fails(self):

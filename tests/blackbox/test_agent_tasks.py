@@ -18,7 +18,7 @@ class Tasks(WithLab):
         return self.lab.until("it is held", lambda: next(iter(self.lab.jobs(state="held")), None))
 
     def begun(self, task):
-        return any(self.lab.job(job["id"])["facts"].get("workflow_task") == task["id"] for job in self.lab.jobs())
+        return any(self.lab.job(job["id"])["fields"].get("workflow_task") == task["id"] for job in self.lab.jobs())
 
     def settled(self, task, status, outputs):
         self.lab.until("all is over", lambda: self.begun(task) and self.lab.all_over())

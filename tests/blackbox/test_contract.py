@@ -105,7 +105,7 @@ class Contract(WithLab):
         lab = self.lab
         self.start()
         given = lab.generate()
-        self.assertEqual(lab.wait_job("deliver")["facts"]["sha256"], given["sha256"])
+        self.assertEqual(lab.wait_job("deliver")["fields"]["sha256"], given["sha256"])
         lab.wait_job("collect")
         task = lab.new_task()
         lab.wait_job("task")

@@ -227,13 +227,13 @@ class Session(LinkTest):
         self.assertTrue(body.endswith(b"another one"), body)
         self.assertEqual(broker.packet()[0], 14)
         probe.error("two agents have the same name")
-        self.assertIn("two agents have the same name", probe.health()["namesake"])
+        self.assertIn("two agents have the same name", probe.health()["duplicate"])
         self.stays_away(broker, probe)
 
     def will(self):
-        return f"will_topic={self.TOPIC}", "will_payload=died", "namesake_payload=another one", "clock=1"
+        return f"will_topic={self.TOPIC}", "will_payload=died", "duplicate_payload=another one", "clock=1"
 
-    def test_namesake_told(self):
+    def test_duplicate_told(self):
         """told by the broker that its session was taken over, it reconnects once to notify the other, then stays disconnected"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
@@ -246,7 +246,7 @@ class Session(LinkTest):
             broker.publish(self.TOPIC, "up", labferry_mark="0123456789abcdef-7")
             self.stands_back(broker, probe)
 
-    def test_namesake_told_twice(self):
+    def test_duplicate_told_twice(self):
         """taken over again without a trace of the other agent, it stays disconnected"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
@@ -255,9 +255,9 @@ class Session(LinkTest):
                 broker.send(DISCONNECT_TAKEN_OVER)
             wait_until(lambda: probe.health()["takeovers"] == 2, "both are counted")
             self.stays_away(broker, probe)
-            self.assertIn("two agents have the same name", probe.health()["namesake"])
+            self.assertIn("two agents have the same name", probe.health()["duplicate"])
 
-    def test_namesake_order(self):
+    def test_duplicate_order(self):
         """of two agents with the same name exactly one yields: the one whose tag was overwritten last"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
@@ -272,14 +272,14 @@ class Session(LinkTest):
             broker.publish(self.TOPIC, "up", labferry_mark=second)
             broker.publish(self.TOPIC, "gone", labferry_stands_back="yes", **strange)
             probe.error("was connected and yields")
-            wait_until(lambda: "two agents have the same name" in (probe.health()["namesake"] or ""), "health tells it too")
+            wait_until(lambda: "two agents have the same name" in (probe.health()["duplicate"] or ""), "health tells it too")
             self.marked(broker, probe)  # still there, and this mark is lost on its way
             fourth = self.marked(broker, probe)
             broker.publish(self.TOPIC, "up", labferry_mark=fourth)
             broker.publish(self.TOPIC, "up", **strange)
             self.stands_back(broker, probe)
 
-    def test_namesake_cut_mark(self):
+    def test_duplicate_cut_mark(self):
         """a tag that differs from ours in its id alone is foreign"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())

@@ -62,7 +62,7 @@ class Namesake(WithLab):
         self.assertIn(taken, range(1, 7))
         self.both_told()
         stays = self.lab.until("one of them is online", self.one_online)
-        self.lab.until("the status topic tells it", lambda: CLIENT_ID in self.lab.retained_status().get("namesake", ""))
+        self.lab.until("the status topic tells it", lambda: CLIENT_ID in self.lab.retained_status().get("duplicate", ""))
         self.lab.until("it is online there", lambda: self.lab.retained_status().get("state") == "online")
         goes = next(lab for lab in self.labs if lab is not stays)
         for task in tasks:

@@ -168,7 +168,7 @@ class Up(Carrying):
         self.start()
         lab.fault("status", status=503, path="/blobs/*/parts", count=0)
         run = self.send_up("large.bin", LARGE)
-        job = lab.until("the upload has begun", lambda: (lambda job: job and job["facts"].get("part_size") and job)(
+        job = lab.until("the upload has begun", lambda: (lambda job: job and job["fields"].get("part_size") and job)(
             self.job_of("collect")))
         lab.stop("agent", 9)
         self.begun_by_another_version(job["id"], 7 * MB)

@@ -77,7 +77,7 @@ class Judge:
                 self.assigned[job["id"]] = self.lab.ask_cloud("/sim/runs", {})["id"]
             said, args = "assign", {"run": self.assigned[job["id"]], "output": "Printed"}
         else:
-            sample, on_balance = job["facts"]["inputs"].get("sample"), job["instrument"] == "balance-1"
+            sample, on_balance = job["fields"]["inputs"].get("sample"), job["instrument"] == "balance-1"
             time.sleep(0.3)  # what was on its way to the instrument has arrived
             happened = sample and (self.tares if on_balance else self.sources).read()[sample] > 0
             if self.broken == "person":

@@ -3,7 +3,7 @@
  * standard input; what happens is reported as JSON lines on standard output.
  *
  *   host port client_id tls=1 ca cert key username password_file keepalive (seconds)
- *   will_topic will_payload goodbye_payload namesake_payload max_message receive_maximum
+ *   will_topic will_payload goodbye_payload duplicate_payload max_message receive_maximum
  *   filter=...           may be given many times
  *   journal=FILE         append "topic<tab>payload" of every message, and fsync, before the batch is answered
  *   die=before | after   kill this process when the first batch comes, before or after it is committed
@@ -188,7 +188,7 @@ static void set(struct lf_config_link *config, struct lf_link_options *options, 
         {"will_topic", .text = &config->status_topic},
         {"will_payload", .text = &options->will_payload},
         {"goodbye_payload", .text = &options->goodbye_payload},
-        {"namesake_payload", .text = &options->namesake_payload},
+        {"duplicate_payload", .text = &options->duplicate_payload},
         {"keepalive", .large = &config->keepalive_ms, .unit = 1000},
         {"max_message", .large = &options->max_message, .unit = 1},
         {"receive_maximum", .number = &options->receive_maximum},
@@ -243,8 +243,8 @@ int main(int argc, char **argv)
     size_t room = 0;
     for (int i = 1; i < argc && i < 60; i++)
         set(&config, &options, &probe, filters, argv[i]);
-    if (!options.namesake_payload)
-        options.namesake_payload = options.will_payload;
+    if (!options.duplicate_payload)
+        options.duplicate_payload = options.will_payload;
     lf_test_time_passes(0); /* waits of the link notice later "pass" commands */
     if (lf_link_open(&config, &options, &hooks, &link, &err)) {
         fprintf(stderr, "%s\n", err.text);
