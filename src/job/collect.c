@@ -432,8 +432,9 @@ static enum lf_status archive_result(struct job_work *work, struct lf_error *err
     if (same_as)
         job__note(work, "the same content as in job %lld; not uploaded again", (long long)same_as);
     else if (good >= 0)
-        job__note(work, "in run %s: %lld rows succeeded, %lld failed%s%s", lf_job_text(work->job, LF_JOB_RUN),
-                  (long long)good, (long long)lf_job_int(work->job, LF_JOB_ROWS_FAILED, 0),
+        job__note(work, "attached to run %s: %lld rows succeeded, %lld failed%s%s",
+                  lf_job_text(work->job, LF_JOB_RUN), (long long)good,
+                  (long long)lf_job_int(work->job, LF_JOB_ROWS_FAILED, 0),
                   lf_job_text(work->job, LF_JOB_ERROR_FILE) ? "; see " : "",
                   lf_job_text_or(work->job, LF_JOB_ERROR_FILE, ""));
     else

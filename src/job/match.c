@@ -200,7 +200,7 @@ static enum lf_status by_sidecar(struct job_work *work, struct lf_error *err)
         status = lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
                          "the sidecar file of %.150s %s%.150s. Name the run: `labferry assign %lld RUN`",
                          lf_job_text(work->job, LF_JOB_FILE_NAME),
-                         says ? "names no \"run\"" : "is not valid JSON: ", says ? "" : err->text,
+                         says ? "names no \"run\"" : "cannot be read: ", says ? "" : err->text,
                          (long long)work->job->id);
     if (status == LF_OK)
         status = set_checked(work, LF_JOB_RUN, run, strlen(run), err);

@@ -23,14 +23,14 @@ struct fake_cloud {
     bool parts;                                   // files go up in parts
     const char *processed;                        // status that processing ends with; NULL: it stays RUNNING
     const char *refused_transition;               // a wanted status that no transition leads to
-    // The next `fail_times` calls of this name fail so; with `fail_after` it is done all the same (the answer
-    // is lost).
+    // The next `fail_times` calls of this name fail like this; with `fail_after` they are carried out, and
+    // only the answer is lost.
     const char *fail_call;
     int fail_times;
     bool fail_after;
     enum lf_status fail_status;
     enum lf_class fail_class;
-    // What is there and what was done.
+    // What exists, and what was done.
     cJSON *processors, *outputs;
     int generators, downloads, uploads, aborted, created, replaced, started, patched, written;
     char last_upload[200];

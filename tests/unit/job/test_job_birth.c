@@ -1,4 +1,4 @@
-/* How jobs come about: in one way, whoever asks for them. */
+/* How jobs are made: in one way, whatever asks for them. */
 #include "job_case.h"
 
 #include "base/clock.h"
@@ -65,7 +65,8 @@ static void reported_at_birth(void)
 {
     begin();
     int64_t id = 0;
-    CHECK_INT(event_birth("plates", "k", generator, &id), LF_OK); /* nothing runs: no step has reported it */
+    CHECK_INT(event_birth("plates", "k", generator, &id),
+              LF_OK); /* no thread runs: no step has reported it */
     CHECK(core_told(c.journal, id, "made from event evt_1"));
     const cJSON *report = reported();
     CHECK_INT(lf_json_int(report, "id", 0), id);
@@ -75,7 +76,7 @@ static void reported_at_birth(void)
     case_close(&c);
 }
 
-/* Whatever of row, history and report fails, nothing of it is left. */
+/* If row, history or report fails, nothing is left. */
 static void all_or_nothing(void)
 {
     static const char *const tables[] = {"job", "history", "outbox"};
@@ -173,7 +174,7 @@ static void procedure_without_its_input(void)
 UNIT_TESTS("job, its birth",
            {"a job of an event is reported when it is born, not when its first step ends", reported_at_birth},
            {"row, history and report of a new job come together or not at all", all_or_nothing},
-           {"one key makes one job, and who asks again learns which", one_key_one_job},
+           {"one key makes one job, and a second birth returns its id", one_key_one_job},
            {"a job takes the fields of its kind from the event's resource, and no others",
             fields_of_the_resource},
            {"a procedure runs for any event, with inputs from its resource", procedure_of_an_event},

@@ -1,10 +1,10 @@
-/* The journal fails under a job: of each statement that couriers and bench give to SQLite each use fails in
- * turn, once. Whatever it was, the job comes to its end or is held, nothing is done twice, and nothing is
- * left behind.
+/* The journal fails under a job: each use of each statement that couriers and bench give to SQLite fails in
+ * turn, once. Whichever it is, the job ends or is held, nothing is done twice, and nothing is left behind.
  *
- * Uses are counted for each statement by itself: how often the idle look for work differs from run to run.
+ * Uses are counted for each statement separately, because the number of looks for work differs from run to
+ * run.
  *
- * sqlite3_step is wrapped, for threads other than the test's own; so are the agent's pauses, which are cut
+ * sqlite3_step is wrapped for threads other than the test's own; the agent's pauses are wrapped and cut
  * short.
  */
 #include "job_case.h"
@@ -28,7 +28,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* for what follows */
 static char statements[STATEMENTS_MAX][SQL_MAX];
 static int uses[STATEMENTS_MAX]; /* in this run */
 static int statement_count;
-static int failing = -1, failing_use; /* this use of this statement fails; -1: none does any more */
+static int failing = -1, failing_use; /* this use of this statement fails; -1: none does */
 
 /* Counts a use; true if it is the one that fails. */
 static bool fails(const char *sql)
@@ -55,7 +55,7 @@ static void fail_use(int statement, int use)
     pthread_mutex_unlock(&mutex);
 }
 
-/* No more in this run. Has it failed? */
+/* No further use fails in this run. Has the chosen one failed? */
 static bool has_failed(void)
 {
     pthread_mutex_lock(&mutex);
@@ -70,7 +70,7 @@ int __real_sqlite3_step(sqlite3_stmt *stmt);
 int __wrap_sqlite3_step(sqlite3_stmt *stmt);
 int __wrap_sqlite3_step(sqlite3_stmt *stmt)
 {
-    bool begun = sqlite3_stmt_busy(stmt); /* left in its middle, SQLite would commit it */
+    bool begun = sqlite3_stmt_busy(stmt); /* abandoned halfway, SQLite would commit it */
     return !begun && !pthread_equal(pthread_self(), tester) && fails(sqlite3_sql(stmt))
                ? SQLITE_IOERR
                : __real_sqlite3_step(stmt);
@@ -84,7 +84,7 @@ enum lf_status __wrap_lf_sleep_until(int64_t deadline, const struct lf_cancel *c
     return __real_lf_sleep_until(deadline < soon ? deadline : soon, cancel);
 }
 
-/* Until the job has ended or is held. A waiting one is not waited for. */
+/* Waits until the job has ended or is held; a waiting job is made ready at once. */
 static enum lf_job_state outcome(int64_t id)
 {
     int64_t deadline = lf_deadline_in(LIMIT_MS);
@@ -131,7 +131,7 @@ static bool one_run(int statement, int use, int64_t (*make)(void), void (*right)
     snprintf(told, sizeof told, "use %d of %.60s: %s, %s", use, statements[statement],
              lf_job_state_name(state), case_note(&c, id));
     if (state == LF_JOB_HELD) {
-        CHECK_INT(repeat, LF_ONCE); /* only then is there a doubt */
+        CHECK_INT(repeat, LF_ONCE); /* only then can the outcome be unknown */
         CHECK_HAS(told, "labferry confirm");
         CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
         state = outcome(id);
@@ -146,7 +146,7 @@ static bool one_run(int statement, int use, int64_t (*make)(void), void (*right)
     return failed;
 }
 
-/* make: makes the job once all runs. right: after its end, once more while all is well. */
+/* make: makes the job while all threads run. right: checks what it did, after its end. */
 static void every_statement(int64_t (*make)(void), void (*right)(int64_t id), enum lf_repeat repeat)
 {
     int most = getenv("LF_EMULATED") ? 1 : USES_MAX; /* an emulator takes long */
@@ -195,7 +195,7 @@ static void uploaded_once(int64_t id)
 {
     acted_once(id);
     CHECK_STR(fake_cloud.task_status, "st_COMPLETED");
-    CHECK_INT(outcome(id + 1), LF_JOB_DONE); /* the result that was made of the values */
+    CHECK_INT(outcome(id + 1), LF_JOB_DONE); /* the result with the values */
     CHECK_INT(fake_cloud_get(&fake_cloud.created), 1);
     CHECK_STR(fake_cloud.last_upload, "sample,weight\r\nS-1,12.340\r\n");
 }
@@ -234,7 +234,7 @@ static void result(void)
 }
 
 UNIT_TESTS("job errors",
-           {"whichever statement fails, an action is done once, or is held with what a person can say", once,
+           {"whichever statement fails, an action is done once, or is held with what a person can do", once,
             UNIT_SLOW},
            {"whichever statement fails, a file is delivered once, or is held", delivery, UNIT_SLOW},
            {"whichever statement fails, a task is measured once and reported once, or is held", task,

@@ -1,4 +1,4 @@
-/* A kind of job is one row: this file adds one to the list, and it is known everywhere. */
+/* A kind of job is one row: this file adds one to the list, and all rooms know it. */
 #include "job_case.h"
 
 #include "control/control.h"

@@ -132,7 +132,7 @@ static const struct {
     {{"a sidecar that is not JSON holds the result with the reason"},
      {"collect", "match", NULL, RESULT},
      .sidecar = "run_1",
-     .becomes = {LF_JOB_HELD, "is not valid JSON: "}},
+     .becomes = {LF_JOB_HELD, "cannot be read: not JSON"}},
     {{"a regular expression that never ends holds the result, not the agent"},
      {"collect", "match", NULL,
       "{\"file_name\":\"Eaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bb.csv\"}"},
