@@ -121,10 +121,12 @@ static void shown_to_people(void)
 }
 
 UNIT_TESTS("buffer", {"a buffer grows, holds any byte and stays terminated", grows_and_stays_terminated},
-           {"a buffer never grows past its bound and is unchanged then", bound_holds},
+           {"a buffer never grows past its bound; an append that would is refused and changes nothing",
+            bound_holds},
            {"formatted text of any length is appended", formats},
-           {"reserved room is written first and counted after", reserve_then_count},
-           {"consuming takes from the front, at most all", consumes_from_the_front},
-           {"taking gives the text away and leaves an empty buffer", taking_empties},
+           {"reserved room counts only once it is filled", reserve_then_count},
+           {"consuming removes bytes from the front, at most all of them", consumes_from_the_front},
+           {"taking hands over the text and leaves an empty buffer", taking_empties},
            {"slices compare by bytes", slices_compare_bytes},
-           {"text from outside shows its odd bytes and is cut between characters", shown_to_people}, )
+           {"text from outside is shown with its odd bytes escaped and cut between characters",
+            shown_to_people}, )

@@ -158,10 +158,10 @@ static void random_is_in_bounds(void)
 
 UNIT_TESTS("clock",
            {"the examples of RFC 3339 are read, with offsets, fractions and past 2038", rfc3339_examples},
-           {"days and forms that RFC 3339 does not know are refused", nonsense_times},
+           {"dates that do not exist and forms that RFC 3339 does not allow are refused", nonsense_times},
            {"times are written in UTC with milliseconds, before 1970 too", formats_utc},
-           {"people get local time", formats_local_time},
-           {"deadlines pass, never is never, and poll gets what it can hold", deadlines},
-           {"who knows the time better is believed, in what depends on the date", told_by_others},
-           {"back-off is spread over the whole window and capped", backoff_is_full_jitter},
-           {"random numbers stay below their bound and reach all of it", random_is_in_bounds}, )
+           {"people see local time", formats_local_time},
+           {"deadlines pass, LF_NEVER does not, and poll gets a value that fits", deadlines},
+           {"a trusted server's time replaces a wrong clock wherever a date decides", told_by_others},
+           {"a back-off can be any wait up to its limit, which is capped", backoff_is_full_jitter},
+           {"random numbers stay below their bound and reach every value", random_is_in_bounds}, )

@@ -89,8 +89,8 @@ static void base64_of_much(void)
     free(data);
 }
 
-UNIT_TESTS("digest", {"SHA-256 and MD5 give the answers of their standards", known_answers},
-           {"a digest made in pieces is that of the whole", in_pieces},
-           {"base64 gives the answers of RFC 4648, both ways", base64_vectors},
-           {"base64 that is not exact is refused and changes nothing", base64_refuses},
-           {"much data goes through base64 unchanged, or not at all", base64_of_much}, )
+UNIT_TESTS("digest", {"SHA-256 and MD5 give the values in their standards", known_answers},
+           {"a digest computed in pieces equals that of all bytes at once", in_pieces},
+           {"base64 matches RFC 4648 in both directions", base64_vectors},
+           {"malformed base64 is refused and changes nothing", base64_refuses},
+           {"large data passes through base64 unchanged, or not at all", base64_of_much}, )

@@ -275,14 +275,14 @@ static void joins_paths(void)
 
 UNIT_TESTS(
     "os/file, os/dir, os/path",
-    {"a file is read and written at any place, and closed as often as one likes", reads_and_writes_anywhere},
-    {"a file is opened to read, change, create, replace or keep, and the reason of a refusal is the system's",
+    {"a file can be read and written at any offset, and closed more than once", reads_and_writes_anywhere},
+    {"a file is opened to read, change, create, replace or keep, and a refusal has the system's reason",
      modes_of_opening},
-    {"no link is followed below an open folder, nor when writing", follows_no_link},
-    {"a FIFO does not hang us, and a pipe is read in order", no_pipe_holds_us_up},
-    {"a rename or a link never replaces unless asked to", renames_without_replacing},
-    {"an open folder stays the one that was opened when another takes its path", stays_what_was_opened},
+    {"no link is followed in an open folder or for writing", follows_no_link},
+    {"opening a FIFO does not block, and a pipe is read in order", no_pipe_holds_us_up},
+    {"a rename or link replaces nothing unless asked to", renames_without_replacing},
+    {"a handle stays with the folder that was opened, even if another takes its path", stays_what_was_opened},
     {"a list has each name once, with its kind and size", lists_each_name_once},
     {"a lock keeps every other handle out until it is closed", one_process_has_the_lock},
-    {"files and folders are created for those who may see them", access_is_as_asked},
-    {"paths are joined, taken apart and made absolute", joins_paths}, )
+    {"new files and folders get the access that was asked for", access_is_as_asked},
+    {"paths are joined, split and made absolute", joins_paths}, )

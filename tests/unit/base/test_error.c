@@ -78,8 +78,9 @@ static void names_are_stable(void)
     CHECK_INT(lf_class_from_name(NULL), LF_CLASS_NONE);
 }
 
-UNIT_TESTS("error", {"failing fills status, class and sentence and clears what was before", fail_fills_all},
-           {"a long sentence is cut, never overrun, and keeps the system's reason", long_texts_are_cut},
-           {"an error's own text may be put into its new text", text_may_be_its_own_argument},
-           {"the system's error number decides status and class", errno_decides_class},
-           {"names of statuses and classes are never missing and read back", names_are_stable}, )
+UNIT_TESTS("error",
+           {"a failure sets status, class and text, and clears what was there before", fail_fills_all},
+           {"a long text is cut and keeps the system's reason", long_texts_are_cut},
+           {"an error's own text may be part of its new text", text_may_be_its_own_argument},
+           {"errno decides status and class", errno_decides_class},
+           {"every status and class has a name, and classes are found by theirs", names_are_stable}, )

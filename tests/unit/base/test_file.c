@@ -202,13 +202,13 @@ static void globs(void)
     CHECK(!lf_glob_match("", "a", false));
 }
 
-UNIT_TESTS("file", {"a file is read whole or refused for its size", reads_whole},
-           {"a file larger than one step of reading is read whole", reads_more_than_a_step},
-           {"a secret that anyone else may touch is refused, and never shown", secrets_must_be_private},
-           {"a secret is a plain file, and a pipe does not hang us", secrets_must_be_files},
-           {"a copy knows its size and digest and keeps to its bound", copies_with_digest},
-           {"a full disk is told as full, which passes", full_disk_is_said},
-           {"folders are made with all above them, or the reason is told", makes_folders},
-           {"ordinary file names pass", good_names},
+UNIT_TESTS("file", {"a file is read completely or refused for its size", reads_whole},
+           {"a file larger than one read is read completely", reads_more_than_a_step},
+           {"a secret that others may use is refused and never shown", secrets_must_be_private},
+           {"a secret must be a regular file, and a pipe does not block", secrets_must_be_files},
+           {"a copy reports its size and digest and stays within its bound", copies_with_digest},
+           {"a full disk is reported as full, and may be retried", full_disk_is_said},
+           {"missing folders are created along the path, or the reason is reported", makes_folders},
+           {"ordinary file names are accepted", good_names},
            {"names that leave the folder, steer a shell or upset Windows are refused", bad_names},
-           {"file patterns match whole names", globs}, )
+           {"file patterns match complete names", globs}, )

@@ -169,11 +169,11 @@ static void set_or_as_before(void)
     }
 }
 
-UNIT_TESTS("json", {"for want of memory a text is not read, and never called wrong", memory_is_not_syntax},
-           {"for want of memory a member is not set, and stays as it was", set_or_as_before},
-           {"one JSON value is read, with white space round it", one_value},
-           {"what is not exactly one JSON value is refused with the place", broken},
-           {"nesting is bounded before it costs anything, brackets in texts not counted", depth_is_bounded},
-           {"paths find members of the right type and nothing else", paths},
-           {"setting a member replaces it and whole numbers stay whole", setting_replaces},
-           {"UTF-8 is valid exactly where RFC 3629 says so", utf8}, )
+UNIT_TESTS("json", {"out of memory is never reported as bad JSON", memory_is_not_syntax},
+           {"out of memory, a member keeps its value", set_or_as_before},
+           {"one JSON value is read, with white space around it", one_value},
+           {"anything but exactly one JSON value is refused, with the position", broken},
+           {"nesting is checked before parsing, and brackets in strings do not count", depth_is_bounded},
+           {"paths find members of the right type only", paths},
+           {"setting a member replaces it, and whole numbers stay exact", setting_replaces},
+           {"UTF-8 is valid exactly as RFC 3629 defines", utf8}, )

@@ -146,26 +146,42 @@ static bool is_gone(void)
 {
     long pid = result.output.data ? strtol(result.output.data, NULL, 10) : 0;
     char state = 'R';
-    for (int i = 0; i < 10000 && pid > 0 && (state = state_of(pid)) != 'X' && state != 'Z'; i++)
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
+    while (pid > 0 && (state = state_of(pid)) != 'X' && state != 'Z' && !lf_deadline_passed(deadline))
         usleep(1000);
     return state == 'X' || state == 'Z';
 }
 
+enum { HOUR_MS = 3600 * 1000 };
+
+// Once the program has created the file "ready" in its folder: sets the cancel, or lets an hour pass without
+// one.
+static void *end_when_ready(void *cancel)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/ready", unit_folder());
+    for (int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
+         access(path, F_OK) != 0 && !lf_deadline_passed(deadline);)
+        usleep(1000);
+    if (cancel)
+        lf_cancel_set(cancel);
+    else
+        UNIT_TIME_PASSES(HOUR_MS);
+    return NULL;
+}
+
 static void deadline_kills_the_group(void)
 {
-    struct lf_process process = {.deadline = lf_deadline_in(300)};
-    CHECK_INT(sh("sleep 1000 & echo $!; wait", &process), LF_TIMEOUT);
+    struct lf_thread thread;
+    UNIT_TIME_PASSES(0);
+    struct lf_process process = {.deadline = lf_deadline_in(HOUR_MS), .folder = unit_folder()};
+    NEED(lf_thread_start(&thread, "time", end_when_ready, NULL, &error) == LF_OK);
+    CHECK_INT(sh("sleep 10000 & echo $!; : >ready; wait", &process), LF_TIMEOUT);
+    lf_thread_join(&thread);
     CHECK(is_gone());
     CHECK_STR(result.ending, "killed by signal 9 (Killed)");
     CHECK_HAS(error.text, "/bin/sh");
     done();
-}
-
-static void *set_soon(void *cancel)
-{
-    usleep(100000);
-    lf_cancel_set(cancel);
-    return NULL;
 }
 
 static void cancel_kills_the_group(void)
@@ -173,16 +189,16 @@ static void cancel_kills_the_group(void)
     struct lf_cancel cancel;
     struct lf_thread thread;
     NEED(lf_cancel_open(&cancel, &error) == LF_OK);
-    NEED(lf_thread_start(&thread, "setter", set_soon, &cancel, &error) == LF_OK);
-    struct lf_process process = {.deadline = LF_NEVER, .cancel = &cancel};
-    CHECK_INT(sh("trap '' TERM; echo $$; sleep 1000", &process), LF_CANCELLED);
-    CHECK(is_gone());
+    struct lf_process process = {.deadline = LF_NEVER, .cancel = &cancel, .folder = unit_folder()};
+    NEED(lf_thread_start(&thread, "setter", end_when_ready, &cancel, &error) == LF_OK);
+    CHECK_INT(sh("trap '' TERM; echo $$; : >ready; sleep 10000", &process), LF_CANCELLED);
     lf_thread_join(&thread);
+    CHECK(is_gone());
     lf_cancel_close(&cancel);
     done();
 }
 
-// A helper left in the background holds the output open for ever.
+// A helper left in the background keeps the output open.
 static void end_takes_the_helpers_along(void)
 {
     CHECK_INT(sh("sleep 1000 & echo $!", NULL), LF_OK);
@@ -246,18 +262,16 @@ static void nothing_is_left(void)
     done();
 }
 
-UNIT_TESTS("process",
-           {"the arguments reach the program as they are, no shell reads them", arguments_are_not_a_shells},
-           {"a program gets its input, and its output, errors and ending are returned",
-            input_output_and_errors},
-           {"a program that does not read its input is not disturbed", unread_input_is_harmless},
-           {"a program sees the folder and environment it is given, and nothing of ours", clean_surroundings},
-           {"a program inherits the three standard files and no other", only_standard_files},
-           {"what cannot be run fails by name, for ever", not_a_program},
-           {"at the deadline the program and what it started are killed", deadline_kills_the_group},
-           {"a cancel kills the program and what it started, whatever they ignore", cancel_kills_the_group},
-           {"what a program leaves in the background ends with it", end_takes_the_helpers_along},
-           {"output beyond the limit ends the program; beyond that of errors it is dropped",
-            output_is_bounded},
-           {"memory and processor time are limited", memory_and_time_are_limited},
-           {"no descriptor and no zombie is left", nothing_is_left}, )
+UNIT_TESTS(
+    "process", {"arguments reach the program unchanged, without a shell", arguments_are_not_a_shells},
+    {"a program gets its input, and its output, errors and ending are returned", input_output_and_errors},
+    {"a program that does not read its input is not disturbed", unread_input_is_harmless},
+    {"a program gets only the folder and environment that it was given", clean_surroundings},
+    {"a program inherits the three standard files only", only_standard_files},
+    {"a program that cannot be run is named, and not retried", not_a_program},
+    {"at the deadline the program and what it started are killed", deadline_kills_the_group},
+    {"a cancel kills the program and what it started, whatever signals they ignore", cancel_kills_the_group},
+    {"processes that a program leaves in the background are killed with it", end_takes_the_helpers_along},
+    {"too much output ends the program; too much error output is dropped", output_is_bounded},
+    {"memory and processor time are limited", memory_and_time_are_limited},
+    {"no descriptor and no zombie is left", nothing_is_left}, )

@@ -95,7 +95,7 @@ static void log_does_not_wait(void)
 }
 
 UNIT_TESTS("service",
-           {"a service manager that asks is notified of start and stop, and no other", manager_is_notified},
-           {"an address that leads nowhere is ignored", no_manager},
+           {"a service manager that asks for it is notified of start and stop", manager_is_notified},
+           {"an invalid notification address is ignored", no_manager},
            {"SIGTERM and SIGINT ask the program to stop", signals_ask_to_stop},
-           {"a log that nobody reads holds nothing up", log_does_not_wait}, )
+           {"a log that is not read does not block the program", log_does_not_wait}, )

@@ -272,16 +272,17 @@ static void wrong_reader_aborts(void)
     lf_values_free(NULL);
 }
 
-UNIT_TESTS("setting", {"values arrive in ms, bytes and whole numbers, with their place", values_have_units},
-           {"the bounds themselves are allowed", bounds_belong},
-           {"what is left out gets its default, or stays unset", left_out},
-           {"a list grows with each value and replaces its default", lists_grow},
-           {"a wrong value is refused with place, name, what it must be and what it was", wrong_values},
+UNIT_TESTS("setting",
+           {"values arrive in ms, bytes and whole numbers, with their place in the file", values_have_units},
+           {"bounds are inclusive", bounds_belong},
+           {"a setting that is left out gets its default or stays unset", left_out},
+           {"values are appended to a list and replace its default", lists_grow},
+           {"a wrong value is refused with its place and name, and what is allowed", wrong_values},
            {"an unknown name is refused with the nearest known one", unknown_names},
            {"a removed setting is refused with the reason, and never suggested", removed},
-           {"the nearest of several names is found, and none that is far", nearest_name},
-           {"a value of a choice has its name back", choice_names},
-           {"a second value is refused and the first one stays", twice},
-           {"what is missing is named with its help", missing},
-           {"endless names, values and lists are bounded", outside_text_is_bounded},
-           {"reading a setting that is not in the table stops the program", wrong_reader_aborts}, )
+           {"the nearest of several names is suggested, but none that is far off", nearest_name},
+           {"a choice's value has a name", choice_names},
+           {"a second value is refused and the first one is kept", twice},
+           {"a missing setting is named with its help", missing},
+           {"names, values and lists are bounded", outside_text_is_bounded},
+           {"asking for a setting that is not in the table aborts", wrong_reader_aborts}, )

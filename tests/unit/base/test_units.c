@@ -129,7 +129,7 @@ static void distances(void)
     CHECK_INT(lf_edit_distance(long_name, "a"), 63);
 }
 
-UNIT_TESTS("measure", {"times are read with a unit, whole and not negative, without overflow", durations},
+UNIT_TESTS("measure", {"times are whole numbers with a unit, not negative, without overflow", durations},
            {"sizes are read in powers of 1000 and 1024, without overflow", sizes},
-           {"people read times and sizes with one decimal, never more than it is", for_people},
-           {"the distance of names counts a swap once and case not at all", distances}, )
+           {"times and sizes are shown with one decimal, never rounded up", for_people},
+           {"the distance of names counts a swap as one and ignores case", distances}, )

@@ -8,8 +8,39 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+enum { HOUR_MS = 3600 * 1000 };
+
+static void *pass_an_hour(void *unused)
+{
+    UNIT_TIME_PASSES(HOUR_MS);
+    return unused;
+}
+
+// A deadline that passes while the caller waits for it.
+static int64_t in_an_hour(struct lf_thread *thread)
+{
+    UNIT_TIME_PASSES(0);
+    int64_t deadline = lf_deadline_in(HOUR_MS);
+    NEED(lf_thread_start(thread, "time", pass_an_hour, NULL, UNIT_ERROR) == LF_OK);
+    return deadline;
+}
+
+// Waits until the thread that runs the test sleeps in the kernel. False: it does not.
+static bool test_sleeps(void)
+{
+    char path[64], state = 'R';
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)getpid());
+    for (int64_t deadline = lf_deadline_in(UNIT_SOON_MS); state != 'S' && !lf_deadline_passed(deadline);) {
+        FILE *file = fopen(path, "r");
+        if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+            state = 'R';
+        if (file)
+            fclose(file);
+    }
+    return state == 'S';
+}
 
 static bool pending(const struct lf_wake *wake)
 {
@@ -36,9 +67,11 @@ static void waits_for_one(void)
 {
     int pipes[2];
     unsigned ready = 9;
+    struct lf_thread thread;
     NEED(pipe(pipes) == 0);
     struct lf_waitable in = lf_waitable_socket(pipes[0]), out = lf_waitable_socket(pipes[1]);
-    CHECK_INT(lf_wait(in, LF_READABLE, lf_deadline_in(20), NULL, &ready), LF_TIMEOUT);
+    CHECK_INT(lf_wait(in, LF_READABLE, in_an_hour(&thread), NULL, &ready), LF_TIMEOUT);
+    lf_thread_join(&thread);
     CHECK_INT(ready, 0);
     NEED(write(pipes[1], "x", 1) == 1);
     CHECK_INT(lf_wait(in, LF_READABLE, LF_NEVER, NULL, &ready), LF_OK);
@@ -60,7 +93,7 @@ static void waits_for_several(void)
     struct lf_wait_item items[] = {{.what = wakes[0].event, .events = LF_READABLE},
                                    {.events = LF_READABLE}, // nothing
                                    {.what = wakes[1].event, .events = LF_READABLE}};
-    CHECK_INT(lf_wait_any(items, 3, lf_deadline_in(5), &cancel), LF_TIMEOUT);
+    CHECK_INT(lf_wait_any(items, 3, lf_deadline_in(0), &cancel), LF_TIMEOUT);
     lf_wake_up(&wakes[1]);
     CHECK_INT(lf_wait_any(items, 3, LF_NEVER, &cancel), LF_OK);
     CHECK(!items[0].ready && !items[1].ready);
@@ -76,7 +109,7 @@ static void waits_for_several(void)
 
 static void *set_soon(void *cancel)
 {
-    usleep(30000);
+    test_sleeps();
     lf_cancel_set(cancel);
     return NULL;
 }
@@ -104,14 +137,12 @@ static void cancel_ends_waiting(void)
 static void stale_wake_costs_nothing(void)
 {
     struct lf_cancel cancel;
-    struct timespec before, after;
+    struct lf_thread thread;
     NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     lf_wake_up(&cancel.wake);
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-    CHECK_INT(lf_sleep_until(lf_deadline_in(400), &cancel), LF_OK);
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-    int64_t spent_ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
-    CHECK(spent_ms < 100);
+    CHECK_INT(lf_sleep_until(in_an_hour(&thread), &cancel), LF_OK);
+    CHECK(!pending(&cancel.wake));
+    lf_thread_join(&thread);
     lf_cancel_close(&cancel);
 }
 
@@ -122,8 +153,7 @@ static bool flag;
 static void *signal_soon(void *unused)
 {
     (void)unused;
-    usleep(20000);
-    lf_mutex_lock(&mutex);
+    lf_mutex_lock(&mutex); // which the test holds until it waits
     flag = true;
     lf_cond_signal(&cond);
     lf_mutex_unlock(&mutex);
@@ -135,10 +165,11 @@ static void condition_has_a_deadline(void)
     struct lf_thread thread;
     lf_cond_init(&cond);
     lf_mutex_lock(&mutex);
-    int64_t deadline = lf_deadline_in(30);
+    int64_t deadline = in_an_hour(&thread);
     while (lf_cond_wait(&cond, &mutex, deadline)) {
     }
-    CHECK(lf_deadline_left(deadline) <= 1);
+    CHECK(lf_deadline_passed(deadline));
+    lf_thread_join(&thread);
     CHECK(!lf_cond_wait(&cond, &mutex, 0));
     flag = false;
     NEED(lf_thread_start(&thread, "signaller", signal_soon, NULL, UNIT_ERROR) == LF_OK);
@@ -157,10 +188,9 @@ static void *look_at_self(void *unused)
     sigset_t set;
     pthread_sigmask(SIG_SETMASK, NULL, &set);
     blocked = sigismember(&set, SIGTERM) == 1;
-    for (int i = 0; i < 1000 && strcmp(name, "bench balance") != 0; i++) {
-        usleep(1000); // the name is given by the starter, a moment later
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS); // the starter sets the name, a moment later
+    while (strcmp(name, "bench balance") != 0 && !lf_deadline_passed(deadline))
         pthread_getname_np(pthread_self(), name, sizeof name);
-    }
     return unused;
 }
 
@@ -176,10 +206,10 @@ static void threads_have_names(void)
     CHECK(sigismember(&set, SIGTERM) == 0);
 }
 
-UNIT_TESTS("wake", {"wakes add up to one and are forgotten when cleared", wakes_add_up_to_one},
+UNIT_TESTS("wake", {"several wakes are one, and clearing forgets them", wakes_add_up_to_one},
            {"waiting ends when the thing is ready, hangs up, or at the deadline", waits_for_one},
-           {"of several things, those that are ready are named, and a cancel wins", waits_for_several},
+           {"of several things the ready ones are marked, and a cancel wins", waits_for_several},
            {"a cancel ends any wait at once and stays until reset", cancel_ends_waiting},
-           {"a wake left without its cancel does not spin", stale_wake_costs_nothing},
-           {"a condition is waited for until its deadline", condition_has_a_deadline},
-           {"a thread has its name and gets no signals", threads_have_names}, )
+           {"a wake without its cancel does not cause a busy loop", stale_wake_costs_nothing},
+           {"waiting for a condition ends at the deadline", condition_has_a_deadline},
+           {"a thread has a name and receives no signals", threads_have_names}, )

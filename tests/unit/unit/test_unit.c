@@ -51,6 +51,6 @@ static void row_is_given(void)
 
 UNIT_TESTS("unit", {"a test gets a private folder to write in", folder_is_private},
            {"the folder is gone when the next test starts", folder_is_gone},
-           {"a file of the source tree is found from any folder", source_is_found},
-           {"checks of strings and bytes hold for absent and binary values", nothing_equals_nothing},
+           {"a source file is found from any working folder", source_is_found},
+           {"checks of strings and bytes work for NULL and binary values", nothing_equals_nothing},
            UNIT_ROWS(table, row_is_given), )
