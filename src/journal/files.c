@@ -138,19 +138,19 @@ enum lf_status lf_journal_finding_same(struct lf_journal *journal, int64_t job, 
      */
     struct query query = journal__query(
         journal,
-        "SELECT there.job, json_extract(facts, '$." LF_NAME_PROCESSOR
-        "') IS NOT NULL AND NOT EXISTS (SELECT 1 FROM job AS later WHERE later.id > job.id AND "
-        "json_extract(later.facts, '$." LF_NAME_PROCESSOR "') = json_extract(job.facts, "
-        "'$." LF_NAME_PROCESSOR "')) AS attached "
-        "FROM finding AS mine JOIN finding AS there ON there.instrument = mine.instrument AND there.sha256 = "
-        "mine.sha256 JOIN job ON job.id = there.job WHERE mine.job = ?1 AND there.job <> ?1 AND "
-        "json_extract(facts, '$." LF_NAME_SAME_AS "') IS NULL AND CASE "
-        "WHEN json_extract(facts, '$." LF_NAME_RUN "') = ?2 AND json_extract(facts, '$." LF_NAME_CONFIG
-        "') = ?3 "
-        "THEN attached OR (there.job < ?1 AND state IN (" OPEN_STATES ")) "
-        "WHEN json_extract(facts, '$." LF_NAME_RUN
-        "') IS NULL THEN there.job < ?1 AND state IN (" MOVING_STATES ") ELSE 0 END ORDER BY "
-        "attached DESC, there.job LIMIT 1",
+        "WITH it AS NOT MATERIALIZED (SELECT id, state,"
+        " json_extract(facts, '$." LF_NAME_PROCESSOR "') AS processor,"
+        " json_extract(facts, '$." LF_NAME_SAME_AS "') AS same_as,"
+        " json_extract(facts, '$." LF_NAME_RUN "') AS run,"
+        " json_extract(facts, '$." LF_NAME_CONFIG "') AS config FROM job)"
+        " SELECT it.id, processor IS NOT NULL AND NOT EXISTS (SELECT 1 FROM it AS later WHERE later.id > it.id"
+        " AND later.processor = it.processor) AS attached"
+        " FROM finding AS mine JOIN finding AS there INDEXED BY finding_by_content"
+        " ON there.instrument = mine.instrument AND there.sha256 = mine.sha256 AND there.sha256 IS NOT NULL"
+        " JOIN it ON it.id = there.job WHERE mine.job = ?1 AND it.id <> ?1 AND same_as IS NULL AND CASE"
+        " WHEN run = ?2 AND config = ?3 THEN attached OR (it.id < ?1 AND state IN (" OPEN_STATES "))"
+        " WHEN run IS NULL THEN it.id < ?1 AND state IN (" MOVING_STATES ") ELSE 0 END"
+        " ORDER BY attached DESC, it.id LIMIT 1",
         "itt", job, run, config);
     bool found = journal__query_row(&query);
     if (found) {
