@@ -398,8 +398,7 @@ static void refuses_own_mistakes(void)
     static const char *const mistakes[] = {
         "UPDATE audit SET text = 'x' WHERE seq = 2",
         "DELETE FROM audit WHERE seq = 2",
-        "INSERT OR REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit "
-        "WHERE seq = 2",
+        "REPLACE INTO audit SELECT seq, 1, who, what, about, text, prev, hash FROM audit WHERE seq = 2",
     };
     sqlite3 *db;
     run_agent(FIRST);
