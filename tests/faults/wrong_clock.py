@@ -24,7 +24,7 @@ _folder = tempfile.TemporaryDirectory()
 @functools.cache
 def shim():
     """Not part of the build: it must not be compiled with sanitizers."""
-    made = pathlib.Path(_folder.name, "libwrong_clock.so")
+    made = pathlib.Path(_folder.name, f"libwrong_clock-{os.getpid()}.so")  # the folder is shared by tests side by side
     subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-o", made,
                     HERE / "wrong_clock.c"], check=True)
     return made
