@@ -30,8 +30,8 @@ def children():
 
 
 def end_children(grace=GRACE_S):
-    """Ends all children and their orphans; returns their command lines. What was told to stop before has grace
-    seconds to do so by itself."""
+    """Ends all children and their orphans; returns their command lines. What was asked to stop before has
+    grace seconds to do so."""
     left = {}
     began = time.monotonic()
     while time.monotonic() < began + grace + ENDING_S:

@@ -57,14 +57,14 @@ class AckAfterCommit(unittest.TestCase):
         return rows
 
     def test_between_receipt_and_commit(self):
-        """Killed between receipt and commit: nothing of the batch is kept, and all of it comes again."""
+        """Killed between receipt and commit: nothing of the batch is kept, and all of it is redelivered."""
         self.assertEqual(self.die_at("batch.received:1"), {})
         self.assertEqual(self.die_at("batch.stored:1"), {}, "what was written and not committed is not there")
         rows = self.finish()
         self.assertEqual({times for times, _ in rows.values()}, {1})
 
     def test_between_commit_and_acknowledgement(self):
-        """Killed between commit and acknowledgement: the batch comes again and is known."""
+        """Killed between commit and acknowledgement: the batch is redelivered and recognised."""
         kept = self.die_at("batch.committed:1")
         self.assertGreater(len(kept), 0)
         self.assertLess(len(kept), COUNT)

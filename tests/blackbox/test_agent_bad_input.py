@@ -142,7 +142,7 @@ class Messages(WithLab):
         self.assertEqual(lab.ask("status")["intake"]["events"]["unknown"], 1)
 
     def test_largest(self):
-        """an event of 256 KB is worked on"""
+        """an event of 256 KB is processed"""
         lab = self.lab
         lab.start_all(hamilton=None)
         task = lab.new_task(Sample="x" * 200_000)
@@ -208,7 +208,7 @@ class Names(WithLab):
 
 class Instruments(WithLab):
     def test_faults(self):
-        """garbage, silence, chatter, cut and doubled replies: bounded, told, and in the end one right weight"""
+        """garbage, silence, chatter, cut and doubled replies: bounded, reported, and in the end one correct weight"""
         lab = self.lab
         profile = (SOURCE / "etc/profiles/mt-sics.profile").read_text().replace("first_byte = 60s", "first_byte = 1s")
         (lab.home / "quick.profile").write_text(profile)
@@ -221,7 +221,7 @@ class Instruments(WithLab):
             self.assertEqual(lab.outputs(task), [{"Mass": 7.5, "Unit": "g"}], fault)
 
     def test_twice(self):
-        """a reply that comes twice is one weight; what nobody asked for is no other job's answer"""
+        """a reply that arrives twice is one weight; an unsolicited line is never another job's answer"""
         lab = self.lab
         lab.start_all(hamilton=None, balance=("--weight", "7.5", "--fault", "twice times=1 on=S"))
         tasks = [lab.new_task(), lab.new_task()]

@@ -136,7 +136,7 @@ class ByHand(WithLab):
         return done.stdout + done.stderr
 
     def test_all(self):
-        """a person can look, send, run, ask, pause and resume from the command line, and waits tell how it ended"""
+        """a person can look, send, run, ask, pause and resume from the command line, and --wait reports how it ended"""
         self.lab.start_all()
         self.lab.until("the balance is there", lambda: self.lab.ask("instruments", instrument="balance-1")[0]["state"] == "idle")
         self.assertIn("Nothing needs attention", self.labferry("status"))

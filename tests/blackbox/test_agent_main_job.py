@@ -69,7 +69,7 @@ class Envelopes(WithLab):
         self.deliver_and_weigh("--envelope", "webhook")
 
     def test_twins(self):
-        """v2 and v2-beta twins that tell of the same thing make one job"""
+        """v2 and v2-beta twins that report the same thing make one job"""
         self.deliver_and_weigh("--twins")
         lab = self.lab
         twin = lab.until("the twin is stored", lambda: lab.event(fate="twin"))
@@ -124,7 +124,7 @@ class LackingEvents(WithLab):
         self.assertEqual(lab.event()["fate"], "job")
 
     def test_reread_later(self):
-        """when the API cannot be read just then, it is read later"""
+        """if the API cannot be reached at that moment, it is asked later"""
         lab = self.lab
         lab.start_all()
         lab.generate(emit=False)

@@ -1,4 +1,4 @@
-"""The agent is killed, the broker forgets, a cable is pulled: in the end, exactly one of everything."""
+"""The agent is killed, the broker loses its state, a cable is pulled: in the end everything exists exactly once."""
 import os
 import random
 import signal
@@ -51,7 +51,7 @@ class Killed(Exactly):
         self.exactly_one(files, tasks)
 
     def test_terminated(self):
-        """ended in good order in the midst of work, it goes on where it was"""
+        """stopped cleanly in the middle of its work, it resumes where it was"""
         lab = self.lab
         lab.start_all()
         files = [lab.generate(name="a.csv")]
@@ -65,7 +65,7 @@ class Killed(Exactly):
         self.exactly_one(files, tasks)
 
     def test_while_away(self):
-        """events that happen while the agent is away are there when it returns"""
+        """events that happen while the agent is down are there when it is back"""
         lab = self.lab
         lab.start_all()
         lab.stop("agent", signal.SIGKILL)
@@ -92,7 +92,7 @@ class BrokerGone(Exactly):
         return files, tasks
 
     def test_restart(self):
-        """a broker that restarts with its memory costs nothing"""
+        """a broker that restarts with its sessions intact costs nothing"""
         files, tasks = self.broker_away(False)
         self.lab.ask_cloud("/sim/relay", {"paused": False})
         self.finished(2, 1)
@@ -100,7 +100,7 @@ class BrokerGone(Exactly):
         self.assertIn("session resumed", self.lab.log("agent"))
 
     def test_forgotten(self):
-        """a broker that lost its memory and the relay's events with it: the gap is filled from GET /events"""
+        """a broker that lost its sessions and the queued events: the gap is filled from GET /events"""
         files, tasks = self.broker_away(True)
         self.finished(2, 1)
         self.exactly_one(files, tasks)
@@ -110,7 +110,7 @@ class BrokerGone(Exactly):
         self.exactly_one(files, tasks)
 
     def test_absent_at_start(self):
-        """without a broker the agent starts, says so, and connects when there is one"""
+        """without a broker the agent starts, reports that, and connects once there is one"""
         lab = self.lab
         lab.start_all()
         lab.stop("agent")
@@ -133,7 +133,7 @@ class BrokerGone(Exactly):
 
 class Unplugged(Exactly):
     def test_unplug_between(self):
-        """a balance that is unplugged is noticed; work waits for it and is done when it is back"""
+        """an unplugged balance is noticed; work waits for it and is done when it is back"""
         lab = self.lab
         lab.start_all(balance=("--weight", "4", "--replug", "0"))
         lab.balance("unplug")
@@ -158,15 +158,15 @@ class Unplugged(Exactly):
             self.assertEqual(lab.outputs(task), [{"Mass": 4, "Unit": "g"}], cut)
 
     def test_unplug_early_in_reply(self):
-        """a cable pulled at the beginning of any reply heals; weighing is asked again and reported once"""
+        """after a cable is pulled at the beginning of a reply, the weighing is repeated and reported once"""
         self.unplug_in_reply((0, 2, 4))
 
     def test_unplug_in_reply(self):
-        """a cable pulled in the middle of any reply heals; weighing is asked again and reported once"""
+        """after a cable is pulled in the middle of a reply, the weighing is repeated and reported once"""
         self.unplug_in_reply((6, 8, 10))
 
     def test_unplug_late_in_reply(self):
-        """a cable pulled at the end of any reply heals; weighing is asked again and reported once"""
+        """after a cable is pulled at the end of a reply, the weighing is repeated and reported once"""
         self.unplug_in_reply((12, 14, 16))
 
     def test_unplug_while_moving(self):

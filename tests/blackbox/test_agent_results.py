@@ -44,7 +44,7 @@ class Matching(Results):
         self.assertEqual(self.lab.wait_job("collect")["fields"]["run"], self.lab.run)
 
     def test_config_from_name(self):
-        """the output file configuration can be told by the name too"""
+        """the name can give the output file configuration too"""
         self.start(r'"filename:^(?<run>[0-9a-f-]{36})_(?<config>.*)\\.csv$"')
         self.lab.result(f"{self.lab.run}_Plate reader.csv", PLATE)
         self.assertEqual(self.lab.wait_job("collect")["fields"]["config"], "Plate reader")
@@ -187,7 +187,7 @@ class Processing(Results):
     bad = "Well,Absorbance\nA1,0.5\nA2,none\nA3,0.75\n"
 
     def test_failed_rows_taken(self):
-        """rows that fail are told, and their file is fetched to where the job says"""
+        """failed rows are reported, and the error file is saved where the job says"""
         self.lab.start_all(config(match=r'"filename:^(?<run>[0-9a-f-]{36})_"').replace(
             'config = "Plate reader";', 'config = "Plate reader"; complete_with_errors = true;'), hamilton=None)
         self.lab.result(f"{self.lab.run}_a.csv", self.bad)

@@ -27,7 +27,7 @@ class Tasks(WithLab):
 
 class Measuring(Tasks):
     def test_two_events(self):
-        """a task that two kinds of events tell of is measured once"""
+        """a task that two kinds of events report is measured once"""
         self.start(on=BOTH)
         task = self.lab.new_task()
         self.lab.until("both events", lambda: len(self.lab.events()) >= 2)
@@ -105,7 +105,7 @@ class Failing(Tasks):
         self.settled(task, "COMPLETED", [{"Mass": 1.25, "Unit": "g"}])
 
     def test_overload_cancelled(self):
-        """a held task that a person cancels is told to Benchling as failed"""
+        """a held task that a person cancels is reported to Benchling as failed"""
         self.start("--weight", "500")
         task = self.lab.new_task()
         self.lab.ask("cancel", job=self.held()["id"], why="wrong sample")
@@ -115,7 +115,7 @@ class Failing(Tasks):
         self.assertIn("wrong sample", job["note"])
 
     def test_permanent(self):
-        """what the balance refuses for good fails the job, and Benchling is told so, with the configured status"""
+        """a permanent refusal by the balance fails the job and is reported to Benchling with the configured status"""
         self.start("--weight", "1", "--fault", "es on=S")
         task = self.lab.new_task()
         self.settled(task, "FAILED", [])
@@ -138,7 +138,7 @@ class Failing(Tasks):
         self.settled(task, "COMPLETED", [{"Mass": 2, "Unit": "g"}])
 
     def test_wrong_identity(self):
-        """no work is done with another instrument than the one that is meant"""
+        """no work is done with the wrong instrument"""
         self.start("--serial", "B999", "--weight", "2")
         self.lab.until("it is refused", lambda: any("B999" in str(i.get("note")) for i in self.lab.ask("instruments")))
         task = self.lab.new_task()
@@ -148,7 +148,7 @@ class Failing(Tasks):
         self.assertEqual(self.lab.outputs(task), [])
 
     def test_expired(self):
-        """a task that could not start on its instrument in time is not done later, and Benchling is told"""
+        """a task that could not start in time expires, is not done later, and is reported to Benchling"""
         self.start("--weight", "2", weigh='not_after = "1m";')
         self.lab.ask("pause", instrument="balance-1")
         task = self.task_of_before(30)
@@ -182,7 +182,7 @@ class Interrupted(Tasks):
         return task, self.held()
 
     def test_held(self):
-        """an action of which nobody knows whether it happened is held after a restart, never repeated"""
+        """an action with an unknown outcome is held after a restart, never repeated"""
         task, job = self.interrupt()
         self.assertEqual(job["class"], "unknown outcome")
         self.assertIn("confirm", job["note"])
@@ -193,7 +193,7 @@ class Interrupted(Tasks):
         self.assertEqual(self.lab.balance_state()["moved"]["tare"], 1)
 
     def test_confirmed(self):
-        """a person who confirms it says what the balance would have said; nothing is moved again"""
+        """a person confirms it with the balance's values; nothing is moved again"""
         task, job = self.interrupt()
         self.lab.ask("confirm", job=job["id"], values={"weight": "1.5", "unit": "g"})
         self.settled(task, "COMPLETED", [{"Mass": 1.5, "Unit": "g"}])
@@ -202,7 +202,7 @@ class Interrupted(Tasks):
                             for line in self.lab.job(job["id"])["history"]), "who confirmed it is kept")
 
     def test_retried(self):
-        """a person who says it did not happen has it done anew"""
+        """after a person's retry it is done again"""
         task, job = self.interrupt()
         self.lab.ask("retry", job=job["id"])
         self.lab.until("it is tared again", lambda: self.lab.balance_state()["moved"]["tare"] == 2)
@@ -210,14 +210,14 @@ class Interrupted(Tasks):
         self.settled(task, "COMPLETED", [{"Mass": 3.5, "Unit": "g"}])
 
     def test_cancelled(self):
-        """a person who cancels it has Benchling told that it failed"""
+        """after a person's cancel Benchling shows it as failed"""
         task, job = self.interrupt()
         self.lab.ask("cancel", job=job["id"])
         self.settled(task, "FAILED", [])
         self.assertEqual(self.lab.balance_state()["moved"]["tare"], 1)
 
     def test_no_answer(self):
-        """so is one whose answer never came, without any restart"""
+        """an action whose answer never came is held too, without a restart"""
         (self.lab.home / "quick.profile").write_text(IMPATIENT)
         self.lab.start_all(config(procedure="tare-and-weigh").replace("%(profiles)s/mt-sics.profile",
                                                                      "%(home)s/quick.profile"), hamilton=None,

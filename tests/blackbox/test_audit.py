@@ -1,4 +1,4 @@
-"""The audit trail of the whole agent: what it tells after the main job, and that tampering is found and named."""
+"""The audit trail of the whole agent: what it shows after the main job, and that tampering is found and named."""
 import contextlib
 import hashlib
 import json
@@ -68,7 +68,7 @@ class AuditTrail(WithLab):
     # ---- the story
 
     def test_story(self):
-        """after the main job it tells what was received, done, measured and sent up, with digests, who and when"""
+        """after the main job it shows what was received, done, measured and uploaded, with digests, who and when"""
         given = self.main_job()
         story = self.told(job=self.deliver["id"])
         self.has(story, "agent", "event", "job")
@@ -95,7 +95,7 @@ class AuditTrail(WithLab):
         self.assertIn("complete and unchanged", self.command("audit", "verify"))
 
     def test_people(self):
-        """decisions and commands are told with who gave them and what came of them"""
+        """decisions and commands are recorded with their author and outcome"""
         lab = self.lab
         lab.start_all()
         lab.ask("pause", instrument="hamilton-1", why="tips are changed")
@@ -135,7 +135,7 @@ class AuditTrail(WithLab):
         self.has(self.told(what="config"), "agent", "config", "changed from")
 
     def test_killed(self):
-        """kill -9 at any moment of the work leaves a whole trail; a second action has the instrument's word before it that the first was not done"""
+        """kill -9 at any moment leaves an intact trail; before a second action it records the instrument's answer that the first was not done"""
         lab = self.lab
         lab.start_all()
         dice = random.Random(int(os.environ.get("LF_SEED", "20261122")))
@@ -246,7 +246,7 @@ class AuditTrail(WithLab):
         self.assertEqual(end, {"audit_end": {"seq": len(entries), "hash": last}})
 
     def test_broker_head(self):
-        """the broker keeps the head: a trail that was computed anew does not have it"""
+        """the broker keeps the head: a recomputed trail does not contain it"""
         lab = self.lab
         lab.start_all()
         lab.generate()
@@ -303,7 +303,7 @@ class AuditTrail(WithLab):
         self.assertIn("labferry journal-export", lab.log("agent"))
 
     def test_no_journal(self):
-        """what is no journal is said to be none"""
+        """a file that is not a journal is reported as such"""
         lab = self.lab
         lab.write_config(config())
         path = lab.home / "not.db"

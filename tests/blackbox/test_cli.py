@@ -189,7 +189,7 @@ class Cli(unittest.TestCase):
         self.assertIn("not known", self.expect(5, "retry", "1").stderr)
 
     def test_an_answer_that_is_none(self):
-        """What is no answer of an agent is refused, not shown."""
+        """A reply that is not an agent's answer is refused, not shown."""
         self.answer_with(b"HTTP/1.1 400 Bad Request\n")
         self.expect(1, "status")
 
@@ -278,7 +278,7 @@ class Cli(unittest.TestCase):
         self.expect(0, "check", "--config", path)
 
     def test_check_bad(self):
-        """Every mistake is told with file, line and remedy, and the exit status is 1."""
+        """Every mistake is reported with file, line and remedy, and the exit status is 1."""
         for old, new, part in [('name = "weigh"', 'nmae = "weigh"', 'did you mean "name"'),
                                ('procedure = "weigh"', 'procedure = "wiegh"', "weigh"),
                                ('instrument = "balance-1"', 'instrument = "balance-2"', "balance-2"),
@@ -305,7 +305,7 @@ class Cli(unittest.TestCase):
         self.assertNotIn("s3cret", done.stdout + done.stderr)
 
     def test_check_nothing(self):
-        """A file that is not there or is a folder is told of, not crashed on."""
+        """A missing file or a folder in its place is reported, without a crash."""
         for path in (self.home / "none.conf", self.home):
             done = self.expect(1, "check", path)
             self.assertIn(str(path), done.stdout + done.stderr)
@@ -356,7 +356,7 @@ class Cli(unittest.TestCase):
         self.assertIn("folder", self.expect(1, "drivers", "nonsense").stderr)
 
     def test_profile_check(self):
-        """A good profile passes; a bad one is told of with line and column, exit status 1."""
+        """A good profile passes; a bad one is reported with line and column, exit status 1."""
         self.expect(0, "profile", "check", "mt-sics")
         self.assertIs(json.loads(self.expect(0, "profile", "check", "mt-sics", "--json").stdout)["ok"], True)
         path = self.write("bad.profile", "[nonsense]\nx = \n")
@@ -397,7 +397,7 @@ class Cli(unittest.TestCase):
         self.assertIn("100.00", done.stdout)
 
     def test_profile_try_nobody(self):
-        """A device that is not there is told of, exit status 1."""
+        """A missing device is reported, exit status 1."""
         self.assertIn("nobody", self.expect(1, "profile", "try", "mt-sics", "--stream", "unix:/nobody").stderr)
 
 

@@ -138,7 +138,7 @@ class Contract(WithLab):
         self.no_violation(("GET", "/events"), ("GET", "/tasks/"))
 
     def test_refusals(self):
-        """so do bad rows, unknown runs, and what a failed task is told"""
+        """so do bad rows, unknown runs, and the report of a failed task"""
         lab = self.lab
         self.start()
         lab.balance("fault es on=S")

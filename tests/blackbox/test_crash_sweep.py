@@ -1,4 +1,4 @@
-"""A few points of each crash sweep (the whole ones: tests/crash/run --all), and whether a sweep would see what is wrong."""
+"""A few points of each crash sweep (the whole ones: tests/crash/run --all), and proof that a sweep notices what is wrong."""
 import os
 import pathlib
 import re
@@ -41,12 +41,12 @@ class CrashSweep(unittest.TestCase):
         self.assertEqual((lost, repeated, wrong), (0, 0, 0))
 
     def test_a_careless_person_is_seen(self):
-        """When the person says that it did not happen without looking, the sweep sees what is done twice."""
+        """If the person answers "it did not happen" without looking, the sweep notices what is done twice."""
         *_, repeated, _ = self.sweep("--only", "serial", "--broken", "person", status=1)
         self.assertGreater(repeated, 0)
 
     def test_a_lying_disk_is_seen(self):
-        """When the disk only pretends to sync, the sweep sees what a power cut loses."""
+        """If the disk only pretends to sync, the sweep notices what a power cut loses."""
         *_, lost, _, _ = self.sweep("--only", "serial", "--from", "8", "--to", "8", "--power-cut", "--broken", "sync", "--patience",
                                     "15", status=1)
         self.assertGreater(lost, 0)

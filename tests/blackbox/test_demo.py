@@ -1,4 +1,4 @@
-"""The demo tells the whole main job, and ends well only if the tenant confirms it."""
+"""The demo shows the whole main job, and succeeds only if the tenant confirms it."""
 import os
 import pathlib
 import signal
@@ -18,7 +18,7 @@ STORY = ["event received and journalled", "file fetched", "file delivered", "equ
 
 class Demo(unittest.TestCase):
     def test_story(self):
-        """the demo tells every step of the main job in order, and its end is confirmed"""
+        """the demo shows every step of the main job in order, and the tenant confirms the result"""
         done = subprocess.run(DEMO, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
         self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-1000:])
         at = 0
@@ -29,7 +29,7 @@ class Demo(unittest.TestCase):
         self.assertNotIn("  NO ", done.stdout)
 
     def test_keep(self):
-        """what --keep leaves up is there until Ctrl-C, which ends all of it"""
+        """--keep leaves everything running until Ctrl-C, which ends all of it"""
         demo = subprocess.Popen([*DEMO, "--keep"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         try:
             lines = []

@@ -1,4 +1,4 @@
-"""Somebody else builds a driver from what is installed, and from nothing else."""
+"""A third party builds a driver from what is installed, and from nothing else."""
 import os
 import pathlib
 import re

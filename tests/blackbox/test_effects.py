@@ -67,7 +67,7 @@ class Effects(Exactly):
         self.assertIn("the test", self.lab.job(number)["note"])
 
     def test_cancel_in_doubt(self):
-        """the same while something moves: the job is held for a person"""
+        """in the same case an action that moves something is held for a person"""
         number = self.cancel_while_it_runs("tare-and-weigh", "T")
         job = self.lab.wait_state(number, "held")
         self.assertIn("labferry confirm", job["note"])

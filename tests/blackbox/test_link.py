@@ -234,7 +234,7 @@ class Session(LinkTest):
         return f"will_topic={self.TOPIC}", "will_payload=died", "duplicate_payload=another one", "clock=1"
 
     def test_duplicate_told(self):
-        """told by the broker that its session was taken over, it reconnects once to notify the other, then stays disconnected"""
+        """notified by the broker of a takeover, it reconnects once to notify the other, then stays disconnected"""
         with ScriptedBroker() as broker:
             probe = self.probe(broker.port, *self.will())
             broker.subscriptions(2)
@@ -272,7 +272,7 @@ class Session(LinkTest):
             broker.publish(self.TOPIC, "up", labferry_mark=second)
             broker.publish(self.TOPIC, "gone", labferry_stands_back="yes", **strange)
             probe.error("was connected and yields")
-            wait_until(lambda: "two agents have the same name" in (probe.health()["duplicate"] or ""), "health tells it too")
+            wait_until(lambda: "two agents have the same name" in (probe.health()["duplicate"] or ""), "health reports it too")
             self.marked(broker, probe)  # still there, and this mark is lost on its way
             fourth = self.marked(broker, probe)
             broker.publish(self.TOPIC, "up", labferry_mark=fourth)
@@ -343,7 +343,7 @@ class Session(LinkTest):
                 probe.next("online", whole=whole)
                 self.assertEqual("refuses" in (probe.health().get("error") or ""), not whole)
             probe.error("now grants all subscriptions")
-            self.assertEqual("".join(probe.errors).count(" error "), 1, "told loudly once")
+            self.assertEqual("".join(probe.errors).count(" error "), 1, "logged as an error once")
 
     def test_retained_once(self):
         """a retained message is not sent again at every reconnect"""

@@ -69,7 +69,7 @@ class Portable(unittest.TestCase):
         self.assertEqual([], [line for lines in found for line in lines])
 
     def test_no_threads_of_the_system(self):
-        """threads are os/thread.h's matter: no other source includes pthread.h, which MinGW would offer"""
+        """threads belong to os/thread.h: no other source includes pthread.h, which MinGW would offer"""
         wrong = [name for name in sources(".c", ".h")
                  if re.search(r"^\s*#\s*include\s*<(pthread|semaphore|sched)\.h>", (SOURCE / name).read_text(), re.M)]
         self.assertEqual([], wrong)

@@ -1,4 +1,4 @@
-"""The simulated balance speaks MT-SICS as the manuals have it, and fails as it is told to.
+"""The simulated balance speaks MT-SICS as the manuals have it, and fails on command.
 
 Expected bytes: MT-SICS reference manual, Excellence series (reply "ID SP STATUS SP WEIGHT10 SP UNIT CR LF")."""
 import os

@@ -140,7 +140,7 @@ class Requests(WithCloud):
             self.assertIn(word, answer.error["message"])
 
     def test_not_json(self):
-        """a body that is no JSON, or is not called JSON, is refused with 400"""
+        """a body that is not JSON, or is not labelled as JSON, is refused with 400"""
         headers = self.cloud.bearer()
         self.assertEqual(self.cloud.ask("POST", "/api/v2/blobs", "{", {**headers, "Content-Type": "application/json"}).
                          status, 400)
@@ -153,7 +153,7 @@ class Requests(WithCloud):
         self.assertEqual(self.cloud.api("DELETE", "/events").status, 405)
 
     def test_counts(self):
-        """tests can ask what was asked: counts of each operation by status, and the requests in order"""
+        """tests can look at what was requested: counts of each operation by status, and the requests in order"""
         self.cloud.api("GET", "/blobs/nope")
         self.cloud.api("GET", "/events")
         told = self.cloud.sim("GET", "/requests")
@@ -286,7 +286,7 @@ class Runs(WithCloud):
                               want=200)["assayResults"]
 
     def test_generate(self):
-        """generating an input file takes a while, then task, generator and event tell of the same file"""
+        """generating an input file takes a while, then task, generator and event name the same file"""
         path = f"/assay-runs/{self.cloud.run}/automation-input-generators"
         generator = self.cloud.api("GET", path, want=200)["automationInputGenerators"][0]
         self.assertEqual((generator["status"], generator["file"]), ("NOT_STARTED", None))
@@ -574,7 +574,7 @@ class Relay(unittest.TestCase):
         self.assertEqual(self.cloud.state["relay"]["published"], 401)
 
     def test_again(self):
-        """events can be sent again, turned round and repeated"""
+        """events can be sent again, reversed and repeated"""
         self.start()
         self.cloud.sim("POST", "/events/load", {"count": 3})
         self.broker.wait_for(4)
@@ -641,7 +641,7 @@ class Faults(WithCloud):
         self.assertEqual(self.cloud.sim("GET", "/faults")["faults"], [])
 
     def test_resets(self):
-        """a connection is reset before acting, after acting, in the middle of either body"""
+        """a connection can be reset before acting, after acting, in the middle of either body"""
         broken = (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected, http.client.IncompleteRead)
         upload = lambda: self.cloud.upload(b"x" * 100000)
         for kind, made in (("reset-before", 0), ("reset-request", 0), ("reset-after", 1), ("reset-mid", 2)):
@@ -657,7 +657,7 @@ class Faults(WithCloud):
         self.assertEqual(len(self.cloud.state["blobs"]), 1)
 
     def test_spoilt_bodies(self):
-        """a body is HTML, no JSON, of another shape, too short, cut off, or differs in a byte"""
+        """a body can be HTML, not JSON, of the wrong shape, too short, cut off, or off by a byte"""
         whole = self.cloud.api("GET", "/assay-run-schemas").bytes
         get = lambda: self.cloud.api("GET", "/assay-run-schemas")
         self.fault("html")
@@ -675,7 +675,7 @@ class Faults(WithCloud):
         self.assertEqual([len(spoilt), sum(a != b for a, b in zip(spoilt, whole))], [len(whole), 1])
 
     def test_slow(self):
-        """an answer comes late, or drop by drop"""
+        """an answer can come late, or trickle in"""
         began = time.monotonic()
         self.fault("latency", ms=700)
         self.events_answer()
@@ -695,7 +695,7 @@ class Faults(WithCloud):
         connection.close()
 
     def test_download_faults(self):
-        """the bytes of a download can be spoilt as well"""
+        """the bytes of a download can be corrupted as well"""
         blob = self.cloud.upload(b"0123456789")["id"]
         url = self.cloud.api("GET", f"/blobs/{blob}/download").headers["Location"].removeprefix(self.cloud.url)
         self.fault("wrong-digest", path="/presigned/*")
@@ -703,7 +703,7 @@ class Faults(WithCloud):
         self.assertEqual((len(spoilt), spoilt == b"0123456789"), (10, False))
 
     def test_bad_rule(self):
-        """a rule that cannot be meant is refused with what is possible"""
+        """a rule that makes no sense is refused with the possible values"""
         answer = self.cloud.ask("POST", "/sim/faults", {"kind": "explode"})
         self.assertEqual(answer.status, 400)
         self.assertIn("reset-after", answer.error["message"])
@@ -737,7 +737,7 @@ class Program(unittest.TestCase):
             self.assertIn("Nothing", self.fails("--port", "0", "--scenario", file.name))
 
     def test_port_taken(self):
-        """a port that is taken is told"""
+        """a port in use is reported"""
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             s.listen()
@@ -808,7 +808,7 @@ class Contract(unittest.TestCase):
                                            "md5": hashlib.md5(content).hexdigest()})["id"]
 
     def test_runs(self):
-        """what the simulator says of runs, files and processors is what the vendor's specification allows"""
+        """what the simulator says about runs, files and processors is what the vendor's specification allows"""
         state = self.cloud.state
         run, schema = state["runs"][0]["id"], state["runSchemas"][0]["id"]
         for path in ("/assay-run-schemas", f"/assay-run-schemas/{schema}", f"/assay-runs?schemaId={schema}",
@@ -845,7 +845,7 @@ class Contract(unittest.TestCase):
         self.assertGreater(len(page["events"]), 3)
 
     def test_multipart(self):
-        """so is what it says of uploads in parts"""
+        """so is what it says about uploads in parts"""
         start = {"name": "b", "type": "RAW_FILE"}
         blob = self.api("POST", "/blobs:start-multipart-upload", start)["id"]
         parts = [self.api("POST", f"/blobs/{blob}/parts", {
@@ -857,7 +857,7 @@ class Contract(unittest.TestCase):
         self.api("POST", f"/blobs/{blob}:abort-upload")
 
     def test_workflows(self):
-        """so is what it says of workflow tasks, outputs and groups"""
+        """so is what it says about workflow tasks, outputs and groups"""
         task = self.cloud.sim("POST", "/tasks", {"fields": {"Sample": {"value": "S-1"}}})
         schema = self.api("GET", f"/workflow-task-schemas/{task['schema']['id']}")
         status = {s["displayName"]: s["id"] for s in schema["statusLifecycle"]["statuses"]}

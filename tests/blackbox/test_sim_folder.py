@@ -1,4 +1,4 @@
-"""The simulated liquid handler takes worklists from a folder, runs each once, and writes results as it was told."""
+"""The simulated liquid handler takes worklists from a folder, runs each once, and writes results as configured."""
 import hashlib
 import json
 import os
@@ -79,7 +79,7 @@ class Folder(unittest.TestCase):
         self.assertEqual(self.wait_for(lambda s: s["finished"] == 2)["repeated"], 1)
 
     def test_counts_go_on_after_a_restart(self):
-        """Counts and run numbers go on after a restart, and a run that was cut off is aborted, not repeated."""
+        """Counts and run numbers continue after a restart, and a run that was cut off is aborted, not repeated."""
         self.start("--take", "keep", "--run-time", "60")
         self.deliver()
         self.wait_for(lambda s: s["started"] == 1)

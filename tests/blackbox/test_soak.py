@@ -1,4 +1,4 @@
-"""A short soak (the long one: tests/soak/run 1h), and whether a soak would see what is wrong."""
+"""A short soak (the long one: tests/soak/run 1h), and proof that a soak notices what is wrong."""
 import os
 import pathlib
 import re
@@ -28,12 +28,12 @@ class Soak(unittest.TestCase):
         self.assertEqual((lost, repeated, wrong), (0, 0, 0))
 
     def test_a_careless_person_is_seen(self):
-        """When the person says that it did not happen without looking, the soak sees what is done twice."""
+        """If the person answers "it did not happen" without looking, the soak notices what is done twice."""
         *_, repeated, _ = self.soak("60s", "--rate", "3", "--gap", "1", "--only", "silence times=1 on=T", "--broken", "person", status=1)
         self.assertEqual(repeated, 1)
 
     def test_a_missing_one_is_seen(self):
-        """When the agent is not told of one worklist, the soak sees that it is lost."""
+        """If one worklist is withheld from the agent, the soak notices that it is lost."""
         *_, lost, _, _ = self.soak("5s", "--rate", "2", "--only", "relay", "--patience", "20", "--broken", "lost", status=1)
         self.assertEqual(lost, 1)
 

@@ -1,4 +1,4 @@
-"""The house stays as it was designed: floors, one room a library, one meaning a name."""
+"""The structure stays as designed: floors, one room for each library, one meaning for each name."""
 import collections
 import os
 import pathlib
@@ -100,7 +100,7 @@ class Structure(unittest.TestCase):
         self.assertEqual(wrong, [])
 
     def test_libraries(self):
-        """one library each has one room"""
+        """each library belongs to one room"""
         wrong = [f"{name} includes {include}" for name, text in sources() for include in includes(text)
                  if include in ROOMS and not any(name.startswith(room) for room in ROOMS[include].split())]
         self.assertEqual(wrong, [])
@@ -115,7 +115,7 @@ class Structure(unittest.TestCase):
         self.assertEqual(doubles, {})
 
     def test_symbols(self):
-        """a symbol that leaves its file says whose it is: room__name inside a room, lf_name for other rooms"""
+        """a symbol that leaves its file carries its owner: room__name inside a room, lf_name for other rooms"""
         wrong = []
         for path in libraries():
             home = path.relative_to(BUILD).parent.as_posix()
@@ -142,7 +142,7 @@ class Structure(unittest.TestCase):
         self.assertEqual({tag: sorted(files) for tag, files in homes.items() if len(files) > 1}, {})
 
     def test_errors(self):
-        """whoever calls passes a place for the error: err is never NULL"""
+        """every caller passes a place for the error: err is never NULL"""
         texts = {name: code_only(text) for name, text in sources()}
         fallible = {name for text in texts.values()
                     for name in re.findall(r"\b(\w+)\((?:[^(){};]|\([^()]*\))*\bstruct lf_error \*err\)\s*[;{]", text)}
@@ -155,7 +155,7 @@ class Structure(unittest.TestCase):
         self.assertEqual(wrong, [])
 
     def test_format(self):
-        """clang-format has laid out every C file"""
+        """every C file has clang-format's layout"""
         if not shutil.which("clang-format"):
             self.fail("clang-format is missing: toolchain/deps test installs it")
         files = [path.relative_to(SOURCE).as_posix() for path in with_suffix(".c", ".h")]
@@ -174,7 +174,7 @@ class Structure(unittest.TestCase):
         self.assertEqual(found, [])
 
     def test_kit(self):
-        """a driver's author gets driver.h, the kit, and every header that these need"""
+        """the author of a driver gets driver.h, the kit, and every header that these need"""
         needed = {"drivers/driver.h"} | {path.relative_to(SOURCE).as_posix() for path in (SOURCE / "drivers/kit").glob("*.h")}
         for name in iter(todo := sorted(needed)):
             for include in includes((SOURCE / name).read_text()):

@@ -1,4 +1,4 @@
-"""The tools that judge everything else must themselves be able to say FAIL."""
+"""The tools that judge everything else must be able to say FAIL themselves."""
 import json
 import os
 import pathlib

@@ -187,7 +187,7 @@ class Lab(Stage):
                           lambda: (lambda job: job if job["state"] in states else None)(self.job(number)), seconds)
 
     def all_over(self):
-        """No job is on its way; held ones stay."""
+        """No job is in progress; held ones remain."""
         return not [job for job in self.jobs(state="open") if job["state"] != "held"]
 
     def memory(self):
@@ -240,7 +240,7 @@ class Lab(Stage):
         (folder / ".new").rename(folder / name)
 
     def worklists(self):
-        """The worklists that the instrument has got, by name without the folder: {name: [bytes, ...]}."""
+        """The worklists on the instrument, by name without the folder: {name: [bytes, ...]}."""
         found = {}
         for path in sorted((self.home / "hamilton/worklists").rglob("*")):
             if path.is_file() and not any(part.startswith(".") for part in path.parts[-2:]):
@@ -272,7 +272,7 @@ PLATE = "Well,Absorbance\nA1,0.5\nA2,0.25\n"
 
 
 class WithLab(unittest.TestCase):
-    """self.lab, whose agent must end in good order, without a word from the sanitizers."""
+    """self.lab, whose agent must stop cleanly, without a sanitizer report."""
     lab_class = Lab
 
     def setUp(self):
@@ -291,7 +291,7 @@ class WithLab(unittest.TestCase):
 
 
 class Exactly(WithLab):
-    """What must hold whatever happened in between."""
+    """What must hold no matter what happened in between."""
 
     def exactly_one(self, files, tasks, results=None):
         lab = self.lab

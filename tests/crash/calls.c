@@ -1,8 +1,8 @@
 /* The calls of interest. Libraries (SQLite, libcurl, libmosquitto) reach libc through the dynamic linker, so
- * theirs come here, too.
+ * their calls come here too.
  *
- * Each is counted if it touches the world outside (count_is_outside), then made; those that change files also
- * tell durable.c.
+ * Each is counted if it touches the world outside (count_is_outside), then made; those that change files are
+ * also passed to durable.c.
  */
 #include "shim.h"
 
@@ -125,7 +125,7 @@ int ftruncate64(int fd, off64_t size)
     COUNTED(fd, REAL(ftruncate64)(fd, size));
 }
 
-/* What is synced is what was written before the call. */
+/* A sync covers what was written before the call. */
 int fsync(int fd)
 {
     if (count_is_outside(fd))

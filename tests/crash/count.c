@@ -1,7 +1,7 @@
 /* Counting calls, and ending the process at one of them.
  *
  * The count lies in a file that is mapped, so that it can be read while the process runs and after it was
- * killed. Once the call has come at which the process ends, no other thread gets through another one: they
+ * killed. Once the process reaches the call at which it ends, no other thread completes another call: they
  * wait for the end.
  */
 #include "shim.h"
@@ -23,14 +23,14 @@ enum how {
     BEFORE,
     AFTER,
     TORN,
-    FAIL /* it is not ended, the call fails */
+    FAIL /* the process goes on, the call fails */
 };
 
 static _Atomic int64_t *count;
 static int64_t end_at;
 static const char *only;
 static enum how how;
-static int error; /* FAIL: with what; and for how long after the first, 0: only that one */
+static int error; /* FAIL: errno; and for how long after the first failure, 0: only that one */
 static int64_t fail_ms;
 static _Atomic int64_t fail_until;
 static __thread bool ends_now;
@@ -121,7 +121,7 @@ __attribute__((noreturn)) static void end(void)
         pause();
 }
 
-/* Has it all the words of LF_CRASH_ONLY? */
+/* Does it contain all the words of LF_CRASH_ONLY? */
 static bool wanted(const char *what)
 {
     char words[256], *rest = words;
@@ -132,7 +132,7 @@ static bool wanted(const char *what)
     return true;
 }
 
-/* True: this is the call. */
+/* True: the process ends at this call. */
 static bool reached(const char *call, int fd, const char *path)
 {
     char what[PATH_MAX + 64] = "";
@@ -163,14 +163,14 @@ static int64_t now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Disks fail, and a full one lets go of files. */
+/* Disks fail, but a full disk still lets files be removed. */
 static bool of_a_disk(const char *call, int fd, const char *path)
 {
     struct stat st;
     if (error == ENOSPC && !strncmp(call, "unlink", 6))
         return false;
     if (!strncmp(call, "mkdir", 5) && path[0] == '/' && stat(path, &st) == 0)
-        return false; /* that it exists is found out first */
+        return false; /* an existing file is noticed first */
     return path || (fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)));
 }
 

@@ -3,10 +3,10 @@
  * In LF_CRASH_STORE lie, by inode number, "i-N": the content of a file below LF_CRASH_ROOT when it was last
  * synced (or when this process first opened it to write), and "d-N": a folder's names when it was last synced
  * (or at the start): "inode mode name" a line. "log" has, a line each: "wrote INODE", "gone FOLDER NAME",
- * "came FOLDER NAME", "sync FOLDER", in the order of happening. From these powercut.py makes the tree that a
- * cut leaves.
+ * "came FOLDER NAME", "sync FOLDER", in order. From these powercut.py makes the tree that a cut
+ * leaves.
  *
- * With LF_CRASH_NO_SYNC nothing is ever synced: a disk that lies, to see that a sweep finds what that does.
+ * With LF_CRASH_NO_SYNC nothing is ever synced: a disk that lies, to prove that a sweep notices it.
  * What others do to these folders is not tracked: the instrument's computer has its own power.
  */
 #include "shim.h"
@@ -29,7 +29,7 @@ static size_t root_len;
 static int log_fd = -1;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards the store */
 
-/* The whole path of what a call names; false: it is not below the root. */
+/* The absolute path that a call names; false: it is not below the root. */
 static bool below(int dir, const char *path, char out[PATH_MAX])
 {
     char base[PATH_MAX] = "", link[64];
@@ -67,7 +67,7 @@ static void note(const char *format, ...)
     put(log_fd, line, (size_t)len);
 }
 
-/* A file of the store is replaced as a whole: the process may be killed at any time. */
+/* Store files are replaced atomically: the process may be killed at any time. */
 static int store_begin(char part[PATH_MAX])
 {
     snprintf(part, PATH_MAX, "%.3000s/part", store);
@@ -162,7 +162,7 @@ __attribute__((constructor)) static void start(void)
         abort();
 }
 
-/* ---- what calls.c tells ---- */
+/* ---- called by calls.c ---- */
 
 void durable_before_open(int dir, const char *path, int flags, struct opening *opening)
 {
@@ -185,7 +185,7 @@ void durable_after_open(const struct opening *opening, int fd)
     if (!opening->tracked || fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return;
     pthread_mutex_lock(&mutex);
-    if (!opening->existed) /* the number may have been another file's */
+    if (!opening->existed) /* the inode number may have been another file's */
         store_drop('i', st.st_ino);
     if (!opening->existed || !store_has('w', st.st_ino)) {
         char part[PATH_MAX];

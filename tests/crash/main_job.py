@@ -204,7 +204,7 @@ class Bench(whole.Lab):
             self.places.append(self.where())
 
     def stop_agent(self):
-        """Tells it to stop. True: it was ended before it had."""
+        """Asks it to stop. True: it was killed before it had."""
         process = self.parts["agent"]
         status = self.stop("agent", seconds=30)
         if status == 0:
@@ -239,7 +239,7 @@ class Bench(whole.Lab):
     # ---- a person
 
     def answer(self, job):
-        """Looks at the instrument, as the reason says, and tells the agent. Only a once action in doubt may be held."""
+        """Looks at the instrument, as the reason says, and answers the agent. Only a once action in doubt may be held."""
         doubtful = ("task", "run"), ("deliver", "deliver")
         if job["class"] != "unknown outcome" or (job["kind"], job["step"]) not in doubtful:
             raise self.stuck(f"held without need: {json.dumps(job)}")

@@ -24,15 +24,15 @@ void *shim_next(void **slot, const char *name);
  * LF_CRASH_LOG ---- */
 
 /* A call that touches the world outside the process is about to be made: on fd, or on path (NULL: none). Does
- * not return if this is where the process ends. Else 0, or the error with which the call shall fail instead
- * of being made. */
+ * not return if the process ends here. Else 0, or the error with which the call fails instead of being
+ * made. */
 int count_before(const char *call, int fd, const char *path);
-/* The same for a call that writes *len bytes, which becomes how many of them shall be written (all but for a
- * torn one). */
+/* The same for a call that writes *len bytes. Changes *len to how many of them to write: all, unless the
+ * write is to be torn. */
 int count_write(const char *call, int fd, size_t *len);
-/* The same for a file that is to be created: counted only where calls fail. */
+/* The same for creating a file: counted only when calls are to fail. */
 int count_create(const char *call, const char *path);
-/* It was made. Does not return if this is where the process ends. */
+/* After the call. Does not return if the process ends here. */
 void count_after(void);
 /* Is fd outside the process: a file, a serial line, a network socket? Pipes, wake-ups, logs and the control
  * socket are not. */
@@ -43,11 +43,11 @@ bool count_is_outside(int fd);
 struct opening {
     bool tracked, existed;
 };
-/* Around an open: a file below the root that was there before keeps, as durable, what is in it; a new one has
- * nothing. */
+/* Around an open: the present content of an existing file below the root counts as durable; a new file has
+ * none. */
 void durable_before_open(int dir, const char *path, int flags, struct opening *opening);
 void durable_after_open(const struct opening *opening, int fd);
-/* A name goes or comes; from and its content are noted before the call, to after it. */
+/* A name is removed (call before) or added (call after). */
 void durable_gone(int dir, const char *path);
 void durable_came(int dir, const char *path);
 /* fsync or fdatasync of a file or folder. */

@@ -1,4 +1,4 @@
-"""The work that faults of the cloud strike, and what must hold of it in the end: for the files test_cloud_*.py beside this.
+"""The work that faults of the cloud disturb, and what must hold in the end. For test_cloud_*.py beside this file.
 
 Files go down; results come up: *.csv are processed, *.bin are attached and left to people, large ones go in parts, and a new version
 replaces the old one; tasks are weighed. Together that makes every call of the API that the agent has.
@@ -67,7 +67,7 @@ class Carrying(WithLab):
                     pass
 
     def retry_all(self):
-        """A person has mended the cause, and says so of each job that was held or failed."""
+        """A person has fixed the cause and retries each job that was held or failed."""
         for job in self.lab.jobs():
             if job["state"] in ("held", "failed"):
                 self.lab.ask("retry", job=job["id"])

@@ -39,7 +39,7 @@ class Namesake(WithLab):
 
     def both_told(self):
         for lab in self.labs:
-            need = lab.until("it is told that the name is doubled", lambda lab=lab: self.told(lab))
+            need = lab.until("the doubled name is reported", lambda lab=lab: self.told(lab))
             self.assertIn("two agents have the same name", need["what"])
             self.assertIn("agent.name", need["do"])
             errors = [line for line in lab.log("agent").splitlines() if " error " in line and self.id_of(lab) in line]
@@ -50,7 +50,7 @@ class Namesake(WithLab):
         return online[0] if len(online) == 1 else None
 
     def test_same_name(self):
-        """two agents with the same name do not disconnect each other for ever: one yields, both report it, no event is lost"""
+        """two agents with the same name do not keep disconnecting each other: one yields, both report it, no event is lost"""
         self.two()
         tasks = []
         end = time.monotonic() + WATCHED_S
@@ -62,7 +62,7 @@ class Namesake(WithLab):
         self.assertIn(taken, range(1, 7))
         self.both_told()
         stays = self.lab.until("one of them is online", self.one_online)
-        self.lab.until("the status topic tells it", lambda: CLIENT_ID in self.lab.retained_status().get("duplicate", ""))
+        self.lab.until("the status topic says so", lambda: CLIENT_ID in self.lab.retained_status().get("duplicate", ""))
         self.lab.until("it is online there", lambda: self.lab.retained_status().get("state") == "online")
         goes = next(lab for lab in self.labs if lab is not stays)
         for task in tasks:
@@ -86,10 +86,10 @@ class Namesake(WithLab):
         self.assertEqual(len(self.lab.outputs(task)), 1)
 
     def test_same_id_other_name(self):
-        """the same client id with two names: the short sessions are reported with the id, and the agents take turns ever more slowly"""
+        """the same client id with two names: the short sessions are reported with the id, and the agents take turns more and more slowly"""
         self.two(f'client_id = "{CLIENT_ID}";', "bench-2")
         for lab in self.labs:
-            need = lab.until("it is told", lambda lab=lab: self.told(lab))
+            need = lab.until("it is reported", lambda lab=lab: self.told(lab))
             self.assertIn("another client may have the id", need["what"])
         self.assertLess(self.takeovers(), 20)
 

@@ -74,15 +74,15 @@ class Network(Exactly):
         print(f"noticed after {took:.1f} s, with a keepalive of {KEEPALIVE_S} s")
         self.assertLess(took, 3 * KEEPALIVE_S)  # 1.5 on an idle machine; TCP by itself takes minutes
         self.assertIn("has been silent", lab.ask("status")["link"]["error"])
-        lab.until("who reads at the broker is told, too", lambda: lab.retained_status().get("state") == "offline")
-        need = lab.until("the operator is told", lambda: next((n for n in lab.ask("status")["needs"]
+        lab.until("readers at the broker see it too", lambda: lab.retained_status().get("state") == "offline")
+        need = lab.until("the operator sees it", lambda: next((n for n in lab.ask("status")["needs"]
                                                                if "no connection to the broker" in n["what"]), None))
         self.assertIn("has been silent", need["what"])
         line.cut = False
         lab.until("it is connected again", lab.online)
         self.finished(1, 1)
         self.exactly_one(files, tasks)
-        lab.until("who reads at the broker is told", lambda: lab.retained_status().get("state") == "online")
+        lab.until("readers at the broker see it", lambda: lab.retained_status().get("state") == "online")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Refused(WithLab):
         lab = self.lab
         self.secret("wrong")
         self.start(wait=False)
-        need = lab.until("it is told", lambda: self.needs("refuses this agent"))
+        need = lab.until("it is reported", lambda: self.needs("refuses this agent"))
         self.assertIn("link.username", need["what"])
         self.assertEqual(lab.ask("status")["link"]["state"], "offline")
         task = lab.new_task()
@@ -59,7 +59,7 @@ class Refused(WithLab):
         (lab.home / "users").write_text("")
         lab.stop("broker")
         lab.start_broker(f"password_file {lab.home}/users\n")
-        lab.until("it is told", lambda: self.needs("refuses this agent"))
+        lab.until("it is reported", lambda: self.needs("refuses this agent"))
         task = lab.new_task()
         self.users("right")
         lab.stop("broker")
@@ -88,7 +88,7 @@ class Refused(WithLab):
         """a refused subscription to events is reported; missed events arrive once it is granted, or earlier"""
         lab = self.lab
         lab.start_all(broker=self.access("deaf"))
-        need = lab.until("it is told", lambda: self.needs("refuses the subscription"))
+        need = lab.until("it is reported", lambda: self.needs("refuses the subscription"))
         self.assertIn("events/", need["what"])
         self.assertIn("access rules", need["do"])
         first = lab.new_task(Sample="first")

@@ -27,7 +27,7 @@ class Clock(WithLab):
         return run, self.lab.new_task()
 
     def start_untold(self, shift, **more):
-        """Starts with that clock while the tenant cannot be reached: nobody tells the agent how late it is before clear_faults."""
+        """Starts with that clock while the tenant cannot be reached: the agent does not learn the right time before clear_faults."""
         self.start(hamilton=None, **more)
         self.lab.stop("agent")
         self.lab.step(shift)
@@ -54,7 +54,7 @@ class Clock(WithLab):
 
 class Steps(Clock):
     def test_while_working(self):
-        """the clock is set by an hour and by ten years, both ways and back, in the midst of work: all is done, once, as ever"""
+        """the clock is set by an hour and by ten years, both ways and back, in the middle of work: everything is still done, once"""
         lab = self.lab
         self.start()
         for how, shift in WRONG.items():
@@ -74,7 +74,7 @@ class Steps(Clock):
         self.assertEqual(status, 0, said)
 
     def test_audit(self):
-        """that the clock was set, and by how much, is in the audit trail, whose order is that of its numbers"""
+        """the audit trail records each step of the clock and its size, and stays in the order of its numbers"""
         lab = self.lab
         self.start(hamilton=None)
         for shift, words in ((HOUR, "set forward by (1 h|59.9 min)"), (-YEARS, "set back by 365"), (0, "set forward by 365")):
@@ -90,7 +90,7 @@ class Steps(Clock):
         return next((by[name] for name in by if "token" in name.lower()), {})
 
     def test_waiting(self):
-        """what waits to be tried again does so at its pace, neither at once nor in ten years, whatever the clock is set to"""
+        """retries keep their pace, neither at once nor in ten years, whatever the clock is set to"""
         lab = self.lab
         self.start(hamilton=None)
         for shift in WRONG.values():
@@ -105,7 +105,7 @@ class Steps(Clock):
             lab.step(0)
 
     def test_paused(self):
-        """work that waits for its instrument does not become too late by a clock that is set forward, nor by a restart then"""
+        """work that waits for its instrument does not expire because the clock is set forward, nor after a restart then"""
         lab = self.lab
         self.start(hamilton=None)
         lab.ask("pause", instrument="balance-1")
@@ -122,7 +122,7 @@ class Steps(Clock):
 
 
 class Starts(Clock):
-    """Nobody has told the agent yet how late it is."""
+    """The agent has not learned the right time from anybody yet."""
 
     def old_event(self, days):
         """A task whose event is some days old. Its own event of today does not come."""
@@ -138,7 +138,7 @@ class Starts(Clock):
         return task
 
     def test_ahead(self):
-        """an agent that starts with a clock ten years ahead takes no work for too late"""
+        """an agent that starts with a clock ten years ahead does not take new work for expired"""
         self.start_untold(YEARS)
         task = self.lab.new_task()
         self.lab.until("a job waits for the tenant", lambda: self.lab.jobs(state="waiting"))
@@ -146,7 +146,7 @@ class Starts(Clock):
         self.lab.until("it is done", lambda: self.lab.task_status(task) == "COMPLETED")
 
     def test_behind(self):
-        """an agent that starts with a clock ten years behind does not take work of last week for work of today"""
+        """an agent that starts with a clock ten years behind does not take last week's work for today's"""
         lab = self.lab
         self.start_untold(-YEARS)
         task = self.old_event(7)
@@ -157,7 +157,7 @@ class Starts(Clock):
         self.assertEqual((lab.outputs(task), lab.balance_state()["commands"]), ([], 2))  # identified at each start
 
     def test_without_rtc(self):
-        """a board that starts in 1970 and gets the time a little later loses nothing of what happened meanwhile"""
+        """a board that starts in 1970 and gets the time a little later loses none of the events in between"""
         lab = self.lab
         lab.step_to_1970()
         lab.start_broker()
@@ -176,7 +176,7 @@ class Starts(Clock):
             self.assertEqual(len(lab.outputs(task)), 1)
 
     def test_poll_ahead(self):
-        """an agent without broker that first starts ten years ahead finds what happens from then on"""
+        """an agent without a broker whose first start is ten years ahead finds all later events"""
         lab = self.lab
         lab.step(YEARS)
         lab.start_broker()
@@ -190,7 +190,7 @@ class Starts(Clock):
 
 class Memory(Clock):
     def test_forgets_nothing(self):
-        """a clock ten years off does not make the agent forget what it has done: an event that comes again does nothing again"""
+        """a clock ten years off does not make the agent forget what it has done: a repeated event does nothing"""
         lab = self.lab
         tasks = []
         text = config(agent='keep = "1d";')
@@ -213,7 +213,7 @@ class Memory(Clock):
         self.assertEqual(lab.balance_state()["commands"], commands)
 
     def test_files(self):
-        """results whose times lie ten years ahead or behind are collected as soon as others"""
+        """results with times ten years ahead or behind are collected as soon as others"""
         lab = self.lab
         self.start(balance=None)
         run = lab.run
@@ -240,7 +240,7 @@ class Commands(Clock):
         return self.lab.log("hear").splitlines()
 
     def test_expires(self):
-        """a command that a wrong clock takes for too old is refused, and told by which clock; with the tenant's time it is not"""
+        """a command that looks expired to a wrong clock is refused, and the answer names the clock; once the tenant's time is known it is performed"""
         lab = self.lab
         self.start_untold(YEARS)
         lab.start("hear", ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(lab.broker_port), "-V", "5", "-q", "1", "-t",
@@ -251,7 +251,7 @@ class Commands(Clock):
         self.assertRegex(text, "expired on arrival, so it was not performed; the clock of this machine says 2036")
         lab.clear_faults()
         task = lab.new_task()
-        lab.until("the tenant has told", lambda: lab.task_status(task) == "COMPLETED")
+        lab.until("the tenant's time is known", lambda: lab.task_status(task) == "COMPLETED")
         self.assertEqual(self.command("in-time", HOUR)[0], "succeeded")
         lab.step(-YEARS)
         state, text = self.command("late", -HOUR)

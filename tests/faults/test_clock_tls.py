@@ -53,19 +53,19 @@ class Certificates(WithLab):
         lab.until("it is done", lambda: lab.task_status(task) == "COMPLETED")
 
     def test_behind(self):
-        """with a clock that is behind, cloud and broker are said to have certificates not yet valid by it; once it is set all goes on"""
+        """with a clock that is behind, the certificates of cloud and broker are reported as not yet valid; once it is set, work goes on"""
         self.start(-HOUR)
         self.told("not yet valid")
         self.heals()
 
     def test_ahead(self):
-        """with a clock that is ahead, cloud and broker are said to have certificates expired by it; once it is set all goes on"""
+        """with a clock that is ahead, the certificates of cloud and broker are reported as expired; once it is set, work goes on"""
         self.start(YEARS)
         self.told("expired")
         self.heals()
 
     def test_without_rtc(self):
-        """the same in 1970"""
+        """in 1970 too, the certificates are reported as not yet valid"""
         self.start(0)
         self.lab.stop("agent")
         self.lab.step_to_1970()

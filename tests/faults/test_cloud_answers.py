@@ -1,4 +1,4 @@
-"""Each call of the API, and each way in which its answer can be lost or spoilt, before or after the cloud acted: a table. In the end
+"""Each call of the API, and each way in which its answer can be lost or corrupted, before or after the cloud acted: a table. In the end
 there is one of everything."""
 import unittest
 
@@ -88,13 +88,13 @@ def in_spite_of(fault, in_doubt):
 
 for _number, (_name, _fault, _in_doubt) in enumerate(WAYS):
     _test = in_spite_of(_fault, _in_doubt)
-    _test.__doc__ = f"the first answers of all calls {_name}: in the end all is done, once"
+    _test.__doc__ = f"the first answers of all calls {_name}: in the end everything is done, once"
     setattr(Answers, f"test_{_number:02}_{_name.replace(' ', '_').replace(':', '')}", _test)
 
 
 class ByItself(Carrying):
     def test_lost(self):
-        """answers that are lost after the cloud acted need nobody: the agent looks, and goes on by itself"""
+        """answers that are lost after the cloud acted need no person: the agent looks, and continues"""
         self.start()
         for path in ("/blobs", "/automation-output-processors", "/automation-output-processors/*:process-output", "/workflow-outputs"):
             self.lab.fault("reset-after", method="POST", path=path)

@@ -16,7 +16,7 @@ DRIPPING = {"kind": "slow", "bytesPerSecond": 20}
 
 class Down(Carrying):
     def struck_once(self, words, path="/presigned/*", start={}, **fault):
-        """The file's way is struck once: the job says so, and then the file is there, whole, without anybody's hands."""
+        """The download fails once: the job says so, and then the file arrives whole, without a person."""
         self.start(**start)
         self.lab.fault(**fault, path=path)
         self.send_down(content=FILE)
@@ -29,11 +29,11 @@ class Down(Carrying):
         self.assertEqual([path.name for path in (self.lab.home / "state/spool").rglob("*") if path.is_file()], [])
 
     def test_reset(self):
-        """a connection that is reset in the middle of a file: the file is fetched anew, whole"""
+        """a connection reset in the middle of a file: the file is fetched again, whole"""
         self.struck_once("connection broke", kind="reset-mid", bytes=MB)
 
     def test_cut(self):
-        """a file that ends before its length: the same"""
+        """a file that ends before its length is fetched again, whole"""
         self.struck_once("cut off", kind="truncated", bytes=MB)
 
     def test_page(self):
@@ -41,11 +41,11 @@ class Down(Carrying):
         self.struck_once("got a web page instead of the file", kind="html")
 
     def test_wrong_digest(self):
-        """a file with another byte than the store's digest says is fetched anew, and told in the log"""
+        """a file that does not match the store's digest is fetched again, and the log says so"""
         self.altered("wrong-digest")
 
     def test_wrong_length(self):
-        """so is a file that lacks its last byte"""
+        """so is a file without its last byte"""
         self.altered("wrong-length")
 
     def altered(self, kind):
@@ -58,12 +58,12 @@ class Down(Carrying):
         self.assertEqual(self.lab.requests("presignedDownload"), {"200": 2})
 
     def test_standing(self):
-        """a download that stalls is given up and repeated"""
+        """a stalled download is given up and repeated"""
         self.stall_after(1000)
         self.struck_once("no answer in time", kind="latency", ms=15000)
 
     def test_slow(self):
-        """a file that comes slowly is waited for as long as it moves"""
+        """a slow download goes on as long as data arrives"""
         self.stall_after(4000)
         self.start(cloud='request_timeout = "1s";')
         self.lab.fault("slow", bytesPerSecond=300_000, path="/presigned/*")
@@ -73,7 +73,7 @@ class Down(Carrying):
         self.assertEqual(self.lab.requests("presignedDownload"), {"200": 1})
 
     def test_endless(self):
-        """a file without end is bounded by file_max, on disk too; then the file is fetched anew"""
+        """an endless file is cut at file_max, on disk too; then the file is fetched again"""
         self.struck_once("larger than the limit of 3000000 bytes", kind="endless", start={"agent": 'file_max = "3MB";'})
         self.assertLess(max(self.sizes), 3.2 * MB)
 
@@ -97,7 +97,7 @@ class Down(Carrying):
 
 class Answers(Carrying):
     def test_dripping(self):
-        """an answer that drips is bounded by request_timeout, and asked for again"""
+        """an answer that trickles in is ended by request_timeout, and asked for again"""
         self.start(cloud='request_timeout = "1s";')
         self.lab.fault(**DRIPPING, path="/automation-input-generators/*")
         self.send_down()
@@ -106,7 +106,7 @@ class Answers(Carrying):
         self.delivered_once()
 
     def test_endless(self):
-        """answers without end are bounded in memory, and asked for again"""
+        """endless answers are bounded in memory, and asked for again"""
         self.start()
         before = self.lab.memory()
         for path in ("/automation-input-generators/*", "/assay-runs/*"):
@@ -140,7 +140,7 @@ class Up(Carrying):
         self.assertEqual([path.name for path in (self.lab.home / "state/spool").rglob("*") if path.is_file()], [])
 
     def test_altered(self):
-        """an upload that is altered on its way is refused by its digest: the result is held, and right after a retry"""
+        """an upload that is corrupted on its way is refused by its digest: the result is held, and correct after a retry"""
         self.start()
         self.lab.stop("agent")
         front = Front(int(self.lab.tenant.rsplit(":", 1)[1]))

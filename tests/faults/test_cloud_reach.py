@@ -1,5 +1,5 @@
-"""Reaching the cloud: certificates, names, proxies and credentials. Each is one trouble of the agent, told once in its status; jobs wait,
-and go on by themselves as soon as it is over."""
+"""Reaching the cloud: certificates, names, proxies and credentials. Each is one problem of the agent, reported once in its status; jobs
+wait, and resume as soon as it is solved."""
 import subprocess
 import unittest
 
@@ -86,26 +86,26 @@ class Certificates(Reach):
         self.goes_on(run)
 
     def test_other_authority(self):
-        """a certificate of another authority: nothing is sent, the trouble is told once, and over when the right one is there"""
+        """a certificate of another authority: nothing is sent, the problem is reported once, and ends with the right certificate"""
         self.trouble("stranger", "not trusted", "CA file")
 
     def test_other_host(self):
-        """a certificate for another host: the same"""
+        """a certificate for another host: nothing is sent, the problem is reported once, and ends with the right certificate"""
         self.trouble("elsewhere", "not trusted", "host name")
 
     def test_expired(self):
-        """an expired certificate: the same, and the clock is named"""
+        """an expired certificate: nothing is sent, and the report mentions the clock"""
         self.trouble("expired", "expired", "clock")
 
     def test_no_name(self):
-        """while the tenant's name cannot be resolved jobs wait and say so; when it can, they go on"""
+        """while the tenant's name cannot be resolved, jobs wait and say so; then they resume"""
         self.start_behind(hosts="127.0.0.1 localhost\n")
         run = self.waits("resolve", HOST, "DNS")
         (self.lab.home / "hosts").write_text(f"127.0.0.1 {HOST}\n")
         self.goes_on(run)
 
     def test_proxy(self):
-        """a proxy that is down, refuses, or is there again: told as such, and all the work goes through it"""
+        """a proxy that is down or refuses is reported as such; once it works, all requests go through it"""
         way = Front(0)
         way.proxy = True
         way.shut()
@@ -115,7 +115,7 @@ class Certificates(Reach):
         way.refusal = "407 Proxy Authentication Required"
         way.open()
         self.addCleanup(way.shut)
-        self.lab.until("the refusal is told", lambda: "the proxy refused to connect (407)" in (self.job_of("collect")["note"] or ""))
+        self.lab.until("the refusal is reported", lambda: "the proxy refused to connect (407)" in (self.job_of("collect")["note"] or ""))
         self.needed_once("the proxy refused to connect (407)")
         way.refusal = None
         self.goes_on(run)
@@ -145,7 +145,7 @@ class Credentials(Reach):
         self.assertEqual(self.needs(), [])
 
     def test_secret(self):
-        """a client secret that is not accepted is told once, with its file; jobs wait, and all go on when the file is mended"""
+        """a rejected client secret is reported once, with its file; jobs wait, and all resume once the file is corrected"""
         self.start()
         secret = self.lab.home / "client_secret"
         secret.write_text("rotated-away\n")

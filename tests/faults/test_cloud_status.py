@@ -1,4 +1,4 @@
-"""What the cloud may say in place of what was asked for: refusals wait for a person, the rest is over by itself, nothing is done twice."""
+"""Error statuses of the cloud: refusals wait for a person, the others pass by themselves, nothing is done twice."""
 import datetime
 import time
 import unittest
@@ -11,7 +11,7 @@ GENERATOR, RUN, TASK = "/automation-input-generators/*", "/assay-runs/*", "/work
 
 class Revoked(Carrying):
     def test_parts(self):
-        """a token that is revoked in the midst of an upload in parts is renewed, and no part is sent twice"""
+        """a token revoked in the middle of an upload in parts is renewed, and no part is sent twice"""
         self.start()
         self.lab.fault("latency", ms=300, path="/blobs/*/parts", count=0)
         run = self.send_up("large.bin", LARGE)
@@ -22,7 +22,7 @@ class Revoked(Carrying):
         self.collected_once(run, LARGE)
 
     def test_steps(self):
-        """tokens that are revoked again and again in the midst of jobs cost nothing but new tokens"""
+        """tokens revoked again and again in the middle of jobs cost nothing but new tokens"""
         self.start()
         run, task = self.send_down(), self.lab.new_task()
         self.send_up("a.csv", PLATE, run)
@@ -38,7 +38,7 @@ class Revoked(Carrying):
 
 
 class Refused(Carrying):
-    """What only a person can mend: told with its reason, kept, and done once after `retry`."""
+    """What only a person can fix: reported with its reason, kept, and done once after `retry`."""
 
     def refused(self, status, words, **states):
         self.start()
@@ -62,11 +62,11 @@ class Refused(Carrying):
         self.weighed_once(task)
 
     def test_403(self):
-        """without access (403) jobs are held with what to do, and go on when access is given"""
+        """without access (403) jobs are held with what to do, and resume on retry once access is granted"""
         self.refused(403, "give the app or user access", deliver="held", collect="held", task="held")
 
     def test_404(self):
-        """what the cloud does not have (404) fails a job with the reason, but never a result: that is held"""
+        """a missing resource (404) fails a job with the reason, but a result is held instead"""
         self.refused(404, "does not have it", deliver="failed", collect="held", task="failed")
 
     def test_413(self):
@@ -74,7 +74,7 @@ class Refused(Carrying):
         self.refused(413, "too large", deliver="failed", collect="held", task="failed")
 
     def test_409(self):
-        """a conflict (409) at the attaching of a result holds it; nothing is attached twice after a retry"""
+        """a conflict (409) when a result is attached holds it; nothing is attached twice after a retry"""
         self.start()
         self.lab.fault("status", status=409, method="POST", path="/automation-output-processors")
         run = self.send_up("a.csv", PLATE)
@@ -85,7 +85,7 @@ class Refused(Carrying):
         self.collected_once(run, PLATE)
 
     def test_409_claim(self):
-        """a conflict (409) at the claiming of a task fails the job; Benchling's task is as it was, and a retry does it"""
+        """a conflict (409) when a task is claimed fails the job; the task stays as it was, and a retry does it"""
         self.start()
         self.lab.fault("status", status=409, method="PATCH", path=TASK)
         task = self.lab.new_task()
@@ -110,7 +110,7 @@ class Limited(Carrying):
         return times[1] - times[0]
 
     def test_window(self):
-        """429 with the rate limit's headers: nothing is asked for until the window ends, then work goes on by itself"""
+        """429 with the rate limit's headers: no requests until the window ends, then work resumes"""
         self.start()
         self.lab.fault("status", status=429, reset=3, path=GENERATOR)
         self.send_down()
@@ -127,7 +127,7 @@ class Limited(Carrying):
         self.assertTrue(2.9 < waited < 25, f"{waited} s, where 3 were asked for and the window before had 30")
 
     def test_retry_after(self):
-        """429 with Retry-After is tried again when that has passed; without any header, after a pause of its own"""
+        """429 with Retry-After is retried when that has passed; without any header, after the usual pause"""
         self.start()
         self.lab.fault("status", status=429, headers=False, retryAfter=8, path=GENERATOR)
         self.lab.fault("status", status=429, headers=False, path=RUN)
@@ -145,7 +145,7 @@ class Limited(Carrying):
 
 class Failing(Carrying):
     def test_outage(self):
-        """while the cloud gives nothing but errors work waits, the status and each job say why; then it is done by itself, once"""
+        """while the cloud gives nothing but errors, work waits, and the status and each job say why; then it is done, once"""
         self.start()
         self.lab.fault("status", status=503, count=0, path="/a*")
         self.lab.fault("reset-before", count=0, path="/w*")
@@ -164,7 +164,7 @@ class Failing(Carrying):
         self.weighed_once(task)
 
     def test_each(self):
-        """500, 502, 503 and 504 are tried again by themselves, and each can be read in the job's history"""
+        """500, 502, 503 and 504 are retried, and each is in the job's history"""
         self.start()
         for number, status in enumerate((500, 502, 503, 504)):
             for path in (GENERATOR, RUN):

@@ -57,8 +57,8 @@ class Bounds(OnSmallDisks):
         lab.until("they have left", lambda: lab.online() and self.storage()["outbox"] == 0)
         self.untold()
         dropped = self.storage()["outbox_dropped"]
-        lab.ask("pause", instrument="balance-1")  # something to tell
-        lab.until("the status message tells it", lambda: self.status_message()["outbox"]["dropped"] == dropped)
+        lab.ask("pause", instrument="balance-1")  # something to report
+        lab.until("the status message says so", lambda: self.status_message()["outbox"]["dropped"] == dropped)
         self.assertEqual(len(lab.jobs(state="done")), jobs)  # and nothing is lost but reports
 
     def status_message(self):
@@ -81,7 +81,7 @@ class Bounds(OnSmallDisks):
         self.assertRegex(self.shown(), r"events without a job .* of 1 MB, \d+ dropped early")
 
     def test_journal(self):
-        """a journal that has its size takes in nothing new and says so; with more room it goes on"""
+        """a journal at its maximum size takes in nothing new and says so; with more room it continues"""
         lab = self.lab
         self.limit("LF_UNUSED_MAX", 5 * MB)
         small = config(link=ALL_TOPICS, agent='journal_max = "1MB";')
@@ -97,7 +97,7 @@ class Bounds(OnSmallDisks):
         self.untold()
 
     def test_spool(self):
-        """a spool that holds what it may fetches nothing more and says so; with more room it goes on"""
+        """with a full spool nothing more is fetched and the status says so; with more room work continues"""
         lab = self.lab
         small = config(agent='spool_max = "1MB";')
         self.begin(small, hamilton=None)

@@ -21,7 +21,7 @@ def setUpModule():
 
 class ReadOnly(OnSmallDisks):
     def test_at_start(self):
-        """on a read-only disk the agent does not start and says so; it starts when the disk may be written"""
+        """on a read-only disk the agent does not start and says so; it starts once the disk is writable"""
         lab = self.lab
         self.begin(hamilton=None)
         tasks = [lab.new_task()]
@@ -40,7 +40,7 @@ class ReadOnly(OnSmallDisks):
         self.once(tasks=tasks)
 
     def test_while_running(self):
-        """a disk that becomes read-only while the agent runs is told as such, and got over without hands"""
+        """a disk that becomes read-only while the agent runs is reported as such, and work resumes by itself once it is writable"""
         lab = self.lab
         self.begin(hamilton=None)
         lab.stop("agent")
@@ -59,7 +59,7 @@ class ReadOnly(OnSmallDisks):
 
 
 class Journal(OnSmallDisks):
-    """What must hold until a person has mended it: nothing is taken in, nothing is done."""
+    """What must hold until a person has repaired it: nothing is taken in, nothing is done."""
 
     @property
     def path(self):
@@ -101,7 +101,7 @@ class Journal(OnSmallDisks):
         return json.loads(run.stdout or b"{}").get("state")
 
     def test_instrument_changes_meanwhile(self):
-        """the state of an instrument that changed while nothing could be written is published when it can"""
+        """an instrument's state that changed while nothing could be written is published afterwards"""
         lab = self.lab
         self.begin(hamilton=None)
         lab.until("it is idle", lambda: self.retained("hamilton-1") == "idle")
@@ -118,7 +118,7 @@ class Journal(OnSmallDisks):
         self.untold()
 
     def test_folder_replaced(self):
-        """a state folder that is replaced stops all work; the agent does not begin anew there when it is restarted"""
+        """a replaced state folder stops all work; a restarted agent does not start from scratch there"""
         lab = self.lab
         self.begin(hamilton=None)
         files = [lab.generate()]
@@ -165,7 +165,7 @@ class Journal(OnSmallDisks):
         self.assertNotIn("second.csv", lab.worklists())
         self.assertIn("older copy", json.dumps(lab.ask("instruments")))
         self.assertEqual([path.read_bytes() for path in (lab.home / "state/spool").glob("kept-*-job-3")], [b"the only copy"])
-        lab.restart_agent(signal.SIGTERM)  # it stays so
+        lab.restart_agent(signal.SIGTERM)  # it stays that way
         self.stands_still()
         self.assertNotIn("second.csv", lab.worklists())
         lab.ask("cancel", job=again["id"])
@@ -177,7 +177,7 @@ class Journal(OnSmallDisks):
         self.assertEqual(len(lab.outputs(tasks[0])), 1)
 
     def test_damage_while_running(self):
-        """damage that shows while the agent runs ends all work; what can be read is still shown, checked and exported"""
+        """damage found while the agent runs stops all work; what is readable can still be shown, checked and exported"""
         lab = self.lab
         self.begin(config(link='broker = "mqtt://127.0.0.1:%(broker_port)d"; topics = [ "labferry/%(site)s/events/#" ];'), 40 * MB,
                    hamilton=None)
@@ -236,7 +236,7 @@ class Spool(OnSmallDisks):
         self.assertIn("fetched again", json.dumps(self.lab.job(job["id"])["history"]))
 
     def test_worklist_damaged(self):
-        """a worklist that was damaged in the spool is fetched anew, and never delivered as it is"""
+        """a worklist damaged in the spool is fetched again, and never delivered as it is"""
         files, job = self.fetched()
         path = self.spooled(job)
         data = path.read_bytes()
@@ -244,7 +244,7 @@ class Spool(OnSmallDisks):
         self.fetched_anew(files, job)
 
     def test_worklist_missing(self):
-        """a worklist that went from the spool is fetched anew"""
+        """a worklist missing from the spool is fetched again"""
         files, job = self.fetched()
         self.spooled(job).unlink()
         self.fetched_anew(files, job)
@@ -269,19 +269,19 @@ class Spool(OnSmallDisks):
         self.assertEqual(sha256(lab.ask_cloud(f"/sim/blobs/{processor['file']['id']}")), sha256(original))
 
     def test_result_damaged(self):
-        """a result that was damaged in the spool is collected anew from the instrument"""
+        """a result damaged in the spool is collected again from the instrument"""
         files, job = self.spooled_result()
         self.spooled(job).write_bytes(b"Well,Absorbance\nA1,9.9\n")
         self.collected_anew(files, job)
 
     def test_result_missing(self):
-        """a result that went from the spool is collected anew from the instrument"""
+        """a result missing from the spool is collected again from the instrument"""
         files, job = self.spooled_result()
         self.spooled(job).unlink()
         self.collected_anew(files, job)
 
     def test_result_and_original_gone(self):
-        """a result that is damaged in the spool and gone from its instrument is held with the reason, and goes on when it is back"""
+        """a result damaged in the spool and gone from its instrument is held with the reason; a retry succeeds once the file is back"""
         lab = self.lab
         files, job = self.spooled_result()
         original = next((lab.home / "hamilton/results").glob("*.csv"))

@@ -29,7 +29,7 @@ class DiskCalls(unittest.TestCase):
         self.sweep("--how", "enospc", "--for", "2000", "--every", "100")
 
     def test_error(self):
-        """an input/output error at every 80th call: nothing is lost or done twice"""
+        """an I/O error at every 80th call: nothing is lost or done twice"""
         self.sweep("--how", "eio", "--every", "80")
 
     def test_read_only(self):

@@ -1,4 +1,4 @@
-"""The disk is full, at every stage: nothing is lost or half-written, a person sees it, and with room the agent goes on by itself."""
+"""The disk is full, at every stage: nothing is lost or half-written, a person sees it, and with room the agent continues by itself."""
 import json
 import signal
 import subprocess
@@ -32,7 +32,7 @@ class BeforeAnEvent(OnSmallDisks):
         self.untold()
 
     def test_restart_on_a_full_disk(self):
-        """an agent that is killed on a full disk starts there or says why not, and loses nothing"""
+        """an agent killed on a full disk starts again or says why not, and loses nothing"""
         lab = self.lab
         self.begin(hamilton=None)
         files = [lab.generate(name="a.csv")]
@@ -52,12 +52,12 @@ class BeforeAnEvent(OnSmallDisks):
         self.once(files)
 
     def test_reserve(self):
-        """below the reserve nothing new is promised, while the agent still tells over MQTT what is wrong"""
+        """below the reserve nothing new is accepted, while the agent still reports over MQTT what is wrong"""
         lab = self.lab
         self.begin(config().replace('disk_reserve = "1MB"', 'disk_reserve = "6MB"'), hamilton=None)
         self.disk.fill(leave=5 * MB)
         self.told("6 MB are kept in reserve (agent.disk_reserve)")
-        lab.ask("pause", instrument="balance-1")  # something that the status message has to tell
+        lab.ask("pause", instrument="balance-1")  # something that the status message has to report
         lab.until("the status message says it", lambda: "agent.disk_reserve" in (self.status_message().get("trouble") or ""))
         task = lab.new_task()
         self.stands_still()
@@ -114,7 +114,7 @@ class Delivering(HeldBack):
         self.once(files)
 
     def test_in_mid_deliver(self):
-        """an instrument's full disk: nothing half-written is to be seen there, and the file comes when there is room"""
+        """an instrument's full disk: nothing half-written is visible there, and the file is delivered when there is room"""
         lab = self.lab
         self.begin(hamilton=None)
         (lab.home / "hamilton/worklists").mkdir(exist_ok=True)
@@ -128,7 +128,7 @@ class Delivering(HeldBack):
         self.once(files)
 
     def test_before_deliver(self):
-        """with a full disk an action that cannot be noted is not begun"""
+        """with a full disk an action that cannot be recorded is not begun"""
         lab = self.lab
         self.begin(hamilton=None)
         lab.ask("pause", instrument="hamilton-1")
@@ -148,7 +148,7 @@ class Delivering(HeldBack):
 
 class Collecting(HeldBack):
     def test_before_collecting(self):
-        """a result waits on the instrument while the disk is full, and comes up once"""
+        """a result waits on the instrument while the disk is full, and is uploaded once"""
         lab = self.lab
         self.begin()
         files = [lab.generate()]
@@ -180,7 +180,7 @@ class Collecting(HeldBack):
 
 class Acting(OnSmallDisks):
     def test_about_to_act(self):
-        """an action that is done once only is not done while its beginning cannot be noted"""
+        """a `once` action is not performed while its start cannot be recorded"""
         lab = self.lab
         self.begin(self.tare_config(), hamilton=None, balance=("--weight", "4", "--replug", "0"))
         lab.balance("unplug")
@@ -210,14 +210,14 @@ class Acting(OnSmallDisks):
         return task
 
     def test_acted(self):
-        """what was done while the disk was full is noted when there is room, and not done again"""
+        """an action performed while the disk was full is recorded when there is room, and not repeated"""
         task = self.acting_while_it_fills()
         self.disk.make_room()
         self.once(tasks=[task])
         self.assertEqual(self.tared(), 1)
 
     def test_acted_and_killed(self):
-        """killed before it could note what it had done, it asks a person and does not repeat it"""
+        """killed before it could record an action, it asks a person and does not repeat it"""
         lab = self.lab
         task = self.acting_while_it_fills()
         lab.stop("agent", signal.SIGKILL)

@@ -74,7 +74,7 @@ class Cut(Dialogues):
         self.repeatable(IDEMPOTENT, "unplug")
 
     def test_idempotent_garbage(self):
-        """bytes destroyed from any byte on of a command that may be repeated: it is repeated"""
+        """bytes corrupted from any byte of a command that may be repeated: it is repeated"""
         self.repeatable(IDEMPOTENT, "garbage")
 
     def test_once_unplugged(self):
@@ -82,11 +82,11 @@ class Cut(Dialogues):
         self.once("unplug")
 
     def test_once_silent(self):
-        """an instrument that falls silent after any byte of it: the same"""
+        """an instrument that falls silent after any byte of a command that moves something: done, or held; never sent again"""
         self.once("silence")
 
     def test_once_garbage(self):
-        """bytes destroyed from any byte of it on: the same"""
+        """bytes corrupted from any byte of a command that moves something: done, or held; never sent again"""
         self.once("garbage")
 
 

@@ -22,7 +22,7 @@ class Folders(WithLab):
         return next(i for i in self.lab.ask("instruments") if i["name"] == "hamilton-1")
 
     def offline(self, words):
-        info = self.lab.until("it is told", lambda: (lambda i: i if i["state"] == "offline" else None)(self.info()))
+        info = self.lab.until("it is reported", lambda: (lambda i: i if i["state"] == "offline" else None)(self.info()))
         self.assertRegex(info["note"], words)
 
     def collected(self):
@@ -39,7 +39,7 @@ class Folders(WithLab):
         self.assertEqual(self.collected(), sorted([*names, last]))
 
     def test_gone_and_back(self):
-        """an outbox that vanishes and returns, with what was put there meanwhile: told, and each result is collected once"""
+        """an outbox that vanishes and returns with new results: reported, and each result is collected once"""
         lab = self.lab
         self.start()
         names = [self.put("before")]
@@ -55,7 +55,7 @@ class Folders(WithLab):
         self.nothing_more(names)
 
     def test_empty_mount_point(self):
-        """while an empty folder lies in the outbox's place nothing is forgotten; when the share is back nothing is collected twice"""
+        """an empty folder in the outbox's place makes the agent forget nothing; when the share is back nothing is collected twice"""
         lab = self.lab
         self.start()
         names = [self.put("a"), self.put("b")]
@@ -71,7 +71,7 @@ class Folders(WithLab):
         self.nothing_more(names)
 
     def test_no_inbox(self):
-        """a worklist whose inbox is gone waits for it, told, and is delivered once it is back, once"""
+        """a worklist whose inbox is gone waits, which is reported, and is delivered once when it is back"""
         lab = self.lab
         self.start()
         shutil.rmtree(self.inbox)
@@ -79,13 +79,13 @@ class Folders(WithLab):
         self.offline("worklists")
         lab.until("it waits", lambda: [job for job in lab.jobs() if job["step"] == "deliver" and job["state"] in ("ready", "waiting")])
         time.sleep(QUIET_S)
-        self.assertFalse(self.inbox.exists(), "a folder that is gone may be a share that is not mounted: never made anew")
+        self.assertFalse(self.inbox.exists(), "a missing folder may be a share that is not mounted: never created")
         self.inbox.mkdir()
         job = lab.wait_job("deliver")
         self.assertEqual(lab.worklists(), {"late.csv": [b"Sample\nlate\n"]}, job)
 
     def test_crowd(self):
-        """a crowd of results at once, some of them never finished, links, pipes or of odd names: each good one once, the others left"""
+        """many results at once, among them unfinished ones, links, pipes and odd names: each good one is collected once, the others are left"""
         lab = self.lab
         self.start(stable_for="4s")  # what grows at each look below is unfinished even on a busy machine
         growing = open(self.outbox / f"{lab.run}_growing.csv", "w", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A reply that comes after its time is up must never answer the next command."""
+"""A reply that arrives after its deadline must never answer the next command."""
 import unittest
 
 from dialogues import Dialogues
@@ -39,7 +39,7 @@ class Late(Dialogues):
         return [(value["name"], value["value"]) for value in said["values"]]
 
     def test_all_pairs(self):
-        """a reply that comes late answers no other command, whichever two follow each other"""
+        """a late reply never answers another command, whichever two follow each other"""
         pairs = [(first, second) for first in ANSWERS for second in ANSWERS]
         self.start([f"tcp:{host}:{port}" for host, port in (self.balance(n, "--settle", "0") for n in range(len(pairs) + 1))])
         undisturbed = len(pairs)

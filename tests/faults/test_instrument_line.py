@@ -24,7 +24,7 @@ class Stranger(WithLab):
         return [line["text"] for line in self.lab.balance_state()["transcript"] if line["from"] == "host"]
 
     def test_swapped_cable(self):
-        """another balance after a replug gets no command but who it is; work waits, and goes on by itself with the right one"""
+        """a different balance after a replug is only asked for its identity; work waits, and resumes with the right one"""
         lab = self.lab
         lab.start_all(hamilton=None, balance=("--weight", "4", "--replug", "0"))
         lab.balance("unplug")
@@ -32,7 +32,7 @@ class Stranger(WithLab):
         lab.balance("serial B777")
         heard = len(self.heard())
         lab.balance("plug")
-        note = lab.until("the stranger is told", lambda: self.info()["note"] if "B777" in self.info()["note"] else None)
+        note = lab.until("the stranger is reported", lambda: self.info()["note"] if "B777" in self.info()["note"] else None)
         self.assertIn("B021002593", note)
         task = lab.new_task()
         lab.until("the task waits for it", lambda: [job for job in lab.jobs() if job["step"] == "run"])
@@ -41,7 +41,7 @@ class Stranger(WithLab):
         self.assertEqual(set(self.heard()[heard:]), {"@\\r\\n"})
         self.assertEqual((lab.outputs(task), self.info()["state"]), ([], "offline"))
         self.assertTrue(any("B777" in need["what"] for need in lab.ask("status")["needs"]) or
-                        lab.until("a person is told", lambda: any("B777" in need["what"] for need in lab.ask("status")["needs"])))
+                        lab.until("a person sees it", lambda: any("B777" in need["what"] for need in lab.ask("status")["needs"])))
         lab.balance("unplug")
         lab.balance("serial B021002593")
         lab.balance("plug")
@@ -49,7 +49,7 @@ class Stranger(WithLab):
         self.assertEqual(lab.outputs(task), [{"Mass": 4, "Unit": "g"}])
 
     def test_taken_port(self):
-        """a port that another program has open is left to it, which is told by name; when it is free, work goes on"""
+        """a port that another program has open is left alone, and the program is named; work goes on once it is free"""
         lab = self.lab
         lab.start_all(hamilton=None, balance=("--weight", "4"))
         lab.stop("agent")
@@ -57,7 +57,7 @@ class Stranger(WithLab):
         fcntl.flock(port, fcntl.LOCK_EX)
         commands = lab.balance_state()["commands"]
         lab.start_agent()
-        note = lab.until("it is told", lambda: self.info()["note"])
+        note = lab.until("it is reported", lambda: self.info()["note"])
         self.assertRegex(note, rf"python3?.*{os.getpid()}|{os.getpid()}.*python3?")
         task = lab.new_task()
         lab.until("the task waits for it", lambda: [job for job in lab.jobs() if job["step"] == "run"])
@@ -147,7 +147,7 @@ KINDS = {how.__name__: how for how in (reset, reset_when_asked, half_close, sile
 
 class Network(Dialogues):
     def test_peers(self):
-        """peers that reset, half-close, say nothing, never stop or talk nonsense are told, stop nobody else and cost no processor time"""
+        """peers that reset, half-close, stay silent, never stop or send garbage are reported, affect no other instrument and use no CPU time"""
         lab = self.lab
         peers = {name: Peer(how) for name, how in KINDS.items()}
         for peer in peers.values():

@@ -1,4 +1,4 @@
-"""Memory runs out now and then: allocations of the agent fail, in an order that a seed gives."""
+"""Memory runs out now and then: allocations of the agent fail, in an order given by a seed."""
 import os
 import pathlib
 import re

@@ -98,7 +98,7 @@ enum lf_status __wrap_lf_transfer_perform(struct lf_transfer *transfer, const st
          request->url);
     MUST(request->method && request->authorization, "no method or credentials for %s", request->url);
     MUST(!strpbrk(request->url, " \r\n\t#"), "the URL \"%s\"", request->url);
-    MUST(request->deadline != LF_NEVER, "%s may wait for ever", request->url);
+    MUST(request->deadline != LF_NEVER, "%s has no deadline", request->url);
     if (!strcmp(request->url, TENANT "/api/v2/token") && !server.fuzz_token) {
         fill(answer, request, 0, lf_slice_text(token));
         return LF_OK;
@@ -207,7 +207,7 @@ static void call_one(void)
                                             : read_only((what / 4) % 11, &call, id, &out, &err);
     fuzz_check_error(status, &err);
     MUST(!strstr(err.text, SECRET), "a secret in: %s", err.text);
-    MUST(status == LF_OK || (!out && !text), "failed, but gave something: %s", err.text);
+    MUST(status == LF_OK || (!out && !text), "failed, but returned something: %s", err.text);
     MUST(!out || cJSON_IsObject(out) || cJSON_IsArray(out), "neither object nor list");
     MUST(!text || *text, "an empty id");
     free(text);

@@ -1,4 +1,4 @@
-/* Base64: what was encoded comes back; what is decoded is what strict base64 allows. */
+/* Base64: encoding and decoding is lossless; only strict base64 is decoded. */
 #include "fuzz.h"
 
 #include "base/digest.h"
@@ -10,15 +10,15 @@ static void check_bytes(struct lf_slice bytes)
     struct lf_buffer encoded = {0}, decoded = {0};
     MUST(lf_base64_append(&encoded, bytes.data, bytes.len) == LF_OK, "%zu bytes", bytes.len);
     MUST(encoded.len == (bytes.len + 2) / 3 * 4, "%zu bytes became %zu", bytes.len, encoded.len);
-    MUST(lf_base64_decode(lf_buffer_slice(&encoded), &decoded) == LF_OK, "own text refused: %s",
+    MUST(lf_base64_decode(lf_buffer_slice(&encoded), &decoded) == LF_OK, "our own text is refused: %s",
          encoded.data);
-    MUST(lf_slice_equal(lf_buffer_slice(&decoded), bytes), "%zu bytes came back as %zu others", bytes.len,
-         decoded.len);
+    MUST(lf_slice_equal(lf_buffer_slice(&decoded), bytes), "%zu bytes came back as %zu different ones",
+         bytes.len, decoded.len);
     lf_buffer_free(&encoded);
     lf_buffer_free(&decoded);
 }
 
-/* Decoding adds to what is there; a refusal leaves it as it was. */
+/* Decoding appends; a refusal changes nothing. */
 static void check_text(struct lf_slice text)
 {
     struct lf_buffer out = {0}, again = {0};

@@ -16,13 +16,13 @@ static void check_row(const struct lf_command_row *row, const struct lf_message 
     const struct lf_verb *verb = lf_verb_find(row->verb);
     MUST(row->id && *row->id && strlen(row->id) <= LF_COMMAND_ID_MAX, "no id");
     MUST(verb && !lf_verb_file(verb), "a verb that cannot come over MQTT: %s", row->verb);
-    MUST(row->reply, "nowhere to answer to");
+    MUST(row->reply, "no topic for the answer");
     MUST(row->correlation.len == message->correlation.len, "the correlation data has another length");
     if (row->args) {
         MUST(lf_json_parse(lf_slice_text(row->args), &args, &(struct lf_error){0}) == LF_OK,
              "args are no JSON: %s", row->args);
         MUST(lf_verb_check(row->verb, args, &verb, &(struct lf_error){0}) == LF_OK,
-             "%s with args %s passes no second time", row->verb, row->args);
+             "%s with args %s is refused the second time", row->verb, row->args);
     }
     MUST(message->expiry_s < 0 || row->expires_ms, "the message expires, the command does not");
     control__command_expired(row);
@@ -35,7 +35,7 @@ static void check_reply(const struct lf_command_row *row, const struct lf_messag
     if (!row->reply)
         return;
     MUST(*row->reply && !strpbrk(row->reply, "+#") && *row->reply != '$', "answers go to %s", row->reply);
-    MUST(strcmp(row->reply, message->topic) != 0, "answers are commands again");
+    MUST(strcmp(row->reply, message->topic) != 0, "answers go to the command topic");
     MUST(lf_utf8_valid(lf_slice_text(row->reply)), "a topic that is not UTF-8");
     if (strcmp(row->reply, message->response_topic ? message->response_topic : "") != 0)
         MUST(!strncmp(row->reply, BASE "/reply/", strlen(BASE "/reply/"))
@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct lf_error err = {0};
     enum lf_status status = control__command_read(&message, BASE, &row, &err);
     fuzz_check_error(status, &err);
-    MUST(status == LF_OK || err.class == LF_PERMANENT, "a bad command does not get better: %s", err.text);
+    MUST(status == LF_OK || err.class == LF_PERMANENT, "a bad command is not permanent: %s", err.text);
     if (status == LF_OK)
         check_row(&row, &message);
     check_reply(&row, &message);

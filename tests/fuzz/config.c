@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* libconfig 1.5 forgets the text or number it was reading when it meets a mistake. */
+/* libconfig 1.5 leaks the text or number that it was reading when it finds a syntax error. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -48,7 +48,7 @@ static void check_config(const struct lf_config *config)
          "an agent without a name");
     for (size_t i = 0; i < config->instrument_count; i++) {
         const struct lf_config_instrument *instrument = &config->instruments[i];
-        MUST(instrument->name && instrument->driver && instrument->settings, "instrument %zu is not whole",
+        MUST(instrument->name && instrument->driver && instrument->settings, "instrument %zu is incomplete",
              i);
         MUST(lf_config_instrument(config, instrument->name) == instrument, "two instruments are called %s",
              instrument->name);
@@ -58,7 +58,7 @@ static void check_config(const struct lf_config *config)
         MUST(route->name && lf_config_route(config, route->name) == route, "route %zu", i);
     }
     for (size_t i = 0; i < config->event_types.count; i++)
-        MUST(config->event_types.items[i] && *config->event_types.items[i], "event type %zu is nothing", i);
+        MUST(config->event_types.items[i] && *config->event_types.items[i], "event type %zu is empty", i);
 }
 
 static void check_report(const struct lf_config_report *report, bool refused)
@@ -67,7 +67,7 @@ static void check_report(const struct lf_config_report *report, bool refused)
     for (size_t i = 0; i < report->count; i++) {
         const struct lf_config_problem *problem = &report->problems[i];
         MUST(problem->text && *problem->text && problem->file && problem->line >= 0,
-             "problem %zu is not whole", i);
+             "problem %zu is incomplete", i);
         errors += problem->severity == LF_CONFIG_ERROR;
     }
     MUST(errors == report->errors, "%zu errors, but %zu counted", errors, report->errors);

@@ -41,7 +41,7 @@ static enum lf_status convert(struct lf_slice bytes, enum lf_eol eol, enum folde
     fuzz_need(room && read(to, room, (size_t)size) == size, "cannot read");
     out->len = (size_t)size;
     fuzz_need(lf_digest_bytes(LF_SHA256, out->data, out->len, expected) == LF_OK, "no digest");
-    MUST(!strcmp(sha256, expected), "the digest is of something else");
+    MUST(!strcmp(sha256, expected), "the digest does not match the file");
     return LF_OK;
 }
 
@@ -72,17 +72,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct lf_error err = {0};
     enum lf_status status = convert(bytes, eol, encoding, &out, &err);
     if (eol == LF_EOL_LF && bytes.len && memmem(bytes.data, bytes.len, "\r\r", 2))
-        status =
-            LF_INVALID; /* CR CR LF becomes CR LF, as the other CR stays: nothing more can be said of it */
+        status = LF_INVALID; /* CR CR LF becomes CR LF, as the other CR stays: nothing more can be checked */
     if (encoding != LF_ENCODING_KEEP && bytes.len)
-        MUST(status != LF_OK || lf_utf8_valid(bytes), "what is no UTF-8 was converted");
+        MUST(status != LF_OK || lf_utf8_valid(bytes), "text that is not UTF-8 was converted");
     if (status == LF_OK && eol != LF_EOL_KEEP)
         check_ends(eol, lf_buffer_slice(&out));
     if (status == LF_OK && eol == LF_EOL_KEEP && encoding == LF_ENCODING_KEEP)
-        MUST(lf_slice_equal(lf_buffer_slice(&out), bytes), "changed, though nothing was asked for");
+        MUST(lf_slice_equal(lf_buffer_slice(&out), bytes), "changed without a conversion");
     if (status == LF_OK && encoding == LF_ENCODING_UTF8_BOM)
         MUST(out.len >= 3 && !memcmp(out.data, "\xEF\xBB\xBF", 3), "no byte order mark");
-    /* What is converted stays as it is. (From Windows-1252 there is no second time.) */
+    /* Converting twice changes nothing more. (Not from Windows-1252.) */
     if (status == LF_OK && encoding != LF_ENCODING_WINDOWS_1252)
         MUST(convert(lf_buffer_slice(&out), eol, encoding, &again, &err) == LF_OK
                  && lf_slice_equal(lf_buffer_slice(&out), lf_buffer_slice(&again)),

@@ -1,6 +1,6 @@
 /* Requests on the control socket, down to the verbs: an agent without threads (no bench works, no courier),
- * whose journal is begun anew from time to time. The server is included as source, so that a client runs in
- * this thread. */
+ * which starts with an empty journal from time to time. The server is included as source, so that a client
+ * runs in this thread. */
 #include "control/server.c"
 #include "os/thread.h"
 
@@ -46,7 +46,7 @@ static struct {
 
 /* ---- the agent ---- */
 
-/* No bench works here: a question would be waited for until its deadline. */
+/* No bench works here, so a question would wait until its deadline. */
 enum lf_status __wrap_lf_instrument_ask(struct lf_instrument *instrument, const char *command,
                                         const struct lf_input *inputs, size_t input_count, bool allow_once,
                                         int64_t deadline, struct lf_outcome *outcome, struct lf_error *err);
@@ -55,7 +55,7 @@ enum lf_status __wrap_lf_instrument_ask(struct lf_instrument *instrument, const 
                                         int64_t deadline, struct lf_outcome *outcome, struct lf_error *err)
 {
     (void)instrument, (void)allow_once, (void)deadline;
-    MUST(command, "nothing is asked");
+    MUST(command, "no command");
     for (size_t i = 0; i < input_count; i++)
         if (lf_outcome_add(outcome, inputs[i].name, LF_CAPTURE_TEXT, inputs[i].value, err) != LF_OK)
             return err->status;
@@ -152,19 +152,19 @@ static void close_agent(void)
 
 /* ---- one visit ---- */
 
-/* Each answer is one line of JSON: a result, or an error that says something. */
+/* Each answer is one line of JSON: a result, or an error with text and class. */
 static void check_answer(struct lf_slice line)
 {
     cJSON *json = NULL;
     struct lf_error err = {0};
     MUST(lf_json_parse(line, &json, &err) == LF_OK, "%s: %.*s", err.text, (int)line.len, line.data);
     const cJSON *ok = lf_json_at(json, "ok");
-    MUST(cJSON_IsBool(ok), "neither yes nor no: %.*s", (int)line.len, line.data);
+    MUST(cJSON_IsBool(ok), "ok is neither true nor false: %.*s", (int)line.len, line.data);
     if (!cJSON_IsTrue(ok)) {
         const char *text = lf_json_text_or(json, "error.text", ""),
                    *class = lf_json_text_or(json, "error.class", "");
-        MUST(*text && lf_class_from_name(class) != LF_CLASS_NONE, "no reason: %.*s", (int)line.len,
-             line.data);
+        MUST(*text && lf_class_from_name(class) != LF_CLASS_NONE, "an error without text or class: %.*s",
+             (int)line.len, line.data);
     }
     cJSON_Delete(json);
 }
@@ -186,7 +186,7 @@ static void visit_with(struct lf_slice requests, bool with_file)
         fuzz_need(lf_file_append(&client->file, "sent", 4, &(struct lf_error){0}) == LF_OK, "no file");
     agent.server.clients = 1;
     serve_client(client);
-    MUST(agent.server.clients == 0, "the client still counts");
+    MUST(agent.server.clients == 0, "the client is still counted");
 
     struct lf_buffer answers = {0};
     char *into;

@@ -1,4 +1,4 @@
-/* A dialogue of the line driver with an instrument that says anything at any time, on a clock of its own.
+/* A dialogue of the line driver with an instrument that sends anything at any time, on a clock of its own.
  *
  * The first byte chooses a shipped profile, or '!': a profile follows, up to a NUL. Then come actions and
  * what the instrument does, one after the other: an action takes a byte (and a line for its inputs), and
@@ -133,13 +133,13 @@ const char *__wrap_lf_stream_name(const struct lf_stream *stream)
     return "the fuzzed port";
 }
 
-/* ---- what the driver tells ---- */
+/* ---- what the driver reports ---- */
 
 static enum lf_status unsolicited(void *self, const struct lf_line_listen *listen, struct lf_slice line,
                                   const struct lf_outcome *values, struct lf_error *err)
 {
     (void)self;
-    MUST(line.len, "an empty line was told");
+    MUST(line.len, "an empty line was reported");
     return lf_findings_add(&bench.findings, listen->name, listen->form, line, values, err);
 }
 
@@ -156,7 +156,7 @@ static void check_values(const struct lf_outcome *values)
 {
     MUST(values->count <= LF_CAPTURES_MAX, "%zu values", values->count);
     for (size_t i = 0; i < values->count; i++)
-        MUST(values->captures[i].name && values->captures[i].value, "value %zu is not whole", i);
+        MUST(values->captures[i].name && values->captures[i].value, "value %zu is incomplete", i);
 }
 
 /* ---- actions ---- */
@@ -174,7 +174,7 @@ static size_t make_inputs(const struct lf_line_input_rules *rules, const char *t
     return made;
 }
 
-/* A command that may have been done once is never said to have surely not been done. */
+/* A `once` command that may have been performed is never reported as certainly not performed. */
 static void check_command(const struct lf_line_command *command, enum lf_status status,
                           const struct lf_error *err, bool doubted, size_t written)
 {
@@ -187,7 +187,7 @@ static void check_command(const struct lf_line_command *command, enum lf_status 
         MUST(err->class == LF_UNKNOWN_OUTCOME, "%s: sent, then %s: %s", command->name,
              lf_class_name(err->class), err->text);
     if ((status == LF_TIMEOUT || status == LF_PROTOCOL) && written && !doubted)
-        MUST(bench.dialogue.doubt, "%s: no whole answer, but no doubt: %s", command->name, err->text);
+        MUST(bench.dialogue.doubt, "%s: no complete answer, but no doubt: %s", command->name, err->text);
 }
 
 static void command(const struct lf_line_command *command, const char *text)
@@ -209,7 +209,7 @@ static void command(const struct lf_line_command *command, const char *text)
 static void progress(void *self, const char *text)
 {
     (void)self;
-    MUST(text && *text, "progress without words");
+    MUST(text && *text, "progress without a text");
 }
 
 static void procedure(const struct lf_line_procedure *procedure, const char *text)

@@ -13,21 +13,21 @@ static void check_texts(const struct lf_event *event)
     MUST(event->type && *event->type, "no type");
     MUST(event->name && event->resource, "no name or resource for type %s", event->type);
     MUST(strstr(event->type, event->name), "the name %s is not in the type %s", event->name, event->type);
-    MUST(cJSON_IsObject(event->root) && cJSON_IsObject(event->detail), "no whole");
-    MUST(event->detail == lf_json_at(event->root, "detail"), "the detail is not that of the whole");
-    MUST(!event->payload || cJSON_IsObject(event->payload), "the payload is no object");
+    MUST(cJSON_IsObject(event->root) && cJSON_IsObject(event->detail), "no root or detail");
+    MUST(event->detail == lf_json_at(event->root, "detail"), "the detail is not part of the root");
+    MUST(!event->payload || cJSON_IsObject(event->payload), "the payload is not an object");
     MUST(!event->thin || !event->payload, "thin and with a payload");
-    /* An envelope may contradict itself, or say it in one of the two places only. */
+    /* An envelope may contradict itself, or name the type in one of the two places only. */
     const char *inner = lf_json_text_or(event->root, "detail.eventType", "");
     const char *outer = lf_json_text_or(event->root, "detail-type", "");
     MUST(!strcmp(inner, event->type) || !strcmp(outer, event->type),
-         "the whole is of type \"%s\" or \"%s\", not %s", inner, outer, event->type);
+         "the root is of type \"%s\" or \"%s\", not %s", inner, outer, event->type);
 }
 
 static void each(void *context, const char *type)
 {
     const struct lf_event *event = context;
-    MUST(type && *type, "a route on %s stands for nothing", event->name);
+    MUST(type && *type, "a route on %s has no type", event->name);
 }
 
 static void check_routes(const struct lf_event *event)
@@ -49,8 +49,8 @@ static void check_routes(const struct lf_event *event)
         lf_event_on_types(event->name, each, (void *)(uintptr_t)event);
 }
 
-/* The envelope that patterns look at tells of the same happening. (A webhook without an id has one of its
- * bytes, which are others there.) */
+/* The envelope that patterns match against reports the same happening. (A webhook without an id has one of
+ * its bytes, which are others there.) */
 static void check_key(const struct lf_event *event)
 {
     if (!lf_json_at(event->detail, "id"))
@@ -61,7 +61,7 @@ static void check_key(const struct lf_event *event)
     MUST(key && *key, "no key");
     MUST(text, "cannot print");
     enum lf_status status = lf_event_decode(lf_slice_text(text), &again, &err);
-    MUST(status == LF_OK || status == LF_TOO_LARGE, "its own whole is refused: %s: %s", err.text, text);
+    MUST(status == LF_OK || status == LF_TOO_LARGE, "its own root is refused: %s: %s", err.text, text);
     if (status == LF_OK) {
         char *second = lf_key_event(again);
         MUST(!strcmp(event->id, again->id) && !strcmp(event->type, again->type), "another id or type: %s",
@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_key(event);
         check_again(event, lf_slice((const char *)data, size));
     } else {
-        MUST(err.class == LF_PERMANENT, "a bad event does not get better: %s", err.text);
+        MUST(err.class == LF_PERMANENT, "a bad event is not permanent: %s", err.text);
     }
     lf_event_free(event);
     return 0;

@@ -48,16 +48,15 @@ static void check_found(const struct lf_line_ending *ending, struct lf_slice byt
     if (state == LF_FRAME_MORE)
         return;
     MUST(frame.used <= bytes.len, "%zu of %zu bytes used", frame.used, bytes.len);
-    MUST(frame.used > 0, "a unit of no bytes: the next look finds it again, for ever");
+    MUST(frame.used > 0, "a unit of no bytes: it would be found again without end");
     MUST(state != LF_FRAME_BAD || (frame.why && *frame.why), "bad without a reason");
     if (state == LF_FRAME_DONE && frame.body.len) {
         MUST(frame.body.data >= bytes.data && frame.body.data + frame.body.len <= bytes.data + bytes.len,
-             "the body lies outside");
+             "the body lies outside the unit");
         MUST(frame.body.len <= frame.used, "a body of %zu in a unit of %zu", frame.body.len, frame.used);
     }
     MUST(strlen(line__show(frame.body, room)) < LF_SHOW_ROOM, "shown too long");
-    if (state == LF_FRAME_DONE && !quiet
-        && ending->unit != LF_UNIT_IDLE) { /* what comes behind changes nothing */
+    if (state == LF_FRAME_DONE && !quiet && ending->unit != LF_UNIT_IDLE) { /* what follows changes nothing */
         enum lf_line_frame_state alone = line__frame_find(ending, lf_slice(bytes.data, frame.used), false,
                                                           &again);
         MUST(alone == LF_FRAME_DONE && again.used == frame.used && again.body.len == frame.body.len,
@@ -65,7 +64,7 @@ static void check_found(const struct lf_line_ending *ending, struct lf_slice byt
     }
 }
 
-/* What is wrapped is found again, if its bytes cannot be taken for the end. */
+/* A wrapped body is found again, unless its bytes look like the ending. */
 static void check_wrapped(const struct lf_line_ending *ending, struct lf_slice payload)
 {
     struct lf_buffer out = {0};
@@ -96,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct lf_line_ending ending = read_ending(&input);
     struct lf_slice bytes = fuzz_rest(&input);
     if (ending.unit == LF_UNIT_NONE)
-        return 0; /* no reply is looked for */
+        return 0; /* no reply is expected */
     if (bytes.len) {
         check_found(&ending, bytes, false);
         check_found(&ending, bytes, true);

@@ -1,4 +1,4 @@
-/* What the code under test asks in place of base/clock.c and the sleeping of base/os_wake.c. */
+/* Replaces base/clock.c and the sleeping of the os for the code under test. */
 #include "fuzz_clock.h"
 
 #include "os/wait.h"
@@ -49,7 +49,7 @@ bool __wrap_lf_deadline_passed(int64_t deadline)
     return deadline != LF_NEVER && deadline <= now_ms;
 }
 
-/* Who would sleep for ever is woken: nothing else could end it here. */
+/* A wait without a deadline is woken: nothing else could end it here. */
 enum lf_status __wrap_lf_sleep_until(int64_t deadline, const struct lf_cancel *cancel)
 {
     (void)cancel;

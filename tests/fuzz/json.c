@@ -1,4 +1,4 @@
-/* JSON from outside: parsing, printing, looking along paths, valid UTF-8. */
+/* JSON from outside: parsing, printing, lookup by path, valid UTF-8. */
 #include "fuzz.h"
 
 #include "base/json.h"
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check_error(status, &err);
     MUST((status == LF_OK) == (value != NULL), "status %d and %p", (int)status, (void *)value);
     if (value) {
-        MUST(lf_utf8_valid(text) && !memchr(data, 0, size), "accepted what is no UTF-8 or has a NUL");
+        MUST(lf_utf8_valid(text) && !memchr(data, 0, size), "accepted text that is not UTF-8 or has a NUL");
         if (!memmem(data, size, "\\u0000", 6)) { /* cJSON ends a text there */
             check_round(value);
             look_around(value);

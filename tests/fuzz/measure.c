@@ -41,9 +41,9 @@ static void check_duration(const char *text)
     if (lf_duration_parse(text, &ms) == LF_OK) {
         MUST(ms >= 0, "\"%s\" is %" PRId64 " ms", text, ms);
         lf_duration_format(ms, shown, sizeof shown);
-        MUST(*shown, "%" PRId64 " ms is shown as nothing", ms);
+        MUST(*shown, "%" PRId64 " ms is shown as an empty text", ms);
     } else {
-        MUST(ms == -1, "refused \"%s\" and still said %" PRId64, text, ms);
+        MUST(ms == -1, "refused \"%s\" and still returned %" PRId64, text, ms);
     }
 }
 
@@ -54,9 +54,9 @@ static void check_size(const char *text)
     if (lf_size_parse(text, &bytes) == LF_OK) {
         MUST(bytes >= 0, "\"%s\" is %" PRId64 " bytes", text, bytes);
         lf_size_format(bytes, shown, sizeof shown);
-        MUST(*shown, "%" PRId64 " bytes are shown as nothing", bytes);
+        MUST(*shown, "%" PRId64 " bytes are shown as an empty text", bytes);
     } else {
-        MUST(bytes == -1, "refused \"%s\" and still said %" PRId64, text, bytes);
+        MUST(bytes == -1, "refused \"%s\" and still returned %" PRId64, text, bytes);
     }
 }
 
@@ -104,11 +104,11 @@ static void check_near(const char *text)
     struct lf_nearest near = {.word = text};
     char hint[LF_HINT];
     lf_nearest_setting(&near, table);
-    MUST(!near.name || lf_setting_find(table, near.name), "suggests %s, which there is not", near.name);
+    MUST(!near.name || lf_setting_find(table, near.name), "suggests %s, which does not exist", near.name);
     MUST(lf_nearest_hint(&near, "", hint), "no hint");
     MUST(lf_edit_distance(text, text) == 0 || strlen(text) > 64, "\"%s\" is far from itself", text);
     MUST(lf_edit_distance(text, "parity") == lf_edit_distance("parity", text),
-         "there and back differ: \"%s\"", text);
+         "the distance is not symmetric: \"%s\"", text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -43,7 +43,7 @@ static void check_name(const char *name)
              "\"%s\" does not match itself", name);
 }
 
-/* Below an open folder nothing is reached that is outside, whatever the path. There is a file "secret" one
+/* No path leads out of an open folder. There is a file "secret" one
  * level up, and links "up" (to ..) and "out" (to the secret) inside. */
 static void check_path(const char *path)
 {

@@ -1,5 +1,5 @@
-/* Event patterns: the first line is the pattern; the others are events to match, and the pattern itself is
- * one too. */
+/* Event patterns: the first line is the pattern; the others are events to match, and so is the
+ * pattern itself. */
 #include "fuzz.h"
 
 #include "event/pattern.h"
@@ -16,16 +16,16 @@ static struct lf_pattern *compile(struct lf_slice text, struct lf_error *err)
     return pattern;
 }
 
-/* Twice the same answer, from both compilations, and mismatch agrees. */
+/* The answer is the same twice, from both compilations, and the mismatch agrees with it. */
 static void check_event(const struct lf_pattern *one, const struct lf_pattern *two, const cJSON *event)
 {
     bool matches = lf_pattern_match(one, event);
     const char *why = event__pattern_mismatch(one, event);
-    MUST(matches == lf_pattern_match(one, event), "another answer the second time");
-    MUST(matches == lf_pattern_match(two, event), "another answer of the second compilation");
+    MUST(matches == lf_pattern_match(one, event), "a different answer the second time");
+    MUST(matches == lf_pattern_match(two, event), "a different answer from the second compilation");
     MUST(matches == (why == NULL), "matches: %d, but not satisfied: %s", matches, why);
     cJSON *copy = cJSON_Duplicate(event, 1);
-    MUST(copy && matches == lf_pattern_match(one, copy), "another answer for a copy of the event");
+    MUST(copy && matches == lf_pattern_match(one, copy), "a different answer for a copy of the event");
     cJSON_Delete(copy);
 }
 
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(!compile(first, &again) && !strcmp(err.text, again.text), "%s, then %s", err.text, again.text);
         return 0;
     }
-    MUST(lf_json_parse(first, &json, &err) == LF_OK, "a pattern that is no JSON: %s", err.text);
+    MUST(lf_json_parse(first, &json, &err) == LF_OK, "a pattern that is not JSON: %s", err.text);
     MUST(lf_pattern_compile(json, &two, &err) == LF_OK, "parsed, but not compiled: %s", err.text);
     check_event(one, two, json);
     for (int events = 0; input.left && events < 8; events++) {

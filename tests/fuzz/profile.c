@@ -19,7 +19,7 @@ static void problem(void *self, int line, int column, const char *text)
     struct told *told = self;
     MUST(line >= 1 && column >= 1, "at %d:%d: %s", line, column, text);
     MUST((size_t)line <= told->lines + 1, "line %d of %zu: %s", line, told->lines, text);
-    MUST(text && *text, "a problem without words at %d:%d", line, column);
+    MUST(text && *text, "a problem without a text at %d:%d", line, column);
     if (!told->problems++)
         snprintf(told->first, sizeof told->first, "fuzzed:%d:%d: %s", line, column, text);
 }
@@ -73,7 +73,7 @@ static void check_profile(const struct lf_line_profile *profile)
             const struct lf_line_step *step = &procedure->steps[k];
             MUST(!step->command_name || step->command, "%s: a step without its command", procedure->name);
             MUST(!step->command || step->command->repeat <= procedure->repeat,
-                 "%s: more often than %s may be done", procedure->name, step->command_name);
+                 "%s: repeats more than %s allows", procedure->name, step->command_name);
         }
     }
 }

@@ -16,16 +16,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     *resource = *again = '\0';
     enum lf_status status = lf_stream_check(spec, resource, ROOM, &err);
     fuzz_check_error(status, &err);
-    MUST(lf_stream_check(spec, again, ROOM, &second) == status, "another answer the second time");
+    MUST(lf_stream_check(spec, again, ROOM, &second) == status, "a different answer the second time");
     if (status == LF_OK) {
         MUST(strnlen(resource, ROOM) < ROOM && !strcmp(resource, again), "\"%s\"", spec);
         MUST(!strncmp(resource, "serial ", 7) || !strncmp(resource, "tcp ", 4)
                  || !strncmp(resource, "unix ", 5),
              "\"%s\" is the resource \"%.63s\"", spec, resource);
         MUST(lf_stream_check(spec, NULL, 0, &(struct lf_error){0}) == LF_OK,
-             "another answer without a resource");
+             "a different answer without a resource");
     } else {
-        MUST(err.class == LF_PERMANENT, "a bad name does not get better: %s", err.text);
+        MUST(err.class == LF_PERMANENT, "a bad name is not permanent: %s", err.text);
         MUST(!strcmp(err.text, second.text), "%s, then %s", err.text, second.text);
     }
     free(again);

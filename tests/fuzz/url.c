@@ -1,5 +1,5 @@
-/* URLs: what may be asked, where a redirect leads, how they are named. Two lines: a URL, and where it
- * redirects to. */
+/* URLs: which may be requested, where a redirect leads, how messages name them. Two lines: a URL, and where
+ * it redirects to. */
 #include "fuzz.h"
 
 #include "config/load.h"
@@ -37,7 +37,7 @@ static void check_asked(const char *url)
     fuzz_check_error(status, &err);
     for (const char *at = err.text; *at; at++)
         MUST(!iscntrl((unsigned char)*at), "a control character in: %s", err.text);
-    MUST(status != LF_OK || !strncasecmp(url, "https:", 6) || on_loopback(url), "%s may be asked", url);
+    MUST(status != LF_OK || !strncasecmp(url, "https:", 6) || on_loopback(url), "%s would be requested", url);
 }
 
 static void check_redirect(const char *url, const char *location)
