@@ -70,9 +70,9 @@ static void check_encoded(const char *text)
 static void check_split(const char *text)
 {
     struct lf_url url;
-    const char *why = NULL;
-    if (!config__url_split(text, &url, &why)) {
-        MUST(why && *why, "refused without a reason: %s", text);
+    const char *why = config__url_split(text, &url);
+    if (why) {
+        MUST(*why, "refused without a reason: %s", text);
         return;
     }
     MUST(*url.scheme && *url.host && url.port >= 0 && url.port <= 65535, "%s", text);
