@@ -14,14 +14,13 @@ static void answer_token(struct fake *fake, struct server_call *call)
     snprintf(fake->token_seen, sizeof fake->token_seen, "%s|%s|%s",
              server_header(call, "Authorization", authorization, sizeof authorization),
              server_header(call, "Content-Type", type, sizeof type), call->body);
-    int64_t delay = fake->token_delay_ms;
     int status = fake->token_status ? fake->token_status : 200;
     snprintf(made, sizeof made, "{\"access_token\":\"token-%d\",\"expires_in\":%d,\"token_type\":\"Bearer\"}",
              number, fake->token_life_s);
     const char *body = fake->token_body ? fake->token_body : made;
     pthread_mutex_unlock(&fake->lock);
-    if (delay)
-        server_pause(call, delay);
+    while (fake->token_held)
+        server_pause(call, 5);
     server_reply(call, status, "", body);
 }
 

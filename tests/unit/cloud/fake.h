@@ -36,8 +36,8 @@ struct fake {
     int token_status;       /* 0: 200 with a fresh token */
     const char *token_body; /* NULL: {"access_token":"token-N",...} */
     int token_life_s;
-    int64_t token_delay_ms;
-    char token_seen[1024]; /* authorization, content type and body of the last token request */
+    atomic_bool token_held; /* the answer waits until it is false */
+    char token_seen[1024];  /* authorization, content type and body of the last token request */
 };
 
 void fake_open(struct fake *fake);

@@ -311,12 +311,12 @@ static void health(void)
 
 UNIT_TESTS("cloud api", {"a processor is created with the fields the API requires, and no others", creates},
            {"creating with a lost or doubtful answer is an unknown outcome, and never repeated", doubt},
-           {"a refused token says that nothing was created: the call is repeated", create_after_401},
-           {"processing is started once", process}, {"what goes wrong in reading is classed", reading},
+           {"after a refused token nothing was created, so the call is repeated", create_after_401},
+           {"processing is started once", process}, {"failures to read have the right class", reading},
            {"endless and endlessly nested answers are refused", endless},
            {"the rate limit is respected before it is hit", rate_limit, UNIT_SLOW},
-           {"ids are data: encoded, never a path", ids},
-           {"processors are found over all pages, with a file and of the config", finds},
-           {"a list that does not end, or holds something else, is refused", list_without_end},
-           {"events are asked for after an event, since a time, of some types", events},
+           {"ids are encoded and never become a path", ids},
+           {"processors with a file and of the config are found on all pages", finds},
+           {"a list that does not end, or has other items, is refused", list_without_end},
+           {"events are requested after an event, since a time, and by type", events},
            {"the operator sees whether the cloud works", health}, )

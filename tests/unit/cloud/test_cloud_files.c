@@ -288,13 +288,14 @@ static void download_is_free(void)
     fake_close(&fake);
 }
 
-UNIT_TESTS("cloud files",
-           {"a small file goes in one request, with the vendor's vector, also after a renewed token", single},
-           {"parts: one more byte, one more part; never more than 10,000", boundaries},
-           {"parts make up the file, and their eTags go back as they came", parts},
-           {"the last part of a file beyond 4 GiB is its end", beyond_4_gib},
-           {"completing again what is complete is no failure", completed_before},
-           {"a download follows the redirect without credentials, and fails in classes", download},
-           {"a download that the store's digest disagrees with is right when it comes twice with equal bytes",
-            download_digest},
-           {"a download does not wait for the rate limit", download_is_free}, )
+UNIT_TESTS(
+    "cloud files",
+    {"a small file is sent in one request, as in the vendor's example, also after a renewed token", single},
+    {"one byte more makes one more part; there are never more than 10,000", boundaries},
+    {"the parts make up the file, and their eTags are sent back unchanged", parts},
+    {"the last part of a file beyond 4 GiB is its end", beyond_4_gib},
+    {"completing an upload twice is not a failure", completed_before},
+    {"a download follows the redirect without credentials, and failures have the right class", download},
+    {"a download whose digest differs from the store's is accepted when a second one has the same bytes",
+     download_digest},
+    {"a download does not wait for the rate limit", download_is_free}, )

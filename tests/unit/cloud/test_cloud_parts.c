@@ -356,17 +356,17 @@ static void upload_shrinks(void)
     close(fd);
 }
 
-UNIT_TESTS("cloud parts", {"every HTTP status has the class of the table", classes},
-           {"the vendor's words are in the message, made plain", vendor},
+UNIT_TESTS("cloud parts", {"every HTTP status has the class that the table gives it", classes},
+           {"the message quotes the vendor, without control characters", vendor},
            {"odd and huge error bodies do no harm", hostile},
-           {"a web page in place of the API is recognised", pages},
-           {"Retry-After, else the rate limit's reset, says how long to wait", waits},
-           {"a wrong field is named with what it is and what it should be", shapes},
+           {"a web page instead of an answer is recognised", pages},
+           {"Retry-After, else the reset of the rate limit, decides how long to wait", waits},
+           {"a wrong field is reported with what it is and what it should be", shapes},
            {"without a known limit nothing waits", rate_unknown},
            {"the window's budget is used up to a reserve", rate_counts},
            {"answers that overtake each other do not raise the budget", rate_overtaking},
-           {"the next window is waited for, and taken as whole", rate_waits, UNIT_SLOW},
+           {"the next window is awaited, and its full budget used", rate_waits, UNIT_SLOW},
            {"waiting for the window can be cancelled", rate_cancel},
-           {"the vendor's vector: hello is aGVsbG8= with md5 5d41402abc4b2a76b9719d911017c592", upload_hello},
-           {"any piece of a file comes out as that piece", upload_pieces},
+           {"an upload of hello has the Base64 and MD5 of the vendor's example", upload_hello},
+           {"any piece of a file is sent unchanged", upload_pieces},
            {"a file that became shorter is noticed", upload_shrinks}, )

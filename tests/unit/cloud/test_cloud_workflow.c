@@ -145,8 +145,8 @@ static void outputs(void)
 }
 
 UNIT_TESTS("cloud workflow",
-           {"a status is found by name or type, reachable ones first, from a schema read once", statuses},
-           {"a transition that the workflow lacks needs a person, and is explained", refused},
+           {"a status is found by name or type, reachable ones first, and the schema is read once", statuses},
+           {"a missing transition needs a person, and the error explains it", refused},
            {"a life cycle that changed is read again before anything is refused", changed},
            {"odd life cycles do no harm", odd_schemas}, {"a status is set by its id", sets},
            {"outputs are created once, and listed over all pages", outputs}, )

@@ -80,18 +80,21 @@ static void expect(const char *topic, const char *correlation, const char *id, c
     cJSON_Delete(answer);
 }
 
+#define REPLY(id) "labferry/lab/agents/bench-1/reply/" id
+
+// Commands are done in order: what came before would be answered before another one.
 static void expect_nothing(void)
 {
-    struct lf_outbox_row row;
-    lf_sleep_until(lf_deadline_in(100), NULL);
-    while (lf_journal_outbox_next(ground.context.journal, heard, &row, UNIT_ERROR) == LF_OK) {
-        heard = row.seq;
-        CHECK(strstr(row.topic, "/jobs/") || strstr(row.topic, "/instruments/"));
-        lf_outbox_row_free(&row);
-    }
+    static const char *const states[] = {"accepted", "running", "succeeded"};
+    static int number;
+    char id[20], text[80], reply[100];
+    snprintf(id, sizeof id, "end-%d", ++number);
+    snprintf(text, sizeof text, "{\"id\": \"%s\", \"verb\": \"events\"}", id);
+    snprintf(reply, sizeof reply, REPLY("%s"), id);
+    send_text(text);
+    for (int i = 0; i < 3; i++)
+        expect(reply, "", id, states[i], NULL);
 }
-
-#define REPLY(id) "labferry/lab/agents/bench-1/reply/" id
 
 static void three_answers(void)
 {
@@ -414,14 +417,16 @@ UNIT_TESTS(
      once_whatever_happens},
     {"the same id with another verb or other arguments is refused, and the first command is done as asked",
      same_id_other_content},
-    {"what cannot be done is failed with what would be right", refused_with_what_would_be_right},
-    {"what has no id is answered if there is a response topic, and does nothing", nothing_to_answer},
+    {"a command that cannot be performed fails, and the error says how to correct it",
+     refused_with_what_would_be_right},
+    {"a message without an id does nothing, and is answered if it has a response topic", nothing_to_answer},
     {"a response topic that cannot be used is refused", bad_ways_back},
-    {"what comes too late is failed as expired and not done", too_late},
+    {"a command that arrives too late fails as expired and is not performed", too_late},
     {"a retained command is ignored", lying_about},
-    {"after a crash, begun actions are unknown, looking is repeated, accepted ones are done in order",
+    {"after a crash, interrupted actions have an unknown outcome, reading verbs are repeated, and accepted ones "
+     "are performed in order",
      after_a_crash},
-    {"a verb that fails answers so and does not stop the next", failed_leaves_no_trace},
-    {"a command whose batch was not committed was never there", undone_with_its_transaction},
-    {"when too many commands wait one more is refused for now, and taken when it comes again later",
+    {"a failed verb is answered as failed, and the next is performed", failed_leaves_no_trace},
+    {"a command whose batch was not committed leaves no trace", undone_with_its_transaction},
+    {"when too many commands wait, another is refused for now, and accepted when it is sent again later",
      too_many}, )

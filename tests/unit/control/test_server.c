@@ -325,14 +325,14 @@ static void rights(void)
     close_server();
 }
 
-UNIT_TESTS("server",
-           {"garbage is answered with an error, and the next request with what it asks for", garbage},
-           {"a request without end is cut off and said so", too_large},
+UNIT_TESTS("server", {"garbage is answered with an error, and the next request is served", garbage},
+           {"a request that is too long is cut off, and the answer says so", too_large},
            {"requests may come in pieces or together", in_pieces_and_together},
-           {"sixteen callers are served, the next is told to come again", many_callers},
-           {"a caller who stops in the middle holds up nobody, nor the end", a_slow_one_holds_up_nobody},
-           {"a file can be passed along, and only a regular one", a_file_passed_along},
+           {"sixteen callers are served, the next is asked to try again", many_callers},
+           {"a caller that stalls in the middle of a request delays nobody, and not the shutdown",
+            a_slow_one_holds_up_nobody},
+           {"a regular file can be passed along, and nothing else", a_file_passed_along},
            {"without an agent the error says how to start one", nobody_there},
-           {"a stale socket is replaced, a living one is not", stale_and_living},
+           {"a stale socket is replaced, one in use is not", stale_and_living},
            {"a file that is not a socket is left alone", not_a_socket},
            {"others may look if they can open the socket; only operators may act", rights}, )

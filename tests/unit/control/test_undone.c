@@ -156,5 +156,4 @@ static void all_or_nothing(void)
 }
 
 UNIT_TESTS("verbs undone",
-           {"a verb whose commit fails is refused and has changed neither jobs, files nor instruments",
-            all_or_nothing}, )
+           {"a verb whose commit fails is refused, and changes no job, file or instrument", all_or_nothing}, )

@@ -335,17 +335,17 @@ static void recorded_once(void)
     ground_close(&ground);
 }
 
-UNIT_TESTS("verbs", {"requests as they should be are taken", good_requests},
-           {"an unknown verb is refused with the nearest and all there are", wrong_verbs},
-           {"a wrong argument is refused with what would be right", wrong_arguments},
-           {"an argument given twice is checked twice", second_of_a_name},
+UNIT_TESTS("verbs", {"valid requests are accepted", good_requests},
+           {"an unknown verb is refused, with the nearest name and all names", wrong_verbs},
+           {"a wrong argument is refused, and the error says how to correct it", wrong_arguments},
+           {"an argument that is given twice is checked twice", second_of_a_name},
            {"a verb has one name, which may also be written with '_' or as two words", one_spelling},
-           {"each row has its help, and its example is one of its own requests", complete_rows},
-           {"words of a command line become arguments, or are refused with what would be right",
+           {"each row has help, and its example is a valid request", complete_rows},
+           {"words of a command line become arguments, or the error says how to correct them",
             words_to_arguments},
-           {"arguments of the command line itself are refused everywhere else", local_arguments_stay_local},
+           {"arguments for the command line alone are refused everywhere else", local_arguments_stay_local},
            {"an action, its answer and its audit entry are stored together or not at all", recorded_once},
-           {"what is not there is refused with what is, and makes no job", refused_with_what_is_right},
-           {"a pause outlives a restart, with who and why; resume ends it", pause_outlives_a_restart},
-           {"a run becomes a job that is listed, told of and cancelled, with who did it",
+           {"an unknown name is refused with the known ones, and makes no job", refused_with_what_is_right},
+           {"a pause survives a restart, with who and why; resume ends it", pause_outlives_a_restart},
+           {"a run becomes a job that is listed, reported and cancelled, with who did it",
             a_job_from_run_to_cancel}, )
