@@ -53,7 +53,7 @@ static const struct lf_verb *find_verb(const char *const words[2], int *count)
     return verb ? verb : lf_verb_find_in(cli_verb_at, words[0]);
 }
 
-/* A group of commands is refused as the two words that were meant. */
+/* The first word may be that of a group ("audit"): then both words together are the unknown name. */
 static enum cli_exit refuse_verb(const struct cli *cli, const char *const words[2])
 {
     struct lf_error err;

@@ -92,8 +92,8 @@ struct cli_field {
     int style;        /* a colour, or one of the styles */
 };
 
-/* Both end with title NULL; at most CLI_COLUMNS_MAX columns. A table gives way in its last column when the
- * terminal is narrow. */
+/* Both end with title NULL; at most CLI_COLUMNS_MAX columns. On a narrow terminal the last column of a
+ * table is cut first. */
 void cli_show_list(const struct cli *cli, const cJSON *list, const struct cli_field *fields);
 void cli_show_lines(const struct cli *cli, const cJSON *object, const struct cli_field *lines);
 /* Anything: a table for a list of objects, lines for an object. */

@@ -48,8 +48,8 @@ enum cli_colour cli_state_colour(const char *state)
 
 /* ---- texts from outside ---- */
 
-/* Control characters, and those that turn the direction of writing or hide in no width, could make a
- * terminal lie. */
+/* Control characters, and characters that have no width or change the writing direction, could make a
+ * terminal show something else. */
 static bool is_safe(uint32_t c)
 {
     return !(c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f)
@@ -164,7 +164,7 @@ void *cli_must(void *memory)
     return memory;
 }
 
-/* Makes a table fit the terminal: first the last column gives way, then whichever is the widest. */
+/* Fits a table to the terminal: the last column shrinks first, then the widest. */
 static void shrink(const struct cli *cli, int *widths, int columns)
 {
     int total = GAP * (columns - 1);

@@ -61,8 +61,7 @@ enum lf_status starts_note_clock(struct lf_journal *journal, int64_t step_ms, st
         snprintf(text, sizeof text, "the clock was set %s by %s; %s", step_ms < 0 ? "back" : "forward", by,
                  clock);
     else
-        snprintf(text, sizeof text, "%s%s", clock,
-                 lf_clock_ahead_ms() ? "" : ", which the tenant's agrees with");
+        snprintf(text, sizeof text, "%s%s", clock, lf_clock_ahead_ms() ? "" : "; the tenant's clock agrees");
     lf_log_warning("agent", "%s", text);
     return lf_journal_audit_add(journal, "agent", "clock", NULL, text, err);
 }
@@ -72,7 +71,7 @@ void starts_note_stop(struct lf_journal *journal)
     struct lf_error err = {0};
     char *running;
     if (lf_journal_get(journal, "running", &running, &err) == LF_OK
-        && !running) /* it never came to starts_note_start */
+        && !running) /* the start was never recorded */
         return;
     free(running);
     enum lf_status status = lf_journal_begin(journal, &err);

@@ -1,6 +1,6 @@
 /* Wiring.
  *
- * The way of the data, as callbacks: link -> batch() -> intake (which hands commands to control) ->
+ * How data flows, as callbacks: link -> batch() -> intake (which hands commands to control) ->
  * jobs -> instruments; jobs and instruments -> outbox -> link. A part knows only those below it; calls
  * upwards pass through here. Threads start last and stop first.
  */
@@ -108,13 +108,13 @@ static void published(void *context, int64_t ticket, const char *refused)
 
 /* ---- opening ---- */
 
-/* An older copy of the journal: events since then come again, and what was done for them would be done again.
- * So nothing moves until a person has looked. */
+/* With an older copy of the journal, events since then arrive again, and what was done for them would be done
+ * again. So all instruments are paused until a person has checked. */
 static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
 {
-    static const char why[] = "the journal is an older copy: what the instrument did since it was made would "
-                              "be done again. Look at the open "
-                              "jobs, cancel those that were done already, then resume";
+    static const char why[] =
+        "the journal is an older copy: what the instrument has done since would be done "
+        "again. Check the open jobs, cancel those that were already done, then resume";
     const struct lf_config *config = agent->context.config;
     char text[200];
     int64_t missing = lf_journal_missing(agent->context.journal);
@@ -122,7 +122,7 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
         return LF_OK;
     snprintf(
         text, sizeof text,
-        "the journal is an older copy: it lacks %lld entries that it had when an action was begun last. All "
+        "the journal is an older copy: it lacks %lld entries that were there when the last action began. All "
         "instruments are paused",
         (long long)missing);
     lf_log_error("agent", "%s", text);

@@ -140,7 +140,7 @@ enum lf_status cloud__api_call(struct lf_cloud *cloud, const struct lf_api_reque
     *out = NULL;
     enum lf_status status = cloud__api_url(cloud, request, &url, err);
     if (status == LF_INVALID)
-        return status; /* says nothing about the cloud */
+        return status; /* not a failure of the cloud */
     if (status == LF_OK && request->json && !(text = lf_json_print(request->json)))
         status = lf_fail_memory(err, "building a request");
     int64_t request_timeout = lf_deadline_in(cloud->config->request_timeout_ms);

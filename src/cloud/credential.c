@@ -30,13 +30,6 @@ enum {
     RETRY_REFRESH_MS = 5000, /* after a failed early refresh, while the old token still works */
 };
 
-struct lf_waiter {
-    struct lf_wake wake;
-    bool shared;           /* `error` holds the outcome of the fetch */
-    struct lf_error error; /* status LF_OK: check again */
-    struct lf_waiter *next;
-};
-
 void cloud__credential_forget(char *value)
 {
     if (value)
@@ -60,7 +53,7 @@ static enum lf_status read_secret(const char *path, const char *what, struct lf_
         usable = usable && isgraph((unsigned char)secret->data[i]);
     if (!usable)
         return lf_fail(err, LF_INVALID, LF_TRANSIENT,
-                       "%s: %s must hold the secret and nothing else (no spaces, one line)", what, path);
+                       "%s: %s must contain only the secret, on one line without spaces", what, path);
     return LF_OK;
 }
 
@@ -133,7 +126,7 @@ static enum lf_status read_token(const struct lf_answer *answer, char **value, i
         usable = isgraph((unsigned char)*c);
     if (!usable || seconds <= 0)
         status = lf_fail(err, LF_PROTOCOL, LF_TRANSIENT,
-                         "the answer has no usable bearer token with its lifetime; check the tenant URL");
+                         "the answer has no usable bearer token and lifetime; check the tenant URL");
     else if (!(*value = lf_format("Bearer %s", token)))
         status = lf_fail_memory(err, "keeping a token");
     *life_ms = (seconds > TOKEN_LIFE_MAX_S ? TOKEN_LIFE_MAX_S : seconds) * 1000;

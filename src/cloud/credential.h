@@ -12,7 +12,14 @@
 
 struct lf_call;
 struct lf_transfer;
-struct lf_waiter;
+
+/* A thread that waits for the fetch of another. */
+struct lf_waiter {
+    struct lf_wake wake;
+    bool shared;           /* `error` holds the outcome of the fetch */
+    struct lf_error error; /* status LF_OK: check again */
+    struct lf_waiter *next;
+};
 
 struct lf_credential {
     const struct lf_config_cloud *config; /* borrowed */

@@ -44,7 +44,7 @@ static enum lf_status read_piece(struct lf_upload *upload, int64_t at, size_t le
     size_t got;
     if (lf_file_read_at(upload->file, upload->offset + at, upload->chunk, len, &got, err) != LF_OK)
         return lf_error_prefix(err, "cannot read the file to upload");
-    return got == len ? LF_OK : lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the file to upload got shorter");
+    return got == len ? LF_OK : lf_fail(err, LF_MISMATCH, LF_TRANSIENT, "the file to upload became shorter");
 }
 
 static size_t step_of(const struct lf_upload *upload, int64_t at)

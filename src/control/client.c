@@ -37,8 +37,8 @@ static enum lf_status send_request(const struct lf_socket *agent, const char *ve
     size_t len = line ? strlen(line) : 0;
     enum lf_status status = line ? LF_OK : lf_fail_memory(err, "making a request");
     if (status == LF_OK && len > LF_CONTROL_MAX)
-        status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "the request is too large: %zu bytes, of %d", len,
-                         LF_CONTROL_MAX);
+        status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT,
+                         "the request is too large: %zu bytes, at most %d are allowed", len, LF_CONTROL_MAX);
     if (status == LF_OK)
         status = lf_local_send(agent, line, len, file, deadline, NULL, err);
     free(line);
@@ -63,7 +63,7 @@ static enum lf_status read_answer(const struct lf_socket *agent, int64_t deadlin
         if (status == LF_OK && got == 0)
             status = lf_fail(
                 err, LF_PROTOCOL, LF_UNKNOWN_OUTCOME,
-                "the agent hung up without an answer: whether the request was performed is not known. "
+                "the agent closed the connection without an answer: it is not known whether the request was performed. "
                 "Check `labferry jobs`");
         if (status == LF_OK)
             end = memchr(in.data + in.len, '\n', got);
@@ -71,7 +71,7 @@ static enum lf_status read_answer(const struct lf_socket *agent, int64_t deadlin
     }
     if (status == LF_TIMEOUT)
         lf_fail(err, status, LF_UNKNOWN_OUTCOME,
-                "the agent did not answer in time: whether the request was performed is not known. "
+                "the agent did not answer in time: it is not known whether the request was performed. "
                 "Check `labferry jobs`");
     if (status == LF_OK)
         status = lf_json_parse(lf_slice(in.data, (size_t)(end - in.data)), answer, err);

@@ -363,7 +363,7 @@ static int64_t perform_next(void *context)
     }
     if (status == LF_OK)
         return 0;
-    lf_log_error("commands", "commands are waiting: %s", err.text);
+    lf_log_error("commands", "cannot perform commands, trying again: %s", err.text);
     return lf_deadline_in(RETRY_MS);
 }
 
@@ -380,8 +380,8 @@ static enum lf_status recover_one(struct lf_commands *commands, struct lf_comman
     }
     struct lf_error why;
     lf_fail(&why, LF_CANCELLED, LF_UNKNOWN_OUTCOME,
-            "the agent was stopped while it performed this command. Whether it was done is unknown, and it "
-            "will not be retried. Check the instrument, then send a new command if it is still wanted");
+            "the agent stopped while it performed this command. It is not known whether it was done, and it "
+            "will not be retried. Check the instrument, and send a new command if it is still needed");
     return refuse(commands, row, &why, err);
 }
 

@@ -35,7 +35,7 @@ static enum lf_status driver_check(const char *name, const struct lf_values *val
     return status == LF_OK && driver->check ? driver->check(values, resource, context, err) : status;
 }
 
-/* A device knows what it can do before it is connected: the driver itself is asked, whichever it is. */
+/* Asks the driver, which knows its procedures without a connection. */
 static enum lf_status procedure_check(const char *name, const struct lf_values *values, const char *procedure,
                                       struct lf_error *err)
 {
@@ -50,7 +50,7 @@ static enum lf_status procedure_check(const char *name, const struct lf_values *
     if (status != LF_OK)
         return status;
     status = driver->repeat ? driver->repeat(device, &action, &repeat, err)
-                            : lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "it only collects");
+                            : lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "its driver runs no procedures");
     driver->close(device);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Control: the verbs, and the two ways to use them: the control socket (CLI) and MQTT commands. */
+/* Control: the verbs, and two ways to use them: the control socket (CLI) and MQTT commands. */
 #ifndef LF_CONTROL_CONTROL_H
 #define LF_CONTROL_CONTROL_H
 
@@ -122,8 +122,8 @@ enum lf_status lf_verb_refuse(lf_verb_list *list, const char *name, struct lf_er
 /* The argument that is a file; NULL: none. Such a verb cannot be used over MQTT. */
 const struct lf_arg *lf_verb_file(const struct lf_verb *verb);
 
-/* Checks a request (name and args may be NULL) and finds its verb. LF_INVALID (permanent) says what would be
- * right. */
+/* Checks a request (name and args may be NULL) and finds its verb. LF_INVALID (permanent) says how to
+ * correct it. */
 enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **verb,
                              struct lf_error *err);
 
@@ -185,7 +185,7 @@ enum lf_status lf_control_request(const char *socket_path, const char *verb, con
  * - A repeated id with the same verb and arguments gets the stored answer (or the state it is in), never a
  *   second action. An unfinished one is answered where it was asked for last. With another verb or other
  *   arguments it is refused, and the first command stays as it is.
- * - An expired or malformed one fails, and the error says what would be right.
+ * - An expired or malformed one fails, and the error says how to correct it.
  * - Atomic verbs run in one transaction with their answer: a crash leaves them undone or done. Others (ask)
  *   that a crash interrupted fail with class unknown outcome and are never retried.
  * - When LF_COMMANDS_MAX are already waiting, it fails as transient and is not stored: the same id may be

@@ -4,8 +4,8 @@
  * `sent` is the newest row handed to the link in this session, `in_flight` how many of those are not
  * acknowledged. A new session starts at the oldest row again: QoS 1 means that a report may arrive twice,
  * never that one is missing or out of order. `mutex` is never held while the journal or the link is called;
- * `using_link` is held then by the worker alone, so that the link is not taken away under it. Lock order:
- * using_link, mutex.
+ * `using_link` is held then, by the worker alone, so that the link is not closed while it is in use. Lock
+ * order: using_link, mutex.
  */
 #include "control/control.h"
 

@@ -3,7 +3,7 @@
  * Verbs that only look are not audited. A verb that changes only the journal ("atomic") runs in one
  * transaction with its audit entry and with what the caller records; if it fails, that transaction is rolled
  * back and the failure is recorded in another. Any other verb is recorded as running before it starts and
- * with its outcome after it: if the outcome cannot be recorded, "running" stands in the trail.
+ * with its outcome after it; until the outcome can be recorded, the trail says "running".
  */
 #include "control/perform.h"
 

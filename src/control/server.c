@@ -2,7 +2,7 @@
  *
  * The worker "control" accepts callers; each gets a thread of its own ("client", at most CLIENTS_MAX), so a
  * verb that waits for an instrument blocks nobody else. A client thread reads a line, performs the verb and
- * writes a line, until the caller hangs up or is silent for IDLE_MS. Only `clients` is shared.
+ * writes a line, until the caller disconnects or is idle for IDLE_MS. Only `clients` is shared.
  * lf_server_close cancels all waits and returns when the last client thread has ended.
  */
 #include "control/control.h"
@@ -125,7 +125,7 @@ static enum lf_status read_line(struct client *client, size_t *len, struct lf_er
         enum lf_status status = lf_local_receive(&client->socket, room, READ_BYTES, deadline,
                                                  &client->server->worker.cancel, &got, &client->file, err);
         if (status == LF_OK && got == 0)
-            return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the caller hung up");
+            return lf_fail(err, LF_DISCONNECTED, LF_TRANSIENT, "the caller closed the connection");
         if (status != LF_OK)
             return status;
         in->len += got;

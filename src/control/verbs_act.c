@@ -46,7 +46,7 @@ static enum lf_status perform_send(struct lf_context *context, const struct lf_v
     return control__answer_job(status, context, id, false, result, err);
 }
 
-/* What the instrument cannot do is refused now, not later as a job that fails. */
+/* Refuses now what the instrument cannot do, instead of making a job that fails later. */
 static enum lf_status check_procedure(struct lf_context *context, const struct lf_verb_request *request,
                                       struct lf_error *err)
 {
@@ -121,7 +121,7 @@ static enum lf_status perform_ask(struct lf_context *context, const struct lf_ve
                                lf_deadline_in(timeout_ms), &outcome, err);
     if (status == LF_OK && !(*result = captures_report(&outcome)))
         status = lf_fail(err, LF_NO_MEMORY, LF_UNKNOWN_OUTCOME,
-                         "%s was done, but there is no memory for the answer", command);
+                         "%s was done, but there was no memory for its answer", command);
     lf_outcome_free(&outcome);
     return status;
 }
@@ -164,8 +164,7 @@ static enum lf_status perform_assign(struct lf_context *context, const struct lf
 
 /* ---- pause and resume ---- */
 
-/* The journal remembers it under "paused.NAME", so that it stays so after a restart: why null means not
- * paused. */
+/* Kept in the journal under "paused.NAME", so that a restart does not resume it. why NULL: resume. */
 static enum lf_status set_paused(struct lf_context *context, struct lf_instrument *instrument,
                                  const char *why, struct lf_error *err)
 {

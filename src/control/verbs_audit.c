@@ -21,7 +21,7 @@ static enum lf_status read_filter(const struct lf_verb_request *request, struct 
                                        .from = lf_json_int(request->args, "from", 0),
                                        .limit = control__arg_limit(request)};
     if (job && filter->about)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit: \"job\" and \"about\" exclude each other");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit: give \"job\" or \"about\", not both");
     if ((job || filter->about) && filter->from)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
                        "audit: \"from\" cannot be combined with \"job\" or \"about\"");
@@ -83,9 +83,10 @@ const struct lf_verb control__verbs_audit[] = {
      .perform = perform_audit},
     {.name = "audit-verify",
      .summary = "Verify that the audit trail is complete and unchanged.",
-     .about = "The first entry that is not is named. Anybody who may write the journal could compute a new\n"
-              "trail from the start: only a head that was noted elsewhere proves that it is the same. The\n"
-              "retained MQTT message on .../audit is such a note.",
+     .about =
+         "Names the first entry that was changed. Anyone who can write to the journal could compute a new\n"
+         "trail from the start: only a head noted elsewhere proves that nobody did. The retained MQTT\n"
+         "message on .../audit is such a note.",
      .args = LF_ARGS({"file", LF_ARG_TEXT, LF_ARG_POSITIONAL | LF_ARG_LOCAL, .help = "an export or a journal",
                       .fallback = "the running agent is asked"},
                      {"noted", LF_ARG_TEXT, 0,

@@ -124,7 +124,8 @@ static void need_room(cJSON *list, const cJSON *storage, const char *used, const
 
 static void need_rooms(cJSON *list, const cJSON *storage)
 {
-    static const char end_held[] = "settle held jobs (labferry jobs --state held), or raise agent.spool_max";
+    static const char end_held[] =
+        "retry or cancel held jobs (labferry jobs --state held), or raise agent.spool_max";
     need_room(list, storage, "journal_bytes", "journal_max", "the journal is almost full",
               "shorten agent.keep or raise agent.journal_max; when it is full, nothing new is accepted");
     need_room(list, storage, "spool_bytes", "spool_max", "the spool is almost full", end_held);

@@ -1,7 +1,7 @@
 /* Is there another agent with the name or the client id of this one?
  *
  * Some brokers report when a session is taken over; mosquitto 2.0 closes the connection silently, and two
- * agents would disconnect each other for ever. So each agent adds a random id of its process (a tag, in an
+ * agents would disconnect each other forever. So each agent adds a random id of its process (a tag, in an
  * MQTT 5 user property) to what it retains on its status topic, and reads that topic. The broker puts the
  * messages of a topic into one order, which both see, and this decides:
  *

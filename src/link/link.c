@@ -1,7 +1,7 @@
 /* The link's thread and its life: sessions one after the other, with full jitter between them.
  *
  * Every session ends in exactly one of: asked to stop; taken over by another client (reported, then a long
- * pause: two agents with the same name must not disconnect each other for ever); anything else, after which
+ * pause: two agents with the same name must not disconnect each other forever); anything else, after which
  * the next is tried.
  */
 #include "link/session.h"

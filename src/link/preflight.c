@@ -1,5 +1,5 @@
-/* Can the broker be reached at all? libmosquitto connects in a blocking call that nothing ends before the
- * system gives up, after two minutes or so; this asks first, with a deadline and a cancel. */
+/* Is there anything at the broker's address? libmosquitto's connect cannot be cancelled and blocks until the
+ * system gives up, after about two minutes; so this tries first, with a deadline and a cancel. */
 #include "link/session.h"
 
 #include "os/net.h"

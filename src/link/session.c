@@ -95,7 +95,7 @@ static enum lf_status set_credentials(struct lf_link *link, struct lf_error *err
     return status;
 }
 
-/* An encrypted key fails to load. OpenSSL's own callback would prompt on the terminal and wait for ever. */
+/* An encrypted key fails to load. OpenSSL's own callback would prompt on the terminal and wait forever. */
 static int no_passphrase(char *to, int room, int writing, void *context)
 {
     (void)writing;

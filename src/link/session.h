@@ -30,7 +30,7 @@ struct incoming {
     void *payload, *correlation;
 };
 
-/* Which ticket a message id of the library stands for. */
+/* The ticket of a publication, by the message id that the library gave it. */
 struct publish_ticket {
     int mid;
     int64_t number;
@@ -53,7 +53,7 @@ struct lf_link {
     size_t batch_count, batch_bytes;
     struct publish_ticket tickets[QUEUE_MAX];
     size_t ticket_count;
-    bool out_of_memory; /* out of memory for a message: the batch must not be committed */
+    bool out_of_memory; /* a message could not be kept: the batch must not be committed */
     bool session_present;
     bool gap_unrecorded; /* events may have been missed, and this could not be recorded */
     struct lf_error gap_error;
@@ -67,8 +67,8 @@ struct lf_link {
     bool made_progress;   /* this session has committed a batch, or lasted for a while */
     bool tagged;          /* our own tag has been on the status topic */
     long tags_sent,
-        tags_seen; /* numbers of the newest; one that was sent and not seen yet is behind all that was read */
-    bool yields;   /* a foreign tag came after ours: this session ends with a notice */
+        tags_seen;    /* numbers of the newest; they differ while our newest tag has not come back yet */
+    bool yields;      /* a foreign tag came after ours: this session ends with a notice */
     int64_t taken_at; /* monotonic; when the broker last reported a takeover; 0: never */
     bool ended;       /* the broker has ended the session */
     int end_reason;   /* MQTT reason code */
