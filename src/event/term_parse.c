@@ -106,51 +106,57 @@ static enum lf_status parse_number(const cJSON *json, const char *what, const ch
     return LF_OK;
 }
 
+/* One comparison of a range. `more`: another one follows; *low: there is a lower bound. */
+static enum lf_status add_bound(struct lf_term_range *range, const char *op, double number, bool more,
+                                bool *low, const char *at, struct lf_error *err)
+{
+    if (op[0] == '>' && (!op[1] || !strcmp(op, ">=")) && !*low) {
+        range->low = number;
+        range->low_open = !op[1];
+        *low = true;
+    } else if (op[0] == '<' && (!op[1] || !strcmp(op, "<="))) {
+        range->high = number;
+        range->high_open = !op[1];
+        if (more)
+            return REFUSE(
+                "%s: nothing may follow the upper bound; a lower bound (\">\" or \">=\") comes before it",
+                at);
+        if (*low && !(range->low < range->high))
+            return REFUSE("%s: the lower bound %g must be less than the upper bound %g", at, range->low,
+                          number);
+    } else if (!strcmp(op, "=") && !*low) {
+        range->low = range->high = number;
+        if (more)
+            return REFUSE("%s: nothing may follow \"=\" and its number", at);
+    } else {
+        return REFUSE("%s: comparison \"%.20s\" is not allowed %s", at, op,
+                      *low ? "after a lower bound: only \"<\" or \"<=\" can" : "here: use =, <, <=, > or >=");
+    }
+    return LF_OK;
+}
+
 /* ["=", 5], [">", 0], ["<=", 5], [">=", 0, "<", 5]: a lower bound comes before an upper one. */
 static enum lf_status parse_numeric(const cJSON *json, const char *at, struct lf_term *term,
                                     struct lf_error *err)
 {
-    struct lf_term_range *range = &term->range;
-    *range = (struct lf_term_range){.low = -LF_TERM_NUMBER_MAX, .high = LF_TERM_NUMBER_MAX};
+    term->range = (struct lf_term_range){.low = -LF_TERM_NUMBER_MAX, .high = LF_TERM_NUMBER_MAX};
     term->kind = LF_TERM_RANGE;
     if (!cJSON_IsArray(json) || !json->child)
         return REFUSE("%s: must be a list such as [\">\", 0, \"<=\", 5]", at);
     bool low = false;
-    for (const cJSON *item = json->child; item; item = item->next->next) {
+    enum lf_status status = LF_OK;
+    for (const cJSON *item = json->child; item && status == LF_OK; item = item->next->next) {
         const char *op = cJSON_IsString(item) ? item->valuestring : NULL;
         double number;
         if (!op)
             return REFUSE("%s: a comparison must be one of \"=\", \"<\", \"<=\", \">\", \">=\", not %s", at,
                           event__type_name(item));
-        enum lf_status status = parse_number(item->next, op, at, &number, err);
+        status = parse_number(item->next, op, at, &number, err);
         if (status != LF_OK)
-            return status;
-        const cJSON *more = item->next->next;
-        if (op[0] == '>' && (!op[1] || !strcmp(op, ">=")) && !low) {
-            range->low = number;
-            range->low_open = !op[1];
-            low = true;
-        } else if (op[0] == '<' && (!op[1] || !strcmp(op, "<="))) {
-            range->high = number;
-            range->high_open = !op[1];
-            if (more)
-                return REFUSE(
-                    "%s: nothing may follow the upper bound; a lower bound (\">\" or \">=\") comes before it",
-                    at);
-            if (low && !(range->low < range->high))
-                return REFUSE("%s: the lower bound %g must be less than the upper bound %g", at, range->low,
-                              number);
-        } else if (!strcmp(op, "=") && !low) {
-            range->low = range->high = number;
-            if (more)
-                return REFUSE("%s: nothing may follow \"=\" and its number", at);
-        } else {
-            return REFUSE("%s: comparison \"%.20s\" is not allowed %s", at, op,
-                          low ? "after a lower bound: only \"<\" or \"<=\" can"
-                              : "here: use =, <, <=, > or >=");
-        }
+            return status; /* there may be no number */
+        status = add_bound(&term->range, op, number, item->next->next, &low, at, err);
     }
-    return LF_OK;
+    return status;
 }
 
 /* A text test inside prefix, suffix or anything-but, by the operator's name. */
