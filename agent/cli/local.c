@@ -1,6 +1,7 @@
 /* Commands that need no agent: help, check, match, ports, drivers. */
 #include "agent/cli/cli.h"
 
+#include "base/units.h"
 #include "control/config_hooks.h"
 #include "drivers/driver.h"
 #include "event/pattern_try.h"
@@ -224,10 +225,8 @@ static enum cli_exit run_drivers(struct cli *cli)
     if (name && !only) {
         struct lf_error err;
         char names[200] = "";
-        for (size_t i = 0; lf_drivers[i]; i++) {
-            size_t used = strlen(names);
-            snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", lf_drivers[i]->name);
-        }
+        for (size_t i = 0; lf_drivers[i]; i++)
+            lf_list_add(names, sizeof names, lf_drivers[i]->name);
         lf_fail(&err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.60s\"; the drivers are %s", name,
                 names);
         cli_failed(cli, &err);

@@ -1,7 +1,6 @@
 #include "drivers/line/inputs.h"
 
 #include "base/json.h"
-#include "drivers/line/show.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -143,7 +142,7 @@ static enum lf_status append_word(const struct lf_line_input_rule *rule, const c
     for (size_t i = 0; i < rule->choice_count; i++) {
         if (!strcmp(rule->choices[i], value))
             return append(out, value, strlen(value), err);
-        line__list(list, sizeof list, rule->choices[i]);
+        lf_list_add(list, sizeof list, rule->choices[i]);
     }
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "input '%s': '%.80s' is none of %s", rule->name, value,
                    list);

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "drivers/line/procedure.h"
-#include "drivers/line/show.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,7 +190,7 @@ static enum lf_status line_listen(void *self, int64_t deadline, struct lf_error 
 static void offer(struct lf_nearest *nearest, char *list, size_t room, const char *name)
 {
     lf_nearest_try(nearest, name);
-    line__list(list, room, name);
+    lf_list_add(list, room, name);
 }
 
 static enum lf_status refuse_unknown(const struct line *device, bool run, const char *name,

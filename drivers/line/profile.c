@@ -10,7 +10,7 @@
 
 static const char suffix[] = ".profile";
 
-enum { NAMES_ROOM = 300, PATH_ROOM = 4096 };
+enum { NAMES_ROOM = 300, PROFILE_NAME_ROOM = 256, PATH_ROOM = 4096 };
 
 static const char *name_of(const void *items, size_t size, size_t i)
 {
@@ -64,20 +64,20 @@ static bool next_folder(const char **at, char *room)
     return true;
 }
 
-static void list_folder(const char *folder, char *room, size_t *used)
+static void list_folder(const char *folder, char names[NAMES_ROOM])
 {
+    char profile[PROFILE_NAME_ROOM];
     struct lf_dir dir;
     struct lf_dir_list *list = NULL;
     struct lf_error ignored;
     const char *name;
     if (lf_dir_open(folder, &dir, &ignored) == LF_OK && lf_dir_list(&dir, &list, &ignored) == LF_OK)
-        while (*used < NAMES_ROOM - 1 && (name = lf_dir_next(list, NULL, &ignored))) {
+        while ((name = lf_dir_next(list, NULL, &ignored))) {
             size_t len = strlen(name), tail = sizeof suffix - 1;
             if (len <= tail || strcmp(name + len - tail, suffix) != 0)
                 continue;
-            int put = snprintf(room + *used, NAMES_ROOM - *used, "%s%.*s", *used ? ", " : "",
-                               (int)(len - tail), name);
-            *used += put > 0 ? (size_t)put : 0;
+            snprintf(profile, sizeof profile, "%.*s", (int)(len - tail), name);
+            lf_list_add(names, NAMES_ROOM, profile);
         }
     lf_dir_list_close(list);
     lf_dir_close(&dir);
@@ -86,9 +86,8 @@ static void list_folder(const char *folder, char *room, size_t *used)
 static enum lf_status refuse_missing(const char *name, struct lf_error *err)
 {
     char folder[PATH_ROOM], names[NAMES_ROOM] = "";
-    size_t used = 0;
     for (const char *at = folders(); next_folder(&at, folder);)
-        list_folder(folder, names, &used);
+        list_folder(folder, names);
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
                    "no profile '%.60s' in %.150s; available: %s. Give a file of your "
                    "own as a path with a '/'",

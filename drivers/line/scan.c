@@ -175,7 +175,7 @@ bool line__scan_pick(struct lf_line_scan *scan, struct lf_slice word, const char
         if (lf_slice_is(word, words[*index]))
             return true;
         lf_nearest_try(&nearest, words[*index]);
-        line__list(list, sizeof list, words[*index]);
+        lf_list_add(list, sizeof list, words[*index]);
     }
     if (!word.len)
         return line__scan_problem(scan, word.data, "expected %s: one of %s", what, list);

@@ -1,7 +1,6 @@
 #include "drivers/line/show.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* As manuals name them; the index is the code. */
 static const char *const names[] = {"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL",
@@ -12,12 +11,6 @@ static const char *const names[] = {"NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "A
 const char *line__control_name(unsigned char code)
 {
     return code < sizeof names / sizeof *names ? names[code] : NULL;
-}
-
-void line__list(char *list, size_t room, const char *word)
-{
-    size_t used = strlen(list);
-    snprintf(list + used, room - used, "%s%s", used ? ", " : "", word);
 }
 
 const char *line__show(struct lf_slice bytes, char room[LF_SHOW_ROOM])

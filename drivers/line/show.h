@@ -1,4 +1,4 @@
-/* Bytes and lists in readable form: "S S     100.00 g<CR><LF>". */
+/* Bytes in readable form: "S S     100.00 g<CR><LF>". */
 #ifndef LABFERRY_LINE_SHOW_H
 #define LABFERRY_LINE_SHOW_H
 
@@ -11,8 +11,5 @@ enum { LF_SHOW_ROOM = 160 };
 const char *line__show(struct lf_slice bytes, char room[LF_SHOW_ROOM]);
 /* "CR" for 13 and so on; NULL for anything else. */
 const char *line__control_name(unsigned char code);
-
-/* Adds a word to a list of words: "weigh, tare". What has no room is cut. */
-void line__list(char *list, size_t room, const char *word);
 
 #endif

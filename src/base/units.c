@@ -107,6 +107,12 @@ void lf_size_format(int64_t bytes, char *text, size_t room)
     format_measure(bytes, units, text, room);
 }
 
+void lf_list_add(char *list, size_t room, const char *name)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, room - used, "%s%s", used ? ", " : "", name);
+}
+
 /* ---- nearness of names ---- */
 
 enum { NAME_MAX_COMPARED = 64 };

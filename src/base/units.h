@@ -1,4 +1,4 @@
-/* Times and sizes as people write them, and the known name nearest to a misspelt one. */
+/* Times, sizes and lists of names as people write them, and the known name nearest to a misspelt one. */
 #ifndef LF_BASE_UNITS_H
 #define LF_BASE_UNITS_H
 
@@ -13,6 +13,8 @@ enum lf_status lf_size_parse(const char *text, int64_t *bytes);
 /* "1.5 s", "3 min", "2 h"; "12.3 MB": for people. */
 void lf_duration_format(int64_t ms, char *text, size_t room);
 void lf_size_format(int64_t bytes, char *text, size_t room);
+/* Adds a name to a list: "weigh, tare". What has no room is cut. */
+void lf_list_add(char *list, size_t room, const char *name);
 /* "Did you mean": finds the known name nearest to a word. Start with {.word = word}, then try each name; NULL
  * is fine. Names must outlive the search. */
 struct lf_nearest {

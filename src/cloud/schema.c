@@ -1,5 +1,6 @@
 #include "cloud/schema.h"
 
+#include "base/units.h"
 #include "cloud/http_error.h"
 
 #include <math.h>
@@ -111,8 +112,7 @@ static enum lf_status check_choice(const cJSON *value, const struct cloud_field 
     for (const char *const *choice = field->oneof; *choice; choice++) {
         if (!strcmp(*choice, value->valuestring))
             return LF_OK;
-        size_t used = strlen(allowed);
-        snprintf(allowed + used, sizeof allowed - used, "%s%s", used ? ", " : "", *choice);
+        lf_list_add(allowed, sizeof allowed, *choice);
     }
     lf_text_show(value->valuestring, shown, sizeof shown);
     return lf_fail(err, LF_PROTOCOL, LF_PERMANENT, "the answer's field '%s' is \"%s\", not one of %s",

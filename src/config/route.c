@@ -29,8 +29,7 @@ static const struct lf_config_kind *find_kind(struct lf_load *load, config_setti
     for (size_t i = 0; (kind = load->hooks->kind_at(i)); i++) {
         if (!strcmp(kind->name, name))
             return kind;
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", kind->name);
+        lf_list_add(known, sizeof known, kind->name);
     }
     config__load_error(load, config__load_member(group, "job"),
                        "%s: \"job\": there is no kind of job \"%.40s\"; use one of: %s", where, name, known);

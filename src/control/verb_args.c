@@ -37,12 +37,6 @@ static const struct lf_arg *arg_named(const struct lf_verb *verb, const struct l
 
 /* ---- refusing ---- */
 
-void control__list_add(char *list, size_t room, const char *name)
-{
-    size_t used = strlen(list);
-    snprintf(list + used, room - used, "%s%s", used ? ", " : "", name);
-}
-
 /* `dashes` is "--" on a command line. */
 static enum lf_status refuse_arg(const struct lf_verb *verb, const char *name, size_t len, const char *dashes,
                                  struct lf_error *err)
@@ -54,7 +48,7 @@ static enum lf_status refuse_arg(const struct lf_verb *verb, const char *name, s
     for (const struct lf_arg *arg = args_of(verb); arg->name; arg++) {
         if ((arg->flags & LF_ARG_LOCAL && !local) || (arg->flags & LF_ARG_POSITIONAL && local))
             continue;
-        control__list_add(list, sizeof list, arg->name);
+        lf_list_add(list, sizeof list, arg->name);
         lf_nearest_try(&nearest, arg->name);
     }
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no %s \"%s%s\"%s%s%s%s It takes %s", verb->name,
@@ -95,7 +89,7 @@ void lf_arg_choices(const struct lf_arg *arg, char *list, size_t room)
 {
     *list = '\0';
     for (int i = 0; arg->choice(i); i++)
-        control__list_add(list, room, arg->choice(i));
+        lf_list_add(list, room, arg->choice(i));
 }
 
 bool control__parse_time(const char *text, int64_t *ms)

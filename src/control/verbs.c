@@ -47,7 +47,7 @@ enum lf_status lf_verb_refuse(lf_verb_list *list, const char *name, struct lf_er
     struct lf_nearest nearest = {.word = name};
     const struct lf_verb *verb;
     for (size_t i = 0; (verb = list(i)); i++) {
-        control__list_add(names, sizeof names, verb->name);
+        lf_list_add(names, sizeof names, verb->name);
         lf_nearest_try(&nearest, verb->name);
     }
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "there is no verb \"%.40s\"%s%s%s The verbs are %s", name,

@@ -58,9 +58,6 @@ bool control__parse_time(const char *text, int64_t *ms);
 /* Checks the arguments of a request. */
 enum lf_status control__check_args(const struct lf_verb *verb, const cJSON *args, struct lf_error *err);
 
-/* Adds a name to "one, two". */
-void control__list_add(char *list, size_t room, const char *name);
-
 /* The end of a verb whose result is a list; takes list, NULL when memory ran out. Passes status on. */
 enum lf_status control__answer_list(enum lf_status status, cJSON *list, cJSON **result, struct lf_error *err);
 /* The end of a verb whose result is a job as it is now. Passes status on. */

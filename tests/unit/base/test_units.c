@@ -129,7 +129,20 @@ static void distances(void)
     CHECK_INT(lf_edit_distance(long_name, "a"), 63);
 }
 
+static void lists(void)
+{
+    char list[14] = "";
+    lf_list_add(list, sizeof list, "weigh");
+    lf_list_add(list, sizeof list, "tare");
+    CHECK_STR(list, "weigh, tare");
+    lf_list_add(list, sizeof list, "zero");
+    CHECK_STR(list, "weigh, tare, ");
+    lf_list_add(list, sizeof list, "more");
+    CHECK_STR(list, "weigh, tare, ");
+}
+
 UNIT_TESTS("measure", {"times are whole numbers with a unit, not negative, without overflow", durations},
            {"sizes are read in powers of 1000 and 1024, without overflow", sizes},
            {"times and sizes are shown with one decimal, never rounded up", for_people},
+           {"names join into a list, which is cut where it has no room", lists},
            {"the distance of names counts a swap as one and ignores case", distances}, )
