@@ -280,6 +280,16 @@ static enum lf_status start(struct agent *agent, struct lf_error *err)
     return status;
 }
 
+static enum lf_status open_server(struct agent *agent, struct lf_error *err)
+{
+    return lf_server_open(&agent->context, &agent->server, err);
+}
+
+/* In this order: each uses those before it, and work starts last. */
+static enum lf_status (*const openers[])(struct agent *agent, struct lf_error *err) = {
+    open_journal, open_cloud, open_work, open_intake, open_link, open_server, start,
+};
+
 enum lf_status agent_open(const struct lf_config *config, struct agent **out, struct lf_error *err)
 {
     struct agent *agent = calloc(1, sizeof *agent);
@@ -291,20 +301,8 @@ enum lf_status agent_open(const struct lf_config *config, struct agent **out, st
     agent->context.started_mono = lf_clock_mono_ms();
     agent->clock_offset = agent->context.started_ms - agent->context.started_mono;
     enum lf_status status = lf_wake_open(&agent->changed, err);
-    if (status == LF_OK)
-        status = open_journal(agent, err);
-    if (status == LF_OK)
-        status = open_cloud(agent, err);
-    if (status == LF_OK)
-        status = open_work(agent, err);
-    if (status == LF_OK)
-        status = open_intake(agent, err);
-    if (status == LF_OK)
-        status = open_link(agent, err);
-    if (status == LF_OK)
-        status = lf_server_open(&agent->context, &agent->server, err);
-    if (status == LF_OK)
-        status = start(agent, err);
+    for (size_t i = 0; status == LF_OK && i < sizeof openers / sizeof *openers; i++)
+        status = openers[i](agent, err);
     if (status != LF_OK) {
         agent_close(agent);
         return status;
