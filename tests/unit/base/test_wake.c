@@ -3,8 +3,9 @@
 #include "base/clock.h"
 #include "os/wait.h"
 #include "unit.h"
-#include <pthread.h>
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,21 +26,6 @@ static int64_t in_an_hour(struct lf_thread *thread)
     int64_t deadline = lf_deadline_in(HOUR_MS);
     NEED(lf_thread_start(thread, "time", pass_an_hour, NULL, UNIT_ERROR) == LF_OK);
     return deadline;
-}
-
-// Waits until the thread that runs the test sleeps in the kernel. False: it does not.
-static bool test_sleeps(void)
-{
-    char path[64], state = 'R';
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)getpid());
-    for (int64_t deadline = lf_deadline_in(UNIT_SOON_MS); state != 'S' && !lf_deadline_passed(deadline);) {
-        FILE *file = fopen(path, "r");
-        if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-            state = 'R';
-        if (file)
-            fclose(file);
-    }
-    return state == 'S';
 }
 
 static bool pending(const struct lf_wake *wake)
@@ -107,9 +93,14 @@ static void waits_for_several(void)
     lf_cancel_close(&cancel);
 }
 
+static int64_t waits_before;
+
+// Sets the cancel once the test waits.
 static void *set_soon(void *cancel)
 {
-    test_sleeps();
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
+    while (lf_test_waits() == waits_before && !lf_deadline_passed(deadline))
+        sched_yield();
     lf_cancel_set(cancel);
     return NULL;
 }
@@ -121,6 +112,7 @@ static void cancel_ends_waiting(void)
     NEED(lf_cancel_open(&cancel, UNIT_ERROR) == LF_OK);
     CHECK(!lf_cancel_is_set(&cancel));
     CHECK_INT(lf_sleep_until(lf_deadline_in(1), &cancel), LF_OK);
+    waits_before = lf_test_waits();
     NEED(lf_thread_start(&thread, "setter", set_soon, &cancel, UNIT_ERROR) == LF_OK);
     CHECK_INT(lf_sleep_until(LF_NEVER, &cancel), LF_CANCELLED);
     lf_thread_join(&thread);
