@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,14 +155,15 @@ static bool is_gone(void)
 
 enum { HOUR_MS = 3600 * 1000 };
 
-// Once the program has created the file "ready" in its folder: sets the cancel, or lets an hour pass without
-// one.
+static atomic_bool returned; // lf_process_run has
+
+// Once the program has created the file "ready" in its folder: sets the cancel, or without one lets an hour
+// pass.
 static void *end_when_ready(void *cancel)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/ready", unit_folder());
-    for (int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
-         access(path, F_OK) != 0 && !lf_deadline_passed(deadline);)
+    while (!returned && access(path, F_OK) != 0)
         usleep(1000);
     if (cancel)
         lf_cancel_set(cancel);
@@ -170,14 +172,25 @@ static void *end_when_ready(void *cancel)
     return NULL;
 }
 
-static void deadline_kills_the_group(void)
+// Runs a line that creates "ready", and is then cancelled or, without a cancel, at its deadline.
+static enum lf_status sh_until_ready(const char *line, struct lf_cancel *cancel)
 {
     struct lf_thread thread;
     UNIT_TIME_PASSES(0);
-    struct lf_process process = {.deadline = lf_deadline_in(HOUR_MS), .folder = unit_folder()};
-    NEED(lf_thread_start(&thread, "time", end_when_ready, NULL, &error) == LF_OK);
-    CHECK_INT(sh("sleep 10000 & echo $!; : >ready; wait", &process), LF_TIMEOUT);
+    struct lf_process process = {.deadline = lf_deadline_in(HOUR_MS),
+                                 .cancel = cancel,
+                                 .folder = unit_folder()};
+    returned = false;
+    NEED(lf_thread_start(&thread, "ender", end_when_ready, cancel, &error) == LF_OK);
+    enum lf_status status = sh(line, &process);
+    returned = true;
     lf_thread_join(&thread);
+    return status;
+}
+
+static void deadline_kills_the_group(void)
+{
+    CHECK_INT(sh_until_ready("sleep 10000 & echo $!; : >ready; wait", NULL), LF_TIMEOUT);
     CHECK(is_gone());
     CHECK_STR(result.ending, "killed by signal 9 (Killed)");
     CHECK_HAS(error.text, "/bin/sh");
@@ -187,12 +200,8 @@ static void deadline_kills_the_group(void)
 static void cancel_kills_the_group(void)
 {
     struct lf_cancel cancel;
-    struct lf_thread thread;
     NEED(lf_cancel_open(&cancel, &error) == LF_OK);
-    struct lf_process process = {.deadline = LF_NEVER, .cancel = &cancel, .folder = unit_folder()};
-    NEED(lf_thread_start(&thread, "setter", end_when_ready, &cancel, &error) == LF_OK);
-    CHECK_INT(sh("trap '' TERM; echo $$; : >ready; sleep 10000", &process), LF_CANCELLED);
-    lf_thread_join(&thread);
+    CHECK_INT(sh_until_ready("trap '' TERM; echo $$; : >ready; sleep 10000", &cancel), LF_CANCELLED);
     CHECK(is_gone());
     lf_cancel_close(&cancel);
     done();
