@@ -202,6 +202,8 @@ def run_file(path, words, kind="debug", more=None):
         report.touch()
         env = {"LF_BUILD": str(BUILDS / kind), "LF_REPORT": str(report), "TMPDIR": private,
                "LF_ONLY": words or "", "PYTHONDONTWRITEBYTECODE": "1", **(more or {})}
+        if kind != "debug":
+            env["LF_SIDE_BY_SIDE"] = str(AT_A_TIME)  # a build that is slow
         command = [*front(kind), "/usr/bin/python3", SOURCE / "tests/blackbox/runner.py", path]
         status, output, seconds = run(command, FILE_LIMIT_S, env)
         verdicts = [json.loads(line) for line in report.read_text().splitlines()]

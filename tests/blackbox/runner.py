@@ -4,8 +4,8 @@ Started by tests/run.py, which gives LF_REPORT (where the lines go) and LF_ONLY 
 promise is the first line of its docstring, else its name with spaces. What a test prints is kept and shown only if
 it fails. Processes that a file leaves behind are ended, and count as a failure of the file.
 
-A file whose tests mostly wait says SIDE_BY_SIDE = N: then N processes share its tests. Classes and the module are set up
-in each of them.
+A file whose tests mostly wait says SIDE_BY_SIDE = N: then N processes (at most LF_SIDE_BY_SIDE) share its tests. Classes and
+the module are set up in each of them.
 """
 import faulthandler
 import importlib.util
@@ -179,7 +179,7 @@ def main():
     tests, side_by_side = load(path)
     if words and words not in path.name:
         tests = [test for test in tests if words in promise_of(test) or words in test.id()]
-    side_by_side = min(side_by_side, len(tests))
+    side_by_side = min(side_by_side, len(tests), int(os.environ.get("LF_SIDE_BY_SIDE") or side_by_side))
     good = run_side_by_side(tests, side_by_side) if side_by_side > 1 else run(unittest.TestSuite(tests), sys.stderr)
     sys.exit(0 if good else 1)
 

@@ -4,6 +4,8 @@ import unittest
 
 from whole import BY_HAND, PLATE, WEIGH, WORKLISTS, FAST, WithLab, config, now, sha256
 
+SIDE_BY_SIDE = 3
+
 
 class MainJob(WithLab):
     def test_thread(self):

@@ -34,7 +34,7 @@ class Soak(unittest.TestCase):
 
     def test_a_missing_one_is_seen(self):
         """If one worklist is withheld from the agent, the soak notices that it is lost."""
-        *_, lost, _, _ = self.soak("5s", "--rate", "2", "--only", "relay", "--patience", "20", "--broken", "lost", status=1)
+        *_, lost, _, _ = self.soak("5s", "--rate", "2", "--only", "relay", "--patience", "40", "--broken", "lost", status=1)
         self.assertEqual(lost, 1)
 
 

@@ -206,7 +206,7 @@ class Bench(whole.Lab):
     def stop_agent(self):
         """Asks it to stop. True: it was killed before it had."""
         process = self.parts["agent"]
-        status = self.stop("agent", seconds=30)
+        status = self.stop("agent", seconds=60)
         if status == 0:
             return False
         self.parts["agent"] = process

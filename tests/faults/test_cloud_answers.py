@@ -58,7 +58,7 @@ class Answers(Carrying):
         self.assertEqual([(rule["method"], rule["path"]) for rule in rules if rule["hits"] != 1], [], "every call was struck, once")
 
     def work(self, fault, in_doubt):
-        self.stall_after(2000)
+        self.stall_after(20_000)
         self.start(agent='file_max = "20MB";')
         self.strike(fault)
         run = self.send_down()
