@@ -14,17 +14,14 @@
 
 /* Where each envelope keeps things; `where` prefixes names in messages. */
 struct source {
-    enum lf_envelope envelope;
     const char *where; /* "detail.", "message." or "" */
     const char *type_key;
     const char *body; /* the member that holds the event; NULL: the message itself */
 };
 
-static const struct source sources[] = {
-    [LF_ENVELOPE_EVENTBRIDGE] = {LF_ENVELOPE_EVENTBRIDGE, "detail.", "eventType", "detail"},
-    [LF_ENVELOPE_BARE] = {LF_ENVELOPE_BARE, "", "eventType", NULL},
-    [LF_ENVELOPE_WEBHOOK] = {LF_ENVELOPE_WEBHOOK, "message.", "type", "message"},
-};
+static const struct source eventbridge = {"detail.", "eventType", "detail"};
+static const struct source bare = {"", "eventType", NULL};
+static const struct source webhook = {"message.", "type", "message"};
 
 static const cJSON *member(const cJSON *object, const char *key)
 {
@@ -53,7 +50,7 @@ static enum lf_status take_type(struct lf_event *event, const struct source *fro
                                 const cJSON *message, struct lf_error *err)
 {
     enum lf_status status = take_text(body, from->where, from->type_key, &event->type, err);
-    if (status == LF_OK && !event->type && from->envelope == LF_ENVELOPE_EVENTBRIDGE)
+    if (status == LF_OK && !event->type && from == &eventbridge)
         status = take_text(message, "", "detail-type", &event->type, err);
     if (status != LF_OK)
         return status;
@@ -76,7 +73,7 @@ static enum lf_status take_id(struct lf_event *event, const struct source *from,
     enum lf_status status = take_text(body, from->where, "id", &event->id, err);
     if (status != LF_OK || (event->id && *event->id))
         return status;
-    if (from->envelope != LF_ENVELOPE_WEBHOOK || member(body, "id"))
+    if (from != &webhook || member(body, "id"))
         return REFUSE("%sid: missing or empty", from->where);
     if (lf_digest_bytes(LF_SHA256, message.data, message.len, hex) != LF_OK)
         return lf_fail_memory(err, "decoding an event");
@@ -147,11 +144,11 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
     if (!cJSON_IsObject(message))
         return REFUSE("expected a JSON object, found %s", event__type_name(message));
     if (member(message, "detail-type") || member(message, "detail"))
-        *from = &sources[LF_ENVELOPE_EVENTBRIDGE];
+        *from = &eventbridge;
     else if (member(message, "eventType"))
-        *from = &sources[LF_ENVELOPE_BARE];
+        *from = &bare;
     else if (member(message, "message"))
-        *from = &sources[LF_ENVELOPE_WEBHOOK];
+        *from = &webhook;
     else
         return REFUSE(
             "not an event: it has neither \"detail-type\" and \"detail\" (EventBridge) nor \"eventType\" "
@@ -164,20 +161,18 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
 }
 
 /* Wraps the event of another envelope as EventBridge does, which is what patterns look at. */
-static bool make_whole(struct lf_event *event)
+static bool make_whole(struct lf_event *event, const struct source *from)
 {
     cJSON *message = event->root, *detail = message;
     event->root = cJSON_CreateObject();
-    if (event->envelope
-        == LF_ENVELOPE_WEBHOOK) { /* a webhook has no eventType of its own meaning; patterns get ours */
+    if (from == &webhook) { /* what it calls an eventType means nothing; patterns get ours */
         detail = cJSON_DetachItemFromObjectCaseSensitive(message, "message");
         cJSON_Delete(message);
         while (member(detail, "eventType"))
             cJSON_DeleteItemFromObjectCaseSensitive(detail, "eventType");
     }
     bool made = lf_json_set(event->root, "detail", detail);
-    event->detail = member(event->root, "detail");
-    return made && (event->envelope == LF_ENVELOPE_BARE || lf_json_set_text(detail, "eventType", event->type))
+    return made && (from == &bare || lf_json_set_text(detail, "eventType", event->type))
            && lf_json_set_text(event->root, "version", "0") && lf_json_set_text(event->root, "id", event->id)
            && lf_json_set_text(event->root, "detail-type", event->type)
            && lf_json_set_text(event->root, "source", "benchling")
@@ -200,13 +195,9 @@ static enum lf_status decode(struct lf_event *event, struct lf_slice text, struc
         && (status = take_created(event, from, body, err)) == LF_OK
         && (status = take_flags(event, from, body, err)) == LF_OK)
         status = take_resource(event, from, body, err);
-    if (status != LF_OK)
-        return status;
-    event->envelope = from->envelope;
-    event->detail = body;
-    if (event->envelope == LF_ENVELOPE_EVENTBRIDGE || make_whole(event))
-        return LF_OK;
-    return lf_fail_memory(err, "decoding an event");
+    return status != LF_OK || from == &eventbridge || make_whole(event, from)
+               ? status
+               : lf_fail_memory(err, "decoding an event");
 }
 
 enum lf_status lf_event_decode(struct lf_slice message, struct lf_event **event, struct lf_error *err)

@@ -9,8 +9,6 @@
 
 enum { LF_EVENT_MAX_BYTES = 256 * 1024 + 16 * 1024 }; /* EventBridge's 256 KB plus the wrapping */
 
-enum lf_envelope { LF_ENVELOPE_EVENTBRIDGE, LF_ENVELOPE_BARE, LF_ENVELOPE_WEBHOOK };
-
 /* What distinguishes two happenings with the same name and resource (see key.h). */
 enum lf_event_state {
     LF_STATE_ONCE,   /* nothing: it happens once to a resource */
@@ -28,7 +26,6 @@ struct lf_event_kind {
 
 /* One event. Its texts are borrowed from root, and NULL when the envelope lacks them. */
 struct lf_event {
-    enum lf_envelope envelope;
     char *id;           /* Benchling's "evt_..."; never NULL. A webhook without one has made_id */
     char *type;         /* "v2.automationInputGenerator.completed"; never NULL */
     const char *name;   /* type without version */
@@ -41,9 +38,8 @@ struct lf_event {
     bool thin;                       /* has only the id of the resource (webhook): read it from the API */
     size_t excluded_count;           /* of excludedProperties: read them from the API */
     char made_id[LF_SHA256_HEX + 8]; /* "sha256:..." of its bytes */
-    cJSON *root;         /* owned: what patterns look at: the EventBridge envelope, built for the other two */
-    const cJSON *detail; /* root.detail, borrowed from root */
-    const cJSON *payload; /* the resource object in detail, borrowed; NULL when thin or dropped */
+    cJSON *root; /* owned: what patterns look at: the EventBridge envelope, built for the other two */
+    const cJSON *payload; /* the resource object in root.detail, borrowed; NULL when thin or dropped */
 };
 
 /* Decodes one message into *event, owned (lf_event_free). Any bytes are safe. Errors (permanent): LF_INVALID,

@@ -15,18 +15,20 @@ static enum lf_status decode(const char *text, struct lf_event **event, struct l
     return lf_event_decode(lf_slice_text(text), event, err);
 }
 
+enum envelope { EVENTBRIDGE, BARE, WEBHOOK };
+
 /* The message of one type in one envelope, with a resource {"id": "res_1"}. Returns owned. */
-static char *message(enum lf_envelope envelope, const char *type, const char *resource)
+static char *message(enum envelope envelope, const char *type, const char *resource)
 {
     char *start = lf_format(detail_start, type), *text = NULL;
-    if (envelope == LF_ENVELOPE_EVENTBRIDGE)
+    if (envelope == EVENTBRIDGE)
         text = lf_format("{\"version\":\"0\",\"id\":\"aws-1\",\"detail-type\":\"%s\",\"source\":\"aws."
                          "partner/benchling.com/x\","
                          "\"account\":123123123123,\"time\":\"2026-05-04T09:42:01Z\",\"region\":\"us-west-"
                          "1\",\"resources\":[],"
                          "\"detail\":%s,\"%s\":{\"id\":\"res_1\"}}}",
                          type, start, resource);
-    else if (envelope == LF_ENVELOPE_BARE)
+    else if (envelope == BARE)
         text = lf_format("%s,\"%s\":{\"id\":\"res_1\"}}", start, resource);
     else
         text = lf_format(
@@ -40,14 +42,13 @@ static char *message(enum lf_envelope envelope, const char *type, const char *re
     return text;
 }
 
-static void check_one(const struct lf_event_kind *kind, const char *version, enum lf_envelope envelope)
+static void check_one(const struct lf_event_kind *kind, const char *version, enum envelope envelope)
 {
     char *type = lf_format("%s.%s", version, kind->name), *text = message(envelope, type, kind->resource);
     struct lf_event *event;
     struct lf_error err;
     if (CHECK_INT(decode(text, &event, &err), LF_OK)) {
-        bool thin = envelope == LF_ENVELOPE_WEBHOOK;
-        CHECK_INT(event->envelope, envelope);
+        bool thin = envelope == WEBHOOK;
         CHECK_STR(event->id, "evt_1");
         CHECK_STR(event->type, type);
         CHECK_STR(event->name, kind->name);
@@ -57,7 +58,6 @@ static void check_one(const struct lf_event_kind *kind, const char *version, enu
         CHECK(event->known && !event->deprecated && event->thin == thin && (event->payload == NULL) == thin);
         CHECK_STR(lf_json_text(event->root, "detail-type"), type);
         CHECK_STR(lf_json_text(event->root, "detail.eventType"), type);
-        CHECK(event->detail == lf_json_at(event->root, "detail"));
         lf_event_free(event);
     }
     free(text);
@@ -69,7 +69,7 @@ static void every_kind_in_every_envelope(void)
     static const char *const versions[] = {"v2", "v2-beta", "v2-alpha"};
     for (const struct lf_event_kind *kind = event__kinds; kind->name; kind++)
         for (int v = 0; v < 3; v++)
-            for (enum lf_envelope e = LF_ENVELOPE_EVENTBRIDGE; e <= LF_ENVELOPE_WEBHOOK; e++)
+            for (enum envelope e = EVENTBRIDGE; e <= WEBHOOK; e++)
                 check_one(kind, versions[v], e);
 }
 
@@ -254,7 +254,7 @@ static void size_and_depth_are_bounded(void)
  * memory). */
 static void damaged_messages(void)
 {
-    char *text = message(LF_ENVELOPE_EVENTBRIDGE, "v2.workflowTask.updated.status", "workflowTask");
+    char *text = message(EVENTBRIDGE, "v2.workflowTask.updated.status", "workflowTask");
     size_t len = strlen(text);
     struct lf_event *event;
     for (size_t cut = 0; cut < len; cut++) {
