@@ -44,7 +44,8 @@ static enum lf_status send_parts(struct job_work *work, const struct lf_upload_f
     return LF_OK;
 }
 
-/* *complete: it was completed before, and the answer was lost. */
+/* *complete: it was completed before, and the answer was lost. Errors other than lack of memory appear again
+ * when the parts are sent. */
 static enum lf_status complete_already(struct job_work *work, const char *blob, bool *complete,
                                        struct lf_error *err)
 {
@@ -52,8 +53,7 @@ static enum lf_status complete_already(struct job_work *work, const char *blob, 
     enum lf_status status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_BLOB, blob, &work->call, &object, err);
     *complete = status == LF_OK && !strcmp(lf_json_text_or(object, "uploadStatus", ""), "COMPLETE");
     cJSON_Delete(object);
-    return status == LF_NO_MEMORY ? status
-                                  : LF_OK; /* any other error appears again when the parts are sent */
+    return status == LF_NO_MEMORY ? status : LF_OK;
 }
 
 /* The cloud no longer knows the upload or rejects it: start a new one next time. */

@@ -20,8 +20,9 @@ struct ways {
 static const struct ways *ways_on(const struct lf_job *job)
 {
     static const struct ways none = {"", {0}},
-                             wait = {"continues on its own; retry: do it now; cancel", {"retry", "cancel"}},
-                             over = {"retry", {"retry"}},
+                             wait = {"continues on its own; retry: run the step now; cancel",
+                                     {"retry", "cancel"}},
+                             over = {"retry: run the step again", {"retry"}},
                              doubt = {"confirm: it happened; retry: it did not; cancel",
                                       {"confirm", "retry", "cancel"}},
                              whose = {"assign: say which run it belongs to; retry: look again; cancel",

@@ -52,10 +52,10 @@ void job__end_badly(const struct lf_job_kind *kind, struct lf_job *job, enum lf_
     const char *step = NULL;
     if (kind && kind->on_bad_end)
         kind->on_bad_end(job, state, why, &step, &err);
+    /* After an error the task would stay in progress in Benchling: a person has to end the job. */
     if (step)
         job__enter_step(job, job__step_find(kind, step));
-    else if (err.status
-             != LF_OK) /* the task would stay in progress in Benchling: a person has to end the job */
+    else if (err.status != LF_OK)
         job__set_state(job, LF_JOB_HELD, LF_NEEDS_PERSON, why);
     else
         job__set_state(job, state, class, why);
