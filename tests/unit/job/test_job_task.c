@@ -60,8 +60,6 @@ static const struct {
      .end = {LF_JOB_CANCELLED, "already COMPLETED", "st_COMPLETED"}},
     {{"if the answer to the claim is lost, the task is still the agent's"},
      .fails = {"set_task_status", true, LF_TRANSIENT},
-     .first = {LF_JOB_WAITING, "the cloud says no", "st_IN_PROGRESS"},
-     .then = RETRIED,
      .end = {LF_JOB_DONE, "weight 12.340", "st_COMPLETED"},
      .acts = 1,
      .outputs = 1},
