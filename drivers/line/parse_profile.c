@@ -64,7 +64,7 @@ struct key {
         item_size; /* not 0: `at` is a list, its count follows its pointer; each use of the key adds to it */
 };
 
-/* The serial settings are kept in the form streams want them: "baud=9600&flow=xonxoff". */
+/* The serial settings are kept in the form that streams read: "baud=9600&flow=xonxoff". */
 static bool read_serial(struct lf_line_scan *scan, const struct key *key)
 {
     char **serial = &scan->profile->serial, text[200], value[24];

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct told {
+struct seen {
     size_t problems;
     size_t lines; /* of the text */
     char first[LF_ERROR_TEXT];
@@ -16,23 +16,23 @@ struct told {
 
 static void problem(void *self, int line, int column, const char *text)
 {
-    struct told *told = self;
+    struct seen *seen = self;
     MUST(line >= 1 && column >= 1, "at %d:%d: %s", line, column, text);
-    MUST((size_t)line <= told->lines + 1, "line %d of %zu: %s", line, told->lines, text);
+    MUST((size_t)line <= seen->lines + 1, "line %d of %zu: %s", line, seen->lines, text);
     MUST(text && *text, "a problem without a text at %d:%d", line, column);
-    if (!told->problems++)
-        snprintf(told->first, sizeof told->first, "fuzzed:%d:%d: %s", line, column, text);
+    if (!seen->problems++)
+        snprintf(seen->first, sizeof seen->first, "fuzzed:%d:%d: %s", line, column, text);
 }
 
-static struct lf_line_profile *parse(struct lf_slice text, struct told *told, struct lf_error *err)
+static struct lf_line_profile *parse(struct lf_slice text, struct seen *seen, struct lf_error *err)
 {
     struct lf_line_profile *profile = NULL;
-    struct lf_line_profile_report report = {told, problem};
+    struct lf_line_profile_report report = {seen, problem};
     enum lf_status status = line__profile_parse(text, "fuzzed", &report, &profile, err);
     fuzz_check_error(status, err);
     MUST((status == LF_OK) == (profile != NULL), "status %s", lf_status_name(status));
-    MUST(status != LF_OK || !told->problems, "accepted with problems: %s", told->first);
-    MUST(status != LF_INVALID || told->problems <= LF_PROFILE_PROBLEMS_MAX, "%zu problems", told->problems);
+    MUST(status != LF_OK || !seen->problems, "accepted with problems: %s", seen->first);
+    MUST(status != LF_INVALID || seen->problems <= LF_PROFILE_PROBLEMS_MAX, "%zu problems", seen->problems);
     return profile;
 }
 
@@ -81,19 +81,19 @@ static void check_profile(const struct lf_line_profile *profile)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct lf_slice text = lf_slice((const char *)data, size);
-    struct told told = {.lines = 1}, again = {0};
+    struct seen seen = {.lines = 1}, again = {0};
     struct lf_error err = {0}, second = {0};
     for (size_t i = 0; i < size; i++)
-        told.lines += data[i] == '\n' || data[i] == '\r';
-    again.lines = told.lines;
-    struct lf_line_profile *profile = parse(text, &told, &err);
+        seen.lines += data[i] == '\n' || data[i] == '\r';
+    again.lines = seen.lines;
+    struct lf_line_profile *profile = parse(text, &seen, &err);
     if (profile) {
         check_profile(profile);
     } else {
         MUST(!parse(text, &again, &second) && !strcmp(err.text, second.text)
-                 && told.problems == again.problems,
+                 && seen.problems == again.problems,
              "%s, then %s", err.text, second.text);
-        MUST(!told.problems || !strncmp(err.text, "fuzzed:", 7), "no place: %s", err.text);
+        MUST(!seen.problems || !strncmp(err.text, "fuzzed:", 7), "no place: %s", err.text);
     }
     lf_profile_free(profile);
     return 0;
