@@ -1,4 +1,4 @@
-# How every part of Labferry is compiled: language, warnings, hardening, and the helpers that folders use.
+# How every part of Labferry is compiled: language, warnings, hardening, and the functions that folders use.
 include(GNUInstallDirs)
 include(CheckCCompilerFlag)
 include(CheckLinkerFlag)
@@ -20,8 +20,8 @@ endif()
 
 option(LF_WERROR "Treat warnings as errors (CI turns this on)" OFF)
 option(LF_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer; always on in a Debug build that does not count" OFF)
-option(LF_TSAN "ThreadSanitizer, in place of the other sanitizers" OFF)
-option(LF_COVERAGE "Count what runs, for gcovr" OFF)
+option(LF_TSAN "ThreadSanitizer instead of the other sanitizers" OFF)
+option(LF_COVERAGE "Count the lines that run, for gcovr" OFF)
 option(LF_TESTS "Build the unit tests (needs CUnit)" ON)
 option(LF_FUZZ "Build the fuzz targets of tests/fuzz (needs clang); turns the sanitizers on" OFF)
 if(LF_FUZZ)
@@ -59,7 +59,7 @@ endfunction()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
                     -Wformat-security)
-lf_flag(-Wno-format-truncation) # gcc: bounded sentences are cut on purpose
+lf_flag(-Wno-format-truncation) # gcc: texts are cut at their bound on purpose
 if(LF_WERROR)
     add_compile_options(-Werror)
 endif()
@@ -67,10 +67,10 @@ endif()
 # 64-bit file sizes and times on 32-bit processors too.
 add_compile_definitions(_GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64 LF_VERSION="${PROJECT_VERSION}")
 
-# A freed or missing pointer read at -O2 must not be reasoned away; overflow of a signed number must not be UB that
-# differs between the sanitized build and the shipped one.
+# The optimiser must not remove NULL checks, and signed overflow must behave alike in the sanitized build and the shipped
+# one.
 add_compile_options(-fno-delete-null-pointer-checks -fno-common)
-if(NOT LF_FUZZ) # there, an overflow is to be found, harmless or not
+if(NOT LF_FUZZ) # fuzzing must find overflows, harmless or not
     add_compile_options(-fno-strict-overflow)
 endif()
 if(LF_TSAN)
@@ -97,7 +97,7 @@ else()
 endif()
 include_directories(${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
 
-# lf_use_packages(TARGET libcjson ...): the libraries by their pkg-config names.
+# lf_use_packages(TARGET libcjson ...): links libraries by their pkg-config names.
 function(lf_use_packages name)
     get_target_property(kind ${name} TYPE)
     set(scope PRIVATE)
@@ -113,7 +113,7 @@ function(lf_use_packages name)
     endforeach()
 endfunction()
 
-# lf_library(NAME SOURCES a.c b.c LIBS lf_base PKGS libcjson): one static library per folder.
+# lf_library(NAME SOURCES a.c b.c LIBS lf_base PKGS libcjson): a static library, one per folder.
 function(lf_library name)
     cmake_parse_arguments(A "" "" "SOURCES;LIBS;PKGS" ${ARGN})
     add_library(${name} STATIC ${A_SOURCES})
