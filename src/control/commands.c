@@ -142,19 +142,20 @@ static enum lf_status refuse_unstored(struct lf_commands *commands, const struct
     return queue_answer(commands, row, LF_VERB_FAILED, why, err);
 }
 
-/* Do both ask for the same? Neither the order of the arguments counts, nor the time of expiry. */
+/* Do both ask for the same? Neither the order of the arguments counts, nor the time of expiry. Arguments that
+ * are damaged in the journal differ from all others: an error would block the batch of this command. */
 static enum lf_status compare(const struct lf_command_row *known, const struct lf_command_row *again,
                               bool *same, struct lf_error *err)
 {
     cJSON *before = NULL, *now = NULL;
     enum lf_status status = parse_args(known, &before, err);
-    if (status == LF_OK)
+    if (status != LF_NO_MEMORY)
         status = parse_args(again, &now, err);
     *same = !strcmp(known->verb ? known->verb : "", again->verb ? again->verb : "")
             && cJSON_Compare(before, now, true);
     cJSON_Delete(before);
     cJSON_Delete(now);
-    return status;
+    return status == LF_NO_MEMORY ? status : LF_OK;
 }
 
 static enum lf_status refuse_used_id(struct lf_commands *commands, const struct lf_command_row *row,

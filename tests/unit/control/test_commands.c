@@ -374,6 +374,25 @@ static void undone_with_its_transaction(void)
     close_commands();
 }
 
+// An error would leave its batch without acknowledgement, and the batch would come again and again.
+static void damaged_in_the_journal(void)
+{
+    struct lf_command_row row = {.id = (char[]){"c1"},
+                                 .verb = (char[]){"run"},
+                                 .args = (char[]){"{\"instrument\": "},
+                                 .reply = (char[]){REPLY("c1")},
+                                 .state = LF_COMMAND_FINISHED,
+                                 .answer = (char[]){"{\"id\": \"c1\"}"}};
+    heard = 0;
+    open_commands();
+    NEED(lf_journal_command_add(ground.context.journal, &row, UNIT_ERROR) == LF_OK);
+    send_text(RUN("c1"));
+    expect(REPLY("c1"), "", "c1", "failed", "another command");
+    expect_nothing();
+    CHECK_INT(ground_jobs(&ground), 0);
+    close_commands();
+}
+
 /* They are taken in one batch, before the first of them is begun. */
 static void too_many(void)
 {
@@ -417,6 +436,8 @@ UNIT_TESTS(
      once_whatever_happens},
     {"the same id with another verb or other arguments is refused, and the first command is done as asked",
      same_id_other_content},
+    {"a command with the id of one that is damaged in the journal is refused, and its batch is not blocked",
+     damaged_in_the_journal},
     {"a command that cannot be performed fails, and the error says how to correct it",
      refused_with_what_would_be_right},
     {"a message without an id does nothing, and is answered if it has a response topic", nothing_to_answer},
