@@ -47,7 +47,7 @@ class AuditTrail(WithLab):
         self.assertEqual(status, 0, entries)
         return entries
 
-    def told(self, **filters):
+    def trail(self, **filters):
         return [(entry["who"], entry["what"], entry["text"]) for entry in self.show(**filters)]
 
     def has(self, entries, who, what, *parts):
@@ -70,7 +70,7 @@ class AuditTrail(WithLab):
     def test_story(self):
         """after the main job it shows what was received, done, measured and uploaded, with digests, who and when"""
         given = self.main_job()
-        story = self.told(job=self.deliver["id"])
+        story = self.trail(job=self.deliver["id"])
         self.has(story, "agent", "event", "job")
         self.has(story, "agent", "job", "by route worklists")
         self.has(story, "agent", "file", given["sha256"])
@@ -81,15 +81,15 @@ class AuditTrail(WithLab):
         order = [what for _, what, _ in story]
         self.assertLess(order.index("file"), order.index("acting"))
         self.assertLess(order.index("acting"), order.index("done"))
-        story = self.told(job=self.collect["id"])
+        story = self.trail(job=self.collect["id"])
         self.has(story, "agent", "job", "seen on hamilton-1")
         self.has(story, "agent", "file", self.collect["fields"]["sha256"])
         self.has(story, "agent", "job", "uploaded as blob " + self.collect["fields"]["blob"])
         self.has(story, "agent", "done")
-        story = self.told(job=self.task["id"])
+        story = self.trail(job=self.task["id"])
         self.has(story, "agent", "job", "run: ")
-        self.has(self.told(), "agent", "agent", "labferryd", "starts")
-        self.has(self.told(), "agent", "config", "first seen")
+        self.has(self.trail(), "agent", "agent", "labferryd", "starts")
+        self.has(self.trail(), "agent", "config", "first seen")
         for entry in self.show():
             self.assertRegex(entry["at"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertIn("complete and unchanged", self.command("audit", "verify"))
@@ -105,34 +105,34 @@ class AuditTrail(WithLab):
         status, answer = lab.labferry("cancel", str(job["id"]), "plate was dropped")
         self.assertEqual(status, 0, answer)
         self.assertNotEqual(lab.labferry("retry", str(job["id"]))[0], 0)
-        commands = self.told(what="command")
+        commands = self.trail(what="command")
         self.has(commands, "cli:", "command", "pause", "tips are changed", "succeeded")
         self.has(commands, "cli:", "command", "cancel", "plate was dropped", "succeeded")
         self.has(commands, "cli:", "command", "retry", "failed", "cannot be retried")
-        story = self.told(job=job["id"])
+        story = self.trail(job=job["id"])
         self.has(story, "cli:", "cancelled", "plate was dropped")
         lab.publish({"id": "c-1", "verb": "resume", "args": {"instrument": "hamilton-1"}},
                     BASE + "/command")
         wait_until("the command by MQTT is done",
-                   lambda: any("resume" in text and "succeeded" in text for _, _, text in self.told(what="command")), SOON)
-        self.has(self.told(what="command"), "mqtt:c-1", "command", "resume", "accepted")
-        self.assertEqual([text for _, _, text in self.told(about="hamilton-1", what="command")],
-                         [text for _, _, text in self.told(what="command") if "pause" in text or "resume" in text])
+                   lambda: any("resume" in text and "succeeded" in text for _, _, text in self.trail(what="command")), SOON)
+        self.has(self.trail(what="command"), "mqtt:c-1", "command", "resume", "accepted")
+        self.assertEqual([text for _, _, text in self.trail(about="hamilton-1", what="command")],
+                         [text for _, _, text in self.trail(what="command") if "pause" in text or "resume" in text])
 
     def test_starts(self):
         """starts, ends, crashes and changes of the configuration are in it"""
         lab = self.lab
         lab.start_all()
         lab.restart_agent()
-        self.has(self.told(what="agent"), "agent", "agent", "did not shut down cleanly")
-        self.assertEqual(len(self.told(what="config")), 1)
+        self.has(self.trail(what="agent"), "agent", "agent", "did not shut down cleanly")
+        self.assertEqual(len(self.trail(what="config")), 1)
         lab.stop("agent")
         lab.write_config(config(agent='not_after = "7h";'))
         lab.start_agent()
-        texts = [text for _, _, text in self.told(what="agent")]
+        texts = [text for _, _, text in self.trail(what="agent")]
         self.assertIn("stops cleanly", texts[-2])
         self.assertNotIn("did not end", texts[-1])
-        self.has(self.told(what="config"), "agent", "config", "changed from")
+        self.has(self.trail(what="config"), "agent", "config", "changed from")
 
     def test_killed(self):
         """kill -9 at any moment leaves an intact trail; before a second action it records the instrument's answer that the first was not done"""
@@ -150,11 +150,11 @@ class AuditTrail(WithLab):
         acting = [entry["about"] for entry in self.show(what="acting")]
         self.assertGreaterEqual(len(set(acting)), 8)
         for about in set(acting):
-            story = [text for _, _, text in self.told(about=about)]
+            story = [text for _, _, text in self.trail(about=about)]
             said = [text for text in story if "about to act" in text or "not done before the interruption" in text]
             self.assertEqual(["about to act" in text for text in said], [i % 2 == 0 for i in range(len(said))], story)
         self.assertEqual(lab.hamilton_state()["repeated"], 0)
-        self.assertEqual(len([text for _, _, text in self.told(what="agent") if "did not shut down" in text]), 8)
+        self.assertEqual(len([text for _, _, text in self.trail(what="agent") if "did not shut down" in text]), 8)
 
     # ---- verifying
 
@@ -193,7 +193,7 @@ class AuditTrail(WithLab):
         with self.assertRaises(Exception) as caught:
             self.lab.ask("audit-verify")
         self.assertIn("is broken", str(caught.exception))
-        self.has(self.told(what="audit"), "agent", "audit", "changed by another program")
+        self.has(self.trail(what="audit"), "agent", "audit", "changed by another program")
 
     def test_triggers(self):
         """the database itself refuses to change or remove an entry"""

@@ -24,7 +24,7 @@ class Demo(unittest.TestCase):
         at = 0
         for words in STORY:
             found = done.stdout.find(words, at)
-            self.assertGreaterEqual(found, 0, f"{words!r} is not told, or not in its place:\n{done.stdout}")
+            self.assertGreaterEqual(found, 0, f"{words!r} is missing, or in the wrong place:\n{done.stdout}")
             at = found
         self.assertNotIn("  NO ", done.stdout)
 

@@ -57,7 +57,7 @@ FAILING_PY = '''
 import subprocess, unittest
 class T(unittest.TestCase):
     def test_a_good(self):
-        """Good is told as ok."""
+        """Good is reported as ok."""
         print("never shown")
     def test_b_bad(self):
         print("shown with the failure")
@@ -167,7 +167,7 @@ class Runner(unittest.TestCase):
         status, told = self.run_file(FAILING_PY)
         self.assertEqual(status, 1)
         self.assertEqual([(t["promise"], t["result"]) for t in told],
-                         [("Good is told as ok.", "ok"), ("b bad", "FAIL"), ("c skip", "skip"),
+                         [("Good is reported as ok.", "ok"), ("b bad", "FAIL"), ("c skip", "skip"),
                           ("d leaves", "ok"), ("nothing is left running", "FAIL")])
         self.assertIn("shown with the failure", told[1]["text"])
         self.assertNotIn("never shown", told[1]["text"])
@@ -178,7 +178,7 @@ class Runner(unittest.TestCase):
         status, told = self.run_file(FAILING_PY + "\nSIDE_BY_SIDE = 3\n")
         self.assertEqual(status, 1)
         self.assertEqual(sorted((t["promise"], t["result"]) for t in told),
-                         [("Good is told as ok.", "ok"), ("b bad", "FAIL"), ("c skip", "skip"), ("d leaves", "ok"),
+                         [("Good is reported as ok.", "ok"), ("b bad", "FAIL"), ("c skip", "skip"), ("d leaves", "ok"),
                           ("nothing is left running", "FAIL")])
         failed = next(t["text"] for t in told if t["promise"] == "b bad")
         self.assertIn("shown with the failure", failed)

@@ -84,7 +84,7 @@ class Refused(Exception):
 
 
 def now():
-    """The time as events tell it. One from a fixed day would grow too old for its route some day."""
+    """The time in an event's format. A fixed day would expire for its route some day."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

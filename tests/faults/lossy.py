@@ -3,7 +3,7 @@
     line = Lossy()              # SkipTest with the reason where the kernel forbids it
     subprocess.Popen([*line.far, "ping", NEAR_ADDRESS])  # `far` runs a command at the other end
     line.loss = 0.2             # every fifth packet is lost, each way
-    line.cut = True             # nothing passes any more, and nobody is told
+    line.cut = True             # nothing passes any more, silently
     line.close()
 
 From Lossy() on, the calling thread (and what it starts) lives at the near end, in a namespace of its own; call it first, in the

@@ -114,10 +114,10 @@ class OnSmallDisks(WithLab):
         except (OSError, ValueError, Refused):
             return ""
 
-    def told(self, *words):
+    def status_says(self, *words):
         return self.lab.until(f"status says {words}", lambda: (lambda said: all(w in said for w in words) and said)(self.needs()))
 
-    def untold(self):
+    def status_is_clear(self):
         self.lab.until("nothing needs a person", lambda: self.lab.online() and not self.needs())
 
     def done(self, kind):

@@ -32,14 +32,14 @@ class Namesake(WithLab):
     def id_of(self, lab):
         return "another" if 'client_id = "another"' in (lab.home / "labferry.conf").read_text() else CLIENT_ID
 
-    def told(self, lab):
+    def need_of(self, lab):
         """What the operator of this agent reads about its name."""
         needs = [need for need in lab.ask("status")["needs"] if self.id_of(lab) in need["what"]]
         return needs[0] if needs else None
 
-    def both_told(self):
+    def both_report(self):
         for lab in self.labs:
-            need = lab.until("the doubled name is reported", lambda lab=lab: self.told(lab))
+            need = lab.until("the doubled name is reported", lambda lab=lab: self.need_of(lab))
             self.assertIn("two agents have the same name", need["what"])
             self.assertIn("agent.name", need["do"])
             errors = [line for line in lab.log("agent").splitlines() if " error " in line and self.id_of(lab) in line]
@@ -60,7 +60,7 @@ class Namesake(WithLab):
         taken = self.takeovers()
         print(f"{taken} takeovers in {WATCHED_S} s, {len(tasks)} tasks")
         self.assertIn(taken, range(1, 7))
-        self.both_told()
+        self.both_report()
         stays = self.lab.until("one of them is online", self.one_online)
         self.lab.until("the status topic says so", lambda: CLIENT_ID in self.lab.retained_status().get("duplicate", ""))
         self.lab.until("it is online there", lambda: self.lab.retained_status().get("state") == "online")
@@ -72,13 +72,13 @@ class Namesake(WithLab):
         late = self.lab.new_task(Sample="late")
         goes.restart_agent()
         self.lab.until("the other one does the work when the name is its own", lambda: self.lab.task_status(late) == "COMPLETED")
-        self.assertIsNone(self.told(goes))
+        self.assertIsNone(self.need_of(goes))
 
     def test_same_name_other_id(self):
         """the same name with two client ids: no session is taken over, yet both report it and only one goes on"""
         self.two('client_id = "another";')
         self.lab.until("one of them is online", self.one_online)
-        self.both_told()
+        self.both_report()
         self.assertEqual(self.takeovers(), 0)
         stays = self.one_online()
         task = self.lab.new_task()
@@ -89,7 +89,7 @@ class Namesake(WithLab):
         """the same client id with two names: the short sessions are reported with the id, and the agents take turns more and more slowly"""
         self.two(f'client_id = "{CLIENT_ID}";', "bench-2")
         for lab in self.labs:
-            need = lab.until("it is reported", lambda lab=lab: self.told(lab))
+            need = lab.until("it is reported", lambda lab=lab: self.need_of(lab))
             self.assertIn("another client may have the id", need["what"])
         self.assertLess(self.takeovers(), 20)
 

@@ -12,7 +12,7 @@ from whole import BALANCE, BASE, FAST, PLATE, SITE, WEIGH, config
 SIDE_BY_SIDE = 4
 CALM_S = 2  # so long it is watched that nothing happens
 BY_NAME = config(match=r'"filename:^(?<run>[0-9a-f-]{36})_"')
-PER_STEP = 6  # tokens; a token that is asked for anew at each request would be far more
+PER_STEP = 6  # tokens; a new token for each request would be far more
 
 
 class Clock(WithLab):
@@ -26,7 +26,7 @@ class Clock(WithLab):
         self.lab.generate(run, name=f"{run}.csv", content=f"Sample\n{run}\n")
         return run, self.lab.new_task()
 
-    def start_untold(self, shift, **more):
+    def start_without_time(self, shift, **more):
         """Starts with that clock while the tenant cannot be reached: the agent does not learn the right time before clear_faults."""
         self.start(hamilton=None, **more)
         self.lab.stop("agent")
@@ -139,7 +139,7 @@ class Starts(Clock):
 
     def test_ahead(self):
         """an agent that starts with a clock ten years ahead does not take new work for expired"""
-        self.start_untold(YEARS)
+        self.start_without_time(YEARS)
         task = self.lab.new_task()
         self.lab.until("a job waits for the tenant", lambda: self.lab.jobs(state="waiting"))
         self.lab.clear_faults()
@@ -148,7 +148,7 @@ class Starts(Clock):
     def test_behind(self):
         """an agent that starts with a clock ten years behind does not take last week's work for today's"""
         lab = self.lab
-        self.start_untold(-YEARS)
+        self.start_without_time(-YEARS)
         task = self.old_event(7)
         lab.until("a job waits for the tenant", lambda: self.lab.jobs(state="waiting"))
         lab.clear_faults()
@@ -242,7 +242,7 @@ class Commands(Clock):
     def test_expires(self):
         """a command that looks expired to a wrong clock is refused, and the answer names the clock; once the tenant's time is known it is performed"""
         lab = self.lab
-        self.start_untold(YEARS)
+        self.start_without_time(YEARS)
         lab.start("hear", ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(lab.broker_port), "-V", "5", "-q", "1", "-t",
                            f"{BASE}/reply/#", "-t", "$SYS/broker/uptime"])
         lab.until("somebody listens", lambda: self.heard())  # the broker's own message, which it keeps

@@ -38,7 +38,7 @@ class Certificates(WithLab):
         except (OSError, ValueError):
             return None
 
-    def told(self, words):
+    def explained(self, words):
         """Both say so, and what the clock says."""
         for part, error in (("link", "error"), ("cloud", "last_error")):
             self.lab.until(f"{part} explains it", lambda: words in (self.answers()[part].get(error) or ""))
@@ -55,13 +55,13 @@ class Certificates(WithLab):
     def test_behind(self):
         """with a clock that is behind, the certificates of cloud and broker are reported as not yet valid; once it is set, work goes on"""
         self.start(-HOUR)
-        self.told("not yet valid")
+        self.explained("not yet valid")
         self.heals()
 
     def test_ahead(self):
         """with a clock that is ahead, the certificates of cloud and broker are reported as expired; once it is set, work goes on"""
         self.start(YEARS)
-        self.told("expired")
+        self.explained("expired")
         self.heals()
 
     def test_without_rtc(self):
@@ -70,7 +70,7 @@ class Certificates(WithLab):
         self.lab.stop("agent")
         self.lab.step_to_1970()
         self.start_agent()
-        self.told("not yet valid")
+        self.explained("not yet valid")
         self.assertIn("1970-01-01", self.answers()["cloud"]["last_error"])
         self.heals()
 

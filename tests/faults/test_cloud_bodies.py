@@ -125,7 +125,7 @@ class Up(Carrying):
     def test_reset(self):
         """a connection that is reset in the middle of an upload: the file arrives whole, attached once; a part that arrived is kept"""
         self.start()
-        # Until it is told: libcurl itself tries again when it was a connection that had been used before.
+        # Until the job says so: libcurl itself retries on a connection that was used before.
         self.lab.fault("reset-request", bytes=100_000, method="POST", path="/blobs", count=0)
         self.lab.fault("reset-request", bytes=3 * MB, method="POST", path="/blobs/*/parts", count=0, after=1)
         run = self.send_up("large.bin", LARGE)

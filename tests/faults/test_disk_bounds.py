@@ -51,11 +51,11 @@ class Bounds(OnSmallDisks):
                 jobs += 1
             lab.until("all are done", lambda: len(lab.jobs(state="done")) == jobs)
         self.assertEqual(self.storage()["outbox"], 100)
-        self.told("100 reports are waiting for the broker, which is the limit")
+        self.status_says("100 reports are waiting for the broker, which is the limit")
         self.assertRegex(self.shown(), r"100 of 100 reports waiting for the broker, \d+ dropped")
         lab.start_broker()
         lab.until("they have left", lambda: lab.online() and self.storage()["outbox"] == 0)
-        self.untold()
+        self.status_is_clear()
         dropped = self.storage()["outbox_dropped"]
         lab.ask("pause", instrument="balance-1")  # something to report
         lab.until("the status message says so", lambda: self.status_message()["outbox"]["dropped"] == dropped)
@@ -88,13 +88,13 @@ class Bounds(OnSmallDisks):
         self.begin(small, hamilton=None)
         for number in range(8):
             lab.publish(json.dumps({"no event": number, "filling": "x" * 200_000}), ANYTHING)
-        self.told("agent.journal_max", "no new work")
+        self.status_says("agent.journal_max", "no new work")
         files = [lab.generate()]
         self.stands_still()
         self.assertEqual(lab.worklists(), {})
         self.restart(small.replace('journal_max = "1MB"', 'journal_max = "100MB"'))
         self.once(files)
-        self.untold()
+        self.status_is_clear()
 
     def test_spool(self):
         """with a full spool nothing more is fetched and the status says so; with more room work continues"""
@@ -107,12 +107,12 @@ class Bounds(OnSmallDisks):
         files.append(lab.generate(name="more.csv", content="Sample\nmore\n"))
         job = lab.until("the next waits", lambda: next((j for j in lab.jobs(state="waiting") if j["step"] == "fetch"), None))
         self.assertIn("agent.spool_max", job["note"])
-        self.told("the spool is full")
+        self.status_says("the spool is full")
         lab.ask("resume", instrument="hamilton-1")
         lab.until("the first is delivered", lambda: self.done("deliver") == 1)
         self.retry_waiting()
         self.once(files)
-        self.untold()
+        self.status_is_clear()
 
 
 if __name__ == "__main__":

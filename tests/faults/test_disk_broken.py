@@ -51,11 +51,11 @@ class ReadOnly(OnSmallDisks):
                "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
         lab.start_agent(env=env)
         files = [lab.generate()]
-        self.told("Read-only file system")
+        self.status_says("Read-only file system")
         tasks = [lab.new_task()]
         self.assertEqual(lab.worklists(), {})
         self.once(files, tasks)
-        self.untold()
+        self.status_is_clear()
 
 
 class Journal(OnSmallDisks):
@@ -68,7 +68,7 @@ class Journal(OnSmallDisks):
     def stops(self, *words):
         lab = self.lab
         done = self.known(), lab.worklists()
-        self.told(*words)
+        self.status_says(*words)
         more = lab.generate(name="more.csv", content="Sample\nmore\n")
         self.stands_still(2)
         self.assertEqual((self.known(), lab.worklists()), done)
@@ -92,7 +92,7 @@ class Journal(OnSmallDisks):
         files.append(self.stops("is gone or was replaced"))
         self.path.with_name("elsewhere").rename(self.path)
         self.once(files)
-        self.untold()
+        self.status_is_clear()
 
     def retained(self, instrument):
         """What the broker keeps of an instrument."""
@@ -108,14 +108,14 @@ class Journal(OnSmallDisks):
         self.path.rename(self.path.with_name("elsewhere"))
         results = lab.home / "hamilton/results"
         results.rename(results.with_name("elsewhere"))
-        # The last word on it: after that it has nothing new to tell.
+        # Its last report: after that nothing changes.
         lab.until("the report is not queued", lambda: "results is not there" in lab.log("agent").rpartition("cannot queue a report")[0])
         self.stands_still(2)
         self.path.with_name("elsewhere").rename(self.path)
         lab.until("it is offline", lambda: self.retained("hamilton-1") == "offline")
         results.with_name("elsewhere").rename(results)
         lab.until("it is idle again", lambda: self.retained("hamilton-1") == "idle")
-        self.untold()
+        self.status_is_clear()
 
     def test_folder_replaced(self):
         """a replaced state folder stops all work; a restarted agent does not start from scratch there"""

@@ -23,13 +23,13 @@ class BeforeAnEvent(OnSmallDisks):
         self.begin(hamilton=None)
         self.disk.fill()
         files, tasks = [lab.generate()], [lab.new_task()]
-        self.told(FULL)
+        self.status_says(FULL)
         self.stands_still()
         self.assertEqual(lab.events(), [])
         self.assertEqual(lab.worklists(), {})
         self.disk.make_room()
         self.once(files, tasks)
-        self.untold()
+        self.status_is_clear()
 
     def test_restart_on_a_full_disk(self):
         """an agent killed on a full disk starts again or says why not, and loses nothing"""
@@ -39,7 +39,7 @@ class BeforeAnEvent(OnSmallDisks):
         self.once(files)
         self.disk.fill()
         files.append(lab.generate(name="b.csv", content="Sample\nb\n"))
-        self.told(FULL)
+        self.status_says(FULL)
         lab.stop("agent", signal.SIGKILL)
         lab.start_agent(wait=False)
         lab.until("it is up or has given up", lambda: lab.parts["agent"].poll() is not None or self.needs())
@@ -56,7 +56,7 @@ class BeforeAnEvent(OnSmallDisks):
         lab = self.lab
         self.begin(config().replace('disk_reserve = "1MB"', 'disk_reserve = "6MB"'), hamilton=None)
         self.disk.fill(leave=5 * MB)
-        self.told("6 MB are kept in reserve (agent.disk_reserve)")
+        self.status_says("6 MB are kept in reserve (agent.disk_reserve)")
         lab.ask("pause", instrument="balance-1")  # something that the status message has to report
         lab.until("the status message says it", lambda: "agent.disk_reserve" in (self.status_message().get("trouble") or ""))
         task = lab.new_task()
@@ -94,7 +94,7 @@ class Delivering(HeldBack):
         lab.until("it asks for the file", self.held_back)
         self.disk.fill()
         lab.clear_faults()
-        self.told(FULL)
+        self.status_says(FULL)
         self.stands_still()
         self.assertEqual(lab.worklists(), {})
         self.disk.make_room()
@@ -155,7 +155,7 @@ class Collecting(HeldBack):
         self.once(files, results=1)
         self.disk.fill()
         lab.result("second.csv", "Well,Absorbance\nA1,0.5\n")
-        self.told(FULL)
+        self.status_says(FULL)
         self.stands_still()
         self.assertTrue((lab.home / "hamilton/results/second.csv").exists())
         self.disk.make_room()
@@ -171,7 +171,7 @@ class Collecting(HeldBack):
         self.disk.fill()
         lab.clear_faults()
         lab.until("the cloud has it", lambda: len(lab.cloud_state()["processors"]) == 1)
-        self.told(FULL)
+        self.status_says(FULL)
         lab.stop("agent", signal.SIGKILL)  # what it knew is gone, too
         self.disk.make_room()
         lab.start_agent()
@@ -189,7 +189,7 @@ class Acting(OnSmallDisks):
         lab.until("it is to be run", lambda: [j for j in lab.jobs() if j["step"] == "run"])
         self.disk.fill()
         lab.balance("plug")
-        self.told(FULL)
+        self.status_says(FULL)
         self.stands_still(2)
         self.assertEqual(self.tared(), 0)
         self.disk.make_room()
@@ -206,7 +206,7 @@ class Acting(OnSmallDisks):
         self.disk.fill()
         lab.parts["balance"].send_signal(signal.SIGCONT)
         lab.until("it has tared", lambda: self.tared() == 1)
-        self.told(FULL)
+        self.status_says(FULL)
         return task
 
     def test_acted(self):

@@ -14,7 +14,7 @@ ANSWERS = {
 SENT = {"weigh": "S", "weigh-now": "SI", "read-tare": "TA", "clear-tare": "TAC", "display-weight": "DW", "serial-number": "I4",
         "model": "I2", "software": "I3", "list-commands": "I0"}
 WAIT_MS = 400  # as Dialogues.start has it
-LATE_MS = (WAIT_MS + 20, WAIT_MS + 150, WAIT_MS + 400)  # at once; in the midst of getting in step; after that
+LATE_MS = (WAIT_MS + 20, WAIT_MS + 150, WAIT_MS + 400)  # at once; while getting back in step; after that
 
 
 class Late(Dialogues):
@@ -27,7 +27,7 @@ class Late(Dialogues):
             self.assertEqual(self.values(number, first), self.answers[first])  # on a loaded machine it may still be in time
         except Refused:
             self.too_late += 1
-        if second.startswith("weigh"):  # the same command again: tell the old weight from the new one
+        if second.startswith("weigh"):  # the same command again: distinguish the old weight from the new one
             self.tell(number, "weight 55.5")
             self.tell(number, "settle 0")
         wanted = [(name, "55.50" if second.startswith("weigh") and name == "value" else value)

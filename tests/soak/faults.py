@@ -95,7 +95,7 @@ class Faults:
         self.away.append([began, None])
         status = self.lab.stop("agent", how, seconds=60)
         if status != (0 if how == signal.SIGTERM else -signal.SIGKILL):
-            raise RuntimeError(f"the agent ended with {status}, told to end by {signal.Signals(how).name}")
+            raise RuntimeError(f"the agent ended with {status}, when asked to stop by {signal.Signals(how).name}")
 
         def start():
             self.lab.start_agent(wait=False)

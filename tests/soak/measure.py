@@ -133,7 +133,7 @@ class Measure:
                 row(name, [s[name] for s in life], f"{show(name, an_hour, '+')}/h", f"flat: below {show(name, bound)}/h",
                     an_hour < bound)
             an_hour = slope([(s["t"] / 3600, s["cpu"]) for s in life])
-            row("cpu", [s["cpu"] for s in life], f"{an_hour / 36:.1f} % of a core", "(told only)", True)
+            row("cpu", [s["cpu"] for s in life], f"{an_hour / 36:.1f} % of a core", "(no bound)", True)
         if not lines:
             lines.append(f"no life of the agent was {LIFE_S} s long: no slopes of memory, descriptors and threads")
         disk = [sample for sample in self.samples if "outbox" in sample]

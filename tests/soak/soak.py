@@ -164,7 +164,7 @@ def read_options():
     parser.add_argument("--patience", type=float, default=PATIENCE_S, metavar="S", help="seconds to come to the end (180)")
     parser.add_argument("--keep", metavar="FOLDER", help="leave there what everybody wrote")
     parser.add_argument("--report", metavar="FILE", help="write all samples and counts there, as JSON")
-    parser.add_argument("--broken", choices=("lost", "person"), help="to see that a soak finds what is wrong: nobody is told of "
+    parser.add_argument("--broken", choices=("lost", "person"), help="to prove that a soak finds what is wrong: nobody hears of "
                         "the first worklist; the person says 'retry' without looking")
     return parser.parse_args()
 
@@ -175,7 +175,7 @@ def called_off(number, _frame):
 
 
 def judged(soak):
-    """[(kind, what is wrong)], and tells the tables."""
+    """[(kind, what is wrong)]; prints the tables."""
     wrong = []
     try:
         soak.run()

@@ -150,7 +150,7 @@ class Work:
             self.lab.ask_cloud("/sim/publish", {"topic": topic, "payload": json.dumps({"id": number, "hello": ["world"]})})
 
     def remind(self):
-        """Commands that have no verdict are sent again: whoever sends cannot know where they are."""
+        """Commands that have no verdict are sent again: the sender cannot know how far they got."""
         for item in self.open():
             if item.kind == "command" and time.monotonic() - item.sent > AGAIN_S:
                 self.commander.send(item.name, item.verb, item.args)

@@ -1,4 +1,4 @@
-/* Events are kept in the order of processing; event number n (counted for ever) lies at n - first. When
+/* Events are kept in the order of processing; event number n (never reused) lies at n - first. When
  * --max-events are kept, the oldest tenth goes. */
 #include "event.h"
 

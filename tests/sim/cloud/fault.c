@@ -1,5 +1,5 @@
 /* Rules are asked in the order they were set; the first that hits wins. A rule hits after `after` matching
- * requests, at most `count` times (0: for ever), each time with `probability`. */
+ * requests, at most `count` times (0: always), each time with `probability`. */
 #include "fault_rules.h"
 
 #include <stdio.h>

@@ -30,7 +30,7 @@ static int64_t breaking_point(const struct pour *pour)
     return pour->hit.bytes > 0 && pour->hit.bytes < pour->reply.size ? pour->hit.bytes : middle;
 }
 
-/* The bytes once more from their start, for ever. */
+/* The bytes again from their start, without end. */
 static ssize_t endless(const struct pour *pour, uint64_t pos, char *out, size_t max)
 {
     if (pour->reply.size == 0) {

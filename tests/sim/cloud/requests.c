@@ -1,4 +1,4 @@
-/* The last KEPT requests lie in a ring; number n lies at n % KEPT. Counts are for ever. */
+/* The last KEPT requests lie in a ring; number n lies at n % KEPT. Counts cover all since the last clear. */
 #include "requests.h"
 
 #include "auth.h"

@@ -21,7 +21,7 @@ const char *sim_transform_result(const struct sim *sim, const struct sim_item *p
     return blob ? blob : lf_json_text_or(processor->json, "file.id", "");
 }
 
-/* Sets the status and emits the event that tells of it; the event's word may differ ("pending" has no
+/* Sets the status and emits the event that reports it; the event's word may differ ("pending" has no
  * status). */
 static void set_status(struct sim *sim, struct sim_item *transform, const char *status, const char *word)
 {

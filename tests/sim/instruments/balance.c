@@ -27,7 +27,7 @@ struct balance {
     enum stream stream;
     int64_t next_line_at;
     double step, last_sent; /* of SR and SNR */
-    bool moving;            /* SR: the change was told as dynamic, its stable end not yet */
+    bool moving;            /* SR: the change was reported as dynamic, its stable end not yet */
 
     int64_t zeroed, tared, tare_set, tare_cleared, resets;
 };
@@ -408,7 +408,7 @@ static bool hear(void *context, struct stage *stage, const char *line, size_t le
 
 /* ---- time ---- */
 
-/* SR and SNR: is there something to tell? Manual: without a preset, a change of 12.5 % of the last stable
+/* SR and SNR: is there something to report? Manual: without a preset, a change of 12.5 % of the last stable
  * weight, at least 30 digits. */
 static void tell_change(struct balance *self, struct stage *stage, int64_t now)
 {

@@ -1,8 +1,8 @@
 /* The stage: one loop, one thread.
  *
  * Order within a turn: lines are heard and carried out, then the state file is written, then the replies
- * leave. So whoever has a reply finds its action in the state file, and a test that kills its agent can count
- * what really moved.
+ * leave. So a host that has a reply finds its action in the state file, and a test that kills its agent can
+ * count what really moved.
  */
 #include "stage.h"
 
