@@ -78,9 +78,9 @@ static enum lf_status set_checked(struct job_work *work, enum lf_job_field field
             fault = "has control characters";
     if (fault)
         return lf_fail(err, LF_INVALID, LF_NEEDS_PERSON,
-                       "the %s found for %.150s %s. Name the run: `labferry assign %lld RUN`",
+                       "the %s found for %.150s %s. Name the run: `labferry assign %lld RUN%s`",
                        lf_job_field_name(field), lf_job_text(work->job, LF_JOB_FILE_NAME), fault,
-                       (long long)work->job->id);
+                       (long long)work->job->id, field == LF_JOB_CONFIG ? " CONFIG" : "");
     memcpy(value, text, len);
     value[len] = '\0';
     return lf_job_set_text(work->job, field, value, err);
@@ -122,8 +122,9 @@ static enum lf_status by_regex(struct job_work *work, const char *regex, const c
                          regex, (long long)work->job->id, (long long)work->job->id);
     } else {
         status = set_from_group(work, code, match, LF_JOB_RUN, subject, err);
-        if (status == LF_OK && set_from_group(work, code, match, LF_JOB_CONFIG, subject, err) == LF_NO_MEMORY)
-            status = LF_NO_MEMORY;
+        if (status == LF_OK
+            && (status = set_from_group(work, code, match, LF_JOB_CONFIG, subject, err)) == LF_NOT_FOUND)
+            status = LF_OK;
     }
     pcre2_match_context_free(bounds);
     pcre2_match_data_free(match);

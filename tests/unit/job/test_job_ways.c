@@ -84,6 +84,8 @@ static int64_t send_file(void)
 /* ---- a job in the middle of its way ---- */
 
 #define RESULT "{\"file_name\":\"R.csv\"}"
+#define A10 "aaaaaaaaaa"
+#define A100 A10 A10 A10 A10 A10 A10 A10 A10 A10 A10
 #define TABLE "{\"workflow_task\":\"wft_1\",\"run\":\"run_1\",\"display\":\"T-1\",\"procedure\":\"weigh\"}"
 
 static const struct {
@@ -125,6 +127,9 @@ static const struct {
      {"collect", "match", NULL, RESULT},
      .sidecar = "{\"run\":\"run_1\\u0007\"}",
      .becomes = {LF_JOB_HELD, "the run found for R.csv has control characters"}},
+    {{"a configuration in the file name that is too long holds the result, and no other is taken for it"},
+     {"collect", "match", NULL, "{\"file_name\":\"N-run_1-" A100 A100 ".csv\"}"},
+     .becomes = {LF_JOB_HELD, "is too long. Name the run: `labferry assign 1 RUN CONFIG`"}},
     {{"a sidecar without a run holds the result with the reason"},
      {"collect", "match", NULL, RESULT},
      .sidecar = "{\"config\":\"Reader\"}",
