@@ -41,7 +41,7 @@ static enum cli_exit verify_file(const struct cli *cli, const char *path, const 
     struct lf_error err = {0};
     if (lf_audit_verify_file(path, noted, &verdict, &err) != LF_OK)
         return cli_failed(cli, &err);
-    return report_verdict(cli, path, lf_audit_verdict_json(&verdict));
+    return report_verdict(cli, path, cli_must(lf_audit_verdict_json(&verdict)));
 }
 
 static enum cli_exit verify_running(struct cli *cli, const char *noted)

@@ -82,13 +82,17 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
         .run = instrument__run,
     };
     bool copied = instrument->name && (!options->expect_identity || instrument->expect_identity);
-    if (!copied)
-        lf_fail_memory(err, "opening an instrument");
-    if (!copied || lf_driver_check(instrument->driver, err) != LF_OK
-        || lf_wake_open(&instrument->wake, err) != LF_OK || lf_cancel_open(&instrument->cancel, err) != LF_OK
-        || instrument->driver->open(options->values, &instrument->host, &instrument->device, err) != LF_OK) {
+    enum lf_status status = copied ? lf_driver_check(instrument->driver, err)
+                                   : lf_fail_memory(err, "opening an instrument");
+    if (status == LF_OK)
+        status = lf_wake_open(&instrument->wake, err);
+    if (status == LF_OK)
+        status = lf_cancel_open(&instrument->cancel, err);
+    if (status == LF_OK)
+        status = instrument->driver->open(options->values, &instrument->host, &instrument->device, err);
+    if (status != LF_OK) {
         lf_instrument_close(instrument);
-        return err->status;
+        return status;
     }
     *out = instrument;
     return LF_OK;

@@ -129,6 +129,8 @@ bool journal__query_row(struct query *query)
 enum lf_status journal__query_end(struct query *query, struct lf_error *err)
 {
     struct lf_journal *journal = query->journal;
+    while (query->code == SQLITE_ROW && !sqlite3_stmt_readonly(query->stmt)) /* the last step may commit */
+        journal__query_row(query);
     bool failed = query->code != SQLITE_OK && query->code != SQLITE_ROW && query->code != SQLITE_DONE;
     enum lf_status status = failed ? journal__sqlite_fail(journal, query->code, "a statement failed", err)
                             : query->no_memory ? lf_fail_memory(err, "reading the journal")

@@ -589,11 +589,35 @@ static void one_moment(void)
     lf_journal_close(writer);
 }
 
+static int refuse(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+static void commit_of_one(void)
+{
+    make_model();
+    struct lf_journal *journal = open_copy();
+    struct lf_event_row row = {0};
+    struct lf_error err = {0};
+    int64_t next;
+    NEED(add_event(journal, "evt_half", LF_FATE_REREAD, &err) == LF_OK);
+    sqlite3_commit_hook(journal->db, refuse, NULL);
+    CHECK(lf_journal_event_claim_reread(journal, LF_NEVER, &row, &next, &err) != LF_OK);
+    CHECK_STR(row.id, NULL);
+    sqlite3_commit_hook(journal->db, NULL, NULL);
+    CHECK_INT(lf_journal_event_claim_reread(journal, LF_NEVER, &row, &next, &err), LF_OK);
+    lf_event_row_free(&row);
+    lf_journal_close(journal);
+}
+
 UNIT_TESTS("journal errors",
            {"a statement that fails is reported, leaves nothing half done, and the same call works later",
             one_failure},
            {"the same when all later statements fail too, the rollback included", no_disk, UNIT_SLOW},
            {"opening that fails is reported, and works the next time", opening, UNIT_SLOW},
+           {"a statement that commits on its own is done only if its commit is", commit_of_one},
            {"a spool file whose job cannot be looked up counts as needed", without_status},
            {"what cannot be counted is not reported as none", no_counts},
            {"what was to be rolled back is never part of the next transaction, even if the rollback failed",
