@@ -1,4 +1,4 @@
-/* Inside of drivers/stream: what a kind of stream (serial, tcp, unix) gives to stream.c, which reads, writes
+/* Inside drivers/stream: what a kind of stream (serial, tcp, unix) gives to stream.c, which reads, writes
  * and waits for all of them.
  */
 #ifndef LABFERRY_STREAM_KIND_H

@@ -31,7 +31,8 @@
 enum lf_setting_type {
     LF_TEXT,        /* const char *; NULL when unset */
     LF_PATH,        /* const char *: a file or folder. In a configuration file a relative path starts at the
-                       folder of that file; a name that is looked up elsewhere is LF_TEXT */
+                       folder of that file; a name that is looked up elsewhere is LF_TEXT. If the name of the
+                       setting ends in _file, the file must exist and be readable */
     LF_SECRET_FILE, /* const char *: like LF_PATH; the file must not be readable by others */
     LF_INT,         /* int or unsigned: a whole number within [min, max] */
     LF_BOOL,        /* bool: true | false */

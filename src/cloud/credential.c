@@ -1,6 +1,6 @@
 /* States: none -> fetching -> valid -> (about to expire, or dropped after a 401) -> fetching ...
  *
- * One thread fetches, without holding the lock; the others wait, each on its own descriptor so that its own
+ * One thread fetches, without holding the lock; the others wait, each on its own wake-up so that its own
  * deadline and cancel apply. If the fetch fails, all waiters get its error, unless the fetching thread was
  * cancelled or ran out of time: then one of the others fetches. The secret is read from its file for each
  * fetch, so that it can be rotated.

@@ -153,8 +153,8 @@ enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_verb_
 
 /* ---- control socket ---------------------------------------------------------------------------------------
  *
- * A Unix stream socket; one JSON object a line. Request: {"verb": "...", "args": {...}}, with a file
- * descriptor passed along for `send`. Answer: {"ok": true, "result": ...} or {"ok": false, "error":
+ * A Unix stream socket; one JSON object a line. Request: {"verb": "...", "args": {...}}, with an open
+ * file passed along for `send`. Answer: {"ok": true, "result": ...} or {"ok": false, "error":
  * {"status", "class", "text"}}. Requests of at most LF_CONTROL_MAX bytes; callers are judged by their peer
  * credentials: root, the agent's own user, or a member of the group agent.operators; verbs that only look
  * are for everyone who can open the socket.
@@ -216,8 +216,8 @@ struct lf_outbox;
 enum lf_status lf_outbox_open(struct lf_journal *journal, struct lf_outbox **outbox, struct lf_error *err);
 void lf_outbox_close(struct lf_outbox *outbox);
 void lf_outbox_attach(struct lf_outbox *outbox, struct lf_link *link); /* NULL before the link is closed */
-void lf_outbox_kick(
-    struct lf_outbox *outbox); /* after the commit of this thread's transaction, or at once; any thread */
+/* Wakes the sender after the commit of this thread's transaction, or at once. Any thread. */
+void lf_outbox_kick(struct lf_outbox *outbox);
 void lf_outbox_online(struct lf_outbox *outbox); /* a session began: start again at the oldest */
 void lf_outbox_published(struct lf_outbox *outbox, int64_t ticket, const char *refused);
 

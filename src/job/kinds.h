@@ -1,6 +1,6 @@
 /* The kinds of job: one row per kind, all listed in kind_list.c. Configuration (through its hooks), intake,
  * runner and control ask these rows; nothing else in the agent lists kinds. To add one, write its steps and
- * its row in a file of this room, and add the row to kind_list.c.
+ * its row in a file of this room, declare the row below, and add it to kind_list.c.
  */
 #ifndef LF_JOB_KINDS_H
 #define LF_JOB_KINDS_H

@@ -78,8 +78,8 @@ enum lf_status job__need(const struct job_work *work, enum lf_job_field field, s
 /* birth.c: sets fields from what the resource has at their paths; a field is cleared if it has nothing. */
 enum lf_status job__take(struct lf_job *job, const struct lf_job_taken takes[LF_JOB_TAKES_MAX],
                          const cJSON *resource, struct lf_error *err);
-/* A string, number or boolean as text, or the "value" of an object. *text is owned. LF_NOT_FOUND: it is none
- * of these. */
+/* A string, number or boolean as text. Of an object (a field in Benchling): its "value" if that is a string,
+ * else its "textValue", else its "value". *text is owned. LF_NOT_FOUND: it is none of these. */
 enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err);
 /* *number: the text is a JSON number. Fails only when out of memory. */
 enum lf_status job__is_number(const char *text, bool *number, struct lf_error *err);
@@ -121,9 +121,9 @@ enum lf_status job__save_unreported(struct lf_jobs *jobs, struct lf_job *job, st
 /* Once the transaction is on disk, wakes the thread that can run the job next, and the outbox. */
 void job__changed(struct lf_jobs *jobs, const struct lf_job *job);
 void job__set_step(struct lf_job *job, const struct job_step *step);
+bool job__set_text(char **field, const char *text); /* frees and copies; NULL clears */
 /* jobs.c: something was queued for the broker. */
 void job__reported(struct lf_jobs *jobs);
-bool job__set_text(char **field, const char *text); /* frees and copies; NULL clears */
 
 /* procedure.c: the step that runs a procedure and keeps the captured values. */
 enum lf_status job__procedure_action(struct job_work *work, struct lf_action *action, struct lf_error *err);

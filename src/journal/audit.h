@@ -7,11 +7,11 @@
  *     for prev, seq, at, who, what, about, text, in this order: its length in bytes ':' its bytes LF
  *
  * (seq in decimal, at in RFC 3339 with milliseconds, both digests in lower-case hex; prev of entry 1 is 64
- * zeros). So any entry that is changed, replaced, removed, inserted or moved breaks the chain, and _verify
- * names it. The newest digest, the *head*, is also kept beside the table, which reveals a cut at the end; new
- * entries follow that kept head and not the table, so that a cut stays visible. Anyone who may write the
- * database could compute a new chain: only a head noted elsewhere (the retained MQTT message on .../audit, an
- * export, a note on paper) proves that nobody did. _verify takes one.
+ * zeros). So any entry that is changed, replaced, removed, inserted or moved breaks the chain, and
+ * lf_journal_audit_verify names it. The newest digest, the *head*, is also kept beside the table, which
+ * reveals a cut at the end; new entries follow that kept head and not the table, so that a cut stays visible.
+ * Anyone who may write the database could compute a new chain: only a head noted elsewhere (the retained MQTT
+ * message on .../audit, an export, a note on paper) proves that nobody did; verifying takes one.
  *
  * Entries are removed only if agent.audit_keep is set: an entry "pruned" with the digest of the last one then
  * anchors the rest. SQLite triggers catch changes and removals by our own mistakes. Any thread may call.

@@ -89,6 +89,7 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 
 /* ---- a journal that is missing ---- */
 
+/* Its length is part of the format: what ACTED begins is written behind it, in existing files too. */
 static const char begun[] = "A journal was begun here. Without it the agent does not start here.\n";
 
 enum lf_status journal__health_not_missing(struct lf_journal *journal, struct lf_error *err)
@@ -117,7 +118,7 @@ enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error
         status = lf_file_append(&journal->lock, begun, sizeof begun - 1, err);
     if (status == LF_OK)
         status = lf_file_sync(&journal->lock, err);
-    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot begin the lock file of the journal");
+    return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot write the lock file of the journal");
 }
 
 /* ---- a journal that is older than it was ---- */

@@ -163,7 +163,7 @@ enum { LF_STEP_NAME = 16 };
 
 struct lf_job {
     int64_t id;
-    char *kind;  /* "deliver", "collect", "task" */
+    char *kind;  /* "deliver": a name of job/kinds.h */
     char *route; /* name of the route; NULL for an operator's own job and for results */
     char *instrument;
     char *key;      /* the same work has the same key */
