@@ -72,7 +72,7 @@ static enum cli_exit refused(const struct cli *cli, const cJSON *answer)
 {
     const char *status = lf_json_text_or(answer, "error.status", ""),
                *class = lf_json_text_or(answer, "error.class", "");
-    print_error(cli, lf_json_text_or(answer, "error.text", "the agent refused without a reason"), status,
+    print_error(cli, lf_json_text_or(answer, "error.text", "the agent refused and gave no reason"), status,
                 class);
     struct lf_error err = {.class = lf_class_from_name(class)};
     if (!strcmp(status, lf_status_name(LF_DENIED)))

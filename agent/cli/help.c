@@ -108,7 +108,7 @@ static void help_exit_codes(FILE *out)
         [CLI_REFUSED] = "refused or failed; check, match, profile-check, journal-check: problems were found",
         [CLI_USAGE] = "wrong usage",
         [CLI_NO_AGENT] = "no agent can be reached on the control socket",
-        [CLI_NOT_ALLOWED] = "not allowed: not an operator, or no right to open the socket",
+        [CLI_NOT_ALLOWED] = "not allowed: not an operator, or no permission to open the socket",
         [CLI_UNKNOWN] = "the outcome is unknown: it may have happened; check before you repeat it",
         [CLI_HELD] = "with --wait: the job is held and needs a person",
         [CLI_NOT_YET] = "with --wait: the job did not end within the time",

@@ -345,7 +345,7 @@ static void prune(struct agent *agent)
         != LF_OK)
         lf_log_warning("agent", "cannot prune the journal: %s", err.text);
     else if (dropped)
-        lf_log_info("agent", "%lld finished entries were older than agent.keep and have left the journal",
+        lf_log_info("agent", "removed %lld finished entries from the journal that were older than agent.keep",
                     (long long)dropped);
     lf_jobs_tidy(agent->context.jobs);
     if (lf_journal_audit_prune(agent->context.journal, agent->context.config->agent.audit_keep_ms, &dropped,
@@ -353,7 +353,8 @@ static void prune(struct agent *agent)
         != LF_OK)
         lf_log_warning("agent", "cannot prune the audit trail: %s", err.text);
     else if (dropped)
-        lf_log_info("agent", "%lld entries were older than agent.audit_keep and have left the audit trail",
+        lf_log_info("agent",
+                    "removed %lld entries from the audit trail that were older than agent.audit_keep",
                     (long long)dropped);
 }
 

@@ -1,7 +1,7 @@
 /* The folder driver: instruments whose software takes worklists from one folder and writes results to
  * another, on a local disk, a network mount or a USB stick.
  *
- * States: open (no descriptor) -> connected (folders open, locks held) -> disconnected. The descriptors are
+ * States: open (no folder open) -> connected (folders open, locks held) -> disconnected. The folders are
  * opened once per connection and everything happens below them; a folder that was unmounted or replaced under
  * its path is noticed (folder__alive) and ends the connection. What was reported to the host is remembered
  * until close, across reconnections.
@@ -38,12 +38,12 @@ static enum lf_status open_folder(const char *path, const char *what, bool write
         return LF_OK;
     enum lf_status status = lf_dir_open(path, dir, err);
     if (status == LF_DENIED)
-        return lf_error_prefix(err, "the %s %s may not be opened: give the agent's user the right to read it",
+        return lf_error_prefix(err, "the %s %s cannot be opened: give the agent's user permission to read it",
                                what, path);
     if (status != LF_OK)
         return folder_gone(err, path, status == LF_NOT_FOUND ? "is not there" : err->text);
     if (write && lf_dir_check_writable(dir, err) != LF_OK)
-        return lf_error_prefix(err, "the %s %s may not be written to: give the agent's user the right to%s",
+        return lf_error_prefix(err, "the %s %s cannot be written to: give the agent's user permission to%s",
                                what, path, strcmp(what, "outbox") ? "" : ", or set archive = \"none\"");
     return LF_OK;
 }

@@ -100,9 +100,10 @@ static enum lf_status download_sure(struct lf_cloud *cloud, const char *url, con
         if (*before)
             return lf_fail(err, LF_MISMATCH, LF_TRANSIENT,
                            "two downloads differ, and neither has the digest that the file store states");
-        lf_log_warning("cloud",
-                       "a download has another digest than the file store states (%s); downloading it again",
-                       answer->md5);
+        lf_log_warning(
+            "cloud",
+            "a download does not have the digest that the file store states (%s); downloading it again",
+            answer->md5);
         memcpy(before, answer->sha256, sizeof before);
         lf_answer_free(answer);
     }

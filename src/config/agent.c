@@ -145,8 +145,8 @@ static void read_broker(struct lf_load *load, const config_setting_t *at, struct
         config__load_error(load, at, "link: \"broker\" must begin with mqtts:// (or mqtt://), not %s://",
                            url.scheme);
     else if (!link->tls && !url.loopback)
-        config__load_warning(load, at,
-                             "link: events and commands travel unencrypted; use mqtts:// if the broker can");
+        config__load_warning(
+            load, at, "link: events and commands travel unencrypted; use mqtts:// if the broker supports it");
     link->host = config__load_format(load, "%s", url.host);
     link->port = url.port ? url.port : link->tls ? 8883 : 1883;
 }

@@ -210,8 +210,8 @@ static void warn_same_tasks(struct lf_load *load, config_setting_t *group, const
             && strcmp(other->instrument, route->instrument) != 0 && shares_event(other, route)
             && (other->pattern ? cJSON_Compare(other->pattern, route->pattern, true) : !route->pattern))
             config__load_warning(load, group,
-                                 "%s matches the same tasks as route \"%s\": each task makes a job "
-                                 "for both. Tell them apart with \"where\", or remove one",
+                                 "%s matches the same tasks as route \"%s\": each task makes two "
+                                 "jobs, one by each. Separate them with \"where\", or remove one",
                                  where, other->name ? other->name : "?");
 }
 

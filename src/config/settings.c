@@ -68,7 +68,7 @@ const struct lf_setting config__settings_agent[] = {
     {"couriers", AGENT(LF_INT, couriers), "3", "How many jobs may talk to the cloud at the same time.", 1,
      32},
     {"not_after", AGENT(LF_DURATION, not_after_ms), "24h",
-     "A job that could not start on its instrument within this time expires.", MINUTE, 365 * DAY},
+     "A job that has not started on its instrument within this time expires.", MINUTE, 365 * DAY},
     {"keep", AGENT(LF_DURATION, keep_ms), "30d",
      "How long finished jobs and their events stay in the journal.", HOUR, 3650 * DAY},
     {"audit_keep", AGENT(LF_DURATION, audit_keep_ms), "0",
@@ -144,7 +144,7 @@ const struct lf_setting config__settings_instrument[] = {
      "Identity that the instrument must report (a serial number); no work is done with any other."},
     {"paused", INSTRUMENT(LF_BOOL, paused), "false", "Start paused, until an operator resumes it."},
     {"collect", NESTED, NULL,
-     "What to do with result files: a list, of which the first entry that matches the file name applies."},
+     "What to do with result files: a list. The first entry that matches the file name applies."},
     {0},
 };
 
@@ -173,7 +173,7 @@ const struct lf_setting config__settings_collect[] = {
 const struct lf_setting config__settings_route[] = {
     {"name", ROUTE(LF_TEXT, name), LF_REQUIRED, "Name of the route, for logs and commands."},
     {"on", ROUTE(LF_LIST, on), LF_REQUIRED,
-     "Event, or list of events; without a version in front it means v2, v2-beta and v2-alpha."},
+     "Event or list of events; a name without a version means v2, v2-beta and v2-alpha."},
     {"where", NESTED, NULL,
      "EventBridge pattern over the event's detail; left out: every such event. Every route that matches makes its "
      "job: two task routes that match one task, for two instruments, make two jobs for it."},
@@ -184,7 +184,7 @@ const struct lf_setting config__settings_route[] = {
      "have it run a procedure; collect: follow a result that someone uploaded by hand."},
     {"instrument", ROUTE(LF_TEXT, instrument), NULL, "Instrument to work with; optional for collect only."},
     {"not_after", ROUTE(LF_DURATION, not_after_ms), NULL,
-     "A job that could not start on its instrument within this time expires; default: the agent's.", MINUTE,
+     "A job that has not started on its instrument within this time expires; default: the agent's.", MINUTE,
      365 * DAY},
     {"procedure", ROUTE(LF_TEXT, procedure), NULL,
      "task, procedure: procedure of the instrument's profile to run."},

@@ -219,8 +219,8 @@ static enum lf_status perform_resume(struct lf_context *context, const struct lf
 
 const struct lf_verb control__verbs_act[] = {
     {.name = "send",
-     .summary = "Send a file of this machine to an instrument.",
-     .about = "The agent keeps a copy, and needs no right to read the original.",
+     .summary = "Send a file from this machine to an instrument.",
+     .about = "The agent keeps a copy, and needs no permission to read the original.",
      .args = LF_ARGS(ARG_INSTRUMENT("where the file goes"),
                      {"file", LF_ARG_FILE, LF_ARG_REQUIRED | LF_ARG_POSITIONAL, .help = "the file"},
                      {"name", LF_ARG_TEXT, 0, .help = "its name on the instrument", .fallback = "its own"},
@@ -248,8 +248,8 @@ const struct lf_verb control__verbs_act[] = {
                      {"inputs", LF_ARG_OBJECT, LF_ARG_POSITIONAL, .help = "values that the command needs"},
                      {"once", LF_ARG_BOOL, 0, .help = "allow a command that moves or consumes something"},
                      {"timeout", LF_ARG_DURATION, 0,
-                      .help = "how long to wait until the instrument is free, at most 10m", .fallback = "30s",
-                      .value = "TIME"}),
+                      .help = "how long to wait for the instrument to be free, at most 10m",
+                      .fallback = "30s", .value = "TIME"}),
      .examples = "labferry ask balance-1 weigh\nlabferry ask balance-1 tare --once",
      .flags = LF_VERB_CHANGES | LF_VERB_SLOW,
      .perform = perform_ask},

@@ -74,7 +74,7 @@ const struct lf_verb control__verbs_audit[] = {
           .help = "only entries of this kind: agent, clock, config, event, job, acting, held, done, "
                   "failed, cancelled, expired, file, command, pruned or audit",
           .value = "KIND"},
-         {"since", LF_ARG_TIME, 0, .help = "only entries since then: 2h (ago), 2026-11-22T06:00:00Z",
+         {"since", LF_ARG_TIME, 0, .help = "only entries since this time: 2h (ago), 2026-11-22T06:00:00Z",
           .value = "TIME"},
          {"from", LF_ARG_INT, 0, .help = "the first entries from this number on, not the newest",
           .value = "ENTRY"},

@@ -110,7 +110,7 @@ static void need_disk(struct lf_context *context, cJSON *list)
              err.status == LF_CORRUPT ? "stop the agent, then labferry journal-check"
                                       : "fix the disk; the agent continues as soon as it can write");
     else if (lf_journal_room(context->journal, LF_ROOM_WORK, &err) != LF_OK)
-        need(list, strdup(err.text), "free some space; until then nothing new is accepted");
+        need(list, strdup(err.text), "make room; until then nothing new is accepted");
 }
 
 /* Warns before the limit is reached and work stops. */
@@ -119,7 +119,7 @@ static void need_room(cJSON *list, const cJSON *storage, const char *used, const
 {
     int64_t use = lf_json_int(storage, used, 0), limit = lf_json_int(storage, max, 0);
     if (limit && use < limit && use >= limit / 100 * NEAR_PERCENT)
-        need(list, lf_format("%s: %lld %% of %s are used", what, (long long)(use * 100 / limit), max), todo);
+        need(list, lf_format("%s: %lld %% of %s is used", what, (long long)(use * 100 / limit), max), todo);
 }
 
 static void need_rooms(cJSON *list, const cJSON *storage)

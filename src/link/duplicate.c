@@ -6,7 +6,7 @@
  * messages of a topic into one order, which both see, and this decides:
  *
  *   The agent that finds a foreign tag after its own yields: it leaves a notice on the topic and stays
- *   disconnected for some minutes. The agent that finds the notice stays. So exactly one of them yields.
+ *   disconnected for a few minutes. The agent that finds the notice stays. So exactly one of them yields.
  *
  * A tag from before our own first one proves nothing: it may come from an earlier run, or from a machine that
  * was replaced. For the same reason our own tags are forgotten after yielding: when the pause is over, the
@@ -59,7 +59,7 @@ enum lf_status link__duplicate_fail(const struct lf_link *link, struct lf_error 
     return lf_fail(
         err, LF_BUSY, LF_NEEDS_PERSON,
         "two agents have the same name: another one has the client id %s%s%s. It stays connected; this one "
-        "disconnects for some minutes. Stop one of them, or give it another agent.name (and link.client_id)",
+        "disconnects for a few minutes. Stop one of them, or give it another agent.name (and link.client_id)",
         link->config->client_id, link->config->status_topic ? " or the status topic " : "",
         link->config->status_topic ? link->config->status_topic : "");
 }
@@ -127,8 +127,7 @@ char *link__duplicate_text(const struct lf_link *link)
             link->config->status_topic ? link->config->status_topic : "");
     if (link->short_sessions >= SUSPECT)
         return lf_format("the broker or the network ended the last %d sessions soon after they came up; "
-                         "another client "
-                         "may have the id %s, too",
+                         "another client may have the id %s too",
                          link->short_sessions, link->config->client_id);
     return NULL;
 }

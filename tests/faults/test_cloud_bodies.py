@@ -54,7 +54,7 @@ class Down(Carrying):
         self.send_down(content=FILE)
         self.wait("deliver")
         self.delivered_once(content=FILE)
-        self.assertIn("another digest than the file store states", self.lab.log("agent"))
+        self.assertIn("does not have the digest that the file store states", self.lab.log("agent"))
         self.assertEqual(self.lab.requests("presignedDownload"), {"200": 2})
 
     def test_standing(self):

@@ -54,7 +54,7 @@ static enum lf_status try_connect(int fd, const struct sockaddr_un *address, int
         if (errno != EAGAIN)
             return lf_fail_errno(err, "cannot connect to %s", address->sun_path);
         if (lf_deadline_passed(deadline))
-            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s has too many callers waiting",
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "too many callers are waiting on %s",
                            address->sun_path);
         lf_sleep_until(lf_deadline_sooner(deadline, lf_deadline_in(CONNECT_PAUSE_MS)), NULL);
     }
