@@ -138,9 +138,10 @@ static enum lf_status take_resource(struct lf_event *event, const struct source 
     return status;
 }
 
-static enum lf_status find_source(const cJSON *message, const struct source **from, const cJSON **body,
+static enum lf_status find_source(cJSON *message, const struct source **from, const cJSON **body,
                                   struct lf_error *err)
 {
+    cJSON *inner;
     if (!cJSON_IsObject(message))
         return REFUSE("expected a JSON object, found %s", event__type_name(message));
     if (member(message, "detail-type") || member(message, "detail"))
@@ -154,9 +155,12 @@ static enum lf_status find_source(const cJSON *message, const struct source **fr
             "not an event: it has neither \"detail-type\" and \"detail\" (EventBridge) nor \"eventType\" "
             "(GET /events) nor \"message\" (webhook)");
     const char *key = (*from)->body;
-    *body = key ? member(message, key) : message;
-    if (!cJSON_IsObject(*body))
-        return REFUSE("%s: expected an object, found %s", key, *body ? event__type_name(*body) : "nothing");
+    *body = inner = key ? cJSON_GetObjectItemCaseSensitive(message, key) : message;
+    if (!cJSON_IsObject(inner))
+        return REFUSE("%s: expected an object, found %s", key, inner ? event__type_name(inner) : "nothing");
+    /* What a webhook calls an eventType means nothing; patterns get ours. Nothing may point into it. */
+    while (*from == &webhook && member(inner, "eventType"))
+        cJSON_DeleteItemFromObjectCaseSensitive(inner, "eventType");
     return LF_OK;
 }
 
@@ -165,11 +169,9 @@ static bool make_whole(struct lf_event *event, const struct source *from)
 {
     cJSON *message = event->root, *detail = message;
     event->root = cJSON_CreateObject();
-    if (from == &webhook) { /* what it calls an eventType means nothing; patterns get ours */
+    if (from == &webhook) {
         detail = cJSON_DetachItemFromObjectCaseSensitive(message, "message");
         cJSON_Delete(message);
-        while (member(detail, "eventType"))
-            cJSON_DeleteItemFromObjectCaseSensitive(detail, "eventType");
     }
     bool made = lf_json_set(event->root, "detail", detail);
     return made && (from == &bare || lf_json_set_text(detail, "eventType", event->type))
@@ -186,7 +188,7 @@ static enum lf_status decode(struct lf_event *event, struct lf_slice text, struc
     const struct source *from = NULL;
     const cJSON *message = event->root, *body = NULL;
     enum lf_status status;
-    if ((status = find_source(message, &from, &body, err)) == LF_OK
+    if ((status = find_source(event->root, &from, &body, err)) == LF_OK
         && (status = check(member(message, "account"), "", "account", cJSON_String | cJSON_Number,
                            "text or a number", err))
                == LF_OK

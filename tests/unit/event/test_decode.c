@@ -136,6 +136,13 @@ static void stray_type_in_a_webhook(void)
     CHECK_STR(lf_json_text(event->root, "detail-type"), "v2.entry.created");
     CHECK_STR(lf_json_text(event->root, "detail.eventType"), "v2.entry.created");
     lf_event_free(event);
+    static const char as_resource[] = "{\"message\":{\"type\":\"v2.eventType.made\",\"id\":\"evt_1\","
+                                      "\"eventType\":{\"id\":\"a resource of this name?\"}}}";
+    NEED(decode(as_resource, &event, &err) == LF_OK);
+    CHECK(!event->payload);
+    CHECK_STR(event->resource_id, NULL);
+    CHECK_STR(lf_json_text(event->root, "detail.eventType"), "v2.eventType.made");
+    lf_event_free(event);
 }
 
 static void excluded_properties(void)
