@@ -89,6 +89,12 @@ static enum lf_status parcel_action(struct job_work *work, struct lf_action *act
     lf_file_close(&file);
     if (lost && !acting && lf_job_text(work->job, LF_JOB_FILE))
         return job__go(work, "fetch", "fetched again: %.300s", err->text);
+    if (lost && acting)
+        return lf_fail(
+            err, status, LF_NEEDS_PERSON,
+            "%.300s, so the agent cannot look for it on %s, where it may have put it. Check there, "
+            "then `labferry confirm %lld` (it happened), `retry` (it did not) or `cancel`",
+            err->text, work->job->instrument, (long long)work->job->id);
     return lost ? lf_fail(err, status, LF_NEEDS_PERSON, "%.300s. Cancel the job and send the file again",
                           err->text)
                 : status;

@@ -207,14 +207,26 @@ void case_minute_passes(struct job_case *c)
     NEED(c->device->listens >= before + 2);
 }
 
-void case_damage_spool(struct job_case *c, int64_t id)
+static const char *spool_file(struct job_case *c, int64_t id)
 {
-    char path[600];
+    static char path[600];
     struct lf_parcel_row row;
     NEED(lf_journal_parcel_get(c->journal, id, &row, UNIT_ERROR) == LF_OK);
     snprintf(path, sizeof path, "%s/%s", c->config->agent.spool_dir, row.file);
     lf_parcel_row_free(&row);
-    NEED(truncate(path, 2) == 0);
+    return path;
+}
+
+void case_damage_spool(struct job_case *c, int64_t id)
+{
+    NEED(truncate(spool_file(c, id), 2) == 0);
+}
+
+void case_flip_spool_bit(struct job_case *c, int64_t id)
+{
+    FILE *file = fopen(spool_file(c, id), "r+");
+    int byte = file ? fgetc(file) : EOF;
+    NEED(byte != EOF && fseek(file, 0, SEEK_SET) == 0 && fputc(byte ^ 1, file) != EOF && fclose(file) == 0);
 }
 
 bool case_spool_empties(void)

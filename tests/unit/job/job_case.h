@@ -42,6 +42,8 @@ bool case_reaches(struct job_case *c, int64_t id, const char *step);
 void case_minute_passes(struct job_case *c);
 // As a bad disk does: cuts the job's file in the spool down to two bytes.
 void case_damage_spool(struct job_case *c, int64_t id);
+// The same, to one of its bits.
+void case_flip_spool_bit(struct job_case *c, int64_t id);
 // As if the process had been killed between "about to act" and "acted".
 void case_killed_while_acting(struct job_case *c, int64_t id, const char *step);
 // Waits until the spool is empty.

@@ -20,6 +20,8 @@ static void delivered(void)
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK_STR(case_fact(&c, id, "file_name"), "plate.csv");
+    CHECK_STR(case_fact(&c, id, "mime"), "text/csv");
+    CHECK_STR(case_fact(&c, id, "run"), "run_1");
     CHECK_STR(case_fact(&c, id, "sha256"), case_fact(&c, id, "sha256_there"));
     CHECK(case_spool_empties()); /* nothing is left behind */
     case_close(&c);
@@ -307,6 +309,12 @@ static void newer_file(void)
     CHECK(case_becomes(&c, id + 1, LF_JOB_DONE));
     CHECK_STR(case_fact(&c, id + 1, "file"), "file_2");
     CHECK_INT(c.device->acts, 1);
+    struct lf_job older = core_job(c.journal, id), newer = core_job(c.journal, id + 1);
+    CHECK_STR(newer.route, older.route); /* the same wish, with the same time limit */
+    CHECK_STR(newer.event_id, older.event_id);
+    CHECK(older.expires_ms && newer.expires_ms == older.expires_ms);
+    lf_job_free(&older);
+    lf_job_free(&newer);
     struct lf_job late = core_job(c.journal, id + 1); /* its event comes after all: the same work */
     CHECK_STR(late.key, "automationInputGenerator.completed|aig_1|file_2|robot|deliver|file_2");
     CHECK_INT(lf_journal_job_add(c.journal, &late, NULL, UNIT_ERROR), LF_EXISTS);
@@ -349,19 +357,47 @@ static void hostile_names(void)
     case_close(&c);
 }
 
+static const struct {
+    struct unit_row row;
+    void (*damage)(struct job_case *c, int64_t id);
+} damages[] = {
+    {{"a spool file cut short before the delivery is fetched again"}, case_damage_spool},
+    {{"a spool file of which a bit has changed before the delivery is fetched again"}, case_flip_spool_bit},
+};
+
 static void damaged_before(void)
 {
+    const typeof(*damages) *row = unit_row();
     case_open(&c);
     c.device->verdict = LF_VERDICT_DONE;
     lf_instrument_pause(c.robot, "test");
     case_start(&c);
     int64_t id = case_deliver(&c, "file_1");
     NEED(case_reaches(&c, id, "deliver"));
-    case_damage_spool(&c, id);
+    row->damage(&c, id);
     lf_instrument_resume(c.robot);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 2); /* fetched again */
     CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+/* Fetching it again would lead to a second delivery. */
+static void lost_while_acting(void)
+{
+    case_open(&c);
+    c.device->repeat = LF_ONCE;
+    int64_t id = case_deliver(&c, "file_1");
+    case_killed_while_acting(&c, id, "deliver"); /* no row in the journal knows its file */
+    case_start(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "no file in the spool");
+    CHECK_HAS(case_note(&c, id), "`labferry confirm 1` (it happened)");
+    struct lf_job job = core_job(c.journal, id);
+    CHECK(job.acting);
+    lf_job_free(&job);
+    CHECK_INT(c.device->acts, 0);
+    CHECK_INT(fake_cloud_get(&fake_cloud.downloads), 0);
     case_close(&c);
 }
 
@@ -425,5 +461,6 @@ UNIT_TESTS("job, the rule for physical actions",
            {"if the generator has a newer file by now, that one is delivered, once", newer_file},
            {"a file that Benchling is still storing is waited for", not_stored_yet},
            {"file names that could do harm are refused with the reason", hostile_names},
-           {"a spool file damaged before the delivery is fetched again", damaged_before},
+           UNIT_ROWS(damages, damaged_before),
+           {"a file lost between \"about to act\" and \"acted\" is not fetched again", lost_while_acting},
            UNIT_ROWS(copies, damaged_after), )
