@@ -207,6 +207,24 @@ static void cancel_kills_the_group(void)
     done();
 }
 
+// Written as fast as it is read, the error output always has more.
+static void flood_of_errors_ends_at_the_deadline(void)
+{
+    static const char flood[] = "echo $$; for i in 1 2 3 4; do yes >&2 & done; : >ready; wait";
+    CHECK_INT(sh_until_ready(flood, NULL), LF_TIMEOUT);
+    CHECK(is_gone());
+    CHECK_INT(result.errors.len, LF_PROCESS_ERRORS_MAX);
+    done();
+}
+
+// A process that has left the group is not killed, and goes on writing.
+static void flood_from_outside_is_left_behind(void)
+{
+    CHECK_INT(sh("for i in 1 2 3 4; do setsid -f yes >&2; done; exit 3", NULL), LF_OK);
+    CHECK_INT(result.exit_status, 3);
+    done();
+}
+
 // A helper left in the background keeps the output open.
 static void end_takes_the_helpers_along(void)
 {
@@ -280,6 +298,9 @@ UNIT_TESTS(
     {"a program that cannot be run is named, and not retried", not_a_program},
     {"at the deadline the program and what it started are killed", deadline_kills_the_group},
     {"a cancel kills the program and what it started, whatever signals they ignore", cancel_kills_the_group},
+    {"a program that never stops writing errors ends at its deadline", flood_of_errors_ends_at_the_deadline},
+    {"what a program left outside of its group delays nobody, however much it writes",
+     flood_from_outside_is_left_behind},
     {"processes that a program leaves in the background are killed with it", end_takes_the_helpers_along},
     {"too much output ends the program; too much error output is dropped", output_is_bounded},
     {"memory and processor time are limited", memory_and_time_are_limited},

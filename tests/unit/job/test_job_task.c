@@ -232,25 +232,43 @@ static void confirmed_with_values(void)
     case_close(&c);
 }
 
-static void second_job_steps_back(void)
+/* Returns the job of another event of the same task. */
+static int64_t second_task(void)
 {
-    begin();
-    c.device->stuck = true;
-    int64_t first = case_task(&c, "weigh");
-    NEED(fake_reached(&c.device->acts, 1));
     struct lf_job job = {.kind = (char *)"task",
                          .route = (char *)"weigh",
                          .instrument = (char *)"robot",
                          .key = (char *)"task|2",
                          .step = "check",
                          .fields = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\"}")};
-    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK); /* another event of the same task */
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
     cJSON_Delete(job.fields);
     lf_jobs_kick(c.jobs);
-    CHECK(case_becomes(&c, job.id, LF_JOB_CANCELLED));
+    return job.id;
+}
+
+static void second_job_steps_back(void)
+{
+    begin();
+    c.device->stuck = true;
+    int64_t first = case_task(&c, "weigh");
+    NEED(fake_reached(&c.device->acts, 1));
+    int64_t second = second_task();
+    CHECK(case_says(&c, second, LF_JOB_CANCELLED, "job 1 is already working"));
     c.device->stuck = false;
     CHECK(case_becomes(&c, first, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void task_set_back(void)
+{
+    begin();
+    int64_t first = case_task(&c, "weigh");
+    CHECK(case_becomes(&c, first, LF_JOB_DONE));
+    fake_cloud.task_status = "st_TODO";
+    CHECK(case_becomes(&c, second_task(), LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 2);
     case_close(&c);
 }
 
@@ -278,4 +296,5 @@ UNIT_TESTS("job, workflow tasks", UNIT_ROWS(ways, tasks),
            {"an action with an unknown outcome continues with the values that a person gives",
             confirmed_with_values},
            {"two events of one task do not measure twice", second_job_steps_back},
+           {"a task that a person sets back after it was done is done again", task_set_back},
            {"an operator's cancel stops a running action", operators_cancel}, )
