@@ -124,7 +124,7 @@ static const char mqtt_text[] =
     "Commands over MQTT. BASE is labferry/SITE/agents/AGENT, with agent.site and agent.name.\n"
     "\n"
     "Publish a command with QoS 1, not retained, to BASE/command, as a JSON object:\n"
-    "  id       your own id, a text of 1 to 128 bytes. A repeated command gets the stored answer and is\n"
+    "  id       your own id, a string of 1 to 128 bytes. A repeated command gets the stored answer and is\n"
     "           never performed twice; another command with the same id is refused\n"
     "  verb     what to do: see below\n"
     "  args     an object with the arguments of the verb; may be left out\n"

@@ -70,7 +70,7 @@ static enum lf_status read_id(const cJSON *json, struct lf_command_row *row, str
         good = !is_control(*at);
     if (!good)
         return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "a command needs an \"id\" of its own: a text of 1 to %d bytes without "
+                       "a command needs its own \"id\": a string of 1 to %d bytes without "
                        "control characters",
                        LF_COMMAND_ID_MAX);
     row->id = strdup(id);

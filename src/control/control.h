@@ -101,8 +101,8 @@ struct lf_verb {
     const char *name;          /* "audit-verify" */
     const char *summary;       /* one line: "Show one job with its history." */
     const char *about;         /* more, lines of at most 96 characters; NULL: nothing */
-    const char *examples;      /* command lines, one a line; the first without shell syntax and options of the
-                                * command line: the JSON example is made from it */
+    const char *examples;      /* command lines, one per line; the first without shell syntax and options of
+                                * the command line: the JSON example is made from it */
     const struct lf_arg *args; /* ends with name NULL; NULL: none */
     unsigned flags;
     /* Fills *result (owned JSON, may stay NULL). NULL: a command of the CLI that needs no agent. */
@@ -153,7 +153,7 @@ enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_verb_
 
 /* ---- control socket ---------------------------------------------------------------------------------------
  *
- * A Unix stream socket; one JSON object a line. Request: {"verb": "...", "args": {...}}, with an open
+ * A Unix stream socket; one JSON object per line. Request: {"verb": "...", "args": {...}}, with an open
  * file passed along for `send`. Answer: {"ok": true, "result": ...} or {"ok": false, "error":
  * {"status", "class", "text"}}. Requests of at most LF_CONTROL_MAX bytes; callers are judged by their peer
  * credentials: root, the agent's own user, or a member of the group agent.operators; verbs that only look

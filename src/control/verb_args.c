@@ -71,8 +71,8 @@ static enum lf_status check_members(const struct lf_verb *verb, const struct lf_
     cJSON_ArrayForEach (member, value)
         if (!cJSON_IsString(member) || strlen(member->valuestring) > ARG_TEXT_MAX)
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                           "%s: \"%.40s\" in \"%s\" must be a text of at most %d bytes; numbers are texts "
-                           "too: \"50\"",
+                           "%s: \"%.40s\" in \"%s\" must be a string of at most %d bytes; write numbers "
+                           "in quotes: \"50\"",
                            verb->name, member->string, arg->name, ARG_TEXT_MAX);
     return LF_OK;
 }
@@ -124,12 +124,12 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
                                   struct lf_error *err)
 {
     static const char *const wanted[] = {
-        [LF_ARG_TEXT] = "a text, not empty and of at most 4096 bytes",
+        [LF_ARG_TEXT] = "a string of 1 to 4096 bytes",
         [LF_ARG_INT] = "a whole number above 0",
         [LF_ARG_BOOL] = "true or false",
         [LF_ARG_TIME] = "a time like 2026-11-22T06:00:00Z, or how long ago: 2h",
         [LF_ARG_DURATION] = "a duration like 30s, 5m or 2h",
-        [LF_ARG_OBJECT] = "an object of texts, like {\"volume\": \"50\"}",
+        [LF_ARG_OBJECT] = "an object of strings, like {\"volume\": \"50\"}",
         [LF_ARG_FILE] = "a path of at most 4096 bytes",
     };
     char list[LIST_ROOM];

@@ -169,7 +169,7 @@ static enum lf_status outcome_of(const cJSON *values, struct lf_outcome *outcome
     const cJSON *value;
     cJSON_ArrayForEach (value, values) {
         if (!cJSON_IsString(value))
-            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the value of \"%s\" must be a text",
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "the value of \"%s\" must be a string",
                            value->string);
         bool real = false;
         enum lf_status status = job__is_number(value->valuestring, &real, err);

@@ -55,8 +55,8 @@ enum lf_status lf_file_write_at(const struct lf_file *file, int64_t offset, cons
                                 struct lf_error *err);
 enum lf_status lf_file_append(const struct lf_file *file, const void *data, size_t len, struct lf_error *err);
 enum lf_status lf_file_truncate(const struct lf_file *file, int64_t size, struct lf_error *err);
-/* What was written survives a power cut once this returns LF_OK. A file system that cannot sync is no error.
- */
+/* What was written survives a power cut once this returns LF_OK. A file system that cannot sync is not an
+ * error. */
 enum lf_status lf_file_sync(const struct lf_file *file, struct lf_error *err);
 /* Makes the next read come from the disk or the server instead of memory, where the system can. */
 void lf_file_uncache(const struct lf_file *file);

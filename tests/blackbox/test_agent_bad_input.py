@@ -34,11 +34,11 @@ class Configurations(WithLab):
         self.refuse(config(agent="couriers = \"many\";"), "couriers")
 
     def test_syntax(self):
-        """text that is no configuration is named with file and line"""
+        """text that is not a configuration is named with file and line"""
         self.refuse(config() + "extra = = 3;\n", "syntax error", line=len(config().splitlines()) + 1)
 
     def test_missing_instrument(self):
-        """a route to an instrument that is not there names the nearest"""
+        """a route to an unknown instrument is refused with the nearest name"""
         self.refuse(config().replace('instrument = "balance-1"', 'instrument = "balence-1"'), "balence-1", "balance-1")
 
     def test_two_on_one_port(self):
@@ -55,7 +55,7 @@ class Configurations(WithLab):
                     line=next(n for n, entry in enumerate(config().splitlines(), 1) if "Weigh sample" in entry))
 
     def test_missing_profile(self):
-        """a profile that is not there is named"""
+        """a missing profile is named"""
         self.refuse(config().replace("mt-sics.profile", "mt-siks.profile"), "mt-siks.profile")
 
     def test_no_tasks_for_folders(self):
@@ -75,7 +75,7 @@ class Configurations(WithLab):
         self.assertRegex(done.stderr, r"labferry\.conf:\d+")
 
     def test_no_file(self):
-        """a configuration that is not there is refused with its name"""
+        """a missing configuration file is named"""
         done = subprocess.run([self.lab.program("labferryd"), "--config", "/no/such/labferry.conf"], capture_output=True,
                               text=True, timeout=SOON)
         self.assertEqual(done.returncode, 78, done.stderr)
@@ -93,7 +93,7 @@ class Messages(WithLab):
         self.assertEqual(self.lab.task_status(task), "COMPLETED")
 
     def test_bad_events(self):
-        """messages that are no events are kept with the reason and counted, and the rest goes on"""
+        """messages that are not events are kept with the reason and counted, and the rest goes on"""
         lab = self.lab
         lab.start_all(hamilton=None)
         detail = {"id": "evt_x", "eventType": "v2.workflowTask.created", "createdAt": now(),

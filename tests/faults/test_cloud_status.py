@@ -53,7 +53,7 @@ class Refused(Carrying):
             if state == "held":
                 self.lab.until("it is needed", lambda: any(f"job {job['id']} " in need and words in need for need in self.needs()))
         self.assertEqual((self.lab.worklists(), self.attached(run), self.lab.outputs(task)), ({}, [], []))
-        self.assertFalse([need for need in self.needs() if "cannot be used" in need], "one refusal is no trouble with the cloud")
+        self.assertFalse([need for need in self.needs() if "cannot be used" in need], "one refusal does not mean trouble with the cloud")
         self.retry_all()
         for kind in states:
             self.wait(kind)

@@ -26,8 +26,8 @@ int torture(const struct torture *torture, enum torture_points points);
 // One such run in this process: `N` or `N+`.
 int torture_once(const struct torture *torture, const char *which);
 
-// A NEED that does not hold: ends a run while what the test holds is still on its stack, and so is no leak.
-// Returns if no allocation is failing.
+// A NEED that does not hold: ends a run while what the test holds is still on its stack, and so is not a
+// leak. Returns if no allocation is failing.
 void torture_need(void);
 
 #endif

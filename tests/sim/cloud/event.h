@@ -13,7 +13,8 @@ struct sim_event {
 };
 
 /* What happens. resource is borrowed; so are schema ({id,name} or anything with both; NULL), updates (array
- * of text; NULL when the event is no update) and exclude (array of the resource's members to drop; NULL). */
+ * of text; NULL when the event is not an update) and exclude (array of the resource's members to drop; NULL).
+ */
 struct sim_news {
     const char *type; /* "v2.workflowTask.created" */
     const char *key;  /* "workflowTask" */

@@ -136,7 +136,7 @@ static void done_marker(void)
     bench_write(bench.outbox, "plate.done", "");
     bench_after(&bench, HOUR, 1);
     CHECK_STR(bench.found[0].id, "plate.csv");
-    bench_after(&bench, HOUR, 1); // the marker is no result
+    bench_after(&bench, HOUR, 1); // the marker is not a result
     bench_close(&bench);
 }
 

@@ -201,11 +201,11 @@ static const struct {
     enum lf_status status;
     const char *why, *summary;
 } confirmed[] = {
-    {{"values that a person confirms an action with must be texts; otherwise it stays held"},
+    {{"values that a person confirms an action with must be strings; otherwise it stays held"},
      "{\"weight\":12}",
      0,
      LF_INVALID,
-     "must be a text",
+     "must be a string",
      "done"},
     {{"more values than an action can capture are refused, and it stays held"},
      "{}",
