@@ -10,7 +10,7 @@ const char *lf_repeat_name(enum lf_repeat repeat)
 const char *lf_capture_type_name(enum lf_capture_type type)
 {
     static const char *const names[] = {"text", "int", "real", "bool"};
-    return names[type];
+    return type <= LF_CAPTURE_BOOL ? names[type] : names[LF_CAPTURE_TEXT];
 }
 
 /* A slot that is missing although the driver needs it; NULL: none. */

@@ -120,7 +120,10 @@ enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const stru
         return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
                        "%s cannot do this: its driver \"%s\" only collects", instrument->name,
                        instrument->driver->name);
-    return instrument->driver->repeat(instrument->device, action, repeat, err);
+    enum lf_status status = instrument->driver->repeat(instrument->device, action, repeat, err);
+    if (*repeat != LF_SAFE && *repeat != LF_IDEMPOTENT)
+        *repeat = LF_ONCE; /* also for whatever else a driver sets */
+    return status;
 }
 
 enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct lf_action *action,
@@ -132,7 +135,10 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
     if (!instrument->driver->act)
         return lf_instrument_repeat(instrument, action, &(enum lf_repeat){LF_SAFE}, err);
     set_busy(instrument, true, action->job);
+    lf_error_clear(err);
     status = instrument->driver->act(instrument->device, action, outcome, err);
+    if (status != LF_OK && err->class == LF_CLASS_NONE)
+        err->class = LF_UNKNOWN_OUTCOME; /* the driver does not say that nothing happened */
     judge(instrument, status, err);
     set_busy(instrument, false, 0);
     return status;
@@ -150,8 +156,10 @@ enum lf_verdict lf_instrument_verify(struct lf_instrument *instrument, const str
         return LF_VERDICT_UNKNOWN;
     set_busy(instrument, true, action->job);
     enum lf_verdict verdict = instrument->driver->verify(instrument->device, action, outcome, err);
-    if (verdict == LF_VERDICT_UNKNOWN)
+    if (verdict != LF_VERDICT_DONE && verdict != LF_VERDICT_NOT_DONE) {
+        verdict = LF_VERDICT_UNKNOWN;
         judge(instrument, err->status, err);
+    }
     set_busy(instrument, false, 0);
     return verdict;
 }
@@ -187,7 +195,7 @@ static enum lf_status answer(struct lf_instrument *instrument, struct question *
                                .name = question->command,
                                .inputs = question->inputs,
                                .input_count = question->input_count};
-    enum lf_repeat repeat;
+    enum lf_repeat repeat = LF_ONCE;
     enum lf_status status = must_be_connected(instrument, question->err);
     if (status == LF_OK)
         status = lf_instrument_repeat(instrument, &action, &repeat, question->err);

@@ -94,6 +94,7 @@ static void csv(void)
     CHECK_INT(lf_captures_csv(&out, "2026-11-22T06:09:34.120Z", &values), LF_OK);
     CHECK_STR(out.data, "received,weight,\"unit, \"\"as shown\"\"\",stable\r\n"
                         "2026-11-22T06:09:34.120Z,100.00,\"a\"\"b\\c\td\x01\",true\r\n");
+    CHECK_STR(lf_capture_type_name((enum lf_capture_type)7), "text"); /* a driver may have set anything */
     lf_buffer_free(&out);
     lf_outcome_free(&values);
 }
