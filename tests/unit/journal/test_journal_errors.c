@@ -614,7 +614,7 @@ static void commit_of_one(void)
 
 UNIT_TESTS("journal errors",
            {"a statement that fails is reported, leaves nothing half done, and the same call works later",
-            one_failure},
+            one_failure, UNIT_SLOW},
            {"the same when all later statements fail too, the rollback included", no_disk, UNIT_SLOW},
            {"opening that fails is reported, and works the next time", opening, UNIT_SLOW},
            {"a statement that commits on its own is done only if its commit is", commit_of_one},

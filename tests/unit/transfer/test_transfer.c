@@ -29,6 +29,7 @@ struct bench {
     struct lf_error err;
     enum lf_status status;
     bool sent;
+    atomic_bool performed;
     char url[128];
 };
 
@@ -58,6 +59,7 @@ static void bench_perform(struct bench *bench, struct lf_request *request)
     if (!request->deadline)
         request->deadline = lf_deadline_in(UNIT_SOON_MS);
     bench->status = lf_transfer_perform(bench->transfer, request, &bench->answer, &bench->sent, &bench->err);
+    bench->performed = true;
 }
 
 static void bench_close(struct bench *bench)
@@ -407,11 +409,11 @@ static void deadline(void)
     bench_close(&bench);
 }
 
-/* Until the server has the request. */
+/* Until the server has the request, or the request has failed without it. */
 static void wait_for_call(struct bench *bench)
 {
     int64_t end = lf_deadline_in(UNIT_SOON_MS);
-    while (!server_calls(bench->server) && !lf_deadline_passed(end))
+    while (!server_calls(bench->server) && !bench->performed && !lf_deadline_passed(end))
         lf_sleep_until(lf_deadline_in(2), NULL);
 }
 
