@@ -195,6 +195,18 @@ static void unrouted_ones_leave_after_bad_ones(void)
     lf_journal_close(journal);
 }
 
+static void the_newest_stays(void)
+{
+    struct lf_journal *journal = open_journal();
+    struct lf_journal_limits limits = {.unused = 1000};
+    lf_journal_limit(journal, &limits);
+    add_event(journal, "b1", LF_FATE_BAD, 90000); /* alone it is too large */
+    CHECK(has_event(journal, "b1"));
+    add_event(journal, "u1", LF_FATE_UNROUTED, 90000);
+    CHECK(!has_event(journal, "b1") && has_event(journal, "u1"));
+    lf_journal_close(journal);
+}
+
 /* ---- room for more ---- */
 
 static void refused_below_the_reserve(void)
@@ -374,6 +386,7 @@ UNIT_TESTS(
      a_flood_of_bad_messages_is_bounded, UNIT_SLOW},
     {"bad events are removed before unrouted ones, the oldest first, and never one that made a job",
      unrouted_ones_leave_after_bad_ones},
+    {"the event that was just received stays, however large it is", the_newest_stays},
     {"a full journal refuses new work until old entries are removed", full_until_pruned},
     {"below the reserve neither work nor files are accepted", refused_below_the_reserve},
     {"a full spool refuses files, and work is still accepted", files_refused_when_the_spool_is_full},

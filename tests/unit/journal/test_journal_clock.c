@@ -181,11 +181,40 @@ static void reread_after_a_kill(void)
     lf_journal_close(journal);
 }
 
+static void wait_until(struct lf_journal *journal, const char *id, int64_t due)
+{
+    NEED(lf_journal_event_put_off(journal, id, due, UNIT_ERROR) == LF_OK);
+}
+
+static void reread_in_order(void)
+{
+    static const char *const order[] = {"evt_3", "evt_1", "evt_2"};
+    struct lf_journal *journal = open_journal();
+    struct lf_event_row row;
+    int64_t next, now = lf_clock_mono_ms();
+    add_event(journal, "evt_1", LF_FATE_REREAD, 1);
+    add_event(journal, "evt_2", LF_FATE_REREAD, 1);
+    add_event(journal, "evt_3", LF_FATE_REREAD, 1);
+    wait_until(journal, "evt_1", now - 1);
+    wait_until(journal, "evt_2", now - 1);
+    wait_until(journal, "evt_3", now - 2); /* has waited longest */
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        NEED(lf_journal_event_claim_reread(journal, now + HOUR, &row, &next, UNIT_ERROR) == LF_OK);
+        CHECK_STR(row.id, order[i]);
+        lf_event_row_free(&row);
+    }
+    CHECK_INT(lf_journal_event_claim_reread(journal, now, &row, &next, UNIT_ERROR), LF_NOT_FOUND);
+    CHECK_INT(next, now + HOUR);
+    lf_journal_close(journal);
+}
+
 static void future_event(void)
 {
     struct lf_journal *journal = open_journal();
     int64_t now = lf_clock_wall_ms();
     add_event(journal, "evt_1", LF_FATE_UNROUTED, now - HOUR);
+    CHECK_INT(lf_journal_event_newest(journal), now - HOUR);
+    add_event(journal, "bad:1", LF_FATE_BAD, now - 1); /* what it says of itself decides nothing */
     CHECK_INT(lf_journal_event_newest(journal), now - HOUR);
     add_event(journal, "evt_2", LF_FATE_UNROUTED, now + 1000LL * 365 * 24 * HOUR);
     CHECK(lf_journal_event_newest(journal) <= lf_clock_wall_ms());
@@ -238,5 +267,6 @@ UNIT_TESTS("journal, boots and clocks",
            {"a job that has acted never expires, whatever restarts", acted_does_not_expire},
            {"a job that waited when the machine went down is due after the boot", due_after_the_boot},
            {"an event that a killed process was about to complete is completed at once", reread_after_a_kill},
+           {"events to complete are taken in the order in which they are due", reread_in_order},
            {"an event with a date in the future does not hide a gap", future_event},
            {"the last job of an instrument is the one that acted last, confirmed or not", last_job}, )

@@ -227,6 +227,28 @@ static void acts(int number)
     lf_journal_close(journal);
 }
 
+/* Entries that were rolled back are not missing. */
+static void acted_and_rolled_back(void)
+{
+    acts(1);
+    struct lf_journal *journal = open_journal();
+    struct lf_job job;
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_job_get(journal, 1, &job, UNIT_ERROR) == LF_OK);
+    for (int i = 0; i < 2; i++) {
+        job.acting = !job.acting;
+        CHECK_INT(lf_journal_job_save(journal, &job, UNIT_ERROR), LF_OK);
+    }
+    lf_job_free(&job);
+    lf_journal_rollback(journal);
+    CHECK_INT(lf_journal_set(journal, "small", "thing", UNIT_ERROR), LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
+    CHECK_INT(lf_journal_set(journal, "small", "other thing", UNIT_ERROR), LF_OK);
+    NEED(lf_journal_end(journal, LF_OK, UNIT_ERROR) == LF_OK);
+    lf_journal_close(journal);
+    acts(2); /* finds nothing missing */
+}
+
 static void copy_file(const char *from, const char *to)
 {
     struct lf_buffer bytes = {0};
@@ -259,6 +281,7 @@ static void older_copy(void)
 
 UNIT_TESTS(
     "journal health", {"an older copy of a journal is recognised by the action that it lacks", older_copy},
+    {"an action that was rolled back is not missed", acted_and_rolled_back},
     {"no second agent opens a journal in use, even when its lock file was removed", lock_file_removed},
     {"damage found while running ends all writing, and the error says what to do", found_while_running},
     {"a transaction in which damage is found is not committed", in_the_middle_of_a_transaction},
