@@ -151,7 +151,7 @@ static enum cli_exit run_try(struct cli *cli)
         "profile", LF_ARG_TEXT, LF_ARG_REQUIRED | LF_ARG_POSITIONAL,                                         \
             .help = "a path (with a '/'), or the name of an installed profile"                               \
     }
-#define SEARCH_PATH "LABFERRY_PROFILE_PATH names further folders with profiles."
+#define SEARCH_PATH "LABFERRY_PROFILE_PATH names the folders to search instead of the installed ones."
 
 const struct cli_command cli_profile_commands[] = {
     {{.name = "profile-check",

@@ -219,12 +219,14 @@ static bool refuse_key(struct lf_line_scan *scan, const struct section *section,
                        const char *name)
 {
     struct lf_nearest nearest = {.word = name};
-    char hint[LF_HINT];
+    char hint[LF_HINT], known[200] = "";
     for (size_t i = 0; i < KEY_COUNT; i++)
-        if (keys[i].where & section->kind)
+        if (keys[i].where & section->kind) {
             lf_nearest_try(&nearest, keys[i].name);
-    return line__scan_problem(scan, start, "[%s] has no setting '%s'%s", section_names[section->which], name,
-                              lf_nearest_hint(&nearest, "", hint));
+            lf_list_add(known, sizeof known, keys[i].name);
+        }
+    return line__scan_problem(scan, start, "[%s] has no setting '%s' (%s)%s", section_names[section->which],
+                              name, known, lf_nearest_hint(&nearest, "", hint));
 }
 
 static bool read_setting(struct lf_line_scan *scan, struct section *section)

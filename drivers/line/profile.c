@@ -86,11 +86,16 @@ static void list_folder(const char *folder, char names[NAMES_ROOM])
 static enum lf_status refuse_missing(const char *name, struct lf_error *err)
 {
     char folder[PATH_ROOM], names[NAMES_ROOM] = "";
+    struct lf_file_info info;
+    if (lf_path_look(name, &info, err) == LF_OK && info.kind == LF_KIND_FILE)
+        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
+                       "no profile '%.60s' is installed; write ./%.60s for the one in this folder", name,
+                       name);
     for (const char *at = folders(); next_folder(&at, folder);)
         list_folder(folder, names);
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
-                   "no profile '%.60s' in %.150s; available: %s. Give a file of your "
-                   "own as a path with a '/'",
+                   "no profile '%.60s' in %.150s. LABFERRY_PROFILE_PATH names other folders; a file of your "
+                   "own is a path with a '/'. Available: %s",
                    name, folders(), *names ? names : "none");
 }
 

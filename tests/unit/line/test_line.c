@@ -224,7 +224,7 @@ static void checks(void)
         {"tcp:192.0.2.7:8001", "new-era", "adress=3", "did you mean \"address\"?"},
         {"tcp:192.0.2.7:8001", "new-era", "address=300", "out of bounds"},
         {"tcp:192.0.2.7:8001", "new-era", "address", "name=value"},
-        {"tcp:192.0.2.7:8001", "mt-siks", NULL, "no profile"},
+        {"tcp:192.0.2.7:8001", "mt-siks", NULL, "LABFERRY_PROFILE_PATH names other folders"},
         {"tpc:192.0.2.7:8001", "mt-sics", NULL, "stream"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

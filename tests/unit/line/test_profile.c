@@ -50,7 +50,10 @@ static void small_profile(void)
 static void misspelt_words(void)
 {
     bad(HEAD "[command weigh]\nclas = safe\n",
-        "p:7:1: [command] has no setting 'clas'; did you mean \"class\"?");
+        "p:7:1: [command] has no setting 'clas' (reply, first_byte, gap, total, help, class, provisional, "
+        "send, expect, more, error, input); did you mean \"class\"?");
+    bad("[procedure p]\nstep = weigh\n",
+        "p:2:1: [procedure] has no setting 'step' (help, input, do, wait, result, limit)");
     bad(HEAD "[comand weigh]\n", "p:6:2: 'comand' is not a section (profile, serial, line, errors, identify, "
                                  "resync, command, listen, procedure); did you mean \"command\"?");
     bad(HEAD "[command weigh]\nclass = saef\n",
@@ -59,7 +62,7 @@ static void misspelt_words(void)
         "p:9:20: 'reel' is not a type (text, word, int, real, hex, data, bool, one); did you mean \"real\"?");
     bad(HEAD COMMAND "[procedure p]\ndo = wiegh\n",
         "p:11:6: unknown command 'wiegh'; did you mean \"weigh\"?");
-    bad("[line]\nsend_ends = ''\n", "p:2:1: [line] has no setting 'send_ends'; did you mean \"send_end\"?");
+    bad("[line]\nsend_ends = ''\n", "p:2:1: [line] has no setting 'send_ends' (send_end, send_framed, ");
 }
 
 static void broken_texts(void)
