@@ -14,11 +14,10 @@ static enum lf_status connect_to(const char *path, int64_t deadline, struct lf_s
 {
     enum lf_status status = lf_local_connect(path, deadline, agent, err);
     if (status == LF_NOT_FOUND || status == LF_DISCONNECTED)
-        return lf_fail(
-            err, status, LF_NEEDS_PERSON,
-            "no agent listens on %s. Start it (systemctl start labferryd, or labferryd --config FILE); "
-            "if it runs, name its configuration with --config FILE",
-            path);
+        return lf_fail(err, status, LF_NEEDS_PERSON,
+                       "no agent listens on %s. Start it with labferryd --config FILE; if it runs, name its "
+                       "configuration with --config FILE",
+                       path);
     if (status == LF_DENIED)
         return lf_fail(err, status, LF_NEEDS_PERSON,
                        "not allowed to open %s: become root, or a member of the group in agent.operators",

@@ -249,6 +249,9 @@ enum lf_status intake__poll_open(struct lf_intake *intake, struct lf_error *err)
     intake->poll.began = since ? 0 : lf_clock_mono_ms();
     if (status == LF_OK && !since)
         status = lf_journal_set(intake->journal, "poll.since", now, err);
+    if (status == LF_OK && !since)
+        lf_log_info("poll", "first start: events from %s on are asked for, %d minutes before now", now,
+                    OVERLAP_MS / 60 / 1000);
     free(since);
     return status;
 }

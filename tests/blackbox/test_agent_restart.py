@@ -63,6 +63,7 @@ class Killed(Exactly):
         lab.until("the agent answers", lambda: lab.alive("agent") and lab.online())
         self.finished(1, 5)
         self.exactly_one(files, tasks)
+        self.assertEqual(lab.log("agent").count("first start: events from"), 1)
 
     def test_while_away(self):
         """events that happen while the agent is down are there when it is back"""
