@@ -35,7 +35,9 @@ static enum cli_exit run_check(struct cli *cli)
     struct lf_config *config = NULL;
     struct lf_config_report report = {0};
     struct lf_error err = {0};
-    enum lf_status status = lf_config_load(path, lf_control_config_hooks(), &config, &report, &err);
+    struct lf_config_hooks hooks = *lf_control_config_hooks();
+    hooks.check_start = true;
+    enum lf_status status = lf_config_load(path, &hooks, &config, &report, &err);
     enum cli_exit code = status == LF_OK ? CLI_DONE : CLI_REFUSED;
     if (cli->json) {
         cJSON *answer = cJSON_CreateObject();
@@ -49,6 +51,7 @@ static enum cli_exit run_check(struct cli *cli)
             lf_json_set_text(answer, "error", err.text);
         }
         lf_json_set(answer, "problems", problems_json(&report));
+        lf_json_set_bool(answer, "more", report.more);
         if (cli_print_json(cli, answer) != CLI_DONE)
             code = CLI_REFUSED;
     } else {
@@ -259,7 +262,8 @@ const struct cli_command cli_local_commands[] = {
     {{.name = "check",
       .summary = "Check a configuration and everything that it names.",
       .about =
-          "Nothing is connected. The agent starts with what passes this check and refuses what does not.",
+          "Nothing is connected. The agent refuses what does not pass this check. Run it as the agent's\n"
+          "user: files and folders are tested with the rights of the user who runs it.",
       .args = LF_ARGS({"file", LF_ARG_TEXT, LF_ARG_POSITIONAL, .help = "the configuration",
                        .fallback = "that of --config, or " LF_CONFIG_PATH}),
       .examples = "labferry check\nlabferry check ./labferry.conf --json"},

@@ -40,14 +40,6 @@ enum lf_status lf_file_read(const char *path, size_t max, struct lf_buffer *out,
     return status;
 }
 
-enum lf_status lf_file_check_secret(const char *path, struct lf_error *err)
-{
-    struct lf_file file;
-    enum lf_status status = lf_secret_open(path, &file, err);
-    lf_file_close(&file);
-    return status;
-}
-
 enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, struct lf_error *err)
 {
     enum { SECRET_MAX = 64 * 1024 };

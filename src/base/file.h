@@ -15,8 +15,6 @@ enum lf_status lf_file_read(const char *path, size_t max, struct lf_buffer *out,
 /* Reads a secret: like lf_file_read, but refuses a file that others may read (see os/secret.h) and strips one
  * line end. */
 enum lf_status lf_file_read_secret(const char *path, struct lf_buffer *out, struct lf_error *err);
-/* Checks a secret file without reading it. */
-enum lf_status lf_file_check_secret(const char *path, struct lf_error *err);
 
 /* Copies `from` (a pipe will do) to the start of `to` (NULL: only computes), with its SHA-256 and size (may
  * be NULL). Stops on cancel (may be NULL) and above max bytes (LF_TOO_LARGE). */

@@ -1,8 +1,11 @@
 /* The groups agent, cloud and link, and the topics that follow from the routes. */
 #include "config/load.h"
 #include "config/settings.h"
+#include "os/dir.h"
+#include "os/local.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,6 +57,48 @@ const config_setting_t *config__load_member(const config_setting_t *group, const
     return member ? member : group;
 }
 
+/* ---- what the start needs ---- */
+
+/* For a folder that will be made, the nearest above it counts; systemd may make it, or another user, so that
+ * is only warned of. */
+static void check_folder(struct lf_load *load, const config_setting_t *at, const char *name, const char *path)
+{
+    struct lf_dir dir = {0};
+    struct lf_error err = {0};
+    enum lf_config_severity severity = LF_CONFIG_ERROR;
+    char *folder = strdup(path);
+    while (folder && lf_dir_open(folder, &dir, &err) == LF_NOT_FOUND) {
+        char *above = lf_path_parent(folder);
+        free(folder);
+        folder = above;
+        severity = LF_CONFIG_WARNING;
+    }
+    if (folder && (!lf_dir_is_open(&dir) || lf_dir_check_writable(&dir, &err) != LF_OK)) {
+        config__load_note(load, &err);
+        config__load_problem(load, err.status == LF_DENIED ? severity : LF_CONFIG_ERROR, at,
+                             "agent: \"%s\": this user cannot write into %s: %s; correct the path or its "
+                             "permissions",
+                             name, folder, err.text);
+    }
+    load->no_memory = load->no_memory || !folder;
+    lf_dir_close(&dir);
+    free(folder);
+}
+
+static void check_start(struct lf_load *load, config_setting_t *group, const struct lf_config_agent *agent)
+{
+    struct lf_error err;
+    if (agent->operators && lf_local_check_group(agent->operators, &err) != LF_OK) {
+        config__load_note(load, &err);
+        config__load_error(load, config__load_member(group, "operators"),
+                           "agent: \"operators\": %s; create it or correct the name", err.text);
+    }
+    if (agent->state_dir)
+        check_folder(load, config__load_member(group, "state_dir"), "state_dir", agent->state_dir);
+    if (config_setting_get_member(group, "spool_dir") && agent->spool_dir)
+        check_folder(load, config__load_member(group, "spool_dir"), "spool_dir", agent->spool_dir);
+}
+
 /* In all three groups: what is set is checked even if something else of the group is wrong. */
 
 void config__load_agent(struct lf_load *load, config_setting_t *group)
@@ -64,6 +109,8 @@ void config__load_agent(struct lf_load *load, config_setting_t *group)
         agent->spool_dir = config__load_format(load, "%s/spool", agent->state_dir ? agent->state_dir : "");
     config__load_check_name(load, config__load_member(group, "name"), "agent: \"name\"", agent->name);
     config__load_check_name(load, config__load_member(group, "site"), "agent: \"site\"", agent->site);
+    if (load->hooks->check_start)
+        check_start(load, group, agent);
 }
 
 static bool has(const config_setting_t *group, const char *name)

@@ -169,6 +169,8 @@ struct lf_config_hooks {
     enum lf_status (*pattern_check)(const cJSON *pattern, struct lf_error *err);
     /* Checks an entry of collect.match. *names_config: it can also find the output file configuration. */
     enum lf_status (*match_check)(const char *rule, bool *names_config, struct lf_error *err);
+    /* Also looks for the agent's folders and group, which the agent itself finds or misses when it starts. */
+    bool check_start;
 };
 
 enum lf_config_severity { LF_CONFIG_ERROR, LF_CONFIG_WARNING };
@@ -187,6 +189,7 @@ struct lf_config_report {
     struct lf_config_problem *problems;
     size_t count;
     size_t errors; /* how many of them are errors */
+    bool more;     /* because of errors, other checks were left out */
 };
 
 /* Reads and checks a file. LF_OK: *config is returned owned (the report may hold warnings). Otherwise *config

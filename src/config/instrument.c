@@ -28,8 +28,10 @@ static void read_collect(struct lf_load *load, config_setting_t *group, const ch
         config__load_error(load, group, "%s must be a group { } of settings", where);
         return;
     }
-    if (!config__load_group(load, group, where, config__settings_collect, collect))
+    if (!config__load_group(load, group, where, config__settings_collect, collect)) {
+        load->report->more = true;
         return;
+    }
     bool named = collect->config || !load->hooks->match_check;
     for (size_t i = 0; load->hooks->match_check && i < collect->match.count; i++) {
         bool names_config = false;
@@ -126,15 +128,17 @@ static void read_driver_settings(struct claims *claims, config_setting_t *group,
     struct lf_load *load = claims->load;
     struct lf_values *values;
     struct lf_error err;
-    if (!config__load_values(load, group, where, rows, NULL, &values))
-        return;
-    if (load->hooks->driver_check
+    bool good = config__load_values(load, group, where, rows, NULL, &values);
+    if (good && load->hooks->driver_check
         && load->hooks->driver_check(instrument->driver, values, claim, claims, &err) != LF_OK) {
         config__load_note(load, &err);
         report_objection(load, group, where, values, rows, err.text);
-        return; /* settings that are wrong are not used for further checks */
+        good = false;
     }
-    instrument->settings = values;
+    if (good)
+        instrument->settings = values;
+    else
+        load->report->more = true; /* settings that are wrong are not used for further checks */
 }
 
 /* ---- one instrument ---- */
@@ -157,6 +161,7 @@ static void read_instrument(struct claims *claims, config_setting_t *group,
     } else if (instrument->driver) {
         report_unknown_driver(load, config__load_member(group, "driver"), where, instrument->driver);
         instrument->driver = NULL;
+        load->report->more = true;
     }
     read_collects(load, group, where, instrument);
 }

@@ -97,4 +97,6 @@ void lf_config_report_print(const struct lf_config_report *report, FILE *out)
     }
     if (report->errors > shown)
         fprintf(out, "... and %zu more errors\n", report->errors - shown);
+    if (report->more)
+        fprintf(out, "more may follow once these are fixed\n");
 }

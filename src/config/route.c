@@ -42,7 +42,7 @@ static const struct lf_config_kind *find_kind(struct lf_load *load, config_setti
 static bool is_about(const char *on, const char *resource)
 {
     const char *at = resource ? strstr(on, resource) : NULL;
-    return !resource || (at && at[strlen(resource)] == '.');
+    return !resource || (at && (at == on || at[-1] == '.') && at[strlen(resource)] == '.');
 }
 
 static void check_on(struct lf_load *load, const config_setting_t *at, const char *where,
@@ -165,6 +165,29 @@ static void refuse_other_settings(struct lf_load *load, config_setting_t *group,
     }
 }
 
+static bool any_about(const struct lf_texts *on, const char *resource)
+{
+    for (size_t i = 0; i < on->count; i++)
+        if (is_about(on->items[i], resource))
+            return true;
+    return false;
+}
+
+/* The paths of an event's inputs start inside its resource; in `where` they start with its name. */
+static void check_paths(struct lf_load *load, const config_setting_t *inputs, const char *where,
+                        const struct lf_config_route *route)
+{
+    char first[80];
+    for (size_t i = 0; i < route->input_count; i++) {
+        const char *path = route->inputs[i].field;
+        size_t len = strcspn(path, ".");
+        snprintf(first, sizeof first, "%.*s", (int)len, path);
+        if (path[len] && any_about(&route->on, first))
+            config__load_error(load, inputs, "%s: \"inputs\": paths start inside %s: \"%.80s\"", where, first,
+                               path + len + 1);
+    }
+}
+
 static void read_kind_settings(struct lf_load *load, config_setting_t *group, const char *where,
                                struct lf_config_route *route)
 {
@@ -172,6 +195,8 @@ static void read_kind_settings(struct lf_load *load, config_setting_t *group, co
     config_setting_t *outputs = config_setting_get_member(group, "outputs");
     if (inputs)
         route->inputs = config__load_map(load, inputs, where, &route->input_count);
+    if (!takes(route->kind, "claim_status")) /* a task's inputs are names of its fields */
+        check_paths(load, inputs, where, route);
     if (outputs)
         route->outputs = config__load_map(load, outputs, where, &route->output_count);
     if (!config_setting_get_member(group, "procedure"))
@@ -199,20 +224,29 @@ static bool shares_event(const struct lf_config_route *one, const struct lf_conf
     return false;
 }
 
-/* Two routes that claim the same tasks for different instruments are hardly ever meant. */
+/* Does every task that one takes make a second job, for the other? */
+static bool takes_same_tasks(const struct lf_config_route *one, const struct lf_config_route *other)
+{
+    return one->kind == other->kind && one->name && one->instrument && one->procedure
+           && (strcmp(one->instrument, other->instrument) != 0
+               || strcmp(one->procedure, other->procedure) != 0) /* else it is the same job */
+           && shares_event(one, other)
+           && (one->pattern ? cJSON_Compare(one->pattern, other->pattern, true) : !other->pattern);
+}
+
+/* Hardly ever meant: the second job finds the task taken. */
 static void warn_same_tasks(struct lf_load *load, config_setting_t *group, const char *where,
                             const struct lf_config_route *route)
 {
-    if (!route->kind || !route->instrument || !takes(route->kind, "claim_status"))
+    if (!route->name || !route->instrument || !route->procedure || !takes(route->kind, "claim_status"))
         return;
     for (const struct lf_config_route *other = load->routes; other < route; other++)
-        if (other->kind == route->kind && other->instrument
-            && strcmp(other->instrument, route->instrument) != 0 && shares_event(other, route)
-            && (other->pattern ? cJSON_Compare(other->pattern, route->pattern, true) : !route->pattern))
+        if (takes_same_tasks(other, route))
             config__load_warning(load, group,
-                                 "%s matches the same tasks as route \"%s\": each task makes two "
-                                 "jobs, one by each. Separate them with \"where\", or remove one",
-                                 where, other->name ? other->name : "?");
+                                 "%s matches the same tasks as route \"%s\": only the job of \"%s\" will "
+                                 "work on each task; that of \"%s\" will be cancelled. Tell them apart with "
+                                 "\"where\", or remove one",
+                                 where, other->name, other->name, route->name);
 }
 
 /* ---- one route ---- */
@@ -227,11 +261,12 @@ static void read_route(struct lf_load *load, config_setting_t *group, struct lf_
     config__load_known(load, group, where, config__settings_route, NULL);
     config__load_values(load, group, where, config__settings_route, route, &values);
     read_pattern(load, group, where, route);
-    if (!values || !lf_values_given(values, "job"))
-        return; /* already reported; the other checks depend on it */
-    route->kind = find_kind(load, group, where, route->job);
-    if (!route->kind)
+    if (values && lf_values_given(values, "job"))
+        route->kind = find_kind(load, group, where, route->job);
+    if (!route->kind) {
+        load->report->more = true; /* the other checks depend on it */
         return;
+    }
     if (!lf_values_given(values, "not_after"))
         route->not_after_ms = load->config->agent.not_after_ms;
     refuse_other_settings(load, group, where, route->kind);

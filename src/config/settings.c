@@ -176,7 +176,7 @@ const struct lf_setting config__settings_route[] = {
      "Event or list of events; a name without a version means v2, v2-beta and v2-alpha."},
     {"where", NESTED, NULL,
      "EventBridge pattern over the event's detail; left out: every such event. Every route that matches makes its "
-     "job: two task routes that match one task, for two instruments, make two jobs for it."},
+     "job; of two task jobs for one workflow task only the first works, and the other is cancelled."},
     {"pattern_file", ROUTE(LF_PATH, pattern_file), NULL,
      "File with an EventBridge pattern (JSON) over the complete event, instead of where."},
     {"job", ROUTE(LF_TEXT, job), LF_REQUIRED,

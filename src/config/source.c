@@ -145,8 +145,8 @@ static const char *remedy_for(const char *text)
         return "@include needs an existing file, relative to the folder of the main file";
     if (strstr(text, "mismatched element type"))
         return "all values in [ ] must have one type; write ( ) for a mixed list";
-    return "check for a missing ';', quote or bracket here or just before; numbers have no unit, and texts are "
-           "in quotes";
+    return "check for a missing ';', quote or bracket here or just before; a list of groups is written "
+           "( { ... } ), only texts and numbers go into [ ]; numbers have no unit, and texts are in quotes";
 }
 
 static void report_parse_error(struct lf_load *load, const struct scan *scan)
@@ -163,6 +163,7 @@ static void report_parse_error(struct lf_load *load, const struct scan *scan)
     snprintf(message, sizeof message, "%s%s%.200s: %s", text, missing ? " " : "",
              missing ? scan->missing : "", remedy_for(text));
     config__load_error_in(load, file ? file : load->path, config_error_line(&load->file), message);
+    load->report->more = true;
 }
 
 bool config__load_source(struct lf_load *load)

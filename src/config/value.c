@@ -75,17 +75,19 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
                        const struct lf_setting *row, const char *path)
 {
     struct lf_error err;
+    struct lf_buffer secret = {0};
     if (row->type == LF_SECRET_FILE && !strncmp(path, "credential:", 11)) {
         config__load_warning(
             load, setting, "%s: \"%s\" cannot be checked here: systemd gives credentials to the service only",
             where, row->name);
     } else if (row->type == LF_SECRET_FILE) {
-        if (lf_file_check_secret(path, &err) != LF_OK) {
+        if (lf_file_read_secret(path, &secret, &err) != LF_OK) {
             const char *rest = err.status == LF_NOT_FOUND ? "; create it (chmod 600) or correct the path"
                                                           : "";
             config__load_note(load, &err);
             config__load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
         }
+        lf_buffer_wipe(&secret);
     } else if (ends_with(row->name, "_file") && lf_path_check_readable(path, &err) != LF_OK) {
         lf_error_prefix(&err, "cannot read %s", path);
         config__load_note(load, &err);

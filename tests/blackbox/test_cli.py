@@ -154,7 +154,7 @@ class Cli(unittest.TestCase):
             with self.subTest(words):
                 done = self.expect(3, *words)
                 self.assertIn("labferryd", done.stderr)
-                self.assertIn(str(self.home / "none.sock"), done.stderr)
+                self.assertIn(f"{self.home / 'none.sock'}. Start it with labferryd --config FILE", done.stderr)
                 answer = json.loads(self.expect(3, *words, "--json").stdout)
                 self.assertIs(answer["ok"], False)
 
@@ -304,6 +304,19 @@ class Cli(unittest.TestCase):
         self.assertIn("chmod 600", done.stdout)
         self.assertNotIn("s3cret", done.stdout + done.stderr)
 
+    def test_check_start(self):
+        """What would keep the agent from starting is found: its group, its folders, an empty secret."""
+        for old, new, part in [('socket =', 'operators = "nogroup99"; socket =', "nogroup99"),
+                               ("%(home)s/state", "%(home)s/secret/state", "secret/state"),
+                               ('socket =', 'spool_dir = "%(home)s/secret/spool"; socket =', "spool_dir"),
+                               ("%(home)s/secret", "%(home)s/empty", "is empty")]:
+            with self.subTest(new):
+                self.write("empty", "")
+                done = self.expect(1, "check", self.write_config(CONFIG.replace(old, new)))
+                self.assertRegex(done.stdout, r"labferry\.conf:\d+: error: ")
+                self.assertIn(part, done.stdout)
+                self.assertEqual(list(self.home.glob("state*")), [])
+
     def test_check_nothing(self):
         """A missing file or a folder in its place is reported, without a crash."""
         for path in (self.home / "none.conf", self.home):
@@ -364,6 +377,9 @@ class Cli(unittest.TestCase):
         self.assertRegex(done.stdout + done.stderr, r"bad(\.profile)?:1:\d+")
         self.assertIs(json.loads(self.expect(1, "profile", "check", path, "--json").stdout)["ok"], False)
         self.assertIn("mt-sics", self.expect(1, "profile", "check", "mt-sicks").stderr)
+        inside = subprocess.run([LABFERRY, "profile-check", "bad.profile"], cwd=self.home, capture_output=True, text=True)
+        self.assertEqual(inside.returncode, 1)
+        self.assertIn("write ./bad.profile", inside.stderr)
 
     def test_profile_show(self):
         """What an instrument can do is shown with its classes."""

@@ -124,6 +124,12 @@ static enum lf_status find_group(const char *group, gid_t *gid, struct lf_error 
                            group, code ? ": " : "", code ? strerror(code) : "");
 }
 
+enum lf_status lf_local_check_group(const char *group, struct lf_error *err)
+{
+    gid_t gid;
+    return find_group(group, &gid, err);
+}
+
 /* Binds under a temporary name and renames: under its final name it has its mode and group from the start. */
 static enum lf_status bind_at(int fd, const char *path, const char *group, struct lf_error *err)
 {

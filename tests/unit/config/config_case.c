@@ -89,7 +89,8 @@ static enum lf_status procedure_check(const char *driver, const struct lf_values
 {
     struct case_options options;
     lf_values_fill(values, &options);
-    if (!strcmp(driver, "line") && options.baud && !strcmp(procedure, "weigh"))
+    if (!strcmp(driver, "line") && options.baud
+        && (!strcmp(procedure, "weigh") || !strcmp(procedure, "tare")))
         return LF_OK;
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no procedure \"%s\"; there is \"weigh\"", procedure);
 }

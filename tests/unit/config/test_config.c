@@ -293,11 +293,12 @@ static void plain_broker_elsewhere_is_warned_of(void)
     lf_config_free(config);
 }
 
-static void same_tasks_for_two_is_warned_of(void)
+static void second_job_for_one_task_is_warned_of(void)
 {
-#define TASK_ROUTE(name, where, instrument)                                                                  \
-    "{ name = \"" name "\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"weigh\"; " where    \
-    " instrument = \"" instrument "\"; }"
+#define TASK_RUNS(name, where, instrument, procedure)                                                        \
+    "{ name = \"" name "\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"" procedure         \
+    "\"; " where " instrument = \"" instrument "\"; }"
+#define TASK_ROUTE(name, where, instrument) TASK_RUNS(name, where, instrument, "weigh")
 #define WEIGHING "where = { workflowTask = { schema = { name = [ \"Weighing\" ]; }; }; };"
     static const struct {
         const char *one, *other;
@@ -305,6 +306,7 @@ static void same_tasks_for_two_is_warned_of(void)
     } cases[] = {
         {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", WEIGHING, "b2"), 1},
         {TASK_ROUTE("w1", "", "b1"), TASK_ROUTE("w2", "", "b2"), 1},
+        {TASK_RUNS("w1", WEIGHING, "b1", "weigh"), TASK_RUNS("w2", WEIGHING, "b1", "tare"), 1},
         {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", WEIGHING, "b1"), 0},
         {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", "", "b2"), 0},
     };
@@ -318,7 +320,9 @@ static void same_tasks_for_two_is_warned_of(void)
         CHECK_INT(case_report.count, cases[i].warnings);
         for (size_t k = 0; k < case_report.count; k++) {
             CHECK_INT(case_report.problems[k].line, 7);
-            CHECK_HAS(case_report.problems[k].text, "route \"w2\" matches the same tasks as route \"w1\"");
+            CHECK_HAS(case_report.problems[k].text,
+                      "route \"w2\" matches the same tasks as route \"w1\": only the job of \"w1\" will work "
+                      "on each task; that of \"w2\" will be cancelled");
         }
         lf_config_free(config);
     }
@@ -343,5 +347,5 @@ UNIT_TESTS("config",
            {"a rehearsal on this machine needs no TLS", rehearsal_on_loopback_needs_no_tls},
            {"a broker on another machine without TLS causes a warning with its line",
             plain_broker_elsewhere_is_warned_of},
-           {"two task routes with equal patterns for two instruments cause a warning",
-            same_tasks_for_two_is_warned_of}, )
+           {"two task routes with equal patterns cause a warning: only the first will work",
+            second_job_for_one_task_is_warned_of}, )

@@ -86,6 +86,70 @@ static void report_prints_as_editors_like(void)
     free(text);
 }
 
+static void skipped_checks_are_mentioned(void)
+{
+    static const struct {
+        const char *text;
+        bool more;
+    } cases[] = {
+        {GOOD, false},
+        {AGENT CLOUD "link = { broker = \"mqtts://b\"; x = 1; };\n" INSTRUMENTS, false},
+        {HEAD "instruments = ( { name = \"a\"; driver = \"lime\"; } );\n", true},
+        {HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/a\"; baud = 1; } );\n", true},
+        {HEAD "instruments = ( { name = \"a\"; driver = \"line\"; port = \"/dev/wrong\"; } );\n", true},
+        {HEAD "instruments = ( { name = \"a\"; driver = \"folder\"; inbox = \"/a\";\n"
+              " collect = { match = \"by-luck\"; process = 1; }; } );\n",
+         true},
+        {HEAD INSTRUMENTS "routes = ( { name = \"r\"; on = \"workflowTask.created\"; job = \"brew\"; } );\n",
+         true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        case_refused(cases[i].text);
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        NEED(out != NULL);
+        lf_config_report_print(&case_report, out);
+        fclose(out);
+        CHECK((strstr(text, "\nmore may follow once these are fixed\n") != NULL) == cases[i].more);
+        free(text);
+    }
+}
+
+static void start_is_checked(void)
+{
+    static const struct {
+        const char *more, *problem;
+    } cases[] = {
+        {"state_dir = \"new/state\";", NULL},
+        {"state_dir = \"labferry.conf/state\";", "\"state_dir\": this user cannot write into "},
+        {"state_dir = \"new\"; spool_dir = \"labferry.conf\";",
+         "\"spool_dir\": this user cannot write into "},
+        {"state_dir = \"new\"; operators = \"no-such-group\";",
+         "\"operators\": the group \"no-such-group\" does not exist; create it"},
+    };
+    struct lf_config_hooks hooks = case_hooks;
+    hooks.check_start = true;
+    case_file("secret", "hush\n", 0600);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[2000];
+        struct lf_config *config = NULL;
+        snprintf(text, sizeof text,
+                 "agent = { name = \"a\"; site = \"b\";\n%s };\n" CLOUD LINK INSTRUMENTS ROUTES,
+                 cases[i].more);
+        lf_config_report_free(&case_report);
+        lf_error_clear(&case_error);
+        lf_config_load(case_file("labferry.conf", text, 0644), &hooks, &config, &case_report, &case_error);
+        CHECK((config != NULL) == !cases[i].problem);
+        CHECK_HAS(case_error.text, cases[i].problem ? cases[i].problem : "");
+        CHECK(!cases[i].problem || strstr(case_error.text, "labferry.conf:2: "));
+        lf_config_free(config);
+    }
+    char made[4300];
+    snprintf(made, sizeof made, "%s/new", unit_folder());
+    CHECK(access(made, F_OK) != 0);
+}
+
 static void missing_file(void)
 {
     CHECK_INT(load_path("/nowhere/labferry.conf"), LF_INVALID);
@@ -133,6 +197,9 @@ static void syntax_error(void)
 {
     MISTAKE("agent = { name = \"a\"; site = \"b\"; };\ncloud = { tenant = ;\n", 2,
             "syntax error|missing ';'");
+    MISTAKE(HEAD INSTRUMENTS "routes = ( { where = { a = [ { prefix = \"x\"; } ]; }; } );\n", 5,
+            "syntax error|a list of groups is written ( { ... } )|into [ ]");
+    CHECK(case_report.more);
     MISTAKE(AGENT AGENT, 2, "duplicate|set twice");
     MISTAKE("agent = { name = \"a\"; name = \"b\"; };\n", 1, "duplicate|set twice");
     MISTAKE("agent = { x = [ 1, \"a\" ]; };\n", 1, "mismatched element type|( )");
@@ -338,6 +405,9 @@ static const struct unit_test tests[] = {
     {"problems are listed in the order of the file, in any order of its groups", report_follows_the_file},
     {"the report is bounded, and counts what it leaves out", report_is_bounded},
     {"the report prints file:line:, which editors can jump to", report_prints_as_editors_like},
+    {"folders and group of the agent are checked as its start needs them, and nothing is made",
+     start_is_checked},
+    {"the report mentions that checks were skipped because of errors", skipped_checks_are_mentioned},
     {"a missing file is named", missing_file},
     {"a folder, a device and a pipe are refused at once", not_a_plain_file},
     {"a file that is too large is refused", too_large},

@@ -140,6 +140,9 @@ static void secrets(void)
             "cloud: \"api_key_file\"|others may read|chmod 600");
     MISTAKE(AGENT "cloud = { tenant = \"https://a\"; api_key_file = \"gone\"; };\n" LINK INSTRUMENTS, 2,
             "\"api_key_file\"|gone|No such file|create it");
+    case_file("empty", "\n", 0600);
+    MISTAKE(AGENT "cloud = { tenant = \"https://a\"; api_key_file = \"empty\"; };\n" LINK INSTRUMENTS, 2,
+            "cloud: \"api_key_file\"|empty is empty; it must contain the secret");
     MISTAKE(HEAD "instruments = ( { name = \"h\"; driver = \"folder\"; inbox = \"/a\";\n token_file = "
                  "\"open\"; } );\n",
             5, "instrument \"h\": \"token_file\"|chmod 600");
@@ -362,6 +365,19 @@ static void maps(void)
     MISTAKE(HEAD INSTRUMENTS ROUTE("inputs = ( \"a\" );"), 5, "\"inputs\" must be a group");
 }
 
+static void paths(void)
+{
+#define PROCEDURE(path)                                                                                       \
+    "routes = ( { name = \"r\"; on = [ \"automationInputGenerator.completed\", \"workflowTask.created\" ];\n" \
+    " inputs = { n = \"" path "\"; }; job = \"procedure\"; procedure = \"weigh\"; instrument = "              \
+    "\"balance-1\"; } );\n"
+    MISTAKE(HEAD INSTRUMENTS PROCEDURE("workflowTask.fields.Nope"), 6,
+            "route \"r\": \"inputs\": paths start inside workflowTask: \"fields.Nope\"");
+    CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("fields.workflowTask.created")));
+    CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("workflowTask")));
+    CHECK(!case_refused(HEAD INSTRUMENTS ROUTE("inputs = { n = \"workflowTask.Nope\"; };")));
+}
+
 static void reports(void)
 {
     MISTAKE(HEAD INSTRUMENTS ROUTE("run_field = \"Run\";"), 5, "\"run_field\" goes with report = \"file\"");
@@ -383,7 +399,7 @@ UNIT_TESTS("config mistakes",
            {"a removed setting is refused with the reason, whatever its value", removed},
            {"an empty list is refused", empty_list},
            {"a name that MQTT topics cannot hold is refused", bad_names},
-           {"a secret that others may read, or that is gone, is refused", secrets},
+           {"a secret that others may read, that is gone or empty, is refused", secrets},
            {"a missing file is named with its setting", missing_files},
            {"a tenant that is not a plain https address is refused", tenants},
            {"a password in an address is refused, and not shown", passwords_in_addresses},
@@ -404,4 +420,5 @@ UNIT_TESTS("config mistakes",
            {"events must exist and fit the job", events},
            {"a pattern that is malformed, given twice or inexact is refused", patterns},
            {"maps go from names to fields", maps},
+           {"a path that starts with the event's resource is refused, with the one that is right", paths},
            {"a report as a file needs a run and a collect rule", reports}, )
