@@ -113,7 +113,7 @@ static void published(void *context, int64_t ticket, const char *refused)
 static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
 {
     static const char why[] =
-        "the journal is an older copy: what the instrument has done since would be done "
+        "paused: the journal is an older copy, and what the instrument has done since would be done "
         "again. Check the open jobs, cancel those that were already done, then resume";
     const struct lf_config *config = agent->context.config;
     char text[200];

@@ -109,6 +109,11 @@ bool lf_json_bool(const cJSON *value, const char *path, bool fallback)
     return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
 }
 
+bool lf_json_repeats(const cJSON *object, const cJSON *member)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, member->string) != member;
+}
+
 bool lf_json_set(cJSON *object, const char *key, cJSON *item)
 {
     if (!item)

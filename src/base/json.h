@@ -26,6 +26,8 @@ const char *lf_json_text_or(const cJSON *value, const char *path, const char *fa
 /* Whole number at the path (exact up to 2^53), else fallback. */
 int64_t lf_json_int(const cJSON *value, const char *path, int64_t fallback);
 bool lf_json_bool(const cJSON *value, const char *path, bool fallback);
+/* An earlier member of the object has the name of this one. */
+bool lf_json_repeats(const cJSON *object, const cJSON *member);
 
 /* Sets a member, replacing one of that name. False when out of memory: the object is as before. text NULL
  * sets null. */

@@ -189,6 +189,17 @@ enum lf_status lf_instrument_archive(struct lf_instrument *instrument, const cha
 
 /* ---- questions ---- */
 
+static enum lf_status must_not_be_paused(struct lf_instrument *instrument, struct lf_error *err)
+{
+    lf_mutex_lock(&instrument->mutex);
+    enum lf_status status = *instrument->paused
+                                ? lf_fail(err, LF_REFUSED, LF_PERMANENT, "%s is %s; resume it first",
+                                          instrument->name, instrument->paused)
+                                : LF_OK;
+    lf_mutex_unlock(&instrument->mutex);
+    return status;
+}
+
 static enum lf_status answer(struct lf_instrument *instrument, struct question *question)
 {
     struct lf_action action = {.kind = LF_ACTION_ASK,
@@ -200,9 +211,12 @@ static enum lf_status answer(struct lf_instrument *instrument, struct question *
     if (status == LF_OK)
         status = lf_instrument_repeat(instrument, &action, &repeat, question->err);
     if (status == LF_OK && repeat == LF_ONCE && !question->allow_once)
-        status = lf_fail(question->err, LF_REFUSED, LF_NEEDS_PERSON,
-                         "%s: '%s' moves or changes something. Add --once to run it", instrument->name,
-                         question->command);
+        status =
+            lf_fail(question->err, LF_REFUSED, LF_PERMANENT,
+                    "%s: '%s' moves or changes something. Add --once (over MQTT \"once\": true) to run it",
+                    instrument->name, question->command);
+    if (status == LF_OK && repeat == LF_ONCE)
+        status = must_not_be_paused(instrument, question->err);
     return status == LF_OK ? lf_instrument_act(instrument, &action, question->outcome, question->err)
                            : status;
 }

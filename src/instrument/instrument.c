@@ -250,11 +250,12 @@ cJSON *lf_instrument_info(struct lf_instrument *instrument, const char *paused)
 {
     cJSON *info = cJSON_CreateObject();
     lf_mutex_lock(&instrument->mutex);
+    bool changes = paused && !*paused != !*instrument->paused;
     paused = paused ? paused : instrument->paused;
     lf_json_set_text(info, "name", instrument->name);
     lf_json_set_text(info, "driver", instrument->driver->name);
     lf_json_set_text(info, "state", state_names[state_if(instrument, paused)]);
-    lf_json_set_time(info, "since", instrument->since_ms);
+    lf_json_set_time(info, "since", changes ? lf_clock_wall_ms() : instrument->since_ms);
     lf_json_set_text(info, "identity", instrument->identity[0] ? instrument->identity : NULL);
     lf_json_set_bool(info, "paused", *paused);
     const char *note = instrument->connected ? paused : instrument->note;

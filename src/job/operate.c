@@ -262,11 +262,11 @@ enum lf_status lf_jobs_assign(struct lf_jobs *jobs, int64_t id, const char *run,
     if (status != LF_OK)
         return status;
     const struct lf_job_kind *kind = lf_job_kind_find(job.kind);
-    if (!kind || !kind->assign_step || job.state != LF_JOB_HELD || !lf_job_text(&job, LF_JOB_FINDING)
-        || lf_job_text(&job, LF_JOB_PROCESSOR))
+    if (!job__can_assign(&job))
         status = not_now(&job, "assigned: only a held result that is not attached yet can be", err);
     if (status == LF_OK)
         status = lf_job_set_text(&job, LF_JOB_RUN, run, err);
+    lf_job_clear(&job, LF_JOB_CONFIG); /* an earlier one may be wrong; without one it is the instrument's */
     if (status == LF_OK && config)
         status = lf_job_set_text(&job, LF_JOB_CONFIG, config, err);
     if (status == LF_OK)

@@ -12,6 +12,13 @@ bool job__cloud_knows_failure(const struct lf_job *job)
     return lf_job_state_final(job->state) && lf_job_text(job, LF_JOB_FAILURE);
 }
 
+bool job__can_assign(const struct lf_job *job)
+{
+    const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
+    return kind && kind->assign_step && job->state == LF_JOB_HELD && lf_job_text(job, LF_JOB_FINDING)
+           && !lf_job_text(job, LF_JOB_PROCESSOR);
+}
+
 /* What a person can do with a job, in words and as verbs. */
 struct ways {
     const char *help, *verbs[4];
@@ -19,16 +26,18 @@ struct ways {
 
 static const struct ways *ways_on(const struct lf_job *job)
 {
-    static const struct ways none = {"", {0}},
-                             wait = {"continues on its own; retry: run the step now; cancel",
-                                     {"retry", "cancel"}},
-                             over = {"retry: run the step again", {"retry"}},
-                             doubt = {"confirm: it happened; retry: it did not; cancel",
-                                      {"confirm", "retry", "cancel"}},
-                             whose = {"assign: say which run it belongs to; retry: look again; cancel",
-                                      {"assign", "retry", "cancel"}},
-                             fix = {"retry: once the cause is fixed; cancel", {"retry", "cancel"}},
-                             reported = {"to run it again, set the workflow task back in Benchling", {0}};
+    static const struct ways
+        none = {"", {0}},
+        wait = {"continues on its own; retry: run the step now; cancel", {"retry", "cancel"}},
+        over = {"retry: run the step again", {"retry"}},
+        doubt = {"confirm: it happened; retry: it did not; cancel", {"confirm", "retry", "cancel"}},
+        whose = {"assign: say which run it belongs to; retry: look again; cancel",
+                 {"assign", "retry", "cancel"}},
+        wrong = {"retry: once the cause is fixed; assign: name another run or output file "
+                 "configuration; cancel",
+                 {"retry", "assign", "cancel"}},
+        fix = {"retry: once the cause is fixed; cancel", {"retry", "cancel"}},
+        reported = {"to run it again, set the workflow task back in Benchling", {0}};
     if (job->state == LF_JOB_WAITING)
         return &wait;
     if (job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED)
@@ -37,8 +46,9 @@ static const struct ways *ways_on(const struct lf_job *job)
         return &none;
     if (job->acting || job->class == LF_UNKNOWN_OUTCOME)
         return &doubt;
-    const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
-    return kind && kind->assign_step && !strcmp(job->step, kind->assign_step) ? &whose : &fix;
+    if (!job__can_assign(job))
+        return &fix;
+    return strcmp(job->step, lf_job_kind_find(job->kind)->assign_step) != 0 ? &wrong : &whose;
 }
 
 const char *lf_job_help(const struct lf_job *job)
@@ -104,6 +114,8 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
         good = add_ways(report, job);
     if (good && job->state == LF_JOB_DONE && lf_job_object(job, LF_JOB_CAPTURES))
         good = lf_json_set(report, "values", cJSON_Duplicate(lf_job_object(job, LF_JOB_CAPTURES), true));
+    if (good && !lf_job_state_final(job->state) && lf_job_text(job, LF_JOB_END))
+        good = lf_json_set_text(report, "ending", lf_job_text(job, LF_JOB_END));
     if (good && job->state == LF_JOB_WAITING)
         good = lf_json_set_int(report, "again_in_ms", lf_deadline_left(job->due_mono));
     if (good && verbose)

@@ -91,6 +91,14 @@ static char *bounded(const char *text, size_t max)
     return copy;
 }
 
+const char *lf_audit_kind_at(int index)
+{
+    static const char *const kinds[] = {"agent",   "clock",  "config", "event",     "job",     "acting",
+                                        "held",    "done",   "failed", "cancelled", "expired", "file",
+                                        "command", "pruned", "audit",  NULL};
+    return kinds[index];
+}
+
 enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who, const char *what,
                                     const char *about, const char *text, struct lf_error *err)
 {

@@ -28,12 +28,14 @@ struct lf_audit_entry {
     int64_t seq;       /* 1, 2, 3 ... without gaps */
     const char *at;    /* wall clock */
     const char *who;   /* "agent", "cli:maria", "mqtt:ID of the command" */
-    const char *what;  /* agent, config, event, job, acting, held, done, failed, cancelled, expired, file,
-                          command, pruned, audit */
+    const char *what;  /* one of lf_audit_kind_at */
     const char *about; /* "job 12", the id of an event, the name of an instrument; may be empty */
     const char *text;
     const char *prev, *hash;
 };
+
+/* The kinds of entries; NULL after the last. */
+const char *lf_audit_kind_at(int index);
 
 enum { LF_AUDIT_TEXT_MAX = 2000, LF_AUDIT_NAME_MAX = 200 }; /* bytes; longer ones are cut */
 

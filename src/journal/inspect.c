@@ -42,10 +42,17 @@ static enum lf_status open_with(const char *name, int flags, struct lf_journal *
     }
     if (status == LF_OK)
         status = journal__query_do(journal, err, "SELECT count(*) FROM sqlite_master", "");
-    if (status == LF_OK)
+    if (status == LF_OK) {
         *out = journal;
-    else
-        lf_journal_close(journal);
+        return LF_OK;
+    }
+    if (status == LF_CORRUPT)
+        lf_fail(
+            err, LF_CORRUPT, LF_NEEDS_PERSON,
+            "not a journal, or too damaged to be read (%s). The journal is journal.db in agent.state_dir. If "
+            "this is it, keep the file, and put back a copy",
+            sqlite3_errmsg(journal->db));
+    lf_journal_close(journal);
     return status;
 }
 
@@ -198,7 +205,9 @@ static void check_version(int64_t version, cJSON *problems)
     else if (version < 0)
         add_problem(problems, "cannot read the version");
     else if (version == 0)
-        add_problem(problems, "not a journal of labferryd: it has no version");
+        add_problem(
+            problems,
+            "not a journal of labferryd: it has no version. The journal is journal.db in agent.state_dir");
 }
 
 enum lf_status lf_journal_check_file(const char *path, cJSON **out, struct lf_error *err)

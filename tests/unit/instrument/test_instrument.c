@@ -234,6 +234,12 @@ static void asks(void)
     CHECK_INT(device->acts, 1);
     CHECK_INT(ask(instrument, "tare", true, UNIT_SOON_MS, text), LF_OK);
     CHECK_INT(device->acts, 2);
+    lf_instrument_pause(instrument, "paused by maria: changing tips");
+    CHECK_INT(ask(instrument, "tare", true, UNIT_SOON_MS, text), LF_REFUSED);
+    CHECK_HAS(text, "a is paused by maria: changing tips; resume it first");
+    CHECK_INT(device->acts, 2);
+    device->repeat = LF_SAFE;
+    CHECK_INT(ask(instrument, "weight", true, UNIT_SOON_MS, text), LF_OK);
     stop(instrument);
     fake_devices_free();
 }
@@ -448,7 +454,7 @@ UNIT_TESTS("instrument",
            {"a paused instrument starts nothing, listens on, and goes on when resumed",
             paused_starts_nothing},
            {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
-           {"an operator's question is answered; one that moves something needs --once", asks},
+           {"an operator's question is answered; one that moves something needs --once, and no pause", asks},
            {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
            {"a question that waits behind a withdrawn one gets its turn", second_question},
            {"a question is answered when the agent stops", question_at_the_end},

@@ -126,6 +126,22 @@ static void assigned_to_nothing(void)
     CHECK_INT(lf_jobs_assign(c.jobs, id, "nonsense", NULL, "maria", UNIT_ERROR), LF_OK);
 }
 
+/* It is held at attach, and its output may be the mistake. */
+static void assigned_with_mistakes(void)
+{
+    struct lf_job job = core_job(c.journal, id);
+    CHECK_STR(job.step, "attach");
+    CHECK_HAS(lf_job_help(&job), "assign");
+    lf_job_free(&job);
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "nonsense", "Wrong", "maria", UNIT_ERROR), LF_OK);
+}
+
+static void assigned_without_an_output(void)
+{
+    CHECK_STR(case_fact(&c, id, "config"), "Wrong");
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_7", NULL, "maria", UNIT_ERROR), LF_OK);
+}
+
 static void assigned_with_a_configuration(void)
 {
     CHECK_INT(lf_jobs_assign(c.jobs, id, "run_1", "Reader", "maria", UNIT_ERROR), LF_OK);
@@ -287,6 +303,13 @@ static const struct {
                {.happens = assigned_to_nothing, .becomes = LF_JOB_HELD, .says = "no run nonsense"},
                {.happens = assigned, .becomes = LF_JOB_DONE}},
      .facts = {{"run", "run_7"}},
+     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+    {{"a result that cannot be attached can be assigned; without an output it gets that of the instrument"},
+     .fails = {"create_processor", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD},
+               {.happens = assigned_with_mistakes, .becomes = LF_JOB_HELD, .says = "no run nonsense"},
+               {.happens = assigned_without_an_output, .becomes = LF_JOB_DONE}},
+     .facts = {{"run", "run_7"}, {"config", "Reader"}},
      .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
     {{"the run is found in the content, and with process = false the file is only attached"},
      .turns = {{"C.csv", "# made by reader\nrun=run_5\nA1,1\n", 1, NULL, LF_JOB_DONE}},

@@ -287,7 +287,26 @@ static void operators_cancel(void)
     case_close(&c);
 }
 
+static void cancelled_while_claimed(void)
+{
+    case_open(&c); /* and not started: the job stays at settle */
+    int64_t id = case_task(&c, "weigh");
+    struct lf_job job = core_job(c.journal, id);
+    NEED(lf_job_set_bool(&job, LF_JOB_CLAIMING, true, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
+    lf_job_free(&job);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "maria", UNIT_ERROR), LF_OK);
+    job = core_job(c.journal, id);
+    cJSON *report = lf_job_to_json(c.jobs, &job, false);
+    CHECK_STR(lf_json_text(report, "step"), "settle");
+    CHECK_STR(lf_json_text(report, "ending"), "cancelled");
+    cJSON_Delete(report);
+    lf_job_free(&job);
+    case_close(&c);
+}
+
 UNIT_TESTS("job, workflow tasks", UNIT_ROWS(ways, tasks),
+           {"a job that settles its workflow task first reports how it will end", cancelled_while_claimed},
            {"a task that somebody else has claimed in the meantime is left alone", somebody_was_faster},
            {"if the answer to the report is lost and other values are there, a person decides",
             report_answer_lost_and_changed},

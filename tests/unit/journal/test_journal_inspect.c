@@ -87,6 +87,12 @@ static void strangers(void)
     CHECK_INT(lf_journal_check_file(path, &report, &err), LF_INVALID);
     CHECK_HAS(err.text, "is not a regular file");
     CHECK(report == NULL);
+    set_path("text.db");
+    FILE *file = fopen(path, "w");
+    NEED(file && fputs("hello, this is a text and not a journal\n", file) >= 0 && fclose(file) == 0);
+    CHECK_INT(lf_journal_check_file(path, &report, &err), LF_CORRUPT);
+    CHECK_HAS(err.text, "not a journal");
+    CHECK(!strstr(err.text, "journal-check"));
     set_path("folder.db");
     NEED(mkdir(path, 0700) == 0);
     CHECK(lf_journal_open(path, &journal, &err) != LF_OK);
