@@ -9,7 +9,7 @@ static const struct cli_command *const tables[] = {cli_views, cli_local_commands
                                                    cli_record_commands};
 enum { TABLES = sizeof tables / sizeof *tables };
 
-const struct lf_arg cli_common[] = {
+static const struct lf_arg common[] = {
     {"json", LF_ARG_BOOL, 0, .help = "print JSON, for programs"},
     {"config", LF_ARG_TEXT, 0, .help = "configuration of the agent to talk to (-c)", .value = "FILE"},
     {"socket", LF_ARG_TEXT, 0, .help = "control socket of the agent to talk to", .value = "PATH"},
@@ -17,6 +17,11 @@ const struct lf_arg cli_common[] = {
     {"version", LF_ARG_BOOL, 0, .help = "print the version (-V)"},
     {0},
 };
+
+const struct lf_arg *cli_common(const struct lf_verb *verb)
+{
+    return verb && verb->flags & LF_VERB_TEXT ? common + 1 : common;
+}
 
 /* ---- finding ---- */
 
@@ -73,15 +78,16 @@ static enum cli_exit refuse_verb(const struct cli *cli, const char *const words[
 enum cli_exit cli_misuse(const struct cli *cli, const char *format, ...)
 {
     va_list list;
-    char *synopsis = cli->verb ? lf_verb_synopsis(cli->verb) : NULL;
-    fputs("labferry: ", stderr);
+    struct lf_error err = {.status = LF_INVALID, .class = LF_PERMANENT};
+    char *synopsis = cli->verb && !cli->json ? lf_verb_synopsis(cli->verb) : NULL;
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    vsnprintf(err.text, sizeof err.text, format, list);
     va_end(list);
+    cli_failed(cli, &err);
     if (synopsis)
-        fprintf(stderr, "\nusage: labferry %s   (--help says more)\n", synopsis);
-    else
-        fputs("\nSee `labferry help`\n", stderr);
+        fprintf(stderr, "usage: labferry %s   (--help says more)\n", synopsis);
+    else if (!cli->json)
+        fputs("See `labferry help`\n", stderr);
     free(synopsis);
     return CLI_USAGE;
 }
@@ -95,8 +101,8 @@ static const char *long_option(const char *word)
     return word;
 }
 
-/* Finds the verb, the first words that are not options, and takes it out of the words. Without one it is
- * `help`. */
+/* Finds the verb, the first words that are not options, and takes it out of the words. Without one cli->verb
+ * stays NULL. */
 static enum cli_exit take_verb(struct cli *cli, const char **words, int *count)
 {
     const char *found[2] = {NULL, NULL};
@@ -111,15 +117,11 @@ static enum cli_exit take_verb(struct cli *cli, const char **words, int *count)
             break; /* two words of a name stand together */
         }
     }
-    cli->verb = lf_verb_find_in(cli_verb_at, "help");
     if (!used)
         return CLI_DONE;
-    const struct lf_verb *verb = find_verb(found, &used);
-    if (!verb) {
-        cli->verb = NULL;
+    cli->verb = find_verb(found, &used);
+    if (!cli->verb)
         return refuse_verb(cli, found);
-    }
-    cli->verb = verb;
     for (int i = 0; i < *count; i++)
         if (i != at[0] && (used < 2 || i != at[1]))
             words[kept++] = words[i];
@@ -129,15 +131,22 @@ static enum cli_exit take_verb(struct cli *cli, const char **words, int *count)
 
 enum cli_exit cli_read(struct cli *cli, int argc, char **argv)
 {
+    static const struct lf_verb no_verb = {.name = "labferry"};
     struct lf_error err = {0};
     int count = argc - 1;
-    const char **words = calloc((size_t)argc, sizeof *words);
-    for (int i = 0; words && i < count; i++)
+    const char **words = cli_must(calloc((size_t)argc, sizeof *words));
+    for (int i = 0; i < count; i++) {
         words[i] = long_option(argv[i + 1]);
-    enum cli_exit code = words ? take_verb(cli, words, &count) : CLI_REFUSED;
+        cli->json |= !strcmp(words[i], "--json"); /* already for the report of a mistake */
+    }
+    enum cli_exit code = take_verb(cli, words, &count);
     if (code == CLI_DONE
-        && lf_verb_read_words(cli->verb, cli_common, count, words, &cli->args, &err) != LF_OK)
+        && lf_verb_read_words(cli->verb ? cli->verb : &no_verb, cli_common(cli->verb), count, words,
+                              &cli->args, &err)
+               != LF_OK)
         code = cli_misuse(cli, "%s", err.text);
+    if (!cli->verb)
+        cli->verb = lf_verb_find_in(cli_verb_at, "help");
     free(words);
     cli->config = cli_text(cli, "config");
     cli->socket = cli_text(cli, "socket");

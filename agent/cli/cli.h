@@ -44,7 +44,8 @@ extern const struct cli_command cli_views[], cli_local_commands[], cli_profile_c
 
 /* ---- args.c ---- */
 
-extern const struct lf_arg cli_common[]; /* options that every command takes */
+/* The options that every command takes, without --json for one that has no JSON output. */
+const struct lf_arg *cli_common(const struct lf_verb *verb);
 /* All that can be typed: the agent's verbs, then what needs no agent. */
 lf_verb_list cli_verb_at;
 /* NULL: none of ours. */
@@ -54,7 +55,7 @@ enum cli_exit cli_read(struct cli *cli, int argc, char **argv);
 
 const char *cli_text(const struct cli *cli, const char *arg); /* NULL: not given */
 bool cli_flag(const struct cli *cli, const char *arg);
-/* Reports a wrong use of the command on standard error. Returns CLI_USAGE. */
+/* Reports a wrong use of the command, as cli_failed does. Returns CLI_USAGE. */
 enum cli_exit cli_misuse(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -10,13 +10,13 @@
 
 static void print_arg(const struct lf_arg *arg, FILE *out)
 {
-    char left[80], value[LF_ARG_SHOWN], choices[400];
+    char left[80], value[LF_ARG_SHOWN], bound[LF_ARG_SHOWN], choices[400];
     if (arg->flags & LF_ARG_POSITIONAL)
         snprintf(left, sizeof left, "%s", lf_arg_value(arg, value));
     else
         snprintf(left, sizeof left, "--%s%s%s", arg->name, arg->type == LF_ARG_BOOL ? "" : " ",
                  arg->type == LF_ARG_BOOL ? "" : lf_arg_value(arg, value));
-    fprintf(out, "  %-22s %s", left, arg->help);
+    fprintf(out, "  %-22s %s%s", left, arg->help, lf_arg_bound(arg, bound));
     if (arg->choice) {
         lf_arg_choices(arg, choices, sizeof choices);
         fprintf(out, ": %s", choices);
@@ -69,7 +69,7 @@ void cli_help_verb(const struct lf_verb *verb, FILE *out)
     print_args("arguments", verb->args, true, out);
     fputs("\noptions:\n", out);
     print_args(NULL, verb->args, false, out);
-    print_args(NULL, cli_common, false, out);
+    print_args(NULL, cli_common(verb), false, out);
     fputs("\nexamples:\n", out);
     print_indented(verb->examples, out);
     print_way_in(verb, out);
@@ -92,7 +92,7 @@ void cli_help(FILE *out)
                 fprintf(out, "  %-15s %s\n", verb->name, verb->summary);
     }
     fputs("\noptions for all commands:\n", out);
-    print_args(NULL, cli_common, false, out);
+    print_args(NULL, cli_common(NULL), false, out);
     fputs(
         "\n`labferry COMMAND --help` and `labferry help COMMAND` say more, `labferry help exit-codes` what\n"
         "the exit status means, `labferry help mqtt` how to send commands over MQTT. The control socket is\n"
@@ -104,7 +104,7 @@ void cli_help(FILE *out)
 static void help_exit_codes(FILE *out)
 {
     static const char *const meanings[] = {
-        [CLI_DONE] = "done; with --wait: the job is done",
+        [CLI_DONE] = "done; with --wait: the job is done (cancel --wait: it is cancelled)",
         [CLI_REFUSED] = "refused or failed; check, match, profile-check, journal-check: problems were found",
         [CLI_USAGE] = "wrong usage",
         [CLI_NO_AGENT] = "no agent can be reached on the control socket",
@@ -168,8 +168,8 @@ static enum cli_exit help_mqtt(FILE *out)
 {
     const struct lf_verb *verb;
     fputs(mqtt_text, out);
-    for (size_t i = 0; (verb = lf_verb_at(i)); i++)
-        if (!lf_verb_file(verb) && !print_example(verb, out))
+    for (size_t i = 0; (verb = lf_verb_remote_at(i)); i++)
+        if (!print_example(verb, out))
             return CLI_REFUSED;
     return CLI_DONE;
 }
@@ -191,14 +191,19 @@ enum cli_exit cli_run_help(struct cli *cli)
     const char *topic = cli_text(cli, "topic");
     const struct lf_verb *verb = lf_verb_find_in(cli_verb_at, topic);
     struct lf_error err;
-    if (topic && !strcmp(topic, "mqtt"))
-        return help_mqtt(stdout);
-    if (topic && !verb && strcmp(topic, "exit-codes") != 0) {
+    bool mqtt = topic && !strcmp(topic, "mqtt");
+    if (topic && !verb && !mqtt && strcmp(topic, "exit-codes") != 0) {
         lf_verb_refuse(cli_verb_at, topic, &err);
         return cli_misuse(cli, "%s", err.text);
     }
+    if (cli->json && topic && !verb)
+        return cli_misuse(cli,
+                          "`labferry help %s` has no JSON output; `labferry help --json` has all commands",
+                          topic);
     if (cli->json)
         return help_json(cli, verb);
+    if (mqtt)
+        return help_mqtt(stdout);
     if (verb)
         cli_help_verb(verb, stdout);
     else if (topic)

@@ -14,15 +14,17 @@ enum { FIRST_LOOK_MS = 100, LOOK_MS = 1000 };
 /* ---- waiting for a job ---- */
 
 /* CLI_NOT_YET: it goes on. */
-static enum cli_exit end_of_job(const cJSON *job)
+static enum cli_exit end_of_job(const struct cli *cli, const cJSON *job)
 {
-    const char *state = lf_json_text_or(job, "state", "");
-    if (!strcmp(state, "done"))
+    static const char *const ends[] = {"done", "failed", "cancelled", "expired"};
+    const char *state = lf_json_text_or(job, "state", ""), *wanted = cli->verb->wanted;
+    if (!strcmp(state, wanted ? wanted : "done"))
         return CLI_DONE;
     if (!strcmp(state, "held"))
         return CLI_HELD;
-    if (!strcmp(state, "failed") || !strcmp(state, "cancelled") || !strcmp(state, "expired"))
-        return CLI_REFUSED;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (!strcmp(state, ends[i]))
+            return CLI_REFUSED;
     return CLI_NOT_YET;
 }
 
@@ -62,7 +64,7 @@ static enum cli_exit wait_job(const struct cli *cli, int64_t id, cJSON **job)
         cJSON_Delete(*job);
         code = cli_ask(cli, "job", args, NULL, lf_deadline_in(CLI_ASK_MS), job);
         if (code == CLI_DONE) {
-            code = end_of_job(*job);
+            code = end_of_job(cli, *job);
             report_change(cli, *job, &last);
         }
         if (code != CLI_NOT_YET || lf_deadline_passed(deadline))

@@ -126,8 +126,6 @@ static enum cli_exit run_try(struct cli *cli)
 {
     const char *stream = cli_text(cli, "stream");
     struct lf_error err = {0};
-    if (cli->json)
-        return cli_misuse(cli, "profile-try is interactive and has no JSON output");
     struct lf_line_profile *profile = load(cli);
     if (!profile)
         return CLI_REFUSED;
@@ -174,7 +172,8 @@ const struct cli_command cli_profile_commands[] = {
                       {"stream", LF_ARG_TEXT, LF_ARG_REQUIRED,
                        .help = "serial:PATH?baud=9600, tcp:HOST:PORT or unix:PATH; see labferry ports"}),
       .examples = "labferry profile-try mt-sics --stream serial:/dev/ttyUSB0\n"
-                  "echo weigh | labferry profile-try mt-sics --stream tcp:192.0.2.7:8001"},
+                  "echo weigh | labferry profile-try mt-sics --stream tcp:192.0.2.7:8001",
+      .flags = LF_VERB_TEXT},
      .run = run_try},
     {.verb.name = NULL},
 };

@@ -198,9 +198,9 @@ static void print_report(const struct cli *cli, const cJSON *report)
         cli_print(cli, CLI_RED, cJSON_GetStringValue(item));
         putchar('\n');
     }
-    if (problems)
+    if (problems && lf_json_int(report, "version", 0))
         puts("Keep the file as it is. `labferry journal-export` writes out what can be read.");
-    else
+    else if (!problems)
         puts("No problems found.");
 }
 

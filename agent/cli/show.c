@@ -409,6 +409,21 @@ void cli_show_outcome(const struct cli *cli, const cJSON *job)
     printf(". `labferry job %" PRId64 "` shows it.\n", id);
 }
 
+/* One that runs, or has to settle its workflow task, is cancelled soon. */
+static void show_cancelled(const struct cli *cli, const cJSON *job)
+{
+    int64_t id = lf_json_int(job, "id", 0);
+    if (lf_json_text(job, "ending"))
+        printf("Job %" PRId64 " is being cancelled; its workflow task becomes failed. ", id);
+    else if (!strcmp(lf_json_text_or(job, "state", ""), "running"))
+        printf("Job %" PRId64 " was asked to stop. ", id);
+    else {
+        cli_show_outcome(cli, job);
+        return;
+    }
+    printf("`labferry job %" PRId64 "` shows it.\n", id);
+}
+
 static void show_asked(const struct cli *cli, const cJSON *answer)
 {
     const cJSON *values = lf_json_at(answer, "values");
@@ -480,15 +495,10 @@ static const struct cli_field audit_columns[] = {
 };
 
 const struct cli_command cli_views[] = {
-    {{.name = "status"}, .show = show_status},
-    {{.name = "instruments"}, .show = show_instruments},
-    {{.name = "jobs"}, .columns = job_columns},
-    {{.name = "job"}, .show = cli_show_job},
-    {{.name = "events"}, .columns = event_columns},
-    {{.name = "event"}, .show = show_event},
-    {{.name = "audit"}, .columns = audit_columns},
-    {{.name = "ask"}, .show = show_asked},
-    {{.name = "pause"}, .columns = instrument_columns},
-    {{.name = "resume"}, .columns = instrument_columns},
-    {.verb.name = NULL},
+    {{.name = "status"}, .show = show_status},           {{.name = "instruments"}, .show = show_instruments},
+    {{.name = "jobs"}, .columns = job_columns},          {{.name = "job"}, .show = cli_show_job},
+    {{.name = "events"}, .columns = event_columns},      {{.name = "event"}, .show = show_event},
+    {{.name = "audit"}, .columns = audit_columns},       {{.name = "ask"}, .show = show_asked},
+    {{.name = "cancel"}, .show = show_cancelled},        {{.name = "pause"}, .columns = instrument_columns},
+    {{.name = "resume"}, .columns = instrument_columns}, {.verb.name = NULL},
 };

@@ -1,5 +1,6 @@
 /* Messages on the command topic: everything in them is checked here. */
 #include "control/commands.h"
+#include "control/verbs.h"
 
 #include "base/clock.h"
 
@@ -95,36 +96,18 @@ static enum lf_status read_expiry(const struct lf_message *message, const cJSON 
     return LF_OK;
 }
 
-static enum lf_status check_keys(const cJSON *json, struct lf_error *err)
-{
-    static const char *const known[] = {"id", "verb", "args", "expires"};
-    const cJSON *member;
-    cJSON_ArrayForEach (member, json) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            found |= !strcmp(member->string, known[i]);
-        if (!found)
-            return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                           "a command has no \"%.40s\"; it looks like {\"id\": \"...\", \"verb\": \"jobs\", "
-                           "\"args\": {}, "
-                           "\"expires\": \"...\"}",
-                           member->string);
-    }
-    return LF_OK;
-}
-
 static enum lf_status check_verb(const cJSON *json, struct lf_error *err)
 {
     const char *name = lf_json_text(json, "verb");
     const struct lf_verb *verb = lf_verb_find(name);
     const cJSON *args = lf_json_at(json, "args");
-    if (verb && lf_verb_file(verb))
+    if (verb && !lf_verb_is_remote(verb))
         return lf_fail(
             err, LF_UNSUPPORTED, LF_PERMANENT,
             "%s is not available over MQTT, because the file itself must come with it. Let Benchling "
             "generate the file, or use `labferry %s` on the agent's machine",
             verb->name, verb->name);
-    return lf_verb_check(name, args, &verb, err);
+    return lf_verb_check(lf_verb_remote_at, name, args, &verb, err);
 }
 
 bool control__command_expired(const struct lf_command_row *row)
@@ -142,6 +125,7 @@ void control__command_fail_expired(struct lf_error *err, const char *why)
 static enum lf_status read_rest(const struct lf_message *message, const cJSON *json,
                                 struct lf_command_row *row, struct lf_error *err)
 {
+    static const char *const keys[] = {"id", "verb", "args", "expires", NULL};
     const char *verb = lf_json_text(json, "verb");
     const cJSON *args = lf_json_at(json, "args");
     bool has_args = args && !cJSON_IsNull(args);
@@ -149,7 +133,8 @@ static enum lf_status read_rest(const struct lf_message *message, const cJSON *j
     if ((verb && strlen(verb) <= VERB_MAX && !(row->verb = strdup(verb)))
         || (has_args && !(row->args = lf_json_print(args))))
         return lf_fail_memory(err, "taking a command");
-    enum lf_status status = check_keys(json, err);
+    enum lf_status status = control__check_keys(
+        json, keys, "{\"id\": \"...\", \"verb\": \"jobs\", \"args\": {}, \"expires\": \"...\"}", err);
     if (status == LF_OK)
         status = check_verb(json, err);
     if (status == LF_OK)

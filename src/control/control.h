@@ -78,6 +78,7 @@ struct lf_arg {
     const char *(*choice)(int index); /* the allowed values, NULL after the last; NULL: any value */
     const char *fallback;             /* the default, for help; NULL: none */
     const char *value;                /* what help calls the value; NULL: the name in capitals */
+    int64_t max;                      /* of LF_ARG_INT, of LF_ARG_DURATION in ms; 0: none */
 };
 
 /* Rows of arguments with their end. */
@@ -95,6 +96,7 @@ enum {
     LF_VERB_ATOMIC = 2,  /* all that it changes is in the journal: it runs in its caller's transaction */
     LF_VERB_JOB = 4,     /* the result is a job, which a caller can wait for */
     LF_VERB_SLOW = 8,    /* may take minutes */
+    LF_VERB_TEXT = 16,   /* a command that talks to a person and has no JSON output */
 };
 
 struct lf_verb {
@@ -105,6 +107,7 @@ struct lf_verb {
                                 * the command line: the JSON example is made from it */
     const struct lf_arg *args; /* ends with name NULL; NULL: none */
     unsigned flags;
+    const char *wanted; /* of LF_VERB_JOB: the state in which the job is to end; NULL: "done" */
     /* Fills *result (owned JSON, may stay NULL). NULL: a command of the CLI that needs no agent. */
     enum lf_status (*perform)(struct lf_context *context, const struct lf_verb_request *request,
                               cJSON **result, struct lf_error *err);
@@ -112,8 +115,8 @@ struct lf_verb {
 
 /* A list of verbs: the one with this index, NULL after the last. */
 typedef const struct lf_verb *lf_verb_list(size_t index);
-/* The agent's verbs. */
-lf_verb_list lf_verb_at;
+/* The agent's verbs; those that can be used over MQTT. */
+lf_verb_list lf_verb_at, lf_verb_remote_at;
 /* NULL: there is no such verb. '_' and ' ' are the same as '-'. */
 const struct lf_verb *lf_verb_find_in(lf_verb_list *list, const char *name);
 const struct lf_verb *lf_verb_find(const char *name);
@@ -121,11 +124,12 @@ const struct lf_verb *lf_verb_find(const char *name);
 enum lf_status lf_verb_refuse(lf_verb_list *list, const char *name, struct lf_error *err);
 /* The argument that is a file; NULL: none. Such a verb cannot be used over MQTT. */
 const struct lf_arg *lf_verb_file(const struct lf_verb *verb);
+bool lf_verb_is_remote(const struct lf_verb *verb);
 
-/* Checks a request (name and args may be NULL) and finds its verb. LF_INVALID (permanent) says how to
- * correct it. */
-enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **verb,
-                             struct lf_error *err);
+/* Checks a request (name and args may be NULL) and finds its verb in the list. LF_INVALID (permanent) says
+ * how to correct it. */
+enum lf_status lf_verb_check(lf_verb_list *list, const char *name, const cJSON *args,
+                             const struct lf_verb **verb, struct lf_error *err);
 
 /* Reads the words of a command line, those behind the verb, into an object of arguments (owned). `common`
  * (may be NULL) are options that every command takes. Values are checked; missing ones are not. */
@@ -138,6 +142,8 @@ enum { LF_ARG_SHOWN = 32 };
 const char *lf_arg_value(const struct lf_arg *arg, char room[LF_ARG_SHOWN]);
 /* "all, ready, held": the choices of an argument that has some. */
 void lf_arg_choices(const struct lf_arg *arg, char *list, size_t room);
+/* ", at most 1000"; "" without a bound. Returns room. */
+const char *lf_arg_bound(const struct lf_arg *arg, char room[LF_ARG_SHOWN]);
 /* "run INSTRUMENT PROCEDURE [NAME=VALUE ...]"; owned, NULL when out of memory. */
 char *lf_verb_synopsis(const struct lf_verb *verb);
 /* The arguments of the first example; owned. */

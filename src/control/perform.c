@@ -158,7 +158,7 @@ enum lf_status lf_verb_perform(struct lf_context *context, const struct lf_verb_
     const struct lf_verb *checked;
     *result = NULL;
     *settled = false;
-    enum lf_status status = lf_verb_check(request->verb, request->args, &checked, err);
+    enum lf_status status = lf_verb_check(lf_verb_at, request->verb, request->args, &checked, err);
     if (is_audited(&work) && request->denied)
         status = lf_fail(err, LF_DENIED, LF_NEEDS_PERSON, "%s may not `%s`: %s", request->who, request->verb,
                          request->denied);

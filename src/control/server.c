@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "control/answer.h"
+#include "control/verbs.h"
 #include "os/local.h"
 #include "os/thread.h"
 
@@ -75,6 +76,7 @@ static enum lf_status answer_client(struct client *client, enum lf_status status
 static enum lf_status perform_line(struct client *client, struct lf_slice line, cJSON **result,
                                    struct lf_error *err)
 {
+    static const char *const keys[] = {"verb", "args", NULL};
     cJSON *json = NULL;
     bool settled;
     enum lf_status status = lf_json_parse(line, &json, err);
@@ -83,6 +85,8 @@ static enum lf_status perform_line(struct client *client, struct lf_slice line, 
     else if (!cJSON_IsObject(json) || !lf_json_text(json, "verb"))
         status = lf_fail(err, LF_INVALID, LF_PERMANENT,
                          "a request looks like {\"verb\": \"status\", \"args\": {}}");
+    if (status == LF_OK)
+        status = control__check_keys(json, keys, "{\"verb\": \"status\", \"args\": {}}", err);
     struct lf_verb_request request = {.verb = lf_json_text(json, "verb"),
                                       .args = lf_json_at(json, "args"),
                                       .who = client->who,

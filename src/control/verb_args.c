@@ -38,25 +38,29 @@ static const struct lf_arg *arg_named(const struct lf_verb *verb, const struct l
 /* ---- refusing ---- */
 
 /* `dashes` is "--" on a command line. */
-static enum lf_status refuse_arg(const struct lf_verb *verb, const char *name, size_t len, const char *dashes,
-                                 struct lf_error *err)
+static enum lf_status refuse_arg(const struct lf_verb *verb, const struct lf_arg *common, const char *name,
+                                 size_t len, const char *dashes, struct lf_error *err)
 {
     char list[LIST_ROOM] = "", given[48];
     struct lf_nearest nearest = {.word = given};
     bool local = *dashes != '\0';
     snprintf(given, sizeof given, "%.*s", (int)(len < 40 ? len : 40), name);
-    for (const struct lf_arg *arg = args_of(verb); arg->name; arg++) {
-        if ((arg->flags & LF_ARG_LOCAL && !local) || (arg->flags & LF_ARG_POSITIONAL && local))
-            continue;
-        lf_list_add(list, sizeof list, arg->name);
-        lf_nearest_try(&nearest, arg->name);
-    }
+    for (int i = 0; i < 2; i++)
+        for (const struct lf_arg *arg = i ? common : args_of(verb); arg->name; arg++) {
+            if ((arg->flags & LF_ARG_LOCAL && !local) || (arg->flags & LF_ARG_POSITIONAL && local))
+                continue;
+            lf_list_add(list, sizeof list, arg->name);
+            lf_nearest_try(&nearest, arg->name);
+        }
     return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no %s \"%s%s\"%s%s%s%s It takes %s", verb->name,
                    local ? "option" : "argument", dashes, given, nearest.name ? ": did you mean \"" : "",
                    nearest.name ? dashes : "", nearest.name ? nearest.name : "", nearest.name ? "\"?" : ".",
-                   *list   ? list
-                   : local ? "no options of its own"
-                           : "no arguments");
+                   *list ? list : "no arguments");
+}
+
+static enum lf_status refuse_second(const struct lf_verb *verb, const char *name, struct lf_error *err)
+{
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%.40s\" is given twice", verb->name, name);
 }
 
 /* ---- checking ---- */
@@ -68,21 +72,31 @@ static enum lf_status check_members(const struct lf_verb *verb, const struct lf_
     if (cJSON_GetArraySize(value) > ARG_MEMBERS_MAX)
         return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "%s: \"%s\" has more than %d members", verb->name,
                        arg->name, ARG_MEMBERS_MAX);
-    cJSON_ArrayForEach (member, value)
+    cJSON_ArrayForEach (member, value) {
+        if (lf_json_repeats(value, member))
+            return refuse_second(verb, member->string, err);
         if (!cJSON_IsString(member) || strlen(member->valuestring) > ARG_TEXT_MAX)
             return lf_fail(err, LF_INVALID, LF_PERMANENT,
                            "%s: \"%.40s\" in \"%s\" must be a string of at most %d bytes; write numbers "
                            "in quotes: \"50\"",
                            verb->name, member->string, arg->name, ARG_TEXT_MAX);
+    }
     return LF_OK;
 }
 
-static bool is_choice(const struct lf_arg *arg, const char *word)
+static enum lf_status check_choice(const struct lf_verb *verb, const struct lf_arg *arg, const char *word,
+                                   struct lf_error *err)
 {
-    for (int i = 0; arg->choice(i); i++)
+    char list[LIST_ROOM], hint[LF_HINT];
+    struct lf_nearest nearest = {.word = word};
+    for (int i = 0; arg->choice(i); i++) {
         if (!strcmp(arg->choice(i), word))
-            return true;
-    return false;
+            return LF_OK;
+        lf_nearest_try(&nearest, arg->choice(i));
+    }
+    lf_arg_choices(arg, list, sizeof list);
+    return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" must be one of %s, not \"%.40s\"%s", verb->name,
+                   arg->name, list, word, lf_nearest_hint(&nearest, "", hint));
 }
 
 void lf_arg_choices(const struct lf_arg *arg, char *list, size_t room)
@@ -107,14 +121,14 @@ static bool fits_type(const struct lf_arg *arg, const cJSON *value)
 {
     const char *text = cJSON_GetStringValue(value);
     bool is_text = text && *text && strlen(text) <= ARG_TEXT_MAX;
-    int64_t ms;
+    int64_t ms, max = arg->max ? arg->max : INT64_MAX;
     switch (arg->type) {
     case LF_ARG_TEXT:
     case LF_ARG_FILE: return is_text;
-    case LF_ARG_INT: return lf_json_int(value, "", -1) > 0;
+    case LF_ARG_INT: return lf_json_int(value, "", -1) > 0 && lf_json_int(value, "", -1) <= max;
     case LF_ARG_BOOL: return cJSON_IsBool(value);
     case LF_ARG_TIME: return is_text && control__parse_time(text, &ms);
-    case LF_ARG_DURATION: return is_text && lf_duration_parse(text, &ms) == LF_OK && ms >= 0;
+    case LF_ARG_DURATION: return is_text && lf_duration_parse(text, &ms) == LF_OK && ms >= 0 && ms <= max;
     case LF_ARG_OBJECT: return cJSON_IsObject(value);
     }
     return false;
@@ -132,18 +146,15 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
         [LF_ARG_OBJECT] = "an object of strings, like {\"volume\": \"50\"}",
         [LF_ARG_FILE] = "a path of at most 4096 bytes",
     };
-    char list[LIST_ROOM];
+    char bound[LF_ARG_SHOWN];
     if (!fits_type(arg, value)) {
         const char *text = cJSON_GetStringValue(value);
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" (%s) must be %s%s%.40s%s", verb->name,
-                       arg->name, arg->help, wanted[arg->type], text ? ", not \"" : "", text ? text : "",
-                       text ? "\"" : "");
+        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" (%s) must be %s%s%s%.40s%s", verb->name,
+                       arg->name, arg->help, wanted[arg->type], lf_arg_bound(arg, bound),
+                       text ? ", not \"" : "", text ? text : "", text ? "\"" : "");
     }
-    if (arg->choice && !is_choice(arg, value->valuestring)) {
-        lf_arg_choices(arg, list, sizeof list);
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" must be one of %s, not \"%.40s\"",
-                       verb->name, arg->name, list, value->valuestring);
-    }
+    if (arg->choice)
+        return check_choice(verb, arg, value->valuestring, err);
     return arg->type == LF_ARG_OBJECT ? check_members(verb, arg, value, err) : LF_OK;
 }
 
@@ -165,7 +176,10 @@ enum lf_status control__check_args(const struct lf_verb *verb, const cJSON *args
         const struct lf_arg *arg = find_arg(args_of(verb), value->string, strlen(value->string));
         enum lf_status status = arg && !(arg->flags & LF_ARG_LOCAL)
                                     ? check_value(verb, arg, value, err)
-                                    : refuse_arg(verb, value->string, strlen(value->string), "", err);
+                                    : refuse_arg(verb, no_args, value->string, strlen(value->string), "",
+                                                 err);
+        if (status == LF_OK && lf_json_repeats(args, value))
+            status = refuse_second(verb, value->string, err);
         if (status != LF_OK)
             return status;
     }
@@ -216,13 +230,15 @@ static enum lf_status read_option(struct reading *reading, struct lf_error *err)
     const struct lf_arg *arg = word[1] == '-' ? arg_named(reading->verb, reading->common, name, len) : NULL;
     char shown[LF_ARG_SHOWN];
     if (!arg || arg->flags & LF_ARG_POSITIONAL)
-        return word[1] == '-' ? refuse_arg(reading->verb, name, len, "--", err)
+        return word[1] == '-' ? refuse_arg(reading->verb, reading->common, name, len, "--", err)
                               : lf_fail(err, LF_INVALID, LF_PERMANENT, "%s has no option \"%.40s\"",
                                         reading->verb->name, word);
     if (arg->type == LF_ARG_BOOL)
         return value ? lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: --%s takes no value", reading->verb->name,
                                arg->name)
                      : store(reading, arg, "", err);
+    if (cJSON_GetObjectItemCaseSensitive(reading->args, arg->name))
+        return refuse_second(reading->verb, arg->name, err);
     if (!value && reading->at + 1 < reading->count)
         value = reading->words[++reading->at];
     if (!value || !*value)
@@ -243,7 +259,7 @@ static enum lf_status add_pair(struct reading *reading, const struct lf_arg *arg
     if (!object && (!(object = cJSON_CreateObject()) || !lf_json_set(reading->args, arg->name, object)))
         return lf_fail_memory(err, "reading arguments");
     char *name = lf_format("%.*s", (int)(equals - word), word);
-    bool ok = name && lf_json_set_text(object, name, equals + 1);
+    bool ok = name && cJSON_AddStringToObject(object, name, equals + 1);
     free(name);
     return ok ? check_value(reading->verb, arg, object, err) : lf_fail_memory(err, "reading arguments");
 }

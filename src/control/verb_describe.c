@@ -1,6 +1,8 @@
 /* What a verb is, for programs and for help: everything comes from its row. */
 #include "control/verbs.h"
 
+#include "base/units.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,19 @@ const char *lf_arg_value(const struct lf_arg *arg, char room[LF_ARG_SHOWN])
     for (; text[i] && i + 1 < LF_ARG_SHOWN; i++)
         room[i] = (char)(arg->value ? text[i] : toupper((unsigned char)text[i]));
     room[i] = '\0';
+    return room;
+}
+
+const char *lf_arg_bound(const struct lf_arg *arg, char room[LF_ARG_SHOWN])
+{
+    char max[LF_ARG_SHOWN / 2];
+    *room = '\0';
+    if (arg->type == LF_ARG_DURATION)
+        lf_duration_format(arg->max, max, sizeof max);
+    else
+        snprintf(max, sizeof max, "%lld", (long long)arg->max);
+    if (arg->max)
+        snprintf(room, LF_ARG_SHOWN, ", at most %s", max);
     return room;
 }
 
@@ -102,6 +117,7 @@ static cJSON *arg_json(const struct lf_arg *arg)
                 && lf_json_set_bool(json, "positional", arg->flags & LF_ARG_POSITIONAL)
                 && lf_json_set_bool(json, "cli_only", arg->flags & LF_ARG_LOCAL)
                 && (!arg->choice || lf_json_set(json, "choices", choices_json(arg)))
+                && (!arg->max || lf_json_set_int(json, arg->type == LF_ARG_INT ? "max" : "max_ms", arg->max))
                 && (!arg->fallback || lf_json_set_text(json, "default", arg->fallback))
                 && lf_json_set_text(json, "help", arg->help);
     return lf_json_made(json, made);
@@ -131,7 +147,7 @@ cJSON *lf_verb_json(const struct lf_verb *verb)
 {
     cJSON *json = cJSON_CreateObject(), *args = NULL;
     struct lf_error err = {0};
-    bool remote = verb->perform && !lf_verb_file(verb);
+    bool remote = lf_verb_is_remote(verb);
     char *synopsis = lf_verb_synopsis(verb);
     bool ok = synopsis && lf_json_set_text(json, "name", verb->name)
               && lf_json_set_text(json, "summary", verb->summary) && lf_json_set_text(json, "usage", synopsis)

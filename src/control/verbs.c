@@ -19,6 +19,15 @@ const struct lf_verb *lf_verb_at(size_t index)
     return NULL;
 }
 
+const struct lf_verb *lf_verb_remote_at(size_t index)
+{
+    const struct lf_verb *verb;
+    for (size_t i = 0; (verb = lf_verb_at(i)); i++)
+        if (lf_verb_is_remote(verb) && index-- == 0)
+            return verb;
+    return NULL;
+}
+
 /* "audit-verify" may also be written as "audit_verify" or as two words. */
 static bool is_same_name(const char *name, const char *given)
 {
@@ -63,15 +72,36 @@ const struct lf_arg *lf_verb_file(const struct lf_verb *verb)
     return NULL;
 }
 
-enum lf_status lf_verb_check(const char *name, const cJSON *args, const struct lf_verb **out,
-                             struct lf_error *err)
+bool lf_verb_is_remote(const struct lf_verb *verb)
 {
-    const struct lf_verb *verb = lf_verb_find(name);
+    return verb->perform && !lf_verb_file(verb);
+}
+
+enum lf_status control__check_keys(const cJSON *json, const char *const *known, const char *example,
+                                   struct lf_error *err)
+{
+    const cJSON *member;
+    cJSON_ArrayForEach (member, json) {
+        size_t i = 0;
+        while (known[i] && strcmp(member->string, known[i]) != 0)
+            i++;
+        if (!known[i] || lf_json_repeats(json, member))
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s \"%.40s\"; a request looks like %s",
+                           known[i] ? "there are two members" : "there is no member", member->string,
+                           example);
+    }
+    return LF_OK;
+}
+
+enum lf_status lf_verb_check(lf_verb_list *list, const char *name, const cJSON *args,
+                             const struct lf_verb **out, struct lf_error *err)
+{
+    const struct lf_verb *verb = lf_verb_find_in(list, name);
     *out = NULL;
     if (!name || !*name)
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "the verb is missing: {\"verb\": \"status\"}");
     if (!verb)
-        return lf_verb_refuse(lf_verb_at, name, err);
+        return lf_verb_refuse(list, name, err);
     enum lf_status status = control__check_args(verb, args, err);
     if (status == LF_OK)
         *out = verb;

@@ -28,7 +28,8 @@ extern const struct lf_verb control__verbs_status[], control__verbs_look[], cont
     }
 #define ARG_LIMIT                                                                                            \
     {                                                                                                        \
-        "limit", LF_ARG_INT, 0, .help = "number of entries, at most 1000", .fallback = "50", .value = "N"    \
+        "limit", LF_ARG_INT, 0, .help = "number of entries", .fallback = "50", .value = "N",                 \
+                                .max = LIST_LIMIT_MAX                                                        \
     }
 #define ARG_WHY                                                                                              \
     {                                                                                                        \
@@ -49,12 +50,14 @@ static inline const char *arg_text(const struct lf_verb_request *request, const 
     return lf_json_text(request->args, name);
 }
 
-/* "limit", within its bounds. */
 int control__arg_limit(const struct lf_verb_request *request);
 
 /* A text of type LF_ARG_TIME as wall time. False: it is none. */
 bool control__parse_time(const char *text, int64_t *ms);
 
+/* Checks that a request has only these members (NULL after the last), each once. `example` shows one. */
+enum lf_status control__check_keys(const cJSON *json, const char *const *known, const char *example,
+                                   struct lf_error *err);
 /* Checks the arguments of a request. */
 enum lf_status control__check_args(const struct lf_verb *verb, const cJSON *args, struct lf_error *err);
 

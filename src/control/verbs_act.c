@@ -114,8 +114,6 @@ static enum lf_status perform_ask(struct lf_context *context, const struct lf_ve
     int64_t timeout_ms = ASK_MS;
     if (timeout)
         lf_duration_parse(timeout, &timeout_ms);
-    if (timeout_ms > ASK_MS_MAX)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "ask: \"timeout\" may be 10m at most");
     lf_log_info(lf_instrument_name(instrument), "%s asks %s", request->who, command);
     status = lf_instrument_ask(instrument, command, inputs, count, lf_json_bool(request->args, "once", false),
                                lf_deadline_in(timeout_ms), &outcome, err);
@@ -247,9 +245,8 @@ const struct lf_verb control__verbs_act[] = {
                       .help = "a command of its profile"},
                      {"inputs", LF_ARG_OBJECT, LF_ARG_POSITIONAL, .help = "values that the command needs"},
                      {"once", LF_ARG_BOOL, 0, .help = "allow a command that moves or consumes something"},
-                     {"timeout", LF_ARG_DURATION, 0,
-                      .help = "how long to wait for the instrument to be free, at most 10m",
-                      .fallback = "30s", .value = "TIME"}),
+                     {"timeout", LF_ARG_DURATION, 0, .help = "how long to wait for the instrument to be free",
+                      .fallback = "30s", .value = "TIME", .max = ASK_MS_MAX}),
      .examples = "labferry ask balance-1 weigh\nlabferry ask balance-1 tare --once",
      .flags = LF_VERB_CHANGES | LF_VERB_SLOW,
      .perform = perform_ask},
@@ -271,8 +268,12 @@ const struct lf_verb control__verbs_act[] = {
      .perform = perform_confirm},
     {.name = "cancel",
      .summary = "Cancel a job.",
+     .about =
+         "A step that is running is asked to stop. If the job has claimed its workflow task, the task is\n"
+         "first set to failed in Benchling.",
      .args = LF_ARGS(ARG_JOB, ARG_WHY, ARGS_WAIT),
      .examples = "labferry cancel 12 \"plate was dropped\"",
+     .wanted = "cancelled",
      .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC | LF_VERB_JOB,
      .perform = perform_cancel},
     {.name = "assign",
@@ -289,7 +290,8 @@ const struct lf_verb control__verbs_act[] = {
      .perform = perform_assign},
     {.name = "pause",
      .summary = "Let an instrument finish what it is doing and start nothing new.",
-     .about = "It stays paused until it is resumed, even after a restart. Results are still collected.",
+     .about = "It stays paused until it is resumed, even after a restart. Results are noted, and\n"
+              "copied after resume.",
      .args = LF_ARGS(ARG_INSTRUMENT("its name, or all"), ARG_WHY),
      .examples = "labferry pause hamilton-1 \"changing tips\"\nlabferry pause all",
      .flags = LF_VERB_CHANGES | LF_VERB_ATOMIC,

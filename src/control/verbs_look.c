@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/setting.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "job/job.h"
 #include "job/kinds.h"
@@ -12,8 +14,7 @@
 
 int control__arg_limit(const struct lf_verb_request *request)
 {
-    int64_t limit = lf_json_int(request->args, "limit", LIST_LIMIT);
-    return limit > LIST_LIMIT_MAX ? LIST_LIMIT_MAX : (int)limit;
+    return (int)lf_json_int(request->args, "limit", LIST_LIMIT);
 }
 
 enum lf_status control__answer_list(enum lf_status status, cJSON *list, cJSON **result, struct lf_error *err)
@@ -29,18 +30,18 @@ enum lf_status control__answer_list(enum lf_status status, cJSON *list, cJSON **
 enum lf_status control__find_instrument(struct lf_context *context, const char *name,
                                         struct lf_instrument **instrument, struct lf_error *err)
 {
-    struct lf_buffer names = {.max = 300};
+    char names[300] = "", hint[LF_HINT];
+    struct lf_nearest nearest = {.word = name};
     *instrument = lf_jobs_instrument(context->jobs, name);
     if (*instrument)
         return LF_OK;
-    for (size_t i = 0; i < lf_jobs_instrument_count(context->jobs); i++)
-        lf_buffer_format(&names, "%s%s", i ? ", " : "",
-                         lf_instrument_name(lf_jobs_instrument_at(context->jobs, i)));
-    enum lf_status status = lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
-                                    "there is no instrument \"%.80s\"; the instruments are %s", name,
-                                    names.len ? names.data : "none");
-    lf_buffer_free(&names);
-    return status;
+    for (size_t i = 0; i < lf_jobs_instrument_count(context->jobs); i++) {
+        lf_list_add(names, sizeof names, lf_instrument_name(lf_jobs_instrument_at(context->jobs, i)));
+        lf_nearest_try(&nearest, lf_instrument_name(lf_jobs_instrument_at(context->jobs, i)));
+    }
+    return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
+                   "there is no instrument \"%.80s\"; the instruments are %s%s", name,
+                   *names ? names : "none", lf_nearest_hint(&nearest, "", hint));
 }
 
 static cJSON *instrument_report(struct lf_context *context, struct lf_instrument *instrument)
@@ -107,6 +108,10 @@ static enum lf_status perform_jobs(struct lf_context *context, const struct lf_v
     };
     struct job_list list = {context->jobs, cJSON_CreateArray()};
     enum lf_status status = lf_journal_job_list(context->journal, &filter, list_job, &list, err);
+    struct lf_instrument *found;
+    /* One that is no longer configured may have jobs. */
+    if (status == LF_OK && filter.instrument && !cJSON_GetArraySize(list.array))
+        status = control__find_instrument(context, filter.instrument, &found, err);
     return control__answer_list(status, list.array, result, err);
 }
 

@@ -74,7 +74,7 @@ static void need_resume(struct lf_context *context, cJSON *list, const char *nam
     if (key)
         lf_journal_get(context->journal, key, &why, &ignored);
     snprintf(todo, sizeof todo, "labferry resume %.80s", name);
-    need(list, lf_format("%s is paused: %s", name, why ? why : "by the configuration"), todo);
+    need(list, lf_format("%s is %s", name, why ? why : "paused by the configuration"), todo);
     free(why);
     free(key);
 }

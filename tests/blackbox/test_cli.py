@@ -66,7 +66,7 @@ class Cli(unittest.TestCase):
                 done = self.expect(0, command, "--help")
                 if command == "help":
                     continue  # it is the overview itself
-                for part in (f"usage: labferry {command}", "options:", "--json", "examples:", f"labferry {command}", "exit status"):
+                for part in (f"usage: labferry {command}", "options:", "--config", "examples:", f"labferry {command}", "exit status"):
                     self.assertIn(part, done.stdout)
                 self.assertEqual(self.expect(0, "help", command).stdout, done.stdout)
 
@@ -138,11 +138,25 @@ class Cli(unittest.TestCase):
                             (["status", "--json=yes"], "takes no value"), (["run", "b", "p", "x"], "name=value"),
                             (["profile"], "profile"), (["profile", "chek", "x"], "check"), (["match"], "--pattern"),
                             (["profile", "try", "mt-sics"], "--stream"), (["job", "1", "--wait", "--timeout", "soon"], "30s"),
-                            (["match", "--pattern", "-", "--events", "-"], "standard input"), (["help", "nonsense"], "nonsense")]:
+                            (["match", "--pattern", "-", "--events", "-"], "standard input"), (["help", "nonsense"], "nonsense"),
+                            (["--foo"], 'labferry has no option "--foo"'), (["--jsno"], 'did you mean "--json"'),
+                            (["jobs", "--jsno"], 'did you mean "--json"'), (["jobs", "--limit", "5000"], "at most 1000"),
+                            (["ask", "b", "c", "--timeout", "1h"], "at most 10 min"), (["audit", "--what", "bogus"], "acting"),
+                            (["jobs", "--state", "hold"], 'did you mean "held"'), (["events", "--fate", "x"], "unrouted"),
+                            (["run", "b", "p", "v=1", "v=2"], '"v" is given twice')]:
             with self.subTest(words):
                 done = self.expect(2, *words)
                 self.assertIn(part, done.stderr)
                 self.assertEqual(done.stdout, "")
+                asked = self.expect(2, "--json", *words)
+                error = json.loads(asked.stdout)["error"]
+                self.assertEqual((error["status"], error["class"], asked.stderr), ("invalid", "permanent", ""))
+
+    def test_json_only_where_there_is_json(self):
+        """What has no JSON output refuses --json, and its help does not list it."""
+        for words in (["help", "mqtt"], ["help", "exit-codes"], ["profile-try", "mt-sics", "--stream", "unix:/x"]):
+            self.assertIs(json.loads(self.expect(2, *words, "--json").stdout)["ok"], False)
+        self.assertNotIn("--json", self.expect(0, "help", "profile-try").stdout)
 
     # ---- without an agent
 
@@ -182,6 +196,16 @@ class Cli(unittest.TestCase):
         thread.start()
         self.addCleanup(server.close)
         self.addCleanup(thread.join, SOON)
+
+    def test_cancel_says_what_follows(self):
+        """The answer to cancel says what becomes of a job that cannot end at once."""
+        for job, text in [({"state": "running", "step": "run"}, "Job 43 was asked to stop."),
+                          ({"state": "ready", "step": "settle", "ending": "cancelled"},
+                           "Job 43 is being cancelled; its workflow task becomes failed."),
+                          ({"state": "cancelled", "step": "run"}, "Job 43 is cancelled at run.")]:
+            self.answer_with(json.dumps({"ok": True, "result": {"id": 43, **job}}).encode() + b"\n")
+            self.assertIn(text, self.expect(0, "cancel", "43").stdout)
+            (self.home / "none.sock").unlink()
 
     def test_an_agent_that_hangs_up(self):
         """An agent that hangs up before its answer leaves the outcome unknown: exit status 5."""

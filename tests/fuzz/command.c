@@ -15,13 +15,13 @@ static void check_row(const struct lf_command_row *row, const struct lf_message 
     cJSON *args = NULL;
     const struct lf_verb *verb = lf_verb_find(row->verb);
     MUST(row->id && *row->id && strlen(row->id) <= LF_COMMAND_ID_MAX, "no id");
-    MUST(verb && !lf_verb_file(verb), "a verb that cannot come over MQTT: %s", row->verb);
+    MUST(verb && lf_verb_is_remote(verb), "a verb that cannot come over MQTT: %s", row->verb);
     MUST(row->reply, "no topic for the answer");
     MUST(row->correlation.len == message->correlation.len, "the correlation data has another length");
     if (row->args) {
         MUST(lf_json_parse(lf_slice_text(row->args), &args, &(struct lf_error){0}) == LF_OK,
              "args are no JSON: %s", row->args);
-        MUST(lf_verb_check(row->verb, args, &verb, &(struct lf_error){0}) == LF_OK,
+        MUST(lf_verb_check(lf_verb_remote_at, row->verb, args, &verb, &(struct lf_error){0}) == LF_OK,
              "%s with args %s is refused the second time", row->verb, row->args);
     }
     MUST(message->expiry_s < 0 || row->expires_ms, "the message expires, the command does not");

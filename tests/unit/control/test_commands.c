@@ -162,8 +162,24 @@ static void refused_with_what_would_be_right(void)
     open_commands();
     send_text("{\"id\": \"a\", \"verb\": \"runn\"}");
     expect(REPLY("a"), "", "a", "failed", "did you mean \"run\"");
+    static const char *const twice[] = {
+        "{\"id\": \"t0\", \"verb\": \"jobs\", \"verb\": \"run\"}",
+        "{\"id\": \"t1\", \"verb\": \"retry\", \"args\": {\"job\": 1, \"job\": 2}}",
+        "{\"id\": \"t2\", \"verb\": \"confirm\", \"args\": {\"job\": 1, \"values\": {\"a\": \"1\", \"a\": \"2\"}}}",
+    };
+    for (int i = 0; i < 3; i++) {
+        char id[] = {'t', (char)('0' + i), '\0'}, reply[100];
+        snprintf(reply, sizeof reply, REPLY("%s"), id);
+        send_text(twice[i]);
+        expect(reply, "", id, "failed", i ? "given twice" : "two members \"verb\"");
+    }
     send_text("{\"id\": \"b\", \"verb\": \"retry\"}");
     expect(REPLY("b"), "", "b", "failed", "\"job\"");
+    send_text("{\"id\": \"g\", \"verb\": \"sent\"}");
+    cJSON *answer = answer_on(REPLY("g"), "");
+    CHECK_HAS(lf_json_text_or(answer, "error.text", ""), "there is no verb \"sent\". The verbs are status");
+    CHECK(!strstr(lf_json_text_or(answer, "error.text", ""), "send"));
+    cJSON_Delete(answer);
     send_text("{\"id\": \"c\", \"verb\": \"send\"}");
     expect(REPLY("c"), "", "c", "failed", "MQTT");
     send_text("{\"id\": \"d\", \"verb\": \"jobs\", \"arguments\": {}}");

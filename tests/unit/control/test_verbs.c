@@ -1,5 +1,6 @@
 #include "ground.h"
 
+#include "base/clock.h"
 #include "journal/audit.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ static enum lf_status check(const char *verb, const char *json, const char **tex
     const struct lf_verb *found;
     cJSON *args = json ? cJSON_Parse(json) : NULL;
     err = (struct lf_error){0};
-    enum lf_status status = lf_verb_check(verb, args, &found, &err);
+    enum lf_status status = lf_verb_check(lf_verb_at, verb, args, &found, &err);
     cJSON_Delete(args);
     *text = err.text;
     return status;
@@ -78,6 +79,30 @@ static void second_of_a_name(void)
 {
     const char *text;
     CHECK_INT(check("retry", "{\"job\": 1, \"job\": \"x\"}", &text), LF_INVALID);
+    CHECK_INT(check("retry", "{\"job\": 1, \"job\": 2}", &text), LF_INVALID);
+    CHECK_HAS(text, "\"job\" is given twice");
+    CHECK_INT(check("run",
+                    "{\"instrument\": \"b\", \"procedure\": \"p\", \"inputs\": {\"v\": \"1\", \"v\": \"2\"}}",
+                    &text),
+              LF_INVALID);
+    CHECK_HAS(text, "\"v\" is given twice");
+    CHECK_INT(check("confirm", "{\"job\": 1, \"values\": {\"v\": \"1\", \"v\": \"1\"}}", &text), LF_INVALID);
+}
+
+static void above_the_bound(void)
+{
+    const char *text;
+    CHECK_INT(check("jobs", "{\"limit\": 1000}", &text), LF_OK);
+    static const char *const lists[] = {"jobs", "events", "audit"};
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(check(lists[i], "{\"limit\": 1001}", &text), LF_INVALID);
+        CHECK_HAS(text, "at most 1000");
+    }
+    CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"c\", \"timeout\": \"10m\"}", &text),
+              LF_OK);
+    CHECK_INT(check("ask", "{\"instrument\": \"b\", \"command\": \"c\", \"timeout\": \"601s\"}", &text),
+              LF_INVALID);
+    CHECK_HAS(text, "at most 10 min");
 }
 
 static void one_spelling(void)
@@ -119,7 +144,7 @@ static void complete_rows(void)
         for (const struct lf_arg *arg = verb->args; arg && arg->name; arg++)
             check_arg(verb, arg);
         CHECK_INT(lf_verb_example(verb, &args, &err), LF_OK);
-        CHECK_INT(lf_verb_check(verb->name, args, &found, &err), LF_OK);
+        CHECK_INT(lf_verb_check(lf_verb_at, verb->name, args, &found, &err), LF_OK);
         CHECK((json = lf_verb_json(verb)) != NULL);
         CHECK_INT(cJSON_GetArraySize(lf_json_at(json, "args")) > 0, verb->args != NULL);
         cJSON_Delete(json);
@@ -163,6 +188,12 @@ static void words_to_arguments(void)
     WORDS("ask", "--once takes no value", "b", "c", "--once=1");
     WORDS("ask", "30s", "b", "c", "--timeout", "soon");
     WORDS("run", "name=value", "b", "c", "=1");
+    WORDS("run", "\"a\" is given twice", "b", "c", "a=1", "a=2");
+    WORDS("ask", "\"a\" is given twice", "b", "c", "a=1", "a=1");
+    WORDS("confirm", "\"a\" is given twice", "1", "a=1", "a=2");
+    WORDS("jobs", "\"limit\" is given twice", "--limit", "5", "--limit=6");
+    WORDS("jobs", "at most 1000", "--limit", "5000");
+    WORDS("audit", "did you mean \"held\"", "--what", "helt");
     WORDS("event", "UTF-8", "\xff");
     WORDS("audit", "2h", "--since", "yesterday");
     WORDS("audit", "{\"since\":\"2h\"}", "--since", "2h");
@@ -201,6 +232,10 @@ static void refused_with_what_is_right(void)
         perform(&ground, "instruments", "{\"instrument\": \"balance-2\"}", LF_NOT_FOUND, "balance-1"));
     cJSON_Delete(perform(&ground, "pause", "{\"instrument\": \"balance-2\"}", LF_NOT_FOUND, "balance-1"));
     cJSON_Delete(perform(&ground, "jobs", "{\"state\": \"hold\"}", LF_INVALID, "held"));
+    cJSON_Delete(perform(&ground, "jobs", "{\"instrument\": \"balanse-1\"}", LF_NOT_FOUND,
+                         "the instruments are balance-1; did you mean \"balance-1\"?"));
+    cJSON_Delete(perform(&ground, "jobs", "{\"instrument\": \"balance-1\"}", LF_OK, NULL));
+    cJSON_Delete(perform(&ground, "audit", "{\"what\": \"bogus\"}", LF_INVALID, "acting"));
     cJSON_Delete(perform(&ground, "events", "{\"fate\": \"gone\"}", LF_INVALID, "unrouted"));
     cJSON_Delete(perform(&ground, "job", "{\"job\": 77}", LF_NOT_FOUND, "77"));
     cJSON_Delete(perform(&ground, "event", "{\"event\": \"evt_x\"}", LF_NOT_FOUND, "evt_x"));
@@ -210,7 +245,7 @@ static void refused_with_what_is_right(void)
                          "labferry send"));
     cJSON_Delete(perform(&ground, "ask",
                          "{\"instrument\": \"balance-1\", \"command\": \"weigh\", \"timeout\": \"11m\"}",
-                         LF_INVALID, "10m"));
+                         LF_INVALID, "10 min"));
     CHECK_INT(ground_jobs(&ground), 0);
     ground_close(&ground);
 }
@@ -232,6 +267,27 @@ static void pause_outlives_a_restart(void)
     cJSON_Delete(perform(&ground, "resume", "{\"instrument\": \"balance-1\"}", LF_OK, NULL));
     CHECK_INT(lf_journal_get(ground.context.journal, "paused.balance-1", &why, UNIT_ERROR), LF_OK);
     CHECK(why == NULL);
+    ground_close(&ground);
+}
+
+static void pause_answers_with_what_follows(void)
+{
+    struct ground ground;
+    ground_open(&ground);
+    cJSON *before = lf_instrument_info(ground.instrument, NULL);
+    for (int i = 0; i < 2; i++) {
+        lf_sleep_until(lf_deadline_in(5), NULL);
+        cJSON *list = perform(&ground, i ? "resume" : "pause", "{\"instrument\": \"balance-1\"}", LF_OK,
+                              NULL);
+        const cJSON *answer = cJSON_GetArrayItem(list, 0);
+        cJSON *after = lf_instrument_info(ground.instrument, NULL);
+        CHECK(strcmp(lf_json_text(answer, "since"), lf_json_text(before, "since")) > 0);
+        CHECK(lf_json_bool(answer, "paused", i) == !i && lf_json_bool(after, "paused", i) == !i);
+        cJSON_Delete(before);
+        cJSON_Delete(list);
+        before = after;
+    }
+    cJSON_Delete(before);
     ground_close(&ground);
 }
 
@@ -338,7 +394,8 @@ static void recorded_once(void)
 UNIT_TESTS("verbs", {"valid requests are accepted", good_requests},
            {"an unknown verb is refused, with the nearest name and all names", wrong_verbs},
            {"a wrong argument is refused, and the error says how to correct it", wrong_arguments},
-           {"an argument that is given twice is checked twice", second_of_a_name},
+           {"an argument or a member of one that is given twice is refused", second_of_a_name},
+           {"a number or a duration above the bound of its row is refused, with the bound", above_the_bound},
            {"a verb has one name, which may also be written with '_' or as two words", one_spelling},
            {"each row has help, and its example is a valid request", complete_rows},
            {"words of a command line become arguments, or the error says how to correct them",
@@ -347,5 +404,7 @@ UNIT_TESTS("verbs", {"valid requests are accepted", good_requests},
            {"an action, its answer and its audit entry are stored together or not at all", recorded_once},
            {"an unknown name is refused with the known ones, and makes no job", refused_with_what_is_right},
            {"a pause survives a restart, with who and why; resume ends it", pause_outlives_a_restart},
+           {"pause and resume answer with the state that follows, and since when",
+            pause_answers_with_what_follows},
            {"a run becomes a job that is listed, reported and cancelled, with who did it",
             a_job_from_run_to_cancel}, )
