@@ -26,6 +26,7 @@ enum {
 };
 
 static unsigned limit_s = DEFAULT_LIMIT_S;
+int unit_soon_ms = 60000;
 static unsigned passed;
 static unsigned failed;
 static int64_t began_ms;      // of the test that runs
@@ -237,6 +238,7 @@ static int run_torture(int argc, char **argv, const struct unit_test *tests, siz
     struct torture it = {run_one, tests, count, argc == 4 ? argv[3] : NULL, argv[0]};
     if (argc < 3 || argc > 4)
         return usage(argv[0]);
+    unit_soon_ms = 3000;
     if (!strcmp(argv[1], "--fail"))
         return torture_once(&it, argv[2]);
     static const char *const names[] = {"some", "many", "all"};

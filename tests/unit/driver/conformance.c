@@ -111,7 +111,7 @@ static void stand_close(struct stand *stand)
 static void begin(struct stand *stand, bool patient)
 {
     stand_open(stand, fixture.begin(patient));
-    int64_t give_up = lf_deadline_in(60 * 1000); /* a busy machine may be too slow for an impatient one */
+    int64_t give_up = lf_deadline_in(UNIT_SOON_MS); /* a busy machine may be too slow for an impatient one */
     enum lf_status status;
     while ((status = stand_connect(stand)) != LF_OK && status != LF_NO_MEMORY
            && !lf_deadline_passed(give_up)) {
@@ -272,7 +272,7 @@ static void cancel_call(struct stand *stand, enum lf_status (*call)(struct stand
 
 static enum lf_status listen_long(struct stand *stand)
 {
-    int64_t deadline = lf_deadline_in(60 * 1000);
+    int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
     enum lf_status status = fixture.driver->listen(stand->device, deadline, &stand->err);
     CHECK(!lf_deadline_passed(deadline));
     return status;
@@ -387,7 +387,7 @@ static void reported_until_stored(void)
     stand.refusals = 2;
     fixture.produce("result 42");
     enum lf_status status = LF_OK;
-    for (int64_t give_up = lf_deadline_in(60 * 1000);
+    for (int64_t give_up = lf_deadline_in(UNIT_SOON_MS);
          !stand.kept && status != LF_NO_MEMORY && !lf_deadline_passed(give_up);) {
         struct lf_error err = {0};
         status = fixture.driver->listen(stand.device, lf_deadline_in(100), &err);

@@ -531,7 +531,7 @@ static void fast_enough(void)
     int64_t written = lf_clock_mono_ms();
     CHECK_INT(verify(journal).count, MANY);
     int64_t done = lf_clock_mono_ms();
-    CHECK(done - written < 30000);
+    CHECK(done - written < written - start);
     lf_journal_close(journal);
     FILE *file = fopen(path, "r");
     NEED(file != NULL);
@@ -587,6 +587,6 @@ UNIT_TESTS("audit",
            {"what is rolled back leaves no entry and no gap", rolled_back},
            {"events, files, actions, held work and ends of jobs are recorded, with who", life_of_a_job},
            {"pruning leaves an entry that anchors the rest, and without that one the cut is found", pruned},
-           {"100000 entries are verified in reasonable time", fast_enough},
+           {"100000 entries are verified in less time than they took to write", fast_enough, UNIT_SLOW},
            {"a journal of the version before gets a trail of its own", older_journal},
            {"a check of a journal says what is in it, and names what is wrong", check_of_a_whole_journal}, )
