@@ -247,9 +247,14 @@ struct lf_driver {
  * its abilities. LF_UNSUPPORTED (permanent). */
 enum lf_status lf_driver_check(const struct lf_driver *driver, struct lf_error *err);
 
-/* The built-in drivers, NULL-terminated. Of the agent, not of the kit. */
-extern const struct lf_driver *const lf_drivers[];
-const struct lf_driver *lf_driver_find(const char *name); /* NULL: none of that name */
+/* The rest is of the agent, not of the kit. A driver that is not built in is the symbol lf_driver_NAME of the
+ * file NAME.so in a folder of the environment variable LABFERRY_DRIVER_PATH (a ':' list) or, without it, in
+ * LIBDIR/labferry/drivers. It is loaded and checked when it is looked up for the first time, which only one
+ * thread may do, and stays loaded. NULL: not found, or refused. */
+const struct lf_driver *lf_driver_find(const char *name, struct lf_error *err);
+/* Calls `each` with the names of all drivers: those built in, then the files in the folders, not loaded yet.
+ */
+void lf_driver_list(void (*each)(void *context, const char *name), void *context);
 
 /* Words for people and reports: "deliver" for ability 1 << 0 and so on, NULL-terminated; "safe",
  * "idempotent", "once"; "text", "int", "real", "bool". */

@@ -221,31 +221,53 @@ static void print_driver(const struct cli *cli, const struct lf_driver *driver, 
     }
 }
 
+struct driver_list {
+    struct cli *cli;
+    bool settings;
+    cJSON *json;
+};
+
+/* One that cannot be used stands in the list with the reason. */
+static void list_driver(void *context, const char *name)
+{
+    const struct driver_list *list = context;
+    struct lf_error err;
+    const struct lf_driver *driver = lf_driver_find(name, &err);
+    if (list->cli->json) {
+        cJSON *entry = driver ? driver_json(driver) : cJSON_CreateObject();
+        if (!driver) {
+            lf_json_set_text(entry, "name", name);
+            lf_json_set_text(entry, "error", err.text);
+        }
+        cJSON_AddItemToArray(list->json, entry);
+    } else if (driver) {
+        print_driver(list->cli, driver, list->settings);
+    } else {
+        cli_print(list->cli, CLI_BOLD, name);
+        fputs("  cannot be used: ", stdout);
+        cli_print_to(stdout, err.text);
+        putchar('\n');
+    }
+}
+
 static enum cli_exit run_drivers(struct cli *cli)
 {
     const char *name = cli_text(cli, "driver");
-    const struct lf_driver *only = name ? lf_driver_find(name) : NULL;
-    if (name && !only) {
-        struct lf_error err;
-        char names[200] = "";
-        for (size_t i = 0; lf_drivers[i]; i++)
-            lf_list_add(names, sizeof names, lf_drivers[i]->name);
-        lf_fail(&err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.60s\"; the drivers are %s", name,
-                names);
+    struct driver_list list = {.cli = cli, .settings = name};
+    struct lf_error err;
+    if (name && !lf_driver_find(name, &err)) {
         cli_failed(cli, &err);
         return CLI_REFUSED;
     }
-    if (cli->json) {
-        cJSON *list = cJSON_CreateArray();
-        for (size_t i = 0; lf_drivers[i]; i++)
-            if (!only || only == lf_drivers[i])
-                cJSON_AddItemToArray(list, driver_json(lf_drivers[i]));
-        return cli_print_json(cli, list);
-    }
-    for (size_t i = 0; lf_drivers[i]; i++)
-        if (!only || only == lf_drivers[i])
-            print_driver(cli, lf_drivers[i], only != NULL);
-    if (!only)
+    if (cli->json)
+        list.json = cJSON_CreateArray();
+    if (name)
+        list_driver(&list, name);
+    else
+        lf_driver_list(list_driver, &list);
+    if (cli->json)
+        return cli_print_json(cli, list.json);
+    if (!name)
         puts("\n`labferry drivers DRIVER` shows the settings of one.");
     return CLI_DONE;
 }
@@ -285,6 +307,9 @@ const struct cli_command cli_local_commands[] = {
      .run = run_ports},
     {{.name = "drivers",
       .summary = "List the drivers, or show one with its settings.",
+      .about =
+          "LABFERRY_DRIVER_PATH names other folders (with ':' between them) for drivers that are not built "
+          "in.",
       .args = LF_ARGS({"driver", LF_ARG_TEXT, LF_ARG_POSITIONAL, .help = "only this one, with its settings"}),
       .examples = "labferry drivers\nlabferry drivers folder"},
      .run = run_drivers},

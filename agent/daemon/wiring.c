@@ -191,7 +191,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
                                 : lf_fail_memory(err, "opening an instrument");
     struct lf_instrument_options options = {
         .name = config->name,
-        .driver = lf_driver_find(config->driver),
+        .driver = lf_driver_find(config->driver, err),
         .values = config->settings,
         .expect_identity = config->expect_identity,
         .paused = paused           ? paused
@@ -207,6 +207,8 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .changed = lf_jobs_instrument_changed,
     };
     struct lf_instrument *instrument = NULL;
+    if (status == LF_OK && !options.driver)
+        status = err->status;
     if (status == LF_OK) /* without memory, one that a person has paused must not start */
         status = lf_instrument_open(&options, &hooks, &instrument, err);
     if (status == LF_OK)

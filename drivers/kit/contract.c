@@ -21,6 +21,7 @@ static const char *missing_slot(const struct lf_driver *driver)
         const char *name;
         bool filled;
     } slots[] = {
+        {"help", driver->help},
         {"settings", driver->settings},
         {"open", driver->open},
         {"close", driver->close},

@@ -2,15 +2,15 @@
 #include "drivers/line/profile.h"
 
 #include "base/file.h"
+#include "base/search.h"
 #include "drivers/line/scan.h"
-#include "os/dir.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char suffix[] = ".profile";
 
-enum { NAMES_ROOM = 300, PROFILE_NAME_ROOM = 256, PATH_ROOM = 4096 };
+enum { NAMES_ROOM = 300 };
 
 static const char *name_of(const void *items, size_t size, size_t i)
 {
@@ -46,80 +46,41 @@ const struct lf_line_procedure *line__profile_procedure(const struct lf_line_pro
 
 static const char *folders(void)
 {
-    const char *given = getenv("LABFERRY_PROFILE_PATH");
-    return given && *given ? given : LF_PROFILE_PATH;
+    return lf_search_folders("LABFERRY_PROFILE_PATH", LF_PROFILE_PATH);
 }
 
-/* Copies the next folder of a ':' list; false at its end. */
-static bool next_folder(const char **at, char *room)
+static void add_name(void *names, const char *name)
 {
-    while (**at == ':')
-        (*at)++;
-    size_t len = strcspn(*at, ":");
-    if (!len || len >= PATH_ROOM)
-        return false;
-    memcpy(room, *at, len);
-    room[len] = '\0';
-    *at += len;
-    return true;
-}
-
-static void list_folder(const char *folder, char names[NAMES_ROOM])
-{
-    char profile[PROFILE_NAME_ROOM];
-    struct lf_dir dir;
-    struct lf_dir_list *list = NULL;
-    struct lf_error ignored;
-    const char *name;
-    if (lf_dir_open(folder, &dir, &ignored) == LF_OK && lf_dir_list(&dir, &list, &ignored) == LF_OK)
-        while ((name = lf_dir_next(list, NULL, &ignored))) {
-            size_t len = strlen(name), tail = sizeof suffix - 1;
-            if (len <= tail || strcmp(name + len - tail, suffix) != 0)
-                continue;
-            snprintf(profile, sizeof profile, "%.*s", (int)(len - tail), name);
-            lf_list_add(names, NAMES_ROOM, profile);
-        }
-    lf_dir_list_close(list);
-    lf_dir_close(&dir);
+    lf_list_add(names, NAMES_ROOM, name);
 }
 
 static enum lf_status refuse_missing(const char *name, struct lf_error *err)
 {
-    char folder[PATH_ROOM], names[NAMES_ROOM] = "";
+    char names[NAMES_ROOM] = "";
     struct lf_file_info info;
     if (lf_path_look(name, &info, err) == LF_OK && info.kind == LF_KIND_FILE)
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
                        "no profile '%.60s' is installed; write ./%.60s for the one in this folder", name,
                        name);
-    for (const char *at = folders(); next_folder(&at, folder);)
-        list_folder(folder, names);
+    lf_search_list(folders(), suffix, add_name, names);
     return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT,
                    "no profile '%.60s' in %.150s. LABFERRY_PROFILE_PATH names other folders; a file of your "
                    "own is a path with a '/'. Available: %s",
                    name, folders(), *names ? names : "none");
 }
 
-static enum lf_status find(const char *which, char *path, struct lf_error *err)
+static enum lf_status find(const char *which, char path[LF_SEARCH_PATH], struct lf_error *err)
 {
-    char folder[PATH_ROOM];
-    struct lf_file_info info;
-    struct lf_error ignored;
-    if (strchr(which, '/')) {
-        snprintf(path, PATH_ROOM, "%s", which);
-        return LF_OK;
-    }
-    for (const char *at = folders(); next_folder(&at, folder);) {
-        int len = snprintf(path, PATH_ROOM, "%s/%s%s", folder, which, suffix);
-        if (len > 0 && len < PATH_ROOM && lf_path_look(path, &info, &ignored) == LF_OK)
-            return LF_OK;
-    }
-    return refuse_missing(which, err);
+    if (!strchr(which, '/'))
+        return lf_search_find(folders(), which, suffix, path) ? LF_OK : refuse_missing(which, err);
+    snprintf(path, LF_SEARCH_PATH, "%s", which);
+    return LF_OK;
 }
 
 static enum lf_status load(const char *which, const struct lf_line_profile_report *report,
                            struct lf_line_profile **profile, struct lf_error *err)
 {
-    char path[PATH_ROOM];
+    char path[LF_SEARCH_PATH];
     struct lf_buffer text = {0};
     *profile = NULL;
     enum lf_status status = find(which, path, err);

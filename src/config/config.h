@@ -150,9 +150,8 @@ struct lf_config {
 /* What only the floors above know. Names are borrowed for the call. Only driver_settings and kind_at are
  * required; a check whose hook is NULL is skipped. */
 struct lf_config_hooks {
-    /* Static rows; NULL: no such driver. */
-    const struct lf_setting *(*driver_settings)(const char *driver);
-    const char *(*driver_at)(size_t index); /* known names, NULL behind the last, for messages */
+    /* Static rows; NULL: there is no such driver, or it cannot be used. */
+    const struct lf_setting *(*driver_settings)(const char *driver, struct lf_error *err);
     bool (*driver_can)(const char *driver, uint32_t ability);
     /* The kinds of job; NULL behind the last. */
     const struct lf_config_kind *(*kind_at)(size_t index);

@@ -71,18 +71,6 @@ static void read_collects(struct lf_load *load, config_setting_t *group, const c
 
 /* ---- the driver's own settings ---- */
 
-static void report_unknown_driver(struct lf_load *load, const config_setting_t *at, const char *where,
-                                  const char *name)
-{
-    struct lf_nearest nearest = {.word = name};
-    char hint[LF_HINT];
-    const char *known;
-    for (size_t i = 0; load->hooks->driver_at && (known = load->hooks->driver_at(i)); i++)
-        lf_nearest_try(&nearest, known);
-    config__load_error(load, at, "%s: there is no driver \"%.60s\"%s; list them with: labferry drivers",
-                       where, name, lf_nearest_hint(&nearest, "", hint));
-}
-
 static void claim(void *context, const char *resource)
 {
     struct claims *claims = context;
@@ -152,14 +140,17 @@ static void read_instrument(struct claims *claims, config_setting_t *group,
     if (!where || !instrument->at)
         return;
     config__load_values(load, group, where, config__settings_instrument, instrument, NULL);
-    const struct lf_setting *rows = instrument->driver ? load->hooks->driver_settings(instrument->driver)
-                                                       : NULL;
+    struct lf_error err;
+    const struct lf_setting *rows = instrument->driver
+                                        ? load->hooks->driver_settings(instrument->driver, &err)
+                                        : NULL;
     /* Without the driver's rows we can't know which of its settings are unknown. */
     if (rows) {
         config__load_known(load, group, where, config__settings_instrument, rows);
         read_driver_settings(claims, group, where, rows, instrument);
     } else if (instrument->driver) {
-        report_unknown_driver(load, config__load_member(group, "driver"), where, instrument->driver);
+        config__load_note(load, &err);
+        config__load_error(load, config__load_member(group, "driver"), "%s: %s", where, err.text);
         instrument->driver = NULL;
         load->report->more = true;
     }

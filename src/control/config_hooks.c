@@ -7,20 +7,16 @@
 #include "job/job.h"
 #include "job/kinds.h"
 
-static const char *driver_at(size_t index)
+static const struct lf_setting *driver_settings(const char *name, struct lf_error *err)
 {
-    return lf_drivers[index] ? lf_drivers[index]->name : NULL;
-}
-
-static const struct lf_setting *driver_settings(const char *name)
-{
-    const struct lf_driver *driver = lf_driver_find(name);
+    const struct lf_driver *driver = lf_driver_find(name, err);
     return driver ? driver->settings : NULL;
 }
 
 static bool driver_can(const char *name, uint32_t ability)
 {
-    const struct lf_driver *driver = lf_driver_find(name);
+    struct lf_error ignored;
+    const struct lf_driver *driver = lf_driver_find(name, &ignored);
     return driver && (driver->can & ability) != 0;
 }
 
@@ -28,9 +24,9 @@ static enum lf_status driver_check(const char *name, const struct lf_values *val
                                    void (*resource)(void *context, const char *resource), void *context,
                                    struct lf_error *err)
 {
-    const struct lf_driver *driver = lf_driver_find(name);
+    const struct lf_driver *driver = lf_driver_find(name, err);
     if (!driver)
-        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.80s\"", name);
+        return err->status;
     enum lf_status status = lf_driver_check(driver, err);
     return status == LF_OK && driver->check ? driver->check(values, resource, context, err) : status;
 }
@@ -39,13 +35,13 @@ static enum lf_status driver_check(const char *name, const struct lf_values *val
 static enum lf_status procedure_check(const char *name, const struct lf_values *values, const char *procedure,
                                       struct lf_error *err)
 {
-    const struct lf_driver *driver = lf_driver_find(name);
+    const struct lf_driver *driver = lf_driver_find(name, err);
     struct lf_host host = {.instrument = name};
     struct lf_action action = {.kind = LF_ACTION_RUN, .name = procedure};
     enum lf_repeat repeat;
     void *device = NULL;
     if (!driver)
-        return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "there is no driver \"%.80s\"", name);
+        return err->status;
     enum lf_status status = driver->open(values, &host, &device, err);
     if (status != LF_OK)
         return status;
@@ -65,7 +61,6 @@ static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)
 
 static const struct lf_config_hooks hooks = {
     .driver_settings = driver_settings,
-    .driver_at = driver_at,
     .driver_can = driver_can,
     .kind_at = lf_job_kind_at,
     .driver_check = driver_check,

@@ -1,11 +1,16 @@
-"""A third party builds a driver from what is installed, and from nothing else."""
+"""A third party builds a driver from what is installed, and from nothing else, and the agent works with it."""
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import stat
 import tempfile
 import unittest
+from unittest import mock
+
+from whole import Lab, config
 
 SOURCE = pathlib.Path(os.environ["LF_SOURCE"])
 BUILD = pathlib.Path(os.environ["LF_BUILD"])
@@ -99,9 +104,9 @@ class DriverKit(unittest.TestCase):
         run("cmake", "--install", BUILD, "--prefix", self.prefix, "--component", "driver-kit")
 
     def flags(self):
-        """What pkg-config says, with the prefix of this installation; and the sanitizers of this build, if it has any."""
+        """What pkg-config says; and the sanitizers of this build, if it has any."""
         pc = next(self.prefix.rglob("labferry-driver.pc"))
-        flags = run("pkg-config", "--define-variable=prefix=" + str(self.prefix), "--cflags", "--libs", "labferry-driver",
+        flags = run("pkg-config", "--cflags", "--libs", "labferry-driver",
                     env={**os.environ, "PKG_CONFIG_PATH": str(pc.parent)}).split()
         library = next(self.prefix.rglob("liblf_kit.a"))
         wanted = run("nm", "--undefined-only", library)
@@ -136,6 +141,120 @@ class DriverKit(unittest.TestCase):
         for header in sorted((self.prefix / "include/labferry").rglob("*.h")):
             with self.subTest(header=header.name):
                 run("cc", "-std=gnu17", "-fsyntax-only", "-Wall", "-Werror", *[flag for flag in flags if flag[1] == "I"], header)
+
+
+PRINTER = """\
+    { name = "printer-1"; driver = "stamp"; paper = "%(home)s/paper"; }"""
+
+
+class Loaded(unittest.TestCase):
+    """drivers/README.md, "A driver outside this tree", word for word"""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        prefix = self.folder / "installed"
+        run("cmake", "--install", BUILD, "--prefix", prefix)
+        library = next(prefix.rglob("liblf_kit.a"))
+        tools = self.folder / "tools"
+        tools.mkdir()
+        if "__gcov_init" in run("nm", "--undefined-only", library):  # the one kind of build that a driver has to share
+            (tools / "cc").write_text(f'#!/bin/sh\nexec {shutil.which("cc")} --coverage "$@"\n')
+            (tools / "cc").chmod(0o755)
+        pc = next(prefix.rglob("labferry-driver.pc"))
+        environment = {"PKG_CONFIG_PATH": str(pc.parent), "PATH": f"{tools}:{os.environ['PATH']}",
+                       "LABFERRY_DRIVER_PATH": f"/nothing/here:{self.folder}"}
+        patch = mock.patch.dict(os.environ, environment)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def build(self, name="stamp", old="", new="", more=""):
+        """The template as driver NAME, with a change, by the README's command. Returns the file."""
+        text = (SOURCE / "drivers/template/template.c").read_text().replace("template", name)
+        self.assertIn(old, text)
+        (self.folder / f"{name}.c").write_text(text.replace(old, new) + more)
+        readme = (SOURCE / "drivers/README.md").read_text()
+        command = re.search(r"^    (cc -shared .*)$", readme, re.M)[1].replace("NAME", name)
+        run("sh", "-c", command, cwd=self.folder)
+        file = self.folder / f"{name}.so"
+        file.chmod(0o755)
+        return file
+
+    def labferry(self, *words):
+        done = subprocess.run([BUILD / "bin/labferry", *map(str, words)], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def refused(self, *parts, name="stamp"):
+        code, text = self.labferry("drivers", name)
+        self.assertEqual(code, 1, text)
+        for part in parts:
+            self.assertIn(str(part), text)
+        self.assertIn("Puts worklists into a folder", self.labferry("drivers")[1], "the others are listed all the same")
+        broken = [driver for driver in json.loads(self.labferry("drivers", "--json")[1]) if "error" in driver]
+        if (self.folder / f"{name}.so").exists():
+            self.assertEqual([driver["name"] for driver in broken], [name])
+
+    def test_job(self):
+        """the agent checks, lists and uses a driver that is not built in, and knows its procedures"""
+        file = self.build()
+        self.assertIn("pretend label printer", self.labferry("drivers")[1])
+        self.assertIn("paper", self.labferry("drivers", "stamp")[1])
+        shutil.copy(file, self.folder / "folder.so")  # what is built in stays so
+        self.assertEqual([driver["name"] for driver in json.loads(self.labferry("drivers", "--json")[1])], ["folder", "line", "stamp"])
+        with Lab() as lab:
+            (lab.home / "paper.keys").write_text("")
+            lab.start_all(config(instruments=(PRINTER,), routes=()), hamilton=None, balance=None)
+            code, text = self.labferry("check", lab.home / "labferry.conf")
+            self.assertEqual(code, 0, text)
+            file.unlink()  # it stays loaded
+            job = lab.ask("run", instrument="printer-1", procedure="print", inputs={"label": "tube 7"})["id"]
+            lab.wait_state(job, "done")
+            self.assertEqual((lab.home / "paper").read_text(), f"job {job}: tube 7\n")
+            self.assertEqual(lab.stop("agent"), 0, lab.log("agent")[-4000:])
+            code, text = self.labferry("check", lab.home / "labferry.conf")
+            self.assertEqual(code, 1, text)
+            self.assertRegex(text, r'labferry.conf:\d+: error: instrument "printer-1": there is no driver "stamp"')
+            self.assertIn(f"Built in: folder, line; no stamp.so in /nothing/here:{self.folder}", text)
+
+    def test_streams(self):
+        """a driver outside the tree can use the byte connections"""
+        self.build(more='#include "drivers/stream/stream.h"\nvoid *const stamp_uses[] = {lf_stream_open, lf_stream_read};\n')
+        self.assertEqual(self.labferry("drivers", "stamp")[0], 0)
+
+    def test_not_a_driver(self):
+        """what is not a driver of that name and version is refused with what to do"""
+        file = self.build(old="LF_DRIVER_ABI", new="LF_DRIVER_ABI + 7")
+        self.refused(file, "was built for version 7 of the driver contract", "rebuild")
+        file = self.build(old='.name = "stamp"', new='.name = "stomp"')
+        self.refused(file, '"stomp"', "must be the same")
+        file = self.build(more="void missing(void);\nvoid (*stamp_needs)(void) = missing;\n")
+        self.refused(file, "undefined symbol: missing")
+        file.write_text("no library")
+        self.refused(file, "cannot load")
+        file.unlink()
+        self.refused("there is no driver", "folder, line", self.folder)
+        self.refused("cannot be the name of a driver", name="st/amp")
+        shutil.copy(self.build(), self.folder / "other.so")
+        self.refused(self.folder / "other.so", 'no symbol "lf_driver_other"', name="other")
+
+    def test_written_by_others(self):
+        """a file that others could have put there is not loaded"""
+        file = self.build(more='__attribute__((constructor)) static void load(void) { puts("loaded"); }\n')
+        self.assertIn("loaded", self.labferry("drivers", "stamp")[1])
+        for path, mode in ((file, 0o775), (file, 0o757), (self.folder, 0o770), (self.folder, 0o1777)):
+            before = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode)
+            self.refused(f"others may write {path}", f"chmod go-w {path}")
+            self.assertNotIn("loaded\n", self.labferry("drivers", "stamp")[1])
+            path.chmod(before)
+        file.rename(self.folder / "elsewhere")
+        file.symlink_to(self.folder / "elsewhere")
+        self.refused(file, "not a link")
+        if os.geteuid() == 0:
+            file.unlink()
+            (self.folder / "elsewhere").rename(file)
+            os.chown(file, 12345, -1)
+            self.refused("owner 12345", f"chown root {file}")
 
 
 if __name__ == "__main__":

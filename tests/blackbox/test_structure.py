@@ -174,8 +174,8 @@ class Structure(unittest.TestCase):
         self.assertEqual(found, [])
 
     def test_kit(self):
-        """the author of a driver gets driver.h, the kit, and every header that these need"""
-        needed = {"drivers/driver.h"} | {path.relative_to(SOURCE).as_posix() for path in (SOURCE / "drivers/kit").glob("*.h")}
+        """the author of a driver gets driver.h, the kit, streams, and every header that these need"""
+        needed = {"drivers/driver.h", "drivers/stream/stream.h"} | {path.relative_to(SOURCE).as_posix() for path in (SOURCE / "drivers/kit").glob("*.h")}
         for name in iter(todo := sorted(needed)):
             for include in includes((SOURCE / name).read_text()):
                 there = next((place for place in (include, f"src/{include}") if (SOURCE / place).exists()), None)

@@ -97,7 +97,7 @@ static void open_benches(struct lf_error *err)
         const struct lf_config_instrument *config = &agent.config->instruments[i];
         struct lf_instrument_options options = {.name = config->name,
                                                 .journal = agent.context.journal,
-                                                .driver = lf_driver_find(config->driver),
+                                                .driver = lf_driver_find(config->driver, err),
                                                 .values = config->settings};
         struct lf_instrument_hooks hooks = {.context = agent.context.jobs,
                                             .work = lf_jobs_work,

@@ -30,15 +30,14 @@ static const struct lf_setting line_rows[] = {
     {"baud", LF_INTO(LF_INT, struct case_options, baud), "9600", "Speed.", 300, 921600},
     {0},
 };
-static const char *driver_at(size_t index)
+static const struct lf_setting *driver_settings(const char *driver, struct lf_error *err)
 {
-    static const char *const drivers[] = {"folder", "line", NULL};
-    return drivers[index];
-}
-
-static const struct lf_setting *driver_settings(const char *driver)
-{
-    return !strcmp(driver, "folder") ? folder_rows : !strcmp(driver, "line") ? line_rows : NULL;
+    if (!strcmp(driver, "folder"))
+        return folder_rows;
+    if (!strcmp(driver, "line"))
+        return line_rows;
+    lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no driver \"%s\"", driver);
+    return NULL;
 }
 
 enum { CAN_FILES = 1, CAN_RUN = 2 };
@@ -131,7 +130,6 @@ static enum lf_status match_check(const char *rule, bool *names_config, struct l
 
 const struct lf_config_hooks case_hooks = {
     .driver_settings = driver_settings,
-    .driver_at = driver_at,
     .driver_can = driver_can,
     .kind_at = kind_at,
     .driver_check = driver_check,

@@ -236,7 +236,7 @@ static void topics(void)
 static void unknown_driver(void)
 {
     MISTAKE(HEAD "instruments = ( { name = \"a\"; driver = \"foldr\"; inbox = \"/a\"; } );\n", 4,
-            "no driver \"foldr\"|did you mean \"folder\"|labferry drivers");
+            "\"a\"|no driver \"foldr\"");
 }
 
 static void duplicate_instrument(void)

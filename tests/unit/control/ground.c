@@ -10,7 +10,7 @@
 static void open_instrument(struct ground *ground)
 {
     struct lf_error err;
-    const struct lf_driver *driver = lf_driver_find("line");
+    const struct lf_driver *driver = lf_driver_find("line", &err);
     ground->values = lf_values_new(driver->settings, "the test's balance");
     NEED(ground->values);
     NEED(lf_values_set(ground->values, "stream", "unix:/nobody/listens/here", NULL, &err) == LF_OK);

@@ -13,9 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct lf_setting *settings_of(const char *driver)
+static const struct lf_setting *settings_of(const char *driver, struct lf_error *err)
 {
-    return !strcmp(driver, fake_driver.name) ? fake_driver.settings : NULL;
+    if (!strcmp(driver, fake_driver.name))
+        return fake_driver.settings;
+    lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "no driver \"%s\"", driver);
+    return NULL;
 }
 
 static enum lf_status pattern_check(const cJSON *json, struct lf_error *err)

@@ -37,6 +37,7 @@ static struct lf_driver printer(uint32_t can)
     static const struct lf_setting none[] = {{0}};
     return (struct lf_driver){.abi = LF_DRIVER_ABI,
                               .name = "printer",
+                              .help = "Prints.",
                               .can = can,
                               .settings = none,
                               .open = opens,

@@ -53,6 +53,7 @@ static const struct lf_setting settings[] = {{0}};
 static const struct lf_driver driver = {
     .abi = LF_DRIVER_ABI,
     .name = "web",
+    .help = "For tests.",
     .can = LF_CAN_ASK,
     .settings = settings,
     .open = device_open,
