@@ -16,7 +16,7 @@ static enum cli_exit run(struct cli *cli)
         cli_help_verb(cli->verb, stdout);
         return CLI_DONE;
     }
-    if (lf_verb_check_required(cli->verb, cli->args, &err) != LF_OK)
+    if (lf_verb_check_complete(cli->verb, cli->args, &err) != LF_OK)
         return cli_misuse(cli, "%s", err.text);
     return command && command->run ? command->run(cli) : cli_perform(cli);
 }

@@ -79,6 +79,7 @@ struct lf_arg {
     const char *fallback;             /* the default, for help; NULL: none */
     const char *value;                /* what help calls the value; NULL: the name in capitals */
     int64_t max;                      /* of LF_ARG_INT, of LF_ARG_DURATION in ms; 0: none */
+    const char *not_with[2];          /* arguments that cannot be given together with this one */
 };
 
 /* Rows of arguments with their end. */
@@ -135,7 +136,8 @@ enum lf_status lf_verb_check(lf_verb_list *list, const char *name, const cJSON *
  * (may be NULL) are options that every command takes. Values are checked; missing ones are not. */
 enum lf_status lf_verb_read_words(const struct lf_verb *verb, const struct lf_arg *common, int count,
                                   const char *const *words, cJSON **args, struct lf_error *err);
-enum lf_status lf_verb_check_required(const struct lf_verb *verb, const cJSON *args, struct lf_error *err);
+/* Required arguments are there, and none together that exclude each other. */
+enum lf_status lf_verb_check_complete(const struct lf_verb *verb, const cJSON *args, struct lf_error *err);
 
 enum { LF_ARG_SHOWN = 32 };
 /* What help calls the value of an argument: "JOB". Returns room. */

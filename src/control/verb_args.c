@@ -158,12 +158,18 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
     return arg->type == LF_ARG_OBJECT ? check_members(verb, arg, value, err) : LF_OK;
 }
 
-enum lf_status lf_verb_check_required(const struct lf_verb *verb, const cJSON *args, struct lf_error *err)
+enum lf_status lf_verb_check_complete(const struct lf_verb *verb, const cJSON *args, struct lf_error *err)
 {
-    for (const struct lf_arg *arg = args_of(verb); arg->name; arg++)
-        if (arg->flags & LF_ARG_REQUIRED && !cJSON_GetObjectItemCaseSensitive(args, arg->name))
+    for (const struct lf_arg *arg = args_of(verb); arg->name; arg++) {
+        bool given = cJSON_GetObjectItemCaseSensitive(args, arg->name) != NULL;
+        if (arg->flags & LF_ARG_REQUIRED && !given)
             return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s needs the argument \"%s\": %s", verb->name,
                            arg->name, arg->help);
+        for (int i = 0; given && i < 2 && arg->not_with[i]; i++)
+            if (cJSON_GetObjectItemCaseSensitive(args, arg->not_with[i]))
+                return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: give \"%s\" or \"%s\", not both",
+                               verb->name, arg->not_with[i], arg->name);
+    }
     return LF_OK;
 }
 
@@ -183,7 +189,7 @@ enum lf_status control__check_args(const struct lf_verb *verb, const cJSON *args
         if (status != LF_OK)
             return status;
     }
-    return lf_verb_check_required(verb, args, err);
+    return lf_verb_check_complete(verb, args, err);
 }
 
 /* ---- words ---- */

@@ -82,7 +82,7 @@ static enum lf_status read_example(const struct lf_verb *verb, char *line, cJSON
                                     || strcmp(words[1], verb->name) != 0
                                 ? lf_fail(err, LF_INVALID, LF_PERMANENT, "not an example of %s", verb->name)
                                 : lf_verb_read_words(verb, NULL, count - 2, words + 2, args, err);
-    return status == LF_OK ? lf_verb_check_required(verb, *args, err) : status;
+    return status == LF_OK ? lf_verb_check_complete(verb, *args, err) : status;
 }
 
 enum lf_status lf_verb_example(const struct lf_verb *verb, cJSON **args, struct lf_error *err)

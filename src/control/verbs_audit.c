@@ -11,8 +11,7 @@ static void list_entry(void *list, const struct lf_audit_entry *entry)
     lf_json_add(list, lf_audit_entry_json(entry));
 }
 
-static enum lf_status read_filter(const struct lf_verb_request *request, struct lf_audit_filter *filter,
-                                  char about[32], struct lf_error *err)
+static void read_filter(const struct lf_verb_request *request, struct lf_audit_filter *filter, char about[32])
 {
     const char *since = arg_text(request, "since");
     int64_t job = lf_json_int(request->args, "job", 0);
@@ -20,18 +19,12 @@ static enum lf_status read_filter(const struct lf_verb_request *request, struct 
                                        .what = arg_text(request, "what"),
                                        .from = lf_json_int(request->args, "from", 0),
                                        .limit = control__arg_limit(request)};
-    if (job && filter->about)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT, "audit: give \"job\" or \"about\", not both");
-    if ((job || filter->about) && filter->from)
-        return lf_fail(err, LF_INVALID, LF_PERMANENT,
-                       "audit: \"from\" cannot be combined with \"job\" or \"about\"");
     if (job) {
         snprintf(about, 32, "job %" PRId64, job);
         filter->about = about;
     }
     if (since)
         control__parse_time(since, &filter->since_ms);
-    return LF_OK;
 }
 
 static enum lf_status perform_audit(struct lf_context *context, const struct lf_verb_request *request,
@@ -39,11 +32,9 @@ static enum lf_status perform_audit(struct lf_context *context, const struct lf_
 {
     struct lf_audit_filter filter;
     char about[32];
-    enum lf_status status = read_filter(request, &filter, about, err);
-    if (status != LF_OK)
-        return status;
     cJSON *list = cJSON_CreateArray();
-    status = lf_journal_audit_list(context->journal, &filter, list_entry, &list, err);
+    read_filter(request, &filter, about);
+    enum lf_status status = lf_journal_audit_list(context->journal, &filter, list_entry, &list, err);
     return control__answer_list(status, list, result, err);
 }
 
@@ -69,14 +60,14 @@ const struct lf_verb control__verbs_audit[] = {
      .summary = "Show the audit trail: who did what and when, oldest first.",
      .args = LF_ARGS({"job", LF_ARG_INT, 0, .help = "only entries about this job"},
                      {"about", LF_ARG_TEXT, 0, .help = "only entries about this event or instrument",
-                      .value = "NAME"},
+                      .value = "NAME", .not_with = {"job"}},
                      {"what", LF_ARG_TEXT, 0, .help = "only entries of this kind", .choice = lf_audit_kind_at,
                       .value = "KIND"},
                      {"since", LF_ARG_TIME, 0,
                       .help = "only entries since this time: 2h (ago), 2026-11-22T06:00:00Z",
                       .value = "TIME"},
                      {"from", LF_ARG_INT, 0, .help = "the first entries from this number on, not the newest",
-                      .value = "ENTRY"},
+                      .value = "ENTRY", .not_with = {"job", "about"}},
                      ARG_LIMIT),
      .examples = "labferry audit --job 12\nlabferry audit --what command --since 24h",
      .perform = perform_audit},

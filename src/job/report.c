@@ -15,7 +15,9 @@ bool job__cloud_knows_failure(const struct lf_job *job)
 bool job__can_assign(const struct lf_job *job)
 {
     const struct lf_job_kind *kind = lf_job_kind_find(job->kind);
-    return kind && kind->assign_step && job->state == LF_JOB_HELD && lf_job_text(job, LF_JOB_FINDING)
+    /* Found on the instrument, or captured by a task whose route named the run. */
+    bool ours = lf_job_text(job, LF_JOB_FINDING) || lf_job_text(job, LF_JOB_ASSIGNED);
+    return kind && kind->assign_step && job->state == LF_JOB_HELD && ours
            && !lf_job_text(job, LF_JOB_PROCESSOR);
 }
 

@@ -48,6 +48,9 @@ static void wrong_verbs(void)
 static void wrong_arguments(void)
 {
     const char *text;
+    CHECK_INT(check("audit", "{\"job\": 1, \"about\": \"x\"}", &text), LF_INVALID);
+    CHECK_HAS(text, "give \"job\" or \"about\", not both");
+    CHECK_INT(check("audit", "{\"from\": 1, \"about\": \"x\"}", &text), LF_INVALID);
     CHECK_INT(check("jobs", "{\"sate\": \"held\"}", &text), LF_INVALID);
     CHECK_HAS(text, "did you mean \"state\"");
     CHECK_INT(check("status", "{\"x\": 1}", &text), LF_INVALID);

@@ -119,6 +119,20 @@ static void values_as_file(void)
     case_close(&c);
 }
 
+static void values_assigned(void)
+{
+    begin();
+    c.device->says = "1";
+    fake_cloud_fail("create_processor", 1, false, LF_REFUSED, LF_PERMANENT);
+    int64_t result = case_task(&c, "table") + 1;
+    CHECK(case_becomes(&c, result - 1, LF_JOB_DONE));
+    CHECK(case_becomes(&c, result, LF_JOB_HELD));
+    CHECK_INT(lf_jobs_assign(c.jobs, result, "run_7", NULL, "maria", &err), LF_OK);
+    CHECK(case_becomes(&c, result, LF_JOB_DONE));
+    CHECK_STR(case_fact(&c, result, "run"), "run_7");
+    case_close(&c);
+}
+
 static const struct {
     struct unit_row row;
     const char *route;
@@ -256,6 +270,7 @@ UNIT_TESTS("job operate",
            {"a file that an operator sends reaches the instrument once, and the spool is empty again", sent},
            UNIT_ROWS(refused, not_sent),
            {"the values of a task become a result file of the run that the task names", values_as_file},
+           {"captured values that cannot be attached can be assigned to another run", values_assigned},
            UNIT_ROWS(incomplete, task_held), UNIT_ROWS(rules, rule_checked),
            {"a job at a step that this version does not know is held", unknown_step},
            UNIT_ROWS(confirmed, confirmed_with_values), )
