@@ -493,6 +493,46 @@ static void expired_and_wanted(void)
     case_close(&c);
 }
 
+/* The action has not begun, so there is no doubt about it. */
+static void not_noted_not_done(void)
+{
+    int64_t id = 0;
+    case_open(&c);
+    c.device->repeat = LF_ONCE;
+    c.device->verdict = LF_VERDICT_UNKNOWN;
+    change_journal("CREATE TRIGGER no BEFORE INSERT ON audit WHEN NEW.what = 'acting'"
+                   " BEGIN SELECT RAISE(ABORT, 'no'); END");
+    case_start(&c);
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_FAILED)); /* the trigger's error is permanent */
+    struct lf_job job = core_job(c.journal, id);
+    CHECK(!job.acting);
+    lf_job_free(&job);
+    CHECK_INT(c.device->acts, 0);
+    change_journal("DROP TRIGGER no");
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
+static void retry_begins_anew(void)
+{
+    case_open(&c);
+    int64_t id = case_deliver(&c, "file_1");
+    struct lf_job job = core_job(c.journal, id);
+    job.state = LF_JOB_HELD;
+    job.attempt = 7; /* the next failure would wait for long */
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
+    lf_job_free(&job);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
+    job = core_job(c.journal, id);
+    CHECK_INT(job.state, LF_JOB_READY);
+    CHECK_INT(job.attempt, 0);
+    lf_job_free(&job);
+    case_close(&c);
+}
+
 static int64_t runs_at_the_bench(enum lf_repeat repeat)
 {
     case_open(&c);
@@ -669,6 +709,8 @@ UNIT_TESTS(
     {"killed while delivering, the instrument is asked for the outcome even if the spool is damaged",
      looked_for_there},
     {"an expired job runs if a person still wants it", expired_and_wanted},
+    {"a retry counts its attempts from the beginning", retry_begins_anew},
+    {"what cannot be noted as about to act is not done, and not in doubt", not_noted_not_done},
     {"a cancel that is not possible right now is refused, and the history does not claim otherwise",
      cancelled_at_a_courier},
     {"a cancel that is rolled back stops nothing on the instrument", not_cancelled_after_all},
