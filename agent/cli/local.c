@@ -166,11 +166,12 @@ static enum cli_exit run_ports(struct cli *cli)
 
 static const char *type_name(enum lf_setting_type type)
 {
-    static const char *const names[] =
-        {[LF_TEXT] = "text",   [LF_PATH] = "path",     [LF_SECRET_FILE] = "secret file",
-         [LF_INT] = "int",     [LF_BOOL] = "bool",     [LF_DURATION] = "duration",
-         [LF_SIZE] = "size",   [LF_CHOICE] = "choice", [LF_LIST] = "list",
-         [LF_NESTED] = "group"};
+    static const char *const names[] = {[LF_TEXT] = "text",         [LF_PATH] = "path",
+                                        [LF_FILE] = "file",         [LF_SECRET_FILE] = "secret file",
+                                        [LF_INT] = "int",           [LF_BOOL] = "bool",
+                                        [LF_DURATION] = "duration", [LF_SIZE] = "size",
+                                        [LF_CHOICE] = "choice",     [LF_LIST] = "list",
+                                        [LF_NESTED] = "group"};
     return names[type];
 }
 

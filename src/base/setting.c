@@ -155,6 +155,7 @@ static enum lf_status check_text(const struct lf_setting *row, const char *text,
     switch (row->type) {
     case LF_LIST: return LF_OK;
     case LF_PATH:
+    case LF_FILE:
     case LF_SECRET_FILE:
         snprintf(why, room, "must be the path of a file or folder");
         return *text ? LF_OK : LF_INVALID;
@@ -332,6 +333,7 @@ static void fill_member(const struct lf_setting *row, const struct value *value,
     switch (row->type) {
     case LF_TEXT:
     case LF_PATH:
+    case LF_FILE:
     case LF_SECRET_FILE: *(const char **)member = value->count ? value->items[0] : NULL; break;
     case LF_INT:
     case LF_CHOICE: *(int *)member = (int)value->number; break;

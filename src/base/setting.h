@@ -31,9 +31,9 @@
 enum lf_setting_type {
     LF_TEXT,        /* const char *; NULL when unset */
     LF_PATH,        /* const char *: a file or folder. In a configuration file a relative path starts at the
-                       folder of that file; a name that is looked up elsewhere is LF_TEXT. If the name of the
-                       setting ends in _file, the file must exist and be readable */
-    LF_SECRET_FILE, /* const char *: like LF_PATH; the file must not be readable by others */
+                       folder of that file; a name that is looked up elsewhere is LF_TEXT */
+    LF_FILE,        /* const char *: like LF_PATH; the file must exist and be readable */
+    LF_SECRET_FILE, /* const char *: like LF_FILE; the file must not be readable by others */
     LF_INT,         /* int or unsigned: a whole number within [min, max] */
     LF_BOOL,        /* bool: true | false */
     LF_DURATION,    /* int64_t, ms: "250ms", "30s", "5m", "2h", "7d", or plain "0" */
@@ -77,7 +77,8 @@ extern const char LF_REQUIRED[]; /* compared by address */
                                 })
 #define LF_FITS(type_, member)                                                                               \
     _Generic((member),                                                                                       \
-        const char *: (type_) == LF_TEXT || (type_) == LF_PATH || (type_) == LF_SECRET_FILE,                 \
+        const char *: (type_) == LF_TEXT || (type_) == LF_PATH || (type_) == LF_FILE                         \
+            || (type_) == LF_SECRET_FILE,                                                                    \
         bool: (type_) == LF_BOOL,                                                                            \
         int: (type_) == LF_INT || (type_) == LF_CHOICE,                                                      \
         unsigned: (type_) == LF_INT || (type_) == LF_CHOICE,                                                 \

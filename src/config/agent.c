@@ -21,8 +21,8 @@ static bool fits_topic(const char *name, const char *more)
     return true;
 }
 
-void config__load_check_name(struct lf_load *load, const config_setting_t *at, const char *where,
-                             const char *name)
+/* Reports a name that is unfit for an MQTT topic. NULL is fine: already reported. */
+static void check_name(struct lf_load *load, const config_setting_t *at, const char *where, const char *name)
 {
     if (name && (!*name || strlen(name) > NAME_MAX_LEN || !fits_topic(name, "_.-")))
         config__load_error(load, at,
@@ -38,7 +38,7 @@ const char *config__load_entry(struct lf_load *load, const config_setting_t *gro
     int index = config_setting_index(group);
     if (config_setting_lookup_string(group, "name", &name) != CONFIG_TRUE)
         return config__load_format(load, "%s %d", kind, index + 1);
-    config__load_check_name(load, at, kind, name);
+    check_name(load, at, kind, name);
     for (int i = 0; i < index; i++) {
         const config_setting_t *earlier = config_setting_get_elem(list, (unsigned)i);
         if (config_setting_lookup_string(earlier, "name", &other) == CONFIG_TRUE && !strcmp(other, name)) {
@@ -107,8 +107,8 @@ void config__load_agent(struct lf_load *load, config_setting_t *group)
     config__load_group(load, group, "agent", config__settings_agent, agent);
     if (!agent->spool_dir)
         agent->spool_dir = config__load_format(load, "%s/spool", agent->state_dir ? agent->state_dir : "");
-    config__load_check_name(load, config__load_member(group, "name"), "agent: \"name\"", agent->name);
-    config__load_check_name(load, config__load_member(group, "site"), "agent: \"site\"", agent->site);
+    check_name(load, config__load_member(group, "name"), "agent: \"name\"", agent->name);
+    check_name(load, config__load_member(group, "site"), "agent: \"site\"", agent->site);
     if (load->hooks->check_start)
         check_start(load, group, agent);
 }

@@ -93,9 +93,6 @@ void config__load_routes(struct lf_load *load, config_setting_t *list);
 
 /* A group's member, or the group itself: where to show a problem with it. */
 const config_setting_t *config__load_member(const config_setting_t *group, const char *name);
-/* Reports a name that is unfit for an MQTT topic. NULL is fine: already reported. */
-void config__load_check_name(struct lf_load *load, const config_setting_t *at, const char *where,
-                             const char *name);
 /* An entry of the list of instruments or routes for messages: `instrument "balance-1"`, or `instrument 3`.
  * Reports a name that is unfit or taken. */
 const char *config__load_entry(struct lf_load *load, const config_setting_t *group, const char *kind);

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Settings of a route that only some kinds of job take. */
-static const char *const kind_settings[] = {"procedure",    "inputs",      "outputs",
-                                            "claim_status", "done_status", "failed_status",
-                                            "report",       "run_field",   NULL};
-
 static bool takes(const struct lf_config_kind *kind, const char *setting)
 {
     for (const char *const *name = kind->settings; name && *name; name++)
@@ -154,13 +149,23 @@ static void check_instrument(struct lf_load *load, config_setting_t *group, cons
     }
 }
 
-static void refuse_other_settings(struct lf_load *load, config_setting_t *group, const char *where,
+static bool any_kind_takes(const struct lf_load *load, const char *setting)
+{
+    const struct lf_config_kind *kind;
+    for (size_t i = 0; (kind = load->hooks->kind_at(i)); i++)
+        if (takes(kind, setting))
+            return true;
+    return false;
+}
+
+static void refuse_other_settings(struct lf_load *load, const config_setting_t *group, const char *where,
                                   const struct lf_config_kind *kind)
 {
-    for (const char *const *name = kind_settings; *name; name++) {
-        const config_setting_t *member = config_setting_get_member(group, *name);
-        if (member && !takes(kind, *name))
-            config__load_error(load, member, "%s: \"%s\" is not for job = \"%s\"; remove it", where, *name,
+    for (int i = 0; i < config_setting_length(group); i++) {
+        const config_setting_t *member = config_setting_get_elem(group, (unsigned)i);
+        const char *name = config_setting_name(member);
+        if (!takes(kind, name) && any_kind_takes(load, name))
+            config__load_error(load, member, "%s: \"%s\" is not for job = \"%s\"; remove it", where, name,
                                kind->name);
     }
 }

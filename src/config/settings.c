@@ -1,5 +1,4 @@
-/* Names here are what users write and what messages say: changing one breaks configurations in the field. A
- * row whose name ends in _file names a file that must exist and be readable.
+/* Names here are what users write and what messages say: changing one breaks configurations in the field.
  */
 #include "config/settings.h"
 #include "os/path.h"
@@ -96,7 +95,7 @@ const struct lf_setting config__settings_cloud[] = {
      "File with the client secret of the app (mode 600), or credential:NAME for a systemd credential."},
     {"api_key_file", CLOUD(LF_SECRET_FILE, api_key_file), NULL,
      "File with an API key (mode 600), instead of client_id and client_secret_file."},
-    {"ca_file", CLOUD(LF_PATH, ca_file), NULL, "Certificates to trust (PEM), instead of the system's."},
+    {"ca_file", CLOUD(LF_FILE, ca_file), NULL, "Certificates to trust (PEM), instead of the system's."},
     {"proxy", CLOUD(LF_TEXT, proxy), NULL,
      "HTTP proxy; \"\" for none. When left out, the environment decides."},
     {"connect_timeout", CLOUD(LF_DURATION, connect_timeout_ms), "15s", "How long connecting may take.",
@@ -120,8 +119,8 @@ const struct lf_setting config__settings_link[] = {
      "MQTT client id, which no other client may use; default: labferry-SITE-NAME."},
     {"username", LINK(LF_TEXT, username), NULL, "User name at the broker."},
     {"password_file", LINK(LF_SECRET_FILE, password_file), NULL, "File with the password (mode 600)."},
-    {"ca_file", LINK(LF_PATH, ca_file), NULL, "Certificates to trust (PEM), instead of the system's."},
-    {"cert_file", LINK(LF_PATH, cert_file), NULL,
+    {"ca_file", LINK(LF_FILE, ca_file), NULL, "Certificates to trust (PEM), instead of the system's."},
+    {"cert_file", LINK(LF_FILE, cert_file), NULL,
      "This agent's certificate (PEM), if the broker asks for one."},
     {"key_file", LINK(LF_SECRET_FILE, key_file), NULL, "Private key of cert_file (PEM, mode 600)."},
     {"keepalive", LINK(LF_DURATION, keepalive_ms), "30s",
@@ -177,7 +176,7 @@ const struct lf_setting config__settings_route[] = {
     {"where", NESTED, NULL,
      "EventBridge pattern over the event's detail; left out: every such event. Every route that matches makes its "
      "job; of two task jobs for one workflow task only the first works, and the other is cancelled."},
-    {"pattern_file", ROUTE(LF_PATH, pattern_file), NULL,
+    {"pattern_file", ROUTE(LF_FILE, pattern_file), NULL,
      "File with an EventBridge pattern (JSON) over the complete event, instead of where."},
     {"job", ROUTE(LF_TEXT, job), LF_REQUIRED,
      "deliver: bring the generated file to the instrument; task: have it work on a workflow task; procedure: "

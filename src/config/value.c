@@ -64,13 +64,7 @@ static char *resolve_path(const struct lf_load *load, enum lf_setting_type type,
     return *path ? lf_path_join(load->folder, path) : strdup(path);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t text_len = strlen(text), end_len = strlen(end);
-    return text_len >= end_len && !strcmp(text + text_len - end_len, end);
-}
-
-/* Files that must exist: secrets, and all settings called something_file. */
+/* Files that must exist. */
 static void check_file(struct lf_load *load, const config_setting_t *setting, const char *where,
                        const struct lf_setting *row, const char *path)
 {
@@ -88,7 +82,7 @@ static void check_file(struct lf_load *load, const config_setting_t *setting, co
             config__load_error(load, setting, "%s: \"%s\": %s%s", where, row->name, err.text, rest);
         }
         lf_buffer_wipe(&secret);
-    } else if (ends_with(row->name, "_file") && lf_path_check_readable(path, &err) != LF_OK) {
+    } else if (row->type == LF_FILE && lf_path_check_readable(path, &err) != LF_OK) {
         lf_error_prefix(&err, "cannot read %s", path);
         config__load_note(load, &err);
         config__load_error(load, setting, "%s: \"%s\": %s; correct the path or its permissions", where,
@@ -136,7 +130,7 @@ static void set_one(struct lf_load *load, const config_setting_t *setting, const
     struct lf_error err;
     const char *text = scalar_text(setting, room);
     const char *at = config__load_at(load, setting);
-    bool is_path = row->type == LF_PATH || row->type == LF_SECRET_FILE;
+    bool is_path = row->type == LF_PATH || row->type == LF_FILE || row->type == LF_SECRET_FILE;
     if (!at
         || (is_path && *text && !(text = config__load_keep(load, resolve_path(load, row->type, text), free))))
         return;

@@ -22,6 +22,7 @@ struct lf_error case_error;
 static const struct lf_setting folder_rows[] = {
     {"inbox", LF_INTO(LF_PATH, struct case_options, inbox), LF_REQUIRED, "Where files are put."},
     {"keep", LF_INTO(LF_DURATION, struct case_options, keep), "1d", "How long."},
+    {"table", LF_INTO(LF_FILE, struct case_options, table), NULL, "A file to read."},
     {"token_file", LF_INTO(LF_SECRET_FILE, struct case_options, token_file), NULL, "A secret."},
     {0},
 };

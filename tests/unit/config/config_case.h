@@ -25,8 +25,8 @@
 #define HEAD AGENT CLOUD LINK                                       /* lines 1 to 3 */
 #define GOOD HEAD INSTRUMENTS ROUTES
 
-// Drivers "folder" (delivers, collects; settings inbox, keep, token_file) and "line" (tasks; port, baud,
-// profile_file); events are known when they begin with a family that Benchling has; patterns with a key "bad"
+// Drivers "folder" (delivers, collects; settings inbox, keep, table, token_file) and "line" (tasks; port,
+// baud); events are known when they begin with a family that Benchling has; patterns with a key "bad"
 // are refused.
 extern const struct lf_config_hooks case_hooks;
 
@@ -40,7 +40,7 @@ struct lf_config *case_load(const char *text);
 bool case_refused(const char *text);
 /* Of the made-up drivers "folder" and "line". */
 struct case_options {
-    const char *inbox, *token_file, *port;
+    const char *inbox, *table, *token_file, *port;
     int64_t keep;
     int baud;
 };

@@ -154,6 +154,9 @@ static void missing_files(void)
             "link: \"ca_file\"|/nowhere/ca.pem|No such file");
     MISTAKE(HEAD INSTRUMENTS ROUTE("pattern_file = \"none.json\";"), 5,
             "\"pattern_file\"|none.json|No such file");
+    MISTAKE(HEAD "instruments = ( { name = \"h\"; driver = \"folder\"; inbox = \"/a\";\n table = "
+                 "\"none.csv\"; } );\n",
+            5, "instrument \"h\": \"table\"|none.csv|No such file");
 }
 
 // ---- agent, cloud, link ----
