@@ -89,8 +89,11 @@ enum lf_status lf_journal_works(struct lf_journal *journal, struct lf_error *err
 
 /* ---- a journal that is missing ---- */
 
-/* Its length is part of the format: what ACTED begins is written behind it, in existing files too. */
-static const char begun[] = "A journal was begun here. Without it the agent does not start here.\n";
+/* The lock file, as all versions write and read it: BEGUN from its start, the last action at ACTED_AT. */
+#define BEGUN "A journal was begun here. Without it the agent does not start here.\n"
+#define ACTED "The last action was noted as entry "
+enum { ACTED_AT = 68 };
+_Static_assert(sizeof BEGUN - 1 == ACTED_AT, "BEGUN ends where the last action begins");
 
 enum lf_status journal__health_not_missing(struct lf_journal *journal, struct lf_error *err)
 {
@@ -115,7 +118,7 @@ enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error
     enum lf_status status = lf_dir_sync_parent(journal->path,
                                                err); /* the mark must not exist before the journal does */
     if (status == LF_OK)
-        status = lf_file_append(&journal->lock, begun, sizeof begun - 1, err);
+        status = lf_file_append(&journal->lock, BEGUN, ACTED_AT, err);
     if (status == LF_OK)
         status = lf_file_sync(&journal->lock, err);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "cannot write the lock file of the journal");
@@ -123,15 +126,13 @@ enum lf_status journal__health_begun(struct lf_journal *journal, struct lf_error
 
 /* ---- a journal that is older than it was ---- */
 
-#define ACTED "The last action was noted as entry "
-
 void journal__health_acts(struct lf_journal *journal)
 {
     char text[80];
     struct lf_error err;
     journal->acts = false;
     int len = snprintf(text, sizeof text, ACTED "%019" PRId64 " of its audit trail.\n", journal->audited);
-    if (lf_file_write_at(&journal->lock, sizeof begun - 1, text, (size_t)len, &err) != LF_OK)
+    if (lf_file_write_at(&journal->lock, ACTED_AT, text, (size_t)len, &err) != LF_OK)
         lf_log_warning(
             "journal",
             "cannot note the last action in %s.lock: an older copy of the journal would go unnoticed",
@@ -146,7 +147,7 @@ enum lf_status journal__health_compare(struct lf_journal *journal, struct lf_err
     enum lf_status status = lf_journal_audit_head(journal, &head, err);
     size_t len;
     if (status != LF_OK
-        || lf_file_read_at(&journal->lock, sizeof begun - 1, text, sizeof text - 1, &len, &unread) != LF_OK
+        || lf_file_read_at(&journal->lock, ACTED_AT, text, sizeof text - 1, &len, &unread) != LF_OK
         || strncmp(text, ACTED, sizeof ACTED - 1) != 0)
         return status;
     int64_t acted = strtoll(text + sizeof ACTED - 1, NULL, 10);

@@ -279,12 +279,41 @@ static void older_copy(void)
     acts(4);
 }
 
-UNIT_TESTS(
-    "journal health", {"an older copy of a journal is recognised by the action that it lacks", older_copy},
-    {"an action that was rolled back is not missed", acted_and_rolled_back},
-    {"no second agent opens a journal in use, even when its lock file was removed", lock_file_removed},
-    {"damage found while running ends all writing, and the error says what to do", found_while_running},
-    {"a transaction in which damage is found is not committed", in_the_middle_of_a_transaction},
-    {"a journal that is moved away or replaced accepts nothing until it is back", gone_and_back},
-    {"a journal that is missing is never silently replaced by an empty one", missing_at_the_start},
-    {"a disk that is full for a while is reported, and work goes on afterwards", no_room_for_a_while}, )
+/* What earlier versions wrote. */
+static const char old_lock[] = "A journal was begun here. Without it the agent does not start here.\n"
+                               "The last action was noted as entry 0000000000000000009 of its audit trail.\n";
+
+static void lock_file_format(void)
+{
+    struct lf_buffer bytes = {0};
+    struct lf_error err;
+    struct lf_journal *journal;
+    char lock[600];
+    acts(1);
+    snprintf(lock, sizeof lock, "%s.lock", path);
+    NEED(lf_file_read(lock, 1000, &bytes, UNIT_ERROR) == LF_OK);
+    char *text = lf_buffer_take(&bytes);
+    CHECK_STR(text, "A journal was begun here. Without it the agent does not start here.\n"
+                    "The last action was noted as entry 0000000000000000001 of its audit "
+                    "trail.\n");
+    free(text);
+    FILE *file = fopen(lock, "wb");
+    NEED(file && fputs(old_lock, file) >= 0 && fclose(file) == 0);
+    journal = open_journal();
+    CHECK_INT(lf_journal_missing(journal), 8);
+    lf_journal_close(journal);
+    unlink(path);
+    CHECK_INT(try_open(&journal, &err), LF_NOT_FOUND);
+}
+
+UNIT_TESTS("journal health", {"the lock file stays as earlier versions wrote it", lock_file_format},
+           {"an older copy of a journal is recognised by the action that it lacks", older_copy},
+           {"an action that was rolled back is not missed", acted_and_rolled_back},
+           {"no second agent opens a journal in use, even when its lock file was removed", lock_file_removed},
+           {"damage found while running ends all writing, and the error says what to do",
+            found_while_running},
+           {"a transaction in which damage is found is not committed", in_the_middle_of_a_transaction},
+           {"a journal that is moved away or replaced accepts nothing until it is back", gone_and_back},
+           {"a journal that is missing is never silently replaced by an empty one", missing_at_the_start},
+           {"a disk that is full for a while is reported, and work goes on afterwards",
+            no_room_for_a_while}, )
