@@ -9,21 +9,6 @@
 
 enum { LF_EVENT_MAX_BYTES = 256 * 1024 + 16 * 1024 }; /* EventBridge's 256 KB plus the wrapping */
 
-/* What distinguishes two happenings with the same name and resource (see key.h). */
-enum lf_event_state {
-    LF_STATE_ONCE,   /* nothing: it happens once to a resource */
-    LF_STATE_FILE,   /* the file, and how its processing ended */
-    LF_STATE_STATUS, /* the new status, and when */
-    LF_STATE_MOMENT, /* when */
-};
-
-/* An event type that Labferry knows. */
-struct lf_event_kind {
-    const char *name;     /* without the version: "automationInputGenerator.completed" */
-    const char *resource; /* payload key: "automationInputGenerator" */
-    enum lf_event_state state;
-};
-
 /* One event. Its texts are borrowed from root, and NULL when the envelope lacks them. */
 struct lf_event {
     char *id;           /* Benchling's "evt_..."; never NULL. A webhook without one has made_id */
@@ -33,7 +18,7 @@ struct lf_event {
     char *resource_id;  /* NULL: not given */
     char *created_at;   /* RFC 3339 as given */
     int64_t created_ms; /* the same in wall ms; 0: unknown */
-    bool known;         /* one of event__kinds */
+    bool known;         /* Labferry knows the type */
     bool deprecated;
     bool thin;                       /* has only the id of the resource (webhook): read it from the API */
     size_t excluded_count;           /* of excludedProperties: read them from the API */
@@ -60,7 +45,5 @@ bool lf_event_is_on(const struct lf_event *event, const char *on);
 enum lf_status lf_event_on_check(const char *on, struct lf_error *err);
 /* Calls each for every detail-type that `on` covers, for subscribing. */
 void lf_event_on_types(const char *on, void (*each)(void *context, const char *type), void *context);
-
-extern const struct lf_event_kind event__kinds[]; /* ends with name NULL */
 
 #endif

@@ -15,13 +15,9 @@ struct lf_pattern; /* compiled; read-only after that: any thread */
 /* Compiles a pattern into *pattern, owned. LF_INVALID (permanent) says where in the pattern (a path such as
  * detail.status[0].prefix) and why. */
 enum lf_status lf_pattern_compile(const cJSON *json, struct lf_pattern **pattern, struct lf_error *err);
-enum lf_status event__pattern_parse(struct lf_slice text, struct lf_pattern **pattern, struct lf_error *err);
 void lf_pattern_free(struct lf_pattern *pattern);
 
 /* Does the event (any JSON object) match? Never fails; bounded work. */
 bool lf_pattern_match(const struct lf_pattern *pattern, const cJSON *event);
-/* For people: NULL if it matches, otherwise the path of the field that could not be satisfied (in the rule
- * that got furthest). Borrowed from the pattern. */
-const char *event__pattern_mismatch(const struct lf_pattern *pattern, const cJSON *event);
 
 #endif

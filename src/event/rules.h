@@ -39,4 +39,10 @@ struct lf_pattern {
     struct lf_rules rules;
 };
 
+/* As lf_pattern_compile, from the text of a pattern. */
+enum lf_status event__pattern_parse(struct lf_slice text, struct lf_pattern **pattern, struct lf_error *err);
+/* For people: NULL if it matches, otherwise the path of the field that could not be satisfied (in the rule
+ * that got furthest). Borrowed from the pattern. */
+const char *event__pattern_mismatch(const struct lf_pattern *pattern, const cJSON *event);
+
 #endif

@@ -2,7 +2,7 @@
  * pattern itself. */
 #include "fuzz.h"
 
-#include "event/pattern.h"
+#include "event/rules.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Reads lines "PATTERN<tab>EVENT" and writes for each 1, 0 or E (the pattern or the event was refused). */
-#include "event/pattern.h"
+#include "event/rules.h"
 #include "event/text.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "event/event.h"
+#include "event/kind.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,5 +1,4 @@
 #include "base/file.h"
-#include "event/pattern.h"
 #include "event/rules.h"
 #include "unit.h"
 
