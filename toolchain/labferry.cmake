@@ -113,9 +113,13 @@ function(lf_use_packages name)
     endforeach()
 endfunction()
 
-# lf_library(NAME SOURCES a.c b.c LIBS lf_base PKGS libcjson): a static library, one per folder.
+# lf_library(NAME SOURCES a.c b.c LIBS lf_base PKGS libcjson): a static library, one per folder. Without SOURCES it is
+# made of all .c files of the folder.
 function(lf_library name)
     cmake_parse_arguments(A "" "" "SOURCES;LIBS;PKGS" ${ARGN})
+    if(NOT A_SOURCES)
+        file(GLOB A_SOURCES CONFIGURE_DEPENDS *.c)
+    endif()
     add_library(${name} STATIC ${A_SOURCES})
     target_link_libraries(${name} PUBLIC ${A_LIBS} Threads::Threads)
     lf_use_packages(${name} ${A_PKGS})

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/setting.h"
 #include "base/units.h"
+#include "job/captures.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -264,20 +265,30 @@ static const char *count_of(const cJSON *storage, const char *name, const char *
     return room;
 }
 
+/* ", 12 GB free on disk": what the fuller disk has, of those whose free space is known. Returns room. */
+static const char *disk_free(const cJSON *storage, char room[60])
+{
+    char size[32];
+    int64_t journal = lf_json_int(storage, "journal_disk_free", -1),
+            spool = lf_json_int(storage, "spool_disk_free", -1),
+            least = spool < 0 || (journal >= 0 && journal < spool) ? journal : spool;
+    lf_size_format(least, size, sizeof size);
+    room[0] = '\0';
+    if (least >= 0)
+        snprintf(room, 60, ", %s free on disk", size);
+    return room;
+}
+
 static void show_storage(const struct cli *cli, const cJSON *storage)
 {
-    char use[80], more[60], more_use[80], free_room[32], text[400];
-    int64_t journal_free = lf_json_int(storage, "journal_disk_free", -1),
-            spool_free = lf_json_int(storage, "spool_disk_free", -1);
-    lf_size_format(journal_free >= 0 && journal_free < spool_free ? journal_free : spool_free, free_room,
-                   sizeof free_room);
+    char use[80], more[60], more_use[80], free_room[60], text[400];
     snprintf(text, sizeof text, "%s, of which events without a job %s%s",
              of_limit(storage, "journal_bytes", "journal_max", true, use),
              of_limit(storage, "unused_bytes", "unused_max", true, more_use),
              count_of(storage, "unused_dropped", "dropped early", more));
     line(cli, "journal", CLI_PLAIN, text);
-    snprintf(text, sizeof text, "%s, %s free on disk",
-             of_limit(storage, "spool_bytes", "spool_max", true, use), free_room);
+    snprintf(text, sizeof text, "%s%s", of_limit(storage, "spool_bytes", "spool_max", true, use),
+             disk_free(storage, free_room));
     line(cli, "spool", CLI_PLAIN, text);
     snprintf(text, sizeof text, "%s reports waiting for the broker%s",
              of_limit(storage, "outbox", "outbox_max", false, use),
@@ -330,9 +341,11 @@ static void show_instruments(const struct cli *cli, const cJSON *list)
 
 static void show_values(const struct cli *cli, const cJSON *captures)
 {
-    const cJSON *capture;
-    cJSON_ArrayForEach (capture, captures)
-        line(cli, lf_json_text_or(capture, "name", "?"), CLI_PLAIN, lf_json_text(capture, "value"));
+    const cJSON *entry;
+    struct lf_capture capture;
+    cJSON_ArrayForEach (entry, captures)
+        if (lf_captures_read(entry, &capture))
+            line(cli, capture.name, CLI_PLAIN, capture.value);
 }
 
 static void show_history(const struct cli *cli, const cJSON *history)

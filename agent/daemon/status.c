@@ -52,11 +52,11 @@ static bool queue_audit_head(struct lf_context *context, struct lf_error *err)
     lf_audit_head_text(&head, text);
     char *topic = lf_format("%s/audit", context->config->link.base);
     char *note = lf_format("{\"head\":\"%s\",\"at\":\"%s\"}", text, at);
-    bool good = topic && note ? lf_journal_outbox_add(context->journal, topic, note, true, err) == LF_OK
-                              : lf_fail_memory(err, "publishing the head of the audit trail") == LF_OK;
+    enum lf_status status = topic && note ? lf_journal_outbox_add(context->journal, topic, note, true, err)
+                                          : lf_fail_memory(err, "publishing the head of the audit trail");
     free(topic);
     free(note);
-    return good;
+    return status == LF_OK;
 }
 
 static bool queue(struct lf_context *context, const char *topic, const char *text, struct lf_error *err)

@@ -85,9 +85,8 @@ static enum lf_status gap(void *context, struct lf_error *err)
     return lf_intake_gap(agent->context.intake, err);
 }
 
-static void online(void *context, bool session_present, bool complete)
+static void online(void *context, bool complete)
 {
-    (void)session_present;
     struct agent *agent = context;
     lf_intake_fill(agent->context.intake, complete);
     status_queue(&agent->context);
@@ -130,12 +129,8 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
     if (status != LF_OK)
         return status;
     status = lf_journal_audit_add(agent->context.journal, "agent", "audit", NULL, text, err);
-    for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++) {
-        char *key = lf_format("paused.%s", config->instruments[i].name);
-        status = key ? lf_journal_set(agent->context.journal, key, why, err)
-                     : lf_fail_memory(err, "pausing an instrument");
-        free(key);
-    }
+    for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++)
+        status = lf_journal_set_paused(agent->context.journal, config->instruments[i].name, why, err);
     status = lf_journal_end(agent->context.journal, status, err);
     if (status == LF_OK)
         lf_journal_missing_noted(agent->context.journal);
@@ -185,10 +180,8 @@ static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
 static enum lf_status open_instrument(struct agent *agent, const struct lf_config_instrument *config,
                                       struct lf_error *err)
 {
-    char *key = lf_format("paused.%s", config->name);
-    char *paused = NULL;
-    enum lf_status status = key ? lf_journal_get(agent->context.journal, key, &paused, err)
-                                : lf_fail_memory(err, "opening an instrument");
+    char *paused;
+    enum lf_status status = lf_journal_paused(agent->context.journal, config->name, &paused, err);
     struct lf_instrument_options options = {
         .name = config->name,
         .driver = lf_driver_find(config->driver, err),
@@ -216,7 +209,6 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
     if (status != LF_OK)
         lf_instrument_close(instrument);
     free(paused);
-    free(key);
     return status == LF_OK ? LF_OK : lf_error_prefix(err, "%s: instrument \"%s\"", config->at, config->name);
 }
 

@@ -73,24 +73,8 @@ static bool parse_many(struct lf_line_scan *scan, struct lf_line_ending *ending)
     return true;
 }
 
-bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending)
-{
-    *ending = (struct lf_line_ending){.times = 1};
-    if (!parse_unit(scan, ending))
-        return false;
-    if (line__scan_accept(scan, "or")
-        && (!line__scan_expect(scan, "one", "line \"\\r\\n\" or one of \"#\"")
-            || !parse_one_of(scan, &ending->alone)))
-        return false;
-    if (!parse_many(scan, ending))
-        return false;
-    if (ending->unit == LF_UNIT_NONE && (ending->times > 1 || ending->alone.len))
-        return line__scan_problem(scan, scan->at, "'none' cannot be combined");
-    return !line__scan_accept(scan, "checksum") || line__parse_checksum(scan, &ending->check);
-}
-
 /* NAME [hex] [low first | high first] [after end] [with start] */
-bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check)
+static bool parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check)
 {
     size_t index;
     if (!line__scan_choice(scan, "a checksum", line__checksum_names, &index))
@@ -111,6 +95,22 @@ bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check
         *flags[word] = strcmp(words[word], "high") != 0;
     }
     return true;
+}
+
+bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending)
+{
+    *ending = (struct lf_line_ending){.times = 1};
+    if (!parse_unit(scan, ending))
+        return false;
+    if (line__scan_accept(scan, "or")
+        && (!line__scan_expect(scan, "one", "line \"\\r\\n\" or one of \"#\"")
+            || !parse_one_of(scan, &ending->alone)))
+        return false;
+    if (!parse_many(scan, ending))
+        return false;
+    if (ending->unit == LF_UNIT_NONE && (ending->times > 1 || ending->alone.len))
+        return line__scan_problem(scan, scan->at, "'none' cannot be combined");
+    return !line__scan_accept(scan, "checksum") || parse_checksum(scan, &ending->check);
 }
 
 static bool parse_bounds(struct lf_line_scan *scan, struct lf_line_input_rule *rule)

@@ -9,7 +9,6 @@
 bool line__parse_pattern(struct lf_line_scan *scan, const char *what, bool reply,
                          struct lf_line_pattern *pattern);
 bool line__parse_ending(struct lf_line_scan *scan, struct lf_line_ending *ending);
-bool line__parse_checksum(struct lf_line_scan *scan, struct lf_line_check *check);
 bool line__parse_input(struct lf_line_scan *scan, struct lf_line_input_rule *rule);
 /* PATTERN says CLASS ['message'] */
 bool line__parse_error_rule(struct lf_line_scan *scan, struct lf_line_error_rule *rule);

@@ -138,20 +138,23 @@ static enum lf_status check_value(const struct lf_verb *verb, const struct lf_ar
                                   struct lf_error *err)
 {
     static const char *const wanted[] = {
-        [LF_ARG_TEXT] = "a string of 1 to 4096 bytes",
+        [LF_ARG_TEXT] = "a string",
         [LF_ARG_INT] = "a whole number above 0",
         [LF_ARG_BOOL] = "true or false",
         [LF_ARG_TIME] = "a time like 2026-11-22T06:00:00Z, or how long ago: 2h",
         [LF_ARG_DURATION] = "a duration like 30s, 5m or 2h",
         [LF_ARG_OBJECT] = "an object of strings, like {\"volume\": \"50\"}",
-        [LF_ARG_FILE] = "a path of at most 4096 bytes",
+        [LF_ARG_FILE] = "a path",
     };
     char bound[LF_ARG_SHOWN];
     if (!fits_type(arg, value)) {
+        lf_arg_bound(arg, bound);
+        if (arg->type == LF_ARG_TEXT || arg->type == LF_ARG_FILE)
+            snprintf(bound, sizeof bound, " of 1 to %d bytes", ARG_TEXT_MAX);
         const char *text = cJSON_GetStringValue(value);
         return lf_fail(err, LF_INVALID, LF_PERMANENT, "%s: \"%s\" (%s) must be %s%s%s%.40s%s", verb->name,
-                       arg->name, arg->help, wanted[arg->type], lf_arg_bound(arg, bound),
-                       text ? ", not \"" : "", text ? text : "", text ? "\"" : "");
+                       arg->name, arg->help, wanted[arg->type], bound, text ? ", not \"" : "",
+                       text ? text : "", text ? "\"" : "");
     }
     if (arg->choice)
         return check_choice(verb, arg, value->valuestring, err);

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "config/config.h"
 #include "control/config_hooks.h"
+#include "job/captures.h"
 #include "job/job.h"
 
 #include <stdio.h>
@@ -79,16 +80,8 @@ static enum lf_status perform_run(struct lf_context *context, const struct lf_ve
 
 static cJSON *captures_report(const struct lf_outcome *outcome)
 {
-    cJSON *report = cJSON_CreateObject(), *values = cJSON_CreateArray();
-    for (size_t i = 0; i < outcome->count; i++) {
-        const struct lf_capture *capture = &outcome->captures[i];
-        cJSON *value = cJSON_CreateObject();
-        bool made = lf_json_set_text(value, "name", capture->name)
-                    && lf_json_set_text(value, "value", capture->value)
-                    && lf_json_set_text(value, "type", lf_capture_type_name(capture->type));
-        lf_json_add(&values, lf_json_made(value, made));
-    }
-    return lf_json_made(report, lf_json_set(report, "values", values));
+    cJSON *report = cJSON_CreateObject();
+    return lf_json_made(report, lf_json_set(report, "values", lf_captures_list(outcome)));
 }
 
 static enum lf_status perform_ask(struct lf_context *context, const struct lf_verb_request *request,
@@ -162,14 +155,11 @@ static enum lf_status perform_assign(struct lf_context *context, const struct lf
 
 /* ---- pause and resume ---- */
 
-/* Kept in the journal under "paused.NAME", so that a restart does not resume it. why NULL: resume. */
+/* Kept in the journal, so that a restart does not resume it. why NULL: resume. */
 static enum lf_status set_paused(struct lf_context *context, struct lf_instrument *instrument,
                                  const char *why, struct lf_error *err)
 {
-    char *key = lf_format("paused.%s", lf_instrument_name(instrument));
-    enum lf_status status = key ? lf_journal_set(context->journal, key, why, err)
-                                : lf_fail_memory(err, "pausing");
-    free(key);
+    enum lf_status status = lf_journal_set_paused(context->journal, lf_instrument_name(instrument), why, err);
     if (status != LF_OK)
         return status;
     if (why)

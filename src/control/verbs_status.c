@@ -70,13 +70,11 @@ static bool just_now(const cJSON *since)
 static void need_resume(struct lf_context *context, cJSON *list, const char *name)
 {
     struct lf_error ignored;
-    char *key = lf_format("paused.%s", name), *why = NULL, todo[120];
-    if (key)
-        lf_journal_get(context->journal, key, &why, &ignored);
+    char *why, todo[120];
+    lf_journal_paused(context->journal, name, &why, &ignored);
     snprintf(todo, sizeof todo, "labferry resume %.80s", name);
     need(list, lf_format("%s is %s", name, why ? why : "paused by the configuration"), todo);
     free(why);
-    free(key);
 }
 
 static void need_instruments(struct lf_context *context, cJSON *list, const cJSON *instruments)

@@ -11,7 +11,7 @@
 static enum lf_status take_inputs(struct lf_job *job, const struct lf_birth *birth, struct lf_error *err)
 {
     cJSON *inputs = birth->inputs ? cJSON_Duplicate(birth->inputs, true) : cJSON_CreateObject();
-    enum lf_status status = lf_job_set_object(job, LF_JOB_INPUTS, inputs, err);
+    enum lf_status status = lf_job_set_json(job, LF_JOB_INPUTS, inputs, err);
     size_t count = birth->route && birth->resource ? birth->route->input_count : 0;
     for (size_t i = 0; status == LF_OK && i < count; i++) {
         const struct lf_config_map *map = &birth->route->inputs[i];

@@ -37,7 +37,7 @@ static enum lf_status adopt_upload(struct job_work *work, struct lf_error *err)
     int64_t ours = 0;
     enum lf_status status = LF_NOT_FOUND;
     if (blob)
-        status = lf_journal_job_with_field(work->jobs->journal, "collect", LF_JOB_BLOB, blob, false,
+        status = lf_journal_job_with_field(work->jobs->journal, work->job->kind, LF_JOB_BLOB, blob, false,
                                            work->job->id, &ours, err);
     if (status == LF_OK)
         return job__end(work, LF_JOB_CANCELLED, "this agent uploaded the file itself, in job %lld",
@@ -214,8 +214,8 @@ static enum lf_status same_file(struct job_work *work, const char *processor, st
     struct lf_journal *journal = work->jobs->journal;
     if (!finding)
         return LF_NOT_FOUND;
-    enum lf_status status = lf_journal_job_with_field(journal, "collect", LF_JOB_PROCESSOR, processor, false,
-                                                      work->job->id, &id, err);
+    enum lf_status status = lf_journal_job_with_field(journal, work->job->kind, LF_JOB_PROCESSOR, processor,
+                                                      false, work->job->id, &id, err);
     if (status == LF_OK)
         status = lf_journal_job_get(journal, id, &earlier, err);
     if (status != LF_OK)

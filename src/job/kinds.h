@@ -1,6 +1,6 @@
 /* The kinds of job: one row per kind, all listed in kind_list.c. Configuration (through its hooks), intake,
  * runner and control ask these rows; nothing else in the agent lists kinds. To add one, write its steps and
- * its row in a file of this room, declare the row below, and add it to kind_list.c.
+ * its row in a file of this room, and name the row in kind_list.c.
  */
 #ifndef LF_JOB_KINDS_H
 #define LF_JOB_KINDS_H
@@ -37,7 +37,8 @@ struct lf_job_kind {
 /* NULL-terminated. */
 extern const struct lf_job_kind *const lf_job_kinds[];
 
-extern const struct lf_job_kind job__kind_deliver, job__kind_collect, job__kind_task, job__kind_procedure;
+/* Those that other files of the room name. */
+extern const struct lf_job_kind job__kind_deliver, job__kind_collect, job__kind_procedure;
 
 /* NULL: this version does not know the kind. */
 const struct lf_job_kind *lf_job_kind_find(const char *name);

@@ -160,7 +160,7 @@ static void note_doubt(void *context, const struct lf_job *job)
 static enum lf_status no_doubt(struct job_work *work, struct lf_error *err)
 {
     struct lf_job_filter open = {.state = "open",
-                                 .kind = "deliver",
+                                 .kind = job__kind_deliver.config.name,
                                  .instrument = work->job->instrument,
                                  .limit = OPEN_MAX};
     int64_t doubt = 0;
@@ -178,7 +178,8 @@ static enum lf_status by_last_job(struct job_work *work, struct lf_error *err)
     struct lf_job last;
     enum lf_status status = no_doubt(work, err);
     if (status == LF_OK)
-        status = lf_journal_job_last_done(work->jobs->journal, work->job->instrument, "deliver", &last, err);
+        status = lf_journal_job_last_done(work->jobs->journal, work->job->instrument,
+                                          job__kind_deliver.config.name, &last, err);
     if (status != LF_OK)
         return status;
     const char *run = lf_job_text(&last, LF_JOB_RUN);

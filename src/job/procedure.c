@@ -3,6 +3,7 @@
  * run -> report. The captured values stay in the job; nothing in Benchling changes. The kind `task` runs its
  * procedure with the same step.
  */
+#include "job/captures.h"
 #include "job/steps.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 static enum lf_status check_inputs(const struct job_work *work, struct lf_error *err)
 {
-    const cJSON *inputs = lf_job_object(work->job, LF_JOB_INPUTS);
+    const cJSON *inputs = lf_job_json(work->job, LF_JOB_INPUTS);
     for (size_t i = 0; work->route && i < work->route->input_count; i++) {
         const struct lf_config_map *map = &work->route->inputs[i];
         if (!cJSON_GetObjectItemCaseSensitive(inputs, map->name))
@@ -31,7 +32,7 @@ enum lf_status job__procedure_action(struct job_work *work, struct lf_action *ac
     action->kind = LF_ACTION_RUN;
     action->name = lf_job_text(work->job, LF_JOB_PROCEDURE);
     action->inputs = work->inputs;
-    cJSON_ArrayForEach (input, lf_job_object(work->job, LF_JOB_INPUTS)) {
+    cJSON_ArrayForEach (input, lf_job_json(work->job, LF_JOB_INPUTS)) {
         if (action->input_count == INPUTS_MAX)
             return lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "a procedure takes at most %d inputs",
                            INPUTS_MAX);
@@ -44,16 +45,10 @@ enum lf_status job__procedure_action(struct job_work *work, struct lf_action *ac
 enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome *outcome,
                                   struct lf_error *err)
 {
-    cJSON *captures = cJSON_CreateArray();
     char summary[300] = "";
-    enum lf_status status = lf_job_set_object(work->job, LF_JOB_CAPTURES, captures, err);
-    for (size_t i = 0; status == LF_OK && i < outcome->count; i++) {
+    enum lf_status status = lf_job_set_json(work->job, LF_JOB_CAPTURES, lf_captures_list(outcome), err);
+    for (size_t i = 0; i < outcome->count; i++) {
         const struct lf_capture *capture = &outcome->captures[i];
-        cJSON *entry = cJSON_CreateObject();
-        if (!cJSON_AddItemToArray(captures, entry) || !lf_json_set_text(entry, "name", capture->name)
-            || !lf_json_set_text(entry, "value", capture->value)
-            || !lf_json_set_text(entry, "type", lf_capture_type_name(capture->type)))
-            status = lf_fail_memory(err, "keeping captured values");
         size_t used = strlen(summary);
         snprintf(summary + used, sizeof summary - used, "%s%.60s %.60s", used ? ", " : "", capture->name,
                  capture->value);

@@ -114,8 +114,8 @@ cJSON *lf_job_to_json(struct lf_jobs *jobs, const struct lf_job *job, bool verbo
         good = lf_json_set_text(report, "class", lf_class_name(job->class));
     if (good && (job->state == LF_JOB_HELD || job->state == LF_JOB_FAILED || job->state == LF_JOB_EXPIRED))
         good = add_ways(report, job);
-    if (good && job->state == LF_JOB_DONE && lf_job_object(job, LF_JOB_CAPTURES))
-        good = lf_json_set(report, "values", cJSON_Duplicate(lf_job_object(job, LF_JOB_CAPTURES), true));
+    if (good && job->state == LF_JOB_DONE && lf_job_json(job, LF_JOB_CAPTURES))
+        good = lf_json_set(report, "values", cJSON_Duplicate(lf_job_json(job, LF_JOB_CAPTURES), true));
     if (good && !lf_job_state_final(job->state) && lf_job_text(job, LF_JOB_END))
         good = lf_json_set_text(report, "ending", lf_job_text(job, LF_JOB_END));
     if (good && job->state == LF_JOB_WAITING)

@@ -3,6 +3,7 @@
  * check -> claim -> run -> report -> settle. When a claimed task ends badly, settle sets the workflow task to
  * failed before the job ends.
  */
+#include "job/captures.h"
 #include "job/steps.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ static enum lf_status read_inputs(struct job_work *work, const cJSON *task, stru
     const struct lf_config_route *route = work->route;
     cJSON *inputs = cJSON_CreateObject();
     char *text = NULL, needed_by[140];
-    enum lf_status status = lf_job_set_object(work->job, LF_JOB_INPUTS, inputs, err);
+    enum lf_status status = lf_job_set_json(work->job, LF_JOB_INPUTS, inputs, err);
     for (size_t i = 0; status == LF_OK && i < route->input_count; i++) {
         snprintf(needed_by, sizeof needed_by, "the input \"%.100s\"", route->inputs[i].name);
         status = field_text(work, task, route->inputs[i].field, needed_by, &text, err);
@@ -63,9 +64,9 @@ static enum lf_status still_ours(struct job_work *work, const cJSON *task, struc
         return job__end(work, LF_JOB_CANCELLED, "the workflow task has been archived");
     if (is_over(type))
         return job__end(work, LF_JOB_CANCELLED, "the workflow task is already %s", name);
-    enum lf_status status = lf_journal_job_with_field(work->jobs->journal, "task", LF_JOB_WORKFLOW_TASK,
-                                                      lf_json_text_or(task, "id", ""), true, work->job->id,
-                                                      &other, err);
+    enum lf_status status = lf_journal_job_with_field(work->jobs->journal, work->job->kind,
+                                                      LF_JOB_WORKFLOW_TASK, lf_json_text_or(task, "id", ""),
+                                                      true, work->job->id, &other, err);
     if (status != LF_OK && status != LF_NOT_FOUND)
         return status;
     if (status == LF_OK && other < work->job->id)
@@ -156,7 +157,7 @@ static enum lf_status end_unclaimed(struct job_work *work, enum lf_job_state end
     lf_job_clear(work->job, LF_JOB_FAILURE);
     lf_job_clear(work->job, LF_JOB_END);
     lf_job_clear(work->job, LF_JOB_CLAIMING);
-    job__set_step(work->job, job__kind_task.steps);
+    job__set_step(work->job, lf_job_kind_find(work->job->kind)->steps);
     return LF_OK;
 }
 
@@ -183,19 +184,20 @@ static enum lf_status settle_task(struct job_work *work, struct lf_error *err)
 
 /* Adds a captured value to the fields of a workflow output. Numbers are sent as the instrument wrote them:
  * "100.00" stays 100.00. */
-static enum lf_status add_value(cJSON *fields, const char *field, const char *type, const char *value,
+static enum lf_status add_value(cJSON *fields, const char *field, const struct lf_capture *capture,
                                 struct lf_error *err)
 {
-    bool number = !strcmp(type, "real") || !strcmp(type, "int");
+    const char *value = capture->value;
+    bool number = capture->type == LF_CAPTURE_REAL || capture->type == LF_CAPTURE_INT;
     enum lf_status status = number ? job__is_number(value, &number, err) : LF_OK;
     if (status != LF_OK)
         return status;
     cJSON *object = cJSON_CreateObject();
     if (lf_json_set(fields, field, object)
         && lf_json_set(object, "value",
-                       number                  ? cJSON_CreateRaw(value)
-                       : !strcmp(type, "bool") ? cJSON_CreateBool(!strcmp(value, "true"))
-                                               : cJSON_CreateString(value)))
+                       number                             ? cJSON_CreateRaw(value)
+                       : capture->type == LF_CAPTURE_BOOL ? cJSON_CreateBool(!strcmp(value, "true"))
+                                                          : cJSON_CreateString(value)))
         return LF_OK;
     return lf_fail_memory(err, "making a workflow output");
 }
@@ -215,13 +217,13 @@ static const char *output_field(const struct job_work *work, const char *capture
 static enum lf_status output_fields(const struct job_work *work, cJSON **fields, struct lf_error *err)
 {
     enum lf_status status = LF_OK;
-    const cJSON *capture;
+    const cJSON *entry;
+    struct lf_capture capture;
     *fields = cJSON_CreateObject();
-    cJSON_ArrayForEach (capture, lf_job_object(work->job, LF_JOB_CAPTURES)) {
-        const char *name = lf_json_text(capture, "name"), *value = lf_json_text(capture, "value");
-        const char *field = name && value ? output_field(work, name) : NULL;
+    cJSON_ArrayForEach (entry, lf_job_json(work->job, LF_JOB_CAPTURES)) {
+        const char *field = lf_captures_read(entry, &capture) ? output_field(work, capture.name) : NULL;
         if (status == LF_OK && field)
-            status = add_value(*fields, field, lf_json_text_or(capture, "type", "text"), value, err);
+            status = add_value(*fields, field, &capture, err);
     }
     return *fields ? status : lf_fail_memory(err, "making a workflow output");
 }
@@ -256,11 +258,11 @@ static enum lf_status is_foreign(const struct job_work *work, const char *id, bo
     const cJSON *known;
     int64_t other;
     *foreign = true;
-    cJSON_ArrayForEach (known, lf_job_object(work->job, LF_JOB_OUTPUTS_BEFORE))
+    cJSON_ArrayForEach (known, lf_job_json(work->job, LF_JOB_OUTPUTS_BEFORE))
         if (cJSON_IsString(known) && !strcmp(known->valuestring, id))
             return LF_OK;
-    enum lf_status status = lf_journal_job_with_field(work->jobs->journal, "task", LF_JOB_OUTPUT, id, false,
-                                                      work->job->id, &other, err);
+    enum lf_status status = lf_journal_job_with_field(work->jobs->journal, work->job->kind, LF_JOB_OUTPUT, id,
+                                                      false, work->job->id, &other, err);
     *foreign = status == LF_OK;
     return status == LF_NOT_FOUND ? LF_OK : status;
 }
@@ -271,7 +273,7 @@ static enum lf_status is_foreign(const struct job_work *work, const char *id, bo
 static enum lf_status look_for_output(struct job_work *work, const char *task, const cJSON *fields,
                                       struct lf_error *err)
 {
-    cJSON *outputs = NULL, *before = lf_job_object(work->job, LF_JOB_OUTPUTS_BEFORE);
+    cJSON *outputs = NULL, *before = lf_job_json(work->job, LF_JOB_OUTPUTS_BEFORE);
     enum lf_status status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
     const cJSON *output;
     cJSON_ArrayForEach (output, outputs) {
@@ -300,7 +302,7 @@ static enum lf_status note_outputs(struct job_work *work, const char *task, stru
 {
     cJSON *outputs = NULL, *before = cJSON_CreateArray();
     const cJSON *output;
-    enum lf_status status = lf_job_set_object(work->job, LF_JOB_OUTPUTS_BEFORE, before, err);
+    enum lf_status status = lf_job_set_json(work->job, LF_JOB_OUTPUTS_BEFORE, before, err);
     if (status == LF_OK)
         status = lf_cloud_list_outputs(work->jobs->cloud, task, &work->call, &outputs, err);
     cJSON_ArrayForEach (output, outputs) {
@@ -330,8 +332,8 @@ static enum lf_status report_task(struct job_work *work, struct lf_error *err)
         return LF_OK;
     }
     if (status == LF_OK)
-        status = lf_job_object(work->job, LF_JOB_OUTPUTS_BEFORE) ? look_for_output(work, task, fields, err)
-                                                                 : note_outputs(work, task, err);
+        status = lf_job_json(work->job, LF_JOB_OUTPUTS_BEFORE) ? look_for_output(work, task, fields, err)
+                                                               : note_outputs(work, task, err);
     if (status == LF_OK && !lf_job_text(work->job, LF_JOB_OUTPUT)) {
         status = lf_cloud_create_output(work->jobs->cloud, task, fields, &work->call, &output, err);
         if (status == LF_OK)

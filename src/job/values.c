@@ -1,6 +1,7 @@
 /* Captured values as a result file, for task routes with report = "file". A table with a column for each
  * input and each captured name, and a row for each repetition, becomes the parcel of a collect job whose run
  * is known from the start. */
+#include "job/captures.h"
 #include "job/spool.h"
 
 #include "base/file.h"
@@ -21,10 +22,11 @@ struct value_table {
 /* The n-th value captured under this name; NULL. */
 static const char *nth_value(const cJSON *captures, const char *name, size_t n)
 {
-    const cJSON *capture;
-    cJSON_ArrayForEach (capture, captures)
-        if (!strcmp(lf_json_text_or(capture, "name", ""), name) && n-- == 0)
-            return lf_json_text(capture, "value");
+    const cJSON *entry;
+    struct lf_capture capture;
+    cJSON_ArrayForEach (entry, captures)
+        if (lf_captures_read(entry, &capture) && !strcmp(capture.name, name) && n-- == 0)
+            return capture.value;
     return NULL;
 }
 
@@ -32,6 +34,7 @@ static const char *nth_value(const cJSON *captures, const char *name, size_t n)
 static bool lay_out(const cJSON *inputs, const cJSON *captures, struct value_table *table)
 {
     const cJSON *item;
+    struct lf_capture capture;
     cJSON_ArrayForEach (item, inputs) {
         if (table->columns == COLUMNS_MAX)
             return false;
@@ -39,15 +42,16 @@ static bool lay_out(const cJSON *inputs, const cJSON *captures, struct value_tab
     }
     table->inputs = table->columns;
     cJSON_ArrayForEach (item, captures) {
-        const char *name = lf_json_text_or(item, "name", "");
         size_t at = table->inputs;
-        while (at < table->columns && strcmp(table->names[at], name) != 0)
+        if (!lf_captures_read(item, &capture))
+            continue;
+        while (at < table->columns && strcmp(table->names[at], capture.name) != 0)
             at++;
         if (at == COLUMNS_MAX)
             return false;
         if (at == table->columns)
-            table->names[table->columns++] = name;
-        while (nth_value(captures, name, table->rows))
+            table->names[table->columns++] = capture.name;
+        while (nth_value(captures, capture.name, table->rows))
             table->rows++;
     }
     return true;
@@ -61,8 +65,8 @@ static enum lf_status add_cell(struct lf_buffer *csv, const char *text, bool las
 
 static enum lf_status write_csv(const struct job_work *work, struct lf_buffer *csv, struct lf_error *err)
 {
-    const cJSON *captures = lf_job_object(work->job, LF_JOB_CAPTURES);
-    const cJSON *inputs = lf_job_object(work->job, LF_JOB_INPUTS);
+    const cJSON *captures = lf_job_json(work->job, LF_JOB_CAPTURES);
+    const cJSON *inputs = lf_job_json(work->job, LF_JOB_INPUTS);
     struct value_table table = {0};
     enum lf_status status = LF_OK;
     if (!lay_out(inputs, captures, &table))

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum field_type { TEXT, INT, BOOL, OBJECT };
+enum field_type { TEXT, INT, BOOL, JSON };
 
 static const struct {
     const char *name;
@@ -54,9 +54,9 @@ bool lf_job_bool(const struct lf_job *job, enum lf_job_field field)
     return lf_json_bool(job->fields, name_of(field, BOOL), false);
 }
 
-cJSON *lf_job_object(const struct lf_job *job, enum lf_job_field field)
+cJSON *lf_job_json(const struct lf_job *job, enum lf_job_field field)
 {
-    return cJSON_GetObjectItemCaseSensitive(job->fields, name_of(field, OBJECT));
+    return cJSON_GetObjectItemCaseSensitive(job->fields, name_of(field, JSON));
 }
 
 static enum lf_status was_set(bool ok, enum lf_job_field field, struct lf_error *err)
@@ -86,10 +86,10 @@ enum lf_status lf_job_set_bool(struct lf_job *job, enum lf_job_field field, bool
     return was_set(lf_json_set_bool(job->fields, name_of(field, BOOL), truth), field, err);
 }
 
-enum lf_status lf_job_set_object(struct lf_job *job, enum lf_job_field field, cJSON *object,
-                                 struct lf_error *err)
+enum lf_status lf_job_set_json(struct lf_job *job, enum lf_job_field field, cJSON *object,
+                               struct lf_error *err)
 {
-    return was_set(object && lf_json_set(job->fields, name_of(field, OBJECT), object), field, err);
+    return was_set(object && lf_json_set(job->fields, name_of(field, JSON), object), field, err);
 }
 
 void lf_job_clear(struct lf_job *job, enum lf_job_field field)

@@ -47,12 +47,12 @@ struct lf_job;
     X(DISPLAY, "display", TEXT, "the name that people know the workflow task by")                            \
     X(STATUS, "status", TEXT, "id of the status in which the workflow task was found")                       \
     X(PROCEDURE, "procedure", TEXT, "procedure to run")                                                      \
-    X(INPUTS, "inputs", OBJECT, "its inputs by name")                                                        \
+    X(INPUTS, "inputs", JSON, "its inputs by name")                                                          \
     X(CLAIMING, "claiming", BOOL, "about to claim the workflow task")                                        \
     X(CLAIMED, "claimed", BOOL, "the workflow task is ours")                                                 \
-    X(CAPTURES, "captures", OBJECT, "list of values that the procedure captured")                            \
+    X(CAPTURES, "captures", JSON, "list of values that the procedure captured")                              \
     X(SUMMARY, "summary", TEXT, "the captured values in one line")                                           \
-    X(OUTPUTS_BEFORE, "outputs_before", OBJECT, "ids of workflow outputs that are not ours")                 \
+    X(OUTPUTS_BEFORE, "outputs_before", JSON, "ids of workflow outputs that are not ours")                   \
     X(OUTPUT, "output", TEXT, "id of our workflow output")                                                   \
     X(END, "end", TEXT, "state to end in once the workflow task is set to failed")                           \
     X(FAILURE, "failed", TEXT, "why the workflow task fails")
@@ -76,7 +76,7 @@ const char *lf_job_text(const struct lf_job *job, enum lf_job_field field);
 const char *lf_job_text_or(const struct lf_job *job, enum lf_job_field field, const char *fallback);
 int64_t lf_job_int(const struct lf_job *job, enum lf_job_field field, int64_t fallback);
 bool lf_job_bool(const struct lf_job *job, enum lf_job_field field); /* not set: false */
-cJSON *lf_job_object(const struct lf_job *job, enum lf_job_field field);
+cJSON *lf_job_json(const struct lf_job *job, enum lf_job_field field);
 
 /* LF_NO_MEMORY leaves the field as it was. Text NULL clears the field. */
 enum lf_status lf_job_set_text(struct lf_job *job, enum lf_job_field field, const char *text,
@@ -85,8 +85,8 @@ enum lf_status lf_job_set_int(struct lf_job *job, enum lf_job_field field, int64
                               struct lf_error *err);
 enum lf_status lf_job_set_bool(struct lf_job *job, enum lf_job_field field, bool truth, struct lf_error *err);
 /* Takes object in any case; NULL counts as out of memory. */
-enum lf_status lf_job_set_object(struct lf_job *job, enum lf_job_field field, cJSON *object,
-                                 struct lf_error *err);
+enum lf_status lf_job_set_json(struct lf_job *job, enum lf_job_field field, cJSON *object,
+                               struct lf_error *err);
 void lf_job_clear(struct lf_job *job, enum lf_job_field field);
 
 /* What the job is about, for people: its workflow task, file or procedure; "" if it has none. Borrowed. */

@@ -86,6 +86,11 @@ enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, cons
                               struct lf_error *err);
 enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
                               struct lf_error *err);
+/* Why a person has paused an instrument, one of these values. NULL: it is not paused. */
+enum lf_status lf_journal_set_paused(struct lf_journal *journal, const char *instrument, const char *why,
+                                     struct lf_error *err);
+enum lf_status lf_journal_paused(struct lf_journal *journal, const char *instrument, char **why,
+                                 struct lf_error *err);
 
 /* ---- events ---- */
 

@@ -115,7 +115,7 @@ static void session_up(struct lf_link *link)
                          ? lf_deadline_in(RETRY_LEAST_MS + lf_backoff_ms(link->retries++, LF_PACE_BROKER))
                          : LF_NEVER;
     if (link->hooks.online)
-        link->hooks.online(link->hooks.context, link->session_present, !link->gap_open);
+        link->hooks.online(link->hooks.context, !link->gap_open);
 }
 
 static enum lf_status record_gap(struct lf_link *link)

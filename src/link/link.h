@@ -50,7 +50,7 @@ struct lf_link_hooks {
     enum lf_status (*gap)(void *context, struct lf_error *err);
     /* The session is up and every subscription was answered: from here on nothing is missed, unless an event
      * filter was refused (`complete` is false); then this is called again after each retry. */
-    void (*online)(void *context, bool session_present, bool complete);
+    void (*online)(void *context, bool complete);
     void (*offline)(void *context, const struct lf_error *why);
     /* Another agent has the same name or client id: the `duplicate` of lf_link_health has changed. */
     void (*duplicate)(void *context);

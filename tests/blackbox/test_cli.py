@@ -232,6 +232,19 @@ class Cli(unittest.TestCase):
         self.assertEqual(len(done.stdout.splitlines()), 2)
         self.assertFalse(re.search("[\x00-\x09\x0b-\x1f\x7f\x80-\x9f\u202e]", done.stdout), ascii(done.stdout))
 
+    def test_free_space_of_a_disk(self):
+        """The free space shown is that of the fuller disk, of those whose free space is known."""
+        for journal, spool, shown in ((5, 7, "5 bytes free on disk"), (7, 5, "5 bytes free on disk"), (5, -1, "5 bytes free on disk"),
+                                      (-1, 5, "5 bytes free on disk"), (-1, -1, None)):
+            with self.subTest(journal=journal, spool=spool):
+                storage = {"journal_disk_free": journal, "spool_disk_free": spool}
+                self.answer_with(json.dumps({"ok": True, "result": {"needs": [], "storage": storage}}).encode() + b"\n")
+                lines = [line for line in self.expect(0, "status").stdout.splitlines() if "spool" in line]
+                self.assertEqual(len(lines), 1)
+                self.assertEqual("free on disk" in lines[0], shown is not None)
+                self.assertIn(shown or "", lines[0])
+                (self.home / "none.sock").unlink()
+
     def on_terminal(self, columns, *words, **environment):
         leader, follower = pty.openpty()
         try:

@@ -149,8 +149,11 @@ static enum lf_verdict fake_verify(void *device, const struct lf_action *action,
     struct fake_device *fake = device;
     fake->verifies++;
     const char *says = fake->says;
-    if (fake->verify_status != LF_OK)
-        lf_fail(err, fake->verify_status, fake->verify_class, "it does not answer");
+    enum lf_status status = fake->verify_status;
+    if (status != LF_OK) {
+        lf_fail(err, status, fake->verify_class, "it does not answer");
+        return LF_VERDICT_UNKNOWN;
+    }
     if (fake->verdict == LF_VERDICT_DONE && says)
         lf_outcome_add(outcome, "weight", LF_CAPTURE_REAL, says, UNIT_ERROR);
     if (fake->verdict == LF_VERDICT_DONE && action->parcel)

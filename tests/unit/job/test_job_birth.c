@@ -141,8 +141,8 @@ static void procedure_of_an_event(void)
     CHECK_INT(event_birth("label", "k", "{\"name\":\"Plate 7\",\"fields\":{\"Copies\":{\"value\":2}}}", &id),
               LF_OK);
     struct lf_job job = core_job(c.journal, id);
-    CHECK_STR(lf_json_text(lf_job_object(&job, LF_JOB_INPUTS), "title"), "Plate 7");
-    CHECK_STR(lf_json_text(lf_job_object(&job, LF_JOB_INPUTS), "copies"), "2");
+    CHECK_STR(lf_json_text(lf_job_json(&job, LF_JOB_INPUTS), "title"), "Plate 7");
+    CHECK_STR(lf_json_text(lf_job_json(&job, LF_JOB_INPUTS), "copies"), "2");
     lf_job_free(&job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));

@@ -34,6 +34,7 @@ static const struct lf_job_kind brew = {
 };
 
 /* In place of the list in kind_list.c. */
+extern const struct lf_job_kind job__kind_task;
 const struct lf_job_kind *const lf_job_kinds[] = {
     &job__kind_deliver, &job__kind_collect, &job__kind_task, &job__kind_procedure, &brew, NULL,
 };

@@ -104,11 +104,10 @@ static enum lf_status batch(void *context, const struct lf_message *messages, si
     return LF_OK;
 }
 
-static void online(void *context, bool session_present, bool whole)
+static void online(void *context, bool whole)
 {
     (void)context;
     cJSON *line = line_of("online");
-    lf_json_set_bool(line, "session_present", session_present);
     lf_json_set_bool(line, "whole", whole);
     tell(line);
 }
