@@ -115,7 +115,7 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
         "paused: the journal is an older copy, and what the instrument has done since would be done "
         "again. Check the open jobs, cancel those that were already done, then resume";
     const struct lf_config *config = agent->context.config;
-    char text[200];
+    char text[200], name[LF_PAUSED_NAME];
     int64_t missing = lf_journal_missing(agent->context.journal);
     if (!missing)
         return LF_OK;
@@ -130,7 +130,8 @@ static enum lf_status pause_if_older(struct agent *agent, struct lf_error *err)
         return status;
     status = lf_journal_audit_add(agent->context.journal, "agent", "audit", NULL, text, err);
     for (size_t i = 0; status == LF_OK && i < config->instrument_count; i++)
-        status = lf_journal_set_paused(agent->context.journal, config->instruments[i].name, why, err);
+        status = lf_journal_set(agent->context.journal, lf_journal_paused(config->instruments[i].name, name),
+                                why, err);
     status = lf_journal_end(agent->context.journal, status, err);
     if (status == LF_OK)
         lf_journal_missing_noted(agent->context.journal);
@@ -180,8 +181,9 @@ static enum lf_status open_cloud(struct agent *agent, struct lf_error *err)
 static enum lf_status open_instrument(struct agent *agent, const struct lf_config_instrument *config,
                                       struct lf_error *err)
 {
-    char *paused;
-    enum lf_status status = lf_journal_paused(agent->context.journal, config->name, &paused, err);
+    char name[LF_PAUSED_NAME], *paused;
+    enum lf_status status = lf_journal_get(agent->context.journal, lf_journal_paused(config->name, name),
+                                           &paused, err);
     struct lf_instrument_options options = {
         .name = config->name,
         .driver = lf_driver_find(config->driver, err),

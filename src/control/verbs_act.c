@@ -159,7 +159,9 @@ static enum lf_status perform_assign(struct lf_context *context, const struct lf
 static enum lf_status set_paused(struct lf_context *context, struct lf_instrument *instrument,
                                  const char *why, struct lf_error *err)
 {
-    enum lf_status status = lf_journal_set_paused(context->journal, lf_instrument_name(instrument), why, err);
+    char name[LF_PAUSED_NAME];
+    enum lf_status status = lf_journal_set(context->journal,
+                                           lf_journal_paused(lf_instrument_name(instrument), name), why, err);
     if (status != LF_OK)
         return status;
     if (why)

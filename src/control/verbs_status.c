@@ -70,8 +70,8 @@ static bool just_now(const cJSON *since)
 static void need_resume(struct lf_context *context, cJSON *list, const char *name)
 {
     struct lf_error ignored;
-    char *why, todo[120];
-    lf_journal_paused(context->journal, name, &why, &ignored);
+    char key[LF_PAUSED_NAME], *why, todo[120];
+    lf_journal_get(context->journal, lf_journal_paused(name, key), &why, &ignored);
     snprintf(todo, sizeof todo, "labferry resume %.80s", name);
     need(list, lf_format("%s is %s", name, why ? why : "paused by the configuration"), todo);
     free(why);

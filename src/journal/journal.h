@@ -86,11 +86,9 @@ enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, cons
                               struct lf_error *err);
 enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char **value,
                               struct lf_error *err);
-/* Why a person has paused an instrument, one of these values. NULL: it is not paused. */
-enum lf_status lf_journal_set_paused(struct lf_journal *journal, const char *instrument, const char *why,
-                                     struct lf_error *err);
-enum lf_status lf_journal_paused(struct lf_journal *journal, const char *instrument, char **why,
-                                 struct lf_error *err);
+/* The name of the value that says why a person has paused an instrument. Returns room. */
+enum { LF_PAUSED_NAME = 80 }; /* an instrument's name has at most 64 characters */
+const char *lf_journal_paused(const char *instrument, char room[LF_PAUSED_NAME]);
 
 /* ---- events ---- */
 

@@ -1,9 +1,8 @@
 /* Small named values. */
 #include "journal/db.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-
-#define PAUSED "paused.%s" /* the instrument */
 
 enum lf_status lf_journal_set(struct lf_journal *journal, const char *name, const char *value,
                               struct lf_error *err)
@@ -27,22 +26,8 @@ enum lf_status lf_journal_get(struct lf_journal *journal, const char *name, char
     return status;
 }
 
-enum lf_status lf_journal_set_paused(struct lf_journal *journal, const char *instrument, const char *why,
-                                     struct lf_error *err)
+const char *lf_journal_paused(const char *instrument, char room[LF_PAUSED_NAME])
 {
-    char *name = lf_format(PAUSED, instrument);
-    enum lf_status status = name ? lf_journal_set(journal, name, why, err) : lf_fail_memory(err, "pausing");
-    free(name);
-    return status;
-}
-
-enum lf_status lf_journal_paused(struct lf_journal *journal, const char *instrument, char **why,
-                                 struct lf_error *err)
-{
-    char *name = lf_format(PAUSED, instrument);
-    *why = NULL;
-    enum lf_status status = name ? lf_journal_get(journal, name, why, err)
-                                 : lf_fail_memory(err, "reading whether an instrument is paused");
-    free(name);
-    return status;
+    snprintf(room, LF_PAUSED_NAME, "paused.%s", instrument);
+    return room;
 }
