@@ -153,7 +153,7 @@ enum lf_status control__command_read(const struct lf_message *message, const cha
         status = lf_fail(err, LF_TOO_LARGE, LF_PERMANENT, "a command of %lld bytes is too large",
                          (long long)message->too_large_size);
     else
-        status = lf_json_parse(message->payload, &json, err);
+        status = control__parse(message->payload, &json, err);
     if (status == LF_OK && !cJSON_IsObject(json))
         status = lf_fail(err, LF_INVALID, LF_PERMANENT,
                          "a command is a JSON object like {\"id\": \"...\", \"verb\": \"status\"}");

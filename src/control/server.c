@@ -79,7 +79,7 @@ static enum lf_status perform_line(struct client *client, struct lf_slice line, 
     static const char *const keys[] = {"verb", "args", NULL};
     cJSON *json = NULL;
     bool settled;
-    enum lf_status status = lf_json_parse(line, &json, err);
+    enum lf_status status = control__parse(line, &json, err);
     if (status != LF_OK)
         lf_error_prefix(err, "the request is not valid JSON");
     else if (!cJSON_IsObject(json) || !lf_json_text(json, "verb"))

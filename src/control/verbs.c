@@ -77,6 +77,14 @@ bool lf_verb_is_remote(const struct lf_verb *verb)
     return verb->perform && !lf_verb_file(verb);
 }
 
+enum lf_status control__parse(struct lf_slice text, cJSON **out, struct lf_error *err)
+{
+    for (size_t i = 0; i + 5 < text.len; i += text.data[i] == '\\' ? 2 : 1)
+        if (!memcmp(text.data + i, "\\u0000", 6))
+            return lf_fail(err, LF_INVALID, LF_PERMANENT, "\\u0000 at byte %zu: a text cannot hold it", i);
+    return lf_json_parse(text, out, err);
+}
+
 enum lf_status control__check_keys(const cJSON *json, const char *const *known, const char *example,
                                    struct lf_error *err)
 {

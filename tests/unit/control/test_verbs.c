@@ -1,6 +1,7 @@
 #include "ground.h"
 
 #include "base/clock.h"
+#include "control/verbs.h"
 #include "journal/audit.h"
 
 #include <stdio.h>
@@ -18,6 +19,19 @@ static enum lf_status check(const char *verb, const char *json, const char **tex
     cJSON_Delete(args);
     *text = err.text;
     return status;
+}
+
+static void texts_are_whole(void)
+{
+    struct lf_error err = {0};
+    cJSON *json;
+    const char cut[] = "{\"why\":\"a\\\\b\\u0000c\"}", whole[] = "{\"why\":\"a\\\\u0000\"}";
+    CHECK_INT(control__parse(lf_slice_text(cut), &json, &err), LF_INVALID);
+    CHECK_HAS(err.text, "\\u0000 at byte 12");
+    CHECK_INT(control__parse(lf_slice_text(whole), &json, &err), LF_OK);
+    CHECK_STR(lf_json_text(json, "why"), "a\\u0000");
+    cJSON_Delete(json);
+    CHECK_INT(control__parse(lf_slice_text(""), &json, &err), LF_INVALID);
 }
 
 static void good_requests(void)
@@ -399,6 +413,7 @@ UNIT_TESTS("verbs", {"valid requests are accepted", good_requests},
            {"a wrong argument is refused, and the error says how to correct it", wrong_arguments},
            {"an argument or a member of one that is given twice is refused", second_of_a_name},
            {"a number or a duration above the bound of its row is refused, with the bound", above_the_bound},
+           {"a request with a text that would end early, at a NUL, is refused", texts_are_whole},
            {"a verb has one name, which may also be written with '_' or as two words", one_spelling},
            {"each row has help, and its example is a valid request", complete_rows},
            {"words of a command line become arguments, or the error says how to correct them",
