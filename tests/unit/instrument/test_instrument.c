@@ -1,4 +1,5 @@
 /* The promises of the instrument host, with a device that does what the test says. */
+#include "core.h"
 #include "fake_device.h"
 #include "instrument/host.h"
 #include "unit.h"
@@ -180,6 +181,46 @@ static void paused_starts_nothing(void)
     go_round(instrument, device);
     CHECK_INT(works, seen);
     stop(instrument);
+    fake_devices_free();
+}
+
+/* ---- pauses in the order of commits ---- */
+
+/* What another thread may do between a commit and its effects. */
+static void pause_meanwhile(void *instrument, int64_t number, const char *why)
+{
+    (void)number;
+    lf_instrument_pause(instrument, why);
+}
+
+static const struct {
+    struct unit_row row;
+    const char *committed, *meanwhile; /* why it is paused; "": resumed */
+} orders[] = {
+    {{"a pause that takes effect after a later resume changes nothing"}, "door is open", ""},
+    {{"a resume that takes effect after a later pause changes nothing"}, "", "door is open"},
+    {{"of two pauses the later one says why, whichever takes effect first"}, "changing tips", "door is open"},
+};
+
+static void later_commit_wins(void)
+{
+    const typeof(*orders) *row = unit_row();
+    fake_device("a");
+    struct lf_journal *journal = core_journal();
+    struct lf_instrument *instrument = NULL;
+    struct lf_instrument_options options = {.name = "a",
+                                            .driver = &fake_driver,
+                                            .journal = journal,
+                                            .paused = *row->committed ? NULL : "configured so"};
+    struct lf_instrument_hooks hooks = {.work = work, .found = found, .changed = changed};
+    NEED(lf_instrument_open(&options, &hooks, &instrument, UNIT_ERROR) == LF_OK);
+    NEED(lf_journal_begin(journal, UNIT_ERROR) == LF_OK);
+    lf_journal_after_commit(journal, pause_meanwhile, instrument, 0, row->meanwhile);
+    lf_instrument_pause(instrument, row->committed);
+    NEED(lf_journal_end(journal, LF_OK, UNIT_ERROR) == LF_OK);
+    CHECK_STR(instrument->paused, row->meanwhile);
+    lf_instrument_close(instrument);
+    lf_journal_close(journal);
     fake_devices_free();
 }
 
@@ -453,6 +494,7 @@ UNIT_TESTS("instrument",
             UNIT_SLOW},
            {"a paused instrument starts nothing, listens on, and goes on when resumed",
             paused_starts_nothing},
+           UNIT_ROWS(orders, later_commit_wins),
            {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
            {"an operator's question is answered; one that moves something needs --once, and no pause", asks},
            {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
