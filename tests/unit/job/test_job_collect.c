@@ -64,6 +64,18 @@ static void cancelled_first(void)
     UNIT_TIME_PASSES(60000); /* the second looks again */
 }
 
+static void newer_version_not_processed(void)
+{
+    fake_cloud_fail("process", 1, false, LF_REFUSED, LF_PERMANENT);
+    id = case_result(&c, "R-run_1.csv", "whole", 2);
+}
+
+static void first_retried(void)
+{
+    CHECK_INT(lf_jobs_retry(c.jobs, first, "test", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, first, LF_JOB_DONE));
+}
+
 static void changes_before_it_is_read(void)
 {
     c.device->version = 2;
@@ -251,6 +263,14 @@ static const struct {
      .turns = {{"R-run_1.csv", "half", 1, NULL, LF_JOB_HELD}, {"R-run_1.csv", "whole", 2, NULL, LF_JOB_DONE}},
      .upload = "whole",
      .counts = {.uploads = 2, .created = 1, .replaced = 1, .started = 1, .takes = 2, .files = 1}},
+    {{"an earlier version that goes up late never replaces a later one that is not processed yet"},
+     .fails = {"upload_blob", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "half", 1, NULL, LF_JOB_HELD},
+               {.happens = newer_version_not_processed, .becomes = LF_JOB_HELD},
+               {.happens = first_retried, .becomes = LF_JOB_HELD}},
+     .facts = {{"processor", "aop_1"}, {"blob", "blob_1"}},
+     .upload = "half",
+     .counts = {.uploads = 2, .created = 2, .started = 1, .takes = 2, .files = 1}},
     {{"another file of the same run never replaces an unprocessed one"}, /* the cloud knows both as r.csv */
      .fails = {"process", false, LF_PERMANENT},
      .turns = {{"R-run_1.csv", "one", 1, NULL, LF_JOB_HELD},
@@ -417,9 +437,11 @@ static void waits_silently(void)
 static const struct {
     struct unit_row row;
     bool archived, back; /* it is gone from its place; it lies there again */
+    bool replaced;       /* another version lies in its place */
     bool known;          /* once it is old */
 } old[] = {
     {{"a result that was archived leaves the journal when it is old"}, .archived = true},
+    {{"a result that another version has replaced leaves the journal when it is old"}, .replaced = true},
     {{"a result that is still in its place stays known, or it would count as a new one"}, .known = true},
     {{"a result that was archived and is put back stays known"},
      .archived = true,
@@ -437,6 +459,8 @@ static void old_results(void)
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
     if (row->archived)
         c.device->bytes = NULL;
+    if (row->replaced)
+        c.device->version = 2;
     c.device->file_status = LF_OK;
     UNIT_TIME_PASSES(60000);
     NEED(case_becomes(&c, id, LF_JOB_DONE));
@@ -471,16 +495,56 @@ static void by_last_job(void)
     case_close(&c);
 }
 
+/* Its action has an unknown outcome. */
+static int64_t not_answered(void)
+{
+    c.device->act_status = LF_IO;
+    c.device->act_class = LF_UNKNOWN_OUTCOME;
+    return case_deliver(&c, "file_2");
+}
+
+/* The agent was killed while it acted, and lost its copy: it cannot look for the file. */
+static int64_t interrupted_and_lost(void)
+{
+    lf_instrument_pause(c.robot, "test");
+    int64_t doubtful = case_deliver(&c, "file_2");
+    NEED(case_reaches(&c, doubtful, "deliver"));
+    c.device->repeat = LF_ONCE;
+    case_killed_while_acting(&c, doubtful, "deliver");
+    NEED(lf_journal_parcel_drop(c.journal, doubtful, UNIT_ERROR) == LF_OK);
+    case_start(&c);
+    return doubtful;
+}
+
+static const struct {
+    struct unit_row row;
+    int64_t (*deliver)(void);
+    bool acting; /* the held delivery: of unknown outcome by its mark, or by its class */
+    enum lf_class class;
+} doubts[] = {
+    {{"while the outcome of a delivery is unknown, a result that may belong to it waits"},
+     not_answered,
+     false,
+     LF_UNKNOWN_OUTCOME},
+    {{"while an interrupted delivery needs a person, a result that may belong to it waits"},
+     interrupted_and_lost,
+     true,
+     LF_NEEDS_PERSON},
+};
+
 static void delivery_in_doubt(void)
 {
+    const typeof(*doubts) *row = unit_row();
     begin();
     first = case_deliver(&c, "file_1");
     NEED(case_becomes(&c, first, LF_JOB_DONE));
-    c.device->act_status = LF_IO;
-    c.device->act_class = LF_UNKNOWN_OUTCOME;
     fake_cloud.file = "file_2";
-    int64_t doubtful = case_deliver(&c, "file_2");
+    int64_t doubtful = row->deliver();
     NEED(case_becomes(&c, doubtful, LF_JOB_HELD));
+    struct lf_job job = core_job(c.journal, doubtful);
+    CHECK_INT(job.acting, row->acting);
+    CHECK_INT(job.class, row->class);
+    lf_job_free(&job);
     id = case_result(&c, "L1.csv", "A1\n", 1);
     CHECK(case_becomes(&c, id, LF_JOB_WAITING)); /* the first delivery's run would be a guess */
     CHECK_HAS(case_note(&c, id), "not known yet");
@@ -596,6 +660,5 @@ UNIT_TESTS("job, results", UNIT_ROWS(ways, results), UNIT_ROWS(old, old_results)
             UNIT_SLOW},
            {"a result matches the run of the last delivery, confirmed or not; before the first it is held",
             by_last_job},
-           {"while the outcome of a delivery is unknown, a result that may belong to it waits",
-            delivery_in_doubt},
+           UNIT_ROWS(doubts, delivery_in_doubt),
            {"a cancel that cannot be written to the journal leaves the result as it is", cancel_not_kept}, )

@@ -150,6 +150,10 @@ static void interrupted_and_unheard_of(void)
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* not failed: it may have happened */
+    struct lf_job job = core_job(c.journal, id);
+    CHECK_INT(job.class, LF_NEEDS_PERSON);
+    CHECK_HAS(lf_job_help(&job), "confirm");
+    lf_job_free(&job);
     CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 0);

@@ -545,12 +545,24 @@ static int64_t runs_at_the_bench(enum lf_repeat repeat)
     return id;
 }
 
+/* Why job `id` was asked to stop, as the next start would read it. Until the next call. */
+static const char *stop_noted(int64_t id)
+{
+    static char text[300];
+    struct lf_job job = core_job(c.journal, id);
+    snprintf(text, sizeof text, "%s", job.stop ? job.stop : "");
+    lf_job_free(&job);
+    return text;
+}
+
 static void not_cancelled_after_all(void)
 {
     int64_t id = runs_at_the_bench(LF_IDEMPOTENT);
     NEED(lf_journal_begin(c.journal, &err) == LF_OK);
     CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", &err), LF_OK);
+    CHECK_STR(stop_noted(id), "cancelled by test"); /* a crash after the commit would not lose it */
     lf_journal_rollback(c.journal);
+    CHECK_STR(stop_noted(id), "");
     c.device->stuck = false;
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK(!core_told(c.journal, id, "to stop"));
@@ -713,7 +725,8 @@ UNIT_TESTS(
     {"what cannot be noted as about to act is not done, and not in doubt", not_noted_not_done},
     {"a cancel that is not possible right now is refused, and the history does not claim otherwise",
      cancelled_at_a_courier},
-    {"a cancel that is rolled back stops nothing on the instrument", not_cancelled_after_all},
+    {"a cancel of what runs is noted for the next start; rolled back it stops nothing on the instrument",
+     not_cancelled_after_all},
     {"a cancel that was cut short by a crash is carried out at the next start", cancelled_by_the_next_start},
     {"a cancel that was cut short after the action had begun holds the job", held_by_the_next_start},
     {"if the file with the failed rows cannot be made, the job is held and says where",
