@@ -183,6 +183,61 @@ static void report_answer_lost_and_changed(void)
     case_close(&c);
 }
 
+/* ---- outputs that are not this job's ---- */
+
+static void add_output(void)
+{
+    pthread_mutex_lock(&fake_cloud.mutex);
+    cJSON_AddItemToArray(fake_cloud.outputs,
+                         cJSON_Parse("{\"id\":\"out_other\",\"fields\":{\"Mass\":{\"value\":12.34}}}"));
+    pthread_mutex_unlock(&fake_cloud.mutex);
+}
+
+/* Another job of this agent created it meanwhile. */
+static void add_output_of_another_job(void)
+{
+    struct lf_job job = {.kind = (char *)"task",
+                         .instrument = (char *)"robot",
+                         .key = (char *)"task|2",
+                         .step = "settle",
+                         .state = LF_JOB_DONE,
+                         .fields = cJSON_Parse("{\"workflow_task\":\"wft_1\",\"output\":\"out_other\"}")};
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    cJSON_Delete(job.fields);
+    add_output();
+}
+
+static const struct {
+    struct unit_row row;
+    void (*before)(void);    /* the report */
+    void (*meanwhile)(void); /* after its request, before the look for what came of it */
+} foreign[] = {
+    {{"an output that was there before the report is not taken for it, even with the same values"},
+     .before = add_output},
+    {{"an output of another job is not taken for this one's, even with the same values"},
+     .meanwhile = add_output_of_another_job},
+};
+
+/* The request to create the output is lost. */
+static void outputs_of_others(void)
+{
+    const typeof(*foreign) *row = unit_row();
+    begin();
+    if (row->before)
+        row->before();
+    fake_cloud_fail("create_output", 1, false, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
+    int64_t id = case_task(&c, "weigh");
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    if (row->meanwhile)
+        row->meanwhile();
+    lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR); /* refused if it looks on its own right now */
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_STR(case_fact(&c, id, "output"), "out_1");
+    CHECK_INT(fake_cloud.written, 1);
+    CHECK_INT(c.device->acts, 1);
+    case_close(&c);
+}
+
 static void orphan_is_held(void)
 {
     case_open(&c);
@@ -305,7 +360,7 @@ static void cancelled_while_claimed(void)
     case_close(&c);
 }
 
-UNIT_TESTS("job, workflow tasks", UNIT_ROWS(ways, tasks),
+UNIT_TESTS("job, workflow tasks", UNIT_ROWS(ways, tasks), UNIT_ROWS(foreign, outputs_of_others),
            {"a job that settles its workflow task first reports how it will end", cancelled_while_claimed},
            {"a task that somebody else has claimed in the meantime is left alone", somebody_was_faster},
            {"if the answer to the report is lost and other values are there, a person decides",
