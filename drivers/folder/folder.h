@@ -2,43 +2,12 @@
 #ifndef LF_FOLDER_FOLDER_H
 #define LF_FOLDER_FOLDER_H
 
-#include "drivers/driver.h"
+#include "options.h"
 #include "os/dir.h"
 #include "os/watch.h"
 
-enum lf_finish { LF_FINISH_STABLE, LF_FINISH_MARKER, LF_FINISH_RENAME };
-enum lf_eol { LF_EOL_KEEP, LF_EOL_CRLF, LF_EOL_LF };
-enum folder_encoding { LF_ENCODING_KEEP, LF_ENCODING_UTF8_BOM, LF_ENCODING_WINDOWS_1252 };
-
-enum folder_names { LF_NAMES_ASCII, LF_NAMES_UTF8 };
-
-/* The settings. Texts are borrowed from the values; an empty one is NULL. */
-struct lf_folder_options {
-    const char *inbox, *outbox, *mount_marker;
-    bool lock, overwrite;
-    enum folder_names names;
-    const char *file_mode;
-    unsigned mode; /* of file_mode */
-    enum lf_eol eol;
-    enum folder_encoding encoding;
-    struct lf_texts results, ignore;
-    enum lf_finish finish;
-    int depth;
-    int64_t stable_for, scan_interval;
-    const char *done_marker, *end_marker, *sidecar;
-    bool sidecar_required;
-    const char *archive; /* NULL: leave results in place */
-};
-
 /* A watched outbox is also read every so many scan intervals, in case a change was not reported. */
 enum { FOLDER_SCANS_SKIPPED = 12 };
-
-extern const struct lf_choice folder__eols[], folder__encodings[];
-extern const struct lf_setting folder__settings[];
-void folder__read_options(const struct lf_values *values, struct lf_folder_options *options);
-enum lf_status folder__check(const struct lf_values *values,
-                             void (*resource)(void *context, const char *resource), void *context,
-                             struct lf_error *err);
 
 /* What is known about one file in the outbox. */
 enum lf_entry_state { LF_ENTRY_WATCHED, LF_ENTRY_REPORTED, LF_ENTRY_REFUSED };

@@ -1,5 +1,5 @@
 /* The settings of a folder instrument, and the rules between them. */
-#include "folder.h"
+#include "options.h"
 
 #include "base/file.h"
 #include "os/path.h"
@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct lf_choice names[] = {{"ascii", LF_NAMES_ASCII}, {"utf-8", LF_NAMES_UTF8}, {0}};
-static const struct lf_choice finishes[] = {{"stable", LF_FINISH_STABLE},
-                                            {"marker", LF_FINISH_MARKER},
-                                            {"rename", LF_FINISH_RENAME},
-                                            {0}};
+const struct lf_choice folder__names[] = {{"ascii", LF_NAMES_ASCII}, {"utf-8", LF_NAMES_UTF8}, {0}};
+const struct lf_choice folder__finishes[] = {{"stable", LF_FINISH_STABLE},
+                                             {"marker", LF_FINISH_MARKER},
+                                             {"rename", LF_FINISH_RENAME},
+                                             {0}};
 const struct lf_choice folder__eols[] = {{"keep", LF_EOL_KEEP},
                                          {"crlf", LF_EOL_CRLF},
                                          {"lf", LF_EOL_LF},
@@ -22,53 +22,14 @@ const struct lf_choice folder__encodings[] = {{"keep", LF_ENCODING_KEEP},
                                               {"windows-1252", LF_ENCODING_WINDOWS_1252},
                                               {0}};
 
-#define DAY_MS INT64_C(86400000)
-#define INTO(type, member) LF_INTO(type, struct lf_folder_options, member)
 #define REMOVED .type = LF_REMOVED, .place = 0
 
 const struct lf_setting folder__settings[] = {
-    {"inbox", INTO(LF_PATH, inbox), NULL,
-     "Folder that the instrument takes its worklists from; leave out to only collect."},
-    {"outbox", INTO(LF_PATH, outbox), NULL,
-     "Folder that the instrument writes its results to; leave out to only deliver."},
-    {"mount_marker", INTO(LF_TEXT, mount_marker), NULL,
-     "File that must exist (a name is looked up in inbox and outbox) to show that the share is really mounted. "
-     "Its first line, if any, is the identity of the instrument."},
-    {"lock", INTO(LF_BOOL, lock), "true",
-     "Keep a second agent out with a lock file; turn off for folders that are read-only."},
-    {"overwrite", INTO(LF_BOOL, overwrite), "false",
-     "Replace a worklist of the same name but other content instead of asking a person."},
-    {"names", INTO(LF_CHOICE, names), "ascii", "Characters that a worklist's name may have.",
-     .choices = names},
-    {"file_mode", INTO(LF_TEXT, file_mode), "0664", "Permissions of delivered files, in octal."},
-    {"eol", INTO(LF_CHOICE, eol), "keep", "Line ends of delivered text files.", .choices = folder__eols},
-    {"encoding", INTO(LF_CHOICE, encoding), "keep",
-     "Encoding of delivered text files; converts from UTF-8, and refuses a character that the encoding lacks.",
-     .choices = folder__encodings},
-    {"results", INTO(LF_LIST, results), "*", "Names of results, with * ? [set]; case is ignored."},
-    {"ignore", INTO(LF_LIST, ignore), NULL,
-     "Names that are not results, besides hidden and temporary files."},
-    {"depth", INTO(LF_INT, depth), "0", "How many levels of folders below the outbox to read.", 0, 8},
-    {"finish", INTO(LF_CHOICE, finish), "stable",
-     "When a result is finished: stable (unchanged for a while), marker (done_marker or end_marker), or "
-     "rename (the instrument writes under another name first, so a name that matches is finished).",
-     .choices = finishes},
-    {"stable_for", INTO(LF_DURATION, stable_for), "10s",
-     "With finish = stable: how long size and time must stay unchanged.", 0, DAY_MS},
-    {"done_marker", INTO(LF_TEXT, done_marker), NULL,
-     "With finish = marker: file that shows that a result is finished, like {name}.done or {stem}.ok."},
-    {"end_marker", INTO(LF_TEXT, end_marker), NULL,
-     "With finish = marker: text at the end of a finished result (white space may follow)."},
-    {"sidecar", INTO(LF_TEXT, sidecar), "{name}.labferry.json",
-     "File beside a result that says what it belongs to, with {name} or {stem}."},
-    {"sidecar_required", INTO(LF_BOOL, sidecar_required), "false",
-     "Don't take a result before its sidecar exists."},
-    {"scan_interval", INTO(LF_DURATION, scan_interval), "5s",
-     "How often to read the outbox where the file system reports no changes (network mounts).", 100, DAY_MS},
-    {"archive", INTO(LF_TEXT, archive), "archive",
-     "Folder for results that the cloud has, by day; below the outbox unless it begins with /. \"none\" "
-     "leaves them in place."},
-    {"work_dir", REMOVED, NULL, "unfinished files lie in the inbox under names that begin with a dot"},
+#define X(member_type, member, type, ...)                                                                    \
+    {#member, LF_INTO(type, struct lf_folder_options, member), __VA_ARGS__},
+    FOLDER_OPTIONS(X)
+#undef X
+        {"work_dir", REMOVED, NULL, "unfinished files lie in the inbox under names that begin with a dot"},
     {"stable_polls", REMOVED, NULL, "three looks within stable_for must find the file unchanged"},
     {"watch", REMOVED, NULL, "changes are watched wherever the file system reports them"},
     {"safety_interval", REMOVED, NULL, "a watched outbox is also read every 12 scan intervals"},

@@ -33,6 +33,7 @@ enum {
     PIPES,
     KILL_MS = 5000, /* SIGKILL takes effect at once, unless the kernel waits for a device or a server */
     READ_BYTES = 16 * 1024,
+    READS_MAX = 64, /* what the largest pipe holds; then the deadline is looked at */
 };
 
 struct child {
@@ -158,11 +159,11 @@ static enum lf_status start(struct child *child, struct lf_error *err)
 
 /* ---- while it runs ---- */
 
-/* Reads what is there now. At the end of file the pipe is closed. */
+/* Reads what is there now, not what a busy writer adds. At the end of file the pipe is closed. */
 static enum lf_status drain(struct child *child, int which, struct lf_buffer *into, struct lf_error *err)
 {
     char bytes[READ_BYTES];
-    while (child->pipes[which][0] >= 0) {
+    for (int reads = 0; reads < READS_MAX && child->pipes[which][0] >= 0; reads++) {
         ssize_t got = read(child->pipes[which][0], bytes, sizeof bytes);
         if (got < 0 && errno == EINTR)
             continue;
@@ -199,14 +200,15 @@ static enum lf_status watch(struct child *child, struct lf_error *err)
             {.what = os__waitable(child->pipes[ERRORS][0]), .events = LF_READABLE},
         };
         status = lf_wait_any(items, 3, process->deadline, process->cancel);
-        if (status == LF_TIMEOUT)
-            return lf_fail(err, status, LF_TRANSIENT, "%s did not end in the time allowed", process->argv[0]);
+        if (status == LF_OK && items[0].ready)
+            return LF_OK;
+        if (status == LF_TIMEOUT || (status == LF_OK && lf_deadline_passed(process->deadline)))
+            return lf_fail(err, LF_TIMEOUT, LF_TRANSIENT, "%s did not end in the time allowed",
+                           process->argv[0]);
         if (status == LF_CANCELLED)
             return lf_fail(err, status, LF_TRANSIENT, "%s was stopped", process->argv[0]);
         if (status != LF_OK)
             return lf_fail_errno(err, "cannot wait for %s", process->argv[0]);
-        if (items[0].ready)
-            return LF_OK;
         status = drain_both(child, err);
     }
     return status;
