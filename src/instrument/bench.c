@@ -137,7 +137,8 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
     set_busy(instrument, true, action->job);
     lf_error_clear(err);
     status = instrument->driver->act(instrument->device, action, outcome, err);
-    if (status != LF_OK && err->class == LF_CLASS_NONE)
+    if (status != LF_OK && err->class != LF_TRANSIENT && err->class != LF_PERMANENT
+        && err->class != LF_NEEDS_PERSON)
         err->class = LF_UNKNOWN_OUTCOME; /* the driver does not say that nothing happened */
     judge(instrument, status, err);
     set_busy(instrument, false, 0);

@@ -74,6 +74,7 @@ static void after_error(const struct lf_job_kind *kind, const struct job_step *s
 {
     switch (err->class) {
     case LF_CLASS_NONE:
+    default: /* a number that a driver made up */
     case LF_TRANSIENT: wait_and_retry(job, err->retry_after_ms, err->text); break;
     case LF_UNKNOWN_OUTCOME:
         if (step->checks_first)

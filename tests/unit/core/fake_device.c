@@ -120,6 +120,8 @@ static enum lf_status fake_repeat(void *device, const struct lf_action *action, 
 {
     struct fake_device *fake = device;
     *repeat = fake->repeat;
+    if (fake->repeat_class)
+        return lf_fail(err, LF_IO, fake->repeat_class, "it does not know");
     if (action->name && !strcmp(action->name, "unheard-of"))
         return lf_fail(err, LF_NOT_FOUND, LF_PERMANENT, "it knows no unheard-of");
     return LF_OK;

@@ -238,18 +238,30 @@ static void careless_driver(void)
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_INT(c.device->acts, 0);
     case_close(&c);
+    static const enum lf_class garbage[] = {LF_CLASS_NONE, (enum lf_class)7};
+    for (int i = 0; i < 2; i++) {
+        case_open(&c);
+        c.device->repeat = (enum lf_repeat)7;
+        c.device->act_status = LF_IO;
+        c.device->act_class = garbage[i];
+        case_start(&c);
+        NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+        CHECK(case_says(&c, id, LF_JOB_HELD, "the device says no"));
+        struct lf_job job = core_job(c.journal, id);
+        CHECK_INT(job.class, LF_UNKNOWN_OUTCOME);
+        CHECK(job.acting);
+        lf_job_free(&job);
+        CHECK_INT(c.device->acts, 1);
+        case_close(&c);
+    }
     case_open(&c);
-    c.device->repeat = (enum lf_repeat)7;
-    c.device->act_status = LF_IO;
-    c.device->act_class = LF_CLASS_NONE;
+    c.device->repeat_class = (enum lf_class)7;
     case_start(&c);
     NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
-    CHECK(case_says(&c, id, LF_JOB_HELD, "the device says no"));
-    struct lf_job job = core_job(c.journal, id);
-    CHECK_INT(job.class, LF_UNKNOWN_OUTCOME);
-    CHECK(job.acting);
-    lf_job_free(&job);
-    CHECK_INT(c.device->acts, 1);
+    CHECK(case_says(&c, id, LF_JOB_WAITING, "it does not know"));
+    c.device->repeat_class = LF_CLASS_NONE;
+    case_minute_passes(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
 }
 
