@@ -107,7 +107,8 @@ void job__enter_step(struct lf_job *job, const struct job_step *step);
 
 /* report.c: the job has ended, and its workflow task was set to failed. */
 bool job__cloud_knows_failure(const struct lf_job *job);
-/* Held as a result that is not attached yet: a person can assign it to a run. */
+/* Held as a result that is not attached yet, by itself or by a job with the same content: a person can assign
+ * it to a run. */
 bool job__can_assign(const struct lf_job *job);
 /* Call these inside a transaction, after lf_journal_job_save. */
 enum lf_status job__report(struct lf_jobs *jobs, const struct lf_job *job, struct lf_error *err);

@@ -473,6 +473,31 @@ static void old_results(void)
     case_close(&c);
 }
 
+/* What has the content of an earlier job is attached through that one. */
+static void same_content_held(void)
+{
+    struct lf_error err;
+    begin();
+    first = case_result(&c, "R-run_1.csv", "A1,0.5\n", 1);
+    NEED(case_becomes(&c, first, LF_JOB_DONE));
+    c.device->file_status = LF_BUSY;
+    id = case_result(&c, "R-run_1.csv", "A1,0.5\n", 2);
+    NEED(case_becomes(&c, id, LF_JOB_WAITING));
+    struct lf_job job = core_job(c.journal, id);
+    CHECK_STR(job.step, "file");
+    job.state = LF_JOB_HELD;
+    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
+    CHECK(!strstr(lf_job_help(&job), "assign"));
+    lf_job_free(&job);
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_2", NULL, "maria", &err), LF_REFUSED);
+    c.device->file_status = LF_OK;
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(fake_cloud.uploads, 1);
+    CHECK_STR(case_fact(&c, id, "run"), "run_1");
+    case_close(&c);
+}
+
 /* ---- the last delivery ---- */
 
 static void by_last_job(void)
@@ -656,6 +681,7 @@ static void uploaded_by(void)
 
 UNIT_TESTS("job, results", UNIT_ROWS(ways, results), UNIT_ROWS(old, old_results),
            UNIT_ROWS(cleared, spool_folder), UNIT_ROWS(uploaded, uploaded_by),
+           {"a result that has the content of an attached one cannot be assigned", same_content_held},
            {"a job that waits for another looks again and again, and reports it once", waits_silently,
             UNIT_SLOW},
            {"a result matches the run of the last delivery, confirmed or not; before the first it is held",
