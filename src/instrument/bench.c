@@ -113,13 +113,17 @@ static enum lf_status must_be_connected(struct lf_instrument *instrument, struct
                    instrument->note);
 }
 
+static enum lf_status only_collects(const struct lf_instrument *instrument, struct lf_error *err)
+{
+    return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT, "%s cannot do this: its driver \"%s\" only collects",
+                   instrument->name, instrument->driver->name);
+}
+
 enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const struct lf_action *action,
                                     enum lf_repeat *repeat, struct lf_error *err)
 {
     if (!instrument->driver->repeat)
-        return lf_fail(err, LF_UNSUPPORTED, LF_PERMANENT,
-                       "%s cannot do this: its driver \"%s\" only collects", instrument->name,
-                       instrument->driver->name);
+        return only_collects(instrument, err);
     enum lf_status status = instrument->driver->repeat(instrument->device, action, repeat, err);
     if (*repeat != LF_SAFE && *repeat != LF_IDEMPOTENT)
         *repeat = LF_ONCE; /* also for whatever else a driver sets */
@@ -133,7 +137,7 @@ enum lf_status lf_instrument_act(struct lf_instrument *instrument, const struct 
     if (status != LF_OK)
         return status;
     if (!instrument->driver->act)
-        return lf_instrument_repeat(instrument, action, &(enum lf_repeat){LF_SAFE}, err);
+        return only_collects(instrument, err);
     set_busy(instrument, true, action->job);
     lf_error_clear(err);
     status = instrument->driver->act(instrument->device, action, outcome, err);

@@ -224,6 +224,28 @@ static void later_commit_wins(void)
     fake_devices_free();
 }
 
+/* A job may have been made for another driver. */
+static void no_act_is_no_success(void)
+{
+    struct lf_driver collects = fake_driver;
+    collects.can = LF_CAN_COLLECT;
+    collects.act = NULL;
+    fake_device("a");
+    struct lf_instrument *instrument = NULL;
+    struct lf_instrument_options options = {.name = "a", .driver = &collects};
+    struct lf_instrument_hooks hooks = {.work = work, .found = found, .changed = changed};
+    struct lf_action action = {.kind = LF_ACTION_RUN, .name = "weigh"};
+    struct lf_outcome outcome = {0};
+    struct lf_error err;
+    NEED(lf_instrument_open(&options, &hooks, &instrument, UNIT_ERROR) == LF_OK);
+    instrument->connected = true;
+    CHECK_INT(lf_instrument_act(instrument, &action, &outcome, &err), LF_UNSUPPORTED);
+    instrument->connected = false;
+    lf_outcome_free(&outcome);
+    lf_instrument_close(instrument);
+    fake_devices_free();
+}
+
 static void cancels_what_runs(void)
 {
     struct fake_device *device = fake_device("a");
@@ -495,6 +517,7 @@ UNIT_TESTS("instrument",
            {"a paused instrument starts nothing, listens on, and goes on when resumed",
             paused_starts_nothing},
            UNIT_ROWS(orders, later_commit_wins),
+           {"an action is refused if the driver cannot act", no_act_is_no_success},
            {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
            {"an operator's question is answered; one that moves something needs --once, and no pause", asks},
            {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},
