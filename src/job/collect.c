@@ -205,6 +205,17 @@ static enum lf_status create_processor(struct job_work *work, const char *run, c
     return status;
 }
 
+/* It may have been created all the same. Until a look at the run has shown it, the result is not attached to
+ * another one. */
+static enum lf_status keep_doubt(struct job_work *work, enum lf_status status, struct lf_error *err)
+{
+    struct lf_error no_memory;
+    if (lf_job_set_bool(work->job, LF_JOB_ATTACHING, true, &no_memory) == LF_OK)
+        return status;
+    *err = no_memory;
+    return err->status;
+}
+
 /* LF_OK: an earlier job attached a version of this very file, not just one of the same name. */
 static enum lf_status same_file(struct job_work *work, const char *processor, struct lf_error *err)
 {
@@ -265,6 +276,7 @@ static enum lf_status attach_file(struct job_work *work, struct lf_error *err)
                                                      err);
     if (status != LF_OK)
         return status;
+    lf_job_clear(work->job, LF_JOB_ATTACHING);
     const char *holder = holder_of(processors, blob), *stale;
     if (holder) {
         status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, holder, err);
@@ -273,6 +285,8 @@ static enum lf_status attach_file(struct job_work *work, struct lf_error *err)
         status = replace_file(work, stale, blob, err);
     } else if (status == LF_NOT_FOUND) {
         status = create_processor(work, run, config, blob, err);
+        if (status != LF_OK && err->class != LF_PERMANENT && status != LF_NO_MEMORY)
+            status = keep_doubt(work, status, err);
     }
     cJSON_Delete(processors);
     return status;

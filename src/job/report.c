@@ -18,7 +18,8 @@ bool job__can_assign(const struct lf_job *job)
     /* Found on the instrument, or captured by a task whose route named the run. */
     bool ours = lf_job_text(job, LF_JOB_FINDING) || lf_job_text(job, LF_JOB_ASSIGNED);
     return kind && kind->assign_step && job->state == LF_JOB_HELD && ours
-           && !lf_job_text(job, LF_JOB_PROCESSOR) && !lf_job_int(job, LF_JOB_SAME_AS, 0);
+           && !lf_job_text(job, LF_JOB_PROCESSOR) && !lf_job_bool(job, LF_JOB_ATTACHING)
+           && !lf_job_int(job, LF_JOB_SAME_AS, 0);
 }
 
 /* What a person can do with a job, in words and as verbs. */

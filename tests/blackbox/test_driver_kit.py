@@ -247,6 +247,12 @@ class Loaded(unittest.TestCase):
             self.refused(f"others may write {path}", f"chmod go-w {path}")
             self.assertNotIn("loaded\n", self.labferry("drivers", "stamp")[1])
             path.chmod(before)
+        above = self.folder.parent
+        before = stat.S_IMODE(above.stat().st_mode)
+        above.chmod(0o777)
+        self.refused(f"others may replace what is in {above}", "use another folder")
+        self.assertNotIn("loaded\n", self.labferry("drivers", "stamp")[1])
+        above.chmod(before)
         file.rename(self.folder / "elsewhere")
         file.symlink_to(self.folder / "elsewhere")
         self.refused(file, "not a link")

@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,21 +25,53 @@ static enum lf_status check_owner(const char *path, mode_t kind, struct lf_error
     return LF_OK;
 }
 
-static enum lf_status check(const char *path, struct lf_error *err)
+/* Who may write a folder above could put another one in its place. A group that may is trusted: /usr/local
+ * belongs to one on some systems. */
+static enum lf_status check_above(char *folder, struct lf_error *err)
 {
-    char *folder = lf_path_parent(path);
-    enum lf_status status = folder ? check_owner(folder, S_IFDIR, err)
-                                   : lf_fail_memory(err, "loading a library");
+    struct stat st;
+    for (char *slash; (slash = strrchr(folder, '/')) && folder[1];) {
+        slash[slash == folder] = '\0';
+        if (stat(folder, &st) != 0)
+            return lf_fail_errno(err, "cannot look at %s", folder);
+        bool ours = st.st_uid == 0 || st.st_uid == geteuid();
+        if (!ours || (st.st_mode & S_IWOTH && !(st.st_mode & S_ISVTX)))
+            return lf_fail(
+                err, LF_DENIED, LF_NEEDS_PERSON,
+                "others may replace what is in %s (owner %u, mode %04o), so no code is loaded from "
+                "below it: use another folder",
+                folder, (unsigned)st.st_uid, (unsigned)(st.st_mode & 07777));
+    }
+    return LF_OK;
+}
+
+/* *real is owned: the file without links in its path, which others cannot change. */
+static enum lf_status check(const char *path, char **real, struct lf_error *err)
+{
+    char *parent = lf_path_parent(path), *folder = parent ? lf_path_real(parent) : NULL;
+    const char *name = strrchr(path, '/');
+    *real = folder ? lf_path_join(folder, name ? name + 1 : path) : NULL;
+    enum lf_status status = *real    ? check_owner(folder, S_IFDIR, err)
+                            : parent ? lf_fail_errno(err, "cannot look at %s", parent)
+                                     : lf_fail_memory(err, "loading a library");
+    if (status == LF_OK)
+        status = check_owner(*real, S_IFREG, err);
+    if (status == LF_OK)
+        status = check_above(folder, err);
+    free(parent);
     free(folder);
-    return status == LF_OK ? check_owner(path, S_IFREG, err) : status;
+    return status;
 }
 
 enum lf_status lf_library_symbol(const char *path, const char *name, const void **symbol,
                                  struct lf_error *err)
 {
-    if (check(path, err) != LF_OK)
-        return err->status;
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    char *real;
+    enum lf_status status = check(path, &real, err);
+    void *library = status == LF_OK ? dlopen(real, RTLD_NOW | RTLD_LOCAL) : NULL;
+    free(real);
+    if (status != LF_OK)
+        return status;
     if (!library)
         return lf_fail(err, LF_UNSUPPORTED, LF_NEEDS_PERSON,
                        "cannot load a library (%s): build it for this machine, with everything it needs",

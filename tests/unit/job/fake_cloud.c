@@ -71,6 +71,14 @@ static bool enter(const char *call, bool *lost)
 static enum lf_status leave(bool lost, cJSON **out, struct lf_error *err)
 {
     enum lf_status status = lost ? lf_fail(err, THE.fail_status, THE.fail_class, "the cloud says no") : LF_OK;
+    if (lost && THE.fail_times == 0 && THE.fail_then) {
+        THE.fail_call = THE.fail_then;
+        THE.fail_then = NULL;
+        THE.fail_times = 1;
+        THE.fail_after = false;
+        THE.fail_status = LF_DENIED;
+        THE.fail_class = LF_NEEDS_PERSON;
+    }
     pthread_mutex_unlock(&THE.mutex);
     if (lost && out) {
         cJSON_Delete(*out);

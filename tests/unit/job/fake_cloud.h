@@ -30,6 +30,7 @@ struct fake_cloud {
     bool fail_after;
     enum lf_status fail_status;
     enum lf_class fail_class;
+    const char *fail_then; // after the last of them, one call of this name is denied
     // What exists, and what was done.
     cJSON *processors, *outputs;
     int generators, downloads, uploads, aborted, created, replaced, started, patched, written;

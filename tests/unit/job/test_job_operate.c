@@ -119,6 +119,23 @@ static void values_as_file(void)
     case_close(&c);
 }
 
+/* The answer was lost, and then the run could not be looked at: it may have the file. */
+static void in_doubt_not_assigned(void)
+{
+    begin();
+    c.device->says = "1";
+    fake_cloud.fail_then = "find_processors";
+    fake_cloud_fail("create_processor", 1, true, LF_DISCONNECTED, LF_UNKNOWN_OUTCOME);
+    int64_t result = case_task(&c, "table") + 1;
+    CHECK(case_becomes(&c, result - 1, LF_JOB_DONE));
+    CHECK(case_becomes(&c, result, LF_JOB_HELD));
+    CHECK_INT(lf_jobs_assign(c.jobs, result, "run_7", NULL, "maria", &err), LF_REFUSED);
+    CHECK_INT(lf_jobs_retry(c.jobs, result, "maria", &err), LF_OK);
+    CHECK(case_becomes(&c, result, LF_JOB_DONE));
+    CHECK_INT(fake_cloud.created, 1);
+    case_close(&c);
+}
+
 static void values_assigned(void)
 {
     begin();
@@ -271,6 +288,8 @@ UNIT_TESTS("job operate",
            UNIT_ROWS(refused, not_sent),
            {"the values of a task become a result file of the run that the task names", values_as_file},
            {"captured values that cannot be attached can be assigned to another run", values_assigned},
+           {"a result that may be attached already is not assigned to another run, and a retry finds it",
+            in_doubt_not_assigned},
            UNIT_ROWS(incomplete, task_held), UNIT_ROWS(rules, rule_checked),
            {"a job at a step that this version does not know is held", unknown_step},
            UNIT_ROWS(confirmed, confirmed_with_values), )
