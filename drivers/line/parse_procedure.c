@@ -23,7 +23,8 @@ static bool read_argument_value(struct lf_line_scan *scan, struct lf_line_patter
     value->source = word;
     if (len > 2 && word[0] == '{' && word[len - 1] == '}')
         part->name = line__scan_copy(scan, lf_slice(word + 1, len - 2));
-    part->bytes = part->name ? (struct lf_slice){0} : lf_slice(word, len);
+    if (!part->name)
+        part->bytes = lf_slice(word, len);
     if (strpbrk(part->name ? part->name : word, "{}"))
         return line__scan_problem(scan, start, "put quotes around it: '%s'", word);
     return true;
