@@ -73,15 +73,22 @@ static void report_is_bounded(void)
     lf_buffer_free(&text);
 }
 
-static void report_prints_as_editors_like(void)
+/* The report as `labferry check` prints it; owned. */
+static char *printed_report(void)
 {
-    CHECK(case_refused(AGENT CLOUD "link = { broker = \"mqtts://b\"; x = 1; };\n" INSTRUMENTS));
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     NEED(out != NULL);
     lf_config_report_print(&case_report, out);
     fclose(out);
+    return text;
+}
+
+static void report_prints_as_editors_like(void)
+{
+    CHECK(case_refused(AGENT CLOUD "link = { broker = \"mqtts://b\"; x = 1; };\n" INSTRUMENTS));
+    char *text = printed_report();
     CHECK_HAS(text, "labferry.conf:3: error: link: unknown setting \"x\"");
     free(text);
 }
@@ -105,12 +112,7 @@ static void skipped_checks_are_mentioned(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         case_refused(cases[i].text);
-        char *text = NULL;
-        size_t size = 0;
-        FILE *out = open_memstream(&text, &size);
-        NEED(out != NULL);
-        lf_config_report_print(&case_report, out);
-        fclose(out);
+        char *text = printed_report();
         CHECK((strstr(text, "\nmore may follow once these are fixed\n") != NULL) == cases[i].more);
         free(text);
     }

@@ -465,5 +465,4 @@ UNIT_TESTS(
      after_a_crash},
     {"a failed verb is answered as failed, and the next is performed", failed_leaves_no_trace},
     {"a command whose batch was not committed leaves no trace", undone_with_its_transaction},
-    {"when too many commands wait, another is refused for now, and accepted when it is sent again later",
-     too_many}, )
+    {"while too many commands wait, another is refused; sent again later, it is accepted", too_many}, )

@@ -185,7 +185,11 @@ static const struct {
     enum lf_job_state state;
     bool acting, again; /* it may have happened; it is done again on its own */
 } classes[] = {
-    {{"an action that fails for now is repeated later"}, LF_TRANSIENT, LF_JOB_WAITING, false, true},
+    {{"an action that fails with a transient error is repeated later"},
+     LF_TRANSIENT,
+     LF_JOB_WAITING,
+     false,
+     true},
     {{"an action that can never work fails the job"}, LF_PERMANENT, LF_JOB_FAILED, false, false},
     {{"an action whose outcome is unknown holds the job and is never repeated on its own"},
      LF_UNKNOWN_OUTCOME,

@@ -482,7 +482,8 @@ static void expired_and_wanted(void)
     int64_t id = case_deliver(&c, "file_1");
     struct lf_job job = core_job(c.journal, id);
     job.expires_mono = 1;
-    NEED(lf_job_set_int(&job, LF_JOB_HAPPENED, 1, UNIT_ERROR) == LF_OK); /* long ago; a retry counts anew */
+    NEED(lf_job_set_int(&job, LF_JOB_HAPPENED, 1, UNIT_ERROR)
+         == LF_OK); /* long ago; a retry counts from its own time */
     NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
     case_start(&c);
@@ -516,7 +517,7 @@ static void not_noted_not_done(void)
     case_close(&c);
 }
 
-static void retry_begins_anew(void)
+static void retry_starts_over(void)
 {
     case_open(&c);
     int64_t id = case_deliver(&c, "file_1");
@@ -721,7 +722,7 @@ UNIT_TESTS(
     {"killed while delivering, the instrument is asked for the outcome even if the spool is damaged",
      looked_for_there},
     {"an expired job runs if a person still wants it", expired_and_wanted},
-    {"a retry counts its attempts from the beginning", retry_begins_anew},
+    {"a retry counts its attempts from the beginning", retry_starts_over},
     {"what cannot be noted as about to act is not done, and not in doubt", not_noted_not_done},
     {"a cancel that is not possible right now is refused, and the history does not claim otherwise",
      cancelled_at_a_courier},
