@@ -29,6 +29,9 @@ void case_restart(struct job_case *c);
 // under their own names) or "table" (reports a file) (task).
 int64_t case_deliver(struct job_case *c, const char *file);
 int64_t case_task(struct job_case *c, const char *route);
+// Sends a worklist to an instrument, as an operator does.
+enum lf_status case_send(struct job_case *c, const char *instrument, const char *name, int64_t *id,
+                         struct lf_error *err);
 // Makes the device show a result; returns its collect job.
 int64_t case_result(struct job_case *c, const char *name, const char *bytes, int version);
 

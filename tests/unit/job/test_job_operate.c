@@ -20,22 +20,11 @@ static void begin(void)
     case_start(&c);
 }
 
-static enum lf_status send_file(const char *instrument, const char *name, int64_t *id)
-{
-    char path[600];
-    snprintf(path, sizeof path, "%s/sent", unit_folder());
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    NEED(fd >= 0 && pwrite(fd, "A1,5\n", 5, 0) == 5);
-    enum lf_status status = lf_jobs_send(c.jobs, instrument, name, UNIT_FILE(fd), "cli:maria", id, &err);
-    close(fd);
-    return status;
-}
-
 static void sent(void)
 {
     begin();
     int64_t id = 0;
-    CHECK_INT(send_file("robot", "plate.csv", &id), LF_OK);
+    CHECK_INT(case_send(&c, "robot", "plate.csv", &id, &err), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
     CHECK(core_told(c.journal, id, "plate.csv sent to robot by cli:maria"));
@@ -89,7 +78,7 @@ static void not_sent(void)
         lf_journal_limit(c.journal, &limits);
     if (row->file_max)
         c.config->agent.file_max = row->file_max;
-    CHECK_INT(send_file(row->instrument, row->name, &id), row->status);
+    CHECK_INT(case_send(&c, row->instrument, row->name, &id, &err), row->status);
     CHECK_INT(err.class, row->class);
     CHECK_HAS(err.text, row->why);
     struct lf_job job;

@@ -1,0 +1,107 @@
+/* A cancel at each moment of a job: noted, carried out after the commit or by the next start, or refused. */
+#include "job_case.h"
+
+#include <stdio.h>
+
+static struct job_case c;
+static struct lf_error err;
+
+static int64_t runs_at_the_bench(enum lf_repeat repeat)
+{
+    case_open(&c);
+    c.device->stuck = true;
+    c.device->repeat = repeat;
+    case_start(&c);
+    int64_t id = 0;
+    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, &err) == LF_OK);
+    NEED(fake_reached(&c.device->acts, 1));
+    return id;
+}
+
+/* Why job `id` was asked to stop, as the next start would read it. Until the next call. */
+static const char *stop_noted(int64_t id)
+{
+    static char text[300];
+    struct lf_job job = core_job(c.journal, id);
+    snprintf(text, sizeof text, "%s", job.stop ? job.stop : "");
+    lf_job_free(&job);
+    return text;
+}
+
+static void not_cancelled_after_all(void)
+{
+    int64_t id = runs_at_the_bench(LF_IDEMPOTENT);
+    NEED(lf_journal_begin(c.journal, &err) == LF_OK);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", &err), LF_OK);
+    CHECK_STR(stop_noted(id), "cancelled by test"); /* a crash after the commit would not lose it */
+    lf_journal_rollback(c.journal);
+    CHECK_STR(stop_noted(id), "");
+    c.device->stuck = false;
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK(!core_told(c.journal, id, "to stop"));
+    case_close(&c);
+}
+
+/* As if the process had been killed between the commit and the effect. */
+static int64_t cut_short(bool acting)
+{
+    case_open(&c);
+    int64_t id = 0;
+    NEED(case_send(&c, "robot", "plate.csv", &id, &err) == LF_OK);
+    if (acting)
+        case_killed_while_acting(&c, id, "deliver");
+    NEED(lf_journal_job_stop(c.journal, id, "cancelled by test", &err) == LF_OK);
+    case_restart(&c);
+    case_start(&c);
+    return id;
+}
+
+static void cancelled_by_the_next_start(void)
+{
+    int64_t id = cut_short(false);
+    CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
+    CHECK_STR(case_note(&c, id), "cancelled by test");
+    CHECK_INT(c.device->acts, 0);
+    CHECK(case_spool_empties());
+    case_close(&c);
+}
+
+static void held_by_the_next_start(void)
+{
+    int64_t id = cut_short(true);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "cancelled by test");
+    CHECK_HAS(case_note(&c, id), "labferry confirm");
+    CHECK_INT(c.device->acts, 0);
+    CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", &err), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    case_restart(&c);
+    case_start(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE)); /* the cancel is carried out only once */
+    case_close(&c);
+}
+
+static void cancelled_at_a_courier(void)
+{
+    case_open(&c);
+    case_start(&c);
+    pthread_mutex_lock(&fake_cloud.mutex); /* the cloud does not answer yet */
+    int64_t id = case_deliver(&c, "file_1");
+    CHECK(case_becomes(&c, id, LF_JOB_RUNNING));
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", &err), LF_BUSY);
+    CHECK_INT(err.class, LF_TRANSIENT);
+    CHECK_HAS(err.text, "cancel it again in a moment");
+    CHECK(!core_told(c.journal, id, "to stop"));
+    pthread_mutex_unlock(&fake_cloud.mutex);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    case_close(&c);
+}
+
+UNIT_TESTS(
+    "job, cancel",
+    {"a cancel that is not possible right now is refused, and the history does not claim otherwise",
+     cancelled_at_a_courier},
+    {"a cancel of what runs is noted for the next start; rolled back it stops nothing on the instrument",
+     not_cancelled_after_all},
+    {"a cancel that was cut short by a crash is carried out at the next start", cancelled_by_the_next_start},
+    {"a cancel that was cut short after the action had begun holds the job", held_by_the_next_start}, )
