@@ -8,9 +8,11 @@ import pathlib
 import socket
 import subprocess
 import time
+import unittest
 
 PROGRAM = pathlib.Path(os.environ["LF_BUILD"]) / "tests/sim/cloud/labferry-sim-cloud"
 WAIT_S = 60
+FAST = ("--quiet", "--generate-ms", "50", "--process-ms", "50")
 
 
 def free_port():
@@ -165,3 +167,15 @@ class Broker:
             process.terminate()
             process.wait(WAIT_S)
         self.out.close()
+
+
+class WithCloud(unittest.TestCase):
+    options = FAST
+
+    def setUp(self):
+        self.cloud = Cloud(*self.options)
+        self.addCleanup(self.cloud.close)
+
+    def events(self, *types):
+        query = "&eventTypes=" + ",".join(types) if types else ""
+        return self.cloud.api("GET", f"/events?pageSize=100{query}", want=200)["events"]
