@@ -55,7 +55,8 @@ int control__arg_limit(const struct lf_verb_request *request);
 /* A text of type LF_ARG_TIME as wall time. False: it is none. */
 bool control__parse_time(const char *text, int64_t *ms);
 
-/* lf_json_parse for a request: what it names must not end early, at a NUL. */
+/* lf_json_parse for a request: what it names must not end early, at an escaped NUL. (From the cloud a text
+ * that is cut there is better than a whole page of events that is refused for one of them.) */
 enum lf_status control__parse(struct lf_slice text, cJSON **out, struct lf_error *err);
 /* Checks that a request has only these members (NULL after the last), each once. `example` shows one. */
 enum lf_status control__check_keys(const cJSON *json, const char *const *known, const char *example,

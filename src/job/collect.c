@@ -182,11 +182,13 @@ static const char *holder_of(const cJSON *processors, const char *blob)
     return NULL;
 }
 
-static enum lf_status create_processor(struct job_work *work, const char *run, const char *config,
-                                       const char *blob, struct lf_error *err)
+static enum lf_status create_processor(struct job_work *work, const char *blob, struct lf_error *err)
 {
     const struct lf_config_collect *rule = job__collect_rule(work);
-    struct lf_new_processor wanted = {.run_id = run, .config_name = config, .file_id = blob};
+    const char *run = lf_job_text(work->job, LF_JOB_RUN);
+    struct lf_new_processor wanted = {.run_id = run,
+                                      .config_name = lf_job_text(work->job, LF_JOB_CONFIG),
+                                      .file_id = blob};
     if (rule) {
         wanted.complete_with_errors = rule->complete_with_errors;
         wanted.folder_id = rule->folder_id;
@@ -203,17 +205,6 @@ static enum lf_status create_processor(struct job_work *work, const char *run, c
                   lf_job_text(work->job, LF_JOB_PROCESSOR), run);
     cJSON_Delete(processor);
     return status;
-}
-
-/* It may have been created all the same. Until a look at the run has shown it, the result is not attached to
- * another one. */
-static enum lf_status keep_doubt(struct job_work *work, enum lf_status status, struct lf_error *err)
-{
-    struct lf_error no_memory;
-    if (lf_job_set_bool(work->job, LF_JOB_ATTACHING, true, &no_memory) == LF_OK)
-        return status;
-    *err = no_memory;
-    return err->status;
 }
 
 /* LF_OK: an earlier job attached a version of this very file, not just one of the same name. */
@@ -267,6 +258,19 @@ static enum lf_status replace_file(struct job_work *work, const char *processor,
     return status;
 }
 
+/* To the processor `stale`, or to a new one if it is NULL. If the answer is lost, only a look at the run
+ * shows whether it was done; until then the result must not be attached to another run. */
+static enum lf_status attach_to(struct job_work *work, const char *stale, struct lf_error *err)
+{
+    const char *blob = lf_job_text(work->job, LF_JOB_BLOB);
+    enum lf_status status = lf_job_set_bool(work->job, LF_JOB_ATTACHING, true, err);
+    if (status == LF_OK)
+        status = stale ? replace_file(work, stale, blob, err) : create_processor(work, blob, err);
+    if (status == LF_OK || err->class == LF_PERMANENT)
+        lf_job_clear(work->job, LF_JOB_ATTACHING);
+    return status;
+}
+
 static enum lf_status attach_file(struct job_work *work, struct lf_error *err)
 {
     const char *run = lf_job_text(work->job, LF_JOB_RUN), *config = lf_job_text(work->job, LF_JOB_CONFIG);
@@ -281,12 +285,10 @@ static enum lf_status attach_file(struct job_work *work, struct lf_error *err)
     if (holder) {
         status = lf_job_set_text(work->job, LF_JOB_PROCESSOR, holder, err);
         job__note(work, "already attached to output processor %s of run %s", holder, run);
-    } else if ((status = unprocessed_earlier(work, processors, &stale, err)) == LF_OK) {
-        status = replace_file(work, stale, blob, err);
-    } else if (status == LF_NOT_FOUND) {
-        status = create_processor(work, run, config, blob, err);
-        if (status != LF_OK && err->class != LF_PERMANENT && status != LF_NO_MEMORY)
-            status = keep_doubt(work, status, err);
+    } else {
+        status = unprocessed_earlier(work, processors, &stale, err);
+        if (status == LF_OK || status == LF_NOT_FOUND)
+            status = attach_to(work, status == LF_OK ? stale : NULL, err);
     }
     cJSON_Delete(processors);
     return status;

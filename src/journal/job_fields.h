@@ -37,7 +37,7 @@ struct lf_job;
     X(PARTS_BLOB, "parts_blob", TEXT, "blob of a multipart upload under way")                                \
     X(PART_SIZE, "part_size", INT, "bytes of each of its parts")                                             \
     X(BLOB, "blob", TEXT, "id of the uploaded file")                                                         \
-    X(ATTACHING, "attaching", BOOL, "an output processor may have been created, and was not seen yet")       \
+    X(ATTACHING, "attaching", BOOL, "the file may be attached to the run, which nobody has seen yet")        \
     X(PROCESSOR, LF_NAME_PROCESSOR, TEXT, "id of the output processor")                                      \
     X(TASK, "task", TEXT, "id of the long-running task that processes the file")                             \
     X(ROWS_SUCCEEDED, "rows_succeeded", INT, "rows that Benchling took")                                     \
