@@ -137,6 +137,13 @@ int64_t case_task(struct job_case *c, const char *route)
                "{\"workflow_task\":\"wft_1\",\"procedure\":\"weigh\",\"status\":\"st_TODO\"}");
 }
 
+int64_t case_run(struct job_case *c, const char *procedure)
+{
+    int64_t id = 0;
+    NEED(lf_jobs_run(c->jobs, "robot", procedure, NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    return id;
+}
+
 static void newest(void *context, const struct lf_job *job)
 {
     *(int64_t *)context = job->id;
@@ -159,7 +166,24 @@ int64_t case_result(struct job_case *c, const char *name, const char *bytes, int
     return id;
 }
 
-/* What the cloud's event would do: tells the job that what it waits for has come. */
+void case_cloud_fails(const struct case_failure *failure)
+{
+    fake_cloud_fail(failure->call, failure->call ? 1 : 0, failure->lost, LF_IO, failure->class);
+}
+
+void case_act_fails(struct job_case *c, enum lf_class class)
+{
+    c->device->act_class = class;
+    c->device->act_status = class == LF_CLASS_NONE ? LF_OK : LF_IO;
+}
+
+void case_save(struct job_case *c, struct lf_job *job)
+{
+    NEED(lf_journal_job_save(c->journal, job, UNIT_ERROR) == LF_OK);
+    lf_job_free(job);
+}
+
+/* What the cloud's event would do: wakes the job, as what it waits for has come. */
 static void complete(struct job_case *c, const char *wake)
 {
     int64_t woken;
@@ -257,8 +281,7 @@ void case_killed_while_acting(struct job_case *c, int64_t id, const char *step)
     job.bench = true;
     job.acting = true;
     job.state = LF_JOB_RUNNING;
-    NEED(lf_journal_job_save(c->journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(c, &job);
     case_restart(c);
 }
 

@@ -32,8 +32,22 @@ int64_t case_task(struct job_case *c, const char *route);
 // Sends a worklist to an instrument, as an operator does.
 enum lf_status case_send(struct job_case *c, const char *instrument, const char *name, int64_t *id,
                          struct lf_error *err);
+// Runs a procedure of "robot", as an operator does; returns its job.
+int64_t case_run(struct job_case *c, const char *procedure);
 // Makes the device show a result; returns its collect job.
 int64_t case_result(struct job_case *c, const char *name, const char *bytes, int version);
+
+// A call of the cloud that fails once.
+struct case_failure {
+    const char *call; // NULL: none
+    bool lost;        // the call is carried out, and only its answer is lost
+    enum lf_class class;
+};
+void case_cloud_fails(const struct case_failure *failure);
+// From now on the actions of "robot" fail like this; LF_CLASS_NONE: they succeed.
+void case_act_fails(struct job_case *c, enum lf_class class);
+// Saves what the test has changed in a job, and frees it.
+void case_save(struct job_case *c, struct lf_job *job);
 
 // Waits until the job is in the state. False: it never was (and says where it is).
 bool case_becomes(struct job_case *c, int64_t id, enum lf_job_state state);

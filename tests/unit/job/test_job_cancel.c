@@ -12,8 +12,7 @@ static int64_t runs_at_the_bench(enum lf_repeat repeat)
     c.device->stuck = true;
     c.device->repeat = repeat;
     case_start(&c);
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, &err) == LF_OK);
+    int64_t id = case_run(&c, "weigh");
     NEED(fake_reached(&c.device->acts, 1));
     return id;
 }

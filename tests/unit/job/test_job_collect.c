@@ -39,8 +39,7 @@ static void killed(void)
     case_restart(&c);
     struct lf_job job = core_job(c.journal, id);
     job.state = LF_JOB_READY;
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     case_start(&c);
 }
 
@@ -66,7 +65,7 @@ static void cancelled_first(void)
 
 static void newer_version_not_processed(void)
 {
-    fake_cloud_fail("process", 1, false, LF_REFUSED, LF_PERMANENT);
+    case_cloud_fails(&(struct case_failure){"process", false, LF_PERMANENT});
     id = case_result(&c, "R-run_1.csv", "whole", 2);
 }
 
@@ -159,14 +158,16 @@ static void assigned_with_a_configuration(void)
     CHECK_INT(lf_jobs_assign(c.jobs, id, "run_1", "Reader", "maria", UNIT_ERROR), LF_OK);
 }
 
+/* One result is uploaded, attached, processed and archived, each once. */
+#define ONCE                                                                                                 \
+    {                                                                                                        \
+        .uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1                                     \
+    }
+
 static const struct {
     struct unit_row row;
-    /* Set up: this call of the cloud fails once; with `lost` it is carried out, and its answer is lost. */
-    struct {
-        const char *call;
-        bool lost;
-        enum lf_class class;
-    } fails;
+    /* Set up. */
+    struct case_failure fails;
     const char *processed;      /* how processing ends; NULL: it succeeds */
     bool parts, as_data, pause; /* uploads in parts; results without a file; the instrument starts paused */
     /* What happens: the instrument shows a result, or something happens to the newest one; and what becomes
@@ -191,22 +192,22 @@ static const struct {
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_DONE, "3 rows succeeded"}},
      .facts = {{"run", "run_1"}, {"config", "Reader"}},
      .upload = "A1,0.5\n",
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"if the answer to creating a processor is lost, no second one is created"},
      .fails = {"create_processor", true, LF_UNKNOWN_OUTCOME},
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
                {.happens = retried, .becomes = LF_JOB_DONE}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"if the answer to starting it is lost, it is not started twice"},
      .fails = {"process", true, LF_UNKNOWN_OUTCOME},
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
                {.happens = retried, .becomes = LF_JOB_DONE}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"killed after creating a processor: no second one, no second upload"},
      .fails = {"create_processor", true, LF_UNKNOWN_OUTCOME},
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
                {.happens = killed, .becomes = LF_JOB_DONE}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"a result that the cloud refuses is held, not failed, and not archived"},
      .fails = {"create_processor", false, LF_PERMANENT},
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD}},
@@ -215,7 +216,7 @@ static const struct {
      .fails = {"create_processor", false, LF_PERMANENT},
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD},
                {.happens = retried, .becomes = LF_JOB_DONE}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"a file that cannot be processed is held and not archived"},
      .processed = "FAILED",
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_WAITING},
@@ -257,7 +258,7 @@ static const struct {
     {{"a result that is seen again after a restart is known"},
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_DONE},
                {.happens = restarted_and_seen_again, .becomes = LF_JOB_DONE}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"a later version of an unprocessed file replaces it"},
      .fails = {"process", false, LF_PERMANENT},
      .turns = {{"R-run_1.csv", "half", 1, NULL, LF_JOB_HELD}, {"R-run_1.csv", "whole", 2, NULL, LF_JOB_DONE}},
@@ -282,14 +283,14 @@ static const struct {
                {.happens = changes_before_it_is_read, .becomes = LF_JOB_CANCELLED},
                {"R-run_1.csv", "whole", 2, NULL, LF_JOB_DONE}},
      .upload = "whole",
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"a result that disappeared before it was read is read when it comes back"},
      .pause = true,
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_READY},
                {.happens = goes_away, .becomes = LF_JOB_CANCELLED},
                {.happens = comes_back, .becomes = LF_JOB_DONE}},
      .upload = "A1,0.5\n",
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
 
     {{"a damaged spool file is collected again"},
      .fails = {"upload_blob", false, LF_PERMANENT},
@@ -314,7 +315,7 @@ static const struct {
                {.happens = assigned, .becomes = LF_JOB_DONE},
                {.happens = assigned_when_it_is_done, .becomes = LF_JOB_DONE}},
      .facts = {{"run", "run_7"}, {"assigned", "maria"}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"a result that matches no collect entry is held"},
      .turns = {{"Z.csv", "A1\n", 1, NULL, LF_JOB_HELD, "collect list"}},
      .counts = {.takes = 1}},
@@ -323,14 +324,14 @@ static const struct {
                {.happens = assigned_to_nothing, .becomes = LF_JOB_HELD, .says = "no run nonsense"},
                {.happens = assigned, .becomes = LF_JOB_DONE}},
      .facts = {{"run", "run_7"}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"a result that cannot be attached can be assigned; without an output it gets that of the instrument"},
      .fails = {"create_processor", false, LF_PERMANENT},
      .turns = {{"R-run_1.csv", "A1,0.5\n", 1, NULL, LF_JOB_HELD},
                {.happens = assigned_with_mistakes, .becomes = LF_JOB_HELD, .says = "no run nonsense"},
                {.happens = assigned_without_an_output, .becomes = LF_JOB_DONE}},
      .facts = {{"run", "run_7"}, {"config", "Reader"}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
     {{"the run is found in the content, and with process = false the file is only attached"},
      .turns = {{"C.csv", "# made by reader\nrun=run_5\nA1,1\n", 1, NULL, LF_JOB_DONE}},
      .facts = {{"run", "run_5"}},
@@ -339,7 +340,7 @@ static const struct {
      .turns = {{"N-run_1.csv", "A1\n", 1, NULL, LF_JOB_HELD, "labferry assign 1 run_1 CONFIG"},
                {.happens = assigned_with_a_configuration, .becomes = LF_JOB_DONE}},
      .facts = {{"config", "Reader"}},
-     .counts = {.uploads = 1, .created = 1, .started = 1, .takes = 1, .files = 1}},
+     .counts = ONCE},
 };
 
 static void results(void)
@@ -353,7 +354,7 @@ static void results(void)
     if (row->pause)
         lf_instrument_pause(c.robot, "test");
     case_start(&c);
-    fake_cloud_fail(row->fails.call, row->fails.call ? 1 : 0, row->fails.lost, LF_REFUSED, row->fails.class);
+    case_cloud_fails(&row->fails);
     for (size_t i = 0; i < 4 && (row->turns[i].name || row->turns[i].happens); i++) {
         const typeof(*row->turns) *turn = &row->turns[i];
         if (turn->name)
@@ -419,7 +420,7 @@ static void looks_again(int64_t job)
 static void waits_silently(void)
 {
     begin();
-    fake_cloud_fail("upload_blob", 1, false, LF_IO, LF_PERMANENT);
+    case_cloud_fails(&(struct case_failure){"upload_blob", false, LF_PERMANENT});
     first = case_result(&c, "R-run_1.csv", "A1,0\n", 1);
     CHECK(case_becomes(&c, first, LF_JOB_HELD));
     int64_t second = case_result(&c, "R-run_1-copy.csv", "A1,0\n", 1);
@@ -523,8 +524,7 @@ static void by_last_job(void)
 /* Its action has an unknown outcome. */
 static int64_t not_answered(void)
 {
-    c.device->act_status = LF_IO;
-    c.device->act_class = LF_UNKNOWN_OUTCOME;
+    case_act_fails(&c, LF_UNKNOWN_OUTCOME);
     return case_deliver(&c, "file_2");
 }
 

@@ -158,9 +158,7 @@ static void every_statement(int64_t (*make)(void), void (*right)(int64_t id), en
 
 static int64_t make_run(void)
 {
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
-    return id;
+    return case_run(&c, "weigh");
 }
 
 static void acted_once(int64_t id)

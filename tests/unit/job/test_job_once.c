@@ -37,8 +37,7 @@ static int64_t killed(enum lf_verdict verdict, enum lf_status status, enum lf_cl
     c.device->verify_status = status;
     c.device->verify_class = class;
     c.device->says = "12.34";
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "weigh");
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     return id;
@@ -74,11 +73,11 @@ static void interrupted_and_unknown(void)
     CHECK_INT(job.class, LF_UNKNOWN_OUTCOME);
     CHECK(job.acting);
     CHECK_HAS(lf_job_help(&job), "confirm");
-    cJSON *told = lf_job_to_json(c.jobs, &job, false);
-    char *can = lf_json_print(cJSON_GetObjectItemCaseSensitive(told, "can"));
+    cJSON *report = lf_job_to_json(c.jobs, &job, false);
+    char *can = lf_json_print(cJSON_GetObjectItemCaseSensitive(report, "can"));
     CHECK_STR(can, "[\"confirm\",\"retry\",\"cancel\"]");
     free(can);
-    cJSON_Delete(told);
+    cJSON_Delete(report);
     lf_job_free(&job);
     case_restart(&c); /* the doubt outlives a restart */
     case_start(&c);
@@ -127,12 +126,10 @@ static void interrupted_and_too_late(void)
     case_open(&c);
     c.device->repeat = LF_ONCE;
     c.device->verdict = LF_VERDICT_NOT_DONE;
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "weigh");
     struct lf_job job = core_job(c.journal, id);
     job.expires_mono = 1; /* the time limit passed while the agent was down */
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_EXPIRED));
@@ -145,8 +142,7 @@ static void interrupted_and_unheard_of(void)
 {
     case_open(&c);
     c.device->repeat = LF_ONCE;
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "unheard-of", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "unheard-of");
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD)); /* not failed: it may have happened */
@@ -163,12 +159,10 @@ static void interrupted_and_unheard_of(void)
 static void idempotent_is_done_again(void)
 {
     case_open(&c);
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "weigh");
     struct lf_job job = core_job(c.journal, id);
     job.state = LF_JOB_RUNNING; /* killed in the middle: no mark is set for what may be repeated */
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     case_restart(&c);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -204,17 +198,15 @@ static void class_decides(void)
     const typeof(*classes) *row = unit_row();
     case_open(&c);
     c.device->repeat = LF_ONCE;
-    c.device->act_status = LF_IO;
-    c.device->act_class = row->class;
+    case_act_fails(&c, row->class);
     case_start(&c);
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "weigh");
     CHECK(case_says(&c, id, row->state, "the device says no"));
     struct lf_job job = core_job(c.journal, id);
     CHECK_INT(job.class, row->class);
     CHECK_INT(job.acting, row->acting);
     lf_job_free(&job);
-    c.device->act_status = LF_OK;
+    case_act_fails(&c, LF_CLASS_NONE);
     case_minute_passes(&c);
     CHECK(case_becomes(&c, id, row->again ? LF_JOB_DONE : row->state));
     CHECK(row->again ? c.device->acts > 1 : c.device->acts == 1);
@@ -228,8 +220,7 @@ static void confirmed_after_its_time(void)
     NEED(case_becomes(&c, id, LF_JOB_HELD));
     struct lf_job job = core_job(c.journal, id);
     job.expires_mono = 1;
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     CHECK_INT(lf_jobs_confirm(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);
@@ -249,7 +240,7 @@ static void careless_driver(void)
         c.device->act_status = LF_IO;
         c.device->act_class = garbage[i];
         case_start(&c);
-        NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+        id = case_run(&c, "weigh");
         CHECK(case_says(&c, id, LF_JOB_HELD, "the device says no"));
         struct lf_job job = core_job(c.journal, id);
         CHECK_INT(job.class, LF_UNKNOWN_OUTCOME);
@@ -261,7 +252,7 @@ static void careless_driver(void)
     case_open(&c);
     c.device->repeat_class = (enum lf_class)7;
     case_start(&c);
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    id = case_run(&c, "weigh");
     CHECK(case_says(&c, id, LF_JOB_WAITING, "it does not know"));
     c.device->repeat_class = LF_CLASS_NONE;
     case_minute_passes(&c);
@@ -301,8 +292,7 @@ static void stopped_while_acting(void)
     case_open(&c);
     c.device->stuck = true;
     case_start(&c);
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "weigh");
     NEED(fake_reached(&c.device->acts, 1));
     case_restart(&c); /* the agent stops cleanly while it runs */
     c.device->stuck = false;
@@ -319,8 +309,7 @@ static void stopped_in_doubt(void)
     c.device->repeat = LF_ONCE;
     c.device->act_class = LF_UNKNOWN_OUTCOME;
     case_start(&c);
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "dispense", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "dispense");
     NEED(fake_reached(&c.device->acts, 1));
     case_restart(&c);
     c.device->stuck = false;
@@ -342,8 +331,7 @@ static void expires(void)
     NEED(lf_job_set_int(&job, LF_JOB_HAPPENED, lf_clock_wall_ms() + 3600000, UNIT_ERROR) == LF_OK);
     job.bench = true;
     snprintf(job.step, sizeof job.step, "%s", "deliver");
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     c.device->connect_fails = 1000; /* the instrument is not there */
     case_start(&c);
     NEED(fake_reached(&c.device->connects, 1));

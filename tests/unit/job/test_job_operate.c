@@ -34,34 +34,28 @@ static void sent(void)
 
 static const struct {
     struct unit_row row;
-    const char *instrument, *name;
-    int64_t reserve, file_max; /* 0: as configured */
+    const char *instrument, *name; /* NULL: "robot", "plate.csv" */
+    int64_t reserve, file_max;     /* 0: as configured */
     enum lf_status status;
     enum lf_class class;
     const char *why;
 } refused[] = {
     {{"a file for an unknown instrument is refused"},
      .instrument = "roboter",
-     .name = "plate.csv",
      .status = LF_NOT_FOUND,
      .class = LF_PERMANENT,
      .why = "labferry instruments"},
     {{"a file whose name leaves the folder is refused"},
-     .instrument = "robot",
      .name = "../plate.csv",
      .status = LF_INVALID,
      .class = LF_NEEDS_PERSON,
      .why = "../plate.csv"},
     {{"a file is refused while the disk is full"},
-     .instrument = "robot",
-     .name = "plate.csv",
      .reserve = INT64_MAX,
      .status = LF_FULL,
      .class = LF_TRANSIENT,
      .why = "free"},
     {{"a file larger than file_max is refused"},
-     .instrument = "robot",
-     .name = "plate.csv",
      .file_max = 4,
      .status = LF_TOO_LARGE,
      .class = LF_NEEDS_PERSON,
@@ -78,7 +72,9 @@ static void not_sent(void)
         lf_journal_limit(c.journal, &limits);
     if (row->file_max)
         c.config->agent.file_max = row->file_max;
-    CHECK_INT(case_send(&c, row->instrument, row->name, &id, &err), row->status);
+    CHECK_INT(case_send(&c, row->instrument ? row->instrument : "robot", row->name ? row->name : "plate.csv",
+                        &id, &err),
+              row->status);
     CHECK_INT(err.class, row->class);
     CHECK_HAS(err.text, row->why);
     struct lf_job job;
@@ -114,7 +110,7 @@ static void in_doubt_not_assigned(void)
     begin();
     c.device->says = "1";
     fake_cloud.fail_then = "find_processors";
-    fake_cloud_fail("create_processor", 1, true, LF_DISCONNECTED, LF_UNKNOWN_OUTCOME);
+    case_cloud_fails(&(struct case_failure){"create_processor", true, LF_UNKNOWN_OUTCOME});
     int64_t result = case_task(&c, "table") + 1;
     CHECK(case_becomes(&c, result - 1, LF_JOB_DONE));
     CHECK(case_becomes(&c, result, LF_JOB_HELD));
@@ -129,7 +125,7 @@ static void values_assigned(void)
 {
     begin();
     c.device->says = "1";
-    fake_cloud_fail("create_processor", 1, false, LF_REFUSED, LF_PERMANENT);
+    case_cloud_fails(&(struct case_failure){"create_processor", false, LF_PERMANENT});
     int64_t result = case_task(&c, "table") + 1;
     CHECK(case_becomes(&c, result - 1, LF_JOB_DONE));
     CHECK(case_becomes(&c, result, LF_JOB_HELD));
@@ -205,8 +201,7 @@ static void unknown_step(void)
     int64_t id = case_deliver(&c, "file_1");
     struct lf_job job = core_job(c.journal, id);
     snprintf(job.step, sizeof job.step, "teleport");
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "does not know this step");
@@ -247,8 +242,7 @@ static void confirmed_with_values(void)
     case_open(&c);
     c.device->repeat = LF_ONCE;
     c.device->verdict = LF_VERDICT_UNKNOWN;
-    int64_t id = 0;
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    int64_t id = case_run(&c, "weigh");
     case_killed_while_acting(&c, id, "run");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
@@ -272,7 +266,7 @@ static void confirmed_with_values(void)
     case_close(&c);
 }
 
-UNIT_TESTS("job operate",
+UNIT_TESTS("job, operators",
            {"a file that an operator sends reaches the instrument once, and the spool is empty again", sent},
            UNIT_ROWS(refused, not_sent),
            {"the values of a task become a result file of the run that the task names", values_as_file},

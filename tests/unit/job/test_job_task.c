@@ -27,15 +27,17 @@ static const char *output(void)
 
 enum then { LEFT_ALONE, RETRIED, CANCELLED };
 
+/* Measured once and reported once. */
+#define REPORTED                                                                                             \
+    {                                                                                                        \
+        LF_JOB_DONE, "weight 12.340", "st_COMPLETED", .acts = 1, .outputs = 1                                \
+    }
+
 static const struct {
     struct unit_row row;
-    /* Set up: a call of the cloud that fails once (with `lost` only its answer is lost), how the action
-     * fails, the status of the workflow task, a status that no transition leads to. */
-    struct {
-        const char *call;
-        bool lost;
-        enum lf_class class;
-    } fails;
+    /* Set up: how the cloud and the action fail, the status of the workflow task, a status that no
+     * transition leads to. */
+    struct case_failure fails;
     enum lf_class act_fails;
     const char *status, *no_transition;
     /* What happens: the job becomes this first, and then a person does that. */
@@ -48,48 +50,36 @@ static const struct {
     struct {
         enum lf_job_state state;
         const char *says, *task_status;
+        int acts, outputs;
     } end;
-    int acts, outputs;
 } ways[] = {
-    {{"a task is claimed, measured, reported and completed"},
-     .end = {LF_JOB_DONE, "weight 12.340", "st_COMPLETED"},
-     .acts = 1,
-     .outputs = 1},
+    {{"a task is claimed, measured, reported and completed"}, .end = REPORTED},
     {{"a task that has moved on is left alone"},
      .status = "st_COMPLETED",
      .end = {LF_JOB_CANCELLED, "already COMPLETED", "st_COMPLETED"}},
     {{"if the answer to the claim is lost, the task is still the agent's"},
      .fails = {"set_task_status", true, LF_TRANSIENT},
-     .end = {LF_JOB_DONE, "weight 12.340", "st_COMPLETED"},
-     .acts = 1,
-     .outputs = 1},
+     .end = REPORTED},
     {{"if the answer to the report is lost, no second output is created"},
      .fails = {"create_output", true, LF_UNKNOWN_OUTCOME},
      .first = {LF_JOB_WAITING, "the cloud says no", "st_IN_PROGRESS"},
      .then = RETRIED,
-     .end = {LF_JOB_DONE, "weight 12.340", "st_COMPLETED"},
-     .acts = 1,
-     .outputs = 1},
+     .end = REPORTED},
     {{"a measured value is kept until Benchling takes it, and not measured again"},
      .fails = {"create_output", false, LF_PERMANENT},
      .first = {LF_JOB_HELD, "the cloud says no", "st_IN_PROGRESS"},
      .then = RETRIED,
-     .end = {LF_JOB_DONE, "weight 12.340", "st_COMPLETED"},
-     .acts = 1,
-     .outputs = 1},
+     .end = REPORTED},
     {{"a status that no transition leads to holds the job, with its result"},
      .no_transition = "COMPLETED",
      .first = {LF_JOB_HELD, "does not lead", "st_IN_PROGRESS"},
      .then = RETRIED,
-     .end = {LF_JOB_DONE, "weight 12.340", "st_COMPLETED"},
-     .acts = 1,
-     .outputs = 1},
+     .end = REPORTED},
     {{"a claimed task that an operator cancels is not left in progress"},
      .act_fails = LF_NEEDS_PERSON,
      .first = {LF_JOB_HELD, "the device says no", "st_IN_PROGRESS"},
      .then = CANCELLED,
-     .end = {LF_JOB_CANCELLED, "pan is broken", "st_FAILED"},
-     .acts = 1},
+     .end = {LF_JOB_CANCELLED, "pan is broken", "st_FAILED", .acts = 1}},
     {{"a task whose claim has an unknown outcome is not left in progress"},
      .fails = {"set_task_status", true, LF_NEEDS_PERSON},
      .first = {LF_JOB_HELD, "the cloud says no", "st_IN_PROGRESS"},
@@ -102,20 +92,18 @@ static const struct {
      .end = {LF_JOB_CANCELLED, "pan is broken", "st_TODO"}},
     {{"a task whose action fails is set to failed in Benchling"},
      .act_fails = LF_PERMANENT,
-     .end = {LF_JOB_FAILED, "the device says no", "st_FAILED"},
-     .acts = 1},
+     .end = {LF_JOB_FAILED, "the device says no", "st_FAILED", .acts = 1}},
 };
 
 static void tasks(void)
 {
     const typeof(*ways) *row = unit_row();
     begin();
-    fake_cloud_fail(row->fails.call, row->fails.call ? 1 : 0, row->fails.lost, LF_IO, row->fails.class);
+    case_cloud_fails(&row->fails);
     if (row->status)
         fake_cloud.task_status = row->status;
     fake_cloud.refused_transition = row->no_transition;
-    c.device->act_status = row->act_fails ? LF_IO : LF_OK;
-    c.device->act_class = row->act_fails;
+    case_act_fails(&c, row->act_fails);
     int64_t id = case_task(&c, "weigh");
     if (row->first.says) {
         CHECK(case_says(&c, id, row->first.state, row->first.says));
@@ -128,10 +116,10 @@ static void tasks(void)
         CHECK_INT(lf_jobs_cancel(c.jobs, id, "pan is broken", "maria", UNIT_ERROR), LF_OK);
     CHECK(case_says(&c, id, row->end.state, row->end.says));
     CHECK_STR(fake_cloud.task_status, row->end.task_status);
-    CHECK_INT(c.device->acts, row->acts);
-    CHECK_INT(fake_cloud_size(&fake_cloud.outputs), row->outputs);
-    CHECK_INT(fake_cloud.written, row->outputs);
-    if (row->outputs)
+    CHECK_INT(c.device->acts, row->end.acts);
+    CHECK_INT(fake_cloud_size(&fake_cloud.outputs), row->end.outputs);
+    CHECK_INT(fake_cloud.written, row->end.outputs);
+    if (row->end.outputs)
         CHECK_HAS(output(), "\"Mass\":{\"value\":12.34");
     /* Benchling knows of the failure, so a retry here would not change the task there. */
     if (!strcmp(row->end.task_status, "st_FAILED")) {
@@ -150,8 +138,7 @@ static void somebody_was_faster(void)
     int64_t id = case_task(&c, "weigh");
     struct lf_job job = core_job(c.journal, id);
     snprintf(job.step, sizeof job.step, "%s", "claim");
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     fake_cloud.task_status = "st_IN_PROGRESS";
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_CANCELLED));
@@ -165,7 +152,7 @@ static void somebody_was_faster(void)
 static void report_answer_lost_and_changed(void)
 {
     begin();
-    fake_cloud_fail("create_output", 1, true, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
+    case_cloud_fails(&(struct case_failure){"create_output", true, LF_UNKNOWN_OUTCOME});
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
     pthread_mutex_lock(&fake_cloud.mutex);
@@ -225,7 +212,7 @@ static void outputs_of_others(void)
     begin();
     if (row->before)
         row->before();
-    fake_cloud_fail("create_output", 1, false, LF_TIMEOUT, LF_UNKNOWN_OUTCOME);
+    case_cloud_fails(&(struct case_failure){"create_output", false, LF_UNKNOWN_OUTCOME});
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_WAITING));
     if (row->meanwhile)
@@ -273,8 +260,7 @@ static void confirmed_with_values(void)
 {
     case_open(&c);
     c.device->repeat = LF_ONCE;
-    c.device->act_status = LF_TIMEOUT;
-    c.device->act_class = LF_UNKNOWN_OUTCOME;
+    case_act_fails(&c, LF_UNKNOWN_OUTCOME);
     case_start(&c);
     int64_t id = case_task(&c, "weigh");
     NEED(case_becomes(&c, id, LF_JOB_HELD));
@@ -348,8 +334,7 @@ static void cancelled_while_claimed(void)
     int64_t id = case_task(&c, "weigh");
     struct lf_job job = core_job(c.journal, id);
     NEED(lf_job_set_bool(&job, LF_JOB_CLAIMING, true, UNIT_ERROR) == LF_OK);
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "maria", UNIT_ERROR), LF_OK);
     job = core_job(c.journal, id);
     cJSON *report = lf_job_to_json(c.jobs, &job, false);

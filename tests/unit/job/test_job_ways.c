@@ -335,8 +335,7 @@ static void unknown_kind(void)
     int64_t id = add("juggle", "run", NULL, true, cJSON_CreateObject());
     struct lf_job job = core_job(c.journal, id);
     job.acting = true;
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     CHECK_HAS(case_note(&c, id), "does not know this step. Install");
@@ -478,8 +477,7 @@ static void expired_and_wanted(void)
     job.expires_mono = 1;
     NEED(lf_job_set_int(&job, LF_JOB_HAPPENED, 1, UNIT_ERROR)
          == LF_OK); /* long ago; a retry counts from its own time */
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_EXPIRED));
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
@@ -498,7 +496,7 @@ static void not_noted_not_done(void)
     change_journal("CREATE TRIGGER no BEFORE INSERT ON audit WHEN NEW.what = 'acting'"
                    " BEGIN SELECT RAISE(ABORT, 'no'); END");
     case_start(&c);
-    NEED(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &id, UNIT_ERROR) == LF_OK);
+    id = case_run(&c, "weigh");
     CHECK(case_becomes(&c, id, LF_JOB_FAILED)); /* the trigger's error is permanent */
     struct lf_job job = core_job(c.journal, id);
     CHECK(!job.acting);
@@ -518,8 +516,7 @@ static void retry_starts_over(void)
     struct lf_job job = core_job(c.journal, id);
     job.state = LF_JOB_HELD;
     job.attempt = 7; /* the next failure would wait for long */
-    NEED(lf_journal_job_save(c.journal, &job, UNIT_ERROR) == LF_OK);
-    lf_job_free(&job);
+    case_save(&c, &job);
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     job = core_job(c.journal, id);
     CHECK_INT(job.state, LF_JOB_READY);
