@@ -90,26 +90,24 @@ static void remove_journal(void)
     unlink(lock);
 }
 
-/* Each on a new journal: what is done to it, the entry that verifying names then, and words of the error. */
 struct tampering {
     const char *sql;
-    int64_t named;
-    const char *words;
+    int64_t named;     /* the entry that verifying names */
+    const char *words; /* of the error; NULL: "entry" and its number */
 };
 
-static void check_tampering(const struct tampering *cases, size_t count)
+/* On a new journal. */
+static void check_tampering(const struct tampering *one)
 {
-    for (size_t i = 0; i < count; i++) {
-        remove_journal();
-        run_agent(FIRST);
-        CHECK_INT(wrong_entry(NULL), 0);
-        tamper(cases[i].sql);
-        CHECK_INT(wrong_entry(NULL), cases[i].named);
-        CHECK_HAS(err.text, cases[i].words);
-    }
+    char entry[40];
+    remove_journal();
+    run_agent(FIRST);
+    CHECK_INT(wrong_entry(NULL), 0);
+    tamper(one->sql);
+    CHECK_INT(wrong_entry(NULL), one->named);
+    snprintf(entry, sizeof entry, "entry %lld", (long long)one->named);
+    CHECK_HAS(err.text, one->words ? one->words : entry);
 }
-
-#define CHECK_TAMPERING(cases) check_tampering(cases, sizeof cases / sizeof *cases)
 
 /* A copy of the journal, `other` for SQL, goes on with an entry 11 of its own, whose digest is right. The
  * agent adds `more` to the journal itself. */
@@ -259,69 +257,74 @@ static void note_kind(void *context, const struct lf_audit_entry *entry)
 
 /* ---- tampering ---- */
 
-static void changed(void)
-{
-    static const struct tampering cases[] = {
-        {"UPDATE audit SET who = 'x' WHERE seq = 4", 4, "entry 4"},
-        {"UPDATE audit SET what = 'x' WHERE seq = 4", 4, "entry 4"},
-        {"UPDATE audit SET about = 'x' WHERE seq = 4", 4, "entry 4"},
-        {"UPDATE audit SET text = 'x' WHERE seq = 4", 4, "entry 4"},
-        {"UPDATE audit SET prev = 'x' WHERE seq = 4", 4, "entry 4"},
-        {"UPDATE audit SET hash = 'x' WHERE seq = 4", 4, "entry 4"},
-        {"UPDATE audit SET at_ms = at_ms - 1 WHERE seq = 4", 4, "entry 4"},
-        {"UPDATE audit SET text = CAST(x'00ff' AS TEXT) WHERE seq = 10", 10, "entry 10"},
-        /* The boundary between two fields moved. */
-        {"UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6,
-         "entry 6"},
-    };
-    CHECK_TAMPERING(cases);
-}
-
-static void removed(void)
-{
-    static const struct tampering cases[] = {
-        {"DELETE FROM audit WHERE seq = 4", 4, "entry 4 is missing (removed)"},
-        {"DELETE FROM audit WHERE seq BETWEEN 4 AND 6", 4, "entries 4 to 6 are missing (removed)"},
-        {"DELETE FROM audit WHERE seq <= 3", 1, "entries 1 to 3 are missing"},
-        {"DELETE FROM audit WHERE seq = 1", 1, "entry 1 is missing"},
-        {"DELETE FROM audit WHERE seq = 10", 10, "entry 10 is missing (cut off at the end)"},
-        {"DELETE FROM audit WHERE seq > 2", 3, "entries 3 to 10 are missing (cut off at the end)"},
-        {"DELETE FROM audit", 1, "entries 1 to 10 are missing"},
-    };
-    CHECK_TAMPERING(cases);
-}
-
-static void moved(void)
-{
-    static const struct tampering cases[] = {
-        {"UPDATE audit SET seq = -4 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5; "
-         "UPDATE audit SET seq = 5 WHERE seq = -4",
-         4, "entry 4"},
-        {"UPDATE audit SET seq = -seq", 1, "impossible"},
-        {"UPDATE audit SET seq = 40 WHERE seq = 4", 4, "entry 4 is missing"},
-    };
-    CHECK_TAMPERING(cases);
-}
-
 #define COPY_OF(seq, from)                                                                                   \
     "INSERT INTO audit SELECT " seq ", at_ms, who, what, about, text, prev, hash FROM audit WHERE seq = " from
 
-static void put_in(void)
+/* The last possible number is taken. */
+#define LAST_ENTRY                                                                                           \
+    "DELETE FROM audit; DELETE FROM small; "                                                                 \
+    "INSERT INTO audit VALUES (9223372036854775807, 0, 'a', 'b', 'c', 'd', 'e', 'f')"
+
+static const struct {
+    struct unit_row row;
+    struct tampering cases[10];
+} tamperings[] = {
+    {{"an entry that was changed in any field is named"},
+     {
+         {"UPDATE audit SET who = 'x' WHERE seq = 4", 4},
+         {"UPDATE audit SET what = 'x' WHERE seq = 4", 4},
+         {"UPDATE audit SET about = 'x' WHERE seq = 4", 4},
+         {"UPDATE audit SET text = 'x' WHERE seq = 4", 4},
+         {"UPDATE audit SET prev = 'x' WHERE seq = 4", 4},
+         {"UPDATE audit SET hash = 'x' WHERE seq = 4", 4},
+         {"UPDATE audit SET at_ms = at_ms - 1 WHERE seq = 4", 4},
+         {"UPDATE audit SET text = CAST(x'00ff' AS TEXT) WHERE seq = 10", 10},
+         /* The boundary between two fields moved. */
+         {"UPDATE audit SET who = who || substr(what, 1, 1), what = substr(what, 2) WHERE seq = 6", 6},
+     }},
+    {{"entries that were removed are named, at the start, in the middle and at the end"},
+     {
+         {"DELETE FROM audit WHERE seq = 4", 4, "entry 4 is missing (removed)"},
+         {"DELETE FROM audit WHERE seq BETWEEN 4 AND 6", 4, "entries 4 to 6 are missing (removed)"},
+         {"DELETE FROM audit WHERE seq <= 3", 1, "entries 1 to 3 are missing"},
+         {"DELETE FROM audit WHERE seq = 1", 1, "entry 1 is missing"},
+         {"DELETE FROM audit WHERE seq = 10", 10, "entry 10 is missing (cut off at the end)"},
+         {"DELETE FROM audit WHERE seq > 2", 3, "entries 3 to 10 are missing (cut off at the end)"},
+         {"DELETE FROM audit", 1, "entries 1 to 10 are missing"},
+     }},
+    {{"entries that were moved are named"},
+     {
+         {"UPDATE audit SET seq = -4 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 5; "
+          "UPDATE audit SET seq = 5 WHERE seq = -4",
+          4, "entry 4"},
+         {"UPDATE audit SET seq = -seq", 1, "impossible"},
+         {"UPDATE audit SET seq = 40 WHERE seq = 4", 4, "entry 4 is missing"},
+     }},
+    {{"entries that were inserted are named"},
+     {
+         {"UPDATE audit SET seq = seq + 100 WHERE seq > 4; UPDATE audit SET seq = seq - 99 WHERE seq > 100; "
+          "INSERT INTO audit SELECT 5, at_ms, who, what, about, 'forged', hash, hash FROM audit WHERE seq = 4",
+          5, "entry 5"},
+         {COPY_OF("11", "10"), 11},
+         {COPY_OF("0", "1"), 1, "impossible number 0"},
+         {COPY_OF("-9223372036854775807 - 1", "1"), 1, "impossible number -9223372036854775808"},
+         {COPY_OF("9223372036854775807", "1"), INT64_MAX, "impossible number 9223372036854775807"},
+         {LAST_ENTRY, INT64_MAX, ""},
+     }},
+};
+
+static void tampered(void)
 {
-    static const struct tampering cases[] = {
-        {"UPDATE audit SET seq = seq + 100 WHERE seq > 4; UPDATE audit SET seq = seq - 99 WHERE seq > 100; "
-         "INSERT INTO audit SELECT 5, at_ms, who, what, about, 'forged', hash, hash FROM audit WHERE seq = 4",
-         5, "entry 5"},
-        {COPY_OF("11", "10"), 11, "entry 11"},
-        {COPY_OF("0", "1"), 1, "impossible number 0"},
-        {COPY_OF("-9223372036854775807 - 1", "1"), 1, "impossible number -9223372036854775808"},
-        {COPY_OF("9223372036854775807", "1"), INT64_MAX, "impossible number 9223372036854775807"},
-        {"DELETE FROM audit; DELETE FROM small; "
-         "INSERT INTO audit VALUES (9223372036854775807, 0, 'a', 'b', 'c', 'd', 'e', 'f')",
-         INT64_MAX, ""},
-    };
-    CHECK_TAMPERING(cases);
-    struct lf_journal *journal = NULL; /* no entry can follow the last of these: refused, nothing written */
+    const typeof(*tamperings) *row = unit_row();
+    for (const struct tampering *one = row->cases; one->sql; one++)
+        check_tampering(one);
+}
+
+static void no_entry_can_follow(void)
+{
+    struct lf_journal *journal = NULL;
+    run_agent(FIRST);
+    tamper(LAST_ENTRY);
     CHECK_INT(lf_journal_open(path, &journal, &err), LF_CORRUPT);
     CHECK_HAS(err.text, "which must be the last possible one");
 }
@@ -380,16 +383,15 @@ static void check_noted(void)
 
 static void stays_visible(void)
 {
-    static const struct tampering no_head[] = {
-        {"DELETE FROM small WHERE name = 'audit.head'", 10, "copy of its head is missing"},
-    };
+    static const struct tampering no_head = {"DELETE FROM small WHERE name = 'audit.head'", 10,
+                                             "copy of its head is missing"};
     run_agent(FIRST);
     tamper("DELETE FROM audit WHERE seq >= 9");
     run_agent(3); /* it starts on it and goes on */
     CHECK_INT(wrong_entry(NULL), 9);
     CHECK_HAS(err.text, "entries 9 to 10 are missing (removed)");
     check_noted();
-    CHECK_TAMPERING(no_head);
+    check_tampering(&no_head);
     check_noted();
 }
 
@@ -574,9 +576,8 @@ UNIT_TESTS("audit",
            {"the digest is SHA-256 over the fields with their lengths, as audit.h says", known_digest},
            {"entries are found by what they are about, by kind, time and number", filters},
            {"invalid UTF-8 is replaced and long texts are cut, so that an export verifies", broken_texts},
-           {"an entry that was changed in any field is named", changed},
-           {"entries that were removed are named, at the start, in the middle and at the end", removed},
-           {"entries that were moved are named", moved}, {"entries that were inserted are named", put_in},
+           UNIT_ROWS(tamperings, tampered),
+           {"a trail that no entry can follow is refused at the start", no_entry_can_follow},
            {"an entry that was added with a right digest is named", added_with_digest},
            {"an entry that was replaced together with its digest is named", exchanged_with_digest},
            {"a trail that was forged as a whole does not have the head that was noted", forged_whole},
