@@ -2,9 +2,9 @@
 #include "ground.h"
 
 #include "base/clock.h"
+#include "core.h"
 #include "os/local.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +16,6 @@ static struct lf_server *server;
 // The last thing in the transaction of each verb is its verdict in the audit trail.
 static const char fail[] = "CREATE TRIGGER fail BEFORE INSERT ON audit WHEN NEW.what = 'command' "
                            "BEGIN SELECT RAISE(ABORT, 'the test fails it'); END";
-
-static void change_journal(const char *sql)
-{
-    char path[300];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, UNIT_SOON_MS) == SQLITE_OK);
-    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
 
 static void spool_path(int64_t job, char *path, size_t size)
 {
@@ -127,15 +117,15 @@ static void all_or_nothing(void)
     CHECK_INT(hold("task", "run", "{\"procedure\":\"weigh\"}", false), 1);
     CHECK_INT(hold("deliver", "deliver", "{\"file_name\":\"a.csv\"}", true), 2);
     CHECK_INT(hold("collect", "match", "{\"finding\":\"f\"}", false), 3);
-    change_journal("UPDATE job SET key = id");
+    core_sql("UPDATE job SET key = id");
     CHECK_INT(hold("collect", "spool", "{\"finding\":\"g\"}", false), 4);
     for (int i = 0; i < REQUESTS; i++) {
         char *before = picture();
-        change_journal(fail);
+        core_sql(fail);
         cJSON *answer = ask(requests[i]);
         CHECK(!lf_json_bool(answer, "ok", true));
         cJSON_Delete(answer);
-        change_journal("DROP TRIGGER fail");
+        core_sql("DROP TRIGGER fail");
         char *after = picture();
         CHECK_STR(after, before);
         free(after);
@@ -155,5 +145,5 @@ static void all_or_nothing(void)
     ground_close(&ground);
 }
 
-UNIT_TESTS("verbs undone",
+UNIT_TESTS("verbs undone", {"every verb that changes the journal alone is tested here", every_verb_is_there},
            {"a verb whose commit fails is refused, and changes no job, file or instrument", all_or_nothing}, )

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,24 @@ struct lf_journal *core_journal(void)
     return journal;
 }
 
+void core_sql(const char *sql)
+{
+    char path[600];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, UNIT_SOON_MS) == SQLITE_OK);
+    NEED(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    sqlite3_close(db);
+}
+
+void core_move_journal(bool away)
+{
+    char path[600], aside[620];
+    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
+    snprintf(aside, sizeof aside, "%s.away", path);
+    NEED(rename(away ? path : aside, away ? aside : path) == 0);
+}
+
 int64_t core_spool_bytes(void)
 {
     char path[512];
@@ -134,7 +153,7 @@ static void look(void *context, int64_t at_ms, const char *who, const char *text
     search->found = search->found || strstr(text, search->text);
 }
 
-bool core_told(struct lf_journal *journal, int64_t job, const char *text)
+bool core_history_has(struct lf_journal *journal, int64_t job, const char *text)
 {
     struct search search = {.text = text};
     lf_journal_history_list(journal, job, look, &search, UNIT_ERROR);

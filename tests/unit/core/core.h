@@ -17,6 +17,11 @@ struct lf_journal *core_journal(void);
 // As if the process had been killed: the journal is closed and opened again.
 struct lf_journal *core_reopen(struct lf_journal *journal);
 
+// Changes the journal past the agent, which may have it open.
+void core_sql(const char *sql);
+// Moves the journal's file away, or back.
+void core_move_journal(bool away);
+
 // Bytes in the spool of the configuration's state folder.
 int64_t core_spool_bytes(void);
 
@@ -28,6 +33,6 @@ struct lf_event_row core_event(struct lf_journal *journal, const char *id);
 int64_t core_count(cJSON *counts, const char *name); // takes counts
 
 // Is this text in the job's history?
-bool core_told(struct lf_journal *journal, int64_t job, const char *text);
+bool core_history_has(struct lf_journal *journal, int64_t job, const char *text);
 
 #endif

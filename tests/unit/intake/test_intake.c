@@ -24,7 +24,7 @@ static void event_becomes_a_job(void)
     CHECK_STR(lf_job_text(&job, LF_JOB_RUN), "run_1");
     CHECK_STR(lf_job_text(&job, LF_JOB_CONFIG), "Worklist");
     lf_job_free(&job);
-    CHECK(core_told(journal, 1, "event evt_1"));
+    CHECK(core_history_has(journal, 1, "event evt_1"));
     close_all();
 }
 

@@ -100,17 +100,9 @@ static void never_readable(void)
     close_all();
 }
 
-static void move_journal(const char *from, const char *to)
-{
-    char old[600], new[600];
-    snprintf(old, sizeof old, "%s/%s", unit_folder(), from);
-    snprintf(new, sizeof new, "%s/%s", unit_folder(), to);
-    NEED(rename(old, new) == 0);
-}
-
 static void take_journal_away(void)
 {
-    move_journal("journal.db", "away.db");
+    core_move_journal(true);
 }
 
 static void read_but_not_stored(void)
@@ -120,7 +112,7 @@ static void read_but_not_stored(void)
     fake_cloud.on_resource = take_journal_away;
     int64_t next = 0;
     CHECK(intake__reread_one(intake, &next));
-    move_journal("away.db", "journal.db");
+    core_move_journal(false);
     fake_cloud.on_resource = NULL;
     check_fate("evt_1", LF_FATE_REREAD, "[]");
     CHECK_INT(job_count(), 0);

@@ -4,8 +4,6 @@
 #include "intake/intake.h"
 #include "job/job.h"
 
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const char tables[] =
@@ -79,15 +77,11 @@ static const char rows[] = JOB(
                 EVENT("evt_1b", "automationInputGenerator.completed|aig_1|file_1", "twin", "1")
                     EVENT("evt_7", "automationInputGenerator.completed|event|evt_7", "job", "7");
 
-static struct lf_journal *old_journal(void)
+static struct lf_journal *old_journal(const char *more)
 {
-    char path[512];
-    sqlite3 *db;
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK);
-    NEED(sqlite3_exec(db, tables, NULL, NULL, NULL) == SQLITE_OK);
-    NEED(sqlite3_exec(db, rows, NULL, NULL, NULL) == SQLITE_OK);
-    sqlite3_close(db);
+    core_sql(tables);
+    core_sql(rows);
+    core_sql(more);
     return core_journal();
 }
 
@@ -108,7 +102,7 @@ static char *of(char *happening, const char *instrument, const char *kind, const
 
 static void keys_are_rewritten(void)
 {
-    struct lf_journal *journal = old_journal();
+    struct lf_journal *journal = old_journal("");
     check_key(journal, 1, of(lf_key_generator_file("aig_1", "file_1"), "robot", "deliver", "file_1"));
     check_key(journal, 2,
               lf_key_job("workflowTask.updated.status|wft_1|st_1@t166937623", "balance", "task",
@@ -132,7 +126,7 @@ static void keys_are_rewritten(void)
 /* The relay resends after the upgrade: once as it was, once as a twin with another id. */
 static void no_second_job(void)
 {
-    struct lf_journal *journal = old_journal();
+    struct lf_journal *journal = old_journal("");
     struct lf_config *config = core_config(
         "instruments = ( { name = \"robot\"; driver = \"fake\"; }, { name = \"balance\"; driver = \"fake\"; } );"
         "routes = ( { name = \"r\"; on = \"automationInputGenerator.completed\"; job = \"deliver\"; instrument = "
@@ -166,17 +160,9 @@ static void no_second_job(void)
 /* Runs of operators were jobs of kind task without a workflow task. */
 static void operators_runs(void)
 {
-    char path[512];
-    sqlite3 *db;
     static const char more[] = JOB("9", "task", "robot", "operator|1767225605000|43", "NULL", "settle", "{}")
         JOB("10", "task", "robot", "operators|1", "NULL", "settle", "{}");
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK);
-    NEED(sqlite3_exec(db, tables, NULL, NULL, NULL) == SQLITE_OK);
-    NEED(sqlite3_exec(db, rows, NULL, NULL, NULL) == SQLITE_OK);
-    NEED(sqlite3_exec(db, more, NULL, NULL, NULL) == SQLITE_OK);
-    sqlite3_close(db);
-    struct lf_journal *journal = core_journal();
+    struct lf_journal *journal = old_journal(more);
     static const struct {
         int64_t id;
         const char *kind, *step;

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "job/birth.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -67,7 +66,7 @@ static void reported_at_birth(void)
     int64_t id = 0;
     CHECK_INT(event_birth("plates", "k", generator, &id),
               LF_OK); /* no thread runs: no step has reported it */
-    CHECK(core_told(c.journal, id, "made from event evt_1"));
+    CHECK(core_history_has(c.journal, id, "made from event evt_1"));
     const cJSON *report = reported();
     CHECK_INT(lf_json_int(report, "id", 0), id);
     CHECK_STR(lf_json_text(report, "state"), "ready");
@@ -76,26 +75,22 @@ static void reported_at_birth(void)
     case_close(&c);
 }
 
-/* If row, history or report fails, nothing is left. */
+/* If row, history, audit or report fails, nothing is left. */
 static void all_or_nothing(void)
 {
-    static const char *const tables[] = {"job", "history", "outbox"};
-    char path[600], sql[200];
-    sqlite3 *db = NULL;
+    static const char *const tables[] = {"job", "history", "audit", "outbox"};
+    char sql[200];
     int64_t id = 0;
     begin();
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         snprintf(sql, sizeof sql,
                  "CREATE TRIGGER no BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'no'); END", tables[i]);
-        NEED(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+        core_sql(sql);
         CHECK(event_birth("plates", "k", generator, &id) != LF_OK);
-        NEED(sqlite3_exec(db, "DROP TRIGGER no", NULL, NULL, NULL) == SQLITE_OK);
+        core_sql("DROP TRIGGER no");
         CHECK(reported() == NULL);
         CHECK_INT(core_count(lf_journal_job_counts(c.journal, NULL), "ready"), 0);
     }
-    sqlite3_close(db);
     CHECK_INT(event_birth("plates", "k", generator, &id), LF_OK); /* and the key is free */
     CHECK(reported() != NULL);
     case_close(&c);
@@ -173,7 +168,7 @@ static void procedure_without_its_input(void)
 
 UNIT_TESTS("job, its birth",
            {"a job of an event is reported when it is born, not when its first step ends", reported_at_birth},
-           {"row, history and report of a new job come together or not at all", all_or_nothing},
+           {"row, history, audit entry and report of a new job come together or not at all", all_or_nothing},
            {"one key makes one job, and a second birth returns its id", one_key_one_job},
            {"a job takes the fields of its kind from the event's resource, and no others",
             fields_of_the_resource},

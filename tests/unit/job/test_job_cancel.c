@@ -37,7 +37,7 @@ static void not_cancelled_after_all(void)
     CHECK_STR(stop_noted(id), "");
     c.device->stuck = false;
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
-    CHECK(!core_told(c.journal, id, "to stop"));
+    CHECK(!core_history_has(c.journal, id, "to stop"));
     case_close(&c);
 }
 
@@ -90,7 +90,7 @@ static void cancelled_at_a_courier(void)
     CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", &err), LF_BUSY);
     CHECK_INT(err.class, LF_TRANSIENT);
     CHECK_HAS(err.text, "cancel it again in a moment");
-    CHECK(!core_told(c.journal, id, "to stop"));
+    CHECK(!core_history_has(c.journal, id, "to stop"));
     pthread_mutex_unlock(&fake_cloud.mutex);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     case_close(&c);

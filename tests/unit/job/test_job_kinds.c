@@ -83,7 +83,7 @@ static void one_row(void)
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_STR(case_note(&c, id), "poured on robot");
-    CHECK(core_told(c.journal, id, "heat: Tea 1 is hot"));
+    CHECK(core_history_has(c.journal, id, "heat: Tea 1 is hot"));
     case_close(&c);
 }
 

@@ -97,7 +97,7 @@ static void retried_by_a_person(void)
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
-    CHECK(core_told(c.journal, id, "retry"));
+    CHECK(core_history_has(c.journal, id, "retry"));
     case_close(&c);
 }
 

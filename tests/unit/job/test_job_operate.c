@@ -27,7 +27,7 @@ static void sent(void)
     CHECK_INT(case_send(&c, "robot", "plate.csv", &id, &err), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
-    CHECK(core_told(c.journal, id, "plate.csv sent to robot by cli:maria"));
+    CHECK(core_history_has(c.journal, id, "plate.csv sent to robot by cli:maria"));
     CHECK(case_spool_empties());
     case_close(&c);
 }

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,25 +309,6 @@ static void from_the_start(void)
 
 /* ---- the journal ---- */
 
-/* Past the agent, in SQL. */
-static void change_journal(const char *sql)
-{
-    char path[600];
-    sqlite3 *db;
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    NEED(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 10000) == SQLITE_OK);
-    NEED(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
-    sqlite3_close(db);
-}
-
-static void move_journal(bool away)
-{
-    char path[600], aside[620];
-    snprintf(path, sizeof path, "%s/journal.db", unit_folder());
-    snprintf(aside, sizeof aside, "%s.away", path);
-    NEED(rename(away ? path : aside, away ? aside : path) == 0);
-}
-
 static void unknown_kind(void)
 {
     case_open(&c);
@@ -349,14 +329,14 @@ static void damaged_row(void)
 {
     case_open(&c);
     int64_t id = case_deliver(&c, "file_1");
-    change_journal("UPDATE job SET facts = '{broken'");
+    core_sql("UPDATE job SET facts = '{broken'");
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_HELD));
     /* Every reader sees it as held; a courier saves it as held. */
     int64_t deadline = lf_deadline_in(UNIT_SOON_MS);
-    while (!core_told(c.journal, id, "labferry journal-check") && !lf_deadline_passed(deadline))
+    while (!core_history_has(c.journal, id, "labferry journal-check") && !lf_deadline_passed(deadline))
         lf_sleep_until(lf_deadline_in(10), NULL);
-    CHECK(core_told(c.journal, id, "labferry journal-check"));
+    CHECK(core_history_has(c.journal, id, "labferry journal-check"));
     CHECK_INT(fake_cloud_get(&fake_cloud.generators), 0);
     case_close(&c);
 }
@@ -375,13 +355,13 @@ static void no_such_job(void)
 static void journal_gone(void)
 {
     begin();
-    move_journal(true);
+    core_move_journal(true);
     CHECK_INT(send_file(), 0);
     CHECK_HAS(err.text, "is gone");
     CHECK_INT(lf_jobs_retry(c.jobs, 1, "test", &err), LF_IO);
     CHECK_INT(lf_jobs_run(c.jobs, "robot", "weigh", NULL, "test", &(int64_t){0}, &err), LF_IO);
     CHECK_INT(core_spool_bytes(), 5); /* swept at the next start */
-    move_journal(false);
+    core_move_journal(false);
     CHECK(case_becomes(&c, send_file(), LF_JOB_DONE));
     case_restart(&c);
     case_start(&c);
@@ -395,13 +375,13 @@ static void end_while_gone(void)
     pthread_mutex_lock(&fake_cloud.mutex);
     int64_t id = case_deliver(&c, "file_1");
     CHECK(case_becomes(&c, id, LF_JOB_RUNNING));
-    move_journal(true);
+    core_move_journal(true);
     pthread_mutex_unlock(&fake_cloud.mutex);
     lf_sleep_until(lf_deadline_in(300), NULL); /* it tries to save what it has found out */
     int64_t before = lf_clock_mono_ms();
     lf_jobs_stop(c.jobs);
     CHECK(lf_clock_mono_ms() - before < 10000);
-    move_journal(false);
+    core_move_journal(false);
     case_restart(&c);
     case_start(&c);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
@@ -430,7 +410,7 @@ static void too_many_instruments(void)
 static void sent_in_part(void)
 {
     begin();
-    change_journal("CREATE TRIGGER refuse BEFORE INSERT ON parcel BEGIN SELECT RAISE (ABORT, 'no'); END");
+    core_sql("CREATE TRIGGER refuse BEFORE INSERT ON parcel BEGIN SELECT RAISE (ABORT, 'no'); END");
     CHECK_INT(send_file(), 0);
     struct lf_job job;
     CHECK_INT(lf_journal_job_get(c.journal, 1, &job, UNIT_ERROR), LF_NOT_FOUND);
@@ -493,8 +473,8 @@ static void not_noted_not_done(void)
     case_open(&c);
     c.device->repeat = LF_ONCE;
     c.device->verdict = LF_VERDICT_UNKNOWN;
-    change_journal("CREATE TRIGGER no BEFORE INSERT ON audit WHEN NEW.what = 'acting'"
-                   " BEGIN SELECT RAISE(ABORT, 'no'); END");
+    core_sql("CREATE TRIGGER no BEFORE INSERT ON audit WHEN NEW.what = 'acting'"
+             " BEGIN SELECT RAISE(ABORT, 'no'); END");
     case_start(&c);
     id = case_run(&c, "weigh");
     CHECK(case_becomes(&c, id, LF_JOB_FAILED)); /* the trigger's error is permanent */
@@ -502,7 +482,7 @@ static void not_noted_not_done(void)
     CHECK(!job.acting);
     lf_job_free(&job);
     CHECK_INT(c.device->acts, 0);
-    change_journal("DROP TRIGGER no");
+    core_sql("DROP TRIGGER no");
     CHECK_INT(lf_jobs_retry(c.jobs, id, "test", UNIT_ERROR), LF_OK);
     CHECK(case_becomes(&c, id, LF_JOB_DONE));
     CHECK_INT(c.device->acts, 1);
