@@ -75,6 +75,79 @@ static void reported_at_birth(void)
     case_close(&c);
 }
 
+/* ---- whatever asks for it ---- */
+
+static int64_t by_operator(void)
+{
+    return case_run(&c, "weigh");
+}
+
+static int64_t by_sent_file(void)
+{
+    int64_t id = 0;
+    CHECK_INT(case_send(&c, "robot", "plate.csv", &id, &err), LF_OK);
+    return id;
+}
+
+static int64_t by_result(void)
+{
+    struct lf_finding finding = {.id = "R-run_1.csv", .version = "1", .name = "R-run_1.csv"};
+    CHECK_INT(lf_jobs_found(c.jobs, c.robot, &finding, &err), LF_OK);
+    return lf_journal_finding_job(c.journal, "robot", finding.id, finding.version);
+}
+
+static int64_t by_newer_file(void)
+{
+    fake_cloud.file = "file_2";
+    case_start(&c);
+    int64_t older = case_deliver(&c, "file_1");
+    CHECK(case_becomes(&c, older, LF_JOB_CANCELLED));
+    return older + 1;
+}
+
+static int64_t by_values(void)
+{
+    c.device->says = "1";
+    case_start(&c);
+    int64_t task = case_task(&c, "table");
+    CHECK(case_becomes(&c, task, LF_JOB_DONE));
+    return task + 1;
+}
+
+static const struct {
+    struct unit_row row;
+    int64_t (*birth)(void);
+    const char *kind;
+} births[] = {
+    {{"an operator's run is reported when it is born"}, by_operator, "procedure"},
+    {{"the delivery of a sent file is reported when it is born"}, by_sent_file, "deliver"},
+    {{"the job of a result is reported when it is born"}, by_result, "collect"},
+    {{"the delivery of a newer file is reported when it is born"}, by_newer_file, "deliver"},
+    {{"the job for a file of values is reported when it is born"}, by_values, "collect"},
+};
+
+static void reported_first(void)
+{
+    const typeof(*births) *row = unit_row();
+    struct lf_outbox_row report;
+    bool found = false;
+    begin();
+    int64_t id = row->birth();
+    for (int64_t seq = 0; !found && lf_journal_outbox_next(c.journal, seq, &report, &err) == LF_OK;) {
+        cJSON *job = cJSON_Parse(report.payload);
+        found = lf_json_int(job, "id", 0) == id;
+        if (found) {
+            CHECK_STR(lf_json_text(job, "state"), "ready");
+            CHECK_STR(lf_json_text(job, "kind"), row->kind);
+        }
+        cJSON_Delete(job);
+        seq = report.seq;
+        lf_outbox_row_free(&report);
+    }
+    CHECK(found);
+    case_close(&c);
+}
+
 /* If row, history, audit or report fails, nothing is left. */
 static void all_or_nothing(void)
 {
@@ -168,6 +241,7 @@ static void procedure_without_its_input(void)
 
 UNIT_TESTS("job, its birth",
            {"a job of an event is reported when it is born, not when its first step ends", reported_at_birth},
+           UNIT_ROWS(births, reported_first),
            {"row, history, audit entry and report of a new job come together or not at all", all_or_nothing},
            {"one key makes one job, and a second birth returns its id", one_key_one_job},
            {"a job takes the fields of its kind from the event's resource, and no others",
