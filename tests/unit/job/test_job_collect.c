@@ -69,6 +69,20 @@ static void newer_version_not_processed(void)
     id = case_result(&c, "R-run_1.csv", "whole", 2);
 }
 
+/* The answer is lost, and then the run cannot be looked at. */
+static void newer_version_in_doubt(void)
+{
+    fake_cloud.fail_then = "find_processors";
+    fake_cloud_fail("set_processor_file", 1, true, LF_TIMEOUT, LF_TRANSIENT);
+    id = case_result(&c, "R-run_1.csv", "whole", 2);
+}
+
+static void not_assigned_but_retried(void)
+{
+    CHECK_INT(lf_jobs_assign(c.jobs, id, "run_7", NULL, "maria", UNIT_ERROR), LF_REFUSED);
+    retried();
+}
+
 static void first_retried(void)
 {
     CHECK_INT(lf_jobs_retry(c.jobs, first, "test", UNIT_ERROR), LF_OK);
@@ -262,6 +276,14 @@ static const struct {
     {{"a later version of an unprocessed file replaces it"},
      .fails = {"process", false, LF_PERMANENT},
      .turns = {{"R-run_1.csv", "half", 1, NULL, LF_JOB_HELD}, {"R-run_1.csv", "whole", 2, NULL, LF_JOB_DONE}},
+     .upload = "whole",
+     .counts = {.uploads = 2, .created = 1, .replaced = 1, .started = 1, .takes = 2, .files = 1}},
+    {{"a later version that may have replaced it is not assigned to another run, and a retry finds it"},
+     .fails = {"process", false, LF_PERMANENT},
+     .turns = {{"R-run_1.csv", "half", 1, NULL, LF_JOB_HELD},
+               {.happens = newer_version_in_doubt, .becomes = LF_JOB_HELD, .says = "the cloud says no"},
+               {.happens = not_assigned_but_retried, .becomes = LF_JOB_DONE}},
+     .facts = {{"run", "run_1"}, {"processor", "aop_1"}},
      .upload = "whole",
      .counts = {.uploads = 2, .created = 1, .replaced = 1, .started = 1, .takes = 2, .files = 1}},
     {{"an earlier version that goes up late never replaces a later one that is not processed yet"},
