@@ -26,9 +26,10 @@ static enum lf_status take_inputs(struct lf_job *job, const struct lf_birth *bir
     return status;
 }
 
-enum lf_status job__take(struct lf_job *job, const struct lf_job_taken takes[LF_JOB_TAKES_MAX],
-                         const cJSON *resource, struct lf_error *err)
+enum lf_status job__take(struct lf_job *job, const struct lf_job_kind *kind, const cJSON *resource,
+                         struct lf_error *err)
 {
+    const struct lf_job_taken *takes = kind->takes;
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < LF_JOB_TAKES_MAX && takes[i].path; i++)
         status = lf_job_set_text(job, takes[i].field, lf_json_text(resource, takes[i].path), err);
@@ -40,8 +41,7 @@ static enum lf_status take_fields(struct lf_job *job, const struct lf_birth *bir
     job->fields = birth->older ? cJSON_Duplicate(birth->older->fields, true) : cJSON_CreateObject();
     if (!job->fields)
         return lf_fail_memory(err, "making a job");
-    enum lf_status status = birth->resource ? job__take(job, birth->kind->takes, birth->resource, err)
-                                            : LF_OK;
+    enum lf_status status = birth->resource ? job__take(job, birth->kind, birth->resource, err) : LF_OK;
     for (size_t i = 0; status == LF_OK && i < LF_BIRTH_TEXTS_MAX; i++) {
         enum lf_job_field field = birth->texts[i].field;
         if (birth->texts[i].text)

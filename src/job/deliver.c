@@ -38,10 +38,6 @@ static enum lf_status hand_over(struct job_work *work, const cJSON *generator, c
 
 static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
 {
-    static const struct lf_job_taken taken[LF_JOB_TAKES_MAX] = {{LF_JOB_FILE, "file.id"},
-                                                                {LF_JOB_FILE_NAME, "file.name"},
-                                                                {LF_JOB_MIME, "file.mimeType"},
-                                                                {LF_JOB_RUN, "assayRunId"}};
     cJSON *generator = NULL;
     enum lf_status status = lf_cloud_get(work->jobs->cloud, LF_CLOUD_GENERATOR,
                                          lf_job_text(work->job, LF_JOB_GENERATOR), &work->call, &generator,
@@ -55,7 +51,7 @@ static enum lf_status resolve_file(struct job_work *work, struct lf_error *err)
         status = hand_over(work, generator, file, err);
     else if (strcmp(lf_json_text_or(generator, "file.uploadStatus", "COMPLETE"), "COMPLETE") != 0)
         status = job__wait(work, NOT_COMPLETE_WAIT_MS, "Benchling is still storing the file");
-    else if ((status = job__take(work->job, taken, generator, err)) == LF_OK)
+    else if ((status = job__take(work->job, &job__kind_deliver, generator, err)) == LF_OK)
         status = lf_name_check(lf_job_text_or(work->job, LF_JOB_FILE_NAME, ""), err);
     cJSON_Delete(generator);
     return status;
@@ -170,6 +166,7 @@ const struct lf_job_kind job__kind_deliver = {
     .takes = {{LF_JOB_GENERATOR, "id"},
               {LF_JOB_FILE, "file.id"},
               {LF_JOB_FILE_NAME, "file.name"},
+              {LF_JOB_MIME, "file.mimeType"},
               {LF_JOB_RUN, "assayRunId"},
               {LF_JOB_CONFIG, "automationFileConfig.name"}},
     .detail = LF_JOB_FILE,

@@ -75,9 +75,9 @@ const struct job_step *job__step_find(const struct lf_job_kind *kind, const char
 
 /* If the job has no such text, the error needs a person. */
 enum lf_status job__need(const struct job_work *work, enum lf_job_field field, struct lf_error *err);
-/* birth.c: sets fields from what the resource has at their paths; a field is cleared if it has nothing. */
-enum lf_status job__take(struct lf_job *job, const struct lf_job_taken takes[LF_JOB_TAKES_MAX],
-                         const cJSON *resource, struct lf_error *err);
+/* birth.c: sets the fields that the kind takes from a resource; one that the resource lacks is cleared. */
+enum lf_status job__take(struct lf_job *job, const struct lf_job_kind *kind, const cJSON *resource,
+                         struct lf_error *err);
 /* A string, number or boolean as text. Of an object (a field in Benchling): its "value" if that is a string,
  * else its "textValue", else its "value". *text is owned. LF_NOT_FOUND: it is none of these. */
 enum lf_status job__json_text(const cJSON *value, char **text, struct lf_error *err);
