@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/setting.h"
 #include "base/units.h"
+#include "journal/journal.h"
 #include "os/path.h"
 
 #include <stdlib.h>
@@ -16,16 +17,13 @@ enum { FIRST_LOOK_MS = 100, LOOK_MS = 1000 };
 /* CLI_NOT_YET: it goes on. */
 static enum cli_exit end_of_job(const struct cli *cli, const cJSON *job)
 {
-    static const char *const ends[] = {"done", "failed", "cancelled", "expired"};
-    const char *state = lf_json_text_or(job, "state", ""), *wanted = cli->verb->wanted;
-    if (!strcmp(state, wanted ? wanted : "done"))
+    const char *name = lf_json_text_or(job, "state", ""), *wanted = cli->verb->wanted;
+    enum lf_job_state state;
+    if (!strcmp(name, wanted ? wanted : "done"))
         return CLI_DONE;
-    if (!strcmp(state, "held"))
-        return CLI_HELD;
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (!strcmp(state, ends[i]))
-            return CLI_REFUSED;
-    return CLI_NOT_YET;
+    if (!lf_job_state_parse(name, &state))
+        return CLI_NOT_YET;
+    return state == LF_JOB_HELD ? CLI_HELD : lf_job_state_final(state) ? CLI_REFUSED : CLI_NOT_YET;
 }
 
 /* Reports a change on standard error, so that standard output has only the job. */
