@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,10 @@ enum lf_status lf_journal_audit_add(struct lf_journal *journal, const char *who,
                                     const char *about, const char *text, struct lf_error *err)
 {
     int64_t now = lf_clock_best_ms();
+    int kind = 0;
+    while (lf_audit_kind_at(kind) && strcmp(lf_audit_kind_at(kind), what) != 0)
+        kind++;
+    assert(lf_audit_kind_at(kind)); /* or `audit --what` would refuse the kind of this entry */
     char at[LF_TIME_TEXT];
     char *by = bounded(who, LF_AUDIT_NAME_MAX), *of = bounded(about, LF_AUDIT_NAME_MAX),
          *said = bounded(text, LF_AUDIT_TEXT_MAX);
