@@ -142,8 +142,8 @@ static enum lf_status refuse_unstored(struct lf_commands *commands, const struct
     return queue_answer(commands, row, LF_VERB_FAILED, why, err);
 }
 
-/* Do both ask for the same? Neither the order of the arguments counts, nor the time of expiry. Arguments that
- * are damaged in the journal differ from all others: an error would block the batch of this command. */
+/* Do both ask for the same thing? The order of the arguments and the time of expiry do not count. Arguments
+ * that are damaged in the journal differ from all others: an error would block the batch of this command. */
 static enum lf_status compare(const struct lf_command_row *known, const struct lf_command_row *again,
                               bool *same, struct lf_error *err)
 {
@@ -201,8 +201,8 @@ static int64_t max_waiting(void)
 }
 
 /* The same id may come again when there is room. */
-static enum lf_status refuse_for_now(struct lf_commands *commands, const struct lf_command_row *row,
-                                     struct lf_error *err)
+static enum lf_status refuse_when_full(struct lf_commands *commands, const struct lf_command_row *row,
+                                       struct lf_error *err)
 {
     struct lf_error full;
     lf_fail(&full, LF_FULL, LF_TRANSIENT,
@@ -229,7 +229,7 @@ static enum lf_status accept_new(struct lf_commands *commands, struct lf_command
     if (refusal)
         return refuse(commands, row, refusal, err);
     if (lf_journal_command_count(commands->context->journal, LF_COMMAND_ACCEPTED) >= max_waiting())
-        return refuse_for_now(commands, row, err);
+        return refuse_when_full(commands, row, err);
     row->state = LF_COMMAND_ACCEPTED;
     lf_journal_after_commit(commands->context->journal, kick_worker, &commands->worker, 0, NULL);
     enum lf_status status = lf_journal_command_add(commands->context->journal, row, err);

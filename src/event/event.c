@@ -158,7 +158,7 @@ static enum lf_status find_source(cJSON *message, const struct source **from, co
     *body = inner = key ? cJSON_GetObjectItemCaseSensitive(message, key) : message;
     if (!cJSON_IsObject(inner))
         return REFUSE("%s: expected an object, found %s", key, inner ? event__type_name(inner) : "nothing");
-    /* What a webhook calls an eventType means nothing; patterns get ours. Nothing may point into it. */
+    /* A webhook's own eventType means nothing: patterns get ours. Removed before anything points into it. */
     while (*from == &webhook && member(inner, "eventType"))
         cJSON_DeleteItemFromObjectCaseSensitive(inner, "eventType");
     return LF_OK;
