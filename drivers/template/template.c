@@ -204,8 +204,10 @@ static enum lf_verdict template_verify(void *device, const struct lf_action *act
     bool unreadable = !paper && errno != ENOENT;
     while (paper && !begun && fgets(line, sizeof line, paper))
         begun = !strncmp(line, wanted, len);
-    if (paper)
+    if (paper) {
+        unreadable = ferror(paper);
         fclose(paper);
+    }
     if (unreadable || (begun && !strchr(line, '\n'))) {
         lf_fail(err, LF_IO, LF_UNKNOWN_OUTCOME, "the label of job %lld is cut off, or the paper unreadable",
                 (long long)action->job);

@@ -481,6 +481,22 @@ static void look_after(const char *const *settings, int64_t job, bool begun, boo
     stand_close(&stand);
 }
 
+static void blind(void)
+{
+    struct stand stand;
+    if (!fixture.blind)
+        return;
+    stand_open(&stand, fixture.begin(false));
+    CHECK_OK(stand_connect(&stand), stand.err);
+    fixture.blind(true);
+    CHECK_INT(fixture.driver->verify(stand.device, fixture.action(1), &stand.outcome, &stand.err),
+              LF_VERDICT_UNKNOWN);
+    CHECK(stand.err.text[0] != '\0');
+    fixture.blind(false);
+    stand_close(&stand);
+    fixture.end();
+}
+
 static void killed(void)
 {
     if (!fixture.driver->verify)
@@ -501,5 +517,6 @@ UNIT_TESTS(
     {"a cancel ends every wait, before and during it", cancelled},
     {"listening ends when the host wakes it", woken}, {"every wait ends at its deadline", deadlines},
     {"a result is reported until the host has stored it", reported_until_stored},
+    {"if it cannot look whether an action was done, it answers unknown", blind},
     {"killed at any system call of an action, it knows afterwards whether it was done, or answers unknown",
      killed}, )

@@ -27,6 +27,7 @@ struct fixture {
     int (*done)(int64_t job); /* how often the instrument has done it */
     bool silent_act;          /* the action waits while the instrument is silent */
     bool silent_connect;      /* so does connect */
+    void (*blind)(bool on);   /* on: what verify looks at cannot be read */
 
     void (*produce)(const char *text); /* the instrument makes a result that has this text in it */
 };

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 extern const struct lf_driver lf_driver_template;
@@ -83,6 +84,12 @@ static int done(int64_t job)
     return count;
 }
 
+/* A folder of that name can be opened, and not be read. */
+static void blind(bool on)
+{
+    NEED((on ? mkdir(paper, 0700) : rmdir(paper)) == 0);
+}
+
 static void produce(const char *text)
 {
     put(".keys", text);
@@ -108,5 +115,6 @@ const struct fixture fixture = {
     .action = action,
     .done = done,
     .silent_act = true,
+    .blind = blind,
     .produce = produce,
 };
