@@ -92,11 +92,13 @@ struct lf_config_instrument {
 
 /* What the configuration must know about a kind of job. The kinds themselves live above, in job/kinds.h. */
 struct lf_config_kind {
-    const char *name;            /* "deliver": what route.job and lf_job.kind say */
-    const char *resource;        /* its events are about this: "automationInputGenerator"; NULL: any event */
-    uint32_t ability;            /* what its driver must be able to do: LF_CAN_* */
-    bool no_instrument;          /* its routes may leave the instrument out */
-    bool collects;               /* its jobs bring an instrument's results: `collect` configures them */
+    const char *name;     /* "deliver": what route.job and lf_job.kind say */
+    const char *resource; /* its events are about this: "automationInputGenerator"; NULL: any event */
+    uint32_t ability;     /* what its driver must be able to do: LF_CAN_* */
+    bool no_instrument;   /* its routes may leave the instrument out */
+    bool collects;        /* its jobs bring an instrument's results: `collect` configures them */
+    bool claims;          /* a job claims its workflow task, and no other job works on that task; `inputs`
+                             are fields of the task */
     const char *const *settings; /* settings of a route for this kind only, NULL-terminated; NULL: none */
 };
 

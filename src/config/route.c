@@ -200,7 +200,7 @@ static void read_kind_settings(struct lf_load *load, config_setting_t *group, co
     config_setting_t *outputs = config_setting_get_member(group, "outputs");
     if (inputs)
         route->inputs = config__load_map(load, inputs, where, &route->input_count);
-    if (!takes(route->kind, "claim_status")) /* a task's inputs are names of its fields */
+    if (!route->kind->claims)
         check_paths(load, inputs, where, route);
     if (outputs)
         route->outputs = config__load_map(load, outputs, where, &route->output_count);
@@ -243,7 +243,7 @@ static bool takes_same_tasks(const struct lf_config_route *one, const struct lf_
 static void warn_same_tasks(struct lf_load *load, config_setting_t *group, const char *where,
                             const struct lf_config_route *route)
 {
-    if (!route->name || !route->instrument || !route->procedure || !takes(route->kind, "claim_status"))
+    if (!route->name || !route->instrument || !route->procedure || !route->kind->claims)
         return;
     for (const struct lf_config_route *other = load->routes; other < route; other++)
         if (takes_same_tasks(other, route))

@@ -381,7 +381,11 @@ static const char *const settings[] = {"procedure",    "inputs",      "outputs",
                                        "report",       "run_field",   NULL};
 
 const struct lf_job_kind job__kind_task = {
-    .config = {.name = "task", .resource = "workflowTask", .ability = LF_CAN_RUN, .settings = settings},
+    .config = {.name = "task",
+               .resource = "workflowTask",
+               .ability = LF_CAN_RUN,
+               .claims = true,
+               .settings = settings},
     .takes = {{LF_JOB_WORKFLOW_TASK, "id"}, {LF_JOB_DISPLAY, "displayId"}, {LF_JOB_STATUS, "status.id"}},
     .detail = LF_JOB_PROCEDURE,
     .steps = steps,

@@ -59,7 +59,11 @@ static const struct lf_config_kind kinds[] = {
      .ability = CAN_FILES,
      .no_instrument = true,
      .collects = true},
-    {.name = "task", .resource = "workflowTask", .ability = CAN_RUN, .settings = task_settings},
+    {.name = "task",
+     .resource = "workflowTask",
+     .ability = CAN_RUN,
+     .claims = true,
+     .settings = task_settings},
     {.name = "procedure", .ability = CAN_RUN, .settings = procedure_settings},
 };
 
