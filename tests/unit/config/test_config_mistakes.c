@@ -378,6 +378,7 @@ static void paths(void)
             "route \"r\": \"inputs\": paths start inside workflowTask: \"fields.Nope\"");
     CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("fields.workflowTask.created")));
     CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("workflowTask")));
+    CHECK(!case_refused(HEAD INSTRUMENTS PROCEDURE("Task.name"))); /* not the end of another name */
     CHECK(!case_refused(HEAD INSTRUMENTS ROUTE("inputs = { n = \"workflowTask.Nope\"; };")));
 }
 

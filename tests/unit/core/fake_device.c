@@ -137,6 +137,8 @@ static enum lf_status fake_act(void *device, const struct lf_action *action, str
             lf_sleep_until(lf_deadline_in(fake->lingers_ms), NULL);
             return lf_fail(err, LF_CANCELLED, fake->act_class ? fake->act_class : LF_TRANSIENT, "cancelled");
         }
+    if (fake->act_status != LF_OK && fake->act_mute)
+        return fake->act_status;
     if (fake->act_status != LF_OK)
         return lf_fail(err, fake->act_status, fake->act_class, "the device says no");
     if (action->parcel && action->parcel->sha256)

@@ -20,6 +20,7 @@ struct fake_device {
     _Atomic(enum lf_verdict) verdict;
     _Atomic(enum lf_status) act_status, verify_status, file_status;
     _Atomic(enum lf_class) act_class, verify_class;
+    atomic_bool act_mute;                // act fails and leaves the error as it was
     _Atomic(enum lf_class) repeat_class; // of the error of repeat; 0: none
     _Atomic(const char *) identity;
     _Atomic(const char *) says;   // a value "weight" that act captures; NULL: none

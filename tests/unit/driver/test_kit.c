@@ -74,6 +74,10 @@ static void missing_slots(void)
     driver.disconnect = NULL;
     CHECK_INT(lf_driver_check(&driver, &err), LF_UNSUPPORTED);
     CHECK_HAS(err.text, "\"disconnect\"");
+    driver = printer(0);
+    driver.help = NULL;
+    CHECK_INT(lf_driver_check(&driver, &err), LF_UNSUPPORTED);
+    CHECK_HAS(err.text, "\"help\"");
 }
 
 /* ---- captures as text ---- */

@@ -225,25 +225,42 @@ static void later_commit_wins(void)
 }
 
 /* A job may have been made for another driver. */
-static void no_act_is_no_success(void)
+/* One action of the device "a", without its bench. */
+static enum lf_status act_with(const struct lf_driver *driver, struct lf_error *err)
 {
-    struct lf_driver collects = fake_driver;
-    collects.can = LF_CAN_COLLECT;
-    collects.act = NULL;
-    fake_device("a");
     struct lf_instrument *instrument = NULL;
-    struct lf_instrument_options options = {.name = "a", .driver = &collects};
+    struct lf_instrument_options options = {.name = "a", .driver = driver};
     struct lf_instrument_hooks hooks = {.work = work, .found = found, .changed = changed};
     struct lf_action action = {.kind = LF_ACTION_RUN, .name = "weigh"};
     struct lf_outcome outcome = {0};
-    struct lf_error err;
     NEED(lf_instrument_open(&options, &hooks, &instrument, UNIT_ERROR) == LF_OK);
     instrument->connected = true;
-    CHECK_INT(lf_instrument_act(instrument, &action, &outcome, &err), LF_UNSUPPORTED);
+    enum lf_status status = lf_instrument_act(instrument, &action, &outcome, err);
     instrument->connected = false;
     lf_outcome_free(&outcome);
     lf_instrument_close(instrument);
     fake_devices_free();
+    return status;
+}
+
+static void no_act_is_no_success(void)
+{
+    struct lf_driver collects = fake_driver;
+    struct lf_error err;
+    collects.can = LF_CAN_COLLECT;
+    collects.act = NULL;
+    fake_device("a");
+    CHECK_INT(act_with(&collects, &err), LF_UNSUPPORTED);
+}
+
+static void unexplained_failure_is_doubt(void)
+{
+    struct fake_device *device = fake_device("a");
+    struct lf_error err = {.class = LF_TRANSIENT}; /* of an earlier call */
+    device->act_status = LF_IO;
+    device->act_mute = true;
+    CHECK_INT(act_with(&fake_driver, &err), LF_IO);
+    CHECK_INT(err.class, LF_UNKNOWN_OUTCOME);
 }
 
 static void cancels_what_runs(void)
@@ -518,6 +535,8 @@ UNIT_TESTS("instrument",
             paused_starts_nothing},
            UNIT_ROWS(orders, later_commit_wins),
            {"an action is refused if the driver cannot act", no_act_is_no_success},
+           {"if a driver fails without an error, what it did is in doubt, whatever the last error was",
+            unexplained_failure_is_doubt},
            {"a cancel ends what runs for that job, and nothing else", cancels_what_runs},
            {"an operator's question is answered; one that moves something needs --once, and no pause", asks},
            {"a question that cannot be asked in time is withdrawn and never asked", question_withdrawn},

@@ -265,6 +265,9 @@ static void endless(void)
     CHECK_INT(bench.status, LF_OK);
     CHECK_INT(bench.answer.status, 500);
     CHECK_INT(bench.answer.text.len, 64 * 1024);
+    bench_perform(&bench, &(struct lf_request){.max_answer = 10}); /* of a 2xx body */
+    CHECK_INT(bench.status, LF_OK);
+    CHECK_INT(bench.answer.text.len, 64 * 1024);
     bench_close(&bench);
 }
 
