@@ -33,7 +33,7 @@ enum {
     PRUNE_PACE_MS = 60 * 60 * 1000,
     LOOK_PACE_MS = 60 * 1000,     /* at the clock */
     OUTBOX_MAX = 100 * 1000,      /* reports: weeks of them */
-    UNUSED_SHARE = 20,            /* of journal_max, one in so many bytes may be events that made no job */
+    UNUSED_SHARE = 20,            /* events that made no job may fill 1/20 of journal_max */
     STALL_TIMEOUT_MS = 60 * 1000, /* the longest silence of a server that still works on an upload */
 };
 
@@ -184,9 +184,11 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
     char name[LF_PAUSED_NAME], *paused;
     enum lf_status status = lf_journal_get(agent->context.journal, lf_journal_paused(config->name, name),
                                            &paused, err);
+    /* An instrument must not start before it is known whether a person has paused it. */
+    const struct lf_driver *driver = status == LF_OK ? lf_driver_find(config->driver, err) : NULL;
     struct lf_instrument_options options = {
         .name = config->name,
-        .driver = lf_driver_find(config->driver, err),
+        .driver = driver,
         .values = config->settings,
         .expect_identity = config->expect_identity,
         .paused = paused           ? paused
@@ -202,10 +204,7 @@ static enum lf_status open_instrument(struct agent *agent, const struct lf_confi
         .changed = lf_jobs_instrument_changed,
     };
     struct lf_instrument *instrument = NULL;
-    if (status == LF_OK && !options.driver)
-        status = err->status;
-    if (status == LF_OK) /* without memory, one that a person has paused must not start */
-        status = lf_instrument_open(&options, &hooks, &instrument, err);
+    status = driver ? lf_instrument_open(&options, &hooks, &instrument, err) : err->status;
     if (status == LF_OK)
         status = lf_jobs_add_instrument(agent->context.jobs, instrument, err);
     if (status != LF_OK)
@@ -393,20 +392,20 @@ void agent_close(struct agent *agent)
     if (context->jobs)
         lf_jobs_stop(context->jobs);
     lf_server_close(agent->server);
-    lf_commands_close(agent->context.commands);
-    if (agent->context.outbox)
-        lf_outbox_attach(agent->context.outbox, NULL);
+    lf_commands_close(context->commands);
+    if (context->outbox)
+        lf_outbox_attach(context->outbox, NULL);
     lf_link_close(context->link);
     lf_intake_close(context->intake);
     for (size_t i = 0; i < count; i++)
         lf_instrument_close(lf_jobs_instrument_at(context->jobs, i));
-    lf_outbox_close(agent->context.outbox);
+    lf_outbox_close(context->outbox);
     lf_jobs_close(context->jobs);
     lf_cloud_close(context->cloud);
     lf_transfer_close(agent->transfer);
-    if (agent->context.journal)
-        starts_note_stop(agent->context.journal);
-    lf_journal_close(agent->context.journal);
+    if (context->journal)
+        starts_note_stop(context->journal);
+    lf_journal_close(context->journal);
     lf_wake_close(&agent->changed);
     lf_mutex_destroy(&agent->batch_mutex);
     free(agent);

@@ -152,8 +152,10 @@ static enum lf_status write_part(struct lf_folder *folder, struct lf_delivery *d
                    && lf_dir_sync(&folder->inbox, err) == LF_OK;
     lf_file_close(&from);
     lf_file_close(&to);
-    if (durable || (made && !filled)) /* the error of fill_part needs no prefix */
-        return durable ? LF_OK : err->status;
+    if (durable)
+        return LF_OK;
+    if (made && !filled)
+        return err->status; /* the error of fill_part needs no prefix */
     return lf_error_prefix(err, "cannot write a file in %s", folder->options.inbox);
 }
 

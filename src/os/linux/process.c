@@ -121,9 +121,10 @@ static enum lf_status open_input(struct child *child, struct lf_error *err)
     struct lf_slice input = child->process->input;
     child->input = memfd_create("input", MFD_CLOEXEC);
     struct lf_file file = {os__handle(child->input)};
-    if (child->input < 0 || lf_file_write_at(&file, 0, input.data, input.len, err) != LF_OK)
-        return lf_fail_errno(err, "cannot store the input of %s", child->process->argv[0]);
-    return LF_OK;
+    enum lf_status status = child->input < 0 ? os__fail(err)
+                                             : lf_file_write_at(&file, 0, input.data, input.len, err);
+    return status == LF_OK ? LF_OK
+                           : lf_error_prefix(err, "cannot store the input of %s", child->process->argv[0]);
 }
 
 static enum lf_status open_pipes(struct child *child, struct lf_error *err)
