@@ -114,6 +114,7 @@ static enum lf_status move_numbered(struct lf_folder *folder, const struct lf_di
     for (int number = 1; number <= NUMBERS_MAX; number++) {
         enum lf_status status = LF_EXISTS;
         numbered(name, number, out);
+        /* A move to another file system fails before it can find the name taken. */
         if (lf_dir_look(to_dir, out, &info, &ignored) != LF_OK)
             status = move_new(from_dir, from, to_dir, out, err);
         if (status == LF_OK || status == LF_MISMATCH)

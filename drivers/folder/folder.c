@@ -233,7 +233,7 @@ static bool wait_for_change(struct lf_folder *folder, int64_t until, bool *calle
 
 static enum lf_status folder_listen(void *device, int64_t deadline, struct lf_error *err)
 {
-    /* A busy outbox makes many changes: read it at most so often. */
+    /* A busy outbox makes many changes: read it at most this often. */
     enum { SETTLE_MS = 100 };
     struct lf_folder *folder = device;
     bool called = false;

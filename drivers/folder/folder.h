@@ -6,7 +6,7 @@
 #include "os/dir.h"
 #include "os/watch.h"
 
-/* A watched outbox is also read every so many scan intervals, in case a change was not reported. */
+/* A watched outbox is also read once per this many scan intervals, in case a change was not reported. */
 enum { FOLDER_SCANS_SKIPPED = 12 };
 
 /* What is known about one file in the outbox. */

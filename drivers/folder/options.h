@@ -24,11 +24,9 @@ enum { FOLDER_DAY_MS = 24 * 60 * 60 * 1000 };
       "share is really mounted. Its first line, if any, is the identity of the "                             \
       "instrument.")                                                                                         \
     X(bool, lock, LF_BOOL, "true",                                                                           \
-      "Keep a second agent out with a lock file; turn off for folders that are read-"                        \
-      "only.")                                                                                               \
+      "Keep a second agent out with a lock file; turn off for folders that are read-only.")                  \
     X(bool, overwrite, LF_BOOL, "false",                                                                     \
-      "Replace a worklist of the same name but other content instead of asking a "                           \
-      "person.")                                                                                             \
+      "Replace a worklist of the same name but other content instead of asking a person.")                   \
     X(enum folder_names, names, LF_CHOICE, "ascii", "Characters that a worklist's name may have.",           \
       .choices = folder__names)                                                                              \
     X(const char *, file_mode, LF_TEXT, "0664", "Permissions of delivered files, in octal.")                 \
@@ -62,8 +60,8 @@ enum { FOLDER_DAY_MS = 24 * 60 * 60 * 1000 };
       "mounts).",                                                                                            \
       100, FOLDER_DAY_MS)                                                                                    \
     X(const char *, archive, LF_TEXT, "archive",                                                             \
-      "Folder for results that the cloud has, by day; below the outbox unless it begins"                     \
-      " with /. \"none\" leaves them in place.")
+      "Folder for results that the cloud has, by day; below the outbox unless it begins "                    \
+      "with /. \"none\" leaves them in place.")
 
 /* Texts are borrowed from the values; an empty one is NULL, as is archive "none". */
 struct lf_folder_options {

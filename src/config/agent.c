@@ -59,8 +59,8 @@ const config_setting_t *config__load_member(const config_setting_t *group, const
 
 /* ---- what the start needs ---- */
 
-/* For a folder that will be made, the nearest above it counts; systemd may make it, or another user, so that
- * is only warned of. */
+/* Can this user write into the folder? If it does not exist yet, the nearest one above it is checked, which
+ * is only worth a warning: systemd or another user may create the folder. */
 static void check_folder(struct lf_load *load, const config_setting_t *at, const char *name, const char *path)
 {
     struct lf_dir dir = {0};

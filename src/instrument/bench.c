@@ -126,7 +126,7 @@ enum lf_status lf_instrument_repeat(struct lf_instrument *instrument, const stru
         return only_collects(instrument, err);
     enum lf_status status = instrument->driver->repeat(instrument->device, action, repeat, err);
     if (*repeat != LF_SAFE && *repeat != LF_IDEMPOTENT)
-        *repeat = LF_ONCE; /* also for whatever else a driver sets */
+        *repeat = LF_ONCE; /* also if a driver sets a value that does not exist */
     return status;
 }
 

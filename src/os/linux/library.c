@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* lstat: what a link leads to may lie in any folder. */
+/* lstat for the file: a link could lead into any folder. */
 static enum lf_status check_owner(const char *path, mode_t kind, struct lf_error *err)
 {
     struct stat st;
@@ -25,8 +25,8 @@ static enum lf_status check_owner(const char *path, mode_t kind, struct lf_error
     return LF_OK;
 }
 
-/* Who may write a folder above could put another one in its place. A group that may is trusted: /usr/local
- * belongs to one on some systems. */
+/* Write access to a folder above is enough to replace those below it. A group is trusted with that: on some
+ * systems /usr/local belongs to one. */
 static enum lf_status check_above(char *folder, struct lf_error *err)
 {
     struct stat st;
