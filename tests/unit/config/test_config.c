@@ -295,9 +295,11 @@ static void plain_broker_elsewhere_is_warned_of(void)
 
 static void second_job_for_one_task_is_warned_of(void)
 {
+#define TASK_ON(event, name, where, instrument, procedure)                                                   \
+    "{ name = \"" name "\"; on = \"" event "\"; job = \"task\"; procedure = \"" procedure "\"; " where       \
+    " instrument = \"" instrument "\"; }"
 #define TASK_RUNS(name, where, instrument, procedure)                                                        \
-    "{ name = \"" name "\"; on = \"workflowTask.created\"; job = \"task\"; procedure = \"" procedure         \
-    "\"; " where " instrument = \"" instrument "\"; }"
+    TASK_ON("workflowTask.created", name, where, instrument, procedure)
 #define TASK_ROUTE(name, where, instrument) TASK_RUNS(name, where, instrument, "weigh")
 #define WEIGHING "where = { workflowTask = { schema = { name = [ \"Weighing\" ]; }; }; };"
     static const struct {
@@ -309,6 +311,7 @@ static void second_job_for_one_task_is_warned_of(void)
         {TASK_RUNS("w1", WEIGHING, "b1", "weigh"), TASK_RUNS("w2", WEIGHING, "b1", "tare"), 1},
         {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", WEIGHING, "b1"), 0},
         {TASK_ROUTE("w1", WEIGHING, "b1"), TASK_ROUTE("w2", "", "b2"), 0},
+        {TASK_ROUTE("w1", "", "b1"), TASK_ON("workflowTask.updated.status", "w2", "", "b2", "weigh"), 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[4000];
