@@ -57,7 +57,7 @@ bool lf_utf8_valid(struct lf_slice text);
  * and bytes that are not UTF-8 become \xNN. What exceeds `room` bytes is cut off between characters. */
 void lf_text_show(const char *text, char *shown, size_t room);
 /* Replaces each byte that is not part of a valid character by '?'. */
-void lf_utf8_mend(char *text);
+void lf_utf8_repair(char *text);
 
 /* printf into freshly allocated text. Returns owned, NULL when out of memory. */
 char *lf_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -38,7 +38,7 @@ static size_t character(const char *text, size_t left)
     return 0;
 }
 
-void lf_utf8_mend(char *text)
+void lf_utf8_repair(char *text)
 {
     size_t len = strlen(text), step;
     if (lf_utf8_valid(lf_slice(text, len)))

@@ -23,6 +23,6 @@ char *control__answer_print(const cJSON *value)
 {
     char *text = lf_json_print(value);
     if (text)
-        lf_utf8_mend(text);
+        lf_utf8_repair(text);
     return text;
 }

@@ -88,7 +88,7 @@ static char *bounded(const char *text, size_t max)
 {
     char *copy = lf_format("%.*s", (int)max, text ? text : "");
     if (copy)
-        lf_utf8_mend(copy);
+        lf_utf8_repair(copy);
     return copy;
 }
 

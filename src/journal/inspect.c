@@ -139,7 +139,7 @@ __attribute__((format(printf, 2, 3))) static void add_problem(cJSON *problems, c
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    lf_utf8_mend(text);
+    lf_utf8_repair(text);
     if (cJSON_GetArraySize(problems) < PROBLEMS_MAX)
         cJSON_AddItemToArray(problems, cJSON_CreateString(text));
 }
@@ -316,7 +316,7 @@ static enum lf_status write_gap(struct export *export, const char *table, const 
 {
     char text[LF_ERROR_TEXT];
     snprintf(text, sizeof text, "%s: %s", what, sqlite3_errmsg(export->journal->db));
-    lf_utf8_mend(text);
+    lf_utf8_repair(text);
     export->done->gaps++;
     return write_line(export, table, "lost", cJSON_CreateString(text), err);
 }
