@@ -195,20 +195,6 @@ static void rule_checked(void)
     CHECK_INT(names_config, row->names_config);
 }
 
-static void unknown_step(void)
-{
-    case_open(&c);
-    int64_t id = case_deliver(&c, "file_1");
-    struct lf_job job = core_job(c.journal, id);
-    snprintf(job.step, sizeof job.step, "teleport");
-    case_save(&c, &job);
-    case_start(&c);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, id), "does not know this step");
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
-    case_close(&c);
-}
-
 static const struct {
     struct unit_row row;
     const char *values; /* JSON */
@@ -274,5 +260,4 @@ UNIT_TESTS("job, operators",
            {"a result that may be attached already is not assigned to another run, and a retry finds it",
             in_doubt_not_assigned},
            UNIT_ROWS(incomplete, task_held), UNIT_ROWS(rules, rule_checked),
-           {"a job at a step that this version does not know is held", unknown_step},
            UNIT_ROWS(confirmed, confirmed_with_values), )

@@ -225,21 +225,6 @@ static void outputs_of_others(void)
     case_close(&c);
 }
 
-static void orphan_is_held(void)
-{
-    case_open(&c);
-    struct lf_job job = {.kind = (char *)"deliver",
-                         .instrument = (char *)"gone",
-                         .key = (char *)"k",
-                         .step = "deliver",
-                         .bench = true};
-    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
-    case_start(&c);
-    CHECK(case_becomes(&c, job.id, LF_JOB_HELD));
-    CHECK_HAS(case_note(&c, job.id), "gone is no longer in the configuration");
-    case_close(&c);
-}
-
 static void expired_in_progress(void)
 {
     case_open(&c);
@@ -350,7 +335,6 @@ UNIT_TESTS("job, workflow tasks", UNIT_ROWS(ways, tasks), UNIT_ROWS(foreign, out
            {"a task that somebody else has claimed in the meantime is left alone", somebody_was_faster},
            {"if the answer to the report is lost and other values are there, a person decides",
             report_answer_lost_and_changed},
-           {"a job whose instrument has left the configuration is held, not forgotten", orphan_is_held},
            {"a claimed task that expires is not left in progress", expired_in_progress},
            {"an action with an unknown outcome continues with the values that a person gives",
             confirmed_with_values},

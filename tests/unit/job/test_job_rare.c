@@ -1,5 +1,5 @@
-/* Rare ways of a job: missing fields, damaged files, disks that do not sync, tasks without values. Each ends
- * where a person looks for it.
+/* Rare cases: missing fields, damaged files, disks that do not sync, tasks without values. Each ends where a
+ * person looks for it.
  *
  * fsync and rename are wrapped (CMakeLists.txt).
  */
@@ -309,6 +309,35 @@ static void from_the_start(void)
 
 /* ---- the journal ---- */
 
+static void orphan_is_held(void)
+{
+    case_open(&c);
+    struct lf_job job = {.kind = (char *)"deliver",
+                         .instrument = (char *)"gone",
+                         .key = (char *)"k",
+                         .step = "deliver",
+                         .bench = true};
+    NEED(lf_journal_job_add(c.journal, &job, NULL, UNIT_ERROR) == LF_OK);
+    case_start(&c);
+    CHECK(case_becomes(&c, job.id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, job.id), "gone is no longer in the configuration");
+    case_close(&c);
+}
+
+static void unknown_step(void)
+{
+    case_open(&c);
+    int64_t id = case_deliver(&c, "file_1");
+    struct lf_job job = core_job(c.journal, id);
+    snprintf(job.step, sizeof job.step, "teleport");
+    case_save(&c, &job);
+    case_start(&c);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "does not know this step");
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, NULL, "test", UNIT_ERROR), LF_OK);
+    case_close(&c);
+}
+
 static void unknown_kind(void)
 {
     case_open(&c);
@@ -590,8 +619,10 @@ static void name_of_the_values(void)
 }
 
 UNIT_TESTS(
-    "job, seldom ways", UNIT_ROWS(midway, from_the_middle), UNIT_ROWS(starts, from_the_start),
+    "job, rare cases", UNIT_ROWS(midway, from_the_middle), UNIT_ROWS(starts, from_the_start),
     UNIT_ROWS(bad_disk, spooled_again),
+    {"a job whose instrument has left the configuration is held, not forgotten", orphan_is_held},
+    {"a job at a step that this version does not know is held", unknown_step},
     {"a job of a kind that this version does not know is held, and can be cancelled", unknown_kind},
     {"a job whose row is damaged is held with what to do, and nothing is done for it", damaged_row},
     {"a verb for a job that does not exist is refused, and says where the jobs are listed", no_such_job},
