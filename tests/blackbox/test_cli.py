@@ -403,7 +403,8 @@ class Cli(unittest.TestCase):
         drivers = {driver["name"]: driver for driver in json.loads(self.expect(0, "drivers", "--json").stdout)}
         self.assertIn("run", drivers["line"]["can"])
         self.assertTrue(next(row for row in drivers["line"]["settings"] if row["name"] == "stream")["required"])
-        self.assertIn("folder", self.expect(1, "drivers", "nonsense").stderr)
+        self.assertIn("folder, line", self.expect(1, "drivers", "nonsense").stderr)
+        self.assertIn('did you mean "folder"', self.expect(1, "drivers", "foldr").stderr)
 
     def test_profile_check(self):
         """A good profile passes; a bad one is reported with line and column, exit status 1."""
