@@ -174,7 +174,7 @@ class Runner(unittest.TestCase):
         self.assertEqual(told[2]["text"], "no such hardware")
         self.assertIn("sleep 1000", told[4]["text"])
 
-    def test_tests_side_by_side_run_once_each_and_are_told_as_ever(self):
+    def test_tests_side_by_side_run_once_each_with_the_same_report(self):
         status, told = self.run_file(FAILING_PY + "\nSIDE_BY_SIDE = 3\n")
         self.assertEqual(status, 1)
         self.assertEqual(sorted((t["promise"], t["result"]) for t in told),

@@ -205,7 +205,7 @@ static void nobody_reads(void)
     lf_log_setup(LF_LOG_DEBUG, LF_LOG_TEXT);
     for (int i = 0; i < 1000; i++)
         lf_log_debug("balance-1", "line %d of a dialogue that is as long as dialogues are", i);
-    CHECK(lf_clock_mono_ms() - begun < 20 * 1000); /* else it would be for ever */
+    CHECK(lf_clock_mono_ms() - begun < 20 * 1000); /* otherwise it never ends */
     int64_t lost = lf_log_left_out() - before;
     CHECK(lost > 800 && lost < 1000);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);

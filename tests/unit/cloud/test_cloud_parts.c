@@ -233,7 +233,7 @@ static void rate_waits(void)
     int64_t start = lf_clock_mono_ms();
     CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(20000), NULL, UNIT_ERROR), LF_OK);
     CHECK(lf_clock_mono_ms() - start >= 900);
-    for (int i = 0; i < 200; i++) /* nobody has told of the new window yet: no deadlock */
+    for (int i = 0; i < 200; i++) /* nothing is known of the new window yet: no deadlock */
         CHECK_INT(cloud__rate_take(&rate, lf_deadline_in(100), NULL, UNIT_ERROR), LF_OK);
     cloud__rate_close(&rate);
 }

@@ -315,7 +315,7 @@ static void rights(void)
     chmod(folder, 0755);
     CHECK_INT(as_nobody("jobs"), 1); /* the socket itself is closed to others */
     chmod(ground.socket, 0666);
-    CHECK_INT(as_nobody("jobs"), 0); /* whoever can open it may look */
+    CHECK_INT(as_nobody("jobs"), 0); /* everyone who can open it may look */
     CHECK_INT(as_nobody("pause"), 1);
     close_server();
     ground_open(&ground);

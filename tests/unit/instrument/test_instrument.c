@@ -276,8 +276,8 @@ static void cancels_what_runs(void)
     CHECK(lf_instrument_state(instrument) == LF_INSTRUMENT_BUSY);
     CHECK(lf_instrument_cancel(instrument, 7));
     CHECK(becomes(instrument, LF_INSTRUMENT_IDLE));
-    CHECK(!lf_instrument_cancel(instrument,
-                                7)); /* nothing runs: the caller learns it, and nothing later is hit */
+    /* Nothing runs: the caller learns it, and nothing later is hit. */
+    CHECK(!lf_instrument_cancel(instrument, 7));
     device->stuck = false;
     work_left = 1;
     lf_instrument_kick(instrument);

@@ -238,7 +238,7 @@ static void bad_messages(void)
                                            "\xc3\x28"};
     open_all();
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
-        CHECK_INT(take(messages[i]), LF_OK); /* acknowledged: it would be bad for ever */
+        CHECK_INT(take(messages[i]), LF_OK); /* acknowledged: it will never be valid */
         bad_rows = 0;
         lf_journal_event_list(journal, "bad", 1, see_bad, NULL, UNIT_ERROR);
         CHECK_INT(bad_rows, 1);

@@ -114,7 +114,7 @@ static void stamped_in_the_past(void)
     int64_t dropped;
     row.created_ms = lf_clock_wall_ms() - HOUR; /* by the cloud's clock; ours was in 1970 */
     NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
-    row.id = (char *)"evt_2"; /* a date of nonsense keeps nothing for ever */
+    row.id = (char *)"evt_2"; /* an impossible date keeps nothing forever */
     row.created_ms = lf_clock_wall_ms() + 1000LL * HOUR;
     NEED(lf_journal_event_add(journal, &row, UNIT_ERROR) == LF_OK);
     CHECK_INT(lf_journal_prune(journal, 24 * HOUR, &dropped, UNIT_ERROR), LF_OK);
@@ -174,7 +174,7 @@ static void reread_after_a_kill(void)
     lf_event_row_free(&row);
     CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, UNIT_ERROR),
               LF_NOT_FOUND);
-    lf_journal_close(journal); /* whoever had claimed it is gone */
+    lf_journal_close(journal); /* the process that had claimed it is gone */
     journal = open_journal();
     CHECK_INT(lf_journal_event_claim_reread(journal, lf_deadline_in(HOUR), &row, &next, UNIT_ERROR), LF_OK);
     lf_event_row_free(&row);

@@ -269,7 +269,7 @@ static void older_copy(void)
     copy_file(copy, path);
     journal = open_journal();
     CHECK(lf_journal_missing(journal) > 0);
-    lf_journal_close(journal); /* nobody was told */
+    lf_journal_close(journal); /* nothing was recorded about it */
     journal = open_journal();
     CHECK(lf_journal_missing(journal) > 0);
     NEED(lf_journal_audit_add(journal, "agent", "audit", NULL, "an older copy", UNIT_ERROR) == LF_OK);
