@@ -20,7 +20,7 @@ static void stops(void) { NEED(1 == 2); abort(); }
 static void hangs(void) { pause(); }
 static void crashes(void) { abort(); }
 UNIT_TESTS("demo", {"good news", good}, {"bad news", bad}, {"stops early", stops}, {"hangs", hangs},
-           {"crashes", crashes})
+           {"crashes", crashes}, {"twin", good}, {"twin", bad})
 """
 
 # What stands for the product, and tests of it; each of its functions does one thing wrong when memory runs out.
@@ -104,6 +104,11 @@ class UnitLayer(unittest.TestCase):
         done = self.run_demo("crashes")
         self.assertLess(done.returncode, 0)
         self.assertTrue(done.stdout.endswith("  crashes ..."), done.stdout)
+
+    def test_two_unit_tests_with_one_promise_are_an_error(self):
+        done = self.run_demo("twin")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("twin: Test having this name already in suite", done.stderr)
 
     def test_words_that_choose_no_unit_test_are_an_error(self):
         done = self.run_demo("no such promise")

@@ -41,12 +41,14 @@ static void nothing_equals_nothing(void)
 
 static const struct {
     struct unit_row row;
-} table[] = {{{"a row of a table is a test of its own"}}, {{"the test of the next row gets the next row"}}};
+    const char *word; /* of its promise */
+} table[] = {{{"a row of a table is a test of its own"}, "own"},
+             {{"the test of the next row gets the next row"}, "next"}};
 
 static void row_is_given(void)
 {
     const typeof(*table) *row = unit_row();
-    CHECK_STR(row->row.promise, CU_get_current_test()->pName);
+    CHECK_HAS(CU_get_current_test()->pName, row->word);
 }
 
 UNIT_TESTS("unit", {"a test gets a private folder to write in", folder_is_private},
