@@ -63,43 +63,38 @@ static void await(struct fake *fake, int waiting)
         NEED(!lf_deadline_passed(end));
 }
 
-static void one_fetch(void)
+/* Eight threads want a token at the same time, and each gets this. */
+static void eight_threads(struct fake *fake, enum lf_status expected)
 {
-    struct fake fake;
     pthread_t threads[8];
-    fake_open(&fake);
-    fake.token_held = true;
+    fake->token_held = true;
     for (int i = 0; i < 8; i++)
-        NEED(pthread_create(&threads[i], NULL, get_value, &fake) == 0);
-    await(&fake, 7);
-    fake.token_held = false;
+        NEED(pthread_create(&threads[i], NULL, get_value, fake) == 0);
+    await(fake, 7);
+    fake->token_held = false;
     for (int i = 0; i < 8; i++) {
         void *status;
         pthread_join(threads[i], &status);
-        CHECK_INT((intptr_t)status, LF_OK);
+        CHECK_INT((intptr_t)status, expected);
     }
-    CHECK_INT(fake.tokens, 1);
+    CHECK_INT(fake->tokens, 1);
+}
+
+static void one_fetch(void)
+{
+    struct fake fake;
+    fake_open(&fake);
+    eight_threads(&fake, LF_OK);
     fake_close(&fake);
 }
 
 static void one_failure(void)
 {
     struct fake fake;
-    pthread_t threads[8];
     fake_open(&fake);
-    fake.token_held = true;
     fake.token_status = 401;
     fake.token_body = "{\"error\":{\"message\":\"no\",\"type\":\"invalid_client\"}}";
-    for (int i = 0; i < 8; i++)
-        NEED(pthread_create(&threads[i], NULL, get_value, &fake) == 0);
-    await(&fake, 7);
-    fake.token_held = false;
-    for (int i = 0; i < 8; i++) {
-        void *status;
-        pthread_join(threads[i], &status);
-        CHECK_INT((intptr_t)status, LF_DENIED);
-    }
-    CHECK_INT(fake.tokens, 1);
+    eight_threads(&fake, LF_DENIED);
     fake_close(&fake);
 }
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct fake_cloud fake_cloud = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 #define THE fake_cloud

@@ -1,11 +1,9 @@
 /* How jobs are made: in one way, whatever asks for them. */
 #include "job_case.h"
 
-#include "base/clock.h"
 #include "job/birth.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct job_case c;
 static struct lf_error err;

@@ -2,13 +2,7 @@
  * instead. */
 #include "job_case.h"
 
-#include "base/clock.h"
-
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 static struct job_case c;
 static struct lf_error err;

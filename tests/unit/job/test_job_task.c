@@ -1,8 +1,6 @@
 /* Workflow tasks: claimed once, measured once, reported once, and never left in progress. */
 #include "job_case.h"
 
-#include "base/clock.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
