@@ -1,7 +1,9 @@
 /* A cancel at each moment of a job: noted, carried out after the commit or by the next start, or refused. */
 #include "job_case.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 static struct job_case c;
 static struct lf_error err;
@@ -96,6 +98,35 @@ static void cancelled_at_a_courier(void)
     case_close(&c);
 }
 
+/* The disk takes no more: the journal cannot commit. */
+static void no_more_writes(bool none)
+{
+    static struct rlimit before;
+    struct rlimit now = {.rlim_cur = 1};
+    if (none)
+        getrlimit(RLIMIT_FSIZE, &before);
+    now.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, none ? SIG_IGN : SIG_DFL);
+    setrlimit(RLIMIT_FSIZE, none ? &now : &before);
+}
+
+static void cancel_not_kept(void)
+{
+    case_open(&c);
+    case_start(&c);
+    int64_t id = case_result(&c, "plate.csv", "A1,0.5\n", 1);
+    NEED(case_becomes(&c, id, LF_JOB_HELD));
+    no_more_writes(true);
+    enum lf_status status = lf_jobs_cancel(c.jobs, id, "", "maria", UNIT_ERROR);
+    no_more_writes(false);
+    CHECK(status != LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_INT(core_spool_bytes(), 7);
+    CHECK_INT(lf_jobs_cancel(c.jobs, id, "", "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_spool_empties());
+    case_close(&c);
+}
+
 UNIT_TESTS(
     "job, cancel",
     {"a cancel that is not possible right now is refused, and the history does not claim otherwise",
@@ -103,4 +134,5 @@ UNIT_TESTS(
     {"a cancel of what runs is noted for the next start; rolled back it stops nothing on the instrument",
      not_cancelled_after_all},
     {"a cancel that was cut short by a crash is carried out at the next start", cancelled_by_the_next_start},
-    {"a cancel that was cut short after the action had begun holds the job", held_by_the_next_start}, )
+    {"a cancel that was cut short after the action had begun holds the job", held_by_the_next_start},
+    {"a cancel that cannot be written to the journal leaves the result as it is", cancel_not_kept}, )

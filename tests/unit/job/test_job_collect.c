@@ -3,11 +3,9 @@
 
 #include "base/clock.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static struct job_case c;
@@ -635,34 +633,6 @@ static void spool_folder(void)
     case_close(&c);
 }
 
-/* The disk takes no more: the journal cannot commit. */
-static void no_more_writes(bool none)
-{
-    static struct rlimit before;
-    struct rlimit now = {.rlim_cur = 1};
-    if (none)
-        getrlimit(RLIMIT_FSIZE, &before);
-    now.rlim_max = before.rlim_max;
-    signal(SIGXFSZ, none ? SIG_IGN : SIG_DFL);
-    setrlimit(RLIMIT_FSIZE, none ? &now : &before);
-}
-
-static void cancel_not_kept(void)
-{
-    begin();
-    id = case_result(&c, "plate.csv", "A1,0.5\n", 1);
-    NEED(case_becomes(&c, id, LF_JOB_HELD));
-    no_more_writes(true);
-    enum lf_status status = lf_jobs_cancel(c.jobs, id, "", "maria", UNIT_ERROR);
-    no_more_writes(false);
-    CHECK(status != LF_OK);
-    CHECK(case_becomes(&c, id, LF_JOB_HELD));
-    CHECK_INT(core_spool_bytes(), 7);
-    CHECK_INT(lf_jobs_cancel(c.jobs, id, "", "maria", UNIT_ERROR), LF_OK);
-    CHECK(case_spool_empties());
-    case_close(&c);
-}
-
 /* ---- uploaded by hand, or by this agent? ---- */
 
 static int64_t uploaded_event(const char *processor, const char *blob)
@@ -708,5 +678,4 @@ UNIT_TESTS("job, results", UNIT_ROWS(ways, results), UNIT_ROWS(old, old_results)
             UNIT_SLOW},
            {"a result matches the run of the last delivery, confirmed or not; before the first it is held",
             by_last_job},
-           UNIT_ROWS(doubts, delivery_in_doubt),
-           {"a cancel that cannot be written to the journal leaves the result as it is", cancel_not_kept}, )
+           UNIT_ROWS(doubts, delivery_in_doubt), )
