@@ -159,6 +159,12 @@ struct lf_host {
     enum lf_status (*identity)(void *self, const char *identity, struct lf_error *err);
     /* progress reports how far a long action is ("block 12 of 80"). Cheap; call it often. */
     void (*progress)(void *self, const char *text);
+    /* concern reports what a person must know although the device goes on: a file that it refuses, a line
+     * that nobody expected. `about` names it ("result x.csv"); of one name the newest text counts. If it
+     * `stands` it is a state: the device ends it with text NULL, and reports it again after a connect.
+     * Otherwise it has happened, and is counted until a person acknowledges it. `todo` says what a person can
+     * do. */
+    void (*concern)(void *self, const char *about, bool stands, const char *text, const char *todo);
 
     /* http sends a request and waits for the response, until the deadline or host->cancel. LF_OK: one came;
      * judge its status. TLS is always verified, and redirects are not followed. Errors are those of any call

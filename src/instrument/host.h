@@ -4,6 +4,7 @@
 
 #include "instrument/instrument.h"
 
+#include "journal/concern.h"
 #include "os/thread.h"
 
 enum { PROGRESS_TEXT = 160, IDENTITY_TEXT = 160 };
@@ -27,9 +28,11 @@ struct lf_instrument {
     struct lf_host host; /* what the device sees of us */
     struct lf_transfer *transfer;
     void *device;
-    struct lf_journal *journal; /* NULL: none */
-    struct lf_wake wake;        /* something changed: listen must return */
-    struct lf_cancel cancel;    /* what runs must end */
+    struct lf_journal *journal;         /* NULL: none */
+    char concern[LF_CONCERN_ABOUT_MAX]; /* bench only: the newest that has happened, and when it was noted */
+    int64_t concern_mono;
+    struct lf_wake wake;     /* something changed: listen must return */
+    struct lf_cancel cancel; /* what runs must end */
     struct lf_thread thread;
     bool started;
 
@@ -53,6 +56,9 @@ enum lf_status instrument__http(void *self, const struct lf_http_request *reques
                                 struct lf_http_response *response, struct lf_error *err);
 enum lf_status instrument__run(void *self, const struct lf_process *process, struct lf_process_result *result,
                                struct lf_error *err);
+
+/* concern.c: see lf_host.concern. */
+void instrument__concern(void *self, const char *about, bool stands, const char *text, const char *todo);
 
 void *instrument__bench_run(void *instrument);
 /* With the mutex held: wakes the thread that asked, and frees the place for the next question. */

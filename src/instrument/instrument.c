@@ -78,6 +78,7 @@ enum lf_status lf_instrument_open(const struct lf_instrument_options *options,
         .found = host_found,
         .identity = host_identity,
         .progress = host_progress,
+        .concern = instrument__concern,
         .http = instrument__http,
         .run = instrument__run,
     };

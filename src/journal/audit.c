@@ -94,9 +94,9 @@ static char *bounded(const char *text, size_t max)
 
 const char *lf_audit_kind_at(int index)
 {
-    static const char *const kinds[] = {"agent",   "clock",  "config", "event",     "job",     "acting",
-                                        "held",    "done",   "failed", "cancelled", "expired", "file",
-                                        "command", "pruned", "audit",  NULL};
+    static const char *const kinds[] = {"agent",   "clock",        "config", "event",     "job",     "acting",
+                                        "held",    "done",         "failed", "cancelled", "expired", "file",
+                                        "command", "acknowledged", "pruned", "audit",     NULL};
     return kinds[index];
 }
 

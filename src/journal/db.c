@@ -371,6 +371,7 @@ enum lf_status lf_journal_open(const char *path, struct lf_journal **out, struct
         check_integrity,
         journal__schema_apply,
         journal__health_compare,
+        journal__concern_recover,
         journal__jobs_recover,
         journal__audit_recover,
         journal__bounds_load,

@@ -132,10 +132,11 @@ enum lf_status journal__open_to_read(const char *path, struct lf_journal **journ
 enum lf_status journal__write_line(FILE *out, cJSON *json, struct lf_error *err);
 
 /* Creates or migrates the tables. */
-enum { SCHEMA_VERSION = 5 };
+enum { SCHEMA_VERSION = 6 };
 enum lf_status journal__schema_apply(struct lf_journal *journal, struct lf_error *err);
 /* After opening: what a crash or reboot left behind. */
 enum lf_status journal__jobs_recover(struct lf_journal *journal, struct lf_error *err);
+enum lf_status journal__concern_recover(struct lf_journal *journal, struct lf_error *err);
 enum lf_status journal__audit_recover(struct lf_journal *journal, struct lf_error *err);
 /* Adds an entry about a job to the audit trail. */
 enum lf_status journal__audit_job(struct lf_journal *journal, int64_t job, const char *who, const char *what,

@@ -110,7 +110,16 @@ static const char *const version_5[] = {
     NULL,
 };
 
-static const char *const *const migrations[] = {version_1, version_2, version_3, version_4, version_5};
+/* See concern.h. */
+static const char *const version_6[] = {
+    "CREATE TABLE concern ( id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, about TEXT NOT NULL, "
+    "stands INTEGER NOT NULL, text TEXT NOT NULL, todo TEXT NOT NULL, since_ms INTEGER NOT NULL, last_ms "
+    "INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1, UNIQUE (source, about))",
+    NULL,
+};
+
+static const char *const *const migrations[] = {version_1, version_2, version_3,
+                                                version_4, version_5, version_6};
 enum { VERSION = sizeof migrations / sizeof *migrations };
 _Static_assert((int)VERSION == (int)SCHEMA_VERSION, "a migration was added: SCHEMA_VERSION too");
 

@@ -210,7 +210,8 @@ static void cancel_kills_the_group(void)
 // Written as fast as it is read, the error output always has more.
 static void flood_of_errors_ends_at_the_deadline(void)
 {
-    static const char flood[] = "echo $$; for i in 1 2 3 4; do yes >&2 & done; : >ready; wait";
+    static const char flood[] = "echo $$; for i in 1 2 3 4; do yes >&2 & done; "
+                                "head -c 9000 /dev/zero >&2; : >ready; wait";
     CHECK_INT(sh_until_ready(flood, NULL), LF_TIMEOUT);
     CHECK(is_gone());
     CHECK_INT(result.errors.len, LF_PROCESS_ERRORS_MAX);

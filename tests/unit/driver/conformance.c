@@ -57,6 +57,13 @@ static void on_progress(void *self, const char *text)
     CHECK(text != NULL);
 }
 
+static void on_concern(void *self, const char *about, bool stands, const char *text, const char *todo)
+{
+    (void)self;
+    CHECK(about && *about);
+    CHECK(text ? *text && todo && *todo : stands);
+}
+
 /* It worked; otherwise the error's text is shown. */
 #define CHECK_OK(status, err) CHECK_STR((status) == LF_OK ? "" : (err).text, "")
 
@@ -84,7 +91,8 @@ static void stand_open(struct stand *stand, const char *const *settings)
                                    .wake = &stand->wake,
                                    .found = on_found,
                                    .identity = on_identity,
-                                   .progress = on_progress};
+                                   .progress = on_progress,
+                                   .concern = on_concern};
     stand->values = values_of(settings);
     CHECK_OK(fixture.driver->open(stand->values, &stand->host, &stand->device, &stand->err), stand->err);
     NEED(stand->device != NULL);

@@ -39,6 +39,11 @@ static void on_progress(void *self, const char *text)
     (void)text;
 }
 
+static void on_concern(void *self, const char *about, bool stands, const char *text, const char *todo)
+{
+    (void)self, (void)about, (void)stands, (void)text, (void)todo;
+}
+
 static void make_folder(char *path, const char *name)
 {
     snprintf(path, BENCH_PATH, "%s/%s", unit_folder(), name);
@@ -80,7 +85,8 @@ void bench_open(struct bench *bench, const char *const *settings)
                                    .wake = &bench->wake,
                                    .found = on_found,
                                    .identity = on_identity,
-                                   .progress = on_progress};
+                                   .progress = on_progress,
+                                   .concern = on_concern};
     NEED(lf_driver_folder.open(bench->values, &bench->host, &bench->device, &err) == LF_OK);
 }
 

@@ -45,6 +45,11 @@ static void on_progress(void *self, const char *text)
     (void)self, (void)text;
 }
 
+static void on_concern(void *self, const char *about, bool stands, const char *text, const char *todo)
+{
+    (void)self, (void)about, (void)stands, (void)text, (void)todo;
+}
+
 struct device {
     struct host host;
     struct peer peer;
@@ -80,7 +85,8 @@ static void begin(struct device *device, const char *profile, const struct peer_
                                   .wake = &host->wake,
                                   .found = on_found,
                                   .identity = on_identity,
-                                  .progress = on_progress};
+                                  .progress = on_progress,
+                                  .concern = on_concern};
     peer_start(&device->peer, steps, count);
     device->peer.cancel = &host->cancel;
     device->values = values_for(device->peer.spec, profile, NULL);

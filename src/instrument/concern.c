@@ -1,0 +1,41 @@
+/* What devices report for people: it goes to the journal's concerns, with the instrument as its source. */
+#include "instrument/host.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FLOOD_MS = 1000 };
+
+/* A line that floods its host would write to the disk for each of its lines. */
+static bool is_flood(struct lf_instrument *instrument, const char *about)
+{
+    int64_t now = lf_clock_mono_ms();
+    if (!strncmp(instrument->concern, about, sizeof instrument->concern - 1)
+        && now - instrument->concern_mono < FLOOD_MS)
+        return true;
+    snprintf(instrument->concern, sizeof instrument->concern, "%s", about);
+    instrument->concern_mono = now;
+    return false;
+}
+
+void instrument__concern(void *self, const char *about, bool stands, const char *text, const char *todo)
+{
+    struct lf_instrument *instrument = self;
+    struct lf_error err = {0};
+    char source[LF_CONCERN_ABOUT_MAX];
+    if (!instrument->journal || (text && !stands && is_flood(instrument, about)))
+        return;
+    snprintf(source, sizeof source, "instrument/%s", instrument->name);
+    struct lf_concern concern = {.source = source,
+                                 .about = about,
+                                 .stands = stands,
+                                 .text = text,
+                                 .todo = todo};
+    enum lf_status status = text ? lf_journal_concern(instrument->journal, &concern, &err)
+                                 : lf_journal_concern_over(instrument->journal, source, about, &err);
+    if (status != LF_OK)
+        lf_log_warning(instrument->name, "cannot note%s: %s", text ? text : " the end of a concern",
+                       err.text);
+}
