@@ -224,6 +224,13 @@ static bool acceptable(struct lf_folder *folder, struct lf_entry *entry)
     return false;
 }
 
+/* Files here are stamped by this machine's clock, which may be known to be wrong. */
+static int64_t written_ms(const struct lf_folder *folder, const struct lf_file_info *info)
+{
+    int64_t written = info->written_ns / 1000000;
+    return folder->outbox_remote ? written : written - lf_clock_ahead_ms();
+}
+
 static enum lf_status report(struct lf_folder *folder, struct lf_entry *entry, const char *sidecar,
                              struct lf_error *err)
 {
@@ -232,7 +239,8 @@ static enum lf_status report(struct lf_folder *folder, struct lf_entry *entry, c
     struct lf_finding finding = {.id = entry->path,
                                  .version = version,
                                  .name = folder__beneath_base(entry->path),
-                                 .sidecar = sidecar};
+                                 .sidecar = sidecar,
+                                 .written_ms = written_ms(folder, &entry->info)};
     enum lf_status status = folder->host->found(folder->host->self, &finding, err);
     if (status == LF_OK)
         entry->state = LF_ENTRY_REPORTED;

@@ -151,8 +151,8 @@ const struct lf_setting config__settings_collect[] = {
     {"files", COLLECT(LF_TEXT, files), "*", "Names of the result files that this entry is for (* ? [set])."},
     {"match", COLLECT(LF_LIST, match), LF_REQUIRED,
      "How to find the run, tried in order: \"filename:REGEX\" and \"content:REGEX\" with a group (?<run>...), "
-     "\"last-job\" (the run whose file the instrument received last), \"sidecar\" (a file beside the result "
-     "that names it)."},
+     "\"last-job\" (the only run whose file the instrument received and that has no result yet; held if there "
+     "are several), \"sidecar\" (a file beside the result that names it)."},
     {"config", COLLECT(LF_TEXT, config), NULL,
      "Name of the run's output file configuration; may be left out if a regex has a group (?<config>...) or a "
      "sidecar names it."},

@@ -5,6 +5,7 @@
  */
 #include "job/spool.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "event/key.h"
 
@@ -73,6 +74,14 @@ static enum lf_status fetch_file(struct job_work *work, struct lf_error *err)
 
 /* ---- deliver and confirm ---- */
 
+/* Saved with "about to act": results that are older are not of this delivery. */
+static enum lf_status note_beginning(struct job_work *work, struct lf_error *err)
+{
+    char now[LF_TIME_TEXT];
+    lf_time_format(lf_clock_best_ms(), now);
+    return lf_job_set_text(work->job, LF_JOB_DELIVERED, now, err);
+}
+
 /* Acting needs the file itself; verifying an earlier action needs only its name and digest. */
 static enum lf_status parcel_action(struct job_work *work, struct lf_action *action, struct lf_error *err)
 {
@@ -83,6 +92,8 @@ static enum lf_status parcel_action(struct job_work *work, struct lf_action *act
     action->kind = LF_ACTION_DELIVER;
     action->parcel = &work->parcel;
     lf_file_close(&file);
+    if (status == LF_OK && !acting)
+        return note_beginning(work, err);
     if (lost && !acting && lf_job_text(work->job, LF_JOB_FILE))
         return job__go(work, "fetch", "fetched again: %.300s", err->text);
     if (lost && acting)

@@ -2,7 +2,7 @@
  *
  *   filename:REGEX   the name has a group (?<run>...) and perhaps (?<config>...)
  *   content:REGEX    the same for the first CONTENT_MAX bytes
- *   last-job         the run whose file the instrument received last
+ *   last-job         the run of the only delivery that has no result yet (last_job.c)
  *   sidecar          a file beside the result contains {"run": "...", "config": "..."}
  *
  * Never a guess: a result that no rule matches is held, with the rules that were tried.
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200, OPEN_MAX = 1000 };
+enum { CONTENT_MAX = 64 * 1024, MATCH_LIMIT = 1000000, ID_MAX = 200 };
 
 static const char *skip_prefix(const char *rule, const char *prefix)
 {
@@ -149,45 +149,6 @@ static enum lf_status by_content(struct job_work *work, const char *regex, struc
     return status;
 }
 
-static void note_doubt(void *context, const struct lf_job *job)
-{
-    int64_t *doubt = context;
-    if (job->acting || (job->state == LF_JOB_HELD && job->class == LF_UNKNOWN_OUTCOME))
-        *doubt = job->id;
-}
-
-/* A delivery with an unknown outcome may be the last one; the run of an earlier one would be a guess. */
-static enum lf_status no_doubt(struct job_work *work, struct lf_error *err)
-{
-    struct lf_job_filter open = {.state = "open",
-                                 .kind = job__kind_deliver.config.name,
-                                 .instrument = work->job->instrument,
-                                 .limit = OPEN_MAX};
-    int64_t doubt = 0;
-    enum lf_status status = lf_journal_job_list(work->jobs->journal, &open, note_doubt, &doubt, err);
-    if (status == LF_OK && doubt)
-        status = lf_fail(err, LF_BUSY, LF_TRANSIENT,
-                         "it may belong to the delivery of job %lld, whose outcome is not known yet. See "
-                         "`labferry job %lld`",
-                         (long long)doubt, (long long)doubt);
-    return status;
-}
-
-static enum lf_status by_last_job(struct job_work *work, struct lf_error *err)
-{
-    struct lf_job last;
-    enum lf_status status = no_doubt(work, err);
-    if (status == LF_OK)
-        status = lf_journal_job_last_done(work->jobs->journal, work->job->instrument,
-                                          job__kind_deliver.config.name, &last, err);
-    if (status != LF_OK)
-        return status;
-    const char *run = lf_job_text(&last, LF_JOB_RUN);
-    status = run ? lf_job_set_text(work->job, LF_JOB_RUN, run, err) : LF_NOT_FOUND;
-    lf_job_free(&last);
-    return status;
-}
-
 static enum lf_status by_sidecar(struct job_work *work, struct lf_error *err)
 {
     const char *text = lf_job_text(work->job, LF_JOB_SIDECAR);
@@ -219,13 +180,13 @@ static enum lf_status try_rule(struct job_work *work, const char *rule, struct l
         return by_regex(work, regex, name, strlen(name), err);
     if ((regex = skip_prefix(rule, "content:")))
         return by_content(work, regex, err);
-    return !strcmp(rule, "last-job") ? by_last_job(work, err) : by_sidecar(work, err);
+    return !strcmp(rule, "last-job") ? job__match_last_job(work, err) : by_sidecar(work, err);
 }
 
 enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err)
 {
-    char tried[300] = "";
+    char tried[200] = "", why[360] = "";
     for (size_t i = 0; i < collect->match.count; i++) {
         const char *rule = collect->match.items[i];
         enum lf_status status = try_rule(work, rule, err);
@@ -235,10 +196,14 @@ enum lf_status job__match_result(struct job_work *work, const struct lf_config_c
         }
         if (status != LF_NOT_FOUND)
             return status;
+        if (err->text[0])
+            snprintf(why, sizeof why, "; %s", err->text);
+        lf_error_clear(err);
         size_t used = strlen(tried);
         snprintf(tried + used, sizeof tried - used, "%s%.80s", used ? ", " : "", rule);
     }
-    return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON,
-                   "no run found for the result %.150s (tried: %s). Name the run: `labferry assign %lld RUN`",
-                   lf_job_text(work->job, LF_JOB_FILE_NAME), tried, (long long)work->job->id);
+    return lf_fail(
+        err, LF_NOT_FOUND, LF_NEEDS_PERSON,
+        "no run found for the result %.100s%s. Name the run: `labferry assign %lld RUN` (tried: %s)",
+        lf_job_text(work->job, LF_JOB_FILE_NAME), why, (long long)work->job->id, tried);
 }

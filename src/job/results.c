@@ -10,7 +10,7 @@
 static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
                                  const struct lf_finding *finding, int64_t *id, struct lf_error *err)
 {
-    char history[300];
+    char history[300], written[LF_TIME_TEXT];
     char *key = lf_key_result(instrument, finding->id, finding->version);
     struct lf_birth birth = {.kind = &job__kind_collect,
                              .step = "spool",
@@ -21,7 +21,9 @@ static enum lf_status new_result(struct lf_jobs *jobs, const char *instrument,
                                        {LF_JOB_VERSION, finding->version},
                                        {LF_JOB_FILE_NAME, finding->name},
                                        {LF_JOB_SAID, finding->data ? "yes" : NULL},
-                                       {LF_JOB_SIDECAR, finding->sidecar}}};
+                                       {LF_JOB_SIDECAR, finding->sidecar},
+                                       {LF_JOB_WRITTEN, finding->written_ms > 0 ? written : NULL}}};
+    lf_time_format(finding->written_ms, written);
     snprintf(history, sizeof history, "result %.200s seen on %s", finding->name, instrument);
     enum lf_status status = lf_jobs_birth(jobs, &birth, id, err);
     free(key);

@@ -138,6 +138,10 @@ enum lf_status job__procedure_ran(struct job_work *work, const struct lf_outcome
 enum lf_status job__match_result(struct job_work *work, const struct lf_config_collect *collect,
                                  struct lf_error *err);
 
+/* last_job.c: sets the field run by the rule last-job. LF_NOT_FOUND, with the reason in err: a person must
+ * choose, from the field candidates if there are any. */
+enum lf_status job__match_last_job(struct job_work *work, struct lf_error *err);
+
 /* values.c: makes a collect job for the captured values and the run in the field run. Can be repeated. */
 enum lf_status job__values_to_result(struct job_work *work, struct lf_error *err);
 

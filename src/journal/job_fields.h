@@ -25,10 +25,13 @@ struct lf_job;
     X(GENERATOR, "generator", TEXT, "id of the input generator")                                             \
     X(FILE, "file", TEXT, "id of the generator's file")                                                      \
     X(MIME, "mime", TEXT, "media type of the generator's file")                                              \
+    X(DELIVERED, "delivered", TEXT, "when its delivery to the instrument began")                             \
     X(PLACE, "place", TEXT, "where the instrument has the file")                                             \
     X(SHA256_THERE, "sha256_there", TEXT, "digest of the file as read back from the instrument")             \
     X(FINDING, "finding", TEXT, "the driver's id of the result")                                             \
     X(VERSION, "version", TEXT, "the driver's version of the result")                                        \
+    X(WRITTEN, "written", TEXT, "when the instrument wrote the result")                                      \
+    X(CANDIDATES, "candidates", JSON, "runs that the result may belong to, for a person to choose from")     \
     X(SIDECAR, "sidecar", TEXT, "text of the file beside the result")                                        \
     X(SAID, "said", BOOL, "the instrument sent the result as data and cannot send it again")                 \
     X(GONE, "gone", BOOL, "the result disappeared before it was read")                                       \

@@ -8,6 +8,7 @@
     "id, kind, route, instrument, key, event_id, state, step, bench, acting, attempt, created_ms, "          \
     "updated_ms, "                                                                                           \
     "due_mono, expires_ms, expires_mono, class, note, wake, facts, stop"
+enum { JOB_COLUMN_COUNT = 21 };
 
 /* lf_job_state_final, for SQL. Moving: open, and it goes on without a person. */
 #define MOVING_STATES "'ready', 'running', 'waiting'"

@@ -180,21 +180,31 @@ enum lf_status lf_journal_job_get(struct lf_journal *journal, int64_t id, struct
     return status;
 }
 
-enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
-                                        struct lf_job *job, struct lf_error *err)
+enum lf_status lf_journal_job_answers(struct lf_journal *journal, const char *instrument, const char *kind,
+                                      const char *step, const char *answer, int64_t but, int limit,
+                                      void (*each)(void *context, const struct lf_job *job, bool answered),
+                                      void *context, struct lf_error *err)
 {
-    enum lf_status status = read_one(
-        journal__query(journal,
-                       "SELECT " JOB_COLUMNS " FROM job WHERE instrument = ?1 AND kind = ?2 AND (state = "
-                       "'done' OR (expires_ms <> 0 AND expires_mono = 0 AND state IN (" OPEN_STATES "))) "
-                       "ORDER BY (SELECT max(seq) FROM history WHERE history.job = job.id) DESC, id DESC "
-                       "LIMIT 1",
-                       "tt", instrument, kind),
-        job, err);
-    if (status == LF_NOT_FOUND)
-        return lf_fail(err, LF_NOT_FOUND, LF_NEEDS_PERSON, "%s has not finished a %s job yet", instrument,
-                       kind);
-    return status;
+    struct query query = journal__query(
+        journal,
+        "WITH answer AS MATERIALIZED (SELECT json_extract(facts, '$." LF_NAME_RUN "') AS run FROM job"
+        " WHERE kind = ?4 AND id <> ?5 AND state IN (" OPEN_STATES ", 'done'))"
+        " SELECT " JOB_COLUMNS
+        ", EXISTS (SELECT 1 FROM answer WHERE run = json_extract(facts, '$." LF_NAME_RUN
+        "')) FROM job WHERE instrument = ?1 AND kind = ?2 AND (step = ?3 OR acting) ORDER BY id DESC LIMIT ?6",
+        "ttttii", instrument, kind, step, answer, but, (int64_t)limit);
+    enum lf_status read = LF_OK;
+    while (read == LF_OK && journal__query_row(&query)) {
+        struct lf_job job;
+        bool answered = journal__column_int(&query, JOB_COLUMN_COUNT) != 0;
+        read = journal__job_read(&query, &job, err);
+        if (read == LF_OK) {
+            each(context, &job, answered);
+            lf_job_free(&job);
+        }
+    }
+    enum lf_status status = journal__query_end(&query, err);
+    return read != LF_OK ? read : status;
 }
 
 enum lf_status lf_journal_job_list(struct lf_journal *journal, const struct lf_job_filter *filter,

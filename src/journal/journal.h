@@ -225,10 +225,13 @@ enum lf_status lf_journal_job_claim(struct lf_journal *journal, const char *inst
 /* Makes jobs that wait for `wake` ready; *job is one of them, 0: none did. */
 enum lf_status lf_journal_job_wake(struct lf_journal *journal, const char *wake, int64_t *job,
                                    struct lf_error *err);
-/* The job of that kind that acted on the instrument last: done, or at a step after its action. Ordered by
- * history, since the wall clock may step. LF_NOT_FOUND. For matching by last job. */
-enum lf_status lf_journal_job_last_done(struct lf_journal *journal, const char *instrument, const char *kind,
-                                        struct lf_job *job, struct lf_error *err);
+/* Calls `each` with the jobs of that kind that have reached the step on the instrument, or may have, newest
+ * first, at most `limit`. `answered`: a job of kind `answer`, other than `but` and not ended badly, has the
+ * same run. */
+enum lf_status lf_journal_job_answers(struct lf_journal *journal, const char *instrument, const char *kind,
+                                      const char *step, const char *answer, int64_t but, int limit,
+                                      void (*each)(void *context, const struct lf_job *job, bool answered),
+                                      void *context, struct lf_error *err);
 
 /* The oldest job of that kind, other than `but`, whose field has this text; `open`: only one that is not
  * final. LF_NOT_FOUND. */

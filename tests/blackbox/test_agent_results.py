@@ -50,15 +50,24 @@ class Matching(Results):
         self.assertEqual(self.lab.wait_job("collect")["fields"]["config"], "Plate reader")
 
     def test_last_job(self):
-        """a result is matched to the run whose file the instrument received last"""
+        """a result is matched to the only run that has none yet, and held while several runs wait for theirs"""
         self.start('"last-job"')
         other = self.lab.ask_cloud("/sim/runs", {})["id"]
         self.lab.generate(name="first.csv")
         self.lab.wait_job("deliver")
-        self.lab.ask_cloud(f"/sim/runs/{other}/input", {"name": "second.csv"})
-        self.lab.wait_job("deliver", count=2)
         self.lab.result("plate.csv", PLATE)
-        self.assertEqual(self.lab.wait_job("collect")["fields"]["run"], other)
+        self.assertEqual(self.lab.wait_job("collect")["fields"]["run"], self.lab.run)
+        for name in ("second.csv", "third.csv"):
+            self.lab.ask_cloud(f"/sim/runs/{other}/input", {"name": name})
+            other, last = self.lab.ask_cloud("/sim/runs", {})["id"], other
+        self.lab.wait_job("deliver", count=3)
+        self.lab.result("plate_2.csv", PLATE + "A3,0.125\n")
+        job = self.lab.job(self.held()["id"])
+        self.assertEqual([one["file"] for one in job["fields"]["candidates"]], ["third.csv", "second.csv"])
+        for name in ("second.csv", "third.csv"):
+            self.assertIn(name, job["note"])
+        self.lab.ask("assign", job=job["id"], run=last)
+        self.assertEqual(self.lab.wait_job("collect", count=2)["state"], "done")
 
     def test_sidecar(self):
         """a result is matched by the file beside it"""

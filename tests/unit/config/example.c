@@ -61,7 +61,7 @@ static const char instruments_text[] =
     "        inbox = \"/srv/hamilton/worklists\";\n"
     "        outbox = \"/srv/hamilton/results\";\n"
     "        collect = (\n"
-    "            { files = \"*.csv\"; match = [ \"filename:^(?<run>[0-9a-f-]{36})_\", \"last-job\" ];\n"
+    "            { files = \"*.csv\"; match = [ \"filename:^(?<run>[0-9a-f-]{36})_\" ];\n"
     "              config = \"Plate reader results\"; }\n"
     "        );\n"
     "    },\n"

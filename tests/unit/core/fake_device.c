@@ -87,7 +87,10 @@ static enum lf_status tell_result(struct fake_device *fake, struct lf_error *err
     char version[24];
     const char *bytes = fake->bytes;
     snprintf(version, sizeof version, "%d", fake->version);
-    struct lf_finding finding = {.id = fake->result, .version = version, .name = fake->result};
+    struct lf_finding finding = {.id = fake->result,
+                                 .version = version,
+                                 .name = fake->result,
+                                 .written_ms = fake->written_ms};
     if (fake->as_data) {
         finding.data = bytes;
         finding.len = strlen(bytes);

@@ -28,6 +28,7 @@ struct fake_device {
     _Atomic(const char *) bytes;  // its content, handed out by take
     atomic_bool as_data;          // the finding carries the bytes itself
     _Atomic(int) version;         // of the result
+    _Atomic(int64_t) written_ms;  // when it was written; 0: the device does not know
     // What was done.
     atomic_int connects, disconnects, acts, verifies, takes, files, open, listens;
 };

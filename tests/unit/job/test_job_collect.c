@@ -561,6 +561,96 @@ static int64_t interrupted_and_lost(void)
     return doubtful;
 }
 
+/* The instrument received a file of that run. */
+static void delivered(const char *run)
+{
+    static char file[40];
+    snprintf(file, sizeof file, "file_of_%s", run);
+    fake_cloud.file = file;
+    int64_t job = case_deliver(&c, file);
+    NEED(case_becomes(&c, job, LF_JOB_DONE));
+    struct lf_job row = core_job(c.journal, job);
+    NEED(lf_job_set_text(&row, LF_JOB_RUN, run, UNIT_ERROR) == LF_OK);
+    case_save(&c, &row);
+}
+
+static void two_deliveries(void)
+{
+    begin();
+    delivered("run_1");
+    delivered("run_2");
+    int64_t one = case_result(&c, "L1.csv", "A1,1\n", 1);
+    CHECK(case_becomes(&c, one, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, one), "run_1 (plate.csv, delivered 20");
+    CHECK_HAS(case_note(&c, one), "run_2 (");
+    struct lf_job job = core_job(c.journal, one);
+    const cJSON *list = lf_job_json(&job, LF_JOB_CANDIDATES);
+    CHECK_INT(cJSON_GetArraySize(list), 2);
+    CHECK_STR(lf_json_text(cJSON_GetArrayItem(list, 1), "run"), "run_1");
+    lf_job_free(&job);
+    CHECK_INT(fake_cloud.created, 0);
+    /* Once the first is assigned, only one run is left for the second. */
+    int64_t two = case_result(&c, "L2.csv", "A1,2\n", 1);
+    CHECK(case_becomes(&c, two, LF_JOB_HELD));
+    CHECK_INT(lf_jobs_assign(c.jobs, one, "run_1", NULL, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, one, LF_JOB_DONE));
+    CHECK_INT(lf_jobs_retry(c.jobs, two, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, two, LF_JOB_DONE));
+    CHECK_STR(case_fact(&c, two, "run"), "run_2");
+    /* And none for a third. */
+    int64_t three = case_result(&c, "L3.csv", "A1,3\n", 1);
+    CHECK(case_becomes(&c, three, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, three), "has a result already");
+    case_close(&c);
+}
+
+static void older_than_its_delivery(void)
+{
+    begin();
+    delivered("run_1");
+    c.device->written_ms = lf_clock_wall_ms() - 60000;
+    id = case_result(&c, "L1.csv", "A1,1\n", 1);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "not after the delivery to: run_1 (");
+    c.device->written_ms = lf_clock_wall_ms() + 3600000; /* no clock that can be trusted */
+    id = case_result(&c, "L2.csv", "A1,2\n", 1);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    c.device->written_ms = lf_clock_wall_ms();
+    id = case_result(&c, "L3.csv", "A1,3\n", 1);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    CHECK_INT(fake_cloud.created, 1);
+    case_close(&c);
+}
+
+/* An earlier result that waits for a person may be the run's only one. */
+static void earlier_result_first(void)
+{
+    begin();
+    delivered("run_1");
+    int64_t early = case_result(&c, "R-none.csv", "A1,1\n", 1); /* no rule finds its run */
+    CHECK(case_becomes(&c, early, LF_JOB_HELD));
+    id = case_result(&c, "L1.csv", "A1,2\n", 1);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "decide on that one first");
+    CHECK_INT(lf_jobs_cancel(c.jobs, early, "", "maria", UNIT_ERROR), LF_OK);
+    CHECK_INT(lf_jobs_retry(c.jobs, id, "maria", UNIT_ERROR), LF_OK);
+    CHECK(case_becomes(&c, id, LF_JOB_DONE));
+    case_close(&c);
+}
+
+static void sent_by_hand(void)
+{
+    int64_t sent = 0;
+    begin();
+    delivered("run_1");
+    CHECK_INT(case_send(&c, "robot", "by-hand.csv", &sent, UNIT_ERROR), LF_OK);
+    NEED(case_becomes(&c, sent, LF_JOB_DONE));
+    id = case_result(&c, "L1.csv", "A1,1\n", 1);
+    CHECK(case_becomes(&c, id, LF_JOB_HELD));
+    CHECK_HAS(case_note(&c, id), "a file without a run (by-hand.csv");
+    case_close(&c);
+}
+
 static const struct {
     struct unit_row row;
     int64_t (*deliver)(void);
@@ -671,11 +761,15 @@ static void uploaded_by(void)
     case_close(&c);
 }
 
-UNIT_TESTS("job, results", UNIT_ROWS(ways, results), UNIT_ROWS(old, old_results),
-           UNIT_ROWS(cleared, spool_folder), UNIT_ROWS(uploaded, uploaded_by),
-           {"a result that has the content of an attached one cannot be assigned", same_content_held},
-           {"a job that waits for another looks again and again, and reports it once", waits_silently,
-            UNIT_SLOW},
-           {"a result matches the run of the last delivery, confirmed or not; before the first it is held",
-            by_last_job},
-           UNIT_ROWS(doubts, delivery_in_doubt), )
+UNIT_TESTS(
+    "job, results", UNIT_ROWS(ways, results), UNIT_ROWS(old, old_results), UNIT_ROWS(cleared, spool_folder),
+    UNIT_ROWS(uploaded, uploaded_by),
+    {"a result that has the content of an attached one cannot be assigned", same_content_held},
+    {"a job that waits for another looks again and again, and reports it once", waits_silently, UNIT_SLOW},
+    {"a result matches the run of the last delivery, confirmed or not; before the first it is held",
+     by_last_job},
+    {"a result that may belong to one of two runs is held with both, whatever came last", two_deliveries},
+    {"a result that is not younger than the delivery is held", older_than_its_delivery},
+    {"a result is not matched by last job while an earlier one may take the run", earlier_result_first},
+    {"a worklist that a person sent counts when the run of a result is looked for", sent_by_hand},
+    UNIT_ROWS(doubts, delivery_in_doubt), )

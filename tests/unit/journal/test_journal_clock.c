@@ -221,40 +221,52 @@ static void future_event(void)
     lf_journal_close(journal);
 }
 
-static int64_t done(struct lf_journal *journal, const char *key, enum lf_job_state state)
+/* A job of that run, at that step. */
+static int64_t of_run(struct lf_journal *journal, const char *key, const char *run, const char *step,
+                      enum lf_job_state state)
 {
-    int64_t id = add(journal, key, HOUR);
-    struct lf_job job = get(journal, id);
+    struct lf_job job = get(journal, add(journal, key, HOUR));
+    NEED(lf_job_set_text(&job, LF_JOB_RUN, run, UNIT_ERROR) == LF_OK);
+    snprintf(job.step, sizeof job.step, "%s", step);
     job.state = state;
-    job.expires_mono = 0;
     NEED(lf_journal_job_save(journal, &job, UNIT_ERROR) == LF_OK);
-    NEED(lf_journal_history_add(journal, id, "agent", "deliver: there", UNIT_ERROR) == LF_OK);
     lf_job_free(&job);
-    return id;
+    return job.id;
 }
 
-static int64_t last(struct lf_journal *journal)
+static char answers[80];
+
+static void note_answer(void *context, const struct lf_job *job, bool answered)
 {
-    struct lf_job job;
-    if (lf_journal_job_last_done(journal, "robot", "deliver", &job, UNIT_ERROR) != LF_OK)
-        return 0;
-    int64_t id = job.id;
-    lf_job_free(&job);
-    return id;
+    (void)context;
+    size_t used = strlen(answers);
+    snprintf(answers + used, sizeof answers - used, "%s%s ", lf_job_text_or(job, LF_JOB_RUN, "none"),
+             answered ? "+" : "-");
 }
 
-static void last_job(void)
+static const char *answered(struct lf_journal *journal, int64_t but)
+{
+    answers[0] = '\0';
+    CHECK_INT(lf_journal_job_answers(journal, "robot", "deliver", "confirm", "deliver", but, 9, note_answer,
+                                     NULL, UNIT_ERROR),
+              LF_OK);
+    return answers;
+}
+
+static void who_has_an_answer(void)
 {
     struct lf_journal *journal = open_journal();
-    CHECK_INT(last(journal), 0);
-    int64_t first = done(journal, "a", LF_JOB_DONE);
-    CHECK_INT(last(journal), first);
-    add(journal, "b", HOUR); /* has not acted */
-    CHECK_INT(last(journal), first);
-    int64_t second = done(journal, "c", LF_JOB_WAITING); /* has, and waits to be confirmed */
-    CHECK_INT(last(journal), second);
-    done(journal, "d", LF_JOB_FAILED);
-    CHECK_INT(last(journal), second);
+    CHECK_STR(answered(journal, 0), "");
+    of_run(journal, "a", "one", "confirm", LF_JOB_DONE);
+    of_run(journal, "b", NULL, "confirm", LF_JOB_WAITING);
+    of_run(journal, "c", "two", "fetch", LF_JOB_WAITING); /* has not reached it */
+    of_run(journal, "d", "three", "confirm", LF_JOB_CANCELLED);
+    CHECK_STR(answered(journal, 1), "three- none- one- ");
+    of_run(journal, "e", "one", "spool", LF_JOB_FAILED);
+    CHECK_STR(answered(journal, 1), "three- none- one- ");
+    int64_t answer = of_run(journal, "f", "one", "spool", LF_JOB_READY);
+    CHECK_STR(answered(journal, 1), "three- none- one+ ");
+    CHECK_STR(answered(journal, answer), "three- none- one+ "); /* job 1 is of that run itself */
     lf_journal_close(journal);
 }
 
@@ -269,4 +281,5 @@ UNIT_TESTS("journal, boots and clocks",
            {"an event that a killed process was about to complete is completed at once", reread_after_a_kill},
            {"events to complete are taken in the order in which they are due", reread_in_order},
            {"an event with a date in the future does not hide a gap", future_event},
-           {"the last job of an instrument is the one that acted last, confirmed or not", last_job}, )
+           {"whose run has an answer is told for every job that reached the step, however it ended",
+            who_has_an_answer}, )
